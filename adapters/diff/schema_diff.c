@@ -23,10 +23,67 @@ void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const c
         (Difference){arena_string(d->arena, path), arena_string(d->arena, what), breaks, guess};
 }
 
+void diff_add_extra(Diffing *d, ExtraPair extra)
+{
+    for (uint32_t i = 0; i < d->n_extras; i++)
+        if (d->extras[i].ends[OLD] == extra.ends[OLD] && d->extras[i].ends[NEW] == extra.ends[NEW])
+            return;
+    if (d->n_extras == d->extras_capacity) {
+        uint32_t capacity = d->extras_capacity ? d->extras_capacity * 2 : 16;
+        d->extras = arena_grow(d->arena, d->extras, d->n_extras * sizeof *d->extras,
+                               capacity * sizeof *d->extras);
+        d->extras_capacity = capacity;
+    }
+    d->extras[d->n_extras++] = extra;
+}
+
 bool diff_in_package(const ChangeSide *side, const char *full_name)
 {
     return side_name(side, full_name) != full_name;
 }
+
+bool diff_is_own(const Diffing *d, int end, const char *full_name)
+{
+    return diff_in_package(&d->sides[end], full_name) ||
+           (table_get(&d->used[end], bytes_of(full_name)) &&
+            !table_get(&d->used[!end], bytes_of(full_name)) &&
+            !bytes_start_with(bytes_of(full_name), "google.protobuf."));
+}
+
+/* ---- What a version's package uses ----------------------------------------------------------- */
+
+static void use(Diffing *d, int end, const MessageType *message)
+{
+    if (table_get(&d->used[end], bytes_of(message->full_name)))
+        return;
+    table_put(&d->used[end], bytes_of(message->full_name), (void *)message);
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        const FieldType *field = &message->fields[i];
+        if (field->message)
+            use(d, end, field->message);
+        else if (field->enumeration)
+            table_put(&d->used[end], bytes_of(field->enumeration->full_name),
+                      (void *)field->enumeration);
+    }
+}
+
+static void use_all(Diffing *d, int end)
+{
+    const ChangeSide *side = &d->sides[end];
+    for (uint32_t i = 0; i < side->schema->n_messages; i++)
+        if (diff_in_package(side, side->schema->messages[i].full_name))
+            use(d, end, &side->schema->messages[i]);
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
+             k++) {
+            use(d, end, service->methods[k].input);
+            use(d, end, service->methods[k].output);
+        }
+    }
+}
+
+/* ---- The diff -------------------------------------------------------------------------------- */
 
 const char *diff_guess(Diffing *d, int score, const char *why)
 {
@@ -54,18 +111,21 @@ static void count_fields(Diffing *d)
 /* Methods tell about types, types about fields, and these about types again. */
 static void find_counterparts(Diffing *d)
 {
+    use_all(d, OLD);
+    use_all(d, NEW);
     diff_same_types(d);
     bool more = true;
     while (more) {
         more = diff_pair_methods(d) || diff_alike_types(d, DIFF_SURE);
         if (more)
             continue;
-        size_t before;
+        size_t types = d->partners[OLD].n, before;
         do {
             before = d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n;
             diff_all_matches(d);
         } while (d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n > before);
-        more = diff_alike_types(d, DIFF_LIKELY) || diff_types_in_place(d);
+        more = d->partners[OLD].n > types || diff_alike_types(d, DIFF_LIKELY) ||
+               diff_types_in_place(d);
     }
 }
 
@@ -84,12 +144,14 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     Diffing d = {.arena = arena,
                  .diff = diff_out,
                  .sides = sides,
+                 .used = {table_in(arena), table_in(arena)},
                  .partners = {table_in(arena), table_in(arena)},
                  .methods = {table_in(arena), table_in(arena)},
                  .spoken = table_in(arena),
                  .reached = {table_in(arena), table_in(arena)},
                  .matches = table_in(arena),
                  .claimed = {table_in(arena), table_in(arena)},
+                 .words = table_in(arena),
                  .rarity = table_in(arena),
                  .types = buffer_in(arena),
                  .messages = buffer_in(arena),
@@ -99,6 +161,7 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     count_fields(&d);
     find_counterparts(&d);
     diff_types(&d);
+    diff_method_types(&d);
     diff_messages(&d);
     diff_enums(&d);
     diff_methods(&d);
@@ -109,6 +172,9 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
         "# First change list from %s to %s. \"guess\" gives the evidence for a line. A line with\n"
         "# \"decide\" needs a decision: the list is refused until that comment is deleted.\n",
         from->package, to->package);
+    if (strcmp(from->package, to->package) == 0)
+        buffer_add_text(&list, "# Both versions have one package: their descriptor sets are "
+                               "compared.\n");
     buffer_printf(&list, "from: %s\nto: %s\n", from->version, to->version);
     add_section(&list, "types", &d.types);
     add_section(&list, "messages", &d.messages);

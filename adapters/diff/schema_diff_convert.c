@@ -373,6 +373,75 @@ static int elements_alike(Diffing *d, ValueType a, ValueType b)
     return 0;
 }
 
+/* ---- Messages that are no counterparts, and maps of them ------------------------------------- */
+
+/* Two own messages that have other counterparts, or none, and almost the same fields. */
+static Fit fit_by_message(Diffing *d, const FieldType *old, const FieldType *new_field)
+{
+    const MessageType *a = old->message, *b = new_field->message;
+    if (!a || !b || old->map || new_field->map || old->repeated != new_field->repeated ||
+        a->well_known != WELL_KNOWN_NONE || b->well_known != WELL_KNOWN_NONE ||
+        (!diff_partner(d, OLD, a) && !diff_partner(d, NEW, b)) ||
+        !diff_have_much_in_common(d, a, b))
+        return (Fit){0};
+    ExtraPair *extra = arena_make(d->arena, ExtraPair);
+    *extra = (ExtraPair){{a, b}, {NULL, NULL}};
+    Fit fit = convert_weakly("message", 60);
+    fit.extra = extra;
+    return fit;
+}
+
+/* The field of a list's messages that says which one it is, and could be a map's key. */
+static const FieldType *key_in(const MessageType *message, const FieldType *key)
+{
+    static const char *const names[] = {"key", "name", "id"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const FieldType *field = message_field(message, bytes_of(names[i]));
+        if (field && !field->repeated &&
+            (field->kind == key->kind ||
+             (kind_is_integer(field->kind) && kind_is_integer(key->kind))))
+            return field;
+    }
+    return NULL;
+}
+
+/* The only other field, if it is what the map holds. */
+static const FieldType *value_beside(Diffing *d, int list_end, const MessageType *message,
+                                     const FieldType *key, const FieldType *value)
+{
+    const FieldType *other = message->n_fields == 2 ? &message->fields[!key->index] : NULL;
+    return other && (list_end == OLD ? diff_types_agree(d, other, value)
+                                     : diff_types_agree(d, value, other))
+               ? other
+               : NULL;
+}
+
+/* A list of messages becomes a map, at the other end. */
+static Fit fit_map(Diffing *d, int list_end, const FieldType *list, const FieldType *map)
+{
+    if (!list->repeated || list->map || !map->map || !list->message)
+        return (Fit){0};
+    const MessageType *message = list->message;
+    const FieldType *key = key_in(message, message_field_by_number(map->message, 1));
+    const FieldType *value = message_field_by_number(map->message, 2);
+    if (!key)
+        return (Fit){0};
+    Fit fit = {.kind = FIT_CONVERT, .key = key->name, .parameters = "", .certainty = 90};
+    if (value_beside(d, list_end, message, key, value))
+        return fit;
+    const MessageType *old = list_end == OLD ? message : value->message,
+                      *new_type = list_end == OLD ? value->message : message;
+    if (!value->message || value->message->well_known != WELL_KNOWN_NONE ||
+        diff_shared_fields(d, old, new_type) < 50)
+        return (Fit){0};
+    ExtraPair *extra = arena_make(d->arena, ExtraPair);
+    *extra =
+        (ExtraPair){{old, new_type}, {list_end == OLD ? key : NULL, list_end == NEW ? key : NULL}};
+    fit.extra = extra;
+    fit.certainty = 80;
+    return fit;
+}
+
 Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
 {
     ValueType a = value_type_element(old), b = value_type_element(new_field);
@@ -394,5 +463,10 @@ Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
         return (Fit){.kind = one_to_list ? FIT_LIST : FIT_ALIKE,
                      .parameters = "",
                      .certainty = one_to_list ? likeness - 10 : likeness};
-    return fit_by_converter(d, old, new_field);
+    Fit fit = fit_by_converter(d, old, new_field);
+    if (!fit.kind)
+        fit = fit_by_message(d, old, new_field);
+    if (!fit.kind)
+        fit = fit_map(d, OLD, old, new_field);
+    return fit.kind ? fit : fit_map(d, NEW, new_field, old);
 }

@@ -308,12 +308,13 @@ void diff_enums(Diffing *d)
     const Schema *schema = d->sides[OLD].schema;
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *old = &schema->enums[i];
-        const EnumType *partner = table_get(&d->partners[OLD], bytes_of(old->full_name));
-        if (!diff_in_package(&d->sides[OLD], old->full_name))
+        if (!table_get(&d->used[OLD], bytes_of(old->full_name)) &&
+            !diff_in_package(&d->sides[OLD], old->full_name))
             continue;
-        if (partner && partner != old)
+        const EnumType *partner = diff_enum_partner(d, OLD, old);
+        if (partner)
             diff_enum(d, old, partner);
-        else if (!partner)
+        else if (diff_in_package(&d->sides[OLD], old->full_name))
             diff_add(d, BREAKS_SOURCE, false, side_name(&d->sides[OLD], old->full_name),
                      "enum removed");
     }

@@ -193,6 +193,34 @@ static const char *decide(Fields *f, const char *what)
     return arena_printf(f->d->arena, "  # decide: %s", what);
 }
 
+/* What stands for itself: a slot of the message, or one in a message that is told part by part. */
+static bool is_lost(const Slot *slot)
+{
+    return !slot->pairing && !slot->opened && !slot->shared &&
+           (slot->n_steps == 1 || (slot->parent && slot->parent->opened));
+}
+
+/* The new field of this name, where the old one became another and nothing became this one. */
+static const Slot *lost_namesake(const Fields *f, const Slot *old)
+{
+    for (uint32_t i = 0; i < f->match->n_slots[NEW]; i++) {
+        const Slot *slot = &f->match->slots[NEW][i];
+        if (is_lost(slot) && strcmp(slot->text, old->text) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+static bool is_told_with_namesake(const Fields *f, const Slot *new_slot)
+{
+    for (uint32_t i = 0; i < f->match->n_slots[OLD]; i++) {
+        const Slot *slot = &f->match->slots[OLD][i];
+        if (slot->pairing && strcmp(slot->text, new_slot->text) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Neither of them has a place in the other version, and both have the same name. */
 static void tell_replaced(Fields *f, const FieldType *a, const FieldType *b, const char *why)
 {
@@ -272,6 +300,19 @@ static bool add_subject(const Fields *f, Line *line, const Pairing *pairing)
     return true;
 }
 
+/* An old field became another, and the new version calls something else by its name. */
+static void tell_with_namesake(Fields *f, const Pairing *pairing, const Line *line,
+                               const Slot *namesake)
+{
+    const FieldType *field = slot_field(namesake);
+    diff_add(f->d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, path_of(f, namesake->text),
+             "another field of this name added");
+    buffer_printf(&f->lines, "    %s: [{%.*s}, {added: %s}]%s\n", pairing->ends[OLD]->text,
+                  BYTES_ARGS(buffer_bytes(&line->parts)), is_required(field) ? "loud" : "graceful",
+                  decide(f, arena_printf(f->d->arena, "a guess, %s; %s of %s is another field",
+                                         pairing->why, namesake->text, f->d->sides[NEW].version)));
+}
+
 /* ---- Fields that belong together --------------------------------------------------------------
  */
 
@@ -286,6 +327,11 @@ static void tell_pairing(Fields *f, const Pairing *pairing)
     if (pairing->fit.by)
         buffer_printf(&line.parts, "%sby: %s%s", line.n++ ? ", " : "", pairing->fit.by,
                       pairing->fit.parameters);
+    if (pairing->fit.key)
+        buffer_printf(&line.parts, "%skey: %s%s, duplicates: loud", line.n++ ? ", " : "",
+                      pairing->fit.key, pairing->fit.parameters);
+    if (pairing->fit.extra)
+        diff_add_extra(f->d, *pairing->fit.extra);
     if (pairing->fit.currency)
         add_part(&line, "currency", currency_path(f, pairing));
     if (pairing->fit.kind == FIT_LIST)
@@ -299,11 +345,15 @@ static void tell_pairing(Fields *f, const Pairing *pairing)
         comment = decide(f, pairing->fit.decide);
     else if (!pairing->same)
         comment = diff_guess(f->d, pairing->score, pairing->why);
-    else if (pairing->fit.by)
+    else if (pairing->fit.by || pairing->fit.key)
         comment = diff_guess(f->d, DIFF_SURE, "by its types");
     else if (guessed)
         comment = diff_guess(f->d, DIFF_SURE, "it names fields of the response");
-    write_line(f, old->text, &line, comment);
+    const Slot *namesake = lost_namesake(f, old);
+    if (namesake)
+        tell_with_namesake(f, pairing, &line, namesake);
+    else
+        write_line(f, old->text, &line, comment);
 }
 
 /* ---- All of a message ------------------------------------------------------------------------ */
@@ -373,31 +423,32 @@ static void tell_together(Fields *f, const Slot *slot)
     }
 }
 
-/* What stands for itself: a slot of the message, or one in a message that is told part by part. */
-static bool is_lost(const Slot *slot)
-{
-    return !slot->pairing && !slot->opened && !slot->shared &&
-           (slot->n_steps == 1 || (slot->parent && slot->parent->opened));
-}
-
 static void tell_slots(Fields *f, int end)
 {
     for (uint32_t i = 0; i < f->match->n_slots[end]; i++) {
         const Slot *slot = &f->match->slots[end][i];
         if (slot->pairing && end == OLD)
             tell_together(f, slot);
-        else if (is_lost(slot) && !is_currency(f, end, slot))
+        else if (is_lost(slot) && !is_currency(f, end, slot) &&
+                 !(end == NEW && is_told_with_namesake(f, slot)))
             tell_lost(f, end, slot);
     }
 }
 
+/* "Order", or "Order to Line" if the two are not counterparts. */
+static const char *name_of(const Diffing *d, const Match *match)
+{
+    const MessageType *old = match->ends[OLD], *new_type = match->ends[NEW];
+    const char *name = side_name(&d->sides[OLD], old->full_name);
+    return diff_partner(d, OLD, old) == new_type
+               ? name
+               : arena_printf(d->arena, "%s to %s", name,
+                              side_name(&d->sides[NEW], new_type->full_name));
+}
+
 static void diff_fields(Diffing *d, const Match *match)
 {
-    const MessageType *old = match->ends[OLD];
-    Fields f = {.d = d,
-                .match = match,
-                .name = side_name(&d->sides[OLD], old->full_name),
-                .lines = buffer_in(d->arena)};
+    Fields f = {.d = d, .match = match, .name = name_of(d, match), .lines = buffer_in(d->arena)};
     tell_slots(&f, OLD);
     tell_slots(&f, NEW);
     if (f.lines.size) {
@@ -406,10 +457,12 @@ static void diff_fields(Diffing *d, const Match *match)
     }
 }
 
+/* The counterpart of what the version uses, also of another package: NULL where there is none. */
 static const MessageType *partner_of(const Diffing *d, const MessageType *old)
 {
-    const MessageType *partner = table_get(&d->partners[OLD], bytes_of(old->full_name));
-    return partner && strcmp(partner->full_name, old->full_name) != 0 ? partner : NULL;
+    bool used = table_get(&d->used[OLD], bytes_of(old->full_name));
+    return used && !old->map_entry && old->well_known == WELL_KNOWN_NONE ? diff_partner(d, OLD, old)
+                                                                         : NULL;
 }
 
 void diff_all_matches(Diffing *d)
@@ -447,4 +500,8 @@ void diff_messages(Diffing *d)
         if (match)
             diff_fields(d, match);
     }
+    for (uint32_t i = 0; i < d->n_extras; i++) /* telling one may add others */
+        diff_fields(
+            d, diff_match_extra(d, &(ExtraPair){{d->extras[i].ends[OLD], d->extras[i].ends[NEW]},
+                                                {d->extras[i].keys[OLD], d->extras[i].keys[NEW]}}));
 }

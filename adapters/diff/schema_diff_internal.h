@@ -12,17 +12,27 @@
 #include "adapters/changes/change_list.h"
 #include "adapters/diff/schema_diff.h"
 
+/* Two messages that belong together in one place only, and are no counterparts. */
+typedef struct ExtraPair {
+    const MessageType *ends[2];
+    const FieldType *keys[2]; /* the field that is the key of a map at the other end, or NULL */
+} ExtraPair;
+
 /* One comparison, from schema_diff's begin to its end. The arena is the caller's. */
 typedef struct Diffing {
     Arena *arena;
     SchemaDiff *diff;
     const ChangeSide *sides; /* OLD, NEW */
+    Table used[2];           /* full name of what the package uses, of any package -> its type */
     Table partners[2];       /* full name -> the message or enum type at the other end */
     Table methods[2];        /* path -> the method at the other end */
     Table spoken;     /* full name of an old request or response of such a method -> its type */
     Table reached[2]; /* full name of what methods with a counterpart lead to -> its type */
     Table matches;    /* full name of the old message -> Match */
+    ExtraPair *extras;
+    uint32_t n_extras, extras_capacity;
     Table claimed[2]; /* full name of a field that belongs to one outside of its message */
+    Table words;      /* name of a field -> its Words */
     Table rarity;     /* name of a field -> how many messages have it (uint32_t) */
     Buffer types, messages, enums, method_lines;
     Buffer unsure; /* questions about what has no counterpart */
@@ -32,8 +42,15 @@ typedef struct Diffing {
 void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const char *format, ...)
     PRINTF_LIKE(5, 6);
 
-/* Does this belong to the package of that version? Types of other packages are never guessed. */
+/* Does this belong to the package of that version? */
 bool diff_in_package(const ChangeSide *side, const char *full_name);
+
+/* Is it a type of this version alone: of its package, or of one that only this version uses? A type
+   of another package that both versions use is its own counterpart. */
+bool diff_is_own(const Diffing *d, int end, const char *full_name);
+
+/* Has the two told as "Order to Line"; once. */
+void diff_add_extra(Diffing *d, ExtraPair extra);
 
 /* A guess that is made on less than this is marked for a decision. */
 enum { DIFF_LIKELY = 60, DIFF_SURE = 80 };
@@ -52,6 +69,8 @@ typedef struct Words {
 } Words;
 
 Words words_of(Arena *arena, const char *name);
+/* The same, kept: of a name that is asked for often. */
+const Words *diff_words(Diffing *d, const char *name);
 /* Of the innermost name of a type: "Instance.DiskType" is disk type, "MetadataV1" metadata. */
 Words words_of_type(Arena *arena, const char *name);
 bool words_have(const Words *words, const char *word);
@@ -81,6 +100,11 @@ void diff_types(Diffing *d);
    package is its own counterpart. */
 const MessageType *diff_partner(const Diffing *d, int end, const MessageType *message);
 const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type);
+/* How many of their fields have a namesake in the other, from 0 to 100. */
+int diff_shared_fields(const Diffing *d, const MessageType *old, const MessageType *new_type);
+/* Could one be converted to the other where a field has them, though they are no counterparts? */
+bool diff_have_much_in_common(const Diffing *d, const MessageType *old,
+                              const MessageType *new_type);
 /* Are both without a counterpart, and how alike are they? 0: not enough, or one has one. */
 int diff_free_messages_alike(Diffing *d, const MessageType *old, const MessageType *new_type);
 int diff_free_enums_alike(Diffing *d, const EnumType *old, const EnumType *new_type);
@@ -97,11 +121,13 @@ typedef enum FitKind {
 
 typedef struct Fit {
     FitKind kind;
-    bool agreed;    /* FIT_LIST: the elements are counterparts */
-    uint32_t named; /* so many words of a value of the one are the other's name */
-    bool weak;      /* many unrelated fields would fit as well: the names have to agree */
-    bool time;      /* from or to a time */
-    const char *by; /* the converter */
+    bool agreed;     /* FIT_LIST: the elements are counterparts */
+    uint32_t named;  /* so many words of a value of the one are the other's name */
+    bool weak;       /* many unrelated fields would fit as well: the names have to agree */
+    bool time;       /* from or to a time */
+    const char *by;  /* the converter, or NULL */
+    const char *key; /* of a list of messages that becomes a map, or back: its field; or NULL */
+    const ExtraPair *extra; /* the messages that it converts, which are no counterparts; or NULL */
     const FieldType *currency; /* the field beside an amount that has its currency, or NULL */
     int currency_end;          /* where it is */
     const char *parameters;    /* of it: ", times: 1000", or "" */
@@ -159,6 +185,8 @@ const FieldType *slot_field(const Slot *slot);
 
 /* Makes or renews the match of these; types that follow from it become counterparts. */
 const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type);
+/* The match of two that are no counterparts: nothing follows from it. */
+const Match *diff_match_extra(Diffing *d, const ExtraPair *extra);
 
 /* ---- schema_diff_fields.c, schema_diff_enums.c, schema_diff_methods.c ------------------------ */
 
@@ -174,6 +202,8 @@ bool enum_is_unspecified(const char *bare);
 
 /* Finds the counterparts of methods, and by them those of types. True: there was a new one. */
 bool diff_pair_methods(Diffing *d);
+/* Finds the requests and responses that belong together by their method alone. */
+void diff_method_types(Diffing *d);
 void diff_methods(Diffing *d);
 
 #endif

@@ -24,9 +24,10 @@ typedef struct Candidate {
 typedef struct Matching {
     Diffing *d;
     Match *match;
-    Words around[2]; /* of the messages' own names */
-    bool numbered;   /* fields that kept their names kept their numbers */
-    bool doubtful;   /* only their place says that these are counterparts: nothing moves in them */
+    Words around[2];        /* of the messages' own names */
+    bool numbered;          /* fields that kept their names kept their numbers */
+    const ExtraPair *extra; /* the two, if they are no counterparts; else NULL */
+    bool doubtful; /* only their place says that these are counterparts: nothing moves in them */
     Candidate *candidates;
     uint32_t n, capacity;
 } Matching;
@@ -42,6 +43,12 @@ static int least(int a, int b)
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------- */
+
+/* Is it the key of a map at the other end? Then it is not in the value. */
+static bool is_key(const Matching *m, int end, const FieldType *field)
+{
+    return m->extra && m->extra->keys[end] == field;
+}
 
 static bool can_open(const Matching *m, int end, const FieldType *field)
 {
@@ -167,6 +174,8 @@ static void pair(Matching *m, Slot *old, Slot *new_slot, Pairing pairing)
 /* The types of what is paired belong together as well. */
 static void marry_types(Matching *m, const FieldType *old, const FieldType *new_field)
 {
+    if (m->extra)
+        return;
     ValueType a = value_type_element(old), b = value_type_element(new_field);
     if (a.message && b.message)
         diff_marry_messages(m->d, a.message, b.message);
@@ -180,7 +189,8 @@ static bool is_shared_message(const Matching *m, const FieldType *old, const Fie
            diff_partner(m->d, OLD, old->message) == new_field->message;
 }
 
-/* Counts what is in the message and of the other's type; the first of it is *first_out. */
+/* Counts what is in the message and of the other's type; the one with the least number, which was
+   there first, is *first_out. */
 static uint32_t count_inner(const Matching *m, int end, const FieldType *holder,
                             const FieldType *other, const FieldType **first_out)
 {
@@ -208,11 +218,21 @@ static Slot *slot_within(const Matching *m, int end, const FieldType *holder,
 
 static void close_around(Matching *m, int end, Slot *taken);
 
+/* Of several lists in a message that stands for one, the first is what the list was: what it is a
+   list of ("uris"), or what its field is called. Of several single fields nothing tells which. */
+static bool is_telling_inner(const Matching *m, const FieldType *holder, const FieldType *inner)
+{
+    Words name = words_of(m->d->arena, inner->name), outer = words_of(m->d->arena, holder->name);
+    return inner->index == 0 && (inner->repeated || words_have_all(&outer, &name));
+}
+
 /* "account: string" and "account: Account" of one string: the text went inside, or came out. */
 static bool pair_with_inner(Matching *m, int end, const FieldType *holder, const FieldType *other)
 {
     const FieldType *inner;
-    if (count_inner(m, end, holder, other, &inner) != 1 || holder->message == holder->parent ||
+    uint32_t n = count_inner(m, end, holder, other, &inner);
+    if (n == 0 || (n > 1 && !is_telling_inner(m, holder, inner)) ||
+        holder->message == holder->parent ||
         m->match->n_slots[end] + count_slots(m, end, holder, 1) > m->match->room[end] ||
         m->match->n_slots[!end] == m->match->room[!end])
         return false;
@@ -224,7 +244,8 @@ static bool pair_with_inner(Matching *m, int end, const FieldType *holder, const
     pair(m, ends[OLD], ends[NEW],
          (Pairing){.fit = diff_fit(m->d, slot_field(ends[OLD]), slot_field(ends[NEW])),
                    .score = DIFF_SURE - 5,
-                   .why = "the only field in it of this type"});
+                   .why = n == 1 ? "the only field in it of this type"
+                                 : "the first field in it, of this type"});
     close_around(m, end, within);
     return true;
 }
@@ -248,6 +269,14 @@ static void ask_for_inner(Matching *m, Slot *old, const FieldType *holder)
     }
 }
 
+/* Messages without counterparts in places of one name: that they are each other's may still come
+   out. */
+static bool may_be_each_others(const Matching *m, const FieldType *a, const FieldType *b)
+{
+    return a->message && b->message && a->repeated == b->repeated && !a->map && !b->map &&
+           !diff_partner(m->d, OLD, a->message) && !diff_partner(m->d, NEW, b->message);
+}
+
 static void pair_same_names(Matching *m)
 {
     const MessageType *old = m->match->ends[OLD], *new_type = m->match->ends[NEW];
@@ -255,14 +284,14 @@ static void pair_same_names(Matching *m)
     for (uint32_t i = 0; i < old->n_fields; i++) {
         const FieldType *a = &old->fields[i];
         const FieldType *b = message_field(new_type, bytes_of(a->name));
-        if (!b || strcmp(a->name, b->name) != 0)
+        if (!b || strcmp(a->name, b->name) != 0 || is_key(m, OLD, a) || is_key(m, NEW, b))
             continue;
         Fit fit = diff_fit(m->d, a, b);
         if (!fit.kind && (pair_with_inner(m, NEW, b, a) || pair_with_inner(m, OLD, a, b)))
             continue;
+        if (!fit.kind && !may_be_each_others(m, a, b))
+            continue;
         Slot *slots[2] = {add_slot(m, OLD, NULL, a), add_slot(m, NEW, NULL, b)};
-        if (!fit.kind && slots[OLD])
-            ask_for_inner(m, slots[OLD], b);
         if (slots[OLD] && slots[NEW])
             pair(m, slots[OLD], slots[NEW],
                  (Pairing){.fit = fit, .score = 100, .same = true, .why = "by its name"});
@@ -274,6 +303,17 @@ static void pair_same_names(Matching *m)
     m->numbered = kept > moved || !moved;
 }
 
+/* Do these go together by their name alone? Then nothing else is looked for. */
+static bool is_paired(const Matching *m, int end, const FieldType *field)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        const Slot *slot = &m->match->slots[end][i];
+        if (slot->steps[0] == field)
+            return true;
+    }
+    return false;
+}
+
 static void add_all_slots(Matching *m)
 {
     for (int end = 0; end < 2; end++) {
@@ -281,11 +321,40 @@ static void add_all_slots(Matching *m)
         for (uint32_t i = 0; i < message->n_fields; i++) {
             const FieldType *field = &message->fields[i];
             const FieldType *same = message_field(other, bytes_of(field->name));
-            if (!same || strcmp(same->name, field->name) != 0)
+            if (is_key(m, end, field))
+                continue;
+            if (!is_paired(m, end, field))
                 add_slots(m, end, NULL, field);
-            else if (end == OLD && is_shared_message(m, field, same))
+            else if (end == OLD && same && is_shared_message(m, field, same))
                 add_shared_slots(m, (const FieldType *[2]){field, same});
         }
+    }
+}
+
+static Slot *direct_slot(const Matching *m, int end, const FieldType *field)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        Slot *slot = &m->match->slots[end][i];
+        if (slot->n_steps == 1 && slot_field(slot) == field)
+            return slot;
+    }
+    return NULL;
+}
+
+/* What kept its name, has a type that does not fit, and found nothing else. */
+static void pair_replaced(Matching *m)
+{
+    const MessageType *old = m->match->ends[OLD], *new_type = m->match->ends[NEW];
+    for (uint32_t i = 0; i < old->n_fields; i++) {
+        const FieldType *a = &old->fields[i], *b = message_field(new_type, bytes_of(a->name));
+        Slot *slots[2] = {direct_slot(m, OLD, a), b ? direct_slot(m, NEW, b) : NULL};
+        if (!slots[OLD] || !slots[NEW] || strcmp(a->name, b->name) != 0 || slots[OLD]->pairing ||
+            slots[NEW]->pairing || slots[OLD]->opened || slots[NEW]->opened || slots[OLD]->closed ||
+            slots[NEW]->closed)
+            continue;
+        ask_for_inner(m, slots[OLD], b);
+        pair(m, slots[OLD], slots[NEW],
+             (Pairing){.score = 100, .same = true, .why = "by its name"});
     }
 }
 
@@ -493,12 +562,11 @@ static bool are_left_alone(const Matching *m, const Candidate *c)
 }
 
 /* Types that few fields have, so that having the same one tells something. */
-static bool is_telling_type(const Matching *m, const FieldType *field)
+static bool is_telling_type(const FieldType *field)
 {
     ValueType type = value_type_element(field);
-    return field->map ||
-           (type.message && diff_in_package(&m->d->sides[OLD], type.message->full_name)) ||
-           (type.enumeration && diff_in_package(&m->d->sides[OLD], type.enumeration->full_name));
+    return field->map || type.enumeration ||
+           (type.message && type.message->well_known == WELL_KNOWN_NONE);
 }
 
 static bool has_oneof(const MessageType *message, const char *name)
@@ -525,7 +593,7 @@ static bool is_only_of_its_kind(const Matching *m, const Candidate *c)
         for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
             const Slot *slot = &m->match->slots[end][i];
             if (slot != c->ends[end] && slot->n_steps == 1 && !slot->pairing && !slot->closed &&
-                slot_field(slot)->kind == kind && is_telling_type(m, slot_field(slot)))
+                slot_field(slot)->kind == kind && is_telling_type(slot_field(slot)))
                 return false;
         }
     return true;
@@ -583,7 +651,7 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
     bool direct = c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1;
     if (a->oneof && b->oneof && !share_oneof(m, a, b))
         return 0;
-    if (only && is_telling_type(m, a) &&
+    if (only && is_telling_type(a) &&
         (c->fit.certainty >= DIFF_LIKELY ||
          (c->fit.certainty >= 50 && is_only_of_its_kind(m, c)))) {
         c->why = "the only one of its type";
@@ -627,7 +695,7 @@ static void score_of_place(const Matching *m, Candidate *c)
         !are_opposites(c))
         without = ASKED;
     if (c->score) {
-        c->score += only && is_telling_type(m, a) ? 20 : only && direct ? 12 : 0;
+        c->score += only && is_telling_type(a) ? 20 : only && direct ? 12 : 0;
         c->score += number ? 12 : 0;
     }
     bool evident = number && share_telling_word(c);
@@ -714,7 +782,7 @@ static Bytes claim_of(Matching *m, const FieldType *field)
  */
 static void claim(Matching *m, const Pairing *pairing)
 {
-    for (int end = 0; end < 2; end++) {
+    for (int end = 0; end < 2 && !m->extra; end++) {
         const FieldType *field = slot_field(pairing->ends[end]);
         if (pairing->ends[end]->shared)
             table_put(&m->d->claimed[end], claim_of(m, field), (void *)field);
@@ -938,30 +1006,50 @@ static void ask_about_rest(Matching *m)
     }
 }
 
-const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type)
+static const Match *match_all(Matching *m)
+{
+    Match *match = m->match;
+    make_room(m);
+    pair_same_names(m);
+    add_all_slots(m);
+    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
+        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
+            consider(m, &match->slots[OLD][i], &match->slots[NEW][k]);
+    score_holders(m);
+    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
+        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
+            add_renamed_holder(m, &match->slots[OLD][i], &match->slots[NEW][k]);
+    if (m->n)
+        qsort(m->candidates, m->n, sizeof *m->candidates, by_score);
+    while (pair_best(m))
+        ;
+    pair_replaced(m);
+    ask_about_rest(m);
+    return match;
+}
+
+static Matching matching_of(Diffing *d, const MessageType *old, const MessageType *new_type)
 {
     Match *match = arena_make(d->arena, Match);
     *match = (Match){.ends = {old, new_type}};
-    Matching m = {
+    return (Matching){
         .d = d,
         .match = match,
-        .doubtful = diff_is_doubtful(d, old, new_type),
         .around = {words_of_type(d->arena, old->name), words_of_type(d->arena, new_type->name)}};
-    make_room(&m);
-    pair_same_names(&m);
-    add_all_slots(&m);
-    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
-        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
-            consider(&m, &match->slots[OLD][i], &match->slots[NEW][k]);
-    score_holders(&m);
-    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
-        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
-            add_renamed_holder(&m, &match->slots[OLD][i], &match->slots[NEW][k]);
-    if (m.n)
-        qsort(m.candidates, m.n, sizeof *m.candidates, by_score);
-    while (pair_best(&m))
-        ;
-    ask_about_rest(&m);
-    table_put(&d->matches, bytes_of(old->full_name), match);
-    return match;
+}
+
+const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    Matching m = matching_of(d, old, new_type);
+    m.doubtful = diff_is_doubtful(d, old, new_type);
+    match_all(&m);
+    table_put(&d->matches, bytes_of(old->full_name), m.match);
+    return m.match;
+}
+
+const Match *diff_match_extra(Diffing *d, const ExtraPair *extra)
+{
+    Matching m = matching_of(d, extra->ends[OLD], extra->ends[NEW]);
+    m.extra = extra;
+    return match_all(&m);
 }

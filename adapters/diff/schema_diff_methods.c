@@ -169,6 +169,41 @@ static bool is_renamed_resource(const Diffing *d, const Words *old, const Words 
     return false;
 }
 
+static const MethodType *free_method(const Diffing *d, int end, const ServiceType *service,
+                                     const char *verb, const Words *noun)
+{
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        const MethodType *method = &service->methods[i];
+        Words words = words_of(d->arena, method->name);
+        Words rest = noun_of(&words);
+        if (!other_method(d, end, method) && words.n && strcmp(words.word[0], verb) == 0 &&
+            words_alike(&rest, noun) == 100)
+            return method;
+    }
+    return NULL;
+}
+
+/* Did a resource get another name? Its standard methods are gone, those of the other are new, and
+   what Get answers has mostly the same fields. */
+static bool is_replaced_resource(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    enum { MOST_OF_IT = 70, LEAST_METHODS = 2 };
+    static const char *const verbs[] = {"get", "list", "creat", "updat", "delet"};
+    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
+    Words was = noun_of(&a), is = noun_of(&b);
+    int n = 0, content = 0;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        const MethodType *x = free_method(d, OLD, old->service, verbs[i], &was);
+        const MethodType *y = free_method(d, NEW, new_method->service, verbs[i], &is);
+        if (!x != !y)
+            return false;
+        n += x != NULL;
+        if (x && i == 0 && diff_in_package(&d->sides[OLD], x->output->full_name))
+            content = diff_shared_fields(d, x->output, y->output);
+    }
+    return n >= LEAST_METHODS && content >= MOST_OF_IT;
+}
+
 /* Get, List, Create of another noun are methods of another resource, unless that one is alike. */
 static bool is_of_another_resource(Diffing *d, const MethodType *old, const MethodType *new_method,
                                    int names)
@@ -180,22 +215,72 @@ static bool is_of_another_resource(Diffing *d, const MethodType *old, const Meth
            !type_fits(d, old->output, new_method->output, DIFF_LIKELY);
 }
 
+static bool may_be_partners(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    const MessageType *partner = diff_partner(d, OLD, old);
+    return partner ? partner == new_type : !diff_partner(d, NEW, new_type);
+}
+
+/* "ListPids" and "Pids": a verb that only asks came or went. */
+static bool drops_verb(const Words *longer, const Words *rest)
+{
+    Words noun = noun_of(longer);
+    return longer->n == rest->n + 1 && words_alike(&noun, rest) == 100 &&
+           (strcmp(longer->word[0], "get") == 0 || strcmp(longer->word[0], "list") == 0);
+}
+
+/* Is it the method's very own, as GetBookRequest is GetBook's? */
+static bool is_named_for(const Diffing *d, const MessageType *type, const MethodType *method)
+{
+    static const char *const ends[] = {"request", "respons", "result", "reply"};
+    Words name = words_of_type(d->arena, type->name), words = words_of(d->arena, method->name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        words_drop(&name, ends[i]);
+    return words_alike(&name, &words) == 100;
+}
+
+/* Did a method get a longer or shorter name, and its request and response with it? Their names tell
+   then that they go together, whatever is in them. */
+static bool are_named_for_methods(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
+    return (words_have_all(&a, &b) || words_have_all(&b, &a)) && same_streams(old, new_method) &&
+           !is_standard(a.word[0]) && is_named_for(d, old->input, old) &&
+           is_named_for(d, new_method->input, new_method) && is_named_for(d, old->output, old) &&
+           is_named_for(d, new_method->output, new_method) &&
+           may_be_partners(d, old->input, new_method->input) &&
+           may_be_partners(d, old->output, new_method->output);
+}
+
 enum { ALIKE = 60 };
 
 /* How alike two methods are whose types could go together; 0 when they are not. */
 static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
     Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
-    if (!a.n || !b.n || (is_standard(a.word[0]) && !words_have(&b, a.word[0])) ||
+    if (!a.n || !b.n)
+        return 0;
+    if (drops_verb(&a, &b) || drops_verb(&b, &a))
+        return types_fit(d, old, new_method, 40) ? 90 : 0;
+    if ((is_standard(a.word[0]) && !words_have(&b, a.word[0])) ||
         (is_standard(b.word[0]) && !words_have(&a, b.word[0])))
         return 0;
     int score = words_alike(&a, &b);
-    if (is_standard(a.word[0]) && strcmp(a.word[0], b.word[0]) == 0 &&
-        is_renamed_resource(d, &a, &b))
-        score = 100;
+    if (is_standard(a.word[0]) && strcmp(a.word[0], b.word[0]) == 0) {
+        if (is_renamed_resource(d, &a, &b))
+            score = 100;
+        else if (score < 100 && may_be_partners(d, old->input, new_method->input) &&
+                 may_be_partners(d, old->output, new_method->output) &&
+                 is_replaced_resource(d, old, new_method))
+            return 90;
+    }
     if (score < ALIKE || is_of_another_resource(d, old, new_method, score))
         return 0;
-    return types_fit(d, old, new_method, 40) ? score : 0;
+    if (types_fit(d, old, new_method, 40))
+        return score;
+    return are_named_for_methods(d, old, new_method)
+               ? score - 10 + diff_shared_fields(d, old->input, new_method->input) / 10
+               : 0;
 }
 
 /* The one that is most like it, if no other is as much; NULL when there is none. */
@@ -210,8 +295,8 @@ static const MethodType *most_alike(Diffing *d, int end, const MethodType *metho
             const MethodType *other = &service->methods[k];
             if (other_method(d, !end, other))
                 continue;
-            int score =
-                end == OLD ? method_likeness(d, method, other) : method_likeness(d, other, method);
+            const MethodType *a = end == OLD ? method : other, *b = end == OLD ? other : method;
+            int score = method_likeness(d, a, b);
             second = score > most ? most : score > second ? score : second;
             best = score > most ? other : best;
             most = score > most ? score : most;
@@ -241,12 +326,6 @@ static const MethodType *only_left(const Diffing *d, int end, const ServiceType 
         left = &service->methods[i];
     }
     return left;
-}
-
-static bool may_be_partners(const Diffing *d, const MessageType *old, const MessageType *new_type)
-{
-    const MessageType *partner = diff_partner(d, OLD, old);
-    return partner ? partner == new_type : !diff_partner(d, NEW, new_type);
 }
 
 /* Types of the API's own that are counterparts, or could be by what is in them. */
@@ -331,20 +410,56 @@ static const char *method_name(const Diffing *d, int end, const MethodType *meth
                         method->name);
 }
 
+/* Are they counterparts, or can they become what the method alone says? */
+static bool can_go_together(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    return diff_partner(d, OLD, old) == new_type ||
+           (old->well_known == WELL_KNOWN_NONE && new_type->well_known == WELL_KNOWN_NONE);
+}
+
+static bool methods_go_together(const Diffing *d, const MethodType *a, const MethodType *b)
+{
+    return same_streams(a, b) && can_go_together(d, a->input, b->input) &&
+           can_go_together(d, a->output, b->output);
+}
+
+static void add_extra(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    if (diff_partner(d, OLD, old) != new_type)
+        diff_add_extra(d, (ExtraPair){{old, new_type}, {NULL, NULL}});
+}
+
+void diff_method_types(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        const ServiceType *service = &schema->services[i];
+        for (uint32_t k = 0; is_own(d, OLD, service) && k < service->n_methods; k++) {
+            const MethodType *old = &service->methods[k], *other = other_method(d, OLD, old);
+            if (!other || !methods_go_together(d, old, other))
+                continue;
+            add_extra(d, old->input, other->input);
+            add_extra(d, old->output, other->output);
+        }
+    }
+}
+
 static void tell_method(Diffing *d, const MethodType *old)
 {
     const MethodType *other = other_method(d, OLD, old);
     const char *name = method_name(d, OLD, old), *version = d->sides[NEW].version;
     const char *to = other ? method_name(d, NEW, other) : NULL;
     bool same = to && strcmp(name, to) == 0;
-    if (!other || (!same && !types_go_together(d, old, other))) {
+    if (!other || (!same && !methods_go_together(d, old, other))) {
         diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name, "method removed");
         buffer_printf(&d->method_lines, "  %s: {removed: \"%s has no such method\"}\n", name,
                       version);
-    } else if (!types_go_together(d, old, other)) {
+    } else if (same && !types_go_together(d, old, other)) {
         diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name,
                  "other types: %s to %s, now %s to %s", old->input->name, old->output->name,
                  other->input->name, other->output->name);
+        if (methods_go_together(d, old, other))
+            return; /* "Order to Line" says what becomes of them */
         buffer_printf(&d->method_lines, "  %s: {removed: \"its types are others in %s\"}\n", name,
                       version);
     } else if (same) {
@@ -353,14 +468,18 @@ static void tell_method(Diffing *d, const MethodType *old)
     } else {
         bool moved = strcmp(old->name, other->name) == 0;
         Words was = words_of(d->arena, old->name), is = words_of(d->arena, other->name);
-        bool alike = words_alike(&was, &is) >= ALIKE;
+        bool alike = words_alike(&was, &is) >= ALIKE &&
+                     (moved || diff_shared_fields(d, old->input, other->input) ||
+                      diff_shared_fields(d, old->output, other->output));
         diff_add(d, BREAKS_WIRE | BREAKS_SOURCE, true, name, "%s to %s",
                  moved ? "moved" : "renamed", to);
         buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
                       diff_guess(d, alike ? DIFF_SURE : DIFF_LIKELY,
                                  moved   ? "by its name"
                                  : alike ? "by its name and types"
-                                         : "by its types, and the only one left"));
+                                 : words_alike(&was, &is) >= ALIKE
+                                     ? "by its name"
+                                     : "by its types, and the only one left"));
     }
 }
 

@@ -4,7 +4,7 @@
 const MessageType *diff_partner(const Diffing *d, int end, const MessageType *message)
 {
     const MessageType *said = table_get(&d->partners[end], bytes_of(message->full_name));
-    if (said || diff_in_package(&d->sides[end], message->full_name))
+    if (said || diff_is_own(d, end, message->full_name))
         return said;
     return schema_message(d->sides[!end].schema, bytes_of(message->full_name));
 }
@@ -12,15 +12,14 @@ const MessageType *diff_partner(const Diffing *d, int end, const MessageType *me
 const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type)
 {
     const EnumType *said = table_get(&d->partners[end], bytes_of(type->full_name));
-    if (said || diff_in_package(&d->sides[end], type->full_name))
+    if (said || diff_is_own(d, end, type->full_name))
         return said;
     return schema_enum(d->sides[!end].schema, bytes_of(type->full_name));
 }
 
 static bool is_free(const Diffing *d, int end, const char *full_name)
 {
-    return diff_in_package(&d->sides[end], full_name) &&
-           !table_get(&d->partners[end], bytes_of(full_name));
+    return diff_is_own(d, end, full_name) && !table_get(&d->partners[end], bytes_of(full_name));
 }
 
 static bool is_free_message(const Diffing *d, int end, const MessageType *message)
@@ -69,64 +68,88 @@ static const EnumType *same_enum(const Diffing *d, const EnumType *old)
     return same && diff_in_package(side, same->full_name) ? same : NULL;
 }
 
-static void find_borrowed_type(Diffing *d, Table *borrowed, const FieldType *field);
-
+/* Does the new version use this type of the old one's package? */
 static bool is_borrowed(const Diffing *d, const char *full_name)
 {
     return diff_in_package(&d->sides[OLD], full_name) &&
-           !diff_in_package(&d->sides[NEW], full_name);
+           !diff_in_package(&d->sides[NEW], full_name) &&
+           table_get(&d->used[NEW], bytes_of(full_name));
 }
 
-static void find_borrowed(Diffing *d, Table *borrowed, const MessageType *message)
+static const MessageType *borrowed_message(const Diffing *d, const MessageType *old)
 {
-    if (!is_borrowed(d, message->full_name) || table_get(borrowed, bytes_of(message->full_name)))
-        return;
-    table_put(borrowed, bytes_of(message->full_name), (void *)message);
-    for (uint32_t i = 0; i < message->n_fields; i++)
-        find_borrowed_type(d, borrowed, &message->fields[i]);
+    return is_borrowed(d, old->full_name) ? table_get(&d->used[NEW], bytes_of(old->full_name))
+                                          : NULL;
 }
 
-static void find_borrowed_type(Diffing *d, Table *borrowed, const FieldType *field)
+static const EnumType *borrowed_enum(const Diffing *d, const EnumType *old)
 {
-    if (field->message)
-        find_borrowed(d, borrowed, field->message);
-    else if (field->enumeration && is_borrowed(d, field->enumeration->full_name))
-        table_put(borrowed, bytes_of(field->enumeration->full_name), (void *)field->enumeration);
+    return is_borrowed(d, old->full_name) ? table_get(&d->used[NEW], bytes_of(old->full_name))
+                                          : NULL;
 }
 
-/* What the new version uses of the old one's package. */
-static Table borrowed_types(Diffing *d)
+/* ---- The same name in another package -------------------------------------------------------- */
+
+/* Types of a package that goes along with the version ("shop.common.v1", "shop.common.v2"), and
+   types that went into such a package or came from it. NULL: there is none, or more than one. */
+static const MessageType *namesake_message(const Diffing *d, int end, const MessageType *type)
 {
-    const ChangeSide *side = &d->sides[NEW];
-    Table borrowed = table_in(d->arena);
-    for (uint32_t i = 0; i < side->schema->n_messages; i++) {
-        const MessageType *message = &side->schema->messages[i];
-        for (uint32_t k = 0; diff_in_package(side, message->full_name) && k < message->n_fields;
-             k++)
-            find_borrowed_type(d, &borrowed, &message->fields[k]);
+    const Schema *schema = d->sides[!end].schema;
+    const MessageType *namesake = NULL;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *other = &schema->messages[i];
+        if (strcmp(other->name, type->name) != 0 || !is_free_message(d, !end, other))
+            continue;
+        if (namesake)
+            return NULL;
+        namesake = other;
     }
-    for (uint32_t i = 0; i < side->schema->n_services; i++) {
-        const ServiceType *service = &side->schema->services[i];
-        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
-             k++) {
-            find_borrowed(d, &borrowed, service->methods[k].input);
-            find_borrowed(d, &borrowed, service->methods[k].output);
-        }
+    return namesake;
+}
+
+static const EnumType *namesake_enum(const Diffing *d, int end, const EnumType *type)
+{
+    const Schema *schema = d->sides[!end].schema;
+    const EnumType *namesake = NULL;
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *other = &schema->enums[i];
+        if (strcmp(other->name, type->name) != 0 || !is_free(d, !end, other->full_name))
+            continue;
+        if (namesake)
+            return NULL;
+        namesake = other;
     }
-    return borrowed;
+    return namesake;
+}
+
+static void marry_namesakes(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *old = &schema->messages[i];
+        const MessageType *other =
+            is_free_message(d, OLD, old) ? namesake_message(d, OLD, old) : NULL;
+        if (other && namesake_message(d, NEW, other) == old)
+            diff_marry_messages(d, old, other);
+    }
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *old = &schema->enums[i];
+        const EnumType *other = is_free(d, OLD, old->full_name) ? namesake_enum(d, OLD, old) : NULL;
+        if (other && namesake_enum(d, NEW, other) == old)
+            diff_marry_enums(d, old, other);
+    }
 }
 
 void diff_same_types(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
-    Table borrowed = borrowed_types(d);
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         const MessageType *old = &schema->messages[i];
         if (!is_free_message(d, OLD, old))
             continue;
         const MessageType *same = same_message(d, old);
         if (!same)
-            same = table_get(&borrowed, bytes_of(old->full_name));
+            same = borrowed_message(d, old);
         if (same)
             marry(d, old->full_name, (void *)old, same->full_name, (void *)same);
     }
@@ -136,10 +159,11 @@ void diff_same_types(Diffing *d)
             continue;
         const EnumType *same = same_enum(d, old);
         if (!same)
-            same = table_get(&borrowed, bytes_of(old->full_name));
+            same = borrowed_enum(d, old);
         if (same)
             marry(d, old->full_name, (void *)old, same->full_name, (void *)same);
     }
+    marry_namesakes(d);
 }
 
 /* ---- Likeness -------------------------------------------------------------------------------- */
@@ -152,7 +176,7 @@ static int weight_of(const Diffing *d, const FieldType *field)
 }
 
 typedef struct Overlap {
-    int share;     /* of the fields' weight, 0 to 100 */
+    int share;     /* of the fields' weight, 0 to 100; more where one has most of the other's */
     int plain;     /* of the fields' number */
     uint32_t rare; /* fields that both have, and few others */
 } Overlap;
@@ -177,6 +201,7 @@ static bool could_agree(const Diffing *d, const FieldType *a, const FieldType *b
 
 static Overlap message_overlap(const Diffing *d, const MessageType *a, const MessageType *b)
 {
+    enum { FEW = 3 }; /* so many tell that one grew out of the other */
     int both = 0, all = 0;
     uint32_t rare = 0, common_fields = 0;
     for (uint32_t i = 0; i < a->n_fields; i++) {
@@ -188,10 +213,17 @@ static Overlap message_overlap(const Diffing *d, const MessageType *a, const Mes
         common_fields += common;
         all += weight;
     }
+    int least_weight = all;
     for (uint32_t i = 0; i < b->n_fields; i++)
         all += weight_of(d, &b->fields[i]);
+    if (all - least_weight < least_weight)
+        least_weight = all - least_weight;
     uint32_t n = a->n_fields + b->n_fields;
-    return (Overlap){n ? 100 * both / all : 0, n ? (int)(200 * common_fields / n) : 0, rare};
+    int share = n ? 100 * both / all : 0;
+    int of_smaller = least_weight ? 50 * both / least_weight : 0;
+    if (rare >= FEW && 4 * of_smaller / 5 > share)
+        share = 4 * of_smaller / 5;
+    return (Overlap){share, n ? (int)(200 * common_fields / n) : 0, rare};
 }
 
 static int name_likeness(const Diffing *d, const char *a, const char *b)
@@ -255,12 +287,50 @@ static int in_place(int names, int share, int least_share, int whole)
                                                  : 0;
 }
 
+int diff_shared_fields(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    return message_overlap(d, old, new_type).plain;
+}
+
+bool diff_have_much_in_common(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    enum { MUCH = 60 };
+    Overlap overlap = message_overlap(d, old, new_type);
+    return overlap.plain >= MUCH && overlap.share >= MUCH;
+}
+
+/* The field of the other message whose name has most of this one's words: "leaf" of "leaf_node". */
+static bool has_similar_field(Diffing *d, const FieldType *field, const MessageType *other)
+{
+    enum { MOST_WORDS_ALIKE = 60 };
+    const Words *name = diff_words(d, field->name);
+    for (uint32_t i = 0; i < other->n_fields; i++)
+        if (other->fields[i].repeated == field->repeated &&
+            words_alike(name, diff_words(d, other->fields[i].name)) >= MOST_WORDS_ALIKE)
+            return true;
+    return false;
+}
+
+/* How many of their fields have one that is called alike in the other, from 0 to 100. */
+static int share_of_similar(Diffing *d, const MessageType *a, const MessageType *b)
+{
+    uint32_t similar = 0, n = a->n_fields + b->n_fields;
+    for (uint32_t i = 0; i < a->n_fields; i++)
+        similar += has_similar_field(d, &a->fields[i], b);
+    for (uint32_t i = 0; i < b->n_fields; i++)
+        similar += has_similar_field(d, &b->fields[i], a);
+    return n ? (int)(100 * similar / n) : 0;
+}
+
 int diff_free_messages_alike(Diffing *d, const MessageType *a, const MessageType *b)
 {
+    enum { SOME = 30, MANY = 60 };
     if (!is_free_message(d, OLD, a) || !is_free_message(d, NEW, b))
         return 0;
-    return in_place(name_likeness(d, a->name, b->name), message_overlap(d, a, b).plain, 20,
-                    message_likeness(d, a, b));
+    int whole = message_likeness(d, a, b), plain = message_overlap(d, a, b).plain;
+    int similar = whole || plain >= SOME ? 0 : share_of_similar(d, a, b);
+    return in_place(name_likeness(d, a->name, b->name), similar >= MANY ? similar : plain, 20,
+                    whole);
 }
 
 int diff_free_enums_alike(Diffing *d, const EnumType *a, const EnumType *b)
@@ -504,7 +574,7 @@ void diff_types(Diffing *d)
         const MessageType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
         if (other)
             tell_type(d, old->full_name, other->full_name, message_likeness(d, old, other));
-        else if (is_free_message(d, OLD, old))
+        else if (is_free_message(d, OLD, old) && diff_in_package(&d->sides[OLD], old->full_name))
             ask_about_message(d, old);
     }
     for (uint32_t i = 0; i < schema->n_enums; i++) {
@@ -512,7 +582,7 @@ void diff_types(Diffing *d)
         const EnumType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
         if (other)
             tell_type(d, old->full_name, other->full_name, enum_likeness(d, old, other));
-        else if (is_free(d, OLD, old->full_name))
+        else if (is_free(d, OLD, old->full_name) && diff_in_package(&d->sides[OLD], old->full_name))
             ask_about_enum(d, old);
     }
 }

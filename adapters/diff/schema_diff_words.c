@@ -114,6 +114,17 @@ Words words_of(Arena *arena, const char *name)
     return words;
 }
 
+const Words *diff_words(Diffing *d, const char *name)
+{
+    Words *words = table_get(&d->words, bytes_of(name));
+    if (!words) {
+        words = arena_make(d->arena, Words);
+        *words = words_of(d->arena, name);
+        table_put(&d->words, bytes_of(name), words);
+    }
+    return words;
+}
+
 bool words_have(const Words *words, const char *word)
 {
     for (uint32_t i = 0; i < words->n; i++)

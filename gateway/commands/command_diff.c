@@ -70,6 +70,15 @@ static bool load_side(Arena *arena, const char *argument, const char *otherwise,
     return true;
 }
 
+/* Versions in one package are told apart by their sets alone; then they are "old" and "new". */
+static void name_apart(ChangeSide *from, ChangeSide *to)
+{
+    if (strcmp(from->version, to->version) != 0)
+        return;
+    from->version = "old";
+    to->version = "new";
+}
+
 static void print(Arena *arena, const SchemaDiff *diff, bool json, bool only_changes)
 {
     Buffer out = buffer_in(arena);
@@ -97,6 +106,7 @@ int command_diff(const CommandLine *line)
     if (load_side(arena, line->arguments[0], "old", &from) &&
         load_side(arena, line->arguments[1], "new", &to)) {
         SchemaDiff diff;
+        name_apart(&from, &to);
         schema_diff(arena, &from, &to, &diff);
         print(arena, &diff, json, only_changes);
         code = EXIT_WELL;

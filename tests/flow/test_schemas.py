@@ -329,3 +329,16 @@ def test_what_speaks_no_grpc_is_refused(tmp_path, greeting):
                           reflection=f"{{address: '{address}', timeout: 1s}}", instance=address)
         assert address in refused(gateway)
         thread.join()
+
+
+def test_versions_in_one_package_are_compared_by_their_sets(tmp_path):
+    for name, field in ("old", "customer"), ("new", "customer_name"):
+        files = descriptor_pb2.FileDescriptorSet()
+        file = files.file.add(name="order.proto", package="shop.v1", syntax="proto3")
+        file.message_type.add(name="Order").field.add(name=field, number=1, type=9, label=1)
+        (tmp_path / name).write_bytes(files.SerializeToString())
+    told = subprocess.run([BINARY, "diff", "--changes", f"{tmp_path}/old:shop.v1", f"{tmp_path}/new:shop.v1"],
+                          capture_output=True, text=True, timeout=60)
+    assert told.returncode == 1
+    assert "Both versions have one package" in told.stdout
+    assert "from: old\nto: new\n" in told.stdout and "    customer: customer_name  # guess" in told.stdout

@@ -73,21 +73,97 @@ static void so_do_the_only_maps(void **state)
           "    metadata: annotations  # decide: a guess, the only one of its type\n");
 }
 
+/* Behind the head of the list between two sets. */
+static const char *list_between(Loaded *loaded, const char *old, const char *old_package,
+                                const char *new_name, const char *new_package)
+{
+    ChangeSide from = {"v1", NULL, old_package}, to = {"v2", NULL, new_package};
+    SchemaDiff diff;
+    assert_ok(loaded->arena, schema_load_file(loaded->arena, old, &from.schema));
+    assert_ok(loaded->arena, schema_load_file(loaded->arena, new_name, &to.schema));
+    schema_diff(loaded->arena, &from, &to, &diff);
+    check_first_list(loaded->arena, &from, &to);
+    check_first_list(loaded->arena, &to, &from);
+    const char *list = strstr(arena_text(loaded->arena, diff.change_list), "to: v2\n");
+    assert_non_null(list);
+    return list + strlen("to: v2\n");
+}
+
+static void types_of_a_package_that_has_versions_too_go_with_their_namesakes(void **state)
+{
+    assert_bytes(bytes_of(list_between(*state, SCHEMAS "places_old.binpb", "places.v1",
+                                       SCHEMAS "places_new.binpb", "places.v2")),
+                 "types:\n"
+                 "  parts.v1.Area: parts.v2.Area  # guess: by what is in it\n"
+                 "  parts.v1.Grade: parts.v2.Grade  # guess: by what is in it\n"
+                 "messages:\n"
+                 "  parts.v1.Area:\n"
+                 "    size: extent  # decide: a guess, the same number and type\n"
+                 "  Place:\n"
+                 "    library: {removed: graceful}  # decide: parts.v1.Library, lost towards v2; "
+                 "or did it become scope?\n"
+                 "    scope: {added: graceful}  # decide: parts.v2.Scope, lost towards v1\n"
+                 "enums:\n"
+                 "  parts.v1.Grade:\n"
+                 "    HIGH: TALL  # decide: a guess, the same number\n");
+}
+
+static void versions_in_one_package_are_told_apart_by_their_sets(void **state)
+{
+    assert_bytes(bytes_of(list_between(*state, SCHEMAS "same_old.binpb", "same.v1",
+                                       SCHEMAS "same_new.binpb", "same.v1")),
+                 "messages:\n"
+                 "  Order:\n"
+                 "    customer: customer_name  # guess: by its name\n"
+                 "    note: {removed: graceful}  # decide: string, lost towards v2\n"
+                 "enums:\n"
+                 "  Status:\n"
+                 "    HELD: {added: loud}\n");
+}
+
+static void what_kept_its_name_and_not_its_meaning_goes_elsewhere(void **state)
+{
+    check(state, "Reassigned",
+          "messages:\n"
+          "  M:\n"
+          "    target: described  # decide: a guess, the only one of its type\n"
+          "    metric_name: metric.name  # guess: by its name\n"
+          "    target_value: target.value  # guess: by its name\n"
+          "    target.unit: {added: graceful}  # decide: string, lost towards v1\n");
+    check(state, "Displaced",
+          "messages:\n"
+          "  M:\n"
+          "    place: [{to: object}, {added: graceful}]  # decide: a guess, the only one of its "
+          "type; place of v2 is another field\n");
+}
+
+static void a_list_of_messages_becomes_a_map_by_its_key(void **state)
+{
+    check(state, "Keyed",
+          "messages:\n"
+          "  M:\n"
+          "    labels: {key: key, duplicates: loud}  # guess: by its types\n"
+          "    sizes: {key: id, duplicates: loud}  # guess: by its types\n"
+          "    others: [{removed: graceful}, {added: graceful}]  # decide: list of Other and map "
+          "of string to int32: no converter fits\n");
+}
+
+static void messages_with_other_counterparts_are_converted_in_place(void **state)
+{
+    check(state, "Added",
+          "messages:\n"
+          "  M:\n"
+          "    users: {to: user, by: message}  # decide: a guess, by its name\n"
+          "  CreateUser to AddUser:\n"
+          "    parent: {removed: graceful}  # decide: string, lost towards v2\n");
+}
+
 /* The verbs of every resource tell nothing; another verb and the same types do. */
 static void methods_are_renamed_by_their_words_and_types(void **state)
 {
-    Loaded *loaded = *state;
-    ChangeSide from = {"v1", NULL, "resources.v1"}, to = {"v2", NULL, "resources.v2"};
-    assert_ok(loaded->arena,
-              schema_load_file(loaded->arena, SCHEMAS "resources_old.binpb", &from.schema));
-    assert_ok(loaded->arena,
-              schema_load_file(loaded->arena, SCHEMAS "resources_new.binpb", &to.schema));
-    SchemaDiff diff;
-    schema_diff(loaded->arena, &from, &to, &diff);
-    const char *list = strstr(arena_text(loaded->arena, diff.change_list), "to: v2\n");
-    assert_non_null(list);
     assert_bytes(
-        bytes_of(list + strlen("to: v2\n")),
+        bytes_of(list_between(*state, SCHEMAS "resources_old.binpb", "resources.v1",
+                              SCHEMAS "resources_new.binpb", "resources.v2")),
         "types:\n"
         "  ConverseRequest: AssistRequest  # decide: a guess, by what is in it\n"
         "  ConverseResponse: AssistResponse  # decide: a guess, by its place\n"
@@ -101,6 +177,15 @@ static void methods_are_renamed_by_their_words_and_types(void **state)
         "  ScheduleDeleteBookRequest: DeleteBookRequest  # decide: a guess, by what is in it\n"
         "  IsBookReadableRequest: CheckBookReadabilityRequest  # guess: by what is in it\n"
         "  IsBookReadableResponse: CheckBookReadabilityResponse  # guess: by what is in it\n"
+        "  ListPidsRequest: PidsRequest  # decide: a guess, by its place\n"
+        "  ListPidsResponse: PidsResponse  # guess: by what is in it\n"
+        "  CheckRequest: CheckPermissionRequest  # decide: a guess, by its place\n"
+        "  CheckResponse: CheckPermissionResponse  # decide: a guess, by its place\n"
+        "  TensorVersion: RuntimeVersion  # decide: a guess, by what is in it\n"
+        "  GetTensorVersionRequest: GetRuntimeVersionRequest  # decide: a guess, by its place\n"
+        "  ListTensorVersionsRequest: ListRuntimeVersionsRequest  # guess: by what is in it\n"
+        "  ListTensorVersionsResponse: ListRuntimeVersionsResponse  # decide: a guess, by its "
+        "place\n"
         "messages:\n"
         "  ConverseRequest:\n"
         "    again: {added: graceful}  # decide: bool, lost towards v1\n"
@@ -111,6 +196,18 @@ static void methods_are_renamed_by_their_words_and_types(void **state)
         "    reading_desks: reading_tables  # guess: by its name\n"
         "  ScheduleDeleteBookRequest:\n"
         "    force: {added: graceful}  # decide: bool, lost towards v1\n"
+        "  CheckRequest:\n"
+        "    user: {removed: graceful}  # decide: string, lost towards v2; or did it become "
+        "resource?\n"
+        "    place: {removed: graceful}  # decide: string, lost towards v2\n"
+        "    resource: {added: graceful}  # decide: string, lost towards v1\n"
+        "    permission: {added: graceful}  # decide: string, lost towards v1\n"
+        "  CheckResponse:\n"
+        "    is_member: allowed  # decide: a guess, the same number and type\n"
+        "  ListTensorVersionsResponse:\n"
+        "    tensor_versions: runtime_versions  # guess: by its name\n"
+        "  BookingRequest to CancelRequest:\n"
+        "    view: reason  # decide: a guess, the same number and type\n"
         "methods:\n"
         "  Taxes.GetAccountTax: {removed: \"v2 has no such method\"}\n"
         "  Taxes.UpdateAccountTax: {removed: \"v2 has no such method\"}\n"
@@ -122,6 +219,10 @@ static void methods_are_renamed_by_their_words_and_types(void **state)
         "  Books.GetBook: Library.GetBook  # guess: by its name\n"
         "  Books.ScheduleDeleteBook: Library.DeleteBook  # guess: by its name and types\n"
         "  Books.IsBookReadable: Library.CheckBookReadability  # guess: by its name and types\n"
+        "  Nodes.ListPids: Nodes.Pids  # guess: by its name and types\n"
+        "  Nodes.Check: Nodes.CheckPermission  # decide: a guess, by its name\n"
+        "  Nodes.ListTensorVersions: Nodes.ListRuntimeVersions  # guess: by its name and types\n"
+        "  Nodes.GetTensorVersion: Nodes.GetRuntimeVersion  # guess: by its name and types\n"
         "# unsure: did Wanted become Policy.Wanted?\n");
 }
 
@@ -284,11 +385,11 @@ static void a_value_goes_into_the_message_of_its_name_and_comes_out_of_it(void *
           "messages:\n"
           "  M:\n"
           "    account: account.email  # decide: a guess, the only field in it of this type\n"
-          "    tunnels: [{removed: graceful}, {added: graceful}]  # decide: list of string and "
-          "Tunnels: no converter fits; or did it become tunnels.uris or tunnels.ranges?\n"
+          "    tunnels: tunnels.uris  # decide: a guess, the first field in it, of this type\n"
           "    disk.source: disk  # decide: a guess, the only field in it of this type\n"
           "    disk.size: {removed: graceful}  # decide: int32, lost towards v2\n"
-          "    account.scopes: {added: graceful}  # decide: list of string, lost towards v1\n");
+          "    account.scopes: {added: graceful}  # decide: list of string, lost towards v1\n"
+          "    tunnels.ranges: {added: graceful}  # decide: list of string, lost towards v1\n");
 }
 
 static void the_values_of_maps_are_converted_and_keys_are_not(void **state)
@@ -440,7 +541,8 @@ static const char *const kinds[] = {
     "OnlyOne",   "Words",        "Opposites", "Hoisted", "Deep",    "Reference",  "Converted",
     "Priced",    "Values",       "Alike",     "Ties",    "Into",    "Lost",       "Maps",
     "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left",
-    "Ids",       "Renamed",      "Doubtful",  "Reused",  "Inside"};
+    "Ids",       "Renamed",      "Doubtful",  "Reused",  "Inside",  "Reassigned", "Displaced",
+    "Keyed",     "Added"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
@@ -478,6 +580,11 @@ int main(void)
         cmocka_unit_test(the_same_place_in_a_oneof_speaks_for_a_field),
         cmocka_unit_test(the_only_fields_of_a_type_belong_together),
         cmocka_unit_test(so_do_the_only_maps),
+        cmocka_unit_test(types_of_a_package_that_has_versions_too_go_with_their_namesakes),
+        cmocka_unit_test(versions_in_one_package_are_told_apart_by_their_sets),
+        cmocka_unit_test(what_kept_its_name_and_not_its_meaning_goes_elsewhere),
+        cmocka_unit_test(a_list_of_messages_becomes_a_map_by_its_key),
+        cmocka_unit_test(messages_with_other_counterparts_are_converted_in_place),
         cmocka_unit_test(methods_are_renamed_by_their_words_and_types),
         cmocka_unit_test(names_are_compared_by_their_words),
         cmocka_unit_test(a_flag_is_never_its_opposite),
