@@ -242,7 +242,7 @@ static int by_from(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-static const Converter *make_table(Reading *r, int towards)
+static Converter *make_table(Reading *r, int towards)
 {
     const EnumType *from = r->pair->ends[!towards], *to = r->pair->ends[towards];
     EnumEntry *entries = arena_array(r->list->arena, EnumEntry, from->n_values + 1);
@@ -253,7 +253,7 @@ static const Converter *make_table(Reading *r, int towards)
         for (uint32_t j = 0; j < n; j++)
             known |= entries[j].from == from->values[i].number;
         if (turn->fate == FATE_VALUE && !known)
-            entries[n++] = (EnumEntry){from->values[i].number, turn->number, BYTES_NONE};
+            entries[n++] = (EnumEntry){.from = from->values[i].number, .to = turn->number};
     }
     qsort(entries, n, sizeof *entries, by_from);
     Converter *converter = arena_make(r->list->arena, Converter);
@@ -265,10 +265,21 @@ static const Converter *make_table(Reading *r, int towards)
         .entries = entries,
         .n_entries = n,
         .has_fallback = r->has_fallback[towards],
-        .fallback = {0, r->fallback[towards], BYTES_NONE},
+        .fallback = {.to = r->fallback[towards]},
         .keep_unknown = !from->closed && !to->closed,
     };
     return converter;
+}
+
+/* Marks the values that become one from which another value comes back. */
+static void mark_merged(const Converter *there, const Converter *back)
+{
+    for (uint32_t i = 0; i < there->n_entries; i++) {
+        EnumEntry *entry = (EnumEntry *)&there->entries[i];
+        for (uint32_t k = 0; k < back->n_entries; k++)
+            entry->merges |=
+                back->entries[k].from == entry->to && back->entries[k].to != entry->from;
+    }
 }
 
 static bool nothing_changes(const EnumPair *pair)
@@ -312,6 +323,8 @@ void enum_pair_build(ChangeList *list, EnumPair *pair)
                            list->sides[end].version);
         pair->convert[end] = make_table(&r, end);
     }
+    mark_merged(pair->convert[OLD], pair->convert[NEW]);
+    mark_merged(pair->convert[NEW], pair->convert[OLD]);
 }
 
 /* ---- Enum and bool ------------------------------------------------------------ */
@@ -326,8 +339,8 @@ static uint32_t bool_entries(ChangeList *list, const EnumType *type, const JsonN
         Literal value;
         if (!said || !change_literal(list, said, path, value_type, &value))
             return 0;
-        entries[n++] = from_bool ? (EnumEntry){truth, (int32_t)value.i, BYTES_NONE}
-                                 : (EnumEntry){(int32_t)value.i, truth, BYTES_NONE};
+        entries[n++] = from_bool ? (EnumEntry){.from = truth, .to = (int32_t)value.i}
+                                 : (EnumEntry){.from = (int32_t)value.i, .to = truth};
     }
     return entries[0].from == entries[1].from ? 0 : n;
 }

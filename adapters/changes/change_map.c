@@ -98,6 +98,9 @@ static const Loss *converter_loss(Making *m, const FieldChange *change, const Co
                            "values without a counterpart fall back");
     if (converter->round && cuts(converter))
         return making_loss(m, change, LOSS_NARROWED, false, "rounded");
+    const char *drops = converter_drops(converter);
+    if (drops)
+        return making_loss(m, change, LOSS_NARROWED, false, drops);
     return refuses ? making_loss(m, change, LOSS_NARROWED, true, refuses) : NULL;
 }
 

@@ -283,14 +283,35 @@ static bool read_other_texts(ChangeList *list, const FieldChange *change, Conver
     return converter->keep_unknown || change_read_others(list, node, converter, path);
 }
 
+/* Marks the texts that become one from which another text comes back. */
+static void mark_merged(const Converter *there, const Converter *back)
+{
+    for (uint32_t i = 0; i < there->n_entries; i++) {
+        EnumEntry *entry = (EnumEntry *)&there->entries[i];
+        for (uint32_t k = 0; k < back->n_entries; k++) {
+            const EnumEntry *other = &back->entries[k];
+            bool comes_back = there->ignore_case ? bytes_equal_nocase(other->text, entry->into)
+                                                 : bytes_equal(other->text, entry->into);
+            entry->merges |=
+                comes_back && !(there->ignore_case ? bytes_equal_nocase(other->into, entry->text)
+                                                   : bytes_equal(other->into, entry->text));
+        }
+    }
+}
+
 bool change_text_table(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                        const char *path)
 {
     const JsonNode *values = parameter(change, "values");
-    return check_table(list, change, values, path) && read_case(list, change, to_old, path) &&
-           read_case(list, change, to_new, path) &&
-           set_upwards(list, change, to_new, values, path) &&
-           set_downwards(list, change, to_old, values, path) &&
-           read_other_texts(list, change, to_old, "old", path) &&
-           read_other_texts(list, change, to_new, "new", path);
+    bool good = check_table(list, change, values, path) && read_case(list, change, to_old, path) &&
+                read_case(list, change, to_new, path) &&
+                set_upwards(list, change, to_new, values, path) &&
+                set_downwards(list, change, to_old, values, path) &&
+                read_other_texts(list, change, to_old, "old", path) &&
+                read_other_texts(list, change, to_new, "new", path);
+    if (good) {
+        mark_merged(to_new, to_old);
+        mark_merged(to_old, to_new);
+    }
+    return good;
 }

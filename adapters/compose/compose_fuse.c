@@ -192,7 +192,7 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     for (uint32_t i = 0; i < first->n_entries; i++) {
         int32_t number;
         if (enum_step(second, first->entries[i].to, &number))
-            entries[n++] = (EnumEntry){first->entries[i].from, number, BYTES_NONE};
+            entries[n++] = (EnumEntry){.from = first->entries[i].from, .to = number};
     }
     fused->entries = entries;
     fused->n_entries = n;
@@ -214,12 +214,12 @@ static bool knows_more(const EnumType *between, const EnumType *from, const Enum
     return false;
 }
 
-/* Whether the two tables can be joined. Not with a fallback, which counts a loss, nor if the second
-   table handles numbers that the first keeps as unknown. */
+/* Whether the two tables can be joined. Not if one of them counts a loss, nor if the second table
+   handles numbers that the first keeps as unknown. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
     return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
-           !second->has_fallback &&
+           !second->has_fallback && !converter_drops(first) && !converter_drops(second) &&
            !(first->keep_unknown && second->keep_unknown &&
              knows_more(first->to.enumeration, first->from.enumeration, second->to.enumeration));
 }

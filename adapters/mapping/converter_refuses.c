@@ -116,3 +116,36 @@ const char *converter_refuses(const Converter *converter)
     }
     return NULL;
 }
+
+static bool merges(const Converter *converter)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].merges)
+            return true;
+    }
+    return false;
+}
+
+static const char *too_small(FieldKind from, FieldKind to)
+{
+    return from == KIND_DOUBLE && to == KIND_FLOAT ? "a number too near to zero becomes zero"
+                                                   : NULL;
+}
+
+const char *converter_drops(const Converter *converter)
+{
+    FieldKind from = converter->from.kind, to = converter->to.kind;
+    switch (converter->code) {
+    case CONVERT_ENUM: return merges(converter) ? "values that become the same one" : NULL;
+    case CONVERT_TEXT_TABLE: return merges(converter) ? "texts that become the same one" : NULL;
+    case CONVERT_NUMBER:
+    case CONVERT_SCALE: return too_small(from, to);
+    case CONVERT_WRAP: return too_small(from, converter->value->kind);
+    case CONVERT_UNWRAP: return too_small(converter->value->kind, to);
+    case CONVERT_TEXT_TIME:
+        return converter->to.message->well_known == WELL_KNOWN_TIMESTAMP
+                   ? "an offset from UTC is dropped"
+                   : NULL;
+    default: return NULL;
+    }
+}

@@ -33,6 +33,10 @@ bool number_narrows(FieldKind from, FieldKind to);
    included, since everything refuses them. */
 const char *converter_refuses(const Converter *converter);
 
+/* What a converter without `round` or a fallback loses without an error, which is counted: "an
+   offset from UTC is dropped"; NULL if nothing. */
+const char *converter_drops(const Converter *converter);
+
 /* A text: the numbers of an enum, beside those of its values, that the converter has no counterpart
    for; NULL: none. */
 const char *converter_lacks_numbers(const Converter *converter);

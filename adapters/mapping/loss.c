@@ -239,8 +239,8 @@ static void see_convert(Sight *sight, const Expr *expr)
         sight->counted = true;
         if (converter->code == CONVERT_ENUM && converter->has_fallback)
             see_fallback(sight, converter);
-        else
-            say(sight, expr->loss->how);
+        else if (converter->code != CONVERT_ENUM && converter->code != CONVERT_TEXT_TABLE)
+            say(sight, expr->loss->how); /* those that become the same one are said already */
     }
 }
 

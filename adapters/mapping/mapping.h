@@ -156,8 +156,9 @@ typedef enum ConverterCode {
 
 typedef struct EnumEntry {
     int32_t from, to;
-    Bytes text; /* for the TEXT converters; in lower case where they ignore case */
-    Bytes into; /* TEXT_TABLE */
+    Bytes text;  /* for the TEXT converters; in lower case where they ignore case */
+    Bytes into;  /* TEXT_TABLE */
+    bool merges; /* another comes back: counted */
 } EnumEntry;
 
 /* TYPE_URL: a type that is another's counterpart in this Any than elsewhere. */

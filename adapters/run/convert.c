@@ -94,6 +94,8 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
         double number = floating_value(from, *value);
         if (to == KIND_FLOAT && isfinite(number) && !isfinite((float)number))
             return cannot_convert(c, "the number is too large");
+        if (to == KIND_FLOAT && number != 0 && (float)number == 0)
+            count_loss(c);
         *value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
         return true;
     }
@@ -146,6 +148,8 @@ static bool convert_scale(Conversion *c)
         if (!is_floating(from) && !scales_exactly(c))
             return false;
         if (is_floating(to)) {
+            if (to == KIND_FLOAT && number != 0 && (float)number == 0)
+                count_loss(c);
             c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
             return true;
         }
@@ -230,6 +234,8 @@ static bool convert_enum(Conversion *c)
     }
     if (!entry && !(entry = fallback(c)))
         return cannot_convert(c, "the value has no counterpart");
+    if (entry->merges)
+        count_loss(c);
     c->value = (Value){.i = entry->to};
     return true;
 }
@@ -284,6 +290,8 @@ static bool convert_text_table(Conversion *c)
                cannot_convert(c, "the text means another one there");
     if (!entry && !(entry = fallback(c)))
         return cannot_convert(c, "the text has no counterpart");
+    if (entry->merges)
+        count_loss(c);
     c->value = value_of_bytes(entry->into);
     return true;
 }

@@ -235,6 +235,8 @@ bool convert_text_time(Conversion *c)
     Bytes text = value_bytes(c->args[0]);
     if (!(is_duration(c->converter->to) ? duration_read(text, &time) : timestamp_read(text, &time)))
         return cannot_convert(c, "the text is not a time");
+    if (c->loss && !is_duration(c->converter->to) && timestamp_has_offset(text))
+        count_loss(c);
     return give_time(c, time);
 }
 

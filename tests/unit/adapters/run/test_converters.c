@@ -1,5 +1,6 @@
 /* Every named converter at its limits, both ways, by JSON and by protobuf. */
 #include "adapters/compile/plan_compile.h"
+#include "adapters/mapping/loss.h"
 #include "adapters/run/plan_run.h"
 #include "tests/unit/adapters/changes_schema.h"
 
@@ -279,9 +280,103 @@ static void texts_become_others_by_a_table(void **state)
     gives(down, "{\"size\":\"xl\"}", "{\"size\":\"Large\"}");
 }
 
+/* ---- What is lost without an error -------------------------------------------------------------
+ */
+
+static void on_loss(void *owner, const Loss *loss)
+{
+    assert_false(loss->loud);
+    buffer_printf(owner, "%s ", strrchr(loss->path, '.') + 1);
+}
+
+/* The fields whose losses are counted, straight and by way of protobuf. */
+static void loses(Way w, const char *from, const char *fields)
+{
+    const Plan *plans[] = {w.straight, w.to_wire};
+    for (size_t i = 0; i < 2; i++) {
+        Buffer lost = buffer_in(w.loaded->arena), out = buffer_in(w.loaded->arena);
+        PlanRun report = {.on_loss = on_loss, .owner = &lost};
+        assert_ok(w.loaded->arena, plan_run(plans[i], &(PlanInput){.bytes = bytes_of(from)},
+                                            w.loaded->arena, &out, &report));
+        assert_bytes(buffer_bytes(&lost), fields);
+    }
+}
+
+static void a_value_that_comes_back_as_another_is_counted(void **state)
+{
+    const char *yaml = "enums: {Status: {PENDING: {to: QUEUED, back: true}, WAITING: QUEUED, LOST: "
+                       "{removed: DONE}, HELD: {added: WAITING}}}";
+    Way up = way(state, "Enums", yaml, true), down = way(state, "Enums", yaml, false);
+    loses(up, "{\"status\":\"PENDING\"}", "");
+    loses(up, "{\"status\":\"WAITING\"}", "status ");
+    loses(up, "{\"status\":\"LOST\"}", "status ");
+    loses(up, "{\"status\":\"DONE\"}", "");
+    loses(down, "{\"status\":\"QUEUED\"}", "");
+    loses(down, "{\"status\":\"HELD\"}", "status ");
+}
+
+static const char lossy[] = "messages: {M: {at: {by: time_text}, part: {by: wrapper}, plan: {by: "
+                            "text_table, values: {free: basic, trial: "
+                            "basic, pro: [premium, gold]}, others: loud}}}";
+
+static void a_text_that_comes_back_as_another_is_counted(void **state)
+{
+    Way up = way(state, "Lossy", lossy, true), down = way(state, "Lossy", lossy, false);
+    loses(up, "{\"plan\":\"free\"}", "");
+    loses(up, "{\"plan\":\"trial\"}", "plan ");
+    loses(down, "{\"plan\":\"premium\"}", "");
+    loses(down, "{\"plan\":\"gold\"}", "plan ");
+}
+
+static void an_offset_from_utc_that_a_timestamp_has_not_is_counted(void **state)
+{
+    Way up = way(state, "Lossy", lossy, true);
+    loses(up, "{\"at\":\"2026-03-01T00:00:00Z\"}", "");
+    loses(up, "{\"at\":\"2026-03-01T00:00:00+00:00\"}", "");
+    loses(up, "{\"at\":\"2026-03-01T00:00:00-00:00\"}", "");
+    loses(up, "{\"at\":\"2026-03-01T01:00:00+01:00\"}", "at ");
+    loses(up, "{\"at\":\"2026-03-01T00:00:00-00:01\"}", "at ");
+}
+
+/* The least float that is not zero is 1.4e-45; what is nearer to it than to zero becomes it. */
+static void a_number_that_becomes_zero_is_counted(void **state)
+{
+    Way up = way(state, "Lossy", lossy, true), down = way(state, "Lossy", lossy, false);
+    loses(up, "{\"share\":0}", "");
+    loses(up, "{\"share\":1e-45}", "");
+    loses(up, "{\"share\":1e-46}", "share ");
+    loses(up, "{\"share\":-1e-50,\"part\":1e-50}", "share part ");
+    loses(up, "{\"share\":0.1}", "");
+    loses(down, "{\"share\":1e-45}", "");
+}
+
+static void what_is_counted_is_in_the_report(void **state)
+{
+    Loaded *loaded = *state;
+    LossReport report;
+    Buffer text = buffer_in(loaded->arena);
+    loss_report_all(loaded->arena, read_set(loaded, "Lossy", lossy, true), &report);
+    loss_report_text(&report, false, &text);
+    assert_bytes(buffer_bytes(&text),
+                 "  narrowed  Lossy.Old.M.at -> Lossy.New.M.at: time_text, a text that is no time "
+                 "is an error, an offset from UTC is dropped (loud)  [list.yaml:3]\n"
+                 "  narrowed  Lossy.Old.M.plan -> Lossy.New.M.plan: text_table, free and trial "
+                 "become basic, another text is an error (loud)  [list.yaml:3]\n"
+                 "  narrowed  Lossy.Old.M.share -> Lossy.New.M.share: number, out of range is an "
+                 "error, a number too near to zero becomes zero (loud)  [list.yaml:3]\n"
+                 "  narrowed  Lossy.Old.M.part -> Lossy.New.M.part: wrapper, out of range is an "
+                 "error, a number too near to zero becomes zero (loud)  [list.yaml:3]\n"
+                 "  0 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 4 loud\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_that_comes_back_as_another_is_counted),
+        cmocka_unit_test(a_text_that_comes_back_as_another_is_counted),
+        cmocka_unit_test(an_offset_from_utc_that_a_timestamp_has_not_is_counted),
+        cmocka_unit_test(a_number_that_becomes_zero_is_counted),
+        cmocka_unit_test(what_is_counted_is_in_the_report),
         cmocka_unit_test(numbers_stop_at_the_range_of_the_other_kind),
         cmocka_unit_test(whole_numbers_and_floats_go_together_while_they_are_exact),
         cmocka_unit_test(texts_that_are_no_values_are_refused),
