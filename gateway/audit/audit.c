@@ -17,7 +17,6 @@ struct Audit {
     Random random;
     Arena *arena; /* of the name */
     const char *node;
-    int64_t keep;
     atomic_ullong n_written, n_unstored;
 };
 
@@ -25,8 +24,6 @@ static const char write_row[] =
     "INSERT INTO audit (id, at, node, who, proved_by, action, why, generation_before, hash_before,"
     " generation_after, hash_after, result)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-
-static const char forget_old[] = "DELETE FROM audit WHERE at < $1";
 
 static const char read_newest[] =
     "SELECT at, node, who, proved_by, action, why, generation_before, hash_before,"
@@ -90,7 +87,6 @@ static void store_entry(Audit *audit, const AuditEntry *entry)
     store_bind_integer(s, (int64_t)entry->after.generation);
     store_bind_text(task, s, bytes_of(entry->after.hash));
     store_bind_text(task, s, bytes_of(result_name(entry->result)));
-    store_bind_integer(store_task_add(task, forget_old), now - audit->keep);
     store_submit(audit->port, task, on_written, audit);
 }
 
@@ -186,7 +182,6 @@ void audit_use(Audit *audit, const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     audit->node = arena_string(arena, config->node);
-    audit->keep = config->store.keep_audit;
     arena_free(audit->arena);
     audit->arena = arena;
 }

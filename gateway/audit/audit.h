@@ -34,7 +34,7 @@ typedef struct AuditEntry {
 /* `port` belongs to the loop of this thread, and outlives it; NULL: there is no store. */
 Audit *audit_new(StorePort *port);
 
-/* The node's name and the retention are those of this config from now on. Copies what it keeps. */
+/* The node's name is that of this config from now on. Copies what it keeps. */
 void audit_use(Audit *audit, const Config *config);
 
 void audit_write(Audit *audit, const AuditEntry *entry);

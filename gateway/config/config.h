@@ -121,6 +121,7 @@ typedef struct IdentityConfig {
     const char *header, *tenant_header, *class_header; /* of trusted proxies */
     const char *const *headers; /* these, ending with NULL; NULL: there are none */
     Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
+    int64_t retention;          /* nanoseconds: of what the store keeps about clients */
 } IdentityConfig;
 
 /* What an operator may do on the admin listener. */

@@ -30,9 +30,10 @@ static const char *read_header(ConfigReader *reader, const char *text, const cha
     return text ? config_field_name(reader, text, path) : NULL;
 }
 
-static void read_key(ConfigReader *reader, const Passerelle__Config__Clients *text)
+static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients *text)
 {
     Bytes key;
+    reader->config->identity.retention = text->retention;
     if (text->recorded == PASSERELLE__CONFIG__RECORDED__RECORDED_NAMED) {
         if (text->key)
             config_tell(reader, "clients.key", "clients: {recorded: hashed, key: FILE}",
@@ -84,6 +85,7 @@ void config_read_identity(ConfigReader *reader)
 {
     static const Passerelle__Config__Identity defaults = PASSERELLE__CONFIG__IDENTITY__INIT;
     const Passerelle__Config__Config *text = reader->file.content;
+    static const Passerelle__Config__Clients default_clients = PASSERELLE__CONFIG__CLIENTS__INIT;
     const Passerelle__Config__Identity *said = text->identity ? text->identity : &defaults;
     IdentityConfig *identity = &reader->config->identity;
     identity->certificate = certificate_name(said);
@@ -91,8 +93,7 @@ void config_read_identity(ConfigReader *reader)
     identity->tenant_header = read_header(reader, said->tenant_header, "identity.tenant_header");
     identity->class_header = read_header(reader, said->class_header, "identity.class_header");
     list_headers(reader);
-    if (text->clients)
-        read_key(reader, text->clients);
+    read_clients(reader, text->clients ? text->clients : &default_clients);
 }
 
 static void check_header(ConfigReader *reader, const char *name, bool any_trusted, const char *path)

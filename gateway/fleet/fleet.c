@@ -30,7 +30,7 @@ struct Fleet {
     StorePort *port;
     Arena *arena; /* of the texts below */
     const char *node, *hash;
-    int64_t generation, started, keep;
+    int64_t generation, started;
     bool taken; /* another gateway has our name */
 
     pthread_mutex_t mutex;
@@ -45,11 +45,10 @@ static const char write_row[] =
     " ON CONFLICT (node) DO UPDATE SET version = excluded.version,"
     " generation = excluded.generation, config_hash = excluded.config_hash,"
     " started = excluded.started, last_seen = excluded.last_seen"
-    " WHERE gateways.started <= excluded.started OR gateways.last_seen < $7";
+    " WHERE gateways.started <= excluded.started OR gateways.last_seen < $7"
+    " OR gateways.last_seen > $8";
 
 static const char leave[] = "DELETE FROM gateways WHERE node = $1 AND started = $2";
-
-static const char forget_old[] = "DELETE FROM gateways WHERE last_seen < $1";
 
 static const char read_all[] =
     "SELECT node, version, config_hash, generation, started, last_seen FROM gateways"
@@ -144,8 +143,7 @@ static void beat(Fleet *fleet)
     store_bind_integer(s, fleet->started);
     store_bind_integer(s, now);
     store_bind_integer(s, now - FLEET_SILENT_AFTER);
-    s = store_task_add(task, forget_old);
-    store_bind_integer(s, now - fleet->keep);
+    store_bind_integer(s, now + FLEET_SILENT_AFTER); /* of a clock that was ahead */
     s = store_task_add(task, read_all);
     store_bind_integer(s, MOST_SHOWN);
     store_submit(fleet->port, task, on_beaten, fleet);
@@ -176,7 +174,6 @@ void fleet_use(Fleet *fleet, const Config *config)
     fleet->node = arena_string(arena, config->node);
     fleet->hash = arena_string(arena, config->hash);
     fleet->generation = (int64_t)config->generation;
-    fleet->keep = config->store.keep_gateways;
     arena_free(fleet->arena);
     fleet->arena = arena;
     beat(fleet);

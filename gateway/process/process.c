@@ -10,6 +10,7 @@
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
+#include "gateway/store/store_keeper.h"
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -39,8 +40,9 @@ typedef struct Process {
     Config *config;
     const char *config_path;
     Watching *watching; /* lists of instances */
-    Store *store;       /* NULL: none is configured, as are the next two */
+    Store *store;       /* NULL: none is configured, as are the next three */
     StorePort *port;
+    StoreKeeper *keeper;
     Fleet *fleet;
     Audit *audit;
     Admin *admin, *admin_socket; /* NULL: none */
@@ -136,7 +138,10 @@ static void open_store(Process *p)
     p->port = store_port_open(p->store, &p->loop);
     p->fleet = fleet_start(&p->loop, p->port);
     fleet_use(p->fleet, p->config);
+    p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
+    store_keeper_use(p->keeper, p->config);
     metrics_add_writer(store_metrics_write, p->store);
+    metrics_add_writer(store_keeper_metrics_write, p->keeper);
 }
 
 /* Before the loop ends. */
@@ -145,6 +150,7 @@ static void leave_store(Process *p)
     if (!p->store)
         return;
     fleet_stop(p->fleet);
+    store_keeper_stop(p->keeper);
     store_port_close(p->port);
 }
 
@@ -154,6 +160,8 @@ static void close_store(Process *p)
     if (!p->store)
         return;
     metrics_remove_writer(p->store);
+    metrics_remove_writer(p->keeper);
+    store_keeper_free(p->keeper);
     fleet_free(p->fleet);
     store_close(p->store);
 }
@@ -401,8 +409,10 @@ static void use_config(Process *p, Config *config)
     instances_adopt(config, old);
     discovery_use(p->watching, config);
     audit_use(p->audit, config);
-    if (p->fleet)
+    if (p->store) {
         fleet_use(p->fleet, config);
+        store_keeper_use(p->keeper, config);
+    }
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)

@@ -307,6 +307,11 @@ StoreStats store_stats(Store *store)
     return stats;
 }
 
+const char *store_size_statement(const Store *store)
+{
+    return store->backend->size;
+}
+
 /* ---- Giving up
  * ----------------------------------------------------------------------------------- */
 

@@ -54,6 +54,9 @@ void store_close(Store *store);
 /* Any thread. */
 StoreStats store_stats(Store *store);
 
+/* A statement that gives one number: the bytes of the database. */
+const char *store_size_statement(const Store *store);
+
 /* ---- From a loop ----------------------------------------------------------------------------- */
 
 /* A port for the loop that belongs to this thread. */

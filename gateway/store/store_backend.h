@@ -16,6 +16,7 @@ typedef struct StoreSession StoreSession;
 
 typedef struct StoreBackend {
     const char *name; /* "sqlite" */
+    const char *size; /* a statement: the bytes of the database */
 
     /* Opens the file, or connects. */
     Result (*open)(const StoreSettings *settings, Arena *arena, StoreSession **out);

@@ -450,5 +450,11 @@ static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
     return lives && !is_lost(s);
 }
 
-const StoreBackend store_postgresql = {"postgresql", open_session, close_session, run_script,
-                                       execute};
+const StoreBackend store_postgresql = {
+    .name = "postgresql",
+    .size = "SELECT pg_database_size(current_database())",
+    .open = open_session,
+    .close = close_session,
+    .script = run_script,
+    .execute = execute,
+};

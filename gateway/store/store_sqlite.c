@@ -344,4 +344,11 @@ static Result run_script(StoreSession *s, Arena *arena, const char *sql)
     return r;
 }
 
-const StoreBackend store_sqlite = {"sqlite", open_session, close_session, run_script, execute};
+const StoreBackend store_sqlite = {
+    .name = "sqlite",
+    .size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    .open = open_session,
+    .close = close_session,
+    .script = run_script,
+    .execute = execute,
+};

@@ -30,7 +30,6 @@ static int setup_at(void **state, const char *file)
     b->port = store_port_open(b->store, &b->loop);
     b->audit = audit_new(b->port);
     b->config = (Config){.node = "ours"};
-    b->config.store.keep_audit = 3600 * SECOND;
     audit_use(b->audit, &b->config);
     *state = b;
     return 0;
@@ -117,17 +116,6 @@ static void the_newest_comes_first_and_failures_have_their_name(void **state)
     assert_non_null(strstr(second, "\"result\":\"BAD_CONFIG\""));
 }
 
-static void entries_are_kept_for_as_long_as_the_config_says(void **state)
-{
-    Bench *b = *state;
-    act(b, "old", OK);
-    read_all(b);
-    b->config.store.keep_audit = -SECOND; /* as if a long time had passed */
-    audit_use(b->audit, &b->config);
-    act(b, "new", OK);
-    assert_string_equal(read_all(b), "{\"entries\":[]}");
-}
-
 static void what_a_store_that_is_away_did_not_take_is_counted(void **state)
 {
     Bench *b = *state;
@@ -144,8 +132,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_entry_says_who_what_why_before_after_and_the_result,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_comes_first_and_failures_have_their_name, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(entries_are_kept_for_as_long_as_the_config_says, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_a_store_that_is_away_did_not_take_is_counted,
                                         setup_away, teardown),

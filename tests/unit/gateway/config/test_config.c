@@ -767,6 +767,7 @@ static void what_names_a_client_is_checked(void **state)
         {"clients: {recorded: named, key: a.key}\n", "names are not hashed"},
         {"clients: {recorded: hashed, key: /nowhere/a.key}\n", "open /nowhere/a.key"},
         {"clients: {recorded: hashed, key: /dev/null}\n", "has 0 bytes"},
+        {"clients: {retention: 59s}\n", "clients.retention"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
@@ -850,10 +851,17 @@ static void the_name_in_a_certificate_and_the_records_can_be_chosen(void **state
     assert_string_equal(identity->headers[2], "x-class");
     assert_null(identity->headers[3]);
     assert_true(identity->hash_key.size >= 16);
+    assert_int_equal(identity->retention / SECOND, 30 * 86400);
     unload(&l);
     l = load("listen: ['x:1']\nclients: named\n");
     assert_null(l.config->identity.headers);
     assert_int_equal(l.config->identity.hash_key.size, 0);
+    unload(&l);
+    l = load("listen: ['x:1']\n");
+    assert_int_equal(l.config->identity.retention / SECOND, 30 * 86400);
+    unload(&l);
+    l = load("listen: ['x:1']\nclients: {retention: 1m}\n");
+    assert_int_equal(l.config->identity.retention / SECOND, 60);
     unload(&l);
 }
 

@@ -1,0 +1,201 @@
+#include "gateway/store/store_keeper.h"
+
+#include "base/clock.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Counting reads all records of a kind; it may take this share of a store's time at most. */
+enum { MEASURE_ONE_IN = 1000 };
+
+/* Of one kind. */
+typedef struct Kept {
+    StoreKeeper *keeper;
+    const StoreKind *kind;
+    int64_t keep;
+    bool deleting; /* a step is under way */
+    _Atomic int64_t rows, oldest;
+    atomic_ullong n_deleted;
+} Kept;
+
+struct StoreKeeper {
+    uv_timer_t timer;
+    Store *store;
+    StorePort *port;
+    Kept *kept; /* one for each kind */
+    size_t n;
+    int64_t wall, now;    /* of the last beat */
+    int64_t steady_since; /* monotonic */
+    bool measuring;
+    int64_t measure_began, next_measure; /* monotonic */
+    _Atomic int64_t bytes;
+    atomic_bool measured;
+};
+
+/* ---- Measuring --------------------------------------------------------------------------------
+ */
+
+static void show(StoreKeeper *keeper, const StoreTask *task)
+{
+    const StoreStatement *s = task->first;
+    for (size_t i = 0; i < keeper->n; i++, s = s->next) {
+        atomic_store(&keeper->kept[i].rows, s->rows->values[0].integer);
+        atomic_store(&keeper->kept[i].oldest, s->rows->values[1].integer);
+    }
+    atomic_store(&keeper->bytes, s->rows->values[0].integer);
+    atomic_store(&keeper->measured, true);
+}
+
+static void on_measured(void *owner, Result result, StoreTask *task)
+{
+    StoreKeeper *keeper = owner;
+    int64_t now = clock_now(), pause = (now - keeper->measure_began) * MEASURE_ONE_IN;
+    keeper->measuring = false;
+    keeper->next_measure = now + (failed(result) ? 0 : pause);
+    if (!failed(result))
+        show(keeper, task);
+}
+
+static void measure(StoreKeeper *keeper)
+{
+    if (keeper->measuring || clock_now() < keeper->next_measure)
+        return;
+    StoreTask *task = store_task_new(STORE_SOON);
+    for (size_t i = 0; i < keeper->n; i++)
+        store_task_add(task, keeper->kept[i].kind->measure);
+    store_task_add(task, store_size_statement(keeper->store));
+    keeper->measuring = true;
+    keeper->measure_began = clock_now();
+    store_submit(keeper->port, task, on_measured, keeper);
+}
+
+/* ---- Deleting ---------------------------------------------------------------------------------
+ */
+
+static void delete_old(Kept *kept);
+
+static void on_deleted(void *owner, Result result, StoreTask *task)
+{
+    Kept *kept = owner;
+    kept->deleting = false;
+    if (failed(result))
+        return; /* the next beat tries again */
+    atomic_fetch_add(&kept->n_deleted, (unsigned long long)task->first->changed);
+    if (task->first->changed == STORE_STEP_ROWS)
+        delete_old(kept);
+}
+
+static void delete_old(Kept *kept)
+{
+    if (kept->deleting || uv_is_closing((uv_handle_t *)&kept->keeper->timer))
+        return;
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_integer(store_task_add(task, kept->kind->delete_old), clock_wall() - kept->keep);
+    kept->deleting = true;
+    store_submit(kept->keeper->port, task, on_deleted, kept);
+}
+
+/* ---- Beats ------------------------------------------------------------------------------------
+ */
+
+static bool is_steady(StoreKeeper *keeper)
+{
+    int64_t wall = clock_wall(), now = clock_now();
+    int64_t jump = (wall - keeper->wall) - (now - keeper->now);
+    if (jump > KEEPER_JUMP || jump < -KEEPER_JUMP) {
+        keeper->steady_since = now;
+        telemetry_event("warning", "clock_jumped", OK,
+                        "by %lld s: for an hour nothing is deleted from the store for its age",
+                        (long long)(jump / SECOND));
+    }
+    keeper->wall = wall;
+    keeper->now = now;
+    return now - keeper->steady_since >= KEEPER_STEADY;
+}
+
+void store_keeper_beat(StoreKeeper *keeper)
+{
+    bool steady = is_steady(keeper);
+    for (size_t i = 0; steady && i < keeper->n; i++)
+        delete_old(&keeper->kept[i]);
+    measure(keeper);
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+    store_keeper_beat(timer->data);
+}
+
+StoreKeeper *store_keeper_start(uv_loop_t *loop, Store *store, StorePort *port,
+                                const StoreKinds *kinds)
+{
+    StoreKeeper *keeper = calloc(1, sizeof *keeper);
+    CHECK(keeper);
+    keeper->store = store;
+    keeper->port = port;
+    keeper->n = kinds->n;
+    keeper->kept = calloc(kinds->n, sizeof *keeper->kept);
+    CHECK(keeper->kept);
+    for (size_t i = 0; i < kinds->n; i++) {
+        keeper->kept[i].keeper = keeper;
+        keeper->kept[i].kind = &kinds->kinds[i];
+    }
+    keeper->wall = clock_wall();
+    keeper->now = keeper->steady_since = clock_now();
+    keeper->timer.data = keeper;
+    CHECK(uv_timer_init(loop, &keeper->timer) == 0);
+    CHECK(uv_timer_start(&keeper->timer, on_beat, KEEPER_BEAT / MILLISECOND,
+                         KEEPER_BEAT / MILLISECOND) == 0);
+    measure(keeper);
+    return keeper;
+}
+
+void store_keeper_use(StoreKeeper *keeper, const Config *config)
+{
+    for (size_t i = 0; i < keeper->n; i++)
+        keeper->kept[i].keep = store_kind_keep(keeper->kept[i].kind, config);
+}
+
+void store_keeper_stop(StoreKeeper *keeper)
+{
+    uv_close((uv_handle_t *)&keeper->timer, NULL);
+}
+
+void store_keeper_free(StoreKeeper *keeper)
+{
+    free(keeper->kept);
+    free(keeper);
+}
+
+/* ---- Metrics ----------------------------------------------------------------------------------
+ */
+
+static void add_kinds(Exposition *e, StoreKeeper *keeper)
+{
+    exposition_family(e, "passerelle_store_rows", METRIC_GAUGE, "Records in the store.");
+    for (size_t i = 0; i < keeper->n; i++)
+        exposition_number(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
+                          (uint64_t)atomic_load(&keeper->kept[i].rows));
+    exposition_family(e, "passerelle_store_oldest_timestamp_seconds", METRIC_GAUGE,
+                      "The time from which the oldest record counts.");
+    for (size_t i = 0; i < keeper->n; i++)
+        if (atomic_load(&keeper->kept[i].rows))
+            exposition_seconds(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
+                               atomic_load(&keeper->kept[i].oldest));
+    exposition_single(e, "passerelle_store_bytes", METRIC_GAUGE,
+                      "Size of the store: of the file, or of its tables in PostgreSQL.",
+                      (uint64_t)atomic_load(&keeper->bytes));
+}
+
+void store_keeper_metrics_write(Exposition *e, void *owner)
+{
+    StoreKeeper *keeper = owner;
+    if (atomic_load(&keeper->measured))
+        add_kinds(e, keeper);
+    exposition_family(e, "passerelle_store_expired", METRIC_COUNTER,
+                      "Records that were deleted because of their age.");
+    for (size_t i = 0; i < keeper->n; i++)
+        exposition_number(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
+                          atomic_load(&keeper->kept[i].n_deleted));
+}

@@ -1,0 +1,76 @@
+#include "gateway/store/store_kinds.h"
+
+#include "gateway/store/store_schema.h"
+
+#define OLDER(table, key, age)                                                                     \
+    "DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " age             \
+    " < $1 ORDER BY " age " LIMIT " STORE_STEP ")"
+
+#define MEASURE(table, age) "SELECT count(*), coalesce(min(" age "), 0) FROM " table
+
+static int64_t keep_gateways(const Config *config)
+{
+    return config->store.keep_gateways;
+}
+
+static int64_t keep_audit(const Config *config)
+{
+    return config->store.keep_audit;
+}
+
+static const StoreKind kinds[] = {
+    {
+        .table = "gateways",
+        .since = 1,
+        .keep = keep_gateways,
+        .delete_old = OLDER("gateways", "node", "last_seen"),
+        .measure = MEASURE("gateways", "last_seen"),
+    },
+    {
+        /* It names operators, who are to be found for as long as it is kept, and no clients. */
+        .table = "audit",
+        .since = 2,
+        .keep = keep_audit,
+        .delete_old = OLDER("audit", "id", "at"),
+        .measure = MEASURE("audit", "at"),
+    },
+};
+
+const StoreKinds store_kinds = {kinds, sizeof kinds / sizeof *kinds};
+
+int64_t store_kind_keep(const StoreKind *kind, const Config *config)
+{
+    int64_t keep = kind->keep(config), retention = config->identity.retention;
+    return kind->forget_client && retention < keep ? retention : keep;
+}
+
+/* ---- Forgetting a client ----------------------------------------------------------------------
+ */
+
+/* Changes no row, or is a conflict. */
+static const char schema_is_known[] = "UPDATE store_schema SET number = number WHERE number > $1";
+
+StoreTask *store_kinds_forget_client(const StoreKinds *all, Bytes pseudonym, Bytes name, Bytes hash)
+{
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(task, schema_is_known);
+    store_bind_integer(s, store_schema_number());
+    s->expected = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        if (!all->kinds[i].forget_client)
+            continue;
+        s = store_task_add(task, all->kinds[i].forget_client);
+        store_bind_text(task, s, pseudonym);
+        store_bind_text(task, s, name);
+        store_bind_text(task, s, hash);
+    }
+    return task;
+}
+
+int64_t store_kinds_forgotten(const StoreTask *task)
+{
+    int64_t n = 0;
+    for (const StoreStatement *s = task->first; s; s = s->next)
+        n += s->changed;
+    return n;
+}
