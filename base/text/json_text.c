@@ -2,6 +2,8 @@
 
 #include "base/text/utf8.h"
 
+#include <inttypes.h>
+
 enum { MOST_DEPTH = 64 };
 
 static void add_escaped(Buffer *out, uint8_t c)
@@ -22,13 +24,22 @@ static bool needs_escape(uint8_t c)
     return c < ' ' || c == '"' || c == '\\' || c == 0x7f;
 }
 
+/* U+0080 to U+009F: JSON allows them, but a terminal takes them for commands. */
+static bool is_c1_control(const uint8_t *at, const uint8_t *end)
+{
+    return at[0] == 0xc2 && end - at > 1 && at[1] < 0xa0;
+}
+
 static void add_valid(Buffer *out, Bytes text)
 {
     for (size_t i = 0; i < text.size;) {
         size_t run = i;
-        while (run < text.size && !needs_escape(text.data[run]))
+        while (run < text.size && !needs_escape(text.data[run]) &&
+               !is_c1_control(text.data + run, text.data + text.size))
             run++;
         buffer_add(out, text.data + i, run - i);
+        if (run < text.size && text.data[run] == 0xc2)
+            run++; /* what follows is the number of the character */
         if (run < text.size)
             add_escaped(out, text.data[run++]);
         i = run;
@@ -49,12 +60,40 @@ void json_text_add(Buffer *out, Bytes text)
     buffer_add_byte(out, '"');
 }
 
+static void add_comma_unless_after(Buffer *out, char opens)
+{
+    if (out->size && out->data[out->size - 1] != opens)
+        buffer_add_byte(out, ',');
+}
+
 void json_text_add_key(Buffer *out, const char *name)
 {
-    if (out->size && out->data[out->size - 1] != '{')
-        buffer_add_byte(out, ',');
+    add_comma_unless_after(out, '{');
     json_text_add(out, bytes_of(name));
     buffer_add_byte(out, ':');
+}
+
+void json_text_add_member(Buffer *out, const char *name, Bytes text)
+{
+    json_text_add_key(out, name);
+    json_text_add(out, text);
+}
+
+void json_text_add_number(Buffer *out, const char *name, uint64_t number)
+{
+    json_text_add_key(out, name);
+    buffer_printf(out, "%" PRIu64, number);
+}
+
+void json_text_add_bool(Buffer *out, const char *name, bool value)
+{
+    json_text_add_key(out, name);
+    buffer_add_text(out, value ? "true" : "false");
+}
+
+void json_text_add_element(Buffer *out)
+{
+    add_comma_unless_after(out, '[');
 }
 
 JsonCursor json_cursor(Bytes text, Arena *arena)

@@ -17,6 +17,14 @@ void json_text_add(Buffer *out, Bytes text);
    colon. */
 void json_text_add_key(Buffer *out, const char *name);
 
+/* The same with its value. */
+void json_text_add_member(Buffer *out, const char *name, Bytes text);
+void json_text_add_number(Buffer *out, const char *name, uint64_t number);
+void json_text_add_bool(Buffer *out, const char *name, bool value);
+
+/* Begins an element of the array at the end of `out`: a comma unless it is the first. */
+void json_text_add_element(Buffer *out);
+
 typedef enum JsonTextKind {
     JSON_KIND_BAD, /* not JSON */
     JSON_KIND_NULL,

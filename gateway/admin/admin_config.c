@@ -5,42 +5,25 @@
 #include "base/text/json_text.h"
 #include "gateway/instances/instance_set.h"
 
-#include <inttypes.h>
-
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-/* Opens an object or array as the next member or element; `name` is NULL in an array. */
-static void begin(Buffer *out, const char *name, char opens)
+static void begin_list(Buffer *out, const char *name)
 {
-    uint8_t last = out->size ? out->data[out->size - 1] : 0;
-    if (last && last != '{' && last != '[')
-        buffer_add_byte(out, ',');
-    if (name) {
-        json_text_add(out, bytes_of(name));
-        buffer_add_byte(out, ':');
-    }
-    if (opens)
-        buffer_add_byte(out, (uint8_t)opens);
+    json_text_add_key(out, name);
+    buffer_add_byte(out, '[');
 }
 
+static void begin_item(Buffer *out)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+}
+
+/* Left out where there is none. */
 static void add_text(Buffer *out, const char *name, const char *text)
 {
-    if (!text || !text[0])
-        return;
-    begin(out, name, 0);
-    json_text_add(out, bytes_of(text));
-}
-
-static void add_number(Buffer *out, const char *name, uint64_t number)
-{
-    begin(out, name, 0);
-    buffer_printf(out, "%" PRIu64, number);
-}
-
-static void add_bool(Buffer *out, const char *name, bool value)
-{
-    begin(out, name, 0);
-    buffer_add_text(out, value ? "true" : "false");
+    if (text && text[0])
+        json_text_add_member(out, name, bytes_of(text));
 }
 
 static void add_date(Buffer *out, const char *name, int64_t wall)
@@ -56,10 +39,10 @@ static void add_date(Buffer *out, const char *name, int64_t wall)
 
 static void add_version(Buffer *out, const Version *version)
 {
-    begin(out, NULL, '{');
+    begin_item(out);
     add_text(out, "name", version->name);
     add_text(out, "package", version->package);
-    add_number(out, "methods", version->n_methods);
+    json_text_add_number(out, "methods", version->n_methods);
     add_date(out, "released", version->released);
     add_date(out, "deprecated", version->deprecated);
     add_date(out, "sunset", version->sunset);
@@ -76,34 +59,36 @@ static void add_instance(Buffer *out, const Instance *instance)
 {
     uint32_t down = instance_loops_down(instance);
     const Service *service = instance->service;
-    begin(out, NULL, '{');
+    begin_item(out);
     add_text(out, "address", instance->address.text);
     add_text(out, "protocol", protocol_name(instance->protocol));
     add_text(out, "codec", codec_name(instance->codec));
-    add_bool(out, "tls", instance->tls != NULL);
+    json_text_add_bool(out, "tls", instance->tls != NULL);
     add_text(out, "build", instance->build);
-    begin(out, "versions", '[');
+    begin_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
-        if (instance->versions >> i & 1)
-            add_text(out, NULL, service->versions[i].name);
+        if (instance->versions >> i & 1) {
+            json_text_add_element(out);
+            json_text_add(out, bytes_of(service->versions[i].name));
+        }
     }
     buffer_add_byte(out, ']');
-    add_bool(out, "up", down == 0);
-    add_number(out, "loops_away", down);
+    json_text_add_bool(out, "up", down == 0);
+    json_text_add_number(out, "loops_away", down);
     buffer_add_byte(out, '}');
 }
 
 static void add_service(Buffer *out, const Service *service)
 {
-    begin(out, NULL, '{');
+    begin_item(out);
     add_text(out, "name", service->name);
     add_text(out, "default_version",
              service->default_version ? service->default_version->name : NULL);
-    begin(out, "versions", '[');
+    begin_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++)
         add_version(out, &service->versions[i]);
     buffer_add_byte(out, ']');
-    begin(out, "instances", '[');
+    begin_list(out, "instances");
     InstanceSet *set = instance_set_of(service);
     for (uint32_t i = 0; set && i < set->n; i++)
         add_instance(out, set->instances[i]);
@@ -113,43 +98,43 @@ static void add_service(Buffer *out, const Service *service)
 
 static void add_listener(Buffer *out, const ListenerConfig *listener)
 {
-    begin(out, NULL, '{');
+    begin_item(out);
     add_text(out, "address", listener->address.text);
-    add_bool(out, "tls", listener->tls != NULL);
-    add_bool(out, "client_certificate", listener->client_certificate);
+    json_text_add_bool(out, "tls", listener->tls != NULL);
+    json_text_add_bool(out, "client_certificate", listener->client_certificate);
     buffer_add_byte(out, '}');
 }
 
 static void add_route(Buffer *out, const Route *route)
 {
     static const char *const impacts[] = {"low", "high", "catastrophic"};
-    begin(out, NULL, '{');
+    begin_item(out);
     add_text(out, "match", route->match);
     add_text(out, "impact", impacts[route->impact]);
     add_text(out, "on_failure", route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
-    add_number(out, "attempts", route->attempts);
+    json_text_add_number(out, "attempts", route->attempts);
     if (route->hedge_after)
-        add_number(out, "hedge_after_ms", (uint64_t)(route->hedge_after / MILLISECOND));
+        json_text_add_number(out, "hedge_after_ms", (uint64_t)(route->hedge_after / MILLISECOND));
     if (route->timeout != NO_TIMEOUT)
-        add_number(out, "timeout_ms", (uint64_t)(route->timeout / MILLISECOND));
+        json_text_add_number(out, "timeout_ms", (uint64_t)(route->timeout / MILLISECOND));
     buffer_add_byte(out, '}');
 }
 
 void admin_config_write(const Config *config, Buffer *out)
 {
-    begin(out, NULL, '{');
-    add_number(out, "generation", config->generation);
+    buffer_add_byte(out, '{');
+    json_text_add_number(out, "generation", config->generation);
     add_text(out, "file", config->file);
     add_text(out, "node", config->node);
-    begin(out, "listeners", '[');
+    begin_list(out, "listeners");
     for (uint32_t i = 0; i < config->n_listeners; i++)
         add_listener(out, &config->listeners[i]);
     buffer_add_byte(out, ']');
-    begin(out, "services", '[');
+    begin_list(out, "services");
     for (uint32_t i = 0; i < config->n_services; i++)
         add_service(out, &config->services[i]);
     buffer_add_byte(out, ']');
-    begin(out, "routes", '[');
+    begin_list(out, "routes");
     for (uint32_t i = 0; i < config->n_routes; i++)
         add_route(out, &config->routes[i]);
     buffer_add_text(out, "]}");

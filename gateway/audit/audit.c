@@ -105,17 +105,12 @@ typedef struct Reading {
     void *owner;
 } Reading;
 
-static void add_text(Buffer *out, const char *name, Bytes text)
-{
-    json_text_add_key(out, name);
-    json_text_add(out, text);
-}
-
 static void add_config(Buffer *out, const char *name, const StoreValue *values)
 {
     json_text_add_key(out, name);
-    buffer_printf(out, "{\"generation\":%lld", (long long)values[0].integer);
-    add_text(out, "config", values[1].bytes);
+    buffer_add_byte(out, '{');
+    json_text_add_number(out, "generation", (uint64_t)values[0].integer);
+    json_text_add_member(out, "config", values[1].bytes);
     buffer_add_byte(out, '}');
 }
 
@@ -124,15 +119,15 @@ static void add_row(Buffer *out, const StoreValue *v)
     char text[DATE_RFC3339_SIZE + 1] = {0};
     date_write_rfc3339(v[0].integer / SECOND, 0, text);
     buffer_add_byte(out, '{');
-    add_text(out, "at", bytes_of(text));
-    add_text(out, "node", v[1].bytes);
-    add_text(out, "who", v[2].bytes);
-    add_text(out, "by", v[3].bytes);
-    add_text(out, "action", v[4].bytes);
-    add_text(out, "why", v[5].bytes);
+    json_text_add_member(out, "at", bytes_of(text));
+    json_text_add_member(out, "node", v[1].bytes);
+    json_text_add_member(out, "who", v[2].bytes);
+    json_text_add_member(out, "by", v[3].bytes);
+    json_text_add_member(out, "action", v[4].bytes);
+    json_text_add_member(out, "why", v[5].bytes);
     add_config(out, "before", &v[6]);
     add_config(out, "after", &v[8]);
-    add_text(out, "result", v[10].bytes);
+    json_text_add_member(out, "result", v[10].bytes);
     buffer_add_byte(out, '}');
 }
 

@@ -247,47 +247,38 @@ static Bytes usual(const Snapshot *snapshot, NodeText *text)
     return best;
 }
 
-static void add_text(Buffer *out, const char *name, Bytes text)
-{
-    json_text_add_key(out, name);
-    json_text_add(out, text);
-}
-
 static void add_time(Buffer *out, const char *name, int64_t wall)
 {
     char text[DATE_RFC3339_SIZE + 1] = {0};
     date_write_rfc3339(wall / SECOND, 0, text);
-    add_text(out, name, bytes_of(text));
+    json_text_add_member(out, name, bytes_of(text));
 }
 
-static void add_drift(Buffer *out, const char *what, bool *first)
+static void add_drift(Buffer *out, const char *what)
 {
-    buffer_add_text(out, *first ? "\"" : ",\"");
-    buffer_add_text(out, what);
-    buffer_add_byte(out, '"');
-    *first = false;
+    json_text_add_element(out);
+    json_text_add(out, bytes_of(what));
 }
 
 static void add_node(Buffer *out, const Snapshot *snapshot, const Node *node, Bytes usual_hash,
                      Bytes usual_version)
 {
-    bool first = true, silent = is_silent(snapshot, node);
+    bool silent = is_silent(snapshot, node);
     buffer_add_byte(out, '{');
-    add_text(out, "node", node->name);
-    add_text(out, "version", node->version);
-    add_text(out, "config", node->hash);
-    json_text_add_key(out, "generation");
-    buffer_printf(out, "%lld", (long long)node->generation);
+    json_text_add_member(out, "node", node->name);
+    json_text_add_member(out, "version", node->version);
+    json_text_add_member(out, "config", node->hash);
+    json_text_add_number(out, "generation", (uint64_t)node->generation);
     add_time(out, "started", node->started);
     add_time(out, "last_seen", node->last_seen);
     json_text_add_key(out, "drift");
     buffer_add_byte(out, '[');
     if (silent)
-        add_drift(out, "silent", &first);
+        add_drift(out, "silent");
     if (!silent && !bytes_equal(node->hash, usual_hash))
-        add_drift(out, "config", &first);
+        add_drift(out, "config");
     if (!silent && !bytes_equal(node->version, usual_version))
-        add_drift(out, "build", &first);
+        add_drift(out, "build");
     buffer_add_text(out, "]}");
 }
 
@@ -308,7 +299,7 @@ void fleet_write(Fleet *fleet, Buffer *out)
     if (snapshot)
         add_time(out, "as_of", snapshot->as_of);
     if (fleet->failure)
-        add_text(out, "failure", bytes_of(fleet->failure));
+        json_text_add_member(out, "failure", bytes_of(fleet->failure));
     buffer_add_byte(out, '}');
     pthread_mutex_unlock(&fleet->mutex);
 }

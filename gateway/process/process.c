@@ -12,6 +12,7 @@
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/store/store_keeper.h"
 #include "gateway/store/store_metrics.h"
+#include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -426,13 +427,21 @@ static void use_config(Process *p, Config *config)
     config_unref(old);
 }
 
+static void tell_refused(Process *p, Result why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer mistakes = buffer_in(arena);
+    log_line_lines(&mistakes, LOG_KEY("mistakes"), reload_mistakes(p->reload));
+    telemetry_reload_failed();
+    telemetry_event_members("error", "config_refused", why, buffer_bytes(&mistakes),
+                            "%s: the running config stays", p->config_path);
+    arena_free(arena);
+}
+
 static void refuse_config(Process *p, Result why, Config *config)
 {
-    if (!p->going) {
-        telemetry_reload_failed();
-        telemetry_event_mistakes("error", "config_refused", why, reload_mistakes(p->reload),
-                                 "%s: the running config stays", p->config_path);
-    }
+    if (!p->going)
+        tell_refused(p, why);
     reload_drop(p->reload);
     if (config) {
         bind_forget(config, p->config);

@@ -188,9 +188,8 @@ static void write_event(const char *level, const char *event, Bytes line)
     log_write_shared(process->log, line);
 }
 
-static void PRINTF_LIKE(6, 0)
-    tell_event(const char *level, const char *event, Result why, Bytes members, Bytes mistakes,
-               const char *format, va_list args)
+static void PRINTF_LIKE(5, 0) tell_event(const char *level, const char *event, Result why,
+                                         Bytes members, const char *format, va_list args)
 {
     char text[LOG_TEXT_SIZE];
     vsnprintf(text, sizeof text, format, args);
@@ -203,7 +202,6 @@ static void PRINTF_LIKE(6, 0)
     log_line_text(&line, LOG_KEY("message"), bytes_of(text));
     log_line_part(&line, members);
     log_line_causes(&line, LOG_KEY("causes"), why);
-    log_line_lines(&line, LOG_KEY("mistakes"), mistakes);
     log_line_end(&line);
     write_event(level, event, buffer_bytes(&line));
     arena_free(arena);
@@ -213,7 +211,7 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 {
     va_list args;
     va_start(args, format);
-    tell_event(level, event, why, BYTES_NONE, BYTES_NONE, format, args);
+    tell_event(level, event, why, BYTES_NONE, format, args);
     va_end(args);
 }
 
@@ -222,16 +220,7 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
 {
     va_list args;
     va_start(args, format);
-    tell_event(level, event, why, members, BYTES_NONE, format, args);
-    va_end(args);
-}
-
-void telemetry_event_mistakes(const char *level, const char *event, Result why, Bytes mistakes,
-                              const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    tell_event(level, event, why, BYTES_NONE, mistakes, format, args);
+    tell_event(level, event, why, members, format, args);
     va_end(args);
 }
 

@@ -97,10 +97,6 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 void telemetry_event_members(const char *level, const char *event, Result why, Bytes members,
                              const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* The same with a list of mistakes, each a line of the text; it may be empty. */
-void telemetry_event_mistakes(const char *level, const char *event, Result why, Bytes mistakes,
-                              const char *format, ...) PRINTF_LIKE(5, 6);
-
 /* ---- For the process ----------------------------------------------------------------------------
  */
 

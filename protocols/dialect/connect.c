@@ -56,10 +56,8 @@ static void add_error(const Reply *reply, Buffer *out)
     buffer_add_text(out, "{\"code\":\"");
     buffer_add_text(out, code_connect_name(is_refused(reply) ? CODE_UNKNOWN : reply->status->code));
     buffer_add_byte(out, '"');
-    if (reply->message.size) {
-        json_text_add_key(out, "message");
-        json_text_add(out, reply->message);
-    }
+    if (reply->message.size)
+        json_text_add_member(out, "message", reply->message);
     if (reply->details.n) {
         json_text_add_key(out, "details");
         buffer_add_byte(out, '[');

@@ -12,10 +12,8 @@ static uint16_t http_status_of(const Status *status)
 
 static void add_text(Buffer *out, const char *name, Bytes value)
 {
-    if (value.size) {
-        json_text_add_key(out, name);
-        json_text_add(out, value);
-    }
+    if (value.size)
+        json_text_add_member(out, name, value);
 }
 
 /* The chain, outermost first. */

@@ -1,12 +1,11 @@
 """Mixins: google.longrunning.Operations is the same RPC service in all versions, and what is in its operations is not."""
 import subprocess
-from concurrent import futures
 
 import grpc
 import pytest
 from gateway import BINARY, Gateway
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
-from grpc_services import Reflection, message_class
+from grpc_services import Reflection
+from operations import Instance, compile_begun, maker
 from processes import ROOT, free_port
 
 CONFIG = """
@@ -61,45 +60,27 @@ service Operations {
   }
 }
 """
-SCHEMAS = ROOT / "tests/unit/adapters/schemas"
 GET = "/google.longrunning.Operations/GetOperation"
 
 
-class Backend:
+class Backend(Instance):
     """Serves the mixin: each operation has the name that was asked for, and holds what the test says."""
 
     def __init__(self, schema):
-        pool = descriptor_pool.DescriptorPool()
-        for file in descriptor_pb2.FileDescriptorSet.FromString(schema.read_bytes()).file:
-            pool.Add(file)
-        self.make = lambda name: message_class(pool, name)
-        self.port, self.holds, self.asked = free_port(), {}, []
-        self.server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-        methods = {"GetOperation": self.get, "ListOperations": self.list, "CancelOperation": self.cancel}
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
-            "google.longrunning.Operations",
-            {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}),))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
+        self.holds, self.asked = {}, []
+        super().__init__(schema, "google.longrunning.Operations",
+                         {"GetOperation": self.get, "ListOperations": self.list, "CancelOperation": self.cancel})
 
-    def operation(self, name):
-        operation = self.make("google.longrunning.Operation")(name=name, done=True)
-        for part, (type_name, fields) in self.holds.items():
-            held = any_pb2.Any()
-            held.Pack(self.make(type_name)(**fields))
-            getattr(operation, part).MergeFromString(held.SerializeToString())
-        return operation
-
-    def get(self, wire, _context):
+    def get(self, wire):
         self.asked.append(self.make("google.longrunning.GetOperationRequest").FromString(wire).name)
-        return self.operation(self.asked[-1]).SerializeToString()
+        return self.operation(self.asked[-1], self.holds, done=True).SerializeToString()
 
-    def list(self, _wire, _context):
+    def list(self, _wire):
         answer = self.make("google.longrunning.ListOperationsResponse")()
-        answer.operations.add().MergeFromString(self.operation("operations/7").SerializeToString())
+        answer.operations.add().MergeFromString(self.operation("operations/7", self.holds, done=True).SerializeToString())
         return answer.SerializeToString()
 
-    def cancel(self, wire, _context):
+    def cancel(self, wire):
         self.asked.append(self.make("google.longrunning.GetOperationRequest").FromString(wire).name)
         return b""
 
@@ -107,13 +88,8 @@ class Backend:
 def compile_schemas(folder):
     (folder / "google/longrunning").mkdir(parents=True)
     (folder / "google/longrunning/operations.proto").write_text(OPERATIONS)
-    made = {}
-    for side in ("old", "new"):
-        made[side] = folder / f"{side}.binpb"
-        subprocess.run(["protoc", f"-I{folder}", f"-I{SCHEMAS}", f"-I{ROOT}/examples/shop/proto", "--include_imports",
-                        f"--descriptor_set_out={made[side]}", f"operations_{side}.proto"], check=True)
     (folder / "changes.yaml").write_text(CHANGES)
-    return made
+    return compile_begun(folder, folder, ROOT / "examples/shop/proto")
 
 
 @pytest.fixture(scope="module", params=["v2", "v1"])
@@ -143,16 +119,9 @@ TOLD = {
 }
 
 
-def types_of(made, version):
-    pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(made["old" if version == "v1" else "new"].read_bytes()).file:
-        pool.Add(file)
-    return lambda name: message_class(pool, name)
-
-
 def poll(gateway, made, version, metadata):
     """GetOperation by a gRPC client that was built for `version`: what it finds in the operation."""
-    make = types_of(made, version)
+    make = maker(made["old" if version == "v1" else "new"])
     with grpc.insecure_channel(gateway.address) as channel:
         call = channel.unary_unary(GET, request_serializer=lambda message: message.SerializeToString(),
                                    response_deserializer=make("google.longrunning.Operation").FromString)

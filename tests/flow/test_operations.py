@@ -1,13 +1,8 @@
 """Long-running operations: what is in one is a type of the client's version, by the method that began it."""
-import subprocess
-from concurrent import futures
-
 import grpc
 import pytest
 from gateway import Gateway
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
-from grpc_services import message_class
-from processes import ROOT, free_port
+from operations import Instance, compile_begun
 
 CONFIG = """
 listen: [127.0.0.1:$port]
@@ -32,44 +27,26 @@ methods:
   Orders.Purge: {response: {Result: PurgeResult}}
   Orders.Get: {operations_of: [Orders.Create]}
 """
-SCHEMAS = ROOT / "tests/unit/adapters/schemas"
 
 
-class Operations:
+class Operations(Instance):
     """Serves begun.v2.Orders: each method answers with an operation that holds what the test says."""
 
     def __init__(self, schema):
-        pool = descriptor_pool.DescriptorPool()
-        for file in descriptor_pb2.FileDescriptorSet.FromString(schema.read_bytes()).file:
-            pool.Add(file)
-        self.make = lambda name: message_class(pool, name)
-        self.port, self.holds = free_port(), {}
-        self.server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("begun.v2.Orders", {
-            method: grpc.unary_unary_rpc_method_handler(lambda request, context, method=method: self.answer(method))
-            for method in ("Create", "Cancel", "Purge", "Get")}),))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.holds = {}
+        super().__init__(schema, "begun.v2.Orders", {method: lambda _wire, method=method: self.answer(method)
+                                                     for method in ("Create", "Cancel", "Purge", "Get")})
 
     def answer(self, method):
-        operation = self.make("google.longrunning.Operation")(name=f"operations/{method}")
-        for part, (name, fields) in self.holds[method].items():
-            held = any_pb2.Any()
-            held.Pack(self.make(name)(**fields))
-            getattr(operation, part).MergeFromString(held.SerializeToString())
-        return operation.SerializeToString()
+        return self.operation(f"operations/{method}", self.holds[method]).SerializeToString()
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     folder = tmp_path_factory.mktemp("begun")
-    made = {}
-    for side in ("old", "new"):
-        made[side] = folder / f"{side}.binpb"
-        subprocess.run(["protoc", f"-I{SCHEMAS}", "--include_imports",
-                        f"--descriptor_set_out={made[side]}", f"operations_{side}.proto"], check=True)
     (folder / "changes.yaml").write_text(CHANGES)
+    made = compile_begun(folder)
     backend = Operations(made["new"])
-    backend.server.start()
     with Gateway(folder, CONFIG, backend=backend.port, **made) as gateway:
         yield gateway, backend
     backend.server.stop(0)

@@ -23,6 +23,8 @@ static void a_string_is_escaped_and_repaired(void **state)
     assert_bytes(written("say \"hi\"\\\n\t\r\x01"), "\"say \\\"hi\\\"\\\\\\n\\t\\r\\u0001\"");
     assert_bytes(written("\xc3\xbc\xff"), "\"\xc3\xbc\xef\xbf\xbd\"");
     assert_bytes(written(""), "\"\"");
+    assert_bytes(written("\x7f\xc2\x9b\xc2\x9f\xc2\xa0"), "\"\\u007f\\u009b\\u009f\xc2\xa0\"");
+    assert_bytes(written("\xc2\x80"), "\"\\u0080\"");
 }
 
 static void members_are_parted_by_commas(void **state)
@@ -36,6 +38,25 @@ static void members_are_parted_by_commas(void **state)
     json_text_add_key(&out, "c\"");
     buffer_add_text(&out, "2}");
     assert_bytes(buffer_bytes(&out), "{\"a\":{\"b\":1},\"c\\\"\":2}");
+}
+
+static void members_and_elements_have_their_commas(void **state)
+{
+    Buffer out = buffer_in(arena);
+    buffer_add_text(&out, "{");
+    json_text_add_member(&out, "a", bytes_of("\"x\""));
+    json_text_add_number(&out, "b", UINT64_MAX);
+    json_text_add_bool(&out, "c", true);
+    json_text_add_bool(&out, "d", false);
+    json_text_add_key(&out, "e");
+    buffer_add_byte(&out, '[');
+    for (int i = 0; i < 3; i++) {
+        json_text_add_element(&out);
+        json_text_add(&out, bytes_of("y"));
+    }
+    buffer_add_text(&out, "]}");
+    assert_bytes(buffer_bytes(&out), "{\"a\":\"\\\"x\\\"\",\"b\":18446744073709551615,\"c\":true,"
+                                     "\"d\":false,\"e\":[\"y\",\"y\",\"y\"]}");
 }
 
 static void a_cursor_walks_objects_and_arrays(void **state)
@@ -98,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_string_is_escaped_and_repaired),
         cmocka_unit_test(members_are_parted_by_commas),
+        cmocka_unit_test(members_and_elements_have_their_commas),
         cmocka_unit_test(a_cursor_walks_objects_and_arrays),
         cmocka_unit_test(what_is_not_json_is_found),
         cmocka_unit_test(nesting_has_an_end),

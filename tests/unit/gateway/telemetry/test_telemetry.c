@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/text/json_text.h"
+#include "gateway/telemetry/log_line.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 static void one_call_is_one_line(void **state)
@@ -133,11 +134,13 @@ static void events_are_lines_and_chains(void **state)
 static void mistakes_are_a_list_of_limited_length(void **state)
 {
     Fixture *f = *state;
-    Buffer mistakes = buffer_in(f->arena);
+    Buffer mistakes = buffer_in(f->arena), list = buffer_in(f->arena), none = buffer_in(f->arena);
     for (int i = 1; i <= 21; i++)
         buffer_printf(&mistakes, "a.yaml:%d: \"x\"\n", i);
-    telemetry_event_mistakes("error", "config_refused", OK, buffer_bytes(&mistakes), "it stays");
-    telemetry_event_mistakes("error", "config_refused", OK, BYTES_NONE, "no list");
+    log_line_lines(&list, LOG_KEY("mistakes"), buffer_bytes(&mistakes));
+    log_line_lines(&none, LOG_KEY("mistakes"), BYTES_NONE);
+    telemetry_event_members("error", "config_refused", OK, buffer_bytes(&list), "it stays");
+    telemetry_event_members("error", "config_refused", OK, buffer_bytes(&none), "no list");
     const char *log = arena_text(f->arena, fixture_log(f));
     assert_non_null(strstr(log, "\"level\":\"error\",\"node\":\"node-1\","
                                 "\"event\":\"config_refused\""));
