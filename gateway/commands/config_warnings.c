@@ -136,7 +136,7 @@ static void warn_of_name(Warnings *w, const Address *address, const char *where)
 static void warn_of_limits(Warnings *w)
 {
     Buffer text = buffer_in(w->told->arena);
-    if (descriptors_warn(w->config, &text))
+    if (config_few_descriptors(w->config, &text))
         warn(w, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
     const Limits *limits = &w->config->limits;
     uint64_t here = w->here->memory, memory = limits->memory ? limits->memory : here / 2;

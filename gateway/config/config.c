@@ -328,7 +328,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
         free_parts(config);
         return r;
     }
-    config->descriptors = descriptors_share(descriptors_most(), config);
+    config_share_descriptors(config);
     config->generation = atomic_fetch_add(&generation, 1) + 1;
     *config_out = config;
     return OK;

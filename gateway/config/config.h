@@ -13,9 +13,9 @@
 #include "adapters/changes/changes.h"
 #include "adapters/program/plan.h"
 #include "adapters/schema/schema.h"
+#include "base/memory/descriptors.h"
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
-#include "gateway/config/descriptors.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -456,6 +456,10 @@ bool version_mixes_in(const Version *version, const ServiceType *type);
    listener's, and that over the config's. `listener` is an address, which a newer config may not
    have any more; `route` may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
+
+/* Whether there are fewer file descriptors than limits.connections needs; then adds a warning, one
+   line without newline. */
+bool config_few_descriptors(const Config *config, Buffer *out);
 
 /* The HTTP status that the config assigns to a status code of the service; 0: none. */
 uint16_t service_http_status(const Service *service, uint32_t service_code);

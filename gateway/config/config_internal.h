@@ -91,7 +91,7 @@ ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
 void config_read_identity(ConfigReader *reader);
 void config_check_identity(ConfigReader *reader);
 
-/* Reads Config.admin and what belongs to it. After the listeners. */
+/* config_admin.c: reads Config.admin and what belongs to it. After the listeners. */
 void config_read_admin(ConfigReader *reader);
 
 /* The context of a listener; NULL: a mistake, which was reported. The caller frees it. */
@@ -101,8 +101,10 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 
-/* config_limits.c */
+/* config_limits.c: reads Config.limits; then divides the file descriptors, for a config that is
+   complete. */
 void config_read_limits(ConfigReader *reader);
+void config_share_descriptors(Config *config);
 
 /* config_service.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);

@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/memory/machine.h"
 
+#include <uv.h>
+
 static const Passerelle__Config__Limits defaults = PASSERELLE__CONFIG__LIMITS__INIT;
 
 /* Two limits that only make sense in one order. */
@@ -81,4 +83,39 @@ uint32_t limits_connections(const Limits *limits, bool http2)
 {
     uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
     return most ? most : http2 ? defaults.http2_connections : defaults.http1_connections;
+}
+
+/* The most connections to instances. Of those that may join later, nobody knows the number. */
+static uint64_t instance_connections(const Config *config, uint32_t n_loops)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        if (config->services[i].discovery)
+            return UINT64_MAX;
+        for (uint32_t k = 0; k < config->services[i].n_instances; k++)
+            n += limits_connections(&config->limits, config->services[i].instances[k].http2);
+    }
+    return n * n_loops;
+}
+
+void config_share_descriptors(Config *config)
+{
+    uint32_t n_loops = config->n_loops ? config->n_loops : uv_available_parallelism();
+    config->descriptors = descriptors_share(
+        descriptors_most(), &(DescriptorNeeds){.loops = n_loops,
+                                               .listeners = config->n_listeners,
+                                               .instances = instance_connections(config, n_loops)});
+}
+
+bool config_few_descriptors(const Config *config, Buffer *out)
+{
+    const Descriptors *d = &config->descriptors;
+    if (d->most == 0 || d->room >= config->limits.connections)
+        return false;
+    buffer_printf(
+        out,
+        "limits.connections is %u, but of the %u file descriptors that the process may have "
+        "(ulimit -Hn, LimitNOFILE=) about %u are left for clients: more are refused",
+        config->limits.connections, d->most, d->room);
+    return true;
 }

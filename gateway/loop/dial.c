@@ -1,7 +1,7 @@
 #include "gateway/loop/dial.h"
 
 #include "base/arena.h"
-#include "gateway/config/descriptors.h"
+#include "base/memory/descriptors.h"
 #include "gateway/loop/socket.h"
 
 #include <errno.h>

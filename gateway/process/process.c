@@ -397,7 +397,7 @@ static void tell_few_descriptors(const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
-    if (descriptors_warn(config, &text))
+    if (config_few_descriptors(config, &text))
         telemetry_event("warning", "few_descriptors", OK, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
     arena_free(arena);
 }

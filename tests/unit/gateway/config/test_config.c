@@ -1206,6 +1206,22 @@ static void a_file_that_cannot_be_read_is_a_fault(void **state)
     arena_free(arena);
 }
 
+static void a_warning_says_when_the_limit_of_connections_cannot_be_had(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    Config config = {.limits = {.connections = 100}, .descriptors = {.most = 500, .room = 100}};
+    assert_false(config_few_descriptors(&config, &out));
+    config.descriptors.room = 99;
+    assert_true(config_few_descriptors(&config, &out));
+    const char *text = arena_text(arena, buffer_bytes(&out));
+    assert_non_null(strstr(text, "limits.connections is 100"));
+    assert_non_null(strstr(text, "about 99 "));
+    config.descriptors = (Descriptors){0}; /* a config that is not loaded */
+    assert_false(config_few_descriptors(&config, &out));
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1229,6 +1245,7 @@ int main(void)
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(each_limit_is_taken_up_to_its_bounds),
         cmocka_unit_test(connections_without_a_limit_have_the_default_one),
+        cmocka_unit_test(a_warning_says_when_the_limit_of_connections_cannot_be_had),
         cmocka_unit_test(without_a_limit_memory_is_half_of_the_machines),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_host_is_a_name_without_a_port),

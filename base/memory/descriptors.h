@@ -11,16 +11,13 @@
  * below it are in use; such a descriptor is closed at once. So the rest stays free for uses with a
  * higher bound, and nothing needs to be counted.
  *
- * Part of a Config, and immutable like it.
+ * Plain values.
  */
-#ifndef GATEWAY_DESCRIPTORS_H
-#define GATEWAY_DESCRIPTORS_H
-
-#include "base/bytes.h"
+#ifndef BASE_DESCRIPTORS_H
+#define BASE_DESCRIPTORS_H
 
 #include <stdbool.h>
-
-typedef struct Config Config;
+#include <stdint.h>
 
 typedef struct Descriptors {
     uint32_t most;               /* that the process may have open */
@@ -29,6 +26,12 @@ typedef struct Descriptors {
     uint32_t room;               /* client connections that have descriptors */
 } Descriptors;
 
+/* What there is to divide them for. */
+typedef struct DescriptorNeeds {
+    uint32_t loops, listeners;
+    uint64_t instances; /* connections to instances, at most; UINT64_MAX: unknown */
+} DescriptorNeeds;
+
 /* Raises the soft limit to the hard one. If that is refused, accept fails earlier, which is logged.
  */
 void descriptors_raise(void);
@@ -36,17 +39,12 @@ void descriptors_raise(void);
 /* The hard limit. */
 uint32_t descriptors_most(void);
 
-/* Divides `most`, for the config's listeners, instances and loops. */
-Descriptors descriptors_share(uint32_t most, const Config *config);
+Descriptors descriptors_share(uint32_t most, const DescriptorNeeds *needs);
 
 /* Whether a descriptor that was just opened is below the bound. */
 static inline bool descriptor_within(uint32_t bound, int fd)
 {
     return bound == 0 || (uint32_t)fd < bound;
 }
-
-/* Adds a warning, one line without newline, if there are fewer descriptors than limits.connections
-   needs. False: there are enough. */
-bool descriptors_warn(const Config *config, Buffer *out);
 
 #endif
