@@ -62,6 +62,7 @@ LAYERS = (
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
+        Module("ledger", "failures by kind, ranked", "Tally", "failure_table.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),

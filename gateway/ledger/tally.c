@@ -1,0 +1,183 @@
+#include "gateway/ledger/tally.h"
+
+#include "gateway/telemetry/series.h"
+
+#include <stdlib.h>
+
+/* ---- One call -------------------------------------------------------------------------------- */
+
+static const Route *route_of(const CallRecord *r)
+{
+    return r->route ? r->route : r->method ? r->method->route : NULL;
+}
+
+static uint32_t series_of(const CallRecord *r)
+{
+    return r->method ? r->method->series : r->route ? r->route->series : 0;
+}
+
+/* A client is its identity, else its address. */
+static uint64_t client_of(const CallRecord *r)
+{
+    if (r->client.size)
+        return bytes_hash(r->client);
+    if (r->forwarded_for.size)
+        return bytes_hash(r->forwarded_for);
+    Bytes peer = bytes_of(r->peer);
+    size_t colon = peer.size;
+    while (colon && peer.data[colon - 1] != ':')
+        colon--;
+    return bytes_hash(colon ? bytes_slice(peer, 0, colon) : peer);
+}
+
+static Bytes version_name(const Version *version)
+{
+    return version ? bytes_of(version->name) : BYTES_NONE;
+}
+
+/* `cause` has CAUSE_SIZE bytes, and lives as long as the key. */
+static FailureKey key_of(const CallRecord *r, FaultSide side, Code code, Result why, char *cause)
+{
+    const Route *route = route_of(r);
+    size_t size = cause_write(bytes_of(error_origin(why)->doing), cause);
+    return (FailureKey){
+        .side = side,
+        .fault = why.error->fault,
+        .code = code < CODE_COUNT ? code : CODE_UNKNOWN,
+        .route = route ? bytes_of(route->match) : BYTES_NONE,
+        .method = r->method ? bytes_of(r->method->type->path + 1) : BYTES_NONE,
+        .client_version = version_name(r->client_version),
+        .served_version = version_name(r->served_version),
+        .cause = bytes(cause, size),
+    };
+}
+
+static Failure failure_of(const CallRecord *r, int64_t wall, uint64_t client, Bytes line)
+{
+    const Route *route = route_of(r);
+    return (Failure){
+        .outcome = r->degraded ? FAILURE_DEGRADED : FAILURE_SEEN,
+        .impact = route ? route->impact : IMPACT_LOW,
+        .series = series_of(r),
+        .at = wall,
+        .client = client,
+        .request_id = r->request_id,
+        .record = line,
+        .instance = r->instance ? bytes_of(r->instance->address.text) : BYTES_NONE,
+    };
+}
+
+static void add(Tally *tally, const Failure *failure)
+{
+    bool clients = failure->key.side == SIDE_CLIENT;
+    failure_table_add(clients ? &tally->mistakes : &tally->failures, failure);
+}
+
+static void add_failed_call(Tally *tally, const CallRecord *r, int64_t wall, uint64_t client,
+                            Bytes line)
+{
+    char cause[CAUSE_SIZE];
+    Failure failure = failure_of(r, wall, client, line);
+    /* Of a degraded call the client's status is OK: the code is that of the fault. */
+    Code code = r->degraded ? (Code)r->why.error->fault->grpc_status : r->status.code;
+    failure.key = key_of(r, telemetry_side(r), code, r->why, cause);
+    add(tally, &failure);
+}
+
+/* Attempts that another one made good. One that was cancelled because the other one was faster has
+   not failed. */
+static void add_failed_attempts(Tally *tally, const CallRecord *r, int64_t wall, uint64_t client,
+                                Bytes line)
+{
+    char cause[CAUSE_SIZE];
+    for (const AttemptRecord *a = r->attempts; a; a = a->next) {
+        if (!failed(a->why) || a->why.error->fault == &FAULT_SUPERSEDED)
+            continue;
+        Failure failure = failure_of(r, wall, client, line);
+        failure.outcome = FAILURE_RETRIED;
+        failure.instance = bytes_of(a->instance->address.text);
+        failure.key = key_of(r, a->why.error->fault->side, a->code, a->why, cause);
+        add(tally, &failure);
+    }
+}
+
+static MethodUse *use_of(Tally *tally, uint32_t series)
+{
+    MethodUse *use = tally->use_of[series];
+    if (__builtin_expect(!use, 0)) {
+        use = calloc(1, sizeof *use);
+        CHECK(use);
+        use->series = series;
+        use->next = tally->uses;
+        tally->uses = tally->use_of[series] = use;
+    }
+    return use;
+}
+
+void tally_record(Tally *tally, const CallRecord *record, Bytes line)
+{
+    int64_t wall = record->began + record->time_total;
+    uint64_t client = client_of(record);
+    MethodUse *use = use_of(tally, series_of(record));
+    window_add(&use->hour, WINDOW_HOUR, wall, 1);
+    recent_clients_add(&use->clients, wall, client);
+    if (failed(record->why))
+        add_failed_call(tally, record, wall, client, line);
+    else if (record->n_attempts > 1)
+        add_failed_attempts(tally, record, wall, client, line);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+Tally *tally_new(uint32_t rows)
+{
+    Tally *tally = calloc(1, sizeof *tally);
+    CHECK(tally);
+    tally->failures.limit = tally->mistakes.limit = rows;
+    tally->use_of = calloc(SERIES_LIMIT, sizeof *tally->use_of);
+    CHECK(tally->use_of);
+    return tally;
+}
+
+static void free_uses(Tally *tally)
+{
+    for (MethodUse *next, *use = tally->uses; use; use = next) {
+        next = use->next;
+        free(use);
+    }
+}
+
+void tally_free(Tally *tally)
+{
+    if (!tally)
+        return;
+    failure_table_clear(&tally->failures);
+    failure_table_clear(&tally->mistakes);
+    free_uses(tally);
+    free(tally->use_of);
+    free(tally);
+}
+
+void tally_take(Tally *tally, Tally *from)
+{
+    failure_table_take(&tally->failures, &from->failures);
+    failure_table_take(&tally->mistakes, &from->mistakes);
+    for (MethodUse *use = from->uses; use; use = use->next) {
+        MethodUse *into = use_of(tally, use->series);
+        window_merge(&into->hour, &use->hour);
+        recent_clients_merge(&into->clients, &use->clients);
+        *use = (MethodUse){.next = use->next, .series = use->series};
+    }
+}
+
+void tally_limit(Tally *tally, uint32_t rows, int64_t wall)
+{
+    tally->failures.limit = tally->mistakes.limit = rows;
+    failure_table_trim(&tally->failures, wall);
+    failure_table_trim(&tally->mistakes, wall);
+}
+
+const MethodUse *tally_use(const Tally *tally, uint32_t series)
+{
+    return series ? tally->use_of[series] : NULL;
+}

@@ -1,0 +1,45 @@
+/*
+ * Tally: what one loop has counted since it last handed over; and the sum of all of them.
+ *
+ * Failures and mistakes of clients are in tables of their own, so that no client can push out what
+ * an operator has to see. For each method, and each path without one, the tally has the calls of
+ * the last hour and how many clients made them: a failure is measured against these. Owned by one
+ * thread at a time.
+ */
+#ifndef GATEWAY_TALLY_H
+#define GATEWAY_TALLY_H
+
+#include "gateway/ledger/failure_table.h"
+#include "gateway/telemetry/telemetry.h"
+
+/* All calls of a method, or of a path without one. */
+typedef struct MethodUse {
+    struct MethodUse *next; /* of all */
+    uint32_t series;
+    Window hour;
+    RecentClients clients;
+} MethodUse;
+
+typedef struct Tally {
+    FailureTable failures, mistakes;
+    MethodUse *uses;
+    MethodUse **use_of; /* [series] */
+} Tally;
+
+/* `rows` is the limit of each of both tables. */
+Tally *tally_new(uint32_t rows);
+void tally_free(Tally *tally);
+
+/* Counts a call that ended, and its failure if it had one. `line` is its line of the log. */
+void tally_record(Tally *tally, const CallRecord *record, Bytes line);
+
+/* Adds `from`, which is empty then and has the same limits. */
+void tally_take(Tally *tally, Tally *from);
+
+/* Rows above the limit give way. */
+void tally_limit(Tally *tally, uint32_t rows, int64_t wall);
+
+/* What is known of a failure's method; NULL: nothing. */
+const MethodUse *tally_use(const Tally *tally, uint32_t series);
+
+#endif

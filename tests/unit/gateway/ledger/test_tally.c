@@ -1,0 +1,284 @@
+#include "tests/unit/check.h"
+
+#include "gateway/ledger/tally.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NOON (INT64_C(1772366400) * SECOND)
+
+enum { ROWS = 100, KINDS = 50 };
+
+typedef struct Bench {
+    Arena *arena;
+    Tally *tally, *other;
+    Route route;
+    Version v1, v3;
+    MethodType types[KINDS];
+    Method methods[KINDS];
+    Instance instance, second;
+    AttemptRecord attempts[2];
+    CallRecord record;
+} Bench;
+
+static int setup(void **state)
+{
+    Bench *b = calloc(1, sizeof *b);
+    b->arena = arena_new(ARENA_UNLIMITED);
+    b->tally = tally_new(ROWS);
+    b->other = tally_new(ROWS);
+    b->route = (Route){.match = "orders", .impact = IMPACT_HIGH};
+    b->v1 = (Version){.name = "v1"};
+    b->v3 = (Version){.name = "v3"};
+    b->instance = (Instance){.address = {.text = "127.0.0.1:7001"}};
+    b->second = (Instance){.address = {.text = "127.0.0.1:7002"}};
+    for (int i = 0; i < KINDS; i++) {
+        b->types[i].path = arena_printf(b->arena, "/shop.orders.v1.Orders/Get%d", i);
+        b->methods[i] =
+            (Method){.type = &b->types[i], .version = &b->v1, .series = (uint32_t)i + 1};
+    }
+    b->record = (CallRecord){
+        .request_id = bytes_of("0123456789abcdef0123456789abcdef"),
+        .peer = "127.0.0.1:52314",
+        .method = &b->methods[0],
+        .route = &b->route,
+        .client_version = &b->v1,
+        .served_version = &b->v3,
+        .instance = &b->instance,
+        .began = NOON,
+        .time_total = SECOND,
+    };
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    Bench *b = *state;
+    tally_free(b->tally);
+    tally_free(b->other);
+    arena_free(b->arena);
+    free(b);
+    return 0;
+}
+
+static void record(Bench *b)
+{
+    tally_record(b->tally, &b->record, bytes_of("{}"));
+}
+
+static void fail_with(Bench *b, Code code, Result why)
+{
+    b->record.status = (Status){.code = code};
+    b->record.why = why;
+}
+
+static void good_calls_are_counted_only(void **state)
+{
+    Bench *b = *state;
+    record(b);
+    b->record.peer = "127.0.0.1:52315"; /* the same client */
+    record(b);
+    b->record.peer = "127.0.0.2:52315";
+    record(b);
+    assert_int_equal(b->tally->failures.n + b->tally->mistakes.n, 0);
+    const MethodUse *use = tally_use(b->tally, 1);
+    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
+    assert_int_equal(lround(recent_clients_count(&use->clients, NOON + SECOND)), 2);
+    assert_null(tally_use(b->tally, 2));
+}
+
+static void a_client_is_its_name_before_its_address(void **state)
+{
+    Bench *b = *state;
+    const MethodUse *use;
+    record(b);
+    b->record.forwarded_for = bytes_of("10.0.0.1");
+    record(b);
+    b->record.client = bytes_of("ada");
+    record(b);
+    b->record.forwarded_for = bytes_of("10.0.0.2");
+    b->record.peer = "127.0.0.2:1";
+    record(b);
+    use = tally_use(b->tally, 1);
+    assert_int_equal(lround(recent_clients_count(&use->clients, NOON + SECOND)), 3);
+}
+
+static void a_failure_has_all_of_its_key(void **state)
+{
+    Bench *b = *state;
+    Result why = FAIL(b->arena, FAULT_SYSTEM, "connecting to 10.0.0.7:7001");
+    fail_with(b, CODE_UNAVAILABLE,
+              FAIL_OVER(b->arena, why, FAULT_UPSTREAM_DOWN, "calling Get of order 7"));
+    record(b);
+    assert_int_equal(b->tally->failures.n, 1);
+    const FailureRow *row = b->tally->failures.rows[0];
+    assert_ptr_equal(row->key.fault, &FAULT_UPSTREAM_DOWN);
+    assert_int_equal(row->key.code, CODE_UNAVAILABLE);
+    assert_bytes(row->key.route, "orders");
+    assert_bytes(row->key.method, "shop.orders.v1.Orders/Get0");
+    assert_bytes(row->key.client_version, "v1");
+    assert_bytes(row->key.served_version, "v3");
+    assert_bytes(row->key.leg, "");
+    assert_bytes(row->key.cause, "connecting to *");
+    assert_int_equal(row->impact, IMPACT_HIGH);
+    assert_int_equal(row->series, 1);
+    assert_int_equal(row->last, NOON + SECOND);
+    assert_string_equal(row->instances.names[0], "127.0.0.1:7001");
+    assert_string_equal(row->samples[0].id, "0123456789abcdef0123456789abcdef");
+}
+
+static void a_call_that_came_to_nothing_has_a_row_too(void **state)
+{
+    Bench *b = *state;
+    b->record = (CallRecord){.peer = "unix", .began = NOON};
+    fail_with(b, CODE_UNIMPLEMENTED, FAIL(b->arena, FAULT_UNKNOWN_PATH, "finding /nowhere"));
+    record(b);
+    assert_int_equal(b->tally->mistakes.n, 1);
+    assert_bytes(b->tally->mistakes.rows[0]->key.method, "");
+    assert_bytes(b->tally->mistakes.rows[0]->key.route, "");
+}
+
+static void mistakes_of_clients_are_apart(void **state)
+{
+    Bench *b = *state;
+    Result why = FAIL(b->arena, FAULT_UPSTREAM_STATUS, "127.0.0.1:7001 returned: no");
+    fail_with(b, CODE_NOT_FOUND, why);
+    record(b);
+    assert_int_equal(b->tally->mistakes.n, 1);
+    assert_int_equal(b->tally->failures.n, 0);
+    fail_with(b, CODE_INTERNAL, why);
+    record(b);
+    assert_int_equal(b->tally->mistakes.n, 1);
+    assert_int_equal(b->tally->failures.n, 1);
+}
+
+static void a_flood_of_mistakes_pushes_out_no_failure(void **state)
+{
+    Bench *b = *state;
+    fail_with(b, CODE_INTERNAL, FAIL(b->arena, FAULT_INTERNAL, "once"));
+    record(b);
+    for (int i = 0; i < 2 * ROWS; i++) {
+        char word[3] = {(char)('g' + i / 20), (char)('g' + i % 20)};
+        fail_with(b, CODE_UNIMPLEMENTED, FAIL(b->arena, FAULT_UNKNOWN_PATH, "finding %s", word));
+        record(b);
+    }
+    assert_int_equal(b->tally->failures.n, 1);
+    assert_int_equal(b->tally->failures.evicted, 0);
+    assert_int_equal(b->tally->mistakes.n, ROWS);
+    assert_int_equal(b->tally->mistakes.evicted, ROWS);
+}
+
+static void a_degraded_call_has_its_cause_and_the_code_of_its_fault(void **state)
+{
+    Bench *b = *state;
+    fail_with(b, CODE_OK, FAIL(b->arena, FAULT_UPSTREAM_DOWN, "connecting"));
+    b->record.degraded = "UPSTREAM_DOWN";
+    record(b);
+    const FailureRow *row = b->tally->failures.rows[0];
+    assert_int_equal(row->key.code, FAULT_UPSTREAM_DOWN.grpc_status);
+    assert_int_equal(row->degraded, 1);
+    assert_bytes(row->key.cause, "connecting");
+}
+
+static void try_two(Bench *b, Result first)
+{
+    b->attempts[0] = (AttemptRecord){
+        .next = &b->attempts[1], .instance = &b->second, .code = CODE_UNAVAILABLE, .why = first};
+    b->attempts[1] = (AttemptRecord){.instance = &b->instance};
+    b->record.attempts = b->attempts;
+    b->record.n_attempts = 2;
+    record(b);
+}
+
+static void what_another_attempt_made_good_is_not_lost(void **state)
+{
+    Bench *b = *state;
+    try_two(b, FAIL(b->arena, FAULT_UPSTREAM_RESET, "reading"));
+    assert_int_equal(b->tally->failures.n, 1);
+    const FailureRow *row = b->tally->failures.rows[0];
+    assert_int_equal(row->retried, 1);
+    assert_int_equal(row->key.code, CODE_UNAVAILABLE);
+    assert_string_equal(row->instances.names[0], "127.0.0.1:7002");
+}
+
+static void an_attempt_that_was_only_slower_has_not_failed(void **state)
+{
+    Bench *b = *state;
+    try_two(b, FAIL(b->arena, FAULT_SUPERSEDED, "the other responded first"));
+    assert_int_equal(b->tally->failures.n, 0);
+}
+
+static void a_failed_call_counts_once_however_often_it_was_tried(void **state)
+{
+    Bench *b = *state;
+    Result why = FAIL(b->arena, FAULT_UPSTREAM_RESET, "reading");
+    fail_with(b, CODE_UNAVAILABLE, why);
+    b->attempts[1].why = why;
+    try_two(b, why);
+    assert_int_equal(b->tally->failures.n, 1);
+    assert_int_equal(b->tally->failures.rows[0]->count, 1);
+}
+
+/* As in a storm: of each kind in turn, with other numbers in its text each time. */
+static void fifty_kinds_are_fifty_rows_with_exact_counts(void **state)
+{
+    Bench *b = *state;
+    enum { CALLS = 50000, MORE = 17 };
+    for (int i = 0; i < CALLS + MORE; i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        b->record.method = &b->methods[i % KINDS];
+        fail_with(b, CODE_UNAVAILABLE,
+                  FAIL(arena, FAULT_UPSTREAM_DOWN, "10.0.%d.%d:%d is away for %d ms", i % 7,
+                       i % 251, 7000 + i % 100, i));
+        b->record.began = NOON + i * MILLISECOND;
+        record(b);
+        arena_free(arena);
+    }
+    assert_int_equal(b->tally->failures.n, KINDS);
+    assert_int_equal(b->tally->failures.evicted, 0);
+    for (int i = 0; i < KINDS; i++) {
+        const FailureRow *row = b->tally->failures.rows[i];
+        assert_int_equal(row->count, CALLS / KINDS + (row->series <= MORE));
+    }
+}
+
+static void tallies_are_added(void **state)
+{
+    Bench *b = *state;
+    fail_with(b, CODE_INTERNAL, FAIL(b->arena, FAULT_INTERNAL, "once"));
+    record(b);
+    tally_record(b->other, &b->record, bytes_of("{}"));
+    fail_with(b, CODE_UNIMPLEMENTED, FAIL(b->arena, FAULT_UNKNOWN_PATH, "finding"));
+    tally_record(b->other, &b->record, bytes_of("{}"));
+    tally_take(b->tally, b->other);
+    assert_int_equal(b->tally->failures.rows[0]->count, 2);
+    assert_int_equal(b->tally->mistakes.rows[0]->count, 1);
+    const MethodUse *use = tally_use(b->tally, 1);
+    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
+    assert_int_equal(b->other->failures.n + b->other->mistakes.n, 0);
+    tally_take(b->tally, b->other); /* nothing is added twice */
+    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(good_calls_are_counted_only),
+        TEST(a_client_is_its_name_before_its_address),
+        TEST(a_failure_has_all_of_its_key),
+        TEST(a_call_that_came_to_nothing_has_a_row_too),
+        TEST(mistakes_of_clients_are_apart),
+        TEST(a_flood_of_mistakes_pushes_out_no_failure),
+        TEST(a_degraded_call_has_its_cause_and_the_code_of_its_fault),
+        TEST(what_another_attempt_made_good_is_not_lost),
+        TEST(an_attempt_that_was_only_slower_has_not_failed),
+        TEST(a_failed_call_counts_once_however_often_it_was_tried),
+        TEST(fifty_kinds_are_fifty_rows_with_exact_counts),
+        TEST(tallies_are_added),
+    };
+    return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}
