@@ -273,7 +273,7 @@ static bool put_inside(Eval *e, const PlanOp *op)
     if (!has(e, op->a))
         return true;
     if (runner->depth == runner->max_depth)
-        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     bool ok = scan_wire(runner, op->inside, e->frame, value_bytes(e->frame->values[op->a]));
     runner->depth--;

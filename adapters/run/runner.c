@@ -221,7 +221,7 @@ static bool run_style(Runner *runner, const Program *program, Value source)
 bool program_run(Runner *runner, const Program *program, Value source)
 {
     if (runner->depth == runner->max_depth)
-        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     program_need(runner->set, program);
     bool ok = run_style(runner, program, source);

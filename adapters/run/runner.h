@@ -126,7 +126,8 @@ static inline bool run_count_elements(Runner *runner, size_t n)
         runner->elements_left -= (uint32_t)n;
         return true;
     }
-    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE, "more elements than allowed");
+    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE,
+                    "more elements than allowed (limits.elements)");
 }
 
 static inline bool run_count_element(Runner *runner)

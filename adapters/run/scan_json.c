@@ -205,7 +205,7 @@ static bool take_message(Runner *runner, const ScanField *field, Frame *frame, c
     if (!field->inside)
         return true;
     if (runner->depth == runner->max_depth)
-        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     bool ok = scan_json(runner, field->inside, frame, node);
     runner->depth--;

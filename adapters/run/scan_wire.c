@@ -71,7 +71,7 @@ static inline bool keep_message(Scan *s, const ScanField *field, Bytes message)
 static inline bool go_deeper(Runner *runner)
 {
     if (runner->depth == runner->max_depth)
-        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     return true;
 }

@@ -35,7 +35,7 @@ static bool has_text(const JsonNode *node)
 static bool deeper(Runner *runner)
 {
     if (runner->depth == runner->max_depth)
-        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     return true;
 }

@@ -20,6 +20,7 @@ typedef struct Parser {
     uint32_t slab;
     uint32_t depth, elements; /* remaining limits */
     Result failure;
+    const JsonLimits *limits; /* NULL: the usual ones */
 } Parser;
 
 void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_out)
@@ -293,7 +294,8 @@ static bool read_children(Parser *p, JsonNode *node, uint8_t close)
             return false;
         if (p->elements-- == 0) {
             p->failure = FAIL_TELL(p->arena, FAULT_MESSAGE_TOO_LARGE,
-                                   "JSON with more elements than allowed");
+                                   "JSON with more elements than allowed%s",
+                                   p->limits ? " (limits.elements)" : "");
             return false;
         }
         if ((close == '}' && !read_name(p, child)) || !read_value(p, child))
@@ -314,7 +316,8 @@ static bool read_container(Parser *p, JsonNode *node, JsonKind kind)
     const uint8_t *start = p->at++;
     node->kind = kind;
     if (p->depth-- == 0) {
-        p->failure = FAIL_TELL(p->arena, FAULT_TOO_DEEP, "JSON nested deeper than allowed");
+        p->failure = FAIL_TELL(p->arena, FAULT_TOO_DEEP, "JSON nested deeper than allowed%s",
+                               p->limits ? " (limits.depth)" : "");
         return false;
     }
     if (!read_children(p, node, kind == JSON_ARRAY ? ']' : '}'))
@@ -362,6 +365,7 @@ Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode *
         .text = text,
         .arena = arena,
         .slab = FIRST_SLAB,
+        .limits = limits,
         .depth = depth_limit(limits),
         .elements = limits && limits->elements ? limits->elements : DEFAULT_ELEMENTS,
     };

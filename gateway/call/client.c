@@ -40,10 +40,13 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         return exchange_fail(x, r);
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
+    c->reader.limit_name = "limits.message_bytes";
     if (builtin) {            /* which reads its messages on the loop */
         exchange_set_firm(x); /* health is told whatever is in use */
-        if (c->reader.limit > BUILTIN_MESSAGE)
+        if (c->reader.limit > BUILTIN_MESSAGE) {
             c->reader.limit = BUILTIN_MESSAGE;
+            c->reader.limit_name = NULL;
+        }
         return exchange_begin_builtin(x, builtin, &c->head->fields);
     }
     r = exchange_admit(x);
@@ -125,7 +128,7 @@ static Result check_length(const Client *c)
     if (!whole || c->head->content_length <= 0 || (uint64_t)c->head->content_length <= limit)
         return OK;
     return FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE,
-                     "a body of %lld bytes, where %zu are allowed",
+                     "a body of %lld bytes, where %zu are allowed (limits.message_bytes)",
                      (long long)c->head->content_length, limit);
 }
 

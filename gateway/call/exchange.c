@@ -281,7 +281,7 @@ static void on_deadline(Timer *timer)
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     long long given = (x->deadline - x->began) / MILLISECOND;
     Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
-                         __LINE__, "no response within %lld ms", given);
+                         __LINE__, "no response within %lld ms (%s)", given, x->deadline_by);
     exchange_run(x, exchange_fail(x, r));
 }
 
@@ -289,11 +289,16 @@ static void on_deadline(Timer *timer)
 static void start_deadline(Exchange *x)
 {
     int64_t timeout = x->call.timeout;
+    x->deadline_by = "the client's";
     if (exchange_is_unary(x)) {
-        if (x->route->timeout < timeout)
+        if (x->route->timeout < timeout) {
             timeout = x->route->timeout;
-        if (timeout == NO_TIMEOUT && x->config->limits.call_time)
+            x->deadline_by = "the route's timeout";
+        }
+        if (timeout == NO_TIMEOUT && x->config->limits.call_time) {
             timeout = x->config->limits.call_time;
+            x->deadline_by = "limits.call_time";
+        }
     }
     if (timeout >= INT64_MAX - x->began)
         return;

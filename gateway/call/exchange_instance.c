@@ -444,6 +444,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     MessageReader *reader = &attempt->side.reader;
     message_reader_init(reader, attempt->target.dialect, true, attempt->answer.compression,
                         x->response_bytes, answer_arena(attempt));
+    if (x->response_bytes == x->config->limits.answer_bytes)
+        reader->limit_name = "limits.answer_bytes";
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     reader->keep_compressed = !attempt->answer.is_error; /* they are opened where they are read */

@@ -139,6 +139,7 @@ struct Exchange {
 
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
+    const char *deadline_by; /* who or what has set it; NULL: nobody */
     Losses losses;
     CallRecord record;
 };

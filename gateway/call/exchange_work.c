@@ -166,7 +166,9 @@ static Result result_of(const MessageJob *job, bool has_run)
 {
     Exchange *x = job->x;
     if (!has_run)
-        return FAIL(x->arena, FAULT_OVERLOADED, "too many large messages wait for the work pool");
+        return FAIL(x->arena, FAULT_OVERLOADED,
+                    "too many large messages wait for the work pool "
+                    "(limits.work_waits)");
     return failed(job->result) ? exchange_keep_error(x, job->arena, job->result) : OK;
 }
 

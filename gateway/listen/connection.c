@@ -464,12 +464,13 @@ static const SocketEvents behind_proxy_events = {
 static const char *what_took_too_long(const Connection *c)
 {
     if (c->pump.blocked_since)
-        return "the peer does not read";
+        return "the peer does not read (limits.send_time)";
     switch (c->phase) {
-    case HTTP_HEAD: return "the head of the request did not arrive in time";
-    case HTTP_BODY: return "the body of the request did not arrive in time";
-    case HTTP_ACTIVE: return "the peer did not open its flow-control window in time";
-    default: return "the peer sends nothing";
+    case HTTP_HEAD: return "the head of the request did not arrive in time (limits.head_time)";
+    case HTTP_BODY: return "the body of the request did not arrive in time (limits.body_time)";
+    case HTTP_ACTIVE:
+        return "the peer did not open its flow-control window in time (limits.send_time)";
+    default: return "the peer sends nothing (limits.idle_time)";
     }
 }
 

@@ -84,11 +84,11 @@ static void refuse(Listener *listener, int fd)
     Loop *loop = listener->set->loop;
     close(fd);
     telemetry_count(loop, COUNTER_CONNECTIONS_REFUSED);
-    report(listener,
-           FAIL(loop_scratch(loop), FAULT_OVERLOADED,
-                "all file descriptors for clients are in use: those from %u to %u are reserved for "
-                "instances and for the gateway itself",
-                loop->config->descriptors.clients, loop->config->descriptors.most));
+    report(listener, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
+                          "all file descriptors for clients are in use (limits.connections): those "
+                          "from %u to %u are reserved for "
+                          "instances and for the gateway itself",
+                          loop->config->descriptors.clients, loop->config->descriptors.most));
 }
 
 static void take(Listener *listener, int fd, const struct sockaddr *peer)

@@ -487,7 +487,8 @@ static void fail_late(Upstream *u)
         return;
     while ((wait = oldest_wait(u)) && wait->place.since + u->limits.connect_time <= loop->now)
         fail_wait(wait, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
-                             "none of the %u connections to %s had capacity for the call",
+                             "none of the %u connections to %s had capacity for the call in time "
+                             "(limits.connect_time)",
                              links_counted(u), upstream_name(u)));
 }
 
@@ -498,7 +499,8 @@ static void fail_many(Upstream *u)
         bool partial = u->waits[WAIT_PARTIAL].n > u->waits[WAIT_WHOLE].n;
         FairWait *most = fair_queue_most(&u->waits[partial ? WAIT_PARTIAL : WAIT_WHOLE]);
         fail_wait(wait_of(most), FAIL(loop_scratch(u->table->loop), FAULT_OVERLOADED,
-                                      "more than %u calls wait for a connection to %s",
+                                      "more than %u calls wait for a connection to %s "
+                                      "(limits.instance_waits)",
                                       u->limits.waits, upstream_name(u)));
     }
 }

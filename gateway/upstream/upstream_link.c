@@ -200,7 +200,8 @@ static void connect_timeout(Link *link)
         set_timer(link);
         return;
     }
-    Result late = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "no connection within %.1f s%s",
+    Result late = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM,
+                       "no connection within %.1f s (limits.connect_time)%s",
                        (double)link->upstream->limits.connect_time / SECOND,
                        dial_size(link->dial) == 0 ? ": no name server responds" : "");
     connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
@@ -232,9 +233,10 @@ static void link_timeout(Link *link)
     } else if (http_connection_streams(link->pump.http) == 0) {
         link_end(link, OK);
     } else if (link->pump.blocked_since || link->pinged) {
-        lost(link, FAIL(arena, FAULT_SYSTEM, "%s",
-                        link->pump.blocked_since ? "the instance does not read"
-                                                 : "the instance does not respond"));
+        lost(link,
+             FAIL(arena, FAULT_SYSTEM, "%s",
+                  link->pump.blocked_since ? "the instance does not read (limits.send_time)"
+                                           : "the instance does not respond (limits.ping_time)"));
     } else {
         link->pinged = true;
         http_connection_ping(link->pump.http);

@@ -83,6 +83,7 @@ typedef struct MessageReader {
     bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     Compression compression; /* named in the head */
     size_t limit;            /* bytes of one message, before and after decompression */
+    const char *limit_name;  /* the setting that it comes from; NULL: none. The caller sets it */
     size_t pieces_above;     /* bytes; larger messages are returned in pieces, unless they are
                                 decompressed; framed dialects only. The caller sets it after init;
                                 default: never */

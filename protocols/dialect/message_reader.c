@@ -64,8 +64,9 @@ static const Fault *broken(const MessageReader *reader)
 static Result too_large(const MessageReader *reader, size_t size, Arena *arena)
 {
     const Fault *fault = reader->client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_MESSAGE_TOO_LARGE;
-    return FAIL_TELL(arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
-                     reader->limit);
+    const char *limit = reader->limit_name;
+    return FAIL_TELL(arena, *fault, "a message of %zu bytes or more; the limit is %zu%s%s%s", size,
+                     reader->limit, limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
 }
 
 static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
@@ -103,7 +104,7 @@ static Result grows_too_much(const MessageReader *reader, size_t payload, Arena 
 {
     return FAIL_TELL(arena, FAULT_MESSAGE_TOO_LARGE,
                      "a message of %zu bytes would be more than %u times larger when "
-                     "decompressed",
+                     "decompressed (limits.compression_ratio)",
                      payload, reader->most_growth);
 }
 

@@ -259,10 +259,14 @@ static void http1_timeout(HttpConnection *base)
     Http1 *http1 = http1_of(base);
     if (http1->dead || http1->closing)
         return;
-    static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408,
-                                      "the request did not arrive in time"};
+    static const Http1Refusal late_head = {
+        &FAULT_REQUEST_TIMEOUT, 408,
+        "the head of the request did not arrive in time (limits.head_time)"};
+    static const Http1Refusal late_body = {
+        &FAULT_REQUEST_TIMEOUT, 408,
+        "the body of the request did not arrive in time (limits.body_time)"};
     http1_forget_held(http1);
-    error_ignore(http1_refuse(http1, &late, NULL),
+    error_ignore(http1_refuse(http1, http1->stream ? &late_body : &late_head, NULL),
                  "the stream was notified, and the owner sees the phase");
 }
 

@@ -87,19 +87,20 @@ static bool trailers_end(const Buffer *trailers)
 static Http1BodyStep step_trailers(Http1Body *body, Bytes *input, Http1Refusal *why)
 {
     if (!body->trailers && !(body->trailers = arena_make(body->arena, Buffer)))
-        return bad(why, "the trailers are too large");
+        return bad(why, "the trailers are too large (limits.head_bytes)");
     Buffer *trailers = body->trailers;
     trailers->arena = body->arena;
     while (input->size) {
         size_t line = bytes_find(*input, '\n');
         Bytes piece = bytes_slice(*input, 0, line + 1);
         if (trailers->size + piece.size > body->trailers_most) {
-            *why = (Http1Refusal){&FAULT_HEAD_TOO_LARGE, 431, "the trailers are too large"};
+            *why = (Http1Refusal){&FAULT_HEAD_TOO_LARGE, 431,
+                                  "the trailers are too large (limits.head_bytes)"};
             return HTTP1_STEP_BAD;
         }
         buffer_add_bytes(trailers, piece);
         if (trailers->full)
-            return bad(why, "the trailers are too large");
+            return bad(why, "the trailers are too large (limits.head_bytes)");
         *input = bytes_slice(*input, piece.size, SIZE_MAX);
         if (trailers_end(trailers)) {
             body->state = HTTP1_BODY_DONE;

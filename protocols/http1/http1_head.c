@@ -87,7 +87,7 @@ static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusa
     if (is_other_version(line))
         return refuse(why, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are supported");
     if (count_lines(input) > (size_t)limits->head_fields + 2)
-        return refuse(why, 431, "too many header fields");
+        return refuse(why, 431, "too many header fields (limits.head_fields)");
     if (whole_line && is_not_http(line))
         return refuse(why, 0, "this is not HTTP");
     return refuse(why, 400, "the head of the message is malformed");
@@ -97,7 +97,7 @@ static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusa
 static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, Http1Refusal *why)
 {
     if (input.size > limits->head_bytes)
-        return refuse(why, 431, "the head of the message is too large");
+        return refuse(why, 431, "the head of the message is too large (limits.head_bytes)");
     return HTTP1_MORE;
 }
 
@@ -129,7 +129,7 @@ static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
 {
     size_t names = 0, weight = 0;
     if (n > limits->head_fields)
-        return refuse(why, 431, "too many header fields");
+        return refuse(why, 431, "too many header fields (limits.head_fields)");
     for (size_t i = 0; i < n; i++) {
         if (!headers[i].name)
             return refuse(why, 400, "a header field is folded over several lines");
@@ -137,12 +137,12 @@ static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
         weight += headers[i].name_len + headers[i].value_len + 32;
     }
     if (weight > limits->head_bytes)
-        return refuse(why, 431, "the header fields are too large");
+        return refuse(why, 431, "the header fields are too large (limits.head_bytes)");
 
     uint8_t *name = arena_alloc(arena, names);
     fields->items = arena_alloc(arena, (n + 1) * sizeof(Field));
     if (!name || !fields->items)
-        return refuse(why, 431, "the header fields are too large");
+        return refuse(why, 431, "the header fields are too large (limits.head_bytes)");
     fields->capacity = (uint32_t)n + 1;
     for (size_t i = 0; i < n; i++) {
         Bytes value = bytes_trim(bytes(headers[i].value, headers[i].value_len));
@@ -325,7 +325,7 @@ static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *ht
     if (http->method.size > LONGEST_METHOD)
         return refuse(why, 501, "the method is too long");
     if (target.size > limits->path_bytes)
-        return refuse(why, 414, "the request target is too long");
+        return refuse(why, 414, "the request target is too long (limits.path_bytes)");
     if (bytes_are(http->method, "CONNECT"))
         return refuse(why, 501, "CONNECT is not supported");
     if (split_absolute(&target, &http->authority)) {
@@ -364,7 +364,7 @@ static Http1Parse check_line(Arena *arena, const HttpLimits *limits, Bytes input
     size_t end = line.size + (bytes_start_with(input, "\r\n") ? 2 : 0);
     if (end == input.size)
         return input.size > (size_t)limits->path_bytes + LONGEST_METHOD + 32 /* version, CRLF */
-                   ? refuse(why, 414, "the request target is too long")
+                   ? refuse(why, 414, "the request target is too long (limits.path_bytes)")
                    : HTTP1_MORE;
     if (end < seen)
         return HTTP1_MORE;
@@ -415,7 +415,7 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
     struct phr_header few[FEW_FIELDS];
     struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
     if (!headers)
-        return refuse(why_out, 431, "the head of the message is too large");
+        return refuse(why_out, 431, "the head of the message is too large (limits.head_bytes)");
 
     int size = phr_parse_request((const char *)input.data, input.size, &method, &method_size, &path,
                                  &path_size, &minor, headers, &n, seen);
@@ -428,7 +428,7 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
         return refuse(why_out, 400, "a line ends with LF instead of CRLF");
     if ((size_t)size > limits->head_bytes)
-        return refuse(why_out, 431, "the head of the message is too large");
+        return refuse(why_out, 431, "the head of the message is too large (limits.head_bytes)");
 
     *size_out = (size_t)size;
     *head_out = (Http1Head){.http = {
@@ -476,7 +476,7 @@ Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes in
     struct phr_header few[FEW_FIELDS];
     struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
     if (!headers)
-        return refuse(why_out, 431, "the head of the message is too large");
+        return refuse(why_out, 431, "the head of the message is too large (limits.head_bytes)");
 
     int size = phr_parse_response((const char *)input.data, input.size, &minor, &status, &reason,
                                   &reason_size, headers, &n, seen);
@@ -487,7 +487,7 @@ Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes in
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
         return refuse(why_out, 400, "a line ends with LF instead of CRLF");
     if ((size_t)size > limits->head_bytes)
-        return refuse(why_out, 431, "the head of the message is too large");
+        return refuse(why_out, 431, "the head of the message is too large (limits.head_bytes)");
     if (status < 100 || status > 999)
         return refuse(why_out, 400, "the status code does not have three digits");
 

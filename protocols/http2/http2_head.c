@@ -10,6 +10,9 @@ enum {
     MOST_PSEUDO = 4,
 };
 
+#define TOO_LARGE                                                                                  \
+    "the header fields are too large or too many (limits.head_bytes, limits.head_fields)"
+
 /* Bits of `seen`: the fields that may occur once; and SEEN_ORDINARY, after which no pseudo-header
    field may follow. */
 enum {
@@ -119,7 +122,7 @@ static uint32_t on_field(Http2 *http2, HpackField *field)
     in->too_large |= in->size > limits->head_bytes || in->n > limits->head_fields + MOST_PSEUDO;
     if (in->size / BOMB > limits->head_bytes)
         return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
-                            "the fields of a header block are far too large");
+                            "the fields of a header block are far too large (limits.head_bytes)");
     if (!in->stream || in->malformed)
         return 0;
     /* Blanks at the ends of a value are removed for instances; for clients they are an error. */
@@ -179,7 +182,7 @@ static unsigned refusal_of(const Http2 *http2, const char **detail_out)
 {
     const Http2Incoming *in = &http2->in;
     if (in->too_large) {
-        *detail_out = "the header fields are too large";
+        *detail_out = TOO_LARGE;
         return 431;
     }
     if (bytes_are(in->head.method, "CONNECT")) {
@@ -187,7 +190,7 @@ static unsigned refusal_of(const Http2 *http2, const char **detail_out)
         return 501;
     }
     if (in->head.path.size > http2->base.limits.path_bytes) {
-        *detail_out = "the request target is too long";
+        *detail_out = "the request target is too long (limits.path_bytes)";
         return 414;
     }
     *detail_out = "the only supported expectation is 100-continue";
@@ -329,7 +332,7 @@ static uint32_t on_response(Http2 *http2, Http2Stream *stream)
     if (wrong)
         return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL, wrong);
     if (in->too_large) {
-        fail_message(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the header fields are too large");
+        fail_message(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, TOO_LARGE);
         return 0;
     }
     if (head->status < 200) {
@@ -350,7 +353,7 @@ static uint32_t on_trailers(Http2 *http2, Http2Stream *stream)
         return http2_remote_end(http2, stream, &http2->in.head.fields);
     fail_message(http2, stream,
                  http2->base.client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_HEAD_TOO_LARGE,
-                 "the trailers are too large");
+                 "the trailers are too large or too many (limits.head_bytes, limits.head_fields)");
     return 0;
 }
 

@@ -26,7 +26,8 @@ static uint32_t broken_protocol(Http2 *http2, const char *reason)
 static uint32_t flooded(Http2 *http2)
 {
     return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
-                        "the peer sent too many resets, control frames or empty frames");
+                        "the peer sent too many resets, control frames or empty frames "
+                        "(limits.resets_per_second, limits.control_frames)");
 }
 
 static uint32_t wrong_size(Http2 *http2)

@@ -275,9 +275,9 @@ static void the_deadline_ends_the_wait_for_an_answer(void **state)
     scene_pass(scene, 101);
     assert_string_equal(at->reset, "CANCELLED");
     assert_string_equal(said(client, "grpc-status"), "4");
-    assert_string_equal(
-        said(client, "grpc-message"),
-        "the deadline passed before the response arrived: no response within 100 ms");
+    assert_string_equal(said(client, "grpc-message"),
+                        "the deadline passed before the response arrived: no response within 100 "
+                        "ms (the client's)");
     assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
 }
 

@@ -863,7 +863,8 @@ static void a_silent_name_server_is_said_when_the_connect_time_is_over(void **st
     config.limits.connect_time = 300 * MILLISECOND;
     begin_calls(1);
     loop_run_until(&loop, all_refused);
-    assert_string_equal(calls[0].why, "no connection within 0.3 s: no name server responds");
+    assert_string_equal(
+        calls[0].why, "no connection within 0.3 s (limits.connect_time): no name server responds");
 }
 
 static bool address_is_out_of_date(void)
