@@ -600,7 +600,8 @@ void exchange_cancel(Exchange *x, Result why)
 {
     x->record.why = error_copy(x->arena, why);
     x->record.status = status_of_error(x->arena, x->record.why);
-    x->record.http_status = why.error->fault->http_status;
+    if (!x->record.http_status) /* nothing of a response was sent */
+        x->record.http_status = why.error->fault->http_status;
     give_record(x);
     exchange_run(x, &STEP_finish);
 }

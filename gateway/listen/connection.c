@@ -463,15 +463,22 @@ static const SocketEvents behind_proxy_events = {
 
 static const char *what_took_too_long(const Connection *c)
 {
-    if (c->pump.blocked_since)
-        return "the peer does not read (limits.send_time)";
     switch (c->phase) {
     case HTTP_HEAD: return "the head of the request did not arrive in time (limits.head_time)";
     case HTTP_BODY: return "the body of the request did not arrive in time (limits.body_time)";
-    case HTTP_ACTIVE:
-        return "the peer did not open its flow-control window in time (limits.send_time)";
     default: return "the peer sends nothing (limits.idle_time)";
     }
+}
+
+static Result late(const Connection *c)
+{
+    Arena *arena = loop_scratch(c->client.loop);
+    if (c->pump.blocked_since)
+        return FAIL(arena, FAULT_CLIENT_STALLED, "the peer does not read (limits.send_time)");
+    if (c->phase == HTTP_ACTIVE)
+        return FAIL(arena, FAULT_CLIENT_STALLED,
+                    "the peer did not open its flow-control window in time (limits.send_time)");
+    return FAIL(arena, FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c));
 }
 
 /* Closes an idle connection gracefully. */
@@ -496,8 +503,7 @@ static void end_late(Connection *c)
     if (request && http_connection_timeout(c->pump.http))
         connection_flush(c);
     else
-        connection_end(
-            c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
+        connection_end(c, late(c));
 }
 
 static void connection_timeout(Connection *c)

@@ -89,6 +89,16 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
     return MESSAGE_FAILED;
 }
 
+/* INTERNAL, as gRPC's compression.md and Connect have it. */
+static MessageOutcome fail_unnamed(const MessageReader *reader, Result *why_out)
+{
+    const Fault *fault = reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_UNNAMED_COMPRESSION;
+    *why_out = FAIL_TELL(reader->arena, *fault,
+                         "%s body: a message is marked as compressed, but no compression was named",
+                         dialect_name(reader->dialect));
+    return MESSAGE_FAILED;
+}
+
 /* ---- Compression ----------------------------------------------------------------------------- */
 
 /* The most bytes that the payload may decompress to by most_growth. */
@@ -209,8 +219,7 @@ static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
     if (flags & ~(ENVELOPE_COMPRESSED | end_flag(reader)))
         return fail_broken(reader, "a frame has unknown flags", why_out);
     if ((flags & ENVELOPE_COMPRESSED) && reader->compression == COMPRESSION_IDENTITY)
-        return fail_broken(
-            reader, "a message is marked as compressed, but no compression was named", why_out);
+        return fail_unnamed(reader, why_out);
     if (size > (is_end(reader) ? end_limit(reader) : reader->limit))
         return fail_too_large(reader, size, why_out);
     return MESSAGE_DONE;

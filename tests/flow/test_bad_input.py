@@ -1,4 +1,5 @@
 """Bad input: a clear error, nothing leaked, nothing hung, no other call disturbed."""
+import base64
 import json
 import re
 import struct
@@ -7,6 +8,7 @@ import time
 import grpc
 import pytest
 from backends import order_v3, v1, v3
+from http2_client import http2_request
 from processes import eventually
 from raw import Raw, status_of, talk
 
@@ -95,9 +97,80 @@ def test_a_stream_cannot_be_asked_for_as_one_message_of_connect(shop, content_ty
     assert "application/connect+json" in answer.json["message"]
 
 
-def test_a_compression_that_nobody_speaks(shop):
-    answer = shop.http("POST", "/v1/orders", b"x", {**JSON, "Content-Encoding": "lzma"})
-    assert answer.status in (415, 501)
+GRPC, WEB, WEB_TEXT = "application/grpc", "application/grpc-web", "application/grpc-web-text"
+STREAM = "application/connect+proto"
+
+
+def end_of(content_type, fields, body, trailers):
+    """The code and message of a response, in whichever dialect."""
+    if content_type == GRPC:
+        said = {**fields, **trailers}
+        return int(said["grpc-status"][0]), said["grpc-message"][0]
+    if content_type == STREAM:
+        error = json.loads(body[5:])["error"]
+        return error["code"], error["message"]
+    if content_type == WEB_TEXT:
+        body = base64.b64decode(body)
+    lines = dict(line.split(": ", 1) for line in body[5:].decode().splitlines())
+    return int(lines["grpc-status"]), lines["grpc-message"]
+
+
+@pytest.mark.parametrize("content_type, body, code", [
+    (GRPC, b"\0\0\0\0\5ab", 3),
+    (GRPC, b"\0\0", 3),
+    (GRPC, b"\4\0\0\0\0", 3),
+    (GRPC, b"\1\0\0\0\2ab", 13),  # as gRPC wants it
+    (WEB, b"\0\0\0\0\5ab", 3),
+    (WEB_TEXT, b"no base64 at all", 3),
+    (STREAM, b"\0\0\0\0\5ab", "invalid_argument"),
+    (STREAM, b"\1\0\0\0\2ab", "internal"),
+])
+def test_a_body_that_breaks_the_rules_is_the_clients_mistake(shop, content_type, body, code):
+    before = shop.gateway.metric("passerelle_errors_total", side="client")
+    path = f"/shop.orders.v3.Orders/{'Watch' if content_type == STREAM else 'Get'}"
+    _, *answer = http2_request(shop.gateway.port, "POST", path, [("content-type", content_type), ("te", "trailers")], body)
+    told, message = end_of(content_type, *answer)
+    assert told == code and "client" in message or "request" in message
+    assert shop.gateway.log()[-1]["level"] == "info"
+    assert shop.gateway.metric("passerelle_errors_total", side="client") == before + 1
+
+
+def test_a_body_that_breaks_off_by_http2_is_the_clients_mistake(shop):
+    """Fewer bytes than its Content-Length: the stream is reset, and the log has it."""
+    before = shop.gateway.metric("passerelle_errors_total", side="client")
+    with pytest.raises(EOFError):
+        http2_request(shop.gateway.port, "POST", "/v1/orders", [("content-type", "application/json"),
+                                                                ("content-length", "10")], b"{}")
+    line = eventually(lambda: next((line for line in shop.gateway.log()
+                                    if line.get("causes", [{}])[0].get("fault") == "PROTOCOL_VIOLATION"), None))
+    assert (line["level"], line["code"], line["http_status"]) == ("info", "INVALID_ARGUMENT", 400)
+    assert shop.gateway.metric("passerelle_errors_total", side="client") == before + 1
+
+
+KNOWN = "gzip,br,zstd,deflate"
+
+
+@pytest.mark.parametrize("content_type, coding, status, code", [
+    (GRPC, "grpc-encoding", 200, 12),
+    (WEB, "grpc-encoding", 200, 12),
+    (WEB_TEXT, "grpc-encoding", 200, 12),
+    (STREAM, "connect-content-encoding", 200, "unimplemented"),
+])
+def test_a_compression_that_nobody_speaks_is_answered_with_those_that_are_spoken(shop, content_type, coding, status, code):
+    path = f"/shop.orders.v3.Orders/{'Watch' if content_type == STREAM else 'Get'}"
+    accepts = coding.replace("content-encoding", "accept-encoding").replace("grpc-encoding", "grpc-accept-encoding")
+    told, fields, body, trailers = http2_request(
+        shop.gateway.port, "POST", path, [("content-type", content_type), (coding, "lzma"), ("te", "trailers")],
+        b"\0\0\0\0\0")
+    assert (told, end_of(content_type, fields, body, trailers)[0]) == (status, code)
+    assert fields[accepts] == [KNOWN]
+
+
+@pytest.mark.parametrize("path, status", [("/v1/orders", 415), ("/shop.orders.v1.Orders/Create", 501)])
+def test_a_content_coding_that_nobody_speaks_is_answered_with_those_that_are_spoken(shop, path, status):
+    """Connect has its own status for it: unimplemented."""
+    answer = shop.http("POST", path, b"x", {**JSON, "Content-Encoding": "lzma"})
+    assert (answer.status, answer.headers["Accept-Encoding"]) == (status, KNOWN)
 
 
 def test_a_body_that_claims_to_be_gzip(shop):

@@ -1,9 +1,13 @@
 """Peers that take their time: each has so much of it, and then the connection is given back."""
 import time
 
+import h2.config
+import h2.connection
+import h2.settings
 import pytest
 from backends import order_v3, v3
-from gateway import SHOP_CONFIG
+from gateway import SHOP_CONFIG, Gateway, instances
+from http1_backend import Http1Backend
 from processes import eventually
 from raw import Raw
 
@@ -91,3 +95,42 @@ def test_closed_connections_are_counted_and_gone(shop):
     for connection in held:
         connection.socket.close()
     eventually(lambda: shop.gateway.metric("passerelle_connections") <= before + 1)
+
+
+def assert_clients_fault(gateway, instance, **wanted):
+    """Who does not read his response has himself to blame: not the gateway, and not the instance."""
+    line = gateway.logged(code="CANCELLED", **wanted)
+    assert (line["http_status"], line["level"], line["causes"][0]["fault"]) == (200, "info", "CLIENT_STALLED")
+    assert [(one["instance"], one["code"]) for one in line["attempts"]] == [(instance, "CANCELLED")]
+    assert gateway.metric("passerelle_errors_total", side="client", fault="CLIENT_STALLED") == 1
+    assert gateway.metric("passerelle_errors_total", side="upstream") == 0
+    assert gateway.metric("passerelle_upstream_calls_total", instance=instance, code="CANCELLED") == 1
+
+
+def test_a_reader_of_http2_that_opens_no_window_is_at_fault_itself(shop):
+    shop.client("v3").Create(v3.CreateRequest(order=order_v3(id="long", gift_note="n" * 3_000_000)))
+    http2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+    http2.local_settings = h2.settings.Settings(initial_values={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
+    request = v3.GetRequest(id="long").SerializeToString()
+    with Raw(shop.gateway.port) as connection:
+        http2.initiate_connection()
+        http2.send_headers(1, [(":method", "POST"), (":scheme", "http"), (":authority", "x"),
+                               (":path", "/shop.orders.v3.Orders/Get"), ("te", "trailers"),
+                               ("content-type", "application/grpc")])
+        http2.send_data(1, b"\0" + len(request).to_bytes(4, "big") + request, end_stream=True)
+        connection.send(http2.data_to_send()).read_all()
+    assert_clients_fault(shop.gateway, shop.backends[0].address, method="shop.orders.v3.Orders/Get")
+
+
+def test_a_reader_of_http1_that_stops_reading_is_at_fault_itself(tmp_path):
+    def endless(peer, told, body):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(1000):
+            peer.say(b"x" * 100_000)
+
+    with Http1Backend(endless) as backend:
+        route = f"  - {{match: /files/, instances: ['127.0.0.1:{backend.port}']}}\n"
+        with Gateway(tmp_path, SHOP_CONFIG + route + LIMITS, instances=instances(("v3", 1))) as gateway:
+            with Raw(gateway.port) as connection:
+                connection.send("GET /files/long HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert_clients_fault(gateway, f"127.0.0.1:{backend.port}", path="/files/long")

@@ -493,7 +493,7 @@ static void compressed_messages_need_a_named_compression(void **state)
 {
     start(DIALECT_GRPC, false, COMPRESSION_IDENTITY, 1000);
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, bytes_of("x"))), MESSAGE_FAILED);
-    assert_fault(why, FAULT_PROTOCOL_VIOLATION);
+    assert_fault(why, FAULT_UNNAMED_COMPRESSION);
     assert_int_equal(why.error->fault->grpc_status, CODE_INTERNAL);
     start(DIALECT_CONNECT_STREAM, false, COMPRESSION_IDENTITY, 1000);
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, BYTES_NONE)), MESSAGE_FAILED);
