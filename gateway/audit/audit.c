@@ -5,6 +5,7 @@
 #include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "gateway/headers/request_id.h"
+#include "gateway/store/seal.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -15,19 +16,21 @@ enum { MOST_SHOWN = 1000, WHY_SIZE = 1024 };
 struct Audit {
     StorePort *port;
     Random random;
-    Arena *arena; /* of the name */
+    Arena *arena; /* of the name and the keys */
     const char *node;
+    StoreKeys keys;
     atomic_ullong n_written, n_unstored;
 };
 
 static const char write_row[] =
     "INSERT INTO audit (id, at, node, who, proved_by, action, why, generation_before, hash_before,"
-    " generation_after, hash_after, result)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    " generation_after, hash_after, result, why_sealed)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 static const char read_newest[] =
     "SELECT at, node, who, proved_by, action, why, generation_before, hash_before,"
-    " generation_after, hash_after, result FROM audit ORDER BY at DESC, id LIMIT $1";
+    " generation_after, hash_after, result, id, why_sealed FROM audit"
+    " ORDER BY at DESC, id LIMIT $1";
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
@@ -68,25 +71,45 @@ static void on_written(void *owner, Result result, StoreTask *task)
                     "an entry of the audit is in this log only");
 }
 
+static SealPlace place_of_why(Bytes id)
+{
+    return (SealPlace){"audit", "why_sealed", id};
+}
+
+/* A column for people with SQL where nothing is sealed, and one that is sealed where there are
+   keys. */
+static void bind_why(const Audit *audit, StoreTask *task, StoreStatement *s, Bytes id, Bytes why)
+{
+    if (!audit->keys.n) {
+        store_bind_null(s);
+        return;
+    }
+    SealPlace place = place_of_why(id);
+    Buffer sealed = buffer_in(task->arena);
+    seal(&audit->keys, &place, why, &sealed);
+    store_bind_bytes(task, s, buffer_bytes(&sealed));
+}
+
 static void store_entry(Audit *audit, const AuditEntry *entry)
 {
     char id[REQUEST_ID_SIZE];
-    int64_t now = clock_wall();
+    Bytes why = bytes_slice(entry->why, 0, WHY_SIZE);
     request_id_write(&audit->random, id);
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(task, write_row);
     store_bind_text(task, s, bytes(id, sizeof id));
-    store_bind_integer(s, now);
+    store_bind_integer(s, clock_wall());
     store_bind_text(task, s, bytes_of(audit->node));
     store_bind_text(task, s, bytes_of(entry->who));
     store_bind_text(task, s, bytes_of(entry->by));
     store_bind_text(task, s, bytes_of(entry->action));
-    store_bind_text(task, s, bytes_slice(entry->why, 0, WHY_SIZE));
+    store_bind_text(task, s, audit->keys.n ? BYTES_NONE : why);
     store_bind_integer(s, (int64_t)entry->before.generation);
     store_bind_text(task, s, bytes_of(entry->before.hash));
     store_bind_integer(s, (int64_t)entry->after.generation);
     store_bind_text(task, s, bytes_of(entry->after.hash));
     store_bind_text(task, s, bytes_of(result_name(entry->result)));
+    bind_why(audit, task, s, bytes(id, sizeof id), why);
     store_submit(audit->port, task, on_written, audit);
 }
 
@@ -101,6 +124,7 @@ void audit_write(Audit *audit, const AuditEntry *entry)
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef struct Reading {
+    Audit *audit;
     void (*on_read)(void *owner, Result result, Bytes json);
     void *owner;
 } Reading;
@@ -114,7 +138,21 @@ static void add_config(Buffer *out, const char *name, const StoreValue *values)
     buffer_add_byte(out, '}');
 }
 
-static void add_row(Buffer *out, const StoreValue *v)
+/* What cannot be decrypted is said in its place; the rest of the entry is still of use. */
+static void add_why(Buffer *out, const Audit *audit, Bytes id, Bytes plain,
+                    const StoreValue *sealed)
+{
+    SealPlace place = place_of_why(id);
+    Bytes why = plain;
+    Result r = OK;
+    if (sealed->type == STORE_BYTES)
+        r = unseal(&audit->keys, &place, sealed->bytes, out->arena, &why);
+    json_text_add_member(out, "why", why);
+    if (failed(r))
+        json_text_add_member(out, "why_failure", bytes_of(error_text(out->arena, r)));
+}
+
+static void add_row(Buffer *out, const Audit *audit, const StoreValue *v)
 {
     char text[DATE_RFC3339_SIZE + 1] = {0};
     date_write_rfc3339(v[0].integer / SECOND, 0, text);
@@ -124,7 +162,7 @@ static void add_row(Buffer *out, const StoreValue *v)
     json_text_add_member(out, "who", v[2].bytes);
     json_text_add_member(out, "by", v[3].bytes);
     json_text_add_member(out, "action", v[4].bytes);
-    json_text_add_member(out, "why", v[5].bytes);
+    add_why(out, audit, v[11].bytes, v[5].bytes, &v[12]);
     add_config(out, "before", &v[6]);
     add_config(out, "after", &v[8]);
     json_text_add_member(out, "result", v[10].bytes);
@@ -143,7 +181,7 @@ static void on_read(void *owner, Result result, StoreTask *task)
     Buffer out = buffer_in(arena);
     buffer_add_text(&out, "{\"entries\":[");
     for (const StoreRow *row = task->last->rows; row; row = row->next) {
-        add_row(&out, row->values);
+        add_row(&out, reading.audit, row->values);
         if (row->next)
             buffer_add_byte(&out, ',');
     }
@@ -156,7 +194,7 @@ void audit_read(Audit *audit, void (*done)(void *owner, Result result, Bytes jso
 {
     Reading *reading = malloc(sizeof *reading);
     CHECK(reading && audit->port);
-    *reading = (Reading){done, owner};
+    *reading = (Reading){audit, done, owner};
     StoreTask *task = store_task_new(STORE_SOON);
     store_bind_integer(store_task_add(task, read_newest), MOST_SHOWN);
     store_submit(audit->port, task, on_read, reading);
@@ -173,10 +211,21 @@ Audit *audit_new(StorePort *port)
     return audit;
 }
 
+static StoreKeys keys_copy(Arena *arena, const StoreKeys *keys)
+{
+    StoreKeys copy = {arena_array(arena, StoreKey, keys->n), keys->n};
+    for (uint32_t i = 0; i < keys->n; i++) {
+        copy.keys[i] = keys->keys[i];
+        copy.keys[i].id = arena_string(arena, keys->keys[i].id);
+    }
+    return copy;
+}
+
 void audit_use(Audit *audit, const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     audit->node = arena_string(arena, config->node);
+    audit->keys = keys_copy(arena, &config->store.keys);
     arena_free(audit->arena);
     audit->arena = arena;
 }

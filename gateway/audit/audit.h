@@ -34,7 +34,7 @@ typedef struct AuditEntry {
 /* `port` belongs to the loop of this thread, and outlives it; NULL: there is no store. */
 Audit *audit_new(StorePort *port);
 
-/* The node's name is that of this config from now on. Copies what it keeps. */
+/* The node's name and the keys are those of this config from now on. Copies what it keeps. */
 void audit_use(Audit *audit, const Config *config);
 
 void audit_write(Audit *audit, const AuditEntry *entry);
@@ -42,7 +42,8 @@ void audit_write(Audit *audit, const AuditEntry *entry);
 /*
  * Reads the newest entries of all gateways that share the store. `on_read` is called once, later,
  * on this thread: with {"entries": [...]}, newest first, or with the failure; unless the port is
- * closed before. There is a store.
+ * closed before. A reason that cannot be decrypted is empty, with "why_failure" beside it. There is
+ * a store.
  */
 void audit_read(Audit *audit, void (*on_read)(void *owner, Result result, Bytes json), void *owner);
 

@@ -15,8 +15,9 @@ static Row read_row(JsonCursor *cursor)
     const struct {
         const char *name;
         Bytes *into;
-    } members[] = {{"at", &row.at},         {"node", &row.node},     {"who", &row.who},
-                   {"action", &row.action}, {"result", &row.result}, {"why", &row.why}};
+    } members[] = {{"at", &row.at},          {"node", &row.node},     {"who", &row.who},
+                   {"action", &row.action},  {"result", &row.result}, {"why", &row.why},
+                   {"why_failure", &row.why}};
     for (bool first = true; json_cursor_member(cursor, &first, &name);) {
         Bytes *into = NULL;
         for (size_t i = 0; i < sizeof members / sizeof *members; i++)

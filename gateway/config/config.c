@@ -234,6 +234,26 @@ Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text
     return OK;
 }
 
+static int digit(uint8_t c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, ascii_lower(c)) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+bool config_read_hex(Bytes text, uint8_t *out, size_t size)
+{
+    if (text.size != 2 * size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        int high = digit(text.data[2 * i]), low = digit(text.data[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 static Result compile(ConfigReader *reader)
 {
     service_read_methods(reader);

@@ -106,6 +106,19 @@ typedef struct DnsConfig {
     uint32_t attempts;   /* for each server */
 } DnsConfig;
 
+enum { STORE_KEY_SIZE = 32 /* AES-256 */, STORE_KEY_ID_MOST = 32 };
+
+typedef struct StoreKey {
+    const char *id; /* 1 to STORE_KEY_ID_MOST letters, digits, "-", "." and "_" */
+    uint8_t key[STORE_KEY_SIZE];
+} StoreKey;
+
+/* For payloads in the store; the first one encrypts, all decrypt. */
+typedef struct StoreKeys {
+    StoreKey *keys;
+    uint32_t n;
+} StoreKeys;
+
 /* What must outlive the process: gateway/store. Times in nanoseconds. */
 typedef struct StoreConfig {
     const char *sqlite;     /* path of the file, or NULL */
@@ -113,6 +126,7 @@ typedef struct StoreConfig {
     uint32_t connections, queue;
     int64_t time;
     int64_t keep_gateways, keep_audit;
+    StoreKeys keys;
 } StoreConfig;
 
 /* What says who a client is. Field names are in lower case; NULL: none. */

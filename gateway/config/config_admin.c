@@ -3,9 +3,6 @@
 
 #include "base/arena.h"
 
-#include <ctype.h>
-#include <stdio.h>
-
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
 static void tell_taken(ConfigReader *reader, const Address *address, const char *path)
@@ -47,18 +44,6 @@ static void read_hosts(ConfigReader *reader, const Passerelle__Config__Admin *te
 
 /* ---- Operators ------------------------------------------------------------------------------- */
 
-static bool read_hash(const char *text, uint8_t hash[TOKEN_HASH_SIZE])
-{
-    for (size_t i = 0; i < TOKEN_HASH_SIZE; i++) {
-        unsigned byte;
-        if (!isxdigit((unsigned char)text[2 * i]) || !isxdigit((unsigned char)text[2 * i + 1]) ||
-            sscanf(text + 2 * i, "%2x", &byte) != 1)
-            return false;
-        hash[i] = (uint8_t)byte;
-    }
-    return text[2 * TOKEN_HASH_SIZE] == '\0';
-}
-
 static void read_operator(ConfigReader *reader, const Passerelle__Config__Operator *text,
                           const char *path, OperatorConfig *one)
 {
@@ -69,7 +54,8 @@ static void read_operator(ConfigReader *reader, const Passerelle__Config__Operat
                             .has_token = text->token_sha256 != NULL};
     if (!text->certificate == !text->token_sha256)
         config_tell(reader, path, NULL, "it has either a certificate or a token_sha256");
-    else if (text->token_sha256 && !read_hash(text->token_sha256, one->token_hash))
+    else if (text->token_sha256 &&
+             !config_read_hex(bytes_of(text->token_sha256), one->token_hash, TOKEN_HASH_SIZE))
         config_tell(reader, config_path(reader, "%s.token_sha256", path), NULL,
                     "a SHA-256 has 64 hexadecimal digits");
     else if (text->certificate && !reader->config->admin_tls)

@@ -55,6 +55,9 @@ const char *config_hint(ConfigReader *reader, const char *word, const char *cons
 /* The whole file. Fault: NO_FILE, also if it is larger than `most`. */
 MUST_USE Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out);
 
+/* `size` bytes from twice as many hexadecimal digits. False: the text is anything else. */
+bool config_read_hex(Bytes text, uint8_t *out, size_t size);
+
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);
 

@@ -3,7 +3,10 @@
 
 #include "base/arena.h"
 
+#include <ctype.h>
 #include <sys/stat.h>
+
+enum { KEY_FILE_MOST = 4096 };
 
 /* Only a doubt: the folder may exist on the machine that runs the gateway. */
 static void doubt_folder(ConfigReader *reader, const char *file)
@@ -17,6 +20,62 @@ static void doubt_folder(ConfigReader *reader, const char *file)
         config_doubt(reader, "store.sqlite", "create it, and let the gateway write in it",
                      "the folder %s does not exist", folder);
 }
+
+/* ---- Keys ------------------------------------------------------------------------------------ */
+
+static bool is_key_id(const char *id)
+{
+    size_t size = strlen(id);
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)id[i]) && !strchr("-._", id[i]))
+            return false;
+    return size >= 1 && size <= STORE_KEY_ID_MOST;
+}
+
+static bool is_taken(const StoreKeys *keys, const char *id)
+{
+    for (uint32_t i = 0; i < keys->n; i++)
+        if (strcmp(keys->keys[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+static void read_key_file(ConfigReader *reader, const char *file, const char *path,
+                          uint8_t key[STORE_KEY_SIZE])
+{
+    Bytes text = BYTES_NONE;
+    Result r = config_read_file(reader->arena, file, KEY_FILE_MOST, &text);
+    while (text.size && strchr("\r\n", text.data[text.size - 1]))
+        text.size--;
+    if (failed(r))
+        config_tell(reader, path, NULL, "%s", r.error->doing);
+    else if (!config_read_hex(text, key, STORE_KEY_SIZE))
+        config_tell(reader, path, "openssl rand -hex 32", "%s does not have 64 hexadecimal digits",
+                    file);
+}
+
+static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *text)
+{
+    StoreKeys *keys = &reader->config->store.keys;
+    keys->keys = arena_array(reader->arena, StoreKey, text->n_keys);
+    for (size_t i = 0; i < text->n_keys; i++) {
+        const Passerelle__Config__StoreKey *one = text->keys[i];
+        const char *path = config_path(reader, "store.keys[%zu].id", i);
+        if (!one->id || !one->file)
+            continue; /* reported as missing */
+        if (!is_key_id(one->id))
+            config_tell(reader, path, "for example 2026-11",
+                        "a key's id has 1 to %d letters, digits, '-', '.' and '_'",
+                        STORE_KEY_ID_MOST);
+        else if (is_taken(keys, one->id))
+            config_tell(reader, path, NULL, "another key has the id %s already", one->id);
+        StoreKey *key = &keys->keys[keys->n++];
+        key->id = one->id;
+        read_key_file(reader, one->file, config_path(reader, "store.keys[%zu].file", i), key->key);
+    }
+}
+
+/* ---- The store ------------------------------------------------------------------------------- */
 
 void config_read_store(ConfigReader *reader)
 {
@@ -34,6 +93,7 @@ void config_read_store(ConfigReader *reader)
         .keep_gateways = keep->gateways,
         .keep_audit = keep->audit,
     };
+    read_keys(reader, text);
     if (text->postgresql && text->sqlite)
         config_tell(reader, "store", "leave out one of them",
                     "the store has both sqlite and postgresql");

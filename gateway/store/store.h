@@ -32,6 +32,7 @@ typedef struct StoreSettings {
     uint32_t connections;   /* to PostgreSQL; SQLite has one */
     uint32_t queue;         /* tasks that may wait; more fail with STORE_DOWN */
     int64_t time;           /* nanoseconds in which a task is done, or given up */
+    bool read_only;         /* for store_report.h: nothing is created or changed */
 } StoreSettings;
 
 typedef struct StoreStats {

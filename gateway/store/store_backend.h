@@ -16,7 +16,11 @@ typedef struct StoreSession StoreSession;
 
 typedef struct StoreBackend {
     const char *name; /* "sqlite" */
-    const char *size; /* a statement: the bytes of the database */
+
+    /* Statements, each for one number: the bytes of the database; whether it has the table $1; the
+       bytes of the table $1 with its indexes. */
+    const char *size, *has_table, *table_size;
+    const char *integrity; /* each row is a damage, or "ok"; NULL: the server has no such check */
 
     /* Opens the file, or connects. */
     Result (*open)(const StoreSettings *settings, Arena *arena, StoreSession **out);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 enum { NUMBER_SIZE = 24 };
+enum { LOCKS_WAIT = 5 /* one part of `time`, for the locks of a change of the schema */ };
 
 /* Of pg_type: they never change. */
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
@@ -44,8 +45,8 @@ static const char *one_line(Arena *arena, const char *text)
 
 static Result fail_connection(StoreSession *s, Arena *arena, const char *doing)
 {
-    return FAIL(arena, FAULT_STORE_DOWN, "%s: %s", doing,
-                one_line(arena, PQerrorMessage(s->connection)));
+    const char *why = one_line(arena, PQerrorMessage(s->connection));
+    return FAIL(arena, FAULT_STORE_DOWN, "%s: %s", doing, *why ? why : "no answer in time");
 }
 
 /* PostgreSQL manual, appendix A. */
@@ -176,8 +177,13 @@ static Result open_session(const StoreSettings *settings, Arena *arena, StoreSes
     return OK;
 }
 
-static Result run_script(StoreSession *s, Arena *arena, const char *sql)
+/* A change of the schema does not wait long for its locks, for whatever comes after it waits behind
+   it: a long backup would hold up all gateways. The server's limit ends first, so that the
+   connection is not lost with a statement in the queue. */
+static Result run_script(StoreSession *s, Arena *arena, const char *script)
 {
+    const char *sql = arena_printf(arena, "SELECT set_config('lock_timeout', '%lldms', true);%s",
+                                   (long long)(s->time / LOCKS_WAIT / MILLISECOND), script);
     s->due = clock_now() + s->time;
     if (!PQsendQuery(s->connection, sql) || !flush(s))
         return fail_connection(s, arena, "changing the schema");
@@ -453,6 +459,8 @@ static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
 const StoreBackend store_postgresql = {
     .name = "postgresql",
     .size = "SELECT pg_database_size(current_database())",
+    .has_table = "SELECT count(*) FROM (SELECT to_regclass($1) AS found) f WHERE found IS NOT NULL",
+    .table_size = "SELECT pg_total_relation_size(to_regclass($1))",
     .open = open_session,
     .close = close_session,
     .script = run_script,

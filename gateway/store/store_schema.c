@@ -33,6 +33,8 @@ static const Migration migrations[] = {
         " hash_after TEXT NOT NULL,"
         " result TEXT NOT NULL);"
         "CREATE INDEX audit_at ON audit (at)"},
+    /* The reason, where it is sealed; `why` is empty then. */
+    {1, "ALTER TABLE audit ADD COLUMN why_sealed BYTEA"},
 };
 
 enum {

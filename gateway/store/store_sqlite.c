@@ -23,6 +23,7 @@ struct StoreSession {
     sqlite3 *db;
     const char *path;
     bool syncs; /* as `synchronous` is now: FULL, or NORMAL */
+    bool read_only;
     Prepared prepared[MOST_PREPARED];
     size_t n_prepared;
 };
@@ -44,9 +45,9 @@ static Result fail(StoreSession *s, Arena *arena, int code, const char *doing)
         return FAIL(arena, FAULT_STORE_DOWN, "%s: the disk of %s is full (%s)", doing, file, why);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return FAIL(arena, FAULT_STORE_DOWN,
-                    "%s: %s is damaged, or no database (%s); restore a backup, or move it away",
-                    doing, file, why);
+        return FAIL_OVER(arena, FAIL(arena, FAULT_STORE_DAMAGED, "%s", why), FAULT_STORE_DOWN,
+                         "%s: %s is damaged, or no database; restore a backup, or move it away",
+                         doing, file);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -91,6 +92,8 @@ static int set_up(StoreSession *s, int64_t time)
 {
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, (int)(time / MILLISECOND));
+    if (s->read_only)
+        return SQLITE_OK;
     int code = run_text(s, "PRAGMA journal_mode = WAL");
     if (code == SQLITE_OK)
         code = run_text(s, "PRAGMA synchronous = FULL");
@@ -103,8 +106,9 @@ static Result open_session(const StoreSettings *settings, Arena *arena, StoreSes
     StoreSession *s = calloc(1, sizeof *s);
     CHECK(s);
     s->path = settings->sqlite;
-    int code = sqlite3_open_v2(
-        s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    s->read_only = settings->read_only;
+    int flags = s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
         code = set_up(s, settings->time);
     if (code != SQLITE_OK) {
@@ -257,6 +261,8 @@ static void fail_all(StoreSession *s, StoreTask **tasks, size_t n, int code, con
 static int begin(StoreSession *s, StoreTask **tasks, size_t n)
 {
     bool sync = false;
+    if (s->read_only)
+        return run_text(s, "BEGIN");
     for (size_t i = 0; i < n; i++)
         sync |= tasks[i]->durability == STORE_PROMISED;
     if (sync != s->syncs)
@@ -323,11 +329,9 @@ static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
     code = run_text(s, "COMMIT");
     if (code == SQLITE_OK)
         return true;
-    run_text(s, "ROLLBACK"); /* fails where SQLite has done so already */
-    if (n > 1 && !is_lost(code))
-        return execute_one_by_one(s, tasks, n);
-    fail_commit(s, tasks, n, code);
-    return !is_lost(code);
+    fail_commit(s, tasks, n, code); /* before anything else has its error in the session */
+    run_text(s, "ROLLBACK");        /* fails where SQLite has done so already */
+    return n > 1 && !is_lost(code) ? execute_one_by_one(s, tasks, n) : !is_lost(code);
 }
 
 static Result run_script(StoreSession *s, Arena *arena, const char *sql)
@@ -347,6 +351,10 @@ static Result run_script(StoreSession *s, Arena *arena, const char *sql)
 const StoreBackend store_sqlite = {
     .name = "sqlite",
     .size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    .has_table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+    .table_size = "SELECT sum(pgsize) FROM dbstat WHERE name IN"
+                  " (SELECT name FROM sqlite_master WHERE tbl_name = $1)",
+    .integrity = "PRAGMA integrity_check",
     .open = open_session,
     .close = close_session,
     .script = run_script,

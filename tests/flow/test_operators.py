@@ -148,6 +148,26 @@ def test_a_store_that_is_away_delays_no_action_and_is_missed(tmp_path):
         assert asked(gateway, "GET", "/audit", "reader").status == 503
 
 
+def test_with_a_key_the_store_does_not_show_reasons_and_a_reload_rotates_it(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.key").write_text(os.urandom(32).hex() + "\n")
+    old, new = "{id: old, file: old.key}", "{id: new, file: new.key}"
+    config = CONFIG.replace("store: store.db", "store: {sqlite: store.db, keys: [$keys]}")
+    with Gateway(tmp_path, config, keys=old, **HASHES) as gateway:
+        for reason, keys in (("reason one", old), ("reason two", f"{new}, {old}"), ("reason three", new)):
+            gateway.write(keys=keys)
+            assert command(gateway, "reload", "--reason", reason).returncode == 0
+        shown = {entry["why"]: entry.get("why_failure", "") for entry in entries(gateway)}
+        assert shown.pop("reason three") == shown.pop("reason two") == ""
+        assert '"old", which is not among store.keys' in shown[""]
+        assert "STORE_SEALED" in command(gateway, "audit").stdout
+        gateway.write(keys=f"{new}, {old}")
+        assert command(gateway, "reload").returncode == 0
+        assert "reason one" in [entry["why"] for entry in entries(gateway)]
+        stored = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*"))
+        assert b"reason" not in stored and b"old" in stored
+
+
 def test_without_a_store_the_audit_is_in_the_log_only(tmp_path):
     with Gateway(tmp_path, CONFIG.replace("store: store.db\n", ""), **HASHES) as gateway:
         assert asked(gateway, "POST", "/reload", "ops").status == 200

@@ -116,6 +116,84 @@ static void the_newest_comes_first_and_failures_have_their_name(void **state)
     assert_non_null(strstr(second, "\"result\":\"BAD_CONFIG\""));
 }
 
+/* ---- Reasons that are sealed ------------------------------------------------------------------
+ */
+
+static StoreKey keys[] = {{"new", {1}}, {"old", {2}}};
+
+static void use_keys(Bench *b, StoreKey *first, uint32_t n)
+{
+    b->config.store.keys = (StoreKeys){first, n};
+    audit_use(b->audit, &b->config);
+}
+
+/* How often the text is in the table of the audit. */
+static int64_t count_in_store(Bench *b, const char *text)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(
+        task, "SELECT count(*) FROM audit WHERE why = $1 OR instr(why_sealed, $2) > 0");
+    store_bind_text(task, s, bytes_of(text));
+    store_bind_bytes(task, s, bytes_of(text));
+    assert_ok(b->arena, store_run(b->store, b->arena, &task));
+    int64_t n = s->rows->values[0].integer;
+    store_task_free(task);
+    return n;
+}
+
+static void with_a_key_the_reason_is_read_as_before_and_not_in_the_store(void **state)
+{
+    Bench *b = *state;
+    act(b, "in the open", OK);
+    read_all(b);
+    assert_int_equal(count_in_store(b, "in the open"), 1);
+    use_keys(b, keys, 1);
+    act(b, "behind a seal", OK);
+    const char *all = read_all(b);
+    assert_non_null(strstr(all, "\"why\":\"in the open\""));
+    assert_non_null(strstr(all, "\"why\":\"behind a seal\""));
+    assert_null(strstr(all, "why_failure"));
+    assert_int_equal(count_in_store(b, "behind a seal"), 0);
+}
+
+static void keys_are_rotated_by_putting_another_one_first(void **state)
+{
+    Bench *b = *state;
+    use_keys(b, &keys[1], 1);
+    act(b, "with the old one", OK);
+    use_keys(b, keys, 2);
+    act(b, "with the new one", OK);
+    const char *all = read_all(b);
+    assert_non_null(strstr(all, "\"why\":\"with the old one\""));
+    assert_non_null(strstr(all, "\"why\":\"with the new one\""));
+    use_keys(b, keys, 1);
+    all = read_all(b);
+    assert_non_null(strstr(all, "\"why\":\"with the new one\""));
+    assert_non_null(strstr(all,
+                           "\"why\":\"\",\"why_failure\":\"STORE_SEALED: audit.why_sealed: "
+                           "sealed with the key \\\"old\\\", which is not among store.keys\""));
+}
+
+static void a_reason_that_was_moved_to_another_entry_is_not_read(void **state)
+{
+    Bench *b = *state;
+    use_keys(b, keys, 1);
+    act(b, "one", OK);
+    act(b, "two", OK);
+    read_all(b);
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    store_task_add(task, "UPDATE audit SET why_sealed = (SELECT why_sealed FROM audit ORDER BY at"
+                         " LIMIT 1)");
+    assert_ok(b->arena, store_run(b->store, b->arena, &task));
+    store_task_free(task);
+    const char *all = read_all(b), *failure = strstr(all, "belongs to another row");
+    assert_non_null(strstr(all, "\"why\":\"one\""));
+    assert_true(failure && !strstr(failure + 1, "belongs to another row"));
+}
+
+/* ---- A store that is away ---------------------------------------------------------------------
+ */
+
 static void what_a_store_that_is_away_did_not_take_is_counted(void **state)
 {
     Bench *b = *state;
@@ -132,6 +210,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_entry_says_who_what_why_before_after_and_the_result,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_comes_first_and_failures_have_their_name, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            with_a_key_the_reason_is_read_as_before_and_not_in_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_are_rotated_by_putting_another_one_first, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_reason_that_was_moved_to_another_entry_is_not_read, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_a_store_that_is_away_did_not_take_is_counted,
                                         setup_away, teardown),

@@ -11,6 +11,8 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Loaded {
     Arena *arena;
@@ -781,7 +783,82 @@ static void what_names_a_client_is_checked(void **state)
     }
 }
 
+/* A file in /tmp with that content. */
+static const char *file_with(const char *content)
+{
+    static char path[32];
+    strcpy(path, "/tmp/keyXXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_true(write(fd, content, strlen(content)) == (ssize_t)strlen(content));
+    close(fd);
+    return path;
+}
+
+static void assert_key_file(const char *content, const char *told)
+{
+    const char *path = file_with(content);
+    char text[256];
+    snprintf(text, sizeof text, "listen: ['x:1']\nstore: {keys: [{id: a, file: %s}]}\n", path);
+    Loaded l = load(text);
+    unlink(path);
+    if (told && !strstr(l.told, told))
+        fail_msg("%s told %s", content, l.told);
+    if (!told) {
+        assert_non_null(l.config);
+        const StoreKeys *keys = &l.config->store.keys;
+        assert_int_equal(keys->n, 1);
+        assert_string_equal(keys->keys[0].id, "a");
+        assert_int_equal(keys->keys[0].key[0], 0xe3);
+        assert_int_equal(keys->keys[0].key[31], 0x55);
+    }
+    unload(&l);
+}
+
 #define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+static void the_file_of_a_store_key_has_64_hexadecimal_digits(void **state)
+{
+    assert_key_file(HASH, NULL);
+    assert_key_file(HASH "\n", NULL);
+    assert_key_file("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855\r\n", NULL);
+    assert_key_file(HASH "0", "does not have 64 hexadecimal digits (openssl rand -hex 32)");
+    assert_key_file(HASH " ", "does not have 64 hexadecimal digits");
+    assert_key_file("x" HASH, "does not have 64 hexadecimal digits");
+    assert_key_file("e3b0", "does not have 64 hexadecimal digits");
+    assert_key_file("", "does not have 64 hexadecimal digits");
+    char other[] = HASH;
+    other[63] = 'g';
+    assert_key_file(other, "does not have 64 hexadecimal digits");
+}
+
+static void the_ids_of_store_keys_are_words_and_differ(void **state)
+{
+    static const struct {
+        const char *keys, *told;
+    } cases[] = {
+        {"[{id: a, file: /nowhere/key}]", "store.keys[0].file: open /nowhere/key"},
+        {"[{file: /nowhere/key}]", "id is missing"},
+        {"[{id: a}]", "file is missing"},
+        {"[{id: '', file: x}]", "a key's id has 1 to 32 letters"},
+        {"[{id: 'a b', file: x}]", "a key's id has 1 to 32 letters"},
+        {"[{id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, file: x}]", "a key's id has 1 to 32 letters"},
+        {"[{id: a, file: x}, {id: a, file: x}]", "another key has the id a already"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "listen: ['x:1']\nstore: {keys: %s}\n", cases[i].keys);
+        Loaded l = load(text);
+        assert_null(l.config);
+        if (!strstr(l.told, cases[i].told))
+            fail_msg("%s told %s", cases[i].keys, l.told);
+        unload(&l);
+    }
+    Loaded l =
+        load("listen: ['x:1']\nstore: {keys: [{id: A.b_c-12345678901234567890123456, file: x}]}\n");
+    assert_null(strstr(l.told, "a key's id"));
+    unload(&l);
+}
 
 static void operators_are_checked(void **state)
 {
@@ -1252,6 +1329,8 @@ int main(void)
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(what_names_a_client_is_checked),
+        cmocka_unit_test(the_file_of_a_store_key_has_64_hexadecimal_digits),
+        cmocka_unit_test(the_ids_of_store_keys_are_words_and_differ),
         cmocka_unit_test(operators_are_checked),
         cmocka_unit_test(the_admin_has_a_socket_unless_an_address_is_said),
         cmocka_unit_test(the_name_in_a_certificate_and_the_records_can_be_chosen),

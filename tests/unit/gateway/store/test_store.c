@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -527,6 +528,177 @@ static void several_gateways_may_make_the_schema_at_once(void **state)
     }
 }
 
+/* ---- Migrations beside older gateways ---------------------------------------------------------
+ */
+
+/* A gateway of schema 2, with its own statements. */
+typedef struct OldGateway {
+    Bench *bench;
+    pthread_t thread;
+    atomic_bool stop;
+    atomic_int n_written;
+    int64_t longest; /* nanoseconds of one task */
+} OldGateway;
+
+static void write_as_schema_2(OldGateway *old, Arena *arena, int number)
+{
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(
+        task, "INSERT INTO audit (id, at, node, who, proved_by, action, why, generation_before,"
+              " hash_before, generation_after, hash_after, result)"
+              " VALUES ($1, $2, $3, $3, $3, $3, $3, $2, $3, $2, $3, $3)");
+    store_bind_text(task, s, bytes_of(arena_printf(arena, "%d", number)));
+    store_bind_integer(s, number);
+    store_bind_text(task, s, bytes_of("text"));
+    s = store_task_add(
+        task, "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
+              " VALUES ('old', '1', 1, '', 1, $1) ON CONFLICT (node) DO UPDATE SET"
+              " last_seen = excluded.last_seen");
+    store_bind_integer(s, number);
+    store_task_add(task, "SELECT at, node, who, proved_by, action, why, generation_before,"
+                         " hash_before, generation_after, hash_after, result FROM audit"
+                         " ORDER BY at DESC, id LIMIT 10");
+    int64_t began = clock_now();
+    Result r = store_run(old->bench->store, arena, &task);
+    int64_t took = clock_now() - began;
+    if (failed(r)) {
+        fprintf(stderr, "%s\n", error_text(arena, r));
+        abort();
+    }
+    store_task_free(task);
+    old->longest = took > old->longest ? took : old->longest;
+    old->n_written++;
+}
+
+static void *run_old_gateway(void *argument)
+{
+    OldGateway *old = argument;
+    while (!old->stop) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        write_as_schema_2(old, arena, old->n_written);
+        arena_free(arena);
+    }
+    return NULL;
+}
+
+static void begin_old_gateway(Bench *b, OldGateway *old)
+{
+    assert_ok(b->arena, run_sql(b, "DELETE FROM audit"));
+    assert_ok(b->arena, run_sql(b, "DELETE FROM gateways"));
+    assert_ok(b->arena, run_sql(b, "ALTER TABLE audit DROP COLUMN why_sealed"));
+    assert_ok(b->arena, run_sql(b, "DELETE FROM store_schema WHERE number > 2"));
+    *old = (OldGateway){.bench = b};
+    assert_int_equal(pthread_create(&old->thread, NULL, run_old_gateway, old), 0);
+    while (old->n_written < 10)
+        usleep(1000);
+}
+
+static void write_some_more(OldGateway *old)
+{
+    for (int enough = old->n_written + 10; old->n_written < enough;)
+        usleep(1000);
+}
+
+static int64_t number_of(Bench *b, const char *sql)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(task, sql);
+    assert_ok(b->arena, run(b, &task));
+    int64_t n = s->rows->values[0].integer;
+    store_task_free(task);
+    return n;
+}
+
+static void while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on(void **state)
+{
+    Bench *b = *state;
+    OldGateway old;
+    begin_old_gateway(b, &old);
+    Store *newer = store_open(&b->settings);
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    store_task_add(task, "UPDATE audit SET why_sealed = NULL WHERE id = 'none'");
+    assert_ok(b->arena, store_run(newer, b->arena, &task));
+    store_task_free(task);
+    write_some_more(&old);
+    old.stop = true;
+    assert_int_equal(pthread_join(old.thread, NULL), 0);
+    store_close(newer);
+    assert_int_equal(number_of(b, "SELECT max(number) FROM store_schema"), store_schema_number());
+    assert_int_equal(number_of(b, "SELECT count(*) FROM audit WHERE why = 'text' AND"
+                                  " why_sealed IS NULL"),
+                     old.n_written);
+    assert_int_equal(number_of(b, "SELECT last_seen FROM gateways"), old.n_written - 1);
+    assert_int_equal(store_stats(b->store).failed, 0);
+}
+
+/* A migration needs a lock that a backup prevents, and whoever comes after the migration would wait
+   for both. */
+static void a_migration_that_waits_for_a_backup_lets_older_gateways_go_on(void **state)
+{
+    Bench *b = *state;
+    OldGateway old;
+    begin_old_gateway(b, &old);
+    FILE *dump =
+        popen(arena_printf(b->arena, "psql -q -o /dev/null '%s'", b->settings.postgresql), "w");
+    assert_non_null(dump);
+    fputs("BEGIN; LOCK TABLE audit IN ACCESS SHARE MODE; SELECT pg_sleep(3);\n", dump);
+    fflush(dump);
+    usleep(300000);
+    StoreSettings settings = b->settings;
+    settings.time = SECOND;
+    int before = old.n_written;
+    Store *newer = store_open(&settings);
+    sleep(2);
+    assert_false(store_stats(newer).up);
+    assert_true(old.n_written > before + 10);
+    assert_int_equal(pclose(dump), 0);
+    while (!store_stats(newer).up)
+        usleep(1000);
+    write_some_more(&old);
+    old.stop = true;
+    assert_int_equal(pthread_join(old.thread, NULL), 0);
+    store_close(newer);
+    if (old.longest >= 2 * SECOND)
+        fail_msg("a task took %lld ms", (long long)(old.longest / MILLISECOND));
+}
+
+/* ---- A file that cannot grow ------------------------------------------------------------------
+ */
+
+static Result insert_page(Bench *b, int64_t id)
+{
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(task, insert);
+    store_bind_integer(s, id);
+    store_bind_null(s);
+    store_bind_bytes(task, s, bytes(arena_array(task->arena, uint8_t, 4096), 4096));
+    Result r = run(b, &task);
+    store_task_free(task);
+    return r;
+}
+
+static void when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again(void **state)
+{
+    Bench *b = *state;
+    assert_ok(b->arena, insert_page(b, 0));
+    int64_t pages = number_of(b, "SELECT page_count FROM pragma_page_count");
+    assert_ok(b->arena, run_sql(b, arena_printf(b->arena, "PRAGMA max_page_count = %lld",
+                                                (long long)pages + 10)));
+    int64_t n = 1;
+    Result r;
+    while (!failed(r = insert_page(b, n)))
+        assert_true(++n < 20);
+    assert_true(n > 2);
+    assert_fault(r, FAULT_STORE_DOWN);
+    assert_non_null(strstr(error_text(b->arena, r), "is full"));
+    assert_true(store_stats(b->store).up);
+    assert_int_equal(count(b), n);
+    assert_fault(insert_page(b, n), FAULT_STORE_DOWN);
+    assert_ok(b->arena, run_sql(b, "PRAGMA max_page_count = 100000"));
+    assert_ok(b->arena, insert_page(b, n));
+    assert_int_equal(count(b), n + 1);
+}
+
 int main(void)
 {
     static Kind sqlite = {false}, postgresql = {true};
@@ -538,6 +710,10 @@ int main(void)
 #define SQLITE(test)                                                                               \
     {                                                                                              \
 #test, test, setup, teardown, &sqlite                                                      \
+    }
+#define POSTGRESQL(test)                                                                           \
+    {                                                                                              \
+#test " (PostgreSQL)", test, setup, teardown, &postgresql                                  \
     }
     const struct CMUnitTest tests[] = {
         BOTH(every_kind_of_value_is_read_as_it_was_stored),
@@ -554,6 +730,9 @@ int main(void)
         BOTH(a_thread_that_waits_gives_up_in_time),
         SQLITE(a_store_that_is_down_fails_at_once_and_comes_back),
         SQLITE(a_damaged_file_is_named),
+        BOTH(while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on),
+        POSTGRESQL(a_migration_that_waits_for_a_backup_lets_older_gateways_go_on),
+        SQLITE(when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again),
     };
     if (!getenv("POSTGRESQL"))
         cmocka_set_skip_filter("*(PostgreSQL)");
