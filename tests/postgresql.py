@@ -29,9 +29,10 @@ def programs():
 class PostgreSQL:
     """Use it in a `with` block."""
 
-    def __init__(self):
+    def __init__(self, parent=None):
+        """`parent`: the folder in which it makes its own; by default /tmp."""
         self.bin = programs()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
         self.user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid} if os.geteuid() == 0 else {}
         if self.user:
             os.chown(self.folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
@@ -58,6 +59,11 @@ class PostgreSQL:
         if done.returncode:
             raise SystemExit(f"{program} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def psql(self, text, **more):
+        """Runs SQL beside its clients; the process."""
+        return subprocess.Popen([self.bin / "psql", "-q", "-h", self.folder, "-U", "passerelle", "-d", "postgres", "-c", text],
+                                **more)
 
     def start(self):
         with open(self.folder / "log", "a") as log:

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
+#include "base/text/percent.h"
 #include "gateway/admin/admin_config.h"
 #include "gateway/admin/admin_connections.h"
 #include "gateway/admin/admin_host.h"
@@ -157,7 +158,7 @@ static void on_request_gone(void *argument)
         waiting->action->request = NULL;
 }
 
-static void begin_action(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+static AdminAction *make_action(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     AdminAction *action = arena_make(arena, AdminAction);
@@ -171,7 +172,12 @@ static void begin_action(Admin *admin, h2o_req_t *req, const Operator *who, Admi
                             .arena = arena,
                             .admin = admin,
                             .request = waiting};
-    admin->sees.act(admin->sees.owner, action);
+    return action;
+}
+
+static void begin_action(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    admin->sees.act(admin->sees.owner, make_action(admin, req, who, what));
 }
 
 void admin_action_free(AdminAction *action)
@@ -192,7 +198,8 @@ void admin_action_done(AdminAction *action)
 static void send_failure(h2o_req_t *req, const AdminAction *action)
 {
     const Fault *fault = error_origin(action->result)->fault;
-    bool refused = fault == &FAULT_BAD_CONFIG || fault == &FAULT_NO_FILE;
+    bool refused =
+        fault == &FAULT_BAD_CONFIG || fault == &FAULT_NO_FILE || fault == &FAULT_STORE_CONFLICT;
     const char *detail = action->detail.size ? arena_text(action->arena, action->detail)
                                              : error_text(action->arena, action->result);
     if (refused)
@@ -250,6 +257,37 @@ static void answer_audit(Admin *admin, h2o_req_t *req, const Operator *who)
                      "this gateway has no store: the audit is in its log only");
 }
 
+/* The name is in the query, for paths are logged where a request is refused. */
+static bool read_client(h2o_req_t *req, Buffer *name)
+{
+    static const char key[] = "name=";
+    if (req->query_at == SIZE_MAX)
+        return false;
+    Bytes query = bytes_slice(bytes(req->path.base, req->path.len), req->query_at + 1, SIZE_MAX);
+    return bytes_start_with(query, key) &&
+           percent_decode(name, bytes_slice(query, strlen(key), SIZE_MAX), PERCENT_PLUS_IS_SPACE) &&
+           name->size > 0;
+}
+
+static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    if (!admin->sees.fleet) {
+        send_problem(req, 404, "Not Found", "this gateway has no store: it records no clients");
+        return;
+    }
+    AdminAction *action = make_action(admin, req, who, ADMIN_FORGET_CLIENT);
+    Buffer name = buffer_in(action->arena);
+    if (read_client(req, &name)) {
+        action->client = buffer_bytes(&name);
+        admin->sees.act(admin->sees.owner, action);
+    } else {
+        ((Waiting *)action->request)->action = NULL;
+        admin_action_free(action);
+        send_problem(req, 400, "Bad Request",
+                     "there is no client's name: /client/forget?name=NAME");
+    }
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
@@ -268,6 +306,7 @@ static const Page pages[] = {
     {"/audit", false, ROLE_READ, answer_audit},
     {"/reload", true, ROLE_OPERATE, answer_reload},
     {"/drain", true, ROLE_OPERATE, answer_drain},
+    {"/client/forget", true, ROLE_OPERATE, answer_forget},
 };
 
 static bool is(h2o_iovec_t text, const char *expected)
@@ -390,8 +429,8 @@ static const Page *find_page(h2o_req_t *req)
         if (is(req->path_normalized, pages[i].path))
             return &pages[i];
     send_problem(req, 404, "Not Found",
-                 "there are /metrics, /healthz, /readyz, /config, /fleet, /audit, /reload and "
-                 "/drain");
+                 "there are /metrics, /healthz, /readyz, /config, /fleet, /audit, /reload, /drain "
+                 "and /client/forget");
     return NULL;
 }
 

@@ -9,6 +9,7 @@
  *   GET /audit      what operators changed; role `read`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
+ *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay
  * it and it never delays a call. Errors are application/problem+json. Accepted hosts: admin_host.h;

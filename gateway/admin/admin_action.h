@@ -20,12 +20,18 @@ typedef struct AdminAction AdminAction;
 /* The request field in which an operator says why. */
 #define ADMIN_REASON "passerelle-reason"
 
-typedef enum AdminDoing { ADMIN_RELOAD, ADMIN_DRAIN, ADMIN_READ_AUDIT } AdminDoing;
+typedef enum AdminDoing {
+    ADMIN_RELOAD,
+    ADMIN_DRAIN,
+    ADMIN_READ_AUDIT,
+    ADMIN_FORGET_CLIENT,
+} AdminDoing;
 
 struct AdminAction {
     AdminDoing what;
     const char *who, *by; /* the operator, and how that was proved */
     Bytes why;            /* may be empty */
+    Bytes client;         /* the name of the one to be forgotten */
 
     /* The response, set before it is done, in its arena. */
     Arena *arena;

@@ -91,6 +91,7 @@ Config *command_config(const char *path);
 
 int command_audit(const CommandLine *line);
 int command_check(const CommandLine *line);
+int command_client(const CommandLine *line);
 int command_diff(const CommandLine *line);
 int command_drain(const CommandLine *line);
 int command_explain(const CommandLine *line);
@@ -98,6 +99,7 @@ int command_fleet(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
 int command_run(const CommandLine *line);
+int command_store(const CommandLine *line);
 int command_version(const CommandLine *line);
 
 #endif

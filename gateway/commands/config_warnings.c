@@ -6,6 +6,7 @@
 #include "base/memory/machine.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
+#include "gateway/store/sqlite_file.h"
 
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -158,6 +159,15 @@ static void warn_of_log(Warnings *w)
         warn(w, "%s", r.error->doing);
 }
 
+/* A file that is missing is made when the gateway starts. */
+static void warn_of_store(Warnings *w)
+{
+    const char *file = w->config->store.sqlite;
+    Result r = file ? sqlite_file_look(w->told->arena, file) : OK;
+    if (failed(r))
+        warn(w, "store: %s", error_text(w->told->arena, r));
+}
+
 /* ---- All ------------------------------------------------------------------------------------- */
 
 static void warn_of_instance(Warnings *w, const Service *service, const Instance *instance)
@@ -191,6 +201,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     w.certificates = w.names = table_in(warnings->arena);
     warn_of_limits(&w);
     warn_of_log(&w);
+    warn_of_store(&w);
     warn_of_nothing(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];

@@ -72,18 +72,24 @@ const char *identity_how(const Identity *identity)
 
 enum { HASH_SHOWN = 16 /* of its 32 bytes */ };
 
-Bytes identity_shown(const Identity *identity, const Config *config, Arena *arena)
+Bytes identity_hash(Bytes name, const Config *config, Arena *arena)
 {
     Bytes key = config->identity.hash_key;
-    if (!identity->name.size || !key.size)
-        return identity->name;
+    if (!key.size)
+        return BYTES_NONE;
     uint8_t hash[EVP_MAX_MD_SIZE];
-    CHECK(HMAC(EVP_sha256(), key.data, (int)key.size, identity->name.data, identity->name.size,
-               hash, NULL));
+    CHECK(HMAC(EVP_sha256(), key.data, (int)key.size, name.data, name.size, hash, NULL));
     Buffer text = buffer_in(arena);
     for (size_t i = 0; i < HASH_SHOWN; i++)
         buffer_printf(&text, "%02x", hash[i]);
     return buffer_bytes(&text);
+}
+
+Bytes identity_shown(const Identity *identity, const Config *config, Arena *arena)
+{
+    if (!identity->name.size || !config->identity.hash_key.size)
+        return identity->name;
+    return identity_hash(identity->name, config, arena);
 }
 
 /* ---- Turns and memory ------------------------------------------------------------------------ */

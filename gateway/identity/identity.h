@@ -41,8 +41,12 @@ const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena);
 /* "certificate", as the log says it; NULL for an anonymous call. */
 const char *identity_how(const Identity *identity);
 
-/* The name, or its keyed hash (32 hexadecimal digits, in the arena), as `clients` of the config
-   says. Empty for an anonymous call. */
+/* The keyed hash of a client's name: 32 hexadecimal digits, in the arena. Empty if the config has
+   no key for it. */
+Bytes identity_hash(Bytes name, const Config *config, Arena *arena);
+
+/* The name, or its keyed hash, as `clients` of the config says: what every record of a client has,
+   in the log and in the store. Empty for an anonymous call. */
 Bytes identity_shown(const Identity *identity, const Config *config, Arena *arena);
 
 /*

@@ -6,6 +6,7 @@
 #include "gateway/admin/admin.h"
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
+#include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
@@ -253,6 +254,48 @@ static void on_audit_read(void *owner, Result result, Bytes json)
     admin_action_done(action);
 }
 
+/* ---- Forgetting a client -----------------------------------------------------------------------
+ */
+
+typedef struct Forgetting {
+    Process *process;
+    AdminAction *action;
+} Forgetting;
+
+static void on_forgotten(void *owner, Result result, StoreTask *task)
+{
+    Forgetting *forgetting = owner;
+    AdminAction *action = forgetting->action;
+    Buffer body = buffer_in(action->arena);
+    action->result = error_copy(action->arena, result);
+    if (failed(result) && result.error->fault == &FAULT_STORE_CONFLICT)
+        action->result = FAIL_OVER(action->arena, action->result, FAULT_STORE_CONFLICT,
+                                   "the store has the schema of a newer gateway, and may have "
+                                   "records that this one does not know: ask a newer gateway");
+    if (!failed(result))
+        buffer_printf(&body, "{\"action\":\"client_forget\",\"records\":%lld}\n",
+                      (long long)store_kinds_forgotten(task));
+    action->body = buffer_bytes(&body);
+    audit(forgetting->process, action, "client_forget", state_of(forgetting->process->config));
+    admin_action_done(action);
+}
+
+/* A pseudonym is new each time: two clients that were forgotten do not become one. */
+static void forget_client(Process *p, AdminAction *action)
+{
+    Random random;
+    random_seed(&random);
+    const char *pseudonym =
+        arena_printf(action->arena, "forgotten-%016llx", (unsigned long long)random_next(&random));
+    Bytes hash = identity_hash(action->client, p->config, action->arena);
+    Forgetting *forgetting = arena_make(action->arena, Forgetting);
+    *forgetting = (Forgetting){p, action};
+    store_submit(p->port,
+                 store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
+                                           hash.size ? hash : action->client),
+                 on_forgotten, forgetting);
+}
+
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
 /* Log rotation must work even if the config on disk is invalid; else lines would still go to the
@@ -498,6 +541,7 @@ static void do_action(Process *p, AdminAction *action)
         break;
     case ADMIN_DRAIN: drain(p, action); break;
     case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
+    case ADMIN_FORGET_CLIENT: forget_client(p, action); break;
     }
 }
 

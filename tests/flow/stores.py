@@ -1,5 +1,8 @@
 """Stores that gateways share: an SQLite file, or a PostgreSQL of the tests' own."""
+import contextlib
 import pathlib
+import sqlite3
+import subprocess
 import sys
 
 import pytest
@@ -10,13 +13,33 @@ import postgresql  # noqa: E402
 
 class SQLite:
     def __init__(self, folder):
-        self.setting = f"{{sqlite: {folder}/store.db}}"
+        self.file = folder / "store.db"
+        self.setting = f"{{sqlite: {self.file}}}"
+
+    @contextlib.contextmanager
+    def busy(self):
+        """Somebody else uses it all the time."""
+        with contextlib.closing(sqlite3.connect(self.file, isolation_level=None, timeout=30)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
 
 
 class PostgreSQL(postgresql.PostgreSQL):
     @property
     def setting(self):
         return f'{{postgresql: "{self.address}"}}'
+
+    @contextlib.contextmanager
+    def busy(self):
+        lock = self.psql("BEGIN; LOCK TABLE gateways, audit; SELECT pg_sleep(60)", stdout=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            lock.kill()
+            lock.wait()
+            self.run("psql", "-q", "-h", self.folder, "-U", "passerelle", "-d", "postgres", "-o", "/dev/null", "-c",
+                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'"
+                     " AND pid <> pg_backend_pid()")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

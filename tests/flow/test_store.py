@@ -1,8 +1,12 @@
 """What outlives a gateway: SQLite and PostgreSQL, and the gateways that share them."""
+import contextlib
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -10,9 +14,10 @@ import time
 
 import pytest
 from backends import Backend
+from clocks import WallClock
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from processes import eventually
-from stores import server, store  # noqa: F401  (fixtures)
+from stores import PostgreSQL, postgresql, server, store  # noqa: F401  (fixtures)
 
 STORED = "store: $store\nnode: $node\n" + SHOP_CONFIG
 
@@ -26,6 +31,19 @@ def gateway_with(folder, setting, backend=None, node="one", config=STORED):
 def fleet(gateway):
     """{name: drift} of the gateways that this one knows."""
     return {known["node"]: known["drift"] for known in gateway.admin("/fleet").json["gateways"]}
+
+
+def command(gateway, *words):
+    return subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PASSERELLE_ADMIN": f"unix:{gateway.folder}/admin.sock"})
+
+
+def reload_command(gateway):
+    return command(gateway, "reload", "--quiet")
+
+
+def audit(gateway):
+    return json.loads(command(gateway, "audit", "--json").stdout)["entries"]
 
 
 def test_gateways_that_share_a_store_see_each_other_until_they_stop(tmp_path, store):  # noqa: F811
@@ -95,6 +113,76 @@ def test_a_store_that_hangs_delays_no_call_and_no_admin_page(tmp_path, server): 
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
 
 
+def test_a_store_that_is_slow_costs_tasks_their_time_and_calls_nothing(tmp_path, store):  # noqa: F811
+    setting = store.setting.replace("{", "{time: 500ms, ")
+    with Backend("v3") as backend, gateway_with(tmp_path / "a", setting, backend) as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        with store.busy():
+            given_up = gateway.metric("passerelle_store_tasks_total", result="given_up")
+            failed = gateway.metric("passerelle_store_tasks_total", result="failed")
+
+            def lost():
+                assert gateway.http("GET", "/v1/orders/1", timeout=2).status in (200, 404)
+                assert gateway.admin("/readyz").status == 200
+                return gateway.metric("passerelle_store_tasks_total", result="given_up") > given_up or \
+                    gateway.metric("passerelle_store_tasks_total", result="failed") > failed
+            eventually(lost)
+        done = gateway.metric("passerelle_store_tasks_total", result="done")
+        eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > done)
+        eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+        eventually(lambda: fleet(gateway) == {"one": []})
+
+
+# ---- Clocks ------------------------------------------------------------------------------------
+
+YEAR = 365 * 24 * 3600
+
+
+def beats(gateway, n):
+    """Until the fleet has beaten so often."""
+    done = gateway.metric("passerelle_store_tasks_total", result="done")
+    eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") >= done + n)
+
+
+def test_a_clock_that_jumps_harms_neither_calls_nor_what_is_stored(tmp_path, store):  # noqa: F811
+    clock = WallClock(tmp_path)
+    config = STORED.replace("{address: 127.0.0.1:$admin}", "{address: 127.0.0.1:$admin, socket: unix:admin.sock}")
+    with Backend("v3") as backend:
+        gateway = gateway_with(tmp_path / "a", store.setting, backend, config=config)
+        gateway.under = clock.under
+        with gateway:
+            eventually(lambda: fleet(gateway) == {"one": []})
+            for number, shift in enumerate((0, YEAR, -YEAR), 1):
+                clock.shift(shift)
+                assert reload_command(gateway).returncode == 0
+                beats(gateway, 2)
+                assert fleet(gateway) == {"one": []}
+                assert gateway.http("GET", "/v1/orders/1", timeout=2).status in (200, 404)
+                assert gateway.metric("passerelle_store_up") == 1
+                assert len(audit(gateway)) == number  # none was deleted
+            years = [int(entry["at"][:4]) for entry in audit(gateway)]
+            assert years == [years[1] + 1, years[1], years[1] - 1]
+            for result in ("failed", "given_up", "conflict"):
+                assert gateway.metric("passerelle_store_tasks_total", result=result) == 0
+
+
+def test_a_gateway_that_crashed_with_a_clock_ahead_is_in_the_fleet_again_at_once(tmp_path, store):  # noqa: F811
+    clock = WallClock(tmp_path)
+    clock.shift(YEAR)
+    gateway = gateway_with(tmp_path / "a", store.setting)
+    gateway.under = clock.under
+    gateway.start()
+    eventually(lambda: fleet(gateway) == {"one": []})
+    gateway.process.kill()
+    clock.shift(0)
+    with gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        started = gateway.admin("/fleet").json["gateways"][0]["started"]
+        assert abs(int(started[:4]) - int(time.strftime("%Y", time.gmtime()))) <= 0
+        beats(gateway, 1)
+        assert not [line for line in gateway.log() if line.get("event") == "fleet_name_taken"]
+
+
 def test_a_gateway_stops_in_order_while_its_store_hangs(tmp_path, server):  # noqa: F811
     gateway = gateway_with(tmp_path / "a", server.setting.replace("{", "{time: 1s, ")).start()
     eventually(lambda: gateway.metric("passerelle_store_up") == 1)
@@ -149,29 +237,186 @@ def test_the_fleet_says_that_it_cannot_read_its_store(tmp_path, server):  # noqa
         assert fleet_command("--admin", f"127.0.0.1:{one.admin_port}").returncode == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
-def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
-    disk = tmp_path / "disk"
+@contextlib.contextmanager
+def small_disk(folder, size):
+    disk = folder / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", disk], check=False).returncode:
         pytest.skip("mount is not allowed here")
+    for parent in disk.parents[:-2]:  # a server that is not root's comes through
+        parent.chmod(0o755)
     try:
-        with gateway_with(tmp_path / "a", f"{{sqlite: {disk}/store.db}}") as gateway:
-            eventually(lambda: fleet(gateway))
-            filler = disk / "filler"
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                except OSError:
-                    pass
-            failed = gateway.metric("passerelle_store_tasks_total", result="failed")
-            eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="failed") > failed)
-            filler.unlink()
-            done = gateway.metric("passerelle_store_tasks_total", result="done")
-            eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > done)
+        yield disk
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def fill(disk):
+    """A file that takes all the room there is."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return filler
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
+def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
+    with small_disk(tmp_path, "256k") as disk, \
+            gateway_with(tmp_path / "a", f"{{sqlite: {disk}/store.db}}") as gateway:
+        eventually(lambda: fleet(gateway))
+        filler = fill(disk)
+        failed = gateway.metric("passerelle_store_tasks_total", result="failed")
+        eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="failed") > failed)
+        filler.unlink()
+        done = gateway.metric("passerelle_store_tasks_total", result="done")
+        eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > done)
+
+
+# ---- passerelle store --------------------------------------------------------------------------
+
+
+def store_command(gateway, *words):
+    return subprocess.run([BINARY, "store", words[0], gateway.file, *words[1:]], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def test_store_check_says_what_is_in_a_store_in_use(tmp_path, store):  # noqa: F811
+    with gateway_with(tmp_path / "a", store.setting, node="one") as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        done = store_command(gateway, "check")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(store_command(gateway, "check", "--json").stdout)
+        tables = {table["table"]: table for table in told["tables"]}
+        assert told["ok"] and told["schema"] == told["known_schema"] and not told["damage"]
+        assert tables["gateways"]["rows"] == 1 and tables["gateways"]["oldest"].startswith("20")
+        assert tables["audit"]["rows"] == 0 and "oldest" not in tables["audit"]
+        assert 0 < tables["gateways"]["bytes"] < told["bytes"]
+        assert "gateways" in done.stdout and f"{told['bytes']} bytes" in done.stdout
+        done = store_command(gateway, "check", "--quiet")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        eventually(lambda: gateway.metric("passerelle_store_bytes") > 0)
+        assert gateway.metric("passerelle_store_rows", table="audit") == 0
+
+
+def test_store_check_tells_no_store_from_none_that_answers_and_a_damaged_one(tmp_path, server):  # noqa: F811
+    without = Gateway(tmp_path, instances=instances(("v3", 9)))
+    without.write()
+    done = store_command(without, "check")
+    assert done.returncode == 1 and "has no key `store`" in done.stderr
+    for setting, code, told in (("{sqlite: $folder/none.db}", 3, "unable to open"),
+                                ("{postgresql: 'host=/nowhere user=x'}", 3, "connecting to PostgreSQL"),
+                                ("{sqlite: $folder/bad.db}", 1, "damaged, or no database")):
+        (tmp_path / "bad.db").write_bytes(b"this is no database " * 1000)
+        broken = gateway_with(tmp_path, setting.replace("$folder", str(tmp_path)))
+        broken.write()
+        done = store_command(broken, "check")
+        assert done.returncode == code and told in done.stderr, done.stderr
+    server.hold()
+    try:
+        held = gateway_with(tmp_path, server.setting.replace("{", "{time: 1s, "))
+        held.write()
+        done = store_command(held, "check")
+        assert done.returncode == 3 and "does not answer within 1.0 s" in done.stderr
+    finally:
+        server.release()
+    for words in ((), ("check",), ("backup", held.file), ("repair", held.file), ("check", held.file, "x")):
+        assert subprocess.run([BINARY, "store", *words], capture_output=True, timeout=60, check=False).returncode == 2
+
+
+def test_a_page_that_was_damaged_is_found_by_both_checks(tmp_path):
+    file = tmp_path / "store.db"
+    with gateway_with(tmp_path / "a", f"{{sqlite: {file}}}") as gateway:
+        eventually(lambda: fleet(gateway))
+    assert "warning: store" not in gateway.check().stdout
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)  # all but the first page, which has the schema
+    file.write_bytes(content)
+    done = store_command(gateway, "check")
+    assert done.returncode == 1 and "damaged" in done.stdout
+    assert json.loads(store_command(gateway, "check", "--json").stdout)["ok"] is False
+    assert re.search(f"warning: store: .*{file} is damaged", gateway.check().stdout)
+    with gateway:  # it starts, says so, and serves
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        assert gateway.metric("passerelle_store_up") == 0
+        assert gateway.http("GET", "/nowhere").status == 404
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to be somebody else")
+def test_check_warns_of_a_store_that_this_user_cannot_write(tmp_path):
+    with tempfile.TemporaryDirectory(prefix="store-") as name:
+        folder = pathlib.Path(name)
+        gateway = gateway_with(folder / "config", f"{{sqlite: {folder}/data/store.db}}")
+        (folder / "data").mkdir()
+        shutil.copy(gateway.words["orders"], folder / "config/orders.binpb")
+        shutil.copytree(gateway.words["shop"], folder / "config/shop", ignore=shutil.ignore_patterns("*.py"))
+        gateway.write(orders=folder / "config/orders.binpb", shop=folder / "config/shop")
+        shutil.copy(BINARY, folder / "passerelle")
+
+        def warnings():
+            subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+            told = subprocess.run([folder / "passerelle", "check", gateway.file], capture_output=True, text=True, timeout=60,
+                                  user="nobody", check=False).stdout
+            return [line for line in told.splitlines() if line.startswith("warning: store")]
+
+        assert f"the folder {folder}/data cannot be written: Permission denied" in warnings()[0]
+        (folder / "data").chmod(0o777)
+        assert not warnings()
+        sqlite3.connect(folder / "data/store.db").execute("CREATE TABLE t (x)")
+        assert f"{folder}/data/store.db cannot be written: Permission denied" in warnings()[0]
+        (folder / "data/store.db").chmod(0o666)
+        assert not warnings()
+
+
+def test_a_backup_of_a_store_in_use_is_a_store(tmp_path):
+    copy = tmp_path / "copy.db"
+    with gateway_with(tmp_path / "a", f"{{sqlite: {tmp_path}/store.db}}", node="one") as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        done = store_command(gateway, "backup", copy)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = store_command(gateway, "backup", "/nowhere/copy.db")
+        assert done.returncode == 1 and "write /nowhere/copy.db.part: No such file" in done.stderr
+    with gateway_with(tmp_path / "b", f"{{sqlite: {copy}}}", node="two") as restored:
+        eventually(lambda: set(fleet(restored)) == {"one", "two"})
+
+
+def test_the_command_that_a_backup_of_postgresql_prints_makes_one_that_can_be_restored(tmp_path, server):  # noqa: F811
+    copy = tmp_path / "it's a copy"
+    with gateway_with(tmp_path / "a", server.setting, node="one") as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        done = store_command(gateway, "backup", copy)
+        assert done.returncode == 1 and "nothing was copied" in done.stderr and not copy.exists()
+        path = {**os.environ, "PATH": f"{server.bin}:{os.environ['PATH']}"}
+        subprocess.run(done.stdout, shell=True, check=True, env=path, timeout=60)
+        server.run("createdb", "-h", server.folder, "-U", "passerelle", "other")
+        other = server.address.replace("dbname=postgres", "dbname=other")
+        subprocess.run([server.bin / "pg_restore", f"--dbname={other}", copy], check=True, timeout=60)
+    with gateway_with(tmp_path / "b", f'{{postgresql: "{other}"}}', node="two") as restored:
+        eventually(lambda: set(fleet(restored)) == {"one", "two"})
+
+
+# ---- The setting -------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
+def test_a_server_with_a_full_disk_is_told_and_the_audit_goes_on_when_there_is_room(tmp_path):
+    if not postgresql.programs():
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    with small_disk(tmp_path, "100m") as disk, PostgreSQL(parent=disk) as server:
+        config = STORED.replace("{address: 127.0.0.1:$admin}", "{address: 127.0.0.1:$admin, socket: unix:admin.sock}")
+        with Backend("v3") as backend, gateway_with(tmp_path / "a", server.setting, backend, config=config) as gateway:
+            eventually(lambda: fleet(gateway) == {"one": []})
+            filler = fill(disk)
+            assert reload_command(gateway).returncode == 0  # who repairs a platform is not stopped by its database
+            eventually(lambda: gateway.metric("passerelle_audit_unstored_total") == 1)
+            told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "audit_unstored"])
+            assert "STORE_DOWN" in str(told) and "No space left" in str(told)
+            assert gateway.http("GET", "/v1/orders/1", timeout=2).status in (200, 404)
+            filler.unlink()
+            eventually(lambda: reload_command(gateway).returncode == 0 and audit(gateway))
+            assert gateway.metric("passerelle_store_up") == 1
 
 
 def test_a_store_setting_that_changes_needs_a_restart(tmp_path):

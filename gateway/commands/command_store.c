@@ -1,0 +1,222 @@
+/* passerelle store, client: what is in the store of a config, a copy of it, and a client that is to
+   be forgotten. */
+#include "gateway/commands/admin_client.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
+#include "base/text/percent.h"
+#include "gateway/store/sqlite_file.h"
+#include "gateway/store/store_report.h"
+#include "gateway/store/store_schema.h"
+
+#include <string.h>
+
+static StoreSettings settings_of(const Config *config)
+{
+    const StoreConfig *store = &config->store;
+    return (StoreSettings){.sqlite = store->sqlite,
+                           .postgresql = store->postgresql,
+                           .connections = 1,
+                           .queue = 1,
+                           .time = store->time};
+}
+
+/* A damaged store is a negative result; one that cannot be asked gives none. */
+static int tell_failure(const CommandLine *line, Arena *arena, Result r)
+{
+    fprintf(stderr, "passerelle %s: %s\n", line->command->name, error_text(arena, r));
+    const Fault *origin = error_origin(r)->fault;
+    return origin == &FAULT_STORE_DOWN ? EXIT_UNREACHED : EXIT_NO;
+}
+
+/* ---- check ------------------------------------------------------------------------------------
+ */
+
+static const char *time_text(Arena *arena, int64_t wall)
+{
+    char text[DATE_RFC3339_SIZE + 1] = {0};
+    if (!wall)
+        return "";
+    date_write_rfc3339(wall / SECOND, 0, text);
+    return arena_string(arena, text);
+}
+
+static const char *bytes_text(Arena *arena, int64_t n)
+{
+    return n < 0 ? "" : arena_printf(arena, "%lld", (long long)n);
+}
+
+static void print_table(Arena *arena, const StoreTable *table, Buffer *out)
+{
+    const char *oldest = time_text(arena, table->oldest);
+    buffer_printf(out, "%-16s %12lld %14s%s%s\n", table->name, (long long)table->rows,
+                  bytes_text(arena, table->bytes), *oldest ? " " : "", oldest);
+}
+
+static void print_report(Arena *arena, const StoreReport *report, const Config *config, Buffer *out)
+{
+    buffer_printf(
+        out, "%s %s: %lld bytes, schema %lld; this gateway knows schema %lld\n", report->kind,
+        config->store.sqlite ? config->store.sqlite : config->store.postgresql,
+        (long long)report->bytes, (long long)report->schema, (long long)store_schema_number());
+    if (report->n_tables)
+        buffer_printf(out, "%-16s %12s %14s %s\n", "TABLE", "ROWS", "BYTES", "OLDEST");
+    for (uint32_t i = 0; i < report->n_tables; i++)
+        print_table(arena, &report->tables[i], out);
+    for (uint32_t i = 0; i < report->n_damage; i++)
+        buffer_printf(out, "damaged: %s\n", report->damage[i]);
+    if (!report->n_damage && !store_report_is_usable(report))
+        buffer_printf(out, "it needs a gateway that knows schema %lld\n",
+                      (long long)report->oldest_reader);
+}
+
+static void add_text(Buffer *out, const char *name, const char *text)
+{
+    json_text_add_key(out, name);
+    json_text_add(out, bytes_of(text));
+}
+
+static void add_number(Buffer *out, const char *name, int64_t number)
+{
+    json_text_add_key(out, name);
+    buffer_printf(out, "%lld", (long long)number);
+}
+
+static void add_table_json(Arena *arena, const StoreTable *table, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    add_text(out, "table", table->name);
+    add_number(out, "rows", table->rows);
+    if (table->bytes >= 0)
+        add_number(out, "bytes", table->bytes);
+    if (table->oldest)
+        add_text(out, "oldest", time_text(arena, table->oldest));
+    buffer_add_byte(out, '}');
+}
+
+static void print_report_json(Arena *arena, const StoreReport *report, Buffer *out)
+{
+    buffer_add_text(out, "{\"ok\":");
+    buffer_add_text(out, store_report_is_usable(report) ? "true" : "false");
+    add_text(out, "kind", report->kind);
+    add_number(out, "bytes", report->bytes);
+    add_number(out, "schema", report->schema);
+    add_number(out, "known_schema", store_schema_number());
+    add_number(out, "oldest_reader", report->oldest_reader);
+    json_text_add_key(out, "tables");
+    buffer_add_byte(out, '[');
+    for (uint32_t i = 0; i < report->n_tables; i++) {
+        buffer_add_text(out, i ? "," : "");
+        add_table_json(arena, &report->tables[i], out);
+    }
+    buffer_add_byte(out, ']');
+    json_text_add_key(out, "damage");
+    buffer_add_byte(out, '[');
+    for (uint32_t i = 0; i < report->n_damage; i++) {
+        buffer_add_text(out, i ? "," : "");
+        json_text_add(out, bytes_of(report->damage[i]));
+    }
+    buffer_add_text(out, "]}\n");
+}
+
+static int check(const CommandLine *line, const Config *config, Arena *arena)
+{
+    StoreSettings settings = settings_of(config);
+    StoreReport report;
+    Result r = store_report(&settings, &store_kinds, arena, &report);
+    if (failed(r))
+        return tell_failure(line, arena, r);
+    Buffer out = buffer_in(arena);
+    if (command_flag(line, "--json"))
+        print_report_json(arena, &report, &out);
+    else
+        print_report(arena, &report, config, &out);
+    if (!command_flag(line, "--quiet"))
+        fwrite(out.data, 1, out.size, stdout);
+    return store_report_is_usable(&report) ? EXIT_WELL : EXIT_NO;
+}
+
+/* ---- backup -----------------------------------------------------------------------------------
+ */
+
+/* As one word of a shell. */
+static void add_quoted(Buffer *out, const char *word)
+{
+    buffer_add_byte(out, '\'');
+    for (const char *c = word; *c; c++) {
+        if (*c == '\'')
+            buffer_add_text(out, "'\\'");
+        buffer_add_byte(out, (uint8_t)*c);
+    }
+    buffer_add_byte(out, '\'');
+}
+
+/* The server has its own tools, which its operators trust: what would do it is said, and that it
+   was not done. */
+static int print_dump_command(const CommandLine *line, const Config *config, Arena *arena)
+{
+    Buffer out = buffer_in(arena);
+    buffer_add_text(&out, "pg_dump --format=custom --table=store_schema");
+    for (size_t i = 0; i < store_kinds.n; i++)
+        buffer_printf(&out, " --table=%s", store_kinds.kinds[i].table);
+    buffer_add_text(&out, " --file=");
+    add_quoted(&out, line->arguments[2]);
+    buffer_add_text(&out, " --dbname=");
+    add_quoted(&out, config->store.postgresql);
+    buffer_add_byte(&out, '\n');
+    fprintf(stderr, "passerelle store: nothing was copied: PostgreSQL is backed up by its own "
+                    "tools, for example by this command:\n");
+    fwrite(out.data, 1, out.size, stdout);
+    return EXIT_NO;
+}
+
+static int back_up(const CommandLine *line, const Config *config, Arena *arena)
+{
+    if (config->store.postgresql)
+        return print_dump_command(line, config, arena);
+    Result r = sqlite_file_back_up(arena, config->store.sqlite, line->arguments[2]);
+    return failed(r) ? tell_failure(line, arena, r) : EXIT_WELL;
+}
+
+int command_store(const CommandLine *line)
+{
+    const char *word = line->n ? line->arguments[0] : "";
+    bool checks = strcmp(word, "check") == 0 && line->n == 2;
+    bool backs_up = strcmp(word, "backup") == 0 && line->n == 3;
+    if (!checks && !backs_up)
+        return command_usage(line->command);
+    Config *config = command_config(line->arguments[1]);
+    if (!config)
+        return EXIT_NO;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    int code = EXIT_NO;
+    if (!config->store.sqlite && !config->store.postgresql)
+        fprintf(stderr, "passerelle store: %s has no key `store`\n", line->arguments[1]);
+    else
+        code = checks ? check(line, config, arena) : back_up(line, config, arena);
+    arena_free(arena);
+    config_unref(config);
+    return code;
+}
+
+/* ---- client forget ----------------------------------------------------------------------------
+ */
+
+int command_client(const CommandLine *line)
+{
+    if (line->n != 2 || strcmp(line->arguments[0], "forget") != 0 || !*line->arguments[1])
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer path = buffer_in(arena);
+    Bytes answer;
+    buffer_add_text(&path, "/client/forget?name=");
+    percent_encode(&path, bytes_of(line->arguments[1]), PERCENT_KEEP_UNRESERVED);
+    buffer_add_byte(&path, 0);
+    int code = admin_act(line, (const char *)path.data, arena, &answer);
+    if (code == EXIT_WELL && !command_flag(line, "--quiet"))
+        fwrite(answer.data, 1, answer.size, stdout);
+    arena_free(arena);
+    return code;
+}
