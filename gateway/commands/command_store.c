@@ -125,7 +125,7 @@ static int check(const CommandLine *line, const Config *config, Arena *arena)
 {
     StoreSettings settings = settings_of(config);
     StoreReport report;
-    Result r = store_report(&settings, &store_kinds, arena, &report);
+    Result r = store_report(&settings, &store_kinds, true, arena, &report);
     if (failed(r))
         return tell_failure(line, arena, r);
     Buffer out = buffer_in(arena);

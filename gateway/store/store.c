@@ -307,9 +307,9 @@ StoreStats store_stats(Store *store)
     return stats;
 }
 
-const char *store_size_statement(const Store *store)
+const StoreSettings *store_settings(const Store *store)
 {
-    return store->backend->size;
+    return &store->settings;
 }
 
 /* ---- Giving up

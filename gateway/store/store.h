@@ -55,8 +55,8 @@ void store_close(Store *store);
 /* Any thread. */
 StoreStats store_stats(Store *store);
 
-/* A statement that gives one number: the bytes of the database. */
-const char *store_size_statement(const Store *store);
+/* Those that it was opened with. They live as long as the store. */
+const StoreSettings *store_settings(const Store *store);
 
 /* ---- From a loop ----------------------------------------------------------------------------- */
 

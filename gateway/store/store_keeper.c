@@ -1,12 +1,16 @@
 #include "gateway/store/store_keeper.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/loop/signals.h"
+#include "gateway/store/store_report.h"
 #include "gateway/telemetry/telemetry.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Counting reads all records of a kind; it may take this share of a store's time at most. */
+/* Measuring reads all that is stored; it may take this share of the time at most. */
 enum { MEASURE_ONE_IN = 1000 };
 
 /* Of one kind. */
@@ -15,7 +19,7 @@ typedef struct Kept {
     const StoreKind *kind;
     int64_t keep;
     bool deleting; /* a step is under way */
-    _Atomic int64_t rows, oldest;
+    _Atomic int64_t rows, bytes, oldest;
     atomic_ullong n_deleted;
 } Kept;
 
@@ -23,12 +27,15 @@ struct StoreKeeper {
     uv_timer_t timer;
     Store *store;
     StorePort *port;
+    const StoreKinds *kinds;
     Kept *kept; /* one for each kind */
     size_t n;
     int64_t wall, now;    /* of the last beat */
     int64_t steady_since; /* monotonic */
-    bool measuring;
-    int64_t measure_began, next_measure; /* monotonic */
+    pthread_t thread;     /* that measures */
+    bool has_thread;
+    atomic_bool measuring;
+    _Atomic int64_t next_measure; /* monotonic */
     _Atomic int64_t bytes;
     atomic_bool measured;
 };
@@ -36,38 +43,53 @@ struct StoreKeeper {
 /* ---- Measuring --------------------------------------------------------------------------------
  */
 
-static void show(StoreKeeper *keeper, const StoreTask *task)
+static void show(StoreKeeper *keeper, const StoreReport *report)
 {
-    const StoreStatement *s = task->first;
-    for (size_t i = 0; i < keeper->n; i++, s = s->next) {
-        atomic_store(&keeper->kept[i].rows, s->rows->values[0].integer);
-        atomic_store(&keeper->kept[i].oldest, s->rows->values[1].integer);
+    for (uint32_t i = 0; i < report->n_tables; i++) {
+        const StoreTable *table = &report->tables[i];
+        atomic_store(&keeper->kept[i].rows, table->rows);
+        atomic_store(&keeper->kept[i].bytes, table->bytes);
+        atomic_store(&keeper->kept[i].oldest, table->oldest);
     }
-    atomic_store(&keeper->bytes, s->rows->values[0].integer);
+    atomic_store(&keeper->bytes, report->bytes);
     atomic_store(&keeper->measured, true);
 }
 
-static void on_measured(void *owner, Result result, StoreTask *task)
+/* A thread of its own, with a session of its own: no task waits for it, and no loop. */
+static void *run_measuring(void *argument)
 {
-    StoreKeeper *keeper = owner;
-    int64_t now = clock_now(), pause = (now - keeper->measure_began) * MEASURE_ONE_IN;
-    keeper->measuring = false;
-    keeper->next_measure = now + (failed(result) ? 0 : pause);
-    if (!failed(result))
-        show(keeper, task);
+    StoreKeeper *keeper = argument;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    StoreReport report;
+    int64_t began = clock_now();
+    Result r = store_report(store_settings(keeper->store), keeper->kinds, false, arena, &report);
+    if (failed(r))
+        error_ignore(r, "the store tells when it cannot be used; the next beat tries again");
+    else if (report.n_tables == keeper->n)
+        show(keeper, &report);
+    int64_t now = clock_now();
+    atomic_store(&keeper->next_measure, now + (now - began) * MEASURE_ONE_IN);
+    atomic_store(&keeper->measuring, false);
+    arena_free(arena);
+    return NULL;
+}
+
+void store_keeper_wait(StoreKeeper *keeper)
+{
+    if (keeper->has_thread)
+        CHECK(pthread_join(keeper->thread, NULL) == 0);
+    keeper->has_thread = false;
 }
 
 static void measure(StoreKeeper *keeper)
 {
-    if (keeper->measuring || clock_now() < keeper->next_measure)
+    if (atomic_load(&keeper->measuring) || clock_now() < atomic_load(&keeper->next_measure) ||
+        !store_stats(keeper->store).up)
         return;
-    StoreTask *task = store_task_new(STORE_SOON);
-    for (size_t i = 0; i < keeper->n; i++)
-        store_task_add(task, keeper->kept[i].kind->measure);
-    store_task_add(task, store_size_statement(keeper->store));
-    keeper->measuring = true;
-    keeper->measure_began = clock_now();
-    store_submit(keeper->port, task, on_measured, keeper);
+    store_keeper_wait(keeper);
+    atomic_store(&keeper->measuring, true);
+    CHECK(signals_make_thread(&keeper->thread, run_measuring, keeper) == 0);
+    keeper->has_thread = true;
 }
 
 /* ---- Deleting ---------------------------------------------------------------------------------
@@ -134,6 +156,7 @@ StoreKeeper *store_keeper_start(uv_loop_t *loop, Store *store, StorePort *port,
     CHECK(keeper);
     keeper->store = store;
     keeper->port = port;
+    keeper->kinds = kinds;
     keeper->n = kinds->n;
     keeper->kept = calloc(kinds->n, sizeof *keeper->kept);
     CHECK(keeper->kept);
@@ -145,9 +168,8 @@ StoreKeeper *store_keeper_start(uv_loop_t *loop, Store *store, StorePort *port,
     keeper->now = keeper->steady_since = clock_now();
     keeper->timer.data = keeper;
     CHECK(uv_timer_init(loop, &keeper->timer) == 0);
-    CHECK(uv_timer_start(&keeper->timer, on_beat, KEEPER_BEAT / MILLISECOND,
+    CHECK(uv_timer_start(&keeper->timer, on_beat, KEEPER_FIRST_BEAT / MILLISECOND,
                          KEEPER_BEAT / MILLISECOND) == 0);
-    measure(keeper);
     return keeper;
 }
 
@@ -164,6 +186,7 @@ void store_keeper_stop(StoreKeeper *keeper)
 
 void store_keeper_free(StoreKeeper *keeper)
 {
+    store_keeper_wait(keeper);
     free(keeper->kept);
     free(keeper);
 }
@@ -177,6 +200,12 @@ static void add_kinds(Exposition *e, StoreKeeper *keeper)
     for (size_t i = 0; i < keeper->n; i++)
         exposition_number(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
                           (uint64_t)atomic_load(&keeper->kept[i].rows));
+    exposition_family(e, "passerelle_store_table_bytes", METRIC_GAUGE,
+                      "Bytes of a table of the store, with its indexes.");
+    for (size_t i = 0; i < keeper->n; i++)
+        if (atomic_load(&keeper->kept[i].bytes) >= 0)
+            exposition_number(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
+                              (uint64_t)atomic_load(&keeper->kept[i].bytes));
     exposition_family(e, "passerelle_store_oldest_timestamp_seconds", METRIC_GAUGE,
                       "The time from which the oldest record counts.");
     for (size_t i = 0; i < keeper->n; i++)
@@ -184,7 +213,7 @@ static void add_kinds(Exposition *e, StoreKeeper *keeper)
             exposition_seconds(e, "", &(Label){"table", keeper->kept[i].kind->table}, 1,
                                atomic_load(&keeper->kept[i].oldest));
     exposition_single(e, "passerelle_store_bytes", METRIC_GAUGE,
-                      "Size of the store: of the file, or of its tables in PostgreSQL.",
+                      "Size of the store: of the file, or of the PostgreSQL database.",
                       (uint64_t)atomic_load(&keeper->bytes));
 }
 

@@ -85,8 +85,6 @@ static Result read_damage(const Reading *reading)
 {
     StoreReport *report = reading->report;
     StoreTask *task;
-    if (!reading->backend->integrity)
-        return OK;
     Result r = ask(reading, reading->backend->integrity, NULL, &task);
     report->damage = arena_array(reading->arena, const char *, task->first->n_rows);
     for (const StoreRow *row = task->first->rows; row; row = row->next)
@@ -102,8 +100,8 @@ static Result read_damage(const Reading *reading)
     return r;
 }
 
-Result store_report(const StoreSettings *settings, const StoreKinds *kinds, Arena *arena,
-                    StoreReport *out)
+Result store_report(const StoreSettings *settings, const StoreKinds *kinds, bool check,
+                    Arena *arena, StoreReport *out)
 {
     StoreSettings reading_only = *settings;
     reading_only.read_only = true;
@@ -113,7 +111,7 @@ Result store_report(const StoreSettings *settings, const StoreKinds *kinds, Aren
     if (failed(r))
         return r;
     r = ask_numbers(&reading, reading.backend->size, NULL, &out->bytes, 1);
-    if (!failed(r))
+    if (!failed(r) && check && reading.backend->integrity)
         r = read_damage(&reading);
     if (!failed(r) && !out->n_damage)
         r = read_schema(&reading);

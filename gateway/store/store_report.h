@@ -27,11 +27,12 @@ typedef struct StoreReport {
 } StoreReport;
 
 /*
- * In the arena. Faults: STORE_DOWN (it cannot be reached or opened), over STORE_DAMAGED where it
- * cannot be read because it is damaged.
+ * In the arena. `check`: the whole file is read and checked for damage; PostgreSQL's server looks
+ * after that itself. Faults: STORE_DOWN (it cannot be reached or opened), over STORE_DAMAGED where
+ * it cannot be read because it is damaged.
  */
-MUST_USE Result store_report(const StoreSettings *settings, const StoreKinds *kinds, Arena *arena,
-                             StoreReport *out);
+MUST_USE Result store_report(const StoreSettings *settings, const StoreKinds *kinds, bool check,
+                             Arena *arena, StoreReport *out);
 
 /* Whether this gateway can use it. */
 bool store_report_is_usable(const StoreReport *report);

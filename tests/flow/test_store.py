@@ -297,7 +297,8 @@ def test_store_check_says_what_is_in_a_store_in_use(tmp_path, store):  # noqa: F
         assert "gateways" in done.stdout and f"{told['bytes']} bytes" in done.stdout
         done = store_command(gateway, "check", "--quiet")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        eventually(lambda: gateway.metric("passerelle_store_bytes") > 0)
+        eventually(lambda: gateway.metric("passerelle_store_bytes") > 0, timeout=120)
+        assert gateway.metric("passerelle_store_table_bytes", table="audit") == tables["audit"]["bytes"]
         assert gateway.metric("passerelle_store_rows", table="audit") == 0
 
 

@@ -239,6 +239,19 @@ static void a_log_that_cannot_be_opened_is_warned_of(void **state)
     forget(look);
 }
 
+static void a_store_that_cannot_be_used_is_warned_of(void **state)
+{
+    Look *look = look_at(GOOD "store: {sqlite: " FILES "none.db}\n");
+    assert_string_equal(warnings_at(look, 1), "");
+    look->config->store.sqlite = FILES "garage.binpb";
+    assert_non_null(strstr(warnings_at(look, 1), "garage.binpb is damaged, or no database"));
+    look->config->store.sqlite = "/proc/none/store.db";
+    assert_non_null(strstr(warnings_at(look, 1), "the folder /proc/none cannot be written"));
+    look->config->store.sqlite = NULL;
+    assert_string_equal(warnings_at(look, 1), "");
+    forget(look);
+}
+
 static void what_cannot_be_looked_up_in_time_is_not_waited_for(void **state)
 {
     Patience patience = {.patience = 60 * SECOND};
@@ -263,6 +276,7 @@ int main(void)
         cmocka_unit_test(each_name_is_looked_up_once_and_those_without_an_address_are_told),
         cmocka_unit_test(limits_that_the_machine_cannot_hold_are_warned_of),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_warned_of),
+        cmocka_unit_test(a_store_that_cannot_be_used_is_warned_of),
         cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

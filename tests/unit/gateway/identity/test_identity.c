@@ -97,9 +97,12 @@ static void names_are_hashed_where_the_config_says_so(void **state)
 {
     const Identity *identity = found(false, &panel);
     assert_bytes(identity_shown(identity, &config, arena), "CN=panel,O=Shop");
+    assert_int_equal(identity_hash(identity->name, &config, arena).size, 0);
     config.identity.hash_key = bytes_of("0123456789abcdef");
     assert_bytes(identity_shown(identity, &config, arena), "35800f8e0bed84cf205738a4624ad922");
     assert_bytes(identity->name, "CN=panel,O=Shop");
+    assert_bytes(identity_hash(bytes_of("panel"), &config, arena),
+                 "980969d92b4f77f4e0f3ca6bbe6f618b");
     config.identity.hash_key = bytes_of("0123456789abcdeg");
     assert_false(
         bytes_are(identity_shown(identity, &config, arena), "35800f8e0bed84cf205738a4624ad922"));

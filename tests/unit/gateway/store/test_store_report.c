@@ -22,6 +22,7 @@ typedef struct Bench {
     char folder[32];
     const char *copy;
     atomic_bool stop; /* the writer */
+    atomic_int n_written;
 } Bench;
 
 static void run_sql(Bench *b, const char *sql)
@@ -72,7 +73,7 @@ static StoreReport report_of(Bench *b, const char *file)
     if (file)
         settings.sqlite = file;
     StoreReport report;
-    assert_ok(b->arena, store_report(&settings, &store_kinds, b->arena, &report));
+    assert_ok(b->arena, store_report(&settings, &store_kinds, true, b->arena, &report));
     return report;
 }
 
@@ -157,7 +158,7 @@ static void what_cannot_be_reached_is_no_report(void **state)
         away.postgresql = "host=/nowhere user=x";
     else
         away.sqlite = arena_printf(b->arena, "%s/none.db", b->folder);
-    Result r = store_report(&away, &store_kinds, b->arena, &report);
+    Result r = store_report(&away, &store_kinds, true, b->arena, &report);
     assert_fault(r, FAULT_STORE_DOWN);
     assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DOWN);
     if (away.sqlite)
@@ -223,7 +224,7 @@ static void what_is_no_database_or_cut_off_is_damaged(void **state)
     assert_fault(r, FAULT_STORE_DOWN);
     assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DAMAGED);
     overwrite(b->settings.sqlite, 0, 4096);
-    r = store_report(&b->settings, &store_kinds, b->arena, &report);
+    r = store_report(&b->settings, &store_kinds, true, b->arena, &report);
     assert_fault(r, FAULT_STORE_DOWN);
     assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DAMAGED);
     r = sqlite_file_look(b->arena, b->settings.sqlite);
@@ -257,6 +258,7 @@ static void *write_pairs(void *argument)
         }
         CHECK(!failed(store_run(b->store, arena, &task)));
         store_task_free(task);
+        b->n_written++;
     }
     arena_free(arena);
     return NULL;
@@ -283,7 +285,8 @@ static void while_a_gateway_writes_a_copy_is_of_one_moment(void **state)
     int64_t before = -1;
     assert_int_equal(pthread_create(&writer, NULL, write_pairs, b), 0);
     for (int i = 0; i < 20; i++) {
-        usleep(5000);
+        for (int enough = b->n_written + 1; b->n_written < enough;)
+            usleep(1000);
         assert_ok(b->arena, sqlite_file_back_up(b->arena, b->settings.sqlite, b->copy));
         int64_t n = number_of(b->copy, "SELECT count(*) FROM pairs");
         assert_int_equal(number_of(b->copy,
