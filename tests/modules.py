@@ -71,6 +71,7 @@ LAYERS = (
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
         Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),
         Module("process", "workers, reload, drain", "Worker", "process.h"),
+        Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
         Module("commands", "main and the subcommands", "Command", "command.h"),
     )),
 )

@@ -2,23 +2,143 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/text/json_text.h"
+#include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
+#include "gateway/commands/admin_link.h"
 #include "protocols/http/http.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    PATIENCE_SECONDS = 10,
-    ACTION_SECONDS = 60,
     READ_SIZE = 1 << 16,
     BODY_MOST = 64 << 20,
-    VECTORS = 16
+    VECTORS = 16,
+    TOKEN_MOST = 4096,
+    SHOWN_MOST = 1000, /* of a body that is no problem document */
 };
+
+#define GET_TIME (10 * SECOND)
+#define ACT_TIME (60 * SECOND)
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* What the command line says about the gateway and about us. */
+typedef struct Access {
+    const char *text; /* of the address */
+    AdminAddress address;
+    TlsFiles files;
+    Bytes token, why; /* or empty */
+} Access;
+
+static const char *address_of(const CommandLine *line)
+{
+    const char *given = command_option(line, "--admin"), *said = getenv("PASSERELLE_ADMIN");
+    return given ? given : said && *said ? said : ADMIN_DEFAULT;
+}
+
+static bool take_address(const CommandLine *line, Arena *arena, Access *access)
+{
+    access->text = address_of(line);
+    if (admin_address_read(arena, access->text, &access->address))
+        return true;
+    command_tell(line,
+                 "%s is not an address: for example unix:/run/x.sock, 127.0.0.1:9901 or "
+                 "https://gw1:9901",
+                 access->text);
+    return false;
+}
+
+static bool take_files(const CommandLine *line, Access *access)
+{
+    access->files = (TlsFiles){.authorities = command_option(line, "--ca"),
+                               .certificate = command_option(line, "--cert"),
+                               .key = command_option(line, "--key")};
+    const TlsFiles *files = &access->files;
+    if (!files->certificate != !files->key)
+        command_tell(line, "--cert and --key belong together");
+    else if ((files->authorities || files->key) && !access->address.tls)
+        command_tell(line, "--ca, --cert and --key are for TLS: --admin https://HOST:PORT, not %s",
+                     access->text);
+    else
+        return true;
+    return false;
+}
+
+static bool is_token(Bytes token)
+{
+    for (size_t i = 0; i < token.size; i++)
+        if (token.data[i] <= ' ' || token.data[i] >= 0x7f)
+            return false;
+    return token.size > 0 && token.size < TOKEN_MOST;
+}
+
+static void warn_of_readers(const CommandLine *line, const char *path, int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IRWXO))
+        command_tell(line, "warning: every user of this machine may use the token in %s: chmod 600",
+                     path);
+}
+
+static bool read_token(const CommandLine *line, const char *path, Arena *arena, Bytes *token_out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        command_tell(line, "--token-file: %s: %s", path, strerror(errno));
+        return false;
+    }
+    warn_of_readers(line, path, fd);
+    uint8_t *text = arena_alloc(arena, TOKEN_MOST);
+    size_t size = 0;
+    for (ssize_t n = 1; n > 0 && size<TOKEN_MOST; size += n> 0 ? (size_t)n : 0)
+        n = read(fd, text + size, TOKEN_MOST - size);
+    close(fd);
+    while (size && text[size - 1] <= ' ')
+        size--; /* the end of the line */
+    *token_out = bytes(text, size);
+    if (is_token(*token_out))
+        return true;
+    command_tell(line, "--token-file: %s has no token: one line of at most %d visible characters",
+                 path, TOKEN_MOST - 1);
+    return false;
+}
+
+static bool take_token(const CommandLine *line, Arena *arena, Access *access)
+{
+    const char *file = command_option(line, "--token-file"), *said = getenv("PASSERELLE_TOKEN");
+    if (file)
+        return read_token(line, file, arena, &access->token);
+    access->token = bytes_of(said);
+    if (!access->token.size || is_token(access->token))
+        return true;
+    command_tell(line, "PASSERELLE_TOKEN is not a token: it has other than visible characters");
+    return false;
+}
+
+static bool take_why(const CommandLine *line, Access *access)
+{
+    Bytes why = bytes_of(command_option(line, "--why"));
+    bool good = why.size <= ADMIN_REASON_MOST && utf8_valid(why);
+    for (size_t i = 0; i < why.size; i++)
+        good &= why.data[i] >= ' ' && why.data[i] != 0x7f;
+    access->why = why;
+    if (!good)
+        command_tell(line, "--why is one line of text, at most %d bytes", ADMIN_REASON_MOST);
+    return good;
+}
+
+static bool take_access(const CommandLine *line, Arena *arena, Access *access)
+{
+    return take_address(line, arena, access) && take_files(line, access) &&
+           take_token(line, arena, access) && take_why(line, access);
+}
+
+/* ---- The response ---------------------------------------------------------------------------- */
 
 typedef struct Asked {
     Arena *arena;
@@ -26,9 +146,6 @@ typedef struct Asked {
     Buffer body;
     bool done, broken;
 } Asked;
-
-/* ---- The response
- * -------------------------------------------------------------------------------- */
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
@@ -61,75 +178,57 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-/* ---- The connection
- * ------------------------------------------------------------------------------ */
+/* ---- The exchange ---------------------------------------------------------------------------- */
 
-static void tell(const CommandLine *line, const char *address, const char *why)
-{
-    fprintf(stderr, "passerelle %s: no gateway answers at %s: %s\n", line->command->name, address,
-            why);
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof name.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(name.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof name) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-static int connect_tcp(const char *host, const char *port)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *infos = NULL;
-    int fd = -1;
-    if (getaddrinfo(host, port, &hints, &infos) != 0) {
-        errno = EHOSTUNREACH;
-        return -1;
-    }
-    for (struct addrinfo *info = infos; info && fd < 0; info = info->ai_next) {
-        fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, info->ai_protocol);
-        if (fd >= 0 && connect(fd, info->ai_addr, info->ai_addrlen) != 0) {
-            int error = errno;
-            close(fd);
-            errno = error;
-            fd = -1;
-        }
-    }
-    freeaddrinfo(infos);
-    return fd;
-}
-
-static void be_patient(int fd, int seconds)
-{
-    struct timeval patience = {.tv_sec = seconds};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-}
-
-static bool flush(HttpConnection *http, int fd)
+static Result flush(HttpConnection *http, AdminLink *link)
 {
     struct iovec vectors[VECTORS];
-    for (int n; (n = http_connection_output(http, vectors, VECTORS)) > 0;) {
-        ssize_t sent = writev(fd, vectors, n);
-        if (sent <= 0)
-            return false;
-        http_connection_sent(http, (size_t)sent);
+    while (http_connection_output(http, vectors, VECTORS) > 0) {
+        size_t sent;
+        Result r = admin_link_send(link, bytes(vectors[0].iov_base, vectors[0].iov_len), &sent);
+        if (failed(r))
+            return r;
+        http_connection_sent(http, sent);
     }
-    return true;
+    return OK;
 }
 
-/* Errors are in errno; 0: the gateway broke off. */
-static bool ask(Asked *asked, int fd, const char *verb, const char *path, const Fields *fields)
+/* One turn: sends what there is, and takes what comes. */
+static Result turn(Asked *asked, HttpConnection *http, AdminLink *link, uint8_t *room)
+{
+    size_t n;
+    Result r = flush(http, link);
+    if (!failed(r))
+        r = admin_link_receive(link, room, READ_SIZE, &n);
+    if (failed(r))
+        return r;
+    if (n == 0) {
+        http_connection_eof(http);
+        return asked->done ? OK : FAIL(asked->arena, FAULT_SYSTEM, "it broke off");
+    }
+    bool alert = asked->status == 0 && n > 1 && room[0] == 0x15 && room[1] == 3;
+    if (alert)
+        return FAIL(asked->arena, FAULT_SYSTEM, "it wants TLS: write https://HOST:PORT");
+    r = http_connection_feed(http, bytes(room, n), clock_now());
+    if (!asked->done && (failed(r) || asked->broken))
+        return FAIL(asked->arena, FAULT_SYSTEM, "what answers there does not speak HTTP");
+    return OK;
+}
+
+static Fields fields_for(const Access *access, Arena *arena)
+{
+    Fields fields = fields_in(arena);
+    if (access->token.size && !access->address.path)
+        fields_add(&fields, bytes_of("authorization"),
+                   bytes_of(arena_printf(arena, "Bearer %.*s", BYTES_ARGS(access->token))));
+    if (access->why.size)
+        fields_add(&fields, bytes_of(ADMIN_REASON), access->why);
+    return fields;
+}
+
+/* The name in Host is one that each gateway accepts. */
+static Result exchange(Asked *asked, AdminLink *link, const char *verb, const char *path,
+                       const Access *access)
 {
     static const HttpConnectionEvents events = {NULL};
     HttpConnection *http = http1_client_new(&http_limits_default, false, &events, NULL);
@@ -138,109 +237,90 @@ static bool ask(Asked *asked, int fd, const char *verb, const char *path, const 
                      .authority = bytes_of("localhost"),
                      .path = bytes_of(path),
                      .content_length = -1,
-                     .fields = *fields};
+                     .fields = fields_for(access, asked->arena)};
     HttpStream *stream = http_stream_open(http, &head, true, &stream_events, asked);
-    CHECK(stream);
-    uint8_t *input = arena_alloc(asked->arena, READ_SIZE);
-    int error = 0;
-    while (!asked->done && !asked->broken) {
-        ssize_t n = flush(http, fd) ? read(fd, input, READ_SIZE) : -1;
-        if (n < 0) {
-            error = errno == EAGAIN ? ETIMEDOUT : errno;
-            break;
-        }
-        if (n == 0)
-            http_connection_eof(http);
-        else if (failed(http_connection_feed(http, bytes(input, (size_t)n), clock_now())))
-            asked->broken = true;
-        if (n == 0 && !asked->done)
-            asked->broken = true;
-    }
+    uint8_t *room = arena_alloc(asked->arena, READ_SIZE);
+    CHECK(stream && room);
+    Result r = OK;
+    while (!asked->done && !failed(r))
+        r = turn(asked, http, link, room);
     http_stream_release(stream);
     http_connection_lost(http, OK);
     http_connection_free(http);
-    errno = error;
-    return asked->done;
+    return r;
 }
 
-/* ---- Asking
- * -------------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
-static const char *address_of(const CommandLine *line)
+/* A problem document has a detail; anything else is shown as it is. */
+static Bytes detail_of(const Asked *asked, bool *is_problem_out)
 {
-    const char *given = command_option(line, "--admin"), *said = getenv("PASSERELLE_ADMIN");
-    return given ? given : said && *said ? said : ADMIN_DEFAULT;
-}
-
-/* -1: it cannot be reached; -2: it is no address. */
-static int connect_to(const char *address, Arena *arena)
-{
-    if (strncmp(address, "unix:", 5) == 0)
-        return connect_unix(address + 5);
-    const char *colon = strrchr(address, ':');
-    Bytes host = bytes(address, colon ? (size_t)(colon - address) : 0);
-    if (host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']')
-        host = bytes(host.data + 1, host.size - 2);
-    uint64_t port;
-    if (!host.size || !bytes_to_u64(bytes_of(colon + 1), &port) || port > UINT16_MAX)
-        return -2;
-    return connect_tcp(arena_text(arena, host), colon + 1);
+    JsonCursor cursor = json_cursor(buffer_bytes(&asked->body), asked->arena);
+    Bytes name, detail = BYTES_NONE;
+    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
+        if (bytes_are(name, "detail"))
+            detail = json_cursor_string(&cursor);
+        else
+            json_cursor_skip(&cursor);
+    }
+    *is_problem_out = json_cursor_finish(&cursor) && detail.size;
+    return *is_problem_out ? detail : bytes_slice(buffer_bytes(&asked->body), 0, SHOWN_MOST);
 }
 
 static int tell_refusal(const CommandLine *line, const Asked *asked)
 {
-    fprintf(stderr, "passerelle %s: the gateway answers %u: %.*s", line->command->name,
-            asked->status, (int)asked->body.size, (const char *)asked->body.data);
+    bool is_problem;
+    Bytes detail = detail_of(asked, &is_problem);
+    command_tell(line, "the gateway refuses (%u): %.*s", asked->status, BYTES_ARGS(detail));
+    if (is_problem)
+        command_print_json(line, buffer_bytes(&asked->body));
     return EXIT_NO;
 }
 
-static Fields fields_for(const CommandLine *line, Arena *arena)
+int admin_tell_stranger(const CommandLine *line)
 {
-    Fields fields = fields_in(arena);
-    const char *token = getenv("PASSERELLE_TOKEN"), *reason = command_option(line, "--reason");
-    if (token && *token)
-        fields_add(&fields, bytes_of("authorization"),
-                   bytes_of(arena_printf(arena, "Bearer %s", token)));
-    if (reason)
-        fields_add(&fields, bytes_of(ADMIN_REASON), bytes_of(reason));
-    return fields;
+    command_tell(line, "this is not the admin listener of a gateway");
+    return EXIT_NO;
 }
 
-static int ask_gateway(const CommandLine *line, const char *verb, const char *path, int seconds,
-                       Arena *arena, Bytes *body_out)
+static int tell_unreached(const CommandLine *line, const Access *access, Arena *arena, Result r)
 {
-    const char *address = address_of(line);
-    int fd = connect_to(address, arena);
-    if (fd == -2) {
-        fprintf(stderr,
-                "passerelle %s: %s is not an address: for example 127.0.0.1:9901 or unix:/run/x\n",
-                line->command->name, address);
+    if (r.error->fault == &FAULT_BAD_CONFIG) {
+        command_tell(line, "%s", r.error->doing);
         return EXIT_USAGE;
     }
-    if (fd < 0) {
-        tell(line, address, strerror(errno));
-        return EXIT_UNREACHED;
-    }
-    be_patient(fd, seconds);
+    command_tell(line, "no gateway answers at %s: %s", access->text, r.error->doing);
+    return EXIT_UNREACHED;
+}
+
+static int ask_gateway(const CommandLine *line, const char *verb, const char *path,
+                       int64_t patience, Arena *arena, Bytes *body_out)
+{
+    Access access = {.text = NULL};
+    AdminLink *link;
+    if (!take_access(line, arena, &access))
+        return EXIT_USAGE;
     Asked asked = {.arena = arena, .body = buffer_in(arena)};
-    Fields fields = fields_for(line, arena);
-    bool heard = ask(&asked, fd, verb, path, &fields);
-    int error = errno;
-    close(fd);
-    if (!heard) {
-        tell(line, address, error ? strerror(error) : "it broke off");
-        return EXIT_UNREACHED;
+    Result r =
+        admin_link_open(arena, &access.address, &access.files, clock_now() + patience, &link);
+    if (!failed(r)) {
+        if (access.token.size && admin_link_is_open_to_others(link))
+            command_tell(line, "warning: the token goes over the network unencrypted");
+        r = exchange(&asked, link, verb, path, &access);
+        admin_link_close(link);
     }
+    if (failed(r))
+        return tell_unreached(line, &access, arena, r);
     *body_out = buffer_bytes(&asked.body);
     return asked.status == 200 ? EXIT_WELL : tell_refusal(line, &asked);
 }
 
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
 {
-    return ask_gateway(line, "GET", path, PATIENCE_SECONDS, arena, body_out);
+    return ask_gateway(line, "GET", path, GET_TIME, arena, body_out);
 }
 
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
 {
-    return ask_gateway(line, "POST", path, ACTION_SECONDS, arena, body_out);
+    return ask_gateway(line, "POST", path, ACT_TIME, arena, body_out);
 }

@@ -2,7 +2,8 @@
  * AdminClient: what a command asks the admin listener of a running gateway.
  *
  * The gateway is found by --admin, else by the environment's PASSERELLE_ADMIN, else at the default
- * socket. Where PASSERELLE_TOKEN is set, it is shown. Blocks, for at most 10 s.
+ * socket. On a unix socket the kernel says who we are; over TCP a token (--token-file, or
+ * PASSERELLE_TOKEN) or a certificate (--cert and --key, with https://) proves it.
  */
 #ifndef GATEWAY_ADMIN_CLIENT_H
 #define GATEWAY_ADMIN_CLIENT_H
@@ -10,27 +11,19 @@
 #include "gateway/commands/command.h"
 #include "gateway/config/config.h"
 
-/* For the table of options of a command. */
-#define ADMIN_OPTION                                                                               \
-    {                                                                                              \
-        "--admin", "ADDRESS", "the admin listener; default $PASSERELLE_ADMIN, or " ADMIN_DEFAULT   \
-    }
-
-/* The same for one that changes something. */
-#define REASON_OPTION                                                                              \
-    {                                                                                              \
-        "--reason", "TEXT", "why; it is recorded in the audit"                                     \
-    }
-
 #define ADMIN_DEFAULT "unix:" CONFIG_ADMIN_SOCKET
 
 /*
- * Asks for a page. EXIT_WELL with the body in `body_out`; else EXIT_NO (the gateway refused),
- * EXIT_USAGE (the address is none) or EXIT_UNREACHED, which was told on the standard error.
+ * Asks for a page, for at most 10 s. EXIT_WELL with the body in `body_out`; else EXIT_NO (the
+ * gateway refused), EXIT_USAGE (the options are wrong) or EXIT_UNREACHED, which was told on the
+ * standard error; a refusal also as JSON, with --json.
  */
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
 
 /* The same for an action, with the reason of the command line. Waits for a minute at most. */
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
+
+/* Tells that the response was not one of a gateway. Gives EXIT_NO. */
+int admin_tell_stranger(const CommandLine *line);
 
 #endif

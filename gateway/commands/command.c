@@ -1,12 +1,12 @@
 #include "gateway/commands/command.h"
 
-#include "base/arena.h"
-#include "gateway/reflect/reflection_client.h"
+#include "base/problem.h"
+#include "gateway/commands/admin_client.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_COLUMN = 22 }; /* where the text of an option begins in the help */
+enum { TEXT_COLUMN = 24 }; /* where the text of an option begins in the help */
 
 const CommandExit command_exits[] = {
     {EXIT_WELL, "good"},
@@ -18,9 +18,40 @@ const CommandExit command_exits[] = {
 
 const CommandVariable command_variables[] = {
     {"PASSERELLE_ADMIN", "the admin listener of the gateway, where --admin is not given"},
-    {"PASSERELLE_TOKEN", "the token of an operator, for an admin listener on TCP"},
+    {"PASSERELLE_TOKEN", "the token of an operator, where --token-file is not given"},
     {NULL, NULL},
 };
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static const struct {
+    unsigned kind; /* of commands that have it; 0: all */
+    CommandOption option;
+} shared_options[] = {
+    {COMMAND_PRINTS, {"--json", NULL, "print one JSON document"}},
+    {COMMAND_PRINTS, {"--quiet", NULL, "print nothing but errors; the exit code has the answer"}},
+    {COMMAND_ASKS, {"--admin", "ADDRESS", "the admin listener; default " ADMIN_DEFAULT}},
+    {COMMAND_ASKS, {"--token-file", "FILE", "a file with the token of an operator"}},
+    {COMMAND_ASKS, {"--ca", "FILE", "authorities for the gateway's certificate (PEM)"}},
+    {COMMAND_ASKS, {"--cert", "FILE", "certificate of an operator (PEM)"}},
+    {COMMAND_ASKS, {"--key", "FILE", "the key of --cert (PEM)"}},
+    {COMMAND_CHANGES, {"--why", "TEXT", "the reason, for the audit"}},
+    {0, {"--help", NULL, "print this"}},
+};
+
+const CommandOption *command_option_at(const Command *command, int at)
+{
+    const CommandOption *o = command->options;
+    for (; o->name; o++)
+        if (at-- == 0)
+            return o;
+    for (size_t i = 0; i < sizeof shared_options / sizeof *shared_options; i++) {
+        unsigned kind = shared_options[i].kind;
+        if ((kind == 0 || (command->kind & kind)) && at-- == 0)
+            return &shared_options[i].option;
+    }
+    return NULL;
+}
 
 /* ---- Help ------------------------------------------------------------------------------------ */
 
@@ -43,10 +74,9 @@ int command_usage(const Command *command)
 void command_help(const Command *command, FILE *out)
 {
     add_usage(command, out);
-    fprintf(out, "\n%s\n", command->text);
-    if (command->options->name)
-        fputc('\n', out);
-    for (const CommandOption *o = command->options; o->name; o++) {
+    fprintf(out, "\n%s\n\n", command->text);
+    const CommandOption *o;
+    for (int i = 0; (o = command_option_at(command, i)); i++) {
         int width =
             fprintf(out, "  %s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         fprintf(out, "%*s%s\n", width < TEXT_COLUMN ? TEXT_COLUMN - width : 2, "", o->text);
@@ -59,13 +89,14 @@ void command_help(const Command *command, FILE *out)
         fprintf(out, "  %d  %s\n", e->code, e->text);
 }
 
-/* ---- Options --------------------------------------------------------------------------------- */
+/* ---- The command line ------------------------------------------------------------------------ */
 
 /* "--json", "--seed=7". `value_out`: what stands behind "=", or NULL. */
 static const CommandOption *find_option(const Command *command, const char *argument,
                                         const char **value_out)
 {
-    for (const CommandOption *o = command->options; o->name; o++) {
+    const CommandOption *o;
+    for (int i = 0; (o = command_option_at(command, i)); i++) {
         size_t size = strlen(o->name);
         if (strncmp(argument, o->name, size) != 0)
             continue;
@@ -96,9 +127,10 @@ bool command_wants_help(const Command *command, int n, char **arguments)
 
 static bool tell_unknown(const Command *command, const char *argument)
 {
-    const char *names[COMMAND_OPTIONS_MOST];
+    const char *names[COMMAND_GIVEN_MOST];
     size_t n = 0;
-    for (const CommandOption *o = command->options; o->name; o++)
+    for (const CommandOption *o;
+         n < COMMAND_GIVEN_MOST && (o = command_option_at(command, (int)n));)
         names[n++] = o->name;
     const char *nearest = nearest_word(bytes_of(argument), names, n);
     fprintf(stderr, "passerelle %s: there is no option %s%s%s\n", command->name, argument,
@@ -158,24 +190,5 @@ const char *command_option(const CommandLine *line, const char *name)
     for (int i = line->n_given; i-- > 0;)
         if (strcmp(line->given[i].option->name, name) == 0)
             return line->given[i].value;
-    return NULL;
-}
-
-Config *command_config(const char *path)
-{
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Problems problems = problems_in(arena);
-    Config *config;
-    SchemaAsk ask = reflection_ask(NULL);
-    Result r = config_load(path, &ask, arena, &problems, &config);
-    if (config)
-        return config;
-
-    Buffer out = buffer_in(arena);
-    problems_print(&problems, &out);
-    if (failed(r))
-        buffer_printf(&out, "%s\n", error_text(arena, r));
-    fwrite(out.data, 1, out.size, stderr);
-    arena_free(arena);
     return NULL;
 }

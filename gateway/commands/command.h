@@ -1,10 +1,12 @@
 /*
  * Commands: what `passerelle WORD ...` does. One file per command, and main.c with the table of
- * them, from which also come the help and the check of options.
+ * them, from which also come the help, the man page, the completion of shells and the check of
+ * options.
  *
- * A command gets its arguments and options, and gives the exit code: 0 well, 1 the answer is no (a
- * config with mistakes, a difference found), 2 called in the wrong way, 3 the gateway that it asks
- * cannot be reached. Results go to the standard output, the rest to the standard error.
+ * A command gets its arguments and options, and gives the exit code: 0 good, 1 the answer is no (a
+ * config with mistakes, a difference found, a refusal), 2 called in the wrong way, 3 the gateway
+ * that it asks cannot be reached. Results go to the standard output, as a text or with --json as
+ * one JSON document; errors go to the standard error.
  */
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
@@ -21,7 +23,7 @@ typedef struct Command Command;
 
 typedef struct CommandOption {
     const char *name;  /* "--json", "-H" */
-    const char *value; /* what follows it: "N", "'Name: value'"; NULL: it is a flag */
+    const char *value; /* what follows it: "N", "'NAME: VALUE'", "FILE"; NULL: it is a flag */
     const char *text;  /* one line for the help */
 } CommandOption;
 
@@ -40,11 +42,19 @@ typedef struct CommandLine {
     CommandGiven given[COMMAND_GIVEN_MOST];
 } CommandLine;
 
+/* What commands have in common, and with it a set of options. */
+enum {
+    COMMAND_PRINTS = 1,  /* prints a result: --json, --quiet */
+    COMMAND_ASKS = 2,    /* asks a running gateway: --admin, and how each proves who it is */
+    COMMAND_CHANGES = 4, /* changes what that gateway does: --why */
+};
+
 struct Command {
     const char *name;
     const char *arguments; /* those that are no options: "CONFIG [VERB] PATH" */
     const char *text;      /* one line for the help */
-    CommandOption options[COMMAND_OPTIONS_MOST + 1]; /* the last one has no name */
+    unsigned kind;         /* COMMAND_PRINTS ... */
+    CommandOption options[COMMAND_OPTIONS_MOST + 1]; /* its own; the last one has no name */
     int (*run)(const CommandLine *line);
     const char *examples[COMMAND_EXAMPLES_MOST]; /* at least one; the others may be NULL */
 };
@@ -63,6 +73,9 @@ typedef struct CommandVariable {
 /* For all commands; the last one has no text, or no name. */
 extern const CommandExit command_exits[];
 extern const CommandVariable command_variables[];
+
+/* The options of a command, its own first; NULL: there are no more. */
+const CommandOption *command_option_at(const Command *command, int at);
 
 /* How the command is used, with each option, examples, and exit codes. */
 void command_help(const Command *command, FILE *out);
@@ -84,10 +97,32 @@ bool command_flag(const CommandLine *line, const char *name);
 const char *command_option(const CommandLine *line, const char *name);
 
 /*
- * Loads a config for a command that cannot go on without one: mistakes are printed to the standard
- * error, and NULL is given.
+ * The result, for people (nothing with --json): each line without control characters (printable.h).
+ * Nothing with --quiet.
  */
-Config *command_config(const char *path);
+void command_print(const CommandLine *line, const Buffer *text);
+
+/* The result with --json: one document, on a line of its own. Nothing with --quiet. */
+void command_print_json(const CommandLine *line, Bytes json);
+
+/* Whether the result is wanted as JSON. */
+bool command_wants_json(const CommandLine *line);
+
+/* A cell of a table: its text as one line, then blanks up to `width` and one more. Width 0 ends the
+   row. */
+void command_add_cell(Buffer *out, Bytes text, size_t width);
+
+/* A line on the standard error, behind the command's name. */
+void command_tell(const CommandLine *line, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Some lines on the standard error, without control characters. */
+void command_tell_lines(Bytes lines);
+
+/*
+ * Loads the config that the argument at `at` names, for a command that cannot go on without one:
+ * mistakes are told, with --json as those of `check`, and NULL is given.
+ */
+Config *command_config(const CommandLine *line, int at);
 
 int command_audit(const CommandLine *line);
 int command_check(const CommandLine *line);

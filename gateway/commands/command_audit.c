@@ -31,24 +31,27 @@ static Row read_row(JsonCursor *cursor)
     return row;
 }
 
-static void print_row(const Row *row)
+static void add_row(Buffer *out, const Row *row)
 {
-    printf("%-20.*s %-16.*s %-16.*s %-8.*s %-16.*s %.*s\n", BYTES_ARGS(row->at),
-           BYTES_ARGS(row->node), BYTES_ARGS(row->who), BYTES_ARGS(row->action),
-           BYTES_ARGS(row->result), BYTES_ARGS(row->why));
+    command_add_cell(out, row->at, 20);
+    command_add_cell(out, row->node, 16);
+    command_add_cell(out, row->who, 16);
+    command_add_cell(out, row->action, 8);
+    command_add_cell(out, row->result, 16);
+    command_add_cell(out, row->why, 0);
 }
 
 /* False: the page is no such list. */
-static bool print_rows(Arena *arena, Bytes page)
+static bool add_rows(Arena *arena, Bytes page, Buffer *out)
 {
     JsonCursor cursor = json_cursor(page, arena);
     Bytes name;
-    print_row(&(Row){bytes_of("AT"), bytes_of("NODE"), bytes_of("WHO"), bytes_of("ACTION"),
-                     bytes_of("RESULT"), bytes_of("WHY")});
+    add_row(out, &(Row){bytes_of("AT"), bytes_of("NODE"), bytes_of("WHO"), bytes_of("ACTION"),
+                        bytes_of("RESULT"), bytes_of("WHY")});
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
         for (bool head = true; json_cursor_element(&cursor, &head);) {
             Row row = read_row(&cursor);
-            print_row(&row);
+            add_row(out, &row);
         }
     }
     return json_cursor_finish(&cursor);
@@ -59,13 +62,14 @@ int command_audit(const CommandLine *line)
     if (line->n)
         return command_usage(line->command);
     Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer rows = buffer_in(arena);
     Bytes page;
     int code = admin_get(line, "/audit", arena, &page);
-    if (code == EXIT_WELL && command_flag(line, "--json"))
-        printf("%.*s\n", BYTES_ARGS(page));
-    else if (code == EXIT_WELL && !print_rows(arena, page)) {
-        fprintf(stderr, "passerelle audit: this is not the admin listener of a gateway\n");
-        code = EXIT_NO;
+    if (code == EXIT_WELL && !add_rows(arena, page, &rows)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &rows);
+        command_print_json(line, page);
     }
     arena_free(arena);
     return code;

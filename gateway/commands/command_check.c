@@ -3,8 +3,8 @@
  * lost on the way between versions, and what harms somebody here and today.
  */
 #include "gateway/commands/command.h"
-#include "gateway/commands/config_report.h"
-#include "gateway/commands/config_warnings.h"
+#include "gateway/report/config_report.h"
+#include "gateway/report/config_warnings.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -14,11 +14,6 @@
 
 /* All name servers together. */
 #define NAMES_TIME (5 * SECOND)
-
-static void print(const Buffer *out)
-{
-    fwrite(out->data, 1, out->size, stdout);
-}
 
 static void add_warnings(const Problems *warnings, Buffer *out)
 {
@@ -33,9 +28,26 @@ static void find_warnings(const Config *config, Problems *warnings)
     config_warnings(config, &here, warnings);
 }
 
+/* The mistakes are the result; without it they are told as errors. */
+static void print(const CommandLine *line, const Config *config, const Problems *told,
+                  const Problems *warnings, Arena *arena)
+{
+    Buffer json = buffer_in(arena), text = buffer_in(arena);
+    config_report_json(config, told, warnings, &json);
+    command_print_json(line, buffer_bytes(&json));
+    if (config) {
+        config_report(config, &text);
+        add_warnings(warnings, &text);
+    } else {
+        problems_print(told, &text);
+    }
+    command_print(line, &text);
+    if (!config && command_flag(line, "--quiet"))
+        command_tell_lines(buffer_bytes(&text));
+}
+
 int command_check(const CommandLine *line)
 {
-    bool json = command_flag(line, "--json"), strict = command_flag(line, "--strict");
     if (line->n != 1)
         return command_usage(line->command);
     const char *path = line->arguments[0];
@@ -43,7 +55,6 @@ int command_check(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED); /* outlives the config's, for what is said of it */
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena), warnings = problems_in(arena);
-    Buffer out = buffer_in(arena);
     Config *config;
     SchemaAsk ask = reflection_ask(NULL);
     Result r = config_load(path, &ask, config_arena, &problems, &config);
@@ -54,17 +65,9 @@ int command_check(const CommandLine *line)
     bool good = config && !told->n;
     if (good)
         find_warnings(config, &warnings);
-    if (json) {
-        config_report_json(good ? config : NULL, told, &warnings, &out);
-    } else if (good) {
-        config_report(config, &out);
-        add_warnings(&warnings, &out);
-    } else {
-        problems_print(told, &out);
-    }
-    print(&out);
+    print(line, good ? config : NULL, told, &warnings, arena);
 
-    int code = good && !(strict && warnings.n) ? EXIT_WELL : EXIT_NO;
+    int code = good && !(command_flag(line, "--strict") && warnings.n) ? EXIT_WELL : EXIT_NO;
     if (config)
         config_unref(config);
     else

@@ -7,9 +7,9 @@
 
 #include "adapters/diff/schema_diff.h"
 #include "base/arena.h"
+#include "base/text/json_text.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
 /* The main package of a schema: the only one with RPC services. */
 static const char *only_package(const Schema *schema)
@@ -44,26 +44,26 @@ static bool has_package(const Schema *schema, const char *package)
 }
 
 /* "orders.binpb:shop.orders.v2" or "orders.binpb". False: said why not. */
-static bool load_side(Arena *arena, const char *argument, const char *otherwise,
+static bool load_side(const CommandLine *line, int at, const char *otherwise, Arena *arena,
                       ChangeSide *side_out)
 {
+    const char *argument = line->arguments[at];
     const char *colon = strrchr(argument, ':');
     const char *file =
         colon ? arena_text(arena, bytes(argument, (size_t)(colon - argument))) : argument;
     Result r = schema_load_file(arena, file, &side_out->schema);
     if (failed(r)) {
-        fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
+        command_tell(line, "%s", error_text(arena, r));
         return false;
     }
     side_out->package = colon ? colon + 1 : only_package(side_out->schema);
     if (!side_out->package) {
-        fprintf(stderr,
-                "passerelle: %s has services in no or in several packages: write %s:PACKAGE\n",
-                file, file);
+        command_tell(line, "%s has services in no or in several packages: write %s:PACKAGE", file,
+                     file);
         return false;
     }
     if (!has_package(side_out->schema, side_out->package)) {
-        fprintf(stderr, "passerelle: %s has no package %s\n", file, side_out->package);
+        command_tell(line, "%s has no package %s", file, side_out->package);
         return false;
     }
     side_out->version = version_of(side_out->package, otherwise);
@@ -79,40 +79,46 @@ static void name_apart(ChangeSide *from, ChangeSide *to)
     to->version = "new";
 }
 
-static void print(Arena *arena, const SchemaDiff *diff, bool json, bool only_changes)
+static bool breaks(const SchemaDiff *diff)
 {
-    Buffer out = buffer_in(arena);
-    if (json)
-        schema_diff_json(diff, &out);
-    else if (!only_changes)
-        schema_diff_text(diff, &out);
-    if (!json) {
-        buffer_add_text(&out, only_changes ? "" : "\n");
-        buffer_add_bytes(&out, diff->change_list);
+    for (uint32_t i = 0; i < diff->n_items; i++)
+        if (diff->items[i].breaks)
+            return true;
+    return false;
+}
+
+static void print(const CommandLine *line, Arena *arena, const SchemaDiff *diff)
+{
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    if (!command_flag(line, "--changes")) {
+        schema_diff_text(diff, &text);
+        buffer_add_byte(&text, '\n');
     }
-    fwrite(out.data, 1, out.size, stdout);
+    buffer_add_bytes(&text, diff->change_list);
+    command_print(line, &text);
+    buffer_add_byte(&json, '{');
+    json_text_add_key(&json, "differences");
+    schema_diff_json(diff, &json);
+    json_text_add_member(&json, "change_list", diff->change_list);
+    json_text_add_bool(&json, "breaks", breaks(diff));
+    buffer_add_byte(&json, '}');
+    command_print_json(line, buffer_bytes(&json));
 }
 
 int command_diff(const CommandLine *line)
 {
-    bool json = command_flag(line, "--json");
-    bool only_changes = command_flag(line, "--changes");
-    if (line->n != 2 || (json && only_changes))
+    if (line->n != 2 || (command_wants_json(line) && command_flag(line, "--changes")))
         return command_usage(line->command);
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ChangeSide from, to;
     int code = EXIT_USAGE;
-    if (load_side(arena, line->arguments[0], "old", &from) &&
-        load_side(arena, line->arguments[1], "new", &to)) {
+    if (load_side(line, 0, "old", arena, &from) && load_side(line, 1, "new", arena, &to)) {
         SchemaDiff diff;
         name_apart(&from, &to);
         schema_diff(arena, &from, &to, &diff);
-        print(arena, &diff, json, only_changes);
-        code = EXIT_WELL;
-        for (uint32_t i = 0; i < diff.n_items; i++)
-            if (diff.items[i].breaks)
-                code = EXIT_NO;
+        print(line, arena, &diff);
+        code = breaks(&diff) ? EXIT_NO : EXIT_WELL;
     }
     arena_free(arena);
     return code;

@@ -3,12 +3,11 @@
  * rule, which route, who answers, and what is lost on the way there and back. Nothing is sent.
  */
 #include "gateway/commands/command.h"
-#include "gateway/commands/explain.h"
+#include "gateway/report/explain.h"
 
 #include "base/arena.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
 /* All "-H 'Name: value'"; false when one has no colon, which is told. */
 static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
@@ -19,7 +18,7 @@ static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
         const char *text = line->given[i].value;
         Bytes rest = bytes_of(text), name;
         if (bytes_find(rest, ':') == rest.size) {
-            fprintf(stderr, "passerelle: a field is written 'Name: value', not %s\n", text);
+            command_tell(line, "a field is written 'Name: value', not %s", text);
             return false;
         }
         bytes_split(&rest, ':', &name);
@@ -31,33 +30,40 @@ static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
     return true;
 }
 
+static int print(const CommandLine *line, const Config *config, const ExplainRequest *request,
+                 Arena *arena)
+{
+    Explained found;
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    explain(config, request, arena, &found);
+    explain_text(request, &found, &text);
+    explain_json(request, &found, &json);
+    command_print(line, &text);
+    command_print_json(line, buffer_bytes(&json));
+    if (failed(found.refused) && command_flag(line, "--quiet"))
+        command_tell(line, "%s", error_text(arena, found.refused));
+    return failed(found.refused) ? EXIT_NO : EXIT_WELL;
+}
+
 int command_explain(const CommandLine *line)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ExplainRequest request = {.fields = fields_in(arena)};
-    request.plan = command_flag(line, "--plan");
-    const char *client = command_option(line, "--client");
-    request.identity = client ? bytes_of(client) : BYTES_NONE;
-    int code = EXIT_USAGE;
+    int code = EXIT_NO;
     if (!take_fields(arena, line, &request.fields) || line->n < 2 || line->n > 3) {
         code = command_usage(line->command);
         arena_free(arena);
         return code;
     }
+    request.plan = command_flag(line, "--plan");
+    request.identity = bytes_of(command_option(line, "--client"));
     request.verb = bytes_of(line->n == 3 ? line->arguments[1] : "POST");
     request.path = bytes_of(line->arguments[line->n - 1]);
 
-    Config *config = command_config(line->arguments[0]);
+    Config *config = command_config(line, 0);
     if (config) {
-        Buffer out = buffer_in(arena);
-        Result r = explain(config, &request, arena, &out);
-        fwrite(out.data, 1, out.size, stdout);
-        if (failed(r))
-            fprintf(stdout, "refused   %s\n", error_text(arena, r));
-        code = failed(r) ? EXIT_NO : EXIT_WELL;
+        code = print(line, config, &request, arena);
         config_unref(config);
-    } else {
-        code = EXIT_NO;
     }
     arena_free(arena);
     return code;

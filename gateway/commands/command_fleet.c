@@ -42,41 +42,44 @@ static Row read_row(JsonCursor *cursor)
     return row;
 }
 
-static void print_row(const Row *row)
+static void add_row(Buffer *out, const Row *row)
 {
-    printf("%-24.*s %-10.*s %-16.*s %-20.*s %.*s\n", BYTES_ARGS(row->node),
-           BYTES_ARGS(row->version), BYTES_ARGS(row->config), BYTES_ARGS(row->last_seen),
-           BYTES_ARGS(row->drift));
+    command_add_cell(out, row->node, 24);
+    command_add_cell(out, row->version, 10);
+    command_add_cell(out, row->config, 16);
+    command_add_cell(out, row->last_seen, 20);
+    command_add_cell(out, row->drift, 0);
 }
 
-/* Returns the number of gateways with a drift. */
-static int print_gateways(JsonCursor *cursor, bool quiet)
+/* What the page says. */
+typedef struct List {
+    Buffer rows;
+    int n_drift;   /* gateways that differ */
+    Bytes failure; /* of the store */
+} List;
+
+static void read_gateways(JsonCursor *cursor, List *list)
 {
-    int n_drift = 0;
     for (bool first = true; json_cursor_element(cursor, &first);) {
         Row row = read_row(cursor);
-        n_drift += row.drift.size > 0;
-        if (!quiet)
-            print_row(&row);
+        list->n_drift += row.drift.size > 0;
+        add_row(&list->rows, &row);
     }
-    return n_drift;
 }
 
 /* False where the page is no such list. */
-static bool print_rows(Arena *arena, Bytes page, bool quiet, int *n_drift_out, Bytes *failure_out)
+static bool read_list(Arena *arena, Bytes page, List *list_out)
 {
     JsonCursor cursor = json_cursor(page, arena);
     Bytes name;
-    *n_drift_out = 0;
-    *failure_out = BYTES_NONE;
-    if (!quiet)
-        print_row(&(Row){bytes_of("NODE"), bytes_of("VERSION"), bytes_of("CONFIG"),
-                         bytes_of("LAST SEEN"), bytes_of("DRIFT")});
+    *list_out = (List){.rows = buffer_in(arena)};
+    add_row(&list_out->rows, &(Row){bytes_of("NODE"), bytes_of("VERSION"), bytes_of("CONFIG"),
+                                    bytes_of("LAST SEEN"), bytes_of("DRIFT")});
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
         if (bytes_are(name, "failure"))
-            *failure_out = json_cursor_string(&cursor);
+            list_out->failure = json_cursor_string(&cursor);
         else if (bytes_are(name, "gateways"))
-            *n_drift_out = print_gateways(&cursor, quiet);
+            read_gateways(&cursor, list_out);
         else
             json_cursor_skip(&cursor);
     }
@@ -88,23 +91,18 @@ int command_fleet(const CommandLine *line)
     if (line->n)
         return command_usage(line->command);
     Arena *arena = arena_new(ARENA_UNLIMITED);
+    List list;
     Bytes page;
     int code = admin_get(line, "/fleet", arena, &page);
-    if (code == EXIT_WELL) {
-        bool json = command_flag(line, "--json");
-        if (json)
-            fwrite(page.data, 1, page.size, stdout);
-        int n_drift;
-        Bytes failure;
-        bool list =
-            print_rows(arena, page, json || command_flag(line, "--quiet"), &n_drift, &failure);
-        if (!list)
-            fprintf(stderr, "passerelle fleet: this is not the admin listener of a gateway\n");
-        if (failure.size)
-            fprintf(stderr,
-                    "passerelle fleet: the store does not answer, the list may be old: %.*s\n",
-                    BYTES_ARGS(failure));
-        code = !list || failure.size || n_drift ? EXIT_NO : EXIT_WELL;
+    if (code == EXIT_WELL && !read_list(arena, page, &list)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &list.rows);
+        command_print_json(line, page);
+        if (list.failure.size)
+            command_tell(line, "the store does not answer, the list may be old: %.*s",
+                         BYTES_ARGS(list.failure));
+        code = list.failure.size || list.n_drift ? EXIT_NO : EXIT_WELL;
     }
     arena_free(arena);
     return code;

@@ -1,6 +1,6 @@
 #include "gateway/commands/command_manual.h"
 
-#include <string.h>
+#include "base/text/json_text.h"
 
 /* ---- The man page ---------------------------------------------------------------------------- */
 
@@ -29,7 +29,8 @@ static void add_command(const Command *command, FILE *out)
     fprintf(out, "\n");
     add_roff(command->text, out);
     fprintf(out, ".\n");
-    for (const CommandOption *o = command->options; o->name; o++) {
+    const CommandOption *o;
+    for (int i = 0; (o = command_option_at(command, i)); i++) {
         fprintf(out, ".TP\n.B ");
         add_roff(o->name, out);
         if (o->value) {
@@ -70,27 +71,74 @@ void command_write_manual(const Command *commands, int n, FILE *out)
     }
 }
 
-/* ---- Completion ------------------------------------------------------------------------------ */
+/* ---- The table as JSON ----------------------------------------------------------------------- */
 
-void command_write_bash(const Command *commands, int n, FILE *out)
+static void add_text(Buffer *out, const char *name, const char *text)
 {
-    fprintf(out, "_passerelle() {\n"
-                 "    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
-                 "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                 "        words='");
-    for (int i = 0; i < n; i++)
-        fprintf(out, "%s%s", i ? " " : "", commands[i].name);
-    fprintf(out, "'\n    else\n        case ${COMP_WORDS[1]} in\n");
-    for (int i = 0; i < n; i++) {
-        fprintf(out, "        %s) words='--help", commands[i].name);
-        for (const CommandOption *o = commands[i].options; o->name; o++)
-            fprintf(out, " %s", o->name);
-        fprintf(out, "' ;;\n");
+    json_text_add_member(out, name, bytes_of(text));
+}
+
+static void add_list(Buffer *out, const char *name)
+{
+    json_text_add_key(out, name);
+    buffer_add_byte(out, '[');
+}
+
+static void add_item(Buffer *out)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+}
+
+static void add_command_json(const Command *command, Buffer *out)
+{
+    const CommandOption *o;
+    add_item(out);
+    add_text(out, "name", command->name);
+    add_text(out, "arguments", command->arguments);
+    add_text(out, "text", command->text);
+    json_text_add_bool(out, "prints", command->kind & COMMAND_PRINTS);
+    json_text_add_bool(out, "asks", command->kind & COMMAND_ASKS);
+    json_text_add_bool(out, "changes", command->kind & COMMAND_CHANGES);
+    add_list(out, "options");
+    for (int i = 0; (o = command_option_at(command, i)); i++) {
+        add_item(out);
+        add_text(out, "name", o->name);
+        if (o->value)
+            add_text(out, "value", o->value);
+        add_text(out, "text", o->text);
+        buffer_add_byte(out, '}');
     }
-    fprintf(out, "        esac\n"
-                 "        case $word in -*) ;; *) words= ;; esac\n"
-                 "    fi\n"
-                 "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-                 "}\n"
-                 "complete -o default -F _passerelle passerelle\n");
+    buffer_add_byte(out, ']');
+    add_list(out, "examples");
+    for (int i = 0; i < COMMAND_EXAMPLES_MOST && command->examples[i]; i++) {
+        json_text_add_element(out);
+        json_text_add(out, bytes_of(command->examples[i]));
+    }
+    buffer_add_text(out, "]}");
+}
+
+void command_write_json(const Command *commands, int n, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    add_list(out, "commands");
+    for (int i = 0; i < n; i++)
+        add_command_json(&commands[i], out);
+    buffer_add_byte(out, ']');
+    add_list(out, "exit_codes");
+    for (const CommandExit *e = command_exits; e->text; e++) {
+        add_item(out);
+        json_text_add_number(out, "code", (uint64_t)e->code);
+        add_text(out, "text", e->text);
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+    add_list(out, "environment");
+    for (const CommandVariable *v = command_variables; v->name; v++) {
+        add_item(out);
+        add_text(out, "name", v->name);
+        add_text(out, "text", v->text);
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_text(out, "]}");
 }

@@ -1,4 +1,5 @@
-/* The man page and the completion of a shell, made from the table of commands. */
+/* The man page, the completion of shells, and a description for programs: all are made from the
+   table of commands. */
 #ifndef GATEWAY_COMMAND_MANUAL_H
 #define GATEWAY_COMMAND_MANUAL_H
 
@@ -7,7 +8,12 @@
 /* passerelle(1), in the man macros of groff. */
 void command_write_manual(const Command *commands, int n, FILE *out);
 
-/* A completion function for bash: commands, options and file names. */
+/* One JSON object: "commands", "exit_codes", "environment". */
+void command_write_json(const Command *commands, int n, Buffer *out);
+
+/* Completion of commands, options and file names. command_completion.c */
 void command_write_bash(const Command *commands, int n, FILE *out);
+void command_write_zsh(const Command *commands, int n, FILE *out);
+void command_write_fish(const Command *commands, int n, FILE *out);
 
 #endif

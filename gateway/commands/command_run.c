@@ -15,14 +15,14 @@ int command_run(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     EarlyStop stop;
     Result r = early_stop_begin(&stop, arena);
-    Config *config = failed(r) ? NULL : command_config(path);
+    Config *config = failed(r) ? NULL : command_config(line, 0);
     if (config)
         config_forget_lists(config);
     if (config)
         r = process_run(arena, config, path, &stop);
     early_stop_end(&stop);
     if (failed(r))
-        fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
+        command_tell(line, "%s", error_text(arena, r));
     int code = config && !failed(r) ? EXIT_WELL : EXIT_NO;
     arena_free(arena);
     return code;

@@ -26,7 +26,7 @@ static StoreSettings settings_of(const Config *config)
 /* A damaged store is a negative result; one that cannot be asked gives none. */
 static int tell_failure(const CommandLine *line, Arena *arena, Result r)
 {
-    fprintf(stderr, "passerelle %s: %s\n", line->command->name, error_text(arena, r));
+    command_tell(line, "%s", error_text(arena, r));
     const Fault *origin = error_origin(r)->fault;
     return origin == &FAULT_STORE_DOWN ? EXIT_UNREACHED : EXIT_NO;
 }
@@ -72,39 +72,27 @@ static void print_report(Arena *arena, const StoreReport *report, const Config *
                       (long long)report->oldest_reader);
 }
 
-static void add_text(Buffer *out, const char *name, const char *text)
-{
-    json_text_add_key(out, name);
-    json_text_add(out, bytes_of(text));
-}
-
-static void add_number(Buffer *out, const char *name, int64_t number)
-{
-    json_text_add_key(out, name);
-    buffer_printf(out, "%lld", (long long)number);
-}
-
 static void add_table_json(Arena *arena, const StoreTable *table, Buffer *out)
 {
     buffer_add_byte(out, '{');
-    add_text(out, "table", table->name);
-    add_number(out, "rows", table->rows);
+    json_text_add_member(out, "table", bytes_of(table->name));
+    json_text_add_number(out, "rows", table->rows);
     if (table->bytes >= 0)
-        add_number(out, "bytes", table->bytes);
+        json_text_add_number(out, "bytes", table->bytes);
     if (table->oldest)
-        add_text(out, "oldest", time_text(arena, table->oldest));
+        json_text_add_member(out, "oldest", bytes_of(time_text(arena, table->oldest)));
     buffer_add_byte(out, '}');
 }
 
 static void print_report_json(Arena *arena, const StoreReport *report, Buffer *out)
 {
-    buffer_add_text(out, "{\"ok\":");
-    buffer_add_text(out, store_report_is_usable(report) ? "true" : "false");
-    add_text(out, "kind", report->kind);
-    add_number(out, "bytes", report->bytes);
-    add_number(out, "schema", report->schema);
-    add_number(out, "known_schema", store_schema_number());
-    add_number(out, "oldest_reader", report->oldest_reader);
+    buffer_add_byte(out, '{');
+    json_text_add_bool(out, "ok", store_report_is_usable(report));
+    json_text_add_member(out, "kind", bytes_of(report->kind));
+    json_text_add_number(out, "bytes", report->bytes);
+    json_text_add_number(out, "schema", report->schema);
+    json_text_add_number(out, "known_schema", store_schema_number());
+    json_text_add_number(out, "oldest_reader", report->oldest_reader);
     json_text_add_key(out, "tables");
     buffer_add_byte(out, '[');
     for (uint32_t i = 0; i < report->n_tables; i++) {
@@ -118,7 +106,7 @@ static void print_report_json(Arena *arena, const StoreReport *report, Buffer *o
         buffer_add_text(out, i ? "," : "");
         json_text_add(out, bytes_of(report->damage[i]));
     }
-    buffer_add_text(out, "]}\n");
+    buffer_add_text(out, "]}");
 }
 
 static int check(const CommandLine *line, const Config *config, Arena *arena)
@@ -128,13 +116,11 @@ static int check(const CommandLine *line, const Config *config, Arena *arena)
     Result r = store_report(&settings, &store_kinds, true, arena, &report);
     if (failed(r))
         return tell_failure(line, arena, r);
-    Buffer out = buffer_in(arena);
-    if (command_flag(line, "--json"))
-        print_report_json(arena, &report, &out);
-    else
-        print_report(arena, &report, config, &out);
-    if (!command_flag(line, "--quiet"))
-        fwrite(out.data, 1, out.size, stdout);
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    print_report(arena, &report, config, &text);
+    command_print(line, &text);
+    print_report_json(arena, &report, &json);
+    command_print_json(line, buffer_bytes(&json));
     return store_report_is_usable(&report) ? EXIT_WELL : EXIT_NO;
 }
 
@@ -166,9 +152,14 @@ static int print_dump_command(const CommandLine *line, const Config *config, Are
     buffer_add_text(&out, " --dbname=");
     add_quoted(&out, config->store.postgresql);
     buffer_add_byte(&out, '\n');
-    fprintf(stderr, "passerelle store: nothing was copied: PostgreSQL is backed up by its own "
-                    "tools, for example by this command:\n");
-    fwrite(out.data, 1, out.size, stdout);
+    command_tell(line, "nothing was copied: PostgreSQL is backed up by its own tools, for example "
+                       "by this command:");
+    command_print(line, &out);
+    Buffer json = buffer_in(arena);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "command", bytes_trim(buffer_bytes(&out)));
+    buffer_add_byte(&json, '}');
+    command_print_json(line, buffer_bytes(&json));
     return EXIT_NO;
 }
 
@@ -177,7 +168,16 @@ static int back_up(const CommandLine *line, const Config *config, Arena *arena)
     if (config->store.postgresql)
         return print_dump_command(line, config, arena);
     Result r = sqlite_file_back_up(arena, config->store.sqlite, line->arguments[2]);
-    return failed(r) ? tell_failure(line, arena, r) : EXIT_WELL;
+    if (failed(r))
+        return tell_failure(line, arena, r);
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    buffer_printf(&text, "copied to %s\n", line->arguments[2]);
+    command_print(line, &text);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "file", bytes_of(line->arguments[2]));
+    buffer_add_byte(&json, '}');
+    command_print_json(line, buffer_bytes(&json));
+    return EXIT_WELL;
 }
 
 int command_store(const CommandLine *line)
@@ -187,13 +187,13 @@ int command_store(const CommandLine *line)
     bool backs_up = strcmp(word, "backup") == 0 && line->n == 3;
     if (!checks && !backs_up)
         return command_usage(line->command);
-    Config *config = command_config(line->arguments[1]);
+    Config *config = command_config(line, 1);
     if (!config)
         return EXIT_NO;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     int code = EXIT_NO;
     if (!config->store.sqlite && !config->store.postgresql)
-        fprintf(stderr, "passerelle store: %s has no key `store`\n", line->arguments[1]);
+        command_tell(line, "%s has no key `store`", line->arguments[1]);
     else
         code = checks ? check(line, config, arena) : back_up(line, config, arena);
     arena_free(arena);
@@ -204,19 +204,38 @@ int command_store(const CommandLine *line)
 /* ---- client forget ----------------------------------------------------------------------------
  */
 
+/* {"action": "client_forget", "records": 3} as a line. False: it is none. */
+static bool add_forgotten(Arena *arena, Bytes answer, Buffer *out)
+{
+    JsonCursor cursor = json_cursor(answer, arena);
+    Bytes name, records = BYTES_NONE;
+    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
+        if (bytes_are(name, "records"))
+            records = json_cursor_skip(&cursor);
+        else
+            json_cursor_skip(&cursor);
+    }
+    buffer_printf(out, "forgotten: %.*s records\n", BYTES_ARGS(records));
+    return json_cursor_finish(&cursor) && records.size;
+}
+
 int command_client(const CommandLine *line)
 {
     if (line->n != 2 || strcmp(line->arguments[0], "forget") != 0 || !*line->arguments[1])
         return command_usage(line->command);
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer path = buffer_in(arena);
+    Buffer path = buffer_in(arena), done = buffer_in(arena);
     Bytes answer;
     buffer_add_text(&path, "/client/forget?name=");
     percent_encode(&path, bytes_of(line->arguments[1]), PERCENT_KEEP_UNRESERVED);
     buffer_add_byte(&path, 0);
     int code = admin_act(line, (const char *)path.data, arena, &answer);
-    if (code == EXIT_WELL && !command_flag(line, "--quiet"))
-        fwrite(answer.data, 1, answer.size, stdout);
+    if (code == EXIT_WELL && !add_forgotten(arena, answer, &done)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &done);
+        command_print_json(line, answer);
+    }
     arena_free(arena);
     return code;
 }

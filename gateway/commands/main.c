@@ -1,10 +1,11 @@
 /* passerelle: the table of commands, and the lookup in it. */
-#include "gateway/commands/admin_client.h"
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_manual.h"
+
+#include "base/arena.h"
 #include "gateway/memory/tls_memory.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 /* For jemalloc. What was freed goes back to the system after ten seconds also while nothing
@@ -18,19 +19,21 @@ static const Command commands[] = {
     {"run",
      "CONFIG",
      "run the gateway until it is stopped",
+     0,
      {{NULL}},
      command_run,
      {"passerelle run gateway.yaml"}},
     {"check",
      "CONFIG",
      "print all mistakes of a config, or its versions and losses",
-     {{"--json", NULL, "print one JSON object"},
-      {"--strict", NULL, "exit with 1 also for warnings"}},
+     COMMAND_PRINTS,
+     {{"--strict", NULL, "exit with 1 also for warnings"}},
      command_check,
      {"passerelle check gateway.yaml", "passerelle check --strict --json gateway.yaml"}},
     {"explain",
      "CONFIG [VERB] PATH",
      "print how a request would be handled: version, rule, route, plan, losses",
+     COMMAND_PRINTS,
      {{"-H", "'NAME: VALUE'", "a field of the request; may be repeated"},
       {"--client", "NAME", "the identity of the client"},
       {"--plan", NULL, "print the programs that convert the messages"}},
@@ -40,14 +43,15 @@ static const Command commands[] = {
     {"diff",
      "OLD[:PACKAGE] NEW[:PACKAGE]",
      "print the changes between two descriptor sets, what they break, and a first change list",
-     {{"--json", NULL, "print one JSON object"},
-      {"--changes", NULL, "print the change list only; not together with --json"}},
+     COMMAND_PRINTS,
+     {{"--changes", NULL, "print the change list only; not together with --json"}},
      command_diff,
      {"passerelle diff old.binpb new.binpb",
       "passerelle diff --changes orders.binpb:shop.orders.v1 orders.binpb:shop.orders.v2"}},
     {"prove",
      "CONFIG",
      "compare every plan with a simple interpreter, on random messages",
+     COMMAND_PRINTS,
      {{"--messages", "N", "for each direction of each pair of versions; default 10000"},
       {"--seed", "N", "the same seed gives the same messages; default 1"}},
      command_prove,
@@ -55,54 +59,62 @@ static const Command commands[] = {
     {"fleet",
      "",
      "print the gateways that share the store of a running one, and where they differ",
-     {ADMIN_OPTION,
-      {"--json", NULL, "print one JSON object"},
-      {"--quiet", NULL, "print nothing; the exit code says whether they differ"}},
+     COMMAND_PRINTS | COMMAND_ASKS,
+     {{NULL}},
      command_fleet,
      {"passerelle fleet", "passerelle fleet --admin 10.0.0.7:9901 --json"}},
     {"reload",
      "",
      "make a running gateway read its config again, and wait for the result",
-     {ADMIN_OPTION, REASON_OPTION, {"--quiet", NULL, "print nothing"}},
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{NULL}},
      command_reload,
-     {"passerelle reload --reason 'orders v3'",
-      "passerelle reload --admin unix:/run/gw2/admin.sock"}},
+     {"passerelle reload --why 'orders v3'", "passerelle reload --admin /run/gw2/admin.sock",
+      "passerelle reload --admin https://gw2:9901 --ca ca.pem --token-file ops.token"}},
     {"drain",
      "",
      "make a running gateway stop in order, as SIGTERM does",
-     {ADMIN_OPTION, REASON_OPTION, {"--quiet", NULL, "print nothing"}},
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{NULL}},
      command_drain,
-     {"passerelle drain --reason 'new kernel'"}},
+     {"passerelle drain --why 'new kernel'"}},
     {"audit",
      "",
      "print what operators changed, newest first",
-     {ADMIN_OPTION, {"--json", NULL, "print one JSON object"}},
+     COMMAND_PRINTS | COMMAND_ASKS,
+     {{NULL}},
      command_audit,
      {"passerelle audit", "passerelle audit --json"}},
     {"store",
      "check|backup CONFIG [FILE]",
      "print what is in the store of a config and whether it is sound, or copy it to FILE",
-     {{"--json", NULL, "print one JSON object"}, {"--quiet", NULL, "print nothing"}},
+     COMMAND_PRINTS,
+     {{NULL}},
      command_store,
      {"passerelle store check gateway.yaml",
       "passerelle store backup gateway.yaml /backup/store.db"}},
     {"client",
      "forget NAME",
      "take a client out of all records in the store of a running gateway",
-     {ADMIN_OPTION, REASON_OPTION, {"--quiet", NULL, "print nothing"}},
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{NULL}},
      command_client,
-     {"passerelle client forget CN=panel --reason 'request 4711'"}},
+     {"passerelle client forget CN=panel --why 'request 4711'"}},
     {"version",
      "",
      "print the version of the build and of its libraries",
+     COMMAND_PRINTS,
      {{NULL}},
      command_version,
      {"passerelle version"}},
     {"help",
      "[COMMAND]",
      "print the commands, or the usage of one",
+     COMMAND_PRINTS,
      {{"--man", NULL, "print the man page of all commands"},
-      {"--bash", NULL, "print a completion script for bash"}},
+      {"--bash", NULL, "print a completion script for bash"},
+      {"--zsh", NULL, "print one for zsh"},
+      {"--fish", NULL, "print one for fish"}},
      help,
      {"passerelle help check", "passerelle help --man | man -l -",
       "source <(passerelle help --bash)"}},
@@ -141,26 +153,63 @@ static int tell_unknown(const char *name)
     return EXIT_USAGE;
 }
 
+typedef void WriteTable(const Command *table, int n, FILE *out);
+
+/* What --man, --bash and the like print; NULL: none of them was given. */
+static WriteTable *form_of(const CommandLine *line)
+{
+    static const struct {
+        const char *option;
+        WriteTable *write;
+    } forms[] = {{"--man", command_write_manual},
+                 {"--bash", command_write_bash},
+                 {"--zsh", command_write_zsh},
+                 {"--fish", command_write_fish}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (command_flag(line, forms[i].option))
+            return forms[i].write;
+    return NULL;
+}
+
+static void print_help(const CommandLine *line, const Command *only)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer json = buffer_in(arena);
+    command_write_json(only ? only : commands, only ? 1 : N_COMMANDS, &json);
+    command_print_json(line, buffer_bytes(&json));
+    arena_free(arena);
+    if (command_wants_json(line) || command_flag(line, "--quiet"))
+        return;
+    if (only)
+        command_help(only, stdout);
+    else
+        print_commands(stdout);
+}
+
+/* One thing at a time. */
 static int help(const CommandLine *line)
 {
-    bool man = command_flag(line, "--man"), bash = command_flag(line, "--bash");
-    if (line->n > 1 || man + bash + line->n > 1)
+    WriteTable *write = form_of(line);
+    if (line->n > 1 || (write && (line->n || line->n_given > 1)))
         return command_usage(line->command);
-    if (man)
-        command_write_manual(commands, N_COMMANDS, stdout);
-    else if (bash)
-        command_write_bash(commands, N_COMMANDS, stdout);
-    if (man || bash)
-        return EXIT_WELL;
-    if (line->n == 0) {
-        print_commands(stdout);
+    if (write) {
+        write(commands, N_COMMANDS, stdout);
         return EXIT_WELL;
     }
-    const Command *command = find(line->arguments[0]);
-    if (!command)
+    const Command *only = line->n ? find(line->arguments[0]) : NULL;
+    if (line->n && !only)
         return tell_unknown(line->arguments[0]);
-    command_help(command, stdout);
+    print_help(line, only);
     return EXIT_WELL;
+}
+
+/* A result that could not be written is no result. */
+static int close_output(const CommandLine *line, int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    command_tell(line, "writing the result: %s", strerror(errno));
+    return EXIT_NO;
 }
 
 int main(int n, char **arguments)
@@ -180,5 +229,5 @@ int main(int n, char **arguments)
     CommandLine line;
     if (!command_parse(command, n - 2, arguments + 2, &line))
         return command_usage(command);
-    return command->run(&line);
+    return close_output(&line, command->run(&line));
 }

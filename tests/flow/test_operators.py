@@ -83,7 +83,7 @@ def test_everybody_sees_health_metrics_and_the_config(gateway):
 def test_a_reload_is_answered_when_it_is_done_and_audited(gateway):
     gateway.write(config=CONFIG + "drain: 9s\n")
     before = asked(gateway, "GET", "/config").json["generation"]
-    answer = asked(gateway, "POST", "/reload", "ops", **{"Passerelle-Reason": "longer drain"})
+    answer = asked(gateway, "POST", "/reload", "ops", **{"Passerelle-Why": "longer drain"})
     assert answer.status == 200 and answer.json["generation"] == before + 1
     entry, = entries(gateway)
     assert (entry["who"], entry["by"], entry["action"], entry["why"]) == ("ops", "token", "reload", "longer drain")
@@ -95,7 +95,7 @@ def test_a_reload_is_answered_when_it_is_done_and_audited(gateway):
 
 def test_a_config_with_mistakes_is_refused_with_them_and_audited(gateway):
     gateway.write(config=CONFIG + "drian: 9s\n")
-    done = command(gateway, "reload", "--reason", "try")
+    done = command(gateway, "reload", "--why", "try")
     assert done.returncode == 1 and "drian: there is no such key" in done.stderr
     entry, = entries(gateway)
     assert entry["result"] == "BAD_CONFIG" and entry["before"] == entry["after"] and entry["why"] == "try"
@@ -114,7 +114,7 @@ def test_commands_find_the_gateway_by_its_socket_or_by_a_token(gateway):
 
 def test_drain_stops_in_order_and_is_audited(tmp_path):
     gateway = Gateway(tmp_path, CONFIG, **HASHES).start()
-    assert command(gateway, "drain", "--reason", "maintenance").returncode == 0
+    assert command(gateway, "drain", "--why", "maintenance").returncode == 0
     assert gateway.process.child.wait(timeout=20) == 0
     line, = events(gateway, "audit")
     assert line["action"] == "drain" and line["why"] == "maintenance"

@@ -1,22 +1,244 @@
 """The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER."""
+import contextlib
 import json
+import os
 import pathlib
+import pty
 import re
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 BINARY, FOLDER = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+REFERENCE = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text()
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PASSERELLE_")}
 
 
-def run(*arguments):
+def run(*arguments, **environment):
     return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          cwd=FOLDER, check=False)
+                          cwd=FOLDER, check=False, env={**ENVIRONMENT, **environment})
 
 
-WORDS = re.findall(r"(?m)^  (\w+) ", run("help").stdout)
+TABLE = {command["name"]: command for command in json.loads(run("help", "--json").stdout)["commands"]}
+WORDS = list(TABLE)
+OPTIONS = {word: [option["name"] for option in TABLE[word]["options"]] for word in WORDS}
+
+# Each command with arguments for which its answer is good. `run` prints nothing but its log, and has no end.
+GOOD = {
+    "run": None,
+    "check": ["garage.yaml"],
+    "explain": ["garage.yaml", "GET", "/cars"],
+    "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
+    "prove": ["garage.yaml", "--messages", "20"],
+    "fleet": [],
+    "reload": ["--why", "a test"],
+    "drain": ["--why", "a test"],
+    "audit": [],
+    "version": [],
+    "help": [],
+}
+
+
+@contextlib.contextmanager
+def gateway():
+    """A running gateway without ports: gives the path of its admin socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        admin = pathlib.Path(folder) / "admin.sock"
+        config = pathlib.Path(folder) / "gateway.yaml"
+        config.write_text(f"listen: [unix:{folder}/calls.sock]\nadmin: {{socket: 'unix:{admin}'}}\n"
+                          f"store: {folder}/store.db\nlog: {folder}/log\nloops: 1\n")
+        running = subprocess.Popen([BINARY, "run", config], stderr=subprocess.PIPE, text=True)
+        try:
+            while run("reload", "--quiet", "--admin", admin).returncode and running.poll() is None:
+                time.sleep(0.02)
+            yield admin
+        finally:
+            running.terminate()
+            errors = running.communicate(timeout=30)[1]
+        assert running.returncode == 0, errors
+
+
+def run_good(word, *more):
+    """The command with a good answer; one that asks has a gateway of its own, which it may stop."""
+    if not TABLE[word]["asks"]:
+        return run(word, *GOOD[word], *more)
+    with gateway() as admin:
+        return run(word, *GOOD[word], *more, PASSERELLE_ADMIN=f"unix:{admin}")
+
+
+def section_of(word):
+    """What docs/commands.md says of a command."""
+    return re.search(rf"(?ms)^## passerelle {word}\b.*?(?=^## |\Z)", REFERENCE).group()
+
+
+class Conventions(unittest.TestCase):
+    """What holds for every command of the table."""
+
+    def test_each_command_has_a_row_here(self):
+        self.assertEqual(set(GOOD), set(WORDS))
+        self.assertEqual([word for word in WORDS if not TABLE[word]["prints"]], ["run"])
+
+    def test_json_is_one_document_with_documented_members(self):
+        for word in WORDS:
+            if GOOD[word] is None:
+                continue
+            done = run_good(word, "--json")
+            self.assertEqual((done.returncode, done.stderr), (0, ""), word)
+            told = json.loads(done.stdout)
+            self.assertIsInstance(told, dict)
+            self.assertTrue(done.stdout.endswith("}\n"), word)
+            undocumented = [member for member in told if f"`{member}`" not in section_of(word)]
+            self.assertEqual(undocumented, [], f"{word} --json")
+
+    def test_quiet_prints_nothing_when_the_answer_is_good(self):
+        for word in WORDS:
+            for more in ["--quiet"], ["--quiet", "--json"]:
+                if GOOD[word] is not None:
+                    done = run_good(word, *more)
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""), word)
+
+    def test_an_unknown_option_is_2(self):
+        for word in WORDS:
+            for option in "--nothing", "--quite", "-x", "--help=yes":
+                done = run(word, *(GOOD[word] or ["garage.yaml"]), option)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), word)
+                self.assertIn(f"passerelle {word}: there is no option {option}", done.stderr)
+                self.assertIn(f"usage: passerelle {word}", done.stderr)
+
+    def test_a_value_that_is_missing_is_2(self):
+        for word in WORDS:
+            for option in TABLE[word]["options"]:
+                if "value" in option:
+                    done = run(word, option["name"])
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), word)
+                    self.assertIn(f"{option['name']} needs a value", done.stderr)
+
+    def test_a_gateway_that_cannot_be_reached_is_3(self):
+        with socket.socket() as unused, tempfile.TemporaryDirectory() as folder:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+            with socket.socket(socket.AF_UNIX) as stale:
+                stale.bind(f"{folder}/stale.sock")
+            for word in WORDS:
+                if not TABLE[word]["asks"]:
+                    continue
+                for address in (f"unix:{folder}/none.sock", f"{folder}/none.sock", f"unix:{folder}/stale.sock",
+                                f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}/",
+                                "name.invalid:1", "unix:/" + "x" * 200):
+                    for more in [], ["--quiet"], ["--json"]:
+                        done = run(word, "--admin", address, *more)
+                        self.assertEqual((done.returncode, done.stdout), (3, ""), (word, address))
+                        self.assertIn(f"passerelle {word}: no gateway answers at {address}: ", done.stderr)
+
+    def test_an_address_that_is_none_is_2(self):
+        for word in WORDS:
+            if TABLE[word]["asks"]:
+                for address in ("gw1", "gw1:", "gw1:0", "gw1:65536", ":9901", "::1:9901", "[gw1]:9901", "unix:", "ftp://gw1:1",
+                                "https://gw1/x", "https://", "http://a@gw1:9901"):
+                    done = run(word, PASSERELLE_ADMIN=address)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), (word, address))
+                    self.assertIn(f"{address} is not an address", done.stderr)
+
+    def test_a_result_that_cannot_be_written_is_1(self):
+        for word in WORDS:
+            if GOOD[word] is None or TABLE[word]["asks"]:
+                continue
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([BINARY, word, *GOOD[word]], stdout=full, stderr=subprocess.PIPE, text=True, cwd=FOLDER)
+            self.assertEqual(done.returncode, 1, word)
+            self.assertIn(f"passerelle {word}: writing the result: No space left on device", done.stderr)
+
+    def test_the_reference_has_each_option_of_its_own(self):
+        shared = {option for option in OPTIONS["version"]} | set(OPTIONS["reload"])
+        for word in WORDS:
+            missing = [option for option in OPTIONS[word]
+                       if f"`{option}" not in (REFERENCE if option in shared else section_of(word))]
+            self.assertEqual(missing, [], word)
+
+
+class Completion(unittest.TestCase):
+    def test_bash_completes_commands_and_options(self):
+        def completed(*words):
+            script = (f"source <({BINARY} help --bash); COMP_WORDS=(passerelle {' '.join(words)}); "
+                      f"COMP_CWORD={len(words)}; _passerelle; echo ${{COMPREPLY[@]}}")
+            return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        for word in WORDS:
+            self.assertIn(word, completed(word[:2]))
+            self.assertEqual(set(completed(word, "-")), set(OPTIONS[word]))
+        self.assertEqual(completed("check", "gar"), [])
+
+    @unittest.skipUnless(shutil.which("fish"), "there is no fish")
+    def test_fish_completes_commands_and_options(self):
+        lines = [f"passerelle {word[:2]}" for word in WORDS] + [f"passerelle {word} -" for word in WORDS]
+        script = f"{BINARY} help --fish | source\n" + "".join(f"complete -C '{line}'; echo ---\n" for line in lines)
+        with tempfile.TemporaryDirectory() as home:
+            done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True,
+                                  env={**ENVIRONMENT, "HOME": home})
+        self.assertEqual(done.stderr, "")
+        told = [[entry.split("\t") for entry in part.splitlines()] for part in done.stdout.split("---\n")]
+        for at, word in enumerate(WORDS):
+            self.assertIn([word, TABLE[word]["text"]], told[at])
+            self.assertEqual({entry[0] for entry in told[len(WORDS) + at]}, set(OPTIONS[word]))
+
+    @unittest.skipUnless(shutil.which("zsh"), "there is no zsh")
+    def test_zsh_completes_commands_and_options(self):
+        with tempfile.TemporaryDirectory() as home, Zsh(home) as zsh:
+            for word in WORDS:
+                unique = next(word[:n] for n in range(1, len(word) + 1) if sum(w.startswith(word[:n]) for w in WORDS) == 1)
+                self.assertEqual(zsh.completed(f"passerelle {unique}"), f"passerelle {word}")
+                for option in OPTIONS[word]:
+                    start = option[:-1]
+                    if len(option) > 3 and sum(o.startswith(start) for o in OPTIONS[word]) == 1:
+                        self.assertEqual(zsh.completed(f"passerelle {word} {start}"), f"passerelle {word} {option}")
+
+    def test_the_scripts_are_valid(self):
+        for shell in "bash", "zsh", "fish":
+            script = run("help", f"--{shell}")
+            self.assertEqual((script.returncode, script.stderr), (0, ""))
+            if shutil.which(shell):
+                done = subprocess.run([shell, "-n"], input=script.stdout, capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), shell)
+
+
+class Zsh:
+    """An interactive zsh, which prints the line when a key was pressed behind a completion."""
+
+    def __init__(self, home):
+        self.child, self.terminal = pty.fork()
+        if self.child == 0:
+            os.execvpe("zsh", ["zsh", "-f", "-i"], {**ENVIRONMENT, "HOME": home, "TERM": "dumb", "PS1": "", "PS2": ""})
+
+    def __enter__(self):
+        self.send("unsetopt zle_bracketed_paste prompt_sp prompt_cr; autoload -U compinit; compinit -D -u\n"
+                  f"source <({BINARY} help --zsh)\n"
+                  "tell() { zle -I; print -r -- \"<$BUFFER>\"; BUFFER= }; zle -N tell; bindkey '^T' tell\n"
+                  "print -r -- '<'ready'>'\n")
+        self.read_until("<ready>")
+        return self
+
+    def __exit__(self, *_error):
+        os.close(self.terminal)
+        os.waitpid(self.child, 0)
+
+    def send(self, text):
+        os.write(self.terminal, text.encode())
+
+    def read_until(self, wanted):
+        read, end = "", time.monotonic() + 30
+        while wanted not in read:
+            assert time.monotonic() < end and select.select([self.terminal], [], [], 30)[0], read
+            read += os.read(self.terminal, 65536).decode(errors="replace")
+        return read
+
+    def completed(self, line):
+        self.send(f"{line}\t\x14")
+        read = self.read_until(">\r\n")
+        return re.search(r"(?m)^<(.*?) ?>\r$", read).group(1).strip()
 
 
 class Commands(unittest.TestCase):
@@ -34,25 +256,14 @@ class Commands(unittest.TestCase):
         plain = page.stdout.replace("\\-", "-")
         for word in WORDS:
             self.assertIn(f"\n.SS {word} ", plain)
-            for option in re.findall(r"(?m)^  (-[\w-]+)", run(word, "--help").stdout):
+            for option in OPTIONS[word]:
                 self.assertIn(f"\n.B {option}", plain)
         if shutil.which("groff"):
             done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page.stdout, capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def test_bash_completes_commands_and_options(self):
-        def completed(*words):
-            script = (f"source <({BINARY} help --bash); COMP_WORDS=(passerelle {' '.join(words)}); "
-                      f"COMP_CWORD={len(words)}; _passerelle; echo ${{COMPREPLY[@]}}")
-            return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
-        for word in WORDS:
-            self.assertIn(word, completed(word[:2]))
-            options = re.findall(r"(?m)^  (-[\w-]+)", run(word, "--help").stdout)
-            self.assertEqual(set(completed(word, "-")), {"--help", *options})
-        self.assertEqual(completed("check", "gar"), [])
-
     def test_help_writes_one_thing_at_a_time(self):
-        for wrong in ["--man", "--bash"], ["--man", "check"], ["check", "run"]:
+        for wrong in ["--man", "--bash"], ["--zsh", "--json"], ["--man", "check"], ["check", "run"]:
             self.assertEqual(run("help", *wrong).returncode, 2)
 
     def test_without_a_command_or_with_a_wrong_one_usage_is_told(self):
@@ -84,10 +295,9 @@ class Commands(unittest.TestCase):
         self.assertIn("did you mean check", done.stderr)
 
     def test_the_reference_has_the_same_usage(self):
-        reference = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text().splitlines()
         for word in WORDS:
-            usage = run(word, "--help").stdout.splitlines()[0]
-            self.assertIn(usage.replace("usage:", "##"), reference)
+            heading = run(word, "--help").stdout.splitlines()[0].replace("usage:", "##")
+            self.assertTrue(heading in REFERENCE.splitlines(), heading)
 
     def test_the_value_of_an_option_is_not_an_option(self):
         done = run("explain", "garage.yaml", "GET", "/v1/cars", "--client", "--help")
@@ -161,7 +371,9 @@ class Commands(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("owner", done.stdout)
         self.assertTrue(run("diff", "--changes", *sides).stdout.lstrip("#").strip())
-        json.loads(run("diff", "--json", *sides).stdout)
+        told = json.loads(run("diff", "--json", *sides).stdout)
+        self.assertTrue(told["breaks"] and told["differences"])
+        self.assertEqual(told["change_list"], run("diff", "--changes", *sides).stdout)
         self.assertEqual(run("diff", sides[0], sides[0]).returncode, 0)
         for wrong in "none.binpb", "garage.binpb", "garage.binpb:garage.v9":
             self.assertEqual(run("diff", wrong, sides[1]).returncode, 2)

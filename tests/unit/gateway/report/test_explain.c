@@ -1,5 +1,6 @@
-#include "gateway/commands/explain.h"
+#include "gateway/report/explain.h"
 
+#include "base/text/json_text.h"
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 
@@ -47,10 +48,18 @@ static ExplainRequest request_of(Fixture *f, const char *verb, const char *path)
     return (ExplainRequest){bytes_of(verb), bytes_of(path), fields_in(f->arena), BYTES_NONE, false};
 }
 
+static Result told(Fixture *f, const ExplainRequest *request, Buffer *out)
+{
+    Explained found;
+    explain(f->config, request, f->arena, &found);
+    explain_text(request, &found, out);
+    return found.refused;
+}
+
 static void expect(Fixture *f, const ExplainRequest *request, const char *expected)
 {
     Buffer out = buffer_in(f->arena);
-    assert_ok(f->arena, explain(f->config, request, f->arena, &out));
+    assert_ok(f->arena, told(f, request, &out));
     assert_string_equal(without_folder(f->arena, buffer_bytes(&out)), expected);
 }
 
@@ -58,7 +67,7 @@ static void expect(Fixture *f, const ExplainRequest *request, const char *expect
 static const char *line_of(Fixture *f, const ExplainRequest *request, const char *word)
 {
     Buffer out = buffer_in(f->arena);
-    assert_ok(f->arena, explain(f->config, request, f->arena, &out));
+    assert_ok(f->arena, told(f, request, &out));
     Bytes rest = buffer_bytes(&out), line;
     while (bytes_split(&rest, '\n', &line))
         if (bytes_start_with(line, word))
@@ -153,19 +162,68 @@ static void what_would_be_refused_is_refused_with_the_reason(void **state)
     Fixture *f = *state;
     Buffer out = buffer_in(f->arena);
     ExplainRequest request = request_of(f, "GET", "/nothing");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_PATH);
     request = request_of(f, "GET", "/old/../page");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_PATH);
     request = request_of(f, "GET", "/old/..%2fpage");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_BAD_REQUEST);
+    assert_fault(told(f, &request, &out), FAULT_BAD_REQUEST);
     request = request_of(f, "DELETE", "/cars");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_METHOD_NOT_ALLOWED);
+    assert_fault(told(f, &request, &out), FAULT_METHOD_NOT_ALLOWED);
     request = request_of(f, "GET", "/cars");
     fields_add_text(&request.fields, "api-version", "v9");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_VERSION);
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_VERSION);
     request = request_of(f, "GET", "/cars");
     fields_add_text(&request.fields, "api-version", "v3");
-    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_METHOD);
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_METHOD);
+}
+
+static const char *json_of(Fixture *f, const ExplainRequest *request)
+{
+    Explained found;
+    Buffer out = buffer_in(f->arena);
+    explain(f->config, request, f->arena, &found);
+    explain_json(request, &found, &out);
+    JsonCursor cursor = json_cursor(buffer_bytes(&out), f->arena);
+    json_cursor_skip(&cursor);
+    assert_true(json_cursor_finish(&cursor));
+    return without_folder(f->arena, buffer_bytes(&out));
+}
+
+#define assert_has(text, part) assert_non_null(strstr((text), (part)))
+
+static void programs_read_the_same_as_json(void **state)
+{
+    Fixture *f = *state;
+    ExplainRequest request = request_of(f, "GET", "/cars?owner=x");
+    const char *json = json_of(f, &request);
+    assert_has(json, "{\"ok\":true,\"version\":{\"service\":\"garage\",\"request\":\"v1\","
+                     "\"response\":\"v1\",\"rule\":\"default\"},\"route\":{\"match\":"
+                     "\"garage.Cars/List\",\"file\":\"a.yaml\",\"line\":14,\"impact\":\"high\","
+                     "\"on_failure\":\"loud\",\"timeout_ms\":1500,\"attempts\":2,"
+                     "\"hedge_after_ms\":50,\"hedge_percent\":10},\"failure\":[{\"when\":\"an "
+                     "instance cannot be reached\",\"action\":\"retry\",\"where\":\"at another "
+                     "instance\",\"why\":\"the request was not sent\"},");
+    assert_has(json, "\"method\":\"/garage.v1.Cars/List\",\"rest\":\"GET /cars\",\"served\":"
+                     "[{\"version\":\"v1\",\"native\":true,\"method\":\"/garage.v1.Cars/List\","
+                     "\"instances\":[{\"address\":\"127.0.0.1:7004\",\"protocol\":\"connect\","
+                     "\"codec\":\"json\"}]},{\"version\":\"v3\",\"native\":false,");
+    assert_has(json, "\"request_losses\":{\"kept\":1,");
+    assert_has(json, "\"response_losses\":{\"kept\":4,");
+    assert_null(strstr(json, "\"plans\""));
+    request.plan = true;
+    assert_has(json_of(f, &request), "\"plans\":[{\"direction\":\"request\",\"from\":\"json\"");
+}
+
+static void programs_read_what_is_refused_and_what_is_passed_through(void **state)
+{
+    Fixture *f = *state;
+    ExplainRequest request = request_of(f, "GET", "/nothing");
+    assert_has(json_of(f, &request), "{\"ok\":false,\"refused\":{\"reason\":\"UNKNOWN_PATH\",");
+    request = request_of(f, "GET", "/old/page");
+    const char *json = json_of(f, &request);
+    assert_has(json, "{\"ok\":true,\"route\":{\"match\":\"/old/\"");
+    assert_has(json, "\"instances\":[{\"address\":\"127.0.0.1:80\",\"protocol\":\"http\"");
+    assert_null(strstr(json, "\"served\""));
 }
 
 int main(void)
@@ -177,6 +235,8 @@ int main(void)
         cmocka_unit_test(a_path_that_is_passed_through_is_said),
         cmocka_unit_test(plans_are_printed_when_asked_for),
         cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
+        cmocka_unit_test(programs_read_the_same_as_json),
+        cmocka_unit_test(programs_read_what_is_refused_and_what_is_passed_through),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,4 +1,4 @@
-#include "gateway/commands/config_warnings.h"
+#include "gateway/report/config_warnings.h"
 
 #include "base/clock.h"
 #include "base/text/date.h"

@@ -1,4 +1,4 @@
-#include "gateway/commands/config_report.h"
+#include "gateway/report/config_report.h"
 
 #include "adapters/text/json.h"
 #include "tests/unit/check.h"

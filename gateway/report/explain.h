@@ -1,0 +1,43 @@
+/*
+ * Explain: what would become of a request, found by the same tables and rules that calls go by.
+ *
+ * Nothing is sent and no instance is looked at: who answers is said in the order in which instances
+ * that are all well would be asked. For `passerelle explain`; any thread.
+ */
+#ifndef GATEWAY_EXPLAIN_H
+#define GATEWAY_EXPLAIN_H
+
+#include "gateway/config/config.h"
+#include "gateway/version/negotiate.h"
+
+enum { EXPLAIN_VERSIONS = 64 /* of one service, at most */ };
+
+typedef struct ExplainRequest {
+    Bytes verb, path; /* the path with its query, if any */
+    Fields fields;    /* lower-case names */
+    Bytes identity;   /* of the client, or empty */
+    bool plan;        /* print the plans too */
+} ExplainRequest;
+
+/* What was found until the end, or until the request was refused. All but `refused` belongs to the
+   config. */
+typedef struct Explained {
+    Negotiation negotiation;    /* `client` NULL: not reached, or no version is asked for */
+    const Method *method;       /* in the client's version; NULL: the path is passed through */
+    const RestBinding *binding; /* its HTTP rule; NULL: an RPC */
+    const Route *route;         /* NULL: refused before one was found */
+    const Version *served[EXPLAIN_VERSIONS]; /* which may serve it, best first */
+    uint32_t n_served;
+    Result refused; /* OK: it is not */
+} Explained;
+
+void explain(const Config *config, const ExplainRequest *request, Arena *arena,
+             Explained *found_out);
+
+/* For people. */
+void explain_text(const ExplainRequest *request, const Explained *found, Buffer *out);
+
+/* One JSON object; its members are in docs/commands.md. */
+void explain_json(const ExplainRequest *request, const Explained *found, Buffer *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* What both forms of an explanation need. */
+#ifndef GATEWAY_EXPLAIN_INTERNAL_H
+#define GATEWAY_EXPLAIN_INTERNAL_H
+
+#include "gateway/policy/policy.h"
+#include "gateway/report/explain.h"
+
+/* Something that may happen to the first attempt, and what the data plane would do. */
+typedef struct ExplainFailure {
+    const char *what;  /* "an instance cannot be reached" */
+    const char *where; /* of a retry: "at another instance"; else empty */
+    PolicyVerdict verdict;
+} ExplainFailure;
+
+enum { EXPLAIN_FAILURES = 6 };
+
+/* Fills in at most EXPLAIN_FAILURES; returns the number. */
+uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
+                          ExplainFailure *failures);
+
+/* Whether a slow attempt would get another one beside it. */
+bool explain_hedges(const Explained *found);
+
+const char *explain_protocol_name(UpstreamProtocol protocol);
+const char *explain_impact_name(Impact impact);
+
+/* The codec of the client's messages, by its header fields. */
+Codec explain_client_codec(const ExplainRequest *request, const Explained *found);
+
+/* The mapping of a method's requests from one version to another, or of its responses, and its set;
+   NULL: there is none, as between a version and itself. */
+const Mapping *explain_mapping(const Version *from, const Version *to, const MethodType *method,
+                               bool response, const MappingSet **set_out);
+
+/* Whether the instance serves one of these versions (a bit each; 0: all). */
+bool explain_serves(const Instance *instance, uint64_t versions);
+
+#endif

@@ -1,0 +1,186 @@
+#include "gateway/report/explain_internal.h"
+
+#include "adapters/mapping/loss.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/json_text.h"
+
+static void open(Buffer *out, const char *name, char bracket)
+{
+    json_text_add_key(out, name);
+    buffer_add_byte(out, (uint8_t)bracket);
+}
+
+static void open_element(Buffer *out)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+}
+
+static void add_text(Buffer *out, const char *name, const char *text)
+{
+    json_text_add_member(out, name, bytes_of(text));
+}
+
+static void add_millis(Buffer *out, const char *name, int64_t nanoseconds)
+{
+    json_text_add_number(out, name, (uint64_t)(nanoseconds / MILLISECOND));
+}
+
+static void add_refused(Result refused, Buffer *out)
+{
+    open(out, "refused", '{');
+    add_text(out, "reason", error_origin(refused)->fault->name);
+    add_text(out, "text", error_text(out->arena, refused));
+    buffer_add_byte(out, '}');
+}
+
+static void add_version(const Negotiation *negotiation, Buffer *out)
+{
+    open(out, "version", '{');
+    add_text(out, "service", negotiation->client->service->name);
+    add_text(out, "request", negotiation->client->name);
+    add_text(out, "response", negotiation->reply->name);
+    add_text(out, "rule", version_rule_name(negotiation->rule));
+    buffer_add_byte(out, '}');
+}
+
+static void add_route(const Explained *found, Buffer *out)
+{
+    const Route *route = found->route;
+    open(out, "route", '{');
+    add_text(out, "match", route->match);
+    if (route->line) {
+        add_text(out, "file", route->file);
+        json_text_add_number(out, "line", (uint64_t)route->line);
+    }
+    add_text(out, "impact", explain_impact_name(route->impact));
+    add_text(out, "on_failure", route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
+    if (route->timeout != NO_TIMEOUT)
+        add_millis(out, "timeout_ms", route->timeout);
+    json_text_add_number(out, "attempts", route->attempts);
+    if (route->hedge_after && explain_hedges(found)) {
+        add_millis(out, "hedge_after_ms", route->hedge_after);
+        json_text_add_number(out, "hedge_percent", route->hedge_percent);
+    }
+    buffer_add_byte(out, '}');
+}
+
+static void add_failures(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    ExplainFailure failures[EXPLAIN_FAILURES];
+    uint32_t n = explain_failures(request, found, failures);
+    open(out, "failure", '[');
+    for (uint32_t i = 0; i < n; i++) {
+        open_element(out);
+        add_text(out, "when", failures[i].what);
+        add_text(out, "action", policy_action_name(failures[i].verdict.action));
+        if (*failures[i].where)
+            add_text(out, "where", failures[i].where);
+        add_text(out, "why", failures[i].verdict.why);
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void add_instances(const Service *service, uint64_t versions, Buffer *out)
+{
+    open(out, "instances", '[');
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        const Instance *instance = &service->instances[i];
+        if (!explain_serves(instance, versions))
+            continue;
+        open_element(out);
+        add_text(out, "address", instance->address.text);
+        add_text(out, "protocol", explain_protocol_name(instance->protocol));
+        add_text(out, "codec", codec_name(instance->codec));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void add_losses(const Version *from, const Version *to, const MethodType *method,
+                       bool response, Buffer *out)
+{
+    const MappingSet *set;
+    const Mapping *mapping = explain_mapping(from, to, method, response, &set);
+    LossReport report;
+    if (!mapping)
+        return;
+    loss_report(out->arena, set, mapping, &report);
+    json_text_add_key(out, response ? "response_losses" : "request_losses");
+    loss_report_json(&report, out);
+}
+
+static void add_plan(const char *direction, Codec from, Codec to, const Plan *plan, Buffer *out)
+{
+    Buffer text = buffer_in(out->arena);
+    plan_print(plan, &text);
+    open_element(out);
+    add_text(out, "direction", direction);
+    add_text(out, "from", codec_name(from));
+    add_text(out, "to", codec_name(to));
+    json_text_add_member(out, "text", buffer_bytes(&text));
+    buffer_add_byte(out, '}');
+}
+
+static void add_plans(const MethodPair *pair, Codec client, Buffer *out)
+{
+    open(out, "plans", '[');
+    for (Codec instance = 0; instance < CODEC_COUNT; instance++) {
+        if (!pair->request[client][instance])
+            continue;
+        add_plan("request", client, instance, pair->request[client][instance], out);
+        add_plan("response", instance, client, pair->response[instance][client], out);
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void add_served(const ExplainRequest *request, const Explained *found, const Version *served,
+                       Buffer *out)
+{
+    const Method *method = found->method;
+    const MethodPair *pair = &method->pairs[served->index];
+    open_element(out);
+    add_text(out, "version", served->name);
+    json_text_add_bool(out, "native", served == method->version);
+    add_text(out, "method", pair->target->type->path);
+    add_instances(served->service, UINT64_C(1) << served->index, out);
+    add_losses(method->version, served, method->type, false, out);
+    add_losses(served, found->negotiation.reply, pair->target->type, true, out);
+    if (request->plan)
+        add_plans(pair, explain_client_codec(request, found), out);
+    buffer_add_byte(out, '}');
+}
+
+static void add_method(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    add_text(out, "method", found->method->type->path);
+    if (found->binding)
+        add_text(out, "rest",
+                 arena_printf(out->arena, "%s %s", found->binding->rule->verb,
+                              found->binding->rule->path));
+    open(out, "served", '[');
+    for (uint32_t i = 0; i < found->n_served; i++)
+        add_served(request, found, found->served[i], out);
+    buffer_add_byte(out, ']');
+}
+
+void explain_json(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    json_text_add_bool(out, "ok", !failed(found->refused));
+    if (failed(found->refused))
+        add_refused(found->refused, out);
+    if (found->negotiation.client)
+        add_version(&found->negotiation, out);
+    if (found->route) {
+        add_route(found, out);
+        add_failures(request, found, out);
+        if (found->method)
+            add_method(request, found, out);
+        else
+            add_instances(found->route->service, 0, out);
+    }
+    buffer_add_text(out, "}\n");
+}

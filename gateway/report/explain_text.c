@@ -1,0 +1,147 @@
+#include "gateway/report/explain_internal.h"
+
+#include "adapters/mapping/loss.h"
+#include "adapters/text/spelling.h"
+#include "base/arena.h"
+
+static void tell_route(const Route *route, Buffer *out)
+{
+    buffer_printf(out, "route     %s", route->match);
+    if (route->line)
+        buffer_printf(out, " (%s:%d)", route->file, route->line);
+    else
+        buffer_add_text(out, " (none is written: the defaults)");
+    buffer_printf(out, ": impact %s, %s, ", explain_impact_name(route->impact),
+                  route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
+    if (route->timeout != NO_TIMEOUT) {
+        buffer_add_text(out, "timeout ");
+        spelling_add_duration(out, route->timeout);
+        buffer_add_text(out, ", ");
+    }
+    buffer_printf(out, "%u attempt%s at most\n", route->attempts, route->attempts == 1 ? "" : "s");
+}
+
+static void tell_hedge(const Explained *found, Buffer *out)
+{
+    if (!found->route->hedge_after)
+        return;
+    buffer_add_text(out, "hedge     ");
+    if (explain_hedges(found)) {
+        buffer_add_text(out, "a second attempt after ");
+        spelling_add_duration(out, found->route->hedge_after);
+        buffer_printf(out, ", for %u %% of the running calls\n", found->route->hedge_percent);
+    } else {
+        buffer_add_text(out,
+                        "no second attempt: the method may have side effects, or takes a stream\n");
+    }
+}
+
+static void tell_failures(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    ExplainFailure failures[EXPLAIN_FAILURES];
+    uint32_t n = explain_failures(request, found, failures);
+    for (uint32_t i = 0; i < n; i++)
+        buffer_printf(out, "%-9s %s: %s%s%s (%s)\n", i ? "" : "failure", failures[i].what,
+                      policy_action_name(failures[i].verdict.action), *failures[i].where ? " " : "",
+                      failures[i].where, failures[i].verdict.why);
+}
+
+static void tell_instances(const Service *service, uint64_t versions, Buffer *out)
+{
+    const char *between = "";
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        const Instance *instance = &service->instances[i];
+        if (!explain_serves(instance, versions))
+            continue;
+        buffer_printf(out, "%s%s (%s, %s)", between, instance->address.text,
+                      explain_protocol_name(instance->protocol), codec_name(instance->codec));
+        between = ", ";
+    }
+    buffer_add_byte(out, '\n');
+}
+
+static void tell_losses(const Version *from, const Version *to, const MethodType *method,
+                        bool response, Buffer *out)
+{
+    const MappingSet *set;
+    const Mapping *mapping = explain_mapping(from, to, method, response, &set);
+    LossReport report;
+    if (!mapping)
+        return;
+    loss_report(out->arena, set, mapping, &report);
+    buffer_printf(out, "%-9s %s of %s as %s's: %s\n", response ? "answer" : "request",
+                  mapping->from->name, from->name, to->name,
+                  loss_report_is_clean(&report) ? "nothing is lost" : "");
+    loss_report_text(&report, false, out);
+}
+
+static void tell_plans(const MethodPair *pair, Codec client, Buffer *out)
+{
+    for (Codec instance = 0; instance < CODEC_COUNT; instance++) {
+        if (!pair->request[client][instance])
+            continue;
+        buffer_printf(out, "plan      request, %s to %s\n", codec_name(client),
+                      codec_name(instance));
+        plan_print(pair->request[client][instance], out);
+        buffer_printf(out, "plan      answer, %s to %s\n", codec_name(instance),
+                      codec_name(client));
+        plan_print(pair->response[instance][client], out);
+    }
+}
+
+static void tell_served(const Explained *found, const Version *served, Buffer *out)
+{
+    const Method *method = found->method;
+    const MethodType *target = method->pairs[served->index].target->type;
+    buffer_printf(out, "served    %s, %s: %s by ", served->name,
+                  served == method->version ? "natively" : "converted", target->path);
+    tell_instances(served->service, UINT64_C(1) << served->index, out);
+    tell_losses(method->version, served, method->type, false, out);
+    tell_losses(served, found->negotiation.reply, target, true, out);
+}
+
+static void tell_method(const Explained *found, Buffer *out)
+{
+    buffer_printf(out, "method    %s", found->method->type->path);
+    if (found->binding)
+        buffer_printf(out, " (%s %s)", found->binding->rule->verb, found->binding->rule->path);
+    buffer_add_byte(out, '\n');
+}
+
+static void tell_version(const Negotiation *negotiation, Buffer *out)
+{
+    buffer_printf(out, "version   %s of %s, by the rule %s", negotiation->client->name,
+                  negotiation->client->service->name, version_rule_name(negotiation->rule));
+    if (negotiation->reply != negotiation->client)
+        buffer_printf(out, "; the answer in %s", negotiation->reply->name);
+    buffer_add_byte(out, '\n');
+}
+
+static void tell_way(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    if (found->method) {
+        tell_method(found, out);
+    } else {
+        buffer_add_text(out, "passed    through unread, to ");
+        tell_instances(found->route->service, 0, out);
+    }
+    tell_route(found->route, out);
+    tell_hedge(found, out);
+    tell_failures(request, found, out);
+    for (uint32_t i = 0; i < found->n_served; i++) {
+        tell_served(found, found->served[i], out);
+        if (request->plan)
+            tell_plans(&found->method->pairs[found->served[i]->index],
+                       explain_client_codec(request, found), out);
+    }
+}
+
+void explain_text(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    if (found->negotiation.client)
+        tell_version(&found->negotiation, out);
+    if (found->route)
+        tell_way(request, found, out);
+    if (failed(found->refused))
+        buffer_printf(out, "refused   %s\n", error_text(out->arena, found->refused));
+}
