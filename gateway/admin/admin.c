@@ -1,6 +1,8 @@
 #include "gateway/admin/admin.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/net/ip.h"
 #include "base/text/json_text.h"
 #include "base/text/percent.h"
 #include "gateway/admin/admin_config.h"
@@ -8,6 +10,7 @@
 #include "gateway/admin/admin_host.h"
 #include "gateway/admin/h2o_thread.h"
 #include "gateway/admin/operator.h"
+#include "gateway/admin/refusals.h"
 #include "gateway/loop/signals.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -16,7 +19,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { MAX_BODY = 64 * 1024 /* of a request; none is wanted */ };
+enum {
+    MAX_BODY = 64 * 1024, /* of a request; none is wanted */
+    LOOK_TIME = 1000,     /* milliseconds */
+};
 
 struct Admin {
     Arena *arena;
@@ -32,6 +38,8 @@ struct Admin {
     pthread_mutex_t mutex;
     AdminAction *done; /* under the mutex: with their responses */
     AdminConnections connections;
+    Refusals refusals;
+    uv_timer_t refusals_look; /* ends their minutes */
 
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -309,52 +317,61 @@ static const Page pages[] = {
     {"/client/forget", true, ROLE_OPERATE, answer_forget},
 };
 
+enum { N_PAGES = sizeof pages / sizeof *pages };
+
 static bool is(h2o_iovec_t text, const char *expected)
 {
     return h2o_memis(text.base, text.len, expected, strlen(expected));
 }
 
-/* Behind a unix socket there is no name that a browser could have looked up. */
-static bool has_known_name(const Admin *admin, const h2o_req_t *req)
-{
-    Config *config = admin->listener.address.path ? NULL : telemetry_config();
-    if (!config)
-        return true;
-    h2o_iovec_t name = req->input.authority;
-    bool is = admin_host_allowed(config, bytes(name.base, name.len));
-    config_unref(config);
-    return is;
-}
-
 /* ---- Who may ask what ------------------------------------------------------------------------ */
 
-typedef enum Refusal {
-    REFUSED_STRANGER,
-    REFUSED_GUEST,
-    REFUSED_ROLE,
-    REFUSED_ORIGIN,
-    REFUSALS
-} Refusal;
+/* A request, and who it is from. */
+typedef struct Asking {
+    Admin *admin;
+    h2o_req_t *req;
+    Arena *arena;
+    const Config *config; /* NULL: none is loaded yet */
+    Operator who;
+} Asking;
 
-static const char *const refusal_names[REFUSALS] = {"stranger", "no_proof", "role", "origin"};
-static atomic_ullong refused[REFUSALS];
-
-void admin_metrics_write(Exposition *e, void *unused)
+static Bytes peer_of(const Asking *asking)
 {
-    exposition_family(e, "passerelle_admin_refused", METRIC_COUNTER,
-                      "Requests for the admin listener that were refused.");
-    for (int i = 0; i < REFUSALS; i++)
-        exposition_number(e, "", &(Label){"reason", refusal_names[i]}, 1, atomic_load(&refused[i]));
+    struct sockaddr_storage name;
+    h2o_conn_t *connection = asking->req->conn;
+    if (connection->callbacks->get_peername(connection, (struct sockaddr *)&name) == 0 ||
+        (name.ss_family != AF_INET && name.ss_family != AF_INET6))
+        return BYTES_NONE;
+    IpAddress address = ip_of((struct sockaddr *)&name);
+    uint16_t port = name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port
+                                              : ((struct sockaddr_in6 *)&name)->sin6_port;
+    char text[IP_TEXT_SIZE];
+    size_t size = ip_write(&address, text);
+    return bytes_of(arena_printf(asking->arena, ip_is_v4(&address) ? "%.*s:%u" : "[%.*s]:%u",
+                                 (int)size, text, ntohs(port)));
 }
 
-static void refuse(h2o_req_t *req, const Operator *who, Refusal why, int status, const char *title,
-                   const char *detail)
+static void refuse(const Asking *asking, RefusalReason reason, int status, const char *title,
+                   const char *text)
 {
-    atomic_fetch_add(&refused[why], 1);
-    telemetry_event("warning", "admin_refused", OK, "%.*s %.*s by %s: %s", (int)req->method.len,
-                    req->method.base, (int)req->path_normalized.len, req->path_normalized.base,
-                    who->name ? who->name : "a guest", detail);
-    send_problem(req, status, title, detail);
+    h2o_req_t *req = asking->req;
+    Refusal refusal = {.reason = reason,
+                       .verb = bytes(req->method.base, req->method.len),
+                       .path = bytes(req->path_normalized.base, req->path_normalized.len),
+                       .peer = peer_of(asking),
+                       .who = asking->who.name,
+                       .text = text};
+    uint32_t most = asking->config ? asking->config->admin_refused_events : 0;
+    refusals_add(&asking->admin->refusals, &refusal, most, clock_now());
+    send_problem(req, status, title, text);
+}
+
+/* Behind a unix socket there is no name that a browser could have looked up. */
+static bool has_known_name(const Asking *asking)
+{
+    h2o_iovec_t name = asking->req->input.authority;
+    return asking->admin->listener.address.path || !asking->config ||
+           admin_host_allowed(asking->config, bytes(name.base, name.len));
 }
 
 static int unix_fd_of(const Admin *admin, const h2o_req_t *req)
@@ -364,48 +381,49 @@ static int unix_fd_of(const Admin *admin, const h2o_req_t *req)
                : -1;
 }
 
-static bool know_operator(Admin *admin, h2o_req_t *req, Arena *arena, Operator *who)
+static bool know_operator(Asking *asking)
 {
+    h2o_req_t *req = asking->req;
+    AdminConnections *connections = &asking->admin->connections;
     h2o_iovec_t authorization = field_of(req, "authorization");
     OperatorProof proof = {
-        .unix_fd = unix_fd_of(admin, req),
-        .certificate = admin_connections_names(&admin->connections, req->conn),
+        .unix_fd = unix_fd_of(asking->admin, req),
+        .certificate = admin_connections_names(connections, req->conn),
         .authorization = bytes(authorization.base, authorization.len),
     };
-    Config *config = telemetry_config();
-    bool known = operator_find(config, &proof, arena, who);
-    if (who->name)
-        who->name = arena_string(arena, who->name);
-    if (config)
-        config_unref(config);
-    if (!known)
-        refuse(req, who, REFUSED_STRANGER, 403, "Forbidden",
-               "only the user of the gateway and root may use this socket");
-    return known;
-}
-
-/* A page in a browser sends Origin; none is an operator's. */
-static bool may_act(h2o_req_t *req, const Operator *who)
-{
-    if (!field_of(req, "origin").base)
+    if (operator_find(asking->config, &proof, asking->arena, &asking->who)) {
+        if (asking->who.role > ROLE_GUEST)
+            admin_connections_prove(connections, req->conn);
         return true;
-    refuse(req, who, REFUSED_ORIGIN, 403, "Forbidden", "web pages may not act");
+    }
+    refuse(asking, REFUSED_STRANGER, 403, "Forbidden",
+           "only the user of the gateway and root may use this socket");
     return false;
 }
 
-static bool has_role(h2o_req_t *req, const Operator *who, const Page *page, Arena *arena)
+/* A page in a browser sends Origin; none is an operator's. */
+static bool may_act(const Asking *asking)
 {
+    if (!field_of(asking->req, "origin").base)
+        return true;
+    refuse(asking, REFUSED_ORIGIN, 403, "Forbidden", "web pages may not act");
+    return false;
+}
+
+static bool has_role(const Asking *asking, const Page *page)
+{
+    const Operator *who = &asking->who;
     if (who->role >= page->role)
         return true;
     const char *needed = operator_role_name(page->role);
     if (who->name) {
-        refuse(req, who, REFUSED_ROLE, 403, "Forbidden",
-               arena_printf(arena, "%s has the role %s; this needs %s", who->name,
+        refuse(asking, REFUSED_ROLE, 403, "Forbidden",
+               arena_printf(asking->arena, "%s has the role %s; this needs %s", who->name,
                             operator_role_name(who->role), needed));
     } else {
-        set_field(req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer");
-        refuse(req, who, REFUSED_GUEST, 401, "Unauthorized",
-               arena_printf(arena,
+        set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer");
+        refuse(asking, REFUSED_NO_PROOF, 401, "Unauthorized",
+               arena_printf(asking->arena,
                             "this needs the role %s: ask on the unix socket, or show a certificate "
                             "or a token that admin.operators lists",
                             needed));
@@ -423,41 +441,50 @@ static bool is_verb_of(const Page *page, h2o_req_t *req)
     return false;
 }
 
-static const Page *find_page(h2o_req_t *req)
+static void send_not_found(const Asking *asking)
 {
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
-        if (is(req->path_normalized, pages[i].path))
+    Buffer text = buffer_in(asking->arena);
+    buffer_add_text(&text, "there are");
+    for (size_t i = 0; i < N_PAGES; i++)
+        buffer_printf(&text, " %s", pages[i].path);
+    send_problem(asking->req, 404, "Not Found", arena_text(asking->arena, buffer_bytes(&text)));
+}
+
+static const Page *find_page(const Asking *asking)
+{
+    for (size_t i = 0; i < N_PAGES; i++)
+        if (is(asking->req->path_normalized, pages[i].path))
             return &pages[i];
-    send_problem(req, 404, "Not Found",
-                 "there are /metrics, /healthz, /readyz, /config, /fleet, /audit, /reload, /drain "
-                 "and /client/forget");
+    send_not_found(asking);
     return NULL;
 }
 
-static void answer_page(Admin *admin, h2o_req_t *req, Arena *arena)
+static void answer_page(Asking *asking)
 {
-    Operator who;
-    if (!know_operator(admin, req, arena, &who))
+    if (!know_operator(asking))
         return;
-    const Page *page = find_page(req);
-    if (page && is_verb_of(page, req) && has_role(req, &who, page, arena) &&
-        (!page->acts || may_act(req, &who)))
-        page->answer(admin, req, &who);
+    const Page *page = find_page(asking);
+    if (page && is_verb_of(page, asking->req) && has_role(asking, page) &&
+        (!page->acts || may_act(asking)))
+        page->answer(asking->admin, asking->req, &asking->who);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     Admin *admin = ((Handler *)handler)->admin;
-    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Config *config = telemetry_config();
+    Asking asking = {
+        .admin = admin, .req = req, .arena = arena_new(ARENA_UNLIMITED), .config = config};
     admin_connections_asked(&admin->connections, req->conn);
-    if (has_known_name(admin, req))
-        answer_page(admin, req, arena);
+    if (has_known_name(&asking))
+        answer_page(&asking);
     else
-        send_problem(req, 421, "Misdirected Request",
-                     "the admin listener is not known by the name in Host: ask by its address, by "
-                     "localhost, or add "
-                     "the name to the setting admin.hosts");
-    arena_free(arena);
+        refuse(&asking, REFUSED_HOST, 421, "Misdirected Request",
+               "the admin listener is not known by the name in Host: ask by its address, by "
+               "localhost, or add the name to the setting admin.hosts");
+    arena_free(asking.arena);
+    if (config)
+        config_unref(config);
     return 0;
 }
 
@@ -498,10 +525,17 @@ static void use_certificate(h2o_accept_ctx_t *accept)
 
 /* ---- The thread ------------------------------------------------------------------------------ */
 
+static void on_refusals_look(uv_timer_t *look)
+{
+    Admin *admin = look->data;
+    refusals_look(&admin->refusals, clock_now());
+}
+
 static void on_stop(uv_async_t *stop)
 {
     Admin *admin = stop->data;
     answer_actions(admin);
+    uv_close((uv_handle_t *)&admin->refusals_look, NULL);
     uv_close((uv_handle_t *)stop, NULL);
     uv_close((uv_handle_t *)&admin->answered, NULL);
     admin_connections_close(&admin->connections);
@@ -517,6 +551,7 @@ static void *run_thread(void *argument)
     h2o_context_dispose(&admin->context);
     uv_run(&admin->loop, UV_RUN_DEFAULT); /* its timers close */
     h2o_thread_free();
+    refusals_end(&admin->refusals);
     return NULL;
 }
 
@@ -656,7 +691,9 @@ Result admin_start(Arena *arena, const Config *config, const Address *address,
     admin->stop.data = admin;
     CHECK(error == 0); /* the loop has its descriptor for this since its init */
     CHECK(uv_async_init(&admin->loop, &admin->answered, on_answered) == 0);
-    admin->answered.data = admin;
+    CHECK(uv_timer_init(&admin->loop, &admin->refusals_look) == 0);
+    CHECK(uv_timer_start(&admin->refusals_look, on_refusals_look, LOOK_TIME, LOOK_TIME) == 0);
+    admin->answered.data = admin->refusals_look.data = admin;
     error = signals_make_thread(&admin->thread, run_thread, admin);
     if (error) {
         h2o_context_dispose(&admin->context);

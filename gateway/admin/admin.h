@@ -21,7 +21,6 @@
 #include "gateway/admin/admin_action.h"
 #include "gateway/config/config.h"
 #include "gateway/fleet/fleet.h"
-#include "gateway/telemetry/exposition.h"
 
 #include <stdatomic.h>
 
@@ -45,9 +44,6 @@ MUST_USE Result admin_start(Arena *arena, const Config *config, const Address *a
 
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is allowed. */
 void admin_stop(Admin *admin);
-
-/* A MetricsWriter: requests that were refused, of all admin listeners. Any thread. */
-void admin_metrics_write(Exposition *e, void *unused);
 
 /* The port that it listens on: if the address has port 0, the one that the system chose; 0 for
    unix. */

@@ -20,8 +20,6 @@ typedef struct AdminAction AdminAction;
 /* The request field in which an operator says why. */
 #define ADMIN_REASON "passerelle-why"
 
-enum { ADMIN_REASON_MOST = 1000 /* bytes of it that a command sends */ };
-
 typedef enum AdminDoing {
     ADMIN_RELOAD,
     ADMIN_DRAIN,

@@ -33,6 +33,7 @@ struct AdminConnection {
     h2o_socket_t *socket;    /* h2o's */
     int64_t asked;           /* when it last asked something, or came */
     CertificateNames *names; /* of the peer's verified certificate, or NULL */
+    bool proved;             /* an operator */
     bool leaving;
 };
 
@@ -55,6 +56,12 @@ static void leave(AdminConnection *connection)
         shutdown(fd, SHUT_RDWR);
 }
 
+/* Whether `a` goes before `b` when room is needed. */
+static bool goes_first(const AdminConnection *a, const AdminConnection *b)
+{
+    return a->proved == b->proved ? a->asked <= b->asked : b->proved;
+}
+
 /* One at a time: a connection that is leaving already makes the room. */
 static void make_room(AdminConnections *set)
 {
@@ -62,7 +69,7 @@ static void make_room(AdminConnections *set)
     for (AdminConnection *c = set->first; c; c = c->next) {
         if (c->leaving)
             return;
-        if (!silent || c->asked <= silent->asked)
+        if (!silent || goes_first(c, silent))
             silent = c;
     }
     if (silent)
@@ -163,6 +170,13 @@ void admin_connections_asked(AdminConnections *set, h2o_conn_t *connection)
     AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
     if (c)
         c->asked = clock_now();
+}
+
+void admin_connections_prove(AdminConnections *set, h2o_conn_t *connection)
+{
+    AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
+    if (c)
+        c->proved = true;
 }
 
 void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names)

@@ -2,7 +2,8 @@
  * AdminConnections: the sockets of the admin listener: those that listen, and the connections.
  *
  * There are at most `most` connections. When another client connects, the connection with the
- * oldest last request is closed. So idle, slow and half-open connections cannot block others. A
+ * oldest last request is closed, of those that have proved no operator, if there are any. So idle,
+ * slow and half-open connections cannot block others, and a flood does not cut off an operator. A
  * connection without a request for PATIENCE is closed as well, even if its response was not read.
  *
  * Owned by Admin, and used on its thread only, except for opening. libh2o serves each connection
@@ -41,6 +42,9 @@ void admin_connections_begin(AdminConnections *set);
 
 /* A request arrived on the connection. */
 void admin_connections_asked(AdminConnections *set, h2o_conn_t *connection);
+
+/* That request has proved an operator: when room is needed, others go first. */
+void admin_connections_prove(AdminConnections *set, h2o_conn_t *connection);
 
 /* A TLS handshake has ended: what the peer showed belongs to its connection from now on. */
 void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names);

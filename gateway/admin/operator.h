@@ -28,7 +28,7 @@ typedef struct OperatorProof {
 } OperatorProof;
 
 /* Who it is; the name lives in `arena` or in the config. False: a stranger on the unix socket, to
-   whom nothing is shown. */
+   whom nothing is shown; then the name is that of the user. */
 bool operator_find(const Config *config, const OperatorProof *proof, Arena *arena,
                    Operator *operator_out);
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
+#include "base/text/utf8.h"
 #include "gateway/headers/request_id.h"
 #include "gateway/store/seal.h"
 #include "gateway/telemetry/log_line.h"
@@ -11,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_SHOWN = 1000, WHY_SIZE = 1024 };
+enum { MOST_SHOWN = 1000 };
 
 struct Audit {
     StorePort *port;
@@ -93,7 +94,6 @@ static void bind_why(const Audit *audit, StoreTask *task, StoreStatement *s, Byt
 static void store_entry(Audit *audit, const AuditEntry *entry)
 {
     char id[REQUEST_ID_SIZE];
-    Bytes why = bytes_slice(entry->why, 0, WHY_SIZE);
     request_id_write(&audit->random, id);
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(task, write_row);
@@ -103,22 +103,36 @@ static void store_entry(Audit *audit, const AuditEntry *entry)
     store_bind_text(task, s, bytes_of(entry->who));
     store_bind_text(task, s, bytes_of(entry->by));
     store_bind_text(task, s, bytes_of(entry->action));
-    store_bind_text(task, s, audit->keys.n ? BYTES_NONE : why);
+    store_bind_text(task, s, audit->keys.n ? BYTES_NONE : entry->why);
     store_bind_integer(s, (int64_t)entry->before.generation);
     store_bind_text(task, s, bytes_of(entry->before.hash));
     store_bind_integer(s, (int64_t)entry->after.generation);
     store_bind_text(task, s, bytes_of(entry->after.hash));
     store_bind_text(task, s, bytes_of(result_name(entry->result)));
-    bind_why(audit, task, s, bytes(id, sizeof id), why);
+    bind_why(audit, task, s, bytes(id, sizeof id), entry->why);
     store_submit(audit->port, task, on_written, audit);
+}
+
+/* A store may take only valid UTF-8: an operator must not be able to hide by sending anything else.
+ */
+static Bytes repaired(Arena *arena, Bytes why)
+{
+    Buffer text = buffer_in(arena);
+    utf8_add_repaired(&text, why);
+    Bytes cut = bytes_slice(buffer_bytes(&text), 0, AUDIT_WHY_MOST);
+    return bytes(cut.data, utf8_valid_prefix(cut));
 }
 
 void audit_write(Audit *audit, const AuditEntry *entry)
 {
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    AuditEntry repaired_entry = *entry;
+    repaired_entry.why = repaired(arena, entry->why);
     atomic_fetch_add(&audit->n_written, 1);
-    tell(entry);
+    tell(&repaired_entry);
     if (audit->port)
-        store_entry(audit, entry);
+        store_entry(audit, &repaired_entry);
+    arena_free(arena);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

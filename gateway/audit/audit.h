@@ -14,6 +14,8 @@
 #include "gateway/store/store.h"
 #include "gateway/telemetry/exposition.h"
 
+enum { AUDIT_WHY_MOST = 1000 /* bytes of a reason */ };
+
 typedef struct Audit Audit;
 
 /* The config before or after an action. */
@@ -26,7 +28,7 @@ typedef struct AuditState {
 typedef struct AuditEntry {
     const char *action;   /* "reload" */
     const char *who, *by; /* the operator, and how that was proved: "ci", "token" */
-    Bytes why;            /* as the operator says; may be empty */
+    Bytes why;            /* as the operator says; may be empty, is cut and repaired to UTF-8 */
     AuditState before, after;
     Result result;
 } AuditEntry;

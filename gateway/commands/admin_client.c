@@ -5,6 +5,7 @@
 #include "base/text/json_text.h"
 #include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
+#include "gateway/audit/audit.h"
 #include "gateway/commands/admin_link.h"
 #include "protocols/http/http.h"
 
@@ -98,8 +99,8 @@ static bool read_token(const CommandLine *line, const char *path, Arena *arena, 
     for (ssize_t n = 1; n > 0 && size<TOKEN_MOST; size += n> 0 ? (size_t)n : 0)
         n = read(fd, text + size, TOKEN_MOST - size);
     close(fd);
-    while (size && text[size - 1] <= ' ')
-        size--; /* the end of the line */
+    while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--;
     *token_out = bytes(text, size);
     if (is_token(*token_out))
         return true;
@@ -123,12 +124,12 @@ static bool take_token(const CommandLine *line, Arena *arena, Access *access)
 static bool take_why(const CommandLine *line, Access *access)
 {
     Bytes why = bytes_of(command_option(line, "--why"));
-    bool good = why.size <= ADMIN_REASON_MOST && utf8_valid(why);
+    bool good = why.size <= AUDIT_WHY_MOST && utf8_valid(why);
     for (size_t i = 0; i < why.size; i++)
         good &= why.data[i] >= ' ' && why.data[i] != 0x7f;
     access->why = why;
     if (!good)
-        command_tell(line, "--why is one line of text, at most %d bytes", ADMIN_REASON_MOST);
+        command_tell(line, "--why is one line of text, at most %d bytes", AUDIT_WHY_MOST);
     return good;
 }
 

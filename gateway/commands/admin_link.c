@@ -21,6 +21,7 @@ struct AdminLink {
     int64_t deadline;
     SSL_CTX *context; /* NULL: no TLS, as the next one */
     SSL *tls;
+    bool shows_certificate;
     void (*on_pipe)(int); /* what SIGPIPE did before; OpenSSL writes without MSG_NOSIGNAL */
 };
 
@@ -185,16 +186,28 @@ static bool is_about_our_certificate(int reason)
     return false;
 }
 
+/* A server may end without an alert, or before we could read it. */
+static Result broken_off(AdminLink *link)
+{
+    return FAIL(link->arena, FAULT_TLS, "it broke off: it may %s",
+                link->shows_certificate ? "not accept our certificate"
+                                        : "want a certificate of the operator, --cert and --key");
+}
+
 static Result tls_error(AdminLink *link, int error)
 {
     unsigned long code = ERR_peek_error();
     int reason = ERR_GET_REASON(code), system = errno;
     const char *text = code ? ERR_reason_error_string(code) : NULL;
     long verdict = SSL_get_verify_result(link->tls);
+    if (error == SSL_ERROR_SYSCALL && code == 0 && (system == 0 || system == ECONNRESET))
+        return broken_off(link);
     if (error == SSL_ERROR_SYSCALL && code == 0)
-        return system_error(link, "", system ? system : ECONNRESET);
+        return system_error(link, "", system);
     if (ERR_GET_LIB(code) != ERR_LIB_SSL)
         return FAIL(link->arena, FAULT_TLS, "TLS: %s", text ? text : "no reason given");
+    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return broken_off(link);
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK)
         return untrusted(link, verdict);
     if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG)
@@ -244,6 +257,7 @@ static Result begin_tls(AdminLink *link, const AdminAddress *address, const TlsF
         return FAIL_FIELD(link->arena, FAULT_BAD_CONFIG, error ? error->field : "", "%s",
                           error_text(link->arena, r));
     }
+    link->shows_certificate = files->certificate != NULL;
     link->tls = SSL_new(link->context);
     CHECK(link->tls && SSL_set_fd(link->tls, link->fd) == 1);
     if (SSL_set1_host(link->tls, address->host) != 1 ||

@@ -392,11 +392,12 @@ struct Config {
     SSL_CTX *admin_tls;     /* NULL: cleartext. Freed with the Config */
     OperatorConfig *operators;
     uint32_t n_operators;
-    uint32_t n_loops;        /* 0: one per core */
-    uint32_t n_work_threads; /* of the work pool; 0: one per core */
-    int64_t drain_delay;     /* at shutdown: from the first signal on, while it still serves */
-    int64_t drain_time;      /* then: for running calls */
-    const char *log_file;    /* access log: path, "-" for stdout */
+    uint32_t admin_refused_events; /* in a minute */
+    uint32_t n_loops;              /* 0: one per core */
+    uint32_t n_work_threads;       /* of the work pool; 0: one per core */
+    int64_t drain_delay;  /* at shutdown: from the first signal on, while it still serves */
+    int64_t drain_time;   /* then: for running calls */
+    const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */

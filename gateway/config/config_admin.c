@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+#include <string.h>
+
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
 static void tell_taken(ConfigReader *reader, const Address *address, const char *path)
@@ -44,40 +46,80 @@ static void read_hosts(ConfigReader *reader, const Passerelle__Config__Admin *te
 
 /* ---- Operators ------------------------------------------------------------------------------- */
 
+/* SHA-256 of nothing: what a script writes down when its file with the token is missing. */
+static const uint8_t hash_of_nothing[TOKEN_HASH_SIZE] = {
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+
+static void read_token(ConfigReader *reader, const char *text, const char *path,
+                       OperatorConfig *one)
+{
+    one->has_token = true;
+    if (!config_read_hex(bytes_of(text), one->token_hash, TOKEN_HASH_SIZE))
+        config_tell(reader, path, NULL, "a SHA-256 has 64 hexadecimal digits");
+    else if (memcmp(one->token_hash, hash_of_nothing, TOKEN_HASH_SIZE) == 0)
+        config_tell(reader, path, NULL, "this is the SHA-256 of an empty token");
+}
+
 static void read_operator(ConfigReader *reader, const Passerelle__Config__Operator *text,
-                          const char *path, OperatorConfig *one)
+                          const Passerelle__Config__ListenerTls *tls, const char *path,
+                          OperatorConfig *one)
 {
     bool operates = text->role == PASSERELLE__CONFIG__ROLE__ROLE_OPERATE;
     *one = (OperatorConfig){.name = text->name,
                             .role = operates ? ROLE_OPERATE : ROLE_READ,
-                            .certificate = text->certificate,
-                            .has_token = text->token_sha256 != NULL};
+                            .certificate = text->certificate};
     if (!text->certificate == !text->token_sha256)
         config_tell(reader, path, NULL, "it has either a certificate or a token_sha256");
-    else if (text->token_sha256 &&
-             !config_read_hex(bytes_of(text->token_sha256), one->token_hash, TOKEN_HASH_SIZE))
-        config_tell(reader, config_path(reader, "%s.token_sha256", path), NULL,
-                    "a SHA-256 has 64 hexadecimal digits");
-    else if (text->certificate && !reader->config->admin_tls)
+    else if (text->token_sha256)
+        read_token(reader, text->token_sha256, config_path(reader, "%s.token_sha256", path), one);
+    else if (!tls || !tls->client_ca)
         config_tell(reader, config_path(reader, "%s.certificate", path), NULL,
                     "certificates are shown over TLS only: admin.tls with client_ca");
+    if (text->name && !*text->name)
+        config_tell(reader, config_path(reader, "%s.name", path), NULL, "it is empty");
+}
+
+static bool same_proof(const OperatorConfig *a, const OperatorConfig *b)
+{
+    if (a->certificate && b->certificate)
+        return strcmp(a->certificate, b->certificate) == 0;
+    return a->has_token && b->has_token &&
+           memcmp(a->token_hash, b->token_hash, TOKEN_HASH_SIZE) == 0;
+}
+
+/* Then it would not be clear who it is, nor what it may do. */
+static void tell_same_proof(ConfigReader *reader, uint32_t at, const char *path)
+{
+    const OperatorConfig *operators = reader->config->operators;
+    for (uint32_t i = 0; i < at; i++)
+        if (same_proof(&operators[i], &operators[at])) {
+            config_tell(reader, path, NULL, "admin.operators[%u] has the same %s", i,
+                        operators[at].certificate ? "certificate" : "token");
+            return;
+        }
 }
 
 static void read_operators(ConfigReader *reader, const Passerelle__Config__Admin *text)
 {
     Config *config = reader->config;
     config->operators = arena_array(reader->arena, OperatorConfig, text->n_operators);
-    for (size_t i = 0; i < text->n_operators; i++)
-        read_operator(reader, text->operators[i], config_path(reader, "admin.operators[%zu]", i),
-                      &config->operators[config->n_operators++]);
+    for (size_t i = 0; i < text->n_operators; i++) {
+        const char *path = config_path(reader, "admin.operators[%zu]", i);
+        uint32_t at = config->n_operators++;
+        read_operator(reader, text->operators[i], text->tls, path, &config->operators[at]);
+        tell_same_proof(reader, at, path);
+    }
 }
 
 /* ---- All together ---------------------------------------------------------------------------- */
 
 void config_read_admin(ConfigReader *reader)
 {
+    static const Passerelle__Config__Admin defaults = PASSERELLE__CONFIG__ADMIN__INIT;
     const Passerelle__Config__Admin *text = reader->file.content->admin;
     Config *config = reader->config;
+    config->admin_refused_events = text ? text->refused_events : defaults.refused_events;
     if (!text || !(text->address || text->socket)) {
         config->admin_socket =
             (Address){.text = "unix:" CONFIG_ADMIN_SOCKET, .path = CONFIG_ADMIN_SOCKET};

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory/budget.h"
 #include "gateway/admin/admin.h"
+#include "gateway/admin/refusals.h"
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/identity/identity.h"
@@ -683,7 +684,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     p->audit = audit_new(p->port);
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
-    metrics_add_writer(admin_metrics_write, p);
+    metrics_add_writer(refusals_metrics_write, p);
     Result r = start_admin(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */

@@ -5,6 +5,7 @@
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 #include <arpa/inet.h>
+#include <openssl/sha.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -211,6 +212,44 @@ static void a_newcomer_takes_the_place_of_whoever_was_silent_longest(void **stat
     }
 }
 
+static void an_operator_is_the_last_to_go(void **state)
+{
+    static OperatorConfig operators[] = {{.name = "ops", .role = ROLE_READ, .has_token = true}};
+    SHA256((const uint8_t *)"secret", 6, operators[0].token_hash);
+    listener.f->config->operators = operators;
+    listener.f->config->n_operators = 1;
+    int fds[2 * MOST];
+    for (int i = 0; i < 2 * MOST; i++) { /* the oldest one is the operator */
+        fds[i] = connect_to(admin_port(listener.admin));
+        assert_true(ask_on(fds[i], i == 0
+                                       ? "/healthz HTTP/1.1\r\nauthorization: Bearer secret\r\nx:"
+                                       : "/healthz"));
+    }
+    for (int i = 1; i <= MOST; i++)
+        assert_true(is_closed(fds[i]));
+    assert_true(ask_on(fds[0], "/healthz"));
+    for (int i = 0; i < 2 * MOST; i++)
+        close(fds[i]);
+    listener.f->config->n_operators = 0;
+}
+
+static void among_operators_the_one_goes_who_was_silent_longest(void **state)
+{
+    static OperatorConfig operators[] = {{.name = "ops", .role = ROLE_READ, .has_token = true}};
+    SHA256((const uint8_t *)"secret", 6, operators[0].token_hash);
+    listener.f->config->operators = operators;
+    listener.f->config->n_operators = 1;
+    int fds[MOST + 1];
+    for (int i = 0; i <= MOST; i++) {
+        fds[i] = connect_to(admin_port(listener.admin));
+        assert_true(ask_on(fds[i], "/healthz HTTP/1.1\r\nauthorization: Bearer secret\r\nx:"));
+    }
+    assert_true(is_closed(fds[0]));
+    for (int i = 0; i <= MOST; i++)
+        close(fds[i]);
+    listener.f->config->n_operators = 0;
+}
+
 static void hundreds_who_say_nothing_or_half_of_something_hold_up_nobody(void **state)
 {
     enum { SILENT = 300 };
@@ -310,6 +349,8 @@ int main(void)
         TEST(bodies_that_nobody_wants_are_refused),
         TEST(it_stops_while_connections_are_open),
         TEST(a_newcomer_takes_the_place_of_whoever_was_silent_longest),
+        TEST(an_operator_is_the_last_to_go),
+        TEST(among_operators_the_one_goes_who_was_silent_longest),
         TEST(hundreds_who_say_nothing_or_half_of_something_hold_up_nobody),
         TEST(who_asks_by_an_unknown_name_is_told_which_setting_allows_it),
         TEST(the_name_counts_wherever_the_request_has_it),

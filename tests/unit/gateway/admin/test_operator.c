@@ -74,6 +74,14 @@ static void a_certificate_comes_before_a_token(void **state)
     assert_int_equal(role("Bearer secret", &bob), ROLE_READ);
 }
 
+/* The hash of nothing is refused by the config; should it be there, it is nobody's. */
+static void an_empty_token_is_none(void **state)
+{
+    SHA256((const uint8_t *)"", 0, operators[0].token_hash);
+    assert_int_equal(role("Bearer ", NULL), ROLE_GUEST);
+    assert_int_equal(role("Bearer", NULL), ROLE_GUEST);
+}
+
 /* An operator without a token has a hash of zeros, which is nobody's. */
 static void who_has_no_token_is_not_known_by_one(void **state)
 {
@@ -90,6 +98,7 @@ static void the_own_user_operates_by_the_socket(void **state)
     assert_true(operator_find(NULL, &proof, arena, &who));
     assert_int_equal(who.role, ROLE_OPERATE);
     assert_string_equal(who.by, "socket");
+    assert_string_equal(who.name, arena_printf(arena, "uid %u", (unsigned)geteuid()));
     close(fds[0]);
     close(fds[1]);
     assert_false(operator_find(NULL, &proof, arena, &who)); /* whose peer cannot be known */
@@ -104,6 +113,7 @@ int main(void)
         TEST(who_shows_nothing_that_is_listed_is_a_guest),
         TEST(a_token_is_known_by_its_hash),
         TEST(a_certificate_comes_before_a_token),
+        TEST(an_empty_token_is_none),
         TEST(who_has_no_token_is_not_known_by_one),
         TEST(the_own_user_operates_by_the_socket),
     };

@@ -106,6 +106,38 @@ static void an_entry_says_who_what_why_before_after_and_the_result(void **state)
              "\"after\":{\"generation\":2,\"config\":\"bbbb\"},\"result\":\"done\"}]}"));
 }
 
+static const char *why_of(Bench *b, const char *why)
+{
+    act(b, why, OK);
+    const char *all = read_all(b), *at = strstr(all, "\"why\":\"");
+    assert_non_null(at);
+    return arena_text(b->arena, bytes(at + 7, strcspn(at + 7, "\"")));
+}
+
+static void a_reason_is_repaired_and_cut_so_that_each_store_takes_it(void **state)
+{
+    Bench *b = *state;
+    assert_string_equal(why_of(b, "\xff\xc3"), "\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void a_reason_is_cut_between_characters(void **state)
+{
+    Bench *b = *state;
+    char text[AUDIT_WHY_MOST + 8];
+    memset(text, 'a', sizeof text);
+    memcpy(text + AUDIT_WHY_MOST - 2, "\xc3\xbc", 3);
+    assert_int_equal(strlen(why_of(b, text)), AUDIT_WHY_MOST);
+}
+
+static void a_character_that_does_not_fit_into_a_reason_is_left_out(void **state)
+{
+    Bench *b = *state;
+    char text[AUDIT_WHY_MOST + 8];
+    memset(text, 'a', sizeof text);
+    memcpy(text + AUDIT_WHY_MOST - 1, "\xc3\xbc", 3);
+    assert_int_equal(strlen(why_of(b, text)), AUDIT_WHY_MOST - 1);
+}
+
 static void the_newest_comes_first_and_failures_have_their_name(void **state)
 {
     Bench *b = *state;
@@ -208,6 +240,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_entry_says_who_what_why_before_after_and_the_result,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reason_is_repaired_and_cut_so_that_each_store_takes_it,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reason_is_cut_between_characters, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_character_that_does_not_fit_into_a_reason_is_left_out,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_comes_first_and_failures_have_their_name, setup,
                                         teardown),

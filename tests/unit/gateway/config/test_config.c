@@ -809,13 +809,13 @@ static void assert_key_file(const char *content, const char *told)
         const StoreKeys *keys = &l.config->store.keys;
         assert_int_equal(keys->n, 1);
         assert_string_equal(keys->keys[0].id, "a");
-        assert_int_equal(keys->keys[0].key[0], 0xe3);
-        assert_int_equal(keys->keys[0].key[31], 0x55);
+        assert_int_equal(keys->keys[0].key[0], 0xca);
+        assert_int_equal(keys->keys[0].key[31], 0xbb);
     }
     unload(&l);
 }
 
-#define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define HASH "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
 
 static void the_file_of_a_store_key_has_64_hexadecimal_digits(void **state)
 {
@@ -871,6 +871,14 @@ static void operators_are_checked(void **state)
         {"operators: [{name: a, token_sha256: " HASH "0}]", "64 hexadecimal digits"},
         {"operators: [{name: a, token_sha256: abc}]", "64 hexadecimal digits"},
         {"operators: [{name: a, certificate: CN=a}]", "over TLS only"},
+        {"operators: [{name: '', token_sha256: " HASH "}]", "operators[0].name: it is empty"},
+        {"operators: [{name: a, token_sha256: "
+         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}]",
+         "SHA-256 of an empty token"},
+        {"operators: [{name: a, token_sha256: " HASH "}, {name: b, token_sha256: " HASH "}]",
+         "operators[1]: admin.operators[0] has the same token"},
+        {"operators: [{name: a, certificate: CN=a}, {name: b, certificate: CN=a}]",
+         "operators[1]: admin.operators[0] has the same certificate"},
         {"operators: [{role: root, name: a, token_sha256: " HASH "}]", "root is not known here"},
         {"operators: [{token_sha256: " HASH "}]", "name is missing"},
         {"socket: '127.0.0.1:1'", "is not a unix socket"},
@@ -894,6 +902,7 @@ static void the_admin_has_a_socket_unless_an_address_is_said(void **state)
     Loaded l = load("listen: ['x:1']\n");
     assert_string_equal(l.config->admin_socket.path, "/run/passerelle/admin.sock");
     assert_false(l.config->admin_socket_said);
+    assert_int_equal(l.config->admin_refused_events, 60);
     unload(&l);
     l = load("listen: ['x:1']\nadmin: {hosts: [a]}\n");
     assert_string_equal(l.config->admin_socket.path, "/run/passerelle/admin.sock");
@@ -901,16 +910,19 @@ static void the_admin_has_a_socket_unless_an_address_is_said(void **state)
     l = load("listen: ['x:1']\nadmin: 'a:1'\n");
     assert_null(l.config->admin_socket.path);
     unload(&l);
-    l = load("listen: ['x:1']\nadmin: {socket: 'unix:/run/a.sock', operators: ["
-             "{name: ci, role: operate, token_sha256: " HASH "}, "
-             "{name: b, token_sha256: " HASH "}]}\n");
+    l = load(
+        "listen: ['x:1']\nadmin: {socket: 'unix:/run/a.sock', operators: ["
+        "{name: ci, role: operate, token_sha256: " HASH "}, "
+        "{name: b, token_sha256: "
+        "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d}], refused_events: 7}\n");
     assert_string_equal(l.config->admin_socket.path, "/run/a.sock");
     assert_true(l.config->admin_socket_said);
     assert_int_equal(l.config->n_operators, 2);
     assert_int_equal(l.config->operators[0].role, ROLE_OPERATE);
     assert_int_equal(l.config->operators[1].role, ROLE_READ);
-    assert_int_equal(l.config->operators[0].token_hash[0], 0xe3);
-    assert_int_equal(l.config->operators[0].token_hash[31], 0x55);
+    assert_int_equal(l.config->operators[0].token_hash[0], 0xca);
+    assert_int_equal(l.config->operators[0].token_hash[31], 0xbb);
+    assert_int_equal(l.config->admin_refused_events, 7);
     unload(&l);
 }
 

@@ -1,0 +1,165 @@
+"""Operators of a gateway: their tokens and certificates, and ways to ask its admin interface."""
+import hashlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+
+from gateway import BINARY, Answer, Gateway
+
+TOKENS = {"reader": "r" * 40, "ops": "o" * 40}
+HASHES = {name: hashlib.sha256(token.encode()).hexdigest() for name, token in TOKENS.items()}
+
+# Clients have names, for what must not be shown of them.
+CONFIG = """
+listen: [{address: '127.0.0.1:$port', trusted_proxies: [127.0.0.1]}]
+identity_header: x-client-id
+admin:
+  address: 127.0.0.1:$admin
+  socket: unix:admin.sock
+  operators:
+    - {name: reader, role: read, token_sha256: $reader}
+    - {name: ops, role: operate, token_sha256: $ops}
+store: store.db
+log: "-"
+"""
+TLS_CONFIG = CONFIG.replace("  socket:", """\
+  tls: {certificate: server.pem, key: server.key, client_ca: ca.pem, client_certificate_optional: true}
+  socket:""").replace("  operators:\n", """\
+  operators:
+    - {name: eve, role: read, certificate: CN=eve}
+    - {name: ada, role: operate, certificate: CN=ada}
+""")
+
+
+def openssl(folder, *words):
+    subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
+
+
+class Authority:
+    """A certificate authority in a folder: NAME.pem and NAME.key of whatever it signs."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder, self.name = folder, name
+        openssl(folder, "req", "-x509", *self.NEW_KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                "-out", f"{name}.pem")
+
+    NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+    def sign(self, name, subject, names="", days=2):
+        """`names`: "DNS:localhost,IP:127.0.0.1"; negative days: it has ended."""
+        openssl(self.folder, "req", *self.NEW_KEY, "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.csr",
+                *(["-addext", f"subjectAltName={names}"] if names else []))
+        openssl(self.folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{self.name}.pem", "-CAkey", f"{self.name}.key",
+                "-CAcreateserial", "-copy_extensions", "copy", "-days", days, "-out", f"{name}.pem")
+
+
+def make_certificates(folder):
+    """For TLS_CONFIG: an authority, the gateway's certificate, and those of operators and of somebody else."""
+    authority = Authority(folder)
+    authority.sign("server", "/CN=gateway", "DNS:localhost,IP:127.0.0.1")
+    for name in ("ada", "eve", "mallory"):
+        authority.sign(name, f"/CN={name}")
+    return authority
+
+
+class SecureGateway(Gateway):
+    """One whose admin address speaks TLS."""
+
+    def admin(self, path):
+        return secure(self)("GET", path)
+
+
+def plain(gateway, token=None):
+    """ask(VERB, PATH, field=value): over TCP, with a token or none."""
+    def ask(verb, path, **fields):
+        return gateway.http(verb, path, headers=_headers(token, fields), port=gateway.admin_port, timeout=60)
+    return ask
+
+
+def secure(gateway, name=None, token=None):
+    """The same with TLS, with the certificate of that name or none."""
+    context = ssl.create_default_context(cafile=gateway.folder / "ca.pem")
+    if name:
+        context.load_cert_chain(gateway.folder / f"{name}.pem", gateway.folder / f"{name}.key")
+
+    def ask(verb, path, **fields):
+        connection = http.client.HTTPSConnection("127.0.0.1", gateway.admin_port, timeout=60, context=context)
+        try:
+            connection.request(verb, path, headers=_headers(token, fields))
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+    return ask
+
+
+def own_user(gateway):
+    """The same on the unix socket."""
+    def ask(verb, path, **fields):
+        connection = http.client.HTTPConnection("localhost", timeout=60)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(60)
+        connection.sock.connect(str(gateway.folder / "admin.sock"))
+        try:
+            connection.request(verb, path, headers=_headers(None, fields))
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+    return ask
+
+
+class Told:
+    """An answer that another process has had."""
+
+    def __init__(self, text):
+        self.text = text
+        told = json.loads(text)
+        self.status, self.body = told["status"], told["body"].encode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+def other_user(gateway):
+    """The same as nobody (65534), on a socket whose mode somebody has loosened. Needs root."""
+    path = gateway.folder / "admin.sock"
+    script = ("import http.client, json, socket, sys\n"
+              "c = http.client.HTTPConnection('localhost', timeout=60); c.sock = socket.socket(socket.AF_UNIX)\n"
+              "c.sock.connect(sys.argv[1]); c.request(sys.argv[2], sys.argv[3], headers=json.loads(sys.argv[4]))\n"
+              "r = c.getresponse(); print(json.dumps({'status': r.status, 'body': r.read().decode()}))")
+
+    def ask(verb, path_asked, **fields):
+        path.chmod(0o777)
+        for folder in path.parents:
+            if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
+                folder.chmod(folder.stat().st_mode | 0o011)
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c", script, path,
+                               verb, path_asked, json.dumps(_headers(None, fields))],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return Told(done.stdout)
+    return ask
+
+
+def _headers(token, fields):
+    said = {name.replace("_", "-"): value for name, value in fields.items()}
+    return {**({"Authorization": f"Bearer {TOKENS.get(token, token)}"} if token is not None else {}), **said}
+
+
+def command(gateway, *words, **environment):
+    """passerelle WORD ...: at the unix socket, unless the environment says otherwise."""
+    known = {key: value for key, value in os.environ.items() if not key.startswith("PASSERELLE_")}
+    return subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=gateway.folder,
+                          env={**known, "PASSERELLE_ADMIN": f"unix:{gateway.folder}/admin.sock", **environment})
+
+
+def entries(gateway):
+    """The audit, newest first."""
+    return json.loads(command(gateway, "audit", "--json").stdout)["entries"]
+
+
+def events(gateway, name):
+    return [line for line in gateway.log() if line.get("event") == name]
