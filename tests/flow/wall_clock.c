@@ -14,7 +14,8 @@ __attribute__((constructor)) static void begin(void)
 {
     const char *path = getenv("WALL_CLOCK");
     int file = path ? open(path, O_RDONLY) : -1;
-    void *found = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *seconds, PROT_READ, MAP_SHARED, file, 0);
+    void *found =
+        file < 0 ? MAP_FAILED : mmap(NULL, sizeof *seconds, PROT_READ, MAP_SHARED, file, 0);
     real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     if (found == MAP_FAILED || !real)
         abort();

@@ -39,15 +39,17 @@ GOOD = {
     "reload": ["--why", "a test"],
     "drain": ["--why", "a test"],
     "audit": [],
+    "store": ["check", "STORED"],
+    "client": ["forget", "ada", "--why", "a test"],
     "version": [],
     "help": [],
 }
 
 
 @contextlib.contextmanager
-def gateway():
+def gateway(folder=None):
     """A running gateway without ports: gives the path of its admin socket."""
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory() as folder:
         admin = pathlib.Path(folder) / "admin.sock"
         config = pathlib.Path(folder) / "gateway.yaml"
         config.write_text(f"listen: [unix:{folder}/calls.sock]\nadmin: {{socket: 'unix:{admin}'}}\n"
@@ -61,6 +63,17 @@ def gateway():
             running.terminate()
             errors = running.communicate(timeout=30)[1]
         assert running.returncode == 0, errors
+
+
+def stored_config():
+    """A config whose store a gateway has used."""
+    folder = tempfile.TemporaryDirectory()
+    with gateway(folder.name):
+        pass
+    return folder, f"{folder.name}/gateway.yaml"
+
+
+FOLDER_OF_STORE, GOOD["store"][1] = stored_config()
 
 
 def run_good(word, *more):
@@ -131,7 +144,7 @@ class Conventions(unittest.TestCase):
                                 f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}/",
                                 "name.invalid:1", "unix:/" + "x" * 200):
                     for more in [], ["--quiet"], ["--json"]:
-                        done = run(word, "--admin", address, *more)
+                        done = run(word, *GOOD[word], "--admin", address, *more)
                         self.assertEqual((done.returncode, done.stdout), (3, ""), (word, address))
                         self.assertIn(f"passerelle {word}: no gateway answers at {address}: ", done.stderr)
 
@@ -140,7 +153,7 @@ class Conventions(unittest.TestCase):
             if TABLE[word]["asks"]:
                 for address in ("gw1", "gw1:", "gw1:0", "gw1:65536", ":9901", "::1:9901", "[gw1]:9901", "unix:", "ftp://gw1:1",
                                 "https://gw1/x", "https://", "http://a@gw1:9901"):
-                    done = run(word, PASSERELLE_ADMIN=address)
+                    done = run(word, *GOOD[word], PASSERELLE_ADMIN=address)
                     self.assertEqual((done.returncode, done.stdout), (2, ""), (word, address))
                     self.assertIn(f"{address} is not an address", done.stderr)
 

@@ -821,7 +821,7 @@ static void the_file_of_a_store_key_has_64_hexadecimal_digits(void **state)
 {
     assert_key_file(HASH, NULL);
     assert_key_file(HASH "\n", NULL);
-    assert_key_file("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855\r\n", NULL);
+    assert_key_file("CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB\r\n", NULL);
     assert_key_file(HASH "0", "does not have 64 hexadecimal digits (openssl rand -hex 32)");
     assert_key_file(HASH " ", "does not have 64 hexadecimal digits");
     assert_key_file("x" HASH, "does not have 64 hexadecimal digits");
