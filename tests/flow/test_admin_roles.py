@@ -19,7 +19,9 @@ PATHS = {
     "/audit": ("GET", "read"),
     "/reload": ("POST", "operate"),
     "/drain": ("POST", "operate"),
+    "/client/forget": ("POST", "operate"),
 }
+QUERIES = {"/client/forget": "?name=ada"}
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"
@@ -39,7 +41,8 @@ ASKERS = {
     "the socket, other user": (PLAIN, other_user, None),
 }
 RANKS = [None, "guest", "read", "operate"]
-AUDITED = {"/reload": "reload", "/drain": "drain"}  # every path that changes something
+# Every path that changes something, and the command that asks for it.
+AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/client/forget": ["client", "forget", "ada"]}
 
 
 def start(kind, folder):
@@ -80,7 +83,7 @@ def test_each_path_is_for_whom_it_is(running, asker, path):
     kind, way, role = ASKERS[asker]
     ask, verb = way(running[kind]), PATHS[path][0]
     generation = running[kind].admin("/config").json["generation"]
-    answer = ask(verb, path)
+    answer = ask(verb, path + QUERIES.get(path, ""))
     assert answer.status == expected(asker, path), answer.body
     changed = running[kind].admin("/config").json["generation"] - generation
     assert changed == (path == "/reload" and answer.status == 200)
@@ -113,19 +116,21 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
             assert "client-of-mine" not in body and "reader" not in body and '"ops"' not in body, path
 
 
-def changing_commands():
+def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    return [command["name"] for command in table if command["changes"]]
+    assert {command["name"] for command in table if command["changes"]} == {words[0] for words in AUDITED.values()}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])
-@pytest.mark.parametrize("word", changing_commands())
-def test_each_change_is_audited_in_log_and_store(tmp_path, word, why):
+@pytest.mark.parametrize("words", AUDITED.values(), ids=lambda words: words[0])
+def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
+    word = words[0]
     gateway = Gateway(tmp_path, CONFIG, **HASHES).start()
     before = gateway.admin("/config").json["generation"]
     stored = [] if word == "drain" else None  # which is read when the gateway has stopped
     gateway.write(config=CONFIG + "drain: 9s\n")
-    done = command(gateway, word, *(["--why", why] if why else []))
+    eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+    done = command(gateway, *words, *(["--why", why] if why else []))
     assert (done.returncode, done.stderr) == (0, "")
     if stored is None:
         entry, = entries(gateway)
@@ -139,27 +144,30 @@ def test_each_change_is_audited_in_log_and_store(tmp_path, word, why):
     after = before + (word == "reload")
     for told, generations in ((entry, (entry["before"]["generation"], entry["after"]["generation"])),
                               (line, (line["generation_before"], line["generation_after"]))):
-        assert (told["action"], told["who"], told["by"], told["result"]) == (word, f"uid {os.geteuid()}", "socket", "done")
+        assert told["action"] == "_".join(words[:2])
+        assert (told["who"], told["by"], told["result"]) == (f"uid {os.geteuid()}", "socket", "done")
         assert told.get("why", "") == (why or "")
         assert generations == (before, after)
     assert (entry["before"]["config"], entry["after"]["config"]) == (line["config_before"], line["config_after"])
-    assert (entry["before"]["config"] == entry["after"]["config"]) == (word == "drain")
+    assert (entry["before"]["config"] == entry["after"]["config"]) == (word != "reload")
 
 
 def test_a_refused_attempt_changes_nothing_and_is_logged(tmp_path):
     with Gateway(tmp_path, CONFIG, **HASHES) as gateway:
         for path in AUDITED:
-            assert plain(gateway)("POST", path).status == 401
-            assert plain(gateway, "reader")("POST", path).status == 403
-            assert plain(gateway, "ops")("POST", path, Origin="https://panel.example").status == 403
-            assert plain(gateway, "ops")("POST", path, Host="rebound.example").status == 421
-        told = eventually(lambda: len(events(gateway, "admin_refused")) == 8 and events(gateway, "admin_refused"))
+            target = path + QUERIES.get(path, "")
+            assert plain(gateway)("POST", target).status == 401
+            assert plain(gateway, "reader")("POST", target).status == 403
+            assert plain(gateway, "ops")("POST", target, Origin="https://panel.example").status == 403
+            assert plain(gateway, "ops")("POST", target, Host="rebound.example").status == 421
+        refused = 4 * len(AUDITED)
+        told = eventually(lambda: len(events(gateway, "admin_refused")) == refused and events(gateway, "admin_refused"))
         assert [(line["reason"], line.get("who"), line["request"]) for line in told] == [
             (reason, who, f"POST {path}") for path in AUDITED for reason, who in
             [("no_proof", None), ("role", "reader"), ("origin", "ops"), ("host", None)]]
         assert all(line["peer"].startswith("127.0.0.1:") for line in told)
         assert entries(gateway) == []
-        assert gateway.metric("passerelle_admin_refused_total") == 8
+        assert gateway.metric("passerelle_admin_refused_total") == refused
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")

@@ -142,7 +142,8 @@ def test_a_body_that_breaks_off_by_http2_is_the_clients_mistake(shop):
         http2_request(shop.gateway.port, "POST", "/v1/orders", [("content-type", "application/json"),
                                                                 ("content-length", "10")], b"{}")
     line = eventually(lambda: next((line for line in shop.gateway.log()
-                                    if line.get("causes", [{}])[0].get("fault") == "PROTOCOL_VIOLATION"), None))
+                                    if line.get("causes", [{}])[0].get("fault") == "PROTOCOL_VIOLATION"
+                                    and line["dialect"] == "rest"), None))
     assert (line["level"], line["code"], line["http_status"]) == ("info", "INVALID_ARGUMENT", 400)
     assert shop.gateway.metric("passerelle_errors_total", side="client") == before + 1
 

@@ -109,7 +109,7 @@ def test_a_client_is_forgotten_and_the_audit_says_so_without_the_name(tmp_path, 
     clients = "named" if recorded == "named" else "{recorded: hashed, key: key}"
     with operated(tmp_path, f"store: {store.setting}", clients) as gateway:
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-        done = command(gateway, "client", "forget", "CN=zebra é/&?=", "--why", "she asked for it")
+        done = command(gateway, "client", "forget", "CN=zebra é/&?=", "--json", "--why", "she asked for it")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"action": "client_forget", "records": 0}
         entry, = audit(gateway)

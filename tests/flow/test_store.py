@@ -376,7 +376,7 @@ def test_a_backup_of_a_store_in_use_is_a_store(tmp_path):
     with gateway_with(tmp_path / "a", f"{{sqlite: {tmp_path}/store.db}}", node="one") as gateway:
         eventually(lambda: fleet(gateway) == {"one": []})
         done = store_command(gateway, "backup", copy)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"copied to {copy}\n", "")
         done = store_command(gateway, "backup", "/nowhere/copy.db")
         assert done.returncode == 1 and "write /nowhere/copy.db.part: No such file" in done.stderr
     with gateway_with(tmp_path / "b", f"{{sqlite: {copy}}}", node="two") as restored:
