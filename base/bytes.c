@@ -19,6 +19,31 @@ int bytes_compare(Bytes a, Bytes b)
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/* Bytes that a character has in all by its first one. */
+static size_t character_size(uint8_t first)
+{
+    return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+Bytes bytes_cut_long_text(Bytes text, size_t most)
+{
+    enum { LONGEST_CHARACTER = 4 };
+    Bytes cut = bytes_slice(text, 0, most);
+    size_t back = 1;
+    while (back < LONGEST_CHARACTER && back < cut.size &&
+           (cut.data[cut.size - back] & 0xc0) == 0x80)
+        back++;
+    bool is_part = cut.size && character_size(cut.data[cut.size - back]) > back;
+    return is_part ? bytes_slice(cut, 0, cut.size - back) : cut;
+}
+
+void text_format(char *text, size_t capacity, const char *format, va_list args)
+{
+    int size = vsnprintf(text, capacity, format, args);
+    if (size > 0 && (size_t)size >= capacity)
+        text[bytes_cut_long_text(bytes(text, capacity - 1), capacity - 1).size] = '\0';
+}
+
 size_t bytes_find(Bytes whole, uint8_t byte)
 {
     const uint8_t *at = whole.size ? memchr(whole.data, byte, whole.size) : NULL;

@@ -8,6 +8,7 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +87,18 @@ static inline Bytes bytes_slice(Bytes whole, size_t from, size_t size)
         size = whole.size - from;
     return bytes(whole.data + from, size);
 }
+
+/* At most `most` bytes from the start, of UTF-8 without a part of a character at their end. What is
+   no UTF-8 is cut anywhere. */
+Bytes bytes_cut_long_text(Bytes text, size_t most);
+
+static inline Bytes bytes_cut_text(Bytes text, size_t most)
+{
+    return text.size <= most ? text : bytes_cut_long_text(text, most);
+}
+
+/* vsnprintf, whose text is not cut within a character of UTF-8. */
+void text_format(char *text, size_t capacity, const char *format, va_list args);
 
 /* Position of a byte, or whole.size if it does not occur. */
 size_t bytes_find(Bytes whole, uint8_t byte);

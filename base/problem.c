@@ -22,7 +22,7 @@ void problem_add(Problems *problems, const char *file, int line, int column, con
     char text[1024];
     va_list args;
     va_start(args, reason_format);
-    vsnprintf(text, sizeof text, reason_format, args);
+    text_format(text, sizeof text, reason_format, args);
     va_end(args);
     buffer_add(&reason, text, strlen(text) + 1);
 

@@ -9,7 +9,7 @@ void change_problem(ChangeList *list, YamlPlace place, const char *path, const c
     char reason[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
+    text_format(reason, sizeof reason, format, args);
     va_end(args);
     problem_add(list->problems, list->file, place.name_line, place.name_column, path, hint, "%s",
                 reason);

@@ -10,7 +10,7 @@ void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const c
     char what[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    text_format(what, sizeof what, format, args);
     va_end(args);
     SchemaDiff *diff = d->diff;
     if (diff->n_items == diff->capacity) {

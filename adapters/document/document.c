@@ -27,7 +27,7 @@ __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const J
     char reason[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
+    text_format(reason, sizeof reason, format, args);
     va_end(args);
     const YamlPlace *place = yaml_place(reading->document, node);
     problem_add(reading->problems, reading->document->file,
@@ -390,7 +390,7 @@ void document_tell(const YamlDocument *document, Problems *problems, const char 
     char reason[1024];
     va_list args;
     va_start(args, reason_format);
-    vsnprintf(reason, sizeof reason, reason_format, args);
+    text_format(reason, sizeof reason, reason_format, args);
     va_end(args);
     bool whole;
     const JsonNode *node = follow(document, path, &whole);

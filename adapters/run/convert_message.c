@@ -351,7 +351,7 @@ bool convert_money_amount(Conversion *c)
    feeds no field of the target has no counterpart there. */
 static bool refuse_path(Conversion *c, Bytes path)
 {
-    Bytes shown = bytes_slice(path, 0, 80);
+    Bytes shown = bytes_cut_text(path, 80);
     return cannot_convert(
         c, utf8_valid(shown)
                ? arena_printf(c->runner->arena,

@@ -20,7 +20,7 @@ static void write_step(Buffer *path, const PathStep *step)
         buffer_add_text(path, step->name);
     } else if (step->key.data) {
         buffer_add_text(path, "[\"");
-        buffer_add_bytes(path, bytes_slice(step->key, 0, 80));
+        buffer_add_bytes(path, bytes_cut_text(step->key, 80));
         buffer_add_text(path, "\"]");
     } else {
         buffer_printf(path, "[%u]", step->index);

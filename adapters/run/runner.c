@@ -15,7 +15,7 @@ bool run_fail(Runner *runner, const Fault *fault, const char *format, ...)
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format(text, sizeof text, format, args);
     va_end(args);
     runner->fault = fault;
     if (runner->n_mistakes < runner->most_mistakes) {

@@ -126,7 +126,7 @@ static JsonScalar read_enum(Runner *runner, const EnumType *type, const JsonNode
     if (runner->unknown != UNKNOWN_REFUSE)
         return JSON_SCALAR_UNKNOWN_ENUM;
     run_fail(runner, &FAULT_BAD_VALUE, "%s has no value %.*s", type->full_name,
-             BYTES_ARGS(bytes_slice(node->text, 0, 80)));
+             BYTES_ARGS(bytes_cut_text(node->text, 80)));
     return JSON_SCALAR_BAD;
 }
 
@@ -167,9 +167,9 @@ static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
     }
     const char *nearest = message_nearest_field(type, name, runner->arena);
     run_fail(runner, &FAULT_UNKNOWN_FIELD, "%s has no field \"%.*s\"%s%s%s", type->full_name,
-             BYTES_ARGS(bytes_slice(name, 0, 80)), nearest ? "; did you mean \"" : "",
+             BYTES_ARGS(bytes_cut_text(name, 80)), nearest ? "; did you mean \"" : "",
              nearest ? nearest : "", nearest ? "\"?" : "");
-    return run_failed_in(runner, arena_text(runner->arena, bytes_slice(name, 0, 80)));
+    return run_failed_in(runner, arena_text(runner->arena, bytes_cut_text(name, 80)));
 }
 
 /* Null is a value of google.protobuf.Value and NullValue only; for other fields it means unset. */

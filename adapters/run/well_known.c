@@ -225,7 +225,7 @@ static bool member_from_json(Runner *runner, const JsonNode *member)
 {
     wire_add_bytes(runner->out, 1, member->name);
     return nested(runner, 2, member, value_from_json) ||
-           run_failed_in(runner, arena_text(runner->arena, bytes_slice(member->name, 0, 80)));
+           run_failed_in(runner, arena_text(runner->arena, bytes_cut_text(member->name, 80)));
 }
 
 static bool has_duplicate(Runner *runner, const JsonNode *object, bool *found_out);

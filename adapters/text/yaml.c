@@ -51,7 +51,7 @@ __attribute__((format(printf, 4, 5))) static void tell(Reader *reader, const yam
     va_list args;
     va_start(args, format);
     char reason[512];
-    vsnprintf(reason, sizeof reason, format, args);
+    text_format(reason, sizeof reason, format, args);
     va_end(args);
     YamlPlace place = place_of(mark);
     problem_add(reader->problems, reader->document->file, place.line, place.column, "", hint, "%s",

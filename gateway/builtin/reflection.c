@@ -145,7 +145,7 @@ static const SchemaFile *by_extension(const Schema *schema, const void *argument
 static void say_error(Buffer *out, Arena *arena, Code code, const char *what, Bytes name)
 {
     Buffer error = buffer_in(arena);
-    Bytes shown = bytes_slice(name, 0, 200);
+    Bytes shown = bytes_cut_text(name, 200);
     wire_add_number(&error, 1, code);
     wire_add_bytes(&error, 2,
                    bytes_of(arena_printf(arena, "%s \"%.*s\"", what, BYTES_ARGS(shown))));

@@ -330,7 +330,7 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
         status->may_have_effect = may_have_effect;
     }
     status->details = BYTES_NONE;
-    status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);
+    status->message = bytes_cut_text(status->message, LONGEST_MESSAGE);
     x->own_response = true;
     return write_end(c, arena, status, NULL, end);
 }

@@ -156,7 +156,7 @@ static Result take_query(Exchange *x)
 Result client_refuse_media(Client *c)
 {
     Exchange *x = c->x;
-    Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
+    Bytes said = bytes_cut_text(fields_joined(x->call.head, "content-type"), 200);
     return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
                      said.data ? "content-type " : "the request has no content-type",
                      BYTES_ARGS(said));
@@ -189,7 +189,7 @@ Result client_take_rest(Client *c)
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))
         return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
-                         BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
+                         BYTES_ARGS(bytes_cut_text(fields_joined(x->call.head, "accept"), 200)),
                          is_stream ? "application/x-ndjson and text/event-stream"
                                    : "application/json");
     Result r = check_media(c);
@@ -250,7 +250,7 @@ static Result find_plain(Client *c, RestMatch *match, Bytes *path_out)
 static Result not_found(Client *c, const RestMatch *match)
 {
     Exchange *x = c->x;
-    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    Bytes shown = bytes_cut_text(x->call.path, 200);
     if (match->allowed.size) {
         c->allow = match->allowed;
         return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
@@ -265,7 +265,7 @@ static Result refuse_verb(Client *c)
     Exchange *x = c->x;
     c->allow = bytes_of(x->method && x->method->takes_get ? "GET, HEAD, POST" : "POST");
     return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
-                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(c->allow),
+                     BYTES_ARGS(bytes_cut_text(x->call.path, 200)), BYTES_ARGS(c->allow),
                      BYTES_ARGS(x->call.verb));
 }
 
@@ -303,7 +303,7 @@ static Result resolve_rpc(Client *c, const Builtin *builtin)
     }
     x->call.foreign_media = false;
     pass_on_names(c);
-    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    Bytes shown = bytes_cut_text(x->call.path, 200);
     return x->method || builtin
                ? OK
                : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));

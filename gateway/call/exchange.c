@@ -1,5 +1,6 @@
 #include "gateway/call/exchange.h"
 
+#include "base/text/utf8.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
 #include "protocols/http/http_rules.h"
@@ -515,12 +516,25 @@ const Step *attempt_failed(Attempt *attempt, Result why)
     return decide(attempt->exchange, attempt, &question, why);
 }
 
+/* "; its body is: database away": what the error says in no form that has a place for it. */
+static Bytes foreign_text(const Attempt *attempt)
+{
+    Bytes body = bytes_cut_text(attempt->answer.foreign, FOREIGN_SHOWN);
+    Buffer text = buffer_in(attempt->exchange->arena);
+    if (!body.size)
+        return BYTES_NONE;
+    buffer_add_text(&text, "; its body is: ");
+    utf8_add_repaired(&text, body);
+    return buffer_bytes(&text);
+}
+
 const Step *attempt_failed_by_service(Attempt *attempt)
 {
     const Status *status = &attempt->answer.status;
-    Result why = FAIL(attempt->exchange->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s",
+    Bytes foreign = foreign_text(attempt);
+    Result why = FAIL(attempt->exchange->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s%.*s",
                       attempt->pick.instance->address.text, code_name(status->code),
-                      BYTES_ARGS(bytes_slice(status->message, 0, 500)));
+                      BYTES_ARGS(bytes_cut_text(status->message, 500)), BYTES_ARGS(foreign));
     return decide_on_status(attempt, why, true);
 }
 

@@ -37,7 +37,7 @@ static Result answer_check(Exchange *x, Bytes request, Buffer *out)
     if (failed(r))
         return r;
     Health health = health_of(x->loop, x->config, name);
-    Bytes shown = bytes_slice(name, 0, 200);
+    Bytes shown = bytes_cut_text(name, 200);
     if (health == HEALTH_SERVICE_UNKNOWN)
         return FAIL_TELL(x->arena, FAULT_UNKNOWN_SERVICE, "health of %.*s", BYTES_ARGS(shown));
     health_write(health, out);

@@ -34,7 +34,7 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
         x->record.detail_why =
             FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT,
                       "converting the error detail %.*s of %s to %s: %s",
-                      BYTES_ARGS(bytes_slice(type, 0, 200)), attempt->pick.served->name,
+                      BYTES_ARGS(bytes_cut_text(type, 200)), attempt->pick.served->name,
                       x->version.reply->name, kept ? "it stays as it is" : "it is left out");
 }
 

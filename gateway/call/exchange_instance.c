@@ -580,6 +580,9 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     attempt->answer.had_body = true;
     if (attempt->answer.is_error &&
         dialect_is_framed(attempt->target.dialect)) { /* a page of some proxy's, say */
+        if (!attempt->answer.foreign.data)
+            attempt->answer.foreign =
+                bytes_copy(attempt->exchange->arena, bytes_slice(piece, 0, FOREIGN_SHOWN));
         http_stream_consume(stream, piece.size);
         return;
     }

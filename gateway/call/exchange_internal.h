@@ -157,6 +157,8 @@ bool attempt_run(Attempt *attempt, const Step *step);
 /* The call is known, and its kind; its deadline runs from here on. */
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 
+enum { FOREIGN_SHOWN = 300 /* bytes of an error's body in no known form that the log shows */ };
+
 /* The kinds of failure of a call. Each ends in policy_decide: another attempt, waiting for the
    other one, the route's fallback, or an error to the caller. */
 const Step *exchange_fail(Exchange *x, Result why); /* of the whole call */

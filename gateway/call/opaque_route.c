@@ -60,7 +60,7 @@ Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *ar
     if (!same)
         return FAIL_TELL(arena, FAULT_BAD_REQUEST,
                          "%.*s can also be read as a path that does not belong to %s",
-                         BYTES_ARGS(bytes_slice(path, 0, 200)), route->match);
+                         BYTES_ARGS(bytes_cut_text(path, 200)), route->match);
     *route_out = route;
     return OK;
 }

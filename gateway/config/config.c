@@ -21,7 +21,7 @@ const char *config_path(ConfigReader *reader, const char *format, ...)
     char path[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(path, sizeof path, format, args);
+    text_format(path, sizeof path, format, args);
     va_end(args);
     return arena_string(reader->arena, path);
 }
@@ -30,7 +30,7 @@ static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, con
                                    const char *hint, const char *format, va_list args)
 {
     char reason[1024];
-    vsnprintf(reason, sizeof reason, format, args);
+    text_format(reason, sizeof reason, format, args);
     document_tell(&reader->file.document, problems, path, hint, "%s", reason);
 }
 

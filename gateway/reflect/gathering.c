@@ -11,7 +11,7 @@ enum {
     NAMED_MOST = 20,    /* services in an error */
 };
 
-#define SHOWN(text) BYTES_ARGS(bytes_slice((text), 0, SHOWN_MOST))
+#define SHOWN(text) BYTES_ARGS(bytes_cut_text((text), SHOWN_MOST))
 
 static Result add_ask(Gathering *g, uint32_t field, Bytes name, Bytes importer)
 {

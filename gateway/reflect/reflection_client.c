@@ -126,7 +126,7 @@ static Result on_message(Caller *caller, Message message)
 
 static Result failure_of(Fetch *f, const Status *status)
 {
-    Bytes said = bytes_slice(status->message, 0, 500);
+    Bytes said = bytes_cut_text(status->message, 500);
     if (status->error)
         return (Result){status->error};
     if (status->code == CODE_OK)
@@ -220,7 +220,7 @@ static Result check_services(Arena *arena, const Gathering *gathering, const Sch
         if (!schema_service(schema, name))
             return FAIL(arena, FAULT_BAD_SCHEMA,
                         "no file from its reflection declares its service %.*s",
-                        BYTES_ARGS(bytes_slice(name, 0, 200)));
+                        BYTES_ARGS(bytes_cut_text(name, 200)));
     }
     return OK;
 }

@@ -26,7 +26,7 @@ static void PRINTF_LIKE(2, 3) warn(Warnings *w, const char *format, ...)
     char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_format(text, sizeof text, format, args);
     va_end(args);
     problem_add(w->told, w->config->file, 0, 0, "", NULL, "%s", text);
 }

@@ -37,7 +37,7 @@ static bool is_plain(Bytes text)
 
 static void add_text(Buffer *line, Bytes key, Bytes text)
 {
-    text = bytes_slice(text, 0, LOG_TEXT_SIZE);
+    text = bytes_cut_text(text, LOG_TEXT_SIZE);
     if (is_plain(text)) {
         log_line_plain(line, key, text);
     } else {

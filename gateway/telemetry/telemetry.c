@@ -192,7 +192,7 @@ static void PRINTF_LIKE(5, 0) tell_event(const char *level, const char *event, R
                                          Bytes members, const char *format, va_list args)
 {
     char text[LOG_TEXT_SIZE];
-    vsnprintf(text, sizeof text, format, args);
+    text_format(text, sizeof text, format, args);
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer line = buffer_in(arena);

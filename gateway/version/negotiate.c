@@ -95,7 +95,7 @@ static Result unknown_version(const VersionQuestion *question, Arena *arena, con
                               Bytes said)
 {
     return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s",
-                     where, BYTES_ARGS(bytes_slice(said, 0, 100)), question->service->name,
+                     where, BYTES_ARGS(bytes_cut_text(said, 100)), question->service->name,
                      supported_text(question, arena));
 }
 
@@ -132,7 +132,7 @@ static const char *word_text(const Words *words, VersionRule rule, Arena *arena)
     case RULE_DEFAULT:
     case RULE_COUNT: break;
     }
-    return arena_printf(arena, "%s says \"%.*s\"", where, BYTES_ARGS(bytes_slice(said, 0, 100)));
+    return arena_printf(arena, "%s says \"%.*s\"", where, BYTES_ARGS(bytes_cut_text(said, 100)));
 }
 
 static Result contradiction(const Words *words, VersionRule first, VersionRule other, Arena *arena)

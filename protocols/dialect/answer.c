@@ -153,7 +153,7 @@ Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, 
     case DIALECT_REST:
         if (answer->is_error)
             r = rest_status_read(answer->http_status, end_frame, answer->detail_json, arena,
-                                 &answer->status);
+                                 &answer->status, &answer->foreign);
         break;
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;

@@ -8,7 +8,7 @@
 static Bytes inferred_message(uint16_t http_status, Arena *arena)
 {
     return bytes_of(arena_printf(arena, "the service returned HTTP status %u %s", http_status,
-                                 http_phrase(http_status)));
+                                 http_status_phrase(http_status)));
 }
 
 Status answer_inferred_status(uint16_t http_status, Arena *arena)
@@ -32,7 +32,7 @@ Status answer_malformed_status(Bytes said, Bytes message, Arena *arena)
 {
     Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
                       "its grpc-status is \"%.*s\", which is not a status code%s%.*s",
-                      BYTES_ARGS(bytes_slice(said, 0, 100)),
+                      BYTES_ARGS(bytes_cut_text(said, 100)),
                       message.size ? "; its grpc-message is: " : "", BYTES_ARGS(message));
     Status status = status_of_error(arena, why);
     status.code = CODE_UNKNOWN;
@@ -116,6 +116,11 @@ static void take_object(JsonCursor *cursor, ErrorBody *body, bool is_inner)
     }
 }
 
+static bool says_something(const ErrorBody *body)
+{
+    return body->message.size || body->detail.size || body->title.size || body->text.size;
+}
+
 static Bytes best_message(const ErrorBody *body, uint16_t http_status)
 {
     if (body->message.size)
@@ -130,7 +135,7 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
 }
 
 Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json,
-                        Arena *arena, Status *status_out)
+                        Arena *arena, Status *status_out, Bytes *foreign_out)
 {
     Code code = rest_code_of_http(http_status);
     Status by_http = {.code = code, .http_status = http_status, .of_rest = code != CODE_OK};
@@ -141,7 +146,9 @@ Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *deta
     JsonCursor cursor = json_cursor(text, arena);
     if (json_cursor_peek(&cursor) == JSON_KIND_OBJECT)
         take_object(&cursor, &body, false);
-    if (!json_cursor_finish(&cursor)) { /* not JSON: only the HTTP status is known */
+    bool is_json = json_cursor_finish(&cursor);
+    *foreign_out = is_json && says_something(&body) ? BYTES_NONE : text;
+    if (!is_json) { /* only the HTTP status is known */
         status = by_http;
         body = (ErrorBody){.status = &status, .arena = arena};
     }

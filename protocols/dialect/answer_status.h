@@ -22,9 +22,10 @@ Status answer_malformed_status(Bytes said, Bytes message, Arena *arena);
 /*
  * The status of a REST error. `body` may be a problem (RFC 9457), an AIP-193 error or an error of
  * grpc-gateway; a google.rpc.Code in it overrides the HTTP status. For any other body the HTTP
- * status decides. Details are read by `detail_json`; NULL: no details. Fault: OUT_OF_MEMORY.
+ * status decides, and it is *foreign_out, unless it has a message. Details are read by
+ * `detail_json`; NULL: no details. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, const DetailJson *detail_json,
-                                 Arena *arena, Status *status_out);
+                                 Arena *arena, Status *status_out, Bytes *foreign_out);
 
 #endif

@@ -39,7 +39,4 @@ const char *code_digits(Code code);
    *service_code_out, which is 0 otherwise. False: it is not a number up to INT32_MAX. */
 bool code_read_digits(Bytes text, Code *code_out, uint32_t *service_code_out);
 
-/* The reason phrase (RFC 9110 section 15); "" when unknown. A literal. */
-const char *http_phrase(uint16_t http_status);
-
 #endif

@@ -294,7 +294,10 @@ static Result read_error(JsonCursor *cursor, Arena *arena, Status *status)
 
 static Result end_unary(Answer *answer, Bytes body, Arena *arena)
 {
-    if (!answer->is_error || answer->status.error || body.size == 0)
+    if (!answer->is_error || body.size == 0)
+        return OK;
+    answer->foreign = body;
+    if (answer->status.error)
         return OK;
     Status status = {.code = answer->status.code};
     JsonCursor cursor = json_cursor(body, arena);
@@ -303,8 +306,10 @@ static Result end_unary(Answer *answer, Bytes body, Arena *arena)
     Result r = read_error(&cursor, arena, &status);
     if (failed(r))
         return r;
-    if (json_cursor_finish(&cursor))
+    if (json_cursor_finish(&cursor)) {
         answer->status = status;
+        answer->foreign = BYTES_NONE;
+    }
     return OK;
 }
 

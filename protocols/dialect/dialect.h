@@ -305,6 +305,8 @@ typedef struct Answer {
     Fields metadata; /* leading fields, without framing ones */
     Fields trailers; /* of the head (Trailers-Only, "trailer-" fields), then those of answer_end */
     const DetailJson *detail_json; /* REST: set by the caller; NULL: details are not read */
+    Bytes foreign; /* the body of an error, or its beginning, if it is in no form that says a
+                      status; any bytes. Dialects with frames: set by the caller */
 } Answer;
 
 /* Whether it is the status of a final response, 200 to 599 (RFC 9110 section 15). Fault:

@@ -276,6 +276,10 @@ HttpConnection *http2_server_new(const HttpLimits *limits, bool secure,
 HttpConnection *http2_client_new(const HttpLimits *limits, bool secure,
                                  const HttpConnectionEvents *events, void *owner);
 
+/* The reason phrase, "Bad Request"; "" for a status without one (RFC 9110 section 15). A
+   literal. */
+const char *http_status_phrase(unsigned status);
+
 /* The connection preface of an HTTP/2 client, 24 bytes (RFC 9113 section 3.4). */
 #define HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 

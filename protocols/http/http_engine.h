@@ -120,10 +120,6 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t no
         bucket->full_at = now;
 }
 
-/* The reason phrase, "Bad Request"; "" for a status without one (RFC 9110 section 15). A
-   literal. */
-const char *http_status_phrase(unsigned status);
-
 /* Writes the body of a response that the engine makes by itself: application/problem+json (RFC
    9457). `detail` is a literal that needs no escapes. Returns the size, less than `capacity`. */
 size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);

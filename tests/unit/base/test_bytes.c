@@ -91,10 +91,57 @@ static void only_ascii_letters_have_a_lower_case(void **state)
     arena_free(arena);
 }
 
+static void a_long_text_is_cut_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t most;
+        const char *cut;
+    } rows[] = {
+        {"abc", 3, "abc"},
+        {"abc", 2, "ab"},
+        {"abc", 0, ""},
+        {"a\xc3\xa4", 3, "a\xc3\xa4"},
+        {"a\xc3\xa4z", 3, "a\xc3\xa4"},
+        {"a\xc3\xa4z", 2, "a"},
+        {"\xe2\x82\xacz", 3, "\xe2\x82\xac"},
+        {"\xe2\x82\xacz", 2, ""},
+        {"\xe2\x82\xacz", 1, ""},
+        {"\xf0\x9f\x8e\x88z", 4, "\xf0\x9f\x8e\x88"},
+        {"\xf0\x9f\x8e\x88z", 3, ""},
+        {"\xa4\xa4\xa4\xa4\xa4z", 5, "\xa4\xa4\xa4\xa4\xa4"}, /* no UTF-8 */
+        {"\xff\xffz", 2, "\xff"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_bytes(bytes_cut_text(bytes_of(rows[i].text), rows[i].most), rows[i].cut);
+    assert_int_equal(bytes_cut_text(BYTES_NONE, 10).size, 0);
+}
+
+static const char *formatted(char *text, size_t capacity, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_format(text, capacity, format, args);
+    va_end(args);
+    return text;
+}
+
+static void a_formatted_text_is_cut_between_characters(void **state)
+{
+    char text[4];
+    assert_string_equal(formatted(text, sizeof text, "%s", "abc"), "abc");
+    assert_string_equal(formatted(text, sizeof text, "%s", "abcd"), "abc");
+    assert_string_equal(formatted(text, sizeof text, "%s", "ab\xc3\xa4"), "ab");
+    assert_string_equal(formatted(text, sizeof text, "%s", "a\xc3\xa4z"), "a\xc3\xa4");
+    assert_string_equal(formatted(text, sizeof text, "%s", ""), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_ascii_letters_have_a_lower_case),
+        cmocka_unit_test(a_long_text_is_cut_between_characters),
+        cmocka_unit_test(a_formatted_text_is_cut_between_characters),
         cmocka_unit_test(a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else),
         cmocka_unit_test(splitting_gives_every_part_also_the_empty_ones),
         cmocka_unit_test(a_slice_is_cut_to_what_is_there),

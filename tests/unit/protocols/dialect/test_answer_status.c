@@ -7,6 +7,7 @@
 
 static Arena *arena;
 static Status status;
+static Bytes foreign;
 
 static int set_up(void **state)
 {
@@ -23,7 +24,7 @@ static int tear_down(void **state)
 static void read_body(uint16_t http_status, const char *body)
 {
     DetailJson by = detail_json_in(arena);
-    assert_ok(arena, rest_status_read(http_status, bytes_of(body), &by, arena, &status));
+    assert_ok(arena, rest_status_read(http_status, bytes_of(body), &by, arena, &status, &foreign));
 }
 
 static Bytes detail_text(const ErrorDetail *detail)
@@ -138,7 +139,10 @@ static void any_other_body_leaves_the_word_to_http(void **state)
         read_body(503, bodies[i]);
         assert_int_equal(status.code, CODE_UNAVAILABLE);
         assert_bytes(status.message, "the service returned HTTP status 503 Service Unavailable");
+        assert_bytes(foreign, bodies[i]);
     }
+    read_body(503, "{\"message\":\"away\"}");
+    assert_int_equal(foreign.size, 0);
     read_body(204, "");
     assert_int_equal(status.code, CODE_UNKNOWN);
 }
