@@ -238,8 +238,28 @@ def test_an_opaque_call_that_comes_back_ends_as_a_loop(ring):
 def test_an_rpc_that_comes_back_ends_as_a_loop(ring):
     with pytest.raises(grpc.RpcError) as failure:
         client(ring[0], "v3").Get(v3.GetRequest(id="7"), timeout=10)
-    assert failure.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.value.code() == grpc.StatusCode.INTERNAL
     assert eventually(lambda: calls(ring, "/shop.orders.v3.Orders/Get") == 3)
+
+
+CONNECT = {"Content-Type": "application/json"}
+WEB = {"Content-Type": "application/grpc-web", "TE": "trailers"}
+
+
+@pytest.mark.parametrize("verb, path, fields, body, status, told", [
+    ("GET", "/v3/orders", {}, None, 508, b'"code":"INTERNAL"'),
+    ("GET", "/old/x", {}, None, 508, b"LOOP_DETECTED"),
+    ("POST", "/shop.orders.v3.Orders/List", CONNECT, b"{}", 500, b'"code":"internal"'),
+    ("POST", "/shop.orders.v3.Orders/List", WEB, bytes(5), 200, b"grpc-status: 13"),
+])
+def test_a_loop_is_told_in_each_dialect_as_the_docs_say(tmp_path, verb, path, fields, body, status, told):
+    other = "passerelle-0123456789abcdef"
+    hops = {"Via": f"1.1 {other}", "Passerelle-Hops": other}
+    with Gateway(tmp_path, SHOP_CONFIG + OLD + "limits: {max_hops: 1}\n", instances=instances(("v3", 1)), old=1) as gateway:
+        answer = gateway.http(verb, path, body, {**fields, **hops})
+        assert answer.status == status and told in answer.body
+        line = gateway.logged(path=path)
+        assert (line["code"], line["level"], line["causes"][0]["fault"]) == ("INTERNAL", "error", "LOOP_DETECTED")
 
 
 @pytest.mark.parametrize("passed,status", [(3, 200), (4, 508)])
@@ -261,5 +281,5 @@ def test_a_gateway_that_is_its_own_instance_is_doubted_and_safe(tmp_path):
     with gateway:
         assert gateway.logged(event="config_doubtful", level="warning")
         assert gateway.http("GET", "/old/x").status == 508
-        assert gateway.http("GET", "/v3/orders/7").json["code"] == "FAILED_PRECONDITION"
+        assert gateway.http("GET", "/v3/orders/7").json["code"] == "INTERNAL"
         assert eventually(lambda: calls([gateway], "/old/x") == 2)

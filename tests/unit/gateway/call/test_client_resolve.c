@@ -306,7 +306,7 @@ static void a_call_that_comes_back_is_a_loop(void **state)
     Scene *scene = *state;
     Peer *client = get(scene, "/v1/items/x", "passerelle-hops: passerelle-0123456789abcdef");
     assert_int_equal(client->head.status, 508);
-    assert_record(scene, "FAILED_PRECONDITION LOOP_DETECTED, 0 sent");
+    assert_record(scene, "INTERNAL LOOP_DETECTED, 0 sent");
 }
 
 static void a_trace_is_continued(void **state)

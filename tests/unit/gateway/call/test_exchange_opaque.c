@@ -467,7 +467,7 @@ static void a_malformed_call_is_refused(void **state)
                        "via: 1.1 passerelle-0123456789abcdef",
                        BYTES_NONE);
     assert_int_equal(client->head.status, 508);
-    assert_record(scene, "FAILED_PRECONDITION LOOP_DETECTED, 0 sent");
+    assert_record(scene, "INTERNAL LOOP_DETECTED, 0 sent");
 }
 
 static void a_request_that_is_larger_than_the_memory_of_a_call_ends(void **state)
