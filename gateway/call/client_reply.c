@@ -13,6 +13,13 @@ static bool is_refused_memory(const Exchange *x)
     return why && (why->fault == &FAULT_MEMORY_SHARE || why->fault == &FAULT_MEMORY_FULL);
 }
 
+/* The attempt that the response is about, if its instance got some of the request. */
+static const Attempt *asked_attempt(const Exchange *x)
+{
+    const Attempt *attempt = exchange_main_attempt(x);
+    return attempt->record.asked ? attempt : NULL;
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -23,7 +30,8 @@ static void add_own_fields(const Client *c, Fields *fields)
     else if (x->record.method) /* another value of these fields would have selected a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity.header, fields);
-    const Version *served = exchange_main_attempt(x)->pick.served;
+    const Attempt *asked = asked_attempt(x);
+    const Version *served = asked ? asked->pick.served : NULL;
     if (served)
         fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(served->name));
     if (x->losses.names.size)
@@ -293,7 +301,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     const Exchange *x = c->x;
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
-    const Instance *instance = exchange_main_attempt(x)->pick.instance;
+    const Attempt *asked = asked_attempt(x);
     DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
         .full = config_errors_full(x->config, c->connection->listener, x->route),
@@ -301,7 +309,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
-        .instance = bytes_of(instance ? instance->address.text : NULL),
+        .instance = bytes_of(asked ? asked->pick.instance->address.text : NULL),
         .detail_json = &detail_json,
         .rest_body = c->rest_body,
     };

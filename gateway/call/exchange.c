@@ -277,9 +277,20 @@ static Result what_it_waited_for(Exchange *x)
                 attempt->pick.instance->address.text);
 }
 
+/* An instance to which there is no connection by now has let the call wait, and is named. Where
+   others have its connections, the call has asked nobody. */
+static void name_silent_instances(Exchange *x)
+{
+    for (Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
+        if (attempt->waiting && !upstream_is_connected(attempt->pick.upstream))
+            attempt->record.instance = attempt->pick.instance;
+    }
+}
+
 static void on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
+    name_silent_instances(x);
     long long given = (x->deadline - x->began) / MILLISECOND;
     Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
                          __LINE__, "no response within %lld ms (%s)", given, x->deadline_by);

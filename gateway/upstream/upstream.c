@@ -173,6 +173,11 @@ UpstreamState upstream_state(const Upstream *u, int64_t now)
     return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_DOWN : UPSTREAM_READY;
 }
 
+bool upstream_is_connected(const Upstream *u)
+{
+    return has_live_link(u);
+}
+
 Result upstream_failure(const Upstream *u)
 {
     return u->failure;

@@ -34,6 +34,9 @@ bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
    NO_TIMEOUT: not before another loop reaches it. */
 int64_t upstream_try_from(const Upstream *upstream);
 
+/* Whether this loop has a connection to it, maybe without capacity. */
+bool upstream_is_connected(const Upstream *upstream);
+
 /* Why it is down: the last failure's chain, borrowed until the next connect. */
 Result upstream_failure(const Upstream *upstream);
 

@@ -1,6 +1,10 @@
 """Attempts: each request to an instance is told in the log and counted, also when another one made the call good."""
+import contextlib
+import socket
+import threading
+
 import pytest
-from gateway import Gateway
+from gateway import ORDERS, Gateway
 from http1_backend import Http1Backend
 from processes import eventually, free_port
 
@@ -82,3 +86,69 @@ def test_a_call_that_came_to_no_instance_has_no_attempt(tmp_path):
         assert gateway.http("GET", "/nowhere").status == 404
         line = gateway.logged(path="/nowhere")
         assert "attempts" not in line and "instance" not in line
+
+
+ORDERS_CONFIG = """
+listen: [{address: '127.0.0.1:$port'}]
+admin: {address: '127.0.0.1:$admin'}
+log: "-"
+loops: 1
+errors: full
+$limits
+services:
+  - name: orders
+    versions: [{name: v1, package: shop.orders.v1, schema: $orders}]
+    instances: [{address: '127.0.0.1:$instance', protocol: $protocol, versions: [v1]}]
+routes: [{match: orders, timeout: 300ms}]
+"""
+
+
+def says_who_served(answer):
+    return "served_by" in answer.json or "Passerelle-Served-Version" in answer.headers
+
+
+def test_an_instance_that_does_not_begin_to_speak_http2_is_told(tmp_path):
+    """It takes the connection, and then nothing comes of it: the call has waited for it, and for nobody else."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        with Gateway(tmp_path, ORDERS_CONFIG, orders=ORDERS, instance=port, protocol="grpc", limits="") as gateway:
+            answer = gateway.http("GET", "/v1/orders")
+            assert answer.status == 504 and not says_who_served(answer)
+            line = gateway.logged(path="/v1/orders")
+            assert [(one["instance"], one["code"]) for one in line["attempts"]] == [(f"127.0.0.1:{port}", "DEADLINE_EXCEEDED")]
+            assert upstream_calls(gateway, port, "DEADLINE_EXCEEDED") == 1
+
+
+def test_a_call_for_which_no_connection_has_room_has_asked_nobody(tmp_path):
+    go = threading.Event()
+
+    def slow(peer, told, body):
+        go.wait(20)
+        peer.say("HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 0\r\n\r\n")
+
+    limits = "limits: {http1_connections: 1, http1_uploads: 1}"
+    with Http1Backend(slow) as backend:
+        with Gateway(tmp_path, ORDERS_CONFIG.replace("300ms", "3s"), orders=ORDERS, instance=backend.port, protocol="connect",
+                     limits=limits) as gateway:
+            first = threading.Thread(target=gateway.http, args=("GET", "/v1/orders"))
+            first.start()
+            eventually(lambda: backend.told)
+            answer = gateway.http("GET", "/v1/orders/7", headers={"Connect-Timeout-Ms": "1"})
+            go.set()
+            first.join()
+            assert answer.status in (503, 504) and not says_who_served(answer)
+            assert "attempts" not in gateway.logged(path="/v1/orders/7")
+
+
+@pytest.mark.parametrize("setting, path, body", [
+    ("memory: 2KiB", "/v1/orders", None),
+    ("message_bytes: 1KiB", "/v1/orders", {"customer": "c" * 2000}),
+    ("depth: 1", "/v1/orders", {"items": [{"sku": "x"}]}),
+])
+def test_a_request_that_is_refused_was_served_by_nobody(tmp_path, setting, path, body):
+    with Http1Backend(ok) as backend:
+        with Gateway(tmp_path, ORDERS_CONFIG, orders=ORDERS, instance=backend.port, protocol="connect",
+                     limits=f"limits: {{{setting}}}") as gateway:
+            answer = gateway.http("POST" if body else "GET", path, body)
+            assert answer.status >= 400 and not says_who_served(answer)
+            assert "attempts" not in gateway.logged(path=path) and not backend.told

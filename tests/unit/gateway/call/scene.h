@@ -38,6 +38,7 @@ struct Upstream {
     const char *address;
     UpstreamState state;
     bool worth_a_try;
+    bool connected; /* while a call waits for it, others have its connections */
     uint32_t load;
     Result failure;
     Want want;

@@ -54,6 +54,11 @@ Candidate **upstream_candidates(Upstream *upstream)
     return &upstream->candidates;
 }
 
+bool upstream_is_connected(const Upstream *upstream)
+{
+    return upstream->connected;
+}
+
 Result upstream_failure(const Upstream *upstream)
 {
     return upstream->failure;

@@ -235,19 +235,27 @@ static void the_deadline_ends_a_request_that_does_not_come(void **state)
     assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
 }
 
+/* It is an attempt at an instance that does not connect, and none where other calls have its
+   connections. */
 static void the_deadline_ends_the_wait_for_a_connection(void **state)
 {
-    Scene *scene = *state;
-    scene_upstream(scene, 7101)->want = WANT_WAITS;
-    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
-    say_frame(client, GET_X);
-    say_end(client);
-    scene_pass(scene, 101);
-    assert_int_equal(scene->n_cancelled, 1);
-    assert_string_equal(said(client, "grpc-status"), "4");
-    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
-    const Error *cause = scene->records[0].why.error->cause;
-    assert_string_equal(cause->doing, "waiting for a connection to 127.0.0.1:7101");
+    for (int connected = 0; connected < 2; connected++) {
+        Scene *scene = scene_again(state, SCENE_TEXT);
+        scene_upstream(scene, 7101)->want = WANT_WAITS;
+        scene_upstream(scene, 7101)->connected = connected;
+        Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+        say_frame(client, GET_X);
+        say_end(client);
+        scene_pass(scene, 101);
+        assert_int_equal(scene->n_cancelled, 1);
+        assert_string_equal(said(client, "grpc-status"), "4");
+        assert_string_equal(said(client, "passerelle-served-version"), "");
+        assert_record(scene, connected ? "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent"
+                                       : "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent: "
+                                         "7101 DEADLINE_EXCEEDED");
+        const Error *cause = scene->records[0].why.error->cause;
+        assert_string_equal(cause->doing, "waiting for a connection to 127.0.0.1:7101");
+    }
 }
 
 static void a_connection_that_comes_after_the_deadline_is_not_used(void **state)
