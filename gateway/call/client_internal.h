@@ -34,6 +34,7 @@ struct Client {
     char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is accepted:
                                          record.request_id */
     Bytes origin;                     /* of the page that calls, or empty */
+    Bytes if_none_match; /* REST: as the client said it; the instance gets its own tags */
     MessageReader reader;
     Buffer early; /* body that the exchange does not accept yet */
     Timer

@@ -1,6 +1,7 @@
 /* The response to the client: its head, its messages, its end. */
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
+#include "gateway/headers/etags.h"
 #include "gateway/headers/own_fields.h"
 #include "gateway/version/version_headers.h"
 
@@ -98,6 +99,25 @@ static bool has_no_content(const Exchange *x)
     return status == 204 || status == 205;
 }
 
+/* Whether the body is the instance's, byte for byte. */
+static bool is_unchanged(const Client *c, Compression compression)
+{
+    const Exchange *x = c->x;
+    const Attempt *attempt = exchange_answered(x);
+    if (!attempt || attempt->target.dialect != DIALECT_REST || c->rest_body ||
+        compression != COMPRESSION_IDENTITY || attempt->answer.compression != COMPRESSION_IDENTITY)
+        return false;
+    return exchange_is_raw(x) ? attempt->target.takes_any_media
+                              : exchange_copies(attempt->response_plan);
+}
+
+/* Without a body the tag of the one that the client has, if it was made weak. */
+static void settle_tag_of_304(const Client *c, Fields *fields)
+{
+    if (etags_have_weakened(c->if_none_match, fields_get(fields, "etag")))
+        etag_weaken(fields);
+}
+
 /* Fails before anything is sent. */
 static MUST_USE Result send_head(Client *c, Compression compression, int64_t content_length,
                                  const Fields *trailers)
@@ -112,6 +132,8 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
         compression = c->compressor ? compression : COMPRESSION_IDENTITY;
     }
     c->framing.compression = compression;
+    if (x->call.dialect == DIALECT_REST && !is_unchanged(c, compression))
+        etag_weaken(&fields);
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
     if (content_length >= 0)
         reply_add_trailers(&x->call, trailers, &head);
@@ -314,6 +336,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
         .rest_body = c->rest_body,
     };
     Fields fields = x->responding ? fields_in(arena) : reply_fields(c, arena);
+    settle_tag_of_304(c, &fields);
     Result r =
         reply_write_end(&x->call, status, &fields, trailers, x->responding, &options, arena, end);
     if (failed(r) || !end->has_head)

@@ -3,6 +3,7 @@
 #include "base/text/json_text.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/call/opaque_route.h"
+#include "gateway/headers/etags.h"
 #include "gateway/memory/accounts.h"
 
 /* Removes forwarding fields from the head, and reads them. */
@@ -80,6 +81,25 @@ Result client_name(Client *c)
     take_identity(c);
     take_place(c);
     return r;
+}
+
+/* Tags that the gateway made weak become those of the instance again. */
+static Result restore_tags(Client *c)
+{
+    Exchange *x = c->x;
+    Fields *metadata = &x->call.metadata;
+    for (uint32_t i = 0; i < metadata->n; i++) {
+        Field *field = &metadata->items[i];
+        bool none = bytes_are(field->name, "if-none-match");
+        if (!none && !bytes_are(field->name, "if-match"))
+            continue;
+        if (none)
+            c->if_none_match = field->value;
+        field->value = etags_restore(field->value, x->arena);
+        if (!field->value.data)
+            return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a list of entity tags");
+    }
+    return OK;
 }
 
 static void pass_on_names(Client *c)
@@ -329,7 +349,8 @@ static Result resolve_plain(Client *c)
     if (!x->binding)
         return opaque_keep_head(c, path);
     pass_on_names(c);
-    return take_parameters(x, &match);
+    r = restore_tags(c);
+    return failed(r) ? r : take_parameters(x, &match);
 }
 
 Result client_resolve(Client *c, const Builtin **builtin_out)

@@ -4,6 +4,7 @@ import http.server
 import json
 import subprocess
 import threading
+from concurrent import futures
 
 import grpc
 import pytest
@@ -353,3 +354,89 @@ def test_json_that_is_none_is_502_also_when_nothing_is_converted(world, body):
 def test_a_status_that_is_none_is_502(world, status):
     answer = world.http("GET", "/v1/one/n", (status, JSON, b"{}"))
     assert answer.status == 502 and answer.json["reason"] == "UPSTREAM_HTTP_STATUS"
+
+
+# ---- Entity tags -------------------------------------------------------------------------------------------
+
+TAG, WEAK = '"7"', 'W/"passerelle-7"'
+BOOK = b'{"name":"n", "title": "' + b"t" * 3000 + b'"}'
+
+
+def tagged(world, headers=None, answer=(200, JSON, BOOK), **fields):
+    return world.http("GET", "/v1/one/n", answer, headers=headers, fields={"ETag": TAG, **fields})
+
+
+def test_a_tag_stays_strong_where_the_bytes_are_the_instances(world):
+    answer = tagged(world)
+    assert (answer.headers["ETag"], answer.body) == (TAG, BOOK)
+
+
+@pytest.mark.parametrize("tag", ['W/"7"', "7"])
+def test_a_tag_that_is_not_strong_stays_as_it_is(world, tag):
+    assert tagged(world, {"Accept-Encoding": "gzip"}, ETag=tag).headers["ETag"] == tag
+
+
+def test_a_tag_is_weak_where_the_gateway_compresses_or_decompresses(world):
+    compressed = tagged(world, {"Accept-Encoding": "gzip"})
+    assert (compressed.headers["ETag"], compressed.headers["Content-Encoding"]) == (WEAK, "gzip")
+    opened = tagged(world, {}, (200, JSON, gzip.compress(BOOK)), **{"Content-Encoding": "gzip"})
+    assert (opened.headers["ETag"], opened.body) == (WEAK, BOOK)
+
+
+def test_a_tag_is_weak_where_the_gateway_converts(world, tmp_path):
+    """The instance speaks gRPC here: whatever it tags is not the JSON that the client gets."""
+    class Grpc(grpc.GenericRpcHandler):
+        def service(self, details):
+            seen.append(dict(details.invocation_metadata))
+            return grpc.unary_unary_rpc_method_handler(self.one)
+
+        def one(self, request, context):
+            context.send_initial_metadata([("etag", TAG)])
+            return b""
+
+    seen, server = [], grpc.server(futures.ThreadPoolExecutor(2), handlers=[Grpc()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with Gateway(tmp_path, CONFIG.replace(", protocol: rest", ""), schema=world.gateway.words["schema"], backend=port) as gateway:
+        assert gateway.http("GET", "/v1/one/n").headers["ETag"] == WEAK
+        gateway.http("GET", "/v1/one/n", headers={"If-None-Match": WEAK, "If-Match": f'"5", {WEAK}'})
+        assert (seen[-1]["if-none-match"], seen[-1]["if-match"]) == (TAG, f'"5", {TAG}')
+    server.stop(0)
+
+
+@pytest.mark.parametrize("said, heard", [
+    (WEAK, TAG), (f'"1", {WEAK}, W/"3"', f'"1", {TAG}, W/"3"'), ("*", "*"), (TAG, TAG), ('W/"7"', 'W/"7"')])
+@pytest.mark.parametrize("field", ["If-Match", "If-None-Match"])
+def test_an_instance_is_asked_by_the_tags_that_it_gave(world, field, said, heard):
+    tagged(world, {field: said})
+    assert world.service.headers[field] == heard
+
+
+@pytest.mark.parametrize("said, heard", [(WEAK, WEAK), (TAG, TAG), (f'"1", {WEAK}', WEAK), (None, TAG)])
+def test_what_has_not_changed_has_the_tag_that_the_client_knows(world, said, heard):
+    answer = tagged(world, {"If-None-Match": said} if said else {}, (304, None, b""))
+    assert (answer.status, answer.headers["ETag"]) == (304, heard)
+
+
+# ---- What the log has of an error ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body, shown", [
+    (b"database away", "database away"),
+    (b"<p>\tdatabase \"away\"\n", '<p>\tdatabase "away"\n'),
+    (b"\xffaway\xc3", "\ufffdaway\ufffd"),
+    ("\u00e4".encode() * 1000, "\u00e4" * 150),
+    (b"x" + "\u00e4".encode() * 1000, "x" + "\u00e4" * 149),
+    (b'{"unknown": "form"}', '{"unknown": "form"}'),
+])
+def test_an_error_that_is_in_no_known_form_is_in_the_log(world, body, shown):
+    answer = world.http("GET", "/v1/one/n", (503, "text/plain", body))
+    assert answer.status == 503
+    line = world.gateway.logged(request_id=answer.headers["X-Request-Id"])
+    assert line["causes"][0]["doing"].endswith("; its body is: " + shown)
+
+
+def test_an_error_in_a_known_form_is_not_there_twice(world):
+    answer = world.http("GET", "/v1/one/n", (503, JSON, b'{"message": "away"}'))
+    line = world.gateway.logged(request_id=answer.headers["X-Request-Id"])
+    assert line["causes"][0]["doing"].endswith(" returned UNAVAILABLE: away")
