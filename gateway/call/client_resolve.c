@@ -2,7 +2,7 @@
 #include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/call/client_internal.h"
-#include "gateway/call/opaque_route.h"
+#include "gateway/call/destination.h"
 #include "gateway/headers/etags.h"
 #include "gateway/memory/accounts.h"
 
@@ -249,37 +249,6 @@ Result client_take_rest_body(Client *c, Message *body)
     return nothing ? OK : refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
-/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set,
-   and `match` says which verbs would do. */
-static Result find_plain(Client *c, RestMatch *match, Bytes *path_out)
-{
-    Exchange *x = c->x;
-    bool found = false;
-    Result r =
-        rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
-    if (failed(r))
-        return r;
-    if (!found)
-        r = opaque_route_find(x->config, x->call.verb, x->call.path, x->arena, &x->route, path_out);
-    else
-        x->binding = match->value;
-    x->record.route = x->route;
-    return r;
-}
-
-static Result not_found(Client *c, const RestMatch *match)
-{
-    Exchange *x = c->x;
-    Bytes shown = bytes_cut_text(x->call.path, 200);
-    if (match->allowed.size) {
-        c->allow = match->allowed;
-        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
-                         BYTES_ARGS(shown), BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
-    }
-    return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb),
-                     BYTES_ARGS(shown));
-}
-
 static Result refuse_verb(Client *c)
 {
     Exchange *x = c->x;
@@ -305,9 +274,10 @@ static Result refuse_rpc(Client *c, Result why)
 }
 
 /* On a method's path, a request that is not clearly of another RPC dialect is Connect's. */
-static Result resolve_rpc(Client *c, const Builtin *builtin)
+static Result resolve_rpc(Client *c, const Destination *to)
 {
     Exchange *x = c->x;
+    const Builtin *builtin = to->builtin;
     Dialect dialect = dialect_of_request(c->head);
     Result r =
         call_read(c->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
@@ -323,42 +293,38 @@ static Result resolve_rpc(Client *c, const Builtin *builtin)
     }
     x->call.foreign_media = false;
     pass_on_names(c);
-    Bytes shown = bytes_cut_text(x->call.path, 200);
-    return x->method || builtin
-               ? OK
-               : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    return x->method || builtin ? OK
+                                : destination_missing(to, x->call.verb, x->call.path, x->arena);
 }
 
-static Result resolve_plain(Client *c)
+/* If nothing is found, the error is in the REST dialect. */
+static Result resolve_plain(Client *c, Result found, const Destination *to)
 {
     Exchange *x = c->x;
-    /* If nothing is found, the error is in the REST dialect. */
-    RestMatch match = {0};
-    Bytes path = BYTES_NONE;
-    Result found = find_plain(c, &match, &path);
-    bool served = failed(found) || x->binding || x->route || match.allowed.size;
-    if (!served && request_is_connect(c->head))
-        return resolve_rpc(c, NULL);
     Result r = call_read(c->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
-    if (!x->binding && !x->route)
-        return not_found(c, &match);
+    if (!x->binding && !x->route) {
+        c->allow = to->match.allowed;
+        return destination_missing(to, x->call.verb, x->call.path, x->arena);
+    }
     if (failed(r))
         return r;
     if (!x->binding)
-        return opaque_keep_head(c, path);
+        return opaque_keep_head(c, to->path);
     pass_on_names(c);
     r = restore_tags(c);
-    return failed(r) ? r : take_parameters(x, &match);
+    return failed(r) ? r : take_parameters(x, &to->match);
 }
 
 Result client_resolve(Client *c, const Builtin **builtin_out)
 {
     Exchange *x = c->x;
-    x->method = table_get(&x->config->methods, x->call.path);
-    if (!x->method)
-        *builtin_out = builtin_find(x->config, x->call.path);
-    bool rpc = request_kind(c->head) == REQUEST_RPC || x->method || *builtin_out;
-    return rpc ? resolve_rpc(c, *builtin_out) : resolve_plain(c);
+    Destination to;
+    Result found = destination_find(x->config, c->head, x->call.path, x->arena, &to);
+    x->method = to.method;
+    x->binding = to.binding;
+    x->route = x->record.route = to.route;
+    *builtin_out = to.builtin;
+    return to.is_rpc ? resolve_rpc(c, &to) : resolve_plain(c, found, &to);
 }

@@ -2,42 +2,72 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/call/opaque_route.h"
+#include "gateway/call/destination.h"
+#include "protocols/dialect/dialect.h"
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-static Result find(const Config *config, const ExplainRequest *request, Arena *arena,
+/* What its path and its head say. */
+typedef struct Asked {
+    Destination to;
+    Call call;
+} Asked;
+
+/* RPCs use POST, or Connect's GET if they have no side effects. */
+static Result check_verb(Bytes verb, const Explained *found, Arena *arena)
+{
+    bool get = bytes_are(verb, "GET") || bytes_are(verb, "HEAD");
+    if (bytes_are(verb, "POST") || (get && found->method && found->method->takes_get))
+        return OK;
+    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "an RPC does not accept %.*s", BYTES_ARGS(verb));
+}
+
+/* As the data plane reads it (client_resolve.c). A request without a content type is taken for one
+   with the right one. */
+static Result read_head(const ExplainRequest *request, const HttpHead *head, const Explained *found,
+                        Arena *arena, Asked *asked)
+{
+    bool is_rpc = asked->to.is_rpc;
+    Dialect dialect = is_rpc ? dialect_of_request(head) : DIALECT_REST;
+    bool typed = fields_get(&request->fields, "content-type").data;
+    if (is_rpc && dialect == DIALECT_REST)
+        dialect = DIALECT_CONNECT;
+    Result r = is_rpc ? check_verb(request->verb, found, arena) : OK;
+    if (failed(r) || found->route)
+        return r;
+    Result read = call_read(head, dialect, arena, &asked->call);
+    return typed ? read : OK;
+}
+
+static Result find(const Config *config, const ExplainRequest *request, Arena *arena, Asked *asked,
                    Explained *found)
 {
     Bytes path = bytes_slice(request->path, 0, bytes_find(request->path, '?'));
-    found->method = table_get(&config->methods, path);
-    if (found->method) {
-        return OK;
-    }
-    RestMatch match;
-    bool matched = false;
-    Result r = rest_table_match(config->rest, request->verb, path, arena, &match, &matched);
+    HttpHead head = {.method = request->verb,
+                     .path = request->path,
+                     .minor = 2,
+                     .content_length = -1,
+                     .fields = request->fields};
+    Destination *to = &asked->to;
+    Result r = destination_find(config, &head, path, arena, to);
     if (failed(r))
         return r;
-    if (matched) {
-        found->binding = match.value;
-        found->method = found->binding->method;
-        return OK;
-    }
-    Bytes normal;
-    r = opaque_route_find(config, request->verb, path, arena, &found->route, &normal);
-    if (failed(r) || found->route)
+    found->binding = to->binding;
+    found->method = to->binding ? to->binding->method : to->method;
+    found->route = to->route;
+    found->by_gateway = to->builtin;
+    r = read_head(request, &head, found, arena, asked);
+    if (failed(r))
+        found->route = NULL;
+    if (failed(r) || found->method || found->route || found->by_gateway)
         return r;
-    if (match.allowed.size)
-        return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "this path takes %.*s",
-                    BYTES_ARGS(match.allowed));
-    return FAIL(arena, FAULT_UNKNOWN_PATH, "%.*s is no RPC, no REST path and no prefix of a route",
-                BYTES_ARGS(path));
+    return destination_missing(to, request->verb, path, arena);
 }
 
 /* The same request in the version that was negotiated. */
 static Result settle(const Version *version, Arena *arena, Explained *found)
 {
+    const Fault *missing = found->binding ? &FAULT_UNKNOWN_PATH : &FAULT_UNKNOWN_METHOD;
     if (found->binding) {
         while (found->binding && found->binding->method->version != version)
             found->binding = found->binding->next;
@@ -48,20 +78,21 @@ static Result settle(const Version *version, Arena *arena, Explained *found)
             same = same->next_same_path;
         found->method = same ? same : found->method->pairs[version->index].target;
     }
-    if (!found->method)
-        return FAIL(arena, FAULT_UNKNOWN_METHOD, "it is not in %s", version->name);
-    return OK;
+    return found->method ? OK : FAIL(arena, *missing, "it is not in %s", version->name);
 }
 
-/* RPCs use POST, or Connect's GET if they have no side effects. */
-static Result check_verb(const ExplainRequest *request, const Explained *found, Arena *arena)
+/* What the method requires of the head. */
+static Result check_method(const Explained *found, const Asked *asked, Arena *arena)
 {
-    bool get = (bytes_are(request->verb, "GET") || bytes_are(request->verb, "HEAD")) &&
-               found->method->takes_get;
-    if (found->binding || get || bytes_are(request->verb, "POST"))
-        return OK;
-    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s does not accept %.*s",
-                found->method->type->path, BYTES_ARGS(request->verb));
+    const MethodType *type = found->method->type;
+    bool stream = type->client_streaming || type->server_streaming;
+    if (found->binding && !found->binding->raw_answer &&
+        !rest_accepts(&asked->call, type->server_streaming))
+        return FAIL(arena, FAULT_NOT_ACCEPTABLE, "the response is JSON");
+    if (asked->to.is_rpc && asked->call.dialect == DIALECT_CONNECT && stream &&
+        !asked->call.foreign_media)
+        return FAIL(arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", type->path);
+    return OK;
 }
 
 static bool has_exact_path(const Explained *found)
@@ -115,8 +146,9 @@ static Result find_served(Arena *arena, Explained *found)
 static Result find_all(const Config *config, const ExplainRequest *request, Arena *arena,
                        Explained *found)
 {
-    Result r = find(config, request, arena, found);
-    if (failed(r) || found->route)
+    Asked asked = {.call = {.timeout = 0}};
+    Result r = find(config, request, arena, &asked, found);
+    if (failed(r) || found->route || found->by_gateway)
         return r;
     r = ask_version(request, arena, found);
     if (failed(r)) {
@@ -125,7 +157,7 @@ static Result find_all(const Config *config, const ExplainRequest *request, Aren
     }
     r = settle(found->negotiation.client, arena, found);
     if (!failed(r))
-        r = check_verb(request, found, arena);
+        r = check_method(found, &asked, arena);
     return failed(r) ? r : find_served(arena, found);
 }
 
@@ -156,6 +188,11 @@ bool explain_hedges(const Explained *found)
     return policy_may_hedge(&q);
 }
 
+static bool has_usually_body(Bytes verb)
+{
+    return bytes_are(verb, "POST") || bytes_are(verb, "PUT") || bytes_are(verb, "PATCH");
+}
+
 uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
                           ExplainFailure *failures)
 {
@@ -169,9 +206,17 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
         {"an instance breaks off",
          {.fault = &FAULT_UPSTREAM_RESET, .attempted = true, .sent = true}},
         {"an instance answers UNAVAILABLE",
-         {.event = POLICY_STATUS, .code = CODE_UNAVAILABLE, .attempted = true}},
+         {.event = POLICY_STATUS,
+          .code = CODE_UNAVAILABLE,
+          .attempted = true,
+          .sent = true,
+          .answered = true}},
         {"an instance answers INTERNAL",
-         {.event = POLICY_STATUS, .code = CODE_INTERNAL, .attempted = true}},
+         {.event = POLICY_STATUS,
+          .code = CODE_INTERNAL,
+          .attempted = true,
+          .sent = true,
+          .answered = true}},
         {"an instance lets the deadline pass", {.fault = &FAULT_DEADLINE_EXCEEDED, .sent = true}},
     };
     static const char *const where[] = {"at another instance",
@@ -180,12 +225,14 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!found->method && rows[i].happened.event == POLICY_STATUS)
             continue; /* its responses pass unread */
-        PolicyQuestion q = policy_question(found->route, found->method, request->verb, true);
+        PolicyQuestion q = policy_question(found->route, found->method, request->verb,
+                                           !has_usually_body(request->verb));
         q.event = rows[i].happened.event;
         q.fault = rows[i].happened.fault;
         q.code = rows[i].happened.code;
         q.attempted = rows[i].happened.attempted;
         q.sent = rows[i].happened.sent;
+        q.answered = rows[i].happened.answered;
         q.attempts = q.sent;
         PolicyVerdict verdict = policy_decide(&q);
         bool retry = verdict.action == POLICY_RETRY;

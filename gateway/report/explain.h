@@ -28,7 +28,8 @@ typedef struct Explained {
     const Route *route;         /* NULL: refused before one was found */
     const Version *served[EXPLAIN_VERSIONS]; /* which may serve it, best first */
     uint32_t n_served;
-    Result refused; /* OK: it is not */
+    bool by_gateway; /* a built-in service answers */
+    Result refused;  /* OK: it is not */
 } Explained;
 
 void explain(const Config *config, const ExplainRequest *request, Arena *arena,

@@ -172,6 +172,8 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
     json_text_add_bool(out, "ok", !failed(found->refused));
     if (failed(found->refused))
         add_refused(found->refused, out);
+    if (found->by_gateway)
+        json_text_add_bool(out, "by_gateway", true);
     if (found->negotiation.client)
         add_version(&found->negotiation, out);
     if (found->route) {

@@ -142,6 +142,8 @@ void explain_text(const ExplainRequest *request, const Explained *found, Buffer 
         tell_version(&found->negotiation, out);
     if (found->route)
         tell_way(request, found, out);
+    if (found->by_gateway)
+        buffer_add_text(out, "answered  by the gateway itself\n");
     if (failed(found->refused))
         buffer_printf(out, "refused   %s\n", error_text(out->arena, found->refused));
 }

@@ -174,7 +174,7 @@ static void what_would_be_refused_is_refused_with_the_reason(void **state)
     assert_fault(told(f, &request, &out), FAULT_UNKNOWN_VERSION);
     request = request_of(f, "GET", "/cars");
     fields_add_text(&request.fields, "api-version", "v3");
-    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_METHOD);
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_PATH);
 }
 
 static const char *json_of(Fixture *f, const ExplainRequest *request)

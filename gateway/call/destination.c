@@ -1,6 +1,7 @@
-#include "gateway/call/opaque_route.h"
+#include "gateway/call/destination.h"
 
 #include "base/arena.h"
+#include "gateway/call/client_internal.h"
 #include "protocols/http/http_path.h"
 
 static const Route *longest_prefix(const Config *config, Bytes path)
@@ -38,7 +39,7 @@ static bool has_schema(const Config *config, Bytes verb, Bytes path, Arena *aren
     return found;
 }
 
-Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *arena,
+static Result find_route(const Config *config, Bytes verb, Bytes path, Arena *arena,
                          const Route **route_out, Bytes *normal_out)
 {
     Bytes loose;
@@ -63,4 +64,43 @@ Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *ar
                          BYTES_ARGS(bytes_cut_text(path, 200)), route->match);
     *route_out = route;
     return OK;
+}
+
+static Result find_plain(const Config *config, Bytes verb, Bytes path, Arena *arena,
+                         Destination *out)
+{
+    bool found = false;
+    Result r = rest_table_match(config->rest, verb, path, arena, &out->match, &found);
+    if (failed(r))
+        return r;
+    if (!found)
+        return find_route(config, verb, path, arena, &out->route, &out->path);
+    out->binding = out->match.value;
+    return OK;
+}
+
+Result destination_find(const Config *config, const HttpHead *head, Bytes path, Arena *arena,
+                        Destination *out)
+{
+    *out = (Destination){.method = table_get(&config->methods, path)};
+    if (!out->method)
+        out->builtin = builtin_find(config, path);
+    out->is_rpc = out->method || out->builtin || request_kind(head) == REQUEST_RPC;
+    if (out->is_rpc)
+        return OK;
+    Result r = find_plain(config, head->method, path, arena, out);
+    bool found = out->binding || out->route || out->match.allowed.size;
+    out->is_rpc = !failed(r) && !found && request_is_connect(head);
+    return r;
+}
+
+Result destination_missing(const Destination *destination, Bytes verb, Bytes path, Arena *arena)
+{
+    Bytes shown = bytes_cut_text(path, 200), allowed = destination->match.allowed;
+    if (destination->is_rpc)
+        return FAIL_TELL(arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    if (allowed.size)
+        return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
+                         BYTES_ARGS(shown), BYTES_ARGS(allowed), BYTES_ARGS(verb));
+    return FAIL_TELL(arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(verb), BYTES_ARGS(shown));
 }

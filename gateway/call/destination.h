@@ -1,0 +1,43 @@
+/*
+ * Destination: what the path of a request belongs to: a method, a service of the gateway itself, a
+ * REST binding, or a route without a schema.
+ *
+ * Prefixes of routes are compared with the normal form of the path (http_path.h), which is also
+ * what the instance gets, so that no spelling leads out of the prefix. Methods and REST bindings
+ * are looked up by the exact path; another spelling of such a path matches nothing. Pure functions
+ * over the config; any thread.
+ */
+#ifndef GATEWAY_DESTINATION_H
+#define GATEWAY_DESTINATION_H
+
+#include "gateway/config/config.h"
+#include "protocols/http/http.h"
+#include "protocols/rest/rest.h"
+
+typedef struct Builtin Builtin; /* exchange_builtin.c */
+
+/* One of the four, or none. */
+typedef struct Destination {
+    const Method *method;
+    const Builtin *builtin;
+    const RestBinding *binding; /* of the oldest version with this path */
+    const Route *route;
+    bool is_rpc;     /* the request is an RPC, also if there is no such method */
+    RestMatch match; /* of a binding; without one, the verbs that the path takes */
+    Bytes path;      /* of a route: what is sent on, without the query */
+} Destination;
+
+/*
+ * `path` is that of the head without its query. Faults: BAD_REQUEST, if the path is malformed, or
+ * if a lenient server would read it as one of another route, of a method or of a binding;
+ * OUT_OF_MEMORY.
+ */
+MUST_USE Result destination_find(const Config *config, const HttpHead *head, Bytes path,
+                                 Arena *arena, Destination *out);
+
+/* The error of a request whose destination is none of the four: UNKNOWN_METHOD, METHOD_NOT_ALLOWED
+   or UNKNOWN_PATH. */
+MUST_USE Result destination_missing(const Destination *destination, Bytes verb, Bytes path,
+                                    Arena *arena);
+
+#endif
