@@ -149,8 +149,9 @@ typedef struct Decimal {
     bool negative;
     uint64_t digits; /* the first digits, as many as fit, without the point and leading and trailing
                         zeros */
-    unsigned n_digits; /* number of all digits, counted likewise */
-    int64_t exponent;  /* value = digits * 10^exponent, if all digits fit */
+    uint8_t next_digit; /* the one after them; 0: none */
+    unsigned n_digits;  /* number of all digits, counted likewise */
+    int64_t exponent;   /* value = digits * 10^exponent, if all digits fit */
 } Decimal;
 
 enum {
@@ -172,6 +173,15 @@ static const uint8_t *read_exponent(const uint8_t *at, const uint8_t *end, int64
     return at == start ? NULL : at;
 }
 
+static void keep_digit(Decimal *d, uint8_t digit)
+{
+    if (d->n_digits < FITTING_DIGITS)
+        d->digits = d->digits * 10 + digit;
+    else if (d->n_digits == FITTING_DIGITS)
+        d->next_digit = digit;
+    d->n_digits++;
+}
+
 /* Adds a digit. Zeros are only counted, and added when a later nonzero digit shows that they are
    not trailing. */
 static void take_digit(Decimal *d, uint8_t digit, unsigned *zeros, bool fraction)
@@ -183,12 +193,9 @@ static void take_digit(Decimal *d, uint8_t digit, unsigned *zeros, bool fraction
         return;
     }
     d->exponent -= *zeros;
-    for (; *zeros; --*zeros) {
-        if (d->n_digits++ < FITTING_DIGITS)
-            d->digits *= 10;
-    }
-    if (d->n_digits++ < FITTING_DIGITS)
-        d->digits = d->digits * 10 + digit;
+    for (; *zeros; --*zeros)
+        keep_digit(d, 0);
+    keep_digit(d, digit);
 }
 
 /* The number grammar of JSON (RFC 8259 section 6). */
@@ -228,11 +235,11 @@ static bool whole_value(const Decimal *d, uint64_t *value_out)
     *value_out = d->digits;
     if (d->digits == 0)
         return true;
-    /* More than 19 significant digits are not all in d->digits: such a number is refused in this
-       notation, even if it fits 64 bits. */
-    if (d->exponent < 0 || d->n_digits + d->exponent > FITTING_DIGITS + 1 ||
-        d->n_digits > FITTING_DIGITS)
+    if (d->exponent < 0 || d->n_digits + d->exponent > FITTING_DIGITS + 1)
         return false;
+    if (d->n_digits > FITTING_DIGITS) /* by one */
+        return !__builtin_mul_overflow(d->digits, 10, value_out) &&
+               !__builtin_add_overflow(*value_out, d->next_digit, value_out);
     for (int64_t i = 0; i < d->exponent; i++) {
         if (__builtin_mul_overflow(*value_out, 10, value_out))
             return false;

@@ -108,6 +108,15 @@ static void whole_numbers_are_read_in_any_spelling(void **state)
     assert_true(number_read_u64(bytes_of("18446744073709551615"), &number));
     assert_int_equal(number, UINT64_MAX);
     assert_true(number_read_u64(bytes_of("-0"), &number));
+    static const char *const largest[] = {"1.8446744073709551615e19", "18446744073709551615.0",
+                                          "18446744073709551615e0", "184467440737095516150e-1",
+                                          "0.18446744073709551615E+20"};
+    for (size_t i = 0; i < sizeof largest / sizeof *largest; i++) {
+        assert_true(number_read_u64(bytes_of(largest[i]), &number));
+        assert_int_equal(number, UINT64_MAX);
+    }
+    assert_true(number_read_u64(bytes_of("1.0000000000000000001e19"), &number));
+    assert_int_equal(number, UINT64_C(10000000000000000001));
 }
 
 static void what_is_no_whole_number_in_range_is_refused(void **state)
@@ -137,7 +146,18 @@ static void what_is_no_whole_number_in_range_is_refused(void **state)
     }
     uint64_t number;
     assert_false(number_read_u64(bytes_of("18446744073709551616"), &number));
-    assert_false(number_read_u64(bytes_of("-1"), &number));
+    static const char *const beyond[] = {"-1",
+                                         "1.8446744073709551616e19",
+                                         "1.84467440737095516155e19",
+                                         "1.8446744073709551615e20",
+                                         "18446744073709551615e1",
+                                         "9.9999999999999999999e19",
+                                         "1844674407370955161.5",
+                                         "-1.8446744073709551615e19"};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        if (number_read_u64(bytes_of(beyond[i]), &number))
+            fail_msg("\"%s\" was read as a number", beyond[i]);
+    }
 }
 
 static void doubles_are_read_exactly(void **state)
