@@ -155,6 +155,43 @@ static bool add_to_table(HpackTable *table, const Encoded *name, const Encoded *
     return write_string(value, at + field->name.size, &field->value);
 }
 
+static bool take_strings(HpackBlock *block, const Encoded *name, const Encoded *value,
+                         HpackField *field)
+{
+    return (!name || take_string(block, name, &field->name)) &&
+           take_string(block, value, &field->value);
+}
+
+/* Whether it may be larger than the table. Then it is not written there, whose text would grow with
+   it and stay so; what turns out to fit is copied. */
+static bool may_be_large(const HpackTable *table, const Encoded *name, const Encoded *value,
+                         const HpackField *field)
+{
+    size_t most = (name ? most_of(name) : field->name.size) + most_of(value);
+    return most + HPACK_ENTRY_EXTRA > table->limit;
+}
+
+static bool add_large(HpackDecoder *decoder, HpackBlock *block, const Encoded *name,
+                      const Encoded *value, HpackField *field)
+{
+    HpackTable *table = &decoder->table;
+    if (!take_strings(block, name, value, field))
+        return false;
+    size_t size = field->name.size + field->value.size;
+    if (size + HPACK_ENTRY_EXTRA <= table->limit)
+        bytes_put(bytes_put(hpack_table_room(table, size), field->name), field->value);
+    return true;
+}
+
+static HpackEntry *add_entry(HpackTable *table, const HpackField *field)
+{
+    size_t size = field->name.size + field->value.size;
+    if (size + HPACK_ENTRY_EXTRA <= table->limit)
+        return hpack_table_add(table, field->name.size, field->value.size);
+    hpack_table_clear(table);
+    return NULL;
+}
+
 static HpackOutcome read_literal(HpackDecoder *decoder, HpackBlock *block, bool index,
                                  HpackField *field)
 {
@@ -172,9 +209,10 @@ static HpackOutcome read_literal(HpackDecoder *decoder, HpackBlock *block, bool 
         return outcome;
 
     const Encoded *new_name = known ? NULL : &name;
-    bool good = index ? add_to_table(&decoder->table, new_name, &value, field)
-                      : (known || take_string(block, &name, &field->name)) &&
-                            take_string(block, &value, &field->value);
+    bool good = !index ? take_strings(block, new_name, &value, field)
+                : may_be_large(&decoder->table, new_name, &value, field)
+                    ? add_large(decoder, block, new_name, &value, field)
+                    : add_to_table(&decoder->table, new_name, &value, field);
     if (!good)
         return HPACK_BROKEN;
     if (known) {
@@ -185,7 +223,7 @@ static HpackOutcome read_literal(HpackDecoder *decoder, HpackBlock *block, bool 
     }
     field->flaws |= hpack_value_flaws(field->value);
     if (index) {
-        HpackEntry *entry = hpack_table_add(&decoder->table, field->name.size, field->value.size);
+        HpackEntry *entry = add_entry(&decoder->table, field);
         if (entry) {
             entry->token = field->token;
             entry->flaws = field->flaws;

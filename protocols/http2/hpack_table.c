@@ -49,6 +49,11 @@ static void evict_to(HpackTable *table, uint32_t size)
     }
 }
 
+void hpack_table_clear(HpackTable *table)
+{
+    evict_to(table, 0);
+}
+
 void hpack_table_limit(HpackTable *table, uint32_t limit)
 {
     table->limit = limit;

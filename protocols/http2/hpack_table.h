@@ -73,8 +73,11 @@ uint8_t *hpack_table_room(HpackTable *table, size_t size);
 
 /* Adds the entry that was written there, and evicts others until it fits. The caller sets the other
    members of the entry. NULL: it is larger than the table, which is now empty (section 4.4); its
-   text remains readable. */
+   text remains readable, and the table keeps the room. */
 HpackEntry *hpack_table_add(HpackTable *table, size_t name_size, size_t value_size);
+
+/* For an entry that is larger than the table, and of which nothing was written (section 4.4). */
+void hpack_table_clear(HpackTable *table);
 
 /* No pointer into the text is in use: frees blocks that were replaced. */
 void hpack_table_settle(HpackTable *table);

@@ -233,7 +233,7 @@ void http2_before_frame(Http2 *http2)
 
 bool http2_is_swamped(const Http2 *http2)
 {
-    uint32_t most = http2->base.limits.control_frames * ACKS_SECONDS;
+    uint32_t most = http2_in_seconds(http2->base.limits.control_frames, ACKS_SECONDS);
     return http2->waiting > (most > ACKS_LEAST ? most : ACKS_LEAST);
 }
 

@@ -173,9 +173,11 @@ static Http2Stream *find_open(Http2 *http2, uint32_t *code_out)
     *code_out = 0;
     if (!stream)
         *code_out = judge_late(http2);
-    else if (stream->remote_ended)
-        *code_out =
-            http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame arrived after END_STREAM");
+    else if (stream->remote_ended) { /* half-closed (remote): an error of the stream only */
+        *code_out = http2_provoked(http2, stream, HTTP2_ERROR_STREAM_CLOSED,
+                                   "a frame arrived after END_STREAM");
+        return NULL;
+    }
     return *code_out ? NULL : stream;
 }
 

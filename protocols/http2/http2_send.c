@@ -142,6 +142,16 @@ static bool may_be_trailer(const Field *field)
     return http_may_go_out(field) && !http_is_barred_from_trailers(field->name);
 }
 
+/* Whether one may be sent. Else DATA ends the stream: HEADERS without a field say nothing. */
+static bool has_trailers(const Fields *fields)
+{
+    for (uint32_t i = 0; i < fields->n; i++) {
+        if (may_be_trailer(&fields->items[i]))
+            return true;
+    }
+    return false;
+}
+
 static HttpChunk *keep_trailers(const Fields *fields)
 {
     size_t size = sizeof(Http2Trailers) + fields->n * sizeof(Field);
@@ -433,7 +443,7 @@ void http2_send_end(HttpStream *base, const Fields *trailers)
     if (!may_send(stream) || !stream->head_sent || stream->ended)
         return;
     stream->ended = true;
-    if (trailers && trailers->n)
+    if (trailers && has_trailers(trailers))
         stream->trailers = keep_trailers(trailers);
     http2_resume(http2, stream);
 }

@@ -10,8 +10,10 @@ enum {
 void http2_watch_init(Http2Watch *watch, const HttpLimits *limits)
 {
     *watch = (Http2Watch){0};
-    http_bucket_init(&watch->resets, limits->resets_per_second, limits->resets_per_second * BURST);
-    http_bucket_init(&watch->controls, limits->control_frames, limits->control_frames * BURST);
+    http_bucket_init(&watch->resets, limits->resets_per_second,
+                     http2_in_seconds(limits->resets_per_second, BURST));
+    http_bucket_init(&watch->controls, limits->control_frames,
+                     http2_in_seconds(limits->control_frames, BURST));
 }
 
 /* ---- Costs ----------------------------------------------------------------------------------- */

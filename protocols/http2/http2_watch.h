@@ -73,6 +73,12 @@ bool http2_watch_reset(Http2Watch *watch, int64_t opened, int64_t now);
 bool http2_watch_late_reset(Http2Watch *watch, int64_t now);
 
 /* We reset a stream because of an error of the peer. */
+/* A limit per second for so many seconds: at most what fits. */
+static inline uint32_t http2_in_seconds(uint32_t per_second, uint32_t seconds)
+{
+    return per_second > UINT32_MAX / seconds ? UINT32_MAX : per_second * seconds;
+}
+
 static inline bool http2_watch_provoked(Http2Watch *watch, int64_t now)
 {
     return http_bucket_take(&watch->resets, now);

@@ -208,6 +208,48 @@ static void an_entry_larger_than_the_table_empties_it(void **state)
     }
 }
 
+/* The text of the table is the connection's for good. */
+static void what_is_larger_than_the_table_is_not_written_there(void **state)
+{
+    enum { SIZE = 60000 };
+    Reader reader = reader_begin();
+    Buffer text = buffer_in(reader.arena);
+    buffer_add_text(&text, "\x40\x01"
+                           "a\x01"
+                           "b\x40\x01n\x7f");
+    unsigned rest = SIZE - 127;
+    for (; rest > 127; rest >>= 7)
+        buffer_add_byte(&text, (uint8_t)(0x80 | (rest & 127)));
+    buffer_add_byte(&text, (uint8_t)rest);
+    for (int i = 0; i < SIZE; i++)
+        buffer_add_byte(&text, 'v');
+    const char *read = read_block(&reader, buffer_bytes(&text));
+    assert_int_equal(strlen(read), strlen("a: b\nn: \n") + SIZE);
+    assert_int_equal(reader.decoder.table.n, 0);
+    assert_int_equal(reader.decoder.table.end, strlen("ab"));
+    expect_block(&reader, "\x40\1a\1c\xbe", 6, "a: c\na: c\n");
+    reader_end(&reader);
+}
+
+/* Huffman's code may be longer than what it says. */
+static void a_field_that_only_might_be_too_large_is_in_the_table(void **state)
+{
+    enum { CODE = 3000 };
+    Reader reader = reader_begin();
+    Buffer text = buffer_in(reader.arena);
+    buffer_add_text(&text, "\x40\1n\xff");
+    buffer_add_byte(&text, (uint8_t)(0x80 | ((CODE - 127) & 127)));
+    buffer_add_byte(&text, (CODE - 127) >> 7);
+    for (int i = 0; i < CODE; i++) /* "X" has eight bits: 11111100 */
+        buffer_add_byte(&text, 0xfc);
+    const char *read = read_block(&reader, buffer_bytes(&text));
+    assert_non_null(read);
+    assert_int_equal(strlen(read), strlen("n: \n") + CODE);
+    assert_int_equal(reader.decoder.table.n, 1);
+    assert_string_equal(read_block(&reader, bytes_of("\xbe")), read);
+    reader_end(&reader);
+}
+
 static void what_a_field_is_stays_with_its_entry(void **state)
 {
     static const struct {
@@ -506,6 +548,8 @@ int main(void)
         cmocka_unit_test(a_field_that_has_come_in_part_is_read_when_it_is_whole),
         cmocka_unit_test(an_entry_may_evict_the_one_that_its_name_is_from),
         cmocka_unit_test(an_entry_larger_than_the_table_empties_it),
+        cmocka_unit_test(what_is_larger_than_the_table_is_not_written_there),
+        cmocka_unit_test(a_field_that_only_might_be_too_large_is_in_the_table),
         cmocka_unit_test(what_a_field_is_stays_with_its_entry),
         cmocka_unit_test(a_field_is_one_byte_the_second_time),
         cmocka_unit_test(secrets_go_into_no_table),

@@ -1135,11 +1135,47 @@ static void nothing_may_come_behind_the_end_of_a_stream(void **state)
             frame(&script, DATA, 0, 1, bytes_of("more"));
         else
             request(&script, 1, END_STREAM, "t: 1\n");
-        expect_verdict(&server, &script, reset ? 0 : HTTP2_ERROR_STREAM_CLOSED);
-        if (reset) /* other streams know nothing of it */
+        bool closed = !reset && apart; /* else we have not ended it */
+        expect_verdict(&server, &script, closed ? HTTP2_ERROR_STREAM_CLOSED : 0);
+        if (!closed) /* other streams know nothing of it */
             expect_reset(&server, 1, HTTP2_ERROR_STREAM_CLOSED);
         side_end(&server);
     }
+}
+
+/* RFC 9113 section 5.1, half-closed (remote): other calls of the connection know nothing of it. */
+static void what_comes_behind_an_end_while_our_side_is_open_ends_the_stream_only(void **state)
+{
+    Side client = {0};
+    side_begin(&client, http2_client_new, NULL);
+    Script script = script_in(client.arena, false);
+    HttpStream *done = side_open(&client, "POST", "/", "", -1, false);
+    side_open(&client, "POST", "/", "", -1, false);
+    request(&script, 1, END_STREAM, ":status: 200\n");
+    frame(&script, DATA, 0, 1, bytes_of("more"));
+    request(&script, 3, 0, ":status: 200\n");
+    expect_verdict(&client, &script, 0);
+    expect_reset(&client, 1, HTTP2_ERROR_STREAM_CLOSED);
+    assert_int_equal(http_connection_streams(client.connection), 1);
+    http_stream_release(done);
+    side_end(&client);
+}
+
+static void trailers_of_which_none_may_be_sent_are_an_end_without(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    request(&script, 1, END_STREAM, REQUEST);
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+    HttpStream *stream = server.stream;
+    side_send_head(&server, stream, 200, "", -1, false);
+    side_send_trailers(&server, stream, "content-length: 7\nconnection: close");
+    side_take_output(&server);
+    const uint8_t *end = find_frame(buffer_bytes(&server.wire), DATA, 1);
+    assert_non_null(end);
+    assert_int_equal(end[4] & END_STREAM, END_STREAM);
+    side_end(&server);
 }
 
 static void what_was_on_its_way_when_we_ended_a_stream_is_ignored(void **state)
@@ -1605,6 +1641,8 @@ int main(void)
         cmocka_unit_test(a_broken_connection_fails_its_feed_and_its_streams),
         cmocka_unit_test(frames_too_large_break_the_connection),
         cmocka_unit_test(nothing_may_come_behind_the_end_of_a_stream),
+        cmocka_unit_test(what_comes_behind_an_end_while_our_side_is_open_ends_the_stream_only),
+        cmocka_unit_test(trailers_of_which_none_may_be_sent_are_an_end_without),
         cmocka_unit_test(what_was_on_its_way_when_we_ended_a_stream_is_ignored),
         cmocka_unit_test(a_stream_that_was_skipped_is_closed),
         cmocka_unit_test(of_streams_long_gone_nothing_is_remembered),

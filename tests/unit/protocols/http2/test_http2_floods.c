@@ -190,6 +190,19 @@ static void pieces_without_measure_are_counted(void **state)
     }
 }
 
+/* Times the seconds of a burst this is more than 32 bits hold. */
+static void the_highest_limits_are_no_limits_of_nothing(void **state)
+{
+    HttpLimits limits = http_limits_default;
+    limits.control_frames = limits.resets_per_second = 1u << 30;
+    Http2Watch watch;
+    http2_watch_init(&watch, &limits);
+    assert_true(http2_watch_control(&watch, INSTANT));
+    assert_true(http2_watch_reset(&watch, INSTANT, INSTANT));
+    assert_int_equal(http2_in_seconds(1u << 30, 4), UINT32_MAX);
+    assert_int_equal(http2_in_seconds((1u << 30) - 1, 4), UINT32_MAX - 3);
+}
+
 static void a_window_that_grows_by_nothing_is_an_error(void **state)
 {
     Peer peer;
@@ -642,6 +655,7 @@ int main(void)
         cmocka_unit_test(bytes_of_any_stream_come_back_once_for_it_and_once_for_the_connection),
         cmocka_unit_test(pieces_without_measure_are_counted),
         cmocka_unit_test(a_window_that_grows_by_nothing_is_an_error),
+        cmocka_unit_test(the_highest_limits_are_no_limits_of_nothing),
         cmocka_unit_test(what_a_stream_that_has_ended_was_sent_may_still_come_back),
         cmocka_unit_test(every_split_of_a_window_update_is_understood),
         cmocka_unit_test(a_small_message_pays_for_its_return_and_a_ping),
