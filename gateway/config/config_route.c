@@ -268,6 +268,8 @@ static bool takes_get(const Method *method)
     bool safe = method->type->no_side_effects;
     for (uint32_t i = 0; i < service->n_instances; i++)
         served |= service->instances[i].versions;
+    if (service->discovery) /* instances of any version may join */
+        served = UINT64_MAX >> (64 - service->n_versions);
     for (; served; served &= served - 1) {
         const Method *target = method->pairs[__builtin_ctzll(served)].target;
         safe &= !target || target->type->no_side_effects;

@@ -241,6 +241,8 @@ static const char *missing_list(ConfigReader *reader, const Service *service,
 static void check_served(ConfigReader *reader, const Service *service, const ServicePlan *plan)
 {
     uint64_t native = 0;
+    if (service->discovery) /* instances of any version may join */
+        return;
     for (uint32_t i = 0; i < service->n_instances; i++)
         native |= service->instances[i].versions;
     for (uint32_t i = 0; i < service->n_versions; i++) {

@@ -31,6 +31,8 @@ static bool has_rest_clients(const Version *version)
 
 static bool has_rest_instances(const Version *version)
 {
+    if (version->service->discovery)
+        return true; /* they may join */
     for (uint32_t i = 0; i < version->service->n_instances; i++) {
         const Instance *instance = &version->service->instances[i];
         if (instance->protocol == UPSTREAM_REST && (instance->versions >> version->index & 1))

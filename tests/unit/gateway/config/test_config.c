@@ -1096,6 +1096,34 @@ static void status_codes_that_are_none_of_a_services_own_are_told(void **state)
         "599, not 600\n");
 }
 
+/* The file of a discovery has one gRPC instance of v1 now; others may join. */
+static void an_instance_of_any_version_and_protocol_may_join(void **state)
+{
+    FILE *file = fopen(FILES "joining.yaml", "w");
+    assert_non_null(file);
+    fputs("instances: [{address: '127.0.0.1:7002', versions: [v1]}]\n", file);
+    fclose(file);
+    Loaded l = load_good(LISTEN "services:\n"
+                                "  - name: garage\n"
+                                "    versions:\n"
+                                "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
+                                "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
+                                "    discovery: {file: joining.yaml}\n"
+                                "  - name: yard\n"
+                                "    versions:\n"
+                                "      - {name: v1, package: yard.v1, schema: yard.binpb}\n"
+                                "      - {name: v2, package: yard.v2, schema: yard.binpb}\n"
+                                "    changes: [yard.yaml]\n"
+                                "    discovery: {file: joining.yaml}\n");
+    assert_non_null(l.config->services[0].versions[0].details.from_json); /* for REST */
+    assert_true(method(&l, "/yard.v1.Yard/Get")->takes_get);
+    const Method *photo = method(&l, "/yard.v1.Yard/Photo");
+    assert_true(photo->type->no_side_effects);
+    assert_false(photo->pairs[1].target->type->no_side_effects);
+    assert_false(photo->takes_get); /* an instance of v2 might answer it */
+    unload(&l);
+}
+
 static void versions_that_nobody_can_answer_are_told(void **state)
 {
     expect_told(LISTEN "services:\n"
@@ -1351,6 +1379,7 @@ int main(void)
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
+        cmocka_unit_test(an_instance_of_any_version_and_protocol_may_join),
         cmocka_unit_test(versions_that_nobody_can_answer_are_told),
         cmocka_unit_test(change_lists_are_told_where_they_are_wrong),
         cmocka_unit_test(a_prefix_that_no_path_begins_with_is_told),
