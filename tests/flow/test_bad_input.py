@@ -64,6 +64,15 @@ def test_bytes_that_are_not_utf8(shop):
     assert answer.status == 400
 
 
+@pytest.mark.parametrize("before", ["", "x"])
+def test_a_long_name_is_shown_up_to_a_whole_character(shop, before):
+    name = before + "\u00e4" * 200
+    answer = shop.http("POST", "/v1/orders", {name: 1})
+    assert answer.status == 400
+    shown = re.search('"([x\u00e4]+)', answer.json["detail"])[1]
+    assert name.startswith(shown) and len(shown) > 30 and "\ufffd" not in answer.body.decode()
+
+
 def test_nesting_without_end(shop):
     answer = shop.http("POST", "/v1/orders", '{"items":' * 100_000, JSON)
     assert answer.status == 400 and answer.json["code"] == "INVALID_ARGUMENT"

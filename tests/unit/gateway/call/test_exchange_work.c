@@ -666,7 +666,9 @@ static void a_call_whose_job_is_refused_fails(void **state)
         Play play = plays[i](scene);
         scene_refuse_job(scene);
         assert_string_equal(said(play.client, "grpc-status"), "14");
-        assert_string_equal(scene->records[0].why.error->fault->name, "OVERLOADED");
+        const Error *why = scene->records[0].why.error;
+        assert_string_equal(why->fault->name, "OVERLOADED");
+        assert_non_null(strstr(why->doing, "limits.work_waits"));
     }
 }
 
