@@ -65,7 +65,7 @@ static const Step *send_request(Attempt *attempt)
         return attempt_failed(attempt, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
                                             instance->address.text));
     exchange_sent(attempt);
-    attempt_charge_request(attempt, SIZE_MAX);
+    attempt_charge_request(attempt, x->bodiless ? 0 : SIZE_MAX);
     return exchange_ask_for_more(x);
 }
 
