@@ -10,7 +10,7 @@ enum {
     DEBUG_MOST = 100
 };
 
-static const char TOO_MANY[] = "there are too many streams at once";
+static const char TOO_MANY[] = "there are too many streams at once (limits.streams)";
 
 uint32_t http2_broken(Http2 *http2, uint32_t code, const char *reason)
 {
@@ -368,7 +368,8 @@ static uint32_t read_continuation(Http2 *http2, Bytes payload)
 {
     /* Bounds the number of CONTINUATION frames: on average they must have HEAD_PIECE bytes. */
     if (++http2->in.pieces > HEAD_PIECES_LEAST + http2->base.limits.head_bytes / HEAD_PIECE)
-        return flooded(http2);
+        return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
+                            "a header block has too many CONTINUATION frames (limits.head_bytes)");
     return http2_block_piece(http2, payload, http2->frame.flags & FRAME_END_HEADERS);
 }
 

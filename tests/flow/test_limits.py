@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+import h2.config
+import h2.connection
 import pytest
 from backends import v1
 from gateway import Gateway
@@ -147,3 +149,15 @@ def test_calls_that_wait_for_an_instance_are_told_the_setting(tmp_path):
         assert sorted(b" 200 OK" in answer for answer in answers) == [False, False, True]
         assert any(b"limits.instance_waits" in answer for answer in answers)
         assert any(b"limits.connect_time" in answer for answer in answers)
+
+
+def test_a_stream_too_many_is_in_the_log_with_the_setting(tmp_path):
+    fields = [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", "/v1/orders")]
+    http2_client = h2.connection.H2Connection(h2.config.H2Configuration())
+    with running(tmp_path, "limits: {streams: 1}", slow_order) as gateway, Raw(gateway.port) as raw:
+        http2_client.initiate_connection()
+        for stream in (1, 3):
+            http2_client.send_headers(stream, fields, end_stream=True)
+        raw.send(http2_client.data_to_send())
+        event = gateway.logged(event="request_refused")
+        assert "limits.streams" in json.dumps(event)

@@ -101,6 +101,7 @@ def assert_clients_fault(gateway, instance, **wanted):
     """Who does not read his response has himself to blame: not the gateway, and not the instance."""
     line = gateway.logged(code="CANCELLED", **wanted)
     assert (line["http_status"], line["level"], line["causes"][0]["fault"]) == (200, "info", "CLIENT_STALLED")
+    assert "limits.send_time" in line["causes"][-1]["doing"]
     assert [(one["instance"], one["code"]) for one in line["attempts"]] == [(instance, "CANCELLED")]
     assert gateway.metric("passerelle_errors_total", side="client", fault="CLIENT_STALLED") == 1
     assert gateway.metric("passerelle_errors_total", side="upstream") == 0
