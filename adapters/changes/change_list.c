@@ -265,7 +265,13 @@ const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud,
                         const char *path, const char *into, const char *how)
 {
     Loss *loss = arena_make(list->arena, Loss);
-    *loss = (Loss){kind, loud, path, into, how, list->file, line, 0};
+    *loss = (Loss){.kind = kind,
+                   .loud = loud,
+                   .path = path,
+                   .into = into,
+                   .how = how,
+                   .file = list->file,
+                   .line = line};
     return mapping_set_add_loss(list->arena, &list->sets[towards], loss);
 }
 

@@ -43,6 +43,7 @@ typedef struct Sight {
     const MessageType *from;
     Buffer paths, how;
     LossKind kind;
+    unsigned traits; /* of the line: LossTrait flags */
     bool loud;
     bool counted; /* it may lose something without an error */
     bool any;     /* it reads an Any, whose content is not examined */
@@ -174,6 +175,7 @@ static void see_shared_values(Sight *sight, const Converter *converter)
         if (!alike)
             continue;
         see_kind(sight, LOSS_NARROWED);
+        sight->traits |= LOSS_MERGES;
         say_of(sight, "%s and %s become %s", number_name(sight, from, alike->from),
                number_name(sight, from, entry->from), number_name(sight, to, entry->to));
     }
@@ -209,6 +211,7 @@ static void see_shared_texts(Sight *sight, const Converter *converter)
         if (other == entry)
             continue;
         see_kind(sight, LOSS_NARROWED);
+        sight->traits |= LOSS_MERGES;
         if (sight->arena)
             say(sight,
                 arena_printf(sight->arena, "%.*s and %.*s become %.*s", BYTES_ARGS(other->text),
@@ -252,6 +255,7 @@ static void see_parts(Sight *sight, const Expr *template)
         const Expr *value = part->kind == EXPR_WHEN ? part->args[0] : part;
         if (value->kind == EXPR_CONST) {
             see_kind(sight, LOSS_DEFAULTED);
+            sight->traits |= LOSS_COMPLETES;
             say_of(sight, "one part is always %s", value_text(sight, value));
         } else {
             see(sight, part);
@@ -297,6 +301,7 @@ static void see_default(Sight *sight, const Expr *expr)
     if (is_given(value) || value->kind == EXPR_BUILD) {
         if (expr->loss)
             see_kind(sight, LOSS_DEFAULTED);
+        sight->traits |= LOSS_COMPLETES;
         say_of(sight, "%s when it is absent", value_text(sight, value));
     } else {
         see(sight, other);
@@ -311,6 +316,7 @@ static void see(Sight *sight, const Expr *expr)
     case EXPR_FIELD: see_path(sight, expr); return;
     case EXPR_CONST:
         see_kind(sight, LOSS_DEFAULTED);
+        sight->traits |= LOSS_COMPLETES;
         say_of(sight, "always %s", value_text(sight, expr));
         return;
     case EXPR_DEFAULT: see_default(sight, expr); return;
@@ -323,6 +329,7 @@ static void see(Sight *sight, const Expr *expr)
     case EXPR_CONVERT:
         if (is_given(expr)) {
             see_kind(sight, LOSS_DEFAULTED);
+            sight->traits |= LOSS_COMPLETES;
             say_of(sight, "always %s", value_text(sight, expr));
             return;
         }
@@ -338,6 +345,7 @@ static void see(Sight *sight, const Expr *expr)
         }
         break;
     case EXPR_FIRST:
+        sight->traits |= LOSS_COMPLETES; /* of a list that was a field and a list */
         if (expr->rest_kept) {
             see_kind(sight, LOSS_CONVERTED);
             say(sight, "the first of the list");
@@ -353,6 +361,7 @@ static void see(Sight *sight, const Expr *expr)
         say(sight, "a list of one");
         break;
     case EXPR_REST:
+        sight->traits |= LOSS_COMPLETES;
         see_kind(sight, LOSS_CONVERTED);
         say(sight, "all but the first of the list");
         break;
@@ -362,6 +371,7 @@ static void see(Sight *sight, const Expr *expr)
         break;
     case EXPR_KEYED:
         see_kind(sight, LOSS_NARROWED);
+        sight->traits |= LOSS_REORDERS;
         sight->loud |= expr->loud;
         sight->counted |= !expr->loud;
         say(sight, "a map has no order");
@@ -384,6 +394,7 @@ static void see(Sight *sight, const Expr *expr)
         return;
     case EXPR_SELECT:
         see_kind(sight, LOSS_CONVERTED);
+        sight->traits |= LOSS_COMPLETES;
         say(sight, "by which field is there");
         break;
     case EXPR_MESSAGE:
@@ -434,6 +445,7 @@ static void see_rule(Sight *sight, const FieldType *target, const Expr *value)
         sight->loud = true;
         say(sight, "an error when it is absent");
     } else if (!value) {
+        sight->traits |= LOSS_UNSETS;
         say(sight, "stays unset");
     }
 }
@@ -447,6 +459,7 @@ static void report_value(LossReport *report, const Mapping *mapping, const Field
                    .how = buffer_in(report->arena)};
     see_rule(&sight, target, value);
     add_line(report, (Loss){.kind = sight.kind,
+                            .traits = sight.traits,
                             .loud = sight.loud,
                             .path = text_of(&sight.paths),
                             .into = into,

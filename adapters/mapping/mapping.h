@@ -202,9 +202,18 @@ typedef enum LossKind {
     LOSS_DROPPED
 } LossKind;
 
+/* What else a line of the report says, for a program. */
+typedef enum LossTrait {
+    LOSS_UNSETS = 1,    /* DEFAULTED: the target has nothing for it, and stays unset */
+    LOSS_COMPLETES = 2, /* the target may be set although the source is not */
+    LOSS_MERGES = 4,    /* NARROWED: values become the same one */
+    LOSS_REORDERS = 8,  /* NARROWED: a list comes back in another order */
+} LossTrait;
+
 /* One line of the loss report. */
 struct Loss {
     LossKind kind;
+    unsigned traits;  /* LossTrait flags */
     bool loud;        /* when it happens it is an error, not a loss */
     const char *path; /* "Order.comment", in the source's names (DEFAULTED: the target's) */
     const char *into; /* the target's path, or "" */

@@ -27,30 +27,21 @@ void note_loss(Arena *arena, Table *counted, const Loss *loss)
     note_paths(arena, counted, loss->into);
 }
 
-/* Whether the line is about a field that may return set although it was unset. */
-static bool is_completed(const char *how)
-{
-    return strstr(how, "by which field is there") || strstr(how, "when it is absent") ||
-           strstr(how, "always ") || strstr(how, "the first of the list");
-}
-
-/* Lines that declare a loss without a count: defaults that are always given, and values that become
-   the same one. A dropped value must be counted. */
+/* Lines that declare a loss, whatever is counted: defaults that are always given, and values that
+   become another one, which are counted in the names of the version where that happens. A dropped
+   value must be counted. */
 static void declare_lines(Declared *d, const MappingSet *set)
 {
     LossReport report;
     loss_report_all(d->arena, set, &report);
     for (uint32_t i = 0; i < report.n_lines; i++) {
         const Loss *line = &report.lines[i];
-        if (is_completed(line->how))
+        if (line->traits & LOSS_COMPLETES)
             note_paths(d->arena, &d->completed, line->into);
-        if (strstr(line->how, "a map has no order"))
-            continue; /* the comparison ignores the order of such lists, and other losses are
-                         counted */
-        bool merges = strstr(line->how, " become ");
-        if ((line->loud && !merges) ||
-            (line->kind != LOSS_DEFAULTED && line->kind != LOSS_NARROWED) ||
-            strcmp(line->how, "stays unset") == 0)
+        bool given = line->kind == LOSS_DEFAULTED && !(line->traits & LOSS_UNSETS);
+        bool narrowed = line->kind == LOSS_NARROWED && !(line->traits & LOSS_REORDERS);
+        bool merges = line->traits & LOSS_MERGES;
+        if (!(given || narrowed) || (line->loud && !merges))
             continue;
         note_paths(d->arena, &d->lost, line->path);
         note_paths(d->arena, &d->lost, line->into);
