@@ -16,7 +16,9 @@
  * A message that the first builds is built as the last version has it (build_through); one that it
  * converts is converted once, by the mapping of both (compose_pair). Tables of enums are joined,
  * and numbers are converted at once (fuse). What cannot be fused, such as an enum with a fallback,
- * which is counted as a loss, stays one conversion after the other.
+ * which is counted as a loss, stays one conversion after the other. So do masks: a path of v1 may
+ * name a list of v2, of which v3 has the first element and the others, although a message of v1
+ * never gives any others.
  */
 #include "adapters/compose/compose_internal.h"
 
@@ -287,11 +289,6 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
         return fused;
     if (first->code == CONVERT_TYPE_URL && second->code == CONVERT_TYPE_URL) {
         fuse_held(c, first, second, fused);
-        return fused;
-    }
-    if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK &&
-        first->mapping->to == second->mapping->from) {
-        fused->mapping = compose_pair(c, first->mapping, second->mapping);
         return fused;
     }
     return NULL;

@@ -142,6 +142,9 @@ const char *converter_drops(const Converter *converter)
     case CONVERT_SCALE: return too_small(from, to);
     case CONVERT_WRAP: return too_small(from, converter->value->kind);
     case CONVERT_UNWRAP: return too_small(converter->value->kind, to);
+    case CONVERT_TEXT_BYTES:
+        return strcmp(converter->format, "base64") == 0 ? "unused bits at the end are dropped"
+                                                        : NULL;
     case CONVERT_TEXT_TIME:
         return converter->to.message->well_known == WELL_KNOWN_TIMESTAMP
                    ? "an offset from UTC is dropped"

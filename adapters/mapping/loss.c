@@ -226,6 +226,8 @@ static void see_convert(Sight *sight, const Expr *expr)
     see_kind(sight, LOSS_CONVERTED);
     sight->any |= converter->code == CONVERT_TYPE_URL;
     say(sight, converter->name);
+    if (converter_drops(converter))
+        sight->traits |= LOSS_MERGES;
     if (converter->code == CONVERT_ENUM || converter->code == CONVERT_ENUM_TEXT)
         see_refused_values(sight, converter);
     if (converter->code == CONVERT_ENUM)

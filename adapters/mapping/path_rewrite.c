@@ -7,7 +7,7 @@ enum { MOST_DEPTH = 32 };
 /* The path in the target so far; the innermost step first. */
 typedef struct TargetPath {
     const struct TargetPath *outer;
-    const char *name;
+    const FieldType *field;
     Bytes element; /* "[2]", of a list or map; or empty */
 } TargetPath;
 
@@ -19,8 +19,17 @@ static void write_path(Buffer *out, const TargetPath *path)
         write_path(out, path->outer);
         buffer_add_byte(out, '.');
     }
-    buffer_add_text(out, path->name);
+    buffer_add_text(out, path->field->name);
     buffer_add_bytes(out, path->element);
+}
+
+/* The outermost list or map on the path: no mask names what is in it. NULL: there is none. */
+static const TargetPath *outermost_list(const TargetPath *path)
+{
+    const TargetPath *list = NULL;
+    for (; path; path = path->outer)
+        list = path->field->repeated ? path : list;
+    return list;
 }
 
 static bool has_path(const PathRewrite *r, Bytes path)
@@ -37,8 +46,9 @@ static bool has_path(const PathRewrite *r, Bytes path)
 static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
 {
     Buffer path = buffer_in(r->paths.arena);
-    write_path(&path, target);
-    if (rest.size) {
+    const TargetPath *list = r->in_errors ? NULL : outermost_list(target);
+    write_path(&path, list ? list : target);
+    if (rest.size && !list) {
         buffer_add_byte(&path, '.');
         buffer_add_bytes(&path, rest);
     }
@@ -212,7 +222,7 @@ static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
                           const TargetPath *outer, Bytes path)
 {
     for (uint32_t i = 0; i < n_rules; i++) {
-        TargetPath target = {outer, rules[i].target->name, BYTES_NONE};
+        TargetPath target = {outer, rules[i].target, BYTES_NONE};
         rewrite_expr(r, rules[i].value, &target, (Reading){.into_many = rules[i].target->repeated},
                      path);
     }

@@ -123,8 +123,11 @@ bool convert_text_bytes(Conversion *c)
         return true;
     }
     Buffer out = buffer_in(c->runner->arena);
-    return base64_decode(&out, from) ? give_text(c, &out)
-                                     : cannot_convert(c, "the text is not base64");
+    if (!base64_decode(&out, from))
+        return cannot_convert(c, "the text is not base64");
+    if (c->loss && base64_has_unused_bits(from))
+        count_loss(c);
+    return give_text(c, &out);
 }
 
 /* ---- Templates ------------------------------------------------------------------------------- */

@@ -95,3 +95,11 @@ bool base64_decode(Buffer *out, Bytes text)
     out->size = (size_t)(to - out->data);
     return true;
 }
+
+bool base64_has_unused_bits(Bytes text)
+{
+    while (text.size && text.data[text.size - 1] == '=')
+        text.size--;
+    uint8_t unused = text.size % 4 == 2 ? 0x0f : text.size % 4 == 3 ? 0x03 : 0;
+    return unused && (base64_value(text.data[text.size - 1]) & unused);
+}

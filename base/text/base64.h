@@ -23,6 +23,10 @@ void base64_encode(Buffer *out, Bytes from, Base64Alphabet alphabet, bool padded
    limit, out->full is set. */
 bool base64_decode(Buffer *out, Bytes text) __attribute__((warn_unused_result));
 
+/* Whether bits of the last character of such a text are set that are in no byte: "42" reads as "4w"
+   does. */
+bool base64_has_unused_bits(Bytes text);
+
 /* The 6 bits of one character of either alphabet, or a number above 63 if it is in neither. */
 uint8_t base64_value(uint8_t character);
 

@@ -60,6 +60,19 @@ static void a_mask_leads_to_a_list_but_not_into_it(void **state)
     assert_bytes(rewritten(*state, true, false, "items[2].sku"), "-");
 }
 
+/* "c" is one message in the old version, and a list of them in the new one. */
+static void a_mask_does_not_lead_into_a_list_that_a_message_became(void **state)
+{
+    const char *yaml = "messages: {M: {a: {to: a, more: loud}, b: {to: b, more: loud}, c: {to: c, "
+                       "more: loud}}, Inner: {x: y}}";
+    const Mapping *up = mapping_of(*state, "Lists", yaml, "M", true),
+                  *down = mapping_of(*state, "Lists", yaml, "M", false);
+    assert_bytes(rewritten_by(*state, up, false, "c.x"), "c");
+    assert_bytes(rewritten_by(*state, up, false, "c"), "c");
+    assert_bytes(rewritten_by(*state, up, true, "c.x"), "c.y");
+    assert_bytes(rewritten_by(*state, down, false, "c"), "c");
+}
+
 static void the_path_of_an_error_leads_into_the_elements_of_lists_and_maps(void **state)
 {
     assert_bytes(rewritten(*state, false, true, "lines[2].code"), "items[2].sku");
@@ -162,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_path_gets_the_names_of_the_other_version),
         cmocka_unit_test(one_path_becomes_those_that_are_made_of_it),
         cmocka_unit_test(a_mask_leads_to_a_list_but_not_into_it),
+        cmocka_unit_test(a_mask_does_not_lead_into_a_list_that_a_message_became),
         cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
         cmocka_unit_test(an_error_may_spell_names_as_json_does),
         cmocka_unit_test(the_elements_of_a_list_that_is_merged_or_parted_are_counted_on),

@@ -147,8 +147,6 @@ static void random_field(Maker *m, const Version *v, uint32_t at, Field *field)
         field->of = below(m, N_ENUMS);
     if (field->type == MASK)
         field->of = below(m, v->n);
-    if (field->type == MASK && m->chain)
-        field->type = BOOL; /* a path that ends at a message is taken apart by later lists */
     field->label = random_label(m, field->type);
 }
 

@@ -338,6 +338,18 @@ static void an_offset_from_utc_that_a_timestamp_has_not_is_counted(void **state)
     loses(up, "{\"at\":\"2026-03-01T00:00:00-00:01\"}", "at ");
 }
 
+static void bits_of_base64_that_are_in_no_byte_are_counted(void **state)
+{
+    Way down = way(state, "Texts",
+                   "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: base64}, "
+                   "e: {by: enum_name, others: loud}, f: {by: flag, values: {false: OFF, true: "
+                   "ON}, others: loud}}}",
+                   false);
+    loses(down, "{\"c\":\"4w==\",\"d\":\"4w\"}", "");
+    loses(down, "{\"c\":\"42==\",\"d\":\"AAB\"}", "c d ");
+    loses(down, "{\"c\":\"AAAA\",\"d\":\"\"}", "");
+}
+
 /* The least float that is not zero is 1.4e-45; what is nearer to it than to zero becomes it. */
 static void a_number_that_becomes_zero_is_counted(void **state)
 {
@@ -375,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_value_that_comes_back_as_another_is_counted),
         cmocka_unit_test(a_text_that_comes_back_as_another_is_counted),
         cmocka_unit_test(an_offset_from_utc_that_a_timestamp_has_not_is_counted),
+        cmocka_unit_test(bits_of_base64_that_are_in_no_byte_are_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
         cmocka_unit_test(what_is_counted_is_in_the_report),
         cmocka_unit_test(numbers_stop_at_the_range_of_the_other_kind),
