@@ -96,10 +96,14 @@ void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *c
         return;
     }
     if (change->ends[OLD].n_paths > 1 || change->ends[NEW].n_paths > 1) {
-        change_problem(
-            list, change->place, path,
-            "write template: \"projects/{project}/topics/{topic}\", with a name for each",
-            "several fields can only be the parts of a template, or a field and a list");
+        const ChangeEnd *parts = &change->ends[change->ends[OLD].n_paths > 1 ? OLD : NEW];
+        Buffer template = buffer_in(list->arena);
+        for (uint32_t i = 0; i < parts->n_paths; i++)
+            buffer_printf(&template, "%s{%s}", i ? "/" : "", path_field(&parts->paths[i])->name);
+        change_problem(list, change->place, path,
+                       arena_printf(list->arena, "write template: \"%.*s\", with a name for each",
+                                    BYTES_ARGS(buffer_bytes(&template))),
+                       "several fields can only be the parts of a template, or a field and a list");
         return;
     }
     change_choose_converter(list, change, path);

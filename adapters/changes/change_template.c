@@ -125,6 +125,69 @@ static bool is_part(const FieldType *field)
     return !field->repeated && (field->kind == KIND_STRING || kind_is_integer(field->kind));
 }
 
+/* ---- Which field is which part --------------------------------------------------------------- */
+
+/* A part has the name of its field, or the whole path where two fields have one name. */
+static bool is_called(const FieldPath *path, Bytes name)
+{
+    return bytes_are(name, path->text) || bytes_are(name, path_field(path)->name);
+}
+
+static uint32_t count_called(const ChangeEnd *fields, Bytes name)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < fields->n_paths; i++)
+        n += is_called(&fields->paths[i], name);
+    return n;
+}
+
+/* "{project_id} in place of {project}": a name that a field has, and no part. */
+static const char *name_hint(ChangeList *list, const Template *template, const ChangeEnd *fields,
+                             Bytes name)
+{
+    const char **words = arena_array(list->arena, const char *, fields->n_paths + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < fields->n_paths; i++) {
+        const FieldPath *path = &fields->paths[i];
+        const char *word = count_called(fields, bytes_of(path_field(path)->name)) > 1
+                               ? path->text
+                               : path_field(path)->name;
+        if (!has_name(template, bytes_of(word)))
+            words[n++] = word;
+    }
+    const char *near = nearest_word(name, words, n);
+    return n ? arena_printf(list->arena, "write {%s} in place of {%.*s}", near ? near : words[0],
+                            BYTES_ARGS(name))
+             : NULL;
+}
+
+/* Puts the fields in the order of the parts that have their names. */
+static void bind_fields(ChangeList *list, FieldChange *change, int parts, const char *path)
+{
+    const Template *template = change->ends[!parts].template;
+    ChangeEnd *fields = &change->ends[parts];
+    FieldPath *bound = arena_array(list->arena, FieldPath, fields->n_paths + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        Bytes name = template->names[i];
+        if (change_part(change, name))
+            continue;
+        if (count_called(fields, name) != 1) {
+            change_problem(list, change->place, path, name_hint(list, template, fields, name),
+                           count_called(fields, name)
+                               ? "several fields have the name of the part {%.*s}"
+                               : "no field has the name of the part {%.*s}",
+                           BYTES_ARGS(name));
+            return;
+        }
+        uint32_t k = 0;
+        while (!is_called(&fields->paths[k], name))
+            k++;
+        bound[n++] = fields->paths[k];
+    }
+    fields->paths = bound;
+}
+
 /* Whether some part has presence or cannot be zero, so that an unset template can be recognized. */
 static bool has_witness(const ChangeEnd *fields)
 {
@@ -136,7 +199,7 @@ static bool has_witness(const ChangeEnd *fields)
     return false;
 }
 
-static void check_fields(ChangeList *list, const FieldChange *change, int parts, const char *path)
+static void check_fields(ChangeList *list, FieldChange *change, int parts, const char *path)
 {
     const Template *template = change->ends[!parts].template;
     const ChangeEnd *fields = &change->ends[parts];
@@ -151,6 +214,8 @@ static void check_fields(ChangeList *list, const FieldChange *change, int parts,
         change_problem(list, change->place, path, NULL,
                        "all parts are integers without presence, so zeros and an unset template "
                        "cannot be told apart");
+    else
+        bind_fields(list, change, parts, path);
 }
 
 void change_check_template(ChangeList *list, FieldChange *change, const char *path)

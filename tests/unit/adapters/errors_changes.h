@@ -10,7 +10,7 @@
     "    items: lines\n"                                                                           \
     "    note.text: note_text\n"                                                                   \
     "    cents: {to: total, by: cents_to_money}\n"                                                 \
-    "    path: {template: 'projects/{p}/topics/{t}', from: [project, topic]}\n"                    \
+    "    path: {template: 'projects/{project}/topics/{topic}', from: [project, topic]}\n"          \
     "  Item: {sku: code}\n"                                                                        \
     "  OutOfStock: {sku: code, who: {removed: graceful}, where: {added: graceful}}\n"              \
     "  Stuck: {hint: {added: graceful, back: loud}}\n"

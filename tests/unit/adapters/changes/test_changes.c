@@ -231,9 +231,10 @@ static void resource_names_are_split_and_composed(void **state)
 {
     check(state, "Templates",
           "messages:\n  M:\n"
-          "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+          "    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: [project_id, "
+          "topic_id]}\n"
           "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
-          "    key: {template: \"k/{p}/{t}\", from: [project, topic]}",
+          "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}",
           ".M",
           "  project_id = template[projects/{0}/topics/{1} part 0](name)\n"
           "  topic_id = template[projects/{0}/topics/{1} part 1](name)\n"
@@ -698,7 +699,7 @@ static void what_a_list_without_its_first_becomes_is_said(void **state)
          "are one list\n"},
         {"all: {from: [one, other]}",
          "list.yaml:5:5: M.one: several fields can only be the parts of a template, or a field and "
-         "a list (write template: \"projects/{project}/topics/{topic}\", with a name for each)\n"},
+         "a list (write template: \"{one}/{other}\", with a name for each)\n"},
         {"all: {from: many, first: loud}",
          "list.yaml:5:23: M.all: first is said of a field and a list that are one list in the "
          "other "
@@ -1158,7 +1159,8 @@ static void a_template_that_lacks_a_part_is_refused(void **state)
 
 static const char *const parts =
     "messages:\n  M:\n"
-    "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], "
+    "    name: {template: \"projects/{project}/locations/{l}/topics/{topic}\", to: [project, "
+    "topic], "
     "parts: {l: {removed: %s, back: global}}}\n"
     "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
     "back: \"1\"}, z: {added: here, back: loud}}}\n"
@@ -1183,16 +1185,28 @@ static void a_template_may_drop_a_part_and_have_numbers(void **state)
           "  refuse template[{0}:{1} part 1](path) unless \"here\"\n");
 }
 
+static void a_part_has_the_name_of_its_field(void **state)
+{
+    refused(state, "Templates",
+            "messages:\n  M:\n    key: {template: \"{topic};{project}\", from: [project, topic]}\n"
+            "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+            "    name: {template: \"p/{projct}/t/{topic_id}\", to: [project_id, "
+            "topic_id]}\n",
+            "list.yaml:7:5: M.name: no field has the name of the part {projct} (write {project_id} "
+            "in place of {projct})\n");
+}
+
 static void a_part_without_a_way_back_is_refused(void **state)
 {
     refused(state, "Names",
-            "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+            "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+            "topic], "
             "parts: {l: {removed: graceful}}}\n"
             "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{y}\", parts: {y: {added: a}, w: "
             "{added: b}}}\n"
             "    shard: {template: \"shards/{n}\", to: [n]}\n    host: {added: graceful}\n    m: "
             "{added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
-            "list.yaml:5:73: M.name: a part that only the old version has needs a text for the way "
+            "list.yaml:5:83: M.name: a part that only the old version has needs a text for the way "
             "back (write {removed: graceful, back: TEXT})\n"
             "list.yaml:6:5: M.path: {y} is in both templates\n"
             "list.yaml:6:5: M.path: no template has a part {w}\n"
@@ -1204,13 +1218,14 @@ static void a_part_is_of_the_version_that_has_it(void **state)
 {
     refused(
         state, "Names",
-        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+        "topic], "
         "parts: {l: {added: global}}}\n"
         "    path: {template: \"a/{x}\", into: \"{x}:{z}\", parts: {z: {removed: loud, back: "
         "here}}}\n"
         "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
         "    m: {added: graceful}\n",
-        "list.yaml:5:73: M.name: {l} is only in the template of v1 (write {removed: graceful, "
+        "list.yaml:5:83: M.name: {l} is only in the template of v1 (write {removed: graceful, "
         "back: \"global\"}, or loud)\n"
         "list.yaml:6:56: M.path: {z} is only in the template of v2 (write {added: \"here\", "
         "back: graceful}, or loud)\n");
@@ -1220,14 +1235,15 @@ static void a_part_cannot_be_left_out(void **state)
 {
     refused(
         state, "Names",
-        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+        "topic], "
         "parts: {l: {removed: loud, back: graceful}}}\n"
         "    path: {template: \"a/{x}\", into: \"{x}:{b}:{c}:{d}:{e}:{f}\", parts: {b: {added: "
         "\"\"}, c: {added: Loud}, d: {added: d, bak: loud}, e: {removed: graceful, added: e}, "
         "f: {added: graceful}}}\n"
         "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
         "    m: {added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
-        "list.yaml:5:92: M.name: a part needs a text, and graceful without quotes is a word of "
+        "list.yaml:5:102: M.name: a part needs a text, and graceful without quotes is a word of "
         "change lists (write back: \"graceful\" for this text)\n"
         "list.yaml:6:76: M.path: a part that only the new version has needs a text (write {added: "
         "TEXT})\n"
@@ -1244,7 +1260,8 @@ static void a_part_cannot_be_left_out(void **state)
 static void words_in_quotes_are_texts_of_parts(void **state)
 {
     check(state, "Names",
-          "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+          "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+          "topic], "
           "parts: {l: {removed: loud, back: \"graceful\"}}}\n"
           "    path: {template: \"a/{x}\", into: \"{x}:{z}\", parts: {z: {added: \"loud\"}}}\n"
           "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
@@ -1265,25 +1282,27 @@ static void a_text_that_would_be_split_is_no_part(void **state)
 {
     refused(
         state, "Names",
-        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+        "topic], "
         "parts: {l: {removed: graceful, back: eu/t/1}}}\n"
         "    path: {template: \"a/{x}\", into: \"{y}::{z}::{x}::{w}\", parts: {y: {added: "
         "\":a\"}, z: {added: \"a:\"}, w: {added: \"a::b\"}}}\n"
         "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
         "    m: {added: graceful}\n",
-        "list.yaml:5:73: M.name: \"eu/t/1\" would end {l} early: \"/t/\" follows it in the "
+        "list.yaml:5:83: M.name: \"eu/t/1\" would end {l} early: \"/t/\" follows it in the "
         "template\n"
         "list.yaml:6:85: M.path: \"a:\" would end {z} early: \"::\" follows it in the template\n");
 }
 
 static void a_template_that_says_a_part_twice_is_refused(void **state)
 {
-    refused(state, "Templates",
-            "messages:\n  M:\n    name: {template: \"projects/{project}/topics/{topic}\", to: "
-            "[project_id, "
-            "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
-            "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
-            "list.yaml:6:37: M.path: {x} occurs twice in the template\n");
+    refused(
+        state, "Templates",
+        "messages:\n  M:\n    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: "
+        "[project_id, "
+        "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
+        "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
+        "list.yaml:6:37: M.path: {x} occurs twice in the template\n");
 }
 
 static void two_fields_to_one_by_another_name_are_refused(void **state)
@@ -1463,6 +1482,7 @@ int main(void)
         cmocka_unit_test(a_condition_that_nobody_knows_is_refused),
         cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
         cmocka_unit_test(a_template_may_drop_a_part_and_have_numbers),
+        cmocka_unit_test(a_part_has_the_name_of_its_field),
         cmocka_unit_test(a_part_without_a_way_back_is_refused),
         cmocka_unit_test(a_part_is_of_the_version_that_has_it),
         cmocka_unit_test(a_part_cannot_be_left_out),

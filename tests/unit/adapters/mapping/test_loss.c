@@ -224,7 +224,8 @@ static void messages_that_lead_to_each_other_count_the_same(void **state)
 static void a_part_is_lost_as_its_list_says(void **state)
 {
     static const char *const yaml =
-        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "messages:\n  M:\n    name: {template: \"p/{project}/l/{l}/t/{topic}\", to: [project, "
+        "topic], "
         "parts: {l: {removed: %s, back: global}}}\n"
         "    path: {template: \"a/{x}\", into: \"b/{y}\", parts: {x: {removed: graceful, back: "
         "here}, y: {added: there}}}\n"

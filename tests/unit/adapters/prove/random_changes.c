@@ -570,8 +570,10 @@ static bool compose_text(Turn *t, uint32_t at)
             continue;
         const char *whole = put_new(t, STRING, IMPLICIT, 0);
         const char *part = chance(t->m, 30) ? "/{z}" : "";
-        line(t, "%s: {template: \"a/{x}%s/{y}\", from: [%s, %s]%s}", whole, part,
-             t->was->fields[at].name, t->was->fields[i].name,
+        const char *first = t->was->fields[at].name, *second = t->was->fields[i].name;
+        bool turned = chance(t->m, 50); /* the names tell which is which */
+        line(t, "%s: {template: \"a/{%s}%s/{%s}\", from: [%s, %s]%s}", whole, first, part, second,
+             turned ? second : first, turned ? first : second,
              !*part             ? ""
              : chance(t->m, 50) ? ", parts: {z: {added: here, back: loud}}"
                                 : ", parts: {z: {added: here}}");
@@ -594,8 +596,8 @@ static void split_text(Turn *t, const Field *was)
     const char *part = chance(t->m, 30) ? "/{z}" : "";
     const char *first = put_new(t, STRING, IMPLICIT, 0);
     const char *second = put_new(t, chance(t->m, 40) ? INT64 : STRING, IMPLICIT, 0);
-    line(t, "%s: {template: \"a/{x}/b/{y}%s\", to: [%s, %s]%s}", was->name, part, first, second,
-         *part ? ", parts: {z: {removed: graceful, back: here}}" : "");
+    line(t, "%s: {template: \"a/{%s}/b/{%s}%s\", to: [%s, %s]%s}", was->name, first, second, part,
+         second, first, *part ? ", parts: {z: {removed: graceful, back: here}}" : "");
 }
 
 /* A kind beside a text, as one of two; false: it has no kind. */

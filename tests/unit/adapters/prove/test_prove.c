@@ -95,13 +95,14 @@ static const Operation operations[] = {
     {"Zero", "enums: {E: {NONE: {added: A}}}", "enums: {E: {NONE: A, A: {removed: B}}}"},
     {"Templates",
      "messages:\n  M:\n"
-     "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+     "    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: [project_id, "
+     "topic_id]}\n"
      "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
-     "    key: {template: \"k/{p}/{t}\", from: [project, topic]}",
+     "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}",
      "messages:\n  M:\n"
-     "    name: {template: \"p/{p}/t/{t}\", from: [project_id, topic_id]}\n"
+     "    name: {template: \"p/{project_id}/t/{topic_id}\", from: [project_id, topic_id]}\n"
      "    path: {template: \"c/{x}/d/{y}\", into: \"{x}:{y}\"}\n"
-     "    key: {template: \"k/{p}/{t}\", to: [project, topic]}"},
+     "    key: {template: \"k/{project}/{topic}\", to: [project, topic]}"},
     {"Kinds",
      "messages:\n  M:\n"
      "    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: BANK}}]\n"
@@ -162,28 +163,32 @@ static const Operation operations[] = {
     {"Names",
      "messages:\n"
      "  M:\n"
-     "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], parts: "
+     "    name: {template: \"projects/{project}/locations/{l}/topics/{topic}\", to: [project, "
+     "topic], parts: "
      "{l: {removed: graceful, back: global}}}\n"
      "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
      "back: \"1\"}, z: {added: here, back: loud}}}\n"
      "    shard: {template: \"{host}/shards/{n}/parts/{m}\", to: [host, n, m]}\n",
      "messages:\n"
      "  M:\n"
-     "    name: {template: \"p/{p}/{t}/{l}\", from: [project, topic], parts: {l: {added: here, "
+     "    name: {template: \"p/{project}/{topic}/{l}\", from: [project, topic], parts: {l: {added: "
+     "here, "
      "back: graceful}}}\n"
      "    path: {template: \"{x}:{z}\", into: \"{z}/{x}\"}\n"
      "    shard: {template: \"{m}-{n}-{host}\", from: [m, n, host]}\n"},
     {"Names",
      "messages:\n"
      "  M:\n"
-     "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], parts: "
+     "    name: {template: \"projects/{project}/locations/{l}/topics/{topic}\", to: [project, "
+     "topic], parts: "
      "{l: {removed: loud, back: global}}}\n"
      "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
      "back: \"1\"}, z: {added: here, back: loud}}}\n"
      "    shard: {template: \"{host}/shards/{n}/parts/{m}\", to: [host, n, m]}\n",
      "messages:\n"
      "  M:\n"
-     "    name: {template: \"p/{p}/{t}/{l}\", from: [project, topic], parts: {l: {added: here, "
+     "    name: {template: \"p/{project}/{topic}/{l}\", from: [project, topic], parts: {l: {added: "
+     "here, "
      "back: loud}}}\n"
      "    path: {template: \"{x}:{z}\", into: \"{z}/{x}\"}\n"
      "    shard: {template: \"{m}-{n}-{host}\", from: [m, n, host]}\n"},

@@ -194,11 +194,11 @@ static void amounts_keep_every_part_or_are_refused(void **state)
 
 static void names_match_their_template_to_the_end(void **state)
 {
-    const char *yaml =
-        "messages:\n  M:\n"
-        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
-        "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
-        "    key: {template: \"k/{p}/{t}\", from: [project, topic]}";
+    const char *yaml = "messages:\n  M:\n"
+                       "    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: "
+                       "[project_id, topic_id]}\n"
+                       "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+                       "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}";
     Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
     gives(up, "{\"name\":\"projects/p/topics/t/u\"}", "{\"projectId\":\"p\",\"topicId\":\"t/u\"}");
     refuses(up, "{\"name\":\"projects/p\"}");
@@ -211,11 +211,11 @@ static void names_match_their_template_to_the_end(void **state)
 /* "a//b/" would be split into other parts than those that it was composed of. */
 static void parts_that_would_not_come_back_are_refused(void **state)
 {
-    const char *yaml =
-        "messages:\n  M:\n"
-        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
-        "    path: {template: \"a/{x}//{y}-\", into: \"c/{y}/d/{x}\"}\n"
-        "    key: {template: \"{p};{t}\", from: [project, topic]}";
+    const char *yaml = "messages:\n  M:\n"
+                       "    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: "
+                       "[project_id, topic_id]}\n"
+                       "    path: {template: \"a/{x}//{y}-\", into: \"c/{y}/d/{x}\"}\n"
+                       "    key: {template: \"{project};{topic}\", from: [project, topic]}";
     Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
     gives(up, "{\"project\":\"1\",\"topic\":\"a;b\"}", "{\"key\":\"1;a;b\"}");
     gives(down, "{\"key\":\"1;a;b\"}", "{\"project\":\"1\",\"topic\":\"a;b\"}");
@@ -232,11 +232,11 @@ static void parts_that_would_not_come_back_are_refused(void **state)
 
 static void a_part_is_never_empty(void **state)
 {
-    const char *yaml =
-        "messages:\n  M:\n"
-        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
-        "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
-        "    key: {template: \"{p};{t}\", from: [project, topic]}";
+    const char *yaml = "messages:\n  M:\n"
+                       "    name: {template: \"projects/{project_id}/topics/{topic_id}\", to: "
+                       "[project_id, topic_id]}\n"
+                       "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+                       "    key: {template: \"{project};{topic}\", from: [project, topic]}";
     Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
     refuses(up, "{\"name\":\"projects//topics/t\"}");
     refuses(up, "{\"name\":\"projects/p/topics/\"}");
