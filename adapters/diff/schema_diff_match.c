@@ -499,6 +499,15 @@ static bool are_opposites(const Candidate *c)
     return no[OLD] != no[NEW];
 }
 
+/* "pipeline_version_id" for the "id" of a PipelineVersion: the whole name of its message before its
+   own. */
+static bool is_full_name(const Words *own, const Words *other, const Words *around)
+{
+    Words full = *around;
+    words_join(&full, own);
+    return other->n > own->n && words_alike(&full, other) == 100;
+}
+
 /* By the words of both paths. 0: nothing in them speaks for it, or something against it. */
 static int score_of_words(const Matching *m, const Slot *old, const Slot *new_slot, const Fit *fit)
 {
@@ -518,10 +527,13 @@ static int score_of_words(const Matching *m, const Slot *old, const Slot *new_sl
     if (!all || !tally.found[OLD] != !tally.all[OLD] || !tally.found[NEW] != !tally.all[NEW])
         return 0;
     int share = 100 * (tally.found[OLD] + tally.found[NEW]) / all;
-    if (fit->weak && (share < 90 || tally.cost))
+    bool contained = fit->decide && (words_have_all(&a, &b) || words_have_all(&b, &a));
+    if (fit->weak && !contained && (share < 90 || tally.cost))
         return 0;
     int far = unshared(&old->context, &b, &new_slot->context, &m->around[NEW]) +
               unshared(&new_slot->context, &a, &old->context, &m->around[OLD]);
+    share +=
+        is_full_name(&a, &b, &m->around[NEW]) || is_full_name(&b, &a, &m->around[OLD]) ? 30 : 0;
     bool synonyms = alike && strcmp(slot_field(old)->name, slot_field(new_slot)->name) != 0;
     return share - (synonyms ? 3 : 0) - tally.cost - least(3 * far, 12);
 }
@@ -696,7 +708,7 @@ static void score_of_place(const Matching *m, Candidate *c)
         without = ASKED;
     if (c->score) {
         c->score += only && is_telling_type(a) ? 20 : only && direct ? 12 : 0;
-        c->score += number ? 12 : 0;
+        c->score += number || are_left_alone(m, c) ? 12 : 0;
     }
     bool evident = number && share_telling_word(c);
     if (direct && !evident && is_half_replaced(c) && c->score >= DIFF_LIKELY)

@@ -174,7 +174,7 @@ static const MethodType *free_method(const Diffing *d, int end, const ServiceTyp
 {
     for (uint32_t i = 0; i < service->n_methods; i++) {
         const MethodType *method = &service->methods[i];
-        Words words = words_of(d->arena, method->name);
+        Words words = words_of_type(d->arena, method->name);
         Words rest = noun_of(&words);
         if (!other_method(d, end, method) && words.n && strcmp(words.word[0], verb) == 0 &&
             words_alike(&rest, noun) == 100)
@@ -184,31 +184,34 @@ static const MethodType *free_method(const Diffing *d, int end, const ServiceTyp
 }
 
 /* Did a resource get another name? Its standard methods are gone, those of the other are new, and
-   what Get answers has mostly the same fields. */
+   what Get answers has mostly the same fields: more of them where it has few. */
 static bool is_replaced_resource(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    enum { MOST_OF_IT = 70, LEAST_METHODS = 2 };
+    enum { MOST_OF_IT = 70, MOST_OF_MUCH = 55, MUCH = 8, LEAST_METHODS = 2 };
     static const char *const verbs[] = {"get", "list", "creat", "updat", "delet"};
-    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
+    Words a = words_of_type(d->arena, old->name), b = words_of_type(d->arena, new_method->name);
     Words was = noun_of(&a), is = noun_of(&b);
     int n = 0, content = 0;
+    uint32_t n_fields = 0;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         const MethodType *x = free_method(d, OLD, old->service, verbs[i], &was);
         const MethodType *y = free_method(d, NEW, new_method->service, verbs[i], &is);
         if (!x != !y)
             return false;
         n += x != NULL;
-        if (x && i == 0 && diff_in_package(&d->sides[OLD], x->output->full_name))
+        if (x && i == 0 && diff_in_package(&d->sides[OLD], x->output->full_name)) {
             content = diff_shared_fields(d, x->output, y->output);
+            n_fields = x->output->n_fields;
+        }
     }
-    return n >= LEAST_METHODS && content >= MOST_OF_IT;
+    return n >= LEAST_METHODS && content >= (n_fields >= MUCH ? MOST_OF_MUCH : MOST_OF_IT);
 }
 
 /* Get, List, Create of another noun are methods of another resource, unless that one is alike. */
 static bool is_of_another_resource(Diffing *d, const MethodType *old, const MethodType *new_method,
                                    int names)
 {
-    Words verb = words_of(d->arena, old->name);
+    Words verb = words_of_type(d->arena, old->name);
     if (names == 100 || !is_standard(verb.word[0]))
         return false;
     return !diff_in_package(&d->sides[OLD], old->output->full_name) ||
@@ -233,23 +236,32 @@ static bool drops_verb(const Words *longer, const Words *rest)
 static bool is_named_for(const Diffing *d, const MessageType *type, const MethodType *method)
 {
     static const char *const ends[] = {"request", "respons", "result", "reply"};
-    Words name = words_of_type(d->arena, type->name), words = words_of(d->arena, method->name);
+    Words name = words_of_type(d->arena, type->name), words = words_of_type(d->arena, method->name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         words_drop(&name, ends[i]);
     return words_alike(&name, &words) == 100;
 }
 
-/* Did a method get a longer or shorter name, and its request and response with it? Their names tell
-   then that they go together, whatever is in them. */
+/* Counterparts, or each the very own of two methods whose names tell that they go together. */
+static bool own_types_fit(Diffing *d, const MessageType *old, const MethodType *old_method,
+                          const MessageType *new_type, const MethodType *new_method)
+{
+    return type_fits(d, old, new_type, 40) ||
+           (is_named_for(d, old, old_method) && is_named_for(d, new_type, new_method) &&
+            may_be_partners(d, old, new_type));
+}
+
 static bool are_named_for_methods(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
-    return (words_have_all(&a, &b) || words_have_all(&b, &a)) && same_streams(old, new_method) &&
-           !is_standard(a.word[0]) && is_named_for(d, old->input, old) &&
-           is_named_for(d, new_method->input, new_method) && is_named_for(d, old->output, old) &&
-           is_named_for(d, new_method->output, new_method) &&
-           may_be_partners(d, old->input, new_method->input) &&
-           may_be_partners(d, old->output, new_method->output);
+    return same_streams(old, new_method) &&
+           own_types_fit(d, old->input, old, new_method->input, new_method) &&
+           own_types_fit(d, old->output, old, new_method->output, new_method);
+}
+
+/* Did a method get a longer or shorter name? */
+static bool is_longer(const Words *a, const Words *b)
+{
+    return (words_have_all(a, b) || words_have_all(b, a)) && !is_standard(a->word[0]);
 }
 
 enum { ALIKE = 60 };
@@ -257,7 +269,7 @@ enum { ALIKE = 60 };
 /* How alike two methods are whose types could go together; 0 when they are not. */
 static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
+    Words a = words_of_type(d->arena, old->name), b = words_of_type(d->arena, new_method->name);
     if (!a.n || !b.n)
         return 0;
     if (drops_verb(&a, &b) || drops_verb(&b, &a))
@@ -266,10 +278,13 @@ static int method_likeness(Diffing *d, const MethodType *old, const MethodType *
         (is_standard(b.word[0]) && !words_have(&a, b.word[0])))
         return 0;
     int score = words_alike(&a, &b);
-    if (is_standard(a.word[0]) && strcmp(a.word[0], b.word[0]) == 0) {
-        if (is_renamed_resource(d, &a, &b))
+    bool renamed = false;
+    if (strcmp(a.word[0], b.word[0]) == 0) {
+        renamed = is_renamed_resource(d, &a, &b);
+        if (renamed)
             score = 100;
-        else if (score < 100 && may_be_partners(d, old->input, new_method->input) &&
+        else if (is_standard(a.word[0]) && score < 100 &&
+                 may_be_partners(d, old->input, new_method->input) &&
                  may_be_partners(d, old->output, new_method->output) &&
                  is_replaced_resource(d, old, new_method))
             return 90;
@@ -278,7 +293,7 @@ static int method_likeness(Diffing *d, const MethodType *old, const MethodType *
         return 0;
     if (types_fit(d, old, new_method, 40))
         return score;
-    return are_named_for_methods(d, old, new_method)
+    return (renamed || is_longer(&a, &b)) && are_named_for_methods(d, old, new_method)
                ? score - 10 + diff_shared_fields(d, old->input, new_method->input) / 10
                : 0;
 }
@@ -341,8 +356,8 @@ static bool pair_left(Diffing *d, const MethodType *old)
     const ServiceType *service = same_service(d, old->service);
     const MethodType *left = service ? only_left(d, NEW, service) : NULL;
     if (!left || only_left(d, OLD, old->service) != old || !same_streams(old, left) ||
-        is_standard(words_of(d->arena, old->name).word[0]) ||
-        is_standard(words_of(d->arena, left->name).word[0]))
+        is_standard(words_of_type(d->arena, old->name).word[0]) ||
+        is_standard(words_of_type(d->arena, left->name).word[0]))
         return false;
     bool input = own_type_fits(d, old->input, left->input);
     bool output = own_type_fits(d, old->output, left->output);
@@ -467,7 +482,7 @@ static void tell_method(Diffing *d, const MethodType *old)
             diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
     } else {
         bool moved = strcmp(old->name, other->name) == 0;
-        Words was = words_of(d->arena, old->name), is = words_of(d->arena, other->name);
+        Words was = words_of_type(d->arena, old->name), is = words_of_type(d->arena, other->name);
         bool alike = words_alike(&was, &is) >= ALIKE &&
                      (moved || diff_shared_fields(d, old->input, other->input) ||
                       diff_shared_fields(d, old->output, other->output));
@@ -475,11 +490,10 @@ static void tell_method(Diffing *d, const MethodType *old)
                  moved ? "moved" : "renamed", to);
         buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
                       diff_guess(d, alike ? DIFF_SURE : DIFF_LIKELY,
-                                 moved   ? "by its name"
-                                 : alike ? "by its name and types"
-                                 : words_alike(&was, &is) >= ALIKE
-                                     ? "by its name"
-                                     : "by its types, and the only one left"));
+                                 moved                             ? "by its name"
+                                 : alike                           ? "by its name and types"
+                                 : words_alike(&was, &is) >= ALIKE ? "by its name"
+                                                                   : "by its types"));
     }
 }
 

@@ -94,9 +94,16 @@ static bool begins_word(const char *name, size_t at)
            (isupper((unsigned char)name[at - 1]) && islower((unsigned char)name[at + 1]));
 }
 
+/* Names that API guidelines have for each other (AIP-158). */
+static const char *usual_name(const char *name)
+{
+    return strcmp(name, "max_results") == 0 ? "page_size" : name;
+}
+
 Words words_of(Arena *arena, const char *name)
 {
     Words words = {0};
+    name = usual_name(name);
     char word[ROOM];
     size_t size = 0;
     for (size_t i = 0; name[i]; i++) {
