@@ -279,21 +279,19 @@ static bool read_client(h2o_req_t *req, Buffer *name)
 
 static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
 {
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer name = buffer_in(arena);
     if (!admin->sees.fleet) {
         send_problem(req, 404, "Not Found", "this gateway has no store: it records no clients");
-        return;
-    }
-    AdminAction *action = make_action(admin, req, who, ADMIN_FORGET_CLIENT);
-    Buffer name = buffer_in(action->arena);
-    if (read_client(req, &name)) {
-        action->client = buffer_bytes(&name);
-        admin->sees.act(admin->sees.owner, action);
-    } else {
-        ((Waiting *)action->request)->action = NULL;
-        admin_action_free(action);
+    } else if (!read_client(req, &name)) {
         send_problem(req, 400, "Bad Request",
                      "there is no client's name: /client/forget?name=NAME");
+    } else {
+        AdminAction *action = make_action(admin, req, who, ADMIN_FORGET_CLIENT);
+        action->client = bytes_copy(action->arena, buffer_bytes(&name));
+        admin->sees.act(admin->sees.owner, action);
     }
+    arena_free(arena);
 }
 
 /* ---- Pages ----------------------------------------------------------------------------------- */

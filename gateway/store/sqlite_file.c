@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUSY_MILLIS = 10000, LOOK_EVERY = 10000 /* instructions of SQLite */ };
@@ -173,8 +174,18 @@ static Result give_name(Arena *arena, const char *part, const char *copy)
                 : FAIL(arena, FAULT_NO_FILE, "sync the folder of %s: %s", copy, strerror(error));
 }
 
+/* A gateway that writes to a store would go on in one that has no name any more. */
+static bool is_same(const char *file, const char *copy)
+{
+    struct stat a, b;
+    return stat(file, &a) == 0 && stat(copy, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 Result sqlite_file_back_up(Arena *arena, const char *file, const char *copy)
 {
+    if (is_same(file, copy))
+        return FAIL(arena, FAULT_NO_FILE, "write %s: it is the store itself", copy);
     const char *part = arena_printf(arena, "%s.part", copy);
     Result r = create(arena, part);
     if (!failed(r))

@@ -9,8 +9,10 @@
 #include "base/clock.h"
 #include "gateway/store/store_backend.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST_PREPARED = 128, LONGEST_TEXT = 1 << 30 };
 
@@ -101,12 +103,24 @@ static int set_up(StoreSession *s, int64_t time)
     return code;
 }
 
+/* It has names and reasons in it: a new one is for its owner only, and SQLite gives the files
+   beside it the same mode. Only one that is new is opened and closed here, for that ends all locks
+   that this process has on the file. */
+static void create_file(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 static Result open_session(const StoreSettings *settings, Arena *arena, StoreSession **out)
 {
     StoreSession *s = calloc(1, sizeof *s);
     CHECK(s);
     s->path = settings->sqlite;
     s->read_only = settings->read_only;
+    if (!s->read_only)
+        create_file(s->path);
     int flags = s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)

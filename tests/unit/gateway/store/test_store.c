@@ -677,6 +677,19 @@ static Result insert_page(Bench *b, int64_t id)
     return r;
 }
 
+/* Also the files beside it, whatever the umask says. */
+static void a_new_file_is_for_its_owner_only(void **state)
+{
+    Bench *b = *state;
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (int i = 0; i < 3; i++) {
+        struct stat found;
+        assert_int_equal(stat(arena_printf(b->arena, "%s%s", b->settings.sqlite, ends[i]), &found),
+                         0);
+        assert_int_equal(found.st_mode & 0777, 0600);
+    }
+}
+
 static void when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again(void **state)
 {
     Bench *b = *state;
@@ -732,6 +745,7 @@ int main(void)
         SQLITE(a_damaged_file_is_named),
         BOTH(while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on),
         POSTGRESQL(a_migration_that_waits_for_a_backup_lets_older_gateways_go_on),
+        SQLITE(a_new_file_is_for_its_owner_only),
         SQLITE(when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again),
     };
     if (!getenv("POSTGRESQL"))
