@@ -426,11 +426,13 @@ static void on_executed_for_port(StoreTask *task)
         port_free(port);
 }
 
-static Errand *take_executed(StorePort *port)
+/* `last`: none is added after these. */
+static Errand *take_executed(StorePort *port, bool last)
 {
     uv_mutex_lock(&port->mutex);
     Errand *latest = port->executed, *in_order = NULL;
     port->executed = NULL;
+    port->closed |= last;
     uv_mutex_unlock(&port->mutex);
     while (latest) {
         Errand *next = latest->next_executed;
@@ -444,7 +446,7 @@ static Errand *take_executed(StorePort *port)
 static void on_woken(uv_async_t *async)
 {
     StorePort *port = async->data;
-    for (Errand *next, *errand = take_executed(port); errand; errand = next) {
+    for (Errand *next, *errand = take_executed(port, false); errand; errand = next) {
         next = errand->next_executed;
         if (!errand->reported)
             report(port, errand, errand->task->result);
@@ -488,11 +490,8 @@ static void on_port_handle_closed(uv_handle_t *handle)
 
 void store_port_close(StorePort *port)
 {
-    Errand *executed = take_executed(port);
-    uv_mutex_lock(&port->mutex);
-    port->closed = true;
-    port->n_closing = 2;
-    uv_mutex_unlock(&port->mutex);
+    port->n_closing = 2; /* read once it is closed */
+    Errand *executed = take_executed(port, true);
     for (Errand *next; executed; executed = next) {
         next = executed->next_executed;
         errand_free(executed);
