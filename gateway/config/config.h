@@ -111,6 +111,7 @@ enum { STORE_KEY_SIZE = 32 /* AES-256 */, STORE_KEY_ID_MOST = 32 };
 typedef struct StoreKey {
     const char *id; /* 1 to STORE_KEY_ID_MOST letters, digits, "-", "." and "_" */
     uint8_t key[STORE_KEY_SIZE];
+    const char *file; /* from which it came */
 } StoreKey;
 
 /* For payloads in the store; the first one encrypts, all decrypt. */
@@ -135,6 +136,7 @@ typedef struct IdentityConfig {
     const char *header, *tenant_header, *class_header; /* of trusted proxies */
     const char *const *headers; /* these, ending with NULL; NULL: there are none */
     Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
+    const char *hash_key_file;  /* from which it came; or NULL */
     int64_t retention;          /* nanoseconds: of what the store keeps about clients */
 } IdentityConfig;
 

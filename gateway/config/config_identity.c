@@ -31,6 +31,7 @@ static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients
 {
     Bytes key;
     reader->config->identity.retention = text->retention;
+    reader->config->identity.hash_key_file = text->key;
     if (text->recorded == PASSERELLE__CONFIG__RECORDED__RECORDED_NAMED) {
         if (text->key)
             config_tell(reader, "clients.key", "clients: {recorded: hashed, key: FILE}",

@@ -71,6 +71,7 @@ static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *tex
             config_tell(reader, path, NULL, "another key has the id %s already", one->id);
         StoreKey *key = &keys->keys[keys->n++];
         key->id = one->id;
+        key->file = one->file;
         read_key_file(reader, one->file, config_path(reader, "store.keys[%zu].file", i), key->key);
     }
 }

@@ -10,6 +10,7 @@
 
 #include <netdb.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #define DAY (86400 * SECOND)
 #define CERTIFICATE_TIME (30 * DAY) /* warned of when a certificate ends sooner */
@@ -159,6 +160,25 @@ static void warn_of_log(Warnings *w)
         warn(w, "%s", r.error->doing);
 }
 
+/* ---- The store and keys ---------------------------------------------------------------------- */
+
+/* As ssh has it: whoever reads the key reads what it protects. */
+static void warn_of_key(Warnings *w, const char *key, const char *file)
+{
+    struct stat found;
+    if (file && stat(file, &found) == 0 && found.st_mode & (S_IRWXG | S_IRWXO))
+        warn(w, "%s: other users may use %s (mode %03o): chmod 600", key, file,
+             (unsigned)found.st_mode & 0777);
+}
+
+static void warn_of_keys(Warnings *w)
+{
+    const StoreKeys *keys = &w->config->store.keys;
+    warn_of_key(w, "clients.key", w->config->identity.hash_key_file);
+    for (uint32_t i = 0; i < keys->n; i++)
+        warn_of_key(w, arena_printf(w->told->arena, "store.keys[%u]", i), keys->keys[i].file);
+}
+
 /* A file that is missing is made when the gateway starts. */
 static void warn_of_store(Warnings *w)
 {
@@ -202,6 +222,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_limits(&w);
     warn_of_log(&w);
     warn_of_store(&w);
+    warn_of_keys(&w);
     warn_of_nothing(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];

@@ -6,6 +6,9 @@
 #include "tests/unit/gateway/garage.h"
 
 #include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DAY (86400 * SECOND)
 
@@ -252,6 +255,35 @@ static void a_store_that_cannot_be_used_is_warned_of(void **state)
     forget(look);
 }
 
+static void a_key_that_others_may_use_is_warned_of(void **state)
+{
+    Look *look = look_at(GOOD);
+    char file[] = "/tmp/keyXXXXXX";
+    StoreKey key = {.id = "a", .file = file};
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    close(fd);
+    look->config->identity.hash_key_file = file;
+    look->config->store.keys = (StoreKeys){&key, 1};
+    static const mode_t good[] = {0600, 0400, 0700}, bad[] = {0640, 0620, 0604, 0602, 0601};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(chmod(file, good[i]), 0);
+        assert_string_equal(warnings_at(look, 1), "");
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(chmod(file, bad[i]), 0);
+        assert_string_equal(
+            warnings_at(look, 1),
+            arena_printf(look->arena,
+                         "clients.key: other users may use %s (mode %03o): chmod 600\n"
+                         "store.keys[0]: other users may use %s (mode %03o): chmod 600\n",
+                         file, (unsigned)bad[i], file, (unsigned)bad[i]));
+    }
+    unlink(file);
+    assert_string_equal(warnings_at(look, 1), "");
+    forget(look);
+}
+
 static void what_cannot_be_looked_up_in_time_is_not_waited_for(void **state)
 {
     Patience patience = {.patience = 60 * SECOND};
@@ -277,6 +309,7 @@ int main(void)
         cmocka_unit_test(limits_that_the_machine_cannot_hold_are_warned_of),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_warned_of),
         cmocka_unit_test(a_store_that_cannot_be_used_is_warned_of),
+        cmocka_unit_test(a_key_that_others_may_use_is_warned_of),
         cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
