@@ -67,7 +67,8 @@ static void add_type(const Reply *reply, Buffer *out)
     json_text_add_key(out, "type");
     json_text_add(out, has_type ? help : bytes_of("about:blank"));
     add_text(out, "title",
-             bytes_of(has_type ? error->fault->text : http_status_phrase(http_status_of(reply->status))));
+             bytes_of(has_type ? error->fault->text
+                               : http_status_phrase(http_status_of(reply->status))));
 }
 
 static void add_problem(const Reply *reply, Buffer *out)
