@@ -363,6 +363,10 @@ def listener(more):
     return f'[{{address: "127.0.0.1:1", {more}}}]'
 
 
+def keyed(key):
+    return f"store: {{sqlite: /tmp/store.db, keys: [{key}]}}\n"
+
+
 def route(what):
     return f"routes: [{what}]\n"
 
@@ -387,6 +391,7 @@ class ConfigCase(Case):
 
     def told(self, folder, changes):
         (folder / "list.yaml").write_text(self.lists[self.is_after])
+        (folder / "good.key").write_text("0f" * 32)
         (folder / "c.yaml").write_text(changes)
         return mistakes(folder, "c.yaml")
 
@@ -482,6 +487,8 @@ CONFIG_CASES = [
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
+    ConfigCase(config(rest=keyed('{id: a, file: c.yaml}')), config(rest=keyed('{id: a, file: good.key}')), "64 hexadecimal digits"),
+    ConfigCase(config(rest=keyed('{id: "a b", file: good.key}')), config(rest=keyed('{id: 2026-11, file: good.key}')), "a key's id"),
     ConfigCase(config(v2=V2 + ", {name: v3, package: t.v2, schema: s2.binpb}"),
                config(v2=V2 + ", {name: v3, package: t.v2, schema: s2.binpb}", changes="[list.yaml]"), "not neighbouring",
                lists=("from: v1\nto: v3\n", "from: v1\nto: v2\n")),
@@ -500,7 +507,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"create it, and let the gateway write in it", "leave out one of them", "list them under X to Y",
+PROSE = {"create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
