@@ -21,7 +21,7 @@ enum { WORKERS = 2 };
 #define PLAIN SERVICE("garage.binpb")
 
 static Arena *arena;
-static char path[64]; /* of the config, beside the garage's schema */
+static char path[256]; /* of the config, beside the garage's schema */
 static Config *running;
 static atomic_int n_read;
 
