@@ -1323,6 +1323,28 @@ static void a_file_that_cannot_be_read_is_a_fault(void **state)
     arena_free(arena);
 }
 
+static uint32_t reserved_for_instances(const char *more)
+{
+    char text[4096];
+    snprintf(text, sizeof text,
+             "%sroutes:\n  - {match: /old/, instances: ['127.0.0.1:80']}\nloops: 2\n"
+             "limits: {http1_connections: 50, http2_connections: 4}\n",
+             more);
+    Loaded l = load(text);
+    assert_non_null(l.config);
+    const Descriptors *d = &l.config->descriptors;
+    assert_int_equal(d->most, descriptors_most());
+    uint32_t n = d->instances - d->clients;
+    unload(&l);
+    return n;
+}
+
+static void descriptors_are_reserved_for_all_connections_to_instances(void **state)
+{
+    assert_int_equal(reserved_for_instances(LISTEN), 2 * 50);
+    assert_int_equal(reserved_for_instances(GOOD), 2 * (50 + 4));
+}
+
 static void a_warning_says_when_the_limit_of_connections_cannot_be_had(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -1362,6 +1384,7 @@ int main(void)
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(each_limit_is_taken_up_to_its_bounds),
         cmocka_unit_test(connections_without_a_limit_have_the_default_one),
+        cmocka_unit_test(descriptors_are_reserved_for_all_connections_to_instances),
         cmocka_unit_test(a_warning_says_when_the_limit_of_connections_cannot_be_had),
         cmocka_unit_test(without_a_limit_memory_is_half_of_the_machines),
         cmocka_unit_test(addresses_are_checked),
