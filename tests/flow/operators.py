@@ -1,4 +1,5 @@
 """Operators of a gateway: their tokens and certificates, and ways to ask its admin interface."""
+import contextlib
 import hashlib
 import http.client
 import json
@@ -123,22 +124,32 @@ class Told:
         return json.loads(self.body)
 
 
+NOBODY = ["setpriv", "--reuid", "65534", "--clear-groups"]
+
+
+@contextlib.contextmanager
+def socket_for_others(gateway):
+    """A name of the admin socket that others can use, who may not search the folders above, and the descriptors it needs."""
+    (gateway.folder / "admin.sock").chmod(0o777)
+    gateway.folder.chmod(0o711)
+    folder = os.open(gateway.folder, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/admin.sock", [folder]
+    finally:
+        os.close(folder)
+
+
 def other_user(gateway):
     """The same as nobody (65534), on a socket whose mode somebody has loosened. Needs root."""
-    path = gateway.folder / "admin.sock"
     script = ("import http.client, json, socket, sys\n"
               "c = http.client.HTTPConnection('localhost', timeout=60); c.sock = socket.socket(socket.AF_UNIX)\n"
               "c.sock.connect(sys.argv[1]); c.request(sys.argv[2], sys.argv[3], headers=json.loads(sys.argv[4]))\n"
               "r = c.getresponse(); print(json.dumps({'status': r.status, 'body': r.read().decode()}))")
 
-    def ask(verb, path_asked, **fields):
-        path.chmod(0o777)
-        for folder in path.parents:
-            if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
-                folder.chmod(folder.stat().st_mode | 0o011)
-        done = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c", script, path,
-                               verb, path_asked, json.dumps(_headers(None, fields))],
-                              capture_output=True, text=True, timeout=60)
+    def ask(verb, path, **fields):
+        with socket_for_others(gateway) as (name, descriptors):
+            done = subprocess.run([*NOBODY, "/usr/bin/python3", "-c", script, name, verb, path, json.dumps(_headers(None, fields))],
+                                  pass_fds=descriptors, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return Told(done.stdout)
     return ask

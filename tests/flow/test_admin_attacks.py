@@ -10,7 +10,7 @@ import time
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import CONFIG, HASHES, TOKENS, command, entries, events, other_user, own_user, plain
+from operators import CONFIG, HASHES, NOBODY, TOKENS, command, entries, events, own_user, plain, socket_for_others
 from processes import eventually
 
 
@@ -225,12 +225,12 @@ def test_a_socket_that_a_crash_has_left_is_replaced(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")
 def test_other_users_cannot_hold_up_the_socket(gateway):
     """Also where somebody has loosened its mode: their connections go before those of operators."""
-    other_user(gateway)("GET", "/healthz")  # loosens it
     script = ("import socket, sys, time\nkept = []\n"
               "for _ in range(300):\n    c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); c.send(b'GET /'); kept.append(c)\n"
               "print('there', flush=True); time.sleep(60)")
-    child = subprocess.Popen(["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c", script,
-                              gateway.folder / "admin.sock"], stdout=subprocess.PIPE, text=True)
+    with socket_for_others(gateway) as (name, descriptors):
+        child = subprocess.Popen([*NOBODY, "/usr/bin/python3", "-c", script, name], pass_fds=descriptors,
+                                 stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout.readline() == "there\n"
         for _ in range(20):
