@@ -9,22 +9,10 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "gateway/commands/admin_address.h"
 #include "gateway/tls/tls_context.h"
 
-#include <sys/uio.h>
-
 typedef struct AdminLink AdminLink;
-
-/* Where it listens: "unix:/run/x.sock", "/run/x.sock", "gw1:9901", "[::1]:9901", "http://gw1:9901",
-   "https://gw1:9901". */
-typedef struct AdminAddress {
-    const char *path;        /* of a unix socket; or NULL, as the next two */
-    const char *host, *port; /* TCP */
-    bool tls;
-} AdminAddress;
-
-/* False: it is no address. The parts live in `arena`. */
-bool admin_address_read(Arena *arena, const char *text, AdminAddress *address_out);
 
 /*
  * Connects, and with TLS verifies that the peer's certificate is one for this host. `files`: the
