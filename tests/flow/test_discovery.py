@@ -259,6 +259,7 @@ def test_a_list_that_is_written_in_place_is_taken_when_it_has_stayed_the_same(tm
                 time.sleep(0.1)
             file.write(f"  - {{address: '127.0.0.1:{first.port}', versions: [v3]}}\n")
         eventually(lambda: len(gateway.listed()) == 2)
+        eventually(lambda: gateway.events("instances_changed"))
         assert gateway.events("instances_changed") == ["orders: 1 joined, 0 left, 0 altered; there are 2 now"]
 
 

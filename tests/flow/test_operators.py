@@ -1,5 +1,6 @@
 """Operators: reloads and drains are answered when they are done, and audited; who may do so is in test_admin_roles.py."""
 import contextlib
+import os
 import socket
 import sqlite3
 
@@ -68,7 +69,7 @@ def test_with_a_key_the_store_does_not_show_reasons_and_a_reload_rotates_it(tmp_
     with Gateway(tmp_path, config, keys=old, **HASHES) as gateway:
         for reason, keys in (("reason one", old), ("reason two", f"{new}, {old}"), ("reason three", new)):
             gateway.write(keys=keys)
-            assert command(gateway, "reload", "--reason", reason).returncode == 0
+            assert command(gateway, "reload", "--why", reason).returncode == 0
         shown = {entry["why"]: entry.get("why_failure", "") for entry in entries(gateway)}
         assert shown.pop("reason three") == shown.pop("reason two") == ""
         assert '"old", which is not among store.keys' in shown[""]
