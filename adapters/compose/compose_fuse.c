@@ -177,10 +177,11 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
 }
 
 /* The number that the second converter gives for a number; false if that is an error. */
-static bool enum_step(const Converter *second, int32_t number, int32_t *out)
+static bool enum_step(const Converter *second, int32_t number, EnumEntry *out)
 {
     const EnumEntry *entry = entry_of(second, number);
-    *out = entry ? entry->to : second->fallback.to;
+    out->to = entry ? entry->to : second->fallback.to;
+    out->merges |= entry && entry->merges;
     return entry || second->has_fallback;
 }
 
@@ -192,14 +193,13 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     *fused = *first;
     fused->to = second->to;
     for (uint32_t i = 0; i < first->n_entries; i++) {
-        int32_t number;
-        if (enum_step(second, first->entries[i].to, &number))
-            entries[n++] = (EnumEntry){.from = first->entries[i].from, .to = number};
+        entries[n] = first->entries[i];
+        n += enum_step(second, first->entries[i].to, &entries[n]);
     }
     fused->entries = entries;
     fused->n_entries = n;
     if (first->has_fallback)
-        fused->has_fallback = enum_step(second, first->fallback.to, &fused->fallback.to);
+        fused->has_fallback = enum_step(second, first->fallback.to, &fused->fallback);
     fused->keep_unknown = first->keep_unknown && second->keep_unknown;
     return fused;
 }
@@ -216,12 +216,13 @@ static bool knows_more(const EnumType *between, const EnumType *from, const Enum
     return false;
 }
 
-/* Whether the two tables can be joined. Not if one of them counts a loss, nor if the second table
-   handles numbers that the first keeps as unknown. */
+/* Whether the two tables can be joined. Not with a fallback, which counts a loss, nor if both count
+   one for values that become the same, nor if the second table handles numbers that the first
+   keeps as unknown. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
     return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
-           !second->has_fallback && !converter_drops(first) && !converter_drops(second) &&
+           !second->has_fallback && !(converter_drops(first) && converter_drops(second)) &&
            !(first->keep_unknown && second->keep_unknown &&
              knows_more(first->to.enumeration, first->from.enumeration, second->to.enumeration));
 }
@@ -331,7 +332,8 @@ const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg)
             return arg->args[0];
         if (fused)
             return expr_convert(c->arena, fused, arg->args[0],
-                                second->loss ? second->loss : arg->loss);
+                                second->loss && !converter_drops(arg->converter) ? second->loss
+                                                                                 : arg->loss);
     }
     return expr_convert(c->arena, converter, arg, second->loss);
 }

@@ -456,7 +456,7 @@ bool expr_makes_up(const Expr *expr)
         }
         return expr->n_args && expr_makes_up(expr->args[0]);
     case EXPR_WHEN: return expr_makes_up(expr->args[1]);
-    case EXPR_UNLESS: return expr_makes_up(expr->args[0]);
+    case EXPR_UNLESS: /* the others are evaluated first, and may be an error */
     case EXPR_MESSAGE:
     case EXPR_FIRST:
     case EXPR_WRAP:
