@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 enum {
-    MAX_BODY = 64 * 1024, /* of a request; none is wanted */
+    MAX_BODY = 64 * 1024, /* of a request; only annotations have one */
     LOOK_TIME = 1000,     /* milliseconds */
 };
 
@@ -166,6 +166,16 @@ static void on_request_gone(void *argument)
         waiting->action->request = NULL;
 }
 
+/* Behind the last slash; of a path that the page has matched. */
+static Bytes target_of(const h2o_req_t *req)
+{
+    Bytes path = bytes(req->path_normalized.base, req->path_normalized.len);
+    size_t slash = path.size;
+    while (slash && path.data[slash - 1] != '/')
+        slash--;
+    return bytes_slice(path, slash, path.size);
+}
+
 static AdminAction *make_action(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -177,6 +187,9 @@ static AdminAction *make_action(Admin *admin, h2o_req_t *req, const Operator *wh
                             .who = arena_string(arena, who->name ? who->name : ""),
                             .by = arena_string(arena, who->by ? who->by : ""),
                             .why = bytes_copy(arena, bytes(why.base, why.len)),
+                            .sees_clients = who->role >= ROLE_READ,
+                            .target = bytes_copy(arena, target_of(req)),
+                            .text = bytes_copy(arena, bytes(req->entity.base, req->entity.len)),
                             .arena = arena,
                             .admin = admin,
                             .request = waiting};
@@ -212,6 +225,10 @@ static void send_failure(h2o_req_t *req, const AdminAction *action)
                                              : error_text(action->arena, action->result);
     if (refused)
         send_problem(req, 409, "Conflict", detail);
+    else if (fault == &FAULT_UNKNOWN_PATH)
+        send_problem(req, 404, "Not Found", detail);
+    else if (fault == &FAULT_BAD_JSON || fault == &FAULT_BAD_VALUE)
+        send_problem(req, 400, "Bad Request", detail);
     else
         send_problem(req, 503, "Service Unavailable", detail);
 }
@@ -294,10 +311,25 @@ static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
     arena_free(arena);
 }
 
+static void answer_errors(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_READ_ERRORS);
+}
+
+static void answer_request(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_READ_REQUEST);
+}
+
+static void answer_annotate(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_ANNOTATE);
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
-    const char *path;
+    const char *path;  /* one that ends with a slash: of all beneath it, but for itself */
     bool acts;         /* by POST; else it is read by GET */
     OperatorRole role; /* that it needs */
     void (*answer)(Admin *admin, h2o_req_t *req, const Operator *who);
@@ -310,6 +342,9 @@ static const Page pages[] = {
     {"/config", false, ROLE_GUEST, answer_config},
     {"/fleet", false, ROLE_GUEST, answer_fleet},
     {"/audit", false, ROLE_READ, answer_audit},
+    {"/errors", false, ROLE_GUEST, answer_errors},
+    {"/requests/", false, ROLE_READ, answer_request},
+    {"/errors/", true, ROLE_OPERATE, answer_annotate},
     {"/reload", true, ROLE_OPERATE, answer_reload},
     {"/drain", true, ROLE_OPERATE, answer_drain},
     {"/client/forget", true, ROLE_OPERATE, answer_forget},
@@ -439,6 +474,15 @@ static bool is_verb_of(const Page *page, h2o_req_t *req)
     return false;
 }
 
+static bool is_page(const Page *page, h2o_iovec_t path)
+{
+    size_t size = strlen(page->path);
+    if (page->path[size - 1] != '/')
+        return is(path, page->path);
+    return path.len > size && memcmp(path.base, page->path, size) == 0 &&
+           !memchr(path.base + size, '/', path.len - size);
+}
+
 static void send_not_found(const Asking *asking)
 {
     Buffer text = buffer_in(asking->arena);
@@ -451,7 +495,7 @@ static void send_not_found(const Asking *asking)
 static const Page *find_page(const Asking *asking)
 {
     for (size_t i = 0; i < N_PAGES; i++)
-        if (is(asking->req->path_normalized, pages[i].path))
+        if (is_page(&pages[i], asking->req->path_normalized))
             return &pages[i];
     send_not_found(asking);
     return NULL;

@@ -7,6 +7,9 @@
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /fleet      the gateways that share the store, and where they differ
  *   GET /audit      what operators changed; role `read`
+ *   GET /errors     the failures by their kind; records of calls in it need the role `read`
+ *   GET /requests/ID  the record of a call; role `read`
+ *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`

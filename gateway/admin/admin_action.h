@@ -25,6 +25,9 @@ typedef enum AdminDoing {
     ADMIN_DRAIN,
     ADMIN_READ_AUDIT,
     ADMIN_FORGET_CLIENT,
+    ADMIN_READ_ERRORS,
+    ADMIN_READ_REQUEST, /* `target` is its id */
+    ADMIN_ANNOTATE,     /* `target` is a fingerprint, `text` what is said of it */
 } AdminDoing;
 
 struct AdminAction {
@@ -32,6 +35,9 @@ struct AdminAction {
     const char *who, *by; /* the operator, and how that was proved */
     Bytes why;            /* may be empty */
     Bytes client;         /* the name of the one to be forgotten */
+    bool sees_clients;    /* the operator may know who the clients are */
+    Bytes target;         /* what the path names; else empty */
+    Bytes text;           /* the body of the request; may be empty */
 
     /* The response, set before it is done, in its arena. */
     Arena *arena;

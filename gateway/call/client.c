@@ -486,6 +486,7 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     x->client = connection->address;
     exchange_charge(x, connection->account, false);
     x->record.peer = connection->peer;
+    x->record.address = &x->client;
     x->record.listener = connection->listener;
     http_stream_attach(stream, &stream_events, c);
 }

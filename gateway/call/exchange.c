@@ -613,6 +613,7 @@ static void give_record(Exchange *x)
     x->record.codec = x->call.codec;
     x->record.verb = x->call.verb;
     x->record.path = x->call.path;
+    x->record.lost = buffer_bytes(&x->losses.names);
     x->record.n_losses = x->losses.n;
     record_main_attempt(x);
     record_attempts(x);

@@ -143,6 +143,7 @@ static bool take_access(const CommandLine *line, Arena *arena, Access *access)
 
 typedef struct Asked {
     Arena *arena;
+    Bytes said;      /* the body of the request; empty: there is none */
     unsigned status; /* 0: no response yet */
     Buffer body;
     bool done, broken;
@@ -237,11 +238,15 @@ static Result exchange(Asked *asked, AdminLink *link, const char *verb, const ch
                      .scheme = bytes_of("http"),
                      .authority = bytes_of("localhost"),
                      .path = bytes_of(path),
-                     .content_length = -1,
+                     .content_length = asked->said.size ? (int64_t)asked->said.size : -1,
                      .fields = fields_for(access, asked->arena)};
-    HttpStream *stream = http_stream_open(http, &head, true, &stream_events, asked);
+    HttpStream *stream = http_stream_open(http, &head, !asked->said.size, &stream_events, asked);
     uint8_t *room = arena_alloc(asked->arena, READ_SIZE);
     CHECK(stream && room);
+    if (asked->said.size) {
+        http_stream_send_body(stream, asked->said);
+        http_stream_send_end(stream, NULL);
+    }
     Result r = OK;
     while (!asked->done && !failed(r))
         r = turn(asked, http, link, room);
@@ -295,13 +300,13 @@ static int tell_unreached(const CommandLine *line, const Access *access, Arena *
 }
 
 static int ask_gateway(const CommandLine *line, const char *verb, const char *path,
-                       int64_t patience, Arena *arena, Bytes *body_out)
+                       int64_t patience, Bytes said, Arena *arena, Bytes *body_out)
 {
     Access access = {.text = NULL};
     AdminLink *link;
     if (!take_access(line, arena, &access))
         return EXIT_USAGE;
-    Asked asked = {.arena = arena, .body = buffer_in(arena)};
+    Asked asked = {.arena = arena, .said = said, .body = buffer_in(arena)};
     Result r =
         admin_link_open(arena, &access.address, &access.files, clock_now() + patience, &link);
     if (!failed(r)) {
@@ -318,10 +323,15 @@ static int ask_gateway(const CommandLine *line, const char *verb, const char *pa
 
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
 {
-    return ask_gateway(line, "GET", path, GET_TIME, arena, body_out);
+    return ask_gateway(line, "GET", path, GET_TIME, BYTES_NONE, arena, body_out);
 }
 
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
 {
-    return ask_gateway(line, "POST", path, ACT_TIME, arena, body_out);
+    return ask_gateway(line, "POST", path, ACT_TIME, BYTES_NONE, arena, body_out);
+}
+
+int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out)
+{
+    return ask_gateway(line, "POST", path, ACT_TIME, json, arena, body_out);
 }

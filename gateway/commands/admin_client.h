@@ -25,5 +25,7 @@ int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
 
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);
+/* The same with something to say: JSON. */
+int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out);
 
 #endif

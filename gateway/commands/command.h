@@ -17,7 +17,7 @@
 
 enum { EXIT_WELL = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
 
-enum { COMMAND_OPTIONS_MOST = 4, COMMAND_GIVEN_MOST = 64, COMMAND_EXAMPLES_MOST = 3 };
+enum { COMMAND_OPTIONS_MOST = 10, COMMAND_GIVEN_MOST = 64, COMMAND_EXAMPLES_MOST = 3 };
 
 typedef struct Command Command;
 
@@ -129,10 +129,12 @@ int command_check(const CommandLine *line);
 int command_client(const CommandLine *line);
 int command_diff(const CommandLine *line);
 int command_drain(const CommandLine *line);
+int command_errors(const CommandLine *line);
 int command_explain(const CommandLine *line);
 int command_fleet(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
+int command_request(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_store(const CommandLine *line);
 int command_version(const CommandLine *line);

@@ -277,6 +277,7 @@ static Result read_config(ConfigReader *reader)
     config_read_limits(reader);
     config_read_dns(reader);
     config_read_store(reader);
+    config_read_ledger(reader);
     read_process(reader);
     config_read_identity(reader);
     read_cors(reader);

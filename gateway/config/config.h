@@ -126,9 +126,17 @@ typedef struct StoreConfig {
     const char *postgresql; /* connection string, or NULL. Both NULL: there is no store */
     uint32_t connections, queue;
     int64_t time;
-    int64_t keep_gateways, keep_audit;
+    int64_t keep_gateways, keep_audit, keep_failures, keep_annotations;
     StoreKeys keys;
 } StoreConfig;
+
+/* The ledger: gateway/ledger. */
+typedef struct LedgerConfig {
+    uint32_t rows;             /* of failures, and as many of mistakes of clients */
+    size_t requests;           /* bytes of records of calls, per loop */
+    int64_t every;             /* nanoseconds between two collections */
+    const char *const *redact; /* ends with NULL */
+} LedgerConfig;
 
 /* What says who a client is. Field names are in lower case; NULL: none. */
 typedef struct IdentityConfig {
@@ -383,6 +391,7 @@ struct Config {
     Limits limits;
     DnsConfig dns;
     StoreConfig store;
+    LedgerConfig ledger;
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;

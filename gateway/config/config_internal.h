@@ -77,8 +77,9 @@ void config_hash_begin(ConfigReader *reader);
 void config_hash_add(ConfigReader *reader, Bytes text);
 void config_hash_end(ConfigReader *reader);
 
-/* config_store.c: reads Config.store. */
+/* config_store.c: reads Config.store and Config.ledger. */
 void config_read_store(ConfigReader *reader);
+void config_read_ledger(ConfigReader *reader);
 
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);

@@ -9,6 +9,7 @@
 #include "gateway/discovery/discovery.h"
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/ledger/ledger.h"
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
@@ -247,6 +248,58 @@ static void drain(Process *p, AdminAction *action)
         stop(p, SIGTERM);
 }
 
+/* ---- The ledger ------------------------------------------------------------------------------ */
+
+static void on_errors_read(void *owner, Bytes json)
+{
+    AdminAction *action = owner;
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
+static void on_request_found(void *owner, Bytes json)
+{
+    AdminAction *action = owner;
+    if (json.size)
+        action->body = bytes_copy(action->arena, json);
+    else
+        action->result =
+            FAIL(action->arena, FAULT_UNKNOWN_PATH,
+                 "this gateway has no record of such a call: it is older than an hour, gave way to "
+                 "newer ones (ledger.requests), or was another gateway's");
+    admin_action_done(action);
+}
+
+/* An annotation on its way to the store. */
+typedef struct Annotating {
+    Process *process;
+    AdminAction *action;
+} Annotating;
+
+static void on_annotated(void *owner, Result result)
+{
+    const Annotating *annotating = owner;
+    AdminAction *action = annotating->action;
+    action->result = error_copy(action->arena, result);
+    action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
+                                        BYTES_ARGS(action->why)));
+    answer_state(action, "annotate", annotating->process->config);
+    audit(annotating->process, action, "annotate", state_of(annotating->process->config));
+    admin_action_done(action);
+}
+
+static void annotate(Process *p, AdminAction *action)
+{
+    Annotating *annotating = arena_make(action->arena, Annotating);
+    *annotating = (Annotating){p, action};
+    ledger_annotate(p->shared.ledger,
+                    &(LedgerSaying){.fingerprint = action->target,
+                                    .json = action->text,
+                                    .who = action->who,
+                                    .why = action->why},
+                    on_annotated, annotating);
+}
+
 static void on_audit_read(void *owner, Result result, Bytes json)
 {
     AdminAction *action = owner;
@@ -417,6 +470,10 @@ static void tell_what_stays(const Config *old, const Config *config)
     if (old->n_work_threads != config->n_work_threads)
         telemetry_event("warning", "restart_needed", OK,
                         "work_threads: %u takes effect after a restart", config->n_work_threads);
+    if (old->ledger.requests != config->ledger.requests)
+        telemetry_event("warning", "restart_needed", OK,
+                        "ledger.requests: %zu takes effect after a restart",
+                        config->ledger.requests);
     if (old->limits.work_waits != config->limits.work_waits)
         telemetry_event("warning", "restart_needed", OK,
                         "limits.work_waits: %u takes effect after a restart",
@@ -454,6 +511,7 @@ static void use_config(Process *p, Config *config)
     instances_adopt(config, old);
     discovery_use(p->watching, config);
     audit_use(p->audit, config);
+    ledger_use(p->shared.ledger, config);
     if (p->store) {
         fleet_use(p->fleet, config);
         store_keeper_use(p->keeper, config);
@@ -543,6 +601,13 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_DRAIN: drain(p, action); break;
     case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
     case ADMIN_FORGET_CLIENT: forget_client(p, action); break;
+    case ADMIN_READ_ERRORS:
+        ledger_read(p->shared.ledger, action->sees_clients, on_errors_read, action);
+        break;
+    case ADMIN_READ_REQUEST:
+        ledger_find(p->shared.ledger, action->target, on_request_found, action);
+        break;
+    case ADMIN_ANNOTATE: annotate(p, action); break;
     }
 }
 
@@ -567,6 +632,7 @@ static void close_down(Process *p)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     discovery_end(p->watching);
     refuse_reloads(p, &p->waiting);
+    ledger_stop(p->shared.ledger);
     leave_store(p);
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
@@ -669,7 +735,9 @@ static void stop_admin(Process *p)
     }
     metrics_remove_writer(p);
     metrics_remove_writer(p->audit);
+    metrics_remove_writer(p->shared.ledger);
     audit_free(p->audit);
+    ledger_free(p->shared.ledger);
 }
 
 /* Runs until all workers have ended. Telemetry is started. */
@@ -685,6 +753,10 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
+    p->shared.ledger = ledger_new(&p->loop, p->config);
+    if (p->port)
+        ledger_keep(p->shared.ledger, p->port);
+    metrics_add_writer(ledger_metrics_write, p->shared.ledger);
     Result r = start_admin(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */

@@ -16,6 +16,7 @@ struct Worker {
     ConnectionSet connections;
     ListenerSet listeners;
     WorkerShared *shared;
+    LedgerBook *book;
     uv_thread_t thread;
     Timer timer; /* end of the drain, then of LAST_TIME */
     bool started, aborted;
@@ -162,6 +163,7 @@ static void worker_close(Worker *worker)
     connections_abort(&worker->connections, why);
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
+    ledger_close_book(worker->book);
     loop_deinit(loop);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
@@ -185,6 +187,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop_init(loop, index);
     loop->config = config_ref(config);
     loop->telemetry = telemetry_new();
+    worker->book = ledger_open_book(shared->ledger, loop);
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
     loop->upstreams = upstreams_new(loop);

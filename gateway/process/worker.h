@@ -7,6 +7,7 @@
 #define GATEWAY_WORKER_H
 
 #include "gateway/headers/forwarding.h"
+#include "gateway/ledger/ledger.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
 
@@ -18,6 +19,7 @@ typedef struct WorkerShared {
     atomic_uint n_cut; /* calls that were cut off at the end */
     HopName hop;
     WorkPool *pool;
+    Ledger *ledger;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;

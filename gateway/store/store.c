@@ -84,10 +84,11 @@ static size_t take_batch(StoreThread *t, StoreTask **batch)
     return n;
 }
 
-static bool is_ending(StoreThread *t)
+/* What came while the thread was connecting is executed first. */
+static bool is_at_end(StoreThread *t)
 {
     uv_mutex_lock(&t->mutex);
-    bool ending = t->ending;
+    bool ending = t->ending && !t->first;
     uv_mutex_unlock(&t->mutex);
     return ending;
 }
@@ -203,7 +204,7 @@ static void *run_thread(void *argument)
             need_session(t);
         for (size_t i = 0; i < n; i++)
             batch[i]->on_executed(batch[i]);
-        if (n == 0 && is_ending(t))
+        if (n == 0 && is_at_end(t))
             break;
     }
     if (t->session)

@@ -18,6 +18,16 @@ static int64_t keep_audit(const Config *config)
     return config->store.keep_audit;
 }
 
+static int64_t keep_failures(const Config *config)
+{
+    return config->store.keep_failures;
+}
+
+static int64_t keep_annotations(const Config *config)
+{
+    return config->store.keep_annotations;
+}
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -33,6 +43,21 @@ static const StoreKind kinds[] = {
         .keep = keep_audit,
         .delete_old = OLDER("audit", "id", "at"),
         .measure = MEASURE("audit", "at"),
+    },
+    {
+        /* Who the clients are is left out of it: ledger.c. */
+        .table = "failures",
+        .since = 4,
+        .keep = keep_failures,
+        .delete_old = OLDER("failures", "id", "last"),
+        .measure = MEASURE("failures", "last"),
+    },
+    {
+        .table = "annotations",
+        .since = 4,
+        .keep = keep_annotations,
+        .delete_old = OLDER("annotations", "fingerprint", "at"),
+        .measure = MEASURE("annotations", "at"),
     },
 };
 

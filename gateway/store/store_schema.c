@@ -35,6 +35,24 @@ static const Migration migrations[] = {
         "CREATE INDEX audit_at ON audit (at)"},
     /* The reason, where it is sealed; `why` is empty then. */
     {1, "ALTER TABLE audit ADD COLUMN why_sealed BYTEA"},
+    /* The ledger: the kinds of failures that each gateway has seen, and what operators say of them.
+       The key is the gateway with the fingerprint. */
+    {1, "CREATE TABLE failures ("
+        " id TEXT NOT NULL PRIMARY KEY,"
+        " node TEXT NOT NULL,"
+        " last BIGINT NOT NULL,"
+        " content BYTEA NOT NULL);"
+        "CREATE INDEX failures_last ON failures (last);"
+        "CREATE TABLE annotations ("
+        " fingerprint TEXT NOT NULL PRIMARY KEY,"
+        " owner TEXT NOT NULL,"
+        " cause TEXT NOT NULL,"
+        " ticket TEXT NOT NULL,"
+        " acknowledged BIGINT NOT NULL,"
+        " criticality BIGINT NOT NULL,"
+        " who TEXT NOT NULL,"
+        " why TEXT NOT NULL,"
+        " at BIGINT NOT NULL)"},
 };
 
 enum {

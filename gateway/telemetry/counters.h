@@ -92,6 +92,8 @@ struct Telemetry {
     Arena *arena;
     LogRing *ring;
     Buffer line;
+    TelemetrySink *sink; /* NULL: none */
+    void *sink_owner;
     uint32_t n_cells;
     Count events[COUNTER_COUNT];
     MethodCounters *_Atomic methods[SERIES_LIMIT];

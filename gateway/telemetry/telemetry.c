@@ -164,6 +164,8 @@ void telemetry_record(Loop *loop, const CallRecord *record)
         return;
     counters_record(telemetry, record);
     write_call(telemetry, record);
+    if (telemetry->sink)
+        telemetry->sink(telemetry->sink_owner, record, buffer_bytes(&telemetry->line));
 }
 
 void telemetry_count(Loop *loop, Counter counter)
@@ -402,6 +404,27 @@ Config *telemetry_config(void)
     return config;
 }
 
+static uint64_t count_calls(const Telemetry *telemetry, uint32_t series)
+{
+    MethodCounters *m = atomic_load_explicit(&telemetry->methods[series], memory_order_acquire);
+    uint64_t n = 0;
+    for (int i = 0; m && i <= DURATION_BOUNDS; i++)
+        n += count_read(&m->durations[i]);
+    return n;
+}
+
+uint64_t telemetry_calls(uint32_t series)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return 0;
+    uint64_t n = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next)
+        n += count_calls(loop, series);
+    telemetry_unlock();
+    return n;
+}
+
 /* ---- The process ----------------------------------------------------------------------------- */
 
 Result telemetry_start(Arena *arena, const char *log_file, const char *node)
@@ -452,6 +475,12 @@ Telemetry *telemetry_new(void)
     p->n_loops++;
     telemetry_unlock();
     return telemetry;
+}
+
+void telemetry_feed(Telemetry *telemetry, TelemetrySink *sink, void *owner)
+{
+    telemetry->sink = sink;
+    telemetry->sink_owner = owner;
 }
 
 void telemetry_show_pool(WorkPool *pool)

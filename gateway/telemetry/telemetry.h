@@ -33,10 +33,12 @@ typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
     Bytes trace_id;   /* W3C, 32 hex digits; or empty */
     const char *peer, *listener;
-    Bytes forwarded_for;   /* the client's address from a trusted proxy; or empty */
-    Bytes client;          /* its identity, as it may be recorded; empty: anonymous */
-    Bytes tenant, class;   /* of the client; may be empty */
-    const char *client_by; /* how the identity was proved: "certificate"; NULL: anonymous */
+    const IpAddress *address; /* the client's: behind trusted proxies the one that they tell; NULL:
+                                 of nobody */
+    Bytes forwarded_for;      /* the client's address from a trusted proxy; or empty */
+    Bytes client;             /* its identity, as it may be recorded; empty: anonymous */
+    Bytes tenant, class;      /* of the client; may be empty */
+    const char *client_by;    /* how the identity was proved: "certificate"; NULL: anonymous */
     Dialect dialect;
     Codec codec;
     Bytes verb, path;     /* of the request, without query */
@@ -54,6 +56,7 @@ typedef struct CallRecord {
     Result
         detail_why; /* the first error detail that could not be converted to the client's version */
     const char *degraded; /* fault name if a default response was sent; else NULL */
+    Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;
     uint32_t messages_in, messages_out;
@@ -62,6 +65,10 @@ typedef struct CallRecord {
 } CallRecord;
 
 void telemetry_record(Loop *loop, const CallRecord *record);
+
+/* Whoever else has to know of each call: gets its record and its line of the log, on the loop's
+   thread. */
+typedef void TelemetrySink(void *owner, const CallRecord *record, Bytes line);
 
 /* The responsible side of a failed call: by its fault, or by the code of the service's own error.
    `why` has failed. */
@@ -116,6 +123,10 @@ void telemetry_stop(void);
    Freed by telemetry_stop. Any thread. */
 Telemetry *telemetry_new(void);
 
+/* From now on the sink gets what this loop records; NULL: nobody does. On the loop's thread, or
+   while it does not run. */
+void telemetry_feed(Telemetry *telemetry, TelemetrySink *sink, void *owner);
+
 /* The metrics tell of the pool, until NULL is passed. Any thread. */
 void telemetry_show_pool(WorkPool *pool);
 
@@ -132,6 +143,10 @@ void telemetry_describe(Instance *instance, Arena *arena);
 
 /* Counts a refused reload. */
 void telemetry_reload_failed(void);
+
+/* The calls of a method, or of a path without one, that have ended so far: by its series number.
+   Any thread. */
+uint64_t telemetry_calls(uint32_t series);
 
 /* A reference to the latest adopted config, or NULL. Any thread. */
 Config *telemetry_config(void);

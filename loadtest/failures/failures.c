@@ -7,7 +7,7 @@
  * second, or when there are not exactly 50 rows with exact counts.
  */
 #include "base/arena.h"
-#include "gateway/ledger/tally.h"
+#include "gateway/tally/tally.h"
 
 #include <malloc.h>
 #include <stdio.h>

@@ -17,11 +17,15 @@ PATHS = {
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
     "/audit": ("GET", "read"),
+    "/errors": ("GET", "guest"),
+    "/requests/": ("GET", "read"),
+    "/errors/": ("POST", "operate"),
     "/reload": ("POST", "operate"),
     "/drain": ("POST", "operate"),
     "/client/forget": ("POST", "operate"),
 }
-QUERIES = {"/client/forget": "?name=ada"}
+QUERIES = {"/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16}
+UNKNOWN = {"/requests/", "/errors/"}  # there is no such call, and no such failure
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"
@@ -42,6 +46,7 @@ ASKERS = {
 }
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
+# (test_ledger.py has that of /errors/.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/client/forget": ["client", "forget", "ada"]}
 
 
@@ -65,14 +70,14 @@ def expected(asker, path):
     """The statuses that are right for the role."""
     role, needed = ASKERS[asker][2], PATHS[path][1]
     if RANKS.index(role) >= RANKS.index(needed):
-        return 200
+        return 404 if path in UNKNOWN else 200
     return 401 if role == "guest" else 403
 
 
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/"}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])
@@ -88,7 +93,7 @@ def test_each_path_is_for_whom_it_is(running, asker, path):
     changed = running[kind].admin("/config").json["generation"] - generation
     assert changed == (path == "/reload" and answer.status == 200)
     for wrong in {"GET", "POST", "PUT", "DELETE"} - {verb}:
-        assert ask(wrong, path).status == (403 if role is None else 405)
+        assert ask(wrong, path + QUERIES.get(path, "")).status == (403 if role is None else 405)
 
 
 @pytest.mark.parametrize("asker", ASKERS)
@@ -118,7 +123,7 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
 
 def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    assert {command["name"] for command in table if command["changes"]} == {words[0] for words in AUDITED.values()}
+    assert {command["name"] for command in table if command["changes"]} == {"errors", *(words[0] for words in AUDITED.values())}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])

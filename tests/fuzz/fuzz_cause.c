@@ -2,7 +2,7 @@
    the same for all numbers. */
 #include "base/result.h"
 #include "base/text/utf8.h"
-#include "gateway/ledger/cause.h"
+#include "gateway/tally/cause.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

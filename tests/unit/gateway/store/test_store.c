@@ -483,6 +483,31 @@ static void a_damaged_file_is_named(void **state)
     assert_non_null(strstr(text, "damaged"));
 }
 
+/* The thread begins to connect when the store is opened: what comes meanwhile, at any moment of it,
+   is not lost at the end. */
+static void what_was_submitted_while_connecting_is_executed_at_the_end(void **state)
+{
+    enum { TRIES = 60 };
+    Bench *b = *state;
+    for (int i = 0; i < TRIES; i++) {
+        uv_loop_t loop;
+        store_close(b->store);
+        b->store = store_open(&b->settings);
+        assert_int_equal(uv_loop_init(&loop), 0);
+        StorePort *port = store_port_open(b->store, &loop);
+        usleep((useconds_t)(i * 50));
+        StoreTask *task = store_task_new(STORE_SOON);
+        add_insert(task, i, "late");
+        store_submit(port, task, NULL, NULL);
+        store_port_close(port);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+    }
+    store_close(b->store);
+    b->store = store_open(&b->settings);
+    assert_int_equal(count(b), TRIES);
+}
+
 static void a_schema_that_needs_a_newer_gateway_is_refused(void **state)
 {
     Bench *b = *state;
@@ -538,6 +563,8 @@ static void several_gateways_may_make_the_schema_at_once(void **state)
     Bench *b = *state;
     assert_ok(b->arena, run_sql(b, "DROP TABLE gateways"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE audit"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE failures"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE annotations"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE store_schema"));
     store_close(b->store);
     b->store = NULL;
@@ -617,6 +644,8 @@ static void begin_old_gateway(Bench *b, OldGateway *old)
     assert_ok(b->arena, run_sql(b, "DELETE FROM audit"));
     assert_ok(b->arena, run_sql(b, "DELETE FROM gateways"));
     assert_ok(b->arena, run_sql(b, "ALTER TABLE audit DROP COLUMN why_sealed"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE failures"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE annotations"));
     assert_ok(b->arena, run_sql(b, "DELETE FROM store_schema WHERE number > 2"));
     *old = (OldGateway){.bench = b};
     assert_int_equal(pthread_create(&old->thread, NULL, run_old_gateway, old), 0);
@@ -762,6 +791,7 @@ int main(void)
         BOTH(tasks_of_a_loop_are_reported_once_each_and_in_order),
         BOTH(a_port_may_be_closed_at_any_moment),
         BOTH(after_a_port_is_closed_nothing_is_reported_but_all_is_executed),
+        BOTH(what_was_submitted_while_connecting_is_executed_at_the_end),
         BOTH(a_schema_that_needs_a_newer_gateway_is_refused),
         BOTH(several_gateways_may_make_the_schema_at_once),
         SQLITE(as_many_tasks_wait_as_the_queue_allows),

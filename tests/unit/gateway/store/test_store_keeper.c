@@ -442,10 +442,23 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     act(b, "old", now - HOUR - SECOND);
     act(b, "new", now - HOUR + 30 * SECOND);
     run_sql(b, "DELETE FROM gateways");
+    run_sql(b, "DELETE FROM failures");
+    run_sql(b, "DELETE FROM annotations");
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(
         task, "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
               " VALUES ('old', '', 0, '', 0, $1), ('new', '', 0, '', 0, $2)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    s = store_task_add(task, "INSERT INTO failures (id, node, last, content)"
+                             " VALUES ('old', '', $1, $3), ('new', '', $2, $3)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    store_bind_bytes(task, s, bytes_of("content"));
+    s = store_task_add(task, "INSERT INTO annotations (fingerprint, owner, cause, ticket,"
+                             " acknowledged, criticality, who, why, at)"
+                             " VALUES ('old', '', '', '', 0, 0, '', '', $1),"
+                             " ('new', '', '', '', 0, 0, '', '', $2)");
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
     store_task_free(run(b, task));

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/cause.h"
+#include "gateway/tally/cause.h"
 
 #include <string.h>
 
@@ -38,6 +38,7 @@ static void addresses_are_gone(void **state)
     assert_cause("connecting to 10.0.0.7:7001: refused", "connecting to *: refused");
     assert_cause("10.0.0.7 returned INTERNAL: no", "* returned INTERNAL: no");
     assert_cause("from orders-3.internal:7001.", "from *.");
+    assert_cause("from a:65535, a:123456", "from *, a:#");
     assert_cause("from [2001:db8::1]:7001 and ::1", "from * and *");
     assert_cause("at unix:/run/orders.sock", "at *");
     assert_cause("see https://x.example/a?b=1", "see *");

@@ -1,4 +1,4 @@
-#include "gateway/ledger/tally.h"
+#include "gateway/tally/tally.h"
 
 #include "gateway/telemetry/series.h"
 
@@ -21,13 +21,10 @@ static uint64_t client_of(const CallRecord *r)
 {
     if (r->client.size)
         return bytes_hash(r->client);
-    if (r->forwarded_for.size)
-        return bytes_hash(r->forwarded_for);
-    Bytes peer = bytes_of(r->peer);
-    size_t colon = peer.size;
-    while (colon && peer.data[colon - 1] != ':')
-        colon--;
-    return bytes_hash(colon ? bytes_slice(peer, 0, colon) : peer);
+    uint64_t halves[2] = {0};
+    if (r->address)
+        memcpy(halves, r->address->bytes, sizeof halves);
+    return halves[0] * UINT64_C(0x9e3779b97f4a7c15) ^ halves[1];
 }
 
 static Bytes version_name(const Version *version)
@@ -114,16 +111,23 @@ static MethodUse *use_of(Tally *tally, uint32_t series)
     return use;
 }
 
+static void see_client(MethodUse *use, int64_t wall, uint64_t client)
+{
+    if (client == use->latest && wall < use->until)
+        return;
+    use->latest = client;
+    use->until = (wall / WINDOW_HOUR + 1) * WINDOW_HOUR;
+    recent_clients_add(&use->clients, wall, client);
+}
+
 void tally_record(Tally *tally, const CallRecord *record, Bytes line)
 {
     int64_t wall = record->began + record->time_total;
     uint64_t client = client_of(record);
-    MethodUse *use = use_of(tally, series_of(record));
-    window_add(&use->hour, WINDOW_HOUR, wall, 1);
-    recent_clients_add(&use->clients, wall, client);
+    see_client(use_of(tally, series_of(record)), wall, client);
     if (failed(record->why))
         add_failed_call(tally, record, wall, client, line);
-    else if (record->n_attempts > 1)
+    else if (record->attempts && record->attempts->next)
         add_failed_attempts(tally, record, wall, client, line);
 }
 
@@ -158,13 +162,21 @@ void tally_free(Tally *tally)
     free(tally);
 }
 
+void tally_count_calls(Tally *tally, int64_t wall)
+{
+    for (MethodUse *use = tally->uses; use; use = use->next) {
+        uint64_t calls = telemetry_calls(use->series);
+        window_add(&use->hour, WINDOW_HOUR, wall, calls - use->calls);
+        use->calls = calls;
+    }
+}
+
 void tally_take(Tally *tally, Tally *from)
 {
     failure_table_take(&tally->failures, &from->failures);
     failure_table_take(&tally->mistakes, &from->mistakes);
     for (MethodUse *use = from->uses; use; use = use->next) {
         MethodUse *into = use_of(tally, use->series);
-        window_merge(&into->hour, &use->hour);
         recent_clients_merge(&into->clients, &use->clients);
         *use = (MethodUse){.next = use->next, .series = use->series};
     }

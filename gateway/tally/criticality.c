@@ -1,4 +1,4 @@
-#include "gateway/ledger/criticality.h"
+#include "gateway/tally/criticality.h"
 
 static double share(double part, double whole)
 {

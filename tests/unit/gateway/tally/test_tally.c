@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/tally.h"
+#include "gateway/tally/tally.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,35 +74,59 @@ static void fail_with(Bench *b, Code code, Result why)
     b->record.why = why;
 }
 
-static void good_calls_are_counted_only(void **state)
+static long clients_of(const Tally *tally, uint32_t series, int64_t wall)
+{
+    return lround(recent_clients_count(&tally_use(tally, series)->clients, wall));
+}
+
+static IpAddress address(uint8_t last)
+{
+    return (IpAddress){.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last},
+                       .known = true};
+}
+
+static void good_calls_count_clients_only(void **state)
 {
     Bench *b = *state;
+    const IpAddress first = address(1), second = address(2);
+    b->record.address = &first;
     record(b);
     b->record.peer = "127.0.0.1:52315"; /* the same client */
     record(b);
-    b->record.peer = "127.0.0.2:52315";
+    b->record.address = &second;
     record(b);
     assert_int_equal(b->tally->failures.n + b->tally->mistakes.n, 0);
-    const MethodUse *use = tally_use(b->tally, 1);
-    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
-    assert_int_equal(lround(recent_clients_count(&use->clients, NOON + SECOND)), 2);
+    assert_int_equal(clients_of(b->tally, 1, NOON + SECOND), 2);
     assert_null(tally_use(b->tally, 2));
 }
 
 static void a_client_is_its_name_before_its_address(void **state)
 {
     Bench *b = *state;
-    const MethodUse *use;
-    record(b);
-    b->record.forwarded_for = bytes_of("10.0.0.1");
+    const IpAddress first = address(1), second = address(2);
+    b->record.address = &first;
     record(b);
     b->record.client = bytes_of("ada");
     record(b);
-    b->record.forwarded_for = bytes_of("10.0.0.2");
-    b->record.peer = "127.0.0.2:1";
+    b->record.address = &second;
     record(b);
-    use = tally_use(b->tally, 1);
-    assert_int_equal(lround(recent_clients_count(&use->clients, NOON + SECOND)), 3);
+    b->record.client = bytes_of("bob");
+    record(b);
+    assert_int_equal(clients_of(b->tally, 1, NOON + SECOND), 3);
+}
+
+static void a_client_counts_in_each_hour_in_which_it_calls(void **state)
+{
+    Bench *b = *state;
+    record(b);
+    b->record.began = NOON + WINDOW_HOUR - SECOND - 1; /* ends as the last of its hour */
+    record(b);
+    b->record.began += 1;
+    record(b);
+    int64_t end = NOON + WINDOW_HOUR;
+    assert_int_equal(clients_of(b->tally, 1, end), 1);
+    assert_int_equal(clients_of(b->tally, 1, end + 2 * WINDOW_HOUR - 1), 1);
+    assert_int_equal(clients_of(b->tally, 1, end + 2 * WINDOW_HOUR), 0);
 }
 
 static void a_failure_has_all_of_its_key(void **state)
@@ -255,11 +279,10 @@ static void tallies_are_added(void **state)
     tally_take(b->tally, b->other);
     assert_int_equal(b->tally->failures.rows[0]->count, 2);
     assert_int_equal(b->tally->mistakes.rows[0]->count, 1);
-    const MethodUse *use = tally_use(b->tally, 1);
-    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
+    assert_int_equal(clients_of(b->tally, 1, NOON + SECOND), 1);
     assert_int_equal(b->other->failures.n + b->other->mistakes.n, 0);
     tally_take(b->tally, b->other); /* nothing is added twice */
-    assert_int_equal(window_count(&use->hour, WINDOW_HOUR, NOON + SECOND), 3);
+    assert_int_equal(b->tally->failures.rows[0]->count, 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -267,8 +290,9 @@ static void tallies_are_added(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(good_calls_are_counted_only),
+        TEST(good_calls_count_clients_only),
         TEST(a_client_is_its_name_before_its_address),
+        TEST(a_client_counts_in_each_hour_in_which_it_calls),
         TEST(a_failure_has_all_of_its_key),
         TEST(a_call_that_came_to_nothing_has_a_row_too),
         TEST(mistakes_of_clients_are_apart),

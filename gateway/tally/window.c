@@ -1,4 +1,4 @@
-#include "gateway/ledger/window.h"
+#include "gateway/tally/window.h"
 
 static void add_to_part(Window *window, int64_t part, uint64_t n)
 {

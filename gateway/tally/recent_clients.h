@@ -7,7 +7,7 @@
 #ifndef GATEWAY_RECENT_CLIENTS_H
 #define GATEWAY_RECENT_CLIENTS_H
 
-#include "gateway/ledger/sketch.h"
+#include "gateway/tally/sketch.h"
 
 typedef struct RecentClients {
     int64_t hour;     /* the running one, since 1970 */

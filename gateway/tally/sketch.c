@@ -1,4 +1,4 @@
-#include "gateway/ledger/sketch.h"
+#include "gateway/tally/sketch.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/failure_table.h"
+#include "gateway/tally/failure_table.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "gateway/ledger/failure_table.h"
+#include "gateway/tally/failure_table.h"
 
 #include <stdlib.h>
 

@@ -14,9 +14,9 @@
 
 #include "base/call.h"
 #include "gateway/config/config.h"
-#include "gateway/ledger/cause.h"
-#include "gateway/ledger/recent_clients.h"
-#include "gateway/ledger/window.h"
+#include "gateway/tally/cause.h"
+#include "gateway/tally/recent_clients.h"
+#include "gateway/tally/window.h"
 
 enum {
     FAILURE_TEXT_SIZE = 128,        /* bytes of each other text of a key; the rest is cut off */

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/sketch.h"
+#include "gateway/tally/sketch.h"
 
 #include <math.h>
 #include <string.h>

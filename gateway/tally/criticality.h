@@ -10,7 +10,7 @@
 #ifndef GATEWAY_CRITICALITY_H
 #define GATEWAY_CRITICALITY_H
 
-#include "gateway/ledger/tally.h"
+#include "gateway/tally/tally.h"
 
 typedef struct Criticality {
     double calls, clients; /* shares */

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/window.h"
+#include "gateway/tally/window.h"
 
 #define PART (5 * SECOND)
 #define NOON (INT64_C(1772366400) * SECOND)

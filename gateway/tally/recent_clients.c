@@ -1,4 +1,4 @@
-#include "gateway/ledger/recent_clients.h"
+#include "gateway/tally/recent_clients.h"
 
 #include "base/clock.h"
 

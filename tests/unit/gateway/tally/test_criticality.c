@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/criticality.h"
+#include "gateway/tally/criticality.h"
 
 #include <math.h>
 #include <stdlib.h>

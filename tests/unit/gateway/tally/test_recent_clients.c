@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
-#include "gateway/ledger/recent_clients.h"
+#include "gateway/tally/recent_clients.h"
 
 #include <math.h>
 
@@ -35,6 +35,15 @@ static void an_hour_takes_the_place_of_the_one_before_the_last(void **state)
     assert_int_equal(count(&clients, NOON + 5 * HOUR), 1);
 }
 
+static void an_hour_without_clients_is_empty(void **state)
+{
+    RecentClients clients = {0};
+    recent_clients_add(&clients, NOON - HOUR, 1);
+    recent_clients_add(&clients, NOON, 2);
+    recent_clients_add(&clients, NOON + 2 * HOUR, 3);
+    assert_int_equal(count(&clients, NOON + 2 * HOUR), 1);
+}
+
 static void what_comes_an_hour_late_counts_and_later_not(void **state)
 {
     RecentClients clients = {0};
@@ -63,6 +72,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_counts_in_its_hour_and_the_next),
         cmocka_unit_test(an_hour_takes_the_place_of_the_one_before_the_last),
+        cmocka_unit_test(an_hour_without_clients_is_empty),
         cmocka_unit_test(what_comes_an_hour_late_counts_and_later_not),
         cmocka_unit_test(hours_are_merged_with_their_own),
     };

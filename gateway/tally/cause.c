@@ -1,4 +1,4 @@
-#include "gateway/ledger/cause.h"
+#include "gateway/tally/cause.h"
 
 enum {
     VERSION_DIGITS = 3, /* of a name that stays: "v12" */

@@ -1,0 +1,111 @@
+/* passerelle request: what a running gateway knows of one call. */
+#include "gateway/commands/admin_client.h"
+
+#include "adapters/text/json.h"
+#include "base/arena.h"
+
+#include <ctype.h>
+
+enum { NAME_COLUMN = 20, ID_MOST = 128 };
+
+static void add_value(Buffer *out, const JsonNode *value)
+{
+    if (value->kind == JSON_STRING)
+        buffer_add_bytes(out, value->text);
+    else
+        json_write(out, value);
+}
+
+/* An element of a list on a line of its own: "  instance=10.0.0.7:7001 code=OK". What it has lists
+   of comes beneath. */
+static void add_element(Buffer *out, const JsonNode *element, int depth)
+{
+    buffer_printf(out, "%*s", 2 * depth, "");
+    const char *between = "";
+    for (const JsonNode *member = element->first; member; member = member->next) {
+        if (member->kind == JSON_ARRAY)
+            continue;
+        buffer_printf(out, "%s%.*s=", between, BYTES_ARGS(member->name));
+        add_value(out, member);
+        between = "  ";
+    }
+    buffer_add_byte(out, '\n');
+    for (const JsonNode *list = element->first; list; list = list->next)
+        for (const JsonNode *beneath = list->kind == JSON_ARRAY ? list->first : NULL; beneath;
+             beneath = beneath->next)
+            add_element(out, beneath, depth + 1);
+}
+
+static void add_member(Buffer *out, const JsonNode *member)
+{
+    int width = NAME_COLUMN - (int)member->name.size;
+    buffer_printf(out, "%.*s%*s", BYTES_ARGS(member->name), width > 0 ? width : 1, "");
+    if (member->kind != JSON_ARRAY) {
+        add_value(out, member);
+        buffer_add_byte(out, '\n');
+        return;
+    }
+    buffer_add_byte(out, '\n');
+    for (const JsonNode *element = member->first; element; element = element->next)
+        add_element(out, element, 1);
+}
+
+/* "converted: v1 -> v3 -> v1" */
+static void add_conversion(Buffer *out, const JsonNode *record)
+{
+    const JsonNode *from = json_member(record, "client_version");
+    const JsonNode *served = json_member(record, "served_version");
+    const JsonNode *back = json_member(record, "response_version");
+    if (!from || !served || !back ||
+        (bytes_equal(from->text, served->text) && bytes_equal(served->text, back->text)))
+        return;
+    buffer_printf(out, "%-*s%.*s -> %.*s -> %.*s\n", NAME_COLUMN, "converted",
+                  BYTES_ARGS(from->text), BYTES_ARGS(served->text), BYTES_ARGS(back->text));
+}
+
+/* False: it is no such page. */
+static bool add_record(Buffer *out, Bytes page)
+{
+    JsonNode *record;
+    Result r = json_parse(out->arena, page, &(JsonLimits){0}, &record);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    if (failed(r) || record->kind != JSON_OBJECT)
+        return false;
+    for (const JsonNode *member = record->first; member; member = member->next)
+        add_member(out, member);
+    add_conversion(out, record);
+    return true;
+}
+
+/* Ids are made of these; others would be another path. */
+static bool is_id(const char *id)
+{
+    size_t size = strlen(id);
+    bool good = size > 0 && size <= ID_MOST;
+    for (size_t i = 0; good && i < size; i++)
+        good = isalnum((unsigned char)id[i]) || strchr("-_.:", id[i]);
+    return good && id[0] != '.';
+}
+
+int command_request(const CommandLine *line)
+{
+    if (line->n != 1)
+        return command_usage(line->command);
+    if (!is_id(line->arguments[0])) {
+        command_tell(line, "this is no request id");
+        return EXIT_USAGE;
+    }
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    Bytes page;
+    int code =
+        admin_get(line, arena_printf(arena, "/requests/%s", line->arguments[0]), arena, &page);
+    if (code == EXIT_WELL && !add_record(&text, page)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &text);
+        command_print_json(line, page);
+    }
+    arena_free(arena);
+    return code;
+}

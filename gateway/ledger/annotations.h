@@ -1,0 +1,61 @@
+/*
+ * Annotations: what operators say of kinds of failures, by fingerprint: who looks after it, the
+ * cause, a ticket, and whether it is known.
+ *
+ * One that is acknowledged is muted until it changes: until its criticality is more than twice what
+ * it was then. Belongs to the main thread.
+ */
+#ifndef GATEWAY_ANNOTATIONS_H
+#define GATEWAY_ANNOTATIONS_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+enum {
+    ANNOTATIONS_MOST = 10000,    /* known at a time */
+    ANNOTATION_TEXT_SIZE = 1024, /* bytes of each text; longer ones are refused */
+};
+
+/* Below this, a criticality that doubles is no change. */
+#define ANNOTATION_SMALL 0.01
+
+/* Texts may be empty. */
+typedef struct Annotation {
+    uint64_t fingerprint;
+    Bytes owner, cause, ticket;
+    bool acknowledged;
+    double criticality; /* when it was acknowledged */
+    Bytes who, why;     /* the operator who said it, and why */
+    int64_t at;         /* wall time */
+} Annotation;
+
+typedef struct Annotations {
+    Arena *arena; /* of the texts */
+    Annotation *items;
+    uint32_t n;
+} Annotations;
+
+/* NULL: nobody has said anything. */
+const Annotation *annotations_find(const Annotations *annotations, uint64_t fingerprint);
+
+/* Adds it, or takes the place of what was said before. The texts are copied. */
+void annotations_put(Annotations *annotations, const Annotation *annotation);
+
+/* Forgets all, and frees what they hold. */
+void annotations_clear(Annotations *annotations);
+
+/* Whether a failure of that criticality is muted. `annotation` may be NULL. */
+bool annotation_mutes(const Annotation *annotation, double criticality);
+
+/*
+ * What an operator wants to say, as a JSON object: "owner", "cause", "ticket" (texts),
+ * "acknowledged" (true or false). Members that are not there stay as they are in `annotation`,
+ * which the texts are put into; they are borrowed from the arena. Faults: BAD_JSON; BAD_VALUE: an
+ * unknown member, a wrong kind of value, a text that is too long, or no member at all.
+ */
+MUST_USE Result annotation_change(Arena *arena, Bytes json, Annotation *annotation);
+
+/* 16 hexadecimal digits. False: it is none. */
+bool fingerprint_read(Bytes text, uint64_t *fingerprint_out);
+
+#endif

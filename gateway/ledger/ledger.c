@@ -1,0 +1,500 @@
+#include "gateway/ledger/ledger_internal.h"
+
+#include "base/arena.h"
+#include "gateway/ledger/ledger_store.h"
+#include "gateway/ledger/redaction.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* What the main thread wants of a loop. */
+struct LedgerErrand {
+    LedgerErrand *next; /* of those that are done */
+    LedgerBook *book;
+    Tally *tally;             /* empty, then full; NULL: a record is wanted */
+    LedgerQuestion *question; /* whom the answer is for; NULL: nobody waits for it */
+    char *record;             /* found; NULL: none */
+    size_t record_size;
+};
+
+/* Somebody waits until all loops have answered. */
+struct LedgerQuestion {
+    LedgerQuestion *next;
+    uint32_t n_open; /* errands */
+    bool with_records;
+    char *id; /* of a request; NULL: the page is wanted */
+    size_t id_size;
+    char *record;
+    size_t record_size;
+    void (*on_answer)(void *owner, Bytes json);
+    void *owner;
+};
+
+struct Ledger {
+    uv_timer_t timer;
+    uv_async_t done;
+    Arena *arena; /* of the texts below */
+    const char *node;
+    const char *const *redact;
+    uint32_t rows;
+    size_t requests;
+    Tally *all;
+    Annotations annotations;
+    LedgerStore store; /* port NULL: there is none */
+    LedgerBook *books;
+    LedgerQuestion *questions;
+
+    pthread_mutex_t mutex; /* of the next one; held for a moment */
+    LedgerErrand *errands; /* done */
+
+    atomic_ullong n_failures, n_mistakes; /* rows */
+    atomic_ullong evicted, evicted_failures;
+    atomic_ullong n_damaged, n_unwritten; /* rows; tasks */
+};
+
+/* ---- On a loop ------------------------------------------------------------------------------- */
+
+static void on_call(void *owner, const CallRecord *record, Bytes line)
+{
+    LedgerBook *book = owner;
+    bool bad = failed(record->why);
+    if (ledger_has_more(record))
+        line = ledger_write_record(record, line, &book->record);
+    tally_record(book->tally, record, line);
+    request_ring_add(bad ? &book->bad : &book->good, record->began + record->time_total, line);
+}
+
+static void find_record(LedgerErrand *errand)
+{
+    const LedgerBook *book = errand->book;
+    Bytes id = bytes(errand->question->id, errand->question->id_size);
+    int64_t since = clock_wall() - LEDGER_REQUEST_AGE;
+    Bytes found = request_ring_find(&book->bad, id, since);
+    if (!found.size)
+        found = request_ring_find(&book->good, id, since);
+    if (!found.size)
+        return;
+    errand->record = malloc(found.size);
+    CHECK(errand->record);
+    memcpy(errand->record, found.data, found.size);
+    errand->record_size = found.size;
+}
+
+static void run_errand(Loop *loop, void *argument)
+{
+    LedgerErrand *errand = argument;
+    LedgerBook *book = errand->book;
+    Ledger *ledger = book->ledger;
+    if (errand->tally) {
+        Tally *full = book->tally;
+        book->tally = errand->tally;
+        errand->tally = full;
+    } else {
+        find_record(errand);
+    }
+    pthread_mutex_lock(&ledger->mutex);
+    errand->next = ledger->errands;
+    ledger->errands = errand;
+    pthread_mutex_unlock(&ledger->mutex);
+    uv_async_send(&ledger->done);
+}
+
+/* ---- Errands --------------------------------------------------------------------------------- */
+
+static void send_errand(LedgerBook *book, LedgerQuestion *question)
+{
+    LedgerErrand *errand = calloc(1, sizeof *errand);
+    CHECK(errand);
+    errand->book = book;
+    errand->question = question;
+    if (!question || !question->id) {
+        errand->tally = book->spare;
+        book->spare = NULL;
+    }
+    if (question)
+        question->n_open++;
+    loop_post(book->loop, run_errand, errand);
+}
+
+static void show_counts(Ledger *ledger)
+{
+    const FailureTable *failures = &ledger->all->failures, *mistakes = &ledger->all->mistakes;
+    atomic_store(&ledger->n_failures, failures->n);
+    atomic_store(&ledger->n_mistakes, mistakes->n);
+    atomic_store(&ledger->evicted, failures->evicted + mistakes->evicted);
+    atomic_store(&ledger->evicted_failures,
+                 failures->evicted_failures + mistakes->evicted_failures);
+    atomic_store(&ledger->n_damaged, ledger->store.n_damaged);
+    atomic_store(&ledger->n_unwritten, ledger->store.n_unwritten);
+}
+
+static void take_tally(Ledger *ledger, LedgerBook *book, Tally *tally)
+{
+    tally_take(ledger->all, tally);
+    tally_count_calls(ledger->all, clock_wall());
+    if (book->spare) {
+        tally_free(tally);
+    } else {
+        tally_limit(tally, ledger->rows, 0);
+        book->spare = tally;
+    }
+    show_counts(ledger);
+}
+
+static void take_record(LedgerErrand *errand)
+{
+    LedgerQuestion *question = errand->question;
+    if (question->record || !errand->record)
+        return;
+    question->record = errand->record;
+    question->record_size = errand->record_size;
+    errand->record = NULL;
+}
+
+static void end_errand(Ledger *ledger, LedgerErrand *errand)
+{
+    if (errand->tally)
+        take_tally(ledger, errand->book, errand->tally);
+    else
+        take_record(errand);
+    if (errand->question)
+        errand->question->n_open--;
+    free(errand->record);
+    free(errand);
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static void answer(Ledger *ledger, LedgerQuestion *question)
+{
+    if (!question->id)
+        tally_count_calls(ledger->all, clock_wall());
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    LedgerPage page = {.all = ledger->all,
+                       .annotations = &ledger->annotations,
+                       .node = ledger->node,
+                       .redact = ledger->redact,
+                       .with_records = question->with_records,
+                       .wall = clock_wall()};
+    if (!question->id)
+        ledger_page_write(&page, &out);
+    else if (question->record)
+        redact_record(bytes(question->record, question->record_size), ledger->redact, &out);
+    question->on_answer(question->owner, buffer_bytes(&out));
+    arena_free(arena);
+    free(question->record);
+    free(question->id);
+    free(question);
+}
+
+/* Those for whom nothing is open any more. */
+static void answer_questions(Ledger *ledger)
+{
+    for (LedgerQuestion **at = &ledger->questions; *at;) {
+        LedgerQuestion *question = *at;
+        if (question->n_open) {
+            at = &question->next;
+            continue;
+        }
+        *at = question->next;
+        answer(ledger, question);
+    }
+}
+
+static void take_errands(Ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    LedgerErrand *next, *errand = ledger->errands;
+    ledger->errands = NULL;
+    pthread_mutex_unlock(&ledger->mutex);
+    for (; errand; errand = next) {
+        next = errand->next;
+        end_errand(ledger, errand);
+    }
+}
+
+static void on_errands_done(uv_async_t *done)
+{
+    take_errands(done->data);
+    answer_questions(done->data);
+}
+
+/* A loop that still has the last errand has its counts under way already. */
+static void collect(Ledger *ledger)
+{
+    for (LedgerBook *book = ledger->books; book; book = book->next)
+        if (book->loop && book->spare)
+            send_errand(book, NULL);
+}
+
+/* What is written is as old as the last collection. */
+static void on_time(uv_timer_t *timer)
+{
+    Ledger *ledger = timer->data;
+    collect(ledger);
+    if (ledger->store.port)
+        ledger_store_beat(&ledger->store);
+    show_counts(ledger);
+}
+
+static LedgerQuestion *ask(Ledger *ledger, void (*on_answer)(void *owner, Bytes json), void *owner)
+{
+    LedgerQuestion *question = calloc(1, sizeof *question);
+    CHECK(question);
+    question->on_answer = on_answer;
+    question->owner = owner;
+    question->next = ledger->questions;
+    ledger->questions = question;
+    return question;
+}
+
+/* Where the spare tally is under way, a second one is sent behind it. */
+static void send_to_all(Ledger *ledger, LedgerQuestion *question)
+{
+    for (LedgerBook *book = ledger->books; book; book = book->next) {
+        if (!book->loop)
+            continue;
+        if (!question->id && !book->spare)
+            book->spare = tally_new(ledger->rows);
+        send_errand(book, question);
+    }
+    uv_async_send(&ledger->done); /* there may be no loop */
+}
+
+void ledger_read(Ledger *ledger, bool with_records, void (*on_read)(void *owner, Bytes json),
+                 void *owner)
+{
+    LedgerQuestion *question = ask(ledger, on_read, owner);
+    question->with_records = with_records;
+    send_to_all(ledger, question);
+}
+
+void ledger_find(Ledger *ledger, Bytes request_id, void (*on_found)(void *owner, Bytes json),
+                 void *owner)
+{
+    LedgerQuestion *question = ask(ledger, on_found, owner);
+    question->id_size = request_id.size;
+    question->id = malloc(request_id.size + 1);
+    CHECK(question->id);
+    memcpy(question->id, request_id.data, request_id.size);
+    send_to_all(ledger, question);
+}
+
+/* ---- Annotations ----------------------------------------------------------------------------- */
+
+/* An operator waits until the others know what was said. */
+typedef struct LedgerNote {
+    Ledger *ledger;
+    Arena *arena;
+    Annotation annotation;
+    void (*on_done)(void *owner, Result result);
+    void *owner;
+} LedgerNote;
+
+static void end_note(void *owner, Result result)
+{
+    LedgerNote *note = owner;
+    if (!failed(result))
+        annotations_put(&note->ledger->annotations, &note->annotation);
+    note->on_done(note->owner, result);
+    arena_free(note->arena);
+}
+
+static const FailureRow *find_row(const Ledger *ledger, uint64_t fingerprint)
+{
+    const FailureRow *row = failure_table_find(&ledger->all->failures, fingerprint);
+    return row ? row : failure_table_find(&ledger->all->mistakes, fingerprint);
+}
+
+static Result make_note(Ledger *ledger, const LedgerSaying *saying, Arena *arena,
+                        Annotation *annotation)
+{
+    uint64_t fingerprint;
+    int64_t wall = clock_wall();
+    if (!fingerprint_read(saying->fingerprint, &fingerprint))
+        return FAIL(arena, FAULT_UNKNOWN_PATH, "a fingerprint has 16 hexadecimal digits");
+    const FailureRow *row = find_row(ledger, fingerprint);
+    const Annotation *known = annotations_find(&ledger->annotations, fingerprint);
+    if (!row && !known)
+        return FAIL(arena, FAULT_UNKNOWN_PATH,
+                    "this gateway knows no failure with that fingerprint");
+    *annotation = known ? *known : (Annotation){.fingerprint = fingerprint};
+    Result r = annotation_change(arena, bytes_copy(arena, saying->json), annotation);
+    if (failed(r))
+        return r;
+    const MethodUse *use = row ? tally_use(ledger->all, row->series) : NULL;
+    annotation->criticality = row ? criticality_of(row, use, wall).value : 0;
+    annotation->who = bytes_of(arena_string(arena, saying->who));
+    annotation->why = bytes_copy(arena, bytes_slice(saying->why, 0, ANNOTATION_TEXT_SIZE));
+    annotation->at = wall;
+    return OK;
+}
+
+void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
+                     void (*on_done)(void *owner, Result result), void *owner)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    LedgerNote *note = arena_make(arena, LedgerNote);
+    *note = (LedgerNote){.ledger = ledger, .arena = arena, .on_done = on_done, .owner = owner};
+    Annotations said = {.arena = arena};
+    Result r = make_note(ledger, saying, arena, &note->annotation);
+    if (!failed(r)) { /* the texts of what was said before may go while the store writes */
+        annotations_put(&said, &note->annotation);
+        note->annotation = said.items[0];
+    }
+    if (failed(r) || !ledger->store.port)
+        end_note(note, r);
+    else
+        ledger_store_annotate(&ledger->store, &note->annotation, end_note, note);
+}
+
+/* ---- Books ----------------------------------------------------------------------------------- */
+
+LedgerBook *ledger_open_book(Ledger *ledger, Loop *loop)
+{
+    LedgerBook *book = calloc(1, sizeof *book);
+    CHECK(book);
+    book->ledger = ledger;
+    book->loop = loop;
+    book->tally = tally_new(ledger->rows);
+    book->spare = tally_new(ledger->rows);
+    book->arena = arena_new(ARENA_UNLIMITED);
+    book->record = buffer_in(book->arena);
+    request_ring_init(&book->bad, ledger->requests / 2);
+    request_ring_init(&book->good, ledger->requests / 2);
+    book->next = ledger->books;
+    ledger->books = book;
+    telemetry_feed(loop->telemetry, on_call, book);
+    return book;
+}
+
+/* Calls that end from now on are those that loop_deinit cuts off: they are counted, too. */
+void ledger_close_book(LedgerBook *book)
+{
+    book->loop = NULL;
+}
+
+static void free_book(LedgerBook *book)
+{
+    tally_free(book->tally);
+    tally_free(book->spare);
+    request_ring_free(&book->bad);
+    request_ring_free(&book->good);
+    arena_free(book->arena);
+    free(book);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+/* Members that tell who a client is. Nothing in the store does. */
+static const char *const client_names[] = {"client",        "tenant", "class",
+                                           "forwarded_for", "peer",   NULL};
+
+static size_t count_names(const char *const *names)
+{
+    size_t n = 0;
+    while (names && names[n])
+        n++;
+    return n;
+}
+
+/* Both lists in one; `more` may be NULL. */
+static const char *const *copy_names(Arena *arena, const char *const *names,
+                                     const char *const *more)
+{
+    size_t n = count_names(names), n_more = count_names(more);
+    const char **copy = arena_array(arena, const char *, n + n_more + 1);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = arena_string(arena, names[i]);
+    for (size_t i = 0; i < n_more; i++)
+        copy[n + i] = more[i];
+    return copy;
+}
+
+void ledger_use(Ledger *ledger, const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    uint64_t millis = (uint64_t)(config->ledger.every / MILLISECOND);
+    ledger->node = arena_string(arena, config->node);
+    ledger->redact = copy_names(arena, config->ledger.redact, NULL);
+    ledger->rows = config->ledger.rows;
+    ledger->store.node = ledger->node;
+    ledger->store.redact = copy_names(arena, config->ledger.redact, client_names);
+    ledger->store.rows = ledger->rows;
+    ledger->store.keys = &config->store.keys;
+    arena_free(ledger->arena);
+    ledger->arena = arena;
+    tally_limit(ledger->all, ledger->rows, clock_wall());
+    CHECK(uv_timer_start(&ledger->timer, on_time, millis, millis) == 0);
+}
+
+Ledger *ledger_new(uv_loop_t *loop, const Config *config)
+{
+    Ledger *ledger = calloc(1, sizeof *ledger);
+    CHECK(ledger);
+    ledger->requests = config->ledger.requests;
+    ledger->all = tally_new(config->ledger.rows);
+    CHECK(pthread_mutex_init(&ledger->mutex, NULL) == 0);
+    CHECK(uv_timer_init(loop, &ledger->timer) == 0);
+    CHECK(uv_async_init(loop, &ledger->done, on_errands_done) == 0);
+    ledger->timer.data = ledger->done.data = ledger;
+    ledger_use(ledger, config);
+    return ledger;
+}
+
+void ledger_keep(Ledger *ledger, StorePort *port)
+{
+    ledger->store.port = port;
+    ledger->store.all = ledger->all;
+    ledger->store.annotations = &ledger->annotations;
+    ledger_store_beat(&ledger->store);
+}
+
+void ledger_stop(Ledger *ledger)
+{
+    take_errands(ledger);
+    for (LedgerBook *book = ledger->books; book; book = book->next)
+        tally_take(ledger->all, book->tally);
+    show_counts(ledger);
+    answer_questions(ledger);
+    if (ledger->store.port)
+        ledger_store_end(&ledger->store);
+    uv_close((uv_handle_t *)&ledger->timer, NULL);
+    uv_close((uv_handle_t *)&ledger->done, NULL);
+}
+
+void ledger_free(Ledger *ledger)
+{
+    for (LedgerBook *next, *book = ledger->books; book; book = next) {
+        next = book->next;
+        free_book(book);
+    }
+    tally_free(ledger->all);
+    annotations_clear(&ledger->annotations);
+    arena_free(ledger->arena);
+    pthread_mutex_destroy(&ledger->mutex);
+    free(ledger);
+}
+
+/* ---- Metrics --------------------------------------------------------------------------------- */
+
+void ledger_metrics_write(Exposition *e, void *owner)
+{
+    Ledger *ledger = owner;
+    exposition_family(e, "passerelle_ledger_rows", METRIC_GAUGE,
+                      "Kinds of failures in the ledger.");
+    exposition_number(e, "", &(Label){"side", "gateway"}, 1, atomic_load(&ledger->n_failures));
+    exposition_number(e, "", &(Label){"side", "client"}, 1, atomic_load(&ledger->n_mistakes));
+    exposition_single(e, "passerelle_ledger_evicted", METRIC_COUNTER,
+                      "Kinds of failures that gave way to others because the ledger was full.",
+                      atomic_load(&ledger->evicted));
+    exposition_single(e, "passerelle_ledger_evicted_failures", METRIC_COUNTER,
+                      "Failures of those kinds.", atomic_load(&ledger->evicted_failures));
+    exposition_single(e, "passerelle_ledger_damaged", METRIC_COUNTER,
+                      "Records of the ledger in the store that were damaged, and set aside.",
+                      atomic_load(&ledger->n_damaged));
+    exposition_single(e, "passerelle_ledger_unwritten", METRIC_COUNTER,
+                      "Groups of records that the store did not take; they are written again.",
+                      atomic_load(&ledger->n_unwritten));
+}

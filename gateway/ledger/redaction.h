@@ -1,0 +1,19 @@
+/*
+ * Redaction: the record of a call without what `ledger.redact` names.
+ *
+ * A name is that of a member of the record ("client", "path"), or the path of a message's field as
+ * errors name it ("order.customer"), which includes the fields beneath it; the numbers of elements
+ * do not count. The value of a member becomes "redacted". If an error is about such a field, no
+ * text of its chain is left, for each of them may quote the value; faults, fields and places stay.
+ * Any thread.
+ */
+#ifndef GATEWAY_REDACTION_H
+#define GATEWAY_REDACTION_H
+
+#include "base/bytes.h"
+
+/* Adds the record, which is a JSON object, to `out`; "{}" in place of anything else. `names` ends
+   with NULL; NULL: nothing is taken out. */
+void redact_record(Bytes record, const char *const *names, Buffer *out);
+
+#endif

@@ -1,0 +1,394 @@
+"""The ledger: no failure is lost, failures of one kind are one row, and each call of the last hour is known."""
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+
+import grpc
+import pytest
+from backends import v1
+from gateway import BINARY, SHOP_CONFIG, Gateway, instances
+from http1_backend import Http1Backend
+from processes import eventually, free_port
+from stores import store  # noqa: F401  (a fixture)
+
+TOKEN = "r" * 40
+CONFIG = SHOP_CONFIG.replace(
+    "admin: {address: 127.0.0.1:$admin}",
+    "admin: {address: '127.0.0.1:$admin', socket: 'unix:admin.sock', operators: [{name: reader, token_sha256: "
+    + hashlib.sha256(TOKEN.encode()).hexdigest() + "}]}\nledger: $ledger")
+
+
+def command(gateway, *words):
+    environment = {**os.environ, "PASSERELLE_ADMIN": f"unix:{gateway.folder}/admin.sock"}
+    return subprocess.run([BINARY, *words], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def errors(gateway):
+    return json.loads(command(gateway, "errors", "--json").stdout)
+
+
+def rows(gateway, kind="failures", **wanted):
+    return [row for row in errors(gateway)[kind] if all(row.get(name) == value for name, value in wanted.items())]
+
+
+@pytest.fixture
+def away(tmp_path):
+    """A gateway whose only instance is away."""
+    with Gateway(tmp_path, CONFIG, instances=instances(("v3", free_port())), ledger="{}") as gateway:
+        yield gateway
+
+
+def get(gateway):
+    return gateway.http("GET", "/v1/orders/some")
+
+
+def connect(gateway):
+    return gateway.http("POST", "/shop.orders.v1.Orders/Get", {"id": "x"})
+
+
+def by_grpc(gateway):
+    with grpc.insecure_channel(gateway.address) as channel:
+        call = channel.unary_unary("/shop.orders.v1.Orders/Get",
+                                   request_serializer=v1.GetRequest.SerializeToString,
+                                   response_deserializer=v1.Order.FromString)
+        with pytest.raises(grpc.RpcError):
+            call(v1.GetRequest(id="x"))
+
+
+# While the instance is known to be down, none is picked, and no version is served: that is another kind.
+@pytest.mark.parametrize("call", [get, connect, by_grpc])
+def test_a_failure_in_each_dialect_is_counted_exactly(away, call):
+    for _ in range(3):
+        call(away)
+    found = rows(away, fault="UPSTREAM_DOWN", method="shop.orders.v1.Orders/Get")
+    assert {row.get("served_version", "none") for row in found} == {"v3", "none"}
+    assert sum(row["count"] for row in found) == 3 and len(found) == len(rows(away))
+    for row in found:
+        assert row["count"] == row["last_minute"] == row["last_hour"] == row["last_day"] == len(row["samples"])
+        assert row["degraded"] == row["retried"] == 0 and row["clients"] == 1
+        assert row["side"] == "upstream" and row["code"] == "UNAVAILABLE" and row["impact"] == "high"
+        assert row["route"] == "orders" and row["client_version"] == "v1" and row["share_of_clients"] == 1
+        assert row["cause"] == "connecting: connection refused"
+        assert row["share_of_calls"] == pytest.approx(row["count"] / 3, abs=0.001)
+        assert row["criticality"] == pytest.approx(10 * (row["share_of_calls"] + 1) / 2, abs=0.001)
+
+
+def test_failures_of_all_dialects_are_one_kind(tmp_path):
+    with Gateway(tmp_path, CONFIG + "loops: 1\n", instances=instances(("v3", free_port())), ledger="{}") as gateway:
+        for call in (get, get, connect, by_grpc):
+            call(gateway)
+        (row,) = [row for row in rows(gateway) if "served_version" not in row]
+    assert row["count"] == 3
+    assert {sample["record"]["dialect"] for sample in row["samples"]} == {"rest", "connect", "grpc"}
+
+
+def test_a_degraded_response_is_in_the_ledger_with_its_cause(away):
+    answer = away.http("GET", "/v1/recommendations")
+    assert answer.status == 200
+    (row,) = rows(away, method="shop.orders.v1.Orders/ListRecommendations")
+    assert row["count"] == row["degraded"] == 1 and row["fault"] == "UPSTREAM_DOWN" and row["cause"]
+    assert row["impact"] == "low" and row["code"] == "UNAVAILABLE"
+
+
+def test_mistakes_of_clients_are_apart(away):
+    away.http("GET", "/nowhere/7")
+    away.http("GET", "/nowhere/8")
+    away.http("POST", "/v1/orders", {"no_such_field": 1})
+    assert rows(away) == []
+    (unknown,) = rows(away, "mistakes", fault="UNKNOWN_PATH")
+    assert unknown["count"] == 2 and unknown["side"] == "client" and unknown["code"] == "UNIMPLEMENTED"
+    assert len(rows(away, "mistakes")) == 2
+
+
+def test_what_another_attempt_made_good_is_in_the_ledger(tmp_path):
+    def ok(peer, told, body):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with Http1Backend(ok) as good:
+        config = CONFIG + "  - {match: /old/, instances: $old}\n"
+        old = f"[{{address: '127.0.0.1:{good.port}', protocol: http}}, {{address: '127.0.0.1:{free_port()}', protocol: http}}]"
+        with Gateway(tmp_path, config, instances=instances(("v3", free_port())), old=old, ledger="{}") as gateway:
+            def retried():
+                assert gateway.http("GET", "/old/x").status == 200
+                return rows(gateway, route="/old/")
+            row = eventually(retried)[0]
+            assert row["retried"] == row["count"] and row["criticality"] == 0
+            sample = row["samples"][0]["record"]
+            assert sample["code"] == "OK" and len(sample["tries"]) == 2
+            assert sample["tries"][0]["causes"]
+
+
+def failed_lines(gateway):
+    return [line for line in gateway.log() if line.get("log") == "call" and (line["code"] != "OK" or "degraded" in line)]
+
+
+def test_each_failed_call_of_the_log_is_in_the_ledger(run_shop):
+    """Whatever went wrong, in whatever dialect: as many failures of each fault in the ledger as in the log."""
+    shop = run_shop("v3", config=CONFIG, ledger="{}")
+    rpc = "/shop.orders.v1.Orders/Get"
+    shop.http("GET", "/nowhere")
+    shop.http("PATCH", "/v1/orders/1")
+    shop.http("GET", "/v1/orders/1?no_such=1")
+    shop.http("GET", "/v1/orders/missing")
+    shop.http("POST", "/v1/orders", b"{", {"Content-Type": "application/json"})
+    shop.http("POST", "/v1/orders", b"{}", {"Content-Type": "text/plain"})
+    shop.http("POST", "/v9/orders", {})
+    shop.http("POST", rpc, {"id": 7})
+    shop.http("POST", rpc, {"id": "missing"})
+    shop.http("POST", rpc, {"id": "x"}, {"Connect-Timeout-Ms": "never"})
+    shop.http("POST", rpc, {"id": "x"}, {"API-Version": "v3"})
+    by_grpc(shop.gateway)
+    with grpc.insecure_channel(shop.gateway.address) as channel:
+        for path in (rpc, "/shop.orders.v1.Orders/Nothing", "/shop.Nothing/Get"):
+            call = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+            with pytest.raises(grpc.RpcError):
+                call(b"\xff")
+            with pytest.raises(grpc.RpcError):
+                call(b"", timeout=0.000001)
+    shop.backend().kill()
+    for path in ("/v1/recommendations", "/v2/orders/1", "/v3/orders/1"):
+        shop.http("GET", path)
+    by_grpc(shop.gateway)
+
+    def counts(pairs):
+        total = {}
+        for name, n in pairs:
+            total[name] = total.get(name, 0) + n
+        return total
+
+    def agree():
+        page = errors(shop.gateway)
+        told = counts((row["fault"], row["count"] - row["retried"]) for row in page["failures"] + page["mistakes"])
+        logged = counts((line["causes"][0]["fault"], 1) for line in failed_lines(shop.gateway))
+        return told if told == logged else None
+    assert len(eventually(agree)) >= 8
+
+
+def test_good_calls_are_no_rows_but_are_known(run_shop):
+    shop = run_shop("v3", config=CONFIG, ledger="{}")
+    reply = shop.client("v1").Create(v1.CreateRequest(order=v1.Order(customer="ada", total_cents=5, comment="hello")))
+    assert reply.id
+    line = shop.gateway.logged(method="shop.orders.v1.Orders/Create")
+    told = command(shop.gateway, "request", line["request_id"])
+    assert told.returncode == 0
+    assert "lost                Order.comment" in told.stdout
+    assert "converted           v1 -> v3 -> v1" in told.stdout
+    record = json.loads(command(shop.gateway, "request", line["request_id"], "--json").stdout)
+    assert record["lost"] == "Order.comment" and record["code"] == "OK" and record["losses"] == line["losses"]
+    assert rows(shop.gateway) == [] and rows(shop.gateway, "mistakes") == []
+
+
+def test_a_request_that_nobody_knows_is_told_so(away):
+    told = command(away, "request", "0" * 32)
+    assert told.returncode == 1 and "no record" in told.stderr
+    assert command(away, "request", "../config").returncode == 2
+    assert command(away, "request").returncode == 2
+
+
+def test_a_failed_request_is_known_with_all_causes(away):
+    problem = get(away).json
+    told = command(away, "request", problem["request_id"])
+    assert told.returncode == 0
+    assert "fault=UPSTREAM_DOWN" in told.stdout and "/v1/orders/some" in told.stdout
+
+
+def test_who_has_no_role_sees_kinds_but_no_calls(away):
+    get(away)
+    open_page = away.admin("/errors").json
+    (row,) = open_page["failures"]
+    assert row["count"] == 1 and set(row["samples"][0]) == {"request_id", "at"}
+    path = f"/requests/{row['samples'][0]['request_id']}"
+    assert away.http("GET", path, port=away.admin_port).status == 401
+    reader = {"Authorization": f"Bearer {TOKEN}"}
+    answer = away.http("GET", path, port=away.admin_port, headers=reader)
+    assert answer.status == 200 and answer.json["path"] == "/v1/orders/some"
+    row = away.http("GET", "/errors", port=away.admin_port, headers=reader).json["failures"][0]
+    assert row["samples"][0]["record"]["path"] == "/v1/orders/some"
+    assert away.http("GET", "/requests/none", port=away.admin_port, headers=reader).status == 404
+    assert away.http("GET", "/requests/", port=away.admin_port, headers=reader).status == 404
+
+
+def test_what_is_redacted_is_shown_nowhere(tmp_path):
+    ledger = "{redact: [path, order.totalCents]}"
+    with Gateway(tmp_path, CONFIG, instances=instances(("v3", free_port())), ledger=ledger) as gateway:
+        problem = get(gateway).json
+        record = json.loads(command(gateway, "request", problem["request_id"], "--json").stdout)
+        assert record["path"] == "redacted" and record["causes"][0]["doing"] != "redacted"
+        assert "/v1/orders/some" not in json.dumps(errors(gateway))
+        assert gateway.logged(request_id=problem["request_id"])["path"] == "/v1/orders/some"
+
+
+def test_the_list_for_a_person(away):
+    get(away)
+    away.http("GET", "/nowhere")
+    told = command(away, "errors")
+    assert told.returncode == 0
+    assert "failures: 1\n" in told.stdout and "mistakes of clients: 1\n" in told.stdout
+    assert "10.0000   high " in told.stdout and "v1 -> v3" in told.stdout
+
+
+def test_more_kinds_than_there_is_room_for_are_counted(tmp_path):
+    with Gateway(tmp_path, CONFIG + "loops: 1\n", instances=instances(("v3", free_port())), ledger="{rows: 2}") as gateway:
+        for path in ("/v1/orders/x", "/v2/orders/x", "/v3/orders/x"):
+            gateway.http("GET", path)
+        page = errors(gateway)
+        assert len(page["failures"]) == 2 and page["evicted_failures"] == {"rows": 1, "count": 1}
+        assert gateway.metric("passerelle_ledger_rows", side="gateway") == 2
+        assert gateway.metric("passerelle_ledger_evicted_total") == 1
+
+
+def test_a_reload_keeps_the_ledger(away):
+    get(away)
+    away.reload()
+    get(away)
+    assert sum(row["count"] for row in rows(away)) == 2
+
+
+def test_a_wrong_setting_is_told_with_its_place(tmp_path):
+    gateway = Gateway(tmp_path, CONFIG, instances="[]", ledger="{redact: ['order.'], rows: 0, every: 1ms}")
+    gateway.write()
+    told = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True)
+    text = told.stdout + told.stderr
+    assert told.returncode == 1
+    assert "ledger.redact[0]" in text and "ledger.rows" in text and "ledger.every" in text
+
+
+# ---- Over restarts, and among gateways ----
+
+KEPT = CONFIG.replace("{name: reader, ", "{name: ops, role: operate, ") + "store: $store\nnode: $node\n"
+
+
+def kept(folder, store, node="one", port=None, **words):  # noqa: F811
+    folder.mkdir(exist_ok=True)
+    return Gateway(folder, KEPT, instances=instances(("v3", free_port())), ledger="{every: 100ms}", store=store.setting,
+                   node=node, **words)
+
+
+def total(gateway):
+    return sum(row["count"] for row in rows(gateway))
+
+
+def annotate(gateway, fingerprint, said, **fields):
+    headers = {"Authorization": f"Bearer {TOKEN}", "Passerelle-Why": "we know", **fields}
+    return gateway.http("POST", f"/errors/{fingerprint}", said, port=gateway.admin_port, headers=headers)
+
+
+def test_the_ledger_outlives_the_gateway(tmp_path, store):  # noqa: F811
+    with kept(tmp_path / "a", store) as gateway:
+        get(gateway)
+        get(gateway)
+        first = rows(gateway)[0]
+    with kept(tmp_path / "a", store) as gateway:
+        again = eventually(lambda: rows(gateway, fingerprint=first["fingerprint"]))[0]
+        for member in ("count", "first", "last", "clients", "instances", "cause"):
+            assert again[member] == first[member]
+        for before, after in zip(first["samples"], again["samples"], strict=True):
+            assert after["request_id"] == before["request_id"] and after["record"]["path"] == before["record"]["path"]
+            assert before["record"]["peer"].startswith("127.0.0.1") and after["record"]["peer"] == "redacted"
+        assert again["criticality"] == 0 and total(gateway) == 2
+        get(gateway)
+        assert total(gateway) == 3
+    with kept(tmp_path / "b", store, node="other") as gateway:
+        assert total(gateway) == 0
+
+
+def test_what_was_counted_lately_survives_a_kill(tmp_path, store):  # noqa: F811
+    gateway = kept(tmp_path / "a", store)
+    gateway.__enter__()
+    try:
+        get(gateway)
+        eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > 20)
+    finally:
+        gateway.process.kill()
+    with kept(tmp_path / "a", store) as gateway:
+        eventually(lambda: total(gateway) == 1)
+
+
+def test_a_damaged_record_is_told_and_set_aside(tmp_path):
+    store = type("SQLite", (), {"setting": f"{{sqlite: {tmp_path}/store.db}}"})
+    with kept(tmp_path / "a", store) as gateway:
+        get(gateway)
+    with sqlite3.connect(tmp_path / "store.db") as database:
+        assert database.execute("UPDATE failures SET content = X'0000'").rowcount == 1
+    with kept(tmp_path / "a", store) as gateway:
+        line = eventually(lambda: [line for line in gateway.log() if line.get("event") == "ledger_row_damaged"])[0]
+        assert "is set aside" in line["message"] and line["causes"]
+        assert gateway.http("GET", "/v1/orders/some").status == 503
+        eventually(lambda: gateway.metric("passerelle_ledger_damaged_total") == 1)
+        assert total(gateway) == 1
+    with sqlite3.connect(tmp_path / "store.db") as database:
+        assert database.execute("SELECT count(*) FROM failures WHERE id LIKE 'damaged %'").fetchone() == (1,)
+
+
+def test_what_an_operator_says_is_shown_by_all_gateways(tmp_path, store):  # noqa: F811
+    with kept(tmp_path / "a", store) as one, kept(tmp_path / "b", store, node="two") as two:
+        get(one)
+        get(two)
+        fingerprint = rows(one)[0]["fingerprint"]
+        answer = annotate(one, fingerprint, {"owner": "ada", "ticket": "T-1", "acknowledged": True})
+        assert answer.status == 200
+        for gateway in (one, two):
+            said = eventually(lambda: [row["annotation"] for row in rows(gateway, fingerprint=fingerprint)
+                                       if "annotation" in row])[0]
+            assert said["owner"] == "ada" and said["ticket"] == "T-1" and said["acknowledged"] and said["muted"]
+            assert said["who"] == "ops" and said["why"] == "we know" and "cause" not in said
+        assert annotate(two, fingerprint, {"cause": "disk"}).status == 200
+        assert rows(two, fingerprint=fingerprint)[0]["annotation"]["owner"] == "ada"
+        entries = eventually(lambda: [entry for entry in json.loads(command(one, "audit", "--json").stdout)["entries"]
+                                      if entry["node"] == "two"])
+        assert entries[0]["action"] == "annotate"
+        assert entries[0]["why"] == f"{fingerprint}: we know"
+        assert "annotation" not in one.admin("/errors").json["failures"][0]
+
+
+def test_an_annotation_needs_no_store(tmp_path):
+    config = CONFIG.replace("{name: reader, ", "{name: ops, role: operate, ") + "loops: 1\n"
+    with Gateway(tmp_path, config, instances=instances(("v3", free_port())), ledger="{}") as gateway:
+        get(gateway)
+        get(gateway)
+        first, second = rows(gateway)
+        assert annotate(gateway, first["fingerprint"], {"acknowledged": True}).status == 200
+        assert [row["fingerprint"] for row in rows(gateway)] == [second["fingerprint"], first["fingerprint"]]
+        assert rows(gateway)[1]["annotation"]["muted"]
+
+
+def test_an_operator_annotates_by_the_command(away):
+    get(away)
+    fingerprint = rows(away)[0]["fingerprint"]
+    annotated = command(away, "errors", "annotate", fingerprint, "--owner", 'ada "a"', "--ticket", "T-1",
+                        "--acknowledge", "--why", "known")
+    assert annotated.returncode == 0 and annotated.stdout == ""
+    said = rows(away)[0]["annotation"]
+    assert said["owner"] == 'ada "a"' and said["ticket"] == "T-1" and said["muted"] and said["why"] == "known"
+    assert 'muted; owner: ada "a"; ticket: T-1; why: known; by uid 0' in command(away, "errors").stdout
+    assert command(away, "errors", "annotate", fingerprint, "--unmute", "--owner", "").returncode == 0
+    said = rows(away)[0]["annotation"]
+    assert "owner" not in said and said["ticket"] == "T-1" and not said["muted"]
+
+
+def test_the_command_refuses_what_is_no_annotation(away):
+    for words in ((), ("0" * 15, "--owner", "ada"), ("0" * 16,), ("0" * 16, "more", "--owner", "ada")):
+        assert command(away, "errors", "annotate", *words).returncode == 2
+    told = command(away, "errors", "annotate", "0" * 16, "--owner", "ada")
+    assert told.returncode == 1 and "knows no failure with that fingerprint" in told.stderr
+
+
+def test_wrong_annotations_are_refused(away):
+    get(away)
+    fingerprint = rows(away)[0]["fingerprint"]
+    assert annotate(away, fingerprint, {"owner": "ada"}).status == 403  # a reader
+    unix = ["curl", "-s", "-o", "-", "-w", "%{http_code}", "--unix-socket", f"{away.folder}/admin.sock"]
+
+    def say(path, text):
+        told = subprocess.run([*unix, "-d", text, f"http://localhost/errors/{path}"], capture_output=True, text=True)
+        return told.stdout[-3:]
+    assert say(fingerprint, '{"owner": "ada"}') == "200"
+    assert say(fingerprint, '{"owners": "ada"}') == "400"
+    assert say(fingerprint, "{") == "400"
+    assert say(fingerprint, "{}") == "400"
+    assert say("0" * 16, '{"owner": "ada"}') == "404"
+    assert say("none", '{"owner": "ada"}') == "404"
+    entries = eventually(lambda: (lines := [line for line in away.log() if line.get("event") == "audit"])[5:] and lines)
+    assert entries[0]["result"] == "done" and entries[1]["result"] == "BAD_VALUE"

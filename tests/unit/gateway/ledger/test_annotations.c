@@ -1,0 +1,124 @@
+#include "tests/unit/check.h"
+
+#include "gateway/ledger/annotations.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void what_was_said_last_counts(void **state)
+{
+    Annotations all = {0};
+    assert_null(annotations_find(&all, 7));
+    annotations_put(&all, &(Annotation){.fingerprint = 7, .owner = bytes_of("ada")});
+    annotations_put(&all, &(Annotation){.fingerprint = 8, .owner = bytes_of("bob")});
+    annotations_put(&all, &(Annotation){.fingerprint = 7, .owner = bytes_of("eve")});
+    assert_int_equal(all.n, 2);
+    assert_bytes(annotations_find(&all, 7)->owner, "eve");
+    assert_bytes(annotations_find(&all, 8)->owner, "bob");
+    annotations_clear(&all);
+    assert_null(annotations_find(&all, 7));
+}
+
+static void their_number_is_bounded(void **state)
+{
+    Annotations all = {0};
+    for (uint64_t i = 1; i <= ANNOTATIONS_MOST + 1; i++)
+        annotations_put(&all, &(Annotation){.fingerprint = i});
+    assert_int_equal(all.n, ANNOTATIONS_MOST);
+    assert_non_null(annotations_find(&all, ANNOTATIONS_MOST));
+    assert_null(annotations_find(&all, ANNOTATIONS_MOST + 1));
+    annotations_clear(&all);
+}
+
+static void what_is_acknowledged_is_muted_until_it_doubles(void **state)
+{
+    Annotation a = {.acknowledged = true, .criticality = 3};
+    assert_true(annotation_mutes(&a, 0));
+    assert_true(annotation_mutes(&a, 6));
+    assert_false(annotation_mutes(&a, 6.0001));
+    a.acknowledged = false;
+    assert_false(annotation_mutes(&a, 0));
+    assert_false(annotation_mutes(NULL, 0));
+}
+
+static void what_is_small_may_more_than_double(void **state)
+{
+    Annotation a = {.acknowledged = true, .criticality = 0};
+    assert_true(annotation_mutes(&a, ANNOTATION_SMALL));
+    assert_false(annotation_mutes(&a, ANNOTATION_SMALL + 0.0001));
+}
+
+static Result change(Arena *arena, const char *json, Annotation *a)
+{
+    return annotation_change(arena, bytes_of(json), a);
+}
+
+static void what_is_not_said_stays(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Annotation a = {.owner = bytes_of("ada"), .ticket = bytes_of("T-1"), .acknowledged = true};
+    assert_ok(arena, change(arena, "{\"owner\":\"bob\",\"cause\":\"disk\"}", &a));
+    assert_bytes(a.owner, "bob");
+    assert_bytes(a.cause, "disk");
+    assert_bytes(a.ticket, "T-1");
+    assert_true(a.acknowledged);
+    assert_ok(arena, change(arena, "{\"ticket\":\"\",\"acknowledged\":false}", &a));
+    assert_bytes(a.ticket, "");
+    assert_false(a.acknowledged);
+    arena_free(arena);
+}
+
+static void wrong_annotations_are_refused(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Annotation a = {0};
+    assert_fault(change(arena, "", &a), FAULT_BAD_JSON);
+    assert_fault(change(arena, "{", &a), FAULT_BAD_JSON);
+    assert_fault(change(arena, "{}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "[\"owner\"]", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"owners\":\"ada\"}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"owner\":7}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"acknowledged\":\"yes\"}", &a), FAULT_BAD_VALUE);
+    arena_free(arena);
+}
+
+static void a_text_that_is_too_long_is_refused(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Annotation a = {0};
+    char text[ANNOTATION_TEXT_SIZE + 2] = {0};
+    memset(text, 'x', ANNOTATION_TEXT_SIZE);
+    assert_ok(arena, change(arena, arena_printf(arena, "{\"cause\":\"%s\"}", text), &a));
+    text[ANNOTATION_TEXT_SIZE] = 'x';
+    assert_fault(change(arena, arena_printf(arena, "{\"cause\":\"%s\"}", text), &a),
+                 FAULT_BAD_VALUE);
+    arena_free(arena);
+}
+
+static void a_fingerprint_has_sixteen_digits(void **state)
+{
+    uint64_t print = 0;
+    assert_true(fingerprint_read(bytes_of("00000000deadbeef"), &print));
+    assert_int_equal(print, 0xdeadbeef);
+    assert_true(fingerprint_read(bytes_of("ffffffffffffffff"), &print));
+    assert_false(fingerprint_read(bytes_of("0000000deadbeef"), &print));
+    assert_false(fingerprint_read(bytes_of("000000000deadbeef"), &print));
+    assert_false(fingerprint_read(bytes_of("00000000DEADBEEF"), &print));
+    assert_false(fingerprint_read(bytes_of("+0000000deadbeef"), &print));
+    assert_false(fingerprint_read(BYTES_NONE, &print));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_said_last_counts),
+        cmocka_unit_test(their_number_is_bounded),
+        cmocka_unit_test(what_is_acknowledged_is_muted_until_it_doubles),
+        cmocka_unit_test(what_is_small_may_more_than_double),
+        cmocka_unit_test(what_is_not_said_stays),
+        cmocka_unit_test(wrong_annotations_are_refused),
+        cmocka_unit_test(a_text_that_is_too_long_is_refused),
+        cmocka_unit_test(a_fingerprint_has_sixteen_digits),
+    };
+    return cmocka_run_group_tests_name("annotations", tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+#include "tests/unit/check.h"
+
+#include "gateway/ledger/redaction.h"
+
+static void check(const char *record, const char *const *names, const char *expected)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    redact_record(bytes_of(record), names, &out);
+    assert_bytes(buffer_bytes(&out), expected);
+    arena_free(arena);
+}
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const char record[] = "{\"client\":\"ada\",\"path\":\"/v1/orders/7\",\"causes\":[{\"fault\":"
+                             "\"A\",\"doing\":\"reading ada\"},{\"fault\":\"B\",\"doing\":\"it is "
+                             "'ada'\",\"field\":\"order.items[3].name\"}]}";
+
+static void without_names_nothing_is_taken_out(void **state)
+{
+    check(record, NULL, record);
+    check(record, NAMES(NULL), record);
+    check(record, NAMES("clients", "order.items.names", "order.item", "items"), record);
+}
+
+static void a_member_is_taken_out(void **state)
+{
+    check("{\"client\":\"ada\",\"path\":{\"a\":1},\"n\":7}", NAMES("client", "path", "n"),
+          "{\"client\":\"redacted\",\"path\":\"redacted\",\"n\":\"redacted\"}");
+}
+
+static void an_error_of_a_field_has_no_texts(void **state)
+{
+    static const char expected[] =
+        "{\"client\":\"ada\",\"path\":\"/v1/orders/7\",\"causes\":[{\"fault\":\"A\",\"doing\":"
+        "\"redacted\"},{\"fault\":\"B\",\"doing\":\"redacted\",\"field\":\"order.items[3].name\"}]"
+        "}";
+    check(record, NAMES("order.items.name"), expected);
+    check(record, NAMES("order.items"), expected);
+    check(record, NAMES("order"), expected);
+}
+
+static void errors_of_attempts_are_redacted_too(void **state)
+{
+    check("{\"tries\":[{\"causes\":[{\"doing\":\"x\",\"field\":\"a\"}]},{\"causes\":[{\"doing\":"
+          "\"x\",\"field\":\"b\"}]}]}",
+          NAMES("a"),
+          "{\"tries\":[{\"causes\":[{\"doing\":\"redacted\",\"field\":\"a\"}]},{\"causes\":[{"
+          "\"doing\":\"x\",\"field\":\"b\"}]}]}");
+}
+
+static void what_is_no_record_says_nothing(void **state)
+{
+    check("{\"client\":", NULL, "{}");
+    check("[1]", NULL, "{}");
+    check("", NAMES("client"), "{}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_names_nothing_is_taken_out),
+        cmocka_unit_test(a_member_is_taken_out),
+        cmocka_unit_test(an_error_of_a_field_has_no_texts),
+        cmocka_unit_test(errors_of_attempts_are_redacted_too),
+        cmocka_unit_test(what_is_no_record_says_nothing),
+    };
+    return cmocka_run_group_tests_name("redaction", tests, NULL, NULL);
+}
