@@ -63,28 +63,29 @@ struct Attempt {
     MessageJob *request_job, *answer_job; /* on the work pool; NULL: none */
 
     UpstreamWait wait; /* for a connection, while `waiting` */
-    bool waiting;
-    bool held; /* until some of the request has arrived */
     Side side;
     /* The largest messages that pass in runs (exchange_run_size); 0: none do. */
     uint32_t request_run_size, response_run_size;
-    bool sent;       /* some of the request has gone to the instance */
-    bool may_return; /* instances that were tried may be tried again if no other is left */
-    bool also;       /* it was started while another one was live */
+
+    bool waiting;
+    bool held;               /* until some of the request has arrived */
+    bool sent;               /* some of the request has gone to the instance */
+    bool may_return;         /* instances that were tried may be tried again if no other is left */
+    bool also;               /* it was started while another one was live */
+    bool has_answer;         /* the head of the response is read */
+    bool passes;             /* its messages go on compressed as they came */
+    bool has_answer_message; /* unary; */
+    bool passed;             /* it goes on in pieces, while it arrives; */
+    uint32_t promised;       /* bytes that converting it will take, counted already */
 
     struct CallWait *memory_wait; /* for the rest of its response; NULL: it never had to */
-    bool has_answer;              /* the head of the response is read */
-    bool passes;                  /* its messages go on compressed as they came */
     Answer answer;
     Backlog *backlog;       /* NULL: no message of it was on the work pool yet */
     Arena *answer_in;       /* where its messages are put together if two may be live, so that they
                                go with it; else NULL: in the exchange's arena */
     Message answer_message; /* unary */
-    bool has_answer_message;
-    bool passed;       /* it goes on in pieces, while it arrives; */
-    uint32_t promised; /* bytes that converting it will take, counted already */
-    size_t piece_left; /* so much of it is still to come */
-    Bytes end_frame;   /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */
+    size_t piece_left;      /* so much of it is still to come */
+    Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */
 
     AttemptRecord record; /* its times are monotonic nanoseconds */
 };

@@ -97,9 +97,7 @@ struct Exchange {
     size_t memory;  /* the most that each of the first two may have */
     Account *account; /* of the client, which the first two are charged to; NULL: of nobody */
     struct CallWait *memory_wait; /* for the rest of the request's message; NULL: it never had to */
-    bool owns_account;
-    bool firm;             /* some of the request has gone out: memory is not refused any more */
-    size_t response_bytes; /* the most that one message of the response may have */
+    size_t response_bytes;        /* the most that one message of the response may have */
     Loop *loop;
     Config *config; /* the generation it began with */
     Caller *caller; /* NULL: it has had its last event */
@@ -119,19 +117,20 @@ struct Exchange {
     const RestBinding *reply_binding; /* REST: the rule of the response's version for the same path;
                                          NULL: it has none */
     PlanParameter *parameters;        /* REST: from path and query */
-    uint32_t n_parameters;
     const Route *route;
     Negotiation version;
     const Instance *only; /* the only one that may be used; NULL: any */
     struct BuiltinCall *builtin;
-    bool bodiless; /* opaque HTTP: the request ended with its head */
-
     Message message; /* of one: the request's, in the caller's version and codec */
-    bool has_message;
+
+    uint32_t n_parameters;
     uint32_t
         n_jobs; /* of all attempts on the work pool, with those that nobody waits for any more */
     bool over;  /* it has finished, and its memory stays until they are back */
-
+    bool has_message;
+    bool owns_account;
+    bool firm;          /* some of the request has gone out: memory is not refused any more */
+    bool bodiless;      /* opaque HTTP: the request ended with its head */
     bool responding;    /* some of a response has gone to the caller */
     bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
     uint8_t delivering; /* events of the caller that are running, nested: */

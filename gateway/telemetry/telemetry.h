@@ -50,9 +50,9 @@ typedef struct CallRecord {
     const Instance *instance;
     const AttemptRecord *attempts; /* in order; without those that had no instance */
     uint32_t n_attempts;           /* number of those that were sent */
-    Status status;                 /* the client's status; OK also when degraded */
     uint16_t http_status;
-    Result why; /* the chain of the error, also when degraded */
+    Status status; /* the client's status; OK also when degraded */
+    Result why;    /* the chain of the error, also when degraded */
     Result
         detail_why; /* the first error detail that could not be converted to the client's version */
     const char *degraded; /* fault name if a default response was sent; else NULL */

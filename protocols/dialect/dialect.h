@@ -78,10 +78,10 @@ typedef enum UnframedBody {
 /* Extracts messages from a body that arrives in pieces of any size. */
 typedef struct MessageReader {
     Dialect dialect;
-    bool client;             /* reads responses: expects end frames */
     UnframedBody unframed;   /* the caller sets it after init; default: UNFRAMED_WHOLE */
-    bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     Compression compression; /* named in the head */
+    bool client;             /* reads responses: expects end frames */
+    bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     size_t limit;            /* bytes of one message, before and after decompression */
     const char *limit_name;  /* the setting that it comes from; NULL: none. The caller sets it */
     size_t pieces_above;     /* bytes; larger messages are returned in pieces, unless they are
@@ -92,15 +92,11 @@ typedef struct MessageReader {
     Buffer partial;       /* received part of the next message */
     Arena *arena;
     /* the rest is private to message_reader.c */
-    uint8_t head[5], head_size; /* received part of the next frame head */
     size_t left;                /* bytes left of the message that is returned in pieces */
+    uint8_t head[5], head_size; /* received part of the next frame head */
     bool ended;                 /* the end frame was read */
     Buffer plain;               /* the latest message, decompressed */
-    uint32_t text_bits;         /* base64 of gRPC-Web-text: the current quantum */
-    uint8_t text_count, text_pads;
-    bool text_bad;   /* the input after text_left is not base64 */
-    Buffer text;     /* the latest piece, base64-decoded */
-    Bytes text_left; /* the part of it that is not yet read */
+    struct WebText *text;       /* gRPC-Web-text; NULL: there was none yet */
 } MessageReader;
 
 void message_reader_init(MessageReader *reader, Dialect dialect, bool client,

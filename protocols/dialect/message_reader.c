@@ -36,7 +36,6 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
         .arena = arena,
         .partial = buffer_in(arena),
         .plain = buffer_in(arena),
-        .text = buffer_in(arena),
     };
 }
 
@@ -424,54 +423,74 @@ bool message_run_next(MessageRun *run, Bytes *message_out)
 
 /* ---- gRPC-Web-text --------------------------------------------------------------------------- */
 
+/* How far the base64 is decoded. */
+struct WebText {
+    uint32_t bits; /* the current quantum */
+    uint8_t count, pads;
+    bool bad;     /* the input after `left` is not base64 */
+    Buffer piece; /* the latest one, decoded */
+    Bytes left;   /* the part of it that is not yet read */
+};
+
 /* Decodes one character. False: it is not allowed there. */
-static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
+static bool add_character(struct WebText *text, uint8_t c)
 {
     uint8_t value = base64_value(c);
     if (c == '=') {
-        if (reader->text_count < 2)
+        if (text->count < 2)
             return false;
-        reader->text_pads++;
+        text->pads++;
         value = 0;
-    } else if (value > 63 || reader->text_pads) {
+    } else if (value > 63 || text->pads) {
         return false;
     }
-    reader->text_bits = reader->text_bits << 6 | value;
-    if (++reader->text_count < 4)
+    text->bits = text->bits << 6 | value;
+    if (++text->count < 4)
         return true;
 
-    uint8_t three[] = {(uint8_t)(reader->text_bits >> 16), (uint8_t)(reader->text_bits >> 8),
-                       (uint8_t)reader->text_bits};
-    buffer_add(out, three, 3u - reader->text_pads);
-    reader->text_count = reader->text_pads = 0;
-    reader->text_bits = 0;
+    uint8_t three[] = {(uint8_t)(text->bits >> 16), (uint8_t)(text->bits >> 8),
+                       (uint8_t)text->bits};
+    buffer_add(&text->piece, three, 3u - text->pads);
+    text->count = text->pads = 0;
+    text->bits = 0;
     return true;
 }
 
 /* Decodes the whole piece, or the part before an invalid character. */
-static void decode_piece(MessageReader *reader, Bytes *input)
+static void decode_piece(struct WebText *text, Bytes *input)
 {
     Bytes piece = take(input, input->size);
-    reader->text.size = 0;
-    for (size_t i = 0; i < piece.size && !reader->text_bad; i++)
-        reader->text_bad = !add_character(reader, piece.data[i], &reader->text);
-    reader->text_left = buffer_bytes(&reader->text);
+    text->piece.size = 0;
+    for (size_t i = 0; i < piece.size && !text->bad; i++)
+        text->bad = !add_character(text, piece.data[i]);
+    text->left = buffer_bytes(&text->piece);
+}
+
+static bool begin_text(MessageReader *reader)
+{
+    reader->text = arena_make(reader->arena, struct WebText);
+    if (reader->text)
+        reader->text->piece = buffer_in(reader->arena);
+    return reader->text;
 }
 
 /* First reads what is left of the previous piece. */
 static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *message_out,
                                 Result *why_out)
 {
+    if (!reader->text && !begin_text(reader))
+        return fail_memory(reader, why_out);
+    struct WebText *text = reader->text;
     for (;;) {
-        MessageOutcome outcome = read_frame(reader, &reader->text_left, message_out, why_out);
+        MessageOutcome outcome = read_frame(reader, &text->left, message_out, why_out);
         if (outcome != MESSAGE_MORE)
             return outcome;
-        if (reader->text_bad)
+        if (text->bad)
             return fail_broken(reader, "the body is not base64", why_out);
         if (input->size == 0)
             return MESSAGE_MORE;
-        decode_piece(reader, input);
-        if (reader->text.full)
+        decode_piece(text, input);
+        if (text->piece.full)
             return fail_memory(reader, why_out);
     }
 }
@@ -561,7 +580,7 @@ MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out
     if (!dialect_is_framed(reader->dialect))
         return give(reader, buffer_bytes(&reader->partial),
                     reader->compression != COMPRESSION_IDENTITY, message_out, why_out);
-    if (reader->head_size || reader->text_count)
+    if (reader->head_size || (reader->text && reader->text->count))
         return fail_broken(reader, "the body ends within a frame", why_out);
     return MESSAGE_MORE;
 }
