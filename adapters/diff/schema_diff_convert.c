@@ -405,13 +405,21 @@ static const FieldType *key_in(const MessageType *message, const FieldType *key)
     return NULL;
 }
 
+/* Is it unset when it is zero, and may it be? A map's entry says nothing else of its value. */
+static bool has_plain_default(const FieldType *field)
+{
+    return !field->default_value.data && !field->required &&
+           (!field->enumeration || field->enumeration->values[0].number == 0);
+}
+
 /* The only other field, if it is what the map holds. */
 static const FieldType *value_beside(Diffing *d, int list_end, const MessageType *message,
                                      const FieldType *key, const FieldType *value)
 {
     const FieldType *other = message->n_fields == 2 ? &message->fields[!key->index] : NULL;
-    return other && (list_end == OLD ? diff_types_agree(d, other, value)
-                                     : diff_types_agree(d, value, other))
+    return other && has_plain_default(other) && has_plain_default(value) &&
+                   (list_end == OLD ? diff_types_agree(d, other, value)
+                                    : diff_types_agree(d, value, other))
                ? other
                : NULL;
 }
@@ -424,7 +432,8 @@ static Fit fit_map(Diffing *d, int list_end, const FieldType *list, const FieldT
     const MessageType *message = list->message;
     const FieldType *key = key_in(message, message_field_by_number(map->message, 1));
     const FieldType *value = message_field_by_number(map->message, 2);
-    if (!key)
+    if (!key || !has_plain_default(key) ||
+        !has_plain_default(message_field_by_number(map->message, 1)))
         return (Fit){0};
     Fit fit = {.kind = FIT_CONVERT, .key = key->name, .parameters = "", .certainty = 90};
     if (value_beside(d, list_end, message, key, value))

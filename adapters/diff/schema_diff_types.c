@@ -172,7 +172,7 @@ void diff_same_types(Diffing *d)
 static int weight_of(const Diffing *d, const FieldType *field)
 {
     const uint32_t *n = table_get(&d->rarity, bytes_of(field->name));
-    return !n || *n <= 4 ? 100 : (int)(400 / *n);
+    return !n || *n <= 4 ? 100 : *n < 400 ? (int)(400 / *n) : 1;
 }
 
 typedef struct Overlap {

@@ -331,6 +331,18 @@ def test_what_speaks_no_grpc_is_refused(tmp_path, greeting):
         thread.join()
 
 
+def test_a_name_that_hundreds_of_messages_have_tells_nothing_of_one(tmp_path):
+    for version in "v1", "v2":
+        files = descriptor_pb2.FileDescriptorSet()
+        file = files.file.add(name="many.proto", package=f"many.{version}", syntax="proto3")
+        for i in range(500):
+            file.message_type.add(name=f"{version}Message{i}").field.add(name="name", number=1, type=9, label=1)
+        (tmp_path / version).write_bytes(files.SerializeToString())
+    told = subprocess.run([BINARY, "diff", f"{tmp_path}/v1:many.v1", f"{tmp_path}/v2:many.v2"],
+                          capture_output=True, text=True, timeout=60)
+    assert told.returncode == 1 and not told.stderr
+
+
 def test_versions_in_one_package_are_compared_by_their_sets(tmp_path):
     for name, field in ("old", "customer"), ("new", "customer_name"):
         files = descriptor_pb2.FileDescriptorSet()
