@@ -256,14 +256,35 @@ static bool is_mask(const FieldType *field)
     return field->message && field->message->well_known == WELL_KNOWN_FIELD_MASK;
 }
 
-/* What a method with this request answers: a mask in it most likely names the answer's fields. */
+/* What the message has one list of, and a page of it; NULL otherwise. */
+static const MessageType *listed_in(const MessageType *page)
+{
+    const MessageType *listed = NULL;
+    for (uint32_t i = 0; i < page->n_fields; i++) {
+        const FieldType *field = &page->fields[i];
+        if (!field->message || !field->repeated || field->map)
+            continue;
+        if (listed)
+            return NULL;
+        listed = field->message;
+    }
+    return message_field(page, bytes_of("next_page_token")) ? listed : NULL;
+}
+
+/* What a method with this request answers, or what it lists: a mask in it most likely names their
+   fields. */
 static const MessageType *answer_of(const Fields *f)
 {
     const Schema *schema = f->d->sides[OLD].schema;
     for (uint32_t i = 0; i < schema->n_services; i++) {
         for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
             const MethodType *method = &schema->services[i].methods[k];
-            if (method->input == f->match->ends[OLD] && diff_partner(f->d, OLD, method->output))
+            if (method->input != f->match->ends[OLD])
+                continue;
+            const MessageType *listed = listed_in(method->output);
+            if (listed && diff_partner(f->d, OLD, listed))
+                return listed;
+            if (diff_partner(f->d, OLD, method->output))
                 return method->output;
         }
     }

@@ -116,6 +116,14 @@ static void versions_in_one_package_are_told_apart_by_their_sets(void **state)
                  "    HELD: {added: loud}\n");
 }
 
+static void a_mask_beside_no_message_names_fields_of_what_is_answered_or_listed(void **state)
+{
+    assert_non_null(
+        strstr(list_between(*state, SCHEMAS "places_old.binpb", "places.v1",
+                            SCHEMAS "places_new.binpb", "places.v2"),
+               "    read_mask: {of: Place}  # guess: it names fields of the response\n"));
+}
+
 static void what_kept_its_name_and_not_its_meaning_goes_elsewhere(void **state)
 {
     check(state, "Reassigned",
@@ -600,6 +608,7 @@ int main(void)
         cmocka_unit_test(so_do_the_only_maps),
         cmocka_unit_test(types_of_a_package_that_has_versions_too_go_with_their_namesakes),
         cmocka_unit_test(versions_in_one_package_are_told_apart_by_their_sets),
+        cmocka_unit_test(a_mask_beside_no_message_names_fields_of_what_is_answered_or_listed),
         cmocka_unit_test(what_kept_its_name_and_not_its_meaning_goes_elsewhere),
         cmocka_unit_test(methods_of_a_resource_with_another_name_go_with_it),
         cmocka_unit_test(the_whole_name_of_its_message_comes_before_a_field),
