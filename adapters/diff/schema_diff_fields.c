@@ -152,7 +152,8 @@ static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldT
     const char *was = default_text(f, a), *is = default_text(f, b);
     bool one = !a->message && !b->message && !a->repeated && !b->repeated;
     if (!one || (!a->default_value.data && !b->default_value.data) ||
-        (was && is && strcmp(was, is) == 0 && is_value_of(a, was) && is_value_of(b, is)) ||
+        (was && is && strcmp(was, is) == 0 && is_value_of(a, was) && is_value_of(b, is) &&
+         kind_is_float(a->kind) == kind_is_float(b->kind)) ||
         (a->kind != KIND_ENUM && a->kind == b->kind && a->default_value.data &&
          b->default_value.data && bytes_equal(a->default_value, b->default_value)))
         return false;
