@@ -8,7 +8,7 @@ enum { MOST_DEPTH = 32 };
 typedef struct TargetPath {
     const struct TargetPath *outer;
     const FieldType *field;
-    Bytes element; /* "[2]", of a list or map; or empty */
+    Bytes element; /* "[2]", of a list or map; in a mask ".key", of a map; or empty */
 } TargetPath;
 
 /* ---- Results --------------------------------------------------------------------------------- */
@@ -23,12 +23,13 @@ static void write_path(Buffer *out, const TargetPath *path)
     buffer_add_bytes(out, path->element);
 }
 
-/* The outermost list or map on the path: no mask names what is in it. NULL: there is none. */
+/* The outermost list or map on the path of which no element is named: no mask names what is in it.
+   NULL: there is none. */
 static const TargetPath *outermost_list(const TargetPath *path)
 {
     const TargetPath *list = NULL;
     for (; path; path = path->outer)
-        list = path->field->repeated ? path : list;
+        list = path->field->repeated && !path->element.size ? path : list;
     return list;
 }
 
@@ -108,6 +109,20 @@ static bool is_named(const PathRewrite *r, const FieldType *field, Bytes name)
 
 typedef enum Match { MATCH_NONE, MATCH_ABOVE, MATCH_EXACT, MATCH_BELOW } Match;
 
+/* Takes the key of a map's entry off a mask's path, with the dot before it. A key that is no word
+   is between backticks (AIP-161). */
+static Bytes take_key(PathRewrite *r, Bytes *path)
+{
+    Buffer key = buffer_in(r->paths.arena);
+    size_t quoted = path->data[0] == '`' ? 1 + bytes_find(bytes_slice(*path, 1, SIZE_MAX), '`') : 0;
+    size_t end = quoted + bytes_find(bytes_slice(*path, quoted, SIZE_MAX), '.');
+    buffer_add_byte(&key, '.');
+    buffer_add_bytes(&key, bytes_slice(*path, 0, end));
+    *path = bytes_slice(*path, end + 1, SIZE_MAX);
+    r->full |= key.full;
+    return buffer_bytes(&key);
+}
+
 /* Whether the path names the field that is read, something above it, or something below it. */
 static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, Bytes *element_out,
                          Bytes *rest_out)
@@ -176,7 +191,13 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
     TargetPath at = *target;
     if (field->type.repeated && how.into_many)
         at.element = element;
-    /* A mask's path cannot lead into a list; the path of an error can, to one of its elements. */
+    if (!r->in_errors && match == MATCH_BELOW && how.into_many &&
+        field->steps[field->n_steps - 1]->map) {
+        at.element = take_key(r, &rest);
+        one = rest.size;
+    }
+    /* A mask's path cannot lead into a list, but to one entry of a map; the path of an error can,
+       to one of its elements. */
     bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || one);
     if (leads_on && how.inner)
         rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);

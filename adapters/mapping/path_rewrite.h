@@ -2,8 +2,8 @@
  * PathRewrite: converts field paths, as in FieldMasks and errors, to another version's names.
  *
  * The result for a path of the source is every field of the target that is computed from it, from a
- * part of it or from a message that contains it. A mask cannot name what is in a list or a map: it
- * names the list. Used by one thread; the result lives in its arena.
+ * part of it or from a message that contains it. A mask cannot name what is in a list: it names the
+ * list. Of a map it can name an entry (AIP-161). Used by one thread; the result lives in its arena.
  */
 #ifndef ADAPTERS_PATH_REWRITE_H
 #define ADAPTERS_PATH_REWRITE_H

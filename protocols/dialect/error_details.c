@@ -143,8 +143,10 @@ static void add_link(Buffer *text, const Error *link, const char *before)
     unsigned n_more = 0;
     for (const Error *other = link->also; other; other = other->also)
         n_more++;
-    if (n_more)
-        buffer_printf(text, " (and %u more invalid field%s)", n_more, n_more > 1 ? "s" : "");
+    if (n_more) /* reading ends with so many */
+        buffer_printf(text, " (and %s%u more invalid field%s)",
+                      n_more + 1 < MOST_VIOLATIONS ? "" : "at least ", n_more,
+                      n_more > 1 ? "s" : "");
 }
 
 /* Cut at the boundary of a UTF-8 character. */

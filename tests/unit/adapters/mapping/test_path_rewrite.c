@@ -60,6 +60,27 @@ static void a_mask_leads_to_a_list_but_not_into_it(void **state)
     assert_bytes(rewritten(*state, true, false, "items[2].sku"), "-");
 }
 
+/* The key of an entry is the client's (AIP-161): without it the service would write the whole map.
+ */
+static void a_mask_keeps_the_key_of_a_map(void **state)
+{
+    const char *yaml = "messages: {M: {a: box.inner.b, c: box.inner.c}}";
+    const Mapping *up = mapping_of(*state, "Deep", yaml, "M", true),
+                  *down = mapping_of(*state, "Deep", yaml, "M", false);
+    assert_bytes(rewritten_by(*state, up, false, "a.key"), "box.inner.b.key");
+    assert_bytes(rewritten_by(*state, up, false, "a.`k.e.y`"), "box.inner.b.`k.e.y`");
+    assert_bytes(rewritten_by(*state, up, false, "a.`k"), "box.inner.b.`k");
+    assert_bytes(rewritten_by(*state, up, false, "a"), "box.inner.b");
+    assert_bytes(rewritten_by(*state, down, false, "box.inner.b.key"), "a.key");
+}
+
+static void a_mask_leads_on_into_the_entry_of_a_map(void **state)
+{
+    assert_bytes(rewritten(*state, false, false, "by_key.x.code"), "by_key.x.sku");
+    assert_bytes(rewritten(*state, false, false, "by_key.x"), "by_key.x");
+    assert_bytes(rewritten(*state, false, false, "by_key"), "by_key");
+}
+
 /* "c" is one message in the old version, and a list of them in the new one. */
 static void a_mask_does_not_lead_into_a_list_that_a_message_became(void **state)
 {
@@ -175,6 +196,8 @@ int main(void)
         cmocka_unit_test(a_path_gets_the_names_of_the_other_version),
         cmocka_unit_test(one_path_becomes_those_that_are_made_of_it),
         cmocka_unit_test(a_mask_leads_to_a_list_but_not_into_it),
+        cmocka_unit_test(a_mask_keeps_the_key_of_a_map),
+        cmocka_unit_test(a_mask_leads_on_into_the_entry_of_a_map),
         cmocka_unit_test(a_mask_does_not_lead_into_a_list_that_a_message_became),
         cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
         cmocka_unit_test(an_error_may_spell_names_as_json_does),

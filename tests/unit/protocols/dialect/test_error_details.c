@@ -158,6 +158,10 @@ static void the_message_says_how_many_fields_more_are_invalid(void **state)
                  "a value does not fit its field: # (and 1 more invalid field)");
     assert_bytes(error_message(n_mistakes(3, 0).error, true, arena),
                  "a value does not fit its field: # (and 2 more invalid fields)");
+    assert_bytes(error_message(n_mistakes(15, 0).error, true, arena),
+                 "a value does not fit its field: # (and 14 more invalid fields)");
+    assert_bytes(error_message(n_mistakes(16, 0).error, true, arena),
+                 "a value does not fit its field: # (and at least 15 more invalid fields)");
 }
 
 /* What is wrong with the service's message is not the caller's. */
