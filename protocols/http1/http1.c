@@ -12,7 +12,9 @@ static void charge_connection(Http1 *http1)
     if (http1->out.tally == &http1->base.tally)
         return;
     http_queue_count(&http1->out, &http1->base.tally);
-    tally_charge(&http1->tally, NULL);
+    tally_charge(http1->tally, NULL);
+    free(http1->tally);
+    http1->tally = NULL;
 }
 
 Http1Stream *http1_stream_new(Http1 *http1)
@@ -378,9 +380,12 @@ static void http1_charge(HttpStream *base, Account *account)
     Http1 *http1 = http1_of(base->connection);
     if (http1->stream != (Http1Stream *)base)
         return;
-    http1->tally.to_instance = http1->base.client;
-    tally_charge(&http1->tally, account);
-    http_queue_count(&http1->out, &http1->tally);
+    if (!http1->tally)
+        http1->tally = calloc(1, sizeof *http1->tally);
+    CHECK(http1->tally);
+    http1->tally->to_instance = http1->base.client;
+    tally_charge(http1->tally, account);
+    http_queue_count(&http1->out, http1->tally);
 }
 
 static void http1_release(HttpStream *base)

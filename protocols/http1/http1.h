@@ -53,7 +53,7 @@ struct Http1Stream {
 struct Http1 {
     HttpConnection base;
     HttpQueue out;
-    MemoryTally tally;     /* of `out`, while it is charged apart from the connection */
+    MemoryTally *tally;    /* of `out`, while it is charged apart from the connection; else NULL */
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Arena *arena;          /* of the current head and trailers */
     uint8_t *held;         /* unprocessed input: part of a head, or pipelined requests */

@@ -457,6 +457,7 @@ CONFIG_CASES = [
                "identity beside it"),
     ConfigCase(config(rest="error_help: docs.example/{reason}\n"),
                config(rest="error_help: 'https://docs.example.com/errors#{reason}'\n"), "not a URL"),
+    ConfigCase(config(rest="ledger: {redact: ['a b']}\n"), config(rest="ledger: {redact: [order.customer]}\n"), "no name of a member"),
     ConfigCase(config(rest="clients: hashed\n"), config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "needs a key"),
     ConfigCase(config(rest="clients: {recorded: named, key: /etc/os-release}\n"),
                config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "names are not hashed"),
