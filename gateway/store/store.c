@@ -33,6 +33,7 @@ typedef struct StoreThread {
 
     /* The thread's own. */
     StoreSession *session; /* NULL: the store is down */
+    bool stores_nothing;   /* the session lives, and what is written fails: a full disk */
     int64_t next_try, pause;
     Arena *why_arena;
     Result why; /* the store is down */
@@ -99,7 +100,45 @@ static void lose_session(StoreThread *t)
     t->session = NULL;
     t->pause = FIRST_PAUSE;
     t->next_try = clock_now() + t->pause;
-    atomic_fetch_sub(&t->store->n_up, 1);
+    if (!t->stores_nothing)
+        atomic_fetch_sub(&t->store->n_up, 1);
+    t->stores_nothing = false;
+}
+
+static void set_stores_nothing(StoreThread *t, bool nothing, Result why)
+{
+    const char *name = t->store->backend->name;
+    if (t->stores_nothing == nothing)
+        return;
+    t->stores_nothing = nothing;
+    if (nothing) {
+        atomic_fetch_sub(&t->store->n_up, 1);
+        telemetry_event("error", "store_down", why, "%s stores nothing", name);
+    } else {
+        atomic_fetch_add(&t->store->n_up, 1);
+        telemetry_event("info", "store_up", OK, "%s can be used again", name);
+    }
+}
+
+static bool has_written(const StoreTask *task)
+{
+    for (const StoreStatement *s = task->first; s; s = s->next) {
+        if (s->changed > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Tasks that only read go on while the disk is full, and say nothing about it. */
+static void see_whether_it_stores(StoreThread *t, StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Result r = tasks[i]->result;
+        if (failed(r) && r.error->fault == &FAULT_STORE_DOWN)
+            set_stores_nothing(t, true, r);
+        else if (!failed(r) && has_written(tasks[i]))
+            set_stores_nothing(t, false, OK);
+    }
 }
 
 static void keep_why(StoreThread *t, Result why)
@@ -183,6 +222,8 @@ static void execute(StoreThread *t, StoreTask **tasks, size_t n)
             telemetry_event("error", "store_down", why, "%s was lost", store->backend->name);
             keep_why(t, why);
             lose_session(t);
+        } else {
+            see_whether_it_stores(t, tasks, n);
         }
     } else {
         for (size_t i = 0; i < n; i++)

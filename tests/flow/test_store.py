@@ -270,9 +270,14 @@ def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
         filler = fill(disk)
         failed = gateway.metric("passerelle_store_tasks_total", result="failed")
         eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="failed") > failed)
+        eventually(lambda: gateway.metric("passerelle_store_up") == 0)
+        down, = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        assert "is full" in str(down["causes"])
         filler.unlink()
         done = gateway.metric("passerelle_store_tasks_total", result="done")
         eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > done)
+        eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_up"])
 
 
 # ---- passerelle store --------------------------------------------------------------------------
