@@ -60,7 +60,7 @@ void json_text_add(Buffer *out, Bytes text)
     buffer_add_byte(out, '"');
 }
 
-static void add_comma_unless_after(Buffer *out, char opens)
+static void add_comma_unless_after(Buffer *out, uint8_t opens)
 {
     if (out->size && out->data[out->size - 1] != opens)
         buffer_add_byte(out, ',');

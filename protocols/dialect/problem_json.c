@@ -152,7 +152,10 @@ static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
     else
         write_empty(reply, body, end);
     reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
-    end->head.content_length = (int64_t)body->size;
+    /* A 304 would have the length of the representation, which is not known (RFC 9110 section 8.6).
+     */
+    bool is_unmodified = reply->status->http_status == 304;
+    end->head.content_length = is_unmodified ? -1 : (int64_t)body->size;
 }
 
 Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)

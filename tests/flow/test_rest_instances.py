@@ -309,6 +309,7 @@ def test_where_to_look_instead_goes_on_to_the_client(world, status, fields):
     assert (answer.status, answer.body) == (status, b"") and answer.headers["Content-Type"] is None
     assert world.service.headers["If-None-Match"] == '"7"'
     assert all(answer.headers[name] == value for name, value in fields.items())
+    assert answer.headers["Content-Length"] == (None if status == 304 else "0")  # RFC 9110 section 8.6
 
 
 @pytest.mark.parametrize("status,fields", [(412, {"ETag": '"8"'}), (416, {"Content-Range": "bytes */10"}),
