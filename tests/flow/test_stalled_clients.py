@@ -150,8 +150,9 @@ def stall(gateway, source, version, n):
     return client
 
 
-def fill(gateway, client, most=LIMIT):
-    """Until the client holds all that it gets. Others are served meanwhile, and no more is in use than `most`."""
+def fill(gateway, client, most=LIMIT * 9 // 8):
+    """Until the client holds all that it gets. Others are served meanwhile, and no more is in use than `most`: a call that
+    has the turn may go an eighth beyond the limit (decision 24)."""
     seen = []
 
     def is_full():
