@@ -368,11 +368,10 @@ typedef struct Asking {
     Operator who;
 } Asking;
 
-static Bytes peer_of(const Asking *asking)
+static Bytes peer_of(h2o_socket_t *socket, Arena *arena)
 {
     struct sockaddr_storage name;
-    h2o_conn_t *connection = asking->req->conn;
-    if (connection->callbacks->get_peername(connection, (struct sockaddr *)&name) == 0 ||
+    if (h2o_socket_getpeername(socket, (struct sockaddr *)&name) == 0 ||
         (name.ss_family != AF_INET && name.ss_family != AF_INET6))
         return BYTES_NONE;
     IpAddress address = ip_of((struct sockaddr *)&name);
@@ -380,8 +379,8 @@ static Bytes peer_of(const Asking *asking)
                                               : ((struct sockaddr_in6 *)&name)->sin6_port;
     char text[IP_TEXT_SIZE];
     size_t size = ip_write(&address, text);
-    return bytes_of(arena_printf(asking->arena, ip_is_v4(&address) ? "%.*s:%u" : "[%.*s]:%u",
-                                 (int)size, text, ntohs(port)));
+    return bytes_of(arena_printf(arena, ip_is_v4(&address) ? "%.*s:%u" : "[%.*s]:%u", (int)size,
+                                 text, ntohs(port)));
 }
 
 static void refuse(const Asking *asking, RefusalReason reason, int status, const char *title,
@@ -391,7 +390,7 @@ static void refuse(const Asking *asking, RefusalReason reason, int status, const
     Refusal refusal = {.reason = reason,
                        .verb = bytes(req->method.base, req->method.len),
                        .path = bytes(req->path_normalized.base, req->path_normalized.len),
-                       .peer = peer_of(asking),
+                       .peer = peer_of(req->conn->callbacks->get_socket(req->conn), asking->arena),
                        .who = asking->who.name,
                        .text = text};
     uint32_t most = asking->config ? asking->config->admin_refused_events : 0;
@@ -532,17 +531,33 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
-/* OpenSSL tells of the end of each handshake; libh2o has its socket in the BIO
-   (lib/common/socket.c, create_ossl), and gives nobody the SSL. */
+static void refuse_certificate(Admin *admin, h2o_socket_t *socket, long why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Config *config = telemetry_config();
+    Refusal refusal = {.reason = REFUSED_CERTIFICATE,
+                       .peer = peer_of(socket, arena),
+                       .text = arena_printf(arena, "the certificate is not valid: %s",
+                                            X509_verify_cert_error_string(why))};
+    refusals_add(&admin->refusals, &refusal, config ? config->admin_refused_events : 0,
+                 clock_now());
+    if (config)
+        config_unref(config);
+    arena_free(arena);
+}
+
+/* OpenSSL tells of the end of each handshake, and of the alerts that it sends; libh2o has its
+   socket in the BIO (lib/common/socket.c, create_ossl), and gives nobody the SSL. */
 static void on_handshake(const SSL *ssl, int where, int result)
 {
-    if (!(where & SSL_CB_HANDSHAKE_DONE))
-        return;
     Admin *admin = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    X509 *certificate = SSL_get0_peer_certificate(ssl);
-    if (certificate && SSL_get_verify_result(ssl) == X509_V_OK)
-        admin_connections_know(&admin->connections, BIO_get_data(SSL_get_rbio(ssl)),
-                               certificate_names_read(certificate));
+    h2o_socket_t *socket = BIO_get_data(SSL_get_rbio(ssl));
+    long verified = SSL_get_verify_result(ssl);
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && verified != X509_V_OK)
+        refuse_certificate(admin, socket, verified);
+    X509 *certificate = where & SSL_CB_HANDSHAKE_DONE ? SSL_get0_peer_certificate(ssl) : NULL;
+    if (certificate && verified == X509_V_OK)
+        admin_connections_know(&admin->connections, socket, certificate_names_read(certificate));
 }
 
 /* Each connection has the certificate of the config that runs when it comes. */

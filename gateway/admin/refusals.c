@@ -9,17 +9,16 @@
 
 #define MINUTE (60 * SECOND)
 
-static const char *const reason_names[REFUSALS] = {"stranger", "no_proof", "role", "origin",
-                                                   "host"};
+static const char *const reason_names[REFUSALS] = {"stranger", "no_proof", "role",
+                                                   "origin",   "host",     "certificate"};
 static atomic_ullong counts[REFUSALS];
 
 static void tell(const Refusal *refusal)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer part = buffer_in(arena), request = buffer_in(arena);
-    buffer_add_bytes(&request, refusal->verb);
-    buffer_add_byte(&request, ' ');
-    buffer_add_bytes(&request, refusal->path);
+    if (refusal->verb.size)
+        buffer_printf(&request, "%.*s %.*s", BYTES_ARGS(refusal->verb), BYTES_ARGS(refusal->path));
     log_line_word(&part, LOG_KEY("reason"), reason_names[refusal->reason]);
     log_line_text(&part, LOG_KEY("request"), buffer_bytes(&request));
     log_line_text(&part, LOG_KEY("peer"), refusal->peer);

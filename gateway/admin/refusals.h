@@ -18,15 +18,16 @@ typedef enum RefusalReason {
     REFUSED_STRANGER, /* another user at the unix socket */
     REFUSED_NO_PROOF,
     REFUSED_ROLE,
-    REFUSED_ORIGIN, /* a web page that wants to act */
-    REFUSED_HOST,   /* a name that a web page may have made resolve to this machine */
+    REFUSED_ORIGIN,      /* a web page that wants to act */
+    REFUSED_HOST,        /* a name that a web page may have made resolve to this machine */
+    REFUSED_CERTIFICATE, /* in the TLS handshake: there is no request */
     REFUSALS
 } RefusalReason;
 
 /* All is borrowed. */
 typedef struct Refusal {
     RefusalReason reason;
-    Bytes verb, path;
+    Bytes verb, path; /* may be empty */
     Bytes peer;       /* "192.0.2.7:5000"; may be empty */
     const char *who;  /* the operator, or the user at the socket; NULL: unknown */
     const char *text; /* what the response says */

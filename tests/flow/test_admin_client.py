@@ -10,7 +10,8 @@ import time
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import CONFIG, HASHES, TLS_CONFIG, TOKENS, Authority, SecureGateway, command, entries, make_certificates
+from operators import CONFIG, HASHES, TLS_CONFIG, TOKENS, Authority, SecureGateway, command, entries, events, make_certificates
+from processes import eventually
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,9 @@ def gateway(tmp_path_factory):
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
     folder = tmp_path_factory.mktemp("secure")
-    make_certificates(folder)
+    authority = make_certificates(folder)
     with SecureGateway(folder, TLS_CONFIG, **HASHES) as running:
+        running.authority = authority
         yield running
 
 
@@ -210,6 +212,19 @@ def test_a_certificate_or_a_token_operates_over_tls(secure):
     assert at(secure, "audit", "--ca", "ca.pem", "--cert", "eve.pem", "--key", "eve.key", scheme="https://").returncode == 0
     done = at(secure, "audit", "--ca", "ca.pem", "--cert", "mallory.pem", "--key", "mallory.key", scheme="https://")
     assert done.returncode == 1 and "refuses (401)" in done.stderr
+
+
+@pytest.mark.parametrize("of, days, why", [("other", 2, "unable to get local issuer certificate"),
+                                           ("ca", -1, "certificate has expired")])
+def test_a_certificate_that_is_not_valid_leaves_a_trace(secure, of, days, why):
+    authority = Authority(secure.folder, "other") if of == "other" else secure.authority
+    authority.sign("forged", "/CN=ada", days=days)
+    counted = secure.metric("passerelle_admin_refused_total", reason="certificate")
+    done = at(secure, "audit", "--ca", "ca.pem", "--cert", "forged.pem", "--key", "forged.key", scheme="https://")
+    assert done.returncode == 3
+    line = eventually(lambda: next((line for line in events(secure, "admin_refused") if why in line["message"]), None))
+    assert line["reason"] == "certificate" and line["peer"].startswith("127.0.0.1:") and "request" not in line
+    assert secure.metric("passerelle_admin_refused_total", reason="certificate") == counted + 1
 
 
 def unreached(done, told):

@@ -50,6 +50,14 @@ static void what_is_unknown_is_left_out_and_what_peers_say_is_escaped(void **sta
                      1);
 }
 
+static void where_there_is_no_request_none_is_told(void **state)
+{
+    Refusals refusals = {0};
+    refusals_add(&refusals, &(Refusal){.reason = REFUSED_CERTIFICATE, .text = "expired"}, MOST,
+                 SECOND);
+    assert_int_equal(count(*state, "\"message\":\"expired\",\"reason\":\"certificate\"}"), 1);
+}
+
 static void up_to_the_limit_each_is_logged_and_none_is_suppressed(void **state)
 {
     Refusals refusals = {0};
@@ -128,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_says_who_wanted_what_and_why_it_was_refused),
         TEST(what_is_unknown_is_left_out_and_what_peers_say_is_escaped),
+        TEST(where_there_is_no_request_none_is_told),
         TEST(up_to_the_limit_each_is_logged_and_none_is_suppressed),
         TEST(beyond_it_they_are_told_as_a_number_when_the_minute_is_over),
         TEST(the_next_minute_begins_with_the_next_one),
