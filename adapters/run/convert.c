@@ -83,7 +83,16 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
     return true;
 }
 
-/* A double may be rounded to float: the schemas demand it. */
+/* A float that becomes zero is counted: else it is only rounded, which the schemas demand. */
+static Value floating_of(Conversion *c, FieldKind to, double number)
+{
+    if (to != KIND_FLOAT)
+        return (Value){.d = number};
+    if (number != 0 && (float)number == 0)
+        count_loss(c);
+    return value_of_float((float)number);
+}
+
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
 {
     bool negative;
@@ -94,9 +103,7 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
         double number = floating_value(from, *value);
         if (to == KIND_FLOAT && isfinite(number) && !isfinite((float)number))
             return cannot_convert(c, "the number is too large");
-        if (to == KIND_FLOAT && number != 0 && (float)number == 0)
-            count_loss(c);
-        *value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+        *value = floating_of(c, to, number);
         return true;
     }
     if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
@@ -148,9 +155,7 @@ static bool convert_scale(Conversion *c)
         if (!is_floating(from) && !scales_exactly(c))
             return false;
         if (is_floating(to)) {
-            if (to == KIND_FLOAT && number != 0 && (float)number == 0)
-                count_loss(c);
-            c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+            c->value = floating_of(c, to, number);
             return true;
         }
         if (floor(number) != number && !by->round)

@@ -97,12 +97,15 @@ static bool is_told(const Result *told, size_t n, Result r)
     return false;
 }
 
-/* Reads the message once more, to its end. Returns all mistakes: `first` and those beside it, and
-   those of other fields that are found. A value that was left out is missing later, which is no
-   mistake of its own; of a parameter, the field may have another spelling then. */
-static Result all_mistakes(const Plan *plan, Value source, Arena *arena, bool of_parameters,
-                           Result first)
+/* If it is asked for, reads the message once more, to its end. Returns all mistakes: `first` and
+   those beside it, and those of other fields that are found. A value that was left out is missing
+   later, which is no mistake of its own; of a parameter, the field may have another spelling then.
+ */
+static Result with_all_mistakes(const PlanRun *asked, const Plan *plan, Value source, Arena *arena,
+                                bool of_parameters, Result first)
 {
+    if (!asked->all_mistakes || !first.error->field)
+        return first;
     Runner *runner = arena_make(arena, Runner);
     Mistake *mistakes = arena_array(arena, Mistake, MOST_MISTAKES);
     Buffer unused = buffer_in(arena);
@@ -133,8 +136,7 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     Value source;
     Result r = source_value(plan, input, arena, report, &source);
     if (failed(r))
-        return report->all_mistakes && r.error->field ? all_mistakes(plan, source, arena, true, r)
-                                                      : r;
+        return with_all_mistakes(report, plan, source, arena, true, r);
 
     Runner runner;
     Mistake mistake;
@@ -150,5 +152,5 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
         return OK;
     out->size = out->size < start ? out->size : start;
     r = mistake_result(&mistake, arena);
-    return report->all_mistakes && r.error->field ? all_mistakes(plan, source, arena, false, r) : r;
+    return with_all_mistakes(report, plan, source, arena, false, r);
 }

@@ -119,8 +119,7 @@ static Bytes repaired(Arena *arena, Bytes why)
 {
     Buffer text = buffer_in(arena);
     utf8_add_repaired(&text, why);
-    Bytes cut = bytes_slice(buffer_bytes(&text), 0, AUDIT_WHY_MOST);
-    return bytes(cut.data, utf8_valid_prefix(cut));
+    return bytes_cut_text(buffer_bytes(&text), AUDIT_WHY_MOST);
 }
 
 void audit_write(Audit *audit, const AuditEntry *entry)

@@ -1,8 +1,11 @@
-/* passerelle reload, drain: what an operator makes a running gateway do. */
+/* passerelle reload, drain, client forget: what an operator makes a running gateway do. */
 #include "gateway/commands/admin_client.h"
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
+#include "base/text/percent.h"
+
+#include <string.h>
 
 /* {"action": "reload", "generation": 2, "config": "230c..."} as a line. False: it is none. */
 static bool add_done(Arena *arena, Bytes answer, Buffer *out)
@@ -24,30 +27,67 @@ static bool add_done(Arena *arena, Bytes answer, Buffer *out)
     return json_cursor_finish(&cursor) && action.size;
 }
 
-static int operate(const CommandLine *line, const char *path)
+/* `add_answer` adds what the gateway answered as a line; false: it is no answer of this kind. */
+static int operate(const CommandLine *line, const char *path,
+                   bool (*add_answer)(Arena *arena, Bytes answer, Buffer *out), Arena *arena)
 {
-    if (line->n)
-        return command_usage(line->command);
-    Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer done = buffer_in(arena);
     Bytes answer;
     int code = admin_act(line, path, arena, &answer);
-    if (code == EXIT_WELL && !add_done(arena, answer, &done)) {
+    if (code == EXIT_WELL && !add_answer(arena, answer, &done)) {
         code = admin_tell_stranger(line);
     } else if (code == EXIT_WELL) {
         command_print(line, &done);
         command_print_json(line, answer);
     }
+    return code;
+}
+
+static int operate_at(const CommandLine *line, const char *path)
+{
+    if (line->n)
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    int code = operate(line, path, add_done, arena);
     arena_free(arena);
     return code;
 }
 
 int command_reload(const CommandLine *line)
 {
-    return operate(line, "/reload");
+    return operate_at(line, "/reload");
 }
 
 int command_drain(const CommandLine *line)
 {
-    return operate(line, "/drain");
+    return operate_at(line, "/drain");
+}
+
+/* {"action": "client_forget", "records": 3} as a line. False: it is none. */
+static bool add_forgotten(Arena *arena, Bytes answer, Buffer *out)
+{
+    JsonCursor cursor = json_cursor(answer, arena);
+    Bytes name, records = BYTES_NONE;
+    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
+        if (bytes_are(name, "records"))
+            records = json_cursor_skip(&cursor);
+        else
+            json_cursor_skip(&cursor);
+    }
+    buffer_printf(out, "forgotten: %.*s records\n", BYTES_ARGS(records));
+    return json_cursor_finish(&cursor) && records.size;
+}
+
+int command_client(const CommandLine *line)
+{
+    if (line->n != 2 || strcmp(line->arguments[0], "forget") != 0 || !*line->arguments[1])
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer path = buffer_in(arena);
+    buffer_add_text(&path, "/client/forget?name=");
+    percent_encode(&path, bytes_of(line->arguments[1]), PERCENT_KEEP_UNRESERVED);
+    buffer_add_byte(&path, 0);
+    int code = operate(line, (const char *)path.data, add_forgotten, arena);
+    arena_free(arena);
+    return code;
 }

@@ -1,12 +1,10 @@
-/* passerelle store, client: what is in the store of a config, a copy of it, and a client that is to
-   be forgotten. */
-#include "gateway/commands/admin_client.h"
+/* passerelle store: what is in the store of a config, and a copy of it. */
+#include "gateway/commands/command.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
 #include "gateway/store/sqlite_file.h"
 #include "gateway/store/store_report.h"
 #include "gateway/store/store_schema.h"
@@ -198,44 +196,5 @@ int command_store(const CommandLine *line)
         code = checks ? check(line, config, arena) : back_up(line, config, arena);
     arena_free(arena);
     config_unref(config);
-    return code;
-}
-
-/* ---- client forget ----------------------------------------------------------------------------
- */
-
-/* {"action": "client_forget", "records": 3} as a line. False: it is none. */
-static bool add_forgotten(Arena *arena, Bytes answer, Buffer *out)
-{
-    JsonCursor cursor = json_cursor(answer, arena);
-    Bytes name, records = BYTES_NONE;
-    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
-        if (bytes_are(name, "records"))
-            records = json_cursor_skip(&cursor);
-        else
-            json_cursor_skip(&cursor);
-    }
-    buffer_printf(out, "forgotten: %.*s records\n", BYTES_ARGS(records));
-    return json_cursor_finish(&cursor) && records.size;
-}
-
-int command_client(const CommandLine *line)
-{
-    if (line->n != 2 || strcmp(line->arguments[0], "forget") != 0 || !*line->arguments[1])
-        return command_usage(line->command);
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer path = buffer_in(arena), done = buffer_in(arena);
-    Bytes answer;
-    buffer_add_text(&path, "/client/forget?name=");
-    percent_encode(&path, bytes_of(line->arguments[1]), PERCENT_KEEP_UNRESERVED);
-    buffer_add_byte(&path, 0);
-    int code = admin_act(line, (const char *)path.data, arena, &answer);
-    if (code == EXIT_WELL && !add_forgotten(arena, answer, &done)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &done);
-        command_print_json(line, answer);
-    }
-    arena_free(arena);
     return code;
 }

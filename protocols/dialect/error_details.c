@@ -149,17 +149,6 @@ static void add_link(Buffer *text, const Error *link, const char *before)
                       n_more > 1 ? "s" : "");
 }
 
-/* Cut at the boundary of a UTF-8 character. */
-static Bytes shortened(Bytes text, size_t most)
-{
-    if (text.size <= most)
-        return text;
-    text.size = most;
-    while (text.size > most - 4 && (text.data[text.size] & 0xc0) == 0x80)
-        text.size--;
-    return text;
-}
-
 /* The link whose text the caller may see, or NULL. Causes beneath a fault of the gateway or the
    service are not shown, even if they are marked as told: the code that reads messages marks its
    errors for messages of callers and services alike. So no message field of a fault of the service
@@ -183,7 +172,7 @@ Bytes error_message(const Error *error, bool full, Arena *arena)
         before = "; because ";
     }
     return text.full ? bytes_of(error->fault->text)
-                     : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
+                     : bytes_cut_text(buffer_bytes(&text), LONGEST_MESSAGE);
 }
 
 Status status_of_error(Arena *arena, Result why)
@@ -247,11 +236,11 @@ static bool add_error_info(ErrorDetails *details, const Status *status, const Re
 static void write_violation(const Error *mistake, Arena *arena,
                             Rpc__BadRequest__FieldViolation *violation_out)
 {
-    Bytes field = shortened(bytes_of(mistake->field), LONGEST_FIELD);
+    Bytes field = bytes_cut_text(bytes_of(mistake->field), LONGEST_FIELD);
     rpc__bad_request__field_violation__init(violation_out);
     violation_out->field = text_of(field, arena);
     violation_out->description =
-        text_of(shortened(bytes_of(mistake->doing), LONGEST_DESCRIPTION), arena);
+        text_of(bytes_cut_text(bytes_of(mistake->doing), LONGEST_DESCRIPTION), arena);
     violation_out->reason = (char *)(uintptr_t)mistake->fault->name; /* only read */
 }
 
@@ -325,7 +314,7 @@ static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *are
     for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES;
          link = link->cause) {
         Bytes text = bytes_of(arena_printf(arena, "%s: %s", link->fault->name, link->doing));
-        entries[info.n_stack_entries++] = text_of(shortened(text, LONGEST_ENTRY), arena);
+        entries[info.n_stack_entries++] = text_of(bytes_cut_text(text, LONGEST_ENTRY), arena);
     }
     info.stack_entries = entries;
     info.detail = entries[info.n_stack_entries - 1];
