@@ -270,34 +270,39 @@ static void on_request_found(void *owner, Bytes json)
     admin_action_done(action);
 }
 
-/* An annotation on its way to the store. */
-typedef struct Annotating {
+/* An action on its way to the store. */
+typedef struct Storing {
     Process *process;
     AdminAction *action;
-} Annotating;
+} Storing;
+
+static Storing *storing_of(Process *p, AdminAction *action)
+{
+    Storing *storing = arena_make(action->arena, Storing);
+    *storing = (Storing){p, action};
+    return storing;
+}
 
 static void on_annotated(void *owner, Result result)
 {
-    const Annotating *annotating = owner;
-    AdminAction *action = annotating->action;
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
     action->result = error_copy(action->arena, result);
     action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
                                         BYTES_ARGS(action->why)));
-    answer_state(action, "annotate", annotating->process->config);
-    audit(annotating->process, action, "annotate", state_of(annotating->process->config));
+    answer_state(action, "annotate", storing->process->config);
+    audit(storing->process, action, "annotate", state_of(storing->process->config));
     admin_action_done(action);
 }
 
 static void annotate(Process *p, AdminAction *action)
 {
-    Annotating *annotating = arena_make(action->arena, Annotating);
-    *annotating = (Annotating){p, action};
     ledger_annotate(p->shared.ledger,
                     &(LedgerSaying){.fingerprint = action->target,
                                     .json = action->text,
                                     .who = action->who,
                                     .why = action->why},
-                    on_annotated, annotating);
+                    on_annotated, storing_of(p, action));
 }
 
 static void on_audit_read(void *owner, Result result, Bytes json)
@@ -311,15 +316,10 @@ static void on_audit_read(void *owner, Result result, Bytes json)
 /* ---- Forgetting a client -----------------------------------------------------------------------
  */
 
-typedef struct Forgetting {
-    Process *process;
-    AdminAction *action;
-} Forgetting;
-
 static void on_forgotten(void *owner, Result result, StoreTask *task)
 {
-    Forgetting *forgetting = owner;
-    AdminAction *action = forgetting->action;
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
     Buffer body = buffer_in(action->arena);
     action->result = error_copy(action->arena, result);
     if (failed(result) && result.error->fault == &FAULT_STORE_CONFLICT)
@@ -330,7 +330,7 @@ static void on_forgotten(void *owner, Result result, StoreTask *task)
         buffer_printf(&body, "{\"action\":\"client_forget\",\"records\":%lld}\n",
                       (long long)store_kinds_forgotten(task));
     action->body = buffer_bytes(&body);
-    audit(forgetting->process, action, "client_forget", state_of(forgetting->process->config));
+    audit(storing->process, action, "client_forget", state_of(storing->process->config));
     admin_action_done(action);
 }
 
@@ -342,12 +342,10 @@ static void forget_client(Process *p, AdminAction *action)
     const char *pseudonym =
         arena_printf(action->arena, "forgotten-%016llx", (unsigned long long)random_next(&random));
     Bytes hash = identity_hash(action->client, p->config, action->arena);
-    Forgetting *forgetting = arena_make(action->arena, Forgetting);
-    *forgetting = (Forgetting){p, action};
     store_submit(p->port,
                  store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
                                            hash.size ? hash : action->client),
-                 on_forgotten, forgetting);
+                 on_forgotten, storing_of(p, action));
 }
 
 /* ---- Reloading ------------------------------------------------------------------------------- */
