@@ -283,6 +283,11 @@ static bool read_other_texts(ChangeList *list, const FieldChange *change, Conver
     return converter->keep_unknown || change_read_others(list, node, converter, path);
 }
 
+static bool same_text(const Converter *table, Bytes a, Bytes b)
+{
+    return table->ignore_case ? bytes_equal_nocase(a, b) : bytes_equal(a, b);
+}
+
 /* Marks the texts that become one from which another text comes back. */
 static void mark_merged(const Converter *there, const Converter *back)
 {
@@ -290,11 +295,8 @@ static void mark_merged(const Converter *there, const Converter *back)
         EnumEntry *entry = (EnumEntry *)&there->entries[i];
         for (uint32_t k = 0; k < back->n_entries; k++) {
             const EnumEntry *other = &back->entries[k];
-            bool comes_back = there->ignore_case ? bytes_equal_nocase(other->text, entry->into)
-                                                 : bytes_equal(other->text, entry->into);
-            entry->merges |=
-                comes_back && !(there->ignore_case ? bytes_equal_nocase(other->into, entry->text)
-                                                   : bytes_equal(other->into, entry->text));
+            entry->merges |= same_text(there, other->text, entry->into) &&
+                             !same_text(there, other->into, entry->text);
         }
     }
 }
