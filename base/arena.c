@@ -146,6 +146,12 @@ static Block *new_block(const Arena *arena, size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Small ones are not worth it: a call's memory would be used up by what is not needed. */
+static size_t rounded(size_t size)
+{
+    return size < 16 * FIRST_BLOCK ? size : block_rounded(size);
+}
+
 static void free_blocks(Arena *arena)
 {
     count(arena, -counted_bytes(arena));
@@ -182,7 +188,7 @@ static bool arena_extend(Arena *arena, size_t size)
     if (wanted < LARGEST_BLOCK)
         wanted *= 2;
     if (wanted < size + aligned(sizeof(Block)))
-        wanted = size + aligned(sizeof(Block));
+        wanted = rounded(size + aligned(sizeof(Block)));
     if (wanted > arena->limit - arena->held) {
         wanted = size + aligned(sizeof(Block)); /* near the limit: only the size needed */
         if (arena->held > arena->limit || wanted > arena->limit - arena->held)
@@ -250,7 +256,10 @@ static void *grow_block(Arena *arena, size_t size)
     if (!block || arena->latest != (uint8_t *)block + head || arena->limit == ARENA_UNLIMITED ||
         size > SIZE_MAX / 2)
         return NULL;
-    size_t wanted = head + aligned(size), more = wanted - block->size;
+    size_t wanted = head + aligned(size);
+    if (rounded(wanted) - block->size <= arena->limit - arena->held)
+        wanted = rounded(wanted);
+    size_t more = wanted - block->size;
     if (wanted <= block->size || arena->held > arena->limit || more > arena->limit - arena->held)
         return NULL;
     if (!may_grow(arena, more))

@@ -14,11 +14,9 @@
 typedef enum BlockSize {
     BLOCK_SMALL,  /* 1 KiB */
     BLOCK_MEDIUM, /* 4 KiB */
-    BLOCK_LARGE,  /* 16 KiB, and BLOCK_EXTRA for a head before so many bytes */
+    BLOCK_LARGE,  /* 20 KiB: 16 KiB with a head before them, as the allocator rounds that up */
     BLOCK_SIZES,
 } BlockSize;
-
-enum { BLOCK_EXTRA = 64 };
 
 extern const size_t block_bytes[BLOCK_SIZES];
 
@@ -27,5 +25,13 @@ void *block_take(BlockSize size);
 
 /* Frees a block; `size` as for block_take. */
 void block_give(BlockSize size, void *block);
+
+/* What the allocator takes for `size` bytes: it has four sizes to each doubling. So that all of it
+   is used, and counted. `size` is above 64 and at most SIZE_MAX / 2. */
+static inline size_t block_rounded(size_t size)
+{
+    size_t step = (size_t)1 << (61 - __builtin_clzll(size - 1));
+    return (size + step - 1) & ~(step - 1);
+}
 
 #endif

@@ -144,14 +144,19 @@ int64_t memory_share(const Account *account)
     return high_mark(limit_of(memory_limit())) / (clients > 0 ? clients : 1);
 }
 
+static bool is_within_share(const Account *account, int64_t wanted)
+{
+    return !account || account_held(account) + wanted <= memory_share(account);
+}
+
+/* The last eighth, above the limit, is for who holds less than its share: others have too much. */
 MemoryVerdict memory_ask_above(const Account *account, size_t more)
 {
     int64_t limit = limit_of(memory_limit()), total = memory_total();
     int64_t wanted = limit_of(more);
-    if (wanted > limit - total)
-        return MEMORY_OVER_LIMIT;
     if (wanted <= high_mark(limit) - total)
         return MEMORY_GRANTED;
-    return account && account_held(account) + wanted > memory_share(account) ? MEMORY_OVER_SHARE
-                                                                             : MEMORY_GRANTED;
+    if (!is_within_share(account, wanted))
+        return MEMORY_OVER_SHARE;
+    return wanted <= limit + limit / 8 - total ? MEMORY_GRANTED : MEMORY_OVER_LIMIT;
 }

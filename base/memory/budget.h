@@ -6,9 +6,9 @@
  *      OpenSSL -----------------------------------------------------> total
  *
  * Below the high mark, three quarters of the limit, nobody is refused. Above it a client that holds
- * more than its share is: the high mark, divided by the number of clients that hold much. At the
- * limit everybody is. What has begun and may have had an effect is not refused but waits: see
- * arena_charge, and gateway/memory/memory_wait.h.
+ * more than its share is: the high mark, divided by the number of clients that hold much. Above the
+ * limit by an eighth everybody is. What has begun and may have had an effect is not refused but
+ * waits: see arena_charge, and gateway/memory/memory_wait.h.
  *
  * Any thread, unless a function says otherwise. Threads count for themselves and tell the process
  * in steps, so that they do not share a cache line with each call: the total may be off by
@@ -94,7 +94,7 @@ uint64_t memory_limit(void);
 typedef enum MemoryVerdict {
     MEMORY_GRANTED,
     MEMORY_OVER_SHARE, /* the client holds too much of it */
-    MEMORY_OVER_LIMIT, /* all is in use */
+    MEMORY_OVER_LIMIT, /* it does not, but all is in use */
     MEMORY_VERDICTS,
 } MemoryVerdict;
 

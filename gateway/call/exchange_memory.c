@@ -134,6 +134,14 @@ static void look_for_memory(MemoryWait *wait)
     exchange_run(x, call->attempt ? attempt_settle(call->attempt) : exchange_ask_for_more(x));
 }
 
+/* It may have had an effect: the client is not told that it may try again. */
+static void shed(MemoryWait *wait)
+{
+    Exchange *x = ((const CallWait *)wait)->x;
+    Result r = refuse_memory(x, MEMORY_OVER_SHARE);
+    exchange_run(x, exchange_fail(x, r));
+}
+
 /* Not in the call's arena: the message grows at its end. */
 static MemoryWait *wait_at(Exchange *x, Attempt *attempt, CallWait **at)
 {
@@ -141,6 +149,7 @@ static MemoryWait *wait_at(Exchange *x, Attempt *attempt, CallWait **at)
         *at = arena_make(exchange_last_arena(x), CallWait);
     CHECK(*at); /* that arena has no limit */
     (*at)->wait.look = look_for_memory;
+    (*at)->wait.shed = shed;
     (*at)->x = x;
     (*at)->attempt = attempt;
     return &(*at)->wait;
@@ -193,7 +202,7 @@ static bool waits_for_caller(Attempt *attempt)
     if (memory_ask(x->account, window) == MEMORY_GRANTED || !events->is_idle ||
         events->is_idle(x->caller))
         return false;
-    memory_wait_begin(x->loop, wait_at(x, attempt, &attempt->memory_wait));
+    memory_wait_begin(x->loop, wait_at(x, attempt, &attempt->memory_wait), x->account);
     return true;
 }
 

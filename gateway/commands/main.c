@@ -8,10 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* For jemalloc. What was freed goes back to the system after ten seconds also while nothing
-   happens: by itself it looks only when it is called. */
+/* For jemalloc. What was freed goes back to the system after a second, so that the process holds
+   little more than limits.memory counts, and also while nothing happens: by itself it looks only
+   when it is called. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true";
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000";
 
 static int help(const CommandLine *line);
 

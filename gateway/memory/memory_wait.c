@@ -10,8 +10,9 @@ static _Atomic bool turn_is_taken;
 struct MemoryWaits {
     Loop *loop;
     MemoryWait *first, **end;
-    const MemoryWait *looks; /* the one that is looked at now; or NULL */
+    MemoryWait *looks, *next; /* the one that is looked at now, and the one after it; or NULL */
     Timer timer;
+    bool sheds; /* ends calls of who holds more than its share */
 };
 
 static void look(Timer *timer);
@@ -28,17 +29,30 @@ static MemoryWaits *waits_of(Loop *loop)
     return loop->memory_waits = waits;
 }
 
-void memory_wait_begin(Loop *loop, MemoryWait *wait)
+void memory_wait_begin(Loop *loop, MemoryWait *wait, Account *account)
 {
     MemoryWaits *waits = waits_of(loop);
     if (wait->at)
         return;
+    wait->account = account;
     wait->next = NULL;
     wait->at = waits->end;
     *waits->end = wait;
     waits->end = &wait->next;
     if (!timer_running(&waits->timer))
         timer_start(&loop->timers, &waits->timer, loop->now + LOOK_TIME);
+}
+
+/* At most half of INT64_MAX, so that sums do not overflow. */
+static int64_t limit_now(void)
+{
+    uint64_t limit = memory_limit();
+    return limit < INT64_MAX / 2 ? (int64_t)limit : INT64_MAX / 2;
+}
+
+static bool is_over_share(const Account *account)
+{
+    return account && account_held(account) > memory_share(account);
 }
 
 /* ---- Turns ----------------------------------------------------------------------------------- */
@@ -67,28 +81,24 @@ static bool may_have_turn(const Account *account, int64_t total, int64_t limit)
 
 static bool take_turn(MemoryWait *wait, Account *account)
 {
-    uint64_t most = memory_limit();
-    int64_t limit = most < INT64_MAX / 2 ? (int64_t)most : INT64_MAX / 2, total = memory_total();
+    int64_t limit = limit_now(), total = memory_total();
     if (!may_have_turn(account, total, limit) || (account && !take(&account->growing)))
         return false;
-    bool alone =
-        account && is_crowded(total, limit) && account_held(account) > memory_share(account);
+    bool alone = is_crowded(total, limit) && is_over_share(account);
     if (alone && !take(&turn_is_taken)) {
         give(&account->growing);
         return false;
     }
-    wait->account = account;
     wait->alone = alone;
     return wait->has_turn = true;
 }
 
 static void give_turn(MemoryWait *wait)
 {
-    if (wait->account)
+    if (wait->has_turn && wait->account)
         give(&wait->account->growing);
     if (wait->alone)
         give(&turn_is_taken);
-    wait->account = NULL;
     wait->has_turn = wait->alone = false;
 }
 
@@ -100,6 +110,8 @@ void memory_wait_end(Loop *loop, MemoryWait *wait)
     if (!wait->at)
         return;
     give_turn(wait);
+    if (waits->next == wait)
+        waits->next = wait->next;
     *wait->at = wait->next;
     if (wait->next)
         wait->next->at = wait->at;
@@ -110,21 +122,38 @@ void memory_wait_end(Loop *loop, MemoryWait *wait)
         timer_stop(&loop->timers, &waits->timer);
 }
 
-/* Waits that begin during this are after `end`, and are handled the next time. */
+/* It begins above the limit, and goes on until a sixteenth is free. */
+static bool sheds(MemoryWaits *waits)
+{
+    int64_t limit = limit_now(), total = memory_total();
+    waits->sheds = total > (waits->sheds ? limit - limit / 16 : limit);
+    return waits->sheds;
+}
+
+static void look_at(MemoryWaits *waits, MemoryWait *wait)
+{
+    if (!sheds(waits) || wait->has_turn || !is_over_share(wait->account)) {
+        wait->look(wait);
+        return;
+    }
+    wait->shed(wait);
+    memory_settle();
+}
+
+/* What is looked at may end any of the waits. Those that begin during this are after `end`, and are
+   handled the next time. */
 static void look(Timer *timer)
 {
     MemoryWaits *waits = (MemoryWaits *)((char *)timer - offsetof(MemoryWaits, timer));
     MemoryWait end = {0};
     memory_settle();
-    memory_wait_begin(waits->loop, &end);
-    for (MemoryWait **at = &waits->first; *at != &end;) {
-        MemoryWait *wait = *at;
-        waits->looks = wait;
-        wait->look(wait);
-        if (*at == wait)
-            at = &wait->next;
+    memory_wait_begin(waits->loop, &end, NULL);
+    for (waits->looks = waits->first; waits->looks != &end; waits->looks = waits->next) {
+        MemoryWait *wait = waits->looks;
+        waits->next = wait->next;
+        look_at(waits, wait);
     }
-    waits->looks = NULL;
+    waits->looks = waits->next = NULL;
     memory_wait_end(waits->loop, &end);
     if (waits->first)
         timer_start(&waits->loop->timers, timer, waits->loop->now + LOOK_TIME);
@@ -142,7 +171,7 @@ bool memory_wait_for(Loop *loop, MemoryWait *wait, Account *account, size_t more
         memory_wait_end(loop, wait);
         return false;
     }
-    memory_wait_begin(loop, wait);
+    memory_wait_begin(loop, wait, account);
     return !wait->has_turn && !(is_next(loop->memory_waits, wait) && take_turn(wait, account));
 }
 

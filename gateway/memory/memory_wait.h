@@ -13,6 +13,10 @@
  *    does has a turn: the last eighth is for those who hold little, and for one call;
  *  - above the limit by more than an eighth.
  *
+ * Above the limit, waiting is not enough: others would be refused for what these calls hold already.
+ * Then calls that wait are ended, of clients that hold more than their share, until a sixteenth of
+ * the limit is free.
+ *
  * Embedded in its owner; on one loop, its thread only. All zeros: it does not wait.
  */
 #ifndef GATEWAY_MEMORY_WAIT_H
@@ -23,8 +27,9 @@
 
 typedef struct MemoryWait {
     void (*look)(struct MemoryWait *wait); /* calls memory_wait_for again; may free its owner */
+    void (*shed)(struct MemoryWait *wait); /* ends the owner's call, for want of memory */
     struct MemoryWait *next, **at;         /* at: NULL when it does not wait */
-    Account *account;                      /* whose turn it has; */
+    Account *account;                      /* who waits; NULL: the gateway itself */
     bool has_turn, alone;                  /* alone: as the only one of the process */
 } MemoryWait;
 
@@ -35,7 +40,7 @@ typedef struct MemoryWait {
 bool memory_wait_for(Loop *loop, MemoryWait *wait, Account *account, size_t more);
 
 /* Waits without the turn: until it is ended. Nothing happens if it waits. */
-void memory_wait_begin(Loop *loop, MemoryWait *wait);
+void memory_wait_begin(Loop *loop, MemoryWait *wait, Account *account);
 
 /* Removes the wait. Does nothing if it does not wait. */
 void memory_wait_end(Loop *loop, MemoryWait *wait);

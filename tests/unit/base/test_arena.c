@@ -119,7 +119,7 @@ static void what_is_large_grows_without_leaving_a_copy(void **state)
         large = arena_grow(arena, large, (i - 1) * SIZE, i * SIZE);
         assert_non_null(large);
         memset(large + (i - 1) * SIZE, (int)i, SIZE);
-        assert_true(arena_size(arena) < i * SIZE + 3 * 4096);
+        assert_true(arena_size(arena) < i * SIZE * 5 / 4 + 3 * 4096); /* as the allocator rounds */
     }
     for (size_t i = 0; i < TIMES; i++)
         assert_int_equal(large[i * SIZE], i + 1);

@@ -16,6 +16,19 @@ static void a_block_has_its_size_and_is_aligned(void **state)
     }
 }
 
+static void sizes_are_rounded_to_those_of_the_allocator(void **state)
+{
+    static const size_t rows[][2] = {
+        {65, 80},         {4096, 4096},     {4097, 5120},       {16384 + 64, 20480},
+        {65536, 65536},   {65537, 81920},   {81920, 81920},     {81921, 98304},
+        {114689, 131072}, {131072, 131072}, {1 << 20, 1 << 20}, {(1 << 20) + 1, 5 << 18},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(block_rounded(rows[i][0]), rows[i][1]);
+    for (int size = 0; size < BLOCK_SIZES; size++)
+        assert_int_equal(block_rounded(block_bytes[size]), block_bytes[size]);
+}
+
 static void blocks_in_use_are_different_ones(void **state)
 {
     enum { MANY = 500 }; /* more than a thread keeps */
@@ -54,6 +67,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_has_its_size_and_is_aligned),
+        cmocka_unit_test(sizes_are_rounded_to_those_of_the_allocator),
         cmocka_unit_test(blocks_in_use_are_different_ones),
         cmocka_unit_test(a_block_may_be_given_back_by_another_thread),
     };

@@ -98,25 +98,28 @@ static void a_client_that_holds_nothing_has_a_share_too(void **state)
     hold(&one, -HIGH);
 }
 
-static void at_the_limit_everybody_is_refused(void **state)
+static void an_eighth_above_the_limit_everybody_is_refused(void **state)
 {
-    hold(&one, LIMIT - 100);
+    enum { ALL = LIMIT + LIMIT / 8 };
+    hold(&one, ALL - 100);
+    assert_int_equal(memory_ask(&one, 1), MEMORY_OVER_SHARE);
     assert_int_equal(memory_ask(&other, 100), MEMORY_GRANTED);
     assert_int_equal(memory_ask(&other, 101), MEMORY_OVER_LIMIT);
+    assert_int_equal(memory_ask(NULL, 100), MEMORY_GRANTED);
     assert_int_equal(memory_ask(NULL, 101), MEMORY_OVER_LIMIT);
-    assert_int_equal(memory_ask(&other, SIZE_MAX), MEMORY_OVER_LIMIT);
-    hold(&one, -(LIMIT - 100));
+    assert_int_equal(memory_ask(NULL, SIZE_MAX), MEMORY_OVER_LIMIT);
+    hold(&one, -(ALL - 100));
 }
 
 static void a_smaller_limit_holds_at_once(void **state)
 {
-    hold(&one, 10 * MIB);
-    assert_int_equal(memory_ask(&one, 1), MEMORY_GRANTED);
-    memory_set_limit(11 * MIB);
-    assert_int_equal(memory_ask(&one, 1), MEMORY_OVER_SHARE);
-    memory_set_limit(10 * MIB);
-    assert_int_equal(memory_ask(&one, 1), MEMORY_OVER_LIMIT);
-    hold(&one, -10 * MIB);
+    hold(&one, 9 * MIB);
+    assert_int_equal(memory_ask(&other, 1), MEMORY_GRANTED);
+    memory_set_limit(8 * MIB + 8);
+    assert_int_equal(memory_ask(&other, 9), MEMORY_GRANTED);
+    memory_set_limit(8 * MIB);
+    assert_int_equal(memory_ask(&other, 1), MEMORY_OVER_LIMIT);
+    hold(&one, -9 * MIB);
 }
 
 static void who_holds_little_makes_no_share_smaller(void **state)
@@ -221,7 +224,7 @@ int main(void)
         TEST(below_the_high_mark_nobody_is_refused),
         TEST(above_it_who_holds_more_than_a_share_is_refused_and_others_are_not),
         TEST(a_client_that_holds_nothing_has_a_share_too),
-        TEST(at_the_limit_everybody_is_refused),
+        TEST(an_eighth_above_the_limit_everybody_is_refused),
         TEST(a_smaller_limit_holds_at_once),
         TEST(who_holds_little_makes_no_share_smaller),
         TEST(a_tally_tells_more_at_once_and_less_in_steps),

@@ -1,7 +1,7 @@
 #include "gateway/memory/accounts.h"
 #include "tests/unit/gateway/call/scene.h"
 
-enum { LIMIT = 8 << 20, HIGH = 6 << 20 };
+enum { LIMIT = 16 << 20, HIGH = 12 << 20 };
 
 static Account *hog, *client_account;
 
@@ -96,20 +96,20 @@ static void who_holds_little_is_not_refused_because_of_another(void **state)
     assert_string_equal(said(client, "grpc-status"), "0");
 }
 
-static void at_the_limit_new_calls_are_refused(void **state)
+static void an_eighth_above_the_limit_new_calls_are_refused(void **state)
 {
     Scene *scene = *state;
-    hold(hog, LIMIT - 4000);
+    hold(hog, LIMIT + LIMIT / 8 - 4000);
     Peer *client = call(scene, client_account);
     assert_string_equal(said(client, "grpc-status"), "8");
     assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_FULL, 0 sent");
     assert_int_equal(scene->counted[COUNTER_MEMORY_FULL], 1);
 }
 
-static void health_is_told_at_the_limit(void **state)
+static void health_is_told_above_the_limit(void **state)
 {
     Scene *scene = *state;
-    hold(hog, LIMIT);
+    hold(hog, LIMIT + LIMIT / 8);
     Peer *client = begin(scene, client_account, "/grpc.health.v1.Health/Check");
     say_frame(client, BYTES_NONE);
     say_end(client);
@@ -119,14 +119,14 @@ static void health_is_told_at_the_limit(void **state)
 static void a_rest_client_hears_when_to_come_back(void **state)
 {
     Scene *scene = *state;
-    static const struct {
-        int64_t held;
+    struct {
+        Account *account;
         unsigned status;
-    } rows[] = {{HIGH + 1, 429}, {LIMIT, 503}};
+    } rows[] = {{hog, 429}, {client_account, 503}};
+    hold(hog, LIMIT + LIMIT / 8);
     for (int i = 0; i < 2; i++) {
-        hold(hog, rows[i].held - account_held(hog));
         Peer *client = client_new(scene, http2_client_new, http2_server_new);
-        client->client->account = hog;
+        client->client->account = rows[i].account;
         client_head(client, "GET", "/v1/items/x", "", -1, true);
         assert_int_equal(client->head.status, rows[i].status);
         assert_string_equal(field_of(client, "retry-after"), "1");
@@ -186,7 +186,7 @@ static void a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_
 {
     Scene *scene = *state;
     Peer *client = begin(scene, hog, MAKE_ITEM);
-    say(client, framed(scene, large(scene, 1 << 20)));
+    say(client, framed(scene, large(scene, (5 << 18) - 100)));
     hold(hog, HIGH + 1 - account_held(hog));
     say_end(client);
     assert_string_equal(said(client, "grpc-status"), "8");
@@ -265,6 +265,31 @@ static void of_calls_that_wait_one_after_the_other_goes_on_without_memory(void *
         assert_string_equal(said(clients[i], "grpc-status"), "0");
         assert_body(clients[i], frame);
     }
+}
+
+/* Others would be refused for what it holds. */
+static void a_call_that_waits_is_ended_when_its_client_holds_nearly_all(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->client->account = hog;
+    client_head(client, "POST", "/v1/items", "content-type: application/json", -1, false);
+    say(client, bytes_of(ITEM_JSON));
+    say_end(client);
+    Peer *at = instance(scene);
+    hold(hog, LIMIT + LIMIT / 8);
+    answer_grpc_head(at);
+    Bytes frame = framed(scene, large(scene, 60 << 10));
+    say(at, bytes_slice(frame, 0, 40 << 10));
+    assert_false(client->ended);
+    scene_pass(scene, 50);
+    assert_true(client->ended);
+    assert_int_equal(client->head.status, 429);
+    const char *body = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, "\"retryable\":false"));
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_SHARE, 1 sent: 7101 RESOURCE_EXHAUSTED");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
 }
 
 static void a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing(void **state)
@@ -424,7 +449,7 @@ static void the_responses_of_who_holds_its_share_come_one_after_the_other(void *
     scene_pass(scene, 50);
     assert_int_equal(http_stream_queued(at[0]->stream), 0);
     assert_true(http_stream_queued(at[1]->stream) > 900 << 10);
-    assert_in_range(account_held(hog), HIGH + (1 << 20), HIGH + (1 << 20) + 3 * PART);
+    assert_in_range(account_held(hog), HIGH + (1 << 20), HIGH + (1 << 20) + (1 << 18) + 3 * PART);
     answer_trailers(at[0], "grpc-status: 0");
     scene_pass(scene, 50);
     assert_int_equal(clients[0]->body.size, 1 << 20);
@@ -482,7 +507,7 @@ static void what_is_passed_on_waits_for_its_reader_when_memory_is_short(void **s
 static void a_message_of_a_stream_that_was_begun_waits_for_memory(void **state)
 {
     Scene *scene = *state;
-    Peer *client = begin(scene, hog, LOAD_ITEMS);
+    Peer *client = begin(scene, client_account, LOAD_ITEMS);
     say_frame(client, ITEM);
     hold(hog, LIMIT + LIMIT / 8);
     Bytes frame = framed(scene, large(scene, 1 << 20));
@@ -634,7 +659,7 @@ static void what_waits_for_an_instance_is_its_clients(void **state)
 {
     Scene *scene = *state;
     Peer *client = call_unread(scene, client_account);
-    assert_in_range(account_held(client_account), 240 << 10, 320 << 10);
+    assert_in_range(account_held(client_account), 240 << 10, 360 << 10);
     assert_true(account_queued(client_account) < 64 << 10); /* it need not read first */
     break_off(client, HTTP2_ERROR_CANCEL);
     assert_int_equal(account_held(client_account), 0);
@@ -662,7 +687,7 @@ static void what_waits_for_an_http1_instance_is_its_clients(void **state)
     say(client, BYTES("x")); /* a request is sent with the first of its body */
     scene_hold(instance(scene), true);
     say(client, large(scene, 200 << 10));
-    assert_in_range(account_held(client_account), 200 << 10, 250 << 10);
+    assert_in_range(account_held(client_account), 200 << 10, 300 << 10);
     scene_hold(instance(scene), false);
     scene_pump(scene);
     say_end(client);
@@ -742,8 +767,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_holds_more_than_a_share_is_refused_above_the_high_mark),
         TEST(who_holds_little_is_not_refused_because_of_another),
-        TEST(at_the_limit_new_calls_are_refused),
-        TEST(health_is_told_at_the_limit),
+        TEST(an_eighth_above_the_limit_new_calls_are_refused),
+        TEST(health_is_told_above_the_limit),
         TEST(a_rest_client_hears_when_to_come_back),
         TEST(what_a_request_holds_is_its_clients_until_the_call_ends),
         TEST(a_client_that_leaves_gives_back_what_its_request_held),
@@ -752,6 +777,7 @@ int main(void)
         TEST(a_call_that_was_sent_is_not_refused_but_waits),
         TEST(a_stream_of_whole_messages_waits_for_no_memory),
         TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
+        TEST(a_call_that_waits_is_ended_when_its_client_holds_nearly_all),
         TEST(a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing),
         SCENE_TEST(however_little_memory_a_call_may_have_it_ends),
         TEST(the_responses_of_who_holds_its_share_come_one_after_the_other),

@@ -13,7 +13,8 @@ enum {
 typedef struct Call {
     MemoryWait wait; /* first */
     Account *account;
-    unsigned went_on;
+    unsigned went_on, was_ended;
+    int64_t held; /* until it is ended */
 } Call;
 
 static Loop loop;
@@ -26,11 +27,25 @@ static void look(MemoryWait *wait)
     call->went_on += !memory_wait_for(&loop, wait, call->account, SOME);
 }
 
-static void hold(int64_t more)
+static void hold_for(Account *holder, int64_t more)
 {
-    account_add(&account, more);
+    account_add(holder, more);
     memory_add(MEMORY_CALLS, more);
     memory_settle();
+}
+
+static void hold(int64_t more)
+{
+    hold_for(&account, more);
+}
+
+static void shed(MemoryWait *wait)
+{
+    Call *call = (Call *)wait;
+    call->was_ended++;
+    memory_wait_end(&loop, wait);
+    hold_for(call->account, -call->held);
+    call->held = 0;
 }
 
 static int set_up(void **state)
@@ -39,7 +54,7 @@ static int set_up(void **state)
     timer_wheel_init(&loop.timers, loop.now);
     memory_set_limit(LIMIT);
     for (int i = 0; i < CALLS; i++)
-        calls[i] = (Call){.wait = {.look = look}, .account = &account};
+        calls[i] = (Call){.wait = {.look = look, .shed = shed}, .account = &account};
     return 0;
 }
 
@@ -68,6 +83,12 @@ static bool waits(Call *call)
     return memory_wait_for(&loop, &call->wait, &account, SOME);
 }
 
+static bool waits_for(Call *call, Account *holder)
+{
+    call->account = holder;
+    return memory_wait_for(&loop, &call->wait, holder, SOME);
+}
+
 static void nobody_waits_while_there_is_memory(void **state)
 {
     hold(HIGH - SOME);
@@ -94,13 +115,64 @@ static void the_first_goes_on_and_the_others_wait_in_turn(void **state)
 
 static void far_above_the_limit_nobody_goes_on(void **state)
 {
-    hold(LIMIT + LIMIT / 8);
+    hold_for(&others[0], LIMIT + LIMIT / 8);
     assert_true(waits(&calls[0]));
     pass();
     assert_int_equal(calls[0].went_on, 0);
-    hold(-1);
+    hold_for(&others[0], -1);
     pass();
     assert_int_equal(calls[0].went_on, 1);
+    assert_int_equal(calls[0].was_ended, 0);
+    hold_for(&others[0], -LIMIT - LIMIT / 8 + 1);
+}
+
+/* Of three calls, which together hold all. */
+static void begin_to_wait(int64_t each)
+{
+    for (int i = 0; i < CALLS; i++) {
+        calls[i].held = each;
+        hold(each);
+        memory_wait_begin(&loop, &calls[i].wait, &account);
+    }
+}
+
+static unsigned were_ended(void)
+{
+    return calls[0].was_ended + calls[1].was_ended + calls[2].was_ended;
+}
+
+static void calls_are_ended_only_above_the_limit(void **state)
+{
+    enum { EACH = 1 << 18 };
+    begin_to_wait(EACH);
+    hold(LIMIT - (int64_t)CALLS * EACH);
+    pass();
+    assert_int_equal(were_ended(), 0);
+    hold(1);
+    pass();
+    assert_int_equal(were_ended(), 2); /* after which a sixteenth is free */
+}
+
+static void who_has_the_turn_is_not_ended(void **state)
+{
+    hold(CROWDED);
+    assert_false(waits(&calls[0]));
+    assert_true(waits(&calls[1]));
+    hold(LIMIT);
+    pass();
+    assert_int_equal(calls[0].was_ended, 0);
+    assert_int_equal(calls[1].was_ended, 1);
+}
+
+static void who_holds_little_is_not_ended(void **state)
+{
+    hold_for(&others[0], LIMIT + LIMIT / 8);
+    assert_true(waits(&calls[0]));
+    assert_true(waits_for(&calls[1], &others[0]));
+    pass();
+    assert_int_equal(calls[0].was_ended, 0);
+    assert_int_equal(calls[1].was_ended, 1);
+    hold_for(&others[0], -LIMIT - LIMIT / 8);
 }
 
 static void all_go_on_when_there_is_memory_again(void **state)
@@ -132,19 +204,6 @@ static void whoever_ends_is_not_looked_at(void **state)
     assert_int_equal(calls[0].went_on, 1);
     assert_int_equal(calls[1].went_on, 1);
     assert_int_equal(calls[2].went_on, 0);
-}
-
-static void hold_for(Account *holder, int64_t more)
-{
-    account_add(holder, more);
-    memory_add(MEMORY_CALLS, more);
-    memory_settle();
-}
-
-static bool waits_for(Call *call, Account *holder)
-{
-    call->account = holder;
-    return memory_wait_for(&loop, &call->wait, holder, SOME);
 }
 
 static void who_has_the_turn_keeps_it(void **state)
@@ -179,7 +238,7 @@ static void each_client_has_a_turn_up_to_seven_eighths_of_the_limit(void **state
 
 static void who_holds_little_goes_on_whoever_has_the_turn(void **state)
 {
-    hold(LIMIT);
+    hold(LIMIT + LIMIT / 8 - SOME + 1);
     assert_false(waits(&calls[0]));
     assert_true(waits_for(&calls[1], &others[1]));
     pass();
@@ -189,7 +248,7 @@ static void who_holds_little_goes_on_whoever_has_the_turn(void **state)
 static void who_does_not_read_what_it_has_gets_no_turn(void **state)
 {
     MemoryTally tally = {.account = &account};
-    hold(CROWDED);
+    hold(HIGH);
     tally_add(&tally, MEMORY_BUFFERS, HIGH / 8 + 1);
     assert_true(waits(&calls[0]));
     pass();
@@ -204,7 +263,7 @@ static void who_does_not_read_what_it_has_gets_no_turn(void **state)
 
 static void the_gateway_itself_needs_no_turn(void **state)
 {
-    hold(LIMIT);
+    hold(LIMIT + LIMIT / 8 - SOME + 1);
     assert_false(waits(&calls[0]));
     assert_true(waits_for(&calls[1], NULL));
     pass();
@@ -213,7 +272,7 @@ static void the_gateway_itself_needs_no_turn(void **state)
 
 static void whoever_begins_to_wait_is_looked_at_without_the_turn(void **state)
 {
-    memory_wait_begin(&loop, &calls[0].wait);
+    memory_wait_begin(&loop, &calls[0].wait, &account);
     assert_non_null(calls[0].wait.at);
     pass();
     assert_int_equal(calls[0].went_on, 1);
@@ -227,6 +286,9 @@ int main(void)
         TEST(nobody_waits_while_there_is_memory),
         TEST(the_first_goes_on_and_the_others_wait_in_turn),
         TEST(far_above_the_limit_nobody_goes_on),
+        TEST(calls_are_ended_only_above_the_limit),
+        TEST(who_has_the_turn_is_not_ended),
+        TEST(who_holds_little_is_not_ended),
         TEST(all_go_on_when_there_is_memory_again),
         TEST(whoever_ends_is_not_looked_at),
         TEST(who_has_the_turn_keeps_it),
