@@ -29,7 +29,7 @@ MUST_USE Result log_check(Arena *arena, const char *path);
 
 /*
  * Opens `path` again, after a rotation or for a new config; lines go there from now on. If that
- * fails, the old file stays in use. Any thread. Fault: NO_FILE.
+ * fails, the old file stays in use; a FIFO that nobody reads fails. Any thread. Fault: NO_FILE.
  */
 MUST_USE Result log_reopen(Log *log, Arena *arena, const char *path);
 

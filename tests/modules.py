@@ -25,6 +25,7 @@ LAYERS = (
         Module("", "results and faults, arenas, bytes, calls, logs, clocks", "Result", "result.h"),
         Module("text", "base64, dates, numbers, escapes, UTF-8", "Base64Alphabet", "utf8.h"),
         Module("net", "addresses, and whom to trust by them", "IpAddress", "ip.h"),
+        Module("file", "files, read whole; which one a thread waits for", "FileNote", "file.h"),
     )),
     Layer("protocols", ("base",), (
         Module("http", "what both engines share; compression", "HttpStream", "http.h"),
@@ -51,6 +52,7 @@ LAYERS = (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
+        Module("thread", "threads that are not loops; signals", "Errand", "errand.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),

@@ -1,13 +1,11 @@
 #include "adapters/schema/schema.h"
 
 #include "adapters/schema/schema_internal.h"
+#include "base/file/file.h"
 #include "base/problem.h"
 #include "base/text/utf8.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum {
     NAME_BLOCK = 1 << 16,
@@ -286,45 +284,11 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     return r;
 }
 
-/* The size of the file, and a byte for the read that finds its end. So the buffer need not grow,
-   which would leave garbage in the arena. */
-static size_t first_room(FILE *file)
-{
-    struct stat status;
-    return fstat(fileno(file), &status) == 0 && status.st_size > 0 ? (size_t)status.st_size + 1 : 0;
-}
-
-static Result read_file(Arena *arena, FILE *file, const char *path, Bytes *bytes_out)
-{
-    Buffer content = buffer_in(arena);
-    size_t got = 0, room = first_room(file);
-    do {
-        if (!buffer_reserve(&content, room > content.size ? room - content.size : 1))
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading %s", path);
-        got = fread(content.data + content.size, 1, content.capacity - content.size, file);
-        content.size += got;
-    } while (got);
-    if (ferror(file))
-        return FAIL(arena, FAULT_NO_FILE, "reading %s: %s", path, strerror(errno));
-    *bytes_out = buffer_bytes(&content);
-    return OK;
-}
-
-Result schema_read_file(Arena *arena, const char *path, Bytes *set_out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return FAIL(arena, FAULT_NO_FILE, "opening %s: %s", path, strerror(errno));
-    Result r = read_file(arena, file, path, set_out);
-    fclose(file);
-    return r;
-}
-
 Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out)
 {
     Bytes set = BYTES_NONE;
     *schema_out = NULL;
-    Result r = schema_read_file(arena, path, &set);
+    Result r = file_read(arena, path, SIZE_MAX, &set);
     return failed(r) ? r : schema_load(arena, set, path, schema_out);
 }
 

@@ -181,10 +181,7 @@ typedef struct SchemaFile {
 MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name,
                             const Schema **schema_out);
 
-/* The bytes of a file, for schema_load. Fault: NO_FILE. */
-MUST_USE Result schema_read_file(Arena *arena, const char *path, Bytes *set_out);
-
-/* Both. Faults: NO_FILE, BAD_SCHEMA. */
+/* The same with the bytes of a file. Faults: NO_FILE, BAD_SCHEMA. */
 MUST_USE Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out);
 
 /* By full name, with or without a leading dot. NULL if there is none. */

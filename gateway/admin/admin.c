@@ -11,9 +11,9 @@
 #include "gateway/admin/h2o_thread.h"
 #include "gateway/admin/operator.h"
 #include "gateway/admin/refusals.h"
-#include "gateway/loop/signals.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/signals.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>

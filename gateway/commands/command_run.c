@@ -1,10 +1,11 @@
 /* passerelle run CONFIG: runs the gateway until a signal stops it. */
 #include "gateway/commands/command.h"
 #include "gateway/process/process.h"
+#include "gateway/thread/errand.h"
 
 #include "base/arena.h"
 
-#include <stdio.h>
+#include <unistd.h>
 
 int command_run(const CommandLine *line)
 {
@@ -24,6 +25,8 @@ int command_run(const CommandLine *line)
     if (failed(r))
         command_tell(line, "%s", error_text(arena, r));
     int code = config && !failed(r) ? EXIT_WELL : EXIT_NO;
+    if (errands_left())
+        _exit(code);
     arena_free(arena);
     return code;
 }

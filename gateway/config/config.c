@@ -2,9 +2,9 @@
 
 #include "adapters/compile/plan_compile.h"
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
@@ -214,26 +214,6 @@ void config_hash_end(ConfigReader *reader)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return FAIL(arena, FAULT_NO_FILE, "open %s: %s", path, strerror(errno));
-    Buffer text = buffer_in(arena);
-    char piece[65536];
-    size_t size;
-    while ((size = fread(piece, 1, sizeof piece, file)) > 0 && text.size <= most)
-        buffer_add(&text, piece, size);
-    int error = ferror(file) ? errno : 0;
-    fclose(file);
-    if (error)
-        return FAIL(arena, FAULT_NO_FILE, "read %s: %s", path, strerror(error));
-    if (text.size > most)
-        return FAIL(arena, FAULT_NO_FILE, "read %s: it is larger than %zu bytes", path, most);
-    *text_out = buffer_bytes(&text);
-    return OK;
-}
-
 static int digit(uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -360,7 +340,7 @@ Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problem
 {
     *config_out = NULL;
     Bytes text = BYTES_NONE;
-    Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
+    Result r = file_read(arena, path, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
     return config_load_text(text, path, ask, arena, problems, config_out);

@@ -456,8 +456,8 @@ typedef struct InstanceList {
     uint32_t n, n_refused;
 } InstanceList;
 
-/* The file of the service's discovery. Fault: NO_FILE. */
-MUST_USE Result config_list_text(Arena *arena, const Service *service, Bytes *text_out);
+/* The file of a service's discovery. Any thread. Fault: NO_FILE. */
+MUST_USE Result config_list_text(Arena *arena, const char *file, Bytes *text_out);
 
 /*
  * Reads a list of instances for the service; `text` is that of its discovery's file. Mistakes go to

@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 
 enum { HASH_KEY_LEAST = 16, HASH_KEY_MOST = 4096 };
@@ -43,7 +44,7 @@ static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients
                     "hashed needs a key");
         return;
     }
-    Result r = config_read_file(reader->arena, text->key, HASH_KEY_MOST, &key);
+    Result r = file_read(reader->arena, text->key, HASH_KEY_MOST, &key);
     if (failed(r))
         config_tell(reader, "clients.key", NULL, "%s", r.error->doing);
     else if (key.size < HASH_KEY_LEAST)

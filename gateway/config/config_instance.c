@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 #include "gateway/tls/tls_context.h"
 
 #include <openssl/ssl.h>
@@ -192,12 +193,9 @@ void config_read_instances(ConfigReader *reader, Service *service,
 
 enum { LIST_SIZE_MOST = 64 << 20 };
 
-Result config_list_text(Arena *arena, const Service *service, Bytes *text_out)
+Result config_list_text(Arena *arena, const char *file, Bytes *text_out)
 {
-    Result r = config_read_file(arena, service->discovery->file, LIST_SIZE_MOST, text_out);
-    return failed(r)
-               ? FAIL_OVER(arena, r, FAULT_NO_FILE, "reading the instances of %s", service->name)
-               : OK;
+    return file_read(arena, file, LIST_SIZE_MOST, text_out);
 }
 
 /* A list while it is read. */
@@ -358,8 +356,11 @@ void config_read_discovery(ConfigReader *reader, Service *service,
     Bytes list_text;
     InstanceList list = {0};
     Problems problems = problems_in(reader->arena);
-    Result r = config_list_text(reader->arena, service, &list_text);
-    if (!failed(r))
+    Result r = config_list_text(reader->arena, text->file, &list_text);
+    if (failed(r))
+        r = FAIL_OVER(reader->arena, r, FAULT_NO_FILE, "reading the instances of %s",
+                      service->name);
+    else
         r = config_list_read(reader->arena, service, list_text, NULL, &problems, &list);
     if (failed(r))
         config_doubt(reader, config_path(reader, "%s.file", path), NULL, "%s",

@@ -52,9 +52,6 @@ void config_doubt(ConfigReader *reader, const char *path, const char *hint, cons
 /* "did you mean x", or "a, b or c" if they are few; in the arena. May be NULL. */
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n);
 
-/* The whole file. Fault: NO_FILE, also if it is larger than `most`. */
-MUST_USE Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out);
-
 /* `size` bytes from twice as many hexadecimal digits. False: the text is anything else. */
 bool config_read_hex(Bytes text, uint8_t *out, size_t size);
 

@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 #include "gateway/config/schema_ask.h"
 
 /* A schema file that was read already; `schema` NULL: with a failure, which was reported. */
@@ -22,7 +23,7 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
 static Result load_set(ConfigReader *reader, const char *file, const Schema **schema_out)
 {
     Bytes set = BYTES_NONE;
-    Result r = schema_read_file(reader->arena, file, &set);
+    Result r = file_read(reader->arena, file, SIZE_MAX, &set);
     if (failed(r))
         return r;
     config_hash_add(reader, set);

@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <ctype.h>
 #include <sys/stat.h>
@@ -44,7 +45,7 @@ static void read_key_file(ConfigReader *reader, const char *file, const char *pa
                           uint8_t key[STORE_KEY_SIZE])
 {
     Bytes text = BYTES_NONE;
-    Result r = config_read_file(reader->arena, file, KEY_FILE_MOST, &text);
+    Result r = file_read(reader->arena, file, KEY_FILE_MOST, &text);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;
     if (failed(r))

@@ -3,6 +3,7 @@
 
 #include "adapters/text/yaml.h"
 #include "base/arena.h"
+#include "base/file/file.h"
 
 enum { CHANGES_SIZE_MOST = 16 << 20 };
 
@@ -53,7 +54,7 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
     const char *path = config_path(reader, "%s.changes[%u]", plan->path, row);
     const char *file = plan->text->changes[row];
     Bytes text;
-    Result r = config_read_file(reader->arena, file, CHANGES_SIZE_MOST, &text);
+    Result r = file_read(reader->arena, file, CHANGES_SIZE_MOST, &text);
     if (failed(r)) {
         config_tell(reader, path, "file names are relative to this file", "%s", r.error->doing);
         return OK;

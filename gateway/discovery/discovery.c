@@ -4,12 +4,17 @@
 #include "base/clock.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/errand.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 enum { PROBLEMS_TOLD = 10 }; /* per list, one event each; the others are only counted */
+
+#define LOOK_SLOW (5 * SECOND) /* from then on, the list cannot be read */
+
+typedef struct Watch Watch;
 
 /* Identifies the content of a file: if any of these differs, it may have changed. All zeros: no
    file. */
@@ -20,8 +25,23 @@ typedef struct Stamp {
     int64_t modified;
 } Stamp;
 
+/* One look at a list, on a thread of its own: the file may be on a mount that hangs. */
+typedef struct Look {
+    Watch *watch; /* not for the thread */
+    Errand *errand;
+    int64_t began;
+    Arena *arena;
+    const char *file;
+    Stamp seen, taken; /* those of the watch */
+    bool anew;         /* read it also if it is unchanged */
+    Stamp now;         /* the outcome; the next two only if it was read */
+    bool complete, read;
+    Result result;
+    Bytes text;
+} Look;
+
 /* The list of one service. */
-typedef struct Watch {
+struct Watch {
     struct Watch *next;
     uv_timer_t timer;
     Watching *of;
@@ -32,7 +52,8 @@ typedef struct Watch {
     size_t size;
     int64_t empty_since; /* monotonic nanoseconds; 0: the list is not empty */
     bool unreadable;     /* this was logged */
-} Watch;
+    Look *look;          /* under way; or NULL */
+};
 
 struct Watching {
     uv_loop_t *loop;
@@ -67,12 +88,14 @@ static void tell_changes(const Service *service, InstanceChanges changes, uint32
                     changes.joined, changes.left, changes.altered, n);
 }
 
-static void tell_unreadable(Watch *watch, Result why, uint32_t n)
+static void tell_unreadable(Watch *watch, Result why)
 {
+    InstanceSet *set = instance_set_of(watch->service);
     if (!watch->unreadable)
         telemetry_event("warning", "instances_unreadable", why, "%s: keeping its %u instances",
-                        watch->service->name, n);
+                        watch->service->name, set->n);
     watch->unreadable = true;
+    instance_set_unref(set);
 }
 
 /* ---- Using a list ---------------------------------------------------------------------------- */
@@ -162,7 +185,7 @@ static bool take_text(Watch *watch, Bytes text, Arena *arena)
     Result r = config_list_read(arena, watch->service, text, &had, &problems, &list);
     if (failed(r)) {
         tell_problems(watch, &problems, 0);
-        tell_unreadable(watch, r, before->n);
+        tell_unreadable(watch, r);
         watch->empty_since = 0; /* it is not empty, but wrong, and read again when it changes */
     } else {
         tell_problems(watch, &problems, list.n_refused);
@@ -196,42 +219,95 @@ static Stamp stamp_of(const char *file)
 }
 
 /* Another file has taken the name, and is complete; one that is written in place may not be. */
-static bool is_complete(const Watch *watch, const Stamp *now)
+static bool is_complete(const Stamp *now, const Stamp *seen)
 {
-    return same_stamp(now, &watch->seen) || now->inode != watch->seen.inode ||
-           now->device != watch->seen.device;
+    return same_stamp(now, seen) || now->inode != seen->inode || now->device != seen->device;
+}
+
+/* On a thread. */
+static void run_look(void *owner)
+{
+    Look *look = owner;
+    look->now = stamp_of(look->file);
+    look->complete = is_complete(&look->now, &look->seen);
+    if (!look->complete || (same_stamp(&look->now, &look->taken) && !look->anew && look->now.inode))
+        return;
+    look->read = true;
+    look->result = config_list_text(look->arena, look->file, &look->text);
+}
+
+static void free_look(void *owner)
+{
+    Look *look = owner;
+    arena_free(look->arena);
+    free(look);
 }
 
 /* True: the service has a new set. */
-static bool look(Watch *watch)
+static bool take_look(Watch *watch, const Look *look)
 {
-    Stamp now = stamp_of(watch->service->discovery->file);
-    bool complete = is_complete(watch, &now);
-    watch->seen = now;
-    if (!complete || (same_stamp(&now, &watch->taken) && !watch->empty_since && now.inode))
+    watch->seen = look->now;
+    if (!look->read)
         return false;
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Bytes text;
-    bool changed = false;
-    Result r = config_list_text(arena, watch->service, &text);
-    if (failed(r)) {
-        InstanceSet *set = instance_set_of(watch->service);
-        tell_unreadable(watch, r, set->n);
-        instance_set_unref(set);
+    if (failed(look->result)) {
+        tell_unreadable(watch, look->result);
         watch->taken = (Stamp){0};
-    } else {
-        watch->taken = now;
-        changed = take_text(watch, text, arena);
+        return false;
     }
+    watch->taken = look->now;
+    return take_text(watch, look->text, look->arena);
+}
+
+static void on_looked(void *owner)
+{
+    Look *look = owner;
+    Watch *watch = look->watch;
+    watch->look = NULL;
+    if (take_look(watch, look))
+        watch->of->on_changed(watch->of->owner);
+    free_look(look);
+}
+
+static void begin_look(Watch *watch)
+{
+    Look *look = calloc(1, sizeof *look);
+    CHECK(look);
+    look->arena = arena_new(ARENA_UNLIMITED);
+    look->watch = watch;
+    look->began = clock_now();
+    look->file = arena_string(look->arena, watch->service->discovery->file);
+    look->seen = watch->seen;
+    look->taken = watch->taken;
+    look->anew = watch->empty_since != 0;
+    watch->look = look;
+    look->errand = errand_start(
+        watch->of->loop,
+        &(ErrandWork){.run = run_look, .on_done = on_looked, .on_left = free_look, .owner = look});
+}
+
+static void tell_slow(Watch *watch)
+{
+    int64_t time = clock_now() - watch->look->began;
+    if (time < LOOK_SLOW)
+        return;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result why = FAIL(arena, FAULT_NO_FILE, "%s does not arrive; %.0f s have passed",
+                      watch->service->discovery->file, (double)time / SECOND);
+    tell_unreadable(watch, why);
     arena_free(arena);
-    return changed;
+}
+
+static void look(Watch *watch)
+{
+    if (watch->look)
+        tell_slow(watch);
+    else
+        begin_look(watch);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    Watch *watch = timer->data;
-    if (look(watch))
-        watch->of->on_changed(watch->of->owner);
+    look(timer->data);
 }
 
 /* ---- Watching -------------------------------------------------------------------------------- */
@@ -300,7 +376,7 @@ static void begin(Watch *watch, Service *service, const InstanceSet *before)
     watch->taken = (Stamp){0};
     if (before && before->n > 0 && service->n_instances == 0 && watch->text)
         keep_instances(watch, before);
-    look(watch); /* no loop has the config yet: nobody needs to be told */
+    look(watch);
     uint64_t every = (uint64_t)(service->discovery->every / MILLISECOND);
     CHECK(uv_timer_start(&watch->timer, on_timer, every, every) == 0);
 }
@@ -309,6 +385,8 @@ static void close_all(Watch *first)
 {
     for (Watch *watch = first, *next; watch; watch = next) {
         next = watch->next;
+        if (watch->look)
+            errand_leave(watch->look->errand);
         uv_close((uv_handle_t *)&watch->timer, on_closed);
     }
 }

@@ -25,6 +25,10 @@
 
 enum { MAX_WORKERS = 1024 };
 
+#define RELOAD_SLOW (1 * SECOND)   /* from then on, who asks for another one is told */
+#define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
+#define RELOAD_LEFT (1 * SECOND)   /* after all calls have ended */
+
 /* The progress of a shutdown. */
 typedef enum Going {
     GOING_NOT,
@@ -36,7 +40,7 @@ typedef enum Going {
 typedef struct Process {
     uv_loop_t loop; /* of the main thread */
     uv_signal_t signals[SIGNALS];
-    uv_async_t woken; /* a worker has ended, or a config was read */
+    uv_async_t woken; /* a worker has ended, or an operator wants something */
     atomic_uint n_ended;
     WorkerShared shared;
     Worker **workers;
@@ -56,9 +60,11 @@ typedef struct Process {
     AdminAction *reloads; /* for the one that is under way */
     atomic_bool ready;
     Going going;
-    uv_timer_t delay;  /* of GOING_SOON */
-    Reload *reload;    /* running; or NULL */
-    bool reload_again; /* SIGHUP arrived while one was running */
+    uv_timer_t delay;          /* of GOING_SOON; at the end, for `reload` */
+    Reload *reload;            /* running; or NULL */
+    bool reload_again;         /* SIGHUP arrived while one was running */
+    uv_timer_t patience;       /* with `reload` */
+    atomic_llong reload_began; /* monotonic nanoseconds; 0: none is running */
 } Process;
 
 static void wake(void *owner)
@@ -239,6 +245,14 @@ static void refuse_reloads(Process *p, AdminAction **list)
     arena_free(arena);
 }
 
+static void on_audit_read(void *owner, Result result, Bytes json)
+{
+    AdminAction *action = owner;
+    action->result = error_copy(action->arena, result);
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
 static void drain(Process *p, AdminAction *action)
 {
     answer_state(action, "drain", p->config);
@@ -305,16 +319,7 @@ static void annotate(Process *p, AdminAction *action)
                     on_annotated, storing_of(p, action));
 }
 
-static void on_audit_read(void *owner, Result result, Bytes json)
-{
-    AdminAction *action = owner;
-    action->result = error_copy(action->arena, result);
-    action->body = bytes_copy(action->arena, json);
-    admin_action_done(action);
-}
-
-/* ---- Forgetting a client -----------------------------------------------------------------------
- */
+/* ---- Forgetting a client --------------------------------------------------------------------- */
 
 static void on_forgotten(void *owner, Result result, StoreTask *task)
 {
@@ -362,19 +367,70 @@ static void reopen_log(Process *p)
     arena_free(arena);
 }
 
+static uint64_t milliseconds(int64_t time)
+{
+    return (uint64_t)(time / MILLISECOND);
+}
+
+/* What holds up the reload; `arena` is for the text. */
+static Result held_up(Process *p, Arena *arena)
+{
+    return FAIL(arena, FAULT_NO_FILE, "a reload has been running for %.0f s, and is %s",
+                (double)reload_time(p->reload) / SECOND, reload_doing(p->reload, arena));
+}
+
+static void tell_held_up(Process *p, const char *what)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    telemetry_event("warning", "reload_held_up", held_up(p, arena), "%s", what);
+    arena_free(arena);
+}
+
+static void on_stuck(uv_timer_t *patience)
+{
+    tell_held_up(patience->data, "the running config stays until then");
+}
+
+/* Another reload while one is running. */
+static void reload_later(Process *p)
+{
+    p->reload_again = true;
+    if (reload_time(p->reload) < RELOAD_SLOW)
+        return;
+    tell_held_up(p, "the config is read again after that");
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer_reloads(p, &p->waiting, state_of(p->config), held_up(p, arena), BYTES_NONE);
+    arena_free(arena);
+}
+
+static void end_reload(void *owner);
+
 static void begin_reload(Process *p)
 {
     if (p->going) {
         refuse_reloads(p, &p->waiting);
         return;
     }
-    p->reload_again = p->reload != NULL;
-    if (p->reload)
+    if (p->reload) {
+        reload_later(p);
         return;
+    }
+    p->reload_again = false;
     p->reloads = p->waiting;
     p->waiting = NULL;
     descriptors_raise(); /* the hard limit may have changed */
-    p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
+    p->reload = reload_start(p->config_path, p->config, p->n_workers, &p->loop, end_reload, p);
+    atomic_store(&p->reload_began, clock_now());
+    uv_timer_start(&p->patience, on_stuck, milliseconds(RELOAD_STUCK), 0);
+}
+
+static void write_reload_metrics(Exposition *e, void *owner)
+{
+    const atomic_llong *began = owner;
+    int64_t since = atomic_load(began);
+    exposition_family(e, "passerelle_config_reload_running_seconds", METRIC_GAUGE,
+                      "How long the running reload has been reading; 0: none is running.");
+    exposition_seconds(e, "", NULL, 0, since ? clock_now() - since : 0);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -515,7 +571,6 @@ static void use_config(Process *p, Config *config)
         store_keeper_use(p->keeper, config);
     }
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
-    schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
@@ -549,8 +604,13 @@ static void refuse_config(Process *p, Result why, Config *config)
     }
 }
 
-static void end_reload(Process *p)
+static void end_if_all_ended(Process *p);
+
+static void end_reload(void *owner)
 {
+    Process *p = owner;
+    uv_timer_stop(&p->patience);
+    atomic_store(&p->reload_began, 0);
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Config *config = NULL;
     AdminChange change = {NULL};
@@ -578,12 +638,13 @@ static void end_reload(Process *p)
     arena_free(arena);
     if (p->reload_again)
         begin_reload(p);
+    end_if_all_ended(p);
 }
 
 static void on_instances_changed(void *owner)
 {
     Process *p = owner;
-    for (uint32_t i = 0; i < p->n_workers; i++)
+    for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
         worker_use_instances(p->workers[i], p->config);
 }
 
@@ -633,7 +694,29 @@ static void close_down(Process *p)
     ledger_stop(p->shared.ledger);
     leave_store(p);
     uv_close((uv_handle_t *)&p->delay, NULL);
+    uv_close((uv_handle_t *)&p->patience, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
+}
+
+/* The reload, which was cancelled, waits for a file. */
+static void on_not_ended(uv_timer_t *delay)
+{
+    Process *p = delay->data;
+    tell_held_up(p, "it is left behind");
+    refuse_reloads(p, &p->reloads);
+    reload_leave(p->reload);
+    p->reload = NULL;
+    close_down(p);
+}
+
+static void end_if_all_ended(Process *p)
+{
+    if (atomic_load(&p->n_ended) < p->n_workers || uv_is_closing((uv_handle_t *)&p->woken))
+        return;
+    if (!p->reload)
+        close_down(p);
+    else if (!uv_is_active((uv_handle_t *)&p->delay))
+        uv_timer_start(&p->delay, on_not_ended, milliseconds(RELOAD_LEFT), 0);
 }
 
 static void on_woken(uv_async_t *async)
@@ -641,11 +724,7 @@ static void on_woken(uv_async_t *async)
     Process *p = async->data;
     if (!uv_is_closing((uv_handle_t *)async))
         do_actions(p);
-    if (p->reload && reload_is_read(p->reload))
-        end_reload(p);
-    if (!p->reload && atomic_load(&p->n_ended) == p->n_workers &&
-        !uv_is_closing((uv_handle_t *)async))
-        close_down(p);
+    end_if_all_ended(p);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -664,7 +743,8 @@ static void listen_for_signals(Process *p)
     CHECK(uv_loop_init(&p->loop) == 0);
     CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
     CHECK(uv_timer_init(&p->loop, &p->delay) == 0);
-    p->woken.data = p->delay.data = p;
+    CHECK(uv_timer_init(&p->loop, &p->patience) == 0);
+    p->woken.data = p->delay.data = p->patience.data = p;
     for (int i = 0; i < SIGNALS; i++) {
         CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
         p->signals[i].data = p;
@@ -732,6 +812,7 @@ static void stop_admin(Process *p)
         admin_action_free(action);
     }
     metrics_remove_writer(p);
+    metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     audit_free(p->audit);
@@ -744,13 +825,13 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     memory_set_limit(limits_memory(&p->config->limits));
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
-    schema_caches_keep(p->config);
     listen_for_signals(p);
     open_store(p);
     p->audit = audit_new(p->port);
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
+    metrics_add_writer(write_reload_metrics, &p->reload_began);
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
         ledger_keep(p->shared.ledger, p->port);
@@ -801,6 +882,8 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
     if (failed(r)) {
         bind_close(*sockets, p->n_workers);
         bind_forget(p->config, NULL);
+    } else {
+        schema_caches_keep(p->config);
     }
     return r;
 }

@@ -8,13 +8,14 @@
  *      SIGHUP             opens the log again, then reads the config again; the old one stays when
  *                         it does not check
  *
- * Signals during startup: signals.h.
+ * Signals during startup: signals.h. A reload or a list of instances that is still waiting for a
+ * file is left behind (errand.h).
  */
 #ifndef GATEWAY_PROCESS_H
 #define GATEWAY_PROCESS_H
 
 #include "gateway/config/config.h"
-#include "gateway/loop/signals.h"
+#include "gateway/thread/signals.h"
 
 /*
  * Runs until it is stopped; on the main thread, once, after signals_hold. Takes the caller's

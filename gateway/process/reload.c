@@ -1,9 +1,13 @@
 #include "gateway/process/reload.h"
 
 #include "base/arena.h"
-#include "gateway/loop/signals.h"
+#include "base/clock.h"
+#include "base/file/file.h"
 #include "gateway/reflect/reflection_client.h"
+#include "gateway/reflect/schema_cache.h"
+#include "gateway/thread/errand.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,16 +15,18 @@ struct Reload {
     const char *path;
     Config *running; /* a reference */
     uint32_t n_workers;
+    int64_t began;
     void (*on_read)(void *owner);
     void *owner;
+    Errand *errand; /* NULL: the config was read */
+    FileNote note;
 
-    pthread_t thread;
     Arena *arena; /* of the following members, except `config` */
     Config *config;
     BoundSocket *sockets;
     Result result;
     Bytes mistakes; /* one per line */
-    atomic_bool read, cancelled;
+    atomic_bool cancelled;
     atomic_uint n_left; /* workers that have not called reload_taken */
 };
 
@@ -56,19 +62,27 @@ static Result load(Reload *reload)
     return r;
 }
 
-static void *read_config(void *argument)
+static void read_config(void *owner)
 {
-    Reload *reload = argument;
+    Reload *reload = owner;
+    file_note_use(&reload->note);
     reload->result = load(reload);
+    if (failed(reload->result) || atomic_load(&reload->cancelled))
+        return;
+    reload->result = bind_listeners(reload->arena, reload->config, reload->running,
+                                    reload->n_workers, &reload->sockets);
     if (!failed(reload->result))
-        reload->result = bind_listeners(reload->arena, reload->config, reload->running,
-                                        reload->n_workers, &reload->sockets);
-    atomic_store(&reload->read, true);
-    reload->on_read(reload->owner);
-    return NULL;
+        schema_caches_keep(reload->config);
 }
 
-Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
+static void on_errand_done(void *owner)
+{
+    Reload *reload = owner;
+    reload->errand = NULL;
+    reload->on_read(reload->owner);
+}
+
+Reload *reload_start(const char *path, Config *running, uint32_t n_workers, uv_loop_t *loop,
                      void (*on_read)(void *owner), void *owner)
 {
     Reload *reload = calloc(1, sizeof(*reload));
@@ -76,17 +90,26 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
     reload->path = path;
     reload->running = config_ref(running);
     reload->n_workers = n_workers;
+    reload->began = clock_now();
     reload->on_read = on_read;
     reload->owner = owner;
     reload->arena = arena_new(ARENA_UNLIMITED);
     atomic_init(&reload->n_left, n_workers);
-    CHECK(signals_make_thread(&reload->thread, read_config, reload) == 0);
+    file_note_init(&reload->note);
+    reload->errand = errand_start(
+        loop, &(ErrandWork){.run = read_config, .on_done = on_errand_done, .owner = reload});
     return reload;
 }
 
-bool reload_is_read(const Reload *reload)
+int64_t reload_time(const Reload *reload)
 {
-    return atomic_load(&reload->read);
+    return clock_now() - reload->began;
+}
+
+const char *reload_doing(Reload *reload, Arena *arena)
+{
+    const char *file = file_note_read(&reload->note, arena);
+    return file ? arena_printf(arena, "reading %s", file) : "waiting for schemas of instances";
 }
 
 void reload_cancel(Reload *reload)
@@ -94,9 +117,13 @@ void reload_cancel(Reload *reload)
     atomic_store(&reload->cancelled, true);
 }
 
+void reload_leave(Reload *reload)
+{
+    errand_leave(reload->errand);
+}
+
 Result reload_finish(Reload *reload, Arena *arena, Config **config_out)
 {
-    CHECK(pthread_join(reload->thread, NULL) == 0);
     config_unref(reload->running);
     if (failed(reload->result)) {
         if (reload->config)
@@ -121,6 +148,7 @@ static void reload_free(Reload *reload)
 {
     bind_close(reload->sockets, reload->n_workers);
     arena_free(reload->arena);
+    file_note_deinit(&reload->note);
     free(reload);
 }
 

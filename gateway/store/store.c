@@ -2,10 +2,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/loop/signals.h"
 #include "gateway/store/store_backend.h"
 #include "gateway/store/store_schema.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/signals.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

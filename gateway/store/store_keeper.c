@@ -2,9 +2,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/loop/signals.h"
 #include "gateway/store/store_report.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/signals.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,7 @@
 #include "gateway/tls/tls_context.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -51,13 +52,28 @@ static int no_password(char *buffer, int size, int writing, void *owner)
     return 0;
 }
 
+/* OpenSSL reads this file next. */
+static Result begin_file(Arena *arena, const char *field, const char *what, const char *path)
+{
+    file_note_reading(path);
+    const char *wrong = file_not_regular(path);
+    return wrong ? FAIL_FIELD(arena, FAULT_TLS, field, "reading the %s %s: %s", what, path, wrong)
+                 : OK;
+}
+
 static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 {
     if (!files->certificate)
         return OK;
+    Result r = begin_file(arena, "certificate", "certificate", files->certificate);
+    if (failed(r))
+        return r;
     if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1)
         return FAIL_FIELD(arena, FAULT_TLS, "certificate", "reading the certificate %s: %s",
                           files->certificate, reason(arena));
+    r = begin_file(arena, "key", "key", files->key);
+    if (failed(r))
+        return r;
     ERR_clear_error();
     if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) == 1 &&
         SSL_CTX_check_private_key(context) == 1)
@@ -88,6 +104,7 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
 static Result finish(SSL_CTX *context, Result r, SSL_CTX **context_out)
 {
     ERR_clear_error();
+    file_note_reading(NULL);
     if (failed(r))
         SSL_CTX_free(context);
     *context_out = failed(r) ? NULL : context;
@@ -99,6 +116,9 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
     static const unsigned char session_name[] = "passerelle";
     if (!files->authorities)
         return OK;
+    Result r = begin_file(arena, "client_ca", "CA certificates", files->authorities);
+    if (failed(r))
+        return r;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->authorities);
     if (!names || SSL_CTX_load_verify_locations(context, files->authorities, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
@@ -127,6 +147,11 @@ Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context
 
 static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 {
+    if (files->authorities) {
+        Result r = begin_file(arena, "ca", "CA certificates", files->authorities);
+        if (failed(r))
+            return r;
+    }
     int done = files->authorities ? SSL_CTX_load_verify_locations(context, files->authorities, NULL)
                                   : SSL_CTX_set_default_verify_paths(context);
     if (done != 1)

@@ -472,7 +472,7 @@ static void many_mistakes_in_one_file_are_all_told(void **state)
         "a.yaml:8:94: services[0].versions[0].sunset: the sunset is before the version is "
         "deprecated\n"
         "a.yaml:9:16: services[0].versions[1].name: there already is a version v1\n"
-        "a.yaml:9:48: services[0].versions[1].schema: opening missing.binpb: No such file or "
+        "a.yaml:9:48: services[0].versions[1].schema: open missing.binpb: No such file or "
         "directory "
         "(file names are relative to this file)\n"
         "a.yaml:10:15: services[0].changes[0]: open missing.yaml: No such file or directory (file "
@@ -768,7 +768,7 @@ static void what_names_a_client_is_checked(void **state)
         {"clients: hashed\n", "hashed needs a key"},
         {"clients: {recorded: named, key: a.key}\n", "names are not hashed"},
         {"clients: {recorded: hashed, key: /nowhere/a.key}\n", "open /nowhere/a.key"},
-        {"clients: {recorded: hashed, key: /dev/null}\n", "has 0 bytes"},
+        {"clients: {recorded: hashed, key: /dev/null}\n", "it is a device, not a file"},
         {"clients: {retention: 59s}\n", "clients.retention"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -793,6 +793,23 @@ static const char *file_with(const char *content)
     assert_true(write(fd, content, strlen(content)) == (ssize_t)strlen(content));
     close(fd);
     return path;
+}
+
+static void the_key_for_names_has_a_least_size(void **state)
+{
+    static const char *const keys[] = {"", "0123456789abcde", "0123456789abcdef"};
+    for (int i = 0; i < 3; i++) {
+        const char *path = file_with(keys[i]);
+        char text[256], told[64];
+        snprintf(text, sizeof text, "listen: ['x:1']\nclients: {recorded: hashed, key: %s}\n",
+                 path);
+        snprintf(told, sizeof told, "has %zu bytes; a key has at least 16", strlen(keys[i]));
+        Loaded l = load(text);
+        unlink(path);
+        assert_int_equal(l.config != NULL, i == 2);
+        assert_int_equal(strstr(l.told, told) != NULL, i != 2);
+        unload(&l);
+    }
 }
 
 static void assert_key_file(const char *content, const char *told)
@@ -1392,6 +1409,7 @@ int main(void)
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(what_names_a_client_is_checked),
+        cmocka_unit_test(the_key_for_names_has_a_least_size),
         cmocka_unit_test(the_file_of_a_store_key_has_64_hexadecimal_digits),
         cmocka_unit_test(the_ids_of_store_keys_are_words_and_differ),
         cmocka_unit_test(operators_are_checked),

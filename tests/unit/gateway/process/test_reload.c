@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/process/reload.h"
+#include "gateway/thread/errand.h"
 #include "tests/unit/gateway/garage.h"
 
 #include <fcntl.h>
@@ -23,12 +24,13 @@ enum { WORKERS = 2 };
 static Arena *arena;
 static char path[256]; /* of the config, beside the garage's schema */
 static Config *running;
-static atomic_int n_read;
+static uv_loop_t loop;
+static int n_read;
 
 static void on_read(void *owner)
 {
     assert_ptr_equal(owner, &n_read);
-    atomic_fetch_add(&n_read, 1);
+    n_read++;
 }
 
 static void write_config(const char *text)
@@ -55,12 +57,15 @@ static int set_up(void **state)
     arena = arena_new(ARENA_UNLIMITED);
     snprintf(path, sizeof path, "%s/reload-%d.yaml", GARAGE, (int)getpid());
     running = loaded("listen: ['127.0.0.1:0']\n" PLAIN);
-    atomic_store(&n_read, 0);
+    n_read = 0;
+    assert_int_equal(uv_loop_init(&loop), 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
     config_unref(running);
     unlink(path);
     arena_free(arena);
@@ -69,24 +74,21 @@ static int tear_down(void **state)
 
 static Reload *start(void)
 {
-    return reload_start(path, running, WORKERS, on_read, &n_read);
+    return reload_start(path, running, WORKERS, &loop, on_read, &n_read);
 }
 
 /* Until on_read was called. */
-static void wait_for(const Reload *reload)
+static void wait_until_read(void)
 {
-    for (int64_t end = clock_now() + 20 * SECOND; atomic_load(&n_read) == 0;) {
-        assert_true(clock_now() < end);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    assert_true(reload_is_read(reload));
+    while (n_read == 0)
+        uv_run(&loop, UV_RUN_ONCE);
 }
 
 static Reload *reloaded(const char *text)
 {
     write_config(text);
     Reload *reload = start();
-    wait_for(reload);
+    wait_until_read();
     return reload;
 }
 
@@ -112,7 +114,7 @@ static void a_good_config_is_given_with_its_reference(void **state)
     assert_int_equal(config->n_services, 1);
     assert_null(reload_sockets(reload)); /* the address is one that the running config has */
     assert_int_equal(reload_mistakes(reload).size, 0);
-    assert_int_equal(atomic_load(&n_read), 1);
+    assert_int_equal(n_read, 1);
     for (int i = 0; i < WORKERS; i++)
         reload_taken(reload); /* the last one frees it */
     config_unref(config);
@@ -146,7 +148,7 @@ static void each_mistake_is_told(void **state)
     assert_refused(reload, "BAD_CONFIG", "1 mistake in ");
     assert_non_null(strstr(arena_text(arena, reload_mistakes(reload)), ":2:1: liste: "));
     reload_drop(reload);
-    atomic_store(&n_read, 0);
+    n_read = 0;
     reload = reloaded("listen: ['127.0.0.1:0']\nliste: []\nlisten_: []\n" PLAIN);
     assert_refused(reload, "BAD_CONFIG", "2 mistakes in ");
     reload_drop(reload);
@@ -156,7 +158,7 @@ static void each_mistake_is_told(void **state)
 static void a_file_that_is_not_there_is_refused(void **state)
 {
     Reload *reload = start();
-    wait_for(reload);
+    wait_until_read();
     assert_refused(reload, "BAD_CONFIG", "NO_FILE");
     reload_drop(reload);
 }
@@ -195,10 +197,12 @@ static void one_that_waits_for_an_instance_can_be_cancelled(void **state)
         port));
     Reload *reload = start();
     nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-    assert_false(reload_is_read(reload));
-    assert_int_equal(atomic_load(&n_read), 0);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(n_read, 0);
+    assert_string_equal(reload_doing(reload, arena), "waiting for schemas of instances");
+    assert_true(reload_time(reload) >= 50 * MILLISECOND);
     reload_cancel(reload);
-    wait_for(reload);
+    wait_until_read();
     assert_refused(reload, "SHUTTING_DOWN", "the gateway stops");
     reload_drop(reload);
     close(silent);
@@ -215,6 +219,30 @@ static void one_that_is_cancelled_too_late_has_its_config(void **state)
     config_unref(config);
 }
 
+/* The config is a pipe to which nobody writes. */
+static void one_that_waits_for_a_file_says_which_and_can_be_left_behind(void **state)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const char *pipe_path = arena_printf(arena, "/dev/fd/%d", ends[0]);
+    Reload *reload = reload_start(pipe_path, running, WORKERS, &loop, on_read, &n_read);
+    const char *expected = arena_printf(arena, "reading %s", pipe_path);
+    while (strcmp(reload_doing(reload, arena), expected) != 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    reload_cancel(reload);
+    reload_leave(reload);
+    uv_run(&loop, UV_RUN_DEFAULT); /* it has nothing more to wait for */
+    assert_int_equal(errands_left(), 1);
+    assert_int_equal(n_read, 0);
+    close(ends[1]); /* the end of the file */
+    while (errands_left())
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_int_equal(n_read, 0);
+    close(ends[0]);
+    config_unref(running); /* its own reference, which it keeps, as its memory */
+    reload_drop(reload);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -226,6 +254,7 @@ int main(void)
         TEST(an_address_that_is_taken_is_refused_and_nothing_stays_open),
         TEST(one_that_waits_for_an_instance_can_be_cancelled),
         TEST(one_that_is_cancelled_too_late_has_its_config),
+        TEST(one_that_waits_for_a_file_says_which_and_can_be_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

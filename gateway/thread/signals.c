@@ -1,4 +1,4 @@
-#include "gateway/loop/signals.h"
+#include "gateway/thread/signals.h"
 
 #include <signal.h>
 #include <stdlib.h>

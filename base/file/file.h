@@ -1,0 +1,46 @@
+/*
+ * Files, read whole; and which one a thread reads just now.
+ *
+ * A mount that hangs blocks the thread that reads a file there, and only the end of the process
+ * interrupts that. The running gateway therefore reads files on threads that it can leave behind
+ * (errand.h); a FileNote tells its other threads what such a thread is waiting for.
+ *
+ * A file is a regular one, or what a shell has opened for the process: /dev/stdin, /dev/fd/N. A
+ * FIFO by another name, a socket or a device is refused, for it may never end.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+#include <pthread.h>
+
+/* The whole file; from most + 1 bytes on it is refused. Faults: NO_FILE; OUT_OF_MEMORY if the arena
+   has a limit. */
+MUST_USE Result file_read(Arena *arena, const char *path, size_t most, Bytes *content_out);
+
+/* For a file that a library will read by its name, perhaps more than once: why it is not a regular
+   one. NULL: it is, or is not there. */
+const char *file_not_regular(const char *path);
+
+/* What one thread reads. Lives until that thread has ended or notes elsewhere. */
+typedef struct FileNote {
+    pthread_mutex_t mutex;
+    char path[4096]; /* cut off if it is longer; empty: it reads no file */
+} FileNote;
+
+/* For a zeroed one. */
+void file_note_init(FileNote *note);
+void file_note_deinit(FileNote *note);
+
+/* The calling thread notes its reads there from now on; NULL: nowhere, as at first. */
+void file_note_use(FileNote *note);
+
+/* The calling thread reads this file by other means than file_read; NULL: no more. */
+void file_note_reading(const char *path);
+
+/* A copy of what the thread reads just now, in the arena; NULL: no file. Any thread. */
+const char *file_note_read(FileNote *note, Arena *arena);
+
+#endif

@@ -1,0 +1,114 @@
+#include "tests/unit/check.h"
+
+#include "gateway/thread/errand.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+/* An errand that runs until `may_end`. */
+static uv_loop_t loop;
+static sem_t began, may_end;
+static pthread_t ran_on;
+static int n_done;
+static atomic_int n_left;
+
+static void run(void *owner)
+{
+    assert_ptr_equal(owner, &loop);
+    ran_on = pthread_self();
+    sem_post(&began);
+    sem_wait(&may_end);
+}
+
+static void on_done(void *owner)
+{
+    assert_ptr_equal(owner, &loop);
+    n_done++;
+}
+
+static void on_left(void *owner)
+{
+    assert_ptr_equal(owner, &loop);
+    atomic_fetch_add(&n_left, 1);
+}
+
+static Errand *start(void)
+{
+    return errand_start(
+        &loop, &(ErrandWork){.run = run, .on_done = on_done, .on_left = on_left, .owner = &loop});
+}
+
+static int set_up(void **state)
+{
+    n_done = 0;
+    atomic_store(&n_left, 0);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    sem_init(&began, 0, 0);
+    sem_init(&may_end, 0, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    assert_int_equal(uv_loop_close(&loop), 0);
+    sem_destroy(&began);
+    sem_destroy(&may_end);
+    return 0;
+}
+
+static void the_loop_is_told_when_it_is_done(void **state)
+{
+    start();
+    sem_wait(&began);
+    assert_false(pthread_equal(ran_on, pthread_self()));
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(n_done, 0);
+    sem_post(&may_end);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(n_done, 1);
+    assert_int_equal(atomic_load(&n_left), 0);
+    assert_int_equal(errands_left(), 0);
+}
+
+static void the_loop_can_end_before_one_that_is_left_behind(void **state)
+{
+    errand_leave(start());
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(errands_left(), 1);
+    assert_int_equal(atomic_load(&n_left), 0);
+    sem_post(&may_end);
+    while (errands_left())
+        sched_yield();
+    assert_int_equal(atomic_load(&n_left), 1); /* its owner was freed there */
+    assert_int_equal(n_done, 0);
+    sem_wait(&began);
+}
+
+/* A thousand times, so that the thread has often ended, without the loop having been told. */
+static void one_that_is_left_while_it_ends_is_freed_once(void **state)
+{
+    for (int i = 1; i <= 1000; i++) {
+        sem_post(&may_end);
+        Errand *errand = start();
+        sem_wait(&began);
+        errand_leave(errand);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        while (errands_left())
+            sched_yield();
+        assert_int_equal(atomic_load(&n_left), i);
+    }
+    assert_int_equal(n_done, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(the_loop_is_told_when_it_is_done),
+        TEST(the_loop_can_end_before_one_that_is_left_behind),
+        TEST(one_that_is_left_while_it_ends_is_freed_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
