@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,8 @@ struct Log {
     atomic_bool sleeping; /* the writer waits for `wake`, because there was nothing to write */
     atomic_bool dozing;   /* it waits for `wake` or DOZE, to write more lines at once */
     atomic_bool closing;
+    atomic_bool
+        over; /* the writer has ended, or log_close does not wait for it: the other one frees */
     atomic_int next_file; /* to be written from now on; -1: none */
     atomic_ullong failed;
     int file; /* owned by the writer thread */
@@ -229,6 +232,20 @@ static void doze(Log *log)
     atomic_store(&log->dozing, false);
 }
 
+static void free_log(Log *log)
+{
+    LogRing *next;
+    for (LogRing *ring = atomic_load(&log->rings); ring; ring = next) {
+        next = ring->next;
+        free(ring);
+    }
+    if (log->file != STDOUT_FILENO)
+        close(log->file);
+    sem_destroy(&log->wake);
+    pthread_mutex_destroy(&log->shared_lock);
+    free(log);
+}
+
 static void *run_writer(void *argument)
 {
     Log *log = argument;
@@ -244,6 +261,9 @@ static void *run_writer(void *argument)
         else
             wait_for_lines(log);
     }
+    change_file(log);
+    if (atomic_exchange(&log->over, true)) /* log_close has not waited for it */
+        free_log(log);
     return NULL;
 }
 
@@ -302,20 +322,6 @@ static int start_writer(Log *log)
     return error;
 }
 
-static void free_log(Log *log)
-{
-    LogRing *next;
-    for (LogRing *ring = atomic_load(&log->rings); ring; ring = next) {
-        next = ring->next;
-        free(ring);
-    }
-    if (log->file != STDOUT_FILENO)
-        close(log->file);
-    sem_destroy(&log->wake);
-    pthread_mutex_destroy(&log->shared_lock);
-    free(log);
-}
-
 Result log_open(Arena *arena, const char *path, Log **log_out)
 {
     int file;
@@ -353,13 +359,21 @@ Result log_reopen(Log *log, Arena *arena, const char *path)
     return OK;
 }
 
-void log_close(Log *log)
+bool log_close(Log *log, int64_t patience)
 {
     if (!log)
-        return;
+        return true;
+    int64_t end = clock_now() + patience;
+    struct timespec until = {.tv_sec = end / SECOND, .tv_nsec = end % SECOND};
     atomic_store(&log->closing, true);
     sem_post(&log->wake);
-    pthread_join(log->writer, NULL);
-    change_file(log);
+    bool joined = pthread_clockjoin_np(log->writer, NULL, CLOCK_MONOTONIC, &until) == 0;
+    if (!joined && !atomic_exchange(&log->over, true)) {
+        pthread_detach(log->writer);
+        return false;
+    }
+    if (!joined)
+        pthread_join(log->writer, NULL);
     free_log(log);
+    return true;
 }

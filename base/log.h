@@ -47,8 +47,9 @@ bool log_write_shared(Log *log, Bytes line);
 uint64_t log_dropped(const Log *log);
 uint64_t log_failed(const Log *log);
 
-/* Writes the remaining lines, ends the writer and frees everything, including the rings. NULL is
-   allowed. */
-void log_close(Log *log);
+/* Writes the remaining lines, ends the writer and frees everything, including the rings. False: the
+   file has not taken all lines within `patience` nanoseconds; the writer waits for it on, and
+   frees everything then. NULL is allowed. */
+bool log_close(Log *log, int64_t patience);
 
 #endif

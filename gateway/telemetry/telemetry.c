@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LOG_PATIENCE (5 * SECOND) /* at the end, for the last lines */
+
 /* The telemetry of the process. The pointer is set before the threads start and cleared after they
    have ended. */
 static TelemetryProcess *process;
@@ -518,7 +520,8 @@ void telemetry_stop(void)
         return;
     process = NULL;
     telemetry_unlock();
-    log_close(p->log);
+    if (!log_close(p->log, LOG_PATIENCE))
+        fputs("passerelle: the log takes no lines: the last ones are lost\n", stderr);
     free_loops(p->loops);
     free_generations(p->generations);
     arena_free(p->arena);

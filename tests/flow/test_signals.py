@@ -1,5 +1,6 @@
 """Signals at every time of a gateway's life, also when it does not serve yet and while it reads a config."""
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -255,3 +256,16 @@ def test_a_list_of_instances_that_does_not_arrive_holds_up_nothing(tmp_path):
             gateway.reload()  # reads the same list, on another thread
             gateway.process.child.terminate()
             assert ends_soon(gateway.process) == 0
+
+
+def test_a_log_that_takes_no_lines_does_not_hold_up_the_end(tmp_path):
+    gateway = Gateway(tmp_path, "listen: [127.0.0.1:$port]\nadmin: 127.0.0.1:$admin\nlog: $folder/log\n")
+    os.mkfifo(tmp_path / "log")
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    gateway.start()
+    for _ in range(70):  # more than a FIFO holds
+        gateway.http("GET", "/" + 1000 * "x")
+    gateway.process.child.terminate()
+    assert gateway.process.wait() == 0
+    os.close(reader)
+    assert "the log takes no lines" in "\n".join(gateway.process.errors)

@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -14,6 +15,8 @@ typedef struct Fixture {
     char folder[32];
     const char *path;
 } Fixture;
+
+#define PATIENCE (20 * SECOND)
 
 static int begin(void **state)
 {
@@ -64,7 +67,7 @@ static void what_was_said_before_the_end_is_in_the_file(void **state)
     LogRing *ring = log_ring(log, 4096);
     assert_true(log_write(ring, bytes_of("one")));
     assert_true(log_write(ring, bytes_of("two")));
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     assert_bytes(read_whole(f, f->path), "one\ntwo\n");
 }
 
@@ -80,7 +83,7 @@ static void a_line_that_crosses_the_rings_end_stays_whole(void **state)
             usleep(100);
         buffer_printf(&expected, "%s\n", line);
     }
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     assert_true(bytes_equal(read_whole(f, f->path), buffer_bytes(&expected)));
 }
 
@@ -119,7 +122,7 @@ static void a_full_ring_drops_and_counts(void **state)
         }
         assert_int_equal(piece[100], '\n');
     }
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     close(reader);
 }
 
@@ -131,7 +134,7 @@ static void a_line_larger_than_the_ring_is_dropped(void **state)
     assert_false(log_write(ring, bytes_of("12345678")));
     assert_true(log_write(ring, bytes_of("1234567")));
     assert_int_equal(log_dropped(log), 1);
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     assert_bytes(read_whole(f, f->path), "1234567\n");
 }
 
@@ -148,7 +151,7 @@ static void after_a_rotation_lines_go_to_the_new_file(void **state)
     assert_ok(f->arena, log_reopen(log, f->arena, f->path));
     usleep(20000);
     log_write(ring, bytes_of("after"));
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     assert_bytes(read_whole(f, old), "before\n");
     assert_bytes(read_whole(f, f->path), "after\n");
 }
@@ -164,7 +167,7 @@ static void a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays(void 
     log = open_log(f);
     assert_fault(log_reopen(log, f->arena, "/nonexistent/log"), FAULT_NO_FILE);
     assert_true(log_write_shared(log, bytes_of("still here")));
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
     assert_bytes(read_whole(f, f->path), "still here\n");
 }
 
@@ -211,7 +214,7 @@ static void lines_that_the_file_refuses_are_counted(void **state)
     while (log_failed(log) < 2)
         usleep(1000);
     assert_int_equal(log_failed(log), 2);
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
 }
 
 typedef struct Producer {
@@ -220,6 +223,22 @@ typedef struct Producer {
 } Producer;
 
 enum { PRODUCERS = 4, LINES = 5000 };
+
+/* A FIFO whose reader does not read. */
+static void a_file_that_takes_no_lines_does_not_hold_up_the_end(void **state)
+{
+    Fixture *f = *state;
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    int reader = open(f->path, O_RDONLY | O_NONBLOCK);
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 1 << 20);
+    char line[1000];
+    memset(line, 'x', sizeof line);
+    for (int i = 0; i < 200; i++) /* more than a FIFO holds */
+        assert_true(log_write(ring, bytes(line, sizeof line)));
+    assert_false(log_close(log, 50 * MILLISECOND));
+    close(reader); /* the writer gets EPIPE, and ends */
+}
 
 static void *produce(void *argument)
 {
@@ -248,7 +267,7 @@ static void many_threads_write_whole_lines_each_in_its_order(void **state)
     }
     for (int i = 0; i < PRODUCERS; i++)
         pthread_join(threads[i], NULL);
-    log_close(log);
+    assert_true(log_close(log, PATIENCE));
 
     int next[PRODUCERS] = {0}, shared = 0;
     Bytes text = read_whole(f, f->path), line;
@@ -279,6 +298,7 @@ int main(void)
         TEST(after_a_rotation_lines_go_to_the_new_file),
         TEST(a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
         TEST(lines_that_the_file_refuses_are_counted),
+        TEST(a_file_that_takes_no_lines_does_not_hold_up_the_end),
         cmocka_unit_test(whether_a_file_could_be_opened_is_known_without_creating_it),
         TEST(many_threads_write_whole_lines_each_in_its_order),
     };
