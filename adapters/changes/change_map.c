@@ -83,7 +83,7 @@ static bool cuts(const Converter *converter)
                (!kind_is_float(converter->from.kind) &&
                 number_narrows(converter->from.kind, converter->to.kind));
     case CONVERT_TIME_DATE: return true;
-    case CONVERT_TIME_UNITS: return converter->unit > 1 && !kind_is_float(converter->to.kind);
+    case CONVERT_TIME_UNITS: return converter->unit > 1 || kind_is_float(converter->to.kind);
     case CONVERT_UNITS_TIME: return kind_is_float(converter->from.kind);
     case CONVERT_MONEY_AMOUNT: return converter->unit < 1000000000;
     default: return false;

@@ -65,9 +65,13 @@ static const char *refused_by_scale(const Converter *converter)
 {
     FieldKind from = converter->from.kind, to = converter->to.kind;
     bool divided = converter->numerator == 1 && converter->round && !kind_is_float(from);
-    bool digits = !kind_is_float(from) && number_narrows(from, to) && !converter->round;
+    if (kind_is_float(from) && kind_is_float(to))
+        return converter->numerator > 1 || number_narrows(from, to) ? "out of range is an error"
+                                                                    : NULL;
     if (kind_is_float(to))
-        return digits ? "more digits than it can hold are an error" : NULL;
+        return number_narrows(from, to) && !converter->round
+                   ? "more digits than it can hold are an error"
+                   : NULL;
     if (divided && !number_narrows(from, to))
         return NULL;
     return "what does not fit is an error";
@@ -97,6 +101,8 @@ const char *converter_refuses(const Converter *converter)
     case CONVERT_TIME_DATE:
     case CONVERT_MONEY_AMOUNT: return "what does not fit is an error";
     case CONVERT_UNITS_TIME:
+        return kind_is_float(from) && !converter->round ? "what does not fit is an error"
+                                                        : "out of range is an error";
     case CONVERT_TIME_TEXT: return "out of range is an error";
     case CONVERT_TEXT_TIME: return "a text that is no time is an error";
     case CONVERT_DATE_TIME:
@@ -126,10 +132,11 @@ static bool merges(const Converter *converter)
     return false;
 }
 
+#define TOO_SMALL "a number too near to zero becomes zero"
+
 static const char *too_small(FieldKind from, FieldKind to)
 {
-    return from == KIND_DOUBLE && to == KIND_FLOAT ? "a number too near to zero becomes zero"
-                                                   : NULL;
+    return from == KIND_DOUBLE && to == KIND_FLOAT ? TOO_SMALL : NULL;
 }
 
 const char *converter_drops(const Converter *converter)
@@ -138,8 +145,11 @@ const char *converter_drops(const Converter *converter)
     switch (converter->code) {
     case CONVERT_ENUM: return merges(converter) ? "values that become the same one" : NULL;
     case CONVERT_TEXT_TABLE: return merges(converter) ? "texts that become the same one" : NULL;
-    case CONVERT_NUMBER:
-    case CONVERT_SCALE: return too_small(from, to);
+    case CONVERT_NUMBER: return too_small(from, to);
+    case CONVERT_SCALE:
+        return kind_is_float(from) && kind_is_float(to) && converter->denominator > 1
+                   ? TOO_SMALL
+                   : too_small(from, to);
     case CONVERT_WRAP: return too_small(from, converter->value->kind);
     case CONVERT_UNWRAP: return too_small(converter->value->kind, to);
     case CONVERT_TEXT_BYTES:

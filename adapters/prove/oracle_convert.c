@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-__extension__ typedef __int128 Wide;
-
 enum { NANOS = 1000000000, DAY = 86400 };
 
 /* The conversion of one value by one converter. */
@@ -55,7 +53,7 @@ static Result give_whole(Step *s, Wide number)
     FieldKind kind = s->by->to.kind;
     if (kind == KIND_DOUBLE || kind == KIND_FLOAT) {
         double there = kind == KIND_FLOAT ? (double)(float)(double)number : (double)number;
-        if (!(fabs(there) < 1.8e19) || (Wide)there != number)
+        if ((Wide)there != number)
             return cannot(s, "more digits than it can hold");
         s->to->plain.d = there;
         return OK;
@@ -81,30 +79,43 @@ static Result number(Step *s)
     return give_whole(s, (Wide)d);
 }
 
+/* A whole number as the floating one nearest to it, from which it has to come back. */
+static Result give_nearest(Step *s, Wide number, Ratio ratio)
+{
+    bool single = s->by->to.kind == KIND_FLOAT, exact;
+    Wide back, cut;
+    s->to->plain.d = oracle_nearest(number, ratio, single);
+    return s->by->round || (oracle_whole(s->to->plain.d, (Ratio){ratio.over, ratio.times}, single,
+                                         &back, &cut, &exact) &&
+                            exact && back == number)
+               ? OK
+               : cannot(s, "more digits than it can hold");
+}
+
 static Result scale(Step *s)
 {
     FieldKind from = s->by->from.kind, to = s->by->to.kind;
-    Wide n = s->by->numerator, d = s->by->denominator;
-    if (!kind_is_float(from) && !kind_is_float(to)) {
-        Wide product = whole(from, &s->from->plain) * n;
-        if (product > (Wide)UINT64_MAX || product < -(Wide)UINT64_MAX)
-            return cannot(s, "out of range");
-        return product % d && !s->by->round ? cannot(s, "not whole") : give_whole(s, product / d);
+    Ratio ratio = {s->by->numerator, s->by->denominator};
+    bool exact;
+    Wide nearest, cut;
+    if (!kind_is_float(from)) {
+        Wide number = whole(from, &s->from->plain), product = number * ratio.times;
+        if (kind_is_float(to))
+            return give_nearest(s, number, ratio);
+        return product % ratio.over && !s->by->round ? cannot(s, "not whole")
+                                                     : give_whole(s, product / ratio.over);
     }
-    double value = kind_is_float(from) ? s->from->plain.d : (double)whole(from, &s->from->plain);
-    if (!kind_is_float(from) && !s->by->round &&
-        failed(give_whole(s, whole(from, &s->from->plain))))
-        return cannot(s, "more digits than it can hold");
-    value = value * (double)n / (double)d;
+    double value = s->from->plain.d;
     if (kind_is_float(to)) {
-        s->to->plain.d = to == KIND_FLOAT ? (double)(float)value : value;
-        return OK;
+        double there = value * (double)ratio.times / (double)ratio.over;
+        s->to->plain.d = to == KIND_FLOAT ? (double)(float)there : there;
+        return isfinite(value) && !isfinite(s->to->plain.d) ? cannot(s, "too large") : OK;
     }
-    if (floor(value) != value && !s->by->round)
+    if (!oracle_whole(value, ratio, from == KIND_FLOAT, &nearest, &cut, &exact))
+        return cannot(s, "out of range");
+    if (!exact && !s->by->round)
         return cannot(s, "not whole");
-    value = trunc(value);
-    return fabs(value) < 18446744073709551616.0 ? give_whole(s, (Wide)value)
-                                                : cannot(s, "out of range");
+    return give_whole(s, exact ? nearest : cut);
 }
 
 /* ---- Texts ----------------------------------------------------------------------------------- */
@@ -115,13 +126,13 @@ static Result give_text(Step *s, const char *text)
     return OK;
 }
 
-/* The shortest decimal that reads back as the same number. */
+/* With 15 digits, or 17 if those are another number; of a float with 6 to 9. */
 static Result floating_text(Step *s, double value, bool single)
 {
     char text[64];
     if (!isfinite(value))
         return give_text(s, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
-    for (int digits = 1; digits < 18; digits++) {
+    for (int digits = single ? 6 : 15; digits < 18; digits += single ? 1 : 2) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
             break;
@@ -382,13 +393,9 @@ static Result time_units(Step *s)
     TimeParts time;
     if (!read_time(s, &time))
         return cannot(s, "out of range");
-    if (kind_is_float(s->by->to.kind)) {
-        double units = (double)time.seconds * ((double)NANOS / (double)s->by->unit) +
-                       (double)time.nanos / (double)s->by->unit;
-        s->to->plain.d = s->by->to.kind == KIND_FLOAT ? (double)(float)units : units;
-        return OK;
-    }
     Wide nanos = (Wide)time.seconds * NANOS + time.nanos;
+    if (kind_is_float(s->by->to.kind))
+        return give_nearest(s, nanos, (Ratio){1, s->by->unit});
     if (nanos % s->by->unit && !s->by->round)
         return cannot(s, "finer than it can say");
     return give_whole(s, floor_divided(nanos, s->by->unit));
@@ -396,12 +403,15 @@ static Result time_units(Step *s)
 
 static Result units_time(Step *s)
 {
-    Wide nanos;
-    if (kind_is_float(s->by->from.kind)) {
-        double exact = s->from->plain.d * (double)s->by->unit;
-        if (!(fabs(exact) < 1e21))
+    Wide nanos, cut;
+    FieldKind from = s->by->from.kind;
+    bool exact = true;
+    if (kind_is_float(from)) {
+        if (!oracle_whole(s->from->plain.d, (Ratio){s->by->unit, 1}, from == KIND_FLOAT, &nanos,
+                          &cut, &exact))
             return cannot(s, "out of range");
-        nanos = (Wide)nearbyint(exact);
+        if (!exact && !s->by->round)
+            return cannot(s, "finer than nanoseconds");
     } else {
         nanos = whole(s->by->from.kind, &s->from->plain) * s->by->unit;
     }
@@ -503,11 +513,13 @@ static Result money_amount(Step *s)
 
 static Result serialized(Step *s)
 {
-    if (s->by->to.kind != KIND_BYTES)
-        return failed(tree_parse(s->o->arena, s->by->to.message, s->from->plain.bytes,
-                                 &s->to->message))
-                   ? cannot(s, "no message")
-                   : OK;
+    if (s->by->to.kind != KIND_BYTES) {
+        Bytes wire = s->from->plain.bytes;
+        if (failed(tree_parse(s->o->arena, s->by->to.message, wire, &s->to->message)))
+            return cannot(s, "no message");
+        s->to->message->raw = wire;
+        return OK;
+    }
     Buffer out = buffer_in(s->o->arena);
     tree_write(s->from->message, &out);
     s->to->plain.bytes = buffer_bytes(&out);

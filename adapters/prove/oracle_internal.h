@@ -3,6 +3,7 @@
 
 #include "adapters/changes/change_list.h"
 #include "adapters/prove/oracle.h"
+#include "adapters/text/ratio.h"
 
 /* One list in one direction, at work. */
 typedef struct Oracle {
@@ -24,5 +25,10 @@ MUST_USE Result oracle_any(Oracle *o, const Tree *from, Tree *to);
 /* oracle_convert.c: one value by a converter. *absent_out: nothing comes out. */
 MUST_USE Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from,
                              TreeValue *to_out, bool *absent_out);
+
+/* oracle_digits.c: as ratio.h has it. */
+double oracle_nearest(Wide number, Ratio ratio, bool single);
+bool oracle_whole(double number, Ratio ratio, bool single, Wide *nearest_out, Wide *cut_out,
+                  bool *exact_out);
 
 #endif

@@ -172,13 +172,11 @@ static const TreeHint *hint_of(const Comparing *c, const FieldType *field)
 }
 
 /* Floating-point numbers must be equal in the precision of a float. */
-static bool plain_alike(const FieldType *field, const TreeHint *hint, const Literal *a,
-                        const Literal *b)
+static bool plain_alike(const FieldType *field, const Literal *a, const Literal *b)
 {
     if (!kind_is_float(field->kind))
         return literal_equal(a, b, value_type_of(field));
-    bool time = hint->reader && hint->reader->code == CONVERT_UNITS_TIME; /* in nanoseconds */
-    return a->d == b->d || time || (isnan(a->d) && isnan(b->d)) ||
+    return a->d == b->d || (isnan(a->d) && isnan(b->d)) ||
            fabs(a->d - b->d) <= 1e-6 * fmax(fabs(a->d), fabs(b->d));
 }
 
@@ -267,10 +265,10 @@ static void compare_value(Comparing *c, const FieldType *field, const TreeValue 
     if (hint->spelled) {
         c->respelled = true;
     } else if (!field->message) {
-        if (!plain_alike(field, hint, &a->plain, &b->plain))
+        if (!plain_alike(field, &a->plain, &b->plain))
             note(c, !means_unset(field, hint, &a->plain));
     } else if (field->message->well_known != WELL_KNOWN_ANY &&
-               field->message->well_known != WELL_KNOWN_FIELD_MASK && !hint->floating) {
+               field->message->well_known != WELL_KNOWN_FIELD_MASK) {
         compare(c, a->message, b->message); /* the content of an Any is proved on its own */
     }
 }

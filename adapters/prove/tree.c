@@ -37,6 +37,7 @@ static void append(Arena *arena, TreeField *field, TreeValue value)
 void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value)
 {
     TreeField *to = tree_field(tree, field);
+    tree->raw = BYTES_NONE;
     if (!field->repeated)
         to->n = 0;
     for (uint32_t i = 0; field->oneof && i < field->oneof->n_fields; i++)
@@ -129,10 +130,10 @@ static Result parse_packed(Arena *arena, Tree *tree, const FieldType *field, Byt
 static Result parse_field(Arena *arena, Tree *tree, const FieldType *field, const WireField *f,
                           int depth)
 {
-    if (is_message(field))
+    if (is_message(field)) /* of another wire type it is an unknown field */
         return f->type == tree_wire_type(field->kind)
                    ? parse_message(arena, tree, field, f->bytes, depth)
-                   : bad(arena, tree->type);
+                   : OK;
     if (f->type == WIRE_LENGTH && (field->kind == KIND_STRING || field->kind == KIND_BYTES))
         tree_put(arena, tree, field, (TreeValue){.plain = {.bytes = f->bytes}});
     else if (f->type == WIRE_LENGTH && field->repeated)
@@ -223,6 +224,9 @@ static void write_packed(Buffer *out, const FieldType *field, const TreeField *v
 
 void tree_write(const Tree *tree, Buffer *out)
 {
+    buffer_add_bytes(out, tree->raw);
+    if (tree->raw.size)
+        return;
     for (uint32_t i = 0; i < tree->type->n_fields; i++) {
         const FieldType *field = &tree->type->fields[i];
         const TreeField *values = &tree->fields[i];

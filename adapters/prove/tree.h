@@ -28,6 +28,7 @@ typedef struct TreeField {
 struct Tree {
     const MessageType *type;
     TreeField *fields; /* by FieldType.index */
+    Bytes raw; /* the bytes that it is written as, with its unknown fields; until a field is set */
 };
 
 Tree *tree_new(Arena *arena, const MessageType *type);

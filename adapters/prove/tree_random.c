@@ -43,7 +43,6 @@ static bool has_spellings(const Converter *converter)
 static void hint_converter(TreeHint *hint, const Converter *converter)
 {
     hint->spelled |= has_spellings(converter);
-    hint->floating |= kind_is_float(converter->from.kind) || kind_is_float(converter->to.kind);
     hint->flag |= converter->code == CONVERT_BOOL_ENUM;
     hint->taken_apart |= converter->from.message && !converter->to.message;
 }
@@ -322,6 +321,23 @@ static Bytes text_for(Maker *m, const Converter *reader)
     }
 }
 
+static Tree *random_message(Maker *m, const MessageType *type, unsigned depth,
+                            const TreeHint *hint);
+
+/* Bytes that the converter can usually read. */
+static Bytes bytes_for(Maker *m, const Converter *reader)
+{
+    Buffer wire = buffer_in(m->arena);
+    if (reader->code == CONVERT_BYTES_TEXT)
+        return random_text(m);
+    if (reader->code != CONVERT_SERIALIZED)
+        return random_bytes(m);
+    if (chance(m, 10))
+        return bytes_of(chance(m, 50) ? "abcde" : "Zdays");
+    tree_write(random_message(m, reader->to.message, DEPTH - 1, NULL), &wire);
+    return buffer_bytes(&wire);
+}
+
 static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
 {
     const TreeHint *hint = table_get(&m->hints->by_field, bytes(&field, sizeof field));
@@ -332,9 +348,7 @@ static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
         return hint->asked[below(m, hint->n_asked)];
     switch (type.kind) {
     case KIND_STRING: return (Literal){.bytes = reader ? text_for(m, reader) : random_text(m)};
-    case KIND_BYTES:
-        return (Literal){.bytes = reader && reader->code == CONVERT_BYTES_TEXT ? random_text(m)
-                                                                               : random_bytes(m)};
+    case KIND_BYTES: return (Literal){.bytes = reader ? bytes_for(m, reader) : random_bytes(m)};
     case KIND_BOOL: return (Literal){.u = below(m, 2)};
     case KIND_ENUM: return random_enum(m, type.enumeration);
     case KIND_DOUBLE:
@@ -344,9 +358,6 @@ static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
-
-static Tree *random_message(Maker *m, const MessageType *type, unsigned depth,
-                            const TreeHint *hint);
 
 static void set_integer(Maker *m, Tree *tree, uint32_t number, int64_t value)
 {

@@ -24,7 +24,6 @@ typedef struct TreeHint {
     bool unordered; /* a list that becomes a map */
     /* In any version of the chain: */
     bool spelled;     /* a text or a time that may have several spellings */
-    bool floating;    /* a number with fewer digits */
     bool taken_apart; /* a message that becomes a plain value */
     bool flag;        /* of two values, one is what is unset */
 } TreeHint;

@@ -83,14 +83,16 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
     return true;
 }
 
-/* A float that becomes zero is counted: else it is only rounded, which the schemas demand. */
-static Value floating_of(Conversion *c, FieldKind to, double number)
+/* A number that becomes zero is counted: else it is only rounded, which the schemas demand. */
+static bool give_nearest(Conversion *c, FieldKind to, double number, double exact, Value *value_out)
 {
-    if (to != KIND_FLOAT)
-        return (Value){.d = number};
-    if (number != 0 && (float)number == 0)
+    double nearest = to == KIND_FLOAT ? (double)(float)number : number;
+    if (isfinite(exact) && !isfinite(nearest))
+        return cannot_convert(c, "the number is too large");
+    if (exact != 0 && nearest == 0)
         count_loss(c);
-    return value_of_float((float)number);
+    *value_out = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+    return true;
 }
 
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
@@ -101,10 +103,7 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
         return true;
     if (is_floating(from) && is_floating(to)) {
         double number = floating_value(from, *value);
-        if (to == KIND_FLOAT && isfinite(number) && !isfinite((float)number))
-            return cannot_convert(c, "the number is too large");
-        *value = floating_of(c, to, number);
-        return true;
+        return give_nearest(c, to, number, number, value);
     }
     if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
         if (!whole_number(from, *value, &negative, &magnitude))
@@ -124,20 +123,32 @@ static bool convert_number(Conversion *c)
     return convert_number_kind(c, c->converter->from.kind, c->converter->to.kind, &c->value);
 }
 
-/* A number that the float kind cannot hold exactly cannot be scaled exactly either. */
-static bool scales_exactly(Conversion *c)
+bool may_round(Conversion *c, const char *why)
 {
-    bool negative;
-    uint64_t magnitude;
-    Value as_float;
-    whole_number(c->converter->from.kind, c->args[0], &negative, &magnitude);
-    if (number_of_kind(c->converter->to.kind, negative, magnitude, &as_float))
-        return true;
-    if (c->converter->round)
-        count_loss(c);
-    return c->converter->round ||
-           cannot_convert(
-               c, "the number has more digits than the version it is converted to can hold");
+    if (!c->converter->round)
+        return cannot_convert(c, why);
+    count_loss(c);
+    return true;
+}
+
+bool give_floating(Conversion *c, Wide number, Ratio ratio)
+{
+    bool single = c->converter->to.kind == KIND_FLOAT;
+    double nearest = ratio_nearest(number, ratio, single);
+    RatioWhole back;
+    c->value = single ? value_of_float((float)nearest) : (Value){.d = nearest};
+    return (ratio_whole(nearest, (Ratio){ratio.over, ratio.times}, single, &back) && back.exact &&
+            back.nearest == number) ||
+           may_round(c, "the number has more digits than the version it is converted to can hold");
+}
+
+bool give_whole(Conversion *c, Wide number)
+{
+    bool negative = number < 0;
+    Wide magnitude = negative ? -number : number;
+    return (magnitude <= UINT64_MAX &&
+            number_of_kind(c->converter->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
+           cannot_convert(c, "the number is out of range");
 }
 
 /* Multiplies by numerator and divides by denominator. */
@@ -145,42 +156,29 @@ static bool convert_scale(Conversion *c)
 {
     const Converter *by = c->converter;
     FieldKind from = by->from.kind, to = by->to.kind;
+    Ratio ratio = {by->numerator, by->denominator};
     bool negative;
-    uint64_t magnitude, scaled;
-    if (is_floating(from) || is_floating(to)) {
-        double number = is_floating(from)   ? floating_value(from, c->args[0])
-                        : is_unsigned(from) ? (double)c->args[0].u
-                                            : (double)c->args[0].i;
-        number = number * (double)by->numerator / (double)by->denominator;
-        if (!is_floating(from) && !scales_exactly(c))
+    uint64_t magnitude;
+    RatioWhole whole;
+    if (is_floating(from)) {
+        double number = floating_value(from, c->args[0]);
+        double scaled = number * (double)ratio.times / (double)ratio.over;
+        if (is_floating(to))
+            return give_nearest(c, to, scaled, number, &c->value);
+        if (!ratio_whole(number, ratio, from == KIND_FLOAT, &whole))
+            return cannot_convert(c, "the number is out of range");
+        if (!whole.exact && !may_round(c, "the result is not whole"))
             return false;
-        if (is_floating(to)) {
-            c->value = floating_of(c, to, number);
-            return true;
-        }
-        if (floor(number) != number && !by->round)
-            return cannot_convert(c, "the result is not whole");
-        if (floor(number) != number)
-            count_loss(c);
-        Value whole = {.d = trunc(number)};
-        return (whole_number(KIND_DOUBLE, whole, &negative, &magnitude) &&
-                number_of_kind(to, negative, magnitude, &c->value)) ||
-               cannot_convert(c, "the number is out of range");
+        return give_whole(c, whole.exact ? whole.nearest : whole.cut);
     }
     whole_number(from, c->args[0], &negative, &magnitude);
-    if (by->numerator < 0)
-        negative = !negative;
-    uint64_t times = (uint64_t)(by->numerator < 0 ? -by->numerator : by->numerator);
-    uint64_t parts = by->denominator > 0 ? (uint64_t)by->denominator : 1;
-    if (__builtin_mul_overflow(magnitude, times, &scaled))
-        return cannot_convert(c, "the number is out of range");
-    if (scaled % parts != 0 && !by->round)
-        return cannot_convert(c, "the result is not whole");
-    if (scaled % parts != 0)
-        count_loss(c);
-    scaled /= parts;
-    return number_of_kind(to, negative && scaled, scaled, &c->value) ||
-           cannot_convert(c, "the number is out of range");
+    Wide number = negative ? -(Wide)magnitude : (Wide)magnitude;
+    if (is_floating(to))
+        return give_floating(c, number, ratio);
+    number *= ratio.times;
+    if (number % ratio.over != 0 && !may_round(c, "the result is not whole"))
+        return false;
+    return give_whole(c, number / ratio.over);
 }
 
 /* ---- Enums ----------------------------------------------------------------------------------- */

@@ -7,11 +7,6 @@
 #include "adapters/text/time_text.h"
 #include "base/text/utf8.h"
 
-#include <math.h>
-
-/* 10,000 years in nanoseconds, or an amount in nanos, need more than 64 bits. */
-__extension__ typedef __int128 Wide;
-
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_ROOM };
 
@@ -145,12 +140,6 @@ static bool is_floating(FieldKind kind)
     return kind == KIND_DOUBLE || kind == KIND_FLOAT;
 }
 
-static void give_double(Conversion *c, double number)
-{
-    c->value =
-        c->converter->to.kind == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
-}
-
 /* Rounds towards minus infinity. */
 static Wide floor_divide(Wide number, int64_t by)
 {
@@ -166,21 +155,12 @@ bool convert_time_units(Conversion *c)
     if (!in_range(c->converter->from, time))
         return cannot_convert(c, "the time is out of range");
     Wide nanos = (Wide)time.seconds * NANOS_PER_SECOND + time.nanos;
-    if (is_floating(c->converter->to.kind)) {
-        give_double(c, (double)time.seconds * ((double)NANOS_PER_SECOND / (double)unit) +
-                           (double)time.nanos / (double)unit);
-        return true;
-    }
-    if (nanos % unit != 0 && !c->converter->round)
-        return cannot_convert(c, "the time is finer than the version it is converted to can say");
-    if (nanos % unit != 0)
-        count_loss(c);
-    Wide units = floor_divide(nanos, unit);
-    bool negative = units < 0;
-    Wide magnitude = (negative ? -units : units);
-    return (magnitude <= UINT64_MAX &&
-            number_of_kind(c->converter->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
-           cannot_convert(c, "the time is out of range");
+    if (is_floating(c->converter->to.kind))
+        return give_floating(c, nanos, (Ratio){1, unit});
+    if (nanos % unit != 0 &&
+        !may_round(c, "the time is finer than the version it is converted to can say"))
+        return false;
+    return give_whole(c, floor_divide(nanos, unit));
 }
 
 static TimeParts time_of_nanos(ValueType type, Wide nanos)
@@ -199,10 +179,11 @@ bool convert_units_time(Conversion *c)
     uint64_t magnitude;
     if (is_floating(from)) {
         double number = from == KIND_FLOAT ? (double)value_float(c->args[0]) : c->args[0].d;
-        number *= (double)c->converter->unit;
-        if (!(fabs(number) < 1e21))
+        RatioWhole nanos;
+        if (!ratio_whole(number, (Ratio){c->converter->unit, 1}, from == KIND_FLOAT, &nanos))
             return cannot_convert(c, "the time is out of range");
-        return give_time(c, time_of_nanos(c->converter->to, (Wide)nearbyint(number)));
+        return (nanos.exact || may_round(c, "the number is finer than nanoseconds")) &&
+               give_time(c, time_of_nanos(c->converter->to, nanos.nearest));
     }
     whole_number(from, c->args[0], &negative, &magnitude);
     Wide nanos = (Wide)magnitude * c->converter->unit;
@@ -271,10 +252,8 @@ bool convert_time_date(Conversion *c)
     if (!timestamp_in_range(time))
         return cannot_convert(c, "the time is out of range");
     bool whole = time.nanos == 0 && time.seconds % SECONDS_PER_DAY == 0;
-    if (!whole && !c->converter->round)
-        return cannot_convert(c, "the time is not midnight UTC, and a date cannot say it");
-    if (!whole)
-        count_loss(c);
+    if (!whole && !may_round(c, "the time is not midnight UTC, and a date cannot say it"))
+        return false;
     return give_date(c, civil_date_from_days((int64_t)floor_divide(time.seconds, SECONDS_PER_DAY)));
 }
 
@@ -333,16 +312,10 @@ bool convert_money_amount(Conversion *c)
         (units < 0 && nanos > 0))
         return cannot_convert(c, "the amount of money is not valid");
     int64_t nanos_per_part = NANOS_PER_SECOND / by->unit;
-    if (nanos % nanos_per_part != 0 && !by->round)
-        return cannot_convert(c, "the amount is finer than the version it is converted to can say");
-    if (nanos % nanos_per_part != 0)
-        count_loss(c);
-    Wide amount = (Wide)units * by->unit + nanos / nanos_per_part;
-    bool negative = amount < 0;
-    Wide magnitude = (negative ? -amount : amount);
-    return (magnitude <= UINT64_MAX &&
-            number_of_kind(by->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
-           cannot_convert(c, "the amount is out of range");
+    if (nanos % nanos_per_part != 0 &&
+        !may_round(c, "the amount is finer than the version it is converted to can say"))
+        return false;
+    return give_whole(c, (Wide)units * by->unit + nanos / nanos_per_part);
 }
 
 /* ---- Field masks ----------------------------------------------------------------------------- */

@@ -77,6 +77,33 @@ static const Operation operations[] = {
      "messages: {M: {total: {to: cents, by: micros_to_money, currency: currency}, "
      "fee: {by: cents_to_money, currency: EUR}, "
      "kilometers: {to: meters, by: scale, times: 8, round: graceful}}}"},
+    {"Scales",
+     "messages: {M: {milliseconds: {to: seconds, by: scale, divided_by: 1000}, "
+     "bytes: {to: kilobytes, by: scale, divided_by: 1024}, steps: {by: scale, times: 3}, "
+     "share: {to: per_mille, by: scale, times: 1000}, ratio: {by: scale, divided_by: 7}, "
+     "small: {by: scale, divided_by: 9007199254740993}, weight: {to: grams, by: scale, times: "
+     "1000}, large: {by: scale, times: 10}}}",
+     "messages: {M: {seconds: {to: milliseconds, by: scale, times: 1000, round: graceful}, "
+     "kilobytes: {to: bytes, by: scale, times: 1000, round: graceful}, "
+     "steps: {by: scale, divided_by: 10, round: graceful}, "
+     "per_mille: {to: share, by: scale, divided_by: 1000, round: graceful}, "
+     "ratio: {by: scale, times: 7}, small: {by: scale, times: 7, round: graceful}, "
+     "grams: {to: weight, by: scale, divided_by: 1000, round: graceful}, "
+     "large: {by: scale, divided_by: 10}}}"},
+    {"Seconds",
+     "messages: {M: {at: {by: seconds}, wait: {by: milliseconds}, hours: {by: hours}, days: {by: "
+     "days}, nanos: {by: nanoseconds}, single: {by: seconds}}}",
+     "messages: {M: {at: {by: seconds, round: graceful}, wait: {by: milliseconds, round: "
+     "graceful}, "
+     "hours: {by: hours, round: graceful}, days: {by: days, round: graceful}, "
+     "nanos: {by: nanoseconds, round: graceful}, single: {by: seconds, round: graceful}}}"},
+    {"Floats", "messages: {M: {a: {by: text}, b: {by: text}, c: {by: text}, d: {by: text}}}",
+     "messages: {M: {a: {by: text}, b: {by: text}, c: {by: text}, d: {by: text}}}"},
+    {"Serials",
+     "messages: {M: {a: {by: serialized}, b: {by: serialized}, c: {by: serialized}, d: {by: "
+     "serialized}}}",
+     "messages: {M: {a: {by: serialized}, b: {by: serialized}, c: {by: serialized}, d: {by: "
+     "serialized}}}"},
     {"Wrappers",
      "messages: {M: {a: {by: wrapper}, b: {by: serialized}, c: {by: wrapper}, d: {by: wrapper}, e: "
      "{by: wrapper}, f: {by: wrapper}}}",

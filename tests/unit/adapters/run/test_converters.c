@@ -92,6 +92,75 @@ static void whole_numbers_and_floats_go_together_while_they_are_exact(void **sta
     refuses(down, "{\"c\":1e300}");
 }
 
+static const char *const scales =
+    "messages: {M: {milliseconds: {to: seconds, by: scale, divided_by: 1000}, "
+    "bytes: {to: kilobytes, by: scale, divided_by: 1024}, steps: {by: scale, times: 3}, "
+    "share: {to: per_mille, by: scale, times: 1000}, ratio: {by: scale, divided_by: 7}, "
+    "small: {by: scale, divided_by: 1000}, weight: {to: grams, by: scale, times: 1000}, "
+    "large: {by: scale, times: 10}}}";
+
+/* 1001 / 1000 is no double, and 1.001 * 1000 is less than 1001. */
+static void a_scaled_number_comes_back_from_the_double_nearest_to_it(void **state)
+{
+    Way up = way(state, "Scales", scales, true), down = way(state, "Scales", scales, false);
+    for (int i = 1; i < 2000; i += 7) {
+        const char *small = arena_printf(up.loaded->arena, "{\"small\":%d}", i);
+        const char *there = arena_printf(up.loaded->arena, "{\"small\":%.15g}", i / 1000.0);
+        gives(up, small, there);
+        gives(down, there, small);
+    }
+    gives(up, "{\"milliseconds\":\"1001\"}", "{\"seconds\":1.001}");
+    gives(down, "{\"seconds\":1.001}", "{\"milliseconds\":\"1001\"}");
+    gives(down, "{\"seconds\":-1.001}", "{\"milliseconds\":\"-1001\"}");
+    refuses(down, "{\"seconds\":1.0011}");
+    gives(up, "{\"share\":1.001}", "{\"perMille\":\"1001\"}");
+    gives(up, "{\"weight\":1.001}", "{\"grams\":\"1001\"}");
+    gives(down, "{\"grams\":\"1001\"}", "{\"weight\":1.001}");
+    refuses(down, "{\"grams\":\"123456787\"}");
+}
+
+static void a_scaled_number_that_would_not_come_back_is_refused(void **state)
+{
+    Way up = way(state, "Scales", scales, true), down = way(state, "Scales", scales, false);
+    gives(up, "{\"milliseconds\":\"9007199254740992\"}", "{\"seconds\":9007199254740.9922}");
+    refuses(up, "{\"milliseconds\":\"9223372036854775807\"}");
+    refuses(up, "{\"bytes\":\"9007199254740993\"}");
+    gives(up, "{\"bytes\":\"9007199254740994\"}", "{\"kilobytes\":8796093022208.002}");
+    gives(up, "{\"bytes\":\"18446744073709549568\"}", "{\"kilobytes\":18014398509481982}");
+    refuses(up, "{\"bytes\":\"18446744073709551615\"}");
+    gives(up, "{\"steps\":\"5592405\"}", "{\"steps\":16777215}");
+    refuses(up, "{\"steps\":\"134217729\"}");
+    refuses(up, "{\"large\":1e308}");
+    refuses(up, "{\"ratio\":1e300}");
+    refuses(down, "{\"kilobytes\":\"NaN\"}");
+    refuses(down, "{\"kilobytes\":1e300}");
+    refuses(down, "{\"kilobytes\":-1}");
+}
+
+static const char *const seconds =
+    "messages: {M: {at: {by: seconds}, wait: {by: milliseconds}, hours: {by: hours}, days: {by: "
+    "days}, nanos: {by: nanoseconds}, single: {by: seconds}}}";
+
+static void a_time_as_a_double_comes_back_or_is_refused(void **state)
+{
+    Way up = way(state, "Seconds", seconds, true), down = way(state, "Seconds", seconds, false);
+    gives(up, "{\"at\":\"2026-03-01T00:00:00.250Z\"}", "{\"at\":1772323200.25}");
+    gives(down, "{\"at\":1772323200.25}", "{\"at\":\"2026-03-01T00:00:00.250Z\"}");
+    refuses(up, "{\"at\":\"2026-03-01T00:00:00.123456789Z\"}");
+    gives(up, "{\"at\":\"1970-01-01T00:00:00.123456789Z\"}", "{\"at\":0.123456789}");
+    gives(down, "{\"at\":0.123456789}", "{\"at\":\"1970-01-01T00:00:00.123456789Z\"}");
+    gives(down, "{\"wait\":0.1}", "{\"wait\":\"0.000100s\"}");
+    refuses(down, "{\"wait\":1e-7}");
+    gives(up, "{\"nanos\":\"1970-04-15T05:59:59.254740992Z\"}", "{\"nanos\":9007199254740992}");
+    refuses(up, "{\"nanos\":\"1970-04-15T05:59:59.254740993Z\"}");
+    gives(up, "{\"hours\":0.1}", "{\"hours\":\"360s\"}");
+    gives(down, "{\"hours\":\"360s\"}", "{\"hours\":0.1}");
+    refuses(down, "{\"single\":1e-10}");
+    refuses(up, "{\"single\":\"1000000.5001s\"}");
+    refuses(down, "{\"at\":1e300}");
+    refuses(down, "{\"at\":\"Infinity\"}");
+}
+
 static const char *const texts =
     "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: utf8}, "
     "e: {by: enum_name}, f: {by: flag, values: {false: OFF, true: ON}, others: loud}}}";
@@ -362,6 +431,35 @@ static void a_number_that_becomes_zero_is_counted(void **state)
     loses(down, "{\"share\":1e-45}", "");
 }
 
+static void a_number_that_is_rounded_is_counted(void **state)
+{
+    static const char *const scaled =
+        "messages: {M: {milliseconds: {to: seconds, by: scale, divided_by: 1000, round: graceful}, "
+        "bytes: {to: kilobytes, by: scale, divided_by: 1024, round: graceful}, "
+        "steps: {by: scale, times: 3, round: graceful}, share: {to: per_mille, by: scale, times: "
+        "1000, round: graceful}, ratio: {by: scale, divided_by: 7}, small: {by: scale, divided_by: "
+        "1000}, weight: {to: grams, by: scale, times: 1000}, large: {by: scale, times: 10}}}";
+    static const char *const timed =
+        "messages: {M: {at: {by: seconds, round: graceful}, wait: {by: milliseconds, round: "
+        "graceful}, hours: {by: hours}, days: {by: days}, nanos: {by: nanoseconds, round: "
+        "graceful}, single: {by: seconds, round: graceful}}}";
+    Way up = way(state, "Scales", scaled, true), down = way(state, "Scales", scaled, false);
+    loses(up, "{\"milliseconds\":\"1001\",\"bytes\":\"3\"}", "");
+    loses(up, "{\"milliseconds\":\"9223372036854775807\"}", "milliseconds ");
+    loses(up, "{\"bytes\":\"9007199254740993\"}", "bytes ");
+    loses(up, "{\"steps\":\"134217729\"}", "steps ");
+    loses(down, "{\"seconds\":1.001}", "");
+    loses(down, "{\"seconds\":1.0011}", "seconds ");
+    loses(down, "{\"large\":5e-324}", "large ");
+    up = way(state, "Seconds", timed, true);
+    down = way(state, "Seconds", timed, false);
+    loses(up, "{\"at\":\"2026-03-01T00:00:00.123456789Z\"}", "at ");
+    loses(up, "{\"at\":\"1970-01-01T00:00:00.123456789Z\"}", "");
+    loses(down, "{\"wait\":1e-7}", "wait ");
+    loses(down, "{\"nanos\":0.4,\"single\":1e-10}", "nanos single ");
+    loses(up, "{\"nanos\":\"1970-04-15T05:59:59.254740993Z\"}", "nanos ");
+}
+
 static void what_is_counted_is_in_the_report(void **state)
 {
     Loaded *loaded = *state;
@@ -389,7 +487,11 @@ int main(void)
         cmocka_unit_test(an_offset_from_utc_that_a_timestamp_has_not_is_counted),
         cmocka_unit_test(bits_of_base64_that_are_in_no_byte_are_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
+        cmocka_unit_test(a_number_that_is_rounded_is_counted),
         cmocka_unit_test(what_is_counted_is_in_the_report),
+        cmocka_unit_test(a_scaled_number_comes_back_from_the_double_nearest_to_it),
+        cmocka_unit_test(a_scaled_number_that_would_not_come_back_is_refused),
+        cmocka_unit_test(a_time_as_a_double_comes_back_or_is_refused),
         cmocka_unit_test(numbers_stop_at_the_range_of_the_other_kind),
         cmocka_unit_test(whole_numbers_and_floats_go_together_while_they_are_exact),
         cmocka_unit_test(texts_that_are_no_values_are_refused),
