@@ -118,6 +118,7 @@ typedef struct FieldChange {
     uint32_t n_parts;
     const char *currency;       /* the text of a money's currency, when it is always the same */
     const MessageType *mask_of; /* FieldMask: the message at the OLD end that the mask is about */
+    Drop wider;                 /* FieldMask: of a path that would name more there */
 } FieldChange;
 
 struct MessagePair {

@@ -98,6 +98,8 @@ static const Loss *converter_loss(Making *m, const FieldChange *change, const Co
                            "values without a counterpart fall back");
     if (converter->round && cuts(converter))
         return making_loss(m, change, LOSS_NARROWED, false, "rounded");
+    if (converter->widen)
+        return making_loss(m, change, LOSS_NARROWED, false, "a path of a part names the whole");
     const char *drops = converter_drops(converter);
     if (drops)
         return making_loss(m, change, LOSS_NARROWED, false, drops);

@@ -5,7 +5,7 @@ static const char *const field_keys[] = {
     "required",   "optional", "more",     "round",   "sentinel",   "zero",        "when",
     "select",     "constant", "template", "into",    "currency",   "of",          "times",
     "divided_by", "values",   "others",   "scale",   "unused",     "ignore_case", "parts",
-    "means",      "first",    "key",      "value",   "duplicates",
+    "means",      "first",    "key",      "value",   "duplicates", "wider",
 };
 
 /* One change while it is read. */
@@ -655,6 +655,8 @@ static bool read_both(const Reading *r)
         good &= read_currency(r, said);
     if ((said = member(r, "of")))
         good &= read_of(r, said);
+    if ((said = member(r, "wider")))
+        good &= read_drop(r, said, &r->change->wider);
     if ((said = member(r, "by"))) {
         good &= has_text(said);
         r->change->by = arena_text(r->list->arena, said->text);

@@ -418,6 +418,7 @@ static void set_mask(ChangeList *list, FieldChange *change, ValueType a, ValueTy
                                  .from = end == NEW ? a : b,
                                  .to = end == NEW ? b : a,
                                  .name = "field_mask",
+                                 .widen = change->wider == DROP_COUNTED,
                                  .mapping = pair->mappings[end]};
         change->convert[end] = converter;
     }
@@ -566,4 +567,7 @@ void change_choose_for_elements(ChangeList *list, FieldChange *change, const cha
         choose_named(list, change, a, b, path);
     else
         choose_automatic(list, change, a, b, path);
+    if (change->wider && (!shape_takes(SHAPE_MASK, a) || !shape_takes(SHAPE_MASK, b)))
+        change_problem(list, *yaml_place(&list->document, parameter(change, "wider")), path, NULL,
+                       "wider is said of a field mask");
 }

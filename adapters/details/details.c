@@ -39,7 +39,6 @@ static void rename_violation(const DetailsConversion *c, const WireField *violat
             path = f.bytes;
     }
     PathRewrite rewrite = path_rewrite_in(c->arena);
-    rewrite.in_errors = true;
     if (reader.bad || !path.size || !path_rewrite(&rewrite, c->request, path) || rewrite.full) {
         buffer_add_bytes(out, violation->record);
         return;

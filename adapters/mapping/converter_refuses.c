@@ -112,7 +112,9 @@ const char *converter_refuses(const Converter *converter)
     case CONVERT_TEMPLATE: return "what does not match it is an error";
     case CONVERT_TEMPLATE_PART: return "what does not match it is an error";
     case CONVERT_FIELD_MASK:
-        return converter->mapping->identity ? NULL : "a path without a counterpart is an error";
+        return converter->mapping->identity ? NULL
+               : converter->widen           ? "a path without a counterpart is an error"
+                                  : "a path without a counterpart, or of a part, is an error";
     case CONVERT_SERIALIZED:
         return from == KIND_BYTES ? "bytes that hold no message are an error" : NULL;
     case CONVERT_NUMBER_TEXT:

@@ -185,6 +185,7 @@ struct Converter {
     const Bytes *template_parts; /* literal texts around the variables: n_variables + 1 of them */
     uint32_t n_variables, part;
     const Mapping *mapping; /* FIELD_MASK (of the message that the mask is about) */
+    bool widen;             /* FIELD_MASK: a part becomes the whole, counted; else a fault */
     const Held *held;       /* TYPE_URL, of a long-running operation */
     uint32_t n_held;
     const char *format; /* BYTES_TEXT: "utf8", "base64", "hex" */

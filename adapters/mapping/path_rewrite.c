@@ -8,7 +8,7 @@ enum { MOST_DEPTH = 32 };
 typedef struct TargetPath {
     const struct TargetPath *outer;
     const FieldType *field;
-    Bytes element; /* "[2]", of a list or map; in a mask ".key", of a map; or empty */
+    Bytes element; /* "[2]", of a list or map; or empty */
 } TargetPath;
 
 /* ---- Results --------------------------------------------------------------------------------- */
@@ -21,16 +21,6 @@ static void write_path(Buffer *out, const TargetPath *path)
     }
     buffer_add_text(out, path->field->name);
     buffer_add_bytes(out, path->element);
-}
-
-/* The outermost list or map on the path of which no element is named: no mask names what is in it.
-   NULL: there is none. */
-static const TargetPath *outermost_list(const TargetPath *path)
-{
-    const TargetPath *list = NULL;
-    for (; path; path = path->outer)
-        list = path->field->repeated && !path->element.size ? path : list;
-    return list;
 }
 
 static bool has_path(const PathRewrite *r, Bytes path)
@@ -47,9 +37,8 @@ static bool has_path(const PathRewrite *r, Bytes path)
 static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
 {
     Buffer path = buffer_in(r->paths.arena);
-    const TargetPath *list = r->in_errors ? NULL : outermost_list(target);
-    write_path(&path, list ? list : target);
-    if (rest.size && !list) {
+    write_path(&path, target);
+    if (rest.size) {
         buffer_add_byte(&path, '.');
         buffer_add_bytes(&path, rest);
     }
@@ -81,12 +70,10 @@ static size_t element_end(Bytes path, size_t at)
 }
 
 /* Removes the first step from the path. False: there is none. */
-static bool take_step(const PathRewrite *r, Bytes *path, PathPart *step_out)
+static bool take_step(Bytes *path, PathPart *step_out)
 {
     Bytes rest = *path;
     step_out->element = BYTES_NONE;
-    if (!r->in_errors)
-        return bytes_split(path, '.', &step_out->name);
     if (!rest.size)
         return false;
     size_t end = 0;
@@ -102,37 +89,22 @@ static bool take_step(const PathRewrite *r, Bytes *path, PathPart *step_out)
     return true;
 }
 
-static bool is_named(const PathRewrite *r, const FieldType *field, Bytes name)
+static bool is_named(const FieldType *field, Bytes name)
 {
-    return bytes_are(name, field->name) || (r->in_errors && bytes_are(name, field->json_name));
+    return bytes_are(name, field->name) || bytes_are(name, field->json_name);
 }
 
 typedef enum Match { MATCH_NONE, MATCH_ABOVE, MATCH_EXACT, MATCH_BELOW } Match;
 
-/* Takes the key of a map's entry off a mask's path, with the dot before it. A key that is no word
-   is between backticks (AIP-161). */
-static Bytes take_key(PathRewrite *r, Bytes *path)
-{
-    Buffer key = buffer_in(r->paths.arena);
-    size_t quoted = path->data[0] == '`' ? 1 + bytes_find(bytes_slice(*path, 1, SIZE_MAX), '`') : 0;
-    size_t end = quoted + bytes_find(bytes_slice(*path, quoted, SIZE_MAX), '.');
-    buffer_add_byte(&key, '.');
-    buffer_add_bytes(&key, bytes_slice(*path, 0, end));
-    *path = bytes_slice(*path, end + 1, SIZE_MAX);
-    r->full |= key.full;
-    return buffer_bytes(&key);
-}
-
 /* Whether the path names the field that is read, something above it, or something below it. */
-static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, Bytes *element_out,
-                         Bytes *rest_out)
+static Match match_steps(const Expr *field, Bytes path, Bytes *element_out, Bytes *rest_out)
 {
     PathPart step;
     *rest_out = *element_out = BYTES_NONE;
     for (uint32_t i = 0; i < field->n_steps; i++) {
-        if (!take_step(r, &path, &step))
+        if (!take_step(&path, &step))
             return MATCH_ABOVE;
-        if (!is_named(r, field->steps[i], step.name))
+        if (!is_named(field->steps[i], step.name))
             return MATCH_NONE;
         *element_out = step.element; /* only the last step may have an element */
     }
@@ -184,21 +156,15 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
                           Bytes path)
 {
     Bytes rest, element;
-    Match match = match_steps(r, field, path, &element, &rest);
-    bool one = element.size;
+    Match match = match_steps(field, path, &element, &rest);
+    bool named = element.size;
     if (match == MATCH_NONE || !move_element(r, how, &element))
         return;
     TargetPath at = *target;
     if (field->type.repeated && how.into_many)
         at.element = element;
-    if (!r->in_errors && match == MATCH_BELOW && how.into_many &&
-        field->steps[field->n_steps - 1]->map) {
-        at.element = take_key(r, &rest);
-        one = rest.size;
-    }
-    /* A mask's path cannot lead into a list, but to one entry of a map; the path of an error can,
-       to one of its elements. */
-    bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || one);
+    /* A path leads into a list or a map only to one of its elements. */
+    bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || named);
     if (leads_on && how.inner)
         rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
     else

@@ -515,14 +515,13 @@ static Result serialized(Step *s)
 {
     if (s->by->to.kind != KIND_BYTES) {
         Bytes wire = s->from->plain.bytes;
-        if (failed(tree_parse(s->o->arena, s->by->to.message, wire, &s->to->message)))
-            return cannot(s, "no message");
-        s->to->message->raw = wire;
-        return OK;
+        return failed(tree_parse(s->o->arena, s->by->to.message, wire, &s->to->message))
+                   ? cannot(s, "no message")
+                   : OK;
     }
     Buffer out = buffer_in(s->o->arena);
     tree_write(s->from->message, &out);
-    s->to->plain.bytes = buffer_bytes(&out);
+    s->to->plain.bytes = s->from->message->raw.data ? s->from->message->raw : buffer_bytes(&out);
     return OK;
 }
 
@@ -532,129 +531,10 @@ static Result any(Step *s)
     return oracle_any(s->o, s->from->message, s->to->message);
 }
 
-/* ---- Masks ----------------------------------------------------------------------------------- */
-
-static Result mask_path(Step *s, const MessagePair *pair, const char *prefix, Bytes path);
-
-static void add_path(Step *s, const char *prefix, const char *path)
-{
-    const FieldType *paths = message_field_by_number(s->by->to.message, 1);
-    const TreeField *before = tree_field(s->to->message, paths);
-    Bytes text = bytes_of(arena_printf(s->o->arena, "%s%s", prefix, path));
-    for (uint32_t i = 0; i < before->n; i++) {
-        if (bytes_equal(before->values[i].plain.bytes, text))
-            return; /* no duplicates */
-    }
-    tree_put(s->o->arena, s->to->message, paths, (TreeValue){.plain = {.bytes = text}});
-}
-
-/* Whether the path names the source, something in it, or something that it is in. */
-static bool is_about(Bytes path, Bytes source)
-{
-    Bytes outer = path.size < source.size ? path : source,
-          inner = path.size < source.size ? source : path;
-    return bytes_equal(bytes_slice(inner, 0, outer.size), outer) &&
-           (inner.size == outer.size || inner.data[outer.size] == '.');
-}
-
-/* An amount and its currency are two fields at one end, and one message at the other. */
-static void mask_currency(Step *s, const FieldChange *change, const char *prefix, Bytes path,
-                          bool *known)
-{
-    int to = s->o->to;
-    const FieldPath *from_beside = &change->ends[!to].currency,
-                    *to_beside = &change->ends[to].currency;
-    if (from_beside->n_steps && is_about(path, bytes_of(from_beside->text))) {
-        *known = true;
-        add_path(s, prefix, change->ends[to].paths[0].text);
-    }
-    if (!to_beside->n_steps)
-        return;
-    const char *inside = arena_printf(s->o->arena, "%s.%s", change->ends[!to].paths[0].text,
-                                      change->convert[to]->currency->name);
-    if (is_about(path, bytes_of(inside))) {
-        *known = true;
-        add_path(s, prefix, to_beside->text);
-    }
-}
-
-static bool is_about_field(Bytes path, const FieldPath *field)
-{
-    return field->n_steps && is_about(path, bytes_of(field->text));
-}
-
-static void add_ends(Step *s, const ChangeEnd *to, const char *prefix, bool *known)
-{
-    for (uint32_t i = 0; i < to->n_paths; i++) {
-        *known = true;
-        add_path(s, prefix, to->paths[i].text);
-    }
-}
-
-/* A kind decides about the fields of its alternatives, and they about it; so does a field of which
-   a value means another field. */
-static void mask_decided(Step *s, const FieldChange *change, const char *prefix, Bytes path,
-                         bool *known)
-{
-    const ChangeEnd *from = &change->ends[!s->o->to], *to = &change->ends[s->o->to];
-    const Mark *mark = change->mark;
-    bool about = is_about_field(path, &from->when);
-    for (uint32_t i = 0; change->select && to->n_paths && i < change->select->n; i++)
-        about |= is_about_field(path, &change->select->paths[i]);
-    if (about || (mark && to->n_paths && is_about_field(path, &mark->flag)))
-        add_ends(s, to, prefix, known);
-    if (mark && from->n_paths && is_about_field(path, &from->paths[0])) {
-        *known = true;
-        add_path(s, prefix, mark->flag.text);
-    }
-}
-
-/* Converts the path by this change, if the change is about it. */
-static Result mask_change(Step *s, const FieldChange *change, const char *prefix, Bytes path,
-                          bool *known)
-{
-    int to = s->o->to;
-    for (uint32_t i = 0; i < change->ends[!to].n_paths; i++) {
-        Bytes source = bytes_of(change->ends[!to].paths[i].text);
-        bool inner = path.size > source.size;
-        if (!is_about(path, source) || !change->ends[to].n_paths)
-            continue;
-        *known = true;
-        bool list = path_field(&change->ends[to].paths[0])->repeated; /* no mask leads into it */
-        if (inner && change->pair && !list)
-            return mask_path(
-                s, change->pair,
-                arena_printf(s->o->arena, "%s%s.", prefix, change->ends[to].paths[0].text),
-                bytes_slice(path, source.size + 1, path.size));
-        for (uint32_t k = 0; k < change->ends[to].n_paths; k++)
-            add_path(s, prefix, change->ends[to].paths[k].text);
-    }
-    return OK;
-}
-
-static Result mask_path(Step *s, const MessagePair *pair, const char *prefix, Bytes path)
-{
-    bool known = false;
-    Result r = OK;
-    for (uint32_t i = 0; !failed(r) && i < pair->n_changes; i++)
-        r = mask_change(s, &pair->changes[i], prefix, path, &known);
-    for (uint32_t i = 0; i < pair->n_changes; i++)
-        mask_currency(s, &pair->changes[i], prefix, path, &known);
-    for (uint32_t i = 0; i < pair->n_changes; i++)
-        mask_decided(s, &pair->changes[i], prefix, path, &known);
-    return failed(r) || known ? r : cannot(s, "no such path");
-}
-
 static Result field_mask(Step *s)
 {
-    const FieldType *paths = message_field_by_number(s->by->from.message, 1);
-    const TreeField *from = tree_field(s->from->message, paths);
-    const MessagePair *pair = oracle_find_pair(s->o, s->by->mapping->from);
-    Result r = OK;
     give_message(s);
-    for (uint32_t i = 0; !failed(r) && i < from->n; i++)
-        r = mask_path(s, pair, "", from->values[i].plain.bytes);
-    return r;
+    return oracle_mask(s->o, s->by, s->from->message, s->to->message);
 }
 
 /* ---- All of them ----------------------------------------------------------------------------- */

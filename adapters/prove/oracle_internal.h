@@ -22,6 +22,9 @@ const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from);
 /* oracle_any.c: one google.protobuf.Any as another. */
 MUST_USE Result oracle_any(Oracle *o, const Tree *from, Tree *to);
 
+/* oracle_mask.c: one field mask as another. */
+MUST_USE Result oracle_mask(Oracle *o, const Converter *by, const Tree *from, Tree *to);
+
 /* oracle_convert.c: one value by a converter. *absent_out: nothing comes out. */
 MUST_USE Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from,
                              TreeValue *to_out, bool *absent_out);

@@ -61,7 +61,10 @@ static Verdict verdict_of(Arena *arena, const MessageType *type, Bytes wire)
 {
     Verdict v = {0};
     Result r = tree_parse(arena, type, wire, &v.tree);
-    return failed(r) ? refused(arena, r) : v;
+    if (failed(r))
+        return refused(arena, r);
+    tree_forget_raw(v.tree); /* it is written again as an input, in one form */
+    return v;
 }
 
 static Result run(Arena *arena, const Plan *plan, Bytes from, Bytes *to_out)

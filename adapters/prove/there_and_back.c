@@ -321,6 +321,14 @@ static void compare_unordered(Comparing *c, const FieldType *field, const TreeFi
     }
 }
 
+/* Whether only the last element did not come back: a zero that was a single value without presence
+   in the other version, behind elements that were not. */
+static bool is_short_of_zero(Comparing *c, const FieldType *field, const TreeField *a,
+                             const TreeField *b)
+{
+    return hint_of(c, field)->single && a->n == b->n + 1 && is_zero(c, field, &a->values[b->n]);
+}
+
 static void compare_field(Comparing *c, const FieldType *field, const TreeField *a,
                           const TreeField *b)
 {
@@ -333,13 +341,14 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
         return; /* false, or the value that stands for it */
     if (a->n != b->n && hint->spelled && a->n < 2 && b->n < 2)
         c->respelled = true;
-    else if (a->n != b->n)
+    else if (a->n != b->n && !is_short_of_zero(c, field, a, b))
         note(c, a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain)));
     if (a->n == b->n && hint->unordered) {
         compare_unordered(c, field, a, b);
         return;
     }
-    for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
+    bool same = a->n == b->n || is_short_of_zero(c, field, a, b);
+    for (uint32_t i = 0; same && i < b->n; i++) {
         const TreeValue *other = field->map ? entry_like(b, a->values[i].message) : &b->values[i];
         if (other)
             compare_value(c, field, &a->values[i], other);

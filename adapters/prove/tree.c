@@ -94,11 +94,14 @@ void tree_fill_entry(Arena *arena, Tree *entry)
 static Result parse_message(Arena *arena, Tree *tree, const FieldType *field, Bytes wire, int depth)
 {
     TreeField *before = tree_field(tree, field);
-    if (!field->repeated && before->n)
+    if (!field->repeated && before->n) {
+        before->values[0].message->raw = BYTES_NONE;
         return parse_into(arena, before->values[0].message, wire, depth + 1);
+    }
     Tree *inner = tree_new(arena, field->message);
     tree_put(arena, tree, field, (TreeValue){.message = inner});
     Result r = parse_into(arena, inner, wire, depth + 1);
+    inner->raw = wire;
     if (field->map && !failed(r))
         tree_fill_entry(arena, inner);
     return r;
@@ -162,7 +165,18 @@ static Result parse_into(Arena *arena, Tree *tree, Bytes wire, int depth)
 Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree_out)
 {
     *tree_out = tree_new(arena, type);
-    return parse_into(arena, *tree_out, wire, 0);
+    Result r = parse_into(arena, *tree_out, wire, 0);
+    (*tree_out)->raw = wire;
+    return r;
+}
+
+void tree_forget_raw(Tree *tree)
+{
+    tree->raw = BYTES_NONE;
+    for (uint32_t i = 0; i < tree->type->n_fields; i++) {
+        for (uint32_t k = 0; is_message(&tree->type->fields[i]) && k < tree->fields[i].n; k++)
+            tree_forget_raw(tree->fields[i].values[k].message);
+    }
 }
 
 /* ---- To the wire ----------------------------------------------------------------------------- */
@@ -224,9 +238,6 @@ static void write_packed(Buffer *out, const FieldType *field, const TreeField *v
 
 void tree_write(const Tree *tree, Buffer *out)
 {
-    buffer_add_bytes(out, tree->raw);
-    if (tree->raw.size)
-        return;
     for (uint32_t i = 0; i < tree->type->n_fields; i++) {
         const FieldType *field = &tree->type->fields[i];
         const TreeField *values = &tree->fields[i];
@@ -353,9 +364,10 @@ bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b)
         const FieldType *field = &a->type->fields[i];
         const TreeField *x = &a->fields[i], *y = &b->fields[i];
         equal = x->n == y->n;
-        if (equal && field->map)
+        bool unordered = field->map || a->type->well_known == WELL_KNOWN_FIELD_MASK;
+        if (equal && unordered)
             equal = in_any_order(types, field, x, y);
-        for (uint32_t k = 0; equal && !field->map && k < x->n; k++)
+        for (uint32_t k = 0; equal && !unordered && k < x->n; k++)
             equal = value_equal(types, field, &x->values[k], &y->values[k]);
     }
     return equal ||

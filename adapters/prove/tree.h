@@ -28,12 +28,13 @@ typedef struct TreeField {
 struct Tree {
     const MessageType *type;
     TreeField *fields; /* by FieldType.index */
-    Bytes raw; /* the bytes that it is written as, with its unknown fields; until a field is set */
+    Bytes raw;         /* what it was parsed from, with its unknown fields; until a field is set */
 };
 
 Tree *tree_new(Arena *arena, const MessageType *type);
 MUST_USE Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree_out);
-void tree_write(const Tree *tree, Buffer *out);
+void tree_write(const Tree *tree, Buffer *out); /* in one form, whatever it was parsed from */
+void tree_forget_raw(Tree *tree);               /* of it and of all messages in it */
 
 /* Writes a value that is not a message, without its tag; and the tag's wire type. */
 void tree_write_plain(Buffer *out, FieldKind kind, const Literal *value);
@@ -57,7 +58,7 @@ typedef struct TreeTypes {
 /* In the holder's own schema first, then in the others; NULL: no schema has it. */
 const MessageType *tree_find_type(const TreeTypes *types, const Schema *holder, Bytes name);
 
-/* Maps are compared in any order; an Any by its content. */
+/* Maps and field masks are compared in any order; an Any by its content. */
 bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b);
 
 /* "{id: "a" lines: {sku: "b"}}", for people. */

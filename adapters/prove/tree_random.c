@@ -93,6 +93,8 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
     hint_constant(hints, expr);
     if (field && expr->kind == EXPR_FIRST && expr->loud)
         hint_of(hints, field)->one = true;
+    if (field && expr->kind == EXPR_FIRST && !expr->rest_kept)
+        hint_of(hints, field)->single = true;
     if (field && expr->kind == EXPR_KEYED)
         hint_of(hints, field)->unordered = true;
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {
@@ -398,24 +400,78 @@ static const char *mask_path(Maker *m, const Mapping *about)
     return value->kind == EXPR_FIELD ? steps_text(m->arena, value->steps, value->n_steps) : NULL;
 }
 
-static bool has_text(const TreeField *field, const char *text)
+static bool has_text(const TreeField *field, Bytes text)
 {
     for (uint32_t i = 0; i < field->n; i++) {
-        if (bytes_are(field->values[i].plain.bytes, text))
+        if (bytes_equal(field->values[i].plain.bytes, text))
             return true;
     }
     return false;
 }
 
-/* A random field mask, without duplicate paths. */
+/* JSON has no spelling for an underscore that no small letter follows. */
+static bool is_sayable(const char *name)
+{
+    for (; *name; name++) {
+        if (*name == '_' && !(name[1] >= 'a' && name[1] <= 'z'))
+            return false;
+        if (*name >= 'A' && *name <= 'Z')
+            return false;
+    }
+    return true;
+}
+
+/* Any path, also of what is no field and of parts of what other fields are made of. */
+static Bytes random_path(Maker *m, const MessageType *type)
+{
+    Buffer path = buffer_in(m->arena);
+    for (unsigned depth = 0; type && type->n_fields; depth++) {
+        const FieldType *field = &type->fields[below(m, type->n_fields)];
+        if (!is_sayable(field->name))
+            break;
+        buffer_printf(&path, depth ? ".%s" : "%s", field->name);
+        type = field->message;
+        if (field->repeated && chance(m, 50)) {
+            buffer_add_text(
+                &path, field->map && chance(m, 70) ? (chance(m, 70) ? ".key1" : ".`key.2`") : ".*");
+            if (field->map)
+                type = message_field_by_number(field->message, 2)->message;
+        } else if (field->repeated) {
+            break;
+        }
+        if (chance(m, 40))
+            break;
+    }
+    if (chance(m, 5))
+        buffer_add_text(&path, chance(m, 50) ? ".no" : ".");
+    return buffer_bytes(&path);
+}
+
+static void add_path(Maker *m, Tree *mask, Bytes path)
+{
+    const FieldType *paths = message_field_by_number(mask->type, 1);
+    if (path.size && !has_text(tree_field(mask, paths), path))
+        tree_put(m->arena, mask, paths, (TreeValue){.plain = {.bytes = path}});
+}
+
+/* A random field mask, without duplicate paths: of fields with a counterpart, of all fields, or of
+   any. */
 static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint)
 {
     Tree *tree = tree_new(m->arena, type);
-    const FieldType *paths = message_field_by_number(type, 1);
-    for (uint64_t n = below(m, 4); n && hint && hint->about; n--) {
+    if (!hint || !hint->about)
+        return tree;
+    const MessageType *about = hint->about->from;
+    for (uint32_t i = chance(m, 10) ? 0 : about->n_fields; i < about->n_fields; i++) {
+        if (is_sayable(about->fields[i].name) && chance(m, 80))
+            add_path(m, tree, bytes_of(about->fields[i].name));
+    }
+    for (uint64_t n = below(m, 4); n; n--) {
         const char *path = mask_path(m, hint->about);
-        if (path && !has_text(tree_field(tree, paths), path))
-            tree_put(m->arena, tree, paths, (TreeValue){.plain = {.bytes = bytes_of(path)}});
+        if (chance(m, 25))
+            add_path(m, tree, random_path(m, about));
+        else if (path)
+            add_path(m, tree, bytes_of(path));
     }
     return tree;
 }

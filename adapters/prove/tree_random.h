@@ -21,6 +21,7 @@ typedef struct TreeHint {
     Literal asked[MOST_ASKED]; /* values in a list: kinds, sentinels */
     uint32_t n_asked;
     bool one;       /* of a list only one */
+    bool single;    /* an element of a list becomes a single value */
     bool unordered; /* a list that becomes a map */
     /* In any version of the chain: */
     bool spelled;     /* a text or a time that may have several spellings */

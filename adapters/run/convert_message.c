@@ -2,7 +2,7 @@
    values. Messages are protobuf bytes here. */
 #include "adapters/run/convert.h"
 
-#include "adapters/mapping/path_rewrite.h"
+#include "adapters/mapping/mask_rewrite.h"
 #include "adapters/run/put.h"
 #include "adapters/text/time_text.h"
 #include "base/text/utf8.h"
@@ -320,42 +320,46 @@ bool convert_money_amount(Conversion *c)
 
 /* ---- Field masks ----------------------------------------------------------------------------- */
 
-/* Paths are rewritten by the mapping of the message that they refer to. A path to a field that
-   feeds no field of the target has no counterpart there. */
-static bool refuse_path(Conversion *c, Bytes path)
+static bool refuse_mask(Conversion *c, MaskFate fate, const MaskRewrite *rewrite)
 {
-    Bytes shown = bytes_cut_text(path, 80);
-    return cannot_convert(
-        c, utf8_valid(shown)
-               ? arena_printf(c->runner->arena,
-                              "the path %.*s has no place in the version it is converted to",
-                              BYTES_ARGS(shown))
-               : "a path that is no text");
-}
-
-static bool convert_path(Conversion *c, PathRewrite *rewrite, Bytes path)
-{
-    if (bytes_are(path, "*")) {
-        wire_add_bytes(&rewrite->paths, 1, path);
-        return true;
-    }
-    bool found = path_rewrite(rewrite, c->converter->mapping, path);
-    if (rewrite->full)
+    Arena *arena = c->runner->arena;
+    Bytes path = bytes_cut_text(rewrite->path, 80);
+    if (fate == MASK_MALFORMED)
+        return run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    if (fate == MASK_TOO_LONG)
         return run_fail(c->runner, &FAULT_MESSAGE_TOO_LARGE, "a field mask with more than %d paths",
-                        PATH_REWRITE_MOST);
-    return found || refuse_path(c, path);
+                        MASK_REWRITE_MOST);
+    if (!utf8_valid(path))
+        return cannot_convert(c, "a path that is no text");
+    if (fate == MASK_NO_FIELD)
+        return cannot_convert(c, arena_printf(arena, "the path %.*s names no field of %s",
+                                              BYTES_ARGS(path), c->converter->mapping->from->name));
+    if (fate == MASK_NO_COUNTERPART)
+        return cannot_convert(
+            c, arena_printf(arena, "the path %.*s has no place in the version it is converted to",
+                            BYTES_ARGS(path)));
+    return cannot_convert(c,
+                          arena_printf(arena,
+                                       "the path %.*s names only a part of what becomes %s in the "
+                                       "version it is converted to: name %s",
+                                       BYTES_ARGS(path), rewrite->whole, rewrite->instead));
 }
 
 bool convert_field_mask(Conversion *c)
 {
-    PathRewrite rewrite = path_rewrite_in(c->runner->arena);
-    WireReader reader = wire_reader(value_bytes(c->args[0]));
-    for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == 1 && f.type == WIRE_LENGTH && !convert_path(c, &rewrite, f.bytes))
-            return false;
-    }
-    if (reader.bad)
-        return run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    const Converter *by = c->converter;
+    MaskRewrite rewrite;
+    c->value = c->args[0];
+    if (by->mapping->identity)
+        return true;
+    MaskFate fate =
+        mask_rewrite(c->runner->arena, by->mapping, value_bytes(c->args[0]), by->widen, &rewrite);
+    if (rewrite.paths.full)
+        return run_out_of_memory(c->runner);
+    if (fate != MASK_OK)
+        return refuse_mask(c, fate, &rewrite);
+    if (rewrite.widened)
+        count_loss(c);
     c->value = value_of_bytes(buffer_bytes(&rewrite.paths));
-    return !rewrite.paths.full || run_out_of_memory(c->runner);
+    return true;
 }

@@ -52,6 +52,11 @@ BLOCKS = {
     'messages: Payment:': (
         ('message Payment { Kind kind = 1; string value = 2; } enum Kind { NONE = 0; CARD = 1; BANK = 2; }',
          'message Payment { oneof means { string card = 1; string bank = 2; } }'), ''),
+    'messages: UpdateOrderRequest:': (
+        ('message Order { int32 count = 1; } message UpdateOrderRequest { Order order = 1; '
+         'google.protobuf.FieldMask update_mask = 2; }',
+         'message Order { int64 count = 1; } message UpdateOrderRequest { Order order = 1; '
+         'google.protobuf.FieldMask update_mask = 2; }'), ''),
     'messages: Retry:': (
         ('message Retry { bool unlimited = 1; } message Sink { Format format = 1; } '
          'enum Format { NONE = 0; AVRO = 1; JSON = 2; }',

@@ -1024,6 +1024,13 @@ static void a_mask_of_nobody_knows_what_is_refused(void **state)
     refused(state, "Masks", "messages: {Thing: {name: title}}",
             "list.yaml:3:1: Get.read_mask: the list does not say whose fields this mask names "
             "(write read_mask: {of: MESSAGE})\n");
+    refused(state, "Masks",
+            "messages: {Thing: {name: {to: title, wider: loud}}, Get: {read_mask: {of: Thing, "
+            "wider: lod}}}",
+            "list.yaml:3:38: Thing.name: wider is said of a field mask\n"
+            "list.yaml:3:53: Get.read_mask: the list does not say whose fields this mask names "
+            "(write read_mask: {of: MESSAGE})\n"
+            "list.yaml:3:82: Get.read_mask: expected loud or graceful (did you mean loud?)\n");
 }
 
 static void a_money_without_a_currency_is_refused(void **state)

@@ -14,11 +14,10 @@ static const Mapping *mapping_of(Loaded *loaded, const char *kind, const char *y
 }
 
 /* What a path becomes, joined by commas; "-": nothing. */
-static Bytes rewritten_by(Loaded *loaded, const Mapping *mapping, bool in_errors, const char *path)
+static Bytes rewritten_by(Loaded *loaded, const Mapping *mapping, const char *path)
 {
     PathRewrite rewrite = path_rewrite_in(loaded->arena);
     Buffer text = buffer_in(loaded->arena);
-    rewrite.in_errors = in_errors;
     if (!path_rewrite(&rewrite, mapping, bytes_of(path)))
         return bytes_of("-");
     WireReader reader = wire_reader(buffer_bytes(&rewrite.paths));
@@ -30,84 +29,41 @@ static Bytes rewritten_by(Loaded *loaded, const Mapping *mapping, bool in_errors
     return buffer_bytes(&text);
 }
 
-static Bytes rewritten(Loaded *loaded, bool upwards, bool in_errors, const char *path)
+static Bytes rewritten(Loaded *loaded, bool upwards, const char *path)
 {
     return rewritten_by(loaded, mapping_of(loaded, "Errors", ERRORS_CHANGES, "Request", upwards),
-                        in_errors, path);
+                        path);
 }
 
 static void a_path_gets_the_names_of_the_other_version(void **state)
 {
-    assert_bytes(rewritten(*state, true, false, "name"), "title");
-    assert_bytes(rewritten(*state, false, false, "title"), "name");
-    assert_bytes(rewritten(*state, true, false, "note.text"), "note_text");
-    assert_bytes(rewritten(*state, true, false, "note"), "note_text");
-    assert_bytes(rewritten(*state, false, false, "note_text"), "note.text");
-    assert_bytes(rewritten(*state, false, false, "total.units"), "cents");
-    assert_bytes(rewritten(*state, true, false, "nowhere"), "-");
+    assert_bytes(rewritten(*state, true, "name"), "title");
+    assert_bytes(rewritten(*state, false, "title"), "name");
+    assert_bytes(rewritten(*state, true, "note.text"), "note_text");
+    assert_bytes(rewritten(*state, true, "note"), "note_text");
+    assert_bytes(rewritten(*state, false, "note_text"), "note.text");
+    assert_bytes(rewritten(*state, false, "total.units"), "cents");
+    assert_bytes(rewritten(*state, true, "nowhere"), "-");
 }
 
 static void one_path_becomes_those_that_are_made_of_it(void **state)
 {
-    assert_bytes(rewritten(*state, true, false, "project"), "path");
-    assert_bytes(rewritten(*state, false, false, "path"), "project,topic");
-}
-
-static void a_mask_leads_to_a_list_but_not_into_it(void **state)
-{
-    assert_bytes(rewritten(*state, true, false, "items"), "lines");
-    assert_bytes(rewritten(*state, true, false, "items.sku"), "lines");
-    assert_bytes(rewritten(*state, true, false, "items[2].sku"), "-");
-}
-
-/* The key of an entry is the client's (AIP-161): without it the service would write the whole map.
- */
-static void a_mask_keeps_the_key_of_a_map(void **state)
-{
-    const char *yaml = "messages: {M: {a: box.inner.b, c: box.inner.c}}";
-    const Mapping *up = mapping_of(*state, "Deep", yaml, "M", true),
-                  *down = mapping_of(*state, "Deep", yaml, "M", false);
-    assert_bytes(rewritten_by(*state, up, false, "a.key"), "box.inner.b.key");
-    assert_bytes(rewritten_by(*state, up, false, "a.`k.e.y`"), "box.inner.b.`k.e.y`");
-    assert_bytes(rewritten_by(*state, up, false, "a.`k"), "box.inner.b.`k");
-    assert_bytes(rewritten_by(*state, up, false, "a"), "box.inner.b");
-    assert_bytes(rewritten_by(*state, down, false, "box.inner.b.key"), "a.key");
-}
-
-static void a_mask_leads_on_into_the_entry_of_a_map(void **state)
-{
-    assert_bytes(rewritten(*state, false, false, "by_key.x.code"), "by_key.x.sku");
-    assert_bytes(rewritten(*state, false, false, "by_key.x"), "by_key.x");
-    assert_bytes(rewritten(*state, false, false, "by_key"), "by_key");
-}
-
-/* "c" is one message in the old version, and a list of them in the new one. */
-static void a_mask_does_not_lead_into_a_list_that_a_message_became(void **state)
-{
-    const char *yaml = "messages: {M: {a: {to: a, more: loud}, b: {to: b, more: loud}, c: {to: c, "
-                       "more: loud}}, Inner: {x: y}}";
-    const Mapping *up = mapping_of(*state, "Lists", yaml, "M", true),
-                  *down = mapping_of(*state, "Lists", yaml, "M", false);
-    assert_bytes(rewritten_by(*state, up, false, "c.x"), "c");
-    assert_bytes(rewritten_by(*state, up, false, "c"), "c");
-    assert_bytes(rewritten_by(*state, up, true, "c.x"), "c.y");
-    assert_bytes(rewritten_by(*state, down, false, "c"), "c");
+    assert_bytes(rewritten(*state, true, "project"), "path");
+    assert_bytes(rewritten(*state, false, "path"), "project,topic");
 }
 
 static void the_path_of_an_error_leads_into_the_elements_of_lists_and_maps(void **state)
 {
-    assert_bytes(rewritten(*state, false, true, "lines[2].code"), "items[2].sku");
-    assert_bytes(rewritten(*state, true, true, "items[0]"), "lines[0]");
-    assert_bytes(rewritten(*state, true, true, "items[10].same"), "lines[10].same");
-    assert_bytes(rewritten(*state, false, true, "by_key[\"a.b]\\\"\"].code"),
-                 "by_key[\"a.b]\\\"\"].sku");
+    assert_bytes(rewritten(*state, false, "lines[2].code"), "items[2].sku");
+    assert_bytes(rewritten(*state, true, "items[0]"), "lines[0]");
+    assert_bytes(rewritten(*state, true, "items[10].same"), "lines[10].same");
+    assert_bytes(rewritten(*state, false, "by_key[\"a.b]\\\"\"].code"), "by_key[\"a.b]\\\"\"].sku");
 }
 
 static void an_error_may_spell_names_as_json_does(void **state)
 {
-    assert_bytes(rewritten(*state, false, true, "noteText"), "note.text");
-    assert_bytes(rewritten(*state, false, true, "otherName"), "other_name");
-    assert_bytes(rewritten(*state, false, false, "noteText"), "-");
+    assert_bytes(rewritten(*state, false, "noteText"), "note.text");
+    assert_bytes(rewritten(*state, false, "otherName"), "other_name");
 }
 
 static void the_elements_of_a_list_that_is_merged_or_parted_are_counted_on(void **state)
@@ -121,18 +77,18 @@ static void the_elements_of_a_list_that_is_merged_or_parted_are_counted_on(void 
         "  Item: {a: b}";
     const Mapping *up = mapping_of(*state, "Merges", yaml, "M", true);
     const Mapping *down = mapping_of(*state, "Merges", yaml, "M", false);
-    assert_bytes(rewritten_by(*state, up, false, "others"), "emails");
-    assert_bytes(rewritten_by(*state, up, false, "primary"), "emails");
-    assert_bytes(rewritten_by(*state, down, false, "emails"), "primary,others");
-    assert_bytes(rewritten_by(*state, up, true, "primary"), "emails");
-    assert_bytes(rewritten_by(*state, up, true, "others[0]"), "emails[1]");
-    assert_bytes(rewritten_by(*state, down, true, "emails[0]"), "primary");
-    assert_bytes(rewritten_by(*state, down, true, "emails[1]"), "others[0]");
-    assert_bytes(rewritten_by(*state, down, true, "emails[11]"), "others[10]");
-    assert_bytes(rewritten_by(*state, up, true, "items[0].a"), "item.b");
-    assert_bytes(rewritten_by(*state, up, true, "items[2].a"), "more[1].b");
-    assert_bytes(rewritten_by(*state, down, true, "more[0].b"), "items[1].a");
-    assert_bytes(rewritten_by(*state, down, true, "emails[x]"), "others[x]");
+    assert_bytes(rewritten_by(*state, up, "others"), "emails");
+    assert_bytes(rewritten_by(*state, up, "primary"), "emails");
+    assert_bytes(rewritten_by(*state, down, "emails"), "primary,others");
+    assert_bytes(rewritten_by(*state, up, "primary"), "emails");
+    assert_bytes(rewritten_by(*state, up, "others[0]"), "emails[1]");
+    assert_bytes(rewritten_by(*state, down, "emails[0]"), "primary");
+    assert_bytes(rewritten_by(*state, down, "emails[1]"), "others[0]");
+    assert_bytes(rewritten_by(*state, down, "emails[11]"), "others[10]");
+    assert_bytes(rewritten_by(*state, up, "items[0].a"), "item.b");
+    assert_bytes(rewritten_by(*state, up, "items[2].a"), "more[1].b");
+    assert_bytes(rewritten_by(*state, down, "more[0].b"), "items[1].a");
+    assert_bytes(rewritten_by(*state, down, "emails[x]"), "others[x]");
 }
 
 static void nobody_knows_where_an_element_of_a_list_with_a_key_is(void **state)
@@ -148,10 +104,10 @@ static void nobody_knows_where_an_element_of_a_list_with_a_key_is(void **state)
         "  Node: {nodes: {key: id, duplicates: loud}, id: {removed: loud}}\n";
     const Mapping *up = mapping_of(*state, "Keyed", yaml, "M", true);
     const Mapping *down = mapping_of(*state, "Keyed", yaml, "M", false);
-    assert_bytes(rewritten_by(*state, up, false, "labels"), "labels");
-    assert_bytes(rewritten_by(*state, up, true, "labels[1].note"), "labels");
-    assert_bytes(rewritten_by(*state, down, true, "labels[\"a\"].text"), "labels");
-    assert_bytes(rewritten_by(*state, down, true, "prices[3].cents"), "prices");
+    assert_bytes(rewritten_by(*state, up, "labels"), "labels");
+    assert_bytes(rewritten_by(*state, up, "labels[1].note"), "labels");
+    assert_bytes(rewritten_by(*state, down, "labels[\"a\"].text"), "labels");
+    assert_bytes(rewritten_by(*state, down, "prices[3].cents"), "prices");
 }
 
 /* `value` of the target's title, by a guard that reads the source's name. */
@@ -166,7 +122,7 @@ static Bytes rewritten_by_guard(Loaded *loaded, ExprKind kind, const Literal *co
     Expr guarded = {.kind = kind, .args = args, .n_args = 2, .constants = constant};
     Rule rule = {.target = message_field(to, bytes_of("title")), .value = &guarded};
     Mapping mapping = {.from = from, .to = to, .rules = &rule, .n_rules = 1};
-    return rewritten_by(loaded, &mapping, false, "name");
+    return rewritten_by(loaded, &mapping, "name");
 }
 
 static void what_only_decides_whether_there_is_a_value_leads_nowhere(void **state)
@@ -184,10 +140,10 @@ static void nonsense_is_no_path(void **state)
                                       "[1]",       "lines[", "[\"", ".title", "title[",
                                       "lines[0]]", "titles", "tit"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        (void)rewritten(*state, false, true, bad[i]); /* whatever it finds, it ends */
-    assert_bytes(rewritten(*state, false, true, "."), "-");
-    assert_bytes(rewritten(*state, false, true, "[1]"), "-");
-    assert_bytes(rewritten(*state, false, true, "titles"), "-");
+        (void)rewritten(*state, false, bad[i]); /* whatever it finds, it ends */
+    assert_bytes(rewritten(*state, false, "."), "-");
+    assert_bytes(rewritten(*state, false, "[1]"), "-");
+    assert_bytes(rewritten(*state, false, "titles"), "-");
 }
 
 int main(void)
@@ -195,10 +151,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_gets_the_names_of_the_other_version),
         cmocka_unit_test(one_path_becomes_those_that_are_made_of_it),
-        cmocka_unit_test(a_mask_leads_to_a_list_but_not_into_it),
-        cmocka_unit_test(a_mask_keeps_the_key_of_a_map),
-        cmocka_unit_test(a_mask_leads_on_into_the_entry_of_a_map),
-        cmocka_unit_test(a_mask_does_not_lead_into_a_list_that_a_message_became),
         cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
         cmocka_unit_test(an_error_may_spell_names_as_json_does),
         cmocka_unit_test(the_elements_of_a_list_that_is_merged_or_parted_are_counted_on),

@@ -15,6 +15,49 @@ typedef struct Operation {
     const char *back;  /* another list, from New to Old */
 } Operation;
 
+/* Masks of fields of which each is a part of another, or has parts. */
+#define PARTED(WIDER)                                                                              \
+    "messages:\n"                                                                                  \
+    "  Update: {update_mask: {of: Thing" WIDER "}}\n"                                              \
+    "  Thing:\n"                                                                                   \
+    "    price: {by: cents_to_money, currency: EUR, round: graceful}\n"                            \
+    "    path: {template: '{project}/{topic}', from: [project, topic]}\n"                          \
+    "    all: {from: [first, others], first: graceful}\n"                                          \
+    "    cents: {to: total, by: cents_to_money, currency: currency}\n"                             \
+    "    at: {by: seconds, round: graceful}\n"                                                     \
+    "    limit: {by: wrapper}\n"                                                                   \
+    "    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: BANK}}]\n"                \
+    "    kind: {select: {card: CARD, bank: BANK}}\n"                                               \
+    "    name: {template: '{host}:{port}', to: [host, port]}\n"                                    \
+    "    listed: {key: x, duplicates: graceful}\n"                                                 \
+    "    fee: {by: cents_to_money, currency: fee_currency, round: graceful}\n"                     \
+    "    day: {by: date_text}\n"                                                                   \
+    "    unlimited: {means: {true: {attempts: -1}}}\n"                                             \
+    "    one: {more: graceful}\n"                                                                  \
+    "  Inner: {x: y, cost: {by: units_to_money, currency: EUR, round: graceful}}\n"                \
+    "  Inner to Listed: {cost: {by: units_to_money, currency: EUR, round: graceful}}\n"
+#define PARTED_BACK(WIDER)                                                                         \
+    "messages:\n"                                                                                  \
+    "  Update: {update_mask: {of: Thing" WIDER "}}\n"                                              \
+    "  Thing:\n"                                                                                   \
+    "    price: {by: cents_to_money, currency: EUR, round: graceful}\n"                            \
+    "    path: {template: '{project}/{topic}', to: [project, topic]}\n"                            \
+    "    all: {to: [first, others], first: graceful}\n"                                            \
+    "    total: {to: cents, by: cents_to_money, currency: currency, round: graceful}\n"            \
+    "    at: {by: seconds, round: graceful}\n"                                                     \
+    "    limit: {by: wrapper}\n"                                                                   \
+    "    card: {to: value, when: {kind: CARD}}\n"                                                  \
+    "    bank: {to: value, when: {kind: BANK}}\n"                                                  \
+    "    kind: {select: {card: CARD, bank: BANK}}\n"                                               \
+    "    name: {template: '{host}:{port}', from: [host, port]}\n"                                  \
+    "    listed: {key: x, duplicates: graceful}\n"                                                 \
+    "    fee: {by: cents_to_money, currency: fee_currency, round: graceful}\n"                     \
+    "    day: {by: date_text}\n"                                                                   \
+    "    unlimited: {means: {true: {attempts: -1}}}\n"                                             \
+    "    one: {more: graceful}\n"                                                                  \
+    "  Inner: {y: x, cost: {by: units_to_money, currency: EUR, round: graceful}}\n"                \
+    "  Listed to Inner: {cost: {by: units_to_money, currency: EUR, round: graceful}}\n"
+
 static const Operation operations[] = {
     {"Rename", "messages: {M: {a: b}}", "messages: {M: {b: a}}"},
     {"Swap", "messages: {M: {a: b, b: a}}", "messages: {M: {a: b, b: a}}"},
@@ -432,6 +475,8 @@ static const Operation operations[] = {
      "messages: {M: {a: {optional: 0}, b: {required: 2}, d: c}}"},
     {"Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
      "messages: {Thing: {title: name}, Get: {read_mask: {of: Thing}}}"},
+    {"Parted", PARTED(""), PARTED_BACK("")},
+    {"Parted", PARTED(", wider: graceful"), PARTED_BACK(", wider: graceful")},
     {"Tree", "messages: {Node: {name: label}}", "messages: {Node: {label: name}}"},
     {"Same", "", ""},
 };

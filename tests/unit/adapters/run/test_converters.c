@@ -19,19 +19,26 @@ static const Plan *compiled(Loaded *loaded, const MappingSet *set, const Mapping
     return plan;
 }
 
-static Way way(void **state, const char *kind, const char *yaml, bool upwards)
+static Way way_of(void **state, const char *kind, const char *message, const char *yaml,
+                  bool upwards)
 {
     Loaded *loaded = *state;
     const MappingSet *set = read_set(loaded, kind, yaml, upwards), *same;
     const char *end = upwards ? "Old" : "New";
     const MessageType *type = schema_message(
-        loaded->schema, bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind, end)));
+        loaded->schema,
+        bytes_of(arena_printf(loaded->arena, "changes.%s.%s.%s", kind, end, message)));
     assert_ok(loaded->arena, mapping_set_identity(loaded->arena, loaded->schema, &same));
     const Mapping *mapping = mapping_set_find(set, type);
     return (Way){
         loaded, compiled(loaded, set, mapping, CODEC_JSON, CODEC_JSON),
         compiled(loaded, set, mapping, CODEC_JSON, CODEC_PROTO),
         compiled(loaded, same, mapping_set_find(same, mapping->to), CODEC_PROTO, CODEC_JSON)};
+}
+
+static Way way(void **state, const char *kind, const char *yaml, bool upwards)
+{
+    return way_of(state, kind, "M", yaml, upwards);
 }
 
 static Result run(Loaded *loaded, const Plan *plan, Bytes from, Bytes *to_out)
@@ -314,6 +321,70 @@ static void a_part_is_never_empty(void **state)
     refuses(down, "{\"key\":\"p;\"}");
 }
 
+static const char *masked(Loaded *loaded, const char *wider)
+{
+    return arena_printf(
+        loaded->arena,
+        "messages:\n  Update: {update_mask: {of: Thing%s}}\n  Thing:\n"
+        "    price: {by: cents_to_money, currency: EUR}\n"
+        "    path: {template: '{project}/{topic}', from: [project, topic]}\n"
+        "    all: {from: [first, others], first: loud}\n"
+        "    cents: {to: total, by: cents_to_money, currency: currency}\n"
+        "    at: {by: seconds}\n    limit: {by: wrapper}\n"
+        "    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: BANK}}]\n"
+        "    kind: {select: {card: CARD, bank: BANK}}\n"
+        "    name: {template: '{host}:{port}', to: [host, port]}\n"
+        "    listed: {key: x, duplicates: loud}\n"
+        "    fee: {by: cents_to_money, currency: fee_currency}\n    day: {by: date_text}\n"
+        "    unlimited: {means: {true: {attempts: -1}}}\n    one: {more: loud}\n"
+        "  Inner: {x: y, cost: {by: units_to_money, currency: EUR}}\n"
+        "  Inner to Listed: {cost: {by: units_to_money, currency: EUR}}\n",
+        wider);
+}
+
+static void refuses_as(Way w, const char *from, const char *why)
+{
+    Bytes out;
+    Result r = run(w.loaded, w.to_wire, bytes_of(from), &out);
+    assert_fault(r, FAULT_CANNOT_CONVERT);
+    if (!strstr(error_text(w.loaded->arena, r), why))
+        fail_msg("%s, not: %s", error_text(w.loaded->arena, r), why);
+}
+
+/* A service would write what the client did not name. */
+static void a_mask_never_names_more_than_the_client_did(void **state)
+{
+    Way up = way_of(state, "Parted", "Update", masked(*state, ""), true);
+    Way down = way_of(state, "Parted", "Update", masked(*state, ""), false);
+    gives(up, "{\"updateMask\":\"project,topic,price\"}", "{\"updateMask\":\"path,price\"}");
+    gives(up, "{\"updateMask\":\"currency\"}", "{\"updateMask\":\"total.currencyCode\"}");
+    gives(up, "{\"updateMask\":\"by.k.x,many.*.x\"}", "{\"updateMask\":\"by.k.y,many.*.y\"}");
+    gives(down, "{\"updateMask\":\"total.currencyCode\"}", "{\"updateMask\":\"currency\"}");
+    refuses_as(up, "{\"updateMask\":\"price.units\"}",
+               "the path price.units names only a part of what becomes price in the version it is "
+               "converted to: name price");
+    refuses_as(
+        up, "{\"updateMask\":\"by.k.cost.nanos\"}",
+        "names only a part of what becomes by.k.cost in the version it is converted to: name "
+        "by.k.cost");
+    refuses_as(up, "{\"updateMask\":\"topic\"}", "name project and topic");
+    refuses_as(up, "{\"updateMask\":\"first\"}", "name first and others");
+    refuses_as(up, "{\"updateMask\":\"at.seconds\"}", "name at");
+    refuses_as(up, "{\"updateMask\":\"day.year\"}", "name day");
+    gives(up, "{\"updateMask\":\"limit.value\"}", "{\"updateMask\":\"limit\"}");
+    refuses_as(up, "{\"updateMask\":\"one.x\"}", "name one");
+}
+
+static void a_path_that_names_nothing_is_refused(void **state)
+{
+    Way up = way_of(state, "Parted", "Update", masked(*state, ""), true);
+    refuses_as(up, "{\"updateMask\":\"topic.name\"}",
+               "the path topic.name names no field of Parted.Old.Thing");
+    refuses_as(up, "{\"updateMask\":\"nowhere\"}", "names no field");
+    refuses_as(up, "{\"updateMask\":\"many.x\"}", "names no field");
+    refuses_as(up, "{\"updateMask\":\"price.currencyCode\"}", "has no place");
+}
+
 static const char *const words =
     "messages:\n  M:\n"
     "    plan: {by: text_table, values: {free: basic, trial: basic, pro: [premium, gold]}}\n"
@@ -460,6 +531,25 @@ static void a_number_that_is_rounded_is_counted(void **state)
     loses(up, "{\"nanos\":\"1970-04-15T05:59:59.254740993Z\"}", "nanos ");
 }
 
+static void a_mask_that_becomes_wider_is_counted_where_the_list_lets_it(void **state)
+{
+    Way up = way_of(state, "Parted", "Update", masked(*state, ", wider: graceful"), true);
+    loses(up, "{\"updateMask\":\"project,topic,price,b.x\"}", "");
+    gives(up, "{\"updateMask\":\"topic\"}", "{\"updateMask\":\"path\"}");
+    loses(up, "{\"updateMask\":\"topic\"}", "update_mask ");
+    loses(up, "{\"updateMask\":\"price.units\"}", "update_mask ");
+    refuses_as(up, "{\"updateMask\":\"price.euros\"}", "names no field");
+    LossReport report;
+    Loaded *loaded = *state;
+    Buffer text = buffer_in(loaded->arena);
+    loss_report_all(loaded->arena,
+                    read_set(loaded, "Parted", masked(loaded, ", wider: graceful"), true), &report);
+    loss_report_text(&report, false, &text);
+    assert_non_null(strstr(arena_text(loaded->arena, buffer_bytes(&text)),
+                           "Update.update_mask: field_mask, a path without a counterpart is an "
+                           "error, a path of a part names the whole (loud)"));
+}
+
 static void what_is_counted_is_in_the_report(void **state)
 {
     Loaded *loaded = *state;
@@ -488,6 +578,9 @@ int main(void)
         cmocka_unit_test(bits_of_base64_that_are_in_no_byte_are_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
         cmocka_unit_test(a_number_that_is_rounded_is_counted),
+        cmocka_unit_test(a_mask_that_becomes_wider_is_counted_where_the_list_lets_it),
+        cmocka_unit_test(a_mask_never_names_more_than_the_client_did),
+        cmocka_unit_test(a_path_that_names_nothing_is_refused),
         cmocka_unit_test(what_is_counted_is_in_the_report),
         cmocka_unit_test(a_scaled_number_comes_back_from_the_double_nearest_to_it),
         cmocka_unit_test(a_scaled_number_that_would_not_come_back_is_refused),
