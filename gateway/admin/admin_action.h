@@ -35,7 +35,6 @@ struct AdminAction {
     const char *who, *by; /* the operator, and how that was proved */
     Bytes why;            /* may be empty */
     Bytes client;         /* the name of the one to be forgotten */
-    bool sees_clients;    /* the operator may know who the clients are */
     Bytes target;         /* what the path names; else empty */
     Bytes text;           /* the body of the request; may be empty */
 

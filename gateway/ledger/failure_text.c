@@ -47,6 +47,8 @@ static void add_sketch(Buffer *out, const char *name, const Sketch *sketch)
 
 static void add_key(Buffer *out, const FailureKey *key)
 {
+    if (key->attempt)
+        add_number(out, "attempt", 1);
     add_number(out, "side", key->side);
     add_text(out, "fault", bytes_of(key->fault->name));
     add_number(out, "code", key->code);
@@ -235,6 +237,7 @@ static void take_samples(Reader *r, FailureRow *row)
 static FailureKey take_key(Reader *r)
 {
     FailureKey key = {
+        .attempt = json_member(r->object, "attempt") != NULL,
         .side = (FaultSide)take_number(r, "side", SIDE_UPSTREAM),
         .fault = fault_by_name(arena_text(r->arena, take_text(r, "fault"))),
         .code = (Code)take_number(r, "code", CODE_COUNT - 1),

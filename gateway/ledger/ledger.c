@@ -21,8 +21,7 @@ struct LedgerErrand {
 struct LedgerQuestion {
     LedgerQuestion *next;
     uint32_t n_open; /* errands */
-    bool with_records;
-    char *id; /* of a request; NULL: the page is wanted */
+    char *id;        /* of a request; NULL: the page is wanted */
     size_t id_size;
     char *record;
     size_t record_size;
@@ -175,7 +174,6 @@ static void answer(Ledger *ledger, LedgerQuestion *question)
                        .annotations = &ledger->annotations,
                        .node = ledger->node,
                        .redact = ledger->redact,
-                       .with_records = question->with_records,
                        .wall = clock_wall()};
     if (!question->id)
         ledger_page_write(&page, &out);
@@ -262,12 +260,9 @@ static void send_to_all(Ledger *ledger, LedgerQuestion *question)
     uv_async_send(&ledger->done); /* there may be no loop */
 }
 
-void ledger_read(Ledger *ledger, bool with_records, void (*on_read)(void *owner, Bytes json),
-                 void *owner)
+void ledger_read(Ledger *ledger, void (*on_read)(void *owner, Bytes json), void *owner)
 {
-    LedgerQuestion *question = ask(ledger, on_read, owner);
-    question->with_records = with_records;
-    send_to_all(ledger, question);
+    send_to_all(ledger, ask(ledger, on_read, owner));
 }
 
 void ledger_find(Ledger *ledger, Bytes request_id, void (*on_found)(void *owner, Bytes json),

@@ -38,12 +38,9 @@ LedgerBook *ledger_open_book(Ledger *ledger, Loop *loop);
    ledger from now on. */
 void ledger_close_book(LedgerBook *book);
 
-/*
- * Collects from all loops, and gives the page as JSON: see docs/seeing.md. `with_records`: for
- * somebody who may see who the clients are. `on_read` is called once, later, on this thread.
- */
-void ledger_read(Ledger *ledger, bool with_records, void (*on_read)(void *owner, Bytes json),
-                 void *owner);
+/* Collects from all loops, and gives the page as JSON, for somebody who may see who the clients
+   are: see docs/seeing.md. `on_read` is called once, later, on this thread. */
+void ledger_read(Ledger *ledger, void (*on_read)(void *owner, Bytes json), void *owner);
 
 /* The record of a call that ended in the last hour, as JSON; empty: no loop has it. The id is
    copied. */

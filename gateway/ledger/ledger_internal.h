@@ -44,12 +44,11 @@ typedef struct LedgerPage {
     const Annotations *annotations;
     const char *node;
     const char *const *redact;
-    bool with_records;
     int64_t wall;
 } LedgerPage;
 
-/* The rows of the table, the most critical first; of equal ones the last seen. Those that are muted
-   come behind all others. In the arena. */
+/* The rows of the table, the most critical first; of equal ones the last seen. Behind them come
+   failed attempts, and behind these the rows that are muted. In the arena. */
 LedgerRank *ledger_rank(Arena *arena, const LedgerPage *page, const FailureTable *table);
 
 void ledger_page_write(const LedgerPage *page, Buffer *out);

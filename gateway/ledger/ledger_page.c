@@ -54,6 +54,8 @@ static int compare(const void *a, const void *b)
     const LedgerRank *one = a, *other = b;
     if (one->muted != other->muted)
         return one->muted ? 1 : -1;
+    if (one->row->key.attempt != other->row->key.attempt)
+        return one->row->key.attempt ? 1 : -1;
     if (one->criticality.value != other->criticality.value)
         return one->criticality.value > other->criticality.value ? -1 : 1;
     if (one->row->last != other->row->last)
@@ -112,6 +114,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 static void add_key(Buffer *out, const FailureKey *key)
 {
     static const char *const sides[] = {"client", "gateway", "upstream"};
+    add_text(out, "of", bytes_of(key->attempt ? "attempt" : "call"));
     add_text(out, "fault", bytes_of(key->fault->name));
     add_text(out, "code", bytes_of(code_name(key->code)));
     add_text(out, "side", bytes_of(sides[key->side]));
@@ -160,7 +163,7 @@ static void add_samples(Buffer *out, const LedgerPage *page, const FailureRow *r
         buffer_add_byte(out, '{');
         add_text(out, "request_id", bytes_of(sample->id));
         add_time(out, "at", sample->at);
-        if (page->with_records && sample->record) {
+        if (sample->record) {
             json_text_add_key(out, "record");
             redact_record(bytes_of(sample->record), page->redact, out);
         }
@@ -201,7 +204,7 @@ static void add_row(Buffer *out, const LedgerPage *page, const LedgerRank *rank)
     add_key(out, &row->key);
     add_counts(out, row, page->wall);
     add_instances(out, &row->instances);
-    if (rank->annotation && page->with_records)
+    if (rank->annotation)
         add_annotation(out, rank);
     add_samples(out, page, row);
     buffer_add_byte(out, '}');

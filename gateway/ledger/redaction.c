@@ -2,6 +2,7 @@
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
+#include "base/text/percent.h"
 
 static const char redacted[] = "redacted";
 
@@ -36,6 +37,83 @@ static bool names_secret(const JsonNode *chain, const char *const *names)
     return false;
 }
 
+/* What was hidden; texts may quote it. */
+typedef struct Secrets {
+    Arena *arena;
+    const JsonNode *record;
+    Bytes *words;
+    size_t n;
+} Secrets;
+
+static void add_secret(Secrets *secrets, Bytes word)
+{
+    if (!word.size)
+        return;
+    secrets->words = arena_grow(secrets->arena, secrets->words, secrets->n * sizeof *secrets->words,
+                                (secrets->n + 1) * sizeof *secrets->words);
+    secrets->words[secrets->n++] = word;
+}
+
+/* Whether the record shows this word anyway: "orders" is the service. */
+static bool is_shown(const Secrets *secrets, Bytes word)
+{
+    for (const JsonNode *member = secrets->record->first; member; member = member->next)
+        if (member->kind == JSON_STRING && bytes_equal(member->text, word))
+            return true;
+    return false;
+}
+
+/* A text quotes a whole value, or what stands between the slashes of a path. */
+static void remember(Secrets *secrets, const JsonNode *value)
+{
+    Bytes rest = value->text, part;
+    if (value->kind != JSON_STRING)
+        return;
+    add_secret(secrets, value->text);
+    bool is_path = bytes_find(value->text, '/') < value->text.size;
+    while (is_path && bytes_split(&rest, '/', &part)) {
+        Buffer plain = buffer_in(secrets->arena);
+        if (is_shown(secrets, part))
+            continue;
+        add_secret(secrets, part);
+        if (percent_decode(&plain, part, PERCENT_LEAVE_NOTHING))
+            add_secret(secrets, buffer_bytes(&plain));
+    }
+}
+
+static bool is_of_word(uint8_t c)
+{
+    uint8_t lower = ascii_lower(c);
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+}
+
+/* Whether a word may begin or end between these. */
+static bool is_border(uint8_t before, uint8_t behind)
+{
+    return !is_of_word(before) || !is_of_word(behind);
+}
+
+/* As a word of its own: "7" is not in "17". */
+static bool quotes(Bytes text, Bytes word)
+{
+    for (size_t at = 0; at + word.size <= text.size; at++) {
+        size_t end = at + word.size;
+        if (memcmp(text.data + at, word.data, word.size) == 0 &&
+            (!at || is_border(text.data[at - 1], text.data[at])) &&
+            (end == text.size || is_border(text.data[end - 1], text.data[end])))
+            return true;
+    }
+    return false;
+}
+
+static bool tells_secret(const Secrets *secrets, Bytes text)
+{
+    for (size_t i = 0; i < secrets->n; i++)
+        if (quotes(text, secrets->words[i]))
+            return true;
+    return false;
+}
+
 static void hide(JsonNode *value)
 {
     *value = (JsonNode){
@@ -52,15 +130,27 @@ static void hide_texts(JsonNode *chain)
 }
 
 /* Members by their names, and chains of causes wherever they are. */
-static void redact(JsonNode *node, const char *const *names)
+static void redact(JsonNode *node, const char *const *names, Secrets *secrets)
 {
     for (JsonNode *child = node->first; child; child = child->next) {
-        if (child->name.size && is_secret(child->name, names))
+        if (child->name.size && is_secret(child->name, names)) {
+            remember(secrets, child);
             hide(child);
-        else if (child->kind == JSON_ARRAY && names_secret(child, names))
+        } else if (child->kind == JSON_ARRAY && names_secret(child, names)) {
             hide_texts(child);
+        } else {
+            redact(child, names, secrets);
+        }
+    }
+}
+
+static void redact_quotes(JsonNode *node, const Secrets *secrets)
+{
+    for (JsonNode *child = node->first; child; child = child->next) {
+        if (bytes_are(child->name, "doing") && tells_secret(secrets, child->text))
+            hide(child);
         else
-            redact(child, names);
+            redact_quotes(child, secrets);
     }
 }
 
@@ -75,7 +165,9 @@ void redact_record(Bytes record, const char *const *names, Buffer *out)
     } else if (!names || !*names) {
         buffer_add_bytes(out, record);
     } else {
-        redact(root, names);
+        Secrets secrets = {.arena = arena, .record = root};
+        redact(root, names, &secrets);
+        redact_quotes(root, &secrets);
         json_write(out, root);
     }
     arena_free(arena);

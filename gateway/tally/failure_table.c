@@ -25,7 +25,22 @@ uint64_t failure_fingerprint(const FailureKey *key)
     hash = join(hash, cut(key->client_version));
     hash = join(hash, cut(key->served_version));
     hash = join(hash, cut(key->leg));
+    if (key->attempt)
+        hash = join(hash, bytes_of("attempt"));
     return join(hash, bytes_slice(key->cause, 0, CAUSE_SIZE));
+}
+
+static uint64_t group_hash(const FailureKey *key)
+{
+    uint64_t hash = (uint64_t)key->side + 1;
+    hash = join(hash, bytes_of(key->fault->name));
+    hash = join(hash, bytes_of(code_name(key->code)));
+    return join(hash, cut(key->route));
+}
+
+static uint64_t cause_hash(const FailureKey *key)
+{
+    return bytes_hash(bytes_slice(key->cause, 0, CAUSE_SIZE));
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -52,6 +67,7 @@ FailureRow *failure_row_new(const FailureKey *key, uint64_t fingerprint)
     char *at = row->text;
     row->fingerprint = fingerprint;
     row->key = (FailureKey){
+        .attempt = key->attempt,
         .side = key->side,
         .fault = key->fault,
         .code = key->code,
@@ -175,6 +191,82 @@ static void merge(FailureRow *into, FailureRow *from)
     from->n_samples = 0;
 }
 
+/* ---- Groups ---------------------------------------------------------------------------------- */
+
+static bool is_other(const FailureKey *key)
+{
+    return bytes_are(key->cause, FAILURE_OTHER);
+}
+
+/* Where the group is, or would be. */
+static FailureGroup **group_at(FailureTable *table, uint64_t hash)
+{
+    FailureGroup **at = &table->groups[hash % FAILURE_BUCKETS];
+    while (*at && (*at)->hash != hash)
+        at = &(*at)->next;
+    return at;
+}
+
+/* The place of the cause; group->n: it has none. */
+static uint32_t cause_at(const FailureGroup *group, uint64_t cause)
+{
+    uint32_t i = 0;
+    while (i < group->n && group->causes[i].cause != cause)
+        i++;
+    return i;
+}
+
+static void join_group(FailureTable *table, const FailureKey *key)
+{
+    if (is_other(key))
+        return;
+    FailureGroup **at = group_at(table, group_hash(key));
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        CHECK(*at);
+        (*at)->hash = group_hash(key);
+    }
+    FailureGroup *group = *at;
+    uint32_t i = cause_at(group, cause_hash(key));
+    if (i == group->n) {
+        CHECK(group->n < FAILURE_CAUSES);
+        group->causes[group->n++].cause = cause_hash(key);
+        group->causes[i].rows = 0;
+    }
+    group->causes[i].rows++;
+}
+
+static void leave_group(FailureTable *table, const FailureKey *key)
+{
+    if (is_other(key))
+        return;
+    FailureGroup **at = group_at(table, group_hash(key)), *group = *at;
+    uint32_t i = cause_at(group, cause_hash(key));
+    if (--group->causes[i].rows)
+        return;
+    group->causes[i] = group->causes[--group->n];
+    if (group->n)
+        return;
+    *at = group->next;
+    free(group);
+}
+
+static void clear_groups(FailureTable *table)
+{
+    for (uint32_t i = 0; i < FAILURE_BUCKETS; i++)
+        for (FailureGroup *next, *group = table->groups[i]; group; group = next) {
+            next = group->next;
+            free(group);
+        }
+}
+
+bool failure_table_admits(const FailureTable *table, const FailureKey *key)
+{
+    const FailureGroup *group = *group_at((FailureTable *)table, group_hash(key));
+    return !group || group->n < FAILURE_CAUSES || is_other(key) ||
+           cause_at(group, cause_hash(key)) < group->n;
+}
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 static FailureRow **bucket_of(FailureTable *table, uint64_t fingerprint)
@@ -214,6 +306,7 @@ static void evict(FailureTable *table, uint32_t index)
     while (*at != row)
         at = &(*at)->next;
     *at = row->next;
+    leave_group(table, &row->key);
     table->rows[index] = table->rows[--table->n];
     table->evicted++;
     table->evicted_failures += row->count;
@@ -232,24 +325,67 @@ static FailureRow *insert(FailureTable *table, const FailureKey *key, uint64_t f
     row->next = *bucket;
     *bucket = row;
     table->rows[table->n++] = row;
+    join_group(table, &row->key);
     return row;
+}
+
+/* Evicts the rows of the group that were not seen for a day. To look at all rows once a minute is
+   often enough. */
+static void clean_group(FailureTable *table, uint64_t hash, int64_t wall)
+{
+    FailureGroup *group = *group_at(table, hash);
+    if (wall - group->cleaned < WINDOW_MINUTE)
+        return;
+    group->cleaned = wall;
+    for (uint32_t i = table->n; i > 0; i--) {
+        const FailureRow *row = table->rows[i - 1];
+        if (wall - row->last > WINDOW_DAY && group_hash(&row->key) == hash)
+            evict(table, i - 1);
+    }
+}
+
+/* The key of the row that counts failures with this one: its own, or that of other causes. */
+static FailureKey admitted(FailureTable *table, const FailureKey *key, int64_t wall)
+{
+    FailureKey counted = *key;
+    if (!failure_table_admits(table, key))
+        clean_group(table, group_hash(key), wall);
+    if (!failure_table_admits(table, key))
+        counted.cause = bytes_of(FAILURE_OTHER);
+    return counted;
+}
+
+static FailureRow *row_for(FailureTable *table, const Failure *failure)
+{
+    uint64_t fingerprint = failure_fingerprint(&failure->key);
+    FailureRow *row = failure_table_find(table, fingerprint);
+    if (row)
+        return row;
+    FailureKey key = admitted(table, &failure->key, failure->at);
+    fingerprint = failure_fingerprint(&key);
+    row = failure_table_find(table, fingerprint);
+    if (row)
+        return row;
+    if (table->n >= table->limit)
+        evict(table, least_row(table, failure->at));
+    return insert(table, &key, fingerprint);
 }
 
 void failure_table_add(FailureTable *table, const Failure *failure)
 {
-    uint64_t fingerprint = failure_fingerprint(&failure->key);
-    FailureRow *row = failure_table_find(table, fingerprint);
-    if (!row) {
-        if (table->n >= table->limit)
-            evict(table, least_row(table, failure->at));
-        row = insert(table, &failure->key, fingerprint);
-    }
-    count(row, failure);
+    count(row_for(table, failure), failure);
 }
 
 void failure_table_merge(FailureTable *table, FailureRow *from)
 {
     FailureRow *row = failure_table_find(table, from->fingerprint);
+    FailureKey key = from->key;
+    uint64_t fingerprint = from->fingerprint;
+    if (!row) {
+        key = admitted(table, &from->key, from->last);
+        fingerprint = failure_fingerprint(&key);
+        row = failure_table_find(table, fingerprint);
+    }
     if (!row && table->n >= table->limit) {
         uint32_t least = least_row(table, from->last);
         if (matters_less(from, table->rows[least], from->last)) {
@@ -260,7 +396,7 @@ void failure_table_merge(FailureTable *table, FailureRow *from)
         evict(table, least);
     }
     if (!row)
-        row = insert(table, &from->key, from->fingerprint);
+        row = insert(table, &key, fingerprint);
     merge(row, from);
 }
 
@@ -283,6 +419,7 @@ void failure_table_clear(FailureTable *table)
 {
     for (uint32_t i = 0; i < table->n; i++)
         failure_row_free(table->rows[i]);
+    clear_groups(table);
     free(table->rows);
     *table = (FailureTable){.limit = table->limit};
 }

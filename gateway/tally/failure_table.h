@@ -7,6 +7,10 @@
  * comes, the row that matters least gives way, and is counted with its failures: impact times the
  * failures of the last hour; of equal ones the one that was not seen for the longest time.
  *
+ * A route has at most FAILURE_CAUSES causes for each fault and code: a service may quote what
+ * clients send. What has another cause is one kind, whose cause is FAILURE_OTHER. Rows that were
+ * not seen for a day give way to new causes.
+ *
  * Owned by one thread. Zeros with a limit are an empty table.
  */
 #ifndef GATEWAY_FAILURE_TABLE_H
@@ -19,6 +23,7 @@
 #include "gateway/tally/window.h"
 
 enum {
+    FAILURE_CAUSES = 20,            /* of one route, fault and code */
     FAILURE_TEXT_SIZE = 128,        /* bytes of each other text of a key; the rest is cut off */
     FAILURE_INSTANCES = 8,          /* names that a row has at most */
     FAILURE_NAME_SIZE = 64,         /* of an instance; the rest is cut off */
@@ -28,8 +33,12 @@ enum {
     FAILURE_BUCKETS = 1024,
 };
 
+/* The cause of all kinds above FAILURE_CAUSES. */
+#define FAILURE_OTHER "one of many other causes"
+
 /* What makes failures one problem. All texts may be empty. */
 typedef struct FailureKey {
+    bool attempt; /* of a call, which went on: another attempt made it good, or failed otherwise */
     FaultSide side;
     const Fault *fault;
     Code code;
@@ -43,7 +52,7 @@ typedef struct FailureKey {
 typedef enum FailureOutcome {
     FAILURE_SEEN,     /* the client got the error */
     FAILURE_DEGRADED, /* it got a fallback */
-    FAILURE_RETRIED,  /* another attempt made it good */
+    FAILURE_RETRIED,  /* it was that of an attempt only */
 } FailureOutcome;
 
 /* One failure. All is borrowed. */
@@ -90,6 +99,18 @@ typedef struct FailureRow {
     char text[5 * FAILURE_TEXT_SIZE + CAUSE_SIZE];
 } FailureRow;
 
+/* How many rows there are with each cause of one route, fault and code. */
+typedef struct FailureGroup {
+    struct FailureGroup *next; /* in its bucket */
+    uint64_t hash;
+    int64_t cleaned; /* wall time at which rows had to give way to new causes */
+    uint32_t n;
+    struct {
+        uint64_t cause; /* a hash */
+        uint32_t rows;
+    } causes[FAILURE_CAUSES];
+} FailureGroup;
+
 typedef struct FailureTable {
     uint32_t limit; /* rows; at least 1 */
     uint32_t n;
@@ -97,6 +118,7 @@ typedef struct FailureTable {
     FailureRow **rows; /* [n], in no order */
     uint32_t capacity; /* of rows */
     FailureRow *buckets[FAILURE_BUCKETS];
+    FailureGroup *groups[FAILURE_BUCKETS];
 } FailureTable;
 
 uint64_t failure_fingerprint(const FailureKey *key);
@@ -113,6 +135,9 @@ void failure_table_merge(FailureTable *table, FailureRow *row);
 
 /* The same for all rows and for what was evicted; `from` is empty then. */
 void failure_table_take(FailureTable *table, FailureTable *from);
+
+/* Whether a new row may have this cause, or FAILURE_OTHER has to stand for it. */
+bool failure_table_admits(const FailureTable *table, const FailureKey *key);
 
 /* The row, or NULL. */
 FailureRow *failure_table_find(const FailureTable *table, uint64_t fingerprint);

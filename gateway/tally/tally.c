@@ -1,5 +1,6 @@
 #include "gateway/tally/tally.h"
 
+#include "gateway/tally/failure_cause.h"
 #include "gateway/telemetry/series.h"
 
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static Bytes version_name(const Version *version)
 static FailureKey key_of(const CallRecord *r, FaultSide side, Code code, Result why, char *cause)
 {
     const Route *route = route_of(r);
-    size_t size = cause_write(bytes_of(error_origin(why)->doing), cause);
+    size_t size = failure_cause_write(r, side, why, cause);
     return (FailureKey){
         .side = side,
         .fault = why.error->fault,
@@ -70,30 +71,55 @@ static void add(Tally *tally, const Failure *failure)
     failure_table_add(clients ? &tally->mistakes : &tally->failures, failure);
 }
 
+/* Whether the call failed by what this attempt failed by. */
+static bool is_failure_of_call(const CallRecord *r, const AttemptRecord *a)
+{
+    const Error *error = r->why.error;
+    while (error && error != a->why.error)
+        error = error->cause;
+    return error != NULL;
+}
+
+/* Of a degraded call the client's status is OK: the code is that of the attempt that failed, or of
+   the fault. */
+static Code code_of(const CallRecord *r)
+{
+    if (!r->degraded)
+        return r->status.code;
+    for (const AttemptRecord *a = r->attempts; a; a = a->next)
+        if (failed(a->why) && is_failure_of_call(r, a))
+            return a->code;
+    return (Code)r->why.error->fault->grpc_status;
+}
+
 static void add_failed_call(Tally *tally, const CallRecord *r, int64_t wall, uint64_t client,
                             Bytes line)
 {
     char cause[CAUSE_SIZE];
     Failure failure = failure_of(r, wall, client, line);
-    /* Of a degraded call the client's status is OK: the code is that of the fault. */
-    Code code = r->degraded ? (Code)r->why.error->fault->grpc_status : r->status.code;
-    failure.key = key_of(r, telemetry_side(r), code, r->why, cause);
+    failure.key = key_of(r, telemetry_side(r), code_of(r), r->why, cause);
     add(tally, &failure);
 }
 
-/* Attempts that another one made good. One that was cancelled because the other one was faster has
-   not failed. */
+/* One that was cancelled because another one was faster has not failed. */
+static bool is_for_itself(const CallRecord *r, const AttemptRecord *a)
+{
+    return failed(a->why) && a->why.error->fault != &FAULT_SUPERSEDED && !is_failure_of_call(r, a);
+}
+
+/* Attempts that another one made good, or after which the call failed by something else. */
 static void add_failed_attempts(Tally *tally, const CallRecord *r, int64_t wall, uint64_t client,
                                 Bytes line)
 {
     char cause[CAUSE_SIZE];
     for (const AttemptRecord *a = r->attempts; a; a = a->next) {
-        if (!failed(a->why) || a->why.error->fault == &FAULT_SUPERSEDED)
+        if (!is_for_itself(r, a))
             continue;
         Failure failure = failure_of(r, wall, client, line);
         failure.outcome = FAILURE_RETRIED;
         failure.instance = bytes_of(a->instance->address.text);
         failure.key = key_of(r, a->why.error->fault->side, a->code, a->why, cause);
+        failure.key.attempt = true;
         add(tally, &failure);
     }
 }
@@ -127,7 +153,7 @@ void tally_record(Tally *tally, const CallRecord *record, Bytes line)
     see_client(use_of(tally, series_of(record)), wall, client);
     if (failed(record->why))
         add_failed_call(tally, record, wall, client, line);
-    else if (record->attempts && record->attempts->next)
+    if (record->attempts && record->attempts->next)
         add_failed_attempts(tally, record, wall, client, line);
 }
 

@@ -17,7 +17,7 @@ PATHS = {
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
     "/audit": ("GET", "read"),
-    "/errors": ("GET", "guest"),
+    "/errors": ("GET", "read"),
     "/requests/": ("GET", "read"),
     "/errors/": ("POST", "operate"),
     "/reload": ("POST", "operate"),

@@ -1,13 +1,15 @@
 """The ledger: no failure is lost, failures of one kind are one row, and each call of the last hour is known."""
+import contextlib
 import hashlib
 import json
 import os
 import sqlite3
 import subprocess
+from concurrent import futures
 
 import grpc
 import pytest
-from backends import v1
+from backends import v1, v1_grpc
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from http1_backend import Http1Backend
 from processes import eventually, free_port
@@ -31,6 +33,19 @@ def errors(gateway):
 
 def rows(gateway, kind="failures", **wanted):
     return [row for row in errors(gateway)[kind] if all(row.get(name) == value for name, value in wanted.items())]
+
+
+@contextlib.contextmanager
+def serving(servicer):
+    """The port of a v1 instance."""
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    port = server.add_insecure_port("127.0.0.1:0")
+    v1_grpc.add_OrdersServicer_to_server(servicer, server)
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(None).wait()
 
 
 @pytest.fixture
@@ -114,10 +129,56 @@ def test_what_another_attempt_made_good_is_in_the_ledger(tmp_path):
                 assert gateway.http("GET", "/old/x").status == 200
                 return rows(gateway, route="/old/")
             row = eventually(retried)[0]
+            assert row["of"] == "attempt" and row["fault"] == "UPSTREAM_DOWN"
             assert row["retried"] == row["count"] and row["criticality"] == 0
             sample = row["samples"][0]["record"]
             assert sample["code"] == "OK" and len(sample["tries"]) == 2
             assert sample["tries"][0]["causes"]
+
+
+PATHS = {"Get": "/v1/orders/some", "ListRecommendations": "/v1/recommendations"}
+
+
+@pytest.mark.parametrize("method", PATHS)
+def test_an_error_that_another_instance_made_good_is_in_the_ledger(tmp_path, method):
+    """In gRPC, where the service itself returned the error; the routes are loud and graceful."""
+    class Refusing(v1_grpc.OrdersServicer):
+        def Get(self, request, context):
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"busy with {request.id}")
+
+        def ListRecommendations(self, request, context):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+
+    class Good(v1_grpc.OrdersServicer):
+        def Get(self, request, context):
+            return v1.Order(id=request.id)
+
+        def ListRecommendations(self, request, context):
+            return v1.ListRecommendationsResponse()
+
+    with serving(Refusing()) as bad, serving(Good()) as good:
+        with Gateway(tmp_path, CONFIG, instances=instances(("v1", bad), ("v1", good)), ledger="{}") as gateway:
+            def retried():
+                assert gateway.http("GET", PATHS[method]).status == 200
+                return [row for row in rows(gateway) if row["of"] == "attempt"]
+            row = eventually(retried)[0]
+            assert row["fault"] == "UPSTREAM_STATUS" and row["code"] == "UNAVAILABLE" and row["criticality"] == 0
+            assert row["method"] == f"shop.orders.v1.Orders/{method}" and row["instances"] == [f"127.0.0.1:{bad}"]
+            assert [other for other in rows(gateway) if other["of"] == "call"] == []
+
+
+def test_a_degraded_call_has_the_code_of_its_cause(tmp_path):
+    class Refusing(v1_grpc.OrdersServicer):
+        def ListRecommendations(self, request, context):
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
+
+    with serving(Refusing()) as bad:
+        with Gateway(tmp_path, CONFIG, instances=instances(("v1", bad)), ledger="{}") as gateway:
+            answer = gateway.http("GET", "/v1/recommendations")
+            assert answer.status == 200
+            (row,) = rows(gateway)
+            assert row["degraded"] == row["count"] == 1 and row["of"] == "call"
+            assert row["fault"] == "UPSTREAM_STATUS" and row["code"] == "RESOURCE_EXHAUSTED"
 
 
 def failed_lines(gateway):
@@ -194,20 +255,70 @@ def test_a_failed_request_is_known_with_all_causes(away):
     assert "fault=UPSTREAM_DOWN" in told.stdout and "/v1/orders/some" in told.stdout
 
 
-def test_who_has_no_role_sees_kinds_but_no_calls(away):
+READER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_who_has_no_role_sees_nothing_of_the_ledger(away):
     get(away)
-    open_page = away.admin("/errors").json
-    (row,) = open_page["failures"]
-    assert row["count"] == 1 and set(row["samples"][0]) == {"request_id", "at"}
-    path = f"/requests/{row['samples'][0]['request_id']}"
+    assert away.admin("/errors").status == 401
+    page = away.http("GET", "/errors", port=away.admin_port, headers=READER).json
+    sample = page["failures"][0]["samples"][0]
+    assert sample["record"]["path"] == "/v1/orders/some"
+    path = f"/requests/{sample['request_id']}"
     assert away.http("GET", path, port=away.admin_port).status == 401
-    reader = {"Authorization": f"Bearer {TOKEN}"}
-    answer = away.http("GET", path, port=away.admin_port, headers=reader)
+    answer = away.http("GET", path, port=away.admin_port, headers=READER)
     assert answer.status == 200 and answer.json["path"] == "/v1/orders/some"
-    row = away.http("GET", "/errors", port=away.admin_port, headers=reader).json["failures"][0]
-    assert row["samples"][0]["record"]["path"] == "/v1/orders/some"
-    assert away.http("GET", "/requests/none", port=away.admin_port, headers=reader).status == 404
-    assert away.http("GET", "/requests/", port=away.admin_port, headers=reader).status == 404
+    assert away.http("GET", "/requests/none", port=away.admin_port, headers=READER).status == 404
+    assert away.http("GET", "/requests/", port=away.admin_port, headers=READER).status == 404
+
+
+# ---- Texts of clients ----
+
+WORD = "xyzzy"
+
+
+def texts_of_client(gateway, word):
+    """The same mistakes, each with this word where a client may have one of its own."""
+    rpc = "/shop.orders.v1.Orders/Get"
+    gateway.http("GET", f"/{word}/path")
+    gateway.http("POST", f"/{word}.Service/Method", {})
+    gateway.http("GET", f"/v1/orders/some?{word}=1")
+    gateway.http("POST", "/v1/orders", {word: 1})
+    gateway.http("POST", "/v1/orders", {"items": [{word: 1}]})
+    gateway.http("POST", "/v1/orders", {"total_cents": word})
+    gateway.http("POST", "/v1/orders", f"{{{word}".encode(), {"Content-Type": "application/json"})
+    gateway.http("POST", "/v1/orders", b"{}", {"Content-Type": f"text/{word}"})
+    gateway.http("GET", "/v1/orders/some", headers={"Accept": f"text/{word}"})
+    gateway.http("POST", "/v1/orders", b"{}", {"Content-Type": "application/json", "Content-Encoding": word})
+    gateway.http("POST", rpc, {"id": "x"}, {"Connect-Timeout-Ms": word})
+    gateway.http("POST", rpc, {"id": "x"}, {"Connect-Protocol-Version": word})
+    gateway.http("POST", rpc, {"id": "x"}, {"API-Version": word})
+    gateway.http(word.upper(), "/v1/orders/some")
+    gateway.http("GET", "/v1/orders/some", headers={"Expect": word})
+
+
+def test_no_kind_has_a_text_of_a_client(run_shop):
+    shop = run_shop("v3", config=CONFIG + "loops: 1\n", ledger="{}")
+    texts_of_client(shop.gateway, WORD)
+    shop.http("GET", f"/v1/orders/{WORD}")  # the service quotes it
+    page = errors(shop.gateway)
+    kinds = {row["fingerprint"] for row in page["mistakes"]}
+    assert len(kinds) >= 10 and len(page["failures"]) == 0
+    for row in page["mistakes"]:
+        assert WORD not in json.dumps({name: value for name, value in row.items() if name != "samples"}).lower()
+    for i in range(5):
+        texts_of_client(shop.gateway, "word" + "abcde"[i])
+        shop.http("GET", "/v1/orders/word" + "abcde"[i])
+    assert {row["fingerprint"] for row in errors(shop.gateway)["mistakes"]} == kinds
+
+
+def test_a_field_is_named_if_the_schema_has_it(run_shop):
+    shop = run_shop("v3", config=CONFIG + "loops: 1\n", ledger="{}")
+    shop.http("POST", "/v1/orders", {"totalCents": "many"})
+    shop.http("POST", "/v1/orders", {WORD: 1})
+    causes = {row["fault"]: row["cause"] for row in rows(shop.gateway, "mistakes")}
+    assert causes == {"BAD_VALUE": "a value does not fit its field: order.total_cents",
+                      "UNKNOWN_FIELD": "a field is not part of this message: order"}
 
 
 def test_what_is_redacted_is_shown_nowhere(tmp_path):
@@ -217,6 +328,10 @@ def test_what_is_redacted_is_shown_nowhere(tmp_path):
         record = json.loads(command(gateway, "request", problem["request_id"], "--json").stdout)
         assert record["path"] == "redacted" and record["causes"][0]["doing"] != "redacted"
         assert "/v1/orders/some" not in json.dumps(errors(gateway))
+        gateway.http("GET", f"/{WORD}/7")
+        gateway.http("POST", "/v1/orders", {"total_cents": WORD})
+        page = errors(gateway)
+        assert len(page["mistakes"]) == 2 and WORD not in json.dumps(page)
         assert gateway.logged(request_id=problem["request_id"])["path"] == "/v1/orders/some"
 
 
@@ -340,7 +455,6 @@ def test_what_an_operator_says_is_shown_by_all_gateways(tmp_path, store):  # noq
                                       if entry["node"] == "two"])
         assert entries[0]["action"] == "annotate"
         assert entries[0]["why"] == f"{fingerprint}: we know"
-        assert "annotation" not in one.admin("/errors").json["failures"][0]
 
 
 def test_an_annotation_needs_no_store(tmp_path):

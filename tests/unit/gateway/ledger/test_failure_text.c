@@ -79,6 +79,21 @@ static void a_row_comes_back_as_it_was(void **state)
     assert_int_equal(read->series, 0);
 }
 
+static void a_row_of_attempts_comes_back_as_one(void **state)
+{
+    Bench *b = *state;
+    FailureKey key = b->row->key;
+    key.attempt = true;
+    FailureRow *row = failure_row_new(&key, failure_fingerprint(&key));
+    row->count = row->retried = 1;
+    Buffer out = buffer_in(b->arena);
+    failure_text_write(row, NULL, &out);
+    assert_ok(b->arena, failure_text_read(b->arena, buffer_bytes(&out), &b->read));
+    assert_true(b->read->key.attempt);
+    assert_int_equal(b->read->fingerprint, row->fingerprint);
+    failure_row_free(row);
+}
+
 static void what_is_redacted_is_not_kept(void **state)
 {
     Bench *b = *state;
@@ -145,9 +160,8 @@ static void what_cannot_be_right_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_row_comes_back_as_it_was),
-        TEST(what_is_redacted_is_not_kept),
-        TEST(a_damaged_text_is_refused),
+        TEST(a_row_comes_back_as_it_was),      TEST(a_row_of_attempts_comes_back_as_one),
+        TEST(what_is_redacted_is_not_kept),    TEST(a_damaged_text_is_refused),
         TEST(what_cannot_be_right_is_refused),
     };
     return cmocka_run_group_tests_name("failure_text", tests, NULL, NULL);

@@ -128,9 +128,9 @@ static JsonNode *wait_for_answer(Bench *b)
     return root;
 }
 
-static JsonNode *read_page(Bench *b, bool with_records)
+static JsonNode *read_page(Bench *b)
 {
-    ledger_read(b->ledger, with_records, on_answer, b);
+    ledger_read(b->ledger, on_answer, b);
     return wait_for_answer(b);
 }
 
@@ -149,7 +149,7 @@ static void failures_of_all_loops_are_one_row(void **state)
     fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "10.0.0.7:7001 left"));
     record(b, 0, 3);
     record(b, 1, 4);
-    JsonNode *page = read_page(b, true);
+    JsonNode *page = read_page(b);
     assert_member(page, "node", "node-1");
     JsonNode *failures = json_member(page, "failures");
     assert_int_equal(failures->count, 1);
@@ -168,20 +168,17 @@ static void failures_of_all_loops_are_one_row(void **state)
     assert_int_equal(json_member(failures->first, "samples")->count, 5);
     assert_int_equal(json_member(page, "mistakes")->count, 0);
     record(b, 1, 1);
-    page = read_page(b, true);
+    page = read_page(b);
     assert_member(json_member(page, "failures")->first, "count", "8");
 }
 
-static void who_has_no_role_sees_no_records(void **state)
+static void samples_have_their_records(void **state)
 {
     Bench *b = *state;
     fail_with(b, CODE_NOT_FOUND, FAIL(b->f->arena, FAULT_UPSTREAM_STATUS, "no"));
     b->f->record.client = bytes_of("ada");
     record(b, 0, 1);
-    JsonNode *row = json_member(read_page(b, false), "mistakes")->first;
-    assert_null(json_member(json_member(row, "samples")->first, "record"));
-    assert_null(strstr(b->answer, "ada"));
-    row = json_member(read_page(b, true), "mistakes")->first;
+    JsonNode *row = json_member(read_page(b), "mistakes")->first;
     JsonNode *sample = json_member(row, "samples")->first;
     assert_member(sample, "request_id", "0123456789abcdef0123456789abcdef");
     assert_member(json_member(sample, "record"), "client", "ada");
@@ -196,7 +193,7 @@ static void what_is_redacted_is_in_no_page(void **state)
     fail_with(b, CODE_NOT_FOUND, FAIL(b->f->arena, FAULT_UPSTREAM_STATUS, "no"));
     b->f->record.client = bytes_of("ada");
     record(b, 0, 1);
-    read_page(b, true);
+    read_page(b);
     assert_null(strstr(b->answer, "ada"));
     assert_non_null(strstr(b->answer, "\"client\":\"redacted\""));
     find(b, "0123456789abcdef0123456789abcdef");
@@ -212,10 +209,32 @@ static void the_most_critical_row_is_first(void **state)
     record(b, 0, 6);
     fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "once"));
     record(b, 0, 1);
-    JsonNode *row = json_member(read_page(b, false), "failures")->first;
+    JsonNode *row = json_member(read_page(b), "failures")->first;
     assert_member(row, "cause", "most often");
     assert_member(row->next, "cause", "often");
     assert_member(row->next->next, "cause", "once");
+}
+
+/* No client has seen it. */
+static void attempts_come_behind_calls(void **state)
+{
+    Bench *b = *state;
+    AttemptRecord first = *b->f->record.attempts;
+    first.next = b->f->record.attempts;
+    first.code = CODE_UNAVAILABLE;
+    first.why = FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "reading");
+    b->f->record.attempts = &first;
+    record(b, 0, 5);
+    b->f->record.attempts = NULL;
+    fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "reading"));
+    record(b, 0, 1);
+    JsonNode *row = json_member(read_page(b), "failures")->first;
+    assert_member(row, "of", "call");
+    assert_member(row, "count", "1");
+    assert_member(row->next, "of", "attempt");
+    assert_member(row->next, "count", "5");
+    assert_member(row->next, "criticality", "0.0000");
+    assert_null(row->next->next);
 }
 
 static void a_call_is_found_on_whatever_loop_it_was(void **state)
@@ -272,18 +291,19 @@ static void good_calls_do_not_push_out_failed_ones(void **state)
 static void what_gave_way_is_counted(void **state)
 {
     Bench *b = *state;
+    fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "once"));
     for (int i = 0; i < ROWS + 1; i++) {
-        char word[3] = {(char)('g' + i / 20), (char)('g' + i % 20)};
-        fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "%s", word));
+        Route route = {.match = arena_printf(b->f->arena, "route %d", i)};
+        b->f->record.route = &route;
         record(b, 0, 2);
     }
-    JsonNode *page = read_page(b, false);
+    JsonNode *page = read_page(b);
     assert_int_equal(json_member(page, "failures")->count, ROWS);
     assert_member(json_member(page, "evicted_failures"), "rows", "1");
     assert_member(json_member(page, "evicted_failures"), "count", "2");
     b->config.ledger.rows = ROWS - 1;
     ledger_use(b->ledger, &b->config);
-    page = read_page(b, false);
+    page = read_page(b);
     assert_int_equal(json_member(page, "failures")->count, ROWS - 1);
     Buffer out = buffer_in(b->f->arena);
     ledger_metrics_write(&(Exposition){.out = &out}, b->ledger);
@@ -308,8 +328,8 @@ static void nothing_is_counted_twice_or_lost(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < LOOPS; i++)
             loop_post(&b->loops[i], record_on_loop, &recordings[i]);
-        ledger_read(b->ledger, false, on_answer, b);
-        ledger_read(b->ledger, true, on_answer, b);
+        ledger_read(b->ledger, on_answer, b);
+        ledger_read(b->ledger, on_answer, b);
         uv_run(&b->main, UV_RUN_NOWAIT);
     }
     for (int i = 0; i < LOOPS; i++) {
@@ -318,8 +338,8 @@ static void nothing_is_counted_twice_or_lost(void **state)
         uv_sem_destroy(&recordings[i].done);
     }
     for (int i = 0; i < 3; i++) /* those that were asked before have their answers then */
-        read_page(b, false);
-    JsonNode *row = json_member(read_page(b, false), "failures")->first;
+        read_page(b);
+    JsonNode *row = json_member(read_page(b), "failures")->first;
     assert_member(row, "count", "2000");
 }
 
@@ -328,7 +348,7 @@ static void who_waits_is_answered_at_the_end(void **state)
     Bench *b = *state;
     fail_with(b, CODE_UNAVAILABLE, FAIL(b->f->arena, FAULT_UPSTREAM_RESET, "once"));
     record(b, 0, 1);
-    ledger_read(b->ledger, false, on_answer, b);
+    ledger_read(b->ledger, on_answer, b);
     record(b, 1, 1);
     stop_loops(b);
     ledger_stop(b->ledger);
@@ -345,9 +365,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(failures_of_all_loops_are_one_row),
-        TEST(who_has_no_role_sees_no_records),
+        TEST(samples_have_their_records),
         TEST(what_is_redacted_is_in_no_page),
         TEST(the_most_critical_row_is_first),
+        TEST(attempts_come_behind_calls),
         TEST(a_call_is_found_on_whatever_loop_it_was),
         TEST(each_attempt_is_told_with_its_causes),
         TEST(good_calls_do_not_push_out_failed_ones),

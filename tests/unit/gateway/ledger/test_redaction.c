@@ -41,6 +41,31 @@ static void an_error_of_a_field_has_no_texts(void **state)
     check(record, NAMES("order"), expected);
 }
 
+static void a_text_that_quotes_a_member_is_taken_out(void **state)
+{
+    check("{\"client\":\"ada\",\"causes\":[{\"doing\":\"calling\"},{\"doing\":\"it is ada's\"},{"
+          "\"doing\":\"adamant\"}]}",
+          NAMES("client"),
+          "{\"client\":\"redacted\",\"causes\":[{\"doing\":\"calling\"},{\"doing\":\"redacted\"},{"
+          "\"doing\":\"adamant\"}]}");
+}
+
+static void a_part_of_a_path_is_quoted_too(void **state)
+{
+    check(
+        "{\"path\":\"/v1/orders/a%20b\",\"service\":\"orders\",\"causes\":[{\"doing\":\"orders is "
+        "away\"},{\"doing\":\"finding /v1/orders/a%20b\"},{\"doing\":\"no order a "
+        "b\"},{\"doing\":\"no "
+        "order a bit\"}]}",
+        NAMES("path"),
+        "{\"path\":\"redacted\",\"service\":\"orders\",\"causes\":[{\"doing\":\"orders is "
+        "away\"},{\"doing\":\"redacted\"},{\"doing\":\"redacted\"},{\"doing\":\"no order a "
+        "bit\"}]}");
+    check("{\"path\":\"/7/\",\"causes\":[{\"doing\":\"it is 17\"},{\"doing\":\"7 is it\"}]}",
+          NAMES("path"),
+          "{\"path\":\"redacted\",\"causes\":[{\"doing\":\"it is 17\"},{\"doing\":\"redacted\"}]}");
+}
+
 static void errors_of_attempts_are_redacted_too(void **state)
 {
     check("{\"tries\":[{\"causes\":[{\"doing\":\"x\",\"field\":\"a\"}]},{\"causes\":[{\"doing\":"
@@ -63,6 +88,8 @@ int main(void)
         cmocka_unit_test(without_names_nothing_is_taken_out),
         cmocka_unit_test(a_member_is_taken_out),
         cmocka_unit_test(an_error_of_a_field_has_no_texts),
+        cmocka_unit_test(a_text_that_quotes_a_member_is_taken_out),
+        cmocka_unit_test(a_part_of_a_path_is_quoted_too),
         cmocka_unit_test(errors_of_attempts_are_redacted_too),
         cmocka_unit_test(what_is_no_record_says_nothing),
     };

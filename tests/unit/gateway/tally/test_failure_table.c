@@ -65,7 +65,7 @@ static uint64_t all_failures(const FailureTable *table)
 static void each_part_of_the_key_makes_another_fingerprint(void **state)
 {
     Bench *b = *state;
-    uint64_t prints[10];
+    uint64_t prints[11];
     int n = 0;
     FailureKey key = b->failure.key;
     prints[n++] = failure_fingerprint(&key);
@@ -82,6 +82,7 @@ static void each_part_of_the_key_makes_another_fingerprint(void **state)
     OTHER(served_version, bytes_of("v2"));
     OTHER(leg, bytes_of("orders"));
     OTHER(cause, bytes_of("connecting to"));
+    OTHER(attempt, true);
 #undef OTHER
     for (int i = 0; i < n; i++)
         for (int k = 0; k < i; k++)
@@ -331,6 +332,119 @@ static void a_lower_limit_takes_effect_when_it_is_set(void **state)
     assert_int_equal(b->table.evicted, 2);
 }
 
+/* ---- Causes ---------------------------------------------------------------------------------- */
+
+static const char *cause_of(int i)
+{
+    static char text[16];
+    snprintf(text, sizeof text, "cause %c%c", 'a' + i / 26, 'a' + i % 26);
+    return text;
+}
+
+static const FailureRow *other_row(const FailureTable *table, FailureKey key)
+{
+    key.cause = bytes_of(FAILURE_OTHER);
+    return failure_table_find(table, failure_fingerprint(&key));
+}
+
+static void above_the_most_causes_there_is_one_row_for_all_others(void **state)
+{
+    Bench *b = *state;
+    b->table.limit = 100;
+    for (int i = 0; i < FAILURE_CAUSES; i++)
+        add(&b->table, b->failure, cause_of(i), 1);
+    assert_int_equal(b->table.n, FAILURE_CAUSES);
+    assert_null(other_row(&b->table, b->failure.key));
+    for (int i = FAILURE_CAUSES; i < 200; i++)
+        add(&b->table, b->failure, cause_of(i), 2);
+    add(&b->table, b->failure, cause_of(0), 1);
+    assert_int_equal(b->table.n, FAILURE_CAUSES + 1);
+    assert_int_equal(other_row(&b->table, b->failure.key)->count, 2 * (200 - FAILURE_CAUSES));
+    assert_int_equal(b->table.evicted, 0);
+    assert_int_equal(all_failures(&b->table), FAILURE_CAUSES + 1 + 2 * (200 - FAILURE_CAUSES));
+}
+
+/* Methods and versions are known; texts are not. */
+static void a_cause_of_several_methods_is_one_cause(void **state)
+{
+    static const char *const methods[] = {"A/Get", "A/List", "A/Make"};
+    Bench *b = *state;
+    b->table.limit = 1000;
+    for (int m = 0; m < 3; m++) {
+        b->failure.key.method = bytes_of(methods[m]);
+        for (int i = 0; i < 2 * FAILURE_CAUSES; i++)
+            add(&b->table, b->failure, cause_of(i), 1);
+    }
+    assert_int_equal(b->table.n, 3 * (FAILURE_CAUSES + 1));
+}
+
+static void another_route_fault_or_code_has_causes_of_its_own(void **state)
+{
+    Bench *b = *state;
+    b->table.limit = 1000;
+    for (int i = 0; i < FAILURE_CAUSES; i++)
+        add(&b->table, b->failure, cause_of(i), 1);
+    FailureKey key = b->failure.key;
+    const FailureKey keys[] = {
+        {.side = key.side, .fault = &FAULT_UPSTREAM_RESET, .code = key.code, .route = key.route},
+        {.side = key.side, .fault = key.fault, .code = CODE_INTERNAL, .route = key.route},
+        {.side = key.side, .fault = key.fault, .code = key.code, .route = bytes_of("other")},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        b->failure.key = keys[i];
+        uint64_t print = add(&b->table, b->failure, "new", 1);
+        assert_non_null(failure_table_find(&b->table, print));
+    }
+}
+
+static void a_row_that_gives_way_makes_room_for_another_cause(void **state)
+{
+    Bench *b = *state;
+    b->table.limit = FAILURE_CAUSES;
+    for (int i = 0; i < FAILURE_CAUSES; i++)
+        add(&b->table, b->failure, cause_of(i), 2);
+    b->table.limit = FAILURE_CAUSES - 1;
+    failure_table_trim(&b->table, NOON);
+    b->table.limit = 100;
+    uint64_t print = add(&b->table, b->failure, "new", 1);
+    assert_non_null(failure_table_find(&b->table, print));
+    add(&b->table, b->failure, "newer", 1);
+    assert_int_equal(other_row(&b->table, b->failure.key)->count, 1);
+}
+
+static void causes_of_more_than_a_day_ago_give_way_to_new_ones(void **state)
+{
+    Bench *b = *state;
+    b->table.limit = 100;
+    for (int i = 0; i < FAILURE_CAUSES; i++)
+        add(&b->table, b->failure, cause_of(i), 1);
+    b->failure.at = NOON + WINDOW_DAY;
+    add(&b->table, b->failure, "new", 1);
+    assert_int_equal(other_row(&b->table, b->failure.key)->count, 1);
+    b->failure.at += WINDOW_MINUTE;
+    add(&b->table, b->failure, "new", 1);
+    assert_int_equal(b->table.n, 2);
+    assert_int_equal(b->table.evicted, FAILURE_CAUSES);
+}
+
+static void merged_tables_have_no_more_causes_than_one(void **state)
+{
+    Bench *b = *state;
+    b->table.limit = b->other.limit = 100;
+    for (int i = 0; i < FAILURE_CAUSES; i++) {
+        add(&b->table, b->failure, cause_of(i), 1);
+        add(&b->other, b->failure, cause_of(i + 5), 1);
+    }
+    failure_table_take(&b->table, &b->other);
+    assert_int_equal(b->table.n, FAILURE_CAUSES + 1);
+    assert_int_equal(other_row(&b->table, b->failure.key)->count, 5);
+    assert_int_equal(all_failures(&b->table), 2 * FAILURE_CAUSES);
+    b->failure.key.cause = bytes_of("new");
+    assert_false(failure_table_admits(&b->table, &b->failure.key));
+    b->failure.key.cause = bytes_of(cause_of(3));
+    assert_true(failure_table_admits(&b->table, &b->failure.key));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -351,6 +465,12 @@ int main(void)
         TEST(tables_are_merged_row_by_row),
         TEST(a_full_table_takes_what_matters_more_only),
         TEST(a_lower_limit_takes_effect_when_it_is_set),
+        TEST(above_the_most_causes_there_is_one_row_for_all_others),
+        TEST(a_cause_of_several_methods_is_one_cause),
+        TEST(another_route_fault_or_code_has_causes_of_its_own),
+        TEST(a_row_that_gives_way_makes_room_for_another_cause),
+        TEST(causes_of_more_than_a_day_ago_give_way_to_new_ones),
+        TEST(merged_tables_have_no_more_causes_than_one),
     };
     return cmocka_run_group_tests_name("failure_table", tests, NULL, NULL);
 }

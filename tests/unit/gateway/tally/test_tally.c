@@ -178,7 +178,8 @@ static void mistakes_of_clients_are_apart(void **state)
     assert_int_equal(b->tally->failures.n, 1);
 }
 
-static void a_flood_of_mistakes_pushes_out_no_failure(void **state)
+/* Whatever a client sends, it can make no kinds of failures, and pushes out none. */
+static void a_flood_of_mistakes_is_one_row(void **state)
 {
     Bench *b = *state;
     fail_with(b, CODE_INTERNAL, FAIL(b->arena, FAULT_INTERNAL, "once"));
@@ -189,9 +190,24 @@ static void a_flood_of_mistakes_pushes_out_no_failure(void **state)
         record(b);
     }
     assert_int_equal(b->tally->failures.n, 1);
-    assert_int_equal(b->tally->failures.evicted, 0);
-    assert_int_equal(b->tally->mistakes.n, ROWS);
-    assert_int_equal(b->tally->mistakes.evicted, ROWS);
+    assert_int_equal(b->tally->mistakes.n, 1);
+    assert_int_equal(b->tally->mistakes.rows[0]->count, 2 * ROWS);
+}
+
+static void a_service_that_quotes_clients_makes_few_rows(void **state)
+{
+    Bench *b = *state;
+    for (int i = 0; i < 2 * ROWS; i++) {
+        char word[3] = {(char)('g' + i / 20), (char)('g' + i % 20)};
+        fail_with(b, CODE_INTERNAL,
+                  FAIL(b->arena, FAULT_UPSTREAM_STATUS, "10.0.0.7:1 returned INTERNAL: %s", word));
+        record(b);
+    }
+    assert_int_equal(b->tally->failures.n, FAILURE_CAUSES + 1);
+    uint64_t n = 0;
+    for (int i = 0; i < FAILURE_CAUSES + 1; i++)
+        n += b->tally->failures.rows[i]->count;
+    assert_int_equal(n, 2 * ROWS);
 }
 
 static void a_degraded_call_has_its_cause_and_the_code_of_its_fault(void **state)
@@ -204,6 +220,20 @@ static void a_degraded_call_has_its_cause_and_the_code_of_its_fault(void **state
     assert_int_equal(row->key.code, FAULT_UPSTREAM_DOWN.grpc_status);
     assert_int_equal(row->degraded, 1);
     assert_bytes(row->key.cause, "connecting");
+}
+
+static void a_degraded_call_has_the_code_that_the_service_returned(void **state)
+{
+    Bench *b = *state;
+    Result why = FAIL(b->arena, FAULT_UPSTREAM_STATUS, "returned RESOURCE_EXHAUSTED");
+    b->attempts[0] =
+        (AttemptRecord){.instance = &b->instance, .code = CODE_RESOURCE_EXHAUSTED, .why = why};
+    b->record.attempts = b->attempts;
+    fail_with(b, CODE_OK, FAIL_OVER(b->arena, why, FAULT_UPSTREAM_STATUS, "no other is left"));
+    b->record.degraded = "UPSTREAM_STATUS";
+    record(b);
+    assert_int_equal(b->tally->failures.n, 1);
+    assert_int_equal(b->tally->failures.rows[0]->key.code, CODE_RESOURCE_EXHAUSTED);
 }
 
 static void try_two(Bench *b, Result first)
@@ -223,6 +253,7 @@ static void what_another_attempt_made_good_is_not_lost(void **state)
     assert_int_equal(b->tally->failures.n, 1);
     const FailureRow *row = b->tally->failures.rows[0];
     assert_int_equal(row->retried, 1);
+    assert_true(row->key.attempt);
     assert_int_equal(row->key.code, CODE_UNAVAILABLE);
     assert_string_equal(row->instances.names[0], "127.0.0.1:7002");
 }
@@ -243,6 +274,30 @@ static void a_failed_call_counts_once_however_often_it_was_tried(void **state)
     try_two(b, why);
     assert_int_equal(b->tally->failures.n, 1);
     assert_int_equal(b->tally->failures.rows[0]->count, 1);
+}
+
+static void an_attempt_that_failed_otherwise_than_the_call_has_a_row_of_its_own(void **state)
+{
+    Bench *b = *state;
+    Result last = FAIL(b->arena, FAULT_UPSTREAM_DOWN, "connecting");
+    fail_with(b, CODE_UNAVAILABLE, FAIL_OVER(b->arena, last, FAULT_UPSTREAM_DOWN, "none is left"));
+    b->attempts[0] = (AttemptRecord){.next = &b->attempts[1],
+                                     .instance = &b->second,
+                                     .code = CODE_INTERNAL,
+                                     .why = FAIL(b->arena, FAULT_UPSTREAM_PROTOCOL, "reading")};
+    b->attempts[1] =
+        (AttemptRecord){.instance = &b->instance, .code = CODE_UNAVAILABLE, .why = last};
+    b->record.attempts = b->attempts;
+    record(b);
+    assert_int_equal(b->tally->failures.n, 2);
+    const FailureRow *call = b->tally->failures.rows[0], *attempt = b->tally->failures.rows[1];
+    assert_false(call->key.attempt);
+    assert_int_equal(call->count, 1);
+    assert_int_equal(call->retried, 0);
+    assert_true(attempt->key.attempt);
+    assert_ptr_equal(attempt->key.fault, &FAULT_UPSTREAM_PROTOCOL);
+    assert_int_equal(attempt->key.code, CODE_INTERNAL);
+    assert_int_equal(attempt->retried, 1);
 }
 
 /* As in a storm: of each kind in turn, with other numbers in its text each time. */
@@ -296,11 +351,14 @@ int main(void)
         TEST(a_failure_has_all_of_its_key),
         TEST(a_call_that_came_to_nothing_has_a_row_too),
         TEST(mistakes_of_clients_are_apart),
-        TEST(a_flood_of_mistakes_pushes_out_no_failure),
+        TEST(a_flood_of_mistakes_is_one_row),
+        TEST(a_service_that_quotes_clients_makes_few_rows),
         TEST(a_degraded_call_has_its_cause_and_the_code_of_its_fault),
+        TEST(a_degraded_call_has_the_code_that_the_service_returned),
         TEST(what_another_attempt_made_good_is_not_lost),
         TEST(an_attempt_that_was_only_slower_has_not_failed),
         TEST(a_failed_call_counts_once_however_often_it_was_tried),
+        TEST(an_attempt_that_failed_otherwise_than_the_call_has_a_row_of_its_own),
         TEST(fifty_kinds_are_fifty_rows_with_exact_counts),
         TEST(tallies_are_added),
     };
