@@ -136,6 +136,8 @@ typedef struct LedgerConfig {
     size_t requests;           /* bytes of records of calls, per loop */
     int64_t every;             /* nanoseconds between two collections */
     const char *const *redact; /* ends with NULL */
+    uint32_t unmute_rate;      /* times as often as when it was acknowledged */
+    int64_t unmute_pause;      /* nanoseconds without failures */
 } LedgerConfig;
 
 /* What says who a client is. Field names are in lower case; NULL: none. */

@@ -133,6 +133,10 @@ void config_read_ledger(ConfigReader *reader)
                         "it is no name of a member or "
                         "path of a field");
     }
-    reader->config->ledger = (LedgerConfig){
-        .rows = text->rows, .requests = text->requests, .every = text->every, .redact = redact};
+    reader->config->ledger = (LedgerConfig){.rows = text->rows,
+                                            .requests = text->requests,
+                                            .every = text->every,
+                                            .redact = redact,
+                                            .unmute_rate = text->unmute_rate,
+                                            .unmute_pause = text->unmute_pause};
 }

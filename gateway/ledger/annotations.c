@@ -2,6 +2,7 @@
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
+#include "base/text/json_text.h"
 
 #include <stdlib.h>
 
@@ -48,11 +49,38 @@ void annotations_clear(Annotations *annotations)
     *annotations = (Annotations){0};
 }
 
-bool annotation_mutes(const Annotation *annotation, double criticality)
+/* ---- Texts ----------------------------------------------------------------------------------- */
+
+enum { TEXTS = 4 };
+
+static const char *const text_names[TEXTS] = {"owner", "cause", "ticket", "why"};
+
+void annotation_write_texts(const Annotation *a, Buffer *out)
 {
-    if (!annotation || !annotation->acknowledged)
-        return false;
-    return criticality <= 2 * annotation->criticality || criticality <= ANNOTATION_SMALL;
+    const Bytes texts[TEXTS] = {a->owner, a->cause, a->ticket, a->why};
+    buffer_add_byte(out, '{');
+    for (int i = 0; i < TEXTS; i++) {
+        json_text_add_key(out, text_names[i]);
+        json_text_add(out, texts[i]);
+    }
+    buffer_add_byte(out, '}');
+}
+
+Result annotation_read_texts(Arena *arena, Bytes text, Annotation *a)
+{
+    Bytes *const texts[TEXTS] = {&a->owner, &a->cause, &a->ticket, &a->why};
+    JsonNode *root;
+    Result r = json_parse(arena, text, &(JsonLimits){0}, &root);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_BAD_VALUE, "reading the texts of an annotation");
+    for (int i = 0; i < TEXTS; i++) {
+        const JsonNode *member =
+            root->kind == JSON_OBJECT ? json_member(root, text_names[i]) : NULL;
+        if (!member || member->kind != JSON_STRING)
+            return FAIL(arena, FAULT_BAD_VALUE, "an annotation has no text %s", text_names[i]);
+        *texts[i] = member->text;
+    }
+    return OK;
 }
 
 /* ---- What an operator says ------------------------------------------------------------------- */
@@ -68,7 +96,8 @@ static Result read_text(Arena *arena, const JsonNode *member, Bytes *text)
     return OK;
 }
 
-static Result read_member(Arena *arena, const JsonNode *member, Annotation *annotation)
+static Result read_member(Arena *arena, const JsonNode *member, int64_t wall,
+                          Annotation *annotation)
 {
     if (bytes_are(member->name, "owner"))
         return read_text(arena, member, &annotation->owner);
@@ -82,11 +111,11 @@ static Result read_member(Arena *arena, const JsonNode *member, Annotation *anno
                     BYTES_ARGS(bytes_slice(member->name, 0, 64)));
     if (member->kind != JSON_TRUE && member->kind != JSON_FALSE)
         return FAIL(arena, FAULT_BAD_VALUE, "acknowledged is true or false");
-    annotation->acknowledged = member->kind == JSON_TRUE;
+    annotation->acknowledged = member->kind == JSON_TRUE ? wall : 0;
     return OK;
 }
 
-Result annotation_change(Arena *arena, Bytes json, Annotation *annotation)
+Result annotation_change(Arena *arena, Bytes json, int64_t wall, Annotation *annotation)
 {
     JsonNode *root;
     Result r = json_parse(arena, json, &(JsonLimits){0}, &root);
@@ -96,7 +125,7 @@ Result annotation_change(Arena *arena, Bytes json, Annotation *annotation)
         return FAIL(arena, FAULT_BAD_VALUE,
                     "an annotation is an object with owner, cause, ticket or acknowledged");
     for (const JsonNode *member = root->first; member && !failed(r); member = member->next)
-        r = read_member(arena, member, annotation);
+        r = read_member(arena, member, wall, annotation);
     return r;
 }
 

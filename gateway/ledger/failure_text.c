@@ -92,7 +92,35 @@ static void add_samples(Buffer *out, const FailureRow *row, const char *const *r
     buffer_add_byte(out, ']');
 }
 
-static void add_row(Buffer *out, const FailureRow *row, const char *const *redact)
+/* What a row may lack. */
+static void add_numbers(Buffer *out, const char *name, const int64_t *numbers, int n)
+{
+    json_text_add_key(out, name);
+    for (int i = 0; i < n; i++)
+        buffer_printf(out, "%s%lld", i ? "," : "[", (long long)numbers[i]);
+    buffer_add_byte(out, ']');
+}
+
+enum { PAUSE_NUMBERS = 2, METHOD_NUMBERS = 3, MUTE_NUMBERS = 4 };
+
+static void add_history(Buffer *out, const FailureRow *row, const FailureMethod *method)
+{
+    if (row->resumed)
+        add_numbers(out, "pause", (int64_t[]){row->pause, row->resumed}, PAUSE_NUMBERS);
+    if (row->mute.acknowledged)
+        add_numbers(out, "mute",
+                    (int64_t[]){row->mute.acknowledged, (int64_t)row->mute.rate,
+                                row->mute.instances, row->mute.change},
+                    MUTE_NUMBERS);
+    if (!method->seen)
+        return;
+    add_numbers(out, "calls", (int64_t[]){method->process, method->seen, (int64_t)method->clients},
+                METHOD_NUMBERS);
+    add_window(out, "calls_hour", &method->hour);
+}
+
+static void add_row(Buffer *out, const FailureRow *row, const FailureMethod *method,
+                    const char *const *redact)
 {
     buffer_add_byte(out, '{');
     add_key(out, &row->key);
@@ -110,15 +138,17 @@ static void add_row(Buffer *out, const FailureRow *row, const char *const *redac
     add_sketch(out, "clients_even", &row->recent_clients.halves[0]);
     add_sketch(out, "clients_odd", &row->recent_clients.halves[1]);
     add_instances(out, &row->instances);
+    add_history(out, row, method);
     add_samples(out, row, redact);
     buffer_add_byte(out, '}');
 }
 
-void failure_text_write(const FailureRow *row, const char *const *redact, Buffer *out)
+void failure_text_write(const FailureRow *row, const FailureMethod *method,
+                        const char *const *redact, Buffer *out)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer content = buffer_in(arena);
-    add_row(&content, row, redact);
+    add_row(&content, row, method, redact);
     buffer_printf(out, "%016llx ", (unsigned long long)bytes_hash(buffer_bytes(&content)));
     buffer_add_bytes(out, buffer_bytes(&content));
     arena_free(arena);
@@ -253,6 +283,49 @@ static FailureKey take_key(Reader *r)
     return key;
 }
 
+/* False: the row has no such member, or it is wrong. */
+static bool take_numbers(Reader *r, const char *name, int64_t *numbers, uint32_t n)
+{
+    const JsonNode *list = json_member(r->object, name);
+    if (!list)
+        return false;
+    const JsonNode *node = list->first;
+    bool good = list->kind == JSON_ARRAY && list->count == n;
+    for (uint32_t i = 0; good && i < n; i++, node = node->next)
+        good = read_number(node, TIME_MOST, &numbers[i]);
+    if (!good)
+        r->bad = name;
+    return good;
+}
+
+static void take_mute(Reader *r, FailureMute *mute)
+{
+    int64_t numbers[MUTE_NUMBERS];
+    if (!take_numbers(r, "mute", numbers, MUTE_NUMBERS))
+        return;
+    *mute = (FailureMute){.acknowledged = numbers[0],
+                          .rate = (uint64_t)numbers[1],
+                          .instances = (uint32_t)numbers[2],
+                          .change = (FailureChange)numbers[3]};
+    if (!numbers[0] || numbers[2] > FAILURE_INSTANCES + 1 || numbers[3] > FAILURE_CAME_BACK)
+        r->bad = "mute";
+}
+
+static void take_history(Reader *r, FailureRow *row)
+{
+    int64_t pause[PAUSE_NUMBERS], method[METHOD_NUMBERS];
+    if (take_numbers(r, "pause", pause, PAUSE_NUMBERS)) {
+        row->pause = pause[0];
+        row->resumed = pause[1];
+    }
+    if (take_numbers(r, "calls", method, METHOD_NUMBERS)) {
+        row->method = (FailureMethod){
+            .process = method[0], .seen = method[1], .clients = (uint64_t)method[2]};
+        take_window(r, "calls_hour", &row->method.hour);
+    }
+    take_mute(r, &row->mute);
+}
+
 static void take_row(Reader *r, FailureRow *row)
 {
     row->impact = (Impact)take_number(r, "impact", IMPACT_CATASTROPHIC);
@@ -269,6 +342,7 @@ static void take_row(Reader *r, FailureRow *row)
     take_sketch(r, "clients_even", &row->recent_clients.halves[0]);
     take_sketch(r, "clients_odd", &row->recent_clients.halves[1]);
     take_instances(r, &row->instances);
+    take_history(r, row);
     take_samples(r, row);
     if (row->count < row->degraded + row->retried)
         r->bad = "count";

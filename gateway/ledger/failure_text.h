@@ -11,8 +11,10 @@
 
 #include "gateway/tally/failure_table.h"
 
-/* Adds the text to `out`. `redact`: what records of calls do not show; or NULL. */
-void failure_text_write(const FailureRow *row, const char *const *redact, Buffer *out);
+/* Adds the text to `out`. `method`: in place of that of the row; `redact`: what records of calls do
+   not show; or NULL. */
+void failure_text_write(const FailureRow *row, const FailureMethod *method,
+                        const char *const *redact, Buffer *out);
 
 /* The row, which the caller frees; NULL after a failure. Faults: BAD_VALUE (the text is damaged, or
    names a fault that this build does not know), BAD_JSON. */

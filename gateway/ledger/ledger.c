@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/ledger/ledger_store.h"
+#include "gateway/ledger/muting.h"
 #include "gateway/ledger/redaction.h"
 
 #include <pthread.h>
@@ -37,6 +38,7 @@ struct Ledger {
     const char *const *redact;
     uint32_t rows;
     size_t requests;
+    MutingRules muting;
     Tally *all;
     Annotations annotations;
     LedgerStore store; /* port NULL: there is none */
@@ -162,12 +164,32 @@ static void end_errand(Ledger *ledger, LedgerErrand *errand)
     free(errand);
 }
 
+/* ---- What has changed ------------------------------------------------------------------------ */
+
+static void notice_changes_in(Ledger *ledger, FailureTable *table, int64_t wall)
+{
+    for (uint32_t i = 0; ledger->annotations.n && i < table->n; i++) {
+        FailureRow *row = table->rows[i];
+        muting_notice(row, annotations_find(&ledger->annotations, row->fingerprint),
+                      &ledger->muting, wall);
+    }
+}
+
+static void notice_changes(Ledger *ledger)
+{
+    int64_t wall = clock_wall();
+    notice_changes_in(ledger, &ledger->all->failures, wall);
+    notice_changes_in(ledger, &ledger->all->mistakes, wall);
+}
+
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 static void answer(Ledger *ledger, LedgerQuestion *question)
 {
-    if (!question->id)
+    if (!question->id) {
         tally_count_calls(ledger->all, clock_wall());
+        notice_changes(ledger);
+    }
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer out = buffer_in(arena);
     LedgerPage page = {.all = ledger->all,
@@ -231,6 +253,7 @@ static void on_time(uv_timer_t *timer)
 {
     Ledger *ledger = timer->data;
     collect(ledger);
+    notice_changes(ledger);
     if (ledger->store.port)
         ledger_store_beat(&ledger->store);
     show_counts(ledger);
@@ -292,6 +315,7 @@ static void end_note(void *owner, Result result)
     LedgerNote *note = owner;
     if (!failed(result))
         annotations_put(&note->ledger->annotations, &note->annotation);
+    notice_changes(note->ledger);
     note->on_done(note->owner, result);
     arena_free(note->arena);
 }
@@ -306,7 +330,6 @@ static Result make_note(Ledger *ledger, const LedgerSaying *saying, Arena *arena
                         Annotation *annotation)
 {
     uint64_t fingerprint;
-    int64_t wall = clock_wall();
     if (!fingerprint_read(saying->fingerprint, &fingerprint))
         return FAIL(arena, FAULT_UNKNOWN_PATH, "a fingerprint has 16 hexadecimal digits");
     const FailureRow *row = find_row(ledger, fingerprint);
@@ -314,12 +337,15 @@ static Result make_note(Ledger *ledger, const LedgerSaying *saying, Arena *arena
     if (!row && !known)
         return FAIL(arena, FAULT_UNKNOWN_PATH,
                     "this gateway knows no failure with that fingerprint");
+    if (known && known->closed)
+        return FAIL(arena, FAULT_STORE_SEALED,
+                    "what was said of it before is sealed with a key that this gateway does not "
+                    "have: it would be lost");
     *annotation = known ? *known : (Annotation){.fingerprint = fingerprint};
-    Result r = annotation_change(arena, bytes_copy(arena, saying->json), annotation);
+    int64_t wall = clock_wall();
+    Result r = annotation_change(arena, bytes_copy(arena, saying->json), wall, annotation);
     if (failed(r))
         return r;
-    const MethodUse *use = row ? tally_use(ledger->all, row->series) : NULL;
-    annotation->criticality = row ? criticality_of(row, use, wall).value : 0;
     annotation->who = bytes_of(arena_string(arena, saying->who));
     annotation->why = bytes_copy(arena, bytes_slice(saying->why, 0, ANNOTATION_TEXT_SIZE));
     annotation->at = wall;
@@ -407,6 +433,13 @@ static const char *const *copy_names(Arena *arena, const char *const *names,
     return copy;
 }
 
+/* With a store, rows above the limit stay until they are stored: twice as many at most. */
+static void limit_rows(Ledger *ledger)
+{
+    uint32_t rows = ledger->store.port ? 2 * ledger->rows : ledger->rows;
+    tally_limit(ledger->all, rows, clock_wall());
+}
+
 void ledger_use(Ledger *ledger, const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -418,9 +451,12 @@ void ledger_use(Ledger *ledger, const Config *config)
     ledger->store.redact = copy_names(arena, config->ledger.redact, client_names);
     ledger->store.rows = ledger->rows;
     ledger->store.keys = &config->store.keys;
+    ledger->store.config = config;
+    ledger->muting =
+        (MutingRules){.rate = config->ledger.unmute_rate, .pause = config->ledger.unmute_pause};
     arena_free(ledger->arena);
     ledger->arena = arena;
-    tally_limit(ledger->all, ledger->rows, clock_wall());
+    limit_rows(ledger);
     CHECK(uv_timer_start(&ledger->timer, on_time, millis, millis) == 0);
 }
 
@@ -443,6 +479,7 @@ void ledger_keep(Ledger *ledger, StorePort *port)
     ledger->store.port = port;
     ledger->store.all = ledger->all;
     ledger->store.annotations = &ledger->annotations;
+    limit_rows(ledger);
     ledger_store_beat(&ledger->store);
 }
 

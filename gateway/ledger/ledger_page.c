@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
+#include "gateway/ledger/muting.h"
 #include "gateway/ledger/redaction.h"
 #include "gateway/telemetry/log_line.h"
 
@@ -72,7 +73,7 @@ LedgerRank *ledger_rank(Arena *arena, const LedgerPage *page, const FailureTable
         rank->row = row;
         rank->criticality = criticality_of(row, tally_use(page->all, row->series), page->wall);
         rank->annotation = annotations_find(page->annotations, row->fingerprint);
-        rank->muted = annotation_mutes(rank->annotation, rank->criticality.value);
+        rank->muted = muting_is_muted(row, rank->annotation);
     }
     qsort(ranks, table->n, sizeof *ranks, compare);
     return ranks;
@@ -184,6 +185,10 @@ static void add_annotation(Buffer *out, const LedgerRank *rank)
     buffer_add_text(out, a->acknowledged ? "true" : "false");
     json_text_add_key(out, "muted");
     buffer_add_text(out, rank->muted ? "true" : "false");
+    add_said(out, "changed", bytes_of(muting_change(rank->row, a)));
+    if (a->closed)
+        add_text(out, "failure",
+                 bytes_of("its texts are sealed with a key that is not in store.keys"));
     add_text(out, "who", a->who);
     add_said(out, "why", a->why);
     add_time(out, "at", a->at);

@@ -1,12 +1,19 @@
 /*
  * LedgerStore: the rows of the ledger and the annotations in the store.
  *
- * The rows that this gateway has kept are read first, and added to what was counted since the
- * start; only then rows are written, those that have changed, so that no count is ever lowered. A
- * row that cannot be read is told as the event `ledger_row_damaged`, and set aside under another
- * key; one that is sealed with an unknown key is told only. Annotations belong to all gateways that
- * share the store, and are read with each beat. Nothing waits for the store: what was not written
- * is written with a later beat. Belongs to the main thread.
+ * No count that is stored is ever lowered. At the start the rows of this gateway are read that were
+ * seen last, failures and mistakes of clients apart, and added to what was counted since. A kind
+ * that is new afterwards may be in the store all the same: what is there is read, and added, before
+ * the row is written. A row that gives way in memory is in the store by then. The store keeps
+ * LEDGER_STORED times as many rows as the memory, those that were seen last.
+ *
+ * A row that cannot be read is told as the event `ledger_row_damaged`, and set aside under another
+ * key. One that is sealed with an unknown key is told, and stays as it is: what is counted is
+ * stored beside it, and added to it when the key is there.
+ *
+ * Annotations belong to all gateways that share the store, and are read with each beat. Nothing
+ * waits for the store: what was not written is written with a later beat. Belongs to the main
+ * thread.
  */
 #ifndef GATEWAY_LEDGER_STORE_H
 #define GATEWAY_LEDGER_STORE_H
@@ -15,12 +22,15 @@
 #include "gateway/store/store.h"
 #include "gateway/tally/tally.h"
 
-/* A row with a key of its own, which another one has in it: it goes when that one is written. */
-typedef struct LedgerFolded {
-    struct LedgerFolded *next;
+enum { LEDGER_STORED = 4 };
+
+/* The key of a stored row: of one that is folded into another one, and goes when that is written;
+   or of one that cannot be opened. */
+typedef struct LedgerKey {
+    struct LedgerKey *next;
     uint64_t fingerprint;
     char id[];
-} LedgerFolded;
+} LedgerKey;
 
 typedef struct LedgerStore {
     StorePort *port;
@@ -30,11 +40,15 @@ typedef struct LedgerStore {
     const char *node;
     const char *const *redact;
     const StoreKeys *keys;
+    const Config *config; /* NULL: no names of methods are known */
     uint32_t rows;
 
+    int64_t process;    /* wall time: of the first beat */
     bool reading, read; /* the kept rows */
-    uint32_t n_writing; /* tasks under way */
-    LedgerFolded *folded;
+    uint32_t n_looking; /* tasks under way that look for rows of new kinds */
+    uint32_t n_writing; /* tasks under way that write */
+    bool grown;         /* rows were added since the oldest ones were deleted */
+    LedgerKey *folded, *closed;
     uint64_t n_damaged, n_unwritten;
 } LedgerStore;
 

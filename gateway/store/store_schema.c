@@ -53,6 +53,12 @@ static const Migration migrations[] = {
         " who TEXT NOT NULL,"
         " why TEXT NOT NULL,"
         " at BIGINT NOT NULL)"},
+    /* Mistakes of clients apart from failures, and how often each kind was counted; what operators
+       say, where it is sealed: the texts are empty then. */
+    {1, "ALTER TABLE failures ADD COLUMN mistake BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE failures ADD COLUMN times BIGINT NOT NULL DEFAULT 0;"
+        "CREATE INDEX failures_of_node ON failures (node, mistake, last);"
+        "ALTER TABLE annotations ADD COLUMN sealed BYTEA"},
 };
 
 enum {

@@ -162,9 +162,35 @@ static void count(FailureRow *row, const Failure *failure)
         failure_row_sample(row, failure->request_id, failure->at, copy_record(failure->record));
 }
 
+/* Whether there was nothing for an hour between two rows. */
+static void notice_pause(FailureRow *into, const FailureRow *from)
+{
+    bool behind = from->first > into->last;
+    int64_t resumed = behind ? from->first : into->first;
+    int64_t pause = resumed - (behind ? into->last : from->last);
+    if (from->resumed > into->resumed) {
+        into->resumed = from->resumed;
+        into->pause = from->pause;
+    }
+    if (pause < WINDOW_HOUR || resumed < into->resumed)
+        return;
+    into->resumed = resumed;
+    into->pause = pause;
+}
+
 /* The records of the samples go over. */
 static void merge(FailureRow *into, FailureRow *from)
 {
+    if (into->count)
+        notice_pause(into, from);
+    else {
+        into->pause = from->pause;
+        into->resumed = from->resumed;
+    }
+    if (from->method.seen > into->method.seen)
+        into->method = from->method;
+    if (from->mute.acknowledged > into->mute.acknowledged)
+        into->mute = from->mute;
     if (!into->count || from->first < into->first)
         into->first = from->first;
     if (!into->count || from->last > into->last) {
@@ -299,6 +325,17 @@ static uint32_t least_row(const FailureTable *table, int64_t wall)
     return least;
 }
 
+/* Of those that are stored as they are; table->n: there is none. */
+static uint32_t least_stored_row(const FailureTable *table, int64_t wall)
+{
+    uint32_t least = table->n;
+    for (uint32_t i = 0; i < table->n; i++)
+        if (!table->rows[i]->changed && table->rows[i]->stored == STORED_KNOWN &&
+            (least == table->n || matters_less(table->rows[i], table->rows[least], wall)))
+            least = i;
+    return least;
+}
+
 static void evict(FailureTable *table, uint32_t index)
 {
     FailureRow *row = table->rows[index];
@@ -308,8 +345,10 @@ static void evict(FailureTable *table, uint32_t index)
     *at = row->next;
     leave_group(table, &row->key);
     table->rows[index] = table->rows[--table->n];
-    table->evicted++;
-    table->evicted_failures += row->count;
+    if (row->changed) {
+        table->evicted++;
+        table->evicted_failures += row->count;
+    }
     failure_row_free(row);
 }
 
@@ -413,6 +452,13 @@ void failure_table_trim(FailureTable *table, int64_t wall)
 {
     while (table->n > table->limit)
         evict(table, least_row(table, wall));
+}
+
+void failure_table_trim_stored(FailureTable *table, uint32_t rows, int64_t wall)
+{
+    uint32_t least = 0;
+    while (table->n > rows && (least = least_stored_row(table, wall)) < table->n)
+        evict(table, least);
 }
 
 void failure_table_clear(FailureTable *table)

@@ -4,8 +4,9 @@
  * A fingerprint is a hash of what makes failures one problem: side, fault, code, route, method,
  * versions, leg, and the innermost cause without its particulars (cause.h). It is the same in all
  * gateways and after a restart. Counts are exact. If the table is full and a new kind of failure
- * comes, the row that matters least gives way, and is counted with its failures: impact times the
- * failures of the last hour; of equal ones the one that was not seen for the longest time.
+ * comes, the row that matters least gives way: impact times the failures of the last hour; of equal
+ * ones the one that was not seen for the longest time. It is counted with its failures, unless it
+ * is stored as it is.
  *
  * A route has at most FAILURE_CAUSES causes for each fault and code: a service may quote what
  * clients send. What has another cause is one kind, whose cause is FAILURE_OTHER. Rows that were
@@ -80,6 +81,39 @@ typedef struct FailureInstances {
     char names[FAILURE_INSTANCES][FAILURE_NAME_SIZE];
 } FailureInstances;
 
+/* All calls of the method of a failure, as the store had it: a process that has just begun knows
+   nothing of them. */
+typedef struct FailureMethod {
+    int64_t process; /* when the process began that stored it: wall time */
+    int64_t seen;    /* wall time; 0: nothing is known */
+    uint64_t clients;
+    Window hour; /* calls */
+} FailureMethod;
+
+/* What has changed since an operator acknowledged a kind. */
+typedef enum FailureChange {
+    FAILURE_UNCHANGED,
+    FAILURE_NEW_INSTANCE,
+    FAILURE_MORE_OFTEN,
+    FAILURE_CAME_BACK,
+} FailureChange;
+
+/* How a kind was when it was acknowledged, and whether it has changed since. Zeros: it never was.
+ */
+typedef struct FailureMute {
+    int64_t acknowledged; /* wall time */
+    uint64_t rate;        /* failures of the hour before */
+    uint32_t instances;   /* known then */
+    FailureChange change; /* the first one */
+} FailureMute;
+
+/* Of a row of the sum: whether what a store has of it is in it. */
+typedef enum FailureStored {
+    STORED_UNKNOWN,
+    STORED_KNOWN,
+    STORED_APART, /* it cannot be opened, and stays as it is: the row is stored beside it */
+} FailureStored;
+
 typedef struct FailureRow {
     struct FailureRow *next; /* in its bucket */
     uint64_t fingerprint;
@@ -88,14 +122,18 @@ typedef struct FailureRow {
     uint32_t series; /* 0: not seen since the start of the process */
     uint64_t count;  /* of all outcomes */
     uint64_t degraded, retried;
-    int64_t first, last; /* wall time */
+    int64_t first, last;    /* wall time */
+    int64_t pause, resumed; /* the last time without failures, of an hour or more; when it ended */
     Window minute, hour, day;
     Sketch clients;
     RecentClients recent_clients;
     FailureInstances instances;
     uint32_t n_samples;
     FailureSample samples[FAILURE_SAMPLES];
-    bool changed; /* for the owner of the table: set by each failure and each merge */
+    FailureMethod method;
+    FailureMute mute;
+    FailureStored stored;
+    bool changed; /* set by each failure and each merge; cleared by whoever has stored it */
     char text[5 * FAILURE_TEXT_SIZE + CAUSE_SIZE];
 } FailureRow;
 
@@ -144,6 +182,9 @@ FailureRow *failure_table_find(const FailureTable *table, uint64_t fingerprint);
 
 /* Removes rows down to the limit, after it was lowered: those that matter least. */
 void failure_table_trim(FailureTable *table, int64_t wall);
+
+/* Removes rows that are stored as they are, down to `rows`: those that matter least. */
+void failure_table_trim_stored(FailureTable *table, uint32_t rows, int64_t wall);
 
 /* Frees what it holds. */
 void failure_table_clear(FailureTable *table);

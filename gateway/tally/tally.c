@@ -215,6 +215,33 @@ void tally_limit(Tally *tally, uint32_t rows, int64_t wall)
     failure_table_trim(&tally->mistakes, wall);
 }
 
+static uint32_t series_of_method(const Version *version, Bytes path)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++)
+        if (bytes_are(path, version->methods[i].type->path + 1))
+            return version->methods[i].series;
+    return 0;
+}
+
+static uint32_t series_of_path(const Config *config, Bytes match)
+{
+    for (uint32_t i = 0; i < config->n_http_routes; i++)
+        if (bytes_are(match, config->http_routes[i].match))
+            return config->http_routes[i].series;
+    return 0;
+}
+
+uint32_t tally_series(const Config *config, const FailureKey *key)
+{
+    uint32_t series = 0;
+    if (!key->method.size)
+        return series_of_path(config, key->route);
+    for (uint32_t i = 0; !series && i < config->n_services; i++)
+        for (uint32_t v = 0; !series && v < config->services[i].n_versions; v++)
+            series = series_of_method(&config->services[i].versions[v], key->method);
+    return series;
+}
+
 const MethodUse *tally_use(const Tally *tally, uint32_t series)
 {
     return series ? tally->use_of[series] : NULL;

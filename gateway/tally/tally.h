@@ -39,11 +39,15 @@ void tally_record(Tally *tally, const CallRecord *record, Bytes line);
 /* Of the sum: takes the calls that have ended since the last time from telemetry. */
 void tally_count_calls(Tally *tally, int64_t wall);
 
-/* Adds `from`, which is empty then and has the same limits. */
+/* Adds `from`, which is empty then. */
 void tally_take(Tally *tally, Tally *from);
 
 /* Rows above the limit give way. */
 void tally_limit(Tally *tally, uint32_t rows, int64_t wall);
+
+/* The series of a failure that was stored, by its names; 0: the config has no such method or path.
+ */
+uint32_t tally_series(const Config *config, const FailureKey *key);
 
 /* What is known of a failure's method; NULL: nothing. */
 const MethodUse *tally_use(const Tally *tally, uint32_t series);

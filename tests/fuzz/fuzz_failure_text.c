@@ -18,7 +18,7 @@ static Bytes with_sum(Arena *arena, Bytes json)
 static Bytes written(Arena *arena, const FailureRow *row)
 {
     Buffer out = buffer_in(arena);
-    failure_text_write(row, NULL, &out);
+    failure_text_write(row, &row->method, NULL, &out);
     return buffer_bytes(&out);
 }
 

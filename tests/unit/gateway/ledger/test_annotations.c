@@ -33,41 +33,44 @@ static void their_number_is_bounded(void **state)
     annotations_clear(&all);
 }
 
-static void what_is_acknowledged_is_muted_until_it_doubles(void **state)
+static void texts_come_back_as_they_were(void **state)
 {
-    Annotation a = {.acknowledged = true, .criticality = 3};
-    assert_true(annotation_mutes(&a, 0));
-    assert_true(annotation_mutes(&a, 6));
-    assert_false(annotation_mutes(&a, 6.0001));
-    a.acknowledged = false;
-    assert_false(annotation_mutes(&a, 0));
-    assert_false(annotation_mutes(NULL, 0));
-}
-
-static void what_is_small_may_more_than_double(void **state)
-{
-    Annotation a = {.acknowledged = true, .criticality = 0};
-    assert_true(annotation_mutes(&a, ANNOTATION_SMALL));
-    assert_false(annotation_mutes(&a, ANNOTATION_SMALL + 0.0001));
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Annotation a = {.owner = bytes_of("a \"da\""), .why = bytes_of("b\n")}, read = {.at = 7};
+    Buffer out = buffer_in(arena);
+    annotation_write_texts(&a, &out);
+    assert_ok(arena, annotation_read_texts(arena, buffer_bytes(&out), &read));
+    assert_bytes(read.owner, "a \"da\"");
+    assert_bytes(read.cause, "");
+    assert_bytes(read.ticket, "");
+    assert_bytes(read.why, "b\n");
+    assert_int_equal(read.at, 7);
+    assert_fault(annotation_read_texts(arena, bytes_of("{"), &read), FAULT_BAD_VALUE);
+    assert_fault(annotation_read_texts(arena, bytes_of("[]"), &read), FAULT_BAD_VALUE);
+    assert_fault(annotation_read_texts(arena, bytes_of("{\"owner\":\"x\"}"), &read),
+                 FAULT_BAD_VALUE);
+    arena_free(arena);
 }
 
 static Result change(Arena *arena, const char *json, Annotation *a)
 {
-    return annotation_change(arena, bytes_of(json), a);
+    return annotation_change(arena, bytes_of(json), 7, a);
 }
 
 static void what_is_not_said_stays(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Annotation a = {.owner = bytes_of("ada"), .ticket = bytes_of("T-1"), .acknowledged = true};
+    Annotation a = {.owner = bytes_of("ada"), .ticket = bytes_of("T-1"), .acknowledged = 3};
     assert_ok(arena, change(arena, "{\"owner\":\"bob\",\"cause\":\"disk\"}", &a));
     assert_bytes(a.owner, "bob");
     assert_bytes(a.cause, "disk");
     assert_bytes(a.ticket, "T-1");
-    assert_true(a.acknowledged);
+    assert_int_equal(a.acknowledged, 3);
+    assert_ok(arena, change(arena, "{\"acknowledged\":true}", &a));
+    assert_int_equal(a.acknowledged, 7);
     assert_ok(arena, change(arena, "{\"ticket\":\"\",\"acknowledged\":false}", &a));
     assert_bytes(a.ticket, "");
-    assert_false(a.acknowledged);
+    assert_int_equal(a.acknowledged, 0);
     arena_free(arena);
 }
 
@@ -116,8 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_said_last_counts),
         cmocka_unit_test(their_number_is_bounded),
-        cmocka_unit_test(what_is_acknowledged_is_muted_until_it_doubles),
-        cmocka_unit_test(what_is_small_may_more_than_double),
+        cmocka_unit_test(texts_come_back_as_they_were),
         cmocka_unit_test(what_is_not_said_stays),
         cmocka_unit_test(wrong_annotations_are_refused),
         cmocka_unit_test(a_text_that_is_too_long_is_refused),

@@ -36,7 +36,7 @@ static int teardown(void **state)
 static Bytes text_of(Bench *b, const char *const *redact)
 {
     Buffer out = buffer_in(b->arena);
-    failure_text_write(b->row, redact, &out);
+    failure_text_write(b->row, &b->row->method, redact, &out);
     return buffer_bytes(&out);
 }
 
@@ -87,11 +87,27 @@ static void a_row_of_attempts_comes_back_as_one(void **state)
     FailureRow *row = failure_row_new(&key, failure_fingerprint(&key));
     row->count = row->retried = 1;
     Buffer out = buffer_in(b->arena);
-    failure_text_write(row, NULL, &out);
+    failure_text_write(row, &row->method, NULL, &out);
     assert_ok(b->arena, failure_text_read(b->arena, buffer_bytes(&out), &b->read));
     assert_true(b->read->key.attempt);
     assert_int_equal(b->read->fingerprint, row->fingerprint);
     failure_row_free(row);
+}
+
+static void its_history_comes_back_with_a_row(void **state)
+{
+    Bench *b = *state;
+    b->row->pause = 3 * WINDOW_HOUR;
+    b->row->resumed = NOON;
+    b->row->mute =
+        (FailureMute){.acknowledged = NOON, .rate = 4, .instances = 9, .change = FAILURE_CAME_BACK};
+    b->row->method = (FailureMethod){.process = NOON - 1, .seen = NOON, .clients = 3};
+    window_add(&b->row->method.hour, WINDOW_HOUR, NOON, 70);
+    assert_ok(b->arena, failure_text_read(b->arena, text_of(b, NULL), &b->read));
+    assert_int_equal(b->read->pause, 3 * WINDOW_HOUR);
+    assert_int_equal(b->read->resumed, NOON);
+    assert_memory_equal(&b->read->mute, &b->row->mute, sizeof b->row->mute);
+    assert_memory_equal(&b->read->method, &b->row->method, sizeof b->row->method);
 }
 
 static void what_is_redacted_is_not_kept(void **state)
@@ -150,6 +166,13 @@ static void what_cannot_be_right_is_refused(void **state)
     refuse(b, "\"minute\":[", "\"minute\":[1,");
     refuse(b, "\"hour\":[", "\"hour\":[],\"_\":[");
     refuse(b, "\"samples\":[{", "\"samples\":[7,{");
+    refuse(b, "\"count\":7", "\"count\":7,\"pause\":[1]");
+    refuse(b, "\"count\":7", "\"count\":7,\"pause\":7");
+    refuse(b, "\"count\":7", "\"count\":7,\"mute\":[1,1,10,0]");
+    refuse(b, "\"count\":7", "\"count\":7,\"mute\":[1,1,9,4]");
+    refuse(b, "\"count\":7", "\"count\":7,\"mute\":[0,1,9,3]");
+    refuse(b, "\"count\":7", "\"count\":7,\"calls\":[1,2,3]");
+    refuse(b, "\"count\":7", "\"count\":7,\"calls\":[1,2,-3],\"calls_hour\":[]");
     refuse(b, "\"samples\":[{\"id\"", "\"samples\":[{\"ids\"");
     assert_fault(failure_text_read(b->arena, text_with(b, "[]"), &b->read), FAULT_BAD_VALUE);
     assert_fault(failure_text_read(b->arena, text_with(b, "{"), &b->read), FAULT_BAD_JSON);
@@ -160,9 +183,9 @@ static void what_cannot_be_right_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_row_comes_back_as_it_was),      TEST(a_row_of_attempts_comes_back_as_one),
-        TEST(what_is_redacted_is_not_kept),    TEST(a_damaged_text_is_refused),
-        TEST(what_cannot_be_right_is_refused),
+        TEST(its_history_comes_back_with_a_row),   TEST(a_row_comes_back_as_it_was),
+        TEST(a_row_of_attempts_comes_back_as_one), TEST(what_is_redacted_is_not_kept),
+        TEST(a_damaged_text_is_refused),           TEST(what_cannot_be_right_is_refused),
     };
     return cmocka_run_group_tests_name("failure_text", tests, NULL, NULL);
 }

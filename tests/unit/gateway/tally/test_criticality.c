@@ -71,7 +71,6 @@ static void what_was_made_good_takes_no_part(void **state)
     assert_near(criticality_of(&b->row, &b->use, NOON).value, 0);
 }
 
-/* After a restart the failures of before are known, and the calls are not. */
 static void no_share_is_above_one(void **state)
 {
     Bench *b = *state;
@@ -81,10 +80,60 @@ static void no_share_is_above_one(void **state)
     assert_near(criticality_of(&b->row, &b->use, NOON).calls, 1);
 }
 
-static void what_was_not_seen_since_the_start_has_no_risk(void **state)
+static void what_nobody_knows_the_calls_of_has_no_risk(void **state)
 {
     Bench *b = *state;
     assert_near(criticality_of(&b->row, NULL, NOON).value, 0);
+}
+
+/* ---- Restarts -------------------------------------------------------------------------------- */
+
+static void a_restart_changes_no_criticality(void **state)
+{
+    Bench *b = *state;
+    b->row.method = criticality_keep(&b->row, &b->use, 7, NOON);
+    assert_int_equal(b->row.method.process, 7);
+    assert_near(criticality_of(&b->row, NULL, NOON).calls, 0.4);
+    assert_near(criticality_of(&b->row, NULL, NOON).clients, 0.5);
+    MethodUse none = {0};
+    assert_near(criticality_of(&b->row, &none, NOON).value, 0.45);
+}
+
+static void calls_after_a_restart_are_added(void **state)
+{
+    Bench *b = *state;
+    b->row.method = criticality_keep(&b->row, &b->use, 7, NOON);
+    MethodUse use = {0};
+    window_add(&use.hour, WINDOW_HOUR, NOON, 10);
+    recent_clients_add(&use.clients, NOON, 1);
+    assert_near(criticality_of(&b->row, &use, NOON).calls, 0.2);
+    assert_near(criticality_of(&b->row, &use, NOON).clients, 0.5); /* two were known */
+    for (uint64_t client = 2; client <= 4; client++)
+        recent_clients_add(&use.clients, NOON, client);
+    assert_near(criticality_of(&b->row, &use, NOON).clients, 0.25);
+    FailureMethod again = criticality_keep(&b->row, &use, 8, NOON);
+    assert_int_equal(window_count(&again.hour, WINDOW_HOUR, NOON), 20);
+    assert_int_equal(again.clients, 4);
+}
+
+static void what_was_kept_is_over_after_an_hour(void **state)
+{
+    Bench *b = *state;
+    b->row.method = criticality_keep(&b->row, &b->use, 7, NOON);
+    MethodUse use = {0};
+    int64_t later = NOON + 2 * WINDOW_HOUR;
+    window_add(&use.hour, WINDOW_HOUR, later, 4);
+    window_add(&b->row.hour, WINDOW_HOUR, later, 1);
+    recent_clients_add(&use.clients, later, 1);
+    recent_clients_add(&b->row.recent_clients, later, 1);
+    assert_near(criticality_of(&b->row, &use, later).calls, 0.25);
+    assert_near(criticality_of(&b->row, &use, later).clients, 1);
+}
+
+static void of_nothing_nothing_is_kept(void **state)
+{
+    Bench *b = *state;
+    assert_int_equal(criticality_keep(&b->row, NULL, 7, NOON).seen, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -92,9 +141,16 @@ static void what_was_not_seen_since_the_start_has_no_risk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(risk_is_the_mean_of_both_shares), TEST(impact_multiplies_the_risk),
-        TEST(what_is_over_has_no_risk),        TEST(what_was_made_good_takes_no_part),
-        TEST(no_share_is_above_one),           TEST(what_was_not_seen_since_the_start_has_no_risk),
+        TEST(risk_is_the_mean_of_both_shares),
+        TEST(impact_multiplies_the_risk),
+        TEST(what_is_over_has_no_risk),
+        TEST(what_was_made_good_takes_no_part),
+        TEST(no_share_is_above_one),
+        TEST(what_nobody_knows_the_calls_of_has_no_risk),
+        TEST(a_restart_changes_no_criticality),
+        TEST(calls_after_a_restart_are_added),
+        TEST(what_was_kept_is_over_after_an_hour),
+        TEST(of_nothing_nothing_is_kept),
     };
     return cmocka_run_group_tests_name("criticality", tests, NULL, NULL);
 }

@@ -332,6 +332,69 @@ static void a_lower_limit_takes_effect_when_it_is_set(void **state)
     assert_int_equal(b->table.evicted, 2);
 }
 
+static void what_is_stored_gives_way_and_is_not_lost(void **state)
+{
+    Bench *b = *state;
+    uint64_t a = add(&b->table, b->failure, "a", 1);
+    uint64_t often = add(&b->table, b->failure, "b", 2);
+    uint64_t c = add(&b->table, b->failure, "c", 3);
+    failure_table_trim_stored(&b->table, 1, NOON);
+    assert_int_equal(b->table.n, 3);
+    failure_table_find(&b->table, a)->changed = failure_table_find(&b->table, c)->changed = false;
+    failure_table_find(&b->table, a)->stored = STORED_KNOWN;
+    failure_table_find(&b->table, c)->stored = STORED_APART;
+    failure_table_trim_stored(&b->table, 3, NOON);
+    assert_int_equal(b->table.n, 3);
+    failure_table_trim_stored(&b->table, 1, NOON);
+    assert_int_equal(b->table.n, 2);
+    assert_null(failure_table_find(&b->table, a));
+    assert_non_null(failure_table_find(&b->table, often));
+    assert_int_equal(b->table.evicted + b->table.evicted_failures, 0);
+}
+
+static const FailureRow *with_pause(Bench *b, int64_t pause)
+{
+    uint64_t print = add(&b->table, b->failure, "a", 1);
+    b->failure.at += pause;
+    add(&b->other, b->failure, "a", 1);
+    failure_table_take(&b->table, &b->other);
+    return failure_table_find(&b->table, print);
+}
+
+static void an_hour_without_failures_is_a_pause(void **state)
+{
+    Bench *b = *state;
+    assert_int_equal(with_pause(b, WINDOW_HOUR - 1)->resumed, 0);
+    const FailureRow *row = with_pause(b, WINDOW_HOUR);
+    assert_int_equal(row->pause, WINDOW_HOUR);
+    assert_int_equal(row->resumed, b->failure.at);
+}
+
+/* Another loop has seen failures, too: the pause is over, but it was one. */
+static void the_last_pause_is_known(void **state)
+{
+    Bench *b = *state;
+    const FailureRow *row = with_pause(b, 5 * WINDOW_HOUR);
+    int64_t resumed = b->failure.at;
+    with_pause(b, SECOND);
+    assert_int_equal(row->pause, 5 * WINDOW_HOUR);
+    assert_int_equal(row->resumed, resumed);
+    with_pause(b, 2 * WINDOW_HOUR);
+    assert_int_equal(row->pause, 2 * WINDOW_HOUR);
+}
+
+/* What a store has is older, and comes second. */
+static void a_pause_before_a_row_is_noticed_too(void **state)
+{
+    Bench *b = *state;
+    uint64_t print = add(&b->table, b->failure, "a", 1);
+    b->failure.at = NOON - 3 * WINDOW_HOUR;
+    add(&b->other, b->failure, "a", 1);
+    failure_table_take(&b->table, &b->other);
+    assert_int_equal(failure_table_find(&b->table, print)->pause, 3 * WINDOW_HOUR);
+    assert_int_equal(failure_table_find(&b->table, print)->resumed, NOON);
+}
+
 /* ---- Causes ---------------------------------------------------------------------------------- */
 
 static const char *cause_of(int i)
@@ -465,6 +528,10 @@ int main(void)
         TEST(tables_are_merged_row_by_row),
         TEST(a_full_table_takes_what_matters_more_only),
         TEST(a_lower_limit_takes_effect_when_it_is_set),
+        TEST(what_is_stored_gives_way_and_is_not_lost),
+        TEST(an_hour_without_failures_is_a_pause),
+        TEST(the_last_pause_is_known),
+        TEST(a_pause_before_a_row_is_noticed_too),
         TEST(above_the_most_causes_there_is_one_row_for_all_others),
         TEST(a_cause_of_several_methods_is_one_cause),
         TEST(another_route_fault_or_code_has_causes_of_its_own),
