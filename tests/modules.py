@@ -69,6 +69,7 @@ LAYERS = (
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
+        Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),

@@ -72,6 +72,7 @@ struct Attempt {
     bool sent;               /* some of the request has gone to the instance */
     bool may_return;         /* instances that were tried may be tried again if no other is left */
     bool also;               /* it was started while another one was live */
+    bool older;              /* at a version that has not failed: FALLBACK_OLDER */
     bool has_answer;         /* the head of the response is read */
     bool passes;             /* its messages go on compressed as they came */
     bool has_answer_message; /* unary; */

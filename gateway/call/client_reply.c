@@ -21,6 +21,26 @@ static const Attempt *asked_attempt(const Exchange *x)
     return attempt->record.asked ? attempt : NULL;
 }
 
+/* "UPSTREAM_DOWN; by=stale; age=31": an Item with parameters (RFC 9651). No cache may have it. */
+static void add_degraded(const Exchange *x, Fields *fields)
+{
+    const CallRecord *record = &x->record;
+    Buffer text = buffer_in(x->arena);
+    buffer_printf(&text, "%s; by=%s", record->degraded, fallback_name(record->degraded_by));
+    if (record->degraded_by == FALLBACK_STALE)
+        buffer_printf(&text, "; age=%u", record->degraded_age);
+    fields->full |= text.full;
+    fields_add(fields, bytes_of("passerelle-degraded"), buffer_bytes(&text));
+    fields_add(fields, bytes_of("cache-control"), bytes_of("no-store"));
+}
+
+/* What the instance says to caches about a response that none may have. */
+static bool is_for_caches(Bytes name)
+{
+    return bytes_are(name, "cache-control") || bytes_are(name, "expires") ||
+           bytes_are(name, "age") || bytes_are(name, "pragma");
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -38,7 +58,7 @@ static void add_own_fields(const Client *c, Fields *fields)
     if (x->losses.names.size)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     if (x->record.degraded)
-        fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
+        add_degraded(x, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
     if (is_refused_memory(x))
@@ -55,8 +75,10 @@ static Fields reply_fields(const Client *c, Arena *arena)
     const Attempt *attempt = exchange_answered(c->x);
     const Fields *from_service = attempt ? &attempt->answer.metadata : NULL;
     Fields fields = fields_in(arena);
+    bool degraded = c->x->record.degraded;
     for (uint32_t i = 0; from_service && i < from_service->n; i++)
-        fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
+        if (!degraded || !is_for_caches(from_service->items[i].name))
+            fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
     add_own_fields(c, &fields);
     return fields;
 }

@@ -287,7 +287,7 @@ static void name_silent_instances(Exchange *x)
     }
 }
 
-static void on_deadline(Timer *timer)
+void exchange_on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     name_silent_instances(x);
@@ -315,8 +315,10 @@ static void start_deadline(Exchange *x)
     if (timeout >= INT64_MAX - x->began)
         return;
     x->deadline = x->began + timeout;
-    x->deadline_timer.fire = on_deadline;
+    x->deadline_timer.fire = exchange_on_deadline;
     timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
+    if (x->route && x->route->n_fallbacks)
+        exchange_plan_older(x);
 }
 
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
@@ -392,40 +394,31 @@ const Fields *exchange_metadata(const Exchange *x)
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
 {
     PolicyQuestion q = policy_question(x->route, x->method, x->call.verb, x->bodiless);
-    q.has_fallback = q.has_fallback && x->kind; /* which knows how to give it */
+    if (!x->kind) /* which knows how to give a fallback's response */
+        q.n_fallbacks = 0;
     q.other = exchange_has_other(attempt);
     q.sent = attempt->sent;
     q.answered = attempt->has_answer;
     q.responding = x->responding;
-    q.fallen_back = x->record.degraded != NULL;
+    q.fallen_back = x->own_response && x->record.degraded;
+    q.used_up = x->used_up;
+    q.picked = attempt->pick.instance != NULL;
+    q.older = attempt->older;
     q.attempts = x->record.n_attempts;
     if (x->deadline != NO_TIMEOUT)
         q.time_left = x->deadline - x->loop->now;
     return q;
 }
 
-static const Step *try_again(Exchange *x, PolicyWhere where)
+static const Step *try_again(Exchange *x, const Attempt *failed_one, PolicyWhere where)
 {
     const PickTried *tried = where == POLICY_ALL ? NULL : &x->latest->tried;
     if (!attempt_add(x, tried))
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
+    x->latest->older = failed_one->older;
     x->latest->may_return = where == POLICY_OTHERS_FIRST;
     telemetry_count(x->loop, COUNTER_RETRIES);
     return &STEP_pick;
-}
-
-/* The default response of the route, in the caller's version, marked as degraded. */
-static const Step *fall_back(Exchange *x, Result why)
-{
-    x->own_response = true;
-    x->record.why = why;
-    x->record.degraded = why.error->fault->name;
-    x->version.reply = x->record.reply_version = x->version.client;
-    x->reply_binding = x->binding;
-    Bytes message = x->method->default_reply[x->call.reply_codec];
-    if (x->binding && x->binding->default_body.data)
-        message = x->binding->default_body;
-    return x->kind->reply_default(x, message);
 }
 
 /* The service's own error, with its details in the client's version. */
@@ -437,61 +430,97 @@ static const Step *respond(Exchange *x, Attempt *attempt, Result why)
         method ? service_http_status(method->version->service, given.service_code) : 0;
     given.http_status = http_status ? http_status : given.http_status;
     x->record.why = why;
+    x->record.degraded = NULL;
     exchange_choose(attempt);
     attempt_convert_details(attempt, &given);
     return exchange_give_end(x, &given, &attempt->answer.trailers);
 }
 
 /* The caller gets the original error; the log has both. */
-static Result default_failed(Exchange *x, Result why)
+static Result fallback_failed(Exchange *x, Result why)
 {
     return FAIL_OVER(x->arena, x->record.why, *x->record.why.error->fault,
-                     "the default response of the route cannot be sent: %s", why.error->doing);
+                     "the response by %s cannot be sent: %s", fallback_name(x->record.degraded_by),
+                     why.error->doing);
+}
+
+/* What failed first, where nothing could stand in for it. */
+static Result what_to_tell(Exchange *x, Result why)
+{
+    if (x->record.degraded && x->own_response)
+        return fallback_failed(x, why);
+    return failed(x->record.why) && !x->responding ? x->record.why : why;
 }
 
 static const Step *tell(Exchange *x, Result why)
 {
-    x->own_response = true;
-    x->record.why = x->record.degraded ? default_failed(x, why) : why;
+    x->record.why = what_to_tell(x, why);
     x->record.degraded = NULL;
+    x->own_response = true;
     Status status = status_of_error(x->arena, x->record.why);
     return exchange_give_end(x, &status, NULL);
 }
 
-/* The latest attempt that ended with an error of the service; NULL: none. */
+static bool is_answered(const Attempt *attempt)
+{
+    Result why = attempt->record.why;
+    return !attempt->older && failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
+}
+
+/* The latest attempt that ended with an error of the service, but for another version's; NULL:
+   none. */
 static Attempt *last_answered(const Exchange *x)
 {
     Attempt *attempt = x->latest;
-    while (attempt && !(failed(attempt->record.why) &&
-                        attempt->record.why.error->fault == &FAULT_UPSTREAM_STATUS))
+    while (attempt && !is_answered(attempt))
         attempt = attempt->before;
     return attempt;
+}
+
+/* The first fallback that gives a response; NULL: none does. Each is tried once. */
+static const Step *fall_back(Exchange *x, PolicyQuestion *question, PolicyVerdict *verdict,
+                             Code code, Result why)
+{
+    const Step *step = NULL;
+    while (!step && verdict->action == POLICY_FALL_BACK) {
+        exchange_drop_attempts(x, code, why);
+        step = exchange_fall_back(x, verdict->fallback, why);
+        question->used_up = x->used_up;
+        *verdict = step ? *verdict : policy_decide(question);
+    }
+    return step;
 }
 
 static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted);
 
 /* The call has failed, or this attempt of it: policy decides what to do. */
-static const Step *decide(Exchange *x, Attempt *attempt, const PolicyQuestion *question, Result why)
+static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *question, Result why)
 {
     bool by_service = question->event == POLICY_STATUS;
     Code code = by_service ? question->code : (Code)question->fault->grpc_status;
     PolicyVerdict verdict = policy_decide(question);
     attempt_end(attempt, code, why);
-    if (verdict.action != POLICY_RESPOND)
+    if (verdict.action != POLICY_RESPOND || attempt->older)
         attempt_drop(attempt);
+    /* An error of the service is more useful than the loss of a later attempt. */
+    bool is_loss = !x->responding && (attempt->older || (question->attempted && !by_service));
+    Attempt *answered = is_loss ? last_answered(x) : NULL;
     switch (verdict.action) {
     case POLICY_WAIT: return STEP_WAIT;
-    case POLICY_RETRY: return try_again(x, verdict.where);
-    case POLICY_RESPOND: return respond(x, attempt, why);
+    case POLICY_RETRY: return try_again(x, attempt, verdict.where);
+    case POLICY_RESPOND:
     case POLICY_FALL_BACK:
     case POLICY_FAIL: break;
     }
-    /* An error of the service is more useful than the loss of a later attempt. */
-    Attempt *answered = question->attempted && !by_service ? last_answered(x) : NULL;
     if (answered)
         return decide_on_status(answered, answered->record.why, false);
+    const Step *step = fall_back(x, question, &verdict, code, why);
+    if (step)
+        return step;
+    if (verdict.action == POLICY_RESPOND && !attempt->older)
+        return respond(x, attempt, why);
     exchange_drop_attempts(x, code, why);
-    return verdict.action == POLICY_FALL_BACK ? fall_back(x, why) : tell(x, why);
+    return tell(x, why);
 }
 
 static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted)
@@ -581,8 +610,9 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
 static void record_attempts(Exchange *x)
 {
     CallRecord *record = &x->record;
+    Result why = record->status.code == CODE_OK ? OK : record->why;
     for (Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
-        attempt_end(attempt, record->status.code, record->why);
+        attempt_end(attempt, record->status.code, why);
         if (!attempt_counts(attempt))
             continue;
         if (!record->attempts || attempt == x->chosen)

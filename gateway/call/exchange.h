@@ -13,6 +13,7 @@
 
 #include "gateway/call/caller.h"
 #include "gateway/config/config.h"
+#include "gateway/identity/identity.h"
 #include "gateway/loop/loop.h"
 
 typedef struct Exchange Exchange;
@@ -30,6 +31,38 @@ typedef struct CallOrder {
     size_t response_bytes;  /* of one message of the response; 0: limits.answer_bytes */
     size_t memory;          /* of the call; 0: limits.call_memory */
 } CallOrder;
+
+/*
+ * What stands in for the response of a failed call: gateway/failure implements it, and process/
+ * gives it to each loop. Without it there is no fallback but another version, which is an attempt.
+ */
+
+/* A call, for the functions of the table: all of it is valid during them only. */
+typedef struct FallbackCall {
+    Loop *loop;
+    const Config *config;
+    const Route *route;
+    const Method *method; /* in the client's version */
+    const Version *reply; /* of the response */
+    const RestBinding *binding;
+    const Call *call;
+    const Identity *identity;
+    const IpAddress *client;
+    Message request; /* as the client sent it */
+    Arena *arena;    /* as long as the exchange */
+} FallbackCall;
+
+typedef struct FallbackReply {
+    Bytes message; /* in the caller's version and codec; data NULL: none, of a stream */
+    int64_t age;   /* nanoseconds since it was made; 0: it was not kept */
+} FallbackReply;
+
+struct FallbackTable {
+    /* The response; false: there is none. Of FALLBACK_OLDER: NULL. */
+    bool (*give[FALLBACKS])(const FallbackCall *call, FallbackReply *reply_out);
+    /* A good response of one message; `fields` are those in its head. */
+    void (*keep)(const FallbackCall *call, const Fields *fields, Bytes message);
+};
 
 /* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);

@@ -49,9 +49,11 @@ uint32_t attempt_accepts(const Attempt *attempt)
     return common && passes_answer(attempt) ? common : ours;
 }
 
+/* What may be kept for later is opened: other clients accept other compressions. */
 bool attempt_keeps_answer(const Attempt *attempt)
 {
-    return (attempt->answer.compression & attempt->exchange->call.accepts) &&
+    return !exchange_keeps(attempt->exchange) &&
+           (attempt->answer.compression & attempt->exchange->call.accepts) &&
            !attempt->answer.is_error && passes_answer(attempt);
 }
 
@@ -112,7 +114,8 @@ bool attempt_passes_answer_runs(const Attempt *attempt)
 bool attempt_passes_answer_pieces(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    if (!x->caller->events->on_piece || !exchange_copies(attempt->response_plan) ||
+    if (!x->caller->events->on_piece || exchange_keeps(x) ||
+        !exchange_copies(attempt->response_plan) ||
         !dialects_share_frames(attempt->target.dialect, x->call.dialect))
         return false;
     bool plain = attempt->answer.compression == COMPRESSION_IDENTITY &&

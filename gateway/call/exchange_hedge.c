@@ -86,6 +86,7 @@ void exchange_choose(Attempt *attempt)
     if (x->chosen)
         return;
     x->chosen = attempt;
+    exchange_mark_older(attempt);
     exchange_stop_hedge(x);
     for (Attempt *other = x->latest; other; other = other->before) {
         if (other != attempt && attempt_is_live(other))

@@ -98,17 +98,29 @@ static Result pick_only(Attempt *attempt, const PickTried *tried)
     return OK;
 }
 
+/* A bit for each that the call was sent to before it fell back to another one. */
+static uint64_t failed_versions(const Exchange *x)
+{
+    uint64_t versions = 0;
+    for (const Attempt *attempt = x->latest; attempt; attempt = attempt->before)
+        if (!attempt->older && attempt->pick.served)
+            versions |= UINT64_C(1) << attempt->pick.served->index;
+    return versions;
+}
+
 static Result pick_but(Attempt *attempt, const PickTried *tried)
 {
     Exchange *x = attempt->exchange;
     Pick *pick = &attempt->pick;
     if (x->only)
         return pick_only(attempt, tried);
+    if (attempt->older)
+        return pick_other_version(x->loop, x->method, failed_versions(x), tried, x->arena, pick);
     return x->method ? pick_instance(x->loop, x->method, tried, x->arena, pick)
                      : pick_any(x->loop, x->route->service, tried, x->arena, pick);
 }
 
-static Result pick_one(Attempt *attempt)
+Result attempt_pick(Attempt *attempt)
 {
     Result r = pick_but(attempt, attempt->tried.before);
     if (failed(r) && attempt->may_return)
@@ -117,12 +129,14 @@ static Result pick_one(Attempt *attempt)
         return r;
     attempt->tried.instance = attempt->pick.instance;
     attempt->record.began = attempt->exchange->loop->now;
+    if (attempt->older)
+        attempt->pick.why = "fallback";
     return OK;
 }
 
 static const Step *exchange_pick(Exchange *x, Attempt *attempt)
 {
-    Result r = pick_one(attempt);
+    Result r = attempt->pick.instance ? OK : attempt_pick(attempt);
     if (failed(r))
         return exchange_nobody_left(x, r);
     exchange_plan_hedge(attempt);

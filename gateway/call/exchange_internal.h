@@ -65,7 +65,7 @@ typedef struct ExchangeKind {
     const Step *(*item)(Attempt *attempt, Message message);
     const Step *(*piece)(Attempt *attempt, Message piece); /* NULL: messages come whole */
     const Step *(*reply)(Attempt *attempt);
-    const Step *(*reply_default)(Exchange *x, Bytes message);
+    const Step *(*reply_fallback)(Exchange *x, Bytes message); /* data NULL: without one */
 
     void (*release)(Exchange *x); /* it ends; NULL: nothing to do */
 } ExchangeKind;
@@ -133,6 +133,7 @@ struct Exchange {
     bool bodiless;      /* opaque HTTP: the request ended with its head */
     bool responding;    /* some of a response has gone to the caller */
     bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
+    uint8_t used_up;    /* PolicyQuestion.used_up */
     uint8_t delivering; /* events of the caller that are running, nested: */
     const Step *next;   /* the step after they have returned; NULL: the usual one */
 
@@ -199,6 +200,34 @@ bool exchange_has_other(const Attempt *attempt);
 
 /* What policy is asked about the attempt, but for what has happened. */
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt);
+
+/* ---- exchange_fallback.c: what stands in for the response of a failed call ----------------------
+ */
+
+/* Gives the fallback's response in place of the error. NULL: it has none. */
+const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why);
+
+/* The response of the attempt goes to the caller: it is degraded if the attempt is one of a
+   fallback. */
+void exchange_mark_older(const Attempt *attempt);
+
+/* For a call whose deadline has just been set: keeps half of the time for another version, if the
+   route says so. */
+void exchange_plan_older(Exchange *x);
+
+/* A good response of one message, in the caller's version and codec, is kept if the route says so.
+ */
+void exchange_keep_reply(const Attempt *attempt, Message message);
+static inline void exchange_keep(const Attempt *attempt, Message message)
+{
+    if (attempt->exchange->route->stale_for)
+        exchange_keep_reply(attempt, message);
+}
+
+/* Whether responses to the call may be kept: then they are not passed on unread. */
+bool exchange_keeps(const Exchange *x);
+
+void exchange_on_deadline(Timer *timer); /* exchange.c */
 
 /* The chosen attempt, if the response is the service's; else NULL. */
 static inline const Attempt *exchange_answered(const Exchange *x)
@@ -315,6 +344,8 @@ void attempt_send_made(Attempt *attempt); /* the message that was made, on the o
 const Step *attempt_take_backlog(Attempt *attempt);
 /* An item of a REST instance's stream that says an error: the call ends. */
 const Step *attempt_take_error_item(Attempt *attempt, Bytes item);
+/* Finds it an instance, before STEP_pick would. */
+MUST_USE Result attempt_pick(Attempt *attempt);
 
 /* Removes fields that only the gateway may set from those that the instance sent. */
 void attempt_remove_own(const Attempt *attempt, Fields *fields);
@@ -433,7 +464,7 @@ void attempt_drop_jobs(Attempt *attempt);
 /* Frees the memory of an exchange that is over. On its loop. */
 void exchange_free(Exchange *x);
 
-/* exchange_details.c: the details of errors. A detail that cannot be converted to the caller's
+/* exchange_convert.c, too: the details of errors. A detail that cannot be converted to the caller's
    version never replaces the error: it is counted, named and logged. */
 void attempt_convert_details(Attempt *attempt, Status *status);
 DetailJson exchange_detail_json(const Exchange *x,

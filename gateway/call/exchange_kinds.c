@@ -135,11 +135,12 @@ static const Step *reply_one(Attempt *attempt)
         return attempt_unusable(attempt, exchange_keep_error(x, exchange_scratch(x), r));
     if (!attempt_is_light_to_close(attempt, message))
         return attempt_close_answer(attempt, message);
+    exchange_keep(attempt, message);
     exchange_choose(attempt);
     return exchange_give_response(x, message, &attempt->answer.trailers);
 }
 
-static const Step *default_one(Exchange *x, Bytes message)
+static const Step *fallback_one(Exchange *x, Bytes message)
 {
     return exchange_give_response(x, (Message){.bytes = message}, NULL);
 }
@@ -174,10 +175,11 @@ static const Step *pass_message(Attempt *attempt, Message message)
     return exchange_give_message(x, message);
 }
 
-static const Step *default_many(Exchange *x, Bytes message)
+static const Step *fallback_many(Exchange *x, Bytes message)
 {
     Status ok = {.code = CODE_OK};
-    const Step *step = exchange_give_message(x, (Message){.bytes = message});
+    const Step *step =
+        message.data ? exchange_give_message(x, (Message){.bytes = message}) : STEP_WAIT;
     return step == STEP_WAIT ? exchange_give_end(x, &ok, NULL) : step;
 }
 
@@ -192,9 +194,9 @@ static const Step *default_many(Exchange *x, Bytes message)
     .send = attempt_send_head
 #define RESPONSE_OF_ONE                                                                            \
     .head = wait_for_all, .item = keep_response, .piece = pass_piece, .reply = reply_one,          \
-    .reply_default = default_one
+    .reply_fallback = fallback_one
 #define RESPONSE_OF_MANY                                                                           \
-    .head = pass_head, .item = pass_message, .reply = reply_many, .reply_default = default_many
+    .head = pass_head, .item = pass_message, .reply = reply_many, .reply_fallback = fallback_many
 #define KIND(its_name, has_streams, request, response)                                             \
     {                                                                                              \
         .name = its_name, .streams = has_streams, request, response, .room = exchange_settle,      \

@@ -34,6 +34,7 @@ struct MessageJob {
     Losses losses;
     Result result;
     MadeRequest made;
+    Message converted; /* of a response, before it is framed */
     Framed framed;
     bool is_error_item;
 };
@@ -125,7 +126,7 @@ static void make_answer(MessageJob *job)
     Result r = OK;
     if (!job->conversion.converted)
         r = attempt_make_answer(job->attempt, message, &job->conversion, &message);
-    job->framed.message = message;
+    job->framed.message = job->converted = message;
     if (!failed(r) && job->frames)
         r = framing_apply(&job->framing, message, job->arena, &job->framed);
     job->result = r;
@@ -199,8 +200,10 @@ static const Step *answer_is_made(MessageJob *job)
     Attempt *attempt = job->attempt;
     if (job->is_error_item)
         return attempt_take_error_item(attempt, job->framed.message.bytes);
-    if (!x->method->type->server_streaming)
+    if (!x->method->type->server_streaming) {
+        exchange_keep(attempt, job->converted);
         return exchange_give_framed_response(x, &job->framed, &attempt->answer.trailers);
+    }
     const Step *step = exchange_give_framed(x, &job->framed);
     return step == STEP_WAIT ? attempt_take_backlog(attempt) : step;
 }

@@ -149,6 +149,15 @@ static void read_process(ConfigReader *reader)
     config->log_file = text->log ? text->log->file : "-";
 }
 
+static void read_cache(ConfigReader *reader)
+{
+    static const Passerelle__Config__Cache defaults = PASSERELLE__CONFIG__CACHE__INIT;
+    const Passerelle__Config__Cache *said = reader->file.content->cache;
+    const Passerelle__Config__Cache *text = said ? said : &defaults;
+    reader->config->cache =
+        (CacheConfig){.memory = text->memory, .client_percent = text->client_percent};
+}
+
 static bool is_usual_verb(Bytes verb)
 {
     static const char *const usual[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -188,28 +197,49 @@ static void read_cors_verbs(ConfigReader *reader)
 
 enum { SHA256_SIZE = 32 };
 
-void config_hash_begin(ConfigReader *reader)
+static struct evp_md_ctx_st *hash_new(void)
 {
-    reader->hash = EVP_MD_CTX_new();
-    CHECK(reader->hash && EVP_DigestInit_ex(reader->hash, EVP_sha256(), NULL));
+    struct evp_md_ctx_st *hash = EVP_MD_CTX_new();
+    CHECK(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL));
+    return hash;
 }
 
 /* With its size: two texts are not the same as one that was cut elsewhere. */
-void config_hash_add(ConfigReader *reader, Bytes text)
+static void hash_add(struct evp_md_ctx_st *hash, Bytes text)
 {
     uint64_t size = text.size;
-    CHECK(EVP_DigestUpdate(reader->hash, &size, sizeof size) &&
-          EVP_DigestUpdate(reader->hash, text.data, text.size));
+    CHECK(EVP_DigestUpdate(hash, &size, sizeof size) &&
+          EVP_DigestUpdate(hash, text.data, text.size));
+}
+
+static void hash_end(struct evp_md_ctx_st *hash, uint8_t digest[SHA256_SIZE])
+{
+    CHECK(EVP_DigestFinal_ex(hash, digest, NULL));
+    EVP_MD_CTX_free(hash);
+}
+
+void config_hash_begin(ConfigReader *reader)
+{
+    reader->hash = hash_new();
+    reader->contracts = hash_new();
+}
+
+void config_hash_add(ConfigReader *reader, Bytes text, bool contract)
+{
+    hash_add(reader->hash, text);
+    if (contract)
+        hash_add(reader->contracts, text);
 }
 
 void config_hash_end(ConfigReader *reader)
 {
     uint8_t digest[SHA256_SIZE];
-    CHECK(EVP_DigestFinal_ex(reader->hash, digest, NULL));
-    EVP_MD_CTX_free(reader->hash);
+    hash_end(reader->hash, digest);
     char *out = reader->config->hash;
     for (size_t i = 0; i < (CONFIG_HASH_SIZE - 1) / 2; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    hash_end(reader->contracts, digest);
+    memcpy(&reader->config->contracts, digest, sizeof reader->config->contracts);
 }
 
 /* ---- Loading --------------------------------------------------------------------------------- */
@@ -249,7 +279,7 @@ static Result compile(ConfigReader *reader)
     r = service_make_rest(reader);
     if (!failed(r))
         r = service_make_details(reader);
-    return failed(r) ? r : service_make_defaults(reader);
+    return failed(r) ? r : service_make_fallbacks(reader);
 }
 
 static Result read_config(ConfigReader *reader)
@@ -258,6 +288,7 @@ static Result read_config(ConfigReader *reader)
     config_read_dns(reader);
     config_read_store(reader);
     config_read_ledger(reader);
+    read_cache(reader);
     read_process(reader);
     config_read_identity(reader);
     read_cors(reader);
@@ -318,7 +349,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     reader.programs = plan_cache_new(config->programs, proof);
     config->methods = table_in(arena);
     config_hash_begin(&reader);
-    config_hash_add(&reader, text);
+    config_hash_add(&reader, text, false);
 
     Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
     if (!failed(r) && reader.file.content)

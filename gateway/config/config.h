@@ -159,6 +159,12 @@ typedef enum OperatorRole {
 
 enum { TOKEN_HASH_SIZE = 32 /* SHA-256 */ };
 
+/* Responses for when calls fail: gateway/cache. */
+typedef struct CacheConfig {
+    size_t memory; /* bytes */
+    uint32_t client_percent;
+} CacheConfig;
+
 /* Who may do more than a guest; has a certificate or a token. */
 typedef struct OperatorConfig {
     const char *name;
@@ -171,6 +177,16 @@ typedef struct OperatorConfig {
 
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
+
+/* What stands in for the response of a failed call. */
+typedef enum Fallback {
+    FALLBACK_OLDER,   /* an instance of another version */
+    FALLBACK_STALE,   /* a response that was kept: gateway/cache */
+    FALLBACK_DEFAULT, /* of the config */
+    FALLBACK_SKIP,    /* an empty success */
+    FALLBACKS,
+} Fallback;
+
 typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
 /* Which responses are compressed, for clients that accept it. */
@@ -187,8 +203,12 @@ struct Route {
     Impact impact;
     int64_t timeout; /* of a unary call, over all attempts; NO_TIMEOUT */
     FailureMode on_failure;
-    Bytes default_json;          /* GRACEFUL: as written in the config */
-    const char *default_version; /* its version; by default the newest */
+    Fallback fallbacks[FALLBACKS]; /* GRACEFUL: in their order */
+    uint32_t n_fallbacks;
+    bool writes;                 /* also of methods with side effects */
+    bool stale_public;           /* responses are kept for clients that nothing tells apart */
+    int64_t stale_for;           /* nanoseconds; 0: none are kept */
+    const char *default_version; /* of the default response; by default the newest */
     uint32_t attempts;   /* maximum, including the first; more than 1 only for idempotent methods or
                             if the request was certainly not processed */
     int64_t hedge_after; /* nanoseconds until a second attempt starts beside the first; 0: none */
@@ -297,7 +317,7 @@ struct Method {
     bool takes_get;      /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
     bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
     bool safe_to_repeat; /* that, or IDEMPOTENT */
-    bool has_default;    /* graceful: the default response in this version */
+    bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */
     uint32_t series; /* telemetry's */
@@ -394,6 +414,8 @@ struct Config {
     DnsConfig dns;
     StoreConfig store;
     LedgerConfig ledger;
+    CacheConfig cache;
+    uint64_t contracts;      /* hash of the schemas and change lists: what messages mean */
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;
@@ -469,6 +491,9 @@ MUST_USE Result config_list_text(Arena *arena, const char *file, Bytes *text_out
  */
 MUST_USE Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
                                  Problems *problems, InstanceList *list_out);
+
+/* "older", "stale", "default", "skip". */
+const char *fallback_name(Fallback fallback);
 
 /* Fills in `preferred` from the method's pairs. */
 void method_prefer(Arena *arena, Method *method);

@@ -10,6 +10,12 @@ const ListenerConfig *config_listener(const Config *config, const char *address)
     return NULL;
 }
 
+const char *fallback_name(Fallback fallback)
+{
+    static const char *const names[FALLBACKS] = {"older", "stale", "default", "skip"};
+    return names[fallback];
+}
+
 bool version_mixes_in(const Version *version, const ServiceType *type)
 {
     const Service *service = version->service;

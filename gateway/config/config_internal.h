@@ -26,10 +26,11 @@ typedef struct ConfigReader {
     Table identities;         /* Schema (its address) -> the identity MappingSet */
     Table answers;            /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans; /* PlanKey -> Plan: many methods share a message and a pair of codecs */
-    const MappingSet *error_types; /* google.rpc's, part of all versions */
-    struct LossCounter *losses;    /* of all mappings; while pairs are made */
-    PlanCache *programs;           /* shared by these plans */
-    struct evp_md_ctx_st *hash;    /* of all texts so far */
+    const MappingSet *error_types;   /* google.rpc's, part of all versions */
+    struct LossCounter *losses;      /* of all mappings; while pairs are made */
+    PlanCache *programs;             /* shared by these plans */
+    struct evp_md_ctx_st *hash;      /* of all texts so far, */
+    struct evp_md_ctx_st *contracts; /* and of those that say what messages mean */
 } ConfigReader;
 
 /* Data of a service until it is compiled. */
@@ -69,9 +70,10 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
-/* The hash of all texts and descriptor sets that the config is made from. */
+/* The hash of all texts and descriptor sets that the config is made from. `contract`: the text says
+   what messages mean, as schemas and change lists do. */
 void config_hash_begin(ConfigReader *reader);
-void config_hash_add(ConfigReader *reader, Bytes text);
+void config_hash_add(ConfigReader *reader, Bytes text, bool contract);
 void config_hash_end(ConfigReader *reader);
 
 /* config_store.c: reads Config.store and Config.ledger. */
@@ -149,8 +151,11 @@ uint32_t service_codecs(const Version *version);
 /* service_rest.c: Config.rest and the bindings. */
 MUST_USE Result service_make_rest(ConfigReader *reader);
 
-/* service_default.c: the default responses of graceful routes, in every version. */
-MUST_USE Result service_make_defaults(ConfigReader *reader);
+/* service_fallbacks.c: the fallbacks of a route; then, once methods have their counterparts,
+   whether they can be used, and the default responses in every version. */
+void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,
+                           const char *path, Route *route);
+MUST_USE Result service_make_fallbacks(ConfigReader *reader);
 
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and
    Config.details. */

@@ -69,12 +69,6 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
         route->hedge_after = text->hedge->after;
         route->hedge_percent = text->hedge->percent;
     }
-    const Passerelle__Config__OnFailure *failure = text->on_failure;
-    if (failure && failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL) {
-        route->on_failure = FAILURE_GRACEFUL;
-        route->default_json = bytes_of(failure->graceful->default_);
-        route->default_version = failure->graceful->version;
-    }
 }
 
 /* Paths are compared in their normal form: a prefix in any other matches none. */
@@ -102,11 +96,9 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     if (!text->n_instances)
         config_tell(reader, path, "to match an RPC write service.RpcService/Method",
                     "a path is passed through to instances, but there are none");
-    if (text->on_failure &&
-        text->on_failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
+    if (route->on_failure == FAILURE_GRACEFUL)
         config_tell(reader, config_path(reader, "%s.on_failure", path), "loud",
-                    "there is no default response without a schema");
-
+                    "there are no fallbacks without a schema");
     if (text->hedge)
         config_tell(reader, config_path(reader, "%s.hedge", path), NULL,
                     "requests of a path prefix cannot be hedged");
@@ -159,6 +151,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
         .line = node ? yaml_place(&reader->file.document, node)->line : 0,
     };
     read_policy(text, route);
+    config_read_fallbacks(reader, text->on_failure, path, route);
     tell_duplicate(reader, route, match_path);
     if (text->hedge && text->attempts < 2)
         config_tell(reader, config_path(reader, "%s.hedge", path), "attempts: 2",
@@ -356,9 +349,35 @@ static void tell_useless_hedges(ConfigReader *reader)
     }
 }
 
+/* Whether what the route matches is part of what the other one matches. */
+static bool is_within(const Route *route, const Route *other)
+{
+    Bytes rest = bytes_of(route->match);
+    return route != other && route->service == other->service && !other->path_prefix &&
+           take(&rest, other->match) && rest.size && (rest.data[0] == '.' || rest.data[0] == '/');
+}
+
+/* A route without a timeout has that of the next wider one. */
+static void inherit_timeout(const Config *config, Route *route)
+{
+    const Route *best = NULL;
+    if (route->timeout != NO_TIMEOUT || route->path_prefix || !route->service)
+        return;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const Route *other = &config->routes[i];
+        if (is_within(route, other) && other->line && other->timeout != NO_TIMEOUT &&
+            (!best || strlen(other->match) > strlen(best->match)))
+            best = other;
+    }
+    if (best)
+        route->timeout = best->timeout;
+}
+
 void config_assign_routes(ConfigReader *reader)
 {
     const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        inherit_timeout(config, &config->routes[i]);
     bool *used = arena_array(reader->arena, bool, config->n_routes);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {

@@ -26,7 +26,7 @@ static Result load_set(ConfigReader *reader, const char *file, const Schema **sc
     Result r = file_read(reader->arena, file, SIZE_MAX, &set);
     if (failed(r))
         return r;
-    config_hash_add(reader, set);
+    config_hash_add(reader, set, true);
     return schema_load(reader->arena, set, file, schema_out);
 }
 
@@ -91,7 +91,7 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
     Result r = reader->ask->ask(reader->ask->owner, reader->config, &query, reader->arena,
                                 &reflected->set, &version->schema);
     if (!failed(r)) {
-        config_hash_add(reader, reflected->set);
+        config_hash_add(reader, reflected->set, true);
         return;
     }
     version->schema = NULL;

@@ -59,7 +59,7 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
         config_tell(reader, path, "file names are relative to this file", "%s", r.error->doing);
         return OK;
     }
-    config_hash_add(reader, text);
+    config_hash_add(reader, text, true);
     uint32_t at = place_of(reader, service, text, file, row, path);
     if (at + 1 >= service->n_versions) {
         if (at == row)

@@ -28,6 +28,7 @@ typedef struct ConfigUse ConfigUse;
 typedef struct HealthWatch HealthWatch;
 typedef struct MemoryWaits MemoryWaits;
 typedef struct WorkPool WorkPool;
+typedef struct FallbackTable FallbackTable;
 
 struct Loop {
     uv_loop_t uv;
@@ -40,14 +41,15 @@ struct Loop {
     MemoryWaits *memory_waits; /* calls that wait for memory: memory_wait.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
-    CandidateTable *candidates; /* instances to pick from: candidates.h */
-    Telemetry *telemetry;       /* this loop's counters */
-    uint32_t n_calls;           /* running calls */
-    WorkPool *pool;             /* for large messages: work_pool.h. NULL: the loop does it all */
-    uint32_t n_jobs;            /* on the pool; under the pool's lock */
-    bool leaving;               /* shutting down: health reports NOT_SERVING */
-    bool draining;              /* shutting down: no new calls */
-    Random random;              /* for request and trace ids, and picks */
+    CandidateTable *candidates;     /* instances to pick from: candidates.h */
+    Telemetry *telemetry;           /* this loop's counters */
+    const FallbackTable *fallbacks; /* of failed calls: exchange.h; NULL: none */
+    uint32_t n_calls;               /* running calls */
+    WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
+    uint32_t n_jobs; /* on the pool; under the pool's lock */
+    bool leaving;    /* shutting down: health reports NOT_SERVING */
+    bool draining;   /* shutting down: no new calls */
+    Random random;   /* for request and trace ids, and picks */
     const char *hop; /* the gateway's name in Via and passerelle-hops: forwarding.h. Borrowed */
     LoopPrivate *private; /* for loop.c and socket.c: loop_internal.h */
 };

@@ -16,17 +16,35 @@ const char *policy_action_name(PolicyAction action)
     return action_names[action];
 }
 
+/* Whether the fallback can ever be used for the method. */
+static bool fits(Fallback fallback, const Route *route, const Method *method)
+{
+    const MethodType *type = method->type;
+    switch (fallback) {
+    case FALLBACK_OLDER: return method->n_preferred > 1;
+    case FALLBACK_STALE:
+        return (method->safe || route->writes) && !type->client_streaming &&
+               !type->server_streaming;
+    case FALLBACK_DEFAULT:
+    case FALLBACK_SKIP: return method->has_default && (method->safe || route->writes);
+    case FALLBACKS: break;
+    }
+    return false;
+}
+
 PolicyQuestion policy_question(const Route *route, const Method *method, Bytes verb, bool bodiless)
 {
-    bool graceful = route && route->on_failure == FAILURE_GRACEFUL;
-    return (PolicyQuestion){
+    PolicyQuestion q = {
         .kept = method ? !method->type->client_streaming : bodiless,
         .repeatable = method ? method->safe_to_repeat : http_is_idempotent(verb),
         .safe = method && method->safe,
         .attempts_most = route ? route->attempts : 1,
-        .has_fallback = graceful && method && method->has_default,
         .time_left = NO_TIMEOUT,
     };
+    for (uint32_t i = 0; route && method && i < route->n_fallbacks; i++)
+        if (fits(route->fallbacks[i], route, method))
+            q.fallbacks[q.n_fallbacks++] = route->fallbacks[i];
+    return q;
 }
 
 /* ---- Retrying -------------------------------------------------------------------------------- */
@@ -91,10 +109,13 @@ static const char *why_retry(const PolicyQuestion *q)
 
 /* ---- Falling back ---------------------------------------------------------------------------- */
 
-/* Whether the error was not caused by the caller: then a fallback may replace it. */
+/* Whether the error was not caused by the caller: then a fallback may replace it. What another
+   version says is no error of the caller: the call has failed before. */
 static bool is_not_the_callers(const PolicyQuestion *q)
 {
     bool fault = q->event == POLICY_FAULT;
+    if (q->older)
+        return true;
     if (fault && q->fault->side == SIDE_CLIENT)
         return false;
     switch (fault ? (Code)q->fault->grpc_status : q->code) {
@@ -108,9 +129,28 @@ static bool is_not_the_callers(const PolicyQuestion *q)
     }
 }
 
-static bool may_fall_back(const PolicyQuestion *q)
+/* The rules of a retry, except that another version need not have the same result, and that the
+   route's limit of attempts does not count it. */
+static bool may_ask_older(const PolicyQuestion *q)
 {
-    return q->has_fallback && !q->responding && !q->fallen_back && is_not_the_callers(q);
+    if (!q->picked || q->time_left <= 0)
+        return false;
+    return !was_sent(q) || (q->kept && (is_refusal(q) || q->repeatable));
+}
+
+/* The next fallback that may be used; false: none. A degraded response is never degraded again. */
+static bool find_fallback(const PolicyQuestion *q, Fallback *found_out)
+{
+    if (q->responding || q->fallen_back || !is_not_the_callers(q))
+        return false;
+    for (uint32_t i = 0; i < q->n_fallbacks; i++) {
+        Fallback next = q->fallbacks[i];
+        if (q->used_up >> next & 1 || (next == FALLBACK_OLDER && !may_ask_older(q)))
+            continue;
+        *found_out = next;
+        return true;
+    }
+    return false;
 }
 
 /* Whether to wait for the other attempt. Not for an error of the service that would recur: it is
@@ -126,9 +166,10 @@ PolicyVerdict policy_decide(const PolicyQuestion *q)
         return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is running"};
     const char *why_not = why_no_retry(q);
     if (!why_not)
-        return (PolicyVerdict){POLICY_RETRY, where_to(q), why_retry(q)};
-    if (may_fall_back(q))
-        return (PolicyVerdict){.action = POLICY_FALL_BACK, .why = why_not};
+        return (PolicyVerdict){.action = POLICY_RETRY, .where = where_to(q), .why = why_retry(q)};
+    Fallback fallback;
+    if (find_fallback(q, &fallback))
+        return (PolicyVerdict){.action = POLICY_FALL_BACK, .why = why_not, .fallback = fallback};
     return (PolicyVerdict){.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL,
                            .why = why_not};
 }

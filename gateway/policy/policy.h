@@ -30,17 +30,22 @@ typedef struct PolicyQuestion {
     bool other;       /* another attempt of the call is running */
     bool responding;  /* some of a response has gone to the client */
     bool fallen_back; /* the current response is already a fallback */
+    bool picked;      /* the attempt had an instance */
+    bool older;       /* it was the one at another version */
 
     uint32_t attempts;      /* that were sent so far, this one included */
     uint32_t attempts_most; /* by the route */
-    bool has_fallback;      /* by the route, for this method */
     int64_t time_left;      /* until the deadline, in nanoseconds; NO_TIMEOUT without one */
+
+    Fallback fallbacks[FALLBACKS]; /* of the route, in order, that fit the method */
+    uint32_t n_fallbacks;
+    uint32_t used_up; /* a bit for each: those that have failed, or had no response */
 } PolicyQuestion;
 
 typedef enum PolicyAction {
     POLICY_WAIT,      /* for the other attempt */
     POLICY_RETRY,     /* one more attempt */
-    POLICY_FALL_BACK, /* the route's fallback in place of the error */
+    POLICY_FALL_BACK, /* a fallback of the route in place of the error */
     POLICY_RESPOND,   /* the service's own error goes to the client */
     POLICY_FAIL,      /* the fault goes to the client, or ends the response that it has begun */
 } PolicyAction;
@@ -56,6 +61,8 @@ typedef struct PolicyVerdict {
     PolicyAction action;
     PolicyWhere where; /* POLICY_RETRY only */
     const char *why;   /* why there is no other attempt, or why there is one; a literal */
+    Fallback fallback; /* POLICY_FALL_BACK only: which one. If it has no response, it is used up,
+                          and the question is asked again */
 } PolicyVerdict;
 
 /* Fills in the part of the question that depends on the config; the rest is left zero. `method` is

@@ -843,6 +843,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     discovery_use(p->watching, p->config);
     tell_few_descriptors(p->config);
     start_pool(p);
+    p->shared.fallbacks = fallbacks_new();
     if (!failed(r))
         r = start_workers(p, arena, sockets);
     if (failed(r)) {
@@ -858,6 +859,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     CHECK(uv_loop_close(&p->loop) == 0);
     telemetry_show_pool(NULL);
     work_pool_free(p->shared.pool);
+    fallbacks_free(p->shared.fallbacks);
     return r;
 }
 

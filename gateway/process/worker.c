@@ -190,6 +190,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     worker->book = ledger_open_book(shared->ledger, loop);
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
+    loop->fallbacks = fallbacks_table(shared->fallbacks);
     loop->upstreams = upstreams_new(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

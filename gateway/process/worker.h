@@ -6,6 +6,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include "gateway/failure/fallbacks.h"
 #include "gateway/headers/forwarding.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/listen/listener.h"
@@ -19,6 +20,7 @@ typedef struct WorkerShared {
     atomic_uint n_cut; /* calls that were cut off at the end */
     HopName hop;
     WorkPool *pool;
+    Fallbacks *fallbacks;
     Ledger *ledger;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;

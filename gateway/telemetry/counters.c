@@ -22,12 +22,11 @@ uint32_t fault_index(const Fault *fault)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-/* client_version : 16 | served_version : 16 | degraded : 8 | fault : 8 | dialect : 8 | code : 8 */
+/* client_version : 16 | served_version : 16 | by : 8 | fault : 8 | dialect : 8 | code : 8 */
 static uint64_t call_key(const CallKey *key)
 {
     return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
-           (uint32_t)key->degraded << 24 | key->fault << 16 | (uint32_t)key->dialect << 8 |
-           (uint32_t)key->code;
+           key->by << 24 | key->fault << 16 | (uint32_t)key->dialect << 8 | (uint32_t)key->code;
 }
 
 CallKey call_key_of(uint64_t key)
@@ -35,7 +34,7 @@ CallKey call_key_of(uint64_t key)
     return (CallKey){
         .client_version = key >> 48,
         .served_version = key >> 32 & 0xffff,
-        .degraded = key >> 24 & 0xff,
+        .by = key >> 24 & 0xff,
         .fault = key >> 16 & 0xff,
         .dialect = (Dialect)(key >> 8 & 0xff),
         .code = (Code)(key & 0xff),
@@ -48,14 +47,13 @@ ErrorKey error_key_of(uint64_t key)
         .side = (FaultSide)(key >> 24),
         .fault = key >> 16 & 0xff,
         .origin = key >> 8 & 0xff,
-        .degraded = key & 1,
+        .by = key & 0xff,
     };
 }
 
 static uint64_t error_key(const ErrorKey *key)
 {
-    return (uint64_t)((uint32_t)key->side << 24 | key->fault << 16 | key->origin << 8 |
-                      key->degraded);
+    return (uint64_t)((uint32_t)key->side << 24 | key->fault << 16 | key->origin << 8 | key->by);
 }
 
 static CountCell *cell_find(const CountCells *cells, uint64_t key)
@@ -163,7 +161,7 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
         .dialect = r->dialect,
         .code = known_code(r->status.code),
         .fault = failed(r->why) ? fault_index(r->why.error->fault) + 1 : 0,
-        .degraded = r->degraded != NULL,
+        .by = r->degraded ? r->degraded_by + 1 : 0,
     };
     cells_count(telemetry, &m->calls, call_key(&key));
 
@@ -193,7 +191,7 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
             .fault = fault_index(r->why.error->fault),
             .origin = fault_index(error_origin(r->why)->fault),
             .side = telemetry_side(r),
-            .degraded = r->degraded != NULL,
+            .by = r->degraded ? r->degraded_by + 1 : 0,
         };
         cells_count(telemetry, &s->errors, error_key(&key));
     }

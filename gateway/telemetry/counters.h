@@ -46,13 +46,13 @@ typedef struct CallKey {
     Dialect dialect;
     Code code;
     uint32_t fault; /* fault_index + 1 of the fault, or 0 */
-    bool degraded;  /* the client got a default response */
+    uint32_t by;    /* Fallback + 1 of the response that the client got, or 0 */
 } CallKey;
 
 typedef struct ErrorKey {
     uint32_t fault, origin; /* fault_index of the chain's two ends */
     FaultSide side;         /* telemetry_side */
-    bool degraded;
+    uint32_t by;            /* as above */
 } ErrorKey;
 
 CallKey call_key_of(uint64_t key);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_LABELS = 8 };
+enum { MAX_LABELS = 9 };
 
 static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t number, int label)
 {
@@ -103,7 +103,9 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
         labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
         labels[n++] = (Label){"code", code_name(key.code)};
         labels[n++] = (Label){"fault", key.fault ? fault_table[key.fault - 1]->name : ""};
-        labels[n++] = (Label){"degraded", key.degraded ? "true" : "false"};
+        labels[n++] = (Label){"degraded", key.by ? "true" : "false"};
+        if (key.by)
+            labels[n++] = (Label){"by", fallback_name(key.by - 1)};
         exposition_number(e, "", labels, n, counts->items[i].count);
     }
 }
@@ -111,9 +113,9 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
 static void write_calls(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     KeyCounts counts = {.arena = arena};
-    exposition_family(
-        e, "passerelle_calls", METRIC_COUNTER,
-        "Finished calls by outcome; degraded ones had a default response instead of an error.");
+    exposition_family(e, "passerelle_calls", METRIC_COUNTER,
+                      "Finished calls by outcome; degraded ones had a fallback's response, by its "
+                      "kind, instead of an error.");
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
         write_calls_of(e, p, number, &counts);
 }
@@ -142,9 +144,11 @@ static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t n
             {"fault", fault->name},
             {"side", side_name(key.side)},
             {"origin", fault_table[key.origin]->name},
-            {"degraded", key.degraded ? "true" : "false"},
+            {"degraded", key.by ? "true" : "false"},
+            {"by", key.by ? fallback_name(key.by - 1) : ""},
         };
-        exposition_number(e, "", labels, sizeof labels / sizeof *labels, counts->items[i].count);
+        size_t n = sizeof labels / sizeof *labels - !key.by;
+        exposition_number(e, "", labels, n, counts->items[i].count);
     }
 }
 

@@ -131,6 +131,10 @@ static void add_outcome(Buffer *line, const CallRecord *r)
         log_line_number(line, LOG_KEY("status_code"), r->status.service_code);
     log_line_number(line, LOG_KEY("http_status"), r->http_status);
     log_line_word(line, LOG_KEY("degraded"), r->degraded);
+    if (r->degraded)
+        log_line_word(line, LOG_KEY("degraded_by"), fallback_name(r->degraded_by));
+    if (r->degraded && r->degraded_by == FALLBACK_STALE)
+        log_line_number(line, LOG_KEY("age_s"), r->degraded_age);
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     add_attempts(line, r);

@@ -55,7 +55,9 @@ typedef struct CallRecord {
     Result why;    /* the chain of the error, also when degraded */
     Result
         detail_why; /* the first error detail that could not be converted to the client's version */
-    const char *degraded; /* fault name if a default response was sent; else NULL */
+    const char *degraded;  /* fault name if a fallback's response was sent; else NULL */
+    Fallback degraded_by;  /* then: which one, */
+    uint32_t degraded_age; /* and of a kept response its age in seconds */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;

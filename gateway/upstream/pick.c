@@ -92,10 +92,13 @@ typedef Candidate *Choose(Loop *loop, CandidateList *list, const PickTried *trie
 /* The first version with a usable instance. An instance of several versions is found in its best
    one. */
 static Candidate *choose_version(Loop *loop, const Candidates *from, const Method *method,
-                                 const PickTried *tried, Choose *choose, const Version **served_out)
+                                 uint64_t but, const PickTried *tried, Choose *choose,
+                                 const Version **served_out)
 {
     for (uint32_t i = 0; i < method->n_preferred; i++) {
         *served_out = method->preferred[i];
+        if (but >> (*served_out)->index & 1)
+            continue;
         Candidate *candidate = choose(loop, &from->lists[(*served_out)->index], tried);
         if (candidate)
             return candidate;
@@ -146,11 +149,17 @@ static Result nobody(const Candidates *from, const Method *method, const PickTri
 Result pick_instance(Loop *loop, const Method *method, const PickTried *tried, Arena *arena,
                      Pick *pick_out)
 {
+    return pick_other_version(loop, method, 0, tried, arena, pick_out);
+}
+
+Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const PickTried *tried,
+                          Arena *arena, Pick *pick_out)
+{
     Candidates *from = candidates_use(loop, method->version->service);
     const Version *served = NULL;
-    Candidate *found = choose_version(loop, from, method, tried, choose_up, &served);
+    Candidate *found = choose_version(loop, from, method, but, tried, choose_up, &served);
     if (!found)
-        found = choose_version(loop, from, method, tried, choose_down, &served);
+        found = choose_version(loop, from, method, but, tried, choose_down, &served);
     if (!found) {
         Result r = nobody(from, method, tried, arena);
         candidates_release(loop, from);

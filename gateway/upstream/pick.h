@@ -35,6 +35,10 @@ typedef struct PickTried {
 MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried *tried,
                               Arena *arena, Pick *pick_out);
 
+/* The same at a version that is none of these: bit i is that of index i. */
+MUST_USE Result pick_other_version(Loop *loop, const Method *method, uint64_t but,
+                                   const PickTried *tried, Arena *arena, Pick *pick_out);
+
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                          Pick *pick_out);

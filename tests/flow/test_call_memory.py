@@ -77,11 +77,11 @@ def test_a_default_that_does_not_fit_leaves_the_error_that_it_was_for(tmp_path, 
         marked = head.get("passerelle-degraded")
         line = gateway.logged(request_id=head["x-request-id"])
         if fits:
-            assert status == 200 and marked == "UPSTREAM_DOWN" and line["degraded"] == "UPSTREAM_DOWN"
+            assert status == 200 and marked == "UPSTREAM_DOWN; by=default" and line["degraded"] == "UPSTREAM_DOWN"
             return
         assert is_unavailable(dialect, status, head, body), body[:500]  # what it was to stand in for
         assert marked is None and not line.get("degraded")
-        assert line["causes"][0]["fault"] == "UPSTREAM_DOWN" and "default response of the route" in line["causes"][0]["doing"]
+        assert line["causes"][0]["fault"] == "UPSTREAM_DOWN" and "the response by default cannot be sent" in line["causes"][0]["doing"]
         assert gateway.http("GET", "/nowhere").status == 404
 
 

@@ -404,6 +404,10 @@ def default(what):
     return config(rest=route(f"{{match: s.S/Go, on_failure: {{graceful: {{default: {what}}}}}}}"))
 
 
+def graceful(what, match="s.S/Go"):
+    return config(rest=route(f"{{match: {match}, on_failure: {{graceful: {{{what}}}}}}}"))
+
+
 def addressed(address):
     return config(instances=f"[{INSTANCE}, {{address: \"{address}\", versions: [v1]}}]")
 
@@ -473,6 +477,15 @@ CONFIG_CASES = [
     ConfigCase(config(rest=route('{match: /x/, instances: ["127.0.0.1:3"], on_failure: {graceful: {default: {}}}}')),
                config(rest=route('{match: /x/, instances: ["127.0.0.1:3"], on_failure: loud}')), "without a schema"),
     ConfigCase(config(rest=route("{match: ss}")), None, "no service ss"),
+    ConfigCase(graceful("writes: true"), graceful("writes: true, skip: true"), "no fallback"),
+    ConfigCase(graceful("writes: true, skip: true, stale: 10m"), graceful("writes: true, stale: 10m, skip: true"), "never reached"),
+    ConfigCase(graceful("skip: true"), graceful("skip: true, writes: true"), "look done"),
+    ConfigCase(graceful("older: true, skip: true, writes: true", "s.T/Scrap"), graceful("skip: true, writes: true", "s.T/Scrap"),
+               "another version could serve", old=f"{SAY} service T {{ rpc Scrap(M) returns (M); }}",
+               lists=('from: v1\nto: v2\nmethods: {T.Scrap: {removed: "gone"}}\n',) * 2),
+    ConfigCase(graceful("stale: 10m, writes: true", "s.T/See"), graceful("skip: true, writes: true", "s.T/See"),
+               "no key to keep", old=f"{SAY} service T {{ rpc See(M) returns (stream M); }}",
+               new=f"{SAY} service T {{ rpc See(M) returns (stream M); }}"),
     ConfigCase(config(rest=route("{match: s.S/Goo}")), None, "matches no method"),
     ConfigCase(config(v1="{name: v1, package: t.v1, schema: {}}"), config(), "no source"),
     ConfigCase(config(v1="{name: v1, package: t.v7, schema: s1.binpb}"), None, "no RPC service"),
@@ -508,7 +521,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+PROSE = {"what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",

@@ -238,6 +238,8 @@ Scene *scene_new(const char *config)
     instances_adopt(scene->config, NULL);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
+    scene->fallbacks = fallbacks_new();
+    scene->loop.fallbacks = fallbacks_table(scene->fallbacks);
     scene->loop.hop = "passerelle-0123456789abcdef";
     random_seed_fixed(&scene->loop.random, 1);
     timer_wheel_init(&scene->loop.timers, scene->loop.now);
@@ -288,6 +290,7 @@ void scene_free(Scene *scene)
     memory_waits_free(&scene->loop);
     candidates_end(&scene->loop);
     config_uses_trim(&scene->loop);
+    fallbacks_free(scene->fallbacks);
     config_unref(scene->config);
     arena_free(scene->arena);
     free(scene);

@@ -15,6 +15,7 @@
 #define TESTS_UNIT_GATEWAY_CALL_SCENE_H
 
 #include "gateway/call/client.h"
+#include "gateway/failure/fallbacks.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
@@ -83,6 +84,7 @@ struct Scene {
     Arena *arena;
     Config *config;
     Loop loop;
+    Fallbacks *fallbacks;
     Peer peers[SCENE_PEERS];
     uint32_t n_peers;
     struct Upstream upstreams[SCENE_INSTANCES];

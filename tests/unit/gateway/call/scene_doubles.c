@@ -224,7 +224,8 @@ static const char *record_text(Arena *arena, const CallRecord *record)
     if (failed(record->why))
         buffer_printf(&text, " %s", fault_name(record->why));
     if (record->degraded)
-        buffer_printf(&text, " degraded by %s", record->degraded);
+        buffer_printf(&text, " degraded by %s (%s)", record->degraded,
+                      fallback_name(record->degraded_by));
     buffer_printf(&text, ", %u sent", record->n_attempts);
     const char *separator = ": ";
     for (const AttemptRecord *attempt = record->attempts; attempt; attempt = attempt->next) {

@@ -221,7 +221,7 @@ static void only_a_field_is_the_answer_where_the_rule_says_so(void **state)
 /* ---- Defaults -------------------------------------------------------------------------------- */
 
 #define DEFAULT_OF(match, message)                                                                 \
-    "  - {match: " match ", on_failure: {graceful: {default: " message "}}}\n"
+    "  - {match: " match ", on_failure: {graceful: {default: " message ", writes: true}}}\n"
 
 static void a_default_of_which_only_a_field_is_the_answer_is_that_field(void **state)
 {
@@ -230,7 +230,7 @@ static void a_default_of_which_only_a_field_is_the_answer_is_that_field(void **s
     Peer *client = get(scene, "/cars", "");
     answer_error(instance(scene), 13, "oops");
     assert_body(client, BYTES("[{\"name\":\"none\"}]"));
-    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_STATUS");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_STATUS; by=default");
 }
 
 static void a_default_is_compressed_as_any_answer(void **state)

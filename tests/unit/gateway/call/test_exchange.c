@@ -335,7 +335,7 @@ static void the_deadline_covers_all_attempts(void **state)
  */
 
 #define DEFAULT_OF(match)                                                                          \
-    "  - {match: " match ", on_failure: {graceful: {default: {name: none}}}}\n"
+    "  - {match: " match ", on_failure: {graceful: {default: {name: none}, writes: true}}}\n"
 #define GRACEFUL                                                                                   \
     SCENE_TEXT DEFAULT_OF("yard.Yard/Get") DEFAULT_OF("yard.Yard/Make")                            \
         DEFAULT_OF("yard.Yard/Watch") DEFAULT_OF("garage.Cars/Get")
@@ -347,9 +347,9 @@ static void a_default_stands_in_once_all_attempts_have_failed(void **state)
     break_off(instance(scene), 2);
     break_off(instance(scene), 2);
     assert_string_equal(said(client, "grpc-status"), "0");
-    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_RESET");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_RESET; by=default");
     assert_body(client, framed(scene, BYTES("\n\4none")));
-    assert_record(scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET, "
+    assert_record(scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET (default), "
                          "2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
 }
 
@@ -359,7 +359,8 @@ static void a_default_stands_in_for_a_services_error_that_is_not_the_callers(voi
     Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
     answer_error(instance(scene), 13, "oops");
     assert_body(client, framed(scene, BYTES("\n\4none")));
-    assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+    assert_record(
+        scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS (default), 1 sent: 7101 INTERNAL");
     client = ask_grpc(scene, MAKE_ITEM, ITEM);
     answer_error(instance(scene), 5, "no such item");
     assert_string_equal(said(client, "grpc-status"), "5");
@@ -373,7 +374,7 @@ static void a_default_stands_in_at_the_deadline(void **state)
     assert_int_equal(client->head.status, 200);
     assert_body(client, BYTES("{\"name\":\"none\"}"));
     assert_string_equal(instance(scene)->reset, "CANCELLED");
-    assert_record(scene, "OK DEADLINE_EXCEEDED degraded by DEADLINE_EXCEEDED, "
+    assert_record(scene, "OK DEADLINE_EXCEEDED degraded by DEADLINE_EXCEEDED (default), "
                          "1 sent: 7003 DEADLINE_EXCEEDED");
 }
 
@@ -384,7 +385,8 @@ static void a_default_is_a_stream_of_one_message(void **state)
     answer_error(instance(scene), 13, "oops");
     assert_body(client, framed(scene, BYTES("\n\4none")));
     assert_string_equal(said(client, "grpc-status"), "0");
-    assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+    assert_record(
+        scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS (default), 1 sent: 7101 INTERNAL");
 }
 
 static void a_default_comes_too_late_where_the_answer_has_begun(void **state)
@@ -647,7 +649,7 @@ static void a_default_that_cannot_be_given_leaves_what_it_stood_in_for(void **st
         assert_non_null(error);
         given |= record->degraded != NULL;
         if (error->fault == &FAULT_UPSTREAM_RESET &&
-            strstr(error->doing, "the default response of the route cannot be sent")) {
+            strstr(error->doing, "the response by default cannot be sent")) {
             assert_null(record->degraded);
             left = true;
         }
@@ -661,7 +663,7 @@ static void a_stream_of_json_that_has_no_memory_to_begin_ends_with_that_error(vo
 {
     Scene *scene =
         scene_again(state, SCENE_TEXT "  - {match: yard.Yard/Watch, on_failure: {graceful: "
-                                      "{default: {name: x}}}}\n");
+                                      "{default: {name: x}, writes: true}}}\n");
     bool refused = false;
     scene->config->limits.call_memory = 4096; /* the first block; the field fills it up */
     for (int size = 0; size < 4096; size += 16) {

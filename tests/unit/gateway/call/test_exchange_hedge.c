@@ -260,7 +260,7 @@ static void when_both_fail_the_default_comes(void **state)
     break_off(pair.two, 2);
     assert_string_equal(said(pair.client, "grpc-status"), "0");
     assert_body(pair.client, framed(pair.scene, GET_X));
-    assert_record(pair.scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET, 2 sent: "
+    assert_record(pair.scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET (default), 2 sent: "
                               "7101 UNAVAILABLE, 7102 UNAVAILABLE");
 }
 

@@ -348,10 +348,10 @@ static void the_most_specific_route_wins_by_the_name_of_any_version(void **state
 
 static void a_default_answer_is_given_in_every_version_and_codec(void **state)
 {
-    Loaded l = load_good(
-        GOOD "routes:\n"
-             "  - match: garage.Cars/List\n"
-             "    on_failure: {graceful: {default: {cars: [{name: spare, owner_id: 7}]}}}\n");
+    Loaded l = load_good(GOOD "routes:\n"
+                              "  - match: garage.Cars/List\n"
+                              "    on_failure: {graceful: {default: {cars: [{name: spare, "
+                              "owner_id: 7}]}, writes: true}}\n");
     const Method *list = method(&l, "/garage.v1.Cars/List");
     assert_true(list->has_default);
     assert_bytes(list->default_reply[CODEC_JSON],
@@ -371,9 +371,10 @@ static void a_default_answer_is_given_in_every_version_and_codec(void **state)
 
 static void a_default_answer_may_be_in_an_older_version_and_empty(void **state)
 {
-    Loaded l = load_good(GOOD "routes:\n"
-                              "  - match: garage.Cars/Scrap\n"
-                              "    on_failure: {graceful: {version: v1, default: {}}}\n");
+    Loaded l =
+        load_good(GOOD "routes:\n"
+                       "  - match: garage.Cars/Scrap\n"
+                       "    on_failure: {graceful: {version: v1, default: {}, writes: true}}\n");
     const Method *scrap = method(&l, "/garage.v1.Cars/Scrap");
     assert_true(scrap->has_default);
     assert_bytes(scrap->default_reply[CODEC_JSON], "{}");
@@ -1076,19 +1077,20 @@ static void routes_that_match_nothing_or_twice_are_told(void **state)
 static void default_answers_are_checked_against_the_schema(void **state)
 {
     expect_told(
-        GOOD "routes:\n"
-             "  - match: garage.Cars/List\n"
-             "    on_failure: {graceful: {default: {cars: [{naem: x, doors: many}]}}}\n"
-             "  - match: garage.Cars/Get\n"
-             "    on_failure: {graceful: {version: v8, default: {}}}\n"
-             "  - match: garage.Cars/Scrap\n"
-             "    on_failure: {graceful: {default: {}}}\n"
-             "  - match: garage.Cars/Wash\n"
-             "    on_failure: graceful\n",
-        "a.yaml:13:47: routes[0].on_failure.graceful.default.cars[0].naem: there is no such key "
+        GOOD
+        "routes:\n"
+        "  - match: garage.Cars/List\n"
+        "    on_failure: {graceful: {writes: true, default: {cars: [{naem: x, doors: many}]}}}\n"
+        "  - match: garage.Cars/Get\n"
+        "    on_failure: {graceful: {version: v8, default: {}, writes: true}}\n"
+        "  - match: garage.Cars/Scrap\n"
+        "    on_failure: {graceful: {default: {}, writes: true}}\n"
+        "  - match: garage.Cars/Wash\n"
+        "    on_failure: graceful\n",
+        "a.yaml:13:61: routes[0].on_failure.graceful.default.cars[0].naem: there is no such key "
         "(did "
         "you mean name)\n"
-        "a.yaml:13:63: routes[0].on_failure.graceful.default.cars[0].doors: many is not a whole "
+        "a.yaml:13:77: routes[0].on_failure.graceful.default.cars[0].doors: many is not a whole "
         "number\n"
         "a.yaml:15:38: routes[1].on_failure.graceful.version: garage has no version v8 (did you "
         "mean "
@@ -1096,7 +1098,104 @@ static void default_answers_are_checked_against_the_schema(void **state)
         "a.yaml:17:28: routes[2].on_failure.graceful: the response of /garage.v1.Cars/Scrap cannot "
         "be "
         "written in v3: Cars.Scrap is only in v1 (version: v1)\n"
-        "a.yaml:19:17: routes[3].on_failure.graceful: the key default is missing\n");
+        "a.yaml:19:17: routes[3].on_failure.graceful: there is no fallback (for example stale: "
+        "10m, or older: true, or skip: true)\n");
+}
+
+static void fallbacks_are_in_the_order_of_their_keys(void **state)
+{
+    Loaded l = load_good(GOOD "      - {address: '127.0.0.1:7002', versions: [v2]}\n"
+                              "routes:\n"
+                              "  - match: garage.Cars/List\n"
+                              "    on_failure: {graceful: {stale: 10m, older: true, writes: true, "
+                              "skip: true}}\n"
+                              "  - match: garage.Cars/Get\n"
+                              "    on_failure: {graceful: {older: true, writes: true, "
+                              "stale: {for: 1s, public: true}}}\n");
+    const Method *list = method(&l, "/garage.v1.Cars/List"),
+                 *get = method(&l, "/garage.v3.Cars/Get");
+    const Route *route = list->route;
+    assert_int_equal(route->n_fallbacks, 3);
+    assert_int_equal(route->fallbacks[0], FALLBACK_STALE);
+    assert_int_equal(route->fallbacks[1], FALLBACK_OLDER);
+    assert_int_equal(route->fallbacks[2], FALLBACK_SKIP);
+    assert_int_equal(route->stale_for, 600 * SECOND);
+    assert_false(route->stale_public);
+    assert_bytes(list->default_reply[CODEC_JSON], "{}");
+    assert_int_equal(list->default_reply[CODEC_PROTO].size, 0);
+    assert_int_equal(get->route->n_fallbacks, 2);
+    assert_int_equal(get->route->fallbacks[0], FALLBACK_OLDER);
+    assert_true(get->route->stale_public);
+    assert_int_equal(get->route->stale_for, SECOND);
+    assert_false(get->has_default);
+    assert_int_equal(l.config->cache.memory, 64 << 20);
+    assert_int_equal(l.config->cache.client_percent, 25);
+    unload(&l);
+}
+
+static void fallbacks_that_cannot_be_used_are_told(void **state)
+{
+    expect_told(GOOD
+                "routes:\n"
+                "  - match: garage.Cars/List\n"
+                "    on_failure: {graceful: {skip: true, stale: 10m, writes: true}}\n"
+                "  - match: garage.Cars/Get\n"
+                "    on_failure: {graceful: {default: {}, skip: true, version: v1, writes: true}}\n"
+                "  - match: garage.Cars/Scrap\n"
+                "    on_failure: {graceful: {older: true, version: v1}}\n"
+                "  - match: garage.Cars/Wash\n"
+                "    on_failure: {graceful: {stale: 10m, skip: true, writes: true}}\n"
+                "  - match: garage\n"
+                "    on_failure: {graceful: {stale: 999ms, olden: true, writes: true}}\n",
+                "a.yaml:13:48: routes[0].on_failure.graceful.stale: it is never reached: there is "
+                "always a response by skip (what always has a response comes last)\n"
+                "a.yaml:15:48: routes[1].on_failure.graceful.skip: it is never reached: there is "
+                "always a response by default (what always has a response comes last)\n"
+                "a.yaml:17:36: routes[2].on_failure.graceful.older: garage.Cars/Scrap matches no "
+                "method that another version could serve (leave it out)\n"
+                "a.yaml:17:51: routes[2].on_failure.graceful.version: it is the version of a "
+                "default response, but there is none\n"
+                "a.yaml:21:36: routes[4].on_failure.graceful.stale: must be at least 1s\n"
+                "a.yaml:21:36: routes[4].on_failure.graceful.stale: garage matches no method that "
+                "takes one message and gives one, so there is no key to keep a response by "
+                "(write skip: true)\n"
+                "a.yaml:21:43: routes[4].on_failure.graceful.olden: there is no such key (did you "
+                "mean older)\n");
+    expect_told(
+        GOOD
+        "routes:\n"
+        "  - match: garage.Cars/Wash\n"
+        "    on_failure: {graceful: {older: true, stale: 10m}}\n"
+        "  - {match: /old/, instances: ['127.0.0.1:7201'], on_failure: {graceful: {stale: 1m}}}\n"
+        "cache: {memory: 1KiB, client_percent: 101}\n",
+        "a.yaml:13:28: routes[0].on_failure.graceful: /garage.v2.Cars/Wash may have side effects, "
+        "and would look done although it has failed (writes: true, if that is meant)\n"
+        "a.yaml:14:63: routes[1].on_failure: there are no fallbacks without a schema (loud)\n"
+        "a.yaml:15:17: cache.memory: must be at least 64KiB\n"
+        "a.yaml:15:39: cache.client_percent: must be at most 100\n");
+}
+
+static void a_route_without_a_timeout_has_that_of_the_next_wider_one(void **state)
+{
+    Loaded l = load_good(GOOD "routes:\n"
+                              "  - {match: garage, timeout: 2s}\n"
+                              "  - {match: garage.Cars/List, impact: high}\n"
+                              "  - {match: garage.Cars/Get, timeout: 3s}\n");
+    assert_int_equal(method(&l, "/garage.v1.Cars/List")->route->timeout, 2 * SECOND);
+    assert_int_equal(method(&l, "/garage.v1.Cars/List")->route->impact, IMPACT_HIGH);
+    assert_int_equal(method(&l, "/garage.v1.Cars/Get")->route->timeout, 3 * SECOND);
+    unload(&l);
+    l = load_good(GOOD "routes:\n"
+                       "  - {match: garage.Cars/List}\n"
+                       "  - {match: garage.Cars, timeout: 1s}\n"
+                       "  - {match: garage, timeout: 2s}\n");
+    assert_int_equal(method(&l, "/garage.v1.Cars/List")->route->timeout, SECOND);
+    unload(&l);
+    l = load_good(GOOD "routes:\n"
+                       "  - {match: garage.Cars/List, timeout: 1s}\n"
+                       "  - {match: garage}\n");
+    assert_int_equal(method(&l, "/garage.v1.Cars/Get")->route->timeout, NO_TIMEOUT);
+    unload(&l);
 }
 
 static void status_codes_that_are_none_of_a_services_own_are_told(void **state)
@@ -1275,15 +1374,6 @@ static void a_second_attempt_that_cannot_be_is_a_mistake(void **state)
                 "effects that takes one message\n");
 }
 
-static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
-{
-    expect_told(GOOD "routes:\n"
-                     "  - match: garage.Cars/List\n"
-                     "    on_failure: {graceful: {stale: 10m, default: {cars: []}}}\n",
-                "a.yaml:13:29: routes[0].on_failure.graceful.stale: there is no such key (default "
-                "or version)\n");
-}
-
 #define ASKED                                                                                      \
     LISTEN "services:\n"                                                                           \
            "  - name: garage\n"                                                                    \
@@ -1419,6 +1509,9 @@ int main(void)
         cmocka_unit_test(a_gateway_that_listens_everywhere_is_at_each_address_of_its_machine),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
+        cmocka_unit_test(fallbacks_are_in_the_order_of_their_keys),
+        cmocka_unit_test(fallbacks_that_cannot_be_used_are_told),
+        cmocka_unit_test(a_route_without_a_timeout_has_that_of_the_next_wider_one),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
         cmocka_unit_test(an_instance_of_any_version_and_protocol_may_join),
         cmocka_unit_test(versions_that_nobody_can_answer_are_told),
@@ -1427,7 +1520,6 @@ int main(void)
         cmocka_unit_test(tls_files_that_do_not_fit_are_told),
         cmocka_unit_test(instances_that_contradict_themselves_are_told),
         cmocka_unit_test(a_second_attempt_that_cannot_be_is_a_mistake),
-        cmocka_unit_test(what_is_not_there_yet_is_an_error_and_not_ignored),
         cmocka_unit_test(a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked),
         cmocka_unit_test(a_schema_by_reflection_is_what_the_one_who_asks_brings),
         cmocka_unit_test(a_file_that_cannot_be_read_is_a_fault),

@@ -18,7 +18,14 @@ typedef struct Row {
     PolicyQuestion question;
     PolicyAction action;
     PolicyWhere where;
+    Fallback fallback;
 } Row;
+
+/* A route with all of them. */
+#define ALL                                                                                        \
+    .picked = true, .fallbacks = {FALLBACK_OLDER, FALLBACK_STALE, FALLBACK_DEFAULT},               \
+    .n_fallbacks = 3
+#define USED(kind) (1u << FALLBACK_##kind)
 
 static const Row rows[] = {
     /* never sent: again, until all have been tried */
@@ -76,9 +83,11 @@ static const Row rows[] = {
      POLICY_RESPOND,
      0},
     {"INTERNAL with a fallback, another is under way",
-     {STATUS_OF(INTERNAL), ATTEMPT, .other = true, .has_fallback = true},
+     {STATUS_OF(INTERNAL), ATTEMPT, .other = true, .fallbacks = {FALLBACK_DEFAULT},
+      .n_fallbacks = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"broken off, another is under way, the client has some",
      {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .other = true, .responding = true},
      POLICY_FAIL,
@@ -145,65 +154,148 @@ static const Row rows[] = {
     {"NOT_FOUND", {STATUS_OF(NOT_FOUND), ATTEMPT}, POLICY_RESPOND, 0},
     /* fallbacks */
     {"not reached, with one",
-     {FAULT_OF(UPSTREAM_DOWN), .has_fallback = true, .time_left = 1},
+     {FAULT_OF(UPSTREAM_DOWN), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"a retry comes before one",
-     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .has_fallback = true},
+     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_RETRY,
      POLICY_OTHERS_FIRST},
     {"the deadline, with one",
-     {FAULT_OF(DEADLINE_EXCEEDED), .has_fallback = true},
+     {FAULT_OF(DEADLINE_EXCEEDED), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"memory, with one",
-     {FAULT_OF(OUT_OF_MEMORY), .has_fallback = true, .time_left = 1},
+     {FAULT_OF(OUT_OF_MEMORY), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"memory, for one",
-     {FAULT_OF(OUT_OF_MEMORY), .has_fallback = true, .fallen_back = true},
+     {FAULT_OF(OUT_OF_MEMORY), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1,
+      .fallen_back = true},
      POLICY_FAIL,
      0},
     {"broken off, for one",
-     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .has_fallback = true, .fallen_back = true},
+     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1,
+      .fallen_back = true},
      POLICY_FAIL,
      0},
     {"the client's mistake",
-     {FAULT_OF(BAD_JSON), .has_fallback = true, .time_left = 1},
+     {FAULT_OF(BAD_JSON), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
      POLICY_FAIL,
      0},
     {"the client's mistake with an innocent code",
-     {FAULT_OF(HEAD_TOO_LARGE), .has_fallback = true, .time_left = 1},
+     {FAULT_OF(HEAD_TOO_LARGE), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
      POLICY_FAIL,
      0},
     {"no such method",
-     {FAULT_OF(METHOD_REMOVED), .has_fallback = true, .time_left = 1},
+     {FAULT_OF(METHOD_REMOVED), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
      POLICY_FAIL,
      0},
     {"half a response, with one",
-     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .has_fallback = true, .responding = true},
+     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1,
+      .responding = true},
      POLICY_FAIL,
      0},
     {"INTERNAL, with one",
-     {STATUS_OF(INTERNAL), ATTEMPT, .has_fallback = true},
+     {STATUS_OF(INTERNAL), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_FALL_BACK,
-     0},
-    {"UNKNOWN, with one", {STATUS_OF(UNKNOWN), ATTEMPT, .has_fallback = true}, POLICY_FALL_BACK, 0},
+     0,
+     FALLBACK_DEFAULT},
+    {"UNKNOWN, with one",
+     {STATUS_OF(UNKNOWN), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_DEFAULT},
     {"DATA_LOSS, with one",
-     {STATUS_OF(DATA_LOSS), ATTEMPT, .has_fallback = true},
+     {STATUS_OF(DATA_LOSS), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"RESOURCE_EXHAUSTED, with one",
-     {STATUS_OF(RESOURCE_EXHAUSTED), ATTEMPT, .has_fallback = true},
+     {STATUS_OF(RESOURCE_EXHAUSTED), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_FALL_BACK,
-     0},
+     0,
+     FALLBACK_DEFAULT},
     {"NOT_FOUND, with one",
-     {STATUS_OF(NOT_FOUND), ATTEMPT, .has_fallback = true},
+     {STATUS_OF(NOT_FOUND), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_RESPOND,
      0},
-    {"ABORTED, with one", {STATUS_OF(ABORTED), ATTEMPT, .has_fallback = true}, POLICY_RESPOND, 0},
+    {"ABORTED, with one",
+     {STATUS_OF(ABORTED), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
+     POLICY_RESPOND,
+     0},
+    /* another version: by the rules of a retry, but for the limit of attempts */
+    {"INTERNAL, of all", {STATUS_OF(INTERNAL), ATTEMPT, ALL}, POLICY_FALL_BACK, 0, FALLBACK_OLDER},
+    {"INTERNAL, of all, the last attempt",
+     {STATUS_OF(INTERNAL), ATTEMPT, ALL, .attempts = 2},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_OLDER},
+    {"INTERNAL, of all, not repeatable",
+     {STATUS_OF(INTERNAL), ATTEMPT, ALL, .repeatable = false},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    {"INTERNAL, of all, not kept",
+     {STATUS_OF(INTERNAL), ATTEMPT, ALL, .kept = false},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    {"UNAVAILABLE: a retry comes before all",
+     {STATUS_OF(UNAVAILABLE), ATTEMPT, ALL},
+     POLICY_RETRY,
+     POLICY_OTHERS},
+    {"the deadline, of all",
+     {FAULT_OF(DEADLINE_EXCEEDED), ATTEMPT, ALL, .attempted = false, .time_left = 0},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    {"a moment before the deadline, of all",
+     {FAULT_OF(DEADLINE_EXCEEDED), ATTEMPT, ALL, .attempted = false, .time_left = 1},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_OLDER},
+    {"no instance at all, of all",
+     {FAULT_OF(UPSTREAM_DOWN), ALL, .picked = false, .time_left = 1},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    {"refused by all that there are, not repeatable",
+     {FAULT_OF(UPSTREAM_REFUSED), ATTEMPT, ALL, .attempted = false, .repeatable = false},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_OLDER},
+    {"NOT_FOUND, of all", {STATUS_OF(NOT_FOUND), ATTEMPT, ALL}, POLICY_RESPOND, 0},
+    {"NOT_FOUND by another version",
+     {STATUS_OF(NOT_FOUND), ATTEMPT, ALL, .older = true, .used_up = USED(OLDER)},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    {"the client's mistake, for another version",
+     {FAULT_OF(CANNOT_CONVERT), ATTEMPT, ALL, .older = true, .used_up = USED(OLDER)},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_STALE},
+    /* what is used up */
+    {"nothing was kept",
+     {STATUS_OF(INTERNAL), ATTEMPT, ALL, .used_up = USED(OLDER) | USED(STALE)},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_DEFAULT},
+    {"all are used up",
+     {STATUS_OF(INTERNAL), ATTEMPT, ALL, .used_up = USED(OLDER) | USED(STALE) | USED(DEFAULT)},
+     POLICY_RESPOND,
+     0},
+    {"all are used up, and a fault",
+     {FAULT_OF(UPSTREAM_MESSAGE), ATTEMPT, ALL, .attempted = false,
+      .used_up = USED(OLDER) | USED(STALE) | USED(DEFAULT)},
+     POLICY_FAIL,
+     0},
     {"UNAUTHENTICATED, with one",
-     {STATUS_OF(UNAUTHENTICATED), ATTEMPT, .has_fallback = true},
+     {STATUS_OF(UNAUTHENTICATED), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_RESPOND,
      0},
 };
@@ -217,6 +309,9 @@ static void each_verdict_is_the_one_of_its_row(void **state)
                      policy_action_name(rows[i].action));
         if (verdict.action == POLICY_RETRY && verdict.where != rows[i].where)
             fail_msg("%s: where is %d, not %d", rows[i].what, verdict.where, rows[i].where);
+        if (verdict.action == POLICY_FALL_BACK && verdict.fallback != rows[i].fallback)
+            fail_msg("%s: by %s, not %s", rows[i].what, fallback_name(verdict.fallback),
+                     fallback_name(rows[i].fallback));
         assert_non_null(verdict.why);
     }
 }
@@ -235,12 +330,16 @@ static PolicyQuestion question_of(uint32_t bits, const Fault *fault, Code code)
         .repeatable = bits & 16,
         .responding = bits & 32,
         .fallen_back = bits & 64,
-        .has_fallback = bits & 128,
+        .fallbacks = {FALLBACK_OLDER, FALLBACK_DEFAULT},
+        .n_fallbacks = bits & 128 ? 2 : 0,
         .attempts = bits >> 8 & 3,
         .attempts_most = 2,
         .time_left = bits & 1024 ? 1 : 0,
         .other = bits & 2048,
         .safe = bits & 4096,
+        .picked = bits & 8192,
+        .older = bits & 16384,
+        .used_up = bits & 32768 ? USED(OLDER) : 0,
     };
 }
 
@@ -252,10 +351,14 @@ static void check_promises(const PolicyQuestion *q)
         assert_true(q->attempted && q->time_left > 0 && !q->responding && !q->fallen_back);
         assert_true(!touched || (q->repeatable && q->kept && q->attempts < q->attempts_most));
     }
+    if (verdict.action == POLICY_FALL_BACK && verdict.fallback == FALLBACK_OLDER)
+        assert_true(q->picked && q->time_left > 0 && (!touched || (q->repeatable && q->kept)));
+    if (verdict.action == POLICY_FALL_BACK)
+        assert_false(q->used_up >> verdict.fallback & 1);
     if (verdict.action == POLICY_WAIT)
         assert_true(q->other && !q->responding);
     if (verdict.action == POLICY_FALL_BACK)
-        assert_true(q->has_fallback && !q->fallen_back && !q->responding);
+        assert_true(q->n_fallbacks && !q->fallen_back && !q->responding);
     assert_int_equal(verdict.action == POLICY_RESPOND && q->event == POLICY_FAULT, 0);
     assert_int_equal(verdict.action == POLICY_FAIL && q->event == POLICY_STATUS, 0);
 }
@@ -266,7 +369,7 @@ static void no_question_leads_to_a_broken_promise(void **state)
                                           &FAULT_UPSTREAM_REFUSED,  &FAULT_UPSTREAM_MESSAGE,
                                           &FAULT_DEADLINE_EXCEEDED, &FAULT_BAD_JSON,
                                           &FAULT_OUT_OF_MEMORY};
-    for (uint32_t bits = 0; bits < 8192; bits++) {
+    for (uint32_t bits = 0; bits < 65536; bits++) {
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
             PolicyQuestion q = question_of(bits, faults[i], CODE_OK);
             check_promises(&q);

@@ -131,6 +131,7 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
     telemetry_record(&f->loop, &f->record);
     f->record.status = (Status){0};
     f->record.degraded = FAULT_UPSTREAM_DOWN.name;
+    f->record.degraded_by = FALLBACK_DEFAULT;
     telemetry_record(&f->loop, &f->record);
     telemetry_record(&f->other_loop, &f->record);
     const char *text = page(f, false);
@@ -141,11 +142,11 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
     assert_line(
         text,
         "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_DOWN\",side=\"upstream\","
-        "origin=\"SYSTEM\",degraded=\"true\"} 2");
+        "origin=\"SYSTEM\",degraded=\"true\",by=\"default\"} 2");
     assert_line(text,
                 "passerelle_calls_total{service=\"orders\",method=\"shop.orders.v1.Orders/Get\","
                 "client_version=\"v1\",served_version=\"v2\",dialect=\"rest\",code=\"OK\","
-                "fault=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
+                "fault=\"UPSTREAM_DOWN\",degraded=\"true\",by=\"default\"} 2");
     assert_line(
         text,
         "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");

@@ -1,4 +1,5 @@
-/* Default responses of graceful routes, in each version and codec. */
+/* The fallbacks of graceful routes: which there are, and the responses of the config, in each
+   version and codec. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/run/plan_run.h"
@@ -14,10 +15,147 @@ typedef struct AnswerKey {
     const MessageType *type;
 } AnswerKey;
 
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static bool is_said(const Passerelle__Config__Graceful *text, Fallback fallback)
+{
+    switch (fallback) {
+    case FALLBACK_OLDER: return text->older;
+    case FALLBACK_STALE: return text->stale;
+    case FALLBACK_DEFAULT: return text->default_;
+    case FALLBACK_SKIP: return text->skip;
+    case FALLBACKS: break;
+    }
+    return false;
+}
+
+/* Their order is that of the keys. */
+static void read_order(ConfigReader *reader, const Passerelle__Config__Graceful *text,
+                       const char *path, Route *route)
+{
+    const JsonNode *node = document_node(&reader->file.document, path);
+    for (const JsonNode *key = node ? node->first : NULL; key; key = key->next) {
+        Fallback kind = 0;
+        while (kind < FALLBACKS && !bytes_are(key->name, fallback_name(kind)))
+            kind++;
+        if (kind < FALLBACKS && is_said(text, kind))
+            route->fallbacks[route->n_fallbacks++] = kind;
+    }
+}
+
+static bool has_fallback(const Route *route, Fallback kind)
+{
+    for (uint32_t i = 0; i < route->n_fallbacks; i++)
+        if (route->fallbacks[i] == kind)
+            return true;
+    return false;
+}
+
+static void check_order(ConfigReader *reader, const char *path, const Route *route)
+{
+    if (!route->n_fallbacks)
+        config_tell(reader, path, "for example stale: 10m, or older: true, or skip: true",
+                    "there is no fallback");
+    for (uint32_t i = 0; i + 1 < route->n_fallbacks; i++) {
+        const char *last = fallback_name(route->fallbacks[i]);
+        const char *next = fallback_name(route->fallbacks[i + 1]);
+        if (route->fallbacks[i] >= FALLBACK_DEFAULT)
+            config_tell(reader, config_path(reader, "%s.%s", path, next),
+                        "what always has a response comes last",
+                        "it is never reached: there is always a response by %s", last);
+    }
+    if (route->default_version && !has_fallback(route, FALLBACK_DEFAULT))
+        config_tell(reader, config_path(reader, "%s.version", path), NULL,
+                    "it is the version of a default response, but there is none");
+}
+
+void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,
+                           const char *path, Route *route)
+{
+    if (!text || text->how_case != PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
+        return;
+    const Passerelle__Config__Graceful *graceful = text->graceful;
+    path = config_path(reader, "%s.on_failure.graceful", path);
+    route->on_failure = FAILURE_GRACEFUL;
+    route->writes = graceful->writes;
+    route->default_version = graceful->version;
+    if (graceful->stale) {
+        route->stale_for = graceful->stale->for_;
+        route->stale_public = graceful->stale->public_;
+    }
+    read_order(reader, graceful, path, route);
+    check_order(reader, path, route);
+}
+
+/* ---- Checking -------------------------------------------------------------------------------- */
+
 static const char *route_path(const ConfigReader *reader, const Route *route)
 {
     return reader->route_paths[route - reader->config->routes];
 }
+
+typedef bool MethodTest(const Method *method);
+
+static bool has_effects(const Method *method)
+{
+    return !method->safe;
+}
+
+/* There is a key for what is kept: the one message of its request. */
+static bool can_be_kept(const Method *method)
+{
+    return !method->type->client_streaming && !method->type->server_streaming;
+}
+
+static bool has_other_version(const Method *method)
+{
+    return method->n_preferred > 1;
+}
+
+/* The first method of the route for which the test is so; NULL: there is none. */
+static const Method *find_method(const Route *route, MethodTest *test)
+{
+    const Service *service = route->service;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            const Method *method = &service->versions[i].methods[k];
+            if (method->route == route && (!test || test(method)))
+                return method;
+        }
+    return NULL;
+}
+
+static const char *fallback_path(ConfigReader *reader, const Route *route, Fallback kind)
+{
+    return config_path(reader, "%s.on_failure.graceful.%s", route_path(reader, route),
+                       fallback_name(kind));
+}
+
+/* Whether each fallback can ever be used, and may be. A route that matches no method was reported
+   for that. */
+static void check_fallbacks(ConfigReader *reader, const Route *route)
+{
+    if (!route->service || route->path_prefix || !find_method(route, NULL))
+        return;
+    if (has_fallback(route, FALLBACK_OLDER) && !find_method(route, has_other_version))
+        config_tell(reader, fallback_path(reader, route, FALLBACK_OLDER), "leave it out",
+                    "%s matches no method that another version could serve", route->match);
+    if (has_fallback(route, FALLBACK_STALE) && !find_method(route, can_be_kept))
+        config_tell(reader, fallback_path(reader, route, FALLBACK_STALE), "write skip: true",
+                    "%s matches no method that takes one message and gives one, so there is no key "
+                    "to keep a response by",
+                    route->match);
+    const Method *writing = find_method(route, has_effects);
+    bool answers_alone = route->n_fallbacks > has_fallback(route, FALLBACK_OLDER);
+    if (writing && answers_alone && !route->writes)
+        config_tell(reader,
+                    config_path(reader, "%s.on_failure.graceful", route_path(reader, route)),
+                    "writes: true, if that is meant",
+                    "%s may have side effects, and would look done although it has failed",
+                    writing->type->path);
+}
+
+/* ---- Default responses ----------------------------------------------------------------------- */
 
 /* The version that the default response is written in. */
 static const Version *written_version(ConfigReader *reader, const Route *route)
@@ -139,6 +277,14 @@ static Result convert_all(ConfigReader *reader, Conversion *c)
     return r;
 }
 
+/* An empty response of each version. */
+static Result make_empty(ConfigReader *reader, Method *method)
+{
+    Conversion c = {.method = method, .written = method->version, .json = "{}"};
+    c.mapping = service_answer(method, method->version);
+    return c.mapping ? convert_all(reader, &c) : OK;
+}
+
 static Result make_default(ConfigReader *reader, Method *method)
 {
     const Version *written = written_version(reader, method->route);
@@ -160,19 +306,28 @@ static Result make_default(ConfigReader *reader, Method *method)
     return c.json && c.mapping ? convert_all(reader, &c) : OK;
 }
 
-Result service_make_defaults(ConfigReader *reader)
+static Result make_reply(ConfigReader *reader, Method *method)
+{
+    const Route *route = method->route;
+    if (has_fallback(route, FALLBACK_DEFAULT))
+        return make_default(reader, method);
+    return has_fallback(route, FALLBACK_SKIP) ? make_empty(reader, method) : OK;
+}
+
+Result service_make_fallbacks(ConfigReader *reader)
 {
     const Config *config = reader->config;
-    for (uint32_t i = 0; i < config->n_routes; i++)
-        if (config->routes[i].on_failure == FAILURE_GRACEFUL)
-            check_version(reader, &config->routes[i]);
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        if (config->routes[i].on_failure != FAILURE_GRACEFUL)
+            continue;
+        check_fallbacks(reader, &config->routes[i]);
+        check_version(reader, &config->routes[i]);
+    }
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
             Version *version = &config->services[i].versions[j];
             for (uint32_t k = 0; k < version->n_methods; k++) {
-                if (version->methods[k].route->on_failure != FAILURE_GRACEFUL)
-                    continue;
-                Result r = make_default(reader, &version->methods[k]);
+                Result r = make_reply(reader, &version->methods[k]);
                 if (failed(r))
                     return r;
             }

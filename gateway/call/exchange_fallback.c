@@ -1,0 +1,148 @@
+/*
+ * What stands in for the response of a failed call: an attempt at another version, or a response
+ * from the table of gateway/failure. Policy decides which one is next.
+ *
+ *      decide -> fall back by `older` -> attempt -> its response, marked
+ *             -> fall back by another -> its response, marked; or it has none: the next one
+ */
+#include "gateway/call/exchange_internal.h"
+
+static void mark(Exchange *x, Fallback fallback, int64_t age)
+{
+    x->record.degraded = x->record.why.error->fault->name;
+    x->record.degraded_by = fallback;
+    x->record.degraded_age = (uint32_t)(age / SECOND);
+}
+
+/* ---- From the table -------------------------------------------------------------------------- */
+
+static FallbackCall call_of(const Exchange *x)
+{
+    return (FallbackCall){
+        .loop = x->loop,
+        .config = x->config,
+        .route = x->route,
+        .method = x->method,
+        .reply = x->version.reply,
+        .binding = x->binding,
+        .call = &x->call,
+        .identity = x->identity,
+        .client = &x->client,
+        .request = x->message,
+        .arena = x->arena,
+    };
+}
+
+/* What the config says is in the client's version; what was kept is what the client asked for. */
+static void use_clients_version(Exchange *x)
+{
+    x->version.reply = x->record.reply_version = x->version.client;
+    x->reply_binding = x->binding;
+}
+
+static const Step *give_from_table(Exchange *x, Fallback fallback)
+{
+    const FallbackTable *table = x->loop->fallbacks;
+    FallbackCall call = call_of(x);
+    FallbackReply reply = {.age = 0};
+    if (!table || !table->give[fallback](&call, &reply))
+        return NULL;
+    x->own_response = true;
+    mark(x, fallback, reply.age);
+    if (fallback != FALLBACK_STALE)
+        use_clients_version(x);
+    return x->kind->reply_fallback(x, reply.message);
+}
+
+bool exchange_keeps(const Exchange *x)
+{
+    return x->route->stale_for && exchange_is_unary(x) && x->loop->fallbacks;
+}
+
+void exchange_keep_reply(const Attempt *attempt, Message message)
+{
+    const Exchange *x = attempt->exchange;
+    if (message.compressed || attempt->older || !exchange_keeps(x))
+        return;
+    FallbackCall call = call_of(x);
+    x->loop->fallbacks->keep(&call, &attempt->answer.metadata, message.bytes);
+}
+
+/* ---- Another version ------------------------------------------------------------------------- */
+
+/* The new attempt has an instance; NULL: there is none for it. */
+static Attempt *add_older(Exchange *x)
+{
+    Attempt *before = x->latest;
+    if (!attempt_add(x, &before->tried))
+        return NULL;
+    x->latest->older = true;
+    if (!failed(attempt_pick(x->latest)))
+        return x->latest;
+    x->latest = before;
+    return NULL;
+}
+
+static const Step *ask_older(Exchange *x)
+{
+    if (!add_older(x))
+        return NULL;
+    exchange_stop_hedge(x);
+    x->chosen = NULL; /* whose response could not be given */
+    telemetry_count(x->loop, COUNTER_RETRIES);
+    return &STEP_pick;
+}
+
+void exchange_mark_older(const Attempt *attempt)
+{
+    if (attempt->older)
+        mark(attempt->exchange, FALLBACK_OLDER, 0);
+}
+
+/* Half of the time has passed. The instance is given up only for one of another version. */
+static void on_half_time(Timer *timer)
+{
+    Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
+    Attempt *slow = x->latest;
+    timer->fire = exchange_on_deadline;
+    timer_start(&x->loop->timers, timer, x->deadline);
+    bool is_waited_for = slow->record.began && attempt_is_live(slow) && !slow->answer_job;
+    if (!is_waited_for || x->chosen || x->own_response || exchange_has_other(slow))
+        return;
+    PolicyQuestion question = exchange_question(x, slow);
+    question.fault = exchange_deadline_fault(x);
+    PolicyVerdict verdict = policy_decide(&question);
+    if (verdict.action != POLICY_FALL_BACK || verdict.fallback != FALLBACK_OLDER || !add_older(x))
+        return;
+    Result why = FAIL(x->arena, *question.fault, "%s has not responded in half of the time",
+                      slow->pick.instance->address.text);
+    x->used_up |= 1u << FALLBACK_OLDER;
+    x->record.why = why;
+    attempt_end(slow, (Code)question.fault->grpc_status, why);
+    attempt_drop(slow);
+    exchange_stop_hedge(x);
+    telemetry_count(x->loop, COUNTER_RETRIES);
+    attempt_run(x->latest, &STEP_pick);
+}
+
+void exchange_plan_older(Exchange *x)
+{
+    PolicyQuestion q = policy_question(x->route, x->method, BYTES_NONE, false);
+    bool has_older = false;
+    for (uint32_t i = 0; i < q.n_fallbacks; i++)
+        has_older |= q.fallbacks[i] == FALLBACK_OLDER;
+    if (!has_older || !q.kept || !q.repeatable)
+        return;
+    x->deadline_timer.fire = on_half_time;
+    timer_start(&x->loop->timers, &x->deadline_timer, x->began + (x->deadline - x->began) / 2);
+}
+
+/* ---- Both ------------------------------------------------------------------------------------ */
+
+const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why)
+{
+    x->used_up |= 1u << fallback;
+    if (!failed(x->record.why)) /* the cause is what failed first */
+        x->record.why = why;
+    return fallback == FALLBACK_OLDER ? ask_older(x) : give_from_table(x, fallback);
+}
