@@ -1458,6 +1458,8 @@ static void a_warning_says_when_the_limit_of_connections_cannot_be_had(void **st
     Buffer out = buffer_in(arena);
     Config config = {.limits = {.connections = 100}, .descriptors = {.most = 500, .room = 100}};
     assert_false(config_few_descriptors(&config, &out));
+    config.descriptors.room = 101;
+    assert_false(config_few_descriptors(&config, &out));
     config.descriptors.room = 99;
     assert_true(config_few_descriptors(&config, &out));
     const char *text = arena_text(arena, buffer_bytes(&out));

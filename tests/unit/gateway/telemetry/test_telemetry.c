@@ -104,6 +104,19 @@ static void a_degraded_call_is_a_warning(void **state)
     assert_memory_equal(level_in_log(f), "warning\"", 8);
 }
 
+static void who_called_is_told_whole(void **state)
+{
+    Fixture *f = *state;
+    f->record.client = bytes_of("ada");
+    f->record.client_by = "certificate";
+    f->record.tenant = bytes_of("shop");
+    f->record.class = bytes_of("partner");
+    telemetry_record(&f->loop, &f->record);
+    assert_non_null(strstr(arena_text(f->arena, fixture_log(f)),
+                           "\"client\":\"ada\",\"client_by\":\"certificate\","
+                           "\"tenant\":\"shop\",\"class\":\"partner\""));
+}
+
 static void long_and_broken_texts_are_cut_and_repaired(void **state)
 {
     Fixture *f = *state;
@@ -251,6 +264,7 @@ int main(void)
         TEST(what_the_operator_should_look_at_is_an_error),
         TEST(what_a_client_can_cause_is_none),
         TEST(a_degraded_call_is_a_warning),
+        TEST(who_called_is_told_whole),
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
         TEST(mistakes_are_a_list_of_limited_length),
