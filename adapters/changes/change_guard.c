@@ -72,6 +72,11 @@ static const Expr *lost_presence(Making *m, const FieldPath *message, const Fiel
     uint32_t n = 0;
     const Expr **given = arena_array(m->arena, const Expr *, 2 * m->pair->n_changes + 1);
     *first_out = find_given(m, message, given, &n);
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        FieldPath box;
+        if (change_box(m->pair, &m->pair->changes[i], !m->to, &box) && path_equal(&box, message))
+            return NULL;
+    }
     for (uint32_t i = 0; i < n; i++) {
         if (given[i] && expr_makes_up(given[i]))
             return NULL;
@@ -437,6 +442,14 @@ static void guard_currency(Making *m, const FieldChange *change)
 
 /* ---- Oneofs ---------------------------------------------------------------------------------- */
 
+/* What is there if the change's field is. */
+static const Expr *presence_here(Making *m, const FieldChange *change)
+{
+    FieldPath box;
+    return making_field(
+        m, change_box(m->pair, change, !m->to, &box) ? &box : &change->ends[!m->to].paths[0]);
+}
+
 /* Fields that are independent at the source, and in (or inside members of) one oneof at the target:
    two at once are an error. */
 static void guard_oneof(Making *m, uint32_t at)
@@ -453,11 +466,21 @@ static void guard_oneof(Making *m, uint32_t at)
             paths_exclude_each_other(&from->paths[0], &other_from->paths[0]))
             continue;
         const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
-        making_guard(m, (Guard){.source = expr_when(m->arena, making_field(m, &from->paths[0]),
-                                                    making_field(m, &other_from->paths[0]), NULL),
+        making_guard(m, (Guard){.source = expr_when(m->arena, presence_here(m, change),
+                                                    presence_here(m, &m->pair->changes[i]), NULL),
                                 .loud = true,
                                 .loss = making_loss(m, change, LOSS_DROPPED, true, how)});
     }
+}
+
+/* A member of a oneof that becomes zero, where zero is unset. */
+static void guard_choice(Making *m, const FieldChange *change)
+{
+    if (!change_loses_choice(m->pair, change, m->to))
+        return;
+    const Expr *given = making_given(m, change, 0);
+    if (given && expr_may_be_zero(given))
+        guard_value(m, change, given, (Literal){0}, "zero: which one of the oneof it is");
 }
 
 void making_guards(Making *m)
@@ -474,5 +497,6 @@ void making_guards(Making *m)
         guard_selected(m, &m->pair->changes[i]);
         guard_kind(m, &m->pair->changes[i]);
         guard_oneof(m, i);
+        guard_choice(m, &m->pair->changes[i]);
     }
 }

@@ -364,6 +364,14 @@ const FieldChange *change_selection(const MessagePair *pair, int end, const Fiel
 const FieldChange *change_alternative(const MessagePair *pair, int end, const FieldPath *path,
                                       uint32_t *which_out);
 
+/* The message at this end that the change's field is alone in, where the field of the other end has
+   presence: the two are there together, also when the field is zero. False: there is none. The path
+   has no text. */
+bool change_box(const MessagePair *pair, const FieldChange *change, int end, FieldPath *box_out);
+/* Whether it takes a member of a oneof to a field without presence: where that is zero, nothing
+   says which member it was. */
+bool change_loses_choice(const MessagePair *pair, const FieldChange *change, int to);
+
 /* ---- converter.c ----------------------------------------------------------------------------- */
 
 /* Chooses the converters between the two ends of the change. Problems name the converters that

@@ -235,6 +235,11 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
     const Expr *value = sentinel_in(m, from, making_field(m, &from->paths[0]), source);
+    FieldPath box;
+    if (change_box(m->pair, change, !m->to, &box))
+        value = expr_default(m->arena, value,
+                             expr_when(m->arena, zero_of(m, source), making_field(m, &box), NULL),
+                             NULL);
     if (!value->type.message)
         value = making_unmarked(m, &from->paths[0], value);
     if (source->repeated && !target->repeated) {
@@ -381,7 +386,8 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
 typedef struct Feed {
     const FieldPath *path;
     const Expr *value;
-    int line; /* of its change */
+    int line;             /* of its change */
+    const Expr *presence; /* the message that it is alone in is there if this is; or NULL */
 } Feed;
 
 static const Expr *expanded_presence(Making *m, const FieldType *const *steps, uint32_t n_steps)
@@ -427,6 +433,8 @@ static const Expr *build_field(Making *m, const Feed *feeds, uint32_t n_feeds, u
     uint32_t n_rules;
     const Rule *rules = build_rules(m, inner, n_inner, depth + 1, &n_rules);
     const Expr *presence = expanded_presence(m, feeds[at].path->steps, depth + 1);
+    if (n_inner == 1 && inner[0].path->n_steps == depth + 2 && !presence)
+        presence = inner[0].presence;
     return expr_build(m->arena, field->message, rules, n_rules, presence ? presence : value);
 }
 
@@ -458,7 +466,7 @@ static void add_expanded(Making *m, Feed *feeds, uint32_t *n)
         const MessageType *message = path_field(path)->message;
         const Expr *presence = expanded_presence(m, path->steps, path->n_steps);
         if (!fed)
-            feeds[(*n)++] = (Feed){path, expr_build(m->arena, message, NULL, 0, presence), 0};
+            feeds[(*n)++] = (Feed){path, expr_build(m->arena, message, NULL, 0, presence), 0, NULL};
     }
 }
 
@@ -476,8 +484,11 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
             continue; /* marks take precedence over the other values of the same field */
         for (uint32_t k = 0; k < to->n_paths; k++) {
             const Expr *value = change_expr(m, change, k);
+            FieldPath box;
+            bool alone = value && change_box(m->pair, change, m->to, &box);
             if (value)
-                feeds[n++] = (Feed){&to->paths[k], value, change->place.name_line};
+                feeds[n++] = (Feed){&to->paths[k], value, change->place.name_line,
+                                    alone ? making_field(m, &from->paths[0]) : NULL};
         }
         /* A currency in a field beside the amount is a feed of its own on the way back. */
         if (to->currency.n_steps && change->convert[m->to]) {
@@ -485,7 +496,8 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
             step[0] = change->convert[m->to]->currency;
             FieldPath inner = {step, 1, step[0]->name};
             FieldPath path = path_join(m->arena, &from->paths[0], &inner);
-            feeds[n++] = (Feed){&to->currency, making_field(m, &path), change->place.name_line};
+            feeds[n++] =
+                (Feed){&to->currency, making_field(m, &path), change->place.name_line, NULL};
         }
     }
     add_expanded(m, feeds, &n);

@@ -136,3 +136,93 @@ void change_check_kinds(ChangeList *list, const MessagePair *pair)
             check_selected(list, pair, &pair->changes[i], end);
     }
 }
+
+/* ---- What is alone in a message -------------------------------------------------------------- */
+
+/* Whether the value goes as it is, or zero as zero. */
+static bool keeps_zero(const Converter *converter)
+{
+    if (!converter)
+        return true;
+    if (converter->code == CONVERT_ENUM) {
+        uint32_t i = 0;
+        while (i < converter->n_entries && converter->entries[i].from != 0)
+            i++;
+        return i < converter->n_entries && converter->entries[i].to == 0;
+    }
+    return converter->code == CONVERT_NUMBER || converter->code == CONVERT_BYTES_TEXT ||
+           converter->code == CONVERT_TEXT_BYTES;
+}
+
+/* One field becomes one field, and nothing else decides about either. */
+static bool is_plain(const FieldChange *change)
+{
+    if (change->mark || change->select || change->merged || change->keyed || change->constant)
+        return false;
+    for (int end = 0; end < 2; end++) {
+        const ChangeEnd *e = &change->ends[end];
+        if (e->n_paths != 1 || e->template || e->has_sentinel || e->zero_is_set ||
+            e->when.n_steps || e->currency.n_steps || e->missing > MISSING_LEAVE ||
+            path_field(&e->paths[0])->repeated || path_field(&e->paths[0])->message)
+            return false;
+    }
+    return keeps_zero(change->convert[OLD]) && keeps_zero(change->convert[NEW]);
+}
+
+/* Whether the path is the message, or leads into it. */
+static bool is_about(const FieldPath *path, const FieldPath *message)
+{
+    return path->n_steps && (path_equal(path, message) || path_inside(path, message));
+}
+
+static bool is_alone(const MessagePair *pair, const FieldChange *change, int end,
+                     const FieldPath *message)
+{
+    for (uint32_t i = 0; i < pair->n_expanded; i++) {
+        if (path_equal(&pair->expanded[i][end], message))
+            return false;
+    }
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        const ChangeEnd *e = &other->ends[end];
+        for (uint32_t k = 0; other != change && k < e->n_paths; k++) {
+            if (is_about(&e->paths[k], message))
+                return false;
+        }
+        for (uint32_t k = 0; other->select && !e->n_paths && k < other->select->n; k++) {
+            if (is_about(&other->select->paths[k], message))
+                return false;
+        }
+        if (is_about(&e->currency, message))
+            return false;
+    }
+    return true;
+}
+
+bool change_box(const MessagePair *pair, const FieldChange *change, int end, FieldPath *box_out)
+{
+    if (!is_plain(change) || change->ends[end].paths[0].n_steps < 2)
+        return false;
+    const FieldPath *path = &change->ends[end].paths[0];
+    *box_out = (FieldPath){path->steps, path->n_steps - 1, NULL};
+    return field_is_implicit(path_field(path)) &&
+           path_field(&change->ends[!end].paths[0])->presence &&
+           !path_field(box_out)->parent->map_entry && is_alone(pair, change, end, box_out);
+}
+
+bool change_loses_choice(const MessagePair *pair, const FieldChange *change, int to)
+{
+    const ChangeEnd *source = &change->ends[!to], *target = &change->ends[to];
+    FieldPath box;
+    uint32_t which;
+    if (change->mark || change->select || change->merged || change->keyed || source->n_paths != 1 ||
+        target->n_paths != 1 || source->template || target->template || source->has_sentinel ||
+        target->has_sentinel || target->when.n_steps)
+        return false;
+    const FieldType *member = path_field(&source->paths[0]);
+    return member->oneof && member->oneof->n_fields > 1 &&
+           field_is_implicit(path_field(&target->paths[0])) &&
+           !path_field(&target->paths[0])->message &&
+           !change_alternative(pair, !to, &source->paths[0], &which) &&
+           !change_box(pair, change, to, &box);
+}

@@ -306,8 +306,17 @@ const Expr *expr_wrap(Arena *arena, const Expr *arg)
     return expr;
 }
 
+/* Whether each element goes through a mapping: then so do the first and the others, each by itself.
+   That is composed further, and no element is converted twice. */
+static bool is_converted_list(const Expr *arg)
+{
+    return arg && arg->kind == EXPR_MESSAGE && arg->args[0]->type.repeated;
+}
+
 const Expr *expr_head(Arena *arena, const Expr *arg)
 {
+    if (is_converted_list(arg))
+        return expr_message(arena, arg->mapping, expr_head(arena, arg->args[0]));
     const Expr *first = expr_first(arena, arg, false, NULL);
     if (!first || first->kind != EXPR_FIRST)
         return first;
@@ -320,6 +329,8 @@ const Expr *expr_rest(Arena *arena, const Expr *arg)
 {
     if (!arg || arg->kind == EXPR_WRAP)
         return NULL;
+    if (is_converted_list(arg))
+        return expr_message(arena, arg->mapping, expr_rest(arena, arg->args[0]));
     Expr *expr = make(arena, EXPR_REST, arg->type, 1);
     set_arg(expr, 0, arg);
     return expr;

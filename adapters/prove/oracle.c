@@ -178,6 +178,20 @@ static bool has_currency(Oracle *o, const FieldChange *change, const Tree *tree)
            get(o, tree, currency).n;
 }
 
+/* Whether the message that the field is alone in is there, and so is the field. */
+static bool is_boxed(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                     const Tree *tree)
+{
+    FieldPath box;
+    return change_box(pair, change, !o->to, &box) && get(o, tree, &box).n;
+}
+
+static bool is_given(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                     const Tree *tree)
+{
+    return get(o, tree, &change->ends[!o->to].paths[0]).n || is_boxed(o, pair, change, tree);
+}
+
 static bool means_another(const MessagePair *pair, int end, const FieldPath *path,
                           const Found *found)
 {
@@ -199,7 +213,8 @@ static Result plain_value(Oracle *o, const MessagePair *pair, const FieldChange 
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     const FieldType *target = path_field(&to->paths[0]);
     *found = get(o, tree, &from->paths[0]);
-    if (implicit_zero(&from->paths[0], found) && has_currency(o, change, tree))
+    if (implicit_zero(&from->paths[0], found) &&
+        (has_currency(o, change, tree) || is_boxed(o, pair, change, tree)))
         *found = one(o, (TreeValue){0});
     Result r = take_sentinel(o, from, found);
     if (!failed(r) && found->n && !found->list &&
@@ -804,11 +819,12 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
 }
 
 /* Whether the value comes from the source, not from a default of the list. */
-static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
+static bool gave_by_itself(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                           const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
     return change->select || change->mark || from->n_paths > 1 || from->when.n_steps ||
-           (from->n_paths && get(o, tree, &from->paths[0]).n);
+           (from->n_paths && is_given(o, pair, change, tree));
 }
 
 static bool is_marked(Oracle *o, const MessagePair *pair, const FieldChange *change, uint32_t which,
@@ -836,7 +852,7 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         r = change_value_of(o, pair, change, k, tree, &found);
         if (!failed(r) && is_marked(o, pair, change, k, tree))
             continue; /* marks take precedence */
-        bool was_there = gave_by_itself(o, change, tree);
+        bool was_there = gave_by_itself(o, pair, change, tree);
         if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
             continue;
         if (!failed(r) && !(change->merged && k))
@@ -846,8 +862,11 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         bool entered = !change->ends[!o->to].n_paths && is_entered(pair, o->to, &to->paths[k]);
         if (entered && get(o, out, &to->paths[k]).n)
             continue; /* only its presence is given, and it is set already */
+        FieldPath box;
         if (!is_fed(change, first, gave, o->to))
             put(o, out, &to->paths[k], &found);
+        if (change_box(pair, change, o->to, &box))
+            make_parents(o, out, &to->paths[k]);
         gave[change - first] = true;
     }
     return failed(r) || !to->n_paths || !change->ends[!o->to].n_paths
@@ -921,13 +940,15 @@ static Result check_kind(Oracle *o, const FieldChange *change, const Tree *tree,
 static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
 {
     const ChangeEnd *to = &pair->changes[at].ends[o->to], *from = &pair->changes[at].ends[!o->to];
-    if (!to->n_paths || !from->n_paths || from->when.n_steps || !get(o, tree, &from->paths[0]).n)
+    if (!to->n_paths || !from->n_paths || from->when.n_steps ||
+        !is_given(o, pair, &pair->changes[at], tree))
         return OK;
     for (uint32_t i = 0; i < at; i++) {
         const ChangeEnd *other_to = &pair->changes[i].ends[o->to];
         const ChangeEnd *other = &pair->changes[i].ends[!o->to];
         if (other_to->n_paths && other->n_paths &&
-            parting_oneof(&to->paths[0], &other_to->paths[0]) && get(o, tree, &other->paths[0]).n)
+            parting_oneof(&to->paths[0], &other_to->paths[0]) &&
+            is_given(o, pair, &pair->changes[i], tree))
             return cannot(o, &from->paths[0], "another of the same oneof is there");
     }
     return OK;

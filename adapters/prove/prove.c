@@ -437,6 +437,7 @@ Result prove_chain(Arena *arena, const ChangeList *const *lists, uint32_t n_list
     for (int upwards = 0; upwards < 2; upwards++) {
         Direction *there = &proof.directions[upwards], *back = &proof.directions[!upwards];
         declared_losses(arena, there->set, back->set, &there->hints, &there->declared);
+        there->declared.choices = n_lists == 1;
     }
     for (int upwards = 1; upwards >= 0 && !outcome_out->disproved; upwards--) {
         proof.upwards = upwards;

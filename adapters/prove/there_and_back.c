@@ -86,7 +86,7 @@ static void declare_ignored(Declared *d, const MappingSet *set)
 void declared_losses(Arena *arena, const MappingSet *there, const MappingSet *back,
                      const TreeHints *hints, Declared *declared_out)
 {
-    *declared_out = (Declared){arena, table_in(arena), table_in(arena), hints};
+    *declared_out = (Declared){arena, table_in(arena), table_in(arena), hints, true};
     declare_lines(declared_out, there);
     declare_lines(declared_out, back);
     declare_ignored(declared_out, there);
@@ -230,6 +230,9 @@ static bool is_nothing(Comparing *c, const FieldType *field, const TreeField *va
 {
     if (!values->n)
         return true;
+    if (c->declared->choices && field->oneof && field->oneof->n_fields > 1 && !field->message &&
+        !hint_of(c, field)->selects)
+        return false; /* that it is there says which one of the oneof it is */
     return values->n == 1 && !field->map && is_zero(c, field, &values->values[0]) &&
            (!field->message || hint_of(c, field)->taken_apart ||
             !is_empty(values->values[0].message));

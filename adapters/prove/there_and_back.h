@@ -17,6 +17,8 @@ typedef struct Declared {
     Table lost;            /* may come back as another value, or not at all */
     Table completed;       /* may come back without having been set: a kind, by its value */
     const TreeHints *read; /* the readers of the fields of the original message */
+    bool choices;          /* a member of a oneof that is zero has to come back; over a chain, only
+                              lists that see the oneof say so */
 } Declared;
 
 void declared_losses(Arena *arena, const MappingSet *there, const MappingSet *back,

@@ -95,6 +95,11 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
         hint_of(hints, field)->one = true;
     if (field && expr->kind == EXPR_FIRST && !expr->rest_kept)
         hint_of(hints, field)->single = true;
+    for (uint32_t i = 0; expr->kind == EXPR_SELECT && i < expr->n_args; i++) {
+        const FieldType *alternative = source_field(expr->args[i]);
+        if (alternative)
+            hint_of(hints, alternative)->selects = true;
+    }
     if (field && expr->kind == EXPR_KEYED)
         hint_of(hints, field)->unordered = true;
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {

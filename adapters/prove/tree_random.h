@@ -22,6 +22,7 @@ typedef struct TreeHint {
     uint32_t n_asked;
     bool one;       /* of a list only one */
     bool single;    /* an element of a list becomes a single value */
+    bool selects;   /* a kind follows from it, whose loss is counted */
     bool unordered; /* a list that becomes a map */
     /* In any version of the chain: */
     bool spelled;     /* a text or a time that may have several spellings */

@@ -450,14 +450,15 @@ static void fields_that_join_a_oneof_exclude_each_other(void **state)
           "  a = a\n  b = b\n  c = c\n  d = d\n  refuse b when a\n  refuse c when a\n  refuse c "
           "when b\n"
           "  refuse d when a\n  refuse d when b\n",
-          "  a = a\n  b = b\n  c = c\n  d = d\n");
+          "  a = a\n  b = b\n  c = c\n  d = d\n  drop a when a = \"\"\n  drop b when b = \"\"\n");
 }
 
 static void what_is_made_up_in_a_oneof_gives_way_to_what_is_there(void **state)
 {
     check(state, "Chosen", "messages: {M: {b: {added: none}}}", ".M",
           "  a = a\n  b = \"none\" unless a | limit\n  limit = limit\n  refuse limit when a\n",
-          "  a = a\n  limit = limit\n  drop b unless \"none\"\n");
+          "  a = a\n  limit = limit\n  drop b unless \"none\"\n  drop a when a = \"\"\n"
+          "  drop limit when limit = 0\n");
 }
 
 static void a_constant_beside_others_of_its_oneof_is_refused(void **state)

@@ -445,6 +445,15 @@ static const Operation operations[] = {
      "  LabelValue to Label: {text: note, extra: {removed: graceful}}\n"
      "  Priced to Price: {cents: {by: text}}\n"
      "  Node: {nodes: {key: id, duplicates: loud}, id: {added: graceful}}\n"},
+    {"Boxed",
+     "enums: {E: {B: C}}\nmessages:\n  M:\n    voucher: voucher.code\n    points: points.n\n"
+     "    code: {to: code.inner.hex, by: hex}\n    e: e.e\n    note: note.text\n"
+     "    plain: plain.text\n",
+     "enums: {E: {C: B}}\nmessages:\n  M:\n    voucher.code: voucher\n    points.n: points\n"
+     "    code.inner.hex: {to: code, by: hex}\n    e.e: e\n    note.text: note\n"
+     "    plain.text: plain\n"},
+    {"Unchosen", "messages: {M: {b: {by: seconds, round: graceful}}}",
+     "messages: {M: {b: {by: seconds, round: graceful}}}"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},

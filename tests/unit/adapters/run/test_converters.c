@@ -385,6 +385,29 @@ static void a_path_that_names_nothing_is_refused(void **state)
     refuses_as(up, "{\"updateMask\":\"price.currencyCode\"}", "has no place");
 }
 
+static const char *const boxed =
+    "enums: {E: {B: C}}\nmessages:\n  M:\n    voucher: voucher.code\n    points: points.n\n"
+    "    code: {to: code.inner.hex, by: hex}\n    e: e.e\n    note: note.text\n"
+    "    plain: plain.text\n";
+
+/* The message is there if the field is, so that the choice is not lost when it is empty. */
+static void what_is_alone_in_a_message_keeps_its_presence(void **state)
+{
+    Way up = way(state, "Boxed", boxed, true), down = way(state, "Boxed", boxed, false);
+    gives(up, "{\"voucher\":\"\"}", "{\"voucher\":{}}");
+    gives(up, "{\"voucher\":\"a\"}", "{\"voucher\":{\"code\":\"a\"}}");
+    gives(up, "{\"points\":0}", "{\"points\":{}}");
+    gives(up, "{\"code\":\"\"}", "{\"code\":{\"inner\":{}}}");
+    gives(up, "{\"e\":\"A\",\"note\":\"\"}", "{\"e\":{},\"note\":{}}");
+    gives(up, "{}", "{}");
+    gives(up, "{\"plain\":\"\"}", "{}");
+    gives(down, "{\"voucher\":{}}", "{\"voucher\":\"\"}");
+    gives(down, "{\"points\":{}}", "{\"points\":0}");
+    gives(down, "{\"code\":{\"inner\":{}}}", "{\"code\":\"\"}");
+    gives(down, "{\"e\":{},\"note\":{}}", "{\"e\":\"A\",\"note\":\"\"}");
+    gives(down, "{\"code\":{}}", "{}");
+}
+
 static const char *const words =
     "messages:\n  M:\n"
     "    plan: {by: text_table, values: {free: basic, trial: basic, pro: [premium, gold]}}\n"
@@ -502,6 +525,21 @@ static void a_number_that_becomes_zero_is_counted(void **state)
     loses(down, "{\"share\":1e-45}", "");
 }
 
+static void a_choice_that_only_zero_tells_is_counted(void **state)
+{
+    const char *yaml = "messages: {M: {b: {by: seconds}}}";
+    Way up = way(state, "Unchosen", yaml, true), down = way(state, "Unchosen", yaml, false);
+    loses(up, "{\"a\":\"\"}", "a ");
+    loses(up, "{\"a\":\"x\"}", "");
+    loses(up, "{\"b\":\"0s\"}", "b ");
+    loses(up, "{\"b\":\"1s\"}", "");
+    loses(up, "{\"c\":0}", "");
+    loses(down, "{\"b\":\"0\",\"c\":0}", "");
+    loses(way(state, "Boxed", boxed, true), "{\"voucher\":\"\"}", "");
+    loses(way(state, "Boxed", boxed, false), "{\"voucher\":{}}", "");
+    loses(way(state, "Boxed", boxed, false), "{\"code\":{}}", "code ");
+}
+
 static void a_number_that_is_rounded_is_counted(void **state)
 {
     static const char *const scaled =
@@ -578,6 +616,8 @@ int main(void)
         cmocka_unit_test(bits_of_base64_that_are_in_no_byte_are_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
         cmocka_unit_test(a_number_that_is_rounded_is_counted),
+        cmocka_unit_test(a_choice_that_only_zero_tells_is_counted),
+        cmocka_unit_test(what_is_alone_in_a_message_keeps_its_presence),
         cmocka_unit_test(a_mask_that_becomes_wider_is_counted_where_the_list_lets_it),
         cmocka_unit_test(a_mask_never_names_more_than_the_client_did),
         cmocka_unit_test(a_path_that_names_nothing_is_refused),
