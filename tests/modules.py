@@ -55,6 +55,7 @@ LAYERS = (
         Module("thread", "threads that are not loops; signals", "Errand", "errand.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),
+        Module("cache", "good responses, kept for calls that fail", "ResponseCache", "response_cache.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("identity", "who makes a call, and how that was proved", "Identity", "identity.h"),

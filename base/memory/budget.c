@@ -5,6 +5,7 @@ const char *const memory_kind_names[MEMORY_KINDS] = {
     [MEMORY_BUFFERS] = "buffers",
     [MEMORY_CONNECTIONS] = "connections",
     [MEMORY_TLS] = "tls",
+    [MEMORY_CACHE] = "cache",
 };
 
 static struct {

@@ -1,19 +1,32 @@
 #include "gateway/failure/fallbacks.h"
 
+#include "gateway/cache/response_cache.h"
+#include "gateway/failure/kept.h"
+#include "gateway/loop/fair_queue.h"
+
 #include <stdlib.h>
 
 struct Fallbacks {
     FallbackTable table; /* first */
+    ResponseCache *cache;
+    KeySeed seed;
+    uint64_t contracts; /* of the config in use */
 };
+
+static Fallbacks *fallbacks_of(const FallbackCall *call)
+{
+    return (Fallbacks *)(uintptr_t)call->loop->fallbacks;
+}
+
+/* ---- Of the config --------------------------------------------------------------------------- */
 
 /* Of both: compiled with the config, in each version and codec. */
 static bool give_default(const FallbackCall *call, FallbackReply *reply_out)
 {
     const RestBinding *binding = call->binding;
     Bytes of_binding = binding ? binding->default_body : BYTES_NONE;
-    *reply_out = (FallbackReply){
-        .message =
-            of_binding.data ? of_binding : call->method->default_reply[call->call->reply_codec]};
+    Bytes of_method = call->method->default_reply[call->call->reply_codec];
+    *reply_out = (FallbackReply){.message = of_binding.data ? of_binding : of_method};
     return true;
 }
 
@@ -24,34 +37,96 @@ static bool give_empty(const FallbackCall *call, FallbackReply *reply_out)
     return call->method->type->server_streaming || give_default(call, reply_out);
 }
 
+/* ---- Kept ------------------------------------------------------------------------------------ */
+
 static bool give_kept(const FallbackCall *call, FallbackReply *reply_out)
 {
-    return false;
+    Fallbacks *fallbacks = fallbacks_of(call);
+    int64_t now = call->loop->now, kept;
+    ResponseKey key;
+    if (!kept_key(call, &fallbacks->seed, &key) ||
+        !response_cache_find(fallbacks->cache, &key, now - call->route->stale_for, call->arena,
+                             &reply_out->message, &kept))
+        return false;
+    reply_out->age = now > kept ? now - kept : 0; /* loops read their clocks at different times */
+    return true;
 }
 
 static void keep(const FallbackCall *call, const Fields *fields, Bytes message)
 {
+    Fallbacks *fallbacks = fallbacks_of(call);
+    bool is_done_by_keeping = call->method->safe || call->route->writes;
+    ResponseKey key;
+    if (!is_done_by_keeping || !kept_key(call, &fallbacks->seed, &key) ||
+        !kept_may_be(call, fields))
+        return;
+    IpAddress client = fair_client_of(call->client);
+    response_cache_keep(fallbacks->cache, &key, &client, message, call->loop->now);
 }
 
-Fallbacks *fallbacks_new(void)
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+/* A quarter of all memory at most: kept responses alone do not make it short. */
+static ResponseLimits limits_of(const Config *config)
+{
+    uint64_t quarter = limits_memory(&config->limits) / 4;
+    size_t memory = config->cache.memory < quarter ? config->cache.memory : (size_t)quarter;
+    return (ResponseLimits){.memory = memory, .client_percent = config->cache.client_percent};
+}
+
+Fallbacks *fallbacks_new(const Config *config)
 {
     Fallbacks *fallbacks = calloc(1, sizeof *fallbacks);
     CHECK(fallbacks);
+    ResponseLimits limits = limits_of(config);
     fallbacks->table = (FallbackTable){
         .give = {[FALLBACK_STALE] = give_kept,
                  [FALLBACK_DEFAULT] = give_default,
                  [FALLBACK_SKIP] = give_empty},
         .keep = keep,
     };
+    fallbacks->cache = response_cache_new(&limits);
+    fallbacks->seed = key_seed_new();
+    fallbacks->contracts = config->contracts;
     return fallbacks;
 }
 
 void fallbacks_free(Fallbacks *fallbacks)
 {
+    if (!fallbacks)
+        return;
+    response_cache_free(fallbacks->cache);
     free(fallbacks);
+}
+
+void fallbacks_use(Fallbacks *fallbacks, const Config *config)
+{
+    ResponseLimits limits = limits_of(config);
+    response_cache_limit(fallbacks->cache, &limits);
+    if (config->contracts != fallbacks->contracts)
+        response_cache_clear(fallbacks->cache);
+    fallbacks->contracts = config->contracts;
 }
 
 const FallbackTable *fallbacks_table(const Fallbacks *fallbacks)
 {
     return &fallbacks->table;
+}
+
+void fallbacks_metrics_write(Exposition *e, void *owner)
+{
+    ResponseStats stats = response_cache_stats(((Fallbacks *)owner)->cache);
+    exposition_single(e, "passerelle_cache_responses", METRIC_GAUGE,
+                      "Responses that are kept for calls that fail.", stats.entries);
+    exposition_single(e, "passerelle_cache_clients", METRIC_GAUGE,
+                      "Clients that they are kept for, in each sixteenth of the cache.",
+                      stats.clients);
+    exposition_single(e, "passerelle_cache_kept", METRIC_COUNTER,
+                      "Responses that were kept, each in place of the one before it.", stats.kept);
+    exposition_single(e, "passerelle_cache_evicted", METRIC_COUNTER,
+                      "Responses that gave way to others.", stats.evicted);
+    exposition_family(e, "passerelle_cache_asked", METRIC_COUNTER,
+                      "How often a failed call asked for a kept response.");
+    exposition_number(e, "", &(Label){"result", "found"}, 1, stats.found);
+    exposition_number(e, "", &(Label){"result", "missed"}, 1, stats.missed);
 }

@@ -566,6 +566,7 @@ static void use_config(Process *p, Config *config)
     discovery_use(p->watching, config);
     audit_use(p->audit, config);
     ledger_use(p->shared.ledger, config);
+    fallbacks_use(p->shared.fallbacks, config);
     if (p->store) {
         fleet_use(p->fleet, config);
         store_keeper_use(p->keeper, config);
@@ -815,6 +816,7 @@ static void stop_admin(Process *p)
     metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
+    metrics_remove_writer(p->shared.fallbacks);
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
 }
@@ -836,6 +838,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     if (p->port)
         ledger_keep(p->shared.ledger, p->port);
     metrics_add_writer(ledger_metrics_write, p->shared.ledger);
+    p->shared.fallbacks = fallbacks_new(p->config);
+    metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
     Result r = start_admin(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
@@ -843,7 +847,6 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     discovery_use(p->watching, p->config);
     tell_few_descriptors(p->config);
     start_pool(p);
-    p->shared.fallbacks = fallbacks_new();
     if (!failed(r))
         r = start_workers(p, arena, sockets);
     if (failed(r)) {

@@ -238,7 +238,7 @@ Scene *scene_new(const char *config)
     instances_adopt(scene->config, NULL);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
-    scene->fallbacks = fallbacks_new();
+    scene->fallbacks = fallbacks_new(scene->config);
     scene->loop.fallbacks = fallbacks_table(scene->fallbacks);
     scene->loop.hop = "passerelle-0123456789abcdef";
     random_seed_fixed(&scene->loop.random, 1);
@@ -278,8 +278,12 @@ void scene_clear(Scene *scene)
     for (int i = 0; i < SCENE_INSTANCES; i++)
         assert_null(scene->upstreams[i].wait);
     assert_int_equal(scene->pool.n, 0);
+    fallbacks_free(scene->fallbacks);
+    scene->fallbacks = NULL;
     if (n_scenes == 1)
         assert_nothing_is_held();
+    scene->fallbacks = fallbacks_new(scene->config);
+    scene->loop.fallbacks = fallbacks_table(scene->fallbacks);
     scene->n_peers = scene->n_records = 0;
 }
 

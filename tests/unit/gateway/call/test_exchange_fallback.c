@@ -1,3 +1,4 @@
+#include "protocols/http/compression.h"
 #include "tests/unit/gateway/call/scene.h"
 
 /* A v1 instance at 7101 and a v2 one at 7102; routes follow. */
@@ -190,6 +191,219 @@ static void a_fallback_that_is_skipped_is_an_empty_success(void **state)
     assert_body(client, BYTES("{}"));
 }
 
+/* ---- Kept responses -------------------------------------------------------------------------- */
+
+#define STALE_OF(match, more) "  - {match: " match ", on_failure: {graceful: {stale: " more "}}}\n"
+#define KEEPING                                                                                    \
+    SCENE_TEXT STALE_OF("yard.Yard/Get", "10m")                                                    \
+        STALE_OF("garage.Cars/Get", "{for: 10s, public: true}, writes: true")
+#define OF_ADA "authorization: Bearer ada"
+
+static Peer *get_item(Scene *scene, const char *fields)
+{
+    Peer *client = begin_grpc(scene, GET_ITEM, fields);
+    say_frame(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static Peer *fail_item(Scene *scene, const char *fields)
+{
+    Peer *client = get_item(scene, fields);
+    answer_error(instance(scene), 13, "oops");
+    return client;
+}
+
+static void assert_kept(Peer *client, const char *mark, Bytes body)
+{
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), mark);
+    assert_string_equal(field_of(client, "cache-control"), "no-store");
+    assert_body(client, framed(client->scene, body));
+}
+
+static void assert_not_kept(Peer *client)
+{
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_string_equal(said(client, "passerelle-degraded"), "");
+}
+
+static void the_last_good_response_stands_in_with_its_age(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    scene_pass(scene, 31900);
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=31", ITEM);
+    assert_record(scene,
+                  "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS (stale), 1 sent: 7102 INTERNAL");
+    get_item(scene, OF_ADA);
+    answer(instance(scene), BYTES("\n\1x\x12\5alice"));
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0",
+                BYTES("\n\1x\x12\5alice"));
+}
+
+static void a_response_that_is_too_old_does_not_stand_in(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    scene_pass(scene, 600 * 1000);
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=600", ITEM);
+    scene_pass(scene, 1);
+    assert_not_kept(fail_item(scene, OF_ADA));
+}
+
+static void nobody_gets_the_response_of_another_client(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    assert_not_kept(fail_item(scene, "authorization: Bearer bob"));
+    assert_not_kept(fail_item(scene, OF_ADA "\ncookie: a=b"));
+    assert_not_kept(fail_item(scene, OF_ADA "\nauthorization: Bearer ada"));
+    assert_not_kept(fail_item(scene, "cookie: Bearer ada"));
+    assert_not_kept(fail_item(scene, ""));
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+}
+
+static void another_request_has_another_response(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    Peer *client = begin_grpc(scene, GET_ITEM, OF_ADA);
+    say_frame(client, BYTES("\n\1y"));
+    say_end(client);
+    answer_error(instance(scene), 13, "oops");
+    assert_not_kept(client);
+    client = ask(scene, "GET", "/v1/items/x", OF_ADA, BYTES_NONE);
+    answer_error(instance(scene), 13, "oops");
+    assert_int_equal(client->head.status, 500);
+}
+
+static void of_a_client_that_nothing_tells_apart_nothing_is_kept(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, "");
+    answer(instance(scene), ITEM);
+    assert_not_kept(fail_item(scene, ""));
+}
+
+static Peer *get_car(Scene *scene, const char *path)
+{
+    return ask(scene, "GET", path, "", BYTES_NONE);
+}
+
+static void answer_car(Scene *scene, const char *fields)
+{
+    answer_head(instance(scene), 200,
+                arena_printf(scene->arena, "content-type: application/grpc\n%s", fields), -1,
+                false);
+    say_frame(instance(scene), CAR_V3);
+    answer_trailers(instance(scene), "grpc-status: 0");
+}
+
+static void public_responses_are_shared_by_such_clients(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_car(scene, "/v1/cars/x");
+    answer_car(scene, "");
+    Peer *client = get_car(scene, "/v1/cars/x");
+    answer_error(instance(scene), 13, "oops");
+    assert_int_equal(client->head.status, 200);
+    assert_body(client, BYTES("{\"name\":\"x\",\"owner\":\"bob\",\"doors\":4}"));
+    assert_string_equal(field_of(client, "passerelle-degraded"),
+                        "UPSTREAM_STATUS; by=stale; age=0");
+    client = get_car(scene, "/v1/cars/y");
+    answer_error(instance(scene), 13, "oops");
+    assert_int_equal(client->head.status, 500);
+}
+
+static void what_caches_may_not_have_is_not_kept(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool anonymous, with_client; /* it is kept of */
+    } rows[] = {
+        {"cache-control: max-age=0", true, true},
+        {"cache-control: No-Store", false, false},
+        {"cache-control: max-age=0, no-store", false, false},
+        {"cache-control: public\ncache-control: no-store", false, false},
+        {"cache-control: private", false, true},
+        {"cache-control: private=\"x\"", false, true},
+        {"cache-control: no-storey, x-private", true, true},
+        {"vary: accept-encoding , Cookie", true, true},
+        {"vary: accept-language", false, false},
+        {"vary: *", false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int own = 0; own < 2; own++) {
+            Scene *scene = scene_again(state, KEEPING);
+            const char *fields = own ? OF_ADA : "";
+            ask(scene, "GET", "/v1/cars/x", fields, BYTES_NONE);
+            answer_car(scene, rows[i].fields);
+            Peer *client = ask(scene, "GET", "/v1/cars/x", fields, BYTES_NONE);
+            answer_error(instance(scene), 13, "oops");
+            bool kept = own ? rows[i].with_client : rows[i].anonymous;
+            if ((client->head.status == 200) != kept)
+                fail_msg("%s: %s", rows[i].fields, kept ? "not kept" : "kept");
+        }
+}
+
+static void a_request_that_must_not_be_stored_leaves_nothing(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA "\ncache-control: no-store");
+    answer(instance(scene), ITEM);
+    assert_not_kept(fail_item(scene, OF_ADA));
+}
+
+static void a_degraded_response_is_not_kept(void **state)
+{
+    Scene *scene = scene_again(state, TWO_VERSIONS OLDER_OF("yard.Yard/Get", ", stale: 10m"));
+    get_item(scene, OF_ADA);
+    answer_error(instance(scene), 13, "oops");
+    answer(instance(scene), ITEM_V2);
+    get_item(scene, OF_ADA);
+    answer_error(instance(scene), 13, "oops");
+    Peer *client = instance(scene);
+    answer_error(client, 13, "oops");
+    assert_record(scene, "INTERNAL UPSTREAM_STATUS, 2 sent: 7101 INTERNAL, 7102 INTERNAL");
+}
+
+static void nothing_outlives_a_change_of_schemas(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    fallbacks_use(scene->fallbacks, scene->config); /* the same ones */
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+    scene->config->contracts++;
+    assert_not_kept(fail_item(scene, OF_ADA));
+    scene->config->contracts--;
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+    scene->config->contracts++;
+    fallbacks_use(scene->fallbacks, scene->config);
+    scene->config->contracts--;
+    assert_not_kept(fail_item(scene, OF_ADA));
+}
+
+static void a_compressed_response_is_kept_for_clients_that_take_none(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA "\ngrpc-accept-encoding: gzip");
+    Buffer packed = buffer_in(scene->arena);
+    assert_ok(scene->arena, compress_message(scene->arena, COMPRESSION_GZIP, ITEM, &packed));
+    answer_head(instance(scene), 200, "content-type: application/grpc\ngrpc-encoding: gzip", -1,
+                false);
+    Bytes frame = framed(scene, buffer_bytes(&packed));
+    ((uint8_t *)(uintptr_t)frame.data)[0] = 1; /* compressed */
+    say(instance(scene), frame);
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -205,6 +419,17 @@ int main(void)
         SCENE_TEST(a_stream_that_cannot_begin_comes_from_another_version),
         SCENE_TEST(a_stream_of_another_version_that_breaks_ends_as_any_other),
         SCENE_TEST(a_fallback_that_is_skipped_is_an_empty_success),
+        SCENE_TEST(the_last_good_response_stands_in_with_its_age),
+        SCENE_TEST(a_response_that_is_too_old_does_not_stand_in),
+        SCENE_TEST(nobody_gets_the_response_of_another_client),
+        SCENE_TEST(another_request_has_another_response),
+        SCENE_TEST(of_a_client_that_nothing_tells_apart_nothing_is_kept),
+        SCENE_TEST(public_responses_are_shared_by_such_clients),
+        SCENE_TEST(what_caches_may_not_have_is_not_kept),
+        SCENE_TEST(a_request_that_must_not_be_stored_leaves_nothing),
+        SCENE_TEST(a_degraded_response_is_not_kept),
+        SCENE_TEST(nothing_outlives_a_change_of_schemas),
+        SCENE_TEST(a_compressed_response_is_kept_for_clients_that_take_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
