@@ -21,6 +21,8 @@
 /* During shutdown: wait for a request that may be in flight, because the client does not know of
    the shutdown (the first request, or the next one of HTTP/1.1), and for the PING ACK of HTTP/2. */
 #define FRESH_TIME (1 * SECOND)
+/* A client that has closed its side: how often it is looked whether it has left altogether. */
+#define LEFT_TIME (100 * MILLISECOND)
 
 enum { PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1 };
 
@@ -149,6 +151,7 @@ static void on_unused(ClientConnection *client)
 static void connection_linger(Connection *c)
 {
     if (c->pump.socket.eof) {
+        socket_shutdown(&c->pump.socket); /* TLS: close_notify */
         connection_end(c, OK);
         return;
     }
@@ -204,7 +207,9 @@ static int64_t deadline_of(Connection *c)
 
 static void set_timer(Connection *c)
 {
-    int64_t deadline = deadline_of(c);
+    int64_t deadline = deadline_of(c), look = loop_of(c)->now + LEFT_TIME;
+    if (c->pump.socket.eof && look < deadline)
+        deadline = look;
     if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
         pump_wake_by(&c->pump, deadline);
 }
@@ -530,9 +535,19 @@ static bool is_at_work(const Connection *c)
            !http_connection_held_up(c->pump.http);
 }
 
+static bool has_left(Connection *c)
+{
+    return c->state == CONNECTION_SERVING && c->pump.socket.eof && socket_is_reset(&c->pump.socket);
+}
+
 static void on_timer(Timer *timer)
 {
     Connection *c = (Connection *)pump_of_timer(timer);
+    if (has_left(c)) {
+        connection_end(
+            c, FAIL(loop_scratch(loop_of(c)), FAULT_CANCELLED, "the client closed the connection"));
+        return;
+    }
     if (is_at_work(c))
         c->since = loop_of(c)->now;
     if (deadline_of(c) <= loop_of(c)->now)

@@ -5,6 +5,7 @@
 #include "gateway/loop/tls.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -438,6 +439,13 @@ void socket_close(Socket *socket)
     socket->state = SOCKET_CLOSING;
     loop_undefer(socket->loop, &socket->later);
     uv_close(&socket->uv.handle, on_handle_closed);
+}
+
+bool socket_is_reset(Socket *socket)
+{
+    struct pollfd look = {.events = 0}; /* errors are always told */
+    return uv_fileno(&socket->uv.handle, &look.fd) == 0 && poll(&look, 1, 0) == 1 &&
+           look.revents & (POLLERR | POLLHUP);
 }
 
 void socket_peer_name(const IpAddress *ip, uint16_t port, char name[SOCKET_NAME_SIZE])

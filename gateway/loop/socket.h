@@ -116,6 +116,10 @@ void socket_shutdown(Socket *socket);
 /* Unsent bytes are lost. May be called twice. */
 void socket_close(Socket *socket);
 
+/* After on_eof: whether the peer has left altogether, as far as it is known: its host has reset the
+   connection, which it does when something is sent. */
+bool socket_is_reset(Socket *socket);
+
 /* After on_ready: the protocol negotiated by ALPN, or empty. */
 Bytes socket_alpn(const Socket *socket);
 

@@ -143,7 +143,11 @@ void http_connection_charge(HttpConnection *connection, Account *account);
    next call into the connection. */
 MUST_USE Result http_connection_feed(HttpConnection *connection, Bytes input, int64_t now);
 
-/* The peer has closed its sending side. */
+/* The peer has closed its sending side. Of a server's streams those whose request is incomplete get
+   on_reset with CANCELLED; the others go on, for a client may send its request, close its side and
+   read the response. Once only output is left the connection ends. A client that is gone altogether
+   says the same: bytes are sent that mean nothing, to which its host responds with a reset of the
+   socket, in HTTP/1.1 (not 1.0) and HTTP/2. On the client side all streams end. */
 void http_connection_eof(HttpConnection *connection);
 
 /* The socket is lost: all streams get on_reset with `why`; there is no more output. `why` may be

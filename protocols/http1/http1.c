@@ -113,7 +113,8 @@ void http1_exchange_check(Http1 *http1)
     if (waits_for_peer(http1))
         return;
     exchange_end(http1);
-    if (!http1->keep_alive || (http1->draining && http1->base.client)) {
+    bool last = http1->draining && http1->base.client;
+    if (!http1->keep_alive || last || (http1->ended && !http1->owed)) {
         http1_close_after_output(http1);
         return;
     }
@@ -166,6 +167,36 @@ static Result connection_gone(Http1 *http1)
     return FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection");
 }
 
+/* After a response without "Connection: close" the client may have sent another request. So the
+   next response has "Connection: close"; if pipelined requests have arrived already, the response
+   to the last of them has it (http1_write.c: send_final). */
+static void http1_drain(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (!http1->draining)
+        http1->owed = http1->held_size;
+    http1->draining = true;
+    if (base->client && !http1->stream && !http1->closing)
+        http1_close_after_output(http1);
+    note_capacity(http1);
+}
+
+/* There is no more input, and it does not end where a request does. */
+static void end_unfinished(Http1 *http1)
+{
+    http1_close_after_output(http1);
+    if (http1->stream)
+        http1_exchange_fail(http1, connection_gone(http1));
+}
+
+/* The request is complete, and the response is not. */
+static void go_on_without_input(Http1 *http1)
+{
+    http1->ended = true;
+    http1_drain(&http1->base);
+    http1_write_probe(http1);
+}
+
 static void http1_eof(HttpConnection *base)
 {
     Http1 *http1 = http1_of(base);
@@ -173,6 +204,11 @@ static void http1_eof(HttpConnection *base)
         return;
     Http1Stream *stream = http1->stream;
     Fields none = fields_in(http1->arena);
+    bool complete = http1->reading == HTTP1_READ_WAIT && stream && !base->client;
+    if (complete && !stream->wants_upgrade) {
+        go_on_without_input(http1);
+        return;
+    }
     if (http1->reading == HTTP1_READ_TUNNEL) {
         http1_tell_end(http1, &none);
         if (http1->stream)
@@ -186,9 +222,7 @@ static void http1_eof(HttpConnection *base)
             http1_close_after_output(http1);
         return;
     }
-    http1_close_after_output(http1);
-    if (stream)
-        http1_exchange_fail(http1, connection_gone(http1));
+    end_unfinished(http1);
 }
 
 static void http1_lost(HttpConnection *base, Result why)
@@ -223,6 +257,8 @@ static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
     tell_drain(http1);
     if (http1->held_size && http1->reading != HTTP1_READ_WAIT && !http1->closing)
         error_ignore(http1_read_held(http1), "the response has it, and the owner sees the phase");
+    if (http1->ended && (http1->reading == HTTP1_READ_HEAD || http1->reading == HTTP1_READ_BODY))
+        end_unfinished(http1);
     tell_capacity(http1);
     return http_queue_vectors(&http1->out, vectors, n, 256 * 1024);
 }
@@ -240,20 +276,6 @@ static void http1_sent(HttpConnection *base, size_t size)
         arena_free(http1->arena);
         http1->arena = NULL;
     }
-}
-
-/* After a response without "Connection: close" the client may have sent another request. So the
-   next response has "Connection: close"; if pipelined requests have arrived already, the response
-   to the last of them has it (http1_write.c: send_final). */
-static void http1_drain(HttpConnection *base)
-{
-    Http1 *http1 = http1_of(base);
-    if (!http1->draining)
-        http1->owed = http1->held_size;
-    http1->draining = true;
-    if (base->client && !http1->stream && !http1->closing)
-        http1_close_after_output(http1);
-    note_capacity(http1);
 }
 
 static void http1_timeout(HttpConnection *base)

@@ -68,8 +68,9 @@ struct Http1 {
     bool continue_due; /* 100 Continue is still to be sent */
     bool capacity_due; /* on_capacity is still to be called */
     bool draining;
-    uint32_t owed; /* unread bytes of pipelined requests that had arrived when the drain began;
-                      these requests still get responses */
+    uint32_t owed; /* unread bytes of pipelined requests that had arrived when the drain began, or
+                      the input ended; these requests still get responses */
+    bool ended;    /* server side: the client has closed its side, and unread is only `owed` */
     bool closing;  /* close when `out` is empty */
     bool dead;
 };
@@ -89,6 +90,9 @@ void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end);
    was read of the request. */
 void http1_write_refusal(Http1 *http1, const Http1Refusal *why, const HttpHead *head);
 void http1_write_continue(Http1 *http1);
+
+/* Bytes before or within the response that mean nothing, if there are such. */
+void http1_write_probe(Http1 *http1);
 
 /* http1_receive.c: the peer's side. Processes as much input as possible; the rest is held until
    http1_read_held. On failure the exchange has already ended. */

@@ -114,6 +114,18 @@ void http1_write_continue(Http1 *http1)
     http_connection_wake(&http1->base);
 }
 
+void http1_write_probe(Http1 *http1)
+{
+    const Http1Stream *stream = http1->stream;
+    if (stream->ended || stream->old)
+        return;
+    if (!stream->head_sent)
+        http1_write_continue(http1);
+    else if (stream->framing == HTTP1_CHUNKED)
+        put_text(http1, "0"); /* of the size of the next chunk, which may begin with any number */
+    http_connection_wake(&http1->base);
+}
+
 static void send_interim(Http1 *http1, Http1Stream *stream, const HttpHead *head)
 {
     if (stream->old)

@@ -15,6 +15,7 @@ enum {
 };
 
 static const uint8_t DRAIN_PING[FRAME_PING_SIZE] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
+static const uint8_t PROBE_PING[FRAME_PING_SIZE] = {'p', 'r', 'o', 'b', 'e', 0, 0, 0};
 static const uint8_t LINGER_PING[FRAME_PING_SIZE] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
 static const uint8_t LIVE_PING[FRAME_PING_SIZE] = {0};
 
@@ -271,17 +272,20 @@ static void tell_reset(Http2 *http2, Http2Stream *stream, Result why)
     }
 }
 
-/* Closes all streams and tells their owners, who may release any stream within the event. */
+/* Closes a stream and tells its owner, who may release any stream within the event. */
+static void fail_stream(Http2 *http2, Http2Stream *stream, Result why)
+{
+    bool released = stream->released;
+    http2_stream_close(http2, stream);
+    if (!released)
+        tell_reset(http2, stream, why);
+}
+
 static void fail_streams(Http2 *http2, Result why)
 {
     http2->over = true;
-    while (http2->live.newest) {
-        Http2Stream *stream = http2->live.newest;
-        bool released = stream->released;
-        http2_stream_close(http2, stream);
-        if (!released)
-            tell_reset(http2, stream, why);
-    }
+    while (http2->live.newest)
+        fail_stream(http2, http2->live.newest, why);
 }
 
 static void tell_drains(Http2 *http2)
@@ -358,18 +362,42 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
     return r;
 }
 
+static Http2Stream *unfinished_request(const Http2 *http2)
+{
+    Http2Stream *stream = http2->live.newest;
+    while (stream && stream->remote_ended)
+        stream = stream->older;
+    return stream;
+}
+
+/* Calls whose request is complete go on. */
+static void go_on_without_input(Http2 *http2)
+{
+    Result why = FAIL(http_connection_errors(&http2->base), FAULT_CANCELLED,
+                      "the client closed the connection");
+    http2->no_input = http2->going = true;
+    for (Http2Stream *stream; (stream = unfinished_request(http2));)
+        fail_stream(http2, stream, why);
+    if (http2->open) {
+        http2_before_frame(http2);
+        frame_put_ping(&http2->out, false, PROBE_PING);
+    }
+}
+
 static void http2_eof(HttpConnection *base)
 {
     Http2 *http2 = http2_of(base);
     if (http2->over)
         return;
-    Arena *arena = http_connection_errors(base);
-    fail_streams(
-        http2, base->client
-                   ? FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection%s%s",
-                          http2->farewell ? " after " : "", http2->farewell ? http2->farewell : "")
-                   : FAIL(arena, FAULT_CANCELLED, "the client closed the connection"));
-    http_queue_clear(&http2->out);
+    if (base->client)
+        fail_streams(http2,
+                     FAIL(http_connection_errors(base), FAULT_UPSTREAM_RESET,
+                          "the service closed the connection%s%s", http2->farewell ? " after " : "",
+                          http2->farewell ? http2->farewell : ""));
+    else
+        go_on_without_input(http2);
+    if (base->client || !http2->open)
+        http_queue_clear(&http2->out);
     http_connection_wake(base);
 }
 
@@ -441,7 +469,7 @@ static HttpPhase http2_phase(const HttpConnection *base)
         return http2->out.size || http2->ready.first ? HTTP_CLOSING : HTTP_CLOSED;
     bool in_head = http2->in.open ||
                    (http2->reading == HTTP2_READS_PAYLOAD && http2->frame.type == FRAME_HEADERS);
-    if (in_head || (!base->client && http2->some_input && !http2->greeted))
+    if (!http2->no_input && (in_head || (!base->client && http2->some_input && !http2->greeted)))
         return HTTP_HEAD;
     return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }

@@ -156,6 +156,7 @@ struct Http2 {
     bool some_input, greeted; /* received: any byte; the peer's first SETTINGS */
     bool acknowledged;        /* the peer has acknowledged our SETTINGS */
     bool draining;
+    bool no_input;  /* server side: the client has closed its side; open streams go on */
     bool going;     /* no new streams: GOAWAY received, or the final one sent */
     bool last_told; /* server side: the final GOAWAY was sent, with watch.last */
     bool over;      /* input is ignored; only `out` is still sent */

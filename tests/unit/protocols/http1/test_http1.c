@@ -921,12 +921,145 @@ static void an_answer_before_the_end_of_a_long_request_says_that_the_connection_
 
 /* ---- Clients that leave ---------------------------------------------------------------------- */
 
-static void a_client_that_leaves_is_noticed_while_its_call_is_at_work(void **state)
+/* It gets its response, and before that bytes which a client that is gone responds to. */
+static void a_client_that_closes_its_side_behind_the_request_is_probed_and_answered(void **state)
 {
     Side server = {0};
     side_begin(&server, http1_server_new, NULL);
     assert_ok(server.arena, side_feed_text(&server, GET("/")));
-    assert_true(http_connection_wants_input(server.connection));
+    side_forget(&server);
+    http_connection_eof(server.connection);
+    assert_string_equal(side_log(&server), "");
+    assert_int_equal(http_connection_phase(server.connection), HTTP_ACTIVE);
+    side_take_output(&server);
+    assert_string_equal(side_wire(&server), "HTTP/1.1 100 Continue\r\n\r\n");
+    side_answer_ok(&server, server.stream);
+    side_take_output(&server);
+    assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
+    assert_non_null(strstr(side_wire(&server), "\r\n\r\nok"));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
+static void a_client_that_was_only_half_gone_can_still_be_lost(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, GET("/")));
+    side_forget(&server);
+    http_connection_eof(server.connection);
+    Result why = FAIL(server.arena, FAULT_CANCELLED, "reset");
+    http_connection_lost(server.connection, why);
+    assert_string_equal(side_log(&server), "reset CANCELLED\n");
+    side_end(&server);
+}
+
+/* 1xx are not for HTTP/1.0. */
+static void an_old_client_is_answered_without_a_probe(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, "GET / HTTP/1.0\r\nHost: a\r\n\r\n"));
+    http_connection_eof(server.connection);
+    side_take_output(&server);
+    assert_string_equal(side_wire(&server), "");
+    side_answer_ok(&server, server.stream);
+    side_take_output(&server);
+    assert_non_null(strstr(side_wire(&server), "\r\n\r\nok"));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
+/* The probe is the first digit of the size of the next chunk, or of the last one. */
+static void a_stream_is_probed_between_two_chunks(void **state)
+{
+    for (int pieces = 0; pieces < 3; pieces++) {
+        Side server = {0}, client = {0};
+        side_begin(&server, http1_server_new, NULL);
+        side_begin(&client, http1_client_new, NULL);
+        side_open(&client, "GET", "/", NULL, -1, true);
+        sides_pump(&client, &server);
+        side_send_head(&server, server.stream, 200, NULL, -1, false);
+        http_stream_send_body(server.stream, bytes_of("before "));
+        sides_pump(&client, &server);
+        side_forget(&server);
+        http_connection_eof(server.connection);
+        sides_pump(&client, &server);
+        assert_string_equal(side_log(&server), "");
+        for (int i = 0; i < pieces; i++)
+            http_stream_send_body(server.stream, bytes_of("seventeen letters"));
+        http_stream_send_end(server.stream, NULL);
+        sides_pump(&client, &server);
+        const char *all = arena_printf(client.arena, "answer 200\nbody before %s%s\nend\n",
+                                       pieces > 0 ? "seventeen letters" : "",
+                                       pieces > 1 ? "seventeen letters" : "");
+        assert_string_equal(side_log(&client), all);
+        assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+        side_end(&client);
+        side_end(&server);
+    }
+}
+
+static void a_response_of_known_length_is_not_probed(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, GET("/")));
+    side_send_head(&server, server.stream, 200, NULL, 2, false);
+    side_take_output(&server);
+    size_t size = server.wire.size;
+    http_connection_eof(server.connection);
+    side_take_output(&server);
+    assert_int_equal(server.wire.size, size);
+    http_stream_send_body(server.stream, bytes_of("ok"));
+    http_stream_send_end(server.stream, NULL);
+    side_take_output(&server);
+    assert_int_equal(server.wire.size, size + 2);
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
+/* What came before the end of the input is answered; `rest` is no request. */
+static void pipelined_requests_before_the_end_of_the_input_are_all_answered(void **state)
+{
+    static const struct {
+        const char *rest, *log;
+    } cases[] = {
+        {"", ""},
+        {"GET /4 HTT", ""},
+        {"POST /4 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
+         "request POST http://a /4 length 5\nbody he\nreset CANCELLED\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Side server = {0};
+        side_begin(&server, http1_server_new, NULL);
+        assert_ok(server.arena, side_feed_text(&server, GET("/1")));
+        assert_ok(server.arena, side_feed_text(&server, GET("/2") GET("/3")));
+        assert_ok(server.arena, side_feed_text(&server, cases[i].rest));
+        http_connection_eof(server.connection);
+        for (int n = 1; n <= 3; n++) {
+            const char *path = arena_printf(server.arena, "http://a /%d end\nend\n", n);
+            assert_non_null(strstr(side_log(&server), path));
+            assert_int_equal(http_connection_phase(server.connection), HTTP_ACTIVE);
+            side_forget(&server);
+            side_answer_ok(&server, server.stream);
+            side_take_output(&server);
+        }
+        assert_string_equal(side_log(&server), cases[i].log);
+        assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+        bool said = strstr(side_wire(&server), "connection: close\r\n") != NULL;
+        assert_int_equal(said, i == 0); /* else the rest might have become a request */
+        side_end(&server);
+    }
+}
+
+static void a_client_that_wants_to_switch_protocols_needs_both_directions(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena,
+              side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                                      "Connection: upgrade\r\n\r\n"));
     side_forget(&server);
     http_connection_eof(server.connection);
     assert_string_equal(side_log(&server), "reset CANCELLED\n");
@@ -1353,7 +1486,13 @@ int main(void)
         cmocka_unit_test(
             an_answer_before_the_end_of_the_request_keeps_the_connection_if_the_rest_is_short),
         cmocka_unit_test(an_answer_before_the_end_of_a_long_request_says_that_the_connection_ends),
-        cmocka_unit_test(a_client_that_leaves_is_noticed_while_its_call_is_at_work),
+        cmocka_unit_test(a_client_that_closes_its_side_behind_the_request_is_probed_and_answered),
+        cmocka_unit_test(a_client_that_was_only_half_gone_can_still_be_lost),
+        cmocka_unit_test(an_old_client_is_answered_without_a_probe),
+        cmocka_unit_test(a_stream_is_probed_between_two_chunks),
+        cmocka_unit_test(a_response_of_known_length_is_not_probed),
+        cmocka_unit_test(pipelined_requests_before_the_end_of_the_input_are_all_answered),
+        cmocka_unit_test(a_client_that_wants_to_switch_protocols_needs_both_directions),
         cmocka_unit_test(a_client_that_leaves_within_its_request_is_noticed),
         cmocka_unit_test(
             an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_request),

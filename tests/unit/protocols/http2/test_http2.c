@@ -1587,6 +1587,71 @@ static void an_upstream_that_goes_away_within_an_answer_is_a_reset(void **state)
     side_end(&client);
 }
 
+/* Its complete calls are answered; the others cannot be any more. */
+static void a_client_that_closes_its_side_is_probed_and_its_calls_are_answered(void **state)
+{
+    Pair pair = {.client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    side_open(&pair.client, "POST", "/whole", "", -1, true);
+    pair_pump(&pair);
+    HttpStream *whole = pair.server.stream;
+    side_open(&pair.client, "POST", "/half", "", -1, false);
+    pair_pump(&pair);
+    side_forget(&pair.server);
+    http_connection_eof(pair.server.connection);
+    assert_string_equal(side_log(&pair.server), "reset CANCELLED\n");
+    assert_int_equal(http_connection_streams(pair.server.connection), 1);
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_ACTIVE);
+    struct iovec probe;
+    assert_int_equal(http_connection_output(pair.server.connection, &probe, 1), 1);
+    assert_int_equal(probe.iov_len, 17);
+    assert_memory_equal((uint8_t *)probe.iov_base + 3, "\6\0\0\0\0\0probe", 11); /* PING */
+    side_answer_ok(&pair.server, whole);
+    while (http_connection_output(pair.server.connection, &probe, 1) == 1) {
+        Bytes piece = bytes(probe.iov_base, probe.iov_len);
+        assert_ok(pair.client.arena, http_connection_feed(pair.client.connection, piece, 1));
+        http_connection_sent(pair.server.connection, piece.size);
+    }
+    assert_string_equal(side_log(&pair.client),
+                        "answer 200 length 2\n  content-type: text/plain\nbody ok\nend\n");
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_CLOSED);
+    pair_end(&pair);
+}
+
+static void a_client_that_closes_its_side_without_a_whole_call_is_done(void **state)
+{
+    for (int calls = 0; calls < 3; calls++) {
+        Pair pair = {{0}};
+        pair_begin(&pair, NULL);
+        for (int i = 0; i < calls; i++)
+            side_open(&pair.client, "POST", "/half", "", -1, false);
+        pair_pump(&pair);
+        side_forget(&pair.server);
+        http_connection_eof(pair.server.connection);
+        assert_string_equal(side_log(&pair.server), calls == 2
+                                                        ? "reset CANCELLED\nreset CANCELLED\n"
+                                                    : calls ? "reset CANCELLED\n"
+                                                            : "");
+        assert_int_equal(http_connection_phase(pair.server.connection), HTTP_CLOSED);
+        pair_end(&pair);
+    }
+}
+
+/* The rest of a head never comes: no timeout of a head applies. */
+static void a_head_that_was_cut_off_by_the_end_of_the_input_is_not_awaited(void **state)
+{
+    Pair pair = {{0}};
+    pair_begin(&pair, NULL);
+    side_open(&pair.client, "POST", "/whole", "", -1, true);
+    pair_pump(&pair);
+    uint8_t headers[] = {0, 0, 20, HEADERS, END_HEADERS, 0, 0, 0, 3, 0x82};
+    assert_ok(pair.server.arena, side_feed(&pair.server, bytes(headers, sizeof headers)));
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_HEAD);
+    http_connection_eof(pair.server.connection);
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_ACTIVE);
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1661,6 +1726,9 @@ int main(void)
         cmocka_unit_test(an_answer_larger_than_allowed_is_broken_off),
         cmocka_unit_test(a_push_breaks_the_connection),
         cmocka_unit_test(an_upstream_that_goes_away_within_an_answer_is_a_reset),
+        cmocka_unit_test(a_client_that_closes_its_side_is_probed_and_its_calls_are_answered),
+        cmocka_unit_test(a_client_that_closes_its_side_without_a_whole_call_is_done),
+        cmocka_unit_test(a_head_that_was_cut_off_by_the_end_of_the_input_is_not_awaited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
