@@ -52,7 +52,7 @@ LAYERS = (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
-        Module("thread", "threads that are not loops; signals", "Errand", "errand.h"),
+        Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),
         Module("cache", "good responses, kept for calls that fail", "ResponseCache", "response_cache.h"),

@@ -3,7 +3,7 @@
  *
  * A mount that hangs blocks the thread that reads a file there, and only the end of the process
  * interrupts that. The running gateway therefore reads files on threads that it can leave behind
- * (errand.h); a FileNote tells its other threads what such a thread is waiting for.
+ * (chore.h); a FileNote tells its other threads what such a thread is waiting for.
  *
  * A file is a regular one, or what a shell has opened for the process: /dev/stdin, /dev/fd/N. A
  * FIFO by another name, a socket or a device is refused, for it may never end.

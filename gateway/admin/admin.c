@@ -13,7 +13,7 @@
 #include "gateway/admin/refusals.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/signals.h"
+#include "gateway/thread/thread.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -750,7 +750,7 @@ Result admin_start(Arena *arena, const Config *config, const Address *address,
     CHECK(uv_timer_init(&admin->loop, &admin->refusals_look) == 0);
     CHECK(uv_timer_start(&admin->refusals_look, on_refusals_look, LOOK_TIME, LOOK_TIME) == 0);
     admin->answered.data = admin->refusals_look.data = admin;
-    error = signals_make_thread(&admin->thread, run_thread, admin);
+    error = thread_make(&admin->thread, run_thread, admin);
     if (error) {
         h2o_context_dispose(&admin->context);
         h2o_config_dispose(&admin->config);

@@ -1,7 +1,7 @@
 /* passerelle run CONFIG: runs the gateway until a signal stops it. */
 #include "gateway/commands/command.h"
 #include "gateway/process/process.h"
-#include "gateway/thread/errand.h"
+#include "gateway/thread/thread.h"
 
 #include "base/arena.h"
 
@@ -25,7 +25,7 @@ int command_run(const CommandLine *line)
     if (failed(r))
         command_tell(line, "%s", error_text(arena, r));
     int code = config && !failed(r) ? EXIT_WELL : EXIT_NO;
-    if (errands_left())
+    if (threads_left())
         _exit(code);
     arena_free(arena);
     return code;

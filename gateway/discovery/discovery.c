@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/errand.h"
+#include "gateway/thread/chore.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ typedef struct Stamp {
 /* One look at a list, on a thread of its own: the file may be on a mount that hangs. */
 typedef struct Look {
     Watch *watch; /* not for the thread */
-    Errand *errand;
+    Chore *chore;
     int64_t began;
     Arena *arena;
     const char *file;
@@ -280,9 +280,9 @@ static void begin_look(Watch *watch)
     look->taken = watch->taken;
     look->anew = watch->empty_since != 0;
     watch->look = look;
-    look->errand = errand_start(
+    look->chore = chore_start(
         watch->of->loop,
-        &(ErrandWork){.run = run_look, .on_done = on_looked, .on_left = free_look, .owner = look});
+        &(ChoreWork){.run = run_look, .on_done = on_looked, .on_left = free_look, .owner = look});
 }
 
 static void tell_slow(Watch *watch)
@@ -386,7 +386,7 @@ static void close_all(Watch *first)
     for (Watch *watch = first, *next; watch; watch = next) {
         next = watch->next;
         if (watch->look)
-            errand_leave(watch->look->errand);
+            chore_leave(watch->look->chore);
         uv_close((uv_handle_t *)&watch->timer, on_closed);
     }
 }

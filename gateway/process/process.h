@@ -9,7 +9,7 @@
  *                         it does not check
  *
  * Signals during startup: signals.h. A reload or a list of instances that is still waiting for a
- * file is left behind (errand.h).
+ * file is left behind (chore.h).
  */
 #ifndef GATEWAY_PROCESS_H
 #define GATEWAY_PROCESS_H

@@ -5,7 +5,7 @@
 #include "base/file/file.h"
 #include "gateway/reflect/reflection_client.h"
 #include "gateway/reflect/schema_cache.h"
-#include "gateway/thread/errand.h"
+#include "gateway/thread/chore.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ struct Reload {
     int64_t began;
     void (*on_read)(void *owner);
     void *owner;
-    Errand *errand; /* NULL: the config was read */
+    Chore *chore; /* NULL: the config was read */
     FileNote note;
 
     Arena *arena; /* of the following members, except `config` */
@@ -75,10 +75,10 @@ static void read_config(void *owner)
         schema_caches_keep(reload->config);
 }
 
-static void on_errand_done(void *owner)
+static void on_chore_done(void *owner)
 {
     Reload *reload = owner;
-    reload->errand = NULL;
+    reload->chore = NULL;
     reload->on_read(reload->owner);
 }
 
@@ -96,8 +96,8 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers, uv_l
     reload->arena = arena_new(ARENA_UNLIMITED);
     atomic_init(&reload->n_left, n_workers);
     file_note_init(&reload->note);
-    reload->errand = errand_start(
-        loop, &(ErrandWork){.run = read_config, .on_done = on_errand_done, .owner = reload});
+    reload->chore = chore_start(
+        loop, &(ChoreWork){.run = read_config, .on_done = on_chore_done, .owner = reload});
     return reload;
 }
 
@@ -119,7 +119,7 @@ void reload_cancel(Reload *reload)
 
 void reload_leave(Reload *reload)
 {
-    errand_leave(reload->errand);
+    chore_leave(reload->chore);
 }
 
 Result reload_finish(Reload *reload, Arena *arena, Config **config_out)

@@ -5,7 +5,7 @@
 #include "gateway/store/store_backend.h"
 #include "gateway/store/store_schema.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/signals.h"
+#include "gateway/thread/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +16,8 @@ enum { BATCH = 256 }; /* tasks that are executed together */
 /* Between two attempts to reach a store that is down. */
 #define FIRST_PAUSE (100 * MILLISECOND)
 #define LONGEST_PAUSE (5 * SECOND)
+
+#define CLOSE_TIME (10 * SECOND) /* beyond the time of the last tasks */
 
 #define LOOK_EVERY 50 /* milliseconds: at tasks that may be due */
 
@@ -287,7 +289,7 @@ static void start_thread(Store *store, StoreThread *t)
     t->store = store;
     CHECK(uv_mutex_init(&t->mutex) == 0);
     CHECK(uv_cond_init(&t->changed) == 0);
-    CHECK(signals_make_thread(&t->thread, run_thread, t) == 0);
+    CHECK(thread_make(&t->thread, run_thread, t) == 0);
 }
 
 Store *store_open(const StoreSettings *settings)
@@ -312,7 +314,12 @@ static void end_thread(StoreThread *t)
     t->ending = true;
     uv_cond_signal(&t->changed);
     uv_mutex_unlock(&t->mutex);
-    CHECK(pthread_join(t->thread, NULL) == 0);
+}
+
+static void join_thread(StoreThread *t, int64_t deadline)
+{
+    if (!thread_join_by(t->thread, deadline))
+        return; /* the store hangs, in a way that its backend cannot end */
     uv_cond_destroy(&t->changed);
     uv_mutex_destroy(&t->mutex);
 }
@@ -321,8 +328,13 @@ void store_close(Store *store)
 {
     if (!store)
         return;
+    int64_t deadline = clock_now() + store->settings.time + CLOSE_TIME;
     for (uint32_t i = 0; i < store->n_threads; i++)
         end_thread(&store->threads[i]);
+    for (uint32_t i = 0; i < store->n_threads; i++)
+        join_thread(&store->threads[i], deadline);
+    if (threads_left())
+        return; /* they may use it */
     free((char *)store->settings.sqlite);
     free((char *)store->settings.postgresql);
     free(store->threads);

@@ -48,8 +48,8 @@ typedef struct StoreStats {
    again. Any thread. */
 Store *store_open(const StoreSettings *settings);
 
-/* Executes what is queued, for `time` at most, and ends the threads. After all ports were closed.
-   NULL is allowed. */
+/* Executes what is queued, for `time` at most, and ends the threads; one that still hangs 10 s
+   later is left behind, with the store's memory. After all ports were closed. NULL is allowed. */
 void store_close(Store *store);
 
 /* Any thread. */

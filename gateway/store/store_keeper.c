@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/store/store_report.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/signals.h"
+#include "gateway/thread/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -88,7 +88,7 @@ static void measure(StoreKeeper *keeper)
         return;
     store_keeper_wait(keeper);
     atomic_store(&keeper->measuring, true);
-    CHECK(signals_make_thread(&keeper->thread, run_measuring, keeper) == 0);
+    CHECK(thread_make(&keeper->thread, run_measuring, keeper) == 0);
     keeper->has_thread = true;
 }
 
@@ -186,7 +186,9 @@ void store_keeper_stop(StoreKeeper *keeper)
 
 void store_keeper_free(StoreKeeper *keeper)
 {
-    store_keeper_wait(keeper);
+    int64_t deadline = clock_now() + store_settings(keeper->store)->time;
+    if (keeper->has_thread && !thread_join_by(keeper->thread, deadline))
+        return;
     free(keeper->kept);
     free(keeper);
 }

@@ -42,7 +42,8 @@ void store_keeper_wait(StoreKeeper *keeper);
 /* No more beats. Before the port is closed. */
 void store_keeper_stop(StoreKeeper *keeper);
 
-/* After the loop has ended, and nothing calls store_keeper_metrics_write any more. */
+/* After the loop has ended, and nothing calls store_keeper_metrics_write any more; before
+   store_close. A thread that hangs is left behind. */
 void store_keeper_free(StoreKeeper *keeper);
 
 /* A MetricsWriter; `keeper` is a StoreKeeper. */

@@ -11,7 +11,9 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_PREPARED = 128, LONGEST_TEXT = 1 << 30 };
@@ -26,6 +28,7 @@ struct StoreSession {
     const char *path;
     bool syncs; /* as `synchronous` is now: FULL, or NORMAL */
     bool read_only;
+    struct stat wal; /* the file beside it, with what is not merged; st_ino 0: not seen yet */
     Prepared prepared[MOST_PREPARED];
     size_t n_prepared;
 };
@@ -316,8 +319,32 @@ static bool has_moved(StoreSession *s)
            moved;
 }
 
+static const char *wal_of(const StoreSession *s, Arena *arena)
+{
+    return arena_printf(arena, "%s-wal", s->path);
+}
+
+/* It is there from the first transaction on, as long as the session lives. */
+static void see_wal(StoreSession *s, Arena *arena)
+{
+    if (!s->wal.st_ino && stat(wal_of(s, arena), &s->wal) != 0)
+        s->wal.st_ino = 0;
+}
+
+/* The WAL goes with the file by its name only: SQLite would merge that of the removed file into the
+   one that has taken its place. */
+static void set_wal_aside(StoreSession *s, Arena *arena)
+{
+    struct stat now;
+    const char *wal = wal_of(s, arena);
+    if (stat(wal, &now) == 0 && now.st_ino == s->wal.st_ino && now.st_dev == s->wal.st_dev)
+        rename(wal, arena_printf(arena, "%s.replaced", wal)); /* if it cannot be, nor can the next
+                                                                 session write anything there */
+}
+
 static bool fail_moved(StoreSession *s, StoreTask **tasks, size_t n)
 {
+    set_wal_aside(s, tasks[0]->arena);
     for (size_t i = 0; i < n; i++)
         tasks[i]->result = FAIL(tasks[i]->arena, FAULT_STORE_DOWN,
                                 "%s was removed or replaced while it was in use", s->path);
@@ -333,6 +360,7 @@ static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
         fail_all(s, tasks, n, code, "beginning in");
         return !is_lost(code);
     }
+    see_wal(s, tasks[0]->arena);
     for (size_t i = 0; i < n; i++) {
         if (run_task(s, tasks[i], &code))
             continue;

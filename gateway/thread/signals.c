@@ -1,5 +1,7 @@
 #include "gateway/thread/signals.h"
 
+#include "gateway/thread/thread.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,16 +27,6 @@ void signals_hold(void)
 void signals_release(void)
 {
     change_mask(SIG_UNBLOCK);
-}
-
-int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(thread, NULL, run, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
 }
 
 /* ---- Before the main loop handles signals ---------------------------------------------------- */
@@ -66,7 +58,7 @@ static void *wait_for_stop(void *unused)
 
 Result early_stop_begin(EarlyStop *stop, Arena *arena)
 {
-    int error = signals_make_thread(&stop->thread, wait_for_stop, NULL);
+    int error = thread_make(&stop->thread, wait_for_stop, NULL);
     stop->waiting = error == 0;
     return error ? FAIL(arena, FAULT_SYSTEM, "starting a thread: %s", strerror(error)) : OK;
 }

@@ -24,10 +24,6 @@ void signals_hold(void);
 /* Unblocks them in the calling thread. Pending ones are delivered now. */
 void signals_release(void);
 
-/* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Returns its
-   error number. */
-int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument);
-
 /* A thread that waits for SIGTERM and SIGINT and then ends the process with exit code 0, as after
    startup. */
 typedef struct EarlyStop {

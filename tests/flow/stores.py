@@ -1,5 +1,6 @@
 """Stores that gateways share: an SQLite file, or a PostgreSQL of the tests' own."""
 import contextlib
+import fcntl
 import pathlib
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import postgresql  # noqa: E402
+from processes import eventually  # noqa: E402
 
 
 class SQLite:
@@ -21,6 +23,20 @@ class SQLite:
         """Somebody else uses it all the time."""
         with contextlib.closing(sqlite3.connect(self.file, isolation_level=None, timeout=30)) as other:
             other.execute("BEGIN IMMEDIATE")
+            yield
+
+
+    @contextlib.contextmanager
+    def hanging(self):
+        """Somebody else has it for himself: nobody may read or write."""
+        with open(f"{self.file}-shm", "r+b") as shared:
+            def hold():
+                try:  # all locks of a WAL, https://sqlite.org/walformat.html section 2.3.1
+                    fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 120)
+                    return True
+                except OSError:  # within a transaction of the gateway's
+                    return False
+            eventually(hold)
             yield
 
 
@@ -40,6 +56,15 @@ class PostgreSQL(postgresql.PostgreSQL):
             self.run("psql", "-q", "-h", self.folder, "-U", "passerelle", "-d", "postgres", "-o", "/dev/null", "-c",
                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'"
                      " AND pid <> pg_backend_pid()")
+
+
+    @contextlib.contextmanager
+    def hanging(self):
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

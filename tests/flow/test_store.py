@@ -96,21 +96,23 @@ def test_calls_go_on_while_the_store_is_gone_and_it_is_used_again_when_it_is_bac
         eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_up"])
 
 
-def test_a_store_that_hangs_delays_no_call_and_no_admin_page(tmp_path, server):  # noqa: F811
-    setting = server.setting.replace("{", "{time: 1s, ")
+def test_a_store_that_hangs_delays_no_call_and_no_admin_page(tmp_path, store):  # noqa: F811
+    setting = store.setting.replace("{", "{time: 1s, ")
     with Backend("v3") as backend, gateway_with(tmp_path / "a", setting, backend) as gateway:
-        eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-        server.hold()
-        try:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        with store.hanging():
             end = time.monotonic() + 7  # longer than a beat
             while time.monotonic() < end:
                 assert gateway.http("GET", "/v1/orders/1", timeout=2).status in (200, 404)
-                assert gateway.admin("/readyz").status == 200
+                assert gateway.http("GET", "/nowhere", timeout=2).status == 404  # the ledger keeps it
+                for page in ("/readyz", "/healthz", "/metrics", "/config", "/fleet"):
+                    assert gateway.http("GET", page, port=gateway.admin_port, timeout=2).status == 200
                 time.sleep(0.05)
-            eventually(lambda: gateway.metric("passerelle_store_up") == 0)
-        finally:
-            server.release()
+            eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="failed") > 0 or
+                       gateway.metric("passerelle_store_tasks_total", result="given_up") > 0)
+            assert gateway.admin("/readyz").status == 200
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+        eventually(lambda: fleet(gateway) == {"one": []})
 
 
 def test_a_store_that_is_slow_costs_tasks_their_time_and_calls_nothing(tmp_path, store):  # noqa: F811
@@ -183,16 +185,11 @@ def test_a_gateway_that_crashed_with_a_clock_ahead_is_in_the_fleet_again_at_once
         assert not [line for line in gateway.log() if line.get("event") == "fleet_name_taken"]
 
 
-def test_a_gateway_stops_in_order_while_its_store_hangs(tmp_path, server):  # noqa: F811
-    gateway = gateway_with(tmp_path / "a", server.setting.replace("{", "{time: 1s, ")).start()
-    eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-    server.hold()
-    try:
-        began = time.monotonic()
-        gateway.stop()
-        assert time.monotonic() - began < 10
-    finally:
-        server.release()
+def test_a_gateway_stops_in_order_while_its_store_hangs(tmp_path, store):  # noqa: F811
+    gateway = gateway_with(tmp_path / "a", store.setting.replace("{", "{time: 1s, ")).start()
+    eventually(lambda: fleet(gateway) == {"one": []})
+    with store.hanging():
+        gateway.stop()  # within its patience
 
 
 def test_a_gateway_starts_without_its_store(tmp_path):

@@ -5,7 +5,7 @@
 #include "gateway/discovery/discovery.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/errand.h"
+#include "gateway/thread/chore.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,46 +44,46 @@ void telemetry_describe(Instance *instance, Arena *arena)
     instance->log_part = bytes_of("described");
 }
 
-/* Errands run at once, unless the disk hangs. */
-struct Errand {
+/* Chores run at once, unless the disk hangs. */
+struct Chore {
     uv_timer_t done;
-    ErrandWork work;
+    ChoreWork work;
 };
 static bool hangs;
 static int n_hanging;
 
-static void on_errand_closed(uv_handle_t *done)
+static void on_chore_closed(uv_handle_t *done)
 {
     free(done->data);
 }
 
-static void on_errand_done(uv_timer_t *done)
+static void on_chore_done(uv_timer_t *done)
 {
-    Errand *errand = done->data;
-    uv_close((uv_handle_t *)done, on_errand_closed);
-    errand->work.on_done(errand->work.owner);
+    Chore *chore = done->data;
+    uv_close((uv_handle_t *)done, on_chore_closed);
+    chore->work.on_done(chore->work.owner);
 }
 
-Errand *errand_start(uv_loop_t *on, const ErrandWork *work)
+Chore *chore_start(uv_loop_t *on, const ChoreWork *work)
 {
-    Errand *errand = calloc(1, sizeof *errand);
-    assert_non_null(errand);
-    errand->work = *work;
-    uv_timer_init(on, &errand->done);
-    errand->done.data = errand;
+    Chore *chore = calloc(1, sizeof *chore);
+    assert_non_null(chore);
+    chore->work = *work;
+    uv_timer_init(on, &chore->done);
+    chore->done.data = chore;
     if (hangs) {
         n_hanging++;
-        return errand;
+        return chore;
     }
     work->run(work->owner);
-    uv_timer_start(&errand->done, on_errand_done, 0, 0);
-    return errand;
+    uv_timer_start(&chore->done, on_chore_done, 0, 0);
+    return chore;
 }
 
-void errand_leave(Errand *errand)
+void chore_leave(Chore *chore)
 {
-    errand->work.on_left(errand->work.owner);
-    uv_close((uv_handle_t *)&errand->done, on_errand_closed);
+    chore->work.on_left(chore->work.owner);
+    uv_close((uv_handle_t *)&chore->done, on_chore_closed);
 }
 
 /* ---- The scene ------------------------------------------------------------------------------- */

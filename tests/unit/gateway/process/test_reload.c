@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/process/reload.h"
-#include "gateway/thread/errand.h"
+#include "gateway/thread/thread.h"
 #include "tests/unit/gateway/garage.h"
 
 #include <fcntl.h>
@@ -232,10 +232,10 @@ static void one_that_waits_for_a_file_says_which_and_can_be_left_behind(void **s
     reload_cancel(reload);
     reload_leave(reload);
     uv_run(&loop, UV_RUN_DEFAULT); /* it has nothing more to wait for */
-    assert_int_equal(errands_left(), 1);
+    assert_int_equal(threads_left(), 1);
     assert_int_equal(n_read, 0);
     close(ends[1]); /* the end of the file */
-    while (errands_left())
+    while (threads_left())
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     assert_int_equal(n_read, 0);
     close(ends[0]);

@@ -2,7 +2,10 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
+#include "gateway/store/sqlite_file.h"
 #include "gateway/store/store.h"
+#include "gateway/store/store_kinds.h"
+#include "gateway/store/store_report.h"
 #include "gateway/store/store_schema.h"
 
 #include <pthread.h>
@@ -768,6 +771,28 @@ static void when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_aga
     assert_int_equal(count(b), n + 1);
 }
 
+/* What was not merged into the old file must not be merged into the new one. */
+static void a_file_that_was_restored_in_use_has_what_the_backup_has(void **state)
+{
+    Bench *b = *state;
+    const char *file = b->settings.sqlite, *copy = arena_printf(b->arena, "%s.copy", file);
+    assert_ok(b->arena, insert_page(b, 1));
+    assert_ok(b->arena, sqlite_file_back_up(b->arena, file, copy));
+    for (int64_t id = 2; id < 20; id++)
+        assert_ok(b->arena, insert_page(b, id));
+    assert_int_equal(rename(copy, file), 0);
+    Result r = insert_page(b, 20); /* it notices */
+    assert_true(failed(r));
+    assert_non_null(strstr(error_text(b->arena, r), "was removed or replaced"));
+    while (failed(insert_page(b, 21))) /* until it has opened the new one */
+        uv_sleep(10);
+    assert_int_equal(count(b), 2);
+    assert_int_equal(number_of(b, "SELECT sum(id) FROM things"), 22);
+    StoreReport report;
+    assert_ok(b->arena, store_report(&b->settings, &store_kinds, true, b->arena, &report));
+    assert_int_equal(report.n_damage, 0);
+}
+
 int main(void)
 {
     static Kind sqlite = {false}, postgresql = {true};
@@ -804,6 +829,7 @@ int main(void)
         BOTH(while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on),
         POSTGRESQL(a_migration_that_waits_for_a_backup_lets_older_gateways_go_on),
         SQLITE(a_new_file_is_for_its_owner_only),
+        SQLITE(a_file_that_was_restored_in_use_has_what_the_backup_has),
         SQLITE(when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again),
     };
     if (!getenv("POSTGRESQL"))

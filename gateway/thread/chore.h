@@ -1,5 +1,5 @@
 /*
- * Errand: work on a thread of its own, which the process can leave behind.
+ * Chore: work on a thread of its own, which the process can leave behind.
  *
  *      loop      start .............................. on_done
  *      thread          run ...................... /
@@ -9,31 +9,26 @@
  * For what may block for ever, and cannot be interrupted: files on a mount that hangs (file.h).
  * Work that only takes long belongs to the WorkPool.
  */
-#ifndef GATEWAY_ERRAND_H
-#define GATEWAY_ERRAND_H
+#ifndef GATEWAY_CHORE_H
+#define GATEWAY_CHORE_H
 
-#include <stdint.h>
 #include <uv.h>
 
-typedef struct Errand Errand;
+typedef struct Chore Chore;
 
-typedef struct ErrandWork {
+typedef struct ChoreWork {
     void (*run)(void *owner);     /* on a thread that blocks all signals */
-    void (*on_done)(void *owner); /* on the loop; the errand no longer exists */
+    void (*on_done)(void *owner); /* on the loop; the chore no longer exists */
     /* Instead of on_done, on either thread: frees the owner. NULL: the owner stays, because the
        process ends. */
     void (*on_left)(void *owner);
     void *owner; /* belongs to `run` until on_done or on_left */
-} ErrandWork;
+} ChoreWork;
 
-/* On the loop's thread, as errand_leave. Never NULL. */
-Errand *errand_start(uv_loop_t *loop, const ErrandWork *work);
+/* On the loop's thread, as chore_leave. Never NULL. */
+Chore *chore_start(uv_loop_t *loop, const ChoreWork *work);
 
-/* Before on_done, which is then not called. */
-void errand_leave(Errand *errand);
-
-/* How many are left behind and still run. If any do when the process ends, it must not end by way
-   of exit(), whose handlers free what they may use. Any thread. */
-uint32_t errands_left(void);
+/* Before on_done, which is then not called. It counts in threads_left until `run` has returned. */
+void chore_leave(Chore *chore);
 
 #endif

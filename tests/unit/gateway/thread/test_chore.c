@@ -1,13 +1,14 @@
 #include "tests/unit/check.h"
 
-#include "gateway/thread/errand.h"
+#include "gateway/thread/chore.h"
+#include "gateway/thread/thread.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
-/* An errand that runs until `may_end`. */
+/* An chore that runs until `may_end`. */
 static uv_loop_t loop;
 static sem_t began, may_end;
 static pthread_t ran_on;
@@ -34,10 +35,10 @@ static void on_left(void *owner)
     atomic_fetch_add(&n_left, 1);
 }
 
-static Errand *start(void)
+static Chore *start(void)
 {
-    return errand_start(
-        &loop, &(ErrandWork){.run = run, .on_done = on_done, .on_left = on_left, .owner = &loop});
+    return chore_start(
+        &loop, &(ChoreWork){.run = run, .on_done = on_done, .on_left = on_left, .owner = &loop});
 }
 
 static int set_up(void **state)
@@ -69,17 +70,17 @@ static void the_loop_is_told_when_it_is_done(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(n_done, 1);
     assert_int_equal(atomic_load(&n_left), 0);
-    assert_int_equal(errands_left(), 0);
+    assert_int_equal(threads_left(), 0);
 }
 
 static void the_loop_can_end_before_one_that_is_left_behind(void **state)
 {
-    errand_leave(start());
+    chore_leave(start());
     uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(errands_left(), 1);
+    assert_int_equal(threads_left(), 1);
     assert_int_equal(atomic_load(&n_left), 0);
     sem_post(&may_end);
-    while (errands_left())
+    while (threads_left())
         sched_yield();
     assert_int_equal(atomic_load(&n_left), 1); /* its owner was freed there */
     assert_int_equal(n_done, 0);
@@ -91,11 +92,11 @@ static void one_that_is_left_while_it_ends_is_freed_once(void **state)
 {
     for (int i = 1; i <= 1000; i++) {
         sem_post(&may_end);
-        Errand *errand = start();
+        Chore *chore = start();
         sem_wait(&began);
-        errand_leave(errand);
+        chore_leave(chore);
         uv_run(&loop, UV_RUN_DEFAULT);
-        while (errands_left())
+        while (threads_left())
             sched_yield();
         assert_int_equal(atomic_load(&n_left), i);
     }

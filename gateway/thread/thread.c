@@ -1,0 +1,45 @@
+#include "gateway/thread/thread.h"
+
+#include "base/clock.h"
+#include "base/result.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+static atomic_uint n_left;
+
+int thread_make(pthread_t *thread, void *(*run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+bool thread_join_by(pthread_t thread, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    thread_leave(thread);
+    return false;
+}
+
+void thread_leave(pthread_t thread)
+{
+    atomic_fetch_add(&n_left, 1);
+    CHECK(pthread_detach(thread) == 0);
+}
+
+void thread_left_ends(void)
+{
+    atomic_fetch_sub(&n_left, 1);
+}
+
+uint32_t threads_left(void)
+{
+    return atomic_load(&n_left);
+}
