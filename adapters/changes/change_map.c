@@ -103,6 +103,8 @@ static const Loss *converter_loss(Making *m, const FieldChange *change, const Co
     const char *drops = converter_drops(converter);
     if (drops)
         return making_loss(m, change, LOSS_NARROWED, false, drops);
+    if (converter_respells(converter))
+        return making_loss(m, change, LOSS_RESPELLED, false, RESPELLED_HOW);
     return refuses ? making_loss(m, change, LOSS_NARROWED, true, refuses) : NULL;
 }
 

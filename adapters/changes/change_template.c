@@ -262,11 +262,11 @@ static const Expr *split(Making *m, const Template *template, uint32_t part, con
 }
 
 static const Expr *number_step(Making *m, ConverterCode code, ValueType from, ValueType to,
-                               const Expr *value)
+                               const Expr *value, const Loss *loss)
 {
     Converter *converter = arena_make(m->arena, Converter);
     *converter = (Converter){.code = code, .from = from, .to = to, .name = "text"};
-    return expr_convert(m->arena, converter, value, NULL);
+    return expr_convert(m->arena, converter, value, loss);
 }
 
 /* The first field that is set whenever the template is. */
@@ -293,7 +293,7 @@ static const Expr *field_text(Making *m, const ChangeEnd *fields, uint32_t which
         value = expr_default(m->arena, value, expr_when(m->arena, zero, witness(m, fields), NULL),
                              NULL);
     }
-    return number_step(m, CONVERT_NUMBER_TEXT, value_type_of(field), text_type, value);
+    return number_step(m, CONVERT_NUMBER_TEXT, value_type_of(field), text_type, value, NULL);
 }
 
 /* A part that only this end has is given if the others are set. */
@@ -340,7 +340,8 @@ const Expr *making_template(Making *m, const FieldChange *change, uint32_t which
     const Expr *part = split(m, from->template, name, making_field(m, &from->paths[0]));
     const FieldType *target = path_field(&to->paths[which]);
     return is_number(target)
-               ? number_step(m, CONVERT_TEXT_NUMBER, text_type, value_type_of(target), part)
+               ? number_step(m, CONVERT_TEXT_NUMBER, text_type, value_type_of(target), part,
+                             making_loss(m, change, LOSS_RESPELLED, false, RESPELLED_HOW))
                : part;
 }
 

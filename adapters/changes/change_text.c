@@ -193,6 +193,7 @@ static bool set_numbers(ChangeList *list, const FieldChange *change, Converter *
         arena_array(list->arena, EnumEntry, to_text->n_entries + count_texts(values) + 1);
     for (uint32_t i = 0; i < to_text->n_entries; i++) {
         EnumEntry entry = to_text->entries[i];
+        entry.back = entry.text;
         entry.text = folded(list, to_enum, entry.text);
         entries[n++] = entry;
     }
@@ -202,7 +203,8 @@ static bool set_numbers(ChangeList *list, const FieldChange *change, Converter *
         while ((item = next_of(said, item)))
             entries[n++] = (EnumEntry){.from = value->number,
                                        .to = value->number,
-                                       .text = folded(list, to_enum, item->text)};
+                                       .text = folded(list, to_enum, item->text),
+                                       .back = first_of(said)->text};
     }
     return set_by_text(list, change, to_enum, entries, n, path);
 }
@@ -288,16 +290,18 @@ static bool same_text(const Converter *table, Bytes a, Bytes b)
     return table->ignore_case ? bytes_equal_nocase(a, b) : bytes_equal(a, b);
 }
 
-/* Marks the texts that become one from which another text comes back. */
+/* Sets the text that comes back for each, and marks those for which it is another one. */
 static void mark_merged(const Converter *there, const Converter *back)
 {
     for (uint32_t i = 0; i < there->n_entries; i++) {
         EnumEntry *entry = (EnumEntry *)&there->entries[i];
+        entry->back = entry->text;
         for (uint32_t k = 0; k < back->n_entries; k++) {
             const EnumEntry *other = &back->entries[k];
-            entry->merges |= same_text(there, other->text, entry->into) &&
-                             !same_text(there, other->into, entry->text);
+            if (same_text(there, other->text, entry->into))
+                entry->back = other->into;
         }
+        entry->merges = !same_text(there, entry->back, entry->text);
     }
 }
 

@@ -154,13 +154,29 @@ const char *converter_drops(const Converter *converter)
                    : too_small(from, to);
     case CONVERT_WRAP: return too_small(from, converter->value->kind);
     case CONVERT_UNWRAP: return too_small(converter->value->kind, to);
-    case CONVERT_TEXT_BYTES:
-        return strcmp(converter->format, "base64") == 0 ? "unused bits at the end are dropped"
-                                                        : NULL;
-    case CONVERT_TEXT_TIME:
-        return converter->to.message->well_known == WELL_KNOWN_TIMESTAMP
-                   ? "an offset from UTC is dropped"
-                   : NULL;
     default: return NULL;
+    }
+}
+
+/* A text of the table that is not the one which comes back for its value. */
+static bool has_other_texts(const Converter *converter)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        const EnumEntry *entry = &converter->entries[i];
+        if (!entry->merges && !bytes_equal(entry->text, entry->back))
+            return true;
+    }
+    return false;
+}
+
+bool converter_respells(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_TEXT_NUMBER: return converter->to.kind != KIND_BOOL;
+    case CONVERT_TEXT_BYTES: return strcmp(converter->format, "utf8") != 0;
+    case CONVERT_TEXT_TIME: return true;
+    case CONVERT_TEXT_ENUM:
+    case CONVERT_TEXT_TABLE: return converter->ignore_case || has_other_texts(converter);
+    default: return false;
     }
 }

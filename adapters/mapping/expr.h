@@ -33,6 +33,11 @@ bool number_narrows(FieldKind from, FieldKind to);
    included, since everything refuses them. */
 const char *converter_refuses(const Converter *converter);
 
+/* Whether a text may come back as another one for the same value ("1e3" as "1000"), which is
+   counted when it happens. */
+bool converter_respells(const Converter *converter);
+#define RESPELLED_HOW "another spelling comes back"
+
 /* What a converter without `round` or a fallback loses without an error, which is counted: "an
    offset from UTC is dropped"; NULL if nothing. */
 const char *converter_drops(const Converter *converter);

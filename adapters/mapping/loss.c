@@ -12,6 +12,7 @@ const char *loss_kind_name(LossKind kind)
     switch (kind) {
     case LOSS_KEPT: return "kept";
     case LOSS_CONVERTED: return "converted";
+    case LOSS_RESPELLED: return "respelled";
     case LOSS_DEFAULTED: return "defaulted";
     case LOSS_NARROWED: return "narrowed";
     case LOSS_DROPPED: return "dropped";
@@ -235,7 +236,7 @@ static void see_convert(Sight *sight, const Expr *expr)
     if (converter->code == CONVERT_TEXT_TABLE)
         see_shared_texts(sight, converter);
     if (refuses) {
-        see_kind(sight, LOSS_NARROWED);
+        see_kind(sight, converter_respells(converter) ? LOSS_RESPELLED : LOSS_NARROWED);
         sight->loud = true;
         say(sight, refuses);
     }
@@ -244,8 +245,11 @@ static void see_convert(Sight *sight, const Expr *expr)
         sight->counted = true;
         if (converter->code == CONVERT_ENUM && converter->has_fallback)
             see_fallback(sight, converter);
-        else if (converter->code != CONVERT_ENUM && converter->code != CONVERT_TEXT_TABLE)
+        else if (converter->code != CONVERT_ENUM &&
+                 (converter->code != CONVERT_TEXT_TABLE || expr->loss->kind == LOSS_RESPELLED))
             say(sight, expr->loss->how); /* those that become the same one are said already */
+        if (converter_respells(converter))
+            say(sight, RESPELLED_HOW);
     }
 }
 
@@ -905,8 +909,8 @@ LossCounts loss_count(LossCounter *counter, const Mapping *mapping)
 
 bool loss_report_is_clean(const LossReport *report)
 {
-    return !report->n_loud && !report->counts[LOSS_DEFAULTED] && !report->counts[LOSS_NARROWED] &&
-           !report->counts[LOSS_DROPPED];
+    return !report->n_loud && !report->counts[LOSS_RESPELLED] && !report->counts[LOSS_DEFAULTED] &&
+           !report->counts[LOSS_NARROWED] && !report->counts[LOSS_DROPPED];
 }
 
 /* ---- Text and JSON --------------------------------------------------------------------------- */

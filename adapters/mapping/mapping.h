@@ -158,6 +158,7 @@ typedef struct EnumEntry {
     int32_t from, to;
     Bytes text;  /* for the TEXT converters; in lower case where they ignore case */
     Bytes into;  /* TEXT_TABLE */
+    Bytes back;  /* TEXT_ENUM, TEXT_TABLE: the text that comes back for it */
     bool merges; /* another comes back: counted */
 } EnumEntry;
 
@@ -198,6 +199,7 @@ struct Converter {
 typedef enum LossKind {
     LOSS_KEPT,
     LOSS_CONVERTED,
+    LOSS_RESPELLED, /* the same value comes back as another text */
     LOSS_DEFAULTED,
     LOSS_NARROWED,
     LOSS_DROPPED

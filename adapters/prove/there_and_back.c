@@ -265,7 +265,7 @@ static void compare_value(Comparing *c, const FieldType *field, const TreeValue 
                           const TreeValue *b)
 {
     const TreeHint *hint = hint_of(c, field);
-    if (hint->spelled) {
+    if (hint->serialized) {
         c->respelled = true;
     } else if (!field->message) {
         if (!plain_alike(field, &a->plain, &b->plain))
@@ -342,7 +342,7 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
     const TreeHint *hint = hint_of(c, field);
     if (!a->n && hint->flag)
         return; /* false, or the value that stands for it */
-    if (a->n != b->n && hint->spelled && a->n < 2 && b->n < 2)
+    if (a->n != b->n && hint->serialized && a->n < 2 && b->n < 2)
         c->respelled = true;
     else if (a->n != b->n && !is_short_of_zero(c, field, a, b))
         note(c, a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain)));

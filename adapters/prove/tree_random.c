@@ -43,6 +43,7 @@ static bool has_spellings(const Converter *converter)
 static void hint_converter(TreeHint *hint, const Converter *converter)
 {
     hint->spelled |= has_spellings(converter);
+    hint->serialized |= converter->code == CONVERT_SERIALIZED && converter->to.kind != KIND_BYTES;
     hint->flag |= converter->code == CONVERT_BOOL_ENUM;
     hint->taken_apart |= converter->from.message && !converter->to.message;
 }
@@ -294,8 +295,12 @@ static Bytes table_text(Maker *m, const Converter *reader)
 static Bytes text_for(Maker *m, const Converter *reader)
 {
     static const char *const times[] = {"2026-03-01T10:00:20.021Z", "1970-01-01T00:00:00Z",
-                                        "1999-12-31T23:59:59.5Z"};
-    static const char *const durations[] = {"1.5s", "0s", "-3s", "86400s"};
+                                        "1999-12-31T23:59:59.5Z", "2026-03-01T01:00:00+01:00",
+                                        "2026-03-01T00:00:00-00:00"};
+    static const char *const durations[] = {"1.5s", "0s", "-3s", "86400s", "-0s", "1.500s"};
+    static const char *const numbers[] = {"1e3", "1.0", "-0", "0", "0.0", "25e-1", "0.10"};
+    static const char *const bytes_of_text[] = {
+        "abcd", "00ff", "ABCD", "00Ff", "4w==", "42==", "4w", "-_8=", "+/8=", ""};
     Buffer text = buffer_in(m->arena);
     switch (reader->code) {
     case CONVERT_TEMPLATE_PART:
@@ -308,8 +313,8 @@ static Bytes text_for(Maker *m, const Converter *reader)
     case CONVERT_TEMPLATE: add_part(m, reader, &text); return buffer_bytes(&text);
     case CONVERT_TEXT_TIME:
         return bytes_of(reader->to.message->well_known == WELL_KNOWN_DURATION
-                            ? durations[below(m, 4)]
-                            : times[below(m, 3)]);
+                            ? durations[below(m, 6)]
+                            : times[below(m, 5)]);
     case CONVERT_TEXT_DATE:
         buffer_printf(&text, "%04u-%02u-%02u", (unsigned)(1 + below(m, 9999)),
                       (unsigned)(1 + below(m, 12)), (unsigned)(1 + below(m, 28)));
@@ -319,9 +324,11 @@ static Bytes text_for(Maker *m, const Converter *reader)
     case CONVERT_TEXT_NUMBER:
         if (reader->to.kind == KIND_BOOL)
             return bytes_of(chance(m, 50) ? "true" : "false");
+        if (chance(m, 20))
+            return bytes_of(numbers[below(m, 7)]);
         buffer_printf(&text, "%u", (unsigned)below(m, 5000));
         return buffer_bytes(&text);
-    case CONVERT_TEXT_BYTES: return bytes_of(chance(m, 50) ? "abcd" : "00ff");
+    case CONVERT_TEXT_BYTES: return bytes_of(bytes_of_text[below(m, 10)]);
     case CONVERT_ENUM_TEXT:
     case CONVERT_SENTINEL:
     default: return random_text(m);

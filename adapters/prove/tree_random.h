@@ -25,7 +25,8 @@ typedef struct TreeHint {
     bool selects;   /* a kind follows from it, whose loss is counted */
     bool unordered; /* a list that becomes a map */
     /* In any version of the chain: */
-    bool spelled;     /* a text or a time that may have several spellings */
+    bool spelled;     /* a text that may be zero in several spellings */
+    bool serialized;  /* bytes that hold a message, in any form */
     bool taken_apart; /* a message that becomes a plain value */
     bool flag;        /* of two values, one is what is unset */
 } TreeHint;

@@ -17,6 +17,12 @@ void count_loss(Conversion *c)
         c->runner->report->n_losses++;
 }
 
+void count_respelled(Conversion *c, Bytes text, Bytes back)
+{
+    if (c->loss && !bytes_equal(text, back))
+        run_loss(c->runner, c->loss);
+}
+
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
 static bool is_unsigned(FieldKind kind)
@@ -264,7 +270,9 @@ static bool convert_text_enum(Conversion *c)
     if (c->converter->ignore_case && !text.data)
         return run_out_of_memory(c->runner);
     const EnumEntry *entry = entry_by_text(c->converter, text);
-    if (!entry && !(entry = fallback(c)))
+    if (entry)
+        count_respelled(c, value_bytes(c->args[0]), entry->back);
+    else if (!(entry = fallback(c)))
         return cannot_convert(c, "the text names no value");
     c->value = (Value){.i = entry->to};
     return true;
@@ -291,10 +299,10 @@ static bool convert_text_table(Conversion *c)
     if (!entry && c->converter->keep_unknown)
         return !is_made_by_table(c->converter, text) ||
                cannot_convert(c, "the text means another one there");
-    if (!entry && !(entry = fallback(c)))
+    if (entry)
+        count_respelled(c, text, entry->back);
+    else if (!(entry = fallback(c)))
         return cannot_convert(c, "the text has no counterpart");
-    if (entry->merges)
-        count_loss(c);
     c->value = value_of_bytes(entry->into);
     return true;
 }

@@ -34,8 +34,8 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
 /* *value, a number of one kind, as one of another, in place. False: it does not fit. */
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value);
 
-/* Gives a whole number, or one in nanoseconds, as a floating one of the converter's target. What does
-   not come back as the same number is refused, or counted where the converter may round. */
+/* Gives a whole number, or one in nanoseconds, as a floating one of the converter's target. What
+   does not come back as the same number is refused, or counted where the converter may round. */
 bool give_floating(Conversion *c, Wide number, Ratio ratio);
 
 /* Gives a whole number of the converter's target. */
@@ -43,6 +43,9 @@ bool give_whole(Conversion *c, Wide number);
 
 /* Whether the converter may round, which is counted. False: it is refused. */
 bool may_round(Conversion *c, const char *why);
+
+/* Counts a text for which another one comes back. */
+void count_respelled(Conversion *c, Bytes text, Bytes back);
 
 /* convert_text.c */
 bool convert_number_text(Conversion *c);

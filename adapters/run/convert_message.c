@@ -197,6 +197,12 @@ static bool give_text(Conversion *c, const uint8_t *text, size_t size)
     return copy.data || run_out_of_memory(c->runner);
 }
 
+static Bytes write_time(uint8_t *text, ValueType type, TimeParts time)
+{
+    return bytes(text,
+                 is_duration(type) ? duration_write(text, time) : timestamp_write(text, time));
+}
+
 bool convert_time_text(Conversion *c)
 {
     TimeParts time;
@@ -205,9 +211,7 @@ bool convert_time_text(Conversion *c)
         return false;
     if (!in_range(c->converter->from, time))
         return cannot_convert(c, "the time is out of range");
-    return give_text(c, text,
-                     is_duration(c->converter->from) ? duration_write(text, time)
-                                                     : timestamp_write(text, time));
+    return give_text(c, text, write_time(text, c->converter->from, time).size);
 }
 
 bool convert_text_time(Conversion *c)
@@ -216,8 +220,10 @@ bool convert_text_time(Conversion *c)
     Bytes text = value_bytes(c->args[0]);
     if (!(is_duration(c->converter->to) ? duration_read(text, &time) : timestamp_read(text, &time)))
         return cannot_convert(c, "the text is not a time");
-    if (c->loss && !is_duration(c->converter->to) && timestamp_has_offset(text))
-        count_loss(c);
+    if (c->loss) {
+        uint8_t back[TIME_TEXT_MAX];
+        count_respelled(c, text, write_time(back, c->converter->to, time));
+    }
     return give_time(c, time);
 }
 

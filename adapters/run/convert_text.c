@@ -29,25 +29,26 @@ static size_t write_floating(uint8_t *to, FieldKind kind, Value value)
     return strlen(word);
 }
 
+static Bytes write_number(uint8_t *text, FieldKind kind, Value value)
+{
+    bool negative;
+    uint64_t magnitude;
+    if (kind == KIND_FLOAT || kind == KIND_DOUBLE)
+        return bytes(text, write_floating(text, kind, value));
+    whole_number(kind, value, &negative, &magnitude);
+    text[0] = '-';
+    return bytes(text, negative + number_write_u64(text + negative, magnitude));
+}
+
 bool convert_number_text(Conversion *c)
 {
     FieldKind kind = c->converter->from.kind;
     uint8_t text[NUMBER_TEXT_MAX];
-    size_t size;
-    bool negative;
-    uint64_t magnitude;
     if (kind == KIND_BOOL) {
         c->value = value_of_bytes(bytes_of(c->args[0].u ? "true" : "false"));
         return true;
     }
-    if (kind == KIND_FLOAT || kind == KIND_DOUBLE) {
-        size = write_floating(text, kind, c->args[0]);
-    } else {
-        whole_number(kind, c->args[0], &negative, &magnitude);
-        text[0] = '-';
-        size = negative + number_write_u64(text + negative, magnitude);
-    }
-    Bytes copy = bytes_copy(c->runner->arena, bytes(text, size));
+    Bytes copy = bytes_copy(c->runner->arena, write_number(text, kind, c->args[0]));
     c->value = value_of_bytes(copy);
     return copy.data || run_out_of_memory(c->runner);
 }
@@ -55,8 +56,13 @@ bool convert_number_text(Conversion *c)
 bool convert_text_number(Conversion *c)
 {
     JsonNode node = {.kind = JSON_TEXT, .text = value_bytes(c->args[0])};
-    if (json_scalar(c->runner, c->converter->to.kind, NULL, &node, &c->value) == JSON_SCALAR_OK)
+    FieldKind kind = c->converter->to.kind;
+    uint8_t text[NUMBER_TEXT_MAX];
+    if (json_scalar(c->runner, kind, NULL, &node, &c->value) == JSON_SCALAR_OK) {
+        if (c->loss && kind != KIND_BOOL)
+            count_respelled(c, node.text, write_number(text, kind, c->value));
         return true;
+    }
     run_unfail(c->runner); /* the converter's own text says more */
     return cannot_convert(c,
                           "the text is not a number that the version it is converted to can hold");
@@ -101,16 +107,33 @@ static int hex_value(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool is_capital(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
 static bool read_hex(Conversion *c, Bytes from)
 {
     Buffer out = buffer_in(c->runner->arena);
-    bool good = from.size % 2 == 0;
+    bool good = from.size % 2 == 0, capital = false;
     for (size_t i = 0; good && i + 1 < from.size; i += 2) {
         int high = hex_value(from.data[i]), low = hex_value(from.data[i + 1]);
         good = high >= 0 && low >= 0;
+        capital |= is_capital(from.data[i]) || is_capital(from.data[i + 1]);
         buffer_add_byte(&out, (uint8_t)((unsigned)high << 4 | (unsigned)low));
     }
-    return good ? give_text(c, &out) : cannot_convert(c, "the text is not hexadecimal");
+    if (!good)
+        return cannot_convert(c, "the text is not hexadecimal");
+    if (capital && c->loss)
+        count_loss(c);
+    return give_text(c, &out);
+}
+
+/* Whether a text that is base64 is not what is written for its bytes. */
+static bool is_other_base64(Bytes text)
+{
+    return text.size % 4 != 0 || bytes_find(text, '-') < text.size ||
+           bytes_find(text, '_') < text.size || base64_has_unused_bits(text);
 }
 
 bool convert_text_bytes(Conversion *c)
@@ -125,7 +148,7 @@ bool convert_text_bytes(Conversion *c)
     Buffer out = buffer_in(c->runner->arena);
     if (!base64_decode(&out, from))
         return cannot_convert(c, "the text is not base64");
-    if (c->loss && base64_has_unused_bits(from))
+    if (c->loss && is_other_base64(from))
         count_loss(c);
     return give_text(c, &out);
 }

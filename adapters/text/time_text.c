@@ -126,12 +126,6 @@ bool timestamp_read(Bytes text, TimeParts *time_out)
     return timestamp_in_range(*time_out);
 }
 
-bool timestamp_has_offset(Bytes text)
-{
-    static const char zero[] = "00:00";
-    return !bytes_end_with(text, "Z") && !bytes_end_with(text, zero);
-}
-
 bool duration_in_range(TimeParts time)
 {
     return time.seconds >= -DURATION_MAX && time.seconds <= DURATION_MAX &&

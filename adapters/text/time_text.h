@@ -29,8 +29,6 @@ bool duration_in_range(TimeParts time);
 
 /* "2026-03-01T10:00:20.021Z", also with an offset. */
 bool timestamp_read(Bytes text, TimeParts *time_out);
-/* Whether such a text has another offset than zero, which the time has not. */
-bool timestamp_has_offset(Bytes text);
 /* The time must be in range. Returns the size. */
 size_t timestamp_write(uint8_t *to, TimeParts time);
 

@@ -317,7 +317,8 @@ static void number_config(TelemetryProcess *p, Config *config)
 
 static const char *loss_kind_name(LossKind kind)
 {
-    static const char *const names[] = {"kept", "converted", "defaulted", "narrowed", "dropped"};
+    static const char *const names[] = {"kept",      "converted", "respelled",
+                                        "defaulted", "narrowed",  "dropped"};
     return names[kind];
 }
 

@@ -27,7 +27,7 @@ static void what_comes_and_goes_is_told(void **state)
           "  dropped   Gone.Old.M.comment: it has no counterpart  [list.yaml:5]\n"
           "  dropped   Gone.Old.M.level: unless it is the value that comes back: 1 (loud)  "
           "[list.yaml:6]\n"
-          "  1 kept, 0 converted, 1 defaulted, 0 narrowed, 1 dropped, 2 loud\n");
+          "  1 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 2 loud\n");
 }
 
 static void the_way_back_is_told_too(void **state)
@@ -39,7 +39,7 @@ static void the_way_back_is_told_too(void **state)
           "  dropped   Gone.New.M.currency: unless it is the value that comes back: \"EUR\"  "
           "[list.yaml:7]\n"
           "  dropped   Gone.New.M.region: it has no counterpart (loud)  [list.yaml:8]\n"
-          "  1 kept, 0 converted, 2 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
+          "  1 kept, 0 converted, 0 respelled, 2 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
 }
 
 static void what_narrows_says_that_it_is_loud(void **state)
@@ -53,7 +53,7 @@ static void what_narrows_says_that_it_is_loud(void **state)
           " [list.yaml:3]\n"
           "  converted Numbers.Old.M.e -> Numbers.New.M.e: number\n"
           "  converted Numbers.Old.M.f -> Numbers.New.M.f: number\n"
-          "  0 kept, 4 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
+          "  0 kept, 4 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
 }
 
 static void moves_keep(void **state)
@@ -69,7 +69,7 @@ static void moves_keep(void **state)
           "  defaulted Move.New.Extra.city: stays unset\n"
           "  kept      Move.Old.Extra.tag -> Move.New.Extra.tag\n"
           "  dropped   Move.Old.Extra.note: it has no counterpart (loud)  [list.yaml:5]\n"
-          "  5 kept, 0 converted, 1 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+          "  5 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
 }
 
 static void lists_and_kinds_are_told(void **state)
@@ -83,7 +83,7 @@ static void lists_and_kinds_are_told(void **state)
           "  narrowed  Lists.New.M.c -> Lists.Old.M.c: more than one is an error (loud)  "
           "[list.yaml:3]\n"
           "  kept      Lists.New.Inner.y -> Lists.Old.Inner.x\n"
-          "  1 kept, 1 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
+          "  1 kept, 1 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
 }
 
 static void what_falls_back_is_told_with_what_it_becomes(void **state)
@@ -96,7 +96,7 @@ static void what_falls_back_is_told_with_what_it_becomes(void **state)
           "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, PENDING and WAITING become "
           "QUEUED, LOST and a number that only the other version has a name for become HELD  "
           "[list.yaml:1]\n"
-          "  0 kept, 0 converted, 0 defaulted, 1 narrowed, 0 dropped, 0 loud\n");
+          "  0 kept, 0 converted, 0 respelled, 0 defaulted, 1 narrowed, 0 dropped, 0 loud\n");
 }
 
 static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
@@ -108,7 +108,7 @@ static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
           "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, LOST is an error, PENDING "
           "and WAITING become QUEUED, a number that only the other version has a name for is an "
           "error (loud)  [list.yaml:1]\n"
-          "  0 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+          "  0 kept, 0 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
 }
 
 static void what_may_be_cut_is_told_where_it_may(void **state)
@@ -124,7 +124,7 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
         "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
         "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, more digits than it "
         "can hold are an error (loud)  [list.yaml:3]\n"
-        "  0 kept, 2 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+        "  0 kept, 2 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
     check(state, "Amounts", yaml, false,
           "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not "
           "fit is an error "
@@ -137,7 +137,7 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
           "(loud)  [list.yaml:3]\n"
           "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  "
           "[list.yaml:3]\n"
-          "  1 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 4 loud\n");
+          "  1 kept, 0 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 4 loud\n");
 }
 
 /* The lines of one direction that may be an error: "a, b, ". */

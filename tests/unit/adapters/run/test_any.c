@@ -146,7 +146,7 @@ static void the_loss_report_names_them(void **state)
                  "  dropped   Promo: inside an Any: no counterpart  [list.yaml:5]\n"
                  "  kept      Coupon: inside an Any, as it is  [list.yaml:6]\n"
                  "  dropped   Flyer: inside an Any: no counterpart (loud)\n"
-                 "  3 kept, 2 converted, 0 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
+                 "  3 kept, 2 converted, 0 respelled, 0 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
 }
 
 static void refused(void **state, const char *yaml, const char *expected)
