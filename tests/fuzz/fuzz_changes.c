@@ -11,10 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { MESSAGES = 6 };
 
 static const char *const kinds[] = {
-    "Rename",   "Swap",     "Move",     "Gone",      "Numbers",   "Texts",   "Times", "Lists",
-    "Zero",     "Presence", "Enums",    "Kinds",     "Templates", "Amounts", "Masks", "Types",
-    "Wrappers", "Tree",     "Choice",   "Round",     "Inside",    "Given",   "Ports", "Hoisted",
-    "Words",    "Names",    "Meanings", "Namesakes", "Merges",    "Keyed"};
+    "Rename",   "Swap",     "Move",     "Gone",      "Numbers",   "Texts",   "Times",  "Lists",
+    "Zero",     "Presence", "Enums",    "Kinds",     "Templates", "Amounts", "Masks",  "Types",
+    "Wrappers", "Tree",     "Choice",   "Round",     "Inside",    "Given",   "Ports",  "Hoisted",
+    "Words",    "Names",    "Meanings", "Namesakes", "Merges",    "Keyed",   "Scales", "Seconds",
+    "Floats",   "Serials",  "Parted",   "Boxed",     "Unchosen"};
 
 static const Schema *the_schema(void)
 {
