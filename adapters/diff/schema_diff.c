@@ -25,9 +25,10 @@ void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const c
 
 void diff_add_extra(Diffing *d, ExtraPair extra)
 {
-    for (uint32_t i = 0; i < d->n_extras; i++)
-        if (d->extras[i].ends[OLD] == extra.ends[OLD] && d->extras[i].ends[NEW] == extra.ends[NEW])
-            return;
+    const char *names =
+        arena_printf(d->arena, "%s %s", extra.ends[OLD]->full_name, extra.ends[NEW]->full_name);
+    if (table_put(&d->extra_pairs, bytes_of(names), (void *)extra.ends[OLD]))
+        return;
     if (d->n_extras == d->extras_capacity) {
         uint32_t capacity = d->extras_capacity ? d->extras_capacity * 2 : 16;
         d->extras = arena_grow(d->arena, d->extras, d->n_extras * sizeof *d->extras,
@@ -52,38 +53,44 @@ bool diff_is_own(const Diffing *d, int end, const char *full_name)
 
 /* ---- What a version's package uses ----------------------------------------------------------- */
 
-static void use(Diffing *d, int end, const MessageType *message)
+static bool add_new(Table *into, const char *full_name, const void *type)
 {
-    if (table_get(&d->used[end], bytes_of(message->full_name)))
-        return;
-    table_put(&d->used[end], bytes_of(message->full_name), (void *)message);
-    for (uint32_t i = 0; i < message->n_fields; i++) {
-        const FieldType *field = &message->fields[i];
-        if (field->message)
-            use(d, end, field->message);
-        else if (field->enumeration)
-            table_put(&d->used[end], bytes_of(field->enumeration->full_name),
-                      (void *)field->enumeration);
-    }
+    return !table_get(into, bytes_of(full_name)) &&
+           !table_put(into, bytes_of(full_name), (void *)type);
 }
 
-static void use_all(Diffing *d, int end)
+void diff_add_with_all(Diffing *d, Table *into, const MessageType *message)
 {
-    const ChangeSide *side = &d->sides[end];
-    for (uint32_t i = 0; i < side->schema->n_messages; i++)
-        if (diff_in_package(side, side->schema->messages[i].full_name))
-            use(d, end, &side->schema->messages[i]);
-    for (uint32_t i = 0; i < side->schema->n_services; i++) {
-        const ServiceType *service = &side->schema->services[i];
-        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
-             k++) {
-            use(d, end, service->methods[k].input);
-            use(d, end, service->methods[k].output);
+    List open = {0};
+    if (add_new(into, message->full_name, message))
+        list_add(d->arena, &open, message);
+    while (open.n) {
+        message = open.items[--open.n];
+        for (uint32_t i = 0; i < message->n_fields; i++) {
+            const FieldType *field = &message->fields[i];
+            if (field->message && add_new(into, field->message->full_name, field->message))
+                list_add(d->arena, &open, field->message);
+            else if (field->enumeration)
+                add_new(into, field->enumeration->full_name, field->enumeration);
         }
     }
 }
 
-/* ---- The diff -------------------------------------------------------------------------------- */
+static void add_used(Diffing *d, int end)
+{
+    const ChangeSide *side = &d->sides[end];
+    for (uint32_t i = 0; i < side->schema->n_messages; i++)
+        if (diff_in_package(side, side->schema->messages[i].full_name))
+            diff_add_with_all(d, &d->used[end], &side->schema->messages[i]);
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
+             k++) {
+            diff_add_with_all(d, &d->used[end], service->methods[k].input);
+            diff_add_with_all(d, &d->used[end], service->methods[k].output);
+        }
+    }
+}
 
 const char *diff_guess(Diffing *d, int score, const char *why)
 {
@@ -108,25 +115,86 @@ static void count_fields(Diffing *d)
     }
 }
 
-/* Methods tell about types, types about fields, and these about types again. */
+/* ---- What is to be matched again ------------------------------------------------------------- */
+
+/* As deep as paths go. */
+enum { ALL_LEVELS = MOST_STEPS + 1 };
+
+static uint8_t *level_of(Diffing *d, int end, const MessageType *message)
+{
+    return &d->stale[end][message - d->sides[end].schema->messages];
+}
+
+/* `level`: so far up it goes on, with this one. */
+static void change(Diffing *d, int end, const MessageType *message, uint8_t level)
+{
+    uint8_t *stale = level_of(d, end, message);
+    if (*stale >= level)
+        return;
+    *stale = level;
+    const List *users = lists_get(&d->users[end], message->full_name);
+    for (uint32_t i = 0; level > 1 && i < users->n; i++)
+        change(d, end, users->items[i], level - 1);
+}
+
+void diff_changed(Diffing *d, int end, const char *full_name)
+{
+    const MessageType *message = schema_message(d->sides[end].schema, bytes_of(full_name));
+    if (message)
+        change(d, end, message, ALL_LEVELS);
+    const List *users = lists_get(&d->users[end], full_name);
+    for (uint32_t i = 0; i < users->n; i++)
+        change(d, end, users->items[i], ALL_LEVELS - 1);
+}
+
+void diff_rematched(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    const char *names[2] = {old->full_name, new_type->full_name};
+    for (int end = 0; end < 2; end++) {
+        const List *users = lists_get(&d->users[end], names[end]);
+        for (uint32_t i = 0; i < users->n; i++)
+            change(d, end, users->items[i], 1);
+    }
+}
+
+bool diff_take_stale(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    uint8_t *levels[2] = {level_of(d, OLD, old), level_of(d, NEW, new_type)};
+    bool stale = *levels[OLD] || *levels[NEW];
+    *levels[OLD] = *levels[NEW] = 0;
+    return stale;
+}
+
+static void make_all_stale(Diffing *d)
+{
+    for (int end = 0; end < 2; end++) {
+        uint32_t n = d->sides[end].schema->n_messages;
+        d->stale[end] = arena_array(d->arena, uint8_t, n + 1);
+        memset(d->stale[end], ALL_LEVELS, n);
+    }
+}
+
+/* ---- The diff -------------------------------------------------------------------------------- */
+
+/* Methods tell about types, types about fields, and these about types again: most of it in the
+   first rounds. A bound, because two schemas can be made so that each round tells about one. */
 static void find_counterparts(Diffing *d)
 {
-    use_all(d, OLD);
-    use_all(d, NEW);
+    enum { MOST_ROUNDS = 64 };
+    add_used(d, OLD);
+    add_used(d, NEW);
     diff_same_types(d);
     bool more = true;
-    while (more) {
+    for (int i = 0; more && i < MOST_ROUNDS; i++) {
         more = diff_pair_methods(d) || diff_alike_types(d, DIFF_SURE);
         if (more)
             continue;
-        size_t types = d->partners[OLD].n, before;
-        do {
-            before = d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n;
-            diff_all_matches(d);
-        } while (d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n > before);
+        size_t types = d->partners[OLD].n;
+        diff_all_matches(d);
         more = d->partners[OLD].n > types || diff_alike_types(d, DIFF_LIKELY) ||
                diff_types_in_place(d);
     }
+    diff_all_matches(d);
 }
 
 static void add_section(Buffer *out, const char *name, const Buffer *section)
@@ -137,6 +205,31 @@ static void add_section(Buffer *out, const char *name, const Buffer *section)
     buffer_add_bytes(out, buffer_bytes(section));
 }
 
+static void make_tables(Diffing *d)
+{
+    Table *const pairs[] = {d->used,
+                            d->partners,
+                            d->methods,
+                            d->reached,
+                            d->claimed,
+                            d->by_name,
+                            d->by_words,
+                            d->by_field,
+                            d->users,
+                            d->enums_by_name,
+                            d->enums_by_words,
+                            d->enums_by_value,
+                            d->methods_by_name,
+                            d->methods_by_word,
+                            d->methods_by_type};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        pairs[i][OLD] = pairs[i][NEW] = table_in(d->arena);
+    Table *const tables[] = {&d->spoken,     &d->matches,     &d->words, &d->type_names,
+                             &d->bare_names, &d->extra_pairs, &d->rarity};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        *tables[i] = table_in(d->arena);
+}
+
 void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, SchemaDiff *diff_out)
 {
     const ChangeSide sides[2] = {*from, *to};
@@ -144,20 +237,14 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     Diffing d = {.arena = arena,
                  .diff = diff_out,
                  .sides = sides,
-                 .used = {table_in(arena), table_in(arena)},
-                 .partners = {table_in(arena), table_in(arena)},
-                 .methods = {table_in(arena), table_in(arena)},
-                 .spoken = table_in(arena),
-                 .reached = {table_in(arena), table_in(arena)},
-                 .matches = table_in(arena),
-                 .claimed = {table_in(arena), table_in(arena)},
-                 .words = table_in(arena),
-                 .rarity = table_in(arena),
                  .types = buffer_in(arena),
                  .messages = buffer_in(arena),
                  .enums = buffer_in(arena),
                  .method_lines = buffer_in(arena),
                  .unsure = buffer_in(arena)};
+    make_tables(&d);
+    make_all_stale(&d);
+    diff_index(&d);
     count_fields(&d);
     find_counterparts(&d);
     diff_types(&d);

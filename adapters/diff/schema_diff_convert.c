@@ -223,9 +223,9 @@ static Fit fit_scale(const Ends *e)
 static const EnumValue *value_called(const Ends *e, const char *const *words, size_t n)
 {
     const EnumType *type = e->y.enumeration;
-    const char *const *bare = enum_bare_names(e->d->arena, type);
+    const char *const *bare = diff_bare_names(e->d, type)->names;
     for (uint32_t i = 0; i < type->n_values; i++) {
-        Words name = words_of(e->d->arena, bare[i]);
+        Words name = *diff_words(e->d, bare[i]);
         for (size_t k = 0; k < n && name.n == 1; k++)
             if (strcmp(name.word[0], words[k]) == 0)
                 return &type->values[i];
@@ -247,10 +247,10 @@ static bool is_two_valued(const EnumType *type)
 static const EnumValue *value_named_by(const Ends *e, uint32_t *n_words_out)
 {
     const EnumType *type = e->y.enumeration;
-    const char *const *bare = enum_bare_names(e->d->arena, type);
+    const char *const *bare = diff_bare_names(e->d, type)->names;
     bool one_word = e->x_words.n <= 2 && is_two_valued(type);
     for (uint32_t i = 0; i < type->n_values; i++) {
-        Words name = words_of(e->d->arena, bare[i]);
+        Words name = *diff_words(e->d, bare[i]);
         if (type->values[i].number != 0 && name.n && (name.n > 1 || one_word) &&
             words_have_all(&e->x_words, &name)) {
             *n_words_out = name.n;
@@ -356,8 +356,8 @@ static Fit fit_by_converter(Diffing *d, const FieldType *old, const FieldType *n
                .y = value_type_element(new_field),
                .x_field = old,
                .y_field = new_field,
-               .x_words = words_of(d->arena, old->name),
-               .y_words = words_of(d->arena, new_field->name),
+               .x_words = *diff_words(d, old->name),
+               .y_words = *diff_words(d, new_field->name),
                .x_end = OLD};
     Ends down = {d, up.y, up.x, up.y_field, up.x_field, up.y_words, up.x_words, NEW};
     Fit fit = fit_one_way(&up);
@@ -460,8 +460,8 @@ Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
         Ends ends = {.d = d,
                      .x = a,
                      .y = b,
-                     .x_words = words_of(d->arena, old->name),
-                     .y_words = words_of(d->arena, new_field->name)};
+                     .x_words = *diff_words(d, old->name),
+                     .y_words = *diff_words(d, new_field->name)};
         Fit scaled = !old->repeated && is_number(a) ? fit_scale(&ends) : (Fit){0};
         return scaled.kind ? scaled : (Fit){.kind = FIT_SAME, .parameters = "", .certainty = 100};
     }

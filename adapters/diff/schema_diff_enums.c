@@ -52,6 +52,19 @@ const char *const *enum_bare_names(Arena *arena, const EnumType *type)
     return names;
 }
 
+const BareNames *diff_bare_names(Diffing *d, const EnumType *type)
+{
+    BareNames *known = table_get(&d->bare_names, bytes(&type, sizeof type));
+    if (known)
+        return known;
+    known = arena_make(d->arena, BareNames);
+    *known = (BareNames){type, enum_bare_names(d->arena, type), table_in(d->arena)};
+    for (uint32_t i = 0; i < type->n_values; i++)
+        table_put(&known->by_name, bytes_of(known->names[i]), (void *)&type->values[i]);
+    table_put(&d->bare_names, bytes(&known->type, sizeof known->type), known);
+    return known;
+}
+
 bool enum_is_unspecified(const char *bare)
 {
     static const char *const words[] = {"UNSPECIFIED", "UNKNOWN", "NONE", "UNDEFINED", "INVALID"};
@@ -118,7 +131,7 @@ static uint32_t values_with(const Values *v, const char *word)
     uint32_t n = 0;
     for (int end = 0; end < 2; end++)
         for (uint32_t i = 0; i < v->ends[end]->n_values; i++) {
-            Words words = words_of(v->d->arena, v->bare[end][i]);
+            Words words = *diff_words(v->d, v->bare[end][i]);
             n += words_have(&words, word);
         }
     return n;
@@ -135,8 +148,7 @@ static bool share_rare_word(const Values *v, const Words *a, const Words *b)
 
 static int value_likeness(const Values *v, uint32_t old, uint32_t new_value)
 {
-    Words a = words_of(v->d->arena, v->bare[OLD][old]),
-          b = words_of(v->d->arena, v->bare[NEW][new_value]);
+    Words a = *diff_words(v->d, v->bare[OLD][old]), b = *diff_words(v->d, v->bare[NEW][new_value]);
     int score = words_alike(&a, &b);
     if (score < 60 && !share_rare_word(v, &a, &b))
         return 0;
@@ -204,8 +216,7 @@ static bool all_kept_numbers(const Values *v)
 
 static bool share_word(const Values *v, uint32_t old, uint32_t new_value)
 {
-    Words a = words_of(v->d->arena, v->bare[OLD][old]),
-          b = words_of(v->d->arena, v->bare[NEW][new_value]);
+    Words a = *diff_words(v->d, v->bare[OLD][old]), b = *diff_words(v->d, v->bare[NEW][new_value]);
     return words_alike(&a, &b) > 0;
 }
 

@@ -276,18 +276,16 @@ static const MessageType *listed_in(const MessageType *page)
    fields. */
 static const MessageType *answer_of(const Fields *f)
 {
-    const Schema *schema = f->d->sides[OLD].schema;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
-            const MethodType *method = &schema->services[i].methods[k];
-            if (method->input != f->match->ends[OLD])
-                continue;
-            const MessageType *listed = listed_in(method->output);
-            if (listed && diff_partner(f->d, OLD, listed))
-                return listed;
-            if (diff_partner(f->d, OLD, method->output))
-                return method->output;
-        }
+    const List *methods = lists_get(&f->d->methods_by_type[OLD], f->match->ends[OLD]->full_name);
+    for (uint32_t i = 0; i < methods->n; i++) {
+        const MethodType *method = methods->items[i];
+        if (method->input != f->match->ends[OLD])
+            continue;
+        const MessageType *listed = listed_in(method->output);
+        if (listed && diff_partner(f->d, OLD, listed))
+            return listed;
+        if (diff_partner(f->d, OLD, method->output))
+            return method->output;
     }
     return f->match->ends[OLD];
 }
@@ -487,13 +485,29 @@ static const MessageType *partner_of(const Diffing *d, const MessageType *old)
                                                                          : NULL;
 }
 
-void diff_all_matches(Diffing *d)
+/* Matches those whose types, or the types in them, are known better now. True: there was one. */
+static bool match_stale(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
+    bool any = false;
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         const MessageType *old = &schema->messages[i], *partner = partner_of(d, old);
-        if (partner)
-            diff_match(d, old, partner);
+        if (!partner || !diff_take_stale(d, old, partner))
+            continue;
+        diff_match(d, old, partner);
+        any = true;
+    }
+    return any;
+}
+
+void diff_all_matches(Diffing *d)
+{
+    enum { MOST_PASSES = 64, LAST = 2 }; /* so many more when nothing new is found */
+    size_t before = 0, known;
+    for (int i = 0, idle = 0; i < MOST_PASSES && idle < LAST && match_stale(d); i++) {
+        known = d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n;
+        idle = known == before ? idle + 1 : 0;
+        before = known;
     }
 }
 

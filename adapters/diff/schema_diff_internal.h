@@ -18,6 +18,18 @@ typedef struct ExtraPair {
     const FieldType *keys[2]; /* the field that is the key of a map at the other end, or NULL */
 } ExtraPair;
 
+/* What has one name, or one word, or one field. */
+typedef struct List {
+    const void **items;
+    uint32_t n, capacity;
+} List;
+
+/* Memory that each match uses anew. */
+typedef struct Scratch {
+    void *data;
+    size_t size;
+} Scratch;
+
 /* One comparison, from schema_diff's begin to its end. The arena is the caller's. */
 typedef struct Diffing {
     Arena *arena;
@@ -33,7 +45,16 @@ typedef struct Diffing {
     uint32_t n_extras, extras_capacity;
     Table claimed[2]; /* full name of a field that belongs to one outside of its message */
     Table words;      /* name of a field -> its Words */
-    Table rarity;     /* name of a field -> how many messages have it (uint32_t) */
+    Table type_names; /* innermost name of a type or name of a method -> its TypeName */
+    Table bare_names; /* address of an enum -> BareNames */
+    Table by_name[2], by_words[2], by_field[2], users[2]; /* Lists of messages */
+    Table enums_by_name[2], enums_by_words[2], enums_by_value[2];
+    Table methods_by_name[2], methods_by_word[2], methods_by_type[2];
+    Table extra_pairs;     /* "OLD NEW" of each extra -> the old message */
+    Table rarity;          /* name of a field -> how many messages have it (uint32_t) */
+    uint8_t *stale[2];     /* by the index of a message: how far up something in it changed, or 0 */
+    Scratch fits, between; /* of the match that is made */
+    uint64_t compared;     /* slots with slots, in all matches: it bounds the time */
     Buffer types, messages, enums, method_lines;
     Buffer unsure; /* questions about what has no counterpart */
 } Diffing;
@@ -49,6 +70,17 @@ bool diff_in_package(const ChangeSide *side, const char *full_name);
    of another package that both versions use is its own counterpart. */
 bool diff_is_own(const Diffing *d, int end, const char *full_name);
 
+/* The counterpart of this type, or something in it, is known now, or another one: what has it is
+   matched again. */
+void diff_changed(Diffing *d, int end, const char *full_name);
+/* The match of these is another one: the messages that have them are matched again. */
+void diff_rematched(Diffing *d, const MessageType *old, const MessageType *new_type);
+/* Is it to be matched again? Then it is, by the caller. */
+bool diff_take_stale(Diffing *d, const MessageType *old, const MessageType *new_type);
+
+/* Adds the message and what it leads to: full name -> its type. */
+void diff_add_with_all(Diffing *d, Table *into, const MessageType *message);
+
 /* Has the two told as "Order to Line"; once. */
 void diff_add_extra(Diffing *d, ExtraPair extra);
 
@@ -57,6 +89,30 @@ enum { DIFF_LIKELY = 60, DIFF_SURE = 80 };
 
 /* "  # guess: by its name" or, when the score is low, "  # decide: a guess, by its name". */
 const char *diff_guess(Diffing *d, int score, const char *why);
+
+/* ---- schema_diff_index.c: where to look for counterparts ------------------------------------- */
+
+/* Names that more things have than this tell nothing about one, and are not followed. */
+enum { MOST_NAMESAKES = 64, MOST_CANDIDATES = 256 };
+
+typedef struct Candidates {
+    const void *items[MOST_CANDIDATES];
+    uint32_t n;
+} Candidates;
+
+void list_add(Arena *arena, List *list, const void *item);
+void lists_add(Table *lists, const char *key, const void *item);
+/* An empty one where there is none. */
+const List *lists_get(const Table *lists, const char *key);
+
+/* Fills the lists of both ends. */
+void diff_index(Diffing *d);
+
+/* Adds what is not among them, if the list is not too long to tell anything. */
+void candidates_add(Candidates *candidates, const List *list);
+/* What is at that end and may be like this type, which is at the other one. */
+void diff_message_candidates(Diffing *d, int end, const MessageType *type, Candidates *out);
+void diff_enum_candidates(Diffing *d, int end, const EnumType *type, Candidates *out);
 
 /* ---- schema_diff_words.c --------------------------------------------------------------------- */
 
@@ -73,6 +129,10 @@ Words words_of(Arena *arena, const char *name);
 const Words *diff_words(Diffing *d, const char *name);
 /* Of the innermost name of a type: "Instance.DiskType" is disk type, "MetadataV1" metadata. */
 Words words_of_type(Arena *arena, const char *name);
+/* The same, kept; of a method's name, too. */
+const Words *diff_words_of_type(Diffing *d, const char *name);
+/* The same text for all names of types that have the same words, in whatever order; kept. */
+const char *diff_name_key(Diffing *d, const char *name);
 bool words_have(const Words *words, const char *word);
 bool words_have_all(const Words *words, const Words *some);
 void words_drop(Words *words, const char *word);
@@ -89,7 +149,7 @@ bool diff_alike_types(Diffing *d, int least);
 /* By the fields of the same name that have them, whatever is in them. True: there was one. */
 bool diff_types_in_place(Diffing *d);
 /* Does nothing but the fields that have them say that these two are counterparts? */
-bool diff_is_doubtful(const Diffing *d, const MessageType *old, const MessageType *new_type);
+bool diff_is_doubtful(Diffing *d, const MessageType *old, const MessageType *new_type);
 /* They become counterparts, if neither has one. */
 bool diff_marry_messages(Diffing *d, const MessageType *old, const MessageType *new_type);
 bool diff_marry_enums(Diffing *d, const EnumType *old, const EnumType *new_type);
@@ -197,6 +257,14 @@ void diff_enums(Diffing *d);
 
 /* Values without what all values of their enum begin with: "OPEN" of STATUS_OPEN. In its order. */
 const char *const *enum_bare_names(Arena *arena, const EnumType *type);
+/* The same, kept. */
+typedef struct BareNames {
+    const EnumType *type;
+    const char *const *names;
+    Table by_name; /* bare name -> EnumValue */
+} BareNames;
+
+const BareNames *diff_bare_names(Diffing *d, const EnumType *type);
 /* Does this bare name stand for no value: "UNSPECIFIED", "UNKNOWN", "NONE"? */
 bool enum_is_unspecified(const char *bare);
 

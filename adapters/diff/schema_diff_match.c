@@ -81,7 +81,7 @@ static Slot *add_slot(Matching *m, int end, Slot *parent, const FieldType *field
     }
     slot->steps[slot->n_steps++] = field;
     slot->text = steps_text(m->d->arena, slot->steps, slot->n_steps);
-    slot->leaf = words_of(m->d->arena, field->name);
+    slot->leaf = *diff_words(m->d, field->name);
     return slot;
 }
 
@@ -222,8 +222,8 @@ static void close_around(Matching *m, int end, Slot *taken);
    list of ("uris"), or what its field is called. Of several single fields nothing tells which. */
 static bool is_telling_inner(const Matching *m, const FieldType *holder, const FieldType *inner)
 {
-    Words name = words_of(m->d->arena, inner->name), outer = words_of(m->d->arena, holder->name);
-    return inner->index == 0 && (inner->repeated || words_have_all(&outer, &name));
+    const Words *name = diff_words(m->d, inner->name), *outer = diff_words(m->d, holder->name);
+    return inner->index == 0 && (inner->repeated || words_have_all(outer, name));
 }
 
 /* "account: string" and "account: Account" of one string: the text went inside, or came out. */
@@ -796,8 +796,9 @@ static void claim(Matching *m, const Pairing *pairing)
 {
     for (int end = 0; end < 2 && !m->extra; end++) {
         const FieldType *field = slot_field(pairing->ends[end]);
-        if (pairing->ends[end]->shared)
-            table_put(&m->d->claimed[end], claim_of(m, field), (void *)field);
+        if (pairing->ends[end]->shared &&
+            !table_put(&m->d->claimed[end], claim_of(m, field), (void *)field))
+            diff_changed(m->d, end, field->parent->full_name);
     }
 }
 
@@ -1047,7 +1048,19 @@ static Matching matching_of(Diffing *d, const MessageType *old, const MessageTyp
     return (Matching){
         .d = d,
         .match = match,
-        .around = {words_of_type(d->arena, old->name), words_of_type(d->arena, new_type->name)}};
+        .around = {*diff_words_of_type(d, old->name), *diff_words_of_type(d, new_type->name)}};
+}
+
+/* Do the same fields belong together? */
+static bool are_same(const Match *a, const Match *b)
+{
+    if (a->n_pairings != b->n_pairings)
+        return false;
+    for (uint32_t i = 0; i < a->n_pairings; i++)
+        for (int end = 0; end < 2; end++)
+            if (strcmp(a->pairings[i].ends[end]->text, b->pairings[i].ends[end]->text) != 0)
+                return false;
+    return true;
 }
 
 const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type)
@@ -1055,7 +1068,9 @@ const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *n
     Matching m = matching_of(d, old, new_type);
     m.doubtful = diff_is_doubtful(d, old, new_type);
     match_all(&m);
-    table_put(&d->matches, bytes_of(old->full_name), m.match);
+    const Match *before = table_put(&d->matches, bytes_of(old->full_name), m.match);
+    if (!before || !are_same(before, m.match))
+        diff_rematched(d, old, new_type);
     return m.match;
 }
 

@@ -17,6 +17,8 @@ static bool pair(Diffing *d, const MethodType *old, const MethodType *new_method
     table_put(&d->methods[NEW], bytes_of(new_method->path), (void *)old);
     table_put(&d->spoken, bytes_of(old->input->full_name), (void *)old->input);
     table_put(&d->spoken, bytes_of(old->output->full_name), (void *)old->output);
+    diff_changed(d, OLD, old->input->full_name);
+    diff_changed(d, OLD, old->output->full_name);
     return true;
 }
 
@@ -154,7 +156,7 @@ static Words noun_of(const Words *name)
 }
 
 /* Did the resource that both are about get the other's name? */
-static bool is_renamed_resource(const Diffing *d, const Words *old, const Words *new_name)
+static bool is_renamed_resource(Diffing *d, const Words *old, const Words *new_name)
 {
     Words was = noun_of(old), is = noun_of(new_name);
     const Schema *schema = d->sides[OLD].schema;
@@ -162,19 +164,19 @@ static bool is_renamed_resource(const Diffing *d, const Words *old, const Words 
         const MessageType *type = &schema->messages[i], *partner = diff_partner(d, OLD, type);
         if (!partner || !diff_in_package(&d->sides[OLD], type->full_name))
             continue;
-        Words a = words_of_type(d->arena, type->name), b = words_of_type(d->arena, partner->name);
+        Words a = *diff_words_of_type(d, type->name), b = *diff_words_of_type(d, partner->name);
         if (words_alike(&a, &was) == 100 && words_alike(&b, &is) == 100)
             return true;
     }
     return false;
 }
 
-static const MethodType *free_method(const Diffing *d, int end, const ServiceType *service,
+static const MethodType *free_method(Diffing *d, int end, const ServiceType *service,
                                      const char *verb, const Words *noun)
 {
     for (uint32_t i = 0; i < service->n_methods; i++) {
         const MethodType *method = &service->methods[i];
-        Words words = words_of_type(d->arena, method->name);
+        Words words = *diff_words_of_type(d, method->name);
         Words rest = noun_of(&words);
         if (!other_method(d, end, method) && words.n && strcmp(words.word[0], verb) == 0 &&
             words_alike(&rest, noun) == 100)
@@ -189,7 +191,7 @@ static bool is_replaced_resource(Diffing *d, const MethodType *old, const Method
 {
     enum { MOST_OF_IT = 70, MOST_OF_MUCH = 55, MUCH = 8, LEAST_METHODS = 2 };
     static const char *const verbs[] = {"get", "list", "creat", "updat", "delet"};
-    Words a = words_of_type(d->arena, old->name), b = words_of_type(d->arena, new_method->name);
+    Words a = *diff_words_of_type(d, old->name), b = *diff_words_of_type(d, new_method->name);
     Words was = noun_of(&a), is = noun_of(&b);
     int n = 0, content = 0;
     uint32_t n_fields = 0;
@@ -211,7 +213,7 @@ static bool is_replaced_resource(Diffing *d, const MethodType *old, const Method
 static bool is_of_another_resource(Diffing *d, const MethodType *old, const MethodType *new_method,
                                    int names)
 {
-    Words verb = words_of_type(d->arena, old->name);
+    Words verb = *diff_words_of_type(d, old->name);
     if (names == 100 || !is_standard(verb.word[0]))
         return false;
     return !diff_in_package(&d->sides[OLD], old->output->full_name) ||
@@ -233,10 +235,10 @@ static bool drops_verb(const Words *longer, const Words *rest)
 }
 
 /* Is it the method's very own, as GetBookRequest is GetBook's? */
-static bool is_named_for(const Diffing *d, const MessageType *type, const MethodType *method)
+static bool is_named_for(Diffing *d, const MessageType *type, const MethodType *method)
 {
     static const char *const ends[] = {"request", "respons", "result", "reply"};
-    Words name = words_of_type(d->arena, type->name), words = words_of_type(d->arena, method->name);
+    Words name = *diff_words_of_type(d, type->name), words = *diff_words_of_type(d, method->name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         words_drop(&name, ends[i]);
     return words_alike(&name, &words) == 100;
@@ -269,7 +271,7 @@ enum { ALIKE = 60 };
 /* How alike two methods are whose types could go together; 0 when they are not. */
 static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    Words a = words_of_type(d->arena, old->name), b = words_of_type(d->arena, new_method->name);
+    Words a = *diff_words_of_type(d, old->name), b = *diff_words_of_type(d, new_method->name);
     if (!a.n || !b.n)
         return 0;
     if (drops_verb(&a, &b) || drops_verb(&b, &a))
@@ -356,8 +358,8 @@ static bool pair_left(Diffing *d, const MethodType *old)
     const ServiceType *service = same_service(d, old->service);
     const MethodType *left = service ? only_left(d, NEW, service) : NULL;
     if (!left || only_left(d, OLD, old->service) != old || !same_streams(old, left) ||
-        is_standard(words_of_type(d->arena, old->name).word[0]) ||
-        is_standard(words_of_type(d->arena, left->name).word[0]))
+        is_standard(diff_words_of_type(d, old->name)->word[0]) ||
+        is_standard(diff_words_of_type(d, left->name)->word[0]))
         return false;
     bool input = own_type_fits(d, old->input, left->input);
     bool output = own_type_fits(d, old->output, left->output);
@@ -370,29 +372,14 @@ static bool pair_left(Diffing *d, const MethodType *old)
 
 /* ---- What methods lead to -------------------------------------------------------------------- */
 
-static void reach(Diffing *d, int end, const MessageType *message)
-{
-    if (table_get(&d->reached[end], bytes_of(message->full_name)))
-        return;
-    table_put(&d->reached[end], bytes_of(message->full_name), (void *)message);
-    for (uint32_t i = 0; i < message->n_fields; i++) {
-        const FieldType *field = &message->fields[i];
-        if (field->message)
-            reach(d, end, field->message);
-        else if (field->enumeration)
-            table_put(&d->reached[end], bytes_of(field->enumeration->full_name),
-                      (void *)field->enumeration);
-    }
-}
-
 static void reach_all(Diffing *d)
 {
     for (int end = 0; end < 2; end++) {
         size_t at = 0;
         for (const TableEntry *entry; (entry = table_next(&d->methods[end], &at));) {
             const MethodType *other = entry->value;
-            reach(d, !end, other->input);
-            reach(d, !end, other->output);
+            diff_add_with_all(d, &d->reached[!end], other->input);
+            diff_add_with_all(d, &d->reached[!end], other->output);
         }
     }
 }
@@ -482,7 +469,7 @@ static void tell_method(Diffing *d, const MethodType *old)
             diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
     } else {
         bool moved = strcmp(old->name, other->name) == 0;
-        Words was = words_of_type(d->arena, old->name), is = words_of_type(d->arena, other->name);
+        Words was = *diff_words_of_type(d, old->name), is = *diff_words_of_type(d, other->name);
         bool alike = words_alike(&was, &is) >= ALIKE &&
                      (moved || diff_shared_fields(d, old->input, other->input) ||
                       diff_shared_fields(d, old->output, other->output));

@@ -29,6 +29,8 @@ static bool is_free_message(const Diffing *d, int end, const MessageType *messag
 
 static void marry(Diffing *d, const char *old, void *old_type, const char *new_name, void *new_type)
 {
+    diff_changed(d, OLD, old);
+    diff_changed(d, NEW, new_name);
     table_put(&d->partners[OLD], bytes_of(old), new_type);
     table_put(&d->partners[NEW], bytes_of(new_name), old_type);
 }
@@ -94,30 +96,28 @@ static const EnumType *borrowed_enum(const Diffing *d, const EnumType *old)
    types that went into such a package or came from it. NULL: there is none, or more than one. */
 static const MessageType *namesake_message(const Diffing *d, int end, const MessageType *type)
 {
-    const Schema *schema = d->sides[!end].schema;
+    const List *list = lists_get(&d->by_name[!end], type->name);
     const MessageType *namesake = NULL;
-    for (uint32_t i = 0; i < schema->n_messages; i++) {
-        const MessageType *other = &schema->messages[i];
-        if (strcmp(other->name, type->name) != 0 || !is_free_message(d, !end, other))
+    for (uint32_t i = 0; list->n <= MOST_NAMESAKES && i < list->n; i++) {
+        if (!is_free_message(d, !end, list->items[i]))
             continue;
         if (namesake)
             return NULL;
-        namesake = other;
+        namesake = list->items[i];
     }
     return namesake;
 }
 
 static const EnumType *namesake_enum(const Diffing *d, int end, const EnumType *type)
 {
-    const Schema *schema = d->sides[!end].schema;
+    const List *list = lists_get(&d->enums_by_name[!end], type->name);
     const EnumType *namesake = NULL;
-    for (uint32_t i = 0; i < schema->n_enums; i++) {
-        const EnumType *other = &schema->enums[i];
-        if (strcmp(other->name, type->name) != 0 || !is_free(d, !end, other->full_name))
+    for (uint32_t i = 0; list->n <= MOST_NAMESAKES && i < list->n; i++) {
+        if (!is_free(d, !end, ((const EnumType *)list->items[i])->full_name))
             continue;
         if (namesake)
             return NULL;
-        namesake = other;
+        namesake = list->items[i];
     }
     return namesake;
 }
@@ -226,10 +226,9 @@ static Overlap message_overlap(const Diffing *d, const MessageType *a, const Mes
     return (Overlap){share, n ? (int)(200 * common_fields / n) : 0, rare};
 }
 
-static int name_likeness(const Diffing *d, const char *a, const char *b)
+static int name_likeness(Diffing *d, const char *a, const char *b)
 {
-    Words old = words_of_type(d->arena, a), new_words = words_of_type(d->arena, b);
-    return words_alike(&old, &new_words);
+    return words_alike(diff_words_of_type(d, a), diff_words_of_type(d, b));
 }
 
 /* The same innermost name takes a part of the content; another one takes most of it. */
@@ -242,7 +241,7 @@ static int likeness(int names, int share, uint32_t rare)
     return share >= 75 && rare >= 3 ? share - 10 : 0;
 }
 
-static int message_likeness(const Diffing *d, const MessageType *a, const MessageType *b)
+static int message_likeness(Diffing *d, const MessageType *a, const MessageType *b)
 {
     Overlap overlap = message_overlap(d, a, b);
     int names = name_likeness(d, a->name, b->name);
@@ -252,26 +251,23 @@ static int message_likeness(const Diffing *d, const MessageType *a, const Messag
 }
 
 /* Values that stand for no value are in every enum, and tell nothing. */
-static int enum_overlap(const Diffing *d, const EnumType *a, const EnumType *b,
-                        uint32_t *common_out)
+static int enum_overlap(Diffing *d, const EnumType *a, const EnumType *b, uint32_t *common_out)
 {
-    const char *const *old = enum_bare_names(d->arena, a), *const *new_names =
-                                                               enum_bare_names(d->arena, b);
+    const BareNames *old = diff_bare_names(d, a), *is = diff_bare_names(d, b);
     uint32_t both = 0, all = 0;
     for (uint32_t i = 0; i < a->n_values; i++) {
-        if (enum_is_unspecified(old[i]))
+        if (enum_is_unspecified(old->names[i]))
             continue;
         all++;
-        for (uint32_t k = 0; k < b->n_values; k++)
-            both += strcmp(old[i], new_names[k]) == 0;
+        both += table_get(&is->by_name, bytes_of(old->names[i])) != NULL;
     }
     for (uint32_t k = 0; k < b->n_values; k++)
-        all += !enum_is_unspecified(new_names[k]);
+        all += !enum_is_unspecified(is->names[k]);
     *common_out = both;
     return all ? (int)(200 * both / all) : 0;
 }
 
-static int enum_likeness(const Diffing *d, const EnumType *a, const EnumType *b)
+static int enum_likeness(Diffing *d, const EnumType *a, const EnumType *b)
 {
     uint32_t common;
     int share = enum_overlap(d, a, b, &common);
@@ -342,7 +338,7 @@ int diff_free_enums_alike(Diffing *d, const EnumType *a, const EnumType *b)
                     enum_likeness(d, a, b));
 }
 
-bool diff_is_doubtful(const Diffing *d, const MessageType *old, const MessageType *new_type)
+bool diff_is_doubtful(Diffing *d, const MessageType *old, const MessageType *new_type)
 {
     enum { LITTLE = 30 };
     return name_likeness(d, old->name, new_type->name) < 100 &&
@@ -353,7 +349,7 @@ bool diff_is_doubtful(const Diffing *d, const MessageType *old, const MessageTyp
 /* ---- Alike types ----------------------------------------------------------------------------- */
 
 /* Types that calls bring come first; the others only inside an Any, if at all. */
-static bool may_marry(const Diffing *d, const char *old, const char *new_name, bool reached)
+static bool may_marry(Diffing *d, const char *old, const char *new_name, bool reached)
 {
     bool all = d->methods[OLD].n == 0;
     bool both = all || (table_get(&d->reached[OLD], bytes_of(old)) &&
@@ -409,10 +405,11 @@ static const void *best_of(const Best *best)
 static const MessageType *most_alike_message(Diffing *d, int end, const MessageType *type,
                                              bool reached, int least)
 {
-    const Schema *schema = d->sides[!end].schema;
+    Candidates candidates;
+    diff_message_candidates(d, !end, type, &candidates);
     Best best = best_from(least);
-    for (uint32_t i = 0; i < schema->n_messages; i++) {
-        const MessageType *other = &schema->messages[i];
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const MessageType *other = candidates.items[i];
         const MessageType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
         if (is_free_message(d, !end, other) &&
             may_marry(d, old->full_name, new_type->full_name, reached) &&
@@ -426,10 +423,11 @@ static const MessageType *most_alike_message(Diffing *d, int end, const MessageT
 static const EnumType *most_alike_enum(Diffing *d, int end, const EnumType *type, bool reached,
                                        int least)
 {
-    const Schema *schema = d->sides[!end].schema;
+    Candidates candidates;
+    diff_enum_candidates(d, !end, type, &candidates);
     Best best = best_from(least);
-    for (uint32_t i = 0; i < schema->n_enums; i++) {
-        const EnumType *other = &schema->enums[i];
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const EnumType *other = candidates.items[i];
         const EnumType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
         uint32_t common;
         if (is_free(d, !end, other->full_name) &&
@@ -540,10 +538,11 @@ static void ask_about(Diffing *d, const char *old, const char *new_name)
 
 static void ask_about_message(Diffing *d, const MessageType *old)
 {
-    const Schema *schema = d->sides[NEW].schema;
+    Candidates candidates;
+    diff_message_candidates(d, NEW, old, &candidates);
     Best best = best_from(ASKED);
-    for (uint32_t i = 0; i < schema->n_messages; i++) {
-        const MessageType *other = &schema->messages[i];
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const MessageType *other = candidates.items[i];
         if (is_free_message(d, NEW, other))
             best_add(&best, other, message_likeness(d, old, other));
     }
@@ -554,10 +553,11 @@ static void ask_about_message(Diffing *d, const MessageType *old)
 
 static void ask_about_enum(Diffing *d, const EnumType *old)
 {
-    const Schema *schema = d->sides[NEW].schema;
+    Candidates candidates;
+    diff_enum_candidates(d, NEW, old, &candidates);
     Best best = best_from(ASKED);
-    for (uint32_t i = 0; i < schema->n_enums; i++) {
-        const EnumType *other = &schema->enums[i];
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const EnumType *other = candidates.items[i];
         if (is_free(d, NEW, other->full_name))
             best_add(&best, other, enum_likeness(d, old, other));
     }

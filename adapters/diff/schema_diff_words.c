@@ -2,6 +2,7 @@
 #include "adapters/diff/schema_diff_internal.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 /* Words that API designers use for each other; the first of a line stands for all of it. */
 static const char *const synonyms[][6] = {
@@ -195,4 +196,52 @@ Words words_of_type(Arena *arena, const char *name)
         if (!is_version(all.word[i]) && !(i && is_stage_behind(all.word[i - 1], all.word[i])))
             words.word[words.n++] = all.word[i];
     return words.n ? words : all;
+}
+
+/* ---- Kept ------------------------------------------------------------------------------------ */
+
+typedef struct TypeName {
+    Words words;
+    const char *key;
+} TypeName;
+
+static int by_text(const void *p, const void *q)
+{
+    return strcmp(*(const char *const *)p, *(const char *const *)q);
+}
+
+static const char *key_of(Arena *arena, const Words *words)
+{
+    const char *sorted[MOST_WORDS];
+    memcpy(sorted, words->word, sizeof sorted);
+    qsort(sorted, words->n, sizeof *sorted, by_text);
+    Buffer key = buffer_in(arena);
+    for (uint32_t i = 0; i < words->n; i++)
+        if (!i || strcmp(sorted[i], sorted[i - 1]) != 0)
+            buffer_printf(&key, "%s ", sorted[i]);
+    buffer_add_byte(&key, 0);
+    return (const char *)key.data;
+}
+
+static const TypeName *type_name(Diffing *d, const char *name)
+{
+    const char *dot = strrchr(name, '.'), *innermost = dot ? dot + 1 : name;
+    TypeName *known = table_get(&d->type_names, bytes_of(innermost));
+    if (!known) {
+        known = arena_make(d->arena, TypeName);
+        known->words = words_of_type(d->arena, innermost);
+        known->key = key_of(d->arena, &known->words);
+        table_put(&d->type_names, bytes_of(innermost), known);
+    }
+    return known;
+}
+
+const Words *diff_words_of_type(Diffing *d, const char *name)
+{
+    return &type_name(d, name)->words;
+}
+
+const char *diff_name_key(Diffing *d, const char *name)
+{
+    return type_name(d, name)->key;
 }
