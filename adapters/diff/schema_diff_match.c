@@ -17,6 +17,7 @@ typedef struct Candidate {
     Slot *ends[2];
     Fit fit;
     int score, of_holders;
+    uint32_t next[2];   /* the next one with the same end, plus one; 0 at the end */
     uint32_t placed[2]; /* how many fields of the message that it is in have somewhere to go to */
     const char *why;
 } Candidate;
@@ -30,6 +31,11 @@ typedef struct Matching {
     bool doubtful; /* only their place says that these are counterparts: nothing moves in them */
     Candidate *candidates;
     uint32_t n, capacity;
+    Fit *fits;            /* of each old slot with each new one, where both are open */
+    uint16_t *between;    /* how many fields in the one have their namesake in the other */
+    uint32_t *fitting[2]; /* how many slots at the other end each fits without a converter */
+    uint32_t n_free[2];   /* fields without a counterpart */
+    bool *placed[2];      /* something speaks clearly for a place at the other end */
 } Matching;
 
 const FieldType *slot_field(const Slot *slot)
@@ -143,18 +149,26 @@ static bool goes_whole(const Matching *m, int end, const FieldType *field, const
     return same && (end == OLD ? diff_fit(m->d, field, same) : diff_fit(m->d, same, field)).kind;
 }
 
+/* The more was compared, the less deep it goes on: the time for two schemas has a bound. */
+static uint32_t most_inside(const Diffing *d)
+{
+    enum { MUCH = 20000000, FEW_SLOTS = 48 };
+    return d->compared < MUCH ? MOST_SLOTS : d->compared < 2 * (uint64_t)MUCH ? FEW_SLOTS : 0;
+}
+
 static void make_room(Matching *m)
 {
     for (int end = 0; end < 2; end++) {
         const MessageType *message = m->match->ends[end], *other = m->match->ends[!end];
-        uint32_t most = 0;
+        uint32_t most = 0, own = 0;
         for (uint32_t i = 0; i < message->n_fields; i++) {
             const FieldType *field = &message->fields[i];
             const FieldType *same = message_field(other, bytes_of(field->name));
             uint32_t depth = goes_whole(m, end, field, same) ? MOST_STEPS - 1 : 1;
-            most += count_slots(m, end, field, depth) + (same != NULL);
+            most += count_slots(m, end, field, depth) - 1;
+            own += 1 + (same != NULL);
         }
-        m->match->room[end] = (uint32_t)least((int)most, MOST_SLOTS);
+        m->match->room[end] = own + (uint32_t)least((int)most, (int)most_inside(m->d));
         m->match->slots[end] = arena_array(m->d->arena, Slot, m->match->room[end] + 1);
     }
     m->match->pairings = arena_array(m->d->arena, Pairing, m->match->room[OLD] + 1);
@@ -538,39 +552,43 @@ static int score_of_words(const Matching *m, const Slot *old, const Slot *new_sl
     return share - (synonyms ? 3 : 0) - tally.cost - least(3 * far, 12);
 }
 
-/* Is there another slot at either end that a value of this kind could go to? */
-static bool is_only_of_its_type(const Matching *m, const Slot *const ends[2])
+static uint32_t index_of(const Matching *m, int end, const Slot *slot)
 {
-    for (int end = 0; end < 2; end++) {
-        for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
-            const Slot *other = &m->match->slots[end][i];
-            if (other == ends[end] || other->pairing || other->shared || other->closed)
-                continue;
-            const FieldType *field = slot_field(other), *there = slot_field(ends[!end]);
-            Fit fit = end == OLD ? diff_fit(m->d, field, there) : diff_fit(m->d, there, field);
-            if (fit.kind == FIT_SAME || (fit.kind == FIT_ALIKE && fit.certainty >= DIFF_LIKELY) ||
-                fit.kind == FIT_LIST)
-                return false;
-        }
-    }
-    return true;
+    return (uint32_t)(slot - m->match->slots[end]);
 }
 
-static uint32_t free_fields(const Matching *m, int end)
+static Fit *fit_of(const Matching *m, const Slot *old, const Slot *new_slot)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
-        const Slot *slot = &m->match->slots[end][i];
-        n += slot->n_steps == 1 && !slot->pairing && !slot->closed;
-    }
-    return n;
+    return &m->fits[index_of(m, OLD, old) * m->match->n_slots[NEW] + index_of(m, NEW, new_slot)];
+}
+
+static bool is_free(const Slot *slot)
+{
+    return !slot->pairing && !slot->closed;
+}
+
+/* Without a converter, if at all. */
+static bool fits_well(const Fit *fit)
+{
+    return fit->kind == FIT_SAME || (fit->kind == FIT_ALIKE && fit->certainty >= DIFF_LIKELY) ||
+           fit->kind == FIT_LIST;
+}
+
+/* Is there no other slot at either end that a value of this kind could go to? */
+static bool is_only_of_its_type(const Matching *m, const Candidate *c)
+{
+    uint32_t these = fits_well(&c->fit);
+    for (int end = 0; end < 2; end++)
+        if (m->fitting[end][index_of(m, end, c->ends[end])] > these)
+            return false;
+    return true;
 }
 
 /* Are they all that is left? */
 static bool are_left_alone(const Matching *m, const Candidate *c)
 {
-    return c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1 && free_fields(m, OLD) == 1 &&
-           free_fields(m, NEW) == 1;
+    return c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1 && m->n_free[OLD] == 1 &&
+           m->n_free[NEW] == 1;
 }
 
 /* Types that few fields have, so that having the same one tells something. */
@@ -627,17 +645,15 @@ static bool share_telling_word(const Candidate *c)
 /* Is it free, and could it go to the field at the other end? */
 static bool could_be(const Matching *m, int end, const Slot *slot, const Slot *other)
 {
-    if (slot->n_steps > 1 || slot->pairing || slot->closed)
-        return false;
-    const Slot *old = end == OLD ? slot : other, *new_slot = end == OLD ? other : slot;
-    return diff_fit(m->d, slot_field(old), slot_field(new_slot)).kind == FIT_SAME;
+    return slot->n_steps == 1 && is_free(slot) &&
+           (end == OLD ? fit_of(m, slot, other) : fit_of(m, other, slot))->kind == FIT_SAME;
 }
 
 static bool has_number(const Matching *m, const Slot *old, uint32_t number)
 {
     for (uint32_t i = 0; i < m->match->n_slots[NEW]; i++) {
         const Slot *slot = &m->match->slots[NEW][i];
-        if (could_be(m, NEW, slot, old) && slot_field(slot)->number == number)
+        if (slot_field(slot)->number == number && could_be(m, NEW, slot, old))
             return true;
     }
     return false;
@@ -700,8 +716,7 @@ static void score_of_place(const Matching *m, Candidate *c)
     const FieldType *a = slot_field(c->ends[OLD]), *b = slot_field(c->ends[NEW]);
     bool direct = c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1;
     bool number = direct && a->number == b->number && m->numbered;
-    bool only = c->fit.kind != FIT_CONVERT &&
-                is_only_of_its_type(m, (const Slot *[2]){c->ends[OLD], c->ends[NEW]});
+    bool only = c->fit.kind != FIT_CONVERT && is_only_of_its_type(m, c);
     int without = score_without_names(m, c, only);
     if (!c->score && !without && c->fit.kind == FIT_SAME && are_left_alone(m, c) &&
         !are_opposites(c))
@@ -757,11 +772,9 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
 {
     bool shared = old->shared || new_slot->shared;
     Candidate c = {.ends = {old, new_slot}, .why = "by its name"};
-    if (old->closed || new_slot->closed || old->pairing || new_slot->pairing ||
-        (old->shared && new_slot->shared) || are_in_other_alternatives(old, new_slot))
-        return;
-    c.fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
-    if (!c.fit.kind)
+    c.fit = *fit_of(m, old, new_slot);
+    if (!c.fit.kind || (old->shared && new_slot->shared) ||
+        are_in_other_alternatives(old, new_slot))
         return;
     c.score = score_of_words(m, old, new_slot, &c.fit);
     if (shared && (c.fit.kind != FIT_SAME || words_alike(&old->leaf, &new_slot->leaf) != 100 ||
@@ -820,16 +833,23 @@ static bool is_whole(const Candidate *c)
            (c->fit.kind == FIT_ALIKE && c->score >= DIFF_SURE);
 }
 
+/* Marks what has somewhere to go to. */
+static void find_placed(Matching *m)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        for (int end = 0; end < 2 && m->candidates[i].score >= DIFF_SURE - 5; end++)
+            m->placed[end][index_of(m, end, m->candidates[i].ends[end])] = true;
+}
+
 /* How many of a message's fields have somewhere to go to. */
 static uint32_t count_placed(const Matching *m, int end, const Slot *holder)
 {
     uint32_t placed = 0;
-    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+    for (uint32_t i = index_of(m, end, holder) + 1; i < m->match->n_slots[end]; i++) {
         const Slot *slot = &m->match->slots[end][i];
-        bool found = false;
-        for (uint32_t k = 0; slot->parent == holder && k < m->n && !found; k++)
-            found = m->candidates[k].ends[end] == slot && m->candidates[k].score >= DIFF_SURE - 5;
-        placed += found;
+        if (slot->n_steps <= holder->n_steps)
+            break; /* what is in it follows it */
+        placed += slot->parent == holder && m->placed[end][i];
     }
     return placed;
 }
@@ -880,6 +900,7 @@ static int score_of_holders(const Matching *m, Candidate *c)
 
 static void score_holders(Matching *m)
 {
+    find_placed(m);
     for (uint32_t i = 0; i < m->n; i++)
         m->candidates[i].of_holders = score_of_holders(m, &m->candidates[i]);
     for (uint32_t i = 0; i < m->n; i++)
@@ -904,16 +925,21 @@ static void close_around(Matching *m, int end, Slot *taken)
     }
 }
 
-/* How many fields of the one message have their namesake in the other. */
-static uint32_t count_between(const Matching *m, const Slot *old, const Slot *new_slot)
+static uint16_t *count_between(const Matching *m, const Slot *old, const Slot *new_slot)
 {
-    uint32_t n = 0;
+    return &m->between[index_of(m, OLD, old) * m->match->n_slots[NEW] + index_of(m, NEW, new_slot)];
+}
+
+/* Counts how many fields of each message have their namesake in each other one. */
+static void find_between(Matching *m)
+{
     for (uint32_t i = 0; i < m->n; i++) {
         const Candidate *c = &m->candidates[i];
-        n += c->ends[OLD]->parent == old && c->ends[NEW]->parent == new_slot &&
-             strcmp(slot_field(c->ends[OLD])->name, slot_field(c->ends[NEW])->name) == 0;
+        const Slot *old = c->ends[OLD]->parent, *new_slot = c->ends[NEW]->parent;
+        if (old && new_slot &&
+            strcmp(slot_field(c->ends[OLD])->name, slot_field(c->ends[NEW])->name) == 0)
+            ++*count_between(m, old, new_slot);
     }
-    return n;
 }
 
 static uint32_t count_fields(const Slot *slot)
@@ -929,10 +955,12 @@ static void add_renamed_holder(Matching *m, Slot *old, Slot *new_slot)
     if (old->pairing || new_slot->pairing || old->closed || new_slot->closed || old->n_steps > 1 ||
         new_slot->n_steps > 1 || !can_open(m, OLD, a) || !can_open(m, NEW, b))
         return;
-    uint32_t both = count_between(m, old, new_slot),
+    uint32_t both = *count_between(m, old, new_slot),
              n[2] = {count_fields(old), count_fields(new_slot)};
+    if (!both)
+        return;
     Fit fit = diff_fit(m->d, a, b);
-    if (both && 100 * both >= MOST_OF_IT * (uint32_t)least((int)n[OLD], (int)n[NEW]) &&
+    if (100 * both >= MOST_OF_IT * (uint32_t)least((int)n[OLD], (int)n[NEW]) &&
         fit.kind == FIT_ALIKE)
         add_candidate(m, (Candidate){.ends = {old, new_slot},
                                      .fit = fit,
@@ -981,32 +1009,48 @@ static bool is_in_better_message(const Candidate *c, const Candidate *other, int
 /* Could one of its ends as well go elsewhere? */
 static bool has_rival(const Matching *m, const Candidate *c)
 {
-    for (uint32_t i = 0; i < m->n; i++) {
-        const Candidate *other = &m->candidates[i];
-        if (other == c || !is_open(other) || other->score <= c->score - CLEARLY)
-            continue;
-        for (int end = 0; end < 2; end++)
-            if (other->ends[end] == c->ends[end] && !is_in_better_message(c, other, !end))
+    for (int end = 0; end < 2; end++)
+        for (uint32_t i = c->ends[end]->first; i; i = m->candidates[i - 1].next[end]) {
+            const Candidate *other = &m->candidates[i - 1];
+            if (other != c && is_open(other) && other->score > c->score - CLEARLY &&
+                !is_in_better_message(c, other, !end))
                 return true;
-    }
+        }
     return false;
 }
 
+/* Each slot knows its candidates, the best first. */
+static void link_candidates(Matching *m)
+{
+    for (uint32_t i = m->n; i > 0; i--)
+        for (int end = 0; end < 2; end++) {
+            Candidate *c = &m->candidates[i - 1];
+            c->next[end] = c->ends[end]->first;
+            c->ends[end]->first = i;
+        }
+}
+
+static void pair_candidate(Matching *m, const Candidate *c)
+{
+    pair(m, c->ends[OLD], c->ends[NEW], (Pairing){.fit = c->fit, .score = c->score, .why = c->why});
+    claim(m, c->ends[OLD]->pairing);
+    close_around(m, OLD, c->ends[OLD]);
+    close_around(m, NEW, c->ends[NEW]);
+    marry_types(m, slot_field(c->ends[OLD]), slot_field(c->ends[NEW]));
+}
+
+/* A rival of one may go elsewhere later on: then this one is next. */
 static bool pair_best(Matching *m)
 {
-    for (uint32_t i = 0; i < m->n; i++) {
-        Candidate *c = &m->candidates[i];
+    bool any = false;
+    for (uint32_t i = 0; i < m->n && !any; i++) {
+        const Candidate *c = &m->candidates[i];
         if (!is_open(c) || c->score < DIFF_LIKELY || has_rival(m, c))
             continue;
-        pair(m, c->ends[OLD], c->ends[NEW],
-             (Pairing){.fit = c->fit, .score = c->score, .why = c->why});
-        claim(m, c->ends[OLD]->pairing);
-        close_around(m, OLD, c->ends[OLD]);
-        close_around(m, NEW, c->ends[NEW]);
-        marry_types(m, slot_field(c->ends[OLD]), slot_field(c->ends[NEW]));
-        return true;
+        pair_candidate(m, c);
+        any = true;
     }
-    return false;
+    return any;
 }
 
 /* What may be the counterpart of a field that has none, the likeliest first. */
@@ -1019,21 +1063,67 @@ static void ask_about_rest(Matching *m)
     }
 }
 
+static void *scratch_of(Diffing *d, Scratch *scratch, size_t size)
+{
+    if (scratch->size < size) {
+        scratch->data = arena_alloc(d->arena, 2 * size);
+        scratch->size = 2 * size;
+    }
+    memset(scratch->data, 0, size);
+    return scratch->data;
+}
+
+static bool may_be_compared(const Match *match, const Slot *old, const Slot *new_slot)
+{
+    enum { MOST_COMPARED = MOST_SLOTS * MOST_SLOTS };
+    bool few = (uint64_t)match->n_slots[OLD] * match->n_slots[NEW] <= MOST_COMPARED;
+    return few || strcmp(slot_field(old)->name, slot_field(new_slot)->name) == 0 ||
+           slot_field(old)->number == slot_field(new_slot)->number;
+}
+
+static void find_fits(Matching *m)
+{
+    Match *match = m->match;
+    size_t n = (size_t)match->n_slots[OLD] * match->n_slots[NEW];
+    m->fits = scratch_of(m->d, &m->d->fits, n * sizeof *m->fits + 1);
+    m->between = scratch_of(m->d, &m->d->between, n * sizeof *m->between + 1);
+    for (int end = 0; end < 2; end++) {
+        m->fitting[end] = arena_array(m->d->arena, uint32_t, match->n_slots[end] + 1);
+        m->placed[end] = arena_array(m->d->arena, bool, match->n_slots[end] + 1);
+        for (uint32_t i = 0; i < match->n_slots[end]; i++)
+            m->n_free[end] += match->slots[end][i].n_steps == 1 && is_free(&match->slots[end][i]);
+    }
+    m->d->compared += n;
+    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
+        for (uint32_t k = 0; k < match->n_slots[NEW]; k++) {
+            Slot *old = &match->slots[OLD][i], *new_slot = &match->slots[NEW][k];
+            if (!is_free(old) || !is_free(new_slot) || !may_be_compared(match, old, new_slot))
+                continue;
+            Fit *fit = fit_of(m, old, new_slot);
+            *fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
+            m->fitting[OLD][i] += fits_well(fit) && !new_slot->shared;
+            m->fitting[NEW][k] += fits_well(fit) && !old->shared;
+        }
+}
+
 static const Match *match_all(Matching *m)
 {
     Match *match = m->match;
     make_room(m);
     pair_same_names(m);
     add_all_slots(m);
+    find_fits(m);
     for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
         for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
             consider(m, &match->slots[OLD][i], &match->slots[NEW][k]);
     score_holders(m);
+    find_between(m);
     for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
         for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
             add_renamed_holder(m, &match->slots[OLD][i], &match->slots[NEW][k]);
     if (m->n)
         qsort(m->candidates, m->n, sizeof *m->candidates, by_score);
+    link_candidates(m);
     while (pair_best(m))
         ;
     pair_replaced(m);
