@@ -221,7 +221,13 @@ static void make_tables(Diffing *d)
                             d->enums_by_value,
                             d->methods_by_name,
                             d->methods_by_word,
-                            d->methods_by_type};
+                            d->methods_by_type,
+                            d->methods_by_noun,
+                            d->methods_by_http,
+                            d->methods_by_path,
+                            d->services,
+                            d->service_partners,
+                            d->free_methods};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         pairs[i][OLD] = pairs[i][NEW] = table_in(d->arena);
     Table *const tables[] = {&d->spoken,     &d->matches,     &d->words, &d->type_names,

@@ -57,17 +57,6 @@ static void index_enum(Diffing *d, int end, const EnumType *type)
             lists_add(&d->enums_by_value[end], bare[i], type);
 }
 
-static void index_method(Diffing *d, int end, const MethodType *method)
-{
-    lists_add(&d->methods_by_name[end], method->name, method);
-    const Words *words = diff_words_of_type(d, method->name);
-    for (uint32_t i = 0; i < words->n; i++)
-        lists_add(&d->methods_by_word[end], words->word[i], method);
-    lists_add(&d->methods_by_type[end], method->input->full_name, method);
-    if (method->output != method->input)
-        lists_add(&d->methods_by_type[end], method->output->full_name, method);
-}
-
 void diff_index(Diffing *d)
 {
     for (int end = 0; end < 2; end++) {
@@ -76,13 +65,8 @@ void diff_index(Diffing *d)
             index_message(d, end, &side->schema->messages[i]);
         for (uint32_t i = 0; i < side->schema->n_enums; i++)
             index_enum(d, end, &side->schema->enums[i]);
-        for (uint32_t i = 0; i < side->schema->n_services; i++) {
-            const ServiceType *service = &side->schema->services[i];
-            for (uint32_t k = 0;
-                 diff_in_package(side, service->full_name) && k < service->n_methods; k++)
-                index_method(d, end, &service->methods[k]);
-        }
     }
+    diff_index_methods(d);
 }
 
 /* ---- Candidates ------------------------------------------------------------------------------ */

@@ -49,9 +49,14 @@ typedef struct Diffing {
     Table bare_names; /* address of an enum -> BareNames */
     Table by_name[2], by_words[2], by_field[2], users[2]; /* Lists of messages */
     Table enums_by_name[2], enums_by_words[2], enums_by_value[2];
-    Table methods_by_name[2], methods_by_word[2], methods_by_type[2];
-    Table extra_pairs;     /* "OLD NEW" of each extra -> the old message */
-    Table rarity;          /* name of a field -> how many messages have it (uint32_t) */
+    List all_methods[2]; /* of the package */
+    Table methods_by_name[2], methods_by_word[2], methods_by_noun[2], methods_by_type[2];
+    Table methods_by_http[2], methods_by_path[2]; /* the last: path -> MethodType */
+    Table services[2];                            /* name -> ServiceType */
+    Table service_partners[2]; /* full name -> the service that has the first counterpart */
+    Table free_methods[2];     /* full name of a service -> how many have none (uint32_t) */
+    Table extra_pairs;         /* "OLD NEW" of each extra -> the old message */
+    Table rarity;              /* name of a field -> how many messages have it (uint32_t) */
     uint8_t *stale[2];     /* by the index of a message: how far up something in it changed, or 0 */
     Scratch fits, between; /* of the match that is made */
     uint64_t compared;     /* slots with slots, in all matches: it bounds the time */
@@ -133,6 +138,9 @@ Words words_of_type(Arena *arena, const char *name);
 const Words *diff_words_of_type(Diffing *d, const char *name);
 /* The same text for all names of types that have the same words, in whatever order; kept. */
 const char *diff_name_key(Diffing *d, const char *name);
+/* Of the words behind the first, of a method's name. */
+const char *diff_noun_key(Diffing *d, const char *name);
+const char *diff_key_of_words(Diffing *d, const Words *words);
 bool words_have(const Words *words, const char *word);
 bool words_have_all(const Words *words, const Words *some);
 void words_drop(Words *words, const char *word);
@@ -269,6 +277,8 @@ const BareNames *diff_bare_names(Diffing *d, const EnumType *type);
 /* Does this bare name stand for no value: "UNSPECIFIED", "UNKNOWN", "NONE"? */
 bool enum_is_unspecified(const char *bare);
 
+/* Fills the lists of methods. */
+void diff_index_methods(Diffing *d);
 /* Finds the counterparts of methods, and by them those of types. True: there was a new one. */
 bool diff_pair_methods(Diffing *d);
 /* Finds the requests and responses that belong together by their method alone. */

@@ -1,6 +1,8 @@
 /* Methods: which are the same, also in another service or under another name. */
 #include "adapters/diff/schema_diff_internal.h"
 
+#include <ctype.h>
+
 static bool is_own(const Diffing *d, int end, const ServiceType *service)
 {
     return diff_in_package(&d->sides[end], service->full_name);
@@ -11,6 +13,24 @@ static const MethodType *other_method(const Diffing *d, int end, const MethodTyp
     return table_get(&d->methods[end], bytes_of(method->path));
 }
 
+static const ServiceType *service_named(const Diffing *d, int end, const char *name)
+{
+    return table_get(&d->services[end], bytes_of(name));
+}
+
+/* The service that has the counterparts of this one's methods, or has its name. */
+static const ServiceType *other_service(const Diffing *d, int end, const ServiceType *service)
+{
+    const ServiceType *other = table_get(&d->service_partners[end], bytes_of(service->full_name));
+    return other ? other : service_named(d, !end, side_name(&d->sides[end], service->full_name));
+}
+
+/* How many of a service's methods have no counterpart. */
+static uint32_t *free_methods(const Diffing *d, int end, const ServiceType *service)
+{
+    return table_get(&d->free_methods[end], bytes_of(service->full_name));
+}
+
 static bool pair(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
     table_put(&d->methods[OLD], bytes_of(old->path), (void *)new_method);
@@ -19,6 +39,13 @@ static bool pair(Diffing *d, const MethodType *old, const MethodType *new_method
     table_put(&d->spoken, bytes_of(old->output->full_name), (void *)old->output);
     diff_changed(d, OLD, old->input->full_name);
     diff_changed(d, OLD, old->output->full_name);
+    const ServiceType *services[2] = {old->service, new_method->service};
+    for (int end = 0; end < 2; end++) {
+        --*free_methods(d, end, services[end]);
+        Bytes name = bytes_of(services[end]->full_name);
+        if (!table_get(&d->service_partners[end], name))
+            table_put(&d->service_partners[end], name, (void *)services[!end]);
+    }
     return true;
 }
 
@@ -48,11 +75,108 @@ static bool types_fit(Diffing *d, const MethodType *a, const MethodType *b, int 
            type_fits(d, a->output, b->output, least);
 }
 
+static bool may_be_partners(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    const MessageType *partner = diff_partner(d, OLD, old);
+    return partner ? partner == new_type : !diff_partner(d, NEW, new_type);
+}
+
 static bool marry_types(Diffing *d, const MethodType *a, const MethodType *b)
 {
     bool more = diff_marry_messages(d, a->input, b->input);
     more |= diff_marry_messages(d, a->output, b->output);
+    if (a->operation_response && b->operation_response)
+        more |= diff_marry_messages(d, a->operation_response, b->operation_response);
+    if (a->operation_metadata && b->operation_metadata)
+        more |= diff_marry_messages(d, a->operation_metadata, b->operation_metadata);
     return more;
+}
+
+/* ---- Where to look --------------------------------------------------------------------------- */
+
+/* "GET /projects/ * /books/ *" of get: "/v1/{name=projects/ * /books/ *}", whatever its variables
+ * are called. */
+static const char *http_key(Arena *arena, const HttpRule *rule)
+{
+    Buffer key = buffer_in(arena);
+    buffer_printf(&key, "%s ", rule->verb);
+    const char *path = rule->path;
+    if (path[0] == '/' && path[1] == 'v' && isdigit((unsigned char)path[2]))
+        while (*path && *++path != '/')
+            ;
+    while (*path) {
+        size_t name = path[0] == '{' ? strcspn(path + 1, "=}") + 1 : 0;
+        if (name && path[name] == '}')
+            buffer_add_byte(&key, '*');
+        else if (!name && *path != '}')
+            buffer_add_byte(&key, (uint8_t)*path);
+        path += name ? name : 1;
+        path += name && *path;
+    }
+    buffer_add_byte(&key, 0);
+    return (const char *)key.data;
+}
+
+static void index_method(Diffing *d, int end, const MethodType *method)
+{
+    const Words *words = diff_words_of_type(d, method->name);
+    for (uint32_t i = 0; i < words->n; i++)
+        lists_add(&d->methods_by_word[end], words->word[i], method);
+    lists_add(&d->methods_by_name[end], method->name, method);
+    lists_add(&d->methods_by_noun[end], diff_noun_key(d, method->name), method);
+    lists_add(&d->methods_by_type[end], method->input->full_name, method);
+    if (method->output != method->input)
+        lists_add(&d->methods_by_type[end], method->output->full_name, method);
+    if (method->http)
+        lists_add(&d->methods_by_http[end], http_key(d->arena, method->http), method);
+    table_put(&d->methods_by_path[end], bytes_of(method->path), (void *)method);
+    list_add(d->arena, &d->all_methods[end], method);
+}
+
+void diff_index_methods(Diffing *d)
+{
+    for (int end = 0; end < 2; end++) {
+        const ChangeSide *side = &d->sides[end];
+        for (uint32_t i = 0; i < side->schema->n_services; i++) {
+            const ServiceType *service = &side->schema->services[i];
+            if (!is_own(d, end, service))
+                continue;
+            uint32_t *n = arena_make(d->arena, uint32_t);
+            *n = service->n_methods;
+            table_put(&d->free_methods[end], bytes_of(service->full_name), n);
+            table_put(&d->services[end], bytes_of(side_name(side, service->full_name)),
+                      (void *)service);
+            for (uint32_t k = 0; k < service->n_methods; k++)
+                index_method(d, end, &service->methods[k]);
+        }
+    }
+}
+
+static void add_methods_of_type(Diffing *d, int end, const MessageType *type, Candidates *out)
+{
+    const MessageType *partner = diff_partner(d, !end, type);
+    if (partner)
+        candidates_add(out, lists_get(&d->methods_by_type[end], partner->full_name));
+}
+
+/* What is at that end and may be like this method, which is at the other one. */
+static void find_candidates(Diffing *d, int end, const MethodType *method, Candidates *out)
+{
+    out->n = 0;
+    if (method->http)
+        candidates_add(out, lists_get(&d->methods_by_http[end], http_key(d->arena, method->http)));
+    candidates_add(out, lists_get(&d->methods_by_name[end], method->name));
+    const Words *words = diff_words_of_type(d, method->name);
+    for (uint32_t i = 0; i < words->n; i++)
+        candidates_add(out, lists_get(&d->methods_by_word[end], words->word[i]));
+    add_methods_of_type(d, end, method->input, out);
+    add_methods_of_type(d, end, method->output, out);
+    candidates_add(out, &d->all_methods[end]);
+    const ServiceType *other = other_service(d, !end, method->service);
+    for (uint32_t i = 0; other && other->n_methods <= MOST_NAMESAKES && i < other->n_methods; i++) {
+        const void *items[] = {&other->methods[i]};
+        candidates_add(out, &(List){items, 1, 1});
+    }
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -62,69 +186,66 @@ typedef bool (*Eager)(Diffing *d, const MethodType *old);
 /* For each method of the old version that has no counterpart yet. */
 static bool for_each_free(Diffing *d, Eager eager)
 {
-    const Schema *schema = d->sides[OLD].schema;
+    const List *all = &d->all_methods[OLD];
     bool more = false;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        const ServiceType *service = &schema->services[i];
-        for (uint32_t k = 0; is_own(d, OLD, service) && k < service->n_methods; k++)
-            if (!other_method(d, OLD, &service->methods[k]))
-                more |= eager(d, &service->methods[k]);
-    }
+    for (uint32_t i = 0; i < all->n; i++)
+        if (!other_method(d, OLD, all->items[i]))
+            more |= eager(d, all->items[i]);
     return more;
 }
 
-static const MethodType *method_named(const ServiceType *service, const char *name)
+static const MethodType *method_named(const Diffing *d, int end, const ServiceType *service,
+                                      const char *name)
 {
-    for (uint32_t i = 0; i < service->n_methods; i++)
-        if (strcmp(service->methods[i].name, name) == 0)
-            return &service->methods[i];
-    return NULL;
+    const char *path = arena_printf(d->arena, "/%s/%s", service->full_name, name);
+    return table_get(&d->methods_by_path[end], bytes_of(path));
 }
 
-static const ServiceType *same_service(const Diffing *d, const ServiceType *old)
+/* Messages of the package on both sides: what is in the one may become the other. */
+static bool have_own_types(const Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    const ChangeSide *side = &d->sides[NEW];
-    const char *name = side_name(&d->sides[OLD], old->full_name);
-    for (uint32_t i = 0; i < side->schema->n_services; i++) {
-        const ServiceType *service = &side->schema->services[i];
-        if (is_own(d, NEW, service) && strcmp(side_name(side, service->full_name), name) == 0)
-            return service;
-    }
-    return NULL;
+    return same_streams(old, new_method) &&
+           diff_in_package(&d->sides[OLD], old->input->full_name) &&
+           diff_in_package(&d->sides[OLD], old->output->full_name) &&
+           diff_in_package(&d->sides[NEW], new_method->input->full_name) &&
+           diff_in_package(&d->sides[NEW], new_method->output->full_name);
 }
 
 /* The same service and name: the types are each other's, whatever is in them. */
 static bool pair_same(Diffing *d, const MethodType *old)
 {
-    const ServiceType *service = same_service(d, old->service);
-    const MethodType *same = service ? method_named(service, old->name) : NULL;
-    if (!same)
+    const ServiceType *service = other_service(d, OLD, old->service);
+    const MethodType *same = service ? method_named(d, NEW, service, old->name) : NULL;
+    bool renamed =
+        service &&
+        service != service_named(d, NEW, side_name(&d->sides[OLD], old->service->full_name));
+    if (!same || other_method(d, NEW, same) || (renamed && !have_own_types(d, old, same)))
         return false;
     if (same_streams(old, same))
         marry_types(d, old, same);
     return pair(d, old, same);
 }
 
-static uint32_t shared_names(const ServiceType *a, const ServiceType *b)
+static uint32_t shared_names(const Diffing *d, const ServiceType *a, const ServiceType *b)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < a->n_methods; i++)
-        n += method_named(b, a->methods[i].name) != NULL;
+    for (uint32_t i = 0; i < a->n_methods && i < MOST_NAMESAKES; i++)
+        n += method_named(d, NEW, b, a->methods[i].name) != NULL;
     return n;
 }
 
 /* The same name in another service: in that one which has most of the others, too. */
 static bool pair_moved(Diffing *d, const MethodType *old)
 {
-    const Schema *schema = d->sides[NEW].schema;
+    const List *list = lists_get(&d->methods_by_name[NEW], old->name);
     const MethodType *best = NULL;
     uint32_t most = 0;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        const ServiceType *service = &schema->services[i];
-        const MethodType *method =
-            is_own(d, NEW, service) ? method_named(service, old->name) : NULL;
-        uint32_t shared = method ? shared_names(old->service, service) : 0;
-        if (shared <= most || other_method(d, NEW, method) || !types_fit(d, old, method, 40))
+    for (uint32_t i = 0; list->n <= MOST_NAMESAKES && i < list->n; i++) {
+        const MethodType *method = list->items[i];
+        if (other_method(d, NEW, method) || !types_fit(d, old, method, 40))
+            continue;
+        uint32_t shared = shared_names(d, old->service, method->service);
+        if (shared <= most)
             continue;
         most = shared;
         best = method;
@@ -135,15 +256,41 @@ static bool pair_moved(Diffing *d, const MethodType *old)
     return pair(d, old, best);
 }
 
+/* ---- Verbs and nouns ------------------------------------------------------------------------- */
+
+/* Verbs that APIs use for each other; the first of a line stands for all of it. */
+static const char *const verbs[][8] = {
+    {"get", "fetch", "read", "retriev", "describ", "lookup", "show"},
+    {"list", "query", "search", "find", "enumerat"},
+    {"creat", "create", "add", "insert", "register"},
+    {"updat", "update", "patch", "modify", "edit", "put", "set"},
+    {"delet", "delete", "remov", "destroy", "unregister"},
+};
+enum { N_VERBS = sizeof verbs / sizeof *verbs };
+
+static const char *plain_verb(const char *word)
+{
+    for (size_t i = 0; i < N_VERBS; i++)
+        for (size_t k = 0; k < 8 && verbs[i][k]; k++)
+            if (strcmp(word, verbs[i][k]) == 0)
+                return verbs[i][0];
+    return word;
+}
+
 /* The verbs of every resource: another of them is another method. */
 static bool is_standard(const char *word)
 {
-    static const char *const verbs[] = {"get",    "list",  "create", "creat",
+    static const char *const words[] = {"get",    "list",  "create", "creat",
                                         "update", "updat", "delete", "delet"};
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(word, verbs[i]) == 0)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0)
             return true;
     return false;
+}
+
+static Words words_of_method(Diffing *d, const MethodType *method)
+{
+    return *diff_words_of_type(d, method->name);
 }
 
 /* What a standard method is about: "audience list" of ListAudienceLists. */
@@ -155,31 +302,53 @@ static Words noun_of(const Words *name)
     return noun;
 }
 
+/* Of the service that it is in: "booking" of Bookings, of BookingService and of BookingsApi. */
+static Words noun_of_service(Diffing *d, const MethodType *method)
+{
+    Words noun = *diff_words_of_type(d, method->service->name);
+    words_drop(&noun, "service");
+    words_drop(&noun, "api");
+    return noun;
+}
+
+/* "CreateBooking" of the one service, and "Create" of Bookings: the noun is where it was not. */
+static bool say_the_same(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    Words a = words_of_method(d, old), b = words_of_method(d, new_method);
+    Words around[2] = {noun_of_service(d, old), noun_of_service(d, new_method)};
+    if (strcmp(plain_verb(a.word[0]), plain_verb(b.word[0])) != 0)
+        return false;
+    Words nouns[2] = {noun_of(&a), noun_of(&b)}, full[2] = {nouns[OLD], nouns[NEW]};
+    words_join(&full[OLD], &around[OLD]);
+    words_join(&full[NEW], &around[NEW]);
+    return (nouns[OLD].n || nouns[NEW].n) && words_have_all(&full[NEW], &nouns[OLD]) &&
+           words_have_all(&full[OLD], &nouns[NEW]);
+}
+
 /* Did the resource that both are about get the other's name? */
 static bool is_renamed_resource(Diffing *d, const Words *old, const Words *new_name)
 {
     Words was = noun_of(old), is = noun_of(new_name);
-    const Schema *schema = d->sides[OLD].schema;
-    for (uint32_t i = 0; was.n && i < schema->n_messages; i++) {
-        const MessageType *type = &schema->messages[i], *partner = diff_partner(d, OLD, type);
-        if (!partner || !diff_in_package(&d->sides[OLD], type->full_name))
-            continue;
-        Words a = *diff_words_of_type(d, type->name), b = *diff_words_of_type(d, partner->name);
-        if (words_alike(&a, &was) == 100 && words_alike(&b, &is) == 100)
+    const List *list = lists_get(&d->by_words[OLD], diff_key_of_words(d, &was));
+    for (uint32_t i = 0; was.n && list->n <= MOST_NAMESAKES && i < list->n; i++) {
+        const MessageType *type = list->items[i], *partner = diff_partner(d, OLD, type);
+        if (partner && diff_in_package(&d->sides[OLD], type->full_name) &&
+            words_alike(diff_words_of_type(d, partner->name), &is) == 100)
             return true;
     }
     return false;
 }
 
+/* A method of the service that is about this, and has no counterpart. */
 static const MethodType *free_method(Diffing *d, int end, const ServiceType *service,
-                                     const char *verb, const Words *noun)
+                                     const char *verb, const char *noun)
 {
-    for (uint32_t i = 0; i < service->n_methods; i++) {
-        const MethodType *method = &service->methods[i];
-        Words words = *diff_words_of_type(d, method->name);
-        Words rest = noun_of(&words);
-        if (!other_method(d, end, method) && words.n && strcmp(words.word[0], verb) == 0 &&
-            words_alike(&rest, noun) == 100)
+    const List *list = lists_get(&d->methods_by_noun[end], noun);
+    for (uint32_t i = 0; list->n <= MOST_NAMESAKES && i < list->n; i++) {
+        const MethodType *method = list->items[i];
+        const Words *words = diff_words_of_type(d, method->name);
+        if (method->service == service && !other_method(d, end, method) && words->n &&
+            strcmp(words->word[0], verb) == 0)
             return method;
     }
     return NULL;
@@ -190,14 +359,12 @@ static const MethodType *free_method(Diffing *d, int end, const ServiceType *ser
 static bool is_replaced_resource(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
     enum { MOST_OF_IT = 70, MOST_OF_MUCH = 55, MUCH = 8, LEAST_METHODS = 2 };
-    static const char *const verbs[] = {"get", "list", "creat", "updat", "delet"};
-    Words a = *diff_words_of_type(d, old->name), b = *diff_words_of_type(d, new_method->name);
-    Words was = noun_of(&a), is = noun_of(&b);
+    const char *was = diff_noun_key(d, old->name), *is = diff_noun_key(d, new_method->name);
     int n = 0, content = 0;
     uint32_t n_fields = 0;
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        const MethodType *x = free_method(d, OLD, old->service, verbs[i], &was);
-        const MethodType *y = free_method(d, NEW, new_method->service, verbs[i], &is);
+    for (size_t i = 0; i < N_VERBS; i++) {
+        const MethodType *x = free_method(d, OLD, old->service, verbs[i][0], was);
+        const MethodType *y = free_method(d, NEW, new_method->service, verbs[i][0], is);
         if (!x != !y)
             return false;
         n += x != NULL;
@@ -218,12 +385,6 @@ static bool is_of_another_resource(Diffing *d, const MethodType *old, const Meth
         return false;
     return !diff_in_package(&d->sides[OLD], old->output->full_name) ||
            !type_fits(d, old->output, new_method->output, DIFF_LIKELY);
-}
-
-static bool may_be_partners(const Diffing *d, const MessageType *old, const MessageType *new_type)
-{
-    const MessageType *partner = diff_partner(d, OLD, old);
-    return partner ? partner == new_type : !diff_partner(d, NEW, new_type);
 }
 
 /* "ListPids" and "Pids": a verb that only asks came or went. */
@@ -269,9 +430,9 @@ static bool is_longer(const Words *a, const Words *b)
 enum { ALIKE = 60 };
 
 /* How alike two methods are whose types could go together; 0 when they are not. */
-static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
+static int likeness_of_names(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
-    Words a = *diff_words_of_type(d, old->name), b = *diff_words_of_type(d, new_method->name);
+    Words a = words_of_method(d, old), b = words_of_method(d, new_method);
     if (!a.n || !b.n)
         return 0;
     if (drops_verb(&a, &b) || drops_verb(&b, &a))
@@ -295,37 +456,83 @@ static int method_likeness(Diffing *d, const MethodType *old, const MethodType *
         return 0;
     if (types_fit(d, old, new_method, 40))
         return score;
+    if (score == 100 && have_own_types(d, old, new_method) &&
+        other_service(d, OLD, old->service) == new_method->service)
+        return 85;
     return (renamed || is_longer(&a, &b)) && are_named_for_methods(d, old, new_method)
                ? score - 10 + diff_shared_fields(d, old->input, new_method->input) / 10
                : 0;
 }
 
-/* The one that is most like it, if no other is as much; NULL when there is none. */
+static bool may_go_together(const Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    return same_streams(old, new_method) && may_be_partners(d, old->input, new_method->input) &&
+           may_be_partners(d, old->output, new_method->output);
+}
+
+static bool have_same_binding(const Diffing *d, const MethodType *a, const MethodType *b)
+{
+    return a->http && b->http &&
+           strcmp(http_key(d->arena, a->http), http_key(d->arena, b->http)) == 0;
+}
+
+/* A type of the package that no other method of that version asks with. */
+static bool is_own_request(const Diffing *d, int end, const MethodType *method)
+{
+    const List *list = lists_get(&d->methods_by_type[end], method->input->full_name);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n && n < 2; i++)
+        n += ((const MethodType *)list->items[i])->input == method->input;
+    return n == 1 && diff_in_package(&d->sides[end], method->input->full_name);
+}
+
+/* Types that are counterparts, and whose methods nothing else could be. */
+static bool only_types_tell(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    Words a = words_of_method(d, old), b = words_of_method(d, new_method);
+    bool standard = is_standard(plain_verb(a.word[0])) || is_standard(plain_verb(b.word[0]));
+    return types_go_together(d, old, new_method) && is_own_request(d, OLD, old) &&
+           is_own_request(d, NEW, new_method) &&
+           (!standard || strcmp(plain_verb(a.word[0]), plain_verb(b.word[0])) == 0);
+}
+
+/* What speaks for two methods, from 0 to 100. */
+static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    int score = likeness_of_names(d, old, new_method);
+    if (score < 88 && may_go_together(d, old, new_method) && say_the_same(d, old, new_method) &&
+        (types_fit(d, old, new_method, 40) || are_named_for_methods(d, old, new_method)))
+        score = 88;
+    if (score < 80 && may_go_together(d, old, new_method) && have_same_binding(d, old, new_method))
+        score = 80;
+    if (score < 70 && only_types_tell(d, old, new_method))
+        score = 70;
+    return score;
+}
+
 static const MethodType *most_alike(Diffing *d, int end, const MethodType *method)
 {
-    const Schema *schema = d->sides[!end].schema;
+    Candidates candidates;
+    find_candidates(d, end, method, &candidates);
     const MethodType *best = NULL;
     int most = 0, second = 0;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        const ServiceType *service = &schema->services[i];
-        for (uint32_t k = 0; is_own(d, !end, service) && k < service->n_methods; k++) {
-            const MethodType *other = &service->methods[k];
-            if (other_method(d, !end, other))
-                continue;
-            const MethodType *a = end == OLD ? method : other, *b = end == OLD ? other : method;
-            int score = method_likeness(d, a, b);
-            second = score > most ? most : score > second ? score : second;
-            best = score > most ? other : best;
-            most = score > most ? score : most;
-        }
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const MethodType *other = candidates.items[i];
+        if (other_method(d, end, other))
+            continue;
+        const MethodType *a = end == NEW ? method : other, *b = end == NEW ? other : method;
+        int score = method_likeness(d, a, b);
+        second = score > most ? most : score > second ? score : second;
+        best = score > most ? other : best;
+        most = score > most ? score : most;
     }
     return most > second ? best : NULL;
 }
 
 static bool pair_renamed(Diffing *d, const MethodType *old)
 {
-    const MethodType *alike = most_alike(d, OLD, old);
-    if (!alike || most_alike(d, NEW, alike) != old)
+    const MethodType *alike = most_alike(d, NEW, old);
+    if (!alike || most_alike(d, OLD, alike) != old)
         return false;
     marry_types(d, old, alike);
     return pair(d, old, alike);
@@ -334,15 +541,10 @@ static bool pair_renamed(Diffing *d, const MethodType *old)
 /* The only method of a service that has no counterpart; NULL where there is none, or several. */
 static const MethodType *only_left(const Diffing *d, int end, const ServiceType *service)
 {
-    const MethodType *left = NULL;
-    for (uint32_t i = 0; i < service->n_methods; i++) {
-        if (other_method(d, end, &service->methods[i]))
-            continue;
-        if (left)
-            return NULL;
-        left = &service->methods[i];
-    }
-    return left;
+    for (uint32_t i = 0; *free_methods(d, end, service) == 1 && i < service->n_methods; i++)
+        if (!other_method(d, end, &service->methods[i]))
+            return &service->methods[i];
+    return NULL;
 }
 
 /* Types of the API's own that are counterparts, or could be by what is in them. */
@@ -355,7 +557,7 @@ static bool own_type_fits(Diffing *d, const MessageType *old, const MessageType 
 /* What is left of a service at both ends, if the types of the one go to those of the other. */
 static bool pair_left(Diffing *d, const MethodType *old)
 {
-    const ServiceType *service = same_service(d, old->service);
+    const ServiceType *service = other_service(d, OLD, old->service);
     const MethodType *left = service ? only_left(d, NEW, service) : NULL;
     if (!left || only_left(d, OLD, old->service) != old || !same_streams(old, left) ||
         is_standard(diff_words_of_type(d, old->name)->word[0]) ||
@@ -416,7 +618,8 @@ static const char *method_name(const Diffing *d, int end, const MethodType *meth
 static bool can_go_together(const Diffing *d, const MessageType *old, const MessageType *new_type)
 {
     return diff_partner(d, OLD, old) == new_type ||
-           (old->well_known == WELL_KNOWN_NONE && new_type->well_known == WELL_KNOWN_NONE);
+           (diff_in_package(&d->sides[OLD], old->full_name) &&
+            diff_in_package(&d->sides[NEW], new_type->full_name));
 }
 
 static bool methods_go_together(const Diffing *d, const MethodType *a, const MethodType *b)
@@ -433,17 +636,64 @@ static void add_extra(Diffing *d, const MessageType *old, const MessageType *new
 
 void diff_method_types(Diffing *d)
 {
-    const Schema *schema = d->sides[OLD].schema;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        const ServiceType *service = &schema->services[i];
-        for (uint32_t k = 0; is_own(d, OLD, service) && k < service->n_methods; k++) {
-            const MethodType *old = &service->methods[k], *other = other_method(d, OLD, old);
-            if (!other || !methods_go_together(d, old, other))
-                continue;
-            add_extra(d, old->input, other->input);
-            add_extra(d, old->output, other->output);
-        }
+    const List *all = &d->all_methods[OLD];
+    for (uint32_t i = 0; i < all->n; i++) {
+        const MethodType *old = all->items[i], *other = other_method(d, OLD, old);
+        if (!other || !methods_go_together(d, old, other))
+            continue;
+        add_extra(d, old->input, other->input);
+        add_extra(d, old->output, other->output);
     }
+}
+
+/* What is not clear enough for a guess: the same verb for a noun that is alike, or what it answers.
+ */
+static int weak_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    Words a = words_of_method(d, old), b = words_of_method(d, new_method);
+    bool verb = a.n && b.n && strcmp(plain_verb(a.word[0]), plain_verb(b.word[0])) == 0;
+    bool output = diff_in_package(&d->sides[OLD], old->output->full_name) &&
+                  diff_partner(d, OLD, old->output) == new_method->output;
+    Words nouns[2] = {noun_of(&a), noun_of(&b)};
+    int alike = words_alike(&nouns[OLD], &nouns[NEW]);
+    return alike >= 40 && verb ? 50 + alike / 2 : output && (verb || alike) ? 50 : 0;
+}
+
+/* "; or did it become Bookings.Create?": at most three, the likeliest first. */
+static const char *question(Diffing *d, const MethodType *old)
+{
+    enum { MOST_ASKED = 3 };
+    const MethodType *asked[MOST_ASKED + 1];
+    int scores[MOST_ASKED + 1];
+    uint32_t n = 0;
+    Candidates candidates;
+    find_candidates(d, NEW, old, &candidates);
+    for (uint32_t i = 0; i < candidates.n; i++) {
+        const MethodType *method = candidates.items[i];
+        int score = other_method(d, NEW, method) ? 0 : weak_likeness(d, old, method);
+        if (!score)
+            continue;
+        uint32_t at = n;
+        for (; at > 0 && scores[at - 1] < score; at--) {
+            scores[at] = scores[at - 1];
+            asked[at] = asked[at - 1];
+        }
+        scores[at] = score;
+        asked[at] = method;
+        n = n < MOST_ASKED ? n + 1 : n;
+    }
+    const char *text = "";
+    for (uint32_t i = 0; i < n; i++)
+        text = arena_printf(d->arena, "%s%s%s", text, i ? " or " : "; or did it become ",
+                            method_name(d, NEW, asked[i]));
+    return n ? arena_printf(d->arena, "%s?", text) : "";
+}
+
+/* A call of the old version that nothing answers. */
+static void tell_lost(Diffing *d, const MethodType *old, const char *why, const char *question)
+{
+    buffer_printf(&d->method_lines, "  %s: {removed: \"%s\"}  # decide: calls of %s fail%s\n",
+                  method_name(d, OLD, old), why, d->sides[OLD].version, question);
 }
 
 static void tell_method(Diffing *d, const MethodType *old)
@@ -454,16 +704,15 @@ static void tell_method(Diffing *d, const MethodType *old)
     bool same = to && strcmp(name, to) == 0;
     if (!other || (!same && !methods_go_together(d, old, other))) {
         diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name, "method removed");
-        buffer_printf(&d->method_lines, "  %s: {removed: \"%s has no such method\"}\n", name,
-                      version);
+        tell_lost(d, old, arena_printf(d->arena, "%s has no such method", version),
+                  question(d, old));
     } else if (same && !types_go_together(d, old, other)) {
         diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name,
                  "other types: %s to %s, now %s to %s", old->input->name, old->output->name,
                  other->input->name, other->output->name);
         if (methods_go_together(d, old, other))
             return; /* "Order to Line" says what becomes of them */
-        buffer_printf(&d->method_lines, "  %s: {removed: \"its types are others in %s\"}\n", name,
-                      version);
+        tell_lost(d, old, arena_printf(d->arena, "its types are others in %s", version), "");
     } else if (same) {
         if (!same_http(old->http, other->http))
             diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
@@ -486,17 +735,11 @@ static void tell_method(Diffing *d, const MethodType *old)
 
 void diff_methods(Diffing *d)
 {
-    for (int end = 0; end < 2; end++) {
-        const ChangeSide *side = &d->sides[end];
-        for (uint32_t i = 0; i < side->schema->n_services; i++) {
-            const ServiceType *service = &side->schema->services[i];
-            for (uint32_t k = 0; is_own(d, end, service) && k < service->n_methods; k++) {
-                const MethodType *method = &service->methods[k];
-                if (end == OLD)
-                    tell_method(d, method);
-                else if (!other_method(d, NEW, method))
-                    diff_add(d, 0, false, method_name(d, NEW, method), "method added");
-            }
-        }
+    for (uint32_t i = 0; i < d->all_methods[OLD].n; i++)
+        tell_method(d, d->all_methods[OLD].items[i]);
+    for (uint32_t i = 0; i < d->all_methods[NEW].n; i++) {
+        const MethodType *method = d->all_methods[NEW].items[i];
+        if (!other_method(d, NEW, method))
+            diff_add(d, 0, false, method_name(d, NEW, method), "method added");
     }
 }

@@ -202,7 +202,7 @@ Words words_of_type(Arena *arena, const char *name)
 
 typedef struct TypeName {
     Words words;
-    const char *key;
+    const char *key, *noun_key;
 } TypeName;
 
 static int by_text(const void *p, const void *q)
@@ -210,12 +210,12 @@ static int by_text(const void *p, const void *q)
     return strcmp(*(const char *const *)p, *(const char *const *)q);
 }
 
-static const char *key_of(Arena *arena, const Words *words)
+const char *diff_key_of_words(Diffing *d, const Words *words)
 {
     const char *sorted[MOST_WORDS];
     memcpy(sorted, words->word, sizeof sorted);
     qsort(sorted, words->n, sizeof *sorted, by_text);
-    Buffer key = buffer_in(arena);
+    Buffer key = buffer_in(d->arena);
     for (uint32_t i = 0; i < words->n; i++)
         if (!i || strcmp(sorted[i], sorted[i - 1]) != 0)
             buffer_printf(&key, "%s ", sorted[i]);
@@ -230,7 +230,10 @@ static const TypeName *type_name(Diffing *d, const char *name)
     if (!known) {
         known = arena_make(d->arena, TypeName);
         known->words = words_of_type(d->arena, innermost);
-        known->key = key_of(d->arena, &known->words);
+        known->key = diff_key_of_words(d, &known->words);
+        Words noun = {.n = known->words.n ? known->words.n - 1 : 0};
+        memcpy(noun.word, known->words.word + 1, noun.n * sizeof *noun.word);
+        known->noun_key = diff_key_of_words(d, &noun);
         table_put(&d->type_names, bytes_of(innermost), known);
     }
     return known;
@@ -244,4 +247,9 @@ const Words *diff_words_of_type(Diffing *d, const char *name)
 const char *diff_name_key(Diffing *d, const char *name)
 {
     return type_name(d, name)->key;
+}
+
+const char *diff_noun_key(Diffing *d, const char *name)
+{
+    return type_name(d, name)->noun_key;
 }
