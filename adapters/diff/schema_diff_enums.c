@@ -2,6 +2,7 @@
 #include "adapters/diff/schema_diff_internal.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 /* How many characters up to a "_" all names begin with. */
 static size_t common_prefix(const EnumType *type)
@@ -82,6 +83,7 @@ typedef struct Values {
     bool *used;               /* by the index of the new value */
     int *scores;
     const char **whys;
+    Table by_word[2];
     const char **asked; /* what an old value without a counterpart may have become, or NULL */
     bool numbered;      /* values that kept their names kept their numbers */
     bool left_zero;     /* nobody can tell what zero became */
@@ -95,21 +97,25 @@ static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const c
     v->whys[old] = why;
 }
 
-static void pair_same(Values *v, const char *const *old, const char *const *new_names,
-                      const char *why)
+static uint32_t index_of(const EnumType *type, const EnumValue *value)
 {
-    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
-        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++)
-            if (!v->used[k] && strcmp(old[i], new_names[k]) == 0)
-                pair(v, i, k, why ? 95 : 100, why);
+    return (uint32_t)(value - type->values);
 }
 
-static const char *const *full_names(Arena *arena, const EnumType *type)
+static void pair_if_free(Values *v, uint32_t old, const EnumValue *other, const char *why)
 {
-    const char **names = arena_array(arena, const char *, type->n_values + 1);
-    for (uint32_t i = 0; i < type->n_values; i++)
-        names[i] = type->values[i].name;
-    return names;
+    if (other && !v->others[old] && !v->used[index_of(v->ends[NEW], other)])
+        pair(v, old, index_of(v->ends[NEW], other), why ? 95 : 100, why);
+}
+
+static void pair_same(Values *v)
+{
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        pair_if_free(v, i, enum_value_by_name(v->ends[NEW], bytes_of(v->ends[OLD]->values[i].name)),
+                     NULL);
+    const Table *bare = &diff_bare_names(v->d, v->ends[NEW])->by_name;
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        pair_if_free(v, i, table_get(bare, bytes_of(v->bare[OLD][i])), "by its name");
 }
 
 /* Do those that go together so far have the same numbers? */
@@ -126,62 +132,119 @@ static bool keep_numbers(const Values *v)
     return kept >= moved && !(moved && kept < 3);
 }
 
-static uint32_t values_with(const Values *v, const char *word)
+/* The values of each end by the words in their names. */
+static void index_words(Values *v)
 {
-    uint32_t n = 0;
-    for (int end = 0; end < 2; end++)
+    for (int end = 0; end < 2; end++) {
+        v->by_word[end] = table_in(v->d->arena);
         for (uint32_t i = 0; i < v->ends[end]->n_values; i++) {
-            Words words = *diff_words(v->d, v->bare[end][i]);
-            n += words_have(&words, word);
+            const Words *words = diff_words(v->d, v->bare[end][i]);
+            for (uint32_t k = 0; k < words->n; k++)
+                lists_add(&v->by_word[end], words->word[k], &v->ends[end]->values[i]);
         }
-    return n;
+    }
 }
 
 /* A word that only these two have says more than one that all have. */
 static bool share_rare_word(const Values *v, const Words *a, const Words *b)
 {
     for (uint32_t i = 0; i < a->n; i++)
-        if (words_have(b, a->word[i]) && values_with(v, a->word[i]) == 2)
+        if (words_have(b, a->word[i]) && lists_get(&v->by_word[OLD], a->word[i])->n == 1 &&
+            lists_get(&v->by_word[NEW], a->word[i])->n == 1)
             return true;
     return false;
 }
 
 static int value_likeness(const Values *v, uint32_t old, uint32_t new_value)
 {
-    Words a = *diff_words(v->d, v->bare[OLD][old]), b = *diff_words(v->d, v->bare[NEW][new_value]);
-    int score = words_alike(&a, &b);
-    if (score < 60 && !share_rare_word(v, &a, &b))
+    const Words *a = diff_words(v->d, v->bare[OLD][old]),
+                *b = diff_words(v->d, v->bare[NEW][new_value]);
+    int score = words_alike(a, b);
+    if (score < 60 && !share_rare_word(v, a, b))
         return 0;
     bool number = v->ends[OLD]->values[old].number == v->ends[NEW]->values[new_value].number;
     return score ? score + (number ? 15 : 0) : 0;
 }
 
-/* By words: the best of all that are left, and better than any other of the two. */
-static bool pair_alike(Values *v)
+/* An old value and a new one that are alike. */
+typedef struct Alike {
+    uint32_t old, new_value;
+    int score;
+} Alike;
+
+static int by_score(const void *p, const void *q)
 {
-    int most = 39, second = 0;
-    uint32_t best[2] = {0, 0};
-    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
-        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
-            int score = v->used[k] ? 0 : value_likeness(v, i, k);
-            if (score > most) {
-                most = score;
-                best[OLD] = i;
-                best[NEW] = k;
+    const Alike *a = p, *b = q;
+    return a->score != b->score ? b->score - a->score
+           : a->old != b->old   ? (a->old < b->old ? -1 : 1)
+                                : (a->new_value > b->new_value) - (a->new_value < b->new_value);
+}
+
+static bool is_open(const Values *v, const Alike *alike)
+{
+    return !v->others[alike->old] && !v->used[alike->new_value];
+}
+
+enum { MOST_ALIKE = 1 << 13, LEAST_ALIKE = 40 };
+
+/* All that are alike, the best first; of words that many have none are made. */
+static uint32_t find_alike(Values *v, Alike **alike_out)
+{
+    uint32_t n = 0, capacity = 0;
+    *alike_out = NULL;
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values && n < MOST_ALIKE; i++) {
+        Candidates candidates = {.n = 0};
+        const Words *words = diff_words(v->d, v->bare[OLD][i]);
+        for (uint32_t k = 0; !v->others[i] && k < words->n; k++)
+            candidates_add(&candidates, lists_get(&v->by_word[NEW], words->word[k]));
+        for (uint32_t k = 0; k < candidates.n; k++) {
+            Alike one = {.old = i, .new_value = index_of(v->ends[NEW], candidates.items[k])};
+            one.score = v->used[one.new_value] ? 0 : value_likeness(v, i, one.new_value);
+            if (one.score < LEAST_ALIKE - 5)
+                continue;
+            if (n == capacity) {
+                capacity = capacity ? capacity * 2 : 16;
+                *alike_out =
+                    arena_grow(v->d->arena, *alike_out, n * sizeof one, capacity * sizeof one);
             }
+            (*alike_out)[n++] = one;
         }
-    if (most < 40)
-        return false;
-    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
-        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
-            bool rival = !v->used[k] && (i == best[OLD]) != (k == best[NEW]);
-            int score = rival ? value_likeness(v, i, k) : 0;
-            second = score > second ? score : second;
+    }
+    if (n)
+        qsort(*alike_out, n, sizeof **alike_out, by_score);
+    return n;
+}
+
+/* Could one of the two as well go elsewhere? Those that are about as good are near. */
+static bool has_rival(const Values *v, const Alike *all, uint32_t n, uint32_t at)
+{
+    enum { CLEARLY = 5 };
+    uint32_t from = at;
+    while (from > 0 && all[from - 1].score < all[at].score + CLEARLY)
+        from--;
+    for (uint32_t i = from; i < n && all[i].score > all[at].score - CLEARLY; i++)
+        if ((all[i].old == all[at].old) != (all[i].new_value == all[at].new_value) &&
+            is_open(v, &all[i]))
+            return true;
+    return false;
+}
+
+/* By words: the best first, if it is better than any other of the two. */
+static void pair_alike(Values *v)
+{
+    Alike *all;
+    uint32_t n = find_alike(v, &all);
+    bool more = true;
+    for (uint32_t pass = 0; pass < 8 && more; pass++) {
+        more = false;
+        for (uint32_t i = 0; i < n && all[i].score >= LEAST_ALIKE; i++) {
+            if (!is_open(v, &all[i]) || has_rival(v, all, n, i))
+                continue;
+            pair(v, all[i].old, all[i].new_value, all[i].score > 95 ? 95 : all[i].score,
+                 "by its name");
+            more = true;
         }
-    if (most - second < 5)
-        return false;
-    pair(v, best[OLD], best[NEW], most > 95 ? 95 : most, "by its name");
-    return true;
+    }
 }
 
 /* Zero that said something, and is "unspecified" now: that value may have another number. */
@@ -197,10 +260,8 @@ static bool may_have_left_zero(const Values *v, uint32_t old, uint32_t new_value
 
 static bool is_left(const Values *v, int32_t number)
 {
-    for (uint32_t k = 0; k < v->ends[NEW]->n_values; k++)
-        if (!v->used[k] && v->ends[NEW]->values[k].number == number)
-            return true;
-    return false;
+    const EnumValue *value = enum_value_by_number(v->ends[NEW], number);
+    return value && !v->used[index_of(v->ends[NEW], value)];
 }
 
 /* Does each value without a namesake find its number? Else the numbers were given to others. */
@@ -223,38 +284,36 @@ static bool share_word(const Values *v, uint32_t old, uint32_t new_value)
 static void pair_by_number(Values *v)
 {
     bool telling = v->numbered && all_kept_numbers(v);
-    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
-        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
-            int32_t number = v->ends[OLD]->values[i].number;
-            if (v->used[k] || number != v->ends[NEW]->values[k].number)
-                continue;
-            if (number == 0 && may_have_left_zero(v, i, k))
-                v->left_zero = true;
-            else if (number == 0)
-                pair(v, i, k, 95, "both are zero");
-            else if (telling || (v->numbered && share_word(v, i, k)))
-                pair(v, i, k, 65, "the same number");
-            else if (v->numbered)
-                v->asked[i] = v->ends[NEW]->values[k].name;
-        }
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++) {
+        int32_t number = v->ends[OLD]->values[i].number;
+        if (v->others[i] || !is_left(v, number))
+            continue;
+        uint32_t k = index_of(v->ends[NEW], enum_value_by_number(v->ends[NEW], number));
+        if (number == 0 && may_have_left_zero(v, i, k))
+            v->left_zero = true;
+        else if (number == 0)
+            pair(v, i, k, 95, "both are zero");
+        else if (telling || (v->numbered && share_word(v, i, k)))
+            pair(v, i, k, 65, "the same number");
+        else if (v->numbered)
+            v->asked[i] = v->ends[NEW]->values[k].name;
+    }
 }
 
 static void match_values(Values *v)
 {
-    Arena *arena = v->d->arena;
-    pair_same(v, full_names(arena, v->ends[OLD]), full_names(arena, v->ends[NEW]), NULL);
-    pair_same(v, v->bare[OLD], v->bare[NEW], "by its name");
-    while (pair_alike(v))
-        ;
+    pair_same(v);
+    index_words(v);
+    pair_alike(v);
     v->numbered = keep_numbers(v);
     pair_by_number(v);
 }
 
-/* "  # decide: zero; or did it become CREATED or UNSPECIFIED?" */
+/* "; or did it become CREATED or UNSPECIFIED?", of zero. */
 static const char *question(const Values *v)
 {
     enum { MOST_ASKED = 3 };
-    const char *asked = "  # decide: zero; or did it become";
+    const char *asked = "; or did it become";
     uint32_t n = 0;
     for (uint32_t k = 0; k < v->ends[NEW]->n_values && n < MOST_ASKED; k++)
         if (!v->used[k])
@@ -272,8 +331,9 @@ static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
         diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "value removed");
         const char *asked = v->left_zero && value->number == 0 ? question(v) : "";
         if (v->asked[i])
-            asked = arena_printf(d->arena, "  # decide: or did it become %s?", v->asked[i]);
-        buffer_printf(lines, "    %s: {removed: loud}%s\n", value->name, asked);
+            asked = arena_printf(d->arena, "; or did it become %s?", v->asked[i]);
+        buffer_printf(lines, "    %s: {removed: loud}  # decide: lost towards %s%s\n", value->name,
+                      d->sides[NEW].version, asked);
         return;
     }
     if (other->number != value->number)
@@ -291,7 +351,7 @@ static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
     const char *name = side_name(&d->sides[OLD], old->full_name);
     Values v = {.d = d,
                 .ends = {old, new_type},
-                .bare = {enum_bare_names(d->arena, old), enum_bare_names(d->arena, new_type)},
+                .bare = {diff_bare_names(d, old)->names, diff_bare_names(d, new_type)->names},
                 .others = arena_array(d->arena, const EnumValue *, old->n_values + 1),
                 .used = arena_array(d->arena, bool, new_type->n_values + 1),
                 .scores = arena_array(d->arena, int, old->n_values + 1),
@@ -306,7 +366,8 @@ static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
             continue;
         diff_add(d, 0, false, arena_printf(d->arena, "%s.%s", name, new_type->values[k].name),
                  "value added");
-        buffer_printf(&lines, "    %s: {added: loud}\n", new_type->values[k].name);
+        buffer_printf(&lines, "    %s: {added: loud}  # decide: lost towards %s\n",
+                      new_type->values[k].name, d->sides[OLD].version);
     }
     if (lines.size) {
         buffer_printf(&d->enums, "  %s:\n", name);

@@ -423,11 +423,14 @@ static void tell_lost(Fields *f, int end, const Slot *slot)
     if (direct)
         diff_add(f->d, required ? BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE : 0, false,
                  path_of(f, slot->text), required ? "added, and required" : "added");
-    const char *why = arena_printf(f->d->arena, "%s, %slost towards %s", type,
-                                   required ? "required, and " : "", other);
+    const char *why =
+        required && direct
+            ? arena_printf(f->d->arena, "%s, required: calls of %s fail; or say a value for them",
+                           type, other)
+            : arena_printf(f->d->arena, "%s, %slost towards %s", type,
+                           required ? "required, and " : "", other);
     buffer_printf(&f->lines, "    %s: {added: %s}%s\n", slot->text,
-                  required && direct ? "loud" : "graceful",
-                  required && direct ? "" : decide(f, why));
+                  required && direct ? "loud" : "graceful", decide(f, why));
 }
 
 static void tell_together(Fields *f, const Slot *slot)

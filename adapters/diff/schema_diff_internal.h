@@ -227,6 +227,7 @@ typedef struct Slot {
     bool opened; /* something inside of it has a counterpart: it is told part by part */
     bool closed; /* it is inside of a message that goes as a whole, or whose parts do */
     const struct Pairing *pairing;
+    uint32_t open;     /* its place among those without a counterpart, plus one; 0: it has one */
     uint32_t first;    /* its first candidate, plus one; 0: there is none */
     const char *asked; /* the new fields that it may have become, or NULL: a person has to say */
     uint32_t n_asked;

@@ -31,7 +31,9 @@ typedef struct Matching {
     bool doubtful; /* only their place says that these are counterparts: nothing moves in them */
     Candidate *candidates;
     uint32_t n, capacity;
-    Fit *fits;            /* of each old slot with each new one, where both are open */
+    Slot **open[2]; /* what has no counterpart yet, and how many of them there are */
+    uint32_t n_open[2];
+    Fit *fits;            /* of each old one of these with each new one */
     uint16_t *between;    /* how many fields in the one have their namesake in the other */
     uint32_t *fitting[2]; /* how many slots at the other end each fits without a converter */
     uint32_t n_free[2];   /* fields without a counterpart */
@@ -557,9 +559,16 @@ static uint32_t index_of(const Matching *m, int end, const Slot *slot)
     return (uint32_t)(slot - m->match->slots[end]);
 }
 
-static Fit *fit_of(const Matching *m, const Slot *old, const Slot *new_slot)
+/* Where two open slots are in a table of all of them. */
+static size_t cell_of(const Matching *m, const Slot *old, const Slot *new_slot)
 {
-    return &m->fits[index_of(m, OLD, old) * m->match->n_slots[NEW] + index_of(m, NEW, new_slot)];
+    return (size_t)(old->open - 1) * m->n_open[NEW] + new_slot->open - 1;
+}
+
+static const Fit *fit_of(const Matching *m, const Slot *old, const Slot *new_slot)
+{
+    static const Fit none;
+    return old->open && new_slot->open ? &m->fits[cell_of(m, old, new_slot)] : &none;
 }
 
 static bool is_free(const Slot *slot)
@@ -925,20 +934,15 @@ static void close_around(Matching *m, int end, Slot *taken)
     }
 }
 
-static uint16_t *count_between(const Matching *m, const Slot *old, const Slot *new_slot)
-{
-    return &m->between[index_of(m, OLD, old) * m->match->n_slots[NEW] + index_of(m, NEW, new_slot)];
-}
-
 /* Counts how many fields of each message have their namesake in each other one. */
 static void find_between(Matching *m)
 {
     for (uint32_t i = 0; i < m->n; i++) {
         const Candidate *c = &m->candidates[i];
         const Slot *old = c->ends[OLD]->parent, *new_slot = c->ends[NEW]->parent;
-        if (old && new_slot &&
+        if (old && new_slot && old->open && new_slot->open &&
             strcmp(slot_field(c->ends[OLD])->name, slot_field(c->ends[NEW])->name) == 0)
-            ++*count_between(m, old, new_slot);
+            ++m->between[cell_of(m, old, new_slot)];
     }
 }
 
@@ -955,7 +959,7 @@ static void add_renamed_holder(Matching *m, Slot *old, Slot *new_slot)
     if (old->pairing || new_slot->pairing || old->closed || new_slot->closed || old->n_steps > 1 ||
         new_slot->n_steps > 1 || !can_open(m, OLD, a) || !can_open(m, NEW, b))
         return;
-    uint32_t both = *count_between(m, old, new_slot),
+    uint32_t both = m->between[cell_of(m, old, new_slot)],
              n[2] = {count_fields(old), count_fields(new_slot)};
     if (!both)
         return;
@@ -1073,54 +1077,63 @@ static void *scratch_of(Diffing *d, Scratch *scratch, size_t size)
     return scratch->data;
 }
 
-static bool may_be_compared(const Match *match, const Slot *old, const Slot *new_slot)
+/* Of a message with thousands of them, the first ones. */
+static void find_open(Matching *m, int end)
 {
-    enum { MOST_COMPARED = MOST_SLOTS * MOST_SLOTS };
-    bool few = (uint64_t)match->n_slots[OLD] * match->n_slots[NEW] <= MOST_COMPARED;
-    return few || strcmp(slot_field(old)->name, slot_field(new_slot)->name) == 0 ||
-           slot_field(old)->number == slot_field(new_slot)->number;
+    enum { MOST_OPEN = 512 };
+    Match *match = m->match;
+    m->open[end] = arena_array(m->d->arena, Slot *, MOST_OPEN);
+    m->placed[end] = arena_array(m->d->arena, bool, match->n_slots[end] + 1);
+    m->fitting[end] = arena_array(m->d->arena, uint32_t, match->n_slots[end] + 1);
+    for (uint32_t i = 0; i < match->n_slots[end]; i++) {
+        Slot *slot = &match->slots[end][i];
+        if (!is_free(slot))
+            continue;
+        m->n_free[end] += slot->n_steps == 1;
+        if (m->n_open[end] == MOST_OPEN)
+            continue;
+        m->open[end][m->n_open[end]++] = slot;
+        slot->open = m->n_open[end];
+    }
 }
 
 static void find_fits(Matching *m)
 {
-    Match *match = m->match;
-    size_t n = (size_t)match->n_slots[OLD] * match->n_slots[NEW];
+    find_open(m, OLD);
+    find_open(m, NEW);
+    size_t n = (size_t)m->n_open[OLD] * m->n_open[NEW];
+    m->d->compared += n;
     m->fits = scratch_of(m->d, &m->d->fits, n * sizeof *m->fits + 1);
     m->between = scratch_of(m->d, &m->d->between, n * sizeof *m->between + 1);
-    for (int end = 0; end < 2; end++) {
-        m->fitting[end] = arena_array(m->d->arena, uint32_t, match->n_slots[end] + 1);
-        m->placed[end] = arena_array(m->d->arena, bool, match->n_slots[end] + 1);
-        for (uint32_t i = 0; i < match->n_slots[end]; i++)
-            m->n_free[end] += match->slots[end][i].n_steps == 1 && is_free(&match->slots[end][i]);
-    }
-    m->d->compared += n;
-    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
-        for (uint32_t k = 0; k < match->n_slots[NEW]; k++) {
-            Slot *old = &match->slots[OLD][i], *new_slot = &match->slots[NEW][k];
-            if (!is_free(old) || !is_free(new_slot) || !may_be_compared(match, old, new_slot))
-                continue;
-            Fit *fit = fit_of(m, old, new_slot);
-            *fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
-            m->fitting[OLD][i] += fits_well(fit) && !new_slot->shared;
-            m->fitting[NEW][k] += fits_well(fit) && !old->shared;
+    for (uint32_t i = 0; i < m->n_open[OLD]; i++)
+        for (uint32_t k = 0; k < m->n_open[NEW]; k++) {
+            const Slot *old = m->open[OLD][i], *new_slot = m->open[NEW][k];
+            Fit fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
+            m->fits[cell_of(m, old, new_slot)] = fit;
+            m->fitting[OLD][index_of(m, OLD, old)] += fits_well(&fit) && !new_slot->shared;
+            m->fitting[NEW][index_of(m, NEW, new_slot)] += fits_well(&fit) && !old->shared;
         }
+}
+
+typedef void (*ForTwo)(Matching *m, Slot *old, Slot *new_slot);
+
+static void for_each_two(Matching *m, ForTwo do_with)
+{
+    for (uint32_t i = 0; i < m->n_open[OLD]; i++)
+        for (uint32_t k = 0; k < m->n_open[NEW]; k++)
+            do_with(m, m->open[OLD][i], m->open[NEW][k]);
 }
 
 static const Match *match_all(Matching *m)
 {
-    Match *match = m->match;
     make_room(m);
     pair_same_names(m);
     add_all_slots(m);
     find_fits(m);
-    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
-        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
-            consider(m, &match->slots[OLD][i], &match->slots[NEW][k]);
+    for_each_two(m, consider);
     score_holders(m);
     find_between(m);
-    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
-        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
-            add_renamed_holder(m, &match->slots[OLD][i], &match->slots[NEW][k]);
+    for_each_two(m, add_renamed_holder);
     if (m->n)
         qsort(m->candidates, m->n, sizeof *m->candidates, by_score);
     link_candidates(m);
@@ -1128,7 +1141,7 @@ static const Match *match_all(Matching *m)
         ;
     pair_replaced(m);
     ask_about_rest(m);
-    return match;
+    return m->match;
 }
 
 static Matching matching_of(Diffing *d, const MessageType *old, const MessageType *new_type)
