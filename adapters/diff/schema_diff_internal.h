@@ -213,7 +213,7 @@ bool diff_is_unit(const char *word);
 
 /* ---- schema_diff_match.c: which fields of two messages belong together ----------------------- */
 
-enum { MOST_STEPS = 4, MOST_SLOTS = 256 };
+enum { MOST_STEPS = 4, MOST_SLOTS = 256, MOST_OPEN = 512 };
 
 /* A place for a value in a message: a field by its path. */
 typedef struct Slot {

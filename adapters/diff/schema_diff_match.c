@@ -151,11 +151,18 @@ static bool goes_whole(const Matching *m, int end, const FieldType *field, const
     return same && (end == OLD ? diff_fit(m->d, field, same) : diff_fit(m->d, same, field)).kind;
 }
 
-/* The more was compared, the less deep it goes on: the time for two schemas has a bound. */
+/* The more was compared, the less is looked at: the time for two schemas has a bound. Those of real
+   APIs with hundreds of methods take a tenth of MUCH. */
+enum { MUCH = 1000000 };
+
 static uint32_t most_inside(const Diffing *d)
 {
-    enum { MUCH = 20000000, FEW_SLOTS = 48 };
-    return d->compared < MUCH ? MOST_SLOTS : d->compared < 2 * (uint64_t)MUCH ? FEW_SLOTS : 0;
+    return d->compared < MUCH ? MOST_SLOTS : d->compared < 2 * MUCH ? MOST_SLOTS / 8 : 0;
+}
+
+static uint32_t most_open(const Diffing *d)
+{
+    return d->compared < 8 * MUCH ? MOST_OPEN : MOST_OPEN / 32;
 }
 
 static void make_room(Matching *m)
@@ -1080,8 +1087,8 @@ static void *scratch_of(Diffing *d, Scratch *scratch, size_t size)
 /* Of a message with thousands of them, the first ones. */
 static void find_open(Matching *m, int end)
 {
-    enum { MOST_OPEN = 512 };
     Match *match = m->match;
+    uint32_t most = most_open(m->d);
     m->open[end] = arena_array(m->d->arena, Slot *, MOST_OPEN);
     m->placed[end] = arena_array(m->d->arena, bool, match->n_slots[end] + 1);
     m->fitting[end] = arena_array(m->d->arena, uint32_t, match->n_slots[end] + 1);
@@ -1090,7 +1097,7 @@ static void find_open(Matching *m, int end)
         if (!is_free(slot))
             continue;
         m->n_free[end] += slot->n_steps == 1;
-        if (m->n_open[end] == MOST_OPEN)
+        if (m->n_open[end] == most)
             continue;
         m->open[end][m->n_open[end]++] = slot;
         slot->open = m->n_open[end];

@@ -136,7 +136,8 @@ const Words *diff_words(Diffing *d, const char *name)
 bool words_have(const Words *words, const char *word)
 {
     for (uint32_t i = 0; i < words->n; i++)
-        if (strcmp(words->word[i], word) == 0)
+        if (words->word[i] == word ||
+            (words->word[i][0] == word[0] && strcmp(words->word[i], word) == 0))
             return true;
     return false;
 }
