@@ -250,8 +250,9 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
                  .unsure = buffer_in(arena)};
     make_tables(&d);
     make_all_stale(&d);
-    diff_index(&d);
     count_fields(&d);
+    diff_learn_words(&d);
+    diff_index(&d);
     find_counterparts(&d);
     diff_types(&d);
     diff_method_types(&d);

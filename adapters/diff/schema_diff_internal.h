@@ -46,6 +46,7 @@ typedef struct Diffing {
     Table claimed[2]; /* full name of a field that belongs to one outside of its message */
     Table words;      /* name of a field -> its Words */
     Table type_names; /* innermost name of a type or name of a method -> its TypeName */
+    List same_words;  /* phrases of one or two words, each with what it is called here: Phrase */
     Table bare_names; /* address of an enum -> BareNames */
     Table by_name[2], by_words[2], by_field[2], users[2]; /* Lists of messages */
     Table enums_by_name[2], enums_by_words[2], enums_by_value[2];
@@ -147,6 +148,14 @@ void words_drop(Words *words, const char *word);
 void words_join(Words *words, const Words *more);
 /* The share of words that both have. */
 int words_alike(const Words *a, const Words *b);
+
+/* From now on, these words in names stand for each other. */
+void diff_same_words(Diffing *d, const char *old, const char *new_words);
+
+/* ---- schema_diff_vocabulary.c: words that the new version has for others --------------------- */
+
+/* Before names are compared: it finds them, and has them stand for each other. */
+void diff_learn_words(Diffing *d);
 
 /* ---- schema_diff_types.c: messages and enums under another name ------------------------------ */
 

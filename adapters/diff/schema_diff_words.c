@@ -122,17 +122,6 @@ Words words_of(Arena *arena, const char *name)
     return words;
 }
 
-const Words *diff_words(Diffing *d, const char *name)
-{
-    Words *words = table_get(&d->words, bytes_of(name));
-    if (!words) {
-        words = arena_make(d->arena, Words);
-        *words = words_of(d->arena, name);
-        table_put(&d->words, bytes_of(name), words);
-    }
-    return words;
-}
-
 bool words_have(const Words *words, const char *word)
 {
     for (uint32_t i = 0; i < words->n; i++)
@@ -199,7 +188,81 @@ Words words_of_type(Arena *arena, const char *name)
     return words.n ? words : all;
 }
 
+/* ---- Words of the one version for those of the other ------------------------------------------
+ */
+
+typedef struct Phrase {
+    Words words;
+    const char *stands_for;
+} Phrase;
+
+/* The words of a phrase, which stand in one text with spaces. */
+static Words words_in(Arena *arena, const char *phrase)
+{
+    Words words = {0};
+    while (words.n < MOST_WORDS && *phrase) {
+        size_t size = strcspn(phrase, " ");
+        words.word[words.n++] = arena_text(arena, bytes(phrase, size));
+        phrase += size + (phrase[size] == ' ');
+    }
+    return words;
+}
+
+void diff_same_words(Diffing *d, const char *old, const char *new_words)
+{
+    const char *const phrases[] = {old, new_words};
+    for (int i = 0; i < 2; i++) {
+        Phrase *phrase = arena_make(d->arena, Phrase);
+        *phrase = (Phrase){words_in(d->arena, phrases[i]), new_words};
+        list_add(d->arena, &d->same_words, phrase);
+    }
+    d->words = d->type_names = table_in(d->arena); /* what was kept has other words now */
+}
+
+static bool is_at(const Words *words, uint32_t at, const Words *phrase)
+{
+    for (uint32_t i = 0; i < phrase->n; i++)
+        if (at + i >= words->n || strcmp(words->word[at + i], phrase->word[i]) != 0)
+            return false;
+    return true;
+}
+
+/* The longest phrase that is there, or NULL. */
+static const Phrase *phrase_at(const Diffing *d, const Words *words, uint32_t at)
+{
+    const Phrase *longest = NULL;
+    for (uint32_t i = 0; i < d->same_words.n; i++) {
+        const Phrase *phrase = d->same_words.items[i];
+        if (is_at(words, at, &phrase->words) && (!longest || phrase->words.n > longest->words.n))
+            longest = phrase;
+    }
+    return longest;
+}
+
+static Words in_same_words(const Diffing *d, const Words *words)
+{
+    Words same = {0};
+    for (uint32_t i = 0; i < words->n;) {
+        const Phrase *phrase = phrase_at(d, words, i);
+        same.word[same.n++] = phrase ? phrase->stands_for : words->word[i];
+        i += phrase ? phrase->words.n : 1;
+    }
+    return same;
+}
+
 /* ---- Kept ------------------------------------------------------------------------------------ */
+
+const Words *diff_words(Diffing *d, const char *name)
+{
+    Words *words = table_get(&d->words, bytes_of(name));
+    if (!words) {
+        words = arena_make(d->arena, Words);
+        Words plain = words_of(d->arena, name);
+        *words = in_same_words(d, &plain);
+        table_put(&d->words, bytes_of(name), words);
+    }
+    return words;
+}
 
 typedef struct TypeName {
     Words words;
@@ -230,7 +293,8 @@ static const TypeName *type_name(Diffing *d, const char *name)
     TypeName *known = table_get(&d->type_names, bytes_of(innermost));
     if (!known) {
         known = arena_make(d->arena, TypeName);
-        known->words = words_of_type(d->arena, innermost);
+        Words plain = words_of_type(d->arena, innermost);
+        known->words = in_same_words(d, &plain);
         known->key = diff_key_of_words(d, &known->words);
         Words noun = {.n = known->words.n ? known->words.n - 1 : 0};
         memcpy(noun.word, known->words.word + 1, noun.n * sizeof *noun.word);
