@@ -226,6 +226,7 @@ static void make_tables(Diffing *d)
                             d->methods_by_http,
                             d->methods_by_path,
                             d->services,
+                            d->services_by_words,
                             d->service_partners,
                             d->free_methods};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)

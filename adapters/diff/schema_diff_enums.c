@@ -116,6 +116,13 @@ static void pair_same(Values *v)
     const Table *bare = &diff_bare_names(v->d, v->ends[NEW])->by_name;
     for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
         pair_if_free(v, i, table_get(bare, bytes_of(v->bare[OLD][i])), "by its name");
+    Table letters = table_in(v->d->arena);
+    for (uint32_t i = 0; i < v->ends[NEW]->n_values; i++)
+        table_put(&letters, bytes_of(diff_letters(v->d, v->bare[NEW][i])),
+                  &v->ends[NEW]->values[i]);
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        pair_if_free(v, i, table_get(&letters, bytes_of(diff_letters(v->d, v->bare[OLD][i]))),
+                     "by its name");
 }
 
 /* Do those that go together so far have the same numbers? */

@@ -53,6 +53,7 @@ typedef struct Diffing {
     List all_methods[2]; /* of the package */
     Table methods_by_name[2], methods_by_word[2], methods_by_noun[2], methods_by_type[2];
     Table methods_by_http[2], methods_by_path[2]; /* the last: path -> MethodType */
+    Table services_by_words[2];                   /* Lists of them */
     Table services[2];                            /* name -> ServiceType */
     Table service_partners[2]; /* full name -> the service that has the first counterpart */
     Table free_methods[2];     /* full name of a service -> how many have none (uint32_t) */
@@ -149,6 +150,10 @@ void words_join(Words *words, const Words *more);
 /* The share of words that both have. */
 int words_alike(const Words *a, const Words *b);
 
+/* "THINGSBOARD" and "THINGS_BOARD": the same but for case and for where words begin. */
+bool same_letters(const char *a, const char *b);
+/* The same text for all that have the same letters. */
+const char *diff_letters(Diffing *d, const char *name);
 /* From now on, these words in names stand for each other. */
 void diff_same_words(Diffing *d, const char *old, const char *new_words);
 

@@ -19,10 +19,15 @@ static const ServiceType *service_named(const Diffing *d, int end, const char *n
 }
 
 /* The service that has the counterparts of this one's methods, or has its name. */
-static const ServiceType *other_service(const Diffing *d, int end, const ServiceType *service)
+static const ServiceType *other_service(Diffing *d, int end, const ServiceType *service)
 {
     const ServiceType *other = table_get(&d->service_partners[end], bytes_of(service->full_name));
-    return other ? other : service_named(d, !end, side_name(&d->sides[end], service->full_name));
+    if (!other)
+        other = service_named(d, !end, side_name(&d->sides[end], service->full_name));
+    if (other)
+        return other;
+    const List *list = lists_get(&d->services_by_words[!end], diff_name_key(d, service->name));
+    return list->n == 1 ? list->items[0] : NULL;
 }
 
 /* How many of a service's methods have no counterpart. */
@@ -144,6 +149,7 @@ void diff_index_methods(Diffing *d)
             uint32_t *n = arena_make(d->arena, uint32_t);
             *n = service->n_methods;
             table_put(&d->free_methods[end], bytes_of(service->full_name), n);
+            lists_add(&d->services_by_words[end], diff_name_key(d, service->name), service);
             table_put(&d->services[end], bytes_of(side_name(side, service->full_name)),
                       (void *)service);
             for (uint32_t k = 0; k < service->n_methods; k++)
@@ -234,6 +240,27 @@ static uint32_t shared_names(const Diffing *d, const ServiceType *a, const Servi
     return n;
 }
 
+/* Of the service that it is in: "booking" of Bookings, of BookingService and of BookingsApi. */
+static Words noun_of_service(Diffing *d, const MethodType *method)
+{
+    Words noun = *diff_words_of_type(d, method->service->name);
+    words_drop(&noun, "service");
+    words_drop(&noun, "api");
+    return noun;
+}
+
+static bool is_standard(const char *word);
+
+/* "Get" of a service says nothing without what the service is about. */
+static bool says_its_noun(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    const Words *words = diff_words_of_type(d, old->name);
+    Words nouns[2] = {noun_of_service(d, old), noun_of_service(d, new_method)};
+    return words->n > 1 || !is_standard(words->word[0]) ||
+           words_alike(&nouns[OLD], &nouns[NEW]) >= 50 ||
+           other_service(d, OLD, old->service) == new_method->service;
+}
+
 /* The same name in another service: in that one which has most of the others, too. */
 static bool pair_moved(Diffing *d, const MethodType *old)
 {
@@ -242,7 +269,8 @@ static bool pair_moved(Diffing *d, const MethodType *old)
     uint32_t most = 0;
     for (uint32_t i = 0; list->n <= MOST_NAMESAKES && i < list->n; i++) {
         const MethodType *method = list->items[i];
-        if (other_method(d, NEW, method) || !types_fit(d, old, method, 40))
+        if (other_method(d, NEW, method) || !types_fit(d, old, method, 40) ||
+            !says_its_noun(d, old, method))
             continue;
         uint32_t shared = shared_names(d, old->service, method->service);
         if (shared <= most)
@@ -265,6 +293,7 @@ static const char *const verbs[][8] = {
     {"creat", "create", "add", "insert", "register"},
     {"updat", "update", "patch", "modify", "edit", "put", "set"},
     {"delet", "delete", "remov", "destroy", "unregister"},
+    {"clear", "flush", "reset", "purg"},
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -299,15 +328,6 @@ static Words noun_of(const Words *name)
     Words noun = {0};
     for (uint32_t i = 1; i < name->n; i++)
         noun.word[noun.n++] = name->word[i];
-    return noun;
-}
-
-/* Of the service that it is in: "booking" of Bookings, of BookingService and of BookingsApi. */
-static Words noun_of_service(Diffing *d, const MethodType *method)
-{
-    Words noun = *diff_words_of_type(d, method->service->name);
-    words_drop(&noun, "service");
-    words_drop(&noun, "api");
     return noun;
 }
 
@@ -433,7 +453,7 @@ enum { ALIKE = 60 };
 static int likeness_of_names(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
     Words a = words_of_method(d, old), b = words_of_method(d, new_method);
-    if (!a.n || !b.n)
+    if (!a.n || !b.n || !says_its_noun(d, old, new_method))
         return 0;
     if (drops_verb(&a, &b) || drops_verb(&b, &a))
         return types_fit(d, old, new_method, 40) ? 90 : 0;

@@ -11,6 +11,7 @@ static const char *const synonyms[][6] = {
     {"count", "num"},
     {"description", "desc"},
     {"destination", "dest"},
+    {"device", "dev"},
     {"directory", "dir"},
     {"id", "ids", "identifier"},
     {"info", "information"},
@@ -53,8 +54,8 @@ static void to_singular(char *word)
 /* What is left of a word in all its forms: "deploy" of "deploying" and of "deployed". */
 static void to_stem(char *word)
 {
-    static const char *const endings[] = {"eability", "ability", "eable", "able", "ation",
-                                          "ing",      "ion",     "ed",    "e"};
+    static const char *const endings[] = {"eability", "ability", "eable", "able", "icity",
+                                          "ation",    "ing",     "ion",   "ed",   "e"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t size = strlen(endings[i]);
         if (strlen(word) >= size + 4 && ends_with(word, endings[i])) {
@@ -317,4 +318,30 @@ const char *diff_name_key(Diffing *d, const char *name)
 const char *diff_noun_key(Diffing *d, const char *name)
 {
     return type_name(d, name)->noun_key;
+}
+
+/* ---- Letters --------------------------------------------------------------------------------- */
+
+bool same_letters(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a && !isalnum((unsigned char)*a))
+            a++;
+        while (*b && !isalnum((unsigned char)*b))
+            b++;
+        if (!*a || !*b)
+            return *a == *b;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+            return false;
+    }
+}
+
+const char *diff_letters(Diffing *d, const char *name)
+{
+    Buffer letters = buffer_in(d->arena);
+    for (; *name; name++)
+        if (isalnum((unsigned char)*name))
+            buffer_add_byte(&letters, (uint8_t)tolower((unsigned char)*name));
+    buffer_add_byte(&letters, 0);
+    return (const char *)letters.data;
 }
