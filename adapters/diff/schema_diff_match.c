@@ -722,6 +722,11 @@ static bool is_half_replaced(const Candidate *c)
     for (int end = 0; end < 2; end++)
         words[end] =
             telling_words(slot_field(c->ends[end]), &c->ends[end]->leaf, &c->fit, end, &no);
+    bool long_names = words[OLD].n > 2 && words[NEW].n > 2;
+    for (int end = 0; end < 2 && long_names; end++)
+        for (uint32_t i = 0; i < words[end].n; i++)
+            if (cost_of_word(words[end].word[i]))
+                words_drop(&words[end], words[end].word[i--]);
     return words_alike(&words[OLD], &words[NEW]) <= 50 &&
            !words_have_all(&words[OLD], &words[NEW]) && !words_have_all(&words[NEW], &words[OLD]);
 }

@@ -339,9 +339,13 @@ static bool say_the_same(Diffing *d, const MethodType *old, const MethodType *ne
     if (strcmp(plain_verb(a.word[0]), plain_verb(b.word[0])) != 0)
         return false;
     Words nouns[2] = {noun_of(&a), noun_of(&b)}, full[2] = {nouns[OLD], nouns[NEW]};
-    words_join(&full[OLD], &around[OLD]);
-    words_join(&full[NEW], &around[NEW]);
-    return (nouns[OLD].n || nouns[NEW].n) && words_have_all(&full[NEW], &nouns[OLD]) &&
+    bool said = nouns[OLD].n || nouns[NEW].n;
+    for (int end = 0; end < 2; end++) {
+        words_join(&full[end], &around[end]);
+        if (!nouns[end].n)
+            nouns[end] = around[end];
+    }
+    return said && words_have_all(&full[NEW], &nouns[OLD]) &&
            words_have_all(&full[OLD], &nouns[NEW]);
 }
 

@@ -226,9 +226,24 @@ static Overlap message_overlap(const Diffing *d, const MessageType *a, const Mes
     return (Overlap){share, n ? (int)(200 * common_fields / n) : 0, rare};
 }
 
+/* Without the words that requests, responses and lists of whatever have. */
+static Words noun_of(const Words *name)
+{
+    static const char *const usual[] = {"request", "respons", "result", "reply", "list",  "item",
+                                        "get",     "creat",   "updat",  "delet", "batch", "info"};
+    Words noun = *name;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        words_drop(&noun, usual[i]);
+    return noun;
+}
+
+/* "ListBooksRequest" and "ListShelvesRequest" have nothing in common. */
 static int name_likeness(Diffing *d, const char *a, const char *b)
 {
-    return words_alike(diff_words_of_type(d, a), diff_words_of_type(d, b));
+    const Words *old = diff_words_of_type(d, a), *is = diff_words_of_type(d, b);
+    Words nouns[2] = {noun_of(old), noun_of(is)};
+    bool unlike = nouns[OLD].n && nouns[NEW].n && !words_alike(&nouns[OLD], &nouns[NEW]);
+    return unlike ? 0 : words_alike(old, is);
 }
 
 /* The same innermost name takes a part of the content; another one takes most of it. */
@@ -279,6 +294,7 @@ static int in_place(int names, int share, int least_share, int whole)
 {
     return whole                                 ? whole
            : names >= 50 && share >= least_share ? 40 + names / 5
+           : share >= 75                         ? DIFF_LIKELY + 2
            : share >= 30                         ? 45
                                                  : 0;
 }
