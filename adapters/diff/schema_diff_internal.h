@@ -18,6 +18,14 @@ typedef struct ExtraPair {
     const FieldType *keys[2]; /* the field that is the key of a map at the other end, or NULL */
 } ExtraPair;
 
+enum { MOST_WORDS = 24 };
+
+/* A name as its words, each in its simplest form: the same word of both names is the same text. */
+typedef struct Words {
+    const char *word[MOST_WORDS];
+    uint32_t n;
+} Words;
+
 /* What has one name, or one word, or one field. */
 typedef struct List {
     const void **items;
@@ -46,6 +54,7 @@ typedef struct Diffing {
     Table claimed[2]; /* full name of a field that belongs to one outside of its message */
     Table words;      /* name of a field -> its Words */
     Table type_names; /* innermost name of a type or name of a method -> its TypeName */
+    Words subject;    /* what the only service of both versions is about, or no words */
     List same_words;  /* phrases of one or two words, each with what it is called here: Phrase */
     Table bare_names; /* address of an enum -> BareNames */
     Table by_name[2], by_words[2], by_field[2], users[2]; /* Lists of messages */
@@ -122,14 +131,6 @@ void diff_message_candidates(Diffing *d, int end, const MessageType *type, Candi
 void diff_enum_candidates(Diffing *d, int end, const EnumType *type, Candidates *out);
 
 /* ---- schema_diff_words.c --------------------------------------------------------------------- */
-
-enum { MOST_WORDS = 24 };
-
-/* A name as its words, each in its simplest form: the same word of both names is the same text. */
-typedef struct Words {
-    const char *word[MOST_WORDS];
-    uint32_t n;
-} Words;
 
 Words words_of(Arena *arena, const char *name);
 /* The same, kept: of a name that is asked for often. */

@@ -61,7 +61,7 @@ static bool is_key(const Matching *m, int end, const FieldType *field)
 static bool can_open(const Matching *m, int end, const FieldType *field)
 {
     return field->message && !field->repeated && field->message->well_known == WELL_KNOWN_NONE &&
-           diff_in_package(&m->d->sides[end], field->message->full_name);
+           diff_is_own(m->d, end, field->message->full_name);
 }
 
 static bool is_inside_itself(const Slot *slot)

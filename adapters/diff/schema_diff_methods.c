@@ -138,6 +138,31 @@ static void index_method(Diffing *d, int end, const MethodType *method)
     list_add(d->arena, &d->all_methods[end], method);
 }
 
+/* Of the service that it is in: "booking" of Bookings, of BookingService and of BookingsApi. */
+static Words noun_of_service(Diffing *d, const MethodType *method)
+{
+    Words noun = *diff_words_of_type(d, method->service->name);
+    words_drop(&noun, "service");
+    words_drop(&noun, "api");
+    return noun;
+}
+
+/* "trace" of TraceService, if it is the only one. */
+static Words subject_of(Diffing *d, int end)
+{
+    Words none = {0};
+    return d->services[end].n == 1 ? noun_of_service(d, d->all_methods[end].items[0]) : none;
+}
+
+static void find_subject(Diffing *d)
+{
+    if (!d->all_methods[OLD].n || !d->all_methods[NEW].n)
+        return;
+    Words subjects[2] = {subject_of(d, OLD), subject_of(d, NEW)};
+    if (words_alike(&subjects[OLD], &subjects[NEW]) == 100)
+        d->subject = subjects[OLD];
+}
+
 void diff_index_methods(Diffing *d)
 {
     for (int end = 0; end < 2; end++) {
@@ -156,6 +181,7 @@ void diff_index_methods(Diffing *d)
                 index_method(d, end, &service->methods[k]);
         }
     }
+    find_subject(d);
 }
 
 static void add_methods_of_type(Diffing *d, int end, const MessageType *type, Candidates *out)
@@ -238,15 +264,6 @@ static uint32_t shared_names(const Diffing *d, const ServiceType *a, const Servi
     for (uint32_t i = 0; i < a->n_methods && i < MOST_NAMESAKES; i++)
         n += method_named(d, NEW, b, a->methods[i].name) != NULL;
     return n;
-}
-
-/* Of the service that it is in: "booking" of Bookings, of BookingService and of BookingsApi. */
-static Words noun_of_service(Diffing *d, const MethodType *method)
-{
-    Words noun = *diff_words_of_type(d, method->service->name);
-    words_drop(&noun, "service");
-    words_drop(&noun, "api");
-    return noun;
 }
 
 static bool is_standard(const char *word);

@@ -243,6 +243,12 @@ static int name_likeness(Diffing *d, const char *a, const char *b)
     const Words *old = diff_words_of_type(d, a), *is = diff_words_of_type(d, b);
     Words nouns[2] = {noun_of(old), noun_of(is)};
     bool unlike = nouns[OLD].n && nouns[NEW].n && !words_alike(&nouns[OLD], &nouns[NEW]);
+    Words within[2] = {*old, *is}; /* "TraceSpan" of the only service, Trace */
+    for (int end = 0; end < 2; end++)
+        for (uint32_t i = 0; i < d->subject.n; i++)
+            words_drop(&within[end], d->subject.word[i]);
+    if (within[OLD].n && words_alike(&within[OLD], &within[NEW]) == 100)
+        return words_alike(old, is) == 100 ? 100 : 90;
     return unlike ? 0 : words_alike(old, is);
 }
 
