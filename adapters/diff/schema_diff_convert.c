@@ -451,6 +451,16 @@ static Fit fit_map(Diffing *d, int list_end, const FieldType *list, const FieldT
     return fit;
 }
 
+/* Lists of messages whose content says nothing, in fields of one number. */
+static Fit fit_list(Diffing *d, const FieldType *old, const FieldType *new_field)
+{
+    if (!old->repeated || !new_field->repeated || old->map || new_field->map || !old->message ||
+        !new_field->message || old->number != new_field->number ||
+        !diff_may_be_renamed(d, old->message, new_field->message))
+        return (Fit){0};
+    return (Fit){.kind = FIT_ALIKE, .parameters = "", .certainty = 35};
+}
+
 Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
 {
     ValueType a = value_type_element(old), b = value_type_element(new_field);
@@ -477,5 +487,7 @@ Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
         fit = fit_by_message(d, old, new_field);
     if (!fit.kind)
         fit = fit_map(d, OLD, old, new_field);
-    return fit.kind ? fit : fit_map(d, NEW, new_field, old);
+    if (!fit.kind)
+        fit = fit_map(d, NEW, new_field, old);
+    return fit.kind ? fit : fit_list(d, old, new_field);
 }

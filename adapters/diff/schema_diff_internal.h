@@ -190,6 +190,8 @@ bool diff_have_much_in_common(const Diffing *d, const MessageType *old,
                               const MessageType *new_type);
 /* Are both without a counterpart, and how alike are they? 0: not enough, or one has one. */
 int diff_free_messages_alike(Diffing *d, const MessageType *old, const MessageType *new_type);
+/* Both without a counterpart, and with some words in common. */
+bool diff_may_be_renamed(Diffing *d, const MessageType *old, const MessageType *new_type);
 int diff_free_enums_alike(Diffing *d, const EnumType *old, const EnumType *new_type);
 
 /* ---- schema_diff_convert.c: what goes into what ---------------------------------------------- */

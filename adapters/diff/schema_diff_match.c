@@ -704,6 +704,10 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
     bool alone = are_left_alone(m, c);
     if (!direct || a->number != b->number || (!m->numbered && !alone) || is_time(a))
         return 0;
+    if (c->fit.kind == FIT_ALIKE && a->message && is_only_of_its_kind(m, c)) {
+        c->why = "the same number, and the only message left";
+        return DIFF_LIKELY + 10;
+    }
     if (c->fit.kind == FIT_SAME) {
         c->why = "the same number and type";
         return only || share_oneof(m, a, b)                      ? 72

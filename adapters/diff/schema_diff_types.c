@@ -264,8 +264,11 @@ static int likeness(int names, int share, uint32_t rare)
 
 static int message_likeness(Diffing *d, const MessageType *a, const MessageType *b)
 {
+    enum { MOST = 60, SOME = 2 };
     Overlap overlap = message_overlap(d, a, b);
     int names = name_likeness(d, a->name, b->name);
+    if (!names && overlap.share >= MOST && overlap.rare >= SOME)
+        names = words_alike(diff_words_of_type(d, a->name), diff_words_of_type(d, b->name));
     if (!a->n_fields && !b->n_fields)
         return names == 100 ? names : 0;
     return likeness(names, overlap.share, overlap.rare);
@@ -298,10 +301,10 @@ static int enum_likeness(Diffing *d, const EnumType *a, const EnumType *b)
 /* As types of fields that may be each other's, less is enough: the place tells the rest. */
 static int in_place(int names, int share, int least_share, int whole)
 {
+    enum { SOME = 30 };
     return whole                                 ? whole
            : names >= 50 && share >= least_share ? 40 + names / 5
-           : share >= 75                         ? DIFF_LIKELY + 2
-           : share >= 30                         ? 45
+           : share >= SOME                       ? 45
                                                  : 0;
 }
 
@@ -351,13 +354,23 @@ int diff_free_messages_alike(Diffing *d, const MessageType *a, const MessageType
                     whole);
 }
 
+bool diff_may_be_renamed(Diffing *d, const MessageType *a, const MessageType *b)
+{
+    enum { SOME = 30 };
+    return is_free_message(d, OLD, a) && is_free_message(d, NEW, b) &&
+           name_likeness(d, a->name, b->name) >= SOME;
+}
+
 int diff_free_enums_alike(Diffing *d, const EnumType *a, const EnumType *b)
 {
     uint32_t common;
     if (!is_free(d, OLD, a->full_name) || !is_free(d, NEW, b->full_name))
         return 0;
-    return in_place(name_likeness(d, a->name, b->name), enum_overlap(d, a, b, &common), 0,
-                    enum_likeness(d, a, b));
+    enum { MOST = 75, LEAST_COMMON = 2 };
+    int names = name_likeness(d, a->name, b->name), share = enum_overlap(d, a, b, &common);
+    if (share >= MOST && common >= LEAST_COMMON)
+        return DIFF_LIKELY + 2;
+    return in_place(names, share, 0, enum_likeness(d, a, b));
 }
 
 bool diff_is_doubtful(Diffing *d, const MessageType *old, const MessageType *new_type)
