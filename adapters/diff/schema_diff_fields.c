@@ -197,7 +197,7 @@ static const char *decide(Fields *f, const char *what)
 /* What stands for itself: a slot of the message, or one in a message that is told part by part. */
 static bool is_lost(const Slot *slot)
 {
-    return !slot->pairing && !slot->opened && !slot->shared &&
+    return !slot->pairing && !slot->opened && !slot->shared && !slot->merged &&
            (slot->n_steps == 1 || (slot->parent && slot->parent->opened));
 }
 
@@ -458,6 +458,24 @@ static void tell_slots(Fields *f, int end)
     }
 }
 
+static void tell_merge(Fields *f, const Merge *merge)
+{
+    const char *whole = merge->whole->text, *parts = "";
+    for (uint32_t i = 0; i < merge->n_parts; i++)
+        parts = arena_printf(f->d->arena, "%s%s%s", parts, i ? ", " : "", merge->parts[i]->text);
+    bool joined = merge->end_of_whole == NEW;
+    diff_add(f->d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, true,
+             path_of(f, joined ? merge->parts[0]->text : whole),
+             joined ? "joined with others as %s" : "split into %s", joined ? whole : parts);
+    Line line = {.parts = buffer_in(f->d->arena)};
+    if (merge->template)
+        add_part(&line, "template", arena_printf(f->d->arena, "\"%s\"", merge->template));
+    add_part(&line, joined ? "from" : "to", arena_printf(f->d->arena, "[%s]", parts));
+    if (!merge->template)
+        add_part(&line, "first", "loud");
+    write_line(f, whole, &line, decide(f, merge->question));
+}
+
 /* "Order", or "Order to Line" if the two are not counterparts. */
 static const char *name_of(const Diffing *d, const Match *match)
 {
@@ -474,6 +492,8 @@ static void diff_fields(Diffing *d, const Match *match)
     Fields f = {.d = d, .match = match, .name = name_of(d, match), .lines = buffer_in(d->arena)};
     tell_slots(&f, OLD);
     tell_slots(&f, NEW);
+    for (uint32_t i = 0; i < match->merges.n; i++)
+        tell_merge(&f, &match->merges.items[i]);
     if (f.lines.size) {
         buffer_printf(&d->messages, "  %s:\n", f.name);
         buffer_add_bytes(&d->messages, buffer_bytes(&f.lines));

@@ -244,8 +244,9 @@ typedef struct Slot {
     bool opened; /* something inside of it has a counterpart: it is told part by part */
     bool closed; /* it is inside of a message that goes as a whole, or whose parts do */
     const struct Pairing *pairing;
-    uint32_t open;     /* its place among those without a counterpart, plus one; 0: it has one */
-    uint32_t first;    /* its first candidate, plus one; 0: there is none */
+    uint32_t open;  /* its place among those without a counterpart, plus one; 0: it has one */
+    uint32_t first; /* its first candidate, plus one; 0: there is none */
+    bool merged; /* it is a part of several others, or they are its parts: it is told with them */
     const char *asked; /* the new fields that it may have become, or NULL: a person has to say */
     uint32_t n_asked;
 } Slot;
@@ -259,6 +260,22 @@ typedef struct Pairing {
     const char *why;
 } Pairing;
 
+/* Fields that became one, or one that became several. */
+enum { MOST_PARTS = 4, MOST_MERGES = 8 };
+
+typedef struct Merge {
+    Slot *whole, *parts[MOST_PARTS];
+    int end_of_whole; /* the version that has the whole */
+    uint32_t n_parts;
+    const char *template; /* of the parts, or NULL: a field and a list */
+    const char *question; /* that a person has to decide */
+} Merge;
+
+typedef struct Merges {
+    Merge items[MOST_MERGES];
+    uint32_t n;
+} Merges;
+
 /* The fields of two messages that are counterparts. */
 typedef struct Match {
     const MessageType *ends[2];
@@ -266,6 +283,7 @@ typedef struct Match {
     uint32_t n_slots[2], room[2];
     Pairing *pairings;
     uint32_t n_pairings;
+    Merges merges;
 } Match;
 
 const FieldType *slot_field(const Slot *slot);
@@ -274,6 +292,11 @@ const FieldType *slot_field(const Slot *slot);
 const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type);
 /* The match of two that are no counterparts: nothing follows from it. */
 const Match *diff_match_extra(Diffing *d, const ExtraPair *extra);
+
+/* ---- schema_diff_merges.c -------------------------------------------------------------------- */
+
+/* Finds them among the fields that have no counterpart yet: these need none any more. */
+void diff_find_merges(Diffing *d, Match *match);
 
 /* ---- schema_diff_fields.c, schema_diff_enums.c, schema_diff_methods.c ------------------------ */
 

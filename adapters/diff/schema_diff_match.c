@@ -153,7 +153,7 @@ static bool goes_whole(const Matching *m, int end, const FieldType *field, const
 
 /* The more was compared, the less is looked at: the time for two schemas has a bound. Those of real
    APIs with hundreds of methods take a tenth of MUCH. */
-enum { MUCH = 1000000 };
+enum { MUCH = 400000 };
 
 static uint32_t most_inside(const Diffing *d)
 {
@@ -1145,6 +1145,7 @@ static const Match *match_all(Matching *m)
     make_room(m);
     pair_same_names(m);
     add_all_slots(m);
+    diff_find_merges(m->d, m->match);
     find_fits(m);
     for_each_two(m, consider);
     score_holders(m);
