@@ -261,6 +261,8 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     diff_enums(&d);
     diff_methods(&d);
 
+    diff_out->n_counterparts = (uint32_t)(d.partners[OLD].n + d.methods[OLD].n);
+
     Buffer list = buffer_in(arena);
     buffer_printf(
         &list,
@@ -295,7 +297,11 @@ void schema_diff_text(const SchemaDiff *diff, Buffer *out)
         buffer_printf(out, "  %s: %s%s\n", item->path, item->what, item->guess ? " (guess)" : "");
         breaking += item->breaks != 0;
     }
-    buffer_printf(out, "%u differences, %u of them breaking\n", diff->n_items, breaking);
+    if (!diff->n_items)
+        buffer_add_text(out, "no differences\n");
+    else
+        buffer_printf(out, "%u difference%s, %u of them breaking\n", diff->n_items,
+                      diff->n_items == 1 ? "" : "s", breaking);
 }
 
 void schema_diff_json(const SchemaDiff *diff, Buffer *out)

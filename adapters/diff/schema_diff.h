@@ -30,7 +30,8 @@ typedef struct Difference {
 typedef struct SchemaDiff {
     Difference *items;
     uint32_t n_items, capacity;
-    Bytes change_list; /* YAML; loads as soon as its marks are decided */
+    uint32_t n_counterparts; /* types and methods that both versions have */
+    Bytes change_list;       /* YAML; loads as soon as its marks are decided */
     Arena *arena;
 } SchemaDiff;
 

@@ -10,17 +10,73 @@
 #include "base/text/json_text.h"
 
 #include <ctype.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-/* The main package of a schema: the only one with RPC services. */
-static const char *only_package(const Schema *schema)
+/* Distinct packages, in the order of the schema. */
+enum { MOST_PACKAGES = 64 };
+
+typedef struct Packages {
+    const char *names[MOST_PACKAGES];
+    uint32_t n;
+} Packages;
+
+static void add_package(Packages *packages, const char *name)
 {
-    const char *package = NULL;
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        if (package && strcmp(package, schema->services[i].package) != 0)
-            return NULL;
-        package = schema->services[i].package;
-    }
-    return package;
+    for (uint32_t i = 0; i < packages->n; i++)
+        if (strcmp(packages->names[i], name) == 0)
+            return;
+    if (packages->n < MOST_PACKAGES)
+        packages->names[packages->n++] = name;
+}
+
+/* Services that come with others: operations, locations, health, reflection. */
+static bool is_common(const char *package)
+{
+    static const char *const common[] = {"google.", "grpc.health.", "grpc.reflection."};
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+        if (bytes_start_with(bytes_of(package), common[i]))
+            return true;
+    return false;
+}
+
+/* Those with services; without any, those with messages or enums. */
+static Packages packages_of(const Schema *schema)
+{
+    Packages packages = {.n = 0};
+    for (uint32_t i = 0; i < schema->n_services; i++)
+        add_package(&packages, schema->services[i].package);
+    for (uint32_t i = 0; !schema->n_services && i < schema->n_messages; i++)
+        add_package(&packages, schema->messages[i].package);
+    for (uint32_t i = 0; !schema->n_services && i < schema->n_enums; i++)
+        add_package(&packages, schema->enums[i].package);
+    return packages;
+}
+
+/* The only one, but for what comes with others; NULL: there are several, or none. */
+static const char *only_package(const Packages *packages)
+{
+    const char *only = NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < packages->n; i++)
+        if (!is_common(packages->names[i])) {
+            only = packages->names[i];
+            n++;
+        }
+    return n == 1 ? only : packages->n == 1 ? packages->names[0] : NULL;
+}
+
+/* "shop.v1, shop.v2 and 3 more" */
+static const char *list_packages(Arena *arena, const Packages *packages)
+{
+    enum { MOST_TOLD = 6 };
+    const char *told = "";
+    for (uint32_t i = 0; i < packages->n && i < MOST_TOLD; i++)
+        told = arena_printf(arena, "%s%s%s", told, i ? ", " : "",
+                            packages->names[i][0] ? packages->names[i] : "no package");
+    return packages->n > MOST_TOLD
+               ? arena_printf(arena, "%s and %u more", told, packages->n - MOST_TOLD)
+               : told;
 }
 
 /* "v2" of "shop.orders.v2"; else what the caller says. */
@@ -31,11 +87,14 @@ static const char *version_of(const char *package, const char *otherwise)
     return last[0] == 'v' && isdigit((unsigned char)last[1]) ? last : otherwise;
 }
 
-/* A package may have services only. */
+/* A package may have services or enums only. */
 static bool has_package(const Schema *schema, const char *package)
 {
     for (uint32_t i = 0; i < schema->n_messages; i++)
         if (strcmp(schema->messages[i].package, package) == 0)
+            return true;
+    for (uint32_t i = 0; i < schema->n_enums; i++)
+        if (strcmp(schema->enums[i].package, package) == 0)
             return true;
     for (uint32_t i = 0; i < schema->n_services; i++)
         if (strcmp(schema->services[i].package, package) == 0)
@@ -43,31 +102,111 @@ static bool has_package(const Schema *schema, const char *package)
     return false;
 }
 
+/* Which package of the file, if the argument does not say it. NULL: said why not. */
+static const char *choose_package(const CommandLine *line, Arena *arena, const char *file,
+                                  const Schema *schema)
+{
+    Packages packages = packages_of(schema);
+    const char *only = only_package(&packages);
+    if (only)
+        return only;
+    if (!packages.n)
+        command_tell(line, "%s has no messages and no services: is it the right file?", file);
+    else
+        command_tell(line, "%s has %s in several packages (%s): say which, as in %s:%s", file,
+                     schema->n_services ? "services" : "messages", list_packages(arena, &packages),
+                     file, packages.names[0]);
+    return NULL;
+}
+
+static bool is_source(const char *file)
+{
+    return bytes_end_with(bytes_of(file), ".proto");
+}
+
+/* The file of "orders.binpb:shop.orders.v2"; the package behind the colon, or NULL. */
+static const char *split_argument(Arena *arena, const char *argument, const char **package_out)
+{
+    const char *colon = access(argument, F_OK) == 0 ? NULL : strrchr(argument, ':');
+    *package_out = colon ? colon + 1 : NULL;
+    return colon ? arena_text(arena, bytes(argument, (size_t)(colon - argument))) : argument;
+}
+
 /* "orders.binpb:shop.orders.v2" or "orders.binpb". False: said why not. */
 static bool load_side(const CommandLine *line, int at, const char *otherwise, Arena *arena,
                       ChangeSide *side_out)
 {
-    const char *argument = line->arguments[at];
-    const char *colon = strrchr(argument, ':');
-    const char *file =
-        colon ? arena_text(arena, bytes(argument, (size_t)(colon - argument))) : argument;
+    const char *file = split_argument(arena, line->arguments[at], &side_out->package);
+    if (is_source(file)) {
+        command_tell(line,
+                     "%s is protobuf source, and a descriptor set is needed: protoc "
+                     "--include_imports --descriptor_set_out=%.*s.binpb %s",
+                     file, (int)(strlen(file) - strlen(".proto")), file, file);
+        return false;
+    }
     Result r = schema_load_file(arena, file, &side_out->schema);
     if (failed(r)) {
         command_tell(line, "%s", error_text(arena, r));
         return false;
     }
-    side_out->package = colon ? colon + 1 : only_package(side_out->schema);
-    if (!side_out->package) {
-        command_tell(line, "%s has services in no or in several packages: write %s:PACKAGE", file,
+    if (!side_out->package)
+        side_out->package = choose_package(line, arena, file, side_out->schema);
+    if (!side_out->package)
+        return false;
+    if (!side_out->package[0]) {
+        command_tell(line,
+                     "types without a package are not compared: say one (%s:PACKAGE), or "
+                     "begin the source with \"package shop.v1;\"",
                      file);
         return false;
     }
     if (!has_package(side_out->schema, side_out->package)) {
-        command_tell(line, "%s has no package %s", file, side_out->package);
+        Packages packages = packages_of(side_out->schema);
+        if (packages.n)
+            command_tell(line, "%s has no package \"%s\"; it has %s", file, side_out->package,
+                         list_packages(arena, &packages));
+        else
+            command_tell(line, "%s has no messages and no services: is it the right file?", file);
         return false;
     }
     side_out->version = version_of(side_out->package, otherwise);
     return true;
+}
+
+/* ---- What looks like a mistake --------------------------------------------------------------- */
+
+/* "v2beta1" as numbers that grow: major, stage (alpha 0, beta 1, stable 2) and its number. */
+static int64_t rank_of(const char *version)
+{
+    char *end;
+    int64_t major = strtol(version + 1, &end, 10);
+    bool alpha = bytes_start_with(bytes_of(end), "alpha"),
+         beta = bytes_start_with(bytes_of(end), "beta");
+    int64_t number = alpha ? strtol(end + 5, NULL, 10) : beta ? strtol(end + 4, NULL, 10) : 0;
+    return (major * 3 + (alpha ? 0 : beta ? 1 : 2)) * 1000 + number;
+}
+
+static bool is_older(const ChangeSide *a, const ChangeSide *b)
+{
+    bool versions = a->version[0] == 'v' && isdigit((unsigned char)a->version[1]) &&
+                    b->version[0] == 'v' && isdigit((unsigned char)b->version[1]);
+    return versions && rank_of(a->version) < rank_of(b->version);
+}
+
+static void tell_doubts(const CommandLine *line, const ChangeSide *from, const ChangeSide *to,
+                        const SchemaDiff *diff)
+{
+    if (strcmp(line->arguments[0], line->arguments[1]) == 0)
+        command_tell(line, "OLD and NEW are the same: give two files, or two packages of one, as "
+                           "in FILE:PACKAGE");
+    else if (is_older(to, from))
+        command_tell(line, "OLD is %s and NEW is %s: if that is the wrong order, exchange them",
+                     from->version, to->version);
+    if (!diff->n_counterparts)
+        command_tell(line,
+                     "%s and %s have nothing in common: are they two versions of one API? If "
+                     "another package is meant, write it behind a colon: FILE:PACKAGE",
+                     from->package, to->package);
 }
 
 /* Versions in one package are told apart by their sets alone; then they are "old" and "new". */
@@ -107,16 +246,23 @@ static void print(const CommandLine *line, Arena *arena, const SchemaDiff *diff)
 
 int command_diff(const CommandLine *line)
 {
-    if (line->n != 2 || (command_wants_json(line) && command_flag(line, "--changes")))
+    if (line->n != 2)
         return command_usage(line->command);
+    if (command_wants_json(line) && command_flag(line, "--changes")) {
+        command_tell(line, "--changes and --json do not go together: --json has the change list "
+                           "as \"change_list\"");
+        return EXIT_USAGE;
+    }
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ChangeSide from, to;
     int code = EXIT_USAGE;
     if (load_side(line, 0, "old", arena, &from) && load_side(line, 1, "new", arena, &to)) {
         SchemaDiff diff;
+        const ChangeSide named[2] = {from, to};
         name_apart(&from, &to);
         schema_diff(arena, &from, &to, &diff);
+        tell_doubts(line, &named[0], &named[1], &diff);
         print(line, arena, &diff);
         code = breaks(&diff) ? EXIT_NO : EXIT_WELL;
     }
