@@ -30,13 +30,14 @@ typedef struct Replacement {
 typedef struct Learning {
     Diffing *d;
     Table gaps[2];      /* "message: create _ request" -> List of Gap */
+    Table types[2];     /* "organization" -> the message of this name */
     Table replacements; /* "organization>tenant" -> Replacement */
     List all;
 } Learning;
 
 static const char *phrase_of(Arena *arena, const Words *words, uint32_t from, uint32_t n)
 {
-    const char *phrase = words->word[from];
+    const char *phrase = words->n ? words->word[from] : "";
     for (uint32_t i = 1; i < n; i++)
         phrase = arena_printf(arena, "%s %s", phrase, words->word[from + i]);
     return phrase;
@@ -65,6 +66,13 @@ static void add_gaps(Learning *l, int end, const char *kind, const Words *words,
 
 /* ---- Names that only one version has --------------------------------------------------------- */
 
+static void add_type(Learning *l, int end, const MessageType *type)
+{
+    const Words *words = diff_words_of_type(l->d, type->name);
+    add_gaps(l, end, "message", words, (Gap){.type = type});
+    table_put(&l->types[end], bytes_of(phrase_of(l->d->arena, words, 0, words->n)), (void *)type);
+}
+
 static void add_types(Learning *l)
 {
     Table names[2] = {table_in(l->d->arena), table_in(l->d->arena)};
@@ -79,8 +87,7 @@ static void add_types(Learning *l)
                 if (fill)
                     table_put(&names[end], bytes_of(key), (void *)type);
                 else if (!table_get(&names[!end], bytes_of(key)))
-                    add_gaps(l, end, "message", diff_words_of_type(l->d, type->name),
-                             (Gap){.type = type});
+                    add_type(l, end, type);
             }
         }
 }
@@ -145,6 +152,12 @@ static Replacement *replacement_of(Learning *l, const char *from, const char *to
     return found;
 }
 
+static bool are_alike(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    return old && new_type && old->n_fields >= LEAST_VOTES &&
+           diff_shared_fields(d, old, new_type) >= LEAST_LIKENESS;
+}
+
 static void vote(Learning *l, const Gap *old, const Gap *new_gap)
 {
     if (strcmp(old->phrase, new_gap->phrase) == 0)
@@ -152,8 +165,7 @@ static void vote(Learning *l, const Gap *old, const Gap *new_gap)
     Replacement *replacement = replacement_of(l, old->phrase, new_gap->phrase);
     replacement->votes++;
     replacement->of_fields += old->owner != NULL;
-    if (old->type && new_gap->type && old->type->n_fields >= LEAST_VOTES)
-        replacement->alike |= diff_shared_fields(l->d, old->type, new_gap->type) >= LEAST_LIKENESS;
+    replacement->alike |= are_alike(l->d, old->type, new_gap->type);
 }
 
 static void count_votes(Learning *l)
@@ -209,7 +221,9 @@ static void learn(Learning *l)
     }
     for (uint32_t i = 0; i < l->all.n; i++) {
         const Replacement *one = l->all.items[i];
-        if (one->votes < LEAST_VOTES || (!one->alike && one->of_fields < LEAST_VOTES) ||
+        bool alike = one->alike || are_alike(l->d, table_get(&l->types[OLD], bytes_of(one->from)),
+                                             table_get(&l->types[NEW], bytes_of(one->to)));
+        if (one->votes < LEAST_VOTES || (!alike && one->of_fields < LEAST_VOTES) ||
             !has_won(&winners[OLD], one->from, one) || !has_won(&winners[NEW], one->to, one))
             continue;
         diff_same_words(l->d, one->from, one->to);
@@ -221,6 +235,7 @@ void diff_learn_words(Diffing *d)
     Arena *arena = d->arena;
     Learning l = {.d = d,
                   .gaps = {table_in(arena), table_in(arena)},
+                  .types = {table_in(arena), table_in(arena)},
                   .replacements = table_in(arena),
                   .all = {0}};
     add_types(&l);

@@ -193,20 +193,42 @@ static bool is_older(const ChangeSide *a, const ChangeSide *b)
     return versions && rank_of(a->version) < rank_of(b->version);
 }
 
-static void tell_doubts(const CommandLine *line, const ChangeSide *from, const ChangeSide *to,
-                        const SchemaDiff *diff)
+enum { MOST_DOUBTS = 2 };
+
+typedef struct Doubts {
+    const char *texts[MOST_DOUBTS];
+    uint32_t n;
+} Doubts;
+
+static Doubts doubts_about(const CommandLine *line, Arena *arena, const ChangeSide *from,
+                           const ChangeSide *to, const SchemaDiff *diff)
 {
+    Doubts doubts = {.n = 0};
     if (strcmp(line->arguments[0], line->arguments[1]) == 0)
-        command_tell(line, "OLD and NEW are the same: give two files, or two packages of one, as "
-                           "in FILE:PACKAGE");
+        doubts.texts[doubts.n++] = "OLD and NEW are the same: give two files, or two packages of "
+                                   "one, as in FILE:PACKAGE";
     else if (is_older(to, from))
-        command_tell(line, "OLD is %s and NEW is %s: if that is the wrong order, exchange them",
-                     from->version, to->version);
+        doubts.texts[doubts.n++] = arena_printf(
+            arena, "OLD is %s and NEW is %s: if that is the wrong order, exchange them",
+            from->version, to->version);
     if (!diff->n_counterparts)
-        command_tell(line,
-                     "%s and %s have nothing in common: are they two versions of one API? If "
-                     "another package is meant, write it behind a colon: FILE:PACKAGE",
-                     from->package, to->package);
+        doubts.texts[doubts.n++] = arena_printf(
+            arena,
+            "%s and %s have nothing in common: are they two versions of one API? If another "
+            "package is meant, write it behind a colon: FILE:PACKAGE",
+            from->package, to->package);
+    return doubts;
+}
+
+static void add_doubts(Buffer *json, const Doubts *doubts)
+{
+    json_text_add_key(json, "doubts");
+    buffer_add_byte(json, '[');
+    for (uint32_t i = 0; i < doubts->n; i++) {
+        json_text_add_element(json);
+        json_text_add(json, bytes_of(doubts->texts[i]));
+    }
+    buffer_add_byte(json, ']');
 }
 
 /* Versions in one package are told apart by their sets alone; then they are "old" and "new". */
@@ -226,7 +248,8 @@ static bool breaks(const SchemaDiff *diff)
     return false;
 }
 
-static void print(const CommandLine *line, Arena *arena, const SchemaDiff *diff)
+static void print(const CommandLine *line, Arena *arena, const SchemaDiff *diff,
+                  const Doubts *doubts)
 {
     Buffer text = buffer_in(arena), json = buffer_in(arena);
     if (!command_flag(line, "--changes")) {
@@ -240,6 +263,7 @@ static void print(const CommandLine *line, Arena *arena, const SchemaDiff *diff)
     schema_diff_json(diff, &json);
     json_text_add_member(&json, "change_list", diff->change_list);
     json_text_add_bool(&json, "breaks", breaks(diff));
+    add_doubts(&json, doubts);
     buffer_add_byte(&json, '}');
     command_print_json(line, buffer_bytes(&json));
 }
@@ -262,8 +286,11 @@ int command_diff(const CommandLine *line)
         const ChangeSide named[2] = {from, to};
         name_apart(&from, &to);
         schema_diff(arena, &from, &to, &diff);
-        tell_doubts(line, &named[0], &named[1], &diff);
-        print(line, arena, &diff);
+        Doubts doubts = doubts_about(line, arena, &named[0], &named[1], &diff);
+        bool told = !command_wants_json(line) && !command_flag(line, "--quiet");
+        for (uint32_t i = 0; told && i < doubts.n; i++)
+            command_tell(line, "%s", doubts.texts[i]);
+        print(line, arena, &diff, &doubts);
         code = breaks(&diff) ? EXIT_NO : EXIT_WELL;
     }
     arena_free(arena);

@@ -397,6 +397,33 @@ class Commands(unittest.TestCase):
         for wrong in "none.binpb", "garage.binpb", "garage.binpb:garage.v9":
             self.assertEqual(run("diff", wrong, sides[1]).returncode, 2)
 
+    def test_diff_says_what_is_wrong_with_its_sides_and_what_to_write(self):
+        one, two = "garage.binpb:garage.v1", "garage.binpb:garage.v2"
+        with tempfile.TemporaryDirectory() as folder:
+            sets = {"none": "", "nowhere": "message A {}", "odd": "package odd.v1; message A { int32 x = 1; }",
+                    "colon:odd": "package odd.v1; message A { int32 x = 1; }",
+                    "alone": "package alone.v1; enum A { ZERO = 0; }"}
+            for name, text in sets.items():
+                pathlib.Path(folder, "x.proto").write_text('syntax = "proto3";' + text)
+                subprocess.run(["protoc", f"-I{folder}", f"--descriptor_set_out={folder}/{name}", "x.proto"], cwd=folder,
+                               check=True)
+            for code, sides, said in [
+                    (2, ("garage.binpb", two), "has services in several packages (garage.v1, garage.v2"),
+                    (2, ("garage.binpb:garage.v9", two), 'has no package "garage.v9"; it has garage.v1, garage.v2'),
+                    (2, (f"{folder}/x.proto", two), f"protoc --include_imports --descriptor_set_out={folder}/x.binpb"),
+                    (2, (f"{folder}/none", two), "has no messages and no services: is it the right file?"),
+                    (2, (f"{folder}/nowhere", two), "types without a package are not compared"),
+                    (2, (one, two, "--changes", "--json"), "--changes and --json do not go together"),
+                    (0, (one, one), "OLD and NEW are the same"),
+                    (1, (two, one), "OLD is v2 and NEW is v1: if that is the wrong order, exchange them"),
+                    (1, (f"{folder}/odd", one), "odd.v1 and garage.v1 have nothing in common"),
+                    (0, (f"{folder}/alone", f"{folder}/alone:alone.v1"), ""),
+                    (0, (f"{folder}/odd", f"{folder}/colon:odd"), "")]:
+                with self.subTest(sides):
+                    done = run("diff", *sides)
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    self.assertIn(said, done.stderr) if said else self.assertEqual(done.stderr, "")
+
     def test_diff_takes_a_package_that_has_services_only(self):
         with tempfile.TemporaryDirectory() as folder:
             for version in "v1", "v2":

@@ -145,14 +145,14 @@ static void methods_of_a_resource_with_another_name_go_with_it(void **state)
 {
     const char *list = list_between(*state, SCHEMAS "places_old.binpb", "places.v1",
                                     SCHEMAS "places_new.binpb", "places.v2");
-    assert_non_null(strstr(list, "  Job: Schedule  # decide: a guess, by its place\n"));
+    assert_non_null(strstr(list, "  Job: Schedule  # guess: by what is in it\n"));
     assert_non_null(
         strstr(list, "  EnableJobRequest:\n    id: schedule_id  # guess: by its name\n"));
     assert_bytes(bytes_of(strstr(list, "methods:\n")),
                  "methods:\n"
-                 "  Jobs.GetJob: Schedules.GetSchedule  # decide: a guess, by its types\n"
-                 "  Jobs.ListJobs: Schedules.ListSchedules  # decide: a guess, by its types\n"
-                 "  Jobs.EnableJob: Schedules.EnableSchedule  # decide: a guess, by its types\n"
+                 "  Jobs.GetJob: Schedules.GetSchedule  # guess: by its name and types\n"
+                 "  Jobs.ListJobs: Schedules.ListSchedules  # guess: by its name and types\n"
+                 "  Jobs.EnableJob: Schedules.EnableSchedule  # decide: a guess, by its name\n"
                  "  Jobs.FindV1: Jobs.Find  # guess: by its name and types\n");
 }
 
@@ -252,6 +252,55 @@ static void methods_are_renamed_by_their_words_and_types(void **state)
         "  Nodes.ListTensorVersions: Nodes.ListRuntimeVersions  # guess: by its name and types\n"
         "  Nodes.GetTensorVersion: Nodes.GetRuntimeVersion  # guess: by its name and types\n"
         "# unsure: did Wanted become Policy.Wanted?\n");
+}
+
+/* The parts of the first list between the two versions of towns. */
+static const char *list_of_towns(void **state)
+{
+    return list_between(*state, SCHEMAS "towns_old.binpb", "towns.v1", SCHEMAS "towns_new.binpb",
+                        "towns.v2");
+}
+
+static void a_word_that_stands_for_another_everywhere_is_the_same_word(void **state)
+{
+    const char *list = list_of_towns(state);
+    assert_non_null(strstr(list, "  Organization: Tenant  # guess: by what is in it\n"));
+    assert_non_null(
+        strstr(list, "  Bill:\n    organization_id: tenant_id  # guess: by its name\n"));
+    assert_non_null(strstr(list, "  OrganizationService.GetOrganization: TenantService.GetTenant"));
+}
+
+static void methods_go_to_other_services(void **state)
+{
+    assert_non_null(strstr(
+        list_of_towns(state),
+        "  Desk.CreateBooking: Bookings.Create  # guess: by its name and types\n" /* its noun */
+        "  Desk.DropBooking: Bookings.Cancel  # decide: a guess, by its types\n"
+        "  Desk.RaiseTicket: Tickets.Report  # decide: a guess, by its types\n" /* its path */
+        "  Desk.Wave: {removed: \"v2 has no such method\"}  # decide: calls of v1 fail\n"));
+}
+
+static void fields_become_one_and_one_becomes_several(void **state)
+{
+    const char *list = list_of_towns(state);
+    assert_non_null(strstr(
+        list, "    endpoint: {template: \"{host}:{port}\", to: [host, port]}  # decide: are these "
+              "its parts, with a colon between?\n"
+              "    name: {template: \"{first_name} {last_name}\", from: [first_name, last_name]}  "
+              "# decide: are these its parts, with a space between?\n"
+              "    emails: {from: [primary_email, other_emails], first: loud}  # decide: is it the "
+              "one, and then the others?\n"));
+    assert_non_null(
+        strstr(list, "    name: {template: \"towns/{town_id}/people/{person_id}\", from: [town_id, "
+                     "person_id]}  # decide: are these the parts of the name, as in the HTTP "
+                     "binding?\n"));
+}
+
+static void values_with_the_same_letters_are_the_same(void **state)
+{
+    assert_non_null(strstr(list_of_towns(state),
+                           "    STATE_INFLUXDB: STATE_INFLUX_DB  # guess: by its name\n"
+                           "    STATE_MYDEVICES: STATE_MY_DEVICES  # guess: by its name\n"));
 }
 
 static void names_are_compared_by_their_words(void **state)
@@ -617,6 +666,10 @@ int main(void)
         cmocka_unit_test(a_list_of_messages_becomes_a_map_by_its_key),
         cmocka_unit_test(messages_with_other_counterparts_are_converted_in_place),
         cmocka_unit_test(methods_are_renamed_by_their_words_and_types),
+        cmocka_unit_test(a_word_that_stands_for_another_everywhere_is_the_same_word),
+        cmocka_unit_test(methods_go_to_other_services),
+        cmocka_unit_test(fields_become_one_and_one_becomes_several),
+        cmocka_unit_test(values_with_the_same_letters_are_the_same),
         cmocka_unit_test(names_are_compared_by_their_words),
         cmocka_unit_test(a_flag_is_never_its_opposite),
         cmocka_unit_test(fields_leave_a_message_and_go_into_one),
