@@ -131,6 +131,14 @@ static int read_json(ListReader *reader, const JsonNode *node, Value *value_out)
     return 0;
 }
 
+/* False: the list ends with the fault. */
+static __attribute__((cold)) bool put_aside(ListReader *reader)
+{
+    stop(reader);
+    reader->failed = !reader->gathers || !run_goes_on(reader->runner, reader->before);
+    return !reader->failed;
+}
+
 static bool next_from_json(ListReader *reader, Value *value_out)
 {
     while (reader->node) {
@@ -141,8 +149,8 @@ static bool next_from_json(ListReader *reader, Value *value_out)
         int got = read_json(reader, node, value_out);
         if (got > 0)
             return true;
-        if (got < 0)
-            return stop(reader);
+        if (got < 0 && !put_aside(reader))
+            return false;
     }
     return false;
 }

@@ -29,6 +29,9 @@ typedef struct ListReader {
     uint32_t index;  /* of the element that was read last */
     uint32_t n;      /* read so far */
     bool failed;     /* list_next was false for a fault, not for the end */
+    bool gathers;    /* an invalid scalar of JSON is put aside (run_goes_on): whoever reads the list
+                        ends it by run_ends_well */
+    uint32_t before; /* n_mistakes when it began */
 } ListReader;
 
 /* If `list` is of FORM_SOURCE, it is not empty, and `from_json` is its codec. */

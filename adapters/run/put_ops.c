@@ -116,7 +116,7 @@ static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
         put_name(out, op->put, 0);
         put_wire_scalar(out, (FieldKind)op->kind, value);
     }
-    return !reader->failed;
+    return !reader->failed && run_ends_well(runner, reader->before);
 }
 
 /* The same kind, packed on both sides and in one record: the bytes are copied. */
@@ -154,7 +154,7 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
         out->size = start; /* no element was left */
     else
         length_end(out, content, reserved);
-    return !reader->failed;
+    return !reader->failed && run_ends_well(runner, reader->before);
 }
 
 /* If all elements of a list or map were dropped (values that a closed enum does not have), the
@@ -192,7 +192,8 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
             return false;
     }
     if (out->size == start)
-        return put_nothing(runner, op, before) && !reader->failed;
+        return put_nothing(runner, op, before) && !reader->failed &&
+               run_ends_well(runner, mistakes);
     if (!out->full)
         out->data[start] = '[';
     buffer_add_byte(out, ']');
@@ -244,6 +245,8 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
     ListReader reader = list_reader(runner, op->shape, from_json(program, op), frame->values[op->a],
                                     frame->unknown);
     bool ok = false;
+    reader.gathers = op->code != PLAN_PUT_MAP && op->code != PLAN_PUT_MESSAGES;
+    reader.before = runner->n_mistakes;
     if (op->code == PLAN_PUT_MAP) {
         ok = put_map(runner, op, &reader);
     } else if (op->json) {

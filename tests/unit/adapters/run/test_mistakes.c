@@ -52,6 +52,46 @@ static void each_invalid_field_is_found_with_its_path(void **state)
         assert_string_equal(mistakes_in(rows[i].json), rows[i].fields);
 }
 
+/* Packed and not, and texts, which JSON copies as they are. */
+static void each_invalid_element_of_a_list_is_found(void **state)
+{
+    static const struct {
+        const char *json, *fields;
+    } rows[] = {
+        {"{\"numbers\":[1,\"x\",2,1.5,null]}", "numbers[1] numbers[3] numbers[4] "},
+        {"{\"numbers\":[\"x\"]}", "numbers[0] "},
+        {"{\"looseNumbers\":[\"x\",1,\"y\"],\"aBool\":3}",
+         "aBool looseNumbers[0] looseNumbers[2] "},
+        {"{\"texts\":[1,\"a\",2]}", "texts[0] texts[2] "},
+        {"{\"colors\":[\"NOT\",1,\"NOR\"],\"bools\":[0,true,1]}",
+         "colors[0] colors[2] bools[0] bools[2] "},
+        {"{\"child\":{\"children\":[{},{\"numbers\":[\"x\",1,\"y\"]}]}}",
+         "child.children[1].numbers[0] child.children[1].numbers[2] "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(mistakes_in(rows[i].json), rows[i].fields);
+        PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON};
+        PlanInput input = {.bytes = bytes_of(rows[i].json)};
+        assert_string_equal(fields_of(run_all_mistakes(options, input)), rows[i].fields);
+    }
+}
+
+static void sixteen_elements_are_enough(void **state)
+{
+    for (unsigned n = 15; n <= 17; n++) {
+        Buffer json = buffer_in(bench.call);
+        buffer_add_text(&json, "{\"numbers\":[1");
+        for (unsigned i = 0; i < n; i++)
+            buffer_add_text(&json, ",\"x\"");
+        buffer_add_text(&json, "]}");
+        buffer_add_byte(&json, '\0');
+        unsigned found = 0;
+        for (const char *at = mistakes_in((const char *)json.data); (at = strchr(at, ' ')); at++)
+            found++;
+        assert_int_equal(found, n < 16 ? n : 16);
+    }
+}
+
 static void without_being_asked_the_first_one_is_enough(void **state)
 {
     assert_string_equal(fields_of(json_in(KINDS, "{\"anInt32\":1.5,\"aBool\":3}")), "anInt32 ");
@@ -181,6 +221,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_invalid_field_is_found_with_its_path),
+        cmocka_unit_test(each_invalid_element_of_a_list_is_found),
+        cmocka_unit_test(sixteen_elements_are_enough),
         cmocka_unit_test(without_being_asked_the_first_one_is_enough),
         cmocka_unit_test(where_nothing_can_go_on_the_first_one_is_all),
         cmocka_unit_test(sixteen_are_enough),
