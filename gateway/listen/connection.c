@@ -290,6 +290,37 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&c->pump);
 }
 
+/* The ledger knows it as a call that failed at once. */
+static void record_refusal(const Connection *c, unsigned status, const HttpHead *head, Bytes id,
+                           Result why)
+{
+    const ClientConnection *client = &c->client;
+    telemetry_record_refused(
+        client->loop, &(CallRecord){.request_id = id,
+                                    .peer = client->peer,
+                                    .listener = client->listener,
+                                    .address = &client->address,
+                                    .dialect = DIALECT_HTTP,
+                                    .verb = head->method,
+                                    .path = bytes_slice(head->path, 0, bytes_find(head->path, '?')),
+                                    .rule = "",
+                                    .served_why = "",
+                                    .http_status = (uint16_t)status,
+                                    .status = {.code = (Code)why.error->fault->grpc_status},
+                                    .why = why,
+                                    .began = clock_wall()});
+}
+
+static void tell_refusal(const Connection *c, unsigned status, Bytes id, Result why)
+{
+    const char *doing = why.error->doing;
+    if (status)
+        telemetry_event("info", "request_refused", why, "client %s: %u, request %.*s: %s", c->peer,
+                        status, BYTES_ARGS(id), doing);
+    else
+        telemetry_event("info", "request_refused", why, "client %s: reset: %s", c->peer, doing);
+}
+
 /* A request that is refused before there is a call. Its response has a request id and CORS fields
    like any other. */
 static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, const HttpHead *head,
@@ -303,11 +334,9 @@ static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, con
     fields_add_copy(&fields, "x-request-id", bytes(id, sizeof id));
     cors_add(&loop->config->cors, fields_get(&head->fields, "origin"), &fields);
     own_fields_merge_vary(&fields);
-    if (status)
-        telemetry_event("info", "request_refused", OK, "client %s: %u, request %.*s: %s", c->peer,
-                        status, (int)sizeof id, id, why);
-    else
-        telemetry_event("info", "request_refused", OK, "client %s: reset: %s", c->peer, why);
+    Result r = FAIL(loop_scratch(loop), *http_refusal_fault(status), "%s", why);
+    tell_refusal(c, status, bytes(id, sizeof id), r);
+    record_refusal(c, status, head, bytes(id, sizeof id), r);
     return fields;
 }
 

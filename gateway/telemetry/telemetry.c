@@ -151,7 +151,7 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     log_line_millis(line, LOG_KEY("total_ms"), r->time_total);
 }
 
-static void write_call(Telemetry *telemetry, const CallRecord *record)
+static void make_line(Telemetry *telemetry, const CallRecord *record)
 {
     Buffer *line = &telemetry->line;
     log_line_begin(line, record->began, "call", level_of(record));
@@ -160,7 +160,12 @@ static void write_call(Telemetry *telemetry, const CallRecord *record)
     add_decisions(line, record);
     add_outcome(line, record);
     log_line_end(line);
-    log_write(telemetry->ring, buffer_bytes(line));
+}
+
+static void tell_sink(const Telemetry *telemetry, const CallRecord *record)
+{
+    if (telemetry->sink)
+        telemetry->sink(telemetry->sink_owner, record, buffer_bytes(&telemetry->line));
 }
 
 void telemetry_record(Loop *loop, const CallRecord *record)
@@ -169,9 +174,18 @@ void telemetry_record(Loop *loop, const CallRecord *record)
     if (!telemetry)
         return;
     counters_record(telemetry, record);
-    write_call(telemetry, record);
-    if (telemetry->sink)
-        telemetry->sink(telemetry->sink_owner, record, buffer_bytes(&telemetry->line));
+    make_line(telemetry, record);
+    log_write(telemetry->ring, buffer_bytes(&telemetry->line));
+    tell_sink(telemetry, record);
+}
+
+void telemetry_record_refused(Loop *loop, const CallRecord *record)
+{
+    Telemetry *telemetry = loop->telemetry;
+    if (!telemetry)
+        return;
+    make_line(telemetry, record);
+    tell_sink(telemetry, record);
 }
 
 void telemetry_count(Loop *loop, Counter counter)

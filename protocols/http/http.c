@@ -167,10 +167,21 @@ const char *http_status_phrase(unsigned status)
     }
 }
 
+const Fault *http_refusal_fault(unsigned status)
+{
+    switch (status) {
+    case 414: return &FAULT_URI_TOO_LONG;
+    case 417: return &FAULT_EXPECTATION_FAILED;
+    case 431: return &FAULT_HEAD_TOO_LARGE;
+    default: return &FAULT_PROTOCOL_VIOLATION;
+    }
+}
+
 size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity)
 {
-    int size = snprintf(text, capacity, "{\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}",
-                        http_status_phrase(status), status, detail);
+    int size = snprintf(
+        text, capacity, "{\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\",\"reason\":\"%s\"}",
+        http_status_phrase(status), status, detail, http_refusal_fault(status)->name);
     CHECK(size > 0 && (size_t)size < capacity);
     return (size_t)size;
 }

@@ -117,6 +117,9 @@ typedef struct HttpConnectionEvents {
                          const HttpHead *head, const char *why);
 } HttpConnectionEvents;
 
+/* The fault of a request that an engine refuses with this status; 0: by a reset. */
+const Fault *http_refusal_fault(unsigned status);
+
 /* What a connection waits for; its owner has a timeout for each. */
 typedef enum HttpPhase {
     HTTP_IDLE,    /* no open stream and no byte of a head: keep-alive timeout */

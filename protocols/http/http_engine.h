@@ -121,7 +121,8 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t no
 }
 
 /* Writes the body of a response that the engine makes by itself: application/problem+json (RFC
-   9457). `detail` is a literal that needs no escapes. Returns the size, less than `capacity`. */
+   9457) with the reason (http_refusal_fault). `detail` is a literal that needs no escapes. Returns
+   the size, less than `capacity`. */
 size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);
 
 #define HTTP_PROBLEM_TYPE "application/problem+json"

@@ -14,11 +14,7 @@ enum {
 
 static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
 {
-    const Fault *fault = status == 431   ? &FAULT_HEAD_TOO_LARGE
-                         : status == 414 ? &FAULT_URI_TOO_LONG
-                         : status == 417 ? &FAULT_EXPECTATION_FAILED
-                                         : &FAULT_PROTOCOL_VIOLATION;
-    *why = (Http1Refusal){fault, status, detail};
+    *why = (Http1Refusal){http_refusal_fault(status), status, detail};
     return HTTP1_BAD;
 }
 

@@ -12,6 +12,16 @@ void telemetry_count(Loop *loop, Counter counter)
     counted[counter]++;
 }
 
+Code refused_code;
+const Fault *refused_fault;
+
+void telemetry_record_refused(Loop *loop, const CallRecord *record)
+{
+    (void)loop;
+    refused_code = record->status.code;
+    refused_fault = record->why.error->fault;
+}
+
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
 {
     (void)level;

@@ -6,6 +6,10 @@
 
 extern unsigned counted[COUNTER_COUNT];
 
+/* Of the last request that was refused before it was a call. */
+extern Code refused_code;
+extern const Fault *refused_fault;
+
 /* A config with short times, and whatever else the test puts in. */
 Config config_for_test(void);
 

@@ -620,6 +620,31 @@ static void what_the_connection_refuses_by_itself_can_be_read_by_a_page(void **s
     assert_non_null(strstr(received, "\r\nvary: origin\r\n"));
 }
 
+static void refuse_with(const char *text, const char *line, const Fault *fault)
+{
+    connect_clear();
+    say_text(text);
+    loop_run_until(&loop, has_ended);
+    assert_non_null(strstr(received, line));
+    assert_non_null(strstr(received, "\"reason\":\""));
+    assert_non_null(strstr(received, fault->name));
+    assert_ptr_equal(refused_fault, fault);
+    assert_int_equal(refused_code, fault->grpc_status);
+    assert_int_equal(n_calls, 0);
+}
+
+static void a_malformed_head_has_a_reason_and_is_recorded(void **state)
+{
+    refuse_with("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400 ",
+                &FAULT_PROTOCOL_VIOLATION);
+}
+
+static void an_expectation_that_cannot_be_met_has_a_reason_and_is_recorded(void **state)
+{
+    refuse_with("GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "HTTP/1.1 417 ",
+                &FAULT_EXPECTATION_FAILED);
+}
+
 static bool has_two_bodies(void)
 {
     const char *first = strstr(received, "\r\n\r\nok");
@@ -763,6 +788,8 @@ int main(void)
         connection_test(a_new_connection_is_given_its_first_request_when_draining),
         connection_test(what_the_connection_refuses_by_itself_can_be_quoted),
         connection_test(what_the_connection_refuses_by_itself_can_be_read_by_a_page),
+        connection_test(a_malformed_head_has_a_reason_and_is_recorded),
+        connection_test(an_expectation_that_cannot_be_met_has_a_reason_and_is_recorded),
         connection_test(a_reused_connection_is_given_its_next_request_when_draining),
         connection_test(half_a_head_is_not_called_late_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
