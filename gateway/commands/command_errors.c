@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-enum { WATCH_SECONDS = 2 };
+enum { WATCH_SECONDS = 2, LIMIT = 20 };
 
 /* Home, and clear what is below. */
 static const char clear_screen[] = "\033[H\033[2J";
@@ -34,6 +34,7 @@ static const Column columns[] = {
     {"CRITICAL", "criticality", 9}, {"IMPACT", "impact", 12},           {"COUNT", "count", 8},
     {"1 MIN", "last_minute", 6},    {"1 HOUR", "last_hour", 7},         {"CLIENTS", "clients", 8},
     {"LAST", "last", 20},           {"FINGERPRINT", "fingerprint", 17}, {"FAULT", "fault", 19},
+    {"CODE", "code", 19},
 };
 
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
@@ -45,7 +46,7 @@ static void add_head(Buffer *out)
     command_add_cell(out, bytes_of("METHOD"), 0);
 }
 
-/* "shop.orders.v1.Orders/Get  v1 -> v3" */
+/* "shop.orders.v1.Orders/Get  v1 -> v3  (attempts)" */
 static void add_where(Buffer *out, const JsonNode *row)
 {
     Bytes client = text_of(row, "client_version"), served = text_of(row, "served_version");
@@ -58,6 +59,8 @@ static void add_where(Buffer *out, const JsonNode *row)
         buffer_add_text(&where, " -> ");
         buffer_add_bytes(&where, served.size ? served : bytes_of("-"));
     }
+    if (bytes_are(text_of(row, "of"), "attempt"))
+        buffer_add_text(&where, "  (attempts)");
     command_add_cell(out, buffer_bytes(&where), 0);
 }
 
@@ -70,8 +73,11 @@ static void add_annotation(Buffer *out, const JsonNode *row)
         return;
     const JsonNode *muted = json_member(annotation, "muted");
     Buffer said = buffer_in(out->arena);
+    Bytes changed = text_of(annotation, "changed");
     if (muted && muted->kind == JSON_TRUE)
         buffer_add_text(&said, "muted; ");
+    if (changed.size)
+        buffer_printf(&said, "acknowledged, but has changed (%.*s); ", BYTES_ARGS(changed));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Bytes text = text_of(annotation, names[i]);
         if (text.size)
@@ -93,7 +99,8 @@ static void add_row(Buffer *out, const JsonNode *row)
     add_annotation(out, row);
 }
 
-static void add_rows(Buffer *out, const char *title, const JsonNode *rows, const JsonNode *evicted)
+static void add_rows(Buffer *out, const char *title, const JsonNode *rows, const JsonNode *evicted,
+                     uint64_t limit)
 {
     Bytes gone = evicted ? text_of(evicted, "rows") : BYTES_NONE;
     buffer_printf(out, "%s: %u", title, rows->count);
@@ -102,12 +109,15 @@ static void add_rows(Buffer *out, const char *title, const JsonNode *rows, const
     buffer_add_byte(out, '\n');
     if (rows->count)
         add_head(out);
-    for (const JsonNode *row = rows->first; row; row = row->next)
+    uint64_t shown = 0;
+    for (const JsonNode *row = rows->first; row && shown < limit; row = row->next, shown++)
         add_row(out, row);
+    if (shown < rows->count)
+        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(rows->count - shown));
 }
 
 /* False: it is no such page. */
-static bool add_page(Buffer *out, Bytes page)
+static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
     JsonNode *root;
     Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
@@ -116,12 +126,12 @@ static bool add_page(Buffer *out, Bytes page)
     const JsonNode *mistakes = failed(r) ? NULL : json_member(root, "mistakes");
     if (!failures || !mistakes)
         return false;
-    add_rows(out, "failures", failures, json_member(root, "evicted_failures"));
-    add_rows(out, "\nmistakes of clients", mistakes, json_member(root, "evicted_mistakes"));
+    add_rows(out, "failures", failures, json_member(root, "evicted_failures"), limit);
+    add_rows(out, "\nmistakes of clients", mistakes, json_member(root, "evicted_mistakes"), limit);
     return true;
 }
 
-static int show(const CommandLine *line, bool clear)
+static int show(const CommandLine *line, uint64_t limit, bool clear)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
@@ -129,7 +139,7 @@ static int show(const CommandLine *line, bool clear)
     int code = admin_get(line, "/errors", arena, &page);
     if (code == EXIT_WELL && clear)
         printf("%s", clear_screen);
-    if (code == EXIT_WELL && !add_page(&text, page)) {
+    if (code == EXIT_WELL && !add_page(&text, page, limit)) {
         code = admin_tell_stranger(line);
     } else if (code == EXIT_WELL) {
         command_print(line, &text);
@@ -186,18 +196,65 @@ static int annotate(const CommandLine *line)
     return code;
 }
 
-int command_errors(const CommandLine *line)
+/* The first of these options that was given; NULL: none was. */
+static const char *given_of(const CommandLine *line, const char *const *names)
 {
-    if (line->n == 2 && strcmp(line->arguments[0], "annotate") == 0)
-        return annotate(line);
-    if (line->n)
-        return command_usage(line->command);
-    bool watch = command_flag(line, "--watch");
-    bool clear = watch && isatty(STDOUT_FILENO) && !command_wants_json(line);
-    int code = show(line, clear);
-    while (watch && code == EXIT_WELL) {
+    for (; *names; names++)
+        for (int i = 0; i < line->n_given; i++)
+            if (strcmp(line->given[i].option->name, *names) == 0)
+                return *names;
+    return NULL;
+}
+
+/* What would be ignored is a mistake. */
+static bool options_fit(const CommandLine *line, bool annotating)
+{
+    static const char *const of_list[] = {"--watch", "--limit", NULL};
+    static const char *const of_annotation[] = {"--owner",  "--cause", "--ticket", "--acknowledge",
+                                                "--unmute", "--why",   NULL};
+    const char *wrong = given_of(line, annotating ? of_list : of_annotation);
+    if (wrong && annotating)
+        command_tell(line, "%s is for the list: leave it out, or annotate FINGERPRINT", wrong);
+    else if (wrong)
+        command_tell(line, "%s is for a kind of failures: annotate FINGERPRINT", wrong);
+    return !wrong;
+}
+
+static bool read_limit(const CommandLine *line, uint64_t *limit_out)
+{
+    const char *limit = command_option(line, "--limit");
+    *limit_out = LIMIT;
+    if (!limit || (bytes_to_u64(bytes_of(limit), limit_out) && *limit_out))
+        return true;
+    command_tell(line, "--limit: %s is no number from 1 on", limit);
+    return false;
+}
+
+/* A gateway that restarts is away for a while; one that was never there may be the wrong one. */
+static int watch(const CommandLine *line, uint64_t limit)
+{
+    bool clear = isatty(STDOUT_FILENO) && !command_wants_json(line), away = false;
+    int code = show(line, limit, clear);
+    bool was_there = code == EXIT_WELL;
+    while (code == EXIT_WELL || (was_there && code == EXIT_UNREACHED)) {
+        if (code == EXIT_UNREACHED && !away)
+            command_tell(line, "trying again every %d s", WATCH_SECONDS);
+        away = code == EXIT_UNREACHED;
         sleep(WATCH_SECONDS);
-        code = show(line, clear);
+        code = show(line, limit, clear);
     }
     return code;
+}
+
+int command_errors(const CommandLine *line)
+{
+    uint64_t limit;
+    bool annotating = line->n == 2 && strcmp(line->arguments[0], "annotate") == 0;
+    if (line->n && !annotating)
+        return command_usage(line->command);
+    if (!options_fit(line, annotating) || !read_limit(line, &limit))
+        return EXIT_USAGE;
+    if (annotating)
+        return annotate(line);
+    return command_flag(line, "--watch") ? watch(line, limit) : show(line, limit, false);
 }

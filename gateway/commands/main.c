@@ -107,6 +107,7 @@ static const Command commands[] = {
      "one",
      COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
      {{"--watch", NULL, "print it again every 2 s, until it is stopped"},
+      {"--limit", "N", "print at most so many failures, and as many mistakes; 20 by default"},
       {"--owner", "TEXT", "annotate: who looks after it"},
       {"--cause", "TEXT", "annotate: why it happens"},
       {"--ticket", "TEXT", "annotate: where it is worked on"},

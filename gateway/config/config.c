@@ -121,8 +121,26 @@ ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
     return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
 }
 
+/* `{reason}` is replaced once; whatever else is in braces would be sent to clients as it is. */
+static void check_places(ConfigReader *reader, const char *url)
+{
+    static const char place[] = "{reason}";
+    const char *reason = strstr(url, place);
+    for (const char *at = url; (at = strpbrk(at, "{}")) != NULL; at++) {
+        if (at == reason) {
+            at += strlen(place) - 1;
+            continue;
+        }
+        config_tell(reader, "error_help", "https://docs.example.com/errors#{reason}",
+                    "the only placeholder is {reason}, once: there is no %.*s",
+                    *at == '{' ? (int)strcspn(at, "}") + 1 : 1, at);
+        return;
+    }
+}
+
 static void check_error_help(ConfigReader *reader, const char *url)
 {
+    check_places(reader, url);
     if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
         config_tell(reader, "error_help", "https://docs.example.com/errors#{reason}",
                     "%s is not a URL", url);
@@ -267,6 +285,7 @@ bool config_read_hex(Bytes text, uint8_t *out, size_t size)
 static Result compile(ConfigReader *reader)
 {
     service_read_methods(reader);
+    config_check_ledger(reader);
     Result r = service_read_error_types(reader);
     if (!failed(r))
         r = service_read_changes(reader);

@@ -76,9 +76,12 @@ void config_hash_begin(ConfigReader *reader);
 void config_hash_add(ConfigReader *reader, Bytes text, bool contract);
 void config_hash_end(ConfigReader *reader);
 
-/* config_store.c: reads Config.store and Config.ledger. */
+/* config_store.c: reads Config.store. */
 void config_read_store(ConfigReader *reader);
+
+/* config_ledger.c: reads Config.ledger; then, with the schemas, what records do not show. */
 void config_read_ledger(ConfigReader *reader);
+void config_check_ledger(ConfigReader *reader);
 
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);

@@ -1,4 +1,4 @@
-/* What is kept: the store for data that must outlive the process, and the ledger of failures. */
+/* The store for data that must outlive the process. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -107,36 +107,4 @@ void config_read_store(ConfigReader *reader)
         store->sqlite = text->sqlite ? text->sqlite : "/var/lib/passerelle/store.db";
         doubt_folder(reader, store->sqlite);
     }
-}
-
-/* ---- The ledger ------------------------------------------------------------------------------ */
-
-/* One that begins or ends with a dot names nothing. */
-static bool is_path(const char *name)
-{
-    size_t size = strlen(name);
-    return size && name[0] != '.' && name[size - 1] != '.' && !strstr(name, "..") &&
-           !strpbrk(name, " \t[]");
-}
-
-void config_read_ledger(ConfigReader *reader)
-{
-    static const Passerelle__Config__Ledger defaults = PASSERELLE__CONFIG__LEDGER__INIT;
-    const Passerelle__Config__Ledger *said = reader->file.content->ledger;
-    const Passerelle__Config__Ledger *text = said ? said : &defaults;
-    const char **redact = arena_array(reader->arena, const char *, text->n_redact + 1);
-    for (size_t i = 0; i < text->n_redact; i++) {
-        redact[i] = text->redact[i];
-        if (!is_path(redact[i]))
-            config_tell(reader, config_path(reader, "ledger.redact[%zu]", i),
-                        "for example client, or order.customer",
-                        "it is no name of a member or "
-                        "path of a field");
-    }
-    reader->config->ledger = (LedgerConfig){.rows = text->rows,
-                                            .requests = text->requests,
-                                            .every = text->every,
-                                            .redact = redact,
-                                            .unmute_rate = text->unmute_rate,
-                                            .unmute_pause = text->unmute_pause};
 }

@@ -6,17 +6,27 @@
 
 static const char redacted[] = "redacted";
 
+/* A field may be spelled in two ways, and in a path each one in another: an underscore is nothing.
+ */
+static void skip_spelling(Bytes path, size_t *at, const char **name)
+{
+    while (**name == '_')
+        ++*name;
+    while (*at < path.size && (path.data[*at] == '_' || path.data[*at] == '['))
+        *at += path.data[*at] == '_' ? 1 : bytes_find(bytes_slice(path, *at, path.size), ']') + 1;
+}
+
 /* "order.items[3].name" is under "order.items". */
 static bool is_under(Bytes path, const char *name)
 {
     size_t at = 0;
-    for (; *name; name++, at++) {
-        while (at < path.size && path.data[at] == '[')
-            at += bytes_find(bytes_slice(path, at, path.size), ']') + 1;
-        if (at >= path.size || path.data[at] != (uint8_t)*name)
+    for (skip_spelling(path, &at, &name); *name; skip_spelling(path, &at, &name)) {
+        if (at >= path.size || ascii_lower(path.data[at]) != ascii_lower((uint8_t)*name))
             return false;
+        name++;
+        at++;
     }
-    return at == path.size || path.data[at] == '.' || path.data[at] == '[';
+    return at >= path.size || path.data[at] == '.';
 }
 
 static bool is_secret(Bytes path, const char *const *names)

@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 from concurrent import futures
@@ -13,6 +14,7 @@ from backends import v1, v1_grpc
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from http1_backend import Http1Backend
 from processes import eventually, free_port
+from raw import talk
 from stores import store  # noqa: F401  (a fixture)
 
 TOKEN = "r" * 40
@@ -165,6 +167,7 @@ def test_an_error_that_another_instance_made_good_is_in_the_ledger(tmp_path, met
             assert row["fault"] == "UPSTREAM_STATUS" and row["code"] == "UNAVAILABLE" and row["criticality"] == 0
             assert row["method"] == f"shop.orders.v1.Orders/{method}" and row["instances"] == [f"127.0.0.1:{bad}"]
             assert [other for other in rows(gateway) if other["of"] == "call"] == []
+            assert f"Orders/{method}  v1 -> v1  (attempts)" in command(gateway, "errors").stdout
 
 
 def test_a_degraded_call_has_the_code_of_its_cause(tmp_path):
@@ -225,6 +228,27 @@ def test_each_failed_call_of_the_log_is_in_the_ledger(run_shop):
         logged = counts((line["causes"][0]["fault"], 1) for line in failed_lines(shop.gateway))
         return told if told == logged else None
     assert len(eventually(agree)) >= 8
+
+
+@pytest.mark.parametrize("head, status, reason", [
+    (f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n\r\n", 414, "URI_TOO_LONG"),
+    ("GET / HTTP/1.1\r\nHost: x\r\nExpect: much\r\n\r\n", 417, "EXPECTATION_FAILED"),
+    (f"GET / HTTP/1.1\r\nHost: x\r\nX-Long: {'a' * 40000}\r\n\r\n", 431, "HEAD_TOO_LARGE"),
+    ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "PROTOCOL_VIOLATION"),
+])
+def test_a_head_that_is_refused_before_it_is_a_call_has_its_reason_and_a_row(away, head, status, reason):
+    answer = talk(away.port, head)
+    fields, body = answer.split(b"\r\n\r\n", 1)
+    assert fields.startswith(f"HTTP/1.1 {status} ".encode()) and json.loads(body)["reason"] == reason
+    request_id = re.search(rb"x-request-id: (\w+)", fields)[1].decode()
+    (row,) = rows(away, "mistakes")
+    assert row["fault"] == reason and row["count"] == 1 and row["side"] == "client"
+    assert row["samples"][0]["request_id"] == request_id
+    event = away.logged(event="request_refused")
+    assert event["causes"][0]["fault"] == reason and request_id in event["message"]
+    record = json.loads(command(away, "request", request_id, "--json").stdout)
+    assert record["http_status"] == status and record["peer"].startswith("127.0.0.1:")
+    assert away.metric("passerelle_calls_total") == 0
 
 
 def test_good_calls_are_no_rows_but_are_known(run_shop):
@@ -332,7 +356,7 @@ def test_what_is_redacted_is_shown_nowhere(tmp_path):
 
 
 def test_a_text_that_quotes_what_is_redacted_is_shown_nowhere(run_shop):
-    shop = run_shop("v3", config=CONFIG + "loops: 1\n", ledger="{redact: [path, order.totalCents]}")
+    shop = run_shop("v3", config=CONFIG + "loops: 1\n", ledger="{redact: [path, order.total_cents]}")
     shop.http("GET", f"/{WORD}/7")
     shop.http("GET", f"/v1/orders/{WORD}")
     shop.http("POST", "/v1/orders", {"totalCents": WORD})
@@ -347,6 +371,59 @@ def test_the_list_for_a_person(away):
     assert told.returncode == 0
     assert "failures: 1\n" in told.stdout and "mistakes of clients: 1\n" in told.stdout
     assert "10.0000   high " in told.stdout and "v1 -> v3" in told.stdout
+
+
+def test_the_list_has_the_code(tmp_path):
+    class Refusing(v1_grpc.OrdersServicer):
+        def Get(self, request, context):
+            context.abort(grpc.StatusCode.DATA_LOSS, "broken")
+
+    with serving(Refusing()) as bad, Gateway(tmp_path, CONFIG, instances=instances(("v1", bad)), ledger="{}") as gateway:
+        get(gateway)
+        lines = command(gateway, "errors").stdout.splitlines()
+        assert "FAULT               CODE                METHOD" in lines[1]
+        assert "UPSTREAM_STATUS     DATA_LOSS           shop.orders.v1.Orders/Get  v1 -> v1" in lines[2]
+
+
+def test_the_list_is_limited(run_shop):
+    shop = run_shop("v3", config=CONFIG, ledger="{}")
+    for verb, path in (("GET", "/nowhere"), ("GET", "/v1/orders/some?x=1"), ("PATCH", "/v1/orders/some"), ("GET", "/v9/orders/some")):
+        shop.http(verb, path)
+    n = len(rows(shop.gateway, "mistakes"))
+    assert n >= 3
+
+    def told(*words):
+        text = command(shop.gateway, "errors", *words).stdout.split("mistakes of clients")[1]
+        return len(re.findall(r"\b[0-9a-f]{16}\b", text)), text
+    assert told()[0] == n and "more" not in told()[1]
+    assert told("--limit", str(n))[0] == n and "more" not in told("--limit", str(n))[1]
+    assert told("--limit", str(n - 1))[0] == n - 1 and "1 more: --limit" in told("--limit", str(n - 1))[1]
+    assert told("--limit", "1")[0] == 1 and f"{n - 1} more: --limit" in told("--limit", "1")[1]
+    assert len(json.loads(command(shop.gateway, "errors", "--json", "--limit", "1").stdout)["mistakes"]) == n
+    for wrong in ("0", "-1", "x", "1.5", ""):
+        assert command(shop.gateway, "errors", "--limit", wrong).returncode == 2
+
+
+def test_the_list_is_watched_over_a_restart(tmp_path):
+    config = CONFIG + "store: {sqlite: store.db}\n"
+    gateway = Gateway(tmp_path, config, instances=instances(("v3", free_port())), ledger="{}")
+    environment = {**os.environ, "PASSERELLE_ADMIN": f"unix:{tmp_path}/admin.sock"}
+    out = tmp_path / "watched"
+    with gateway, open(out, "w") as written:
+        watching = subprocess.Popen([BINARY, "errors", "--watch"], env=environment, stdout=written, stderr=subprocess.STDOUT)
+        try:
+            eventually(lambda: "failures: 0" in out.read_text())
+            gateway.stop()
+            eventually(lambda: "trying again" in out.read_text())
+            assert watching.poll() is None
+            gateway.start()
+            before = out.read_text().count("failures: 0")
+            eventually(lambda: out.read_text().count("failures: 0") > before)
+            assert watching.poll() is None and out.read_text().count("trying again") == 1
+        finally:
+            watching.kill()
+            watching.wait()
+    assert command(gateway, "errors", "--watch").returncode == 3
 
 
 def test_more_kinds_than_there_is_room_for_are_counted(tmp_path):
@@ -366,13 +443,46 @@ def test_a_reload_keeps_the_ledger(away):
     assert sum(row["count"] for row in rows(away)) == 2
 
 
-def test_a_wrong_setting_is_told_with_its_place(tmp_path):
-    gateway = Gateway(tmp_path, CONFIG, instances="[]", ledger="{redact: ['order.'], rows: 0, every: 1ms}")
+def check_ledger(folder, ledger):
+    gateway = Gateway(folder, CONFIG, instances=instances(("v3", 1)), ledger=ledger)
     gateway.write()
     told = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True)
-    text = told.stdout + told.stderr
-    assert told.returncode == 1
-    assert "ledger.redact[0]" in text and "ledger.rows" in text and "ledger.every" in text
+    return told.returncode, told.stdout + told.stderr
+
+
+def test_a_wrong_setting_is_told_with_its_place(tmp_path):
+    code, text = check_ledger(tmp_path, "{redact: ['order.'], rows: 0, every: 1ms, unmute_rate: 1, unmute_pause: 59m}")
+    assert code == 1
+    for name in ("redact[0]", "rows", "every", "unmute_rate", "unmute_pause"):
+        assert f"ledger.{name}" in text
+
+
+@pytest.mark.parametrize("name, hint", [
+    ("pat", 'did you mean "path"'), ("clients", 'did you mean "client"'), ("order.custommer", 'did you mean "order.customer"'),
+    ("order.items.quantiti", 'did you mean "order.items.quantity"'), ("ordre.customer", 'did you mean "order"'),
+    ("order.customer.name", ""), ("", ""), ("order..customer", ""), ("xyzzy", "for example"),
+])
+def test_what_is_redacted_has_to_exist(tmp_path, name, hint):
+    code, text = check_ledger(tmp_path, f"{{redact: ['{name}']}}")
+    assert code == 1 and "ledger.redact[0]" in text and hint in text, text
+
+
+def test_whatever_a_record_has_can_be_redacted(run_shop):
+    shop = run_shop("v3", config=CONFIG, ledger="{}")
+    shop.client("v1").Create(v1.CreateRequest(order=v1.Order(customer="ada", total_cents=5, comment="hello")))
+    created = shop.gateway.logged(method="shop.orders.v1.Orders/Create")["request_id"]
+    record = json.loads(command(shop.gateway, "request", created, "--json").stdout)
+    shop.http("POST", "/v1/orders", {"total_cents": "many"}, {"X-Request-Id": "x"})
+    shop.backend().kill()
+    get(shop.gateway)
+    shop.http("GET", "/v1/recommendations")
+    page = errors(shop.gateway)
+    records = [sample["record"] for row in page["failures"] + page["mistakes"] for sample in row["samples"]]
+    names = {name for one in [record, *records] for name in one}
+    assert len(names) > 30
+    fields = ["order.customer", "order.total_cents", "order.totalCents", "order.items.sku", "order.buyer.id"]
+    code, text = check_ledger(shop.gateway.folder, f"{{redact: [{', '.join(sorted(names) + fields)}]}}")
+    assert code == 0, text
 
 
 # ---- Over restarts, and among gateways ----
@@ -511,8 +621,12 @@ def test_an_operator_annotates_by_the_command(away):
 
 
 def test_the_command_refuses_what_is_no_annotation(away):
-    for words in ((), ("0" * 15, "--owner", "ada"), ("0" * 16,), ("0" * 16, "more", "--owner", "ada")):
+    for words in ((), ("0" * 15, "--owner", "ada"), ("0" * 16,), ("0" * 16, "more", "--owner", "ada"),
+                  ("0" * 16, "--watch", "--owner", "ada"), ("0" * 16, "--limit", "3", "--owner", "ada")):
         assert command(away, "errors", "annotate", *words).returncode == 2
+    for words in (("--owner", "ada"), ("--cause", "x"), ("--ticket", "x"), ("--acknowledge",), ("--unmute",), ("--why", "x")):
+        told = command(away, "errors", *words)
+        assert told.returncode == 2 and told.stdout == "" and words[0] in told.stderr and "annotate" in told.stderr
     told = command(away, "errors", "annotate", "0" * 16, "--owner", "ada")
     assert told.returncode == 1 and "knows no failure with that fingerprint" in told.stderr
 
@@ -534,3 +648,42 @@ def test_wrong_annotations_are_refused(away):
     assert say("none", '{"owner": "ada"}') == "404"
     entries = eventually(lambda: (lines := [line for line in away.log() if line.get("event") == "audit"])[5:] and lines)
     assert entries[0]["result"] == "done" and entries[1]["result"] == "BAD_VALUE"
+
+
+def test_what_is_sealed_with_another_key_is_overwritten_by_nothing(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.key").write_text(("1" if name == "one" else "2") * 64)
+        (tmp_path / f"{name}.key").chmod(0o600)
+
+    def sealed(*names):
+        keys = ", ".join(f"{{id: {name}, file: {tmp_path}/{name}.key}}" for name in names)
+        store = type("SQLite", (), {"setting": f"{{sqlite: {tmp_path}/store.db, keys: [{keys}]}}"})
+        return kept(tmp_path / "a", store)
+
+    def mistakes(gateway):
+        return [row for row in errors(gateway)["mistakes"] if row["fault"] == "UNKNOWN_PATH"]
+
+    def wander(gateway, n):
+        for _ in range(n):
+            gateway.http("GET", "/nowhere")
+
+    with sealed("one") as gateway:
+        wander(gateway, 5)
+        fingerprint = mistakes(gateway)[0]["fingerprint"]
+        assert annotate(gateway, fingerprint, {"owner": "ada", "acknowledged": True}).status == 200
+    with sealed("two") as gateway:
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "ledger_row_damaged"])
+        wander(gateway, 2)
+        (row,) = eventually(lambda: [row for row in mistakes(gateway) if "annotation" in row])
+        assert row["count"] == 2 and "owner" not in row["annotation"] and "sealed" in row["annotation"]["failure"]
+        refused = annotate(gateway, fingerprint, {"owner": "bob"})
+        assert refused.status == 503 and "would be lost" in refused.json["detail"]
+    with sealed("one", "two") as gateway:
+        row = eventually(lambda: [row for row in mistakes(gateway) if row["count"] == 7])[0]
+        assert row["annotation"]["owner"] == "ada"
+        assert annotate(gateway, fingerprint, {"ticket": "T-1"}).status == 200
+        assert mistakes(gateway)[0]["annotation"]["owner"] == "ada"
+    with sqlite3.connect(tmp_path / "store.db") as database:
+        for table in ("failures", "annotations"):
+            text = str(database.execute(f"SELECT * FROM {table}").fetchall())
+            assert "ada" not in text and "UNKNOWN_PATH" not in text and "T-1" not in text

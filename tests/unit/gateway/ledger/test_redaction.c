@@ -41,6 +41,23 @@ static void an_error_of_a_field_has_no_texts(void **state)
     check(record, NAMES("order"), expected);
 }
 
+static void both_spellings_of_a_field_are_meant(void **state)
+{
+    static const char spelled[] =
+        "{\"causes\":[{\"doing\":\"x\",\"field\":\"the_order.totalCents[1]\"}]}";
+    static const char hidden[] =
+        "{\"causes\":[{\"doing\":\"redacted\",\"field\":\"the_order.totalCents[1]\"}]}";
+    check(spelled, NAMES("theOrder.total_cents"), hidden);
+    check(spelled, NAMES("the_order"), hidden);
+    check(spelled, NAMES("theOrder"), hidden);
+    check(spelled, NAMES("the_order.total"), spelled);
+    check(spelled, NAMES("the_order.total_cents_more"), spelled);
+    check("{\"client\":\"x\",\"client_by\":\"y\"}", NAMES("client_by"),
+          "{\"client\":\"x\",\"client_by\":\"redacted\"}");
+    check("{\"client\":\"x\",\"client_by\":\"y\"}", NAMES("client"),
+          "{\"client\":\"redacted\",\"client_by\":\"y\"}");
+}
+
 static void a_text_that_quotes_a_member_is_taken_out(void **state)
 {
     check("{\"client\":\"ada\",\"causes\":[{\"doing\":\"calling\"},{\"doing\":\"it is ada's\"},{"
@@ -88,6 +105,7 @@ int main(void)
         cmocka_unit_test(without_names_nothing_is_taken_out),
         cmocka_unit_test(a_member_is_taken_out),
         cmocka_unit_test(an_error_of_a_field_has_no_texts),
+        cmocka_unit_test(both_spellings_of_a_field_are_meant),
         cmocka_unit_test(a_text_that_quotes_a_member_is_taken_out),
         cmocka_unit_test(a_part_of_a_path_is_quoted_too),
         cmocka_unit_test(errors_of_attempts_are_redacted_too),
