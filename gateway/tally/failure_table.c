@@ -336,6 +336,13 @@ static uint32_t least_stored_row(const FailureTable *table, int64_t wall)
     return least;
 }
 
+/* What has not changed is stored as it is, and not lost. */
+static void count_evicted(FailureTable *table, const FailureRow *row)
+{
+    table->evicted += row->changed;
+    table->evicted_failures += row->changed ? row->count : 0;
+}
+
 static void evict(FailureTable *table, uint32_t index)
 {
     FailureRow *row = table->rows[index];
@@ -345,10 +352,7 @@ static void evict(FailureTable *table, uint32_t index)
     *at = row->next;
     leave_group(table, &row->key);
     table->rows[index] = table->rows[--table->n];
-    if (row->changed) {
-        table->evicted++;
-        table->evicted_failures += row->count;
-    }
+    count_evicted(table, row);
     failure_row_free(row);
 }
 
@@ -428,8 +432,7 @@ void failure_table_merge(FailureTable *table, FailureRow *from)
     if (!row && table->n >= table->limit) {
         uint32_t least = least_row(table, from->last);
         if (matters_less(from, table->rows[least], from->last)) {
-            table->evicted++;
-            table->evicted_failures += from->count;
+            count_evicted(table, from);
             return;
         }
         evict(table, least);

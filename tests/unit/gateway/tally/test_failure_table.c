@@ -352,6 +352,23 @@ static void what_is_stored_gives_way_and_is_not_lost(void **state)
     assert_int_equal(b->table.evicted + b->table.evicted_failures, 0);
 }
 
+static void a_stored_row_that_finds_no_room_is_not_lost(void **state)
+{
+    Bench *b = *state;
+    add(&b->table, b->failure, "a", 5);
+    add(&b->table, b->failure, "b", 6);
+    add(&b->table, b->failure, "c", 7);
+    FailureRow *less = failure_table_find(&b->other, add(&b->other, b->failure, "less", 4));
+    less->changed = false;
+    failure_table_merge(&b->table, less);
+    assert_int_equal(b->table.n, 3);
+    assert_int_equal(b->table.evicted + b->table.evicted_failures, 0);
+    less->changed = true;
+    failure_table_merge(&b->table, less);
+    assert_int_equal(b->table.evicted, 1);
+    assert_int_equal(b->table.evicted_failures, 4);
+}
+
 static const FailureRow *with_pause(Bench *b, int64_t pause)
 {
     uint64_t print = add(&b->table, b->failure, "a", 1);
@@ -529,6 +546,7 @@ int main(void)
         TEST(a_full_table_takes_what_matters_more_only),
         TEST(a_lower_limit_takes_effect_when_it_is_set),
         TEST(what_is_stored_gives_way_and_is_not_lost),
+        TEST(a_stored_row_that_finds_no_room_is_not_lost),
         TEST(an_hour_without_failures_is_a_pause),
         TEST(the_last_pause_is_known),
         TEST(a_pause_before_a_row_is_noticed_too),
