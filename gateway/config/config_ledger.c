@@ -5,6 +5,7 @@
 
 /* Of a record of a call: a line of the log, and what the ledger adds to it. */
 static const char *const member_names[] = {
+    "age_s",          "degraded_by",
     "attempts",       "build",
     "bytes_in",       "bytes_out",
     "causes",         "class",
