@@ -115,6 +115,8 @@ static void add_route(Buffer *out, const Route *route)
     json_text_add_number(out, "attempts", route->attempts);
     if (route->hedge_after)
         json_text_add_number(out, "hedge_after_ms", (uint64_t)(route->hedge_after / MILLISECOND));
+    if (route->hedge_p95)
+        add_text(out, "hedge_after", "p95");
     if (route->timeout != NO_TIMEOUT)
         json_text_add_number(out, "timeout_ms", (uint64_t)(route->timeout / MILLISECOND));
     buffer_add_byte(out, '}');

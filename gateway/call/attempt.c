@@ -2,6 +2,9 @@
 
 #include "gateway/call/exchange_internal.h"
 
+#define PREVIOUS_FIELD "grpc-previous-rpc-attempts"
+#define TRANSPARENT_FIELD "grpc-transparent-retry-attempts"
+
 bool attempt_add(Exchange *x, const PickTried *tried)
 {
     Attempt *attempt = arena_make(x->arena, Attempt);
@@ -47,11 +50,14 @@ void attempt_drop(Attempt *attempt)
 void attempt_end(Attempt *attempt, Code code, Result why)
 {
     AttemptRecord *record = &attempt->record;
+    Exchange *x = attempt->exchange;
     if (record->ended)
         return;
-    record->ended = attempt->exchange->loop->now;
+    record->ended = x->loop->now;
     record->code = code;
     record->why = why;
+    if (failed(why))
+        exchange_learn_failure(attempt, why.error->fault);
 }
 
 bool attempt_is_live(const Attempt *attempt)
@@ -63,4 +69,72 @@ bool attempt_is_live(const Attempt *attempt)
 bool attempt_counts(const Attempt *attempt)
 {
     return attempt->record.instance != NULL;
+}
+
+/* ---- Attempts of all gateways ---------------------------------------------------------------- */
+
+uint32_t exchange_n_attempts(const Exchange *x)
+{
+    return x->record.n_attempts - (x->n_refused > 0) + x->n_elsewhere;
+}
+
+static void add_number(const char *name, uint32_t number, Fields *fields)
+{
+    const char *text = arena_printf(fields->arena, "%u", number);
+    fields->full |= !text;
+    if (text)
+        fields_set(fields, name, bytes_of(text));
+}
+
+void exchange_add_attempts(const Exchange *x, Fields *fields)
+{
+    if (exchange_n_attempts(x))
+        add_number(PREVIOUS_FIELD, exchange_n_attempts(x), fields);
+    if (x->n_refused)
+        add_number(TRANSPARENT_FIELD, 1, fields);
+}
+
+/* A gateway behind tells how many attempts came before its last one. */
+static void count_behind(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    Bytes said = fields_get(&attempt->answer.metadata, PREVIOUS_FIELD);
+    if (!said.data)
+        said = fields_get(&attempt->answer.trailers, PREVIOUS_FIELD);
+    if (!said.data)
+        return;
+    uint32_t before = policy_read_previous(said), known = exchange_n_attempts(x);
+    if (before >= known)
+        x->n_elsewhere += before + 1 - known;
+}
+
+/* ---- Learning -------------------------------------------------------------------------------- */
+
+void exchange_learn_failure(Attempt *attempt, const Fault *fault)
+{
+    Exchange *x = attempt->exchange;
+    bool refused = fault == &FAULT_UPSTREAM_REFUSED && attempt->record.asked;
+    bool slow = fault == &FAULT_SUPERSEDED || fault == &FAULT_DEADLINE_EXCEEDED;
+    x->n_refused += refused;
+    pick_end_trial(x->loop, &attempt->pick, refused);
+    DelaySketch *delays = slow ? pick_delays(&attempt->pick, x->method) : NULL;
+    if (delays && !attempt->record.headed)
+        delay_sketch_add(delays, x->loop->now - attempt->record.began);
+}
+
+void exchange_learn_head(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    pick_end_trial(x->loop, &attempt->pick, false);
+    DelaySketch *delays = pick_delays(&attempt->pick, x->method);
+    if (delays)
+        delay_sketch_add(delays, x->loop->now - attempt->record.began);
+    count_behind(attempt);
+}
+
+void exchange_learn_end(const Exchange *x)
+{
+    const Attempt *answered = exchange_answered(x);
+    if (answered && x->record.status.code != CODE_UNAVAILABLE)
+        pick_earn(x->loop, &answered->pick);
 }

@@ -73,6 +73,7 @@ struct Attempt {
     bool may_return;         /* instances that were tried may be tried again if no other is left */
     bool also;               /* it was started while another one was live */
     bool older;              /* at a version that has not failed: FALLBACK_OLDER */
+    bool trial;              /* it follows the first refusal: PolicyCharge */
     bool has_answer;         /* the head of the response is read */
     bool passes;             /* its messages go on compressed as they came */
     bool has_answer_message; /* unary; */

@@ -41,6 +41,15 @@ static bool is_for_caches(Bytes name)
            bytes_are(name, "age") || bytes_are(name, "pragma");
 }
 
+/* For a gateway in front, which counts them with its own. */
+static void add_previous_attempts(const Exchange *x, Fields *fields)
+{
+    const char *text = arena_printf(fields->arena, "%u", exchange_n_attempts(x) - 1);
+    fields->full |= !text;
+    if (text)
+        fields_add(fields, bytes_of("grpc-previous-rpc-attempts"), bytes_of(text));
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -61,6 +70,11 @@ static void add_own_fields(const Client *c, Fields *fields)
         add_degraded(x, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
+    if (x->record.retry_refused && x->record.status.code != CODE_OK)
+        fields_add(fields, bytes_of("passerelle-not-retried"),
+                   bytes_of(retry_refusal_name(x->record.retry_refused)));
+    if (exchange_n_attempts(x) > 1)
+        add_previous_attempts(x, fields);
     if (is_refused_memory(x))
         fields_add(fields, bytes_of("retry-after"), bytes_of("1"));
     if (exchange_varies_by_encoding(x))
@@ -369,6 +383,23 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
                : OK;
 }
 
+/* gRPC clients retry UNAVAILABLE, where their own policy says so, and do not read the details of an
+   error. */
+static const Fields *with_pushback(const Exchange *x, const Status *status, const Fields *trailers,
+                                   Arena *arena, Fields *space)
+{
+    bool grpc = x->call.dialect != DIALECT_REST && x->call.dialect != DIALECT_CONNECT &&
+                x->call.dialect != DIALECT_CONNECT_STREAM;
+    bool invites = x->own_response || status->code == CODE_UNAVAILABLE;
+    if (!grpc || !status->may_have_effect || status->code == CODE_OK || !invites)
+        return trailers;
+    *space = fields_in(arena);
+    for (uint32_t i = 0; trailers && i < trailers->n; i++)
+        fields_add(space, trailers->items[i].name, trailers->items[i].value);
+    fields_set(space, "grpc-retry-pushback-ms", bytes_of("-1"));
+    return space;
+}
+
 /* An error can always be sent: without the details and metadata of the service it is small. */
 static Result write_last_end(Client *c, Result why, ReplyEnd *end)
 {
@@ -385,7 +416,8 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
     status->details = BYTES_NONE;
     status->message = bytes_cut_text(status->message, LONGEST_MESSAGE);
     x->own_response = true;
-    return write_end(c, arena, status, NULL, end);
+    Fields space;
+    return write_end(c, arena, status, with_pushback(x, status, NULL, arena, &space), end);
 }
 
 /* Most losses of a stream come after its head, so its trailers list them all. */
@@ -405,8 +437,9 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
     Client *c = (Client *)caller;
     Exchange *x = c->x;
     ReplyEnd end;
-    Fields space;
+    Fields space, pushed;
     trailers = with_losses(x, trailers, &space);
+    trailers = with_pushback(x, status, trailers, x->arena, &pushed);
     Result r = trailers && trailers->full
                    ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the trailers")
                    : write_end(c, x->arena, status, trailers, &end);

@@ -66,6 +66,8 @@ Result client_name(Client *c)
 {
     Exchange *x = c->x;
     Result r = take_forwarding(c);
+    if (c->forwarding.attempts.data)
+        x->n_elsewhere = policy_read_previous(c->forwarding.attempts);
     x->call.verb = bytes_copy(x->arena, c->head->method);
     x->call.path =
         bytes_copy(x->arena, bytes_slice(c->head->path, 0, bytes_find(c->head->path, '?')));

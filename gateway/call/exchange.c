@@ -404,21 +404,15 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
     q.used_up = x->used_up;
     q.picked = attempt->pick.instance != NULL;
     q.older = attempt->older;
-    q.attempts = x->record.n_attempts;
+    q.attempts = exchange_n_attempts(x);
+    q.refusals = x->n_refused;
+    q.budget_spent = pick_budget_is_spent(x->loop, &attempt->pick);
+    q.advice = x->told_off ? ADVICE_STOP : ADVICE_NONE;
+    q.backoffs = x->n_backoffs;
+    q.random = random_next(&x->loop->random);
     if (x->deadline != NO_TIMEOUT)
         q.time_left = x->deadline - x->loop->now;
     return q;
-}
-
-static const Step *try_again(Exchange *x, const Attempt *failed_one, PolicyWhere where)
-{
-    const PickTried *tried = where == POLICY_ALL ? NULL : &x->latest->tried;
-    if (!attempt_add(x, tried))
-        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
-    x->latest->older = failed_one->older;
-    x->latest->may_return = where == POLICY_OTHERS_FIRST;
-    telemetry_count(x->loop, COUNTER_RETRIES);
-    return &STEP_pick;
 }
 
 /* The service's own error, with its details in the client's version. */
@@ -493,12 +487,33 @@ static const Step *fall_back(Exchange *x, PolicyQuestion *question, PolicyVerdic
 
 static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted);
 
+/* An error of the service stays as it is: a field of the response says it. */
+static Result say_refusal(Exchange *x, const PolicyQuestion *question, const PolicyVerdict *verdict,
+                          Result why)
+{
+    x->record.retry_refused = verdict->refusal;
+    if (question->event == POLICY_STATUS || verdict->refusal == RETRY_REFUSED_ATTEMPTS)
+        return why;
+    return error_new(x->arena, why.error->fault, why, "", __FILE__, __LINE__, "not retried: %s",
+                     verdict->why);
+}
+
+/* The service said that it is unavailable: the route's next attempt need not wait any longer. */
+static const Step *wait_for_other(Attempt *attempt, const PolicyQuestion *question)
+{
+    if (question->hedges && question->event == POLICY_STATUS)
+        exchange_hedge_again(attempt->exchange, question->advised);
+    return STEP_WAIT;
+}
+
 /* The call has failed, or this attempt of it: policy decides what to do. */
 static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *question, Result why)
 {
     bool by_service = question->event == POLICY_STATUS;
     Code code = by_service ? question->code : (Code)question->fault->grpc_status;
     PolicyVerdict verdict = policy_decide(question);
+    if (verdict.refusal)
+        why = say_refusal(x, question, &verdict, why);
     attempt_end(attempt, code, why);
     if (verdict.action != POLICY_RESPOND || attempt->older)
         attempt_drop(attempt);
@@ -506,8 +521,8 @@ static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *questio
     bool is_loss = !x->responding && (attempt->older || (question->attempted && !by_service));
     Attempt *answered = is_loss ? last_answered(x) : NULL;
     switch (verdict.action) {
-    case POLICY_WAIT: return STEP_WAIT;
-    case POLICY_RETRY: return try_again(x, attempt, verdict.where);
+    case POLICY_WAIT: return wait_for_other(attempt, question);
+    case POLICY_RETRY: return exchange_retry(attempt, &verdict);
     case POLICY_RESPOND:
     case POLICY_FALL_BACK:
     case POLICY_FAIL: break;
@@ -529,6 +544,8 @@ static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted
     question.event = POLICY_STATUS;
     question.code = attempt->answer.status.code;
     question.attempted = attempted;
+    if (attempted)
+        exchange_take_advice(attempt, &question);
     return decide(attempt->exchange, attempt, &question, why);
 }
 
@@ -540,6 +557,11 @@ static PolicyQuestion question_of_fault(Attempt *attempt, Result *why)
     *why = exchange_name_refusal(x, x->scratch, *why);
     question.event = POLICY_FAULT;
     question.fault = why->error->fault;
+    if (question.fault == &FAULT_UPSTREAM_REFUSED && attempt->record.asked &&
+        !attempt->record.ended) {
+        question.attempts -= question.refusals == 0;
+        question.refusals++;
+    }
     return question;
 }
 
@@ -682,6 +704,8 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     Loop *loop = x->loop;
     timer_stop(&loop->timers, &x->deadline_timer);
     exchange_stop_hedge(x);
+    exchange_stop_retry(x);
+    exchange_learn_end(x);
     for (Attempt *each = x->latest; each; each = each->before)
         attempt_drop(each);
     if (x->kind && x->kind->release)

@@ -70,17 +70,21 @@ void exchange_keep_reply(const Attempt *attempt, Message message)
 
 /* ---- Another version ------------------------------------------------------------------------- */
 
-/* The new attempt has an instance; NULL: there is none for it. */
+/* The new attempt has an instance; NULL: there is none for it. It counts in the retry budget if an
+   instance has seen the one before. */
 static Attempt *add_older(Exchange *x)
 {
     Attempt *before = x->latest;
     if (!attempt_add(x, &before->tried))
         return NULL;
     x->latest->older = true;
-    if (!failed(attempt_pick(x->latest)))
-        return x->latest;
-    x->latest = before;
-    return NULL;
+    if (failed(attempt_pick(x->latest))) {
+        x->latest = before;
+        return NULL;
+    }
+    if (before->sent)
+        pick_charge(x->loop, &x->latest->pick, CHARGE_RETRY);
+    return x->latest;
 }
 
 static const Step *ask_older(Exchange *x)

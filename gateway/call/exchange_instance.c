@@ -140,6 +140,8 @@ static const Step *exchange_pick(Exchange *x, Attempt *attempt)
     if (failed(r))
         return exchange_nobody_left(x, r);
     exchange_plan_hedge(attempt);
+    if (attempt->trial)
+        pick_charge(x->loop, &attempt->pick, CHARGE_TRIAL);
     r = x->kind->prepare ? x->kind->prepare(attempt) : OK;
     return failed(r) ? attempt_unusable(attempt, r) : x->kind->picked;
 }
@@ -293,8 +295,8 @@ static Result write_connect_head(Attempt *attempt, HttpHead *head, bool *has_bod
     return r;
 }
 
-/* The head of the request, and whether `framed` is to follow as its body. */
-static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
+/* In the attempt's dialect. */
+static Result write_head_of_call(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
     RequestTarget *target = &attempt->target;
@@ -310,6 +312,17 @@ static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_bod
     if (!failed(r) && *has_body_out)
         head->content_length = (int64_t)attempt->made.framed.rest.size;
     return r;
+}
+
+/* The head of the request, and whether `framed` is to follow as its body. */
+static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
+{
+    Exchange *x = attempt->exchange;
+    Result r = write_head_of_call(attempt, head, has_body_out);
+    if (failed(r) || exchange_is_first(x))
+        return r;
+    exchange_add_attempts(x, &head->fields);
+    return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head") : OK;
 }
 
 /* Sends the head of the request; `end`: there is no body. */
@@ -452,6 +465,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
         return;
     }
     attempt->has_answer = true;
+    exchange_learn_head(attempt);
     attempt_remove_own(attempt, &attempt->answer.metadata);
     attempt_remove_own(attempt, &attempt->answer.trailers);
     attempt->end_frame = BYTES_NONE;

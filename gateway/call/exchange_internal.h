@@ -104,7 +104,8 @@ struct Exchange {
     const ExchangeKind *kind;
     Attempt *latest;     /* of its attempts; never NULL */
     Attempt *chosen;     /* the one whose response goes to the caller; NULL: none yet */
-    struct Hedge *hedge; /* exchange_hedge.c; NULL: no other attempt is planned */
+    struct Hedge *hedge; /* exchange_retry.c; NULL: no other attempt is planned */
+    struct Retry *retry; /* exchange_retry.c; NULL: there was no wait before another attempt */
     Attempt first;
 
     const Identity *identity; /* never NULL */
@@ -124,9 +125,13 @@ struct Exchange {
     Message message; /* of one: the request's, in the caller's version and codec */
 
     uint32_t n_parameters;
+    uint32_t n_elsewhere; /* attempts of gateways in front, and further ones of those behind */
+    uint32_t n_refused;   /* attempts that instances refused without processing them */
+    uint32_t n_backoffs;  /* waits since an instance has given a time */
     uint32_t
-        n_jobs; /* of all attempts on the work pool, with those that nobody waits for any more */
-    bool over;  /* it has finished, and its memory stays until they are back */
+        n_jobs;    /* of all attempts on the work pool, with those that nobody waits for any more */
+    bool told_off; /* an instance asked for no other attempt */
+    bool over;     /* it has finished, and its memory stays until they are back */
     bool has_message;
     bool owns_account;
     bool firm;          /* some of the request has gone out: memory is not refused any more */
@@ -177,8 +182,15 @@ const Step *attempt_failed_by_service(Attempt *attempt);    /* the service retur
    attempt before; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
 
-/* ---- exchange_hedge.c: two attempts at once ---------------------------------------------------
+/* ---- exchange_retry.c: another attempt ---------------------------------------------------------
  */
+
+/* The attempt that policy has decided on, after its wait. `failed`: the one before it. */
+const Step *exchange_retry(Attempt *failed, const PolicyVerdict *verdict);
+void exchange_stop_retry(Exchange *x);
+
+/* What the error of the service says about another attempt. */
+void exchange_take_advice(const Attempt *attempt, PolicyQuestion *question);
 
 /* While an attempt is live and none is chosen: starts another one beside it, at an instance that
    was not tried, if policy and budget allow it and there is such an instance; else nothing happens.
@@ -188,6 +200,10 @@ bool exchange_attempt_also(Exchange *x);
 /* The attempt has an instance: plans another one, if the route says so. */
 void exchange_plan_hedge(Attempt *attempt);
 void exchange_stop_hedge(Exchange *x);
+
+/* One of two attempts has failed: another one takes its place, after so many nanoseconds, if the
+   route has second attempts. */
+void exchange_hedge_again(Exchange *x, int64_t wait);
 
 /* The response of this attempt goes to the caller from now on: other live ones are cancelled. */
 void exchange_choose(Attempt *attempt);
@@ -245,6 +261,28 @@ bool exchange_is_unary(const Exchange *x);
 
 /* REST: the response is the bytes of a google.api.HttpBody, of any media type. */
 bool exchange_is_raw(const Exchange *x);
+
+/* ---- attempt.c: what is learned from attempts, for later ones ----------------------------------
+ */
+
+/* What fails matters to the budget, and to what is measured. */
+void exchange_learn_failure(Attempt *attempt, const Fault *fault);
+
+/* The head of a response has come; before the gateway's own fields are removed. */
+void exchange_learn_head(Attempt *attempt);
+
+/* The call has ended. */
+void exchange_learn_end(const Exchange *x);
+
+/* Attempts that count, for the route's limit and for the next instance. */
+uint32_t exchange_n_attempts(const Exchange *x);
+
+/* Tells the instance how many attempts there were before this one. */
+static inline bool exchange_is_first(const Exchange *x)
+{
+    return x->record.n_attempts == 0 && x->n_elsewhere == 0;
+}
+void exchange_add_attempts(const Exchange *x, Fields *fields);
 
 /* ---- Events of the caller -------------------------------------------------------------------- */
 

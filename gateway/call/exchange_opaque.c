@@ -58,6 +58,11 @@ static const Step *send_request(Attempt *attempt)
     HttpHead head = *client_of(x)->opaque_head;
     if (instance->authority_said || !head.authority.size)
         head.authority = bytes_of(instance->authority);
+    if (!exchange_is_first(x))
+        exchange_add_attempts(x, &head.fields);
+    if (head.fields.full)
+        return attempt_unusable(attempt,
+                                FAIL(x->arena, FAULT_OUT_OF_MEMORY, "sending the head on"));
     attempt_asked(attempt);
     attempt->side.stream =
         http_stream_open(attempt->side.connection, &head, x->bodiless, &opaque_events, attempt);
@@ -142,6 +147,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     }
     x->record.http_status = head->status;
     attempt->record.headed = x->loop->now;
+    exchange_learn_head(attempt);
     attempt->side.ended = end;
     c->tunnel = head->status == 101;
     if (c->tunnel)

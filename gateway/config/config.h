@@ -212,10 +212,12 @@ struct Route {
     uint32_t attempts;   /* maximum, including the first; more than 1 only for idempotent methods or
                             if the request was certainly not processed */
     int64_t hedge_after; /* nanoseconds until a second attempt starts beside the first; 0: none */
+    bool hedge_p95;      /* or: after the 95th percentile of what was measured */
     uint32_t
         hedge_percent; /* of a loop's running calls of the service: the most that may have one */
-    UnknownFields unknown_fields;                      /* of requests */
-    UnknownFields unknown_answer_fields;               /* of responses */
+    int64_t initial_backoff, max_backoff; /* nanoseconds: before the first retry, and before any */
+    UnknownFields unknown_fields;         /* of requests */
+    UnknownFields unknown_answer_fields;  /* of responses */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
@@ -320,6 +322,7 @@ struct Method {
     bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */
+    uint32_t delays; /* its place among those of the service with Route.hedge_p95 */
     uint32_t series; /* telemetry's */
     Bytes log_part;  /* telemetry's: its members in a log line */
 };
@@ -366,6 +369,13 @@ typedef struct Discovery {
     int64_t every, empty_after;
 } Discovery;
 
+/* Retries that the instances of a service may get. */
+typedef struct RetryAllowance {
+    uint32_t percent;  /* of its calls */
+    uint32_t at_least; /* in a second, of all loops: */
+    uint32_t n_loops;
+} RetryAllowance;
+
 struct Service {
     const char *name;
     uint32_t index;
@@ -386,7 +396,9 @@ struct Service {
     const char *const *mixins; /* RPC services of other packages that every version has, too */
     uint32_t n_mixins;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
-    uint32_t series;                  /* telemetry's */
+    RetryAllowance retries;
+    uint32_t n_delays; /* methods with Route.hedge_p95 */
+    uint32_t series;   /* telemetry's */
 };
 
 /* Pages of other origins that may call; no origins: none. */

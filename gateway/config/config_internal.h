@@ -107,6 +107,13 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 
+/* The retry budget of a service; `text` may be NULL. After Config.n_loops. */
+void config_read_retry_budget(ConfigReader *reader, Service *service,
+                              const Passerelle__Config__RetryBudget *text, const char *path);
+
+/* The loops that the gateway will have. */
+uint32_t config_n_loops(const Config *config);
+
 /* config_limits.c: reads Config.limits; then divides the file descriptors, for a config that is
    complete. */
 void config_read_limits(ConfigReader *reader);

@@ -98,9 +98,14 @@ static uint64_t instance_connections(const Config *config, uint32_t n_loops)
     return n * n_loops;
 }
 
+uint32_t config_n_loops(const Config *config)
+{
+    return config->n_loops ? config->n_loops : uv_available_parallelism();
+}
+
 void config_share_descriptors(Config *config)
 {
-    uint32_t n_loops = config->n_loops ? config->n_loops : uv_available_parallelism();
+    uint32_t n_loops = config_n_loops(config);
     config->descriptors = descriptors_share(
         descriptors_most(), &(DescriptorNeeds){.loops = n_loops,
                                                .listeners = config->n_listeners,

@@ -1,7 +1,9 @@
 /* Routes: policy, and the methods that it applies to. */
 #include "gateway/config/config_internal.h"
 
+#include "adapters/text/spelling.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "protocols/http/http_path.h"
 #include "protocols/http/http_rules.h"
 
@@ -51,6 +53,14 @@ static CompressAnswers compress_of(Passerelle__Config__CompressAnswers compress)
     return COMPRESS_WEB;
 }
 
+static void read_backoff(const Passerelle__Config__Retry *text, Route *route)
+{
+    static const Passerelle__Config__Retry defaults = PASSERELLE__CONFIG__RETRY__INIT;
+    text = text ? text : &defaults;
+    route->initial_backoff = text->initial_backoff;
+    route->max_backoff = text->max_backoff;
+}
+
 static void read_policy(const Passerelle__Config__Route *text, Route *route)
 {
     route->impact = impact_of(text->impact);
@@ -65,10 +75,32 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
         route->proto_names = text->json->proto_names;
         route->enums_as_numbers = text->json->enums_as_numbers;
     }
-    if (text->hedge) {
-        route->hedge_after = text->hedge->after;
+    read_backoff(text->retry, route);
+    if (text->hedge)
         route->hedge_percent = text->hedge->percent;
-    }
+}
+
+static void check_backoff(ConfigReader *reader, const Route *route, const char *path)
+{
+    if (route->initial_backoff > route->max_backoff)
+        config_tell(reader, config_path(reader, "%s.retry.initial_backoff", path), NULL,
+                    "it is more than max_backoff, which limits it");
+}
+
+static void read_hedge(ConfigReader *reader, const Passerelle__Config__Hedge *text,
+                       const char *path, Route *route)
+{
+    const char *after = text->after;
+    path = config_path(reader, "%s.hedge.after", path);
+    if (!after) /* which was reported */
+        return;
+    route->hedge_p95 = strcmp(after, "p95") == 0;
+    if (route->hedge_p95)
+        return;
+    if (!spelling_duration(bytes_of(after), &route->hedge_after))
+        config_tell(reader, path, "for example 50ms, or p95", "%s is no time", after);
+    else if (route->hedge_after < MILLISECOND)
+        config_tell(reader, path, NULL, "must be at least 1ms");
 }
 
 /* Paths are compared in their normal form: a prefix in any other matches none. */
@@ -108,6 +140,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     service->index = config->n_services++;
     service->pins = arena_make(reader->arena, Table);
     route->service = service;
+    config_read_retry_budget(reader, service, text->retry_budget, path);
     config_read_instances(reader, service, text->instances, text->n_instances, path);
 }
 
@@ -152,6 +185,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     };
     read_policy(text, route);
     config_read_fallbacks(reader, text->on_failure, path, route);
+    check_backoff(reader, route, path);
+    if (text->hedge)
+        read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);
     if (text->hedge && text->attempts < 2)
         config_tell(reader, config_path(reader, "%s.hedge", path), "attempts: 2",
@@ -161,6 +197,10 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
         return;
     }
     route->service = find_service(reader, text->match, match_path);
+    if (text->retry_budget)
+        config_tell(reader, config_path(reader, "%s.retry_budget", path),
+                    "retry_budget in the service",
+                    "only a route that matches a path has a retry budget; a service has its own");
     if (text->n_instances)
         config_tell(reader, config_path(reader, "%s.instances", path), NULL,
                     "only a route that matches a path has instances; a service has its own");
@@ -341,7 +381,7 @@ static void tell_useless_hedges(ConfigReader *reader)
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_routes; i++) {
         const Route *route = &config->routes[i];
-        if (route->hedge_after && route->service && !route->path_prefix &&
+        if ((route->hedge_after || route->hedge_p95) && route->service && !route->path_prefix &&
             has_method(route, false) && !has_method(route, true))
             config_tell(reader, config_path(reader, "%s.hedge", reader->route_paths[i]), NULL,
                         "%s matches no method without side effects that takes one message",
@@ -382,8 +422,12 @@ void config_assign_routes(ConfigReader *reader)
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
             Version *version = &config->services[i].versions[j];
-            for (uint32_t k = 0; k < version->n_methods; k++)
-                assign(reader, &version->methods[k], used);
+            for (uint32_t k = 0; k < version->n_methods; k++) {
+                Method *method = &version->methods[k];
+                assign(reader, method, used);
+                if (method->route && method->route->hedge_p95)
+                    method->delays = config->services[i].n_delays++;
+            }
         }
     tell_unused(reader, used);
     tell_useless_hedges(reader);

@@ -249,6 +249,20 @@ static void check_mixins(ConfigReader *reader, const Service *service, const Ser
                     config_path(reader, "%s.mixins[%u]", plan->path, i));
 }
 
+void config_read_retry_budget(ConfigReader *reader, Service *service,
+                              const Passerelle__Config__RetryBudget *text, const char *path)
+{
+    static const Passerelle__Config__RetryBudget defaults = PASSERELLE__CONFIG__RETRY_BUDGET__INIT;
+    text = text ? text : &defaults;
+    if (!text->percent)
+        config_tell(reader, config_path(reader, "%s.retry_budget.percent", path),
+                    "percent: 20 here, or attempts: 1 in the routes if there must be no retries",
+                    "of no calls, however many, may any be retried");
+    service->retries = (RetryAllowance){.percent = text->percent,
+                                        .at_least = text->at_least,
+                                        .n_loops = config_n_loops(reader->config)};
+}
+
 static void read_discovery(ConfigReader *reader, Service *service, const ServicePlan *plan)
 {
     const char *path = config_path(reader, "%s.discovery", plan->path);
@@ -285,6 +299,7 @@ void config_read_services(ConfigReader *reader)
         check_mixins(reader, service, plan);
         read_negotiation(reader, service, plan);
         read_status_codes(reader, service, plan);
+        config_read_retry_budget(reader, service, plan->text->retry_budget, plan->path);
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
         read_discovery(reader, service, plan);

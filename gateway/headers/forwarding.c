@@ -49,10 +49,11 @@ typedef enum Role {
     ROLE_REQUEST_ID,
     ROLE_VIA,
     ROLE_HOPS,
+    ROLE_ATTEMPTS,
     ROLE_OTHER, /* trusted by some services: passed on unchanged if the peer is trusted */
 } Role;
 
-enum { MOST_NAMES = 5, LONGEST_NAME = 24 };
+enum { MOST_NAMES = 5, LONGEST_NAME = 26 };
 
 /* By length, so that most names are compared with few of these. */
 static const struct {
@@ -76,6 +77,7 @@ static const struct {
     [17] = {{"x-forwarded-proto", ROLE_PROTO}},
     [19] = {{"x-cluster-client-ip", ROLE_OTHER}},
     [24] = {{"x-envoy-external-address", ROLE_OTHER}},
+    [26] = {{"grpc-previous-rpc-attempts", ROLE_ATTEMPTS}},
 };
 
 static Role role_of(Bytes name)
@@ -176,6 +178,7 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
     switch (role) {
     case ROLE_VIA: into = &forwarding->via; break;
     case ROLE_HOPS: into = &forwarding->passed; break;
+    case ROLE_ATTEMPTS: into = &forwarding->attempts; break;
     case ROLE_FOR: into = &forwarding->forwarded_for; break;
     case ROLE_HOST: into = &forwarding->forwarded_host; break;
     case ROLE_PROTO: into = &forwarding->forwarded_proto; break;
@@ -184,7 +187,8 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
     case ROLE_NONE:
     case ROLE_OTHER: return;
     }
-    if (forwarding->trusted || role == ROLE_VIA || role == ROLE_HOPS)
+    bool any_peer = role == ROLE_VIA || role == ROLE_HOPS || role == ROLE_ATTEMPTS;
+    if (forwarding->trusted || any_peer)
         join(into, value, arena, full);
 }
 

@@ -28,6 +28,7 @@ typedef struct Forwarding {
     Bytes via, passed; /* the names of hops: in Via, and in passerelle-hops */
     uint32_t hops;     /* number of Passerelle gateways among them */
     bool passed_us;    /* this gateway is one of them */
+    Bytes attempts;    /* grpc-previous-rpc-attempts: whoever invents some has fewer retries */
 } Forwarding;
 
 /* The name of a gateway in Via and passerelle-hops: "passerelle-" and 16 random hex digits, with a

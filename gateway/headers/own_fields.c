@@ -19,7 +19,8 @@ static bool is_own(const OwnFields *own, Bytes name)
 {
     if (bytes_start_with(name, "trailer-"))
         return is_own(own, bytes_slice(name, strlen("trailer-"), SIZE_MAX));
-    if (bytes_are(name, "x-request-id") || bytes_start_with(name, "passerelle-"))
+    if (bytes_are(name, "x-request-id") || bytes_start_with(name, "passerelle-") ||
+        bytes_are(name, "grpc-previous-rpc-attempts"))
         return true;
     if (bytes_start_with(name, "access-control-"))
         return own->cors;

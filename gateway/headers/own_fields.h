@@ -5,7 +5,7 @@
  * these names in its head, its trailers or an interim response are removed before the gateway adds
  * its own, so that each occurs once and comes from the gateway. In all dialects:
  *
- * - x-request-id, passerelle-*: always
+ * - x-request-id, passerelle-*, grpc-previous-rpc-attempts: always
  * - access-control-*: if the gateway has a CORS policy (RPC responses never have them)
  * - the service's version field: if the response has a version, so not on opaque routes
  * - deprecation, sunset, and rel="successor-version" of link: the same, if the gateway sets it

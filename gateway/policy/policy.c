@@ -1,10 +1,11 @@
 #include "gateway/policy/policy.h"
 
+#include "base/clock.h"
+#include "base/text/date.h"
 #include "protocols/http/http_rules.h"
 
-/* After fewer refused attempts than this, all instances may be tried again, also those that
-   refused: decisions/0013. */
-enum { REFUSALS_FORGIVEN = 3 };
+/* Less time than this is none: timers are no finer. */
+#define LEAST_TIME MILLISECOND
 
 static const char *const action_names[] = {
     [POLICY_WAIT] = "wait",       [POLICY_RETRY] = "retry", [POLICY_FALL_BACK] = "fall back",
@@ -40,11 +41,58 @@ PolicyQuestion policy_question(const Route *route, const Method *method, Bytes v
         .safe = method && method->safe,
         .attempts_most = route ? route->attempts : 1,
         .time_left = NO_TIMEOUT,
+        .hedges = route && method && method->safe && (route->hedge_after || route->hedge_p95),
+        .initial_backoff = route ? route->initial_backoff : 0,
+        .max_backoff = route ? route->max_backoff : 0,
     };
     for (uint32_t i = 0; route && method && i < route->n_fallbacks; i++)
         if (fits(route->fallbacks[i], route, method))
             q.fallbacks[q.n_fallbacks++] = route->fallbacks[i];
     return q;
+}
+
+/* ---- What the wire says ---------------------------------------------------------------------- */
+
+/* A signed 32-bit integer without needless zeros; what is none asks for no retry, too. */
+static PolicyAdvice read_pushback(Bytes text, int64_t *advised_out)
+{
+    uint64_t milliseconds;
+    if (!bytes_to_u64(text, &milliseconds) || milliseconds > INT32_MAX ||
+        (text.size > 1 && text.data[0] == '0'))
+        return ADVICE_STOP;
+    *advised_out = (int64_t)milliseconds * MILLISECOND;
+    return ADVICE_AFTER;
+}
+
+static PolicyAdvice read_retry_after(Bytes text, int64_t wall, int64_t *advised_out)
+{
+    uint64_t seconds;
+    int64_t date;
+    if (bytes_to_u64(text, &seconds))
+        *advised_out = seconds > INT32_MAX ? INT64_MAX : (int64_t)seconds * SECOND;
+    else if (date_read_http(text, wall / SECOND, &date) && date < INT64_MAX / SECOND)
+        *advised_out = date * SECOND > wall ? date * SECOND - wall : 0;
+    else
+        return ADVICE_NONE;
+    return ADVICE_AFTER;
+}
+
+PolicyAdvice policy_read_advice(Bytes pushback, Bytes retry_after, int64_t wall,
+                                int64_t *advised_out)
+{
+    *advised_out = 0;
+    if (pushback.data)
+        return read_pushback(pushback, advised_out);
+    return retry_after.data ? read_retry_after(retry_after, wall, advised_out) : ADVICE_NONE;
+}
+
+uint32_t policy_read_previous(Bytes text)
+{
+    enum { PREVIOUS_MOST = 1 << 20 /* no sum of them overflows; limits are far below */ };
+    uint64_t n;
+    if (!bytes_to_u64(text, &n))
+        return 0;
+    return n > PREVIOUS_MOST ? PREVIOUS_MOST : (uint32_t)n;
 }
 
 /* ---- Retrying -------------------------------------------------------------------------------- */
@@ -60,23 +108,25 @@ static bool was_sent(const PolicyQuestion *q)
     return q->sent || q->event == POLICY_STATUS;
 }
 
+/* No instance has seen it: another attempt is a load to none. */
+static bool was_unseen(const PolicyQuestion *q)
+{
+    return !was_sent(q) && !is_refusal(q);
+}
+
 /* Whether another attempt may succeed. Of the codes of services, only UNAVAILABLE (AIP-194). */
 static bool is_transient(const PolicyQuestion *q)
 {
     return q->event == POLICY_FAULT ? q->fault->retryable : q->code == CODE_UNAVAILABLE;
 }
 
-/* NULL: there is another attempt. The route's limit of attempts does not apply to requests that
-   never reached a service, or were refused before processing: these end when all instances have
-   been tried. */
-static const char *why_no_retry(const PolicyQuestion *q)
+/* NULL: it does no harm, and may succeed. */
+static const char *why_not_again(const PolicyQuestion *q)
 {
     if (!q->attempted)
         return "no instance is at fault, or none is left";
     if (q->responding || q->fallen_back)
         return "some of a response has gone to the client";
-    if (q->time_left <= 0)
-        return "the deadline has passed";
     if (!was_sent(q))
         return NULL;
     if (!q->kept)
@@ -85,18 +135,69 @@ static const char *why_no_retry(const PolicyQuestion *q)
         return NULL;
     if (!is_transient(q))
         return "another attempt would have the same result";
-    if (!q->repeatable)
-        return "the service may have executed it, and the method may not be repeated";
-    return q->attempts < q->attempts_most ? NULL : "the route allows no more attempts";
+    return q->repeatable ? NULL
+                         : "the service may have executed it, and the method may not be repeated";
 }
 
-/* An instance that lost its connection after it got the request may still be healthy; one that
-   responded UNAVAILABLE is not tried again. */
-static PolicyWhere where_to(const PolicyQuestion *q)
+int64_t policy_backoff(int64_t initial, int64_t most, uint32_t n, uint64_t random)
 {
-    if (is_refusal(q))
-        return q->attempts < REFUSALS_FORGIVEN ? POLICY_ALL : POLICY_OTHERS;
-    return q->sent && !q->answered ? POLICY_OTHERS_FIRST : POLICY_OTHERS;
+    int64_t limit = initial;
+    while (--n && limit < most)
+        limit = limit > most / 2 ? most : limit * 2;
+    limit = limit < most ? limit : most;
+    return limit > 0 ? (int64_t)(random % (uint64_t)limit) : 0;
+}
+
+/* The first refusal is no failure of the service, and nobody has waited for it. */
+static bool is_at_once(const PolicyQuestion *q)
+{
+    return was_unseen(q) || (is_refusal(q) && q->refusals <= 1) || q->hedges;
+}
+
+static int64_t wait_of(const PolicyQuestion *q)
+{
+    if (q->advice == ADVICE_AFTER)
+        return q->advised;
+    return is_at_once(q)
+               ? 0
+               : policy_backoff(q->initial_backoff, q->max_backoff, q->backoffs + 1, q->random);
+}
+
+/* What forbids an attempt that would do no harm. Those that no instance sees are limited by the
+   number of instances only: each is tried once. */
+static RetryRefusal refusal_of(const PolicyQuestion *q)
+{
+    if (q->time_left - wait_of(q) < LEAST_TIME)
+        return RETRY_REFUSED_DEADLINE;
+    if (was_unseen(q))
+        return RETRY_NOT_REFUSED;
+    if (q->advice == ADVICE_STOP)
+        return RETRY_REFUSED_PUSHBACK;
+    if (q->attempts >= q->attempts_most && !(is_refusal(q) && q->refusals <= 1))
+        return RETRY_REFUSED_ATTEMPTS;
+    return q->budget_spent ? RETRY_REFUSED_BUDGET : RETRY_NOT_REFUSED;
+}
+
+static const char *why_refused(RetryRefusal refusal)
+{
+    static const char *const reasons[RETRY_REFUSALS] = {
+        [RETRY_REFUSED_BUDGET] = "the retry budget of the service is exhausted",
+        [RETRY_REFUSED_PUSHBACK] = "the instance asked for no other attempt",
+        [RETRY_REFUSED_ATTEMPTS] = "the route allows no more attempts",
+        [RETRY_REFUSED_DEADLINE] = "another attempt could not end before the deadline",
+    };
+    return reasons[refusal];
+}
+
+const char *retry_refusal_name(RetryRefusal refusal)
+{
+    static const char *const names[RETRY_REFUSALS] = {
+        [RETRY_REFUSED_BUDGET] = "budget",
+        [RETRY_REFUSED_PUSHBACK] = "pushback",
+        [RETRY_REFUSED_ATTEMPTS] = "attempts",
+        [RETRY_REFUSED_DEADLINE] = "deadline",
+    };
+    return names[refusal];
 }
 
 static const char *why_retry(const PolicyQuestion *q)
@@ -105,6 +206,26 @@ static const char *why_retry(const PolicyQuestion *q)
         return "the request was not sent";
     return is_refusal(q) ? "the instance refused it without processing it"
                          : "the method may be repeated";
+}
+
+static PolicyCharge charge_of(const PolicyQuestion *q)
+{
+    if (was_unseen(q))
+        return CHARGE_NOTHING;
+    return is_refusal(q) && q->refusals <= 1 ? CHARGE_TRIAL : CHARGE_RETRY;
+}
+
+/* One that cannot be reached now cannot be reached at once. */
+static PolicyVerdict retry(const PolicyQuestion *q)
+{
+    return (PolicyVerdict){
+        .action = POLICY_RETRY,
+        .where = was_unseen(q) ? POLICY_OTHERS : POLICY_OTHERS_FIRST,
+        .why = why_retry(q),
+        .wait = wait_of(q),
+        .charge = charge_of(q),
+        .backs_off = q->advice == ADVICE_NONE && !is_at_once(q),
+    };
 }
 
 /* ---- Falling back ---------------------------------------------------------------------------- */
@@ -133,7 +254,9 @@ static bool is_not_the_callers(const PolicyQuestion *q)
    route's limit of attempts does not count it. */
 static bool may_ask_older(const PolicyQuestion *q)
 {
-    if (!q->picked || q->time_left <= 0)
+    if (!q->picked || q->time_left < LEAST_TIME)
+        return false;
+    if (!was_unseen(q) && (q->budget_spent || q->advice == ADVICE_STOP))
         return false;
     return !was_sent(q) || (q->kept && (is_refusal(q) || q->repeatable));
 }
@@ -164,19 +287,32 @@ PolicyVerdict policy_decide(const PolicyQuestion *q)
 {
     if (may_wait(q))
         return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is running"};
-    const char *why_not = why_no_retry(q);
-    if (!why_not)
-        return (PolicyVerdict){.action = POLICY_RETRY, .where = where_to(q), .why = why_retry(q)};
-    Fallback fallback;
-    if (find_fallback(q, &fallback))
-        return (PolicyVerdict){.action = POLICY_FALL_BACK, .why = why_not, .fallback = fallback};
-    return (PolicyVerdict){.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL,
-                           .why = why_not};
+    PolicyVerdict verdict = {.why = why_not_again(q)};
+    if (!verdict.why)
+        verdict.refusal = refusal_of(q);
+    if (!verdict.why && !verdict.refusal)
+        return retry(q);
+    if (verdict.refusal)
+        verdict.why = why_refused(verdict.refusal);
+    if (find_fallback(q, &verdict.fallback))
+        verdict.action = POLICY_FALL_BACK;
+    else
+        verdict.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL;
+    return verdict;
 }
 
 /* At most two attempts at once. */
-bool policy_may_hedge(const PolicyQuestion *q)
+bool policy_may_hedge(const PolicyQuestion *q, RetryRefusal *refusal_out)
 {
-    return q->safe && q->kept && !q->other && !q->responding && !q->fallen_back &&
-           q->attempts < q->attempts_most && q->time_left > 0;
+    *refusal_out = RETRY_NOT_REFUSED;
+    if (!q->safe || !q->kept || q->other || q->responding || q->fallen_back ||
+        q->time_left < LEAST_TIME)
+        return false;
+    if (q->advice == ADVICE_STOP)
+        *refusal_out = RETRY_REFUSED_PUSHBACK;
+    else if (q->attempts >= q->attempts_most)
+        *refusal_out = RETRY_REFUSED_ATTEMPTS;
+    else if (q->budget_spent)
+        *refusal_out = RETRY_REFUSED_BUDGET;
+    return !*refusal_out;
 }

@@ -184,8 +184,9 @@ const char *explain_impact_name(Impact impact)
 
 bool explain_hedges(const Explained *found)
 {
+    RetryRefusal refusal;
     PolicyQuestion q = policy_question(found->route, found->method, BYTES_NONE, false);
-    return policy_may_hedge(&q);
+    return q.hedges && policy_may_hedge(&q, &refusal);
 }
 
 static bool has_usually_body(Bytes verb)
@@ -202,7 +203,7 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
     } rows[] = {
         {"an instance cannot be reached", {.fault = &FAULT_UPSTREAM_DOWN, .attempted = true}},
         {"an instance refuses the call",
-         {.fault = &FAULT_UPSTREAM_REFUSED, .attempted = true, .sent = true}},
+         {.fault = &FAULT_UPSTREAM_REFUSED, .attempted = true, .sent = true, .refusals = 1}},
         {"an instance breaks off",
          {.fault = &FAULT_UPSTREAM_RESET, .attempted = true, .sent = true}},
         {"an instance answers UNAVAILABLE",
@@ -220,7 +221,7 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
         {"an instance lets the deadline pass", {.fault = &FAULT_DEADLINE_EXCEEDED, .sent = true}},
     };
     static const char *const where[] = {"at another instance",
-                                        "at another instance, or else the same", "at any"};
+                                        "at another instance, or else the same"};
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!found->method && rows[i].happened.event == POLICY_STATUS)
@@ -233,7 +234,8 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
         q.attempted = rows[i].happened.attempted;
         q.sent = rows[i].happened.sent;
         q.answered = rows[i].happened.answered;
-        q.attempts = q.sent;
+        q.refusals = rows[i].happened.refusals;
+        q.attempts = q.sent && !q.refusals;
         PolicyVerdict verdict = policy_decide(&q);
         bool retry = verdict.action == POLICY_RETRY;
         failures[n++] = (ExplainFailure){rows[i].what, retry ? where[verdict.where] : "", verdict};

@@ -59,8 +59,11 @@ static void add_route(const Explained *found, Buffer *out)
     if (route->timeout != NO_TIMEOUT)
         add_millis(out, "timeout_ms", route->timeout);
     json_text_add_number(out, "attempts", route->attempts);
-    if (route->hedge_after && explain_hedges(found)) {
-        add_millis(out, "hedge_after_ms", route->hedge_after);
+    if (explain_hedges(found)) {
+        if (route->hedge_p95)
+            add_text(out, "hedge_after", "p95");
+        else
+            add_millis(out, "hedge_after_ms", route->hedge_after);
         json_text_add_number(out, "hedge_percent", route->hedge_percent);
     }
     buffer_add_byte(out, '}');
@@ -77,6 +80,8 @@ static void add_failures(const ExplainRequest *request, const Explained *found, 
         add_text(out, "action", policy_action_name(failures[i].verdict.action));
         if (*failures[i].where)
             add_text(out, "where", failures[i].where);
+        if (failures[i].verdict.backs_off)
+            add_millis(out, "wait_most_ms", found->route->initial_backoff);
         add_text(out, "why", failures[i].verdict.why);
         buffer_add_byte(out, '}');
     }

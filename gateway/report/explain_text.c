@@ -23,12 +23,16 @@ static void tell_route(const Route *route, Buffer *out)
 
 static void tell_hedge(const Explained *found, Buffer *out)
 {
-    if (!found->route->hedge_after)
+    const Route *route = found->route;
+    if (!route->hedge_after && !route->hedge_p95)
         return;
     buffer_add_text(out, "hedge     ");
     if (explain_hedges(found)) {
         buffer_add_text(out, "a second attempt after ");
-        spelling_add_duration(out, found->route->hedge_after);
+        if (route->hedge_p95)
+            buffer_add_text(out, "95 % of the calls have a response");
+        else
+            spelling_add_duration(out, route->hedge_after);
         buffer_printf(out, ", for %u %% of the running calls\n", found->route->hedge_percent);
     } else {
         buffer_add_text(out,
@@ -40,10 +44,17 @@ static void tell_failures(const ExplainRequest *request, const Explained *found,
 {
     ExplainFailure failures[EXPLAIN_FAILURES];
     uint32_t n = explain_failures(request, found, failures);
-    for (uint32_t i = 0; i < n; i++)
-        buffer_printf(out, "%-9s %s: %s%s%s (%s)\n", i ? "" : "failure", failures[i].what,
-                      policy_action_name(failures[i].verdict.action), *failures[i].where ? " " : "",
-                      failures[i].where, failures[i].verdict.why);
+    for (uint32_t i = 0; i < n; i++) {
+        const PolicyVerdict *verdict = &failures[i].verdict;
+        buffer_printf(out, "%-9s %s: %s%s%s", i ? "" : "failure", failures[i].what,
+                      policy_action_name(verdict->action), *failures[i].where ? " " : "",
+                      failures[i].where);
+        if (verdict->backs_off) {
+            buffer_add_text(out, ", after up to ");
+            spelling_add_duration(out, found->route->initial_backoff);
+        }
+        buffer_printf(out, " (%s)\n", verdict->why);
+    }
 }
 
 static void tell_instances(const Service *service, uint64_t versions, Buffer *out)

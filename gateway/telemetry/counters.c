@@ -186,6 +186,8 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
                                         : NULL;
     ServiceCounters *s = service_counters(telemetry, service ? service->series : 0);
     histogram_record(&s->durations, (uint64_t)r->time_total);
+    if (r->retry_refused)
+        count_add(&s->retries_refused[r->retry_refused], 1);
     if (failed(r->why)) {
         ErrorKey key = {
             .fault = fault_index(r->why.error->fault),

@@ -73,6 +73,7 @@ typedef struct MethodCounters {
 
 typedef struct ServiceCounters {
     CountCells errors;
+    Count retries_refused[RETRY_REFUSALS];
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 

@@ -161,6 +161,25 @@ static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
         write_errors_of(e, p, number, &counts);
 }
 
+static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
+{
+    exposition_family(e, "passerelle_retries_refused", METRIC_COUNTER,
+                      "Calls that had no other attempt only for this reason.");
+    for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++) {
+        for (RetryRefusal refusal = RETRY_NOT_REFUSED + 1; refusal < RETRY_REFUSALS; refusal++) {
+            uint64_t sum = 0;
+            for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+                const ServiceCounters *s = service_of(loop, number);
+                sum += s ? count_read(&s->retries_refused[refusal]) : 0;
+            }
+            Label labels[] = {{"service", label_of(p, SERIES_SERVICE, number, 0)},
+                              {"reason", retry_refusal_name(refusal)}};
+            if (sum)
+                exposition_number(e, "", labels, 2, sum);
+        }
+    }
+}
+
 /* ---- Durations ------------------------------------------------------------------------------- */
 
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
@@ -294,6 +313,7 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
 {
     write_calls(e, process, arena);
     write_errors(e, process, arena);
+    write_refused_retries(e, process);
     write_durations(e, process);
     write_quantiles(e, process, arena);
     for (size_t i = 0; i < sizeof method_sums / sizeof *method_sums; i++)

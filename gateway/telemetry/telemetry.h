@@ -10,7 +10,7 @@
 #define GATEWAY_TELEMETRY_H
 
 #include "base/call.h"
-#include "gateway/config/config.h"
+#include "gateway/policy/policy.h"
 
 typedef struct WorkPool WorkPool; /* gateway/loop/work_pool.h */
 typedef struct Loop Loop;
@@ -50,6 +50,7 @@ typedef struct CallRecord {
     const Instance *instance;
     const AttemptRecord *attempts; /* in order; without those that had no instance */
     uint32_t n_attempts;           /* number of those that were sent */
+    RetryRefusal retry_refused;    /* what alone has prevented another one */
     uint16_t http_status;
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */

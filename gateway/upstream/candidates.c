@@ -104,10 +104,29 @@ static void make_lists(Candidates *c)
     c->places = take_memory(n_places, sizeof *c->places);
 }
 
+/* What was learned goes on: of the latest candidates of a service with this name. Methods have
+   their places in one config only. */
+static void take_over(Loop *loop, Candidates *c)
+{
+    Candidates *before = loop->candidates->first;
+    while (before && strcmp(before->service->name, c->service->name) != 0)
+        before = before->next;
+    if (before)
+        c->budget = retry_budget_continue(&before->budget);
+    if (before && before->service == c->service) {
+        c->delays = before->delays;
+        before->delays = NULL;
+    }
+    if (!c->delays && c->service->n_delays)
+        c->delays = take_memory(c->service->n_delays, sizeof *c->delays);
+}
+
 static Candidates *candidates_new(Loop *loop, InstanceSet *set)
 {
     Candidates *c = take_memory(1, sizeof *c);
-    *c = (Candidates){.service = set->service, .set = set, .next = loop->candidates->first};
+    *c = (Candidates){.service = set->service, .set = set};
+    take_over(loop, c);
+    c->next = loop->candidates->first;
     loop->candidates->first = c;
     make_lists(c);
     c->candidates = take_memory(set->n, sizeof *c->candidates);
@@ -165,6 +184,7 @@ static void candidates_free(Loop *loop, Candidates *c)
         at = &(*at)->next;
     *at = c->next;
     strip(c);
+    free(c->delays);
     instance_set_unref(c->set);
     free(c);
 }

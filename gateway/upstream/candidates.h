@@ -23,6 +23,8 @@
 
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
+#include "gateway/policy/delay_sketch.h"
+#include "gateway/policy/retry_budget.h"
 
 typedef struct Upstream Upstream; /* upstream.h */
 typedef struct Candidates Candidates;
@@ -58,6 +60,8 @@ struct Candidates {
     uint32_t *places;
     CandidateList *lists; /* by version */
     uint32_t n_lists;
+    RetryBudget budget;
+    DelaySketch *delays; /* by Method.delays; NULL: none are measured, or its successor has them */
 };
 
 /* The service's current candidates, for one call. Never NULL. */

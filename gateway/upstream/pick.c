@@ -200,6 +200,7 @@ void pick_release(Loop *loop, Pick *pick)
     if (!pick->from)
         return;
     pick->from->n_hedged -= pick->hedge;
+    pick_end_trial(loop, pick, false);
     candidates_release(loop, pick->from);
     pick->from = NULL;
 }
@@ -217,6 +218,46 @@ void pick_hedge(Pick *pick)
 {
     pick->hedge = true;
     pick->from->n_hedged++;
+}
+
+/* ---- What retries are based on --------------------------------------------------------------- */
+
+bool pick_budget_is_spent(Loop *loop, const Pick *pick)
+{
+    Candidates *from = pick->from;
+    return from && retry_budget_is_spent(&from->budget, &from->service->retries, loop->now);
+}
+
+void pick_charge(Loop *loop, Pick *pick, PolicyCharge charge)
+{
+    if (!pick->from)
+        return;
+    pick->trial = charge == CHARGE_TRIAL;
+    pick->from->budget.trials += pick->trial;
+    if (charge == CHARGE_RETRY)
+        retry_budget_take(&pick->from->budget, loop->now);
+}
+
+void pick_end_trial(Loop *loop, Pick *pick, bool refused)
+{
+    if (!pick->trial)
+        return;
+    pick->trial = false;
+    pick->from->budget.trials--;
+    if (refused)
+        retry_budget_take(&pick->from->budget, loop->now);
+}
+
+void pick_earn(Loop *loop, const Pick *pick)
+{
+    if (pick->from)
+        retry_budget_earn(&pick->from->budget, loop->now);
+}
+
+DelaySketch *pick_delays(const Pick *pick, const Method *method)
+{
+    bool measured = pick->from && pick->from->delays && method && method->route->hedge_p95;
+    return measured ? &pick->from->delays[method->delays] : NULL;
 }
 
 /* ---- For others ------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #ifndef GATEWAY_PICK_H
 #define GATEWAY_PICK_H
 
+#include "gateway/policy/policy.h"
 #include "gateway/upstream/upstream.h"
 
 typedef struct Pick {
@@ -21,6 +22,7 @@ typedef struct Pick {
     const char *why;        /* "native", "without loss", "fewest losses" */
     Candidates *from;       /* for pick_release; NULL: nothing was picked */
     bool hedge;             /* its call has another attempt besides: counted in n_hedged */
+    bool trial;             /* counted in the trials of the retry budget */
 } Pick;
 
 /* Instances that a call has tried already: this one, and those before it. */
@@ -49,6 +51,15 @@ bool pick_may_hedge(const Pick *pick, uint32_t percent);
 
 /* `pick` is of its second attempt. */
 void pick_hedge(Pick *pick);
+
+/* The retry budget of the service of a pick. Nothing is counted without a service. */
+bool pick_budget_is_spent(Loop *loop, const Pick *pick);
+void pick_charge(Loop *loop, Pick *pick, PolicyCharge charge);
+void pick_end_trial(Loop *loop, Pick *pick, bool refused); /* does nothing unless it is one */
+void pick_earn(Loop *loop, const Pick *pick);              /* a call went well */
+
+/* How long the instances of the method take; NULL: it is not measured. */
+DelaySketch *pick_delays(const Pick *pick, const Method *method);
 
 /* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
 void pick_release(Loop *loop, Pick *pick);

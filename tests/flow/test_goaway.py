@@ -148,12 +148,12 @@ def test_a_service_that_refuses_everything_is_not_asked_for_ever(through):
         assert 2 <= len(backend.requests) <= 5
 
 
-def test_the_only_instance_is_believed_when_it_says_that_it_is_unavailable(through):
+def test_the_only_instance_is_asked_once_more_when_it_says_that_it_is_unavailable(through):
     def unavailable(request):
         request.begin()
         request.end(14)
     with Http2Backend(unavailable) as backend:
-        assert get(through(backend)) == "UNAVAILABLE" and len(backend.requests) == 1
+        assert get(through(backend)) == "UNAVAILABLE" and len(backend.requests) == 2
 
 
 def test_who_refuses_leaves_the_call_to_another_instance(through):

@@ -235,6 +235,8 @@ Scene *scene_new(const char *config)
         problems_print(&problems, &text);
         fail_msg("%s", arena_text(scene->arena, buffer_bytes(&text)));
     }
+    for (uint32_t i = 0; i < scene->config->n_services; i++)
+        scene->config->services[i].retries.n_loops = 1; /* there is one, on every machine */
     instances_adopt(scene->config, NULL);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
@@ -329,6 +331,12 @@ void scene_pass(Scene *scene, int64_t milliseconds)
     scene->loop.now += milliseconds * MILLISECOND;
     timer_wheel_run(&scene->loop.timers, scene->loop.now);
     scene_pump(scene);
+}
+
+void scene_back_off(Scene *scene)
+{
+    enum { INITIAL_BACKOFF = 100 /* the default of config.proto */ };
+    scene_pass(scene, INITIAL_BACKOFF + 1); /* a timer fires within a millisecond */
 }
 
 /* ---- Clients --------------------------------------------------------------------------------- */

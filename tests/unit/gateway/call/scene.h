@@ -145,6 +145,9 @@ void scene_pump(Scene *scene);
 /* Time passes; timers fire. */
 void scene_pass(Scene *scene, int64_t milliseconds);
 
+/* The wait before a first retry is over, however long it was. */
+void scene_back_off(Scene *scene);
+
 /* The double of the instance at 127.0.0.1:port. */
 struct Upstream *scene_upstream(Scene *scene, int port);
 

@@ -1,3 +1,5 @@
+#include "base/clock.h"
+#include "base/text/date.h"
 #include "tests/unit/gateway/call/scene.h"
 
 /* ---- Failing and trying again ------------------------------------------------------------------
@@ -73,17 +75,20 @@ static void a_refusal_is_repeated_whatever_the_method(void **state)
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
 }
 
-static void who_refuses_twice_and_more_is_left_alone(void **state)
+static void the_first_refusal_is_not_counted_and_the_others_are(void **state)
 {
     Scene *scene = *state;
     Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
-    for (int i = 0; i < 4; i++)
-        if (instance(scene)->stream)
-            break_off(instance(scene), 7);
+    break_off(instance(scene), 7);
+    assert_int_equal(n_instances(scene), 2);
+    break_off(instance(scene), 7);
+    assert_int_equal(n_instances(scene), 2); /* it waits */
+    scene_back_off(scene);
+    break_off(instance(scene), 7);
     assert_true(client->ended);
     assert_string_equal(said(client, "grpc-status"), "14");
-    assert_record(scene, "UNAVAILABLE UPSTREAM_REFUSED, 4 sent: "
-                         "7101 UNAVAILABLE, 7102 UNAVAILABLE, 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_REFUSED, 3 sent: "
+                         "7101 UNAVAILABLE, 7102 UNAVAILABLE, 7102 UNAVAILABLE");
 }
 
 static void a_repeatable_method_is_asked_again_after_a_reset(void **state)
@@ -91,6 +96,7 @@ static void a_repeatable_method_is_asked_again_after_a_reset(void **state)
     Scene *scene = *state;
     ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     answer(instance(scene), ITEM);
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
 }
@@ -101,6 +107,7 @@ static void it_is_asked_again_where_only_the_same_instance_is_left(void **state)
     scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     answer(instance(scene), ITEM);
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7101 OK");
 }
@@ -110,6 +117,7 @@ static void it_is_asked_no_more_than_the_route_allows(void **state)
     Scene *scene = *state;
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     break_off(instance(scene), 2);
     assert_string_equal(said(client, "grpc-status"), "14");
     assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
@@ -132,6 +140,7 @@ static void a_lost_connection_is_a_reset(void **state)
     Peer *at = instance(scene);
     http_connection_lost(at->gateway, FAIL(scene->arena, FAULT_UPSTREAM_RESET, "it went away"));
     scene_pump(scene);
+    scene_back_off(scene);
     answer(instance(scene), ITEM);
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
 }
@@ -143,6 +152,7 @@ static void an_answer_that_breaks_off_within_its_message_is_asked_for_again(void
     answer_grpc_head(instance(scene));
     say(instance(scene), BYTES("\0\0\0\0\x09\n\1"));
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     answer(instance(scene), ITEM);
     assert_body(client, framed(scene, ITEM));
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
@@ -191,9 +201,23 @@ static void unavailable_is_believed_and_asked_elsewhere(void **state)
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     answer_error(instance(scene), 14, "closed today");
     assert_false(client->headed);
+    scene_back_off(scene);
     answer(instance(scene), ITEM);
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void unavailable_is_asked_again_where_only_the_same_instance_is_left(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    scene_back_off(scene);
+    answer_error(instance(scene), 14, "closed still");
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(said(client, "grpc-message"), "closed still");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 2 sent: 7101 UNAVAILABLE, 7101 UNAVAILABLE");
 }
 
 static void unavailable_with_nobody_left_gives_the_services_own_message(void **state)
@@ -202,6 +226,8 @@ static void unavailable_with_nobody_left_gives_the_services_own_message(void **s
     scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     answer_error(instance(scene), 14, "closed today");
+    scene_upstream(scene, 7101)->state = UPSTREAM_DOWN;
+    scene_back_off(scene);
     assert_string_equal(said(client, "grpc-status"), "14");
     assert_string_equal(said(client, "grpc-message"), "closed today");
     assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7101 UNAVAILABLE");
@@ -213,6 +239,7 @@ static void a_reset_with_nobody_left_says_how_many_were_asked(void **state)
     ask_grpc(scene, GET_ITEM, GET_X);
     scene_upstream(scene, 7101)->state = scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
     assert_string_equal(scene->records[0].why.error->doing, "no other instance is left");
 }
@@ -227,6 +254,416 @@ static void an_error_of_the_service_is_passed_on(void **state)
     assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
 }
 
+/* ---- When --------------------------------------------------------------------------------------
+ */
+
+#define WITH(route) SCENE_INSTANCES_TEXT "routes:\n  - {match: yard, " route "}\n"
+#define TWO_AND(settings)                                                                          \
+    LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"              \
+           "      - {address: '127.0.0.1:7102', versions: [v1]}\n" settings
+#define NO_LEAST "    retry_budget: {percent: 20, at_least: 0}\n"
+
+/* UNAVAILABLE, with more fields: Trailers-Only. */
+static void answer_unavailable(Peer *peer, const char *more)
+{
+    const char *fields = arena_printf(peer->scene->arena,
+                                      "content-type: application/grpc\ngrpc-status: 14\n%s", more);
+    answer_head(peer, 200, fields, -1, true);
+}
+
+static void assert_asked(const Scene *scene, uint32_t n)
+{
+    assert_int_equal(n_instances(scene), n);
+}
+
+static void a_retry_waits_and_the_next_one_longer(void **state)
+{
+    enum { TIMES = 40 };
+    int longer = 0;
+    for (int i = 0; i < TIMES; i++) {
+        Scene *scene = scene_again(state, WITH("attempts: 3"));
+        random_seed_fixed(&scene->loop.random, (uint64_t)i);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        break_off(instance(scene), 2);
+        assert_asked(scene, 1);
+        scene_back_off(scene);
+        assert_asked(scene, 2);
+        break_off(instance(scene), 2);
+        scene_back_off(scene);
+        longer += n_instances(scene) == 2;
+        scene_pass(scene, 100);
+        assert_asked(scene, 3);
+        answer(instance(scene), ITEM);
+    }
+    assert_in_range(longer, TIMES / 4, TIMES * 3 / 4);
+}
+
+static void a_route_says_how_long(void **state)
+{
+    Scene *scene =
+        scene_again(state, WITH("attempts: 10, retry: {initial_backoff: 1ms, max_backoff: 2ms}"));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    for (uint32_t i = 1; i < 10; i++) {
+        break_off(instance(scene), 2);
+        scene_pass(scene, 3);
+        assert_asked(scene, i + 1);
+    }
+    answer(instance(scene), ITEM);
+}
+
+static void assert_asked_after(Scene *scene, int64_t milliseconds)
+{
+    uint32_t n = n_instances(scene);
+    scene_pass(scene, milliseconds - 1);
+    assert_asked(scene, n);
+    scene_pass(scene, 2);
+    assert_asked(scene, n + 1);
+}
+
+static void a_pushback_says_when(void **state)
+{
+    Scene *scene = scene_again(state, WITH("attempts: 3"));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 5000");
+    assert_asked_after(scene, 5000);
+    answer_grpc_head(instance(scene));
+    answer_trailers(instance(scene), "grpc-status: 14\ngrpc-retry-pushback-ms: 7");
+    assert_asked_after(scene, 7);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 3 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE, 7102 OK");
+}
+
+static void after_a_pushback_the_waits_begin_anew(void **state)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        Scene *scene = scene_again(state, WITH("attempts: 4"));
+        random_seed_fixed(&scene->loop.random, seed);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        answer_unavailable(instance(scene), "");
+        scene_back_off(scene);
+        answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 1");
+        scene_pass(scene, 2);
+        answer_unavailable(instance(scene), "");
+        scene_back_off(scene); /* else it would be up to 400 ms */
+        assert_asked(scene, 4);
+        answer(instance(scene), ITEM);
+    }
+}
+
+static void a_negative_pushback_forbids_it_and_is_told(void **state)
+{
+    static const char *const never[] = {"-1", "-5000", "soon", "1.5", "01"};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        Scene *scene = *state;
+        Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+        answer_unavailable(instance(scene),
+                           arena_printf(scene->arena, "grpc-retry-pushback-ms: %s", never[i]));
+        assert_asked(scene, 1);
+        assert_string_equal(field_of(client, "passerelle-not-retried"), "pushback");
+        assert_string_equal(said(client, "grpc-status"), "14");
+        assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_PUSHBACK);
+        scene_clear(scene);
+    }
+}
+
+#define REST_INSTANCE YARD_OF("versions: [v1], protocol: rest")
+
+static void retry_after_of_a_rest_instance_says_when(void **state)
+{
+    Scene *scene = scene_again(state, REST_INSTANCE);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer_head(instance(scene), 503, "retry-after: 3", 0, true);
+    assert_asked_after(scene, 3000);
+    answer_head(instance(scene), 503, "retry-after: 3", 0, true);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 2 sent: 7101 UNAVAILABLE, 7101 UNAVAILABLE");
+}
+
+static void it_may_be_a_date(void **state)
+{
+    Scene *scene = scene_again(state, REST_INSTANCE);
+    char date[DATE_HTTP_SIZE];
+    ask_grpc(scene, GET_ITEM, GET_X);
+    date_write_http(clock_wall() / SECOND + 10, date);
+    answer_head(instance(scene), 503,
+                arena_printf(scene->arena, "retry-after: %.*s", DATE_HTTP_SIZE, date), 0, true);
+    scene_pass(scene, 5000);
+    assert_asked(scene, 1);
+    scene_pass(scene, 5002);
+    assert_asked(scene, 2);
+    answer_head(instance(scene), 503, "", 0, true);
+}
+
+static void what_could_not_end_before_the_deadline_is_not_begun(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 1S");
+    say_frame(client, GET_X);
+    say_end(client);
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 1000");
+    assert_asked(scene, 1);
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "deadline");
+    assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_DEADLINE);
+}
+
+/* ---- How often ---------------------------------------------------------------------------------
+ */
+
+/* Calls that the service answers. */
+static void go_well(Scene *scene, int n)
+{
+    for (; n; n--) {
+        ask_grpc(scene, GET_ITEM, GET_X);
+        answer(instance(scene), ITEM);
+    }
+}
+
+static void without_budget_there_is_no_retry_and_the_error_says_so(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    assert_asked(scene, 1);
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
+    assert_non_null(strstr(said(client, "grpc-message"),
+                           "not retried: the retry budget of the service is exhausted"));
+    assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_BUDGET);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void an_error_of_the_service_stays_as_it_is(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    assert_string_equal(said(client, "grpc-message"), "closed today");
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
+}
+
+static void calls_that_go_well_earn_retries(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    for (int good = 4; good <= 5; good++) {
+        go_well(scene, good == 4 ? 4 : 1);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        uint32_t before = n_instances(scene);
+        answer_error(instance(scene), 14, "busy");
+        scene_back_off(scene);
+        assert_asked(scene, good == 5 ? before + 1 : before);
+    }
+    answer(instance(scene), ITEM);
+}
+
+static void calls_that_fail_earn_none(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    for (int i = 0; i < 30; i++) {
+        ask_grpc(scene, GET_ITEM, GET_X);
+        answer_error(instance(scene), 14, "busy");
+    }
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 0);
+    for (int i = 0; i < 5; i++) { /* it serves its callers, who ask for what is not there */
+        ask_grpc(scene, GET_ITEM, GET_X);
+        answer_error(instance(scene), 5, "no such item");
+    }
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "busy");
+    scene_back_off(scene);
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 1);
+    answer(instance(scene), ITEM);
+}
+
+/* They wait at the same time, and the budget is for one. */
+static void calls_that_wait_have_taken_their_budget(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    go_well(scene, 5);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *first = instance(scene);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(first, 14, "busy");
+    answer_error(instance(scene), 14, "busy");
+    uint32_t before = n_instances(scene);
+    scene_back_off(scene);
+    assert_asked(scene, before + 1);
+    answer(instance(scene), ITEM);
+}
+
+/* Refused by the first instance; in budget for one. */
+static void refuse_once(Scene *scene)
+{
+    go_well(scene, 5);
+    ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 7);
+}
+
+static void a_refusal_that_another_instance_makes_good_costs_nothing(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    refuse_once(scene);
+    answer(instance(scene), ITEM);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    uint32_t before = n_instances(scene);
+    answer_error(instance(scene), 14, "busy");
+    scene_back_off(scene);
+    assert_asked(scene, before + 1);
+    answer(instance(scene), ITEM);
+}
+
+static void a_refusal_counts_while_nobody_knows(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    refuse_once(scene);
+    Peer *on_trial = instance(scene);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "busy");
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
+    answer(on_trial, ITEM);
+}
+
+static void a_second_refusal_has_cost_a_retry(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
+    refuse_once(scene);
+    break_off(instance(scene), 7);
+    assert_record(scene,
+                  "UNAVAILABLE UPSTREAM_REFUSED, 2 sent: 7102 UNAVAILABLE, 7101 UNAVAILABLE");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "busy");
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
+}
+
+/* ---- Attempts of other gateways ----------------------------------------------------------------
+ */
+
+static void an_instance_hears_how_many_attempts_there_were(void **state)
+{
+    Scene *scene = scene_again(state, WITH("attempts: 3"));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    for (int i = 0; i < 3; i++) {
+        const char *expected = i ? arena_printf(scene->arena, "%d", i) : "";
+        assert_string_equal(field_of(instance(scene), "grpc-previous-rpc-attempts"), expected);
+        assert_string_equal(field_of(instance(scene), "grpc-transparent-retry-attempts"), "");
+        answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 0");
+    }
+    assert_string_equal(field_of(client, "grpc-previous-rpc-attempts"), "2");
+}
+
+static void a_refused_attempt_is_told_as_another_kind(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 7);
+    assert_string_equal(field_of(instance(scene), "grpc-previous-rpc-attempts"), "");
+    assert_string_equal(field_of(instance(scene), "grpc-transparent-retry-attempts"), "1");
+    answer(instance(scene), ITEM);
+    assert_string_equal(field_of(client, "grpc-previous-rpc-attempts"), "");
+}
+
+static Peer *ask_after(Scene *scene, const char *previous)
+{
+    Peer *client = begin_grpc(
+        scene, GET_ITEM, arena_printf(scene->arena, "grpc-previous-rpc-attempts: %s", previous));
+    say_frame(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static void attempts_of_a_gateway_in_front_count(void **state)
+{
+    Scene *scene = scene_again(state, WITH("attempts: 3"));
+    Peer *client = ask_after(scene, "1");
+    assert_string_equal(field_of(instance(scene), "grpc-previous-rpc-attempts"), "1");
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 0");
+    assert_string_equal(field_of(instance(scene), "grpc-previous-rpc-attempts"), "2");
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 0");
+    assert_asked(scene, 2);
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "attempts");
+    assert_string_equal(field_of(client, "grpc-previous-rpc-attempts"), "2");
+}
+
+static void nobody_gains_by_what_is_said_of_attempts(void **state)
+{
+    static const struct {
+        const char *said;
+        uint32_t asked;
+    } rows[] = {{"0", 2},
+                {"1", 1},
+                {"2", 1},
+                {"4294967295", 1},
+                {"99999999999999999999", 2},
+                {"-100", 2},
+                {"x", 2},
+                {"0, 0", 2},
+                {"", 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = *state;
+        ask_after(scene, rows[i].said);
+        for (uint32_t n = 0; n < rows[i].asked; n++)
+            answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 0");
+        assert_asked(scene, rows[i].asked);
+        assert_record(scene, rows[i].asked == 1
+                                 ? "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7101 UNAVAILABLE"
+                                 : "UNAVAILABLE UPSTREAM_STATUS, 2 sent: 7101 "
+                                   "UNAVAILABLE, 7102 UNAVAILABLE");
+        scene_free(scene);
+        *state = scene_new(SCENE_TEXT);
+    }
+}
+
+static void attempts_of_a_gateway_behind_count(void **state)
+{
+    for (int behind = 0; behind <= 2; behind++) {
+        Scene *scene = scene_again(state, WITH("attempts: 3"));
+        Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+        answer_unavailable(instance(scene),
+                           arena_printf(scene->arena,
+                                        "grpc-retry-pushback-ms: 0\ngrpc-previous-rpc-attempts: %d",
+                                        behind));
+        assert_asked(scene, behind < 2 ? 2 : 1);
+        if (behind < 2) {
+            assert_string_equal(field_of(instance(scene), "grpc-previous-rpc-attempts"),
+                                behind ? "2" : "1");
+            answer(instance(scene), ITEM);
+        }
+        assert_string_equal(field_of(client, "grpc-previous-rpc-attempts"),
+                            behind == 0 ? "1" : "2");
+    }
+}
+
+/* ---- What clients with policies of their own hear ----------------------------------------------
+ */
+
+static void an_error_after_a_possible_effect_forbids_a_retry_to_grpc_clients(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 2);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(trailer_of(client, "grpc-retry-pushback-ms"), "-1");
+
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: 20");
+    assert_string_equal(trailer_of(client, "grpc-retry-pushback-ms"), "-1");
+
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_error(instance(scene), 5, "no such item");
+    assert_string_equal(said(client, "grpc-retry-pushback-ms"), "");
+}
+
+static void an_error_without_an_effect_allows_it(void **state)
+{
+    Scene *scene = scene_again(state, WITH("attempts: 1"));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(said(client, "grpc-retry-pushback-ms"), "");
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 7);
+    break_off(instance(scene), 7);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(said(client, "grpc-retry-pushback-ms"), "");
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -237,7 +674,7 @@ int main(void)
         TEST(a_connection_without_room_is_a_refusal),
         TEST(a_stream_of_requests_that_finds_no_room_goes_elsewhere),
         TEST(a_refusal_is_repeated_whatever_the_method),
-        TEST(who_refuses_twice_and_more_is_left_alone),
+        TEST(the_first_refusal_is_not_counted_and_the_others_are),
         TEST(a_repeatable_method_is_asked_again_after_a_reset),
         TEST(it_is_asked_again_where_only_the_same_instance_is_left),
         TEST(it_is_asked_no_more_than_the_route_allows),
@@ -248,9 +685,33 @@ int main(void)
         TEST(a_stream_of_requests_that_was_begun_is_not_sent_again),
         TEST(a_stream_of_requests_of_which_nothing_was_sent_goes_elsewhere),
         TEST(unavailable_is_believed_and_asked_elsewhere),
+        TEST(unavailable_is_asked_again_where_only_the_same_instance_is_left),
         TEST(unavailable_with_nobody_left_gives_the_services_own_message),
         TEST(a_reset_with_nobody_left_says_how_many_were_asked),
         TEST(an_error_of_the_service_is_passed_on),
+        TEST(a_retry_waits_and_the_next_one_longer),
+        TEST(a_route_says_how_long),
+        TEST(a_pushback_says_when),
+        TEST(after_a_pushback_the_waits_begin_anew),
+        TEST(a_negative_pushback_forbids_it_and_is_told),
+        TEST(retry_after_of_a_rest_instance_says_when),
+        TEST(it_may_be_a_date),
+        TEST(what_could_not_end_before_the_deadline_is_not_begun),
+        TEST(without_budget_there_is_no_retry_and_the_error_says_so),
+        TEST(an_error_of_the_service_stays_as_it_is),
+        TEST(calls_that_go_well_earn_retries),
+        TEST(calls_that_fail_earn_none),
+        TEST(calls_that_wait_have_taken_their_budget),
+        TEST(a_refusal_that_another_instance_makes_good_costs_nothing),
+        TEST(a_refusal_counts_while_nobody_knows),
+        TEST(a_second_refusal_has_cost_a_retry),
+        TEST(an_instance_hears_how_many_attempts_there_were),
+        TEST(a_refused_attempt_is_told_as_another_kind),
+        TEST(attempts_of_a_gateway_in_front_count),
+        TEST(nobody_gains_by_what_is_said_of_attempts),
+        TEST(attempts_of_a_gateway_behind_count),
+        TEST(an_error_after_a_possible_effect_forbids_a_retry_to_grpc_clients),
+        TEST(an_error_without_an_effect_allows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -371,6 +371,7 @@ static void an_instance_that_breaks_off_at_any_step_ends_the_call(void **state)
             Play play = play_new(scene, kinds[k].path);
             play_begin(&play, &kinds[k], n);
             break_off(instance(scene), HTTP2_ERROR_INTERNAL);
+            scene_back_off(scene);
             if (scene_upstream(scene, PORT)->wait) /* what is safe is tried again: in vain */
                 scene_connect_fails(scene, PORT);
             assert_heard_last(&play, "end UNAVAILABLE, record UNAVAILABLE");

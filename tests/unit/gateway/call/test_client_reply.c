@@ -421,6 +421,9 @@ static void an_error_without_an_effect_does(void **state)
     client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
     scene_connect(scene, 7101);
     answer_error(instance(scene), 14, "busy");
+    scene_back_off(scene);
+    scene_connect(scene, 7101);
+    answer_error(instance(scene), 14, "busy");
     assert_int_equal(client->head.status, 503);
     assert_retryable(client, true);
 }

@@ -216,9 +216,21 @@ static void a_client_that_leaves_between_two_attempts_ends_the_second(void **sta
     scene_upstream(scene, 7102)->want = WANT_WAITS;
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     assert_non_null(scene_upstream(scene, 7102)->wait);
     break_off(client, 8);
     assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_client_that_leaves_before_the_next_attempt_prevents_it(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    break_off(client, 8);
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 UNAVAILABLE");
+    scene_back_off(scene);
+    assert_int_equal(n_instances(scene), 1);
 }
 
 /* ---- Deadlines ----------------------------------------------------------------------------------
@@ -318,14 +330,15 @@ static void an_instance_that_gives_up_just_before_the_deadline_has_missed_it(voi
 static void the_deadline_covers_all_attempts(void **state)
 {
     Scene *scene = *state;
-    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 999m");
     say_frame(client, GET_X);
     say_end(client);
-    scene_pass(scene, 60);
+    scene_pass(scene, 800);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     assert_int_equal(n_instances(scene), 2);
-    assert_string_equal(field_of(instance(scene), "grpc-timeout"), "40000000n");
-    scene_pass(scene, 41);
+    assert_string_equal(field_of(instance(scene), "grpc-timeout"), "98000000n");
+    scene_pass(scene, 99);
     assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, "
                          "2 sent: 7101 UNAVAILABLE, 7102 DEADLINE_EXCEEDED");
     assert_true(client->ended);
@@ -345,6 +358,7 @@ static void a_default_stands_in_once_all_attempts_have_failed(void **state)
     Scene *scene = scene_again(state, GRACEFUL);
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
+    scene_back_off(scene);
     break_off(instance(scene), 2);
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_RESET; by=default");
@@ -487,8 +501,10 @@ static void answer_padded(Scene *scene)
 
 static void break_off_if_at_work(Scene *scene)
 {
-    if (at_work(scene))
-        break_off(instance(scene), 2);
+    if (!at_work(scene))
+        return;
+    break_off(instance(scene), 2);
+    scene_back_off(scene);
 }
 
 static Peer *play_grpc(Scene *scene)
@@ -732,6 +748,7 @@ int main(void)
         TEST(a_client_that_leaves_its_own_stream_resets_the_instances_stream),
         TEST(a_client_whose_connection_is_lost_has_left),
         TEST(a_client_that_leaves_between_two_attempts_ends_the_second),
+        TEST(a_client_that_leaves_before_the_next_attempt_prevents_it),
         TEST(the_deadline_ends_a_request_that_does_not_come),
         TEST(the_deadline_ends_the_wait_for_a_connection),
         TEST(a_connection_that_comes_after_the_deadline_is_not_used),

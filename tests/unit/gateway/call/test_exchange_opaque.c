@@ -401,6 +401,7 @@ static void a_get_is_asked_again_where_the_instance_breaks_off(void **state)
     Scene *scene = *state;
     Peer *client = get(scene, "/old/x");
     lose_by_instance(instance(scene));
+    scene_back_off(scene);
     answer_head(instance(scene), 204, "", -1, true);
     assert_int_equal(client->head.status, 204);
     assert_record(scene, "OK, 2 sent: 7201 UNAVAILABLE, 7202 OK");

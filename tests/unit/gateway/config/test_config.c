@@ -112,6 +112,11 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(route->on_failure, FAILURE_LOUD);
     assert_int_equal(route->attempts, 2);
     assert_int_equal(route->hedge_after, 0);
+    assert_int_equal(route->initial_backoff, 100 * MILLISECOND);
+    assert_int_equal(route->max_backoff, SECOND);
+    assert_int_equal(garage->retries.percent, 20);
+    assert_int_equal(garage->retries.at_least, 3);
+    assert_true(garage->retries.n_loops >= 1); /* one per core */
     assert_int_equal(route->timeout, NO_TIMEOUT);
     assert_null(l.config->admin.host);
     assert_string_equal(l.config->log_file, "-");
@@ -139,12 +144,13 @@ static void everything_can_be_said(void **state)
         "    version_header: X-Version\n"
         "    pins: {panel: v3}\n"
         "    status_codes: {17: 400, 2021: 404, 2147483647: 599}\n"
+        "    retry_budget: {percent: 100, at_least: 0}\n"
         "routes:\n"
         "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
-        "     hedge: {after: 50ms, percent: 100},\n"
+        "     hedge: {after: 50ms, percent: 100}, retry: {initial_backoff: 1ms, max_backoff: 2s},\n"
         "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
         "     json: {defaults: true, proto_names: true, enums_as_numbers: true}}\n"
-        "  - {match: /old/, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /old/, instances: ['10.0.0.1:80'], retry_budget: {percent: 1}}\n"
         "  - {match: /old/er, instances: [{address: '10.0.0.2:80', protocol: http}]}\n");
     const Config *config = l.config;
     assert_int_equal(config->n_listeners, 3);
@@ -199,6 +205,14 @@ static void everything_can_be_said(void **state)
     assert_int_equal(route->attempts, 3);
     assert_int_equal(route->hedge_after, 50 * MILLISECOND);
     assert_int_equal(route->hedge_percent, 100);
+    assert_false(route->hedge_p95);
+    assert_int_equal(route->initial_backoff, MILLISECOND);
+    assert_int_equal(route->max_backoff, 2 * SECOND);
+    assert_int_equal(garage->retries.percent, 100);
+    assert_int_equal(garage->retries.at_least, 0);
+    assert_int_equal(garage->retries.n_loops, 3);
+    assert_int_equal(config->http_routes[1].service->retries.percent, 1);
+    assert_int_equal(config->http_routes[1].service->retries.at_least, 3);
     assert_int_equal(route->unknown_fields, UNKNOWN_KEEP);
     assert_int_equal(route->unknown_answer_fields, UNKNOWN_REFUSE);
     assert_int_equal(route->errors, ERRORS_FULL);
@@ -1374,6 +1388,43 @@ static void a_second_attempt_that_cannot_be_is_a_mistake(void **state)
                 "effects that takes one message\n");
 }
 
+static void a_hedge_after_what_is_measured_gives_its_methods_a_place(void **state)
+{
+    Loaded l = load_good(GOOD "routes:\n"
+                              "  - {match: garage.Cars/List, hedge: {after: p95}}\n"
+                              "  - {match: garage.Cars/Get, hedge: {after: p95}}\n");
+    const Method *list = method(&l, "/garage.v1.Cars/List"),
+                 *get = method(&l, "/garage.v1.Cars/Get");
+    assert_true(list->route->hedge_p95 && list->route->hedge_after == 0);
+    assert_int_not_equal(list->delays, get->delays);
+    assert_true(list->delays < l.config->services[0].n_delays);
+    assert_int_equal(l.config->services[0].n_delays, 6); /* in each of three versions */
+    unload(&l);
+}
+
+static void retries_that_cannot_be_are_mistakes(void **state)
+{
+    expect_told(GOOD
+                "    retry_budget: {percent: 0}\n"
+                "routes:\n"
+                "  - {match: garage.Cars/List, retry: {initial_backoff: 2s, max_backoff: 1s}}\n"
+                "  - {match: garage.Cars/Get, retry_budget: {percent: 20}, hedge: {after: soon}}\n"
+                "  - {match: /old/, instances: ['127.0.0.1:80'], retry_budget: {percent: 101},\n"
+                "     retry: {initial_backoff: 0s, max_backoff: 0s}}\n",
+                "a.yaml:11:29: services[0].retry_budget.percent: of no calls, however many, may "
+                "any be retried "
+                "(percent: 20 here, or attempts: 1 in the routes if there must be no retries)\n"
+                "a.yaml:13:56: routes[0].retry.initial_backoff: it is more than max_backoff, which "
+                "limits it\n"
+                "a.yaml:14:44: routes[1].retry_budget: only a route that matches a path has a "
+                "retry budget; a "
+                "service has its own (retry_budget in the service)\n"
+                "a.yaml:14:74: routes[1].hedge.after: soon is no time (for example 50ms, or p95)\n"
+                "a.yaml:15:73: routes[2].retry_budget.percent: must be at most 100\n"
+                "a.yaml:16:31: routes[2].retry.initial_backoff: must be at least 1ms\n"
+                "a.yaml:16:48: routes[2].retry.max_backoff: must be at least 1ms\n");
+}
+
 #define ASKED                                                                                      \
     LISTEN "services:\n"                                                                           \
            "  - name: garage\n"                                                                    \
@@ -1522,6 +1573,8 @@ int main(void)
         cmocka_unit_test(tls_files_that_do_not_fit_are_told),
         cmocka_unit_test(instances_that_contradict_themselves_are_told),
         cmocka_unit_test(a_second_attempt_that_cannot_be_is_a_mistake),
+        cmocka_unit_test(a_hedge_after_what_is_measured_gives_its_methods_a_place),
+        cmocka_unit_test(retries_that_cannot_be_are_mistakes),
         cmocka_unit_test(a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked),
         cmocka_unit_test(a_schema_by_reflection_is_what_the_one_who_asks_brings),
         cmocka_unit_test(a_file_that_cannot_be_read_is_a_fault),

@@ -7,8 +7,8 @@
 #define REACHED_REFUSED                                                                            \
     "failure   an instance cannot be reached: retry at another instance (the request was not "     \
     "sent)\n"                                                                                      \
-    "          an instance refuses the call: retry at any (the instance refused it without "       \
-    "processing it)\n"
+    "          an instance refuses the call: retry at another instance, or else the same (the "    \
+    "instance refused it without processing it)\n"
 
 static const char text[] =
     GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
@@ -86,8 +86,8 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "hedge     a second attempt after 50ms, for 10 % of the running calls\n" REACHED_REFUSED
            "          an instance breaks off: retry at another "
            "instance, or else the same (the method may be repeated)\n"
-           "          an instance answers UNAVAILABLE: retry at another instance (the method may "
-           "be repeated)\n"
+           "          an instance answers UNAVAILABLE: retry at another instance, or else the same "
+           "(the method may be repeated)\n"
            "          an instance answers INTERNAL: respond (another attempt would have the same "
            "result)\n"
            "          an instance lets the deadline pass: fail (no instance is at fault, or none "
@@ -134,13 +134,14 @@ static void the_version_with_fewer_losses_is_served_first(void **state)
 static void a_path_that_is_passed_through_is_said(void **state)
 {
     ExplainRequest request = request_of(*state, "GET", "/old/page");
-    expect(*state, &request,
-           "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
-           "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n" REACHED_REFUSED
-           "          an instance breaks off: retry at another instance, or else the same (the "
-           "method may be repeated)\n"
-           "          an instance lets the deadline pass: fail (no instance is at fault, or none "
-           "is left)\n");
+    expect(
+        *state, &request,
+        "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
+        "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n" REACHED_REFUSED
+        "          an instance breaks off: retry at another instance, or else the same, after up "
+        "to 100ms (the method may be repeated)\n"
+        "          an instance lets the deadline pass: fail (no instance is at fault, or none "
+        "is left)\n");
     request = request_of(*state, "GET", "/x/%2E./%6fld/page?q");
     assert_string_equal(line_of(*state, &request, "passed"),
                         "passed    through unread, to 127.0.0.1:80 (http, proto)");

@@ -454,6 +454,162 @@ static void one_call_may_always_have_it_again(void **state)
     }
 }
 
+/* ---- Beside retries ----------------------------------------------------------------------------
+ */
+
+#define THREE_HEDGED                                                                               \
+    SCENE_INSTANCES_TEXT "      - {address: '127.0.0.1:7103', versions: [v1]}\n"                   \
+                         "routes:\n  - {match: yard, attempts: 3, hedge: {after: 50ms}}\n"
+
+static void answer_unavailable(Peer *peer, const char *more)
+{
+    const char *fields = arena_printf(peer->scene->arena,
+                                      "content-type: application/grpc\ngrpc-status: 14\n%s", more);
+    answer_head(peer, 200, fields, -1, true);
+}
+
+static void when_one_of_two_is_unavailable_the_next_one_is_asked_at_once(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM, THREE_HEDGED);
+    answer_unavailable(pair.two, "");
+    scene_pass(pair.scene, 1);
+    assert_asked(pair.scene, 3);
+    answer(instance(pair.scene), ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 3 sent: 7101 CANCELLED, 7102 UNAVAILABLE, 7103 OK");
+}
+
+static void or_when_its_pushback_says(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM, THREE_HEDGED);
+    answer_unavailable(pair.two, "grpc-retry-pushback-ms: 500");
+    scene_pass(pair.scene, 499);
+    assert_asked(pair.scene, 2);
+    scene_pass(pair.scene, 2);
+    assert_asked(pair.scene, 3);
+    answer(instance(pair.scene), ITEM);
+    assert_got_item(&pair);
+}
+
+static void a_negative_pushback_ends_hedging_and_retries(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM, THREE_HEDGED);
+    answer_unavailable(pair.two, "grpc-retry-pushback-ms: -1");
+    scene_pass(pair.scene, 1000);
+    assert_asked(pair.scene, 2);
+    break_off(pair.one, 2);
+    scene_pass(pair.scene, 1000);
+    assert_asked(pair.scene, 2);
+    assert_string_equal(field_of(pair.client, "passerelle-not-retried"), "pushback");
+}
+
+static void the_only_one_that_is_unavailable_is_followed_at_once(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer_unavailable(instance(scene), "");
+    assert_asked(scene, 2);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void after_a_retry_the_next_one_is_planned_anew(void **state)
+{
+    Scene *scene = scene_again(state, THREE_HEDGED);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, AFTER - 10);
+    answer_unavailable(instance(scene), "");
+    assert_asked(scene, 2);
+    scene_pass(scene, AFTER - 1);
+    assert_asked(scene, 2);
+    scene_pass(scene, 2);
+    assert_asked(scene, 3);
+    answer(instance(scene), ITEM);
+}
+
+static void second_attempts_tell_how_many_there_were(void **state)
+{
+    Pair pair = get_from_both(state);
+    assert_string_equal(field_of(pair.one, "grpc-previous-rpc-attempts"), "");
+    assert_string_equal(field_of(pair.two, "grpc-previous-rpc-attempts"), "1");
+    answer(pair.one, ITEM);
+}
+
+static void second_attempts_count_in_the_retry_budget(void **state)
+{
+    Scene *scene = scene_again(
+        state, LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"
+                      "      - {address: '127.0.0.1:7102', versions: [v1]}\n"
+                      "    retry_budget: {percent: 20, at_least: 0}\n"
+                      "routes:\n  - {match: yard, hedge: {after: 50ms, percent: 100}}\n");
+    for (int i = 0; i < 5; i++) {
+        ask_grpc(scene, GET_ITEM, GET_X);
+        answer(instance(scene), ITEM);
+    }
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 5 + 2);
+    answer(instance(scene), ITEM);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 5 + 2 + 1);
+    answer(instance(scene), ITEM);
+    assert_int_equal(scene->records[scene->n_records - 1].retry_refused, RETRY_REFUSED_BUDGET);
+}
+
+/* ---- After what is measured --------------------------------------------------------------------
+ */
+
+#define AFTER_P95                                                                                  \
+    SCENE_INSTANCES_TEXT "routes:\n  - {match: yard, hedge: {after: p95, percent: 100}}\n"
+
+static void take(Scene *scene, int64_t milliseconds)
+{
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, milliseconds);
+    answer(instance(scene), ITEM);
+    scene_clear(scene);
+}
+
+static void there_is_none_before_enough_was_measured(void **state)
+{
+    Scene *scene = scene_again(state, AFTER_P95);
+    for (int i = 0; i < DELAYS_NEEDED - 1; i++)
+        take(scene, 20);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 5000);
+    assert_asked(scene, 1);
+    answer(instance(scene), ITEM);
+}
+
+static void the_second_attempt_begins_when_most_calls_have_a_response(void **state)
+{
+    Scene *scene = scene_again(state, AFTER_P95);
+    for (int i = 0; i < DELAYS_NEEDED; i++)
+        take(scene, 20);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 19);
+    assert_asked(scene, 1);
+    scene_pass(scene, 4); /* a bucket of the sketch is as wide */
+    assert_asked(scene, 2);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 CANCELLED, 7102 OK");
+}
+
+/* A twentieth is slow, and cancelled once it has a second attempt: it counts all the same. */
+static void those_that_lose_are_measured_too(void **state)
+{
+    Scene *scene = scene_again(state, AFTER_P95);
+    for (int i = 0; i < DELAYS_NEEDED; i++)
+        take(scene, 20);
+    for (int i = 0; i < 3000; i++)
+        take(scene, i % 10 ? 20 : 1000);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 19);
+    assert_asked(scene, 1);
+    answer(instance(scene), ITEM);
+}
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 enum { LIMIT = 16 << 20, HIGH = 12 << 20 };
@@ -537,6 +693,16 @@ int main(void)
         TEST(there_is_one_besides_at_most),
         TEST(the_budget_is_a_share_of_the_running_calls),
         TEST(one_call_may_always_have_it_again),
+        TEST(when_one_of_two_is_unavailable_the_next_one_is_asked_at_once),
+        TEST(or_when_its_pushback_says),
+        TEST(a_negative_pushback_ends_hedging_and_retries),
+        TEST(the_only_one_that_is_unavailable_is_followed_at_once),
+        TEST(after_a_retry_the_next_one_is_planned_anew),
+        TEST(second_attempts_tell_how_many_there_were),
+        TEST(second_attempts_count_in_the_retry_budget),
+        TEST(there_is_none_before_enough_was_measured),
+        TEST(the_second_attempt_begins_when_most_calls_have_a_response),
+        TEST(those_that_lose_are_measured_too),
         TEST(no_other_instance_is_asked_when_memory_is_short),
         TEST(what_came_of_the_other_response_is_freed_at_once),
     };

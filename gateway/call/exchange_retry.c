@@ -1,0 +1,208 @@
+/*
+ * Another attempt of a call: after one that has failed, when policy says so,
+ *
+ *      attempt 1   pick ---- send ---- failed . . . . wait . . . .
+ *      attempt 2                                                  pick ---- send ---- response
+ *
+ * or beside one that takes long (hedging): the first response counts.
+ *
+ *      attempt 1   pick ---- send ------------------------------- cancelled
+ *      attempt 2   . . . . after . . . . pick -- send -- response
+ *                                                        chosen: it goes to the caller
+ */
+#include "gateway/call/exchange_internal.h"
+
+struct Retry {
+    Timer timer;
+    Exchange *x;
+    PolicyVerdict verdict;
+};
+
+struct Hedge {
+    Timer timer;
+    Exchange *x;
+};
+
+/* ---- After a failed one ---------------------------------------------------------------------- */
+
+static const Step *begin(Exchange *x, const PolicyVerdict *verdict)
+{
+    if (!attempt_add(x, &x->latest->tried))
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
+    x->latest->older = x->latest->before->older;
+    x->latest->may_return = verdict->where == POLICY_OTHERS_FIRST;
+    x->latest->trial = verdict->charge == CHARGE_TRIAL;
+    telemetry_count(x->loop, COUNTER_RETRIES);
+    return &STEP_pick;
+}
+
+static void on_time(Timer *timer)
+{
+    struct Retry *retry = (struct Retry *)timer;
+    exchange_run(retry->x, begin(retry->x, &retry->verdict));
+}
+
+/* Budget is taken at once, so that calls that wait at the same time do not take it twice. */
+const Step *exchange_retry(Attempt *failed, const PolicyVerdict *verdict)
+{
+    Exchange *x = failed->exchange;
+    exchange_stop_hedge(x);
+    if (verdict->charge == CHARGE_RETRY) {
+        pick_charge(x->loop, &failed->pick, CHARGE_RETRY);
+        x->n_backoffs = verdict->backs_off ? x->n_backoffs + 1 : 0;
+    }
+    if (!verdict->wait)
+        return begin(x, verdict);
+    if (!x->retry)
+        x->retry = arena_make(x->arena, struct Retry);
+    if (!x->retry)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
+    *x->retry = (struct Retry){.timer = {.fire = on_time}, .x = x, .verdict = *verdict};
+    timer_start(&x->loop->timers, &x->retry->timer, x->loop->now + verdict->wait);
+    return STEP_WAIT;
+}
+
+void exchange_stop_retry(Exchange *x)
+{
+    if (x->retry)
+        timer_stop(&x->loop->timers, &x->retry->timer);
+}
+
+/* gRPC says it in the trailers, which may also be the head. */
+void exchange_take_advice(const Attempt *attempt, PolicyQuestion *question)
+{
+    Exchange *x = attempt->exchange;
+    const Answer *answer = &attempt->answer;
+    Bytes pushback = fields_get(&answer->trailers, "grpc-retry-pushback-ms");
+    if (!pushback.data)
+        pushback = fields_get(&answer->metadata, "grpc-retry-pushback-ms");
+    PolicyAdvice advice = policy_read_advice(pushback, fields_get(&answer->metadata, "retry-after"),
+                                             clock_wall(), &question->advised);
+    x->told_off |= advice == ADVICE_STOP;
+    question->advice = x->told_off ? ADVICE_STOP : advice;
+}
+
+/* ---- Beside a slow one ----------------------------------------------------------------------- */
+
+static uint32_t count_live(const Exchange *x)
+{
+    uint32_t n = 0;
+    for (const Attempt *attempt = x->latest; attempt; attempt = attempt->before)
+        n += attempt_is_live(attempt);
+    return n;
+}
+
+/* Whether the call is one of those that Hedge.percent counts. */
+static bool is_hedged(const Exchange *x)
+{
+    const Attempt *attempt = x->latest;
+    while (attempt && !attempt->pick.hedge)
+        attempt = attempt->before;
+    return attempt != NULL;
+}
+
+bool exchange_attempt_also(Exchange *x)
+{
+    RetryRefusal refusal;
+    PolicyQuestion q = exchange_question(x, x->latest);
+    q.other = count_live(x) > 1;
+    bool may = policy_may_hedge(&q, &refusal) && !memory_is_short() &&
+               (is_hedged(x) || pick_may_hedge(&x->latest->pick, x->route->hedge_percent));
+    if (refusal && refusal != RETRY_REFUSED_ATTEMPTS)
+        x->record.retry_refused = refusal;
+    if (!may || !attempt_add(x, &x->latest->tried))
+        return true;
+    x->latest->also = true;
+    return exchange_run(x, &STEP_pick);
+}
+
+static void on_slow(Timer *timer)
+{
+    exchange_attempt_also(((struct Hedge *)timer)->x);
+}
+
+/* 0: none is to be started. */
+static int64_t time_of_hedge(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    const DelaySketch *delays = pick_delays(&attempt->pick, x->method);
+    return delays ? delays->p95 : x->route->hedge_after;
+}
+
+void exchange_plan_hedge(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    if (attempt->also) {
+        if (!is_hedged(x))
+            pick_hedge(&attempt->pick);
+        pick_charge(x->loop, &attempt->pick, CHARGE_RETRY);
+        telemetry_count(x->loop, COUNTER_HEDGES);
+        return;
+    }
+    int64_t after = time_of_hedge(attempt);
+    if (!after || !x->method->safe || attempt->older)
+        return;
+    if (!x->hedge)
+        x->hedge = arena_make(x->arena, struct Hedge);
+    if (!x->hedge) /* it can do without */
+        return;
+    *x->hedge = (struct Hedge){.timer = x->hedge->timer, .x = x};
+    x->hedge->timer.fire = on_slow;
+    timer_start(&x->loop->timers, &x->hedge->timer, x->loop->now + after);
+}
+
+void exchange_hedge_again(Exchange *x, int64_t wait)
+{
+    if (x->hedge && !x->told_off)
+        timer_start(&x->loop->timers, &x->hedge->timer, x->loop->now + wait);
+}
+
+void exchange_stop_hedge(Exchange *x)
+{
+    if (x->hedge)
+        timer_stop(&x->loop->timers, &x->hedge->timer);
+}
+
+bool exchange_has_other(const Attempt *attempt)
+{
+    const Attempt *other = attempt->exchange->latest;
+    while (other && (other == attempt || !attempt_is_live(other)))
+        other = other->before;
+    return other != NULL;
+}
+
+void exchange_drop_attempts(Exchange *x, Code code, Result why)
+{
+    exchange_stop_retry(x);
+    for (Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
+        attempt_end(attempt, code, why);
+        attempt_drop(attempt);
+    }
+}
+
+static void cancel_other(Attempt *other, const Attempt *chosen)
+{
+    Exchange *x = other->exchange;
+    attempt_end(other, CODE_CANCELLED,
+                FAIL(x->arena, FAULT_SUPERSEDED, "%s responded first",
+                     chosen->pick.instance->address.text));
+    attempt_drop(other);
+    arena_free(other->answer_in);
+    other->answer_in = NULL;
+    if (attempt_counts(other))
+        telemetry_count(x->loop, COUNTER_ATTEMPTS_CANCELLED);
+}
+
+void exchange_choose(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    if (x->chosen)
+        return;
+    x->chosen = attempt;
+    exchange_mark_older(attempt);
+    exchange_stop_hedge(x);
+    for (Attempt *other = x->latest; other; other = other->before) {
+        if (other != attempt && attempt_is_live(other))
+            cancel_other(other, attempt);
+    }
+}
