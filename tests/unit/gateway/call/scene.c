@@ -77,6 +77,7 @@ static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *
 static void gateway_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
 {
     Peer *peer = owner;
+    peer->n_accepted++;
     client_accept(peer->client, stream, peer->scene->loop.now);
 }
 
@@ -92,6 +93,28 @@ static bool has_ended(const HttpConnection *connection)
 {
     return http_connection_half_closed(connection) ||
            http_connection_phase(connection) >= HTTP_CLOSING;
+}
+
+/* Both ends hear of it, or the gateway's only of the end of the other's bytes. */
+static bool cut(Peer *peer)
+{
+    Arena *arena = peer->scene->arena;
+    peer->cut->happened = peer->held = true;
+    if (peer->cut->by_end)
+        http_connection_eof(peer->gateway);
+    else
+        http_connection_lost(peer->gateway, FAIL(arena, FAULT_UPSTREAM_RESET, "it was cut"));
+    http_connection_lost(peer->connection, FAIL(arena, FAULT_SYSTEM, "it was cut"));
+    return true;
+}
+
+/* How many bytes of so many may pass in this direction. */
+static size_t room(const Peer *peer, const HttpConnection *from, size_t size)
+{
+    if (!peer->cut || peer->cut->from_gateway != (from == peer->gateway))
+        return size;
+    size_t left = peer->cut->after - peer->passed;
+    return size < left ? size : left;
 }
 
 /* Takes some output of one and feeds it to the other, copied to its exact size, so that reading
@@ -110,10 +133,16 @@ static bool move(Peer *peer, HttpConnection *from, HttpConnection *to, bool *end
     size_t size = 0;
     for (int i = 0; i < n; i++)
         size += vectors[i].iov_len;
+    if (size && (size = room(peer, from, size)) == 0)
+        return cut(peer);
+    if (peer->cut && peer->cut->from_gateway == (from == peer->gateway))
+        peer->passed += size;
     uint8_t *copy = malloc(size ? size : 1), *at = copy;
     for (int i = 0; i < n; i++) {
-        memcpy(at, vectors[i].iov_base, vectors[i].iov_len);
-        at += vectors[i].iov_len;
+        size_t left = size - (size_t)(at - copy);
+        size_t part = vectors[i].iov_len < left ? vectors[i].iov_len : left;
+        memcpy(at, vectors[i].iov_base, part);
+        at += part;
     }
     http_connection_sent(from, size);
     error_ignore(http_connection_feed(to, bytes(copy, size), peer->scene->loop.now),
@@ -127,6 +156,8 @@ static bool peer_move(Peer *peer)
     if (peer->held)
         return false;
     bool moved = move(peer, peer->connection, peer->gateway, &peer->ended_by_test);
+    if (peer->held)
+        return moved;
     return move(peer, peer->gateway, peer->connection, &peer->ended_by_gateway) || moved;
 }
 
@@ -196,6 +227,7 @@ HttpConnection *instance_new(Scene *scene, const struct Upstream *upstream)
     peer->gateway =
         (http2 ? http2_client_new : http1_client_new)(limits, false, &gateway_events, peer);
     peer_pump(peer); /* as the pool waits for the first frame */
+    peer->cut = scene->cut && !scene->cut->of_client && n_instances(scene) == 1 ? scene->cut : NULL;
     if (upstream->want == WANT_FULL)
         http_connection_drain(peer->gateway);
     return peer->gateway;
@@ -267,7 +299,7 @@ void scene_clear(Scene *scene)
     for (uint32_t i = 0; i < scene->n_peers; i++) {
         Peer *peer = &scene->peers[i];
         if (peer->client) {
-            n_calls += peer->n_streams;
+            n_calls += peer->n_accepted;
             assert_int_equal(peer->client->n_exchanges, 0);
         }
         assert_int_equal(http_connection_streams(peer->gateway), 0);
@@ -287,6 +319,7 @@ void scene_clear(Scene *scene)
     scene->fallbacks = fallbacks_new(scene->config);
     scene->loop.fallbacks = fallbacks_table(scene->fallbacks);
     scene->n_peers = scene->n_records = 0;
+    scene->cut = NULL;
 }
 
 void scene_free(Scene *scene)
@@ -360,6 +393,7 @@ Peer *client_new(Scene *scene, HttpMaker *client, HttpMaker *server)
     peer->connection = client(limits, false, &peer_events, peer);
     peer->gateway = server(limits, false, &gateway_events, peer);
     peer_pump(peer);
+    peer->cut = scene->cut && scene->cut->of_client ? scene->cut : NULL;
     return peer;
 }
 

@@ -59,15 +59,25 @@ struct WorkPool {
     uint32_t n_run, n_cancelled;
 };
 
+/* A connection that is cut when so many bytes have passed in one direction and more are to come.
+   What is exchanged before its first stream does not count. */
+typedef struct Cut {
+    bool of_client;    /* else of the instance that is connected to first */
+    bool from_gateway; /* the direction */
+    bool by_end; /* the gateway hears of the end of the other side's bytes, and not of a failure */
+    size_t after;
+    bool happened;
+} Cut;
+
 /* What was heard over one connection; of its latest stream. */
 struct Peer {
     Scene *scene;
-    HttpConnection *connection; /* the test's end */
-    HttpConnection *gateway;    /* the other one */
-    ClientConnection *client;   /* of a client's; else NULL */
-    const Instance *instance;   /* of an instance's; else NULL */
-    HttpStream *stream;         /* NULL: none, or released */
-    uint32_t n_streams;
+    HttpConnection *connection;     /* the test's end */
+    HttpConnection *gateway;        /* the other one */
+    ClientConnection *client;       /* of a client's; else NULL */
+    const Instance *instance;       /* of an instance's; else NULL */
+    HttpStream *stream;             /* NULL: none, or released */
+    uint32_t n_streams, n_accepted; /* opened by either side; begun for the gateway */
     HttpHead head;
     bool headed, ended;
     Buffer body;
@@ -76,6 +86,8 @@ struct Peer {
     unsigned drains, interims;
     bool ended_by_test, ended_by_gateway; /* the other end has heard that no more comes */
     bool held;                            /* nothing moves */
+    Cut *cut;                             /* NULL: it stays */
+    size_t passed;                        /* bytes in the direction of the cut */
     bool keeps;                           /* gives back nothing of what it receives */
     size_t owed;
 };
@@ -93,6 +105,7 @@ struct Scene {
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
     unsigned counted[COUNTER_COUNT];
+    Cut *cut;          /* of the next connections; NULL: none */
     uint32_t n_unused; /* how often a client's connection became unused */
     WorkPool pool;
 };
