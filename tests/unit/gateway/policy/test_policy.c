@@ -267,7 +267,7 @@ static const Row rows[] = {
      0,
      FALLBACK_STALE},
     {"a moment before the deadline, of all",
-     {FAULT_OF(DEADLINE_EXCEEDED), ATTEMPT, ALL, .attempted = false, .time_left = 1},
+     {FAULT_OF(DEADLINE_EXCEEDED), ATTEMPT, ALL, .attempted = false, .time_left = MILLISECOND},
      POLICY_FALL_BACK,
      0,
      FALLBACK_OLDER},
