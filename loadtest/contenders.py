@@ -21,7 +21,7 @@ services:
     changes: [{shop}/orders-v1-v2.yaml, {shop}/orders-v2-v3.yaml]
     instances: [{{address: 127.0.0.1:{upstream}, protocol: grpc, versions: [v3]}}]
 routes:
-  - {{match: orders, timeout: 60s}}
+  - {{match: orders, timeout: 60s{route}}}
   - {{match: /raw/, timeout: 60s, instances: [{{address: 127.0.0.1:{upstream}, protocol: http}}]}}
 limits: {{connections: 30000}}
 """
@@ -83,12 +83,12 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream, under=(), config=""):
-    """`under`: a command that runs it, with its options. `config`: more lines of it."""
+def start_gateway(build, folder, upstream, under=(), config="", route=""):
+    """`under`: a command that runs it, with its options. `config`: more lines of it. `route`: more of the orders' route."""
     port = free_port()
     file = pathlib.Path(folder) / "gateway.yaml"
     file.write_text(GATEWAY_CONFIG.format(
-        port=port, upstream=upstream, shop=ROOT / "examples/shop",
+        port=port, upstream=upstream, route=route, shop=ROOT / "examples/shop",
         orders=build / "examples/shop/orders.binpb") + config)
     return Watched([*under, build / "passerelle", "run", file], port)
 

@@ -64,12 +64,19 @@ class PackedMessages(Messages):
                 self.check(message)
 
 
-class Scenario:
-    """The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages."""
+# The second attempt is planned for each call, and never begins.
+RETRIES = ", attempts: 3, retry: {initial_backoff: 25ms, max_backoff: 1s}, hedge: {after: 30s}"
 
-    def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1):
+
+class Scenario:
+    """
+    The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages. `route`: more settings of
+    the route.
+    """
+
+    def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route=""):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
-        self.kind, self.n, self.warm, self.at_once = kind, n, warm, at_once
+        self.kind, self.n, self.warm, self.at_once, self.route = kind, n, warm, at_once, route
 
     def start(self, port, service):
         return self.kind(self, self.start_client(port), service)
@@ -118,10 +125,10 @@ def scenarios(stubs):
         return Scenario("HTTP/1.1 passed through", lambda: Http1Service(body),
                         lambda port: Http1Client(port, "GET", "/raw/orders/42"), lambda answer: answer == body)
 
-    def unary(name, version, is_right):
+    def unary(name, version, is_right, route=""):
         return Scenario(name, lambda: GrpcService(order),
                         lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", get),
-                        framed(is_right), at_once=TOGETHER)
+                        framed(is_right), at_once=TOGETHER, route=route)
 
     def stream(name, version, is_right):
         return Scenario(name, lambda: GrpcService(order),
@@ -147,6 +154,7 @@ def scenarios(stubs):
     return [
         opaque(),
         unary("gRPC unary, v3 to v3", "v3", is_v3),
+        unary("gRPC unary, v3 to v3, with retries and hedges", "v3", is_v3, RETRIES),
         unary("gRPC unary, v1 to v3", "v1", is_v1),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
         stream("gRPC message of a stream, v1 to v3", "v1", is_v1),
