@@ -8,12 +8,14 @@
 #include "gateway/admin/admin_config.h"
 #include "gateway/admin/admin_connections.h"
 #include "gateway/admin/admin_host.h"
+#include "gateway/admin/h2o_problem.h"
 #include "gateway/admin/h2o_thread.h"
 #include "gateway/admin/operator.h"
 #include "gateway/admin/refusals.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
+#include "protocols/http1/http1_head.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -281,16 +283,21 @@ static void answer_audit(Admin *admin, h2o_req_t *req, const Operator *who)
                      "this gateway has no store: the audit is in its log only");
 }
 
-/* The name is in the query, for paths are logged where a request is refused. */
-static bool read_client(h2o_req_t *req, Buffer *name)
+static Bytes query_of(const h2o_req_t *req)
+{
+    return req->query_at == SIZE_MAX
+               ? BYTES_NONE
+               : bytes_slice(bytes(req->path.base, req->path.len), req->query_at + 1, SIZE_MAX);
+}
+
+/* The name is in the query, for paths are logged where a request is refused; and nothing else: of
+   two names one would be forgotten, and nobody knows which was meant. */
+static bool read_client(const h2o_req_t *req, Buffer *name)
 {
     static const char key[] = "name=";
-    if (req->query_at == SIZE_MAX)
-        return false;
-    Bytes query = bytes_slice(bytes(req->path.base, req->path.len), req->query_at + 1, SIZE_MAX);
-    return bytes_start_with(query, key) &&
-           percent_decode(name, bytes_slice(query, strlen(key), SIZE_MAX), PERCENT_PLUS_IS_SPACE) &&
-           name->size > 0;
+    Bytes query = query_of(req), value = bytes_slice(query, strlen(key), SIZE_MAX);
+    return bytes_start_with(query, key) && !memchr(value.data, '&', value.size) &&
+           percent_decode(name, value, PERCENT_PLUS_IS_SPACE) && name->size > 0;
 }
 
 static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
@@ -300,8 +307,9 @@ static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
     if (!admin->sees.fleet) {
         send_problem(req, 404, "Not Found", "this gateway has no store: it records no clients");
     } else if (!read_client(req, &name)) {
-        send_problem(req, 400, "Bad Request",
-                     "there is no client's name: /client/forget?name=NAME");
+        send_problem(
+            req, 400, "Bad Request",
+            "this takes the name of one client, and nothing else: /client/forget?name=NAME");
     } else {
         AdminAction *action = make_action(admin, req, who, ADMIN_FORGET_CLIENT);
         action->client = bytes_copy(action->arena, buffer_bytes(&name));
@@ -330,23 +338,24 @@ static void answer_annotate(Admin *admin, h2o_req_t *req, const Operator *who)
 typedef struct Page {
     const char *path;  /* one that ends with a slash: of all beneath it, but for itself */
     bool acts;         /* by POST; else it is read by GET */
+    bool takes_query;  /* of those that act */
     OperatorRole role; /* that it needs */
     void (*answer)(Admin *admin, h2o_req_t *req, const Operator *who);
 } Page;
 
 static const Page pages[] = {
-    {"/metrics", false, ROLE_GUEST, answer_metrics},
-    {"/healthz", false, ROLE_GUEST, answer_healthz},
-    {"/readyz", false, ROLE_GUEST, answer_readyz},
-    {"/config", false, ROLE_GUEST, answer_config},
-    {"/fleet", false, ROLE_GUEST, answer_fleet},
-    {"/audit", false, ROLE_READ, answer_audit},
-    {"/errors", false, ROLE_READ, answer_errors},
-    {"/requests/", false, ROLE_READ, answer_request},
-    {"/errors/", true, ROLE_OPERATE, answer_annotate},
-    {"/reload", true, ROLE_OPERATE, answer_reload},
-    {"/drain", true, ROLE_OPERATE, answer_drain},
-    {"/client/forget", true, ROLE_OPERATE, answer_forget},
+    {"/metrics", false, false, ROLE_GUEST, answer_metrics},
+    {"/healthz", false, false, ROLE_GUEST, answer_healthz},
+    {"/readyz", false, false, ROLE_GUEST, answer_readyz},
+    {"/config", false, false, ROLE_GUEST, answer_config},
+    {"/fleet", false, false, ROLE_GUEST, answer_fleet},
+    {"/audit", false, false, ROLE_READ, answer_audit},
+    {"/errors", false, false, ROLE_READ, answer_errors},
+    {"/requests/", false, false, ROLE_READ, answer_request},
+    {"/errors/", true, false, ROLE_OPERATE, answer_annotate},
+    {"/reload", true, false, ROLE_OPERATE, answer_reload},
+    {"/drain", true, false, ROLE_OPERATE, answer_drain},
+    {"/client/forget", true, true, ROLE_OPERATE, answer_forget},
 };
 
 enum { N_PAGES = sizeof pages / sizeof *pages };
@@ -441,6 +450,14 @@ static bool may_act(const Asking *asking)
     return false;
 }
 
+static bool has_no_query(const Asking *asking)
+{
+    if (!query_of(asking->req).size)
+        return true;
+    send_problem(asking->req, 400, "Bad Request", "this takes no parameters");
+    return false;
+}
+
 static bool has_role(const Asking *asking, const Page *page)
 {
     const Operator *who = &asking->who;
@@ -499,13 +516,46 @@ static const Page *find_page(const Asking *asking)
     return NULL;
 }
 
+/* What an operator says is said once. */
+static bool is_said_twice(const Fields *fields)
+{
+    static const char *const names[] = {"authorization", "origin", ADMIN_REASON};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < fields->n; k++)
+            n += bytes_are(fields->items[k].name, names[i]);
+        if (n > 1)
+            return true;
+    }
+    return false;
+}
+
+/* libh2o takes what the listeners for clients refuse, such as Content-Length beside
+   Transfer-Encoding, and keeps some of it to itself. So the head, which is still in the buffer of
+   the socket, is read again as it is read there. */
+static bool is_strict(const Asking *asking)
+{
+    h2o_req_t *req = asking->req;
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    Http1Head head = {.framing = HTTP1_NO_BODY};
+    Http1Refusal why = {.status = 400, .detail = "a field that may be sent once is sent twice"};
+    size_t size = 0;
+    Http1Parse parse = http1_parse_request(asking->arena, &http_limits_default,
+                                           bytes(input->bytes, input->size), 0, &head, &size, &why);
+    if (parse == HTTP1_PARSED && !is_said_twice(&head.http.fields))
+        return true;
+    req->http1_is_persistent = 0;
+    send_problem(req, why.status, http_status_phrase(why.status), why.detail);
+    return false;
+}
+
 static void answer_page(Asking *asking)
 {
-    if (!know_operator(asking))
+    if (!is_strict(asking) || !know_operator(asking))
         return;
     const Page *page = find_page(asking);
     if (page && is_verb_of(page, asking->req) && has_role(asking, page) &&
-        (!page->acts || may_act(asking)))
+        (!page->acts || (may_act(asking) && (page->takes_query || has_no_query(asking)))))
         page->answer(asking->admin, asking->req, &asking->who);
 }
 
@@ -660,6 +710,7 @@ static void set_up_http(Admin *admin)
     Handler *handler = (Handler *)h2o_create_handler(path, sizeof *handler);
     handler->super.on_req = on_request;
     handler->admin = admin;
+    h2o_problem_use(&host->fallback_path);
     h2o_context_init(&admin->context, &admin->loop, &admin->config);
     admin->accept.ctx = &admin->context;
     admin->accept.hosts = admin->config.hosts;

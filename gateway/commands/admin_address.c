@@ -45,10 +45,17 @@ static bool read_host(Arena *arena, Bytes text, const char *default_port, AdminA
     return true;
 }
 
+/* A relative one is told from a host without its port: it has a slash, or the usual end. */
+static bool is_path(const char *text)
+{
+    return *text == '/' || (*text == '.' && strchr(text, '/')) ||
+           (!strchr(text, ':') && (strchr(text, '/') || bytes_end_with(bytes_of(text), ".sock")));
+}
+
 bool admin_address_read(Arena *arena, const char *text, AdminAddress *address_out)
 {
     *address_out = (AdminAddress){.path = NULL};
-    if (take_prefix(&text, "unix:") || *text == '/') {
+    if (take_prefix(&text, "unix:") || is_path(text)) {
         address_out->path = text;
         return *text != '\0';
     }

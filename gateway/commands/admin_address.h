@@ -1,9 +1,10 @@
 /*
  * AdminAddress: where the admin listener of a gateway is reached, as an operator writes it:
  *
- *      unix:/run/x.sock, /run/x.sock        a unix socket
- *      gw1:9901, [::1]:9901                 TCP
- *      http://gw1:9901, https://gw1:9901    TCP, and TLS over it; with the usual ports as default
+ *      unix:/run/x.sock, /run/x.sock, x.sock, run/x      a unix socket
+ *      gw1:9901, [::1]:9901                              TCP
+ *      http://gw1:9901, https://gw1:9901                 TCP, or TLS over it; default: the usual
+ * ports
  *
  * Plain values; any thread.
  */

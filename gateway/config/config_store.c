@@ -41,18 +41,34 @@ static bool is_taken(const StoreKeys *keys, const char *id)
     return false;
 }
 
-static void read_key_file(ConfigReader *reader, const char *file, const char *path,
+/* False: a mistake, which was reported. */
+static bool read_key_file(ConfigReader *reader, const char *file, const char *path,
                           uint8_t key[STORE_KEY_SIZE])
 {
     Bytes text = BYTES_NONE;
     Result r = file_read(reader->arena, file, KEY_FILE_MOST, &text);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;
+    bool good = !failed(r) && config_read_hex(text, key, STORE_KEY_SIZE);
     if (failed(r))
         config_tell(reader, path, NULL, "%s", r.error->doing);
-    else if (!config_read_hex(text, key, STORE_KEY_SIZE))
+    else if (!good)
         config_tell(reader, path, "openssl rand -hex 32", "%s does not have 64 hexadecimal digits",
                     file);
+    return good;
+}
+
+/* Only a doubt: nothing fails now. But a key that is taken away because it seems to be an old one
+   takes the newer one with it. */
+static void doubt_same_key(ConfigReader *reader, const StoreKeys *keys, const char *path)
+{
+    const StoreKey *key = &keys->keys[keys->n - 1];
+    for (uint32_t i = 0; i + 1 < keys->n; i++)
+        if (memcmp(keys->keys[i].key, key->key, STORE_KEY_SIZE) == 0) {
+            config_doubt(reader, path, "openssl rand -hex 32", "%s has the same key as %s",
+                         key->file, keys->keys[i].file);
+            return;
+        }
 }
 
 static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *text)
@@ -73,7 +89,9 @@ static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *tex
         StoreKey *key = &keys->keys[keys->n++];
         key->id = one->id;
         key->file = one->file;
-        read_key_file(reader, one->file, config_path(reader, "store.keys[%zu].file", i), key->key);
+        path = config_path(reader, "store.keys[%zu].file", i);
+        if (read_key_file(reader, one->file, path, key->key))
+            doubt_same_key(reader, keys, path);
     }
 }
 

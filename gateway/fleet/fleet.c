@@ -219,32 +219,36 @@ static Bytes version_of(const Node *node)
     return node->version;
 }
 
-/* What most of them have; of two that are as frequent, what the gateway has that started last. */
+static uint32_t count_same(const Snapshot *snapshot, Bytes value, NodeText *text)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < snapshot->n; i++)
+        n += !is_silent(snapshot, &snapshot->nodes[i]) &&
+             bytes_equal(text(&snapshot->nodes[i]), value);
+    return n;
+}
+
+/* What more of them have than anything else; BYTES_NONE, which none has: there is a tie, so they
+   differ, and nobody can say which is right. */
 static Bytes usual(const Snapshot *snapshot, NodeText *text)
 {
     Bytes best = BYTES_NONE;
     uint32_t best_n = 0;
-    int64_t best_started = 0;
+    bool tie = false;
     for (uint32_t i = 0; i < snapshot->n; i++) {
-        const Node *one = &snapshot->nodes[i];
-        if (is_silent(snapshot, one))
-            continue;
-        uint32_t n = 0;
-        int64_t started = 0;
-        for (uint32_t k = 0; k < snapshot->n; k++) {
-            const Node *other = &snapshot->nodes[k];
-            if (is_silent(snapshot, other) || !bytes_equal(text(one), text(other)))
-                continue;
-            n++;
-            started = other->started > started ? other->started : started;
-        }
-        if (n > best_n || (n == best_n && started > best_started)) {
-            best = text(one);
+        Bytes value = text(&snapshot->nodes[i]);
+        uint32_t n = count_same(snapshot, value, text);
+        bool other = !bytes_equal(value, best);
+        if (n > best_n)
+            tie = false;
+        else if (n == best_n && other)
+            tie = true;
+        if (n > best_n) {
+            best = value;
             best_n = n;
-            best_started = started;
         }
     }
-    return best;
+    return tie ? BYTES_NONE : best;
 }
 
 static void add_time(Buffer *out, const char *name, int64_t wall)

@@ -125,11 +125,19 @@ static Result copy_pages(Arena *arena, sqlite3 *from, const char *file, sqlite3 
     return FAIL(arena, FAULT_NO_FILE, "write %s: %s", copy, sqlite3_errstr(code));
 }
 
-/* A copy needs no files beside it, so that it can be moved and read anywhere. */
-static Result finish_copy(Arena *arena, sqlite3 *to, const char *copy)
+/* Whether it is a database: else SQLite says so of the copy. */
+static Result check_header(Arena *arena, sqlite3 *from, const char *file)
+{
+    int code = sqlite3_exec(from, "PRAGMA schema_version", NULL, NULL, NULL);
+    return code == SQLITE_OK ? OK : fail(arena, from, code, file);
+}
+
+/* A copy needs no files beside it, so that it can be moved and read anywhere. It has the pages of
+   `file`: what is wrong in them is wrong there. */
+static Result finish_copy(Arena *arena, sqlite3 *to, const char *copy, const char *file)
 {
     int code = sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-    return code == SQLITE_OK ? check(arena, to, copy)
+    return code == SQLITE_OK ? check(arena, to, file)
                              : FAIL(arena, FAULT_NO_FILE, "write %s: %s", copy, sqlite3_errmsg(to));
 }
 
@@ -137,13 +145,14 @@ static Result make_copy(Arena *arena, const char *file, const char *copy)
 {
     sqlite3 *from = NULL, *to = NULL;
     Result r = open_file(arena, file, SQLITE_OPEN_READONLY, &from);
-    if (failed(r))
-        return r;
-    r = open_file(arena, copy, SQLITE_OPEN_READWRITE, &to);
+    if (!failed(r))
+        r = check_header(arena, from, file);
+    if (!failed(r))
+        r = open_file(arena, copy, SQLITE_OPEN_READWRITE, &to);
     if (!failed(r))
         r = copy_pages(arena, from, file, to, copy);
     if (!failed(r))
-        r = finish_copy(arena, to, copy);
+        r = finish_copy(arena, to, copy, file);
     sqlite3_close(to);
     sqlite3_close(from);
     return r;

@@ -128,7 +128,8 @@ def test_only_operators_forget_clients(tmp_path, store):  # noqa: F811
             answer = gateway.http("POST", "/client/forget?name=zebra", headers=fields, port=gateway.admin_port)
             assert answer.status == status
         for path, status in (("/client/forget", 400), ("/client/forget?name=", 400), ("/client/forget?name=%zz", 400),
-                             ("/client/forget?client=a", 400)):
+                             ("/client/forget?client=a", 400), ("/client/forget?name=a&name=b", 400),
+                             ("/client/forget?name=a&x", 400), ("/reload?name=a", 400), ("/drain?x", 400)):
             assert gateway.http("POST", path, headers=fields, port=gateway.admin_port).status == status
         assert gateway.http("GET", "/client/forget?name=zebra", headers=fields, port=gateway.admin_port).status == 405
         assert [entry["who"] for entry in audit(gateway)] == ["ops"]

@@ -150,7 +150,40 @@ static void a_head_has_no_body(void **state)
 
 static void bodies_that_nobody_wants_are_refused(void **state)
 {
-    assert_has(ask("POST", "/metrics", "content-length: 10000000\r\n"), " 413 ");
+    const char *answer = ask("POST", "/metrics", "content-length: 10000000\r\n");
+    assert_has(answer, " 413 ");
+    assert_has(answer, "content-type: application/problem+json\r\n");
+    assert_has(answer, "\"status\":413,\"detail\":\"request entity is too large\"}");
+}
+
+/* As strict as the listeners for clients, and in the same shape. */
+static void malformed_requests_are_refused_with_a_problem(void **state)
+{
+    static const struct {
+        const char *fields, *detail;
+    } cases[] = {
+        {"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+         "Content-Length and Transfer-Encoding are both present"},
+        {"content-length: 0\r\ncontent-length: 0\r\n", "there are several Content-Length fields"},
+        {"content-length: x\r\n", "broken content-length header"},
+        {"transfer-encoding: gzip\r\n", "unknown transfer-encoding"},
+        {"transfer-encoding: chunked\r\n\r\nzz\r\n", "broken chunked-encoding"},
+        {"host: localhost\r\n", "there must be exactly one Host field"},
+        {"a: b\r\n c\r\n", "a header field is folded over several lines"},
+        {"authorization: a\r\nauthorization: b\r\n", "a field that may be sent once is sent twice"},
+        {"passerelle-why: a\r\nPasserelle-Why: b\r\n",
+         "a field that may be sent once is sent twice"},
+        {"origin: http://a\r\norigin: http://a\r\n", "a field that may be sent once is sent twice"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *answer = ask("GET", "/healthz", cases[i].fields);
+        assert_has(answer, "HTTP/1.1 400 ");
+        assert_has(answer, "Connection: close\r\n");
+        assert_has(answer, "content-type: application/problem+json\r\n");
+        if (!strstr(answer, cases[i].detail))
+            fail_msg("%s got %s", cases[i].fields, answer);
+    }
+    assert_has(ask("GET", "/healthz", "authorization: a\r\npasserelle-why: a\r\n"), " 200 ");
 }
 
 static void it_stops_while_connections_are_open(void **state)
@@ -347,6 +380,7 @@ int main(void)
         TEST(other_pages_and_verbs_are_problems),
         TEST(a_head_has_no_body),
         TEST(bodies_that_nobody_wants_are_refused),
+        TEST(malformed_requests_are_refused_with_a_problem),
         TEST(it_stops_while_connections_are_open),
         TEST(a_newcomer_takes_the_place_of_whoever_was_silent_longest),
         TEST(an_operator_is_the_last_to_go),

@@ -39,6 +39,15 @@ static void a_path_is_a_unix_socket(void **state)
     assert_string_equal(address.path, "x");
 }
 
+static void a_relative_path_has_a_slash_or_the_usual_end(void **state)
+{
+    static const char *const texts[] = {"adm.sock", "./adm", "../adm:1", "run/adm", "a-b/c"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_true(admin_address_read(arena, texts[i], &address));
+        assert_string_equal(address.path, texts[i]);
+    }
+}
+
 static void a_host_has_a_port(void **state)
 {
     assert_host("gw1:9901", "gw1", "9901", false);
@@ -57,10 +66,10 @@ static void a_url_has_the_usual_port(void **state)
 static void what_is_no_address_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "",          "gw1",       "gw1:",       "gw1:0",         "gw1:65536",   "gw1:x",
-        ":9901",     "::1:9901",  "[gw1]:9901", "[]:9901",       "[::1]",       "[::1]9901",
-        "unix:",     "https://",  "http:///",   "https://gw1/x", "ftp://gw1:1", "a@gw1:9901",
-        "gw1:9901/", "gw1:99 01", "gw1:+1",     "https://a:b:1"};
+        "",          "gw1",          "gw1:",       "gw1:0",         "gw1:65536",   "gw1:x",
+        ":9901",     "::1:9901",     "[gw1]:9901", "[]:9901",       "[::1]",       "[::1]9901",
+        "unix:",     "https://",     "http:///",   "https://gw1/x", "ftp://gw1:1", "a@gw1:9901",
+        "gw1:9901/", "adm.sock:1/x", "adm.sockx",  "gw1:99 01",     "gw1:+1",      "https://a:b:1"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (admin_address_read(arena, texts[i], &address))
             fail_msg("%s was taken", texts[i]);
@@ -72,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_path_is_a_unix_socket),
+        TEST(a_relative_path_has_a_slash_or_the_usual_end),
         TEST(a_host_has_a_port),
         TEST(a_url_has_the_usual_port),
         TEST(what_is_no_address_is_refused),

@@ -864,6 +864,27 @@ static void the_file_of_a_store_key_has_64_hexadecimal_digits(void **state)
     assert_key_file(other, "does not have 64 hexadecimal digits");
 }
 
+/* By their content: the same file is only one way to that. */
+static void one_key_under_two_ids_is_doubtful(void **state)
+{
+    char files[2][32], text[256];
+    for (int same = 0; same < 2; same++) {
+        strcpy(files[0], file_with(HASH));
+        strcpy(files[1], file_with(same ? HASH "\n" : &HASH "0"[1]));
+        snprintf(text, sizeof text,
+                 "listen: ['x:1']\nstore: {sqlite: /tmp/x.db, keys: [{id: a, file: %s}, {id: b, "
+                 "file: %s}]}\n",
+                 files[0], files[1]);
+        Loaded l = load_good(text);
+        assert_int_equal(l.config->doubts.n, same);
+        if (same)
+            assert_non_null(strstr(l.config->doubts.items[0].reason, " has the same key as "));
+        unload(&l);
+        unlink(files[0]);
+        unlink(files[1]);
+    }
+}
+
 static void the_ids_of_store_keys_are_words_and_differ(void **state)
 {
     static const struct {
@@ -1554,6 +1575,7 @@ int main(void)
         cmocka_unit_test(what_names_a_client_is_checked),
         cmocka_unit_test(the_key_for_names_has_a_least_size),
         cmocka_unit_test(the_file_of_a_store_key_has_64_hexadecimal_digits),
+        cmocka_unit_test(one_key_under_two_ids_is_doubtful),
         cmocka_unit_test(the_ids_of_store_keys_are_words_and_differ),
         cmocka_unit_test(operators_are_checked),
         cmocka_unit_test(the_admin_has_a_socket_unless_an_address_is_said),

@@ -114,13 +114,37 @@ static void what_most_have_is_right(void **state)
     assert_drift(b, "z", "[\"build\"]");
 }
 
-static void of_as_many_the_one_that_started_last_is_right(void **state)
+static void where_as_many_have_something_else_all_differ(void **state)
 {
     Bench *b = *state;
     put(b, "x", VERSION, "bbbb", SECOND);
     start(b);
-    assert_drift(b, "ours", "[]");
+    assert_drift(b, "ours", "[\"config\"]");
     assert_drift(b, "x", "[\"config\"]");
+}
+
+static void two_of_three_decide_whichever_comes_first(void **state)
+{
+    Bench *b = *state;
+    put(b, "a", VERSION, "bbbb", SECOND);
+    put(b, "z", VERSION, "aaaa", SECOND);
+    start(b);
+    assert_drift(b, "a", "[\"config\"]");
+    assert_drift(b, "ours", "[]");
+    assert_drift(b, "z", "[]");
+}
+
+static void two_pairs_and_three_single_ones_are_a_tie(void **state)
+{
+    Bench *b = *state;
+    put(b, "p", VERSION, "aaaa", SECOND);
+    put(b, "q", VERSION, "bbbb", SECOND);
+    put(b, "r", VERSION, "bbbb", SECOND);
+    put(b, "s", VERSION, "cccc", SECOND);
+    start(b);
+    static const char *const all[] = {"ours", "p", "q", "r", "s"};
+    for (int i = 0; i < 5; i++)
+        assert_drift(b, all[i], "[\"config\"]");
 }
 
 static void one_that_was_not_seen_for_some_beats_is_silent_and_counts_no_more(void **state)
@@ -168,8 +192,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(those_that_do_the_same_have_no_drift, setup, teardown),
         cmocka_unit_test_setup_teardown(what_most_have_is_right, setup, teardown),
-        cmocka_unit_test_setup_teardown(of_as_many_the_one_that_started_last_is_right, setup,
+        cmocka_unit_test_setup_teardown(where_as_many_have_something_else_all_differ, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(two_of_three_decide_whichever_comes_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_pairs_and_three_single_ones_are_a_tie, setup, teardown),
         cmocka_unit_test_setup_teardown(
             one_that_was_not_seen_for_some_beats_is_silent_and_counts_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(the_row_of_a_clock_that_was_ahead_is_taken_over, setup,

@@ -203,6 +203,13 @@ static void a_page_that_was_overwritten_is_found(void **state)
     assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DAMAGED);
 }
 
+static void assert_blames_the_store(Bench *b, Result r)
+{
+    const char *text = error_text(b->arena, r);
+    assert_non_null(strstr(text, arena_printf(b->arena, "%s is damaged", b->settings.sqlite)));
+    assert_null(strstr(text, b->copy));
+}
+
 static void a_damaged_store_is_not_backed_up_over_a_good_copy(void **state)
 {
     Bench *b = *state;
@@ -212,6 +219,11 @@ static void a_damaged_store_is_not_backed_up_over_a_good_copy(void **state)
     Result r = sqlite_file_back_up(b->arena, b->settings.sqlite, b->copy);
     assert_fault(r, FAULT_STORE_DOWN);
     assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DAMAGED);
+    assert_blames_the_store(b, r);
+    overwrite(b->settings.sqlite, 0, 100); /* its header */
+    r = sqlite_file_back_up(b->arena, b->settings.sqlite, b->copy);
+    assert_ptr_equal(error_origin(r)->fault, &FAULT_STORE_DAMAGED);
+    assert_blames_the_store(b, r);
     StoreReport report = report_of(b, b->copy);
     assert_whole(b, &report);
 }
