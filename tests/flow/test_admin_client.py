@@ -50,6 +50,10 @@ def test_a_gateway_is_reached_by_each_spelling_of_its_address(gateway):
                     f"http://localhost:{gateway.admin_port}/"):
         assert command(gateway, "fleet", "--admin", address).returncode == 0
         assert command(gateway, "fleet", PASSERELLE_ADMIN=address).returncode == 0
+    for path in ("admin.sock", "./admin.sock", "unix:admin.sock"):
+        done = subprocess.run([BINARY, "fleet", "--admin", path], cwd=gateway.folder, capture_output=True, timeout=60,
+                              check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_option_comes_before_the_environment(gateway):
