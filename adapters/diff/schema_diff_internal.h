@@ -151,9 +151,8 @@ void words_join(Words *words, const Words *more);
 /* The share of words that both have. */
 int words_alike(const Words *a, const Words *b);
 
-/* "THINGSBOARD" and "THINGS_BOARD": the same but for case and for where words begin. */
-bool same_letters(const char *a, const char *b);
-/* The same text for all that have the same letters. */
+/* The same text for "THINGSBOARD" and "THINGS_BOARD": without case, and without where words begin.
+ */
 const char *diff_letters(Diffing *d, const char *name);
 /* From now on, these words in names stand for each other. */
 void diff_same_words(Diffing *d, const char *old, const char *new_words);

@@ -322,20 +322,6 @@ const char *diff_noun_key(Diffing *d, const char *name)
 
 /* ---- Letters --------------------------------------------------------------------------------- */
 
-bool same_letters(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        while (*a && !isalnum((unsigned char)*a))
-            a++;
-        while (*b && !isalnum((unsigned char)*b))
-            b++;
-        if (!*a || !*b)
-            return *a == *b;
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
-            return false;
-    }
-}
-
 const char *diff_letters(Diffing *d, const char *name)
 {
     Buffer letters = buffer_in(d->arena);

@@ -17,8 +17,11 @@ static Bytes decided(Arena *arena, Bytes list)
     Bytes line;
     while (bytes_split(&list, '\n', &line)) {
         size_t end = 0;
-        while (end < line.size && !bytes_start_with(bytes_slice(line, end, line.size), mark))
-            end++;
+        for (bool quoted = false; end < line.size; end++) {
+            quoted ^= line.data[end] == '"'; /* a default of a schema may have the mark in it */
+            if (!quoted && bytes_start_with(bytes_slice(line, end, line.size), mark))
+                break;
+        }
         buffer_add_bytes(&out, bytes_slice(line, 0, end));
         buffer_add_byte(&out, '\n');
     }
