@@ -262,16 +262,28 @@ static int likeness(int names, int share, uint32_t rare)
     return share >= 75 && rare >= 3 ? share - 10 : 0;
 }
 
+/* "Jwt" and "JwtRule": all words of the one are in the other. */
+static bool is_longer_name(Diffing *d, const char *a, const char *b)
+{
+    const Words *old = diff_words_of_type(d, a), *is = diff_words_of_type(d, b);
+    return words_have_all(old, is) || words_have_all(is, old);
+}
+
+/* Types with less than this are not even asked about. */
+enum { ASKED = 50 };
+
 static int message_likeness(Diffing *d, const MessageType *a, const MessageType *b)
 {
-    enum { MOST = 60, SOME = 2 };
+    enum { MOST = 60, SOME = 2, LEAST_RARE = 3 };
     Overlap overlap = message_overlap(d, a, b);
     int names = name_likeness(d, a->name, b->name);
     if (!names && overlap.share >= MOST && overlap.rare >= SOME)
         names = words_alike(diff_words_of_type(d, a->name), diff_words_of_type(d, b->name));
     if (!a->n_fields && !b->n_fields)
         return names == 100 ? names : 0;
-    return likeness(names, overlap.share, overlap.rare);
+    int score = likeness(names, overlap.share, overlap.rare);
+    bool longer = is_longer_name(d, a->name, b->name) && overlap.rare >= LEAST_RARE;
+    return longer && score >= ASKED && score < DIFF_LIKELY ? DIFF_LIKELY : score;
 }
 
 /* Values that stand for no value are in every enum, and tell nothing. */
@@ -563,7 +575,6 @@ static void tell_type(Diffing *d, const char *old_full, const char *new_full, in
 }
 
 /* The type that is most like this one, where the two do not have to be the same for that. */
-enum { ASKED = 50 };
 
 static void ask_about(Diffing *d, const char *old, const char *new_name)
 {
