@@ -236,8 +236,9 @@ typedef struct Slot {
     const FieldType *steps[MOST_STEPS];
     uint32_t n_steps;
     const char *text;
-    const struct Slot *parent; /* the message that it is in, or NULL */
-    Words leaf, context;       /* of its own name, of the path to it */
+    const struct Slot *parent;   /* the message that it is in, or NULL */
+    const Words *leaf, *context; /* of its own name, of the path to it */
+    const Words *inside;         /* of the path to what is in it, or NULL: not known yet */
     bool shared; /* inside of a message that goes with its counterpart: it only takes what fits best
                   */
     bool opened; /* something inside of it has a counterpart: it is told part by part */

@@ -73,23 +73,36 @@ static bool is_inside_itself(const Slot *slot)
     return false;
 }
 
+static const Words empty_path;
+
+/* Of the path to what is in it. */
+static const Words *words_inside(Diffing *d, Slot *slot)
+{
+    if (!slot->inside) {
+        Words *words = arena_make(d->arena, Words);
+        *words = *slot->context;
+        words_join(words, slot->leaf);
+        slot->inside = words;
+    }
+    return slot->inside;
+}
+
 static Slot *add_slot(Matching *m, int end, Slot *parent, const FieldType *field)
 {
     Match *match = m->match;
     if (match->n_slots[end] == match->room[end] || (parent && parent->n_steps == MOST_STEPS))
         return NULL;
     Slot *slot = &match->slots[end][match->n_slots[end]++];
-    *slot = (Slot){.parent = parent};
+    *slot = (Slot){.parent = parent, .context = &empty_path};
     if (parent) {
         memcpy(slot->steps, parent->steps, sizeof slot->steps);
         slot->n_steps = parent->n_steps;
-        slot->context = parent->context;
-        words_join(&slot->context, &parent->leaf);
+        slot->context = words_inside(m->d, parent);
         slot->shared = parent->shared;
     }
     slot->steps[slot->n_steps++] = field;
     slot->text = steps_text(m->d->arena, slot->steps, slot->n_steps);
-    slot->leaf = *diff_words(m->d, field->name);
+    slot->leaf = diff_words(m->d, field->name);
     return slot;
 }
 
@@ -453,7 +466,7 @@ typedef struct Tally {
 static bool is_usual_word(const Matching *m, const char *word)
 {
     for (uint32_t i = 0; i < m->match->n_pairings; i++)
-        if (m->match->pairings[i].same && words_have(&m->match->pairings[i].ends[OLD]->leaf, word))
+        if (m->match->pairings[i].same && words_have(m->match->pairings[i].ends[OLD]->leaf, word))
             return true;
     return false;
 }
@@ -465,7 +478,7 @@ static void tally_words(const Matching *m, Tally *tally, int end, const Words *l
 {
     for (uint32_t i = 0; i < leaf->n; i++) {
         const char *word = leaf->word[i];
-        bool there = words_have(&other->leaf, word) || words_have(&other->context, word);
+        bool there = words_have(other->leaf, word) || words_have(other->context, word);
         int cost = there || (moved && strcmp(word, "id") == 0) ? 0 : cost_of_word(word);
         if (cost && (leaf->n > 1 || moved)) {
             tally->cost += cost;
@@ -511,14 +524,14 @@ static bool is_common_name(const Matching *m, const Slot *slot)
 {
     enum { MANY = 5 };
     const uint32_t *n = table_get(&m->d->rarity, bytes_of(slot_field(slot)->name));
-    return is_common_word(&slot->leaf) || (slot->leaf.n == 1 && n && *n >= MANY);
+    return is_common_word(slot->leaf) || (slot->leaf->n == 1 && n && *n >= MANY);
 }
 
 static bool are_opposites(const Candidate *c)
 {
     bool no[2];
     for (int end = 0; end < 2; end++)
-        telling_words(slot_field(c->ends[end]), &c->ends[end]->leaf, &c->fit, end, &no[end]);
+        telling_words(slot_field(c->ends[end]), c->ends[end]->leaf, &c->fit, end, &no[end]);
     return no[OLD] != no[NEW];
 }
 
@@ -535,8 +548,8 @@ static bool is_full_name(const Words *own, const Words *other, const Words *arou
 static int score_of_words(const Matching *m, const Slot *old, const Slot *new_slot, const Fit *fit)
 {
     bool no[2];
-    Words a = telling_words(slot_field(old), &old->leaf, fit, OLD, &no[OLD]);
-    Words b = telling_words(slot_field(new_slot), &new_slot->leaf, fit, NEW, &no[NEW]);
+    Words a = telling_words(slot_field(old), old->leaf, fit, OLD, &no[OLD]);
+    Words b = telling_words(slot_field(new_slot), new_slot->leaf, fit, NEW, &no[NEW]);
     if (no[OLD] != no[NEW])
         return 0;
     if (fit->kind == FIT_CONVERT && (drops_unit(&a, &b) || drops_unit(&b, &a)))
@@ -553,8 +566,8 @@ static int score_of_words(const Matching *m, const Slot *old, const Slot *new_sl
     bool contained = fit->decide && (words_have_all(&a, &b) || words_have_all(&b, &a));
     if (fit->weak && !contained && (share < 90 || tally.cost))
         return 0;
-    int far = unshared(&old->context, &b, &new_slot->context, &m->around[NEW]) +
-              unshared(&new_slot->context, &a, &old->context, &m->around[OLD]);
+    int far = unshared(old->context, &b, new_slot->context, &m->around[NEW]) +
+              unshared(new_slot->context, &a, old->context, &m->around[OLD]);
     share +=
         is_full_name(&a, &b, &m->around[NEW]) || is_full_name(&b, &a, &m->around[OLD]) ? 30 : 0;
     bool synonyms = alike && strcmp(slot_field(old)->name, slot_field(new_slot)->name) != 0;
@@ -651,7 +664,7 @@ enum { ASKED = 40 };
 /* Of "port_id" and "client_id" the common word says nothing; of two versions it says something. */
 static bool share_telling_word(const Candidate *c)
 {
-    const Words *a = &c->ends[OLD]->leaf, *b = &c->ends[NEW]->leaf;
+    const Words *a = c->ends[OLD]->leaf, *b = c->ends[NEW]->leaf;
     for (uint32_t i = 0; i < a->n; i++)
         if (!cost_of_word(a->word[i]) && words_have(b, a->word[i]))
             return true;
@@ -724,8 +737,7 @@ static bool is_half_replaced(const Candidate *c)
     bool no;
     Words words[2];
     for (int end = 0; end < 2; end++)
-        words[end] =
-            telling_words(slot_field(c->ends[end]), &c->ends[end]->leaf, &c->fit, end, &no);
+        words[end] = telling_words(slot_field(c->ends[end]), c->ends[end]->leaf, &c->fit, end, &no);
     bool long_names = words[OLD].n > 2 && words[NEW].n > 2;
     for (int end = 0; end < 2 && long_names; end++)
         for (uint32_t i = 0; i < words[end].n; i++)
@@ -802,8 +814,8 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
         are_in_other_alternatives(old, new_slot))
         return;
     c.score = score_of_words(m, old, new_slot, &c.fit);
-    if (shared && (c.fit.kind != FIT_SAME || words_alike(&old->leaf, &new_slot->leaf) != 100 ||
-                   is_common_word(&old->leaf) || old->n_steps + new_slot->n_steps != 3))
+    if (shared && (c.fit.kind != FIT_SAME || words_alike(old->leaf, new_slot->leaf) != 100 ||
+                   is_common_word(old->leaf) || old->n_steps + new_slot->n_steps != 3))
         return;
     if (!shared)
         score_of_place(m, &c);
@@ -884,9 +896,9 @@ static bool is_named_by_path(const Candidate *c)
 {
     for (int end = 0; end < 2; end++) {
         const Slot *slot = c->ends[end], *other = c->ends[!end];
-        for (uint32_t i = 0; i < slot->context.n; i++) {
-            const char *word = slot->context.word[i];
-            if (words_have(&other->leaf, word) || words_have(&other->context, word))
+        for (uint32_t i = 0; i < slot->context->n; i++) {
+            const char *word = slot->context->word[i];
+            if (words_have(other->leaf, word) || words_have(other->context, word))
                 return true;
         }
     }
@@ -912,7 +924,7 @@ static int score_of_holders(const Matching *m, Candidate *c)
     bool moved = c->ends[OLD]->n_steps != c->ends[NEW]->n_steps;
     bool shared = c->ends[OLD]->shared || c->ends[NEW]->shared;
     bool common = !shared && is_common_name(m, c->ends[OLD]) && is_common_name(m, c->ends[NEW]);
-    if (both_inside && words_alike(&c->ends[OLD]->leaf, &c->ends[NEW]->leaf) < 100)
+    if (both_inside && words_alike(c->ends[OLD]->leaf, c->ends[NEW]->leaf) < 100)
         score -= 15;
     if (both_inside && most < 34)
         score -= 25;
@@ -1098,7 +1110,8 @@ static void find_open(Matching *m, int end)
 {
     Match *match = m->match;
     uint32_t most = most_open(m->d);
-    m->open[end] = arena_array(m->d->arena, Slot *, MOST_OPEN);
+    uint32_t n_slots = match->n_slots[end];
+    m->open[end] = arena_array(m->d->arena, Slot *, (n_slots < most ? n_slots : most) + 1);
     m->placed[end] = arena_array(m->d->arena, bool, match->n_slots[end] + 1);
     m->fitting[end] = arena_array(m->d->arena, uint32_t, match->n_slots[end] + 1);
     for (uint32_t i = 0; i < match->n_slots[end]; i++) {
