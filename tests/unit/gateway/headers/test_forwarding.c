@@ -171,6 +171,19 @@ static void hops_are_counted_whoever_says_them(void **state)
     }
 }
 
+static void attempts_before_this_one_are_believed_of_everybody_and_not_passed_on(void **state)
+{
+    for (int trusted = 0; trusted < 2; trusted++) {
+        Forwarding forwarding = from("192.0.2.1:1", trusted);
+        assert_string_equal(left_of(&forwarding, "x: 1\ngrpc-previous-rpc-attempts: 2\n"),
+                            "x: 1\n");
+        assert_bytes(forwarding.attempts, "2");
+        forwarding = from("192.0.2.1:1", trusted);
+        left_of(&forwarding, "grpc-previous-rpc-attempts: 2\ngrpc-previous-rpc-attempts: 0\n");
+        assert_bytes(forwarding.attempts, "2, 0"); /* which is no number */
+    }
+}
+
 static void a_call_may_pass_few_gateways_and_none_twice(void **state)
 {
     Forwarding forwarding = {.hops = 7};
@@ -328,6 +341,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(a_peer_of_a_unix_socket_has_no_address, begin, end),
         cmocka_unit_test_setup_teardown(hops_are_counted_whoever_says_them, begin, end),
+        cmocka_unit_test_setup_teardown(
+            attempts_before_this_one_are_believed_of_everybody_and_not_passed_on, begin, end),
         cmocka_unit_test_setup_teardown(a_call_may_pass_few_gateways_and_none_twice, begin, end),
         cmocka_unit_test_setup_teardown(each_kind_names_its_own_hop_and_passes_the_others_on, begin,
                                         end),

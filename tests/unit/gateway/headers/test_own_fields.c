@@ -74,7 +74,10 @@ static void a_route_without_versions_has_the_services_own_words_on_them(void **s
     const char *lines =
         "api-version: v9\ndeprecation: @1\nsunset: never\nlink: </>; rel=\"successor-version\"";
     assert_left((OwnFields){0}, lines, lines);
-    assert_left((OwnFields){0}, "x-request-id: 1\npasserelle-lost: 2", "");
+    assert_left((OwnFields){0},
+                "x-request-id: 1\npasserelle-lost: 2\ngrpc-previous-rpc-attempts: 3\n"
+                "trailer-grpc-previous-rpc-attempts: 3",
+                "");
 }
 
 static void the_age_of_a_version_is_the_gateways_to_say_where_it_does(void **state)

@@ -152,6 +152,25 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
         "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
 }
 
+static void what_alone_prevented_an_attempt_is_counted_by_service(void **state)
+{
+    Fixture *f = *state;
+    const char *family = "passerelle_retries_refused_total{service=\"orders\",reason=";
+    assert_null(strstr(page(f, false), family));
+    f->record.retry_refused = RETRY_REFUSED_BUDGET;
+    telemetry_record(&f->loop, &f->record);
+    telemetry_record(&f->loop, &f->record);
+    f->record.retry_refused = RETRY_REFUSED_DEADLINE;
+    telemetry_record(&f->loop, &f->record);
+    f->record.retry_refused = RETRY_NOT_REFUSED;
+    telemetry_record(&f->loop, &f->record);
+    const char *text = page(f, false);
+    assert_line(text, "passerelle_retries_refused_total{service=\"orders\",reason=\"budget\"} 2");
+    assert_line(text, "passerelle_retries_refused_total{service=\"orders\",reason=\"deadline\"} 1");
+    assert_null(
+        strstr(text, "passerelle_retries_refused_total{service=\"orders\",reason=\"pushback"));
+}
+
 /* One that the code calls the caller's, and for each of the others one of the service's. */
 static void a_services_own_error_is_the_callers_mistake_by_its_code(void **state)
 {
@@ -409,6 +428,7 @@ int main(void)
         TEST(each_bucket_ends_at_its_bound),
         TEST(durations_fall_into_cumulative_buckets),
         TEST(errors_are_told_by_both_ends_of_their_chain),
+        TEST(what_alone_prevented_an_attempt_is_counted_by_service),
         TEST(a_services_own_error_is_the_callers_mistake_by_its_code),
         TEST(calls_without_a_method_are_counted_without_names),
         TEST(each_attempt_counts_for_its_own_instance),

@@ -688,11 +688,119 @@ static void picks_are_those_of_a_slow_obvious_search(void **state)
     }
 }
 
+/* ---- What retries are based on ------------------------------------------------------------------
+ */
+
+static const RetryAllowance half = {.percent = 50, .at_least = 0, .n_loops = 1};
+
+static bool is_spent(void)
+{
+    Pick pick;
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    bool spent = pick_budget_is_spent(&loop, &pick);
+    pick_release(&loop, &pick);
+    return spent;
+}
+
+static void charge(PolicyCharge charge, int n_good)
+{
+    Pick pick;
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    for (int i = 0; i < n_good; i++)
+        pick_earn(&loop, &pick);
+    pick_charge(&loop, &pick, charge);
+    pick_release(&loop, &pick);
+}
+
+static void a_budget_is_of_the_whole_service(void **state)
+{
+    service.retries = half;
+    assert_true(is_spent());
+    charge(CHARGE_NOTHING, 2);
+    assert_false(is_spent());
+    charge(CHARGE_RETRY, 0);
+    assert_true(is_spent());
+}
+
+static void it_goes_on_when_instances_join_and_with_the_next_config(void **state)
+{
+    service.retries = half;
+    charge(CHARGE_RETRY, 2);
+    use_instances(5);
+    assert_true(is_spent());
+    charge(CHARGE_NOTHING, 2);
+    assert_false(is_spent());
+
+    Service other = service;
+    Config next = {.services = &other, .n_services = 1};
+    other.set = NULL;
+    Instance *one = &instances[0];
+    instance_set_use(&other, instance_set_new(&other, &one, 1));
+    loop.config = &next;
+    candidates_take(&loop, instance_set_of(&other));
+    Pick pick;
+    assert_ok(arena, pick_any(&loop, &other, NULL, arena, &pick));
+    assert_false(pick_budget_is_spent(&loop, &pick));
+    pick_charge(&loop, &pick, CHARGE_RETRY);
+    assert_true(pick_budget_is_spent(&loop, &pick));
+    pick_release(&loop, &pick);
+    candidates_trim(&loop);
+    loop.config = &config;
+    candidates_take(&loop, instance_set_of(&service));
+    candidates_trim(&loop);
+    instance_set_unref(other.set);
+}
+
+static void a_trial_ends_with_its_outcome_or_with_its_call(void **state)
+{
+    Pick pick;
+    service.retries = half;
+    charge(CHARGE_NOTHING, 2);
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    pick_charge(&loop, &pick, CHARGE_TRIAL);
+    assert_true(is_spent());
+    pick_release(&loop, &pick);
+    assert_false(is_spent());
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    pick_charge(&loop, &pick, CHARGE_TRIAL);
+    pick_end_trial(&loop, &pick, true);
+    pick_end_trial(&loop, &pick, true); /* it was one only */
+    pick_release(&loop, &pick);
+    assert_true(is_spent());
+    charge(CHARGE_NOTHING, 2);
+    assert_false(is_spent());
+}
+
+static void what_was_measured_stays_when_instances_join(void **state)
+{
+    static const Route measured = {.hedge_p95 = true}, unmeasured = {.hedge_after = 1};
+    Pick pick;
+    service.n_delays = 1;
+    methods[0].route = &measured;
+    use_instances(5);
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    DelaySketch *delays = pick_delays(&pick, &methods[0]);
+    assert_non_null(delays);
+    use_instances(6); /* what the call has still to say is not of interest any more */
+    assert_null(pick_delays(&pick, &methods[0]));
+    pick_release(&loop, &pick);
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    assert_ptr_equal(pick_delays(&pick, &methods[0]), delays);
+    methods[0].route = &unmeasured;
+    assert_null(pick_delays(&pick, &methods[0]));
+    pick_release(&loop, &pick);
+    assert_null(pick_delays(&(Pick){0}, &methods[0]));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(an_instance_that_speaks_the_version_itself_comes_first),
+        TEST(a_budget_is_of_the_whole_service),
+        TEST(it_goes_on_when_instances_join_and_with_the_next_config),
+        TEST(a_trial_ends_with_its_outcome_or_with_its_call),
+        TEST(what_was_measured_stays_when_instances_join),
         TEST(else_the_version_with_the_fewest_losses_is_taken),
         TEST(among_equal_losses_the_newer_version_is_taken),
         TEST(an_instance_of_several_versions_is_asked_in_the_best),
