@@ -498,11 +498,10 @@ static Result say_refusal(Exchange *x, const PolicyQuestion *question, const Pol
                      verdict->why);
 }
 
-/* The service said that it is unavailable: the route's next attempt need not wait any longer. */
-static const Step *wait_for_other(Attempt *attempt, const PolicyQuestion *question)
+static const Step *wait_for_other(Exchange *x, const PolicyVerdict *verdict)
 {
-    if (question->hedges && question->event == POLICY_STATUS)
-        exchange_hedge_again(attempt->exchange, question->advised);
+    if (verdict->hurry)
+        exchange_hedge_again(x, verdict->wait);
     return STEP_WAIT;
 }
 
@@ -521,7 +520,7 @@ static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *questio
     bool is_loss = !x->responding && (attempt->older || (question->attempted && !by_service));
     Attempt *answered = is_loss ? last_answered(x) : NULL;
     switch (verdict.action) {
-    case POLICY_WAIT: return wait_for_other(attempt, question);
+    case POLICY_WAIT: return wait_for_other(x, &verdict);
     case POLICY_RETRY: return exchange_retry(attempt, &verdict);
     case POLICY_RESPOND:
     case POLICY_FALL_BACK:

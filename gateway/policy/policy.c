@@ -64,14 +64,19 @@ static PolicyAdvice read_pushback(Bytes text, int64_t *advised_out)
     return ADVICE_AFTER;
 }
 
+static int64_t nanoseconds_of(uint64_t seconds)
+{
+    return seconds < INT32_MAX ? (int64_t)seconds * SECOND : INT64_MAX;
+}
+
 static PolicyAdvice read_retry_after(Bytes text, int64_t wall, int64_t *advised_out)
 {
     uint64_t seconds;
-    int64_t date;
+    int64_t date, now = wall / SECOND;
     if (bytes_to_u64(text, &seconds))
-        *advised_out = seconds > INT32_MAX ? INT64_MAX : (int64_t)seconds * SECOND;
-    else if (date_read_http(text, wall / SECOND, &date) && date < INT64_MAX / SECOND)
-        *advised_out = date * SECOND > wall ? date * SECOND - wall : 0;
+        *advised_out = nanoseconds_of(seconds);
+    else if (date_read_http(text, now, &date))
+        *advised_out = date > now ? nanoseconds_of((uint64_t)(date - now)) : 0;
     else
         return ADVICE_NONE;
     return ADVICE_AFTER;
@@ -286,7 +291,10 @@ static bool may_wait(const PolicyQuestion *q)
 PolicyVerdict policy_decide(const PolicyQuestion *q)
 {
     if (may_wait(q))
-        return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is running"};
+        return (PolicyVerdict){.action = POLICY_WAIT,
+                               .why = "another attempt is running",
+                               .wait = q->advised,
+                               .hurry = q->hedges && is_transient(q)};
     PolicyVerdict verdict = {.why = why_not_again(q)};
     if (!verdict.why)
         verdict.refusal = refusal_of(q);

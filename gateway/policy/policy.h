@@ -94,11 +94,12 @@ typedef enum RetryRefusal {
 
 typedef struct PolicyVerdict {
     PolicyAction action;
-    PolicyWhere where; /* POLICY_RETRY only, as the next three */
+    PolicyWhere where; /* POLICY_RETRY only, as `charge` and `backs_off` */
     const char *why;   /* why there is no other attempt, or why there is one; a literal */
     Fallback fallback; /* POLICY_FALL_BACK only: which one. If it has no response, it is used up,
                           and the question is asked again */
     int64_t wait;      /* nanoseconds until it begins */
+    bool hurry;        /* POLICY_WAIT only: yet another attempt may begin, after `wait` already */
     PolicyCharge charge;
     bool backs_off;       /* `wait` is by the route, not by the instance */
     RetryRefusal refusal; /* if there is none */

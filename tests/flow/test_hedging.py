@@ -91,3 +91,13 @@ def test_who_answers_in_time_is_left_alone(tmp_path, pair):
             say(gateway)
         assert one.n_asked + other.n_asked == 20
         assert gateway.metric("passerelle_hedges_total") == 0
+
+
+def test_the_second_attempt_begins_when_most_calls_have_a_response(tmp_path, pair):
+    slow, _ = pair[1]
+    with gateway_before(tmp_path, pair, "p95") as gateway:
+        for _ in range(120):
+            say(gateway)
+        before = gateway.metric("passerelle_hedges_total")
+        slow.go.clear()
+        eventually(lambda: say(gateway) == "other" and gateway.metric("passerelle_hedges_total") > before)

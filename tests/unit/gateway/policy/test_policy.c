@@ -570,6 +570,21 @@ static void each_rule_of_a6_and_aip_194_is_followed(void **state)
         check_rule(&rules[i]);
 }
 
+static void the_next_of_two_attempts_hurries_where_the_rules_say_so(void **state)
+{
+    PolicyQuestion q = {UNAVAILABLE_A6, .hedges = true, .other = true};
+    assert_true(policy_decide(&q).hurry && policy_decide(&q).wait == 0);
+    q.advised = 7;
+    assert_int_equal(policy_decide(&q).wait, 7);
+    q.hedges = false;
+    assert_false(policy_decide(&q).hurry);
+    PolicyQuestion lost = {FAULT_OF(UPSTREAM_RESET), A6, .hedges = true, .other = true};
+    assert_true(policy_decide(&lost).hurry);
+    PolicyQuestion garbage = {FAULT_OF(UPSTREAM_MESSAGE), A6, .hedges = true, .other = true};
+    assert_int_equal(policy_decide(&garbage).action, POLICY_WAIT);
+    assert_false(policy_decide(&garbage).hurry);
+}
+
 static void the_wait_is_evenly_between_nothing_and_its_limit(void **state)
 {
     enum { DRAWN = 100000, PARTS = 10 };
@@ -783,6 +798,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_verdict_is_the_one_of_its_row),
         cmocka_unit_test(each_rule_of_a6_and_aip_194_is_followed),
+        cmocka_unit_test(the_next_of_two_attempts_hurries_where_the_rules_say_so),
         cmocka_unit_test(the_wait_is_evenly_between_nothing_and_its_limit),
         cmocka_unit_test(no_wait_overflows),
         cmocka_unit_test(only_an_own_wait_makes_the_next_one_longer),
