@@ -195,10 +195,10 @@ class Http2:
 class GrpcClient:
     """Calls of one method on one connection, with one request message each."""
 
-    def __init__(self, port, path, message):
+    def __init__(self, port, path, message, **fields):
         self.http = Http2(connect(port), preface=b"")
         self.http.unsent = frames.PREFACE + self.http.unsent
-        self.fields, self.message, self.next = frames.grpc_fields(path), frames.grpc_message(message), 1
+        self.fields, self.message, self.next = [*frames.grpc_fields(path), *fields.items()], frames.grpc_message(message), 1
 
     def close(self):
         self.http.connection.close()

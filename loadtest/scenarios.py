@@ -130,6 +130,13 @@ def scenarios(stubs):
                         lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", get),
                         framed(is_right), at_once=TOGETHER, route=route)
 
+    def unary_of_1_kib(name, route=""):
+        large = v3.Order(id="42", currency="x" * 1017).SerializeToString()
+        assert len(large) == 1024
+        return Scenario(name, lambda: GrpcService(large),
+                        lambda port: GrpcClient(port, "/shop.orders.v3.Orders/Get", get, authorization="Bearer " + "a" * 40),
+                        lambda body: body[5:] == large, at_once=TOGETHER, route=route)
+
     def stream(name, version, is_right):
         return Scenario(name, lambda: GrpcService(order),
                         lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Watch", watch),
@@ -156,6 +163,8 @@ def scenarios(stubs):
         unary("gRPC unary, v3 to v3", "v3", is_v3),
         unary("gRPC unary, v3 to v3, with retries and hedges", "v3", is_v3, RETRIES),
         unary("gRPC unary, v1 to v3", "v1", is_v1),
+        unary_of_1_kib("gRPC unary, 1 KiB"),
+        unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
         stream("gRPC message of a stream, v1 to v3", "v1", is_v1),
         packed("gRPC small message of a full frame, v3 to v3", "v3", is_small),

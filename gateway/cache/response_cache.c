@@ -1,6 +1,7 @@
 #include "gateway/cache/response_cache.h"
 
 #include "base/memory/budget.h"
+#include "gateway/loop/fair_queue.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 enum {
     CHAIN_BYTES = 1024,    /* of memory, for which there is one chain */
     CHAINS_MOST = 1 << 16, /* of a shard */
+    RENEWED_MOST = 4096,   /* bytes of a message that are copied under the lock */
     SHORT_EVICTIONS = 4,   /* for each response that would be kept while memory is short */
 };
 
@@ -93,6 +95,12 @@ static Entry **entry_at(const ResponseCache *cache, const Shard *shard, const Re
     return at;
 }
 
+/* All that have no address are one. */
+static bool is_same_client(const IpAddress *a, const IpAddress *b)
+{
+    return a->known == b->known && ip_equal(a, b);
+}
+
 /* Addresses are the clients' choice, and their number is bounded by that of the entries. */
 static Part **part_at(const ResponseCache *cache, const Shard *shard, const IpAddress *client)
 {
@@ -100,7 +108,7 @@ static Part **part_at(const ResponseCache *cache, const Shard *shard, const IpAd
     memcpy(halves, client->bytes, sizeof halves);
     uint64_t mixed = (halves[0] ^ (halves[1] << 1 | halves[1] >> 63)) * 0x9e3779b97f4a7c15u;
     Part **at = &shard->parts[mixed >> 40 & (cache->n_chains - 1)];
-    while (*at && !(ip_equal(&(*at)->client, client) && (*at)->client.known == client->known))
+    while (*at && !is_same_client(&(*at)->client, client))
         at = &(*at)->chain;
     return at;
 }
@@ -217,26 +225,64 @@ static void give_way(const ResponseCache *cache, Shard *shard)
         evict(cache, shard, shard->all.oldest);
 }
 
-/* Two threads may hold a message each that takes the other's place: the later one stays. */
+static void move_to_front(Shard *shard, Entry *entry)
+{
+    Part *part = entry->part;
+    list_remove(&shard->all, entry, OF_ALL);
+    list_push(&shard->all, entry, OF_ALL);
+    list_remove(&part->list, entry, OF_CLIENT);
+    list_push(&part->list, entry, OF_CLIENT);
+}
+
+/* Most responses are as large as the one before, and small: they take its place, and its memory. */
+static bool renew(const ResponseCache *cache, Shard *shard, const ResponseKey *key, Bytes message,
+                  int64_t now)
+{
+    Entry *entry = *entry_at(cache, shard, key);
+    if (!entry || entry->size != message.size || message.size > RENEWED_MOST ||
+        atomic_load_explicit(&entry->references, memory_order_acquire) != 1)
+        return false;
+    if (message.size)
+        memcpy(entry->message, message.data, message.size);
+    entry->kept = now;
+    move_to_front(shard, entry);
+    shard->stats.kept++;
+    return true;
+}
+
+/* In place of the one before. `entry` NULL: memory is short. */
+static void replace(const ResponseCache *cache, Shard *shard, const ResponseKey *key,
+                    const IpAddress *client, Entry *entry)
+{
+    Entry **before = entry_at(cache, shard, key);
+    if (*before)
+        take_out(cache, shard, before);
+    if (!entry) {
+        give_way(cache, shard);
+    } else if (cost_of(entry) <= shard->client_most) {
+        evict_for(cache, shard, client, cost_of(entry));
+        put_in(cache, shard, entry, client);
+    } else {
+        entry_release(entry);
+    }
+}
+
+/* Two threads may have a message each for the same place: the later one stays. */
 void response_cache_keep(ResponseCache *cache, const ResponseKey *key, const IpAddress *client,
                          Bytes message, int64_t now)
 {
     Shard *shard = shard_of(cache, key);
     bool is_short = memory_is_short();
-    Entry *entry = is_short ? NULL : entry_new(key, message, now);
     pthread_mutex_lock(&shard->lock);
-    Entry **before = entry_at(cache, shard, key);
-    if (*before)
-        take_out(cache, shard, before);
-    if (is_short) {
-        give_way(cache, shard);
-    } else if (cost_of(entry) <= shard->client_most) {
-        evict_for(cache, shard, client, cost_of(entry));
-        put_in(cache, shard, entry, client);
-        entry = NULL;
-    }
+    bool renewed = !is_short && renew(cache, shard, key, message, now);
     pthread_mutex_unlock(&shard->lock);
-    free(entry);
+    if (renewed)
+        return;
+    Entry *entry = is_short ? NULL : entry_new(key, message, now);
+    IpAddress who = fair_client_of(client);
+    pthread_mutex_lock(&shard->lock);
+    replace(cache, shard, key, &who, entry);
+    pthread_mutex_unlock(&shard->lock);
 }
 
 bool response_cache_find(ResponseCache *cache, const ResponseKey *key, int64_t since, Arena *arena,

@@ -10,7 +10,7 @@
  * so that what is asked for often is new. An entry is found only while calls fail, so that being
  * found says nothing about an entry, and does not move it.
  *
- * A lock is held for a few pointers: messages are copied outside of it.
+ * A lock is held for a few pointers: messages of more than 4 KiB are copied outside of it.
  */
 #ifndef GATEWAY_RESPONSE_CACHE_H
 #define GATEWAY_RESPONSE_CACHE_H
@@ -40,9 +40,11 @@ void response_cache_limit(ResponseCache *cache, const ResponseLimits *limits);
 /* The largest message that is kept. */
 size_t response_cache_largest(const ResponseLimits *limits);
 
-/* In place of an earlier one by the same key, also if this one is too large to be kept. `client`
-   is charged for it, by the address that stands for it. While memory is short (budget.h), nothing
-   is kept, and the oldest entries of the shard give way. `now`: monotonic nanoseconds. */
+/* In place of an earlier one by the same key, also if this one is too large to be kept. `client`,
+   by the address that stands for it, is charged for what is new; what only takes the place of a
+   message of its size stays with the client that it was kept for first. While memory is short
+   (budget.h), nothing is kept, and the oldest entries of the shard give way. `now`: monotonic
+   nanoseconds. */
 void response_cache_keep(ResponseCache *cache, const ResponseKey *key, const IpAddress *client,
                          Bytes message, int64_t now);
 

@@ -4,13 +4,15 @@
  *      key_begin -> key_add for each part, in the same order -> key_end
  *
  * SipHash-1-3 with 128 bits (Aumasson and Bernstein, 2012), keyed by random numbers of the process:
- * nobody can make two requests that have the same key, nor learn what was hashed. Each part is
- * hashed with its size. Plain values; any thread.
+ * nobody can make two requests that have the same key, nor learn what was hashed. What is hashed is
+ * words: of each part its size, then its bytes, with zeros behind them. Plain values; any thread.
  */
 #ifndef GATEWAY_RESPONSE_KEY_H
 #define GATEWAY_RESPONSE_KEY_H
 
 #include "base/bytes.h"
+
+#include <string.h>
 
 typedef struct ResponseKey {
     uint64_t low, high;
@@ -26,13 +28,74 @@ KeySeed key_seed_new(void);
 
 typedef struct KeyHash {
     uint64_t state[4];
-    uint64_t tail; /* bytes that are not hashed yet: size % 8 of them */
-    uint64_t size;
+    uint64_t n_words;
 } KeyHash;
 
-void key_begin(KeyHash *hash, const KeySeed *seed);
-void key_add(KeyHash *hash, Bytes part);
-void key_add_number(KeyHash *hash, uint64_t number);
+static inline void key_begin(KeyHash *hash, const KeySeed *seed)
+{
+    *hash = (KeyHash){.state = {seed->low ^ 0x736f6d6570736575u,
+                                seed->high ^ 0x646f72616e646f6du ^ 0xee,
+                                seed->low ^ 0x6c7967656e657261u, seed->high ^ 0x7465646279746573u}};
+}
+
+static inline void key_mix(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = (v[1] << 13 | v[1] >> 51) ^ v[0];
+    v[0] = v[0] << 32 | v[0] >> 32;
+    v[2] += v[3];
+    v[3] = (v[3] << 16 | v[3] >> 48) ^ v[2];
+    v[0] += v[3];
+    v[3] = (v[3] << 21 | v[3] >> 43) ^ v[0];
+    v[2] += v[1];
+    v[1] = (v[1] << 17 | v[1] >> 47) ^ v[2];
+    v[2] = v[2] << 32 | v[2] >> 32;
+}
+
+static inline void key_add_number(KeyHash *hash, uint64_t number)
+{
+    hash->n_words++;
+    hash->state[3] ^= number;
+    key_mix(hash->state);
+    hash->state[0] ^= number;
+}
+
+/* Less than 8 bytes. */
+static inline uint64_t key_rest(const uint8_t *data, size_t size)
+{
+    uint64_t word = 0;
+    while (size)
+        word = word << 8 | data[--size];
+    return word;
+}
+
+/* Little endian, whatever the machine. */
+static inline uint64_t key_word(const uint8_t *data)
+{
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* `tag` tells parts apart that may be left out: less than 2^16. */
+static inline void key_add(KeyHash *hash, uint64_t tag, Bytes part)
+{
+    KeyHash h = *hash; /* in registers */
+    const uint8_t *data = part.data, *end = data + part.size;
+    key_add_number(&h, tag << 48 | part.size);
+    for (; end - data >= 8; data += 8)
+        key_add_number(&h, key_word(data));
+    size_t left = (size_t)(end - data);
+    if (left && part.size >= 8) /* the last 8 bytes, without those that are in already */
+        key_add_number(&h, key_word(end - 8) >> 8 * (8 - left));
+    else if (left)
+        key_add_number(&h, key_rest(data, left));
+    *hash = h;
+}
+
 ResponseKey key_end(KeyHash *hash);
 
 #endif

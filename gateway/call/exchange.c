@@ -317,7 +317,7 @@ static void start_deadline(Exchange *x)
     x->deadline = x->began + timeout;
     x->deadline_timer.fire = exchange_on_deadline;
     timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
-    if (x->route && x->route->n_fallbacks)
+    if (x->route && x->route->has_older)
         exchange_plan_older(x);
 }
 
@@ -328,6 +328,8 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
         x->scratch = NULL;
     if (kind != &KIND_OPAQUE)
         start_deadline(x);
+    if (x->route && x->route->stale_for)
+        exchange_plan_keeping(x);
     return kind->first;
 }
 

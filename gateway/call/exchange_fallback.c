@@ -54,15 +54,15 @@ static const Step *give_from_table(Exchange *x, Fallback fallback)
     return x->kind->reply_fallback(x, reply.message);
 }
 
-bool exchange_keeps(const Exchange *x)
+void exchange_plan_keeping(Exchange *x)
 {
-    return x->route->stale_for && exchange_is_unary(x) && x->loop->fallbacks;
+    x->keeps = (x->method->safe || x->route->writes) && exchange_is_unary(x) && x->loop->fallbacks;
 }
 
 void exchange_keep_reply(const Attempt *attempt, Message message)
 {
     const Exchange *x = attempt->exchange;
-    if (message.compressed || attempt->older || !exchange_keeps(x))
+    if (message.compressed || attempt->older)
         return;
     FallbackCall call = call_of(x);
     x->loop->fallbacks->keep(&call, &attempt->answer.metadata, message.bytes);
@@ -131,11 +131,7 @@ static void on_half_time(Timer *timer)
 
 void exchange_plan_older(Exchange *x)
 {
-    PolicyQuestion q = policy_question(x->route, x->method, BYTES_NONE, false);
-    bool has_older = false;
-    for (uint32_t i = 0; i < q.n_fallbacks; i++)
-        has_older |= q.fallbacks[i] == FALLBACK_OLDER;
-    if (!has_older || !q.kept || !q.repeatable)
+    if (!x->method->safe_to_repeat || x->method->type->client_streaming)
         return;
     x->deadline_timer.fire = on_half_time;
     timer_start(&x->loop->timers, &x->deadline_timer, x->began + (x->deadline - x->began) / 2);

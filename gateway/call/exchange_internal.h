@@ -135,6 +135,7 @@ struct Exchange {
     bool has_message;
     bool owns_account;
     bool firm;          /* some of the request has gone out: memory is not refused any more */
+    bool keeps;         /* its response is kept: Route.stale_for */
     bool bodiless;      /* opaque HTTP: the request ended with its head */
     bool responding;    /* some of a response has gone to the caller */
     bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
@@ -231,17 +232,17 @@ void exchange_mark_older(const Attempt *attempt);
    route says so. */
 void exchange_plan_older(Exchange *x);
 
-/* A good response of one message, in the caller's version and codec, is kept if the route says so.
- */
+/* For a call whose kind is known, of a route with `stale`: whether its response is kept. Then it is
+   not passed on unread. */
+void exchange_plan_keeping(Exchange *x);
+
+/* A good response of one message, in the caller's version and codec, is kept if it is to be. */
 void exchange_keep_reply(const Attempt *attempt, Message message);
 static inline void exchange_keep(const Attempt *attempt, Message message)
 {
-    if (attempt->exchange->route->stale_for)
+    if (attempt->exchange->keeps)
         exchange_keep_reply(attempt, message);
 }
-
-/* Whether responses to the call may be kept: then they are not passed on unread. */
-bool exchange_keeps(const Exchange *x);
 
 void exchange_on_deadline(Timer *timer); /* exchange.c */
 

@@ -260,6 +260,35 @@ void config_hash_end(ConfigReader *reader)
     memcpy(&reader->config->contracts, digest, sizeof reader->config->contracts);
 }
 
+/* The same names of versions in the same order, so that an index means the same one. */
+static uint64_t contract_of(const Config *config, const Method *method)
+{
+    const Service *service = method->version->service;
+    uint8_t digest[SHA256_SIZE];
+    uint64_t contract;
+    struct evp_md_ctx_st *hash = hash_new();
+    hash_add(hash, bytes(&config->contracts, sizeof config->contracts));
+    hash_add(hash, bytes_of(service->name));
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        hash_add(hash, bytes_of(service->versions[i].name));
+    hash_add(hash, bytes_of(method->version->name));
+    hash_add(hash, bytes_of(method->type->path));
+    hash_end(hash, digest);
+    memcpy(&contract, digest, sizeof contract);
+    return contract;
+}
+
+static void hash_contracts(const Config *config)
+{
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++) {
+            Version *version = &config->services[i].versions[k];
+            for (uint32_t m = 0; m < version->n_methods; m++)
+                if (version->methods[m].route->stale_for)
+                    version->methods[m].contract = contract_of(config, &version->methods[m]);
+        }
+}
+
 /* ---- Loading --------------------------------------------------------------------------------- */
 
 static int digit(uint8_t c)
@@ -380,6 +409,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
         return r;
     }
     config_share_descriptors(config);
+    hash_contracts(config);
     config->generation = atomic_fetch_add(&generation, 1) + 1;
     *config_out = config;
     return OK;

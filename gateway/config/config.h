@@ -205,6 +205,7 @@ struct Route {
     FailureMode on_failure;
     Fallback fallbacks[FALLBACKS]; /* GRACEFUL: in their order */
     uint32_t n_fallbacks;
+    bool has_older;              /* FALLBACK_OLDER is one of them */
     bool writes;                 /* also of methods with side effects */
     bool stale_public;           /* responses are kept for clients that nothing tells apart */
     int64_t stale_for;           /* nanoseconds; 0: none are kept */
@@ -321,10 +322,12 @@ struct Method {
     bool safe_to_repeat; /* that, or IDEMPOTENT */
     bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
-    uint32_t id;     /* in the Config, for counters */
-    uint32_t delays; /* its place among those of the service with Route.hedge_p95 */
-    uint32_t series; /* telemetry's */
-    Bytes log_part;  /* telemetry's: its members in a log line */
+    uint64_t contract; /* of a route with `stale`: hash of what its messages mean: Config.contracts,
+                          and its names */
+    uint32_t id;       /* in the Config, for counters */
+    uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
+    uint32_t series;   /* telemetry's */
+    Bytes log_part;    /* telemetry's: its members in a log line */
 };
 
 /* One google.api.http rule of one method: the value in the RestTable. */

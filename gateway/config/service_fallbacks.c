@@ -84,6 +84,7 @@ void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFai
         route->stale_public = graceful->stale->public_;
     }
     read_order(reader, graceful, path, route);
+    route->has_older = has_fallback(route, FALLBACK_OLDER);
     check_order(reader, path, route);
 }
 
@@ -137,7 +138,7 @@ static void check_fallbacks(ConfigReader *reader, const Route *route)
 {
     if (!route->service || route->path_prefix || !find_method(route, NULL))
         return;
-    if (has_fallback(route, FALLBACK_OLDER) && !find_method(route, has_other_version))
+    if (route->has_older && !find_method(route, has_other_version))
         config_tell(reader, fallback_path(reader, route, FALLBACK_OLDER), "leave it out",
                     "%s matches no method that another version could serve", route->match);
     if (has_fallback(route, FALLBACK_STALE) && !find_method(route, can_be_kept))
@@ -146,7 +147,7 @@ static void check_fallbacks(ConfigReader *reader, const Route *route)
                     "to keep a response by",
                     route->match);
     const Method *writing = find_method(route, has_effects);
-    bool answers_alone = route->n_fallbacks > has_fallback(route, FALLBACK_OLDER);
+    bool answers_alone = route->n_fallbacks > route->has_older;
     if (writing && answers_alone && !route->writes)
         config_tell(reader,
                     config_path(reader, "%s.on_failure.graceful", route_path(reader, route)),

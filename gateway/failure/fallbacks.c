@@ -2,7 +2,6 @@
 
 #include "gateway/cache/response_cache.h"
 #include "gateway/failure/kept.h"
-#include "gateway/loop/fair_queue.h"
 
 #include <stdlib.h>
 
@@ -55,13 +54,10 @@ static bool give_kept(const FallbackCall *call, FallbackReply *reply_out)
 static void keep(const FallbackCall *call, const Fields *fields, Bytes message)
 {
     Fallbacks *fallbacks = fallbacks_of(call);
-    bool is_done_by_keeping = call->method->safe || call->route->writes;
     ResponseKey key;
-    if (!is_done_by_keeping || !kept_key(call, &fallbacks->seed, &key) ||
-        !kept_may_be(call, fields))
+    if (!kept_key(call, &fallbacks->seed, &key) || !kept_may_be(call, fields))
         return;
-    IpAddress client = fair_client_of(call->client);
-    response_cache_keep(fallbacks->cache, &key, &client, message, call->loop->now);
+    response_cache_keep(fallbacks->cache, &key, call->client, message, call->loop->now);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */

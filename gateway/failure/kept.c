@@ -1,78 +1,8 @@
 #include "gateway/failure/kept.h"
 
-/* ---- Whose it is ----------------------------------------------------------------------------- */
+#include <string.h>
 
-/* Each value under the name, also if there are several. */
-static bool add_values(KeyHash *hash, const Fields *fields, const char *name)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < fields->n; i++) {
-        if (!bytes_are(fields->items[i].name, name))
-            continue;
-        key_add(hash, fields->items[i].value);
-        n++;
-    }
-    key_add_number(hash, n);
-    return n;
-}
-
-static bool add_client(KeyHash *hash, const FallbackCall *call)
-{
-    const Identity *identity = call->identity;
-    key_add_number(hash, identity->how);
-    key_add(hash, identity->name);
-    bool authorized = add_values(hash, &call->call->metadata, "authorization");
-    bool has_cookie = add_values(hash, &call->call->metadata, "cookie");
-    return identity->name.size || authorized || has_cookie;
-}
-
-static bool has_client(const FallbackCall *call)
-{
-    return call->identity->name.size || fields_get(&call->call->metadata, "authorization").data ||
-           fields_get(&call->call->metadata, "cookie").data;
-}
-
-/* ---- What it answers ------------------------------------------------------------------------- */
-
-/* How a response looks, beside its schema. */
-static uint64_t shape_of(const FallbackCall *call)
-{
-    const Route *route = call->route;
-    return (uint64_t)call->call->codec | (uint64_t)call->call->reply_codec << 8 |
-           (uint64_t)route->emit_defaults << 16 | (uint64_t)route->proto_names << 17 |
-           (uint64_t)route->enums_as_numbers << 18 | (uint64_t)call->request.compressed << 19 |
-           (uint64_t)(call->binding != NULL) << 20 | (uint64_t)call->call->compression << 24;
-}
-
-static void add_request(KeyHash *hash, const FallbackCall *call)
-{
-    const Method *method = call->method;
-    key_add_number(hash, call->config->contracts);
-    key_add_number(hash, shape_of(call));
-    key_add(hash, bytes_of(method->type->path));
-    key_add(hash, bytes_of(method->version->name));
-    key_add(hash, bytes_of(call->reply->name));
-    key_add(hash, bytes_of(method->version->service->name));
-    if (call->binding) {
-        key_add(hash, call->call->verb);
-        key_add(hash, call->call->path);
-        key_add(hash, call->call->query);
-    }
-    key_add(hash, call->request.bytes);
-}
-
-bool kept_key(const FallbackCall *call, const KeySeed *seed, ResponseKey *key_out)
-{
-    KeyHash hash;
-    key_begin(&hash, seed);
-    if (!add_client(&hash, call) && !call->route->stale_public)
-        return false;
-    add_request(&hash, call);
-    *key_out = key_end(&hash);
-    return true;
-}
-
-/* ---- What caches are told -------------------------------------------------------------------- */
+/* ---- Lists in fields ------------------------------------------------------------------------- */
 
 static bool is_like(Bytes text, const char *word)
 {
@@ -113,13 +43,99 @@ static bool lists(Bytes list, const char *word)
     return false;
 }
 
-static bool says(const Fields *fields, const char *name, const char *word)
+/* ---- The key --------------------------------------------------------------------------------- */
+
+/* Parts that may be left out. */
+enum { PART_AUTHORIZATION = 1, PART_COOKIE, PART_IDENTITY, PART_VERB, PART_PATH, PART_QUERY };
+
+/* Most fields are none of these, which their size says. */
+static inline bool is_field(const Field *field, size_t size, const char *name)
 {
-    for (uint32_t i = 0; i < fields->n; i++)
-        if (bytes_are(fields->items[i].name, name) && lists(fields->items[i].value, word))
-            return true;
-    return false;
+    return field->name.size == size && memcmp(field->name.data, name, size) == 0;
 }
+
+typedef enum ForKey { NOT_OF_KEY, OF_AUTHORIZATION, OF_COOKIE, OF_CACHE_CONTROL } ForKey;
+
+static inline ForKey kind_of(const Field *field)
+{
+    switch (field->name.size) {
+    case 6: return memcmp(field->name.data, "cookie", 6) == 0 ? OF_COOKIE : NOT_OF_KEY;
+    case 13:
+        if (memcmp(field->name.data, "authorization", 13) == 0)
+            return OF_AUTHORIZATION;
+        return memcmp(field->name.data, "cache-control", 13) == 0 ? OF_CACHE_CONTROL : NOT_OF_KEY;
+    default: return NOT_OF_KEY;
+    }
+}
+
+static bool has_client(const FallbackCall *call)
+{
+    const Fields *fields = &call->call->metadata;
+    bool found = call->identity->name.size;
+    for (uint32_t i = 0; i < fields->n && !found; i++)
+        found = kind_of(&fields->items[i]) == OF_AUTHORIZATION ||
+                kind_of(&fields->items[i]) == OF_COOKIE;
+    return found;
+}
+
+/* False: nothing tells the client from others, or nothing of its request may be stored. */
+static inline bool add_client(KeyHash *hash, const FallbackCall *call)
+{
+    const Fields *fields = &call->call->metadata;
+    bool has_own = call->identity->name.size || call->route->stale_public;
+    if (call->identity->name.size)
+        key_add(hash, PART_IDENTITY, call->identity->name);
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const Field *field = &fields->items[i];
+        ForKey kind = kind_of(field);
+        if (kind == NOT_OF_KEY)
+            continue;
+        if (kind == OF_CACHE_CONTROL) {
+            if (lists(field->value, "no-store"))
+                return false;
+            continue;
+        }
+        key_add(hash, kind == OF_COOKIE ? PART_COOKIE : PART_AUTHORIZATION, field->value);
+        has_own = true;
+    }
+    return has_own;
+}
+
+/* How the request is written, and how the response looks, beside their schemas. */
+static inline uint64_t shape_of(const FallbackCall *call)
+{
+    const Route *route = call->route;
+    return (uint64_t)call->call->codec | (uint64_t)call->call->reply_codec << 2 |
+           (uint64_t)route->emit_defaults << 4 | (uint64_t)route->proto_names << 5 |
+           (uint64_t)route->enums_as_numbers << 6 | (uint64_t)call->request.compressed << 7 |
+           (uint64_t)(call->binding != NULL) << 8 | (uint64_t)call->call->compression << 16 |
+           (uint64_t)call->reply->index << 24 | (uint64_t)call->identity->how << 32;
+}
+
+bool kept_key(const FallbackCall *call, const KeySeed *seed, ResponseKey *key_out)
+{
+    KeyHash hash;
+    key_begin(&hash, seed);
+    /* Two contracts that differ by the bits of a shape are as unlikely as two that are equal. */
+    key_add_number(&hash, call->method->contract ^ shape_of(call));
+    if (!add_client(&hash, call))
+        return false;
+    if (call->binding) {
+        key_add(&hash, PART_VERB, call->call->verb);
+        key_add(&hash, PART_PATH, call->call->path);
+        key_add(&hash, PART_QUERY, call->call->query);
+    }
+    key_add(&hash, 0, call->request.bytes);
+    *key_out = key_end(&hash);
+    return true;
+}
+
+/* ---- What caches are told -------------------------------------------------------------------- */
+
+/* What a head says to caches, of what counts here. */
+typedef struct ForCaches {
+    bool no_store, private, varies;
+} ForCaches;
 
 /* By fields that the key or the codec has, or by compression, which is undone. */
 static bool varies_by_known(Bytes list)
@@ -137,21 +153,23 @@ static bool varies_by_known(Bytes list)
     return true;
 }
 
-static bool varies(const Fields *response)
+static ForCaches for_caches(const Fields *fields)
 {
-    for (uint32_t i = 0; i < response->n; i++)
-        if (bytes_are(response->items[i].name, "vary") &&
-            !varies_by_known(response->items[i].value))
-            return true;
-    return false;
+    ForCaches said = {false};
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const Field *field = &fields->items[i];
+        if (is_field(field, 13, "cache-control")) {
+            said.no_store |= lists(field->value, "no-store");
+            said.private |= lists(field->value, "private");
+        } else if (is_field(field, 4, "vary")) {
+            said.varies |= !varies_by_known(field->value);
+        }
+    }
+    return said;
 }
 
 bool kept_may_be(const FallbackCall *call, const Fields *response)
 {
-    if (says(response, "cache-control", "no-store") ||
-        says(&call->call->metadata, "cache-control", "no-store"))
-        return false;
-    if (says(response, "cache-control", "private") && !has_client(call))
-        return false;
-    return !varies(response);
+    ForCaches said = for_caches(response);
+    return !said.no_store && !said.varies && (!said.private || has_client(call));
 }

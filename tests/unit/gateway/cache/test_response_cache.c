@@ -186,7 +186,10 @@ static void model_drop_oldest(Model *model, int client)
 static void model_keep(Model *model, uint64_t key, ModelEntry new_one)
 {
     size_t cost = RESPONSE_OVERHEAD + new_one.size;
-    model->entries[key].there = false;
+    ModelEntry *before = &model->entries[key];
+    if (before->there && before->size == new_one.size)
+        new_one.client = before->client;
+    before->there = false;
     if (cost > model->client_most)
         return;
     while (model_bytes(model, new_one.client) + cost > model->client_most)
@@ -232,7 +235,7 @@ static void run_model(uint64_t number)
         ModelEntry one = {.there = true,
                           .client = (uint8_t)random_below(&random, MODEL_CLIENTS),
                           .kept = now,
-                          .size = random_below(&random, MODEL_TEXT),
+                          .size = random_below(&random, 4) * (MODEL_TEXT / 4),
                           .first = (char)('a' + random_below(&random, 26))};
         memset(text, one.first, sizeof text);
         ResponseKey k = key_at(key);
