@@ -153,7 +153,8 @@ static void bodies_that_nobody_wants_are_refused(void **state)
     const char *answer = ask("POST", "/metrics", "content-length: 10000000\r\n");
     assert_has(answer, " 413 ");
     assert_has(answer, "content-type: application/problem+json\r\n");
-    assert_has(answer, "\"status\":413,\"detail\":\"request entity is too large\"}");
+    assert_has(answer, "\"status\":413,");
+    assert_has(answer, "\"detail\":\"request entity is too large\"");
 }
 
 /* As strict as the listeners for clients, and in the same shape. */
