@@ -3,9 +3,10 @@
  *
  * Compares the messages, enums and services of the two packages. Changes of a name, place or type
  * are guessed by names, numbers, types and positions, and marked as guesses, because schemas do not
- * contain them. Losses of data are marked for a decision ("# decide:"), and a list with such marks
- * does not load; where the evidence is too weak for a guess, the mark asks, and names what the lost
- * field may have become. Types that may belong together are asked about in comments at the end
+ * contain them. Losses of data and of calls are marked for a decision ("# decide:"), and a list
+ * with such marks does not load; where the evidence is too weak for a guess, the mark asks, and
+ * names what the lost field may have become. Types that may belong together are asked about in
+ * comments at the end
  * ("# unsure:"), which keep no list from loading. Lives in the arena; one thread.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_H

@@ -1,10 +1,15 @@
 /*
  * What the files of the schema diff share.
  *
- * The order: methods and types find their counterparts (schema_diff_methods.c,
- * schema_diff_types.c), the fields of two messages theirs (schema_diff_match.c), which tells more
- * about types; this goes on until nothing new is found. Then each pair is written down
+ * The order: words that stand for each other are learned (schema_diff_vocabulary.c), and everything
+ * is indexed by them (schema_diff_index.c). Methods and types find their counterparts
+ * (schema_diff_methods.c, schema_diff_types.c), the fields of two messages theirs
+ * (schema_diff_match.c; schema_diff_merges.c, where several became one), which tells more about
+ * types; this goes on until nothing new is found. Then each pair is written down
  * (schema_diff_fields.c, schema_diff_enums.c). Scores are from 0 to 100.
+ *
+ * Nothing is compared with everything: candidates are looked up, and what is compared has bounds
+ * (MOST_...), so that the time grows with the schemas' size.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_INTERNAL_H
 #define ADAPTERS_SCHEMA_DIFF_INTERNAL_H
