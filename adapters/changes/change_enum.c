@@ -246,14 +246,16 @@ static Converter *make_table(Reading *r, int towards)
 {
     const EnumType *from = r->pair->ends[!towards], *to = r->pair->ends[towards];
     EnumEntry *entries = arena_array(r->list->arena, EnumEntry, from->n_values + 1);
+    bool *known = arena_array(r->list->working, bool, from->n_values + 1); /* aliases have one */
     uint32_t n = 0;
     for (uint32_t i = 0; i < from->n_values; i++) {
         const Turn *turn = &r->turns[!towards][i];
-        bool known = false;
-        for (uint32_t j = 0; j < n; j++)
-            known |= entries[j].from == from->values[i].number;
-        if (turn->fate == FATE_VALUE && !known)
-            entries[n++] = (EnumEntry){.from = from->values[i].number, .to = turn->number};
+        int32_t number = from->values[i].number;
+        bool *said = &known[enum_value_by_number(from, number) - from->values];
+        if (turn->fate == FATE_VALUE && !*said) {
+            entries[n++] = (EnumEntry){.from = number, .to = turn->number};
+            *said = true;
+        }
     }
     qsort(entries, n, sizeof *entries, by_from);
     Converter *converter = arena_make(r->list->arena, Converter);
@@ -276,9 +278,9 @@ static void mark_merged(const Converter *there, const Converter *back)
 {
     for (uint32_t i = 0; i < there->n_entries; i++) {
         EnumEntry *entry = (EnumEntry *)&there->entries[i];
-        for (uint32_t k = 0; k < back->n_entries; k++)
-            entry->merges |=
-                back->entries[k].from == entry->to && back->entries[k].to != entry->from;
+        const EnumEntry *other = bsearch(&(EnumEntry){.from = entry->to}, back->entries,
+                                         back->n_entries, sizeof *entry, by_from);
+        entry->merges |= other && other->to != entry->from;
     }
 }
 

@@ -424,6 +424,20 @@ class Commands(unittest.TestCase):
                     self.assertEqual(done.returncode, code, done.stderr)
                     self.assertIn(said, done.stderr) if said else self.assertEqual(done.stderr, "")
 
+    def test_diff_does_not_compare_each_of_thousands_of_types_with_each(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for version, noun in ("v1", "Room"), ("v2", "Hall"):
+                messages = "".join(f"message {noun}{i} {{ string a{i % 50} = 1; int32 b{i % 70} = 2; {noun}{i // 2} c = 3; }}"
+                                   for i in range(3000))
+                methods = "".join(f"rpc Do{noun}{i}({noun}{i}) returns ({noun}{i + 1});" for i in range(1500))
+                pathlib.Path(folder, f"{version}.proto").write_text(
+                    f'syntax = "proto3"; package many.{version}; {messages} service {noun}s {{ {methods} }}')
+            subprocess.run(["protoc", f"-I{folder}", "--include_imports", f"--descriptor_set_out={folder}/s.binpb",
+                            "v1.proto", "v2.proto"], cwd=folder, check=True)
+            done = run("diff", "--changes", f"{folder}/s.binpb:many.v1", f"{folder}/s.binpb:many.v2")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(done.stdout.count("calls of v1 fail") + done.stdout.count("  # guess: by its name"), 1500)
+
     def test_diff_takes_a_package_that_has_services_only(self):
         with tempfile.TemporaryDirectory() as folder:
             for version in "v1", "v2":
