@@ -13,6 +13,7 @@ import pytest
 from backends import v1, v1_grpc
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from http1_backend import Http1Backend
+from http2_client import http2_request
 from processes import eventually, free_port
 from raw import talk
 from stores import store  # noqa: F401  (a fixture)
@@ -249,6 +250,17 @@ def test_a_head_that_is_refused_before_it_is_a_call_has_its_reason_and_a_row(awa
     record = json.loads(command(away, "request", request_id, "--json").stdout)
     assert record["http_status"] == status and record["peer"].startswith("127.0.0.1:")
     assert away.metric("passerelle_calls_total") == 0
+
+
+@pytest.mark.parametrize("path, fields, status, reason", [
+    ("/" + "a" * 9000, [], 414, "URI_TOO_LONG"),
+    ("/", [(f"x-{i}", "y" * 1000) for i in range(40)], 431, "HEAD_TOO_LARGE"),
+])
+def test_in_http2_a_head_that_is_refused_has_its_reason_and_a_row_too(away, path, fields, status, reason):
+    told, seen, body, _trailers = http2_request(away.port, "GET", path, fields)
+    assert told == status and json.loads(body)["reason"] == reason
+    (row,) = rows(away, "mistakes")
+    assert row["fault"] == reason and row["samples"][0]["request_id"] == seen["x-request-id"][0]
 
 
 def test_good_calls_are_no_rows_but_are_known(run_shop):
