@@ -3,10 +3,10 @@
  *
  * A name is that of a member of the record ("client", "path"), or the path of a message's field as
  * errors name it ("order.customer"), which includes the fields beneath it; the numbers of elements
- * do not count, nor do underscores and capitals, in which the two spellings of a field differ. The value of a member becomes "redacted", and so does each text of an error that
- * quotes it, or, of a path, what stands between two of its slashes. If an error is about such a
- * field, no text of its chain is left, for each of them may quote the value; faults, fields and
- * places stay. Any thread.
+ * do not count, nor do underscores and capitals, in which the two spellings of a field differ. The
+ * value of a member becomes "redacted", and so does each text of an error that quotes it, or, of a
+ * path, what stands between two of its slashes. If an error is about such a field, no text of its
+ * chain is left, for each of them may quote the value; faults, fields and places stay. Any thread.
  */
 #ifndef GATEWAY_REDACTION_H
 #define GATEWAY_REDACTION_H
