@@ -504,6 +504,12 @@ CONFIG_CASES = [
                new="message M { bytes e = 1; } message N { }"),
     ConfigCase(config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 1}")),
                config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 2}")), "needs at least 2 attempts", old=LOOK, new=LOOK),
+    ConfigCase(config(rest=route("{match: s.R/Look, hedge: {after: soon}}")),
+               config(rest=route("{match: s.R/Look, hedge: {after: 50ms}}")), "is no time", old=LOOK, new=LOOK),
+    ConfigCase(config(service="    retry_budget: {percent: 0}\n"), config(service="    retry_budget: {percent: 20}\n"),
+               "may any be retried"),
+    ConfigCase(config(rest=route("{match: s.S/Go, retry_budget: {percent: 20}}")),
+               config(service="    retry_budget: {percent: 20}\n", rest=route("{match: s.S/Go}")), "has a retry budget"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
@@ -527,7 +533,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+PROSE = {"retry_budget in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",

@@ -87,10 +87,10 @@ class Instances:
 
 
 async def ask(port, until, counts):
-    """One client: as soon as it has a response, it asks again."""
+    """One client: as soon as it has a response, it asks again. On a slow machine it takes longer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     loop = asyncio.get_running_loop()
-    while loop.time() < until:
+    while loop.time() < until or counts["calls"] < 5 * CLIENTS:
         writer.write(b"GET /v3/orders/1 HTTP/1.1\r\nHost: x\r\n\r\n")
         counts["calls"] += 1
         head = await reader.readuntil(b"\r\n\r\n")
@@ -125,7 +125,6 @@ def test_instances_that_are_down_see_little_more_than_the_calls_of_the_clients(t
             print(f"{down}: {counts}, {instances.n_seen} seen, {instances.n_seen / counts['calls']:.3f} of the calls; "
                   f"{refused:.0f} refused by the budget")
             assert counts.get("200", 0) == 0 and refused > 0
-            assert counts["calls"] > 2 * CLIENTS
             assert instances.n_seen <= MOST * counts["calls"]
             instances.down = None  # and they come back
             eventually(lambda: gateway.http("GET", "/v3/orders/1").status == 200)

@@ -154,7 +154,8 @@ static Play play_cut(Scene *scene, const Talk *client, const Talk *instance_talk
 
 static bool says(const Peer *client, const char *text)
 {
-    return memmem(client->body.data, client->body.size, text, strlen(text)) != NULL;
+    return client->body.size &&
+           memmem(client->body.data, client->body.size, text, strlen(text)) != NULL;
 }
 
 /* The details of a Connect error are messages: base64. */
