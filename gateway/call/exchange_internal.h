@@ -186,8 +186,8 @@ const Step *exchange_nobody_left(Exchange *x, Result why);
 /* ---- exchange_retry.c: another attempt ---------------------------------------------------------
  */
 
-/* The attempt that policy has decided on, after its wait. `failed`: the one before it. */
-const Step *exchange_retry(Attempt *failed, const PolicyVerdict *verdict);
+/* The attempt that policy has decided on, after its wait. `before`: the one that has failed. */
+const Step *exchange_retry(Attempt *before, const PolicyVerdict *verdict);
 void exchange_stop_retry(Exchange *x);
 
 /* What the error of the service says about another attempt. */

@@ -43,12 +43,12 @@ static void on_time(Timer *timer)
 }
 
 /* Budget is taken at once, so that calls that wait at the same time do not take it twice. */
-const Step *exchange_retry(Attempt *failed, const PolicyVerdict *verdict)
+const Step *exchange_retry(Attempt *before, const PolicyVerdict *verdict)
 {
-    Exchange *x = failed->exchange;
+    Exchange *x = before->exchange;
     exchange_stop_hedge(x);
     if (verdict->charge == CHARGE_RETRY) {
-        pick_charge(x->loop, &failed->pick, CHARGE_RETRY);
+        pick_charge(x->loop, &before->pick, CHARGE_RETRY);
         x->n_backoffs = verdict->backs_off ? x->n_backoffs + 1 : 0;
     }
     if (!verdict->wait)
