@@ -6,6 +6,7 @@
 __extension__ typedef unsigned __int128 Unsigned;
 
 static const double exactly_whole = 9007199254740992.0; /* 2^53: a double has each up to here */
+static const double exactly_whole_float = 16777216.0;   /* 2^24: so has a float */
 
 static int leading_zeros(Unsigned number)
 {
@@ -38,12 +39,12 @@ static bool becomes(Wide whole, Ratio ratio, bool single, double number)
     return ratio_nearest(whole, inverse, single) == number;
 }
 
-/* The usual case: a product far from where a double has no halves, so that its nearest whole number
-   is not in doubt. */
+/* The usual case: a product far from where the kind has no halves, so that only one whole number
+   can become the same floating one. */
 static bool is_plain(double magnitude, Ratio ratio, bool single, RatioWhole *whole)
 {
     double product = magnitude * (double)ratio.times / (double)ratio.over;
-    if (!(product < exactly_whole / 4))
+    if (!(product < (single ? exactly_whole_float : exactly_whole) / 4))
         return false;
     whole->nearest = whole->cut = (Wide)nearbyint(product);
     return whole->exact = becomes(whole->nearest, ratio, single, magnitude);

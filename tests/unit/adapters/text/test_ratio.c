@@ -78,6 +78,10 @@ static void a_float_has_fewer_digits_to_come_back_from(void **state)
     assert_true(ratio_whole(single, thousandfold, true, &whole) && whole.exact &&
                 whole.nearest == 1001);
     assert_true(ratio_whole(single, thousandfold, false, &whole) && !whole.exact);
+    /* Halfway between two that both become it. */
+    assert_true(ratio_whole(763657.3125, thousandfold, true, &whole) && whole.exact &&
+                whole.nearest == 763657313);
+    assert_true(ratio_whole(16777215, (Ratio){1, 1}, true, &whole) && whole.exact);
 }
 
 int main(void)
