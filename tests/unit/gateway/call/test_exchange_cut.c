@@ -19,6 +19,7 @@ typedef struct Talk {
     const char *answer_fields;
     const char *answer_trailers; /* NULL: none */
     bool framed, json, web_trailers;
+    bool opaque;      /* a path prefix */
     bool unavailable; /* an instance of it has made the payment, and says that it is unavailable */
 } Talk;
 
@@ -71,6 +72,16 @@ static const Talk rest = {
     .instance = "versions: [v1], protocol: rest",
     .answer_fields = "content-type: application/json",
     .json = true,
+};
+
+static const Talk opaque = {
+    .name = "opaque",
+    .client = http1_client_new,
+    .server = http1_server_new,
+    .path = "/old/pay",
+    .fields = "content-type: text/plain",
+    .answer_fields = "content-type: text/plain",
+    .opaque = true,
 };
 
 /* ---- Playing -----------------------------------------------------------------------------------
@@ -216,6 +227,10 @@ static void check(const Play *play, const Cut *cut)
 
 static void write_config(char *config, size_t size, const Talk *talk)
 {
+    if (talk->opaque) {
+        snprintf(config, size, "%s", SCENE_TEXT);
+        return;
+    }
     snprintf(config, size,
              LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', %s}\n"
                     "      - {address: '127.0.0.1:7102', %s}\n",
@@ -286,6 +301,12 @@ static void a_service_that_is_unavailable_after_a_payment_is_believed_once(void 
         cut_all(state, talks[i], &unavailable, false);
 }
 
+static void a_payment_on_a_path_prefix_is_made_once_too(void **state)
+{
+    cut_all(state, &opaque, &opaque, false);
+    cut_all(state, &opaque, &opaque, true);
+}
+
 /* What may be repeated is, and its client gets a whole response, wherever the first was cut. */
 static uint32_t get_everywhere(void **state, const Talk *instance_talk, Cut cut)
 {
@@ -327,6 +348,7 @@ int main(void)
         SCENE_TEST(whatever_its_client_speaks),
         SCENE_TEST(a_payment_is_made_once_wherever_its_client_is_cut_off),
         SCENE_TEST(a_service_that_is_unavailable_after_a_payment_is_believed_once),
+        SCENE_TEST(a_payment_on_a_path_prefix_is_made_once_too),
         SCENE_TEST(no_response_is_halved_where_a_repetition_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
