@@ -222,6 +222,7 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
     };
     static const char *const where[] = {"at another instance",
                                         "at another instance, or else the same"};
+    static const char *const to[FALLBACKS] = {"to older", "to stale", "to default", "to skip"};
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!found->method && rows[i].happened.event == POLICY_STATUS)
@@ -236,9 +237,14 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
         q.answered = rows[i].happened.answered;
         q.refusals = rows[i].happened.refusals;
         q.attempts = q.sent && !q.refusals;
+        q.picked = true;
         PolicyVerdict verdict = policy_decide(&q);
-        bool retry = verdict.action == POLICY_RETRY;
-        failures[n++] = (ExplainFailure){rows[i].what, retry ? where[verdict.where] : "", verdict};
+        const char *place = "";
+        if (verdict.action == POLICY_RETRY)
+            place = where[verdict.where];
+        if (verdict.action == POLICY_FALL_BACK)
+            place = to[verdict.fallback];
+        failures[n++] = (ExplainFailure){rows[i].what, place, verdict};
     }
     return n;
 }

@@ -45,6 +45,20 @@ static void add_version(const Negotiation *negotiation, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
+/* Those that fit the method, in their order. */
+static void add_fallbacks(const Explained *found, Buffer *out)
+{
+    PolicyQuestion q = policy_question(found->route, found->method, BYTES_NONE, false);
+    open(out, "fallbacks", '[');
+    for (uint32_t i = 0; i < q.n_fallbacks; i++) {
+        json_text_add_element(out);
+        buffer_printf(out, "\"%s\"", fallback_name(q.fallbacks[i]));
+    }
+    buffer_add_byte(out, ']');
+    if (found->route->stale_for)
+        add_millis(out, "stale_ms", found->route->stale_for);
+}
+
 static void add_route(const Explained *found, Buffer *out)
 {
     const Route *route = found->route;
@@ -59,6 +73,8 @@ static void add_route(const Explained *found, Buffer *out)
     if (route->timeout != NO_TIMEOUT)
         add_millis(out, "timeout_ms", route->timeout);
     json_text_add_number(out, "attempts", route->attempts);
+    if (route->on_failure == FAILURE_GRACEFUL)
+        add_fallbacks(found, out);
     if (explain_hedges(found)) {
         if (route->hedge_p95)
             add_text(out, "hedge_after", "p95");

@@ -21,6 +21,22 @@ static void tell_route(const Route *route, Buffer *out)
     buffer_printf(out, "%u attempt%s at most\n", route->attempts, route->attempts == 1 ? "" : "s");
 }
 
+static void tell_fallbacks(const Explained *found, Buffer *out)
+{
+    PolicyQuestion q = policy_question(found->route, found->method, BYTES_NONE, false);
+    for (uint32_t i = 0; i < q.n_fallbacks; i++) {
+        buffer_printf(out, "%s%s", i ? ", then " : "fallback  ", fallback_name(q.fallbacks[i]));
+        if (q.fallbacks[i] != FALLBACK_STALE)
+            continue;
+        buffer_add_text(out, " up to ");
+        spelling_add_duration(out, found->route->stale_for);
+    }
+    if (q.n_fallbacks)
+        buffer_add_byte(out, '\n');
+    else if (found->route->on_failure == FAILURE_GRACEFUL)
+        buffer_add_text(out, "fallback  none that fits this method\n");
+}
+
 static void tell_hedge(const Explained *found, Buffer *out)
 {
     const Route *route = found->route;
@@ -137,6 +153,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
         tell_instances(found->route->service, 0, out);
     }
     tell_route(found->route, out);
+    tell_fallbacks(found, out);
     tell_hedge(found, out);
     tell_failures(request, found, out);
     for (uint32_t i = 0; i < found->n_served; i++) {
