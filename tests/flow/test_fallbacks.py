@@ -152,6 +152,51 @@ def test_each_fallback_in_each_dialect_says_so(tmp_path, instances, kind, fault)
             assert found == ["of-v3"] and "passerelle-degraded" not in fields
 
 
+def refused_by_grpc(gateway):
+    with pytest.raises(grpc.RpcError) as caught:
+        ask_grpc(gateway)
+    error = caught.value
+    return error.code().name, dict([*error.initial_metadata(), *error.trailing_metadata()])
+
+
+def refused_by_web(gateway):
+    body = v2.ListRecommendationsRequest().SerializeToString()
+    answer = gateway.http("POST", PATH, b"\0" + struct.pack(">I", len(body)) + body,
+                          {"Content-Type": "application/grpc-web+proto", **OURS})
+    fields = {key.lower(): value for key, value in answer.headers.items()}
+    for line in answer.body[5:].decode().splitlines():  # or the trailers are all that there is
+        name, _, value = line.partition(":")
+        fields[name.strip()] = value.strip()
+    return list(grpc.StatusCode)[int(fields["grpc-status"])].name, fields
+
+
+def refused_by_json(gateway, verb, path, body=None):
+    answer = gateway.http(verb, path, body, dict(OURS))
+    return answer.json["code"].upper(), {key.lower(): value for key, value in answer.headers.items()}
+
+
+CODES = {"down": "UNAVAILABLE", "slow": "DEADLINE_EXCEEDED", "garbage": "INTERNAL"}
+
+
+@pytest.mark.parametrize("fault", REASONS)
+def test_without_a_fallback_each_dialect_tells_the_error(tmp_path, instances, fault):
+    loud = config("skip: true").replace("on_failure: {graceful: {skip: true}}", "on_failure: loud")
+    with Gateway(tmp_path, loud, instances=listed(instances[0]), ledger="{}") as gateway:
+        ask(gateway, "rest")
+        instances[0].become(fault)
+        for dialect, refused in {"grpc": refused_by_grpc, "grpc-web": refused_by_web,
+                                 "connect": lambda gateway: refused_by_json(gateway, "POST", PATH, {"customerId": "ada"}),
+                                 "rest": lambda gateway: refused_by_json(gateway, "GET", REST)}.items():
+            code, fields = refused(gateway)
+            assert code == CODES[fault] and "passerelle-degraded" not in fields, dialect
+            line = gateway.logged(request_id=fields["x-request-id"])
+            assert line["code"] == code and line["level"] == "error" and "degraded" not in line
+            assert line["causes"][0]["fault"] in REASONS[fault]
+            assert gateway.metric("passerelle_calls_total", dialect=dialect, degraded="false", code=code) == 1
+        ledger = rows(gateway, of="call")
+        assert sum(row["count"] for row in ledger) == 4 and not any(row["degraded"] for row in ledger)
+
+
 def test_fallbacks_are_tried_in_their_order_until_one_has_a_response(tmp_path, instances):
     with Gateway(tmp_path, config(f"{FALLBACKS['stale']}, {FALLBACKS['default']}"), instances=listed(instances[0]),
                  ledger="{}") as gateway:
