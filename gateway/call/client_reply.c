@@ -384,14 +384,16 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
 }
 
 /* gRPC clients retry UNAVAILABLE, where their own policy says so, and do not read the details of an
-   error. */
+   error. What the service says of it itself is its own word. */
 static const Fields *with_pushback(const Exchange *x, const Status *status, const Fields *trailers,
                                    Arena *arena, Fields *space)
 {
     bool grpc = x->call.dialect != DIALECT_REST && x->call.dialect != DIALECT_CONNECT &&
                 x->call.dialect != DIALECT_CONNECT_STREAM;
     bool invites = x->own_response || status->code == CODE_UNAVAILABLE;
-    if (!grpc || !status->may_have_effect || status->code == CODE_OK || !invites)
+    bool is_said =
+        !x->own_response && trailers && fields_get(trailers, "grpc-retry-pushback-ms").data;
+    if (!grpc || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
         return trailers;
     *space = fields_in(arena);
     for (uint32_t i = 0; trailers && i < trailers->n; i++)

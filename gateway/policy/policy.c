@@ -168,6 +168,12 @@ static int64_t wait_of(const PolicyQuestion *q)
                : policy_backoff(q->initial_backoff, q->max_backoff, q->backoffs + 1, q->random);
 }
 
+/* A longer wait than the route's own is the client's to make: calls that wait fill the gateway. */
+static bool is_told_off(const PolicyQuestion *q)
+{
+    return q->advice == ADVICE_STOP || (q->advice == ADVICE_AFTER && q->advised > q->max_backoff);
+}
+
 /* What forbids an attempt that would do no harm. Those that no instance sees are limited by the
    number of instances only: each is tried once. */
 static RetryRefusal refusal_of(const PolicyQuestion *q)
@@ -176,7 +182,7 @@ static RetryRefusal refusal_of(const PolicyQuestion *q)
         return RETRY_REFUSED_DEADLINE;
     if (was_unseen(q))
         return RETRY_NOT_REFUSED;
-    if (q->advice == ADVICE_STOP)
+    if (is_told_off(q))
         return RETRY_REFUSED_PUSHBACK;
     if (q->attempts >= q->attempts_most && !(is_refusal(q) && q->refusals <= 1))
         return RETRY_REFUSED_ATTEMPTS;
@@ -187,7 +193,7 @@ static const char *why_refused(RetryRefusal refusal)
 {
     static const char *const reasons[RETRY_REFUSALS] = {
         [RETRY_REFUSED_BUDGET] = "the retry budget of the service is exhausted",
-        [RETRY_REFUSED_PUSHBACK] = "the instance asked for no other attempt",
+        [RETRY_REFUSED_PUSHBACK] = "the instance asked for no other attempt, or for a later one",
         [RETRY_REFUSED_ATTEMPTS] = "the route allows no more attempts",
         [RETRY_REFUSED_DEADLINE] = "another attempt could not end before the deadline",
     };

@@ -24,6 +24,7 @@ services:
 routes: [{match: orders, timeout: 20s, $route}]
 """
 FAST = "retry: {initial_backoff: 1ms, max_backoff: 2ms}"
+PATIENT = "retry: {initial_backoff: 1ms, max_backoff: 1s}"  # waits as long as an instance says
 
 
 class Shop(v3_grpc.OrdersServicer):
@@ -119,8 +120,15 @@ def test_another_instance_comes_first(through):
 
 def test_a_pushback_is_obeyed_and_delays_the_next_attempt(through):
     with Shop(pushing_back(700), well) as shop:
-        assert call(through(shop.port))[0] == "OK"
+        assert call(through(shop.port, route=PATIENT))[0] == "OK"
         assert shop.times[1] - shop.times[0] >= 0.7
+
+
+def test_a_pushback_above_the_longest_wait_is_the_clients(through):
+    with Shop(pushing_back(5000), well) as shop:
+        code, fields = call(through(shop.port, route=PATIENT))
+        assert code == "UNAVAILABLE" and len(shop.asked) == 1
+        assert fields["grpc-retry-pushback-ms"] == "5000" and fields["passerelle-not-retried"] == "pushback"
 
 
 @pytest.mark.parametrize("pushback", ["-1", "soon"])
@@ -149,7 +157,7 @@ def test_retry_after_of_a_rest_instance_is_obeyed(through):
                      f"Content-Length: {len(order)}\r\n\r\n{order}")
 
     with Http1Backend(serve) as backend:
-        assert call(through(backend.port, protocol="rest"))[0] == "OK"
+        assert call(through(backend.port, protocol="rest", route=PATIENT))[0] == "OK"
         assert times[1] - times[0] >= 1
 
 
