@@ -1621,7 +1621,7 @@ static void a_client_that_closes_its_side_is_probed_and_its_calls_are_answered(v
 static void a_client_that_closes_its_side_without_a_whole_call_is_done(void **state)
 {
     for (int calls = 0; calls < 3; calls++) {
-        Pair pair = {{0}};
+        Pair pair = {.client = {.releases = true}};
         pair_begin(&pair, NULL);
         for (int i = 0; i < calls; i++)
             side_open(&pair.client, "POST", "/half", "", -1, false);
