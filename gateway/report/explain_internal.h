@@ -7,8 +7,9 @@
 
 /* Something that may happen to the first attempt, and what the data plane would do. */
 typedef struct ExplainFailure {
-    const char *what;  /* "an instance cannot be reached" */
-    const char *where; /* of a retry: "at another instance"; of a fallback: "to stale"; else empty */
+    const char *what; /* "an instance cannot be reached" */
+    const char
+        *where; /* of a retry: "at another instance"; of a fallback: "to stale"; else empty */
     PolicyVerdict verdict;
 } ExplainFailure;
 
