@@ -96,6 +96,19 @@ static inline void key_add(KeyHash *hash, uint64_t tag, Bytes part)
     *hash = h;
 }
 
-ResponseKey key_end(KeyHash *hash);
+/* The last word has the number of all bytes, as far as it fits, and no rest of them. */
+static inline ResponseKey key_end(KeyHash *hash)
+{
+    uint64_t *v = hash->state;
+    ResponseKey key;
+    key_add_number(hash, hash->n_words * 8 << 56);
+    v[2] ^= 0xee;
+    key_mix(v), key_mix(v), key_mix(v);
+    key.low = v[0] ^ v[1] ^ v[2] ^ v[3];
+    v[1] ^= 0xdd;
+    key_mix(v), key_mix(v), key_mix(v);
+    key.high = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return key;
+}
 
 #endif

@@ -56,7 +56,9 @@ static const Step *give_from_table(Exchange *x, Fallback fallback)
 
 void exchange_plan_keeping(Exchange *x)
 {
-    x->keeps = (x->method->safe || x->route->writes) && exchange_is_unary(x) && x->loop->fallbacks;
+    const MethodType *type = x->method ? x->method->type : NULL;
+    x->keeps = type && !type->client_streaming && !type->server_streaming &&
+               (x->method->safe || x->route->writes) && x->loop->fallbacks;
 }
 
 void exchange_keep_reply(const Attempt *attempt, Message message)
