@@ -1,11 +1,8 @@
 #include "base/memory/budget.h"
 
 const char *const memory_kind_names[MEMORY_KINDS] = {
-    [MEMORY_CALLS] = "calls",
-    [MEMORY_BUFFERS] = "buffers",
-    [MEMORY_CONNECTIONS] = "connections",
-    [MEMORY_TLS] = "tls",
-    [MEMORY_CACHE] = "cache",
+    [MEMORY_CALLS] = "calls", [MEMORY_BUFFERS] = "buffers", [MEMORY_CONNECTIONS] = "connections",
+    [MEMORY_TLS] = "tls",     [MEMORY_CACHE] = "cache",
 };
 
 static struct {

@@ -114,8 +114,7 @@ bool attempt_passes_answer_runs(const Attempt *attempt)
 bool attempt_passes_answer_pieces(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    if (!x->caller->events->on_piece || x->keeps ||
-        !exchange_copies(attempt->response_plan) ||
+    if (!x->caller->events->on_piece || x->keeps || !exchange_copies(attempt->response_plan) ||
         !dialects_share_frames(attempt->target.dialect, x->call.dialect))
         return false;
     bool plain = attempt->answer.compression == COMPRESSION_IDENTITY &&

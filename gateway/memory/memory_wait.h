@@ -13,9 +13,9 @@
  *    does has a turn: the last eighth is for those who hold little, and for one call;
  *  - above the limit by more than an eighth.
  *
- * Above the limit, waiting is not enough: others would be refused for what these calls hold already.
- * Then calls that wait are ended, of clients that hold more than their share, until a sixteenth of
- * the limit is free.
+ * Above the limit, waiting is not enough: others would be refused for what these calls hold
+ * already. Then calls that wait are ended, of clients that hold more than their share, until a
+ * sixteenth of the limit is free.
  *
  * Embedded in its owner; on one loop, its thread only. All zeros: it does not wait.
  */

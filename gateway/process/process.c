@@ -661,9 +661,7 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_DRAIN: drain(p, action); break;
     case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
     case ADMIN_FORGET_CLIENT: forget_client(p, action); break;
-    case ADMIN_READ_ERRORS:
-        ledger_read(p->shared.ledger, on_errors_read, action);
-        break;
+    case ADMIN_READ_ERRORS: ledger_read(p->shared.ledger, on_errors_read, action); break;
     case ADMIN_READ_REQUEST:
         ledger_find(p->shared.ledger, action->target, on_request_found, action);
         break;

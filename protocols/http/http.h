@@ -62,9 +62,10 @@ typedef struct HttpStreamEvents {
     /* The stream is closed in both directions: reset by the peer, connection lost, or protocol
        violation. The last event. Faults in `why`: CANCELLED (server side: the client reset the
        stream or left), UPSTREAM_REFUSED (client side: the request was certainly not processed and
-       is safe to send again: REFUSED_STREAM, above the last id of GOAWAY, or connection closed
-       before any byte was written), UPSTREAM_RESET, PROTOCOL_VIOLATION, UPSTREAM_PROTOCOL,
-       MESSAGE_TOO_LARGE and others. `why` is valid during the event. */
+       is safe to send again: REFUSED_STREAM, or above the last id of GOAWAY, without any of a
+       response; or connection closed before any byte was written), UPSTREAM_RESET,
+       PROTOCOL_VIOLATION, UPSTREAM_PROTOCOL, MESSAGE_TOO_LARGE and others. `why` is valid during
+       the event. */
     void (*on_reset)(void *owner, HttpStream *stream, Result why);
     /* Client side: an interim response; any number may come before the head (RFC 9110 section
        15.2). NULL: they are ignored. */

@@ -55,7 +55,7 @@ struct Http2Stream {
     bool silent : 1;   /* no more events: the owner has reset it, or it had its last event */
     bool head_request : 1, head_sent : 1, no_body : 1;
     bool ended : 1, end_sent : 1; /* our side: ended by the owner; END_STREAM written */
-    bool head_received : 1, remote_ended : 1;
+    bool head_received : 1, interim_received : 1, remote_ended : 1;
     bool reset_by_peer : 1;
     bool cut : 1; /* to be reset with cut_code when the queue is empty */
     bool above_high : 1, due : 1;

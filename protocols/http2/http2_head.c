@@ -336,6 +336,7 @@ static uint32_t on_response(Http2 *http2, Http2Stream *stream)
         return 0;
     }
     if (head->status < 200) {
+        stream->interim_received = true;
         if (events && events->on_interim && !stream->silent)
             events->on_interim(stream->base.owner, &stream->base, head);
         return 0;

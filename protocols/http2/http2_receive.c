@@ -45,15 +45,23 @@ static Bytes take(Bytes *input, size_t n)
 
 /* ---- Streams --------------------------------------------------------------------------------- */
 
+/* Whoever has begun to respond has processed the request, whatever it says afterwards. */
+static bool is_unprocessed(const Http2Stream *stream, uint32_t code)
+{
+    return code == HTTP2_ERROR_REFUSED_STREAM && !stream->head_received &&
+           !stream->interim_received;
+}
+
 static const Fault *fault_of_end(const Http2 *http2, const Http2Stream *stream, uint32_t code)
 {
     if (!http2->base.client)
         return stream->reset_by_peer || code == HTTP2_ERROR_NONE || code == HTTP2_ERROR_CANCEL
                    ? &FAULT_CANCELLED
                    : &FAULT_PROTOCOL_VIOLATION;
-    if (code == HTTP2_ERROR_REFUSED_STREAM)
+    if (is_unprocessed(stream, code))
         return &FAULT_UPSTREAM_REFUSED;
-    return stream->reset_by_peer ? &FAULT_UPSTREAM_RESET : &FAULT_UPSTREAM_PROTOCOL;
+    return stream->reset_by_peer || code == HTTP2_ERROR_REFUSED_STREAM ? &FAULT_UPSTREAM_RESET
+                                                                       : &FAULT_UPSTREAM_PROTOCOL;
 }
 
 static const char *error_name(uint32_t code)

@@ -140,13 +140,14 @@ static void the_loss_report_names_them(void **state)
     Buffer text = buffer_in(loaded->arena);
     loss_report_all(loaded->arena, read_set(loaded, "Strays", list, true), &report);
     loss_report_text(&report, false, &text);
-    assert_bytes(buffer_bytes(&text),
-                 "  converted Strays.Old.Box.any -> Strays.New.Box.any: any\n"
-                 "  converted Strays.Old.Box.more -> Strays.New.Box.more: any\n"
-                 "  dropped   Promo: inside an Any: no counterpart  [list.yaml:5]\n"
-                 "  kept      Coupon: inside an Any, as it is  [list.yaml:6]\n"
-                 "  dropped   Flyer: inside an Any: no counterpart (loud)\n"
-                 "  3 kept, 2 converted, 0 respelled, 0 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
+    assert_bytes(
+        buffer_bytes(&text),
+        "  converted Strays.Old.Box.any -> Strays.New.Box.any: any\n"
+        "  converted Strays.Old.Box.more -> Strays.New.Box.more: any\n"
+        "  dropped   Promo: inside an Any: no counterpart  [list.yaml:5]\n"
+        "  kept      Coupon: inside an Any, as it is  [list.yaml:6]\n"
+        "  dropped   Flyer: inside an Any: no counterpart (loud)\n"
+        "  3 kept, 2 converted, 0 respelled, 0 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
 }
 
 static void refused(void **state, const char *yaml, const char *expected)

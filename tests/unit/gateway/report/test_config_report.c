@@ -64,26 +64,27 @@ static void a_good_config_is_told_with_its_losses(void **state)
              "    instances: [{address: '127.0.0.1:7003', versions: [v2, v3]}]\n");
     Buffer out = buffer_in(l.arena);
     config_report(l.config, &out);
-    assert_string_equal(without_folder(l.arena, buffer_bytes(&out)),
-                        "listens on 127.0.0.1:0\n"
-                        "admin on localhost:1\n"
-                        "garage: 1 instance\n"
-                        "  v1: 4 methods of garage.v1; no instance, by way of v2; the default\n"
-                        "  v2: 4 methods of garage.v2; 1 instance\n"
-                        "  v3: 4 methods of garage.v1; 1 instance\n"
-                        "  v1 -> v2\n"
-                        "  defaulted Car.colour: stays unset\n"
-                        "  dropped   Car.note: it has no counterpart  [v1-v2.yaml:6]\n"
-                        "  6 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n"
-                        "  v1 -> v3: no way\n"
-                        "  v2 -> v1\n"
-                        "  defaulted Car.note: stays unset\n"
-                        "  dropped   Car.colour: it has no counterpart  [v1-v2.yaml:7]\n"
-                        "  6 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n"
-                        "  v2 -> v3: no way\n"
-                        "  v3 -> v1: no way\n"
-                        "  v3 -> v2: no way\n"
-                        "a.yaml is good\n");
+    assert_string_equal(
+        without_folder(l.arena, buffer_bytes(&out)),
+        "listens on 127.0.0.1:0\n"
+        "admin on localhost:1\n"
+        "garage: 1 instance\n"
+        "  v1: 4 methods of garage.v1; no instance, by way of v2; the default\n"
+        "  v2: 4 methods of garage.v2; 1 instance\n"
+        "  v3: 4 methods of garage.v1; 1 instance\n"
+        "  v1 -> v2\n"
+        "  defaulted Car.colour: stays unset\n"
+        "  dropped   Car.note: it has no counterpart  [v1-v2.yaml:6]\n"
+        "  6 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n"
+        "  v1 -> v3: no way\n"
+        "  v2 -> v1\n"
+        "  defaulted Car.note: stays unset\n"
+        "  dropped   Car.colour: it has no counterpart  [v1-v2.yaml:7]\n"
+        "  6 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n"
+        "  v2 -> v3: no way\n"
+        "  v3 -> v1: no way\n"
+        "  v3 -> v2: no way\n"
+        "a.yaml is good\n");
     unload(&l);
 }
 

@@ -1455,6 +1455,25 @@ static void calls_above_the_last_of_goaway_may_be_sent_again(void **state)
     side_end(&client);
 }
 
+/* It has processed the request, whatever it says afterwards: a payment must not be sent twice. */
+static void a_call_that_has_some_of_a_response_is_not_refused_any_more(void **state)
+{
+    static const char *const heads[] = {":status: 200\n", ":status: 103\n"};
+    for (int i = 0; i < 4; i++) {
+        Side client = {.releases = true};
+        Script script;
+        begin_client(&client, &script);
+        frame(&script, HEADERS, END_HEADERS, 1, block(client.arena, heads[i / 2]));
+        if (i % 2)
+            frame(&script, GOAWAY, 0, 0, bytes("\0\0\0\0\0\0\0\0", 8));
+        else
+            frame(&script, RST_STREAM, 0, 1, bytes("\0\0\0\7", 4));
+        assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
+        assert_non_null(strstr(side_log(&client), "reset UPSTREAM_RESET\n"));
+        side_end(&client);
+    }
+}
+
 static void a_service_that_goes_away_with_an_error_is_quoted(void **state)
 {
     static const char payload[] = "\0\0\0\0\0\0\0\x0btoo_many\x7fpings";
@@ -1718,6 +1737,7 @@ int main(void)
         cmocka_unit_test(a_thousand_calls_cancelled_at_once_are_no_flood),
         cmocka_unit_test(streams_above_the_limit_are_refused),
         cmocka_unit_test(calls_above_the_last_of_goaway_may_be_sent_again),
+        cmocka_unit_test(a_call_that_has_some_of_a_response_is_not_refused_any_more),
         cmocka_unit_test(a_service_that_goes_away_with_an_error_is_quoted),
         cmocka_unit_test(the_error_of_a_service_is_the_cause_when_it_closes_after_it),
         cmocka_unit_test(a_malformed_answer_is_explained),
