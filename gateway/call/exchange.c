@@ -261,7 +261,8 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
 const Fault *exchange_deadline_fault(const Exchange *x)
 {
     const Attempt *attempt = x->chosen ? x->chosen : x->latest;
-    if (!exchange_is_unary(x) || !x->has_message)
+    bool gave_time = x->deadline > x->began;
+    if (!exchange_is_unary(x) || !x->has_message || !gave_time)
         return &FAULT_CLIENT_DEADLINE;
     return attempt->request_job || attempt->answer_job ? &FAULT_GATEWAY_DEADLINE
                                                        : &FAULT_DEADLINE_EXCEEDED;

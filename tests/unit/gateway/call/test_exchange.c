@@ -247,6 +247,17 @@ static void the_deadline_ends_a_request_that_does_not_come(void **state)
     assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
 }
 
+static void who_gives_no_time_has_nobody_to_blame(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 0m");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene_pass(scene, 1);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
+}
+
 /* It is an attempt at an instance that does not connect, and none where other calls have its
    connections. */
 static void the_deadline_ends_the_wait_for_a_connection(void **state)
@@ -750,6 +761,7 @@ int main(void)
         TEST(a_client_that_leaves_between_two_attempts_ends_the_second),
         TEST(a_client_that_leaves_before_the_next_attempt_prevents_it),
         TEST(the_deadline_ends_a_request_that_does_not_come),
+        TEST(who_gives_no_time_has_nobody_to_blame),
         TEST(the_deadline_ends_the_wait_for_a_connection),
         TEST(a_connection_that_comes_after_the_deadline_is_not_used),
         TEST(the_deadline_ends_the_wait_for_an_answer),
