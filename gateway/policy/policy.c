@@ -241,24 +241,14 @@ static PolicyVerdict retry(const PolicyQuestion *q)
 
 /* ---- Falling back ---------------------------------------------------------------------------- */
 
-/* Whether the error was not caused by the caller: then a fallback may replace it. What another
-   version says is no error of the caller: the call has failed before. */
+/* Whether the error was not caused by the caller: then a fallback may replace it. The same rule
+   says in metrics and ledger who is responsible. What another version says is no error of the
+   caller: the call has failed before. */
 static bool is_not_the_callers(const PolicyQuestion *q)
 {
-    bool fault = q->event == POLICY_FAULT;
     if (q->older)
         return true;
-    if (fault && q->fault->side == SIDE_CLIENT)
-        return false;
-    switch (fault ? (Code)q->fault->grpc_status : q->code) {
-    case CODE_UNKNOWN:
-    case CODE_DEADLINE_EXCEEDED:
-    case CODE_RESOURCE_EXHAUSTED:
-    case CODE_INTERNAL:
-    case CODE_UNAVAILABLE:
-    case CODE_DATA_LOSS: return true;
-    default: return false;
-    }
+    return q->event == POLICY_FAULT ? q->fault->side != SIDE_CLIENT : !code_is_callers(q->code);
 }
 
 /* The rules of a retry, except that another version need not have the same result, and that the

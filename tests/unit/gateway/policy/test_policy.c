@@ -236,9 +236,30 @@ static const Row rows[] = {
      {STATUS_OF(NOT_FOUND), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
      POLICY_RESPOND,
      0},
-    {"ABORTED, with one",
+    {"ABORTED, with one: the service did not resolve a conflict between calls",
      {STATUS_OF(ABORTED), ATTEMPT, .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1},
-     POLICY_RESPOND,
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_DEFAULT},
+    {"UNIMPLEMENTED, of all: the instance lacks the method",
+     {STATUS_OF(UNIMPLEMENTED), ATTEMPT, ALL},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_OLDER},
+    {"a wrong number of messages, with one",
+     {FAULT_OF(UPSTREAM_CARDINALITY), ATTEMPT, .attempted = false, .fallbacks = {FALLBACK_DEFAULT},
+      .n_fallbacks = 1},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_DEFAULT},
+    {"what the gateway cannot do, with one",
+     {FAULT_OF(UNSUPPORTED), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
+     POLICY_FALL_BACK,
+     0,
+     FALLBACK_DEFAULT},
+    {"the client's share of memory, with one",
+     {FAULT_OF(MEMORY_SHARE), .fallbacks = {FALLBACK_DEFAULT}, .n_fallbacks = 1, .time_left = 1},
+     POLICY_FAIL,
      0},
     /* another version: by the rules of a retry, but for the limit of attempts */
     {"INTERNAL, of all", {STATUS_OF(INTERNAL), ATTEMPT, ALL}, POLICY_FALL_BACK, 0, FALLBACK_OLDER},
@@ -326,6 +347,29 @@ static void each_verdict_is_the_one_of_its_row(void **state)
             fail_msg("%s: by %s, not %s", rows[i].what, fallback_name(verdict.fallback),
                      fallback_name(rows[i].fallback));
         assert_non_null(verdict.why);
+    }
+}
+
+static void a_fallback_replaces_every_code_but_those_of_the_callers_mistakes(void **state)
+{
+    static const Code told[] = {
+        CODE_CANCELLED,           CODE_INVALID_ARGUMENT,  CODE_NOT_FOUND,
+        CODE_ALREADY_EXISTS,      CODE_PERMISSION_DENIED, CODE_UNAUTHENTICATED,
+        CODE_FAILED_PRECONDITION, CODE_OUT_OF_RANGE,
+    };
+    for (Code code = CODE_CANCELLED; code < CODE_COUNT; code++) {
+        PolicyQuestion q = {ATTEMPT,
+                            .event = POLICY_STATUS,
+                            .code = code,
+                            .attempted = false,
+                            .fallbacks = {FALLBACK_DEFAULT},
+                            .n_fallbacks = 1};
+        bool is_told = false;
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+            is_told |= told[i] == code;
+        PolicyAction action = policy_decide(&q).action;
+        if (action != (is_told ? POLICY_RESPOND : POLICY_FALL_BACK))
+            fail_msg("%s: %s", code_name(code), policy_action_name(action));
     }
 }
 
@@ -801,6 +845,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_verdict_is_the_one_of_its_row),
+        cmocka_unit_test(a_fallback_replaces_every_code_but_those_of_the_callers_mistakes),
         cmocka_unit_test(each_rule_of_a6_and_aip_194_is_followed),
         cmocka_unit_test(the_next_of_two_attempts_hurries_where_the_rules_say_so),
         cmocka_unit_test(the_wait_is_evenly_between_nothing_and_its_limit),
