@@ -484,6 +484,7 @@ static const Step *fall_back(Exchange *x, PolicyQuestion *question, PolicyVerdic
         step = exchange_fall_back(x, verdict->fallback, why);
         question->used_up = x->used_up;
         *verdict = step ? *verdict : policy_decide(question);
+        x->record.retry_refused = verdict->refusal ? verdict->refusal : x->record.retry_refused;
     }
     return step;
 }

@@ -118,6 +118,8 @@ static void on_half_time(Timer *timer)
     PolicyQuestion question = exchange_question(x, slow);
     question.fault = exchange_deadline_fault(x);
     PolicyVerdict verdict = policy_decide(&question);
+    if (verdict.refusal)
+        x->record.retry_refused = verdict.refusal;
     if (verdict.action != POLICY_FALL_BACK || verdict.fallback != FALLBACK_OLDER || !add_older(x))
         return;
     Result why = FAIL(x->arena, *question.fault, "%s has not responded in half of the time",

@@ -252,24 +252,33 @@ static bool is_not_the_callers(const PolicyQuestion *q)
 }
 
 /* The rules of a retry, except that another version need not have the same result, and that the
-   route's limit of attempts does not count it. */
-static bool may_ask_older(const PolicyQuestion *q)
+   route's limit of attempts does not count it. A deadline that has passed is why it is asked. */
+static bool may_ask_older(const PolicyQuestion *q, RetryRefusal *refusal_out)
 {
-    if (!q->picked || q->time_left < LEAST_TIME)
+    if (!q->picked || (was_sent(q) && !(q->kept && (is_refusal(q) || q->repeatable))))
         return false;
-    if (!was_unseen(q) && (q->budget_spent || q->advice == ADVICE_STOP))
+    if (q->time_left < LEAST_TIME) {
+        *refusal_out = q->attempted ? RETRY_REFUSED_DEADLINE : *refusal_out;
         return false;
-    return !was_sent(q) || (q->kept && (is_refusal(q) || q->repeatable));
+    }
+    if (!was_unseen(q) && q->advice == ADVICE_STOP)
+        *refusal_out = RETRY_REFUSED_PUSHBACK;
+    else if (!was_unseen(q) && q->budget_spent)
+        *refusal_out = RETRY_REFUSED_BUDGET;
+    else
+        return true;
+    return false;
 }
 
-/* The next fallback that may be used; false: none. A degraded response is never degraded again. */
-static bool find_fallback(const PolicyQuestion *q, Fallback *found_out)
+/* The next fallback that may be used; false: none. A degraded response is never degraded again.
+ *refusal_out: what alone has prevented an attempt at another version; else it stays. */
+static bool find_fallback(const PolicyQuestion *q, Fallback *found_out, RetryRefusal *refusal_out)
 {
     if (q->responding || q->fallen_back || !is_not_the_callers(q))
         return false;
     for (uint32_t i = 0; i < q->n_fallbacks; i++) {
         Fallback next = q->fallbacks[i];
-        if (q->used_up >> next & 1 || (next == FALLBACK_OLDER && !may_ask_older(q)))
+        if (q->used_up >> next & 1 || (next == FALLBACK_OLDER && !may_ask_older(q, refusal_out)))
             continue;
         *found_out = next;
         return true;
@@ -296,12 +305,12 @@ PolicyVerdict policy_decide(const PolicyQuestion *q)
         verdict.refusal = refusal_of(q);
     if (!verdict.why && !verdict.refusal)
         return retry(q);
-    if (verdict.refusal)
-        verdict.why = why_refused(verdict.refusal);
-    if (find_fallback(q, &verdict.fallback))
+    if (find_fallback(q, &verdict.fallback, &verdict.refusal))
         verdict.action = POLICY_FALL_BACK;
     else
         verdict.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL;
+    if (verdict.refusal)
+        verdict.why = why_refused(verdict.refusal);
     return verdict;
 }
 

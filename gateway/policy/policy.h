@@ -102,7 +102,7 @@ typedef struct PolicyVerdict {
     bool hurry;        /* POLICY_WAIT only: yet another attempt may begin, after `wait` already */
     PolicyCharge charge;
     bool backs_off;       /* `wait` is by the route, not by the instance */
-    RetryRefusal refusal; /* if there is none */
+    RetryRefusal refusal; /* if there is none, also none at another version */
 } PolicyVerdict;
 
 /* Fills in the part of the question that depends on the config; the rest is left zero. `method` is

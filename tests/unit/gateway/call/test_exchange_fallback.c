@@ -61,6 +61,45 @@ static void an_error_of_the_other_version_leaves_the_first_one(void **state)
     assert_record(scene, "INTERNAL UPSTREAM_STATUS, 2 sent: 7101 INTERNAL, 7102 NOT_FOUND");
 }
 
+#define NO_BUDGET                                                                                  \
+    LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"              \
+           "      - {address: '127.0.0.1:7102', versions: [v2]}\n"                                 \
+           "    retry_budget: {percent: 20, at_least: 0}\nroutes:\n"
+
+static void without_budget_the_other_version_is_not_asked_and_the_error_says_so(void **state)
+{
+    Scene *scene = scene_again(state, NO_BUDGET OLDER_OF("yard.Yard/Get", ""));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 13, "oops");
+    assert_string_equal(said(client, "grpc-message"), "oops");
+    assert_string_equal(said(client, "passerelle-not-retried"), "budget");
+    assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_BUDGET);
+    assert_record(scene, "INTERNAL UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+}
+
+static void nor_when_the_fallback_before_it_has_no_response(void **state)
+{
+    Scene *scene = scene_again(
+        state, NO_BUDGET
+        "  - {match: yard.Yard/Get, on_failure: {graceful: {stale: 10m, older: true}}}\n");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 13, "oops");
+    assert_string_equal(said(client, "passerelle-not-retried"), "budget");
+}
+
+static void nor_when_half_of_the_time_has_passed(void **state)
+{
+    Scene *scene = scene_again(state, NO_BUDGET OLDER_OF("yard.Yard/Get", ""));
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene_pass(scene, 55);
+    scene_pass(scene, 50);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_string_equal(said(client, "passerelle-not-retried"), "budget");
+    assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_BUDGET);
+}
+
 static void after_the_other_version_comes_the_next_fallback(void **state)
 {
     Scene *scene = scene_again(
@@ -418,6 +457,9 @@ int main(void)
         SCENE_TEST(an_instance_of_another_version_stands_in),
         SCENE_TEST(what_the_instance_says_to_caches_does_not_outlive_a_fallback),
         SCENE_TEST(an_error_of_the_other_version_leaves_the_first_one),
+        SCENE_TEST(without_budget_the_other_version_is_not_asked_and_the_error_says_so),
+        SCENE_TEST(nor_when_the_fallback_before_it_has_no_response),
+        SCENE_TEST(nor_when_half_of_the_time_has_passed),
         SCENE_TEST(after_the_other_version_comes_the_next_fallback),
         SCENE_TEST(garbage_of_one_version_is_made_good_by_another),
         SCENE_TEST(half_of_the_time_is_kept_for_another_version),

@@ -28,6 +28,7 @@ typedef struct Row {
 #define ALL                                                                                        \
     .picked = true, .fallbacks = {FALLBACK_OLDER, FALLBACK_STALE, FALLBACK_DEFAULT},               \
     .n_fallbacks = 3
+#define OLDER .picked = true, .fallbacks = {FALLBACK_OLDER}, .n_fallbacks = 1
 #define USED(kind) (1u << FALLBACK_##kind)
 
 static const Row rows[] = {
@@ -595,6 +596,35 @@ static const Ruling rules[] = {
      {UNAVAILABLE_A6, .attempts = 1 + 3},
      POLICY_RESPOND,
      RETRY_REFUSED_ATTEMPTS},
+    /* An attempt at another version */
+    {"another version counts in the budget",
+     {STATUS_OF(INTERNAL), A6, OLDER, .budget_spent = true},
+     POLICY_RESPOND,
+     RETRY_REFUSED_BUDGET},
+    {"another version: the instance asked for no other attempt",
+     {STATUS_OF(INTERNAL), A6, OLDER, .advice = ADVICE_STOP},
+     POLICY_RESPOND,
+     RETRY_REFUSED_PUSHBACK},
+    {"another version has no time left",
+     {STATUS_OF(INTERNAL), A6, OLDER, .time_left = MILLISECOND - 1},
+     POLICY_RESPOND,
+     RETRY_REFUSED_DEADLINE},
+    {"another version: a passed deadline is no news",
+     {FAULT_OF(DEADLINE_EXCEEDED), A6, OLDER, .attempted = false, .time_left = 0},
+     POLICY_FAIL},
+    {"another version is not held back by the budget alone",
+     {STATUS_OF(INTERNAL), A6, OLDER, .repeatable = false, .budget_spent = true},
+     POLICY_RESPOND},
+    {"another version: what is used up is not refused",
+     {STATUS_OF(INTERNAL), A6, OLDER, .used_up = USED(OLDER), .budget_spent = true},
+     POLICY_RESPOND},
+    {"another version costs no budget if no instance has seen the call",
+     {FAULT_OF(UPSTREAM_DOWN), A6, OLDER, .attempted = false, .sent = false, .budget_spent = true},
+     POLICY_FALL_BACK},
+    {"another version that the budget holds back is said beside the fallback that follows",
+     {STATUS_OF(INTERNAL), A6, ALL, .budget_spent = true},
+     POLICY_FALL_BACK,
+     RETRY_REFUSED_BUDGET},
 };
 
 static void check_rule(const Ruling *row)
@@ -776,7 +806,8 @@ static void check_promises(const PolicyQuestion *q)
     }
     if (verdict.action == POLICY_FALL_BACK)
         assert_false(q->used_up >> verdict.fallback & 1);
-    assert_true(!verdict.refusal || q->attempted);
+    bool has_older = q->n_fallbacks && q->picked && !q->fallen_back && !(q->used_up & USED(OLDER));
+    assert_true(!verdict.refusal || q->attempted || (has_older && seen));
     if (verdict.action == POLICY_WAIT)
         assert_true(q->other && !q->responding);
     if (verdict.action == POLICY_FALL_BACK)
