@@ -108,7 +108,18 @@ static uint64_t failed_versions(const Exchange *x)
     return versions;
 }
 
-static Result pick_but(Attempt *attempt, const PickTried *tried)
+/* The version at which an instance has seen the call, or one is being asked beside which this
+   attempt begins; NULL: none. */
+static const Version *settled_version(const Attempt *attempt)
+{
+    const Attempt *before = attempt->before;
+    while (before && (before->older != attempt->older || !before->pick.served ||
+                      !(before->record.asked || attempt->also)))
+        before = before->before;
+    return before ? before->pick.served : NULL;
+}
+
+static Result pick_any_version(Attempt *attempt, const PickTried *tried)
 {
     Exchange *x = attempt->exchange;
     Pick *pick = &attempt->pick;
@@ -120,11 +131,26 @@ static Result pick_but(Attempt *attempt, const PickTried *tried)
                      : pick_any(x->loop, x->route->service, tried, x->arena, pick);
 }
 
+/* Another version may give another response: an attempt is at the version of those before it. When
+   that has no usable instance any more, the call goes where a new one would; on a route with
+   `older` policy says when. */
+static Result pick_for(Attempt *attempt, const PickTried *tried)
+{
+    Exchange *x = attempt->exchange;
+    const Version *version = settled_version(attempt);
+    if (!version)
+        return pick_any_version(attempt, tried);
+    Result r = pick_at_version(x->loop, x->method, version, tried, x->arena, &attempt->pick);
+    bool may_leave = failed(r) && !attempt->also && !x->route->has_older &&
+                     !pick_is_served(x->loop, x->method, version);
+    return may_leave ? pick_any_version(attempt, tried) : r;
+}
+
 Result attempt_pick(Attempt *attempt)
 {
-    Result r = pick_but(attempt, attempt->tried.before);
+    Result r = pick_for(attempt, attempt->tried.before);
     if (failed(r) && attempt->may_return)
-        r = pick_but(attempt, attempt->tried.before = NULL);
+        r = pick_for(attempt, attempt->tried.before = NULL);
     if (failed(r))
         return r;
     attempt->tried.instance = attempt->pick.instance;

@@ -152,6 +152,13 @@ Result pick_instance(Loop *loop, const Method *method, const PickTried *tried, A
     return pick_other_version(loop, method, 0, tried, arena, pick_out);
 }
 
+Result pick_at_version(Loop *loop, const Method *method, const Version *version,
+                       const PickTried *tried, Arena *arena, Pick *pick_out)
+{
+    return pick_other_version(loop, method, ~(UINT64_C(1) << version->index), tried, arena,
+                              pick_out);
+}
+
 Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const PickTried *tried,
                           Arena *arena, Pick *pick_out)
 {
@@ -258,6 +265,21 @@ DelaySketch *pick_delays(const Pick *pick, const Method *method)
 {
     bool measured = pick->from && pick->from->delays && method && method->route->hedge_p95;
     return measured ? &pick->from->delays[method->delays] : NULL;
+}
+
+/* Moves no turn: nothing is picked. */
+bool pick_is_served(Loop *loop, const Method *method, const Version *version)
+{
+    Candidates *from = candidates_use(loop, method->version->service);
+    const CandidateList *list = &from->lists[version->index];
+    bool is_served = false;
+    for (uint32_t i = 0; i < list->n && !is_served; i++) {
+        const Upstream *upstream = list->all[i]->upstream;
+        is_served = upstream_state(upstream, loop->now) == UPSTREAM_READY ||
+                    upstream_worth_a_try(upstream, loop->now);
+    }
+    candidates_release(loop, from);
+    return is_served;
 }
 
 /* ---- For others ------------------------------------------------------------------------------ */

@@ -41,6 +41,13 @@ MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried 
 MUST_USE Result pick_other_version(Loop *loop, const Method *method, uint64_t but,
                                    const PickTried *tried, Arena *arena, Pick *pick_out);
 
+/* The same at this version, which is one that the method converts to. */
+MUST_USE Result pick_at_version(Loop *loop, const Method *method, const Version *version,
+                                const PickTried *tried, Arena *arena, Pick *pick_out);
+
+/* Whether pick_at_version finds an instance if none was tried. */
+bool pick_is_served(Loop *loop, const Method *method, const Version *version);
+
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                          Pick *pick_out);

@@ -127,6 +127,117 @@ static void garbage_of_one_version_is_made_good_by_another(void **state)
     assert_true(strstr(field_of(client, "passerelle-degraded"), "; by=older") != NULL);
 }
 
+/* ---- Retries stay with their version -----------------------------------------------------------
+ */
+
+#define THREE_INSTANCES                                                                            \
+    LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"              \
+           "      - {address: '127.0.0.1:7102', versions: [v2]}\n"                                 \
+           "      - {address: '127.0.0.1:7103', versions: [v1]}\n"                                 \
+           "routes:\n"
+
+static void a_retry_is_made_good_by_an_instance_of_the_same_version(void **state)
+{
+    Scene *scene = scene_again(state, THREE_INSTANCES "  - {match: yard.Yard/Get, attempts: 3, "
+                                                      "on_failure: {graceful: {older: true}}}\n");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    const char *first = instance(scene)->instance->address.text;
+    answer_error(instance(scene), 14, "closed today");
+    scene_back_off(scene);
+    const char *second = instance(scene)->instance->address.text;
+    assert_string_not_equal(second, first);
+    assert_string_not_equal(second, "127.0.0.1:7102");
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "");
+}
+
+static void a_retry_returns_to_the_only_instance_of_its_version(void **state)
+{
+    Scene *scene = scene_again(state, TWO_VERSIONS "  - {match: yard.Yard/Get, attempts: 2}\n");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    scene_back_off(scene);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7101 OK");
+}
+
+static void an_error_of_the_other_version_behind_retries_does_not_count(void **state)
+{
+    Scene *scene = with_older(state);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    scene_back_off(scene);
+    answer_error(instance(scene), 14, "closed today");
+    assert_string_equal(instance(scene)->instance->address.text, "127.0.0.1:7102");
+    answer_error(instance(scene), 5, "no such item here");
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(said(client, "grpc-message"), "closed today");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, "
+                         "3 sent: 7101 UNAVAILABLE, 7101 UNAVAILABLE, 7102 NOT_FOUND");
+}
+
+static void where_its_version_is_gone_a_retry_is_an_attempt_of_the_fallback(void **state)
+{
+    Scene *scene = with_older(state);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *first = instance(scene);
+    scene_upstream(scene, 7101)->state = UPSTREAM_DOWN;
+    break_off(first, 2);
+    scene_back_off(scene);
+    answer(instance(scene), ITEM_V2);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_RESET; by=older");
+    assert_record(scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET (older), "
+                         "2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void without_that_fallback_it_goes_where_a_new_call_goes(void **state)
+{
+    Scene *scene = scene_again(state, TWO_VERSIONS "  - {match: yard.Yard/Get}\n");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *first = instance(scene);
+    scene_upstream(scene, 7101)->state = UPSTREAM_DOWN;
+    break_off(first, 2);
+    scene_back_off(scene);
+    answer(instance(scene), ITEM_V2);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "");
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void what_no_instance_has_seen_may_go_to_another_version(void **state)
+{
+    Scene *scene = with_older(state);
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    scene_connect_fails(scene, 7101);
+    answer(instance(scene), ITEM_V2);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "");
+}
+
+static void a_second_attempt_beside_a_slow_one_is_at_its_version(void **state)
+{
+    Scene *scene =
+        scene_again(state, TWO_VERSIONS "  - {match: yard.Yard/Get, hedge: {after: 50ms}}\n");
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 60);
+    assert_int_equal(n_instances(scene), 1);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    scene =
+        scene_again(state, THREE_INSTANCES "  - {match: yard.Yard/Get, hedge: {after: 50ms}}\n");
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 60);
+    assert_int_equal(n_instances(scene), 2);
+    assert_string_not_equal(instance(scene)->instance->address.text, "127.0.0.1:7102");
+    answer(instance(scene), ITEM);
+}
+
+/* ---- In time --------------------------------------------------------------------------------- */
+
 static void half_of_the_time_is_kept_for_another_version(void **state)
 {
     Scene *scene = with_older(state);
@@ -462,6 +573,13 @@ int main(void)
         SCENE_TEST(nor_when_half_of_the_time_has_passed),
         SCENE_TEST(after_the_other_version_comes_the_next_fallback),
         SCENE_TEST(garbage_of_one_version_is_made_good_by_another),
+        SCENE_TEST(a_retry_is_made_good_by_an_instance_of_the_same_version),
+        SCENE_TEST(a_retry_returns_to_the_only_instance_of_its_version),
+        SCENE_TEST(an_error_of_the_other_version_behind_retries_does_not_count),
+        SCENE_TEST(where_its_version_is_gone_a_retry_is_an_attempt_of_the_fallback),
+        SCENE_TEST(without_that_fallback_it_goes_where_a_new_call_goes),
+        SCENE_TEST(what_no_instance_has_seen_may_go_to_another_version),
+        SCENE_TEST(a_second_attempt_beside_a_slow_one_is_at_its_version),
         SCENE_TEST(half_of_the_time_is_kept_for_another_version),
         SCENE_TEST(both_versions_together_have_one_deadline),
         SCENE_TEST(without_an_instance_of_another_version_the_slow_one_has_all_of_the_time),

@@ -227,6 +227,35 @@ static void what_was_tried_is_not_tried_again(void **state)
     assert_picked(&methods[0], &tried, 1, "fewest losses");
 }
 
+static void at_one_version_no_other_is_picked(void **state)
+{
+    instances[3].versions = 7;
+    use_instances(4);
+    Pick pick;
+    PickTried first = {&instances[0], NULL}, both = {&instances[3], &first};
+    assert_ok(arena, pick_at_version(&loop, &methods[0], &versions[0], &first, arena, &pick));
+    assert_int_equal(index_of(pick.instance), 3);
+    assert_ptr_equal(pick.served, &versions[0]);
+    assert_string_equal(pick.why, "native");
+    pick_release(&loop, &pick);
+    assert_fault(pick_at_version(&loop, &methods[0], &versions[0], &both, arena, &pick),
+                 FAULT_UPSTREAM_DOWN);
+    assert_ok(arena, pick_at_version(&loop, &methods[0], &versions[1], NULL, arena, &pick));
+    assert_ptr_equal(pick.served, &versions[1]);
+    pick_release(&loop, &pick);
+}
+
+static void a_version_is_served_while_one_of_its_instances_may_answer(void **state)
+{
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+    upstreams[2].state = UPSTREAM_DOWN;
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+    upstreams[3].state = UPSTREAM_DOWN;
+    assert_false(pick_is_served(&loop, &methods[0], &versions[2]));
+    become_worth_a_try(3);
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+}
+
 static void where_all_were_tried_nobody_is_left(void **state)
 {
     PickTried tried[4] = {{0}};
@@ -807,6 +836,8 @@ int main(void)
         TEST(among_equals_the_least_loaded_one_is_taken),
         TEST(equally_loaded_instances_take_turns),
         TEST(what_was_tried_is_not_tried_again),
+        TEST(at_one_version_no_other_is_picked),
+        TEST(a_version_is_served_while_one_of_its_instances_may_answer),
         TEST(where_all_were_tried_nobody_is_left),
         TEST(when_all_are_down_the_last_failure_is_the_cause),
         TEST(where_all_are_down_one_that_is_worth_a_try_is_tried),
