@@ -17,8 +17,8 @@ static bool is_refused_memory(const Exchange *x)
 /* The attempt that the response is about, if its instance got some of the request. */
 static const Attempt *asked_attempt(const Exchange *x)
 {
-    const Attempt *attempt = exchange_main_attempt(x);
-    return attempt->record.asked ? attempt : NULL;
+    const Attempt *attempt = exchange_told_attempt(x);
+    return attempt->record.asked && !exchange_is_served_by_none(x) ? attempt : NULL;
 }
 
 /* "UPSTREAM_DOWN; by=stale; age=31": an Item with parameters (RFC 9651). No cache may have it. */

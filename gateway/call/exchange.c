@@ -403,7 +403,7 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
     q.sent = attempt->sent;
     q.answered = attempt->has_answer;
     q.responding = x->responding;
-    q.fallen_back = x->own_response && x->record.degraded;
+    q.fallen_back = exchange_is_served_by_none(x);
     q.used_up = x->used_up;
     q.picked = attempt->pick.instance != NULL;
     q.older = attempt->older;
@@ -444,7 +444,7 @@ static Result fallback_failed(Exchange *x, Result why)
 /* What failed first, where nothing could stand in for it. */
 static Result what_to_tell(Exchange *x, Result why)
 {
-    if (x->record.degraded && x->own_response)
+    if (exchange_is_served_by_none(x))
         return fallback_failed(x, why);
     return failed(x->record.why) && !x->responding ? x->record.why : why;
 }
@@ -635,12 +635,13 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
 static void record_attempts(Exchange *x)
 {
     CallRecord *record = &x->record;
+    const Attempt *told = exchange_told_attempt(x);
     Result why = record->status.code == CODE_OK ? OK : record->why;
     for (Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
         attempt_end(attempt, record->status.code, why);
         if (!attempt_counts(attempt))
             continue;
-        if (!record->attempts || attempt == x->chosen)
+        if (!record->attempts || attempt == told)
             record->instance = attempt->record.instance;
         attempt->record.next = record->attempts;
         record->attempts = &attempt->record;
@@ -650,10 +651,10 @@ static void record_attempts(Exchange *x)
 /* Fills in the fields of the record that describe one attempt. */
 static void record_main_attempt(Exchange *x)
 {
-    const Attempt *attempt = exchange_main_attempt(x);
+    const Attempt *attempt = exchange_told_attempt(x);
     if (attempt->record.headed)
         x->record.time_upstream_head = attempt->record.headed - x->began;
-    if (!x->method || !attempt->pick.instance)
+    if (!x->method || !attempt->pick.instance || exchange_is_served_by_none(x))
         return;
     x->record.served_version = attempt->pick.served;
     x->record.served_why = attempt->pick.why;

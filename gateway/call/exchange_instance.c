@@ -154,6 +154,7 @@ Result attempt_pick(Attempt *attempt)
     if (failed(r))
         return r;
     attempt->tried.instance = attempt->pick.instance;
+    attempt->record.served = attempt->pick.served;
     attempt->record.began = attempt->exchange->loop->now;
     if (attempt->older)
         attempt->pick.why = "fallback";

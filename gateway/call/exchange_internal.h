@@ -252,10 +252,26 @@ static inline const Attempt *exchange_answered(const Exchange *x)
     return x->own_response ? NULL : x->chosen;
 }
 
-/* The attempt that the call's record is about: the chosen one, or else the latest. */
+/* The attempt that the call is at: the chosen one, or else the latest. */
 static inline Attempt *exchange_main_attempt(const Exchange *x)
 {
     return x->chosen ? x->chosen : x->latest;
+}
+
+/* The attempt that the response and its record are about. The error of a call is never that of
+   another version, which was only to stand in. */
+static inline const Attempt *exchange_told_attempt(const Exchange *x)
+{
+    const Attempt *attempt = exchange_main_attempt(x);
+    while (!x->chosen && attempt->older)
+        attempt = attempt->before;
+    return attempt;
+}
+
+/* Whether a fallback has given the response without any instance. */
+static inline bool exchange_is_served_by_none(const Exchange *x)
+{
+    return x->own_response && x->record.degraded;
 }
 
 bool exchange_is_unary(const Exchange *x);

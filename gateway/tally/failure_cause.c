@@ -58,21 +58,20 @@ static bool put_path(Writer *w, const MessageType *type, Bytes path)
 
 /* A path is one of the client's version; that of a message which cannot be read may be one of the
    served version. */
-static void put_field(Writer *w, const CallRecord *record, Bytes path)
+static void put_field(Writer *w, const Method *method, const Version *served, Bytes path)
 {
-    const Method *method = record->method;
     if (!method || put_path(w, method->type->input, path) ||
-        put_path(w, method->type->output, path) || !method->pairs || !record->served_version)
+        put_path(w, method->type->output, path) || !method->pairs || !served)
         return;
-    const Method *target = method->pairs[record->served_version->index].target;
+    const Method *target = method->pairs[served->index].target;
     if (target && !put_path(w, target->type->input, path))
         put_path(w, target->type->output, path);
 }
 
 /* ---- The cause ------------------------------------------------------------------------------- */
 
-size_t failure_cause_write(const CallRecord *record, FaultSide side, Result why,
-                           char out[CAUSE_SIZE])
+size_t failure_cause_write(const CallRecord *record, const Version *served, FaultSide side,
+                           Result why, char out[CAUSE_SIZE])
 {
     const Error *origin = error_origin(why);
     if (side != SIDE_CLIENT && origin->fault->side != SIDE_CLIENT)
@@ -81,6 +80,6 @@ size_t failure_cause_write(const CallRecord *record, FaultSide side, Result why,
     put(&w, "", origin->fault->text);
     const Error *field = error_with_field(why);
     if (field)
-        put_field(&w, record, bytes_of(field->field));
+        put_field(&w, record->method, served, bytes_of(field->field));
     return w.size;
 }

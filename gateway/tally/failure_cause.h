@@ -19,9 +19,9 @@
 
 enum { FAILURE_PATH_DEPTH = 8 /* names of a path; messages may contain themselves */ };
 
-/* Writes to `out`, without NUL; returns the size. `side` is the responsible one, and `why` has
-   failed. */
-size_t failure_cause_write(const CallRecord *record, FaultSide side, Result why,
-                           char out[CAUSE_SIZE]);
+/* Writes to `out`, without NUL; returns the size. `side` is the responsible one, `why` has failed,
+   and `served` is the version at which it did; NULL: of none. */
+size_t failure_cause_write(const CallRecord *record, const Version *served, FaultSide side,
+                           Result why, char out[CAUSE_SIZE]);
 
 #endif

@@ -33,24 +33,34 @@ static Bytes version_name(const Version *version)
     return version ? bytes_of(version->name) : BYTES_NONE;
 }
 
+/* What a failure is told of: an attempt, or the call as a whole. */
+typedef struct Blamed {
+    const Instance *instance; /* or NULL */
+    const Version *served;    /* or NULL */
+    FaultSide side;
+    Code code;
+    Result why;
+} Blamed;
+
 /* `cause` has CAUSE_SIZE bytes, and lives as long as the key. */
-static FailureKey key_of(const CallRecord *r, FaultSide side, Code code, Result why, char *cause)
+static FailureKey key_of(const CallRecord *r, const Blamed *blamed, char *cause)
 {
     const Route *route = route_of(r);
-    size_t size = failure_cause_write(r, side, why, cause);
+    size_t size = failure_cause_write(r, blamed->served, blamed->side, blamed->why, cause);
     return (FailureKey){
-        .side = side,
-        .fault = why.error->fault,
-        .code = code < CODE_COUNT ? code : CODE_UNKNOWN,
+        .side = blamed->side,
+        .fault = blamed->why.error->fault,
+        .code = blamed->code < CODE_COUNT ? blamed->code : CODE_UNKNOWN,
         .route = route ? bytes_of(route->match) : BYTES_NONE,
         .method = r->method ? bytes_of(r->method->type->path + 1) : BYTES_NONE,
         .client_version = version_name(r->client_version),
-        .served_version = version_name(r->served_version),
+        .served_version = version_name(blamed->served),
         .cause = bytes(cause, size),
     };
 }
 
-static Failure failure_of(const CallRecord *r, int64_t wall, uint64_t client, Bytes line)
+static Failure failure_of(const CallRecord *r, const Blamed *blamed, int64_t wall, uint64_t client,
+                          Bytes line)
 {
     const Route *route = route_of(r);
     return (Failure){
@@ -61,7 +71,7 @@ static Failure failure_of(const CallRecord *r, int64_t wall, uint64_t client, By
         .client = client,
         .request_id = r->request_id,
         .record = line,
-        .instance = r->instance ? bytes_of(r->instance->address.text) : BYTES_NONE,
+        .instance = blamed->instance ? bytes_of(blamed->instance->address.text) : BYTES_NONE,
     };
 }
 
@@ -80,24 +90,34 @@ static bool is_failure_of_call(const CallRecord *r, const AttemptRecord *a)
     return error != NULL;
 }
 
+/* The attempt by which the call failed, which another version may have made good; NULL: by none. */
+static const AttemptRecord *failed_attempt(const CallRecord *r)
+{
+    const AttemptRecord *a = r->attempts;
+    while (a && !(failed(a->why) && is_failure_of_call(r, a)))
+        a = a->next;
+    return a;
+}
+
 /* Of a degraded call the client's status is OK: the code is that of the attempt that failed, or of
    the fault. */
-static Code code_of(const CallRecord *r)
+static Blamed blamed_for_call(const CallRecord *r)
 {
-    if (!r->degraded)
-        return r->status.code;
-    for (const AttemptRecord *a = r->attempts; a; a = a->next)
-        if (failed(a->why) && is_failure_of_call(r, a))
-            return a->code;
-    return (Code)r->why.error->fault->grpc_status;
+    const AttemptRecord *a = failed_attempt(r);
+    Blamed blamed = {a ? a->instance : r->instance, a ? a->served : r->served_version,
+                     telemetry_side(r), r->status.code, r->why};
+    if (r->degraded)
+        blamed.code = a ? a->code : (Code)r->why.error->fault->grpc_status;
+    return blamed;
 }
 
 static void add_failed_call(Tally *tally, const CallRecord *r, int64_t wall, uint64_t client,
                             Bytes line)
 {
     char cause[CAUSE_SIZE];
-    Failure failure = failure_of(r, wall, client, line);
-    failure.key = key_of(r, telemetry_side(r), code_of(r), r->why, cause);
+    Blamed blamed = blamed_for_call(r);
+    Failure failure = failure_of(r, &blamed, wall, client, line);
+    failure.key = key_of(r, &blamed, cause);
     add(tally, &failure);
 }
 
@@ -115,10 +135,10 @@ static void add_failed_attempts(Tally *tally, const CallRecord *r, int64_t wall,
     for (const AttemptRecord *a = r->attempts; a; a = a->next) {
         if (!is_for_itself(r, a))
             continue;
-        Failure failure = failure_of(r, wall, client, line);
+        Blamed blamed = {a->instance, a->served, a->why.error->fault->side, a->code, a->why};
+        Failure failure = failure_of(r, &blamed, wall, client, line);
         failure.outcome = FAILURE_RETRIED;
-        failure.instance = bytes_of(a->instance->address.text);
-        failure.key = key_of(r, a->why.error->fault->side, a->code, a->why, cause);
+        failure.key = key_of(r, &blamed, cause);
         failure.key.attempt = true;
         add(tally, &failure);
     }

@@ -20,6 +20,7 @@ typedef struct Telemetry Telemetry;
 typedef struct AttemptRecord {
     const struct AttemptRecord *next; /* the next one */
     const Instance *instance;         /* NULL: none was picked */
+    const Version *served;            /* the version of the request to it; NULL: of none */
     int64_t began;                    /* the instance was picked */
     int64_t asked;                    /* the request's head was sent */
     int64_t headed;                   /* the response's head arrived */

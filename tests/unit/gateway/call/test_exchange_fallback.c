@@ -66,6 +66,19 @@ static void an_error_of_the_other_version_leaves_the_first_one(void **state)
            "      - {address: '127.0.0.1:7102', versions: [v2]}\n"                                 \
            "    retry_budget: {percent: 20, at_least: 0}\nroutes:\n"
 
+static void a_fault_of_the_other_version_leaves_the_instance_of_the_first_one(void **state)
+{
+    Scene *scene = with_older(state);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    answer_trailers(instance(scene), "grpc-status: 0"); /* and no message */
+    answer_error(instance(scene), 5, "no such item here");
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_string_equal(said(client, "passerelle-served-version"), "v1");
+    assert_string_equal(scene->records[0].instance->address.text, "127.0.0.1:7101");
+    assert_string_equal(scene->records[0].served_version->name, "v1");
+}
+
 static void without_budget_the_other_version_is_not_asked_and_the_error_says_so(void **state)
 {
     Scene *scene = scene_again(state, NO_BUDGET OLDER_OF("yard.Yard/Get", ""));
@@ -110,6 +123,9 @@ static void after_the_other_version_comes_the_next_fallback(void **state)
     answer_error(instance(scene), 5, "no such item here");
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_STATUS; by=default");
+    assert_string_equal(said(client, "passerelle-served-version"), "");
+    assert_null(scene->records[0].served_version);
+    assert_string_equal(scene->records[0].instance->address.text, "127.0.0.1:7101");
     assert_body(client, framed(scene, BYTES("\n\4none")));
     assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS (default), "
                          "2 sent: 7101 INTERNAL, 7102 NOT_FOUND");
@@ -568,6 +584,7 @@ int main(void)
         SCENE_TEST(an_instance_of_another_version_stands_in),
         SCENE_TEST(what_the_instance_says_to_caches_does_not_outlive_a_fallback),
         SCENE_TEST(an_error_of_the_other_version_leaves_the_first_one),
+        SCENE_TEST(a_fault_of_the_other_version_leaves_the_instance_of_the_first_one),
         SCENE_TEST(without_budget_the_other_version_is_not_asked_and_the_error_says_so),
         SCENE_TEST(nor_when_the_fallback_before_it_has_no_response),
         SCENE_TEST(nor_when_half_of_the_time_has_passed),

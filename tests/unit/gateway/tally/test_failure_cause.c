@@ -20,7 +20,7 @@ static int load(void **state)
             find = &library->methods[i];
     assert_non_null(find);
     method = (Method){.type = find};
-    record = (CallRecord){.method = &method, .served_version = &served};
+    record = (CallRecord){.method = &method};
     return 0;
 }
 
@@ -33,7 +33,7 @@ static int unload(void **state)
 static void check(FaultSide side, Result why, const char *expected)
 {
     char out[CAUSE_SIZE];
-    size_t size = failure_cause_write(&record, side, why, out);
+    size_t size = failure_cause_write(&record, &served, side, why, out);
     assert_bytes(bytes(out, size), expected);
 }
 

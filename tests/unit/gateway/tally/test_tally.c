@@ -236,10 +236,34 @@ static void a_degraded_call_has_the_code_that_the_service_returned(void **state)
     assert_int_equal(b->tally->failures.rows[0]->key.code, CODE_RESOURCE_EXHAUSTED);
 }
 
+static void the_row_of_a_degraded_call_names_who_failed_and_not_who_stood_in(void **state)
+{
+    Bench *b = *state;
+    Result why = FAIL(b->arena, FAULT_UPSTREAM_STATUS, "returned INTERNAL");
+    b->attempts[0] = (AttemptRecord){.next = &b->attempts[1],
+                                     .instance = &b->second,
+                                     .served = &b->v1,
+                                     .code = CODE_INTERNAL,
+                                     .why = why};
+    b->attempts[1] = (AttemptRecord){.instance = &b->instance, .served = &b->v3};
+    b->record.attempts = b->attempts;
+    fail_with(b, CODE_OK, why);
+    b->record.degraded = "UPSTREAM_STATUS";
+    record(b);
+    assert_int_equal(b->tally->failures.n, 1);
+    const FailureRow *row = b->tally->failures.rows[0];
+    assert_bytes(row->key.served_version, "v1");
+    assert_int_equal(row->instances.n, 1);
+    assert_string_equal(row->instances.names[0], "127.0.0.1:7002");
+}
+
 static void try_two(Bench *b, Result first)
 {
-    b->attempts[0] = (AttemptRecord){
-        .next = &b->attempts[1], .instance = &b->second, .code = CODE_UNAVAILABLE, .why = first};
+    b->attempts[0] = (AttemptRecord){.next = &b->attempts[1],
+                                     .instance = &b->second,
+                                     .served = &b->v1,
+                                     .code = CODE_UNAVAILABLE,
+                                     .why = first};
     b->attempts[1] = (AttemptRecord){.instance = &b->instance};
     b->record.attempts = b->attempts;
     b->record.n_attempts = 2;
@@ -255,6 +279,7 @@ static void what_another_attempt_made_good_is_not_lost(void **state)
     assert_int_equal(row->retried, 1);
     assert_true(row->key.attempt);
     assert_int_equal(row->key.code, CODE_UNAVAILABLE);
+    assert_bytes(row->key.served_version, "v1");
     assert_string_equal(row->instances.names[0], "127.0.0.1:7002");
 }
 
@@ -355,6 +380,7 @@ int main(void)
         TEST(a_service_that_quotes_clients_makes_few_rows),
         TEST(a_degraded_call_has_its_cause_and_the_code_of_its_fault),
         TEST(a_degraded_call_has_the_code_that_the_service_returned),
+        TEST(the_row_of_a_degraded_call_names_who_failed_and_not_who_stood_in),
         TEST(what_another_attempt_made_good_is_not_lost),
         TEST(an_attempt_that_was_only_slower_has_not_failed),
         TEST(a_failed_call_counts_once_however_often_it_was_tried),
