@@ -75,6 +75,7 @@ struct Attempt {
     bool older;              /* at a version that has not failed: FALLBACK_OLDER */
     bool trial;              /* it follows the first refusal: PolicyCharge */
     bool has_answer;         /* the head of the response is read */
+    bool has_error;          /* and the response is an error, which can be passed on */
     bool passes;             /* its messages go on compressed as they came */
     bool has_answer_message; /* unary; */
     bool passed;             /* it goes on in pieces, while it arrives; */

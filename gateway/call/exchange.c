@@ -458,18 +458,12 @@ static const Step *tell(Exchange *x, Result why)
     return exchange_give_end(x, &status, NULL);
 }
 
-static bool is_answered(const Attempt *attempt)
-{
-    Result why = attempt->record.why;
-    return !attempt->older && failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
-}
-
 /* The latest attempt that ended with an error of the service, but for another version's; NULL:
    none. */
 static Attempt *last_answered(const Exchange *x)
 {
     Attempt *attempt = x->latest;
-    while (attempt && !is_answered(attempt))
+    while (attempt && (attempt->older || !attempt->has_error))
         attempt = attempt->before;
     return attempt;
 }
@@ -593,13 +587,20 @@ static Bytes foreign_text(const Attempt *attempt)
     return buffer_bytes(&text);
 }
 
+/* An error that breaks the rules of its protocol is told by the gateway's own fault, whose chain
+   has what was wrong. */
 const Step *attempt_failed_by_service(Attempt *attempt)
 {
     const Status *status = &attempt->answer.status;
+    const Error *broken = status->error;
+    const Fault *fault = broken ? broken->fault : &FAULT_UPSTREAM_STATUS;
+    Bytes message = broken ? BYTES_NONE : bytes_cut_text(status->message, 500);
     Bytes foreign = foreign_text(attempt);
-    Result why = FAIL(attempt->exchange->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s%.*s",
-                      attempt->pick.instance->address.text, code_name(status->code),
-                      BYTES_ARGS(bytes_cut_text(status->message, 500)), BYTES_ARGS(foreign));
+    Result why =
+        FAIL_OVER(attempt->exchange->arena, (Result){broken}, *fault, "%s returned %s%s%.*s%.*s",
+                  attempt->pick.instance->address.text, code_name(status->code), broken ? "" : ": ",
+                  BYTES_ARGS(message), BYTES_ARGS(foreign));
+    attempt->has_error = true;
     return decide_on_status(attempt, why, true);
 }
 

@@ -140,7 +140,24 @@ static void garbage_of_one_version_is_made_good_by_another(void **state)
     say_end(instance(scene));
     answer(instance(scene), ITEM_V2);
     assert_string_equal(said(client, "grpc-status"), "0");
-    assert_true(strstr(field_of(client, "passerelle-degraded"), "; by=older") != NULL);
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_PROTOCOL; by=older");
+    assert_record(scene, "OK UPSTREAM_PROTOCOL degraded by UPSTREAM_PROTOCOL (older), "
+                         "2 sent: 7101 UNKNOWN, 7102 OK");
+}
+
+static void garbage_has_one_name_in_the_response_and_the_record(void **state)
+{
+    static const char *const garbage[] = {"content-type: text/html",
+                                          "content-type: application/grpc\ngrpc-status: abc"};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+        Scene *scene = with_older(state);
+        Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+        answer_head(instance(scene), 200, garbage[i], -1, true);
+        answer_error(instance(scene), 5, "no such item here");
+        assert_int_equal(client->head.status, 502);
+        assert_non_null(memmem(client->body.data, client->body.size, "\"UPSTREAM_PROTOCOL\"", 19));
+        assert_record(scene, "UNKNOWN UPSTREAM_PROTOCOL, 2 sent: 7101 UNKNOWN, 7102 NOT_FOUND");
+    }
 }
 
 /* ---- Retries stay with their version -----------------------------------------------------------
@@ -590,6 +607,7 @@ int main(void)
         SCENE_TEST(nor_when_half_of_the_time_has_passed),
         SCENE_TEST(after_the_other_version_comes_the_next_fallback),
         SCENE_TEST(garbage_of_one_version_is_made_good_by_another),
+        SCENE_TEST(garbage_has_one_name_in_the_response_and_the_record),
         SCENE_TEST(a_retry_is_made_good_by_an_instance_of_the_same_version),
         SCENE_TEST(a_retry_returns_to_the_only_instance_of_its_version),
         SCENE_TEST(an_error_of_the_other_version_behind_retries_does_not_count),
