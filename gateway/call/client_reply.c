@@ -14,6 +14,13 @@ static bool is_refused_memory(const Exchange *x)
     return why && (why->fault == &FAULT_MEMORY_SHARE || why->fault == &FAULT_MEMORY_FULL);
 }
 
+static bool is_grpc(const Exchange *x)
+{
+    Dialect dialect = x->call.dialect;
+    return dialect != DIALECT_REST && dialect != DIALECT_CONNECT &&
+           dialect != DIALECT_CONNECT_STREAM;
+}
+
 /* The attempt that the response is about, if its instance got some of the request. */
 static const Attempt *asked_attempt(const Exchange *x)
 {
@@ -50,6 +57,23 @@ static void add_previous_attempts(const Exchange *x, Fields *fields)
         fields_add(fields, bytes_of("grpc-previous-rpc-attempts"), bytes_of(text));
 }
 
+/* REST and Connect clients do not know gRPC's field: it becomes theirs, in seconds. */
+static void add_retry_after(const Exchange *x, Fields *fields)
+{
+    const Attempt *attempt = exchange_answered(x);
+    const Status *status = &x->record.status;
+    int64_t after;
+    if (is_grpc(x) || !attempt || status->code == CODE_OK || status->may_have_effect ||
+        fields_get(fields, "retry-after").data ||
+        policy_read_advice(attempt_pushback(attempt), BYTES_NONE, 0, &after) != ADVICE_AFTER)
+        return;
+    const char *text =
+        arena_printf(fields->arena, "%lld", (long long)((after + SECOND - 1) / SECOND));
+    fields->full |= !text;
+    if (text)
+        fields_add(fields, bytes_of("retry-after"), bytes_of(text));
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -77,6 +101,7 @@ static void add_own_fields(const Client *c, Fields *fields)
         add_previous_attempts(x, fields);
     if (is_refused_memory(x))
         fields_add(fields, bytes_of("retry-after"), bytes_of("1"));
+    add_retry_after(x, fields);
     if (exchange_varies_by_encoding(x))
         fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding"));
     if (x->binding)
@@ -388,12 +413,10 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
 static const Fields *with_pushback(const Exchange *x, const Status *status, const Fields *trailers,
                                    Arena *arena, Fields *space)
 {
-    bool grpc = x->call.dialect != DIALECT_REST && x->call.dialect != DIALECT_CONNECT &&
-                x->call.dialect != DIALECT_CONNECT_STREAM;
     bool invites = x->own_response || status->code == CODE_UNAVAILABLE;
     bool is_said =
         !x->own_response && trailers && fields_get(trailers, "grpc-retry-pushback-ms").data;
-    if (!grpc || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
+    if (!is_grpc(x) || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
         return trailers;
     *space = fields_in(arena);
     for (uint32_t i = 0; trailers && i < trailers->n; i++)

@@ -225,6 +225,7 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
 {
     x->record.status = *status;
     x->record.status.may_have_effect = may_have_effect(x);
+    x->record.status.told_off = x->told_off;
     x->delivering++;
     x->caller->events->on_end(x->caller, &x->record.status, trailers);
     go_on(x); /* the result does not matter: this was the last event but one */

@@ -190,6 +190,9 @@ const Step *exchange_nobody_left(Exchange *x, Result why);
 const Step *exchange_retry(Attempt *before, const PolicyVerdict *verdict);
 void exchange_stop_retry(Exchange *x);
 
+/* grpc-retry-pushback-ms of the response; data NULL: it has none. */
+Bytes attempt_pushback(const Attempt *attempt);
+
 /* What the error of the service says about another attempt. */
 void exchange_take_advice(const Attempt *attempt, PolicyQuestion *question);
 

@@ -69,15 +69,19 @@ void exchange_stop_retry(Exchange *x)
 }
 
 /* gRPC says it in the trailers, which may also be the head. */
+Bytes attempt_pushback(const Attempt *attempt)
+{
+    const Answer *answer = &attempt->answer;
+    Bytes pushback = fields_get(&answer->trailers, "grpc-retry-pushback-ms");
+    return pushback.data ? pushback : fields_get(&answer->metadata, "grpc-retry-pushback-ms");
+}
+
 void exchange_take_advice(const Attempt *attempt, PolicyQuestion *question)
 {
     Exchange *x = attempt->exchange;
-    const Answer *answer = &attempt->answer;
-    Bytes pushback = fields_get(&answer->trailers, "grpc-retry-pushback-ms");
-    if (!pushback.data)
-        pushback = fields_get(&answer->metadata, "grpc-retry-pushback-ms");
-    PolicyAdvice advice = policy_read_advice(pushback, fields_get(&answer->metadata, "retry-after"),
-                                             clock_wall(), &question->advised);
+    Bytes retry_after = fields_get(&attempt->answer.metadata, "retry-after");
+    PolicyAdvice advice = policy_read_advice(attempt_pushback(attempt), retry_after, clock_wall(),
+                                             &question->advised);
     x->told_off |= advice == ADVICE_STOP;
     question->advice = x->told_off ? ADVICE_STOP : advice;
 }

@@ -80,7 +80,7 @@ bool status_is_retryable(const Status *status)
 {
     bool invites =
         status->error ? status->error->fault->retryable : status->code == CODE_UNAVAILABLE;
-    return invites && !status->may_have_effect;
+    return invites && !status->may_have_effect && !status->told_off;
 }
 
 const char *code_digits(Code code)

@@ -28,7 +28,8 @@ bool code_by_connect_name(Bytes name, Code *code_out);
 bool code_by_name(Bytes name, Code *code_out);
 
 /* Whether the client may send the same call again: for an error of our own by its fault, for an
-   error of a service if the code is UNAVAILABLE (AIP-194); and only if the call had no effect. */
+   error of a service if the code is UNAVAILABLE (AIP-194); and only if the call had no effect, and
+   the service has not asked for no retry. */
 bool status_is_retryable(const Status *status);
 
 /* The value of grpc-status: a literal "0" to "16". */

@@ -356,21 +356,35 @@ static bool has_error_info(const ErrorDetails *details)
     return false;
 }
 
+/* Connect clients and those of gRPC retry UNAVAILABLE, where their own policy says so. */
+static bool forbids_retry(const Status *status)
+{
+    return status->code == CODE_UNAVAILABLE && !status_is_retryable(status);
+}
+
 Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetails *details_out)
 {
     *details_out = error_details_read(status->details, arena);
     bool by_service = status->service_code != 0;
-    bool by_http = rpc && status->of_rest && !has_error_info(details_out);
-    if (!by_service && !by_http)
+    bool may_add = rpc && !has_error_info(details_out);
+    bool by_http = may_add && status->of_rest, forbidding = may_add && forbids_retry(status);
+    if (!by_service && !by_http && !forbidding)
         return OK;
     unsigned number = by_service ? status->service_code : status->http_status;
+    Bytes digits = bytes_of(arena_printf(arena, "%u", number));
     ErrorDetails more = error_details_in(arena, details_out->n + 1);
-    const InfoEntry code = {by_service ? "status_code" : "http_status",
-                            bytes_of(arena_printf(arena, "%u", number))};
+    const InfoEntry rows[] = {
+        {"status_code", by_service ? digits : BYTES_NONE},
+        {"http_status", !by_service && by_http ? digits : BYTES_NONE},
+        {"retryable", forbidding ? bytes_of("false") : BYTES_NONE},
+    };
+    const char *reason = by_service ? "SERVICE_STATUS_CODE"
+                         : by_http  ? "HTTP_STATUS"
+                                    : FAULT_UPSTREAM_STATUS.name;
     for (size_t i = 0; i < details_out->n; i++)
         error_details_add(&more, details_out->items[i]);
-    if (!add_info(&more, by_service ? "SERVICE_STATUS_CODE" : "HTTP_STATUS", &code, 1, arena))
-        return FAIL(arena, FAULT_OUT_OF_MEMORY, "adding the status code to %zu error details",
+    if (!add_info(&more, reason, rows, sizeof rows / sizeof *rows, arena))
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "adding an ErrorInfo to %zu error details",
                     details_out->n);
     *details_out = more;
     return OK;

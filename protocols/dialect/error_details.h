@@ -30,7 +30,8 @@ bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 /* The details of a service's error: those in status->details, and one ErrorInfo if the dialect
    could not carry the status otherwise: for a service_code (reason SERVICE_STATUS_CODE, metadata
    status_code), or with `rpc` for the HTTP status of a REST instance (reason HTTP_STATUS, metadata
-   http_status) unless the error has an ErrorInfo already (AIP-193: an error has one). Fault:
+   http_status), or that UNAVAILABLE must not be retried (reason UPSTREAM_STATUS, metadata
+   retryable: false) unless the error has an ErrorInfo already (AIP-193: an error has one). Fault:
    OUT_OF_MEMORY. */
 MUST_USE Result error_details_of(const Status *status, bool rpc, Arena *arena,
                                  ErrorDetails *details_out);

@@ -366,6 +366,73 @@ static void a_negative_pushback_forbids_it_and_is_told(void **state)
     }
 }
 
+static void assert_says(const Peer *client, const char *text)
+{
+    if (!memmem(client->body.data, client->body.size, text, strlen(text)))
+        fail_msg("%s is not in %.*s", text, (int)client->body.size, client->body.data);
+}
+
+static void a_negative_pushback_forbids_it_to_clients_of_rest_and_connect_too(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: -1");
+    assert_int_equal(client->head.status, 503);
+    assert_says(client, "\"retryable\":false");
+    assert_string_equal(field_of(client, "retry-after"), "");
+    client = ask(scene, "POST", GET_ITEM, "content-type: application/json", BYTES("{}"));
+    answer_unavailable(instance(scene), "grpc-retry-pushback-ms: -1");
+    assert_says(client, "{\"code\":\"unavailable\"");
+    assert_says(client, "google.rpc.ErrorInfo");
+}
+
+static void what_must_not_be_repeated_says_so_to_clients_of_connect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", MAKE_ITEM, "content-type: application/json", BYTES("{}"));
+    answer_unavailable(instance(scene), "");
+    assert_says(client, "{\"code\":\"unavailable\"");
+    assert_says(client, "google.rpc.ErrorInfo");
+    client = ask(scene, "POST", MAKE_ITEM, "content-type: application/json", BYTES("{}"));
+    answer_error(instance(scene), 9, "not now");
+    assert_null(memmem(client->body.data, client->body.size, "ErrorInfo", 9));
+}
+
+static void a_pushback_is_retry_after_to_clients_of_rest_and_connect(void **state)
+{
+    static const struct {
+        const char *milliseconds, *seconds;
+    } rows[] = {{"0", "0"}, {"1", "1"}, {"5000", "5"}, {"5001", "6"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, WITH("attempts: 1"));
+        const char *pushback =
+            arena_printf(scene->arena, "grpc-retry-pushback-ms: %s", rows[i].milliseconds);
+        Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+        answer_unavailable(instance(scene), pushback);
+        assert_string_equal(field_of(client, "retry-after"), rows[i].seconds);
+        assert_says(client, "\"retryable\":true");
+        client = ask(scene, "POST", GET_ITEM, "content-type: application/json", BYTES("{}"));
+        answer_unavailable(instance(scene), pushback);
+        assert_string_equal(field_of(client, "retry-after"), rows[i].seconds);
+        client = ask_grpc(scene, GET_ITEM, GET_X);
+        answer_unavailable(instance(scene), pushback);
+        assert_string_equal(field_of(client, "retry-after"), "");
+        client = ask(scene, "POST", "/v1/items", "content-type: application/json", BYTES("{}"));
+        answer_unavailable(instance(scene), pushback);
+        assert_string_equal(field_of(client, "retry-after"), "");
+        assert_says(client, "\"retryable\":false");
+    }
+}
+
+static void the_services_own_retry_after_comes_before_its_pushback(void **state)
+{
+    Scene *scene = scene_again(state, WITH("attempts: 1"));
+    Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    answer_head(instance(scene), 200, "content-type: application/grpc\nretry-after: 7", -1, false);
+    answer_trailers(instance(scene), "grpc-status: 14\ngrpc-retry-pushback-ms: 5000");
+    assert_string_equal(field_of(client, "retry-after"), "7");
+}
+
 #define REST_INSTANCE YARD_OF("versions: [v1], protocol: rest")
 
 static void retry_after_of_a_rest_instance_says_when(void **state)
@@ -694,6 +761,10 @@ int main(void)
         TEST(a_pushback_says_when),
         TEST(after_a_pushback_the_waits_begin_anew),
         TEST(a_negative_pushback_forbids_it_and_is_told),
+        TEST(a_negative_pushback_forbids_it_to_clients_of_rest_and_connect_too),
+        TEST(what_must_not_be_repeated_says_so_to_clients_of_connect),
+        TEST(a_pushback_is_retry_after_to_clients_of_rest_and_connect),
+        TEST(the_services_own_retry_after_comes_before_its_pushback),
         TEST(retry_after_of_a_rest_instance_says_when),
         TEST(it_may_be_a_date),
         TEST(what_could_not_end_before_the_deadline_is_not_begun),
