@@ -227,6 +227,30 @@ static void programs_read_what_is_refused_and_what_is_passed_through(void **stat
     assert_null(strstr(json, "\"served\""));
 }
 
+/* Another config, with the same instances. */
+static void an_instance_of_another_version_is_said_where_it_would_be_asked(void **state)
+{
+    static const char graceful[] =
+        GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
+             "routes:\n"
+             "  - {match: garage.Cars/List, on_failure: {graceful: {older: true}}}\n";
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(arena);
+    Fixture f = {.arena = arena_new(ARENA_UNLIMITED)};
+    assert_ok(f.arena, config_load_text(bytes_of(graceful), FILES "a.yaml", NULL, arena, &problems,
+                                        &f.config));
+    ExplainRequest request = request_of(&f, "GET", "/cars?owner=x");
+    assert_string_equal(line_of(&f, &request, "fallback"), "fallback  older");
+    assert_string_equal(line_of(&f, &request, "          an instance answers INTERNAL"),
+                        "          an instance answers INTERNAL: fall back to older (another "
+                        "attempt would have the same result)");
+    assert_string_equal(line_of(&f, &request, "          an instance lets the deadline pass"),
+                        "          an instance lets the deadline pass: fall back to older (no "
+                        "instance is at fault, or none is left)");
+    config_unref(f.config);
+    arena_free(f.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +262,7 @@ int main(void)
         cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
         cmocka_unit_test(programs_read_the_same_as_json),
         cmocka_unit_test(programs_read_what_is_refused_and_what_is_passed_through),
+        cmocka_unit_test(an_instance_of_another_version_is_said_where_it_would_be_asked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
