@@ -45,6 +45,16 @@ static bool field_is_taken(const MessagePair *pair, int end, const FieldType *fi
     return false;
 }
 
+/* The list has an entry for it, which was reported as wrong: one report is enough. */
+static bool is_tried(const MessagePair *pair, const char *path)
+{
+    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
+        if (bytes_are(node->name, path) || bytes_are(node->text, path))
+            return true;
+    }
+    return false;
+}
+
 static FieldPath *path_to(Arena *arena, Arena *working, const FieldType *field)
 {
     const FieldType **steps = arena_array(arena, const FieldType *, 1);
@@ -68,7 +78,7 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
         pair->n_own = n_said; /* only a change in the list makes a field taken */
         bool taken = field_is_taken(pair, OLD, field) || field_is_taken(pair, NEW, same);
         pair->n_own = n_own;
-        if (taken)
+        if (taken || (pair->misread && is_tried(pair, field->name)))
             continue;
         FieldChange *change = pair_add(list, pair);
         change->automatic = true;
@@ -303,6 +313,15 @@ static bool is_mark_beside(const FieldChange *a, const FieldChange *b)
     return mark->mark && !path_field(&e->paths[0])->message;
 }
 
+/* Whether the two are alternatives for one value, of which a kind at this end selects one. */
+static bool are_alternatives(const FieldChange *a, const FieldChange *b, int end)
+{
+    const ChangeEnd *p = &a->ends[end], *q = &b->ends[end];
+    return p->when.n_steps && q->when.n_steps &&
+           (!path_equal(&p->when, &q->when) ||
+            !literal_equal(&p->when_value, &q->when_value, value_type_of(path_field(&p->when))));
+}
+
 static void check_twice(ChangeList *list, MessagePair *pair, int end)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
@@ -312,8 +331,7 @@ static void check_twice(ChangeList *list, MessagePair *pair, int end)
             for (uint32_t k = 0; k < a->ends[end].n_paths; k++) {
                 for (uint32_t m = 0; m < b->ends[end].n_paths; m++) {
                     if (!path_equal(&a->ends[end].paths[k], &b->ends[end].paths[m]) ||
-                        (a->ends[end].when.n_steps && b->ends[end].when.n_steps) ||
-                        is_mark_beside(a, b))
+                        are_alternatives(a, b, end) || is_mark_beside(a, b))
                         continue;
                     const FieldChange *later = a->place.name_line >= b->place.name_line ? a : b;
                     const FieldChange *first = later == a ? b : a;
@@ -324,6 +342,53 @@ static void check_twice(ChangeList *list, MessagePair *pair, int end)
                                    first->place.name_line);
                 }
             }
+        }
+    }
+}
+
+/* Whether at most one of the two amounts is there, so that they can share the field of their
+   currency: it is one value with several alternatives, or the two are in a oneof at both ends. */
+static bool never_meet(const FieldChange *a, const FieldChange *b)
+{
+    bool apart = true;
+    for (int end = 0; end < 2; end++) {
+        if (!a->ends[end].n_paths || !b->ends[end].n_paths)
+            return false;
+        const FieldPath *p = &a->ends[end].paths[0], *q = &b->ends[end].paths[0];
+        if (path_equal(p, q) && are_alternatives(a, b, end))
+            return true;
+        apart &= paths_exclude_each_other(p, q);
+    }
+    return apart;
+}
+
+static bool has_path(const FieldChange *change, int end, const FieldPath *path)
+{
+    for (uint32_t k = 0; k < change->ends[end].n_paths; k++) {
+        if (path_equal(&change->ends[end].paths[k], path))
+            return true;
+    }
+    return false;
+}
+
+/* A field with the currency of an amount holds nothing else: the way back fills it from the money
+   of that amount. */
+static void check_currencies(ChangeList *list, MessagePair *pair, int end)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *a = &pair->changes[i];
+        const FieldPath *path = &a->ends[end].currency;
+        for (uint32_t j = 0; path->n_steps && j < pair->n_changes; j++) {
+            const FieldChange *b = &pair->changes[j];
+            bool shared = j < i && path_equal(path, &b->ends[end].currency) && !never_meet(a, b);
+            if (i == j || (!shared && !has_path(b, end, path)))
+                continue;
+            const FieldChange *later = a->place.name_line >= b->place.name_line ? a : b;
+            change_problem(list, later->place, where_change(list, pair, later),
+                           shared ? "write currency: EUR, or another field, for one of them"
+                                  : "leave out one of them",
+                           "two changes write %s of %s; the other is in line %d", path->text,
+                           list->sides[end].version, (later == a ? b : a)->place.name_line);
         }
     }
 }
@@ -340,16 +405,6 @@ static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int
             words[n++] = message->fields[i].name;
     }
     return nearest_word(bytes_of(path), words, n);
-}
-
-/* The list has an entry for it, which was reported as wrong: one report is enough. */
-static bool is_tried(const MessagePair *pair, const char *path)
-{
-    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
-        if (bytes_are(node->name, path) || bytes_are(node->text, path))
-            return true;
-    }
-    return false;
 }
 
 /* The change in the list that uses the field of this name at this end; or NULL. */
@@ -552,6 +607,7 @@ static void pair_check(ChangeList *list, MessagePair *pair)
     for (int end = 0; end < 2; end++) {
         FieldPath whole = {0};
         check_twice(list, pair, end);
+        check_currencies(list, pair, end);
         if (!pair->cyclic)
             check_said(list, pair, end, pair->ends[end], &whole);
         for (uint32_t i = 0; i < pair->n_changes; i++)
@@ -564,6 +620,7 @@ static void pair_check(ChangeList *list, MessagePair *pair)
     change_check_merges(list, pair);
     change_check_oneofs(list, pair);
     change_check_kinds(list, pair);
+    change_check_meanings(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)
         change_check_default(list, &pair->changes[i], where_change(list, pair, &pair->changes[i]));
     pair->bad = list->problems->n > n_problems;

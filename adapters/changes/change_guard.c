@@ -415,13 +415,51 @@ static void guard_beside(Making *m, const FieldChange *change)
                 arena_printf(m->arena, "the value that means %s there", mark->flag.text));
 }
 
+/* The flag, absent unless it has the value that stands for something. */
+static const Expr *flagged(Making *m, const Mark *mark)
+{
+    bool zero = literal_is_zero(&mark->flag_value, value_type_of(path_field(&mark->flag)));
+    const Expr *flag = zero ? making_kind(m, &mark->flag) : making_field(m, &mark->flag);
+    return expr_when(m->arena, flag, flag, &mark->flag_value);
+}
+
+/* Two fields of which a value stands for a value of the same field: the first one counts, and the
+   other comes back as zero. Of two members of one oneof, both at once are an error. */
+static void guard_other_flag(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const FieldPath *flag = &change->mark->flag, *target = &change->ends[m->to].paths[0];
+    const FieldChange *kind = change_selection(m->pair, !m->to, flag);
+    bool comes_back = literal_is_zero(&change->mark->flag_value, value_type_of(path_field(flag)));
+    for (uint32_t i = 0; i < at; i++) {
+        const FieldChange *first = &m->pair->changes[i];
+        if (!first->mark || !first->ends[m->to].n_paths || path_equal(&first->mark->flag, flag))
+            continue;
+        const FieldPath *other = &first->ends[m->to].paths[0];
+        bool apart = paths_exclude_each_other(other, target);
+        bool loud = apart || (kind && kind->ends[!m->to].drop == DROP_LOUD);
+        if (!apart && (!path_equal(other, target) || comes_back))
+            continue;
+        const char *how =
+            arena_printf(m->arena, "when %s says what %s is", first->mark->flag.text, other->text);
+        making_guard(m, (Guard){.source = expr_when(m->arena, flagged(m, change->mark),
+                                                    flagged(m, first->mark), NULL),
+                                .loud = loud,
+                                .loss = change_loss(m->list, m->to, LOSS_DROPPED, loud,
+                                                    change->place.name_line,
+                                                    making_source_name(m, flag), "", how)});
+    }
+}
+
 static void guard_mark(Making *m, uint32_t at)
 {
     const FieldChange *change = &m->pair->changes[at];
-    if (change->mark && change->ends[!m->to].n_paths)
+    if (change->mark && change->ends[!m->to].n_paths) {
         guard_marked(m, at);
-    else if (change->mark)
+    } else if (change->mark) {
         guard_beside(m, change);
+        guard_other_flag(m, at);
+    }
 }
 
 /* A currency is only converted together with its amount. */

@@ -357,6 +357,8 @@ void change_check_default(ChangeList *list, const FieldChange *change, const cha
 bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
 void change_check_oneofs(ChangeList *list, const MessagePair *pair);
 void change_check_kinds(ChangeList *list, const MessagePair *pair);
+/* Reports values that mean the same, so that the way back could not tell them apart. */
+void change_check_meanings(ChangeList *list, const MessagePair *pair);
 /* The change with the selection for this kind field at this end; or NULL. */
 const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind);
 /* The change with the selection of which this field at this end is an alternative, and its index;

@@ -79,6 +79,13 @@ const FieldChange *change_selection(const MessagePair *pair, int end, const Fiel
     return NULL;
 }
 
+static const char *literal_text(ChangeList *list, const Literal *literal, ValueType type)
+{
+    Buffer text = buffer_in(list->arena);
+    literal_print(&text, literal, type);
+    return arena_text(list->arena, buffer_bytes(&text));
+}
+
 static bool selects(const Selection *select, const FieldPath *path, uint32_t *which_out)
 {
     uint32_t i = 0;
@@ -100,22 +107,31 @@ const FieldChange *change_alternative(const MessagePair *pair, int end, const Fi
     return NULL;
 }
 
-/* If a kind selects a value, the way back must be able to give the kind from that value. */
+/* If a kind selects a value, the way back must be able to give the kind from that value, and the
+   same one. */
 static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change,
                            int end)
 {
     const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
     const FieldChange *kind = from->when.n_steps ? change_selection(pair, end, &from->when) : NULL;
     uint32_t which;
-    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0], &which))
+    if (!kind || !to->n_paths)
         return;
-    Buffer value = buffer_in(list->arena);
-    literal_print(&value, &from->when_value, value_type_of(path_field(&from->when)));
-    change_problem(list, kind->place, where(list, pair, &kind->ends[end].paths[0]),
-                   arena_printf(list->arena, "write select: {..., %s: %.*s}", to->paths[0].text,
-                                BYTES_ARGS(buffer_bytes(&value))),
-                   "the list does not say which value of %s belongs to %s", from->when.text,
-                   to->paths[0].text);
+    ValueType type = value_type_of(path_field(&from->when));
+    bool said = selects(kind->select, &to->paths[0], &which);
+    if (said && literal_equal(&kind->select->values[which], &from->when_value, type))
+        return;
+    const char *value = literal_text(list, &from->when_value, type), *field = to->paths[0].text;
+    const char *path = where(list, pair, &kind->ends[end].paths[0]);
+    const char *hint = arena_printf(list->arena, "write select: {..., %s: %s}", field, value);
+    if (said)
+        change_problem(list, kind->place, path, hint,
+                       "%s is there when %s is %s, and says that it is %s", field, from->when.text,
+                       value, literal_text(list, &kind->select->values[which], type));
+    else
+        change_problem(list, kind->place, path, hint,
+                       "the list does not say which value of %s belongs to %s", from->when.text,
+                       field);
 }
 
 const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path)
@@ -134,6 +150,75 @@ void change_check_kinds(ChangeList *list, const MessagePair *pair)
     for (int end = 0; end < 2; end++) {
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_selected(list, pair, &pair->changes[i], end);
+    }
+}
+
+/* ---- Values that mean something ---------------------------------------------------------------
+ */
+
+/* Two meanings that are the same value of one field. That of a message is said twice, which is
+   refused anyway. */
+static void check_same_meaning(ChangeList *list, const MessagePair *pair, int end,
+                               const FieldChange *a, const FieldChange *b)
+{
+    const FieldPath *path = &a->ends[end].paths[0], *flag = &b->mark->flag;
+    ValueType type = value_type_of(path_field(path));
+    if (!path_equal(path, &b->ends[end].paths[0]) || type.message ||
+        !literal_equal(&a->mark->value, &b->mark->value, type))
+        return;
+    change_problem(
+        list, a->place, where(list, pair, &a->mark->flag), "give each value a meaning of its own",
+        "%s means the same as %s of %s, so what comes back would be a guess: %s is %s",
+        literal_text(list, &a->mark->flag_value, value_type_of(path_field(&a->mark->flag))),
+        literal_text(list, &b->mark->flag_value, value_type_of(path_field(flag))), flag->text,
+        path->text, literal_text(list, &a->mark->value, type));
+}
+
+/* A meaning that is zero of a field without presence: it is there whenever that field is unset. So
+   each other value of the flag must set the same field, and the flag's zero, which an unset flag
+   has, must be one of them. */
+static void check_zero_meaning(ChangeList *list, const MessagePair *pair, int end,
+                               const FieldChange *zero)
+{
+    const FieldPath *path = &zero->ends[end].paths[0];
+    ValueType type = value_type_of(path_field(path)),
+              flag = value_type_of(path_field(&zero->mark->flag));
+    if (!field_is_implicit(path_field(path)) || type.message ||
+        !literal_is_zero(&zero->mark->value, type))
+        return;
+    bool unset_is_said = literal_is_zero(&zero->mark->flag_value, flag), elsewhere = false;
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        if (!other->mark || !other->ends[end].n_paths ||
+            !path_equal(&other->mark->flag, &zero->mark->flag))
+            continue;
+        unset_is_said |= literal_is_zero(&other->mark->flag_value, flag);
+        elsewhere |= !path_equal(&other->ends[end].paths[0], path);
+    }
+    if (unset_is_said && !elsewhere)
+        return;
+    const char *value = literal_text(list, &zero->mark->flag_value, flag);
+    const char *hint =
+        elsewhere ? arena_printf(list->arena, "give %s another meaning", value)
+                  : arena_printf(list->arena, "add %s: {%s: VALUE}, or give %s another meaning",
+                                 literal_text(list, &(Literal){0}, flag), path->text, value);
+    change_problem(list, zero->place, where(list, pair, &zero->mark->flag), hint,
+                   "%s is %s when it is unset, which would come back as %s", path->text,
+                   literal_text(list, &zero->mark->value, type), value);
+}
+
+void change_check_meanings(ChangeList *list, const MessagePair *pair)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        int end = change->ends[OLD].n_paths ? OLD : NEW;
+        if (!change->mark)
+            continue;
+        for (uint32_t k = 0; k < i; k++) {
+            if (pair->changes[k].mark && pair->changes[k].ends[end].n_paths)
+                check_same_meaning(list, pair, end, change, &pair->changes[k]);
+        }
+        check_zero_meaning(list, pair, end, change);
     }
 }
 

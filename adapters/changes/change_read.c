@@ -596,6 +596,32 @@ static bool read_keyed(const Reading *r)
     return !duplicates || read_drop(r, duplicates, &r->change->duplicates);
 }
 
+/* "EUR": three capital letters. */
+static bool is_currency_code(Bytes text)
+{
+    size_t n = 0;
+    while (n < text.size && text.data[n] >= 'A' && text.data[n] <= 'Z')
+        n++;
+    return n == 3 && text.size == 3;
+}
+
+/* A text in quotes is a currency of any form. */
+static bool read_currency_text(const Reading *r, const JsonNode *node)
+{
+    const ChangeEnd *ends = r->change->ends;
+    r->change->currency = arena_text(r->list->arena, node->text);
+    if (node->kind == JSON_STRING || is_currency_code(node->text))
+        return true;
+    int end = value_type_of(path_field(&ends[OLD].paths[0])).message ? NEW : OLD;
+    const char *near = nearest_field(r->pair->ends[end], r->list->arena, node->text);
+    change_problem(r->list, place(r, node), r->where,
+                   near ? arena_printf(r->list->arena, "did you mean %s?", near)
+                        : "write EUR, or the field that has it; another text is put in quotes",
+                   "%.*s is neither a field of %s nor a currency", BYTES_ARGS(node->text),
+                   r->pair->ends[end]->full_name);
+    return false;
+}
+
 static bool read_currency(const Reading *r, const JsonNode *node)
 {
     if (!has_text(node)) {
@@ -609,8 +635,7 @@ static bool read_currency(const Reading *r, const JsonNode *node)
             return change_read_path(r->list, place(r, node), r->where, r->pair->ends[end],
                                     node->text, &r->change->ends[end].currency);
     }
-    r->change->currency = arena_text(r->list->arena, node->text);
-    return true;
+    return read_currency_text(r, node);
 }
 
 static bool read_of(const Reading *r, const JsonNode *node)

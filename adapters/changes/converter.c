@@ -263,6 +263,12 @@ static bool read_scale(ChangeList *list, FieldChange *change, Converter *to_old,
     const JsonNode *times = parameter(change, "times"), *over = parameter(change, "divided_by");
     uint64_t factor;
     const JsonNode *said = times ? times : over;
+    if (times && over) {
+        change_problem(list, *yaml_place(&list->document, over), path,
+                       "write times: 1000, or divided_by: 1000",
+                       "times and divided_by exclude each other");
+        return false;
+    }
     if (!said || !bytes_to_u64(said->text, &factor) || factor == 0 || factor > INT64_MAX) {
         change_problem(list, change->place, path, "write {by: scale, times: 1000} or divided_by",
                        "scale needs a whole number to multiply with or to divide by");
@@ -279,6 +285,12 @@ static bool check_currency(ChangeList *list, FieldChange *change, const Converte
 {
     bool said = change->currency || change->ends[OLD].currency.n_steps ||
                 change->ends[NEW].currency.n_steps;
+    const FieldPath *old = &change->ends[OLD].paths[0], *new_one = &change->ends[NEW].paths[0];
+    if (converter->currency && (path_field(old)->repeated || path_field(new_one)->repeated)) {
+        change_problem(list, change->place, path, say_replaced(list, old, new_one),
+                       "only a single amount can have a currency, not those of a list or a map");
+        return false;
+    }
     if (said == (converter->currency != NULL))
         return true;
     change_problem(list, change->place, path,

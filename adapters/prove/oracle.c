@@ -954,6 +954,23 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
     return OK;
 }
 
+/* Two flags that stand for members of one oneof. */
+static Result check_flags(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
+{
+    const FieldChange *change = &pair->changes[at];
+    if (!change->mark || !change->ends[o->to].n_paths || !marked(o, change, tree).n)
+        return OK;
+    for (uint32_t i = 0; i < at; i++) {
+        const FieldChange *first = &pair->changes[i];
+        if (first->mark && first->ends[o->to].n_paths &&
+            !path_equal(&first->mark->flag, &change->mark->flag) &&
+            parting_oneof(&first->ends[o->to].paths[0], &change->ends[o->to].paths[0]) &&
+            marked(o, first, tree).n)
+            return cannot(o, &change->mark->flag, "another of the same oneof is meant");
+    }
+    return OK;
+}
+
 /* ---- Messages whose fields are moved out ----------------------------------------------------- */
 
 /* Whether the message's presence is kept: a field inside it is converted, or has a default on the
@@ -1011,6 +1028,8 @@ Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **
             r = check_selected(o, &pair->changes[i], from);
         if (!failed(r))
             r = check_oneof(o, pair, i, from);
+        if (!failed(r))
+            r = check_flags(o, pair, i, from);
         if (!failed(r))
             r = apply(o, pair, &pair->changes[i], pair->changes, gave, from, out);
     }

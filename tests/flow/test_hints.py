@@ -220,6 +220,8 @@ E_FIELD = "message M { E e = 1; } "
 FLAG = "message M { E b = 1; } enum E { NONE = 0; YES = 1; }"
 SUB = "message M { Sub s = 1; } message Sub { string name = 1; map<string, string> words = 2; google.protobuf.Timestamp t = 3; }"
 UNLIMITED, LIMIT = "message M { bool unlimited = 1; }", "message M { int32 limit = 1; }"
+PRICES = "message M { int64 a = 1; int64 b = 2; string tender = 3; }"
+PRICED, IN_EUROS = f"message M {{ Money a = 1; Money b = 2; }} {MONEY}", "b: {by: cents_to_money, currency: EUR}"
 PAIRED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; }"
 LISTED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; string w = 3; }"
 OPERATIONS = ("message M { } message Result { } service T { rpc Purge(M) returns (google.longrunning.Operation);"
@@ -288,6 +290,26 @@ CASES = [
     Case("message M { string kind = 1; string v = 2; }", AB,
          "messages: {M: {v: [{to: a, when: {kind: A}}, {to: b, when: {kind: B}}], kind: {select: {a: A}}}}",
          fill={"..., ": ""}, pick="belongs to"),
+    Case("message M { string kind = 1; string v = 2; }", AB,
+         "messages: {M: {v: [{to: a, when: {kind: A}}, {to: b, when: {kind: B}}], kind: {select: {a: A, b: A}}}}",
+         fill={"..., ": ""}, pick="says that it is"),
+    Case(PRICES, PRICED, "messages: {M: {a: {by: cents_to_money, currency: tender}, b: {by: cents_to_money, currency: tender}}}",
+         then="messages: {M: {a: {by: cents_to_money, currency: tender}, b: {by: cents_to_money, currency: EUR}}}", pick="two changes"),
+    Case(PRICES, PRICED, f"messages: {{M: {{a: {{by: cents_to_money, currency: tender}}, {IN_EUROS}, tender: {{removed: loud}}}}}}",
+         then=f"messages: {{M: {{a: {{by: cents_to_money, currency: tender}}, {IN_EUROS}}}}}", pick="two changes"),
+    Case(PRICES, PRICED, f"messages: {{M: {{a: {{by: cents_to_money, currency: tendr}}, {IN_EUROS}}}}}", pick="neither a field"),
+    Case("message M { repeated int64 a = 1; }", f"message M {{ repeated Money a = 1; }} {MONEY}",
+         "messages: {M: {a: {by: cents_to_money, currency: EUR}}}",
+         then="messages: {M: {a: [{removed: graceful}, {added: graceful}]}}", pick="only a single amount"),
+    Case(PRICES, PRICED, f"messages: {{M: {{a: {{by: cents_to_money, currency: euros}}, {IN_EUROS}, tender: {{removed: loud}}}}}}",
+         then=f"messages: {{M: {{a: {{by: cents_to_money, currency: EUR}}, {IN_EUROS}, tender: {{removed: loud}}}}}}",
+         pick="nor a currency"),
+    Case("message M { int64 a = 1; }", "message M { double a = 1; }", "messages: {M: {a: {by: scale, times: 2, divided_by: 3}}}",
+         then="messages: {M: {a: {by: scale, times: 1000}}}", pick="exclude each other"),
+    Case(UNLIMITED, LIMIT, "messages: {M: {unlimited: {means: {true: {limit: 0}}}, limit: {added: graceful}}}",
+         then="messages: {M: {unlimited: {means: {true: {limit: 0}, false: {limit: 1}}}, limit: {added: graceful}}}", pick="when it is unset"),
+    Case(UNLIMITED, LIMIT, "messages: {M: {unlimited: {means: {true: {limit: 5}, false: {limit: 5}}}, limit: {added: graceful}}}",
+         then="messages: {M: {unlimited: {means: {true: {limit: 5}, false: {limit: 6}}}, limit: {added: graceful}}}", pick="means the same"),
     Case(A, "message M { }", "messages: {M: {a: {removed: gracefull}}}"),
     Case("message M { }", A, "messages: {M: {a: {added: gracefull}}}"),
     Case(AB, "message M { string kind = 1; }", "messages: {M: {kind: {select: {a: A, b: B}, unused: lowd}, a: {removed: loud}, b: {removed: loud}}}",
@@ -533,7 +555,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"retry_budget in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+PROSE = {"give each value a meaning of its own", "retry_budget in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",

@@ -362,13 +362,15 @@ static void what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there
 
 static void a_value_means_a_sentinel_or_that_a_message_is_there(void **state)
 {
-    const char *yaml = "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: -1}}}\n"
-                       "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
-                       "    forever: {removed: graceful}\n    speed: {means: {1: {pace: SLOW}}}\n";
+    const char *yaml =
+        "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: -1}}}\n"
+        "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
+        "    forever: {removed: graceful}\n    speed: {means: {0: {pace: SLOW}, 1: {pace: "
+        "FAST}}}\n";
     static const char *const up[] = {
         "  max_attempts = -1 when unlimited = true else max_attempts\n",
         "  avro = Meanings.New.Avro{} if true when format = AVRO\n",
-        "  pace = SLOW when speed = 1\n",
+        "  pace = SLOW when (speed else 0) = 0 else FAST when speed = 1\n",
         "  drop max_attempts when unlimited when unlimited = true\n",
         "  drop max_attempts when max_attempts = -1\n",
     };
@@ -376,9 +378,10 @@ static void a_value_means_a_sentinel_or_that_a_message_is_there(void **state)
         "  unlimited = select true if max_attempts when max_attempts = -1\n",
         "  max_attempts = sentinel[-1](max_attempts)\n",
         "  format = select AVRO if avro | JSON if json\n",
-        "  speed = select 1 if pace else SLOW when (pace else SLOW) = SLOW\n",
+        "  speed = select 0 if pace else SLOW when (pace else SLOW) = SLOW | 1 if pace when pace = "
+        "FAST\n",
         "  drop sentinel[Meanings.New.Avro{}](avro)\n",
-        "  refuse sentinel[SLOW](pace)\n",
+        "  refuse sentinel[FAST](sentinel[SLOW](pace))\n",
     };
     Bytes rules = rules_of(*state, read_set(*state, "Meanings", yaml, true), ".M");
     for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
@@ -442,6 +445,212 @@ static void what_a_value_means_is_one_field_with_a_value(void **state)
             "list.yaml:7:23: M.forever: expected one field of the other version, with its value "
             "(write true: {FIELD: VALUE}, or {} for a message)\n"
             "list.yaml:8:25: M.speed: Meanings.New.Pace has no value SLO (did you mean SLOW?)\n");
+}
+
+static void values_that_mean_the_same_are_refused(void **state)
+{
+    const char *rest = "    format: {removed: graceful}\n    forever: {removed: graceful}\n"
+                       "    json: {added: graceful}\n    days: days\n";
+    static const char *const rows[][2] = {
+        {"    unlimited: {means: {true: {max_attempts: -1}, false: {max_attempts: -1}}}\n"
+         "    speed: {removed: graceful}\n    pace: {added: graceful}\n    avro: {added: "
+         "graceful}\n",
+         "list.yaml:5:5: M.unlimited: false means the same as true of unlimited, so what comes "
+         "back would be a guess: max_attempts is -1 (give each value a meaning of its own)\n"},
+        {"    unlimited: {means: {true: {pace: FAST}}}\n    speed: {means: {7: {pace: FAST}}}\n"
+         "    avro: {added: graceful}\n",
+         "list.yaml:6:5: M.speed: 7 means the same as true of unlimited, so what comes back would "
+         "be a guess: pace is FAST (give each value a meaning of its own)\n"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        refused(state, "Meanings",
+                arena_printf(loaded->arena, "messages:\n  M:\n%s%s", rows[i][0], rest), rows[i][1]);
+    }
+}
+
+static void a_meaning_that_an_unset_field_has_is_refused(void **state)
+{
+    const char *rest = "    format: {removed: graceful}\n    forever: {removed: graceful}\n"
+                       "    speed: {removed: graceful}\n    json: {added: graceful}\n"
+                       "    days: days\n    pace: {added: graceful}\n";
+    Loaded *loaded = *state;
+    refused(state, "Meanings",
+            arena_printf(loaded->arena,
+                         "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: 0}}}\n"
+                         "    avro: {added: graceful}\n%s",
+                         rest),
+            "list.yaml:5:5: M.unlimited: max_attempts is 0 when it is unset, which would come back "
+            "as true (add false: {max_attempts: VALUE}, or give true another meaning)\n");
+    refused(state, "Meanings",
+            arena_printf(loaded->arena,
+                         "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: 0}, false: "
+                         "{avro: {}}}}\n%s",
+                         rest),
+            "list.yaml:5:5: M.unlimited: max_attempts is 0 when it is unset, which would come back "
+            "as true (give true another meaning)\n");
+    read_set(
+        loaded, "Meanings",
+        arena_printf(loaded->arena,
+                     "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: 0}, false: "
+                     "{max_attempts: 1}}}\n    avro: {added: graceful}\n%s",
+                     rest),
+        true);
+    read_set(loaded, "Meanings",
+             arena_printf(loaded->arena,
+                          "messages:\n  M:\n    unlimited: {means: {false: {max_attempts: 0}}}\n"
+                          "    avro: {added: graceful}\n%s",
+                          rest),
+             true);
+}
+
+static void of_two_fields_that_mean_something_of_one_the_first_counts(void **state)
+{
+    const char *yaml = "messages:\n  M:\n    unlimited: {means: {true: {pace: -1}}}\n"
+                       "    named: {means: {true: {pace: -2}}%s}\n    pace: {added: graceful}\n"
+                       "    speed: {removed: graceful}\n    forever: {removed: graceful}\n"
+                       "    max_attempts: {added: graceful}\n    days: {added: graceful}\n"
+                       "    name: {added: graceful}\n";
+    static const char *const rows[][2] = {{"", "drop"}, {", others: loud", "refuse"}};
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Bytes rules = rules_of(
+            loaded, read_set(loaded, "Meant", arena_printf(loaded->arena, yaml, rows[i][0]), true),
+            ".M");
+        const char *wanted = arena_printf(
+            loaded->arena, "  %s named when named = true when unlimited when unlimited = true\n",
+            rows[i][1]);
+        if (!strstr(arena_text(loaded->arena, rules), wanted))
+            fail_msg("not %s in %.*s", wanted, BYTES_ARGS(rules));
+    }
+}
+
+static void two_fields_that_mean_members_of_one_oneof_are_an_error(void **state)
+{
+    Loaded *loaded = *state;
+    const char *yaml = "messages:\n  M:\n    unlimited: {means: {true: {avro: {}}}}\n"
+                       "    speed: {means: {7: {json: {}}}}\n    format: {removed: graceful}\n"
+                       "    forever: {removed: graceful}\n    pace: {added: graceful}\n";
+    Bytes rules = rules_of(loaded, read_set(loaded, "Meanings", yaml, true), ".M");
+    const char *wanted = "  refuse speed when speed = 7 when unlimited when unlimited = true\n";
+    if (!strstr(arena_text(loaded->arena, rules), wanted))
+        fail_msg("not %s in %.*s", wanted, BYTES_ARGS(rules));
+}
+
+static void a_kind_and_its_alternatives_agree(void **state)
+{
+    const char *value = "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, "
+                        "when: {kind: BANK}}]\n    api: {added: graceful}\n";
+    Loaded *loaded = *state;
+    refused(state, "Kinds",
+            arena_printf(loaded->arena, "%s    kind: {select: {card: BANK, bank: CARD}}\n", value),
+            "list.yaml:7:5: M.kind: card is there when kind is CARD, and says that it is BANK "
+            "(write select: {..., card: CARD})\n"
+            "list.yaml:7:5: M.kind: bank is there when kind is BANK, and says that it is CARD "
+            "(write select: {..., bank: BANK})\n");
+    refused(state, "Kinds",
+            arena_printf(loaded->arena, "%s    kind: {select: {card: CARD, bank: CARD}}\n", value),
+            "list.yaml:7:5: M.kind: bank is there when kind is BANK, and says that it is CARD "
+            "(write select: {..., bank: BANK})\n");
+    refused(state, "Kinds",
+            "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
+            "CARD}}]\n    api: {added: graceful}\n    kind: {removed: graceful}\n",
+            "list.yaml:5:45: M.value: two changes write value of v1; the other is in line 5 (write "
+            "{to: ..., when: {FIELD: VALUE}} for each, or remove one)\n");
+}
+
+#define ALL_GO "    all: [{removed: graceful}, {added: graceful}]\n"
+static const char *const prices =
+    "messages:\n  M:\n    kind: {removed: graceful}\n    value: {removed: graceful}\n"
+    "    one: [{removed: graceful}, {added: graceful}]\n    card: {added: graceful}\n"
+    "    two: [{removed: graceful}, {added: graceful}]\n    bank: {added: graceful}\n" ALL_GO;
+
+static void the_currency_of_two_amounts_is_not_one_field(void **state)
+{
+    Loaded *loaded = *state;
+    Problems none = problems_in(loaded->arena);
+    refused(state, "Prices",
+            arena_printf(loaded->arena,
+                         "%s    net: {by: cents_to_money, currency: code}\n"
+                         "    tax: {by: cents_to_money, currency: code}\n",
+                         prices),
+            "list.yaml:13:5: M.tax: two changes write code of v1; the other is in line 12 (write "
+            "currency: EUR, or another field, for one of them)\n");
+    refused(
+        state, "Prices",
+        arena_printf(loaded->arena,
+                     "%s    net: {by: cents_to_money, currency: code}\n"
+                     "    tax: {by: cents_to_money, currency: EUR}\n    code: {removed: loud}\n",
+                     prices),
+        "list.yaml:14:5: M.code: two changes write code of v1; the other is in line 12 (leave "
+        "out one of them)\n");
+    /* Amounts of which only one can be there share it. */
+    const char *alternatives =
+        "messages:\n  M:\n    net: {by: cents_to_money, currency: EUR}\n"
+        "    tax: {by: cents_to_money, currency: EUR}\n    one: [{removed: graceful}, {added: "
+        "graceful}]\n"
+        "    two: [{removed: graceful}, {added: graceful}]\n"
+        "    kind: {select: {card: CARD, bank: BANK}}\n"
+        "    value: [{to: card, by: cents_to_money, currency: code, when: {kind: CARD}}, {to: "
+        "bank, "
+        "by: cents_to_money, currency: code, when: {kind: BANK}}]\n" ALL_GO;
+    const char *chosen = "messages:\n  M:\n    net: {by: cents_to_money, currency: EUR}\n"
+                         "    tax: {by: cents_to_money, currency: EUR}\n"
+                         "    kind: {removed: graceful}\n    value: {removed: graceful}\n"
+                         "    card: {added: graceful}\n    bank: {added: graceful}\n"
+                         "    one: {by: cents_to_money, currency: code}\n"
+                         "    two: {by: cents_to_money, currency: code}\n" ALL_GO;
+    assert_non_null(read_list(loaded, "Prices", alternatives, &none));
+    assert_non_null(read_list(loaded, "Prices", chosen, &none));
+}
+
+static void a_currency_is_a_field_or_a_code(void **state)
+{
+    static const char *const rows[][2] = {
+        {"coed", "list.yaml:12:31: M.net: coed is neither a field of changes.Prices.Old.M nor a "
+                 "currency (did you mean code?)\n"},
+        {"Euro", "list.yaml:12:31: M.net: Euro is neither a field of changes.Prices.Old.M nor a "
+                 "currency (write EUR, or the field that has it; another text is put in quotes)\n"},
+    };
+    static const char *const good[] = {"EUR", "\"Euro\"", "\"\""};
+    const char *yaml =
+        "%s    net: {by: cents_to_money, currency: %s}\n    tax: {by: cents_to_money, "
+        "currency: USD}\n    code: {removed: graceful}\n";
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        refused(state, "Prices", arena_printf(loaded->arena, yaml, prices, rows[i][0]), rows[i][1]);
+    for (size_t i = 0; i < 3; i++) {
+        Problems none = problems_in(loaded->arena);
+        assert_non_null(
+            read_list(loaded, "Prices", arena_printf(loaded->arena, yaml, prices, good[i]), &none));
+    }
+}
+
+static void the_amounts_of_a_list_have_no_currency(void **state)
+{
+    Loaded *loaded = *state;
+    const char *rest = strchr(prices, ':');
+    refused(state, "Prices",
+            arena_printf(loaded->arena,
+                         "messages%.*s    net: {by: cents_to_money, currency: code}\n"
+                         "    tax: {by: cents_to_money, currency: EUR}\n"
+                         "    all: {by: cents_to_money, currency: EUR}\n",
+                         (int)(strstr(rest, "    all") - rest), rest),
+            "list.yaml:13:5: M.all: only a single amount can have a currency, not those of a list "
+            "or a map (no converter fits: write all: [{removed: graceful}, {added: graceful}])\n");
+}
+
+static void a_scale_has_one_factor(void **state)
+{
+    refused(state, "Scales",
+            "messages:\n  M:\n    milliseconds: {to: seconds, by: scale, divided_by: 1000, times: "
+            "2}\n    bytes: {removed: graceful}\n    kilobytes: {added: graceful}\n"
+            "    share: {removed: graceful}\n    per_mille: {added: graceful}\n"
+            "    weight: {removed: graceful}\n    grams: {added: graceful}\n"
+            "    steps: {by: scale, times: 1}\n    small: {by: scale, times: 1}\n"
+            "    large: {by: scale, times: 1}\n    ratio: {by: scale, times: 1}\n",
+            "list.yaml:5:44: M.milliseconds: times and divided_by exclude each other (write times: "
+            "1000, or divided_by: 1000)\n");
 }
 
 static void fields_that_join_a_oneof_exclude_each_other(void **state)
@@ -1029,8 +1238,6 @@ static void a_mask_of_nobody_knows_what_is_refused(void **state)
             "messages: {Thing: {name: {to: title, wider: loud}}, Get: {read_mask: {of: Thing, "
             "wider: lod}}}",
             "list.yaml:3:38: Thing.name: wider is said of a field mask\n"
-            "list.yaml:3:53: Get.read_mask: the list does not say whose fields this mask names "
-            "(write read_mask: {of: MESSAGE})\n"
             "list.yaml:3:82: Get.read_mask: expected loud or graceful (did you mean loud?)\n");
 }
 
@@ -1447,6 +1654,15 @@ int main(void)
         cmocka_unit_test(a_value_means_a_sentinel_or_that_a_message_is_there),
         cmocka_unit_test(other_values_than_the_one_with_a_meaning_go_as_their_own_change_says),
         cmocka_unit_test(what_a_value_means_is_one_field_with_a_value),
+        cmocka_unit_test(values_that_mean_the_same_are_refused),
+        cmocka_unit_test(a_meaning_that_an_unset_field_has_is_refused),
+        cmocka_unit_test(of_two_fields_that_mean_something_of_one_the_first_counts),
+        cmocka_unit_test(two_fields_that_mean_members_of_one_oneof_are_an_error),
+        cmocka_unit_test(a_kind_and_its_alternatives_agree),
+        cmocka_unit_test(the_currency_of_two_amounts_is_not_one_field),
+        cmocka_unit_test(a_currency_is_a_field_or_a_code),
+        cmocka_unit_test(the_amounts_of_a_list_have_no_currency),
+        cmocka_unit_test(a_scale_has_one_factor),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
         cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),

@@ -362,27 +362,27 @@ static const Operation operations[] = {
      "  M:\n"
      "    unlimited: {means: {true: {max_attempts: -1}}}\n"
      "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
-     "    forever: {means: {true: {days: 0}}}\n"
-     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n",
+     "    forever: {means: {true: {days: -7}}}\n"
+     "    speed: {means: {0: {pace: SLOW}, 9: {pace: FAST}}}\n",
      "messages:\n"
      "  M:\n"
      "    unlimited: {means: {true: {max_attempts: -1}}}\n"
      "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
-     "    forever: {means: {true: {days: 0}}}\n"
-     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n"},
+     "    forever: {means: {true: {days: -7}}}\n"
+     "    speed: {means: {0: {pace: SLOW}, 9: {pace: FAST}}}\n"},
     {"Meanings",
      "messages:\n"
      "  M:\n"
      "    unlimited: {means: {true: {max_attempts: -1}}}\n"
      "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}, others: loud}\n"
-     "    forever: {means: {true: {days: 0}}}\n"
-     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n",
+     "    forever: {means: {true: {days: -7}}}\n"
+     "    speed: {means: {0: {pace: SLOW}, 9: {pace: FAST}}}\n",
      "messages:\n"
      "  M:\n"
      "    unlimited: {means: {true: {max_attempts: -1}}}\n"
      "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}, others: loud}\n"
-     "    forever: {means: {true: {days: 0}}}\n"
-     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n"},
+     "    forever: {means: {true: {days: -7}}}\n"
+     "    speed: {means: {0: {pace: SLOW}, 9: {pace: FAST}}}\n"},
     {"Merges",
      "messages:\n  M:\n    emails: {from: [primary, others], first: graceful}\n"
      "    items: {to: [item, more], first: graceful}\n"
