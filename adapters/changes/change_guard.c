@@ -462,6 +462,42 @@ static void guard_mark(Making *m, uint32_t at)
     }
 }
 
+/* A field of the change's source, which is a message. */
+static const Expr *member(Making *m, const FieldChange *change, const FieldType *field)
+{
+    const FieldType **step = arena_array(m->arena, const FieldType *, 1);
+    step[0] = field;
+    FieldPath inner = {step, 1, field->name};
+    FieldPath path = path_join(m->arena, &change->ends[!m->to].paths[0], &inner);
+    return making_field(m, &path);
+}
+
+/* A bare amount has the one currency that the list specifies: any other is refused, and so is an
+   amount without one. */
+static void guard_other_currency(Making *m, const FieldChange *change)
+{
+    const Converter *converter = change->convert[m->to];
+    if (!change->currency || !converter || converter->code != CONVERT_MONEY_AMOUNT)
+        return;
+    Literal code = {.bytes = bytes_of(change->currency)}, zero = {0}, yes[2] = {{.u = 1}, {.u = 1}};
+    const Expr *currency = member(m, change, converter->currency);
+    making_guard(m,
+                 (Guard){.source = currency,
+                         .loud = true,
+                         .has_ignored = true,
+                         .ignored = code,
+                         .loss = making_loss(m, change, LOSS_DROPPED, true, "another currency")});
+    if (!code.bytes.size)
+        return;
+    const Expr *amount[2] = {expr_sentinel(m->arena, member(m, change, converter->units), &zero),
+                             expr_sentinel(m->arena, member(m, change, converter->nanos), &zero)};
+    const Expr *given = expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, amount, yes, 2);
+    making_guard(m, (Guard){.source = expr_unless(m->arena, given, &currency, 1),
+                            .loud = true,
+                            .loss = making_loss(m, change, LOSS_DROPPED, true,
+                                                "an amount without a currency")});
+}
+
 /* A currency is only converted together with its amount. */
 static void guard_currency(Making *m, const FieldChange *change)
 {
@@ -529,6 +565,7 @@ void making_guards(Making *m)
         guard_sentinel(m, &m->pair->changes[i]);
         making_template_guards(m, &m->pair->changes[i]);
         making_merge_guards(m, &m->pair->changes[i]);
+        guard_other_currency(m, &m->pair->changes[i]);
         guard_currency(m, &m->pair->changes[i]);
         guard_mark(m, i);
         guard_when(m, i);

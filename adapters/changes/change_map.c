@@ -130,23 +130,6 @@ static const Expr *amount_expr(Making *m, const FieldChange *change, const Expr 
                         NULL);
 }
 
-/* A bare amount has the one currency that the list specifies: any other is refused. */
-static void guard_currency(Making *m, const FieldChange *change, const Converter *converter)
-{
-    if (!change->currency)
-        return;
-    const FieldType **step = arena_array(m->arena, const FieldType *, 1);
-    step[0] = converter->currency;
-    FieldPath inner = {step, 1, converter->currency->name};
-    FieldPath path = path_join(m->arena, &change->ends[!m->to].paths[0], &inner);
-    making_guard(m,
-                 (Guard){.source = making_field(m, &path),
-                         .loud = true,
-                         .has_ignored = true,
-                         .ignored = {.bytes = bytes_of(change->currency)},
-                         .loss = making_loss(m, change, LOSS_DROPPED, true, "another currency")});
-}
-
 const Expr *making_converted(Making *m, const FieldChange *change, const Expr *value,
                              const FieldType *source)
 {
@@ -159,8 +142,6 @@ const Expr *making_converted(Making *m, const FieldChange *change, const Expr *v
         const Expr *args[2] = {amount_expr(m, change, value, source), currency_expr(m, change)};
         return expr_convert_many(m->arena, converter, args, args[1] ? 2 : 1);
     }
-    if (converter->code == CONVERT_MONEY_AMOUNT)
-        guard_currency(m, change, converter);
     return expr_convert(m->arena, converter, value, converter_loss(m, change, converter));
 }
 

@@ -450,6 +450,17 @@ static Found selected(Oracle *o, const FieldChange *change, const Tree *tree)
                                       : one(o, (TreeValue){.plain = change->select->values[which]});
 }
 
+static bool is_some_money(const Tree *money, const Converter *converter)
+{
+    const FieldType *const parts[] = {converter->units, converter->nanos};
+    for (size_t i = 0; i < 2; i++) {
+        const TreeField *part = tree_field(money, parts[i]);
+        if (part->n && !literal_is_zero(&part->values[0].plain, value_type_of(parts[i])))
+            return true;
+    }
+    return false;
+}
+
 /* Converts a currency field beside an amount to the money's currency, and back. */
 static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree, Tree *out)
 {
@@ -471,8 +482,11 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
     if (!money.n)
         return OK;
     TreeField *code = tree_field(money.values[0].message, converter->currency);
+    bool needed = change->currency && change->currency[0];
     if (!code->n)
-        return OK;
+        return needed && is_some_money(money.values[0].message, converter)
+                   ? cannot(o, &from->paths[0], "no currency")
+                   : OK;
     if (change->currency && !bytes_are(code->values[0].plain.bytes, change->currency))
         return cannot(o, &from->paths[0], "another currency");
     Found text = one(o, code->values[0]);

@@ -164,7 +164,9 @@ static void amounts_become_money_and_other_units(void **state)
           "  kilometers = scale[*1/1000](meters)\n",
           "  cents = cents_to_money(total)\n  currency = total.currency_code\n  fee = "
           "units_to_money(fee)\n"
-          "  meters = scale[*1000/1](kilometers)\n  refuse fee.currency_code unless \"EUR\"\n");
+          "  meters = scale[*1000/1](kilometers)\n  refuse fee.currency_code unless \"EUR\"\n"
+          "  refuse select true if sentinel[0](fee.units) | true if sentinel[0](fee.nanos) unless "
+          "fee.currency_code\n");
 }
 
 static void scalars_are_wrapped_and_messages_serialized(void **state)

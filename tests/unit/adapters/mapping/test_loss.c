@@ -137,7 +137,9 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
           "(loud)  [list.yaml:3]\n"
           "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  "
           "[list.yaml:3]\n"
-          "  1 kept, 0 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 4 loud\n");
+          "  dropped   Amounts.New.M.fee.units, Amounts.New.M.fee.nanos: an amount without a "
+          "currency (loud)  [list.yaml:3]\n"
+          "  1 kept, 0 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 5 loud\n");
 }
 
 /* The lines of one direction that may be an error: "a, b, ". */

@@ -230,8 +230,8 @@ static void a_value_that_means_something_is_named_with_what_it_is_beside(void **
     static const char *const meanings =
         "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: -1}}}\n"
         "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
-        "    forever: {means: {true: {days: 0}}}\n"
-        "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n";
+        "    forever: {means: {true: {days: -7}}}\n"
+        "    speed: {means: {0: {pace: SLOW}, 9: {pace: FAST}}}\n";
     const Mapping *up = mapping_of(*state, "Meanings", meanings, "M", true),
                   *down = mapping_of(*state, "Meanings", meanings, "M", false);
     becomes(*state, up, "unlimited",
