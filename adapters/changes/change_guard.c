@@ -557,6 +557,68 @@ static void guard_choice(Making *m, const FieldChange *change)
         guard_value(m, change, given, (Literal){0}, "zero: which one of the oneof it is");
 }
 
+/* ---- Zeros that come back as unset ------------------------------------------------------------
+ */
+
+/* One value becomes one other, and nothing else decides about either. */
+static bool is_single(const Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    return !change->mark && !change->select && !change->merged && !change->keyed &&
+           from->n_paths == 1 && to->n_paths == 1 && !from->template && !to->template &&
+           !from->has_sentinel && !to->has_sentinel && !from->when.n_steps &&
+           field_is_implicit(path_field(&to->paths[0])) && !change->pair;
+}
+
+/* The value through the converter. What the conversion loses is counted where the target gets it.
+ */
+static const Expr *converted(Making *m, const FieldChange *change, const Expr *value)
+{
+    const Converter *converter = change->convert[m->to];
+    return converter ? expr_convert(m->arena, converter, value, NULL) : value;
+}
+
+/* A list of one zero, as a field without presence: it comes back as an empty list. */
+static void guard_single_zero(Making *m, const FieldChange *change)
+{
+    const FieldPath *from = &change->ends[!m->to].paths[0];
+    if (!is_single(m, change) || !path_field(from)->repeated)
+        return;
+    const Expr *first = converted(m, change, expr_head(m->arena, making_field(m, from)));
+    guard_value(m, change, first, (Literal){0}, "a first element of zero");
+}
+
+/* Whether a text other than the empty one may become zero. */
+static bool reads_zero(const Converter *converter)
+{
+    if (converter->code != CONVERT_TEXT_TABLE)
+        return converter->code == CONVERT_TEXT_NUMBER || converter->code == CONVERT_TEXT_ENUM;
+    bool empties = converter->has_fallback && !converter->fallback.into.size;
+    for (uint32_t i = 0; i < converter->n_entries; i++)
+        empties |= !converter->entries[i].into.size;
+    return empties;
+}
+
+/* A text that says zero, "0" or "false", as a field without presence: it comes back as no text, or
+   as the one that the list gives. */
+static void guard_zero_text(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    const Converter *converter = change->convert[m->to];
+    if (!is_single(m, change) || path_field(&from->paths[0])->repeated || !converter ||
+        !reads_zero(converter))
+        return;
+    bool given = from->missing == MISSING_VALUE && from->value->kind == EXPR_CONST;
+    Literal none = {0}, back = given ? *from->value->constants : none;
+    const Expr *text = making_field(m, &from->paths[0]);
+    making_guard(m, (Guard){.source = expr_when(m->arena, text, converted(m, change, text),
+                                                arena_make(m->arena, Literal)),
+                            .has_ignored = given,
+                            .ignored = back,
+                            .loss = making_loss(m, change, LOSS_DROPPED, false,
+                                                "a text for zero, which is unset there")});
+}
+
 void making_guards(Making *m)
 {
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
@@ -573,5 +635,7 @@ void making_guards(Making *m)
         guard_kind(m, &m->pair->changes[i]);
         guard_oneof(m, i);
         guard_choice(m, &m->pair->changes[i]);
+        guard_single_zero(m, &m->pair->changes[i]);
+        guard_zero_text(m, &m->pair->changes[i]);
     }
 }

@@ -530,10 +530,37 @@ static bool splits(const Expr *expr, const Expr *part)
     return false;
 }
 
-/* A guard for a lost part of a template. That the text may not match the template is usually
-   reported with the other parts already. */
+static const Converter *converter_of(const Expr *expr)
+{
+    while (expr->kind == EXPR_WHEN)
+        expr = expr->args[1];
+    return expr->kind == EXPR_CONVERT ? expr->converter : NULL;
+}
+
+static bool converts_by(const Expr *expr, const Converter *converter)
+{
+    if (expr->kind == EXPR_CONVERT && expr->converter == converter)
+        return true;
+    for (uint32_t i = 0; i < expr->n_args; i++) {
+        if (converts_by(expr->args[i], converter))
+            return true;
+    }
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        if (converts_by(expr->rules[i].value, converter))
+            return true;
+    }
+    return false;
+}
+
+/* Whether an error of the guard's expression is reported elsewhere already: the guard is for a lost
+   part of a template, of which there are others, or for one value of what a rule converts. */
 static bool is_told_of_others(const Mapping *mapping, const Guard *guard)
 {
+    const Converter *converter = converter_of(guard->source);
+    for (uint32_t i = 0; converter && !part_of(guard->source) && i < mapping->n_rules; i++) {
+        if (converts_by(mapping->rules[i].value, converter))
+            return true;
+    }
     for (uint32_t i = 0; part_of(guard->source) && i < mapping->n_rules; i++) {
         if (splits(mapping->rules[i].value, guard->source))
             return true;

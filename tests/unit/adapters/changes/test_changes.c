@@ -88,8 +88,11 @@ static void a_message_moves_whole(void **state)
 {
     check(state, "Lists",
           "messages: {M: {a: {more: loud}, b: {more: graceful}, c: {more: loud}}, Inner: {x: y}}",
-          ".M", "  a = list(a)\n  b = first(b)\n  c = list(Lists.New.Inner(c))\n",
-          "  a = only(a)\n  b = list(b)\n  c = Lists.Old.Inner(only(c))\n");
+          ".M",
+          "  a = list(a)\n  b = first(b)\n  c = list(Lists.New.Inner(c))\n"
+          "  drop first(b) when first(b) = \"\"\n",
+          "  a = only(a)\n  b = list(b)\n  c = Lists.Old.Inner(only(c))\n"
+          "  drop first(a) when first(a) = \"\"\n");
 }
 
 static void fields_come_and_go(void **state)
@@ -136,7 +139,25 @@ static void values_become_texts(void **state)
           "  f = flag[0=2 1=1](f) else OFF\n",
           "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n  e = enum_name[NONE=0 "
           "rouge=1](e)\n"
-          "  f = flag[1=1 2=0 else 1](f)\n");
+          "  f = flag[1=1 2=0 else 1](f)\n"
+          "  drop a when text(a) = 0\n  drop b when text(b) = false\n"
+          "  drop e when enum_name[NONE=0 rouge=1](e) = NONE\n");
+}
+
+static void a_text_for_zero_that_the_list_gives_back_is_kept(void **state)
+{
+    check(state, "Texts",
+          "messages: {M: {a: {by: text, required: \"0\"}, b: {by: text, required: \"false\"}, c: "
+          "{by: "
+          "base64}, d: {by: utf8}, e: {by: enum_name, required: \"NONE\"}, f: [{removed: "
+          "graceful}, {added: graceful}]}}",
+          ".M",
+          "  a = text(a) else \"0\"\n  b = text(b) else \"false\"\n  c = base64(c)\n"
+          "  d = utf8(d)\n  e = enum_name[0=NONE 1=RED](e) else \"NONE\"\n  drop f\n",
+          "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n"
+          "  e = enum_name[NONE=0 RED=1](e)\n  drop a when text(a) = 0 unless \"0\"\n"
+          "  drop b when text(b) = false unless \"false\"\n"
+          "  drop e when enum_name[NONE=0 RED=1](e) = NONE unless \"NONE\"\n  drop f\n");
 }
 
 static void times_become_numbers_texts_and_dates(void **state)
@@ -1639,6 +1660,7 @@ int main(void)
         cmocka_unit_test(a_constant_is_written_and_checked),
         cmocka_unit_test(numbers_widen_and_narrow),
         cmocka_unit_test(values_become_texts),
+        cmocka_unit_test(a_text_for_zero_that_the_list_gives_back_is_kept),
         cmocka_unit_test(times_become_numbers_texts_and_dates),
         cmocka_unit_test(amounts_become_money_and_other_units),
         cmocka_unit_test(scalars_are_wrapped_and_messages_serialized),

@@ -82,8 +82,9 @@ static void lists_and_kinds_are_told(void **state)
           "  converted Lists.New.M.b -> Lists.Old.M.b: a list of one\n"
           "  narrowed  Lists.New.M.c -> Lists.Old.M.c: more than one is an error (loud)  "
           "[list.yaml:3]\n"
+          "  dropped   Lists.New.M.a: a first element of zero  [list.yaml:3]\n"
           "  kept      Lists.New.Inner.y -> Lists.Old.Inner.x\n"
-          "  1 kept, 1 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
+          "  1 kept, 1 converted, 0 respelled, 0 defaulted, 0 narrowed, 1 dropped, 2 loud\n");
 }
 
 static void what_falls_back_is_told_with_what_it_becomes(void **state)

@@ -538,7 +538,7 @@ static void another_spelling_of_a_number_is_counted(void **state)
     loses(down, "{\"a\":\"-1\",\"b\":\"true\"}", "");
     loses(down, "{\"a\":\"1e3\"}", "a ");
     loses(down, "{\"a\":\"1.0\"}", "a ");
-    loses(down, "{\"a\":\"-0\"}", "a ");
+    loses(down, "{\"a\":\"-0\"}", "a a "); /* and zero is unset */
     Way floats =
         way(state, "Floats",
             "messages: {M: {a: {by: text}, b: {by: text}, c: {by: text}, d: {by: text}}}", false);
@@ -554,6 +554,41 @@ static void another_spelling_of_a_number_is_counted(void **state)
                     true);
     loses(names, "{\"shard\":\"h/7/8\"}", "");
     loses(names, "{\"shard\":\"h/7/8.0\"}", "shard ");
+}
+
+static void a_text_for_zero_is_counted_where_zero_is_unset(void **state)
+{
+    Way down = way(state, "Texts", texts, false);
+    loses(down, "{\"a\":\"0\",\"b\":\"false\",\"e\":\"NONE\"}", "a b e ");
+    loses(down, "{\"a\":\"1\",\"b\":\"true\"}", "");
+    loses(down, "{\"a\":\"\",\"e\":\"\"}", "");
+    Way given =
+        way(state, "Floats",
+            "messages: {M: {a: {by: text, required: \"0\"}, b: {by: text, required: \"1\"}, c: "
+            "{by: text}, d: {by: text}}}",
+            false);
+    loses(given, "{\"a\":\"0\",\"d\":\"0\",\"c\":[\"0\"]}", "");
+    loses(given, "{\"b\":\"0\"}", "b ");
+    Way table = way(state, "Words",
+                    "messages: {M: {plan: {by: text_table, values: {free: \"\", pro: gold}}, "
+                    "color: {by: enum_name}}}",
+                    true);
+    loses(table, "{\"plan\":\"free\"}", "plan ");
+    loses(table, "{\"plan\":\"pro\"}", "");
+}
+
+static void a_list_of_one_zero_is_counted_where_zero_is_unset(void **state)
+{
+    const char *yaml =
+        "messages: {M: {a: {more: graceful}, b: {more: graceful}, c: {more: graceful}}, "
+        "Inner: {x: y}}";
+    Way up = way(state, "Lists", yaml, true), down = way(state, "Lists", yaml, false);
+    loses(up, "{\"b\":[\"\"]}", "b ");
+    loses(up, "{\"b\":[\"x\"]}", "");
+    loses(up, "{\"b\":[]}", "");
+    loses(down, "{\"a\":[\"\"]}", "a ");
+    loses(down, "{\"a\":[\"\",\"x\"]}", "a a ");
+    loses(down, "{\"c\":[{}]}", ""); /* a message has presence */
 }
 
 static void another_spelling_of_a_word_is_counted(void **state)
@@ -672,6 +707,8 @@ int main(void)
         cmocka_unit_test(another_spelling_of_bytes_is_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
         cmocka_unit_test(another_spelling_of_a_number_is_counted),
+        cmocka_unit_test(a_text_for_zero_is_counted_where_zero_is_unset),
+        cmocka_unit_test(a_list_of_one_zero_is_counted_where_zero_is_unset),
         cmocka_unit_test(another_spelling_of_a_word_is_counted),
         cmocka_unit_test(a_number_that_is_rounded_is_counted),
         cmocka_unit_test(a_choice_that_only_zero_tells_is_counted),
