@@ -101,6 +101,12 @@ static bool give_nearest(Conversion *c, FieldKind to, double number, double exac
     return true;
 }
 
+static const char *why_not_whole(FieldKind kind, Value value)
+{
+    double number = floating_value(kind, value);
+    return floor(number) == number ? "the number is out of range" : "the number is not whole";
+}
+
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
 {
     bool negative;
@@ -113,7 +119,7 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
     }
     if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
         if (!whole_number(from, *value, &negative, &magnitude))
-            return cannot_convert(c, "the number is not whole");
+            return cannot_convert(c, why_not_whole(from, *value));
         return number_of_kind(to, negative, magnitude, value) ||
                cannot_convert(c, "the number is out of range");
     }

@@ -64,8 +64,10 @@ bool convert_text_number(Conversion *c)
         return true;
     }
     run_unfail(c->runner); /* the converter's own text says more */
-    return cannot_convert(c,
-                          "the text is not a number that the version it is converted to can hold");
+    return cannot_convert(
+        c, kind == KIND_BOOL
+               ? "the text is neither true nor false"
+               : "the text is not a number that the version it is converted to can hold");
 }
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */

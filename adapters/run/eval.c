@@ -241,6 +241,14 @@ static void when(Eval *e, const PlanOp *op)
         give(e, op, e->frame->values[op->a]);
 }
 
+/* "value has no place in the version it is converted to (no alternative takes it)" */
+static bool refuse(Eval *e, const PlanOp *op)
+{
+    const char *how = op->loss ? op->loss->how : "it has no counterpart";
+    return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
+                    "%s has no place in the version it is converted to (%s)", op->where, how);
+}
+
 static bool guard(Eval *e, const PlanOp *op)
 {
     if (!has(e, op->a))
@@ -248,8 +256,7 @@ static bool guard(Eval *e, const PlanOp *op)
     if (op->constant_kind && equals_constant(op, e->frame->values[op->a]))
         return true;
     if (op->loud)
-        return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
-                        "%s has no place in the version it is converted to", op->where);
+        return refuse(e, op);
     if (op->loss)
         run_loss(e->runner, op->loss);
     return true;

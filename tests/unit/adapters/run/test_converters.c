@@ -556,6 +556,34 @@ static void another_spelling_of_a_number_is_counted(void **state)
     loses(names, "{\"shard\":\"h/7/8.0\"}", "shard ");
 }
 
+static void an_error_says_why_a_value_has_no_place(void **state)
+{
+    Way amounts =
+        way(state, "Amounts",
+            "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, fee: "
+            "{by: units_to_money, currency: EUR}, meters: {to: kilometers, by: scale, "
+            "divided_by: 1000}}}",
+            false);
+    refuses_as(amounts, "{\"fee\":{\"currencyCode\":\"USD\"}}", "(another currency)");
+    refuses_as(amounts, "{\"fee\":{\"units\":\"1\"}}", "(an amount without a currency)");
+    refuses_as(amounts, "{\"fee\":{\"nanos\":1}}", "(an amount without a currency)");
+    gives(amounts, "{\"fee\":{\"units\":\"1\",\"currencyCode\":\"EUR\"}}", "{\"fee\":\"1\"}");
+    gives(amounts, "{\"fee\":{}}", "{}");
+    Way gone =
+        way(state, "Gone",
+            "messages: {M: {comment: {removed: loud}, level: {constant: 7}, currency: {added: "
+            "graceful}, region: {added: graceful}}}",
+            true);
+    refuses_as(gone, "{\"comment\":\"x\"}", "(it has no counterpart)");
+    refuses_as(gone, "{\"level\":8}", "(unless it is the value that comes back)");
+    Way exact = way(state, "Numbers", "messages: {M: {b: {by: number}, d: {by: number}}}", false);
+    refuses_as(exact, "{\"d\":1e300}", "out of range");
+    refuses_as(exact, "{\"d\":\"Infinity\"}", "out of range");
+    refuses_as(exact, "{\"d\":0.5}", "not whole");
+    refuses_as(exact, "{\"d\":\"NaN\"}", "not whole");
+    refuses_as(way(state, "Texts", texts, false), "{\"b\":\"yes\"}", "neither true nor false");
+}
+
 static void a_text_for_zero_is_counted_where_zero_is_unset(void **state)
 {
     Way down = way(state, "Texts", texts, false);
@@ -707,6 +735,7 @@ int main(void)
         cmocka_unit_test(another_spelling_of_bytes_is_counted),
         cmocka_unit_test(a_number_that_becomes_zero_is_counted),
         cmocka_unit_test(another_spelling_of_a_number_is_counted),
+        cmocka_unit_test(an_error_says_why_a_value_has_no_place),
         cmocka_unit_test(a_text_for_zero_is_counted_where_zero_is_unset),
         cmocka_unit_test(a_list_of_one_zero_is_counted_where_zero_is_unset),
         cmocka_unit_test(another_spelling_of_a_word_is_counted),
