@@ -235,6 +235,26 @@ static void guard_when(Making *m, uint32_t at)
                                            "zero, when no alternative takes it")});
 }
 
+/* A value of which the kind there, that has a change of its own, names another alternative. */
+static void guard_wrong_kind(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    const FieldChange *kind =
+        to->when.n_steps && from->n_paths ? change_of_kind(m->pair, m->to, &to->when) : NULL;
+    if (!kind)
+        return;
+    ValueType type = value_type_of(path_field(&to->when));
+    const Expr *given = making_given(m, kind, 0);
+    const Expr *zero = expr_const(m->arena, type, (Literal){0}, NULL);
+    const Expr *other =
+        expr_sentinel(m->arena, expr_default(m->arena, given, zero, NULL), &to->when_value);
+    const char *how = arena_printf(m->arena, "when %s names another", to->when.text);
+    making_guard(
+        m, (Guard){.source = expr_when(m->arena, making_field(m, &from->paths[0]), other, NULL),
+                   .loud = true,
+                   .loss = making_loss(m, change, LOSS_DROPPED, true, how)});
+}
+
 /* Two alternatives are set, but the kind field can only name one. */
 static void guard_selected(Making *m, const FieldChange *change)
 {
@@ -631,6 +651,7 @@ void making_guards(Making *m)
         guard_currency(m, &m->pair->changes[i]);
         guard_mark(m, i);
         guard_when(m, i);
+        guard_wrong_kind(m, &m->pair->changes[i]);
         guard_selected(m, &m->pair->changes[i]);
         guard_kind(m, &m->pair->changes[i]);
         guard_oneof(m, i);

@@ -361,6 +361,9 @@ void change_check_kinds(ChangeList *list, const MessagePair *pair);
 void change_check_meanings(ChangeList *list, const MessagePair *pair);
 /* The change with the selection for this kind field at this end; or NULL. */
 const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind);
+/* The change that converts this kind field at this end from and to a field of the other end; or
+   NULL. */
+const FieldChange *change_of_kind(const MessagePair *pair, int end, const FieldPath *kind);
 /* The change with the selection of which this field at this end is an alternative, and its index;
    or NULL. */
 const FieldChange *change_alternative(const MessagePair *pair, int end, const FieldPath *path,

@@ -107,6 +107,43 @@ const FieldChange *change_alternative(const MessagePair *pair, int end, const Fi
     return NULL;
 }
 
+const FieldChange *change_of_kind(const MessagePair *pair, int end, const FieldPath *kind)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->ends[end].n_paths == 1 && change->ends[!end].n_paths == 1 &&
+            path_equal(&change->ends[end].paths[0], kind))
+            return change;
+    }
+    return NULL;
+}
+
+/* A kind that only one version has, and that is said of alternatives, is given back by `select`. */
+static void check_given_back(ChangeList *list, const MessagePair *pair, const FieldChange *change,
+                             int end)
+{
+    const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
+    if (pair->misread || !from->when.n_steps || !to->n_paths ||
+        change_selection(pair, end, &from->when) || change_of_kind(pair, end, &from->when))
+        return;
+    Buffer all = buffer_in(list->arena);
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        const ChangeEnd *e = &other->ends[end];
+        if (!e->when.n_steps || !path_equal(&e->when, &from->when) || !other->ends[!end].n_paths)
+            continue;
+        if (other != change && !all.size)
+            return; /* it is told at the first alternative */
+        buffer_printf(&all, "%s%s: %s", all.size ? ", " : "", other->ends[!end].paths[0].text,
+                      literal_text(list, &e->when_value, value_type_of(path_field(&from->when))));
+    }
+    change_problem(list, change->place, where(list, pair, &from->when),
+                   arena_printf(list->arena, "write %s: {select: {%.*s}}", from->when.text,
+                                BYTES_ARGS(buffer_bytes(&all))),
+                   "%s has this field alone, and nothing says which value the alternatives give it",
+                   list->sides[end].version);
+}
+
 /* If a kind selects a value, the way back must be able to give the kind from that value, and the
    same one. */
 static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change,
@@ -148,8 +185,10 @@ const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath
 void change_check_kinds(ChangeList *list, const MessagePair *pair)
 {
     for (int end = 0; end < 2; end++) {
-        for (uint32_t i = 0; i < pair->n_changes; i++)
+        for (uint32_t i = 0; i < pair->n_changes; i++) {
+            check_given_back(list, pair, &pair->changes[i], end);
             check_selected(list, pair, &pair->changes[i], end);
+        }
     }
 }
 

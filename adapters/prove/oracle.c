@@ -910,6 +910,26 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
     return cannot(o, &from->paths[0], "no alternative takes it");
 }
 
+/* Refuses a value of which the kind that is written beside it names another alternative. */
+static Result check_named(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                          const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    const FieldChange *kind =
+        to->when.n_steps && from->n_paths ? change_of_kind(pair, o->to, &to->when) : NULL;
+    if (!kind || !get(o, tree, &from->paths[0]).n)
+        return OK;
+    Found found;
+    Literal zero = {0};
+    Result r = change_value_of(o, pair, kind, 0, tree, &found);
+    if (failed(r))
+        return r;
+    return literal_equal(found.n ? &found.values[0].plain : &zero, &to->when_value,
+                         value_type_of(path_field(&to->when)))
+               ? OK
+               : cannot(o, &from->paths[0], "the kind names another");
+}
+
 /* Two alternatives at once are an error, unless they are members of one oneof. */
 static Result check_selected(Oracle *o, const FieldChange *change, const Tree *tree)
 {
@@ -1038,6 +1058,8 @@ Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **
     }
     for (uint32_t i = 0; !failed(r) && i < pair->n_changes; i++) {
         r = check_alternatives(o, pair, &pair->changes[i], from);
+        if (!failed(r))
+            r = check_named(o, pair, &pair->changes[i], from);
         if (!failed(r))
             r = check_selected(o, &pair->changes[i], from);
         if (!failed(r))

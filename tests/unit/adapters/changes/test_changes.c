@@ -288,6 +288,21 @@ static void a_kind_and_a_value_become_one_of_several(void **state)
           "  refuse api unless \"2\"\n");
 }
 
+/* Both versions have the kind, and only one has a field for each. */
+static void a_value_that_its_kind_does_not_name_is_refused(void **state)
+{
+    check(state, "KindsBoth",
+          "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
+          "BANK}}]\n",
+          ".M",
+          "  kind = kind\n  card = value when (kind else NONE) = CARD\n  bank = value when (kind "
+          "else "
+          "NONE) = BANK\n  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n",
+          "  kind = kind\n  value = card else bank\n"
+          "  refuse card when sentinel[CARD](kind else NONE)\n"
+          "  refuse bank when sentinel[BANK](kind else NONE)\n");
+}
+
 static const char *const ports = "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n"
                                  "    name: {to: name, when: {type: 1}}\n"
                                  "    range: {to: range, when: {type: 2}}\n";
@@ -578,6 +593,8 @@ static void a_kind_and_its_alternatives_agree(void **state)
     refused(state, "Kinds",
             "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
             "CARD}}]\n    api: {added: graceful}\n    kind: {removed: graceful}\n",
+            "list.yaml:5:13: M.kind: v1 has this field alone, and nothing says which value the "
+            "alternatives give it (write kind: {select: {card: CARD, bank: CARD}})\n"
             "list.yaml:5:45: M.value: two changes write value of v1; the other is in line 5 (write "
             "{to: ..., when: {FIELD: VALUE}} for each, or remove one)\n");
 }
@@ -1683,6 +1700,7 @@ int main(void)
         cmocka_unit_test(of_two_fields_that_mean_something_of_one_the_first_counts),
         cmocka_unit_test(two_fields_that_mean_members_of_one_oneof_are_an_error),
         cmocka_unit_test(a_kind_and_its_alternatives_agree),
+        cmocka_unit_test(a_value_that_its_kind_does_not_name_is_refused),
         cmocka_unit_test(the_currency_of_two_amounts_is_not_one_field),
         cmocka_unit_test(a_currency_is_a_field_or_a_code),
         cmocka_unit_test(the_amounts_of_a_list_have_no_currency),
