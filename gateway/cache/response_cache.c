@@ -285,6 +285,16 @@ void response_cache_keep(ResponseCache *cache, const ResponseKey *key, const IpA
     pthread_mutex_unlock(&shard->lock);
 }
 
+void response_cache_drop(ResponseCache *cache, const ResponseKey *key)
+{
+    Shard *shard = shard_of(cache, key);
+    pthread_mutex_lock(&shard->lock);
+    Entry **at = entry_at(cache, shard, key);
+    if (*at)
+        take_out(cache, shard, at);
+    pthread_mutex_unlock(&shard->lock);
+}
+
 bool response_cache_find(ResponseCache *cache, const ResponseKey *key, int64_t since, Arena *arena,
                          Bytes *message_out, int64_t *kept_out)
 {

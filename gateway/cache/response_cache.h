@@ -48,6 +48,9 @@ size_t response_cache_largest(const ResponseLimits *limits);
 void response_cache_keep(ResponseCache *cache, const ResponseKey *key, const IpAddress *client,
                          Bytes message, int64_t now);
 
+/* The response of the key goes, if there is one. */
+void response_cache_drop(ResponseCache *cache, const ResponseKey *key);
+
 /* The message in the arena, and when it was kept. False: there is none that was kept at `since` or
    later, or the arena is full. The data of an empty message is not NULL. */
 bool response_cache_find(ResponseCache *cache, const ResponseKey *key, int64_t since, Arena *arena,

@@ -89,6 +89,30 @@ static void a_client_with_its_part_loses_its_own_oldest_response(void **state)
     arena_free(arena);
 }
 
+static void a_dropped_response_is_not_found(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    ResponseCache *cache = cache_of(4000, 100);
+    keep(cache, 1, 1, "one", 100);
+    keep(cache, 2, 1, "two", 100);
+    ResponseKey first = key_at(1);
+    response_cache_drop(cache, &first);
+    response_cache_drop(cache, &first);
+    assert_null(found(cache, arena, 1, 0));
+    assert_string_equal(found(cache, arena, 2, 0), "two");
+    ResponseStats stats = response_cache_stats(cache);
+    assert_int_equal(stats.entries, 1);
+    assert_int_equal(stats.evicted, 0);
+    assert_int_equal(stats.bytes, RESPONSE_OVERHEAD + 3);
+    ResponseKey last = key_at(2);
+    response_cache_drop(cache, &last);
+    assert_int_equal(response_cache_stats(cache).clients, 0);
+    keep(cache, 1, 1, "again", 100);
+    assert_string_equal(found(cache, arena, 1, 0), "again");
+    response_cache_free(cache);
+    arena_free(arena);
+}
+
 static void what_is_too_large_is_not_kept_nor_what_it_would_replace(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -310,6 +334,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_response_is_found_by_its_key_until_it_is_too_old),
         cmocka_unit_test(a_client_with_its_part_loses_its_own_oldest_response),
+        cmocka_unit_test(a_dropped_response_is_not_found),
         cmocka_unit_test(what_is_too_large_is_not_kept_nor_what_it_would_replace),
         cmocka_unit_test(smaller_limits_make_what_is_too_much_give_way),
         cmocka_unit_test(while_memory_is_short_kept_responses_give_way),
