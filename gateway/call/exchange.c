@@ -602,6 +602,7 @@ const Step *attempt_failed_by_service(Attempt *attempt)
                   attempt->pick.instance->address.text, code_name(status->code), broken ? "" : ": ",
                   BYTES_ARGS(message), BYTES_ARGS(foreign));
     attempt->has_error = true;
+    exchange_keep_no_more(attempt);
     return decide_on_status(attempt, why, true);
 }
 

@@ -60,8 +60,11 @@ typedef struct FallbackReply {
 struct FallbackTable {
     /* The response; false: there is none. Of FALLBACK_OLDER: NULL. */
     bool (*give[FALLBACKS])(const FallbackCall *call, FallbackReply *reply_out);
-    /* A good response of one message; `fields` are those in its head. */
-    void (*keep)(const FallbackCall *call, const Fields *fields, Bytes message);
+    /* A good response of one message, with the fields of its head and trailers. */
+    void (*keep)(const FallbackCall *call, const Fields *head, const Fields *trailers,
+                 Bytes message);
+    /* What is kept for the call is not true any more. */
+    void (*drop)(const FallbackCall *call);
 };
 
 /* No event is called before exchange_go. Never NULL. */

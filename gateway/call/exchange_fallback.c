@@ -67,7 +67,21 @@ void exchange_keep_reply(const Attempt *attempt, Message message)
     if (message.compressed || attempt->older)
         return;
     FallbackCall call = call_of(x);
-    x->loop->fallbacks->keep(&call, &attempt->answer.metadata, message.bytes);
+    x->loop->fallbacks->keep(&call, &attempt->answer.metadata, &attempt->answer.trailers,
+                             message.bytes);
+}
+
+/* That of another version may only say that its data are elsewhere. */
+void exchange_drop_reply(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    Code code = attempt->answer.status.code;
+    bool is_gone =
+        code == CODE_NOT_FOUND || code == CODE_PERMISSION_DENIED || code == CODE_UNAUTHENTICATED;
+    if (!is_gone || attempt->older)
+        return;
+    FallbackCall call = call_of(x);
+    x->loop->fallbacks->drop(&call);
 }
 
 /* ---- Another version ------------------------------------------------------------------------- */

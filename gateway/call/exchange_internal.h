@@ -247,6 +247,15 @@ static inline void exchange_keep(const Attempt *attempt, Message message)
         exchange_keep_reply(attempt, message);
 }
 
+/* The service has returned an error: if it says that there is nothing, or nothing for this client,
+   what is kept goes. */
+void exchange_drop_reply(const Attempt *attempt);
+static inline void exchange_keep_no_more(const Attempt *attempt)
+{
+    if (attempt->exchange->keeps)
+        exchange_drop_reply(attempt);
+}
+
 void exchange_on_deadline(Timer *timer); /* exchange.c */
 
 /* The chosen attempt, if the response is the service's; else NULL. */

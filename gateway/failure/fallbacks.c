@@ -42,22 +42,35 @@ static bool give_kept(const FallbackCall *call, FallbackReply *reply_out)
 {
     Fallbacks *fallbacks = fallbacks_of(call);
     int64_t now = call->loop->now, kept;
-    ResponseKey key;
-    if (!kept_key(call, &fallbacks->seed, &key) ||
-        !response_cache_find(fallbacks->cache, &key, now - call->route->stale_for, call->arena,
-                             &reply_out->message, &kept))
+    KeptPlace place;
+    if (!kept_place(call, &fallbacks->seed, &place) || place.no_store ||
+        !response_cache_find(fallbacks->cache, &place.key, now - call->route->stale_for,
+                             call->arena, &reply_out->message, &kept))
         return false;
     reply_out->age = now > kept ? now - kept : 0; /* loops read their clocks at different times */
     return true;
 }
 
-static void keep(const FallbackCall *call, const Fields *fields, Bytes message)
+/* A response that may not be kept is the last good one all the same: the one before it goes. */
+static void keep(const FallbackCall *call, const Fields *head, const Fields *trailers,
+                 Bytes message)
 {
     Fallbacks *fallbacks = fallbacks_of(call);
-    ResponseKey key;
-    if (!kept_key(call, &fallbacks->seed, &key) || !kept_may_be(call, fields))
+    KeptPlace place;
+    if (!kept_place(call, &fallbacks->seed, &place))
         return;
-    response_cache_keep(fallbacks->cache, &key, call->client, message, call->loop->now);
+    if (kept_may_be(&place, head, trailers))
+        response_cache_keep(fallbacks->cache, &place.key, call->client, message, call->loop->now);
+    else
+        response_cache_drop(fallbacks->cache, &place.key);
+}
+
+static void drop(const FallbackCall *call)
+{
+    Fallbacks *fallbacks = fallbacks_of(call);
+    KeptPlace place;
+    if (kept_place(call, &fallbacks->seed, &place))
+        response_cache_drop(fallbacks->cache, &place.key);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -80,6 +93,7 @@ Fallbacks *fallbacks_new(const Config *config)
                  [FALLBACK_DEFAULT] = give_default,
                  [FALLBACK_SKIP] = give_empty},
         .keep = keep,
+        .drop = drop,
     };
     fallbacks->cache = response_cache_new(&limits);
     fallbacks->seed = key_seed_new();

@@ -46,7 +46,18 @@ static bool lists(Bytes list, const char *word)
 /* ---- The key --------------------------------------------------------------------------------- */
 
 /* Parts that may be left out. */
-enum { PART_AUTHORIZATION = 1, PART_COOKIE, PART_IDENTITY, PART_VERB, PART_PATH, PART_QUERY };
+enum {
+    PART_AUTHORIZATION = 1,
+    PART_COOKIE,
+    PART_IDENTITY,
+    PART_VERB,
+    PART_PATH,
+    PART_QUERY,
+    PART_TENANT,
+    PART_CLASS,
+    PART_AUTHORITY,
+    PART_ORIGIN,
+};
 
 /* Most fields are none of these, which their size says. */
 static inline bool is_field(const Field *field, size_t size, const char *name)
@@ -54,12 +65,21 @@ static inline bool is_field(const Field *field, size_t size, const char *name)
     return field->name.size == size && memcmp(field->name.data, name, size) == 0;
 }
 
-typedef enum ForKey { NOT_OF_KEY, OF_AUTHORIZATION, OF_COOKIE, OF_CACHE_CONTROL } ForKey;
+typedef enum ForKey {
+    NOT_OF_KEY,
+    OF_AUTHORIZATION,
+    OF_COOKIE,
+    OF_ORIGIN,
+    OF_CACHE_CONTROL,
+} ForKey;
 
 static inline ForKey kind_of(const Field *field)
 {
     switch (field->name.size) {
-    case 6: return memcmp(field->name.data, "cookie", 6) == 0 ? OF_COOKIE : NOT_OF_KEY;
+    case 6:
+        if (memcmp(field->name.data, "cookie", 6) == 0)
+            return OF_COOKIE;
+        return memcmp(field->name.data, "origin", 6) == 0 ? OF_ORIGIN : NOT_OF_KEY;
     case 13:
         if (memcmp(field->name.data, "authorization", 13) == 0)
             return OF_AUTHORIZATION;
@@ -68,37 +88,51 @@ static inline ForKey kind_of(const Field *field)
     }
 }
 
-static bool has_client(const FallbackCall *call)
+/* `Authorization: Bearer` is what clients without a token send. */
+static bool tells_who(Bytes credentials)
 {
-    const Fields *fields = &call->call->metadata;
-    bool found = call->identity->name.size;
-    for (uint32_t i = 0; i < fields->n && !found; i++)
-        found = kind_of(&fields->items[i]) == OF_AUTHORIZATION ||
-                kind_of(&fields->items[i]) == OF_COOKIE;
-    return found;
+    Bytes text = trimmed(credentials);
+    return text.size && !is_like(text, "bearer") && !is_like(text, "basic");
 }
 
-/* False: nothing tells the client from others, or nothing of its request may be stored. */
-static inline bool add_client(KeyHash *hash, const FallbackCall *call)
+static inline void add_if(KeyHash *hash, uint64_t tag, Bytes part)
+{
+    if (part.size)
+        key_add(hash, tag, part);
+}
+
+static inline void add_identity(KeyHash *hash, const Identity *identity)
+{
+    add_if(hash, PART_IDENTITY, identity->name);
+    add_if(hash, PART_TENANT, identity->tenant);
+    add_if(hash, PART_CLASS, identity->class);
+}
+
+static inline void add_credentials(KeyHash *hash, uint64_t tag, Bytes value, KeptPlace *place)
+{
+    if (!tells_who(value))
+        return;
+    key_add(hash, tag, value);
+    place->has_client = true;
+}
+
+/* What tells the client from others, and what services make responses from beside the request. */
+static inline void add_client(KeyHash *hash, const FallbackCall *call, KeptPlace *place)
 {
     const Fields *fields = &call->call->metadata;
-    bool has_own = call->identity->name.size || call->route->stale_public;
-    if (call->identity->name.size)
-        key_add(hash, PART_IDENTITY, call->identity->name);
+    place->has_client = call->identity->name.size;
+    add_identity(hash, call->identity);
+    add_if(hash, PART_AUTHORITY, call->call->authority);
     for (uint32_t i = 0; i < fields->n; i++) {
-        const Field *field = &fields->items[i];
-        ForKey kind = kind_of(field);
-        if (kind == NOT_OF_KEY)
-            continue;
-        if (kind == OF_CACHE_CONTROL) {
-            if (lists(field->value, "no-store"))
-                return false;
-            continue;
+        Bytes value = fields->items[i].value;
+        switch (kind_of(&fields->items[i])) {
+        case NOT_OF_KEY: break;
+        case OF_AUTHORIZATION: add_credentials(hash, PART_AUTHORIZATION, value, place); break;
+        case OF_COOKIE: add_credentials(hash, PART_COOKIE, value, place); break;
+        case OF_ORIGIN: key_add(hash, PART_ORIGIN, value); break;
+        case OF_CACHE_CONTROL: place->no_store |= lists(value, "no-store"); break;
         }
-        key_add(hash, kind == OF_COOKIE ? PART_COOKIE : PART_AUTHORIZATION, field->value);
-        has_own = true;
     }
-    return has_own;
 }
 
 /* How the request is written, and how the response looks, beside their schemas. */
@@ -112,13 +146,15 @@ static inline uint64_t shape_of(const FallbackCall *call)
            (uint64_t)call->reply->index << 24 | (uint64_t)call->identity->how << 32;
 }
 
-bool kept_key(const FallbackCall *call, const KeySeed *seed, ResponseKey *key_out)
+bool kept_place(const FallbackCall *call, const KeySeed *seed, KeptPlace *place_out)
 {
     KeyHash hash;
+    *place_out = (KeptPlace){.no_store = false};
     key_begin(&hash, seed);
     /* Two contracts that differ by the bits of a shape are as unlikely as two that are equal. */
     key_add_number(&hash, call->method->contract ^ shape_of(call));
-    if (!add_client(&hash, call))
+    add_client(&hash, call, place_out);
+    if (!place_out->has_client && !call->route->stale_public)
         return false;
     if (call->binding) {
         key_add(&hash, PART_VERB, call->call->verb);
@@ -126,15 +162,16 @@ bool kept_key(const FallbackCall *call, const KeySeed *seed, ResponseKey *key_ou
         key_add(&hash, PART_QUERY, call->call->query);
     }
     key_add(&hash, 0, call->request.bytes);
-    *key_out = key_end(&hash);
+    place_out->key = key_end(&hash);
     return true;
 }
 
 /* ---- What caches are told -------------------------------------------------------------------- */
 
-/* What a head says to caches, of what counts here. */
+/* What a response says to caches, of what counts here. `no`: not to be stored, or not to be given
+   when it is stale (RFC 9111 section 4.2.4). */
 typedef struct ForCaches {
-    bool no_store, private, varies;
+    bool no, private, varies;
 } ForCaches;
 
 /* By fields that the key or the codec has, or by compression, which is undone. */
@@ -153,23 +190,33 @@ static bool varies_by_known(Bytes list)
     return true;
 }
 
-static ForCaches for_caches(const Fields *fields)
+static bool forbids(Bytes list)
 {
-    ForCaches said = {false};
+    static const char *const words[] = {"no-store", "no-cache", "must-revalidate",
+                                        "proxy-revalidate", "s-maxage"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (lists(list, words[i]))
+            return true;
+    return false;
+}
+
+static void read_fields(const Fields *fields, ForCaches *said)
+{
     for (uint32_t i = 0; i < fields->n; i++) {
         const Field *field = &fields->items[i];
         if (is_field(field, 13, "cache-control")) {
-            said.no_store |= lists(field->value, "no-store");
-            said.private |= lists(field->value, "private");
+            said->no |= forbids(field->value);
+            said->private |= lists(field->value, "private");
         } else if (is_field(field, 4, "vary")) {
-            said.varies |= !varies_by_known(field->value);
+            said->varies |= !varies_by_known(field->value);
         }
     }
-    return said;
 }
 
-bool kept_may_be(const FallbackCall *call, const Fields *response)
+bool kept_may_be(const KeptPlace *place, const Fields *head, const Fields *trailers)
 {
-    ForCaches said = for_caches(response);
-    return !said.no_store && !said.varies && (!said.private || has_client(call));
+    ForCaches said = {false};
+    read_fields(head, &said);
+    read_fields(trailers, &said);
+    return !place->no_store && !said.no && !said.varies && (!said.private || place->has_client);
 }

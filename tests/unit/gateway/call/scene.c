@@ -428,7 +428,7 @@ void client_head(Peer *client, const char *verb, const char *path, const char *f
     forget(client);
     HttpHead head = {
         .method = bytes_of(verb),
-        .authority = bytes_of("example.com"),
+        .authority = bytes_of(client->authority ? client->authority : "example.com"),
         .path = bytes_of(path),
         .content_length = length,
         .fields = fields_from(client->scene->arena, fields),

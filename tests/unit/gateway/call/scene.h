@@ -76,6 +76,7 @@ struct Peer {
     HttpConnection *gateway;        /* the other one */
     ClientConnection *client;       /* of a client's; else NULL */
     const Instance *instance;       /* of an instance's; else NULL */
+    const char *authority;          /* of a client; NULL: example.com */
     HttpStream *stream;             /* NULL: none, or released */
     uint32_t n_streams, n_accepted; /* opened by either side; begun for the gateway */
     HttpHead head;

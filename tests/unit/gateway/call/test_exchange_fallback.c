@@ -473,6 +473,125 @@ static void of_a_client_that_nothing_tells_apart_nothing_is_kept(void **state)
     assert_not_kept(fail_item(scene, ""));
 }
 
+static void empty_credentials_are_none(void **state)
+{
+    static const char *const rows[] = {
+        "authorization:",
+        "cookie:",
+        "authorization:  \t\ncookie: ",
+        "authorization: Bearer",
+        "authorization: bearer ",
+        "authorization: Basic",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, KEEPING);
+        get_item(scene, rows[i]);
+        answer(instance(scene), ITEM);
+        assert_not_kept(fail_item(scene, rows[i]));
+    }
+}
+
+#define TRUSTING                                                                                   \
+    "identity_header: x-client\n"                                                                  \
+    "identity: {tenant_header: x-tenant, class_header: x-class}\n"                                 \
+    "trusted_proxies: [127.0.0.0/8]\n" KEEPING
+
+static Peer *trusted_get(Scene *scene, const char *fields)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    assert_true(ip_read(bytes_of("127.0.0.1"), &client->client->address));
+    client_head(client, "GET", "/v1/items/x", fields, -1, true);
+    return client;
+}
+
+static unsigned status_when_failed(Scene *scene, const char *fields)
+{
+    Peer *client = trusted_get(scene, fields);
+    answer_error(instance(scene), 13, "oops");
+    return client->head.status;
+}
+
+static void a_name_of_another_tenant_or_class_is_another_client(void **state)
+{
+    Scene *scene = scene_again(state, TRUSTING);
+    trusted_get(scene, "x-client: ada\nx-tenant: red\nx-class: gold");
+    answer(instance(scene), ITEM);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-tenant: blue\nx-class: gold"),
+                     500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-tenant: red\nx-class: iron"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-tenant: red"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-tenant: gold\nx-class: red"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-tenant: red\nx-class: gold"), 200);
+}
+
+static void what_the_service_denies_is_no_longer_kept(void **state)
+{
+    static const struct {
+        int code;
+        bool kept;
+    } rows[] = {{3, true}, {5, false}, {7, false}, {9, true}, {13, true}, {16, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, KEEPING);
+        get_item(scene, OF_ADA);
+        answer(instance(scene), ITEM);
+        get_item(scene, "authorization: Bearer bob");
+        answer(instance(scene), ITEM);
+        get_item(scene, OF_ADA);
+        answer_error(instance(scene), rows[i].code, "oops");
+        Peer *client = fail_item(scene, OF_ADA);
+        if ((*said(client, "grpc-status") == '0') != rows[i].kept)
+            fail_msg("after %d: %s", rows[i].code, rows[i].kept ? "not kept" : "kept");
+        assert_kept(fail_item(scene, "authorization: Bearer bob"),
+                    "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+    }
+}
+
+static void a_request_that_must_not_be_stored_is_denied_as_well(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    get_item(scene, OF_ADA "\ncache-control: no-store");
+    answer_error(instance(scene), 7, "no");
+    assert_not_kept(fail_item(scene, OF_ADA));
+}
+
+static void answer_item(Scene *scene, const char *head, const char *trailers)
+{
+    answer_head(instance(scene), 200,
+                arena_printf(scene->arena, "content-type: application/grpc\n%s", head), -1, false);
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), arena_printf(scene->arena, "grpc-status: 0\n%s", trailers));
+}
+
+static void a_newer_response_that_may_not_be_kept_takes_the_place_of_the_last(void **state)
+{
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer(instance(scene), ITEM);
+    get_item(scene, OF_ADA);
+    answer_item(scene, "cache-control: no-store", "");
+    assert_not_kept(fail_item(scene, OF_ADA));
+}
+
+static void trailers_count_as_the_head_does(void **state)
+{
+    static const char *const forbidding[] = {"vary: accept-language", "vary: cookie\nvary: *"};
+    for (size_t i = 0; i < sizeof forbidding / sizeof *forbidding; i++) {
+        Scene *scene = scene_again(state, KEEPING);
+        get_item(scene, OF_ADA);
+        answer_item(scene, "", forbidding[i]);
+        Peer *client = fail_item(scene, OF_ADA);
+        if (strcmp(said(client, "grpc-status"), "13") != 0)
+            fail_msg("kept with %s", forbidding[i]);
+    }
+    Scene *scene = scene_again(state, KEEPING);
+    get_item(scene, OF_ADA);
+    answer_item(scene, "", "vary: cookie");
+    assert_kept(fail_item(scene, OF_ADA), "UPSTREAM_STATUS; by=stale; age=0", ITEM);
+}
+
 static Peer *get_car(Scene *scene, const char *path)
 {
     return ask(scene, "GET", path, "", BYTES_NONE);
@@ -503,6 +622,37 @@ static void public_responses_are_shared_by_such_clients(void **state)
     assert_int_equal(client->head.status, 500);
 }
 
+static Peer *get_car_of(Scene *scene, const char *host, const char *fields)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->authority = host;
+    client_head(client, "GET", "/v1/cars/x", fields, -1, true);
+    return client;
+}
+
+static void public_responses_are_of_one_host_and_one_origin(void **state)
+{
+    static const struct {
+        const char *host, *fields;
+        unsigned status;
+    } rows[] = {
+        {"evil.example", "origin: https://a.example", 500},
+        {"example.com", "origin: https://evil.example", 500},
+        {"example.com", "", 500},
+        {"example.com", "origin: https://a.example", 200},
+        {"example.com", "origin: https://a.example\nauthorization: \ncookie:", 200},
+    };
+    Scene *scene = scene_again(state, KEEPING);
+    get_car_of(scene, "example.com", "origin: https://a.example");
+    answer_car(scene, "vary: origin");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Peer *client = get_car_of(scene, rows[i].host, rows[i].fields);
+        answer_error(instance(scene), 13, "oops");
+        if (client->head.status != rows[i].status)
+            fail_msg("%s, %s: %u", rows[i].host, rows[i].fields, client->head.status);
+    }
+}
+
 static void what_caches_may_not_have_is_not_kept(void **state)
 {
     static const struct {
@@ -513,6 +663,11 @@ static void what_caches_may_not_have_is_not_kept(void **state)
         {"cache-control: No-Store", false, false},
         {"cache-control: max-age=0, no-store", false, false},
         {"cache-control: public\ncache-control: no-store", false, false},
+        {"cache-control: No-Cache", false, false},
+        {"cache-control: no-cache=\"set-cookie\"", false, false},
+        {"cache-control: max-age=9, must-revalidate", false, false},
+        {"cache-control: proxy-revalidate", false, false},
+        {"cache-control: s-maxage=60", false, false},
         {"cache-control: private", false, true},
         {"cache-control: private=\"x\"", false, true},
         {"cache-control: no-storey, x-private", true, true},
@@ -627,7 +782,14 @@ int main(void)
         SCENE_TEST(nobody_gets_the_response_of_another_client),
         SCENE_TEST(another_request_has_another_response),
         SCENE_TEST(of_a_client_that_nothing_tells_apart_nothing_is_kept),
+        SCENE_TEST(empty_credentials_are_none),
+        SCENE_TEST(a_name_of_another_tenant_or_class_is_another_client),
+        SCENE_TEST(what_the_service_denies_is_no_longer_kept),
+        SCENE_TEST(a_request_that_must_not_be_stored_is_denied_as_well),
+        SCENE_TEST(a_newer_response_that_may_not_be_kept_takes_the_place_of_the_last),
+        SCENE_TEST(trailers_count_as_the_head_does),
         SCENE_TEST(public_responses_are_shared_by_such_clients),
+        SCENE_TEST(public_responses_are_of_one_host_and_one_origin),
         SCENE_TEST(what_caches_may_not_have_is_not_kept),
         SCENE_TEST(a_request_that_must_not_be_stored_leaves_nothing),
         SCENE_TEST(a_degraded_response_is_not_kept),
