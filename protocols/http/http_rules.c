@@ -197,6 +197,12 @@ bool http_is_barred_from_trailers(Bytes name)
     }
 }
 
+bool http_is_dropped_from_trailers(Bytes name)
+{
+    return http_is_barred_from_trailers(name) &&
+           !(name.size == 13 && bytes_are(name, "cache-control"));
+}
+
 bool http_may_go_out(const Field *field)
 {
     return http_is_field_name(field->name) && http_is_field_value(field->value) &&

@@ -30,6 +30,10 @@ bool http_is_connection_field(Bytes name);
 /* Not allowed in trailers: framing, routing, authentication (RFC 9110 section 6.5.1). */
 bool http_is_barred_from_trailers(Bytes name);
 
+/* Whether a received trailer is dropped: all that are barred but Cache-Control. A gRPC service that
+   says `no-store` late, in its trailers, means it. */
+bool http_is_dropped_from_trailers(Bytes name);
+
 /* Safe to write into a message: well-formed, and neither connection-specific nor framing. Prevents
    message splitting. */
 bool http_may_go_out(const Field *field);

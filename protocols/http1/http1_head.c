@@ -523,7 +523,7 @@ Http1Parse http1_parse_trailers(Arena *arena, const HttpLimits *limits, Bytes se
         return parse;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < fields_out->n; i++) {
-        if (!http_is_barred_from_trailers(fields_out->items[i].name))
+        if (!http_is_dropped_from_trailers(fields_out->items[i].name))
             fields_out->items[kept++] = fields_out->items[i];
     }
     fields_out->n = kept;

@@ -32,7 +32,7 @@ const HpackStatic hpack_static[HPACK_STATIC + 1] = {
     ENTRY("age", "", OTHER),
     ENTRY("allow", "", OTHER),
     ENTRY("authorization", "", TOKEN_NO_TRAILER),
-    ENTRY("cache-control", "", TOKEN_NO_TRAILER),
+    ENTRY("cache-control", "", OTHER),
     ENTRY("content-disposition", "", OTHER),
     ENTRY("content-encoding", "", TOKEN_NO_TRAILER),
     ENTRY("content-language", "", OTHER),
@@ -143,7 +143,7 @@ HpackToken hpack_token(Bytes name)
         break;
     default: break;
     }
-    return http_is_barred_from_trailers(name) ? HPACK_TOKEN_NO_TRAILER : HPACK_OTHER;
+    return http_is_dropped_from_trailers(name) ? HPACK_TOKEN_NO_TRAILER : HPACK_OTHER;
 }
 
 uint8_t hpack_name_flaws(HpackToken token, Bytes name)

@@ -35,7 +35,7 @@ typedef enum HpackToken {
     HPACK_TOKEN_TE,
     HPACK_TOKEN_CONTENT_LENGTH,
     HPACK_TOKEN_CONNECTION, /* connection-specific (RFC 9113 section 8.2.2) */
-    HPACK_TOKEN_NO_TRAILER, /* not allowed in trailers */
+    HPACK_TOKEN_NO_TRAILER, /* dropped from trailers */
 } HpackToken;
 
 /* Why a field is malformed (RFC 9113 section 8.2.1). Bits. */

@@ -30,6 +30,7 @@ class Instance:
 
     def __init__(self, version, message):
         self.now, self.port, self.message = "well", free_port(), message.SerializeToString()
+        self.head, self.trailers = (), ()
         handler = grpc.method_handlers_generic_handler(f"shop.orders.{version}.Orders", {
             "ListRecommendations": grpc.unary_unary_rpc_method_handler(self.answer)})
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
@@ -38,6 +39,10 @@ class Instance:
         self.server.start()
 
     def answer(self, request, context):
+        context.send_initial_metadata(self.head)
+        context.set_trailing_metadata(self.trailers)
+        if isinstance(self.now, grpc.StatusCode):
+            context.abort(self.now, "as it was told")
         if self.now == "slow":
             time.sleep(2)
         return b"\xff\xff\xff" if self.now == "garbage" else self.message
@@ -207,6 +212,58 @@ def test_fallbacks_are_tried_in_their_order_until_one_has_a_response(tmp_path, i
         assert found == ["classic"] and fields["passerelle-degraded"] == "UPSTREAM_MESSAGE; by=default"
         assert gateway.metric("passerelle_cache_asked_total", result="found") == 1
         assert gateway.metric("passerelle_cache_asked_total", result="missed") == 1
+
+
+def got(gateway, **fields):
+    """The status and where the response is from: `kept`, or `new`."""
+    answer = gateway.http("GET", REST, headers=fields)
+    marked = "passerelle-degraded" in {key.lower() for key in answer.headers}
+    return answer.status, "kept" if marked else "new"
+
+
+@pytest.mark.parametrize("code", ("PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_FOUND"))
+def test_what_the_service_denies_does_not_come_back(tmp_path, instances, code):
+    with Gateway(tmp_path, config(FALLBACKS["stale"]), instances=listed(instances[0]), ledger="{}") as gateway:
+        assert got(gateway, **OURS) == (200, "new")
+        instances[0].become("garbage")
+        assert got(gateway, **OURS) == (200, "kept")
+        instances[0].become(grpc.StatusCode[code])
+        assert got(gateway, **OURS)[0] in (401, 403, 404)
+        instances[0].become("garbage")
+        assert got(gateway, **OURS)[0] == 502
+        assert gateway.metric("passerelle_cache_responses") == 0
+
+
+@pytest.mark.parametrize("said", (("cache-control", "no-store"), ("cache-control", "must-revalidate"), ("vary", "accept-language")))
+@pytest.mark.parametrize("where", ("head", "trailers"))
+def test_what_may_not_be_kept_ends_what_was(tmp_path, instances, where, said):
+    with Gateway(tmp_path, config(FALLBACKS["stale"]), instances=listed(instances[0]), ledger="{}") as gateway:
+        assert got(gateway, **OURS) == (200, "new")
+        setattr(instances[0], where, (said,))
+        assert got(gateway, **OURS) == (200, "new")
+        instances[0].become("garbage")
+        assert got(gateway, **OURS)[0] == 502
+
+
+def test_clients_with_empty_credentials_do_not_share(tmp_path, instances):
+    with Gateway(tmp_path, config(FALLBACKS["stale"]), instances=listed(instances[0]), ledger="{}") as gateway:
+        rows = ({"Authorization": ""}, {"Cookie": ""}, {"Authorization": "Bearer"}, {"Authorization": " ", "Cookie": " "})
+        for row in rows:
+            assert got(gateway, **row) == (200, "new")
+        instances[0].become("garbage")
+        assert [got(gateway, **row)[0] for row in rows] == [502] * len(rows)
+
+
+def test_public_responses_are_of_one_host_and_one_origin(tmp_path, instances):
+    public = config("stale: {for: 10m, public: true}")
+    with Gateway(tmp_path, public, instances=listed(instances[0]), ledger="{}") as gateway:
+        instances[0].head = (("vary", "origin"),)
+        theirs = {"Host": "shop.example", "Origin": "https://a.example"}
+        assert got(gateway, **theirs) == (200, "new")
+        instances[0].become("garbage")
+        assert got(gateway, **theirs) == (200, "kept")
+        assert got(gateway, **{**theirs, "Host": "evil.example"})[0] == 502
+        assert got(gateway, **{**theirs, "Origin": "https://evil.example"})[0] == 502
 
 
 def test_a_reload_keeps_what_is_kept_unless_schemas_or_change_lists_change(tmp_path, instances):

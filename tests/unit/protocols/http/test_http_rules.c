@@ -124,11 +124,15 @@ static void what_frames_or_routes_a_message_does_not_come_in_trailers(void **sta
         "transfer-encoding",
         "proxy-authorization",
     };
-    for (size_t i = 0; i < sizeof barred / sizeof *barred; i++)
+    for (size_t i = 0; i < sizeof barred / sizeof *barred; i++) {
         assert_true(http_is_barred_from_trailers(bytes_of(barred[i])));
+        assert_int_equal(http_is_dropped_from_trailers(bytes_of(barred[i])),
+                         strcmp(barred[i], "cache-control") != 0);
+    }
     assert_false(http_is_barred_from_trailers(bytes_of("grpc-status")));
     assert_false(http_is_barred_from_trailers(bytes_of("grpc-message")));
     assert_false(http_is_barred_from_trailers(bytes_of("etag")));
+    assert_false(http_is_dropped_from_trailers(bytes_of("etag")));
 }
 
 static void a_list_has_its_members_and_no_others(void **state)
