@@ -9,6 +9,7 @@
 #include "gateway/identity/identity.h"
 #include "gateway/loop/pump.h"
 #include "gateway/memory/accounts.h"
+#include "gateway/memory/memory_wait.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
 
@@ -39,7 +40,8 @@ struct Connection {
     ClientConnection client;
     ConnectionSet *set;
     Connection *next, **at; /* in the set */
-    ProxyReader *proxy;     /* while a PROXY header is expected; else NULL */
+    MemoryWait head;    /* while a head that is not complete takes much: ended above the limit */
+    ProxyReader *proxy; /* while a PROXY header is expected; else NULL */
     int64_t since; /* start of the current timeout: when the phase began, or its last progress */
     int64_t lingers_since; /* CONNECTION_LINGERING */
     uint64_t progress;     /* http_connection_progress at the last check */
@@ -121,6 +123,7 @@ static void connection_end(Connection *c, Result why)
     if (c->state == CONNECTION_GONE)
         return;
     c->state = CONNECTION_GONE;
+    memory_wait_end(loop_of(c), &c->head);
     if (c->pump.http)
         http_connection_lost(c->pump.http, why);
     pump_stop(&c->pump);
@@ -228,6 +231,16 @@ static void note_phase(Connection *c)
     c->n_streams_seen = c->n_streams;
 }
 
+/* The memory of an unfinished head is a client's that has no call: above the limit it is ended like
+   a call that waits. */
+static void note_head(Connection *c)
+{
+    if (http_connection_holds_head(c->pump.http))
+        memory_wait_begin(loop_of(c), &c->head, c->client.account);
+    else
+        memory_wait_end(loop_of(c), &c->head);
+}
+
 /* To be called after each call into the engine. */
 static void connection_settle(Connection *c)
 {
@@ -239,6 +252,8 @@ static void connection_settle(Connection *c)
         http_connection_drain(c->pump.http);
     }
     note_phase(c);
+    if (c->phase == HTTP_HEAD || c->head.at)
+        note_head(c);
     pump_set_reading(&c->pump);
     set_timer(c);
 }
@@ -334,6 +349,8 @@ static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, con
     fields_add_copy(&fields, "x-request-id", bytes(id, sizeof id));
     cors_add(&loop->config->cors, fields_get(&head->fields, "origin"), &fields);
     own_fields_merge_vary(&fields);
+    if (http_refusal_fault(status)->retryable)
+        fields_add_copy(&fields, "retry-after", bytes_of("1"));
     Result r = FAIL(loop_scratch(loop), *http_refusal_fault(status), "%s", why);
     tell_refusal(c, status, bytes(id, sizeof id), r);
     record_refusal(c, status, head, bytes(id, sizeof id), r);
@@ -356,18 +373,38 @@ static void connection_serve(Connection *c, bool http2)
     pump_flush_later(&c->pump); /* HTTP/2 begins with SETTINGS */
 }
 
+/* The engine has failed. Its last output is still to be sent. */
+static void break_off(Connection *c, Result why)
+{
+    const Fault *fault = why.error->fault;
+    c->broken = true;
+    telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
+    if (fault == &FAULT_MEMORY_SHARE || fault == &FAULT_MEMORY_FULL)
+        telemetry_count(loop_of(c),
+                        fault == &FAULT_MEMORY_SHARE ? COUNTER_MEMORY_SHARE : COUNTER_MEMORY_FULL);
+    telemetry_event("info", "connection_broken", why, "client %s", c->peer);
+    pump_flush_later(&c->pump);
+}
+
+static void look_at_head(MemoryWait *wait)
+{
+    (void)wait; /* it needs nothing but that it can be shed */
+}
+
+static void shed_head(MemoryWait *wait)
+{
+    Connection *c = (Connection *)((char *)wait - offsetof(Connection, head));
+    break_off(c, http_connection_shed_head(c->pump.http));
+    connection_settle(c);
+}
+
 static void feed(Connection *c, Bytes input)
 {
     if (c->broken)
         return;
     Result r = http_connection_feed(c->pump.http, input, loop_of(c)->now);
-    if (failed(r)) {
-        c->broken = true;
-        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
-        telemetry_event("info", "connection_broken", r, "client %s", c->peer);
-        /* The last output of the engine is still to be sent. */
-        pump_flush_later(&c->pump);
-    }
+    if (failed(r))
+        break_off(c, r);
     connection_settle(c);
 }
 
@@ -606,6 +643,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *add
                                    .address = ip_of(address),
                                    .listener = c->names,
                                    .on_unused = on_unused};
+    c->head = (MemoryWait){.look = look_at_head, .shed = shed_head};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
     c->next = set->first;

@@ -39,11 +39,11 @@ static const struct {
         {"passerelle_attempts_cancelled",
          "Attempts that were cancelled since another one responded first."},
     [COUNTER_MEMORY_SHARE] = {"passerelle_memory_refused_clients",
-                              "Calls refused because their client held more than its share of the "
-                              "memory (side: client)."},
+                              "Calls and unfinished heads refused because their client held more "
+                              "than its share of the memory (side: client)."},
     [COUNTER_MEMORY_FULL] = {"passerelle_memory_refused",
-                             "Calls refused because the memory of limits.memory was in use (side: "
-                             "gateway)."},
+                             "Calls and unfinished heads refused because the memory of "
+                             "limits.memory was in use (side: gateway)."},
     [COUNTER_DETAILS_UNCONVERTED] =
         {"passerelle_error_details_unconverted",
          "Error details that could not be converted to the client's version."},

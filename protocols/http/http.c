@@ -49,6 +49,17 @@ void http_connection_charge(HttpConnection *connection, Account *account)
     tally_charge(&connection->tally, account);
 }
 
+const Fault *http_connection_ask(const HttpConnection *connection, size_t more)
+{
+    if (connection->client)
+        return NULL;
+    switch (memory_ask(connection->tally.account, more)) {
+    case MEMORY_OVER_SHARE: return &FAULT_MEMORY_SHARE;
+    case MEMORY_OVER_LIMIT: return &FAULT_MEMORY_FULL;
+    default: return NULL;
+    }
+}
+
 void http_connection_wake(HttpConnection *connection)
 {
     if (connection->output_told)
@@ -172,7 +183,9 @@ const Fault *http_refusal_fault(unsigned status)
     switch (status) {
     case 414: return &FAULT_URI_TOO_LONG;
     case 417: return &FAULT_EXPECTATION_FAILED;
+    case 429: return &FAULT_MEMORY_SHARE;
     case 431: return &FAULT_HEAD_TOO_LARGE;
+    case 503: return &FAULT_MEMORY_FULL;
     default: return &FAULT_PROTOCOL_VIOLATION;
     }
 }
@@ -227,6 +240,16 @@ bool http_connection_timeout(HttpConnection *connection)
         return false;
     connection->engine->timeout(connection);
     return true;
+}
+
+bool http_connection_holds_head(const HttpConnection *connection)
+{
+    return !connection->client && connection->engine->holds_head(connection);
+}
+
+Result http_connection_shed_head(HttpConnection *connection)
+{
+    return connection->engine->shed_head(connection);
 }
 
 HttpPhase http_connection_phase(const HttpConnection *connection)

@@ -175,6 +175,15 @@ void http_connection_drain(HttpConnection *connection);
    False: there is no such response (HTTP/2); the owner closes the connection. */
 bool http_connection_timeout(HttpConnection *connection);
 
+/* Server side: whether the head of a request that is not complete takes more than its first small
+   buffer. Then it is memory that a client holds without a call. */
+bool http_connection_holds_head(const HttpConnection *connection);
+
+/* Server side, while http_connection_holds_head: refuses the head with MEMORY_SHARE, as if memory
+   for its next part was refused. Only output is left; the failure is returned. HTTP/1.1 responds
+   429, and HTTP/2 ends with GOAWAY and ENHANCE_YOUR_CALM. */
+MUST_USE Result http_connection_shed_head(HttpConnection *connection);
+
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
 /* Back-pressure: false while the owner should not read from the socket, because the receive window

@@ -25,6 +25,8 @@ typedef struct HttpEngine {
     void (*sent)(HttpConnection *connection, size_t size);
     void (*drain)(HttpConnection *connection);
     void (*timeout)(HttpConnection *connection); /* NULL: no response possible */
+    bool (*holds_head)(const HttpConnection *connection);
+    Result (*shed_head)(HttpConnection *connection);
     HttpPhase (*phase)(const HttpConnection *connection);
     bool (*wants_input)(const HttpConnection *connection);
     uint32_t (*streams)(const HttpConnection *connection);
@@ -73,6 +75,10 @@ static inline void http_connection_hold(HttpConnection *connection, int64_t more
 {
     tally_add(&connection->tally, MEMORY_CONNECTIONS, more);
 }
+
+/* Whether a head that is not complete may take `more` bytes beyond its first buffer, which nobody
+   asks for. NULL: it may, and always on the client's side; else why not. */
+const Fault *http_connection_ask(const HttpConnection *connection, size_t more);
 
 /* `limits` is copied; `engine` and `events` must outlive the connection. */
 void http_connection_init(HttpConnection *connection, const HttpEngine *engine,

@@ -32,14 +32,18 @@ void http_chunk_give(HttpChunk *chunk)
         free(chunk);
 }
 
+size_t http_chunk_memory(const HttpChunk *chunk)
+{
+    return chunk->size_class < BLOCK_SIZES ? block_bytes[chunk->size_class]
+                                           : sizeof *chunk + chunk->capacity;
+}
+
 /* Small chunks are not counted: a queue has one or two, which its owner counts in advance. */
 static void count(const HttpQueue *queue, const HttpChunk *chunk, int sign)
 {
     if (chunk->size_class == BLOCK_SMALL || !queue->tally)
         return;
-    size_t held = chunk->size_class < BLOCK_SIZES ? block_bytes[chunk->size_class]
-                                                  : sizeof *chunk + chunk->capacity;
-    tally_add(queue->tally, MEMORY_BUFFERS, sign * (int64_t)held);
+    tally_add(queue->tally, MEMORY_BUFFERS, sign * (int64_t)http_chunk_memory(chunk));
 }
 
 void http_queue_count(HttpQueue *queue, MemoryTally *tally)

@@ -40,6 +40,9 @@ HttpChunk *http_chunk_take(size_t size);
 
 void http_chunk_give(HttpChunk *chunk);
 
+/* Bytes of memory that it takes. */
+size_t http_chunk_memory(const HttpChunk *chunk);
+
 /* http_queue_room in a new chunk. */
 uint8_t *http_queue_new_room(HttpQueue *queue, size_t size);
 

@@ -294,6 +294,11 @@ static void http1_timeout(HttpConnection *base)
                  "the stream was notified, and the owner sees the phase");
 }
 
+static Result http1_shed_head(HttpConnection *base)
+{
+    return http1_refuse_head(http1_of(base), &FAULT_MEMORY_SHARE);
+}
+
 static HttpPhase http1_phase(const HttpConnection *base)
 {
     const Http1 *http1 = (const Http1 *)base;
@@ -449,6 +454,8 @@ static const HttpEngine http1_engine = {
     .sent = http1_sent,
     .drain = http1_drain,
     .timeout = http1_timeout,
+    .holds_head = http1_holds_head,
+    .shed_head = http1_shed_head,
     .phase = http1_phase,
     .wants_input = http1_wants_input,
     .streams = http1_streams,

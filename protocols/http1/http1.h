@@ -98,6 +98,10 @@ void http1_write_probe(Http1 *http1);
    http1_read_held. On failure the exchange has already ended. */
 MUST_USE Result http1_read(Http1 *http1, Bytes input);
 MUST_USE Result http1_read_held(Http1 *http1);
+/* Whether a request's head that is not complete has more than its first buffer. */
+bool http1_holds_head(const HttpConnection *base);
+/* Refuses it for want of memory: MEMORY_SHARE or MEMORY_FULL. */
+MUST_USE Result http1_refuse_head(Http1 *http1, const Fault *fault);
 /* Discards held input. */
 void http1_forget_held(Http1 *http1);
 

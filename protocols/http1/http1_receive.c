@@ -6,15 +6,23 @@
 
 #include <stdlib.h>
 
+enum { HELD_FIRST = 1024 /* nobody asks the memory budget for it */ };
+
 /* ---- Held input ------------------------------------------------------------------------------ */
+
+static size_t capacity_for(const Http1 *http1, size_t more)
+{
+    size_t capacity = http1->held_capacity ? http1->held_capacity : HELD_FIRST;
+    while (capacity < http1->held_size + more)
+        capacity *= 2;
+    return capacity;
+}
 
 static void hold(Http1 *http1, Bytes input)
 {
     CHECK(input.size <= UINT32_MAX / 4 - http1->held_size); /* http1_wants_input bounds it */
     if (http1->held_size + input.size > http1->held_capacity) {
-        size_t capacity = http1->held_capacity ? http1->held_capacity : 1024;
-        while (capacity < http1->held_size + input.size)
-            capacity *= 2;
+        size_t capacity = capacity_for(http1, input.size);
         http1->held = realloc(http1->held, capacity);
         CHECK(http1->held);
         http_connection_hold(&http1->base, (int64_t)capacity - http1->held_capacity);
@@ -82,6 +90,36 @@ static void tell_head(Http1 *http1, Http1Head *head, bool end)
     head->http.scheme = bytes_of(http1->base.secure ? "https" : "http");
     if (stream->base.events && !stream->silent && stream->base.events->on_head)
         stream->base.events->on_head(stream->base.owner, &stream->base, &head->http, end);
+}
+
+/* ---- Memory of heads ------------------------------------------------------------------------- */
+
+static bool reads_request(const Http1 *http1)
+{
+    return !http1->base.client && http1->reading == HTTP1_READ_HEAD && !http1->stream;
+}
+
+bool http1_holds_head(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return reads_request(http1) && http1->held_capacity > HELD_FIRST;
+}
+
+Result http1_refuse_head(Http1 *http1, const Fault *fault)
+{
+    Http1Refusal why = {
+        fault, fault->http_status,
+        "there is no memory for a head of this size that is not complete (limits.memory)"};
+    return http1_refuse(http1, &why, NULL);
+}
+
+/* Why the rest of a head cannot be held; NULL: it can. */
+static const Fault *ask_for(const Http1 *http1, size_t more)
+{
+    size_t capacity = capacity_for(http1, more);
+    if (capacity <= HELD_FIRST || capacity == http1->held_capacity || !reads_request(http1))
+        return NULL;
+    return http_connection_ask(&http1->base, capacity - http1->held_capacity);
 }
 
 /* ---- Heads ----------------------------------------------------------------------------------- */
@@ -300,11 +338,18 @@ Result http1_read_held(Http1 *http1)
 Result http1_read(Http1 *http1, Bytes input)
 {
     if (http1->held_size) {
+        const Fault *refused = ask_for(http1, input.size);
+        if (refused)
+            return http1_refuse_head(http1, refused);
         hold(http1, input);
         return http1_read_held(http1);
     }
     Result r = read_on(http1, &input);
-    if (input.size && http1->reading != HTTP1_READ_NOTHING)
-        hold(http1, input);
+    if (!input.size || http1->reading == HTTP1_READ_NOTHING)
+        return r;
+    const Fault *refused = ask_for(http1, input.size);
+    if (refused)
+        return http1_refuse_head(http1, refused);
+    hold(http1, input);
     return r;
 }

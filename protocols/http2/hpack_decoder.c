@@ -100,6 +100,11 @@ static bool take_string(HpackBlock *block, const Encoded *string, Bytes *string_
         *string_out = string->text;
         return true;
     }
+    if (!string->huffman) { /* of a block in parts: its size is known, so that none is wasted */
+        uint8_t *copy = arena_alloc(block->arena, string->text.size);
+        CHECK(copy);
+        return write_string(string, copy, string_out);
+    }
     if (!write_string(string, room_for(block, most_of(string)), string_out))
         return false;
     block->room += string_out->size;

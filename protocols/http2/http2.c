@@ -309,16 +309,28 @@ static void tell_capacity(Http2 *http2)
         http2->base.events->on_capacity(http2->base.owner, &http2->base);
 }
 
+/* Frees the memory of a head, whether or not it is complete. */
+static void drop_head(Http2 *http2)
+{
+    if (http2->partial)
+        http_chunk_give(http2->partial);
+    http2->partial = NULL;
+    http2_block_drop(http2);
+}
+
 /* A connection error: sends GOAWAY and ends all streams. */
 static Result break_off(Http2 *http2, uint32_t code)
 {
-    const Fault *fault = http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
+    const Fault *fault = http2->refused       ? http2->refused
+                         : http2->base.client ? &FAULT_UPSTREAM_PROTOCOL
+                                              : &FAULT_PROTOCOL_VIOLATION;
     http2_gather(http2);
     frame_put_goaway(&http2->out, http2->base.client ? 0 : http2->watch.last, code,
                      bytes_of(http2->reason));
     Result r = error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__, __LINE__,
                          "reading HTTP/2: %s", http2->reason);
     fail_streams(http2, r);
+    drop_head(http2);
     return r;
 }
 
@@ -458,6 +470,14 @@ static void http2_drain(HttpConnection *base)
         frame_put_ping(&http2->out, false, DRAIN_PING);
     }
     http2_wake(http2);
+}
+
+static Result http2_shed_head(HttpConnection *base)
+{
+    Http2 *http2 = http2_of(base);
+    Result r = break_off(http2, http2_refuse_head(http2, &FAULT_MEMORY_SHARE));
+    http_connection_wake(base);
+    return r;
 }
 
 static HttpPhase http2_phase(const HttpConnection *base)
@@ -649,9 +669,7 @@ static void http2_destroy(HttpConnection *base)
     hpack_decoder_deinit(&http2->decoder);
     hpack_encoder_deinit(&http2->encoder);
     http_queue_clear(&http2->out);
-    if (http2->partial)
-        http_chunk_give(http2->partial);
-    http2_block_drop(http2);
+    drop_head(http2);
     http_connection_deinit(base);
     free(http2->farewell);
     free(http2);
@@ -665,6 +683,8 @@ static const HttpEngine http2_engine = {
     .output = http2_output,
     .sent = http2_sent,
     .drain = http2_drain,
+    .holds_head = http2_holds_head,
+    .shed_head = http2_shed_head,
     .phase = http2_phase,
     .wants_input = http2_wants_input,
     .streams = http2_streams,

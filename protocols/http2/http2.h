@@ -117,10 +117,12 @@ struct Http2 {
     Http2Reading reading;
     uint8_t n_head; /* bytes received of the preface or of a frame header */
     uint8_t head[FRAME_HEAD];
-    Frame frame;        /* the one that is being read */
-    uint32_t left;      /* bytes left of its payload; in DATA, of its content */
-    uint32_t padding;   /* bytes of padding after the content */
-    HttpChunk *partial; /* the part received of a payload that is not complete */
+    Frame frame;          /* the one that is being read */
+    uint32_t left;        /* bytes left of its payload; in DATA, of its content */
+    uint32_t padding;     /* bytes of padding after the content */
+    HttpChunk *partial;   /* the part received of a payload that is not complete */
+    size_t held;          /* memory of an unfinished head that is counted: http2_hold_head */
+    const Fault *refused; /* why such memory was refused; or NULL */
     HpackDecoder decoder;
     Http2Incoming in;
     FlowWindow in_window;
@@ -231,6 +233,13 @@ uint32_t http2_remote_end(Http2 *http2, Http2Stream *stream, const Fields *trail
 void http2_block_begin(Http2 *http2, Http2Stream *stream, uint32_t id, bool end);
 /* A fragment of it; `last`: with END_HEADERS. Returns the code of a connection error, or 0. */
 uint32_t http2_block_piece(Http2 *http2, Bytes piece, bool last);
+/* Counts what a head that is not complete holds now: its decoded fields, the rest of its block, and
+   a frame of which only a part came. More than a small head needs is asked for. Returns the code of
+   a connection error, or 0. */
+uint32_t http2_hold_head(Http2 *http2);
+bool http2_holds_head(const HttpConnection *base);
+/* The connection error of a head that there is no memory for: MEMORY_SHARE or MEMORY_FULL. */
+uint32_t http2_refuse_head(Http2 *http2, const Fault *fault);
 /* Frees the memory of the block. */
 void http2_block_drop(Http2 *http2);
 

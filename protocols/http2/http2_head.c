@@ -8,6 +8,7 @@ enum {
     BOMB = 16, /* a head so many times larger than head_bytes is a connection error */
     USUAL_FIELDS = 32,
     MOST_PSEUDO = 4,
+    HEAD_FIRST = 5 * 1024, /* the first block of the arena, and a little; nobody asks for it */
 };
 
 #define TOO_LARGE                                                                                  \
@@ -383,6 +384,46 @@ void http2_block_begin(Http2 *http2, Http2Stream *stream, uint32_t id, bool end)
     hpack_decoder_begin(&http2->decoder);
 }
 
+uint32_t http2_refuse_head(Http2 *http2, const Fault *fault)
+{
+    http2->refused = fault;
+    return http2_broken(
+        http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
+        "there is no memory for a head of this size that is not complete (limits.memory)");
+}
+
+bool http2_holds_head(const HttpConnection *base)
+{
+    return ((const Http2 *)base)->held > HEAD_FIRST;
+}
+
+static size_t head_memory(const Http2 *http2)
+{
+    const Http2Incoming *in = &http2->in;
+    size_t partial = http2->partial ? http_chunk_memory(http2->partial) : 0;
+    return partial + in->tail_capacity + (in->open ? arena_size(in->arena) : 0);
+}
+
+uint32_t http2_hold_head(Http2 *http2)
+{
+    size_t size = head_memory(http2);
+    const Fault *refused = NULL;
+    if (size > http2->held && size > HEAD_FIRST)
+        refused = http_connection_ask(&http2->base, size - http2->held);
+    if (refused)
+        return http2_refuse_head(http2, refused);
+    http_connection_hold(&http2->base, (int64_t)size - (int64_t)http2->held);
+    http2->held = size;
+    return 0;
+}
+
+/* Less than before is held. */
+static void settle_held(Http2 *http2)
+{
+    http_connection_hold(&http2->base, (int64_t)head_memory(http2) - (int64_t)http2->held);
+    http2->held = head_memory(http2);
+}
+
 static void drop_tail(Http2Incoming *in)
 {
     free(in->tail);
@@ -397,28 +438,36 @@ void http2_block_drop(Http2 *http2)
     arena_free(in->arena);
     in->arena = NULL;
     in->open = false;
+    settle_held(http2);
 }
 
 /* Appends the fragment to the undecoded rest of the previous ones. */
 static Bytes join(Http2Incoming *in, Bytes piece)
 {
-    Bytes left = in->block.rest;
-    if (left.size + piece.size > in->tail_capacity) {
-        size_t capacity = 2 * (left.size + piece.size);
-        uint8_t *tail = malloc(capacity);
-        CHECK(tail);
-        if (left.size)
-            memcpy(tail, left.data, left.size);
-        free(in->tail);
-        in->tail = tail;
-        in->tail_capacity = capacity;
-    } else if (left.size) {
-        memmove(in->tail, left.data, left.size);
+    size_t size = in->tail_size + piece.size;
+    if (size > in->tail_capacity) {
+        in->tail = realloc(in->tail, size);
+        CHECK(in->tail);
+        in->tail_capacity = size;
     }
     if (piece.size)
-        memcpy(in->tail + left.size, piece.data, piece.size);
-    in->tail_size = left.size + piece.size;
-    return bytes(in->tail, in->tail_size);
+        memcpy(in->tail + in->tail_size, piece.data, piece.size);
+    in->tail_size = size;
+    return bytes(in->tail, size);
+}
+
+/* Keeps what is not decoded yet: the beginning of a field. */
+static void keep_rest(Http2Incoming *in)
+{
+    Bytes rest = in->block.rest;
+    if (rest.size == 0) {
+        drop_tail(in);
+    } else if (in->tail_size) {
+        memmove(in->tail, rest.data, rest.size);
+        in->tail_size = rest.size;
+    } else {
+        join(in, rest);
+    }
 }
 
 static uint32_t end_block(Http2 *http2)
@@ -446,7 +495,7 @@ uint32_t http2_block_piece(Http2 *http2, Bytes piece, bool last)
     HpackField field;
     HpackOutcome outcome;
     in->block.whole = last && in->pieces == 0;
-    in->block.rest = in->block.whole ? piece : join(in, piece);
+    in->block.rest = in->tail_size ? join(in, piece) : piece;
     while ((outcome = hpack_decode(&http2->decoder, &in->block, &field)) == HPACK_FIELD) {
         uint32_t code = on_field(http2, &field);
         if (code)
@@ -454,5 +503,14 @@ uint32_t http2_block_piece(Http2 *http2, Bytes piece, bool last)
     }
     if (outcome == HPACK_BROKEN || (outcome == HPACK_PARTIAL && last))
         return http2_broken(http2, HTTP2_ERROR_COMPRESSION, "a header block cannot be decoded");
-    return last ? end_block(http2) : 0;
+    if (!last) {
+        keep_rest(in);
+        return http2_hold_head(http2);
+    }
+    uint32_t code = end_block(http2);
+    if (http2->held) { /* what was decoded is not needed any more */
+        arena_reset(in->arena);
+        settle_held(http2);
+    }
+    return code;
 }

@@ -659,7 +659,7 @@ static uint32_t begin_frame(Http2 *http2, Bytes *input)
     if (input->size < size) {
         http2->partial = http_chunk_take(size);
         http2->reading = HTTP2_READS_PAYLOAD;
-        return 0;
+        return http2_hold_head(http2);
     }
     return read_payload(http2, take(input, size));
 }
@@ -692,6 +692,8 @@ static uint32_t read_partial(Http2 *http2, Bytes *input)
     http2->partial = NULL;
     uint32_t code = read_payload(http2, bytes(partial->data, partial->end));
     http_chunk_give(partial);
+    if (code == 0 && http2->held)
+        code = http2_hold_head(http2);
     return code;
 }
 

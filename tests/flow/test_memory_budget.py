@@ -2,6 +2,7 @@
 import contextlib
 import http.client
 import socket
+import struct
 import zlib
 
 import pytest
@@ -115,6 +116,48 @@ def test_operators_and_health_are_answered_above_the_limit(gateway):
     assert gateway.admin("/readyz").status == 200
     assert gateway.metric("passerelle_memory_refused_total") > 0
     close(clients)
+
+
+def unfinished(gateway, source):
+    """A head of 28 KB without its end."""
+    client = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
+    with contextlib.suppress(ConnectionError):
+        client.sendall(b"GET /v1/orders/1 HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 28_000)
+    return client
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def unfinished_http2(gateway, source):
+    """The same in HTTP/2: HEADERS and CONTINUATION without END_HEADERS."""
+    field = b"\0\1x\x7f\x81\x04" + b"v" * 640  # a literal of 1 + 640 bytes, not indexed
+    block = b"\x82\x86\x84\x41\1x" + field * 44
+    client = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
+    with contextlib.suppress(ConnectionError):
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") +
+                       frame(1, 1, 1, block[:16_000]) + frame(9, 0, 1, block[16_000:]))
+    return client
+
+
+@pytest.mark.parametrize("begin", [unfinished, unfinished_http2])
+def test_heads_without_an_end_are_refused_and_others_are_answered(gateway, begin):
+    gateway.write(BUDGET.replace("memory: 64MiB", "memory: 16MiB").replace("call_memory: 16MiB", "call_memory: 4MiB")
+                  .replace("15MiB", "3MiB") + SHOP_CONFIG.replace("127.0.0.1:$port", "0.0.0.0:$port"))
+    reload(gateway)
+    clients = [begin(gateway, "127.0.0.2") for _ in range(700)]
+    eventually(lambda: gateway.metric("passerelle_memory_refused_clients_total") > 0)
+    assert sum(gateway.metric("passerelle_memory_bytes", kind=kind)
+               for kind in ("calls", "buffers", "connections", "tls")) < 16 * MIB
+    for _ in range(20):
+        assert made(gateway, "127.0.0.3") == 200
+    assert gateway.metric("passerelle_memory_refused_total") == 0
+    close(clients)
+    eventually(lambda: gateway.metric("passerelle_memory_clients") == 0)
+    client = begin(gateway, "127.0.0.2")  # there is memory again
+    assert made(gateway, "127.0.0.2") == 200
+    close([client])
 
 
 def test_all_is_given_back(gateway):

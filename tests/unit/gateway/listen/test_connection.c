@@ -5,6 +5,8 @@
 #include "gateway/headers/request_id.h"
 #include "gateway/listen/connection.h"
 #include "gateway/loop/socket.h"
+#include "gateway/memory/accounts.h"
+#include "gateway/memory/memory_wait.h"
 #include "tests/unit/gateway/certificates.h"
 #include "tests/unit/gateway/doubles.h"
 
@@ -190,6 +192,7 @@ static int used(void **state)
         answer(held);
     socket_close(&client);
     connections_abort(&set, OK);
+    memory_waits_free(&loop);
     loop_deinit(&loop);
     assert_int_equal(set.n, 0);
     assert_int_equal(n_in_process, 0);
@@ -458,6 +461,108 @@ static void a_call_at_work_is_not_hurried(void **state)
     answer(held);
     held = NULL;
     loop_run_until(&loop, has_body);
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+enum { LIMIT = 4 * 1024 * 1024 };
+
+static Account *hog; /* of this client */
+
+static void hog_begin(void)
+{
+    hog = account_open(&(IpAddress){.known = false});
+    memory_settle();
+    memory_set_limit(LIMIT);
+}
+
+static void hog_holds(int64_t more)
+{
+    account_add(hog, more);
+    memory_add(MEMORY_CALLS, more);
+    memory_settle();
+}
+
+static void hog_end(int64_t held_by_it)
+{
+    hog_holds(-held_by_it);
+    memory_set_limit(UINT64_MAX);
+    account_close(hog);
+}
+
+static void say_half_a_head(void)
+{
+    char value[2000];
+    memset(value, 'y', sizeof value);
+    say_text("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+    say(value, sizeof value);
+}
+
+static void assert_head_refused(void)
+{
+    assert_non_null(strstr(received, "HTTP/1.1 429 "));
+    assert_non_null(strstr(received, "retry-after: 1\r\n"));
+    assert_non_null(strstr(received, "connection: close\r\n"));
+    assert_int_equal(counted[COUNTER_MEMORY_SHARE], 1);
+    assert_int_equal(counted[COUNTER_MEMORY_FULL], 0);
+    assert_int_equal(n_calls, 0);
+}
+
+static void a_head_that_memory_is_refused_for_is_answered_and_counted(void **state)
+{
+    hog_begin();
+    hog_holds(LIMIT - LIMIT / 4 + MEMORY_STEP);
+    connect_clear();
+    say_half_a_head();
+    loop_run_until(&loop, has_ended);
+    assert_head_refused();
+    hog_end(LIMIT - LIMIT / 4 + MEMORY_STEP);
+}
+
+static bool a_head_waits(void)
+{
+    return loop.memory_waits != NULL;
+}
+
+static bool some_turns_have_passed(void)
+{
+    static int turns;
+    return ++turns % 20 == 0;
+}
+
+/* It was granted before, and is ended above the limit: not at it. */
+static void a_head_that_does_not_end_is_shed_above_the_limit(void **state)
+{
+    hog_begin();
+    connect_clear();
+    say_half_a_head();
+    loop_run_until(&loop, a_head_waits);
+    hog_holds(LIMIT - LIMIT / 16);
+    loop_run_until(&loop, some_turns_have_passed);
+    assert_false(has_ended());
+    hog_holds(LIMIT / 8);
+    loop_run_until(&loop, has_ended);
+    assert_head_refused();
+    hog_end(LIMIT - LIMIT / 16 + LIMIT / 8);
+}
+
+static void a_head_that_comes_to_its_end_is_not_shed(void **state)
+{
+    hog_begin();
+    connect_clear();
+    say_half_a_head();
+    loop_run_until(&loop, a_head_waits);
+    say_text("\r\n\r\n");
+    hold_back = true;
+    loop_run_until(&loop, is_held);
+    hog_holds(2 * LIMIT);
+    loop_run_until(&loop, some_turns_have_passed);
+    hog_holds(-2 * LIMIT);
+    answer(held);
+    held = NULL;
+    loop_run_until(&loop, has_body);
+    assert_int_equal(counted[COUNTER_MEMORY_SHARE], 0);
+    hog_end(0);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -779,6 +884,9 @@ int main(void)
         connection_test(a_peer_whose_window_stays_closed_is_put_out),
         connection_test(a_handshake_that_does_not_come_ends),
         connection_test(a_call_at_work_is_not_hurried),
+        connection_test(a_head_that_memory_is_refused_for_is_answered_and_counted),
+        connection_test(a_head_that_does_not_end_is_shed_above_the_limit),
+        connection_test(a_head_that_comes_to_its_end_is_not_shed),
         connection_test(connections_over_the_limit_are_refused),
         connection_test(a_client_that_breaks_the_rules_is_answered_and_sent_away),
         connection_test(an_answer_is_sent_to_its_end_before_the_connection_goes),

@@ -563,6 +563,108 @@ static void held_input_is_no_longer_counted_once_it_was_read(void **state)
     side_end(&server);
 }
 
+enum { LIMIT = 4 * 1024 * 1024, HIGH = LIMIT - LIMIT / 4 };
+
+/* Below the high mark `left` bytes are free, and `hog` holds the rest. */
+static int64_t fill_memory(Account *hog, int64_t left)
+{
+    memory_settle();
+    int64_t filled = HIGH - left - memory_total();
+    memory_add(MEMORY_CALLS, filled);
+    account_add(hog, HIGH - left);
+    memory_set_limit(LIMIT);
+    memory_settle();
+    return filled;
+}
+
+static void free_memory(Account *hog, int64_t filled)
+{
+    memory_add(MEMORY_CALLS, -filled);
+    account_add(hog, -account_held(hog));
+    memory_set_limit(UINT64_MAX);
+    memory_settle();
+}
+
+#define K ((size_t)1024)
+
+static Bytes unfinished(Arena *arena, size_t size)
+{
+    Buffer head = buffer_in(arena);
+    buffer_add_text(&head, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    while (buffer_bytes(&head).size < size)
+        buffer_add_text(&head, "x");
+    return buffer_bytes(&head);
+}
+
+static void a_head_that_grows_beyond_its_first_buffer_needs_memory(void **state)
+{
+    for (int64_t left = 1024; left >= 1023; left--) {
+        Account hog = {0};
+        Side server = {.releases = true, .on_end = side_answer_ok};
+        side_begin(&server, http1_server_new, NULL);
+        http_connection_charge(server.connection, &hog);
+        Bytes head = unfinished(server.arena, 2 * K);
+        assert_ok(server.arena, side_feed(&server, bytes_slice(head, 0, K)));
+        assert_false(http_connection_holds_head(server.connection));
+        int64_t filled = fill_memory(&hog, left);
+        bool granted = left == 1024;
+        Result r = side_feed(&server, bytes_slice(head, K, 1));
+        assert_int_equal(failed(r), !granted);
+        assert_int_equal(http_connection_holds_head(server.connection), granted);
+        if (granted) {
+            assert_ok(server.arena, side_feed_text(&server, "\r\n\r\n"));
+            assert_non_null(strstr(side_wire(&server), " 200 OK\r\n"));
+            assert_false(http_connection_holds_head(server.connection));
+        } else {
+            assert_ptr_equal(r.error->fault, &FAULT_MEMORY_SHARE);
+            assert_non_null(strstr(side_wire(&server), "HTTP/1.1 429 "));
+            assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
+            assert_non_null(strstr(side_wire(&server), "\"MEMORY_SHARE\""));
+            assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+        }
+        http_connection_charge(server.connection, NULL);
+        free_memory(&hog, filled);
+        side_end(&server);
+    }
+}
+
+static void a_head_within_its_first_buffer_or_read_at_once_needs_no_memory(void **state)
+{
+    Account hog = {0};
+    int64_t filled = fill_memory(&hog, -1);
+    Side server = {.releases = true, .on_end = side_answer_ok};
+    side_begin(&server, http1_server_new, NULL);
+    http_connection_charge(server.connection, &hog);
+    Bytes head = unfinished(server.arena, K - 4);
+    assert_ok(server.arena, side_feed(&server, head));
+    assert_ok(server.arena, side_feed_text(&server, "\r\n\r\n"));
+    Buffer whole = buffer_in(server.arena);
+    buffer_add_bytes(&whole, unfinished(server.arena, 20 * K));
+    buffer_add_text(&whole, "\r\n\r\n");
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&whole)));
+    assert_null(strstr(side_wire(&server), "HTTP/1.1 429 "));
+    http_connection_charge(server.connection, NULL);
+    free_memory(&hog, filled);
+    side_end(&server);
+}
+
+static void a_head_that_does_not_come_to_its_end_can_be_shed(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http1_server_new, NULL);
+    int64_t idle = server.connection->tally.held;
+    assert_ok(server.arena, side_feed(&server, unfinished(server.arena, 20 * K)));
+    assert_true(http_connection_holds_head(server.connection));
+    assert_true(server.connection->tally.held >= idle + (int64_t)(20 * K));
+    Result r = http_connection_shed_head(server.connection);
+    assert_ptr_equal(r.error->fault, &FAULT_MEMORY_SHARE);
+    assert_int_equal(server.connection->tally.held, idle);
+    assert_false(http_connection_holds_head(server.connection));
+    side_take_output(&server);
+    assert_non_null(strstr(side_wire(&server), "HTTP/1.1 429 "));
+    side_end(&server);
+}
+
 static void a_body_that_is_not_consumed_holds_the_sender_back(void **state)
 {
     Side server = {.keeps = true};
@@ -1462,6 +1564,9 @@ int main(void)
         cmocka_unit_test(pipelined_requests_are_answered_one_after_the_other),
         cmocka_unit_test(what_is_pipelined_is_bounded),
         cmocka_unit_test(held_input_is_no_longer_counted_once_it_was_read),
+        cmocka_unit_test(a_head_that_grows_beyond_its_first_buffer_needs_memory),
+        cmocka_unit_test(a_head_within_its_first_buffer_or_read_at_once_needs_no_memory),
+        cmocka_unit_test(a_head_that_does_not_come_to_its_end_can_be_shed),
         cmocka_unit_test(a_body_that_is_not_consumed_holds_the_sender_back),
         cmocka_unit_test(a_slow_reader_is_told_of_by_the_queue_and_its_drain),
         cmocka_unit_test(a_request_of_http_1_0_ends_the_connection_unless_it_asks),

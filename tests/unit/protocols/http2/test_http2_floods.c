@@ -647,6 +647,103 @@ static void a_head_may_come_in_as_many_pieces_as_its_size_allows(void **state)
     }
 }
 
+/* A block of 28 KB in two frames, of which the second is not the last. */
+static Result half_a_head(Side *server, size_t second)
+{
+    Arena *arena = server->arena;
+    Buffer lines = buffer_in(arena);
+    buffer_add_text(&lines, REQUEST);
+    for (int i = 0; i < 60; i++) {
+        buffer_add_text(&lines, "x: ");
+        for (int n = 0; n < 120; n++)
+            buffer_add_text(&lines, "abc");
+        buffer_add_text(&lines, "\n");
+    }
+    Bytes all = block(arena, arena_text(arena, buffer_bytes(&lines)));
+    Script script = script_in(arena, true);
+    frame(&script, HEADERS, 0, 1, bytes_slice(all, 0, 16384));
+    if (second)
+        frame(&script, CONTINUATION, 0, 1, bytes_slice(all, 16384, second));
+    return script_feed(&script, server, INSTANT);
+}
+
+static void a_block_that_does_not_come_to_its_end_is_counted_until_it_is_gone(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http2_server_new, NULL);
+    int64_t idle = server.connection->tally.held;
+    assert_ok(server.arena, half_a_head(&server, 6 * 1024));
+    int64_t held = server.connection->tally.held - idle;
+    assert_in_range(held, 22 * 1024, 48 * 1024);
+    assert_true(http_connection_holds_head(server.connection));
+    Result r = http_connection_shed_head(server.connection);
+    assert_ptr_equal(r.error->fault, &FAULT_MEMORY_SHARE);
+    side_take_output(&server);
+    expect_goaway(&server, 11);                                        /* ENHANCE_YOUR_CALM */
+    assert_in_range(server.connection->tally.held, idle, idle + 2048); /* the stream is spare */
+    side_end(&server);
+}
+
+static void a_block_that_comes_to_its_end_is_not_counted_any_more(void **state)
+{
+    Side server = {.releases = true, .on_end = side_answer_ok};
+    side_begin(&server, http2_server_new, NULL);
+    int64_t idle = server.connection->tally.held;
+    assert_ok(server.arena, head_in_pieces(&server, 3));
+    assert_true(bytes_start_with(bytes_of(side_log(&server)), "request POST"));
+    assert_in_range(server.connection->tally.held, idle, idle + 2048);
+    side_end(&server);
+}
+
+static void a_frame_of_which_a_part_came_is_counted(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    assert_ok(server.arena, script_feed(&script, &server, INSTANT));
+    int64_t idle = server.connection->tally.held;
+    static const uint8_t head[] = {0, 0x40, 0, HEADERS, 0, 0, 0, 0, 1}; /* 16 KiB follow */
+    assert_ok(server.arena, side_feed(&server, bytes(head, sizeof head)));
+    assert_true(server.connection->tally.held >= idle + 16 * 1024);
+    side_end(&server);
+}
+
+static void a_block_that_is_not_complete_needs_memory(void **state)
+{
+    enum { LIMIT = 4 * MIB, HIGH = LIMIT - LIMIT / 4 };
+    for (int short_of = 0; short_of < 2; short_of++) {
+        Account hog = {0};
+        Side server = {.releases = true};
+        side_begin(&server, http2_server_new, NULL);
+        int64_t idle = server.connection->tally.held;
+        assert_ok(server.arena, half_a_head(&server, 0));
+        int64_t needs = server.connection->tally.held - idle - 2048; /* of it a stream's */
+        side_end(&server);
+
+        server = (Side){.releases = true};
+        side_begin(&server, http2_server_new, NULL);
+        http_connection_charge(server.connection, &hog);
+        memory_settle();
+        int64_t filled = HIGH - needs + short_of - memory_total();
+        memory_add(MEMORY_CALLS, filled);
+        account_add(&hog, HIGH);
+        memory_set_limit(LIMIT);
+        memory_settle();
+        Result r = half_a_head(&server, 0);
+        assert_int_equal(failed(r), short_of);
+        if (short_of) {
+            assert_ptr_equal(r.error->fault, &FAULT_MEMORY_SHARE);
+            expect_goaway(&server, 11); /* ENHANCE_YOUR_CALM */
+        }
+        http_connection_charge(server.connection, NULL);
+        memory_add(MEMORY_CALLS, -filled);
+        account_add(&hog, -account_held(&hog));
+        memory_set_limit(UINT64_MAX);
+        memory_settle();
+        side_end(&server);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -675,6 +772,10 @@ int main(void)
         cmocka_unit_test(what_waits_to_be_sent_is_dropped_with_its_stream),
         cmocka_unit_test(a_client_that_takes_nothing_is_not_read_from),
         cmocka_unit_test(a_head_may_come_in_as_many_pieces_as_its_size_allows),
+        cmocka_unit_test(a_block_that_does_not_come_to_its_end_is_counted_until_it_is_gone),
+        cmocka_unit_test(a_block_that_comes_to_its_end_is_not_counted_any_more),
+        cmocka_unit_test(a_frame_of_which_a_part_came_is_counted),
+        cmocka_unit_test(a_block_that_is_not_complete_needs_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
