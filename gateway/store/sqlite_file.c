@@ -3,11 +3,13 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/file/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,8 +31,28 @@ static Result fail(Arena *arena, sqlite3 *db, int code, const char *file)
     return FAIL(arena, FAULT_STORE_DOWN, "%s: %s", file, why);
 }
 
+Result sqlite_file_check_kind(Arena *arena, const char *file)
+{
+    struct stat found, wal;
+    const char *wrong = file_not_regular(file);
+    if (wrong)
+        return FAIL(arena, FAULT_STORE_DOWN, "%s: %s", file, wrong);
+    bool cut_off = stat(file, &found) == 0 && found.st_size == 0 &&
+                   stat(arena_printf(arena, "%s-wal", file), &wal) == 0 && wal.st_size > 0;
+    if (cut_off)
+        return FAIL_OVER(arena,
+                         FAIL(arena, FAULT_STORE_DAMAGED,
+                              "it is empty, but %s-wal beside it is not: it was cut off", file),
+                         FAULT_STORE_DOWN, "%s is damaged; restore a backup, or move both away",
+                         file);
+    return OK;
+}
+
 static Result open_file(Arena *arena, const char *file, int flags, sqlite3 **db_out)
 {
+    Result kind = sqlite_file_check_kind(arena, file);
+    if (failed(kind))
+        return kind;
     int code = sqlite3_open_v2(file, db_out, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
         Result r = fail(arena, *db_out, code, file);
@@ -75,7 +97,10 @@ static const char *folder_of(Arena *arena, const char *file)
 static Result check_access(Arena *arena, const char *file, bool *is_there)
 {
     const char *folder = folder_of(arena, file);
+    Result kind = sqlite_file_check_kind(arena, file);
     *is_there = access(file, F_OK) == 0;
+    if (failed(kind))
+        return kind;
     if (access(folder, W_OK | X_OK) != 0)
         return FAIL(arena, FAULT_STORE_DOWN, "the folder %s cannot be written: %s", folder,
                     strerror(errno));
@@ -183,20 +208,69 @@ static Result give_name(Arena *arena, const char *part, const char *copy)
                 : FAIL(arena, FAULT_NO_FILE, "sync the folder of %s: %s", copy, strerror(error));
 }
 
-/* A gateway that writes to a store would go on in one that has no name any more. */
-static bool is_same(const char *file, const char *copy)
+static bool is_same(const char *file, const char *other)
 {
     struct stat a, b;
-    return stat(file, &a) == 0 && stat(copy, &b) == 0 && a.st_dev == b.st_dev &&
+    return stat(file, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
            a.st_ino == b.st_ino;
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Also where no file has the name now. */
+static bool is_same_name(Arena *arena, const char *path, const char *other)
+{
+    return strcmp(name_of(path), name_of(other)) == 0 &&
+           is_same(folder_of(arena, path), folder_of(arena, other));
+}
+
+/* The file that SQLite uses, which has its companions beside it. */
+static const char *without_links(Arena *arena, const char *file)
+{
+    char *path = realpath(file, NULL);
+    const char *kept = path ? arena_string(arena, path) : file;
+    free(path);
+    return kept;
+}
+
+/* A gateway that writes to a store would go on in files that have no name any more. */
+static Result check_no_part(Arena *arena, const char *file, const char *path)
+{
+    static const char *const companions[] = {"", "-wal", "-shm", "-journal"};
+    const char *store = without_links(arena, file);
+    for (size_t i = 0; i < sizeof companions / sizeof *companions; i++) {
+        const char *part = arena_printf(arena, "%s%s", store, companions[i]);
+        if (is_same(part, path) || is_same_name(arena, part, path))
+            return FAIL(arena, FAULT_NO_FILE, "write %s: it is %sthe store itself", path,
+                        i ? "a part of " : "");
+    }
+    return OK;
+}
+
+/* What is replaced is a file: whoever removes a device or a FIFO harms other programs. */
+static Result check_place(Arena *arena, const char *file, const char *path)
+{
+    struct stat found;
+    if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) {
+        const char *why = S_ISLNK(found.st_mode) ? "it is a symbolic link" : file_not_regular(path);
+        return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, why ? why : "it is no file");
+    }
+    return check_no_part(arena, file, path);
 }
 
 Result sqlite_file_back_up(Arena *arena, const char *file, const char *copy)
 {
-    if (is_same(file, copy))
-        return FAIL(arena, FAULT_NO_FILE, "write %s: it is the store itself", copy);
     const char *part = arena_printf(arena, "%s.part", copy);
-    Result r = create(arena, part);
+    Result r = check_place(arena, file, copy);
+    if (!failed(r))
+        r = check_place(arena, file, part);
+    if (failed(r))
+        return r;
+    r = create(arena, part);
     if (!failed(r))
         r = make_copy(arena, file, part);
     if (!failed(r))

@@ -7,6 +7,7 @@
  */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/store/sqlite_file.h"
 #include "gateway/store/store_backend.h"
 
 #include <fcntl.h>
@@ -118,6 +119,9 @@ static void create_file(const char *path)
 
 static Result open_session(const StoreSettings *settings, Arena *arena, StoreSession **out)
 {
+    Result kind = sqlite_file_check_kind(arena, settings->sqlite);
+    if (failed(kind))
+        return kind;
     StoreSession *s = calloc(1, sizeof *s);
     CHECK(s);
     s->path = settings->sqlite;

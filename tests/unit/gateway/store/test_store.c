@@ -793,6 +793,109 @@ static void a_file_that_was_restored_in_use_has_what_the_backup_has(void **state
     assert_int_equal(report.n_damage, 0);
 }
 
+/* ---- Names that are no files ----------------------------------------------------------------- */
+
+static void assert_no_copy(Bench *b, const char *copy, const char *why)
+{
+    Result r = sqlite_file_back_up(b->arena, b->settings.sqlite, copy);
+    assert_fault(r, FAULT_NO_FILE);
+    assert_non_null(strstr(error_text(b->arena, r), why));
+}
+
+static void a_copy_replaces_no_fifo_and_no_link(void **state)
+{
+    Bench *b = *state;
+    struct stat found;
+    const char *fifo = arena_printf(b->arena, "%s/fifo", b->folder);
+    const char *link = arena_printf(b->arena, "%s/link", b->folder);
+    const char *copy = arena_printf(b->arena, "%s/copy", b->folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(symlink(fifo, link), 0);
+    assert_no_copy(b, fifo, "it is a FIFO");
+    assert_no_copy(b, link, "it is a symbolic link");
+    assert_no_copy(b, b->folder, "it is a folder");
+    assert_true(lstat(fifo, &found) == 0 && S_ISFIFO(found.st_mode));
+    assert_true(lstat(link, &found) == 0 && S_ISLNK(found.st_mode));
+    assert_int_equal(rename(fifo, arena_printf(b->arena, "%s.part", copy)), 0);
+    assert_no_copy(b, copy, "it is a FIFO");
+    assert_int_equal(unlink(arena_printf(b->arena, "%s.part", copy)), 0);
+    assert_ok(b->arena, sqlite_file_back_up(b->arena, b->settings.sqlite, copy));
+    assert_ok(b->arena, sqlite_file_back_up(b->arena, b->settings.sqlite, copy)); /* a file is */
+}
+
+static void a_copy_replaces_no_part_of_the_store(void **state)
+{
+    static const char *const parts[] = {"-wal", "-shm", "-journal"};
+    Bench *b = *state;
+    const char *link = arena_printf(b->arena, "%s/link", b->folder);
+    assert_int_equal(symlink(b->folder, link), 0);
+    assert_no_copy(b, b->settings.sqlite, "it is the store itself");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        assert_no_copy(b, arena_printf(b->arena, "%s%s", b->settings.sqlite, parts[i]),
+                       "it is a part of the store itself");
+        assert_no_copy(b, arena_printf(b->arena, "%s/store.db%s", link, parts[i]),
+                       "it is a part of the store itself");
+    }
+    assert_ok(b->arena, run_sql(b, "SELECT 1"));
+    assert_int_equal(count(b), 0);
+}
+
+/* What is written before the copy has its name has one, too. */
+static void a_copy_in_the_making_replaces_no_store(void **state)
+{
+    Bench *b = *state;
+    const char *store = arena_printf(b->arena, "%s/copy.part", b->folder);
+    assert_ok(b->arena, sqlite_file_back_up(b->arena, b->settings.sqlite, store));
+    assert_fault(sqlite_file_back_up(b->arena, store, arena_printf(b->arena, "%s/copy", b->folder)),
+                 FAULT_NO_FILE);
+    assert_int_equal(access(store, F_OK), 0);
+}
+
+static Result report_of(Bench *b, const char *file)
+{
+    StoreReport report;
+    StoreSettings settings = b->settings;
+    settings.sqlite = file;
+    return store_report(&settings, &store_kinds, true, b->arena, &report);
+}
+
+static void a_store_is_a_regular_file(void **state)
+{
+    Bench *b = *state;
+    const char *fifo = arena_printf(b->arena, "%s/fifo", b->folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_fault(sqlite_file_look(b->arena, fifo), FAULT_STORE_DOWN);
+    assert_fault(report_of(b, fifo), FAULT_STORE_DOWN);
+    assert_fault(sqlite_file_back_up(b->arena, fifo, arena_printf(b->arena, "%s/c", b->folder)),
+                 FAULT_STORE_DOWN);
+    StoreSettings settings = b->settings;
+    settings.sqlite = fifo;
+    Store *store = store_open(&settings);
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_task_add(task, "SELECT 1");
+    assert_fault(store_run(store, b->arena, &task), FAULT_STORE_DOWN);
+    store_task_free(task);
+    store_close(store);
+}
+
+static void a_file_that_was_cut_off_is_damaged_and_keeps_its_wal(void **state)
+{
+    Bench *b = *state;
+    struct stat wal;
+    const char *file = arena_printf(b->arena, "%s/cut.db", b->folder);
+    const char *copy = "cp %s %s/cut.db; cp %s-wal %s/cut.db-wal";
+    assert_ok(b->arena, insert_page(b, 1));
+    assert_int_equal(system(arena_printf(b->arena, copy, b->settings.sqlite, b->folder,
+                                         b->settings.sqlite, b->folder)),
+                     0);
+    assert_int_equal(truncate(file, 0), 0);
+    assert_ptr_equal(error_origin(report_of(b, file))->fault, &FAULT_STORE_DAMAGED);
+    assert_ptr_equal(error_origin(sqlite_file_look(b->arena, file))->fault, &FAULT_STORE_DAMAGED);
+    assert_true(stat(arena_printf(b->arena, "%s-wal", file), &wal) == 0 && wal.st_size > 0);
+    assert_int_equal(unlink(arena_printf(b->arena, "%s-wal", file)), 0);
+    assert_ok(b->arena, sqlite_file_look(b->arena, file)); /* a new one, as far as can be known */
+}
+
 int main(void)
 {
     static Kind sqlite = {false}, postgresql = {true};
@@ -830,6 +933,11 @@ int main(void)
         POSTGRESQL(a_migration_that_waits_for_a_backup_lets_older_gateways_go_on),
         SQLITE(a_new_file_is_for_its_owner_only),
         SQLITE(a_file_that_was_restored_in_use_has_what_the_backup_has),
+        SQLITE(a_copy_replaces_no_fifo_and_no_link),
+        SQLITE(a_copy_replaces_no_part_of_the_store),
+        SQLITE(a_copy_in_the_making_replaces_no_store),
+        SQLITE(a_store_is_a_regular_file),
+        SQLITE(a_file_that_was_cut_off_is_damaged_and_keeps_its_wal),
         SQLITE(when_the_file_cannot_grow_what_was_stored_stays_and_room_is_used_again),
     };
     if (!getenv("POSTGRESQL"))
