@@ -210,6 +210,22 @@ static void count_results(Store *store, StoreTask **tasks, size_t n)
     }
 }
 
+/* What comes before the store is there again is not sent: that it did not happen is known, whatever
+   is known of the tasks that were under way. */
+static void fall_down(StoreThread *t, Result why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    const char *name = t->store->backend->name;
+    telemetry_event("error", "store_down", why, "%s was lost", name);
+    if (!failed(why))
+        why = FAIL(arena, FAULT_STORE_DOWN, "%s was lost", name);
+    else if (why.error->fault != &FAULT_STORE_DOWN)
+        why = FAIL(arena, FAULT_STORE_DOWN, "%s", error_origin(why)->doing);
+    keep_why(t, why);
+    arena_free(arena);
+    lose_session(t);
+}
+
 static void execute(StoreThread *t, StoreTask **tasks, size_t n)
 {
     Store *store = t->store;
@@ -219,14 +235,10 @@ static void execute(StoreThread *t, StoreTask **tasks, size_t n)
         bool lives = store->backend->execute(t->session, tasks, n);
         atomic_fetch_add(&store->busy, clock_now() - began);
         atomic_fetch_add(&store->batches, 1);
-        if (!lives) {
-            Result why = tasks[n - 1]->result;
-            telemetry_event("error", "store_down", why, "%s was lost", store->backend->name);
-            keep_why(t, why);
-            lose_session(t);
-        } else {
+        if (lives)
             see_whether_it_stores(t, tasks, n);
-        }
+        else
+            fall_down(t, tasks[n - 1]->result);
     } else {
         for (size_t i = 0; i < n; i++)
             tasks[i]->result = error_copy(tasks[i]->arena, t->why);

@@ -442,12 +442,23 @@ static bool run_all(StoreSession *s, StoreTask **tasks, size_t n)
     return true;
 }
 
+/* What a server sends before it is asked is its farewell, as a rule; what is sent after it would
+   have an unknown end. */
+static bool is_connected(StoreSession *s)
+{
+    struct pollfd socket = {.fd = PQsocket(s->connection), .events = POLLIN};
+    while (poll(&socket, 1, 0) > 0)
+        if (!PQconsumeInput(s->connection))
+            return false;
+    return true;
+}
+
 static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
 {
     s->due = clock_now() + s->time;
     for (size_t i = 0; i < n; i++)
         tasks[i]->result = OK;
-    bool lives = PQenterPipelineMode(s->connection);
+    bool lives = is_connected(s) && PQenterPipelineMode(s->connection);
     if (lives)
         lives = run_all(s, tasks, n) && PQexitPipelineMode(s->connection);
     else
