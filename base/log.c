@@ -269,18 +269,20 @@ static void *run_writer(void *argument)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-/* `flags`: O_NONBLOCK for a FIFO that nobody reads to be an error, instead of waiting. */
-static Result open_file(Arena *arena, const char *path, int flags, int *file_out)
+/* A FIFO that nobody reads is an error: to wait for its reader would be to do nothing, in silence.
+ */
+static Result open_file(Arena *arena, const char *path, int *file_out)
 {
     if (strcmp(path, "-") == 0) {
         *file_out = STDOUT_FILENO;
         return OK;
     }
-    *file_out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0640);
+    *file_out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
     if (*file_out < 0)
-        return FAIL(arena, FAULT_NO_FILE, "opening the log %s: %s", path, strerror(errno));
-    if (flags)
-        fcntl(*file_out, F_SETFL, O_APPEND);
+        return FAIL(arena, FAULT_NO_FILE, "opening the log %s: %s", path,
+                    errno == ENXIO ? "it is a FIFO or a socket that nobody reads"
+                                   : strerror(errno));
+    fcntl(*file_out, F_SETFL, O_APPEND);
     return OK;
 }
 
@@ -325,7 +327,7 @@ static int start_writer(Log *log)
 Result log_open(Arena *arena, const char *path, Log **log_out)
 {
     int file;
-    Result r = open_file(arena, path, 0, &file);
+    Result r = open_file(arena, path, &file);
     if (failed(r))
         return r;
 
@@ -349,7 +351,7 @@ Result log_open(Arena *arena, const char *path, Log **log_out)
 Result log_reopen(Log *log, Arena *arena, const char *path)
 {
     int file;
-    Result r = open_file(arena, path, O_NONBLOCK, &file);
+    Result r = open_file(arena, path, &file);
     if (failed(r))
         return r;
     int unused = atomic_exchange(&log->next_file, file);

@@ -21,7 +21,8 @@ typedef struct LogRing LogRing;
 
 enum { LOG_RING_SIZE = 1 << 20 };
 
-/* Opens (appends to) the file, or stdout for "-", and starts the writer. Fault: NO_FILE, SYSTEM. */
+/* Opens (appends to) the file, or stdout for "-", and starts the writer. Faults: NO_FILE (also for
+   a FIFO that nobody reads), SYSTEM. */
 MUST_USE Result log_open(Arena *arena, const char *path, Log **log_out);
 
 /* Whether log_open could open the file now; opens and creates nothing. Fault: NO_FILE. */

@@ -87,6 +87,17 @@ static void a_line_that_crosses_the_rings_end_stays_whole(void **state)
     assert_true(bytes_equal(read_whole(f, f->path), buffer_bytes(&expected)));
 }
 
+/* To wait for its reader would be to do nothing, in silence. */
+static void a_fifo_that_nobody_reads_is_refused(void **state)
+{
+    Fixture *f = *state;
+    Log *none;
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    Result r = log_open(f->arena, f->path, &none);
+    assert_fault(r, FAULT_NO_FILE);
+    assert_non_null(strstr(error_text(f->arena, r), "nobody reads"));
+}
+
 /* The reader of the pipe sleeps: the writer is stuck, the ring fills, and the producer goes on. */
 static void a_full_ring_drops_and_counts(void **state)
 {
@@ -293,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_said_before_the_end_is_in_the_file),
         TEST(a_line_that_crosses_the_rings_end_stays_whole),
+        TEST(a_fifo_that_nobody_reads_is_refused),
         TEST(a_full_ring_drops_and_counts),
         TEST(a_line_larger_than_the_ring_is_dropped),
         TEST(after_a_rotation_lines_go_to_the_new_file),
