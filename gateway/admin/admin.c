@@ -217,6 +217,18 @@ void admin_action_done(AdminAction *action)
     uv_async_send(&admin->answered);
 }
 
+static bool is_bad_request(const Fault *fault)
+{
+    return fault == &FAULT_BAD_JSON || fault == &FAULT_BAD_VALUE || fault == &FAULT_TOO_DEEP;
+}
+
+/* Who asks again gets the same. */
+static bool is_lasting(const Fault *fault)
+{
+    return fault == &FAULT_STORE_SEALED || fault == &FAULT_STORE_DAMAGED ||
+           fault == &FAULT_INTERNAL;
+}
+
 static void send_failure(h2o_req_t *req, const AdminAction *action)
 {
     const Fault *fault = error_origin(action->result)->fault;
@@ -228,8 +240,10 @@ static void send_failure(h2o_req_t *req, const AdminAction *action)
         send_problem(req, 409, "Conflict", detail);
     else if (fault == &FAULT_UNKNOWN_PATH)
         send_problem(req, 404, "Not Found", detail);
-    else if (fault == &FAULT_BAD_JSON || fault == &FAULT_BAD_VALUE)
+    else if (is_bad_request(fault))
         send_problem(req, 400, "Bad Request", detail);
+    else if (is_lasting(fault))
+        send_problem(req, 500, "Internal Server Error", detail);
     else
         send_problem(req, 503, "Service Unavailable", detail);
 }

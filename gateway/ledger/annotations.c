@@ -92,6 +92,8 @@ static Result read_text(Arena *arena, const JsonNode *member, Bytes *text)
     if (member->text.size > ANNOTATION_TEXT_SIZE)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s has more than %d bytes", BYTES_ARGS(member->name),
                     ANNOTATION_TEXT_SIZE);
+    if (memchr(member->text.data, 0, member->text.size))
+        return FAIL(arena, FAULT_BAD_VALUE, "%.*s has a NUL", BYTES_ARGS(member->name));
     *text = member->text;
     return OK;
 }
@@ -115,6 +117,14 @@ static Result read_member(Arena *arena, const JsonNode *member, int64_t wall,
     return OK;
 }
 
+/* Of two texts one would be lost, and nobody knows which was meant. */
+static Result check_once(Arena *arena, const JsonNode *root, const JsonNode *member)
+{
+    return json_member(root, arena_text(arena, member->name)) == member
+               ? OK
+               : FAIL(arena, FAULT_BAD_VALUE, "%.*s is given twice", BYTES_ARGS(member->name));
+}
+
 Result annotation_change(Arena *arena, Bytes json, int64_t wall, Annotation *annotation)
 {
     JsonNode *root;
@@ -124,8 +134,11 @@ Result annotation_change(Arena *arena, Bytes json, int64_t wall, Annotation *ann
     if (root->kind != JSON_OBJECT || !root->count)
         return FAIL(arena, FAULT_BAD_VALUE,
                     "an annotation is an object with owner, cause, ticket or acknowledged");
-    for (const JsonNode *member = root->first; member && !failed(r); member = member->next)
+    for (const JsonNode *member = root->first; member && !failed(r); member = member->next) {
         r = read_member(arena, member, wall, annotation);
+        if (!failed(r))
+            r = check_once(arena, root, member);
+    }
     return r;
 }
 

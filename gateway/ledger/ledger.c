@@ -305,6 +305,7 @@ void ledger_find(Ledger *ledger, Bytes request_id, void (*on_found)(void *owner,
 typedef struct LedgerNote {
     Ledger *ledger;
     Arena *arena;
+    LedgerSaying saying;
     Annotation annotation;
     void (*on_done)(void *owner, Result result);
     void *owner;
@@ -343,23 +344,20 @@ static Result make_note(Ledger *ledger, const LedgerSaying *saying, Arena *arena
                     "have: it would be lost");
     *annotation = known ? *known : (Annotation){.fingerprint = fingerprint};
     int64_t wall = clock_wall();
-    Result r = annotation_change(arena, bytes_copy(arena, saying->json), wall, annotation);
+    Result r = annotation_change(arena, saying->json, wall, annotation);
     if (failed(r))
         return r;
-    annotation->who = bytes_of(arena_string(arena, saying->who));
-    annotation->why = bytes_copy(arena, bytes_slice(saying->why, 0, ANNOTATION_TEXT_SIZE));
+    annotation->who = bytes_of(saying->who);
+    annotation->why = bytes_slice(saying->why, 0, ANNOTATION_TEXT_SIZE);
     annotation->at = wall;
     return OK;
 }
 
-void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
-                     void (*on_done)(void *owner, Result result), void *owner)
+static void store_note(LedgerNote *note)
 {
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    LedgerNote *note = arena_make(arena, LedgerNote);
-    *note = (LedgerNote){.ledger = ledger, .arena = arena, .on_done = on_done, .owner = owner};
-    Annotations said = {.arena = arena};
-    Result r = make_note(ledger, saying, arena, &note->annotation);
+    Ledger *ledger = note->ledger;
+    Annotations said = {.arena = note->arena};
+    Result r = make_note(ledger, &note->saying, note->arena, &note->annotation);
     if (!failed(r)) { /* the texts of what was said before may go while the store writes */
         annotations_put(&said, &note->annotation);
         note->annotation = said.items[0];
@@ -368,6 +366,35 @@ void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
         end_note(note, r);
     else
         ledger_store_annotate(&ledger->store, &note->annotation, end_note, note);
+}
+
+static void on_collected(void *owner, Bytes page)
+{
+    store_note(owner);
+}
+
+/* What has failed just now is still in the book of a loop. */
+static bool may_be_in_a_book(const Ledger *ledger, const LedgerSaying *saying)
+{
+    uint64_t fingerprint;
+    return fingerprint_read(saying->fingerprint, &fingerprint) && !find_row(ledger, fingerprint) &&
+           !annotations_find(&ledger->annotations, fingerprint);
+}
+
+void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
+                     void (*on_done)(void *owner, Result result), void *owner)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    LedgerNote *note = arena_make(arena, LedgerNote);
+    *note = (LedgerNote){.ledger = ledger, .arena = arena, .on_done = on_done, .owner = owner};
+    note->saying = (LedgerSaying){.fingerprint = bytes_copy(arena, saying->fingerprint),
+                                  .json = bytes_copy(arena, saying->json),
+                                  .who = arena_string(arena, saying->who),
+                                  .why = bytes_copy(arena, saying->why)};
+    if (may_be_in_a_book(ledger, &note->saying))
+        ledger_read(ledger, on_collected, note);
+    else
+        store_note(note);
 }
 
 /* ---- Books ----------------------------------------------------------------------------------- */

@@ -632,6 +632,19 @@ def test_an_operator_annotates_by_the_command(away):
     assert "owner" not in said and said["ticket"] == "T-1" and not said["muted"]
 
 
+def test_what_has_failed_just_now_can_be_annotated(tmp_path):
+    for folder, ledger in (("other", "{}"), ("here", "{every: 1h}")):
+        (tmp_path / folder).mkdir()
+        with Gateway(tmp_path / folder, CONFIG, instances=instances(("v3", free_port())), ledger=ledger) as gateway:
+            gateway.http("GET", "/nowhere")
+            if folder == "other":
+                fingerprint = rows(gateway, "mistakes")[0]["fingerprint"]
+                continue
+            done = command(gateway, "errors", "annotate", fingerprint, "--owner", "ada")
+            assert done.returncode == 0, done.stderr
+            assert rows(gateway, "mistakes")[0]["annotation"]["owner"] == "ada"
+
+
 def test_the_command_refuses_what_is_no_annotation(away):
     for words in ((), ("0" * 15, "--owner", "ada"), ("0" * 16,), ("0" * 16, "more", "--owner", "ada"),
                   ("0" * 16, "--watch", "--owner", "ada"), ("0" * 16, "--limit", "3", "--owner", "ada")):
@@ -656,6 +669,9 @@ def test_wrong_annotations_are_refused(away):
     assert say(fingerprint, '{"owners": "ada"}') == "400"
     assert say(fingerprint, "{") == "400"
     assert say(fingerprint, "{}") == "400"
+    assert say(fingerprint, '{"owner": "ada", "owner": "bob"}') == "400"
+    assert say(fingerprint, r'{"owner": "a\u0000b"}') == "400"
+    assert say(fingerprint, '{"owner": ' + "[" * 200 + "]" * 200 + "}") == "400"
     assert say("0" * 16, '{"owner": "ada"}') == "404"
     assert say("none", '{"owner": "ada"}') == "404"
     entries = eventually(lambda: (lines := [line for line in away.log() if line.get("event") == "audit"])[5:] and lines)
@@ -689,7 +705,7 @@ def test_what_is_sealed_with_another_key_is_overwritten_by_nothing(tmp_path):
         (row,) = eventually(lambda: [row for row in mistakes(gateway) if "annotation" in row])
         assert row["count"] == 2 and "owner" not in row["annotation"] and "sealed" in row["annotation"]["failure"]
         refused = annotate(gateway, fingerprint, {"owner": "bob"})
-        assert refused.status == 503 and "would be lost" in refused.json["detail"]
+        assert refused.status == 500 and "would be lost" in refused.json["detail"]
     with sealed("one", "two") as gateway:
         row = eventually(lambda: [row for row in mistakes(gateway) if row["count"] == 7])[0]
         assert row["annotation"]["owner"] == "ada"

@@ -84,6 +84,10 @@ static void wrong_annotations_are_refused(void **state)
     assert_fault(change(arena, "[\"owner\"]", &a), FAULT_BAD_VALUE);
     assert_fault(change(arena, "{\"owners\":\"ada\"}", &a), FAULT_BAD_VALUE);
     assert_fault(change(arena, "{\"owner\":7}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"owner\":\"a\\u0000b\"}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"owner\":\"ada\",\"owner\":\"bob\"}", &a), FAULT_BAD_VALUE);
+    assert_fault(change(arena, "{\"acknowledged\":true,\"cause\":\"x\",\"acknowledged\":true}", &a),
+                 FAULT_BAD_VALUE);
     assert_fault(change(arena, "{\"acknowledged\":\"yes\"}", &a), FAULT_BAD_VALUE);
     arena_free(arena);
 }
