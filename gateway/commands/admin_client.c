@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file/file.h"
 #include "base/text/json_text.h"
 #include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
@@ -9,17 +10,15 @@
 #include "gateway/commands/admin_link.h"
 #include "protocols/http/http.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     READ_SIZE = 1 << 16,
     BODY_MOST = 64 << 20,
     VECTORS = 16,
     TOKEN_MOST = 4096,
+    TOKEN_FILE_MOST = 1 << 16,
     SHOWN_MOST = 1000, /* of a body that is no problem document */
 };
 
@@ -78,31 +77,27 @@ static bool is_token(Bytes token)
     return token.size > 0 && token.size < TOKEN_MOST;
 }
 
-static void warn_of_readers(const CommandLine *line, const char *path, int fd)
+static void warn_of_readers(const CommandLine *line, const char *path)
 {
     struct stat info;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IRWXO))
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IRWXO))
         command_tell(line, "warning: every user of this machine may use the token in %s: chmod 600",
                      path);
 }
 
 static bool read_token(const CommandLine *line, const char *path, Arena *arena, Bytes *token_out)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        command_tell(line, "--token-file: %s: %s", path, strerror(errno));
+    Bytes text;
+    Result r = file_read(arena, path, TOKEN_FILE_MOST, &text);
+    if (failed(r)) {
+        command_tell(line, "--token-file: %s", r.error->doing);
         return false;
     }
-    warn_of_readers(line, path, fd);
-    uint8_t *text = arena_alloc(arena, TOKEN_MOST);
-    size_t size = 0;
-    for (ssize_t n = 1; n > 0 && size<TOKEN_MOST; size += n> 0 ? (size_t)n : 0)
-        n = read(fd, text + size, TOKEN_MOST - size);
-    close(fd);
-    while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
-        size--;
-    *token_out = bytes(text, size);
-    if (is_token(*token_out))
+    warn_of_readers(line, path);
+    while (text.size && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
+        text.size--;
+    *token_out = text;
+    if (is_token(text))
         return true;
     command_tell(line, "--token-file: %s has no token: one line of at most %d visible characters",
                  path, TOKEN_MOST - 1);
@@ -280,7 +275,7 @@ static int tell_refusal(const CommandLine *line, const Asked *asked)
     command_tell(line, "the gateway refuses (%u): %.*s", asked->status, BYTES_ARGS(detail));
     if (is_problem)
         command_print_json(line, buffer_bytes(&asked->body));
-    return EXIT_NO;
+    return asked->status == 503 ? EXIT_UNREACHED : EXIT_NO; /* the store, or it is stopping */
 }
 
 int admin_tell_stranger(const CommandLine *line)

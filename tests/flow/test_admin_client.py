@@ -75,6 +75,13 @@ def test_a_token_comes_from_a_file_or_the_environment(gateway):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_token_in_a_fifo_is_refused_at_once(gateway, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for done in (at(gateway, "reload", "--token-file", tmp_path / "fifo"),
+                 command(gateway, "reload", "--admin", f"unix:{gateway.folder}/admin.sock", "--token-file", tmp_path / "fifo")):
+        assert done.returncode == 2 and "it is a FIFO, not a file" in done.stderr
+
+
 def test_a_file_that_every_user_may_read_is_warned_of(gateway):
     for mode, warned in ((0o600, False), (0o640, False), (0o604, True), (0o644, True)):
         done = at(gateway, "reload", "--token-file", token_file(gateway, TOKENS["ops"], mode))

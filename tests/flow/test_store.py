@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -232,6 +233,57 @@ def test_the_fleet_says_that_it_cannot_read_its_store(tmp_path, server):  # noqa
         server.start()
         eventually(lambda: "failure" not in one.admin("/fleet").json)
         assert fleet_command("--admin", f"127.0.0.1:{one.admin_port}").returncode == 0
+
+
+def test_of_a_server_that_is_gone_it_is_known_that_nothing_was_stored(tmp_path, server):  # noqa: F811
+    config = STORED.replace("{address: 127.0.0.1:$admin}", "{address: 127.0.0.1:$admin, socket: unix:admin.sock}")
+    setting = server.setting.replace("{", "{connections: 4, ")
+    with gateway_with(tmp_path / "a", setting, config=config) as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        assert gateway.http("GET", "/nowhere").status == 404
+        (row,) = json.loads(command(gateway, "errors", "--json").stdout)["mistakes"]
+        for _ in range(8):
+            assert audit(gateway) == []  # all connections are in use
+        server.stop(signal.SIGKILL)
+        for words in [("audit",), ("errors", "annotate", row["fingerprint"], "--owner", "ada")] * 6:
+            done = command(gateway, *words)
+            assert done.returncode == 3 and "STORE_UNKNOWN" not in done.stderr and "is not known" not in done.stderr, done.stderr
+        told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        assert "STORE_UNKNOWN" not in str(told)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket"])
+def test_a_store_that_is_no_file_is_told_at_once(tmp_path, kind):
+    place = tmp_path / kind
+    with socket.socket(socket.AF_UNIX) as listening:
+        if kind == "fifo":
+            os.mkfifo(place)
+        else:
+            listening.bind(str(place))
+        with gateway_with(tmp_path / "a", f"{{sqlite: {place}}}") as gateway:
+            assert "not a file" in gateway.check().stdout
+            done = store_command(gateway, "check")
+            assert done.returncode == 3 and "not a file" in done.stderr
+            done = store_command(gateway, "backup", str(tmp_path / "copy"))
+            assert done.returncode == 3 and "not a file" in done.stderr
+            told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+            assert "not a file" in str(told)
+
+
+def test_a_file_that_was_cut_off_is_damaged_and_its_wal_stays(tmp_path):
+    gateway = gateway_with(tmp_path / "a", f"{{sqlite: {tmp_path}/store.db}}")
+    with gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        for name in ("store.db", "store.db-wal"):
+            shutil.copy(tmp_path / name, tmp_path / f"kept-{name}")
+    os.truncate(tmp_path / "store.db", 0)
+    shutil.copy(tmp_path / "kept-store.db-wal", tmp_path / "store.db-wal")
+    done = store_command(gateway, "check")
+    assert done.returncode == 1 and "it was cut off" in done.stderr
+    assert "it was cut off" in gateway.check().stdout or "is damaged" in gateway.check().stdout
+    with gateway:
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+    assert (tmp_path / "store.db-wal").read_bytes() == (tmp_path / "kept-store.db-wal").read_bytes()
 
 
 @contextlib.contextmanager
