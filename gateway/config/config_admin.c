@@ -21,12 +21,14 @@ static void read_socket(ConfigReader *reader, const char *text)
 {
     Config *config = reader->config;
     config->admin_socket_said = true;
+    if (!bytes_start_with(bytes_of(text), "unix:")) {
+        config_tell(reader, "admin.socket", "for example unix:" CONFIG_ADMIN_SOCKET,
+                    "%s is not a unix socket: that begins with unix:", text);
+        return;
+    }
     if (!config_address(reader, text, true, "admin.socket", &config->admin_socket))
         return;
     tell_taken(reader, &config->admin_socket, "admin.socket");
-    if (!config->admin_socket.path)
-        config_tell(reader, "admin.socket", "for example unix:" CONFIG_ADMIN_SOCKET,
-                    "%s is not a unix socket", text);
 }
 
 static void read_hosts(ConfigReader *reader, const Passerelle__Config__Admin *text)

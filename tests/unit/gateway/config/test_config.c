@@ -935,6 +935,7 @@ static void operators_are_checked(void **state)
         {"operators: [{role: root, name: a, token_sha256: " HASH "}]", "root is not known here"},
         {"operators: [{token_sha256: " HASH "}]", "name is missing"},
         {"socket: '127.0.0.1:1'", "is not a unix socket"},
+        {"socket: adm.sock", "is not a unix socket: that begins with unix:"},
         {"socket: 'unix:/run/x.sock'", "listen[0] already has the address"},
         {"tls: {certificate: /nowhere.pem, key: /nowhere.key}", "admin.tls.certificate"},
     };
