@@ -553,6 +553,7 @@ ALL = CASES + CONFIG_CASES
 
 # Hints that no config file of a test can lead to, and where they are tried.
 ELSEWHERE = {
+    "doubt_same_key": "a doubt: nothing fails by it (test_config.c)",
     "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
 }
