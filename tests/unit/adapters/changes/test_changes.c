@@ -416,8 +416,9 @@ static void a_value_means_a_sentinel_or_that_a_message_is_there(void **state)
         "  unlimited = select true if max_attempts when max_attempts = -1\n",
         "  max_attempts = sentinel[-1](max_attempts)\n",
         "  format = select AVRO if avro | JSON if json\n",
-        "  speed = select 0 if pace else SLOW when (pace else SLOW) = SLOW | 1 if pace when pace = "
-        "FAST\n",
+        ("  speed = select 0 if pace else SLOW when (pace else SLOW) = SLOW | 1 if pace when pace "
+         "= "
+         "FAST\n"),
         "  drop sentinel[Meanings.New.Avro{}](avro)\n",
         "  refuse sentinel[FAST](sentinel[SLOW](pace))\n",
     };
