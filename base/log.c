@@ -37,6 +37,7 @@ struct Log {
     pthread_mutex_t shared_lock;
     pthread_t writer;
     sem_t wake;
+    sem_t ended;          /* posted by the writer at its end, unless it frees the log */
     atomic_bool sleeping; /* the writer waits for `wake`, because there was nothing to write */
     atomic_bool dozing;   /* it waits for `wake` or DOZE, to write more lines at once */
     atomic_bool closing;
@@ -242,6 +243,7 @@ static void free_log(Log *log)
     if (log->file != STDOUT_FILENO)
         close(log->file);
     sem_destroy(&log->wake);
+    sem_destroy(&log->ended);
     pthread_mutex_destroy(&log->shared_lock);
     free(log);
 }
@@ -264,6 +266,8 @@ static void *run_writer(void *argument)
     change_file(log);
     if (atomic_exchange(&log->over, true)) /* log_close has not waited for it */
         free_log(log);
+    else
+        sem_post(&log->ended);
     return NULL;
 }
 
@@ -337,6 +341,7 @@ Result log_open(Arena *arena, const char *path, Log **log_out)
     atomic_init(&log->next_file, -1);
     pthread_mutex_init(&log->shared_lock, NULL);
     sem_init(&log->wake, 0, 0);
+    sem_init(&log->ended, 0, 0);
     log->shared = log_ring(log, LOG_RING_SIZE / 4);
 
     int error = start_writer(log);
@@ -369,13 +374,15 @@ bool log_close(Log *log, int64_t patience)
     struct timespec until = {.tv_sec = end / SECOND, .tv_nsec = end % SECOND};
     atomic_store(&log->closing, true);
     sem_post(&log->wake);
-    bool joined = pthread_clockjoin_np(log->writer, NULL, CLOCK_MONOTONIC, &until) == 0;
-    if (!joined && !atomic_exchange(&log->over, true)) {
-        pthread_detach(log->writer);
+    pthread_t writer = log->writer; /* whoever comes first at `over` must not touch the log again */
+    bool waits = true;
+    while (waits && sem_clockwait(&log->ended, CLOCK_MONOTONIC, &until) != 0)
+        waits = errno == EINTR;
+    if (!waits && !atomic_exchange(&log->over, true)) {
+        pthread_detach(writer);
         return false;
     }
-    if (!joined)
-        pthread_join(log->writer, NULL);
+    pthread_join(writer, NULL);
     free_log(log);
     return true;
 }
