@@ -601,8 +601,10 @@ static const Expr *converted(Making *m, const FieldChange *change, const Expr *v
 /* A list of one zero, as a field without presence: it comes back as an empty list. */
 static void guard_single_zero(Making *m, const FieldChange *change)
 {
+    if (!is_single(m, change))
+        return;
     const FieldPath *from = &change->ends[!m->to].paths[0];
-    if (!is_single(m, change) || !path_field(from)->repeated)
+    if (!path_field(from)->repeated)
         return;
     const Expr *first = converted(m, change, expr_head(m->arena, making_field(m, from)));
     guard_value(m, change, first, (Literal){0}, "a first element of zero");
