@@ -126,6 +126,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     Bench *b = *state;
+    jumped = 0; /* by this clock the end of the store's threads is waited for */
     store_keeper_stop(b->keeper);
     store_port_close(b->port);
     uv_run(&b->loop, UV_RUN_DEFAULT);

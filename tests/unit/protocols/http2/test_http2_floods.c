@@ -674,7 +674,7 @@ static void a_block_that_does_not_come_to_its_end_is_counted_until_it_is_gone(vo
     int64_t idle = server.connection->tally.held;
     assert_ok(server.arena, half_a_head(&server, 6 * 1024));
     int64_t held = server.connection->tally.held - idle;
-    assert_in_range(held, 22 * 1024, 48 * 1024);
+    assert_in_range(held, 22 * 1024, 64 * 1024); /* blocks of memory double */
     assert_true(http_connection_holds_head(server.connection));
     Result r = http_connection_shed_head(server.connection);
     assert_ptr_equal(r.error->fault, &FAULT_MEMORY_SHARE);
