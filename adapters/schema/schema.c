@@ -360,6 +360,12 @@ const FieldType *message_field_by_number(const MessageType *message, uint32_t nu
                                                                             : NULL;
 }
 
+const MessageType *field_element_message(const FieldType *field)
+{
+    const FieldType *value = field->map ? message_field_by_number(field->message, 2) : field;
+    return value ? value->message : NULL;
+}
+
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name)
 {
     const NameIndex *index = &type->by_name;

@@ -199,6 +199,9 @@ const FieldType *message_field(const MessageType *message, Bytes name); /* eithe
    full. */
 const char *message_nearest_field(const MessageType *message, Bytes name, Arena *arena);
 const FieldType *message_field_by_number(const MessageType *message, uint32_t number);
+/* The message of a field: of a list that of an element, of a map that of a value. NULL: it is none.
+ */
+const MessageType *field_element_message(const FieldType *field);
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
 

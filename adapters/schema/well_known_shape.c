@@ -28,8 +28,8 @@ static const struct {
 /* A map entry is checked on its own, and perhaps not linked yet. */
 static WellKnown message_in(const FieldType *field)
 {
-    const FieldType *value = field->map ? message_field_by_number(field->message, 2) : field;
-    return value && value->message ? value->message->well_known : WELL_KNOWN_NONE;
+    const MessageType *message = field_element_message(field);
+    return message ? message->well_known : WELL_KNOWN_NONE;
 }
 
 static bool is_wrapper(const MessageType *type)

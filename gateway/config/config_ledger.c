@@ -60,12 +60,6 @@ static void add_name(Redacted *redacted, const char *name)
     buffer_add(redacted->names, &name, sizeof name);
 }
 
-static const MessageType *type_within(const FieldType *field)
-{
-    const FieldType *value = field->map ? message_field_by_number(field->message, 2) : field;
-    return value ? value->message : NULL;
-}
-
 /* The path goes on with `part`, which the message lacks. */
 static void miss(Redacted *redacted, const MessageType *type, Bytes part)
 {
@@ -93,7 +87,7 @@ static void look_in(Redacted *redacted, const MessageType *type)
         proto = arena_printf(arena, "%s%s%s", proto, dot, field->name);
         json = arena_printf(arena, "%s%s%s", json, dot, field->json_name);
         dot = ".";
-        type = type_within(field);
+        type = field_element_message(field);
     }
     redacted->found = true;
     add_name(redacted, proto);

@@ -34,13 +34,6 @@ static Bytes take_name(Bytes *path)
     return name;
 }
 
-static const MessageType *type_within(const FieldType *field)
-{
-    const FieldType *value =
-        field->map && field->message ? message_field_by_number(field->message, 2) : field;
-    return value ? value->message : NULL;
-}
-
 /* As far as its names are those of the schema. False: not even the first one is. */
 static bool put_path(Writer *w, const MessageType *type, Bytes path)
 {
@@ -51,7 +44,7 @@ static bool put_path(Writer *w, const MessageType *type, Bytes path)
             return depth > 0;
         put(w, between, field->name);
         between = ".";
-        type = type_within(field);
+        type = field_element_message(field);
     }
     return *between == '.';
 }
