@@ -1,16 +1,10 @@
 #include "adapters/mapping/mask_rewrite.h"
 
 #include "adapters/mapping/expr.h"
+#include "adapters/mapping/target_path.h"
 #include "adapters/schema/wire.h"
 
 enum { MOST_DEPTH = 32, MOST_READS = 256, MOST_TOLD = 8 };
-
-/* The path in the target so far; the innermost step first. */
-typedef struct TargetPath {
-    const struct TargetPath *outer;
-    const FieldType *field;
-    Bytes element; /* ".key" or ".*", of a list or map; or empty */
-} TargetPath;
 
 typedef struct Work {
     Arena *arena;
@@ -44,11 +38,6 @@ static bool is_inside(Bytes path, Bytes outer)
            memcmp(path.data, outer.data, outer.size) == 0;
 }
 
-static const MessageType *element_message(const FieldType *field)
-{
-    return field->map ? message_field_by_number(field->message, 2)->message : field->message;
-}
-
 static bool takes_any_name(const MessageType *message)
 {
     return message->well_known == WELL_KNOWN_STRUCT || message->well_known == WELL_KNOWN_VALUE ||
@@ -71,48 +60,22 @@ static bool exists(const MessageType *message, Bytes path)
         }
         if (!path.size)
             return true;
-        message = element_message(field);
+        message = field_element_message(field);
     }
     return message;
-}
-
-static void write_path(Buffer *out, const TargetPath *path)
-{
-    if (path->outer) {
-        write_path(out, path->outer);
-        buffer_add_byte(out, '.');
-    }
-    buffer_add_text(out, path->field->name);
-    buffer_add_bytes(out, path->element);
-}
-
-static bool has_path(const Work *w, Bytes path)
-{
-    WireReader reader = wire_reader(buffer_bytes(&w->out->paths));
-    for (WireField f; wire_next(&reader, &f);) {
-        if (bytes_equal(f.bytes, path))
-            return true;
-    }
-    return false;
 }
 
 /* `rest`: the part of the source path below the field that the target was made of. */
 static void add_path(Work *w, const TargetPath *target, Bytes rest)
 {
-    Buffer path = buffer_in(w->arena);
+    Bytes path = target_path_text(&w->out->paths, target, rest);
     w->found = true;
-    write_path(&path, target);
-    if (rest.size) {
-        buffer_add_byte(&path, '.');
-        buffer_add_bytes(&path, rest);
-    }
-    w->out->paths.full |= path.full;
-    if (has_path(w, buffer_bytes(&path)))
+    if (target_paths_have(&w->out->paths, path))
         return;
     if (w->n_paths++ == MASK_REWRITE_MOST) /* each is compared with the others */
         w->fate = MASK_TOO_LONG;
     else
-        wire_add_bytes(&w->out->paths, 1, buffer_bytes(&path));
+        wire_add_bytes(&w->out->paths, 1, path);
 }
 
 /* ---- What a value is made of ----------------------------------------------------------------- */
@@ -279,7 +242,7 @@ static const char *told(Work *w, Bytes prefix, const Reads *reads)
 static void refuse_part(Work *w, Bytes prefix, const TargetPath *target, const Reads *reads)
 {
     Buffer whole = buffer_in(w->arena);
-    write_path(&whole, target);
+    target_path_write(&whole, target);
     buffer_add_byte(&whole, 0);
     w->fate = MASK_PART;
     w->out->whole = whole.full ? "" : (const char *)whole.data;

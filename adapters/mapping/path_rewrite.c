@@ -1,53 +1,20 @@
 #include "adapters/mapping/path_rewrite.h"
 
+#include "adapters/mapping/target_path.h"
 #include "adapters/schema/wire.h"
 
 enum { MOST_DEPTH = 32 };
 
-/* The path in the target so far; the innermost step first. */
-typedef struct TargetPath {
-    const struct TargetPath *outer;
-    const FieldType *field;
-    Bytes element; /* "[2]", of a list or map; or empty */
-} TargetPath;
-
-/* ---- Results --------------------------------------------------------------------------------- */
-
-static void write_path(Buffer *out, const TargetPath *path)
-{
-    if (path->outer) {
-        write_path(out, path->outer);
-        buffer_add_byte(out, '.');
-    }
-    buffer_add_text(out, path->field->name);
-    buffer_add_bytes(out, path->element);
-}
-
-static bool has_path(const PathRewrite *r, Bytes path)
-{
-    WireReader reader = wire_reader(buffer_bytes(&r->paths));
-    for (WireField f; wire_next(&reader, &f);) {
-        if (bytes_equal(f.bytes, path))
-            return true;
-    }
-    return false;
-}
-
 /* `rest`: the part of the source path below the matched field. */
 static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
 {
-    Buffer path = buffer_in(r->paths.arena);
-    write_path(&path, target);
-    if (rest.size) {
-        buffer_add_byte(&path, '.');
-        buffer_add_bytes(&path, rest);
-    }
+    Bytes path = target_path_text(&r->paths, target, rest);
     r->found = true;
-    if (has_path(r, buffer_bytes(&path)))
+    if (target_paths_have(&r->paths, path))
         return;
     r->full |=
         r->n_paths++ >= PATH_REWRITE_MOST; /* limited, because each is compared with the others */
-    wire_add_bytes(&r->paths, 1, buffer_bytes(&path));
+    wire_add_bytes(&r->paths, 1, path);
 }
 
 /* ---- Matching a path and a field ------------------------------------------------------------- */
