@@ -151,6 +151,7 @@ const char *diff_noun_key(Diffing *d, const char *name);
 const char *diff_key_of_words(Diffing *d, const Words *words);
 bool words_have(const Words *words, const char *word);
 bool words_have_all(const Words *words, const Words *some);
+bool word_is_one_of(const char *word, const char *const *words, size_t n);
 void words_drop(Words *words, const char *word);
 void words_join(Words *words, const Words *more);
 /* The share of words that both have. */

@@ -409,20 +409,12 @@ static int cost_of_word(const char *word)
     return 0;
 }
 
-static bool is_one_of(const char *word, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return false;
-}
-
 static const char *const yes_words[] = {"enabl", "can",     "is",   "has",    "allow", "us",
                                         "use",   "install", "with", "should", "flag"};
 static const char *const no_words[] = {"no", "not", "disabl", "without", "skip", "never"};
 static const char *const time_words[] = {"time",     "timestamp", "at",     "on",      "date",
                                          "duration", "offset",    "period", "interval"};
-#define IS_ONE_OF(word, words) is_one_of((word), (words), sizeof(words) / sizeof *(words))
+#define IS_ONE_OF(word, words) word_is_one_of((word), (words), sizeof(words) / sizeof *(words))
 
 static bool is_time(const FieldType *field)
 {

@@ -146,14 +146,6 @@ static void find_whole(Diffing *d, const Match *match, int end, Slot *whole, Mer
 
 /* ---- A list, and the one beside it ----------------------------------------------------------- */
 
-static bool is_one_of(const char *word, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return false;
-}
-
 /* The only word of a name that the other does not have; NULL if there is none, or several. */
 static const char *word_more(Diffing *d, const Slot *longer, const Slot *name)
 {
@@ -185,9 +177,9 @@ static void find_list(Diffing *d, const Match *match, int end, Slot *list, Merge
         const char *more = is_lost(match, !end, slot) ? word_more(d, slot, list) : NULL;
         if (!more || field->kind != whole->kind || field->message || field->enumeration)
             continue;
-        if (!field->repeated && is_one_of(more, ones, sizeof ones / sizeof *ones))
+        if (!field->repeated && word_is_one_of(more, ones, sizeof ones / sizeof *ones))
             parts[0] = slot;
-        if (field->repeated && is_one_of(more, others, sizeof others / sizeof *others))
+        if (field->repeated && word_is_one_of(more, others, sizeof others / sizeof *others))
             parts[1] = slot;
     }
     Merge *merge = parts[0] && parts[1] ? add_merge(d, merges, end, list, parts, 2) : NULL;

@@ -140,6 +140,14 @@ bool words_have_all(const Words *words, const Words *some)
     return true;
 }
 
+bool word_is_one_of(const char *word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
 void words_drop(Words *words, const char *word)
 {
     uint32_t n = 0;
