@@ -48,8 +48,7 @@ int64_t memory_total(void)
     return total;
 }
 
-/* At most half of INT64_MAX, so that sums do not overflow. */
-static int64_t limit_of(uint64_t limit)
+static int64_t bounded(uint64_t limit)
 {
     return limit < INT64_MAX / 2 ? (int64_t)limit : INT64_MAX / 2;
 }
@@ -63,7 +62,7 @@ static int64_t high_mark(int64_t limit)
 void memory_set_limit(uint64_t limit)
 {
     uint64_t before = atomic_exchange_explicit(&process.limit, limit, memory_order_relaxed);
-    int64_t more = high_mark(limit_of(limit)) - high_mark(limit_of(before));
+    int64_t more = high_mark(bounded(limit)) - high_mark(bounded(before));
     atomic_fetch_add_explicit(&memory_left, more, memory_order_relaxed);
 }
 
@@ -72,9 +71,14 @@ uint64_t memory_limit(void)
     return atomic_load_explicit(&process.limit, memory_order_relaxed);
 }
 
+int64_t memory_bound(void)
+{
+    return bounded(memory_limit());
+}
+
 bool memory_is_plenty(void)
 {
-    return memory_total() <= limit_of(memory_limit()) / 4;
+    return memory_total() <= memory_bound() / 4;
 }
 
 /* ---- Clients --------------------------------------------------------------------------------- */
@@ -139,7 +143,7 @@ int64_t memory_share(const Account *account)
 {
     int64_t clients = memory_clients();
     clients += account_held(account) <= MEMORY_MUCH; /* this account is one of them now */
-    return high_mark(limit_of(memory_limit())) / (clients > 0 ? clients : 1);
+    return high_mark(memory_bound()) / (clients > 0 ? clients : 1);
 }
 
 static bool is_within_share(const Account *account, int64_t wanted)
@@ -150,8 +154,8 @@ static bool is_within_share(const Account *account, int64_t wanted)
 /* The last eighth, above the limit, is for who holds less than its share: others have too much. */
 MemoryVerdict memory_ask_above(const Account *account, size_t more)
 {
-    int64_t limit = limit_of(memory_limit()), total = memory_total();
-    int64_t wanted = limit_of(more);
+    int64_t limit = memory_bound(), total = memory_total();
+    int64_t wanted = bounded(more);
     if (wanted <= high_mark(limit) - total)
         return MEMORY_GRANTED;
     if (!is_within_share(account, wanted))

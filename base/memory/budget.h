@@ -92,6 +92,9 @@ extern _Atomic int64_t memory_left;
 void memory_set_limit(uint64_t limit);
 uint64_t memory_limit(void);
 
+/* The same, at most half of INT64_MAX, so that sums do not overflow. */
+int64_t memory_bound(void);
+
 typedef enum MemoryVerdict {
     MEMORY_GRANTED,
     MEMORY_OVER_SHARE, /* the client holds too much of it */

@@ -43,13 +43,6 @@ void memory_wait_begin(Loop *loop, MemoryWait *wait, Account *account)
         timer_start(&loop->timers, &waits->timer, loop->now + LOOK_TIME);
 }
 
-/* At most half of INT64_MAX, so that sums do not overflow. */
-static int64_t limit_now(void)
-{
-    uint64_t limit = memory_limit();
-    return limit < INT64_MAX / 2 ? (int64_t)limit : INT64_MAX / 2;
-}
-
 static bool is_over_share(const Account *account)
 {
     return account && account_held(account) > memory_share(account);
@@ -81,7 +74,7 @@ static bool may_have_turn(const Account *account, int64_t total, int64_t limit)
 
 static bool take_turn(MemoryWait *wait, Account *account)
 {
-    int64_t limit = limit_now(), total = memory_total();
+    int64_t limit = memory_bound(), total = memory_total();
     if (!may_have_turn(account, total, limit) || (account && !take(&account->growing)))
         return false;
     bool alone = is_crowded(total, limit) && is_over_share(account);
@@ -125,7 +118,7 @@ void memory_wait_end(Loop *loop, MemoryWait *wait)
 /* It begins above the limit, and goes on until a sixteenth is free. */
 static bool sheds(MemoryWaits *waits)
 {
-    int64_t limit = limit_now(), total = memory_total();
+    int64_t limit = memory_bound(), total = memory_total();
     waits->sheds = total > (waits->sheds ? limit - limit / 16 : limit);
     return waits->sheds;
 }
