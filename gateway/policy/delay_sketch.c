@@ -1,28 +1,25 @@
 #include "gateway/policy/delay_sketch.h"
 
+#include "base/histogram.h"
+
 enum {
-    SHARE_BITS = 3,  /* 8 buckets to a power of two */
-    FIRST_BITS = 20, /* 1.05 ms: what is faster is in the first bucket */
-    COUNTED = 2048,  /* then all counts are halved */
-    ADDED = 64,      /* until the percentile is computed again */
+    COUNTED = 2048, /* then all counts are halved */
+    ADDED = 64,     /* until the percentile is computed again */
+    WIDTH = 4,      /* of a histogram's buckets in one of these */
+    SHIFT = 128,    /* its buckets of this width before 2^20 ns, 1.05 ms: they are the first one */
 };
 
 static uint32_t bucket_of(int64_t delay)
 {
-    if (delay < INT64_C(1) << FIRST_BITS)
-        return 0;
-    uint32_t power = 63 - (uint32_t)__builtin_clzll((uint64_t)delay);
-    uint32_t share = (uint32_t)(delay >> (power - SHARE_BITS)) & ((1 << SHARE_BITS) - 1);
-    uint32_t bucket = (power - FIRST_BITS) << SHARE_BITS | share;
+    uint32_t wide = histogram_bucket(delay > 0 ? (uint64_t)delay : 0) / WIDTH;
+    uint32_t bucket = wide > SHIFT ? wide - SHIFT : 0;
     return bucket < DELAY_BUCKETS ? bucket : DELAY_BUCKETS - 1;
 }
 
 /* Where the bucket ends. */
 static int64_t end_of(uint32_t bucket)
 {
-    uint32_t power = FIRST_BITS + (bucket >> SHARE_BITS);
-    int64_t share = (bucket & ((1 << SHARE_BITS) - 1)) + 1;
-    return (INT64_C(1) << power) + (share << (power - SHARE_BITS));
+    return (int64_t)histogram_bucket_start((bucket + 1 + SHIFT) * WIDTH);
 }
 
 static int64_t percentile(const DelaySketch *sketch)
