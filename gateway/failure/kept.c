@@ -1,44 +1,12 @@
 #include "gateway/failure/kept.h"
 
-#include <string.h>
-
 /* ---- Lists in fields ------------------------------------------------------------------------- */
 
-static bool is_like(Bytes text, const char *word)
+/* Whether a comma-separated list has a member of this name, with or without a parameter. */
+static bool lists(Bytes list, const char *name)
 {
-    if (text.size != strlen(word))
-        return false;
-    for (size_t i = 0; i < text.size; i++)
-        if (ascii_lower(text.data[i]) != (uint8_t)word[i])
-            return false;
-    return true;
-}
-
-static Bytes trimmed(Bytes text)
-{
-    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_slice(text, 1, text.size);
-    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
-/* The next member of a comma-separated list, without parameters; false: there is none. */
-static bool next_member(Bytes *list, Bytes *member_out)
-{
-    if (!list->size)
-        return false;
-    size_t end = bytes_find(*list, ',');
-    Bytes member = trimmed(bytes_slice(*list, 0, end));
-    *list = end < list->size ? bytes_slice(*list, end + 1, list->size) : BYTES_NONE;
-    *member_out = trimmed(bytes_slice(member, 0, bytes_find(member, '=')));
-    return true;
-}
-
-static bool lists(Bytes list, const char *word)
-{
-    for (Bytes member; next_member(&list, &member);)
-        if (is_like(member, word))
+    for (Bytes member; bytes_split(&list, ',', &member);)
+        if (bytes_are_nocase(bytes_trim(bytes_slice(member, 0, bytes_find(member, '='))), name))
             return true;
     return false;
 }
@@ -59,12 +27,6 @@ enum {
     PART_ORIGIN,
 };
 
-/* Most fields are none of these, which their size says. */
-static inline bool is_field(const Field *field, size_t size, const char *name)
-{
-    return field->name.size == size && memcmp(field->name.data, name, size) == 0;
-}
-
 typedef enum ForKey {
     NOT_OF_KEY,
     OF_AUTHORIZATION,
@@ -73,17 +35,18 @@ typedef enum ForKey {
     OF_CACHE_CONTROL,
 } ForKey;
 
-static inline ForKey kind_of(const Field *field)
+/* Most fields are none of these, which their size says. */
+static inline ForKey kind_of(Bytes name)
 {
-    switch (field->name.size) {
+    switch (name.size) {
     case 6:
-        if (memcmp(field->name.data, "cookie", 6) == 0)
+        if (bytes_are(name, "cookie"))
             return OF_COOKIE;
-        return memcmp(field->name.data, "origin", 6) == 0 ? OF_ORIGIN : NOT_OF_KEY;
+        return bytes_are(name, "origin") ? OF_ORIGIN : NOT_OF_KEY;
     case 13:
-        if (memcmp(field->name.data, "authorization", 13) == 0)
+        if (bytes_are(name, "authorization"))
             return OF_AUTHORIZATION;
-        return memcmp(field->name.data, "cache-control", 13) == 0 ? OF_CACHE_CONTROL : NOT_OF_KEY;
+        return bytes_are(name, "cache-control") ? OF_CACHE_CONTROL : NOT_OF_KEY;
     default: return NOT_OF_KEY;
     }
 }
@@ -91,8 +54,8 @@ static inline ForKey kind_of(const Field *field)
 /* `Authorization: Bearer` is what clients without a token send. */
 static bool tells_who(Bytes credentials)
 {
-    Bytes text = trimmed(credentials);
-    return text.size && !is_like(text, "bearer") && !is_like(text, "basic");
+    Bytes text = bytes_trim(credentials);
+    return text.size && !bytes_are_nocase(text, "bearer") && !bytes_are_nocase(text, "basic");
 }
 
 static inline void add_if(KeyHash *hash, uint64_t tag, Bytes part)
@@ -125,7 +88,7 @@ static inline void add_client(KeyHash *hash, const FallbackCall *call, KeptPlace
     add_if(hash, PART_AUTHORITY, call->call->authority);
     for (uint32_t i = 0; i < fields->n; i++) {
         Bytes value = fields->items[i].value;
-        switch (kind_of(&fields->items[i])) {
+        switch (kind_of(fields->items[i].name)) {
         case NOT_OF_KEY: break;
         case OF_AUTHORIZATION: add_credentials(hash, PART_AUTHORIZATION, value, place); break;
         case OF_COOKIE: add_credentials(hash, PART_COOKIE, value, place); break;
@@ -180,10 +143,11 @@ static bool varies_by_known(Bytes list)
     static const char *const known[] = {
         "accept", "accept-encoding", "authorization", "cookie",
         "origin", "content-type",    "grpc-encoding", "grpc-accept-encoding"};
-    for (Bytes member; next_member(&list, &member);) {
-        bool found = !member.size;
+    for (Bytes name; bytes_split(&list, ',', &name);) {
+        name = bytes_trim(name);
+        bool found = !name.size;
         for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++)
-            found = is_like(member, known[i]);
+            found = bytes_are_nocase(name, known[i]);
         if (!found)
             return false;
     }
@@ -204,10 +168,10 @@ static void read_fields(const Fields *fields, ForCaches *said)
 {
     for (uint32_t i = 0; i < fields->n; i++) {
         const Field *field = &fields->items[i];
-        if (is_field(field, 13, "cache-control")) {
+        if (bytes_are(field->name, "cache-control")) {
             said->no |= forbids(field->value);
             said->private |= lists(field->value, "private");
-        } else if (is_field(field, 4, "vary")) {
+        } else if (bytes_are(field->name, "vary")) {
             said->varies |= !varies_by_known(field->value);
         }
     }
