@@ -138,6 +138,10 @@ void config_read_discovery(ConfigReader *reader, Service *service,
 
 /* config_route.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);
+/* The first method of the route for which the test is so (NULL: any); NULL: there is none. Once
+   routes are assigned. */
+typedef bool MethodTest(const Method *method);
+const Method *route_find_method(const Route *route, MethodTest *test);
 void config_assign_routes(ConfigReader *reader);
 
 /* service_methods.c: Version.methods, Config.methods. */

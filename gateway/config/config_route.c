@@ -362,18 +362,22 @@ static void tell_unused(ConfigReader *reader, const bool *used)
     }
 }
 
-/* Whether the route has a method of this kind: one that may have two attempts at once, or any. */
-static bool has_method(const Route *route, bool may_hedge)
+const Method *route_find_method(const Route *route, MethodTest *test)
 {
     const Service *service = route->service;
     for (uint32_t i = 0; i < service->n_versions; i++)
-        for (uint32_t j = 0; j < service->versions[i].n_methods; j++) {
-            const Method *method = &service->versions[i].methods[j];
-            bool kept = method->safe && !method->type->client_streaming;
-            if (method->route == route && (kept || !may_hedge))
-                return true;
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            const Method *method = &service->versions[i].methods[k];
+            if (method->route == route && (!test || test(method)))
+                return method;
         }
-    return false;
+    return NULL;
+}
+
+/* One that may have two attempts at once. */
+static bool may_hedge(const Method *method)
+{
+    return method->safe && !method->type->client_streaming;
 }
 
 static void tell_useless_hedges(ConfigReader *reader)
@@ -382,7 +386,7 @@ static void tell_useless_hedges(ConfigReader *reader)
     for (uint32_t i = 0; i < config->n_routes; i++) {
         const Route *route = &config->routes[i];
         if ((route->hedge_after || route->hedge_p95) && route->service && !route->path_prefix &&
-            has_method(route, false) && !has_method(route, true))
+            route_find_method(route, NULL) && !route_find_method(route, may_hedge))
             config_tell(reader, config_path(reader, "%s.hedge", reader->route_paths[i]), NULL,
                         "%s matches no method without side effects that takes one message",
                         route->match);

@@ -95,8 +95,6 @@ static const char *route_path(const ConfigReader *reader, const Route *route)
     return reader->route_paths[route - reader->config->routes];
 }
 
-typedef bool MethodTest(const Method *method);
-
 static bool has_effects(const Method *method)
 {
     return !method->safe;
@@ -113,19 +111,6 @@ static bool has_other_version(const Method *method)
     return method->n_preferred > 1;
 }
 
-/* The first method of the route for which the test is so; NULL: there is none. */
-static const Method *find_method(const Route *route, MethodTest *test)
-{
-    const Service *service = route->service;
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
-            const Method *method = &service->versions[i].methods[k];
-            if (method->route == route && (!test || test(method)))
-                return method;
-        }
-    return NULL;
-}
-
 static const char *fallback_path(ConfigReader *reader, const Route *route, Fallback kind)
 {
     return config_path(reader, "%s.on_failure.graceful.%s", route_path(reader, route),
@@ -136,17 +121,17 @@ static const char *fallback_path(ConfigReader *reader, const Route *route, Fallb
    for that. */
 static void check_fallbacks(ConfigReader *reader, const Route *route)
 {
-    if (!route->service || route->path_prefix || !find_method(route, NULL))
+    if (!route->service || route->path_prefix || !route_find_method(route, NULL))
         return;
-    if (route->has_older && !find_method(route, has_other_version))
+    if (route->has_older && !route_find_method(route, has_other_version))
         config_tell(reader, fallback_path(reader, route, FALLBACK_OLDER), "leave it out",
                     "%s matches no method that another version could serve", route->match);
-    if (has_fallback(route, FALLBACK_STALE) && !find_method(route, can_be_kept))
+    if (has_fallback(route, FALLBACK_STALE) && !route_find_method(route, can_be_kept))
         config_tell(reader, fallback_path(reader, route, FALLBACK_STALE), "write skip: true",
                     "%s matches no method that takes one message and gives one, so there is no key "
                     "to keep a response by",
                     route->match);
-    const Method *writing = find_method(route, has_effects);
+    const Method *writing = route_find_method(route, has_effects);
     bool answers_alone = route->n_fallbacks > route->has_older;
     if (writing && answers_alone && !route->writes)
         config_tell(reader,
