@@ -228,6 +228,35 @@ static void begin_reading(LedgerStore *store)
     store_submit(store->port, task, on_rows_read, store);
 }
 
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+/* Rows, in tasks of BATCH. */
+typedef struct Batch {
+    LedgerStore *store;
+    void (*submit)(LedgerStore *store, StoreTask *task);
+    StoreTask *task; /* NULL: none is begun */
+    uint32_t n;      /* rows in it */
+} Batch;
+
+static void batch_end(Batch *batch)
+{
+    if (batch->task)
+        batch->submit(batch->store, batch->task);
+    batch->task = NULL;
+    batch->n = 0;
+}
+
+/* The task for one more row. */
+static StoreTask *batch_next(Batch *batch)
+{
+    if (batch->n == BATCH)
+        batch_end(batch);
+    if (!batch->task)
+        batch->task = store_task_new(STORE_SOON);
+    batch->n++;
+    return batch->task;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Whoever writes a row into which others were folded deletes those in the same transaction: either
@@ -282,23 +311,13 @@ static void submit_writing(LedgerStore *store, StoreTask *task)
 /* `whole`: also those of which nobody knows what is there. */
 static void write_changed(LedgerStore *store, FailureTable *table, bool whole)
 {
-    StoreTask *task = NULL;
-    for (uint32_t i = 0, in_task = 0; i < table->n; i++) {
+    Batch batch = {.store = store, .submit = submit_writing};
+    for (uint32_t i = 0; i < table->n; i++) {
         FailureRow *row = table->rows[i];
-        if (!row->changed || (row->stored == STORED_UNKNOWN && !whole))
-            continue;
-        if (!task) {
-            task = store_task_new(STORE_SOON);
-            in_task = 0;
-        }
-        add_write(store, task, row);
-        if (++in_task == BATCH) {
-            submit_writing(store, task);
-            task = NULL;
-        }
+        if (row->changed && (row->stored != STORED_UNKNOWN || whole))
+            add_write(store, batch_next(&batch), row);
     }
-    if (task)
-        submit_writing(store, task);
+    batch_end(&batch);
 }
 
 static void write_all(LedgerStore *store, bool whole)
@@ -366,24 +385,16 @@ static void look(LedgerStore *store, StoreTask *task)
 /* What is there of the kinds that are new here. */
 static void look_for_new(LedgerStore *store, FailureTable *table)
 {
-    StoreTask *task = NULL;
-    for (uint32_t i = 0, in_task = 0; i < table->n; i++) {
+    Batch batch = {.store = store, .submit = look};
+    for (uint32_t i = 0; i < table->n; i++) {
         const FailureRow *row = table->rows[i];
         if (row->stored != STORED_UNKNOWN)
             continue;
-        if (!task) {
-            task = store_task_new(STORE_SOON);
-            in_task = 0;
-        }
+        StoreTask *task = batch_next(&batch);
         StoreStatement *s = store_task_add(task, read_one);
         store_bind_text(task, s, bytes_of(id_of(store, task->arena, row->fingerprint, false)));
-        if (++in_task == BATCH) {
-            look(store, task);
-            task = NULL;
-        }
     }
-    if (task)
-        look(store, task);
+    batch_end(&batch);
 }
 
 /* ---- Beats ----------------------------------------------------------------------------------- */
