@@ -379,9 +379,10 @@ static void break_off(Connection *c, Result why)
     const Fault *fault = why.error->fault;
     c->broken = true;
     telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
-    if (fault == &FAULT_MEMORY_SHARE || fault == &FAULT_MEMORY_FULL)
-        telemetry_count(loop_of(c),
-                        fault == &FAULT_MEMORY_SHARE ? COUNTER_MEMORY_SHARE : COUNTER_MEMORY_FULL);
+    if (fault == &FAULT_MEMORY_SHARE)
+        telemetry_count(loop_of(c), COUNTER_MEMORY_SHARE);
+    if (fault == &FAULT_MEMORY_FULL)
+        telemetry_count(loop_of(c), COUNTER_MEMORY_FULL);
     telemetry_event("info", "connection_broken", why, "client %s", c->peer);
     pump_flush_later(&c->pump);
 }

@@ -335,21 +335,24 @@ Result http1_read_held(Http1 *http1)
     return r;
 }
 
-Result http1_read(Http1 *http1, Bytes input)
+static Result hold_if_granted(Http1 *http1, Bytes input)
 {
-    if (http1->held_size) {
-        const Fault *refused = ask_for(http1, input.size);
-        if (refused)
-            return http1_refuse_head(http1, refused);
-        hold(http1, input);
-        return http1_read_held(http1);
-    }
-    Result r = read_on(http1, &input);
-    if (!input.size || http1->reading == HTTP1_READ_NOTHING)
-        return r;
     const Fault *refused = ask_for(http1, input.size);
     if (refused)
         return http1_refuse_head(http1, refused);
     hold(http1, input);
-    return r;
+    return OK;
+}
+
+Result http1_read(Http1 *http1, Bytes input)
+{
+    if (http1->held_size) {
+        Result r = hold_if_granted(http1, input);
+        return failed(r) ? r : http1_read_held(http1);
+    }
+    Result r = read_on(http1, &input);
+    if (!input.size || http1->reading == HTTP1_READ_NOTHING)
+        return r;
+    Result held = hold_if_granted(http1, input);
+    return failed(held) ? held : r;
 }

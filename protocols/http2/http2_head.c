@@ -404,6 +404,12 @@ static size_t head_memory(const Http2 *http2)
     return partial + in->tail_capacity + (in->open ? arena_size(in->arena) : 0);
 }
 
+static void set_held(Http2 *http2, size_t size)
+{
+    http_connection_hold(&http2->base, (int64_t)size - (int64_t)http2->held);
+    http2->held = size;
+}
+
 uint32_t http2_hold_head(Http2 *http2)
 {
     size_t size = head_memory(http2);
@@ -412,16 +418,8 @@ uint32_t http2_hold_head(Http2 *http2)
         refused = http_connection_ask(&http2->base, size - http2->held);
     if (refused)
         return http2_refuse_head(http2, refused);
-    http_connection_hold(&http2->base, (int64_t)size - (int64_t)http2->held);
-    http2->held = size;
+    set_held(http2, size);
     return 0;
-}
-
-/* Less than before is held. */
-static void settle_held(Http2 *http2)
-{
-    http_connection_hold(&http2->base, (int64_t)head_memory(http2) - (int64_t)http2->held);
-    http2->held = head_memory(http2);
 }
 
 static void drop_tail(Http2Incoming *in)
@@ -438,7 +436,7 @@ void http2_block_drop(Http2 *http2)
     arena_free(in->arena);
     in->arena = NULL;
     in->open = false;
-    settle_held(http2);
+    set_held(http2, head_memory(http2));
 }
 
 /* Appends the fragment to the undecoded rest of the previous ones. */
@@ -510,7 +508,7 @@ uint32_t http2_block_piece(Http2 *http2, Bytes piece, bool last)
     uint32_t code = end_block(http2);
     if (http2->held) { /* what was decoded is not needed any more */
         arena_reset(in->arena);
-        settle_held(http2);
+        set_held(http2, head_memory(http2));
     }
     return code;
 }
