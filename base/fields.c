@@ -2,9 +2,10 @@
 
 #include "base/arena.h"
 
-bool fields_extend(Fields *fields)
+#include <string.h>
+
+static bool grow(Fields *fields, uint32_t capacity)
 {
-    uint32_t capacity = fields->capacity ? fields->capacity * 2 : 8;
     Field *grown = arena_grow(fields->arena, fields->items, fields->n * sizeof(Field),
                               capacity * sizeof(Field));
     if (!grown) {
@@ -14,6 +15,31 @@ bool fields_extend(Fields *fields)
     fields->items = grown;
     fields->capacity = capacity;
     return true;
+}
+
+bool fields_extend(Fields *fields)
+{
+    return grow(fields, fields->capacity ? fields->capacity * 2 : 8);
+}
+
+Fields fields_copy(Arena *arena, const Fields *from, uint32_t more)
+{
+    Fields copy = fields_in(arena);
+    uint32_t n = from ? from->n : 0;
+    if (n + more == 0 || !grow(&copy, n + more))
+        return copy;
+    if (n)
+        memcpy(copy.items, from->items, n * sizeof *copy.items);
+    copy.n = n;
+    return copy;
+}
+
+void fields_add_number(Fields *fields, const char *name, uint64_t value)
+{
+    const char *text = arena_printf(fields->arena, "%llu", (unsigned long long)value);
+    fields->full |= !text;
+    if (text)
+        fields_add(fields, bytes_of(name), bytes_of(text));
 }
 
 void fields_drop(Fields *fields, Bytes name)

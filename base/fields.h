@@ -29,6 +29,9 @@ static inline Fields fields_in(Arena *arena)
 /* False, with `full` set, at the arena's limit. */
 bool fields_extend(Fields *fields);
 
+/* Another list of the same names and values, with room for `more`. `from` may be NULL. */
+Fields fields_copy(Arena *arena, const Fields *from, uint32_t more);
+
 /* Borrows both. */
 static inline void fields_add(Fields *fields, Bytes name, Bytes value)
 {
@@ -48,6 +51,9 @@ static inline void fields_add_text(Fields *fields, const char *name, const char 
 {
     fields_add_copy(fields, name, bytes_of(value));
 }
+
+/* In decimal. */
+void fields_add_number(Fields *fields, const char *name, uint64_t value);
 
 /* Removes all values under that name. */
 void fields_drop(Fields *fields, Bytes name);

@@ -78,20 +78,20 @@ uint32_t exchange_n_attempts(const Exchange *x)
     return x->record.n_attempts - (x->n_refused > 0) + x->n_elsewhere;
 }
 
-static void add_number(const char *name, uint32_t number, Fields *fields)
-{
-    const char *text = arena_printf(fields->arena, "%u", number);
-    fields->full |= !text;
-    if (text)
-        fields_set(fields, name, bytes_of(text));
-}
-
 void exchange_add_attempts(const Exchange *x, Fields *fields)
 {
+    fields_remove(fields, PREVIOUS_FIELD);
     if (exchange_n_attempts(x))
-        add_number(PREVIOUS_FIELD, exchange_n_attempts(x), fields);
+        fields_add_number(fields, PREVIOUS_FIELD, exchange_n_attempts(x));
+    fields_remove(fields, TRANSPARENT_FIELD);
     if (x->n_refused)
-        add_number(TRANSPARENT_FIELD, 1, fields);
+        fields_add_number(fields, TRANSPARENT_FIELD, 1);
+}
+
+void exchange_add_previous(const Exchange *x, Fields *fields)
+{
+    if (exchange_n_attempts(x) > 1)
+        fields_add_number(fields, PREVIOUS_FIELD, exchange_n_attempts(x) - 1);
 }
 
 /* A gateway behind tells how many attempts came before its last one. */

@@ -39,9 +39,11 @@ struct Client {
     Buffer early; /* body that the exchange does not accept yet */
     Timer
         more; /* reports the first of it to the exchange, after everything of this turn was read */
-    size_t owed; /* bytes received and not given back to the client's window yet */
-    bool ended;  /* the client has sent everything; */
-    bool told;   /* and the exchange was notified */
+    size_t owed;        /* bytes received and not given back to the client's window yet */
+    bool ended;         /* the client has sent everything; */
+    bool told;          /* and the exchange was notified */
+    bool tunnel;        /* opaque HTTP: upgraded; both sides end by themselves */
+    uint32_t n_interim; /* opaque HTTP: interim responses so far */
 
     /* The response. */
     Bytes allow;                   /* for the Allow field of a 405 */
@@ -55,8 +57,6 @@ struct Client {
 
     /* Opaque HTTP. */
     HttpHead *opaque_head; /* what is sent on */
-    uint32_t n_interim;    /* interim responses so far */
-    bool tunnel;           /* upgraded; both sides end by themselves */
 };
 
 static inline Client *client_of(const Exchange *x)

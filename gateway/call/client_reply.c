@@ -48,15 +48,6 @@ static bool is_for_caches(Bytes name)
            bytes_are(name, "age") || bytes_are(name, "pragma");
 }
 
-/* For a gateway in front, which counts them with its own. */
-static void add_previous_attempts(const Exchange *x, Fields *fields)
-{
-    const char *text = arena_printf(fields->arena, "%u", exchange_n_attempts(x) - 1);
-    fields->full |= !text;
-    if (text)
-        fields_add(fields, bytes_of("grpc-previous-rpc-attempts"), bytes_of(text));
-}
-
 /* REST and Connect clients do not know gRPC's field: it becomes theirs, in seconds. */
 static void add_retry_after(const Exchange *x, Fields *fields)
 {
@@ -67,11 +58,7 @@ static void add_retry_after(const Exchange *x, Fields *fields)
         fields_get(fields, "retry-after").data ||
         policy_read_advice(attempt_pushback(attempt), BYTES_NONE, 0, &after) != ADVICE_AFTER)
         return;
-    const char *text =
-        arena_printf(fields->arena, "%lld", (long long)((after + SECOND - 1) / SECOND));
-    fields->full |= !text;
-    if (text)
-        fields_add(fields, bytes_of("retry-after"), bytes_of(text));
+    fields_add_number(fields, "retry-after", (uint64_t)((after + SECOND - 1) / SECOND));
 }
 
 static void add_own_fields(const Client *c, Fields *fields)
@@ -97,8 +84,7 @@ static void add_own_fields(const Client *c, Fields *fields)
     if (x->record.retry_refused && x->record.status.code != CODE_OK)
         fields_add(fields, bytes_of("passerelle-not-retried"),
                    bytes_of(retry_refusal_name(x->record.retry_refused)));
-    if (exchange_n_attempts(x) > 1)
-        add_previous_attempts(x, fields);
+    exchange_add_previous(x, fields);
     if (is_refused_memory(x))
         fields_add(fields, bytes_of("retry-after"), bytes_of("1"));
     add_retry_after(x, fields);
@@ -418,9 +404,7 @@ static const Fields *with_pushback(const Exchange *x, const Status *status, cons
         !x->own_response && trailers && fields_get(trailers, "grpc-retry-pushback-ms").data;
     if (!is_grpc(x) || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
         return trailers;
-    *space = fields_in(arena);
-    for (uint32_t i = 0; trailers && i < trailers->n; i++)
-        fields_add(space, trailers->items[i].name, trailers->items[i].value);
+    *space = fields_copy(arena, trailers, 1);
     fields_set(space, "grpc-retry-pushback-ms", bytes_of("-1"));
     return space;
 }
@@ -450,9 +434,7 @@ static const Fields *with_losses(const Exchange *x, const Fields *trailers, Fiel
 {
     if (!x->responding || !x->losses.names.size || !x->method || !x->method->type->server_streaming)
         return trailers;
-    *space = fields_in(x->arena);
-    for (uint32_t i = 0; trailers && i < trailers->n; i++)
-        fields_add(space, trailers->items[i].name, trailers->items[i].value);
+    *space = fields_copy(x->arena, trailers, 1);
     fields_add(space, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     return space;
 }

@@ -312,6 +312,8 @@ static inline bool exchange_is_first(const Exchange *x)
     return x->record.n_attempts == 0 && x->n_elsewhere == 0;
 }
 void exchange_add_attempts(const Exchange *x, Fields *fields);
+/* Tells a gateway in front, which counts them with its own, how many there were before the last. */
+void exchange_add_previous(const Exchange *x, Fields *fields);
 
 /* ---- Events of the caller -------------------------------------------------------------------- */
 

@@ -107,9 +107,7 @@ const ExchangeKind KIND_OPAQUE = {
    values. */
 static Fields fields_of_service(const Attempt *attempt, const Fields *sent)
 {
-    Fields fields = fields_in(attempt->exchange->arena);
-    for (uint32_t i = 0; i < sent->n; i++)
-        fields_add(&fields, sent->items[i].name, sent->items[i].value);
+    Fields fields = fields_copy(attempt->exchange->arena, sent, 2); /* a request id, and one more */
     attempt_remove_own(attempt, &fields);
     return fields;
 }

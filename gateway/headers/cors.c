@@ -77,8 +77,7 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
         fields_add_copy(out, "access-control-allow-headers", wanted);
     fields_add(out, bytes_of("vary"),
                bytes_of("access-control-request-method, access-control-request-headers"));
-    fields_add_text(out, "access-control-max-age",
-                    arena_printf(out->arena, "%u", cors->max_age_seconds));
+    fields_add_number(out, "access-control-max-age", cors->max_age_seconds);
 }
 
 /* Pages may read these in any case (Fetch, "CORS-safelisted response-header name"). */

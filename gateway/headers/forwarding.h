@@ -20,14 +20,14 @@ typedef struct Forwarding {
     const char *peer; /* the peer of the connection: "192.0.2.1:52314", "[::1]:443", "unix";
                          borrowed from the connection */
     bool secure;      /* TLS */
-    bool trusted;     /* the peer is a trusted proxy: only then the following are set */
+    bool trusted;     /* the peer is a trusted proxy: only then the five texts below are set */
+    bool passed_us;   /* of any peer: this gateway is one of the hops; */
+    uint32_t hops;    /* and so many of them are Passerelle gateways */
     Bytes forwarded_for, forwarded_host, forwarded_proto; /* as received, lists joined by ", " */
     Bytes forwarded;                                      /* RFC 7239 */
     Bytes request_id;                                     /* well-formed */
     /* From any peer: */
     Bytes via, passed; /* the names of hops: in Via, and in passerelle-hops */
-    uint32_t hops;     /* number of Passerelle gateways among them */
-    bool passed_us;    /* this gateway is one of them */
     Bytes attempts;    /* grpc-previous-rpc-attempts: whoever invents some has fewer retries */
 } Forwarding;
 

@@ -10,7 +10,8 @@
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 
-static Fields fields_copy(Arena *arena, const Fields *from)
+/* Names and values too: the caller's are gone after its call. */
+static Fields keep_fields(Arena *arena, const Fields *from)
 {
     Fields fields = fields_in(arena);
     for (uint32_t i = 0; i < from->n; i++)
@@ -27,7 +28,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     peer->head.method = bytes_copy(arena, head->method);
     peer->head.path = bytes_copy(arena, head->path);
     peer->head.authority = bytes_copy(arena, head->authority);
-    peer->head.fields = fields_copy(arena, &head->fields);
+    peer->head.fields = keep_fields(arena, &head->fields);
     peer->headed = true;
 }
 
@@ -44,7 +45,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Peer *peer = owner;
-    peer->trailers = fields_copy(peer->scene->arena, trailers);
+    peer->trailers = keep_fields(peer->scene->arena, trailers);
     peer->ended = true;
 }
 
