@@ -212,9 +212,9 @@ static inline const uint8_t *entry_scalar(Runner *runner, FieldKind kind, bool c
 static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                              Value *value)
 {
-    const uint8_t *at = entry.data, *end = at + entry.size;
-    if (entry.size < 4 || *at != shape->key_tag)
+    if (entry.size < 4 || *entry.data != shape->key_tag)
         return false;
+    const uint8_t *at = entry.data, *end = at + entry.size;
     at = entry_scalar(runner, shape->key, shape->key_check_utf8, at + 1, end, key);
     if (!at || at == end || *at != shape->value_tag)
         return false;

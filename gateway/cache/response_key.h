@@ -84,13 +84,13 @@ static inline uint64_t key_word(const uint8_t *data)
 static inline void key_add(KeyHash *hash, uint64_t tag, Bytes part)
 {
     KeyHash h = *hash; /* in registers */
-    const uint8_t *data = part.data, *end = data + part.size;
+    const uint8_t *data = part.data;
+    size_t left = part.size;
     key_add_number(&h, tag << 48 | part.size);
-    for (; end - data >= 8; data += 8)
+    for (; left >= 8; data += 8, left -= 8)
         key_add_number(&h, key_word(data));
-    size_t left = (size_t)(end - data);
     if (left && part.size >= 8) /* the last 8 bytes, without those that are in already */
-        key_add_number(&h, key_word(end - 8) >> 8 * (8 - left));
+        key_add_number(&h, key_word(data + left - 8) >> 8 * (8 - left));
     else if (left)
         key_add_number(&h, key_rest(data, left));
     *hash = h;

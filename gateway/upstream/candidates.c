@@ -200,7 +200,8 @@ static CandidateTable *table_of(Loop *loop)
 
 static bool is_of(const Config *config, const Service *service)
 {
-    return config && service >= config->services && service < config->services + config->n_services;
+    return config && config->n_services && service >= config->services &&
+           service < config->services + config->n_services;
 }
 
 static void replaced(Loop *loop, Candidates *c)
