@@ -4,6 +4,7 @@ BUILD ?= build
 FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 KILLS ?= 500
+ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
@@ -30,8 +31,9 @@ test: deps ## unit tests, fuzz seeds and flow tests with real clients; WHAT=unit
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/run.py $(BUILD) $(WHAT)
 
-asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory test BUILD=build-asan SETUP='-Db_sanitize=address,undefined -Db_lundef=false'
+asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer, built with clang, whose sanitizers see more
+	@.ci/deps clang fuzz
+	@CC=clang $(MAKE) --no-print-directory test BUILD=build-asan SETUP='$(ASAN)'
 
 tsan: ## the same under ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" $(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
@@ -62,9 +64,9 @@ browser: ## pages in headless Chromium call the shop; not part of test, for Chro
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@.ci/deps build fuzz
-	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
-	@ninja -C build-fuzz fuzz
-	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
+	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
+	@ninja -C build-asan fuzz
+	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS)
 
 prove: build ## change lists of real APIs with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
@@ -100,4 +102,4 @@ tidy: ## clang-tidy over our C and headers; every finding is an error. Three min
 	@/usr/bin/python3 tests/tidy.py $(BUILD)
 
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-fuzz
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants
