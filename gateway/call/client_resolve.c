@@ -39,9 +39,8 @@ static void take_identity(Client *c)
                                  .certificate = c->connection->certificate};
     x->identity = identity_find(&evidence, x->arena);
     x->record.client = identity_shown(x->identity, x->config, x->arena);
-    x->record.client_by = identity_how(x->identity);
-    x->record.tenant = x->identity->tenant;
-    x->record.class = x->identity->class;
+    x->record.identity = x->identity;
+    x->record.claimed = !x->config->identity.hash_key.size;
 }
 
 /* Calls on a connection of a proxy are charged to its clients; others to the connection's. */

@@ -140,11 +140,19 @@ typedef struct LedgerConfig {
     int64_t unmute_pause;      /* nanoseconds without failures */
 } LedgerConfig;
 
+/* A claim about a client, and the field that has its value. */
+typedef struct ClaimHeader {
+    const char *name; /* needs no escapes in JSON */
+    const char *header;
+} ClaimHeader;
+
 /* What says who a client is. Field names are in lower case; NULL: none. */
 typedef struct IdentityConfig {
     CertificateName certificate;                       /* which of its names is the identity */
     const char *header, *tenant_header, *class_header; /* of trusted proxies */
-    const char *const *headers; /* these, ending with NULL; NULL: there are none */
+    const ClaimHeader *claims;
+    uint32_t n_claims;
+    const char *const *headers; /* all of these, ending with NULL; NULL: there are none */
     Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
     const char *hash_key_file;  /* from which it came; or NULL */
     int64_t retention;          /* nanoseconds: of what the store keeps about clients */

@@ -5,6 +5,8 @@
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 
+#include <ctype.h>
+
 enum { HASH_KEY_LEAST = 16, HASH_KEY_MOST = 4096 };
 
 /* A field with another meaning must not become an identity: it is removed from requests of
@@ -21,6 +23,11 @@ static bool means_something_else(const char *name)
     return field_role(bytes_of(name)) != FIELD_METADATA ||
            bytes_start_with(bytes_of(name), "x-forwarded-") ||
            bytes_start_with(bytes_of(name), "passerelle-");
+}
+
+static const char *claim_path(ConfigReader *reader, const char *claim)
+{
+    return config_path(reader, "identity.claim_headers.%s", claim);
 }
 
 static const char *read_header(ConfigReader *reader, const char *text, const char *path)
@@ -66,16 +73,42 @@ static CertificateName certificate_name(const Passerelle__Config__Identity *text
     }
 }
 
-/* With their keys in the config, for check. */
+/* As JWT writes them: words, or URIs (RFC 7519, 4.2). */
+static bool is_claim_name(Bytes name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!isalnum(name.data[i]) && !memchr("._-:/", name.data[i], 5))
+            return false;
+    return name.size > 0;
+}
+
+static void read_claims(ConfigReader *reader, const Passerelle__Config__Identity *text)
+{
+    ClaimHeader *claims = arena_array(reader->arena, ClaimHeader, text->n_claim_headers);
+    for (size_t i = 0; i < text->n_claim_headers; i++) {
+        const Passerelle__Config__Identity__ClaimHeadersEntry *said = text->claim_headers[i];
+        const char *path = claim_path(reader, said->key);
+        if (!is_claim_name(bytes_of(said->key)))
+            config_tell(reader, path, "letters, digits and \"._-:/\"", "it is no name of a claim");
+        claims[i] = (ClaimHeader){said->key, read_header(reader, said->value, path)};
+    }
+    reader->config->identity.claims = claims;
+    reader->config->identity.n_claims = (uint32_t)text->n_claim_headers;
+}
+
 static void list_headers(ConfigReader *reader)
 {
     IdentityConfig *identity = &reader->config->identity;
     const char *all[] = {identity->header, identity->tenant_header, identity->class_header};
-    const char **list = arena_array(reader->arena, const char *, sizeof all / sizeof *all + 1);
+    enum { MOST = sizeof all / sizeof *all };
+    const char **list = arena_array(reader->arena, const char *, MOST + identity->n_claims + 1);
     size_t n = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < MOST; i++)
         if (all[i])
             list[n++] = all[i];
+    for (uint32_t i = 0; i < identity->n_claims; i++)
+        if (identity->claims[i].header)
+            list[n++] = identity->claims[i].header;
     list[n] = NULL;
     identity->headers = n ? list : NULL;
 }
@@ -91,6 +124,7 @@ void config_read_identity(ConfigReader *reader)
     identity->header = read_header(reader, text->identity_header, "identity_header");
     identity->tenant_header = read_header(reader, said->tenant_header, "identity.tenant_header");
     identity->class_header = read_header(reader, said->class_header, "identity.class_header");
+    read_claims(reader, said);
     list_headers(reader);
     read_clients(reader, text->clients ? text->clients : &default_clients);
 }
@@ -128,4 +162,7 @@ void config_check_identity(ConfigReader *reader)
     check_header(reader, config->identity.header, any_trusted, "identity_header");
     check_group(reader, config->identity.tenant_header, any_trusted, "identity.tenant_header");
     check_group(reader, config->identity.class_header, any_trusted, "identity.class_header");
+    for (uint32_t i = 0; i < config->identity.n_claims; i++)
+        check_group(reader, config->identity.claims[i].header, any_trusted,
+                    claim_path(reader, config->identity.claims[i].name));
 }

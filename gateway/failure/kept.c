@@ -23,6 +23,7 @@ enum {
     PART_QUERY,
     PART_TENANT,
     PART_CLASS,
+    PART_CLAIM,
     PART_AUTHORITY,
     PART_ORIGIN,
 };
@@ -69,6 +70,10 @@ static inline void add_identity(KeyHash *hash, const Identity *identity)
     add_if(hash, PART_IDENTITY, identity->name);
     add_if(hash, PART_TENANT, identity->tenant);
     add_if(hash, PART_CLASS, identity->class);
+    for (uint32_t i = 0; i < identity->n_claims; i++) {
+        key_add(hash, PART_CLAIM, bytes_of(identity->claims[i].name));
+        key_add(hash, PART_CLAIM, identity->claims[i].value);
+    }
 }
 
 static inline void add_credentials(KeyHash *hash, uint64_t tag, Bytes value, KeptPlace *place)

@@ -2,10 +2,11 @@
  * Kept: which responses are kept for calls that fail, and by what they are found.
  *
  * A response belongs to a request of a client: the same bytes of the same method and versions, to
- * the same host, from the same Origin, with the same identity (name, tenant, class), Authorization
- * and Cookie. Without a name and credentials that say something a client cannot be told from
- * others: then nothing is kept, unless the route says that its responses are public. What is hashed
- * into the key are the schemas and change lists, too, so that a config with others finds nothing.
+ * the same host, from the same Origin, with the same identity (name, tenant, class, claims),
+ * Authorization and Cookie. Without a name and credentials that say something a client cannot be
+ * told from others: then nothing is kept, unless the route says that its responses are public. What
+ * is hashed into the key are the schemas and change lists, too, so that a config with others finds
+ * nothing.
  *
  * RFC 9111 is obeyed in what it forbids, in the head and, since gRPC services say it there, in the
  * trailers: a response (or request) with `no-store` is not kept, nor a response that must not be

@@ -15,6 +15,19 @@ static Bytes field_of(const IdentityEvidence *evidence, const char *name, Arena 
     return name ? bytes_copy(arena, fields_get(evidence->head, name)) : BYTES_NONE;
 }
 
+/* Claims whose field is absent are absent; all are, where the arena is full. */
+static void take_claims(const IdentityEvidence *evidence, Arena *arena, Identity *found)
+{
+    const IdentityConfig *config = &evidence->config->identity;
+    Claim *claims = config->n_claims ? arena_array(arena, Claim, config->n_claims) : NULL;
+    for (uint32_t i = 0; claims && i < config->n_claims; i++) {
+        Bytes value = field_of(evidence, config->claims[i].header, arena);
+        if (value.size)
+            claims[found->n_claims++] = (Claim){config->claims[i].name, value};
+    }
+    found->claims = claims;
+}
+
 static bool by_header(const IdentityEvidence *evidence, Arena *arena, Identity *found)
 {
     const IdentityConfig *config = &evidence->config->identity;
@@ -25,6 +38,7 @@ static bool by_header(const IdentityEvidence *evidence, Arena *arena, Identity *
         return false;
     found->tenant = field_of(evidence, config->tenant_header, arena);
     found->class = field_of(evidence, config->class_header, arena);
+    take_claims(evidence, arena, found);
     return true;
 }
 

@@ -20,9 +20,17 @@ typedef enum IdentityProof {
     PROOF_CERTIFICATE, /* a verified client certificate */
 } IdentityProof;
 
+/* What the source of the name says of the client besides. */
+typedef struct Claim {
+    const char *name; /* needs no escapes in JSON; borrowed from the config */
+    Bytes value;      /* not empty */
+} Claim;
+
 typedef struct Identity {
     Bytes name;          /* empty: anonymous */
     Bytes tenant, class; /* groups that the client belongs to; may be empty */
+    const Claim *claims; /* in the order of the config */
+    uint32_t n_claims;
     IdentityProof how;
 } Identity;
 

@@ -61,12 +61,24 @@ static const char *level_of(const CallRecord *r)
     return "error";
 }
 
+static void add_claims(Buffer *line, const Identity *identity)
+{
+    buffer_add_text(line, ",\"claims\":{");
+    for (uint32_t i = 0; i < identity->n_claims; i++) {
+        buffer_printf(line, "%s\"%s\":", i ? "," : "", identity->claims[i].name);
+        log_line_text(line, BYTES_NONE, identity->claims[i].value);
+    }
+    buffer_add_text(line, "}");
+}
+
 static void add_identity(Buffer *line, const CallRecord *r)
 {
     log_line_text(line, LOG_KEY("client"), r->client);
-    log_line_word(line, LOG_KEY("client_by"), r->client_by);
-    log_line_text(line, LOG_KEY("tenant"), r->tenant);
-    log_line_text(line, LOG_KEY("class"), r->class);
+    log_line_word(line, LOG_KEY("client_by"), identity_how(r->identity));
+    log_line_text(line, LOG_KEY("tenant"), r->identity->tenant);
+    log_line_text(line, LOG_KEY("class"), r->identity->class);
+    if (r->claimed && r->identity->n_claims)
+        add_claims(line, r->identity);
 }
 
 static void add_client(Buffer *line, const CallRecord *r)
@@ -76,7 +88,7 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_word(line, LOG_KEY("peer"), r->peer);
     log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
-    if (r->client.size)
+    if (r->identity)
         add_identity(line, r);
     log_line_word(line, LOG_KEY("dialect"), dialect_name(r->dialect));
     log_line_word(line, LOG_KEY("codec"), codec_name(r->codec));

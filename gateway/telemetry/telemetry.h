@@ -10,6 +10,7 @@
 #define GATEWAY_TELEMETRY_H
 
 #include "base/call.h"
+#include "gateway/identity/identity.h"
 #include "gateway/policy/policy.h"
 
 typedef struct WorkPool WorkPool; /* gateway/loop/work_pool.h */
@@ -38,8 +39,8 @@ typedef struct CallRecord {
                                  of nobody */
     Bytes forwarded_for;      /* the client's address from a trusted proxy; or empty */
     Bytes client;             /* its identity, as it may be recorded; empty: anonymous */
-    Bytes tenant, class;      /* of the client; may be empty */
-    const char *client_by;    /* how the identity was proved: "certificate"; NULL: anonymous */
+    const Identity *identity; /* of the client; NULL: anonymous */
+    bool claimed;             /* what the identity claims may be recorded, too */
     Dialect dialect;
     Codec codec;
     Bytes verb, path;     /* of the request, without query */

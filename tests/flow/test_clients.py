@@ -16,12 +16,12 @@ from stores import store  # noqa: F401  (a fixture)
 KEY = "0123456789abcdef0123456789abcdef"
 IDENTITY = """
 identity_header: x-client
-identity: {tenant_header: x-tenant, class_header: x-class}
+identity: {tenant_header: x-tenant, class_header: x-class, claim_headers: {plan: x-plan, region: x-region}}
 trusted_proxies: [127.0.0.1]
 clients: $clients
 """
 # The marks are in no name of the config or the schemas.
-MARKS = {"X-Client": "zebra-%d", "X-Tenant": "yucca-%d", "X-Class": "quince-%d"}
+MARKS = {"X-Client": "zebra-%d", "X-Tenant": "yucca-%d", "X-Class": "quince-%d", "X-Plan": "walnut-%d"}
 
 
 def headers(number, **more):
@@ -59,7 +59,9 @@ def test_no_label_of_any_metric_names_a_client(tmp_path, recorded):
     with Backend("v3") as backend, \
             Gateway(tmp_path, config, clients=clients, instances=instances(("v3", backend.port))) as gateway:
         call_in_many_ways(gateway)
-        shown = gateway.logged(log="call", tenant="yucca-7")["client"]
+        line = gateway.logged(log="call", tenant="yucca-7")
+        assert line.get("claims") == ({"plan": "walnut-7"} if recorded == "named" else None)
+        shown = line["client"]
         hashes = {hmac.new(KEY.encode(), b"zebra-%d" % number, hashlib.sha256).hexdigest()[:32] for number in range(20)}
         assert shown == "zebra-7" if recorded == "named" else shown in hashes
         page = gateway.admin("/metrics").body.decode()
@@ -67,9 +69,9 @@ def test_no_label_of_any_metric_names_a_client(tmp_path, recorded):
                                    headers={"Accept": "application/openmetrics-text"}).body.decode()
         values = set(label_values(page)) | set(label_values(openmetrics))
         assert {"orders", "UNKNOWN_PATH", "audit"} <= values  # the calls and the store are there
-        named = [value for value in values if re.search("zebra|yucca|quince", value) or hashes & {value}]
+        named = [value for value in values if re.search("zebra|yucca|quince|walnut", value) or hashes & {value}]
         assert not named
-        assert not re.search("zebra|yucca|quince", page + openmetrics)
+        assert not re.search("zebra|yucca|quince|walnut", page + openmetrics)
 
 
 # ---- Forgetting --------------------------------------------------------------------------------

@@ -485,6 +485,15 @@ CONFIG_CASES = [
     ConfigCase(config(listener("trusted_proxies: [unix]"), rest="identity: {tenant_header: x-tenant}\n"),
                config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client\nidentity: {tenant_header: x-tenant}\n"),
                "identity beside it"),
+    ConfigCase(config(listener("trusted_proxies: [unix]"), rest="identity: {claim_headers: {plan: x-plan}}\n"),
+               config(listener("trusted_proxies: [unix]"),
+                      rest="identity_header: x-client\nidentity: {claim_headers: {plan: x-plan}}\n"),
+               "identity beside it"),
+    ConfigCase(config(listener("trusted_proxies: [unix]"),
+                      rest="identity_header: x-client\nidentity: {claim_headers: {the plan: x-plan}}\n"),
+               config(listener("trusted_proxies: [unix]"),
+                      rest="identity_header: x-client\nidentity: {claim_headers: {plan: x-plan}}\n"),
+               "no name of a claim"),
     ConfigCase(config(rest="error_help: docs.example/{reason}\n"),
                config(rest="error_help: 'https://docs.example.com/errors#{reason}'\n"), "not a URL"),
     ConfigCase(config(rest="error_help: 'https://docs.example.com/{other}'\n"),
@@ -564,7 +573,7 @@ PROSE = {"give each value a meaning of its own", "retry_budget in the service", 
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
-         "letters, digits, - and _", "file names are relative to this file"}
+         "letters, digits, - and _", 'letters, digits and "._-:/"', "file names are relative to this file"}
 
 
 def is_said(case):

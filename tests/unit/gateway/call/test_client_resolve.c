@@ -276,7 +276,7 @@ static void a_call_is_its_clients_turn_and_memory_by_the_proved_name(void **stat
     assert_int_equal(accounts_open(), before + 1);
     answer(instance(scene), ITEM);
     assert_int_equal(accounts_open(), before);
-    assert_string_equal(scene->records[0].client_by, "header");
+    assert_int_equal(scene->records[0].identity->how, PROOF_HEADER);
 }
 
 static void an_anonymous_call_has_no_account_of_its_own(void **state)
@@ -287,7 +287,7 @@ static void an_anonymous_call_has_no_account_of_its_own(void **state)
     client_head(client, "GET", "/v1/items/x", "x-client: panel", -1, true);
     assert_int_equal(accounts_open(), before);
     answer(instance(scene), ITEM);
-    assert_null(scene->records[0].client_by);
+    assert_null(scene->records[0].identity);
 }
 
 static void a_listener_that_the_config_has_no_more_trusts_nobody(void **state)

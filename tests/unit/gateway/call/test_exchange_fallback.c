@@ -493,7 +493,8 @@ static void empty_credentials_are_none(void **state)
 
 #define TRUSTING                                                                                   \
     "identity_header: x-client\n"                                                                  \
-    "identity: {tenant_header: x-tenant, class_header: x-class}\n"                                 \
+    "identity: {tenant_header: x-tenant, class_header: x-class,\n"                                 \
+    "           claim_headers: {plan: x-plan, region: x-region}}\n"                                \
     "trusted_proxies: [127.0.0.0/8]\n" KEEPING
 
 static Peer *trusted_get(Scene *scene, const char *fields)
@@ -509,6 +510,18 @@ static unsigned status_when_failed(Scene *scene, const char *fields)
     Peer *client = trusted_get(scene, fields);
     answer_error(instance(scene), 13, "oops");
     return client->head.status;
+}
+
+static void a_name_with_another_claim_is_another_client(void **state)
+{
+    Scene *scene = scene_again(state, TRUSTING);
+    trusted_get(scene, "x-client: ada\nx-plan: gold");
+    answer(instance(scene), ITEM);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-plan: iron"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-region: gold"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-plan: gold\nx-region: eu"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada"), 500);
+    assert_int_equal(status_when_failed(scene, "x-client: ada\nx-plan: gold"), 200);
 }
 
 static void a_name_of_another_tenant_or_class_is_another_client(void **state)
@@ -783,6 +796,7 @@ int main(void)
         SCENE_TEST(another_request_has_another_response),
         SCENE_TEST(of_a_client_that_nothing_tells_apart_nothing_is_kept),
         SCENE_TEST(empty_credentials_are_none),
+        SCENE_TEST(a_name_with_another_claim_is_another_client),
         SCENE_TEST(a_name_of_another_tenant_or_class_is_another_client),
         SCENE_TEST(what_the_service_denies_is_no_longer_kept),
         SCENE_TEST(a_request_that_must_not_be_stored_is_denied_as_well),

@@ -60,6 +60,25 @@ static void a_trusted_proxy_names_client_tenant_and_class(void **state)
     assert_string_equal(identity_how(identity), "header");
 }
 
+static void a_trusted_proxy_claims_more_of_its_client(void **state)
+{
+    static const ClaimHeader headers[] = {
+        {"plan", "x-plan"}, {"region", "x-region"}, {"https://shop.test/staff", "x-staff"}};
+    config.identity.claims = headers;
+    config.identity.n_claims = 3;
+    add("x-client", "ada");
+    add("x-plan", "gold");
+    add("x-region", "");
+    add("x-staff", "yes");
+    const Identity *identity = found(true, &panel);
+    assert_int_equal(identity->n_claims, 2); /* without what is not said */
+    assert_string_equal(identity->claims[0].name, "plan");
+    assert_bytes(identity->claims[0].value, "gold");
+    assert_string_equal(identity->claims[1].name, "https://shop.test/staff");
+    assert_bytes(identity->claims[1].value, "yes");
+    assert_int_equal(found(false, &panel)->n_claims, 0);
+}
+
 static void a_tenant_without_a_client_is_nobody(void **state)
 {
     add("x-tenant", "acme");
@@ -150,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_proves_nothing_is_anonymous),
         TEST(a_trusted_proxy_names_client_tenant_and_class),
+        TEST(a_trusted_proxy_claims_more_of_its_client),
         TEST(a_tenant_without_a_client_is_nobody),
         TEST(a_header_that_the_config_does_not_name_is_no_identity),
         TEST(a_proxys_word_comes_before_its_own_certificate),

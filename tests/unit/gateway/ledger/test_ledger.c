@@ -172,11 +172,18 @@ static void failures_of_all_loops_are_one_row(void **state)
     assert_member(json_member(page, "failures")->first, "count", "8");
 }
 
+static void called_by_ada(Bench *b)
+{
+    static const Identity ada = {.how = PROOF_HEADER};
+    b->f->record.client = bytes_of("ada");
+    b->f->record.identity = &ada;
+}
+
 static void samples_have_their_records(void **state)
 {
     Bench *b = *state;
     fail_with(b, CODE_NOT_FOUND, FAIL(b->f->arena, FAULT_UPSTREAM_STATUS, "no"));
-    b->f->record.client = bytes_of("ada");
+    called_by_ada(b);
     record(b, 0, 1);
     JsonNode *row = json_member(read_page(b), "mistakes")->first;
     JsonNode *sample = json_member(row, "samples")->first;
@@ -191,7 +198,7 @@ static void what_is_redacted_is_in_no_page(void **state)
     b->config.ledger.redact = names;
     ledger_use(b->ledger, &b->config);
     fail_with(b, CODE_NOT_FOUND, FAIL(b->f->arena, FAULT_UPSTREAM_STATUS, "no"));
-    b->f->record.client = bytes_of("ada");
+    called_by_ada(b);
     record(b, 0, 1);
     read_page(b);
     assert_null(strstr(b->answer, "ada"));

@@ -104,17 +104,38 @@ static void a_degraded_call_is_a_warning(void **state)
     assert_memory_equal(level_in_log(f), "warning\"", 8);
 }
 
+static const Claim claims[] = {{"plan", {(const uint8_t *)"gold", 4}},
+                               {"said", {(const uint8_t *)"\"so\"", 4}}};
+static const Identity identity = {.name = {(const uint8_t *)"ada", 3},
+                                  .tenant = {(const uint8_t *)"shop", 4},
+                                  .class = {(const uint8_t *)"partner", 7},
+                                  .claims = claims,
+                                  .n_claims = 2,
+                                  .how = PROOF_CERTIFICATE};
+
 static void who_called_is_told_whole(void **state)
 {
     Fixture *f = *state;
     f->record.client = bytes_of("ada");
-    f->record.client_by = "certificate";
-    f->record.tenant = bytes_of("shop");
-    f->record.class = bytes_of("partner");
+    f->record.identity = &identity;
+    f->record.claimed = true;
     telemetry_record(&f->loop, &f->record);
     assert_non_null(strstr(arena_text(f->arena, fixture_log(f)),
                            "\"client\":\"ada\",\"client_by\":\"certificate\","
-                           "\"tenant\":\"shop\",\"class\":\"partner\""));
+                           "\"tenant\":\"shop\",\"class\":\"partner\","
+                           "\"claims\":{\"plan\":\"gold\",\"said\":\"\\\"so\\\"\"},"));
+}
+
+static void claims_are_told_only_where_they_may_be(void **state)
+{
+    Fixture *f = *state;
+    f->record.client = bytes_of("35800f8e0bed84cf205738a4624ad922");
+    f->record.identity = &identity;
+    telemetry_record(&f->loop, &f->record);
+    const char *line = arena_text(f->arena, fixture_log(f));
+    assert_non_null(strstr(line, "\"class\":\"partner\""));
+    assert_null(strstr(line, "claims"));
+    assert_null(strstr(line, "gold"));
 }
 
 static void long_and_broken_texts_are_cut_and_repaired(void **state)
@@ -265,6 +286,7 @@ int main(void)
         TEST(what_a_client_can_cause_is_none),
         TEST(a_degraded_call_is_a_warning),
         TEST(who_called_is_told_whole),
+        TEST(claims_are_told_only_where_they_may_be),
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
         TEST(mistakes_are_a_list_of_limited_length),
