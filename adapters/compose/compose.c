@@ -43,6 +43,20 @@ void compose_add_guard(Composing *c, Task *task, Guard guard)
     task->guards[task->n_guards++] = guard;
 }
 
+void compose_guards_when(Composing *c, Task *task, uint32_t first, const Expr *subject,
+                         const Literal *constant)
+{
+    for (uint32_t i = first; i < task->n_guards; i++)
+        task->guards[i].source = expr_when(c->arena, task->guards[i].source, subject, constant);
+}
+
+void compose_guards_unless(Composing *c, Task *task, uint32_t first, const Expr *const *others,
+                           uint32_t n_others)
+{
+    for (uint32_t i = first; i < task->n_guards; i++)
+        task->guards[i].source = expr_unless(c->arena, task->guards[i].source, others, n_others);
+}
+
 /* ---- One mapping ----------------------------------------------------------------------------- */
 
 /* Removes a sentinel of zero if the target has no presence, because there zero is unset anyway. */
@@ -184,6 +198,7 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                    .problems = problems,
                    .set = set,
                    .by_pair = table_in(arena),
+                   .entries = table_in(arena),
                    .stranded = mapping_set_stranded(arena, second)};
     compose_own(&c);
     compose_methods(&c);

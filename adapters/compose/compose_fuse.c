@@ -117,6 +117,37 @@ static const Expr *with_args(Composing *c, const Expr *expr, const Expr *const *
     return copy;
 }
 
+/* A message that depends on a kind: so does what is dropped of it. */
+static const Expr *through_when(Composing *c, Task *task, const Mapping *second,
+                                const Expr *message)
+{
+    uint32_t first = task->n_guards;
+    const Expr *inner = compose_through(c, task, second, message->args[0]);
+    compose_guards_when(c, task, first, message->args[1], message->constants);
+    return expr_when(c->arena, inner, message->args[1], message->constants);
+}
+
+static const Expr *through_unless(Composing *c, Task *task, const Mapping *second,
+                                  const Expr *message)
+{
+    const Expr *const *others = message->args + 1;
+    uint32_t first = task->n_guards, n = message->n_args - 1;
+    const Expr *inner = compose_through(c, task, second, message->args[0]);
+    compose_guards_unless(c, task, first, others, n);
+    return expr_unless(c->arena, inner, others, n);
+}
+
+/* A message, or the one that is given where it is absent. */
+static const Expr *through_default(Composing *c, Task *task, const Mapping *second,
+                                   const Expr *message)
+{
+    const Expr *own = compose_through(c, task, second, message->args[0]);
+    uint32_t first = task->n_guards;
+    const Expr *given = compose_through(c, task, second, message->args[1]);
+    compose_guards_unless(c, task, first, message->args, 1);
+    return expr_default(c->arena, own, given, message->loss);
+}
+
 const Expr *compose_through(Composing *c, Task *task, const Mapping *second, const Expr *message)
 {
     if (!message)
@@ -136,9 +167,7 @@ const Expr *compose_through(Composing *c, Task *task, const Mapping *second, con
         return expr_join(c->arena, compose_through(c, task, second, message->args[0]),
                          compose_through(c, task, second, message->args[1]));
     case EXPR_BUILD: return build_through(c, task, second, message);
-    case EXPR_DEFAULT:
-        return expr_default(c->arena, compose_through(c, task, second, message->args[0]),
-                            compose_through(c, task, second, message->args[1]), message->loss);
+    case EXPR_DEFAULT: return through_default(c, task, second, message);
     case EXPR_REQUIRE:
         inner = message->n_args ? compose_through(c, task, second, message->args[0]) : NULL;
         return expr_require(c->arena, inner, (ValueType){KIND_MESSAGE, false, second->to, NULL},
@@ -150,12 +179,8 @@ const Expr *compose_through(Composing *c, Task *task, const Mapping *second, con
         const Expr **arg = arena_array(c->arena, const Expr *, 1);
         arg[0] = inner;
         return with_args(c, message, arg, 1);
-    case EXPR_WHEN:
-        return expr_when(c->arena, compose_through(c, task, second, message->args[0]),
-                         message->args[1], message->constants);
-    case EXPR_UNLESS:
-        return expr_unless(c->arena, compose_through(c, task, second, message->args[0]),
-                           message->args + 1, message->n_args - 1);
+    case EXPR_WHEN: return through_when(c, task, second, message);
+    case EXPR_UNLESS: return through_unless(c, task, second, message);
     case EXPR_CONVERT:
         if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
             return retarget(c, message, second->to);

@@ -20,6 +20,7 @@ typedef struct Composing {
     Problems *problems;
     MappingSet *set;     /* the result */
     Table by_pair;       /* first's and second's mapping -> Task */
+    Table entries;       /* what converts a map's value, and both entries' types -> Mapping */
     Table stranded;      /* full name -> Stranded of the second list */
     struct Task **tasks; /* in this order; filling one may add more */
     uint32_t n_tasks, n_filled, tasks_capacity;
@@ -50,6 +51,12 @@ typedef struct Scope {
 const Mapping *compose_pair(Composing *c, const Mapping *first, const Mapping *second);
 
 void compose_add_guard(Composing *c, Task *task, Guard guard);
+
+/* Makes the guards from number `first` on depend on what their message depends on. */
+void compose_guards_when(Composing *c, Task *task, uint32_t first, const Expr *subject,
+                         const Literal *constant);
+void compose_guards_unless(Composing *c, Task *task, uint32_t first, const Expr *const *others,
+                           uint32_t n_others);
 
 /* ---- compose_paths.c ------------------------------------------------------------------------- */
 

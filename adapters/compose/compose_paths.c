@@ -168,9 +168,7 @@ static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
 {
     uint32_t first = task->n_guards;
     const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
-    for (uint32_t i = first; i < task->n_guards; i++)
-        task->guards[i].source =
-            expr_when(c->arena, task->guards[i].source, message->args[1], message->constants);
+    compose_guards_when(c, task, first, message->args[1], message->constants);
     return expr_when(c->arena, inner, message->args[1], message->constants);
 }
 
@@ -180,8 +178,7 @@ static const Expr *descend_unless(Composing *c, Task *task, const Expr *message,
     const Expr *const *others = message->args + 1;
     uint32_t first = task->n_guards, n = message->n_args - 1;
     const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
-    for (uint32_t i = first; i < task->n_guards; i++)
-        task->guards[i].source = expr_unless(c->arena, task->guards[i].source, others, n);
+    compose_guards_unless(c, task, first, others, n);
     return expr_unless(c->arena, inner, others, n);
 }
 
@@ -272,11 +269,77 @@ static void refuse_part(Composing *c, Task *task, const Expr *const *args, uint3
     }
 }
 
+/* A field of a map's entry. */
+static const Expr *entry_field(Composing *c, const MessageType *entry, uint32_t number)
+{
+    const FieldType **step = arena_array(c->arena, const FieldType *, 1);
+    step[0] = message_field_by_number(entry, number);
+    return expr_field(c->arena, step, 1);
+}
+
+/* The conversion of `map` for each value, applied to the value of one entry; a missing value is
+   zero. */
+static const Expr *entry_value(Composing *c, const Expr *map, const MessageType *from,
+                               const MessageType *to)
+{
+    const Expr **arg = arena_array(c->arena, const Expr *, 1);
+    Expr *each = expr_copy(c->arena, map);
+    arg[0] = entry_field(c, from, 2);
+    if (!arg[0]->type.message)
+        arg[0] = expr_default(c->arena, arg[0],
+                              expr_const(c->arena, arg[0]->type, (Literal){0}, NULL), NULL);
+    each->args = arg;
+    each->type = value_type_of(message_field_by_number(to, 2));
+    return each;
+}
+
+static const Mapping *make_entry_mapping(Composing *c, const Expr *map, const MessageType *from,
+                                         const MessageType *to)
+{
+    Rule *rules = arena_array(c->arena, Rule, 2);
+    rules[0] = (Rule){message_field_by_number(to, 1), entry_field(c, from, 1), 0};
+    rules[1] = (Rule){message_field_by_number(to, 2),
+                      map ? entry_value(c, map, from, to) : entry_field(c, from, 2), 0};
+    Mapping *made = arena_make(c->arena, Mapping);
+    *made = (Mapping){.from = from, .to = to, .rules = rules, .n_rules = 2};
+    return made;
+}
+
+/* The mapping between the entries of two maps, made once: messages in the map may hold such a map
+   again. `map` NULL: the values are not converted. */
+static const Mapping *entry_mapping(Composing *c, const Expr *map, const MessageType *from,
+                                    const MessageType *to)
+{
+    const void *by = !map                        ? NULL
+                     : map->kind == EXPR_MESSAGE ? (const void *)map->mapping
+                                                 : map->converter;
+    const void *key[] = {by, from, to};
+    Bytes found_by = bytes(key, sizeof key);
+    const Mapping *made = table_get(&c->entries, found_by);
+    if (!made) {
+        made = make_entry_mapping(c, map, from, to);
+        table_put(&c->entries, bytes_copy(c->arena, found_by), (void *)(uintptr_t)made);
+    }
+    return made;
+}
+
+/* The values of a map that the first list makes of a list: each is converted when its entry is
+   made. */
+static const Expr *subst_keyed_values(Composing *c, const Expr *keyed, const Expr *expr)
+{
+    const Mapping *values = entry_mapping(c, expr, keyed->type.message, expr->type.message);
+    return expr_keyed(c->arena, compose_pair(c, keyed->mapping, values), keyed->args[0],
+                      keyed->loud, keyed->loss);
+}
+
 static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     const Expr *value;
     if (expr->n_args == 1) {
-        value = compose_convert(c, expr, compose_value(c, task, scope, expr->args[0]));
+        value = compose_value(c, task, scope, expr->args[0]);
+        if (value && value->kind == EXPR_KEYED)
+            return subst_keyed_values(c, value, expr);
+        value = compose_convert(c, expr, value);
     } else {
         const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
         uint32_t n = expr->n_args;
@@ -338,8 +401,10 @@ static const Expr *subst_unless(Composing *c, Task *task, Scope scope, const Exp
 
 static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
-    const Expr *value =
-        compose_through(c, task, expr->mapping, compose_value(c, task, scope, expr->args[0]));
+    const Expr *given = compose_value(c, task, scope, expr->args[0]);
+    if (given && given->kind == EXPR_KEYED)
+        return subst_keyed_values(c, given, expr);
+    const Expr *value = compose_through(c, task, expr->mapping, given);
     if (!value || !expr->args[0]->type.repeated || value->type.message == expr->type.message)
         return value;
     Expr *typed = expr_copy(c->arena, value);
@@ -360,43 +425,6 @@ static const Expr *subst_keyed(Composing *c, const Expr *list, const Expr *expr)
     return expr_keyed(c->arena,
                       both ? compose_pair(c, list->mapping, expr->mapping) : expr->mapping,
                       both ? list->args[0] : list, expr->loud, expr->loss);
-}
-
-/* A field of a map's entry. */
-static const Expr *entry_field(Composing *c, const MessageType *entry, uint32_t number)
-{
-    const FieldType **step = arena_array(c->arena, const FieldType *, 1);
-    step[0] = message_field_by_number(entry, number);
-    return expr_field(c->arena, step, 1);
-}
-
-/* The conversion of `map` for each value, applied to the value of one entry; a missing value is
-   zero. */
-static const Expr *entry_value(Composing *c, const Expr *map, const MessageType *from,
-                               const MessageType *to)
-{
-    const Expr **arg = arena_array(c->arena, const Expr *, 1);
-    Expr *each = expr_copy(c->arena, map);
-    arg[0] = entry_field(c, from, 2);
-    if (!arg[0]->type.message)
-        arg[0] = expr_default(c->arena, arg[0],
-                              expr_const(c->arena, arg[0]->type, (Literal){0}, NULL), NULL);
-    each->args = arg;
-    each->type = value_type_of(message_field_by_number(to, 2));
-    return each;
-}
-
-/* The mapping between the entries of two maps. `map` NULL: the values are not converted. */
-static const Mapping *entry_mapping(Composing *c, const Expr *map, const MessageType *from,
-                                    const MessageType *to)
-{
-    Rule *rules = arena_array(c->arena, Rule, 2);
-    rules[0] = (Rule){message_field_by_number(to, 1), entry_field(c, from, 1), 0};
-    rules[1] = (Rule){message_field_by_number(to, 2),
-                      map ? entry_value(c, map, from, to) : entry_field(c, from, 2), 0};
-    Mapping *made = arena_make(c->arena, Mapping);
-    *made = (Mapping){.from = from, .to = to, .rules = rules, .n_rules = 2};
-    return made;
 }
 
 static bool is_map(const Expr *expr)

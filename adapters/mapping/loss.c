@@ -552,20 +552,26 @@ static bool converts_by(const Expr *expr, const Converter *converter)
     return false;
 }
 
+/* Whether a line of these rules is about the guard's expression. What only makes a message present
+   has no line. */
+static bool are_told(const Rule *rules, uint32_t n_rules, const Expr *guarded)
+{
+    const Converter *converter = converter_of(guarded);
+    for (uint32_t i = 0; converter && i < n_rules; i++) {
+        const Expr *value = rules[i].value;
+        if (value->kind == EXPR_BUILD ? are_told(value->rules, value->n_rules, guarded)
+            : part_of(guarded)        ? splits(value, guarded)
+                                      : converts_by(value, converter))
+            return true;
+    }
+    return false;
+}
+
 /* Whether an error of the guard's expression is reported elsewhere already: the guard is for a lost
    part of a template, of which there are others, or for one value of what a rule converts. */
 static bool is_told_of_others(const Mapping *mapping, const Guard *guard)
 {
-    const Converter *converter = converter_of(guard->source);
-    for (uint32_t i = 0; converter && !part_of(guard->source) && i < mapping->n_rules; i++) {
-        if (converts_by(mapping->rules[i].value, converter))
-            return true;
-    }
-    for (uint32_t i = 0; part_of(guard->source) && i < mapping->n_rules; i++) {
-        if (splits(mapping->rules[i].value, guard->source))
-            return true;
-    }
-    return false;
+    return are_told(mapping->rules, mapping->n_rules, guard->source);
 }
 
 static bool guard_is_loud(const Mapping *mapping, const Guard *guard, const Sight *sight)

@@ -737,9 +737,17 @@ static int compare_keys(const Tree *a, const Tree *b)
     return kind_is_unsigned(field->kind) ? (x.u > y.u) - (x.u < y.u) : (x.i > y.i) - (x.i < y.i);
 }
 
-/* A list of messages as a map: of duplicate keys the last one counts. */
+static bool is_last_list(const Oracle *o)
+{
+    const OracleChain *chain = o->chain;
+    return o->list == chain_list(chain->lists, chain->n_lists, o->to == NEW, chain->n_lists - 1);
+}
+
+/* A list of messages as a map: of duplicate keys the last one counts. The lists after this one see
+   all of them, since what one of them refuses is refused. */
 static Result keyed(Oracle *o, const FieldChange *change, Found *found)
 {
+    bool last = is_last_list(o);
     uint32_t n = 0;
     for (uint32_t i = 0; i < found->n; i++) {
         Tree *entry;
@@ -752,16 +760,32 @@ static Result keyed(Oracle *o, const FieldChange *change, Found *found)
             same++;
         if (same < n && change->duplicates == DROP_LOUD)
             return cannot(o, &change->ends[!o->to].paths[0], "a key comes twice");
-        found->values[same].message = entry;
-        n += same == n;
+        found->values[last ? same : n].message = entry;
+        n += same == n || !last;
     }
     found->n = n;
     return OK;
 }
 
+/* Leaves the last entry of each key. */
+static void drop_replaced(Found *found)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < found->n; i++) {
+        uint32_t later = i + 1;
+        while (later < found->n &&
+               compare_keys(found->values[i].message, found->values[later].message) != 0)
+            later++;
+        if (later == found->n)
+            found->values[n++] = found->values[i];
+    }
+    found->n = n;
+}
+
 /* A map as a list, in the order of its keys. */
 static Result listed(Oracle *o, const FieldChange *change, Found *found)
 {
+    drop_replaced(found);
     for (uint32_t i = 1; i < found->n; i++) {
         for (uint32_t k = i;
              k && compare_keys(found->values[k - 1].message, found->values[k].message) > 0; k--) {

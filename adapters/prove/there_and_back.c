@@ -332,6 +332,16 @@ static bool is_short_of_zero(Comparing *c, const FieldType *field, const TreeFie
     return hint_of(c, field)->single && a->n == b->n + 1 && is_zero(c, field, &a->values[b->n]);
 }
 
+/* Whether values are missing, or are others. Of a list that comes back longer, some were not set:
+   a list of the other version had parts of it in fields of their own. */
+static bool was_there(const FieldType *field, const TreeHint *hint, const TreeField *a,
+                      const TreeField *b)
+{
+    if (field->repeated && a->n < b->n)
+        return false;
+    return a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain));
+}
+
 static void compare_field(Comparing *c, const FieldType *field, const TreeField *a,
                           const TreeField *b)
 {
@@ -345,7 +355,7 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
     if (a->n != b->n && hint->serialized && a->n < 2 && b->n < 2)
         c->respelled = true;
     else if (a->n != b->n && !is_short_of_zero(c, field, a, b))
-        note(c, a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain)));
+        note(c, was_there(field, hint, a, b));
     if (a->n == b->n && hint->unordered) {
         compare_unordered(c, field, a, b);
         return;

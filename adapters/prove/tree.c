@@ -273,17 +273,45 @@ static bool value_equal(const TreeTypes *types, const FieldType *field, const Tr
     return a->plain.u == b->plain.u;
 }
 
+/* Of a map: whether a later entry has the same key. */
+static bool is_replaced(const TreeTypes *types, const FieldType *field, const TreeField *values,
+                        uint32_t i)
+{
+    if (!field->map)
+        return false;
+    const FieldType *key = message_field_by_number(field->message, 1);
+    const TreeField *own = tree_field(values->values[i].message, key);
+    for (uint32_t k = i + 1; k < values->n; k++) {
+        const TreeField *other = tree_field(values->values[k].message, key);
+        if (own->n == other->n && (!own->n || value_equal(types, key, own->values, other->values)))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t count_values(const TreeTypes *types, const FieldType *field,
+                             const TreeField *values)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < values->n; i++)
+        n += !is_replaced(types, field, values, i);
+    return n;
+}
+
 static bool in_any_order(const TreeTypes *types, const FieldType *field, const TreeField *a,
                          const TreeField *b)
 {
     for (uint32_t i = 0; i < a->n; i++) {
+        if (is_replaced(types, field, a, i))
+            continue;
         uint32_t k = 0;
-        while (k < b->n && !value_equal(types, field, &a->values[i], &b->values[k]))
+        while (k < b->n && (is_replaced(types, field, b, k) ||
+                            !value_equal(types, field, &a->values[i], &b->values[k])))
             k++;
         if (k == b->n)
             return false;
     }
-    return true;
+    return count_values(types, field, a) == count_values(types, field, b);
 }
 
 enum { MOST_RECORDS = 256 };
@@ -363,10 +391,8 @@ bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b)
     for (uint32_t i = 0; equal && i < a->type->n_fields; i++) {
         const FieldType *field = &a->type->fields[i];
         const TreeField *x = &a->fields[i], *y = &b->fields[i];
-        equal = x->n == y->n;
         bool unordered = field->map || a->type->well_known == WELL_KNOWN_FIELD_MASK;
-        if (equal && unordered)
-            equal = in_any_order(types, field, x, y);
+        equal = unordered ? in_any_order(types, field, x, y) : x->n == y->n;
         for (uint32_t k = 0; equal && !unordered && k < x->n; k++)
             equal = value_equal(types, field, &x->values[k], &y->values[k]);
     }

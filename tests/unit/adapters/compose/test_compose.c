@@ -1,6 +1,8 @@
 /* The examples in the comments of compose_paths.c, compose_fuse.c and compose_losses.c, as they are
    made. */
 #include "adapters/mapping/expr.h"
+#include "adapters/mapping/loss.h"
+#include "adapters/prove/prove.h"
 #include "tests/unit/adapters/changes_schema.h"
 
 static const char *const first = "from: v1\n"
@@ -126,6 +128,84 @@ static void what_an_any_may_bring_is_named_as_the_first_version_does(void **stat
     assert_bytes(buffer_bytes(&untold), "Person;Town;");
 }
 
+/* ---- Old to New, and New to itself ----------------------------------------------------------- */
+
+/* Composes both directions, after the proof that they do what the lists say. */
+static void compose(Loaded *loaded, const char *kind, const char *there, const char *on,
+                    const MappingSet *sets[2])
+{
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *lists[2];
+    const char *yaml[2] = {arena_printf(loaded->arena, "from: v1\nto: v2\n%s", there),
+                           arena_printf(loaded->arena, "from: v2\nto: v3\n%s", on)};
+    both_sides(loaded, kind, &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, sides[1].package};
+    for (int i = 0; i < 2; i++)
+        assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(yaml[i]), "list.yaml",
+                                              &sides[i], &sides[i + 1], &problems, &lists[i]));
+    for (int upwards = 0; upwards < 2; upwards++)
+        assert_ok(loaded->arena,
+                  changes_compose(loaded->arena, lists, 2, upwards, &problems, &sets[upwards]));
+    Buffer told = buffer_in(loaded->arena);
+    problems_print(&problems, &told);
+    assert_bytes(buffer_bytes(&told), "");
+    ProveOptions options = {.n_messages = 400, .seed = 1, .json = true};
+    ProveOutcome outcome;
+    assert_ok(loaded->arena, prove_chain(loaded->arena, lists, 2, &options, &outcome));
+    assert_bytes(outcome.counter_example, "");
+}
+
+static void what_is_lost_of_a_list_by_its_key_is_told_in_the_names_of_the_ends(void **state)
+{
+    Loaded *loaded = *state;
+    const MappingSet *sets[2];
+    compose(loaded, "Keyed",
+            "messages:\n  M:\n    labels: {key: name, duplicates: graceful}\n"
+            "    prices: {key: id, duplicates: graceful}\n"
+            "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+            "    nodes: {key: id, duplicates: graceful}\n"
+            "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+            "  Label to LabelValue: {note: text, extra: {added: graceful}}\n"
+            "  Price to Priced: {cents: {by: text}}\n"
+            "  Node: {nodes: {key: id, duplicates: graceful}, id: {removed: graceful}}\n",
+            "messages:\n  LabelValue: {text: [{removed: graceful}, {added: graceful}]}\n", sets);
+    bool counted = false;
+    for (uint32_t i = 0; i < sets[true]->n_losses; i++) {
+        const Loss *loss = sets[true]->losses[i];
+        counted |= strcmp(loss->path, "Keyed.Old.Label.note") == 0 && loss->line == 4;
+        assert_null(strstr(loss->path, "LabelValue"));
+    }
+    assert_true(counted);
+}
+
+static void what_a_default_loses_is_lost_where_it_is_given(void **state)
+{
+    const MappingSet *sets[2];
+    compose(*state, "Parts",
+            "messages:\n  M:\n    items: {to: item, more: graceful}\n"
+            "    cents: {to: total, by: cents_to_money, currency: currency}\n"
+            "    gift: {required: {sku: rose, count: 3}}\n    extra: {added: graceful}\n",
+            "messages:\n  Item: {count: [{removed: loud}, {added: graceful}]}\n", sets);
+}
+
+static void an_error_of_what_a_message_is_only_there_for_is_told(void **state)
+{
+    Loaded *loaded = *state;
+    const MappingSet *sets[2];
+    LossReport report;
+    Buffer text = buffer_in(loaded->arena);
+    compose(loaded, "MaskMoved",
+            "messages:\n  M: {mask: {to: box.mask, of: Thing}, tag: box.tag}\n"
+            "  Thing: {all: {from: [a, b], first: graceful}}\n",
+            "messages:\n  Box: {mask: [{removed: graceful}, {added: graceful}]}\n", sets);
+    const MessageType *m = schema_message(loaded->schema, bytes_of("changes.MaskMoved.Old.M"));
+    loss_report(loaded->arena, sets[true], mapping_set_find(sets[true], m), &report);
+    loss_report_text(&report, false, &text);
+    assert_non_null(strstr(arena_text(loaded->arena, buffer_bytes(&text)),
+                           "dropped   MaskMoved.Old.M.mask: it has no counterpart (loud)"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +213,9 @@ int main(void)
         cmocka_unit_test(two_conversions_become_one),
         cmocka_unit_test(what_an_any_may_bring_is_named_as_the_first_version_does),
         cmocka_unit_test(what_is_lost_is_told_in_the_names_of_the_ends),
+        cmocka_unit_test(what_is_lost_of_a_list_by_its_key_is_told_in_the_names_of_the_ends),
+        cmocka_unit_test(what_a_default_loses_is_lost_where_it_is_given),
+        cmocka_unit_test(an_error_of_what_a_message_is_only_there_for_is_told),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

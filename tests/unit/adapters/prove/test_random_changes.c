@@ -120,8 +120,23 @@ static void plans_do_what_random_lists_say(void **state)
     assert_true(first || n_converted > n * MESSAGES / 4); /* it is about more than refusals */
 }
 
+/* Chains that found a fault once, which has its own test. */
+static void plans_do_what_lists_say_that_found_a_fault(void **state)
+{
+    static const uint64_t seeds[] = {
+        32010,   33013,   33424,   34616,   34937,   35293,   35992,   36124,   36400,   37831,
+        39127,   39764,   39957,   40605,   40822,   40909,   42204,   45920,   1003381, 1004360,
+        1008766, 1009478, 1009755, 1010444, 1012262, 1012530, 1015185, 1015422, 1015780};
+    (void)state;
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        prove(seeds[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_do_what_random_lists_say)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans_do_what_lists_say_that_found_a_fault),
+        cmocka_unit_test(plans_do_what_random_lists_say),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
