@@ -20,7 +20,7 @@ typedef struct Composing {
     Problems *problems;
     MappingSet *set;     /* the result */
     Table by_pair;       /* first's and second's mapping -> Task */
-    Table entries;       /* what converts a map's value, and both entries' types -> Mapping */
+    Table entries;       /* the mappings of maps' entries that are made on the way */
     Table stranded;      /* full name -> Stranded of the second list */
     struct Task **tasks; /* in this order; filling one may add more */
     uint32_t n_tasks, n_filled, tasks_capacity;

@@ -323,13 +323,54 @@ static const Mapping *entry_mapping(Composing *c, const Expr *map, const Message
     return made;
 }
 
+/* The same mapping to a map's entry, of which the value is always there. */
+static const Mapping *make_with_value(Composing *c, const Mapping *mapping, const FieldType *value)
+{
+    const Expr *always =
+        expr_const(c->arena, (ValueType){KIND_BOOL, false, NULL, NULL}, (Literal){.u = 1}, NULL);
+    Rule *rules = arena_array(c->arena, Rule, mapping->n_rules + 1);
+    const Expr *given = NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < mapping->n_rules; i++) {
+        if (mapping->rules[i].target == value)
+            given = mapping->rules[i].value;
+        else
+            rules[n++] = mapping->rules[i];
+    }
+    bool built = given && given->kind == EXPR_BUILD;
+    rules[n++] =
+        (Rule){value,
+               built || !given ? expr_build(c->arena, value->message, built ? given->rules : NULL,
+                                            built ? given->n_rules : 0, always)
+                               : given,
+               0};
+    Mapping *made = arena_make(c->arena, Mapping);
+    *made = *mapping;
+    made->rules = rules;
+    made->n_rules = n;
+    return made;
+}
+
+/* A map's entry without a value has an empty message, which the second list converts. */
+static const Mapping *with_value(Composing *c, const Mapping *mapping)
+{
+    const FieldType *value = message_field_by_number(mapping->to, 2);
+    Bytes key = bytes(&mapping, sizeof mapping);
+    const Mapping *made = value->message ? table_get(&c->entries, key) : mapping;
+    if (!made) {
+        made = make_with_value(c, mapping, value);
+        table_put(&c->entries, bytes_copy(c->arena, key), (void *)(uintptr_t)made);
+    }
+    return made;
+}
+
 /* The values of a map that the first list makes of a list: each is converted when its entry is
    made. */
 static const Expr *subst_keyed_values(Composing *c, const Expr *keyed, const Expr *expr)
 {
     const Mapping *values = entry_mapping(c, expr, keyed->type.message, expr->type.message);
-    return expr_keyed(c->arena, compose_pair(c, keyed->mapping, values), keyed->args[0],
-                      keyed->loud, keyed->loss);
+    return expr_keyed(c->arena, compose_pair(c, with_value(c, keyed->mapping), values),
+                      keyed->args[0], keyed->loud, keyed->loss);
 }
 
 static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)

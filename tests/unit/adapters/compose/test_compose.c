@@ -169,7 +169,9 @@ static void what_is_lost_of_a_list_by_its_key_is_told_in_the_names_of_the_ends(v
             "  Label to LabelValue: {note: text, extra: {added: graceful}}\n"
             "  Price to Priced: {cents: {by: text}}\n"
             "  Node: {nodes: {key: id, duplicates: graceful}, id: {removed: graceful}}\n",
-            "messages:\n  LabelValue: {text: [{removed: graceful}, {added: graceful}]}\n", sets);
+            "messages:\n  LabelValue: {text: [{removed: graceful}, {added: graceful}], extra: "
+            "[{removed: graceful}, {added: none}]}\n",
+            sets);
     bool counted = false;
     for (uint32_t i = 0; i < sets[true]->n_losses; i++) {
         const Loss *loss = sets[true]->losses[i];

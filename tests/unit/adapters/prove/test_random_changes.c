@@ -123,11 +123,14 @@ static void plans_do_what_random_lists_say(void **state)
 /* Chains that found a fault once, which has its own test. */
 static void plans_do_what_lists_say_that_found_a_fault(void **state)
 {
-    static const uint64_t seeds[] = {
-        32010,   33013,   33424,   34616,   34937,   35293,   35992,   36124,   36400,   37831,
-        39127,   39764,   39957,   40605,   40822,   40909,   42204,   45920,   1003381, 1004360,
-        1008766, 1009478, 1009755, 1010444, 1012262, 1012530, 1015185, 1015422, 1015780};
+    static const uint64_t seeds[] = {32010,   33013,   33424,   33427,   34616,   34937,   35293,
+                                     35992,   36124,   36400,   37831,   39127,   39764,   39957,
+                                     40605,   40822,   40909,   42204,   45920,   1003381, 1004159,
+                                     1004360, 1008766, 1009478, 1009755, 1010444, 1012262, 1012530,
+                                     1015185, 1015422, 1015780};
     (void)state;
+    if (getenv("CHANGE_SEED"))
+        skip();
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
         prove(seeds[i]);
 }
