@@ -259,14 +259,23 @@ void change_check_keyed(ChangeList *list, MessagePair *pair)
 
 /* ---- Expressions ----------------------------------------------------------------------------- */
 
+static const Loss *order_loss(Making *m, const FieldChange *change)
+{
+    Loss *loss = (Loss *)(uintptr_t)making_loss(m, change, LOSS_NARROWED, false, ORDER_HOW);
+    loss->traits = LOSS_REORDERS;
+    return loss;
+}
+
 const Expr *making_keyed(Making *m, const FieldChange *change)
 {
     const FieldPath *from = &change->ends[!m->to].paths[0];
     const Mapping *mapping = change->entries->mappings[m->to];
     const Expr *field = making_field(m, from);
     bool loud = change->duplicates == DROP_LOUD;
-    return path_field(from)->map
-               ? expr_listed(m->arena, mapping, field)
-               : expr_keyed(m->arena, mapping, field, loud,
-                            making_loss(m, change, LOSS_DROPPED, loud, "a key that comes twice"));
+    if (path_field(from)->map)
+        return expr_listed(m->arena, mapping, field);
+    Expr like = {.loud = loud,
+                 .loss = making_loss(m, change, LOSS_DROPPED, loud, "a key that comes twice"),
+                 .order = order_loss(m, change)};
+    return expr_keyed(m->arena, mapping, field, &like);
 }

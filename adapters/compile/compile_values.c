@@ -336,6 +336,7 @@ static Operand compile_keyed(Draft *d, const Expr *expr)
                          .into = into.slot,
                          .loud = expr->loud,
                          .loss = expr->loss,
+                         .order = expr->order,
                          .shape = draft_shape(d, &into),
                          .where = from.where});
     return into;

@@ -80,6 +80,7 @@ static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const
     if (expr->n_rules)
         copy->rules = rules;
     copy->loss = adopt_loss(c, task, expr->loss, expr, into);
+    copy->order = adopt_loss(c, task, expr->order, expr, into);
     if (expr_has_mapping(expr) && !task->second)
         copy->mapping = compose_pair(c, expr->mapping, NULL);
     const Expr *source = expr_source(expr);

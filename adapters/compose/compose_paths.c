@@ -370,7 +370,7 @@ static const Expr *subst_keyed_values(Composing *c, const Expr *keyed, const Exp
 {
     const Mapping *values = entry_mapping(c, expr, keyed->type.message, expr->type.message);
     return expr_keyed(c->arena, compose_pair(c, with_value(c, keyed->mapping), values),
-                      keyed->args[0], keyed->loud, keyed->loss);
+                      keyed->args[0], keyed);
 }
 
 static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)
@@ -465,7 +465,7 @@ static const Expr *subst_keyed(Composing *c, const Expr *list, const Expr *expr)
     bool both = list && list->kind == EXPR_MESSAGE;
     return expr_keyed(c->arena,
                       both ? compose_pair(c, list->mapping, expr->mapping) : expr->mapping,
-                      both ? list->args[0] : list, expr->loud, expr->loss);
+                      both ? list->args[0] : list, expr);
 }
 
 static bool is_map(const Expr *expr)

@@ -355,14 +355,14 @@ static Expr *make_each(Arena *arena, ExprKind kind, const Mapping *mapping, cons
     return expr;
 }
 
-const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, bool loud,
-                       const Loss *loss)
+const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, const Expr *like)
 {
     if (!arg)
         return NULL;
     Expr *expr = make_each(arena, EXPR_KEYED, mapping, arg);
-    expr->loud = loud;
-    expr->loss = loss;
+    expr->loud = like->loud;
+    expr->loss = like->loss;
+    expr->order = like->order;
     return expr;
 }
 

@@ -38,6 +38,9 @@ const char *converter_refuses(const Converter *converter);
 bool converter_respells(const Converter *converter);
 #define RESPELLED_HOW "another spelling comes back"
 
+/* What a list that becomes a map may lose; counted when it does. */
+#define ORDER_HOW "a map has no order"
+
 /* What a converter without `round` or a fallback loses without an error, which is counted: "an
    offset from UTC is dropped"; NULL if nothing. */
 const char *converter_drops(const Converter *converter);
@@ -72,8 +75,8 @@ const Expr *expr_wrap(Arena *arena, const Expr *arg);
 const Expr *expr_head(Arena *arena, const Expr *arg); /* the first, where expr_rest has the rest */
 const Expr *expr_rest(Arena *arena, const Expr *arg);
 const Expr *expr_join(Arena *arena, const Expr *first, const Expr *second);
-const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, bool loud,
-                       const Loss *loss);
+/* With `loud`, `loss` and `order` of `like`. */
+const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, const Expr *like);
 const Expr *expr_listed(Arena *arena, const Mapping *mapping, const Expr *arg);
 const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const Literal *constant);
 const Expr *expr_unless(Arena *arena, const Expr *arg, const Expr *const *others,

@@ -379,8 +379,8 @@ static void see(Sight *sight, const Expr *expr)
         see_kind(sight, LOSS_NARROWED);
         sight->traits |= LOSS_REORDERS;
         sight->loud |= expr->loud;
-        sight->counted |= !expr->loud;
-        say(sight, "a map has no order");
+        sight->counted = true;
+        say(sight, ORDER_HOW);
         say(sight, expr->loud ? "a key twice is an error" : "of a key that comes twice the last");
         break;
     case EXPR_LISTED:

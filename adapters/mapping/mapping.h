@@ -83,8 +83,10 @@ struct Expr {
         const char *field;          /* REQUIRE: its path for the client */
     };
     const Literal *constants; /* CONST: 1; WHEN: 1; SELECT: n_args */
-    const Loss *loss; /* what to count when FIRST or KEYED drops, DEFAULT fills, CONVERT narrows or
-                         falls back, and each time for a CONST; or NULL */
+    const Loss *order; /* KEYED: what to count when the list is not in the order of its keys, in
+                          which it comes back */
+    const Loss *loss;  /* what to count when FIRST or KEYED drops, DEFAULT fills, CONVERT narrows or
+                          falls back, and each time for a CONST; or NULL */
 };
 
 /* One field of the target (or of a BUILD's message). */
@@ -210,7 +212,8 @@ typedef enum LossTrait {
     LOSS_UNSETS = 1,    /* DEFAULTED: the target has nothing for it, and stays unset */
     LOSS_COMPLETES = 2, /* the target may be set although the source is not */
     LOSS_MERGES = 4,    /* NARROWED: values become the same one */
-    LOSS_REORDERS = 8,  /* NARROWED: a list comes back in another order */
+    LOSS_REORDERS = 8,  /* NARROWED: a list may come back in another order; of a counted loss: it
+                           does */
 } LossTrait;
 
 /* One line of the loss report. */

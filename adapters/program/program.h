@@ -158,7 +158,8 @@ typedef struct PlanOp {
             const Converter *converter;
             const uint16_t *args; /* slots of its arguments */
         };
-        Value constant; /* CONST, WHEN, GUARD */
+        Value constant;    /* CONST, WHEN, GUARD */
+        const Loss *order; /* KEYED */
     };
 } PlanOp;
 

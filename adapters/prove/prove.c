@@ -192,12 +192,11 @@ static const Case *turn_round(Proof *p, const Case *there)
 
 static void on_loss(void *owner, const Loss *loss)
 {
-    Table *counted = owner;
-    note_loss(counted->arena, counted, loss);
+    note_loss(owner, loss);
 }
 
 /* Converts by one plan and records the counted losses. NULL: refused. */
-static Tree *follow(Arena *arena, const Case *way, const Tree *tree, Table *counted)
+static Tree *follow(Arena *arena, const Case *way, const Tree *tree, Counted *counted)
 {
     Buffer wire = buffer_in(arena), out = wire;
     PlanRun report = {.on_loss = on_loss, .owner = counted};
@@ -215,7 +214,7 @@ static bool loses_in_silence(const Proof *p, Arena *arena, const Tree *tree, Tre
 {
     const Case *there = p->now;
     const Case *back = find_back(&p->directions[!p->upwards], there);
-    Table counted = table_in(arena), again = counted;
+    Counted counted = counted_in(arena), again = counted_in(arena);
     Tree *other = back ? follow(arena, there, tree, &counted) : NULL;
     bool respelled;
     if (!other || !(*back_out = follow(arena, back, other, &counted)))

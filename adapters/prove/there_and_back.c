@@ -21,10 +21,16 @@ static void note_paths(Arena *arena, Table *table, const char *paths)
     }
 }
 
-void note_loss(Arena *arena, Table *counted, const Loss *loss)
+Counted counted_in(Arena *arena)
 {
-    note_paths(arena, counted, loss->path);
-    note_paths(arena, counted, loss->into);
+    return (Counted){arena, table_in(arena), table_in(arena)};
+}
+
+void note_loss(Counted *counted, const Loss *loss)
+{
+    Table *table = loss->traits & LOSS_REORDERS ? &counted->reordered : &counted->lost;
+    note_paths(counted->arena, table, loss->path);
+    note_paths(counted->arena, table, loss->into);
 }
 
 /* Lines that declare a loss, whatever is counted: defaults that are always given, and values that
@@ -97,7 +103,7 @@ void declared_losses(Arena *arena, const MappingSet *there, const MappingSet *ba
 typedef struct Comparing {
     Arena *arena;
     const Declared *declared;
-    const Table *counted;
+    const Counted *counted;
     const FieldType *way[DEEPEST]; /* from the message to the current field */
     uint32_t n_way;
     bool respelled;
@@ -160,7 +166,7 @@ static bool is_in(const Comparing *c, const Table *table)
 
 static bool is_declared(const Comparing *c, bool was_there)
 {
-    return is_in(c, &c->declared->lost) || is_in(c, c->counted) ||
+    return is_in(c, &c->declared->lost) || is_in(c, &c->counted->lost) ||
            (!was_there && is_in(c, &c->declared->completed));
 }
 
@@ -240,13 +246,17 @@ static bool is_nothing(Comparing *c, const FieldType *field, const TreeField *va
 
 static void compare(Comparing *c, const Tree *a, const Tree *b);
 
-static void note(Comparing *c, bool was_there)
+static void find(Comparing *c)
 {
-    if (c->found || (!c->strict && is_declared(c, was_there)))
-        return;
     c->found = c->way[0]->parent->name;
     for (uint32_t i = 0; i < c->n_way; i++)
         c->found = arena_printf(c->arena, "%s.%s", c->found, c->way[i]->name);
+}
+
+static void note(Comparing *c, bool was_there)
+{
+    if (!c->found && (c->strict || !is_declared(c, was_there)))
+        find(c);
 }
 
 /* A sentinel counts as unset, and so does zero without presence. */
@@ -308,8 +318,20 @@ static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *va
     return false;
 }
 
-/* A list that is a map in the other version has lost its order. Elements are matched first with
-   equal ones, then with ones that differ only by declared losses. */
+/* Whether all differences of two lists of one length are declared losses, value by value. */
+static bool is_in_order(Comparing *c, const FieldType *field, const TreeField *a,
+                        const TreeField *b)
+{
+    Comparing trial = *c;
+    for (uint32_t i = 0; i < a->n; i++)
+        compare_value(&trial, field, &a->values[i], &b->values[i]);
+    if (!trial.found)
+        c->respelled = trial.respelled;
+    return !trial.found;
+}
+
+/* A list that is a map in the other version may lose its order, which is counted. Elements are
+   matched first with equal ones, then with ones that differ only by declared losses. */
 static void compare_unordered(Comparing *c, const FieldType *field, const TreeField *a,
                               const TreeField *b)
 {
@@ -357,7 +379,11 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
     else if (a->n != b->n && !is_short_of_zero(c, field, a, b))
         note(c, was_there(field, hint, a, b));
     if (a->n == b->n && hint->unordered) {
+        if (is_in_order(c, field, a, b))
+            return;
         compare_unordered(c, field, a, b);
+        if (!c->found && (c->strict || !is_in(c, &c->counted->reordered)))
+            find(c);
         return;
     }
     bool same = a->n == b->n || is_short_of_zero(c, field, a, b);
@@ -382,7 +408,7 @@ static void compare(Comparing *c, const Tree *a, const Tree *b)
     }
 }
 
-const char *find_undeclared(Arena *arena, const Declared *declared, const Table *counted,
+const char *find_undeclared(Arena *arena, const Declared *declared, const Counted *counted,
                             const Tree *before, const Tree *after, bool *respelled_out)
 {
     Comparing c = {.arena = arena, .declared = declared, .counted = counted};

@@ -24,12 +24,19 @@ typedef struct Declared {
 void declared_losses(Arena *arena, const MappingSet *there, const MappingSet *back,
                      const TreeHints *hints, Declared *declared_out);
 
-/* Records a counted loss, in a table of `arena`. */
-void note_loss(Arena *arena, Table *counted, const Loss *loss);
+/* The losses that were counted, by "Order.comment". */
+typedef struct Counted {
+    Arena *arena;
+    Table lost, reordered;
+} Counted;
+
+Counted counted_in(Arena *arena);
+
+void note_loss(Counted *counted, const Loss *loss);
 
 /* The path of a field with an undeclared difference, in `arena`; or NULL. `counted`: losses counted
    in both directions. *respelled_out: a text came back in another spelling. */
-const char *find_undeclared(Arena *arena, const Declared *declared, const Table *counted,
+const char *find_undeclared(Arena *arena, const Declared *declared, const Counted *counted,
                             const Tree *before, const Tree *after, bool *respelled_out);
 
 #endif

@@ -243,6 +243,22 @@ static bool parse_entries(Runner *runner, const ElementShape *shape, Value list,
     return true;
 }
 
+/* Whether the entries that are left are in the order of their keys, in which a list comes back. */
+static bool are_in_order(const Entries *e)
+{
+    uint32_t before = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < e->n; i++) {
+        if (e->items[i].replaced)
+            continue;
+        if (any && compare_keys(e, before, i) > 0)
+            return false;
+        before = i;
+        any = true;
+    }
+    return true;
+}
+
 bool map_of_entries(Runner *runner, const PlanOp *op, Value entries, Value *map_out)
 {
     Entries e;
@@ -252,6 +268,8 @@ bool map_of_entries(Runner *runner, const PlanOp *op, Value entries, Value *map_
     Value *items = arena_array(runner->arena, Value, 2 * e.n);
     if (!items)
         return run_out_of_memory(runner);
+    if (op->order && !are_in_order(&e))
+        run_loss(runner, op->order);
     *map_out = (Value){.items = items};
     for (size_t i = 0; i < e.n; i++) {
         if (e.items[i].replaced && op->loud)

@@ -260,6 +260,48 @@ static void a_list_becomes_a_map_and_a_map_a_list_in_the_order_of_its_keys(void 
                             rows[i].to);
 }
 
+static void tell_loss(void *owner, const Loss *loss)
+{
+    if (loss->kind != LOSS_DEFAULTED)
+        buffer_printf(owner, "%s;", loss->how);
+}
+
+/* The list comes back in the order of its keys: where it was in that, nothing is lost. */
+static void the_order_of_a_list_is_counted_where_it_does_not_come_back(void **state)
+{
+    static const struct {
+        bool upwards;
+        const char *from, *losses;
+    } rows[] = {
+        {true, "{\"labels\":[]}", ""},
+        {true, "{\"labels\":[{\"name\":\"b\"}]}", ""},
+        {true, "{\"labels\":[{},{\"name\":\"a\"},{\"name\":\"ab\"},{\"name\":\"b\"}]}", ""},
+        {true, "{\"labels\":[{\"name\":\"a\"},{\"name\":\"b\"},{}]}", "a map has no order;"},
+        {true, "{\"tags\":[{\"text\":\"8\"},{\"on\":true,\"text\":\"7\"}]}", ""},
+        {true, "{\"tags\":[{\"on\":true,\"text\":\"7\"},{\"text\":\"8\"}]}", "a map has no order;"},
+        {false, "{\"prices\":[{\"id\":-5},{\"id\":3},{\"id\":10}]}", ""},
+        {false, "{\"prices\":[{\"id\":3},{\"id\":-5}]}", "a map has no order;"},
+        {false, "{\"prices\":[{\"id\":4},{\"id\":3},{\"id\":4}]}", "a key that comes twice;"},
+        {false, "{\"prices\":[{\"id\":3},{\"id\":4},{\"id\":3}]}",
+         "a map has no order;a key that comes twice;"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const MappingSet *set = read_set(loaded, "Keyed", keyed, rows[i].upwards);
+        const char *name = rows[i].upwards ? "changes.Keyed.Old.M" : "changes.Keyed.New.M";
+        const MessageType *type = schema_message(loaded->schema, bytes_of(name));
+        PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
+        PlanInput input = {.bytes = bytes_of(rows[i].from)};
+        const Plan *plan;
+        Buffer out = buffer_in(loaded->arena), told = out;
+        PlanRun run = {.on_loss = tell_loss, .owner = &told};
+        assert_ok(loaded->arena,
+                  plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+        assert_ok(loaded->arena, plan_run(plan, &input, loaded->arena, &out, &run));
+        assert_bytes(buffer_bytes(&told), rows[i].losses);
+    }
+}
+
 static void a_key_that_comes_twice_is_an_error_among_few_and_among_many(void **state)
 {
     Loaded *loaded = *state;
@@ -298,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_list_begins_with_the_field_that_was_beside_it),
         cmocka_unit_test(a_list_without_its_first_is_an_error_where_the_list_says_so),
         cmocka_unit_test(a_list_becomes_a_map_and_a_map_a_list_in_the_order_of_its_keys),
+        cmocka_unit_test(the_order_of_a_list_is_counted_where_it_does_not_come_back),
         cmocka_unit_test(a_key_that_comes_twice_is_an_error_among_few_and_among_many),
         cmocka_unit_test(an_error_in_a_map_that_becomes_a_list_names_the_key),
 
