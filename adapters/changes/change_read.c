@@ -42,10 +42,28 @@ static JsonNode *member(const Reading *r, const char *name)
 
 enum { MOST_STEPS = 64 }; /* the depth limit of messages */
 
-static const FieldType *find_step(const MessageType *message, Bytes name)
+/* An extension is known by its full name: "shop.v1.note". */
+static const FieldType *find_step(Arena *arena, const MessageType *message, Bytes name)
 {
     const FieldType *field = message_field(message, name);
+    if (!field && bytes_find(name, '.') < name.size)
+        field = message_field(message, bytes_of(arena_printf(arena, "[%.*s]", BYTES_ARGS(name))));
     return field && bytes_are(name, field->name) ? field : NULL;
+}
+
+/* Splits the first step from the path. The name of an extension has dots of its own. */
+static const FieldType *take_step(Arena *arena, const MessageType *message, Bytes *rest)
+{
+    Bytes part, behind = *rest;
+    while (bytes_split(&behind, '.', &part)) {
+        size_t size = (size_t)(part.data + part.size - rest->data);
+        const FieldType *field = find_step(arena, message, bytes_slice(*rest, 0, size));
+        if (field) {
+            *rest = behind;
+            return field;
+        }
+    }
+    return NULL;
 }
 
 static bool path_parse(Arena *arena, const MessageType *message, Bytes text, FieldPath *path_out,
@@ -53,14 +71,14 @@ static bool path_parse(Arena *arena, const MessageType *message, Bytes text, Fie
 {
     const FieldType **steps = arena_array(arena, const FieldType *, text.size + 1);
     uint32_t n = 0;
-    Bytes part, rest = text;
-    while (bytes_split(&rest, '.', &part)) {
+    Bytes rest = text, after = text;
+    while (bytes_split(&after, '.', bad_out)) {
         const FieldType *last = n ? steps[n - 1] : NULL;
         const MessageType *in = !last ? message : last->repeated ? NULL : last->message;
         *stopped_out = in;
-        *bad_out = part;
-        if (!in || !(steps[n] = find_step(in, part)))
+        if (!in || !(steps[n] = take_step(arena, in, &rest)))
             return false;
+        after = rest;
         n++;
     }
     *path_out = (FieldPath){steps, n, steps_text(arena, steps, n)};

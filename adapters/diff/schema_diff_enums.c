@@ -80,6 +80,7 @@ typedef struct Values {
     const EnumType *ends[2];
     const char *const *bare[2];
     const EnumValue **others; /* by the index of the old value */
+    const EnumValue **became; /* what its number became, by the index of its first name */
     bool *used;               /* by the index of the new value */
     int *scores;
     const char **whys;
@@ -89,17 +90,29 @@ typedef struct Values {
     bool left_zero;     /* nobody can tell what zero became */
 } Values;
 
-static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const char *why)
-{
-    v->others[old] = &v->ends[NEW]->values[new_value];
-    v->used[new_value] = true;
-    v->scores[old] = score;
-    v->whys[old] = why;
-}
-
 static uint32_t index_of(const EnumType *type, const EnumValue *value)
 {
     return (uint32_t)(value - type->values);
+}
+
+static uint32_t first_name(const EnumType *type, uint32_t value)
+{
+    return index_of(type, enum_value_by_number(type, type->values[value].number));
+}
+
+/* What another name of the same number became; NULL where there is none. */
+static const EnumValue *alias_became(const Values *v, uint32_t old)
+{
+    return v->became[first_name(v->ends[OLD], old)];
+}
+
+static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const char *why)
+{
+    v->others[old] = &v->ends[NEW]->values[new_value];
+    v->became[first_name(v->ends[OLD], old)] = v->others[old];
+    v->used[new_value] = true;
+    v->scores[old] = score;
+    v->whys[old] = why;
 }
 
 static void pair_if_free(Values *v, uint32_t old, const EnumValue *other, const char *why)
@@ -187,9 +200,12 @@ static int by_score(const void *p, const void *q)
                                 : (a->new_value > b->new_value) - (a->new_value < b->new_value);
 }
 
+/* Free, and no other name of what went elsewhere. */
 static bool is_open(const Values *v, const Alike *alike)
 {
-    return !v->others[alike->old] && !v->used[alike->new_value];
+    const EnumValue *other = alias_became(v, alike->old);
+    return !v->others[alike->old] && !v->used[alike->new_value] &&
+           (!other || other->number == v->ends[NEW]->values[alike->new_value].number);
 }
 
 enum { MOST_ALIKE = 1 << 13, LEAST_ALIKE = 40 };
@@ -276,7 +292,7 @@ static bool all_kept_numbers(const Values *v)
 {
     for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++) {
         int32_t number = v->ends[OLD]->values[i].number;
-        if (!v->others[i] && number != 0 && !is_left(v, number))
+        if (!alias_became(v, i) && number != 0 && !is_left(v, number))
             return false;
     }
     return true;
@@ -293,7 +309,7 @@ static void pair_by_number(Values *v)
     bool telling = v->numbered && all_kept_numbers(v);
     for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++) {
         int32_t number = v->ends[OLD]->values[i].number;
-        if (v->others[i] || !is_left(v, number))
+        if (alias_became(v, i) || !is_left(v, number))
             continue;
         uint32_t k = index_of(v->ends[NEW], enum_value_by_number(v->ends[NEW], number));
         if (number == 0 && may_have_left_zero(v, i, k))
@@ -334,6 +350,12 @@ static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
     Diffing *d = v->d;
     const EnumValue *value = &v->ends[OLD]->values[i], *other = v->others[i];
     const char *path = arena_printf(d->arena, "%s.%s", name, value->name);
+    const EnumValue *alias = alias_became(v, i);
+    if (!other && alias) { /* the list says of the number what becomes of it */
+        diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "a second name of %s, removed",
+                 alias->name);
+        return;
+    }
     if (!other) {
         diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "value removed");
         const char *asked = v->left_zero && value->number == 0 ? question(v) : "";
@@ -353,6 +375,28 @@ static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
                   diff_guess(d, v->scores[i], v->whys[i]));
 }
 
+/* A second name of a value that has a counterpart is nothing that gets lost. */
+static void tell_added(Values *v, const char *name, Buffer *lines)
+{
+    Diffing *d = v->d;
+    const EnumType *type = v->ends[NEW];
+    bool *known = arena_array(d->arena, bool, type->n_values + 1);
+    for (uint32_t k = 0; k < type->n_values; k++)
+        known[first_name(type, k)] |= v->used[k];
+    for (uint32_t k = 0; k < type->n_values; k++) {
+        if (v->used[k])
+            continue;
+        const char *path = arena_printf(d->arena, "%s.%s", name, type->values[k].name);
+        if (known[first_name(type, k)]) {
+            diff_add(d, 0, false, path, "a second name of a value, added");
+            continue;
+        }
+        diff_add(d, 0, false, path, "value added");
+        buffer_printf(lines, "    %s: {added: loud}  # decide: lost towards %s\n",
+                      type->values[k].name, d->sides[OLD].version);
+    }
+}
+
 static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
 {
     const char *name = side_name(&d->sides[OLD], old->full_name);
@@ -360,22 +404,20 @@ static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
                 .ends = {old, new_type},
                 .bare = {diff_bare_names(d, old)->names, diff_bare_names(d, new_type)->names},
                 .others = arena_array(d->arena, const EnumValue *, old->n_values + 1),
+                .became = arena_array(d->arena, const EnumValue *, old->n_values + 1),
                 .used = arena_array(d->arena, bool, new_type->n_values + 1),
                 .scores = arena_array(d->arena, int, old->n_values + 1),
                 .whys = arena_array(d->arena, const char *, old->n_values + 1),
                 .asked = arena_array(d->arena, const char *, old->n_values + 1)};
     match_values(&v);
+    if (old->closed != new_type->closed)
+        diff_add(d, BREAKS_WIRE | BREAKS_JSON, false, name,
+                 new_type->closed ? "became closed: a number without a name is no value any more"
+                                  : "became open: a number without a name is a value now");
     Buffer lines = buffer_in(d->arena);
     for (uint32_t i = 0; i < old->n_values; i++)
         tell_value(&v, i, name, &lines);
-    for (uint32_t k = 0; k < new_type->n_values; k++) {
-        if (v.used[k])
-            continue;
-        diff_add(d, 0, false, arena_printf(d->arena, "%s.%s", name, new_type->values[k].name),
-                 "value added");
-        buffer_printf(&lines, "    %s: {added: loud}  # decide: lost towards %s\n",
-                      new_type->values[k].name, d->sides[OLD].version);
-    }
+    tell_added(&v, name, &lines);
     if (lines.size) {
         buffer_printf(&d->enums, "  %s:\n", name);
         buffer_add_bytes(&d->enums, buffer_bytes(&lines));

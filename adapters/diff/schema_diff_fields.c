@@ -14,10 +14,16 @@ static const char *path_of(Fields *f, const char *path)
     return arena_printf(f->d->arena, "%s.%s", f->name, path);
 }
 
+static const char *message_name(const Fields *f, int end, ValueType type)
+{
+    const char *name = side_name(&f->d->sides[end], type.message->full_name);
+    return type.kind == KIND_GROUP ? arena_printf(f->d->arena, "group %s", name) : name;
+}
+
 static const char *type_name(const Fields *f, int end, const FieldType *field)
 {
     ValueType type = value_type_of(field);
-    const char *name = type.message ? side_name(&f->d->sides[end], type.message->full_name)
+    const char *name = type.message ? message_name(f, end, type)
                        : type.enumeration
                            ? side_name(&f->d->sides[end], type.enumeration->full_name)
                            : field_kind_name(type.kind);
@@ -68,15 +74,34 @@ static unsigned kind_breaks(FieldKind a, FieldKind b)
            (is_quoted(a) != is_quoted(b) ? BREAKS_JSON : 0);
 }
 
+/* Is its text refused where it is not UTF-8? Of a map, that of its keys or values. */
+static bool checks_utf8(const FieldType *field)
+{
+    return field->map ? message_field_by_number(field->message, 1)->check_utf8 ||
+                            message_field_by_number(field->message, 2)->check_utf8
+                      : field->check_utf8;
+}
+
+static void tell_json_name(Fields *f, const FieldType *a, const FieldType *b)
+{
+    if (strcmp(a->json_name, b->json_name) != 0)
+        diff_add(f->d, BREAKS_JSON, false, path_of(f, a->name), "its JSON name %s became %s",
+                 a->json_name, b->json_name);
+}
+
 /* Of a field that kept its name and, but for its width, its type. */
 static void tell_layout(Fields *f, const FieldType *a, const FieldType *b)
 {
     const char *path = path_of(f, a->name);
+    FieldKind was_kind = value_type_element(a).kind, is_kind = value_type_element(b).kind;
     if (a->number != b->number)
         diff_add(f->d, BREAKS_WIRE, false, path, "renumbered from %u to %u", a->number, b->number);
-    if (a->kind != b->kind)
-        diff_add(f->d, kind_breaks(a->kind, b->kind), false, path, "from %s to %s",
+    if (was_kind != is_kind)
+        diff_add(f->d, kind_breaks(was_kind, is_kind), false, path, "from %s to %s",
                  type_name(f, OLD, a), type_name(f, NEW, b));
+    if (checks_utf8(a) != checks_utf8(b) && was_kind == is_kind)
+        diff_add(f->d, BREAKS_WIRE, false, path, "its text %s",
+                 checks_utf8(b) ? "must be UTF-8 now" : "need not be UTF-8 any more");
     if (a->presence != b->presence && !a->repeated)
         diff_add(f->d, BREAKS_SOURCE, false, path, "presence became %s",
                  b->presence ? "explicit" : "implicit");
@@ -94,7 +119,11 @@ static void tell_guess(Fields *f, const Pairing *pairing)
     bool moved = old->n_steps > 1 || new_slot->n_steps > 1;
     bool same_bytes = !moved && a->number == b->number &&
                       wire_family(a->kind) == wire_family(b->kind) && pairing->fit.kind != FIT_LIST;
-    unsigned breaks = BREAKS_JSON | BREAKS_SOURCE | (same_bytes ? 0 : BREAKS_WIRE);
+    bool same_json = !moved && pairing->fit.kind == FIT_SAME &&
+                     strcmp(a->json_name, b->json_name) == 0 &&
+                     is_quoted(a->kind) == is_quoted(b->kind);
+    unsigned breaks =
+        BREAKS_SOURCE | (same_json ? 0 : BREAKS_JSON) | (same_bytes ? 0 : BREAKS_WIRE);
     if (moved && old->n_steps > 1)
         diff_add(f->d, breaks, true, path_of(f, new_slot->text), "moved here from %s", old->text);
     else
@@ -146,12 +175,23 @@ static bool is_value_of(const FieldType *field, const char *text)
     return field->kind != KIND_ENUM || enum_value_by_name(field->enumeration, bytes_of(text));
 }
 
+/* An unset enum of proto2 is its first value. Does the new version begin with another one? */
+static bool first_value_moved(const FieldType *a, const FieldType *b)
+{
+    if (!a->enumeration || !b->enumeration || !a->enumeration->n_values ||
+        !b->enumeration->n_values || !(a->enumeration->closed || b->enumeration->closed))
+        return false;
+    const EnumValue *was = &a->enumeration->values[0], *is = &b->enumeration->values[0];
+    const EnumValue *namesake = enum_value_by_name(b->enumeration, bytes_of(was->name));
+    return namesake && namesake->number != is->number;
+}
+
 /* proto2's defaults, where one of them says one: unset means another thing then. */
 static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldType *b, bool moved)
 {
     const char *was = default_text(f, a), *is = default_text(f, b);
     bool one = !a->message && !b->message && !a->repeated && !b->repeated;
-    if (!one || (!a->default_value.data && !b->default_value.data) ||
+    if (!one || (!a->default_value.data && !b->default_value.data && !first_value_moved(a, b)) ||
         (was && is && strcmp(was, is) == 0 && is_value_of(a, was) && is_value_of(b, is) &&
          kind_is_float(a->kind) == kind_is_float(b->kind)) ||
         (a->kind != KIND_ENUM && a->kind == b->kind && a->default_value.data &&
@@ -166,18 +206,24 @@ static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldT
     return true;
 }
 
-static void add_required(Fields *f, Line *line, const Slot *old, const Slot *new_slot)
+/* True: the field became required, and calls without it fail. */
+static bool add_required(Fields *f, Line *line, const Slot *old, const Slot *new_slot)
 {
     const FieldType *a = slot_field(old), *b = slot_field(new_slot);
     bool direct = old->n_steps == 1 && new_slot->n_steps == 1;
     if (add_defaults(f, line, a, b, !direct) || is_required(a) == is_required(b))
-        return;
-    diff_add(f->d, 0, false, path_of(f, old->text),
-             is_required(b) ? "became required" : "is no longer required");
-    if (is_required(b))
+        return false;
+    if (is_required(b)) {
+        diff_add(f->d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, path_of(f, old->text),
+                 "became required");
         add_part(line, "required", "loud");
-    else
-        add_part(line, "optional", direct ? "graceful" : "loud");
+        return true;
+    }
+    /* A reader refuses bytes without what proto2 requires. */
+    diff_add(f->d, a->required ? BREAKS_WIRE : 0, false, path_of(f, old->text),
+             "is no longer required");
+    add_part(line, "optional", direct ? "graceful" : "loud");
+    return false;
 }
 
 static void write_line(Fields *f, const char *key, const Line *line, const char *comment)
@@ -189,7 +235,7 @@ static void write_line(Fields *f, const char *key, const Line *line, const char 
         buffer_printf(&f->lines, "    %s: {%.*s}%s\n", key, BYTES_ARGS(parts), comment);
 }
 
-static const char *decide(Fields *f, const char *what)
+static const char *decide(const Fields *f, const char *what)
 {
     return arena_printf(f->d->arena, "  # decide: %s", what);
 }
@@ -336,6 +382,30 @@ static void tell_with_namesake(Fields *f, const Pairing *pairing, const Line *li
 /* ---- Fields that belong together --------------------------------------------------------------
  */
 
+static const char *comment_of(const Fields *f, const Pairing *pairing, bool subject)
+{
+    if (pairing->fit.decide)
+        return decide(f, pairing->fit.decide);
+    if (!pairing->same)
+        return diff_guess(f->d, pairing->score, pairing->why);
+    if (pairing->fit.by || pairing->fit.key)
+        return diff_guess(f->d, DIFF_SURE, "by its types");
+    return subject ? diff_guess(f->d, DIFF_SURE, "it names fields of the response") : "";
+}
+
+/* What else there is to decide comes first. */
+static const char *required_comment(const Fields *f, const Pairing *pairing)
+{
+    const char *else_why =
+        pairing->fit.decide ? arena_printf(f->d->arena, "%s; ", pairing->fit.decide)
+        : !pairing->same    ? arena_printf(f->d->arena, "a guess, %s; ", pairing->why)
+                            : "";
+    return decide(f,
+                  arena_printf(f->d->arena,
+                               "%srequired: calls of %s without it fail; or say a value for them",
+                               else_why, f->d->sides[OLD].version));
+}
+
 static void tell_pairing(Fields *f, const Pairing *pairing)
 {
     const Slot *old = pairing->ends[OLD], *new_slot = pairing->ends[NEW];
@@ -356,19 +426,11 @@ static void tell_pairing(Fields *f, const Pairing *pairing)
         add_part(&line, "currency", currency_path(f, pairing));
     if (pairing->fit.kind == FIT_LIST)
         add_part(&line, "more", "loud");
-    add_required(f, &line, old, new_slot);
-    bool guessed = add_subject(f, &line, pairing);
+    bool required = add_required(f, &line, old, new_slot);
+    bool subject = add_subject(f, &line, pairing);
     if (!line.n)
         return;
-    const char *comment = "";
-    if (pairing->fit.decide)
-        comment = decide(f, pairing->fit.decide);
-    else if (!pairing->same)
-        comment = diff_guess(f->d, pairing->score, pairing->why);
-    else if (pairing->fit.by || pairing->fit.key)
-        comment = diff_guess(f->d, DIFF_SURE, "by its types");
-    else if (guessed)
-        comment = diff_guess(f->d, DIFF_SURE, "it names fields of the response");
+    const char *comment = required ? required_comment(f, pairing) : comment_of(f, pairing, subject);
     const Slot *namesake = lost_namesake(f, old);
     if (namesake)
         tell_with_namesake(f, pairing, &line, namesake);
@@ -387,6 +449,7 @@ static const char *question(const Fields *f, const Slot *old)
 static void tell_same(Fields *f, const Pairing *pairing)
 {
     const FieldType *a = slot_field(pairing->ends[OLD]), *b = slot_field(pairing->ends[NEW]);
+    tell_json_name(f, a, b);
     if (pairing->fit.kind == FIT_SAME || pairing->fit.kind == FIT_ALIKE) {
         tell_layout(f, a, b);
         if (names_nothing(f, pairing))

@@ -797,6 +797,13 @@ static bool are_in_other_alternatives(const Slot *old, const Slot *new_slot)
 
 static bool is_claimed(Matching *m, int end, const Slot *slot);
 
+/* JSON still calls it by the name that it had. */
+static bool have_same_json_name(const Candidate *c)
+{
+    return c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1 &&
+           strcmp(slot_field(c->ends[OLD])->json_name, slot_field(c->ends[NEW])->json_name) == 0;
+}
+
 static void consider(Matching *m, Slot *old, Slot *new_slot)
 {
     bool shared = old->shared || new_slot->shared;
@@ -811,7 +818,10 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
         return;
     if (!shared)
         score_of_place(m, &c);
-    if (c.fit.named > 1)
+    if (have_same_json_name(&c)) {
+        c.score = DIFF_SURE + 15;
+        c.why = "the same JSON name";
+    } else if (c.fit.named > 1)
         c.score = DIFF_SURE + 5;
     else if (c.fit.named && old->n_steps == 1 && new_slot->n_steps == 1)
         c.score = DIFF_SURE - 10;

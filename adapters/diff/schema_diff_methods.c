@@ -641,14 +641,6 @@ bool diff_pair_methods(Diffing *d)
 
 /* ---- Told ------------------------------------------------------------------------------------ */
 
-static bool same_http(const HttpRule *a, const HttpRule *b)
-{
-    if (!a || !b)
-        return a == b;
-    return strcmp(a->verb, b->verb) == 0 && strcmp(a->path, b->path) == 0 &&
-           strcmp(a->body, b->body) == 0;
-}
-
 static const char *method_name(const Diffing *d, int end, const MethodType *method)
 {
     return arena_printf(d->arena, "%s.%s", side_name(&d->sides[end], method->service->full_name),
@@ -675,6 +667,13 @@ static void add_extra(Diffing *d, const MessageType *old, const MessageType *new
         diff_add_extra(d, (ExtraPair){{old, new_type}, {NULL, NULL}});
 }
 
+/* What is in the operations that two methods begin. */
+static void add_held(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    if (old && new_type && can_go_together(d, old, new_type))
+        add_extra(d, old, new_type);
+}
+
 void diff_method_types(Diffing *d)
 {
     const List *all = &d->all_methods[OLD];
@@ -684,8 +683,119 @@ void diff_method_types(Diffing *d)
             continue;
         add_extra(d, old->input, other->input);
         add_extra(d, old->output, other->output);
+        add_held(d, old->operation_response, other->operation_response);
+        add_held(d, old->operation_metadata, other->operation_metadata);
     }
 }
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* "POST /v1/{name=orders/ *}:close body *" */
+static const char *binding_text(Diffing *d, const HttpRule *rule)
+{
+    return arena_printf(d->arena, "%s %s%s%s%s%s", rule->verb, rule->path,
+                        rule->body[0] ? " body " : "", rule->body,
+                        rule->response_body[0] ? " response_body " : "", rule->response_body);
+}
+
+static bool same_binding(const HttpRule *a, const HttpRule *b)
+{
+    return strcmp(a->verb, b->verb) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->body, b->body) == 0 && strcmp(a->response_body, b->response_body) == 0;
+}
+
+/* The first one is the rule itself. */
+static const HttpRule *binding_at(const HttpRule *rule, uint32_t i)
+{
+    return i ? &rule->additional[i - 1] : rule;
+}
+
+static uint32_t count_bindings(const HttpRule *rule)
+{
+    return rule ? 1 + rule->n_additional : 0;
+}
+
+static bool has_binding(const HttpRule *rule, const HttpRule *binding)
+{
+    for (uint32_t i = 0; i < count_bindings(rule); i++)
+        if (same_binding(binding_at(rule, i), binding))
+            return true;
+    return false;
+}
+
+/* Each version has its own bindings at the gateway: no line of the list is needed. */
+static void tell_bindings(Diffing *d, const char *name, const HttpRule *old, const HttpRule *is)
+{
+    bool changed = old && is && !has_binding(is, old) && !has_binding(old, is);
+    if (changed)
+        diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed: %s, now %s",
+                 binding_text(d, old), binding_text(d, is));
+    for (uint32_t i = changed; i < count_bindings(old); i++)
+        if (!has_binding(is, binding_at(old, i)))
+            diff_add(d, BREAKS_JSON, false, name, "an HTTP binding removed: %s",
+                     binding_text(d, binding_at(old, i)));
+    for (uint32_t i = changed; i < count_bindings(is); i++)
+        if (!has_binding(old, binding_at(is, i)))
+            diff_add(d, 0, false, name, "an HTTP binding added: %s",
+                     binding_text(d, binding_at(is, i)));
+}
+
+static const char *idempotency_level(const MethodType *method)
+{
+    return method->no_side_effects ? "NO_SIDE_EFFECTS"
+           : method->idempotent    ? "IDEMPOTENT"
+                                   : "IDEMPOTENCY_UNKNOWN";
+}
+
+/* What the old version allows and the new one does not, as a question; NULL if there is nothing. */
+static const char *lost_level(Diffing *d, const MethodType *old, const MethodType *other)
+{
+    const char *version = d->sides[NEW].version;
+    if (old->idempotent && !other->idempotent)
+        return arena_printf(d->arena, "%s in %s: is it safe to repeat calls of %s%s?",
+                            idempotency_level(other), version, d->sides[OLD].version,
+                            old->no_side_effects ? ", and may GET be refused" : "");
+    return old->no_side_effects && !other->no_side_effects
+               ? arena_printf(d->arena, "%s in %s: may GET be refused?", idempotency_level(other),
+                              version)
+               : NULL;
+}
+
+static void tell_level(Diffing *d, const char *name, const MethodType *old, const MethodType *other)
+{
+    const char *was = idempotency_level(old), *is = idempotency_level(other);
+    bool get = old->no_side_effects && !other->no_side_effects; /* of Connect, in both codecs */
+    if (strcmp(was, is) != 0)
+        diff_add(d,
+                 (get ? BREAKS_WIRE | BREAKS_JSON : 0) |
+                     (lost_level(d, old, other) ? BREAKS_SOURCE : 0),
+                 false, name, "idempotency_level %s became %s", was, is);
+}
+
+static void tell_held(Diffing *d, const char *name, const char *part, const MessageType *old,
+                      const MessageType *is)
+{
+    if (old && is ? diff_partner(d, OLD, old) == is : old == is)
+        return;
+    diff_add(d, old && is ? BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE : 0, false, name,
+             "the %s of its operation: %s, now %s", part, old ? old->name : "not declared",
+             is ? is->name : "not declared");
+}
+
+/* What else a client of the method sees. */
+static void tell_options(Diffing *d, const char *name, const MethodType *old,
+                         const MethodType *other)
+{
+    tell_bindings(d, name, old->http, other->http);
+    tell_level(d, name, old, other);
+    tell_held(d, name, "response", old->operation_response, other->operation_response);
+    tell_held(d, name, "metadata", old->operation_metadata, other->operation_metadata);
+    if (old->deprecated != other->deprecated)
+        diff_add(d, 0, false, name,
+                 other->deprecated ? "is deprecated now" : "is not deprecated any more");
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 /* What is not clear enough for a guess: the same verb for a noun that is alike, or what it answers.
  */
@@ -737,6 +847,49 @@ static void tell_lost(Diffing *d, const MethodType *old, const char *why, const 
                   method_name(d, OLD, old), why, d->sides[OLD].version, question);
 }
 
+/* "stream Order" */
+static const char *streamed(Diffing *d, bool stream, const MessageType *type)
+{
+    return arena_printf(d->arena, "%s%s", stream ? "stream " : "", type->name);
+}
+
+static const char *types_of(Diffing *d, const MethodType *method)
+{
+    return arena_printf(d->arena, "%s to %s", streamed(d, method->client_streaming, method->input),
+                        streamed(d, method->server_streaming, method->output));
+}
+
+/* The same name, and types that are not each other's. */
+static void tell_other_types(Diffing *d, const MethodType *old, const MethodType *other,
+                             const char *name)
+{
+    diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name, "other types: %s, now %s",
+             types_of(d, old), types_of(d, other));
+    if (!methods_go_together(d, old, other)) /* else "Order to Line" says what becomes of them */
+        tell_lost(d, old,
+                  arena_printf(d->arena, "its types are others in %s", d->sides[NEW].version), "");
+}
+
+static void tell_renamed(Diffing *d, const MethodType *old, const MethodType *other,
+                         const char *name, const char *to)
+{
+    bool moved = strcmp(old->name, other->name) == 0;
+    Words was = *diff_words_of_type(d, old->name), is = *diff_words_of_type(d, other->name);
+    bool named = words_alike(&was, &is) >= ALIKE;
+    bool alike = named && (moved || diff_shared_fields(d, old->input, other->input) ||
+                           diff_shared_fields(d, old->output, other->output));
+    const char *why = moved   ? "by its name"
+                      : alike ? "by its name and types"
+                      : named ? "by its name"
+                              : "by its types";
+    const char *lost = lost_level(d, old, other);
+    diff_add(d, BREAKS_WIRE | BREAKS_SOURCE, true, name, "%s to %s", moved ? "moved" : "renamed",
+             to);
+    buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
+                  lost ? arena_printf(d->arena, "  # decide: a guess, %s; %s", why, lost)
+                       : diff_guess(d, alike ? DIFF_SURE : DIFF_LIKELY, why));
+}
+
 static void tell_method(Diffing *d, const MethodType *old)
 {
     const MethodType *other = other_method(d, OLD, old);
@@ -747,31 +900,18 @@ static void tell_method(Diffing *d, const MethodType *old)
         diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name, "method removed");
         tell_lost(d, old, arena_printf(d->arena, "%s has no such method", version),
                   question(d, old));
-    } else if (same && !types_go_together(d, old, other)) {
-        diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name,
-                 "other types: %s to %s, now %s to %s", old->input->name, old->output->name,
-                 other->input->name, other->output->name);
-        if (methods_go_together(d, old, other))
-            return; /* "Order to Line" says what becomes of them */
-        tell_lost(d, old, arena_printf(d->arena, "its types are others in %s", version), "");
-    } else if (same) {
-        if (!same_http(old->http, other->http))
-            diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
-    } else {
-        bool moved = strcmp(old->name, other->name) == 0;
-        Words was = *diff_words_of_type(d, old->name), is = *diff_words_of_type(d, other->name);
-        bool alike = words_alike(&was, &is) >= ALIKE &&
-                     (moved || diff_shared_fields(d, old->input, other->input) ||
-                      diff_shared_fields(d, old->output, other->output));
-        diff_add(d, BREAKS_WIRE | BREAKS_SOURCE, true, name, "%s to %s",
-                 moved ? "moved" : "renamed", to);
-        buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
-                      diff_guess(d, alike ? DIFF_SURE : DIFF_LIKELY,
-                                 moved                             ? "by its name"
-                                 : alike                           ? "by its name and types"
-                                 : words_alike(&was, &is) >= ALIKE ? "by its name"
-                                                                   : "by its types"));
+        return;
     }
+    if (!same)
+        tell_renamed(d, old, other, name, to);
+    else if (!types_go_together(d, old, other))
+        tell_other_types(d, old, other, name);
+    if (!methods_go_together(d, old, other))
+        return;
+    tell_options(d, name, old, other);
+    if (same && lost_level(d, old, other))
+        buffer_printf(&d->method_lines, "  %s: %s  # decide: %s\n", name, to,
+                      lost_level(d, old, other));
 }
 
 void diff_methods(Diffing *d)

@@ -72,7 +72,7 @@ def changes_of(text):
             if isinstance(change, str) and change not in ('loud', 'graceful'):
                 yield f'value {enum}.{old} -> {change}'
     for old, change in (said.get('methods') or {}).items():
-        if isinstance(change, str):
+        if isinstance(change, str) and change != old:
             yield f'method {old} -> {change}'
 
 
