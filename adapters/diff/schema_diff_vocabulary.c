@@ -66,50 +66,69 @@ static void add_gaps(Learning *l, int end, const char *kind, const Words *words,
 
 /* ---- Names that only one version has --------------------------------------------------------- */
 
-static void add_type(Learning *l, int end, const MessageType *type)
+/* What has a name: a message, or a method. */
+typedef struct Named {
+    const char *name;
+    const MessageType *type; /* NULL: it is a method */
+} Named;
+
+static void add_named(Arena *arena, List *list, const char *name, const MessageType *type)
 {
-    const Words *words = diff_words_of_type(l->d, type->name);
-    add_gaps(l, end, "message", words, (Gap){.type = type});
-    table_put(&l->types[end], bytes_of(phrase_of(l->d->arena, words, 0, words->n)), (void *)type);
+    Named *named = arena_make(arena, Named);
+    *named = (Named){name, type};
+    list_add(arena, list, named);
 }
 
-static void add_types(Learning *l)
+static List messages_of(const Diffing *d, int end)
 {
-    Table names[2] = {table_in(l->d->arena), table_in(l->d->arena)};
-    for (int fill = 1; fill >= 0; fill--)
-        for (int end = 0; end < 2; end++) {
-            const ChangeSide *side = &l->d->sides[end];
-            for (uint32_t i = 0; i < side->schema->n_messages; i++) {
-                const MessageType *type = &side->schema->messages[i];
-                if (type->map_entry || !diff_in_package(side, type->full_name))
-                    continue;
-                const char *key = diff_name_key(l->d, type->name);
-                if (fill)
-                    table_put(&names[end], bytes_of(key), (void *)type);
-                else if (!table_get(&names[!end], bytes_of(key)))
-                    add_type(l, end, type);
-            }
-        }
+    const ChangeSide *side = &d->sides[end];
+    List list = {0};
+    for (uint32_t i = 0; i < side->schema->n_messages; i++) {
+        const MessageType *type = &side->schema->messages[i];
+        if (!type->map_entry && diff_in_package(side, type->full_name))
+            add_named(d->arena, &list, type->name, type);
+    }
+    return list;
 }
 
-static void add_methods(Learning *l)
+static List methods_of(const Diffing *d, int end)
 {
-    Table names[2] = {table_in(l->d->arena), table_in(l->d->arena)};
-    for (int fill = 1; fill >= 0; fill--)
-        for (int end = 0; end < 2; end++) {
-            const ChangeSide *side = &l->d->sides[end];
-            for (uint32_t i = 0; i < side->schema->n_services; i++) {
-                const ServiceType *service = &side->schema->services[i];
-                for (uint32_t k = 0;
-                     diff_in_package(side, service->full_name) && k < service->n_methods; k++) {
-                    const char *name = service->methods[k].name;
-                    const char *key = diff_name_key(l->d, name);
-                    if (fill)
-                        table_put(&names[end], bytes_of(key), (void *)service);
-                    else if (!table_get(&names[!end], bytes_of(key)))
-                        add_gaps(l, end, "method", diff_words_of_type(l->d, name), (Gap){0});
-                }
-            }
+    const ChangeSide *side = &d->sides[end];
+    List list = {0};
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        bool own = diff_in_package(side, service->full_name);
+        for (uint32_t k = 0; own && k < service->n_methods; k++)
+            add_named(d->arena, &list, service->methods[k].name, NULL);
+    }
+    return list;
+}
+
+static Table keys_of(Diffing *d, const List *list)
+{
+    Table keys = table_in(d->arena);
+    for (uint32_t i = 0; i < list->n; i++) {
+        const Named *named = list->items[i];
+        table_put(&keys, bytes_of(diff_name_key(d, named->name)), (void *)named);
+    }
+    return keys;
+}
+
+static void add_names(Learning *l, const char *kind, List (*names_of)(const Diffing *d, int end))
+{
+    Diffing *d = l->d;
+    const List names[2] = {names_of(d, OLD), names_of(d, NEW)};
+    const Table keys[2] = {keys_of(d, &names[OLD]), keys_of(d, &names[NEW])};
+    for (int end = 0; end < 2; end++)
+        for (uint32_t i = 0; i < names[end].n; i++) {
+            const Named *named = names[end].items[i];
+            if (table_get(&keys[!end], bytes_of(diff_name_key(d, named->name))))
+                continue;
+            const Words *words = diff_words_of_type(d, named->name);
+            add_gaps(l, end, kind, words, (Gap){.type = named->type});
+            if (named->type)
+                table_put(&l->types[end], bytes_of(phrase_of(d->arena, words, 0, words->n)),
+                          (void *)named->type);
         }
 }
 
@@ -238,8 +257,8 @@ void diff_learn_words(Diffing *d)
                   .types = {table_in(arena), table_in(arena)},
                   .replacements = table_in(arena),
                   .all = {0}};
-    add_types(&l);
-    add_methods(&l);
+    add_names(&l, "message", messages_of);
+    add_names(&l, "method", methods_of);
     add_fields(&l);
     count_votes(&l);
     learn(&l);
