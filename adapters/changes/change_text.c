@@ -84,7 +84,8 @@ static bool check_names(ChangeList *list, const JsonNode *values, const EnumType
     bool good = true;
     for (const JsonNode *item = values ? values->first : NULL; item; item = item->next) {
         bool known = enum_value_by_name(type, item->name) != NULL;
-        good &= check_value(list, item, known, nearest_value(list->arena, type, item->name), path);
+        const char *near = known ? NULL : nearest_value(list->arena, type, item->name);
+        good &= check_value(list, item, known, near, path);
     }
     return good;
 }
@@ -157,26 +158,20 @@ static uint32_t count_texts(const JsonNode *values)
 
 /* ---- An enum and its texts ------------------------------------------------------------------- */
 
-static bool has_number(const EnumEntry *entries, uint32_t n, int32_t number)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (entries[i].from == number)
-            return true;
-    }
-    return false;
-}
-
 /* Each value's text: the first one in the list, or its name. */
 static void set_texts(ChangeList *list, Converter *to_text, const JsonNode *values)
 {
     const EnumType *type = to_text->from.enumeration;
     EnumEntry *entries = arena_array(list->arena, EnumEntry, type->n_values + 1);
+    Table said = table_in(list->working);
     uint32_t n = 0;
+    for (const JsonNode *item = values ? values->first : NULL; item; item = item->next)
+        table_put(&said, item->name, (void *)item);
     for (uint32_t i = 0; i < type->n_values; i++) {
         const EnumValue *value = &type->values[i];
-        const JsonNode *said = values ? json_member(values, value->name) : NULL;
-        Bytes text = said ? first_of(said)->text : bytes_of(value->name);
-        if (!has_number(entries, n, value->number))
+        const JsonNode *item = table_get(&said, bytes_of(value->name));
+        Bytes text = item ? first_of(item)->text : bytes_of(value->name);
+        if (enum_value_by_number(type, value->number) == value) /* and no second name of it */
             entries[n++] = (EnumEntry){.from = value->number, .to = value->number, .text = text};
     }
     qsort(entries, n, sizeof *entries, by_from);
@@ -249,26 +244,20 @@ static bool set_upwards(ChangeList *list, const FieldChange *change, Converter *
     return set_by_text(list, change, to_new, entries, n, path);
 }
 
-static bool has_entry(const EnumEntry *entries, uint32_t n, Bytes text)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (bytes_equal(entries[i].text, text))
-            return true;
-    }
-    return false;
-}
-
 /* Each new text becomes the first old text that has it. */
 static bool set_downwards(ChangeList *list, const FieldChange *change, Converter *to_old,
                           const JsonNode *values, const char *path)
 {
     EnumEntry *entries = arena_array(list->arena, EnumEntry, count_texts(values) + 1);
+    Table known = table_in(list->working);
     uint32_t n = 0;
     for (const JsonNode *said = values->first; said; said = said->next) {
         for (const JsonNode *item = first_of(said); item; item = next_of(said, item)) {
             Bytes text = folded(list, to_old, item->text);
-            if (!has_entry(entries, n, text))
-                entries[n++] = (EnumEntry){.text = text, .into = said->name};
+            if (table_get(&known, text))
+                continue;
+            table_put(&known, text, (void *)item);
+            entries[n++] = (EnumEntry){.text = text, .into = said->name};
         }
     }
     return set_by_text(list, change, to_old, entries, n, path);
@@ -291,16 +280,13 @@ static bool same_text(const Converter *table, Bytes a, Bytes b)
 }
 
 /* Sets the text that comes back for each, and marks those for which it is another one. */
-static void mark_merged(const Converter *there, const Converter *back)
+static void mark_merged(ChangeList *list, const Converter *there, const Converter *back)
 {
     for (uint32_t i = 0; i < there->n_entries; i++) {
         EnumEntry *entry = (EnumEntry *)&there->entries[i];
-        entry->back = entry->text;
-        for (uint32_t k = 0; k < back->n_entries; k++) {
-            const EnumEntry *other = &back->entries[k];
-            if (same_text(there, other->text, entry->into))
-                entry->back = other->into;
-        }
+        const EnumEntry key = {.text = folded(list, back, entry->into)};
+        const EnumEntry *other = bsearch(&key, back->entries, back->n_entries, sizeof key, by_text);
+        entry->back = other ? other->into : entry->text;
         entry->merges = !same_text(there, entry->back, entry->text);
     }
 }
@@ -316,8 +302,8 @@ bool change_text_table(ChangeList *list, FieldChange *change, Converter *to_old,
                 read_other_texts(list, change, to_old, "old", path) &&
                 read_other_texts(list, change, to_new, "new", path);
     if (good) {
-        mark_merged(to_new, to_old);
-        mark_merged(to_old, to_new);
+        mark_merged(list, to_new, to_old);
+        mark_merged(list, to_old, to_new);
     }
     return good;
 }

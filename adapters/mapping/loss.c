@@ -202,21 +202,22 @@ static void see_fallback(Sight *sight, const Converter *converter)
                n == 1 ? "becomes" : "become", number_name(sight, to, converter->fallback.to));
 }
 
-/* Describes the texts that become the same one. */
+/* Describes the texts that become the same one: each, and the one that comes back for it. */
 static void see_shared_texts(Sight *sight, const Converter *converter)
 {
-    for (uint32_t i = 1; i < converter->n_entries; i++) {
-        const EnumEntry *entry = &converter->entries[i], *other = converter->entries;
-        while (other < entry && !bytes_equal(other->into, entry->into))
-            other++;
-        if (other == entry)
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        const EnumEntry *entry = &converter->entries[i];
+        if (!entry->merges)
             continue;
         see_kind(sight, LOSS_NARROWED);
         sight->traits |= LOSS_MERGES;
-        if (sight->arena)
-            say(sight,
-                arena_printf(sight->arena, "%.*s and %.*s become %.*s", BYTES_ARGS(other->text),
-                             BYTES_ARGS(entry->text), BYTES_ARGS(entry->into)));
+        if (!sight->arena)
+            continue;
+        bool first = bytes_compare(entry->text, entry->back) < 0;
+        say(sight,
+            arena_printf(sight->arena, "%.*s and %.*s become %.*s",
+                         BYTES_ARGS(first ? entry->text : entry->back),
+                         BYTES_ARGS(first ? entry->back : entry->text), BYTES_ARGS(entry->into)));
     }
 }
 
