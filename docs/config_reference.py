@@ -15,7 +15,7 @@ OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 501
 DURATION, SIZE, DATE, TREE, FILE = range(1, 6)
 KINDS = {
     Field.TYPE_STRING: 'text', Field.TYPE_BOOL: '`true` or `false`', Field.TYPE_UINT32: 'number',
-    Field.TYPE_UINT64: 'number', Field.TYPE_INT64: 'number',
+    Field.TYPE_UINT64: 'number', Field.TYPE_DOUBLE: 'number', Field.TYPE_INT64: 'number',
 }
 SPELLINGS = {DURATION: 'time', SIZE: 'size', DATE: 'date', TREE: 'any value', FILE: 'file'}
 UNITS = [('h', 3600 * 10**9), ('m', 60 * 10**9), ('s', 10**9), ('ms', 10**6), ('us', 10**3), ('ns', 1)]

@@ -65,6 +65,7 @@ LAYERS = (
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
+        Module("webhook", "posts about failures to receivers elsewhere", "WebhookSender", "webhook_sender.h"),
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),

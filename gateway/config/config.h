@@ -130,6 +130,34 @@ typedef struct StoreConfig {
     StoreKeys keys;
 } StoreConfig;
 
+typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
+
+/* Kinds of failures for which something is to be done: all of it must hold. Lists end with NULL;
+   NULL: any. */
+typedef struct FailureTrigger {
+    Impact impact;      /* at least */
+    double criticality; /* at least */
+    uint64_t failures;  /* of the last hour, at least */
+    bool new_only;
+    const Fault *const *faults;
+    const char *const *routes; /* what they match */
+    const char *const *services;
+} FailureTrigger;
+
+enum { WEBHOOKS_MOST = 64 };
+
+/* A receiver of posts about failures: gateway/webhook. Times in nanoseconds. */
+typedef struct WebhookConfig {
+    const char *name, *url;
+    FailureTrigger when;
+    int64_t every; /* between two posts about the same kind */
+    uint32_t per_hour;
+    int64_t timeout, backoff;
+    uint32_t attempts, queue;
+    Bytes ca;    /* certificates, PEM; empty: the system's */
+    Bytes token; /* empty: none */
+} WebhookConfig;
+
 /* The ledger: gateway/ledger. */
 typedef struct LedgerConfig {
     uint32_t rows;             /* of failures, and as many of mistakes of clients */
@@ -138,6 +166,8 @@ typedef struct LedgerConfig {
     const char *const *redact; /* ends with NULL */
     uint32_t unmute_rate;      /* times as often as when it was acknowledged */
     int64_t unmute_pause;      /* nanoseconds without failures */
+    WebhookConfig *webhooks;
+    uint32_t n_webhooks;
 } LedgerConfig;
 
 /* A claim about a client, and the field that has its value. */
@@ -194,8 +224,6 @@ typedef enum Fallback {
     FALLBACK_SKIP,    /* an empty success */
     FALLBACKS,
 } Fallback;
-
-typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
 /* Which responses are compressed, for clients that accept it. */
 typedef enum CompressAnswers {

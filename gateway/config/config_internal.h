@@ -79,7 +79,8 @@ void config_hash_end(ConfigReader *reader);
 /* config_store.c: reads Config.store. */
 void config_read_store(ConfigReader *reader);
 
-/* config_ledger.c: reads Config.ledger; then, with the schemas, what records do not show. */
+/* config_ledger.c: reads Config.ledger; then, with services, routes and schemas, what is only known
+   by them. */
 void config_read_ledger(ConfigReader *reader);
 void config_check_ledger(ConfigReader *reader);
 
@@ -135,6 +136,8 @@ void config_read_instances(ConfigReader *reader, Service *service,
 /* The same for a list outside of the config; mistakes in it are doubts. After the versions. */
 void config_read_discovery(ConfigReader *reader, Service *service,
                            const Passerelle__Config__Discovery *text, const char *path);
+
+Impact config_impact(Passerelle__Config__Impact impact);
 
 /* config_route.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);

@@ -1,7 +1,15 @@
-/* The ledger of failures: its settings, and what its records do not show. */
+/* The ledger of failures: its settings, who is told of them, and what its records do not show. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
+#include "gateway/tls/tls_context.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+enum { CA_FILE_MOST = 4 << 20, TOKEN_FILE_MOST = 4096 };
 
 /* Of a record of a call: a line of the log, and what the ledger adds to it. */
 static const char *const member_names[] = {
@@ -62,6 +70,241 @@ static const char *const member_names[] = {
 
 enum { N_MEMBERS = sizeof member_names / sizeof *member_names };
 
+/* ---- Webhooks -------------------------------------------------------------------------------- */
+
+static const char *part_of(CURLU *url, CURLUPart part, Arena *arena)
+{
+    char *text = NULL;
+    if (curl_url_get(url, part, &text, 0) != CURLUE_OK)
+        return NULL;
+    const char *copy = arena_string(arena, text);
+    curl_free(text);
+    return copy;
+}
+
+/* What is wrong with it; it is not repeated, for it may be a secret. NULL: nothing. */
+static const char *mistake_in_url(const char *text, Arena *arena, bool *encrypted_out)
+{
+    CURLU *url = curl_url();
+    CHECK(url);
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+    const char *scheme = part_of(url, CURLUPART_SCHEME, arena);
+    const char *mistake = NULL;
+    *encrypted_out = scheme && strcmp(scheme, "https") == 0;
+    if (code == CURLUE_BAD_SCHEME || (code == CURLUE_OK && !scheme))
+        mistake = "the URL does not say https:// or http://";
+    else if (code != CURLUE_OK)
+        mistake = arena_printf(arena, "it is not a URL: %s", curl_url_strerror(code));
+    else if (!*encrypted_out && strcmp(scheme, "http") != 0)
+        mistake = arena_printf(arena, "a webhook is https:// or http://, not %s://", scheme);
+    else if (part_of(url, CURLUPART_USER, arena) || part_of(url, CURLUPART_PASSWORD, arena))
+        mistake = "a URL in the config has no user and password: use a token_file";
+    else if (part_of(url, CURLUPART_FRAGMENT, arena))
+        mistake = "what is behind a # is not sent";
+    curl_url_cleanup(url);
+    return mistake;
+}
+
+static bool is_webhook_name(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)name[i]) && !strchr("-._", name[i]))
+            return false;
+    return size >= 1 && size <= 64;
+}
+
+static void check_webhook_name(ConfigReader *reader, const char *name, const char *path)
+{
+    const LedgerConfig *ledger = &reader->config->ledger;
+    if (!is_webhook_name(name))
+        config_tell(reader, path, "for example pager",
+                    "a webhook's name has 1 to 64 letters, digits, '-', '.' and '_'");
+    for (uint32_t i = 0; i < ledger->n_webhooks; i++)
+        if (strcmp(ledger->webhooks[i].name, name) == 0)
+            config_tell(reader, path, NULL, "another webhook has the name %s already", name);
+}
+
+static Bytes read_token(ConfigReader *reader, const char *file, const char *path)
+{
+    Bytes text = BYTES_NONE;
+    Result r = file_read(reader->arena, file, TOKEN_FILE_MOST, &text);
+    while (text.size && strchr("\r\n", text.data[text.size - 1]))
+        text.size--;
+    bool good = text.size > 0;
+    for (size_t i = 0; i < text.size; i++)
+        good &= text.data[i] > ' ' && text.data[i] < 0x7f;
+    if (failed(r))
+        config_tell(reader, path, NULL, "%s", r.error->doing);
+    else if (!good)
+        config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
+    return text;
+}
+
+static Bytes read_authorities(ConfigReader *reader, const char *file, const char *path)
+{
+    Bytes text = BYTES_NONE;
+    SSL_CTX *context = NULL;
+    TlsFiles files = {.authorities = file};
+    Result r = tls_client_context(reader->arena, &files, &context);
+    SSL_CTX_free(context);
+    if (failed(r)) {
+        config_tell_tls(reader, r, path);
+        return text;
+    }
+    r = file_read(reader->arena, file, CA_FILE_MOST, &text);
+    if (failed(r))
+        config_tell(reader, config_path(reader, "%s.ca", path), NULL, "%s", r.error->doing);
+    return text;
+}
+
+static void read_secrets(ConfigReader *reader, const Passerelle__Config__Webhook *text,
+                         bool encrypted, const char *path, WebhookConfig *webhook)
+{
+    const char *token_path = config_path(reader, "%s.token_file", path);
+    if (text->token_file)
+        webhook->token = read_token(reader, text->token_file, token_path);
+    if (text->token_file && !encrypted)
+        config_doubt(reader, token_path, "https://", "the token is sent unencrypted");
+    if (text->ca && !encrypted)
+        config_tell(reader, config_path(reader, "%s.ca", path), "https://",
+                    "there is no certificate to verify: the URL is not https://");
+    else if (text->ca)
+        webhook->ca = read_authorities(reader, text->ca, path);
+}
+
+static const char *const *list_of(Arena *arena, char *const *texts, size_t n)
+{
+    if (!n)
+        return NULL;
+    const char **list = arena_array(arena, const char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        list[i] = texts[i];
+    return list;
+}
+
+static const Fault *read_fault(ConfigReader *reader, const char *name, const char *path)
+{
+    const Fault *fault = fault_by_name(name);
+    size_t n = 0;
+    while (fault_table[n])
+        n++;
+    const char **names = arena_array(reader->arena, const char *, n);
+    for (size_t i = 0; i < n; i++)
+        names[i] = fault_table[i]->name;
+    if (!fault)
+        config_tell(reader, path, config_hint(reader, name, names, n), "there is no fault %s",
+                    name);
+    else if (fault->side == SIDE_CLIENT)
+        config_tell(reader, path, "for example UPSTREAM_DOWN",
+                    "%s is a mistake of clients, of which webhooks do not tell", name);
+    return fault;
+}
+
+static void read_when(ConfigReader *reader, const Passerelle__Config__FailureTrigger *said,
+                      const char *path, FailureTrigger *when)
+{
+    static const Passerelle__Config__FailureTrigger defaults =
+        PASSERELLE__CONFIG__FAILURE_TRIGGER__INIT;
+    const Passerelle__Config__FailureTrigger *text = said ? said : &defaults;
+    *when = (FailureTrigger){
+        .impact = config_impact(text->impact),
+        .criticality = text->criticality,
+        .failures = text->failures,
+        .new_only = text->new_,
+        .routes = list_of(reader->arena, text->routes, text->n_routes),
+        .services = list_of(reader->arena, text->services, text->n_services),
+    };
+    if (!(text->criticality >= 0 && text->criticality <= 100))
+        config_tell(reader, config_path(reader, "%s.when.criticality", path), "for example 0.5",
+                    "a criticality is from 0 to 100");
+    const Fault **faults = arena_array(reader->arena, const Fault *, text->n_faults + 1);
+    for (size_t i = 0; i < text->n_faults; i++)
+        faults[i] = read_fault(reader, text->faults[i],
+                               config_path(reader, "%s.when.faults[%zu]", path, i));
+    when->faults = text->n_faults ? faults : NULL;
+}
+
+static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook *text,
+                         const char *path, WebhookConfig *webhook)
+{
+    bool encrypted;
+    *webhook = (WebhookConfig){
+        .name = text->name ? text->name : "",
+        .url = text->url,
+        .every = text->every,
+        .per_hour = text->per_hour,
+        .timeout = text->timeout,
+        .backoff = text->backoff,
+        .attempts = text->attempts,
+        .queue = text->queue,
+    };
+    read_when(reader, text->when, path, &webhook->when);
+    if (!text->url)
+        return;
+    const char *mistake = mistake_in_url(text->url, reader->arena, &encrypted);
+    if (mistake)
+        config_tell(reader, config_path(reader, "%s.url", path),
+                    "for example https://hooks.example/errors", "%s", mistake);
+    else
+        read_secrets(reader, text, encrypted, path, webhook);
+}
+
+static void read_webhooks(ConfigReader *reader, const Passerelle__Config__Ledger *text)
+{
+    LedgerConfig *ledger = &reader->config->ledger;
+    if (text->n_webhooks > WEBHOOKS_MOST) {
+        config_tell(reader, "ledger.webhooks", NULL, "there are at most %d webhooks",
+                    WEBHOOKS_MOST);
+        return;
+    }
+    ledger->webhooks = arena_array(reader->arena, WebhookConfig, text->n_webhooks);
+    for (size_t i = 0; i < text->n_webhooks; i++) {
+        const Passerelle__Config__Webhook *one = text->webhooks[i];
+        const char *path = config_path(reader, "ledger.webhooks[%zu]", i);
+        if (one->name) /* else it was reported as missing; as the URL */
+            check_webhook_name(reader, one->name, config_path(reader, "%s.name", path));
+        read_webhook(reader, one, path, &ledger->webhooks[ledger->n_webhooks++]);
+    }
+}
+
+/* One of the names that `name_of` gives for 0 to n - 1. */
+static void check_named(ConfigReader *reader, const char *name, const char *what, const char *path,
+                        const char *(*name_of)(const Config *config, uint32_t i), uint32_t n)
+{
+    const char **names = arena_array(reader->arena, const char *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = name_of(reader->config, i);
+        if (strcmp(names[i], name) == 0)
+            return;
+    }
+    config_tell(reader, path, config_hint(reader, name, names, n), "there is no %s %s", what, name);
+}
+
+static const char *name_of_route(const Config *config, uint32_t i)
+{
+    return config->routes[i].match ? config->routes[i].match : "";
+}
+
+static const char *name_of_service(const Config *config, uint32_t i)
+{
+    return config->services[i].name;
+}
+
+static void check_when(ConfigReader *reader, const FailureTrigger *when, size_t webhook)
+{
+    for (size_t i = 0; when->routes && when->routes[i]; i++)
+        check_named(reader, when->routes[i], "route",
+                    config_path(reader, "ledger.webhooks[%zu].when.routes[%zu]", webhook, i),
+                    name_of_route, reader->config->n_routes);
+    for (size_t i = 0; when->services && when->services[i]; i++)
+        check_named(reader, when->services[i], "service",
+                    config_path(reader, "ledger.webhooks[%zu].when.services[%zu]", webhook, i),
+                    name_of_service, reader->config->n_services);
+}
+
+/* ---- Settings -------------------------------------------------------------------------------- */
+
 void config_read_ledger(ConfigReader *reader)
 {
     static const Passerelle__Config__Ledger defaults = PASSERELLE__CONFIG__LEDGER__INIT;
@@ -72,6 +315,7 @@ void config_read_ledger(ConfigReader *reader)
                                             .every = text->every,
                                             .unmute_rate = text->unmute_rate,
                                             .unmute_pause = text->unmute_pause};
+    read_webhooks(reader, text);
 }
 
 /* ---- What is redacted ------------------------------------------------------------------------ */
@@ -182,5 +426,7 @@ void config_check_ledger(ConfigReader *reader)
     }
     const char *end = NULL;
     buffer_add(&names, &end, sizeof end);
+    for (uint32_t i = 0; i < reader->config->ledger.n_webhooks; i++)
+        check_when(reader, &reader->config->ledger.webhooks[i].when, i);
     reader->config->ledger.redact = (const char *const *)names.data;
 }

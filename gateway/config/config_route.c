@@ -19,7 +19,7 @@ typedef enum MatchLevel {
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static Impact impact_of(Passerelle__Config__Impact impact)
+Impact config_impact(Passerelle__Config__Impact impact)
 {
     switch (impact) {
     case PASSERELLE__CONFIG__IMPACT__IMPACT_HIGH: return IMPACT_HIGH;
@@ -63,7 +63,7 @@ static void read_backoff(const Passerelle__Config__Retry *text, Route *route)
 
 static void read_policy(const Passerelle__Config__Route *text, Route *route)
 {
-    route->impact = impact_of(text->impact);
+    route->impact = config_impact(text->impact);
     route->timeout = text->has_timeout ? text->timeout : NO_TIMEOUT;
     route->attempts = text->attempts;
     route->unknown_fields = unknown_of(text->unknown_fields);

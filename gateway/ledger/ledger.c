@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/ledger/ledger_store.h"
+#include "gateway/ledger/ledger_webhooks.h"
 #include "gateway/ledger/muting.h"
 #include "gateway/ledger/redaction.h"
 
@@ -42,6 +43,7 @@ struct Ledger {
     Tally *all;
     Annotations annotations;
     LedgerStore store; /* port NULL: there is none */
+    LedgerWebhooks webhooks;
     LedgerBook *books;
     LedgerQuestion *questions;
 
@@ -248,12 +250,24 @@ static void collect(Ledger *ledger)
             send_errand(book, NULL);
 }
 
-/* What is written is as old as the last collection. */
+/* What they post leaves the gateway: nothing in it tells who clients are. */
+static void run_webhooks(Ledger *ledger)
+{
+    LedgerPage page = {.all = ledger->all,
+                       .annotations = &ledger->annotations,
+                       .node = ledger->node,
+                       .redact = ledger->store.redact,
+                       .wall = clock_wall()};
+    ledger_webhooks_run(&ledger->webhooks, &page, clock_now());
+}
+
+/* What is written is as old as the last collection, as what webhooks are told. */
 static void on_time(uv_timer_t *timer)
 {
     Ledger *ledger = timer->data;
     collect(ledger);
     notice_changes(ledger);
+    run_webhooks(ledger);
     if (ledger->store.port)
         ledger_store_beat(&ledger->store);
     show_counts(ledger);
@@ -484,6 +498,7 @@ void ledger_use(Ledger *ledger, const Config *config)
     arena_free(ledger->arena);
     ledger->arena = arena;
     limit_rows(ledger);
+    ledger_webhooks_use(&ledger->webhooks, config, clock_wall());
     CHECK(uv_timer_start(&ledger->timer, on_time, millis, millis) == 0);
 }
 
@@ -517,8 +532,12 @@ void ledger_stop(Ledger *ledger)
         tally_take(ledger->all, book->tally);
     show_counts(ledger);
     answer_questions(ledger);
+    tally_count_calls(ledger->all, clock_wall());
+    notice_changes(ledger);
+    run_webhooks(ledger);
     if (ledger->store.port)
         ledger_store_end(&ledger->store);
+    ledger_webhooks_stop(&ledger->webhooks);
     uv_close((uv_handle_t *)&ledger->timer, NULL);
     uv_close((uv_handle_t *)&ledger->done, NULL);
 }
@@ -529,6 +548,7 @@ void ledger_free(Ledger *ledger)
         next = book->next;
         free_book(book);
     }
+    ledger_webhooks_free(&ledger->webhooks);
     tally_free(ledger->all);
     annotations_clear(&ledger->annotations);
     arena_free(ledger->arena);
@@ -556,4 +576,5 @@ void ledger_metrics_write(Exposition *e, void *owner)
     exposition_single(e, "passerelle_ledger_unwritten", METRIC_COUNTER,
                       "Groups of records that the store did not take; they are written again.",
                       atomic_load(&ledger->n_unwritten));
+    ledger_webhooks_metrics_write(e, &ledger->webhooks);
 }

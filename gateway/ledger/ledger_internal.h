@@ -53,6 +53,10 @@ LedgerRank *ledger_rank(Arena *arena, const LedgerPage *page, const FailureTable
 
 void ledger_page_write(const LedgerPage *page, Buffer *out);
 
+/* One row of it; and a member with a time. */
+void ledger_row_write(const LedgerPage *page, const LedgerRank *rank, Buffer *out);
+void ledger_add_time(Buffer *out, const char *name, int64_t wall);
+
 /* Whether there is more to tell than the line of the log has: of conversions, or of attempts. */
 static inline bool ledger_has_more(const CallRecord *record)
 {

@@ -105,7 +105,7 @@ static void add_share(Buffer *out, const char *name, double share)
     buffer_printf(out, "%.4f", share);
 }
 
-static void add_time(Buffer *out, const char *name, int64_t wall)
+void ledger_add_time(Buffer *out, const char *name, int64_t wall)
 {
     char text[DATE_RFC3339_SIZE + 1] = {0};
     date_write_rfc3339(wall / SECOND, 0, text);
@@ -132,8 +132,8 @@ static void add_counts(Buffer *out, const FailureRow *row, int64_t wall)
     add_number(out, "count", row->count);
     add_number(out, "degraded", row->degraded);
     add_number(out, "retried", row->retried);
-    add_time(out, "first", row->first);
-    add_time(out, "last", row->last);
+    ledger_add_time(out, "first", row->first);
+    ledger_add_time(out, "last", row->last);
     add_number(out, "last_minute", window_count(&row->minute, WINDOW_MINUTE, wall));
     add_number(out, "last_hour", window_count(&row->hour, WINDOW_HOUR, wall));
     add_number(out, "last_day", window_count(&row->day, WINDOW_DAY, wall));
@@ -163,7 +163,7 @@ static void add_samples(Buffer *out, const LedgerPage *page, const FailureRow *r
             buffer_add_byte(out, ',');
         buffer_add_byte(out, '{');
         add_text(out, "request_id", bytes_of(sample->id));
-        add_time(out, "at", sample->at);
+        ledger_add_time(out, "at", sample->at);
         if (sample->record) {
             json_text_add_key(out, "record");
             redact_record(bytes_of(sample->record), page->redact, out);
@@ -191,11 +191,11 @@ static void add_annotation(Buffer *out, const LedgerRank *rank)
                  bytes_of("its texts are sealed with a key that is not in store.keys"));
     add_text(out, "who", a->who);
     add_said(out, "why", a->why);
-    add_time(out, "at", a->at);
+    ledger_add_time(out, "at", a->at);
     buffer_add_byte(out, '}');
 }
 
-static void add_row(Buffer *out, const LedgerPage *page, const LedgerRank *rank)
+void ledger_row_write(const LedgerPage *page, const LedgerRank *rank, Buffer *out)
 {
     static const char *const impacts[] = {"low", "high", "catastrophic"};
     const FailureRow *row = rank->row;
@@ -225,7 +225,7 @@ static void add_rows(Buffer *out, const char *name, const LedgerPage *page,
     for (uint32_t i = 0; i < table->n; i++) {
         if (i)
             buffer_add_byte(out, ',');
-        add_row(out, page, &ranks[i]);
+        ledger_row_write(page, &ranks[i], out);
     }
     buffer_add_byte(out, ']');
     arena_free(arena);
@@ -244,7 +244,7 @@ void ledger_page_write(const LedgerPage *page, Buffer *out)
 {
     buffer_add_byte(out, '{');
     add_text(out, "node", bytes_of(page->node));
-    add_time(out, "as_of", page->wall);
+    ledger_add_time(out, "as_of", page->wall);
     add_rows(out, "failures", page, &page->all->failures);
     add_rows(out, "mistakes", page, &page->all->mistakes);
     add_evicted(out, "evicted_failures", &page->all->failures);
