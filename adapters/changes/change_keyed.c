@@ -208,6 +208,33 @@ static void add_rest(const Keying *k, MessagePair *pair)
     pair->misread |= rest->misread;
 }
 
+/* Whether an element has something of the message in `value`, beside its key. */
+static bool has_rest(const Keying *k, const MessagePair *pair, const FieldPath *value)
+{
+    for (uint32_t i = 0; i < pair->n_own; i++) {
+        const ChangeEnd *e = &pair->own[i].ends[k->map];
+        for (uint32_t p = 0; p < e->n_paths; p++) {
+            if (path_inside(&e->paths[p], value))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* An empty message, in which nothing is and nothing gets lost. */
+static void add_empty(const Keying *k, MessagePair *pair, const FieldPath *value)
+{
+    FieldPath *path = arena_make(k->list->arena, FieldPath);
+    FieldChange *change = pair_add(k->list, pair);
+    *path = *value;
+    change->place = k->change->place;
+    change->ends[k->map] = (ChangeEnd){.paths = path,
+                                       .n_paths = 1,
+                                       .drop = DROP_COUNTED,
+                                       .missing = MISSING_LEAVE,
+                                       .has_ignored = true};
+}
+
 static void fill(const Keying *k, MessagePair *pair)
 {
     FieldPath key = entry_path(k, 1), value = entry_path(k, 2);
@@ -227,6 +254,8 @@ static void fill(const Keying *k, MessagePair *pair)
         change_check_ends(k->list, pair, &pair->own[i]);
     if (!k->value.n_steps)
         add_rest(k, pair);
+    if (!k->value.n_steps && !has_rest(k, pair, &value))
+        add_empty(k, pair, &value);
 }
 
 /* Works on a copy of the change: pair->own may move when more are added. */

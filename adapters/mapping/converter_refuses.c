@@ -136,8 +136,11 @@ static bool merges(const Converter *converter)
 
 #define TOO_SMALL "a number too near to zero becomes zero"
 
-static const char *too_small(FieldKind from, FieldKind to)
+/* What a number loses on the way to another kind. */
+static const char *lost_of_number(FieldKind from, FieldKind to)
 {
+    if (kind_is_float(from) && !kind_is_float(to))
+        return "-0 becomes 0";
     return from == KIND_DOUBLE && to == KIND_FLOAT ? TOO_SMALL : NULL;
 }
 
@@ -147,13 +150,14 @@ const char *converter_drops(const Converter *converter)
     switch (converter->code) {
     case CONVERT_ENUM: return merges(converter) ? "values that become the same one" : NULL;
     case CONVERT_TEXT_TABLE: return merges(converter) ? "texts that become the same one" : NULL;
-    case CONVERT_NUMBER: return too_small(from, to);
+    case CONVERT_NUMBER: return lost_of_number(from, to);
     case CONVERT_SCALE:
         return kind_is_float(from) && kind_is_float(to) && converter->denominator > 1
                    ? TOO_SMALL
-                   : too_small(from, to);
-    case CONVERT_WRAP: return too_small(from, converter->value->kind);
-    case CONVERT_UNWRAP: return too_small(converter->value->kind, to);
+                   : lost_of_number(from, to);
+    case CONVERT_UNITS_TIME: return kind_is_float(from) ? "-0 becomes 0" : NULL;
+    case CONVERT_WRAP: return lost_of_number(from, converter->value->kind);
+    case CONVERT_UNWRAP: return lost_of_number(converter->value->kind, to);
     default: return NULL;
     }
 }

@@ -182,16 +182,19 @@ static bool plain_alike(const FieldType *field, const Literal *a, const Literal 
 {
     if (!kind_is_float(field->kind))
         return literal_equal(a, b, value_type_of(field));
+    if (a->d == 0 && b->d == 0)
+        return signbit(a->d) == signbit(b->d);
     return a->d == b->d || (isnan(a->d) && isnan(b->d)) ||
            fabs(a->d - b->d) <= 1e-6 * fmax(fabs(a->d), fabs(b->d));
 }
 
-/* Also true for -0.0, and for numbers too small for a float. */
+/* Also true for numbers too small for a float, but not for -0.0. */
 static bool plain_is_zero(const FieldType *field, const Literal *value)
 {
     ValueType type = value_type_of(field);
     type.repeated = false;
-    return literal_is_zero(value, type) || (kind_is_float(field->kind) && fabs(value->d) < FLT_MIN);
+    return literal_is_zero(value, type) ||
+           (kind_is_float(field->kind) && value->d != 0 && fabs(value->d) < FLT_MIN);
 }
 
 /* Whether the content of this field of the current message is declared lost. */
@@ -262,7 +265,7 @@ static void note(Comparing *c, bool was_there)
 /* A sentinel counts as unset, and so does zero without presence. */
 static bool means_unset(const FieldType *field, const TreeHint *hint, const Literal *value)
 {
-    if (!field->message && plain_is_zero(field, value))
+    if (hint->sentinel || (!field->message && plain_is_zero(field, value)))
         return true;
     for (uint32_t i = 0; !field->message && i < hint->n_asked; i++) {
         if (literal_equal(&hint->asked[i], value, value_type_of(field)))

@@ -55,9 +55,12 @@ static void hint_constant(TreeHints *hints, const Expr *expr)
     bool sentinel = expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SENTINEL;
     const Expr *asked = when ? expr->args[1] : sentinel ? expr->args[0] : NULL;
     const FieldType *field = asked ? source_field(asked) : NULL;
-    if (!field || field->message || field->kind != asked->type.kind)
+    if (!field || field->message)
         return;
     TreeHint *hint = hint_of(hints, field);
+    hint->sentinel |= sentinel && asked->kind != EXPR_FIELD;
+    if (field->kind != asked->type.kind)
+        return;
     if (hint->n_asked == MOST_ASKED)
         return;
     hint->asked[hint->n_asked++] = when ? *expr->constants : expr->converter->sentinel;

@@ -29,6 +29,7 @@ typedef struct TreeHint {
     bool serialized;  /* bytes that hold a message, in any form */
     bool taken_apart; /* a message that becomes a plain value */
     bool flag;        /* of two values, one is what is unset */
+    bool sentinel;    /* some value of it is converted to a sentinel, and so means unset */
 } TreeHint;
 
 typedef struct TreeHints {

@@ -107,6 +107,13 @@ static const char *why_not_whole(FieldKind kind, Value value)
     return floor(number) == number ? "the number is out of range" : "the number is not whole";
 }
 
+void count_minus_zero(Conversion *c, FieldKind kind, Value value)
+{
+    if (is_floating(kind) && floating_value(kind, value) == 0 &&
+        signbit(floating_value(kind, value)))
+        count_loss(c);
+}
+
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
 {
     bool negative;
@@ -120,6 +127,7 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
     if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
         if (!whole_number(from, *value, &negative, &magnitude))
             return cannot_convert(c, why_not_whole(from, *value));
+        count_minus_zero(c, from, *value);
         return number_of_kind(to, negative, magnitude, value) ||
                cannot_convert(c, "the number is out of range");
     }
@@ -181,6 +189,7 @@ static bool convert_scale(Conversion *c)
             return cannot_convert(c, "the number is out of range");
         if (!whole.exact && !may_round(c, "the result is not whole"))
             return false;
+        count_minus_zero(c, from, c->args[0]);
         return give_whole(c, whole.exact ? whole.nearest : whole.cut);
     }
     whole_number(from, c->args[0], &negative, &magnitude);

@@ -31,6 +31,9 @@ bool whole_number(FieldKind kind, Value value, bool *negative_out, uint64_t *mag
 /* The same back: false when the kind cannot hold it. */
 bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *value_out);
 
+/* Counts -0.0, which becomes a zero without a sign. */
+void count_minus_zero(Conversion *c, FieldKind kind, Value value);
+
 /* *value, a number of one kind, as one of another, in place. False: it does not fit. */
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value);
 

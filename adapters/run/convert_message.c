@@ -182,6 +182,7 @@ bool convert_units_time(Conversion *c)
         RatioWhole nanos;
         if (!ratio_whole(number, (Ratio){c->converter->unit, 1}, from == KIND_FLOAT, &nanos))
             return cannot_convert(c, "the time is out of range");
+        count_minus_zero(c, from, c->args[0]);
         return (nanos.exact || may_round(c, "the number is finer than nanoseconds")) &&
                give_time(c, time_of_nanos(c->converter->to, nanos.nearest));
     }

@@ -134,7 +134,7 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
           "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, what does not fit "
           "is an error, rounded (loud)  [list.yaml:3]\n"
           "  narrowed  Amounts.New.M.kilometers -> Amounts.Old.M.meters: scale, what does not fit "
-          "is an error "
+          "is an error, -0 becomes 0 "
           "(loud)  [list.yaml:3]\n"
           "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  "
           "[list.yaml:3]\n"

@@ -445,6 +445,8 @@ static const Operation operations[] = {
      "  LabelValue to Label: {text: note, extra: {removed: graceful}}\n"
      "  Priced to Price: {cents: {by: text}}\n"
      "  Node: {nodes: {key: id, duplicates: loud}, id: {added: graceful}}\n"},
+    {"KeyedAlone", "messages: {M: {tags: {key: name, duplicates: graceful}}}",
+     "messages: {M: {tags: {key: name, duplicates: loud}}}"},
     {"Boxed",
      "enums: {E: {B: C}}\nmessages:\n  M:\n    voucher: voucher.code\n    points: points.n\n"
      "    code: {to: code.inner.hex, by: hex}\n    e: e.e\n    note: note.text\n"

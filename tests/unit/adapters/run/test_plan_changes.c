@@ -266,6 +266,35 @@ static void tell_loss(void *owner, const Loss *loss)
         buffer_printf(owner, "%s;", loss->how);
 }
 
+static void loses(void **state, const char *kind, const char *yaml, bool upwards, const char *from,
+                  const char *losses)
+{
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, kind, yaml, upwards);
+    const char *name =
+        arena_printf(loaded->arena, "changes.%s.%s.M", kind, upwards ? "Old" : "New");
+    const MessageType *type = schema_message(loaded->schema, bytes_of(name));
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
+    PlanInput input = {.bytes = bytes_of(from)};
+    const Plan *plan;
+    Buffer out = buffer_in(loaded->arena), told = out;
+    PlanRun run = {.on_loss = tell_loss, .owner = &told};
+    assert_ok(loaded->arena,
+              plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+    assert_ok(loaded->arena, plan_run(plan, &input, loaded->arena, &out, &run));
+    assert_bytes(buffer_bytes(&told), losses);
+}
+
+#define SCALES                                                                                     \
+    "messages: {M: {milliseconds: {to: seconds, by: scale, divided_by: 1000}, "                    \
+    "bytes: {to: kilobytes, by: scale, divided_by: 1024}, steps: {by: scale, times: 3}, "          \
+    "share: {to: per_mille, by: scale, times: 1000}, ratio: {by: scale, divided_by: 7}, "          \
+    "small: {by: scale, divided_by: 9007199254740993}, weight: {to: grams, by: scale, times: "     \
+    "1000}, large: {by: scale, times: 10}}}"
+#define SECONDS                                                                                    \
+    "messages: {M: {at: {by: seconds}, wait: {by: milliseconds}, hours: {by: hours}, days: {by: "  \
+    "days}, nanos: {by: nanoseconds}, single: {by: seconds}}}"
+
 /* The list comes back in the order of its keys: where it was in that, nothing is lost. */
 static void the_order_of_a_list_is_counted_where_it_does_not_come_back(void **state)
 {
@@ -285,21 +314,25 @@ static void the_order_of_a_list_is_counted_where_it_does_not_come_back(void **st
         {false, "{\"prices\":[{\"id\":3},{\"id\":4},{\"id\":3}]}",
          "a map has no order;a key that comes twice;"},
     };
-    Loaded *loaded = *state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const MappingSet *set = read_set(loaded, "Keyed", keyed, rows[i].upwards);
-        const char *name = rows[i].upwards ? "changes.Keyed.Old.M" : "changes.Keyed.New.M";
-        const MessageType *type = schema_message(loaded->schema, bytes_of(name));
-        PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
-        PlanInput input = {.bytes = bytes_of(rows[i].from)};
-        const Plan *plan;
-        Buffer out = buffer_in(loaded->arena), told = out;
-        PlanRun run = {.on_loss = tell_loss, .owner = &told};
-        assert_ok(loaded->arena,
-                  plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
-        assert_ok(loaded->arena, plan_run(plan, &input, loaded->arena, &out, &run));
-        assert_bytes(buffer_bytes(&told), rows[i].losses);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        loses(state, "Keyed", keyed, rows[i].upwards, rows[i].from, rows[i].losses);
+}
+
+static void a_zero_that_loses_its_sign_is_counted(void **state)
+{
+    static const struct {
+        const char *kind, *yaml, *from, *losses;
+    } rows[] = {
+        {"Scales", SCALES, "{\"seconds\":-0.0}", "-0 becomes 0;"},
+        {"Scales", SCALES, "{\"seconds\":0.0}", ""},
+        {"Scales", SCALES, "{\"seconds\":-1}", ""},
+        {"Seconds", SECONDS, "{\"at\":-0.0,\"wait\":0}", "-0 becomes 0;"},
+        {"Seconds", SECONDS, "{\"at\":0,\"wait\":-0.0}", "-0 becomes 0;"},
+        {"Numbers", "messages: {M: {d: {by: number}}}", "{\"d\":-0.0}", "-0 becomes 0;"},
+        {"Numbers", "messages: {M: {d: {by: number}}}", "{\"c\":-0.0,\"d\":0}", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        loses(state, rows[i].kind, rows[i].yaml, false, rows[i].from, rows[i].losses);
 }
 
 static void a_key_that_comes_twice_is_an_error_among_few_and_among_many(void **state)
@@ -340,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_list_begins_with_the_field_that_was_beside_it),
         cmocka_unit_test(a_list_without_its_first_is_an_error_where_the_list_says_so),
         cmocka_unit_test(a_list_becomes_a_map_and_a_map_a_list_in_the_order_of_its_keys),
+        cmocka_unit_test(a_zero_that_loses_its_sign_is_counted),
         cmocka_unit_test(the_order_of_a_list_is_counted_where_it_does_not_come_back),
         cmocka_unit_test(a_key_that_comes_twice_is_an_error_among_few_and_among_many),
         cmocka_unit_test(an_error_in_a_map_that_becomes_a_list_names_the_key),
