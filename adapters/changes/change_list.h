@@ -272,6 +272,9 @@ bool change_scalar(Arena *arena, Bytes text, ValueType type, Literal *literal_ou
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field);
 
+/* No list, but what values are read by: literal.h. */
+ChangeList literal_reader(Arena *arena, const YamlDocument *document, Problems *problems);
+
 /* ---- literal_message.c ----------------------------------------------------------------------- */
 
 /* Reads a message, written as its fields or as the JSON form of a well-known type, to wire

@@ -1,3 +1,4 @@
+#include "adapters/changes/literal.h"
 #include "adapters/changes/change_list.h"
 
 #include "base/text/base64.h"
@@ -174,6 +175,22 @@ bool change_literal(ChangeList *list, const JsonNode *node, const char *path, Va
     change_problem(list, *yaml_place(&list->document, node), path, spelling_hint(type.kind),
                    "this is no value of %s", kind_in_words(type));
     return false;
+}
+
+ChangeList literal_reader(Arena *arena, const YamlDocument *document, Problems *problems)
+{
+    return (ChangeList){.arena = arena,
+                        .working = arena,
+                        .file = document->file,
+                        .problems = problems,
+                        .document = *document};
+}
+
+bool literal_read(Arena *arena, const YamlDocument *document, const JsonNode *node,
+                  const char *path, ValueType type, Problems *problems, Literal *literal_out)
+{
+    ChangeList list = literal_reader(arena, document, problems);
+    return change_literal(&list, node, path, type, literal_out);
 }
 
 /* ---- Values of any field --------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  * by its type when the list is loaded, so that no value can fail a call later.
  */
 #include "adapters/changes/change_list.h"
+#include "adapters/changes/literal.h"
 
 #include "adapters/schema/wire.h"
 #include "adapters/text/time_text.h"
@@ -150,6 +151,14 @@ static bool add_field(const Reading *r, const JsonNode *node, const FieldType *f
     if (good && !literal_is_zero(&value, value_type_of(field)))
         add_scalar(out, field->number, field->kind, &value);
     return good;
+}
+
+bool literal_read_field(const YamlDocument *document, const JsonNode *node, const char *path,
+                        const FieldType *field, Problems *problems, Buffer *records)
+{
+    ChangeList list = literal_reader(records->arena, document, problems);
+    const Reading r = {&list, path};
+    return add_field(&r, node, field, records);
 }
 
 static bool add_fields(const Reading *r, const JsonNode *node, const MessageType *type, Buffer *out)

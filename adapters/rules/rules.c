@@ -1,0 +1,58 @@
+#include "adapters/rules/rules_internal.h"
+
+RulePath rule_path(const MessageType *type, const char *path)
+{
+    RulePath at = {.in = type};
+    Bytes rest = bytes_of(path);
+    uint32_t n = 0;
+    while (bytes_split(&rest, '.', &at.name)) {
+        if (at.field && (!at.field->message || at.field->map || n == RULE_STEPS_MOST)) {
+            at.closed = at.field;
+            at.field = NULL;
+            return at;
+        }
+        at.in = at.field ? at.field->message : type;
+        at.field = message_field(at.in, at.name);
+        if (!at.field || at.field->extension)
+            return (RulePath){.in = at.in, .name = at.name};
+        n++;
+    }
+    return at;
+}
+
+bool rule_demands(const FieldRule *rule)
+{
+    return rule->required || rule->has_default || rule->n_one_of || rule->least.text ||
+           rule->most.text;
+}
+
+uint64_t rule_characters(Bytes text)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < text.size; i++)
+        n += (text.data[i] & 0xc0) != 0x80;
+    return n;
+}
+
+bool rule_time(Bytes message, TimeParts *time_out)
+{
+    *time_out = (TimeParts){0};
+    WireReader reader = wire_reader(message);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_VARINT)
+            time_out->seconds = (int64_t)f.value;
+        else if (f.number == 2 && f.type == WIRE_VARINT)
+            time_out->nanos = (int32_t)f.value;
+    }
+    return !reader.bad;
+}
+
+bool number_is_less(FieldKind kind, Literal a, Literal b)
+{
+    return kind_is_float(kind) ? a.d < b.d : kind_is_unsigned(kind) ? a.u < b.u : a.i < b.i;
+}
+
+bool time_is_less(TimeParts a, TimeParts b)
+{
+    return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanos < b.nanos;
+}
