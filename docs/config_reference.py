@@ -127,8 +127,10 @@ class Reference:
         return next((n for n in message.nested_type if field.type_name.endswith('.' + n.name)), None)
 
     def kind(self, message, field, said):
-        if self.entry(message, field):
-            return 'map from text to text'
+        if entry := self.entry(message, field):
+            value = entry.field[1]
+            of_messages = value.type == Field.TYPE_MESSAGE
+            return f'map from text to {self.kind(entry, value, {}) if of_messages else "text"}'
         if said.get('spelled'):
             kind = SPELLINGS[said['spelled']]
         elif field.type == Field.TYPE_MESSAGE:

@@ -24,7 +24,7 @@ bool attempt_passes_request(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
     return attempt->target.compression == x->call.compression && !x->binding &&
-           exchange_copies(attempt->request_plan);
+           attempt_copies_request(attempt);
 }
 
 Compression attempt_request_compression(const Attempt *attempt, size_t size)
@@ -99,7 +99,7 @@ bool attempt_passes_request_runs(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
     const RequestTarget *target = &attempt->target;
-    return x->method->type->client_streaming && !x->binding &&
+    return x->method->type->client_streaming && !x->binding && !x->method->rules &&
            are_plain(x->call.dialect, x->call.compression, target->dialect, target->compression);
 }
 

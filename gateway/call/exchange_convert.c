@@ -165,11 +165,24 @@ static Result open_message(Conversion *c, Message *message)
     return message_reader_decompress(c->reader, message->bytes, c->arena, &message->bytes);
 }
 
+/* The request of the client's version, as protobuf that its rules allow. */
+static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion *c,
+                          Bytes *checked_out)
+{
+    const Method *method = x->method;
+    bool json = x->call.codec == CODEC_JSON;
+    Result r = OK;
+    *checked_out = input->bytes;
+    if (json)
+        r = run_plan(method->to_rules, input, true, c, checked_out);
+    return failed(r) ? r : rules_check(method->rules, json, c->arena, checked_out);
+}
+
 static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,
                               Bytes *converted_out)
 {
     const Exchange *x = attempt->exchange;
-    if (!x->binding && exchange_copies(attempt->request_plan)) {
+    if (!x->binding && attempt_copies_request(attempt)) {
         *converted_out = message;
         return OK;
     }
@@ -188,6 +201,12 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;
+    }
+    if (x->method->rules) {
+        Result r = apply_rules(x, &input, c, converted_out);
+        if (failed(r) || exchange_copies(attempt->request_plan))
+            return r;
+        input = (PlanInput){.bytes = *converted_out};
     }
     return request_failed(attempt, c->arena,
                           run_plan(attempt->request_plan, &input, true, c, converted_out));

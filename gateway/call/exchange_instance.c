@@ -26,7 +26,8 @@ static Result choose_plans(Attempt *attempt)
     const Version *served = attempt->pick.served;
     Codec codec = attempt->pick.instance->codec;
     attempt->reply_version = x->version.reply;
-    attempt->request_plan = pair->request[x->call.codec][codec];
+    /* What is checked by rules is protobuf by then. */
+    attempt->request_plan = pair->request[x->method->rules ? CODEC_PROTO : x->call.codec][codec];
     CHECK(attempt->request_plan); /* or this version is not picked */
     const Method *reply_method = x->method;
     if (x->version.reply != x->version.client)
@@ -192,7 +193,7 @@ static Result make_here(Attempt *attempt, Message message, Arena *arena, Message
 {
     Exchange *x = attempt->exchange;
     *unclosed_out = (Message){.bytes = BYTES_NONE};
-    if (attempt->request_run_size && !message.compressed && exchange_copies(attempt->request_plan))
+    if (attempt->request_run_size && !message.compressed && attempt_copies_request(attempt))
         return message_frame(attempt->target.dialect, &message, COMPRESSION_IDENTITY, arena,
                              &attempt->made.framed);
     Conversion c = {.arena = arena,

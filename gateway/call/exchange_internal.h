@@ -438,6 +438,13 @@ MUST_USE Result exchange_check_acceptable(const Exchange *x);
 bool exchange_copies(
     const Plan *plan); /* whether running the plan only copies; also NULL: same version and codec */
 
+/* Whether nothing reads the messages of the request: they are neither converted nor checked by the
+   rules of the route. */
+static inline bool attempt_copies_request(const Attempt *attempt)
+{
+    return !attempt->exchange->method->rules && exchange_copies(attempt->request_plan);
+}
+
 /* Where a conversion writes. */
 typedef struct Conversion {
     Arena *arena;                /* what it makes, errors included */

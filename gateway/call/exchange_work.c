@@ -77,9 +77,12 @@ bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *aren
     if (!x->loop->pool || (message->compressed && attempt_passes_request(attempt)))
         return true;
     if (!message->compressed && !x->binding && attempt->target.dialect != DIALECT_REST &&
-        exchange_copies(attempt->request_plan))
+        attempt_copies_request(attempt))
         return true; /* nobody reads it */
-    return is_light(message, light_size(x, attempt->request_plan), exchange_reader(x), arena);
+    size_t most = light_size(x, attempt->request_plan);
+    if (x->method->rules && light_size(x, x->method->to_rules) < most)
+        most = light_size(x, x->method->to_rules);
+    return is_light(message, most, exchange_reader(x), arena);
 }
 
 static const Framing *framing_of(const Exchange *x)

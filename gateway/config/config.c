@@ -273,6 +273,7 @@ static uint64_t contract_of(const Config *config, const Method *method)
         hash_add(hash, bytes_of(service->versions[i].name));
     hash_add(hash, bytes_of(method->version->name));
     hash_add(hash, bytes_of(method->type->path));
+    hash_add(hash, method->route->parameters);
     hash_end(hash, digest);
     memcpy(&contract, digest, sizeof contract);
     return contract;
@@ -322,6 +323,8 @@ static Result compile(ConfigReader *reader)
         return r;
     config_assign_routes(reader);
     r = service_make_pairs(reader);
+    if (!failed(r))
+        r = service_read_parameters(reader);
     if (failed(r))
         return r;
     r = service_make_rest(reader);

@@ -12,6 +12,7 @@
 
 #include "adapters/changes/changes.h"
 #include "adapters/program/plan.h"
+#include "adapters/rules/rules.h"
 #include "adapters/schema/schema.h"
 #include "base/memory/descriptors.h"
 #include "base/net/trusted_peers.h"
@@ -258,6 +259,7 @@ struct Route {
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
+    Bytes parameters;        /* as JSON, as they are written; empty: none */
     const Service *service;  /* of opaque HTTP: a service without versions, for the instances */
     const char *path_prefix; /* opaque HTTP */
     Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
@@ -353,10 +355,12 @@ struct Method {
     uint32_t n_preferred;
     RestBinding *bindings;
     uint32_t n_bindings;
-    bool takes_get;      /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
-    bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
-    bool safe_to_repeat; /* that, or IDEMPOTENT */
-    bool has_default;    /* graceful: the default response in this version, or the empty one */
+    const FieldRules *rules; /* what the route demands of requests; NULL: nothing */
+    const Plan *to_rules;    /* then: from JSON to the protobuf that is checked */
+    bool takes_get;          /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
+    bool safe;               /* NO_SIDE_EFFECTS, or a rule of GET */
+    bool safe_to_repeat;     /* that, or IDEMPOTENT */
+    bool has_default;        /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     uint64_t contract; /* of a route with `stale`: hash of what its messages mean: Config.contracts,
                           and its names */

@@ -8,10 +8,38 @@
 #ifndef GATEWAY_CONFIG_INTERNAL_H
 #define GATEWAY_CONFIG_INTERNAL_H
 
+#include "adapters/document/document.h"
 #include "gateway/config/config.h"
-#include "gateway/config/config_file.h"
+#include "gateway/config/config.pb-c.h"
 
 typedef struct ServicePlan ServicePlan;
+
+/* Descriptor sets that the build embeds in the program. */
+extern const Bytes config_set; /* config.proto: the schema of a config */
+extern const Bytes own_set;    /* the built-in services: gRPC's health and reflection */
+
+/* config_file.c: the text, read as the messages of config.proto. It is YAML; its schema is built
+   into the program, and the same plans as for calls convert it to a message. Mistakes are reported
+   and left out, so that later checks can report more. */
+typedef struct ConfigFile {
+    const char *path;
+    YamlDocument document;                     /* with the place of each value */
+    const Passerelle__Config__Config *content; /* NULL if the text is not YAML or not a map */
+} ConfigFile;
+
+/* `path` is for messages; names of files in the text are relative to it. Mistakes go to `problems`,
+   obsolete keys to `doubts`; the Result fails only for faults of the gateway itself. */
+MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
+                                 Problems *doubts, ConfigFile *file_out);
+
+/* The same in two steps, for other texts: their schema, ... */
+MUST_USE Result config_schema(Arena *arena, const Schema **schema_out,
+                              const DocumentRules **rules_out);
+
+/* ... and the protobuf-c message for checked JSON, in the arena. */
+MUST_USE Result config_message(Arena *arena, const MessageType *type, Bytes json,
+                               const ProtobufCMessageDescriptor *descriptor,
+                               ProtobufCMessage **message_out);
 
 typedef struct ConfigReader {
     Arena *arena;
@@ -173,6 +201,9 @@ MUST_USE Result service_make_rest(ConfigReader *reader);
 void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,
                            const char *path, Route *route);
 MUST_USE Result service_make_fallbacks(ConfigReader *reader);
+
+/* service_parameters.c: what routes demand of requests. Once methods have their routes. */
+MUST_USE Result service_read_parameters(ConfigReader *reader);
 
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and
    Config.details. */

@@ -134,6 +134,10 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     if (text->hedge)
         config_tell(reader, config_path(reader, "%s.hedge", path), NULL,
                     "requests of a path prefix cannot be hedged");
+    if (text->n_parameters)
+        config_tell(reader, config_path(reader, "%s.parameters", path),
+                    "to match an RPC write service.RpcService/Method",
+                    "what passes through a path prefix is not read");
     Service *service = &config->services[config->n_services];
     reader->services[config->n_services] = (ServicePlan){.path = path};
     service->name = text->match;
@@ -173,6 +177,16 @@ static void tell_duplicate(ConfigReader *reader, const Route *route, const char 
         }
 }
 
+static Bytes read_parameters(ConfigReader *reader, const char *path)
+{
+    const JsonNode *node =
+        document_node(&reader->file.document, config_path(reader, "%s.parameters", path));
+    Buffer json = buffer_in(reader->arena);
+    if (node)
+        json_write(&json, node);
+    return buffer_bytes(&json);
+}
+
 static void read_route(ConfigReader *reader, const Passerelle__Config__Route *text,
                        const char *path, Route *route)
 {
@@ -186,6 +200,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     read_policy(text, route);
     config_read_fallbacks(reader, text->on_failure, path, route);
     check_backoff(reader, route, path);
+    route->parameters = read_parameters(reader, path);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);

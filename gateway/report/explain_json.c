@@ -85,6 +85,22 @@ static void add_route(const Explained *found, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
+/* The lines that a person gets. */
+static void add_rules(const Explained *found, Buffer *out)
+{
+    Buffer lines = buffer_in(out->arena);
+    if (!found->method || !found->method->rules)
+        return;
+    rules_print(found->method->rules, "", &lines);
+    Bytes rest = buffer_bytes(&lines), line;
+    open(out, "demands", '[');
+    while (bytes_split(&rest, '\n', &line) && line.size) {
+        json_text_add_element(out);
+        json_text_add(out, line);
+    }
+    buffer_add_byte(out, ']');
+}
+
 static void add_failures(const ExplainRequest *request, const Explained *found, Buffer *out)
 {
     ExplainFailure failures[EXPLAIN_FAILURES];
@@ -199,6 +215,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_version(&found->negotiation, out);
     if (found->route) {
         add_route(found, out);
+        add_rules(found, out);
         add_failures(request, found, out);
         if (found->method)
             add_method(request, found, out);

@@ -56,6 +56,16 @@ static void tell_hedge(const Explained *found, Buffer *out)
     }
 }
 
+static void tell_rules(const Explained *found, Buffer *out)
+{
+    Buffer rules = buffer_in(out->arena);
+    if (!found->method || !found->method->rules)
+        return;
+    rules_print(found->method->rules, "          ", &rules);
+    buffer_add_text(out, "demands ");
+    buffer_add_bytes(out, bytes_slice(buffer_bytes(&rules), strlen("demands "), SIZE_MAX));
+}
+
 static void tell_failures(const ExplainRequest *request, const Explained *found, Buffer *out)
 {
     ExplainFailure failures[EXPLAIN_FAILURES];
@@ -155,6 +165,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     tell_route(found->route, out);
     tell_fallbacks(found, out);
     tell_hedge(found, out);
+    tell_rules(found, out);
     tell_failures(request, found, out);
     for (uint32_t i = 0; i < found->n_served; i++) {
         tell_served(found, found->served[i], out);

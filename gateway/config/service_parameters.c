@@ -1,0 +1,236 @@
+/* What routes demand of requests: the rules of each method, in its own version. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+/* A key of a route's `parameters`. */
+typedef struct Parameter {
+    const char *name, *field, *path; /* the key, the field's path, and that in the document */
+    const JsonNode *node;
+    uint64_t versions; /* that it applies to, a bit for each */
+    uint64_t found;    /* that have the field */
+    bool all_versions; /* by default */
+} Parameter;
+
+typedef struct Parameters {
+    ConfigReader *reader;
+    const Route *route;
+    Parameter *items;
+    uint32_t n;
+    uint64_t versions; /* with a method of the route */
+} Parameters;
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* Of a key: paths of fields have dots, so that the document is not asked. */
+static void tell(const Parameters *p, const Parameter *parameter, const JsonNode *node,
+                 const char *hint, const char *reason)
+{
+    const YamlDocument *document = &p->reader->file.document;
+    const YamlPlace *place = yaml_place(document, node);
+    problem_add(p->reader->problems, document->file, place->name_line, place->name_column,
+                parameter->path, hint, "%s", reason);
+}
+
+static const char **version_names(const Parameters *p)
+{
+    const Service *service = p->route->service;
+    const char **names = arena_array(p->reader->arena, const char *, service->n_versions + 1);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        names[i] = service->versions[i].name;
+    return names;
+}
+
+static uint64_t read_version(const Parameters *p, const Parameter *parameter, const JsonNode *item)
+{
+    const Service *service = p->route->service;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (bytes_are(item->text, service->versions[i].name))
+            return UINT64_C(1) << i;
+    const char *name = arena_text(p->reader->arena, item->text);
+    tell(p, parameter, item, config_hint(p->reader, name, version_names(p), service->n_versions),
+         arena_printf(p->reader->arena, "%s has no version %s", service->name, name));
+    return 0;
+}
+
+static void read_versions(const Parameters *p, Parameter *parameter)
+{
+    const JsonNode *list = json_member(parameter->node, "versions");
+    parameter->all_versions = !list || !list->count;
+    if (parameter->all_versions)
+        parameter->versions = p->versions;
+    for (const JsonNode *item = list ? list->first : NULL; item; item = item->next) {
+        uint64_t version = read_version(p, parameter, item);
+        if (version && !(version & p->versions))
+            tell(p, parameter, item, NULL,
+                 arena_printf(p->reader->arena, "%s matches no method of %.*s", p->route->match,
+                              BYTES_ARGS(item->text)));
+        parameter->versions |= version & p->versions;
+    }
+}
+
+static void read_all(Parameters *p, const JsonNode *node, const char *path)
+{
+    Arena *arena = p->reader->arena;
+    p->items = arena_array(arena, Parameter, node->count + 1);
+    for (const JsonNode *member = node->first; member; member = member->next) {
+        if (member->kind != JSON_OBJECT) /* which was reported */
+            continue;
+        Parameter *parameter = &p->items[p->n++];
+        const JsonNode *field = json_member(member, "field");
+        parameter->node = member;
+        parameter->name = arena_text(arena, member->name);
+        parameter->field = field ? arena_text(arena, field->text) : parameter->name;
+        parameter->path = arena_printf(arena, "%s.%s", path, parameter->name);
+        read_versions(p, parameter);
+    }
+}
+
+/* ---- Rules of methods ------------------------------------------------------------------------ */
+
+typedef struct RulesKey {
+    const MessageType *type;
+    uint64_t version; /* index */
+} RulesKey;
+
+/* Of a request type of the version: methods may share it. NULL: it has none of the fields. */
+static const FieldRules *rules_of(Parameters *p, Table *known, const Method *method)
+{
+    ConfigReader *reader = p->reader;
+    const MessageType *type = method->type->input;
+    uint32_t version = method->version->index, n = 0;
+    RulesKey *key = arena_make(reader->arena, RulesKey);
+    *key = (RulesKey){type, version};
+    const FieldRules *rules = table_get(known, bytes(key, sizeof *key));
+    if (rules)
+        return rules;
+    RuleText *texts = arena_array(reader->arena, RuleText, p->n + 1);
+    for (uint32_t i = 0; i < p->n; i++) {
+        Parameter *parameter = &p->items[i];
+        if (!(parameter->versions >> version & 1) || !rule_path(type, parameter->field).field)
+            continue;
+        parameter->found |= UINT64_C(1) << version;
+        texts[n++] = (RuleText){parameter->field, parameter->node, parameter->path};
+    }
+    if (!n)
+        return NULL;
+    rules = rules_read(reader->arena, type, texts, n, &reader->file.document, reader->problems);
+    table_put(known, bytes(key, sizeof *key), (void *)(uintptr_t)rules);
+    return rules;
+}
+
+/* Clients that send JSON: it becomes protobuf of their version first. */
+static Result make_method(Parameters *p, Table *known, Method *method)
+{
+    PlanOptions options = {.from = CODEC_JSON,
+                           .to = CODEC_PROTO,
+                           .unknown = p->route->unknown_fields,
+                           .types = method->version->to[method->version->index]};
+    method->rules = rules_of(p, known, method);
+    const Mapping *mapping = service_request(method, method->version);
+    return method->rules && mapping ? service_plan(p->reader, mapping, &options, &method->to_rules)
+                                    : OK;
+}
+
+typedef Result MethodAction(Parameters *p, Table *known, Method *method);
+
+static Result note_version(Parameters *p, Table *known, Method *method)
+{
+    p->versions |= UINT64_C(1) << method->version->index;
+    return OK;
+}
+
+static Result for_each_method(Parameters *p, Table *known, MethodAction *action)
+{
+    const Service *service = p->route->service;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            Method *method = &service->versions[i].methods[k];
+            Result r = method->route == p->route ? action(p, known, method) : OK;
+            if (failed(r))
+                return r;
+        }
+    return OK;
+}
+
+/* ---- Fields that are not there --------------------------------------------------------------- */
+
+static const char *list_versions(const Parameters *p, uint64_t versions)
+{
+    Buffer text = buffer_in(p->reader->arena);
+    buffer_add_text(&text, "versions: [");
+    for (uint64_t left = versions; left; left &= left - 1)
+        buffer_printf(&text, "%s%s", left == versions ? "" : ", ",
+                      p->route->service->versions[__builtin_ctzll(left)].name);
+    buffer_add_byte(&text, ']');
+    return arena_text(p->reader->arena, buffer_bytes(&text));
+}
+
+/* The method whose request is asked: the first of the route in the version. */
+static const Method *first_method(const Parameters *p, uint32_t version)
+{
+    const Version *of = &p->route->service->versions[version];
+    for (uint32_t i = 0; i < of->n_methods; i++)
+        if (of->methods[i].route == p->route)
+            return &of->methods[i];
+    return NULL;
+}
+
+static void tell_missing(const Parameters *p, const Parameter *parameter, uint32_t version)
+{
+    Arena *arena = p->reader->arena;
+    RulePath end = rule_path(first_method(p, version)->type->input, parameter->field);
+    const char *hint = NULL, *reason;
+    const char *name = p->route->service->versions[version].name;
+    if (end.closed) {
+        reason = arena_printf(arena, "nothing is within %s: it is no message", end.closed->name);
+    } else {
+        const char *near = message_nearest_field(end.in, end.name, arena);
+        const FieldType *field = near ? message_field(end.in, bytes_of(near)) : NULL;
+        if (parameter->all_versions && parameter->found)
+            hint = list_versions(p, parameter->found);
+        else if (field)
+            hint = arena_printf(arena, "did you mean %s", field->name);
+        reason = arena_printf(arena, "%s of %s has no field %.*s", end.in->name, name,
+                              BYTES_ARGS(end.name));
+    }
+    tell(p, parameter, parameter->node, hint, reason);
+}
+
+/* Once for each parameter: in the oldest version that lacks the field. */
+static void check_found(const Parameters *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t missing = p->items[i].versions & ~p->items[i].found;
+        if (missing)
+            tell_missing(p, &p->items[i], (uint32_t)__builtin_ctzll(missing));
+    }
+}
+
+static Result read_route(ConfigReader *reader, const Route *route, const char *path)
+{
+    Parameters p = {.reader = reader, .route = route};
+    Table known = table_in(reader->arena);
+    path = config_path(reader, "%s.parameters", path);
+    const JsonNode *node = document_node(&reader->file.document, path);
+    if (!node || node->kind != JSON_OBJECT)
+        return OK;
+    Result r = for_each_method(&p, &known, note_version);
+    read_all(&p, node, path);
+    if (!failed(r))
+        r = for_each_method(&p, &known, make_method);
+    check_found(&p);
+    return r;
+}
+
+Result service_read_parameters(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    Result r = OK;
+    for (uint32_t i = 0; i < config->n_routes && !failed(r); i++) {
+        const Route *route = &config->routes[i];
+        if (reader->route_paths[i] && route->service && !route->path_prefix)
+            r = read_route(reader, route, reader->route_paths[i]);
+    }
+    return r;
+}
