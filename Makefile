@@ -8,7 +8,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz prove crashes instructions bench conformance format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes instructions bench conformance format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -67,6 +67,12 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
 	@ninja -C build-asan fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS)
+
+faults: ## each read, write, connect, accept, lookup, TLS operation and allocation fails, one at a time, in each dialect; DIALECTS='gRPC REST'
+	@.ci/deps build clang fuzz test
+	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
+	@ninja -C build-asan tests/faults/passerelle-faults examples/shop/orders.binpb
+	@/usr/bin/python3 tests/faults/run.py build-asan $(DIALECTS)
 
 prove: build ## change lists of real APIs with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)

@@ -140,6 +140,8 @@ static bool may_grow(Arena *arena, size_t more)
 
 static Block *new_block(const Arena *arena, size_t size)
 {
+    if (arena->limit != ARENA_UNLIMITED)
+        return block_try(size);
     if (!is_mapped(arena, size))
         return malloc(size);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -265,7 +267,7 @@ static void *grow_block(Arena *arena, size_t size)
     if (!may_grow(arena, more))
         return NULL;
     ASAN_UNPOISON_MEMORY_REGION(block, block->size);
-    Block *grown = realloc(block, wanted);
+    Block *grown = block_resize(block, wanted);
     if (!grown)
         return NULL;
     grown->size = wanted;

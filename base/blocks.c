@@ -85,3 +85,13 @@ void block_give(BlockSize size, void *block)
     spare.first[size] = given;
     spare.n[size]++;
 }
+
+void *block_try(size_t size)
+{
+    return malloc(size);
+}
+
+void *block_resize(void *block, size_t size)
+{
+    return realloc(block, size);
+}

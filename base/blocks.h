@@ -26,6 +26,13 @@ void *block_take(BlockSize size);
 /* Frees a block; `size` as for block_take. */
 void block_give(BlockSize size, void *block);
 
+/*
+ * Memory whose size a peer chooses: NULL if there is none, and whoever asks goes on without it. As
+ * malloc and realloc; freed by free. Other memory is small, and without it the process ends.
+ */
+void *block_try(size_t size);
+void *block_resize(void *block, size_t size);
+
 /* What the allocator takes for `size` bytes: it has four sizes to each doubling. So that all of it
    is used, and counted. `size` is above 64 and at most SIZE_MAX / 2. */
 static inline size_t block_rounded(size_t size)

@@ -1,5 +1,6 @@
 #include "gateway/cache/response_cache.h"
 
+#include "base/blocks.h"
 #include "base/memory/budget.h"
 #include "gateway/loop/fair_queue.h"
 
@@ -165,10 +166,12 @@ static void make_room(const ResponseCache *cache, Shard *shard, size_t more)
 
 /* ---- Keeping --------------------------------------------------------------------------------- */
 
+/* NULL: there is no memory for it. */
 static Entry *entry_new(const ResponseKey *key, Bytes message, int64_t now)
 {
-    Entry *entry = malloc(sizeof *entry + message.size);
-    CHECK(entry);
+    Entry *entry = block_try(sizeof *entry + message.size);
+    if (!entry)
+        return NULL;
     entry->key = *key;
     entry->kept = now;
     entry->size = (uint32_t)message.size;

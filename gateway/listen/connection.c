@@ -305,6 +305,23 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&c->pump);
 }
 
+/* The call has ended, and its line in the log says that it went well: so the ledger gets a failure
+   of its own. */
+static void record_loss(const Connection *c, Result why)
+{
+    const ClientConnection *client = &c->client;
+    telemetry_event("info", "response_lost", why, "client %s", c->peer);
+    telemetry_record_refused(client->loop, &(CallRecord){.peer = client->peer,
+                                                         .listener = client->listener,
+                                                         .address = &client->address,
+                                                         .dialect = DIALECT_HTTP,
+                                                         .rule = "",
+                                                         .served_why = "",
+                                                         .status = {.code = CODE_CANCELLED},
+                                                         .why = why,
+                                                         .began = clock_wall()});
+}
+
 /* The ledger knows it as a call that failed at once. */
 static void record_refusal(const Connection *c, unsigned status, const HttpHead *head, Bytes id,
                            Result why)
@@ -455,6 +472,21 @@ static void on_eof(Socket *socket)
     connection_settle(c);
 }
 
+/* The connection is lost; gives the reason for its streams. */
+static Result tell_lost(Connection *c, Result why)
+{
+    Arena *arena = loop_scratch(loop_of(c));
+    bool owes = c->pump.http && http_connection_owes(c->pump.http, socket_unsent(&c->pump.socket));
+    bool in_use = c->pump.http && http_connection_streams(c->pump.http) > 0;
+    telemetry_count(loop_of(c),
+                    owes || in_use ? COUNTER_CONNECTION_BROKEN : COUNTER_CONNECTION_LOST);
+    if (owes)
+        record_loss(c, FAIL_OVER(arena, why, FAULT_CANCELLED,
+                                 "the client's connection was lost before its response was sent"));
+    return in_use ? FAIL_OVER(arena, why, FAULT_CANCELLED, "the client's connection was lost")
+                  : why;
+}
+
 static void on_lost(Socket *socket, Result why)
 {
     Connection *c = connection_of(socket);
@@ -462,10 +494,8 @@ static void on_lost(Socket *socket, Result why)
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
         telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer,
                         c->client.listener);
-    } else if (c->pump.http && http_connection_streams(c->pump.http) > 0) {
-        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
-        why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
-                        "the client's connection was lost");
+    } else {
+        why = tell_lost(c, why);
     }
     connection_end(c, why);
 }

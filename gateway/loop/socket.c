@@ -78,7 +78,8 @@ static void on_written(uv_write_t *request, int status)
     Socket *socket = write->socket;
     loop_enter(socket->loop);
     socket->n_writes--;
-    socket->write_bytes -= (uint32_t)write->size;
+    if (status >= 0)
+        socket->write_bytes -= (uint32_t)write->size;
     free(write);
     if (socket->state >= SOCKET_LOST)
         return;
@@ -180,6 +181,8 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
             send_cipher(socket);
             if (error)
                 socket_break(socket, UV_EPROTO);
+            if (socket->state >= SOCKET_LOST)
+                taken = 0; /* it was encrypted, and not sent */
         } else {
             taken = write_some(socket, vectors, n, COPY_MAX);
         }

@@ -70,7 +70,7 @@ struct Socket {
     LoopWork later;       /* delivers events of what happened within a call */
     int error;            /* libuv's error, if it is lost */
     uint32_t n_writes;    /* pending */
-    uint32_t write_bytes; /* in them */
+    uint32_t write_bytes; /* in them, and in those that failed */
     SocketState state;
     bool reading, paused, eof, shut, wants_writable;
 };
@@ -103,6 +103,13 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n);
 static inline bool socket_busy(const Socket *socket)
 {
     return socket->n_writes > 0;
+}
+
+/* How many bytes were copied and have not been sent, which a lost socket will not send any more.
+   With TLS, in encrypted form. */
+static inline size_t socket_unsent(const Socket *socket)
+{
+    return socket->write_bytes;
 }
 
 /* Pauses and resumes reading. */

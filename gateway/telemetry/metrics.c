@@ -21,7 +21,10 @@ static const struct {
                                      "Client connections refused at the limit."},
     [COUNTER_HANDSHAKE_FAILED] = {"passerelle_handshakes_failed", "TLS handshakes that failed."},
     [COUNTER_CONNECTION_BROKEN] = {"passerelle_connections_broken",
-                                   "Client connections ended because of a protocol error."},
+                                   "Client connections ended because of a protocol error, or "
+                                   "lost before all responses were sent."},
+    [COUNTER_CONNECTION_LOST] = {"passerelle_connections_lost",
+                                 "Client connections lost while no call was on them."},
     [COUNTER_CONNECTION_TIMEOUT] = {"passerelle_connection_timeouts",
                                     "Client connections ended by a timeout."},
     [COUNTER_UPSTREAM_CONNECTED] = {"passerelle_upstream_connections",

@@ -1,6 +1,7 @@
 #include "protocols/http/compression.h"
 
 #include "base/arena.h"
+#include "base/blocks.h"
 
 #include <brotli/decode.h>
 #include <brotli/encode.h>
@@ -350,7 +351,7 @@ static void *brotli_alloc(void *owner, size_t size)
 {
     BrotliMemory *memory = owner;
     memory->refused |= size > memory->most;
-    return memory->refused ? NULL : malloc(size);
+    return memory->refused ? NULL : block_try(size);
 }
 
 static void brotli_free(void *owner, void *block)

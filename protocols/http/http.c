@@ -267,6 +267,11 @@ uint32_t http_connection_streams(const HttpConnection *connection)
     return connection->engine->streams(connection);
 }
 
+bool http_connection_owes(const HttpConnection *connection, size_t pending)
+{
+    return connection->engine->owes(connection, pending);
+}
+
 uint32_t http_connection_capacity(const HttpConnection *connection)
 {
     return connection->engine->capacity(connection);

@@ -194,6 +194,10 @@ bool http_connection_wants_input(const HttpConnection *connection);
 uint32_t http_connection_streams(const HttpConnection *connection);
 uint32_t http_connection_capacity(const HttpConnection *connection);
 
+/* Server side, before http_connection_lost: whether some of a response is not sent that its owner
+   has ended. `pending`: of the bytes of http_connection_sent, the last ones that did not go out. */
+bool http_connection_owes(const HttpConnection *connection, size_t pending);
+
 /* True when no new streams are possible (GOAWAY, Connection: close, drain, failure). Open streams
    may continue. */
 bool http_connection_going(const HttpConnection *connection);

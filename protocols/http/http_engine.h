@@ -30,6 +30,7 @@ typedef struct HttpEngine {
     HttpPhase (*phase)(const HttpConnection *connection);
     bool (*wants_input)(const HttpConnection *connection);
     uint32_t (*streams)(const HttpConnection *connection);
+    bool (*owes)(const HttpConnection *connection, size_t pending);
     uint32_t (*capacity)(const HttpConnection *connection);
     bool (*going)(const HttpConnection *connection);
     bool (*held_up)(const HttpConnection *connection);     /* NULL: never */

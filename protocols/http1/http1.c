@@ -324,6 +324,12 @@ static bool http1_wants_input(const HttpConnection *base)
     return !http1->stream || http1->stream->unconsumed < base->limits.stream_window;
 }
 
+static bool http1_owes(const HttpConnection *base, size_t pending)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return http1->answered && http1->answered + pending > http1->gone;
+}
+
 static uint32_t http1_streams(const HttpConnection *base)
 {
     return ((const Http1 *)base)->stream != NULL;
@@ -459,6 +465,7 @@ static const HttpEngine http1_engine = {
     .phase = http1_phase,
     .wants_input = http1_wants_input,
     .streams = http1_streams,
+    .owes = http1_owes,
     .capacity = http1_capacity,
     .going = http1_going,
     .half_closed = http1_half_closed,

@@ -55,6 +55,7 @@ struct Http1 {
     HttpQueue out;
     MemoryTally *tally;    /* of `out`, while it is charged apart from the connection; else NULL */
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
+    uint64_t answered;     /* put_in at the end of the last body */
     Arena *arena;          /* of the current head and trailers */
     uint8_t *held;         /* unprocessed input: part of a head, or pipelined requests */
     uint32_t held_size, held_capacity;

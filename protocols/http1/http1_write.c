@@ -250,6 +250,7 @@ void http1_send_end(HttpStream *base, const Fields *trailers)
         http1->keep_alive = false; /* closing ends the body, or shows that it is incomplete */
         http1_close_after_output(http1);
     }
+    http1->answered = http1->put_in;
     http_connection_wake(&http1->base);
     http1_exchange_check(http1);
 }

@@ -184,6 +184,7 @@ static void linger(Http2 *http2, Http2Stream *stream)
 void http2_stream_end_sent(Http2 *http2, Http2Stream *stream)
 {
     stream->end_sent = true;
+    http2->answered = http2_put_in(http2);
     if (stream->remote_ended)
         http2_stream_close(http2, stream);
     else if (!http2->base.client)
@@ -509,6 +510,16 @@ static uint32_t http2_streams(const HttpConnection *base)
     return ((const Http2 *)base)->open;
 }
 
+static bool http2_owes(const HttpConnection *base, size_t pending)
+{
+    const Http2 *http2 = (const Http2 *)base;
+    for (const Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
+        if (stream->released && stream->ended && !stream->end_sent)
+            return true;
+    }
+    return http2->answered && http2->answered + pending > http2->gone;
+}
+
 static uint32_t http2_capacity(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
@@ -688,6 +699,7 @@ static const HttpEngine http2_engine = {
     .phase = http2_phase,
     .wants_input = http2_wants_input,
     .streams = http2_streams,
+    .owes = http2_owes,
     .capacity = http2_capacity,
     .going = http2_going,
     .held_up = http2_held_up,

@@ -134,6 +134,7 @@ struct Http2 {
     HpackEncoder encoder;
     Http2Latest latest;
     uint64_t gone;      /* total bytes sent to the socket */
+    uint64_t answered;  /* http2_put_in after the last END_STREAM */
     uint32_t waiting;   /* frames other than DATA written since `out` became full */
     uint32_t resetting; /* RST_STREAM frames written since `out` was last empty */
     int32_t out_window, out_initial;

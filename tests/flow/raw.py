@@ -3,10 +3,12 @@ import socket
 
 
 class Raw:
-    """One TCP connection; bytes out, bytes in."""
+    """One TCP connection; bytes out, bytes in. `tls`: an SSLContext."""
 
-    def __init__(self, port, timeout=10):
+    def __init__(self, port, timeout=10, tls=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.ahead = b""  # of what was read, what belongs to the next answer
 
     def __enter__(self):

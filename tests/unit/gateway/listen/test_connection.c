@@ -177,7 +177,7 @@ static int fresh(void **state)
     answer_size = n_received = n_arrived = 0;
     received[0] = '\0';
     n_calls = n_resets = 0;
-    reset_by = NULL;
+    reset_by = refused_fault = NULL;
     memset(counted, 0, sizeof(counted));
     n_in_process = 0;
     loop_init(&loop, 0);
@@ -635,6 +635,48 @@ static void a_client_that_leaves_is_told_to_its_call(void **state)
     assert_ptr_equal(reset_by, &FAULT_CANCELLED);
 }
 
+static bool has_answered(void)
+{
+    return n_calls == 1 && set.n == 1;
+}
+
+static bool no_connection_is_left(void)
+{
+    return set.n == 0;
+}
+
+/* The call has ended well by then: nobody else could tell of its failure. */
+static void a_response_that_does_not_go_out_to_its_end_is_recorded_as_lost(void **state)
+{
+    connect_clear();
+    answer_size = kernel_room() + 16 * 1024;
+    socket_pause(&client);
+    say_text(GET);
+    loop_run_until(&loop, has_answered);
+    assert_null(refused_fault);
+    socket_close(&client);
+    loop_run_until(&loop, no_connection_is_left);
+    assert_int_equal(n_resets, 0);
+    assert_ptr_equal(refused_fault, &FAULT_CANCELLED);
+    assert_int_equal(refused_code, CODE_CANCELLED);
+    assert_int_equal(counted[COUNTER_CONNECTION_BROKEN], 1);
+    assert_int_equal(counted[COUNTER_CONNECTION_LOST], 0);
+}
+
+/* The client has not read the SETTINGS, so its end is a reset. */
+static void a_connection_that_is_lost_without_a_call_is_counted(void **state)
+{
+    connect_clear();
+    socket_pause(&client);
+    say(HTTP2_PREFACE, strlen(HTTP2_PREFACE));
+    loop_run_until(&loop, first_part_is_read);
+    socket_close(&client);
+    loop_run_until(&loop, no_connection_is_left);
+    assert_null(refused_fault);
+    assert_int_equal(counted[COUNTER_CONNECTION_BROKEN], 0);
+    assert_int_equal(counted[COUNTER_CONNECTION_LOST], 1);
+}
+
 static bool is_empty(void)
 {
     return set.n == 0;
@@ -891,6 +933,8 @@ int main(void)
         connection_test(a_client_that_breaks_the_rules_is_answered_and_sent_away),
         connection_test(an_answer_is_sent_to_its_end_before_the_connection_goes),
         connection_test(a_client_that_leaves_is_told_to_its_call),
+        connection_test(a_response_that_does_not_go_out_to_its_end_is_recorded_as_lost),
+        connection_test(a_connection_that_is_lost_without_a_call_is_counted),
         connection_test(a_connection_outlives_its_socket_while_a_call_looks_at_it),
         connection_test(draining_lets_a_call_finish_and_closes),
         connection_test(a_new_connection_is_given_its_first_request_when_draining),

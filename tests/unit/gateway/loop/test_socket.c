@@ -277,6 +277,11 @@ static bool here_is_lost(void)
     return here.lost && here.closed;
 }
 
+static bool here_is_busy(void)
+{
+    return socket_busy(&here.socket);
+}
+
 static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
 {
     open_pair(NULL);
@@ -289,8 +294,27 @@ static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
     here.sent = 0;
     pump(&here);
     assert_null(here.lost); /* never from within the call */
+    assert_int_equal(here.sent, 0);
     loop_run_until(&loop, here_is_lost);
     assert_ptr_equal(here.lost, &FAULT_SYSTEM);
+    free(data);
+}
+
+/* What was copied for the kernel is not sent any more. */
+static void what_a_lost_socket_has_not_sent_is_known(void **state)
+{
+    open_pair(NULL);
+    socket_pause(&there.socket);
+    uint8_t *data = random_bytes(1 << 20);
+    here.to_send = data;
+    here.send_size = 1 << 20;
+    pump(&here);
+    loop_run_until(&loop, here_is_busy);
+    size_t unsent = socket_unsent(&here.socket);
+    assert_true(unsent > 0 && unsent < here.sent);
+    socket_close(&there.socket);
+    loop_run_until(&loop, here_is_lost);
+    assert_int_equal(socket_unsent(&here.socket), unsent);
     free(data);
 }
 
@@ -332,6 +356,25 @@ static void tls_agrees_on_a_protocol_and_carries_bytes(void **state)
     assert_bytes(socket_alpn(&here.socket), "h2");
     assert_bytes(socket_alpn(&there.socket), "h2");
     assert_null(socket_peer_names(&there.socket));
+}
+
+static bool both_ready(void)
+{
+    return here.ready && there.ready;
+}
+
+static void what_is_encrypted_and_cannot_be_sent_was_not_accepted(void **state)
+{
+    int fd;
+    connect_pair(server, &(SocketPeer){client, "shop.example", NULL});
+    loop_run_until(&loop, both_ready);
+    assert_int_equal(uv_fileno(&here.socket.uv.handle, &fd), 0);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0); /* from now on each write fails */
+    send_text(&here, "x");
+    pump(&here);
+    assert_int_equal(here.sent, 0);
+    loop_run_until(&loop, here_is_lost);
+    assert_ptr_equal(here.lost, &FAULT_SYSTEM);
 }
 
 static void much_arrives_whole_under_tls(void **state)
@@ -391,11 +434,6 @@ static void cleartext_is_not_a_handshake(void **state)
     assert_ptr_equal(there.lost, &FAULT_TLS);
 }
 
-static bool both_ready(void)
-{
-    return here.ready && there.ready;
-}
-
 /* RFC 8446 section 6.1: what ends without close_notify may have been cut off. */
 static void an_end_without_close_notify_is_a_loss(void **state)
 {
@@ -437,8 +475,10 @@ int main(void)
         socket_test(one_side_may_end_before_the_other),
         socket_test(the_owner_may_close_within_an_event),
         socket_test(writing_to_a_peer_that_is_gone_loses_the_connection),
+        socket_test(what_a_lost_socket_has_not_sent_is_known),
         socket_test(tls_agrees_on_a_protocol_and_carries_bytes),
         socket_test(much_arrives_whole_under_tls),
+        socket_test(what_is_encrypted_and_cannot_be_sent_was_not_accepted),
         socket_test(the_server_learns_who_the_client_is),
         socket_test(a_client_without_a_certificate_is_refused_where_one_is_asked_for),
         socket_test(a_server_that_is_not_trusted_is_refused),

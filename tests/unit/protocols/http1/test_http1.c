@@ -1223,6 +1223,35 @@ static void a_lost_connection_tells_its_stream_which_outlives_it(void **state)
     side_end(&server);
 }
 
+static void a_response_is_owed_until_its_last_byte_is_sent(void **state)
+{
+    Side server = {.on_end = side_answer_ok, .releases = true};
+    struct iovec vectors[8];
+    side_begin(&server, http1_server_new, NULL);
+    assert_false(http_connection_owes(server.connection, 0));
+    assert_ok(server.arena, http_connection_feed(server.connection, bytes_of(GET("/")), 1));
+    assert_true(http_connection_owes(server.connection, 0));
+    assert_int_equal(http_connection_output(server.connection, vectors, 8), 1);
+    http_connection_sent(server.connection, vectors[0].iov_len - 1);
+    assert_true(http_connection_owes(server.connection, 0));
+    http_connection_sent(server.connection, 1);
+    assert_false(http_connection_owes(server.connection, 0));
+    assert_true(http_connection_owes(server.connection, 1)); /* its last byte was kept */
+    side_end(&server);
+}
+
+static void a_response_that_its_owner_has_not_ended_is_not_owed(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, GET("/")));
+    side_send_head(&server, server.stream, 200, "", 2, false);
+    assert_false(http_connection_owes(server.connection, 0));
+    side_take_output(&server);
+    assert_false(http_connection_owes(server.connection, 1000));
+    side_end(&server);
+}
+
 /* ---- The client side ------------------------------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
@@ -1603,6 +1632,8 @@ int main(void)
             an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_request),
         cmocka_unit_test(what_is_queued_goes_out_before_a_cut),
         cmocka_unit_test(a_lost_connection_tells_its_stream_which_outlives_it),
+        cmocka_unit_test(a_response_is_owed_until_its_last_byte_is_sent),
+        cmocka_unit_test(a_response_that_its_owner_has_not_ended_is_not_owed),
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(answers_are_read_as_the_standard_says_at_every_split),
         cmocka_unit_test(an_answer_without_length_ends_with_the_connection),

@@ -681,6 +681,50 @@ static void a_stream_above_the_peers_window_is_held_up(void **state)
     pair_end(&pair);
 }
 
+static void a_response_is_owed_until_its_last_byte_is_sent(void **state)
+{
+    Pair pair = {.server = {.on_end = answer_with_trailers, .releases = true}};
+    struct iovec vectors[8];
+    pair_begin(&pair, NULL);
+    HttpConnection *server = pair.server.connection;
+    side_open(&pair.client, "GET", "/", "", -1, true);
+    side_take_output(&pair.client);
+    assert_false(http_connection_owes(server, 0));
+    assert_ok(pair.server.arena, http_connection_feed(server, buffer_bytes(&pair.client.wire), 1));
+    assert_true(http_connection_owes(server, 0));
+    assert_int_equal(http_connection_output(server, vectors, 8), 1);
+    http_connection_sent(server, vectors[0].iov_len - 1);
+    assert_true(http_connection_owes(server, 0));
+    http_connection_sent(server, 1);
+    assert_false(http_connection_owes(server, 0));
+    assert_true(http_connection_owes(server, 1)); /* its last byte was kept */
+    pair_end(&pair);
+}
+
+static void a_response_that_waits_for_the_window_is_owed_once_it_has_ended(void **state)
+{
+    Pair pair = {.client = {.keeps = true}};
+    HttpLimits limits = http_limits_default;
+    limits.stream_window = limits.connection_window = 65535;
+    pair_begin(&pair, &limits);
+    HttpConnection *server = pair.server.connection;
+    side_open(&pair.client, "GET", "/", "", -1, true);
+    pair_pump(&pair);
+    uint8_t *body = arena_calloc(pair.server.arena, 1, 65536);
+    side_send_head(&pair.server, pair.server.stream, 200, "", -1, false);
+    http_stream_send_body(pair.server.stream, bytes(body, 65536));
+    pair_pump(&pair);
+    assert_false(http_connection_owes(server, 0)); /* its owner hears of the loss */
+    http_stream_send_end(pair.server.stream, NULL);
+    side_release(&pair.server, pair.server.stream);
+    pair_pump(&pair);
+    assert_true(http_connection_owes(server, 0));
+    http_stream_consume(pair.client.stream, 65535);
+    pair_pump(&pair);
+    assert_false(http_connection_owes(server, 0));
+    pair_end(&pair);
+}
+
 static void the_ping_that_measures_a_drain_goes_behind_its_notice(void **state)
 {
     Pair pair = {0};
@@ -1704,6 +1748,8 @@ int main(void)
         cmocka_unit_test(a_draining_client_ends_with_its_last_call),
         cmocka_unit_test(a_ping_is_answered),
         cmocka_unit_test(a_stream_above_the_peers_window_is_held_up),
+        cmocka_unit_test(a_response_is_owed_until_its_last_byte_is_sent),
+        cmocka_unit_test(a_response_that_waits_for_the_window_is_owed_once_it_has_ended),
         cmocka_unit_test(the_ping_that_measures_a_drain_goes_behind_its_notice),
         cmocka_unit_test(a_lost_connection_tells_which_calls_may_be_sent_again),
         cmocka_unit_test(a_stream_may_outlive_its_connection),
