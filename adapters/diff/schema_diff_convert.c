@@ -8,35 +8,40 @@
 typedef struct Unit {
     const char *word, *time, *money; /* the converters for it, or NULL */
     int64_t nanoseconds;             /* of a unit of time, or 0 */
+    int64_t bytes;                   /* of a unit of size, or 0 */
 } Unit;
 
 static const Unit units[] = {
-    {"nanosecond", "nanoseconds", NULL, 1},
-    {"nano", "nanoseconds", "nanos_to_money", 1},
-    {"ns", "nanoseconds", NULL, 1},
-    {"microsecond", "microseconds", NULL, 1000},
-    {"micro", "microseconds", "micros_to_money", 1000},
-    {"usec", "microseconds", NULL, 1000},
-    {"us", "microseconds", NULL, 1000},
-    {"millisecond", "milliseconds", NULL, 1000000},
-    {"milli", "milliseconds", NULL, 1000000},
-    {"msec", "milliseconds", NULL, 1000000},
-    {"ms", "milliseconds", NULL, 1000000},
-    {"second", "seconds", NULL, 1000000000},
-    {"sec", "seconds", NULL, 1000000000},
-    {"minut", "minutes", NULL, 60000000000},
-    {"hour", "hours", NULL, 3600000000000},
-    {"day", "days", NULL, 86400000000000},
-    {"cent", NULL, "cents_to_money", 0},
-    {"mill", NULL, "mills_to_money", 0},
-    {"unit", NULL, "units_to_money", 0},
-    {"byte", NULL, NULL, 0},
-    {"kb", NULL, NULL, 0},
-    {"mb", NULL, NULL, 0},
-    {"gb", NULL, NULL, 0},
-    {"tb", NULL, NULL, 0},
-    {"percent", NULL, NULL, 0},
-    {"percentag", NULL, NULL, 0},
+    {"nanosecond", "nanoseconds", NULL, 1, 0},
+    {"nano", "nanoseconds", "nanos_to_money", 1, 0},
+    {"ns", "nanoseconds", NULL, 1, 0},
+    {"microsecond", "microseconds", NULL, 1000, 0},
+    {"micro", "microseconds", "micros_to_money", 1000, 0},
+    {"usec", "microseconds", NULL, 1000, 0},
+    {"us", "microseconds", NULL, 1000, 0},
+    {"millisecond", "milliseconds", NULL, 1000000, 0},
+    {"milli", "milliseconds", NULL, 1000000, 0},
+    {"msec", "milliseconds", NULL, 1000000, 0},
+    {"ms", "milliseconds", NULL, 1000000, 0},
+    {"second", "seconds", NULL, 1000000000, 0},
+    {"sec", "seconds", NULL, 1000000000, 0},
+    {"minut", "minutes", NULL, 60000000000, 0},
+    {"hour", "hours", NULL, 3600000000000, 0},
+    {"day", "days", NULL, 86400000000000, 0},
+    {"cent", NULL, "cents_to_money", 0, 0},
+    {"mill", NULL, "mills_to_money", 0, 0},
+    {"unit", NULL, "units_to_money", 0, 0},
+    {"byte", NULL, NULL, 0, 1},
+    {"kb", NULL, NULL, 0, 1000},
+    {"mb", NULL, NULL, 0, 1000000},
+    {"gb", NULL, NULL, 0, 1000000000},
+    {"tb", NULL, NULL, 0, 1000000000000},
+    {"kib", NULL, NULL, 0, INT64_C(1) << 10},
+    {"mib", NULL, NULL, 0, INT64_C(1) << 20},
+    {"gib", NULL, NULL, 0, INT64_C(1) << 30},
+    {"tib", NULL, NULL, 0, INT64_C(1) << 40},
+    {"percent", NULL, NULL, 0, 0},
+    {"percentag", NULL, NULL, 0, 0},
 };
 enum { N_UNITS = sizeof units / sizeof *units };
 
@@ -204,19 +209,37 @@ static Fit fit_money(const Ends *e)
     return fit;
 }
 
+/* Both of time, or both of size: how many of the smaller one are one of the larger one; else 0. */
+static int64_t factor_between(int64_t a, int64_t b)
+{
+    int64_t more = a > b ? a : b, less = a > b ? b : a;
+    return less && more % less == 0 ? more / less : 0;
+}
+
+/* "kb" may be 1000 bytes or 1024. */
+static bool is_decimal(const Unit *unit)
+{
+    return unit->bytes % 1000 == 0 && unit->bytes;
+}
+
 /* 2000 of "timeout_ms" is 2 of "timeout_seconds". */
 static Fit fit_scale(const Ends *e)
 {
     const Unit *a = unit_of(&e->x_words), *b = unit_of(&e->y_words);
-    if (!a || !b || !a->nanoseconds || !b->nanoseconds || a->nanoseconds == b->nanoseconds)
+    if (!a || !b || a == b)
         return (Fit){0};
-    bool finer = a->nanoseconds < b->nanoseconds;
-    int64_t factor = finer ? b->nanoseconds / a->nanoseconds : a->nanoseconds / b->nanoseconds;
+    int64_t time = factor_between(a->nanoseconds, b->nanoseconds);
+    int64_t factor = time ? time : factor_between(a->bytes, b->bytes);
+    if (factor <= 1)
+        return (Fit){0};
+    bool finer = a->nanoseconds < b->nanoseconds || a->bytes < b->bytes;
     Fit fit = convert("scale", 95);
     fit.parameters =
         arena_printf(e->d->arena, ", %s: %lld", finer ? "divided_by" : "times", (long long)factor);
     fit.units[e->x_end] = a->word;
     fit.units[!e->x_end] = b->word;
+    if (is_decimal(a) || is_decimal(b))
+        fit.decide = "is it times 1000, or times 1024?";
     return fit;
 }
 

@@ -327,11 +327,14 @@ static const MessageType *answer_of(const Fields *f)
         const MethodType *method = methods->items[i];
         if (method->input != f->match->ends[OLD])
             continue;
-        const MessageType *listed = listed_in(method->output);
+        const MessageType *answer =
+            method->operation_response ? method->operation_response : method->output;
+        const MessageType *listed = listed_in(answer);
         if (listed && diff_partner(f->d, OLD, listed))
             return listed;
-        if (diff_partner(f->d, OLD, method->output))
-            return method->output;
+        if (diff_in_package(&f->d->sides[OLD], answer->full_name) &&
+            diff_partner(f->d, OLD, answer))
+            return answer;
     }
     return f->match->ends[OLD];
 }

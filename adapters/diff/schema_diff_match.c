@@ -225,6 +225,14 @@ static bool is_shared_message(const Matching *m, const FieldType *old, const Fie
            diff_partner(m->d, OLD, old->message) == new_field->message;
 }
 
+/* "Length" with its "seconds", and a Duration. */
+static bool is_only_unit(const Matching *m, const FieldType *holder, const FieldType *old,
+                         const FieldType *new_field)
+{
+    Fit fit = holder->message->n_fields == 1 ? diff_fit(m->d, old, new_field) : (Fit){0};
+    return fit.time && (fit.units[OLD] || fit.units[NEW]);
+}
+
 /* Counts what is in the message and of the other's type; the one with the least number, which was
    there first, is *first_out. */
 static uint32_t count_inner(const Matching *m, int end, const FieldType *holder,
@@ -235,7 +243,8 @@ static uint32_t count_inner(const Matching *m, int end, const FieldType *holder,
     for (uint32_t i = 0; can_open(m, end, holder) && i < holder->message->n_fields; i++) {
         const FieldType *inner = &holder->message->fields[i];
         const FieldType *old = end == OLD ? inner : other, *new_field = end == OLD ? other : inner;
-        if (diff_types_agree(m->d, old, new_field) && n++ == 0)
+        if ((diff_types_agree(m->d, old, new_field) || is_only_unit(m, holder, old, new_field)) &&
+            n++ == 0)
             *first_out = inner;
     }
     return n;
@@ -653,6 +662,8 @@ static bool is_only_of_its_kind(const Matching *m, const Candidate *c)
 /* On this, and less than DIFF_LIKELY, nothing is guessed: the mark of the lost field asks. */
 enum { ASKED = 40 };
 
+enum { CLEARLY = 3 }; /* by so much the best is better than a rival */
+
 /* Of "port_id" and "client_id" the common word says nothing; of two versions it says something. */
 static bool share_telling_word(const Candidate *c)
 {
@@ -797,6 +808,23 @@ static bool are_in_other_alternatives(const Slot *old, const Slot *new_slot)
 
 static bool is_claimed(Matching *m, int end, const Slot *slot);
 
+/* A message in a field of this name at the other end, whose type is not its own. */
+static const FieldType *namesake_of_holder(const Matching *m, int end, const Slot *slot)
+{
+    const FieldType *holder = slot->steps[0];
+    const FieldType *namesake = message_field(m->match->ends[!end], bytes_of(holder->name));
+    return slot->n_steps > 1 && !slot->shared && namesake &&
+                   strcmp(namesake->name, holder->name) == 0
+               ? namesake
+               : NULL;
+}
+
+static bool are_in_namesakes(const Matching *m, const Slot *old, const Slot *new_slot)
+{
+    const FieldType *namesake = namesake_of_holder(m, OLD, old);
+    return namesake && new_slot->n_steps > 1 && new_slot->steps[0] == namesake;
+}
+
 /* JSON still calls it by the name that it had. */
 static bool have_same_json_name(const Candidate *c)
 {
@@ -810,7 +838,7 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
     Candidate c = {.ends = {old, new_slot}, .why = "by its name"};
     c.fit = *fit_of(m, old, new_slot);
     if (!c.fit.kind || (old->shared && new_slot->shared) ||
-        are_in_other_alternatives(old, new_slot))
+        are_in_other_alternatives(old, new_slot) || are_in_namesakes(m, old, new_slot))
         return;
     c.score = score_of_words(m, old, new_slot, &c.fit);
     if (shared && (c.fit.kind != FIT_SAME || words_alike(old->leaf, new_slot->leaf) != 100 ||
@@ -828,6 +856,9 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
     c.score -= cost_of_fit(&c.fit);
     if (m->doubtful && old->n_steps + new_slot->n_steps > 2)
         c.score = least(c.score, DIFF_LIKELY - 1);
+    if (old->n_steps + new_slot->n_steps > 2 &&
+        strcmp(slot_field(old)->name, slot_field(new_slot)->name) == 0)
+        c.score += CLEARLY + 1;
     if (c.score < DIFF_SURE && (is_claimed(m, OLD, old) || is_claimed(m, NEW, new_slot)))
         return;
     if (c.score >= ASKED)
@@ -907,6 +938,20 @@ static bool is_named_by_path(const Candidate *c)
     return false;
 }
 
+/* Is the message around both about what this one holds? "CreateBookRequest.title" is in its "book".
+ */
+static bool is_subject(const Matching *m, const Candidate *c)
+{
+    for (int end = 0; end < 2; end++) {
+        const Slot *holder = c->ends[end]->parent;
+        if (holder && holder->n_steps == 1 && c->ends[!end]->n_steps == 1 && !holder->shared &&
+            words_have_all(&m->around[OLD], holder->leaf) &&
+            words_have_all(&m->around[NEW], holder->leaf))
+            return true;
+    }
+    return false;
+}
+
 /* Fields that leave a message are sure of it where the others leave it as well. */
 static int score_of_holders(const Matching *m, Candidate *c)
 {
@@ -928,6 +973,8 @@ static int score_of_holders(const Matching *m, Candidate *c)
     bool common = !shared && is_common_name(m, c->ends[OLD]) && is_common_name(m, c->ends[NEW]);
     if (both_inside && words_alike(c->ends[OLD]->leaf, c->ends[NEW]->leaf) < 100)
         score -= 15;
+    if (is_subject(m, c))
+        return score;
     if (both_inside && most < 34)
         score -= 25;
     else if (moved && most < 50)
@@ -1031,13 +1078,23 @@ static bool is_open(const Candidate *c)
            !c->ends[NEW]->closed;
 }
 
-enum { CLEARLY = 3 };
-
 /* Of two messages that a field could go into, the one that takes more of the others, too. */
 static bool is_in_better_message(const Candidate *c, const Candidate *other, int end)
 {
     return c->ends[end]->parent && other->ends[end]->parent &&
            c->placed[end] >= other->placed[end] + 2;
+}
+
+/* One of two such messages is told part by part at most: a line says what becomes of the other. */
+static bool opens_both(const Matching *m, const Candidate *c)
+{
+    for (int end = 0; end < 2; end++) {
+        const FieldType *namesake = namesake_of_holder(m, end, c->ends[end]);
+        const Slot *whole = namesake ? direct_slot(m, !end, namesake) : NULL;
+        if (whole && whole->opened)
+            return true;
+    }
+    return false;
 }
 
 /* Could one of its ends as well go elsewhere? */
@@ -1047,7 +1104,7 @@ static bool has_rival(const Matching *m, const Candidate *c)
         for (uint32_t i = c->ends[end]->first; i; i = m->candidates[i - 1].next[end]) {
             const Candidate *other = &m->candidates[i - 1];
             if (other != c && is_open(other) && other->score > c->score - CLEARLY &&
-                !is_in_better_message(c, other, !end))
+                !is_in_better_message(c, other, !end) && !opens_both(m, other))
                 return true;
         }
     return false;
@@ -1079,7 +1136,7 @@ static bool pair_best(Matching *m)
     bool any = false;
     for (uint32_t i = 0; i < m->n && !any; i++) {
         const Candidate *c = &m->candidates[i];
-        if (!is_open(c) || c->score < DIFF_LIKELY || has_rival(m, c))
+        if (!is_open(c) || c->score < DIFF_LIKELY || has_rival(m, c) || opens_both(m, c))
             continue;
         pair_candidate(m, c);
         any = true;

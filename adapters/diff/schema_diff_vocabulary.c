@@ -132,6 +132,19 @@ static void add_names(Learning *l, const char *kind, List (*names_of)(const Diff
         }
 }
 
+/* A name of one word, beside others of its type that its message lost or got. */
+static void add_whole(Learning *l, int end, const FieldType *field, const Words *words,
+                      const MessageType *owner)
+{
+    if (words->n != 1)
+        return;
+    const char *key = arena_printf(l->d->arena, "whole %s %d%d%d", owner->full_name,
+                                   (int)field->kind, field->repeated, field->map);
+    Gap *gap = arena_make(l->d->arena, Gap);
+    *gap = (Gap){.phrase = words->word[0], .owner = owner};
+    lists_add(&l->gaps[end], key, gap);
+}
+
 /* Of two messages with one name: the fields that only one of them has. */
 static void add_fields(Learning *l)
 {
@@ -147,11 +160,14 @@ static void add_fields(Learning *l)
             const MessageType *owner = end == OLD ? type : other;
             for (uint32_t k = 0; other && k < type->n_fields; k++) {
                 const FieldType *field = &type->fields[k];
-                if (!message_field(other, bytes_of(field->name)))
-                    add_gaps(l, end,
-                             arena_printf(l->d->arena, "field %s%s", owner->full_name,
-                                          field->repeated ? " list" : ""),
-                             diff_words(l->d, field->name), (Gap){.owner = owner});
+                if (message_field(other, bytes_of(field->name)))
+                    continue;
+                const Words *words = diff_words(l->d, field->name);
+                add_gaps(l, end,
+                         arena_printf(l->d->arena, "field %s%s", owner->full_name,
+                                      field->repeated ? " list" : ""),
+                         words, (Gap){.owner = owner});
+                add_whole(l, end, field, words, owner);
             }
         }
 }
@@ -177,9 +193,20 @@ static bool are_alike(Diffing *d, const MessageType *old, const MessageType *new
            diff_shared_fields(d, old, new_type) >= LEAST_LIKENESS;
 }
 
+/* A unit is never another one: a converter goes between them. */
+static bool has_unit(Diffing *d, const char *phrase)
+{
+    Words words = words_of(d->arena, phrase);
+    for (uint32_t i = 0; i < words.n; i++)
+        if (diff_is_unit(words.word[i]))
+            return true;
+    return false;
+}
+
 static void vote(Learning *l, const Gap *old, const Gap *new_gap)
 {
-    if (strcmp(old->phrase, new_gap->phrase) == 0)
+    if (strcmp(old->phrase, new_gap->phrase) == 0 || has_unit(l->d, old->phrase) ||
+        has_unit(l->d, new_gap->phrase))
         return;
     Replacement *replacement = replacement_of(l, old->phrase, new_gap->phrase);
     replacement->votes++;

@@ -75,12 +75,27 @@ static void to_synonym(char *word)
             }
 }
 
-enum { LONGEST_WORD = 63, ROOM = 80 };
+enum { LONGEST_WORD = 63, ROOM = 80, SHORTEST_PART = 4 };
+
+/* "plaintext" and "ciphertext": what kind of a text it is, and that it is one. NULL: one word. */
+static char *second_word(char *word)
+{
+    size_t size = strlen(word), end = strlen("text");
+    return size >= end + SHORTEST_PART && ends_with(word, "text") ? word + size - end : NULL;
+}
 
 static void add_word(Arena *arena, Words *words, char *word)
 {
     if (words->n == MOST_WORDS || !word[0])
         return;
+    char *second = second_word(word), rest[ROOM];
+    if (second) {
+        strcpy(rest, second);
+        *second = '\0';
+        add_word(arena, words, word);
+        add_word(arena, words, rest);
+        return;
+    }
     to_singular(word);
     to_synonym(word);
     to_stem(word);

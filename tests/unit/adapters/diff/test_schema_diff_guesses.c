@@ -619,8 +619,86 @@ static const char *const kinds[] = {
     "Priced",    "Values",       "Alike",     "Ties",    "Into",    "Lost",       "Maps",
     "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left",
     "Ids",       "Renamed",      "Doubtful",  "Reused",  "Inside",  "Reassigned", "Displaced",
-    "Keyed",     "Added",        "FullName"};
+    "Keyed",     "Added",        "FullName",  "OneWord", "Sizes",   "Subject",    "Namesakes",
+    "Length",    "Compounds"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static void one_word_for_another_in_several_messages_is_the_same_word(void **state)
+{
+    check(state, "OneWord",
+          "messages:\n"
+          "  A:\n"
+          "    labels: annotations  # guess: by its name\n"
+          "  B:\n"
+          "    labels: annotations  # guess: by its name\n"
+          "  C:\n"
+          "    labels: annotations  # guess: by its name\n"
+          "    hints: {removed: graceful}  # decide: map of string to string, lost towards v2\n"
+          "    tips: {added: graceful}  # decide: map of string to string, lost towards v1\n");
+}
+
+static void sizes_are_scaled_and_units_are_no_words_for_each_other(void **state)
+{
+    check(state, "Sizes",
+          "messages:\n"
+          "  Disk:\n"
+          "    size_gib: {to: size_bytes, by: scale, times: 1073741824}  # guess: by its name\n"
+          "    cache_kb: {to: cache_bytes, by: scale, times: 1000}  # decide: is it times 1000, or "
+          "times 1024?\n"
+          "  Memory:\n"
+          "    size_gib: {to: size_bytes, by: scale, times: 1073741824}  # guess: by its name\n"
+          "  Cache:\n"
+          "    size_gib: {to: size_bytes, by: scale, times: 1073741824}  # guess: by its name\n");
+}
+
+static void what_a_request_says_of_a_thing_goes_into_the_thing(void **state)
+{
+    check(state, "Subject",
+          "messages:\n"
+          "  Book:\n"
+          "    cover: {added: graceful}  # decide: Cover, lost towards v1\n"
+          "    text: {added: graceful}  # decide: string, lost towards v1\n"
+          "    pages: {added: graceful}  # decide: int32, lost towards v1\n"
+          "  CreateBookRequest:\n"
+          "    name: book.name  # guess: by its name\n"
+          "    title: book.title  # guess: by its name\n"
+          "    book.cover: {added: graceful}  # decide: Cover, lost towards v1\n"
+          "    book.text: {added: graceful}  # decide: string, lost towards v1\n"
+          "    book.pages: {added: graceful}  # decide: int32, lost towards v1\n");
+}
+
+static void of_two_messages_in_fields_of_one_name_at_most_one_is_told_part_by_part(void **state)
+{
+    check(state, "Namesakes",
+          "messages:\n"
+          "  M:\n"
+          "    shape: [{removed: graceful}, {added: graceful}]  # decide: Shape and Plan: no "
+          "converter fits\n"
+          "    code: {removed: graceful}  # decide: string, lost towards v2; or did it become "
+          "shape.code?\n");
+}
+
+static void a_message_of_nothing_but_a_unit_of_time_becomes_a_duration(void **state)
+{
+    check(state, "Length",
+          "messages:\n"
+          "  M:\n"
+          "    grace.seconds: {to: grace, by: seconds}  # decide: a guess, the only field in it of "
+          "this type\n");
+}
+
+static void a_word_may_say_that_it_is_a_text(void **state)
+{
+    check(state, "Compounds",
+          "messages:\n"
+          "  M:\n"
+          "    version: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    plain: plaintext  # decide: a guess, by its name\n"
+          "    cipher: ciphertext  # decide: a guess, by its name\n"
+          "    uid: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    digest: {added: graceful}  # decide: bytes, lost towards v1\n"
+          "    key: {added: graceful}  # decide: string, lost towards v1\n");
+}
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
 {
@@ -694,6 +772,12 @@ int main(void)
         cmocka_unit_test(nothing_moves_in_types_that_only_their_place_makes_counterparts),
         cmocka_unit_test(the_number_of_a_value_says_something_where_all_have_kept_theirs),
         cmocka_unit_test(a_message_goes_into_one_that_has_much_else_in_it),
+        cmocka_unit_test(one_word_for_another_in_several_messages_is_the_same_word),
+        cmocka_unit_test(sizes_are_scaled_and_units_are_no_words_for_each_other),
+        cmocka_unit_test(what_a_request_says_of_a_thing_goes_into_the_thing),
+        cmocka_unit_test(of_two_messages_in_fields_of_one_name_at_most_one_is_told_part_by_part),
+        cmocka_unit_test(a_message_of_nothing_but_a_unit_of_time_becomes_a_duration),
+        cmocka_unit_test(a_word_may_say_that_it_is_a_text),
         cmocka_unit_test(a_first_list_is_refused_for_its_marks_and_for_nothing_else),
         cmocka_unit_test(so_is_one_between_versions_that_have_little_in_common),
     };
