@@ -190,6 +190,8 @@ const MessageType *diff_partner(const Diffing *d, int end, const MessageType *me
 const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type);
 /* How many of their fields have a namesake in the other, from 0 to 100. */
 int diff_shared_fields(const Diffing *d, const MessageType *old, const MessageType *new_type);
+/* How many of their fields have one that is called alike in the other, from 0 to 100. */
+int diff_similar_fields(Diffing *d, const MessageType *old, const MessageType *new_type);
 /* Could one be converted to the other where a field has them, though they are no counterparts? */
 bool diff_have_much_in_common(const Diffing *d, const MessageType *old,
                               const MessageType *new_type);
@@ -198,6 +200,11 @@ int diff_free_messages_alike(Diffing *d, const MessageType *old, const MessageTy
 /* Both without a counterpart, and with some words in common. */
 bool diff_may_be_renamed(Diffing *d, const MessageType *old, const MessageType *new_type);
 int diff_free_enums_alike(Diffing *d, const EnumType *old, const EnumType *new_type);
+
+/* ---- schema_diff_displaced.c: names that went to something else ------------------------------ */
+
+/* Before the others: what kept its content under a longer name, while its name is another's. */
+void diff_displaced_types(Diffing *d);
 
 /* ---- schema_diff_convert.c: what goes into what ---------------------------------------------- */
 

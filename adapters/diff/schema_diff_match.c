@@ -945,8 +945,7 @@ static bool is_subject(const Matching *m, const Candidate *c)
     for (int end = 0; end < 2; end++) {
         const Slot *holder = c->ends[end]->parent;
         if (holder && holder->n_steps == 1 && c->ends[!end]->n_steps == 1 && !holder->shared &&
-            words_have_all(&m->around[OLD], holder->leaf) &&
-            words_have_all(&m->around[NEW], holder->leaf))
+            words_have_all(&m->around[end], holder->leaf))
             return true;
     }
     return false;

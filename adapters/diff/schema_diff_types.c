@@ -122,6 +122,19 @@ static const EnumType *namesake_enum(const Diffing *d, int end, const EnumType *
     return namesake;
 }
 
+/* Is it in a message whose counterpart has another name? Then it is not the one of its own name. */
+static bool left_its_name(const Diffing *d, const char *full_name)
+{
+    const char *dot = strrchr(full_name, '.');
+    const MessageType *around =
+        dot ? schema_message(d->sides[OLD].schema, bytes(full_name, (size_t)(dot - full_name)))
+            : NULL;
+    const MessageType *partner =
+        around ? table_get(&d->partners[OLD], bytes_of(around->full_name)) : NULL;
+    return partner && strcmp(side_name(&d->sides[OLD], around->full_name),
+                             side_name(&d->sides[NEW], partner->full_name)) != 0;
+}
+
 static void marry_namesakes(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
@@ -129,13 +142,13 @@ static void marry_namesakes(Diffing *d)
         const MessageType *old = &schema->messages[i];
         const MessageType *other =
             is_free_message(d, OLD, old) ? namesake_message(d, OLD, old) : NULL;
-        if (other && namesake_message(d, NEW, other) == old)
+        if (other && !left_its_name(d, old->full_name) && namesake_message(d, NEW, other) == old)
             diff_marry_messages(d, old, other);
     }
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *old = &schema->enums[i];
         const EnumType *other = is_free(d, OLD, old->full_name) ? namesake_enum(d, OLD, old) : NULL;
-        if (other && namesake_enum(d, NEW, other) == old)
+        if (other && !left_its_name(d, old->full_name) && namesake_enum(d, NEW, other) == old)
             diff_marry_enums(d, old, other);
     }
 }
@@ -143,21 +156,22 @@ static void marry_namesakes(Diffing *d)
 void diff_same_types(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
+    diff_displaced_types(d);
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         const MessageType *old = &schema->messages[i];
         if (!is_free_message(d, OLD, old))
             continue;
-        const MessageType *same = same_message(d, old);
+        const MessageType *same = left_its_name(d, old->full_name) ? NULL : same_message(d, old);
         if (!same)
             same = borrowed_message(d, old);
-        if (same)
+        if (same && !table_get(&d->partners[NEW], bytes_of(same->full_name)))
             marry(d, old->full_name, (void *)old, same->full_name, (void *)same);
     }
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *old = &schema->enums[i];
         if (!is_free(d, OLD, old->full_name))
             continue;
-        const EnumType *same = same_enum(d, old);
+        const EnumType *same = left_its_name(d, old->full_name) ? NULL : same_enum(d, old);
         if (!same)
             same = borrowed_enum(d, old);
         if (same)
@@ -344,8 +358,7 @@ static bool has_similar_field(Diffing *d, const FieldType *field, const MessageT
     return false;
 }
 
-/* How many of their fields have one that is called alike in the other, from 0 to 100. */
-static int share_of_similar(Diffing *d, const MessageType *a, const MessageType *b)
+int diff_similar_fields(Diffing *d, const MessageType *a, const MessageType *b)
 {
     uint32_t similar = 0, n = a->n_fields + b->n_fields;
     for (uint32_t i = 0; i < a->n_fields; i++)
@@ -361,7 +374,7 @@ int diff_free_messages_alike(Diffing *d, const MessageType *a, const MessageType
     if (!is_free_message(d, OLD, a) || !is_free_message(d, NEW, b))
         return 0;
     int whole = message_likeness(d, a, b), plain = message_overlap(d, a, b).plain;
-    int similar = whole || plain >= SOME ? 0 : share_of_similar(d, a, b);
+    int similar = whole || plain >= SOME ? 0 : diff_similar_fields(d, a, b);
     return in_place(name_likeness(d, a->name, b->name), similar >= MANY ? similar : plain, 20,
                     whole);
 }

@@ -620,7 +620,7 @@ static const char *const kinds[] = {
     "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left",
     "Ids",       "Renamed",      "Doubtful",  "Reused",  "Inside",  "Reassigned", "Displaced",
     "Keyed",     "Added",        "FullName",  "OneWord", "Sizes",   "Subject",    "Namesakes",
-    "Length",    "Compounds"};
+    "Length",    "Compounds",    "TookName"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void one_word_for_another_in_several_messages_is_the_same_word(void **state)
@@ -698,6 +698,27 @@ static void a_word_may_say_that_it_is_a_text(void **state)
           "    uid: {removed: graceful}  # decide: string, lost towards v2\n"
           "    digest: {added: graceful}  # decide: bytes, lost towards v1\n"
           "    key: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+static void what_kept_its_content_is_followed_though_its_name_is_anothers(void **state)
+{
+    check(state, "TookName",
+          "types:\n"
+          "  Photo: RawPhoto  # decide: a guess, by what is in it\n"
+          "  GetPhotoRequest: GetRawPhotoRequest  # decide: a guess, by its place\n"
+          "  DeletePhotoRequest: DeleteRawPhotoRequest  # decide: a guess, by its place\n"
+          "  ListPhotosRequest: ListRawPhotosRequest  # decide: a guess, by its place\n"
+          "  ListPhotosResponse: ListRawPhotosResponse  # decide: a guess, by its place\n"
+          "  Photo.State: RawPhoto.Light  # decide: a guess, by its place\n"
+          "messages:\n"
+          "  Photo:\n"
+          "    id: raw_photo_id  # guess: by its name\n"
+          "  GetPhotoRequest:\n"
+          "    photo_id: raw_photo_id  # guess: by its name\n"
+          "  DeletePhotoRequest:\n"
+          "    photo_id: raw_photo_id  # guess: by its name\n"
+          "  ListPhotosResponse:\n"
+          "    photos: raw_photos  # guess: by its name\n");
 }
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
@@ -778,6 +799,7 @@ int main(void)
         cmocka_unit_test(of_two_messages_in_fields_of_one_name_at_most_one_is_told_part_by_part),
         cmocka_unit_test(a_message_of_nothing_but_a_unit_of_time_becomes_a_duration),
         cmocka_unit_test(a_word_may_say_that_it_is_a_text),
+        cmocka_unit_test(what_kept_its_content_is_followed_though_its_name_is_anothers),
         cmocka_unit_test(a_first_list_is_refused_for_its_marks_and_for_nothing_else),
         cmocka_unit_test(so_is_one_between_versions_that_have_little_in_common),
     };
