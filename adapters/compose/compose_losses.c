@@ -31,8 +31,11 @@ static void add_sources(Composing *c, const Task *task, const Expr *expr, Buffer
                expr->kind == EXPR_DEFAULT || expr->kind == EXPR_UNLESS;
     if (expr->kind == EXPR_FIELD)
         add_source(c, task, expr, paths);
+    size_t before = paths->size;
     for (uint32_t i = 0; i < (all ? expr->n_args : expr->n_args > 0); i++)
         add_sources(c, task, expr->args[i], paths);
+    if (expr->kind == EXPR_WHEN && paths->size == before)
+        add_sources(c, task, expr->args[1], paths); /* what a constant stands for */
     for (uint32_t i = 0; i < expr->n_rules; i++)
         add_sources(c, task, expr->rules[i].value, paths);
 }

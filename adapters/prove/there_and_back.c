@@ -56,6 +56,11 @@ static void declare_lines(Declared *d, const MappingSet *set)
 
 static void declare_source(Declared *d, const Mapping *mapping, const Expr *expr)
 {
+    const Expr *chosen = expr;
+    while (chosen->kind != EXPR_SELECT && chosen->n_args)
+        chosen = chosen->args[0];
+    for (uint32_t i = 0; chosen != expr && chosen->kind == EXPR_SELECT && i < chosen->n_args; i++)
+        declare_source(d, mapping, chosen->args[i]); /* a kind by each of them */
     const Expr *source = expr_source(expr);
     if (source)
         note_paths(d->arena, &d->lost,

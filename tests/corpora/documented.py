@@ -49,6 +49,9 @@ BLOCKS = {
          'message Label { string name = 1; string text = 2; } message Size { string name = 1; int32 width = 2; }',
          'message Order { map<string, LabelValue> labels = 1; map<string, int32> sizes = 2; } '
          'message LabelValue { string content = 1; }'), ''),
+    'messages: Order: net: {by': (
+        ('message Order { int64 net = 1; int64 tax = 2; string code = 3; }',
+         f'message Order {{ Money net = 1; Money tax = 2; }} {MONEY}'), ''),
     'messages: Payment:': (
         ('message Payment { Kind kind = 1; string value = 2; } enum Kind { NONE = 0; CARD = 1; BANK = 2; }',
          'message Payment { oneof means { string card = 1; string bank = 2; } }'), ''),

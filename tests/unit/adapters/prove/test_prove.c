@@ -120,6 +120,23 @@ static const Operation operations[] = {
      "messages: {M: {total: {to: cents, by: micros_to_money, currency: currency}, "
      "fee: {by: cents_to_money, currency: EUR}, "
      "kilometers: {to: meters, by: scale, times: 8, round: graceful}}}"},
+    {"Prices",
+     "messages:\n  M:\n    net: {by: cents_to_money, currency: EUR}\n"
+     "    tax: {by: cents_to_money, currency: EUR}\n"
+     "    code: {removed: loud, ignored: EUR, back: EUR}\n"
+     "    kind: {removed: graceful}\n    value: {removed: graceful}\n"
+     "    one: [{removed: graceful}, {added: graceful}]\n"
+     "    two: [{removed: graceful}, {added: graceful}]\n"
+     "    all: [{removed: graceful}, {added: graceful}]\n"
+     "    card: {added: graceful}\n    bank: {added: graceful}\n",
+     "messages:\n  M:\n    net: {by: cents_to_money, currency: EUR, round: graceful}\n"
+     "    tax: {by: cents_to_money, currency: EUR, round: graceful}\n"
+     "    code: {added: EUR, back: loud}\n"
+     "    kind: {added: graceful}\n    value: {added: graceful}\n"
+     "    one: [{removed: graceful}, {added: graceful}]\n"
+     "    two: [{removed: graceful}, {added: graceful}]\n"
+     "    all: [{removed: graceful}, {added: graceful}]\n"
+     "    card: {removed: graceful}\n    bank: {removed: graceful}\n"},
     {"Scales",
      "messages: {M: {milliseconds: {to: seconds, by: scale, divided_by: 1000}, "
      "bytes: {to: kilobytes, by: scale, divided_by: 1024}, steps: {by: scale, times: 3}, "

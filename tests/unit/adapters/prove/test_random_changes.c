@@ -89,6 +89,15 @@ static void follow_methods(Arena *arena, const RandomChain *chain, const ChangeL
     }
 }
 
+/* Very long chains of values that are made up on the way may be too much for a plan. */
+static void prove_plans(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
+                        const ProveOptions *options, ProveOutcome *outcome)
+{
+    Result r = prove_chain(arena, lists, n_lists, options, outcome);
+    if (!failed(r) || !strstr(error_text(arena, r), "too many fields for one program"))
+        assert_ok(arena, r);
+}
+
 static uint64_t prove(uint64_t seed)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -101,7 +110,7 @@ static uint64_t prove(uint64_t seed)
     load_lists(arena, seed, &chain, lists);
     follow_methods(arena, &chain, lists);
     if (composes(arena, &chain, lists))
-        assert_ok(arena, prove_chain(arena, lists, chain.n_lists, &options, &outcome));
+        prove_plans(arena, lists, chain.n_lists, &options, &outcome);
     if (outcome.disproved)
         tell(seed, &chain, "the plan and the oracle disagree", outcome.counter_example);
     uint64_t n = outcome.n_converted;
@@ -126,8 +135,8 @@ static void plans_do_what_lists_say_that_found_a_fault(void **state)
     static const uint64_t seeds[] = {32010,   33013,   33424,   33427,   34616,   34937,   35293,
                                      35992,   36124,   36400,   37831,   39127,   39764,   39957,
                                      40605,   40822,   40909,   42204,   45920,   53247,   54385,
-                                     1003381, 1004159, 1004360, 1008766, 1009478, 1009755, 1010444,
-                                     1012262, 1012530, 1015185, 1015422, 1015780};
+                                     75784,   2004827, 1003381, 1004159, 1004360, 1008766, 1009478,
+                                     1009755, 1010444, 1012262, 1012530, 1015185, 1015422, 1015780};
     (void)state;
     if (getenv("CHANGE_SEED"))
         skip();
