@@ -53,6 +53,7 @@ UNSEEN_PAIRS = {
     'autoscaling': ('k8s.io.api.autoscaling.v1', 'k8s.io.api.autoscaling.v2'),
     'baremetal': ('yandex.cloud.baremetal.v1alpha', 'yandex.cloud.baremetal.v2'),
     'billing-budgets': ('google.cloud.billing.budgets.v1beta1', 'google.cloud.billing.budgets.v1'),
+    'binauthz': ('google.cloud.binaryauthorization.v1beta1', 'google.cloud.binaryauthorization.v1'),
     'cloudtrace': ('google.devtools.cloudtrace.v1', 'google.devtools.cloudtrace.v2'),
     'connection': ('google.cloud.bigquery.connection.v1beta1', 'google.cloud.bigquery.connection.v1'),
     'containerd-shim': ('containerd.runtime.linux.shim.v1', 'containerd.task.v2'),
