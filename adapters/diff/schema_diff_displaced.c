@@ -12,6 +12,9 @@
 
 enum { LEAST_FIELDS = 4, MOST_OF_IT = 60, MUCH_MORE = 15, LEAST_COMPANIONS = 3 };
 
+/* Bounds of the time: of larger messages, and of more names, nothing is looked for. */
+enum { MOST_FIELDS = 256, MOST_DISPLACED = 64 };
+
 static const MessageType *same_name(const Diffing *d, int end, const MessageType *message)
 {
     const ChangeSide *side = &d->sides[!end];
@@ -40,7 +43,7 @@ static const MessageType *new_home(Diffing *d, const MessageType *old, const Mes
         const MessageType *other = candidates.items[i];
         const Words *words = diff_words_of_type(d, other->name);
         if (!diff_in_package(&d->sides[NEW], other->full_name) || !words_have_all(words, name) ||
-            same_name(d, NEW, other) || holds(same, other))
+            other->n_fields > MOST_FIELDS || same_name(d, NEW, other) || holds(same, other))
             continue;
         int likeness = diff_similar_fields(d, old, other);
         if (likeness >= MOST_OF_IT && likeness > most) {
@@ -107,17 +110,27 @@ static List companions_of(Diffing *d, const MessageType *old, const MessageType 
     return companions;
 }
 
+/* Does the message of this name have little of it? Then its content may be elsewhere. */
+static const MessageType *unlike_namesake(Diffing *d, const MessageType *old)
+{
+    bool may_be = old->n_fields >= LEAST_FIELDS && old->n_fields <= MOST_FIELDS &&
+                  !old->map_entry && diff_in_package(&d->sides[OLD], old->full_name);
+    const MessageType *same = may_be ? same_name(d, OLD, old) : NULL;
+    return same && same->n_fields <= MOST_FIELDS && diff_shared_fields(d, old, same) < MOST_OF_IT
+               ? same
+               : NULL;
+}
+
 void diff_displaced_types(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
-    for (uint32_t i = 0; i < schema->n_messages; i++) {
+    for (uint32_t i = 0, n = 0; i < schema->n_messages && n < MOST_DISPLACED; i++) {
         const MessageType *old = &schema->messages[i];
-        bool may_be = old->n_fields >= LEAST_FIELDS && !old->map_entry &&
-                      diff_in_package(&d->sides[OLD], old->full_name);
-        const MessageType *same = may_be ? same_name(d, OLD, old) : NULL;
+        const MessageType *same = unlike_namesake(d, old);
         const MessageType *home = same ? new_home(d, old, same) : NULL;
         if (!home)
             continue;
+        n++;
         List companions = companions_of(d, old, home);
         if (companions.n < LEAST_COMPANIONS || !diff_marry_messages(d, old, home))
             continue;
