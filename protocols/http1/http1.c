@@ -124,6 +124,14 @@ void http1_exchange_check(Http1 *http1)
         http_connection_wake(&http1->base); /* http1_output reads the next request */
 }
 
+/* Whether the owner has all that it waits for. */
+static bool is_complete(const Http1 *http1, const Http1Stream *stream)
+{
+    if (http1->base.client)
+        return stream->read_all;
+    return stream->ended && (!stream->tunnel || stream->read_all);
+}
+
 /* The last event of the exchange. */
 void http1_exchange_fail(Http1 *http1, Result why)
 {
@@ -131,8 +139,8 @@ void http1_exchange_fail(Http1 *http1, Result why)
     if (!stream)
         return;
     bool tell = stream->base.events && !stream->silent;
-    if (http1->base.client ? stream->read_all : stream->ended)
-        tell = false; /* the response is complete: nothing was lost */
+    if (is_complete(http1, stream))
+        tell = false; /* nothing was lost */
     stream->silent = true;
     if (tell && stream->base.events->on_reset)
         stream->base.events->on_reset(stream->base.owner, &stream->base, why);

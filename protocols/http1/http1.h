@@ -47,6 +47,7 @@ struct Http1Stream {
     bool wants_upgrade;
     bool head_sent, ended; /* our side */
     bool read_all;         /* the peer's side has ended */
+    bool tunnel;           /* after 101; server side */
     bool above_high;
 };
 

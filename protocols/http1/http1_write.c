@@ -145,6 +145,7 @@ static void send_switch(Http1 *http1, Http1Stream *stream, const HttpHead *head)
     put_text(http1, "\r\n");
     stream->head_sent = true;
     stream->read_all = false;
+    stream->tunnel = true;
     stream->framing = HTTP1_UNTIL_CLOSE;
     http1->keep_alive = false;
     http1->reading = HTTP1_READ_TUNNEL;

@@ -1536,6 +1536,24 @@ static void a_tunnel_that_is_half_closed_goes_on_the_other_way(void **state)
     }
 }
 
+/* A response is complete when our side has ended; a tunnel is not. */
+static void a_tunnel_of_which_one_side_has_ended_can_still_be_lost(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(
+        server.arena,
+        side_feed_text(&server,
+                       "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
+    side_send_head(&server, server.stream, 101, "upgrade: x", -1, false);
+    http_stream_send_end(server.stream, NULL);
+    side_take_output(&server);
+    side_forget(&server);
+    http_connection_lost(server.connection, FAIL(server.arena, FAULT_CANCELLED, "reset"));
+    assert_string_equal(side_log(&server), "reset CANCELLED\n");
+    side_end(&server);
+}
+
 static void bytes_behind_an_upgrade_wait_for_101(void **state)
 {
     Side server = {0};
@@ -1645,6 +1663,7 @@ int main(void)
         cmocka_unit_test(a_released_call_takes_its_connection_along),
         cmocka_unit_test(after_101_bytes_go_both_ways_until_each_side_ends),
         cmocka_unit_test(a_tunnel_that_is_half_closed_goes_on_the_other_way),
+        cmocka_unit_test(a_tunnel_of_which_one_side_has_ended_can_still_be_lost),
         cmocka_unit_test(bytes_behind_an_upgrade_wait_for_101),
         cmocka_unit_test(owners_may_do_anything_at_any_time),
     };
