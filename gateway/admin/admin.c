@@ -310,7 +310,7 @@ static bool read_client(const h2o_req_t *req, Buffer *name)
 {
     static const char key[] = "name=";
     Bytes query = query_of(req), value = bytes_slice(query, strlen(key), SIZE_MAX);
-    return bytes_start_with(query, key) && !memchr(value.data, '&', value.size) &&
+    return bytes_start_with(query, key) && bytes_find(value, '&') == value.size &&
            percent_decode(name, value, PERCENT_PLUS_IS_SPACE) && name->size > 0;
 }
 

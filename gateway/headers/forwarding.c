@@ -100,7 +100,7 @@ static Role role_of(Bytes name)
 /* CGI and its successors turn "-" of a field name into "_" (RFC 3875 section 4.1.18). */
 static Bytes with_hyphens(Bytes name, char text[NAME_MOST])
 {
-    if (name.size > NAME_MOST || !memchr(name.data, '_', name.size))
+    if (name.size > NAME_MOST || bytes_find(name, '_') == name.size)
         return name;
     for (size_t i = 0; i < name.size; i++)
         text[i] = (char)(name.data[i] == '_' ? '-' : name.data[i]);
@@ -273,7 +273,7 @@ static void add_joined(Fields *fields, Bytes name, Bytes before, Bytes value)
 static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes authority,
                                Fields *fields)
 {
-    bool is_ipv6 = memchr(peer.data, ':', peer.size);
+    bool is_ipv6 = bytes_find(peer, ':') < peer.size;
     Buffer element = buffer_in(fields->arena);
     buffer_add_text(&element, is_ipv6 ? "for=\"[" : "for=");
     buffer_add_bytes(&element, bytes_are(peer, "unix") ? bytes_of("unknown") : peer);

@@ -92,7 +92,8 @@ Bytes identity_hash(Bytes name, const Config *config, Arena *arena)
     if (!key.size)
         return BYTES_NONE;
     uint8_t hash[EVP_MAX_MD_SIZE];
-    CHECK(HMAC(EVP_sha256(), key.data, (int)key.size, name.data, name.size, hash, NULL));
+    if (!HMAC(EVP_sha256(), key.data, (int)key.size, name.data, name.size, hash, NULL))
+        return BYTES_NONE;
     Buffer text = buffer_in(arena);
     for (size_t i = 0; i < HASH_SHOWN; i++)
         buffer_printf(&text, "%02x", hash[i]);

@@ -50,11 +50,12 @@ const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena);
 const char *identity_how(const Identity *identity);
 
 /* The keyed hash of a client's name: 32 hexadecimal digits, in the arena. Empty if the config has
-   no key for it. */
+   no key for it, and without memory. */
 Bytes identity_hash(Bytes name, const Config *config, Arena *arena);
 
 /* The name, or its keyed hash, as `clients` of the config says: what every record of a client has,
-   in the log and in the store. Empty for an anonymous call. */
+   in the log and in the store. Empty for an anonymous call, and where there is no memory for the
+   hash. */
 Bytes identity_shown(const Identity *identity, const Config *config, Arena *arena);
 
 /*

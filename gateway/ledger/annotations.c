@@ -92,7 +92,7 @@ static Result read_text(Arena *arena, const JsonNode *member, Bytes *text)
     if (member->text.size > ANNOTATION_TEXT_SIZE)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s has more than %d bytes", BYTES_ARGS(member->name),
                     ANNOTATION_TEXT_SIZE);
-    if (memchr(member->text.data, 0, member->text.size))
+    if (bytes_find(member->text, 0) < member->text.size)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s has a NUL", BYTES_ARGS(member->name));
     *text = member->text;
     return OK;

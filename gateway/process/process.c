@@ -347,6 +347,11 @@ static void forget_client(Process *p, AdminAction *action)
     const char *pseudonym =
         arena_printf(action->arena, "forgotten-%016llx", (unsigned long long)random_next(&random));
     Bytes hash = identity_hash(action->client, p->config, action->arena);
+    if (!hash.size && p->config->identity.hash_key.size) {
+        on_forgotten(storing_of(p, action),
+                     FAIL(action->arena, FAULT_OUT_OF_MEMORY, "hashing the name"), NULL);
+        return;
+    }
     store_submit(p->port,
                  store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
                                            hash.size ? hash : action->client),

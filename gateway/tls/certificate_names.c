@@ -15,10 +15,12 @@ static const char *clean(Arena *arena, Bytes name)
     return name.size ? arena_text(arena, name) : NULL;
 }
 
-static const char *text_of(Arena *arena, const ASN1_STRING *string)
+/* `*lost_out`: it cannot be read, for want of memory for example. */
+static const char *text_of(Arena *arena, const ASN1_STRING *string, bool *lost_out)
 {
     uint8_t *text = NULL;
-    int size = string ? ASN1_STRING_to_UTF8(&text, string) : -1;
+    int size = ASN1_STRING_to_UTF8(&text, string);
+    *lost_out = size < 0;
     if (size < 0)
         return NULL;
     const char *name = clean(arena, bytes(text, (size_t)size));
@@ -26,14 +28,18 @@ static const char *text_of(Arena *arena, const ASN1_STRING *string)
     return name;
 }
 
+/* NULL also without memory: the beginning of a name would be another client's. */
 static const char *subject_of(Arena *arena, X509 *certificate)
 {
     BIO *out = BIO_new(BIO_s_mem());
-    CHECK(out);
-    X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+    if (!out)
+        return NULL;
     char *text = NULL;
-    long size = BIO_get_mem_data(out, &text);
-    const char *subject = clean(arena, bytes(text, size > 0 ? (size_t)size : 0));
+    const char *subject = NULL;
+    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+        long size = BIO_get_mem_data(out, &text);
+        subject = clean(arena, bytes(text, size > 0 ? (size_t)size : 0));
+    }
     BIO_free(out);
     return subject;
 }
@@ -43,14 +49,18 @@ static const char *common_name_of(Arena *arena, X509 *certificate)
 {
     const X509_NAME *subject = X509_get_subject_name(certificate);
     int last = -1;
+    bool lost;
     for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;)
         last = at;
     return last < 0 ? NULL
-                    : text_of(arena, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+                    : text_of(arena, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)),
+                              &lost);
 }
 
+/* In place of one that cannot be read there is none: the next one is another client's. */
 static void read_alternatives(Arena *arena, X509 *certificate, CertificateNames *names)
 {
+    bool lost[CERTIFICATE_NAMES] = {false};
     GENERAL_NAMES *all = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
         const GENERAL_NAME *one = sk_GENERAL_NAME_value(all, i);
@@ -61,8 +71,8 @@ static void read_alternatives(Arena *arena, X509 *certificate, CertificateNames 
         case GEN_EMAIL: kind = CERTIFICATE_EMAIL; break;
         default: continue;
         }
-        if (!names->names[kind])
-            names->names[kind] = text_of(arena, one->d.ia5);
+        if (!names->names[kind] && !lost[kind])
+            names->names[kind] = text_of(arena, one->d.ia5, &lost[kind]);
     }
     GENERAL_NAMES_free(all);
 }

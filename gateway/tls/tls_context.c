@@ -86,19 +86,21 @@ static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *f
     return FAIL_FIELD(arena, FAULT_TLS, "key", "reading the key %s: %s", files->key, reason(arena));
 }
 
-static SSL_CTX *new_context(const SSL_METHOD *method)
+/* Fails without memory, and where the settings of the system's OpenSSL allow none of our ciphers.
+ */
+static Result new_context(Arena *arena, const SSL_METHOD *method, SSL_CTX **context_out)
 {
     ERR_clear_error();
-    SSL_CTX *context = SSL_CTX_new(method);
-    CHECK(context); /* fails only without memory */
-    CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
-    CHECK(SSL_CTX_set_cipher_list(context, ciphers) == 1);
+    SSL_CTX *context = *context_out = SSL_CTX_new(method);
+    if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(context, ciphers) != 1)
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_default_passwd_cb(context, no_password);
-    return context;
+    return OK;
 }
 
 static Result finish(SSL_CTX *context, Result r, SSL_CTX **context_out)
@@ -137,12 +139,23 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
 
 Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
 {
-    SSL_CTX *context = new_context(TLS_server_method());
+    SSL_CTX *context;
+    Result r = new_context(arena, TLS_server_method(), &context);
+    if (failed(r))
+        return finish(context, r, context_out);
     SSL_CTX_set_alpn_select_cb(context, files->http1_only ? choose_http1 : choose_protocol, NULL);
-    Result r = load_certificate(arena, context, files);
+    r = load_certificate(arena, context, files);
     if (!failed(r))
         r = ask_client_certificate(arena, context, files);
     return finish(context, r, context_out);
+}
+
+/* Unlike others, this function of OpenSSL returns 0 for success. */
+static Result offer_protocol(Arena *arena, SSL_CTX *context, bool http2)
+{
+    int refused = http2 ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
+                        : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
+    return refused ? FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena)) : OK;
 }
 
 static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
@@ -163,12 +176,12 @@ static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 
 Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
 {
-    SSL_CTX *context = new_context(TLS_client_method());
-    int refused = files->http2
-                      ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
-                      : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
-    CHECK(refused == 0); /* unlike others, this function returns 0 for success */
-    Result r = trust(arena, context, files);
+    SSL_CTX *context;
+    Result r = new_context(arena, TLS_client_method(), &context);
+    if (!failed(r))
+        r = offer_protocol(arena, context, files->http2);
+    if (!failed(r))
+        r = trust(arena, context, files);
     if (!failed(r))
         r = load_certificate(arena, context, files);
     return finish(context, r, context_out);

@@ -1,4 +1,5 @@
 #include "gateway/identity/identity.h"
+#include "tests/unit/gateway/openssl_memory.h"
 
 #include "tests/unit/check.h"
 
@@ -164,6 +165,22 @@ static void a_connection_has_the_place_of_its_certificate(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void without_memory_there_is_no_hash_and_no_name(void **state)
+{
+    config.identity.hash_key = bytes_of("0123456789abcdef");
+    int n_missing = 0;
+    bool has_failed = true;
+    for (int nth = 0; has_failed; nth++) {
+        openssl_memory_fail(nth);
+        Bytes hash = identity_hash(bytes_of("panel"), &config, arena);
+        has_failed = openssl_memory_has_failed();
+        if (hash.size)
+            assert_bytes(hash, "980969d92b4f77f4e0f3ca6bbe6f618b");
+        n_missing += !hash.size;
+    }
+    assert_true(n_missing > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +194,7 @@ int main(void)
         TEST(names_are_hashed_where_the_config_says_so),
         TEST(a_proved_name_has_one_place_at_all_addresses),
         TEST(a_connection_has_the_place_of_its_certificate),
+        TEST(without_memory_there_is_no_hash_and_no_name),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return openssl_memory_begin() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
