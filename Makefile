@@ -68,11 +68,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@ninja -C build-asan fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS)
 
-faults: ## each read, write, connect, accept, lookup, TLS operation and allocation fails, one at a time, in each dialect; DIALECTS='gRPC REST'
+faults: ## each read, write, connect, accept, lookup, TLS operation and allocation fails, one at a time, in each dialect; DIALECTS='gRPC REST'; FLOW=tests/flow: one in 1000 in the flow tests, by SEED (1)
 	@.ci/deps build clang fuzz test
 	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
 	@ninja -C build-asan tests/faults/passerelle-faults examples/shop/orders.binpb
-	@/usr/bin/python3 tests/faults/run.py build-asan $(DIALECTS)
+	@$(if $(FLOW),SEED=$(or $(SEED),1) /usr/bin/python3 tests/faults/flow.py build-asan $(FLOW),/usr/bin/python3 tests/faults/run.py build-asan $(DIALECTS))
 
 prove: build ## change lists of real APIs with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)

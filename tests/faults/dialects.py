@@ -5,12 +5,14 @@ the dialect spells; or "cut": the connection or the stream broke off, as the cli
 """
 import http.client
 import json
+import socket
 import ssl
 import struct
 
 import h2.exceptions
 from backends import v1
 from http2_client import http2_request
+from raw import Raw
 
 PATIENCE = 10  # seconds, after which a call hangs
 
@@ -217,5 +219,21 @@ def http2(shop):
             outcome(lambda: call("POST", "/old/long", LONG, LONG))]
 
 
+def tunnel(shop):
+    """An upgraded connection, on which 64 KiB come back, and then its end."""
+    def call():
+        with Raw(shop.port, PATIENCE) as connection:
+            connection.send("GET /old/tunnel HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n")
+            status, fields = connection.read_head()
+            if status != 101:
+                return Error(str(status), fields["x-request-id"][0])
+            connection.send(LONG[:65536])
+            connection.socket.shutdown(socket.SHUT_WR)
+            came = connection.ahead + connection.read_all()
+            check(LONG.startswith(came), came)
+            return "good"  # also if it is shorter: in a tunnel an end is like another
+    return [outcome(call)]
+
+
 DIALECTS = {"TLS": tls, "gRPC": grpc, "gRPC-Web": grpc_web, "Connect": connect, "REST": rest, "HTTP/1.1": opaque,
-            "HTTP/2": http2, "names": names}  # the one that takes longest comes first
+            "HTTP/2": http2, "tunnel": tunnel, "names": names}  # the one that takes longest comes first

@@ -76,6 +76,11 @@ def says_old(peer, told, body):
     """An instance of HTTP/1.1: short responses, and long ones that are what was sent."""
     if told.target.endswith("/short"):
         peer.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    elif told.target.endswith("/tunnel"):
+        peer.say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n")
+        while data := peer.file.read1():
+            peer.say(data)
+        peer.close()
     else:
         peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
 

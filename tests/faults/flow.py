@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+"""Faults by chance through the flow tests: flow.py BUILD [ARGUMENT of pytest...]. Ends with "N passed, N failed".
+
+One operation in 1000 (ONE_IN) fails in each gateway, chosen by SEED (1) and the name of the test. Tests may fail by that,
+and are not counted; gateways are, whatever their test says: see chance.py.
+"""
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.NamedTemporaryFile(prefix="faults-") as report:
+        environment = dict(os.environ, FAULTS_REPORT=report.name, FAULTS_ONE_IN=os.environ.get("ONE_IN", "1000"),
+                           FAULTS_SEED=os.environ.get("SEED", "1"), PYTHONDONTWRITEBYTECODE="1",
+                           PYTHONPATH=f"{ROOT}/tests/faults:{ROOT}/tests/flow",
+                           PASSERELLE=str(build / "tests/faults/passerelle-faults"),
+                           SHOP_STUBS=str(build / "examples/shop/stubs"))
+        subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "chance",
+                        "-n", "2", "--dist", "loadfile", *(sys.argv[2:] or [ROOT / "tests/flow"])], env=environment, cwd=ROOT)
+        lines = [json.loads(line) for line in report]
+    wrong = [line for line in lines if "wrong" in line]
+    gateways = [line for line in lines if "faults" in line]
+    faults = collections.Counter()
+    for line in gateways:
+        faults.update(line["faults"])
+    for line in wrong:
+        print(f"FAILED: {line['test']}: {line['wrong']}")
+    print(f"{len(gateways)} gateways, {sum(line['failures'] for line in gateways)} failed calls; faults: "
+          + ", ".join(f"{n} {kind}" for kind, n in faults.most_common()))
+    bad = len({line["test"] for line in wrong})
+    print(f"{len(gateways) - bad} passed, {bad} failed")
+    sys.exit(bad != 0 or not gateways)
+
+
+if __name__ == "__main__":
+    main()
