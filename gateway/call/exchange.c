@@ -609,6 +609,8 @@ const Step *attempt_failed_by_service(Attempt *attempt)
 /* Ends all attempts. */
 const Step *exchange_fail(Exchange *x, Result why)
 {
+    if (x->joining)
+        join_leave(x->joining);
     Attempt *attempt = exchange_main_attempt(x);
     PolicyQuestion question = question_of_fault(attempt, &why);
     question.other = false;
@@ -712,6 +714,8 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     timer_stop(&loop->timers, &x->deadline_timer);
     exchange_stop_hedge(x);
     exchange_stop_retry(x);
+    if (x->joining)
+        join_leave(x->joining);
     exchange_learn_end(x);
     for (Attempt *each = x->latest; each; each = each->before)
         attempt_drop(each);

@@ -11,6 +11,7 @@
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
 
+#include "gateway/cache/response_key.h"
 #include "gateway/call/caller.h"
 #include "gateway/config/config.h"
 #include "gateway/identity/identity.h"
@@ -60,9 +61,12 @@ typedef struct FallbackReply {
 struct FallbackTable {
     /* The response; false: there is none. Of FALLBACK_OLDER: NULL. */
     bool (*give[FALLBACKS])(const FallbackCall *call, FallbackReply *reply_out);
-    /* A good response of one message, with the fields of its head and trailers. */
-    void (*keep)(const FallbackCall *call, const Fields *head, const Fields *trailers,
+    /* A good response of one message, with the fields of its head and trailers. Whether it may be
+       given to equal calls. */
+    bool (*keep)(const FallbackCall *call, const Fields *head, const Fields *trailers,
                  Bytes message);
+    /* What equal calls have in common; false: none may have the response to this one. */
+    bool (*key)(const FallbackCall *call, ResponseKey *key_out);
     /* What is kept for the call is not true any more. */
     void (*drop)(const FallbackCall *call);
 };

@@ -64,11 +64,16 @@ void exchange_plan_keeping(Exchange *x)
 void exchange_keep_reply(const Attempt *attempt, Message message)
 {
     const Exchange *x = attempt->exchange;
-    if (message.compressed || attempt->older)
-        return;
-    FallbackCall call = call_of(x);
-    x->loop->fallbacks->keep(&call, &attempt->answer.metadata, &attempt->answer.trailers,
-                             message.bytes);
+    bool shared = false;
+    if (!message.compressed && !attempt->older) {
+        FallbackCall call = call_of(x);
+        shared = x->loop->fallbacks->keep(&call, &attempt->answer.metadata,
+                                          &attempt->answer.trailers, message.bytes);
+    }
+    if (x->joining && shared)
+        join_share(x->joining, message.bytes, x->record.request_id);
+    else if (x->joining)
+        join_disperse(x->joining);
 }
 
 /* That of another version may only say that its data are elsewhere. */
@@ -82,6 +87,41 @@ void exchange_drop_reply(const Attempt *attempt)
         return;
     FallbackCall call = call_of(x);
     x->loop->fallbacks->drop(&call);
+}
+
+/* ---- Equal calls ----------------------------------------------------------------------------- */
+
+/* One that has waited. */
+static void on_join_step(Joining *joining, JoinStep step)
+{
+    Exchange *x = joining->owner;
+    if (step != JOIN_TAKE) {
+        exchange_run(x, &STEP_pick);
+        return;
+    }
+    telemetry_count(x->loop, COUNTER_JOINED);
+    x->own_response = true;
+    x->record.joined = joining->from;
+    exchange_run(x, x->kind->reply_fallback(x, joining->message));
+}
+
+const Step *exchange_join(Exchange *x)
+{
+    FallbackCall call = call_of(x);
+    ResponseKey key;
+    if (!x->method->safe || !x->loop->fallbacks->key(&call, &key))
+        return &STEP_pick;
+    x->joining = arena_make(x->arena, Joining);
+    if (!x->joining)
+        return &STEP_pick;
+    *x->joining =
+        (Joining){.loop = x->loop, .arena = x->arena, .owner = x, .on_step = on_join_step};
+    JoinStep step =
+        join_enter(x->joining, &key, x->loop->now + x->route->join_for, x->config->cache.joined);
+    if (step != JOIN_WAIT)
+        return &STEP_pick;
+    telemetry_count(x->loop, COUNTER_JOIN_WAITS);
+    return STEP_WAIT;
 }
 
 /* ---- Another version ------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
+#include "gateway/cache/joins.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
 #include "gateway/identity/identity.h"
@@ -106,6 +107,7 @@ struct Exchange {
     Attempt *chosen;     /* the one whose response goes to the caller; NULL: none yet */
     struct Hedge *hedge; /* exchange_retry.c; NULL: no other attempt is planned */
     struct Retry *retry; /* exchange_retry.c; NULL: there was no wait before another attempt */
+    Joining *joining;    /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
     Attempt first;
 
     const Identity *identity; /* never NULL */
@@ -255,6 +257,10 @@ static inline void exchange_keep_no_more(const Attempt *attempt)
     if (attempt->exchange->keeps)
         exchange_drop_reply(attempt);
 }
+
+/* A call of one message has its request, and its response is kept: it waits for an equal one that
+   is under way, if the route says so. */
+const Step *exchange_join(Exchange *x);
 
 void exchange_on_deadline(Timer *timer); /* exchange.c */
 

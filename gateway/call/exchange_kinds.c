@@ -42,7 +42,7 @@ static const Step *end_one(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     x->has_message = true;
     x->record.messages_in = 1;
-    return &STEP_pick;
+    return x->keeps && x->route->join_for ? exchange_join(x) : &STEP_pick;
 }
 
 /* ---- A request of many messages -------------------------------------------------------------- */

@@ -172,8 +172,8 @@ static void read_cache(ConfigReader *reader)
     static const Passerelle__Config__Cache defaults = PASSERELLE__CONFIG__CACHE__INIT;
     const Passerelle__Config__Cache *said = reader->file.content->cache;
     const Passerelle__Config__Cache *text = said ? said : &defaults;
-    reader->config->cache =
-        (CacheConfig){.memory = text->memory, .client_percent = text->client_percent};
+    reader->config->cache = (CacheConfig){
+        .memory = text->memory, .client_percent = text->client_percent, .joined = text->joined};
 }
 
 static bool is_usual_verb(Bytes verb)

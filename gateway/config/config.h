@@ -202,6 +202,7 @@ enum { TOKEN_HASH_SIZE = 32 /* SHA-256 */ };
 typedef struct CacheConfig {
     size_t memory; /* bytes */
     uint32_t client_percent;
+    uint32_t joined; /* calls of each loop that wait for an equal one */
 } CacheConfig;
 
 /* Who may do more than a guest; has a certificate or a token. */
@@ -246,6 +247,7 @@ struct Route {
     bool writes;                 /* also of methods with side effects */
     bool stale_public;           /* responses are kept for clients that nothing tells apart */
     int64_t stale_for;           /* nanoseconds; 0: none are kept */
+    int64_t join_for;            /* nanoseconds that a call waits for an equal one; 0: none does */
     const char *default_version; /* of the default response; by default the newest */
     uint32_t attempts;   /* maximum, including the first; more than 1 only for idempotent methods or
                             if the request was certainly not processed */

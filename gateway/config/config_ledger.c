@@ -37,6 +37,7 @@ static const char *const member_names[] = {
     "http_status",
     "impact",
     "instance",
+    "joined",
     "level",
     "listener",
     "log",

@@ -82,6 +82,7 @@ void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFai
     if (graceful->stale) {
         route->stale_for = graceful->stale->for_;
         route->stale_public = graceful->stale->public_;
+        route->join_for = graceful->stale->join;
     }
     read_order(reader, graceful, path, route);
     route->has_older = has_fallback(route, FALLBACK_OLDER);

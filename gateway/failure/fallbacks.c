@@ -52,17 +52,27 @@ static bool give_kept(const FallbackCall *call, FallbackReply *reply_out)
 }
 
 /* A response that may not be kept is the last good one all the same: the one before it goes. */
-static void keep(const FallbackCall *call, const Fields *head, const Fields *trailers,
+static bool keep(const FallbackCall *call, const Fields *head, const Fields *trailers,
                  Bytes message)
 {
     Fallbacks *fallbacks = fallbacks_of(call);
     KeptPlace place;
     if (!kept_place(call, &fallbacks->seed, &place))
-        return;
-    if (kept_may_be(&place, head, trailers))
+        return false;
+    bool may_be = kept_may_be(&place, head, trailers);
+    if (may_be)
         response_cache_keep(fallbacks->cache, &place.key, call->client, message, call->loop->now);
     else
         response_cache_drop(fallbacks->cache, &place.key);
+    return may_be;
+}
+
+static bool find_key(const FallbackCall *call, ResponseKey *key_out)
+{
+    KeptPlace place;
+    bool found = kept_place(call, &fallbacks_of(call)->seed, &place) && !place.no_store;
+    *key_out = place.key;
+    return found;
 }
 
 static void drop(const FallbackCall *call)
@@ -93,6 +103,7 @@ Fallbacks *fallbacks_new(const Config *config)
                  [FALLBACK_DEFAULT] = give_default,
                  [FALLBACK_SKIP] = give_empty},
         .keep = keep,
+        .key = find_key,
         .drop = drop,
     };
     fallbacks->cache = response_cache_new(&limits);

@@ -29,6 +29,9 @@ typedef struct HealthWatch HealthWatch;
 typedef struct MemoryWaits MemoryWaits;
 typedef struct WorkPool WorkPool;
 typedef struct FallbackTable FallbackTable;
+typedef struct JoinGroup JoinGroup;
+
+enum { LOOP_JOINS = 256 };
 
 struct Loop {
     uv_loop_t uv;
@@ -44,6 +47,8 @@ struct Loop {
     CandidateTable *candidates;     /* instances to pick from: candidates.h */
     Telemetry *telemetry;           /* this loop's counters */
     const FallbackTable *fallbacks; /* of failed calls: exchange.h; NULL: none */
+    JoinGroup *joins[LOOP_JOINS];   /* equal calls, in buckets: joins.h */
+    uint32_t n_joined;              /* calls that wait for an equal one */
     uint32_t n_calls;               /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */

@@ -41,6 +41,9 @@ static const struct {
     [COUNTER_ATTEMPTS_CANCELLED] =
         {"passerelle_attempts_cancelled",
          "Attempts that were cancelled since another one responded first."},
+    [COUNTER_JOIN_WAITS] = {"passerelle_calls_join_waits",
+                            "Calls that waited for an equal one that was under way."},
+    [COUNTER_JOINED] = {"passerelle_calls_joined", "Those of them that got its response."},
     [COUNTER_MEMORY_SHARE] = {"passerelle_memory_refused_clients",
                               "Calls and unfinished heads refused because their client held more "
                               "than its share of the memory (side: client)."},

@@ -147,6 +147,7 @@ static void add_outcome(Buffer *line, const CallRecord *r)
         log_line_word(line, LOG_KEY("degraded_by"), fallback_name(r->degraded_by));
     if (r->degraded && r->degraded_by == FALLBACK_STALE)
         log_line_number(line, LOG_KEY("age_s"), r->degraded_age);
+    log_line_text(line, LOG_KEY("joined"), r->joined);
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     add_attempts(line, r);

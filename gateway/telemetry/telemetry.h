@@ -61,6 +61,7 @@ typedef struct CallRecord {
     const char *degraded;  /* fault name if a fallback's response was sent; else NULL */
     Fallback degraded_by;  /* then: which one, */
     uint32_t degraded_age; /* and of a kept response its age in seconds */
+    Bytes joined; /* whose response it was, of an equal call: its request id; empty: its own */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;
@@ -98,6 +99,8 @@ typedef enum Counter {
     COUNTER_RETRIES,
     COUNTER_HEDGES,
     COUNTER_ATTEMPTS_CANCELLED,
+    COUNTER_JOINED,
+    COUNTER_JOIN_WAITS,
     COUNTER_MEMORY_SHARE,
     COUNTER_MEMORY_FULL,
     COUNTER_DETAILS_UNCONVERTED,
