@@ -32,7 +32,7 @@ static void find_uses(Reach *reach)
         const MessageType *type = &reach->schema->messages[i];
         for (uint32_t k = 0; k < type->n_fields; k++) {
             const MessageType *inner = type->fields[k].message;
-            if (!inner)
+            if (!inner || inner->schema != reach->schema) /* placement.h: of another schema */
                 continue;
             reach->uses[n] = (Use){i, reach->first_use[inner->index]};
             reach->first_use[inner->index] = ++n;

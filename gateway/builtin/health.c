@@ -13,7 +13,8 @@ static Health health_in(Loop *loop, const Version *version, Bytes name)
     for (uint32_t i = 0; i < version->n_methods && health != HEALTH_SERVING; i++) {
         const Method *method = &version->methods[i];
         if (bytes_are(name, method->type->service->full_name))
-            health = pick_possible(loop, method) ? HEALTH_SERVING : HEALTH_NOT_SERVING;
+            health = method->composed_as || pick_possible(loop, method) ? HEALTH_SERVING
+                                                                        : HEALTH_NOT_SERVING;
     }
     return health;
 }

@@ -3,6 +3,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
+#include "gateway/loop/config_use.h"
 
 enum { BUILTIN_MESSAGE = 64 * 1024 /* bytes of a request to a built-in service */ };
 
@@ -159,7 +160,7 @@ static const Step *begin_rest_stream(Client *c)
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning a stream of JSON"));
     *c->rest_body = rest_body_of(&x->call);
     return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL)
-                                       : exchange_begin(x, exchange_kind_of(x->method->type));
+                                       : exchange_begin(x, exchange_kind_of(x->method));
 }
 
 static const Step *negotiate_step(Exchange *x, Attempt *attempt)
@@ -198,7 +199,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
         c->reader.unframed = UNFRAMED_PIECES;
     if (is_rest_stream(x))
         return begin_rest_stream(c);
-    return exchange_begin(x, exchange_kind_of(x->method->type));
+    return exchange_begin(x, exchange_kind_of(x->method));
 }
 
 const Step STEP_negotiate = {"negotiate", negotiate_step};
@@ -463,7 +464,7 @@ static bool is_trusted(ClientConnection *connection, const Config *config)
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began)
 {
     Loop *loop = connection->loop;
-    Exchange *x = exchange_make(loop, loop->config->limits.call_memory, began);
+    Exchange *x = exchange_make(loop, config_use(loop), loop->config->limits.call_memory, began);
     Client *c = arena_make(x->arena, Client);
     CHECK(c); /* an arena's first block has room for both */
     c->caller.events = &caller_events;

@@ -41,7 +41,15 @@ static void add_degraded(const Exchange *x, Fields *fields)
     fields_add(fields, bytes_of("cache-control"), bytes_of("no-store"));
 }
 
-/* What the instance says to caches about a response that none may have. */
+/* A List with parameters (RFC 9651). No cache may have what lacks a part. */
+static void add_legs(const Exchange *x, Fields *fields)
+{
+    fields_add(fields, bytes_of("passerelle-legs"), x->record.legs);
+    if (x->record.partial && !x->record.degraded)
+        fields_add(fields, bytes_of("cache-control"), bytes_of("no-store"));
+}
+
+/* What the instance says about a response that none may have. */
 static bool is_for_caches(Bytes name)
 {
     return bytes_are(name, "cache-control") || bytes_are(name, "expires") ||
@@ -79,6 +87,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     if (x->record.degraded)
         add_degraded(x, fields);
+    if (x->record.legs.size)
+        add_legs(x, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
     if (x->record.retry_refused && x->record.status.code != CODE_OK)
@@ -378,6 +388,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
+        .leg = bytes_of(x->record.failed_leg),
         .instance = bytes_of(asked ? asked->pick.instance->address.text : NULL),
         .detail_json = &detail_json,
         .rest_body = c->rest_body,

@@ -212,6 +212,8 @@ const Step *exchange_give_piece(Exchange *x, Message piece)
 /* Whether a service may have executed the call: it was sent, and not refused before processing. */
 static bool may_have_effect(const Exchange *x)
 {
+    if (x->composition)
+        return x->loop->composer->may_have_effect(x->composition);
     bool repeatable = x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
     for (const Attempt *attempt = x->latest; attempt && !repeatable; attempt = attempt->before) {
         Result why = attempt->record.why;
@@ -223,6 +225,8 @@ static bool may_have_effect(const Exchange *x)
 
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers)
 {
+    if (!x->record.legs.size)
+        exchange_describe_composition(x);
     x->record.status = *status;
     x->record.status.may_have_effect = may_have_effect(x);
     x->record.status.told_off = x->told_off;
@@ -236,7 +240,7 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
 
 enum { CALL_MEMORY = 4096 /* the first block of its arena, which no account counts */ };
 
-Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
+Exchange *exchange_make(Loop *loop, Config *config, size_t memory, int64_t began)
 {
     Arena *arena = arena_new(memory);
     Exchange *x = arena_make(arena, Exchange);
@@ -245,7 +249,7 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     x->memory = memory;
     memory_add(MEMORY_CALLS, CALL_MEMORY);
     x->loop = loop;
-    x->config = config_use(loop);
+    x->config = config;
     x->response_bytes = x->config->limits.answer_bytes;
     x->first.exchange = x;
     x->latest = &x->first;
@@ -303,11 +307,11 @@ void exchange_on_deadline(Timer *timer)
 static void start_deadline(Exchange *x)
 {
     int64_t timeout = x->call.timeout;
-    x->deadline_by = "the client's";
+    x->deadline_by = x->record.leg ? "the composed call's" : "the client's";
     if (exchange_is_unary(x)) {
         if (x->route->timeout < timeout) {
             timeout = x->route->timeout;
-            x->deadline_by = "the route's timeout";
+            x->deadline_by = x->record.leg ? "the leg's timeout" : "the route's timeout";
         }
         if (timeout == NO_TIMEOUT && x->config->limits.call_time) {
             timeout = x->config->limits.call_time;
@@ -350,10 +354,38 @@ static const Method *bare_method(Arena *arena, const MethodType *type)
     return method;
 }
 
+/* The names of its client, for the log. They outlive it. */
+static void take_names(CallRecord *record, const CallRecord *of)
+{
+    record->request_id = of->request_id;
+    record->trace_id = of->trace_id;
+    record->peer = of->peer;
+    record->listener = of->listener;
+    record->address = of->address;
+    record->forwarded_for = of->forwarded_for;
+    record->client = of->client;
+    record->identity = of->identity;
+    record->claimed = of->claimed;
+}
+
+/* It is a call of the same client as the one that it is a leg of. */
+static void become_leg(Exchange *x, const CallOrder *order)
+{
+    const Exchange *of = order->of;
+    take_names(&x->record, &of->record);
+    x->record.leg = order->leg->name;
+    x->identity = of->identity;
+    x->client = of->client;
+    x->n_elsewhere = of->n_elsewhere;
+    x->route = x->record.route = order->leg->route;
+    exchange_charge(x, of->account, false);
+}
+
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
 {
-    size_t memory = order->memory ? order->memory : loop->config->limits.call_memory;
-    Exchange *x = exchange_make(loop, memory, loop->now);
+    Config *config = order->of ? config_use_again(loop, order->of->config) : config_use(loop);
+    size_t memory = order->memory ? order->memory : config->limits.call_memory;
+    Exchange *x = exchange_make(loop, config, memory, loop->now);
     exchange_charge(x, NULL, false);
     if (order->response_bytes)
         x->response_bytes = order->response_bytes;
@@ -378,7 +410,9 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
         fields_add(&x->call.metadata, order->metadata->items[i].name,
                    order->metadata->items[i].value);
     x->call.head = &x->call.metadata;
-    x->kind = exchange_kind_of(x->method->type);
+    x->kind = exchange_kind_of(x->method);
+    if (order->of)
+        become_leg(x, order);
     return x;
 }
 
@@ -456,6 +490,10 @@ static const Step *tell(Exchange *x, Result why)
     x->record.degraded = NULL;
     x->own_response = true;
     Status status = status_of_error(x->arena, x->record.why);
+    if (x->record.leg_code) { /* a leg's service has said it */
+        status.code = x->record.leg_code;
+        status.http_status = 0;
+    }
     return exchange_give_end(x, &status, NULL);
 }
 
@@ -659,7 +697,8 @@ static void record_main_attempt(Exchange *x)
     const Attempt *attempt = exchange_told_attempt(x);
     if (attempt->record.headed)
         x->record.time_upstream_head = attempt->record.headed - x->began;
-    if (!x->method || !attempt->pick.instance || exchange_is_served_by_none(x))
+    bool is_picked = attempt->pick.instance || attempt->pick.served;
+    if (!x->method || !is_picked || exchange_is_served_by_none(x))
         return;
     x->record.served_version = attempt->pick.served;
     x->record.served_why = attempt->pick.why;
@@ -669,6 +708,7 @@ static void record_main_attempt(Exchange *x)
 static void give_record(Exchange *x)
 {
     Caller *caller = x->caller;
+    exchange_drop_composition(x);
     x->record.time_total = clock_now() - x->began;
     x->record.dialect = x->call.dialect;
     x->record.codec = x->call.codec;

@@ -26,6 +26,10 @@ typedef struct CallOrder {
        is not NULL. */
     const Instance *instance;
     const MethodType *type;
+    /* NULL: a call of the gateway itself. Else the call that it is a leg of, which ends after it:
+       it is one of the same client. */
+    Exchange *of;
+    const Leg *leg;         /* of that */
     Codec codec;            /* of the messages; of a single instance: its own */
     int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
     const Fields *metadata; /* sent along; NULL: none */
@@ -70,6 +74,47 @@ struct FallbackTable {
     /* What is kept for the call is not true any more. */
     void (*drop)(const FallbackCall *call);
 };
+
+/*
+ * What makes the response of a method out of several calls: gateway/compose implements it, and
+ * process/ gives it to each loop.
+ */
+
+typedef struct Composition Composition;
+
+/* The composed call, which outlives its composition. */
+typedef struct ComposeCall {
+    Exchange *x;
+    Loop *loop;
+    const Composed *composed;
+    Bytes request;          /* in protobuf, as long as the call */
+    const Fields *metadata; /* the client's fields, and those about the way: likewise */
+    int64_t deadline;       /* monotonic nanoseconds, or NO_TIMEOUT */
+    Arena *arena;           /* as long as the call */
+} ComposeCall;
+
+typedef struct ComposeResult {
+    Result why;      /* failed: a loud leg's, */
+    const char *leg; /* which is this one, */
+    Code code;       /* and the error is of its service, with this code; else OK */
+    Bytes message;   /* good: in protobuf, in the composed version */
+} ComposeResult;
+
+struct ComposerTable {
+    /* Begins the legs. The end is exchange_composed, in another callback of the loop; it does not
+       come if the composition is dropped before. NULL: the arena is full. */
+    Composition *(*begin)(const ComposeCall *call);
+    /* "sites; state=ok; ms=3, bill; state=failed; reason=UPSTREAM_DOWN; ms=1": in the call's arena.
+     *partial_out: not all are ok. */
+    Bytes (*describe)(const Composition *composition, bool *partial_out);
+    /* Whether a service may have executed a leg, and must not do so twice. */
+    bool (*may_have_effect)(const Composition *composition);
+    /* Cancels the legs that still run. */
+    void (*drop)(Composition *composition);
+};
+
+/* The composition of the call has ended. The exchange may be freed before the return. */
+void exchange_composed(Exchange *x, const ComposeResult *result);
 
 /* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);

@@ -248,6 +248,19 @@ Result attempt_make_request(const Attempt *attempt, Message message, Conversion 
     return failed(r) ? r : take_apart(attempt, c, made_out);
 }
 
+Result attempt_convert_request(Attempt *attempt, Bytes *converted_out)
+{
+    Exchange *x = attempt->exchange;
+    Message message = x->message;
+    Conversion c = {
+        .arena = exchange_scratch(x), .reader = exchange_reader(x), .losses = &x->losses};
+    Result r = open_message(&c, &message);
+    if (!failed(r))
+        r = convert_request(attempt, message.bytes, &c, converted_out);
+    x->record.n_unknown += c.n_unknown;
+    return r;
+}
+
 /* Without a plan, JSON is checked here: a REST instance may be any HTTP server. */
 static Result check_json(const Attempt *attempt, Bytes message, Arena *arena)
 {

@@ -64,8 +64,9 @@ void exchange_plan_keeping(Exchange *x)
 void exchange_keep_reply(const Attempt *attempt, Message message)
 {
     const Exchange *x = attempt->exchange;
+    bool good = x->record.status.code == CODE_OK && !x->own_response;
     bool shared = false;
-    if (!message.compressed && !attempt->older) {
+    if (good && !message.compressed && !attempt->older) {
         FallbackCall call = call_of(x);
         shared = x->loop->fallbacks->keep(&call, &attempt->answer.metadata,
                                           &attempt->answer.trailers, message.bytes);

@@ -19,12 +19,11 @@ static const Dialect dialect_of[] = {
 
 /* The plans between the caller and the picked instance. The response may be in another version than
    the request, if the client requested so. */
-static Result choose_plans(Attempt *attempt)
+Result attempt_choose_plans(Attempt *attempt, Codec codec)
 {
     Exchange *x = attempt->exchange;
     const MethodPair *pair = attempt->pick.pair;
     const Version *served = attempt->pick.served;
-    Codec codec = attempt->pick.instance->codec;
     attempt->reply_version = x->version.reply;
     /* What is checked by rules is protobuf by then. */
     attempt->request_plan = pair->request[x->method->rules ? CODEC_PROTO : x->call.codec][codec];
@@ -71,7 +70,7 @@ Result attempt_prepare(Attempt *attempt)
         return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
                          "%s is a stream of requests, and its instances speak REST",
                          x->method->type->path);
-    Result r = x->only ? OK : choose_plans(attempt);
+    Result r = x->only ? OK : attempt_choose_plans(attempt, pick->instance->codec);
     if (failed(r))
         return r;
     choose_target(attempt);

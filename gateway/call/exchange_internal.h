@@ -35,6 +35,7 @@ typedef struct Step {
     STEP(convert)   /* a request of one message, for that instance                 */              \
     STEP(connect)   /* a connection with room                                      */              \
     STEP(send)      /* the request                                                 */              \
+    STEP(compose)   /* in place of the four before: the legs of a composed method  */              \
     STEP(reply)     /* the response has ended: what becomes of it                  */              \
     STEP(finish)    /* the record; release of everything                           */
 
@@ -72,7 +73,10 @@ typedef struct ExchangeKind {
 } ExchangeKind;
 
 /* exchange_kinds.c */
-const ExchangeKind *exchange_kind_of(const MethodType *type);
+const ExchangeKind *exchange_kind_of(const Method *method);
+/* The legs that run are cancelled: before anything that they refer to goes. */
+void exchange_drop_composition(Exchange *x);
+void exchange_describe_composition(Exchange *x);
 extern const ExchangeKind KIND_BUILTIN; /* exchange_builtin.c */
 extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
 
@@ -124,7 +128,8 @@ struct Exchange {
     Negotiation version;
     const Instance *only; /* the only one that may be used; NULL: any */
     struct BuiltinCall *builtin;
-    Message message; /* of one: the request's, in the caller's version and codec */
+    Composition *composition; /* NULL: none, or it was dropped */
+    Message message;          /* of one: the request's, in the caller's version and codec */
 
     uint32_t n_parameters;
     uint32_t n_elsewhere; /* attempts of gateways in front, and further ones of those behind */
@@ -152,9 +157,9 @@ struct Exchange {
     CallRecord record;
 };
 
-/* A new exchange with its arena; `memory` is the limit of the arena. The function that creates it
-   fills in the rest. */
-Exchange *exchange_make(Loop *loop, size_t memory, int64_t began);
+/* A new exchange with its arena; `memory` is the limit of the arena, and `config` is used. The
+   function that creates it fills in the rest. */
+Exchange *exchange_make(Loop *loop, Config *config, size_t memory, int64_t began);
 
 /* False: it has ended or is about to end. A step of an attempt is of the latest one. */
 bool exchange_run(Exchange *x, const Step *step);
@@ -241,12 +246,14 @@ void exchange_plan_older(Exchange *x);
    not passed on unread. */
 void exchange_plan_keeping(Exchange *x);
 
-/* A good response of one message, in the caller's version and codec, is kept if it is to be. */
+/* A response of one message, in the caller's version and codec, is kept if it is to be, and the
+   caller has taken it for a good one. Returns `step`, which followed. */
 void exchange_keep_reply(const Attempt *attempt, Message message);
-static inline void exchange_keep(const Attempt *attempt, Message message)
+static inline const Step *exchange_keep(const Attempt *attempt, Message message, const Step *step)
 {
-    if (attempt->exchange->keeps)
+    if (attempt->exchange->keeps && step == &STEP_finish)
         exchange_keep_reply(attempt, message);
+    return step;
 }
 
 /* The service has returned an error: if it says that there is nothing, or nothing for this client,
@@ -409,6 +416,8 @@ Arena *exchange_last_arena(Exchange *x);
 
 /* The kinds' parts that have to do with instances: of a request of one message, and of many. */
 MUST_USE Result attempt_prepare(Attempt *attempt);
+/* The plans between the caller and the picked version, whose side has this codec. */
+MUST_USE Result attempt_choose_plans(Attempt *attempt, Codec codec);
 const Step *attempt_send_one(Attempt *attempt);
 const Step *attempt_send_head(Attempt *attempt);
 const Step *exchange_forward_request(Exchange *x, Message message, bool last);
@@ -473,6 +482,8 @@ MUST_USE Result attempt_make_request(const Attempt *attempt, Message message,
                                      Conversion *conversion, MadeRequest *made_out);
 MUST_USE Result attempt_make_answer(const Attempt *attempt, Message message, Conversion *conversion,
                                     Message *converted_out);
+/* The caller's request in the picked version, on the loop. In scratch, or the message itself. */
+MUST_USE Result attempt_convert_request(Attempt *attempt, Bytes *converted_out);
 /* The same on the loop, whose losses are the exchange's. In scratch. */
 MUST_USE Result attempt_convert_answer(Attempt *attempt, Message message, Message *converted_out);
 /* Takes some messages off the front of the run; those that could be converted are there also when

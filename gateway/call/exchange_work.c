@@ -204,8 +204,8 @@ static const Step *answer_is_made(MessageJob *job)
     if (job->is_error_item)
         return attempt_take_error_item(attempt, job->framed.message.bytes);
     if (!x->method->type->server_streaming) {
-        exchange_keep(attempt, job->converted);
-        return exchange_give_framed_response(x, &job->framed, &attempt->answer.trailers);
+        const Step *end = exchange_give_framed_response(x, &job->framed, &attempt->answer.trailers);
+        return exchange_keep(attempt, job->converted, end);
     }
     const Step *step = exchange_give_framed(x, &job->framed);
     return step == STEP_WAIT ? attempt_take_backlog(attempt) : step;

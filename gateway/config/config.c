@@ -279,14 +279,28 @@ static uint64_t contract_of(const Config *config, const Method *method)
     return contract;
 }
 
+/* A method may also be a leg, with a route of its own. */
+static void hash_contract(const Config *config, const Method *method, const Route *route)
+{
+    if (route->stale_for)
+        ((Method *)(uintptr_t)method)->contract = contract_of(config, method);
+}
+
+static void hash_leg_contracts(const Config *config, const Composed *composed)
+{
+    for (uint32_t i = 0; composed && i < composed->n_legs; i++)
+        hash_contract(config, composed->legs[i].method, composed->legs[i].route);
+}
+
 static void hash_contracts(const Config *config)
 {
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++) {
             Version *version = &config->services[i].versions[k];
-            for (uint32_t m = 0; m < version->n_methods; m++)
-                if (version->methods[m].route->stale_for)
-                    version->methods[m].contract = contract_of(config, &version->methods[m]);
+            for (uint32_t m = 0; m < version->n_methods; m++) {
+                hash_contract(config, &version->methods[m], version->methods[m].route);
+                hash_leg_contracts(config, version->methods[m].composed);
+            }
         }
 }
 
@@ -330,7 +344,9 @@ static Result compile(ConfigReader *reader)
     r = service_make_rest(reader);
     if (!failed(r))
         r = service_make_details(reader);
-    return failed(r) ? r : service_make_fallbacks(reader);
+    if (!failed(r))
+        r = service_make_fallbacks(reader);
+    return failed(r) ? r : service_make_compositions(reader);
 }
 
 static Result read_config(ConfigReader *reader)

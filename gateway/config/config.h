@@ -32,6 +32,7 @@ typedef struct Method Method;
 typedef struct Instance Instance;
 typedef struct Route Route;
 typedef struct RestBinding RestBinding;
+typedef struct Composed Composed;
 typedef struct SchemaAsk SchemaAsk;         /* schema_ask.h */
 typedef struct KnownInstance KnownInstance; /* instances.h */
 typedef struct InstanceSet InstanceSet;     /* instance_set.h */
@@ -249,6 +250,8 @@ struct Route {
     int64_t stale_for;           /* nanoseconds; 0: none are kept */
     int64_t join_for;            /* nanoseconds that a call waits for an equal one; 0: none does */
     const char *default_version; /* of the default response; by default the newest */
+    Bytes leg_default;   /* of a leg's own fallbacks: the response, in protobuf; data NULL: the
+                            method's */
     uint32_t attempts;   /* maximum, including the first; more than 1 only for idempotent methods or
                             if the request was certainly not processed */
     int64_t hedge_after; /* nanoseconds until a second attempt starts beside the first; 0: none */
@@ -328,6 +331,7 @@ struct Version {
     const char *successor_link; /* Link: <...>; rel="successor-version", or NULL */
     Method *methods;
     uint32_t n_methods;
+    bool composes; /* its methods have no instances: see Composed */
     const MappingSet *
         *to; /* [version index]: conversion of messages of this version to that one; NULL: none */
     Details details; /* of its errors */
@@ -364,6 +368,9 @@ struct Method {
     bool safe_to_repeat;     /* that, or IDEMPOTENT */
     bool has_default;        /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
+    /* The gateway makes the response itself, in that method's version: */
+    const Method *composed_as; /* the same method in it, maybe this one; NULL: instances do */
+    const Composed *composed;  /* of that one */
     uint64_t contract; /* of a route with `stale`: hash of what its messages mean: Config.contracts,
                           and its names */
     uint32_t id;       /* in the Config, for counters */
@@ -371,6 +378,30 @@ struct Method {
     uint32_t series;   /* telemetry's */
     Bytes log_part;    /* telemetry's: its members in a log line */
 };
+
+enum { LEGS_MOST = 64 /* bits of Leg.needs */ };
+
+/* One call of a composed method. Sources of an envelope (adapters/place): the request, then the
+   responses of the legs, in their order. */
+typedef struct Leg {
+    const char *name;
+    const Method *method;       /* in the version in which it is called */
+    const Route *route;         /* its method's, with what the leg says */
+    uint64_t needs;             /* bit i: its request has fields of the response of leg i */
+    bool needs_request;         /* or of the request */
+    const Plan *request;        /* an envelope to its request */
+    const Plan *response;       /* an envelope with its response to a part of the composed one */
+    const char *const *forward; /* names in lower case, ending with NULL */
+} Leg;
+
+/* Of what the response of a method is made. Fields of the report: NULL: its message has none. */
+typedef struct Composed {
+    const Leg *legs;
+    uint32_t n_legs, fan_out;
+    size_t bytes;            /* of the request and all responses */
+    const FieldType *report; /* NULL: none */
+    const FieldType *report_name, *report_state, *report_reason, *report_milliseconds, *report_age;
+} Composed;
 
 /* One google.api.http rule of one method: the value in the RestTable. */
 struct RestBinding {

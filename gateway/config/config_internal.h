@@ -150,6 +150,9 @@ void config_share_descriptors(Config *config);
 
 /* config_service.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);
+/* The version with this name; NULL: none, which was reported. */
+const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
+                                   const char *path);
 
 /* config_schema.c: reads Version.schema; reports why there is none. */
 void config_read_schema(ConfigReader *reader, Version *version,
@@ -169,20 +172,25 @@ Impact config_impact(Passerelle__Config__Impact impact);
 
 /* config_route.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);
+/* The service that this text begins with, up to a dot; NULL: none, which was reported. */
+const Service *config_find_service(ConfigReader *reader, const char *match, const char *path);
+/* What a leg says of its own, over the route of its method, of which `route` is a copy. */
+MUST_USE Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Leg *text,
+                                       const char *path, const Method *method, Route *route);
 /* The first method of the route for which the test is so (NULL: any); NULL: there is none. Once
    routes are assigned. */
 typedef bool MethodTest(const Method *method);
 const Method *route_find_method(const Route *route, MethodTest *test);
 void config_assign_routes(ConfigReader *reader);
 
-/* service_methods.c: Version.methods, Config.methods. */
-void service_read_methods(ConfigReader *reader);
-
 /* service_changes.c: change lists, Version.to, Config.losses, and the counterparts of each method.
  */
 MUST_USE Result service_read_changes(ConfigReader *reader);
 
-/* service_pairs.c: plans between all combinations of versions and codecs. */
+/* service_pairs.c: Version.methods, Config.methods; */
+void service_read_methods(ConfigReader *reader);
+
+/* then, with routes and change lists, plans between all combinations of versions and codecs. */
 MUST_USE Result service_make_pairs(ConfigReader *reader);
 
 /* The mapping of a method's requests to the served version, and of the responses back; NULL: none.
@@ -204,6 +212,14 @@ MUST_USE Result service_make_fallbacks(ConfigReader *reader);
 
 /* service_parameters.c: what routes demand of requests. Once methods have their routes. */
 MUST_USE Result service_read_parameters(ConfigReader *reader);
+
+/* The same for a leg: whether they fit its method, and its default response. `path` is the leg's.
+ */
+MUST_USE Result service_make_leg_fallbacks(ConfigReader *reader, const char *path,
+                                           const Method *method, Route *route);
+
+/* service_compose.c: Method.composed and composed_as. Last: methods have routes, and plans. */
+MUST_USE Result service_make_compositions(ConfigReader *reader);
 
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and
    Config.details. */

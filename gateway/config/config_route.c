@@ -148,7 +148,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     config_read_instances(reader, service, text->instances, text->n_instances, path);
 }
 
-static const Service *find_service(ConfigReader *reader, const char *match, const char *path)
+const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)
 {
     const Config *config = reader->config;
     size_t size = strcspn(match, ".");
@@ -211,7 +211,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
         read_opaque(reader, text, path, route);
         return;
     }
-    route->service = find_service(reader, text->match, match_path);
+    route->service = config_find_service(reader, text->match, match_path);
     if (text->retry_budget)
         config_tell(reader, config_path(reader, "%s.retry_budget", path),
                     "retry_budget in the service",
@@ -266,6 +266,34 @@ void config_read_routes(ConfigReader *reader)
     for (uint32_t i = 0; i < config->n_services; i++)
         if (reader->services[i].text)
             add_implicit(reader, &config->services[i]);
+}
+
+/* Fallbacks are the route's, or the leg's alone. */
+static void forget_fallbacks(Route *route)
+{
+    route->on_failure = FAILURE_LOUD;
+    route->n_fallbacks = 0;
+    route->has_older = route->writes = route->stale_public = false;
+    route->stale_for = 0;
+    route->default_version = NULL;
+}
+
+Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Leg *text,
+                              const char *path, const Method *method, Route *route)
+{
+    const char *name_path = config_path(reader, "%s.name", path);
+    const JsonNode *node = document_node(&reader->file.document, name_path);
+    route->file = reader->config->file;
+    route->line = node ? yaml_place(&reader->file.document, node)->line : 0;
+    if (text->has_timeout)
+        route->timeout = text->timeout;
+    if (text->has_impact)
+        route->impact = config_impact(text->impact);
+    if (!text->on_failure)
+        return OK;
+    forget_fallbacks(route);
+    config_read_fallbacks(reader, text->on_failure, path, route);
+    return service_make_leg_fallbacks(reader, path, method, route);
 }
 
 /* ---- Matching -------------------------------------------------------------------------------- */

@@ -77,6 +77,7 @@ static void read_version(ConfigReader *reader, Service *service,
         .deprecated = text->deprecated,
         .sunset = text->sunset,
         .successor_link = text->successor,
+        .composes = text->n_compose > 0,
     };
     service->n_versions++;
     check_times(reader, service, version, path);
@@ -104,8 +105,7 @@ static void read_versions(ConfigReader *reader, Service *service, const ServiceP
                      config_path(reader, "%s.versions[%zu]", plan->path, i));
 }
 
-/* The version with this name; NULL: none, which was reported. */
-static const Version *find_version(ConfigReader *reader, const Service *service, const char *name,
+const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
                                    const char *path)
 {
     const char **names = arena_array(reader->arena, const char *, service->n_versions);
@@ -158,7 +158,7 @@ static void read_pins(ConfigReader *reader, Service *service, const ServicePlan 
     *pins = table_in(reader->arena);
     for (size_t i = 0; i < plan->text->n_pins; i++) {
         const Passerelle__Config__Service__PinsEntry *pin = plan->text->pins[i];
-        const Version *version = find_version(
+        const Version *version = config_find_version(
             reader, service, pin->value, config_path(reader, "%s.pins.%s", plan->path, pin->key));
         if (version)
             table_put(pins, bytes_of(pin->key), (void *)(uintptr_t)version);
@@ -204,8 +204,8 @@ static void read_negotiation(ConfigReader *reader, Service *service, const Servi
         reader, plan->text->version_header, config_path(reader, "%s.version_header", plan->path));
     if (plan->text->default_version)
         service->default_version =
-            find_version(reader, service, plan->text->default_version,
-                         config_path(reader, "%s.default_version", plan->path));
+            config_find_version(reader, service, plan->text->default_version,
+                                config_path(reader, "%s.default_version", plan->path));
     else if (service->n_versions)
         service->default_version = &service->versions[0];
 }
@@ -276,6 +276,26 @@ static void read_discovery(ConfigReader *reader, Service *service, const Service
         config_read_discovery(reader, service, plan->text->discovery, path);
 }
 
+static bool is_composed(const Service *service)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (service->versions[i].composes)
+            return true;
+    return false;
+}
+
+/* Its calls go to instances, or the gateway makes the responses itself. */
+static void check_servers(ConfigReader *reader, const Service *service, const char *path)
+{
+    bool has_some = service->n_instances || service->discovery;
+    if (is_composed(service) && has_some)
+        config_tell(reader, path, "leave out one of them",
+                    "the service %s is composed, so that it has no instances of its own",
+                    service->name);
+    if (!is_composed(service) && !has_some && service->n_versions)
+        config_tell(reader, path, NULL, "the service %s has no instances", service->name);
+}
+
 void config_read_services(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -303,7 +323,6 @@ void config_read_services(ConfigReader *reader)
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
         read_discovery(reader, service, plan);
-        if (!service->n_instances && service->n_versions && !service->discovery)
-            config_tell(reader, plan->path, NULL, "the service %s has no instances", service->name);
+        check_servers(reader, service, plan->path);
     }
 }

@@ -246,6 +246,8 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
         return;
     for (uint32_t i = 0; i < service->n_instances; i++)
         native |= service->instances[i].versions;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        native |= (uint64_t)service->versions[i].composes << i;
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];
         bool served = !native || !version->schema; /* reported elsewhere */

@@ -112,34 +112,53 @@ static bool has_other_version(const Method *method)
     return method->n_preferred > 1;
 }
 
-static const char *fallback_path(ConfigReader *reader, const Route *route, Fallback kind)
+/* The methods that fallbacks are for: those of a route, or the one of a leg. */
+typedef struct Users {
+    const Route *route;
+    const Method *only; /* NULL: all of the route */
+    const char *path;   /* of the route, or of the leg */
+    const char *name;
+} Users;
+
+static const Method *find_user(const Users *users, MethodTest *test)
 {
-    return config_path(reader, "%s.on_failure.graceful.%s", route_path(reader, route),
-                       fallback_name(kind));
+    if (!users->only)
+        return route_find_method(users->route, test);
+    return !test || test(users->only) ? users->only : NULL;
+}
+
+static const char *fallback_path(ConfigReader *reader, const Users *users, Fallback kind)
+{
+    return config_path(reader, "%s.on_failure.graceful.%s", users->path, fallback_name(kind));
 }
 
 /* Whether each fallback can ever be used, and may be. A route that matches no method was reported
    for that. */
-static void check_fallbacks(ConfigReader *reader, const Route *route)
+static void check_fallbacks(ConfigReader *reader, const Users *users)
 {
-    if (!route->service || route->path_prefix || !route_find_method(route, NULL))
-        return;
-    if (route->has_older && !route_find_method(route, has_other_version))
-        config_tell(reader, fallback_path(reader, route, FALLBACK_OLDER), "leave it out",
-                    "%s matches no method that another version could serve", route->match);
-    if (has_fallback(route, FALLBACK_STALE) && !route_find_method(route, can_be_kept))
-        config_tell(reader, fallback_path(reader, route, FALLBACK_STALE), "write skip: true",
+    const Route *route = users->route;
+    if (route->has_older && !find_user(users, has_other_version))
+        config_tell(reader, fallback_path(reader, users, FALLBACK_OLDER), "leave it out",
+                    "%s matches no method that another version could serve", users->name);
+    if (has_fallback(route, FALLBACK_STALE) && !find_user(users, can_be_kept))
+        config_tell(reader, fallback_path(reader, users, FALLBACK_STALE), "write skip: true",
                     "%s matches no method that takes one message and gives one, so there is no key "
                     "to keep a response by",
-                    route->match);
-    const Method *writing = route_find_method(route, has_effects);
+                    users->name);
+    const Method *writing = find_user(users, has_effects);
     bool answers_alone = route->n_fallbacks > route->has_older;
     if (writing && answers_alone && !route->writes)
-        config_tell(reader,
-                    config_path(reader, "%s.on_failure.graceful", route_path(reader, route)),
+        config_tell(reader, config_path(reader, "%s.on_failure.graceful", users->path),
                     "writes: true, if that is meant",
                     "%s may have side effects, and would look done although it has failed",
                     writing->type->path);
+}
+
+static void check_route(ConfigReader *reader, const Route *route)
+{
+    Users users = {.route = route, .name = route->match, .path = route_path(reader, route)};
+    if (route->service && !route->path_prefix && route_find_method(route, NULL))
+        check_fallbacks(reader, &users);
 }
 
 /* ---- Default responses ----------------------------------------------------------------------- */
@@ -301,13 +320,62 @@ static Result make_reply(ConfigReader *reader, Method *method)
     return has_fallback(route, FALLBACK_SKIP) ? make_empty(reader, method) : OK;
 }
 
+/* ---- Legs ------------------------------------------------------------------------------------ */
+
+/* The default response, which is written in the leg's version, in protobuf. */
+static Result make_leg_default(ConfigReader *reader, const char *path, const Method *method,
+                               Route *route)
+{
+    const MessageType *type = method->type->output;
+    const JsonNode *node = document_node(&reader->file.document, path);
+    size_t before = reader->problems->n;
+    Buffer json = buffer_in(reader->arena), out = buffer_in(reader->arena);
+    const Plan *plan;
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};
+    const Mapping *mapping = service_answer(method, method->version);
+    if (!node || !mapping)
+        return OK;
+    document_read(NULL, type, &reader->file.document, node, path, reader->problems,
+                  reader->problems, &json);
+    if (reader->problems->n > before)
+        return OK;
+    options.types = method->version->to[method->version->index];
+    Result r = service_plan(reader, mapping, &options, &plan);
+    if (failed(r))
+        return r;
+    PlanInput input = {.bytes = buffer_bytes(&json)};
+    PlanRun run = {0};
+    r = plan_run(plan, &input, reader->arena, &out, &run);
+    if (failed(r))
+        config_tell(reader, path, NULL, "the default response does not fit %s: %s", type->full_name,
+                    error_origin(r)->doing);
+    route->leg_default = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
+    return OK;
+}
+
+Result service_make_leg_fallbacks(ConfigReader *reader, const char *path, const Method *method,
+                                  Route *route)
+{
+    Users users = {.route = route, .only = method, .path = path, .name = route->match};
+    check_fallbacks(reader, &users);
+    path = config_path(reader, "%s.on_failure.graceful", path);
+    if (route->default_version)
+        config_tell(reader, config_path(reader, "%s.version", path), "leave it out",
+                    "the default response of a leg is written in the leg's version");
+    if (has_fallback(route, FALLBACK_DEFAULT))
+        return make_leg_default(reader, config_path(reader, "%s.default", path), method, route);
+    if (has_fallback(route, FALLBACK_SKIP))
+        route->leg_default = bytes("", 0);
+    return OK;
+}
+
 Result service_make_fallbacks(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_routes; i++) {
         if (config->routes[i].on_failure != FAILURE_GRACEFUL)
             continue;
-        check_fallbacks(reader, &config->routes[i]);
+        check_route(reader, &config->routes[i]);
         check_version(reader, &config->routes[i]);
     }
     for (uint32_t i = 0; i < config->n_services; i++)

@@ -23,9 +23,12 @@ static Fallbacks *fallbacks_of(const FallbackCall *call)
 static bool give_default(const FallbackCall *call, FallbackReply *reply_out)
 {
     const RestBinding *binding = call->binding;
+    Bytes of_leg = call->route->leg_default;
     Bytes of_binding = binding ? binding->default_body : BYTES_NONE;
     Bytes of_method = call->method->default_reply[call->call->reply_codec];
-    *reply_out = (FallbackReply){.message = of_binding.data ? of_binding : of_method};
+    *reply_out = (FallbackReply){.message = of_leg.data       ? of_leg
+                                            : of_binding.data ? of_binding
+                                                              : of_method};
     return true;
 }
 

@@ -22,11 +22,23 @@ Config *config_use(Loop *loop)
     return use->config;
 }
 
-void config_release(Loop *loop, Config *config)
+static ConfigUse *use_of(Loop *loop, const Config *config)
 {
     ConfigUse *use = loop->uses;
     while (use->config != config || use->calls == 0)
         use = use->next;
+    return use;
+}
+
+Config *config_use_again(Loop *loop, Config *config)
+{
+    use_of(loop, config)->calls++;
+    return config;
+}
+
+void config_release(Loop *loop, Config *config)
+{
+    ConfigUse *use = use_of(loop, config);
     use->calls--;
     if (use->calls == 0 && config != loop->config)
         config_uses_trim(loop);

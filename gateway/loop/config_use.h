@@ -13,6 +13,9 @@
 /* The loop's current config, for one call. */
 Config *config_use(Loop *loop);
 
+/* The config of a running call, for another call. */
+Config *config_use_again(Loop *loop, Config *config);
+
 /* The call has ended. The config may be freed with it. */
 void config_release(Loop *loop, Config *config);
 

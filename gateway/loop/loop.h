@@ -29,6 +29,7 @@ typedef struct HealthWatch HealthWatch;
 typedef struct MemoryWaits MemoryWaits;
 typedef struct WorkPool WorkPool;
 typedef struct FallbackTable FallbackTable;
+typedef struct ComposerTable ComposerTable;
 typedef struct JoinGroup JoinGroup;
 
 enum { LOOP_JOINS = 256 };
@@ -49,6 +50,7 @@ struct Loop {
     const FallbackTable *fallbacks; /* of failed calls: exchange.h; NULL: none */
     JoinGroup *joins[LOOP_JOINS];   /* equal calls, in buckets: joins.h */
     uint32_t n_joined;              /* calls that wait for an equal one */
+    const ComposerTable *composer;  /* of responses of several calls: exchange.h; NULL: none */
     uint32_t n_calls;               /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */

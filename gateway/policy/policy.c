@@ -27,7 +27,8 @@ static bool fits(Fallback fallback, const Route *route, const Method *method)
         return (method->safe || route->writes) && !type->client_streaming &&
                !type->server_streaming;
     case FALLBACK_DEFAULT:
-    case FALLBACK_SKIP: return method->has_default && (method->safe || route->writes);
+    case FALLBACK_SKIP:
+        return (method->has_default || route->leg_default.data) && (method->safe || route->writes);
     case FALLBACKS: break;
     }
     return false;

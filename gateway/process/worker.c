@@ -191,6 +191,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);
+    loop->composer = &composition_table;
     loop->upstreams = upstreams_new(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

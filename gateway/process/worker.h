@@ -6,6 +6,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include "gateway/compose/composition.h"
 #include "gateway/failure/fallbacks.h"
 #include "gateway/headers/forwarding.h"
 #include "gateway/ledger/ledger.h"

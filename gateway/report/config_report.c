@@ -24,7 +24,11 @@ static void add_answerers(const Version *version, Buffer *out)
         n_native += service->instances[i].versions >> version->index & 1;
         spoken |= service->instances[i].versions;
     }
-    if (n_native)
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        spoken |= (uint64_t)service->versions[i].composes << i;
+    if (version->composes)
+        buffer_add_text(out, "composed by the gateway");
+    else if (n_native)
         buffer_printf(out, "%u instance%s", n_native, plural(n_native));
     else
         buffer_add_text(out, "no instance");

@@ -122,6 +122,8 @@ static uint32_t candidates(const Method *method, const Version **list)
     uint32_t n = 0;
     for (uint32_t i = 0; i < service->n_instances; i++)
         spoken |= service->instances[i].versions;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        spoken |= (uint64_t)service->versions[i].composes << i;
     for (uint32_t i = 0; i < method->n_preferred; i++) {
         if (spoken >> method->preferred[i]->index & 1)
             list[n++] = method->preferred[i];

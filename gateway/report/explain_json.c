@@ -173,6 +173,34 @@ static void add_plans(const MethodPair *pair, Codec client, Buffer *out)
     buffer_add_byte(out, ']');
 }
 
+static void add_leg(const Composed *composed, const Leg *leg, Buffer *out)
+{
+    open_element(out);
+    add_text(out, "name", leg->name);
+    add_text(out, "method", leg->method->type->path);
+    add_text(out, "version", leg->method->version->name);
+    open(out, "after", '[');
+    for (uint64_t left = leg->needs; left; left &= left - 1) {
+        if (left != leg->needs)
+            buffer_add_byte(out, ',');
+        json_text_add(out, bytes_of(composed->legs[__builtin_ctzll(left)].name));
+    }
+    buffer_add_byte(out, ']');
+    if (leg->route->timeout != NO_TIMEOUT)
+        add_millis(out, "timeout_ms", leg->route->timeout);
+    add_text(out, "impact", explain_impact_name(leg->route->impact));
+    add_text(out, "on_failure", leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
+    buffer_add_byte(out, '}');
+}
+
+static void add_legs(const Composed *composed, Buffer *out)
+{
+    open(out, "legs", '[');
+    for (uint32_t i = 0; i < composed->n_legs; i++)
+        add_leg(composed, &composed->legs[i], out);
+    buffer_add_byte(out, ']');
+}
+
 static void add_served(const ExplainRequest *request, const Explained *found, const Version *served,
                        Buffer *out)
 {
@@ -182,7 +210,10 @@ static void add_served(const ExplainRequest *request, const Explained *found, co
     add_text(out, "version", served->name);
     json_text_add_bool(out, "native", served == method->version);
     add_text(out, "method", pair->target->type->path);
-    add_instances(served->service, UINT64_C(1) << served->index, out);
+    if (pair->target->composed)
+        add_legs(pair->target->composed, out);
+    else
+        add_instances(served->service, UINT64_C(1) << served->index, out);
     add_losses(method->version, served, method->type, false, out);
     add_losses(served, found->negotiation.reply, pair->target->type, true, out);
     if (request->plan)
@@ -216,7 +247,8 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
     if (found->route) {
         add_route(found, out);
         add_rules(found, out);
-        add_failures(request, found, out);
+        if (!found->method || !found->method->composed_as) /* what may happen is of its legs */
+            add_failures(request, found, out);
         if (found->method)
             add_method(request, found, out);
         else

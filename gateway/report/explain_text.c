@@ -126,13 +126,65 @@ static void tell_plans(const MethodPair *pair, Codec client, Buffer *out)
     }
 }
 
+static void tell_timeout(const Route *route, Buffer *out)
+{
+    if (route->timeout == NO_TIMEOUT)
+        return;
+    buffer_add_text(out, ", timeout ");
+    spelling_add_duration(out, route->timeout);
+}
+
+static void tell_needs(const Composed *composed, const Leg *leg, Buffer *out)
+{
+    const char *between = ", after ";
+    for (uint64_t left = leg->needs; left; left &= left - 1, between = " and ")
+        buffer_printf(out, "%s%s", between, composed->legs[__builtin_ctzll(left)].name);
+}
+
+static void tell_leg(const Composed *composed, const Leg *leg, Buffer *out)
+{
+    PolicyQuestion q = policy_question(leg->route, leg->method, BYTES_NONE, false);
+    buffer_printf(out, "leg       %s: %s in %s", leg->name, leg->method->type->path,
+                  leg->method->version->name);
+    tell_needs(composed, leg, out);
+    tell_timeout(leg->route, out);
+    buffer_printf(out, ", impact %s, %s", explain_impact_name(leg->route->impact),
+                  leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
+    for (uint32_t i = 0; i < q.n_fallbacks; i++)
+        buffer_printf(out, "%s%s", i ? ", then " : ": ", fallback_name(q.fallbacks[i]));
+    for (const char *const *name = leg->forward; *name; name++)
+        buffer_printf(out, "%s%s", name == leg->forward ? ", with " : ", ", *name);
+    buffer_add_byte(out, '\n');
+}
+
+/* In their order: each after those that it waits for, which run at the same time as others. */
+static void tell_legs(const Composed *composed, Buffer *out)
+{
+    uint64_t told = 0;
+    buffer_printf(out, "the gateway, out of %u leg%s, %u at a time\n", composed->n_legs,
+                  composed->n_legs == 1 ? "" : "s", composed->fan_out);
+    for (uint64_t before = 1; before != told;) {
+        before = told;
+        for (uint32_t i = 0; i < composed->n_legs; i++) {
+            if ((told >> i & 1) || (composed->legs[i].needs & ~before))
+                continue;
+            tell_leg(composed, &composed->legs[i], out);
+            told |= UINT64_C(1) << i;
+        }
+    }
+}
+
 static void tell_served(const Explained *found, const Version *served, Buffer *out)
 {
     const Method *method = found->method;
-    const MethodType *target = method->pairs[served->index].target->type;
+    const Method *served_as = method->pairs[served->index].target;
+    const MethodType *target = served_as->type;
     buffer_printf(out, "served    %s, %s: %s by ", served->name,
                   served == method->version ? "natively" : "converted", target->path);
-    tell_instances(served->service, UINT64_C(1) << served->index, out);
+    if (served_as->composed)
+        tell_legs(served_as->composed, out);
+    else
+        tell_instances(served->service, UINT64_C(1) << served->index, out);
     tell_losses(method->version, served, method->type, false, out);
     tell_losses(served, found->negotiation.reply, target, true, out);
 }
@@ -164,9 +216,11 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     }
     tell_route(found->route, out);
     tell_fallbacks(found, out);
-    tell_hedge(found, out);
+    if (!found->method || !found->method->composed_as) { /* what may happen is told of its legs */
+        tell_hedge(found, out);
+        tell_failures(request, found, out);
+    }
     tell_rules(found, out);
-    tell_failures(request, found, out);
     for (uint32_t i = 0; i < found->n_served; i++) {
         tell_served(found, found->served[i], out);
         if (request->plan)

@@ -54,7 +54,7 @@ FaultSide telemetry_side(const CallRecord *r)
 /* Failures that are not the caller's: operators should look at them. */
 static const char *level_of(const CallRecord *r)
 {
-    if (r->degraded)
+    if (r->degraded || (r->partial && r->status.code == CODE_OK))
         return "warning";
     if (r->status.code == CODE_OK || !failed(r->why) || telemetry_side(r) == SIDE_CLIENT)
         return "info";
@@ -107,6 +107,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
 {
     if (r->method)
         log_line_part(line, r->method->log_part);
+    log_line_word(line, LOG_KEY("leg"), r->leg);
     add_version(line, LOG_KEY("client_version"), r->client_version);
     add_version(line, LOG_KEY("response_version"), r->reply_version);
     add_version(line, LOG_KEY("served_version"), r->served_version);
@@ -148,6 +149,8 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     if (r->degraded && r->degraded_by == FALLBACK_STALE)
         log_line_number(line, LOG_KEY("age_s"), r->degraded_age);
     log_line_text(line, LOG_KEY("joined"), r->joined);
+    log_line_plain(line, LOG_KEY("legs"), r->legs);
+    log_line_word(line, LOG_KEY("failed_leg"), r->failed_leg);
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     add_attempts(line, r);
@@ -295,6 +298,15 @@ static Bytes route_part(const Route *route, Arena *arena)
     return buffer_bytes(&part);
 }
 
+/* Their routes are not among those of the config. */
+static void describe_legs(const Composed *composed, Arena *arena)
+{
+    for (uint32_t i = 0; composed && i < composed->n_legs; i++) {
+        Route *route = (Route *)(uintptr_t)composed->legs[i].route; /* log_part is ours: config.h */
+        route->log_part = route_part(route, arena);
+    }
+}
+
 static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
 {
     const char *service = version->service->name;
@@ -305,6 +317,7 @@ static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
             series_number(&p->series[SERIES_METHOD],
                           (const char *[]){service, method->type->path + 1, version->name});
         method->log_part = method_part(method, arena);
+        describe_legs(method->composed, arena);
     }
 }
 

@@ -228,8 +228,8 @@ typedef struct ReplyOptions {
                          error_message allows */
     const char *help; /* URL about errors of our own, in which "{reason}" is replaced; or NULL */
     Bytes request_id;
-    Bytes service, version,
-        instance; /* for extension members of the body and ErrorInfo; may be empty */
+    Bytes service, version, instance,
+        leg; /* for extension members of the body and ErrorInfo; may be empty */
     const DetailJson
         *detail_json;          /* REST. NULL, or what it cannot write: {"@type", "value": base64} */
     const RestBody *rest_body; /* REST: the state of a JSON stream; NULL: no stream */
@@ -245,7 +245,7 @@ typedef struct ReplyOptions {
  * REST 405, "retry-after" (which also makes a RetryInfo).
  *
  * An error of our own (status->error) gets google.rpc details: ErrorInfo (reason: the name of the
- * fault; metadata: request id, service, version, retryable), BadRequest when the chain names a
+ * fault; metadata: request id, service, version, leg, retryable), BadRequest when the chain names a
  * field and the caller is responsible, RetryInfo, RequestInfo, Help (options->help); with
  * options->full also the instance, and DebugInfo with the chain. REST errors are
  * application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and causes

@@ -227,6 +227,7 @@ static bool add_error_info(ErrorDetails *details, const Status *status, const Re
         {"request_id", options->request_id},
         {"service", options->service},
         {"version", options->version},
+        {"leg", options->leg},
         {"instance", options->full ? options->instance : BYTES_NONE},
         {"retryable", bytes_of(status_is_retryable(status) ? "true" : "false")},
     };

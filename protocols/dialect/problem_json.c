@@ -83,6 +83,7 @@ static void add_problem(const Reply *reply, Buffer *out)
     add_text(out, "request_id", options->request_id);
     add_text(out, "service", options->service);
     add_text(out, "version", options->version);
+    add_text(out, "leg", options->leg);
     if (options->full)
         add_text(out, "served_by", options->instance);
     buffer_add_text(out, status_is_retryable(reply->status) ? ",\"retryable\":true"

@@ -54,6 +54,24 @@ static void an_old_config_goes_with_its_last_call(void **state)
     config_unref(next);
 }
 
+static void a_call_for_another_one_has_its_config_after_a_reload(void **state)
+{
+    Config *old = config_new(), *next = config_new();
+    Loop loop = {.config = old};
+    Config *used = config_use(&loop);
+    loop.config = next;
+    config_use(&loop);
+    assert_ptr_equal(config_use_again(&loop, used), old);
+    config_release(&loop, old);
+    assert_int_equal(references(old), 2);
+    config_release(&loop, old);
+    assert_int_equal(references(old), 1);
+    config_release(&loop, next);
+    config_uses_trim(&loop);
+    config_unref(old);
+    config_unref(next);
+}
+
 static void a_config_that_comes_back_is_counted_right(void **state)
 {
     Config *a = config_new(), *b = config_new();
@@ -78,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_calls_hold_one_reference),
         cmocka_unit_test(an_old_config_goes_with_its_last_call),
+        cmocka_unit_test(a_call_for_another_one_has_its_config_after_a_reload),
         cmocka_unit_test(a_config_that_comes_back_is_counted_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,374 @@
+#include "gateway/compose/composition.h"
+
+#include "adapters/place/placement.h"
+#include "adapters/run/plan_run.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/compose/composition_internal.h"
+
+/* A leg ends before the call does, so that there is time to make its response: a tenth of the rest,
+   and not more than this. */
+#define ROOM (5 * MILLISECOND)
+
+static uint64_t bit_of(const LegCall *leg)
+{
+    return UINT64_C(1) << (leg - leg->composition->legs);
+}
+
+static bool is_graceful(const LegCall *leg)
+{
+    return leg->leg->route->on_failure == FAILURE_GRACEFUL;
+}
+
+static void look(Composition *c)
+{
+    timer_start(&c->call.loop->timers, &c->timer, 0); /* in this turn */
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static Result run_plan(const Composition *c, const Plan *plan, Bytes envelope, Bytes *made_out)
+{
+    Buffer out = buffer_in(c->call.arena);
+    PlanInput input = {.bytes = envelope};
+    Result r = plan_run(plan, &input, c->call.arena, &out, NULL);
+    *made_out = out.size ? buffer_bytes(&out) : bytes("", 0);
+    return r;
+}
+
+static Result out_of_memory(const LegCall *leg)
+{
+    return FAIL(leg->composition->call.arena, FAULT_OUT_OF_MEMORY, "composing the leg %s",
+                leg->leg->name);
+}
+
+static Result make_request(const LegCall *leg, Bytes *request_out)
+{
+    const Composition *c = leg->composition;
+    Buffer envelope = buffer_in(c->call.arena);
+    if (leg->leg->needs_request)
+        place_record(&envelope, 0, c->call.request);
+    for (uint64_t left = leg->leg->needs; left; left &= left - 1)
+        buffer_add_bytes(&envelope, c->legs[__builtin_ctzll(left)].record);
+    if (envelope.full)
+        return out_of_memory(leg);
+    Result r = run_plan(c, leg->leg->request, buffer_bytes(&envelope), request_out);
+    return failed(r) ? FAIL_OVER(c->call.arena, r, *r.error->fault,
+                                 "making the request of the leg %s", leg->leg->name)
+                     : OK;
+}
+
+/* What cannot be read is the failure of the leg's service. */
+static Result take_response(LegCall *leg, Bytes message)
+{
+    Composition *c = leg->composition;
+    uint32_t source = (uint32_t)(leg - c->legs) + 1;
+    Buffer record = buffer_in(c->call.arena);
+    if (message.size > c->bytes_left)
+        return FAIL(c->call.arena, FAULT_UPSTREAM_MESSAGE,
+                    "a response of %zu bytes, where %zu are left for this leg (compose: bytes)",
+                    message.size, c->bytes_left);
+    place_record(&record, source, message);
+    if (record.full)
+        return out_of_memory(leg);
+    Result r = run_plan(c, leg->leg->response, buffer_bytes(&record), &leg->part);
+    if (failed(r) && r.error->fault != &FAULT_OUT_OF_MEMORY)
+        return FAIL_OVER(c->call.arena, r, FAULT_UPSTREAM_MESSAGE,
+                         "placing the response of the leg %s", leg->leg->name);
+    if (failed(r))
+        return r;
+    c->bytes_left -= message.size;
+    leg->record = buffer_bytes(&record);
+    leg->good = true;
+    return OK;
+}
+
+/* ---- Events of a leg ------------------------------------------------------------------------- */
+
+static void on_room(Caller *caller)
+{
+}
+
+static Result on_head(Caller *caller)
+{
+    return OK;
+}
+
+static Result on_response(Caller *caller, Message message, const Fields *trailers)
+{
+    return take_response((LegCall *)caller, message.bytes);
+}
+
+static void on_end(Caller *caller, const Status *status, const Fields *trailers)
+{
+    LegCall *leg = (LegCall *)caller;
+    leg->answered = status->code == CODE_OK;
+    bool of_service = !status->error || status->error->fault == &FAULT_UPSTREAM_STATUS;
+    leg->code = of_service ? status->code : CODE_OK;
+    leg->may_have_effect = status->may_have_effect;
+}
+
+static LegState state_of(const LegCall *leg, const CallRecord *record)
+{
+    if (!leg->answered || !leg->good)
+        return LEG_FAILED;
+    if (!record->degraded)
+        return LEG_OK;
+    return record->degraded_by == FALLBACK_SKIP ? LEG_SKIPPED : LEG_DEGRADED;
+}
+
+static void settle(LegCall *leg, LegState state)
+{
+    Composition *c = leg->composition;
+    leg->state = state;
+    leg->ended = c->call.loop->now;
+    c->done |= bit_of(leg);
+    if (state == LEG_OK || state == LEG_DEGRADED)
+        return;
+    c->missing |= bit_of(leg);
+    leg->part = leg->record = BYTES_NONE;
+}
+
+static void on_record(Caller *caller, const CallRecord *record)
+{
+    LegCall *leg = (LegCall *)caller;
+    Composition *c = leg->composition;
+    leg->x = NULL;
+    c->n_running--;
+    leg->age = record->degraded ? record->degraded_age : 0;
+    leg->why = failed(record->why) ? error_copy(c->call.arena, record->why) : OK;
+    settle(leg, state_of(leg, record));
+    telemetry_record(c->call.loop, record);
+    look(c);
+}
+
+static bool has_room(const Caller *caller)
+{
+    return true;
+}
+
+static const CallerEvents leg_events = {
+    .on_room = on_room,
+    .on_head = on_head,
+    .on_response = on_response,
+    .on_end = on_end,
+    .on_record = on_record,
+    .has_room = has_room,
+};
+
+/* ---- Beginning a leg ------------------------------------------------------------------------- */
+
+/* What tells the instance about the way, as for any call; it is written anew where the client has
+   sent some. */
+static bool is_of_way(Bytes name)
+{
+    return bytes_start_with(name, "x-forwarded-") || bytes_are(name, "forwarded") ||
+           bytes_are(name, "x-request-id") || bytes_are(name, "passerelle-hops") ||
+           bytes_are(name, "traceparent") || bytes_are(name, "tracestate");
+}
+
+static bool is_listed(const char *const *names, Bytes name)
+{
+    for (; *names; names++)
+        if (bytes_are(name, *names))
+            return true;
+    return false;
+}
+
+static Fields fields_of(const LegCall *leg)
+{
+    const Composition *c = leg->composition;
+    Fields fields = fields_in(c->call.arena);
+    for (uint32_t i = 0; i < c->call.metadata->n; i++) {
+        const Field *field = &c->call.metadata->items[i];
+        if (is_of_way(field->name) || is_listed(leg->leg->forward, field->name))
+            fields_add(&fields, field->name, field->value);
+    }
+    return fields;
+}
+
+static int64_t time_left(const Composition *c)
+{
+    int64_t left = c->call.deadline - c->call.loop->now;
+    if (c->call.deadline == NO_TIMEOUT)
+        return NO_TIMEOUT;
+    return left - (left / 10 < ROOM ? left / 10 : ROOM);
+}
+
+static void not_begun(LegCall *leg, Result why)
+{
+    leg->why = why;
+    settle(leg, LEG_FAILED);
+    look(leg->composition);
+}
+
+static void begin_leg(LegCall *leg)
+{
+    Composition *c = leg->composition;
+    Fields fields = fields_of(leg);
+    Bytes request;
+    leg->began = c->call.loop->now;
+    Result r = make_request(leg, &request);
+    if (!failed(r) && fields.full)
+        r = out_of_memory(leg);
+    if (failed(r)) {
+        not_begun(leg, r);
+        return;
+    }
+    CallOrder order = {.method = leg->leg->method,
+                       .of = c->call.x,
+                       .leg = leg->leg,
+                       .codec = CODEC_PROTO,
+                       .timeout = time_left(c),
+                       .metadata = &fields,
+                       .response_bytes = c->call.composed->bytes};
+    leg->state = LEG_RUNS;
+    c->n_running++;
+    leg->x = exchange_new(c->call.loop, &leg->caller, &order);
+    Message message = {.bytes = request};
+    if (exchange_go(leg->x))
+        exchange_end(leg->x, &message);
+}
+
+/* Without the response that it needs it is not asked. */
+static void pass_over(LegCall *leg, uint64_t missing)
+{
+    const Composition *c = leg->composition;
+    const LegCall *cause = &c->legs[__builtin_ctzll(missing)];
+    Result why = FAIL_OVER(c->call.arena, cause->why, *cause->why.error->fault,
+                           "there is no response of the leg %s, which the leg %s needs",
+                           cause->leg->name, leg->leg->name);
+    leg->why = why;
+    settle(leg, is_graceful(leg) ? LEG_SKIPPED : LEG_FAILED);
+    look(leg->composition);
+}
+
+static void begin_ready(Composition *c)
+{
+    const Composed *composed = c->call.composed;
+    for (uint32_t i = 0; i < composed->n_legs; i++) {
+        LegCall *leg = &c->legs[i];
+        uint64_t needs = leg->leg->needs;
+        if (leg->state != LEG_WAITS || (needs & ~c->done))
+            continue;
+        if (needs & c->missing)
+            pass_over(leg, needs & c->missing);
+        else if (c->n_running < composed->fan_out)
+            begin_leg(leg);
+    }
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+static void cancel_legs(Composition *c, const char *why)
+{
+    for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
+        LegCall *leg = &c->legs[i];
+        if (!leg->x)
+            continue;
+        leg->may_have_effect |= !leg->leg->method->safe_to_repeat;
+        exchange_cancel(leg->x, FAIL(c->call.arena, FAULT_CANCELLED, "%s", why));
+    }
+    timer_stop(&c->call.loop->timers, &c->timer);
+}
+
+/* The first loud leg without a response; NULL: none. */
+static const LegCall *fatal_leg(const Composition *c)
+{
+    for (uint64_t left = c->missing; left; left &= left - 1) {
+        const LegCall *leg = &c->legs[__builtin_ctzll(left)];
+        if (leg->state == LEG_FAILED && !is_graceful(leg))
+            return leg;
+    }
+    return NULL;
+}
+
+static void end_by(Composition *c, const LegCall *leg)
+{
+    cancel_legs(c, "another leg of the composed call has failed");
+    ComposeResult result = {.leg = leg->leg->name, .code = leg->code};
+    result.why =
+        FAIL_OVER(c->call.arena, leg->why, *leg->why.error->fault, "the leg %s", leg->leg->name);
+    exchange_composed(c->call.x, &result);
+}
+
+static void end_well(Composition *c)
+{
+    Buffer message = buffer_in(c->call.arena);
+    ComposeResult result = {.code = CODE_OK};
+    timer_stop(&c->call.loop->timers, &c->timer);
+    for (uint32_t i = 0; i < c->call.composed->n_legs; i++)
+        buffer_add_bytes(&message, c->legs[i].part);
+    leg_report_write(c, &message);
+    result.message = message.size ? buffer_bytes(&message) : bytes("", 0);
+    if (message.full)
+        result.why = FAIL(c->call.arena, FAULT_OUT_OF_MEMORY, "putting the response together");
+    exchange_composed(c->call.x, &result);
+}
+
+/* A leg may end as soon as it begins, or without beginning, so that others can. */
+static void begin_all_ready(Composition *c)
+{
+    uint64_t before;
+    do {
+        before = c->done;
+        begin_ready(c);
+    } while (c->done != before && !fatal_leg(c));
+}
+
+static void on_look(Timer *timer)
+{
+    Composition *c = (Composition *)((char *)timer - offsetof(Composition, timer));
+    uint32_t n = c->call.composed->n_legs;
+    uint64_t all = n == LEGS_MOST ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    if (!fatal_leg(c))
+        begin_all_ready(c);
+    const LegCall *fatal = fatal_leg(c);
+    if (fatal)
+        end_by(c, fatal);
+    else if (c->done == all)
+        end_well(c);
+}
+
+/* ---- The table ------------------------------------------------------------------------------- */
+
+static Composition *begin(const ComposeCall *call)
+{
+    uint32_t n = call->composed->n_legs;
+    Composition *c = arena_alloc(call->arena, sizeof *c + n * sizeof c->legs[0]);
+    if (!c)
+        return NULL;
+    memset(c, 0, sizeof *c + n * sizeof c->legs[0]);
+    c->call = *call;
+    c->timer.fire = on_look;
+    c->bytes_left = call->composed->bytes - call->request.size;
+    for (uint32_t i = 0; i < n; i++)
+        c->legs[i] =
+            (LegCall){.caller = {&leg_events}, .composition = c, .leg = &call->composed->legs[i]};
+    look(c);
+    return c;
+}
+
+static bool may_have_effect(const Composition *c)
+{
+    for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
+        const LegCall *leg = &c->legs[i];
+        bool may =
+            leg->state == LEG_RUNS ? !leg->leg->method->safe_to_repeat : leg->may_have_effect;
+        if (may)
+            return true;
+    }
+    return false;
+}
+
+static void drop(Composition *c)
+{
+    cancel_legs(c, "the composed call has ended");
+}
+
+const ComposerTable composition_table = {
+    .begin = begin,
+    .describe = leg_report_text,
+    .may_have_effect = may_have_effect,
+    .drop = drop,
+};

@@ -1,0 +1,45 @@
+/* The inside of a composition, for the files of gateway/compose only. */
+#ifndef GATEWAY_COMPOSITION_INTERNAL_H
+#define GATEWAY_COMPOSITION_INTERNAL_H
+
+#include "gateway/compose/composition.h"
+
+typedef enum LegState {
+    LEG_WAITS,
+    LEG_RUNS,
+    LEG_OK,
+    LEG_DEGRADED, /* a fallback has given its response */
+    LEG_SKIPPED,  /* it has none, as its fallback says; or it was not asked */
+    LEG_FAILED,
+} LegState;
+
+typedef struct LegCall {
+    Caller caller; /* first */
+    Composition *composition;
+    const Leg *leg;
+    Exchange *x; /* NULL: it does not run */
+    LegState state;
+    Result why; /* it has failed unless the state is OK; in the call's arena */
+    Code code;  /* of an error of its service; else OK */
+    int64_t began, ended;
+    uint32_t age; /* seconds, of a kept response */
+    bool answered, good;
+    bool may_have_effect;
+    Bytes record; /* its response as a source of the envelope; empty: it has none */
+    Bytes part;   /* of the composed response */
+} LegCall;
+
+struct Composition {
+    ComposeCall call;
+    Timer timer;
+    size_t bytes_left;
+    uint64_t done, missing; /* bits of legs: they have ended; and have no response */
+    uint32_t n_running;
+    LegCall legs[];
+};
+
+/* leg_report.c: the list of them in the response, and in a header field. */
+void leg_report_write(const Composition *c, Buffer *out);
+Bytes leg_report_text(const Composition *c, bool *partial_out);
+
+#endif

@@ -1,0 +1,507 @@
+/* Methods whose responses the gateway makes of several calls: their legs, what each needs of the
+   others, and the plans that place its fields. */
+#include "gateway/config/config_internal.h"
+
+#include "adapters/compile/plan_compile.h"
+#include "adapters/place/placement.h"
+#include "base/arena.h"
+
+#include <ctype.h>
+
+/* One method, while it is read. */
+typedef struct Composing {
+    ConfigReader *reader;
+    const Passerelle__Config__Compose *text;
+    const char *path; /* "services[0].versions[0].compose[0]" */
+    const Method *method;
+    Composed *composed;
+    Leg *legs;
+    const MessageType *envelope;
+    Placement *whole; /* of the response, by all legs: who fills what twice */
+    uint64_t placed;  /* legs with a part in the response */
+} Composing;
+
+static const char *leg_path(const Composing *c, uint32_t leg)
+{
+    return config_path(c->reader, "%s.legs[%u]", c->path, leg);
+}
+
+/* ---- Methods --------------------------------------------------------------------------------- */
+
+static const char *method_text(ConfigReader *reader, const Method *method)
+{
+    return config_path(reader, "%s/%s", method->type->service->name, method->type->name);
+}
+
+/* "Pages/Overview" of the version; NULL: there is none, which was reported. */
+static Method *find_method(ConfigReader *reader, const Version *version, const char *name,
+                           const char *path)
+{
+    const char **names = arena_array(reader->arena, const char *, version->n_methods);
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        names[i] = method_text(reader, &version->methods[i]);
+        if (strcmp(names[i], name) == 0)
+            return &version->methods[i];
+    }
+    config_tell(reader, path, config_hint(reader, name, names, version->n_methods),
+                "%s of %s has no method %s", version->name, version->service->name, name);
+    return NULL;
+}
+
+static bool is_unary(ConfigReader *reader, const Method *method, const char *path)
+{
+    if (!method->type->client_streaming && !method->type->server_streaming)
+        return true;
+    config_tell(reader, path, NULL,
+                "%s is a stream: only methods that take one message and give "
+                "one can be composed",
+                method->type->path);
+    return false;
+}
+
+/* ---- Legs ------------------------------------------------------------------------------------ */
+
+static bool is_leg_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '_')
+            return false;
+    return isalpha((unsigned char)*name);
+}
+
+static void check_leg_name(const Composing *c, uint32_t leg)
+{
+    const char *path = config_path(c->reader, "%s.name", leg_path(c, leg));
+    const char *name = c->legs[leg].name;
+    if (!is_leg_name(name))
+        config_tell(c->reader, path, "letters, digits and _, for example sites",
+                    "\"%s\" cannot be the name of a leg", name);
+    for (uint32_t i = 0; i < leg; i++)
+        if (strcmp(c->legs[i].name, name) == 0)
+            config_tell(c->reader, path, NULL, "there already is a leg %s", name);
+}
+
+/* "hosting.Sites/List" */
+static const Method *leg_method(const Composing *c, const Passerelle__Config__Leg *text,
+                                const char *path)
+{
+    ConfigReader *reader = c->reader;
+    const char *method_path = config_path(reader, "%s.method", path);
+    const char *dot = text->method ? strchr(text->method, '.') : NULL;
+    if (text->method && !dot)
+        config_tell(reader, method_path, "service.RpcService/Method", "%s is no method",
+                    text->method);
+    const Service *service = dot ? config_find_service(reader, text->method, method_path) : NULL;
+    const Version *version = service ? service->default_version : NULL;
+    if (service && text->version)
+        version = config_find_version(reader, service, text->version,
+                                      config_path(reader, "%s.version", path));
+    if (!version || !version->schema)
+        return NULL;
+    const Method *method = find_method(reader, version, dot + 1, method_path);
+    return method && is_unary(reader, method, method_path) ? method : NULL;
+}
+
+static const char *const *read_forward(const Composing *c, const Passerelle__Config__Leg *text,
+                                       const char *path)
+{
+    const char **names = arena_array(c->reader->arena, const char *, text->n_forward + 1);
+    for (size_t i = 0; i < text->n_forward; i++)
+        names[i] = config_field_name(c->reader, text->forward[i],
+                                     config_path(c->reader, "%s.forward[%zu]", path, i));
+    return names;
+}
+
+/* False: a mistake, which was reported. */
+static Result read_leg(Composing *c, uint32_t i, bool *good)
+{
+    ConfigReader *reader = c->reader;
+    const Passerelle__Config__Leg *text = c->text->legs[i];
+    const char *path = leg_path(c, i);
+    Leg *leg = &c->legs[i];
+    leg->name = text->name ? text->name : "";
+    if (text->name)
+        check_leg_name(c, i);
+    leg->forward = read_forward(c, text, path);
+    leg->method = leg_method(c, text, path);
+    *good &= leg->method && leg->method->route;
+    if (!leg->method || !leg->method->route)
+        return OK;
+    Route *route = arena_make(reader->arena, Route);
+    *route = *leg->method->route;
+    route->match = config_path(reader, "%s.%s legs.%s", c->method->version->service->name,
+                               method_text(reader, c->method), leg->name);
+    leg->route = route;
+    return config_read_leg_policy(reader, text, path, leg->method, route);
+}
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+/* Source 0 is the request, source i + 1 the response of leg i; `path` is cut to what follows.
+   False: it is neither. */
+static bool take_source(const Composing *c, Bytes *path, uint32_t *source_out)
+{
+    Bytes first = bytes_slice(*path, 0, bytes_find(*path, '.'));
+    Bytes rest = bytes_slice(*path, first.size + 1, SIZE_MAX);
+    *source_out = 0;
+    if (bytes_are(first, "legs")) {
+        first = bytes_slice(rest, 0, bytes_find(rest, '.'));
+        rest = bytes_slice(rest, first.size + 1, SIZE_MAX);
+        while (*source_out < c->composed->n_legs && !bytes_are(first, c->legs[*source_out].name))
+            ++*source_out;
+        if (++*source_out > c->composed->n_legs)
+            return false;
+    } else if (!bytes_are(first, "request")) {
+        return false;
+    }
+    *path = rest.size ? rest : bytes_of(".");
+    return true;
+}
+
+static void tell_source(const Composing *c, const char *path, const char *said)
+{
+    uint32_t n = c->composed->n_legs;
+    const char **words = arena_array(c->reader->arena, const char *, n + 1);
+    words[0] = "request";
+    for (uint32_t i = 0; i < n; i++)
+        words[i + 1] = config_path(c->reader, "legs.%s", c->legs[i].name);
+    config_tell(c->reader, path, config_hint(c->reader, said, words, n + 1),
+                "%s is no path: it begins with request, or with legs and the name of a leg", said);
+}
+
+static void move(const Composing *c, Placement *placement, const char *into, uint32_t source,
+                 Bytes from, const char *path)
+{
+    PlaceMistake mistake = placement_move(placement, bytes_of(into), source, from);
+    if (mistake.what)
+        config_tell(c->reader, config_path(c->reader, "%s.%s", path, into), mistake.hint, "%s",
+                    mistake.what);
+}
+
+/* `read`: also what could be copied as it is, since nobody has read it yet. */
+static Result compile(const Composing *c, Placement *placement, bool read, const Plan **plan_out)
+{
+    PlanOptions options = {
+        .from = CODEC_PROTO, .to = CODEC_PROTO, .unknown = UNKNOWN_COUNT, .walk_all = read};
+    if (c->reader->problems->n)
+        return OK; /* there is no config */
+    return service_plan(c->reader, placement_mapping(placement), &options, plan_out);
+}
+
+static Result make_request(Composing *c, uint32_t i)
+{
+    Leg *leg = &c->legs[i];
+    const Passerelle__Config__Leg *text = c->text->legs[i];
+    const char *path = config_path(c->reader, "%s.request", leg_path(c, i));
+    Placement *placement = placement_new(c->reader->arena, c->envelope, leg->method->type->input);
+    for (size_t k = 0; k < text->n_request; k++) {
+        const Passerelle__Config__Leg__RequestEntry *entry = text->request[k];
+        Bytes from = bytes_of(entry->value);
+        uint32_t source;
+        if (!take_source(c, &from, &source)) {
+            tell_source(c, config_path(c->reader, "%s.%s", path, entry->key), entry->value);
+            continue;
+        }
+        leg->needs_request |= source == 0;
+        leg->needs |= source ? UINT64_C(1) << (source - 1) : 0;
+        move(c, placement, entry->key, source, from, path);
+    }
+    return compile(c, placement, false, &leg->request);
+}
+
+/* Its part of the response. */
+static Result make_part(Composing *c, uint32_t i)
+{
+    Leg *leg = &c->legs[i];
+    const Passerelle__Config__Leg *text = c->text->legs[i];
+    const char *path = config_path(c->reader, "%s.response", leg_path(c, i));
+    Placement *part = placement_new(c->reader->arena, c->envelope, c->method->type->output);
+    for (size_t k = 0; k < text->n_response; k++) {
+        const Passerelle__Config__Leg__ResponseEntry *entry = text->response[k];
+        Bytes from = bytes_of(entry->value);
+        move(c, c->whole, entry->key, i + 1, from, path);
+        (void)placement_move(part, bytes_of(entry->key), i + 1, from);
+        if (c->composed->report &&
+            bytes_are(bytes_slice(bytes_of(entry->key), 0, bytes_find(bytes_of(entry->key), '.')),
+                      c->composed->report->name))
+            config_tell(c->reader, config_path(c->reader, "%s.%s", path, entry->key), NULL,
+                        "%s is the report of the legs", entry->key);
+    }
+    if (text->n_response)
+        c->placed |= UINT64_C(1) << i;
+    return compile(c, part, true, &leg->response);
+}
+
+/* ---- Order ----------------------------------------------------------------------------------- */
+
+/* Legs are done when all that they need are; what is left over waits for itself. */
+static void check_order(const Composing *c)
+{
+    uint32_t n = c->composed->n_legs;
+    uint64_t all = n == LEGS_MOST ? UINT64_MAX : (UINT64_C(1) << n) - 1, done = 0, before;
+    do {
+        before = done;
+        for (uint32_t i = 0; i < n; i++)
+            if (!(c->legs[i].needs & ~done))
+                done |= UINT64_C(1) << i;
+    } while (done != before);
+    if (done == all)
+        return;
+    Buffer names = buffer_in(c->reader->arena);
+    uint32_t first = (uint32_t)__builtin_ctzll(all & ~done);
+    for (uint32_t i = 0; i < n; i++)
+        if (~done >> i & 1)
+            buffer_printf(&names, "%s%s", names.size ? ", " : "", c->legs[i].name);
+    config_tell(c->reader, config_path(c->reader, "%s.request", leg_path(c, first)),
+                "leave out one of the paths", "these legs wait for each other: %.*s",
+                BYTES_ARGS(buffer_bytes(&names)));
+}
+
+static void check_use(const Composing *c)
+{
+    uint64_t used = c->placed;
+    for (uint32_t i = 0; i < c->composed->n_legs; i++)
+        used |= c->legs[i].needs;
+    for (uint32_t i = 0; i < c->composed->n_legs; i++)
+        if (!(used >> i & 1))
+            config_tell(c->reader, leg_path(c, i), "response: {a field of the response: its path}",
+                        "nobody needs the response of %s", c->legs[i].name);
+}
+
+/* ---- The report ------------------------------------------------------------------------------ */
+
+static bool is_text(const FieldType *field)
+{
+    return field->kind == KIND_STRING && !field->repeated;
+}
+
+static bool is_count(const FieldType *field)
+{
+    bool plain = field->kind == KIND_INT32 || field->kind == KIND_INT64 ||
+                 field->kind == KIND_UINT32 || field->kind == KIND_UINT64;
+    return plain && !field->repeated;
+}
+
+/* A field of a report's message; NULL: it has none, or a mistake. */
+static const FieldType *report_field(const Composing *c, const MessageType *type, const char *name,
+                                     bool needed, bool (*fits)(const FieldType *field))
+{
+    const char *path = config_path(c->reader, "%s.report", c->path);
+    const FieldType *field = message_field(type, bytes_of(name));
+    if (field && !fits(field))
+        config_tell(c->reader, path, NULL, "%s.%s must be %s", type->full_name, name,
+                    fits == is_text ? "a string" : "an int32, int64, uint32 or uint64");
+    if (!field && needed)
+        config_tell(c->reader, path,
+                    config_path(c->reader, "a string %s in %s", name, type->full_name),
+                    "a report needs the field %s, which %s does not have", name, type->full_name);
+    return field;
+}
+
+static void read_report(const Composing *c)
+{
+    const MessageType *output = c->method->type->output;
+    const char *path = config_path(c->reader, "%s.report", c->path);
+    if (!c->text->report)
+        return;
+    const FieldType *field = message_field(output, bytes_of(c->text->report));
+    if (!field) {
+        const char *near =
+            message_nearest_field(output, bytes_of(c->text->report), c->reader->arena);
+        config_tell(c->reader, path, near ? config_path(c->reader, "did you mean %s?", near) : NULL,
+                    "%s has no field %s", output->full_name, c->text->report);
+        return;
+    }
+    if (!field->repeated || !field->message || field->map) {
+        config_tell(c->reader, path, NULL, "%s.%s must be a list of messages, one for each leg",
+                    output->full_name, field->name);
+        return;
+    }
+    Composed *composed = c->composed;
+    composed->report = field;
+    composed->report_name = report_field(c, field->message, "name", true, is_text);
+    composed->report_state = report_field(c, field->message, "state", true, is_text);
+    composed->report_reason = report_field(c, field->message, "reason", false, is_text);
+    composed->report_milliseconds =
+        report_field(c, field->message, "milliseconds", false, is_count);
+    composed->report_age = report_field(c, field->message, "age", false, is_count);
+}
+
+/* ---- One method ------------------------------------------------------------------------------ */
+
+static Result read_legs(Composing *c, bool *good)
+{
+    Composed *composed = c->composed;
+    for (uint32_t i = 0; i < composed->n_legs; i++) {
+        Result r = read_leg(c, i, good);
+        if (failed(r))
+            return r;
+    }
+    return OK;
+}
+
+static void make_envelope(Composing *c)
+{
+    uint32_t n = c->composed->n_legs;
+    PlaceSource *sources = arena_array(c->reader->arena, PlaceSource, n + 1);
+    sources[0] = (PlaceSource){"request", c->method->type->input};
+    for (uint32_t i = 0; i < n; i++)
+        sources[i + 1] = (PlaceSource){c->legs[i].name, c->legs[i].method->type->output};
+    c->envelope = place_envelope(c->reader->arena, sources, n + 1);
+    c->whole = placement_new(c->reader->arena, c->envelope, c->method->type->output);
+}
+
+static Result make_plans(Composing *c)
+{
+    Result r = OK;
+    make_envelope(c);
+    for (uint32_t i = 0; i < c->composed->n_legs && !failed(r); i++) {
+        r = make_request(c, i);
+        if (!failed(r))
+            r = make_part(c, i);
+    }
+    if (!failed(r)) {
+        check_order(c);
+        check_use(c);
+    }
+    return r;
+}
+
+static void check_route(const Composing *c)
+{
+    const Route *route = c->method->route;
+    if (route->has_older && c->method->n_preferred > 1) /* with one version it is told elsewhere */
+        config_tell(c->reader, c->path, config_path(c->reader, "older: true in its legs"),
+                    "%s is composed, so that there is no instance of another version: the route %s "
+                    "must not have older",
+                    c->method->type->path, route->match);
+}
+
+static Result compose_method(ConfigReader *reader, const Passerelle__Config__Compose *text,
+                             const char *path, Method *method)
+{
+    Composed *composed = arena_make(reader->arena, Composed);
+    Composing c = {.reader = reader, .text = text, .path = path, .method = method};
+    if (text->n_legs > LEGS_MOST) {
+        config_tell(reader, config_path(reader, "%s.legs", path), NULL,
+                    "a method has at most %d legs", LEGS_MOST);
+        return OK;
+    }
+    c.composed = composed;
+    c.legs = arena_array(reader->arena, Leg, text->n_legs);
+    *composed = (Composed){.legs = c.legs,
+                           .n_legs = (uint32_t)text->n_legs,
+                           .fan_out = text->fan_out,
+                           .bytes = text->bytes};
+    method->composed = composed;
+    read_report(&c);
+    check_route(&c);
+    bool good = true;
+    Result r = read_legs(&c, &good);
+    return failed(r) || !good ? r : make_plans(&c);
+}
+
+/* ---- One version ----------------------------------------------------------------------------- */
+
+static void check_all_composed(ConfigReader *reader, const Version *version, const char *path)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        const Method *method = &version->methods[i];
+        if (!method->composed)
+            config_tell(
+                reader, path,
+                config_path(reader, "{method: %s, legs: [...]}", method_text(reader, method)),
+                "%s is not composed, and there are no instances for it", method->type->path);
+    }
+}
+
+static Result compose_version(ConfigReader *reader, const Version *version,
+                              const Passerelle__Config__Version *text, const char *path)
+{
+    size_t before = reader->problems->n;
+    for (size_t i = 0; i < text->n_compose && version->schema; i++) {
+        const char *here = config_path(reader, "%s.compose[%zu]", path, i);
+        const char *method_path = config_path(reader, "%s.method", here);
+        const Passerelle__Config__Compose *compose = text->compose[i];
+        Method *method =
+            compose->method ? find_method(reader, version, compose->method, method_path) : NULL;
+        if (!method || !is_unary(reader, method, method_path))
+            continue;
+        if (method->composed) {
+            config_tell(reader, method_path, NULL, "%s is composed already", compose->method);
+            continue;
+        }
+        Result r = compose_method(reader, compose, here, method);
+        if (failed(r))
+            return r;
+    }
+    if (version->composes && version->schema && reader->problems->n == before)
+        check_all_composed(reader, version, config_path(reader, "%s.compose", path));
+    return OK;
+}
+
+/* The version that a method of another one is composed in: as an instance would be picked. */
+static void choose_composed(const Service *service)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            Method *method = &service->versions[i].methods[k];
+            for (uint32_t n = method->n_preferred; n-- > 0;) {
+                const Method *target = method->pairs[method->preferred[n]->index].target;
+                if (target && target->composed)
+                    method->composed_as = target;
+            }
+        }
+}
+
+/* ---- Circles --------------------------------------------------------------------------------- */
+
+/* Whether the method is called by one of these legs, or by theirs. `seen` by method id. */
+static bool calls(const Method *by, const Method *method, bool *seen)
+{
+    const Method *composed = by->composed_as;
+    if (!composed || seen[composed->id])
+        return false;
+    seen[composed->id] = true;
+    for (uint32_t i = 0; i < composed->composed->n_legs; i++) {
+        const Method *leg = composed->composed->legs[i].method;
+        if (leg && (leg->composed_as == method || calls(leg, method, seen)))
+            return true;
+    }
+    return false;
+}
+
+static void check_circles(ConfigReader *reader, const Version *version, const char *path)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        const Method *method = &version->methods[i];
+        bool *seen = arena_array(reader->arena, bool, reader->config->n_methods);
+        if (method->composed && calls(method, method, seen))
+            config_tell(reader, path, "call another method in one of the legs",
+                        "%s is composed of itself, through its legs", method->type->path);
+    }
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
+
+Result service_make_compositions(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        const ServicePlan *plan = &reader->services[i];
+        for (uint32_t k = 0; plan->text && k < service->n_versions; k++) {
+            Result r = compose_version(reader, &service->versions[k], plan->text->versions[k],
+                                       config_path(reader, "%s.versions[%u]", plan->path, k));
+            if (failed(r))
+                return r;
+        }
+        choose_composed(service);
+    }
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++)
+            check_circles(
+                reader, &config->services[i].versions[k],
+                config_path(reader, "%s.versions[%u].compose", reader->services[i].path, k));
+    return OK;
+}
