@@ -156,6 +156,25 @@ def everyone_at_home(stage):
                    and read.log.get("served_version") == version)
 
 
+def one_page_of_many_calls(stage):
+    stage.page.scene("One page out of many calls", """\
+The panel's page about a customer needs the orders, the recommendations and the stock. The gateway asks for all three \
+at once, each in the version that the page was written for. Nobody serves the stock: that leg is graceful, and the page \
+says so.""")
+    page = stage.page
+    made = stage.grpc("a v2 client orders", "v2", "Create", v2.CreateRequest(order=v2.Order(
+        customer_id="linus", currency="EUR", total=v2.Money(units=7), items=[v2.Item(sku="teapot", quantity=1)])))
+    got = stage.curl("the panel reads the customer's page", "/panel/customers/linus")
+    states = {leg["name"]: leg["state"] for leg in got.json.get("legs", ())}
+    page.check("200, with the order and the recommendations", got.status == 200 and got.json.get("recommendations")
+               and [order["id"] for order in got.json.get("orders", ())] == [made.reply and made.reply.id])
+    page.check("the report says which part is missing, and why",
+               states == {"orders": "ok", "tips": "ok", "teapots": "failed"} and "teapots" not in got.json)
+    page.check("and so does passerelle-legs", "teapots; state=failed" in got.headers.get("passerelle-legs", ""))
+    told = stage.explain("what the page is made of", "GET", "/panel/customers/linus", "v1")
+    page.check("each leg, with its timeout and its fallbacks", "leg       teapots: /shop.stock.v1.Stock/Count" in told)
+
+
 def a_version_ends(stage):
     stage.page.scene("v1 ends, without a restart", """\
 The operator moves v1's sunset into the past and sends SIGHUP. A config with a mistake is refused, and the \
@@ -192,6 +211,7 @@ def tell(stage):
     v3_dies(stage, order_id)
     an_older_one_helps_out(stage)
     everyone_at_home(stage)
+    one_page_of_many_calls(stage)
     a_version_ends(stage)
 
 

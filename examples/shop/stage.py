@@ -251,7 +251,7 @@ class Stage:
     # ---- one call of the story: shown, made, its answer shown ------------------------------------
 
     def curl(self, what, path, *arguments, shown=("api-version", "deprecation", "sunset", "link",
-                                                  "passerelle-degraded", "passerelle-lost")):
+                                                  "passerelle-degraded", "passerelle-lost", "passerelle-legs")):
         """A call with curl; returns the answer with `status`, `headers`, `json` and `log`."""
         url = f"http://127.0.0.1:{self.port}{path}"
         self.page.step(what, shlex.join(["curl", *arguments, url]))

@@ -5,12 +5,13 @@ import sys
 
 proto, descriptor_set, stubs, stamp = sys.argv[1:]
 orders = [f"shop/orders/{version}/orders.proto" for version in ("v1", "v2", "v3")]
+panel = ["shop/panel/v1/panel.proto", "shop/stock/v1/stock.proto"]  # which the gateway alone reads
 shared = ["google/api/http.proto", "google/api/annotations.proto", "google/api/field_behavior.proto",
           "google/rpc/status.proto"]
 
 # One set with all versions and everything they import: what the gateway reads.
 subprocess.run(["protoc", f"-I{proto}", "--include_imports", f"--descriptor_set_out={descriptor_set}",
-                *orders, "google/rpc/status.proto"], check=True)
+                *orders, *panel, "google/rpc/status.proto"], check=True)
 
 pathlib.Path(stubs).mkdir(parents=True, exist_ok=True)
 subprocess.run(["protoc", f"-I{proto}", f"--python_out={stubs}", *orders, *shared], check=True)
