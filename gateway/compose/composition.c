@@ -52,7 +52,8 @@ static Result make_request(const LegCall *leg, Bytes *request_out)
         buffer_add_bytes(&envelope, c->legs[__builtin_ctzll(left)].record);
     if (envelope.full)
         return out_of_memory(leg);
-    Result r = run_plan(c, leg->leg->request, buffer_bytes(&envelope), request_out);
+    Bytes sources = envelope.size ? buffer_bytes(&envelope) : bytes("", 0);
+    Result r = run_plan(c, leg->leg->request, sources, request_out);
     return failed(r) ? FAIL_OVER(c->call.arena, r, *r.error->fault,
                                  "making the request of the leg %s", leg->leg->name)
                      : OK;
