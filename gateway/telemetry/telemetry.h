@@ -58,13 +58,13 @@ typedef struct CallRecord {
     Result why;    /* the chain of the error, also when degraded */
     Result
         detail_why; /* the first error detail that could not be converted to the client's version */
-    const char *degraded;   /* fault name if a fallback's response was sent; else NULL */
-    Fallback degraded_by;   /* then: which one, */
-    uint32_t degraded_age;  /* and of a kept response its age in seconds */
-    Bytes joined; /* whose response it was, of an equal call: its request id; empty: its own */
-    const char *leg;        /* of a composed call that it is made for: its name; else NULL */
-    Bytes legs;             /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
-    bool partial;           /* composed: not all legs are ok */
+    const char *degraded;  /* fault name if a fallback's response was sent; else NULL */
+    Fallback degraded_by;  /* then: which one, */
+    uint32_t degraded_age; /* and of a kept response its age in seconds */
+    Bytes joined;    /* whose response it was, of an equal call: its request id; empty: its own */
+    const char *leg; /* of a composed call that it is made for: its name; else NULL */
+    Bytes legs;      /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
+    bool partial;    /* composed: not all legs are ok */
     const char *failed_leg; /* composed: whose error the call's is; or NULL, */
     Code leg_code;          /* and if that is of a service, its code; else OK */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
