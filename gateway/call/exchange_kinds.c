@@ -256,10 +256,21 @@ void exchange_drop_composition(Exchange *x)
         x->loop->composer->drop(composition);
 }
 
+/* As with an error of an instance: nothing stands in for what the client has to know, and what is
+   kept may go. */
+static void tell_code(Exchange *x, Code code)
+{
+    x->used_up = UINT8_MAX;
+    x->latest->answer.status.code = code;
+    exchange_keep_no_more(x->latest);
+}
+
 void exchange_composed(Exchange *x, const ComposeResult *result)
 {
     exchange_describe_composition(x);
     if (failed(result->why)) {
+        if (code_is_callers(result->code))
+            tell_code(x, result->code);
         x->record.failed_leg = result->leg;
         x->record.leg_code = result->code;
         exchange_run(x, exchange_fail(x, result->why));

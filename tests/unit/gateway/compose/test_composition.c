@@ -353,6 +353,44 @@ static void a_client_that_leaves_cancels_the_legs(void **state)
     assert_int_equal(scene->n_records, 3);
 }
 
+/* ---- Fallbacks of the whole ------------------------------------------------------------------ */
+
+#define KEPT_PANEL                                                                                 \
+    PANEL("", LEG("a", THING GRACEFUL("skip: true")) ", " LEG("b", OTHER))                         \
+    "routes: [{match: panel, on_failure: {graceful: {stale: {for: 10m, public: true}}}}]\n"
+
+static void a_whole_page_stands_in_for_one_that_fails(void **state)
+{
+    Scene *scene = play(state, KEPT_PANEL);
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer(leg(scene, 0), ITEM);
+    answer(leg(scene, 1), ITEM);
+    Bytes page = bytes_copy(scene->arena, buffer_bytes(&client->body));
+    client = ask_grpc(scene, PAGE_V2, CUSTOMER); /* which lacks a part */
+    answer_error(leg(scene, 2), 13, "oops");
+    answer(leg(scene, 3), ITEM);
+    client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_error(leg(scene, 5), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"),
+                        "UPSTREAM_STATUS; by=stale; age=0");
+    assert_body(client, page);
+}
+
+static void but_not_for_what_the_client_has_to_know(void **state)
+{
+    Scene *scene = play(state, KEPT_PANEL);
+    ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer(leg(scene, 0), ITEM);
+    answer(leg(scene, 1), ITEM);
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_error(leg(scene, 3), 7, "not yours");
+    assert_string_equal(said(client, "grpc-status"), "7");
+    client = ask_grpc(scene, PAGE_V2, CUSTOMER); /* nothing is kept any more */
+    answer_error(leg(scene, 5), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "13");
+}
+
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
 static Bytes item_of(Scene *scene, size_t size)
@@ -439,6 +477,8 @@ int main(void)
         SCENE_TEST(a_leg_has_its_own_timeout),
         SCENE_TEST(and_leaves_time_for_the_response_if_the_client_has_less),
         SCENE_TEST(a_client_that_leaves_cancels_the_legs),
+        SCENE_TEST(a_whole_page_stands_in_for_one_that_fails),
+        SCENE_TEST(but_not_for_what_the_client_has_to_know),
         SCENE_TEST(the_responses_of_all_legs_have_the_size_that_bytes_says),
         SCENE_TEST(and_so_has_the_request),
         SCENE_TEST(an_error_after_a_leg_may_have_had_an_effect_is_not_retryable),
