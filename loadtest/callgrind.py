@@ -14,12 +14,13 @@ import lockstep
 class Counted:
     """Use it in a `with` block, and `counted()` after the block."""
 
-    def __init__(self, build, folder, upstream, config="", route=""):
+    def __init__(self, build, folder, upstream, config="", route="", services=""):
         self.out = folder / "callgrind.out"
         self.marks, self.first = [], None
         self.gateway = contenders.start_gateway(build, folder, upstream, under=[
             "valgrind", "--tool=callgrind", "--dump-before=accept4", "--dump-line=no",
-            f"--callgrind-out-file={self.out}", f"--log-file={folder / 'valgrind.log'}"], config=config, route=route)
+            f"--callgrind-out-file={self.out}", f"--log-file={folder / 'valgrind.log'}"], config=config, route=route,
+            services=services)
         self.port = self.gateway.port
 
     def __enter__(self):
