@@ -125,9 +125,9 @@ def scenarios(stubs):
         return Scenario("HTTP/1.1 passed through", lambda: Http1Service(body),
                         lambda port: Http1Client(port, "GET", "/raw/orders/42"), lambda answer: answer == body)
 
-    def unary(name, version, is_right, route=""):
+    def unary(name, version, is_right, route="", request=get):
         return Scenario(name, lambda: GrpcService(order),
-                        lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", get),
+                        lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", request),
                         framed(is_right), at_once=TOGETHER, route=route)
 
     def unary_of_1_kib(name, route=""):
@@ -162,6 +162,9 @@ def scenarios(stubs):
         opaque(),
         unary("gRPC unary, v3 to v3", "v3", is_v3),
         unary("gRPC unary, v3 to v3, with retries and hedges", "v3", is_v3, RETRIES),
+        unary("gRPC unary, v3 to v3, with parameters", "v3", is_v3,
+              ", parameters: {id: {required: true, at_most: 64}}"),
+        unary("gRPC unary, v3 to v3, with a default", "v3", is_v3, ", parameters: {id: {default: '42'}}", request=b""),
         unary("gRPC unary, v1 to v3", "v1", is_v1),
         unary_of_1_kib("gRPC unary, 1 KiB"),
         unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
@@ -170,6 +173,8 @@ def scenarios(stubs):
         packed("gRPC small message of a full frame, v3 to v3", "v3", is_small),
         packed("gRPC small message of a full frame, v1 to v3", "v1", is_small),
         rest("REST GET, v3 to v3", "GET", "/v3/orders/42", is_v3_json),
+        rest("REST GET, v3 to v3, with parameters", "GET", "/v3/orders/42", is_v3_json,
+             route=", parameters: {id: {required: true, at_most: 64}}"),
         rest("REST GET, v1 to v3", "GET", "/v1/orders/42", is_v1_json),
         rest("REST POST, v3 to v3", "POST", "/v3/orders", is_v3_json, body=create_v3),
         rest("REST POST, v1 to v3", "POST", "/v1/orders", is_v1_json, body=create_v1),

@@ -53,6 +53,13 @@ const FieldRules *rules_read(Arena *arena, const MessageType *type, const RuleTe
  */
 MUST_USE Result rules_check(const FieldRules *rules, bool json_names, Arena *arena, Bytes *message);
 
+/*
+ * What else is to be told of a message whose fields were found invalid: `told`, and beside it the
+ * mistakes of other fields in `rest`, which is the message without the invalid ones.
+ */
+MUST_USE Result rules_check_rest(const FieldRules *rules, bool json_names, Arena *arena,
+                                 Result told, Bytes rest);
+
 /* "page_size: default 50, at most 500", a line for each field, each with `indent` in front. */
 void rules_print(const FieldRules *rules, const char *indent, Buffer *out);
 

@@ -10,7 +10,7 @@
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 
-enum { MOST_MISTAKES = 16, MOST_NAME = 80 };
+enum { MOST_MISTAKES = 16 };
 
 /* What is found of one field. */
 typedef struct Found {
@@ -468,4 +468,42 @@ Result rules_check(const FieldRules *rules, bool json_names, Arena *arena, Bytes
     CHECK(whole);
     *message = checked;
     return OK;
+}
+
+/* ---- Beside other mistakes ------------------------------------------------------------------- */
+
+/* Whether the path begins with the field, in either spelling of its names: page_size, pageSize. */
+static bool is_at_or_within(const char *path, const char *field)
+{
+    for (; *field; path++, field++) {
+        path += *path == '_';
+        field += *field == '_';
+        if (ascii_lower((uint8_t)*path) != ascii_lower((uint8_t)*field))
+            return false;
+    }
+    return *path == '\0' || *path == '.' || *path == '[';
+}
+
+/* What was left out is no mistake of its own. */
+static bool is_of(Result told, const Error *mistake)
+{
+    for (const Error *error = told.error; error; error = error->also) {
+        if (error->field && is_at_or_within(error->field, mistake->field))
+            return true;
+    }
+    return false;
+}
+
+Result rules_check_rest(const FieldRules *rules, bool json_names, Arena *arena, Result told,
+                        Bytes rest)
+{
+    Result all[MOST_MISTAKES], more = rules_check(rules, json_names, arena, &rest);
+    size_t n = 0;
+    for (const Error *error = told.error; error && n < MOST_MISTAKES; error = error->also)
+        all[n++] = (Result){error};
+    for (const Error *error = more.error; error && n < MOST_MISTAKES; error = error->also) {
+        if (error->field && !is_of(told, error))
+            all[n++] = (Result){error};
+    }
+    return error_with_others(arena, all, n);
 }

@@ -88,6 +88,72 @@ static void begin(Runner *runner, const Plan *plan, Arena *arena, Buffer *out, P
     runner->open = 0;
 }
 
+/* ---- What is left without the mistakes ------------------------------------------------------- */
+
+/* Of an object of this type (NULL: of a map): also a member with the other name of its field. */
+static JsonNode *find_member(const MessageType *type, const JsonNode *object, const PathStep *step)
+{
+    Bytes name = step->key.data ? step->key : bytes_of(step->name);
+    for (JsonNode *member = object->first; member; member = member->next) {
+        const FieldType *field = type ? message_field(type, member->name) : NULL;
+        if (bytes_equal(member->name, name) || (field && bytes_are(name, field->json_name)))
+            return member;
+    }
+    return NULL;
+}
+
+static void unlink_member(JsonNode *object, const JsonNode *member)
+{
+    JsonNode **at = &object->first;
+    while (*at != member)
+        at = &(*at)->next;
+    *at = member->next;
+    object->count--;
+}
+
+/* Of a list it takes the whole, so that the other elements keep their places. It may be out
+   already, with another mistake in it. */
+static void take_out(const MessageType *type, JsonNode *object, const Mistake *mistake)
+{
+    const FieldType *map = NULL;
+    for (uint32_t i = mistake->n_path; i > 0 && object->kind == JSON_OBJECT; i--) {
+        JsonNode *member = find_member(map ? NULL : type, object, &mistake->path[i - 1]);
+        if (!member)
+            return;
+        if (i == 1 || member->kind != JSON_OBJECT) {
+            unlink_member(object, member);
+            return;
+        }
+        const FieldType *field = map    ? message_field_by_number(map->message, 2)
+                                 : type ? message_field(type, member->name)
+                                        : NULL;
+        map = field && field->map ? field : NULL;
+        type = field ? field->message : NULL;
+        object = member;
+    }
+}
+
+/* Once more, without what was invalid: unless something of it is still there. */
+static void write_rest(PlanRun *asked, const Plan *plan, const Runner *found, JsonNode *root,
+                       Arena *arena)
+{
+    Mistake mistake;
+    PlanRun unreported = {0};
+    Runner *runner = arena_make(arena, Runner);
+    if (!runner || !root)
+        return;
+    for (uint32_t i = 0; i < found->n_mistakes; i++) {
+        if (found->mistakes[i].n_path == PATH_LIMIT) /* the outermost steps are not known */
+            return;
+        take_out(plan->mapping->from, root, &found->mistakes[i]);
+    }
+    begin(runner, plan, arena, asked->rest, &unreported);
+    runner->mistakes = &mistake;
+    runner->most_mistakes = 1;
+    asked->has_rest =
+        program_run(runner, plan->program, (Value){.node = root}) && !asked->rest->full;
+}
+
 static bool is_told(const Result *told, size_t n, Result r)
 {
     for (size_t i = 0; i < n; i++) {
@@ -101,7 +167,7 @@ static bool is_told(const Result *told, size_t n, Result r)
    those beside it, and those of other fields that are found. A value that was left out is missing
    later, which is no mistake of its own; of a parameter, the field may have another spelling then.
  */
-static Result with_all_mistakes(const PlanRun *asked, const Plan *plan, Value source, Arena *arena,
+static Result with_all_mistakes(PlanRun *asked, const Plan *plan, Value source, Arena *arena,
                                 bool of_parameters, Result first)
 {
     if (!asked->all_mistakes || !first.error->field)
@@ -126,6 +192,9 @@ static Result with_all_mistakes(const PlanRun *asked, const Plan *plan, Value so
         if (r.error->field && !is_left_out && !is_told(all, n, r))
             all[n++] = r;
     }
+    if (asked->rest && plan->from == CODEC_JSON)
+        write_rest(asked, plan, runner, (JsonNode *)(uintptr_t)source.node /* made for this run */,
+                   arena);
     return error_with_others(arena, all, n < MOST_MISTAKES ? n : MOST_MISTAKES);
 }
 

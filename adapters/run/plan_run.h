@@ -35,6 +35,9 @@ typedef struct PlanRun {
     uint32_t n_unknown; /* unknown fields dropped */
     bool all_mistakes; /* in: if the message has an invalid field, look for all of them, at the cost
                           of reading it once more. They are beside the error (Error.also) */
+    Buffer *rest;  /* in: for the output of a JSON message without its invalid fields, if its fields
+                      are what makes it invalid; NULL: nobody wants it */
+    bool has_rest; /* then: it is there */
 } PlanRun;
 
 /*

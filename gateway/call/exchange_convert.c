@@ -57,13 +57,14 @@ void losses_add(Losses *losses, const Losses *more)
         name_once(losses, bytes_trim(name));
 }
 
-static Result run_plan(const Plan *plan, const PlanInput *input, bool of_client, Conversion *c,
+static Result run_plan(const Plan *plan, const PlanInput *input, PlanRun *run, Conversion *c,
                        Bytes *converted_out)
 {
-    PlanRun run = {.on_loss = losses_on_loss, .owner = c->losses, .all_mistakes = of_client};
     Buffer out = buffer_in(c->arena);
-    Result r = plan_run(plan, input, c->arena, &out, &run);
-    c->n_unknown += run.n_unknown;
+    run->on_loss = losses_on_loss;
+    run->owner = c->losses;
+    Result r = plan_run(plan, input, c->arena, &out, run);
+    c->n_unknown += run->n_unknown;
     *converted_out = buffer_bytes(&out);
     return r;
 }
@@ -171,11 +172,14 @@ static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion 
 {
     const Method *method = x->method;
     bool json = x->call.codec == CODEC_JSON;
-    Result r = OK;
+    Buffer rest = buffer_in(c->arena);
+    PlanRun run = {.all_mistakes = true, .rest = &rest};
     *checked_out = input->bytes;
-    if (json)
-        r = run_plan(method->to_rules, input, true, c, checked_out);
-    return failed(r) ? r : rules_check(method->rules, json, c->arena, checked_out);
+    Result r = json ? run_plan(method->to_rules, input, &run, c, checked_out) : OK;
+    if (!failed(r))
+        return rules_check(method->rules, json, c->arena, checked_out);
+    return run.has_rest ? rules_check_rest(method->rules, json, c->arena, r, buffer_bytes(&rest))
+                        : r;
 }
 
 static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,
@@ -187,6 +191,7 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         return OK;
     }
     PlanInput input = {.bytes = message};
+    PlanRun run = {.all_mistakes = true};
     if (x->binding) {
         const char *body = x->binding->rule->body;
         if (x->binding->raw_request) {
@@ -209,7 +214,7 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         input = (PlanInput){.bytes = *converted_out};
     }
     return request_failed(attempt, c->arena,
-                          run_plan(attempt->request_plan, &input, true, c, converted_out));
+                          run_plan(attempt->request_plan, &input, &run, c, converted_out));
 }
 
 /* REST has the message taken apart, into path, query and body. */
@@ -289,8 +294,9 @@ static Result convert_answer(const Attempt *attempt, Bytes message, Conversion *
         return rest ? check_json(attempt, message, c->arena) : OK;
     }
     PlanInput input = {.bytes = message};
+    PlanRun run = {0};
     return answer_failed(attempt, c->arena,
-                         run_plan(attempt->response_plan, &input, false, c, converted_out));
+                         run_plan(attempt->response_plan, &input, &run, c, converted_out));
 }
 
 Result attempt_make_answer(const Attempt *attempt, Message message, Conversion *c,

@@ -61,7 +61,10 @@ static void read_versions(const Parameters *p, Parameter *parameter)
         parameter->versions = p->versions;
     for (const JsonNode *item = list ? list->first : NULL; item; item = item->next) {
         uint64_t version = read_version(p, parameter, item);
-        if (version && !(version & p->versions))
+        /* Without methods the mistake is elsewhere, and was reported. */
+        bool has_methods =
+            version && p->route->service->versions[__builtin_ctzll(version)].n_methods;
+        if (has_methods && !(version & p->versions))
             tell(p, parameter, item, NULL,
                  arena_printf(p->reader->arena, "%s matches no method of %.*s", p->route->match,
                               BYTES_ARGS(item->text)));

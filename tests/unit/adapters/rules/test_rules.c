@@ -271,6 +271,68 @@ static void sixteen_mistakes_are_enough(void **state)
     }
 }
 
+/* Of a JSON message with invalid fields, and what rules demand of the rest. */
+static const char *all_mistakes(const char *yaml, PlanInput input)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .types = bench.kinds_set};
+    Buffer rest = buffer_in(bench.call), fields = buffer_in(bench.call);
+    PlanRun run = {.all_mistakes = true, .rest = &rest};
+    Bytes out;
+    Result r = run_input(compiled(identity_of(KINDS), options), input, &out, &run);
+    assert_true(failed(r));
+    if (run.has_rest)
+        r = rules_check_rest(rules_of(KINDS, yaml), true, bench.call, r, buffer_bytes(&rest));
+    for (const Error *error = r.error; error; error = error->also)
+        buffer_printf(&fields, "%s ", error->field);
+    return arena_text(bench.call, buffer_bytes(&fields));
+}
+
+static void mistakes_of_json_are_told_with_those_of_rules(void **state)
+{
+    static const char rules[] = "an_int32: {required: true, at_most: 5}\n"
+                                "a_string: {required: true}\n"
+                                "children: {required: true}\n"
+                                "children.maybe: {required: true}\n"
+                                "child.an_int64: {at_most: 3}\n"
+                                "by_number: {required: true}";
+    static const struct {
+        const char *json, *fields;
+    } rows[] = {
+        {"{\"aBool\":3,\"anInt32\":6}", "aBool anInt32 aString children byNumber "},
+        {"{\"anInt32\":\"x\"}", "anInt32 aString children byNumber "},
+        {"{\"an_int32\":\"x\",\"a_string\":\"a\"}", "anInt32 children byNumber "},
+        {"{\"anInt32\":1,\"aString\":\"a\",\"children\":[{\"aBool\":1},{}],\"byNumber\":{\"1\":{}}"
+         "}",
+         "children[0].aBool "},
+        {"{\"anInt32\":1,\"aString\":\"a\",\"children\":[{\"maybe\":1}],"
+         "\"byNumber\":{\"1\":{\"aBool\":7,\"nothing\":1},\"2\":{}},\"child\":{\"anInt64\":4}}",
+         "byNumber[\"1\"].aBool byNumber[\"1\"].nothing child.anInt64 "},
+        {"{\"child\":{\"aBool\":1,\"anInt64\":4},\"aString\":\"a\",\"anInt32\":2,\"children\":[],"
+         "\"nothing\":{}}",
+         "nothing child.aBool children child.anInt64 byNumber "},
+        {"{\"anInt32\":1,\"aString\":\"a\",\"children\":[{\"aBool\":1},{\"child\":{\"aBool\":2}},{}"
+         "],"
+         "\"child\":{\"anInt64\":4}}",
+         "children[0].aBool children[1].child.aBool child.anInt64 byNumber "},
+        {"{\"aString\":", "(null) "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(all_mistakes(rules, (PlanInput){.bytes = bytes_of(rows[i].json)}),
+                            rows[i].fields);
+}
+
+/* A parameter names a field in either spelling. */
+static void mistakes_of_a_query_are_told_with_those_of_rules(void **state)
+{
+    PlanParameter query[] = {{bytes_of("an_int32"), bytes_of("x")},
+                             {bytes_of("aString"), bytes_of("abc")}};
+    PlanInput input = {.no_body = true, .parameters = query, .n_parameters = 2};
+    assert_string_equal(all_mistakes("an_int32: {required: true}\na_string: {at_most: 2}\n"
+                                     "maybe: {required: true}",
+                                     input),
+                        "anInt32 aString maybe ");
+}
+
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static Bytes record(uint32_t number, Bytes content)
@@ -589,6 +651,8 @@ int main(void)
         cmocka_unit_test(only_some_values_may_be_allowed),
         cmocka_unit_test(all_mistakes_are_told_together),
         cmocka_unit_test(sixteen_mistakes_are_enough),
+        cmocka_unit_test(mistakes_of_json_are_told_with_those_of_rules),
+        cmocka_unit_test(mistakes_of_a_query_are_told_with_those_of_rules),
         cmocka_unit_test(a_message_that_needs_nothing_stays_where_it_is),
         cmocka_unit_test(pieces_of_a_message_become_one),
         cmocka_unit_test(the_last_member_of_a_oneof_counts),
