@@ -633,7 +633,7 @@ static void random_messages_become_what_they_become_slowly(void **state)
     tree_hints(bench.arena, bench.kinds_set, &hints);
     for (size_t i = 0; i < sizeof random_rules / sizeof *random_rules; i++) {
         const FieldRules *rules = rules_of(KINDS, random_rules[i]);
-        for (unsigned n = 0; n < 400; n++) {
+        for (unsigned n = 0; n < 100; n++) {
             expect_as_slow(rules, &random, &hints);
             arena_reset(bench.call);
         }
