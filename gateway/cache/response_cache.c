@@ -231,6 +231,8 @@ static void give_way(const ResponseCache *cache, Shard *shard)
 static void move_to_front(Shard *shard, Entry *entry)
 {
     Part *part = entry->part;
+    if (shard->all.newest == entry) /* then it is the client's newest, too */
+        return;
     list_remove(&shard->all, entry, OF_ALL);
     list_push(&shard->all, entry, OF_ALL);
     list_remove(&part->list, entry, OF_CLIENT);

@@ -260,10 +260,13 @@ void config_hash_end(ConfigReader *reader)
     memcpy(&reader->config->contracts, digest, sizeof reader->config->contracts);
 }
 
-/* The same names of versions in the same order, so that an index means the same one. */
+/* The same names of versions in the same order, so that an index means the same one; and the same
+   style of JSON. */
 static uint64_t contract_of(const Config *config, const Method *method)
 {
     const Service *service = method->version->service;
+    const Route *route = method->route;
+    const uint8_t style[] = {route->emit_defaults, route->proto_names, route->enums_as_numbers};
     uint8_t digest[SHA256_SIZE];
     uint64_t contract;
     struct evp_md_ctx_st *hash = hash_new();
@@ -273,6 +276,7 @@ static uint64_t contract_of(const Config *config, const Method *method)
         hash_add(hash, bytes_of(service->versions[i].name));
     hash_add(hash, bytes_of(method->version->name));
     hash_add(hash, bytes_of(method->type->path));
+    hash_add(hash, bytes(style, sizeof style));
     hash_add(hash, method->route->parameters);
     if (method->composed_as) /* it means what its legs do */
         hash_add(hash, bytes_of(config->hash));

@@ -371,8 +371,8 @@ struct Method {
     /* The gateway makes the response itself, in that method's version: */
     const Method *composed_as; /* the same method in it, maybe this one; NULL: instances do */
     const Composed *composed;  /* of that one */
-    uint64_t contract; /* of a route with `stale`: hash of what its messages mean: Config.contracts,
-                          and its names */
+    uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
+                          Config.contracts, and its names */
     uint32_t id;       /* in the Config, for counters */
     uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
     uint32_t series;   /* telemetry's */

@@ -14,8 +14,9 @@ static bool lists(Bytes list, const char *name)
 /* ---- The key --------------------------------------------------------------------------------- */
 
 /* Parts that may be left out. */
-enum {
-    PART_AUTHORIZATION = 1,
+typedef enum Part {
+    PART_NONE,
+    PART_AUTHORIZATION,
     PART_COOKIE,
     PART_IDENTITY,
     PART_VERB,
@@ -26,46 +27,42 @@ enum {
     PART_CLAIM,
     PART_AUTHORITY,
     PART_ORIGIN,
-};
-
-typedef enum ForKey {
-    NOT_OF_KEY,
-    OF_AUTHORIZATION,
-    OF_COOKIE,
-    OF_ORIGIN,
-    OF_CACHE_CONTROL,
-} ForKey;
+    PART_CACHE_CONTROL, /* not of the key */
+} Part;
 
 /* Most fields are none of these, which their size says. */
-static inline ForKey kind_of(Bytes name)
+static inline Part part_of(Bytes name)
 {
     switch (name.size) {
     case 6:
         if (bytes_are(name, "cookie"))
-            return OF_COOKIE;
-        return bytes_are(name, "origin") ? OF_ORIGIN : NOT_OF_KEY;
+            return PART_COOKIE;
+        return bytes_are(name, "origin") ? PART_ORIGIN : PART_NONE;
     case 13:
         if (bytes_are(name, "authorization"))
-            return OF_AUTHORIZATION;
-        return bytes_are(name, "cache-control") ? OF_CACHE_CONTROL : NOT_OF_KEY;
-    default: return NOT_OF_KEY;
+            return PART_AUTHORIZATION;
+        return bytes_are(name, "cache-control") ? PART_CACHE_CONTROL : PART_NONE;
+    default: return PART_NONE;
     }
 }
 
-/* `Authorization: Bearer` is what clients without a token send. */
-static bool tells_who(Bytes credentials)
+/* `Authorization: Bearer` is what clients without a token send. Most are longer, and of one piece.
+ */
+static inline bool tells_who(Bytes credentials)
 {
+    if (credentials.size > 7 && credentials.data[0] > ' ' && credentials.data[7] > ' ')
+        return true;
     Bytes text = bytes_trim(credentials);
     return text.size && !bytes_are_nocase(text, "bearer") && !bytes_are_nocase(text, "basic");
 }
 
-static inline void add_if(KeyHash *hash, uint64_t tag, Bytes part)
+static void add_if(KeyHash *hash, Part tag, Bytes part)
 {
     if (part.size)
         key_add(hash, tag, part);
 }
 
-static inline void add_identity(KeyHash *hash, const Identity *identity)
+static void add_identity(KeyHash *hash, const Identity *identity)
 {
     add_if(hash, PART_IDENTITY, identity->name);
     add_if(hash, PART_TENANT, identity->tenant);
@@ -76,12 +73,14 @@ static inline void add_identity(KeyHash *hash, const Identity *identity)
     }
 }
 
-static inline void add_credentials(KeyHash *hash, uint64_t tag, Bytes value, KeptPlace *place)
+static inline void add_field(KeyHash *hash, Part part, Bytes value, KeptPlace *place)
 {
-    if (!tells_who(value))
-        return;
-    key_add(hash, tag, value);
-    place->has_client = true;
+    if (part == PART_CACHE_CONTROL) {
+        place->no_store |= lists(value, "no-store");
+    } else if (part == PART_ORIGIN || tells_who(value)) {
+        key_add(hash, part, value);
+        place->has_client |= part != PART_ORIGIN;
+    }
 }
 
 /* What tells the client from others, and what services make responses from beside the request. */
@@ -89,29 +88,23 @@ static inline void add_client(KeyHash *hash, const FallbackCall *call, KeptPlace
 {
     const Fields *fields = &call->call->metadata;
     place->has_client = call->identity->name.size;
-    add_identity(hash, call->identity);
-    add_if(hash, PART_AUTHORITY, call->call->authority);
+    if (call->identity != &identity_anonymous)
+        add_identity(hash, call->identity);
+    key_add(hash, PART_AUTHORITY, call->call->authority);
     for (uint32_t i = 0; i < fields->n; i++) {
-        Bytes value = fields->items[i].value;
-        switch (kind_of(fields->items[i].name)) {
-        case NOT_OF_KEY: break;
-        case OF_AUTHORIZATION: add_credentials(hash, PART_AUTHORIZATION, value, place); break;
-        case OF_COOKIE: add_credentials(hash, PART_COOKIE, value, place); break;
-        case OF_ORIGIN: key_add(hash, PART_ORIGIN, value); break;
-        case OF_CACHE_CONTROL: place->no_store |= lists(value, "no-store"); break;
-        }
+        Part part = part_of(fields->items[i].name);
+        if (part)
+            add_field(hash, part, fields->items[i].value, place);
     }
 }
 
 /* How the request is written, and how the response looks, beside their schemas. */
 static inline uint64_t shape_of(const FallbackCall *call)
 {
-    const Route *route = call->route;
     return (uint64_t)call->call->codec | (uint64_t)call->call->reply_codec << 2 |
-           (uint64_t)route->emit_defaults << 4 | (uint64_t)route->proto_names << 5 |
-           (uint64_t)route->enums_as_numbers << 6 | (uint64_t)call->request.compressed << 7 |
-           (uint64_t)(call->binding != NULL) << 8 | (uint64_t)call->call->compression << 16 |
-           (uint64_t)call->reply->index << 24 | (uint64_t)call->identity->how << 32;
+           (uint64_t)call->request.compressed << 7 | (uint64_t)(call->binding != NULL) << 8 |
+           (uint64_t)call->call->compression << 16 | (uint64_t)call->reply->index << 24 |
+           (uint64_t)call->identity->how << 32;
 }
 
 bool kept_place(const FallbackCall *call, const KeySeed *seed, KeptPlace *place_out)
@@ -169,16 +162,23 @@ static bool forbids(Bytes list)
     return false;
 }
 
-static void read_fields(const Fields *fields, ForCaches *said)
+static void read_field(const Field *field, ForCaches *said)
+{
+    if (bytes_are(field->name, "cache-control")) {
+        said->no |= forbids(field->value);
+        said->private |= lists(field->value, "private");
+    } else if (bytes_are(field->name, "vary")) {
+        said->varies |= !varies_by_known(field->value);
+    }
+}
+
+/* Most have names of other sizes. */
+static inline void read_fields(const Fields *fields, ForCaches *said)
 {
     for (uint32_t i = 0; i < fields->n; i++) {
-        const Field *field = &fields->items[i];
-        if (bytes_are(field->name, "cache-control")) {
-            said->no |= forbids(field->value);
-            said->private |= lists(field->value, "private");
-        } else if (bytes_are(field->name, "vary")) {
-            said->varies |= !varies_by_known(field->value);
-        }
+        size_t size = fields->items[i].name.size;
+        if (size == strlen("cache-control") || size == strlen("vary"))
+            read_field(&fields->items[i], said);
     }
 }
 
