@@ -20,7 +20,8 @@ class Held:
         self.trailers = ()
         self.lock, self.gate = threading.Lock(), threading.Semaphore(0)
         handler = grpc.method_handlers_generic_handler("shop.orders.v3.Orders", {
-            "ListRecommendations": grpc.unary_unary_rpc_method_handler(self.answer)})
+            "ListRecommendations": grpc.unary_unary_rpc_method_handler(self.answer),
+            "Create": grpc.unary_unary_rpc_method_handler(lambda request, context: self.answer(request, context) and b"")})
         self.server = grpc.server(futures.ThreadPoolExecutor(32))
         self.server.add_generic_rpc_handlers([handler])
         assert self.server.add_insecure_port(f"127.0.0.1:{self.port}") == self.port
@@ -113,6 +114,19 @@ def test_calls_do_not_wait_for_each_other_unless_the_route_says_so(tmp_path, hel
         held.let_go(3)
         assert {call.result()[0][0] for call in calls} == {"answer-1", "answer-2", "answer-3"}
         assert joined(gateway) == waits(gateway) == 0
+
+
+def test_calls_with_side_effects_do_not_join(tmp_path, held, pool):
+    with serving(tmp_path, held, others=", writes: true") as gateway:
+        gateway.write(gateway.config.replace("orders.Orders/ListRecommendations", "orders.Orders/Create"))
+        gateway.reload()
+        assert gateway.logged(event="config_loaded")
+        create = "/shop.orders.v3.Orders/Create"
+        calls = [wait_for_another(gateway, held, lambda: pool.submit(gateway.http, "POST", create, {}, dict(OURS)))
+                 for _ in range(2)]
+        assert held.n == 2 and waits(gateway) == 0
+        held.let_go(2)
+        assert [call.result().status for call in calls] == [200, 200]
 
 
 def test_another_client_does_not_join(tmp_path, held, pool, monkeypatch):
