@@ -6,7 +6,7 @@ import socket
 import struct
 
 KINDS = ["read", "read_end", "write", "write_full", "write_short", "connect", "connect_late", "socket", "accept",
-         "accept_gone", "resolve", "tls", "tls_memory", "memory"]  # in the order of Kind in faults.c
+         "accept_gone", "resolve", "file", "tls", "tls_memory", "memory"]  # in the order of Kind in faults.c
 SEEN, FAILED = 32, 32 + 16 * 8
 
 

@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import struct
+import time
 
 import h2.exceptions
 from backends import v1
@@ -235,5 +236,15 @@ def tunnel(shop):
     return [outcome(call)]
 
 
+def store(shop):
+    """A failure that the ledger has to keep in the store, which takes it with the next collection."""
+    def read(response, body):
+        problem(response, body)
+        check(response.status == 404, body)
+        time.sleep(0.25)
+        return "good"
+    return http1(shop.port, [("GET", "/v1/orders/none", {}, None, read)])
+
+
 DIALECTS = {"TLS": tls, "gRPC": grpc, "gRPC-Web": grpc_web, "Connect": connect, "REST": rest, "HTTP/1.1": opaque,
-            "HTTP/2": http2, "tunnel": tunnel, "names": names}  # the one that takes longest comes first
+            "HTTP/2": http2, "tunnel": tunnel, "names": names, "store": store}  # the one that takes longest comes first

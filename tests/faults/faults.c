@@ -7,7 +7,7 @@
  * what fails, and sees how often it was asked for and how often it has failed. It may do so at any
  * time, so that one process goes through many faults. Without such a file nothing fails.
  *
- * Only sockets fail, not files or pipes: what wakes up a loop must not be lost.
+ * Sockets and files fail, not pipes: what wakes up a loop must not be lost.
  */
 #include "base/blocks.h"
 #include "base/result.h"
@@ -18,11 +18,13 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -39,6 +41,7 @@ typedef enum Kind {
     KIND_ACCEPT,       /* the same, for a client */
     KIND_ACCEPT_GONE,  /* the client has left already */
     KIND_RESOLVE,      /* asking for a name, and each packet of it */
+    KIND_FILE,         /* a file is opened, read, written or synced */
     KIND_TLS,          /* a handshake, or a record that is read or written */
     KIND_TLS_MEMORY,   /* memory of OpenSSL */
     KIND_MEMORY,       /* memory that may be missing: block_try */
@@ -117,6 +120,15 @@ static bool is_socket(int fd, int wanted)
     return is;
 }
 
+static bool is_file(int fd)
+{
+    struct stat info;
+    int error = errno;
+    bool is = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    errno = error;
+    return is;
+}
+
 static bool refuses(int error)
 {
     errno = error;
@@ -132,7 +144,7 @@ static bool reading_fails(int fd, ssize_t *result_out)
     if (is_socket(fd, SOCK_DGRAM))
         return fails(KIND_RESOLVE) && refuses(ECONNREFUSED);
     if (!is_socket(fd, SOCK_STREAM))
-        return false;
+        return is_file(fd) && fails(KIND_FILE) && refuses(EIO);
     if (fails(KIND_READ))
         return refuses(ECONNRESET);
     *result_out = 0;
@@ -146,7 +158,7 @@ static bool writing_fails(int fd)
     if (is_socket(fd, SOCK_DGRAM))
         return fails(KIND_RESOLVE) && refuses(ENETUNREACH);
     if (!is_socket(fd, SOCK_STREAM))
-        return false;
+        return is_file(fd) && fails(KIND_FILE) && refuses(ENOSPC);
     if (fails(KIND_WRITE))
         return refuses(EPIPE);
     return fails(KIND_WRITE_FULL) && refuses(EAGAIN);
@@ -257,6 +269,48 @@ int accept4(int fd, __SOCKADDR_ARG peer, socklen_t *restrict size, int flags)
     if (fails(KIND_ACCEPT) && refuses(EMFILE))
         return -1;
     return fails(KIND_ACCEPT_GONE) && refuses(ECONNABORTED) ? -1 : real(fd, peer, size, flags);
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+int open(const char *path, int flags, ...)
+{
+    REAL(open);
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    return fails(KIND_FILE) && refuses(EIO) ? -1 : real(path, flags, mode);
+}
+
+ssize_t pread(int fd, void *data, size_t size, off_t at)
+{
+    REAL(pread);
+    return fails(KIND_FILE) && refuses(EIO) ? -1 : real(fd, data, size, at);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
+{
+    REAL(pwrite);
+    return fails(KIND_FILE) && refuses(ENOSPC) ? -1 : real(fd, data, size, at);
+}
+
+int fdatasync(int fd)
+{
+    REAL(fdatasync);
+    return fails(KIND_FILE) && refuses(EIO) ? -1 : real(fd);
+}
+
+int fsync(int fd)
+{
+    REAL(fsync);
+    return fails(KIND_FILE) && refuses(EIO) ? -1 : real(fd);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    REAL(ftruncate);
+    return fails(KIND_FILE) && refuses(EIO) ? -1 : real(fd, size);
 }
 
 /* ---- Libraries ------------------------------------------------------------------------------- */

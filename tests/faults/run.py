@@ -34,11 +34,13 @@ from certificates import certificate  # noqa: E402
 from control import KINDS, Control, ask_admin, failures_in_ledger, failures_in_log  # noqa: E402
 from dialects import DIALECTS  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
-from gateway import Gateway  # noqa: E402
+from gateway import BINARY, COMPLAINTS, Gateway  # noqa: E402
 from google.protobuf.json_format import MessageToDict, ParseDict  # noqa: E402
 from http1_backend import Http1Backend  # noqa: E402
-from processes import eventually, free_port  # noqa: E402
+from processes import Process, eventually, free_port  # noqa: E402
 
+STORE = "store: {sqlite: $folder/store.db}\nledger: {every: 100ms}\n"
+STARTING = ["socket", "file"]  # kinds that a start has
 NAMES = 300  # that can be resolved; each is asked for once
 CONFIG = """
 listen:
@@ -62,6 +64,7 @@ routes:
   - {match: orders, impact: high, timeout: 5s, on_failure: loud}
   - {match: /old/, timeout: 5s, instances: [{address: '127.0.0.1:$old', protocol: http}]}
 $named
+$more
 """
 NAMED = "".join(f"  - {{match: /name{i}/, timeout: 5s, instances: [{{address: 'i{i}.test:$old', protocol: http}}]}}\n"
                 for i in range(NAMES))
@@ -151,7 +154,7 @@ def calls_in(lines):
     return sum(line["log"] == "call" for line in lines)
 
 
-def look(shop, kind, outcomes, before, after):
+def look(shop, dialect, kind, outcomes, before, after):
     """Checks what is left of a round."""
     (metrics_before, lines_before), (metrics, lines) = before, after
     failures = failures_in_log(lines)
@@ -166,12 +169,16 @@ def look(shop, kind, outcomes, before, after):
     if kind == "read_end":
         # A client that has ended its side before its head has not failed for the gateway: no call may have come of it.
         known += max(0, len(outcomes) - (calls_in(lines) - calls_in(lines_before)))
+        # And in a tunnel an end is like another.
+        known += dialect == "tunnel"
     assert bad <= known, f"{bad} calls failed, and {known} failures are known: {outcomes}\n{told(after)}"
 
 
 def rounds_of(shop, dialect, kind):
     """All rounds of one kind; gives how many had a fault, and the outcomes."""
     counted = {"good": 0, "error": 0, "cut": 0}
+    DIALECTS[dialect](shop)  # what is opened once is open then
+    time.sleep(0.05)
     before = shop.quiet()
     descriptors = shop.descriptors()
     nth = rounds = 0
@@ -183,7 +190,7 @@ def rounds_of(shop, dialect, kind):
             time.sleep(0.03)  # connections to instances are idle, and end
             shop.control.disarm()
             after = shop.quiet()
-            look(shop, kind, outcomes, before, after)
+            look(shop, dialect, kind, outcomes, before, after)
         except AssertionError as error:
             raise AssertionError(f"{kind} {nth}: {error}") from None
         before = after
@@ -196,8 +203,56 @@ def rounds_of(shop, dialect, kind):
         if any(one != "good" for one in outcomes):
             eventually(lambda: all(one == "good" for one in DIALECTS[dialect](shop)), timeout=5)
             before = shop.quiet()
-    eventually(lambda: shop.descriptors() <= descriptors, timeout=5)
+    try:
+        eventually(lambda: shop.descriptors() <= descriptors, timeout=5)
+    except AssertionError:
+        raise AssertionError(f"{kind}: {descriptors} descriptors have become {shop.descriptors()}") from None
     return rounds, counted
+
+
+def begin(shop, kind, nth):
+    """A gateway in whose start the nth operation fails: it serves, or ends with an error and says why. Whether it failed."""
+    gateway = shop.gateway
+    gateway.write()
+    shop.control.arm(kind, nth)
+    process = gateway.process = Process([BINARY, "run", str(gateway.file)], shop.control.environment)
+    try:
+        eventually(lambda: not process.running() or gateway.ready(), timeout=30)
+        shop.control.disarm()
+        served = process.running()
+        code = process.terminate()
+        told = "\n".join(process.errors)
+        assert not any(complaint in told for complaint in COMPLAINTS), told
+        assert code == 0 if served else code > 0 and told, f"exit code {code}: {told}"
+    except AssertionError as error:
+        raise AssertionError(f"{kind} {nth}: {error}") from None
+    finally:
+        process.kill()
+    return shop.control.failed[kind] > 0
+
+
+def run_starts(folder, words):
+    """(passed, failed), as run_dialect, of operations that fail before the gateway serves."""
+    failed = 0
+    shop = Shop(folder, words)
+    for kind in STARTING:
+        nth = 1
+        try:
+            rounds = 0
+            while begin(shop, kind, nth):
+                rounds += 1
+                nth += 1
+            print(f"{'start':9} {kind:12} {rounds:4} faults", flush=True)
+        except AssertionError as error:
+            failed += 1
+            print(f"FAILED: start: {error}", flush=True)
+    return len(STARTING) - failed, failed
+
+
+def check_kept(folder, words, failures):
+    """What one gateway has stored in spite of all, the next one has."""
+    with Shop(folder, words) as shop:
+        eventually(lambda: failures_in_ledger(shop.admin_socket) == failures, timeout=10)
 
 
 def run_dialect(surrounding, dialect, words):
@@ -207,22 +262,28 @@ def run_dialect(surrounding, dialect, words):
     folder.mkdir()
     for file in "server.pem", "server.key":
         (folder / file).symlink_to(surrounding / file)
-    while at < len(KINDS) and len(failed) <= at:
+    words = {**words, "more": STORE.replace("$folder", str(folder)) if dialect == "store" else ""}
+    if dialect == "start":
+        return run_starts(folder, words)
+    kinds = ["file"] if dialect == "store" else KINDS
+    while at < len(kinds) and len(failed) <= at:
         try:
             with Shop(folder, words) as shop:
                 begin = total(shop.quiet()[0], "passerelle_memory_bytes")
-                while at < len(KINDS):
-                    kind, at, began = KINDS[at], at + 1, time.monotonic()
+                while at < len(kinds):
+                    kind, at, began = kinds[at], at + 1, time.monotonic()
                     n, counted = rounds_of(shop, dialect, kind)
                     outcomes = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
                     if n:
                         print(f"{dialect:9} {kind:12} {n:4} faults: {outcomes}  ({time.monotonic() - began:.1f} s)", flush=True)
                 end = total(shop.quiet()[0], "passerelle_memory_bytes")
                 assert end <= begin + (512 << 10), f"memory grew from {begin} to {end} bytes"
+            if dialect == "store":
+                check_kept(folder, words, failures_in_log(shop.gateway.log()))
         except (AssertionError, ValueError) as error:
             failed.append(f"{dialect}: {error}")
             print(f"FAILED: {failed[-1]}", flush=True)
-    return len(KINDS) - len(failed), len(failed)
+    return len(kinds) - len(failed), len(failed)
 
 
 @contextlib.contextmanager
@@ -238,11 +299,11 @@ def surroundings(folder):
         words = {"old": old.port, "dns": dns.address}
         for_all = {**words, "backend": clear.port, "instance_tls": ""}
         for_tls = {**words, "backend": secure.port, "instance_tls": f", tls: {{ca: {folder}/server.pem}}"}
-        yield {dialect: for_tls if dialect == "TLS" else for_all for dialect in DIALECTS}
+        yield {dialect: for_tls if dialect in ("TLS", "start") else for_all for dialect in [*DIALECTS, "start"]}
 
 
 def main():
-    dialects = sys.argv[2:] or list(DIALECTS)
+    dialects = sys.argv[2:] or ["start", *DIALECTS]
     with tempfile.TemporaryDirectory(prefix="faults-") as name, surroundings(pathlib.Path(name)) as words, \
             futures.ThreadPoolExecutor(2) as pool:
         counts = list(pool.map(lambda dialect: run_dialect(pathlib.Path(name), dialect, words[dialect]), dialects))
