@@ -27,6 +27,7 @@ enum {
 };
 
 struct Admin {
+    bool stopping; /* on_stop was called */
     Arena *arena;
     AdminSees sees;
     ListenerConfig listener;
@@ -567,6 +568,11 @@ static void answer_page(Asking *asking)
 {
     if (!is_strict(asking) || !know_operator(asking))
         return;
+    if (asking->admin->stopping) { /* an action would get no answer any more */
+        asking->req->http1_is_persistent = 0;
+        send_problem(asking->req, 503, "Service Unavailable", "the gateway stops");
+        return;
+    }
     const Page *page = find_page(asking);
     if (page && is_verb_of(page, asking->req) && has_role(asking, page) &&
         (!page->acts || (may_act(asking) && (page->takes_query || has_no_query(asking)))))
@@ -654,6 +660,7 @@ static void on_refusals_look(uv_timer_t *look)
 static void on_stop(uv_async_t *stop)
 {
     Admin *admin = stop->data;
+    admin->stopping = true;
     answer_actions(admin);
     uv_close((uv_handle_t *)&admin->refusals_look, NULL);
     uv_close((uv_handle_t *)stop, NULL);

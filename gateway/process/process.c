@@ -56,6 +56,7 @@ typedef struct Process {
     Admin *admin, *admin_socket; /* NULL: none */
     pthread_mutex_t mutex;
     AdminAction *asked;   /* under the mutex: actions that the main thread has not seen */
+    bool over;            /* under the mutex: its loop ends, and nobody wakes it any more */
     AdminAction *waiting; /* for the next reload */
     AdminAction *reloads; /* for the one that is under way */
     atomic_bool ready;
@@ -70,7 +71,10 @@ typedef struct Process {
 static void wake(void *owner)
 {
     Process *p = owner;
-    uv_async_send(&p->woken);
+    pthread_mutex_lock(&p->mutex);
+    if (!p->over)
+        uv_async_send(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 static void on_worker_ended(void *owner)
@@ -176,6 +180,12 @@ static void close_store(Process *p)
     store_close(p->store);
 }
 
+static void refuse_action(AdminAction *action)
+{
+    action->result = FAIL(action->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    admin_action_done(action);
+}
+
 /* ---- What operators do ----------------------------------------------------------------------- */
 
 /* On the thread of an admin listener. */
@@ -183,10 +193,16 @@ static void act(void *owner, AdminAction *action)
 {
     Process *p = owner;
     pthread_mutex_lock(&p->mutex);
-    action->next = p->asked;
-    p->asked = action;
+    bool over = p->over;
+    if (!over) {
+        action->next = p->asked;
+        p->asked = action;
+    }
     pthread_mutex_unlock(&p->mutex);
-    wake(p);
+    if (over)
+        refuse_action(action);
+    else
+        wake(p);
 }
 
 static AdminAction *take_asked(Process *p)
@@ -699,6 +715,9 @@ static void close_down(Process *p)
     leave_store(p);
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);
+    pthread_mutex_lock(&p->mutex);
+    p->over = true; /* the admin threads go on until stop_admin */
+    pthread_mutex_unlock(&p->mutex);
     uv_close((uv_handle_t *)&p->woken, NULL);
 }
 
@@ -806,15 +825,16 @@ static Result start_admin(Process *p, Arena *arena)
                      : OK;
 }
 
-/* Actions that came after the loop had ended have nobody to answer them. */
+/* Actions that came when the loop ended have nobody else to answer them; and the admin's threads
+   wait for all answers. */
 static void stop_admin(Process *p)
 {
-    admin_stop(p->admin);
-    admin_stop(p->admin_socket);
     for (AdminAction *next, *action = take_asked(p); action; action = next) {
         next = action->next;
-        admin_action_free(action);
+        refuse_action(action);
     }
+    admin_stop(p->admin);
+    admin_stop(p->admin_socket);
     metrics_remove_writer(p);
     metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(p->audit);

@@ -2,6 +2,7 @@
 import http.client
 import json
 import mmap
+import os
 import socket
 import struct
 
@@ -15,7 +16,9 @@ class Control:
 
     def __init__(self, path):
         path.write_bytes(bytes(4096))
-        self.environment = {"PASSERELLE_FAULTS": str(path)}
+        # Libraries abort without a word; the sanitizer tells where.
+        options = f"{os.environ.get('ASAN_OPTIONS', '')}:handle_abort=1"
+        self.environment = {"PASSERELLE_FAULTS": str(path), "ASAN_OPTIONS": options}
         with open(path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 4096)
 

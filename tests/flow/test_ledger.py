@@ -1,6 +1,7 @@
 """The ledger: no failure is lost, failures of one kind are one row, and each call of the last hour is known."""
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -715,3 +716,18 @@ def test_what_is_sealed_with_another_key_is_overwritten_by_nothing(tmp_path):
         for table in ("failures", "annotations"):
             text = str(database.execute(f"SELECT * FROM {table}").fetchall())
             assert "ada" not in text and "UNKNOWN_PATH" not in text and "T-1" not in text
+
+
+def test_a_gateway_that_is_asked_until_it_is_gone_ends_in_order(tmp_path):
+    with Gateway(tmp_path, CONFIG, instances=instances(("v3", free_port())), ledger="{}") as gateway:
+        def ask():
+            while gateway.process.running():
+                try:
+                    gateway.http("GET", "/errors", headers={"Authorization": f"Bearer {TOKEN}"}, port=gateway.admin_port)
+                except (OSError, http.client.HTTPException):
+                    pass  # it is going
+        with futures.ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask) for _ in range(4)]
+            assert gateway.process.terminate() == 0
+            for one in asking:
+                one.result()
