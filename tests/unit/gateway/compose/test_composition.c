@@ -366,7 +366,7 @@ static void a_whole_page_stands_in_for_one_that_fails(void **state)
     answer(leg(scene, 0), ITEM);
     answer(leg(scene, 1), ITEM);
     Bytes page = bytes_copy(scene->arena, buffer_bytes(&client->body));
-    client = ask_grpc(scene, PAGE_V2, CUSTOMER); /* which lacks a part */
+    ask_grpc(scene, PAGE_V2, CUSTOMER); /* which lacks a part */
     answer_error(leg(scene, 2), 13, "oops");
     answer(leg(scene, 3), ITEM);
     client = ask_grpc(scene, PAGE_V2, CUSTOMER);
