@@ -363,10 +363,11 @@ struct Method {
     uint32_t n_bindings;
     const FieldRules *rules; /* what the route demands of requests; NULL: nothing */
     const Plan *to_rules;    /* then: from JSON to the protobuf that is checked */
-    bool takes_get;          /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
-    bool safe;               /* NO_SIDE_EFFECTS, or a rule of GET */
-    bool safe_to_repeat;     /* that, or IDEMPOTENT */
-    bool has_default;        /* graceful: the default response in this version, or the empty one */
+    /* In all versions that may serve it: */
+    bool takes_get;      /* NO_SIDE_EFFECTS: Connect's GET */
+    bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
+    bool safe_to_repeat; /* that, or IDEMPOTENT */
+    bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     /* The gateway makes the response itself, in that method's version: */
     const Method *composed_as; /* the same method in it, maybe this one; NULL: instances do */

@@ -336,21 +336,39 @@ static MatchLevel level_in_any_version(const Route *route, const Method *method)
     return best;
 }
 
-/* In every version that may serve the call, so that GET is safe whichever version is picked. */
-static bool takes_get(const Method *method)
+typedef bool TypeTest(const MethodType *type);
+
+static bool has_no_side_effects(const MethodType *type)
+{
+    return type->no_side_effects;
+}
+
+static bool is_safe(const MethodType *type)
+{
+    return type->no_side_effects || (type->http && strcmp(type->http->verb, "GET") == 0);
+}
+
+static bool is_safe_to_repeat(const MethodType *type)
+{
+    return is_safe(type) || type->idempotent;
+}
+
+/* In every version that may serve the call: what a client's version promises of a method says
+   nothing of an instance that has another one. */
+static bool wherever_served(const Method *method, TypeTest *test)
 {
     const Service *service = method->version->service;
     uint64_t served = 0;
-    bool safe = method->type->no_side_effects;
+    bool passed = test(method->type);
     for (uint32_t i = 0; i < service->n_instances; i++)
         served |= service->instances[i].versions;
     if (service->discovery) /* instances of any version may join */
         served = UINT64_MAX >> (64 - service->n_versions);
     for (; served; served &= served - 1) {
         const Method *target = method->pairs[__builtin_ctzll(served)].target;
-        safe &= !target || target->type->no_side_effects;
+        passed &= !target || test(target->type);
     }
-    return safe;
+    return passed;
 }
 
 static void assign(ConfigReader *reader, Method *method, bool *used)
@@ -366,10 +384,9 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
             method->route = &config->routes[i];
         }
     }
-    method->takes_get = takes_get(method);
-    method->safe = method->type->no_side_effects ||
-                   (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
-    method->safe_to_repeat = method->safe || method->type->idempotent;
+    method->takes_get = wherever_served(method, has_no_side_effects);
+    method->safe = wherever_served(method, is_safe);
+    method->safe_to_repeat = wherever_served(method, is_safe_to_repeat);
 }
 
 /* A hint with the nearest valid match for this service. */

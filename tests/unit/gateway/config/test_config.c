@@ -1272,7 +1272,9 @@ static void an_instance_of_any_version_and_protocol_may_join(void **state)
     const Method *photo = method(&l, "/yard.v1.Yard/Photo");
     assert_true(photo->type->no_side_effects);
     assert_false(photo->pairs[1].target->type->no_side_effects);
-    assert_false(photo->takes_get); /* an instance of v2 might answer it */
+    assert_false(photo->takes_get); /* an instance of v2 might answer it, */
+    assert_false(photo->safe);      /* which does not promise this */
+    assert_false(photo->safe_to_repeat);
     unload(&l);
 }
 
