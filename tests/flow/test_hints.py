@@ -438,7 +438,72 @@ def addressed(address):
     return config(instances=f"[{INSTANCE}, {{address: \"{address}\", versions: [v1]}}]")
 
 
+def demanded(rules):
+    return config(rest=route(f"{{match: s.S/Go, parameters: {{{rules}}}}}"))
+
+
+def webhook(name="pager", url="https://pager.test/", when=""):
+    return config(rest=f"ledger: {{webhooks: [{{name: {name}, url: '{url}', when: {{{when}}}}}]}}\n")
+
+
+def leg(name="a", method="s.S/Go", request="s: request.s", response="s: s", more=""):
+    return f"{{name: {name}, method: {method}, request: {{{request}}}, response: {{{response}}}{more}}}"
+
+
+def composed(*legs, method="S/Go", more="", others="", rest=""):
+    """The service s has the second version's messages; p is made of it, with the first one's."""
+    return (f'listen: ["127.0.0.1:1"]\nservices:\n  - name: s\n    versions: [{V2}]\n    instances: [{INSTANCE}]\n'
+            f"  - name: p\n    versions: [{{name: v1, package: t.v1, schema: s1.binpb, compose: [{{method: {method}, "
+            f"legs: [{', '.join(legs or [leg()])}]{more}}}{others}]}}]\n{rest}")
+
+
+PAGE = """message M { E e = 1; int32 n = 2; string s = 3; Other o = 4; repeated Half half = 5; repeated Whole state = 6; }
+          message Other { int32 z = 1; } message Half { string name = 1; } message Whole { string name = 1; string state = 2; }
+          enum E { NONE = 0; RED = 1; } """
+BLUE = SAY.replace("RED = 1;", "RED = 1; BLUE = 2;")
+
+
+def page(before, then, pick, old=PAGE, new=SAY):
+    return ConfigCase(before, then, pick, old=old, new=new)
+
+
 CONFIG_CASES = [
+    ConfigCase(demanded("e: {at_most: 1}"), demanded("e: {one_of: [RED]}"), "have no bounds"),
+    ConfigCase(demanded("n: {at_least: 5, at_most: 3}"), demanded("n: {at_least: 2, at_most: 3}"), "no value fits"),
+    ConfigCase(demanded("n: {clamp: true}"), demanded("n: {clamp: true, at_most: 5}"), "no bound that a value"),
+    ConfigCase(demanded("s: {clamp: true, at_most: 5}"), demanded("s: {at_most: 5}"), "only numbers and times"),
+    ConfigCase(demanded("n: {one_of: 5}"), demanded("n: {one_of: [5]}"), "a list of values"),
+    ConfigCase(demanded("n: {at_least: 50, default: 3}"), demanded("n: {at_least: 50, default: 50}"), "less than at_least"),
+    ConfigCase(demanded("n: {at_most: 50, default: 99}"), demanded("n: {at_most: 50, default: 50}"), "more than at_most"),
+    ConfigCase(demanded("n: {one_of: [11, 22], default: 5}"), demanded("n: {one_of: [11, 22], default: 11}"), "not among"),
+    ConfigCase(demanded("s: {required: true, default: x}"), demanded("s: {default: x}"), "never missing"),
+    ConfigCase(demanded("n: {default: 0, at_most: 5}"), demanded("n: {at_most: 5}"), "has this value"),
+    ConfigCase(demanded("n: {required: false}"), demanded("n: {required: true}"), "demands nothing"),
+    ConfigCase(demanded("n: {required: true}, again: {field: n, at_most: 5}"), demanded("n: {required: true, at_most: 5}"),
+               "has a rule already"),
+    ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], parameters: {s: {required: true}}}")),
+               demanded("s: {required: true}"), "is not read"),
+    ConfigCase(webhook(name="a b"), webhook(name="pager"), "1 to 64 letters"),
+    ConfigCase(webhook(when="faults: [UPSTREAM_DOWM]"), webhook(when="faults: [UPSTREAM_DOWN]"), "there is no fault"),
+    ConfigCase(webhook(when="faults: [FIELD_REQUIRED]"), webhook(when="faults: [UPSTREAM_DOWN]"), "a mistake of clients"),
+    ConfigCase(webhook(when="criticality: 101"), webhook(when="criticality: 0.5"), "from 0 to 100"),
+    page(composed(leg(request="s: request.s.first")), composed(), "is no message"),
+    page(composed(leg(response="e: e")), composed(), "has no value BLUE", new=BLUE),
+    page(composed(leg(response="n: s")), composed(leg(response="n: n")), "does not fit"),
+    page(composed(leg(response="o: .")), composed(leg(response="o.z: n")), "no field in common"),
+    page(composed(method="S/Og"), composed(), "has no method"),
+    page(composed(leg(name="a-b")), composed(leg(name="sites")), "cannot be the name"),
+    page(composed(leg(method="Go")), composed(), "is no method"),
+    page(composed(leg(request="s: s")), composed(), "is no path"),
+    page(composed(leg(request="s: legs.a.s")), composed(), "wait for each other"),
+    page(composed(leg(), leg(name="b", response="")), composed(leg(), leg(name="b", response="n: n")), "nobody needs"),
+    page(composed(more=", report: half"), composed(more=", report: state"), "a report needs the field"),
+    page(composed(), composed(others=f", {{method: R/Look, legs: [{leg()}]}}"), "is not composed",
+         old=PAGE + "service R { rpc Look(M) returns (M); }"),
+    page(composed(leg(method="p.S/Go")), composed(), "composed of itself"),
+    page(composed(rest="    instances: ['127.0.0.1:3']\n"), composed(), "no instances of its own"),
+    page(composed(leg(more=", on_failure: {graceful: {default: {}, writes: true, version: v2}}")),
+         composed(leg(more=", on_failure: {graceful: {default: {}, writes: true}}")), "the leg's version"),
     ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: v2}]'), None, "a list is expected"),
     ConfigCase(config(rest="routess: []\n"), None, "no such key"),
     ConfigCase(config(rest="error_details: false\n"), config(rest="errors: public\n"), "no longer read"),
@@ -563,13 +628,19 @@ ALL = CASES + CONFIG_CASES
 # Hints that no config file of a test can lead to, and where they are tried.
 ELSEWHERE = {
     "doubt_same_key": "a doubt: nothing fails by it (test_config.c)",
+    "check_route": "a composed service of two versions beside another service (test_compose_config.c)",
+    "read_secrets": "files of tokens and authorities, and a doubt (test_webhooks.py)",
     "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
 }
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"give each value a meaning of its own", "retry_budget in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+PROSE = {"take the whole field", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
+         "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
+         "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
+         "for example [a, b]", "one rule with both, or other versions",
+         "give each value a meaning of its own", "retry_budget in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
