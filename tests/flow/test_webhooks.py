@@ -268,7 +268,7 @@ def test_what_the_queue_has_no_room_for_is_dropped_and_counted(tmp_path):
     with Receiver(0) as receiver, serving(tmp_path, hook(receiver, queue=1, every="1s", timeout="60s")) as gateway:
         fail_until(gateway, lambda: posts(gateway, "dropped") >= 1)
         assert "its queue is full" in eventually(lambda: events(gateway, "webhook_dropped"))[0]["message"]
-        assert len(receiver.posts) == 1
+        assert eventually(lambda: len(receiver.posts)) == 1
 
 
 def test_https_is_verified_and_a_token_is_sent(tmp_path):
