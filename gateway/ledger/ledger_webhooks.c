@@ -62,7 +62,7 @@ static void try_kind(LedgerWebhooks *webhooks, const LedgerPage *page, LedgerWeb
         return;
     if (trigger_take(&webhook->trigger, &limits, rank->row, now))
         post(webhooks, page, rank, webhook, reason);
-    else if (rank->row->last > webhooks->ran)
+    else if (trigger_held_anew(&webhook->trigger, rank->row))
         webhook_sender_count_limited(webhooks->sender, webhook->name);
 }
 
@@ -78,7 +78,6 @@ void ledger_webhooks_run(LedgerWebhooks *webhooks, const LedgerPage *page, int64
             try_kind(webhooks, page, &webhooks->items[k], &ranks[i], service, now);
     }
     arena_free(arena);
-    webhooks->ran = page->wall;
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */

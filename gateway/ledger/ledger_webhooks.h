@@ -18,7 +18,6 @@ typedef struct LedgerWebhooks {
     LedgerWebhook *items;
     uint32_t n;
     const Config *config; /* borrowed */
-    int64_t ran;          /* wall time */
 } LedgerWebhooks;
 
 /* Those of this config, which stays until another one is used. One with the name of one before

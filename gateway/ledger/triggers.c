@@ -64,6 +64,12 @@ static TriggerKind *add_kind(Trigger *trigger, uint64_t fingerprint)
     return &trigger->kinds[at];
 }
 
+static TriggerKind *kind_of(Trigger *trigger, uint64_t fingerprint)
+{
+    TriggerKind *kind = find_kind(trigger, fingerprint);
+    return kind ? kind : add_kind(trigger, fingerprint);
+}
+
 /* ---- Conditions ------------------------------------------------------------------------------ */
 
 static bool is_among_faults(const Fault *fault, const Fault *const *faults)
@@ -97,7 +103,8 @@ const char *trigger_reason(const Trigger *trigger, const FailureTrigger *when, i
                            const LedgerRank *rank, Bytes service, int64_t wall, int64_t now)
 {
     const FailureRow *row = rank->row;
-    const TriggerKind *kind = find_kind(trigger, row->fingerprint);
+    const TriggerKind *known = find_kind(trigger, row->fingerprint);
+    const TriggerKind *kind = known && known->was_done ? known : NULL;
     bool is_new = !kind && row->first >= trigger->since;
     bool has_failed = row->last > (kind ? kind->last : trigger->since - 1);
     if (row->key.attempt || rank->muted || !has_failed || (when->new_only && !is_new) ||
@@ -134,12 +141,19 @@ bool trigger_take(Trigger *trigger, const TriggerLimits *limits, const FailureRo
     if (trigger->n_hour >= limits->per_hour)
         return false;
     note_hour(trigger, limits->per_hour, now);
-    TriggerKind *kind = find_kind(trigger, row->fingerprint);
-    if (!kind)
-        kind = add_kind(trigger, row->fingerprint);
+    TriggerKind *kind = kind_of(trigger, row->fingerprint);
+    kind->was_done = true;
     kind->done = now;
     kind->last = row->last;
     return true;
+}
+
+bool trigger_held_anew(Trigger *trigger, const FailureRow *row)
+{
+    TriggerKind *kind = kind_of(trigger, row->fingerprint);
+    bool anew = row->last > kind->held;
+    kind->held = row->last;
+    return anew;
 }
 
 void trigger_deinit(Trigger *trigger)

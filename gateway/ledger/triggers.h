@@ -14,11 +14,13 @@
 
 enum { TRIGGER_KINDS = 10000 };
 
-/* A kind for which the action was done. */
+/* A kind for which the action was done, or held back. */
 typedef struct TriggerKind {
     uint64_t fingerprint;
+    bool was_done;
     int64_t done; /* clock_now */
-    int64_t last; /* wall time: its newest failure then */
+    int64_t last; /* wall time: its newest failure then, */
+    int64_t held; /* and when it was held back the last time */
 } TriggerKind;
 
 /* The state of one action. Zeros with `since`, a wall time, are the beginning. */
@@ -44,6 +46,9 @@ const char *trigger_reason(const Trigger *trigger, const FailureTrigger *when, i
 /* Whether it may be done now; then it counts as done. */
 bool trigger_take(Trigger *trigger, const TriggerLimits *limits, const FailureRow *row,
                   int64_t now);
+
+/* Of a kind for which it may not: whether it has failed anew since this was asked last. */
+bool trigger_held_anew(Trigger *trigger, const FailureRow *row);
 
 /* Frees what it holds. */
 void trigger_deinit(Trigger *trigger);

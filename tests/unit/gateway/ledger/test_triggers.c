@@ -75,6 +75,21 @@ static void a_kind_is_due_again_when_it_fails_again_after_a_while(void **state)
     assert_null(reason_at(b, 7 + EVERY));
 }
 
+static void what_is_held_back_counts_once_for_each_failure_and_stays_new(void **state)
+{
+    Bench *b = *state;
+    b->limits.per_hour = 0;
+    assert_false(take(b, 7));
+    assert_true(trigger_held_anew(&b->trigger, b->row));
+    assert_false(trigger_held_anew(&b->trigger, b->row)); /* it has not failed since */
+    b->row->last++;
+    assert_true(trigger_held_anew(&b->trigger, b->row));
+    assert_string_equal(reason_at(b, 7), "new");
+    b->limits.per_hour = 1;
+    assert_true(take(b, 8));
+    assert_null(reason_at(b, 8 + EVERY));
+}
+
 static void only_new_kinds_are_due_if_that_is_said(void **state)
 {
     Bench *b = *state;
@@ -206,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kind_that_is_first_seen_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kind_is_due_again_when_it_fails_again_after_a_while,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_is_held_back_counts_once_for_each_failure_and_stays_new, setup, teardown),
         cmocka_unit_test_setup_teardown(only_new_kinds_are_due_if_that_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_are_done_in_an_hour_than_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_held_back_stays_due, setup, teardown),
