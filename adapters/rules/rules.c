@@ -44,7 +44,7 @@ bool rule_time(Bytes message, TimeParts *time_out)
         else if (f.number == 2 && f.type == WIRE_VARINT)
             time_out->nanos = (int32_t)f.value;
     }
-    return !reader.bad;
+    return !reader.bad && time_out->nanos > -1000000000 && time_out->nanos < 1000000000;
 }
 
 bool number_is_less(FieldKind kind, Literal a, Literal b)

@@ -4,6 +4,8 @@
 
 #include "base/arena.h"
 
+#include <math.h>
+
 /* One rule while it is read. */
 typedef struct Reading {
     const YamlDocument *document;
@@ -106,6 +108,8 @@ static bool read_bound(const Reading *r, const char *key, Bound *bound)
         bound->record = bound->value.bytes;
         return rule_time(bound->value.bytes, &bound->time);
     }
+    if (measure == MEASURE_NUMBER && kind_is_float(field->kind) && isnan(bound->value.d))
+        return refuse(r, key, NULL, "no value is below or above NaN");
     if (measure == MEASURE_NUMBER) {
         Buffer record = buffer_in(r->arena);
         FieldType written = *field;

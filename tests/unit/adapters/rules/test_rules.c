@@ -395,6 +395,25 @@ static void lists_are_counted_packed_and_loose(void **state)
     assert_bytes(checked(most, five), "numbers ");
 }
 
+/* Else a text of continuation bytes has no characters, and nanoseconds are seconds. */
+static void values_that_cannot_be_measured_are_malformed(void **state)
+{
+    static const struct {
+        const char *rules;
+        const char *value;
+    } rows[] = {
+        {"a_string: {at_most: 5}", "a\x80\x80"},
+        {"a_string: {at_least: 1}", "\x80"},
+        {"duration: {at_most: 30s}", "\x08\x1d\x10\x80\x94\xeb\xdc\x03"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const FieldRules *rules = rules_of(KINDS, rows[i].rules);
+        uint32_t number = rules->fields[0].field->number;
+        Bytes message = record(number, bytes_of(rows[i].value));
+        assert_true(failed(rules_check(rules, false, bench.call, &message)));
+    }
+}
+
 /* Of another wire type than the field's: an unknown field. */
 static void a_record_of_another_type_is_no_value(void **state)
 {
@@ -475,6 +494,8 @@ static void a_rule_that_cannot_work_is_refused(void **state)
         {"an_int32: {required: true, default: 1}",
          "a.yaml:1:12: an_int32.required: a field with a default is never missing (leave it "
          "out)\n"},
+        {"a_double: {at_least: NaN}",
+         "a.yaml:1:12: a_double.at_least: no value is below or above NaN\n"},
         {"an_int32: {at_least: 6, at_most: 5}",
          "a.yaml:1:12: an_int32.at_least: it is more than at_most: no value fits (a smaller one, "
          "or a larger at_most)\n"},
@@ -658,6 +679,7 @@ int main(void)
         cmocka_unit_test(the_last_member_of_a_oneof_counts),
         cmocka_unit_test(lists_are_counted_packed_and_loose),
         cmocka_unit_test(a_record_of_another_type_is_no_value),
+        cmocka_unit_test(values_that_cannot_be_measured_are_malformed),
         cmocka_unit_test(malformed_messages_are_refused),
         cmocka_unit_test(groups_are_written_as_groups),
         cmocka_unit_test(a_closed_enum_has_its_own_numbers_only),
