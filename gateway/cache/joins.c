@@ -117,6 +117,7 @@ JoinStep join_enter(Joining *joining, const ResponseKey *key, int64_t until, uin
     *group->end = joining;
     group->end = &joining->next;
     joining->step = JOIN_ALONE;
+    joining->since = loop->now;
     timer_start(&loop->timers, &joining->timer, until);
     return JOIN_WAIT;
 }

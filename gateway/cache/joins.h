@@ -4,10 +4,11 @@
  *      first call    leads ------- instance ------- its response --> shared
  *      equal ones    wait ........................................ take it
  *
- * Whoever comes first with a key leads; the others wait, for a time of their own. When the leader
- * ends without a response for all, the one that has waited longest leads in its place; after
- * JOIN_LEADERS of them have, or if a response is for nobody else, all go on alone. What becomes of
- * one that waits is told by `on_step`, from a timer and never within a call of these functions.
+ * Whoever comes first with a key leads; the others wait, for a time of their own. If the leader's
+ * response is an error, or for nobody else, all go on alone at once. If the leader leaves before it
+ * has one, the call that has waited longest leads in its place; after JOIN_LEADERS have led, all go
+ * on alone. What becomes of one that waits is told by `on_step`, from a timer and never within a
+ * call of these functions.
  * Equal are those with the same key: who may have whose response is for the caller to put in it.
  * One loop, its thread only.
  */
@@ -40,6 +41,7 @@ struct Joining {
     JoinGroup *group; /* NULL: it neither leads nor waits any more */
     Joining *next;    /* of those that wait */
     JoinStep step;    /* when the timer fires */
+    int64_t since;    /* it has waited (monotonic nanoseconds) */
     Bytes message;    /* JOIN_TAKE: the response, and the id of the call that it was for */
     Bytes from;
 };
@@ -52,11 +54,12 @@ JoinStep join_enter(Joining *joining, const ResponseKey *key, int64_t until, uin
    goes on alone if that has no room. Nothing to do for one that does not lead. */
 void join_share(Joining *leader, Bytes message, Bytes from);
 
-/* The leader has a response that is for nobody else: all go on alone. */
+/* The leader has failed, or has a response that is for nobody else: all go on alone. Nothing to do
+   for one that does not lead. */
 void join_disperse(Joining *leader);
 
-/* It ends, or goes on otherwise: on_step is not called any more. Another one leads in the place of
-   a leader. */
+/* It ends without a response, or goes on otherwise: on_step is not called any more. Another one
+   leads in the place of a leader. */
 void join_leave(Joining *joining);
 
 #endif

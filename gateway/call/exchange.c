@@ -277,10 +277,14 @@ const Fault *exchange_deadline_fault(const Exchange *x)
 static Result what_it_waited_for(Exchange *x)
 {
     const Attempt *attempt = x->latest;
+    Result r = OK;
+    if (x->join_wait)
+        r = FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "%lld ms of it waiting for an equal call",
+                 (long long)(x->join_wait / MILLISECOND));
     if (!attempt->pick.instance || attempt->sent || attempt->request_job)
-        return OK;
-    return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "waiting for a connection to %s",
-                attempt->pick.instance->address.text);
+        return r;
+    return FAIL_OVER(x->arena, r, FAULT_DEADLINE_EXCEEDED, "waiting for a connection to %s",
+                     attempt->pick.instance->address.text);
 }
 
 /* An instance to which there is no connection by now has let the call wait, and is named. Where
@@ -297,6 +301,8 @@ void exchange_on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     name_silent_instances(x);
+    if (x->joining) /* another call may have more time */
+        join_leave(x->joining);
     long long given = (x->deadline - x->began) / MILLISECOND;
     Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
                          __LINE__, "no response within %lld ms (%s)", given, x->deadline_by);
@@ -565,6 +571,7 @@ static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *questio
     }
     if (answered)
         return decide_on_status(answered, answered->record.why, false);
+    exchange_disperse(x);
     const Step *step = fall_back(x, question, &verdict, code, why);
     if (step)
         return step;
@@ -647,8 +654,7 @@ const Step *attempt_failed_by_service(Attempt *attempt)
 /* Ends all attempts. */
 const Step *exchange_fail(Exchange *x, Result why)
 {
-    if (x->joining)
-        join_leave(x->joining);
+    exchange_disperse(x);
     Attempt *attempt = exchange_main_attempt(x);
     PolicyQuestion question = question_of_fault(attempt, &why);
     question.other = false;

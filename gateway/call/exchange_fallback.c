@@ -96,6 +96,7 @@ void exchange_drop_reply(const Attempt *attempt)
 static void on_join_step(Joining *joining, JoinStep step)
 {
     Exchange *x = joining->owner;
+    x->join_wait = x->loop->now - joining->since;
     if (step != JOIN_TAKE) {
         exchange_run(x, &STEP_pick);
         return;
@@ -104,6 +105,13 @@ static void on_join_step(Joining *joining, JoinStep step)
     x->own_response = true;
     x->record.joined = joining->from;
     exchange_run(x, x->kind->reply_fallback(x, joining->message));
+}
+
+/* At most half of the time that is left, so that the other half remains to ask an instance. */
+static int64_t join_until(const Exchange *x)
+{
+    int64_t now = x->loop->now, half = (x->deadline - now) / 2;
+    return now + (half < x->route->join_for ? half : x->route->join_for);
 }
 
 const Step *exchange_join(Exchange *x)
@@ -117,12 +125,19 @@ const Step *exchange_join(Exchange *x)
         return &STEP_pick;
     *x->joining =
         (Joining){.loop = x->loop, .arena = x->arena, .owner = x, .on_step = on_join_step};
-    JoinStep step =
-        join_enter(x->joining, &key, x->loop->now + x->route->join_for, x->config->cache.joined);
+    JoinStep step = join_enter(x->joining, &key, join_until(x), x->config->cache.joined);
     if (step != JOIN_WAIT)
         return &STEP_pick;
     telemetry_count(x->loop, COUNTER_JOIN_WAITS);
     return STEP_WAIT;
+}
+
+void exchange_disperse(Exchange *x)
+{
+    if (!x->joining)
+        return;
+    join_disperse(x->joining);
+    join_leave(x->joining);
 }
 
 /* ---- Another version ------------------------------------------------------------------------- */
@@ -181,6 +196,7 @@ static void on_half_time(Timer *timer)
                       slow->pick.instance->address.text);
     x->used_up |= 1u << FALLBACK_OLDER;
     x->record.why = why;
+    exchange_disperse(x);
     attempt_end(slow, (Code)question.fault->grpc_status, why);
     attempt_drop(slow);
     exchange_stop_hedge(x);

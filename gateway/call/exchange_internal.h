@@ -112,6 +112,7 @@ struct Exchange {
     struct Hedge *hedge; /* exchange_retry.c; NULL: no other attempt is planned */
     struct Retry *retry; /* exchange_retry.c; NULL: there was no wait before another attempt */
     Joining *joining;    /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
+    int64_t join_wait;   /* nanoseconds that it has waited for an equal call */
     Attempt first;
 
     const Identity *identity; /* never NULL */
@@ -268,6 +269,10 @@ static inline void exchange_keep_no_more(const Attempt *attempt)
 /* A call of one message has its request, and its response is kept: it waits for an equal one that
    is under way, if the route says so. */
 const Step *exchange_join(Exchange *x);
+
+/* The call has failed, or what will be its response is for nobody else: the calls that wait for it
+   go on by themselves, and it waits for none. */
+void exchange_disperse(Exchange *x);
 
 void exchange_on_deadline(Timer *timer); /* exchange.c */
 

@@ -145,6 +145,11 @@ static void check_fallbacks(ConfigReader *reader, const Users *users)
                     "%s matches no method that takes one message and gives one, so there is no key "
                     "to keep a response by",
                     users->name);
+    if (route->join_for && route->timeout != NO_TIMEOUT && route->join_for >= route->timeout)
+        config_doubt(reader,
+                     config_path(reader, "%s.join", fallback_path(reader, users, FALLBACK_STALE)),
+                     "less than half of the timeout",
+                     "it is not below the timeout, of which a call waits for half at most");
     const Method *writing = find_user(users, has_effects);
     bool answers_alone = route->n_fallbacks > route->has_older;
     if (writing && answers_alone && !route->writes)

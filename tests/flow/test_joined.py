@@ -139,30 +139,40 @@ def test_another_client_does_not_join(tmp_path, held, pool, monkeypatch):
         assert {ours.result()[0][0], other.result()[0][0]} == {"answer-1", "answer-2"} and joined(gateway) == 0
 
 
-def test_if_the_call_under_way_fails_another_one_takes_its_place(tmp_path, held, pool):
+@pytest.mark.parametrize("outcome, status", [("NOT_FOUND", 404), ("INTERNAL", 500)])
+def test_if_the_call_under_way_gets_an_error_the_others_ask_at_once(tmp_path, held, pool, outcome, status):
+    held.outcomes = [grpc.StatusCode[outcome]] * 5
+    with serving(tmp_path, held) as gateway:
+        calls = [wait_for_another(gateway, held, lambda: pool.submit(gateway.http, "POST", PATH, {"customerId": "ada"}, dict(OURS)))
+                 for _ in range(5)]
+        held.let_go()
+        assert calls[0].result().status == status
+        assert eventually(lambda: held.n == 5)  # none waits for the error of another
+        held.let_go(4)
+        assert [call.result().status for call in calls] == [status] * 5
+        assert held.n == 5 and joined(gateway) == 0 and waits(gateway) == 4
+
+
+def test_if_a_fallback_stands_in_for_the_call_under_way_the_others_ask_at_once(tmp_path, held, pool):
     held.outcomes = [grpc.StatusCode.INTERNAL]
     with serving(tmp_path, held, others=", skip: true") as gateway:
         calls = begin(gateway, held, pool, ["grpc"] * 4)
         held.let_go()
         assert calls[0].result()[1]["passerelle-degraded"].startswith("UPSTREAM_STATUS")
+        assert eventually(lambda: held.n == 4)
+        held.let_go(3)
+        assert {call.result()[0][0] for call in calls[1:]} == {"answer-2", "answer-3", "answer-4"}
+        assert joined(gateway) == 0 and waits(gateway) == 3
+
+
+def test_a_retry_of_the_call_under_way_is_waited_for(tmp_path, held, pool):
+    held.outcomes = [grpc.StatusCode.UNAVAILABLE]
+    with serving(tmp_path, held) as gateway:
+        calls = begin(gateway, held, pool, ["grpc"] * 3)
+        held.let_go()
         assert eventually(lambda: held.n == 2)
         held.let_go()
-        assert [call.result()[0] for call in calls[1:]] == [["answer-2"]] * 3 and held.n == 2
-        assert joined(gateway) == 2 and waits(gateway) == 3
-
-
-def test_after_three_have_failed_the_others_go_on_alone(tmp_path, held, pool):
-    held.outcomes = [grpc.StatusCode.INTERNAL] * 3
-    with serving(tmp_path, held, others=", skip: true") as gateway:
-        calls = begin(gateway, held, pool, ["grpc"] * 6)
-        for n in (1, 2, 3):
-            assert eventually(lambda n=n: held.n == n)
-            held.let_go()
-        assert eventually(lambda: held.n == 6)
-        held.let_go(3)
-        answers = [call.result() for call in calls]
-        assert len([fields for _, fields in answers if "passerelle-degraded" in fields]) == 3
-        assert joined(gateway) == 0 and waits(gateway) == 5
+        assert [call.result()[0] for call in calls] == [["answer-2"]] * 3 and held.n == 2
 
 
 def test_if_the_first_client_leaves_another_call_takes_its_place(tmp_path, held, pool):
@@ -203,17 +213,17 @@ def test_a_response_that_is_for_nobody_else_is_not_shared(tmp_path, held, pool, 
         assert len({call.result()[0][0] for call in calls}) == 4 and joined(gateway) == 0
 
 
-def test_a_call_that_waits_has_its_own_deadline(tmp_path, held, pool):
+def test_a_call_that_waits_asks_by_itself_when_half_of_its_time_has_passed(tmp_path, held, pool):
     with serving(tmp_path, held) as gateway:
         begin(gateway, held, pool, ["grpc", "connect"])  # of two codecs: both lead
-        answer = gateway.http("POST", PATH, {"customerId": "ada"}, {**OURS, "Connect-Timeout-Ms": "50"})
-        assert answer.json["code"] == "deadline_exceeded"
+        answer = gateway.http("POST", PATH, {"customerId": "ada"}, {**OURS, "Connect-Timeout-Ms": "300"})
+        assert answer.json["code"] == "deadline_exceeded" and eventually(lambda: held.n == 3)
         with pytest.raises(grpc.RpcError) as error:
             with grpc.insecure_channel(gateway.address) as channel:
-                channel.unary_unary(PATH)(ADA.SerializeToString(), metadata=tuple(OURS.items()), timeout=0.2)
+                channel.unary_unary(PATH)(ADA.SerializeToString(), metadata=tuple(OURS.items()), timeout=0.4)
         assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-        assert held.n == 2 and waits(gateway) == 2
-        held.let_go(2)
+        assert eventually(lambda: held.n == 4) and waits(gateway) == 2
+        held.let_go(4)
 
 
 def test_a_call_waits_no_longer_than_the_route_says(tmp_path, held, pool):

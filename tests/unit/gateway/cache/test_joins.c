@@ -162,15 +162,38 @@ static void after_so_many_leaders_all_go_on_alone(void **state)
     assert_int_equal(enter(b, 6, &key), JOIN_LEAD);
 }
 
-static void a_response_for_nobody_else_disperses_them(void **state)
+static void a_leader_that_failed_lets_all_go_on_at_once_and_has_no_successor(void **state)
+{
+    Bench *b = *state;
+    for (int i = 0; i < 5; i++)
+        enter(b, i, &key);
+    join_disperse(&b->calls[0]);
+    join_leave(&b->calls[0]);
+    pass(b, 2 * MILLISECOND);
+    for (int i = 1; i <= MOST; i++)
+        assert_int_equal(b->steps[i], JOIN_ALONE);
+    assert_int_equal(b->steps[4], JOIN_WAIT); /* it went on alone when it came */
+    join_leave(&b->calls[1]);
+    join_leave(&b->calls[2]);
+    pass(b, 2 * MILLISECOND);
+    assert_int_equal(b->steps[3], JOIN_ALONE);
+    assert_int_equal(enter(b, 5, &key), JOIN_LEAD);
+}
+
+static void one_that_waits_and_fails_disperses_nobody(void **state)
 {
     Bench *b = *state;
     for (int i = 0; i < 3; i++)
         enter(b, i, &key);
-    join_disperse(&b->calls[0]);
+    join_disperse(&b->calls[1]);
+    join_leave(&b->calls[1]);
     pass(b, 2 * MILLISECOND);
-    assert_int_equal(b->steps[1], JOIN_ALONE);
-    assert_int_equal(b->steps[2], JOIN_ALONE);
+    assert_int_equal(b->steps[1], JOIN_WAIT);
+    assert_int_equal(b->steps[2], JOIN_WAIT);
+    share(b, 0);
+    pass(b, 2 * MILLISECOND);
+    assert_int_equal(b->steps[1], JOIN_WAIT); /* it has left */
+    assert_int_equal(b->steps[2], JOIN_TAKE);
 }
 
 static void nobody_waits_for_longer_than_was_said(void **state)
@@ -180,6 +203,8 @@ static void nobody_waits_for_longer_than_was_said(void **state)
     enter(b, 1, &key);
     pass(b, SECOND / 2);
     enter(b, 2, &key);
+    assert_int_equal(b->calls[1].since, SECOND);
+    assert_int_equal(b->calls[2].since, SECOND + SECOND / 2);
     pass(b, SECOND / 2 - 2 * MILLISECOND);
     assert_int_equal(b->steps[1], JOIN_WAIT);
     pass(b, 4 * MILLISECOND);
@@ -215,7 +240,8 @@ int main(void)
         TEST(the_one_that_has_waited_longest_takes_the_place_of_the_leader),
         TEST(a_leader_that_leaves_before_it_was_told_is_replaced),
         TEST(after_so_many_leaders_all_go_on_alone),
-        TEST(a_response_for_nobody_else_disperses_them),
+        TEST(a_leader_that_failed_lets_all_go_on_at_once_and_has_no_successor),
+        TEST(one_that_waits_and_fails_disperses_nobody),
         TEST(nobody_waits_for_longer_than_was_said),
         TEST(no_more_wait_than_was_said),
     };

@@ -269,6 +269,101 @@ static void a_second_attempt_beside_a_slow_one_is_at_its_version(void **state)
     answer(instance(scene), ITEM);
 }
 
+/* ---- Equal calls ----------------------------------------------------------------------------- */
+
+static Scene *with_join(void **state)
+{
+    return scene_again(state, SCENE_INSTANCES_TEXT
+                       "routes:\n"
+                       "  - match: yard.Yard/Get\n"
+                       "    on_failure: {graceful: {stale: {for: 10m, public: true, join: 1m}}}\n");
+}
+
+static Peer *ask_in_time(Scene *scene, const char *timeout)
+{
+    Peer *client = begin_grpc(scene, GET_ITEM, timeout);
+    say_frame(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static void answer_all_that_are_asked(Scene *scene)
+{
+    for (uint32_t i = 0; i < scene->n_peers; i++) {
+        Peer *peer = &scene->peers[i];
+        if (peer->instance && http_connection_streams(peer->gateway))
+            answer(peer, ITEM);
+    }
+}
+
+static void those_that_wait_for_a_call_that_gets_an_error_ask_at_once(void **state)
+{
+    Scene *scene = with_join(state);
+    Peer *clients[4];
+    for (int i = 0; i < 4; i++)
+        clients[i] = ask_grpc(scene, GET_ITEM, GET_X);
+    assert_int_equal(n_instances(scene), 1);
+    answer_error(instance(scene), 5, "no such item");
+    assert_string_equal(said(clients[0], "grpc-status"), "5");
+    scene_pass(scene, 2);
+    assert_int_equal(n_instances(scene), 4);
+    answer_all_that_are_asked(scene);
+    for (int i = 1; i < 4; i++)
+        assert_string_equal(said(clients[i], "grpc-status"), "0");
+    assert_int_equal(scene->counted[COUNTER_JOINED], 0);
+}
+
+static void those_that_wait_for_a_call_whose_response_is_broken_ask_at_once(void **state)
+{
+    Scene *scene = with_join(state);
+    Peer *clients[3];
+    for (int i = 0; i < 3; i++)
+        clients[i] = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    answer_trailers(instance(scene), "grpc-status: 0"); /* and no message */
+    assert_string_equal(said(clients[0], "grpc-status"), "12");
+    scene_pass(scene, 2);
+    assert_int_equal(n_instances(scene), 3);
+    answer_all_that_are_asked(scene);
+    assert_string_equal(said(clients[2], "grpc-status"), "0");
+}
+
+static void one_of_those_that_wait_takes_the_place_of_a_call_without_time(void **state)
+{
+    Scene *scene = with_join(state);
+    Peer *first = ask_in_time(scene, "grpc-timeout: 100m"), *clients[3];
+    for (int i = 0; i < 3; i++)
+        clients[i] = ask_grpc(scene, GET_ITEM, GET_X);
+    assert_int_equal(n_instances(scene), 1);
+    scene_pass(scene, 105);
+    assert_string_equal(said(first, "grpc-status"), "4");
+    scene_pass(scene, 2);
+    assert_int_equal(n_instances(scene), 2);
+    answer(instance(scene), ITEM);
+    scene_pass(scene, 2);
+    assert_int_equal(n_instances(scene), 2);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(said(clients[i], "grpc-status"), "0");
+    assert_int_equal(scene->counted[COUNTER_JOINED], 2);
+}
+
+static void half_of_the_time_is_kept_to_ask_without_an_equal_call(void **state)
+{
+    Scene *scene = with_join(state);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *client = ask_in_time(scene, "grpc-timeout: 100m");
+    scene_pass(scene, 45);
+    assert_int_equal(n_instances(scene), 1);
+    scene_pass(scene, 10);
+    assert_int_equal(n_instances(scene), 2);
+    scene_pass(scene, 50);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    const Error *cause = scene->records[0].why.error->cause;
+    assert_non_null(cause);
+    assert_non_null(strstr(cause->doing, " ms of it waiting for an equal call"));
+    answer_all_that_are_asked(scene);
+}
+
 /* ---- In time --------------------------------------------------------------------------------- */
 
 static void half_of_the_time_is_kept_for_another_version(void **state)
@@ -783,6 +878,10 @@ int main(void)
         SCENE_TEST(without_that_fallback_it_goes_where_a_new_call_goes),
         SCENE_TEST(what_no_instance_has_seen_may_go_to_another_version),
         SCENE_TEST(a_second_attempt_beside_a_slow_one_is_at_its_version),
+        SCENE_TEST(those_that_wait_for_a_call_that_gets_an_error_ask_at_once),
+        SCENE_TEST(those_that_wait_for_a_call_whose_response_is_broken_ask_at_once),
+        SCENE_TEST(one_of_those_that_wait_takes_the_place_of_a_call_without_time),
+        SCENE_TEST(half_of_the_time_is_kept_to_ask_without_an_equal_call),
         SCENE_TEST(half_of_the_time_is_kept_for_another_version),
         SCENE_TEST(both_versions_together_have_one_deadline),
         SCENE_TEST(without_an_instance_of_another_version_the_slow_one_has_all_of_the_time),

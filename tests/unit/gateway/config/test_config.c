@@ -1211,6 +1211,35 @@ static void fallbacks_that_cannot_be_used_are_told(void **state)
         "a.yaml:15:39: cache.client_percent: must be at most 100\n");
 }
 
+static void a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted(void **state)
+{
+    static const struct {
+        const char *timeout, *join;
+        bool doubted;
+    } cases[] = {
+        {"timeout: 2s,", ", join: 1999ms", false},
+        {"timeout: 2s,", ", join: 2s", true},
+        {"timeout: 2s,", ", join: 3s", true},
+        {"timeout: 2s,", "", false},
+        {"", ", join: 1m", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[4096];
+        snprintf(text, sizeof text,
+                 GOOD
+                 "routes:\n"
+                 "  - {match: garage.Cars/List, %s on_failure: {graceful: {writes: true, stale: "
+                 "{for: 10m%s}}}}\n",
+                 cases[i].timeout, cases[i].join);
+        Loaded l = load_good(text);
+        assert_int_equal(l.config->doubts.n, cases[i].doubted);
+        if (cases[i].doubted)
+            assert_string_equal(l.config->doubts.items[0].path,
+                                "routes[0].on_failure.graceful.stale.join");
+        unload(&l);
+    }
+}
+
 static void a_route_without_a_timeout_has_that_of_the_next_wider_one(void **state)
 {
     Loaded l = load_good(GOOD "routes:\n"
@@ -1589,6 +1618,7 @@ int main(void)
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(fallbacks_are_in_the_order_of_their_keys),
         cmocka_unit_test(fallbacks_that_cannot_be_used_are_told),
+        cmocka_unit_test(a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted),
         cmocka_unit_test(a_route_without_a_timeout_has_that_of_the_next_wider_one),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
         cmocka_unit_test(an_instance_of_any_version_and_protocol_may_join),
