@@ -495,11 +495,8 @@ static const Step *tell(Exchange *x, Result why)
     x->record.why = what_to_tell(x, why);
     x->record.degraded = NULL;
     x->own_response = true;
-    Status status = status_of_error(x->arena, x->record.why);
-    if (x->record.leg_code) { /* a leg's service has said it */
-        status.code = x->record.leg_code;
-        status.http_status = 0;
-    }
+    const Status *said = x->record.leg_said;
+    Status status = said ? *said : status_of_error(x->arena, x->record.why);
     return exchange_give_end(x, &status, NULL);
 }
 

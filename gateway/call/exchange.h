@@ -94,10 +94,11 @@ typedef struct ComposeCall {
 } ComposeCall;
 
 typedef struct ComposeResult {
-    Result why;      /* failed: a loud leg's, */
-    const char *leg; /* which is this one, */
-    Code code;       /* and the error is of its service, with this code; else OK */
-    Bytes message;   /* good: in protobuf, in the composed version */
+    Result why;         /* failed: a loud leg's, */
+    const char *leg;    /* which is this one, */
+    const Status *said; /* and the error is of its service, in this one's words, as long as the
+                           call; else NULL */
+    Bytes message;      /* good: in protobuf, in the composed version */
 } ComposeResult;
 
 struct ComposerTable {

@@ -269,10 +269,10 @@ void exchange_composed(Exchange *x, const ComposeResult *result)
 {
     exchange_describe_composition(x);
     if (failed(result->why)) {
-        if (code_is_callers(result->code))
-            tell_code(x, result->code);
+        if (result->said && code_is_callers(result->said->code))
+            tell_code(x, result->said->code);
         x->record.failed_leg = result->leg;
-        x->record.leg_code = result->code;
+        x->record.leg_said = result->said;
         exchange_run(x, exchange_fail(x, result->why));
         return;
     }

@@ -100,13 +100,27 @@ static Result on_response(Caller *caller, Message message, const Fields *trailer
     return take_response((LegCall *)caller, message.bytes);
 }
 
+/* As the composed call passes it on, whose client follows no redirect of a leg's. What the arena
+   has no room for is left out. */
+static void keep_status(LegCall *leg, const Status *status)
+{
+    Arena *arena = leg->composition->call.arena;
+    leg->status = *status;
+    leg->status.message = bytes_copy(arena, status->message);
+    leg->status.details = bytes_copy(arena, status->details);
+    if (status->http_status < 400) {
+        leg->status.http_status = 0;
+        leg->status.of_rest = false;
+    }
+}
+
 static void on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
     LegCall *leg = (LegCall *)caller;
     leg->answered = status->code == CODE_OK;
-    bool of_service = !status->error || status->error->fault == &FAULT_UPSTREAM_STATUS;
-    leg->code = of_service ? status->code : CODE_OK;
     leg->may_have_effect = status->may_have_effect;
+    if (!status->error)
+        keep_status(leg, status);
 }
 
 static LegState state_of(const LegCall *leg, const CallRecord *record)
@@ -287,7 +301,9 @@ static const LegCall *fatal_leg(const Composition *c)
 static void end_by(Composition *c, const LegCall *leg)
 {
     cancel_legs(c, "another leg of the composed call has failed");
-    ComposeResult result = {.leg = leg->leg->name, .code = leg->code};
+    ComposeResult result = {.leg = leg->leg->name};
+    if (leg->status.code != CODE_OK)
+        result.said = &leg->status;
     result.why =
         FAIL_OVER(c->call.arena, leg->why, *leg->why.error->fault, "the leg %s", leg->leg->name);
     exchange_composed(c->call.x, &result);
@@ -296,7 +312,7 @@ static void end_by(Composition *c, const LegCall *leg)
 static void end_well(Composition *c)
 {
     Buffer message = buffer_in(c->call.arena);
-    ComposeResult result = {.code = CODE_OK};
+    ComposeResult result = {.leg = NULL};
     timer_stop(&c->call.loop->timers, &c->timer);
     for (uint32_t i = 0; i < c->call.composed->n_legs; i++)
         buffer_add_bytes(&message, c->legs[i].part);

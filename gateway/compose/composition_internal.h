@@ -19,8 +19,8 @@ typedef struct LegCall {
     const Leg *leg;
     Exchange *x; /* NULL: it does not run */
     LegState state;
-    Result why; /* it has failed unless the state is OK; in the call's arena */
-    Code code;  /* of an error of its service; else OK */
+    Result why;    /* it has failed unless the state is OK; in the call's arena */
+    Status status; /* an error of its service, in the call's arena; else OK */
     int64_t began, ended;
     uint32_t age; /* seconds, of a kept response */
     bool answered, good;

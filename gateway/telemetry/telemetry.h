@@ -66,7 +66,7 @@ typedef struct CallRecord {
     Bytes legs;      /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
     bool partial;    /* composed: not all legs are ok */
     const char *failed_leg; /* composed: whose error the call's is; or NULL, */
-    Code leg_code;          /* and if that is of a service, its code; else OK */
+    const Status *leg_said; /* and if that is of a service, its own words; else NULL */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;

@@ -348,13 +348,40 @@ Result error_details_make(const Status *status, const ReplyOptions *options, Byt
 
 /* ---- A service's errors ---------------------------------------------------------------------- */
 
-static bool has_error_info(const ErrorDetails *details)
+/* NULL: there is none. */
+static ErrorDetail *find_error_info(const ErrorDetails *details)
 {
     for (size_t i = 0; i < details->n; i++) {
         if (bytes_are(details->items[i].type_url, TYPE_PREFIX "ErrorInfo"))
-            return true;
+            return &details->items[i];
     }
-    return false;
+    return NULL;
+}
+
+/* An ErrorInfo that cannot be read, or says something of this name itself, stays as it is. */
+static bool add_leg(ErrorDetail *detail, Bytes leg, Arena *arena)
+{
+    ProtobufCAllocator allocator = allocator_of(arena);
+    Rpc__ErrorInfo *info =
+        rpc__error_info__unpack(&allocator, detail->value.size, detail->value.data);
+    static char key[] = "leg";
+    for (size_t i = 0; info && i < info->n_metadata; i++)
+        if (strcmp(info->metadata[i]->key, key) == 0)
+            return true;
+    if (!info)
+        return true;
+    Rpc__ErrorInfo__MetadataEntry entry = RPC__ERROR_INFO__METADATA_ENTRY__INIT;
+    Rpc__ErrorInfo__MetadataEntry **entries =
+        arena_array(arena, Rpc__ErrorInfo__MetadataEntry *, info->n_metadata + 1);
+    if (!entries)
+        return false;
+    for (size_t i = 0; i < info->n_metadata; i++)
+        entries[i] = info->metadata[i];
+    entry.key = key;
+    entry.value = text_of(leg, arena);
+    entries[info->n_metadata++] = &entry;
+    info->metadata = entries;
+    return pack(&info->base, arena, &detail->value);
 }
 
 /* Connect clients and those of gRPC retry UNAVAILABLE, where their own policy says so. */
@@ -363,13 +390,18 @@ static bool forbids_retry(const Status *status)
     return status->code == CODE_UNAVAILABLE && !status_is_retryable(status);
 }
 
-Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetails *details_out)
+Result error_details_of(const Status *status, bool rpc, Bytes leg, Arena *arena,
+                        ErrorDetails *details_out)
 {
     *details_out = error_details_read(status->details, arena);
+    ErrorDetail *info = find_error_info(details_out);
     bool by_service = status->service_code != 0;
-    bool may_add = rpc && !has_error_info(details_out);
+    bool may_add = rpc && !info;
     bool by_http = may_add && status->of_rest, forbidding = may_add && forbids_retry(status);
-    if (!by_service && !by_http && !forbidding)
+    bool of_leg = may_add && leg.size;
+    if (rpc && info && leg.size && !add_leg(info, leg, arena))
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "adding the leg %.*s to an error", BYTES_ARGS(leg));
+    if (!by_service && !by_http && !forbidding && !of_leg)
         return OK;
     unsigned number = by_service ? status->service_code : status->http_status;
     Bytes digits = bytes_of(arena_printf(arena, "%u", number));
@@ -378,6 +410,7 @@ Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetai
         {"status_code", by_service ? digits : BYTES_NONE},
         {"http_status", !by_service && by_http ? digits : BYTES_NONE},
         {"retryable", forbidding ? bytes_of("false") : BYTES_NONE},
+        {"leg", of_leg ? leg : BYTES_NONE},
     };
     const char *reason = by_service ? "SERVICE_STATUS_CODE"
                          : by_http  ? "HTTP_STATUS"

@@ -31,9 +31,10 @@ bool error_details_add(ErrorDetails *details, ErrorDetail detail);
    could not carry the status otherwise: for a service_code (reason SERVICE_STATUS_CODE, metadata
    status_code), or with `rpc` for the HTTP status of a REST instance (reason HTTP_STATUS, metadata
    http_status), or that UNAVAILABLE must not be retried (reason UPSTREAM_STATUS, metadata
-   retryable: false) unless the error has an ErrorInfo already (AIP-193: an error has one). Fault:
-   OUT_OF_MEMORY. */
-MUST_USE Result error_details_of(const Status *status, bool rpc, Arena *arena,
+   retryable: false) unless the error has an ErrorInfo already (AIP-193: an error has one).
+   `leg` (empty: none) is the leg of a composed call whose error it is: with `rpc` it is metadata of
+   the same name, in the ErrorInfo of the service if there is one. Fault: OUT_OF_MEMORY. */
+MUST_USE Result error_details_of(const Status *status, bool rpc, Bytes leg, Arena *arena,
                                  ErrorDetails *details_out);
 
 /* The details in a serialized google.rpc.Status; none when it is empty or malformed. Not a fault:

@@ -47,13 +47,13 @@ static bool is_http_dialect(Dialect dialect)
     return dialect == DIALECT_REST || dialect == DIALECT_HTTP;
 }
 
-/* Whether details are needed as a list. gRPC passes those of a service on as bytes, unless one is
-   added: the HTTP status of a REST instance. */
+/* Whether details are needed as a list. gRPC passes those of a service on as bytes, unless
+   something is added: the HTTP status of a REST instance, or the leg of a composed call. */
 static bool needs_list(const Reply *reply)
 {
     Dialect dialect = reply->call->dialect;
-    return reply->status->of_rest || is_http_dialect(dialect) || dialect == DIALECT_CONNECT ||
-           dialect == DIALECT_CONNECT_STREAM;
+    return reply->status->of_rest || reply->options->leg.size || is_http_dialect(dialect) ||
+           dialect == DIALECT_CONNECT || dialect == DIALECT_CONNECT_STREAM;
 }
 
 /* Message and details of an error: of a service, unchanged; of our own, as far as the client may
@@ -66,7 +66,8 @@ static Result fill_error(Reply *reply)
     if (status->error && !reply->options->full)
         reply->message = error_message(status->error, false, reply->arena);
     if (!status->error)
-        return needs_list(reply) ? error_details_of(status, is_rpc, reply->arena, &reply->details)
+        return needs_list(reply) ? error_details_of(status, is_rpc, reply->options->leg,
+                                                    reply->arena, &reply->details)
                                  : OK;
     if (status->details.size) {
         if (is_rpc && !needs_list(reply))

@@ -68,6 +68,10 @@ routes:
 CONFIG = HEAD + SERVICES + "".join(PART.replace("NAME", name) for name in PARTS) + PAGE
 
 
+# google.rpc.Status with an ErrorInfo: the reason and the domain.
+DETAILS = b"\x08\x05\x1a\x3b\n\x28type.googleapis.com/google.rpc.ErrorInfo\x12\x0f\n\x07NO_PART\x12\x04part"
+
+
 class PartServer:
     """One part: answers well, slowly, with garbage, with an error, or is down."""
 
@@ -85,6 +89,7 @@ class PartServer:
         self.asked.append(self.schema("part.Ask").FromString(request).customer)
         self.fields.append(dict(context.invocation_metadata()))
         if isinstance(self.now, grpc.StatusCode):
+            context.set_trailing_metadata([("grpc-status-details-bin", DETAILS)])
             context.abort(self.now, "as it was told")
         if self.now == "slow":
             time.sleep(2)
@@ -242,14 +247,17 @@ def refused(panel, dialect):
         with pytest.raises(grpc.RpcError) as caught:
             panel.ask(dialect)
         details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
-        leg = b"leg" in details and b"first" in details
+        leg = b"leg" in details and b"first" in details and b"NO_PART" in details
+        assert caught.value.details() == "as it was told"
         return caught.value.code().name, "first" if leg else None
     if dialect == "connect":
         answer = panel.gateway.http("POST", "/panel.v2.Pages/Overview", {"customer": "ada"})
         found = answer.json["details"][0]
+        assert answer.json["message"] == "as it was told" and b"NO_PART" in base64.b64decode(found["value"] + "==")
         return answer.json["code"].upper(), "first" if b"first" in base64.b64decode(found["value"] + "==") else None
     answer = panel.gateway.http("GET", "/v2/pages/ada")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["detail"] == "as it was told" and answer.json["reason"] == "NO_PART"
     return answer.json["code"], answer.json["leg"]
 
 

@@ -1,6 +1,7 @@
 #include "gateway/compose/composition.h"
 
 #include "adapters/schema/wire.h"
+#include "base/text/base64.h"
 #include "tests/unit/gateway/call/scene.h"
 
 /* A page of v2, that v1 has by its change list; the legs are calls of the yard, at 7101. */
@@ -180,13 +181,73 @@ static void a_loud_leg_that_fails_cancels_the_others_and_is_named(void **state)
     assert_int_equal(client->head.status, 404);
     Bytes body = buffer_bytes(&client->body);
     const char *text = arena_text(scene->arena, body);
-    assert_non_null(strstr(text, "\"reason\":\"UPSTREAM_STATUS\""));
+    assert_non_null(strstr(text, "\"detail\":\"no such item\""));
+    assert_null(strstr(text, "\"reason\"")); /* the service gives none */
     assert_non_null(strstr(text, "\"leg\":\"b\""));
     assert_non_null(strstr(text, "\"code\":\"NOT_FOUND\""));
     const CallRecord *record = record_of(scene, NULL);
     assert_string_equal(record->failed_leg, "b");
     assert_string_equal(record->why.error->doing, "the leg b");
     assert_string_equal(record_of(scene, "a")->why.error->fault->name, "CANCELLED");
+}
+
+/* google.protobuf.Any. */
+static void add_any(Scene *scene, Buffer *status, const char *type, Bytes value)
+{
+    Buffer any = buffer_in(scene->arena);
+    wire_add_bytes(&any, 1, bytes_of(type));
+    wire_add_bytes(&any, 2, value);
+    wire_add_bytes(status, 3, buffer_bytes(&any));
+}
+
+/* NOT_FOUND with an ErrorInfo, and a detail of a type that nobody knows. */
+static void answer_not_found(Scene *scene, Peer *peer)
+{
+    Buffer status = buffer_in(scene->arena), text = buffer_in(scene->arena);
+    wire_add_number(&status, 1, 5);
+    wire_add_bytes(&status, 2, BYTES("no order x"));
+    add_any(scene, &status, "type.googleapis.com/google.rpc.ErrorInfo",
+            BYTES("\n\017ORDER_NOT_FOUND\x12\4yard"));
+    add_any(scene, &status, "a/b", BYTES("own"));
+    base64_encode(&text, buffer_bytes(&status), BASE64_STANDARD, false);
+    answer_head(peer, 200,
+                arena_printf(scene->arena,
+                             "content-type: application/grpc\ngrpc-status: 5\n"
+                             "grpc-message: no order x\ngrpc-status-details-bin: %.*s",
+                             BYTES_ARGS(buffer_bytes(&text))),
+                -1, true);
+}
+
+static bool contains(Bytes all, Bytes part)
+{
+    return memmem(all.data, all.size, part.data, part.size) != NULL;
+}
+
+static void the_error_of_a_loud_leg_is_what_its_service_has_said(void **state)
+{
+    Scene *scene = play(state, PANEL("", LEG("a", THING)));
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_not_found(scene, leg(scene, 0));
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_string_equal(said(client, "grpc-message"), "no order x");
+    Buffer details = buffer_in(scene->arena);
+    assert_true(base64_decode(&details, bytes_of(said(client, "grpc-status-details-bin"))));
+    assert_true(contains(buffer_bytes(&details),
+                         BYTES("\n\017ORDER_NOT_FOUND\x12\4yard\x1a\010\n\3leg\x12\1a")));
+    assert_true(contains(buffer_bytes(&details), BYTES("\n\3a/b\x12\3own")));
+    assert_int_equal(record_of(scene, NULL)->status.code, CODE_NOT_FOUND);
+}
+
+static void and_in_a_problem_too(void **state)
+{
+    Scene *scene = play(state, PANEL("", LEG("a", THING)));
+    Peer *client = ask(scene, "GET", "/v1/pages/x", "", BYTES_NONE);
+    answer_not_found(scene, leg(scene, 0));
+    assert_int_equal(client->head.status, 404);
+    const char *text = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(text, "\"detail\":\"no order x\",\"code\":\"NOT_FOUND\","
+                                 "\"reason\":\"ORDER_NOT_FOUND\""));
+    assert_non_null(strstr(text, "\"leg\":\"a\""));
 }
 
 static void a_fault_of_the_gateway_keeps_its_own_code(void **state)
@@ -465,6 +526,8 @@ int main(void)
         SCENE_TEST(no_more_legs_run_at_the_same_time_than_fan_out_says),
         SCENE_TEST(a_leg_sends_the_named_fields_of_the_client_and_those_about_the_way),
         SCENE_TEST(a_loud_leg_that_fails_cancels_the_others_and_is_named),
+        SCENE_TEST(the_error_of_a_loud_leg_is_what_its_service_has_said),
+        SCENE_TEST(and_in_a_problem_too),
         SCENE_TEST(a_fault_of_the_gateway_keeps_its_own_code),
         SCENE_TEST(a_graceful_leg_leaves_what_its_fallback_says),
         SCENE_TEST(a_graceful_leg_without_a_fallback_that_has_a_response_has_failed),

@@ -218,6 +218,13 @@ static ErrorDetails grpc_details(void)
     return error_details_read(buffer_bytes(&packed), arena);
 }
 
+static Bytes grpc_status(void)
+{
+    Buffer packed = buffer_in(arena);
+    assert_true(base64_decode(&packed, fields_get(&end.trailers, "grpc-status-details-bin")));
+    return buffer_bytes(&packed);
+}
+
 static Bytes detail_json(ErrorDetails details, const char *type)
 {
     DetailJson by = detail_json_in(arena);
@@ -425,6 +432,29 @@ static void a_status_code_of_the_services_own_is_grpcs_unchanged(void **state)
     assert_bytes(fields_get(&end.trailers, "grpc-message"), "m");
     write_end(call_in(DIALECT_GRPC_WEB, CODEC_PROTO), status, true, NULL);
     assert_has(framed(end.body, 0x80), "grpc-status: 2021\r\n");
+}
+
+static void the_leg_whose_service_has_said_an_error_is_in_its_error_info(void **state)
+{
+    static const char type[] = "type.googleapis.com/google.rpc.ErrorInfo";
+    ReplyOptions options = {.leg = bytes_of("sites")};
+    Status status = said(CODE_NOT_FOUND, "m");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, true, &options);
+    assert_has(grpc_status(), "UPSTREAM_STATUS\x12\npasserelle\x1a\014\n\3leg\x12\5sites");
+    status.details = status_with(type, "\n\010NO_STOCK");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, true, &options);
+    assert_has(grpc_status(), "\n\010NO_STOCK\x1a\014\n\3leg\x12\5sites");
+    assert_int_equal(grpc_details().n, 1);
+
+    /* It stays as it is if it names a leg itself, or cannot be read. */
+    status.details = status_with(type, "\n\1N\x1a\010\n\3leg\x12\1b");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, true, &options);
+    assert_has(grpc_status(), "leg\x12\1b");
+    assert_false(has(grpc_status(), "sites"));
+    status.details = status_with(type, "\n\x7fN");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, true, &options);
+    assert_has(grpc_status(), "\n\x7fN");
+    assert_false(has(grpc_status(), "sites"));
 }
 
 static void a_status_code_of_the_services_own_is_a_detail_where_codes_are_names(void **state)
@@ -1000,6 +1030,7 @@ int main(void)
         TEST(a_connect_error_is_json_with_the_http_status_of_its_code),
         TEST(connect_details_are_type_names_and_unpadded_base64_also_of_unknown_types),
         TEST(a_status_code_of_the_services_own_is_grpcs_unchanged),
+        TEST(the_leg_whose_service_has_said_an_error_is_in_its_error_info),
         TEST(a_status_code_of_the_services_own_is_a_detail_where_codes_are_names),
         TEST(rest_details_are_json_where_the_type_is_known_and_base64_where_it_is_not),
         TEST(a_malformed_detail_of_a_known_type_is_given_as_its_bytes),
