@@ -264,11 +264,14 @@ def refused(panel, dialect):
 @pytest.mark.parametrize("dialect", ("grpc", "connect", "rest"))
 def test_a_loud_leg_fails_the_page_and_is_named(tmp_path, schema_file, backend, dialect):
     with Panel(tmp_path, schema_file, backend.port) as panel:
-        panel.become(d=grpc.StatusCode.NOT_FOUND)
+        panel.become(b="slow", d=grpc.StatusCode.NOT_FOUND)
         assert refused(panel, dialect) == ("NOT_FOUND", "first")
         assert not panel.parts["e"].asked
         line = panel.gateway.logged(service="panel")
         assert line["failed_leg"] == "first" and line["causes"][0]["fault"] == "UPSTREAM_STATUS"
+        assert panel.gateway.logged(leg="late")["code"] == "CANCELLED"
+        found = rows(panel.gateway) + rows(panel.gateway, "mistakes")
+        assert {row["code"] for row in found} == {"NOT_FOUND"}  # none of the leg that was cancelled
 
 
 def test_a_client_that_leaves_cancels_its_legs(tmp_path, schema_file, backend):

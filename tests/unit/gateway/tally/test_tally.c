@@ -290,6 +290,22 @@ static void an_attempt_that_was_only_slower_has_not_failed(void **state)
     assert_int_equal(b->tally->failures.n, 0);
 }
 
+static void a_leg_that_its_composed_call_has_cancelled_is_nobodys_failure(void **state)
+{
+    Bench *b = *state;
+    fail_with(b, CODE_CANCELLED, FAIL(b->arena, FAULT_CANCELLED, "another leg has failed"));
+    b->record.leg = "sites";
+    record(b);
+    assert_int_equal(b->tally->failures.n + b->tally->mistakes.n, 0);
+    fail_with(b, CODE_UNAVAILABLE, FAIL(b->arena, FAULT_UPSTREAM_DOWN, "connecting"));
+    record(b);
+    assert_int_equal(b->tally->failures.n, 1);
+    fail_with(b, CODE_CANCELLED, FAIL(b->arena, FAULT_CANCELLED, "the client has left"));
+    b->record.leg = NULL;
+    record(b);
+    assert_int_equal(b->tally->mistakes.n, 1);
+}
+
 static void a_failed_call_counts_once_however_often_it_was_tried(void **state)
 {
     Bench *b = *state;
@@ -383,6 +399,7 @@ int main(void)
         TEST(the_row_of_a_degraded_call_names_who_failed_and_not_who_stood_in),
         TEST(what_another_attempt_made_good_is_not_lost),
         TEST(an_attempt_that_was_only_slower_has_not_failed),
+        TEST(a_leg_that_its_composed_call_has_cancelled_is_nobodys_failure),
         TEST(a_failed_call_counts_once_however_often_it_was_tried),
         TEST(an_attempt_that_failed_otherwise_than_the_call_has_a_row_of_its_own),
         TEST(fifty_kinds_are_fifty_rows_with_exact_counts),
