@@ -132,6 +132,18 @@ static LegState state_of(const LegCall *leg, const CallRecord *record)
     return record->degraded_by == FALLBACK_SKIP ? LEG_SKIPPED : LEG_DEGRADED;
 }
 
+/* Of a leg that a fallback stands in for, its last attempt has it. */
+static Code code_of_service(const LegCall *leg, const CallRecord *record)
+{
+    Code code = leg->status.code;
+    if (!failed(record->why) || record->why.error->fault != &FAULT_UPSTREAM_STATUS)
+        return CODE_OK;
+    for (const AttemptRecord *a = record->attempts; a && record->degraded; a = a->next)
+        if (failed(a->why) && a->why.error->fault == &FAULT_UPSTREAM_STATUS)
+            code = a->code;
+    return code;
+}
+
 static void settle(LegCall *leg, LegState state)
 {
     Composition *c = leg->composition;
@@ -152,6 +164,7 @@ static void on_record(Caller *caller, const CallRecord *record)
     c->n_running--;
     leg->age = record->degraded ? record->degraded_age : 0;
     leg->why = failed(record->why) ? error_copy(c->call.arena, record->why) : OK;
+    leg->code = code_of_service(leg, record);
     settle(leg, state_of(leg, record));
     telemetry_record(c->call.loop, record);
     look(c);
@@ -254,6 +267,7 @@ static void pass_over(LegCall *leg, uint64_t missing)
                            "there is no response of the leg %s, which the leg %s needs",
                            cause->leg->name, leg->leg->name);
     leg->why = why;
+    leg->code = cause->code;
     settle(leg, is_graceful(leg) ? LEG_SKIPPED : LEG_FAILED);
     look(leg->composition);
 }

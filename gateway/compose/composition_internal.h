@@ -21,6 +21,7 @@ typedef struct LegCall {
     LegState state;
     Result why;    /* it has failed unless the state is OK; in the call's arena */
     Status status; /* an error of its service, in the call's arena; else OK */
+    Code code;     /* of an error of its service, also if a fallback stands in; else OK */
     int64_t began, ended;
     uint32_t age; /* seconds, of a kept response */
     bool answered, good;

@@ -22,6 +22,12 @@ static const char *reason_of(const LegCall *leg)
                                     : NULL;
 }
 
+/* NULL: its service has not said an error. */
+static const char *code_of(const LegCall *leg)
+{
+    return leg->code == CODE_OK ? NULL : code_name(leg->code);
+}
+
 static uint64_t milliseconds_of(const LegCall *leg)
 {
     int64_t until = leg->ended ? leg->ended : leg->composition->call.loop->now;
@@ -49,6 +55,7 @@ void leg_report_write(const Composition *c, Buffer *out)
         add_text(&item, composed->report_name, leg->leg->name);
         add_text(&item, composed->report_state, state_name(leg->state));
         add_text(&item, composed->report_reason, reason_of(leg));
+        add_text(&item, composed->report_code, code_of(leg));
         add_number(&item, composed->report_milliseconds, milliseconds_of(leg));
         add_number(&item, composed->report_age, leg->age);
         wire_add_bytes(out, composed->report->number, buffer_bytes(&item));
@@ -62,11 +69,13 @@ Bytes leg_report_text(const Composition *c, bool *partial_out)
     *partial_out = false;
     for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
         const LegCall *leg = &c->legs[i];
-        const char *reason = reason_of(leg);
+        const char *reason = reason_of(leg), *code = code_of(leg);
         buffer_printf(&text, "%s%s; state=%s", i ? ", " : "", leg->leg->name,
                       state_name(leg->state));
         if (reason)
             buffer_printf(&text, "; reason=%s", reason);
+        if (code)
+            buffer_printf(&text, "; code=%s", code);
         buffer_printf(&text, "; ms=%llu", (unsigned long long)milliseconds_of(leg));
         if (leg->age)
             buffer_printf(&text, "; age=%u", leg->age);

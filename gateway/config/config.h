@@ -401,7 +401,8 @@ typedef struct Composed {
     uint32_t n_legs, fan_out;
     size_t bytes;            /* of the request and all responses */
     const FieldType *report; /* NULL: none */
-    const FieldType *report_name, *report_state, *report_reason, *report_milliseconds, *report_age;
+    const FieldType *report_name, *report_state, *report_reason, *report_code, *report_milliseconds,
+        *report_age;
 } Composed;
 
 /* One google.api.http rule of one method: the value in the RestTable. */

@@ -322,6 +322,7 @@ static void read_report(const Composing *c)
     composed->report_name = report_field(c, field->message, "name", true, is_text);
     composed->report_state = report_field(c, field->message, "state", true, is_text);
     composed->report_reason = report_field(c, field->message, "reason", false, is_text);
+    composed->report_code = report_field(c, field->message, "code", false, is_text);
     composed->report_milliseconds =
         report_field(c, field->message, "milliseconds", false, is_count);
     composed->report_age = report_field(c, field->message, "age", false, is_count);

@@ -186,8 +186,8 @@ def check_header(page, header):
     """It says the same as the report."""
     told = [dict([("name", part.split(";")[0].strip()), *[pair.strip().split("=") for pair in part.split(";")[1:]]])
             for part in header.split(",")]
-    assert [(leg["name"], leg["state"], leg.get("reason", ""), int(leg["ms"]), int(leg.get("age", 0))) for leg in told] == \
-        [(leg.name, leg.state, leg.reason, leg.milliseconds, leg.age) for leg in page.legs]
+    assert [(leg["name"], leg["state"], leg.get("reason", ""), leg.get("code", ""), int(leg["ms"]), int(leg.get("age", 0))) for leg in told] == \
+        [(leg.name, leg.state, leg.reason, leg.code, leg.milliseconds, leg.age) for leg in page.legs]
 
 
 ALL = ("orders", "away", "late", "broken", "first", "second")
@@ -224,6 +224,11 @@ def test_a_page_of_six_legs_is_answered_although_half_of_them_fail(tmp_path, sch
         assert panel.gateway.metric("passerelle_calls_total", degraded="true", by="skip") == 1
         found = rows(panel.gateway, of="call")
         assert {row["route"] for row in found} == {f"panel.Pages/Overview legs.{name}" for name in ("away", "late", "broken")}
+
+        panel.become(c=grpc.StatusCode.INTERNAL)
+        page, fields = panel.ask(dialect)
+        assert [(leg.reason, leg.code) for leg in page.legs if leg.name == "broken"] == [("UPSTREAM_STATUS", "INTERNAL")]
+        check_header(page, fields["passerelle-legs"])
 
 
 def test_older_clients_get_the_page_through_the_change_list(tmp_path, schema_file, backend):

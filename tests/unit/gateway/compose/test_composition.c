@@ -185,6 +185,9 @@ static void a_loud_leg_that_fails_cancels_the_others_and_is_named(void **state)
     assert_null(strstr(text, "\"reason\"")); /* the service gives none */
     assert_non_null(strstr(text, "\"leg\":\"b\""));
     assert_non_null(strstr(text, "\"code\":\"NOT_FOUND\""));
+    assert_string_equal(field_of(client, "passerelle-legs"),
+                        "a; state=failed; reason=CANCELLED; ms=0, "
+                        "b; state=failed; reason=UPSTREAM_STATUS; code=NOT_FOUND; ms=0");
     const CallRecord *record = record_of(scene, NULL);
     assert_string_equal(record->failed_leg, "b");
     assert_string_equal(record->why.error->doing, "the leg b");
@@ -271,11 +274,13 @@ static void a_graceful_leg_leaves_what_its_fallback_says(void **state)
     answer_error(leg(scene, 1), 13, "oops");
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_body(client, framed(scene, BYTES("\n\6\n\4none"
-                                            "\x1a\x1e\n\1a\x12\010degraded\x1a\x0fUPSTREAM_STATUS"
-                                            "\x1a\x1d\n\1b\x12\7skipped\x1a\x0fUPSTREAM_STATUS")));
+                                            "\x1a\x28\n\1a\x12\010degraded\x1a\x0fUPSTREAM_STATUS"
+                                            "2\010INTERNAL"
+                                            "\x1a\x27\n\1b\x12\7skipped\x1a\x0fUPSTREAM_STATUS"
+                                            "2\010INTERNAL")));
     assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=degraded; reason=UPSTREAM_STATUS; ms=0, "
-                        "b; state=skipped; reason=UPSTREAM_STATUS; ms=0");
+                        "a; state=degraded; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0, "
+                        "b; state=skipped; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0");
     assert_string_equal(field_of(client, "cache-control"), "no-store");
     assert_true(record_of(scene, NULL)->partial);
     assert_string_equal(record_of(scene, "a")->degraded, "UPSTREAM_STATUS");
@@ -290,8 +295,9 @@ static void a_graceful_leg_without_a_fallback_that_has_a_response_has_failed(voi
     assert_false(client->headed);
     answer(leg(scene, 1), ITEM);
     assert_string_equal(said(client, "grpc-status"), "0");
-    assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=failed; reason=UPSTREAM_STATUS; ms=0, b; state=ok; ms=0");
+    assert_string_equal(
+        field_of(client, "passerelle-legs"),
+        "a; state=failed; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0, b; state=ok; ms=0");
 }
 
 static void a_kept_response_stands_in_with_its_age(void **state)
@@ -304,9 +310,9 @@ static void a_kept_response_stands_in_with_its_age(void **state)
     Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
     answer_error(leg(scene, 1), 13, "oops");
     assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=degraded; reason=UPSTREAM_STATUS; ms=0; age=31");
-    assert_body(client, framed(scene, BYTES(THING_X "\x1a\x20\n\1a\x12\010degraded"
-                                                    "\x1a\x0fUPSTREAM_STATUS(\x1f")));
+                        "a; state=degraded; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0; age=31");
+    assert_body(client, framed(scene, BYTES(THING_X "\x1a\x2a\n\1a\x12\010degraded"
+                                                    "\x1a\x0fUPSTREAM_STATUS2\010INTERNAL(\x1f")));
 }
 
 static void a_response_that_cannot_be_read_is_the_failure_of_its_leg(void **state)
@@ -334,7 +340,7 @@ static void nor_is_it_kept_in_place_of_the_last_good_one(void **state)
     client = ask_grpc(scene, PAGE_V2, CUSTOMER);
     answer_error(leg(scene, 2), 13, "oops");
     assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=degraded; reason=UPSTREAM_STATUS; ms=0");
+                        "a; state=degraded; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0");
 }
 
 /* Nobody else reads what passes from a message to one of the same type. */
@@ -361,8 +367,8 @@ static void a_leg_without_what_it_needs_is_not_asked(void **state)
     answer_error(leg(scene, 0), 13, "oops");
     assert_int_equal(n_instances(scene), 1);
     assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=skipped; reason=UPSTREAM_STATUS; ms=0, "
-                        "b; state=skipped; reason=UPSTREAM_STATUS; ms=0");
+                        "a; state=skipped; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0, "
+                        "b; state=skipped; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0");
 }
 
 static void and_if_it_is_loud_the_call_fails(void **state)
@@ -435,7 +441,10 @@ static void a_whole_page_stands_in_for_one_that_fails(void **state)
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_string_equal(field_of(client, "passerelle-degraded"),
                         "UPSTREAM_STATUS; by=stale; age=0");
-    assert_body(client, page);
+    assert_body(client, page); /* with its report; the header is about this call */
+    assert_string_equal(field_of(client, "passerelle-legs"),
+                        "a; state=failed; reason=CANCELLED; ms=0, "
+                        "b; state=failed; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0");
 }
 
 static void but_not_for_what_the_client_has_to_know(void **state)
