@@ -628,6 +628,7 @@ ALL = CASES + CONFIG_CASES
 # Hints that no config file of a test can lead to, and where they are tried.
 ELSEWHERE = {
     "doubt_same_key": "a doubt: nothing fails by it (test_config.c)",
+    "check_fallbacks": "a doubt: nothing fails by it (test_config.c)",
     "check_route": "a composed service of two versions beside another service (test_compose_config.c)",
     "read_secrets": "files of tokens and authorities, and a doubt (test_webhooks.py)",
     "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
