@@ -1,5 +1,7 @@
 #include "adapters/rules/rules_internal.h"
 
+#include "base/text/utf8.h"
+
 RulePath rule_path(const MessageType *type, const char *path)
 {
     RulePath at = {.in = type};
@@ -29,6 +31,8 @@ bool rule_demands(const FieldRule *rule)
 uint64_t rule_characters(Bytes text)
 {
     uint64_t n = 0;
+    if (!utf8_valid(text)) /* else bytes that continue nothing would have no length */
+        return text.size;
     for (size_t i = 0; i < text.size; i++)
         n += (text.data[i] & 0xc0) != 0x80;
     return n;
@@ -44,7 +48,7 @@ bool rule_time(Bytes message, TimeParts *time_out)
         else if (f.number == 2 && f.type == WIRE_VARINT)
             time_out->nanos = (int32_t)f.value;
     }
-    return !reader.bad && time_out->nanos > -1000000000 && time_out->nanos < 1000000000;
+    return !reader.bad;
 }
 
 bool number_is_less(FieldKind kind, Literal a, Literal b)
