@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <strings.h>
 
+bool bytes_are_one_of(Bytes a, const char *const *texts)
+{
+    while (*texts && !bytes_are(a, *texts))
+        texts++;
+    return *texts;
+}
+
 bool bytes_equal_nocase(Bytes a, Bytes b)
 {
     return a.size == b.size &&

@@ -54,6 +54,9 @@ static inline bool bytes_are(Bytes a, const char *text)
     return bytes_equal(a, bytes_of(text));
 }
 
+/* `texts` ends with NULL. */
+bool bytes_are_one_of(Bytes a, const char *const *texts);
+
 /* Equal except for the case of ASCII letters. */
 bool bytes_equal_nocase(Bytes a, Bytes b);
 
@@ -169,6 +172,12 @@ static inline Buffer buffer_in(Arena *arena)
 static inline Bytes buffer_bytes(const Buffer *buffer)
 {
     return (Bytes){buffer->data, buffer->size};
+}
+
+/* The same where NULL means that there is nothing: an empty message is there. */
+static inline Bytes buffer_message(const Buffer *buffer)
+{
+    return buffer->size ? buffer_bytes(buffer) : bytes("", 0);
 }
 
 bool buffer_extend(Buffer *buffer, size_t more);

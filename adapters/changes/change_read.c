@@ -745,13 +745,6 @@ static const char *const *keys_beside(const Reading *r)
                                    : NULL;
 }
 
-static bool is_among(Bytes word, const char *const *words)
-{
-    while (*words && !bytes_are(word, *words))
-        words++;
-    return *words;
-}
-
 static bool read_keys(const Reading *r)
 {
     bool good = true;
@@ -760,7 +753,7 @@ static bool read_keys(const Reading *r)
         size_t i = 0, n = sizeof field_keys / sizeof *field_keys;
         while (i < n && !bytes_are(item->name, field_keys[i]))
             i++;
-        if (i < n && (!beside || is_among(item->name, beside)))
+        if (i < n && (!beside || bytes_are_one_of(item->name, beside)))
             continue;
         if (i < n) {
             change_problem(r->list, place(r, item), r->where, NULL, "%.*s does not go with %s",

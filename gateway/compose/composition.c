@@ -32,7 +32,7 @@ static Result run_plan(const Composition *c, const Plan *plan, Bytes envelope, B
     Buffer out = buffer_in(c->call.arena);
     PlanInput input = {.bytes = envelope};
     Result r = plan_run(plan, &input, c->call.arena, &out, NULL);
-    *made_out = out.size ? buffer_bytes(&out) : bytes("", 0);
+    *made_out = buffer_message(&out);
     return r;
 }
 
@@ -52,8 +52,7 @@ static Result make_request(const LegCall *leg, Bytes *request_out)
         buffer_add_bytes(&envelope, c->legs[__builtin_ctzll(left)].record);
     if (envelope.full)
         return out_of_memory(leg);
-    Bytes sources = envelope.size ? buffer_bytes(&envelope) : bytes("", 0);
-    Result r = run_plan(c, leg->leg->request, sources, request_out);
+    Result r = run_plan(c, leg->leg->request, buffer_message(&envelope), request_out);
     return failed(r) ? FAIL_OVER(c->call.arena, r, *r.error->fault,
                                  "making the request of the leg %s", leg->leg->name)
                      : OK;
@@ -195,21 +194,13 @@ static bool is_of_way(Bytes name)
            bytes_are(name, "traceparent") || bytes_are(name, "tracestate");
 }
 
-static bool is_listed(const char *const *names, Bytes name)
-{
-    for (; *names; names++)
-        if (bytes_are(name, *names))
-            return true;
-    return false;
-}
-
 static Fields fields_of(const LegCall *leg)
 {
     const Composition *c = leg->composition;
     Fields fields = fields_in(c->call.arena);
     for (uint32_t i = 0; i < c->call.metadata->n; i++) {
         const Field *field = &c->call.metadata->items[i];
-        if (is_of_way(field->name) || is_listed(leg->leg->forward, field->name))
+        if (is_of_way(field->name) || bytes_are_one_of(field->name, leg->leg->forward))
             fields_add(&fields, field->name, field->value);
     }
     return fields;
@@ -263,10 +254,9 @@ static void pass_over(LegCall *leg, uint64_t missing)
 {
     const Composition *c = leg->composition;
     const LegCall *cause = &c->legs[__builtin_ctzll(missing)];
-    Result why = FAIL_OVER(c->call.arena, cause->why, *cause->why.error->fault,
-                           "there is no response of the leg %s, which the leg %s needs",
-                           cause->leg->name, leg->leg->name);
-    leg->why = why;
+    leg->why = FAIL_OVER(c->call.arena, cause->why, *cause->why.error->fault,
+                         "there is no response of the leg %s, which the leg %s needs",
+                         cause->leg->name, leg->leg->name);
     leg->code = cause->code;
     settle(leg, is_graceful(leg) ? LEG_SKIPPED : LEG_FAILED);
     look(leg->composition);
@@ -331,7 +321,7 @@ static void end_well(Composition *c)
     for (uint32_t i = 0; i < c->call.composed->n_legs; i++)
         buffer_add_bytes(&message, c->legs[i].part);
     leg_report_write(c, &message);
-    result.message = message.size ? buffer_bytes(&message) : bytes("", 0);
+    result.message = buffer_message(&message);
     if (message.full)
         result.why = FAIL(c->call.arena, FAULT_OUT_OF_MEMORY, "putting the response together");
     exchange_composed(c->call.x, &result);
@@ -350,14 +340,12 @@ static void begin_all_ready(Composition *c)
 static void on_look(Timer *timer)
 {
     Composition *c = (Composition *)((char *)timer - offsetof(Composition, timer));
-    uint32_t n = c->call.composed->n_legs;
-    uint64_t all = n == LEGS_MOST ? UINT64_MAX : (UINT64_C(1) << n) - 1;
     if (!fatal_leg(c))
         begin_all_ready(c);
     const LegCall *fatal = fatal_leg(c);
     if (fatal)
         end_by(c, fatal);
-    else if (c->done == all)
+    else if (c->done == composed_all_legs(c->call.composed))
         end_well(c);
 }
 

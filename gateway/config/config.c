@@ -65,18 +65,17 @@ static const char *lower_case(Arena *arena, const char *text)
     return copy;
 }
 
-/* The name of a request field: token characters of RFC 9110 section 5.6.2. */
-static bool is_field_name(const char *name)
+bool config_is_word(const char *text, const char *also)
 {
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr(also, *c))
             return false;
-    return *name;
+    return *text;
 }
 
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path)
 {
-    if (!is_field_name(name))
+    if (!config_is_word(name, "!#$%&'*+-.^_`|~")) /* a token, RFC 9110, 5.6.2 */
         config_tell(reader, path, NULL, "%s is not the name of a request field", name);
     return lower_case(reader->arena, name);
 }

@@ -405,6 +405,12 @@ typedef struct Composed {
         *report_age;
 } Composed;
 
+/* A bit for each of its legs. */
+static inline uint64_t composed_all_legs(const Composed *composed)
+{
+    return composed->n_legs ? UINT64_MAX >> (LEGS_MOST - composed->n_legs) : 0;
+}
+
 /* One google.api.http rule of one method: the value in the RestTable. */
 struct RestBinding {
     const Method *method;

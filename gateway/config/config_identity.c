@@ -5,8 +5,6 @@
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 
-#include <ctype.h>
-
 enum { HASH_KEY_LEAST = 16, HASH_KEY_MOST = 4096 };
 
 /* A field with another meaning must not become an identity: it is removed from requests of
@@ -73,22 +71,13 @@ static CertificateName certificate_name(const Passerelle__Config__Identity *text
     }
 }
 
-/* As JWT writes them: words, or URIs (RFC 7519, 4.2). */
-static bool is_claim_name(Bytes name)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (!isalnum(name.data[i]) && !memchr("._-:/", name.data[i], 5))
-            return false;
-    return name.size > 0;
-}
-
 static void read_claims(ConfigReader *reader, const Passerelle__Config__Identity *text)
 {
     ClaimHeader *claims = arena_array(reader->arena, ClaimHeader, text->n_claim_headers);
     for (size_t i = 0; i < text->n_claim_headers; i++) {
         const Passerelle__Config__Identity__ClaimHeadersEntry *said = text->claim_headers[i];
         const char *path = claim_path(reader, said->key);
-        if (!is_claim_name(bytes_of(said->key)))
+        if (!config_is_word(said->key, "._-:/")) /* as of JWT: words, or URIs (RFC 7519, 4.2) */
             config_tell(reader, path, "letters, digits and \"._-:/\"", "it is no name of a claim");
         claims[i] = (ClaimHeader){said->key, read_header(reader, said->value, path)};
     }

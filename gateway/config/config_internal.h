@@ -84,6 +84,9 @@ const char *config_hint(ConfigReader *reader, const char *word, const char *cons
 /* `size` bytes from twice as many hexadecimal digits. False: the text is anything else. */
 bool config_read_hex(Bytes text, uint8_t *out, size_t size);
 
+/* One or more letters, digits, or characters of `also`. */
+bool config_is_word(const char *text, const char *also);
+
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);
 

@@ -5,7 +5,6 @@
 #include "base/file/file.h"
 #include "gateway/tls/tls_context.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
@@ -108,11 +107,7 @@ static const char *mistake_in_url(const char *text, Arena *arena, bool *encrypte
 
 static bool is_webhook_name(const char *name)
 {
-    size_t size = strlen(name);
-    for (size_t i = 0; i < size; i++)
-        if (!isalnum((unsigned char)name[i]) && !strchr("-._", name[i]))
-            return false;
-    return size >= 1 && size <= 64;
+    return config_is_word(name, "-._") && strlen(name) <= 64;
 }
 
 static void check_webhook_name(ConfigReader *reader, const char *name, const char *path)

@@ -3,8 +3,6 @@
 
 #include "base/arena.h"
 
-#include <ctype.h>
-
 enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
 
 /* ---- Versions -------------------------------------------------------------------------------- */
@@ -26,10 +24,7 @@ static void check_package(ConfigReader *reader, const Version *version, const ch
 /* Names are used in headers, URLs and matches of routes. */
 static bool is_name(const char *name)
 {
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && (*c != '.' || c == name))
-            return false;
-    return *name;
+    return config_is_word(name, "-_.") && *name != '.';
 }
 
 static void check_times(ConfigReader *reader, const Service *service, const Version *version,

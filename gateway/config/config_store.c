@@ -4,7 +4,6 @@
 #include "base/arena.h"
 #include "base/file/file.h"
 
-#include <ctype.h>
 #include <sys/stat.h>
 
 enum { KEY_FILE_MOST = 4096 };
@@ -26,11 +25,7 @@ static void doubt_folder(ConfigReader *reader, const char *file)
 
 static bool is_key_id(const char *id)
 {
-    size_t size = strlen(id);
-    for (size_t i = 0; i < size; i++)
-        if (!isalnum((unsigned char)id[i]) && !strchr("-._", id[i]))
-            return false;
-    return size >= 1 && size <= STORE_KEY_ID_MOST;
+    return config_is_word(id, "-._") && strlen(id) <= STORE_KEY_ID_MOST;
 }
 
 static bool is_taken(const StoreKeys *keys, const char *id)

@@ -63,10 +63,7 @@ static bool is_unary(ConfigReader *reader, const Method *method, const char *pat
 
 static bool is_leg_name(const char *name)
 {
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_')
-            return false;
-    return isalpha((unsigned char)*name);
+    return config_is_word(name, "_") && isalpha((unsigned char)*name);
 }
 
 static void check_leg_name(const Composing *c, uint32_t leg)
@@ -141,13 +138,12 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
    False: it is neither. */
 static bool take_source(const Composing *c, Bytes *path, uint32_t *source_out)
 {
-    Bytes first = bytes_slice(*path, 0, bytes_find(*path, '.'));
-    Bytes rest = bytes_slice(*path, first.size + 1, SIZE_MAX);
+    Bytes rest = *path, first = BYTES_NONE, leg = BYTES_NONE;
+    bytes_split(&rest, '.', &first);
     *source_out = 0;
     if (bytes_are(first, "legs")) {
-        first = bytes_slice(rest, 0, bytes_find(rest, '.'));
-        rest = bytes_slice(rest, first.size + 1, SIZE_MAX);
-        while (*source_out < c->composed->n_legs && !bytes_are(first, c->legs[*source_out].name))
+        bytes_split(&rest, '.', &leg);
+        while (*source_out < c->composed->n_legs && !bytes_are(leg, c->legs[*source_out].name))
             ++*source_out;
         if (++*source_out > c->composed->n_legs)
             return false;
@@ -218,12 +214,11 @@ static Result make_part(Composing *c, uint32_t i)
     Placement *part = placement_new(c->reader->arena, c->envelope, c->method->type->output);
     for (size_t k = 0; k < text->n_response; k++) {
         const Passerelle__Config__Leg__ResponseEntry *entry = text->response[k];
-        Bytes from = bytes_of(entry->value);
+        Bytes from = bytes_of(entry->value), rest = bytes_of(entry->key), first = BYTES_NONE;
         move(c, c->whole, entry->key, i + 1, from, path);
-        (void)placement_move(part, bytes_of(entry->key), i + 1, from);
-        if (c->composed->report &&
-            bytes_are(bytes_slice(bytes_of(entry->key), 0, bytes_find(bytes_of(entry->key), '.')),
-                      c->composed->report->name))
+        (void)placement_move(part, rest, i + 1, from); /* what is wrong with it was told */
+        bytes_split(&rest, '.', &first);
+        if (c->composed->report && bytes_are(first, c->composed->report->name))
             config_tell(c->reader, config_path(c->reader, "%s.%s", path, entry->key), NULL,
                         "%s is the report of the legs", entry->key);
     }
@@ -238,7 +233,7 @@ static Result make_part(Composing *c, uint32_t i)
 static void check_order(const Composing *c)
 {
     uint32_t n = c->composed->n_legs;
-    uint64_t all = n == LEGS_MOST ? UINT64_MAX : (UINT64_C(1) << n) - 1, done = 0, before;
+    uint64_t all = composed_all_legs(c->composed), done = 0, before;
     do {
         before = done;
         for (uint32_t i = 0; i < n; i++)

@@ -267,7 +267,7 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
         tell_unfit(reader, c->method, r);
     c->bad |= failed(r);
     /* The data of an empty message must not be NULL. */
-    *converted_out = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
+    *converted_out = failed(r) ? BYTES_NONE : buffer_message(&out);
     return OK;
 }
 
@@ -354,7 +354,7 @@ static Result make_leg_default(ConfigReader *reader, const char *path, const Met
     if (failed(r))
         config_tell(reader, path, NULL, "the default response does not fit %s: %s", type->full_name,
                     error_origin(r)->doing);
-    route->leg_default = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
+    route->leg_default = failed(r) ? BYTES_NONE : buffer_message(&out);
     return OK;
 }
 

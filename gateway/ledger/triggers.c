@@ -80,12 +80,10 @@ static bool is_among_faults(const Fault *fault, const Fault *const *faults)
     return !faults || faults[i];
 }
 
-static bool is_among(Bytes name, const char *const *names)
+/* Where none are named, all are meant. */
+static bool is_meant(Bytes name, const char *const *names)
 {
-    size_t i = 0;
-    while (names && names[i] && !bytes_are(name, names[i]))
-        i++;
-    return !names || names[i];
+    return !names || bytes_are_one_of(name, names);
 }
 
 static bool meets(const FailureTrigger *when, const LedgerRank *rank, Bytes service, int64_t wall)
@@ -94,7 +92,7 @@ static bool meets(const FailureTrigger *when, const LedgerRank *rank, Bytes serv
     return row->impact >= when->impact && rank->criticality.value >= when->criticality &&
            window_count(&row->hour, WINDOW_HOUR, wall) >= when->failures &&
            is_among_faults(row->key.fault, when->faults) &&
-           is_among(row->key.route, when->routes) && is_among(service, when->services);
+           is_meant(row->key.route, when->routes) && is_meant(service, when->services);
 }
 
 /* ---- Times ----------------------------------------------------------------------------------- */

@@ -130,7 +130,7 @@ static bool normalize_binary(Bytes *part, Arena *arena)
     if (!base64_decode(&decoded, *part))
         return false;
     base64_encode(&encoded, buffer_bytes(&decoded), BASE64_STANDARD, false);
-    *part = encoded.size ? buffer_bytes(&encoded) : bytes("", 0);
+    *part = buffer_message(&encoded);
     return !encoded.full;
 }
 
