@@ -101,7 +101,7 @@ static bool shape_takes(Shape shape, ValueType type)
 {
     WellKnown known = is_message(type) ? type.message->well_known : WELL_KNOWN_NONE;
     switch (shape) {
-    case SHAPE_NUMBER: return kind_is_integer(type.kind) || kind_is_float(type.kind);
+    case SHAPE_NUMBER: return kind_is_number(type.kind);
     case SHAPE_INTEGER: return kind_is_integer(type.kind);
     case SHAPE_BOOL: return type.kind == KIND_BOOL;
     case SHAPE_ENUM: return type.kind == KIND_ENUM;

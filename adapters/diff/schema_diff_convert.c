@@ -68,7 +68,7 @@ static bool is_message(ValueType type)
 
 static bool is_number(ValueType type)
 {
-    return kind_is_integer(type.kind) || kind_is_float(type.kind);
+    return kind_is_number(type.kind);
 }
 
 static bool elements_agree(const Diffing *d, ValueType a, ValueType b)
@@ -342,7 +342,7 @@ static Fit fit_bytes(const Ends *e)
 
 static bool wraps(FieldKind kind, ValueType scalar)
 {
-    bool number = kind_is_integer(kind) || kind_is_float(kind);
+    bool number = kind_is_number(kind);
     return kind == scalar.kind || (number && is_number(scalar));
 }
 

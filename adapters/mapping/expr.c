@@ -44,6 +44,11 @@ bool kind_is_unsigned(FieldKind kind)
            kind == KIND_FIXED32 || kind == KIND_BOOL;
 }
 
+bool kind_is_number(FieldKind kind)
+{
+    return kind_is_integer(kind) || kind_is_float(kind);
+}
+
 bool kind_is_float(FieldKind kind)
 {
     return kind == KIND_DOUBLE || kind == KIND_FLOAT;

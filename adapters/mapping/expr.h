@@ -22,6 +22,7 @@ bool value_type_equal(ValueType a, ValueType b); /* but for `repeated` */
 bool kind_is_integer(FieldKind kind);  /* not bool, not enums */
 bool kind_is_unsigned(FieldKind kind); /* bool included: in Literal.u */
 bool kind_is_float(FieldKind kind);
+bool kind_is_number(FieldKind kind); /* an integer or a float */
 
 /* Is unset the same as zero for this field? (No presence, one value.) */
 bool field_is_implicit(const FieldType *field);

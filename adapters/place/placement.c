@@ -107,18 +107,9 @@ static bool has_all_values(Placement *p, const EnumType *from, const EnumType *t
     return true;
 }
 
-static bool is_number(FieldKind kind)
+static const char *type_shown(const FieldType *field)
 {
-    return kind_is_integer(kind) || kind_is_float(kind);
-}
-
-static const char *kind_shown(const FieldType *field)
-{
-    if (field->map)
-        return "a map";
-    return field->message       ? field->message->full_name
-           : field->enumeration ? field->enumeration->full_name
-                                : field_kind_name(field->kind);
+    return field->map ? "a map" : field_type_name(field);
 }
 
 static const char *place_shown(const Placement *p, const FieldType *field)
@@ -131,8 +122,8 @@ static const char *place_shown(const Placement *p, const FieldType *field)
 static const Expr *unfit(Placement *p, const FieldType *from, const FieldType *to)
 {
     tell(p, "both need the same type, or integers the wider one", "%s%s %s does not fit %s%s %s",
-         from->repeated && !from->map ? "repeated " : "", kind_shown(from), place_shown(p, from),
-         to->repeated && !to->map ? "repeated " : "", kind_shown(to), place_shown(p, to));
+         from->repeated && !from->map ? "repeated " : "", type_shown(from), place_shown(p, from),
+         to->repeated && !to->map ? "repeated " : "", type_shown(to), place_shown(p, to));
     return NULL;
 }
 
@@ -162,7 +153,8 @@ static const Expr *convert(Placement *p, const Expr *value, const FieldType *fro
         return unfit(p, from, to);
     if (from->map)
         return convert_map(p, value, from, to);
-    if (is_number(from->kind) && is_number(to->kind) && !number_narrows(from->kind, to->kind))
+    if (kind_is_number(from->kind) && kind_is_number(to->kind) &&
+        !number_narrows(from->kind, to->kind))
         return expr_number(p->arena, value, from->kind, to->kind);
     if (from->kind != to->kind)
         return unfit(p, from, to);

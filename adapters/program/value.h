@@ -6,7 +6,7 @@
 #ifndef ADAPTERS_VALUE_H
 #define ADAPTERS_VALUE_H
 
-#include "adapters/program/kinds.h"
+#include "adapters/schema/kinds.h"
 #include "adapters/text/json.h"
 
 /*

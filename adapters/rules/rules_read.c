@@ -28,15 +28,6 @@ static bool refuse(const Reading *r, const char *key, const char *hint, const ch
     return false;
 }
 
-static const char *format(const Reading *r, const char *format, const char *argument)
-{
-    Buffer text = buffer_in(r->arena);
-    for (; *format; format++)
-        *format == '%' ? buffer_add_text(&text, argument)
-                       : buffer_add_byte(&text, (uint8_t)*format);
-    return arena_text(r->arena, buffer_bytes(&text));
-}
-
 /* The value of a key as it is written; NULL: it is not there. */
 static const char *text_of(const Reading *r, const char *key)
 {
@@ -68,25 +59,24 @@ static Measure measure_of(const FieldType *field)
                        field->message->well_known == WELL_KNOWN_DURATION
                    ? MEASURE_TIME
                    : MEASURE_NOTHING;
-    return field->kind == KIND_STRING                                   ? MEASURE_CHARACTERS
-           : field->kind == KIND_BYTES                                  ? MEASURE_BYTES
-           : kind_is_integer(field->kind) || kind_is_float(field->kind) ? MEASURE_NUMBER
-                                                                        : MEASURE_NOTHING;
+    return field->kind == KIND_STRING    ? MEASURE_CHARACTERS
+           : field->kind == KIND_BYTES   ? MEASURE_BYTES
+           : kind_is_number(field->kind) ? MEASURE_NUMBER
+                                         : MEASURE_NOTHING;
 }
 
 static bool refuse_bound(const Reading *r, const char *key)
 {
     const FieldType *field = r->rule->field;
     bool wrapper = field->message && field->message->well_known == WELL_KNOWN_WRAPPER;
-    const char *hint = wrapper && !field->repeated ? format(r, "write %.value", r->text->field)
-                       : field->enumeration        ? "write one_of"
-                                                   : NULL;
-    return refuse(r, key, hint,
-                  field->map ? "a map has no bounds"
-                             : format(r, "values of % have no bounds",
-                                      field->message       ? field->message->full_name
-                                      : field->enumeration ? field->enumeration->full_name
-                                                           : field_kind_name(field->kind)));
+    const char *hint = wrapper && !field->repeated
+                           ? arena_printf(r->arena, "write %s.value", r->text->field)
+                       : field->enumeration ? "write one_of"
+                                            : NULL;
+    return refuse(
+        r, key, hint,
+        field->map ? "a map has no bounds"
+                   : arena_printf(r->arena, "values of %s have no bounds", field_type_name(field)));
 }
 
 static bool read_bound(const Reading *r, const char *key, Bound *bound)
@@ -206,10 +196,10 @@ static bool check_default(const Reading *r, const JsonNode *node, const Literal 
     const FieldRule *rule = r->rule;
     Bound bound = measured(rule, node, value);
     if (rule->least.text && is_less(rule, &bound, &rule->least))
-        return refuse(r, "default", format(r, "% or more", rule->least.text),
+        return refuse(r, "default", arena_printf(r->arena, "%s or more", rule->least.text),
                       "it is less than at_least allows");
     if (rule->most.text && is_less(rule, &rule->most, &bound))
-        return refuse(r, "default", format(r, "% or less", rule->most.text),
+        return refuse(r, "default", arena_printf(r->arena, "%s or less", rule->most.text),
                       "it is more than at_most allows");
     if (!is_a_choice(rule, value))
         return refuse(r, "default", rule->one_of_text, "it is not among the values of one_of");
@@ -319,7 +309,7 @@ const FieldRules *rules_read(Arena *arena, const MessageType *type, const RuleTe
             refuse(&r, NULL, NULL, "there are too many rules in one message");
         else if (rule_demands(r.rule))
             refuse(&r, NULL, "one rule with both, or other versions",
-                   format(&r, "% has a rule already", texts[i].field));
+                   arena_printf(arena, "%s has a rule already", texts[i].field));
         else
             read_rule(&r);
     }

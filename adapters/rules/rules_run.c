@@ -7,7 +7,7 @@
  */
 #include "adapters/rules/rules_internal.h"
 
-#include "adapters/schema/wire.h"
+#include "adapters/schema/kinds.h"
 #include "base/arena.h"
 
 enum { MOST_MISTAKES = 16 };
@@ -168,27 +168,10 @@ static bool write(Scope *s, Bytes *message)
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-static WireType wire_type_of(FieldKind kind)
-{
-    switch (kind) {
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64: return WIRE_FIXED64;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-    case KIND_SFIXED32: return WIRE_FIXED32;
-    case KIND_STRING:
-    case KIND_BYTES:
-    case KIND_MESSAGE: return WIRE_LENGTH;
-    case KIND_GROUP: return WIRE_GROUP;
-    default: return WIRE_VARINT;
-    }
-}
-
 static uint64_t count_packed(FieldKind kind, Bytes content)
 {
     uint64_t n = 0;
-    WireType type = wire_type_of(kind);
+    WireType type = kind_wire_type(kind);
     if (type != WIRE_VARINT)
         return content.size / (type == WIRE_FIXED64 ? 8 : 4);
     for (size_t i = 0; i < content.size; i++)
@@ -211,7 +194,7 @@ static bool take_element(Scope *s, const FieldRule *rule, Found *found, const Wi
 static bool take_elements(Scope *s, const FieldRule *rule, Found *found, const WireField *record)
 {
     const FieldType *field = rule->field;
-    WireType type = wire_type_of(field->kind);
+    WireType type = kind_wire_type(field->kind);
     if (record->type == type)
         return take_element(s, rule, found, record);
     if (record->type == WIRE_LENGTH && type != WIRE_GROUP)
@@ -257,7 +240,7 @@ static bool take(Scope *s, uint32_t i, const WireField *record)
     Found *found = &s->found[i];
     if (field->repeated)
         return take_elements(s, rule, found, record);
-    if (record->type != wire_type_of(field->kind) || is_unknown_enum(field, record->value))
+    if (record->type != kind_wire_type(field->kind) || is_unknown_enum(field, record->value))
         return true; /* an unknown field */
     if (field->oneof)
         unset_others(s, field);

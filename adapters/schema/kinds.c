@@ -1,4 +1,4 @@
-#include "adapters/program/kinds.h"
+#include "adapters/schema/kinds.h"
 
 const uint8_t kind_wire_types[] = {
     [KIND_DOUBLE] = WIRE_FIXED64,   [KIND_FLOAT] = WIRE_FIXED32,  [KIND_INT64] = WIRE_VARINT,

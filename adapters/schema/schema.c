@@ -404,3 +404,10 @@ const char *field_kind_name(FieldKind kind)
     };
     return (size_t)kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 }
+
+const char *field_type_name(const FieldType *field)
+{
+    return field->message       ? field->message->full_name
+           : field->enumeration ? field->enumeration->full_name
+                                : field_kind_name(field->kind);
+}

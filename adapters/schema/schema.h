@@ -217,5 +217,7 @@ void reach_spread(const Schema *schema, uint8_t *levels);
 const bool *any_reach(Arena *arena, const Schema *schema);
 
 const char *field_kind_name(FieldKind kind); /* "int64" */
+/* The type of its values, of a list that of an element: "shop.v1.Order", "int64". Not for maps. */
+const char *field_type_name(const FieldType *field);
 
 #endif
