@@ -56,9 +56,7 @@ static const Step *give_from_table(Exchange *x, Fallback fallback)
 
 void exchange_plan_keeping(Exchange *x)
 {
-    const MethodType *type = x->method ? x->method->type : NULL;
-    x->keeps = type && !type->client_streaming && !type->server_streaming &&
-               (x->method->safe || x->route->writes) && x->loop->fallbacks;
+    x->keeps = exchange_is_unary(x) && (x->method->safe || x->route->writes) && x->loop->fallbacks;
 }
 
 void exchange_keep_reply(const Attempt *attempt, Message message)

@@ -75,7 +75,6 @@ void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to
     add_fields(post, to, id);
     set_limits(post, to);
     set_target(post, to);
-    SET(CURLOPT_PRIVATE, post);
     SET(CURLOPT_HTTPHEADER, post->fields);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)json.size);
     SET(CURLOPT_COPYPOSTFIELDS, json.data);
