@@ -196,6 +196,36 @@ static void check_version(ConfigReader *reader, const Route *route)
                 "%s has no version %s", service->name, route->default_version);
 }
 
+/* A message that is written in the config, as JSON; NULL: there is none, or a mistake in it. */
+static const char *read_json(ConfigReader *reader, const char *path, const MessageType *type)
+{
+    const JsonNode *node = document_node(&reader->file.document, path);
+    size_t before = reader->problems->n;
+    Buffer json = buffer_in(reader->arena);
+    if (!node)
+        return NULL;
+    document_read(NULL, type, &reader->file.document, node, path, reader->problems,
+                  reader->problems, &json);
+    return reader->problems->n == before ? arena_text(reader->arena, buffer_bytes(&json)) : NULL;
+}
+
+/* Converts it. `*unfit_out`: why it does not fit; there is nothing in `made_out` then. */
+static Result run_json(ConfigReader *reader, const Mapping *mapping, const PlanOptions *options,
+                       const char *json, Bytes *made_out, Result *unfit_out)
+{
+    const Plan *plan;
+    Buffer out = buffer_in(reader->arena);
+    PlanInput input = {.bytes = bytes_of(json)};
+    PlanRun run = {0};
+    *unfit_out = OK;
+    Result r = service_plan(reader, mapping, options, &plan);
+    if (failed(r))
+        return r;
+    *unfit_out = plan_run(plan, &input, reader->arena, &out, &run);
+    *made_out = failed(*unfit_out) ? BYTES_NONE : buffer_message(&out);
+    return OK;
+}
+
 /* Reads the default response as this type, once per route and type. */
 static const char *read_answer(ConfigReader *reader, const Route *route, const MessageType *type)
 {
@@ -207,17 +237,9 @@ static const char *read_answer(ConfigReader *reader, const Route *route, const M
     answer = arena_make(reader->arena, DefaultAnswer);
     table_put(&reader->answers, bytes(key, sizeof *key), answer);
 
-    const char *path =
-        config_path(reader, "%s.on_failure.graceful.default", route_path(reader, route));
-    const JsonNode *node = document_node(&reader->file.document, path);
-    size_t before = reader->problems->n;
-    Buffer json = buffer_in(reader->arena);
-    if (!node)
-        return NULL;
-    document_read(NULL, type, &reader->file.document, node, path, reader->problems,
-                  reader->problems, &json);
-    if (reader->problems->n == before)
-        answer->json = arena_text(reader->arena, buffer_bytes(&json));
+    answer->json = read_json(
+        reader, config_path(reader, "%s.on_failure.graceful.default", route_path(reader, route)),
+        type);
     return answer->json;
 }
 
@@ -246,7 +268,6 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
                       Bytes *converted_out)
 {
     const Route *route = c->method->route;
-    const Plan *plan;
     PlanOptions options = {
         .from = CODEC_JSON,
         .to = codec,
@@ -256,19 +277,12 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
         .only_field = only_field,
         .types = c->written->to[c->method->version->index],
     };
-    Result r = service_plan(reader, c->mapping, &options, &plan);
-    if (failed(r))
-        return r;
-    Buffer out = buffer_in(reader->arena);
-    PlanInput input = {.bytes = bytes_of(c->json)};
-    PlanRun run = {0};
-    r = plan_run(plan, &input, reader->arena, &out, &run);
-    if (failed(r))
-        tell_unfit(reader, c->method, r);
-    c->bad |= failed(r);
-    /* The data of an empty message must not be NULL. */
-    *converted_out = failed(r) ? BYTES_NONE : buffer_message(&out);
-    return OK;
+    Result unfit;
+    Result r = run_json(reader, c->mapping, &options, c->json, converted_out, &unfit);
+    if (failed(unfit))
+        tell_unfit(reader, c->method, unfit);
+    c->bad |= failed(unfit);
+    return r;
 }
 
 static Result convert_all(ConfigReader *reader, Conversion *c)
@@ -332,30 +346,18 @@ static Result make_leg_default(ConfigReader *reader, const char *path, const Met
                                Route *route)
 {
     const MessageType *type = method->type->output;
-    const JsonNode *node = document_node(&reader->file.document, path);
-    size_t before = reader->problems->n;
-    Buffer json = buffer_in(reader->arena), out = buffer_in(reader->arena);
-    const Plan *plan;
-    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};
+    PlanOptions options = {.from = CODEC_JSON,
+                           .to = CODEC_PROTO,
+                           .types = method->version->to[method->version->index]};
     const Mapping *mapping = service_answer(method, method->version);
-    if (!node || !mapping)
+    const char *json = mapping ? read_json(reader, path, type) : NULL;
+    if (!json)
         return OK;
-    document_read(NULL, type, &reader->file.document, node, path, reader->problems,
-                  reader->problems, &json);
-    if (reader->problems->n > before)
-        return OK;
-    options.types = method->version->to[method->version->index];
-    Result r = service_plan(reader, mapping, &options, &plan);
-    if (failed(r))
-        return r;
-    PlanInput input = {.bytes = buffer_bytes(&json)};
-    PlanRun run = {0};
-    r = plan_run(plan, &input, reader->arena, &out, &run);
-    if (failed(r))
+    Result unfit, r = run_json(reader, mapping, &options, json, &route->leg_default, &unfit);
+    if (failed(unfit))
         config_tell(reader, path, NULL, "the default response does not fit %s: %s", type->full_name,
-                    error_origin(r)->doing);
-    route->leg_default = failed(r) ? BYTES_NONE : buffer_message(&out);
-    return OK;
+                    error_origin(unfit)->doing);
+    return r;
 }
 
 Result service_make_leg_fallbacks(ConfigReader *reader, const char *path, const Method *method,
