@@ -1,10 +1,10 @@
 """Says what fails in a process of passerelle-faults, and compares its log with its ledger afterwards."""
-import http.client
 import json
 import mmap
 import os
-import socket
 import struct
+
+from operators import on_socket
 
 KINDS = ["read", "read_end", "write", "write_full", "write_short", "connect", "connect_late", "socket", "accept",
          "accept_gone", "resolve", "file", "tls", "tls_memory", "memory"]  # in the order of Kind in faults.c
@@ -58,28 +58,11 @@ class Control:
         return self._numbers(FAILED)
 
 
-class _Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=20)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def ask_admin(path, page):
     """The body of a page, by the admin socket."""
-    connection = _Unix(path)
-    try:
-        connection.request("GET", page)
-        response = connection.getresponse()
-        body = response.read()
-        assert response.status == 200, (page, response.status, body)
-        return body.decode()
-    finally:
-        connection.close()
+    answer = on_socket(path, "GET", page, timeout=20)
+    assert answer.status == 200, (page, answer.status, answer.body)
+    return answer.body.decode()
 
 
 def failures_in_ledger(admin_socket):

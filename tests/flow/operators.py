@@ -96,19 +96,22 @@ def secure(gateway, name=None, token=None):
     return ask
 
 
+def on_socket(file, verb, path, headers=None, timeout=60):
+    """The answer on a unix socket."""
+    connection = http.client.HTTPConnection("localhost", timeout=timeout)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.settimeout(timeout)
+        connection.sock.connect(str(file))
+        connection.request(verb, path, headers=headers or {})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
 def own_user(gateway):
     """The same on the unix socket."""
-    def ask(verb, path, **fields):
-        connection = http.client.HTTPConnection("localhost", timeout=60)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(60)
-        connection.sock.connect(str(gateway.folder / "admin.sock"))
-        try:
-            connection.request(verb, path, headers=_headers(None, fields))
-            return Answer(connection.getresponse())
-        finally:
-            connection.close()
-    return ask
+    return lambda verb, path, **fields: on_socket(gateway.folder / "admin.sock", verb, path, _headers(None, fields))
 
 
 class Told:

@@ -9,6 +9,7 @@ import threading
 import pytest
 from certificates import certificate
 from gateway import SHOP_CONFIG, Gateway, instances
+from operators import own_user
 from processes import eventually, free_port
 
 CONFIG = SHOP_CONFIG.replace(
@@ -97,20 +98,11 @@ def events(gateway, event):
     return [line for line in gateway.log() if line.get("event") == event]
 
 
-def gateway_errors(gateway):
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(gateway.folder / "admin.sock"))
-    connection.sendall(b"GET /errors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    connection.close()
-    return answer.partition(b"\r\n\r\n")[2]
-
-
 def test_a_new_kind_of_failure_is_posted_with_its_row(tmp_path):
     with Receiver() as receiver, serving(tmp_path, hook(receiver)) as gateway:
         fail(gateway)
         (body,) = receiver.got()
-        (row,) = [row for row in json.loads(gateway_errors(gateway))["failures"]
+        (row,) = [row for row in own_user(gateway)("GET", "/errors").json["failures"]
                   if row["fingerprint"] == body["failure"]["fingerprint"]]
         assert eventually(lambda: posts(gateway, "sent") == 1)
     path, headers, _ = receiver.posts[0]
