@@ -244,6 +244,10 @@ static void read_rule(const Reading *r)
     if (good && read_default(r) && !rule_demands(r->rule))
         refuse(r, NULL, "required: true, or default: VALUE, or at_most: VALUE",
                "it demands nothing");
+    /* Without bounds nothing is to be compared. A time is read all the same: it may be malformed.
+     */
+    if (!r->rule->least.text && !r->rule->most.text && r->rule->measure != MEASURE_TIME)
+        r->rule->measure = MEASURE_NOTHING;
 }
 
 /* ---- The tree -------------------------------------------------------------------------------- */
