@@ -53,7 +53,8 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
-        Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
+        Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
+        Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),

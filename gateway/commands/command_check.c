@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/reflect/reflection_client.h"
+#include "gateway/service/config_load.h"
 
 #include <stdio.h>
 

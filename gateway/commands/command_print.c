@@ -5,6 +5,7 @@
 #include "base/text/printable.h"
 #include "gateway/reflect/reflection_client.h"
 #include "gateway/report/config_report.h"
+#include "gateway/service/config_load.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

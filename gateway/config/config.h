@@ -4,8 +4,7 @@
  * Immutable (except for the fields `series` and `log_part`, which telemetry_adopt fills in before
  * any loop has it, and the instances of its services: instance_set.h) and reference-counted. A
  * reload creates a new generation; a call keeps the one that it began with. Everything in it lives
- * in its arena and may be read by any loop. Made from YAML by config_load (config.c reads and
- * checks, service.c compiles schemas, versions and plans).
+ * in its arena and may be read by any loop. Made from YAML by config_load (gateway/service).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -555,38 +554,6 @@ struct Config {
        its thread. */
     void (*let_go)(Config *config);
 };
-
-/*
- * Reads, checks and compiles a config file. All mistakes, also those in files that it names, go to
- * `problems`; *config_out is NULL if there is one. The Result fails if the file cannot be read at
- * all. `ask` fetches schemas from instances; it is borrowed during the call. NULL: a version with
- * such a schema is a mistake. `arena` has no limit; the Config takes it, and without a Config it
- * stays the caller's.
- */
-MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena,
-                            Problems *problems, Config **config_out);
-
-/* The same with the text at hand; `path` is what names of files in it are relative to. */
-MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
-                                 Problems *problems, Config **config_out);
-
-/* Instances from a list outside of the config. */
-typedef struct InstanceList {
-    Instance **items; /* existing ones of the caller, or new ones in the arena */
-    uint32_t n, n_refused;
-} InstanceList;
-
-/* The file of a service's discovery. Any thread. Fault: NO_FILE. */
-MUST_USE Result config_list_text(Arena *arena, const char *file, Bytes *text_out);
-
-/*
- * Reads a list of instances for the service; `text` is that of its discovery's file. Mistakes go to
- * `problems`, and their entries are left out. `had`: entry (Instance.said) -> Instance, of the
- * service; these are reused. New ones live in the arena, which has no limit, except for their TLS
- * context: it belongs to the caller. Fault: BAD_CONFIG, if the text is no such list.
- */
-MUST_USE Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
-                                 Problems *problems, InstanceList *list_out);
 
 /* "older", "stale", "default", "skip". */
 const char *fallback_name(Fallback fallback);

@@ -1,5 +1,5 @@
 /* Addresses as written in a config. */
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
 #include "base/net/ip.h"

@@ -1,4 +1,4 @@
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
 
 #include "adapters/compile/plan_compile.h"
 #include "adapters/run/plan_run.h"

@@ -1,4 +1,5 @@
-/* Lookups in a loaded config. */
+/* Lookups in a loaded config, and the order of versions. */
+#include "base/arena.h"
 #include "gateway/config/config.h"
 
 const ListenerConfig *config_listener(const Config *config, const char *address)
@@ -37,4 +38,37 @@ bool config_errors_full(const Config *config, const char *listener, const Route 
     const ListenerConfig *at = config_listener(config, listener);
     ErrorsTold told = at && at->errors != ERRORS_UNSAID ? at->errors : config->errors;
     return told == ERRORS_FULL;
+}
+
+uint16_t service_http_status(const Service *service, uint32_t service_code)
+{
+    for (uint32_t i = 0; service_code && i < service->n_status_codes; i++) {
+        if (service->status_codes[i].code == service_code)
+            return service->status_codes[i].http_status;
+    }
+    return 0;
+}
+
+static bool is_better(const Method *method, const Version *a, const Version *b)
+{
+    if (a == method->version || b == method->version)
+        return a == method->version;
+    uint32_t lost = method->pairs[a->index].n_lossy, other = method->pairs[b->index].n_lossy;
+    return lost < other || (lost == other && a->index > b->index);
+}
+
+void method_prefer(Arena *arena, Method *method)
+{
+    const Service *service = method->version->service;
+    method->preferred = arena_array(arena, const Version *, service->n_versions);
+    method->n_preferred = 0;
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        const Version *version = &service->versions[i];
+        if (!method->pairs[i].target)
+            continue;
+        uint32_t at = method->n_preferred++;
+        for (; at && is_better(method, version, method->preferred[at - 1]); at--)
+            method->preferred[at] = method->preferred[at - 1];
+        method->preferred[at] = version;
+    }
 }

@@ -1,5 +1,5 @@
 /* The limits of the data plane. Defaults are those of config.proto. */
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
 #include "base/memory/machine.h"

@@ -1,5 +1,5 @@
 /* The listeners for clients and operators. */
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
 #include "gateway/tls/tls_context.h"

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/service/instance_list.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/chore.h"
 

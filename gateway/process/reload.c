@@ -5,6 +5,7 @@
 #include "base/file/file.h"
 #include "gateway/reflect/reflection_client.h"
 #include "gateway/reflect/schema_cache.h"
+#include "gateway/service/config_load.h"
 #include "gateway/thread/chore.h"
 
 #include <stdatomic.h>

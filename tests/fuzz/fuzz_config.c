@@ -1,5 +1,5 @@
 /* Any bytes as a config: a Config, or problems; never neither. */
-#include "gateway/config/config.h"
+#include "gateway/service/config_load.h"
 
 #include "base/arena.h"
 

@@ -41,7 +41,7 @@ gateway/version/version_text.c
 gateway/policy/policy.c
 gateway/instances/instance_set.c gateway/instances/instances.c gateway/instances/reach.c
 gateway/upstream/candidates.c gateway/upstream/endpoint.c gateway/loop/fair_queue.c gateway/upstream/pick.c
-gateway/config/config_limits.c gateway/config/config_reach.c
+gateway/config/config_limits.c gateway/service/service_reach.c
 gateway/telemetry/counters.c gateway/telemetry/series.c gateway/telemetry/telemetry.c
 gateway/discovery/discovery.c gateway/process/reload.c
 protocols/http/http_rules.c protocols/http1/http1_body.c protocols/http2/http2_watch.c

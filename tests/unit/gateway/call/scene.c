@@ -5,6 +5,7 @@
 
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/config_use.h"
+#include "gateway/service/config_load.h"
 
 #include <stdlib.h>
 

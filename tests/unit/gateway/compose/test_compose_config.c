@@ -1,5 +1,5 @@
 /* What a config with composed methods may say, and what is told of mistakes. */
-#include "gateway/config/config.h"
+#include "gateway/service/config_load.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/process/reload.h"
+#include "gateway/service/config_load.h"
 #include "gateway/thread/thread.h"
 #include "tests/unit/gateway/garage.h"
 

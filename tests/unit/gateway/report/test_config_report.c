@@ -1,4 +1,5 @@
 #include "gateway/report/config_report.h"
+#include "gateway/service/config_load.h"
 
 #include "adapters/text/json.h"
 #include "tests/unit/check.h"

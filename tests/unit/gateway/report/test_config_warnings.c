@@ -1,4 +1,5 @@
 #include "gateway/report/config_warnings.h"
+#include "gateway/service/config_load.h"
 
 #include "base/clock.h"
 #include "base/text/date.h"

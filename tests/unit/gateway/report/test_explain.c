@@ -1,4 +1,5 @@
 #include "gateway/report/explain.h"
+#include "gateway/service/config_load.h"
 
 #include "base/text/json_text.h"
 #include "tests/unit/check.h"

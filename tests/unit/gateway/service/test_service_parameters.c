@@ -1,5 +1,6 @@
 /* What routes may demand of requests, and for which versions and methods. */
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
+#include "gateway/service/config_load.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"

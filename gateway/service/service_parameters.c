@@ -1,5 +1,5 @@
 /* What routes demand of requests: the rules of each method, in its own version. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
 

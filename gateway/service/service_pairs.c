@@ -1,6 +1,6 @@
 /* The methods of every version, and the table of their paths; then their plans, for every version
    that an instance serves, and every pair of codecs that can occur. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/loss.h"
@@ -209,30 +209,6 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
                 return r;
         }
     return OK;
-}
-
-static bool is_better(const Method *method, const Version *a, const Version *b)
-{
-    if (a == method->version || b == method->version)
-        return a == method->version;
-    uint32_t lost = method->pairs[a->index].n_lossy, other = method->pairs[b->index].n_lossy;
-    return lost < other || (lost == other && a->index > b->index);
-}
-
-void method_prefer(Arena *arena, Method *method)
-{
-    const Service *service = method->version->service;
-    method->preferred = arena_array(arena, const Version *, service->n_versions);
-    method->n_preferred = 0;
-    for (uint32_t i = 0; i < service->n_versions; i++) {
-        const Version *version = &service->versions[i];
-        if (!method->pairs[i].target)
-            continue;
-        uint32_t at = method->n_preferred++;
-        for (; at && is_better(method, version, method->preferred[at - 1]); at--)
-            method->preferred[at] = method->preferred[at - 1];
-        method->preferred[at] = version;
-    }
 }
 
 static Result make_method_pairs(ConfigReader *reader, const Version *version, Method *method)

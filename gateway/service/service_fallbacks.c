@@ -1,6 +1,6 @@
 /* The fallbacks of graceful routes: which there are, and the responses of the config, in each
    version and codec. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"

@@ -1,5 +1,5 @@
 /* Change lists: read, composed for every pair of versions, and followed by every method. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/text/yaml.h"
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 /* REST: every google.api.http rule of every method, in one table; rules of several versions for the
    same requests are a list. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/schema/parameter_path.h"
 #include "base/arena.h"

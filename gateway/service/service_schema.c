@@ -1,5 +1,5 @@
 /* Schemas of versions: from a file, or from an instance by reflection. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

@@ -1,6 +1,6 @@
 /* Methods whose responses the gateway makes of several calls: their legs, what each needs of the
    others, and the plans that place its fields. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/compile/plan_compile.h"
 #include "adapters/place/placement.h"

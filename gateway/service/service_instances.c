@@ -1,5 +1,6 @@
 /* Instances: their addresses and protocols. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/instance_list.h"
+#include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

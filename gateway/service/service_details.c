@@ -1,5 +1,5 @@
 /* Error details: the plans for JSON and for other versions. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/error_types.h"

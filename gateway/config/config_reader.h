@@ -1,12 +1,12 @@
 /*
- * ConfigReader: the state of one config_load. Private to config*.c and service*.c.
+ * ConfigReader: the state of one config_load: for this module, and for gateway/service.
  *
  * Each file reads its part of the ConfigFile into the Config and reports mistakes in it. Values
- * that were left out because of a mistake (NULL, 0) are skipped silently. Compilation (service_*.c)
- * uses what could be read, so that its mistakes are reported in the same run.
+ * that were left out because of a mistake (NULL, 0) are skipped silently. Compilation
+ * (gateway/service) uses what could be read, so that its mistakes are reported in the same run.
  */
-#ifndef GATEWAY_CONFIG_INTERNAL_H
-#define GATEWAY_CONFIG_INTERNAL_H
+#ifndef GATEWAY_CONFIG_READER_H
+#define GATEWAY_CONFIG_READER_H
 
 #include "adapters/document/document.h"
 #include "gateway/config/config.h"
@@ -107,6 +107,15 @@ void config_hash_begin(ConfigReader *reader);
 void config_hash_add(ConfigReader *reader, Bytes text, bool contract);
 void config_hash_end(ConfigReader *reader);
 
+/* Method.contract of all that need one; after config_hash_end. */
+void config_hash_contracts(const Config *config);
+
+/* config_process.c: reads what belongs to the process as a whole; Config.cache; and Config.cors,
+   without the verbs of bindings. */
+void config_read_process(ConfigReader *reader);
+void config_read_cache(ConfigReader *reader);
+void config_read_cors(ConfigReader *reader);
+
 /* config_store.c: reads Config.store. */
 void config_read_store(ConfigReader *reader);
 
@@ -118,12 +127,10 @@ void config_check_ledger(ConfigReader *reader);
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);
 
-/* config_reach.c: reports a doubt if an instance's address is one of the gateway's listeners. After
-   config_read_listeners. */
-void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
-
 /* The value of `errors`; UNSAID if it is absent. */
 ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
+
+Impact config_impact(Passerelle__Config__Impact impact);
 
 /* config_identity.c: reads Config.identity; then, with the listeners, whether it can work. */
 void config_read_identity(ConfigReader *reader);
@@ -139,10 +146,6 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 
-/* The retry budget of a service; `text` may be NULL. After Config.n_loops. */
-void config_read_retry_budget(ConfigReader *reader, Service *service,
-                              const Passerelle__Config__RetryBudget *text, const char *path);
-
 /* The loops that the gateway will have. */
 uint32_t config_n_loops(const Config *config);
 
@@ -151,89 +154,7 @@ uint32_t config_n_loops(const Config *config);
 void config_read_limits(ConfigReader *reader);
 void config_share_descriptors(Config *config);
 
-/* config_service.c: names, versions with their schemas, negotiation. */
-void config_read_services(ConfigReader *reader);
-/* The version with this name; NULL: none, which was reported. */
-const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
-                                   const char *path);
-
-/* config_schema.c: reads Version.schema; reports why there is none. */
-void config_read_schema(ConfigReader *reader, Version *version,
-                        const Passerelle__Config__Schema *text, const char *path);
-
-/* config_instance.c: an instance for a schema only. False: a mistake, which was reported. */
-bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
-                            const char *path, Instance *instance);
-void config_read_instances(ConfigReader *reader, Service *service,
-                           Passerelle__Config__Instance *const *texts, size_t n, const char *path);
-
-/* The same for a list outside of the config; mistakes in it are doubts. After the versions. */
-void config_read_discovery(ConfigReader *reader, Service *service,
-                           const Passerelle__Config__Discovery *text, const char *path);
-
-Impact config_impact(Passerelle__Config__Impact impact);
-
-/* config_route.c: reads all routes; then gives each method its own, once there are methods. */
-void config_read_routes(ConfigReader *reader);
-/* The service that this text begins with, up to a dot; NULL: none, which was reported. */
-const Service *config_find_service(ConfigReader *reader, const char *match, const char *path);
-/* What a leg says of its own, over the route of its method, of which `route` is a copy. */
-MUST_USE Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Leg *text,
-                                       const char *path, const Method *method, Route *route);
-/* The first method of the route for which the test is so (NULL: any); NULL: there is none. Once
-   routes are assigned. */
-typedef bool MethodTest(const Method *method);
-const Method *route_find_method(const Route *route, MethodTest *test);
-void config_assign_routes(ConfigReader *reader);
-
-/* service_changes.c: change lists, Version.to, Config.losses, and the counterparts of each method.
- */
-MUST_USE Result service_read_changes(ConfigReader *reader);
-
-/* service_pairs.c: Version.methods, Config.methods; */
-void service_read_methods(ConfigReader *reader);
-
-/* then, with routes and change lists, plans between all combinations of versions and codecs. */
-MUST_USE Result service_make_pairs(ConfigReader *reader);
-
-/* The mapping of a method's requests to the served version, and of the responses back; NULL: none.
- */
-const Mapping *service_request(const Method *method, const Version *served);
-const Mapping *service_answer(const Method *method, const Version *served);
-
-/* The codecs of the instances that serve a version natively: a bit each. */
-uint32_t service_codecs(const Version *version);
-
-/* service_rest.c: Config.rest and the bindings. */
-MUST_USE Result service_make_rest(ConfigReader *reader);
-
-/* service_fallbacks.c: the fallbacks of a route; then, once methods have their counterparts,
-   whether they can be used, and the default responses in every version. */
-void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,
-                           const char *path, Route *route);
-MUST_USE Result service_make_fallbacks(ConfigReader *reader);
-
-/* service_parameters.c: what routes demand of requests. Once methods have their routes. */
-MUST_USE Result service_read_parameters(ConfigReader *reader);
-
-/* The same for a leg: whether they fit its method, and its default response. `path` is the leg's.
- */
-MUST_USE Result service_make_leg_fallbacks(ConfigReader *reader, const char *path,
-                                           const Method *method, Route *route);
-
-/* service_compose.c: Method.composed and composed_as. Last: methods have routes, and plans. */
-MUST_USE Result service_make_compositions(ConfigReader *reader);
-
-/* service_details.c: the types of details in all errors, before any plan; then Version.details and
-   Config.details. */
-MUST_USE Result service_read_error_types(ConfigReader *reader);
-MUST_USE Result service_make_details(ConfigReader *reader);
-
-/* Fills in the options of all plans: limits, the common types, the cache. */
-void service_complete_options(ConfigReader *reader, PlanOptions *options);
-
-/* A plan for this mapping, compiled once; NULL if there is no mapping. */
-MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,
-                             const PlanOptions *options, const Plan **plan_out);
+/* Frees everything of a config that is outside of its arena. */
+void config_free_parts(Config *config);
 
 #endif

@@ -1,9 +1,10 @@
-#include "gateway/config/config_internal.h"
+#include "gateway/config/config_reader.h"
 
 #include "adapters/run/plan_run.h"
 #include "base/clock.h"
 #include "base/memory/machine.h"
 #include "gateway/config/schema_ask.h"
+#include "gateway/service/config_load.h"
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 

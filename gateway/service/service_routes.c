@@ -1,5 +1,5 @@
 /* Routes: policy, and the methods that it applies to. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
@@ -18,17 +18,6 @@ typedef enum MatchLevel {
 } MatchLevel;
 
 /* ---- Reading --------------------------------------------------------------------------------- */
-
-Impact config_impact(Passerelle__Config__Impact impact)
-{
-    switch (impact) {
-    case PASSERELLE__CONFIG__IMPACT__IMPACT_HIGH: return IMPACT_HIGH;
-    case PASSERELLE__CONFIG__IMPACT__IMPACT_CATASTROPHIC: return IMPACT_CATASTROPHIC;
-    case PASSERELLE__CONFIG__IMPACT__IMPACT_LOW:
-    case _PASSERELLE__CONFIG__IMPACT_IS_INT_SIZE: break;
-    }
-    return IMPACT_LOW;
-}
 
 static UnknownFields unknown_of(Passerelle__Config__UnknownFields unknown)
 {

@@ -1,5 +1,5 @@
 /* Services: their versions, schemas, instances, and the negotiation of versions. */
-#include "gateway/config/config_internal.h"
+#include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
 
@@ -178,15 +178,6 @@ static void read_status_codes(ConfigReader *reader, Service *service, const Serv
                         entry->value);
         codes[service->n_status_codes++] = (StatusCode){entry->key, (uint16_t)entry->value};
     }
-}
-
-uint16_t service_http_status(const Service *service, uint32_t service_code)
-{
-    for (uint32_t i = 0; service_code && i < service->n_status_codes; i++) {
-        if (service->status_codes[i].code == service_code)
-            return service->status_codes[i].http_status;
-    }
-    return 0;
 }
 
 static void read_negotiation(ConfigReader *reader, Service *service, const ServicePlan *plan)

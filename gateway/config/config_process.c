@@ -1,0 +1,94 @@
+/* What belongs to the process as a whole, and to no other file. */
+#include "gateway/config/config_reader.h"
+
+#include "base/arena.h"
+
+#include <unistd.h>
+
+static const char *host_name(Arena *arena)
+{
+    char name[256];
+    if (gethostname(name, sizeof name) != 0)
+        return "passerelle";
+    name[sizeof name - 1] = '\0';
+    return arena_string(arena, name);
+}
+
+void config_read_cors(ConfigReader *reader)
+{
+    const Passerelle__Config__Cors *text = reader->file.content->cors;
+    if (!text)
+        return;
+    Cors *cors = &reader->config->cors;
+    const char **origins = arena_array(reader->arena, const char *, text->n_origins);
+    for (size_t i = 0; i < text->n_origins; i++) {
+        const char *path = config_path(reader, "cors.origins[%zu]", i);
+        const char *host = strstr(text->origins[i], "://");
+        origins[i] = text->origins[i];
+        if (strcmp(origins[i], "*") == 0 && text->credentials)
+            config_tell(reader, path, "list the origins",
+                        "credentials cannot be sent to every origin");
+        else if (strcmp(origins[i], "*") != 0 && (!host || strchr(host + 3, '/')))
+            config_tell(reader, path, "for example https://panel.example",
+                        "%s is not an origin: scheme, host and, if any, port", origins[i]);
+    }
+    cors->origins = origins;
+    cors->n_origins = (uint32_t)text->n_origins;
+    cors->credentials = text->credentials;
+    cors->max_age_seconds = (uint32_t)(text->max_age / 1000000000);
+}
+
+/* `{reason}` is replaced once; whatever else is in braces would be sent to clients as it is. */
+static void check_places(ConfigReader *reader, const char *url)
+{
+    static const char place[] = "{reason}";
+    const char *reason = strstr(url, place);
+    for (const char *at = url; (at = strpbrk(at, "{}")) != NULL; at++) {
+        if (at == reason) {
+            at += strlen(place) - 1;
+            continue;
+        }
+        config_tell(reader, "error_help", "https://docs.example.com/errors#{reason}",
+                    "the only placeholder is {reason}, once: there is no %.*s",
+                    *at == '{' ? (int)strcspn(at, "}") + 1 : 1, at);
+        return;
+    }
+}
+
+static void check_error_help(ConfigReader *reader, const char *url)
+{
+    check_places(reader, url);
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        config_tell(reader, "error_help", "https://docs.example.com/errors#{reason}",
+                    "%s is not a URL", url);
+}
+
+void config_read_process(ConfigReader *reader)
+{
+    static const Passerelle__Config__Drain defaults = PASSERELLE__CONFIG__DRAIN__INIT;
+    const Passerelle__Config__Config *text = reader->file.content;
+    const Passerelle__Config__Drain *drain = text->drain ? text->drain : &defaults;
+    Config *config = reader->config;
+    config->n_loops = text->loops;
+    config->n_work_threads = text->work_threads;
+    config->drain_delay = drain->delay;
+    config->drain_time = drain->time;
+    config->node = text->node ? text->node : host_name(reader->arena);
+    config->errors = config_errors(true, text->errors);
+    config->error_help = text->error_help;
+    if (text->error_help)
+        check_error_help(reader, text->error_help);
+    config->no_reflection = !text->reflection;
+    config->untyped_json =
+        text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
+    config->log_file = text->log ? text->log->file : "-";
+}
+
+void config_read_cache(ConfigReader *reader)
+{
+    static const Passerelle__Config__Cache defaults = PASSERELLE__CONFIG__CACHE__INIT;
+    const Passerelle__Config__Cache *said = reader->file.content->cache;
+    const Passerelle__Config__Cache *text = said ? said : &defaults;
+    reader->config->cache = (CacheConfig){
+        .memory = text->memory, .client_percent = text->client_percent, .joined = text->joined};
+}

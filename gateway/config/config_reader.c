@@ -1,0 +1,110 @@
+#include "gateway/config/config_reader.h"
+
+#include "base/arena.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+
+/* ---- Reporting mistakes ---------------------------------------------------------------------- */
+
+const char *config_path(ConfigReader *reader, const char *format, ...)
+{
+    char path[512];
+    va_list args;
+    va_start(args, format);
+    text_format(path, sizeof path, format, args);
+    va_end(args);
+    return arena_string(reader->arena, path);
+}
+
+static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path,
+                                   const char *hint, const char *format, va_list args)
+{
+    char reason[1024];
+    text_format(reason, sizeof reason, format, args);
+    document_tell(&reader->file.document, problems, path, hint, "%s", reason);
+}
+
+void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(reader, reader->problems, path, hint, format, args);
+    va_end(args);
+}
+
+void config_doubt(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(reader, &reader->config->doubts, path, hint, format, args);
+    va_end(args);
+}
+
+const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)
+{
+    return document_hint(reader->arena, bytes_of(word), words, n);
+}
+
+/* ---- Single settings ------------------------------------------------------------------------- */
+
+static const char *lower_case(Arena *arena, const char *text)
+{
+    char *copy = arena_array(arena, char, strlen(text) + 1);
+    for (size_t i = 0; text[i]; i++)
+        copy[i] = (char)tolower((unsigned char)text[i]);
+    return copy;
+}
+
+bool config_is_word(const char *text, const char *also)
+{
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr(also, *c))
+            return false;
+    return *text;
+}
+
+const char *config_field_name(ConfigReader *reader, const char *name, const char *path)
+{
+    if (!config_is_word(name, "!#$%&'*+-.^_`|~")) /* a token, RFC 9110, 5.6.2 */
+        config_tell(reader, path, NULL, "%s is not the name of a request field", name);
+    return lower_case(reader->arena, name);
+}
+
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
+{
+    if (!said)
+        return ERRORS_UNSAID;
+    return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
+}
+
+Impact config_impact(Passerelle__Config__Impact impact)
+{
+    switch (impact) {
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_HIGH: return IMPACT_HIGH;
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_CATASTROPHIC: return IMPACT_CATASTROPHIC;
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_LOW:
+    case _PASSERELLE__CONFIG__IMPACT_IS_INT_SIZE: break;
+    }
+    return IMPACT_LOW;
+}
+
+static int digit(uint8_t c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, ascii_lower(c)) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+bool config_read_hex(Bytes text, uint8_t *out, size_t size)
+{
+    if (text.size != 2 * size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        int high = digit(text.data[2 * i]), low = digit(text.data[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}

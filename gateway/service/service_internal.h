@@ -1,0 +1,101 @@
+/*
+ * The parts of one config_load that make services: each file reads or compiles its own, in the
+ * order of config_load.c. Private to this module.
+ */
+#ifndef GATEWAY_SERVICE_INTERNAL_H
+#define GATEWAY_SERVICE_INTERNAL_H
+
+#include "gateway/config/config_reader.h"
+
+/* service_reach.c: reports a doubt if an instance's address is one of the gateway's listeners.
+   After config_read_listeners. */
+void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
+
+/* The retry budget of a service; `text` may be NULL. After Config.n_loops. */
+void config_read_retry_budget(ConfigReader *reader, Service *service,
+                              const Passerelle__Config__RetryBudget *text, const char *path);
+
+/* service_read.c: names, versions with their schemas, negotiation. */
+void config_read_services(ConfigReader *reader);
+/* The version with this name; NULL: none, which was reported. */
+const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
+                                   const char *path);
+
+/* service_schema.c: reads Version.schema; reports why there is none. */
+void config_read_schema(ConfigReader *reader, Version *version,
+                        const Passerelle__Config__Schema *text, const char *path);
+
+/* service_instances.c: an instance for a schema only. False: a mistake, which was reported. */
+bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
+                            const char *path, Instance *instance);
+void config_read_instances(ConfigReader *reader, Service *service,
+                           Passerelle__Config__Instance *const *texts, size_t n, const char *path);
+
+/* The same for a list outside of the config; mistakes in it are doubts. After the versions. */
+void config_read_discovery(ConfigReader *reader, Service *service,
+                           const Passerelle__Config__Discovery *text, const char *path);
+
+/* service_routes.c: reads all routes; then gives each method its own, once there are methods. */
+void config_read_routes(ConfigReader *reader);
+/* The service that this text begins with, up to a dot; NULL: none, which was reported. */
+const Service *config_find_service(ConfigReader *reader, const char *match, const char *path);
+/* What a leg says of its own, over the route of its method, of which `route` is a copy. */
+MUST_USE Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Leg *text,
+                                       const char *path, const Method *method, Route *route);
+/* The first method of the route for which the test is so (NULL: any); NULL: there is none. Once
+   routes are assigned. */
+typedef bool MethodTest(const Method *method);
+const Method *route_find_method(const Route *route, MethodTest *test);
+void config_assign_routes(ConfigReader *reader);
+
+/* service_changes.c: change lists, Version.to, Config.losses, and the counterparts of each method.
+ */
+MUST_USE Result service_read_changes(ConfigReader *reader);
+
+/* service_pairs.c: Version.methods, Config.methods; */
+void service_read_methods(ConfigReader *reader);
+
+/* then, with routes and change lists, plans between all combinations of versions and codecs. */
+MUST_USE Result service_make_pairs(ConfigReader *reader);
+
+/* The mapping of a method's requests to the served version, and of the responses back; NULL: none.
+ */
+const Mapping *service_request(const Method *method, const Version *served);
+const Mapping *service_answer(const Method *method, const Version *served);
+
+/* The codecs of the instances that serve a version natively: a bit each. */
+uint32_t service_codecs(const Version *version);
+
+/* service_rest.c: Config.rest and the bindings. */
+MUST_USE Result service_make_rest(ConfigReader *reader);
+
+/* service_fallbacks.c: the fallbacks of a route; then, once methods have their counterparts,
+   whether they can be used, and the default responses in every version. */
+void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,
+                           const char *path, Route *route);
+MUST_USE Result service_make_fallbacks(ConfigReader *reader);
+
+/* service_parameters.c: what routes demand of requests. Once methods have their routes. */
+MUST_USE Result service_read_parameters(ConfigReader *reader);
+
+/* The same for a leg: whether they fit its method, and its default response. `path` is the leg's.
+ */
+MUST_USE Result service_make_leg_fallbacks(ConfigReader *reader, const char *path,
+                                           const Method *method, Route *route);
+
+/* service_compose.c: Method.composed and composed_as. Last: methods have routes, and plans. */
+MUST_USE Result service_make_compositions(ConfigReader *reader);
+
+/* service_details.c: the types of details in all errors, before any plan; then Version.details and
+   Config.details. */
+MUST_USE Result service_read_error_types(ConfigReader *reader);
+MUST_USE Result service_make_details(ConfigReader *reader);
+
+/* Fills in the options of all plans: limits, the common types, the cache. */
+void service_complete_options(ConfigReader *reader, PlanOptions *options);
+
+/* A plan for this mapping, compiled once; NULL if there is no mapping. */
+MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,
+                             const PlanOptions *options, const Plan **plan_out);
+
+#endif
