@@ -8,16 +8,17 @@
 
 /* A leg ends before the call does, so that there is time to make its response: a tenth of the rest,
    and not more than this. */
-#define ROOM (5 * MILLISECOND)
+#define ROOM (100 * MILLISECOND)
 
 static uint64_t bit_of(const LegCall *leg)
 {
     return UINT64_C(1) << (leg - leg->composition->legs);
 }
 
-static bool is_graceful(const LegCall *leg)
+/* Whether the composed call fails without its response. */
+static bool is_needed(const LegCall *leg)
 {
-    return leg->leg->route->on_failure == FAILURE_GRACEFUL;
+    return leg->leg->required || leg->leg->route->on_failure == FAILURE_LOUD;
 }
 
 static void look(Composition *c)
@@ -249,6 +250,19 @@ static void begin_leg(LegCall *leg)
         exchange_end(leg->x, &message);
 }
 
+/* What the service of `cause` has said is the error of this leg, too. If a fallback stood in for
+   it, only its code is known. */
+static void take_error(LegCall *leg, const LegCall *cause)
+{
+    leg->code = cause->code;
+    leg->status = cause->status;
+    if (leg->status.code != CODE_OK || leg->code == CODE_OK)
+        return;
+    leg->status.code = leg->code;
+    leg->status.message = bytes_of(arena_printf(
+        leg->composition->call.arena, "there is no response of the leg %s", cause->leg->name));
+}
+
 /* Without the response that it needs it is not asked. */
 static void pass_over(LegCall *leg, uint64_t missing)
 {
@@ -257,8 +271,8 @@ static void pass_over(LegCall *leg, uint64_t missing)
     leg->why = FAIL_OVER(c->call.arena, cause->why, *cause->why.error->fault,
                          "there is no response of the leg %s, which the leg %s needs",
                          cause->leg->name, leg->leg->name);
-    leg->code = cause->code;
-    settle(leg, is_graceful(leg) ? LEG_SKIPPED : LEG_FAILED);
+    take_error(leg, cause);
+    settle(leg, is_needed(leg) ? LEG_FAILED : LEG_SKIPPED);
     look(leg->composition);
 }
 
@@ -291,12 +305,12 @@ static void cancel_legs(Composition *c, const char *why)
     timer_stop(&c->call.loop->timers, &c->timer);
 }
 
-/* The first loud leg without a response; NULL: none. */
+/* The first leg without a response that is needed; NULL: none. */
 static const LegCall *fatal_leg(const Composition *c)
 {
     for (uint64_t left = c->missing; left; left &= left - 1) {
         const LegCall *leg = &c->legs[__builtin_ctzll(left)];
-        if (leg->state == LEG_FAILED && !is_graceful(leg))
+        if (leg->state == LEG_FAILED && is_needed(leg))
             return leg;
     }
     return NULL;

@@ -392,6 +392,7 @@ typedef struct Leg {
     const Plan *request;        /* an envelope to its request */
     const Plan *response;       /* an envelope with its response to a part of the composed one */
     const char *const *forward; /* names in lower case, ending with NULL */
+    bool required;              /* graceful: without a response of it or a fallback there is none */
 } Leg;
 
 /* Of what the response of a method is made. Fields of the report: NULL: its message has none. */

@@ -264,39 +264,76 @@ static void read_webhooks(ConfigReader *reader, const Passerelle__Config__Ledger
     }
 }
 
-/* One of the names that `name_of` gives for 0 to n - 1. */
+/* ---- What `when` names ------------------------------------------------------------------------
+ */
+
+typedef struct Names {
+    const char **all;
+    uint32_t n;
+} Names;
+
 static void check_named(ConfigReader *reader, const char *name, const char *what, const char *path,
-                        const char *(*name_of)(const Config *config, uint32_t i), uint32_t n)
+                        const Names *names)
 {
-    const char **names = arena_array(reader->arena, const char *, n);
-    for (uint32_t i = 0; i < n; i++) {
-        names[i] = name_of(reader->config, i);
-        if (strcmp(names[i], name) == 0)
+    for (uint32_t i = 0; i < names->n; i++)
+        if (strcmp(names->all[i], name) == 0)
             return;
+    config_tell(reader, path, config_hint(reader, name, names->all, names->n), "there is no %s %s",
+                what, name);
+}
+
+static void add_legs(Buffer *out, const Version *version)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        const Composed *composed = version->methods[i].composed;
+        for (uint32_t k = 0; composed && k < composed->n_legs; k++)
+            if (composed->legs[k].route)
+                buffer_add(out, &composed->legs[k].route->match, sizeof(const char *));
     }
-    config_tell(reader, path, config_hint(reader, name, names, n), "there is no %s %s", what, name);
 }
 
-static const char *name_of_route(const Config *config, uint32_t i)
+static Names names_in(const Buffer *out)
 {
-    return config->routes[i].match ? config->routes[i].match : "";
+    return (Names){(const char **)out->data, (uint32_t)(out->size / sizeof(const char *))};
 }
 
-static const char *name_of_service(const Config *config, uint32_t i)
+/* The routes of the config, and those of legs: what the ledger calls `route`. */
+static Names route_names(const ConfigReader *reader)
 {
-    return config->services[i].name;
+    const Config *config = reader->config;
+    Buffer out = buffer_in(reader->arena);
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        if (config->routes[i].match)
+            buffer_add(&out, &config->routes[i].match, sizeof(const char *));
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++)
+            add_legs(&out, &config->services[i].versions[k]);
+    return names_in(&out);
 }
 
-static void check_when(ConfigReader *reader, const FailureTrigger *when, size_t webhook)
+static Names service_names(const ConfigReader *reader)
 {
-    for (size_t i = 0; when->routes && when->routes[i]; i++)
-        check_named(reader, when->routes[i], "route",
-                    config_path(reader, "ledger.webhooks[%zu].when.routes[%zu]", webhook, i),
-                    name_of_route, reader->config->n_routes);
-    for (size_t i = 0; when->services && when->services[i]; i++)
-        check_named(reader, when->services[i], "service",
-                    config_path(reader, "ledger.webhooks[%zu].when.services[%zu]", webhook, i),
-                    name_of_service, reader->config->n_services);
+    const Config *config = reader->config;
+    Buffer out = buffer_in(reader->arena);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        buffer_add(&out, &config->services[i].name, sizeof(const char *));
+    return names_in(&out);
+}
+
+void config_check_webhooks(ConfigReader *reader)
+{
+    const LedgerConfig *ledger = &reader->config->ledger;
+    Names routes = route_names(reader), services = service_names(reader);
+    for (uint32_t w = 0; w < ledger->n_webhooks; w++) {
+        const FailureTrigger *when = &ledger->webhooks[w].when;
+        for (size_t i = 0; when->routes && when->routes[i]; i++)
+            check_named(reader, when->routes[i], "route",
+                        config_path(reader, "ledger.webhooks[%u].when.routes[%zu]", w, i), &routes);
+        for (size_t i = 0; when->services && when->services[i]; i++)
+            check_named(reader, when->services[i], "service",
+                        config_path(reader, "ledger.webhooks[%u].when.services[%zu]", w, i),
+                        &services);
+    }
 }
 
 /* ---- Settings -------------------------------------------------------------------------------- */
@@ -422,7 +459,5 @@ void config_check_ledger(ConfigReader *reader)
     }
     const char *end = NULL;
     buffer_add(&names, &end, sizeof end);
-    for (uint32_t i = 0; i < reader->config->ledger.n_webhooks; i++)
-        check_when(reader, &reader->config->ledger.webhooks[i].when, i);
     reader->config->ledger.redact = (const char *const *)names.data;
 }

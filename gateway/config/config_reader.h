@@ -124,6 +124,9 @@ void config_read_store(ConfigReader *reader);
 void config_read_ledger(ConfigReader *reader);
 void config_check_ledger(ConfigReader *reader);
 
+/* The routes and services that webhooks name; once methods are composed. */
+void config_check_webhooks(ConfigReader *reader);
+
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);
 

@@ -55,8 +55,12 @@ static void add_fallbacks(const Explained *found, Buffer *out)
         buffer_printf(out, "\"%s\"", fallback_name(q.fallbacks[i]));
     }
     buffer_add_byte(out, ']');
-    if (found->route->stale_for)
-        add_millis(out, "stale_ms", found->route->stale_for);
+    if (!found->route->stale_for)
+        return;
+    add_millis(out, "stale_ms", found->route->stale_for);
+    json_text_add_bool(out, "stale_public", found->route->stale_public);
+    if (found->route->join_for)
+        add_millis(out, "join_ms", found->route->join_for);
 }
 
 static void add_route(const Explained *found, Buffer *out)
@@ -190,6 +194,7 @@ static void add_leg(const Composed *composed, const Leg *leg, Buffer *out)
         add_millis(out, "timeout_ms", leg->route->timeout);
     add_text(out, "impact", explain_impact_name(leg->route->impact));
     add_text(out, "on_failure", leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
+    json_text_add_bool(out, "required", leg->required);
     buffer_add_byte(out, '}');
 }
 

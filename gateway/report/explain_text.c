@@ -21,6 +21,18 @@ static void tell_route(const Route *route, Buffer *out)
     buffer_printf(out, "%u attempt%s at most\n", route->attempts, route->attempts == 1 ? "" : "s");
 }
 
+static void tell_stale(const Route *route, Buffer *out)
+{
+    buffer_add_text(out, " up to ");
+    spelling_add_duration(out, route->stale_for);
+    if (route->stale_public)
+        buffer_add_text(out, " for everybody");
+    if (route->join_for) {
+        buffer_add_text(out, ", equal calls wait up to ");
+        spelling_add_duration(out, route->join_for);
+    }
+}
+
 static void tell_fallbacks(const Explained *found, Buffer *out)
 {
     PolicyQuestion q = policy_question(found->route, found->method, BYTES_NONE, false);
@@ -28,8 +40,7 @@ static void tell_fallbacks(const Explained *found, Buffer *out)
         buffer_printf(out, "%s%s", i ? ", then " : "fallback  ", fallback_name(q.fallbacks[i]));
         if (q.fallbacks[i] != FALLBACK_STALE)
             continue;
-        buffer_add_text(out, " up to ");
-        spelling_add_duration(out, found->route->stale_for);
+        tell_stale(found->route, out);
     }
     if (q.n_fallbacks)
         buffer_add_byte(out, '\n');
@@ -152,6 +163,8 @@ static void tell_leg(const Composed *composed, const Leg *leg, Buffer *out)
                   leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
     for (uint32_t i = 0; i < q.n_fallbacks; i++)
         buffer_printf(out, "%s%s", i ? ", then " : ": ", fallback_name(q.fallbacks[i]));
+    if (leg->required)
+        buffer_add_text(out, ", required");
     for (const char *const *name = leg->forward; *name; name++)
         buffer_printf(out, "%s%s", name == leg->forward ? ", with " : ", ", *name);
     buffer_add_byte(out, '\n');

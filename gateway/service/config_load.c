@@ -63,7 +63,11 @@ static Result compile(ConfigReader *reader)
         r = service_make_details(reader);
     if (!failed(r))
         r = service_make_fallbacks(reader);
-    return failed(r) ? r : service_make_compositions(reader);
+    if (!failed(r))
+        r = service_make_compositions(reader);
+    if (!failed(r))
+        config_check_webhooks(reader);
+    return r;
 }
 
 static Result read_config(ConfigReader *reader)

@@ -109,6 +109,17 @@ static const char *const *read_forward(const Composing *c, const Passerelle__Con
     return names;
 }
 
+static void check_required(const Composing *c, const Leg *leg, const char *path)
+{
+    const Route *route = leg->route;
+    for (uint32_t i = 0; leg->required && i < route->n_fallbacks; i++)
+        if (route->fallbacks[i] == FALLBACK_SKIP)
+            config_tell(c->reader, config_path(c->reader, "%s.required", path),
+                        "on_failure: {graceful: {stale: 10m}} in the leg, without skip",
+                        "%s may be skipped (%s), so that it cannot be required", leg->name,
+                        leg->method->route->match);
+}
+
 /* False: a mistake, which was reported. */
 static Result read_leg(Composing *c, uint32_t i, bool *good)
 {
@@ -129,7 +140,10 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
     route->match = config_path(reader, "%s.%s legs.%s", c->method->version->service->name,
                                method_text(reader, c->method), leg->name);
     leg->route = route;
-    return config_read_leg_policy(reader, text, path, leg->method, route);
+    leg->required = text->required;
+    Result r = config_read_leg_policy(reader, text, path, leg->method, route);
+    check_required(c, leg, path);
+    return r;
 }
 
 /* ---- Paths ----------------------------------------------------------------------------------- */

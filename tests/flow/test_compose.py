@@ -119,12 +119,12 @@ service Parts {{ rpc Get(.part.Ask) returns (.part.Part) {{ option idempotency_l
 
 
 class Panel:
-    def __init__(self, folder, schema_file, v3_port, late="300ms", second="loud"):
+    def __init__(self, folder, schema_file, v3_port, late="300ms", second="loud", ledger="{}"):
         self.schema = Schema(schema_file)
         self.parts = {name: PartServer(self.schema, name) for name in PARTS}
         ports = {name: part.port for name, part in self.parts.items()}
         self.gateway = Gateway(folder, CONFIG, schema=schema_file, panel=PANEL, v3=v3_port, late=late, second=second,
-                               ledger="{}", **ports)
+                               ledger=ledger, **ports)
 
     def __enter__(self):
         self.gateway.start()
@@ -320,3 +320,13 @@ def test_explain_prints_the_plan(tmp_path, schema_file, backend):
                                           capture_output=True, text=True).stdout)
         assert [leg["name"] for leg in found["served"][0]["legs"]] == list(ALL)
         assert found["served"][0]["legs"][5]["after"] == ["first"]
+        assert not any(leg["required"] for leg in found["served"][0]["legs"])
+
+
+def test_a_webhook_may_name_the_route_of_a_leg(tmp_path, schema_file, backend):
+    hook = "{name: pager, url: 'https://hooks.example/', when: {routes: [panel.Pages/Overview legs.%s]}}"
+    for leg, told in (("late", ""), ("lat", "there is no route panel.Pages/Overview legs.lat")):
+        panel = Panel(tmp_path, schema_file, backend.port, ledger=f"{{webhooks: [{hook % leg}]}}")
+        result = panel.gateway.check()
+        assert (result.returncode == 0) == (not told), result.stdout
+        assert told in result.stdout

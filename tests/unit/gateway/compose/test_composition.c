@@ -378,7 +378,57 @@ static void and_if_it_is_loud_the_call_fails(void **state)
                                                   " response: {other: .}")));
     Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
     answer_error(leg(scene, 0), 13, "oops");
-    assert_string_not_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_string_equal(said(client, "grpc-message"), "there is no response of the leg a");
+    assert_string_equal(record_of(scene, NULL)->failed_leg, "b");
+}
+
+static void with_what_the_service_of_the_other_leg_has_said(void **state)
+{
+    Scene *scene = play(state, PANEL("", LEG("a", THING GRACEFUL("stale: 10m")) ", " LEG(
+                                             "b", ", request: {name: legs.a.owner},"
+                                                  " response: {other: .}")));
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_not_found(scene, leg(scene, 0));
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_string_equal(said(client, "grpc-message"), "no order x");
+    assert_string_equal(record_of(scene, NULL)->failed_leg, "b");
+}
+
+static void a_required_leg_fails_the_call_if_no_fallback_has_a_response(void **state)
+{
+    Scene *scene = play(
+        state,
+        PANEL("", LEG("a", THING ", required: true" GRACEFUL("stale: {for: 10m, public: true}"))));
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_error(leg(scene, 0), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_string_equal(record_of(scene, NULL)->failed_leg, "a");
+}
+
+static void and_goes_on_with_one(void **state)
+{
+    Scene *scene = play(
+        state,
+        PANEL("", LEG("a", THING ", required: true" GRACEFUL("stale: {for: 10m, public: true}"))));
+    ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer(leg(scene, 0), ITEM);
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_error(leg(scene, 1), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-legs"),
+                        "a; state=degraded; reason=UPSTREAM_STATUS; code=INTERNAL; ms=0");
+}
+
+static void a_required_leg_without_what_it_needs_fails_the_call(void **state)
+{
+    Scene *scene =
+        play(state, PANEL("", LEG("a", THING GRACEFUL("skip: true")) ", " LEG(
+                                  "b", ", required: true, request: {name: legs.a.owner}, response: "
+                                       "{other: .}" GRACEFUL("default: {name: none}"))));
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    answer_error(leg(scene, 0), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "13");
     assert_string_equal(record_of(scene, NULL)->failed_leg, "b");
 }
 
@@ -403,7 +453,19 @@ static void and_leaves_time_for_the_response_if_the_client_has_less(void **state
     Peer *client = begin_grpc(scene, PAGE_V2, "grpc-timeout: 100m");
     say_frame(client, CUSTOMER);
     say_end(client);
-    scene_pass(scene, 94);
+    scene_pass(scene, 89);
+    assert_false(client->headed);
+    scene_pass(scene, 2);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void which_is_100_ms_of_a_long_one(void **state)
+{
+    Scene *scene = play(state, PANEL("", LEG("a", THING ", timeout: 10s" GRACEFUL("skip: true"))));
+    Peer *client = begin_grpc(scene, PAGE_V2, "grpc-timeout: 5S");
+    say_frame(client, CUSTOMER);
+    say_end(client);
+    scene_pass(scene, 4899);
     assert_false(client->headed);
     scene_pass(scene, 2);
     assert_string_equal(said(client, "grpc-status"), "0");
@@ -546,8 +608,13 @@ int main(void)
         SCENE_TEST(a_part_of_the_same_type_is_read_too),
         SCENE_TEST(a_leg_without_what_it_needs_is_not_asked),
         SCENE_TEST(and_if_it_is_loud_the_call_fails),
+        SCENE_TEST(with_what_the_service_of_the_other_leg_has_said),
+        SCENE_TEST(a_required_leg_fails_the_call_if_no_fallback_has_a_response),
+        SCENE_TEST(and_goes_on_with_one),
+        SCENE_TEST(a_required_leg_without_what_it_needs_fails_the_call),
         SCENE_TEST(a_leg_has_its_own_timeout),
         SCENE_TEST(and_leaves_time_for_the_response_if_the_client_has_less),
+        SCENE_TEST(which_is_100_ms_of_a_long_one),
         SCENE_TEST(a_client_that_leaves_cancels_the_legs),
         SCENE_TEST(a_whole_page_stands_in_for_one_that_fails),
         SCENE_TEST(but_not_for_what_the_client_has_to_know),
