@@ -19,7 +19,7 @@ static struct {
     uint32_t n_free, n_numbers;
 } table;
 
-atomic_uint known_instances_back;
+atomic_uint known_instances_back, known_instances_barred;
 
 /* ---- Identity -------------------------------------------------------------------------------- */
 
@@ -185,6 +185,37 @@ void known_instance_set_down(KnownInstance *known, bool down)
     else
         atomic_fetch_sub_explicit(&known->n_down, 1, memory_order_relaxed);
 }
+
+/* ---- Bars ------------------------------------------------------------------------------------ */
+
+/* The count changes after the bits, so a loop that sees the new count sees the new bits. */
+void known_instance_bar(KnownInstance *known, Bar bar, bool on)
+{
+    uint32_t before =
+        on ? atomic_fetch_or_explicit(&known->barred, bar, memory_order_release)
+           : atomic_fetch_and_explicit(&known->barred, ~(uint32_t)bar, memory_order_release);
+    if (((before & bar) != 0) != on)
+        atomic_fetch_add_explicit(&known_instances_barred, 1, memory_order_release);
+}
+
+const char *bar_name(uint32_t bars)
+{
+    switch (bars & -bars) {
+    case BAR_UNHEALTHY: return "unhealthy";
+    case BAR_EJECTED: return "ejected";
+    case BAR_OPEN: return "open";
+    case BAR_DRAINED: return "drained";
+    case BAR_REMOVED: return "removed";
+    default: return "none";
+    }
+}
+
+void known_instance_warm_up(KnownInstance *known, int64_t now)
+{
+    atomic_store_explicit(&known->warm_since, now, memory_order_relaxed);
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 KnownInstance **known_instances_all(uint32_t *n_out)
 {

@@ -27,12 +27,28 @@ struct KnownInstance {
 
     KnownInstance *next; /* guarded by the lock, as is the next */
     uint32_t references;
-    atomic_uint n_down; /* loops that consider it down */
-    atomic_uint n_back; /* how often a loop that considered it down has reached it again */
+    atomic_uint n_down;      /* loops that consider it down */
+    atomic_uint n_back;      /* how often a loop that considered it down has reached it again */
+    atomic_uint barred;      /* bits of Bar; 0: it may be used */
+    atomic_llong warm_since; /* start of its slow start, in monotonic nanoseconds; 0: none */
 };
+
+/* Why an instance that can be reached is not to be used. Each reason has one owner, which sets and
+   lifts it; the instance is used again when all are lifted. */
+typedef enum Bar {
+    BAR_UNHEALTHY = 1, /* its active health checks fail */
+    BAR_EJECTED = 2,   /* its calls fail more often, or take longer, than those of the others */
+    BAR_OPEN = 4,      /* its circuit breaker is open */
+    BAR_DRAINED = 8,   /* an operator drains it */
+    BAR_REMOVED = 16,  /* an operator ejected it */
+} Bar;
 
 /* How often any instance came back: the sum of all `n_back`. */
 extern atomic_uint known_instances_back;
+
+/* How often the bars of any instance have changed. A loop that has seen this number need not look
+   at `barred` of its instances. */
+extern atomic_uint known_instances_barred;
 
 /* The shared state of this instance, found by its identity or created. Never NULL. The caller gets
    a reference. */
@@ -49,6 +65,37 @@ void known_instances_let_go(KnownInstance **all, uint32_t n);
 /* A loop begins or ceases to consider the instance down: it calls this alternately, first with
    true. */
 void known_instance_set_down(KnownInstance *known, bool down);
+
+/* Sets or lifts a bar, for all loops at once. Does nothing if it is so already. */
+void known_instance_bar(KnownInstance *known, Bar bar, bool on);
+
+/* The bars of the instance: bits of Bar; 0: it may be used. */
+static inline uint32_t instance_barred(const Instance *instance)
+{
+    return instance->known ? atomic_load_explicit(&instance->known->barred, memory_order_acquire)
+                           : 0;
+}
+
+/* The name of the lowest bar in these bits, for operators: "ejected"; "none" for 0. */
+const char *bar_name(uint32_t bars);
+
+/* The instance has joined, or may be used again: its slow start begins now. */
+void known_instance_warm_up(KnownInstance *known, int64_t now);
+
+enum { SHARE_WHOLE = 1024, SHARE_LEAST = SHARE_WHOLE / 10 };
+
+/* What part of its share of the calls an instance should get, of SHARE_WHOLE: in its slow start,
+   which takes `slow_start` nanoseconds (0: no slow start), the part grows from SHARE_LEAST. */
+static inline uint32_t known_instance_share(const KnownInstance *known, int64_t slow_start,
+                                            int64_t now)
+{
+    int64_t since = atomic_load_explicit(&known->warm_since, memory_order_relaxed);
+    int64_t warm = now - since;
+    if (since == 0 || warm >= slow_start)
+        return SHARE_WHOLE;
+    uint32_t share = warm > 0 ? (uint32_t)(warm * SHARE_WHOLE / slow_start) : 0;
+    return share > SHARE_LEAST ? share : SHARE_LEAST;
+}
 
 /* How many loops consider the instance down; 0 if none has tried it. */
 static inline uint32_t instance_loops_down(const Instance *instance)

@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "base/clock.h"
 #include "gateway/instances/instance_set.h"
 
 #include "tests/unit/gateway/certificates.h"
@@ -221,6 +222,73 @@ static void a_number_that_is_used_again_has_another_serial(void **state)
     known_instance_unref(known);
 }
 
+static void a_bar_of_one_owner_is_not_lifted_by_another(void **state)
+{
+    Instance instance = at("10.0.0.1:7001"), same = at("10.0.0.1:7001");
+    assert_int_equal(instance_barred(&instance), 0); /* nobody knows it yet */
+    instance.known = known_instance_of(&instance);
+    same.known = known_instance_of(&same);
+    known_instance_bar(instance.known, BAR_EJECTED, true);
+    known_instance_bar(instance.known, BAR_REMOVED, true);
+    assert_int_equal(instance_barred(&same), BAR_EJECTED | BAR_REMOVED);
+    known_instance_bar(instance.known, BAR_EJECTED, false);
+    assert_int_equal(instance_barred(&same), BAR_REMOVED);
+    known_instance_bar(instance.known, BAR_REMOVED, false);
+    assert_int_equal(instance_barred(&same), 0);
+    known_instance_unref(instance.known);
+    known_instance_unref(same.known);
+}
+
+static void only_changes_of_bars_are_counted(void **state)
+{
+    Instance instance = at("10.0.0.1:7001");
+    KnownInstance *known = known_instance_of(&instance);
+    uint32_t before = known_instances_barred;
+    known_instance_bar(known, BAR_UNHEALTHY, false);
+    assert_int_equal(known_instances_barred, before);
+    known_instance_bar(known, BAR_UNHEALTHY, true);
+    known_instance_bar(known, BAR_UNHEALTHY, true);
+    assert_int_equal(known_instances_barred, before + 1);
+    known_instance_bar(known, BAR_OPEN, true);
+    known_instance_bar(known, BAR_UNHEALTHY, false);
+    assert_int_equal(known_instances_barred, before + 3);
+    known_instance_unref(known);
+}
+
+static void bars_have_names(void **state)
+{
+    assert_string_equal(bar_name(0), "none");
+    assert_string_equal(bar_name(BAR_UNHEALTHY), "unhealthy");
+    assert_string_equal(bar_name(BAR_EJECTED | BAR_OPEN), "ejected");
+    assert_string_equal(bar_name(BAR_OPEN), "open");
+    assert_string_equal(bar_name(BAR_DRAINED | BAR_REMOVED), "drained");
+    assert_string_equal(bar_name(BAR_REMOVED), "removed");
+}
+
+static void the_share_grows_in_a_slow_start(void **state)
+{
+    static const struct {
+        int64_t since, slow_start, now;
+        uint32_t share;
+    } rows[] = {
+        {0, 30 * SECOND, 5 * SECOND, SHARE_WHOLE}, /* it was there from the start */
+        {100 * SECOND, 0, 100 * SECOND, SHARE_WHOLE},
+        {100 * SECOND, 30 * SECOND, 99 * SECOND, SHARE_LEAST}, /* a loop's clock may lag */
+        {100 * SECOND, 30 * SECOND, 100 * SECOND, SHARE_LEAST},
+        {100 * SECOND, 30 * SECOND, 103 * SECOND, SHARE_LEAST},
+        {100 * SECOND, 30 * SECOND, 104 * SECOND, SHARE_WHOLE * 4 / 30},
+        {100 * SECOND, 30 * SECOND, 115 * SECOND, SHARE_WHOLE / 2},
+        {100 * SECOND, 30 * SECOND, 130 * SECOND - 1, SHARE_WHOLE - 1},
+        {100 * SECOND, 30 * SECOND, 130 * SECOND, SHARE_WHOLE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        KnownInstance known = {.number = 0};
+        known_instance_warm_up(&known, rows[i].since);
+        assert_int_equal(known_instance_share(&known, rows[i].slow_start, rows[i].now),
+                         rows[i].share);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +302,10 @@ int main(void)
         cmocka_unit_test(configs_share_what_they_name_both),
         cmocka_unit_test(all_that_live_are_shown),
         cmocka_unit_test(a_number_that_is_used_again_has_another_serial),
+        cmocka_unit_test(a_bar_of_one_owner_is_not_lifted_by_another),
+        cmocka_unit_test(only_changes_of_bars_are_counted),
+        cmocka_unit_test(bars_have_names),
+        cmocka_unit_test(the_share_grows_in_a_slow_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
