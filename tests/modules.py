@@ -70,6 +70,7 @@ LAYERS = (
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
         Module("webhook", "posts about failures to receivers elsewhere", "WebhookSender", "webhook_sender.h"),
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),
+        Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),

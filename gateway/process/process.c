@@ -7,6 +7,7 @@
 #include "gateway/admin/refusals.h"
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
+#include "gateway/healing/healing.h"
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/ledger/ledger.h"
@@ -856,6 +857,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
+    healing_start();
     metrics_add_writer(write_reload_metrics, &p->reload_began);
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
@@ -938,6 +940,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
         stop_admin(&p);
+        healing_stop();
         close_store(&p);
         tell_end(&p, r);
         telemetry_stop();

@@ -219,3 +219,8 @@ void counters_record(Telemetry *telemetry, const CallRecord *record)
     for (const AttemptRecord *at = record->attempts; at; at = at->next)
         record_attempt(telemetry, at);
 }
+
+void counters_heal(Telemetry *telemetry, HealingAct act, uint32_t service)
+{
+    count_add(&service_counters(telemetry, service)->healing[act], 1);
+}

@@ -74,6 +74,7 @@ typedef struct MethodCounters {
 typedef struct ServiceCounters {
     CountCells errors;
     Count retries_refused[RETRY_REFUSALS];
+    Count healing[HEALING_ACTS];
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 
@@ -104,5 +105,6 @@ struct Telemetry {
 
 /* Only the loop's thread. */
 void counters_record(Telemetry *telemetry, const CallRecord *record);
+void counters_heal(Telemetry *telemetry, HealingAct act, uint32_t service);
 
 #endif

@@ -312,7 +312,7 @@ static void write_gateway(Exposition *e)
 static struct {
     MetricsWriter *write;
     void *owner;
-} writers[8];
+} writers[16];
 enum { MOST_WRITERS = sizeof writers / sizeof *writers };
 static pthread_mutex_t writers_mutex = PTHREAD_MUTEX_INITIALIZER;
 

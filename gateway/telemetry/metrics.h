@@ -14,7 +14,7 @@
 void metrics_write(bool openmetrics, Buffer *out);
 
 /* Registers a function that writes more families, for modules above this one; it is called on the
-   thread that writes the page, until it is removed. One per owner, at most eight. */
+   thread that writes the page, until it is removed. One per owner, at most 16. */
 typedef void MetricsWriter(Exposition *e, void *owner);
 void metrics_add_writer(MetricsWriter *write, void *owner);
 void metrics_remove_writer(void *owner);

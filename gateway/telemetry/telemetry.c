@@ -211,6 +211,12 @@ void telemetry_count(Loop *loop, Counter counter)
         count_add(&loop->telemetry->events[counter], 1);
 }
 
+void telemetry_count_healing(Loop *loop, HealingAct act, const Service *service)
+{
+    if (loop->telemetry)
+        counters_heal(loop->telemetry, act, service ? service->series : 0);
+}
+
 /* ---- Events ---------------------------------------------------------------------------------- */
 
 /* Without a log to write to, the line goes to stderr, so that a failed start says why. */
@@ -471,6 +477,29 @@ uint64_t telemetry_calls(uint32_t series)
         n += count_calls(loop, series);
     telemetry_unlock();
     return n;
+}
+
+static void add_healing(const Telemetry *telemetry, uint32_t series, uint64_t *acts)
+{
+    ServiceCounters *s = atomic_load_explicit(&telemetry->services[series], memory_order_acquire);
+    for (int act = 0; s && act < HEALING_ACTS; act++)
+        acts[act] += count_read(&s->healing[act]);
+}
+
+void telemetry_read_healing(void (*read)(void *owner, const char *service,
+                                         const uint64_t acts[HEALING_ACTS]),
+                            void *owner)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return;
+    for (uint32_t series = 0; series < p->series[SERIES_SERVICE].n; series++) {
+        uint64_t acts[HEALING_ACTS] = {0};
+        for (const Telemetry *loop = p->loops; loop; loop = loop->next)
+            add_healing(loop, series, acts);
+        read(owner, p->series[SERIES_SERVICE].items[series].labels[0], acts);
+    }
+    telemetry_unlock();
 }
 
 /* ---- The process ----------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #define GATEWAY_TELEMETRY_H
 
 #include "base/call.h"
+#include "gateway/config/healing_act.h"
 #include "gateway/identity/identity.h"
 #include "gateway/policy/policy.h"
 
@@ -113,6 +114,9 @@ typedef enum Counter {
 } Counter;
 void telemetry_count(Loop *loop, Counter counter);
 
+/* An act of self-healing for a call of this service; NULL: of none. For gateway/healing. */
+void telemetry_count_healing(Loop *loop, HealingAct act, const Service *service);
+
 /* Logs an event of the process or a connection, not of a call: one structured line (level "info",
    "warning", "error") with the chain of `why`. Any thread. */
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
@@ -165,6 +169,12 @@ void telemetry_reload_failed(void);
 /* The calls of a method, or of a path without one, that have ended so far: by its series number.
    Any thread. */
 uint64_t telemetry_calls(uint32_t series);
+
+/* What all loops have counted by telemetry_count_healing: once for each service, and with "" for
+   none. `read` must not use telemetry. Any thread. */
+void telemetry_read_healing(void (*read)(void *owner, const char *service,
+                                         const uint64_t acts[HEALING_ACTS]),
+                            void *owner);
 
 /* A reference to the latest adopted config, or NULL. Any thread. */
 Config *telemetry_config(void);

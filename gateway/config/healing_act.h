@@ -1,0 +1,28 @@
+/*
+ * HealingAct: the ways in which the gateway works around what is broken, each with its limit.
+ *
+ * Here and not in gateway/healing, since the config has their limits and telemetry their counts.
+ */
+#ifndef GATEWAY_HEALING_ACT_H
+#define GATEWAY_HEALING_ACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum HealingAct {
+    HEALING_EJECT,     /* an instance that fails more often than others gets no calls */
+    HEALING_CHECK,     /* an instance that fails its checks gets no calls */
+    HEALING_BREAKER,   /* a breaker is open */
+    HEALING_RECONNECT, /* an instance cannot be reached: connects are tried again */
+    HEALING_RESTART,   /* a gateway that crashed is started again */
+    HEALING_RETRY,     /* a call is sent again */
+    HEALING_HEDGE,     /* a call is sent to a second instance, since the first is slow */
+    HEALING_SHED,      /* a call is refused, so that others are answered */
+    HEALING_OLDER,     /* another version answers in place of the one that cannot */
+    HEALING_CELL,      /* an instance of another cell answers */
+    HEALING_SCHEMA,    /* a schema comes from a file, since no instance tells it */
+    HEALING_DISCOVERY, /* the last list of instances is used, since there is no newer one */
+    HEALING_ACTS
+} HealingAct;
+
+#endif

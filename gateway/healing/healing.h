@@ -1,0 +1,52 @@
+/*
+ * Healing: what the gateway does by itself about what is broken; told, counted and listed.
+ *
+ * An act that lasts has a beginning and an end (an ejection, an open breaker): both are events, the
+ * one with the cause, the other with the duration. Acts of single calls (a retry) are counted by
+ * their loop. All are in passerelle_healing_total{act, service}. Any thread; one state for the
+ * process, which stays over reloads.
+ *
+ *      healing_begin(HEALING_EJECT, "orders", "10.0.0.7:7001", OK,
+ *                    "30 of 100 calls failed, 1 of 1900 of the others");
+ *      ...
+ *      healing_end(HEALING_EJECT, "orders", "10.0.0.7:7001", "its time is over");
+ */
+#ifndef GATEWAY_HEALING_H
+#define GATEWAY_HEALING_H
+
+#include "base/result.h"
+#include "gateway/config/config.h"
+#include "gateway/config/healing_act.h"
+#include "gateway/loop/loop.h"
+
+/* "eject": as in metrics, events and the config. */
+const char *healing_act_name(HealingAct act);
+
+/*
+ * Something is being healed from now on: a warning with the cause and the numbers of the text.
+ * `service` is its name, NULL for what concerns the whole gateway; `subject` is what is wrong in
+ * it, mostly the address of an instance, or NULL. If the same has begun already, this is a new
+ * reason for it, and counted again. Takes a lock: not for what happens to each call.
+ */
+void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
+                   const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* It is healed no longer, and why: an event with its duration. Does nothing if it has not begun. */
+void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* An act of a single call: a retry, a hedge, one that is shed, an older version, another cell. Only
+   counted. `service` may be NULL. On the loop's thread. */
+void healing_count(Loop *loop, HealingAct act, const Service *service);
+
+/* False while there are too many such acts: those that would do harm are not done then. Costs one
+   relaxed load while there is no excess anywhere. */
+bool healing_may(HealingAct act, const char *service);
+
+/* From here to healing_stop the metrics tell of it. Everything else works before, too. */
+void healing_start(void);
+
+/* Forgets everything. No other thread uses it any more. */
+void healing_stop(void);
+
+#endif
