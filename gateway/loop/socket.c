@@ -13,9 +13,10 @@
 
 enum {
     COPY_MAX = 64 * 1024, /* cleartext bytes copied at most if the kernel does not accept them */
-    WRITES_MAX = 1024 * 1024, /* pending bytes with TLS: a peer may cause TLS responses (key
-                                 updates) without reading */
-    KEEPALIVE_DELAY = 60,     /* seconds without data until the kernel sends keep-alive probes */
+    WRITES_MAX = 1024 * 1024,   /* pending bytes with TLS: a peer may cause TLS responses (key
+                                   updates) without reading */
+    REST_MAX = 8 * 1024 * 1024, /* read at most after a failed write: more than the kernel keeps */
+    KEEPALIVE_DELAY = 60,       /* seconds without data until the kernel sends keep-alive probes */
 };
 
 /* A copy of bytes that the kernel did not accept at once. */
@@ -64,6 +65,26 @@ static Result system_error(Socket *socket, int error, const char *doing)
     return FAIL(loop_scratch(socket->loop), FAULT_SYSTEM, "%s: %s", doing, uv_strerror(error));
 }
 
+/* Within a call of the owner: the peer takes no more. What a server has sent before is still read,
+   later in this turn: it may have responded, and closed, while its client was still sending. */
+static void write_failed(Socket *socket, int error)
+{
+    if (socket->state != SOCKET_OPEN || !socket->dialed || socket->paused) {
+        socket_break(socket, error);
+        return;
+    }
+    socket->error = error;
+    socket->shut = true;
+    socket->wants_writable = false;
+    loop_defer(socket->loop, &socket->later);
+}
+
+/* Nothing that is written from now on reaches the peer. */
+static bool is_broken(const Socket *socket)
+{
+    return socket->state >= SOCKET_LOST || socket->error;
+}
+
 static void tell_writable(Socket *socket)
 {
     if (socket_busy(socket) || !socket->wants_writable)
@@ -84,7 +105,7 @@ static void on_written(uv_write_t *request, int status)
     if (socket->state >= SOCKET_LOST)
         return;
     if (status < 0)
-        socket_fail(socket, system_error(socket, status, "sending"));
+        write_failed(socket, status);
     else
         tell_writable(socket);
 }
@@ -117,7 +138,7 @@ static size_t write_copy(Socket *socket, const struct iovec *vectors, int n, siz
     int error = uv_write(&write->request, &socket->uv.stream, &buffer, 1, on_written);
     if (error) {
         free(write);
-        socket_break(socket, error);
+        write_failed(socket, error);
         return 0;
     }
     socket->n_writes++;
@@ -142,7 +163,7 @@ static size_t write_some(Socket *socket, const struct iovec *vectors, int n, siz
         _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec), "libuv's buffers are vectors");
         int r = uv_try_write(&socket->uv.stream, (const uv_buf_t *)vectors, (unsigned)n);
         if (r < 0 && r != UV_EAGAIN) {
-            socket_break(socket, r);
+            write_failed(socket, r);
             return 0;
         }
         sent = r < 0 ? 0 : (size_t)r;
@@ -160,7 +181,7 @@ static void send_cipher(Socket *socket)
     LoopPrivate *p = socket->loop->private;
     size_t size = p->cipher_size;
     p->cipher_size = 0;
-    if (size == 0 || socket->state >= SOCKET_LOST)
+    if (size == 0 || is_broken(socket))
         return;
     if (socket->write_bytes + size > WRITES_MAX) {
         socket_break(socket, UV_ENOBUFS);
@@ -181,14 +202,14 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
             send_cipher(socket);
             if (error)
                 socket_break(socket, UV_EPROTO);
-            if (socket->state >= SOCKET_LOST)
+            if (is_broken(socket))
                 taken = 0; /* it was encrypted, and not sent */
         } else {
             taken = write_some(socket, vectors, n, COPY_MAX);
         }
     }
     socket->wants_writable |= socket_busy(socket);
-    if (taken < total_of(vectors, n)) {
+    if (taken < total_of(vectors, n) && !is_broken(socket)) {
         socket->wants_writable = true;
         if (!socket_busy(socket)) /* only the limit of one turn was reached */
             loop_defer(socket->loop, &socket->later);
@@ -343,11 +364,30 @@ static void socket_begin(Socket *socket)
         socket_serve(socket);
 }
 
+/* After a write has failed: what has arrived, which is no more than the kernel keeps, then the
+   loss. */
+static void read_rest(Socket *socket)
+{
+    uint8_t *buffer = socket->loop->private->read_buffer;
+    uv_os_fd_t fd;
+    ssize_t n = uv_fileno(&socket->uv.handle, &fd) == 0 && !socket->eof ? 1 : 0;
+    for (size_t left = REST_MAX; n > 0 && left >= LOOP_READ_SIZE; left -= (size_t)n) {
+        n = read(fd, buffer, LOOP_READ_SIZE);
+        if (n > 0)
+            read_input(socket, bytes(buffer, (size_t)n)); /* may close it */
+        if (socket->state != SOCKET_OPEN)
+            return;
+    }
+    socket_fail(socket, system_error(socket, socket->error, "sending"));
+}
+
 static void run_later(LoopWork *work)
 {
     Socket *socket = socket_of(work);
     if (socket->state == SOCKET_FRESH)
         socket_begin(socket);
+    else if (socket->state == SOCKET_OPEN && socket->error)
+        read_rest(socket);
     else if (socket->state == SOCKET_OPEN)
         tell_writable(socket);
     else if (socket->state == SOCKET_LOST)
@@ -397,6 +437,7 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int 
                     const SocketPeer *peer)
 {
     int error = take_over(socket, loop, events, fd, tcp);
+    socket->dialed = true;
     if (!error && tcp) {
         uv_tcp_nodelay(&socket->uv.tcp, 1);
         uv_tcp_keepalive(&socket->uv.tcp, 1, KEEPALIVE_DELAY);

@@ -12,6 +12,8 @@
  *
  * Events come from the loop only, never from within a function called here. The owner may call any
  * function from within an event, including socket_close. After on_lost the only event is on_closed.
+ * A server may respond and close while its client is still sending: when a write of a connected
+ * socket (socket_connect) fails, what has arrived is read before it is lost.
  */
 #ifndef GATEWAY_SOCKET_H
 #define GATEWAY_SOCKET_H
@@ -65,13 +67,14 @@ struct Socket {
     } uv;
     Loop *loop;
     const SocketEvents *events;
-    SSL *tls;             /* NULL: cleartext */
-    Bytes cipher_in;      /* input of the TLS engine, borrowed from the read buffer */
-    LoopWork later;       /* delivers events of what happened within a call */
-    int error;            /* libuv's error, if it is lost */
-    uint32_t n_writes;    /* pending */
+    SSL *tls;          /* NULL: cleartext */
+    Bytes cipher_in;   /* input of the TLS engine, borrowed from the read buffer */
+    LoopWork later;    /* delivers events of what happened within a call */
+    int error;         /* libuv's error, if it is lost, or if it is as soon as the rest is read */
+    uint32_t n_writes; /* pending */
     uint32_t write_bytes; /* in them, and in those that failed */
     SocketState state;
+    bool dialed; /* by socket_connect */
     bool reading, paused, eof, shut, wants_writable;
 };
 

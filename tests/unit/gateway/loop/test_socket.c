@@ -300,6 +300,39 @@ static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
     free(data);
 }
 
+static bool here_is_ready(void)
+{
+    return here.ready;
+}
+
+/* The peer responds, and closes with bytes unread, which resets the connection. */
+static void respond_and_reset(End *peer, Bytes response)
+{
+    uv_os_fd_t fd;
+    assert_int_equal(uv_fileno(&peer->socket.uv.handle, &fd), 0);
+    assert_int_equal(write(fd, response.data, response.size), response.size);
+    struct linger at_once = {.l_onoff = 1};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    socket_close(&peer->socket);
+}
+
+/* The write fails in the turn in which the response arrives, before it is read. */
+static void what_a_server_has_said_before_it_reset_the_connection_is_read(void **state)
+{
+    connect_pair(NULL, &(SocketPeer){.tls = NULL});
+    loop_run_until(&loop, here_is_ready);
+    uint8_t *response = random_bytes(100000);
+    respond_and_reset(&there, bytes(response, 100000));
+    send_text(&here, "more of the request");
+    pump(&here);
+    assert_null(here.lost); /* never from within the call */
+    loop_run_until(&loop, here_is_lost);
+    assert_int_equal(here.received_size, 100000);
+    assert_memory_equal(here.received, response, 100000);
+    assert_ptr_equal(here.lost, &FAULT_SYSTEM);
+    free(response);
+}
+
 /* What was copied for the kernel is not sent any more. */
 static void what_a_lost_socket_has_not_sent_is_known(void **state)
 {
@@ -475,6 +508,7 @@ int main(void)
         socket_test(one_side_may_end_before_the_other),
         socket_test(the_owner_may_close_within_an_event),
         socket_test(writing_to_a_peer_that_is_gone_loses_the_connection),
+        socket_test(what_a_server_has_said_before_it_reset_the_connection_is_read),
         socket_test(what_a_lost_socket_has_not_sent_is_known),
         socket_test(tls_agrees_on_a_protocol_and_carries_bytes),
         socket_test(much_arrives_whole_under_tls),
