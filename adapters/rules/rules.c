@@ -38,6 +38,18 @@ uint64_t rule_characters(Bytes text)
     return n;
 }
 
+/* The same time with nanoseconds of 0 to 999999999, so that times have an order: a message may have
+   others, which are none of a valid time. */
+static TimeParts with_order(TimeParts time)
+{
+    enum { NANOS = 1000000000 };
+    int32_t nanos = time.nanos % NANOS;
+    int64_t more = time.nanos / NANOS - (nanos < 0), seconds;
+    if (__builtin_add_overflow(time.seconds, more, &seconds))
+        return time;
+    return (TimeParts){seconds, nanos < 0 ? nanos + NANOS : nanos};
+}
+
 bool rule_time(Bytes message, TimeParts *time_out)
 {
     *time_out = (TimeParts){0};
@@ -48,6 +60,7 @@ bool rule_time(Bytes message, TimeParts *time_out)
         else if (f.number == 2 && f.type == WIRE_VARINT)
             time_out->nanos = (int32_t)f.value;
     }
+    *time_out = with_order(*time_out);
     return !reader.bad;
 }
 

@@ -412,6 +412,40 @@ static void what_is_no_text_does_not_get_around_its_bound(void **state)
     }
 }
 
+/* Nanoseconds of a second and more, which only protobuf can have, get around no bound. */
+static void nanoseconds_of_a_second_and_more_are_seconds(void **state)
+{
+    static const struct {
+        const char *rules;
+        int64_t seconds;
+        int32_t nanos;
+        bool good;
+    } rows[] = {
+        {"duration: {at_most: 30s}", 29, 999999999, true},
+        {"duration: {at_most: 30s}", 29, 1000000000, true},
+        {"duration: {at_most: 30s}", 29, 1000000001, false},
+        {"duration: {at_most: 30s}", 28, 2147483647, false},
+        {"duration: {at_least: 30s}", 31, -1000000000, true},
+        {"duration: {at_least: 30s}", 31, -1000000001, false},
+        {"duration: {at_least: 30s}", 32, -2147483647, false},
+        {"duration: {at_least: -1s}", -1, 0, true},
+        {"duration: {at_least: -1s}", -1, -1, false},
+        {"duration: {at_least: -1s}", INT64_MIN, -1, false},
+        {"duration: {at_most: 30s}", INT64_MAX, 1000000000, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const FieldRules *rules = rules_of(KINDS, rows[i].rules);
+        Buffer time = buffer_in(bench.call);
+        wire_add_tag(&time, 1, WIRE_VARINT);
+        wire_add_varint(&time, (uint64_t)rows[i].seconds);
+        wire_add_tag(&time, 2, WIRE_VARINT);
+        wire_add_varint(&time, (uint64_t)(int64_t)rows[i].nanos);
+        Bytes message = record(rules->fields[0].field->number, buffer_bytes(&time));
+        if (failed(rules_check(rules, false, bench.call, &message)) == rows[i].good)
+            fail_msg("row %zu: %s", i, rows[i].rules);
+    }
+}
+
 /* Of another wire type than the field's: an unknown field. */
 static void a_record_of_another_type_is_no_value(void **state)
 {
@@ -676,6 +710,7 @@ int main(void)
         cmocka_unit_test(pieces_of_a_message_become_one),
         cmocka_unit_test(the_last_member_of_a_oneof_counts),
         cmocka_unit_test(lists_are_counted_packed_and_loose),
+        cmocka_unit_test(nanoseconds_of_a_second_and_more_are_seconds),
         cmocka_unit_test(a_record_of_another_type_is_no_value),
         cmocka_unit_test(what_is_no_text_does_not_get_around_its_bound),
         cmocka_unit_test(malformed_messages_are_refused),
