@@ -83,16 +83,22 @@ static Joining *take_waiting(JoinGroup *group)
     return first;
 }
 
-static void end_group(Joining *leader, const Bytes *message, Bytes from)
+/* False: there is no room. */
+static bool give(Joining *joining, Bytes message, Bytes from, Bytes served)
+{
+    joining->message = bytes_copy(joining->arena, message);
+    joining->from = bytes_copy(joining->arena, from);
+    joining->served = bytes_copy(joining->arena, served);
+    return joining->message.data && joining->from.data && joining->served.data;
+}
+
+/* `message` NULL: there is no response for those that wait. */
+static void end_group(Joining *leader, const Bytes *message, Bytes from, Bytes served)
 {
     JoinGroup *group = leader->group;
     for (Joining *joining; (joining = take_waiting(group));) {
         joining->group = NULL;
-        if (message) {
-            joining->message = bytes_copy(joining->arena, *message);
-            joining->from = bytes_copy(joining->arena, from);
-        }
-        bool has_it = message && joining->message.data && joining->from.data;
+        bool has_it = message && give(joining, *message, from, served);
         step_soon(joining, has_it ? JOIN_TAKE : JOIN_ALONE);
     }
     leader->group = NULL;
@@ -127,16 +133,16 @@ static bool leads(const Joining *joining)
     return joining->group && joining->group->leader == joining;
 }
 
-void join_share(Joining *leader, Bytes message, Bytes from)
+void join_share(Joining *leader, Bytes message, Bytes from, Bytes served)
 {
     if (leads(leader))
-        end_group(leader, &message, from);
+        end_group(leader, &message, from, served);
 }
 
 void join_disperse(Joining *leader)
 {
     if (leads(leader))
-        end_group(leader, NULL, BYTES_NONE);
+        end_group(leader, NULL, BYTES_NONE, BYTES_NONE);
 }
 
 static void hand_over(Joining *leader)

@@ -42,17 +42,19 @@ struct Joining {
     Joining *next;    /* of those that wait */
     JoinStep step;    /* when the timer fires */
     int64_t since;    /* it has waited (monotonic nanoseconds) */
-    Bytes message;    /* JOIN_TAKE: the response, and the id of the call that it was for */
+    Bytes message;    /* JOIN_TAKE: the response, the id of the call that it was for, */
     Bytes from;
+    Bytes served; /* and the version that has served it */
 };
 
 /* JOIN_WAIT: until then (monotonic nanoseconds) at most. JOIN_LEAD. JOIN_ALONE: `most` calls of the
    loop wait already. */
 JoinStep join_enter(Joining *joining, const ResponseKey *key, int64_t until, uint32_t most);
 
-/* The leader's response, `from` this call, is for all who wait: each gets a copy in its arena, or
-   goes on alone if that has no room. Nothing to do for one that does not lead. */
-void join_share(Joining *leader, Bytes message, Bytes from);
+/* The leader's response, `from` this call and `served` by this version, is for all who wait: each
+   gets a copy in its arena, or goes on alone if that has no room. Nothing to do for one that does
+   not lead. */
+void join_share(Joining *leader, Bytes message, Bytes from, Bytes served);
 
 /* The leader has failed, or has a response that is for nobody else: all go on alone. Nothing to do
    for one that does not lead. */

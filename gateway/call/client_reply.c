@@ -69,6 +69,15 @@ static void add_retry_after(const Exchange *x, Fields *fields)
     fields_add_number(fields, "retry-after", (uint64_t)((after + SECOND - 1) / SECOND));
 }
 
+/* That of the instance that was asked, also if it was asked for another call. */
+static Bytes served_version(const Exchange *x)
+{
+    const Attempt *asked = asked_attempt(x);
+    if (x->record.joined.size)
+        return x->joining->served;
+    return asked && asked->pick.served ? bytes_of(asked->pick.served->name) : BYTES_NONE;
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -79,10 +88,9 @@ static void add_own_fields(const Client *c, Fields *fields)
     else if (x->record.method) /* another value of these fields would have selected a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity.header, fields);
-    const Attempt *asked = asked_attempt(x);
-    const Version *served = asked ? asked->pick.served : NULL;
-    if (served)
-        fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(served->name));
+    Bytes served = served_version(x);
+    if (served.size)
+        fields_add(fields, bytes_of("passerelle-served-version"), served);
     if (x->losses.names.size)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     if (x->record.degraded)

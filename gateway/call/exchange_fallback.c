@@ -70,7 +70,8 @@ void exchange_keep_reply(const Attempt *attempt, Message message)
                                           &attempt->answer.trailers, message.bytes);
     }
     if (x->joining && shared)
-        join_share(x->joining, message.bytes, x->record.request_id);
+        join_share(x->joining, message.bytes, x->record.request_id,
+                   bytes_of(attempt->pick.served->name));
     else if (x->joining)
         join_disperse(x->joining);
 }

@@ -91,6 +91,7 @@ def test_equal_calls_of_each_dialect_are_one_for_the_service(tmp_path, held, poo
         answers = [call.result() for call in calls]
         assert held.n == 1 and {tuple(found) for found, _ in answers} == {("answer-1",)}
         assert all("passerelle-degraded" not in fields for _, fields in answers)
+        assert {fields["passerelle-served-version"] for _, fields in answers} == {"v3"}
         ids = [fields["x-request-id"] for _, fields in answers]
         lines = [gateway.logged(request_id=each) for each in ids]
         assert "joined" not in lines[0] and {line["joined"] for line in lines[1:]} == {ids[0]}

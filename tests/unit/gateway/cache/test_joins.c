@@ -65,7 +65,7 @@ static void pass(Bench *b, int64_t time)
 
 static void share(Bench *b, int call)
 {
-    join_share(&b->calls[call], bytes_of("response"), bytes_of("id"));
+    join_share(&b->calls[call], bytes_of("response"), bytes_of("id"), bytes_of("v3"));
 }
 
 static void who_comes_first_leads_and_the_others_get_its_response(void **state)
@@ -82,6 +82,7 @@ static void who_comes_first_leads_and_the_others_get_its_response(void **state)
     assert_int_equal(b->steps[3], JOIN_TAKE);
     assert_bytes(b->calls[1].message, "response");
     assert_bytes(b->calls[3].from, "id");
+    assert_bytes(b->calls[3].served, "v3");
     assert_int_equal(b->steps[0], JOIN_WAIT);
     assert_int_equal(b->steps[2], JOIN_WAIT);
     assert_int_equal(enter(b, 4, &key), JOIN_LEAD);
@@ -94,7 +95,7 @@ static void an_empty_response_is_one(void **state)
     Bench *b = *state;
     enter(b, 0, &key);
     enter(b, 1, &key);
-    join_share(&b->calls[0], BYTES_NONE, bytes_of("id"));
+    join_share(&b->calls[0], BYTES_NONE, bytes_of("id"), bytes_of("v3"));
     pass(b, 2 * MILLISECOND);
     assert_int_equal(b->steps[1], JOIN_TAKE);
     assert_non_null(b->calls[1].message.data);
@@ -110,7 +111,7 @@ static void who_has_no_room_for_the_response_goes_on_alone(void **state)
     enter(b, 1, &key);
     enter(b, 2, &key);
     uint8_t *large = calloc(1, 8192);
-    join_share(&b->calls[0], bytes(large, 8192), bytes_of("id"));
+    join_share(&b->calls[0], bytes(large, 8192), bytes_of("id"), bytes_of("v3"));
     free(large);
     pass(b, 2 * MILLISECOND);
     assert_int_equal(b->steps[1], JOIN_ALONE);
