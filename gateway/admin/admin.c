@@ -218,35 +218,21 @@ void admin_action_done(AdminAction *action)
     uv_async_send(&admin->answered);
 }
 
-static bool is_bad_request(const Fault *fault)
+/* What is in the operator's files is no failure of the gateway: the config that is to be read is in
+   the way of what was asked for. */
+static bool is_of_files(const Fault *fault)
 {
-    return fault == &FAULT_BAD_JSON || fault == &FAULT_BAD_VALUE || fault == &FAULT_TOO_DEEP;
-}
-
-/* Who asks again gets the same. */
-static bool is_lasting(const Fault *fault)
-{
-    return fault == &FAULT_STORE_SEALED || fault == &FAULT_STORE_DAMAGED ||
-           fault == &FAULT_INTERNAL;
+    return fault == &FAULT_BAD_CONFIG || fault == &FAULT_NO_FILE || fault == &FAULT_BAD_SCHEMA ||
+           fault == &FAULT_BAD_CHANGES || fault == &FAULT_TLS;
 }
 
 static void send_failure(h2o_req_t *req, const AdminAction *action)
 {
     const Fault *fault = error_origin(action->result)->fault;
-    bool refused =
-        fault == &FAULT_BAD_CONFIG || fault == &FAULT_NO_FILE || fault == &FAULT_STORE_CONFLICT;
+    int status = is_of_files(fault) ? 409 : fault->http_status;
     const char *detail = action->detail.size ? arena_text(action->arena, action->detail)
                                              : error_text(action->arena, action->result);
-    if (refused)
-        send_problem(req, 409, "Conflict", detail);
-    else if (fault == &FAULT_UNKNOWN_PATH)
-        send_problem(req, 404, "Not Found", detail);
-    else if (is_bad_request(fault))
-        send_problem(req, 400, "Bad Request", detail);
-    else if (is_lasting(fault))
-        send_problem(req, 500, "Internal Server Error", detail);
-    else
-        send_problem(req, 503, "Service Unavailable", detail);
+    send_problem(req, status, http_status_phrase((unsigned)status), detail);
 }
 
 static void answer_action(AdminAction *action)

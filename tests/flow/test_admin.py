@@ -3,6 +3,7 @@ import socket
 
 import pytest
 from gateway import Gateway
+from operators import on_socket
 from processes import eventually
 
 CONFIG = """
@@ -45,6 +46,25 @@ def test_a_reload_brings_other_names(gateway):
 def test_a_name_that_cannot_be_one_is_a_mistake(tmp_path):
     done = Gateway(tmp_path, CONFIG, hosts="['gw1.internal:9901']").check()
     assert done.returncode == 1 and "admin.hosts[0]" in done.stdout
+
+
+SERVED = """
+services:
+  - name: orders
+    versions: [{name: v1, package: shop.orders.v1, schema: $schema}]
+    instances: [{address: '127.0.0.1:1', protocol: grpc}]
+"""
+
+
+@pytest.mark.parametrize("wrong", ["text", "schema", "no_file"])
+def test_a_reload_that_a_file_is_in_the_way_of_is_a_conflict(tmp_path, wrong):
+    config = CONFIG.replace("hosts: $hosts", f"socket: 'unix:{tmp_path}/admin.sock'")
+    with Gateway(tmp_path, config) as gateway:
+        (tmp_path / "broken.binpb").write_bytes(b"\xff\xff")
+        gateway.write("listen: 7" if wrong == "text" else config + SERVED,
+                      schema=tmp_path / ("broken.binpb" if wrong == "schema" else "nowhere.binpb"))
+        answer = on_socket(tmp_path / "admin.sock", "POST", "/reload")
+        assert (answer.status, answer.json["title"], answer.json["status"]) == (409, "Conflict", 409), answer.body
 
 
 def test_hundreds_of_clients_who_stay_hold_up_no_scrape(gateway):
