@@ -134,6 +134,7 @@ static Bytes read_token(ConfigReader *reader, const char *file, const char *path
         config_tell(reader, path, NULL, "%s", r.error->doing);
     else if (!good)
         config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
+    config_hash_add(reader, text, false);
     return text;
 }
 
@@ -151,6 +152,7 @@ static Bytes read_authorities(ConfigReader *reader, const char *file, const char
     r = file_read(reader->arena, file, CA_FILE_MOST, &text);
     if (failed(r))
         config_tell(reader, config_path(reader, "%s.ca", path), NULL, "%s", r.error->doing);
+    config_hash_add(reader, text, false);
     return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include "adapters/run/plan_run.h"
 #include "base/clock.h"
+#include "base/file/file.h"
 #include "base/memory/machine.h"
 #include "gateway/config/schema_ask.h"
 #include "gateway/service/config_load.h"
@@ -828,6 +829,47 @@ static void the_key_for_names_has_a_least_size(void **state)
     }
 }
 
+/* A file with this name: that of a webhook is in the config's text. */
+static void name_file(char name[64], const char *kind, const char *content)
+{
+    snprintf(name, 64, "/tmp/%s%d", kind, (int)getpid());
+    assert_int_equal(rename(file_with(content), name), 0);
+}
+
+static void hash_with_webhook(const char *token, const char *ca, char out[CONFIG_HASH_SIZE])
+{
+    char text[512], token_file[64], ca_file[64];
+    name_file(token_file, "token", token);
+    name_file(ca_file, "ca", ca);
+    snprintf(text, sizeof text,
+             "listen: ['x:1']\nledger: {webhooks: [{name: pager, url: 'https://a.example/', "
+             "token_file: %s, ca: %s}]}\n",
+             token_file, ca_file);
+    Loaded l = load_good(text);
+    strcpy(out, l.config->hash);
+    unlink(token_file);
+    unlink(ca_file);
+    unload(&l);
+}
+
+/* Gateways with one hash have one config: also what their webhooks send, and whom they trust. */
+static void the_files_of_a_webhook_are_part_of_the_hash(void **state)
+{
+    char first[CONFIG_HASH_SIZE], again[CONFIG_HASH_SIZE], other[CONFIG_HASH_SIZE];
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes text;
+    assert_ok(arena, file_read(arena, GARAGE "/server.pem", 1 << 16, &text));
+    const char *ca = arena_text(arena, text);
+    hash_with_webhook("secret", ca, first);
+    hash_with_webhook("secret", ca, again);
+    assert_string_equal(first, again);
+    hash_with_webhook("secret-of-tomorrow", ca, other);
+    assert_string_not_equal(first, other);
+    hash_with_webhook("secret", arena_printf(arena, "%s%s", ca, ca), other);
+    assert_string_not_equal(first, other);
+    arena_free(arena);
+}
+
 static void assert_key_file(const char *content, const char *told)
 {
     const char *path = file_with(content);
@@ -1607,6 +1649,7 @@ int main(void)
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(what_names_a_client_is_checked),
         cmocka_unit_test(the_key_for_names_has_a_least_size),
+        cmocka_unit_test(the_files_of_a_webhook_are_part_of_the_hash),
         cmocka_unit_test(the_file_of_a_store_key_has_64_hexadecimal_digits),
         cmocka_unit_test(one_key_under_two_ids_is_doubtful),
         cmocka_unit_test(the_ids_of_store_keys_are_words_and_differ),
