@@ -8,9 +8,11 @@
 #include "gateway/thread/thread.h"
 #include "gateway/webhook/webhook_post.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define TELL_EVERY (10 * SECOND) /* at most one event `webhook_failed` of a receiver */
 #define BACKOFF_MOST (300 * SECOND)
 #define END_TIME (1 * SECOND) /* for what is under way when the process ends */
 #define POLL_MOST (3600 * SECOND)
@@ -36,6 +38,8 @@ struct Receiver {
     int64_t due;        /* when the first one may be sent; clock_now */
     WebhookPost post;   /* of the first one; the thread's */
     uint64_t sent, failed, dropped, retries, limited;
+    int64_t told;      /* when the last event `webhook_failed` was written; clock_now; 0: never */
+    uint32_t n_untold; /* failures since then */
 };
 
 struct WebhookSender {
@@ -133,11 +137,29 @@ static void try_again(WebhookSender *sender, Receiver *receiver, int64_t after)
     receiver->due = clock_now() + (wait > after ? wait : after);
 }
 
-static void give_up(Receiver *receiver, Result why)
+/* A receiver that takes nothing is told of now and then, with the number of posts that it has not
+   taken meanwhile: what storms here are failures. */
+static void tell_failure(Receiver *receiver, Result why)
 {
     uint32_t tries = receiver->first->tries;
-    telemetry_event("warning", "webhook_failed", why, "webhook %s: %s was not taken, %u attempt%s",
-                    receiver->to.name, receiver->first->id, tries, tries == 1 ? "" : "s");
+    int64_t now = clock_now();
+    if (receiver->told && now - receiver->told < TELL_EVERY) {
+        receiver->n_untold++;
+        return;
+    }
+    char more[64] = "";
+    if (receiver->n_untold)
+        snprintf(more, sizeof more, "; nor were %u before it", receiver->n_untold);
+    telemetry_event("warning", "webhook_failed", why,
+                    "webhook %s: %s was not taken, %u attempt%s%s", receiver->to.name,
+                    receiver->first->id, tries, tries == 1 ? "" : "s", more);
+    receiver->told = now;
+    receiver->n_untold = 0;
+}
+
+static void give_up(Receiver *receiver, Result why)
+{
+    tell_failure(receiver, why);
     receiver->failed++;
     remove_first(receiver);
 }

@@ -187,6 +187,14 @@ def test_a_receiver_that_is_away_is_told_of(tmp_path):
         assert "2 attempts" in event["message"] and "connect" in event["causes"][0]["doing"]
 
 
+def test_a_receiver_that_takes_nothing_is_told_of_now_and_then(tmp_path):
+    with Receiver() as receiver:
+        away = hook(receiver, attempts=1, every="1s")
+    with serving(tmp_path, away) as gateway:
+        fail_until(gateway, lambda: posts(gateway, "failed") >= 3)
+        assert len(events(gateway, "webhook_failed")) == 1
+
+
 def test_a_receiver_that_hangs_holds_up_neither_calls_nor_other_webhooks(tmp_path):
     with Receiver(0) as hangs, Receiver() as other:
         with serving(tmp_path, hook(hangs, timeout="60s"), hook(other, name="other", every="1s")) as gateway:
