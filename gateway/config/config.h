@@ -16,6 +16,7 @@
 #include "base/memory/descriptors.h"
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
+#include "gateway/config/healing_act.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -511,6 +512,7 @@ struct Config {
     StoreConfig store;
     LedgerConfig ledger;
     CacheConfig cache;
+    HealingLimit healing[HEALING_ACTS];
     uint64_t contracts;      /* hash of the schemas and change lists: what messages mean */
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;

@@ -119,6 +119,9 @@ void config_read_cors(ConfigReader *reader);
 /* config_store.c: reads Config.store. */
 void config_read_store(ConfigReader *reader);
 
+/* config_healing.c: reads Config.healing. */
+void config_read_healing(ConfigReader *reader);
+
 /* config_ledger.c: reads Config.ledger; then, with services, routes and schemas, what is only known
    by them. */
 void config_read_ledger(ConfigReader *reader);

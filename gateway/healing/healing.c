@@ -1,7 +1,7 @@
 #include "gateway/healing/healing.h"
 
 #include "base/arena.h"
-#include "gateway/healing/healing_book.h"
+#include "gateway/healing/healing_internal.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -9,8 +9,13 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+/* One second: the parts of the shortest windows are not much shorter. */
+enum { TICK = 1000 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static HealingBook *book; /* under the lock; NULL: nothing has happened */
+static HealingBook *book;   /* under the lock; NULL: nothing has happened */
+static atomic_bool stopped; /* healing_may is false for some act of some service */
+static uv_timer_t ticks;    /* on the main thread */
 
 static const char *const names[HEALING_ACTS] = {
     [HEALING_EJECT] = "eject",     [HEALING_CHECK] = "check",
@@ -26,7 +31,7 @@ const char *healing_act_name(HealingAct act)
     return names[act];
 }
 
-static HealingBook *open_book(void)
+HealingBook *healing_open_book(void)
 {
     pthread_mutex_lock(&lock);
     if (!book)
@@ -34,19 +39,38 @@ static HealingBook *open_book(void)
     return book;
 }
 
-static void close_book(void)
+void healing_close_book(void)
 {
     pthread_mutex_unlock(&lock);
 }
 
-/* The members of an event that say what it is about. */
-static Buffer members_in(Arena *arena, HealingAct act, const char *service, const char *subject)
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+/* What it is about, and once it has ended how long it took. */
+static void tell(const char *level, const char *event, const HealingEntry *entry, Result cause,
+                 const char *text)
 {
+    Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer members = buffer_in(arena);
-    log_line_word(&members, LOG_KEY("act"), names[act]);
-    log_line_text(&members, LOG_KEY("service"), bytes_of(service));
-    log_line_text(&members, LOG_KEY("subject"), bytes_of(subject));
-    return members;
+    log_line_word(&members, LOG_KEY("act"), names[entry->act]);
+    log_line_text(&members, LOG_KEY("service"), bytes_of(entry->service));
+    log_line_text(&members, LOG_KEY("subject"), bytes_of(entry->subject));
+    if (entry->ended)
+        log_line_millis(&members, LOG_KEY("ms"), entry->ended - entry->began);
+    telemetry_event_members(level, event, cause, buffer_bytes(&members), "%s", text);
+    arena_free(arena);
+}
+
+static void judge(HealingBook *open)
+{
+    const HealingEntry *changed;
+    while ((changed = healing_book_judge(open, clock_now(), clock_wall()))) {
+        if (changed->ended)
+            tell("info", "healing_excess_over", changed, OK, changed->how);
+        else
+            tell("warning", "healing_excess", changed, OK, changed->why);
+    }
+    atomic_store(&stopped, healing_book_stops(open));
 }
 
 void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
@@ -65,13 +89,15 @@ void healing_begin(HealingAct act, const char *service, const char *subject, Res
         .subject = subject ? subject : "",
         .why = why,
         .cause = failed(cause) ? error_text(arena, cause) : "",
-        .began = clock_wall(),
+        .how = "",
+        .began = clock_now(),
+        .began_wall = clock_wall(),
     };
-    healing_book_begin(open_book(), &entry);
-    close_book();
-
-    Buffer members = members_in(arena, act, service, subject);
-    telemetry_event_members("warning", "healing_begun", cause, buffer_bytes(&members), "%s", why);
+    HealingBook *open = healing_open_book();
+    healing_book_begin(open, &entry);
+    tell("warning", "healing_begun", &entry, cause, why);
+    judge(open);
+    healing_close_book();
     arena_free(arena);
 }
 
@@ -83,75 +109,131 @@ void healing_end(HealingAct act, const char *service, const char *subject, const
     text_format(how, sizeof how, format, args);
     va_end(args);
 
-    const HealingEntry *entry = healing_book_end(open_book(), act, service ? service : "",
-                                                 subject ? subject : "", how, clock_wall());
-    int64_t time = entry ? entry->ended - entry->began : 0;
-    close_book();
-    if (!entry)
-        return;
-
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer members = members_in(arena, act, service, subject);
-    log_line_millis(&members, LOG_KEY("ms"), time);
-    telemetry_event_members("info", "healing_ended", OK, buffer_bytes(&members), "%s", how);
-    arena_free(arena);
+    HealingEntry which = {.act = act,
+                          .service = service ? service : "",
+                          .subject = subject ? subject : "",
+                          .how = how};
+    const HealingEntry *ended = healing_book_end(healing_open_book(), &which, clock_now());
+    if (ended)
+        tell("info", "healing_ended", ended, OK, how);
+    healing_close_book();
 }
+
+/* ---- Acts of calls --------------------------------------------------------------------------- */
 
 void healing_count(Loop *loop, HealingAct act, const Service *service)
 {
     telemetry_count_healing(loop, act, service);
 }
 
-/* So far there are no limits. */
 bool healing_may(HealingAct act, const char *service)
 {
-    (void)act, (void)service;
-    return true;
+    if (!atomic_load_explicit(&stopped, memory_order_relaxed))
+        return true;
+    bool may = healing_book_may(healing_open_book(), act, service ? service : "");
+    healing_close_book();
+    return may;
+}
+
+static void take(void *owner, const char *service, const HealingFigures *figures)
+{
+    (void)owner;
+    healing_book_take(healing_open_book(), service, figures, clock_now());
+    healing_close_book();
+}
+
+void healing_look(void)
+{
+    telemetry_read_healing(take, NULL);
+    judge(healing_open_book());
+    healing_close_book();
+}
+
+void healing_use(const Config *config)
+{
+    healing_book_limit(healing_open_book(), config->healing);
+    healing_close_book();
+    healing_look();
 }
 
 /* ---- Metrics --------------------------------------------------------------------------------- */
 
-static void take_counted(void *owner, const char *service, const uint64_t *acts)
+typedef void WriteCount(Exposition *e, const Label *labels, const HealingCount *count);
+
+static void write_total(Exposition *e, const Label *labels, const HealingCount *count)
 {
-    (void)owner;
-    HealingBook *open = open_book();
-    for (HealingAct act = 0; act < HEALING_ACTS; act++)
-        healing_book_counted(open, act, service, acts[act]);
-    close_book();
+    exposition_number(e, "", labels, 2, count->total);
 }
 
-static void write_service(Exposition *e, const HealingService *service)
+static void write_now(Exposition *e, const Label *labels, const HealingCount *count)
 {
-    for (HealingAct act = 0; act < HEALING_ACTS; act++) {
-        Label labels[] = {{"act", names[act]}, {"service", healing_service_name(service)}};
-        uint64_t n = healing_service_count(service, act);
-        if (n)
-            exposition_number(e, "", labels, 2, n);
+    exposition_number(e, "", labels, 2, count->now);
+}
+
+static void write_excess(Exposition *e, const Label *labels, const HealingCount *count)
+{
+    exposition_number(e, "", labels, 2, count->excess);
+}
+
+/* A sample for each act that has happened to a service. */
+static void write_each(Exposition *e, WriteCount *write)
+{
+    const HealingBook *open = healing_open_book();
+    int64_t now = clock_now();
+    for (const HealingService *s = healing_book_next(open, NULL); s;
+         s = healing_book_next(open, s)) {
+        for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+            HealingCount count = healing_book_count(open, s, act, now);
+            Label labels[] = {{"act", names[act]}, {"service", healing_service_name(s)}};
+            if (count.total || count.now)
+                write(e, labels, &count);
+        }
     }
+    healing_close_book();
 }
 
 static void write_metrics(Exposition *e, void *owner)
 {
     (void)owner;
-    telemetry_read_healing(take_counted, NULL);
+    healing_look();
     exposition_family(e, "passerelle_healing", METRIC_COUNTER,
                       "What the gateway did about what was broken, by act and service.");
-    const HealingBook *open = open_book();
-    for (const HealingService *s = healing_book_next(open, NULL); s; s = healing_book_next(open, s))
-        write_service(e, s);
-    close_book();
+    write_each(e, write_total);
+    exposition_family(e, "passerelle_healing_now", METRIC_GAUGE,
+                      "Of the acts that last: how many have begun and not ended.");
+    write_each(e, write_now);
+    exposition_family(e, "passerelle_healing_excess", METRIC_GAUGE,
+                      "1 while there are more such acts than the limit in healing.");
+    write_each(e, write_excess);
 }
 
-void healing_start(void)
+/* ---- The process ----------------------------------------------------------------------------- */
+
+static void on_tick(uv_timer_t *timer)
 {
+    (void)timer;
+    healing_look();
+}
+
+void healing_start(uv_loop_t *loop, const Config *config)
+{
+    healing_use(config);
     metrics_add_writer(write_metrics, &book);
+    CHECK(uv_timer_init(loop, &ticks) == 0);
+    CHECK(uv_timer_start(&ticks, on_tick, TICK, TICK) == 0);
 }
 
 void healing_stop(void)
 {
+    uv_close((uv_handle_t *)&ticks, NULL);
+}
+
+void healing_forget(void)
+{
     metrics_remove_writer(&book);
-    open_book();
+    healing_open_book();
     healing_book_free(book);
     book = NULL;
-    close_book();
+    healing_close_book();
+    atomic_store(&stopped, false);
 }

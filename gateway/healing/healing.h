@@ -43,10 +43,23 @@ void healing_count(Loop *loop, HealingAct act, const Service *service);
    relaxed load while there is no excess anywhere. */
 bool healing_may(HealingAct act, const char *service);
 
-/* From here to healing_stop the metrics tell of it. Everything else works before, too. */
-void healing_start(void);
+/* ---- For the process ------------------------------------------------------------------------- */
 
-/* Forgets everything. No other thread uses it any more. */
+/* From here on the limits of the config hold, the metrics tell, and once in a second of this loop
+   the windows are looked at. Everything above works before, too. */
+void healing_start(uv_loop_t *loop, const Config *config);
+
+/* The limits are those of this config from now on, and its services those that are counted. After
+   telemetry_adopt. */
+void healing_use(const Config *config);
+
+/* Looks at the windows now. Any thread. */
+void healing_look(void);
+
+/* No more looks: before the loop ends. */
 void healing_stop(void);
+
+/* Forgets everything, and the metrics tell no more. Nobody else uses it any longer. */
+void healing_forget(void);
 
 #endif

@@ -2,24 +2,38 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "gateway/tally/window.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHAINS = 1024 };
+enum { CHAINS = 4096, SERVICE_CHAINS = 256 };
+
+/* An act that has happened to a service. */
+typedef struct Tally {
+    uint64_t begun, counted; /* counted: of single calls, by loops */
+    Window lately, calls;    /* of the length of the limit */
+    uint32_t now;
+    bool excess;
+} Tally;
 
 struct HealingService {
-    HealingService *next;
+    HealingService *next, *chained; /* in the order in which they came; of the same hash */
     const char *name;
-    uint64_t begun[HEALING_ACTS], counted[HEALING_ACTS];
+    uint64_t calls;
+    uint32_t instances;
+    Tally *tallies[HEALING_ACTS]; /* NULL: it has not happened */
 };
 
 struct HealingBook {
-    HealingEntry *current[CHAINS];
+    HealingLimit limits[HEALING_ACTS];      /* per 0: none */
+    HealingEntry *current[CHAINS];          /* by hash */
     HealingEntry *history[HEALING_HISTORY]; /* a ring */
     size_t n_current, n_history, newest;
-    HealingService *services, **last_service;
+    HealingService *services, **last_service, *by_name[SERVICE_CHAINS];
     size_t n_services;
+    uint32_t n_stops; /* excesses of acts that stop */
 };
 
 /* ---- Texts ----------------------------------------------------------------------------------- */
@@ -27,7 +41,7 @@ struct HealingBook {
 static const char *copy_of(const char *text)
 {
     Bytes cut = bytes_cut_text(bytes_of(text ? text : ""), HEALING_TEXT);
-    char *copy = strndup((const char *)cut.data, cut.size);
+    char *copy = strndup(cut.size ? (const char *)cut.data : "", cut.size);
     CHECK(copy);
     return copy;
 }
@@ -51,29 +65,50 @@ static void entry_free(HealingEntry *entry)
     free(entry);
 }
 
-/* ---- Services -------------------------------------------------------------------------------- */
+/* ---- Services and what was counted ----------------------------------------------------------- */
 
-static HealingService *service_find(const HealingBook *book, const char *name)
+static uint32_t chain_of(const char *name)
 {
-    HealingService *service = book->services;
+    return (uint32_t)(bytes_hash(bytes_of(name)) % SERVICE_CHAINS);
+}
+
+static HealingService *find(const HealingBook *book, const char *name)
+{
+    HealingService *service = book->by_name[chain_of(name)];
     while (service && strcmp(service->name, name) != 0)
-        service = service->next;
+        service = service->chained;
     return service;
 }
 
 /* NULL: there are too many. */
 static HealingService *service_of(HealingBook *book, const char *name)
 {
-    HealingService *service = service_find(book, name);
+    HealingService *service = find(book, name);
     if (service || book->n_services == HEALING_SERVICES)
         return service;
     service = calloc(1, sizeof *service);
     CHECK(service);
     service->name = copy_of(name);
+    service->chained = book->by_name[chain_of(name)];
+    book->by_name[chain_of(name)] = service;
     *book->last_service = service;
     book->last_service = &service->next;
     book->n_services++;
     return service;
+}
+
+static Tally *tally_of(HealingService *service, HealingAct act)
+{
+    if (!service->tallies[act]) {
+        service->tallies[act] = calloc(1, sizeof(Tally));
+        CHECK(service->tallies[act]);
+    }
+    return service->tallies[act];
+}
+
+const HealingService *healing_book_service(const HealingBook *book, const char *name)
+{
+    return find(book, name);
 }
 
 const HealingService *healing_book_next(const HealingBook *book, const HealingService *service)
@@ -86,71 +121,159 @@ const char *healing_service_name(const HealingService *service)
     return service->name;
 }
 
-uint64_t healing_service_count(const HealingService *service, HealingAct act)
+/* One that was judged by another time begins anew. */
+void healing_book_limit(HealingBook *book, const HealingLimit limits[HEALING_ACTS])
 {
-    return service->begun[act] + service->counted[act];
+    book->n_stops = 0;
+    for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+        bool other_time = limits[act].per != book->limits[act].per;
+        book->limits[act] = limits[act];
+        for (HealingService *s = book->services; s; s = s->next) {
+            if (s->tallies[act] && other_time)
+                s->tallies[act]->lately = s->tallies[act]->calls = (Window){0};
+            book->n_stops += limits[act].stop && s->tallies[act] && s->tallies[act]->excess;
+        }
+    }
 }
 
-uint64_t healing_book_count(const HealingBook *book, HealingAct act, const char *service)
+static void add_lately(const HealingBook *book, HealingAct act, Tally *tally, int64_t now,
+                       uint64_t acts, uint64_t calls)
 {
-    const HealingService *found = service_find(book, service);
-    return found ? healing_service_count(found, act) : 0;
+    int64_t per = book->limits[act].per;
+    if (!per)
+        return;
+    window_add(&tally->lately, per, now, acts);
+    window_add(&tally->calls, per, now, calls);
 }
 
-void healing_book_counted(HealingBook *book, HealingAct act, const char *service, uint64_t n)
+void healing_book_take(HealingBook *book, const char *name, const HealingFigures *figures,
+                       int64_t now)
 {
-    HealingService *found = n ? service_of(book, service) : NULL;
-    if (found)
-        found->counted[act] = n;
+    HealingService *service = service_of(book, name);
+    if (!service)
+        return;
+    uint64_t calls = figures->calls - service->calls;
+    service->calls = figures->calls;
+    service->instances = figures->instances;
+    for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+        if (!figures->acts[act] && !service->tallies[act])
+            continue;
+        Tally *tally = tally_of(service, act);
+        add_lately(book, act, tally, now, figures->acts[act] - tally->counted, calls);
+        tally->counted = figures->acts[act];
+    }
+}
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+static uint64_t most_of(const HealingBook *book, const HealingService *service, HealingAct act,
+                        int64_t now)
+{
+    const HealingLimit *limit = &book->limits[act];
+    const Tally *tally = service->tallies[act];
+    if (!limit->per)
+        return UINT64_MAX;
+    uint64_t base = service->instances;
+    if (healing_act_is_of_calls(act))
+        base = tally ? window_count(&tally->calls, limit->per, now) : 0;
+    uint64_t share = base * limit->percent / 100;
+    return share > limit->at_most ? share : limit->at_most;
+}
+
+static uint64_t lately_of(const HealingBook *book, const HealingService *service, HealingAct act,
+                          int64_t now)
+{
+    const Tally *tally = service->tallies[act];
+    int64_t per = book->limits[act].per;
+    return tally && per ? window_count(&tally->lately, per, now) : 0;
+}
+
+HealingCount healing_book_count(const HealingBook *book, const HealingService *service,
+                                HealingAct act, int64_t now)
+{
+    const Tally *tally = service->tallies[act];
+    return (HealingCount){
+        .total = tally ? tally->begun + tally->counted : 0,
+        .lately = lately_of(book, service, act, now),
+        .most = most_of(book, service, act, now),
+        .now = tally ? tally->now : 0,
+        .excess = tally && tally->excess,
+        .stops = tally && tally->excess && book->limits[act].stop,
+    };
+}
+
+bool healing_book_may(const HealingBook *book, HealingAct act, const char *service)
+{
+    const HealingService *found = book->limits[act].stop ? find(book, service) : NULL;
+    return !found || !found->tallies[act] || !found->tallies[act]->excess;
+}
+
+bool healing_book_stops(const HealingBook *book)
+{
+    return book->n_stops > 0;
 }
 
 /* ---- What is being healed -------------------------------------------------------------------- */
 
-static bool is_of(const HealingEntry *entry, HealingAct act, const char *service,
-                  const char *subject)
+static bool is_same(const HealingEntry *a, const HealingEntry *b)
 {
-    return entry->act == act && strcmp(entry->service, service) == 0 &&
-           strcmp(entry->subject, subject) == 0;
+    return a->act == b->act && a->excess == b->excess && strcmp(a->service, b->service) == 0 &&
+           strcmp(a->subject, b->subject) == 0;
 }
 
 /* Where the entry is, or where it would be. */
-static HealingEntry **entry_at(HealingBook *book, HealingAct act, const char *service,
-                               const char *subject)
+static HealingEntry **entry_at(HealingBook *book, const HealingEntry *which)
 {
-    uint64_t hash = bytes_hash(bytes_of(subject)) ^ bytes_hash(bytes_of(service)) ^ (uint64_t)act;
+    uint64_t hash = bytes_hash(bytes_of(which->subject)) ^ bytes_hash(bytes_of(which->service)) ^
+                    (uint64_t)which->act;
     HealingEntry **at = &book->current[hash % CHAINS];
-    while (*at && !is_of(*at, act, service, subject))
+    while (*at && !is_same(*at, which))
         at = &(*at)->next;
     return at;
 }
 
-static void entry_add(HealingBook *book, HealingEntry **at, const HealingEntry *said)
+static HealingEntry *entry_copy(const HealingEntry *said)
 {
-    if (book->n_current == HEALING_CURRENT)
-        return;
     HealingEntry *entry = malloc(sizeof *entry);
     CHECK(entry);
-    *entry = (HealingEntry){
-        .act = said->act,
-        .service = copy_of(said->service),
-        .subject = copy_of(said->subject),
-        .why = copy_of(said->why),
-        .cause = copy_of(said->cause),
-        .how = copy_of(""),
-        .began = said->began,
-    };
-    *at = entry;
+    *entry = *said;
+    entry->next = NULL;
+    entry->service = copy_of(said->service);
+    entry->subject = copy_of(said->subject);
+    entry->why = copy_of(said->why);
+    entry->cause = copy_of(said->cause);
+    entry->how = copy_of(said->how);
+    return entry;
+}
+
+/* How many of the act have begun and not ended. */
+static void count_now(HealingBook *book, const HealingEntry *entry, int more)
+{
+    HealingService *service = entry->excess ? NULL : service_of(book, entry->service);
+    if (service)
+        tally_of(service, entry->act)->now += (uint32_t)more;
+}
+
+static void current_add(HealingBook *book, HealingEntry **at, const HealingEntry *said)
+{
+    if (book->n_current >= HEALING_CURRENT && !said->excess)
+        return;
+    *at = entry_copy(said);
     book->n_current++;
+    count_now(book, *at, 1);
 }
 
 bool healing_book_begin(HealingBook *book, const HealingEntry *said)
 {
-    HealingService *service = service_of(book, said->service);
-    if (service)
-        service->begun[said->act]++;
-    HealingEntry **at = entry_at(book, said->act, said->service, said->subject);
+    HealingService *service = said->excess ? NULL : service_of(book, said->service);
+    if (service) {
+        Tally *tally = tally_of(service, said->act);
+        tally->begun++;
+        add_lately(book, said->act, tally, said->began, 1, 0);
+    }
+    HealingEntry **at = entry_at(book, said);
     if (!*at) {
-        entry_add(book, at, said);
+        current_add(book, at, said);
         return true;
     }
     (*at)->again++;
@@ -168,27 +291,34 @@ static void history_add(HealingBook *book, HealingEntry *entry)
         book->n_history++;
 }
 
-const HealingEntry *healing_book_end(HealingBook *book, HealingAct act, const char *service,
-                                     const char *subject, const char *how, int64_t now)
+const HealingEntry *healing_book_end(HealingBook *book, const HealingEntry *which, int64_t now)
 {
-    HealingEntry **at = entry_at(book, act, service, subject);
-    HealingEntry *entry = *at;
+    HealingEntry **at = entry_at(book, which), *entry = *at;
     if (!entry)
         return NULL;
     *at = entry->next;
     entry->next = NULL;
     book->n_current--;
-    replace(&entry->how, how);
+    count_now(book, entry, -1);
+    replace(&entry->how, which->how);
     entry->ended = now;
     history_add(book, entry);
     return entry;
 }
 
-/* `at` counts chains in its upper part, and entries of the chain in its lower one. */
+void healing_book_restore(HealingBook *book, const HealingEntry *entry)
+{
+    HealingEntry **at = entry_at(book, entry);
+    if (entry->ended)
+        history_add(book, entry_copy(entry));
+    else if (!*at)
+        current_add(book, at, entry);
+}
+
+/* `at` has the chain in its upper part, and in its lower one the place in it. */
 const HealingEntry *healing_book_current(const HealingBook *book, size_t *at)
 {
-    for (size_t chain = *at / HEALING_CURRENT; chain < CHAINS;
-         chain++, *at = chain * HEALING_CURRENT) {
+    for (size_t chain = *at / HEALING_CURRENT; chain < CHAINS; *at = ++chain * HEALING_CURRENT) {
         const HealingEntry *entry = book->current[chain];
         for (size_t i = *at % HEALING_CURRENT; entry && i > 0; i--)
             entry = entry->next;
@@ -207,6 +337,69 @@ const HealingEntry *healing_book_history(const HealingBook *book, size_t *at)
     return book->history[(book->newest + HEALING_HISTORY - (*at)++) % HEALING_HISTORY];
 }
 
+/* ---- Too many -------------------------------------------------------------------------------- */
+
+static const HealingEntry *begin_excess(HealingBook *book, HealingEntry *which,
+                                        const HealingCount *count, int64_t now, int64_t wall)
+{
+    char why[HEALING_TEXT];
+    const HealingLimit *limit = &book->limits[which->act];
+    snprintf(why, sizeof why, "%llu in %.0f s, at most %llu%s", (unsigned long long)count->lately,
+             (double)limit->per / SECOND, (unsigned long long)count->most,
+             limit->stop ? ": no more are done" : "");
+    which->why = why;
+    which->began = now;
+    which->began_wall = wall;
+    healing_book_begin(book, which);
+    return *entry_at(book, which);
+}
+
+static const HealingEntry *end_excess(HealingBook *book, HealingEntry *which,
+                                      const HealingCount *count, int64_t now)
+{
+    char how[HEALING_TEXT];
+    snprintf(how, sizeof how, "%llu in %.0f s", (unsigned long long)count->lately,
+             (double)book->limits[which->act].per / SECOND);
+    which->how = how;
+    return healing_book_end(book, which, now);
+}
+
+/* The entry, if the act has become too frequent, or ceased to be. */
+static const HealingEntry *judge(HealingBook *book, HealingService *service, HealingAct act,
+                                 int64_t now, int64_t wall)
+{
+    Tally *tally = service->tallies[act];
+    HealingCount count = healing_book_count(book, service, act, now);
+    bool excess = count.lately > (tally->excess ? count.most / 2 : count.most);
+    if (excess == tally->excess)
+        return NULL;
+    tally->excess = excess;
+    if (book->limits[act].stop)
+        book->n_stops += excess ? 1 : (uint32_t)-1;
+    HealingEntry which = {.act = act,
+                          .excess = true,
+                          .service = service->name,
+                          .subject = "",
+                          .why = "",
+                          .cause = "",
+                          .how = ""};
+    return excess ? begin_excess(book, &which, &count, now, wall)
+                  : end_excess(book, &which, &count, now);
+}
+
+const HealingEntry *healing_book_judge(HealingBook *book, int64_t now, int64_t wall)
+{
+    for (HealingService *service = book->services; service; service = service->next) {
+        for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+            const HealingEntry *changed =
+                service->tallies[act] ? judge(book, service, act, now, wall) : NULL;
+            if (changed)
+                return changed;
+        }
+    }
+    return NULL;
+}
+
 /* ---- The book -------------------------------------------------------------------------------- */
 
 HealingBook *healing_book_new(void)
@@ -217,27 +410,29 @@ HealingBook *healing_book_new(void)
     return book;
 }
 
-static void chain_free(HealingEntry *entry)
+static void service_free(HealingService *service)
 {
-    while (entry) {
-        HealingEntry *next = entry->next;
-        entry_free(entry);
-        entry = next;
-    }
+    for (HealingAct act = 0; act < HEALING_ACTS; act++)
+        free(service->tallies[act]);
+    free((char *)service->name);
+    free(service);
 }
 
 void healing_book_free(HealingBook *book)
 {
     if (!book)
         return;
-    for (size_t i = 0; i < CHAINS; i++)
-        chain_free(book->current[i]);
+    for (size_t i = 0; i < CHAINS; i++) {
+        for (HealingEntry *next, *entry = book->current[i]; entry; entry = next) {
+            next = entry->next;
+            entry_free(entry);
+        }
+    }
     for (size_t i = 0; i < HEALING_HISTORY; i++)
         entry_free(book->history[i]);
     for (HealingService *next, *service = book->services; service; service = next) {
         next = service->next;
-        free((char *)service->name);
-        free(service);
+        service_free(service);
     }
     free(book);
 }

@@ -1,13 +1,14 @@
 /*
- * HealingBook: what is being healed, what was, and how often.
+ * HealingBook: what is being healed, what was, how often, and whether that is too often.
  *
  *      begin --> current --> end --> history, of which the newest HEALING_HISTORY are kept
  *        |
- *        +--> the count of (act, service)
+ *        +--> the count of (act, service), and its window --> judge --> an excess, itself an entry
  *
- * An entry is identified by act, service and subject. Pure: no loop, no lock, and time is passed
- * in. Memory is bounded: beyond HEALING_CURRENT entries and HEALING_SERVICES services acts are
- * counted, but not listed.
+ * An entry is identified by act, service, subject, and whether it is an excess. Pure: no loop, no
+ * lock, and time is passed in: monotonic nanoseconds, and for those who read it the wall time.
+ * Memory is bounded: beyond HEALING_CURRENT entries and HEALING_SERVICES services acts are counted,
+ * but not listed.
  */
 #ifndef GATEWAY_HEALING_BOOK_H
 #define GATEWAY_HEALING_BOOK_H
@@ -24,42 +25,76 @@ enum {
 };
 
 typedef struct HealingBook HealingBook;
+typedef struct HealingService HealingService;
 
 typedef struct HealingEntry {
-    struct HealingEntry *next; /* in the chain of its hash, or an older one of the history */
+    struct HealingEntry *next; /* for the book */
     HealingAct act;
+    bool excess;                   /* there are too many of the act, and that is the entry */
     const char *service, *subject; /* "": none */
     const char *why;               /* in words, with numbers */
     const char *cause;             /* the error behind it; "": none */
     const char *how;               /* it ended; "": it has not */
-    int64_t began, ended;          /* wall, nanoseconds; 0: it has not ended */
-    uint32_t again;                /* how often it began again before it had ended */
+    int64_t began, ended;          /* monotonic; `ended` is 0 until then */
+    int64_t began_wall;
+    uint32_t again; /* how often it began again before it had ended */
 } HealingEntry;
 
 HealingBook *healing_book_new(void);
-void healing_book_free(HealingBook *book);
+void healing_book_free(HealingBook *book); /* NULL is allowed */
 
-/* Copies the texts. False: it had begun before and not ended, and has a new reason now. */
+/* From now on these are the limits; before, there are none. */
+void healing_book_limit(HealingBook *book, const HealingLimit limits[HEALING_ACTS]);
+
+/* Copies the texts. False: it had begun before and not ended, and has a new reason now. Counts the
+   act, unless it is an excess. */
 bool healing_book_begin(HealingBook *book, const HealingEntry *entry);
 
-/* The entry, now in the history; NULL: it is not listed. Valid until the next end. */
-const HealingEntry *healing_book_end(HealingBook *book, HealingAct act, const char *service,
-                                     const char *subject, const char *how, int64_t now);
+/* The entry that it was, now in the history; NULL: none is listed. Only what identifies it is read
+   of `which`, and `how`. Valid until the next end. */
+const HealingEntry *healing_book_end(HealingBook *book, const HealingEntry *which, int64_t now);
 
-/* The loops have counted so many acts of calls of the service, since the process began. */
-void healing_book_counted(HealingBook *book, HealingAct act, const char *service, uint64_t n);
+/* What has been counted for a service until `now`, since the process began. */
+void healing_book_take(HealingBook *book, const char *service, const HealingFigures *figures,
+                       int64_t now);
 
-/* How often this act was begun for the service, and counted. */
-uint64_t healing_book_count(const HealingBook *book, HealingAct act, const char *service);
+/*
+ * Compares the windows with the limits. An excess begins when there are more acts than the limit,
+ * and ends when there is half of that at most. Gives the entry of the next one that has begun or
+ * ended, until there are no more: NULL.
+ */
+const HealingEntry *healing_book_judge(HealingBook *book, int64_t now, int64_t wall);
+
+/* False during an excess of an act that then stops. */
+bool healing_book_may(const HealingBook *book, HealingAct act, const char *service);
+
+/* Whether healing_book_may is false for any. */
+bool healing_book_stops(const HealingBook *book);
+
+/* One act of one service. */
+typedef struct HealingCount {
+    uint64_t total, lately; /* since the process began; in the time of the limit */
+    uint64_t most;          /* in that time */
+    uint32_t now;           /* entries that have not ended */
+    bool excess, stops;
+} HealingCount;
+
+HealingCount healing_book_count(const HealingBook *book, const HealingService *service,
+                                HealingAct act, int64_t now);
+
+/* NULL: no act has happened to it. */
+const HealingService *healing_book_service(const HealingBook *book, const char *name);
 
 /* Iterates over the services, in the order in which they came: NULL begins, and ends. */
-typedef struct HealingService HealingService;
 const HealingService *healing_book_next(const HealingBook *book, const HealingService *service);
 const char *healing_service_name(const HealingService *service);
-uint64_t healing_service_count(const HealingService *service, HealingAct act);
 
 /* Iterates over what is being healed, in no order, and over the history, newest first. */
 const HealingEntry *healing_book_current(const HealingBook *book, size_t *at);
 const HealingEntry *healing_book_history(const HealingBook *book, size_t *at);
+
+/* Puts an entry of another process where it was: with its times, and not counted. One that ended
+   becomes the newest of the history. */
+void healing_book_restore(HealingBook *book, const HealingEntry *entry);
 
 #endif

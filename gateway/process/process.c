@@ -594,6 +594,7 @@ static void use_config(Process *p, Config *config)
         store_keeper_use(p->keeper, config);
     }
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
+    healing_use(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
@@ -714,6 +715,7 @@ static void close_down(Process *p)
     refuse_reloads(p, &p->waiting);
     ledger_stop(p->shared.ledger);
     leave_store(p);
+    healing_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);
     pthread_mutex_lock(&p->mutex);
@@ -857,7 +859,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
-    healing_start();
+    healing_start(&p->loop, p->config);
     metrics_add_writer(write_reload_metrics, &p->reload_began);
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
@@ -940,7 +942,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
         stop_admin(&p);
-        healing_stop();
+        healing_forget();
         close_store(&p);
         tell_end(&p, r);
         telemetry_stop();

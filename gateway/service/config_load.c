@@ -77,6 +77,7 @@ static Result read_config(ConfigReader *reader)
     config_read_store(reader);
     config_read_ledger(reader);
     config_read_cache(reader);
+    config_read_healing(reader);
     config_read_process(reader);
     config_read_identity(reader);
     config_read_cors(reader);

@@ -185,6 +185,7 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
                              : r->route ? r->route->service
                                         : NULL;
     ServiceCounters *s = service_counters(telemetry, service ? service->series : 0);
+    count_add(&s->calls, 1);
     histogram_record(&s->durations, (uint64_t)r->time_total);
     if (r->retry_refused)
         count_add(&s->retries_refused[r->retry_refused], 1);

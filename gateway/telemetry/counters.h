@@ -74,7 +74,7 @@ typedef struct MethodCounters {
 typedef struct ServiceCounters {
     CountCells errors;
     Count retries_refused[RETRY_REFUSALS];
-    Count healing[HEALING_ACTS];
+    Count calls, healing[HEALING_ACTS];
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 

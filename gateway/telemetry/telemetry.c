@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry_internal.h"
@@ -479,26 +480,44 @@ uint64_t telemetry_calls(uint32_t series)
     return n;
 }
 
-static void add_healing(const Telemetry *telemetry, uint32_t series, uint64_t *acts)
+static void add_figures(const Telemetry *telemetry, uint32_t series, HealingFigures *figures)
 {
     ServiceCounters *s = atomic_load_explicit(&telemetry->services[series], memory_order_acquire);
-    for (int act = 0; s && act < HEALING_ACTS; act++)
-        acts[act] += count_read(&s->healing[act]);
+    if (!s)
+        return;
+    figures->calls += count_read(&s->calls);
+    for (int act = 0; act < HEALING_ACTS; act++)
+        figures->acts[act] += count_read(&s->healing[act]);
+}
+
+static void count_instances(const Config *config, HealingFigures *figures)
+{
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        InstanceSet *set = instance_set_of(&config->services[i]);
+        if (set)
+            figures[config->services[i].series].instances = set->n;
+        instance_set_unref(set);
+    }
 }
 
 void telemetry_read_healing(void (*read)(void *owner, const char *service,
-                                         const uint64_t acts[HEALING_ACTS]),
+                                         const HealingFigures *figures),
                             void *owner)
 {
     TelemetryProcess *p = telemetry_lock();
     if (!p)
         return;
-    for (uint32_t series = 0; series < p->series[SERIES_SERVICE].n; series++) {
-        uint64_t acts[HEALING_ACTS] = {0};
+    const SeriesSet *services = &p->series[SERIES_SERVICE];
+    HealingFigures *figures = calloc(services->n, sizeof *figures);
+    CHECK(figures);
+    if (p->generations)
+        count_instances(p->generations->config, figures);
+    for (uint32_t series = 0; series < services->n; series++) {
         for (const Telemetry *loop = p->loops; loop; loop = loop->next)
-            add_healing(loop, series, acts);
-        read(owner, p->series[SERIES_SERVICE].items[series].labels[0], acts);
+            add_figures(loop, series, &figures[series]);
+        read(owner, services->items[series].labels[0], &figures[series]);
     }
+    free(figures);
     telemetry_unlock();
 }
 

@@ -170,10 +170,10 @@ void telemetry_reload_failed(void);
    Any thread. */
 uint64_t telemetry_calls(uint32_t series);
 
-/* What all loops have counted by telemetry_count_healing: once for each service, and with "" for
-   none. `read` must not use telemetry. Any thread. */
+/* What was counted for each service, once for each, and with "" for calls of none. `read` must not
+   use telemetry. Any thread. */
 void telemetry_read_healing(void (*read)(void *owner, const char *service,
-                                         const uint64_t acts[HEALING_ACTS]),
+                                         const HealingFigures *figures),
                             void *owner);
 
 /* A reference to the latest adopted config, or NULL. Any thread. */

@@ -569,6 +569,7 @@ CONFIG_CASES = [
                config(rest="error_help: 'https://docs.example.com/errors#{reason}'\n"), "once: there is no {reason}"),
     ConfigCase(config(rest="error_help: 'https://docs.example.com/reason}'\n"),
                config(rest="error_help: 'https://docs.example.com/errors#{reason}'\n"), "there is no }"),
+    ConfigCase(config(rest="healing: {shed: {stop: true}}\n"), config(rest="healing: {shed: {at_most: 7}}\n"), "cannot be stopped"),
     ConfigCase(config(rest="ledger: {redact: ['a b']}\n"), config(rest="ledger: {redact: [client]}\n"), "neither a member"),
     ConfigCase(config(rest="clients: hashed\n"), config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "needs a key"),
     ConfigCase(config(rest="clients: {recorded: named, key: /etc/os-release}\n"),

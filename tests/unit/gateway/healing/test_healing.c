@@ -4,16 +4,25 @@
 #include "gateway/telemetry/metrics.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
+static uv_loop_t loop; /* for healing_start; it never runs */
+
 static int begin(void **state)
 {
     int failure = fixture_begin(state);
-    healing_start();
+    Fixture *f = *state;
+    f->config->healing[HEALING_EJECT] = (HealingLimit){60 * SECOND, 2, 0, true};
+    f->config->healing[HEALING_RETRY] = (HealingLimit){60 * SECOND, 2, 0, false};
+    assert_int_equal(uv_loop_init(&loop), 0);
+    healing_start(&loop, f->config);
     return failure;
 }
 
 static int end(void **state)
 {
     healing_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    healing_forget();
     return fixture_end(state);
 }
 
@@ -92,6 +101,52 @@ static void an_act_of_both_kinds_is_one_sum(void **state)
     assert_true(metrics_have(f, "passerelle_healing_total{act=\"shed\",service=\"orders\"} 2\n"));
 }
 
+static void eject(const char *subject)
+{
+    healing_begin(HEALING_EJECT, "orders", subject, OK, "fails");
+}
+
+static void too_many_acts_are_told_and_those_that_harm_stop(void **state)
+{
+    Fixture *f = *state;
+    eject("a");
+    eject("b");
+    assert_true(healing_may(HEALING_EJECT, "orders"));
+    assert_true(metrics_have(f, "passerelle_healing_excess{act=\"eject\",service=\"orders\"} 0\n"));
+    eject("c");
+    assert_false(healing_may(HEALING_EJECT, "orders"));
+    assert_true(healing_may(HEALING_EJECT, "carts"));
+    assert_true(healing_may(HEALING_EJECT, NULL));
+    assert_true(healing_may(HEALING_CHECK, "orders"));
+    assert_true(metrics_have(f, "passerelle_healing_excess{act=\"eject\",service=\"orders\"} 1\n"));
+    assert_true(metrics_have(f, "passerelle_healing_now{act=\"eject\",service=\"orders\"} 3\n"));
+    assert_true(log_has(f,
+                        "\"event\":\"healing_excess\",\"message\":\"3 in 60 s, at most 2: no more "
+                        "are done\",\"act\":\"eject\",\"service\":\"orders\""));
+}
+
+static void acts_of_calls_are_judged_when_somebody_looks(void **state)
+{
+    Fixture *f = *state;
+    for (int i = 0; i < 3; i++)
+        healing_count(&f->loop, HEALING_RETRY, &f->config->services[0]);
+    healing_look();
+    assert_true(metrics_have(f, "passerelle_healing_excess{act=\"retry\",service=\"orders\"} 1\n"));
+    assert_true(healing_may(HEALING_RETRY, "orders")); /* by its limit it does not stop */
+}
+
+static void a_higher_limit_ends_an_excess(void **state)
+{
+    Fixture *f = *state;
+    for (int i = 0; i < 3; i++)
+        eject("a");
+    assert_false(healing_may(HEALING_EJECT, "orders"));
+    f->config->healing[HEALING_EJECT].at_most = 6;
+    healing_use(f->config);
+    assert_true(healing_may(HEALING_EJECT, "orders"));
+    assert_true(log_has(f, "\"event\":\"healing_excess_over\",\"message\":\"3 in 60 s\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +155,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_end_without_a_beginning_is_silent, begin, end),
         cmocka_unit_test_setup_teardown(both_kinds_of_acts_are_counted_by_service, begin, end),
         cmocka_unit_test_setup_teardown(an_act_of_both_kinds_is_one_sum, begin, end),
+        cmocka_unit_test_setup_teardown(too_many_acts_are_told_and_those_that_harm_stop, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(acts_of_calls_are_judged_when_somebody_looks, begin, end),
+        cmocka_unit_test_setup_teardown(a_higher_limit_ends_an_excess, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
