@@ -461,6 +461,19 @@ typedef struct RetryAllowance {
     uint32_t n_loops;
 } RetryAllowance;
 
+/* When an instance is not used for a while because its calls fail or take long: ejection.h. 0 in
+   one of the first three: not by that. Times in nanoseconds. */
+typedef struct EjectRules {
+    bool off;
+    uint32_t consecutive;     /* failures in a row */
+    uint32_t failure_percent; /* so many points more than the others */
+    uint32_t slower;          /* so many times the time of the others, */
+    int64_t slower_by;        /* and at least so much more */
+    uint32_t min_calls;       /* of it, and of the others, for a comparison */
+    uint32_t max_percent;     /* of the instances; if more are out, all are used */
+    int64_t base, most;       /* how long, at first and in the end */
+} EjectRules;
+
 struct Service {
     const char *name;
     uint32_t index;

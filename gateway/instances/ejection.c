@@ -1,0 +1,169 @@
+#include "gateway/instances/ejection.h"
+
+#include <string.h>
+
+/* What remains of older calls at each look, so that the last 30 seconds or so count. */
+#define LONGER_KEPT (1 - (double)EJECTION_EVERY / (30 * SECOND))
+
+enum { JITTER_PERCENT = 10 };
+
+/* Added up again each time, so that no rounding errors accumulate. */
+static Sample sum_of(const Sample *looks)
+{
+    Sample sum = looks[0];
+    for (int i = 1; i < EJECTION_LOOKS; i++)
+        sample_add(&sum, &looks[i]);
+    return sum;
+}
+
+void judged_observe(Judged *judged, const Sample *fresh, uint32_t row)
+{
+    judged->looks[judged->look] = *fresh;
+    judged->look = (judged->look + 1) % EJECTION_LOOKS;
+    judged->recent = sum_of(judged->looks);
+    sample_scale(&judged->longer, LONGER_KEPT);
+    sample_add(&judged->longer, fresh);
+    judged->row = fresh->calls > 0 ? row : 0;
+}
+
+uint32_t ejections_most(const EjectRules *rules, uint32_t n)
+{
+    return (uint32_t)((uint64_t)n * rules->max_percent / 100);
+}
+
+/* ---- One instance ---------------------------------------------------------------------------- */
+
+/* The calls of all instances that are in use. */
+typedef struct Totals {
+    Sample recent, longer;
+} Totals;
+
+static Sample others_of(const Sample *all, const Sample *mine)
+{
+    Sample others = *all;
+    sample_subtract(&others, mine);
+    return others;
+}
+
+static OutlierReason reason_by(const EjectRules *rules, Judged *judged, const Sample *mine,
+                               const Sample *all)
+{
+    judged->mine = *mine;
+    judged->others = others_of(all, mine);
+    return outlier_compare(rules, mine, &judged->others);
+}
+
+/* Why it should be ejected; what was compared is in `mine` and `others`. */
+static OutlierReason reason_of(const EjectRules *rules, Judged *judged, const Totals *totals)
+{
+    judged->mine = judged->recent;
+    judged->others = others_of(&totals->recent, &judged->recent);
+    judged->reason_row = judged->row;
+    if (outlier_in_a_row(rules, judged->row, &judged->others))
+        return OUTLIER_IN_A_ROW;
+    OutlierReason reason = reason_by(rules, judged, &judged->recent, &totals->recent);
+    return reason ? reason : reason_by(rules, judged, &judged->longer, &totals->longer);
+}
+
+/* Whatever the others do. */
+static bool fails_all(const EjectRules *rules, const Judged *judged)
+{
+    return rules->consecutive && judged->row >= rules->consecutive;
+}
+
+static int64_t time_of(const EjectRules *rules, uint32_t times, Random *random)
+{
+    int64_t time = rules->base;
+    while (--times > 0 && time < rules->most)
+        time *= 2;
+    if (time > rules->most)
+        time = rules->most;
+    int64_t jitter = time * JITTER_PERCENT / 100;
+    return time - jitter + (int64_t)random_below(random, (uint64_t)(2 * jitter + 1));
+}
+
+static void eject(const EjectRules *rules, Judged *judged, int64_t now, Random *random)
+{
+    bool anew = !judged->returned_at || now - judged->returned_at >= rules->most;
+    judged->times = anew ? 1 : judged->times + 1;
+    judged->ejected_at = now;
+    judged->until = now + time_of(rules, judged->times, random);
+    judged->news = EJECTION_BEGUN;
+}
+
+/* It begins with no past, so that only what it does from now on counts. */
+static void take_back(Judged *judged, int64_t now, EjectionNews news)
+{
+    judged->ejected_at = judged->until = 0;
+    judged->returned_at = now;
+    judged->recent = judged->longer = (Sample){.calls = 0};
+    memset(judged->looks, 0, sizeof judged->looks);
+    judged->row = 0;
+    judged->news = news;
+}
+
+/* ---- All of a service ------------------------------------------------------------------------ */
+
+static void end_those_over(Judged *const *all, uint32_t n, int64_t now)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        all[i]->news = EJECTION_NO_NEWS;
+        if (judged_is_ejected(all[i]) && now >= all[i]->until)
+            take_back(all[i], now, EJECTION_ENDED);
+    }
+}
+
+static Totals totals_of(Judged *const *all, uint32_t n)
+{
+    Totals totals = {{.calls = 0}};
+    for (uint32_t i = 0; i < n; i++) {
+        if (judged_is_ejected(all[i]))
+            continue;
+        sample_add(&totals.recent, &all[i]->recent);
+        sample_add(&totals.longer, &all[i]->longer);
+    }
+    return totals;
+}
+
+/* Finds the reasons of those that are not ejected yet, and counts all that are bad. */
+static void find_bad(const EjectRules *rules, JudgedService *service, Judged *const *all,
+                     uint32_t n)
+{
+    Totals totals = totals_of(all, n);
+    service->n = n;
+    service->n_bad = service->n_unhealthy = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        Judged *judged = all[i];
+        if (!judged_is_ejected(judged))
+            judged->reason = rules->off || n < 2 ? OUTLIER_NOT : reason_of(rules, judged, &totals);
+        bool fails = !rules->off && n > 1 && fails_all(rules, judged);
+        service->n_unhealthy += judged->unhealthy;
+        service->n_bad += judged->unhealthy || judged->reason || fails;
+    }
+}
+
+static void set_all_used(JudgedService *service, bool too_many, int64_t now)
+{
+    bool before = service->all_used;
+    if (too_many)
+        service->all_used_until = now + ALL_USED_TIME;
+    service->all_used = too_many || (before && now < service->all_used_until);
+    service->changed = service->all_used != before;
+}
+
+void ejections_judge(const EjectRules *rules, JudgedService *service, Judged *const *all,
+                     uint32_t n, int64_t now, Random *random)
+{
+    end_those_over(all, n, now);
+    find_bad(rules, service, all, n);
+    set_all_used(service, service->n_bad > ejections_most(rules, n), now);
+    for (uint32_t i = 0; i < n; i++) {
+        Judged *judged = all[i];
+        bool ejected = judged_is_ejected(judged);
+        if (ejected && (service->all_used || rules->off))
+            take_back(judged, now, EJECTION_LIFTED);
+        else if (!ejected && judged->reason && !service->all_used)
+            eject(rules, judged, now, random);
+        judged->barred_unhealthy = judged->unhealthy && !service->all_used;
+    }
+}

@@ -1,0 +1,79 @@
+/*
+ * Ejection: which instances of a service are not used for a while, because their calls fail or take
+ * long, or because their health checks fail.
+ *
+ *      calls of all loops --(EJECTION_EVERY)--> judged_observe --> ejections_judge --> barred
+ *
+ * An instance is ejected if it is an outlier (outlier.h), for `base` at first, then for twice as
+ * long each time, up to `most`; once it stays in use for `most`, it begins with `base` again.
+ *
+ * If more than `max_percent` of the instances fail, the cause is not in them, or there is nowhere
+ * left to go: then all are used, none is ejected, and the service is said to be `all_used`. That
+ * ends when it has been better for ALL_USED_TIME.
+ *
+ * Pure: time (monotonic nanoseconds) and random numbers are passed in. Of one thread.
+ */
+#ifndef GATEWAY_EJECTION_H
+#define GATEWAY_EJECTION_H
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gateway/instances/outlier.h"
+
+#define EJECTION_EVERY (250 * MILLISECOND) /* the time between two looks */
+#define ALL_USED_TIME (10 * SECOND)
+
+enum { EJECTION_LOOKS = 8 };
+
+typedef enum EjectionNews {
+    EJECTION_NO_NEWS,
+    EJECTION_BEGUN,
+    EJECTION_ENDED,  /* its time is over: it is used again */
+    EJECTION_LIFTED, /* it is used again because all are, or none may be ejected any more */
+} EjectionNews;
+
+/* What is known of one instance. All zeros: nothing. */
+typedef struct Judged {
+    Sample recent, longer;        /* its calls of the last 2 seconds, and of about the last 30 */
+    Sample looks[EJECTION_LOOKS]; /* the parts of `recent`, */
+    uint32_t look;                /* of which this is the oldest */
+    uint32_t row;   /* failures in a row, as of the latest look; 0: it had no calls then */
+    bool unhealthy; /* its active checks fail; the caller says so */
+
+    int64_t ejected_at, until; /* 0: it is not ejected */
+    OutlierReason reason;      /* of the latest ejection, with what was compared: */
+    uint32_t reason_row;
+    Sample mine, others;
+    uint32_t times;      /* ejections, the time of each of which grew */
+    int64_t returned_at; /* the end of the latest one; 0: none */
+
+    bool barred_unhealthy; /* the outcome: its bars */
+    EjectionNews news;     /* of the latest ejections_judge */
+} Judged;
+
+static inline bool judged_is_ejected(const Judged *judged)
+{
+    return judged->until != 0;
+}
+
+/* What is known of a service. All zeros: nothing. */
+typedef struct JudgedService {
+    bool all_used;
+    int64_t all_used_until;
+    bool changed;         /* `all_used`, by the latest ejections_judge */
+    uint32_t n_bad, n;    /* instances that are out, or should be; and all */
+    uint32_t n_unhealthy; /* of the first: by active checks */
+} JudgedService;
+
+/* The next look, EJECTION_EVERY after the one before: `fresh` are the calls that have ended since,
+   `row` is the longest row of failures that they belong to. */
+void judged_observe(Judged *judged, const Sample *fresh, uint32_t row);
+
+/* Decides about all instances of a service. */
+void ejections_judge(const EjectRules *rules, JudgedService *service, Judged *const *all,
+                     uint32_t n, int64_t now, Random *random);
+
+/* How many instances may be out at a time. */
+uint32_t ejections_most(const EjectRules *rules, uint32_t n);
+
+#endif
