@@ -56,6 +56,8 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->ended = x->loop->now;
     record->code = code;
     record->why = why;
+    if (record->asked && !record->headed)
+        upstream_measured(x->loop, record->instance, record->ended - record->asked, false);
     if (failed(why))
         exchange_learn_failure(attempt, why.error->fault);
 }
@@ -122,10 +124,20 @@ void exchange_learn_failure(Attempt *attempt, const Fault *fault)
         delay_sketch_add(delays, x->loop->now - attempt->record.began);
 }
 
+/* An instance that fails at once is not a fast one. */
+static void measure(const Attempt *attempt)
+{
+    const Loop *loop = attempt->exchange->loop;
+    const Answer *answer = &attempt->answer;
+    bool answered = !answer->is_error && (!answer->has_status || answer->status.code == CODE_OK);
+    upstream_measured(loop, attempt->pick.instance, loop->now - attempt->record.asked, answered);
+}
+
 void exchange_learn_head(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
     pick_end_trial(x->loop, &attempt->pick, false);
+    measure(attempt);
     DelaySketch *delays = pick_delays(&attempt->pick, x->method);
     if (delays)
         delay_sketch_add(delays, x->loop->now - attempt->record.began);

@@ -119,16 +119,16 @@ static const Version *settled_version(const Attempt *attempt)
     return before ? before->pick.served : NULL;
 }
 
-static Result pick_any_version(Attempt *attempt, const PickTried *tried)
+static Result pick_any_version(Attempt *attempt, const PickWish *wish)
 {
     Exchange *x = attempt->exchange;
     Pick *pick = &attempt->pick;
     if (x->only)
-        return pick_only(attempt, tried);
-    if (attempt->older)
-        return pick_other_version(x->loop, x->method, failed_versions(x), tried, x->arena, pick);
-    return x->method ? pick_instance(x->loop, x->method, tried, x->arena, pick)
-                     : pick_any(x->loop, x->route->service, tried, x->arena, pick);
+        return pick_only(attempt, wish->tried);
+    if (!x->method)
+        return pick_any(x->loop, x->route->service, wish, x->arena, pick);
+    uint64_t but = attempt->older ? failed_versions(x) : 0;
+    return pick_other_version(x->loop, x->method, but, wish, x->arena, pick);
 }
 
 /* Another version may give another response: an attempt is at the version of those before it. When
@@ -137,13 +137,14 @@ static Result pick_any_version(Attempt *attempt, const PickTried *tried)
 static Result pick_for(Attempt *attempt, const PickTried *tried)
 {
     Exchange *x = attempt->exchange;
+    PickWish wish = {.tried = tried, .key = x->key};
     const Version *version = settled_version(attempt);
     if (!version)
-        return pick_any_version(attempt, tried);
-    Result r = pick_at_version(x->loop, x->method, version, tried, x->arena, &attempt->pick);
+        return pick_any_version(attempt, &wish);
+    Result r = pick_at_version(x->loop, x->method, version, &wish, x->arena, &attempt->pick);
     bool may_leave = failed(r) && !attempt->also && !x->route->has_older &&
                      !pick_is_served(x->loop, x->method, version);
-    return may_leave ? pick_any_version(attempt, tried) : r;
+    return may_leave ? pick_any_version(attempt, &wish) : r;
 }
 
 Result attempt_pick(Attempt *attempt)

@@ -128,6 +128,7 @@ struct Exchange {
     const Route *route;
     Negotiation version;
     const Instance *only; /* the only one that may be used; NULL: any */
+    PickKey key;          /* of a route with affinity; zeros: none */
     struct BuiltinCall *builtin;
     Composition *composition; /* NULL: none, or it was dropped */
     Message message;          /* of one: the request's, in the caller's version and codec */

@@ -236,6 +236,19 @@ typedef enum CompressAnswers {
     COMPRESS_NEVER,
 } CompressAnswers;
 
+/* What keeps the calls of one key at one instance. */
+typedef enum AffinityBy {
+    AFFINITY_NONE,
+    AFFINITY_HEADER,
+    AFFINITY_FIELD,
+    AFFINITY_CLIENT
+} AffinityBy;
+typedef struct Affinity {
+    AffinityBy by;
+    const char *name; /* of the request field, in lower case; path of the field of the message */
+    float bound;      /* calls of an instance, as a multiple of the mean of all */
+} Affinity;
+
 /* Policy for the methods that it matches; the most specific match wins. */
 struct Route {
     const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
@@ -265,6 +278,7 @@ struct Route {
     CompressAnswers compress_answers;
     ErrorsTold errors;
     Bytes parameters;        /* as JSON, as they are written; empty: none */
+    Affinity affinity;       /* its own, or that of its service */
     const Service *service;  /* of opaque HTTP: a service without versions, for the instances */
     const char *path_prefix; /* opaque HTTP */
     Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
@@ -294,6 +308,9 @@ struct Instance {
     bool authority_said; /* set in the config; else it is the address */
     uint64_t versions;   /* bit i: service->versions[i] is served natively */
     const char *build;   /* or "" */
+    const char *cell;    /* or NULL: it is of every cell */
+    bool far;            /* its cell is not the gateway's */
+    uint32_t weight;     /* its share of the calls, in relation to the others; 0: as 1 */
     const Service *service;
     Bytes log_part;         /* telemetry's: its members in a log line */
     KnownInstance *known;   /* state shared by all loops; NULL until it is in a set */
@@ -454,6 +471,12 @@ typedef struct Discovery {
     int64_t every, empty_after;
 } Discovery;
 
+/* What of a service's calls leaves the gateway's cell: spill.h. */
+typedef struct CellPolicy {
+    const char *own;         /* NULL: the gateway has no cell */
+    uint32_t healthy, spill; /* per cent */
+} CellPolicy;
+
 /* Retries that the instances of a service may get. */
 typedef struct RetryAllowance {
     uint32_t percent;  /* of its calls */
@@ -495,6 +518,10 @@ struct Service {
     uint32_t n_mixins;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
     RetryAllowance retries;
+    CellPolicy cells;
+    Affinity affinity; /* of routes without their own */
+    bool has_affinity; /* it, or one of its routes */
+    uint32_t warm;     /* connections that each loop keeps ready to each instance */
     uint32_t n_delays; /* methods with Route.hedge_p95 */
     uint32_t series;   /* telemetry's */
 };

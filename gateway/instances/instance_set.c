@@ -12,7 +12,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards Service.set o
 /* ---- Discovered instances -------------------------------------------------------------------- */
 
 /* Pointers to the text members of an instance. */
-enum { TEXTS = 6 };
+enum { TEXTS = 7 };
 static void texts_of(Instance *instance, const char **texts[TEXTS])
 {
     texts[0] = &instance->address.text;
@@ -21,6 +21,7 @@ static void texts_of(Instance *instance, const char **texts[TEXTS])
     texts[3] = &instance->tls_name;
     texts[4] = &instance->authority;
     texts[5] = &instance->build;
+    texts[6] = &instance->cell;
 }
 
 static Bytes copy_to(char **at, Bytes from)
@@ -80,6 +81,49 @@ static void instance_unref(Instance *instance)
     free(instance);
 }
 
+/* ---- Rings ----------------------------------------------------------------------------------- */
+
+uint32_t instance_weight(const Instance *instance)
+{
+    return instance->weight ? instance->weight : 1;
+}
+
+static uint32_t n_lists(const Service *service)
+{
+    return service->n_versions ? service->n_versions : 1;
+}
+
+uint64_t instance_lists(const Service *service, const Instance *instance)
+{
+    return service->n_versions ? instance->versions : 1;
+}
+
+/* Of the instances that one list has. */
+static Ring *ring_of(const InstanceSet *set, uint32_t list, bool far, RingMember *space)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < set->n; i++) {
+        const Instance *instance = set->instances[i];
+        if (instance->far == far && (instance_lists(set->service, instance) >> list & 1))
+            space[n++] = (RingMember){.name = bytes_hash(bytes_of(instance->address.text)),
+                                      .member = i,
+                                      .weight = instance_weight(instance)};
+    }
+    return ring_new(space, n);
+}
+
+static void make_rings(InstanceSet *set)
+{
+    uint32_t n = n_lists(set->service);
+    set->n_rings = set->has_far ? 2 * n : n;
+    set->rings = calloc(set->n_rings, sizeof *set->rings);
+    RingMember *space = malloc((set->n + 1) * sizeof *space);
+    CHECK(set->rings && space);
+    for (uint32_t i = 0; i < set->n_rings; i++)
+        set->rings[i] = ring_of(set, i % n, i >= n, space);
+    free(space);
+}
+
 /* ---- Sets ------------------------------------------------------------------------------------ */
 
 InstanceSet *instance_set_new(const Service *service, Instance *const *instances, uint32_t n)
@@ -94,7 +138,10 @@ InstanceSet *instance_set_new(const Service *service, Instance *const *instances
         if (!copy[i]->known)
             copy[i]->known = known_instance_of(copy[i]);
         set->compressions |= copy[i]->compression;
+        set->has_far |= copy[i]->far;
     }
+    if (service->has_affinity)
+        make_rings(set);
     return set;
 }
 
@@ -110,6 +157,9 @@ void instance_set_unref(InstanceSet *set)
         return;
     for (uint32_t i = 0; i < set->n; i++)
         instance_unref(set->instances[i]);
+    for (uint32_t i = 0; i < set->n_rings; i++)
+        ring_free(set->rings[i]);
+    free(set->rings);
     free(set->instances);
     free(set);
 }

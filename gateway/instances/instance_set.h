@@ -16,6 +16,7 @@
 #define GATEWAY_INSTANCE_SET_H
 
 #include "gateway/instances/instances.h"
+#include "gateway/instances/ring.h"
 
 struct InstanceSet {
     atomic_uint references;
@@ -23,7 +24,12 @@ struct InstanceSet {
     const Service *service;
     Instance **instances;
     uint32_t n;
-    uint32_t compressions;     /* those that any instance accepts for requests: a bit each */
+    uint32_t compressions; /* those that any instance accepts for requests: a bit each */
+    bool has_far;          /* one is of another cell than the gateway */
+    /* Of a service with affinity, by the number of a version; if has_far, then as many of the
+       instances of other cells. Members are indexes in `instances`. Else NULL. */
+    Ring **rings;
+    uint32_t n_rings;
     uint64_t n_joined, n_left; /* instances, from the service's first set to this one */
 };
 
@@ -32,6 +38,13 @@ typedef struct InstanceChanges {
     uint32_t joined, left;
     uint32_t altered; /* stayed, with other settings: versions, protocol, build */
 } InstanceChanges;
+
+/* The versions of the service that the instance has: a bit each. A service without versions has one
+   list of all. */
+uint64_t instance_lists(const Service *service, const Instance *instance);
+
+/* Its share of the calls: 1 and more. */
+uint32_t instance_weight(const Instance *instance);
 
 /* A set with one reference, the caller's. Fills in `known` of instances that have none; takes the
    references to discovered ones in `instances`, which is copied. */

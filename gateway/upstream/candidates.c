@@ -14,51 +14,78 @@ struct CandidateTable {
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-/* The lists that contain an instance: a bit each. */
-static uint64_t lists_of(const Service *service, const Instance *instance)
+/* The versions whose lists contain it: a bit each. */
+static uint64_t versions_of(const Candidate *candidate)
 {
-    return service->n_versions ? instance->versions : 1;
+    return instance_lists(candidate->of->service, candidate->instance);
 }
 
-static void put(CandidateList *list, uint32_t list_index, uint32_t place, Candidate *candidate)
+/* Its list of this version. */
+static CandidateList *list_of(const Candidate *candidate, uint32_t version)
 {
-    uint64_t before =
-        lists_of(candidate->of->service, candidate->instance) & ((UINT64_C(1) << list_index) - 1);
+    const Candidates *of = candidate->of;
+    return &(candidate->instance->far ? of->far : of->lists)[version];
+}
+
+static void put(CandidateList *list, uint32_t version, uint32_t place, Candidate *candidate)
+{
+    uint64_t before = versions_of(candidate) & ((UINT64_C(1) << version) - 1);
     list->all[place] = candidate;
     candidate->places[__builtin_popcountll(before)] = place;
 }
 
-/* Swaps it with the first one that is down, or the last one that is up, and moves the border
+/* Swaps it with the first one that is away, or the last one that is not, and moves the border
    between them. */
-static void move(CandidateList *list, uint32_t list_index, uint32_t place, bool down)
+static void move(CandidateList *list, uint32_t version, uint32_t place, bool away)
 {
-    uint32_t border = down ? --list->n_up : list->n_up++;
+    uint32_t border = away ? --list->n_up : list->n_up++;
     Candidate *candidate = list->all[place];
-    put(list, list_index, place, list->all[border]);
-    put(list, list_index, border, candidate);
+    put(list, version, place, list->all[border]);
+    put(list, version, border, candidate);
+}
+
+static void set_away(Candidate *candidate, bool down, bool barred)
+{
+    bool was = candidate->down || candidate->barred, away = down || barred;
+    Candidates *of = candidate->of;
+    of->n_down += down - candidate->down;
+    of->n_away += away - was;
+    candidate->down = down;
+    candidate->barred = barred;
+    uint32_t *place = candidate->places;
+    for (uint64_t left = versions_of(candidate); left; left &= left - 1) {
+        uint32_t version = (uint32_t)__builtin_ctzll(left);
+        CandidateList *list = list_of(candidate, version);
+        if (away != was)
+            move(list, version, *place, away);
+        place++;
+        if (away)
+            list->try_from = 0; /* unknown */
+    }
 }
 
 void candidate_set_down(Candidate *candidate, bool down)
 {
-    if (candidate->down == down)
-        return;
-    Candidates *of = candidate->of;
-    candidate->down = down;
-    of->n_down += down ? 1 : -1;
-    uint32_t *place = candidate->places;
-    for (uint64_t left = lists_of(of->service, candidate->instance); left; left &= left - 1) {
-        uint32_t i = (uint32_t)__builtin_ctzll(left);
-        move(&of->lists[i], i, *place++, down);
-        if (down)
-            of->lists[i].try_from = 0; /* unknown */
+    if (candidate->down != down)
+        set_away(candidate, down, candidate->barred);
+}
+
+/* Reads the bars of all. One that changes meanwhile is read again before the next pick. */
+static void take_bars(Candidates *c)
+{
+    c->bars_seen = atomic_load_explicit(&known_instances_barred, memory_order_acquire);
+    for (uint32_t i = 0; i < c->set->n; i++) {
+        Candidate *candidate = &c->candidates[i];
+        bool barred = instance_barred(candidate->instance) != 0;
+        if (candidate->barred != barred)
+            set_away(candidate, candidate->down, barred);
     }
 }
 
 void candidate_try_from(Candidate *candidate, int64_t time)
 {
-    Candidates *of = candidate->of;
-    for (uint64_t left = lists_of(of->service, candidate->instance); left; left &= left - 1) {
-        CandidateList *list = &of->lists[__builtin_ctzll(left)];
+    for (uint64_t left = versions_of(candidate); left; left &= left - 1) {
+        CandidateList *list = list_of(candidate, (uint32_t)__builtin_ctzll(left));
         if (time < list->try_from)
             list->try_from = time;
     }
@@ -74,34 +101,79 @@ static void *take_memory(size_t n, size_t size)
 }
 
 /* Appends the candidate to its lists; all are taken to be up at first. */
-static void add(Candidates *c, Candidate *candidate)
+static void add(Candidate *candidate)
 {
     uint32_t *place = candidate->places;
-    for (uint64_t left = lists_of(c->service, candidate->instance); left; left &= left - 1) {
-        CandidateList *list = &c->lists[__builtin_ctzll(left)];
+    for (uint64_t left = versions_of(candidate); left; left &= left - 1) {
+        CandidateList *list = list_of(candidate, (uint32_t)__builtin_ctzll(left));
         *place++ = list->n;
         list->all[list->n++] = candidate;
         list->n_up = list->n;
     }
 }
 
+static uint32_t n_versions(const Service *service)
+{
+    return service->n_versions ? service->n_versions : 1;
+}
+
+/* Lists with room for their candidates. */
 static void make_lists(Candidates *c)
 {
-    const Service *service = c->service;
-    uint32_t n_places = 0;
-    c->n_lists = service->n_versions ? service->n_versions : 1;
+    const InstanceSet *set = c->set;
+    uint32_t n_places = 0, n = n_versions(c->service);
+    c->n_lists = set->has_far ? 2 * n : n;
     c->lists = take_memory(c->n_lists, sizeof *c->lists);
-    for (uint32_t i = 0; i < c->set->n; i++) {
-        for (uint64_t left = lists_of(service, c->set->instances[i]); left; left &= left - 1) {
-            c->lists[__builtin_ctzll(left)].n++;
+    c->far = set->has_far ? c->lists + n : NULL;
+    for (uint32_t i = 0; i < set->n; i++) {
+        const Instance *instance = set->instances[i];
+        CandidateList *lists = instance->far ? c->far : c->lists;
+        for (uint64_t left = instance_lists(c->service, instance); left; left &= left - 1) {
+            lists[__builtin_ctzll(left)].n++;
             n_places++;
         }
     }
     for (uint32_t i = 0; i < c->n_lists; i++) {
-        c->lists[i].all = take_memory(c->lists[i].n, sizeof(Candidate *));
-        c->lists[i].n = 0;
+        CandidateList *list = &c->lists[i];
+        *list = (CandidateList){
+            .of = c,
+            .all = take_memory(list->n, sizeof(Candidate *)),
+            .ring = set->rings ? set->rings[i] : NULL,
+        };
     }
     c->places = take_memory(n_places, sizeof *c->places);
+}
+
+static bool weigh_alike(const CandidateList *list)
+{
+    for (uint32_t i = 1; i < list->n; i++) {
+        if (instance_weight(list->all[i]->instance) != instance_weight(list->all[0]->instance))
+            return false;
+    }
+    return true;
+}
+
+/* While the list is in its first order. */
+static void make_draw(CandidateList *list)
+{
+    if (weigh_alike(list))
+        return;
+    uint32_t *weights = take_memory(list->n, sizeof *weights);
+    list->drawn = take_memory(list->n, sizeof(Candidate *));
+    for (uint32_t i = 0; i < list->n; i++) {
+        weights[i] = instance_weight(list->all[i]->instance);
+        list->drawn[i] = list->all[i];
+    }
+    list->draw = draw_new(weights, list->n);
+    free(weights);
+}
+
+static float mean_weight(const InstanceSet *set)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < set->n; i++)
+        sum += instance_weight(set->instances[i]);
+    return set->n ? (float)(sum / set->n) : 1;
 }
 
 /* What was learned goes on: of the latest candidates of a service with this name. Methods have
@@ -113,6 +185,8 @@ static void take_over(Loop *loop, Candidates *c)
         before = before->next;
     if (before)
         c->budget = retry_budget_continue(&before->budget);
+    c->count = before ? before->count : take_memory(1, sizeof *c->count);
+    c->count->references++;
     if (before && before->service == c->service) {
         c->delays = before->delays;
         before->delays = NULL;
@@ -131,6 +205,7 @@ static Candidates *candidates_new(Loop *loop, InstanceSet *set)
     make_lists(c);
     c->candidates = take_memory(set->n, sizeof *c->candidates);
     uint32_t *places = c->places;
+    float mean = mean_weight(set);
     for (uint32_t i = 0; i < set->n; i++) {
         Candidate *candidate = &c->candidates[i];
         const Instance *instance = set->instances[i];
@@ -141,17 +216,21 @@ static Candidates *candidates_new(Loop *loop, InstanceSet *set)
                                  .next = *first,
                                  .at = first,
                                  .of = c,
+                                 .weight = (float)instance_weight(instance) / mean,
                                  .places = places};
         if (*first)
             (*first)->at = &candidate->next;
         *first = candidate;
-        places += __builtin_popcountll(lists_of(c->service, instance));
-        add(c, candidate);
+        places += __builtin_popcountll(versions_of(candidate));
+        add(candidate);
     }
+    for (uint32_t i = 0; i < c->n_lists; i++)
+        make_draw(&c->lists[i]);
     for (uint32_t i = 0; i < set->n; i++) {
         if (upstream_state(c->candidates[i].upstream, loop->now) != UPSTREAM_READY)
             candidate_set_down(&c->candidates[i], true);
     }
+    take_bars(c);
     for (uint32_t i = 0; i < c->n_lists; i++)
         c->lists[i].turn = loop->index; /* so that loops begin with different instances */
     return c;
@@ -166,13 +245,16 @@ static void strip(Candidates *c)
         if (candidate->next)
             candidate->next->at = candidate->at;
     }
-    for (uint32_t i = 0; i < c->n_lists; i++)
+    for (uint32_t i = 0; i < c->n_lists; i++) {
+        draw_free(c->lists[i].draw);
+        free(c->lists[i].drawn);
         free(c->lists[i].all);
+    }
     free(c->lists);
     free(c->places);
     free(c->candidates);
     c->n_lists = 0;
-    c->lists = NULL;
+    c->lists = c->far = NULL;
     c->places = NULL;
     c->candidates = NULL;
 }
@@ -185,6 +267,8 @@ static void candidates_free(Loop *loop, Candidates *c)
     *at = c->next;
     strip(c);
     free(c->delays);
+    if (--c->count->references == 0)
+        free(c->count);
     instance_set_unref(c->set);
     free(c);
 }
@@ -253,13 +337,17 @@ Candidates *candidates_use(Loop *loop, const Service *service)
     Candidates *c = table && index < table->n_services ? table->by_service[index] : NULL;
     if (!c || c->service != service)
         c = find_or_make(loop, service);
+    if (atomic_load_explicit(&known_instances_barred, memory_order_relaxed) != c->bars_seen)
+        take_bars(c);
     c->n_calls++;
+    c->count->n_calls++;
     return c;
 }
 
 void candidates_release(Loop *loop, Candidates *c)
 {
     CHECK(c->n_calls > 0);
+    c->count->n_calls--;
     if (--c->n_calls == 0 && !c->current)
         candidates_free(loop, c);
 }

@@ -10,7 +10,9 @@
  *      v2   [ D  E | C ]
  *
  * A service without versions has one list of all instances. Picking detects that an instance is
- * down; its Upstream reports that it is back.
+ * down; its Upstream reports that it is back. Instances with a bar (instances.h) are in the second
+ * part, too, from the next pick on. Where instances are of other cells than the gateway, each
+ * version has a second list, of those.
  *
  * A loop keeps the candidates of each service of loop->config, with a pointer to the Upstream of
  * each instance. When a set is replaced, candidates of the new set replace the old ones. Candidates
@@ -21,6 +23,7 @@
 #ifndef GATEWAY_CANDIDATES_H
 #define GATEWAY_CANDIDATES_H
 
+#include "gateway/instances/draw.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
 #include "gateway/policy/delay_sketch.h"
@@ -35,18 +38,29 @@ typedef struct Candidate {
     struct Candidate *next, **at; /* among those of its upstream */
     Candidates *of;
     uint32_t *places; /* in each list that has it, by version */
-    bool down;
+    float weight;     /* in relation to the mean of the set */
+    bool down, barred;
 } Candidate;
 
 typedef struct CandidateList {
-    Candidate **all;  /* those that are up first */
-    uint32_t n, n_up; /* n_up may count some that have gone down since */
-    uint32_t turn;    /* where the next pick begins */
+    Candidates *of;
+    Candidate **all;   /* those that are up and have no bar first */
+    uint32_t n, n_up;  /* n_up may count some that have gone down since */
+    uint32_t turn;     /* where the next pick begins */
+    uint32_t spilled;  /* spill_next: which calls leave the cell */
+    Draw *draw;        /* NULL: all weigh the same */
+    Candidate **drawn; /* with `draw`: by its numbers */
+    const Ring *ring;  /* of the set; NULL: the service has no affinity, or the list nobody */
     /* No instance that is down should be tried earlier, unless `known_instances_back` has changed.
      */
     int64_t try_from;
     uint32_t times_back;
 } CandidateList;
+
+/* Calls of a service, in all its Candidates of one loop. */
+typedef struct CallCount {
+    uint32_t n_calls, references;
+} CallCount;
 
 struct Candidates {
     const Service *service;
@@ -56,10 +70,14 @@ struct Candidates {
     uint32_t n_hedged; /* of these: with two attempts at once */
     bool current; /* of loop->config, and of the service's latest set that the loop has taken */
     uint32_t n_down;
+    uint32_t n_away;       /* those that are down or have a bar */
+    uint32_t bars_seen;    /* known_instances_barred, when the bars were read */
+    CallCount *count;      /* a reference */
     Candidate *candidates; /* one for each instance of the set; NULL: replaced, no more picks */
     uint32_t *places;
     CandidateList *lists; /* by version */
-    uint32_t n_lists;
+    CandidateList *far;   /* of instances of other cells, likewise, behind them; NULL: none are */
+    uint32_t n_lists;     /* in both */
     RetryBudget budget;
     DelaySketch *delays; /* by Method.delays; NULL: none are measured, or its successor has them */
 };

@@ -2,104 +2,71 @@
 
 #include "base/arena.h"
 
-static bool was_tried(const PickTried *tried, const Instance *instance)
+#include "gateway/policy/spill.h"
+
+/* ---- By cell --------------------------------------------------------------------------------- */
+
+static bool leaves(CandidateList *near, const PickWish *wish, uint32_t share)
 {
-    while (tried && tried->instance != instance)
-        tried = tried->before;
-    return tried != NULL;
+    return wish->key.bound > 0 ? spill_key(wish->key.hash, share)
+                               : spill_next(&near->spilled, share);
 }
 
-/* ---- Those that are up ----------------------------------------------------------------------- */
-
-/* The first one from `at` on that is up and was not tried; NULL: there is none. One that is found
-   to be down is swapped out of the first part of the list, so another one takes its place. */
-static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t at,
-                          const PickTried *tried)
+/* Where the own cell has instances of this version, calls leave it only as far as these are
+   missing, or if the call has tried them all. */
+static Candidate *choose_by_cell(Loop *loop, const Candidates *from, uint32_t version,
+                                 const PickWish *wish)
 {
-    for (uint32_t n_looked = 0; n_looked < list->n_up;) {
-        at = at < list->n_up ? at : 0;
-        Candidate *candidate = list->all[at];
-        if (upstream_state(candidate->upstream, loop->now) != UPSTREAM_READY) {
-            candidate_set_down(candidate, true);
-            n_looked = 0; /* the one in its place may have been skipped already */
-            continue;
-        }
-        if (!was_tried(tried, candidate->instance))
-            return candidate;
-        n_looked++;
-        at++;
-    }
-    return NULL;
+    const CellPolicy *policy = &from->service->cells;
+    CandidateList *near = &from->lists[version], *far = &from->far[version];
+    if (near->n == 0)
+        return choose_up(loop, far, wish);
+    uint32_t share = spill_share(near->n_up, near->n, policy->healthy, policy->spill);
+    Candidate *found = share && leaves(near, wish, share) ? choose_up(loop, far, wish) : NULL;
+    if (found)
+        return found;
+    bool was_up = near->n_up > 0;
+    found = choose_up(loop, near, wish);
+    return found || !was_up || !leaves(near, wish, policy->spill) ? found
+                                                                  : choose_up(loop, far, wish);
 }
 
-/* The next in turn, or a random other one if that has less load. */
-static Candidate *choose_up(Loop *loop, CandidateList *list, const PickTried *tried)
+static Candidate *choose_among_up(Loop *loop, const Candidates *from, uint32_t version,
+                                  const PickWish *wish)
 {
-    if (list->n_up == 0)
-        return NULL;
-    Candidate *first = next_up(loop, list, list->turn++ % list->n_up, tried);
-    if (!first || list->n_up == 1)
-        return first;
-    PickTried but_first = {first->instance, tried};
-    uint32_t other = (uint32_t)random_below(&loop->random, list->n_up);
-    Candidate *second = next_up(loop, list, other, &but_first);
-    return second && upstream_load(second->upstream) < upstream_load(first->upstream) ? second
-                                                                                      : first;
+    return from->far ? choose_by_cell(loop, from, version, wish)
+                     : choose_up(loop, &from->lists[version], wish);
 }
 
-/* ---- Those that are down --------------------------------------------------------------------- */
-
-/* One that is down but worth a try, from a random start, so that calls are spread. If there is
-   none, the list is not searched again before that may have changed. */
-static Candidate *choose_down(Loop *loop, CandidateList *list, const PickTried *tried)
+/* The list of the own cell, unless that has no instance of the version. */
+static CandidateList *main_list(const Candidates *from, uint32_t version)
 {
-    uint32_t n_down = list->n - list->n_up;
-    uint32_t times_back = atomic_load_explicit(&known_instances_back, memory_order_acquire);
-    if (n_down == 0 || (loop->now < list->try_from && times_back == list->times_back))
-        return NULL;
-    int64_t try_from = NO_TIMEOUT;
-    uint32_t start = (uint32_t)random_below(&loop->random, n_down);
-    for (uint32_t i = 0; i < n_down; i++) {
-        uint32_t at = start + i < n_down ? start + i : start + i - n_down;
-        Candidate *candidate = list->all[list->n_up + at];
-        const Upstream *upstream = candidate->upstream;
-        if (upstream_worth_a_try(upstream, loop->now)) {
-            if (!was_tried(tried, candidate->instance))
-                return candidate;
-            try_from = loop->now; /* for the next call */
-        } else if (upstream_try_from(upstream) < try_from) {
-            try_from = upstream_try_from(upstream);
-        }
-    }
-    list->try_from = try_from;
-    list->times_back = times_back;
-    return NULL;
+    CandidateList *near = &from->lists[version];
+    return from->far && near->n == 0 ? &from->far[version] : near;
 }
 
-static const Upstream *untried_down(const CandidateList *list, const PickTried *tried)
+static Candidate *choose_among_down(Loop *loop, const Candidates *from, uint32_t version,
+                                    const PickWish *wish)
 {
-    for (uint32_t i = list->n_up; i < list->n; i++) {
-        if (!was_tried(tried, list->all[i]->instance))
-            return list->all[i]->upstream;
-    }
-    return NULL;
+    return choose_down(loop, main_list(from, version), wish);
 }
+
+typedef Candidate *Choose(Loop *loop, const Candidates *from, uint32_t version,
+                          const PickWish *wish);
 
 /* ---- By version ------------------------------------------------------------------------------ */
-
-typedef Candidate *Choose(Loop *loop, CandidateList *list, const PickTried *tried);
 
 /* The first version with a usable instance. An instance of several versions is found in its best
    one. */
 static Candidate *choose_version(Loop *loop, const Candidates *from, const Method *method,
-                                 uint64_t but, const PickTried *tried, Choose *choose,
+                                 uint64_t but, const PickWish *wish, Choose *choose,
                                  const Version **served_out)
 {
     for (uint32_t i = 0; i < method->n_preferred; i++) {
         *served_out = method->preferred[i];
         if (but >> (*served_out)->index & 1)
             continue;
-        Candidate *candidate = choose(loop, &from->lists[(*served_out)->index], tried);
+        Candidate *candidate = choose(loop, from, (*served_out)->index, wish);
         if (candidate)
             return candidate;
     }
@@ -121,21 +88,59 @@ static uint32_t count(const PickTried *tried)
     return n;
 }
 
+static bool has_spilled(const Candidates *from, uint32_t version, const Candidate *found)
+{
+    return found->instance->far && from->lists[version].n > 0;
+}
+
+/* ---- Nobody ---------------------------------------------------------------------------------- */
+
+static const Candidate *untried_down(const CandidateList *list, const PickTried *tried)
+{
+    for (uint32_t i = list->n_up; i < list->n; i++) {
+        if (list->all[i]->down && !choose_was_tried(tried, list->all[i]->instance))
+            return list->all[i];
+    }
+    return NULL;
+}
+
+/* Why calls do not leave the cell, though others have instances; "": they may. */
+static const char *kept_in_cell(const Candidates *from, uint32_t version, Arena *arena)
+{
+    const CellPolicy *policy = &from->service->cells;
+    if (!from->far || from->lists[version].n == 0 || from->far[version].n_up == 0)
+        return "";
+    const char *text = arena_printf(arena, "; cells.spill lets %u %% of the calls leave cell %s",
+                                    policy->spill, policy->own);
+    return text ? text : "";
+}
+
+/* The bars of the others: ", 2 barred". */
+static const char *barred(const Candidates *from, Arena *arena)
+{
+    uint32_t n = from->n_away - from->n_down;
+    const char *text = n ? arena_printf(arena, ", %u barred", n) : "";
+    return text ? text : "";
+}
+
 static Result nobody(const Candidates *from, const Method *method, const PickTried *tried,
                      Arena *arena)
 {
     const Service *service = method->version->service;
-    const char *path = method->type->path;
+    const char *path = method->type->path, *kept = "";
     for (uint32_t i = 0; i < method->n_preferred; i++) {
-        const Upstream *down = untried_down(&from->lists[method->preferred[i]->index], tried);
+        uint32_t version = method->preferred[i]->index;
+        const Candidate *down = untried_down(main_list(from, version), tried);
+        kept = *kept ? kept : kept_in_cell(from, version, arena);
         if (down)
-            return FAIL_OVER(arena, error_copy(arena, upstream_failure(down)), FAULT_UPSTREAM_DOWN,
-                             "no instance of %s can serve %s: %u of %u down, %u tried",
-                             service->name, path, from->n_down, from->set->n, count(tried));
+            return FAIL_OVER(
+                arena, error_copy(arena, upstream_failure(down->upstream)), FAULT_UPSTREAM_DOWN,
+                "no instance of %s can serve %s: %u of %u down%s, %u tried%s", service->name, path,
+                from->n_down, from->set->n, barred(from, arena), count(tried), kept);
     }
-    if (tried)
-        return FAIL(arena, FAULT_UPSTREAM_DOWN, "no instance of %s is left for %s: %u tried",
-                    service->name, path, count(tried));
+    if (tried || from->n_away > from->n_down)
+        return FAIL(arena, FAULT_UPSTREAM_DOWN, "no instance of %s is left for %s: %u tried%s%s",
+                    service->name, path, count(tried), barred(from, arena), kept);
     /* Without instances no version is served, so METHOD_REMOVED would be wrong. */
     for (uint32_t i = 0; i < service->n_versions && from->set->n; i++) {
         const MethodPair *pair = &method->pairs[i];
@@ -146,60 +151,73 @@ static Result nobody(const Candidates *from, const Method *method, const PickTri
                 service->name, method->version->name);
 }
 
+/* ---- Picking --------------------------------------------------------------------------------- */
+
 Result pick_instance(Loop *loop, const Method *method, const PickTried *tried, Arena *arena,
                      Pick *pick_out)
 {
-    return pick_other_version(loop, method, 0, tried, arena, pick_out);
+    return pick_other_version(loop, method, 0, &(PickWish){.tried = tried}, arena, pick_out);
 }
 
 Result pick_at_version(Loop *loop, const Method *method, const Version *version,
-                       const PickTried *tried, Arena *arena, Pick *pick_out)
+                       const PickWish *wish, Arena *arena, Pick *pick_out)
 {
-    return pick_other_version(loop, method, ~(UINT64_C(1) << version->index), tried, arena,
+    return pick_other_version(loop, method, ~(UINT64_C(1) << version->index), wish, arena,
                               pick_out);
 }
 
-Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const PickTried *tried,
+Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const PickWish *wish,
                           Arena *arena, Pick *pick_out)
 {
     Candidates *from = candidates_use(loop, method->version->service);
     const Version *served = NULL;
-    Candidate *found = choose_version(loop, from, method, but, tried, choose_up, &served);
+    Candidate *found = choose_version(loop, from, method, but, wish, choose_among_up, &served);
     if (!found)
-        found = choose_version(loop, from, method, but, tried, choose_down, &served);
+        found = choose_version(loop, from, method, but, wish, choose_among_down, &served);
     if (!found) {
-        Result r = nobody(from, method, tried, arena);
+        Result r = nobody(from, method, wish->tried, arena);
         candidates_release(loop, from);
         return r;
     }
-    *pick_out =
-        (Pick){found->instance, served, &method->pairs[served->index], found->upstream, NULL, from};
+    *pick_out = (Pick){.instance = found->instance,
+                       .served = served,
+                       .pair = &method->pairs[served->index],
+                       .upstream = found->upstream,
+                       .from = from,
+                       .spilled = has_spilled(from, served->index, found)};
     pick_out->why = why_of(pick_out, method);
     return OK;
 }
 
-Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
+static Result nobody_at_all(const Candidates *from, const PickTried *tried, Arena *arena)
+{
+    const Candidate *down = untried_down(main_list(from, 0), tried);
+    const char *name = from->service->name, *kept = kept_in_cell(from, 0, arena);
+    if (down)
+        return FAIL_OVER(arena, error_copy(arena, upstream_failure(down->upstream)),
+                         FAULT_UPSTREAM_DOWN, "no instance of %s can be reached%s", name, kept);
+    return FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left%s%s", name,
+                barred(from, arena), kept);
+}
+
+Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena *arena,
                 Pick *pick_out)
 {
     Candidates *from = candidates_use(loop, service);
-    CandidateList *list = &from->lists[0];
-    Candidate *found = choose_up(loop, list, tried);
+    Candidate *found = choose_among_up(loop, from, 0, wish);
     if (!found)
-        found = choose_down(loop, list, tried);
-    if (found) {
-        *pick_out = (Pick){.instance = found->instance,
-                           .upstream = found->upstream,
-                           .why = "native",
-                           .from = from};
-        return OK;
+        found = choose_among_down(loop, from, 0, wish);
+    if (!found) {
+        Result r = nobody_at_all(from, wish->tried, arena);
+        candidates_release(loop, from);
+        return r;
     }
-    const Upstream *down = untried_down(list, tried);
-    Result r =
-        down ? FAIL_OVER(arena, error_copy(arena, upstream_failure(down)), FAULT_UPSTREAM_DOWN,
-                         "no instance of %s can be reached", service->name)
-             : FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left", service->name);
-    candidates_release(loop, from);
-    return r;
+    *pick_out = (Pick){.instance = found->instance,
+                       .upstream = found->upstream,
+                       .why = "native",
+                       .from = from,
+                       .spilled = has_spilled(from, 0, found)};
+    return OK;
 }
 
 void pick_release(Loop *loop, Pick *pick)
@@ -267,17 +285,23 @@ DelaySketch *pick_delays(const Pick *pick, const Method *method)
     return measured ? &pick->from->delays[method->delays] : NULL;
 }
 
+static bool may_answer(const Loop *loop, const CandidateList *list)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        const Upstream *upstream = list->all[i]->upstream;
+        if (!list->all[i]->barred && (upstream_state(upstream, loop->now) == UPSTREAM_READY ||
+                                      upstream_worth_a_try(upstream, loop->now)))
+            return true;
+    }
+    return false;
+}
+
 /* Moves no turn: nothing is picked. */
 bool pick_is_served(Loop *loop, const Method *method, const Version *version)
 {
     Candidates *from = candidates_use(loop, method->version->service);
-    const CandidateList *list = &from->lists[version->index];
-    bool is_served = false;
-    for (uint32_t i = 0; i < list->n && !is_served; i++) {
-        const Upstream *upstream = list->all[i]->upstream;
-        is_served = upstream_state(upstream, loop->now) == UPSTREAM_READY ||
-                    upstream_worth_a_try(upstream, loop->now);
-    }
+    bool is_served = may_answer(loop, &from->lists[version->index]) ||
+                     (from->far && may_answer(loop, &from->far[version->index]));
     candidates_release(loop, from);
     return is_served;
 }
@@ -298,8 +322,10 @@ bool pick_possible(Loop *loop, const Method *method)
 {
     Candidates *from = candidates_use(loop, method->version->service);
     bool possible = false;
-    for (uint32_t i = 0; i < method->n_preferred && !possible; i++)
-        possible = any_up(&from->lists[method->preferred[i]->index]);
+    for (uint32_t i = 0; i < method->n_preferred && !possible; i++) {
+        uint32_t version = method->preferred[i]->index;
+        possible = any_up(&from->lists[version]) || (from->far && any_up(&from->far[version]));
+    }
     candidates_release(loop, from);
     return possible;
 }

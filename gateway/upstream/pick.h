@@ -3,8 +3,9 @@
  *
  * An instance that speaks the client's version itself comes first; else the nearest version that
  * plans reach: without loss, then with the fewest fields that may be lost, then the newer one.
- * Instances that are down are skipped, unless there is no other and an attempt costs little. Among
- * equals, two are compared and the less loaded one wins: the next in turn, and one at random.
+ * Instances that are down are skipped, unless there is no other and an attempt costs little; those
+ * with a bar (instances.h) are never used. The gateway's own cell comes first (spill.h), and then
+ * choose.h decides among equals.
  *
  * The cost does not depend on the number of instances, except for those that the call has tried.
  */
@@ -12,6 +13,7 @@
 #define GATEWAY_PICK_H
 
 #include "gateway/policy/policy.h"
+#include "gateway/upstream/choose.h"
 #include "gateway/upstream/upstream.h"
 
 typedef struct Pick {
@@ -22,14 +24,9 @@ typedef struct Pick {
     const char *why;        /* "native", "without loss", "fewest losses" */
     Candidates *from;       /* for pick_release; NULL: nothing was picked */
     bool hedge;             /* its call has another attempt besides: counted in n_hedged */
+    bool spilled;           /* out of the gateway's cell, which lacks instances */
     bool trial;             /* counted in the trials of the retry budget */
 } Pick;
-
-/* Instances that a call has tried already: this one, and those before it. */
-typedef struct PickTried {
-    const Instance *instance;
-    const struct PickTried *before;
-} PickTried;
 
 /* Faults: METHOD_REMOVED (no instance's version has it), NO_INSTANCE, UPSTREAM_DOWN (its cause is
    the last failure of an instance that could serve the call). The caller releases the pick when the
@@ -37,19 +34,19 @@ typedef struct PickTried {
 MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried *tried,
                               Arena *arena, Pick *pick_out);
 
-/* The same at a version that is none of these: bit i is that of index i. */
+/* The same for a wish, at a version that is none of these: bit i is that of index i. */
 MUST_USE Result pick_other_version(Loop *loop, const Method *method, uint64_t but,
-                                   const PickTried *tried, Arena *arena, Pick *pick_out);
+                                   const PickWish *wish, Arena *arena, Pick *pick_out);
 
 /* The same at this version, which is one that the method converts to. */
 MUST_USE Result pick_at_version(Loop *loop, const Method *method, const Version *version,
-                                const PickTried *tried, Arena *arena, Pick *pick_out);
+                                const PickWish *wish, Arena *arena, Pick *pick_out);
 
 /* Whether pick_at_version finds an instance if none was tried. */
 bool pick_is_served(Loop *loop, const Method *method, const Version *version);
 
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
-MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
+MUST_USE Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena *arena,
                          Pick *pick_out);
 
 /* Whether one more call of the service may have two attempts at once: so many percent of the loop's

@@ -202,6 +202,21 @@ uint32_t upstream_load(const Upstream *u)
     return load;
 }
 
+const Latency *upstream_latency(const Upstream *u)
+{
+    return &u->latency;
+}
+
+/* Its Upstream may be gone, if the instance has left and the connection was lost. */
+void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered)
+{
+    const UpstreamTable *table = loop->upstreams;
+    uint32_t number = instance->known->number;
+    Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
+    if (u)
+        latency_add(&u->latency, time, answered, loop->now);
+}
+
 const char *upstream_name(const Upstream *u)
 {
     return u->known->address.text;

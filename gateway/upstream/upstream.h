@@ -10,6 +10,7 @@
 #define GATEWAY_UPSTREAM_H
 
 #include "gateway/config/config.h"
+#include "gateway/instances/latency.h"
 #include "gateway/loop/fair_queue.h"
 #include "gateway/loop/loop.h"
 #include "gateway/upstream/candidates.h"
@@ -45,6 +46,12 @@ Candidate **upstream_candidates(Upstream *upstream);
 
 /* Running calls of this loop on it, to compare two instances. */
 uint32_t upstream_load(const Upstream *upstream);
+
+/* How long it takes to respond to calls of this loop. Never NULL. */
+const Latency *upstream_latency(const Upstream *upstream);
+
+/* A response of the instance began, or an attempt ended without one: latency_add. */
+void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered);
 
 /*
  * Requests a connection with capacity for one more stream. If one is available, *connection_out is

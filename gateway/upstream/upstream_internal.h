@@ -78,6 +78,7 @@ struct Upstream {
     LoopWork serve;
 
     Reach reach;
+    Latency latency;
     Arena *failure_arena;
     Result failure;
     Timer timer; /* timeout of the oldest wait, end of a backoff */

@@ -18,6 +18,7 @@ enum { VERSIONS = 3, PICKS = 20000, FIRST_PICKS = 150000 };
 
 struct Upstream {
     bool down;
+    Latency latency;
     Candidate *candidates;
 };
 static struct Upstream *upstreams;
@@ -56,6 +57,11 @@ Result upstream_failure(const Upstream *upstream)
 uint32_t upstream_load(const Upstream *upstream)
 {
     return 0;
+}
+
+const Latency *upstream_latency(const Upstream *upstream)
+{
+    return &upstream->latency;
 }
 
 /* ---- Picking --------------------------------------------------------------------------------- */

@@ -102,6 +102,7 @@ struct Scene {
     uint32_t n_peers;
     struct Upstream upstreams[SCENE_INSTANCES];
     uint32_t n_cancelled; /* waits */
+    uint32_t n_measured;  /* latencies of instances that have answered */
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;

@@ -69,6 +69,17 @@ uint32_t upstream_load(const Upstream *upstream)
     return upstream->load;
 }
 
+const Latency *upstream_latency(const Upstream *upstream)
+{
+    static const Latency none;
+    return &none;
+}
+
+void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered)
+{
+    scene_playing()->n_measured += answered;
+}
+
 void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out)
 {
     *connection_out = NULL;

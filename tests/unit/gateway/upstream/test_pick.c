@@ -10,6 +10,7 @@ enum { MOST = 200, VERSIONS = 4 };
 struct Upstream {
     UpstreamState state;
     uint32_t load;
+    Latency latency;
     Result failure;
     bool worth_a_try;
     Candidate *candidates;
@@ -53,6 +54,11 @@ Result upstream_failure(const Upstream *upstream)
 uint32_t upstream_load(const Upstream *upstream)
 {
     return upstream->load;
+}
+
+const Latency *upstream_latency(const Upstream *upstream)
+{
+    return &upstream->latency;
 }
 
 /* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost
@@ -233,14 +239,17 @@ static void at_one_version_no_other_is_picked(void **state)
     use_instances(4);
     Pick pick;
     PickTried first = {&instances[0], NULL}, both = {&instances[3], &first};
-    assert_ok(arena, pick_at_version(&loop, &methods[0], &versions[0], &first, arena, &pick));
+    assert_ok(arena, pick_at_version(&loop, &methods[0], &versions[0], &(PickWish){.tried = &first},
+                                     arena, &pick));
     assert_int_equal(index_of(pick.instance), 3);
     assert_ptr_equal(pick.served, &versions[0]);
     assert_string_equal(pick.why, "native");
     pick_release(&loop, &pick);
-    assert_fault(pick_at_version(&loop, &methods[0], &versions[0], &both, arena, &pick),
+    assert_fault(pick_at_version(&loop, &methods[0], &versions[0], &(PickWish){.tried = &both},
+                                 arena, &pick),
                  FAULT_UPSTREAM_DOWN);
-    assert_ok(arena, pick_at_version(&loop, &methods[0], &versions[1], NULL, arena, &pick));
+    assert_ok(arena,
+              pick_at_version(&loop, &methods[0], &versions[1], &(PickWish){0}, arena, &pick));
     assert_ptr_equal(pick.served, &versions[1]);
     pick_release(&loop, &pick);
 }
@@ -357,7 +366,7 @@ static void any_of_a_service_without_versions_is_picked_by_load_and_turn(void **
     upstreams[1].state = UPSTREAM_DOWN;
     int n[3] = {0};
     for (int i = 0; i < 20; i++) {
-        assert_ok(arena, pick_any(&loop, &service, NULL, arena, &pick));
+        assert_ok(arena, pick_any(&loop, &service, &(PickWish){0}, arena, &pick));
         n[index_of(pick.instance)]++;
         pick_release(&loop, &pick);
     }
@@ -366,11 +375,11 @@ static void any_of_a_service_without_versions_is_picked_by_load_and_turn(void **
     upstreams[0].state = upstreams[2].state = UPSTREAM_DOWN;
     upstreams[0].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     upstreams[1].failure = upstreams[2].failure = upstreams[0].failure;
-    Result r = pick_any(&loop, &service, NULL, arena, &pick);
+    Result r = pick_any(&loop, &service, &(PickWish){0}, arena, &pick);
     assert_fault(r, FAULT_UPSTREAM_DOWN);
     assert_string_equal(error_origin(r)->doing, "connection refused");
     use_instances(0);
-    assert_fault(pick_any(&loop, &service, NULL, arena, &pick), FAULT_UPSTREAM_DOWN);
+    assert_fault(pick_any(&loop, &service, &(PickWish){0}, arena, &pick), FAULT_UPSTREAM_DOWN);
 }
 
 /* ---- Many ------------------------------------------------------------------------------------ */
@@ -768,7 +777,7 @@ static void it_goes_on_when_instances_join_and_with_the_next_config(void **state
     loop.config = &next;
     candidates_take(&loop, instance_set_of(&other));
     Pick pick;
-    assert_ok(arena, pick_any(&loop, &other, NULL, arena, &pick));
+    assert_ok(arena, pick_any(&loop, &other, &(PickWish){0}, arena, &pick));
     assert_false(pick_budget_is_spent(&loop, &pick));
     pick_charge(&loop, &pick, CHARGE_RETRY);
     assert_true(pick_budget_is_spent(&loop, &pick));

@@ -1,0 +1,178 @@
+#include "gateway/upstream/choose.h"
+
+#include "gateway/upstream/upstream.h"
+
+#include <math.h>
+
+bool choose_was_tried(const PickTried *tried, const Instance *instance)
+{
+    while (tried && tried->instance != instance)
+        tried = tried->before;
+    return tried != NULL;
+}
+
+/* One that is found to be down is swapped out of the first part of its lists, so another one takes
+   its place. */
+static bool is_up(const Loop *loop, Candidate *candidate)
+{
+    bool up = upstream_state(candidate->upstream, loop->now) == UPSTREAM_READY;
+    if (!up)
+        candidate_set_down(candidate, true);
+    return up;
+}
+
+/* The first one from `at` on that is up and was not tried; NULL: there is none. */
+static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t at,
+                          const PickTried *tried)
+{
+    for (uint32_t n_looked = 0; n_looked < list->n_up;) {
+        at = at < list->n_up ? at : 0;
+        Candidate *candidate = list->all[at];
+        if (!is_up(loop, candidate)) {
+            n_looked = 0; /* the one in its place may have been skipped already */
+            continue;
+        }
+        if (!choose_was_tried(tried, candidate->instance))
+            return candidate;
+        n_looked++;
+        at++;
+    }
+    return NULL;
+}
+
+/* ---- By weight ------------------------------------------------------------------------------- */
+
+static bool is_usable(const Loop *loop, Candidate *candidate, const PickTried *tried)
+{
+    return !candidate->down && !candidate->barred && is_up(loop, candidate) &&
+           !choose_was_tried(tried, candidate->instance);
+}
+
+/* Where the next draw of a list falls: in turn, or at random. */
+typedef uint64_t NextPoint(Loop *loop, CandidateList *list);
+
+static uint64_t point_in_turn(Loop *loop, CandidateList *list)
+{
+    return list->turn++ * DRAW_STEP;
+}
+
+static uint64_t point_at_random(Loop *loop, CandidateList *list)
+{
+    return random_next(&loop->random);
+}
+
+/* One that a draw falls on; NULL: none of several draws has found one that can be used. */
+static Candidate *draw_up(Loop *loop, CandidateList *list, NextPoint *next, const PickTried *tried)
+{
+    enum { DRAWS = 8 };
+    for (int i = 0; list->draw && i < DRAWS; i++) {
+        Candidate *candidate = list->drawn[draw_at(list->draw, next(loop, list))];
+        if (is_usable(loop, candidate, tried))
+            return candidate;
+    }
+    return NULL;
+}
+
+static Candidate *next_in_turn(Loop *loop, CandidateList *list, const PickTried *tried)
+{
+    Candidate *drawn = draw_up(loop, list, point_in_turn, tried);
+    return drawn || list->n_up == 0 ? drawn : next_up(loop, list, list->turn++ % list->n_up, tried);
+}
+
+static Candidate *at_random(Loop *loop, CandidateList *list, const PickTried *tried)
+{
+    Candidate *drawn = draw_up(loop, list, point_at_random, tried);
+    return drawn ? drawn
+                 : next_up(loop, list, (uint32_t)random_below(&loop->random, list->n_up), tried);
+}
+
+/* ---- The better of two ----------------------------------------------------------------------- */
+
+static Burden burden_of(const Loop *loop, const Candidate *candidate)
+{
+    const Upstream *upstream = candidate->upstream;
+    return (Burden){.latency = latency_now(upstream_latency(upstream), loop->now),
+                    .calls = upstream_load(upstream),
+                    .weight = candidate->weight};
+}
+
+static bool is_better(const Loop *loop, const Candidate *a, const Candidate *b)
+{
+    Burden of_a = burden_of(loop, a), of_b = burden_of(loop, b);
+    return burden_is_less(&of_a, &of_b);
+}
+
+static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTried *tried)
+{
+    Candidate *first = next_in_turn(loop, list, tried);
+    if (!first || list->n_up == 1)
+        return first;
+    PickTried but_first = {first->instance, tried};
+    Candidate *second = at_random(loop, list, &but_first);
+    return second && is_better(loop, second, first) ? second : first;
+}
+
+/* ---- By key ---------------------------------------------------------------------------------- */
+
+/* The bound is on the calls of all loops as each loop sees them: they get calls alike. */
+static bool is_full(const Candidate *candidate, float bound)
+{
+    const Candidates *of = candidate->of;
+    uint32_t n_usable = of->set->n - of->n_away;
+    double mean = (double)of->count->n_calls / (n_usable ? n_usable : 1);
+    uint32_t calls = upstream_load(candidate->upstream);
+    return calls >= CALLS_NEVER_FULL && calls >= ceil(bound * mean * candidate->weight);
+}
+
+/* NULL: the call goes by load. */
+static Candidate *choose_by_key(Loop *loop, const CandidateList *list, const PickWish *wish)
+{
+    const Ring *ring = list->ring;
+    uint32_t at = ring_find(ring, wish->key.hash);
+    for (uint32_t i = 0; i < RING_STEPS && i < ring->n; i++, at++) {
+        at = at < ring->n ? at : 0;
+        Candidate *candidate = &list->of->candidates[ring->points[at].member];
+        if (is_usable(loop, candidate, wish->tried) && !is_full(candidate, wish->key.bound))
+            return candidate;
+    }
+    return NULL;
+}
+
+Candidate *choose_up(Loop *loop, CandidateList *list, const PickWish *wish)
+{
+    if (list->n_up == 0)
+        return NULL;
+    Candidate *of_key = wish->key.bound > 0 && list->ring ? choose_by_key(loop, list, wish) : NULL;
+    return of_key ? of_key : choose_by_load(loop, list, wish->tried);
+}
+
+/* ---- Those that are down --------------------------------------------------------------------- */
+
+/* From a random start, so that calls are spread. If there is none, the list is not searched again
+   before that may have changed. */
+Candidate *choose_down(Loop *loop, CandidateList *list, const PickWish *wish)
+{
+    uint32_t n_down = list->n - list->n_up;
+    uint32_t times_back = atomic_load_explicit(&known_instances_back, memory_order_acquire);
+    if (n_down == 0 || (loop->now < list->try_from && times_back == list->times_back))
+        return NULL;
+    int64_t try_from = NO_TIMEOUT;
+    uint32_t start = (uint32_t)random_below(&loop->random, n_down);
+    for (uint32_t i = 0; i < n_down; i++) {
+        uint32_t at = start + i < n_down ? start + i : start + i - n_down;
+        Candidate *candidate = list->all[list->n_up + at];
+        const Upstream *upstream = candidate->upstream;
+        if (candidate->barred)
+            continue;
+        if (upstream_worth_a_try(upstream, loop->now)) {
+            if (!choose_was_tried(wish->tried, candidate->instance))
+                return candidate;
+            try_from = loop->now; /* for the next call */
+        } else if (upstream_try_from(upstream) < try_from) {
+            try_from = upstream_try_from(upstream);
+        }
+    }
+    list->try_from = try_from;
+    list->times_back = times_back;
+    return NULL;
+}
