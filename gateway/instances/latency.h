@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 #define LATENCY_MEMORY (10 * SECOND)
-#define LATENCY_LEAST MILLISECOND /* shorter ones are alike: a turn of a busy loop takes as long   \
-                                   */
+/* Shorter ones are alike: a turn of a busy loop takes as long. */
+#define LATENCY_LEAST MILLISECOND
 
 typedef struct Latency {
     int64_t value, at; /* nanoseconds, as measured last; when that was */
