@@ -73,6 +73,7 @@ LAYERS = (
         Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
+        Module("job", "slow work, done as promised", "JobPosition", "job_state.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
