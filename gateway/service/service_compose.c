@@ -2,11 +2,7 @@
    others, and the plans that place its fields. */
 #include "gateway/service/service_internal.h"
 
-#include "adapters/compile/plan_compile.h"
-#include "adapters/place/placement.h"
 #include "base/arena.h"
-
-#include <ctype.h>
 
 /* One method, while it is read. */
 typedef struct Composing {
@@ -16,6 +12,7 @@ typedef struct Composing {
     const Method *method;
     Composed *composed;
     Leg *legs;
+    PlaceNames names; /* of the legs */
     const MessageType *envelope;
     Placement *whole; /* of the response, by all legs: who fills what twice */
     uint64_t placed;  /* legs with a part in the response */
@@ -26,78 +23,7 @@ static const char *leg_path(const Composing *c, uint32_t leg)
     return config_path(c->reader, "%s.legs[%u]", c->path, leg);
 }
 
-/* ---- Methods --------------------------------------------------------------------------------- */
-
-static const char *method_text(ConfigReader *reader, const Method *method)
-{
-    return config_path(reader, "%s/%s", method->type->service->name, method->type->name);
-}
-
-/* "Pages/Overview" of the version; NULL: there is none, which was reported. */
-static Method *find_method(ConfigReader *reader, const Version *version, const char *name,
-                           const char *path)
-{
-    const char **names = arena_array(reader->arena, const char *, version->n_methods);
-    for (uint32_t i = 0; i < version->n_methods; i++) {
-        names[i] = method_text(reader, &version->methods[i]);
-        if (strcmp(names[i], name) == 0)
-            return &version->methods[i];
-    }
-    config_tell(reader, path, config_hint(reader, name, names, version->n_methods),
-                "%s of %s has no method %s", version->name, version->service->name, name);
-    return NULL;
-}
-
-static bool is_unary(ConfigReader *reader, const Method *method, const char *path)
-{
-    if (!method->type->client_streaming && !method->type->server_streaming)
-        return true;
-    config_tell(reader, path, NULL,
-                "%s is a stream: only methods that take one message and give "
-                "one can be composed",
-                method->type->path);
-    return false;
-}
-
 /* ---- Legs ------------------------------------------------------------------------------------ */
-
-static bool is_leg_name(const char *name)
-{
-    return config_is_word(name, "_") && isalpha((unsigned char)*name);
-}
-
-static void check_leg_name(const Composing *c, uint32_t leg)
-{
-    const char *path = config_path(c->reader, "%s.name", leg_path(c, leg));
-    const char *name = c->legs[leg].name;
-    if (!is_leg_name(name))
-        config_tell(c->reader, path, "letters, digits and _, for example sites",
-                    "\"%s\" cannot be the name of a leg", name);
-    for (uint32_t i = 0; i < leg; i++)
-        if (strcmp(c->legs[i].name, name) == 0)
-            config_tell(c->reader, path, NULL, "there already is a leg %s", name);
-}
-
-/* "hosting.Sites/List" */
-static const Method *leg_method(const Composing *c, const Passerelle__Config__Leg *text,
-                                const char *path)
-{
-    ConfigReader *reader = c->reader;
-    const char *method_path = config_path(reader, "%s.method", path);
-    const char *dot = text->method ? strchr(text->method, '.') : NULL;
-    if (text->method && !dot)
-        config_tell(reader, method_path, "service.RpcService/Method", "%s is no method",
-                    text->method);
-    const Service *service = dot ? config_find_service(reader, text->method, method_path) : NULL;
-    const Version *version = service ? service->default_version : NULL;
-    if (service && text->version)
-        version = config_find_version(reader, service, text->version,
-                                      config_path(reader, "%s.version", path));
-    if (!version || !version->schema)
-        return NULL;
-    const Method *method = find_method(reader, version, dot + 1, method_path);
-    return method && is_unary(reader, method, method_path) ? method : NULL;
-}
 
 static const char *const *read_forward(const Composing *c, const Passerelle__Config__Leg *text,
                                        const char *path)
@@ -127,18 +53,18 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
     const Passerelle__Config__Leg *text = c->text->legs[i];
     const char *path = leg_path(c, i);
     Leg *leg = &c->legs[i];
-    leg->name = text->name ? text->name : "";
+    leg->name = c->names.names[i];
     if (text->name)
-        check_leg_name(c, i);
+        service_check_source_name(reader, &c->names, i, config_path(reader, "%s.name", path));
     leg->forward = read_forward(c, text, path);
-    leg->method = leg_method(c, text, path);
+    leg->method = service_named_method(reader, text->method, text->version, path);
     *good &= leg->method && leg->method->route;
     if (!leg->method || !leg->method->route)
         return OK;
     Route *route = arena_make(reader->arena, Route);
     *route = *leg->method->route;
     route->match = config_path(reader, "%s.%s legs.%s", c->method->version->service->name,
-                               method_text(reader, c->method), leg->name);
+                               service_method_text(reader, c->method), leg->name);
     leg->route = route;
     leg->required = text->required;
     Result r = config_read_leg_policy(reader, text, path, leg->method, route);
@@ -146,57 +72,7 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
     return r;
 }
 
-/* ---- Paths ----------------------------------------------------------------------------------- */
-
-/* Source 0 is the request, source i + 1 the response of leg i; `path` is cut to what follows.
-   False: it is neither. */
-static bool take_source(const Composing *c, Bytes *path, uint32_t *source_out)
-{
-    Bytes rest = *path, first = BYTES_NONE, leg = BYTES_NONE;
-    bytes_split(&rest, '.', &first);
-    *source_out = 0;
-    if (bytes_are(first, "legs")) {
-        bytes_split(&rest, '.', &leg);
-        while (*source_out < c->composed->n_legs && !bytes_are(leg, c->legs[*source_out].name))
-            ++*source_out;
-        if (++*source_out > c->composed->n_legs)
-            return false;
-    } else if (!bytes_are(first, "request")) {
-        return false;
-    }
-    *path = rest.size ? rest : bytes_of(".");
-    return true;
-}
-
-static void tell_source(const Composing *c, const char *path, const char *said)
-{
-    uint32_t n = c->composed->n_legs;
-    const char **words = arena_array(c->reader->arena, const char *, n + 1);
-    words[0] = "request";
-    for (uint32_t i = 0; i < n; i++)
-        words[i + 1] = config_path(c->reader, "legs.%s", c->legs[i].name);
-    config_tell(c->reader, path, config_hint(c->reader, said, words, n + 1),
-                "%s is no path: it begins with request, or with legs and the name of a leg", said);
-}
-
-static void move(const Composing *c, Placement *placement, const char *into, uint32_t source,
-                 Bytes from, const char *path)
-{
-    PlaceMistake mistake = placement_move(placement, bytes_of(into), source, from);
-    if (mistake.what)
-        config_tell(c->reader, config_path(c->reader, "%s.%s", path, into), mistake.hint, "%s",
-                    mistake.what);
-}
-
-/* `read`: also what could be copied as it is, since nobody has read it yet. */
-static Result compile(const Composing *c, Placement *placement, bool read, const Plan **plan_out)
-{
-    PlanOptions options = {
-        .from = CODEC_PROTO, .to = CODEC_PROTO, .unknown = UNKNOWN_COUNT, .walk_all = read};
-    if (c->reader->problems->n)
-        return OK; /* there is no config */
-    return service_plan(c->reader, placement_mapping(placement), &options, plan_out);
-}
+/* ---- What is placed where ------------------------------------------------------------------- */
 
 static Result make_request(Composing *c, uint32_t i)
 {
@@ -206,17 +82,16 @@ static Result make_request(Composing *c, uint32_t i)
     Placement *placement = placement_new(c->reader->arena, c->envelope, leg->method->type->input);
     for (size_t k = 0; k < text->n_request; k++) {
         const Passerelle__Config__Leg__RequestEntry *entry = text->request[k];
-        Bytes from = bytes_of(entry->value);
+        Bytes from;
         uint32_t source;
-        if (!take_source(c, &from, &source)) {
-            tell_source(c, config_path(c->reader, "%s.%s", path, entry->key), entry->value);
+        if (!service_take_source(c->reader, &c->names, entry->value,
+                                 config_path(c->reader, "%s.%s", path, entry->key), &source, &from))
             continue;
-        }
         leg->needs_request |= source == 0;
         leg->needs |= source ? UINT64_C(1) << (source - 1) : 0;
-        move(c, placement, entry->key, source, from, path);
+        service_place(c->reader, placement, entry->key, source, from, path);
     }
-    return compile(c, placement, false, &leg->request);
+    return service_place_plan(c->reader, placement, false, &leg->request);
 }
 
 /* Its part of the response. */
@@ -229,7 +104,7 @@ static Result make_part(Composing *c, uint32_t i)
     for (size_t k = 0; k < text->n_response; k++) {
         const Passerelle__Config__Leg__ResponseEntry *entry = text->response[k];
         Bytes from = bytes_of(entry->value), rest = bytes_of(entry->key), first = BYTES_NONE;
-        move(c, c->whole, entry->key, i + 1, from, path);
+        service_place(c->reader, c->whole, entry->key, i + 1, from, path);
         (void)placement_move(part, rest, i + 1, from); /* what is wrong with it was told */
         bytes_split(&rest, '.', &first);
         if (c->composed->report && bytes_are(first, c->composed->report->name))
@@ -238,7 +113,7 @@ static Result make_part(Composing *c, uint32_t i)
     }
     if (text->n_response)
         c->placed |= UINT64_C(1) << i;
-    return compile(c, part, true, &leg->response);
+    return service_place_plan(c->reader, part, true, &leg->response);
 }
 
 /* ---- Order ----------------------------------------------------------------------------------- */
@@ -387,6 +262,14 @@ static void check_route(const Composing *c)
                     c->method->type->path, route->match);
 }
 
+static const char *const *leg_names(ConfigReader *reader, const Passerelle__Config__Compose *text)
+{
+    const char **names = arena_array(reader->arena, const char *, text->n_legs);
+    for (size_t i = 0; i < text->n_legs; i++)
+        names[i] = text->legs[i]->name ? text->legs[i]->name : "";
+    return names;
+}
+
 static Result compose_method(ConfigReader *reader, const Passerelle__Config__Compose *text,
                              const char *path, Method *method)
 {
@@ -399,6 +282,7 @@ static Result compose_method(ConfigReader *reader, const Passerelle__Config__Com
     }
     c.composed = composed;
     c.legs = arena_array(reader->arena, Leg, text->n_legs);
+    c.names = (PlaceNames){"legs", "leg", leg_names(reader, text), (uint32_t)text->n_legs};
     *composed = (Composed){.legs = c.legs,
                            .n_legs = (uint32_t)text->n_legs,
                            .fan_out = text->fan_out,
@@ -418,10 +302,11 @@ static void check_all_composed(ConfigReader *reader, const Version *version, con
     for (uint32_t i = 0; i < version->n_methods; i++) {
         const Method *method = &version->methods[i];
         if (!method->composed)
-            config_tell(
-                reader, path,
-                config_path(reader, "{method: %s, legs: [...]}", method_text(reader, method)),
-                "%s is not composed, and there are no instances for it", method->type->path);
+            config_tell(reader, path,
+                        config_path(reader, "{method: %s, legs: [...]}",
+                                    service_method_text(reader, method)),
+                        "%s is not composed, and there are no instances for it",
+                        method->type->path);
     }
 }
 
@@ -433,9 +318,10 @@ static Result compose_version(ConfigReader *reader, const Version *version,
         const char *here = config_path(reader, "%s.compose[%zu]", path, i);
         const char *method_path = config_path(reader, "%s.method", here);
         const Passerelle__Config__Compose *compose = text->compose[i];
-        Method *method =
-            compose->method ? find_method(reader, version, compose->method, method_path) : NULL;
-        if (!method || !is_unary(reader, method, method_path))
+        Method *method = compose->method
+                             ? service_find_method(reader, version, compose->method, method_path)
+                             : NULL;
+        if (!method || !service_check_unary(reader, method, method_path))
             continue;
         if (method->composed) {
             config_tell(reader, method_path, NULL, "%s is composed already", compose->method);

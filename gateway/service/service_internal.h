@@ -5,6 +5,7 @@
 #ifndef GATEWAY_SERVICE_INTERNAL_H
 #define GATEWAY_SERVICE_INTERNAL_H
 
+#include "adapters/place/placement.h"
 #include "gateway/config/config_reader.h"
 
 /* service_reach.c: reports a doubt if an instance's address is one of the gateway's listeners.
@@ -97,5 +98,47 @@ void service_complete_options(ConfigReader *reader, PlanOptions *options);
 /* A plan for this mapping, compiled once; NULL if there is no mapping. */
 MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,
                              const PlanOptions *options, const Plan **plan_out);
+
+/* ---- service_place.c: fields that get their values by paths -------------------------------------
+ */
+
+/* The messages that a path may begin with, beside the request, which is source 0. */
+typedef struct PlaceNames {
+    const char *all, *one;    /* "legs", "leg" */
+    const char *const *names; /* of source 1 and so on; "" where none was said */
+    uint32_t n;
+} PlaceNames;
+
+/* "Sites/List" */
+const char *service_method_text(ConfigReader *reader, const Method *method);
+
+/* That of this text in the version; NULL: there is none, which was reported. */
+Method *service_find_method(ConfigReader *reader, const Version *version, const char *name,
+                            const char *path);
+
+/* It takes one message and gives one; false: it does not, which was reported. */
+bool service_check_unary(ConfigReader *reader, const Method *method, const char *path);
+
+/* The unary method "hosting.Sites/List" in a version, by default the service's; `path` has the keys
+   `method` and `version`. NULL: none, which was reported, or it was not said. */
+Method *service_named_method(ConfigReader *reader, const char *name, const char *version_name,
+                             const char *path);
+
+/* Reports what is wrong with the name of source i + 1. */
+void service_check_source_name(ConfigReader *reader, const PlaceNames *names, uint32_t i,
+                               const char *path);
+
+/* Splits the path `said`. False: a mistake, which was reported. */
+bool service_take_source(ConfigReader *reader, const PlaceNames *names, const char *said,
+                         const char *path, uint32_t *source_out, Bytes *rest_out);
+
+/* placement_move, with its mistake reported at `path`.`into`. */
+void service_place(ConfigReader *reader, Placement *placement, const char *into, uint32_t source,
+                   Bytes from, const char *path);
+
+/* The plan, once there were no mistakes. `read`: also what could be copied as it is, since nobody
+   has read it yet. */
+MUST_USE Result service_place_plan(ConfigReader *reader, Placement *placement, bool read,
+                                   const Plan **plan_out);
 
 #endif

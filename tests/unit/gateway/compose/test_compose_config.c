@@ -120,7 +120,7 @@ static void a_stream_cannot_be_composed(void **state)
                   "        compose: [{method: Feeds/Follow, legs: [{name: a, method: "
                   "yard.Yard/Get}]}]\n",
            "a.yaml:11:28: services[1].versions[0].compose[0].method: /feed.v1.Feeds/Follow is a "
-           "stream: only methods that take one message and give one can be composed\n");
+           "stream: it must take one message and give one\n");
 }
 
 static void a_composed_service_has_no_instances(void **state)
