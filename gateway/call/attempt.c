@@ -47,6 +47,46 @@ void attempt_drop(Attempt *attempt)
     side->stream = NULL;
 }
 
+/* What the outcome tells of the instance: see telemetry_side. */
+static AttemptVerdict verdict_of(Code code, Result why)
+{
+    if (!failed(why))
+        return ATTEMPT_GOOD;
+    const Fault *fault = why.error->fault;
+    if (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(code))
+        return ATTEMPT_GOOD;
+    if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
+        return ATTEMPT_LOST;
+    return fault->side == SIDE_UPSTREAM ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
+}
+
+/* Nanoseconds until it responded, or was given up for want of a response; 0: of a stream, which may
+   take its time. */
+static int64_t time_of(const Attempt *attempt, Result why)
+{
+    const AttemptRecord *record = &attempt->record;
+    const Exchange *x = attempt->exchange;
+    const Fault *fault = failed(why) ? why.error->fault : NULL;
+    if (x->method && !exchange_is_unary(x))
+        return 0;
+    if (record->headed)
+        return record->headed - record->asked;
+    bool given_up = fault == &FAULT_SUPERSEDED || fault == &FAULT_CLIENT_DEADLINE ||
+                    fault == &FAULT_DEADLINE_EXCEEDED;
+    return given_up ? record->ended - record->asked : 0;
+}
+
+static void tell_instance(const Attempt *attempt, Result why)
+{
+    const AttemptRecord *record = &attempt->record;
+    const Exchange *x = attempt->exchange;
+    InstanceCounts *counts =
+        record->asked && !x->only ? upstream_counts(x->loop, record->instance) : NULL;
+    if (counts)
+        instance_attempt_ended(counts, verdict_of(record->code, why), time_of(attempt, why),
+                               record->ended);
+}
+
 void attempt_end(Attempt *attempt, Code code, Result why)
 {
     AttemptRecord *record = &attempt->record;
@@ -58,6 +98,7 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->why = why;
     if (record->asked && !record->headed)
         upstream_measured(x->loop, record->instance, record->ended - record->asked, false);
+    tell_instance(attempt, why);
     if (failed(why))
         exchange_learn_failure(attempt, why.error->fault);
 }

@@ -14,6 +14,12 @@
 #define GATEWAY_INSTANCES_H
 
 #include "gateway/config/config.h"
+#include "gateway/instances/ejection.h"
+
+/* Sums of calls to an instance, since it is known: instance_counts.h. */
+typedef struct CallSums {
+    uint64_t calls, failures, timed, log_sum, log_squares;
+} CallSums;
 
 struct KnownInstance {
     uint32_t number;
@@ -27,9 +33,15 @@ struct KnownInstance {
 
     KnownInstance *next; /* guarded by the lock, as is the next */
     uint32_t references;
-    atomic_uint n_down;      /* loops that consider it down */
-    atomic_uint n_back;      /* how often a loop that considered it down has reached it again */
-    atomic_uint barred;      /* bits of Bar; 0: it may be used */
+    atomic_uint n_down; /* loops that consider it down */
+    atomic_uint n_back; /* how often a loop that considered it down has reached it again */
+    atomic_uint barred; /* bits of Bar; 0: it may be used */
+    atomic_uint row, row_longest;  /* failures in a row: now, and at most since the last look */
+    atomic_llong lost_at;          /* when its connection broke, of calls that counted */
+    struct InstanceCounts *counts; /* of its loops; under a lock, as is: */
+    CallSums past;                 /* of those that have left */
+    CallSums seen;                 /* by the last look; of one thread, as is: */
+    Judged judged;
     atomic_llong warm_since; /* start of its slow start, in monotonic nanoseconds; 0: none */
 };
 

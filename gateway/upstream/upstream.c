@@ -74,6 +74,7 @@ static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CT
     CHECK(u);
     u->table = table;
     u->known = known_instance_ref(known);
+    instance_counts_join(&u->counts, u->known);
     u->http2 = known->http2;
     u->limits = limits_for(table->loop->config, u->http2);
     u->tls = tls;
@@ -93,6 +94,7 @@ static void upstream_free(Upstream *u)
     if (u->told_down)
         known_instance_set_down(u->known, false);
     u->table->by_number[u->known->number] = NULL;
+    instance_counts_leave(&u->counts);
     known_instance_unref(u->known);
     endpoints_free(&u->endpoints);
     SSL_CTX_free(u->tls);
@@ -156,6 +158,14 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
     uint32_t number = instance->known->number;
     Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
     return u && !u->retired_at ? u : find_or_make(table, instance);
+}
+
+InstanceCounts *upstream_counts(Loop *loop, const Instance *instance)
+{
+    UpstreamTable *table = loop->upstreams;
+    uint32_t number = instance->known->number;
+    Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
+    return u ? &u->counts : NULL;
 }
 
 /* ---- State ----------------------------------------------------------------------------------- */

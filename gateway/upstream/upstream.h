@@ -10,6 +10,7 @@
 #define GATEWAY_UPSTREAM_H
 
 #include "gateway/config/config.h"
+#include "gateway/instances/instance_counts.h"
 #include "gateway/instances/latency.h"
 #include "gateway/loop/fair_queue.h"
 #include "gateway/loop/loop.h"
@@ -43,6 +44,9 @@ Result upstream_failure(const Upstream *upstream);
 
 /* Its entries in the candidates of the loop's services, which are updated when it is back. */
 Candidate **upstream_candidates(Upstream *upstream);
+
+/* What this loop counts of its calls; NULL: it has no upstream for it any more. */
+InstanceCounts *upstream_counts(Loop *loop, const Instance *instance);
 
 /* Running calls of this loop on it, to compare two instances. */
 uint32_t upstream_load(const Upstream *upstream);

@@ -52,8 +52,9 @@ struct Upstream {
     Upstream *next;
 
     KnownInstance *known; /* a reference */
-    bool http2;           /* as `known` has it */
-    SSL_CTX *tls;         /* a reference: that of the newest config, equal to that of `known` */
+    InstanceCounts counts;
+    bool http2;   /* as `known` has it */
+    SSL_CTX *tls; /* a reference: that of the newest config, equal to that of `known` */
 
     UpstreamLimits limits; /* of the loop's config */
     Candidate *candidates; /* its entries in those of the loop's services */

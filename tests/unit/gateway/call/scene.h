@@ -46,6 +46,7 @@ struct Upstream {
     UpstreamWait *wait;
     const Instance *instance;
     Candidate *candidates;
+    InstanceCounts counts;
 };
 
 enum { SCENE_JOBS = 16 };

@@ -34,6 +34,14 @@ Upstream *upstream_of(Loop *loop, const Instance *at)
     return upstream;
 }
 
+/* Of no list: only the test looks at them. */
+InstanceCounts *upstream_counts(Loop *loop, const Instance *at)
+{
+    struct Upstream *upstream = find_upstream(scene_of(loop), at->address.text);
+    upstream->counts.known = at->known;
+    return &upstream->counts;
+}
+
 UpstreamState upstream_state(const Upstream *upstream, int64_t now)
 {
     return upstream->state;

@@ -254,6 +254,88 @@ static void an_error_of_the_service_is_passed_on(void **state)
     assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
 }
 
+/* ---- What is known of instances ----------------------------------------------------------------
+ */
+
+static void assert_counts(Scene *scene, int port, unsigned calls, unsigned failures, unsigned timed)
+{
+    InstanceCounts *counts = &scene_upstream(scene, port)->counts;
+    assert_int_equal(counts->calls, calls);
+    assert_int_equal(counts->failures, failures);
+    assert_int_equal(counts->timed, timed);
+    memset(counts, 0, sizeof *counts);
+}
+
+static void errors_count_against_an_instance_unless_they_are_the_callers(void **state)
+{
+    static const struct {
+        int code;
+        unsigned failures;
+    } rows[] = {{2, 1}, {3, 0},  {4, 1},  {5, 0},  {6, 0},  {7, 0},  {8, 1},
+                {9, 0}, {10, 1}, {11, 0}, {12, 1}, {13, 1}, {15, 1}, {16, 0}};
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ask_grpc(scene, MAKE_ITEM, ITEM);
+        scene_pass(scene, 7);
+        answer_error(instance(scene), rows[i].code, "no");
+        assert_counts(scene, 7101, 1, rows[i].failures, 1);
+    }
+}
+
+static void each_attempt_counts_for_its_own_instance(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 7);
+    break_off(instance(scene), 2);
+    scene_back_off(scene);
+    scene_pass(scene, 7);
+    answer(instance(scene), ITEM);
+    assert_counts(scene, 7101, 1, 1, 0);
+    assert_counts(scene, 7102, 1, 0, 1);
+}
+
+static void what_was_not_sent_does_not_count(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = scene_upstream(scene, 7102)->want = WANT_WAITS;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_connect_fails(scene, 7101);
+    scene_connect_fails(scene, 7102);
+    assert_counts(scene, 7101, 0, 0, 0);
+    assert_counts(scene, 7102, 0, 0, 0);
+}
+
+static void what_the_client_cancels_does_not_count(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 7);
+    break_off(client, 8);
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+    assert_counts(scene, 7101, 0, 0, 0);
+}
+
+static void an_instance_that_does_not_respond_in_time_has_failed_and_taken_that_time(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 1S");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene_pass(scene, 1001);
+    assert_counts(scene, 7101, 1, 1, 1);
+}
+
+static void a_stream_counts_without_its_time(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, WATCH_ITEM, GET_X);
+    scene_pass(scene, 7);
+    answer(instance(scene), ITEM);
+    assert_counts(scene, 7101, 1, 0, 0);
+}
+
 /* ---- When --------------------------------------------------------------------------------------
  */
 
@@ -789,6 +871,12 @@ int main(void)
         TEST(attempts_of_a_gateway_behind_count),
         TEST(an_error_after_a_possible_effect_forbids_a_retry_to_grpc_clients),
         TEST(an_error_without_an_effect_allows_it),
+        TEST(errors_count_against_an_instance_unless_they_are_the_callers),
+        TEST(each_attempt_counts_for_its_own_instance),
+        TEST(what_was_not_sent_does_not_count),
+        TEST(what_the_client_cancels_does_not_count),
+        TEST(an_instance_that_does_not_respond_in_time_has_failed_and_taken_that_time),
+        TEST(a_stream_counts_without_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

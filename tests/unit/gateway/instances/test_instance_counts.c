@@ -1,0 +1,147 @@
+#include "tests/unit/check.h"
+
+#include "gateway/instances/instance_counts.h"
+
+static KnownInstance *known;
+static InstanceCounts one, other; /* of two loops */
+
+static int fresh(void **state)
+{
+    Instance instance = {.address = {.text = "10.0.0.1:7001", .host = "10.0.0.1", .port = 7001}};
+    known = known_instance_of(&instance);
+    memset(&one, 0, sizeof one);
+    memset(&other, 0, sizeof other);
+    instance_counts_join(&one, known);
+    instance_counts_join(&other, known);
+    return 0;
+}
+
+static int end(void **state)
+{
+    instance_counts_leave(&one);
+    instance_counts_leave(&other);
+    known_instance_unref(known);
+    return 0;
+}
+
+static void ended(InstanceCounts *counts, AttemptVerdict verdict, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        instance_attempt_ended(counts, verdict, 0, 1000 * SECOND);
+}
+
+static void assert_look(double calls, double failures, uint32_t row)
+{
+    uint32_t found;
+    Sample sample = known_instance_look(known, &found);
+    assert_true(sample.calls == calls && sample.failures == failures);
+    assert_int_equal(found, row);
+}
+
+static void a_look_sums_all_loops_since_the_last_one(void **state)
+{
+    assert_look(0, 0, 0);
+    ended(&one, ATTEMPT_GOOD, 3);
+    ended(&other, ATTEMPT_FAILED, 2);
+    ended(&one, ATTEMPT_UNJUDGED, 4);
+    assert_look(5, 2, 2);
+    assert_look(0, 0, 0);
+    ended(&other, ATTEMPT_GOOD, 1);
+    assert_look(1, 0, 0);
+}
+
+static void what_a_loop_counted_stays_when_it_leaves(void **state)
+{
+    ended(&one, ATTEMPT_GOOD, 3);
+    instance_counts_leave(&one);
+    ended(&other, ATTEMPT_GOOD, 1);
+    memset(&one, 0, sizeof one);
+    instance_counts_join(&one, known);
+    ended(&one, ATTEMPT_FAILED, 1);
+    assert_look(5, 1, 1);
+}
+
+static void a_row_is_of_all_loops_and_ends_with_a_good_call(void **state)
+{
+    ended(&one, ATTEMPT_FAILED, 3);
+    ended(&other, ATTEMPT_FAILED, 3);
+    assert_look(6, 6, 6);
+    ended(&one, ATTEMPT_FAILED, 1);
+    assert_look(1, 1, 7); /* it goes on */
+    ended(&one, ATTEMPT_FAILED, 1);
+    ended(&other, ATTEMPT_GOOD, 1);
+    ended(&one, ATTEMPT_FAILED, 2);
+    assert_look(4, 3, 8); /* the longest one */
+    ended(&one, ATTEMPT_FAILED, 1);
+    assert_look(1, 1, 3);
+}
+
+static void what_tells_nothing_ends_no_row(void **state)
+{
+    ended(&one, ATTEMPT_FAILED, 2);
+    ended(&one, ATTEMPT_UNJUDGED, 1);
+    ended(&one, ATTEMPT_FAILED, 1);
+    assert_look(3, 3, 3);
+}
+
+static void a_row_can_be_forgotten(void **state)
+{
+    ended(&one, ATTEMPT_FAILED, 4);
+    known_instance_forget_row(known);
+    assert_look(4, 4, 0);
+    ended(&one, ATTEMPT_FAILED, 1);
+    assert_look(1, 1, 1);
+}
+
+static void calls_that_break_off_together_are_one(void **state)
+{
+    int64_t now = 1000 * SECOND;
+    for (int i = 0; i < 10; i++)
+        instance_attempt_ended(i % 2 ? &one : &other, ATTEMPT_LOST, 0, now);
+    assert_look(1, 1, 1);
+    instance_attempt_ended(&one, ATTEMPT_LOST, 0, now + MILLISECOND - 1);
+    assert_look(0, 0, 0);
+    instance_attempt_ended(&one, ATTEMPT_LOST, 0, now + MILLISECOND);
+    assert_look(1, 1, 2);
+}
+
+static void the_mean_time_is_right_within_6_percent(void **state)
+{
+    static const int64_t times[] = {
+        1, 1000, 1536, 5 * MILLISECOND, 7 * MILLISECOND, SECOND, 59 * SECOND, 3600 * SECOND};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        uint32_t row;
+        instance_attempt_ended(&one, ATTEMPT_GOOD, times[i], 0);
+        Sample sample = known_instance_look(known, &row);
+        assert_true(sample.timed == 1);
+        double mean = sample_time(&sample), time = (double)times[i];
+        assert_true(mean > time * 0.94 && mean < time * 1.06);
+        assert_true(sample.log_squares == sample.log_sum * sample.log_sum);
+    }
+}
+
+static void calls_without_a_time_are_counted_without_it(void **state)
+{
+    uint32_t row;
+    instance_attempt_ended(&one, ATTEMPT_GOOD, 0, 0);
+    instance_attempt_ended(&one, ATTEMPT_UNJUDGED, SECOND, 0); /* it was given up */
+    Sample sample = known_instance_look(known, &row);
+    assert_true(sample.calls == 1 && sample.timed == 1);
+}
+
+#define counts_test(f) cmocka_unit_test_setup_teardown(f, fresh, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        counts_test(a_look_sums_all_loops_since_the_last_one),
+        counts_test(what_a_loop_counted_stays_when_it_leaves),
+        counts_test(a_row_is_of_all_loops_and_ends_with_a_good_call),
+        counts_test(what_tells_nothing_ends_no_row),
+        counts_test(a_row_can_be_forgotten),
+        counts_test(calls_that_break_off_together_are_one),
+        counts_test(the_mean_time_is_right_within_6_percent),
+        counts_test(calls_without_a_time_are_counted_without_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
