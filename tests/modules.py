@@ -79,6 +79,7 @@ LAYERS = (
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("compose", "one response of several calls", "Composition", "composition.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
+        Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
         Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),

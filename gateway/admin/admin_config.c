@@ -75,6 +75,12 @@ static void add_instance(Buffer *out, const Instance *instance)
     buffer_add_byte(out, ']');
     json_text_add_bool(out, "up", down == 0);
     json_text_add_number(out, "loops_away", down);
+    begin_list(out, "barred");
+    for (uint32_t bars = instance_barred(instance); bars; bars &= bars - 1) {
+        json_text_add_element(out);
+        json_text_add(out, bytes_of(bar_name(bars)));
+    }
+    buffer_add_byte(out, ']');
     buffer_add_byte(out, '}');
 }
 
@@ -88,6 +94,8 @@ static void add_service(Buffer *out, const Service *service)
     for (uint32_t i = 0; i < service->n_versions; i++)
         add_version(out, &service->versions[i]);
     buffer_add_byte(out, ']');
+    json_text_add_bool(out, "all_used",
+                       atomic_load_explicit(&service->all_used, memory_order_relaxed));
     begin_list(out, "instances");
     InstanceSet *set = instance_set_of(service);
     for (uint32_t i = 0; set && i < set->n; i++)

@@ -494,8 +494,21 @@ typedef struct EjectRules {
     int64_t slower_by;        /* and at least so much more */
     uint32_t min_calls;       /* of it, and of the others, for a comparison */
     uint32_t max_percent;     /* of the instances; if more are out, all are used */
-    int64_t base, most;       /* how long, at first and in the end */
+    int64_t first, most;      /* how long, at first and in the end */
 } EjectRules;
+
+typedef enum CheckKind { CHECK_NONE, CHECK_GRPC, CHECK_HTTP, CHECK_TCP } CheckKind;
+
+/* Active checks of each instance. Times in nanoseconds. */
+typedef struct CheckRules {
+    CheckKind kind;
+    const char *service; /* CHECK_GRPC: the name to ask for */
+    const char *path;    /* CHECK_HTTP, and the statuses that are good; none: 200 to 299 */
+    const uint32_t *statuses;
+    size_t n_statuses;
+    int64_t every, timeout;
+    uint32_t unhealthy_after, healthy_after; /* results in a row */
+} CheckRules;
 
 struct Service {
     const char *name;
@@ -522,8 +535,12 @@ struct Service {
     Affinity affinity; /* of routes without their own */
     bool has_affinity; /* it, or one of its routes */
     uint32_t warm;     /* connections that each loop keeps ready to each instance */
-    uint32_t n_delays; /* methods with Route.hedge_p95 */
-    uint32_t series;   /* telemetry's */
+    CheckRules check;
+    EjectRules eject;
+    int64_t slow_start;   /* of an instance that is new or back; 0: none */
+    atomic_bool all_used; /* too many instances fail: none is out for it. The judge says so */
+    uint32_t n_delays;    /* methods with Route.hedge_p95 */
+    uint32_t series;      /* telemetry's */
 };
 
 /* Pages of other origins that may call; no origins: none. */

@@ -73,7 +73,7 @@ static bool fails_all(const EjectRules *rules, const Judged *judged)
 
 static int64_t time_of(const EjectRules *rules, uint32_t times, Random *random)
 {
-    int64_t time = rules->base;
+    int64_t time = rules->first;
     while (--times > 0 && time < rules->most)
         time *= 2;
     if (time > rules->most)

@@ -4,8 +4,9 @@
  *
  *      calls of all loops --(EJECTION_EVERY)--> judged_observe --> ejections_judge --> barred
  *
- * An instance is ejected if it is an outlier (outlier.h), for `base` at first, then for twice as
- * long each time, up to `most`; once it stays in use for `most`, it begins with `base` again.
+ * An instance is ejected if it is an outlier (outlier.h), for the time `first` at first, then for
+ * twice as long each time, up to `most`; once it stays in use for `most`, it begins with `first`
+ * again.
  *
  * If more than `max_percent` of the instances fail, the cause is not in them, or there is nowhere
  * left to go: then all are used, none is ejected, and the service is said to be `all_used`. That

@@ -40,8 +40,11 @@ struct KnownInstance {
     atomic_llong lost_at;          /* when its connection broke, of calls that counted */
     struct InstanceCounts *counts; /* of its loops; under a lock, as is: */
     CallSums past;                 /* of those that have left */
-    CallSums seen;                 /* by the last look; of one thread, as is: */
+    atomic_bool unhealthy;         /* its active checks fail */
+    CallSums seen;                 /* by the last look; of the judge's thread, as are: */
     Judged judged;
+    uint64_t judged_in; /* which look it was judged in */
+    bool was_seen, was_down, told_ejected, told_unhealthy;
     atomic_llong warm_since; /* start of its slow start, in monotonic nanoseconds; 0: none */
 };
 

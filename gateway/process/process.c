@@ -8,6 +8,7 @@
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/healing/healing.h"
+#include "gateway/health/judge.h"
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/ledger/ledger.h"
@@ -49,7 +50,8 @@ typedef struct Process {
     Config *config;
     const char *config_path;
     Watching *watching; /* lists of instances */
-    Store *store;       /* NULL: none is configured, as are the next three */
+    Judge *judge;
+    Store *store; /* NULL: none is configured, as are the next three */
     StorePort *port;
     StoreKeeper *keeper;
     Fleet *fleet;
@@ -586,6 +588,7 @@ static void use_config(Process *p, Config *config)
     memory_set_limit(limits_memory(&config->limits));
     instances_adopt(config, old);
     discovery_use(p->watching, config);
+    judge_use(p->judge, config);
     audit_use(p->audit, config);
     ledger_use(p->shared.ledger, config);
     fallbacks_use(p->shared.fallbacks, config);
@@ -712,6 +715,7 @@ static void close_down(Process *p)
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     discovery_end(p->watching);
+    judge_end(p->judge);
     refuse_reloads(p, &p->waiting);
     ledger_stop(p->shared.ledger);
     leave_store(p);
@@ -872,6 +876,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
     p->watching = discovery_new(&p->loop, on_instances_changed, p);
     discovery_use(p->watching, p->config);
+    p->judge = judge_new(&p->loop);
+    judge_use(p->judge, p->config);
     tell_few_descriptors(p->config);
     start_pool(p);
     if (!failed(r))

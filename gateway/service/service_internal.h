@@ -16,6 +16,10 @@ void config_doubt_loop(ConfigReader *reader, const Address *instance, const char
 void config_read_retry_budget(ConfigReader *reader, Service *service,
                               const Passerelle__Config__RetryBudget *text, const char *path);
 
+/* service_health.c: checks and ejection; `text` may be NULL. After the instances. */
+void config_read_health(ConfigReader *reader, Service *service,
+                        const Passerelle__Config__Health *text, const char *path);
+
 /* service_read.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);
 /* The version with this name; NULL: none, which was reported. */

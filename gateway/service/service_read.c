@@ -309,6 +309,7 @@ void config_read_services(ConfigReader *reader)
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
         read_discovery(reader, service, plan);
+        config_read_health(reader, service, plan->text->health, plan->path);
         check_servers(reader, service, plan->path);
     }
 }

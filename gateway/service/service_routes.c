@@ -135,6 +135,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     route->service = service;
     config_read_retry_budget(reader, service, text->retry_budget, path);
     config_read_instances(reader, service, text->instances, text->n_instances, path);
+    config_read_health(reader, service, NULL, path);
 }
 
 const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)

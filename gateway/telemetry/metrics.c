@@ -169,6 +169,24 @@ static void write_states(Exposition *e, InstanceSet *const *sets, uint32_t n)
     }
 }
 
+/* A series for each bar that is up: most instances have none. */
+static void write_bars(Exposition *e, InstanceSet *const *sets, uint32_t n)
+{
+    exposition_family(e, "passerelle_instance_barred", METRIC_GAUGE,
+                      "1 while the instance gets no calls for this reason.");
+    for (uint32_t s = 0; s < n; s++) {
+        for (uint32_t i = 0; i < sets[s]->n; i++) {
+            const Instance *instance = sets[s]->instances[i];
+            for (uint32_t bars = instance_barred(instance); bars; bars &= bars - 1) {
+                Label labels[] = {{"service", sets[s]->service->name},
+                                  {"instance", instance->address.text},
+                                  {"reason", bar_name(bars)}};
+                exposition_number(e, "", labels, 3, 1);
+            }
+        }
+    }
+}
+
 static void write_set(Exposition *e, const char *suffix, const InstanceSet *set, uint64_t number)
 {
     exposition_number(e, suffix, &(Label){"service", set->service->name}, 1, number);
@@ -177,6 +195,12 @@ static void write_set(Exposition *e, const char *suffix, const InstanceSet *set,
 static void write_sets(Exposition *e, InstanceSet *const *sets, uint32_t n)
 {
     write_states(e, sets, n);
+    write_bars(e, sets, n);
+    exposition_family(e, "passerelle_service_all_used", METRIC_GAUGE,
+                      "1 while too many instances fail, so that none is barred for it.");
+    for (uint32_t s = 0; s < n; s++)
+        write_set(e, "", sets[s],
+                  atomic_load_explicit(&sets[s]->service->all_used, memory_order_relaxed));
     exposition_family(e, "passerelle_instances", METRIC_GAUGE, "Instances of the service.");
     for (uint32_t s = 0; s < n; s++)
         write_set(e, "", sets[s], sets[s]->n);

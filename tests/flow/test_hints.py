@@ -397,6 +397,7 @@ def route(what):
     return f"routes: [{what}]\n"
 
 
+REST = '[{address: "127.0.0.1:2", versions: [v2], protocol: rest}]'
 BOTH = '[{address: "127.0.0.1:2", versions: [v1, v2]}]'
 SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED = 1; }"
 
@@ -613,6 +614,13 @@ CONFIG_CASES = [
                "may any be retried"),
     ConfigCase(config(rest=route("{match: s.S/Go, retry_budget: {percent: 20}}")),
                config(service="    retry_budget: {percent: 20}\n", rest=route("{match: s.S/Go}")), "has a retry budget"),
+    ConfigCase(config(service="    health: {check: {every: 5s}}\n"), config(service="    health: {check: grpc}\n"), "what is checked"),
+    ConfigCase(config(instances=REST, service="    health: {check: grpc}\n"),
+               config(instances=REST, service="    health: {check: {http: /healthz}}\n"), "does not speak gRPC"),
+    ConfigCase(config(service="    health: {check: {http: healthz}}\n"),
+               config(service="    health: {check: {http: {path: /healthz}}}\n"), "is not a valid path"),
+    ConfigCase(config(service="    health: {eject: {slower: 1}}\n"), config(service="    health: {eject: {slower: 4}}\n"),
+               "are slower than the others"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),

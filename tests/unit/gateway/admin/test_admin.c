@@ -115,6 +115,7 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
 {
     Fixture *f = listener.f;
     known_instance_set_down(f->config->services[0].instances[0].known, true);
+    known_instance_bar(f->config->services[0].instances[0].known, BAR_EJECTED, true);
     const char *answer = ask("GET", "/config", "");
     assert_has(answer, "content-type: application/json\r\n");
     assert_has(
@@ -122,12 +123,15 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
         "{\"generation\":1,\"file\":\"shop.yaml\",\"listeners\":[],\"services\":[{\"name\":"
         "\"orders\","
         "\"versions\":[{\"name\":\"v1\",\"methods\":1},{\"name\":\"v2\",\"methods\":1}],"
-        "\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\",\"codec\":\"proto\","
-        "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1},"
+        "\"all_used\":false,\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\","
+        "\"codec\":\"proto\","
+        "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1,"
+        "\"barred\":[\"ejected\"]},"
         "{\"address\":\"127.0.0.1:7002\",");
-    assert_has(answer, "\"up\":true,\"loops_away\":0}]}],\"routes\":[{\"match\":\"orders\","
-                       "\"impact\":\"high\",\"on_failure\":\"graceful\",\"attempts\":0,"
-                       "\"timeout_ms\":0}]}\n");
+    assert_has(answer,
+               "\"up\":true,\"loops_away\":0,\"barred\":[]}]}],\"routes\":[{\"match\":\"orders\","
+               "\"impact\":\"high\",\"on_failure\":\"graceful\",\"attempts\":0,"
+               "\"timeout_ms\":0}]}\n");
 }
 
 static void other_pages_and_verbs_are_problems(void **state)

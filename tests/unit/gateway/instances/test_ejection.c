@@ -12,7 +12,7 @@ static const EjectRules rules = {.consecutive = 5,
                                  .slower_by = 100 * MILLISECOND,
                                  .min_calls = 20,
                                  .max_percent = 50,
-                                 .base = 30 * SECOND,
+                                 .first = 30 * SECOND,
                                  .most = 300 * SECOND};
 
 /* A service under load, with a clock of its own. */
@@ -277,7 +277,7 @@ static void the_time_doubles_up_to_the_most(void **state)
     }
 }
 
-static void who_stays_long_enough_begins_with_the_base_again(void **state)
+static void who_stays_long_enough_begins_with_the_first_time_again(void **state)
 {
     fail_in_a_row(world.now);
     world.now = world.judged[0].until;
@@ -420,7 +420,7 @@ int main(void)
         world_test(good_instances_stay_for_hours),
         world_test(one_with_few_calls_is_ejected_by_failures_in_a_row),
         world_test(the_time_doubles_up_to_the_most),
-        world_test(who_stays_long_enough_begins_with_the_base_again),
+        world_test(who_stays_long_enough_begins_with_the_first_time_again),
         world_test(gateways_do_not_take_it_back_together),
         world_test(its_past_is_forgotten_when_it_returns),
         world_test(a_row_without_new_calls_is_not_counted_again),

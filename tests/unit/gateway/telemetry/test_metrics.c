@@ -296,6 +296,25 @@ static void an_instance_is_down_while_one_loop_leaves_it_alone(void **state)
                 "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 1");
 }
 
+static void each_bar_of_an_instance_is_a_series(void **state)
+{
+    Fixture *f = *state;
+    Service *service = &f->config->services[0];
+    KnownInstance *known = service->instances[0].known;
+    assert_null(strstr(page(f, false), "passerelle_instance_barred{"));
+    assert_line(page(f, false), "passerelle_service_all_used{service=\"orders\"} 0");
+    known_instance_bar(known, BAR_EJECTED, true);
+    known_instance_bar(known, BAR_DRAINED, true);
+    service->all_used = true;
+    const char *text = page(f, false);
+    assert_line(text, "passerelle_instance_barred{service=\"orders\",instance=\"127.0.0.1:7001\","
+                      "reason=\"ejected\"} 1");
+    assert_line(text, "passerelle_instance_barred{service=\"orders\",instance=\"127.0.0.1:7001\","
+                      "reason=\"drained\"} 1");
+    assert_null(strstr(text, "reason=\"unhealthy\""));
+    assert_line(text, "passerelle_service_all_used{service=\"orders\"} 1");
+}
+
 static void connections_and_events_are_counted(void **state)
 {
     Fixture *f = *state;
@@ -436,6 +455,7 @@ int main(void)
         TEST(counts_go_on_after_a_reload),
         TEST(a_refused_reload_shows_until_one_is_taken),
         TEST(an_instance_is_down_while_one_loop_leaves_it_alone),
+        TEST(each_bar_of_an_instance_is_a_series),
         TEST(connections_and_events_are_counted),
         TEST(the_process_is_seen_as_it_is),
         TEST(labels_are_escaped),

@@ -1,0 +1,284 @@
+#include "tests/unit/check.h"
+
+#include "gateway/healing/healing.h"
+#include "gateway/health/judge.h"
+#include "gateway/instances/instance_counts.h"
+#include "gateway/instances/instance_set.h"
+#include "tests/unit/gateway/telemetry_fixture.h"
+
+#include <stdlib.h>
+
+enum { N = 4 };
+
+/* A service with four instances, and calls to them. */
+static struct {
+    Fixture *fixture;
+    uv_loop_t loop;
+    Judge *judge;
+    Instance instances[N];
+    Service service;
+    Config config;
+    InstanceCounts counts[N];
+    int64_t now;
+} scene;
+
+static const char *const addresses[N] = {"10.0.0.1:7001", "10.0.0.2:7001", "10.0.0.3:7001",
+                                         "10.0.0.4:7001"};
+
+static void fill(Config *config, Service *service, Instance *instances, uint32_t n)
+{
+    memset(instances, 0, n * sizeof *instances);
+    for (uint32_t i = 0; i < n; i++) {
+        instances[i].address = (Address){.text = addresses[i], .host = "10.0.0.1", .port = 7001};
+        instances[i].service = service;
+    }
+    *service = (Service){.name = "orders",
+                         .instances = instances,
+                         .n_instances = n,
+                         .check = {.kind = CHECK_TCP, .unhealthy_after = 3},
+                         .eject = {.consecutive = 5,
+                                   .failure_percent = 10,
+                                   .slower = 4,
+                                   .slower_by = 100 * MILLISECOND,
+                                   .min_calls = 20,
+                                   .max_percent = 50,
+                                   .first = 30 * SECOND,
+                                   .most = 300 * SECOND},
+                         .slow_start = 10 * SECOND};
+    *config = (Config){.services = service, .n_services = 1};
+}
+
+static int begin(void **state)
+{
+    int failure = fixture_begin(state);
+    memset(&scene, 0, sizeof scene);
+    scene.fixture = *state;
+    scene.now = 1000 * SECOND;
+    healing_start();
+    CHECK(uv_loop_init(&scene.loop) == 0);
+    fill(&scene.config, &scene.service, scene.instances, N);
+    instances_adopt(&scene.config, NULL);
+    for (uint32_t i = 0; i < N; i++)
+        instance_counts_join(&scene.counts[i], scene.instances[i].known);
+    scene.judge = judge_new(&scene.loop);
+    judge_use(scene.judge, &scene.config);
+    judge_look(scene.judge, scene.now);
+    return failure;
+}
+
+static int end(void **state)
+{
+    judge_end(scene.judge);
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&scene.loop) == 0);
+    for (uint32_t i = 0; i < N; i++)
+        instance_counts_leave(&scene.counts[i]);
+    scene.config.let_go(&scene.config);
+    healing_stop();
+    return fixture_end(state);
+}
+
+static KnownInstance *known(uint32_t i)
+{
+    return scene.instances[i].known;
+}
+
+static void look(int64_t after)
+{
+    scene.now += after;
+    judge_look(scene.judge, scene.now);
+}
+
+static void call(uint32_t i, uint32_t n, AttemptVerdict verdict)
+{
+    for (uint32_t k = 0; k < n; k++)
+        instance_attempt_ended(&scene.counts[i], verdict, 5 * MILLISECOND, scene.now);
+}
+
+/* The first `n` instances fail 30 calls each, the others answer them. */
+static void fail_first(uint32_t n)
+{
+    for (uint32_t i = 0; i < N; i++)
+        call(i, 30, i < n ? ATTEMPT_FAILED : ATTEMPT_GOOD);
+    look(EJECTION_EVERY);
+}
+
+static void assert_bars(uint32_t first, uint32_t second)
+{
+    assert_int_equal(instance_barred(&scene.instances[0]), first);
+    assert_int_equal(instance_barred(&scene.instances[1]), second);
+    assert_int_equal(instance_barred(&scene.instances[2]), 0);
+}
+
+static bool log_has(const char *text)
+{
+    Bytes log = fixture_log(scene.fixture);
+    return memmem(log.data, log.size, text, strlen(text)) != NULL;
+}
+
+static void one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides(void **state)
+{
+    fail_first(1);
+    assert_bars(BAR_EJECTED, 0);
+    look(31 * SECOND * 11 / 10);
+    assert_bars(0, 0);
+    assert_true(log_has("30 calls in a row failed, and 0 of 90 to other instances"));
+    assert_true(log_has("10.0.0.1:7001"));
+    assert_true(log_has("its time is over"));
+}
+
+static void its_row_of_failures_is_forgotten_when_it_returns(void **state)
+{
+    fail_first(1);
+    look(40 * SECOND);
+    assert_bars(0, 0);
+    call(0, 4, ATTEMPT_FAILED);
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+    call(0, 1, ATTEMPT_FAILED);
+    look(EJECTION_EVERY);
+    assert_bars(BAR_EJECTED, 0);
+}
+
+static void if_too_many_fail_all_are_used_and_that_is_told(void **state)
+{
+    fail_first(1);
+    fail_first(3);
+    assert_bars(0, 0);
+    assert_true(scene.service.all_used);
+    look(11 * SECOND);
+    assert_false(scene.service.all_used);
+    assert_true(log_has("it is used like all instances"));
+    assert_true(log_has("orders: 3 of 4 instances fail, more than max_percent: 50; all are used"));
+    assert_true(log_has("instances_all_used_over"));
+}
+
+static void failed_checks_bar_an_instance(void **state)
+{
+    known(1)->unhealthy = true;
+    look(EJECTION_EVERY);
+    assert_bars(0, BAR_UNHEALTHY);
+    known(1)->unhealthy = false;
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+    assert_true(log_has("3 checks in a row have failed"));
+    assert_true(log_has("its checks are good again"));
+}
+
+static void without_checks_nothing_is_unhealthy(void **state)
+{
+    known(1)->unhealthy = true;
+    scene.service.check.kind = CHECK_NONE;
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+}
+
+static void bars_of_others_stay(void **state)
+{
+    known_instance_bar(known(0), BAR_DRAINED, true);
+    fail_first(1);
+    assert_bars(BAR_DRAINED | BAR_EJECTED, 0);
+    look(40 * SECOND);
+    assert_bars(BAR_DRAINED, 0);
+}
+
+static void ejections_stay_over_a_reload_and_end_with_the_instance(void **state)
+{
+    Instance instances[N];
+    Service service;
+    Config config;
+    fail_first(1);
+    fill(&config, &service, instances, N);
+    instances_adopt(&config, &scene.config);
+    judge_use(scene.judge, &config);
+    look(EJECTION_EVERY);
+    assert_int_equal(instance_barred(&instances[0]), BAR_EJECTED);
+    InstanceSet *rest = instance_set_new(&service, (Instance *[]){&instances[1]}, 1);
+    instance_set_use(&service, rest);
+    look(EJECTION_EVERY);
+    assert_int_equal(instance_barred(&instances[0]), 0);
+    assert_true(log_has("it has left the service"));
+    config.let_go(&config);
+    judge_use(scene.judge, &scene.config);
+}
+
+static void assert_share(uint32_t i, uint32_t share)
+{
+    assert_int_equal(known_instance_share(known(i), scene.service.slow_start, scene.now), share);
+}
+
+static void those_that_come_back_start_slowly(void **state)
+{
+    assert_share(0, SHARE_WHOLE); /* it was there from the beginning */
+    fail_first(1);
+    look(40 * SECOND);
+    assert_share(0, SHARE_LEAST);
+    assert_share(1, SHARE_WHOLE);
+    known_instance_set_down(known(1), true);
+    look(EJECTION_EVERY);
+    assert_share(1, SHARE_WHOLE);
+    known_instance_set_down(known(1), false);
+    look(EJECTION_EVERY);
+    assert_share(1, SHARE_LEAST);
+    look(10 * SECOND);
+    assert_share(0, SHARE_WHOLE);
+    assert_share(1, SHARE_WHOLE);
+}
+
+static void those_that_join_start_slowly(void **state)
+{
+    Instance joins = scene.instances[0];
+    joins.address.text = "10.0.0.9:7001";
+    joins.known = NULL;
+    InstanceSet *two =
+        instance_set_new(&scene.service, (Instance *[]){&scene.instances[0], &joins}, 2);
+    instance_set_use(&scene.service, two);
+    look(EJECTION_EVERY);
+    assert_share(0, SHARE_WHOLE);
+    assert_int_equal(known_instance_share(joins.known, SECOND, scene.now), SHARE_LEAST);
+    known_instance_unref(joins.known);
+}
+
+/* Else the calls that all get would be too many for the few that were used before. */
+static void where_all_are_used_they_are_so_at_once(void **state)
+{
+    fail_first(1);
+    fail_first(3);
+    assert_share(0, SHARE_WHOLE);
+}
+
+static void an_instance_of_two_services_is_judged_once(void **state)
+{
+    Service services[2] = {
+        {.name = "orders", .set = scene.service.set, .eject = scene.service.eject},
+        {.name = "other", .eject = scene.service.eject}};
+    Config config = {.services = services, .n_services = 2};
+    services[1].set = instance_set_ref(scene.service.set);
+    judge_use(scene.judge, &config);
+    fail_first(1);
+    assert_bars(BAR_EJECTED, 0);
+    look(EJECTION_EVERY);
+    assert_bars(BAR_EJECTED, 0);
+    instance_set_unref(services[1].set);
+    judge_use(scene.judge, &scene.config);
+}
+
+#define judge_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        judge_test(one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides),
+        judge_test(its_row_of_failures_is_forgotten_when_it_returns),
+        judge_test(if_too_many_fail_all_are_used_and_that_is_told),
+        judge_test(failed_checks_bar_an_instance),
+        judge_test(without_checks_nothing_is_unhealthy),
+        judge_test(bars_of_others_stay),
+        judge_test(ejections_stay_over_a_reload_and_end_with_the_instance),
+        judge_test(those_that_come_back_start_slowly),
+        judge_test(those_that_join_start_slowly),
+        judge_test(where_all_are_used_they_are_so_at_once),
+        judge_test(an_instance_of_two_services_is_judged_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
