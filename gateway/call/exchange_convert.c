@@ -182,6 +182,48 @@ static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion 
                         : r;
 }
 
+/* The message of the request, with what REST has in path and query. */
+static Result input_of(const Exchange *x, Bytes message, Arena *arena, PlanInput *input_out)
+{
+    *input_out = (PlanInput){.bytes = message};
+    if (!x->binding)
+        return OK;
+    const char *body = x->binding->rule->body;
+    if (x->binding->raw_request) {
+        Buffer json = buffer_in(arena);
+        http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
+        if (json.full)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
+        input_out->bytes = buffer_bytes(&json);
+    }
+    /* an empty body says nothing */
+    input_out->no_body = body[0] == '\0' || input_out->bytes.size == 0;
+    input_out->body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
+    input_out->parameters = x->parameters;
+    input_out->n_parameters = x->n_parameters;
+    return OK;
+}
+
+Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
+{
+    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
+    Message message = x->message;
+    PlanInput input;
+    Result r = open_message(&c, &message);
+    if (!failed(r))
+        r = input_of(x, message.bytes, arena, &input);
+    if (failed(r))
+        return r;
+    *message_out = input.bytes;
+    PlanRun run = {0};
+    Buffer out = buffer_in(arena);
+    if (x->call.codec != CODEC_JSON)
+        return OK;
+    r = plan_run(x->method->to_key, &input, arena, &out, &run);
+    *message_out = buffer_bytes(&out);
+    return r;
+}
+
 static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,
                               Bytes *converted_out)
 {
@@ -190,25 +232,13 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         *converted_out = message;
         return OK;
     }
-    PlanInput input = {.bytes = message};
+    PlanInput input;
     PlanRun run = {.all_mistakes = true};
-    if (x->binding) {
-        const char *body = x->binding->rule->body;
-        if (x->binding->raw_request) {
-            Buffer json = buffer_in(c->arena);
-            http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
-            if (json.full)
-                return FAIL(c->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes",
-                            message.size);
-            input.bytes = buffer_bytes(&json);
-        }
-        input.no_body = body[0] == '\0' || input.bytes.size == 0; /* an empty body says nothing */
-        input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
-        input.parameters = x->parameters;
-        input.n_parameters = x->n_parameters;
-    }
+    Result r = input_of(x, message, c->arena, &input);
+    if (failed(r))
+        return r;
     if (x->method->rules) {
-        Result r = apply_rules(x, &input, c, converted_out);
+        r = apply_rules(x, &input, c, converted_out);
         if (failed(r) || exchange_copies(attempt->request_plan))
             return r;
         input = (PlanInput){.bytes = *converted_out};

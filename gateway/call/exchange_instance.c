@@ -164,9 +164,13 @@ Result attempt_pick(Attempt *attempt)
 
 static const Step *exchange_pick(Exchange *x, Attempt *attempt)
 {
+    if (x->route && x->route->affinity.by && !attempt->before)
+        exchange_find_key(x);
     Result r = attempt->pick.instance ? OK : attempt_pick(attempt);
     if (failed(r))
         return exchange_nobody_left(x, r);
+    if (attempt->pick.spilled)
+        x->record.n_spilled++;
     exchange_plan_hedge(attempt);
     if (attempt->trial)
         pick_charge(x->loop, &attempt->pick, CHARGE_TRIAL);

@@ -192,6 +192,13 @@ const Step *attempt_failed_by_service(Attempt *attempt);    /* the service retur
    attempt before; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
 
+/* exchange_affinity.c: Exchange.key, for a route with affinity; before the first pick. */
+void exchange_find_key(Exchange *x);
+
+/* exchange_convert.c: the request's message as protobuf of the caller's version, in the arena or
+   borrowed. Only for a method with a key. */
+MUST_USE Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out);
+
 /* ---- exchange_retry.c: another attempt ---------------------------------------------------------
  */
 

@@ -40,6 +40,7 @@ Result opaque_keep_head(Client *c, Bytes path)
         fields_add(&head->fields, bytes_copy(x->arena, field->name),
                    bytes_copy(x->arena, field->value));
     }
+    x->call.head = &head->fields;
     trace_context_write(&c->trace, &head->fields);
     forwarding_write(&c->forwarding, FORWARDING_HTTP, head->authority, received->minor,
                      x->record.request_id, &head->fields);

@@ -91,7 +91,8 @@ typedef struct Limits {
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
     uint32_t http1_uploads;  /* of the former, for requests whose body is still arriving; 0: half */
     uint32_t instance_waits; /* calls that may wait for capacity on them */
-    uint32_t max_hops;       /* gateways that a call may have passed before this one */
+    uint32_t warm_connections; /* of the whole process, that are kept ready */
+    uint32_t max_hops;         /* gateways that a call may have passed before this one */
 } Limits;
 
 /* What the process may use for calls, buffers and connections, in bytes: limits.memory, or by
@@ -378,8 +379,11 @@ struct Method {
     uint32_t n_preferred;
     RestBinding *bindings;
     uint32_t n_bindings;
-    const FieldRules *rules; /* what the route demands of requests; NULL: nothing */
-    const Plan *to_rules;    /* then: from JSON to the protobuf that is checked */
+    const FieldRules *rules;     /* what the route demands of requests; NULL: nothing */
+    const Plan *to_rules;        /* then: from JSON to the protobuf that is checked */
+    const FieldType *const *key; /* of a route with affinity by a field: its path, ending with NULL;
+                                    NULL: requests have no such field */
+    const Plan *to_key;          /* then: from JSON to the protobuf that has it */
     /* In all versions that may serve it: */
     bool takes_get;      /* NO_SIDE_EFFECTS: Connect's GET */
     bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
@@ -583,6 +587,7 @@ struct Config {
     OperatorConfig *operators;
     uint32_t n_operators;
     uint32_t admin_refused_events; /* in a minute */
+    const char *cell;              /* of this gateway; NULL: none */
     uint32_t n_loops;              /* 0: one per core */
     uint32_t n_work_threads;       /* of the work pool; 0: one per core */
     int64_t drain_delay;  /* at shutdown: from the first signal on, while it still serves */

@@ -148,6 +148,9 @@ static void read_instance(ConfigReader *reader, const Service *service, bool opa
     *instance = (Instance){.service = service};
     read_address(reader, text->address, text->authority, path, instance);
     instance->build = text->build ? text->build : "";
+    instance->cell = text->cell;
+    instance->far = text->cell && service->cells.own && strcmp(text->cell, service->cells.own) != 0;
+    instance->weight = text->weight;
     read_protocol(reader, text, opaque, path, instance);
     if (text->tls)
         read_tls(reader, text->tls, config_path(reader, "%s.tls", path), instance);

@@ -19,6 +19,19 @@ void config_read_retry_budget(ConfigReader *reader, Service *service,
 /* service_health.c: checks and ejection; `text` may be NULL. After the instances. */
 void config_read_health(ConfigReader *reader, Service *service,
                         const Passerelle__Config__Health *text, const char *path);
+/* service_balance.c: Config.cell, before the services; then the policy of each. */
+void config_read_cells(ConfigReader *reader);
+void config_use_cells(ConfigReader *reader, Service *service);
+
+/* `text` may be NULL: then it stays as it is. */
+void config_read_affinity(ConfigReader *reader, const Passerelle__Config__Affinity *text,
+                          const char *path, Affinity *affinity);
+
+/* Routes without an affinity get that of their service. Before methods get their routes. */
+void config_inherit_affinity(Config *config);
+
+/* Method.key, once methods have their routes and mappings. */
+MUST_USE Result service_make_keys(ConfigReader *reader);
 
 /* service_read.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);

@@ -286,6 +286,7 @@ void config_read_services(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
+    config_read_cells(reader);
     /* With room for opaque routes, each of which becomes a service. */
     size_t most = text->n_services + text->n_routes;
     config->services = arena_array(reader->arena, Service, most);
@@ -306,6 +307,9 @@ void config_read_services(ConfigReader *reader)
         read_negotiation(reader, service, plan);
         read_status_codes(reader, service, plan);
         config_read_retry_budget(reader, service, plan->text->retry_budget, plan->path);
+        config_use_cells(reader, service);
+        config_read_affinity(reader, plan->text->affinity, plan->path, &service->affinity);
+        service->warm = plan->text->warm;
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
         read_discovery(reader, service, plan);

@@ -134,6 +134,11 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     service->pins = arena_make(reader->arena, Table);
     route->service = service;
     config_read_retry_budget(reader, service, text->retry_budget, path);
+    config_use_cells(reader, service);
+    service->warm = text->warm;
+    if (route->affinity.by == AFFINITY_FIELD)
+        config_tell(reader, config_path(reader, "%s.affinity.field", path), "header or client",
+                    "what passes through a path prefix is not read");
     config_read_instances(reader, service, text->instances, text->n_instances, path);
     config_read_health(reader, service, NULL, path);
 }
@@ -191,6 +196,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     config_read_fallbacks(reader, text->on_failure, path, route);
     check_backoff(reader, route, path);
     route->parameters = read_parameters(reader, path);
+    config_read_affinity(reader, text->affinity, path, &route->affinity);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);
@@ -206,6 +212,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
         config_tell(reader, config_path(reader, "%s.retry_budget", path),
                     "retry_budget in the service",
                     "only a route that matches a path has a retry budget; a service has its own");
+    if (text->has_warm)
+        config_tell(reader, config_path(reader, "%s.warm", path), "warm in the service",
+                    "only a route that matches a path has connections; a service has its own");
     if (text->n_instances)
         config_tell(reader, config_path(reader, "%s.instances", path), NULL,
                     "only a route that matches a path has instances; a service has its own");
@@ -252,10 +261,11 @@ void config_read_routes(ConfigReader *reader)
             config_path(reader, "routes[%zu]", i);
         read_route(reader, text->routes[i], path, &config->routes[config->n_routes++]);
     }
-    sort_opaque(reader);
     for (uint32_t i = 0; i < config->n_services; i++)
         if (reader->services[i].text)
             add_implicit(reader, &config->services[i]);
+    config_inherit_affinity(config);
+    sort_opaque(reader);
 }
 
 /* Fallbacks are the route's, or the leg's alone. */

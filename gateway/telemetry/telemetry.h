@@ -53,6 +53,7 @@ typedef struct CallRecord {
     const Instance *instance;
     const AttemptRecord *attempts; /* in order; without those that had no instance */
     uint32_t n_attempts;           /* number of those that were sent */
+    uint32_t n_spilled;            /* attempts out of the gateway's cell, which lacks instances */
     RetryRefusal retry_refused;    /* what alone has prevented another one */
     uint16_t http_status;
     Status status; /* the client's status; OK also when degraded */

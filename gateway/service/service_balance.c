@@ -1,0 +1,164 @@
+/* How calls find an instance: cells, affinity, and connections that are kept ready. */
+#include "gateway/service/service_internal.h"
+
+#include "base/arena.h"
+
+#define BOUND_MOST 100.0
+
+void config_read_cells(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    if (text->cell && !config_is_word(text->cell, "-_."))
+        config_tell(reader, "cell", "letters, digits, -, _ and dots",
+                    "\"%s\" cannot be the name of a cell", text->cell);
+    if (text->cells && !text->cell)
+        config_tell(reader, "cells", "cell: the one that this gateway runs in",
+                    "calls can leave a cell only if the gateway has one");
+    reader->config->cell = text->cell;
+}
+
+void config_use_cells(ConfigReader *reader, Service *service)
+{
+    static const Passerelle__Config__Cells defaults = PASSERELLE__CONFIG__CELLS__INIT;
+    const Passerelle__Config__Cells *text = reader->file.content->cells;
+    text = text ? text : &defaults;
+    service->cells =
+        (CellPolicy){.own = reader->config->cell, .healthy = text->healthy, .spill = text->spill};
+}
+
+/* ---- Affinity -------------------------------------------------------------------------------- */
+
+void config_read_affinity(ConfigReader *reader, const Passerelle__Config__Affinity *text,
+                          const char *path, Affinity *affinity)
+{
+    if (!text)
+        return;
+    path = config_path(reader, "%s.affinity", path);
+    if (!!text->header + !!text->field + (text->client != 0) != 1) {
+        config_tell(reader, path, "header: x-session-id, field: customer.id or client: true",
+                    "affinity is by exactly one of header, field and client");
+        return;
+    }
+    if (text->bound <= 1 || text->bound > BOUND_MOST)
+        config_tell(reader, config_path(reader, "%s.bound", path), "1.25",
+                    "an instance may have more than 1 and at most %.0f times the mean of all calls",
+                    BOUND_MOST);
+    affinity->bound = (float)text->bound;
+    affinity->by = text->header ? AFFINITY_HEADER : text->field ? AFFINITY_FIELD : AFFINITY_CLIENT;
+    affinity->name = text->header ? config_field_name(reader, text->header,
+                                                      config_path(reader, "%s.header", path))
+                                  : text->field;
+}
+
+static bool is_key(const FieldType *field)
+{
+    return !field->repeated && !field->map && !field->message && field->kind != KIND_DOUBLE &&
+           field->kind != KIND_FLOAT;
+}
+
+/* The fields of the path; NULL: the message has no such field, or it cannot be a key. */
+static const FieldType *const *find_key(ConfigReader *reader, const MessageType *type,
+                                        const char *path)
+{
+    Bytes rest = bytes_of(path), name;
+    const FieldType **fields = arena_array(reader->arena, const FieldType *, rest.size + 2);
+    uint32_t n = 0;
+    while (type && bytes_split(&rest, '.', &name)) {
+        const FieldType *field = message_field(type, name);
+        if (!field || (rest.size && (!field->message || field->repeated || field->map)))
+            return NULL;
+        fields[n++] = field;
+        type = rest.size ? field->message : NULL;
+    }
+    return n && is_key(fields[n - 1]) ? fields : NULL;
+}
+
+static Result make_key(ConfigReader *reader, Method *method)
+{
+    PlanOptions options = {.from = CODEC_JSON,
+                           .to = CODEC_PROTO,
+                           .unknown = UNKNOWN_COUNT,
+                           .types = method->version->to[method->version->index]};
+    method->key = find_key(reader, method->type->input, method->route->affinity.name);
+    const Mapping *mapping = service_request(method, method->version);
+    if (!method->key || !mapping)
+        return OK;
+    return service_plan(reader, mapping, &options, &method->to_key);
+}
+
+/* `matcher` matches methods, but the request of none of them has the field. */
+static void tell_no_key(ConfigReader *reader, const char *path, const char *matcher,
+                        const char *name, const Method *method)
+{
+    Bytes rest = bytes_of(name), first;
+    bytes_split(&rest, '.', &first);
+    const MessageType *type = method->type->input;
+    const char *near = message_nearest_field(type, first, reader->arena), *hint = NULL;
+    if (near)
+        hint = config_path(reader, "did you mean %s", message_field(type, bytes_of(near))->name);
+    config_tell(reader, config_path(reader, "%s.affinity.field", path), hint,
+                "no request of %s has the text or whole number %s", matcher, name);
+}
+
+typedef struct Keys {
+    uint32_t n;
+    const Method *first; /* of the methods, with or without a key */
+} Keys;
+
+static Result make_keys(ConfigReader *reader, const Route *route, Keys *keys)
+{
+    const Service *service = route->service;
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            Method *method = &service->versions[i].methods[k];
+            if (method->route != route)
+                continue;
+            Result r = make_key(reader, method);
+            if (failed(r))
+                return r;
+            keys->first = keys->first ? keys->first : method;
+            keys->n += method->key != NULL;
+        }
+    }
+    return OK;
+}
+
+/* Of a route with its own affinity, or of those that have their service's. */
+Result service_make_keys(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    Keys *of_services = arena_array(reader->arena, Keys, config->n_services);
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const Route *route = &config->routes[i];
+        if (!route->service || route->affinity.by != AFFINITY_FIELD || route->path_prefix)
+            continue;
+        Keys own = {0};
+        bool is_own = route->affinity.name != route->service->affinity.name;
+        Result r = make_keys(reader, route, is_own ? &own : &of_services[route->service->index]);
+        if (failed(r))
+            return r;
+        if (own.first && !own.n)
+            tell_no_key(reader, reader->route_paths[i], route->match, route->affinity.name,
+                        own.first);
+    }
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        if (of_services[i].first && !of_services[i].n)
+            tell_no_key(reader, reader->services[i].path, service->name, service->affinity.name,
+                        of_services[i].first);
+    }
+    return OK;
+}
+
+void config_inherit_affinity(Config *config)
+{
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        Route *route = &config->routes[i];
+        if (!route->service)
+            continue;
+        Service *service = &config->services[route->service->index];
+        if (!route->affinity.by)
+            route->affinity = service->affinity;
+        service->has_affinity |= route->affinity.by != AFFINITY_NONE;
+    }
+}
