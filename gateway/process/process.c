@@ -20,6 +20,7 @@
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/upstream/warm.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -457,6 +458,24 @@ static void write_reload_metrics(Exposition *e, void *owner)
     exposition_seconds(e, "", NULL, 0, since ? clock_now() - since : 0);
 }
 
+static void write_warm_metrics(Exposition *e, void *owner)
+{
+    WarmCounts counts = warm_counts();
+    struct {
+        const char *state;
+        uint32_t n;
+    } states[] = {{"ready", counts.granted - counts.missing},
+                  {"missing", counts.missing},
+                  {"beyond_limit", counts.beyond}};
+    exposition_family(e, "passerelle_warm_connections", METRIC_GAUGE,
+                      "Connections to instances that services with `warm` keep: open, lacking, and "
+                      "more than limits.warm_connections allows.");
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        Label label = {"state", states[i].state};
+        exposition_number(e, "", &label, 1, states[i].n);
+    }
+}
+
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -865,6 +884,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
     metrics_add_writer(write_reload_metrics, &p->reload_began);
+    metrics_add_writer(write_warm_metrics, NULL);
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
         ledger_keep(p->shared.ledger, p->port);

@@ -83,6 +83,7 @@ static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CT
     u->serve.run = run_serve;
     u->timer.fire = on_timer;
     u->lookup.on_resolved = on_resolved;
+    warm_begin(u);
     set_fixed_endpoint(u);
     u->next = table->first;
     table->first = u;
@@ -303,6 +304,7 @@ void upstream_connected(Upstream *u)
     reach_succeeded(&u->reach, u->known);
     tell_state(u);
     tell_candidates(u);
+    warm_look(u);
     if (u->n_old > 0)
         drain_live(u, true);
     upstream_look(u);
@@ -662,6 +664,7 @@ UpstreamTable *upstreams_new(Loop *loop)
     CHECK(table);
     table->loop = loop;
     table->resolver = resolver_new(loop);
+    warming_begin(table);
     return table;
 }
 
@@ -670,6 +673,7 @@ static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
     tell_state(u);
+    warm_end(u);
     drain(u->links[LINK_CONNECTING], false);
     drain_live(u, false);
 }
@@ -696,6 +700,7 @@ static void free_forgotten(UpstreamTable *table)
         }
         *at = u->next;
         timer_stop(&table->loop->timers, &u->timer);
+        warm_end(u);
         lookup_cancel(&u->lookup);
         upstream_free(u);
     }
@@ -716,13 +721,17 @@ void upstreams_reload(UpstreamTable *table)
     const Config *config = table->loop->config;
     for (Upstream *u = table->first; u; u = u->next) {
         u->named = false;
+        u->warmth.wanted = 0;
         u->limits = limits_for(config, u->http2);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
         InstanceSet *set = instance_set_of(&config->services[i]);
         CHECK(set);
-        for (uint32_t k = 0; k < set->n; k++)
-            use_tls(find_or_make(table, set->instances[k]), set->instances[k]->tls);
+        for (uint32_t k = 0; k < set->n; k++) {
+            Upstream *u = find_or_make(table, set->instances[k]);
+            use_tls(u, set->instances[k]->tls);
+            warm_want(u, config->services[i].warm);
+        }
         candidates_take(table->loop, set);
     }
     candidates_trim(table->loop);
@@ -730,6 +739,7 @@ void upstreams_reload(UpstreamTable *table)
         if (!u->named && !u->retired_at)
             upstream_retire(u);
     }
+    warm_share(table);
     free_forgotten(table);
 }
 
@@ -750,8 +760,10 @@ void upstreams_close(UpstreamTable *table, Result why)
         while (u->n_waits > 0)
             fail_wait(oldest_wait(u), why);
         timer_stop(&table->loop->timers, &u->timer);
+        warm_end(u);
         loop_undefer(table->loop, &u->serve);
     }
+    loop_undefer(table->loop, &table->warming.work);
     resolver_free(table->resolver);
     table->resolver = NULL;
 }

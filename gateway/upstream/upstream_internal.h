@@ -23,6 +23,7 @@
 #include "gateway/loop/resolver.h"
 #include "gateway/upstream/endpoint.h"
 #include "gateway/upstream/upstream.h"
+#include "gateway/upstream/warm.h"
 
 typedef enum LinkState {
     LINK_CONNECTING,
@@ -80,6 +81,7 @@ struct Upstream {
 
     Reach reach;
     Latency latency;
+    Warmth warmth;
     Arena *failure_arena;
     Result failure;
     Timer timer; /* timeout of the oldest wait, end of a backoff */
@@ -98,6 +100,7 @@ struct Link {
     Dial *dial;         /* while it is CONNECTING */
     uint32_t n_judged;  /* addresses of the dial whose result was recorded in the endpoints */
     bool asks;          /* it waits for the lookup, which provides the dial's addresses */
+    bool warming;       /* opened by warm.c, while it is CONNECTING */
     bool spare;         /* opened without a wait, to this endpoint only */
     bool opened;        /* the socket is open, and on_closed will follow */
     bool partial;       /* while it is FULL: counted in n_partial */
@@ -108,6 +111,7 @@ struct UpstreamTable {
     Loop *loop;
     Resolver *resolver; /* NULL once it closes */
     Upstream *first;
+    Warming warming;
     bool closing;
     Upstream **by_number; /* of KnownInstance; NULL: not used by this loop yet */
     uint32_t n_numbers;
@@ -124,8 +128,8 @@ void upstream_look(Upstream *upstream);
 void upstream_resolve(Upstream *upstream);
 
 /* upstream_link.c */
-/* `spare`: connects to this endpoint only; NULL: to any. */
-void link_connect(Upstream *upstream, Endpoint *spare);
+/* `spare`: connects to this endpoint only; NULL: to any. The link stays until the turn ends. */
+Link *link_connect(Upstream *upstream, Endpoint *spare);
 /* Adds the endpoints that its dial does not have yet. `more`: others may follow. */
 void link_dial(Link *link, bool more);
 void link_move(Link *link, LinkState state);

@@ -68,8 +68,14 @@ void link_move(Link *link, LinkState state)
 {
     if (link->state == state)
         return;
+    bool was_warming = link->warming;
+    link->warming = false;
     link_unlist(link);
     link_list(link, state);
+    if (was_warming)
+        warm_connected(link->upstream);
+    if (!is_live(state))
+        warm_look(link->upstream);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -222,6 +228,17 @@ static void grow_old(Link *link)
     set_timer(link);
 }
 
+/* One that is kept ready is replaced before its idle time makes it end. */
+static void end_idle(Link *link)
+{
+    if (link->old || !is_live(link->state) || !warm_keeps(link->upstream)) {
+        link_end(link, OK);
+        return;
+    }
+    link->since = loop_of(link)->now;
+    grow_old(link);
+}
+
 static void link_timeout(Link *link)
 {
     Arena *arena = loop_scratch(loop_of(link));
@@ -231,7 +248,7 @@ static void link_timeout(Link *link)
     } else if (is_live(link->state) && !link->old && link->old_at <= now) {
         grow_old(link);
     } else if (http_connection_streams(link->pump.http) == 0) {
-        link_end(link, OK);
+        end_idle(link);
     } else if (link->pump.blocked_since || link->pinged) {
         lost(link,
              FAIL(arena, FAULT_SYSTEM, "%s",
@@ -490,7 +507,7 @@ void link_dial(Link *link, bool more)
     dial_add(link->dial, order, n_new, u->known->address.port, more);
 }
 
-void link_connect(Upstream *u, Endpoint *spare)
+Link *link_connect(Upstream *u, Endpoint *spare)
 {
     Loop *loop = u->table->loop;
     const Address *address = &u->known->address;
@@ -515,4 +532,5 @@ void link_connect(Upstream *u, Endpoint *spare)
         upstream_resolve(u);
     }
     set_timer(link);
+    return link;
 }

@@ -1294,6 +1294,108 @@ static void candidates_hear_when_an_instance_is_back(void **state)
     candidates_release(&loop, candidates);
 }
 
+/* ---- Connections that are kept ready --------------------------------------------------------- */
+
+static uint32_t n_warm;
+
+static bool all_warm(void)
+{
+    WarmCounts counts = warm_counts();
+    return counts.missing == 0 && n_served_open == (int)n_warm;
+}
+
+static void warm_up(uint32_t n, uint32_t limit)
+{
+    service.warm = n_warm = n;
+    config.limits.http2_connections = config.limits.http1_connections = 20;
+    config.limits.warm_connections = limit;
+    upstreams_reload(loop.upstreams);
+}
+
+static void connections_are_ready_before_the_first_call(void **state)
+{
+    lead_to(open_door(0));
+    warm_up(3, 100);
+    assert_int_equal(warm_counts().missing, 3);
+    loop_run_until(&loop, all_warm);
+    assert_int_equal(warm_counts().granted, 3);
+    assert_true(begin_call(&calls[n_begun++], upstream_of(&loop, &instance)));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(n_served, 3);
+}
+
+static void one_that_is_lost_is_replaced_after_a_pause(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    lead_to(open_door(0));
+    warm_up(2, 100);
+    loop_run_until(&loop, all_warm);
+    int64_t begun = loop.now;
+    served_end(served[0]);
+    served_end(served[1]);
+    loop_run_until(&loop, nobody_is_served);
+    loop_run_until(&loop, all_warm);
+    assert_int_equal(n_served, 4);
+    assert_true(loop.now - begun > WARM_PAUSE / 2); /* one that closes them all is not flooded */
+}
+
+static void an_idle_one_is_replaced_before_it_ends(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.instance_idle_time = 50 * MILLISECOND;
+    lead_to(open_door(0));
+    warm_up(1, 100);
+    loop_run_until(&loop, all_warm);
+    while (n_served < 4) {
+        loop_run_until(&loop, turned);
+        assert_true(n_served_open > 0 || upstream_is_connected(upstream_of(&loop, &instance)));
+    }
+}
+
+static void as_many_as_the_limit_are_granted(void **state)
+{
+    lead_to(open_door(0));
+    warm_up(12, 10);
+    n_warm = 10; /* more than may be connecting at the same time */
+    loop_run_until(&loop, all_warm);
+    WarmCounts counts = warm_counts();
+    assert_int_equal(counts.granted, 10);
+    assert_int_equal(counts.beyond, 2);
+    warm_up(4, 10);
+    counts = warm_counts();
+    assert_int_equal(counts.granted, 4);
+    assert_int_equal(counts.beyond, 0);
+    warm_up(4, 1);
+    counts = warm_counts();
+    assert_int_equal(counts.granted, 1);
+    assert_int_equal(counts.beyond, 3);
+}
+
+static void what_leaves_gives_back_what_it_was_granted(void **state)
+{
+    lead_to(open_door(0));
+    warm_up(2, 100);
+    loop_run_until(&loop, all_warm);
+    use_set(&service, NULL);
+    upstreams_reload(loop.upstreams);
+    assert_int_equal(warm_counts().granted, 0);
+    assert_int_equal(warm_counts().missing, 0);
+    loop_run_until(&loop, nobody_is_served);
+}
+
+static void one_that_is_down_is_warm_again_when_it_is_back(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    warm_up(2, 100);
+    loop_run_until(&loop, turned);
+    open_door(port);
+    loop_run_until(&loop, all_warm);
+    assert_true(begin_call(&calls[n_begun++], upstream_of(&loop, &instance)));
+    loop_run_until(&loop, all_answered);
+}
+
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
 static Authority authority;
@@ -1394,6 +1496,12 @@ int main(void)
         upstream_test(an_instance_that_leaves_finishes_its_calls_and_is_forgotten),
         upstream_test(an_instance_that_comes_again_is_used_again),
         upstream_test(candidates_hear_when_an_instance_is_back),
+        upstream_test(connections_are_ready_before_the_first_call),
+        upstream_test(one_that_is_lost_is_replaced_after_a_pause),
+        upstream_test(an_idle_one_is_replaced_before_it_ends),
+        upstream_test(as_many_as_the_limit_are_granted),
+        upstream_test(what_leaves_gives_back_what_it_was_granted),
+        upstream_test(one_that_is_down_is_warm_again_when_it_is_back),
         upstream_test(a_call_goes_over_tls),
         upstream_test(an_instance_of_the_wrong_name_is_not_there),
         upstream_test(an_instance_that_does_not_agree_to_http2_is_not_there),
