@@ -56,6 +56,7 @@ static const char *const member_names[] = {
     "served_version",
     "served_why",
     "service",
+    "spilled",
     "status_code",
     "tenant",
     "time",
