@@ -435,6 +435,24 @@ const Fields *exchange_metadata(const Exchange *x)
 
 /* ---- Failing --------------------------------------------------------------------------------- */
 
+static const Service *service_of(const Exchange *x)
+{
+    if (x->method)
+        return x->method->version->service;
+    return x->route ? x->route->service : NULL;
+}
+
+void exchange_heal(const Exchange *x, HealingAct act)
+{
+    healing_count(x->loop, act, service_of(x));
+}
+
+bool exchange_may_heal(const Exchange *x, HealingAct act)
+{
+    const Service *service = service_of(x);
+    return healing_may(act, service ? service->name : NULL);
+}
+
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
 {
     PolicyQuestion q = policy_question(x->route, x->method, x->call.verb, x->bodiless);
@@ -450,7 +468,8 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
     q.older = attempt->older;
     q.attempts = exchange_n_attempts(x);
     q.refusals = x->n_refused;
-    q.budget_spent = pick_budget_is_spent(x->loop, &attempt->pick);
+    q.budget_spent =
+        pick_budget_is_spent(x->loop, &attempt->pick) || !exchange_may_heal(x, HEALING_RETRY);
     q.advice = x->told_off ? ADVICE_STOP : ADVICE_NONE;
     q.backoffs = x->n_backoffs;
     q.random = random_next(&x->loop->random);

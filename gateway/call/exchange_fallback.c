@@ -155,6 +155,7 @@ static Attempt *add_older(Exchange *x)
     }
     if (before->sent)
         pick_charge(x->loop, &x->latest->pick, CHARGE_RETRY);
+    exchange_heal(x, HEALING_OLDER);
     return x->latest;
 }
 

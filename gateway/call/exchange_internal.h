@@ -18,6 +18,7 @@
 #include "gateway/cache/joins.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
+#include "gateway/healing/healing.h"
 #include "gateway/identity/identity.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/rest/rest_request.h"
@@ -208,6 +209,10 @@ void exchange_stop_retry(Exchange *x);
 
 /* grpc-retry-pushback-ms of the response; data NULL: it has none. */
 Bytes attempt_pushback(const Attempt *attempt);
+
+/* Counts an act of self-healing for the service of the call, and says whether it may happen. */
+void exchange_heal(const Exchange *x, HealingAct act);
+bool exchange_may_heal(const Exchange *x, HealingAct act);
 
 /* What the error of the service says about another attempt. */
 void exchange_take_advice(const Attempt *attempt, PolicyQuestion *question);

@@ -33,6 +33,7 @@ static const Step *begin(Exchange *x, const PolicyVerdict *verdict)
     x->latest->may_return = verdict->where == POLICY_OTHERS_FIRST;
     x->latest->trial = verdict->charge == CHARGE_TRIAL;
     telemetry_count(x->loop, COUNTER_RETRIES);
+    exchange_heal(x, HEALING_RETRY);
     return &STEP_pick;
 }
 
@@ -111,6 +112,7 @@ bool exchange_attempt_also(Exchange *x)
     PolicyQuestion q = exchange_question(x, x->latest);
     q.other = count_live(x) > 1;
     bool may = policy_may_hedge(&q, &refusal) && !memory_is_short() &&
+               exchange_may_heal(x, HEALING_HEDGE) &&
                (is_hedged(x) || pick_may_hedge(&x->latest->pick, x->route->hedge_percent));
     if (refusal && refusal != RETRY_REFUSED_ATTEMPTS)
         x->record.retry_refused = refusal;
@@ -141,6 +143,7 @@ void exchange_plan_hedge(Attempt *attempt)
             pick_hedge(&attempt->pick);
         pick_charge(x->loop, &attempt->pick, CHARGE_RETRY);
         telemetry_count(x->loop, COUNTER_HEDGES);
+        exchange_heal(x, HEALING_HEDGE);
         return;
     }
     int64_t after = time_of_hedge(attempt);

@@ -110,7 +110,7 @@ void healing_end(HealingAct act, const char *service, const char *subject, const
     va_end(args);
 
     HealingEntry which = {.act = act,
-                          .service = service ? service : "",
+                          .service = service,
                           .subject = subject ? subject : "",
                           .how = how};
     const HealingEntry *ended = healing_book_end(healing_open_book(), &which, clock_now());

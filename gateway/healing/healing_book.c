@@ -215,18 +215,17 @@ bool healing_book_stops(const HealingBook *book)
 
 /* ---- What is being healed -------------------------------------------------------------------- */
 
+/* `b` may leave out its service. */
 static bool is_same(const HealingEntry *a, const HealingEntry *b)
 {
-    return a->act == b->act && a->excess == b->excess && strcmp(a->service, b->service) == 0 &&
-           strcmp(a->subject, b->subject) == 0;
+    return a->act == b->act && a->excess == b->excess && strcmp(a->subject, b->subject) == 0 &&
+           (!b->service || strcmp(a->service, b->service) == 0);
 }
 
 /* Where the entry is, or where it would be. */
 static HealingEntry **entry_at(HealingBook *book, const HealingEntry *which)
 {
-    uint64_t hash = bytes_hash(bytes_of(which->subject)) ^ bytes_hash(bytes_of(which->service)) ^
-                    (uint64_t)which->act;
-    HealingEntry **at = &book->current[hash % CHAINS];
+    HealingEntry **at = &book->current[bytes_hash(bytes_of(which->subject)) % CHAINS];
     while (*at && !is_same(*at, which))
         at = &(*at)->next;
     return at;

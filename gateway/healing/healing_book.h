@@ -51,7 +51,7 @@ void healing_book_limit(HealingBook *book, const HealingLimit limits[HEALING_ACT
 bool healing_book_begin(HealingBook *book, const HealingEntry *entry);
 
 /* The entry that it was, now in the history; NULL: none is listed. Only what identifies it is read
-   of `which`, and `how`. Valid until the next end. */
+   of `which`, and `how`; its service NULL: whichever it is. Valid until the next end. */
 const HealingEntry *healing_book_end(HealingBook *book, const HealingEntry *which, int64_t now);
 
 /* What has been counted for a service until `now`, since the process began. */

@@ -178,12 +178,11 @@ void known_instance_unref(KnownInstance *known)
     pthread_mutex_unlock(&lock);
 }
 
-void known_instance_set_down(KnownInstance *known, bool down)
+bool known_instance_set_down(KnownInstance *known, bool down)
 {
     if (down)
-        atomic_fetch_add_explicit(&known->n_down, 1, memory_order_relaxed);
-    else
-        atomic_fetch_sub_explicit(&known->n_down, 1, memory_order_relaxed);
+        return atomic_fetch_add_explicit(&known->n_down, 1, memory_order_relaxed) == 0;
+    return atomic_fetch_sub_explicit(&known->n_down, 1, memory_order_relaxed) == 1;
 }
 
 /* ---- Bars ------------------------------------------------------------------------------------ */

@@ -78,8 +78,8 @@ KnownInstance **known_instances_all(uint32_t *n_out);
 void known_instances_let_go(KnownInstance **all, uint32_t n);
 
 /* A loop begins or ceases to consider the instance down: it calls this alternately, first with
-   true. */
-void known_instance_set_down(KnownInstance *known, bool down);
+   true. True: it is the first one that does, or the last one that did. */
+bool known_instance_set_down(KnownInstance *known, bool down);
 
 /* Sets or lifts a bar, for all loops at once. Does nothing if it is so already. */
 void known_instance_bar(KnownInstance *known, Bar bar, bool on);

@@ -1,6 +1,7 @@
 #include "gateway/reflect/schema_cache.h"
 
 #include "base/arena.h"
+#include "gateway/healing/healing.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <errno.h>
@@ -44,10 +45,13 @@ static void keep_version(Arena *arena, const Version *version)
     if (!reflected || !reflected->cache)
         return;
     if (failed(reflected->stale)) {
+        healing_begin(HEALING_SCHEMA, service, version->name, reflected->stale,
+                      "its schema is that of %s", reflected->cache);
         telemetry_event("warning", "schema_from_cache", reflected->stale,
                         "%s %s has its schema from %s", service, version->name, reflected->cache);
         return;
     }
+    healing_end(HEALING_SCHEMA, service, version->name, "an instance has told its schema");
     Result r = keep(arena, reflected->cache, reflected->set);
     if (failed(r))
         telemetry_event("warning", "schema_not_kept", r, "%s %s", service, version->name);

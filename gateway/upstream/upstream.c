@@ -1,6 +1,7 @@
 #include "gateway/upstream/upstream.h"
 
 #include "base/arena.h"
+#include "gateway/healing/healing.h"
 #include "gateway/loop/tls.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream_internal.h"
@@ -90,10 +91,27 @@ static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CT
     return u;
 }
 
+/* It is the first loop to which the instance is down, or the last one to which it was. */
+static void tell_reconnects(const Upstream *u, bool down)
+{
+    if (!down)
+        healing_end(HEALING_RECONNECT, NULL, upstream_name(u), "%s",
+                    u->reach.failures ? "it is no longer used" : "a connect has succeeded");
+    else if (u->candidates)
+        healing_begin(HEALING_RECONNECT, u->candidates->of->service->name, upstream_name(u),
+                      u->failure, "%u connects in a row have failed", u->reach.failures);
+}
+
+static void set_down(Upstream *u, bool down)
+{
+    if (down != u->told_down && known_instance_set_down(u->known, down))
+        tell_reconnects(u, down);
+    u->told_down = down;
+}
+
 static void upstream_free(Upstream *u)
 {
-    if (u->told_down)
-        known_instance_set_down(u->known, false);
+    set_down(u, false);
     u->table->by_number[u->known->number] = NULL;
     instance_counts_leave(&u->counts);
     known_instance_unref(u->known);
@@ -111,10 +129,7 @@ static bool has_live_link(const Upstream *u)
 /* Updates what metrics and health show. An instance that is in no current set is not down. */
 static void tell_state(Upstream *u)
 {
-    bool down = u->named && u->reach.failures > 0 && !has_live_link(u);
-    if (down != u->told_down)
-        known_instance_set_down(u->known, down);
-    u->told_down = down;
+    set_down(u, u->named && u->reach.failures > 0 && !has_live_link(u));
 }
 
 static bool is_of(const Config *config, const Instance *instance)

@@ -2,9 +2,15 @@
 #ifndef TESTS_UNIT_GATEWAY_DOUBLES_H
 #define TESTS_UNIT_GATEWAY_DOUBLES_H
 
+#include "gateway/healing/healing.h"
 #include "gateway/telemetry/telemetry.h"
 
 extern unsigned counted[COUNTER_COUNT];
+
+/* How often healing_begin and healing_end were called, and the service and subject of the last
+   beginning: "orders 10.0.0.7:7001". */
+extern unsigned healing_begun[HEALING_ACTS], healing_ended[HEALING_ACTS];
+extern char healing_what[256];
 
 /* Of the last request that was refused before it was a call. */
 extern Code refused_code;

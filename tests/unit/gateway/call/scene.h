@@ -16,6 +16,7 @@
 
 #include "gateway/call/client.h"
 #include "gateway/failure/fallbacks.h"
+#include "gateway/healing/healing.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
@@ -107,9 +108,10 @@ struct Scene {
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
-    unsigned counted[COUNTER_COUNT];
-    Cut *cut;          /* of the next connections; NULL: none */
-    uint32_t n_unused; /* how often a client's connection became unused */
+    unsigned counted[COUNTER_COUNT], healed[HEALING_ACTS];
+    bool healing_stopped; /* healing_may */
+    Cut *cut;             /* of the next connections; NULL: none */
+    uint32_t n_unused;    /* how often a client's connection became unused */
     WorkPool pool;
 };
 

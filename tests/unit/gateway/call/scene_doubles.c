@@ -287,6 +287,27 @@ void telemetry_count(Loop *loop, Counter counter)
     scene_of(loop)->counted[counter]++;
 }
 
+void healing_count(Loop *loop, HealingAct act, const Service *service)
+{
+    assert_non_null(service);
+    scene_of(loop)->healed[act]++;
+}
+
+bool healing_may(HealingAct act, const char *service)
+{
+    assert_non_null(service);
+    return !scene_playing()->healing_stopped;
+}
+
+void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
+                   const char *format, ...)
+{
+}
+
+void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
+{
+}
+
 void assert_record(Scene *scene, const char *expected)
 {
     assert_true(scene->n_records > 0);

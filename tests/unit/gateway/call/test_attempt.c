@@ -15,6 +15,7 @@ static void an_instance_that_cannot_be_reached_is_passed_over_and_recorded(void 
     assert_string_equal(said(client, "grpc-status"), "0");
     assert_record(scene, "OK, 1 sent: 7101 UNAVAILABLE, 7102 OK");
     assert_int_equal(scene->counted[COUNTER_RETRIES], 1);
+    assert_int_equal(scene->healed[HEALING_RETRY], 1);
 }
 
 static void where_no_instance_can_be_reached_the_last_failure_is_told(void **state)
@@ -581,6 +582,17 @@ static void without_budget_there_is_no_retry_and_the_error_says_so(void **state)
     assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
 }
 
+static void while_there_are_too_many_retries_there_are_no_more(void **state)
+{
+    Scene *scene = scene_again(state, TWO_AND(""));
+    scene->healing_stopped = true;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    assert_asked(scene, 1);
+    assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
+    assert_int_equal(scene->healed[HEALING_RETRY], 0);
+}
+
 static void an_error_of_the_service_stays_as_it_is(void **state)
 {
     Scene *scene = scene_again(state, TWO_AND(NO_LEAST));
@@ -857,6 +869,7 @@ int main(void)
         TEST(it_may_be_a_date),
         TEST(what_could_not_end_before_the_deadline_is_not_begun),
         TEST(without_budget_there_is_no_retry_and_the_error_says_so),
+        TEST(while_there_are_too_many_retries_there_are_no_more),
         TEST(an_error_of_the_service_stays_as_it_is),
         TEST(calls_that_go_well_earn_retries),
         TEST(calls_that_fail_earn_none),

@@ -31,6 +31,7 @@ static void an_instance_of_another_version_stands_in(void **state)
     assert_body(client, framed(scene, ITEM));
     assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS (older), "
                          "2 sent: 7101 INTERNAL, 7102 OK");
+    assert_int_equal(scene->healed[HEALING_OLDER], 1);
 }
 
 static void what_the_instance_says_to_caches_does_not_outlive_a_fallback(void **state)

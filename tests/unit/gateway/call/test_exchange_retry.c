@@ -41,6 +41,7 @@ static Pair get_from_both(void **state)
 static void assert_counted(const Pair *pair, unsigned hedges, unsigned cancelled)
 {
     assert_int_equal(pair->scene->counted[COUNTER_HEDGES], hedges);
+    assert_int_equal(pair->scene->healed[HEALING_HEDGE], hedges);
     assert_int_equal(pair->scene->counted[COUNTER_ATTEMPTS_CANCELLED], cancelled);
     assert_int_equal(pair->scene->counted[COUNTER_RETRIES], 0);
 }
@@ -425,6 +426,17 @@ static void there_is_one_besides_at_most(void **state)
 }
 
 /* Two attempts and two calls are four: half of them is two. */
+static void while_there_are_too_many_hedges_there_are_no_more(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    scene->healing_stopped = true;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 1);
+    assert_int_equal(scene->healed[HEALING_HEDGE], 0);
+    answer(instance(scene), ITEM);
+}
+
 static void the_budget_is_a_share_of_the_running_calls(void **state)
 {
     Scene *scene = scene_again(state, HEDGED("hedge: {after: 50ms, percent: 50}"));
@@ -691,6 +703,7 @@ int main(void)
         TEST(methods_with_side_effects_get_none),
         TEST(a_retry_counts_towards_the_attempts),
         TEST(there_is_one_besides_at_most),
+        TEST(while_there_are_too_many_hedges_there_are_no_more),
         TEST(the_budget_is_a_share_of_the_running_calls),
         TEST(one_call_may_always_have_it_again),
         TEST(when_one_of_two_is_unavailable_the_next_one_is_asked_at_once),

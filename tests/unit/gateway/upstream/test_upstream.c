@@ -641,6 +641,27 @@ static void an_instance_that_comes_back_is_found_without_a_call(void **state)
     assert_int_equal(calls[0].status, 200);
 }
 
+static void what_cannot_be_reached_is_being_healed_until_it_is_back(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    candidates_release(&loop, candidates_use(&loop, &service));
+    unsigned begun = healing_begun[HEALING_RECONNECT], ended = healing_ended[HEALING_RECONNECT];
+    begin_calls(2);
+    loop_run_until(&loop, all_refused);
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_int_equal(healing_begun[HEALING_RECONNECT], begun + 1); /* however often it fails */
+    char expected[64];
+    snprintf(expected, sizeof expected, "s 127.0.0.1:%d", port);
+    assert_string_equal(healing_what, expected);
+    assert_int_equal(healing_ended[HEALING_RECONNECT], ended);
+    open_door(port);
+    loop_run_until(&loop, is_back);
+    assert_int_equal(healing_ended[HEALING_RECONNECT], ended + 1);
+}
+
 static int64_t failed_at[5];
 static uint32_t n_failed_at;
 
@@ -1502,6 +1523,7 @@ int main(void)
         upstream_test(as_many_as_the_limit_are_granted),
         upstream_test(what_leaves_gives_back_what_it_was_granted),
         upstream_test(one_that_is_down_is_warm_again_when_it_is_back),
+        upstream_test(what_cannot_be_reached_is_being_healed_until_it_is_back),
         upstream_test(a_call_goes_over_tls),
         upstream_test(an_instance_of_the_wrong_name_is_not_there),
         upstream_test(an_instance_that_does_not_agree_to_http2_is_not_there),
