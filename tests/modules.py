@@ -85,6 +85,7 @@ LAYERS = (
         Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),
         Module("process", "workers, reload, drain", "Worker", "process.h"),
         Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
+        Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "main and the subcommands", "Command", "command.h"),
     )),
 )

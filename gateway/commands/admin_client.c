@@ -7,7 +7,7 @@
 #include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
 #include "gateway/audit/audit.h"
-#include "gateway/commands/admin_link.h"
+#include "gateway/remote/admin_link.h"
 #include "protocols/http/http.h"
 
 #include <stdlib.h>

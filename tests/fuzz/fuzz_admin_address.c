@@ -1,6 +1,6 @@
 /* An address is a path, or a host with a port that is one. Written again, it is the same. */
 #include "base/arena.h"
-#include "gateway/commands/admin_address.h"
+#include "gateway/remote/admin_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-#include "gateway/commands/admin_link.h"
+#include "gateway/remote/admin_link.h"
 
 #include "base/arena.h"
 #include "base/clock.h"

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "gateway/commands/admin_address.h"
+#include "gateway/remote/admin_address.h"
 #include "gateway/tls/tls_context.h"
 
 typedef struct AdminLink AdminLink;

@@ -1,4 +1,4 @@
-#include "gateway/commands/admin_address.h"
+#include "gateway/remote/admin_address.h"
 
 #include "base/arena.h"
 #include "base/net/ip.h"
