@@ -3,7 +3,7 @@
  * keeps their bounds. Descriptors travel with a message.
  *
  *      gateway --> supervisor   KEEP, MORE, DROP, PREPARED, SERVING, FAILED, UPGRADE, WRITTEN,
- *                               LEAVING, NOTIFY, LIMITS
+ *                               LEAVING, ALIVE, NOTIFY, LIMITS
  *      supervisor --> gateway   WRITE, GO, DRAIN, STAYS, LEFT
  *
  * A message is one letter, and a text behind it. Nothing here takes memory: the supervisor uses it.
@@ -27,6 +27,7 @@ enum { CHANNEL_TEXT = 4096, CHANNEL_FDS = 64, CHANNEL_NAME = 160 };
     MESSAGE('u', UPGRADE)  /* somebody wants one */                                                \
     MESSAGE('w', WRITTEN)  /* what the successor needs is kept */                                  \
     MESSAGE('e', LEAVING)  /* it ends in order, and has no successor */                            \
+    MESSAGE('a', ALIVE)    /* all its threads turn */                                              \
     MESSAGE('n', NOTIFY)   /* the text is for the service manager */                               \
     MESSAGE('l', LIMITS)   /* settings of the supervisor, as limits_write writes them */           \
     MESSAGE('W', WRITE)    /* keep what a successor needs, then say WRITTEN */                     \

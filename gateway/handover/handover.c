@@ -48,7 +48,7 @@ static struct {
     pthread_mutex_t mutex; /* of what follows, except the first two lines */
     int channel, crash;
     bool succeeds;
-    bool settled;
+    atomic_bool settled;
     Kept *kept;
     Unsettled *unsettled;
     Blob blobs[BLOBS];
@@ -463,7 +463,7 @@ void handover_give(void)
     atomic_store(&here.given, true);
 }
 
-bool handover_given(void)
+bool handover_shared(void)
 {
-    return atomic_load(&here.given);
+    return atomic_load(&here.given) || (here.channel >= 0 && !atomic_load(&here.settled));
 }

@@ -72,9 +72,11 @@ void handover_keep_sockets(const char *name, const int *fds, uint32_t n);
    closed, and forgotten. */
 void handover_settle(void);
 
-/* The sockets belong to a successor from now on: who closes one leaves its queue, and its file. Any
-   thread may ask. */
+/* The sockets belong to a successor from now on. */
 void handover_give(void);
-bool handover_given(void);
+
+/* Whether the sockets are another gateway's, too: that of the one before, until this one serves, or
+   of a successor. Who closes one leaves its queue, and its file. Any thread. */
+bool handover_shared(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "gateway/listen/bind.h"
 
 #include "base/arena.h"
+#include "gateway/handover/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,10 +106,66 @@ static bool is_free(const struct addrinfo *info, bool v6_only)
     return is;
 }
 
-static Result bind_tcp_address(Arena *arena, const Config *config, const ListenerConfig *listener,
-                               const struct addrinfo *info, uint32_t n_loops, BoundSocket *bound)
+/* ---- Sockets of the process before (handover.h) ---------------------------------------------- */
+
+/* A descriptor for each loop that has none: others share their socket with it. */
+static Result share(Arena *arena, const Address *address, int *fds, uint32_t n_loops)
 {
-    bool v6_only = info->ai_family == AF_INET6 && wants_v6_only(config, &listener->address);
+    for (uint32_t i = 1; i < n_loops; i++) {
+        if (fds[i] < 0)
+            fds[i] = fcntl(fds[i - 1], F_DUPFD_CLOEXEC, 0);
+        if (fds[i] < 0)
+            return system_error(arena, "duplicating the socket of", address);
+    }
+    return OK;
+}
+
+/*
+ * Takes what listens at the address already, one socket for each loop. If the process before had
+ * more loops, the loops have several each: else nobody would accept the clients that the kernel
+ * gives to the others. With none, fds[0] stays -1.
+ */
+static Result take_over(Arena *arena, const ListenerConfig *listener,
+                        const struct sockaddr *address, socklen_t size, uint32_t n_loops,
+                        BoundSocket *bound)
+{
+    uint32_t n = 0;
+    for (int fd; (fd = handover_take_socket(address, size, listener->address.text)) >= 0;) {
+        if (n > 0 && n % n_loops == 0) {
+            BoundSocket *more = bound_new(arena, listener, n_loops);
+            more->next = bound->next;
+            bound->next = more;
+            bound = more;
+        }
+        bound->fds[n++ % n_loops] = fd;
+        bound->taken = true;
+    }
+    return n && n < n_loops ? share(arena, &listener->address, bound->fds, n_loops) : OK;
+}
+
+/* The supervisor keeps what was bound for the one after this process. */
+static void keep_sockets(Arena *arena, const BoundSocket *list, const ListenerConfig *listener,
+                         uint32_t n_loops)
+{
+    uint32_t n = 0;
+    for (const BoundSocket *s = list; s; s = s->next)
+        n += s->listener == listener ? n_loops : 0;
+    int *fds = arena_array(arena, int, n);
+    CHECK(fds || !n);
+    n = 0;
+    for (const BoundSocket *s = list; s; s = s->next)
+        for (uint32_t i = 0; i < n_loops && s->listener == listener; i++)
+            if (s->fds[i] >= 0)
+                fds[n++] = s->fds[i];
+    handover_keep_sockets(listener->address.text, fds, n);
+}
+
+/* ---- TCP: binding ---------------------------------------------------------------------------- */
+
+static Result open_tcp_address(Arena *arena, const ListenerConfig *listener,
+                               const struct addrinfo *info, bool v6_only, uint32_t n_loops,
+                               BoundSocket *bound)
+{
     if (!is_free(info, v6_only))
         return system_error(arena, "listening on", &listener->address);
     for (uint32_t i = 0; i < n_loops; i++) {
@@ -121,6 +178,16 @@ static Result bind_tcp_address(Arena *arena, const Config *config, const Listene
             return system_error(arena, "resolving the address of", &listener->address);
     }
     return OK;
+}
+
+static Result bind_tcp_address(Arena *arena, const Config *config, const ListenerConfig *listener,
+                               const struct addrinfo *info, uint32_t n_loops, BoundSocket *bound)
+{
+    bool v6_only = info->ai_family == AF_INET6 && wants_v6_only(config, &listener->address);
+    Result r = take_over(arena, listener, info->ai_addr, info->ai_addrlen, n_loops, bound);
+    if (failed(r) || bound->fds[0] >= 0)
+        return r;
+    return open_tcp_address(arena, listener, info, v6_only, n_loops, bound);
 }
 
 static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig *listener,
@@ -165,6 +232,13 @@ static void remove_stale(const struct sockaddr_un *name)
     close(fd);
 }
 
+/* Without its file nobody finds a socket, also one that was taken over. */
+static bool has_file(const struct sockaddr_un *name)
+{
+    struct stat info;
+    return lstat(name->sun_path, &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
 /* The file that bind creates gets the mode of the socket, so it is private from the beginning. */
 static int open_unix(const struct sockaddr_un *name, bool private)
 {
@@ -191,27 +265,26 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
                     "the path of %s is longer than the %zu bytes allowed for a Unix socket",
                     address->text, sizeof(name.sun_path) - 1);
     strcpy(name.sun_path, address->path);
-    remove_stale(&name);
 
     BoundSocket *bound = bound_new(arena, listener, n_loops);
     bound->next = *list;
     *list = bound;
+    Result r = has_file(&name) ? take_over(arena, listener, (struct sockaddr *)&name, sizeof name,
+                                           n_loops, bound)
+                               : OK;
+    if (failed(r) || bound->fds[0] >= 0)
+        return r;
+    remove_stale(&name);
     bound->fds[0] = open_unix(&name, listener->private);
-    if (bound->fds[0] < 0)
-        return system_error(arena, "listening on", address);
-    for (uint32_t i = 1; i < n_loops; i++) {
-        bound->fds[i] = fcntl(bound->fds[0], F_DUPFD_CLOEXEC, 0);
-        if (bound->fds[i] < 0)
-            return system_error(arena, "duplicating the socket of", address);
-    }
-    return OK;
+    return bound->fds[0] < 0 ? system_error(arena, "listening on", address)
+                             : share(arena, address, bound->fds, n_loops);
 }
 
 /* Closes what was opened, and removes the files of Unix sockets. */
 static void undo(BoundSocket *list, uint32_t n_loops)
 {
     for (BoundSocket *s = list; s; s = s->next) {
-        if (s->listener->address.path && s->fds[0] >= 0)
+        if (s->listener->address.path && s->fds[0] >= 0 && !s->taken)
             unlink(s->listener->address.path);
     }
     bind_close(list, n_loops);
@@ -247,6 +320,9 @@ Result bind_listeners(Arena *arena, const Config *config, const Config *running,
         undo(list, n_loops);
         return r;
     }
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        if (!config_listener(running, config->listeners[i].address.text))
+            keep_sockets(arena, list, &config->listeners[i], n_loops);
     *sockets_out = list;
     return OK;
 }
@@ -255,7 +331,10 @@ void bind_forget(const Config *config, const Config *kept)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const Address *address = &config->listeners[i].address;
-        if (address->path && !config_listener(kept, address->text))
+        if (handover_shared() || config_listener(kept, address->text))
+            continue;
+        handover_keep_sockets(address->text, NULL, 0);
+        if (address->path)
             unlink(address->path);
     }
 }

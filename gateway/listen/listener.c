@@ -1,6 +1,7 @@
 #include "gateway/listen/listener.h"
 
 #include "base/arena.h"
+#include "gateway/handover/handover.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <errno.h>
@@ -169,7 +170,8 @@ static void listener_open(ListenerSet *set, const ListenerConfig *config, int fd
     listener->poll.data = listener;
     listener->next = set->first;
     set->first = listener;
-    listener_resume(listener);
+    if (!set->held)
+        listener_resume(listener);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -178,7 +180,8 @@ static void on_closed(uv_handle_t *handle)
 }
 
 /* Removes the listener from its list, at `*at`. Closing the socket resets the connections in its
-   backlog, so they are accepted immediately before. */
+   backlog, so they are accepted immediately before; unless it was handed over, and stays open
+   elsewhere. */
 static void listener_close(Listener **at)
 {
     Listener *listener = *at;
@@ -186,7 +189,8 @@ static void listener_close(Listener **at)
     timer_stop(&listener->set->loop->timers, &listener->pause);
     uv_poll_stop(&listener->poll);
     uv_close((uv_handle_t *)&listener->poll, on_closed);
-    accept_some(listener, INT16_MAX);
+    if (!handover_shared())
+        accept_some(listener, INT16_MAX);
     close(listener->fd);
 }
 
@@ -213,9 +217,24 @@ void listeners_apply(ListenerSet *set, const Config *config, BoundSocket *socket
         }
     }
     for (BoundSocket *s = sockets; s; s = s->next) {
+        if (s->fds[set->loop->index] < 0)
+            continue;
         listener_open(set, s->listener, s->fds[set->loop->index]);
         s->fds[set->loop->index] = -1;
     }
+}
+
+void listeners_hold(ListenerSet *set)
+{
+    CHECK(!set->first);
+    set->held = true;
+}
+
+void listeners_release(ListenerSet *set)
+{
+    set->held = false;
+    for (Listener *listener = set->first; listener; listener = listener->next)
+        listener_resume(listener);
 }
 
 void listeners_close(ListenerSet *set)

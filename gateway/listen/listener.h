@@ -18,6 +18,7 @@ typedef struct ListenerSet {
     Listener *first;
     int spare; /* a reserved descriptor, closed if there is no other, to accept and close a client
                 */
+    bool held; /* they do not accept yet */
 } ListenerSet;
 
 void listeners_init(ListenerSet *set, Loop *loop, ConnectionSet *connections);
@@ -26,6 +27,11 @@ void listeners_init(ListenerSet *set, Loop *loop, ConnectionSet *connections);
    it already has. Listeners that are not in the config are closed, after the clients in their queue
    were accepted. */
 void listeners_apply(ListenerSet *set, const Config *config, BoundSocket *sockets);
+
+/* Before the first is opened: all wait, and their clients in their queues, until they are released.
+   Once. */
+void listeners_hold(ListenerSet *set);
+void listeners_release(ListenerSet *set);
 
 /* Closes all. */
 void listeners_close(ListenerSet *set);

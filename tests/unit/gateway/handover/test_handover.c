@@ -78,6 +78,7 @@ static void what_the_supervisor_handed_over_is_known(void **state)
 {
     assert_true(handover_supervised());
     assert_true(handover_succeeds());
+    assert_true(handover_shared());
     assert_null(getenv(ROLL_VARIABLE));
     assert_int_equal(handover_crash_file(), -1);
     assert_int_equal(fcntl(handover_channel(), F_GETFD), FD_CLOEXEC);
@@ -167,9 +168,9 @@ static void afterwards_it_learns_at_once(void **state)
     message_close(&got);
     handover_keep_sockets("web", NULL, 0);
     expect(MESSAGE_DROP, "web", 0);
-    assert_false(handover_given());
+    assert_false(handover_shared());
     handover_give();
-    assert_true(handover_given());
+    assert_true(handover_shared());
 }
 
 static void lines_that_cannot_be_read_are_passed_over(void **state)

@@ -1,0 +1,700 @@
+#include "gateway/supervisor/supervisor.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/handover/memory_file.h"
+#include "gateway/handover/notify.h"
+#include "gateway/supervisor/restarts.h"
+#include "gateway/supervisor/shelf.h"
+#include "gateway/supervisor/supervised.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Where a supervisor that replaces itself leaves what it has: the number of a memory file. */
+#define STATE_VARIABLE "PASSERELLE_SUPERVISOR"
+
+#define WRITE_TIME (5 * SECOND) /* for the gateway to write what its successor needs */
+#define ABORT_TIME (5 * SECOND) /* from SIGABRT to SIGKILL */
+
+enum { CHILDREN = 16, STATE_MOST = 1 << 20, SYSTEMD_FIRST = 3, SYSTEMD_MOST = 1024 };
+
+static const int forwarded[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT};
+
+typedef struct Supervisor {
+    const char *program, *config;
+    Supervised children[CHILDREN];
+    Supervised *current;   /* the one that serves, or will; NULL: it has ended */
+    Supervised *successor; /* NULL: no upgrade is under way */
+    int64_t asked;         /* since then the gateway writes for its successor; 0: it does not */
+    int64_t restart_at;    /* 0: no restart is due */
+    uint32_t in_row;       /* restarts */
+    SupervisorLimits limits;
+    bool served;   /* one has ever served */
+    bool stopping; /* no gateway is started any more */
+    bool replace;  /* itself, when all that has come is done */
+    int code;
+    int signals; /* signalfd */
+    Shelf shelf;
+    Message message;
+} Supervisor;
+
+static Supervisor supervisor = {.limits = {0}};
+
+static void tell(const char *format, ...) PRINTF_LIKE(1, 2);
+
+static void tell(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    dprintf(STDERR_FILENO, "passerelle: supervisor: %s\n", text);
+}
+
+static void send_to(const Supervised *child, MessageKind kind, const char *text)
+{
+    if (child && child->channel >= 0)
+        channel_send(child->channel, kind, bytes_of(text), NULL, 0);
+}
+
+static void close_at(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* ---- Starting a gateway ---------------------------------------------------------------------- */
+
+static void set_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGCHLD);
+    sigaddset(set, SIGUSR2);
+    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+        sigaddset(set, forwarded[i]);
+}
+
+static void pass_on(int fd)
+{
+    fcntl(fd, F_SETFD, 0);
+}
+
+/* In the new process. An upgrade executes what is at the path now; a restart what this supervisor
+   is, even if its file is gone. A group of its own: Ctrl-C is for the supervisor, which tells it.
+ */
+_Noreturn static void execute(const Supervisor *s, const Supervised *child, int channel, int roll)
+{
+    char number[16];
+    char *arguments[] = {(char *)s->program, "run", (char *)s->config, NULL};
+    sigset_t set;
+    snprintf(number, sizeof number, "%d", roll);
+    setenv("PASSERELLE_ROLL", number, 1);
+    unsetenv(STATE_VARIABLE);
+    shelf_pass_on(&s->shelf, true);
+    pass_on(channel);
+    pass_on(child->crash);
+    pass_on(roll);
+    setpgid(0, 0);
+    set_signals(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (child->role == ROLE_STARTING)
+        execv("/proc/self/exe", arguments);
+    execvp(s->program, arguments);
+    tell("executing %s: %s", s->program, strerror(errno));
+    _exit(127);
+}
+
+static int make_roll(const Supervisor *s, const Supervised *child, int channel)
+{
+    int roll = memfd_create("roll", MFD_CLOEXEC);
+    if (roll < 0)
+        return -1;
+    bool written = dprintf(roll, "channel %d\ncrash %d\n", channel, child->crash) > 0;
+    if (child->role == ROLE_SUCCESSOR)
+        written &= dprintf(roll, "successor\n") > 0;
+    if (written && shelf_write(&s->shelf, roll))
+        return roll;
+    close(roll);
+    return -1;
+}
+
+static bool fork_child(Supervisor *s, Supervised *child, int channel)
+{
+    int roll = make_roll(s, child, channel);
+    if (roll < 0)
+        return false;
+    child->pid = fork();
+    if (child->pid == 0)
+        execute(s, child, channel, roll);
+    close(roll);
+    return child->pid > 0;
+}
+
+static Supervised *find_free(Supervisor *s)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->children[i].role == ROLE_NONE)
+            return &s->children[i];
+    return NULL;
+}
+
+/* NULL: it could not be started, which was told. */
+static Supervised *start(Supervisor *s, Role role)
+{
+    int ends[2] = {-1, -1};
+    Supervised *child = find_free(s);
+    if (!child)
+        return NULL;
+    *child = (Supervised){.role = role,
+                          .channel = -1,
+                          .began = clock_now(),
+                          .crash = memfd_create("crash", MFD_CLOEXEC)};
+    bool started = child->crash >= 0 && channel_open(ends) && fork_child(s, child, ends[1]);
+    child->channel = ends[0];
+    close_at(&ends[1]);
+    if (started)
+        return child;
+    tell("starting a gateway: %s", strerror(errno));
+    close_at(&child->channel);
+    close_at(&child->crash);
+    child->role = ROLE_NONE;
+    return NULL;
+}
+
+/* ---- Restarts -------------------------------------------------------------------------------- */
+
+static void give_up(Supervisor *s)
+{
+    s->stopping = true;
+    if (s->code == EXIT_SUCCESS)
+        s->code = EXIT_FAILURE;
+}
+
+/* After one that served for so long. */
+static void restart_later(Supervisor *s, int64_t served)
+{
+    RestartVerdict verdict = restarts_after(&s->limits, served, &s->in_row);
+    if (!verdict.again) {
+        tell("%u restarts in a row were in vain: no more", s->in_row);
+        give_up(s);
+        return;
+    }
+    s->restart_at = clock_now() + verdict.wait;
+    if (verdict.wait)
+        tell("the next start is in %lld ms", (long long)(verdict.wait / MILLISECOND));
+}
+
+static void restart_if_due(Supervisor *s, int64_t now)
+{
+    if (!s->restart_at || now < s->restart_at)
+        return;
+    s->restart_at = 0;
+    s->current = start(s, ROLE_STARTING);
+    if (!s->current)
+        restart_later(s, -1);
+}
+
+/* ---- Upgrades -------------------------------------------------------------------------------- */
+
+static void refuse_upgrade(Supervisor *s, const char *why)
+{
+    tell("no upgrade: %s", why);
+    send_to(s->current, MESSAGE_STAYS, why);
+}
+
+static void begin_upgrade(Supervisor *s)
+{
+    if (s->successor || s->asked) {
+        tell("an upgrade is under way already");
+    } else if (s->stopping || !s->current || s->current->role != ROLE_SERVING) {
+        refuse_upgrade(s, "no gateway serves that could hand over");
+    } else if (!find_free(s)) {
+        refuse_upgrade(s, "too many older gateways are still ending their calls");
+    } else {
+        s->asked = clock_now();
+        send_to(s->current, MESSAGE_WRITE, "");
+    }
+}
+
+static void start_successor(Supervisor *s)
+{
+    s->asked = 0;
+    s->successor = start(s, ROLE_SUCCESSOR);
+    if (!s->successor)
+        refuse_upgrade(s, "the new process could not be started");
+}
+
+static void abandon_successor(Supervisor *s)
+{
+    s->asked = 0;
+    if (s->successor)
+        kill(s->successor->pid, SIGTERM);
+}
+
+static void hand_over(Supervisor *s, Supervised *child)
+{
+    Supervised *old = s->current;
+    s->current = child;
+    s->successor = NULL;
+    s->in_row = 0;
+    s->replace = true;
+    tell("process %d serves instead of %d", (int)child->pid, old ? (int)old->pid : 0);
+    if (!old)
+        return;
+    old->role = ROLE_DRAINING;
+    send_to(old, MESSAGE_DRAIN, "");
+}
+
+static void on_serving(Supervisor *s, Supervised *child)
+{
+    if (child->role == ROLE_DRAINING || child->role == ROLE_SERVING)
+        return;
+    if (child->role == ROLE_SUCCESSOR)
+        hand_over(s, child);
+    child->role = ROLE_SERVING;
+    child->served = child->alive = clock_now();
+    s->served = true;
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static void keep(Supervisor *s, bool replace)
+{
+    Message *message = &s->message;
+    if (replace)
+        shelf_drop(&s->shelf, message->text);
+    for (uint32_t i = 0; i < message->n_fds; i++) {
+        if (!shelf_add(&s->shelf, message->text, message->fds[i]))
+            tell("%.*s cannot be kept", BYTES_ARGS(message->text));
+        message->fds[i] = -1;
+    }
+}
+
+static void on_leaving(Supervisor *s, Supervised *child)
+{
+    child->left = true;
+    if (child == s->current) {
+        s->stopping = true;
+        shelf_drop_sockets(&s->shelf);
+        abandon_successor(s);
+    }
+    send_to(child, MESSAGE_LEFT, "");
+}
+
+/* Text of a message to the service manager, which wants no NUL; it is not for those who drain. */
+static void notify(const Message *message)
+{
+    char lines[CHANNEL_TEXT + 1];
+    snprintf(lines, sizeof lines, "%.*s", BYTES_ARGS(message->text));
+    notify_send(lines);
+}
+
+static void on_alive(Supervisor *s, Supervised *child)
+{
+    child->alive = clock_now();
+    if (child == s->current && notify_watchdog())
+        notify_send("WATCHDOG=1");
+}
+
+/* Of one that serves, or is about to. */
+static void on_message(Supervisor *s, Supervised *child)
+{
+    const Message *message = &s->message;
+    switch (message->kind) {
+    case MESSAGE_KEEP: keep(s, true); break;
+    case MESSAGE_MORE: keep(s, false); break;
+    case MESSAGE_DROP: shelf_drop(&s->shelf, message->text); break;
+    case MESSAGE_PREPARED: send_to(child, MESSAGE_GO, ""); break;
+    case MESSAGE_SERVING: on_serving(s, child); break;
+    case MESSAGE_FAILED:
+        snprintf(child->why, sizeof child->why, "%.*s", BYTES_ARGS(message->text));
+        break;
+    case MESSAGE_UPGRADE:
+        if (child == s->current)
+            begin_upgrade(s);
+        break;
+    case MESSAGE_WRITTEN:
+        if (s->asked && child == s->current)
+            start_successor(s);
+        break;
+    case MESSAGE_LEAVING: on_leaving(s, child); break;
+    case MESSAGE_ALIVE: on_alive(s, child); break;
+    case MESSAGE_NOTIFY: notify(message); break;
+    case MESSAGE_LIMITS: supervisor_limits_read(message->text, &s->limits); break;
+    case MESSAGE_WRITE:
+    case MESSAGE_GO:
+    case MESSAGE_DRAIN:
+    case MESSAGE_STAYS:
+    case MESSAGE_LEFT:
+    case MESSAGE_NONE: break;
+    }
+}
+
+static void receive(Supervisor *s, Supervised *child)
+{
+    while (child->channel >= 0) {
+        ChannelOutcome outcome = channel_receive(child->channel, &s->message);
+        if (outcome == CHANNEL_EMPTY)
+            return;
+        if (outcome == CHANNEL_CLOSED) {
+            close_at(&child->channel);
+            return;
+        }
+        if (child->role != ROLE_DRAINING)
+            on_message(s, child);
+        message_close(&s->message);
+    }
+}
+
+/* ---- A gateway has ended --------------------------------------------------------------------- */
+
+static bool ended_well(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static void describe_end(const Supervised *child, int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(text, size, "process %d was ended by signal %d (%s)", (int)child->pid,
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(text, size, "process %d ended with exit code %d%s%s", (int)child->pid,
+                 WEXITSTATUS(status), *child->why ? ": " : "", child->why);
+}
+
+/* The next gateway reports it: the first line is ours, the backtrace follows, if there is one. */
+static void keep_crash(Supervisor *s, Supervised *child, const char *text)
+{
+    int64_t served = child->served ? clock_now() - child->served : 0;
+    dprintf(child->crash, "end %s after serving for %lld.%03lld s\n", text,
+            (long long)(served / SECOND), (long long)(served % SECOND / MILLISECOND));
+    shelf_drop(&s->shelf, bytes_of("blob crash"));
+    shelf_add(&s->shelf, bytes_of("blob crash"), child->crash);
+    child->crash = -1;
+}
+
+static void on_current_ended(Supervisor *s, Supervised *child, int status, const char *text)
+{
+    s->current = NULL;
+    s->asked = 0;
+    s->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    bool refused = !s->served && WIFEXITED(status); /* a mistake in its config, and the like */
+    if (s->stopping || child->left || ended_well(status) || refused) {
+        s->stopping = true;
+        abandon_successor(s);
+        return;
+    }
+    tell("%s", text);
+    keep_crash(s, child, text);
+    notify_send("STATUS=The gateway crashed, and is started again.");
+    if (!s->successor) {
+        restart_later(s, child->served ? clock_now() - child->served : -1);
+        return;
+    }
+    s->current = s->successor; /* it was to take over anyway */
+    s->current->role = ROLE_STARTING;
+    s->successor = NULL;
+}
+
+static void on_ended(Supervisor *s, Supervised *child, int status)
+{
+    char text[128 + SUPERVISED_WHY];
+    receive(s, child); /* what it said at last */
+    describe_end(child, status, text, sizeof text);
+    if (child == s->current) {
+        on_current_ended(s, child, status, text);
+    } else if (child == s->successor) {
+        s->successor = NULL;
+        refuse_upgrade(s, child->killed ? child->why : text);
+    } else if (!ended_well(status)) {
+        tell("%s while its calls ended", text);
+    }
+    close_at(&child->channel);
+    close_at(&child->crash);
+    child->role = ROLE_NONE;
+}
+
+/* As process 1 of a container it also reaps what is not its own. */
+static void reap(Supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (int i = 0; i < CHILDREN; i++)
+            if (s->children[i].role != ROLE_NONE && s->children[i].pid == pid)
+                on_ended(s, &s->children[i], status);
+}
+
+/* ---- Signals --------------------------------------------------------------------------------- */
+
+static void forward(Supervisor *s, int number)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->children[i].role != ROLE_NONE)
+            kill(s->children[i].pid, number);
+}
+
+static void on_signal(Supervisor *s, int number)
+{
+    if (number == SIGCHLD) {
+        reap(s);
+    } else if (number == SIGUSR2) {
+        begin_upgrade(s);
+    } else {
+        s->stopping |= number != SIGHUP;
+        s->asked = s->stopping ? 0 : s->asked;
+        forward(s, number);
+    }
+}
+
+static void read_signals(Supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == sizeof info)
+        on_signal(s, (int)info.ssi_signo);
+}
+
+/* ---- Times ----------------------------------------------------------------------------------- */
+
+/* First so that it leaves a backtrace, then for certain. */
+static void end_silent(Supervised *child, int64_t now, const char *why)
+{
+    if (!child->killed) {
+        tell("process %d: %s", (int)child->pid, why);
+        snprintf(child->why, sizeof child->why, "%s", why);
+        child->killed = now;
+        kill(child->pid, SIGABRT);
+    } else if (now - child->killed >= ABORT_TIME) {
+        kill(child->pid, SIGKILL);
+    }
+}
+
+static void end_late(Supervisor *s, int64_t now)
+{
+    Supervised *current = s->current, *successor = s->successor;
+    if (s->asked && now - s->asked >= WRITE_TIME)
+        start_successor(s);
+    if (successor && (successor->killed || now - successor->began >= s->limits.prove))
+        end_silent(successor, now, "the new process did not prove in time that it answers");
+    if (current && current->role == ROLE_SERVING && !s->stopping && s->limits.hung &&
+        (current->killed || now - current->alive >= s->limits.hung))
+        end_silent(current, now, "a thread of the gateway hangs");
+}
+
+static void sooner(int64_t *wait, int64_t since, int64_t time, int64_t now)
+{
+    int64_t left = since + time - now;
+    if (since && left < *wait)
+        *wait = left;
+}
+
+/* Until something is due, in milliseconds. */
+static int time_left(const Supervisor *s)
+{
+    int64_t now = clock_now(), wait = 3600 * SECOND;
+    const Supervised *current = s->current, *successor = s->successor;
+    sooner(&wait, s->restart_at, 0, now);
+    sooner(&wait, s->asked, WRITE_TIME, now);
+    if (successor)
+        sooner(&wait, successor->killed ? successor->killed : successor->began,
+               successor->killed ? ABORT_TIME : s->limits.prove, now);
+    if (current && current->role == ROLE_SERVING && s->limits.hung && !s->stopping)
+        sooner(&wait, current->killed ? current->killed : current->alive,
+               current->killed ? ABORT_TIME : s->limits.hung, now);
+    return wait <= 0 ? 0 : (int)((wait + MILLISECOND - 1) / MILLISECOND);
+}
+
+/* ---- Replacing itself ------------------------------------------------------------------------ */
+
+static bool write_state(const Supervisor *s, int state)
+{
+    const SupervisorLimits *l = &s->limits;
+    bool written = shelf_write(&s->shelf, state);
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->children[i].role != ROLE_NONE)
+            written &= supervised_write(&s->children[i], state);
+    return written && dprintf(state, "limits 0 %lld %lld %lld %lld %lld %lld\n",
+                              (long long)l->restarts, (long long)l->steady, (long long)l->wait,
+                              (long long)l->longest, (long long)l->prove, (long long)l->hung) > 0;
+}
+
+static void pass_all_on(Supervisor *s, bool pass)
+{
+    shelf_pass_on(&s->shelf, pass);
+    for (int i = 0; i < CHILDREN; i++) {
+        const Supervised *child = &s->children[i];
+        if (child->role == ROLE_NONE)
+            continue;
+        fcntl(child->crash, F_SETFD, pass ? 0 : FD_CLOEXEC);
+        if (child->channel >= 0)
+            fcntl(child->channel, F_SETFD, pass ? 0 : FD_CLOEXEC);
+    }
+}
+
+/* The process, its number and its children stay. If it cannot be done, this one goes on. */
+static void replace_self(Supervisor *s)
+{
+    char number[16];
+    char *arguments[] = {(char *)s->program, "run", "--supervise", (char *)s->config, NULL};
+    int state = memfd_create("supervisor", 0);
+    s->replace = false;
+    if (state >= 0 && write_state(s, state)) {
+        snprintf(number, sizeof number, "%d", state);
+        setenv(STATE_VARIABLE, number, 1);
+        pass_all_on(s, true);
+        execvp(s->program, arguments);
+        pass_all_on(s, false);
+        unsetenv(STATE_VARIABLE);
+    }
+    tell("the supervisor stays as it is: %s", strerror(errno));
+    close_at(&state);
+}
+
+static void take_child(Supervisor *s, const Supervised *child)
+{
+    Supervised *place = find_free(s);
+    if (!place)
+        return;
+    *place = *child;
+    if (place->role == ROLE_SERVING || place->role == ROLE_STARTING)
+        s->current = place;
+    s->served |= place->served != 0;
+}
+
+static void take_line(Supervisor *s, const RollLine *line)
+{
+    Supervised child;
+    if (bytes_are(line->word, "kept") && line->fd >= 0)
+        shelf_add(&s->shelf, line->rest, line->fd);
+    else if (bytes_are(line->word, "limits"))
+        supervisor_limits_read(line->rest, &s->limits);
+    else if (supervised_read(line, &child))
+        take_child(s, &child);
+}
+
+/* True: this process was a supervisor before, and its gateway runs. */
+static bool take_state(Supervisor *s)
+{
+    uint64_t state = 0;
+    const char *text = getenv(STATE_VARIABLE);
+    bool is = text && bytes_to_u64(bytes_of(text), &state) && state <= INT32_MAX;
+    unsetenv(STATE_VARIABLE);
+    if (!is)
+        return false;
+    Arena *arena = arena_new(STATE_MOST);
+    Bytes rest = memory_file_read(arena, (int)state, STATE_MOST);
+    for (RollLine line; roll_next(&rest, &line);)
+        take_line(s, &line);
+    arena_free(arena);
+    close((int)state);
+    pass_all_on(s, false);
+    return s->current != NULL;
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+/* Sockets that systemd has opened: sd_listen_fds(3). */
+static void take_systemd(Supervisor *s)
+{
+    uint64_t pid = 0, n = 0;
+    const char *pid_text = getenv("LISTEN_PID"), *n_text = getenv("LISTEN_FDS");
+    if (pid_text && n_text && bytes_to_u64(bytes_of(pid_text), &pid) &&
+        bytes_to_u64(bytes_of(n_text), &n) && pid == (uint64_t)getpid() && n <= SYSTEMD_MOST)
+        for (int fd = SYSTEMD_FIRST; fd < SYSTEMD_FIRST + (int)n; fd++)
+            if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+                shelf_add(&s->shelf, bytes_of("systemd"), fd);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+}
+
+/* Each listener has a descriptor for each loop. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool set_up(Supervisor *s)
+{
+    sigset_t set;
+    set_signals(&set);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise_descriptors();
+    notify_begin();
+    s->limits = supervisor_limits_default;
+    s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s->signals < 0) {
+        tell("no descriptor for signals: %s", strerror(errno));
+        return false;
+    }
+    if (!take_state(s)) {
+        take_systemd(s);
+        s->current = start(s, ROLE_STARTING);
+    }
+    return s->current != NULL;
+}
+
+static bool has_children(const Supervisor *s)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->children[i].role != ROLE_NONE)
+            return true;
+    return false;
+}
+
+/* A child without a channel has a place with a descriptor of -1, which poll passes over. */
+static void wait_for_something(Supervisor *s)
+{
+    struct pollfd ready[CHILDREN + 1];
+    for (int i = 0; i < CHILDREN; i++)
+        ready[i] = (struct pollfd){s->children[i].role == ROLE_NONE ? -1 : s->children[i].channel,
+                                   POLLIN, 0};
+    ready[CHILDREN] = (struct pollfd){s->signals, POLLIN, 0};
+    if (poll(ready, CHILDREN + 1, time_left(s)) <= 0)
+        return;
+    for (int i = 0; i < CHILDREN; i++)
+        if (ready[i].revents && s->children[i].role != ROLE_NONE)
+            receive(s, &s->children[i]);
+    if (ready[CHILDREN].revents)
+        read_signals(s);
+}
+
+int supervisor_run(const char *program, const char *config)
+{
+    Supervisor *s = &supervisor;
+    s->program = program;
+    s->config = config;
+    if (!set_up(s))
+        return EXIT_FAILURE;
+    reap(s); /* those that ended while it replaced itself */
+    while (has_children(s) || !s->stopping) {
+        wait_for_something(s);
+        int64_t now = clock_now();
+        end_late(s, now);
+        if (!s->stopping)
+            restart_if_due(s, now);
+        if (s->replace && !s->stopping)
+            replace_self(s);
+    }
+    return s->code;
+}
