@@ -22,7 +22,7 @@
 #ifndef GATEWAY_CALLER_H
 #define GATEWAY_CALLER_H
 
-#include "gateway/call/framing.h"
+#include "gateway/rest/framing.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/dialect/dialect.h"
 

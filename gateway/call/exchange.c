@@ -435,9 +435,10 @@ const Fields *exchange_metadata(const Exchange *x)
 
 /* ---- Failing --------------------------------------------------------------------------------- */
 
+/* NULL: of none, as where a single instance is asked. */
 static const Service *service_of(const Exchange *x)
 {
-    if (x->method)
+    if (x->method && x->method->version)
         return x->method->version->service;
     return x->route ? x->route->service : NULL;
 }

@@ -155,7 +155,8 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     add_attempts(line, r);
-    log_line_number(line, LOG_KEY("spilled"), r->n_spilled);
+    if (r->n_spilled)
+        log_line_number(line, LOG_KEY("spilled"), r->n_spilled);
     log_line_word(line, LOG_KEY("retry_refused"), retry_refusal_name(r->retry_refused));
     log_line_number(line, LOG_KEY("losses"), r->n_losses);
     log_line_number(line, LOG_KEY("unknown"), r->n_unknown);

@@ -289,13 +289,11 @@ void telemetry_count(Loop *loop, Counter counter)
 
 void healing_count(Loop *loop, HealingAct act, const Service *service)
 {
-    assert_non_null(service);
     scene_of(loop)->healed[act]++;
 }
 
 bool healing_may(HealingAct act, const char *service)
 {
-    assert_non_null(service);
     return !scene_playing()->healing_stopped;
 }
 

@@ -54,10 +54,10 @@ static int begin(void **state)
     memset(&scene, 0, sizeof scene);
     scene.fixture = *state;
     scene.now = 1000 * SECOND;
-    healing_start();
     CHECK(uv_loop_init(&scene.loop) == 0);
     fill(&scene.config, &scene.service, scene.instances, N);
     instances_adopt(&scene.config, NULL);
+    healing_start(&scene.loop, &scene.config);
     for (uint32_t i = 0; i < N; i++)
         instance_counts_join(&scene.counts[i], scene.instances[i].known);
     scene.judge = judge_new(&scene.loop);
@@ -69,12 +69,13 @@ static int begin(void **state)
 static int end(void **state)
 {
     judge_end(scene.judge);
+    healing_stop();
     uv_run(&scene.loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&scene.loop) == 0);
     for (uint32_t i = 0; i < N; i++)
         instance_counts_leave(&scene.counts[i]);
     scene.config.let_go(&scene.config);
-    healing_stop();
+    healing_forget();
     return fixture_end(state);
 }
 

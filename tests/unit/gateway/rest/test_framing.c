@@ -1,5 +1,5 @@
 #include "base/random.h"
-#include "gateway/call/framing.h"
+#include "gateway/rest/framing.h"
 #include "tests/unit/check.h"
 
 static Message of(size_t size, bool compressed)

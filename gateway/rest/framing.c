@@ -1,4 +1,4 @@
-#include "gateway/call/framing.h"
+#include "gateway/rest/framing.h"
 
 #include "gateway/rest/http_body.h"
 
