@@ -179,27 +179,36 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
     count_add(&m->losses, r->n_losses);
 }
 
-static void record_service(Telemetry *telemetry, const CallRecord *r)
+static ServiceCounters *counters_of(Telemetry *telemetry, const CallRecord *r)
 {
     const Service *service = r->method  ? r->method->version->service
                              : r->route ? r->route->service
                                         : NULL;
-    ServiceCounters *s = service_counters(telemetry, service ? service->series : 0);
+    return service_counters(telemetry, service ? service->series : 0);
+}
+
+void counters_record_failure(Telemetry *telemetry, const CallRecord *r)
+{
+    ErrorKey key = {
+        .fault = fault_index(r->why.error->fault),
+        .origin = fault_index(error_origin(r->why)->fault),
+        .side = telemetry_side(r),
+        .by = r->degraded ? r->degraded_by + 1 : 0,
+    };
+    cells_count(telemetry, &counters_of(telemetry, r)->errors, error_key(&key));
+}
+
+static void record_service(Telemetry *telemetry, const CallRecord *r)
+{
+    ServiceCounters *s = counters_of(telemetry, r);
     count_add(&s->calls, 1);
     histogram_record(&s->durations, (uint64_t)r->time_total);
     if (r->retry_refused)
         count_add(&s->retries_refused[r->retry_refused], 1);
     if (r->n_spilled)
         count_add(&s->spilled, r->n_spilled);
-    if (failed(r->why)) {
-        ErrorKey key = {
-            .fault = fault_index(r->why.error->fault),
-            .origin = fault_index(error_origin(r->why)->fault),
-            .side = telemetry_side(r),
-            .by = r->degraded ? r->degraded_by + 1 : 0,
-        };
-        cells_count(telemetry, &s->errors, error_key(&key));
-    }
+    if (failed(r->why))
+        counters_record_failure(telemetry, r);
 }
 
 /* Each attempt is counted for its own instance, even if a later attempt succeeded. */

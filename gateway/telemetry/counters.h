@@ -108,4 +108,8 @@ struct Telemetry {
 void counters_record(Telemetry *telemetry, const CallRecord *record);
 void counters_heal(Telemetry *telemetry, HealingAct act, uint32_t service);
 
+/* Only its failure, by fault: of a request that was refused before it was a call. `why` has failed.
+ */
+void counters_record_failure(Telemetry *telemetry, const CallRecord *record);
+
 #endif

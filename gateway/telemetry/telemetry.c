@@ -204,6 +204,7 @@ void telemetry_record_refused(Loop *loop, const CallRecord *record)
     Telemetry *telemetry = loop->telemetry;
     if (!telemetry)
         return;
+    counters_record_failure(telemetry, record);
     make_line(telemetry, record);
     tell_sink(telemetry, record);
 }

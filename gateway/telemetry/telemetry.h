@@ -80,7 +80,7 @@ typedef struct CallRecord {
 void telemetry_record(Loop *loop, const CallRecord *record);
 
 /* A request that was refused before it was a call: it is not counted as one, and the log has it as
-   an event. Only the sink gets it, as a call that failed. */
+   an event. Its failure is counted by fault, and the sink gets it as a call that failed. */
 void telemetry_record_refused(Loop *loop, const CallRecord *record);
 
 /* Whoever else has to know of each call: gets its record and its line of the log, on the loop's
