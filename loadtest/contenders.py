@@ -11,7 +11,7 @@ CERTAIN_JSON = b'{"id":"42","customer":"ann","status":"PAID","total":"12"}'  # 5
 GATEWAY_CONFIG = """\
 listen: [{{address: 127.0.0.1:{port}}}]
 loops: 1
-log: /dev/null
+log: {log}
 services:
   - name: orders
     versions:
@@ -23,7 +23,7 @@ services:
 routes:
   - {{match: orders, timeout: 60s{route}}}
   - {{match: /raw/, timeout: 60s, instances: [{{address: 127.0.0.1:{upstream}, protocol: http}}]}}
-limits: {{connections: 30000}}
+{routes}limits: {{connections: 30000}}
 """
 
 HAPROXY_CONFIG = """\
@@ -83,13 +83,13 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream, under=(), config="", route="", services=""):
+def start_gateway(build, folder, upstream, under=(), config="", route="", services="", log="/dev/null", routes=""):
     """`under`: a command that runs it, with its options. `config`: more lines of it. `route`: more of the orders' route.
-    `services`: more of them, each on a new line."""
+    `services`, `routes`: more of them, each on a new line."""
     port = free_port()
     file = pathlib.Path(folder) / "gateway.yaml"
     file.write_text(GATEWAY_CONFIG.format(
-        port=port, upstream=upstream, route=route, services=services, shop=ROOT / "examples/shop",
+        port=port, upstream=upstream, route=route, services=services, log=log, routes=routes, shop=ROOT / "examples/shop",
         orders=build / "examples/shop/orders.binpb") + config)
     return Watched([*under, build / "passerelle", "run", file], port)
 
