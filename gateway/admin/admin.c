@@ -659,8 +659,10 @@ static void *run_thread(void *argument)
 {
     Admin *admin = argument;
     uv_run(&admin->loop, UV_RUN_DEFAULT);
-    while (admin->connections.n)
+    while (admin->connections.n) {
+        admin_connections_look(&admin->connections);
         uv_run(&admin->loop, UV_RUN_ONCE);
+    }
     h2o_context_dispose(&admin->context);
     uv_run(&admin->loop, UV_RUN_DEFAULT); /* its timers close */
     h2o_thread_free();

@@ -56,6 +56,29 @@ static void leave(AdminConnection *connection)
         shutdown(fd, SHUT_RDWR);
 }
 
+/* libh2o closes a TLS connection when its close_notify is sent. After an error of reading libuv
+   sends nothing more, and says so at once; libh2o ignores that, and waits for ever. */
+static void end_writing(AdminConnection *connection)
+{
+    h2o_socket_t *socket = connection->socket;
+    bool waits_in_vain =
+        socket && socket->_cb.write && !connection->handle.stream.write_queue_size &&
+        !uv_is_writable(&connection->handle.stream) && !uv_is_closing(&connection->handle.any);
+    if (!waits_in_vain)
+        return;
+    h2o_socket_cb written = socket->_cb.write;
+    socket->_cb.write = NULL;
+    written(socket, h2o_socket_error_io); /* closes it */
+}
+
+void admin_connections_look(AdminConnections *set)
+{
+    for (AdminConnection *next, *c = set->first; c; c = next) {
+        next = c->next; /* on_closed comes from the loop only */
+        end_writing(c);
+    }
+}
+
 /* Whether `a` goes before `b` when room is needed. */
 static bool goes_first(const AdminConnection *a, const AdminConnection *b)
 {
@@ -80,6 +103,7 @@ static void on_look(uv_timer_t *timer)
 {
     AdminConnections *set = timer->data;
     int64_t now = clock_now();
+    admin_connections_look(set);
     for (AdminConnection *c = set->first; c; c = c->next) {
         if (!c->leaving && c->asked + PATIENCE <= now)
             leave(c);

@@ -31,7 +31,7 @@ typedef struct AdminConnections {
     AdminListener *listeners;
     AdminConnection *first;
     uint32_t n;
-    uv_timer_t look; /* closes connections after PATIENCE */
+    uv_timer_t look; /* closes connections after PATIENCE, and those that have broken off */
 } AdminConnections;
 
 /* Listens on the socket and owns it. Returns libuv's error, or 0. */
@@ -53,8 +53,13 @@ void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, Certifi
 const CertificateNames *admin_connections_names(const AdminConnections *set,
                                                 h2o_conn_t *connection);
 
-/* Closes the listeners and all connections; this is complete when `n` is 0. */
+/* Closes the listeners and all connections; this is complete when `n` is 0. Until then the loop
+   runs, and before each turn admin_connections_look is called. */
 void admin_connections_close(AdminConnections *set);
+
+/* Ends connections that have broken off in a way that libh2o does not notice. While they are not
+   closed this happens by itself. */
+void admin_connections_look(AdminConnections *set);
 
 /* Frees the listeners, after the loop has closed all handles. */
 void admin_connections_free(AdminConnections *set);

@@ -3,14 +3,17 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
 import stat
+import struct
 import subprocess
 import threading
 import time
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import CONFIG, HASHES, NOBODY, TOKENS, command, entries, events, own_user, plain, socket_for_others
+from operators import (CONFIG, HASHES, NOBODY, TLS_CONFIG, TOKENS, SecureGateway, command, entries, events, make_certificates, own_user,
+                       plain, socket_for_others)
 from processes import eventually
 
 
@@ -61,6 +64,22 @@ def test_who_sends_a_request_slowly_is_closed_whatever_it_sends(gateway):
         thread.join(90)
     assert all(time_taken < 45 for time_taken in ended.values()) and len(ended) == 2
     assert gateway.admin("/healthz").status == 200
+
+
+def test_clients_that_reset_their_tls_connections_leave_none_behind(tmp_path):
+    """As many as there is room for, more than once: else nobody would be served, and the gateway would not end."""
+    make_certificates(tmp_path)
+    context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with SecureGateway(tmp_path, TLS_CONFIG, **HASHES) as gateway:
+        assert gateway.admin("/healthz").status == 200
+        before = len(os.listdir(f"/proc/{gateway.process.child.pid}/fd"))
+        for _ in range(100):
+            with context.wrap_socket(connect(gateway), server_hostname="localhost") as client:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                client.recv(1000)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        eventually(lambda: len(os.listdir(f"/proc/{gateway.process.child.pid}/fd")) <= before, timeout=20)
+        assert gateway.admin("/healthz").status == 200
 
 
 @pytest.mark.parametrize("text", [
