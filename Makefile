@@ -4,11 +4,12 @@ BUILD ?= build
 FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 KILLS ?= 500
+CHAOS_SECONDS ?= 30
 ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes instructions bench conformance format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes chaos instructions bench conformance format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -80,6 +81,11 @@ prove: build ## change lists of real APIs with MESSAGES (100000) each way
 crashes: build ## KILLS (500) kills of a writer and its store, on SQLite and on PostgreSQL: nothing that was promised is lost
 	@.ci/deps test
 	@/usr/bin/python3 tests/unit/gateway/store/test_store_crash.py $(BUILD)/tests/unit/gateway/store_writer $(KILLS)
+
+chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
+	@.ci/deps build test bench chaos
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 tests/chaos/run.py $(BUILD) --seconds $(CHAOS_SECONDS) $(if $(ONLY),--only '$(ONLY)')
 
 instructions: ## instructions per call and idle memory, compared with loadtest/figures.md; RECORD=1 writes all of it anew
 	@.ci/deps build bench
