@@ -74,6 +74,7 @@ struct Attempt {
     bool also;               /* it was started while another one was live */
     bool older;              /* at a version that has not failed: FALLBACK_OLDER */
     bool trial;              /* it follows the first refusal: PolicyCharge */
+    bool broken;             /* its connection or stream broke */
     bool has_answer;         /* the head of the response is read */
     bool has_error;          /* and the response is an error, which can be passed on */
     bool passes;             /* its messages go on compressed as they came */

@@ -462,6 +462,7 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
     q.other = exchange_has_other(attempt);
     q.sent = attempt->sent;
     q.answered = attempt->has_answer;
+    q.broken = attempt->broken;
     q.responding = x->responding;
     q.fallen_back = exchange_is_served_by_none(x);
     q.used_up = x->used_up;

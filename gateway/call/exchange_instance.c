@@ -754,7 +754,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
         FAIL_OVER(x->arena, error_copy(x->arena, why),
                   *(late ? exchange_deadline_fault(x) : why.error->fault), "%s broke off %.*s",
                   attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method));
-    attempt->side.ended = true;
+    attempt->side.ended = attempt->broken = true;
     attempt_run(attempt, attempt_failed(attempt, r));
 }
 

@@ -120,10 +120,18 @@ static bool was_unseen(const PolicyQuestion *q)
     return !was_sent(q) && !is_refusal(q);
 }
 
+/* A connection on which something else than HTTP comes is of as much use as a lost one, and says
+   nothing of the other instances. */
+static bool is_garbage(const PolicyQuestion *q)
+{
+    return q->broken && q->fault == &FAULT_UPSTREAM_PROTOCOL;
+}
+
 /* Whether another attempt may succeed. Of the codes of services, only UNAVAILABLE (AIP-194). */
 static bool is_transient(const PolicyQuestion *q)
 {
-    return q->event == POLICY_FAULT ? q->fault->retryable : q->code == CODE_UNAVAILABLE;
+    return q->event == POLICY_FAULT ? q->fault->retryable || is_garbage(q)
+                                    : q->code == CODE_UNAVAILABLE;
 }
 
 /* NULL: it does no harm, and may succeed. */

@@ -32,6 +32,7 @@ typedef struct PolicyQuestion {
     bool attempted;   /* an attempt failed: another one may succeed */
     bool sent;        /* some of the request may have reached the instance of that attempt */
     bool answered;    /* the head of its response had arrived */
+    bool broken;      /* its connection or stream broke, for whatever reason */
     bool kept;        /* the whole request is in memory and can be sent again */
     bool repeatable;  /* the method is idempotent: by the schema, or by the verb */
     bool safe;        /* it has no side effects */

@@ -146,6 +146,18 @@ static void a_lost_connection_is_a_reset(void **state)
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
 }
 
+static void garbage_on_the_connection_is_a_reset(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    http_connection_lost(at->gateway, FAIL(scene->arena, FAULT_UPSTREAM_PROTOCOL, "no HTTP"));
+    scene_pump(scene);
+    scene_back_off(scene);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 INTERNAL, 7102 OK");
+}
+
 static void an_answer_that_breaks_off_within_its_message_is_asked_for_again(void **state)
 {
     Scene *scene = *state;
@@ -847,6 +859,7 @@ int main(void)
         TEST(it_is_asked_no_more_than_the_route_allows),
         TEST(another_method_is_not_asked_again_after_a_reset),
         TEST(a_lost_connection_is_a_reset),
+        TEST(garbage_on_the_connection_is_a_reset),
         TEST(an_answer_that_breaks_off_within_its_message_is_asked_for_again),
         TEST(a_stream_that_breaks_off_behind_its_head_is_not_asked_for_again),
         TEST(a_stream_of_requests_that_was_begun_is_not_sent_again),
