@@ -233,14 +233,35 @@ const Latency *upstream_latency(const Upstream *u)
     return &u->latency;
 }
 
+#define DOUBTFUL (50 * MILLISECOND) /* of silence: less is no sign of anything */
+
+static void doubt_all(Link *link, int64_t asked)
+{
+    for (Link *next; link; link = next) {
+        next = link->next;
+        link_doubt(link, asked);
+    }
+}
+
+static void doubt_links(Upstream *u, int64_t asked)
+{
+    for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next)
+        doubt_all(endpoint->ready, asked);
+    doubt_all(u->links[LINK_FULL], asked);
+    doubt_all(u->links[LINK_LEAVING], asked);
+}
+
 /* Its Upstream may be gone, if the instance has left and the connection was lost. */
 void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered)
 {
     const UpstreamTable *table = loop->upstreams;
     uint32_t number = instance->known->number;
     Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
-    if (u)
-        latency_add(&u->latency, time, answered, loop->now);
+    if (!u)
+        return;
+    latency_add(&u->latency, time, answered, loop->now);
+    if (u->http2 && !answered && time >= DOUBTFUL)
+        doubt_links(u, loop->now - time);
 }
 
 const char *upstream_name(const Upstream *u)

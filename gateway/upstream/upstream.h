@@ -54,7 +54,9 @@ uint32_t upstream_load(const Upstream *upstream);
 /* How long it takes to respond to calls of this loop. Never NULL. */
 const Latency *upstream_latency(const Upstream *upstream);
 
-/* A response of the instance began, or an attempt ended without one: latency_add. */
+/* A response of the instance began, or an attempt ended without one: latency_add. If then nothing
+   at all has arrived on an HTTP/2 connection since the attempt was sent, a PING must be answered on
+   it, or it is given up. */
 void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered);
 
 /*

@@ -92,8 +92,10 @@ struct Link {
     Upstream *upstream;
     Link *next, **at; /* in the list of its state */
     LinkState state;
-    int64_t since; /* start of connecting, or of the time without calls */
-    int64_t heard; /* when data last arrived */
+    int64_t since;      /* start of connecting, or of the time without calls */
+    int64_t heard;      /* when data last arrived */
+    int64_t give_up_at; /* unless data arrives; 0: it is not in doubt */
+    int64_t doubt_from; /* no sooner is it in doubt again */
     int64_t old_at;
 
     Endpoint *endpoint; /* the one it is connected or connecting to; NULL: none yet, or GONE */
@@ -135,6 +137,9 @@ void link_dial(Link *link, bool more);
 void link_move(Link *link, LinkState state);
 void link_drain(Link *link);
 void link_end(Link *link, Result why);
+/* A call that was sent at `asked` has ended without a response. If the link was used since and
+   nothing at all has arrived, it is in doubt: it must respond to a PING within the connect time. */
+void link_doubt(Link *link, int64_t asked);
 /* Brings its state up to date with its engine. */
 void link_settle(Link *link);
 

@@ -181,6 +181,8 @@ static int64_t deadline_of(const Link *link)
         return link->since +
                (may_use_old_answer(link) ? limits->connect_time / 2 : limits->connect_time);
     int64_t deadline = is_live(link->state) && !link->old ? link->old_at : NO_TIMEOUT;
+    if (link->give_up_at)
+        deadline = earlier(deadline, link->give_up_at);
     if (http_connection_streams(link->pump.http) == 0)
         deadline = earlier(deadline, link->since + limits->idle_time);
     else if (link->upstream->http2)
@@ -247,6 +249,9 @@ static void link_timeout(Link *link)
         connect_timeout(link);
     } else if (is_live(link->state) && !link->old && link->old_at <= now) {
         grow_old(link);
+    } else if (link->give_up_at && link->give_up_at <= now) {
+        lost(link,
+             FAIL(arena, FAULT_SYSTEM, "the instance responds neither to calls nor to a PING"));
     } else if (http_connection_streams(link->pump.http) == 0) {
         end_idle(link);
     } else if (link->pump.blocked_since || link->pinged) {
@@ -268,6 +273,21 @@ static void on_timer(Timer *timer)
         link_timeout(link);
     else
         set_timer(link);
+}
+
+/* gRPC servers close connections with several PINGs between two responses: after a PING that was
+   answered there is no other one until more arrives. */
+void link_doubt(Link *link, int64_t asked)
+{
+    int64_t now = loop_of(link)->now;
+    if (link->since < asked || link->heard >= asked || link->give_up_at || now < link->doubt_from)
+        return;
+    if (!link->pinged)
+        http_connection_ping(link->pump.http);
+    link->pinged = true;
+    link->give_up_at = now + link->upstream->limits.connect_time;
+    link->doubt_from = now + link->upstream->limits.ping_time;
+    set_timer(link);
 }
 
 /* ---- At work --------------------------------------------------------------------------------- */
@@ -350,12 +370,20 @@ static void link_up(Link *link)
     upstream_connected(link->upstream);
 }
 
+static void link_hears(Link *link)
+{
+    if (!link->give_up_at)
+        link->doubt_from = 0;
+    link->heard = loop_of(link)->now;
+    link->give_up_at = 0;
+    link->pinged = false;
+}
+
 static void on_read(Socket *socket, Bytes input)
 {
     Link *link = link_of(socket);
     Loop *loop = loop_of(link);
-    link->heard = loop->now;
-    link->pinged = false;
+    link_hears(link);
     Result r = http_connection_feed(link->pump.http, input, loop->now);
     if (failed(r)) {
         telemetry_event("warning", "upstream_broken", r, "instance %s",

@@ -578,6 +578,51 @@ static void an_instance_that_answers_pings_may_take_its_time(void **state)
     assert_int_equal(calls[0].status, 200);
 }
 
+static void wait_for(int64_t time)
+{
+    quiet_until = loop.now + time;
+    loop_run_until(&loop, it_was_quiet_for_long);
+}
+
+/* A call that is under way: its connection hears nothing from now on, if `is_deaf`. After `silence`
+   an attempt on it ends without a response. */
+static void end_an_attempt_after(int64_t silence, bool is_deaf)
+{
+    config.limits.connect_time = 300 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    wait_for(MILLISECOND); /* the acknowledgements of settings have come */
+    deaf = is_deaf;
+    begin_calls(1);
+    int64_t sent = loop.now;
+    wait_for(silence);
+    upstream_measured(&loop, &instance, loop.now - sent, false);
+}
+
+static void a_connection_on_which_a_call_heard_nothing_must_answer_a_ping(void **state)
+{
+    end_an_attempt_after(60 * MILLISECOND, true);
+    int64_t began = loop.now;
+    loop_run_until(&loop, first_is_reset);
+    assert_ptr_equal(calls[0].reset, &FAULT_UPSTREAM_RESET);
+    assert_true(loop.now - began >= 300 * MILLISECOND);
+}
+
+static void a_connection_that_answers_the_ping_stays(void **state)
+{
+    end_an_attempt_after(60 * MILLISECOND, false);
+    wait_for(400 * MILLISECOND);
+    assert_null(calls[0].reset);
+}
+
+static void a_short_silence_is_no_doubt(void **state)
+{
+    end_an_attempt_after(20 * MILLISECOND, true);
+    wait_for(400 * MILLISECOND);
+    assert_null(calls[0].reset);
+}
+
 static bool second_is_asked(void)
 {
     return n_asked == 2;
@@ -1478,6 +1523,9 @@ int main(void)
         upstream_test(a_lost_connection_resets_its_calls_and_the_next_gets_another),
         upstream_test(an_instance_that_falls_silent_is_given_up),
         upstream_test(an_instance_that_answers_pings_may_take_its_time),
+        upstream_test(a_connection_on_which_a_call_heard_nothing_must_answer_a_ping),
+        upstream_test(a_connection_that_answers_the_ping_stays),
+        upstream_test(a_short_silence_is_no_doubt),
         upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
         upstream_test(an_instance_that_refuses_is_down),
         upstream_test(an_instance_that_comes_back_is_found_without_a_call),
