@@ -9,6 +9,12 @@
  *      attempt 1   pick ---- send ------------------------------- cancelled
  *      attempt 2   . . . . after . . . . pick -- send -- response
  *                                                        chosen: it goes to the caller
+ *
+ * If neither responds, a third one takes the place of the oldest, and so on: two run at once.
+ *
+ *      attempt 1   pick ---- send --------- cancelled
+ *      attempt 2   . . . . after . . . . pick -- send -----------------------
+ *      attempt 3                             . . . . after . . . . pick -- send -- response
  */
 #include "gateway/call/exchange_internal.h"
 
@@ -106,11 +112,19 @@ static bool is_hedged(const Exchange *x)
     return attempt != NULL;
 }
 
+static bool any_responds(const Exchange *x)
+{
+    const Attempt *attempt = x->latest;
+    while (attempt && !(attempt_is_live(attempt) && attempt->has_answer))
+        attempt = attempt->before;
+    return attempt != NULL;
+}
+
 bool exchange_attempt_also(Exchange *x)
 {
     RetryRefusal refusal;
     PolicyQuestion q = exchange_question(x, x->latest);
-    q.other = count_live(x) > 1;
+    q.other = count_live(x) > 1 && any_responds(x);
     bool may = policy_may_hedge(&q, &refusal) && !memory_is_short() &&
                exchange_may_heal(x, HEALING_HEDGE) &&
                (is_hedged(x) || pick_may_hedge(&x->latest->pick, x->route->hedge_percent));
@@ -120,6 +134,31 @@ bool exchange_attempt_also(Exchange *x)
         return true;
     x->latest->also = true;
     return exchange_run(x, &STEP_pick);
+}
+
+static void cancel_other(Attempt *other, const Attempt *chosen, const char *why)
+{
+    Exchange *x = other->exchange;
+    attempt_end(
+        other, CODE_CANCELLED,
+        FAIL(x->arena, FAULT_SUPERSEDED, "%s %s", chosen->pick.instance->address.text, why));
+    attempt_drop(other);
+    arena_free(other->answer_in);
+    other->answer_in = NULL;
+    if (attempt_counts(other))
+        telemetry_count(x->loop, COUNTER_ATTEMPTS_CANCELLED);
+}
+
+/* So that two run at once: the oldest has had the most time. */
+static void make_way_for(const Attempt *attempt)
+{
+    Attempt *oldest = NULL;
+    for (Attempt *other = attempt->before; other; other = other->before) {
+        if (attempt_is_live(other))
+            oldest = other;
+    }
+    if (oldest && count_live(attempt->exchange) > 2)
+        cancel_other(oldest, attempt, "is asked in its place");
 }
 
 static void on_slow(Timer *timer)
@@ -144,7 +183,7 @@ void exchange_plan_hedge(Attempt *attempt)
         pick_charge(x->loop, &attempt->pick, CHARGE_RETRY);
         telemetry_count(x->loop, COUNTER_HEDGES);
         exchange_heal(x, HEALING_HEDGE);
-        return;
+        make_way_for(attempt);
     }
     int64_t after = time_of_hedge(attempt);
     if (!after || !x->method->safe || attempt->older)
@@ -187,19 +226,6 @@ void exchange_drop_attempts(Exchange *x, Code code, Result why)
     }
 }
 
-static void cancel_other(Attempt *other, const Attempt *chosen)
-{
-    Exchange *x = other->exchange;
-    attempt_end(other, CODE_CANCELLED,
-                FAIL(x->arena, FAULT_SUPERSEDED, "%s responded first",
-                     chosen->pick.instance->address.text));
-    attempt_drop(other);
-    arena_free(other->answer_in);
-    other->answer_in = NULL;
-    if (attempt_counts(other))
-        telemetry_count(x->loop, COUNTER_ATTEMPTS_CANCELLED);
-}
-
 void exchange_choose(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
@@ -210,6 +236,6 @@ void exchange_choose(Attempt *attempt)
     exchange_stop_hedge(x);
     for (Attempt *other = x->latest; other; other = other->before) {
         if (other != attempt && attempt_is_live(other))
-            cancel_other(other, attempt);
+            cancel_other(other, attempt, "responded first");
     }
 }

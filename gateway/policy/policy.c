@@ -323,7 +323,8 @@ PolicyVerdict policy_decide(const PolicyQuestion *q)
     return verdict;
 }
 
-/* At most two attempts at once. */
+/* `other`: another one whose response has begun is waited for. Of those that are silent at most two
+   run at once; the caller sees to it. */
 bool policy_may_hedge(const PolicyQuestion *q, RetryRefusal *refusal_out)
 {
     *refusal_out = RETRY_NOT_REFUSED;

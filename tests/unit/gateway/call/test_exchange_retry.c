@@ -414,15 +414,61 @@ static void a_retry_counts_towards_the_attempts(void **state)
     answer(instance(scene), ITEM);
 }
 
-static void there_is_one_besides_at_most(void **state)
+static Pair ask_both_of_three(void **state, const char *attempts)
 {
-    Pair pair = ask_both(state, GET_ITEM,
-                         SCENE_INSTANCES_TEXT
-                         "      - {address: '127.0.0.1:7103', versions: [v1]}\n"
-                         "routes:\n  - {match: yard, attempts: 10, hedge: {after: 50ms}}\n");
+    static char config[1024];
+    snprintf(config, sizeof config,
+             SCENE_INSTANCES_TEXT
+             "      - {address: '127.0.0.1:7103', versions: [v1]}\n"
+             "routes:\n  - {match: yard, attempts: %s, hedge: {after: 50ms}}\n",
+             attempts);
+    return ask_both(state, GET_ITEM, config);
+}
+
+static void if_neither_responds_the_third_takes_the_place_of_the_first(void **state)
+{
+    Pair pair = ask_both_of_three(state, "3");
+    scene_pass(pair.scene, AFTER - 2);
+    assert_asked(pair.scene, 2);
+    scene_pass(pair.scene, 3);
+    assert_asked(pair.scene, 3);
+    assert_string_equal(pair.one->reset, "CANCELLED");
+    assert_null(pair.two->reset);
+    answer(instance(pair.scene), ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 3 sent: 7101 CANCELLED, 7102 CANCELLED, 7103 OK");
+    assert_counted(&pair, 2, 2);
+}
+
+static void the_place_is_not_taken_without_another_instance(void **state)
+{
+    Pair pair = ask_both_of_three(state, "10");
+    for (int i = 0; i < 10; i++)
+        scene_pass(pair.scene, AFTER);
+    assert_asked(pair.scene, 3);
+    assert_null(pair.two->reset);
+    answer(pair.two, ITEM);
+    assert_got_item(&pair);
+}
+
+static void nor_beyond_the_attempts_of_the_route(void **state)
+{
+    Pair pair = ask_both_of_three(state, "2");
     scene_pass(pair.scene, 10 * AFTER);
     assert_asked(pair.scene, 2);
+    assert_null(pair.one->reset);
+    answer(pair.one, ITEM);
+}
+
+static void nor_from_one_whose_response_has_begun(void **state)
+{
+    Pair pair = ask_both_of_three(state, "3");
+    answer_grpc_head(pair.one);
+    scene_pass(pair.scene, 10 * AFTER);
+    assert_asked(pair.scene, 2);
+    break_off(pair.one, 2);
     answer(pair.two, ITEM);
+    assert_got_item(&pair);
 }
 
 /* Two attempts and two calls are four: half of them is two. */
@@ -702,8 +748,11 @@ int main(void)
         TEST(without_another_instance_there_is_no_second_attempt),
         TEST(methods_with_side_effects_get_none),
         TEST(a_retry_counts_towards_the_attempts),
-        TEST(there_is_one_besides_at_most),
         TEST(while_there_are_too_many_hedges_there_are_no_more),
+        TEST(if_neither_responds_the_third_takes_the_place_of_the_first),
+        TEST(the_place_is_not_taken_without_another_instance),
+        TEST(nor_beyond_the_attempts_of_the_route),
+        TEST(nor_from_one_whose_response_has_begun),
         TEST(the_budget_is_a_share_of_the_running_calls),
         TEST(one_call_may_always_have_it_again),
         TEST(when_one_of_two_is_unavailable_the_next_one_is_asked_at_once),
