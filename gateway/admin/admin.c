@@ -12,6 +12,7 @@
 #include "gateway/admin/h2o_thread.h"
 #include "gateway/admin/operator.h"
 #include "gateway/admin/refusals.h"
+#include "gateway/healing/healing_page.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
@@ -144,6 +145,17 @@ static void answer_fleet(Admin *admin, h2o_req_t *req, const Operator *who)
     Buffer text = buffer_in(arena);
     fleet_write(admin->sees.fleet, &text);
     buffer_add_byte(&text, '\n');
+    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    arena_free(arena);
+}
+
+static void answer_healing(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    buffer_add_byte(&text, '{');
+    healing_write(&text);
+    buffer_add_text(&text, "}\n");
     send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
 }
@@ -350,6 +362,7 @@ static const Page pages[] = {
     {"/readyz", false, false, ROLE_GUEST, answer_readyz},
     {"/config", false, false, ROLE_GUEST, answer_config},
     {"/fleet", false, false, ROLE_GUEST, answer_fleet},
+    {"/healing", false, false, ROLE_READ, answer_healing},
     {"/audit", false, false, ROLE_READ, answer_audit},
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},

@@ -6,6 +6,7 @@
  *   GET /readyz     200 while calls are accepted, else 503
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /fleet      the gateways that share the store, and where they differ
+ *   GET /healing    what the gateway does about what is broken, now and before; role `read`
  *   GET /audit      what operators changed; role `read`
  *   GET /errors     the failures by their kind; records of calls in it need the role `read`
  *   GET /requests/ID  the record of a call; role `read`

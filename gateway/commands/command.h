@@ -132,6 +132,7 @@ int command_drain(const CommandLine *line);
 int command_errors(const CommandLine *line);
 int command_explain(const CommandLine *line);
 int command_fleet(const CommandLine *line);
+int command_healing(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
 int command_request(const CommandLine *line);

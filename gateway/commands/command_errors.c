@@ -6,12 +6,7 @@
 #include "base/arena.h"
 #include "base/text/json_text.h"
 
-#include <unistd.h>
-
-enum { WATCH_SECONDS = 2, LIMIT = 20 };
-
-/* Home, and clear what is below. */
-static const char clear_screen[] = "\033[H\033[2J";
+enum { LIMIT = 20 };
 
 /* What is beneath a row of the table. */
 static const char indent[] = "          ";
@@ -131,21 +126,26 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     return true;
 }
 
-static int show(const CommandLine *line, uint64_t limit, bool clear)
+static uint64_t limit_of(const CommandLine *line)
+{
+    const char *limit = command_option(line, "--limit");
+    uint64_t number = LIMIT;
+    return !limit || bytes_to_u64(bytes_of(limit), &number) ? number : 0;
+}
+
+static int show(const CommandLine *line, const char *clear)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
     Bytes page;
     int code = admin_get(line, "/errors", arena, &page);
-    if (code == EXIT_WELL && clear)
-        printf("%s", clear_screen);
-    if (code == EXIT_WELL && !add_page(&text, page, limit)) {
+    if (code == EXIT_WELL && !add_page(&text, page, limit_of(line))) {
         code = admin_tell_stranger(line);
     } else if (code == EXIT_WELL) {
+        fputs(clear, stdout);
         command_print(line, &text);
         command_print_json(line, page);
     }
-    fflush(stdout);
     arena_free(arena);
     return code;
 }
@@ -220,41 +220,20 @@ static bool options_fit(const CommandLine *line, bool annotating)
     return !wrong;
 }
 
-static bool read_limit(const CommandLine *line, uint64_t *limit_out)
+static bool limit_is_right(const CommandLine *line)
 {
-    const char *limit = command_option(line, "--limit");
-    *limit_out = LIMIT;
-    if (!limit || (bytes_to_u64(bytes_of(limit), limit_out) && *limit_out))
-        return true;
-    command_tell(line, "--limit: %s is no number from 1 on", limit);
-    return false;
-}
-
-/* A gateway that restarts is away for a while; one that was never there may be the wrong one. */
-static int watch(const CommandLine *line, uint64_t limit)
-{
-    bool clear = isatty(STDOUT_FILENO) && !command_wants_json(line), away = false;
-    int code = show(line, limit, clear);
-    bool was_there = code == EXIT_WELL;
-    while (code == EXIT_WELL || (was_there && code == EXIT_UNREACHED)) {
-        if (code == EXIT_UNREACHED && !away)
-            command_tell(line, "trying again every %d s", WATCH_SECONDS);
-        away = code == EXIT_UNREACHED;
-        sleep(WATCH_SECONDS);
-        code = show(line, limit, clear);
-    }
-    return code;
+    bool right = limit_of(line) > 0;
+    if (!right)
+        command_tell(line, "--limit: %s is no number from 1 on", command_option(line, "--limit"));
+    return right;
 }
 
 int command_errors(const CommandLine *line)
 {
-    uint64_t limit;
     bool annotating = line->n == 2 && strcmp(line->arguments[0], "annotate") == 0;
     if (line->n && !annotating)
         return command_usage(line->command);
-    if (!options_fit(line, annotating) || !read_limit(line, &limit))
+    if (!options_fit(line, annotating) || !limit_is_right(line))
         return EXIT_USAGE;
-    if (annotating)
-        return annotate(line);
-    return command_flag(line, "--watch") ? watch(line, limit) : show(line, limit, false);
+    return annotating ? annotate(line) : admin_show(line, show);
 }

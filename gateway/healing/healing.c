@@ -109,10 +109,8 @@ void healing_end(HealingAct act, const char *service, const char *subject, const
     text_format(how, sizeof how, format, args);
     va_end(args);
 
-    HealingEntry which = {.act = act,
-                          .service = service,
-                          .subject = subject ? subject : "",
-                          .how = how};
+    HealingEntry which = {
+        .act = act, .service = service, .subject = subject ? subject : "", .how = how};
     const HealingEntry *ended = healing_book_end(healing_open_book(), &which, clock_now());
     if (ended)
         tell("info", "healing_ended", ended, OK, how);

@@ -31,8 +31,8 @@ const char *healing_act_name(HealingAct act);
 void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
                    const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* It is healed no longer, and why: an event with its duration. `service` may be NULL for whichever it
-   has begun. Does nothing if it has not begun. */
+/* It is healed no longer, and why: an event with its duration. `service` may be NULL for whichever
+   it has begun. Does nothing if it has not begun. */
 void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
     PRINTF_LIKE(4, 5);
 

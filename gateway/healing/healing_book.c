@@ -136,6 +136,11 @@ void healing_book_limit(HealingBook *book, const HealingLimit limits[HEALING_ACT
     }
 }
 
+const HealingLimit *healing_book_limit_of(const HealingBook *book, HealingAct act)
+{
+    return &book->limits[act];
+}
+
 static void add_lately(const HealingBook *book, HealingAct act, Tally *tally, int64_t now,
                        uint64_t acts, uint64_t calls)
 {

@@ -46,6 +46,9 @@ void healing_book_free(HealingBook *book); /* NULL is allowed */
 /* From now on these are the limits; before, there are none. */
 void healing_book_limit(HealingBook *book, const HealingLimit limits[HEALING_ACTS]);
 
+/* per 0: there is none. */
+const HealingLimit *healing_book_limit_of(const HealingBook *book, HealingAct act);
+
 /* Copies the texts. False: it had begun before and not ended, and has a new reason now. Counts the
    act, unless it is an excess. */
 bool healing_book_begin(HealingBook *book, const HealingEntry *entry);

@@ -16,6 +16,7 @@ PATHS = {
     "/metrics": ("GET", "guest"),
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
+    "/healing": ("GET", "read"),
     "/audit": ("GET", "read"),
     "/errors": ("GET", "read"),
     "/requests/": ("GET", "read"),

@@ -148,6 +148,7 @@ def test_each_fallback_in_each_dialect_says_so(tmp_path, instances, kind, fault)
                 continue
             check_marked(gateway, dialect, fault, kind, fields)
             degraded += 1
+        assert gateway.metric("passerelle_healing_total", act="older") == (degraded if kind == "older" else 0)
         ledger = rows(gateway, of="call")
         assert sum(row["degraded"] for row in ledger) == sum(row["count"] for row in ledger) == degraded
         assert all(row["fault"] in REASONS[fault] and row["cause"] for row in ledger)

@@ -40,6 +40,7 @@ GOOD = {
     "drain": ["--why", "a test"],
     "audit": [],
     "errors": [],
+    "healing": [],
     "request": ["0" * 32],
     "store": ["check", "STORED"],
     "client": ["forget", "ada", "--why", "a test"],

@@ -1,0 +1,141 @@
+/* passerelle healing: what a running gateway does about what is broken. */
+#include "gateway/commands/admin_client.h"
+
+#include "adapters/text/json.h"
+#include "base/arena.h"
+
+enum { LIMIT = 20 };
+
+/* A column of a table: the member of a row. */
+typedef struct Column {
+    const char *name, *member;
+    size_t width; /* 0: the last one */
+} Column;
+
+static const Column now_columns[] = {
+    {"SINCE", "since", 25},     {"SECONDS", "seconds", 10}, {"ACT", "act", 10},
+    {"SERVICE", "service", 16}, {"SUBJECT", "subject", 24}, {"WHY", "why", 0},
+};
+
+static const Column history_columns[] = {
+    {"ENDED", "ended", 25},     {"SECONDS", "seconds", 10}, {"ACT", "act", 10},
+    {"SERVICE", "service", 16}, {"SUBJECT", "subject", 24}, {"WHY", "why", 0},
+};
+
+static const Column act_columns[] = {
+    {"ACT", "act", 10},        {"SERVICE", "service", 16},
+    {"TOTAL", "total", 10},    {"NOW", "now", 6},
+    {"LATELY", "lately", 8},   {"AT MOST", "at_most", 8},
+    {"SECONDS", "seconds", 8}, {"", "", 0},
+};
+
+/* What is beneath a row of a table. */
+static const char indent[] = "                         ";
+
+static bool is_true(const JsonNode *row, const char *name)
+{
+    const JsonNode *member = json_member(row, name);
+    return member && member->kind == JSON_TRUE;
+}
+
+static Bytes text_of(const JsonNode *row, const char *name)
+{
+    const JsonNode *member = json_member(row, name);
+    return member ? member->text : BYTES_NONE;
+}
+
+/* What the last column of acts says: whether it is too much. */
+static Bytes verdict_of(const JsonNode *row)
+{
+    if (is_true(row, "stopped"))
+        return bytes_of("too many: no more are done");
+    return bytes_of(is_true(row, "excess") ? "too many" : "");
+}
+
+static void add_row(Buffer *out, const Column *columns, const JsonNode *row)
+{
+    for (; columns->width; columns++)
+        command_add_cell(out, text_of(row, columns->member), columns->width);
+    if (columns->member[0] && is_true(row, "excess"))
+        buffer_add_text(out, "too many: ");
+    command_add_cell(out, columns->member[0] ? text_of(row, columns->member) : verdict_of(row), 0);
+}
+
+static void add_beneath(Buffer *out, const char *what, Bytes text)
+{
+    if (!text.size)
+        return;
+    buffer_printf(out, "%s%s: ", indent, what);
+    command_add_cell(out, text, 0);
+}
+
+static void add_rows(Buffer *out, const char *title, const Column *columns, const JsonNode *rows,
+                     uint64_t limit)
+{
+    buffer_printf(out, "%s: %u\n", title, rows->count);
+    for (const Column *column = columns; rows->count; column++) {
+        command_add_cell(out, bytes_of(column->name), column->width);
+        if (!column->width)
+            break;
+    }
+    uint64_t shown = 0;
+    for (const JsonNode *row = rows->first; row && shown < limit; row = row->next, shown++) {
+        add_row(out, columns, row);
+        add_beneath(out, "ended", text_of(row, "how"));
+        add_beneath(out, "because", text_of(row, "cause"));
+    }
+    if (shown < rows->count)
+        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(rows->count - shown));
+}
+
+/* False: it is no such page. */
+static bool add_page(Buffer *out, Bytes page, uint64_t limit)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    const JsonNode *now = failed(r) ? NULL : json_member(root, "now");
+    const JsonNode *acts = failed(r) ? NULL : json_member(root, "acts");
+    const JsonNode *history = failed(r) ? NULL : json_member(root, "history");
+    if (!now || !acts || !history)
+        return false;
+    add_rows(out, "now", now_columns, now, limit);
+    add_rows(out, "\nacts", act_columns, acts, limit);
+    add_rows(out, "\nhistory", history_columns, history, limit);
+    return true;
+}
+
+static uint64_t limit_of(const CommandLine *line)
+{
+    const char *limit = command_option(line, "--limit");
+    uint64_t number = LIMIT;
+    return !limit || bytes_to_u64(bytes_of(limit), &number) ? number : 0;
+}
+
+static int show(const CommandLine *line, const char *clear)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    Bytes page;
+    int code = admin_get(line, "/healing", arena, &page);
+    if (code == EXIT_WELL && !add_page(&text, page, limit_of(line))) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        fputs(clear, stdout);
+        command_print(line, &text);
+        command_print_json(line, page);
+    }
+    arena_free(arena);
+    return code;
+}
+
+int command_healing(const CommandLine *line)
+{
+    if (line->n)
+        return command_usage(line->command);
+    if (limit_of(line) == 0) {
+        command_tell(line, "--limit: %s is no number from 1 on", command_option(line, "--limit"));
+        return EXIT_USAGE;
+    }
+    return admin_show(line, show);
+}

@@ -1,0 +1,237 @@
+#include "gateway/healing/healing_page.h"
+
+#include "adapters/text/json.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
+#include "gateway/healing/healing.h"
+#include "gateway/healing/healing_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- The page -------------------------------------------------------------------------------- */
+
+/* Left out when it is empty. */
+static void add_text(Buffer *out, const char *name, const char *text)
+{
+    if (text[0])
+        json_text_add_member(out, name, bytes_of(text));
+}
+
+static void add_time(Buffer *out, const char *name, int64_t wall)
+{
+    char text[DATE_RFC3339_SIZE];
+    int64_t millis = wall / MILLISECOND;
+    size_t size = date_write_rfc3339(millis / 1000, (int32_t)(millis % 1000 * MILLISECOND), text);
+    json_text_add_member(out, name, bytes(text, size));
+}
+
+static void add_seconds(Buffer *out, int64_t time)
+{
+    json_text_add_key(out, "seconds");
+    buffer_printf(out, "%.3f", (double)time / SECOND);
+}
+
+static void add_entry(Buffer *out, const HealingEntry *entry, int64_t now)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "act", bytes_of(healing_act_name(entry->act)));
+    if (entry->excess)
+        json_text_add_bool(out, "excess", true);
+    add_text(out, "service", entry->service);
+    add_text(out, "subject", entry->subject);
+    add_time(out, "since", entry->began_wall);
+    if (entry->ended)
+        add_time(out, "ended", entry->began_wall + (entry->ended - entry->began));
+    add_seconds(out, (entry->ended ? entry->ended : now) - entry->began);
+    add_text(out, "why", entry->why);
+    add_text(out, "cause", entry->cause);
+    add_text(out, "how", entry->how);
+    if (entry->again)
+        json_text_add_number(out, "again", entry->again);
+    buffer_add_byte(out, '}');
+}
+
+static int compare_newest(const void *a, const void *b)
+{
+    const HealingEntry *const *first = a, *const *second = b;
+    return ((*first)->began < (*second)->began) - ((*first)->began > (*second)->began);
+}
+
+static void add_now(Buffer *out, const HealingBook *book, int64_t now)
+{
+    size_t n = 0, at = 0;
+    while (healing_book_current(book, &at))
+        n++;
+    const HealingEntry **all = calloc(n + 1, sizeof(HealingEntry *)), **next = all;
+    CHECK(all);
+    for (at = 0; (*next = healing_book_current(book, &at));)
+        next++;
+    qsort(all, n, sizeof(HealingEntry *), compare_newest);
+    json_text_add_key(out, "now");
+    buffer_add_byte(out, '[');
+    for (size_t i = 0; i < n && i < HEALING_SHOWN; i++)
+        add_entry(out, all[i], now);
+    buffer_add_byte(out, ']');
+    if (n > HEALING_SHOWN)
+        json_text_add_number(out, "unlisted", n - HEALING_SHOWN);
+    free(all);
+}
+
+static void add_count(Buffer *out, const HealingLimit *limit, const HealingService *service,
+                      HealingAct act, const HealingCount *count)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "act", bytes_of(healing_act_name(act)));
+    add_text(out, "service", healing_service_name(service));
+    json_text_add_number(out, "total", count->total);
+    json_text_add_number(out, "now", count->now);
+    if (limit->per) {
+        json_text_add_number(out, "lately", count->lately);
+        json_text_add_number(out, "at_most", count->most);
+        json_text_add_number(out, "seconds", (uint64_t)(limit->per / SECOND));
+    }
+    json_text_add_bool(out, "excess", count->excess);
+    json_text_add_bool(out, "stopped", count->stops);
+    buffer_add_byte(out, '}');
+}
+
+static void add_acts(Buffer *out, const HealingBook *book, int64_t now)
+{
+    json_text_add_key(out, "acts");
+    buffer_add_byte(out, '[');
+    for (const HealingService *s = NULL; (s = healing_book_next(book, s));) {
+        for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+            HealingCount count = healing_book_count(book, s, act, now);
+            if (count.total || count.now)
+                add_count(out, healing_book_limit_of(book, act), s, act, &count);
+        }
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void add_history(Buffer *out, const HealingBook *book, int64_t now)
+{
+    json_text_add_key(out, "history");
+    buffer_add_byte(out, '[');
+    const HealingEntry *entry;
+    for (size_t at = 0; (entry = healing_book_history(book, &at));)
+        add_entry(out, entry, now);
+    buffer_add_byte(out, ']');
+}
+
+void healing_write(Buffer *out)
+{
+    healing_look();
+    const HealingBook *book = healing_open_book();
+    int64_t now = clock_now();
+    add_now(out, book, now);
+    add_acts(out, book, now);
+    add_history(out, book, now);
+    healing_close_book();
+}
+
+/* ---- For the gateway that comes next --------------------------------------------------------- */
+
+/* Times are those of the monotonic clock, which goes on while the machine runs. */
+static void keep_entry(Buffer *out, const HealingEntry *entry)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "act", bytes_of(healing_act_name(entry->act)));
+    add_text(out, "service", entry->service);
+    add_text(out, "subject", entry->subject);
+    add_text(out, "why", entry->why);
+    add_text(out, "cause", entry->cause);
+    add_text(out, "how", entry->how);
+    json_text_add_number(out, "began", (uint64_t)entry->began);
+    json_text_add_number(out, "ended", (uint64_t)entry->ended);
+    json_text_add_number(out, "began_wall", (uint64_t)entry->began_wall);
+    json_text_add_number(out, "again", entry->again);
+    buffer_add_byte(out, '}');
+}
+
+/* Not the excesses: their windows begin anew. */
+void healing_keep(void *owner, Buffer *out)
+{
+    (void)owner;
+    const HealingEntry *history[HEALING_HISTORY], *entry;
+    size_t n = 0;
+    const HealingBook *book = healing_open_book();
+    buffer_add_byte(out, '[');
+    for (size_t at = 0; (entry = healing_book_current(book, &at));)
+        if (!entry->excess)
+            keep_entry(out, entry);
+    for (size_t at = 0; (entry = healing_book_history(book, &at));)
+        history[n++] = entry;
+    while (n > 0) /* the oldest first, as they are put back */
+        if (!history[--n]->excess)
+            keep_entry(out, history[n]);
+    buffer_add_byte(out, ']');
+    healing_close_book();
+}
+
+static const char *text_of(Arena *arena, const JsonNode *object, const char *name)
+{
+    const JsonNode *member = json_member(object, name);
+    return member ? arena_text(arena, member->text) : "";
+}
+
+static int64_t number_of(const JsonNode *object, const char *name)
+{
+    const JsonNode *member = json_member(object, name);
+    uint64_t number = 0;
+    bool good = member && bytes_to_u64(member->text, &number) && number <= INT64_MAX;
+    return good ? (int64_t)number : 0;
+}
+
+/* False: it is no act of this version. */
+static bool act_of(const JsonNode *object, HealingAct *act_out)
+{
+    const JsonNode *name = json_member(object, "act");
+    for (HealingAct act = 0; name && act < HEALING_ACTS; act++) {
+        if (bytes_are(name->text, healing_act_name(act))) {
+            *act_out = act;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void restore(Arena *arena, const JsonNode *object)
+{
+    HealingEntry entry = {
+        .service = text_of(arena, object, "service"),
+        .subject = text_of(arena, object, "subject"),
+        .why = text_of(arena, object, "why"),
+        .cause = text_of(arena, object, "cause"),
+        .how = text_of(arena, object, "how"),
+        .began = number_of(object, "began"),
+        .ended = number_of(object, "ended"),
+        .began_wall = number_of(object, "began_wall"),
+        .again = (uint32_t)number_of(object, "again"),
+    };
+    if (!act_of(object, &entry.act))
+        return;
+    if (!entry.ended && entry.act != HEALING_EJECT) {
+        entry.ended = clock_now();
+        entry.how = "another process has taken over";
+    }
+    healing_book_restore(healing_open_book(), &entry);
+    healing_close_book();
+}
+
+Result healing_restore(Arena *arena, Bytes kept)
+{
+    JsonNode *root;
+    Result r = json_parse(arena, kept, &(JsonLimits){0}, &root);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_INTERNAL, "reading what was being healed");
+    for (const JsonNode *object = root->first; object; object = object->next)
+        restore(arena, object);
+    return OK;
+}
