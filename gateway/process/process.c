@@ -28,7 +28,8 @@
 
 enum { MAX_WORKERS = 1024 };
 
-#define RELOAD_SLOW (1 * SECOND)   /* from then on, who asks for another one is told */
+#define RELOAD_SLOW (1 * SECOND) /* from then on, who asks for another one is told */
+#define INSTANCES_PAUSE (100 * MILLISECOND)
 #define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
 #define RELOAD_LEFT (1 * SECOND)   /* after all calls have ended */
 
@@ -69,6 +70,8 @@ typedef struct Process {
     Reload *reload;            /* running; or NULL */
     bool reload_again;         /* SIGHUP arrived while one was running */
     uv_timer_t patience;       /* with `reload` */
+    uv_timer_t later;          /* until the workers are told of more changed instances */
+    int64_t instances_told;    /* when they were told last */
     atomic_llong reload_began; /* monotonic nanoseconds; 0: none is running */
 } Process;
 
@@ -687,11 +690,21 @@ static void end_reload(void *owner)
     end_if_all_ended(p);
 }
 
+static void tell_instances(uv_timer_t *later)
+{
+    Process *p = later->data;
+    p->instances_told = clock_now();
+    for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
+        worker_use_instances(p->workers[i], p->config);
+}
+
+/* A worker looks at all instances then: changes that follow each other closely are one. */
 static void on_instances_changed(void *owner)
 {
     Process *p = owner;
-    for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
-        worker_use_instances(p->workers[i], p->config);
+    int64_t wait = p->instances_told + INSTANCES_PAUSE - clock_now();
+    if (!uv_is_active((uv_handle_t *)&p->later))
+        uv_timer_start(&p->later, tell_instances, wait > 0 ? milliseconds(wait) : 0, 0);
 }
 
 static void do_action(Process *p, AdminAction *action)
@@ -741,6 +754,7 @@ static void close_down(Process *p)
     healing_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);
+    uv_close((uv_handle_t *)&p->later, NULL);
     pthread_mutex_lock(&p->mutex);
     p->over = true; /* the admin threads go on until stop_admin */
     pthread_mutex_unlock(&p->mutex);
@@ -793,7 +807,8 @@ static void listen_for_signals(Process *p)
     CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
     CHECK(uv_timer_init(&p->loop, &p->delay) == 0);
     CHECK(uv_timer_init(&p->loop, &p->patience) == 0);
-    p->woken.data = p->delay.data = p->patience.data = p;
+    CHECK(uv_timer_init(&p->loop, &p->later) == 0);
+    p->woken.data = p->delay.data = p->patience.data = p->later.data = p;
     for (int i = 0; i < SIGNALS; i++) {
         CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
         p->signals[i].data = p;
@@ -863,6 +878,7 @@ static void stop_admin(Process *p)
     admin_stop(p->admin_socket);
     metrics_remove_writer(p);
     metrics_remove_writer(&p->reload_began);
+    metrics_remove_writer(&p->instances_told);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.fallbacks);
@@ -884,7 +900,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
     metrics_add_writer(write_reload_metrics, &p->reload_began);
-    metrics_add_writer(write_warm_metrics, NULL);
+    metrics_add_writer(write_warm_metrics, &p->instances_told);
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
         ledger_keep(p->shared.ledger, p->port);

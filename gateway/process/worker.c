@@ -203,7 +203,10 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
 
 Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena)
 {
-    listeners_apply(&worker->listeners, worker->loop.config, sockets);
+    Config *config = worker->loop.config;
+    listeners_apply(&worker->listeners, config, sockets);
+    if (upstreams_warm(config)) /* else each is made for its first call */
+        worker_use_instances(worker, config);
     int error = uv_thread_create(&worker->thread, worker_run, worker);
     if (error)
         return FAIL(arena, FAULT_SYSTEM, "starting a thread: %s", uv_strerror(error));

@@ -95,6 +95,10 @@ UpstreamTable *upstreams_new(Loop *loop);
    that stay keep their connections; others end with their last call. */
 void upstreams_reload(UpstreamTable *table);
 
+/* Whether connections are to be opened without a call: then upstreams_reload is for the first
+   config, too. */
+bool upstreams_warm(const Config *config);
+
 /* Closes all connections; their calls and the waits fail with `why`. */
 void upstreams_close(UpstreamTable *table, Result why);
 

@@ -178,6 +178,15 @@ static void grant_set(UpstreamTable *table, const InstanceSet *set, uint32_t bud
     }
 }
 
+bool upstreams_warm(const Config *config)
+{
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        if (config->services[i].warm)
+            return true;
+    }
+    return false;
+}
+
 static uint32_t budget_of(const Config *config)
 {
     uint32_t n_loops = config->n_services ? config->services[0].retries.n_loops : 1;

@@ -17,8 +17,9 @@
 
 #include "gateway/upstream/upstream.h"
 
-#define WARM_PAUSE SECOND /* between two rounds of connects to an instance that closes them again  \
-                           */
+#define WARM_PAUSE                                                                                 \
+    SECOND /* between two rounds of connects to an instance that closes them again                 \
+            */
 enum { WARM_AT_ONCE = 8 };
 
 /* Of an Upstream; all zeros: none. */
