@@ -23,12 +23,12 @@ static void fast_ones_bring_it_down_over_the_memory(void **state)
     Latency latency = {0};
     latency_add(&latency, SECOND, true, START);
     int64_t now = START;
-    for (int i = 0; i < 100; i++) /* ten seconds */
-        latency_add(&latency, 10 * MILLISECOND, true, now += 100 * MILLISECOND);
+    for (int i = 0; i < 100; i++) /* one memory */
+        latency_add(&latency, 10 * MILLISECOND, true, now += LATENCY_MEMORY / 100);
     double one = latency_now(&latency, now); /* as with an EWMA: to about 1/e */
     assert_true(one > 330.0 * MILLISECOND && one < 420.0 * MILLISECOND);
     for (int i = 0; i < 900; i++)
-        latency_add(&latency, 10 * MILLISECOND, true, now += 100 * MILLISECOND);
+        latency_add(&latency, 10 * MILLISECOND, true, now += LATENCY_MEMORY / 100);
     assert_true(latency_now(&latency, now) < 11.0 * MILLISECOND);
     assert_true(latency_now(&latency, now) > 9.9 * MILLISECOND);
 }
