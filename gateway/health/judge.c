@@ -180,7 +180,7 @@ static void watch_comings(KnownInstance *known, bool joins, int64_t now)
     if ((joins && !known->was_seen) || (known->was_down && !down))
         known_instance_warm_up(known, now);
     known->was_seen = true;
-    known->was_down = down;
+    known->was_down = known->judged.down = down;
 }
 
 /* An instance of several services is judged in the first one. */

@@ -151,18 +151,69 @@ static void set_all_used(JudgedService *service, bool too_many, int64_t now)
     service->changed = service->all_used != before;
 }
 
+/* ---- Who may be ejected ---------------------------------------------------------------------- */
+
+enum { VERSIONS = 64 };
+
+/* Instances that can be used: all, and those of each version. */
+typedef struct Usable {
+    uint32_t n, of[VERSIONS];
+} Usable;
+
+static bool is_usable(const Judged *judged)
+{
+    return !judged->down && !judged->unhealthy && !judged_is_ejected(judged);
+}
+
+static uint64_t versions_of(const Judged *judged)
+{
+    return judged->versions ? judged->versions : 1;
+}
+
+static Usable count_usable(Judged *const *all, uint32_t n)
+{
+    Usable usable = {.n = 0};
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_usable(all[i]))
+            continue;
+        usable.n++;
+        for (uint64_t left = versions_of(all[i]); left; left &= left - 1)
+            usable.of[__builtin_ctzll(left)]++;
+    }
+    return usable;
+}
+
+/* Whether enough are left without this one; then it is no longer counted. */
+static bool take_out(Usable *usable, const Judged *judged, uint32_t least)
+{
+    if (!is_usable(judged))
+        return true;
+    for (uint64_t left = versions_of(judged); left; left &= left - 1)
+        if (usable->of[__builtin_ctzll(left)] < 2)
+            return false;
+    if (usable->n <= least)
+        return false;
+    usable->n--;
+    for (uint64_t left = versions_of(judged); left; left &= left - 1)
+        usable->of[__builtin_ctzll(left)]--;
+    return true;
+}
+
 void ejections_judge(const EjectRules *rules, JudgedService *service, Judged *const *all,
                      uint32_t n, int64_t now, Random *random)
 {
     end_those_over(all, n, now);
     find_bad(rules, service, all, n);
-    set_all_used(service, service->n_bad > ejections_most(rules, n), now);
+    uint32_t most = ejections_most(rules, n);
+    set_all_used(service, service->n_bad > most, now);
+    Usable usable = count_usable(all, n);
     for (uint32_t i = 0; i < n; i++) {
         Judged *judged = all[i];
         bool ejected = judged_is_ejected(judged);
         if (ejected && (service->all_used || rules->off))
             take_back(judged, now, EJECTION_LIFTED);
-        else if (!ejected && judged->reason && !service->all_used)
+        else if (!ejected && judged->reason && !service->all_used &&
+                 take_out(&usable, judged, n - most))
             eject(rules, judged, now, random);
         judged->barred_unhealthy = judged->unhealthy && !service->all_used;
     }

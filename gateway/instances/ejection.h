@@ -4,6 +4,9 @@
  *
  *      calls of all loops --(EJECTION_EVERY)--> judged_observe --> ejections_judge --> barred
  *
+ * The last usable instance of a version of the service is not ejected: calls that it fails
+ * sometimes would always fail.
+ *
  * An instance is ejected if it is an outlier (outlier.h), for the time `first` at first, then for
  * twice as long each time, up to `most`; once it stays in use for `most`, it begins with `first`
  * again.
@@ -38,8 +41,11 @@ typedef struct Judged {
     Sample recent, longer;        /* its calls of the last 2 seconds, and of about the last 30 */
     Sample looks[EJECTION_LOOKS]; /* the parts of `recent`, */
     uint32_t look;                /* of which this is the oldest */
-    uint32_t row;   /* failures in a row, as of the latest look; 0: it had no calls then */
-    bool unhealthy; /* its active checks fail; the caller says so */
+    uint32_t row; /* failures in a row, as of the latest look; 0: it had no calls then */
+    uint64_t
+        versions;   /* that it serves: a bit each; 0: the service has none. The caller says so, */
+    bool down;      /* whether it cannot be reached, */
+    bool unhealthy; /* and whether its active checks fail */
 
     int64_t ejected_at, until; /* 0: it is not ejected */
     OutlierReason reason;      /* of the latest ejection, with what was compared: */

@@ -31,6 +31,7 @@ static void fill(Config *config, Service *service, Instance *instances, uint32_t
     for (uint32_t i = 0; i < n; i++) {
         instances[i].address = (Address){.text = addresses[i], .host = "10.0.0.1", .port = 7001};
         instances[i].service = service;
+        instances[i].versions = 1;
     }
     *service = (Service){.name = "orders",
                          .instances = instances,

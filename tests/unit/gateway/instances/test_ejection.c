@@ -404,6 +404,43 @@ static void without_ejection_only_checks_count(void **state)
     assert_false(world.service.all_used);
 }
 
+static void the_last_usable_instance_of_a_version_is_not_ejected(void **state)
+{
+    static const struct {
+        uint64_t first, second, others; /* versions */
+        bool second_down, second_unhealthy, ejected;
+    } rows[] = {
+        {1, 1, 2, false, false, true}, {1, 2, 2, false, false, false},
+        {1, 1, 2, true, false, false}, {1, 1, 2, false, true, false},
+        {3, 1, 2, false, false, true}, {5, 1, 2, false, false, false},
+        {0, 0, 0, false, false, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fresh(state);
+        for (uint32_t k = 0; k < world.n; k++)
+            world.judged[k].versions = k == 0   ? rows[i].first
+                                       : k == 1 ? rows[i].second
+                                                : rows[i].others;
+        world.judged[1].down = rows[i].second_down;
+        world.judged[1].unhealthy = rows[i].second_unhealthy;
+        fail_in_a_row(world.now);
+        assert_int_equal(judged_is_ejected(&world.judged[0]), rows[i].ejected);
+    }
+}
+
+/* Else a zone that is cut off and a few ejections could leave nothing. */
+static void those_that_are_down_leave_less_room_for_ejections(void **state)
+{
+    for (uint32_t i = 10; i < 20; i++)
+        world.judged[i].down = true;
+    fail_in_a_row(world.now);
+    assert_int_equal(world.n_begun, 0);
+    world.judged[10].down = false;
+    fail_in_a_row(world.now + EJECTION_EVERY);
+    assert_int_equal(world.n_begun, 1);
+    assert_false(world.service.all_used);
+}
+
 #define world_test(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -430,6 +467,8 @@ int main(void)
         world_test(unhealthy_instances_are_out_until_they_are_too_many),
         world_test(both_kinds_count_together),
         world_test(without_ejection_only_checks_count),
+        world_test(the_last_usable_instance_of_a_version_is_not_ejected),
+        world_test(those_that_are_down_leave_less_room_for_ejections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
