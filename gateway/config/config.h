@@ -503,6 +503,8 @@ typedef struct EjectRules {
 
 typedef enum CheckKind { CHECK_NONE, CHECK_GRPC, CHECK_HTTP, CHECK_TCP } CheckKind;
 
+enum { CHECK_NAME_MOST = 256 }; /* bytes of CheckRules.service */
+
 /* Active checks of each instance. Times in nanoseconds. */
 typedef struct CheckRules {
     CheckKind kind;

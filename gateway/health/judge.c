@@ -94,8 +94,9 @@ static void tell_out(Judge *judge, KnownInstance *known, const Service *service,
     }
     if (judged->barred_unhealthy && !known->told_unhealthy) {
         known->told_unhealthy = true;
-        healing_begin(HEALING_CHECK, service->name, address, OK, "%u checks in a row have failed",
-                      service->check.unhealthy_after);
+        healing_begin(HEALING_CHECK, service->name, address, OK,
+                      "%u checks in a row have failed: %s", service->check.unhealthy_after,
+                      check_result_name((CheckResult)known->unhealthy));
         add_told(judge, known, service->name, HEALING_CHECK);
     }
 }

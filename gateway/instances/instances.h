@@ -14,6 +14,7 @@
 #define GATEWAY_INSTANCES_H
 
 #include "gateway/config/config.h"
+#include "gateway/instances/check_row.h"
 #include "gateway/instances/ejection.h"
 
 /* Sums of calls to an instance, since it is known: instance_counts.h. */
@@ -40,7 +41,9 @@ struct KnownInstance {
     atomic_llong lost_at;          /* when its connection broke, of calls that counted */
     struct InstanceCounts *counts; /* of its loops; under a lock, as is: */
     CallSums past;                 /* of those that have left */
-    atomic_bool unhealthy;         /* its active checks fail */
+    atomic_uint unhealthy;         /* a CheckResult: why its active checks fail; 0: they do not */
+    CheckRow check_row;            /* of the checking loop's thread, as is: */
+    struct Check *check;           /* NULL: it is not checked */
     CallSums seen;                 /* by the last look; of the judge's thread, as are: */
     Judged judged;
     uint64_t judged_in; /* which look it was judged in */

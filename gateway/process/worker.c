@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/builtin/health.h"
+#include "gateway/health/checks.h"
 #include "gateway/loop/config_use.h"
 #include "gateway/memory/memory_wait.h"
 #include "gateway/telemetry/telemetry.h"
@@ -17,6 +18,7 @@ struct Worker {
     ListenerSet listeners;
     WorkerShared *shared;
     LedgerBook *book;
+    Checks *checks; /* NULL: another worker makes them */
     uv_thread_t thread;
     Timer timer; /* end of the drain, then of LAST_TIME */
     bool started, aborted;
@@ -123,6 +125,8 @@ static void run_reload(Loop *loop, void *argument)
     if (!loop->draining)
         listeners_apply(&worker->listeners, loop->config, reload->sockets);
     upstreams_reload(loop->upstreams);
+    if (worker->checks)
+        checks_use(worker->checks);
     config_uses_trim(loop);
     config_unref(old);
     reload->on_done(reload->owner);
@@ -141,8 +145,12 @@ void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
 static void run_use_instances(Loop *loop, void *argument)
 {
     Config *config = argument;
-    if (loop->config == config)
+    Checks *checks = worker_of(loop)->checks;
+    if (loop->config == config) {
         upstreams_reload(loop->upstreams);
+        if (checks)
+            checks_use(checks);
+    }
     config_unref(config);
 }
 
@@ -161,6 +169,7 @@ static void worker_close(Worker *worker)
     timer_stop(&loop->timers, &worker->timer);
     listeners_close(&worker->listeners);
     connections_abort(&worker->connections, why);
+    checks_free(worker->checks);
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
     ledger_close_book(worker->book);
@@ -193,6 +202,10 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->fallbacks = fallbacks_table(shared->fallbacks);
     loop->composer = &composition_table;
     loop->upstreams = upstreams_new(loop);
+    if (index == 0) {
+        worker->checks = checks_new(loop);
+        checks_use(worker->checks);
+    }
     worker->shared = shared;
     worker->timer.fire = on_timer;
     worker->connections =

@@ -52,6 +52,9 @@ static void read_check(ConfigReader *reader, Service *service,
     case PASSERELLE__CONFIG__CHECK__HOW_GRPC:
         check->kind = CHECK_GRPC;
         check->service = text->grpc->service ? text->grpc->service : "";
+        if (strlen(check->service) > CHECK_NAME_MOST)
+            config_tell(reader, config_path(reader, "%s.grpc.service", path), NULL,
+                        "the name has more than %d bytes", CHECK_NAME_MOST);
         check_speech(reader, service, path);
         break;
     case PASSERELLE__CONFIG__CHECK__HOW_HTTP: read_http(reader, check, text->http, path); break;
