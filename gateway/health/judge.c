@@ -50,6 +50,12 @@ static void begin(const char *service, const Judged *judged, const char *address
 {
     const Sample *mine = &judged->mine, *others = &judged->others;
     double seconds = (double)(judged->until - now) / SECOND;
+    if (judged->inherited) {
+        healing_begin(HEALING_EJECT, service, address, OK,
+                      "for %.0f s: the gateway before this one has ejected it (%s)", seconds,
+                      outlier_reason_name(judged->reason));
+        return;
+    }
     switch (judged->reason) {
     case OUTLIER_NOT: break;
     case OUTLIER_IN_A_ROW:

@@ -87,6 +87,7 @@ static void eject(const EjectRules *rules, Judged *judged, int64_t now, Random *
     bool anew = !judged->returned_at || now - judged->returned_at >= rules->most;
     judged->times = anew ? 1 : judged->times + 1;
     judged->ejected_at = now;
+    judged->inherited = false;
     judged->until = now + time_of(rules, judged->times, random);
     judged->news = EJECTION_BEGUN;
 }

@@ -51,6 +51,7 @@ typedef struct Judged {
     OutlierReason reason;      /* of the latest ejection, with what was compared: */
     uint32_t reason_row;
     Sample mine, others;
+    bool inherited;      /* it was decided by the gateway before this one: nothing was compared */
     uint32_t times;      /* ejections, the time of each of which grew */
     int64_t returned_at; /* the end of the latest one; 0: none */
 
