@@ -102,6 +102,16 @@ static bool is_better(const Loop *loop, const Candidate *a, const Candidate *b)
     return burden_is_less(&of_a, &of_b);
 }
 
+/* In its slow start an instance leaves a part of its calls to the others. */
+static bool holds_back(Loop *loop, const Candidate *candidate)
+{
+    int64_t slow_start = candidate->of->service->slow_start;
+    if (!slow_start)
+        return false;
+    uint32_t share = known_instance_share(candidate->instance->known, slow_start, loop->now);
+    return share < SHARE_WHOLE && random_below(&loop->random, SHARE_WHOLE) >= share;
+}
+
 static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTried *tried)
 {
     Candidate *first = next_in_turn(loop, list, tried);
@@ -109,7 +119,9 @@ static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTrie
         return first;
     PickTried but_first = {first->instance, tried};
     Candidate *second = at_random(loop, list, &but_first);
-    return second && is_better(loop, second, first) ? second : first;
+    if (!second || holds_back(loop, second))
+        return first;
+    return holds_back(loop, first) || is_better(loop, second, first) ? second : first;
 }
 
 /* ---- By key ---------------------------------------------------------------------------------- */

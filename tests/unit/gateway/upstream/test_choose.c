@@ -196,6 +196,41 @@ static void a_light_one_among_heavy_ones_that_are_down_is_found(void **state)
         assert_int_equal(chosen(), 7);
 }
 
+static void one_that_is_new_gets_more_and_more_calls(void **state)
+{
+    static const struct {
+        int64_t after;
+        double share;
+    } rows[] = {
+        {0, 0.1}, {1 * SECOND, 0.1}, {5 * SECOND, 0.5}, {9 * SECOND, 0.9}, {10 * SECOND, 1}};
+    uint32_t counts[4];
+    service.slow_start = 10 * SECOND;
+    use_instances(4);
+    int64_t start = loop.now;
+    known_instance_warm_up(instances[2].known, start);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        loop.now = start + rows[i].after;
+        count(counts, 4, CALLS);
+        assert_true(fabs(counts[2] - CALLS / 4 * rows[i].share) < CALLS * 0.01);
+    }
+    loop.now = start;
+    service.slow_start = 0;
+    count(counts, 4, CALLS);
+    assert_true(fabs(counts[2] - CALLS / 4.0) < CALLS * 0.01);
+}
+
+static void if_all_are_new_they_share_the_calls(void **state)
+{
+    uint32_t counts[4];
+    service.slow_start = 10 * SECOND;
+    use_instances(4);
+    for (uint32_t i = 0; i < 4; i++)
+        known_instance_warm_up(instances[i].known, loop.now);
+    count(counts, 4, CALLS);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_true(fabs(counts[i] - CALLS / 4.0) < CALLS * 0.02);
+}
+
 /* Calls stay for a while, and end at random. */
 static void running_calls_are_in_proportion_to_the_weights(void **state)
 {
@@ -577,6 +612,8 @@ int main(void)
         TEST(calls_are_in_proportion_to_the_weights),
         TEST(those_that_are_left_share_the_calls_by_weight),
         TEST(a_light_one_among_heavy_ones_that_are_down_is_found),
+        TEST(one_that_is_new_gets_more_and_more_calls),
+        TEST(if_all_are_new_they_share_the_calls),
         TEST(running_calls_are_in_proportion_to_the_weights),
         TEST(a_slow_one_gets_calls_only_against_itself),
         TEST(a_fast_one_may_have_more_calls_than_a_slow_one),
