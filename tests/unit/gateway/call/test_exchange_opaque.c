@@ -168,6 +168,23 @@ static void an_error_of_the_service_goes_through_and_counts_as_one(void **state)
     }
 }
 
+static void an_error_counts_against_its_instance_by_its_status(void **state)
+{
+    static const struct {
+        unsigned status, failures;
+    } cases[] = {{200, 0}, {399, 0}, {400, 0}, {404, 0}, {428, 0},
+                 {429, 1}, {499, 0}, {500, 1}, {503, 1}, {599, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Scene *scene = scene_again(state, SCENE_TEXT);
+        get(scene, "/old/x");
+        scene_pass(scene, 7);
+        answer_head(instance(scene), cases[i].status, "", 0, true);
+        assert_int_equal(scene_upstream(scene, 7201)->counts.calls, 1);
+        assert_int_equal(scene_upstream(scene, 7201)->counts.failures, cases[i].failures);
+        assert_int_equal(scene_upstream(scene, 7201)->counts.timed, 1);
+    }
+}
+
 static void a_status_that_http_does_not_have_is_refused(void **state)
 {
     static const unsigned statuses[] = {600, 999};
@@ -548,6 +565,7 @@ int main(void)
         TEST(an_authority_that_the_config_says_takes_the_place_of_the_clients),
         TEST(a_body_goes_through_in_both_directions),
         TEST(an_error_of_the_service_goes_through_and_counts_as_one),
+        TEST(an_error_counts_against_its_instance_by_its_status),
         TEST(a_status_that_http_does_not_have_is_refused),
         TEST(an_answers_trailers_go_through),
         TEST(what_came_while_connecting_goes_first),
