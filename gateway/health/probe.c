@@ -92,8 +92,18 @@ static const CallerEvents caller_events = {
     .has_room = has_room,
 };
 
+/* One from a list outside of the config may not. */
+static bool speaks_grpc(const Instance *instance)
+{
+    return instance->protocol != UPSTREAM_REST && instance->protocol != UPSTREAM_HTTP;
+}
+
 static void begin_grpc(Probe *probe)
 {
+    if (!speaks_grpc(&probe->instance)) {
+        end(probe, CHECK_UNDECIDED);
+        return;
+    }
     Buffer request = buffer_in(loop_scratch(probe->loop));
     if (*probe->rules->service)
         wire_add_bytes(&request, 1, bytes_of(probe->rules->service));

@@ -12,8 +12,11 @@ static bool speaks_grpc(const Instance *instance)
            instance->protocol == UPSTREAM_CONNECT;
 }
 
+/* Those of a list outside of the config are its own matter: they are not checked. */
 static void check_speech(ConfigReader *reader, const Service *service, const char *path)
 {
+    if (service->discovery)
+        return;
     for (uint32_t i = 0; i < service->n_instances; i++) {
         const Instance *instance = &service->instances[i];
         if (speaks_grpc(instance))

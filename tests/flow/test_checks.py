@@ -224,6 +224,18 @@ def test_an_http_check_wants_a_status_and_uses_its_connection_again(tmp_path):
             eventually(lambda: barred(gateway) == {})
 
 
+def test_an_instance_of_a_list_that_speaks_no_grpc_is_not_checked_by_it(tmp_path):
+    with Instance() as first, Page() as second:
+        (tmp_path / "list.yaml").write_text(
+            f"instances: [{{address: '{first.address}', versions: [v3]}}, "
+            f"{{address: '{second.address}', protocol: rest, versions: [v3]}}]")
+        config = CONFIG.replace("instances: $instances", f"discovery: {tmp_path}/list.yaml")
+        with Gateway(tmp_path, config, health=checked("grpc: {}")) as gateway:
+            eventually(lambda: len(first.asked) > 4)
+            assert not second.backend.told
+            assert barred(gateway) == {}
+
+
 def test_a_tcp_check_wants_a_connection(tmp_path):
     def listen(port=0):
         return socket.create_server(("127.0.0.1", port), backlog=64)
