@@ -92,9 +92,10 @@ static double evidence(const Sample *mine, const Sample *others)
 
 static bool fails_more(const EjectRules *rules, const Sample *mine, const Sample *others)
 {
+    if (!rules->failure_percent || mine->failures == 0)
+        return false;
     double excess = sample_failure_rate(mine) - sample_failure_rate(others);
-    return rules->failure_percent && excess * 100 >= rules->failure_percent &&
-           evidence(mine, others) >= EVIDENCE_NEEDED;
+    return excess * 100 >= rules->failure_percent && evidence(mine, others) >= EVIDENCE_NEEDED;
 }
 
 /* ---- Times ----------------------------------------------------------------------------------- */
@@ -109,6 +110,9 @@ static double error_squared(const Sample *sample)
 
 static bool takes_longer(const EjectRules *rules, const Sample *mine, const Sample *others)
 {
+    if (mine->log_sum / mine->timed <=
+        others->log_sum / others->timed) /* cheaper than their times */
+        return false;
     double my_time = sample_time(mine), their_time = sample_time(others);
     if (!rules->slower || my_time < their_time * rules->slower ||
         my_time < their_time + (double)rules->slower_by)
