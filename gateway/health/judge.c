@@ -231,6 +231,8 @@ static void judge_service(Judge *judge, Service *service, Bench *bench, int64_t 
     JudgedService *judged = &bench->judged;
     gather(judge, set, bench->begun, now);
     bench->begun = true;
+    judged->no_more_ejected = !healing_may(HEALING_EJECT, service->name);
+    judged->no_more_unhealthy = !healing_may(HEALING_CHECK, service->name);
     ejections_judge(&service->eject, judged, judge->all, judge->n, now, &judge->random);
     for (uint32_t i = 0; i < judge->n; i++)
         apply(judge, judge->known[i], service, judged->all_used, now);

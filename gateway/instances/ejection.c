@@ -213,9 +213,10 @@ void ejections_judge(const EjectRules *rules, JudgedService *service, Judged *co
         bool ejected = judged_is_ejected(judged);
         if (ejected && (service->all_used || rules->off))
             take_back(judged, now, EJECTION_LIFTED);
-        else if (!ejected && judged->reason && !service->all_used &&
+        else if (!ejected && judged->reason && !service->all_used && !service->no_more_ejected &&
                  take_out(&usable, judged, n - most))
             eject(rules, judged, now, random);
-        judged->barred_unhealthy = judged->unhealthy && !service->all_used;
+        judged->barred_unhealthy = judged->unhealthy && !service->all_used &&
+                                   (judged->barred_unhealthy || !service->no_more_unhealthy);
     }
 }

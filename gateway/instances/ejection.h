@@ -66,6 +66,8 @@ static inline bool judged_is_ejected(const Judged *judged)
 
 /* What is known of a service. All zeros: nothing. */
 typedef struct JudgedService {
+    bool no_more_ejected;   /* no others than now: the caller says so, */
+    bool no_more_unhealthy; /* also of those that are out because of their checks */
     bool all_used;
     int64_t all_used_until;
     bool changed;         /* `all_used`, by the latest ejections_judge */

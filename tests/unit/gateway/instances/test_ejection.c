@@ -441,6 +441,27 @@ static void those_that_are_down_leave_less_room_for_ejections(void **state)
     assert_false(world.service.all_used);
 }
 
+static void those_that_are_out_stay_out_when_no_more_may_be(void **state)
+{
+    fail_in_a_row(world.now);
+    world.judged[1].unhealthy = true;
+    judge();
+    assert_int_equal(count_out(), 2);
+    world.service.no_more_ejected = world.service.no_more_unhealthy = true;
+    world.judged[2].unhealthy = true;
+    world.judged[3].row = 5;
+    judge();
+    assert_int_equal(count_out(), 2);
+    world.service.no_more_unhealthy = false;
+    world.judged[3].row = 5;
+    judge();
+    assert_int_equal(count_out(), 3);
+    world.service.no_more_ejected = false;
+    world.judged[3].row = 5;
+    judge();
+    assert_int_equal(count_out(), 4);
+}
+
 #define world_test(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -468,6 +489,7 @@ int main(void)
         world_test(both_kinds_count_together),
         world_test(without_ejection_only_checks_count),
         world_test(the_last_usable_instance_of_a_version_is_not_ejected),
+        world_test(those_that_are_out_stay_out_when_no_more_may_be),
         world_test(those_that_are_down_leave_less_room_for_ejections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
