@@ -56,7 +56,7 @@ LAYERS = (
         Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
-        Module("handover", "what a gateway leaves to the one after it", "Message", "handover.h"),
+        Module("handover", "what a gateway leaves to the one after it", "Notice", "handover.h"),
         Module("supervisor", "the parent that restarts and upgrades the gateway", "Supervised", "supervisor.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),

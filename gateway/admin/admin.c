@@ -40,7 +40,10 @@ struct Admin {
     uv_async_t stop;
     uv_async_t answered;
     pthread_mutex_t mutex;
-    AdminAction *done; /* under the mutex: with their responses */
+    AdminAction *done;            /* under the mutex: with their responses */
+    void (*on_turn)(void *owner); /* under the mutex: of admin_ask; NULL: nobody asks */
+    void *asker;                  /* under the mutex */
+    atomic_bool leaving;          /* accepts nobody any more */
     AdminConnections connections;
     Refusals refusals;
     uv_timer_t refusals_look; /* ends their minutes */
@@ -272,9 +275,40 @@ static void answer_actions(Admin *admin)
     }
 }
 
+static void answer_asker(Admin *admin)
+{
+    pthread_mutex_lock(&admin->mutex);
+    void (*on_turn)(void *owner) = admin->on_turn;
+    admin->on_turn = NULL;
+    if (on_turn)
+        on_turn(admin->asker);
+    pthread_mutex_unlock(&admin->mutex);
+}
+
 static void on_answered(uv_async_t *answered)
 {
-    answer_actions(answered->data);
+    Admin *admin = answered->data;
+    answer_actions(admin);
+    answer_asker(admin);
+    if (atomic_load(&admin->leaving))
+        admin_connections_leave(&admin->connections);
+}
+
+void admin_ask(Admin *admin, void (*on_turn)(void *owner), void *owner)
+{
+    pthread_mutex_lock(&admin->mutex);
+    admin->on_turn = on_turn;
+    admin->asker = owner;
+    pthread_mutex_unlock(&admin->mutex);
+    uv_async_send(&admin->answered);
+}
+
+void admin_leave(Admin *admin)
+{
+    if (!admin)
+        return;
+    atomic_store(&admin->leaving, true);
+    uv_async_send(&admin->answered);
 }
 
 static void answer_reload(Admin *admin, h2o_req_t *req, const Operator *who)
@@ -285,6 +319,11 @@ static void answer_reload(Admin *admin, h2o_req_t *req, const Operator *who)
 static void answer_drain(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     begin_action(admin, req, who, ADMIN_DRAIN);
+}
+
+static void answer_upgrade(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_UPGRADE);
 }
 
 static void answer_audit(Admin *admin, h2o_req_t *req, const Operator *who)
@@ -369,6 +408,7 @@ static const Page pages[] = {
     {"/errors/", true, false, ROLE_OPERATE, answer_annotate},
     {"/reload", true, false, ROLE_OPERATE, answer_reload},
     {"/drain", true, false, ROLE_OPERATE, answer_drain},
+    {"/upgrade", true, false, ROLE_OPERATE, answer_upgrade},
     {"/client/forget", true, true, ROLE_OPERATE, answer_forget},
 };
 

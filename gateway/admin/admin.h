@@ -13,6 +13,7 @@
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
+ *   POST /upgrade   a new process takes over; role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay
@@ -48,6 +49,13 @@ MUST_USE Result admin_start(Arena *arena, const Config *config, const Address *a
 
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is allowed. */
 void admin_stop(Admin *admin);
+
+/* Its thread calls `on_turn` once, soon; unless another one asks before, or NULL takes it back.
+   `on_turn` must not ask. */
+void admin_ask(Admin *admin, void (*on_turn)(void *owner), void *owner);
+
+/* It accepts nobody any more; its connections stay. NULL is allowed. */
+void admin_leave(Admin *admin);
 
 /* The port that it listens on: if the address has port 0, the one that the system chose; 0 for
    unix. */

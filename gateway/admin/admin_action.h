@@ -23,6 +23,7 @@ typedef struct AdminAction AdminAction;
 typedef enum AdminDoing {
     ADMIN_RELOAD,
     ADMIN_DRAIN,
+    ADMIN_UPGRADE,
     ADMIN_READ_AUDIT,
     ADMIN_FORGET_CLIENT,
     ADMIN_READ_ERRORS,

@@ -117,7 +117,7 @@ static void let_in(AdminConnections *set, AdminListener *listener);
 static void let_in_waiting(AdminConnections *set)
 {
     for (AdminListener *l = set->listeners; l && set->n < set->most; l = l->next) {
-        if (l->waiting)
+        if (l->waiting && !uv_is_closing(&l->handle.any))
             let_in(set, l);
     }
 }
@@ -245,11 +245,17 @@ void admin_connections_begin(AdminConnections *set)
     CHECK(uv_timer_start(&set->look, on_look, LOOK_TIME, LOOK_TIME) == 0);
 }
 
+void admin_connections_leave(AdminConnections *set)
+{
+    for (AdminListener *l = set->listeners; l; l = l->next)
+        if (!uv_is_closing(&l->handle.any))
+            uv_close(&l->handle.any, NULL);
+}
+
 void admin_connections_close(AdminConnections *set)
 {
     set->closing = true;
-    for (AdminListener *l = set->listeners; l; l = l->next)
-        uv_close(&l->handle.any, NULL);
+    admin_connections_leave(set);
     uv_close((uv_handle_t *)&set->look, NULL);
     for (AdminConnection *c = set->first; c; c = c->next)
         leave(c);

@@ -53,6 +53,9 @@ void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, Certifi
 const CertificateNames *admin_connections_names(const AdminConnections *set,
                                                 h2o_conn_t *connection);
 
+/* Closes the listeners; the connections stay. */
+void admin_connections_leave(AdminConnections *set);
+
 /* Closes the listeners and all connections; this is complete when `n` is 0. Until then the loop
    runs, and before each turn admin_connections_look is called. */
 void admin_connections_close(AdminConnections *set);

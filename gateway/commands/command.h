@@ -138,6 +138,7 @@ int command_reload(const CommandLine *line);
 int command_request(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_store(const CommandLine *line);
+int command_upgrade(const CommandLine *line);
 int command_version(const CommandLine *line);
 
 #endif

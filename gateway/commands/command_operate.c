@@ -1,4 +1,4 @@
-/* passerelle reload, drain, client forget: what an operator makes a running gateway do. */
+/* passerelle reload, drain, upgrade, client forget: what an operator makes a running gateway do. */
 #include "gateway/commands/admin_client.h"
 
 #include "base/arena.h"
@@ -61,6 +61,11 @@ int command_reload(const CommandLine *line)
 int command_drain(const CommandLine *line)
 {
     return operate_at(line, "/drain");
+}
+
+int command_upgrade(const CommandLine *line)
+{
+    return operate_at(line, "/upgrade");
 }
 
 /* {"action": "client_forget", "records": 3} as a line. False: it is none. */

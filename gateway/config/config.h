@@ -200,6 +200,14 @@ typedef enum OperatorRole {
 
 enum { TOKEN_HASH_SIZE = 32 /* SHA-256 */ };
 
+/* Of a gateway with a supervisor; times in nanoseconds. */
+typedef struct UpgradeConfig {
+    int64_t prove; /* for a new process to answer */
+    int64_t drain; /* for the calls of the old one */
+    uint32_t restarts;
+    int64_t steady, wait, longest_wait, hung;
+} UpgradeConfig;
+
 /* Responses for when calls fail: gateway/cache. */
 typedef struct CacheConfig {
     size_t memory; /* bytes */
@@ -592,8 +600,9 @@ struct Config {
     const char *cell;              /* of this gateway; NULL: none */
     uint32_t n_loops;              /* 0: one per core */
     uint32_t n_work_threads;       /* of the work pool; 0: one per core */
-    int64_t drain_delay;  /* at shutdown: from the first signal on, while it still serves */
-    int64_t drain_time;   /* then: for running calls */
+    int64_t drain_delay; /* at shutdown: from the first signal on, while it still serves */
+    int64_t drain_time;  /* then: for running calls */
+    UpgradeConfig upgrade;
     const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */

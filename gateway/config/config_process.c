@@ -63,8 +63,20 @@ static void check_error_help(ConfigReader *reader, const char *url)
                     "%s is not a URL", url);
 }
 
+static UpgradeConfig upgrade_of(const Passerelle__Config__Upgrade *text)
+{
+    return (UpgradeConfig){.prove = text->prove,
+                           .drain = text->drain,
+                           .restarts = text->restarts,
+                           .steady = text->steady,
+                           .wait = text->wait,
+                           .longest_wait = text->longest_wait,
+                           .hung = text->hung};
+}
+
 void config_read_process(ConfigReader *reader)
 {
+    static const Passerelle__Config__Upgrade upgrades = PASSERELLE__CONFIG__UPGRADE__INIT;
     static const Passerelle__Config__Drain defaults = PASSERELLE__CONFIG__DRAIN__INIT;
     const Passerelle__Config__Config *text = reader->file.content;
     const Passerelle__Config__Drain *drain = text->drain ? text->drain : &defaults;
@@ -73,6 +85,7 @@ void config_read_process(ConfigReader *reader)
     config->n_work_threads = text->work_threads;
     config->drain_delay = drain->delay;
     config->drain_time = drain->time;
+    config->upgrade = upgrade_of(text->upgrade ? text->upgrade : &upgrades);
     config->node = text->node ? text->node : host_name(reader->arena);
     config->errors = config_errors(true, text->errors);
     config->error_help = text->error_help;

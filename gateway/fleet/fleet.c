@@ -31,6 +31,7 @@ struct Fleet {
     Arena *arena; /* of the texts below */
     const char *node, *hash;
     int64_t generation, started;
+    bool rests; /* no beats */
     bool taken; /* another gateway has our name */
 
     pthread_mutex_t mutex;
@@ -102,7 +103,7 @@ static void show(Fleet *fleet, Snapshot *snapshot)
 /* The row belongs to the gateway that started last; the other one would be invisible. */
 static void tell_if_taken(Fleet *fleet, bool taken)
 {
-    if (taken && !fleet->taken)
+    if (taken && !fleet->taken && !fleet->rests)
         telemetry_event("warning", "fleet_name_taken", OK,
                         "another gateway that uses this store is also called %s: set `node`",
                         fleet->node);
@@ -151,7 +152,9 @@ static void beat(Fleet *fleet)
 
 static void on_beat(uv_timer_t *timer)
 {
-    beat(timer->data);
+    Fleet *fleet = timer->data;
+    if (!fleet->rests)
+        beat(fleet);
 }
 
 Fleet *fleet_start(uv_loop_t *loop, StorePort *port)
@@ -177,6 +180,11 @@ void fleet_use(Fleet *fleet, const Config *config)
     arena_free(fleet->arena);
     fleet->arena = arena;
     beat(fleet);
+}
+
+void fleet_rest(Fleet *fleet, bool rest)
+{
+    fleet->rests = rest;
 }
 
 /* One that stops in order is not silent: it is gone. */

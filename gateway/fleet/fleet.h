@@ -26,6 +26,9 @@ Fleet *fleet_start(uv_loop_t *loop, StorePort *port);
 /* This gateway has that config from now on. Copies what it keeps. */
 void fleet_use(Fleet *fleet, const Config *config);
 
+/* While a successor with the same name starts, and when it serves, the row is its own: no beats. */
+void fleet_rest(Fleet *fleet, bool rest);
+
 /* No more beats; the row is deleted. Before the port is closed. */
 void fleet_stop(Fleet *fleet);
 

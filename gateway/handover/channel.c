@@ -8,10 +8,10 @@
 
 enum { SEND_MILLIS = 1000 };
 
-static const char letters[] = {[MESSAGE_NONE] = 0,
-#define MESSAGE(letter, name) [MESSAGE_##name] = letter,
-                               CHANNEL_MESSAGES(MESSAGE)
-#undef MESSAGE
+static const char letters[] = {[NOTICE_NONE] = 0,
+#define NOTICE(letter, name) [NOTICE_##name] = letter,
+                               CHANNEL_NOTICES(NOTICE)
+#undef NOTICE
 };
 
 bool channel_open(int ends_out[2])
@@ -39,7 +39,7 @@ static void add_fds(struct msghdr *packet, Ancillary *ancillary, const int *fds,
     memcpy(CMSG_DATA(head), fds, sizeof(int) * n);
 }
 
-bool channel_send(int channel, MessageKind kind, Bytes text, const int *fds, uint32_t n)
+bool channel_send(int channel, NoticeKind kind, Bytes text, const int *fds, uint32_t n)
 {
     if (n > CHANNEL_FDS)
         return false;
@@ -59,45 +59,45 @@ bool channel_send(int channel, MessageKind kind, Bytes text, const int *fds, uin
     }
 }
 
-static MessageKind kind_of(uint8_t letter)
+static NoticeKind kind_of(uint8_t letter)
 {
-    for (size_t kind = MESSAGE_NONE + 1; kind < sizeof letters; kind++)
+    for (size_t kind = NOTICE_NONE + 1; kind < sizeof letters; kind++)
         if (letters[kind] == (char)letter)
-            return (MessageKind)kind;
-    return MESSAGE_NONE;
+            return (NoticeKind)kind;
+    return NOTICE_NONE;
 }
 
-bool message_read(Message *message, size_t size)
+bool notice_read(Notice *notice, size_t size)
 {
-    message->kind = size ? kind_of(message->bytes[0]) : MESSAGE_NONE;
-    message->text = size ? bytes(message->bytes + 1, size - 1) : BYTES_NONE;
-    return message->kind != MESSAGE_NONE && bytes_find(message->text, 0) == message->text.size;
+    notice->kind = size ? kind_of(notice->bytes[0]) : NOTICE_NONE;
+    notice->text = size ? bytes(notice->bytes + 1, size - 1) : BYTES_NONE;
+    return notice->kind != NOTICE_NONE && bytes_find(notice->text, 0) == notice->text.size;
 }
 
-static void take_fds(Message *message, struct msghdr *packet)
+static void take_fds(Notice *notice, struct msghdr *packet)
 {
     for (struct cmsghdr *head = CMSG_FIRSTHDR(packet); head; head = CMSG_NXTHDR(packet, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
             continue;
         size_t n = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n && message->n_fds < CHANNEL_FDS; i++)
-            memcpy(&message->fds[message->n_fds++], CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+        for (size_t i = 0; i < n && notice->n_fds < CHANNEL_FDS; i++)
+            memcpy(&notice->fds[notice->n_fds++], CMSG_DATA(head) + i * sizeof(int), sizeof(int));
     }
 }
 
-void message_close(Message *message)
+void notice_close(Notice *notice)
 {
-    for (uint32_t i = 0; i < message->n_fds; i++)
-        if (message->fds[i] >= 0)
-            close(message->fds[i]);
-    message->n_fds = 0;
+    for (uint32_t i = 0; i < notice->n_fds; i++)
+        if (notice->fds[i] >= 0)
+            close(notice->fds[i]);
+    notice->n_fds = 0;
 }
 
-ChannelOutcome channel_receive(int channel, Message *message)
+ChannelOutcome channel_receive(int channel, Notice *notice)
 {
     for (;;) {
         Ancillary ancillary;
-        struct iovec part = {message->bytes, sizeof message->bytes};
+        struct iovec part = {notice->bytes, sizeof notice->bytes};
         struct msghdr packet = {.msg_iov = &part,
                                 .msg_iovlen = 1,
                                 .msg_control = &ancillary,
@@ -107,13 +107,13 @@ ChannelOutcome channel_receive(int channel, Message *message)
             continue;
         if (size < 0)
             return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
-        message->n_fds = 0;
-        take_fds(message, &packet);
-        if (size == 0 && !message->n_fds)
+        notice->n_fds = 0;
+        take_fds(notice, &packet);
+        if (size == 0 && !notice->n_fds)
             return CHANNEL_CLOSED;
         bool whole = !(packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
-        if (whole && message_read(message, (size_t)size))
-            return CHANNEL_MESSAGE;
-        message_close(message);
+        if (whole && notice_read(notice, (size_t)size))
+            return CHANNEL_NOTICE;
+        notice_close(notice);
     }
 }

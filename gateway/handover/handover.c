@@ -159,7 +159,7 @@ int handover_crash_file(void)
     return here.crash;
 }
 
-static void tell(MessageKind kind, const char *name, const int *fds, uint32_t n)
+static void tell(NoticeKind kind, const char *name, const int *fds, uint32_t n)
 {
     if (here.channel >= 0)
         channel_send(here.channel, kind, bytes_of(name), fds, n);
@@ -242,7 +242,7 @@ void handover_changed(const char *name)
 void handover_drop(const char *name)
 {
     char text[CHANNEL_NAME];
-    tell(MESSAGE_DROP, blob_name(name, text), NULL, 0);
+    tell(NOTICE_DROP, blob_name(name, text), NULL, 0);
 }
 
 void handover_wake_by(void (*wake)(void *owner), void *owner)
@@ -264,10 +264,10 @@ static void keep_blob(const Blob *blob)
                  ? memory_file_make(blob->name, buffer_bytes(&text))
                  : -1;
     if (fd >= 0) {
-        tell(MESSAGE_KEEP, name, &fd, 1);
+        tell(NOTICE_KEEP, name, &fd, 1);
         close(fd);
     } else if (!text.size) {
-        tell(MESSAGE_DROP, name, NULL, 0);
+        tell(NOTICE_DROP, name, NULL, 0);
     }
     arena_free(arena);
 }
@@ -359,9 +359,9 @@ static bool set_nonblocking(int fd)
 static void tell_sockets(const char *name, const int *fds, uint32_t n)
 {
     if (n == 0)
-        tell(MESSAGE_DROP, name, NULL, 0);
+        tell(NOTICE_DROP, name, NULL, 0);
     for (uint32_t i = 0; i < n; i += CHANNEL_FDS)
-        tell(i ? MESSAGE_MORE : MESSAGE_KEEP, name, fds + i,
+        tell(i ? NOTICE_MORE : NOTICE_KEEP, name, fds + i,
              n - i < CHANNEL_FDS ? n - i : CHANNEL_FDS);
 }
 
@@ -441,7 +441,7 @@ static void drop_untaken(void)
 {
     for (const Kept *kept = here.kept; kept; kept = kept->next)
         if (strncmp(kept->name, BLOB_PREFIX, strlen(BLOB_PREFIX)) != 0)
-            tell(MESSAGE_DROP, kept->name, NULL, 0);
+            tell(NOTICE_DROP, kept->name, NULL, 0);
 }
 
 void handover_settle(void)

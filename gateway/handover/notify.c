@@ -55,7 +55,7 @@ void notify_send(const char *lines)
 {
     Bytes text = bytes_of(lines);
     if (handover_supervised()) /* systemd listens to its own child only */
-        channel_send(handover_channel(), MESSAGE_NOTIFY, text, NULL, 0);
+        channel_send(handover_channel(), NOTICE_NOTIFY, text, NULL, 0);
     else if (manager.fd >= 0)
         sendto(manager.fd, text.data, text.size, MSG_NOSIGNAL,
                (const struct sockaddr *)&manager.name, manager.size);

@@ -7,16 +7,23 @@
 #include "gateway/admin/refusals.h"
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
+#include "gateway/handover/handover.h"
+#include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
 #include "gateway/health/judge.h"
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/ledger/ledger.h"
+#include "gateway/process/crash_report.h"
+#include "gateway/process/proof.h"
+#include "gateway/process/pulse.h"
 #include "gateway/process/reload.h"
+#include "gateway/process/succession.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/store/store_keeper.h"
 #include "gateway/store/store_metrics.h"
+#include "gateway/supervisor/restarts.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -32,6 +39,8 @@ enum { MAX_WORKERS = 1024 };
 #define INSTANCES_PAUSE (100 * MILLISECOND)
 #define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
 #define RELOAD_LEFT (1 * SECOND)   /* after all calls have ended */
+#define LEFT_TIME (2 * SECOND)     /* for the supervisor to close its sockets */
+#define PULSE (1 * SECOND)         /* between two signs of life, at most */
 
 /* The progress of a shutdown. */
 typedef enum Going {
@@ -66,13 +75,21 @@ typedef struct Process {
     AdminAction *reloads; /* for the one that is under way */
     atomic_bool ready;
     Going going;
-    uv_timer_t delay;          /* of GOING_SOON; at the end, for `reload` */
+    uv_timer_t delay;          /* of GOING_SOON; then for NOTICE_LEFT; at the end, for `reload` */
     Reload *reload;            /* running; or NULL */
     bool reload_again;         /* SIGHUP arrived while one was running */
     uv_timer_t patience;       /* with `reload` */
     uv_timer_t later;          /* until the workers are told of more changed instances */
     int64_t instances_told;    /* when they were told last */
     atomic_llong reload_began; /* monotonic nanoseconds; 0: none is running */
+    Succession *succession;    /* NULL: there is no supervisor */
+    Proof *proof;              /* of a successor, until it serves */
+    Pulse pulse;
+    AdminAction *upgrades; /* that wait for the one that is under way */
+    bool given;            /* a successor serves */
+    Result unproved;       /* this is one, and does not answer; lives in `arena` */
+    Arena *arena;          /* of process_run */
+    bool hurried;          /* then: a signal has shortened the drain */
 } Process;
 
 static void wake(void *owner)
@@ -99,12 +116,30 @@ static void tell_workers(Process *p, void (*tell)(Worker *worker))
         tell(p->workers[i]);
 }
 
+static void drain_workers(Process *p)
+{
+    uv_timer_stop(&p->delay);
+    tell_workers(p, worker_drain);
+}
+
+static void on_not_left(uv_timer_t *delay)
+{
+    drain_workers(delay->data);
+}
+
+/* The supervisor closes its sockets first: a client that connects is then refused, instead of
+   waiting for somebody who never comes. */
 static void begin_drain(Process *p)
 {
     p->going = GOING_DRAIN;
     uv_timer_stop(&p->delay);
     telemetry_event("info", "stopping", OK, "running calls may finish");
-    tell_workers(p, worker_drain);
+    if (p->succession) {
+        succession_say(NOTICE_LEAVING, "");
+        uv_timer_start(&p->delay, on_not_left, LEFT_TIME / MILLISECOND, 0);
+    } else {
+        drain_workers(p);
+    }
 }
 
 static void on_delay_over(uv_timer_t *delay)
@@ -130,13 +165,23 @@ static void end_now(Process *p)
     tell_workers(p, worker_abort);
 }
 
-static void stop(Process *p, int number)
+static void take_no_more(Process *p)
 {
-    bool first = p->going == GOING_NOT;
     atomic_store(&p->ready, false);
     if (p->reload)
         reload_cancel(p->reload);
-    if (first && number == SIGTERM && p->config->drain_delay > 0)
+}
+
+static void stop(Process *p, int number)
+{
+    bool first = p->going == GOING_NOT;
+    take_no_more(p);
+    if (first)
+        notify_send("STOPPING=1\nSTATUS=Stopping: running calls may finish.");
+    if (p->given && !p->hurried) {
+        p->hurried = true;
+        tell_workers(p, worker_hurry);
+    } else if (first && number == SIGTERM && p->config->drain_delay > 0)
         begin_delay(p);
     else if (first || (p->going == GOING_SOON && number == SIGINT))
         begin_drain(p);
@@ -283,6 +328,180 @@ static void drain(Process *p, AdminAction *action)
     admin_action_done(action);
     if (!p->going)
         stop(p, SIGTERM);
+}
+
+static void tell_doubts(const Config *config);
+
+/* ---- Upgrades -------------------------------------------------------------------------------- */
+
+static void answer_upgrades(Process *p, Result result)
+{
+    for (AdminAction *next, *action = p->upgrades; action; action = next) {
+        next = action->next;
+        action->result = error_copy(action->arena, result);
+        answer_state(action, "upgrade", p->config);
+        audit(p, action, "upgrade", state_of(p->config));
+        admin_action_done(action);
+    }
+    p->upgrades = NULL;
+}
+
+static void refuse_upgrade(Process *p, const char *why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = FAIL(arena, FAULT_NOT_UPGRADED, "%s", why);
+    telemetry_event("error", "not_upgraded", r, "this process goes on");
+    if (p->fleet)
+        fleet_rest(p->fleet, false);
+    answer_upgrades(p, r);
+    arena_free(arena);
+}
+
+static void begin_upgrade(Process *p)
+{
+    if (!p->succession)
+        refuse_upgrade(p, "there is no supervisor: start the gateway with `passerelle run "
+                          "--supervise CONFIG`");
+    else if (p->going)
+        refuse_upgrade(p, "the gateway stops");
+    else
+        succession_say(NOTICE_UPGRADE, "");
+}
+
+static void upgrade(Process *p, AdminAction *action)
+{
+    action->next = p->upgrades;
+    p->upgrades = action;
+    begin_upgrade(p);
+}
+
+static void write_for_successor(Process *p)
+{
+    telemetry_event("info", "upgrading", OK, "a new process is started");
+    if (p->fleet)
+        fleet_rest(p->fleet, true);
+    handover_write_all();
+    succession_say(NOTICE_WRITTEN, "");
+}
+
+/* A successor serves: its clients and operators come to it from now on. */
+static void hand_over(Process *p)
+{
+    if (p->given)
+        return;
+    p->given = true;
+    handover_give();
+    telemetry_event("info", "handed_over", OK, "a new process serves; running calls may finish");
+    answer_upgrades(p, OK);
+    take_no_more(p);
+    admin_leave(p->admin);
+    admin_leave(p->admin_socket);
+    if (p->going >= GOING_DRAIN)
+        return;
+    p->going = GOING_DRAIN;
+    atomic_store(&p->shared.drain_time, p->config->upgrade.drain);
+    drain_workers(p);
+}
+
+static void tell_limits(const Process *p)
+{
+    const UpgradeConfig *upgrade = &p->config->upgrade;
+    SupervisorLimits limits = {.restarts = upgrade->restarts,
+                               .steady = upgrade->steady,
+                               .wait = upgrade->wait,
+                               .longest = upgrade->longest_wait,
+                               .prove = upgrade->prove,
+                               .hung = upgrade->hung};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    supervisor_limits_write(&limits, &text);
+    succession_say(NOTICE_LIMITS, arena_text(arena, buffer_bytes(&text)));
+    arena_free(arena);
+}
+
+static void tell_status(const Process *p)
+{
+    char lines[256];
+    snprintf(lines, sizeof lines, "READY=1\nSTATUS=Serving: generation %llu, config %s",
+             (unsigned long long)p->config->generation, p->config->hash);
+    notify_send(lines);
+}
+
+static void on_beat(void *owner)
+{
+    (void)owner;
+    if (handover_supervised())
+        succession_say(NOTICE_ALIVE, "");
+    else
+        notify_send("WATCHDOG=1");
+}
+
+/* A service manager wants twice as many as it waits for. */
+static int64_t pulse_period(void)
+{
+    int64_t half = notify_watchdog() / 2;
+    return half && half < PULSE ? half : PULSE;
+}
+
+static void serve(Process *p)
+{
+    handover_settle();
+    if (handover_succeeds())
+        tell_workers(p, worker_serve);
+    atomic_store(&p->ready, true);
+    telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
+    tell_limits(p);
+    succession_say(NOTICE_SERVING, "");
+    tell_status(p);
+    if (handover_supervised() || notify_watchdog())
+        pulse_start(&p->pulse, &p->loop, p->workers, p->n_workers, pulse_period(), on_beat, p);
+    crash_report(p->workers[0]);
+    tell_doubts(p->config);
+}
+
+static void on_proved(void *owner, Result result)
+{
+    Process *p = owner;
+    if (!failed(result)) {
+        succession_say(NOTICE_PREPARED, "");
+        return;
+    }
+    telemetry_event("error", "not_upgraded", result, "this new process ends");
+    p->unproved = error_copy(p->arena, result);
+    end_now(p);
+}
+
+static void end_proof(Process *p)
+{
+    proof_stop(p->proof);
+    p->proof = NULL;
+}
+
+/* The supervisor has ended: nobody would start this process again, or stop it. */
+static void on_orphaned(Process *p)
+{
+    telemetry_event("error", "supervisor_gone", OK, "this process stops");
+    stop(p, SIGTERM);
+}
+
+static void on_heard(void *owner, NoticeKind kind, Bytes text)
+{
+    Process *p = owner;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    if (kind == NOTICE_NONE)
+        on_orphaned(p);
+    else if (kind == NOTICE_WRITE)
+        write_for_successor(p);
+    else if (kind == NOTICE_GO && p->proof && !p->going) {
+        end_proof(p);
+        serve(p);
+    } else if (kind == NOTICE_DRAIN)
+        hand_over(p);
+    else if (kind == NOTICE_STAYS && !p->given)
+        refuse_upgrade(p, arena_text(arena, text));
+    else if (kind == NOTICE_LEFT && p->going == GOING_DRAIN)
+        drain_workers(p);
+    arena_free(arena);
 }
 
 /* ---- The ledger ------------------------------------------------------------------------------ */
@@ -447,6 +666,7 @@ static void begin_reload(Process *p)
     p->reloads = p->waiting;
     p->waiting = NULL;
     descriptors_raise(); /* the hard limit may have changed */
+    notify_reloading();
     p->reload = reload_start(p->config_path, p->config, p->n_workers, &p->loop, end_reload, p);
     atomic_store(&p->reload_began, clock_now());
     uv_timer_start(&p->patience, on_stuck, milliseconds(RELOAD_STUCK), 0);
@@ -623,6 +843,7 @@ static void use_config(Process *p, Config *config)
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
+    tell_limits(p);
     tell_what_stays(old, config);
     tell_few_descriptors(config);
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
@@ -683,6 +904,8 @@ static void end_reload(void *owner)
     }
     p->reload = NULL;
     answer_reloads(p, &p->reloads, before, r, mistakes);
+    if (!p->going)
+        tell_status(p);
     end_admin_change(p, &change);
     arena_free(arena);
     if (p->reload_again)
@@ -717,6 +940,7 @@ static void do_action(Process *p, AdminAction *action)
         begin_reload(p);
         break;
     case ADMIN_DRAIN: drain(p, action); break;
+    case ADMIN_UPGRADE: upgrade(p, action); break;
     case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
     case ADMIN_FORGET_CLIENT: forget_client(p, action); break;
     case ADMIN_READ_ERRORS: ledger_read(p->shared.ledger, on_errors_read, action); break;
@@ -737,6 +961,13 @@ static void do_actions(Process *p)
 
 /* ---- The main thread's loop ------------------------------------------------------------------ */
 
+static void end_upgrades(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer_upgrades(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    arena_free(arena);
+}
+
 /* The threads are joined before the handle by which they wake us is closed. Signals are blocked
    again, so that a second SIGTERM does not kill the process while it ends. */
 static void close_down(Process *p)
@@ -748,7 +979,12 @@ static void close_down(Process *p)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     discovery_end(p->watching);
     judge_end(p->judge);
+    handover_wake_by(NULL, NULL);
+    end_proof(p);
+    pulse_stop(&p->pulse);
+    succession_stop(p->succession);
     refuse_reloads(p, &p->waiting);
+    end_upgrades(p);
     ledger_stop(p->shared.ledger);
     leave_store(p);
     healing_stop();
@@ -785,8 +1021,10 @@ static void end_if_all_ended(Process *p)
 static void on_woken(uv_async_t *async)
 {
     Process *p = async->data;
-    if (!uv_is_closing((uv_handle_t *)async))
+    if (!uv_is_closing((uv_handle_t *)async)) {
         do_actions(p);
+        handover_write_changed();
+    }
     end_if_all_ended(p);
 }
 
@@ -796,6 +1034,8 @@ static void on_signal(uv_signal_t *handle, int number)
     if (number == SIGHUP) {
         reopen_log(p);
         begin_reload(p);
+    } else if (number == SIGUSR2) {
+        begin_upgrade(p);
     } else {
         stop(p, number);
     }
@@ -841,6 +1081,8 @@ static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
     p->workers = arena_array(arena, Worker *, p->n_workers);
     for (uint32_t i = 0; i < p->n_workers; i++)
         p->workers[i] = worker_new(&p->shared, i, p->config);
+    for (uint32_t i = 0; handover_succeeds() && i < p->n_workers; i++)
+        worker_hold(p->workers[i]);
     for (uint32_t i = 0; i < p->n_workers; i++) {
         Result r = worker_start(p->workers[i], sockets, arena);
         if (failed(r)) {
@@ -886,6 +1128,18 @@ static void stop_admin(Process *p)
     ledger_free(p->shared.ledger);
 }
 
+/* A successor serves when it has proved that it can; any other one at once. */
+static void begin(Process *p)
+{
+    p->succession = succession_start(&p->loop, on_heard, p);
+    handover_wake_by(wake, p);
+    if (!handover_succeeds())
+        serve(p);
+    else
+        p->proof = proof_start(&p->loop, p->workers, p->n_workers,
+                               (Admin *const[]){p->admin, p->admin_socket}, on_proved, p);
+}
+
 /* Runs until all workers have ended. Telemetry is started. */
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
@@ -922,9 +1176,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
         p->going = GOING_NOW;
         wake(p);
     } else {
-        atomic_store(&p->ready, true);
-        telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
-        tell_doubts(p->config);
+        begin(p);
     }
     signals_release();
     uv_run(&p->loop, UV_RUN_DEFAULT);
@@ -932,7 +1184,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     telemetry_show_pool(NULL);
     work_pool_free(p->shared.pool);
     fallbacks_free(p->shared.fallbacks);
-    return r;
+    return failed(p->unproved) ? p->unproved : r;
 }
 
 static Result check_descriptors(Arena *arena, const Config *config)
@@ -974,7 +1226,10 @@ static void tell_end(Process *p, Result r)
 
 Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop)
 {
-    Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
+    Process p = {.config = config,
+                 .config_path = config_path,
+                 .n_workers = count_workers(config),
+                 .arena = arena};
     p.shared.on_ended = on_worker_ended;
     p.shared.owner = &p;
     CHECK(pthread_mutex_init(&p.mutex, NULL) == 0);

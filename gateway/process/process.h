@@ -5,8 +5,12 @@
  *                         drain: listeners close, calls finish within the config's drain time
  *      SIGINT             the same without the delay, also what is left of one
  *      ... a second time  ends now
+ *      SIGUSR2            asks the supervisor for an upgrade; without one it is refused
  *      SIGHUP             opens the log again, then reads the config again; the old one stays when
  *                         it does not check
+ *
+ * With a supervisor (gateway/supervisor) its listeners accept when it has told them to; when a
+ * successor serves, it drains with the config's upgrade drain time.
  *
  * Signals during startup: signals.h. A reload or a list of instances that is still waiting for a
  * file is left behind (chore.h).

@@ -67,7 +67,9 @@ static void begin_drain(Loop *loop)
         return;
     loop->leaving = loop->draining = true;
     listeners_close(&worker->listeners);
-    timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
+    int64_t time = atomic_load(&worker->shared->drain_time);
+    timer_start(&loop->timers, &worker->timer,
+                loop->now + (time ? time : loop->config->drain_time));
     health_end_watches(loop); /* before GOAWAY, so that these clients do not reconnect here */
     connections_drain(&worker->connections);
     if (worker->connections.n == 0)
@@ -94,6 +96,19 @@ static void run_abort(Loop *loop, void *argument)
         break_off(loop);
 }
 
+static void run_hurry(Loop *loop, void *argument)
+{
+    (void)argument;
+    Worker *worker = worker_of(loop);
+    if (loop->draining && !worker->aborted)
+        timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
+}
+
+void worker_hurry(Worker *worker)
+{
+    loop_post(&worker->loop, run_hurry, NULL);
+}
+
 void worker_leave(Worker *worker)
 {
     loop_post(&worker->loop, run_leave, NULL);
@@ -108,6 +123,86 @@ void worker_abort(Worker *worker)
 {
     loop_post(&worker->loop, run_abort, NULL);
 }
+
+/* ---- For an upgrade -------------------------------------------------------------------------- */
+
+void worker_hold(Worker *worker)
+{
+    listeners_hold(&worker->listeners);
+}
+
+static void run_serve(Loop *loop, void *argument)
+{
+    (void)argument;
+    listeners_release(&worker_of(loop)->listeners);
+}
+
+void worker_serve(Worker *worker)
+{
+    loop_post(&worker->loop, run_serve, NULL);
+}
+
+static void run_accept(Loop *loop, void *argument)
+{
+    static const struct sockaddr peer = {.sa_family = AF_UNIX};
+    connection_accept(&worker_of(loop)->connections, (int)(intptr_t)argument, &peer, "", NULL);
+}
+
+void worker_accept(Worker *worker, int fd)
+{
+    loop_post(&worker->loop, run_accept, (void *)(intptr_t)fd);
+}
+
+typedef struct WorkerQuestion {
+    void (*on_turn)(void *owner);
+    void *owner;
+} WorkerQuestion;
+
+static void run_question(Loop *loop, void *argument)
+{
+    (void)loop;
+    WorkerQuestion question = *(WorkerQuestion *)argument;
+    free(argument);
+    question.on_turn(question.owner);
+}
+
+void worker_ask(Worker *worker, void (*on_turn)(void *owner), void *owner)
+{
+    WorkerQuestion *question = malloc(sizeof *question);
+    CHECK(question);
+    *question = (WorkerQuestion){on_turn, owner};
+    loop_post(&worker->loop, run_question, question);
+}
+
+typedef struct WorkerFailure {
+    Arena *arena;
+    Result why;
+} WorkerFailure;
+
+static void run_record(Loop *loop, void *argument)
+{
+    WorkerFailure *failure = argument;
+    Code code = (Code)failure->why.error->fault->grpc_status;
+    telemetry_record_refused(loop, &(CallRecord){.peer = "",
+                                                 .listener = "",
+                                                 .dialect = DIALECT_HTTP,
+                                                 .rule = "",
+                                                 .served_why = "",
+                                                 .status = {.code = code},
+                                                 .why = failure->why,
+                                                 .began = clock_wall()});
+    arena_free(failure->arena);
+}
+
+void worker_record(Worker *worker, Result why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    WorkerFailure *failure = arena_make(arena, WorkerFailure);
+    *failure = (WorkerFailure){arena, error_copy(arena, why)};
+    loop_post(&worker->loop, run_record, failure);
+}
+
+/* ---- A new config ---------------------------------------------------------------------------- */
 
 typedef struct WorkerReload {
     Config *config;

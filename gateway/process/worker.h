@@ -18,7 +18,8 @@ typedef struct Worker Worker;
 /* What all workers share. */
 typedef struct WorkerShared {
     atomic_uint n_connections;
-    atomic_uint n_cut; /* calls that were cut off at the end */
+    atomic_uint n_cut;       /* calls that were cut off at the end */
+    atomic_llong drain_time; /* for running calls, in nanoseconds; 0: that of the config */
     HopName hop;
     WorkPool *pool;
     Fallbacks *fallbacks;
@@ -29,6 +30,21 @@ typedef struct WorkerShared {
 
 /* Any thread; takes a reference to the config. */
 Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config);
+
+/* Before it starts: its listeners leave clients in their queues until worker_serve. */
+void worker_hold(Worker *worker);
+void worker_serve(Worker *worker);
+
+/* Serves the connection on the descriptor, which it owns from now on, as that of a client on a unix
+   socket. Listeners need not serve. */
+void worker_accept(Worker *worker, int fd);
+
+/* Calls `on_turn` on the worker's thread, after what was posted before; at the latest when it is
+   joined. */
+void worker_ask(Worker *worker, void (*on_turn)(void *owner), void *owner);
+
+/* The ledger gets a failure that is no call's. `why` is copied. */
+void worker_record(Worker *worker, Result why);
 
 /* Listens on this worker's descriptors in `sockets`, and starts the thread. */
 MUST_USE Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena);
@@ -47,9 +63,12 @@ void worker_leave(Worker *worker);
    that config. */
 void worker_use_instances(Worker *worker, Config *config);
 
-/* No new connections and calls; ends when all calls have ended, or after the config's drain
-   time. */
+/* No new connections and calls; ends when all calls have ended, or after the drain time of
+   WorkerShared or of the config. */
 void worker_drain(Worker *worker);
+
+/* One that drains has no longer than the config's drain time, from now on. */
+void worker_hurry(Worker *worker);
 
 /* Ends now: running calls are cut off, with an error to their clients. */
 void worker_abort(Worker *worker);

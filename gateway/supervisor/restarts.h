@@ -21,7 +21,7 @@ typedef struct SupervisorLimits {
 
 extern const SupervisorLimits supervisor_limits_default;
 
-/* As a text for a message, and back. False: it is none, and nothing is changed. */
+/* As a text for a notice, and back. False: it is none, and nothing is changed. */
 void supervisor_limits_write(const SupervisorLimits *limits, Buffer *out);
 bool supervisor_limits_read(Bytes text, SupervisorLimits *limits);
 

@@ -47,7 +47,7 @@ typedef struct Supervisor {
     int code;
     int signals; /* signalfd */
     Shelf shelf;
-    Message message;
+    Notice notice;
 } Supervisor;
 
 static Supervisor supervisor = {.limits = {0}};
@@ -64,7 +64,7 @@ static void tell(const char *format, ...)
     dprintf(STDERR_FILENO, "passerelle: supervisor: %s\n", text);
 }
 
-static void send_to(const Supervised *child, MessageKind kind, const char *text)
+static void send_to(const Supervised *child, NoticeKind kind, const char *text)
 {
     if (child && child->channel >= 0)
         channel_send(child->channel, kind, bytes_of(text), NULL, 0);
@@ -213,7 +213,7 @@ static void restart_if_due(Supervisor *s, int64_t now)
 static void refuse_upgrade(Supervisor *s, const char *why)
 {
     tell("no upgrade: %s", why);
-    send_to(s->current, MESSAGE_STAYS, why);
+    send_to(s->current, NOTICE_STAYS, why);
 }
 
 static void begin_upgrade(Supervisor *s)
@@ -226,7 +226,7 @@ static void begin_upgrade(Supervisor *s)
         refuse_upgrade(s, "too many older gateways are still ending their calls");
     } else {
         s->asked = clock_now();
-        send_to(s->current, MESSAGE_WRITE, "");
+        send_to(s->current, NOTICE_WRITE, "");
     }
 }
 
@@ -256,7 +256,7 @@ static void hand_over(Supervisor *s, Supervised *child)
     if (!old)
         return;
     old->role = ROLE_DRAINING;
-    send_to(old, MESSAGE_DRAIN, "");
+    send_to(old, NOTICE_DRAIN, "");
 }
 
 static void on_serving(Supervisor *s, Supervised *child)
@@ -274,13 +274,13 @@ static void on_serving(Supervisor *s, Supervised *child)
 
 static void keep(Supervisor *s, bool replace)
 {
-    Message *message = &s->message;
+    Notice *notice = &s->notice;
     if (replace)
-        shelf_drop(&s->shelf, message->text);
-    for (uint32_t i = 0; i < message->n_fds; i++) {
-        if (!shelf_add(&s->shelf, message->text, message->fds[i]))
-            tell("%.*s cannot be kept", BYTES_ARGS(message->text));
-        message->fds[i] = -1;
+        shelf_drop(&s->shelf, notice->text);
+    for (uint32_t i = 0; i < notice->n_fds; i++) {
+        if (!shelf_add(&s->shelf, notice->text, notice->fds[i]))
+            tell("%.*s cannot be kept", BYTES_ARGS(notice->text));
+        notice->fds[i] = -1;
     }
 }
 
@@ -292,14 +292,14 @@ static void on_leaving(Supervisor *s, Supervised *child)
         shelf_drop_sockets(&s->shelf);
         abandon_successor(s);
     }
-    send_to(child, MESSAGE_LEFT, "");
+    send_to(child, NOTICE_LEFT, "");
 }
 
-/* Text of a message to the service manager, which wants no NUL; it is not for those who drain. */
-static void notify(const Message *message)
+/* Text of a notice to the service manager, which wants no NUL; it is not for those who drain. */
+static void notify(const Notice *notice)
 {
     char lines[CHANNEL_TEXT + 1];
-    snprintf(lines, sizeof lines, "%.*s", BYTES_ARGS(message->text));
+    snprintf(lines, sizeof lines, "%.*s", BYTES_ARGS(notice->text));
     notify_send(lines);
 }
 
@@ -311,43 +311,43 @@ static void on_alive(Supervisor *s, Supervised *child)
 }
 
 /* Of one that serves, or is about to. */
-static void on_message(Supervisor *s, Supervised *child)
+static void on_notice(Supervisor *s, Supervised *child)
 {
-    const Message *message = &s->message;
-    switch (message->kind) {
-    case MESSAGE_KEEP: keep(s, true); break;
-    case MESSAGE_MORE: keep(s, false); break;
-    case MESSAGE_DROP: shelf_drop(&s->shelf, message->text); break;
-    case MESSAGE_PREPARED: send_to(child, MESSAGE_GO, ""); break;
-    case MESSAGE_SERVING: on_serving(s, child); break;
-    case MESSAGE_FAILED:
-        snprintf(child->why, sizeof child->why, "%.*s", BYTES_ARGS(message->text));
+    const Notice *notice = &s->notice;
+    switch (notice->kind) {
+    case NOTICE_KEEP: keep(s, true); break;
+    case NOTICE_MORE: keep(s, false); break;
+    case NOTICE_DROP: shelf_drop(&s->shelf, notice->text); break;
+    case NOTICE_PREPARED: send_to(child, NOTICE_GO, ""); break;
+    case NOTICE_SERVING: on_serving(s, child); break;
+    case NOTICE_FAILED:
+        snprintf(child->why, sizeof child->why, "%.*s", BYTES_ARGS(notice->text));
         break;
-    case MESSAGE_UPGRADE:
+    case NOTICE_UPGRADE:
         if (child == s->current)
             begin_upgrade(s);
         break;
-    case MESSAGE_WRITTEN:
+    case NOTICE_WRITTEN:
         if (s->asked && child == s->current)
             start_successor(s);
         break;
-    case MESSAGE_LEAVING: on_leaving(s, child); break;
-    case MESSAGE_ALIVE: on_alive(s, child); break;
-    case MESSAGE_NOTIFY: notify(message); break;
-    case MESSAGE_LIMITS: supervisor_limits_read(message->text, &s->limits); break;
-    case MESSAGE_WRITE:
-    case MESSAGE_GO:
-    case MESSAGE_DRAIN:
-    case MESSAGE_STAYS:
-    case MESSAGE_LEFT:
-    case MESSAGE_NONE: break;
+    case NOTICE_LEAVING: on_leaving(s, child); break;
+    case NOTICE_ALIVE: on_alive(s, child); break;
+    case NOTICE_NOTIFY: notify(notice); break;
+    case NOTICE_LIMITS: supervisor_limits_read(notice->text, &s->limits); break;
+    case NOTICE_WRITE:
+    case NOTICE_GO:
+    case NOTICE_DRAIN:
+    case NOTICE_STAYS:
+    case NOTICE_LEFT:
+    case NOTICE_NONE: break;
     }
 }
 
 static void receive(Supervisor *s, Supervised *child)
 {
     while (child->channel >= 0) {
-        ChannelOutcome outcome = channel_receive(child->channel, &s->message);
+        ChannelOutcome outcome = channel_receive(child->channel, &s->notice);
         if (outcome == CHANNEL_EMPTY)
             return;
         if (outcome == CHANNEL_CLOSED) {
@@ -355,8 +355,8 @@ static void receive(Supervisor *s, Supervised *child)
             return;
         }
         if (child->role != ROLE_DRAINING)
-            on_message(s, child);
-        message_close(&s->message);
+            on_notice(s, child);
+        notice_close(&s->notice);
     }
 }
 
@@ -632,6 +632,18 @@ static void raise_descriptors(void)
     }
 }
 
+/* jemalloc's, if it is there: it gives memory back on a thread of its own, and here is none to give
+   back. */
+int mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size)
+    __attribute__((weak));
+
+static void end_threads(void)
+{
+    bool off = false;
+    if (mallctl)
+        mallctl("background_thread", NULL, NULL, &off, sizeof off);
+}
+
 static bool set_up(Supervisor *s)
 {
     sigset_t set;
@@ -640,6 +652,7 @@ static bool set_up(Supervisor *s)
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     raise_descriptors();
+    end_threads();
     notify_begin();
     s->limits = supervisor_limits_default;
     s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

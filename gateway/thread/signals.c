@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 
 static void change_mask(int how)
 {

@@ -15,8 +15,8 @@
 
 #include <pthread.h>
 
-enum { SIGNALS = 3 };
-extern const int signal_numbers[SIGNALS]; /* SIGTERM, SIGINT, SIGHUP */
+enum { SIGNALS = 4 };
+extern const int signal_numbers[SIGNALS]; /* SIGTERM, SIGINT, SIGHUP, SIGUSR2 */
 
 /* Blocks the signals, and ignores SIGPIPE: a closed peer must not end the process. */
 void signals_hold(void);

@@ -61,11 +61,11 @@ class Gateway:
 
     In the config $port, $admin, $shop, $orders, $folder and the keywords given are filled in. Leaving the
     block stops it and asserts that it went cleanly. `under`: a command that runs it, such as valgrind;
-    `environment`: variables besides those of the test.
+    `environment`: variables besides those of the test. `options`: of the command `run`.
     """
 
-    def __init__(self, folder, config=SHOP_CONFIG, under=(), environment=None, **words):
-        self.folder, self.under, self.environment = folder, list(under), environment
+    def __init__(self, folder, config=SHOP_CONFIG, under=(), environment=None, options=(), **words):
+        self.folder, self.under, self.environment, self.options = folder, list(under), environment, options
         self.words = {"port": free_port(), "admin": free_port(), "shop": SHOP, "orders": ORDERS,
                       "folder": folder, **words}
         self.port, self.admin_port = self.words["port"], self.words["admin"]
@@ -87,7 +87,7 @@ class Gateway:
 
     def start(self):
         self.write()
-        self.process = Process([*self.under, BINARY, "run", str(self.file)], self.environment).wait_until(self.ready)
+        self.process = Process([*self.under, BINARY, "run", *self.options, str(self.file)], self.environment).wait_until(self.ready)
         return self
 
     def ready(self):

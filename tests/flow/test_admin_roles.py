@@ -23,10 +23,12 @@ PATHS = {
     "/errors/": ("POST", "operate"),
     "/reload": ("POST", "operate"),
     "/drain": ("POST", "operate"),
+    "/upgrade": ("POST", "operate"),
     "/client/forget": ("POST", "operate"),
 }
 QUERIES = {"/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16}
 UNKNOWN = {"/requests/", "/errors/"}  # there is no such call, and no such failure
+UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"
@@ -48,7 +50,7 @@ ASKERS = {
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
 # (test_ledger.py has that of /errors/.)
-AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/client/forget": ["client", "forget", "ada"]}
+AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"], "/client/forget": ["client", "forget", "ada"]}
 
 
 def start(kind, folder):
@@ -71,7 +73,7 @@ def expected(asker, path):
     """The statuses that are right for the role."""
     role, needed = ASKERS[asker][2], PATHS[path][1]
     if RANKS.index(role) >= RANKS.index(needed):
-        return 404 if path in UNKNOWN else 200
+        return 404 if path in UNKNOWN else 409 if path in UNSUPERVISED else 200
     return 401 if role == "guest" else 403
 
 
@@ -131,7 +133,7 @@ def test_each_command_that_changes_something_has_a_row():
 @pytest.mark.parametrize("words", AUDITED.values(), ids=lambda words: words[0])
 def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
     word = words[0]
-    gateway = Gateway(tmp_path, CONFIG, **HASHES).start()
+    gateway = Gateway(tmp_path, CONFIG, options=["--supervise"] if word == "upgrade" else [], **HASHES).start()
     before = gateway.admin("/config").json["generation"]
     stored = [] if word == "drain" else None  # which is read when the gateway has stopped
     gateway.write(config=CONFIG + "drain: 9s\n")
@@ -139,7 +141,7 @@ def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
     done = command(gateway, *words, *(["--why", why] if why else []))
     assert (done.returncode, done.stderr) == (0, "")
     if stored is None:
-        entry, = entries(gateway)
+        entry, = eventually(lambda: entries(gateway))  # after an upgrade, the old process writes it
         gateway.stop()
     else:
         assert gateway.process.wait() == 0

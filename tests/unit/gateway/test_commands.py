@@ -38,6 +38,7 @@ GOOD = {
     "fleet": [],
     "reload": ["--why", "a test"],
     "drain": ["--why", "a test"],
+    "upgrade": ["--why", "a test"],
     "audit": [],
     "errors": [],
     "healing": [],
@@ -54,14 +55,14 @@ UNANSWERED = {"run", "request"}
 
 
 @contextlib.contextmanager
-def gateway(folder=None):
+def gateway(folder=None, options=()):
     """A running gateway without ports: gives the path of its admin socket."""
     with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory() as folder:
         admin = pathlib.Path(folder) / "admin.sock"
         config = pathlib.Path(folder) / "gateway.yaml"
         config.write_text(f"listen: [unix:{folder}/calls.sock]\nadmin: {{socket: 'unix:{admin}'}}\n"
                           f"store: {folder}/store.db\nlog: {folder}/log\nloops: 1\n")
-        running = subprocess.Popen([BINARY, "run", config], stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen([BINARY, "run", *options, config], stderr=subprocess.PIPE, text=True)
         try:
             while run("reload", "--quiet", "--admin", admin).returncode and running.poll() is None:
                 time.sleep(0.02)
@@ -87,7 +88,7 @@ def run_good(word, *more):
     """The command with a good answer; one that asks has a gateway of its own, which it may stop."""
     if not TABLE[word]["asks"]:
         return run(word, *GOOD[word], *more)
-    with gateway() as admin:
+    with gateway(options=["--supervise"] if word == "upgrade" else []) as admin:
         return run(word, *GOOD[word], *more, PASSERELLE_ADMIN=f"unix:{admin}")
 
 

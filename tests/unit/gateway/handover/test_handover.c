@@ -16,7 +16,7 @@
 /* The process has one handover: the tests are a story, in this order. */
 static int supervisor; /* the other end of the channel */
 static Arena *arena;
-static Message got;
+static Notice got;
 static uint16_t port;
 static int woken;
 static Bytes weight = {(const uint8_t *)"3", 1};
@@ -60,10 +60,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The next message, of this kind, about this name. */
-static void expect(MessageKind kind, const char *name, uint32_t n_fds)
+/* The next notice, of this kind, about this name. */
+static void expect(NoticeKind kind, const char *name, uint32_t n_fds)
 {
-    assert_int_equal(channel_receive(supervisor, &got), CHANNEL_MESSAGE);
+    assert_int_equal(channel_receive(supervisor, &got), CHANNEL_NOTICE);
     assert_int_equal(got.kind, kind);
     assert_true(bytes_are(got.text, name));
     assert_int_equal(got.n_fds, n_fds);
@@ -111,10 +111,10 @@ static void a_blob_that_changed_is_kept_and_one_that_did_not_is_not(void **state
     handover_changed("unknown");
     assert_int_equal(woken, 1);
     handover_write_changed();
-    expect(MESSAGE_KEEP, "blob weight", 1);
+    expect(NOTICE_KEEP, "blob weight", 1);
     assert_true(bytes_are(memory_file_read(arena, got.fds[0], 100), "3"));
     assert_int_equal(write(got.fds[0], "4", 1), -1); /* sealed */
-    message_close(&got);
+    notice_close(&got);
     handover_write_changed();
     expect_nothing();
 }
@@ -122,11 +122,11 @@ static void a_blob_that_changed_is_kept_and_one_that_did_not_is_not(void **state
 static void all_blobs_are_written_before_an_upgrade_and_an_empty_one_is_dropped(void **state)
 {
     handover_write_all();
-    expect(MESSAGE_KEEP, "blob weight", 1);
-    message_close(&got);
+    expect(NOTICE_KEEP, "blob weight", 1);
+    notice_close(&got);
     weight = BYTES_NONE;
     handover_write_all();
-    expect(MESSAGE_DROP, "blob weight", 0);
+    expect(NOTICE_DROP, "blob weight", 0);
     handover_withdraw("weight");
     handover_write_all();
     expect_nothing();
@@ -149,10 +149,10 @@ static void sockets_are_taken_by_address_and_the_supervisor_learns_of_it_when_we
     handover_keep_sockets("web", &fd, 1);
     expect_nothing();
     handover_settle();
-    expect(MESSAGE_DROP, "other", 0); /* nobody took it */
-    expect(MESSAGE_DROP, "127.0.0.1:80", 0);
-    expect(MESSAGE_KEEP, "web", 1);
-    message_close(&got);
+    expect(NOTICE_DROP, "other", 0); /* nobody took it */
+    expect(NOTICE_DROP, "127.0.0.1:80", 0);
+    expect(NOTICE_KEEP, "web", 1);
+    notice_close(&got);
     expect_nothing();
 }
 
@@ -162,12 +162,12 @@ static void afterwards_it_learns_at_once(void **state)
     for (int i = 0; i < CHANNEL_FDS + 1; i++)
         fds[i] = STDERR_FILENO;
     handover_keep_sockets("web", fds, CHANNEL_FDS + 1);
-    expect(MESSAGE_KEEP, "web", CHANNEL_FDS);
-    message_close(&got);
-    expect(MESSAGE_MORE, "web", 1);
-    message_close(&got);
+    expect(NOTICE_KEEP, "web", CHANNEL_FDS);
+    notice_close(&got);
+    expect(NOTICE_MORE, "web", 1);
+    notice_close(&got);
     handover_keep_sockets("web", NULL, 0);
-    expect(MESSAGE_DROP, "web", 0);
+    expect(NOTICE_DROP, "web", 0);
     assert_false(handover_shared());
     handover_give();
     assert_true(handover_shared());
