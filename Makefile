@@ -9,7 +9,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes chaos instructions bench conformance format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -86,6 +86,14 @@ chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under l
 	@.ci/deps build test bench chaos
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/chaos/run.py $(BUILD) --seconds $(CHAOS_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+
+upgrades: ## UPGRADES (100) upgrades, and as many CRASHES, under the load of clients of all dialects: no call is lost but those in flight at a crash
+	@.ci/deps build demo test
+	@$(MAKE) --no-print-directory build
+	@[ -d tests/flow/node/node_modules ] || (cd tests/flow/node && npm ci --no-audit --no-fund --ignore-scripts)
+	@TIMES=1 UPGRADES=$(or $(UPGRADES),100) CRASHES=$(or $(CRASHES),100) PASSERELLE=$(CURDIR)/$(BUILD)/passerelle \
+		SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs /usr/bin/python3 -m pytest -q -s -p no:cacheprovider \
+		tests/flow/test_live_upgrade.py -k 'under_load or with_the_shop'
 
 instructions: ## instructions per call and idle memory, compared with loadtest/figures.md; RECORD=1 writes all of it anew
 	@.ci/deps build bench
