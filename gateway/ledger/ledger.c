@@ -1,6 +1,8 @@
 #include "gateway/ledger/ledger_internal.h"
 
 #include "base/arena.h"
+#include "gateway/handover/handover.h"
+#include "gateway/ledger/ledger_rows.h"
 #include "gateway/ledger/ledger_store.h"
 #include "gateway/ledger/ledger_webhooks.h"
 #include "gateway/ledger/muting.h"
@@ -31,6 +33,9 @@ struct LedgerQuestion {
     void *owner;
 };
 
+/* The name of its blob. */
+#define HANDED "ledger"
+
 struct Ledger {
     uv_timer_t timer;
     uv_async_t done;
@@ -43,6 +48,9 @@ struct Ledger {
     Tally *all;
     Annotations annotations;
     LedgerStore store; /* port NULL: there is none */
+    int64_t process;   /* wall time: when it began */
+    bool handed_on;    /* ledger_hand_on */
+    uint64_t n_handed; /* failures that a successor would get */
     LedgerWebhooks webhooks;
     LedgerBook *books;
     LedgerQuestion *questions;
@@ -261,6 +269,24 @@ static void run_webhooks(Ledger *ledger)
     ledger_webhooks_run(&ledger->webhooks, &page, clock_now());
 }
 
+static void write_rows(void *owner, Buffer *out)
+{
+    Ledger *ledger = owner;
+    ledger->n_handed = ledger_rows_count(ledger->all);
+    ledger_rows_write(ledger->all, ledger->process, ledger->redact, out);
+}
+
+void ledger_hand_on(Ledger *ledger, const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    ledger_rows_read(ledger->all, config, handover_take(HANDED, arena));
+    ledger->n_handed = ledger_rows_count(ledger->all);
+    ledger->process = clock_wall();
+    ledger->handed_on = true;
+    handover_offer(HANDED, write_rows, ledger);
+    arena_free(arena);
+}
+
 /* What is written is as old as the last collection, as what webhooks are told. */
 static void on_time(uv_timer_t *timer)
 {
@@ -270,6 +296,8 @@ static void on_time(uv_timer_t *timer)
     run_webhooks(ledger);
     if (ledger->store.port)
         ledger_store_beat(&ledger->store);
+    if (ledger->handed_on && ledger_rows_count(ledger->all) != ledger->n_handed)
+        handover_changed(HANDED);
     show_counts(ledger);
 }
 
@@ -544,6 +572,8 @@ void ledger_stop(Ledger *ledger)
 
 void ledger_free(Ledger *ledger)
 {
+    if (ledger->handed_on)
+        handover_withdraw(HANDED);
     for (LedgerBook *next, *book = ledger->books; book; book = next) {
         next = book->next;
         free_book(book);

@@ -28,6 +28,10 @@ Ledger *ledger_new(uv_loop_t *loop, const Config *config);
    collection, and at the end. The port belongs to the same loop. Once, at the start. */
 void ledger_keep(Ledger *ledger, StorePort *port);
 
+/* Without a store: what the process before has left is added, and a successor gets the ledger as it
+   is at each collection (gateway/handover). Once, at the start; `config` is the running one. */
+void ledger_hand_on(Ledger *ledger, const Config *config);
+
 /* The settings are those of this config from now on; it stays until another one is used. */
 void ledger_use(Ledger *ledger, const Config *config);
 

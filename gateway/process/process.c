@@ -375,13 +375,20 @@ static void upgrade(Process *p, AdminAction *action)
     begin_upgrade(p);
 }
 
+static void on_ledger_collected(void *owner, Bytes page)
+{
+    (void)owner;
+    (void)page;
+    handover_write_all();
+    succession_say(NOTICE_WRITTEN, "");
+}
+
 static void write_for_successor(Process *p)
 {
     telemetry_event("info", "upgrading", OK, "a new process is started");
     if (p->fleet)
         fleet_rest(p->fleet, true);
-    handover_write_all();
-    succession_say(NOTICE_WRITTEN, "");
+    ledger_read(p->shared.ledger, on_ledger_collected, p);
 }
 
 /* A successor serves: its clients and operators come to it from now on. */
@@ -1158,6 +1165,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     p->shared.ledger = ledger_new(&p->loop, p->config);
     if (p->port)
         ledger_keep(p->shared.ledger, p->port);
+    else
+        ledger_hand_on(p->shared.ledger, p->config);
     metrics_add_writer(ledger_metrics_write, p->shared.ledger);
     p->shared.fallbacks = fallbacks_new(p->config);
     metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
