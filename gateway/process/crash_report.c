@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/handover/handover.h"
+#include "gateway/healing/healing.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -61,6 +62,8 @@ void crash_report(Worker *worker)
         log_line_lines(&members, LOG_KEY("backtrace"), text.backtrace);
         telemetry_event_members("error", "crashed", why, buffer_bytes(&members),
                                 "this process has taken its place");
+        healing_begin(HEALING_RESTART, NULL, NULL, why, "the process crashed");
+        healing_end(HEALING_RESTART, NULL, NULL, "a new one serves");
         worker_record(worker, why);
         handover_drop("crash");
     }
