@@ -215,6 +215,13 @@ typedef struct CacheConfig {
     uint32_t joined; /* calls of each loop that wait for an equal one */
 } CacheConfig;
 
+/* What is refused while a loop has more to do than it can: gateway/policy/shedding.h. Times in
+   nanoseconds. */
+typedef struct OverloadConfig {
+    bool shed;
+    int64_t delay, interval, calm, retry_after, pause;
+} OverloadConfig;
+
 /* Who may do more than a guest; has a certificate or a token. */
 typedef struct OperatorConfig {
     const char *name;
@@ -524,6 +531,21 @@ typedef struct CheckRules {
     uint32_t unhealthy_after, healthy_after; /* results in a row */
 } CheckRules;
 
+/* When calls of a service fail at once: gateway/policy/breaker.h. Times in nanoseconds. */
+typedef struct BreakerConfig {
+    uint32_t percent, calls; /* that fail, of at least so many, opens it */
+    int64_t window, open;
+    uint32_t probes;
+} BreakerConfig;
+
+/* How many calls of a service a loop has in flight. */
+typedef struct ConcurrencyConfig {
+    uint32_t calls, waiting; /* calls: UINT32_MAX: no limit */
+    int64_t wait;            /* nanoseconds */
+    bool adaptive;           /* gateway/policy/gradient.h */
+    uint32_t least;          /* then */
+} ConcurrencyConfig;
+
 struct Service {
     const char *name;
     uint32_t index;
@@ -553,8 +575,10 @@ struct Service {
     EjectRules eject;
     int64_t slow_start;   /* of an instance that is new or back; 0: none */
     atomic_bool all_used; /* too many instances fail: none is out for it. The judge says so */
-    uint32_t n_delays;    /* methods with Route.hedge_p95 */
-    uint32_t series;      /* telemetry's */
+    const BreakerConfig *breaker;         /* NULL: none */
+    const ConcurrencyConfig *concurrency; /* NULL: no limit */
+    uint32_t n_delays;                    /* methods with Route.hedge_p95 */
+    uint32_t series;                      /* telemetry's */
 };
 
 /* Pages of other origins that may call; no origins: none. */
@@ -584,6 +608,7 @@ struct Config {
     LedgerConfig ledger;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
+    OverloadConfig overload;
     uint64_t contracts;      /* hash of the schemas and change lists: what messages mean */
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;

@@ -105,3 +105,21 @@ void config_read_cache(ConfigReader *reader)
     reader->config->cache = (CacheConfig){
         .memory = text->memory, .client_percent = text->client_percent, .joined = text->joined};
 }
+
+void config_read_overload(ConfigReader *reader)
+{
+    static const Passerelle__Config__Overload defaults = PASSERELLE__CONFIG__OVERLOAD__INIT;
+    const Passerelle__Config__Overload *said = reader->file.content->overload;
+    const Passerelle__Config__Overload *text = said ? said : &defaults;
+    reader->config->overload = (OverloadConfig){.shed = text->shed,
+                                                .delay = text->delay,
+                                                .interval = text->interval,
+                                                .calm = text->calm,
+                                                .retry_after = text->retry_after,
+                                                .pause = text->pause};
+    if (text->delay > text->interval)
+        config_tell(reader, "overload.delay", "delay: 20ms",
+                    "one turn that is late would be overload: it is more than interval, which is "
+                    "%lld ms",
+                    (long long)(text->interval / 1000000));
+}

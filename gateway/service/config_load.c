@@ -80,6 +80,7 @@ static Result read_config(ConfigReader *reader)
     config_read_ledger(reader);
     config_read_cache(reader);
     config_read_healing(reader);
+    config_read_overload(reader);
     config_read_process(reader);
     config_read_identity(reader);
     config_read_cors(reader);

@@ -32,6 +32,10 @@ void config_inherit_affinity(Config *config);
 
 /* Method.key, once methods have their routes and mappings. */
 MUST_USE Result service_make_keys(ConfigReader *reader);
+/* service_guards.c: Service.breaker and Service.concurrency; both may be NULL. */
+void config_read_guards(ConfigReader *reader, Service *service,
+                        const Passerelle__Config__Breaker *breaker,
+                        const Passerelle__Config__Concurrency *concurrency, const char *path);
 
 /* service_read.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);

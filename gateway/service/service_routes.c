@@ -139,6 +139,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     if (route->affinity.by == AFFINITY_FIELD)
         config_tell(reader, config_path(reader, "%s.affinity.field", path), "header or client",
                     "what passes through a path prefix is not read");
+    config_read_guards(reader, service, text->breaker, text->concurrency, path);
     config_read_instances(reader, service, text->instances, text->n_instances, path);
     config_read_health(reader, service, NULL, path);
 }
@@ -215,6 +216,11 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     if (text->has_warm)
         config_tell(reader, config_path(reader, "%s.warm", path), "warm in the service",
                     "only a route that matches a path has connections; a service has its own");
+    if (text->breaker || text->concurrency)
+        config_tell(
+            reader, config_path(reader, "%s.%s", path, text->breaker ? "breaker" : "concurrency"),
+            "write it in the service",
+            "only a route that matches a path has limits of its own; a service has its own");
     if (text->n_instances)
         config_tell(reader, config_path(reader, "%s.instances", path), NULL,
                     "only a route that matches a path has instances; a service has its own");
