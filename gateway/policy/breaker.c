@@ -1,0 +1,97 @@
+#include "gateway/policy/breaker.h"
+
+#include <string.h>
+
+enum { DOUBLINGS = 4 /* of the time that it stays open */ };
+
+static void forget(Breaker *b)
+{
+    memset(b->calls, 0, sizeof b->calls);
+    memset(b->failures, 0, sizeof b->failures);
+}
+
+/* Slices that are over make room. */
+static void turn(Breaker *b, const BreakerConfig *limits, int64_t now)
+{
+    int64_t length = limits->window / BREAKER_SLICES;
+    if (now < b->slice_until)
+        return;
+    int64_t passed = (now - b->slice_until) / length + 1;
+    for (int64_t i = 0; i < passed && i < BREAKER_SLICES; i++) {
+        b->slice = (b->slice + 1) % BREAKER_SLICES;
+        b->calls[b->slice] = b->failures[b->slice] = 0;
+    }
+    b->slice_until += passed * length;
+}
+
+void breaker_count(Breaker *b, const BreakerConfig *limits, int64_t now, uint32_t *calls_out,
+                   uint32_t *failures_out)
+{
+    turn(b, limits, now);
+    *calls_out = *failures_out = 0;
+    for (uint32_t i = 0; i < BREAKER_SLICES; i++) {
+        *calls_out += b->calls[i];
+        *failures_out += b->failures[i];
+    }
+}
+
+static void open(Breaker *b, const BreakerConfig *limits, int64_t now)
+{
+    uint32_t doublings = b->n_opened < DOUBLINGS ? b->n_opened : DOUBLINGS;
+    b->state = BREAKER_OPEN;
+    b->open_until = now + (limits->open << doublings);
+    b->n_opened++;
+    b->n_probes = b->n_passed = 0;
+}
+
+BreakerTicket breaker_ask(Breaker *b, const BreakerConfig *limits, int64_t now)
+{
+    if (b->state == BREAKER_CLOSED)
+        return TICKET_CALL;
+    if (b->state == BREAKER_OPEN && now < b->open_until)
+        return TICKET_NONE;
+    b->state = BREAKER_PROBING;
+    if (b->n_probes && b->n_probes + b->n_passed >= limits->probes)
+        return TICKET_NONE;
+    b->n_probes++;
+    return TICKET_PROBE;
+}
+
+static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, BreakerOutcome outcome,
+                                int64_t now)
+{
+    if (b->state != BREAKER_PROBING) /* another probe has failed already */
+        return BREAKER_SAME;
+    b->n_probes--;
+    if (outcome == OUTCOME_FAILED) {
+        open(b, limits, now);
+        return BREAKER_STAYED;
+    }
+    b->n_passed += outcome == OUTCOME_GOOD;
+    if (b->n_passed < limits->probes)
+        return BREAKER_SAME;
+    forget(b);
+    b->state = BREAKER_CLOSED;
+    b->n_opened = b->n_passed = 0;
+    return BREAKER_ENDED;
+}
+
+BreakerChange breaker_tell(Breaker *b, const BreakerConfig *limits, BreakerTicket ticket,
+                           BreakerOutcome outcome, int64_t now)
+{
+    if (ticket == TICKET_PROBE)
+        return tell_probe(b, limits, outcome, now);
+    if (ticket == TICKET_NONE || outcome == OUTCOME_UNKNOWN || b->state != BREAKER_CLOSED)
+        return BREAKER_SAME;
+    turn(b, limits, now);
+    b->calls[b->slice]++;
+    if (outcome == OUTCOME_GOOD)
+        return BREAKER_SAME;
+    b->failures[b->slice]++;
+    uint32_t calls, failures;
+    breaker_count(b, limits, now, &calls, &failures);
+    if (calls < limits->calls || (uint64_t)failures * 100 < (uint64_t)calls * limits->percent)
+        return BREAKER_SAME;
+    open(b, limits, now);
+    return BREAKER_OPENED;
+}

@@ -1,0 +1,64 @@
+/*
+ * Breaker: whether calls of a service are still made, or fail at once, because most of them fail.
+ *
+ *                 enough calls, and enough of them failed
+ *      CLOSED ------------------------------------------------> OPEN
+ *         ^                                                     |  ^
+ *         | all probes went well                 `open` is over |  | a probe failed: twice as long
+ *         +---------------------------- PROBING <---------------+--+
+ *
+ * A window of some seconds is counted. While it is open no call is made; while it is probing, a few
+ * at a time. Mistakes of callers are not told to it.
+ *
+ * Of one loop and one service; no lock. Time is passed in: monotonic nanoseconds that do not go
+ * back. All zeros: closed, nothing has happened.
+ */
+#ifndef GATEWAY_BREAKER_H
+#define GATEWAY_BREAKER_H
+
+#include "gateway/config/config.h"
+
+enum { BREAKER_SLICES = 10 /* of the window */ };
+
+typedef enum BreakerState { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_PROBING } BreakerState;
+
+typedef struct Breaker {
+    BreakerState state;
+    int64_t slice_until; /* end of the present slice */
+    uint32_t slice;
+    uint32_t calls[BREAKER_SLICES], failures[BREAKER_SLICES];
+    int64_t open_until;
+    uint32_t n_opened; /* in a row, without being closed in between */
+    uint32_t n_probes; /* PROBING: under way, */
+    uint32_t n_passed; /* and gone well */
+} Breaker;
+
+/* What becomes of a call that ended. */
+typedef enum BreakerChange {
+    BREAKER_SAME,
+    BREAKER_OPENED, /* it was closed, */
+    BREAKER_STAYED, /* or a probe failed */
+    BREAKER_ENDED,  /* it is closed again */
+} BreakerChange;
+
+/* How a call is admitted; its end is told with the same. */
+typedef enum BreakerTicket { TICKET_NONE, TICKET_CALL, TICKET_PROBE } BreakerTicket;
+
+/* TICKET_NONE: the call must not be made. */
+BreakerTicket breaker_ask(Breaker *breaker, const BreakerConfig *limits, int64_t now);
+
+/* How a call ended. */
+typedef enum BreakerOutcome {
+    OUTCOME_GOOD,
+    OUTCOME_FAILED,  /* and the service is responsible */
+    OUTCOME_UNKNOWN, /* cancelled, the caller's mistake, refused by the gateway: it tells nothing */
+} BreakerOutcome;
+
+BreakerChange breaker_tell(Breaker *breaker, const BreakerConfig *limits, BreakerTicket ticket,
+                           BreakerOutcome outcome, int64_t now);
+
+/* In the window. */
+void breaker_count(Breaker *breaker, const BreakerConfig *limits, int64_t now, uint32_t *calls_out,
+                   uint32_t *failures_out);
+
+#endif

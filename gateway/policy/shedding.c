@@ -1,0 +1,175 @@
+#include "gateway/policy/shedding.h"
+
+#include "base/clock.h"
+
+enum {
+    LATE_TURNS = 4, /* in a run, at least: fewer are hiccups */
+};
+
+#define PAUSE MILLISECOND         /* who sleeps so long has nothing left to do */
+#define WINDOW (20 * MILLISECOND) /* long enough for some hundred calls */
+#define WORK_MEMORY 0.3           /* seconds: of what a call costs */
+#define ARRIVAL_MEMORY 0.1        /* seconds: of how many calls arrive */
+#define SHORT_TURN MILLISECOND    /* what arrives waits no longer than about one turn */
+#define BUSY_AIM 0.98             /* of the time: above it turns grow with every burst */
+#define LEAST_ALLOWED 20.0        /* calls in a second: by them it is seen what it can do */
+#define LEAST_ADMITTED 0.05       /* of catastrophic calls */
+
+/* ---- When it begins -------------------------------------------------------------------------- */
+
+static bool is_late(Shedding *s, const OverloadConfig *limits, const LoopTurn *turn)
+{
+    if (turn->slept >= PAUSE || turn->busy < limits->delay) {
+        s->late_since = 0;
+        s->n_late = 0;
+        return false;
+    }
+    if (!s->late_since)
+        s->late_since = turn->ended - turn->busy;
+    s->n_late++;
+    return s->n_late >= LATE_TURNS && turn->ended - s->late_since >= limits->interval;
+}
+
+static void begin_window(Shedding *s, int64_t now)
+{
+    s->window_since = now;
+    s->busy = 0;
+    s->n_turns = s->admitted = 0;
+    for (int i = 0; i < IMPACTS; i++)
+        s->arrived[i] = 0;
+}
+
+static void begin(Shedding *s, int64_t now)
+{
+    double memory_cut = s->memory_cut;
+    *s = (Shedding){.active = true, .memory_cut = memory_cut, .cut = memory_cut};
+    begin_window(s, now);
+}
+
+/* ---- How much it can do ---------------------------------------------------------------------- */
+
+static double bounded(double value, double least, double most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+static void add(double *sum, double memory, double seconds, double more)
+{
+    *sum = *sum * memory / (memory + seconds) + more;
+}
+
+static void remember_window(Shedding *s, double seconds)
+{
+    add(&s->calls, WORK_MEMORY, seconds, s->admitted);
+    add(&s->busy_seconds, WORK_MEMORY, seconds, (double)s->busy / SECOND);
+    add(&s->seconds, ARRIVAL_MEMORY, seconds, seconds);
+    for (int i = 0; i < IMPACTS; i++)
+        add(&s->arrivals[i], ARRIVAL_MEMORY, seconds, s->arrived[i]);
+}
+
+/* Long turns mean that something has piled up, which is done first. */
+static double share_for_new(const Shedding *s)
+{
+    double turns = (double)s->turn / SHORT_TURN;
+    return turns > 1 ? bounded(1.1 - turns / 10, 0.4, 1) : 1;
+}
+
+static double calls_allowed(const Shedding *s)
+{
+    double rate = s->busy_seconds > 0 ? s->calls / s->busy_seconds : 0;
+    return bounded(rate * BUSY_AIM * share_for_new(s), LEAST_ALLOWED, 1e12);
+}
+
+/* From the highest impact down, until no more can be done. */
+static double cut_for(const Shedding *s)
+{
+    double left = s->allowed;
+    for (int impact = IMPACTS - 1; impact >= 0; impact--) {
+        double rate = s->arrivals[impact] / s->seconds;
+        if (rate > left)
+            return impact + 1 - left / rate;
+        left -= rate;
+    }
+    return 0;
+}
+
+/* What has piled up before makes a call look more costly than it is. */
+static double spare_last(Shedding *s, const OverloadConfig *limits, double cut, int64_t now)
+{
+    if (cut < IMPACT_CATASTROPHIC) {
+        s->last_since = 0;
+        s->refuses_last = false;
+        return cut;
+    }
+    if (!s->last_since)
+        s->last_since = now;
+    s->refuses_last |= now - s->last_since >= limits->calm && s->turn >= limits->delay;
+    return s->refuses_last ? cut : IMPACT_CATASTROPHIC;
+}
+
+static void set_cut(Shedding *s, double cut)
+{
+    cut = cut > s->memory_cut ? cut : s->memory_cut;
+    s->cut = bounded(cut, 0, IMPACTS - LEAST_ADMITTED);
+}
+
+static void end_window(Shedding *s, const OverloadConfig *limits, int64_t now)
+{
+    int64_t passed = now - s->window_since;
+    s->busy_share = (double)s->busy / (double)passed;
+    s->turn = s->busy / s->n_turns;
+    remember_window(s, (double)passed / SECOND);
+    s->allowed = calls_allowed(s);
+    double cut = spare_last(s, limits, cut_for(s), now);
+    set_cut(s, cut);
+    if (cut > 0)
+        s->calm_since = 0;
+    else if (!s->calm_since)
+        s->calm_since = now;
+    begin_window(s, now);
+}
+
+/* ---- Turns ----------------------------------------------------------------------------------- */
+
+SheddingChange shedding_turn(Shedding *s, const OverloadConfig *limits, const LoopTurn *turn)
+{
+    if (!s->active) {
+        if (!is_late(s, limits, turn))
+            return SHEDDING_SAME;
+        begin(s, turn->ended);
+        return SHEDDING_BEGUN;
+    }
+    s->busy += turn->busy;
+    s->n_turns++;
+    if (turn->ended - s->window_since < WINDOW)
+        return SHEDDING_SAME;
+    end_window(s, limits, turn->ended);
+    bool slept = turn->slept >= limits->calm;
+    if (!slept && (!s->calm_since || turn->ended - s->calm_since < limits->calm))
+        return SHEDDING_SAME;
+    *s = (Shedding){.memory_cut = s->memory_cut, .cut = s->memory_cut};
+    return SHEDDING_ENDED;
+}
+
+void shedding_set_memory(Shedding *s, int64_t used, int64_t limit)
+{
+    int64_t eighth = limit / 8;
+    double over = eighth > 0 ? (double)(used - limit) / (double)eighth : 0;
+    s->memory_cut = bounded(over * IMPACT_CATASTROPHIC, 0, IMPACT_CATASTROPHIC);
+    if (!s->active || s->cut < s->memory_cut)
+        s->cut = s->memory_cut;
+}
+
+bool shedding_admits(Shedding *s, Impact impact, uint64_t random)
+{
+    double chance = (double)(random >> 11) / (double)(UINT64_C(1) << 53);
+    bool admitted = impact + chance >= s->cut;
+    s->arrived[impact]++;
+    s->admitted += admitted;
+    return admitted;
+}
+
+bool shedding_admits_most(const Shedding *s, Impact impact)
+{
+    return impact + 0.5 >= s->cut;
+}

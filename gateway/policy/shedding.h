@@ -1,0 +1,82 @@
+/*
+ * Shedding: which calls a loop refuses while it has more to do than it can.
+ *
+ * A loop is late when turn follows turn without a pause and each takes long: then everything that
+ * arrives waits for as long as a turn. One long turn is a hiccup; a run of them is overload. From
+ * then on the loop measures how many calls it does in a second of work, with what the refusals cost
+ * it. So many are admitted, a few less while its turns are still long; by impact:
+ *
+ *      calls that arrive     [ catastrophic | high .......... | low ................... ]
+ *      calls that it can do  [ .......................... ]
+ *      cut                     admitted       some by chance    refused
+ *
+ * Calls of catastrophic impact are refused only if turns stay long without all others. It ends when
+ * everything that arrives could be admitted for a while. What memory is in use above
+ * its limit refuses calls in the same way.
+ *
+ * One loop's; no lock. No clock and no chance: times (monotonic nanoseconds) and random numbers are
+ * passed in. All zeros: nothing has happened.
+ */
+#ifndef GATEWAY_SHEDDING_H
+#define GATEWAY_SHEDDING_H
+
+#include "gateway/config/config.h"
+
+enum { IMPACTS = IMPACT_CATASTROPHIC + 1 };
+
+/* A turn of the loop: it slept, then it worked. */
+typedef struct LoopTurn {
+    int64_t ended; /* by the clock */
+    int64_t slept, busy;
+} LoopTurn;
+
+typedef struct Shedding {
+    bool active;
+    double cut; /* calls with impact + chance below it are refused; 0: none are */
+
+    int64_t late_since; /* the first of an unbroken run of long turns began; 0: there is none */
+    uint32_t n_late;
+    int64_t calm_since; /* while active: all could be admitted since then; 0: not all */
+    int64_t last_since; /* nothing below catastrophic could be; 0: something could */
+    bool refuses_last;  /* and that was not enough */
+
+    /* The present window, while active. */
+    int64_t window_since, busy;
+    uint32_t n_turns;
+    uint32_t arrived[IMPACTS], admitted;
+
+    /* Sums over the last windows, in which the older ones count less: */
+    double calls, busy_seconds; /* admitted, and what they and the refused ones took */
+    double arrivals[IMPACTS], seconds;
+
+    /* Of the last window, to be told. */
+    double allowed;    /* calls in a second that it can do */
+    double busy_share; /* of the time */
+    int64_t turn;      /* nanoseconds on average */
+    double memory_cut;
+} Shedding;
+
+/* Whether something has begun or ended with this turn. */
+typedef enum SheddingChange { SHEDDING_SAME, SHEDDING_BEGUN, SHEDDING_ENDED } SheddingChange;
+
+/* Each turn ends with it. */
+SheddingChange shedding_turn(Shedding *shedding, const OverloadConfig *limits,
+                             const LoopTurn *turn);
+
+/* What memory is in use: refuses calls below catastrophic impact between the limit and an eighth
+   above it, where all are refused by the budget. */
+void shedding_set_memory(Shedding *shedding, int64_t used, int64_t limit);
+
+/* Whether shedding_admits may say no. */
+static inline bool shedding_on(const Shedding *shedding)
+{
+    return shedding->active || shedding->memory_cut > 0;
+}
+
+/* A call of this impact has arrived. `random`: any number. */
+bool shedding_admits(Shedding *shedding, Impact impact, uint64_t random);
+
+/* Whether at least half of the calls of this impact are admitted now. */
+bool shedding_admits_most(const Shedding *shedding, Impact impact);
+
+#endif

@@ -1,0 +1,170 @@
+#include "tests/unit/check.h"
+
+#include "base/clock.h"
+#include "gateway/policy/breaker.h"
+
+static const BreakerConfig limits = {
+    .percent = 50, .calls = 10, .window = 10 * SECOND, .open = 4 * SECOND, .probes = 2};
+
+#define NOW (100 * SECOND)
+
+/* So many calls that fail, after others that go well; the last change. */
+static BreakerChange calls(Breaker *b, int good, int failed, int64_t now)
+{
+    BreakerChange change = BREAKER_SAME;
+    for (int i = 0; i < good + failed; i++) {
+        BreakerTicket ticket = breaker_ask(b, &limits, now);
+        change = breaker_tell(b, &limits, ticket, i < good ? OUTCOME_GOOD : OUTCOME_FAILED, now);
+    }
+    return change;
+}
+
+static void it_opens_at_the_share_of_enough_calls(void **state)
+{
+    static const struct {
+        int good, failed;
+        BreakerState state;
+    } rows[] = {
+        {0, 9, BREAKER_CLOSED}, /* too few */
+        {0, 10, BREAKER_OPEN},       {6, 5, BREAKER_CLOSED},     {5, 5, BREAKER_OPEN},
+        {1000, 999, BREAKER_CLOSED}, {1000, 1000, BREAKER_OPEN}, {1000, 0, BREAKER_CLOSED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Breaker b = {0};
+        BreakerChange change = calls(&b, rows[i].good, rows[i].failed, NOW);
+        assert_int_equal(b.state, rows[i].state);
+        assert_int_equal(change, rows[i].state == BREAKER_OPEN ? BREAKER_OPENED : BREAKER_SAME);
+    }
+}
+
+static void what_tells_nothing_does_not_count(void **state)
+{
+    Breaker b = {0};
+    calls(&b, 0, 9, NOW);
+    for (int i = 0; i < 100; i++)
+        breaker_tell(&b, &limits, breaker_ask(&b, &limits, NOW), OUTCOME_UNKNOWN, NOW);
+    assert_int_equal(b.state, BREAKER_CLOSED);
+    assert_int_equal(calls(&b, 0, 1, NOW), BREAKER_OPENED);
+}
+
+static void what_is_older_than_the_window_does_not_count(void **state)
+{
+    uint32_t n, failures;
+    Breaker b = {0};
+    calls(&b, 0, 9, NOW);
+    breaker_count(&b, &limits, NOW + 9 * SECOND, &n, &failures);
+    assert_int_equal(n, 9);
+    assert_int_equal(failures, 9);
+    breaker_count(&b, &limits, NOW + 10 * SECOND, &n, &failures);
+    assert_int_equal(n, 0);
+    assert_int_equal(calls(&b, 0, 9, NOW + 10 * SECOND), BREAKER_SAME);
+    breaker_count(&b, &limits, NOW + 1000 * SECOND, &n, &failures);
+    assert_int_equal(n, 0);
+}
+
+static Breaker open_at(int64_t now)
+{
+    Breaker b = {0};
+    assert_int_equal(calls(&b, 0, 10, now), BREAKER_OPENED);
+    return b;
+}
+
+static void while_it_is_open_no_call_is_made(void **state)
+{
+    Breaker b = open_at(NOW);
+    assert_int_equal(breaker_ask(&b, &limits, NOW), TICKET_NONE);
+    assert_int_equal(breaker_ask(&b, &limits, NOW + 4 * SECOND - 1), TICKET_NONE);
+    assert_int_equal(breaker_ask(&b, &limits, NOW + 4 * SECOND), TICKET_PROBE);
+    assert_int_equal(b.state, BREAKER_PROBING);
+}
+
+static void probes_are_few_and_all_must_go_well(void **state)
+{
+    int64_t now = NOW + 4 * SECOND;
+    Breaker b = open_at(NOW);
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_NONE);
+    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_SAME);
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_NONE);
+    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_ENDED);
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_CALL);
+    assert_int_equal(calls(&b, 0, 9, now), BREAKER_SAME); /* what was before is forgotten */
+    assert_int_equal(calls(&b, 0, 1, now), BREAKER_OPENED);
+}
+
+static void a_probe_that_tells_nothing_is_repeated(void **state)
+{
+    int64_t now = NOW + 4 * SECOND;
+    Breaker b = open_at(NOW);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
+        assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_UNKNOWN, now),
+                         BREAKER_SAME);
+    }
+    assert_int_equal(b.state, BREAKER_PROBING);
+}
+
+static void with_each_failed_probe_it_stays_open_for_twice_as_long(void **state)
+{
+    static const int seconds[] = {4, 8, 16, 32, 64, 64, 64};
+    int64_t now = NOW;
+    Breaker b = open_at(now);
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        assert_int_equal(b.open_until, now + seconds[i] * SECOND);
+        now = b.open_until;
+        assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
+        assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now),
+                         BREAKER_STAYED);
+    }
+    now = b.open_until;
+    calls(&b, 2, 0, now);
+    assert_int_equal(b.state, BREAKER_CLOSED);
+    assert_int_equal(calls(&b, 0, 10, now), BREAKER_OPENED);
+    assert_int_equal(b.open_until, now + 4 * SECOND);
+}
+
+static void calls_from_before_it_opened_change_nothing(void **state)
+{
+    Breaker b = {0};
+    BreakerTicket early = breaker_ask(&b, &limits, NOW);
+    calls(&b, 0, 10, NOW);
+    assert_int_equal(b.state, BREAKER_OPEN);
+    assert_int_equal(breaker_tell(&b, &limits, early, OUTCOME_GOOD, NOW), BREAKER_SAME);
+    assert_int_equal(b.state, BREAKER_OPEN);
+    int64_t now = b.open_until;
+    breaker_ask(&b, &limits, now);
+    breaker_ask(&b, &limits, now);
+    breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now);
+    int64_t until = b.open_until;
+    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now + 1),
+                     BREAKER_SAME); /* the second probe of the same time */
+    assert_int_equal(b.open_until, until);
+}
+
+static void fewer_probes_after_a_reload_do_not_keep_it_open(void **state)
+{
+    BreakerConfig fewer = limits;
+    int64_t now = NOW + 4 * SECOND;
+    Breaker b = open_at(NOW);
+    breaker_tell(&b, &limits, breaker_ask(&b, &limits, now), OUTCOME_GOOD, now);
+    fewer.probes = 1;
+    assert_int_equal(breaker_ask(&b, &fewer, now), TICKET_PROBE);
+    assert_int_equal(breaker_tell(&b, &fewer, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_ENDED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_opens_at_the_share_of_enough_calls),
+        cmocka_unit_test(what_tells_nothing_does_not_count),
+        cmocka_unit_test(what_is_older_than_the_window_does_not_count),
+        cmocka_unit_test(while_it_is_open_no_call_is_made),
+        cmocka_unit_test(probes_are_few_and_all_must_go_well),
+        cmocka_unit_test(a_probe_that_tells_nothing_is_repeated),
+        cmocka_unit_test(with_each_failed_probe_it_stays_open_for_twice_as_long),
+        cmocka_unit_test(calls_from_before_it_opened_change_nothing),
+        cmocka_unit_test(fewer_probes_after_a_reload_do_not_keep_it_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
