@@ -73,6 +73,7 @@ LAYERS = (
         Module("webhook", "posts about failures to receivers elsewhere", "WebhookSender", "webhook_sender.h"),
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),
         Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
+        Module("overload", "which calls are refused or wait, when there are too many", "ServiceGate", "loop_load.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("job", "slow work, done as promised", "JobPosition", "job_state.h"),

@@ -33,9 +33,11 @@ void attempt_forget_made(Attempt *attempt)
 void attempt_drop(Attempt *attempt)
 {
     Side *side = &attempt->side;
+    if (attempt->queued)
+        gate_cancel(&attempt->gate);
     if (attempt->waiting)
         upstream_cancel(&attempt->wait);
-    attempt->waiting = attempt->held = false;
+    attempt->queued = attempt->waiting = attempt->held = false;
     attempt_end_wait(attempt);
     attempt_drop_jobs(attempt);
     attempt_forget_made(attempt);
@@ -47,14 +49,28 @@ void attempt_drop(Attempt *attempt)
     side->stream = NULL;
 }
 
-/* What the outcome tells of the instance: see telemetry_side. */
+/* Whether a code says that the service does not work: the others are answers. */
+static bool is_failure(Code code)
+{
+    switch (code) {
+    case CODE_UNKNOWN:
+    case CODE_DEADLINE_EXCEEDED:
+    case CODE_INTERNAL:
+    case CODE_UNAVAILABLE:
+    case CODE_DATA_LOSS: return true;
+    default: return false;
+    }
+}
+
+/* What the outcome tells of the instance, and of its service. What the gateway or the client has
+   done to it tells nothing, nor does one that was given up for another. */
 static AttemptVerdict verdict_of(Code code, Result why)
 {
-    if (!failed(why))
+    if (!failed(why) && code == CODE_OK)
         return ATTEMPT_GOOD;
-    const Fault *fault = why.error->fault;
-    if (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(code))
-        return ATTEMPT_GOOD;
+    const Fault *fault = failed(why) ? why.error->fault : &FAULT_UPSTREAM_STATUS;
+    if (fault == &FAULT_UPSTREAM_STATUS)
+        return is_failure(code) ? ATTEMPT_FAILED : ATTEMPT_GOOD;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
         return ATTEMPT_LOST;
     return fault->side == SIDE_UPSTREAM ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
@@ -76,15 +92,29 @@ static int64_t time_of(const Attempt *attempt, Result why)
     return given_up ? record->ended - record->asked : 0;
 }
 
-static void tell_instance(const Attempt *attempt, Result why)
+static void tell_instance(const Attempt *attempt, AttemptVerdict verdict, Result why)
 {
     const AttemptRecord *record = &attempt->record;
     const Exchange *x = attempt->exchange;
     InstanceCounts *counts =
         record->asked && !x->only ? upstream_counts(x->loop, record->instance) : NULL;
+    if (record->asked && !record->headed)
+        upstream_measured(x->loop, record->instance, record->ended - record->asked, false);
     if (counts)
-        instance_attempt_ended(counts, verdict_of(record->code, why), time_of(attempt, why),
-                               record->ended);
+        instance_attempt_ended(counts, verdict, time_of(attempt, why), record->ended);
+}
+
+/* The time of a stream is its client's. */
+static void leave_gate(Attempt *attempt, AttemptVerdict verdict)
+{
+    static const BreakerOutcome outcomes[] = {[ATTEMPT_GOOD] = OUTCOME_GOOD,
+                                              [ATTEMPT_FAILED] = OUTCOME_FAILED,
+                                              [ATTEMPT_LOST] = OUTCOME_FAILED,
+                                              [ATTEMPT_UNJUDGED] = OUTCOME_UNKNOWN};
+    Exchange *x = attempt->exchange;
+    bool measured = verdict == ATTEMPT_GOOD && attempt->record.asked && exchange_is_unary(x);
+    int64_t took = measured ? x->loop->now - attempt->record.asked + 1 : 0;
+    gate_leave(x->loop, &attempt->pass, outcomes[verdict], took);
 }
 
 void attempt_end(Attempt *attempt, Code code, Result why)
@@ -96,9 +126,10 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->ended = x->loop->now;
     record->code = code;
     record->why = why;
-    if (record->asked && !record->headed)
-        upstream_measured(x->loop, record->instance, record->ended - record->asked, false);
-    tell_instance(attempt, why);
+    AttemptVerdict verdict = verdict_of(code, why);
+    tell_instance(attempt, verdict, why);
+    if (attempt->pass.gate)
+        leave_gate(attempt, verdict);
     if (failed(why))
         exchange_learn_failure(attempt, why.error->fault);
 }

@@ -14,6 +14,7 @@
 #define GATEWAY_ATTEMPT_H
 
 #include "gateway/memory/memory_wait.h"
+#include "gateway/overload/service_gate.h"
 #include "gateway/policy/policy.h"
 #include "gateway/rest/rest_request.h"
 #include "gateway/telemetry/telemetry.h"
@@ -62,11 +63,16 @@ struct Attempt {
     Arena *made_in;   /* NULL: in scratch */
     MessageJob *request_job, *answer_job; /* on the work pool; NULL: none */
 
-    UpstreamWait wait; /* for a connection, while `waiting` */
+    GatePass pass; /* through the gate of its service, which counts it */
+    union {
+        GateWait gate;     /* for a place there, before it has an instance; */
+        UpstreamWait wait; /* for a connection, while `waiting` */
+    };
     Side side;
     /* The largest messages that pass in runs (exchange_run_size); 0: none do. */
     uint32_t request_run_size, response_run_size;
 
+    bool queued; /* at the gate: `gate` waits */
     bool waiting;
     bool held;               /* until some of the request has arrived */
     bool sent;               /* some of the request has gone to the instance */

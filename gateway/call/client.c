@@ -310,6 +310,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     Client *c = owner;
     c->head = head;
     c->x->bodiless = end; /* on_end follows all the same */
+    if (c->x->loop->sheds && client_is_shed(c))
+        return;
     exchange_run(c->x, &STEP_resolve);
 }
 
@@ -420,7 +422,8 @@ static void on_record(Caller *caller, const CallRecord *record)
     http_stream_release(c->stream);
     timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
-    telemetry_record(c->x->loop, record);
+    if (!c->unrecorded)
+        telemetry_record(c->x->loop, record);
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;

@@ -27,6 +27,9 @@ struct ClientConnection {
     bool trusted;         /* it is a trusted proxy, by the config of `generation` */
     uint32_t n_exchanges; /* that refer to this */
     uint64_t generation;
+    /* While calls are shed: nothing is read until then, for so long each time; 0: it is not slowed.
+       And when the last call was not shed. */
+    int64_t rests_until, rest, served_at;
     Client *clients; /* one for each exchange */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */

@@ -2,7 +2,7 @@
  * The inside of a client, for the files of gateway/call only.
  *
  *      client.c          its stream's events, and the steps until the method is known
- *      client_resolve.c  finds the method, binding or route
+ *      client_resolve.c  finds the method, binding or route; refuses calls of an overloaded loop
  *      client_reply.c    the response: its head, its messages, its end
  */
 #ifndef GATEWAY_CLIENT_INTERNAL_H
@@ -42,6 +42,7 @@ struct Client {
     size_t owed;        /* bytes received and not given back to the client's window yet */
     bool ended;         /* the client has sent everything; */
     bool told;          /* and the exchange was notified */
+    bool unrecorded;    /* it was shed, and only counts */
     bool tunnel;        /* opaque HTTP: upgraded; both sides end by themselves */
     uint32_t n_interim; /* opaque HTTP: interim responses so far */
 
@@ -58,6 +59,13 @@ struct Client {
     /* Opaque HTTP. */
     HttpHead *opaque_head; /* what is sent on */
 };
+
+/* Also opaque HTTP, whose instance may. */
+static inline bool client_speaks_grpc(Dialect dialect)
+{
+    return dialect != DIALECT_REST && dialect != DIALECT_CONNECT &&
+           dialect != DIALECT_CONNECT_STREAM;
+}
 
 static inline Client *client_of(const Exchange *x)
 {
@@ -79,6 +87,10 @@ MUST_USE Result client_take_rest_body(Client *c, Message *body); /* empties what
 /* The 415 of a body with call.foreign_media. */
 MUST_USE Result client_refuse_media(Client *c);
 
+/* The head is there, and the loop refuses calls. Whether it has refused this one:
+   then the exchange has ended. */
+bool client_is_shed(Client *c);
+
 /* client_reply.c: events of the caller. */
 Result client_on_head(Caller *caller);
 Result client_on_message(Caller *caller, Message message);
@@ -89,6 +101,7 @@ const Framing *client_framing(Caller *caller);
 Result client_on_framed(Caller *caller, const Framed *framed);
 Result client_on_framed_response(Caller *caller, const Framed *framed, const Fields *trailers);
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
+void client_send_end(Client *c, const ReplyEnd *end);
 
 /* exchange_builtin.c: built-in services. */
 const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */

@@ -14,11 +14,16 @@ static bool is_refused_memory(const Exchange *x)
     return why && (why->fault == &FAULT_MEMORY_SHARE || why->fault == &FAULT_MEMORY_FULL);
 }
 
+/* By a limit of the gateway, which has said when to come back. */
+static bool is_refused(const Exchange *x)
+{
+    return x->retry_after && x->own_response && x->record.status.code != CODE_OK &&
+           !x->record.status.may_have_effect;
+}
+
 static bool is_grpc(const Exchange *x)
 {
-    Dialect dialect = x->call.dialect;
-    return dialect != DIALECT_REST && dialect != DIALECT_CONNECT &&
-           dialect != DIALECT_CONNECT_STREAM;
+    return client_speaks_grpc(x->call.dialect);
 }
 
 /* The attempt that the response is about, if its instance got some of the request. */
@@ -105,6 +110,8 @@ static void add_own_fields(const Client *c, Fields *fields)
     exchange_add_previous(x, fields);
     if (is_refused_memory(x))
         fields_add(fields, bytes_of("retry-after"), bytes_of("1"));
+    else if (is_refused(x))
+        fields_add_number(fields, "retry-after", x->retry_after);
     add_retry_after(x, fields);
     if (exchange_varies_by_encoding(x))
         fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding"));
@@ -421,6 +428,11 @@ static const Fields *with_pushback(const Exchange *x, const Status *status, cons
     bool invites = x->own_response || status->code == CODE_UNAVAILABLE;
     bool is_said =
         !x->own_response && trailers && fields_get(trailers, "grpc-retry-pushback-ms").data;
+    if (is_grpc(x) && is_refused(x)) {
+        *space = fields_copy(arena, trailers, 1);
+        fields_add_number(space, "grpc-retry-pushback-ms", (uint64_t)x->retry_after * 1000);
+        return space;
+    }
     if (!is_grpc(x) || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
         return trailers;
     *space = fields_copy(arena, trailers, 1);
@@ -458,6 +470,18 @@ static const Fields *with_losses(const Exchange *x, const Fields *trailers, Fiel
     return space;
 }
 
+void client_send_end(Client *c, const ReplyEnd *end)
+{
+    if (end->has_head) {
+        c->x->record.http_status = end->head.status;
+        http_stream_send_head(c->stream, &end->head, !end->body.size && !end->has_trailers);
+    }
+    if (end->body.size)
+        send_body(c, end->body);
+    if (!end->has_head || end->body.size || end->has_trailers)
+        http_stream_send_end(c->stream, end->has_trailers ? &end->trailers : NULL);
+}
+
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
     Client *c = (Client *)caller;
@@ -483,12 +507,5 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
         http_stream_cut(c->stream, HTTP2_ERROR_INTERNAL);
         return;
     }
-    if (end.has_head) {
-        x->record.http_status = end.head.status;
-        http_stream_send_head(c->stream, &end.head, !end.body.size && !end.has_trailers);
-    }
-    if (end.body.size)
-        send_body(c, end.body);
-    if (!end.has_head || end.body.size || end.has_trailers)
-        http_stream_send_end(c->stream, end.has_trailers ? &end.trailers : NULL);
+    client_send_end(c, &end);
 }

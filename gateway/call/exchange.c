@@ -281,6 +281,8 @@ static Result what_it_waited_for(Exchange *x)
     if (x->join_wait)
         r = FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "%lld ms of it waiting for an equal call",
                  (long long)(x->join_wait / MILLISECOND));
+    if (attempt->queued)
+        return FAIL_OVER(x->arena, r, FAULT_SERVICE_FULL, "waiting for another call to end");
     if (!attempt->pick.instance || attempt->sent || attempt->request_job)
         return r;
     return FAIL_OVER(x->arena, r, FAULT_DEADLINE_EXCEEDED, "waiting for a connection to %s",
@@ -683,6 +685,7 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
 {
     if (!x->latest->before)
         return exchange_fail(x, why);
+    gate_leave(x->loop, &x->latest->pass, OUTCOME_UNKNOWN, 0);
     x->latest = x->latest->before;
     for (const Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
         if (attempt_is_live(attempt))

@@ -162,11 +162,59 @@ Result attempt_pick(Attempt *attempt)
     return OK;
 }
 
+/* ---- The gate of the service ------------------------------------------------------------------
+ */
+
+/* The service whose gate the attempt has not passed yet; NULL: none. */
+static const Service *guarded_service(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    const Service *service = x->only     ? NULL
+                             : x->method ? x->method->version->service
+                                         : x->route->service;
+    return service && service_is_guarded(service) && !attempt->pass.gate ? service : NULL;
+}
+
+static void on_place(GateWait *wait, GatePass pass, Result why)
+{
+    Attempt *attempt = (Attempt *)((char *)wait - offsetof(Attempt, gate));
+    Exchange *x = attempt->exchange;
+    attempt->queued = false;
+    attempt->pass = pass;
+    if (failed(why))
+        x->retry_after = 1;
+    attempt_run(attempt, failed(why) ? exchange_fail(x, error_copy(x->arena, why)) : &STEP_pick);
+}
+
+/* Only the first attempt waits: others add to the load that makes it wait. An older version is
+   asked because the newer one fails: the breaker is not about it. */
+static Result enter_gate(Attempt *attempt, const Service *service)
+{
+    Exchange *x = attempt->exchange;
+    bool may_wait = !attempt->before;
+    uint32_t retry_after;
+    GateQuestion question = {.service = service,
+                             .client = &x->client,
+                             .apart = attempt->older,
+                             .wait = may_wait ? &attempt->gate : NULL};
+    attempt->gate.on_ready = on_place;
+    Result r = gate_enter(x->loop, &question, x->arena, &attempt->pass, &retry_after);
+    attempt->queued = !failed(r) && !attempt->pass.gate;
+    if (failed(r))
+        x->retry_after = retry_after;
+    return r;
+}
+
 static const Step *exchange_pick(Exchange *x, Attempt *attempt)
 {
+    const Service *guarded = guarded_service(attempt);
+    Result r = guarded ? enter_gate(attempt, guarded) : OK;
+    if (attempt->queued)
+        return STEP_WAIT;
     if (x->route && x->route->affinity.by && !attempt->before)
         exchange_find_key(x);
-    Result r = attempt->pick.instance ? OK : attempt_pick(attempt);
+    if (!failed(r) && !attempt->pick.instance)
+        r = attempt_pick(attempt);
     if (failed(r))
         return exchange_nobody_left(x, r);
     if (attempt->pick.spilled)

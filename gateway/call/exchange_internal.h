@@ -137,7 +137,9 @@ struct Exchange {
     uint32_t n_parameters;
     uint32_t n_elsewhere; /* attempts of gateways in front, and further ones of those behind */
     uint32_t n_refused;   /* attempts that instances refused without processing them */
-    uint32_t n_backoffs;  /* waits since an instance has given a time */
+    uint32_t
+        retry_after; /* seconds that the client is told, if the gateway has refused it; 0: none */
+    uint32_t n_backoffs; /* waits since an instance has given a time */
     uint32_t
         n_jobs;    /* of all attempts on the work pool, with those that nobody waits for any more */
     bool told_off; /* an instance asked for no other attempt */

@@ -213,6 +213,8 @@ static void set_timer(Connection *c)
     int64_t deadline = deadline_of(c), look = loop_of(c)->now + LEFT_TIME;
     if (c->pump.socket.eof && look < deadline)
         deadline = look;
+    if (c->client.rests_until > loop_of(c)->now && c->client.rests_until < deadline)
+        deadline = c->client.rests_until;
     if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
         pump_wake_by(&c->pump, deadline);
 }
@@ -241,6 +243,20 @@ static void note_head(Connection *c)
         memory_wait_end(loop_of(c), &c->head);
 }
 
+/* All that the client has sent of late was refused: the kernel keeps what it sends now. */
+static bool rests(Connection *c)
+{
+    return c->client.rests_until > loop_of(c)->now && loop_of(c)->sheds;
+}
+
+static void set_reading(Connection *c)
+{
+    if (!rests(c))
+        pump_set_reading(&c->pump);
+    else if (!c->pump.socket.paused)
+        socket_pause(&c->pump.socket);
+}
+
 /* To be called after each call into the engine. */
 static void connection_settle(Connection *c)
 {
@@ -254,7 +270,7 @@ static void connection_settle(Connection *c)
     note_phase(c);
     if (c->phase == HTTP_HEAD || c->head.at)
         note_head(c);
-    pump_set_reading(&c->pump);
+    set_reading(c);
     set_timer(c);
 }
 
@@ -650,7 +666,8 @@ static void on_timer(Timer *timer)
     if (deadline_of(c) <= loop_of(c)->now)
         connection_timeout(c);
     else
-        set_timer(c);
+        connection_settle(c);
+    set_timer(c);
 }
 
 /* ---- The set --------------------------------------------------------------------------------- */

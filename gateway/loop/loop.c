@@ -128,6 +128,14 @@ static void after_wait(uv_check_t *check)
     run_work(loop);
 }
 
+static void measure_turn(Loop *loop)
+{
+    LoopPrivate *p = loop->private;
+    int64_t ended = clock_now(), began = loop->now;
+    loop->on_turn(loop, began - p->turn_ended, ended - began);
+    p->turn_ended = ended;
+}
+
 static void before_wait(uv_prepare_t *prepare)
 {
     Loop *loop = prepare->data;
@@ -139,6 +147,8 @@ static void before_wait(uv_prepare_t *prepare)
     else
         uv_idle_stop(&p->no_wait);
     set_wake(loop);
+    if (loop->on_turn)
+        measure_turn(loop);
     if (p->scratch_used) {
         arena_reset(p->scratch);
         p->scratch_used = false;
@@ -200,6 +210,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     p->posts_end = &p->posts;
     p->work_end = &p->work;
     p->wake_at = INT64_MAX;
+    p->turn_ended = loop->now;
     p->scratch = arena_new(ARENA_UNLIMITED);
     p->read_buffer = malloc(LOOP_READ_SIZE);
     p->plain_buffer = malloc(LOOP_PLAIN_SIZE);

@@ -31,6 +31,9 @@ typedef struct WorkPool WorkPool;
 typedef struct FallbackTable FallbackTable;
 typedef struct ComposerTable ComposerTable;
 typedef struct JoinGroup JoinGroup;
+typedef struct LoopLoad LoopLoad;
+typedef struct GateTable GateTable;
+typedef struct ShedReplies ShedReplies;
 
 enum { LOOP_JOINS = 256 };
 
@@ -54,6 +57,12 @@ struct Loop {
     uint32_t n_calls;               /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */
+    /* A turn ends: it slept, and was busy since `now`, in nanoseconds. NULL: nobody measures. */
+    void (*on_turn)(Loop *loop, int64_t slept, int64_t busy);
+    LoopLoad *load;            /* loop_load.h; NULL: not measured */
+    GateTable *gates;          /* service_gate.h; NULL: none yet */
+    ShedReplies *shed_replies; /* shed_reply.h; NULL: none yet */
+    bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */
     Random random;   /* for request and trace ids, and picks */

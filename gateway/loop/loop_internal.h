@@ -33,6 +33,7 @@ struct LoopPrivate {
 
     LoopWork *work, **work_end;
     int64_t date_until; /* monotonic: when loop->date must be updated */
+    int64_t turn_ended; /* monotonic: when the last turn did, if turns are measured */
     bool now_is_old;    /* no event since the wait began */
     Arena *scratch;
     bool scratch_used;

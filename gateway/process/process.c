@@ -14,6 +14,7 @@
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/ledger/ledger.h"
+#include "gateway/overload/loop_load.h"
 #include "gateway/process/crash_report.h"
 #include "gateway/process/proof.h"
 #include "gateway/process/pulse.h"
@@ -1128,6 +1129,7 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p);
     metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(&p->instances_told);
+    metrics_remove_writer(&p->n_workers);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.fallbacks);
@@ -1160,6 +1162,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
+    metrics_add_writer(loop_load_metrics_write, &p->n_workers);
     metrics_add_writer(write_reload_metrics, &p->reload_began);
     metrics_add_writer(write_warm_metrics, &p->instances_told);
     p->shared.ledger = ledger_new(&p->loop, p->config);

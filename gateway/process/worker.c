@@ -5,6 +5,9 @@
 #include "gateway/health/checks.h"
 #include "gateway/loop/config_use.h"
 #include "gateway/memory/memory_wait.h"
+#include "gateway/overload/loop_load.h"
+#include "gateway/overload/service_gate.h"
+#include "gateway/overload/shed_reply.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
 
@@ -271,6 +274,9 @@ static void worker_close(Worker *worker)
     loop_deinit(loop);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
+    gates_free(loop);
+    shed_replies_free(loop);
+    loop_load_close(loop);
     memory_waits_free(loop);
     config_uses_trim(loop);
     config_unref(loop->config);
@@ -301,6 +307,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
         worker->checks = checks_new(loop);
         checks_use(worker->checks);
     }
+    loop_load_open(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;
     worker->connections =

@@ -1,5 +1,7 @@
-/* What stands in for upstream.h and telemetry.h. */
+/* What stands in for upstream.h, telemetry.h and healing.h. */
 #include "tests/unit/gateway/call/scene.h"
+
+#include "gateway/healing/healing.h"
 
 /* ---- The double of upstream.h -----------------------------------------------------------------
  */
@@ -279,6 +281,19 @@ void telemetry_record(Loop *loop, const CallRecord *record)
 }
 
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+{
+}
+
+void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
+                   const char *format, ...)
+{
+}
+
+void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
+{
+}
+
+void healing_count(Loop *loop, HealingAct act, const Service *service)
 {
 }
 

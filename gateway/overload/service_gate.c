@@ -1,0 +1,263 @@
+#include "gateway/overload/service_gate.h"
+
+#include "base/arena.h"
+#include "gateway/healing/healing.h"
+#include "gateway/policy/gradient.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ServiceGate {
+    Loop *loop;
+    const char *service; /* its name */
+    /* As of the latest call: a reload may have changed them. */
+    bool has_breaker, has_concurrency;
+    BreakerConfig breaker_limits;
+    ConcurrencyConfig limits;
+
+    Breaker breaker;
+    Gradient gradient;
+    uint32_t n_calls; /* in flight */
+    FairQueue waits;
+    LoopWork serve; /* the waits, later in this turn */
+    Timer timer;    /* the oldest wait has waited for too long */
+};
+
+struct GateTable {
+    Arena *arena; /* names and gates */
+    Table gates;  /* name -> ServiceGate */
+};
+
+/* ---- Finding --------------------------------------------------------------------------------- */
+
+static void run_serve(LoopWork *work);
+static void on_timer(Timer *timer);
+
+static GateTable *table_of(Loop *loop)
+{
+    if (!loop->gates) {
+        loop->gates = calloc(1, sizeof *loop->gates);
+        CHECK(loop->gates);
+        loop->gates->arena = arena_new(ARENA_UNLIMITED);
+        loop->gates->gates = table_in(loop->gates->arena);
+    }
+    return loop->gates;
+}
+
+static ServiceGate *gate_new(Loop *loop, GateTable *table, const char *name)
+{
+    ServiceGate *gate = arena_make(table->arena, ServiceGate);
+    gate->loop = loop;
+    gate->service = arena_string(table->arena, name);
+    gate->serve.run = run_serve;
+    gate->timer.fire = on_timer;
+    table_put(&table->gates, bytes_of(gate->service), gate);
+    return gate;
+}
+
+/* Names come from configs only. */
+static ServiceGate *gate_of(Loop *loop, const Service *service)
+{
+    GateTable *table = table_of(loop);
+    ServiceGate *gate = table_get(&table->gates, bytes_of(service->name));
+    if (!gate)
+        gate = gate_new(loop, table, service->name);
+    gate->has_breaker = service->breaker != NULL;
+    gate->has_concurrency = service->concurrency != NULL;
+    if (gate->has_breaker)
+        gate->breaker_limits = *service->breaker;
+    if (gate->has_concurrency)
+        gate->limits = *service->concurrency;
+    return gate;
+}
+
+/* ---- The breaker ----------------------------------------------------------------------------- */
+
+/* Each loop has its own. */
+static void tell_breaker(ServiceGate *gate, BreakerChange change)
+{
+    const Breaker *b = &gate->breaker;
+    uint32_t calls, failures;
+    char subject[24];
+    if (change == BREAKER_SAME)
+        return;
+    snprintf(subject, sizeof subject, "loop %u", gate->loop->index);
+    long long ms = (b->open_until - gate->loop->now) / MILLISECOND;
+    breaker_count(&gate->breaker, &gate->breaker_limits, gate->loop->now, &calls, &failures);
+    if (change == BREAKER_ENDED)
+        healing_end(HEALING_BREAKER, gate->service, subject, "all %u probes went well",
+                    gate->breaker_limits.probes);
+    else if (change == BREAKER_STAYED)
+        healing_begin(HEALING_BREAKER, gate->service, subject, OK,
+                      "a probe failed: open for %lld ms more", ms);
+    else
+        healing_begin(HEALING_BREAKER, gate->service, subject, OK,
+                      "%u of %u calls in %lld ms failed (breaker.percent: %u): open for %lld ms",
+                      failures, calls, (long long)(gate->breaker_limits.window / MILLISECOND),
+                      gate->breaker_limits.percent, ms);
+}
+
+static Result refuse_open(ServiceGate *gate, Arena *arena, uint32_t *retry_after_out)
+{
+    int64_t left = gate->breaker.open_until - gate->loop->now;
+    *retry_after_out = left > SECOND ? (uint32_t)((left + SECOND - 1) / SECOND) : 1;
+    return FAIL(arena, FAULT_BREAKER_OPEN, "most of the last calls of %s have failed (breaker)",
+                gate->service);
+}
+
+/* ---- Places ---------------------------------------------------------------------------------- */
+
+static uint32_t limit_of(const ServiceGate *gate)
+{
+    if (!gate->has_concurrency)
+        return UINT32_MAX;
+    return gate->limits.adaptive ? gradient_limit(&gate->gradient, &gate->limits)
+                                 : gate->limits.calls;
+}
+
+static bool has_place(const ServiceGate *gate)
+{
+    return gate->n_calls < limit_of(gate);
+}
+
+static Result refuse_full(const ServiceGate *gate, Arena *arena, const char *why)
+{
+    return FAIL(arena, FAULT_SERVICE_FULL, "%u calls of %s are in flight on this loop%s (%s)",
+                gate->n_calls, gate->service, why,
+                gate->limits.adaptive ? "concurrency.adaptive" : "concurrency.calls");
+}
+
+/* There is a place. */
+static Result take_place(ServiceGate *gate, bool apart, Arena *arena, GatePass *pass_out,
+                         uint32_t *retry_after_out)
+{
+    *pass_out = (GatePass){.gate = gate};
+    if (gate->has_breaker && !apart) {
+        pass_out->ticket = breaker_ask(&gate->breaker, &gate->breaker_limits, gate->loop->now);
+        if (pass_out->ticket == TICKET_NONE) {
+            pass_out->gate = NULL;
+            return refuse_open(gate, arena, retry_after_out);
+        }
+    }
+    gate->n_calls++;
+    return OK;
+}
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
+
+static GateWait *wait_of(FairWait *place)
+{
+    return (GateWait *)((char *)place - offsetof(GateWait, place));
+}
+
+static void fail_wait(ServiceGate *gate, FairWait *place, const char *why)
+{
+    GateWait *wait = wait_of(place);
+    Result r = refuse_full(gate, loop_scratch(gate->loop), why);
+    fair_queue_remove(&gate->waits, place);
+    wait->on_ready(wait, (GatePass){0}, r);
+}
+
+static void fail_late(ServiceGate *gate)
+{
+    FairWait *oldest;
+    while ((oldest = gate->waits.oldest) && oldest->since + gate->limits.wait <= gate->loop->now)
+        fail_wait(gate, oldest, ", and the call has waited for long enough");
+}
+
+static void fail_many(ServiceGate *gate)
+{
+    while (gate->waits.n > gate->limits.waiting)
+        fail_wait(gate, fair_queue_most(&gate->waits), ", and too many calls wait");
+}
+
+static void serve_waits(ServiceGate *gate)
+{
+    FairWait *place;
+    while (has_place(gate) && (place = fair_queue_take(&gate->waits))) {
+        GateWait *wait = wait_of(place);
+        GatePass pass;
+        uint32_t retry_after;
+        Result r = take_place(gate, false, loop_scratch(gate->loop), &pass, &retry_after);
+        wait->on_ready(wait, pass, r);
+    }
+}
+
+static void look(ServiceGate *gate)
+{
+    serve_waits(gate);
+    fail_late(gate);
+    fail_many(gate);
+    if (gate->waits.oldest)
+        timer_start(&gate->loop->timers, &gate->timer,
+                    gate->waits.oldest->since + gate->limits.wait);
+}
+
+static void run_serve(LoopWork *work)
+{
+    look((ServiceGate *)((char *)work - offsetof(ServiceGate, serve)));
+}
+
+static void on_timer(Timer *timer)
+{
+    look((ServiceGate *)((char *)timer - offsetof(ServiceGate, timer)));
+}
+
+static void wait_for_place(ServiceGate *gate, GateWait *wait, const IpAddress *client)
+{
+    IpAddress who = fair_client_of(client);
+    wait->place = (FairWait){.client = NULL};
+    wait->gate = gate;
+    fair_queue_add(&gate->waits, &wait->place, &who, gate->loop->now);
+    loop_defer(gate->loop, &gate->serve);
+}
+
+void gate_cancel(GateWait *wait)
+{
+    if (fair_waits(&wait->place))
+        fair_queue_remove(&wait->gate->waits, &wait->place);
+}
+
+/* ---- Passing --------------------------------------------------------------------------------- */
+
+Result gate_enter(Loop *loop, const GateQuestion *q, Arena *arena, GatePass *pass_out,
+                  uint32_t *retry_after_out)
+{
+    ServiceGate *gate = gate_of(loop, q->service);
+    *pass_out = (GatePass){0};
+    *retry_after_out = 1;
+    if (has_place(gate) && gate->waits.n == 0)
+        return take_place(gate, q->apart, arena, pass_out, retry_after_out);
+    if (gate->has_breaker && !q->apart && gate->breaker.state == BREAKER_OPEN &&
+        loop->now < gate->breaker.open_until)
+        return refuse_open(gate, arena, retry_after_out);
+    if (!q->wait || gate->limits.waiting == 0)
+        return refuse_full(gate, arena, q->wait ? ", and none may wait" : "");
+    wait_for_place(gate, q->wait, q->client);
+    return OK;
+}
+
+void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took)
+{
+    ServiceGate *gate = pass->gate;
+    if (!gate)
+        return;
+    if (pass->ticket && gate->has_breaker)
+        tell_breaker(gate, breaker_tell(&gate->breaker, &gate->breaker_limits, pass->ticket,
+                                        outcome, loop->now));
+    if (took && gate->has_concurrency && gate->limits.adaptive)
+        gradient_sample(&gate->gradient, &gate->limits, took, gate->n_calls);
+    *pass = (GatePass){0};
+    gate->n_calls--;
+    if (gate->waits.n)
+        loop_defer(loop, &gate->serve);
+}
+
+void gates_free(Loop *loop)
+{
+    if (!loop->gates)
+        return;
+    arena_free(loop->gates->arena);
+    free(loop->gates);
+    loop->gates = NULL;
+}

@@ -1,0 +1,69 @@
+/*
+ * ServiceGate: through which the attempts of one service pass on their way to an instance.
+ *
+ *      attempt -> breaker closed? -> a place free? -> [ in flight ] -> gate_leave
+ *                      | no              | no
+ *                      v                 v
+ *                 BREAKER_OPEN        waits, clients in turn; in the end SERVICE_FULL
+ *
+ * There is one for each service with `breaker` or `concurrency`, in each loop; it is found by the
+ * service's name, so that it stays over reloads. The loop's thread only.
+ */
+#ifndef GATEWAY_SERVICE_GATE_H
+#define GATEWAY_SERVICE_GATE_H
+
+#include "gateway/config/config.h"
+#include "gateway/loop/fair_queue.h"
+#include "gateway/loop/loop.h"
+#include "gateway/policy/breaker.h"
+
+typedef struct ServiceGate ServiceGate;
+
+/* What an attempt has while it is in flight. All zeros: it has not entered. */
+typedef struct GatePass {
+    ServiceGate *gate;
+    BreakerTicket ticket;
+} GatePass;
+
+/* Waits for a place. Embedded in its owner. */
+typedef struct GateWait {
+    /* There is one, taken for *pass; or `why` has failed, and is valid during the call. Called from
+       the loop, once; it may free its owner. */
+    void (*on_ready)(struct GateWait *wait, GatePass pass, Result why);
+    /* private */
+    FairWait place;
+    ServiceGate *gate;
+} GateWait;
+
+/* Whether the service has one. */
+static inline bool service_is_guarded(const Service *service)
+{
+    return service->breaker || service->concurrency;
+}
+
+typedef struct GateQuestion {
+    const Service *service;
+    const IpAddress *client; /* who takes turns */
+    bool apart;     /* the breaker is neither asked nor told: it goes where others do not */
+    GateWait *wait; /* NULL: it does not wait */
+} GateQuestion;
+
+/*
+ * Whether the attempt may be made: pass->gate is set. Else, without a failure, it waits, and
+ * on_ready follows. Faults, in the arena: BREAKER_OPEN, SERVICE_FULL. *retry_after_out: then
+ * seconds.
+ */
+MUST_USE Result gate_enter(Loop *loop, const GateQuestion *question, Arena *arena,
+                           GatePass *pass_out, uint32_t *retry_after_out);
+
+/* Does not wait any more: on_ready is not called. Does nothing if it does not wait. */
+void gate_cancel(GateWait *wait);
+
+/* The attempt has ended. `took`: nanoseconds of a unary one that went well; else 0. Does nothing
+   for a pass of zeros; it is one afterwards. */
+void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took);
+
+/* After all calls of the loop. */
+void gates_free(Loop *loop);
+
+#endif

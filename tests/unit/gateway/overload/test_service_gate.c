@@ -1,0 +1,303 @@
+#include "tests/unit/check.h"
+
+#include "gateway/healing/healing.h"
+#include "gateway/overload/service_gate.h"
+
+enum { CALLS = 8 };
+
+typedef struct TestCall {
+    GateWait wait; /* first */
+    GatePass pass;
+    bool told, refused;
+} TestCall;
+
+static Loop loop;
+static Arena *arena;
+static TestCall calls[CALLS];
+static ConcurrencyConfig concurrency;
+static BreakerConfig breaker;
+static Service service;
+static char order[CALLS + 1]; /* in which those that waited were told */
+static uint32_t retry_after;
+
+static void on_ready(GateWait *wait, GatePass pass, Result why)
+{
+    TestCall *call = (TestCall *)wait;
+    assert_false(call->told);
+    call->told = true;
+    call->pass = pass;
+    call->refused = failed(why);
+    assert_int_equal(call->refused, pass.gate == NULL);
+    if (failed(why))
+        assert_fault(why, FAULT_SERVICE_FULL);
+    order[strlen(order)] = (char)('0' + (call - calls));
+}
+
+static int set_up(void **state)
+{
+    loop_init(&loop, 3);
+    arena = arena_new(ARENA_UNLIMITED);
+    concurrency = (ConcurrencyConfig){.calls = 2, .waiting = 3, .wait = 3600 * SECOND, .least = 1};
+    breaker = (BreakerConfig){
+        .percent = 50, .calls = 2, .window = 60 * SECOND, .open = 20 * SECOND, .probes = 1};
+    service = (Service){.name = "orders", .concurrency = &concurrency};
+    memset(order, 0, sizeof order);
+    for (int i = 0; i < CALLS; i++)
+        calls[i] = (TestCall){.wait = {.on_ready = on_ready}};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    gates_free(&loop);
+    loop_deinit(&loop);
+    arena_free(arena);
+    healing_stop();
+    return 0;
+}
+
+/* Client c of the test network. */
+static IpAddress client(int c)
+{
+    IpAddress address;
+    assert_true(ip_read(bytes_of(c ? "192.0.2.1" : "192.0.2.2"), &address));
+    return address;
+}
+
+static Result enter_as(TestCall *call, int c, bool apart, bool waits)
+{
+    IpAddress who = client(c);
+    GateQuestion question = {
+        .service = &service, .client = &who, .apart = apart, .wait = waits ? &call->wait : NULL};
+    return gate_enter(&loop, &question, arena, &call->pass, &retry_after);
+}
+
+static Result enter(TestCall *call)
+{
+    return enter_as(call, 0, false, true);
+}
+
+static void leave(TestCall *call, BreakerOutcome outcome)
+{
+    gate_leave(&loop, &call->pass, outcome, 0);
+    assert_null(call->pass.gate);
+}
+
+static void stop(Loop *on, void *argument)
+{
+    loop_stop(on);
+}
+
+/* What was deferred runs. */
+static void turn(void)
+{
+    loop_post(&loop, stop, NULL);
+    loop_run(&loop);
+}
+
+static bool is_in(const TestCall *call)
+{
+    return call->pass.gate != NULL;
+}
+
+static void so_many_calls_pass_and_the_next_waits(void **state)
+{
+    for (int i = 0; i < 3; i++)
+        assert_ok(arena, enter(&calls[i]));
+    assert_true(is_in(&calls[0]) && is_in(&calls[1]) && !is_in(&calls[2]));
+    turn();
+    assert_false(calls[2].told);
+    leave(&calls[0], OUTCOME_GOOD);
+    assert_false(calls[2].told); /* not from within */
+    turn();
+    assert_true(is_in(&calls[2]) && !calls[2].refused);
+    leave(&calls[1], OUTCOME_GOOD);
+    leave(&calls[2], OUTCOME_GOOD);
+    assert_ok(arena, enter(&calls[3]));
+    assert_true(is_in(&calls[3]));
+    leave(&calls[3], OUTCOME_GOOD);
+}
+
+static void nobody_passes_those_that_wait(void **state)
+{
+    for (int i = 0; i < 3; i++)
+        assert_ok(arena, enter(&calls[i]));
+    leave(&calls[0], OUTCOME_GOOD);
+    assert_ok(arena, enter(&calls[3])); /* there is a place, for calls[2] */
+    assert_false(is_in(&calls[3]));
+    turn();
+    assert_true(is_in(&calls[2]) && !is_in(&calls[3]));
+    leave(&calls[1], OUTCOME_GOOD);
+    leave(&calls[2], OUTCOME_GOOD);
+    turn();
+    leave(&calls[3], OUTCOME_GOOD);
+    assert_string_equal(order, "23");
+}
+
+static void clients_take_turns(void **state)
+{
+    concurrency.waiting = CALLS;
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    for (int i = 2; i < 5; i++)
+        assert_ok(arena, enter_as(&calls[i], 0, false, true));
+    assert_ok(arena, enter_as(&calls[5], 1, false, true));
+    for (int i = 0; i < 2; i++) {
+        leave(&calls[i], OUTCOME_GOOD);
+        turn();
+    }
+    assert_string_equal(order, "25");
+    for (int i = 2; i < 5; i++)
+        gate_cancel(&calls[i].wait);
+    leave(&calls[2], OUTCOME_GOOD);
+    leave(&calls[5], OUTCOME_GOOD);
+}
+
+static void who_may_not_wait_fails(void **state)
+{
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    assert_fault(enter_as(&calls[2], 0, false, false), FAULT_SERVICE_FULL);
+    concurrency.waiting = 0;
+    assert_fault(enter(&calls[3]), FAULT_SERVICE_FULL);
+    assert_int_equal(retry_after, 1);
+    assert_false(is_in(&calls[2]) || is_in(&calls[3]));
+    leave(&calls[0], OUTCOME_GOOD);
+    leave(&calls[1], OUTCOME_GOOD);
+}
+
+static void of_too_many_that_wait_the_last_of_the_client_with_most_fails(void **state)
+{
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    for (int i = 2; i < 5; i++)
+        assert_ok(arena, enter_as(&calls[i], i == 3, false, true));
+    turn();
+    assert_string_equal(order, "");
+    assert_ok(arena, enter_as(&calls[5], 1, false, true));
+    assert_ok(arena, enter_as(&calls[6], 0, false, true));
+    turn();
+    assert_int_equal(strlen(order), 2);
+    assert_true(calls[6].refused);
+    assert_false(calls[2].told || calls[3].told);
+    for (int i = 2; i < 7; i++)
+        gate_cancel(&calls[i].wait);
+    leave(&calls[0], OUTCOME_GOOD);
+    leave(&calls[1], OUTCOME_GOOD);
+}
+
+static void a_call_waits_for_its_time_only(void **state)
+{
+    concurrency.wait = MILLISECOND;
+    for (int i = 0; i < 3; i++)
+        assert_ok(arena, enter(&calls[i]));
+    int64_t until = clock_now() + 10 * SECOND;
+    while (!calls[2].told && clock_now() < until)
+        turn();
+    assert_true(calls[2].refused);
+    leave(&calls[0], OUTCOME_GOOD);
+    leave(&calls[1], OUTCOME_GOOD);
+}
+
+static void one_that_is_cancelled_is_not_told(void **state)
+{
+    for (int i = 0; i < 4; i++)
+        assert_ok(arena, enter(&calls[i]));
+    gate_cancel(&calls[2].wait);
+    gate_cancel(&calls[2].wait);
+    leave(&calls[0], OUTCOME_GOOD);
+    turn();
+    assert_string_equal(order, "3");
+    leave(&calls[1], OUTCOME_GOOD);
+    leave(&calls[3], OUTCOME_GOOD);
+}
+
+static void other_limits_apply_to_the_next_call(void **state)
+{
+    ConcurrencyConfig more = concurrency;
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    more.calls = 3;
+    Service reloaded = {.name = "orders", .concurrency = &more};
+    service = reloaded;
+    assert_ok(arena, enter(&calls[2]));
+    assert_true(is_in(&calls[2]));
+    service.name = "billing"; /* another service */
+    assert_ok(arena, enter(&calls[3]));
+    assert_true(is_in(&calls[3]));
+    for (int i = 0; i < 4; i++)
+        leave(&calls[i], OUTCOME_GOOD);
+}
+
+static void an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere(void **state)
+{
+    service = (Service){.name = "orders", .breaker = &breaker};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(arena, enter(&calls[0]));
+        leave(&calls[0], OUTCOME_FAILED);
+    }
+    assert_fault(enter(&calls[1]), FAULT_BREAKER_OPEN);
+    assert_in_range(retry_after, 15, 20);
+    assert_false(is_in(&calls[1]));
+    assert_ok(arena, enter_as(&calls[2], 0, true, false));
+    assert_true(is_in(&calls[2]));
+    leave(&calls[2], OUTCOME_GOOD); /* tells the breaker nothing */
+    assert_fault(enter(&calls[3]), FAULT_BREAKER_OPEN);
+}
+
+static void an_open_breaker_is_told_before_that_there_is_no_place(void **state)
+{
+    service.breaker = &breaker;
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    for (int i = 0; i < 2; i++)
+        leave(&calls[i], OUTCOME_FAILED);
+    assert_ok(arena, enter_as(&calls[0], 0, true, false));
+    assert_ok(arena, enter_as(&calls[1], 0, true, false));
+    assert_fault(enter(&calls[2]), FAULT_BREAKER_OPEN);
+    leave(&calls[0], OUTCOME_GOOD);
+    leave(&calls[1], OUTCOME_GOOD);
+}
+
+static void a_learned_limit_begins_at_the_floor_and_grows(void **state)
+{
+    concurrency = (ConcurrencyConfig){.calls = UINT32_MAX, .adaptive = true, .least = 2};
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    assert_fault(enter(&calls[2]), FAULT_SERVICE_FULL);
+    for (int i = 0; i < 1000; i++) {
+        gate_leave(&loop, &calls[1].pass, OUTCOME_GOOD, MILLISECOND);
+        assert_ok(arena, enter(&calls[1]));
+    }
+    assert_ok(arena, enter(&calls[2]));
+    assert_true(is_in(&calls[2]));
+    for (int i = 0; i < 3; i++)
+        leave(&calls[i], OUTCOME_GOOD);
+}
+
+static void a_pass_that_was_not_given_leaves_nothing(void **state)
+{
+    GatePass none = {0};
+    gate_leave(&loop, &none, OUTCOME_FAILED, 0);
+    assert_null(loop.gates);
+}
+
+int main(void)
+{
+#define GATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        GATE_TEST(so_many_calls_pass_and_the_next_waits),
+        GATE_TEST(nobody_passes_those_that_wait),
+        GATE_TEST(clients_take_turns),
+        GATE_TEST(who_may_not_wait_fails),
+        GATE_TEST(of_too_many_that_wait_the_last_of_the_client_with_most_fails),
+        GATE_TEST(a_call_waits_for_its_time_only),
+        GATE_TEST(one_that_is_cancelled_is_not_told),
+        GATE_TEST(other_limits_apply_to_the_next_call),
+        GATE_TEST(an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere),
+        GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
+        GATE_TEST(a_learned_limit_begins_at_the_floor_and_grows),
+        GATE_TEST(a_pass_that_was_not_given_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
