@@ -284,19 +284,6 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 {
 }
 
-void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
-                   const char *format, ...)
-{
-}
-
-void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
-{
-}
-
-void healing_count(Loop *loop, HealingAct act, const Service *service)
-{
-}
-
 void telemetry_count(Loop *loop, Counter counter)
 {
     scene_of(loop)->counted[counter]++;
