@@ -8,7 +8,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import tempfile
+import threading
+import time
 import zlib
 
 import gateway
@@ -17,8 +21,10 @@ from control import KINDS, Control, failures_in_ledger, failures_in_log
 from processes import eventually
 
 ONE_IN, SEED = int(os.environ["FAULTS_ONE_IN"]), int(os.environ["FAULTS_SEED"])
+HANG = 20  # seconds, longer than a drain
 CRASHES = (-4, -6, -7, -8, -11)  # signals
 now = {"test": "", "gateways": 0}
+started = []  # gateways that are not ended here yet
 
 
 def report(**what):
@@ -29,6 +35,15 @@ def report(**what):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item):
     now.update(test=item.nodeid, gateways=0)
+    report(begins=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    """Gateways that the test has ended itself, or left to themselves."""
+    yield
+    for one in [one for one in started if one.process and not one.process.running()]:
+        end(one)
 
 
 def replaced(name):
@@ -42,6 +57,11 @@ def replaced(name):
         setattr(gateway.Gateway, name, method)
         return method
     return decorate
+
+
+def is_faulty(self):
+    """valgrind brings its own functions for memory: those of faults.c are not called then."""
+    return not self.under or "prlimit" in self.under[0]
 
 
 @replaced("write")
@@ -63,13 +83,14 @@ def write(self, real, *arguments, **words):
 
 @replaced("start")
 def start(self, real):
-    if not self.under:
+    if is_faulty(self):
         self.write()
         now["gateways"] += 1
         self.faults = Control(self.faults_folder / f"control{now['gateways']}")
         self.environment = {**(self.environment or {}), **self.faults.environment}
     real(self)
-    if not self.under:
+    if is_faulty(self):
+        started.append(self)
         seed = zlib.crc32(f"{SEED} {now['test']} {now['gateways']}".encode())
         self.faults.arm_by_chance(ONE_IN, seed, self.faults_kinds)
     return self
@@ -80,28 +101,48 @@ def compare(self):
     told = {}
 
     def same():
-        told["log"], told["ledger"] = failures_in_log(self.log()), failures_in_ledger(self.faults_folder / "admin.sock")
+        told.update(ledger=failures_in_ledger(self.faults_folder / "admin.sock"), log=failures_in_log(self.log()))
         return told["log"] == told["ledger"]
     try:
         eventually(same, timeout=15)
-    except AssertionError:
-        report(wrong=f"the log has {told.get('log')} failures, the ledger {told.get('ledger')}")
+    except (AssertionError, OSError) as error:
+        if told:
+            report(wrong=f"the log has {told['log']} failures, the ledger {told['ledger']}")
+        elif not ends(self.process):  # as the test has told it to
+            report(wrong=f"the admin socket: {error}")
     return told.get("log", 0)
+
+
+def ends(process):
+    try:
+        eventually(lambda: not process.running(), timeout=HANG)
+    except AssertionError:
+        return False
+    return True
+
+
+def where_it_hangs(process):
+    """The stacks of a gateway that does not end, if gdb is there to tell them."""
+    time.sleep(HANG)
+    if not process.running() or not shutil.which("gdb"):
+        return
+    told = subprocess.run(["gdb", "-p", str(process.child.pid), "-batch", "-ex", "thread apply all bt 16"],
+                          capture_output=True, text=True, timeout=60)
+    report(wrong="it does not end:\n" + told.stdout[-12000:])
 
 
 def end(self):
     """Before the gateway is stopped: what it has so far. What the test did to it by itself is no fault."""
-    if self.under or not hasattr(self, "faults") or not self.process:
+    if self not in started or not self.process:
         return
+    started.remove(self)
     self.faults.disarm()
     failures = 0
     if self.process.running() and self.faults_ledger:
-        try:
-            failures = compare(self)
-        except OSError as error:
-            report(wrong=f"the admin socket: {error}")
+        failures = compare(self)
     was_running = self.process.running()
-    code = self.process.terminate(30)
+    threading.Thread(target=where_it_hangs, args=[self.process], daemon=True).start()
+    code = self.process.terminate(60)
     told = "\n".join(self.process.errors)
     if code in CRASHES or any(complaint in told for complaint in gateway.COMPLAINTS):
         report(wrong=f"exit code {code}\n{told[:20000]}")
