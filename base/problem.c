@@ -36,6 +36,25 @@ void problem_add(Problems *problems, const char *file, int line, int column, con
     };
 }
 
+static bool is_equal(const Problem *a, const Problem *b)
+{
+    return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0 &&
+           strcmp(a->path, b->path) == 0 && strcmp(a->reason, b->reason) == 0;
+}
+
+void problems_forget_equal(Problems *problems, size_t first)
+{
+    size_t n = first;
+    for (size_t i = first; i < problems->n; i++) {
+        size_t known = first;
+        while (known < n && !is_equal(&problems->items[known], &problems->items[i]))
+            known++;
+        if (known == n)
+            problems->items[n++] = problems->items[i];
+    }
+    problems->n = n;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const Problem *p = *(const Problem *const *)a, *q = *(const Problem *const *)b;

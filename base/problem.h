@@ -33,6 +33,10 @@ void problem_add(Problems *problems, const char *file, int line, int column, con
                  const char *hint, const char *reason_format, ...)
     __attribute__((format(printf, 7, 8)));
 
+/* Of those from `first` on that are equal, only one remains: what is checked for several versions
+   is one mistake. */
+void problems_forget_equal(Problems *problems, size_t first);
+
 /* One line each: "file:line:column: path: reason (did you mean ...)". Sorted by file and line. */
 void problems_print(const Problems *problems, Buffer *out);
 

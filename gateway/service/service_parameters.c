@@ -218,10 +218,12 @@ static Result read_route(ConfigReader *reader, const Route *route, const char *p
     const JsonNode *node = document_node(&reader->file.document, path);
     if (!node || node->kind != JSON_OBJECT)
         return OK;
+    size_t n_problems = reader->problems->n;
     Result r = for_each_method(&p, &known, note_version);
     read_all(&p, node, path);
     if (!failed(r))
         r = for_each_method(&p, &known, make_method);
+    problems_forget_equal(reader->problems, n_problems); /* of several versions */
     check_found(&p);
     return r;
 }

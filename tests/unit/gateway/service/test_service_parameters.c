@@ -95,6 +95,8 @@ static void parameters_that_cannot_work_are_refused(void **state)
          "a.yaml:13:53: routes[0].parameters.owner: garage has no version v9 (did you mean v1)\n"},
         {"owner: {default: [1], versions: [v1]}",
          "a.yaml:13:26: routes[0].parameters.owner.default: this is no value of string\n"},
+        {"owner_id: {default: [1], versions: [v2, v3]}", /* once, not for each version */
+         "a.yaml:13:29: routes[0].parameters.owner_id.default: this is no value of string\n"},
         {"owner: {default: abc, at_most: 2, versions: [v1]}",
          "a.yaml:13:26: routes[0].parameters.owner.default: it is more than at_most allows (2 or "
          "less)\n"},
