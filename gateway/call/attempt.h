@@ -91,8 +91,8 @@ struct Attempt {
     struct CallWait *memory_wait; /* for the rest of its response; NULL: it never had to */
     Answer answer;
     Backlog *backlog;       /* NULL: no message of it was on the work pool yet */
-    Arena *answer_in;       /* where its messages are put together if two may be live, so that they
-                               go with it; else NULL: in the exchange's arena */
+    Arena *answer_in;       /* where its messages are put together if another one is live when they
+                               come, so that they go with it; else NULL: in the exchange's arena */
     Message answer_message; /* unary */
     size_t piece_left;      /* so much of it is still to come */
     Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */

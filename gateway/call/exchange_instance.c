@@ -528,9 +528,9 @@ void attempt_remove_own(const Attempt *attempt, Fields *fields)
 static Arena *answer_arena(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
-    if (x->hedge)
+    if (x->hedge && exchange_has_other(attempt))
         attempt->answer_in = exchange_arena_new(x);
-    return x->hedge ? attempt->answer_in : x->arena;
+    return attempt->answer_in ? attempt->answer_in : x->arena;
 }
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
