@@ -66,7 +66,7 @@ static Result take_response(LegCall *leg, Bytes message)
     uint32_t source = (uint32_t)(leg - c->legs) + 1;
     Buffer record = buffer_in(c->call.arena);
     if (message.size > c->bytes_left)
-        return FAIL(c->call.arena, FAULT_UPSTREAM_MESSAGE,
+        return FAIL(c->call.arena, FAULT_UPSTREAM_TOO_LARGE,
                     "a response of %zu bytes, where %zu are left for this leg (compose: bytes)",
                     message.size, c->bytes_left);
     place_record(&record, source, message);

@@ -548,7 +548,7 @@ static void the_responses_of_all_legs_have_the_size_that_bytes_says(void **state
     answer(leg(scene, 3), item_of(scene, BYTES_MOST - REQUEST - 511));
     assert_string_not_equal(said(client, "grpc-status"), "0");
     assert_string_equal(field_of(client, "passerelle-legs"),
-                        "a; state=ok; ms=0, b; state=failed; reason=UPSTREAM_MESSAGE; ms=0");
+                        "a; state=ok; ms=0, b; state=failed; reason=UPSTREAM_TOO_LARGE; ms=0");
 }
 
 static void and_so_has_the_request(void **state)
