@@ -330,9 +330,9 @@ static void start_deadline(Exchange *x)
         return;
     x->deadline = x->began + timeout;
     x->deadline_timer.fire = exchange_on_deadline;
-    timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
-    if (x->route && x->route->has_older)
-        exchange_plan_older(x);
+    bool asks_older = x->route && x->route->has_older;
+    timer_start(&x->loop->timers, &x->deadline_timer,
+                asks_older ? exchange_plan_older(x) : x->deadline);
 }
 
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)

@@ -204,12 +204,12 @@ static void on_half_time(Timer *timer)
     attempt_run(x->latest, &STEP_pick);
 }
 
-void exchange_plan_older(Exchange *x)
+int64_t exchange_plan_older(Exchange *x)
 {
     if (!x->method->safe_to_repeat || x->method->type->client_streaming)
-        return;
+        return x->deadline;
     x->deadline_timer.fire = on_half_time;
-    timer_start(&x->loop->timers, &x->deadline_timer, x->began + (x->deadline - x->began) / 2);
+    return x->began + (x->deadline - x->began) / 2;
 }
 
 /* ---- Both ------------------------------------------------------------------------------------ */

@@ -254,9 +254,9 @@ const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why);
    fallback. */
 void exchange_mark_older(const Attempt *attempt);
 
-/* For a call whose deadline has just been set: keeps half of the time for another version, if the
-   route says so. */
-void exchange_plan_older(Exchange *x);
+/* For a call whose deadline has just been set, of a route with `older`: when its timer fires first:
+   half of the time is kept for another version, if that may be asked. */
+int64_t exchange_plan_older(Exchange *x);
 
 /* For a call whose kind is known, of a route with `stale`: whether its response is kept. Then it is
    not passed on unread. */
