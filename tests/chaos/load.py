@@ -37,6 +37,10 @@ LOAD = {("grpc", "Read"): (40, 40), ("grpc", "Write"): (20, 30), ("grpc", "Follo
         ("connect", "Read"): (20, 25), ("connect", "Write"): (10, 15)}
 
 
+# Streams have no deadline but that of their clients; REST has no field for it. This one leaves.
+STREAM_PATIENCE = 3
+
+
 class Failed(Exception):
     def __init__(self, code, detail):
         super().__init__(code, detail)
@@ -55,7 +59,7 @@ class Grpc:
 
     def call(self, method, ask):
         try:
-            answer = self.methods[method](ask, timeout=timeout)
+            answer = self.methods[method](ask, timeout=STREAM_PATIENCE if method == "Follow" else timeout)
             return list(answer) if method == "Follow" else [answer]
         except grpc.RpcError as error:
             raise Failed(error.code().name, error.details()) from None
@@ -67,19 +71,20 @@ class Http:
     def __init__(self):
         self.connection = None
 
-    def ask(self, verb, path, body=None, headers=()):
+    def ask(self, verb, path, body=None, headers=(), patience=timeout):
         host, port = address.split(":")
         try:
             if not self.connection:
                 self.connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
                 self.connection.connect()
                 self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connection.sock.settimeout(patience)
             self.connection.request(verb, path, body, {"Content-Type": "application/json", **dict(headers)})
             response = self.connection.getresponse()
             return response.status, response.read()
         except TimeoutError:
             self.close()
-            raise Failed("CLIENT_TIMEOUT", "") from None
+            raise Failed("CLIENT_TIMEOUT" if patience == timeout else "GIVEN_UP", "") from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Failed("BROKEN", repr(error)) from None
@@ -111,7 +116,7 @@ class Rest(Http):
             body = self.good(*self.ask("GET", f"/v1/mail/{ask.text}{query}"))
         else:
             body = self.good(*self.ask("GET", f"/v1/mail/{ask.text}/follow{query}&times={ask.times}",
-                                       headers={"Accept": "application/x-ndjson"}))
+                                       headers={"Accept": "application/x-ndjson"}, patience=STREAM_PATIENCE))
         answers = []
         for line in body.splitlines() if method == "Follow" else [body]:
             value = json.loads(line)

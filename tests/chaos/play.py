@@ -25,7 +25,7 @@ def play(scenario, fleet, folder, length, calm=None, speed=1.0):
             scenario.prepare(world)
         if calm:
             running.callback(calm.serve(world.calm).kill)
-        world.start(hurried=calm)
+        world.start(steady=bool(calm))
         load = Load(fleet.schema, world.gateway, speed)
         running.callback(load.child.kill)
         load.wait_for(30)
@@ -37,7 +37,7 @@ def play(scenario, fleet, folder, length, calm=None, speed=1.0):
         scenario.end(world)
         end = time.monotonic()
         time.sleep(length.after)
-        load.wait_for(10, lambda _: True, since=end + length.after)
+        load.wait_for(30, since=end + length.after)
         calls = load.stop()
         verdict = Verdict(scenario, calls, (begin, there, end), fleet.wrote(), late=0.5 if calm else None)
         verdict.quiet, verdict.faulty = quiet, faulty

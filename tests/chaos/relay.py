@@ -8,8 +8,8 @@ It is told what to do by lines of JSON on its standard input, and answers each w
     {"port": 7001, "fault": {...}, "break": true}              from now on so; `break`: reset what is connected
     {"port": 7001, "to": [...]}                                new connections go there
 
-A fault is one of these, {} is none; each answer counts the acts so far. Numbers of bytes are drawn anew for each connection, from the seed, the port and
-the connection's number, so that a run can be repeated.
+A fault is one of these, {} is none; each answer counts the acts so far. Numbers of bytes are drawn anew for each
+connection, from the seed, the port and the connection's number, so that a run can be repeated.
 
     {"delay": 0.2}        seconds that each piece waits, in both directions
     {"rate": 500}         bytes per second that come from the instance

@@ -36,12 +36,15 @@ class Verdict:
         return "failed" if self.had_to_fail(call) else "lost"
 
     def hung(self, call):
+        """Longer than its deadline. A stream of responses has none but its client's, which the client obeys itself."""
+        if call.method == "Follow":
+            return call.outcome == "CLIENT_TIMEOUT"
         if self.late is None:
             return call.outcome == "CLIENT_TIMEOUT"
         return call.ended - call.began > TIMEOUT + self.late
 
     def had_to_fail(self, call):
-        if call.ended < self.begin or call.began > self.end + RECOVERED:
+        if call.ended < self.begin or (self.late is not None and call.began > self.end + RECOVERED):
             return False
         if not self.scenario.others:
             return True
