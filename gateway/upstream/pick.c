@@ -12,8 +12,15 @@ static bool leaves(CandidateList *near, const PickWish *wish, uint32_t share)
                                : spill_next(&near->spilled, share);
 }
 
+/* What two instances have not responded to does not get a third one of the same cell: the cell may
+   be cut off, and nobody has noticed yet. */
+static bool has_tried_two(const PickWish *wish)
+{
+    return wish->tried && wish->tried->before;
+}
+
 /* Where the own cell has instances of this version, calls leave it only as far as these are
-   missing, or if the call has tried them all. */
+   missing, or if the call has tried two of them, or all. */
 static Candidate *choose_by_cell(Loop *loop, const Candidates *from, uint32_t version,
                                  const PickWish *wish)
 {
@@ -21,7 +28,9 @@ static Candidate *choose_by_cell(Loop *loop, const Candidates *from, uint32_t ve
     CandidateList *near = &from->lists[version], *far = &from->far[version];
     if (near->n == 0)
         return choose_up(loop, far, wish);
-    uint32_t share = spill_share(near->n_up, near->n, policy->healthy, policy->spill);
+    uint32_t share = has_tried_two(wish)
+                         ? policy->spill
+                         : spill_share(near->n_up, near->n, policy->healthy, policy->spill);
     Candidate *found = share && leaves(near, wish, share) ? choose_up(loop, far, wish) : NULL;
     if (found)
         return found;

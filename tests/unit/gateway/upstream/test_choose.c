@@ -547,6 +547,26 @@ static void without_the_own_cell_no_more_leave_than_the_bound(void **state)
     assert_int_equal(spread_of(3, 1000, false).none, 1000);
 }
 
+static uint32_t n_far_after(const PickTried *tried, uint32_t n_near)
+{
+    uint32_t n_far = 0;
+    for (int i = 0; i < 1000; i++)
+        n_far += chosen_for(&(PickWish){.tried = tried}, NULL) >= (int)n_near;
+    return n_far;
+}
+
+static void after_two_attempts_in_the_cell_the_next_leaves_it_within_the_bound(void **state)
+{
+    use_cells(4, 3);
+    PickTried first = {.instance = &instances[0]}, second = {&instances[1], &first};
+    assert_int_equal(n_far_after(&first, 4), 0);
+    assert_int_equal(n_far_after(&second, 4), 500);
+    service.cells.spill = 100;
+    assert_int_equal(n_far_after(&second, 4), 1000);
+    service.cells.spill = 0;
+    assert_int_equal(n_far_after(&second, 4), 0);
+}
+
 static void another_attempt_leaves_the_cell_within_the_bound(void **state)
 {
     use_cells(1, 3);
@@ -631,6 +651,7 @@ int main(void)
         TEST(while_the_own_cell_is_well_no_call_leaves_it),
         TEST(what_the_own_cell_lacks_leaves_it),
         TEST(without_the_own_cell_no_more_leave_than_the_bound),
+        TEST(after_two_attempts_in_the_cell_the_next_leaves_it_within_the_bound),
         TEST(another_attempt_leaves_the_cell_within_the_bound),
         TEST(a_service_of_other_cells_only_is_no_spill),
         TEST(when_others_have_none_either_all_calls_stay),
