@@ -21,6 +21,8 @@ class Scenario(NamedTuple):
     end: Callable                               # end(world)
     during: Optional[Callable] = None           # during(world, n), about three times a second
     prepare: Optional[Callable] = None          # prepare(world), before the gateway starts
+    noticed: float = 0                          # seconds of the fault in which calls may fail that are more than the
+                                                # budget of retries makes good
     others: bool = True                         # whether other instances could answer
     relayed: bool = True                        # whether it happens at relays, which count their acts
     needs: Callable = lambda: None              # why it cannot run here, or None
@@ -142,7 +144,7 @@ def prepare_network(*numbers):
         for instance, number in zip(world.hit, numbers):
             copy = type(instance)(instance.kind, instance.name)
             copy.own = f"{world.network.there}:{copy.port}"
-            world.entries[number] = copy.entry(host=world.network.there)
+            world.entries[number] = copy.entry(host=world.network.there, more=world.more[number])
             moved.append(copy)
         process = world.fleet.process(*moved, under=["ip", "netns", "exec", world.network.name])
         world.running.callback(process.kill)
@@ -150,6 +152,16 @@ def prepare_network(*numbers):
 
 
 CELL = (0, 1, 2, 6)  # four of ten: of each kind one and another
+
+
+def prepare_cell(own):
+    """These four are a cell: the gateway's own, or another one."""
+    def prepare(world):
+        world.settings = f"cell: {'here' if own else 'there'}\ncells: {{spill: 100}}"
+        world.more = [f", cell: {'here' if i in CELL else 'there'}" for i in range(len(world.instances))]
+        world.entries = [instance.entry(more=more) for instance, more in zip(world.instances, world.more)]
+        prepare_network(*CELL)(world)
+    return prepare
 
 
 def black_hole(world):
@@ -227,8 +239,10 @@ SCENARIOS = (
              prepare=prepare_network(0, 1), needs=no_network, relayed=False),
     Scenario("unreachable", "There is no route to the instances.", MAY_FAIL, unreachable, reachable,
              prepare=prepare_network(0, 1), needs=no_network, relayed=False),
-    Scenario("cell cut off", "The link to four of ten instances is down.", MAY_FAIL, cut, uncut,
-             prepare=prepare_network(*CELL), needs=no_network, relayed=False),
+    Scenario("cell cut off", "The link to the gateway's own cell is down: four of ten instances, which had all calls. Within "
+             "4 s it is noticed.", MAY_FAIL, cut, uncut, noticed=4, prepare=prepare_cell(own=True), needs=no_network, relayed=False),
+    Scenario("other cell cut off", "The link to another cell is down, which has four of ten instances.", KEPT, cut, uncut,
+             prepare=prepare_cell(own=False), needs=no_network, relayed=False),
     Scenario("packet loss", "20 % of the packets are lost, in both directions.", KEPT, lose, lose_none,
              prepare=prepare_network(0, 1), needs=no_loss, relayed=False),
 )
