@@ -155,7 +155,7 @@ void shedding_set_memory(Shedding *s, int64_t used, int64_t limit)
 {
     int64_t eighth = limit / 8;
     double over = eighth > 0 ? (double)(used - limit) / (double)eighth : 0;
-    s->memory_cut = bounded(over * IMPACT_CATASTROPHIC, 0, IMPACT_CATASTROPHIC);
+    s->memory_cut = over > 0 && over < 1 ? over * IMPACT_CATASTROPHIC : 0;
     if (!s->active || s->cut < s->memory_cut)
         s->cut = s->memory_cut;
 }

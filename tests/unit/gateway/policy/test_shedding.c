@@ -102,7 +102,8 @@ static void memory_above_its_limit_refuses_low_and_then_high_impact(void **state
     static const struct {
         int64_t used;
         double cut;
-    } rows[] = {{700, 0}, {800, 0}, {825, 0.5}, {850, 1}, {875, 1.5}, {900, 2}, {5000, 2}};
+    } rows[] = {{700, 0},   {800, 0},    {825, 0.5}, {850, 1},
+                {875, 1.5}, {899, 1.98}, {900, 0},   {5000, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Shedding s = {0};
         shedding_set_memory(&s, rows[i].used, 800);
