@@ -1,6 +1,7 @@
 #include "gateway/loop/loop.h"
 
 #include "base/arena.h"
+#include "base/memory/budget.h"
 #include "gateway/loop/loop_internal.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 enum {
     WORK_PASSES = 4, /* passes over deferred work that deferred work queued, before the sockets are
                         polled again */
+    WATCHED = 64,    /* turns after one that may have been long */
     MAX_WAKE = 3600, /* seconds: the wheel runs at least this often, so that times do not
                         overflow */
 };
@@ -128,11 +130,20 @@ static void after_wait(uv_check_t *check)
     run_work(loop);
 }
 
+/* The clock is read only when a turn may have been long: reading it in each would be a part of the
+   cost of a call. */
 static void measure_turn(Loop *loop)
 {
     LoopPrivate *p = loop->private;
-    int64_t ended = clock_now(), began = loop->now;
-    loop->on_turn(loop, began - p->turn_ended, ended - began);
+    int64_t apart = loop->now - p->turn_began;
+    p->turn_began = loop->now;
+    if (apart >= loop->watch_from || memory_is_short())
+        p->n_watched = WATCHED;
+    if (p->n_watched == 0)
+        return;
+    p->n_watched--;
+    int64_t ended = clock_now();
+    loop->on_turn(loop, loop->now - p->turn_ended, ended - loop->now);
     p->turn_ended = ended;
 }
 
@@ -210,7 +221,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     p->posts_end = &p->posts;
     p->work_end = &p->work;
     p->wake_at = INT64_MAX;
-    p->turn_ended = loop->now;
+    p->turn_began = p->turn_ended = loop->now;
     p->scratch = arena_new(ARENA_UNLIMITED);
     p->read_buffer = malloc(LOOP_READ_SIZE);
     p->plain_buffer = malloc(LOOP_PLAIN_SIZE);

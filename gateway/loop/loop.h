@@ -57,8 +57,11 @@ struct Loop {
     uint32_t n_calls;               /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */
-    /* A turn ends: it slept, and was busy since `now`, in nanoseconds. NULL: nobody measures. */
+    /* A turn ends: it slept, and was busy since `now`, in nanoseconds. Called for turns that began
+       at least `watch_from` nanoseconds after the one before, or while memory is short, and for
+       some that follow: others were short. NULL: nobody measures. */
     void (*on_turn)(Loop *loop, int64_t slept, int64_t busy);
+    int64_t watch_from;
     LoopLoad *load;            /* loop_load.h; NULL: not measured */
     GateTable *gates;          /* service_gate.h; NULL: none yet */
     ShedReplies *shed_replies; /* shed_reply.h; NULL: none yet */

@@ -32,9 +32,10 @@ struct LoopPrivate {
     int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
 
     LoopWork *work, **work_end;
-    int64_t date_until; /* monotonic: when loop->date must be updated */
-    int64_t turn_ended; /* monotonic: when the last turn did, if turns are measured */
-    bool now_is_old;    /* no event since the wait began */
+    int64_t date_until;             /* monotonic: when loop->date must be updated */
+    int64_t turn_began, turn_ended; /* monotonic: of the last turn that was measured */
+    uint32_t n_watched;             /* turns that are measured in any case */
+    bool now_is_old;                /* no event since the wait began */
     Arena *scratch;
     bool scratch_used;
 

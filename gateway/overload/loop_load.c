@@ -22,8 +22,8 @@ struct LoopLoad {
     uint64_t n_unrecorded;
     bool told;
     /* For the metrics: */
-    _Atomic int64_t busy; /* nanoseconds */
-    _Atomic uint64_t turns;
+    _Atomic bool has_clock;
+    clockid_t clock; /* the CPU time of its thread */
     _Atomic uint64_t shed[IMPACTS];
     _Atomic uint32_t cut; /* thousandths */
 };
@@ -68,17 +68,25 @@ static void look_at_memory(LoopLoad *load, int64_t now)
         shedding_set_memory(&load->shedding, memory_total(), memory_bound());
 }
 
+/* On the loop's thread. */
+static void find_clock(LoopLoad *load)
+{
+    bool found = pthread_getcpuclockid(pthread_self(), &load->clock) == 0;
+    atomic_store_explicit(&load->has_clock, found, memory_order_release);
+}
+
 static void on_turn(Loop *loop, int64_t slept, int64_t busy)
 {
     LoopLoad *load = loop->load;
     const OverloadConfig *limits = &loop->config->overload;
     LoopTurn turn = {.ended = loop->now + busy, .slept = slept, .busy = busy};
-    ADD(load->busy, busy);
-    ADD(load->turns, 1);
+    if (!atomic_load_explicit(&load->has_clock, memory_order_relaxed))
+        find_clock(load);
     if (turn.ended - load->memory_at >= MEMORY_EVERY)
         look_at_memory(load, turn.ended);
     shedding_turn(&load->shedding, limits, &turn);
     loop->sheds = limits->shed && shedding_on(&load->shedding);
+    loop->watch_from = load->shedding.active ? 0 : limits->delay;
     atomic_store_explicit(&load->cut, loop->sheds ? (uint32_t)(load->shedding.cut * 1000) : 0,
                           memory_order_relaxed);
     if (loop->sheds != load->told)
@@ -168,21 +176,26 @@ static void write_shed(Exposition *e)
     }
 }
 
+static void write_cpu(Exposition *e)
+{
+    exposition_family(
+        e, "passerelle_loop_cpu_seconds", METRIC_COUNTER,
+        "CPU time of the loop's thread: at one second in each it has no more to give.");
+    for (const LoopLoad *load = all; load; load = load->next) {
+        struct timespec time;
+        if (atomic_load_explicit(&load->has_clock, memory_order_acquire) &&
+            clock_gettime(load->clock, &time) == 0)
+            exposition_seconds(e, "", &(Label){"loop", load->name + strlen("loop ")}, 1,
+                               time.tv_sec * SECOND + time.tv_nsec);
+    }
+}
+
 void loop_load_metrics_write(Exposition *e, void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&lock);
     write_shed(e);
-    exposition_family(e, "passerelle_loop_busy_seconds", METRIC_COUNTER,
-                      "Time that the loop was not waiting.");
-    for (const LoopLoad *load = all; load; load = load->next)
-        exposition_seconds(e, "", &(Label){"loop", load->name + strlen("loop ")}, 1,
-                           atomic_load_explicit(&load->busy, memory_order_relaxed));
-    exposition_family(e, "passerelle_loop_turns", METRIC_COUNTER,
-                      "Turns of the loop: how long one takes on average is how late the loop is.");
-    for (const LoopLoad *load = all; load; load = load->next)
-        exposition_number(e, "", &(Label){"loop", load->name + strlen("loop ")}, 1,
-                          atomic_load_explicit(&load->turns, memory_order_relaxed));
+    write_cpu(e);
     exposition_family(e, "passerelle_loop_shedding", METRIC_GAUGE,
                       "0 while the loop refuses nothing; at 1000 all calls of low impact, at 2000 "
                       "also those of high impact.");
