@@ -13,6 +13,7 @@
 #include "gateway/admin/operator.h"
 #include "gateway/admin/refusals.h"
 #include "gateway/healing/healing_page.h"
+#include "gateway/healing/manual.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
@@ -157,6 +158,8 @@ static void answer_healing(Admin *admin, h2o_req_t *req, const Operator *who)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
     buffer_add_byte(&text, '{');
+    json_text_add_key(&text, "manual");
+    manual_write(&text);
     healing_write(&text);
     buffer_add_text(&text, "}\n");
     send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
@@ -385,6 +388,23 @@ static void answer_annotate(Admin *admin, h2o_req_t *req, const Operator *who)
     begin_action(admin, req, who, ADMIN_ANNOTATE);
 }
 
+static void answer_by_hand(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    AdminAction *action = make_action(admin, req, who, what);
+    action->text = bytes_copy(action->arena, query_of(req));
+    admin->sees.act(admin->sees.owner, action);
+}
+
+static void answer_instance(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    answer_by_hand(admin, req, who, ADMIN_INSTANCE);
+}
+
+static void answer_service(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    answer_by_hand(admin, req, who, ADMIN_SERVICE);
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
@@ -410,6 +430,11 @@ static const Page pages[] = {
     {"/drain", true, false, ROLE_OPERATE, answer_drain},
     {"/upgrade", true, false, ROLE_OPERATE, answer_upgrade},
     {"/client/forget", true, true, ROLE_OPERATE, answer_forget},
+    {"/instance/eject", true, true, ROLE_OPERATE, answer_instance},
+    {"/instance/drain", true, true, ROLE_OPERATE, answer_instance},
+    {"/instance/return", true, true, ROLE_OPERATE, answer_instance},
+    {"/service/pin", true, true, ROLE_OPERATE, answer_service},
+    {"/service/unpin", true, true, ROLE_OPERATE, answer_service},
 };
 
 enum { N_PAGES = sizeof pages / sizeof *pages };

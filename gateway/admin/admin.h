@@ -14,6 +14,8 @@
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
  *   POST /upgrade   a new process takes over; role `operate`
+ *   POST /instance/eject?address=ADDRESS&for=TIME  and drain, return: role `operate`
+ *   POST /service/pin?service=NAME&to=VERSION&for=TIME  and unpin: role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay

@@ -29,6 +29,8 @@ typedef enum AdminDoing {
     ADMIN_READ_ERRORS,
     ADMIN_READ_REQUEST, /* `target` is its id */
     ADMIN_ANNOTATE,     /* `target` is a fingerprint, `text` what is said of it */
+    ADMIN_INSTANCE,     /* `target` is "eject", "drain" or "return", `text` the query */
+    ADMIN_SERVICE,      /* `target` is "pin" or "unpin", `text` the query */
 } AdminDoing;
 
 struct AdminAction {
@@ -37,7 +39,7 @@ struct AdminAction {
     Bytes why;            /* may be empty */
     Bytes client;         /* the name of the one to be forgotten */
     Bytes target;         /* what the path names; else empty */
-    Bytes text;           /* the body of the request; may be empty */
+    Bytes text;           /* the body of the request, or the query; may be empty */
 
     /* The response, set before it is done, in its arena. */
     Arena *arena;

@@ -29,6 +29,11 @@ static const Column act_columns[] = {
     {"SECONDS", "seconds", 8}, {"", "", 0},
 };
 
+static const Column manual_columns[] = {
+    {"UNTIL", "until", 25}, {"ACT", "act", 10}, {"TARGET", "target", 24},
+    {"TO", "to", 10},       {"WHO", "who", 16}, {"WHY", "why", 0},
+};
+
 /* What is beneath a row of a table. */
 static const char indent[] = "                         ";
 
@@ -97,8 +102,13 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     const JsonNode *now = failed(r) ? NULL : json_member(root, "now");
     const JsonNode *acts = failed(r) ? NULL : json_member(root, "acts");
     const JsonNode *history = failed(r) ? NULL : json_member(root, "history");
-    if (!now || !acts || !history)
+    const JsonNode *manual = failed(r) ? NULL : json_member(root, "manual");
+    if (!now || !acts || !history || !manual)
         return false;
+    if (manual->count)
+        add_rows(out, "by hand", manual_columns, manual, UINT64_MAX);
+    if (manual->count)
+        buffer_add_byte(out, '\n');
     add_rows(out, "now", now_columns, now, limit);
     add_rows(out, "\nacts", act_columns, acts, limit);
     add_rows(out, "\nhistory", history_columns, history, limit);

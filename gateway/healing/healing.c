@@ -24,6 +24,7 @@ static const char *const names[HEALING_ACTS] = {
     [HEALING_HEDGE] = "hedge",     [HEALING_SHED] = "shed",
     [HEALING_OLDER] = "older",     [HEALING_CELL] = "cell",
     [HEALING_SCHEMA] = "schema",   [HEALING_DISCOVERY] = "discovery",
+    [HEALING_MANUAL] = "manual",
 };
 
 const char *healing_act_name(HealingAct act)

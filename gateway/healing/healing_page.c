@@ -217,7 +217,7 @@ static void restore(Arena *arena, const JsonNode *object)
     };
     if (!act_of(object, &entry.act))
         return;
-    if (!entry.ended && entry.act != HEALING_EJECT) {
+    if (!entry.ended && entry.act != HEALING_EJECT && entry.act != HEALING_MANUAL) {
         entry.ended = clock_now();
         entry.how = "another process has taken over";
     }

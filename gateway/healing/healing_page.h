@@ -23,9 +23,9 @@ void healing_write(Buffer *out);
    handover.h wants it; `owner` is not used. */
 void healing_keep(void *owner, Buffer *out);
 
-/* What healing_keep has written goes on here: ejections, which last, and the history. Whatever else
-   lasted has ended, since this process has to find it out for itself. Counts begin anew. Fault:
-   INTERNAL. */
+/* What healing_keep has written goes on here: ejections and what was done by hand last, and the
+   history. Whatever else lasted has ended, since this process has to find it out for itself. Counts
+   begin anew. Fault: INTERNAL. */
 MUST_USE Result healing_restore(Arena *arena, Bytes kept);
 
 #endif

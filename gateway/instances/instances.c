@@ -197,6 +197,14 @@ void known_instance_bar(KnownInstance *known, Bar bar, bool on)
         atomic_fetch_add_explicit(&known_instances_barred, 1, memory_order_release);
 }
 
+void instance_set_aside(Instance *instance, bool aside)
+{
+    if (atomic_load_explicit(&instance->set_aside, memory_order_relaxed) == aside)
+        return;
+    atomic_store_explicit(&instance->set_aside, aside, memory_order_relaxed);
+    atomic_fetch_add_explicit(&known_instances_barred, 1, memory_order_release);
+}
+
 const char *bar_name(uint32_t bars)
 {
     switch (bars & -bars) {
@@ -205,6 +213,7 @@ const char *bar_name(uint32_t bars)
     case BAR_OPEN: return "open";
     case BAR_DRAINED: return "drained";
     case BAR_REMOVED: return "removed";
+    case BAR_PINNED: return "pinned";
     default: return "none";
     }
 }

@@ -59,6 +59,7 @@ typedef enum Bar {
     BAR_OPEN = 4,      /* its circuit breaker is open */
     BAR_DRAINED = 8,   /* an operator drains it */
     BAR_REMOVED = 16,  /* an operator ejected it */
+    BAR_PINNED = 32,   /* its service is pinned to another version or build: of an Instance only */
 } Bar;
 
 /* How often any instance came back: the sum of all `n_back`. */
@@ -87,11 +88,16 @@ bool known_instance_set_down(KnownInstance *known, bool down);
 /* Sets or lifts a bar, for all loops at once. Does nothing if it is so already. */
 void known_instance_bar(KnownInstance *known, Bar bar, bool on);
 
+/* Whether a pin of its service leaves the instance out. Main thread only. */
+void instance_set_aside(Instance *instance, bool aside);
+
 /* The bars of the instance: bits of Bar; 0: it may be used. */
 static inline uint32_t instance_barred(const Instance *instance)
 {
-    return instance->known ? atomic_load_explicit(&instance->known->barred, memory_order_acquire)
-                           : 0;
+    bool aside = atomic_load_explicit(&instance->set_aside, memory_order_relaxed);
+    uint32_t bars =
+        instance->known ? atomic_load_explicit(&instance->known->barred, memory_order_acquire) : 0;
+    return bars | (aside ? BAR_PINNED : 0);
 }
 
 /* The name of the lowest bar in these bits, for operators: "ejected"; "none" for 0. */

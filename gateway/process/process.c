@@ -10,6 +10,7 @@
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
+#include "gateway/healing/manual.h"
 #include "gateway/health/judge.h"
 #include "gateway/identity/identity.h"
 #include "gateway/instances/instance_set.h"
@@ -569,6 +570,34 @@ static void annotate(Process *p, AdminAction *action)
                     on_annotated, storing_of(p, action));
 }
 
+/* ---- By hand --------------------------------------------------------------------------------- */
+
+/* "10.0.0.7:7001 for 10m: broken disk" */
+static Bytes why_of(const AdminAction *action, const char *subject)
+{
+    if (!subject[0])
+        return action->why;
+    return bytes_of(arena_printf(action->arena, "%s%s%.*s", subject, action->why.size ? ": " : "",
+                                 BYTES_ARGS(action->why)));
+}
+
+static void do_by_hand(Process *p, AdminAction *action, const char *of)
+{
+    Buffer answer = buffer_in(action->arena);
+    const char *subject;
+    action->result = manual_order(&(ManualOrder){.word = action->target,
+                                                 .query = action->text,
+                                                 .who = action->who,
+                                                 .by = action->by,
+                                                 .why = action->why},
+                                  action->arena, &answer, &subject);
+    action->body = buffer_bytes(&answer);
+    action->why = why_of(action, subject);
+    audit(p, action, arena_printf(action->arena, "%s_%.*s", of, BYTES_ARGS(action->target)),
+          state_of(p->config));
+    admin_action_done(action);
+}
+
 /* ---- Forgetting a client --------------------------------------------------------------------- */
 
 static void on_forgotten(void *owner, Result result, StoreTask *task)
@@ -837,6 +866,7 @@ static void use_config(Process *p, Config *config)
     p->config = config;
     memory_set_limit(limits_memory(&config->limits));
     instances_adopt(config, old);
+    manual_apply(config);
     discovery_use(p->watching, config);
     judge_use(p->judge, config);
     audit_use(p->audit, config);
@@ -933,6 +963,7 @@ static void tell_instances(uv_timer_t *later)
 static void on_instances_changed(void *owner)
 {
     Process *p = owner;
+    manual_apply(p->config);
     int64_t wait = p->instances_told + INSTANCES_PAUSE - clock_now();
     if (!uv_is_active((uv_handle_t *)&p->later))
         uv_timer_start(&p->later, tell_instances, wait > 0 ? milliseconds(wait) : 0, 0);
@@ -956,6 +987,8 @@ static void do_action(Process *p, AdminAction *action)
         ledger_find(p->shared.ledger, action->target, on_request_found, action);
         break;
     case ADMIN_ANNOTATE: annotate(p, action); break;
+    case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
+    case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
     }
 }
 
@@ -996,6 +1029,7 @@ static void close_down(Process *p)
     ledger_stop(p->shared.ledger);
     leave_store(p);
     healing_stop();
+    manual_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);
     uv_close((uv_handle_t *)&p->later, NULL);
@@ -1163,6 +1197,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
+    manual_start(&p->loop);
+    manual_apply(p->config);
     metrics_add_writer(write_reload_metrics, &p->reload_began);
     metrics_add_writer(write_warm_metrics, &p->instances_told);
     p->shared.ledger = ledger_new(&p->loop, p->config);
@@ -1252,6 +1288,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
         r = run_workers(&p, arena, sockets);
         stop_admin(&p);
         healing_forget();
+        manual_forget();
         close_store(&p);
         tell_end(&p, r);
         telemetry_stop();

@@ -13,7 +13,7 @@ from gateway import BINARY, Answer, Gateway
 TOKENS = {"reader": "r" * 40, "ops": "o" * 40}
 HASHES = {name: hashlib.sha256(token.encode()).hexdigest() for name, token in TOKENS.items()}
 
-# Clients have names, for what must not be shown of them.
+# Clients have names, for what must not be shown of them. The instance is for what operators do to one; nothing listens there.
 CONFIG = """
 listen: [{address: '127.0.0.1:$port', trusted_proxies: [127.0.0.1]}]
 identity_header: x-client-id
@@ -25,6 +25,10 @@ admin:
     - {name: ops, role: operate, token_sha256: $ops}
 store: store.db
 log: "-"
+services:
+  - name: orders
+    versions: [{name: v3, package: shop.orders.v3, schema: $orders}]
+    instances: [{address: '127.0.0.1:1', protocol: grpc}]
 """
 TLS_CONFIG = CONFIG.replace("  socket:", """\
   tls: {certificate: server.pem, key: server.key, client_ca: ca.pem, client_certificate_optional: true}

@@ -134,7 +134,7 @@ def test_ten_thousand_connections_keep_neither_scrapes_nor_operators_out(gateway
 def test_an_operator_who_waits_for_an_answer_is_not_cut_off_by_a_flood(tmp_path):
     """The reload waits for a schema by reflection, of an instance that accepts and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        slow = CONFIG + ("services:\n  - name: orders\n    versions: [{name: v1, package: shop.orders.v1, schema: {reflection: "
+        slow = CONFIG[:CONFIG.index("services:")] + ("services:\n  - name: orders\n    versions: [{name: v1, package: shop.orders.v1, schema: {reflection: "
                          "{address: '127.0.0.1:%d', timeout: 3s}}}]\n"
                          "    instances: [{address: '127.0.0.1:%d', protocol: grpc, versions: [v1]}]\n"
                          % (silent.getsockname()[1], silent.getsockname()[1]))

@@ -25,8 +25,15 @@ PATHS = {
     "/drain": ("POST", "operate"),
     "/upgrade": ("POST", "operate"),
     "/client/forget": ("POST", "operate"),
+    "/instance/eject": ("POST", "operate"),
+    "/instance/drain": ("POST", "operate"),
+    "/instance/return": ("POST", "operate"),
+    "/service/pin": ("POST", "operate"),
+    "/service/unpin": ("POST", "operate"),
 }
-QUERIES = {"/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16}
+QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
+           "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
+           "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16}
 UNKNOWN = {"/requests/", "/errors/"}  # there is no such call, and no such failure
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
@@ -50,7 +57,14 @@ ASKERS = {
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
 # (test_ledger.py has that of /errors/.)
-AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"], "/client/forget": ["client", "forget", "ada"]}
+AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
+           "/client/forget": ["client", "forget", "ada"],
+           "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
+           "/instance/return": ["instance", "return", "127.0.0.1:1"], "/service/pin": ["service", "pin", "orders", "v3"],
+           "/service/unpin": ["service", "unpin", "orders"]}
+# What the audit has before the reason of these.
+SUBJECTS = {"eject": "127.0.0.1:1 for 1h", "return": "127.0.0.1:1", "pin": "orders to v3 for 1h", "unpin": "orders"}
+SUBJECTS["drain"] = SUBJECTS["eject"]
 
 
 def start(kind, folder):
@@ -130,7 +144,7 @@ def test_each_command_that_changes_something_has_a_row():
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])
-@pytest.mark.parametrize("words", AUDITED.values(), ids=lambda words: words[0])
+@pytest.mark.parametrize("words", AUDITED.values(), ids=lambda words: "_".join(words[:2]))
 def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
     word = words[0]
     gateway = Gateway(tmp_path, CONFIG, options=["--supervise"] if word == "upgrade" else [], **HASHES).start()
@@ -154,7 +168,8 @@ def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
                               (line, (line["generation_before"], line["generation_after"]))):
         assert told["action"] == "_".join(words[:2])
         assert (told["who"], told["by"], told["result"]) == (f"uid {os.geteuid()}", "socket", "done")
-        assert told.get("why", "") == (why or "")
+        subject = SUBJECTS[words[1]] if word in ("instance", "service") else ""
+        assert told.get("why", "") == ": ".join(filter(None, (subject, why)))
         assert generations == (before, after)
     assert (entry["before"]["config"], entry["after"]["config"]) == (line["config_before"], line["config_after"])
     assert (entry["before"]["config"] == entry["after"]["config"]) == (word != "reload")

@@ -62,7 +62,7 @@ def get(gateway):
 def test_an_instance_that_cannot_be_reached_is_listed_until_it_is_back(run):
     port = free_port()
     gateway = run(port)
-    assert page(gateway) == {"now": [], "acts": [], "history": []}
+    assert page(gateway) == {"manual": [], "now": [], "acts": [], "history": []}
     assert get(gateway).status == 503
     entry, = page(gateway)["now"]
     assert (entry["act"], entry["service"], entry["subject"]) == ("reconnect", "orders", f"127.0.0.1:{port}")

@@ -42,6 +42,8 @@ GOOD = {
     "audit": [],
     "errors": [],
     "healing": [],
+    "instance": ["eject", "127.0.0.1:1", "--for", "10m", "--why", "a test"],
+    "service": ["pin", "garage", "v1", "--why", "a test"],
     "request": ["0" * 32],
     "store": ["check", "STORED"],
     "client": ["forget", "ada", "--why", "a test"],
@@ -61,7 +63,9 @@ def gateway(folder=None, options=()):
         admin = pathlib.Path(folder) / "admin.sock"
         config = pathlib.Path(folder) / "gateway.yaml"
         config.write_text(f"listen: [unix:{folder}/calls.sock]\nadmin: {{socket: 'unix:{admin}'}}\n"
-                          f"store: {folder}/store.db\nlog: {folder}/log\nloops: 1\n")
+                          f"store: {folder}/store.db\nlog: {folder}/log\nloops: 1\n"
+                          f"services:\n  - {{name: garage, versions: [{{name: v1, package: garage.v1, schema: {FOLDER.resolve()}/garage.binpb}}],\n"
+                          f"     instances: [{{address: '127.0.0.1:1'}}]}}\n")
         running = subprocess.Popen([BINARY, "run", *options, config], stderr=subprocess.PIPE, text=True)
         try:
             while run("reload", "--quiet", "--admin", admin).returncode and running.poll() is None:

@@ -255,6 +255,25 @@ static void only_changes_of_bars_are_counted(void **state)
     known_instance_unref(known);
 }
 
+static void a_pin_bars_an_instance_of_its_service_only(void **state)
+{
+    Instance instance = at("10.0.0.1:7001"), of_another = at("10.0.0.1:7001");
+    instance.known = known_instance_of(&instance);
+    of_another.known = known_instance_of(&of_another);
+    uint32_t before = known_instances_barred;
+    instance_set_aside(&instance, false);
+    assert_int_equal(known_instances_barred, before);
+    instance_set_aside(&instance, true);
+    instance_set_aside(&instance, true);
+    assert_int_equal(known_instances_barred, before + 1);
+    assert_int_equal(instance_barred(&instance), BAR_PINNED);
+    assert_int_equal(instance_barred(&of_another), 0);
+    instance_set_aside(&instance, false);
+    assert_int_equal(instance_barred(&instance), 0);
+    known_instance_unref(instance.known);
+    known_instance_unref(of_another.known);
+}
+
 static void bars_have_names(void **state)
 {
     assert_string_equal(bar_name(0), "none");
@@ -263,6 +282,7 @@ static void bars_have_names(void **state)
     assert_string_equal(bar_name(BAR_OPEN), "open");
     assert_string_equal(bar_name(BAR_DRAINED | BAR_REMOVED), "drained");
     assert_string_equal(bar_name(BAR_REMOVED), "removed");
+    assert_string_equal(bar_name(BAR_PINNED), "pinned");
 }
 
 static void the_share_grows_in_a_slow_start(void **state)
@@ -304,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_number_that_is_used_again_has_another_serial),
         cmocka_unit_test(a_bar_of_one_owner_is_not_lifted_by_another),
         cmocka_unit_test(only_changes_of_bars_are_counted),
+        cmocka_unit_test(a_pin_bars_an_instance_of_its_service_only),
         cmocka_unit_test(bars_have_names),
         cmocka_unit_test(the_share_grows_in_a_slow_start),
     };
