@@ -1,7 +1,9 @@
 #include "gateway/healing/healing.h"
 
 #include "base/arena.h"
+#include "gateway/handover/handover.h"
 #include "gateway/healing/healing_internal.h"
+#include "gateway/healing/healing_page.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -9,13 +11,20 @@
 #include <pthread.h>
 #include <stdarg.h>
 
-/* One second: the parts of the shortest windows are not much shorter. */
-enum { TICK = 1000 };
+/* The handover's name of what is kept for the process that takes over. */
+#define KEPT "healing"
+
+enum {
+    TICK = 1000,    /* milliseconds: the parts of the shortest windows are not much shorter */
+    KEEP_TICKS = 10 /* how often it is kept in case of a crash */
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static HealingBook *book;   /* under the lock; NULL: nothing has happened */
 static atomic_bool stopped; /* healing_may is false for some act of some service */
 static uv_timer_t ticks;    /* on the main thread */
+static uint32_t n_ticks;
+static atomic_bool is_new; /* something has begun or ended since it was kept */
 
 static const char *const names[HEALING_ACTS] = {
     [HEALING_EJECT] = "eject",     [HEALING_CHECK] = "check",
@@ -96,6 +105,7 @@ void healing_begin(HealingAct act, const char *service, const char *subject, Res
     };
     HealingBook *open = healing_open_book();
     healing_book_begin(open, &entry);
+    atomic_store(&is_new, true);
     tell("warning", "healing_begun", &entry, cause, why);
     judge(open);
     healing_close_book();
@@ -115,6 +125,7 @@ void healing_end(HealingAct act, const char *service, const char *subject, const
     const HealingEntry *ended = healing_book_end(healing_open_book(), &which, clock_now());
     if (ended)
         tell("info", "healing_ended", ended, OK, how);
+    atomic_store(&is_new, true);
     healing_close_book();
 }
 
@@ -212,10 +223,24 @@ static void on_tick(uv_timer_t *timer)
 {
     (void)timer;
     healing_look();
+    if (++n_ticks % KEEP_TICKS == 0 && atomic_exchange(&is_new, false))
+        handover_changed(KEPT);
+}
+
+static void take_over(void)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes kept = handover_take(KEPT, arena);
+    Result r = kept.size ? healing_restore(arena, kept) : OK;
+    if (failed(r))
+        telemetry_event("warning", "healing_lost", r, "what was being healed before is forgotten");
+    handover_offer(KEPT, healing_keep, NULL);
+    arena_free(arena);
 }
 
 void healing_start(uv_loop_t *loop, const Config *config)
 {
+    take_over();
     healing_use(config);
     metrics_add_writer(write_metrics, &book);
     CHECK(uv_timer_init(loop, &ticks) == 0);
@@ -229,6 +254,7 @@ void healing_stop(void)
 
 void healing_forget(void)
 {
+    handover_withdraw(KEPT);
     metrics_remove_writer(&book);
     healing_open_book();
     healing_book_free(book);

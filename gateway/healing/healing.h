@@ -47,7 +47,8 @@ bool healing_may(HealingAct act, const char *service);
 /* ---- For the process ------------------------------------------------------------------------- */
 
 /* From here on the limits of the config hold, the metrics tell, and once in a second of this loop
-   the windows are looked at. Everything above works before, too. */
+   the windows are looked at. What the process before this one has left goes on (handover.h).
+   Everything above works before, too. */
 void healing_start(uv_loop_t *loop, const Config *config);
 
 /* The limits are those of this config from now on, and its services those that are counted. After

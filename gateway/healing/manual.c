@@ -3,12 +3,16 @@
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/handover/handover.h"
 #include "gateway/healing/healing.h"
 #include "gateway/healing/manual_internal.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <pthread.h>
+
+/* The handover's name of what is kept for the process that takes over. */
+#define KEPT "manual"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static ManualActs acts; /* changed by the main thread, under the lock */
@@ -159,8 +163,7 @@ static void on_time(uv_timer_t *unused)
     (void)unused;
     for (ManualAct *over; (over = expire());)
         tell_ended(over, NULL);
-    apply();
-    set_timer();
+    manual_changed();
 }
 
 bool manual_lift(ManualKind kind, const char *target, const char *by)
@@ -190,6 +193,7 @@ void manual_changed(void)
 {
     apply();
     set_timer();
+    handover_changed(KEPT);
 }
 
 const Config *manual_config(void)
@@ -206,19 +210,25 @@ void manual_write(Buffer *out)
     pthread_mutex_unlock(&lock);
 }
 
-void manual_keep(void *owner, Buffer *out)
+static void keep(void *owner, Buffer *out)
 {
     (void)owner;
     manual_acts_keep(&acts, out);
 }
 
-Result manual_restore(Arena *arena, Bytes kept)
+/* What the process before has left. */
+static void take_over(void)
 {
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes kept = handover_take(KEPT, arena);
     pthread_mutex_lock(&lock);
-    Result r = manual_acts_restore(&acts, arena, kept, clock_now());
+    Result r = kept.size ? manual_acts_restore(&acts, arena, kept, clock_now()) : OK;
     pthread_mutex_unlock(&lock);
-    set_timer();
-    return r;
+    if (failed(r))
+        telemetry_event("error", "manual_lost", r,
+                        "what operators did by hand before is forgotten");
+    handover_offer(KEPT, keep, NULL);
+    arena_free(arena);
 }
 
 static void write_metrics(Exposition *e, void *owner)
@@ -238,6 +248,8 @@ static void write_metrics(Exposition *e, void *owner)
 void manual_start(uv_loop_t *loop)
 {
     CHECK(uv_timer_init(loop, &timer) == 0);
+    take_over();
+    set_timer();
     metrics_add_writer(write_metrics, &acts);
 }
 
@@ -248,6 +260,7 @@ void manual_stop(void)
 
 void manual_forget(void)
 {
+    handover_withdraw(KEPT);
     metrics_remove_writer(&acts);
     pthread_mutex_lock(&lock);
     manual_acts_clear(&acts);

@@ -18,7 +18,8 @@
 
 #include <uv.h>
 
-/* From here on acts end when their time is over, and the metrics tell of them. */
+/* From here on acts end when their time is over, and the metrics tell of them. Those of the process
+   before this one go on (handover.h). */
 void manual_start(uv_loop_t *loop);
 
 /* Acts end no more: before the loop ends. */
@@ -50,10 +51,5 @@ MUST_USE Result manual_order(const ManualOrder *order, Arena *arena, Buffer *ans
 
 /* Adds the acts as a JSON array. Any thread. */
 void manual_write(Buffer *out);
-
-/* For the process that takes over, as handover.h wants it; and there, before manual_apply. Fault:
-   INTERNAL. */
-void manual_keep(void *owner, Buffer *out);
-MUST_USE Result manual_restore(Arena *arena, Bytes kept);
 
 #endif
