@@ -217,8 +217,10 @@ static const Step *exchange_pick(Exchange *x, Attempt *attempt)
         r = attempt_pick(attempt);
     if (failed(r))
         return exchange_nobody_left(x, r);
-    if (attempt->pick.spilled)
+    if (attempt->pick.spilled) {
         x->record.n_spilled++;
+        exchange_heal(x, HEALING_CELL);
+    }
     exchange_plan_hedge(attempt);
     if (attempt->trial)
         pick_charge(x->loop, &attempt->pick, CHARGE_TRIAL);

@@ -89,6 +89,17 @@ def test_acts_of_calls_are_counted_without_events(run):
         assert events(gateway, "healing_begun") == []
 
 
+def test_an_instance_of_another_cell_is_an_act(tmp_path):
+    config = CONFIG.replace("loops: 1", "loops: 1\ncell: near\ncells: {spill: 100}")
+    with Shop(well) as far:
+        listed_in_cells = (f"[{{address: '127.0.0.1:{free_port()}', protocol: grpc, cell: near}}, "
+                           f"{{address: '127.0.0.1:{far.port}', protocol: grpc, cell: far}}]")
+        with Gateway(tmp_path, config, instances=listed_in_cells, healing="{}") as gateway:
+            eventually(lambda: get(gateway).status == 200)
+            assert total(gateway, "cell") >= 1
+            assert act_of(gateway, "cell")["total"] == total(gateway, "cell")
+
+
 def test_too_many_acts_are_told_and_stop_until_half_of_them_are_past(run):
     with Shop(unavailable) as bad:
         gateway = run(bad.port, healing="{retry: {per: 6s, at_most: 4, percent: 0, stop: true}}")
