@@ -1,6 +1,6 @@
 #include "gateway/instances/latency.h"
 
-void latency_add(Latency *latency, int64_t time, bool answered, int64_t now)
+void latency_add_more(Latency *latency, int64_t time, bool answered, int64_t now)
 {
     double before = (double)latency->value;
     if (time < latency->value) {

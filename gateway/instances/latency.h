@@ -36,7 +36,12 @@ static inline double latency_now(const Latency *latency, int64_t now)
 
 /* A response began, or an attempt ended without one, `time` after its request was sent. `answered`:
    a failure says how long the instance has taken, but not that it is fast. */
-void latency_add(Latency *latency, int64_t time, bool answered, int64_t now);
+void latency_add_more(Latency *latency, int64_t time, bool answered, int64_t now); /* private */
+static inline void latency_add(Latency *latency, int64_t time, bool answered, int64_t now)
+{
+    if (time > LATENCY_LEAST || latency->value > LATENCY_LEAST) /* else nobody could tell */
+        latency_add_more(latency, time, answered, now);
+}
 
 /* Whether an instance with this latency, running calls and weight is a better choice than another
    one. A weight is in proportion to the mean of all, so the usual one is 1. Latencies that differ

@@ -65,7 +65,7 @@ static uint64_t point_at_random(Loop *loop, CandidateList *list)
 static Candidate *draw_up(Loop *loop, CandidateList *list, NextPoint *next, const PickTried *tried)
 {
     enum { DRAWS = 8 };
-    for (int i = 0; list->draw && i < DRAWS; i++) {
+    for (int i = 0; i < DRAWS; i++) {
         Candidate *candidate = list->drawn[draw_at(list->draw, next(loop, list))];
         if (is_usable(loop, candidate, tried))
             return candidate;
@@ -75,31 +75,27 @@ static Candidate *draw_up(Loop *loop, CandidateList *list, NextPoint *next, cons
 
 static Candidate *next_in_turn(Loop *loop, CandidateList *list, const PickTried *tried)
 {
-    Candidate *drawn = draw_up(loop, list, point_in_turn, tried);
+    Candidate *drawn = list->draw ? draw_up(loop, list, point_in_turn, tried) : NULL;
     return drawn || list->n_up == 0 ? drawn : next_up(loop, list, list->turn++ % list->n_up, tried);
 }
 
 static Candidate *at_random(Loop *loop, CandidateList *list, const PickTried *tried)
 {
-    Candidate *drawn = draw_up(loop, list, point_at_random, tried);
+    Candidate *drawn = list->draw ? draw_up(loop, list, point_at_random, tried) : NULL;
     return drawn ? drawn
                  : next_up(loop, list, (uint32_t)random_below(&loop->random, list->n_up), tried);
 }
 
 /* ---- The better of two ----------------------------------------------------------------------- */
 
-static Burden burden_of(const Loop *loop, const Candidate *candidate)
-{
-    const Upstream *upstream = candidate->upstream;
-    return (Burden){.latency = latency_now(upstream_latency(upstream), loop->now),
-                    .calls = upstream_load(upstream),
-                    .weight = candidate->weight};
-}
-
 static bool is_better(const Loop *loop, const Candidate *a, const Candidate *b)
 {
-    Burden of_a = burden_of(loop, a), of_b = burden_of(loop, b);
-    return burden_is_less(&of_a, &of_b);
+    const Latency *of_a = upstream_latency(a->upstream), *of_b = upstream_latency(b->upstream);
+    uint32_t calls_a = upstream_load(a->upstream), calls_b = upstream_load(b->upstream);
+    if (of_a->value <= LATENCY_LEAST && of_b->value <= LATENCY_LEAST && a->weight == b->weight)
+        return calls_a < calls_b; /* what the burdens come to, for less */
+    return burden_is_less(&(Burden){latency_now(of_a, loop->now), calls_a, a->weight},
+                          &(Burden){latency_now(of_b, loop->now), calls_b, b->weight});
 }
 
 /* In its slow start an instance leaves a part of its calls to the others. */

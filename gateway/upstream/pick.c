@@ -21,8 +21,8 @@ static bool has_tried_two(const PickWish *wish)
 
 /* Where the own cell has instances of this version, calls leave it only as far as these are
    missing, or if the call has tried two of them, or all. */
-static Candidate *choose_by_cell(Loop *loop, const Candidates *from, uint32_t version,
-                                 const PickWish *wish)
+__attribute__((noinline)) static Candidate *choose_by_cell(Loop *loop, const Candidates *from,
+                                                           uint32_t version, const PickWish *wish)
 {
     const CellPolicy *policy = &from->service->cells;
     CandidateList *near = &from->lists[version], *far = &from->far[version];

@@ -340,7 +340,7 @@ void upstream_connected(Upstream *u)
     reach_succeeded(&u->reach, u->known);
     tell_state(u);
     tell_candidates(u);
-    warm_look(u);
+    warm_look(u); /* it was down */
     if (u->n_old > 0)
         drain_live(u, true);
     upstream_look(u);

@@ -64,18 +64,25 @@ static void link_lead_to(Link *link, Endpoint *endpoint)
         endpoint->n_links++;
 }
 
+/* It has been opened, or there is one less. */
+__attribute__((noinline)) static void tell_warmth(Link *link)
+{
+    bool was_warming = link->warming;
+    link->warming = false;
+    if (was_warming)
+        warm_connected(link->upstream);
+    warm_look(link->upstream);
+}
+
 void link_move(Link *link, LinkState state)
 {
     if (link->state == state)
         return;
-    bool was_warming = link->warming;
-    link->warming = false;
+    LinkState before = link->state;
     link_unlist(link);
     link_list(link, state);
-    if (was_warming)
-        warm_connected(link->upstream);
-    if (!is_live(state))
-        warm_look(link->upstream);
+    if (before == LINK_CONNECTING || !is_live(state))
+        tell_warmth(link);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 /*
- * What it costs to pick an instance: picks INSTANCES UP, the second in per cent.
+ * What it costs to pick an instance: picks INSTANCES UP [POLICY], the second in per cent.
  *
- * Picks among INSTANCES instances of three versions, of which UP per cent are up, and prints the
- * instructions of one pick; `loadtest/picks/run` runs it under callgrind, which counts them. The
- * upstreams are doubles that know no more than whether they are up.
+ * Picks among INSTANCES instances of each of three versions, of which UP per cent are up, by load,
+ * weight, key or cell, and prints the instructions of one pick; `loadtest/picks/run` runs it under
+ * callgrind, which counts them. The upstreams are doubles that know no more than whether they are
+ * up.
  */
 #include "base/arena.h"
 #include "gateway/instances/instance_set.h"
@@ -85,8 +86,24 @@ static void make_methods(Arena *arena)
     }
 }
 
+static const char *policy = "load";
+
+static bool is(const char *name)
+{
+    return strcmp(policy, name) == 0;
+}
+
+/* A tenth of the instances is in the gateway's own cell. */
+static void use_policy(Instance *instance, uint32_t i)
+{
+    instance->weight = is("weight") ? 1 + i / VERSIONS % 7 : 1;
+    instance->far = is("cell") && i / VERSIONS % 10 > 0;
+}
+
 static void make_instances(Arena *arena, uint32_t n)
 {
+    service.has_affinity = is("key");
+    service.cells = (CellPolicy){.own = "a", .healthy = 70, .spill = 50};
     Instance **instances = arena_array(arena, Instance *, n);
     for (uint32_t i = 0; i < n; i++) {
         instances[i] = arena_make(arena, Instance);
@@ -96,6 +113,7 @@ static void make_instances(Arena *arena, uint32_t n)
             .address = {.text = arena_printf(arena, "10.0.%u.%u:7001", i >> 8, i & 255)},
             .versions = UINT64_C(1) << i % VERSIONS,
         };
+        use_policy(instances[i], i);
     }
     instance_set_use(&service, instance_set_new(&service, instances, n));
 }
@@ -105,7 +123,8 @@ static uint32_t pick_many(Arena *arena, uint32_t n)
     uint32_t n_picked = 0;
     for (uint32_t i = 0; i < n; i++) {
         Pick pick;
-        Result r = pick_instance(&loop, &methods[i % VERSIONS], NULL, arena, &pick);
+        PickWish wish = {.key = {i * 0x9e3779b9u, is("key") ? 1.25f : 0}};
+        Result r = pick_other_version(&loop, &methods[i % VERSIONS], 0, &wish, arena, &pick);
         if (failed(r))
             continue;
         n_picked++;
@@ -122,8 +141,9 @@ __attribute__((noinline)) static uint32_t pick_counted(Arena *arena)
 
 int main(int argc, char **argv)
 {
-    uint32_t n = argc > 1 ? (uint32_t)atoi(argv[1]) : 3;
+    uint32_t n = VERSIONS * (argc > 1 ? (uint32_t)atoi(argv[1]) : 3);
     uint32_t up = argc > 2 ? (uint32_t)atoi(argv[2]) : 100;
+    policy = argc > 3 ? argv[3] : policy;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     make_methods(arena);
     make_instances(arena, n);
