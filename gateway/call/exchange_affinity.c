@@ -2,15 +2,10 @@
 #include "adapters/schema/wire.h"
 #include "gateway/call/exchange_internal.h"
 
-static uint32_t hash_of(Bytes value)
-{
-    return (uint32_t)(bytes_hash(value) >> 32);
-}
-
 static bool key_of_header(const Exchange *x, const char *name, uint32_t *hash_out)
 {
     Bytes value = x->call.head ? fields_get(x->call.head, name) : BYTES_NONE;
-    *hash_out = hash_of(value);
+    *hash_out = ring_key(value);
     return value.size > 0;
 }
 
@@ -19,7 +14,7 @@ static bool key_of_header(const Exchange *x, const char *name, uint32_t *hash_ou
 static bool key_of_client(const Exchange *x, uint32_t *hash_out)
 {
     Bytes name = x->identity->name;
-    *hash_out = hash_of(name.size ? name : bytes(x->client.bytes, sizeof x->client.bytes));
+    *hash_out = ring_key(name.size ? name : bytes(x->client.bytes, sizeof x->client.bytes));
     return name.size || x->client.known;
 }
 
@@ -48,7 +43,7 @@ static bool key_of_message(const Method *method, Bytes message, uint32_t *hash_o
     if (!message.data || !find_last(message, *field, &last))
         return false;
     bool is_text = last.type == WIRE_LENGTH;
-    *hash_out = hash_of(is_text ? last.bytes : bytes(&last.value, sizeof last.value));
+    *hash_out = ring_key(is_text ? last.bytes : bytes(&last.value, sizeof last.value));
     return !is_text || last.bytes.size > 0;
 }
 

@@ -11,8 +11,7 @@
 #ifndef GATEWAY_RING_H
 #define GATEWAY_RING_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/bytes.h"
 
 enum { RING_POINTS = 40 /* the shares of members differ by a sixth */ };
 
@@ -32,6 +31,12 @@ typedef struct Ring {
     uint32_t *firsts; /* by bucket, and one more: the first point at its places or behind */
     RingPoint *points;
 } Ring;
+
+/* The hash of what calls have in common. */
+static inline uint32_t ring_key(Bytes value)
+{
+    return (uint32_t)(bytes_hash(value) >> 32);
+}
 
 /* NULL: there are no members. */
 Ring *ring_new(const RingMember *members, uint32_t n);

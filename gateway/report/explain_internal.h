@@ -36,4 +36,15 @@ const Mapping *explain_mapping(const Version *from, const Version *to, const Met
 /* Whether the instance serves one of these versions (a bit each; 0: all). */
 bool explain_serves(const Instance *instance, uint64_t versions);
 
+/* explain_balance.c: among which instances the call is chosen, while all of them are up. */
+typedef struct ExplainBalance {
+    const CellPolicy *cells;  /* NULL: cells do not matter for it */
+    uint32_t n_near, n_far;   /* instances that may serve it, in the own cell and in others */
+    const Affinity *affinity; /* NULL: instances are not asked */
+    Bytes value; /* what the request has for it; empty: nothing, or it is in the message */
+    const Instance *owner; /* to which calls with this value go; NULL: by load */
+} ExplainBalance;
+ExplainBalance explain_balance(const ExplainRequest *request, const Explained *found, Arena *arena);
+const char *explain_affinity_name(AffinityBy by);
+
 #endif

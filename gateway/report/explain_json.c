@@ -135,9 +135,36 @@ static void add_instances(const Service *service, uint64_t versions, Buffer *out
         add_text(out, "address", instance->address.text);
         add_text(out, "protocol", explain_protocol_name(instance->protocol));
         add_text(out, "codec", codec_name(instance->codec));
+        if (instance->cell)
+            add_text(out, "cell", instance->cell);
+        if (instance->weight > 1)
+            json_text_add_number(out, "weight", instance->weight);
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
+}
+
+static void add_balance(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    ExplainBalance balance = explain_balance(request, found, out->arena);
+    if (balance.cells) {
+        open(out, "cell", '{');
+        add_text(out, "own", balance.cells->own);
+        json_text_add_number(out, "inside", balance.n_near);
+        json_text_add_number(out, "elsewhere", balance.n_far);
+        json_text_add_number(out, "healthy", balance.cells->healthy);
+        json_text_add_number(out, "spill", balance.cells->spill);
+        buffer_add_byte(out, '}');
+    }
+    if (balance.affinity && balance.affinity->by) {
+        open(out, "affinity", '{');
+        add_text(out, "by", explain_affinity_name(balance.affinity->by));
+        if (balance.affinity->name)
+            add_text(out, "name", balance.affinity->name);
+        if (balance.owner)
+            add_text(out, "instance", balance.owner->address.text);
+        buffer_add_byte(out, '}');
+    }
 }
 
 static void add_losses(const Version *from, const Version *to, const MethodType *method,
@@ -251,6 +278,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_version(&found->negotiation, out);
     if (found->route) {
         add_route(found, out);
+        add_balance(request, found, out);
         add_rules(found, out);
         if (!found->method || !found->method->composed_as) /* what may happen is of its legs */
             add_failures(request, found, out);

@@ -101,11 +101,56 @@ static void tell_instances(const Service *service, uint64_t versions, Buffer *ou
         const Instance *instance = &service->instances[i];
         if (!explain_serves(instance, versions))
             continue;
-        buffer_printf(out, "%s%s (%s, %s)", between, instance->address.text,
+        buffer_printf(out, "%s%s (%s, %s", between, instance->address.text,
                       explain_protocol_name(instance->protocol), codec_name(instance->codec));
+        if (instance->cell)
+            buffer_printf(out, ", cell %s", instance->cell);
+        if (instance->weight > 1)
+            buffer_printf(out, ", weight %u", instance->weight);
+        buffer_add_byte(out, ')');
         between = ", ";
     }
     buffer_add_byte(out, '\n');
+}
+
+static void tell_cells(const ExplainBalance *balance, Buffer *out)
+{
+    const CellPolicy *cells = balance->cells;
+    if (!cells)
+        return;
+    buffer_printf(out, "cell      %s: ", cells->own);
+    if (balance->n_near)
+        buffer_printf(out,
+                      "%u of %u instances are in it; calls leave it while fewer than %u %% of them "
+                      "are up, at most %u %% of the calls\n",
+                      balance->n_near, balance->n_near + balance->n_far, cells->healthy,
+                      cells->spill);
+    else
+        buffer_add_text(out, "none of the instances is in it, so that calls leave it freely\n");
+}
+
+static void tell_affinity(const ExplainBalance *balance, Buffer *out)
+{
+    const Affinity *affinity = balance->affinity;
+    if (!affinity || affinity->by == AFFINITY_NONE)
+        return;
+    buffer_printf(out, "affinity  by the %s", explain_affinity_name(affinity->by));
+    if (affinity->by != AFFINITY_CLIENT)
+        buffer_printf(out, " %s", affinity->name);
+    if (balance->owner)
+        buffer_printf(out, ": %s, while it has at most %g times the mean of the calls\n",
+                      balance->owner->address.text, (double)affinity->bound);
+    else
+        buffer_add_text(out, affinity->by == AFFINITY_FIELD
+                                 ? " of the message\n"
+                                 : ", which this request does not tell: it goes by load\n");
+}
+
+static void tell_balance(const ExplainRequest *request, const Explained *found, Buffer *out)
+{
+    ExplainBalance balance = explain_balance(request, found, out->arena);
+    tell_cells(&balance, out);
+    tell_affinity(&balance, out);
 }
 
 static void tell_losses(const Version *from, const Version *to, const MethodType *method,
@@ -228,6 +273,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
         tell_instances(found->route->service, 0, out);
     }
     tell_route(found->route, out);
+    tell_balance(request, found, out);
     tell_fallbacks(found, out);
     if (!found->method || !found->method->composed_as) { /* what may happen is told of its legs */
         tell_hedge(found, out);
