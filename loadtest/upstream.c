@@ -236,10 +236,10 @@ static Bytes frame(Bytes message)
     return bytes(framed, message.size + 5);
 }
 
-static int listen_on(uint16_t port)
+static int listen_on(uint16_t port, in_addr_t address)
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_addr.s_addr = htonl(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
@@ -252,8 +252,8 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: upstream PORT GRPC_MESSAGE_FILE JSON_FILE\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: upstream PORT GRPC_MESSAGE_FILE JSON_FILE [everywhere]\n");
         return 2;
     }
     grpc_reply = frame(read_file(argv[2]));
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
     limits.streams = 1 << 20;
     limits.resets_per_second = limits.control_frames = UINT32_MAX;
 
-    int listener = listen_on((uint16_t)atoi(argv[1]));
+    int listener = listen_on((uint16_t)atoi(argv[1]), argc == 5 ? INADDR_ANY : INADDR_LOOPBACK);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     CHECK(poll_fd >= 0);
     watch(EPOLL_CTL_ADD, listener, EPOLLIN, NULL);
