@@ -1,11 +1,12 @@
 """Calls with something in common go to one instance: by a field of the head, a field of the message, or the client."""
 import contextlib
 import json
+import subprocess
 import threading
 
 import pytest
 from backends import Backend, client, v1, v3
-from gateway import Gateway
+from gateway import BINARY, Gateway
 from http1_backend import Http1Backend
 from processes import eventually
 
@@ -80,6 +81,20 @@ def test_calls_with_the_same_field_go_to_one_instance_of_every_gateway(tmp_path,
             seen += [owners(gateway), owners(gateway)]
     assert seen[0] == seen[1] == seen[2] == seen[3]
     assert len(set(seen[0].values())) == 5  # all have some
+
+
+def explained(gateway, *given):
+    return subprocess.run([BINARY, "explain", *given, str(gateway.file), "GET", "/x"], capture_output=True, text=True, timeout=30).stdout
+
+
+def test_explain_names_the_instance(tmp_path, backends):
+    with Gateway(tmp_path, OPAQUE, affinity="{header: X-Session}", instances=listed(backends)) as gateway:
+        for key in ("k1", "k2", "k3"):
+            said = explained(gateway, "-H", f"X-Session: {key}")
+            assert f"affinity  by the header x-session: 127.0.0.1:{asked(gateway, key)}, while" in said
+        told = json.loads(explained(gateway, "--json", "-H", "X-Session: k1"))
+        assert told["affinity"] == {"by": "header", "name": "x-session", "instance": f"127.0.0.1:{asked(gateway, 'k1')}"}
+        assert "goes by load" in explained(gateway)
 
 
 def test_when_one_goes_only_its_calls_move_and_they_return(tmp_path):

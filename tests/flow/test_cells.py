@@ -1,9 +1,10 @@
 """Calls stay in the gateway's cell, and leave it only as far as that lacks instances."""
 import contextlib
 import json
+import subprocess
 
 import pytest
-from gateway import Gateway
+from gateway import BINARY, Gateway
 from http1_backend import Http1Backend
 from processes import eventually
 
@@ -124,3 +125,14 @@ def test_a_service_that_is_only_elsewhere_is_called_there(tmp_path, halls):
     with run(tmp_path, halls[1:]) as gateway:
         assert answers(gateway, 30)["b"] == 30
         assert gateway.metric("passerelle_healing_total", act="cell") == 0
+
+
+def test_explain_tells_who_is_in_the_cell(tmp_path, halls):
+    gateway = run(tmp_path, halls)
+    gateway.write()
+    said = subprocess.run([BINARY, "explain", gateway.file, "GET", "/x"], capture_output=True, text=True, timeout=30).stdout
+    assert "cell      a: 2 of 5 instances are in it; calls leave it while fewer than 70 % of them are up, at most 50 %" in said
+    assert said.count(", cell b)") == 3
+    told = json.loads(subprocess.run([BINARY, "explain", "--json", gateway.file, "GET", "/x"], capture_output=True, text=True, timeout=30).stdout)
+    assert told["cell"] == {"own": "a", "inside": 2, "elsewhere": 3, "healthy": 70, "spill": 50}
+    assert [entry["cell"] for entry in told["instances"]] == ["a", "a", "b", "b", "b"]
