@@ -1,7 +1,10 @@
 #include "gateway/health/judge.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/handover/handover.h"
 #include "gateway/healing/healing.h"
+#include "gateway/instances/ejection_text.h"
 #include "gateway/instances/instance_counts.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/telemetry.h"
@@ -22,6 +25,9 @@ typedef struct Told {
     char *service;
     HealingAct act; /* HEALING_EJECT or HEALING_CHECK */
 } Told;
+
+/* What a gateway leaves to the one after it: ejection_text.h. */
+static const char blob[] = "ejections";
 
 struct Judge {
     uv_timer_t timer;
@@ -85,6 +91,7 @@ static void add_told(Judge *judge, KnownInstance *known, const char *service, He
         judge->told = realloc(judge->told, judge->told_capacity * sizeof *judge->told);
         CHECK(judge->told);
     }
+    handover_changed(blob);
     judge->told[judge->n_told++] =
         (Told){.known = known_instance_ref(known), .service = copy_of(service), .act = act};
 }
@@ -140,6 +147,7 @@ static void let_go(Judge *judge, Told *told, const char *why)
         set_bars(known, false, false);
     known_instance_unref(known);
     free(told->service);
+    handover_changed(blob);
 }
 
 static void tell_ends(Judge *judge)
@@ -257,6 +265,12 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- Lifetime -------------------------------------------------------------------------------- */
 
+static void write_blob(void *owner, Buffer *out)
+{
+    (void)owner;
+    ejections_write(out);
+}
+
 Judge *judge_new(uv_loop_t *loop)
 {
     Judge *judge = calloc(1, sizeof *judge);
@@ -266,6 +280,7 @@ Judge *judge_new(uv_loop_t *loop)
     random_seed(&judge->random);
     uint64_t every = EJECTION_EVERY / MILLISECOND;
     CHECK(uv_timer_start(&judge->timer, on_timer, every, every) == 0);
+    handover_offer(blob, write_blob, NULL);
     return judge;
 }
 
@@ -289,8 +304,21 @@ static void free_benches(Bench *benches, uint32_t n)
     free(benches);
 }
 
+/* From the gateway before this one. */
+static void inherit(void)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    uint32_t n = ejections_read(handover_take(blob, arena), clock_now());
+    if (n)
+        telemetry_event("info", "ejections_taken_over", OK,
+                        "what was known of %u instances goes on", n);
+    arena_free(arena);
+}
+
 void judge_use(Judge *judge, Config *config)
 {
+    if (!judge->config)
+        inherit();
     Bench *before = judge->benches;
     uint32_t n_before = judge->n_benches;
     judge->config = config;
@@ -318,5 +346,6 @@ static void on_closed(uv_handle_t *timer)
 
 void judge_end(Judge *judge)
 {
+    handover_withdraw(blob);
     uv_close((uv_handle_t *)&judge->timer, on_closed);
 }

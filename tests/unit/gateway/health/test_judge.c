@@ -1,5 +1,8 @@
 #include "tests/unit/check.h"
 
+#include "gateway/handover/handover.h"
+#include "gateway/handover/memory_file.h"
+#include "gateway/handover/roll.h"
 #include "gateway/healing/healing.h"
 #include "gateway/health/judge.h"
 #include "gateway/instances/instance_counts.h"
@@ -116,6 +119,27 @@ static bool log_has(const char *text)
 {
     Bytes log = fixture_log(scene.fixture);
     return memmem(log.data, log.size, text, strlen(text)) != NULL;
+}
+
+/* As the supervisor hands it over; the first judge takes it. */
+static void leave_an_ejection_of_the_fourth(void)
+{
+    char text[128], roll[128], number[16];
+    snprintf(text, sizeof text, "1 %lld 0 2 1 0 0 10.0.0.4:7001\n",
+             (long long)(clock_now() + 100 * SECOND));
+    snprintf(roll, sizeof roll, "kept %d blob ejections\n", memory_file_make("x", bytes_of(text)));
+    snprintf(number, sizeof number, "%d", memory_file_make("roll", bytes_of(roll)));
+    setenv(ROLL_VARIABLE, number, 1);
+    handover_begin();
+}
+
+/* It must be the first test. */
+static void what_the_gateway_before_has_ejected_is_so_from_the_start(void **state)
+{
+    assert_int_equal(instance_barred(&scene.instances[3]), BAR_EJECTED);
+    assert_true(known(3)->judged.times == 2);
+    assert_true(log_has("the gateway before this one has ejected it (in a row)"));
+    assert_true(log_has("what was known of 1 instances goes on"));
 }
 
 static void one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides(void **state)
@@ -269,7 +293,9 @@ static void an_instance_of_two_services_is_judged_once(void **state)
 
 int main(void)
 {
+    leave_an_ejection_of_the_fourth();
     const struct CMUnitTest tests[] = {
+        judge_test(what_the_gateway_before_has_ejected_is_so_from_the_start),
         judge_test(one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides),
         judge_test(its_row_of_failures_is_forgotten_when_it_returns),
         judge_test(if_too_many_fail_all_are_used_and_that_is_told),
