@@ -94,9 +94,12 @@ def barred(gateway):
     return found
 
 
-def told(gateway, instance):
-    """What is said of the healing of this instance."""
-    return [line["message"] for line in gateway.log() if line.get("subject") == instance.address]
+def told(gateway, instance, n):
+    """What is said of the healing of this instance, once it is `n` messages."""
+    def messages():
+        found = [line["message"] for line in gateway.log() if line.get("subject") == instance.address]
+        return found if len(found) >= n else None
+    return eventually(messages)
 
 
 def call(gateway, n):
@@ -119,7 +122,7 @@ def test_an_instance_that_is_not_serving_gets_no_calls_until_it_is(tmp_path, two
         before = first.n_calls
         call(gateway, 20)
         assert first.n_calls > before
-        begun, ended = told(gateway, first)
+        begun, ended = told(gateway, first, 2)
         assert begun == "2 checks in a row have failed: it responded that it is not healthy"
         assert ended == "its checks are good again"
         assert gateway.metric("passerelle_healing_total", act="check", service="orders") == 1
@@ -139,7 +142,7 @@ def test_an_instance_that_does_not_respond_in_time_is_unhealthy(tmp_path, two):
     first.status[""] = None
     with gateway_of(tmp_path, "grpc: {}", first, second) as gateway:
         eventually(lambda: barred(gateway) == {first.address: "unhealthy"})
-        assert told(gateway, first) == ["2 checks in a row have failed: it has not responded in time"]
+        assert told(gateway, first, 1) == ["2 checks in a row have failed: it has not responded in time"]
 
 
 def test_checks_are_made_over_the_tls_of_calls(tmp_path):

@@ -174,7 +174,7 @@ def test_one_of_20_that_fails_30_percent_is_ejected_and_the_calls_go_well(tmp_pa
         load.go_on(100)  # those under way
         n, n_failed = load.go_on(2000)
         assert n_failed <= n * 0.005, f"{n_failed} of {n} calls failed"
-        said = healed(gateway, instances.address(7))
+        said = eventually(lambda: healed(gateway, instances.address(7)))
         assert re.search(r"(\d+ of \d+ calls failed|\d+ calls in a row failed), and \d+ of \d+ to other instances", said[0]), said
         assert gateway.metric("passerelle_healing_total", act="eject", service="orders") == 1
         if TIMES:
@@ -229,7 +229,7 @@ def test_an_ejected_instance_gets_no_calls_on_any_loop_and_comes_back(tmp_path, 
         before = instances.seen[7]
         load.go_on(500)
         assert instances.seen[7] > before
-        assert any("its time is over" in message for message in healed(gateway, instances.address(7)))
+        eventually(lambda: any("its time is over" in message for message in healed(gateway, instances.address(7))))
 
 
 def test_an_ejection_stays_over_a_reload(tmp_path, instances):
