@@ -2,6 +2,7 @@
 
 #include "gateway/health/probe.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/telemetry/telemetry.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,10 @@ static void on_done(Probe *probe, CheckResult result)
     Loop *loop = check->of->loop;
     KnownInstance *known = check->instance->known;
     const CheckRules *rules = &check->service->check;
+    if (result != CHECK_UNDECIDED)
+        telemetry_count(loop, COUNTER_CHECKS);
+    if (result != CHECK_UNDECIDED && result != CHECK_GOOD)
+        telemetry_count(loop, COUNTER_CHECKS_FAILED);
     if (check_row_add(&known->check_row, rules, result))
         atomic_store_explicit(&known->unhealthy, result, memory_order_relaxed);
     timer_start(&loop->timers, &check->timer, check->began + check_next_wait(rules, &loop->random));

@@ -41,6 +41,8 @@ static const struct {
     [COUNTER_ATTEMPTS_CANCELLED] =
         {"passerelle_attempts_cancelled",
          "Attempts that were cancelled since another one responded first."},
+    [COUNTER_CHECKS] = {"passerelle_checks", "Active checks of instances that have a result."},
+    [COUNTER_CHECKS_FAILED] = {"passerelle_checks_failed", "Those of them that failed."},
     [COUNTER_JOIN_WAITS] = {"passerelle_calls_join_waits",
                             "Calls that waited for an equal one that was under way."},
     [COUNTER_JOINED] = {"passerelle_calls_joined", "Those of them that got its response."},

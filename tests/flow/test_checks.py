@@ -126,6 +126,7 @@ def test_an_instance_that_is_not_serving_gets_no_calls_until_it_is(tmp_path, two
         assert begun == "2 checks in a row have failed: it responded that it is not healthy"
         assert ended == "its checks are good again"
         assert gateway.metric("passerelle_healing_total", act="check", service="orders") == 1
+        assert gateway.metric("passerelle_checks_total") > gateway.metric("passerelle_checks_failed_total") >= 2
 
 
 def test_the_health_service_is_asked_for_the_name_of_the_config(tmp_path, two):
