@@ -315,6 +315,51 @@ def test_a_crash_is_an_event_and_in_the_ledger_with_its_backtrace(plain):
         assert len(events(gateway, "crashed")) == 1
 
 
+EJECTING = """
+listen: ["127.0.0.1:$port"]
+admin: {address: "127.0.0.1:$admin", socket: "unix:$folder/admin.sock"}
+log: "-"
+loops: 1
+services:
+  - name: orders
+    versions: [{name: v3, package: shop.orders.v3, schema: $orders}]
+    instances: $instances
+    health: {eject: {first: 60s}}
+routes: [{match: orders, attempts: 1}]
+"""
+
+
+def test_what_is_ejected_stays_so_over_an_upgrade_and_a_crash_as_do_kinds_of_failures(tmp_path):
+    def bad(peer, told, body):
+        peer.say("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+
+    def good(peer, told, body):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+    with Http1Backend(bad) as first, Http1Backend(good) as second, Http1Backend(good) as third:
+        listed = ", ".join(f"{{address: '127.0.0.1:{each.port}', protocol: rest}}" for each in (first, second, third))
+        with Supervised(tmp_path, EJECTING, instances=f"[{listed}]") as gateway:
+            def is_ejected():
+                return gateway.metric("passerelle_instance_barred", reason="ejected") == 1
+
+            def asked_and_ejected():
+                gateway.http("GET", "/v3/orders/1")
+                return is_ejected()
+
+            def failures():
+                told = on_socket(f"{tmp_path}/admin.sock", "GET", "/errors").json["failures"]
+                return sum(row["count"] for row in told if row["fault"] != "CRASHED")
+            eventually(asked_and_ejected)
+            failed = failures()
+            for act in (gateway.upgrade, gateway.crash):
+                n = len(first.told)
+                act()
+                eventually(gateway.ready)
+                assert is_ejected()
+                assert {gateway.http("GET", "/v3/orders/1").status for _ in range(10)} == {200}
+                assert len(first.told) == n
+                assert failures() == failed
+
+
 def test_an_abort_by_the_kernel_has_no_backtrace_and_is_told_too(plain):
     with plain as gateway:
         gateway.crash(signal.SIGKILL)
