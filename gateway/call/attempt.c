@@ -49,28 +49,14 @@ void attempt_drop(Attempt *attempt)
     side->stream = NULL;
 }
 
-/* Whether a code says that the service does not work: the others are answers. */
-static bool is_failure(Code code)
-{
-    switch (code) {
-    case CODE_UNKNOWN:
-    case CODE_DEADLINE_EXCEEDED:
-    case CODE_INTERNAL:
-    case CODE_UNAVAILABLE:
-    case CODE_DATA_LOSS: return true;
-    default: return false;
-    }
-}
-
-/* What the outcome tells of the instance, and of its service. What the gateway or the client has
-   done to it tells nothing, nor does one that was given up for another. */
+/* What the outcome tells of the instance: see telemetry_side. */
 static AttemptVerdict verdict_of(Code code, Result why)
 {
-    if (!failed(why) && code == CODE_OK)
+    if (!failed(why))
         return ATTEMPT_GOOD;
-    const Fault *fault = failed(why) ? why.error->fault : &FAULT_UPSTREAM_STATUS;
-    if (fault == &FAULT_UPSTREAM_STATUS)
-        return is_failure(code) ? ATTEMPT_FAILED : ATTEMPT_GOOD;
+    const Fault *fault = why.error->fault;
+    if (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(code))
+        return ATTEMPT_GOOD;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
         return ATTEMPT_LOST;
     return fault->side == SIDE_UPSTREAM ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
@@ -104,17 +90,35 @@ static void tell_instance(const Attempt *attempt, AttemptVerdict verdict, Result
         instance_attempt_ended(counts, verdict, time_of(attempt, why), record->ended);
 }
 
-/* The time of a stream is its client's. */
-static void leave_gate(Attempt *attempt, AttemptVerdict verdict)
+/* Whether a code says that the service does not work. Others are answers, also if they tell of a
+   full instance. */
+static bool is_failure(Code code)
 {
-    static const BreakerOutcome outcomes[] = {[ATTEMPT_GOOD] = OUTCOME_GOOD,
-                                              [ATTEMPT_FAILED] = OUTCOME_FAILED,
-                                              [ATTEMPT_LOST] = OUTCOME_FAILED,
-                                              [ATTEMPT_UNJUDGED] = OUTCOME_UNKNOWN};
+    switch (code) {
+    case CODE_UNKNOWN:
+    case CODE_DEADLINE_EXCEEDED:
+    case CODE_INTERNAL:
+    case CODE_UNAVAILABLE:
+    case CODE_DATA_LOSS: return true;
+    default: return false;
+    }
+}
+
+static BreakerOutcome outcome_of(AttemptVerdict verdict, Code code, Result why)
+{
+    if (verdict == ATTEMPT_UNJUDGED)
+        return OUTCOME_UNKNOWN;
+    bool said = failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
+    return verdict == ATTEMPT_GOOD || (said && !is_failure(code)) ? OUTCOME_GOOD : OUTCOME_FAILED;
+}
+
+/* The time of a stream is its client's. */
+static void leave_gate(Attempt *attempt, BreakerOutcome outcome)
+{
     Exchange *x = attempt->exchange;
-    bool measured = verdict == ATTEMPT_GOOD && attempt->record.asked && exchange_is_unary(x);
+    bool measured = outcome == OUTCOME_GOOD && attempt->record.asked && exchange_is_unary(x);
     int64_t took = measured ? x->loop->now - attempt->record.asked + 1 : 0;
-    gate_leave(x->loop, &attempt->pass, outcomes[verdict], took);
+    gate_leave(x->loop, &attempt->pass, outcome, took);
 }
 
 void attempt_end(Attempt *attempt, Code code, Result why)
@@ -129,7 +133,7 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     AttemptVerdict verdict = verdict_of(code, why);
     tell_instance(attempt, verdict, why);
     if (attempt->pass.gate)
-        leave_gate(attempt, verdict);
+        leave_gate(attempt, outcome_of(verdict, code, why));
     if (failed(why))
         exchange_learn_failure(attempt, why.error->fault);
 }

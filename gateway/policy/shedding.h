@@ -63,8 +63,8 @@ typedef enum SheddingChange { SHEDDING_SAME, SHEDDING_BEGUN, SHEDDING_ENDED } Sh
 SheddingChange shedding_turn(Shedding *shedding, const OverloadConfig *limits,
                              const LoopTurn *turn);
 
-/* What memory is in use: calls below catastrophic impact are refused between the limit and an eighth
-   above it. From there on the budget refuses all, by its own fault. */
+/* What memory is in use: calls below catastrophic impact are refused between the limit and an
+   eighth above it. From there on the budget refuses all, by its own fault. */
 void shedding_set_memory(Shedding *shedding, int64_t used, int64_t limit);
 
 /* Whether shedding_admits may say no. */

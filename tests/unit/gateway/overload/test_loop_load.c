@@ -28,7 +28,7 @@ static int tear_down(void **state)
     loop_load_close(&loop);
     loop_load_close(&loop);
     shed_replies_free(&loop);
-    healing_stop();
+    healing_forget();
     return 0;
 }
 

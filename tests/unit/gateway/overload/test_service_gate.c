@@ -52,7 +52,7 @@ static int tear_down(void **state)
     gates_free(&loop);
     loop_deinit(&loop);
     arena_free(arena);
-    healing_stop();
+    healing_forget();
     return 0;
 }
 
