@@ -253,7 +253,8 @@ static void those_that_come_back_start_slowly(void **state)
 
 static void those_that_join_start_slowly(void **state)
 {
-    Instance joins = scene.instances[0];
+    static Instance joins; /* the set outlives the test */
+    joins = scene.instances[0];
     joins.address.text = "10.0.0.9:7001";
     joins.known = NULL;
     InstanceSet *two =
