@@ -182,25 +182,22 @@ static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion 
                         : r;
 }
 
-/* The message of the request, with what REST has in path and query. */
-static Result input_of(const Exchange *x, Bytes message, Arena *arena, PlanInput *input_out)
+/* What REST has in path and query, and which part of the message is in the body. */
+static Result add_rest(const Exchange *x, Arena *arena, PlanInput *input)
 {
-    *input_out = (PlanInput){.bytes = message};
-    if (!x->binding)
-        return OK;
     const char *body = x->binding->rule->body;
     if (x->binding->raw_request) {
+        size_t size = input->bytes.size;
         Buffer json = buffer_in(arena);
-        http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
+        http_body_wrap(fields_get(x->call.head, "content-type"), input->bytes, &json);
         if (json.full)
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
-        input_out->bytes = buffer_bytes(&json);
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", size);
+        input->bytes = buffer_bytes(&json);
     }
-    /* an empty body says nothing */
-    input_out->no_body = body[0] == '\0' || input_out->bytes.size == 0;
-    input_out->body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
-    input_out->parameters = x->parameters;
-    input_out->n_parameters = x->n_parameters;
+    input->no_body = body[0] == '\0' || input->bytes.size == 0; /* an empty body says nothing */
+    input->body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
+    input->parameters = x->parameters;
+    input->n_parameters = x->n_parameters;
     return OK;
 }
 
@@ -208,10 +205,10 @@ Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
 {
     Conversion c = {.arena = arena, .reader = exchange_reader(x)};
     Message message = x->message;
-    PlanInput input;
     Result r = open_message(&c, &message);
-    if (!failed(r))
-        r = input_of(x, message.bytes, arena, &input);
+    PlanInput input = {.bytes = message.bytes};
+    if (!failed(r) && x->binding)
+        r = add_rest(x, arena, &input);
     if (failed(r))
         return r;
     *message_out = input.bytes;
@@ -232,9 +229,9 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         *converted_out = message;
         return OK;
     }
-    PlanInput input;
+    PlanInput input = {.bytes = message};
     PlanRun run = {.all_mistakes = true};
-    Result r = input_of(x, message, c->arena, &input);
+    Result r = x->binding ? add_rest(x, c->arena, &input) : OK;
     if (failed(r))
         return r;
     if (x->method->rules) {
