@@ -205,8 +205,6 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
     histogram_record(&s->durations, (uint64_t)r->time_total);
     if (r->retry_refused)
         count_add(&s->retries_refused[r->retry_refused], 1);
-    if (r->n_spilled)
-        count_add(&s->spilled, r->n_spilled);
     if (failed(r->why))
         counters_record_failure(telemetry, r);
 }

@@ -75,7 +75,6 @@ typedef struct ServiceCounters {
     CountCells errors;
     Count retries_refused[RETRY_REFUSALS];
     Count calls, healing[HEALING_ACTS];
-    Count spilled;
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 

@@ -180,23 +180,6 @@ static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
     }
 }
 
-static void write_spilled(Exposition *e, const TelemetryProcess *p)
-{
-    exposition_family(
-        e, "passerelle_cell_spilled", METRIC_COUNTER,
-        "Attempts at instances of other cells, because the gateway's own lacked some.");
-    for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++) {
-        uint64_t sum = 0;
-        for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-            const ServiceCounters *s = service_of(loop, number);
-            sum += s ? count_read(&s->spilled) : 0;
-        }
-        Label label = {"service", label_of(p, SERIES_SERVICE, number, 0)};
-        if (sum)
-            exposition_number(e, "", &label, 1, sum);
-    }
-}
-
 /* ---- Durations ------------------------------------------------------------------------------- */
 
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
@@ -331,7 +314,6 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
     write_calls(e, process, arena);
     write_errors(e, process, arena);
     write_refused_retries(e, process);
-    write_spilled(e, process);
     write_durations(e, process);
     write_quantiles(e, process, arena);
     for (size_t i = 0; i < sizeof method_sums / sizeof *method_sums; i++)
