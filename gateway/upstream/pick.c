@@ -12,11 +12,28 @@ static bool leaves(CandidateList *near, const PickWish *wish, uint32_t share)
                                : spill_next(&near->spilled, share);
 }
 
+static bool has_left(const PickTried *tried)
+{
+    while (tried && !tried->instance->far)
+        tried = tried->before;
+    return tried != NULL;
+}
+
 /* What two instances have not responded to does not get a third one of the same cell: the cell may
    be cut off, and nobody has noticed yet. */
 static bool has_tried_two(const PickWish *wish)
 {
     return wish->tried && wish->tried->before;
+}
+
+/* Per cent of such calls. Of a cell that is known to be down, another attempt of a call that has
+   stayed stays: that was decided already. */
+static uint32_t share_of(const CandidateList *near, const CellPolicy *policy, const PickWish *wish)
+{
+    if (has_tried_two(wish) && near->n_up > 0)
+        return policy->spill;
+    uint32_t share = spill_share(near->n_up, near->n, policy->healthy, policy->spill);
+    return wish->tried && !has_left(wish->tried) ? 0 : share;
 }
 
 /* Where the own cell has instances of this version, calls leave it only as far as these are
@@ -28,10 +45,9 @@ __attribute__((noinline)) static Candidate *choose_by_cell(Loop *loop, const Can
     CandidateList *near = &from->lists[version], *far = &from->far[version];
     if (near->n == 0)
         return choose_up(loop, far, wish);
-    uint32_t share = has_tried_two(wish)
-                         ? policy->spill
-                         : spill_share(near->n_up, near->n, policy->healthy, policy->spill);
-    Candidate *found = share && leaves(near, wish, share) ? choose_up(loop, far, wish) : NULL;
+    uint32_t share = share_of(near, policy, wish);
+    bool goes = share && (has_left(wish->tried) || leaves(near, wish, share));
+    Candidate *found = goes ? choose_up(loop, far, wish) : NULL;
     if (found)
         return found;
     bool was_up = near->n_up > 0;

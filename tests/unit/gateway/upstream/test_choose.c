@@ -577,6 +577,18 @@ static void another_attempt_leaves_the_cell_within_the_bound(void **state)
     assert_int_equal(n_far, 500);
 }
 
+static void a_call_that_has_stayed_does_not_leave_later(void **state)
+{
+    use_cells(2, 3);
+    upstreams[0].state = upstreams[1].state = UPSTREAM_DOWN;
+    spread_of(2, 50, false);
+    PickTried stayed = {.instance = &instances[0]}, left = {.instance = &instances[2]};
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(chosen_for(&(PickWish){.tried = &stayed}, NULL), -1);
+        assert_true(chosen_for(&(PickWish){.tried = &left}, NULL) > 2);
+    }
+}
+
 static void a_service_of_other_cells_only_is_no_spill(void **state)
 {
     use_cells(0, 3);
@@ -653,6 +665,7 @@ int main(void)
         TEST(without_the_own_cell_no_more_leave_than_the_bound),
         TEST(after_two_attempts_in_the_cell_the_next_leaves_it_within_the_bound),
         TEST(another_attempt_leaves_the_cell_within_the_bound),
+        TEST(a_call_that_has_stayed_does_not_leave_later),
         TEST(a_service_of_other_cells_only_is_no_spill),
         TEST(when_others_have_none_either_all_calls_stay),
         TEST(of_keys_always_the_same_leave_the_cell),
