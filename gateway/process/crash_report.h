@@ -10,7 +10,7 @@
 typedef struct CrashText {
     Bytes end;       /* "process 7 was ended by signal 11 (Segmentation fault) after ..." */
     Bytes backtrace; /* a line for each frame; may be empty */
-    Bytes place;     /* of the innermost frame: "passerelle(loop_run+0x12)"; may be empty */
+    Bytes place;     /* of the innermost frame: "passerelle(+0x1234)"; may be empty */
 } CrashText;
 
 /* Reads the blob. */
