@@ -292,6 +292,32 @@ def test_a_new_process_that_is_late_is_ended(plain):
         gateway.write(PLAIN)
 
 
+def test_a_stop_in_the_middle_of_an_upgrade_ends_both(plain):
+    with plain as gateway, socket.create_server(("127.0.0.1", 0)) as silent:
+        instance = f"127.0.0.1:{silent.getsockname()[1]}"
+        gateway.write(PLAIN + f"services: [{{name: notes, instances: ['{instance}'], "
+                              f"versions: [{{name: v1, package: notes.v1, schema: {{reflection: '{instance}'}}}}]}}]\n")
+        gateway.process.child.send_signal(signal.SIGUSR2)
+        silent.accept()[0].close()  # the new one has read its config so far
+        eventually(lambda: len(gateway.children()) == 2)
+        gateway.process.child.terminate()
+        assert gateway.process.wait() == 0
+
+
+def test_calls_that_do_not_end_are_ended_when_the_time_of_the_old_process_is_over(plain):
+    plain.words["upgrade"] = "drain: 200ms"
+    with plain as gateway:
+        with Raw(gateway.port) as slow:
+            slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not slow.ahead.endswith(b"ab"):
+                slow._more()
+            old = gateway.newest()
+            assert gateway.upgrade().returncode == 0
+            eventually(lambda: old not in gateway.children())
+            assert b"cd" not in slow.read_all()
+        assert event(gateway, "stopped")["message"] == "1 call was cut off"
+
+
 def test_without_a_supervisor_an_upgrade_is_refused_and_a_crash_is_the_end(tmp_path):
     gateway = Gateway(tmp_path, PLAIN, backend=free_port(), loops=1, upgrade="").start()
     done = command(gateway, "upgrade")
@@ -307,7 +333,7 @@ def test_a_crash_is_an_event_and_in_the_ledger_with_its_backtrace(plain):
         gateway.crash()
         told = event(gateway, "crashed")
         assert "signal 11 (Segmentation fault)" in str(told["causes"])
-        assert any("passerelle(" in frame for frame in told["backtrace"])
+        assert any(f"{os.path.basename(BINARY)}(" in frame for frame in told["backtrace"])
         ledger = eventually(lambda: [row for row in on_socket(f"{gateway.folder}/admin.sock", "GET", "/errors").json["failures"]
                                      if row["fault"] == "CRASHED"])
         assert "Segmentation fault" in json.dumps(ledger[0])
