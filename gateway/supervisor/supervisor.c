@@ -59,7 +59,7 @@ static void tell(const char *format, ...)
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_format(text, sizeof text, format, args);
     va_end(args);
     dprintf(STDERR_FILENO, "passerelle: supervisor: %s\n", text);
 }
