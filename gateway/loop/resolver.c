@@ -41,7 +41,21 @@ struct Resolver {
     Timer timer; /* when c-ares must be called next */
 
     Watched *watched;
-    Question *questions; /* all running ones */
+    Question *questions;   /* all running ones */
+    RecordAnswer *answers; /* likewise */
+};
+
+/* What comes of a RecordQuery. It lives until c-ares has answered, even if it was cancelled. */
+struct RecordAnswer {
+    Resolver *resolver;
+    RecordAnswer *next, **at;
+    RecordQuery *query; /* NULL: cancelled */
+    char *name;
+    bool pending;
+    int status; /* ARES_..., once it is not pending */
+    unsigned char *data;
+    size_t size;
+    LoopWork tell;
 };
 
 /* The addresses of one family, for the current candidate. */
@@ -273,6 +287,7 @@ static const char *reason(int status)
     case ARES_EREFUSED: return "the name server refused the query (REFUSED)";
     case ARES_ETIMEOUT: return "no name server responds";
     case ARES_ECONNREFUSED: return "the name servers cannot be reached, or fail";
+    case ARES_EDESTRUCTION: return "the name servers have changed meanwhile";
     case ARES_EBADRESP: return "the name server's response is malformed";
     default: return ares_strerror(status);
     }
@@ -544,6 +559,86 @@ void lookup_cancel(Lookup *lookup)
         tell_later(question); /* which frees it */
 }
 
+/* ---- Records --------------------------------------------------------------------------------- */
+
+static void record_answer_free(RecordAnswer *answer)
+{
+    *answer->at = answer->next;
+    if (answer->next)
+        answer->next->at = answer->at;
+    if (answer->query)
+        answer->query->answer = NULL;
+    loop_undefer(answer->resolver->loop, &answer->tell);
+    free(answer->name);
+    free(answer->data);
+    free(answer);
+}
+
+static void run_tell_records(LoopWork *work)
+{
+    RecordAnswer *answer = (RecordAnswer *)((char *)work - offsetof(RecordAnswer, tell));
+    RecordQuery *query = answer->query;
+    Arena *scratch = loop_scratch(answer->resolver->loop);
+    Bytes response = BYTES_NONE;
+    Result why = OK;
+    if (answer->status == ARES_SUCCESS)
+        response = bytes_copy(scratch, bytes(answer->data, answer->size));
+    else if (!is_answer_without_addresses(answer->status))
+        why = FAIL(scratch, FAULT_SYSTEM, "resolving %s: %s", answer->name, reason(answer->status));
+    record_answer_free(answer);
+    if (query)
+        query->on_records(query, response, why);
+}
+
+static void on_records(void *owner, int status, int timeouts, unsigned char *data, int size)
+{
+    RecordAnswer *answer = owner;
+    (void)timeouts;
+    answer->pending = false;
+    answer->status = status;
+    if (status == ARES_SUCCESS) {
+        answer->size = (size_t)size;
+        answer->data = malloc(answer->size + 1);
+        CHECK(answer->data);
+        memcpy(answer->data, data, answer->size);
+    }
+    loop_defer(answer->resolver->loop, &answer->tell);
+}
+
+void records_begin(Resolver *resolver, RecordQuery *query, const char *name, uint16_t type)
+{
+    CHECK(!query->answer && *name);
+    RecordAnswer *answer = calloc(1, sizeof(*answer));
+    CHECK(answer);
+    *answer = (RecordAnswer){.resolver = resolver, .query = query, .name = text_of(name, "", "")};
+    answer->tell.run = run_tell_records;
+    answer->next = resolver->answers;
+    answer->at = &resolver->answers;
+    if (answer->next)
+        answer->next->at = &answer->next;
+    resolver->answers = answer;
+    query->answer = answer;
+
+    answer->status = channel_ready(resolver);
+    answer->pending = answer->status == ARES_SUCCESS;
+    if (answer->pending)
+        ares_query(resolver->channel, name, ns_c_in, type, on_records, answer);
+    else
+        loop_defer(resolver->loop, &answer->tell);
+    set_timer(resolver);
+}
+
+void records_cancel(RecordQuery *query)
+{
+    RecordAnswer *answer = query->answer;
+    if (!answer)
+        return;
+    query->answer = NULL;
+    answer->query = NULL;
+    if (!answer->pending)
+        loop_defer(answer->resolver->loop, &answer->tell); /* which frees it */
+}
+
 /* ---- The resolver ---------------------------------------------------------------------------- */
 
 Resolver *resolver_new(Loop *loop)
@@ -587,6 +682,8 @@ void resolver_free(Resolver *resolver)
         unwatch(&resolver->watched);
     while (resolver->questions)
         question_free(resolver->questions);
+    while (resolver->answers)
+        record_answer_free(resolver->answers);
     free((char *)resolver->dns.servers);
     free(resolver);
 }

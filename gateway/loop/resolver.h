@@ -21,6 +21,8 @@
 typedef struct Resolver Resolver;
 typedef struct Lookup Lookup;
 typedef struct Question Question; /* resolver.c */
+typedef struct RecordQuery RecordQuery;
+typedef struct RecordAnswer RecordAnswer; /* resolver.c */
 
 #define RESOLVER_DELAY (50 * MILLISECOND)
 #define RESOLVER_TTL_LEAST (1 * SECOND) /* also for /etc/hosts */
@@ -59,6 +61,27 @@ void lookup_begin(Resolver *resolver, Lookup *lookup, const char *name);
 
 /* No further event. Does nothing if the lookup is not running. */
 void lookup_cancel(Lookup *lookup);
+
+/* ---- Records --------------------------------------------------------------------------------- */
+
+/* One query for records of any type, of DNS only and for the full name: without search domains and
+   /etc/hosts. Embedded in its owner. All zeros except on_records: not running. */
+struct RecordQuery {
+    /* Called once from the loop, never from within records_begin, with the response as it came, in
+       DNS's format. It is empty if there is no such name, or it has no such records. Failure:
+       SYSTEM, if the name servers failed or did not respond. The arguments are valid during the
+       call, which may begin the query again. */
+    void (*on_records)(RecordQuery *query, Bytes response, Result why);
+    RecordAnswer *answer; /* private; NULL: not running */
+};
+
+/* `type`: of RFC 1035 and its successors. The name is copied. `query` must not be running. */
+void records_begin(Resolver *resolver, RecordQuery *query, const char *name, uint16_t type);
+
+/* No event follows. Does nothing if the query is not running. */
+void records_cancel(RecordQuery *query);
+
+/* ---------------------------------------------------------------------------------------------- */
 
 static inline bool lookup_running(const Lookup *lookup)
 {

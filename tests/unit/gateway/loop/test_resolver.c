@@ -361,6 +361,109 @@ static void lookups_under_way_go_to_new_servers(void **state)
 
 #define resolver_test(f) cmocka_unit_test_setup_teardown(f, fresh, used)
 
+/* ---- Records --------------------------------------------------------------------------------- */
+
+enum { TYPE_A = 1, TYPE_AAAA = 28 };
+
+/* What was told of one query for records. */
+typedef struct Records {
+    RecordQuery query;
+    int n; /* times */
+    uint8_t first[12];
+    size_t size;
+    bool fails;
+    char why[256];
+} Records;
+
+static Records records;
+
+static void on_records(RecordQuery *query, Bytes response, Result why)
+{
+    Records *r = (Records *)query;
+    assert_null(query->answer); /* it may begin again */
+    r->n++;
+    r->size = response.size;
+    if (response.size >= sizeof r->first)
+        memcpy(r->first, response.data, sizeof r->first);
+    r->fails = failed(why);
+    if (r->fails)
+        snprintf(r->why, sizeof r->why, "%s", error_origin(why)->doing);
+}
+
+static bool has_records(void)
+{
+    return records.n > 0;
+}
+
+static void ask_records(const char *name, uint16_t type)
+{
+    records = (Records){.query.on_records = on_records};
+    records_begin(resolver, &records.query, name, type);
+    assert_int_equal(records.n, 0); /* never from within the call */
+}
+
+static void the_response_to_a_query_for_records_is_given_as_it_came(void **state)
+{
+    ask_records("both.test", TYPE_A);
+    loop_run_until(&loop, has_records);
+    assert_false(records.fails);
+    assert_true(records.size > 12);
+    assert_int_equal(records.first[7], 2); /* answers */
+    ask_records("both.test", TYPE_AAAA);
+    loop_run_until(&loop, has_records);
+    assert_int_equal(records.first[7], 1);
+}
+
+static void a_name_without_records_has_an_empty_response(void **state)
+{
+    const char *names[] = {"none.test", "nobody.test"};
+    for (int i = 0; i < 2; i++) {
+        ask_records(names[i], TYPE_A);
+        loop_run_until(&loop, has_records);
+        assert_false(records.fails);
+        assert_int_equal(records.size, 0);
+    }
+}
+
+static void records_are_asked_for_by_the_full_name(void **state)
+{
+    setenv("LOCALDOMAIN", "corp.test", 1);
+    ask_records("shop", TYPE_A); /* shop.corp.test exists */
+    loop_run_until(&loop, has_records);
+    assert_int_equal(records.size, 0);
+    assert_int_equal(dns_server_asked(&server, "shop A"), 1);
+}
+
+static void a_query_for_records_fails_with_the_name_servers(void **state)
+{
+    ask_records("failing.test", TYPE_A);
+    loop_run_until(&loop, has_records);
+    assert_true(records.fails);
+    assert_string_equal(records.why, "resolving failing.test: the name server failed (SERVFAIL)");
+}
+
+static void a_query_for_records_that_was_cancelled_tells_nothing(void **state)
+{
+    ask_records("slow.test", TYPE_A);
+    records_cancel(&records.query);
+    records_cancel(&records.query);
+    look_up("slow.test");
+    assert_int_equal(records.n, 0);
+    ask_records("dead.test", TYPE_A);
+    records_cancel(&records.query); /* its answer comes with the end of the resolver */
+}
+
+static void a_query_for_records_ends_with_the_name_servers_that_it_was_sent_to(void **state)
+{
+    ask_records("dead.test", TYPE_A);
+    dns_server_open(&another, &loop, script);
+    dns = (DnsConfig){.servers = another.address};
+    resolver_use(resolver, &dns);
+    loop_run_until(&loop, has_records);
+    assert_true(records.fails);
+    assert_non_null(strstr(records.why, "the name servers have changed meanwhile"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +488,12 @@ int main(void)
         resolver_test(a_cancelled_lookup_hears_nothing),
         resolver_test(the_end_of_the_resolver_ends_its_lookups),
         resolver_test(lookups_under_way_go_to_new_servers),
+        resolver_test(the_response_to_a_query_for_records_is_given_as_it_came),
+        resolver_test(a_name_without_records_has_an_empty_response),
+        resolver_test(records_are_asked_for_by_the_full_name),
+        resolver_test(a_query_for_records_fails_with_the_name_servers),
+        resolver_test(a_query_for_records_that_was_cancelled_tells_nothing),
+        resolver_test(a_query_for_records_ends_with_the_name_servers_that_it_was_sent_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
