@@ -90,6 +90,8 @@ static void add_service(Buffer *out, const Service *service)
     add_text(out, "name", service->name);
     add_text(out, "default_version",
              service->default_version ? service->default_version->name : NULL);
+    if (service->discovery)
+        add_text(out, "listed_in", service->discovery->place);
     begin_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++)
         add_version(out, &service->versions[i]);

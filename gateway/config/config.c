@@ -8,6 +8,9 @@ static void free_service_contexts(const Service *service)
 {
     for (uint32_t i = 0; i < service->n_instances; i++)
         SSL_CTX_free(service->instances[i].tls);
+    const EtcdSource *etcd = service->discovery ? service->discovery->etcd : NULL;
+    for (uint32_t i = 0; etcd && i < etcd->n_endpoints; i++)
+        SSL_CTX_free(etcd->endpoints[i].tls);
     for (uint32_t i = 0; i < service->n_versions; i++)
         if (service->versions[i].reflected)
             SSL_CTX_free(service->versions[i].reflected->instance.tls);

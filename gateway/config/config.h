@@ -485,10 +485,43 @@ typedef struct StatusCode {
     uint16_t http_status;
 } StatusCode;
 
+/* A name in DNS whose records are instances. */
+typedef struct DiscoveredName {
+    const char *text; /* as in the config */
+    const char *name; /* the full name that is asked for */
+    uint16_t port;    /* of its addresses (A, AAAA); 0: they are in SRV records */
+    Bytes members;    /* of each of its instances, as JSON: `,"versions":["v3"]`; or empty */
+    bool weighted;    /* `members` has a weight: that of SRV records does not count */
+} DiscoveredName;
+
+/* The etcd that lists instances. */
+typedef struct EtcdSource {
+    Instance *endpoints; /* of no service. Their TLS is freed with the Config */
+    uint32_t n_endpoints;
+    const char *prefix;
+    const char *user;     /* NULL: without authentication */
+    const char *password; /* from the password_file */
+    int64_t silence;      /* after it, etcd is asked whether it is there */
+} EtcdSource;
+
+typedef enum DiscoveryKind {
+    DISCOVERY_FILE,
+    DISCOVERY_FOLDER,
+    DISCOVERY_DNS,
+    DISCOVERY_ETCD
+} DiscoveryKind;
+
 /* Where a service's instances are listed, outside of the config. Times in nanoseconds. */
 typedef struct Discovery {
-    const char *file;
+    DiscoveryKind kind;
+    const char *place;     /* "file list.yaml", for messages; the same for the same list */
+    const char *path;      /* of the file or folder */
+    DiscoveredName *names; /* in DNS */
+    uint32_t n_names;
+    EtcdSource *etcd; /* NULL: another kind */
+    const char *base; /* the config's file: names of files in DNS and etcd are relative to it */
     int64_t every, empty_after;
+    int64_t timeout; /* of one answer, of DNS or etcd */
 } Discovery;
 
 /* What of a service's calls leaves the gateway's cell: spill.h. */

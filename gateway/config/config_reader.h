@@ -47,6 +47,7 @@ typedef struct ConfigReader {
     ConfigFile file;
     Config *config;
     const SchemaAsk *ask;     /* NULL: no schemas from instances */
+    Table *contexts;          /* settings of TLS -> SSL_CTX; NULL: each instance has its own */
     Table schemas;            /* file -> LoadedSchema */
     Table caches;             /* file -> the ReflectedSchema cached in it */
     ServicePlan *services;    /* data of config->services[i] for loading only */

@@ -1018,6 +1018,7 @@ static void close_down(Process *p)
     signals_hold();
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
+    metrics_remove_writer(p->watching);
     discovery_end(p->watching);
     judge_end(p->judge);
     handover_wake_by(NULL, NULL);
@@ -1213,6 +1214,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
     p->watching = discovery_new(&p->loop, on_instances_changed, p);
+    metrics_add_writer(discovery_metrics_write, p->watching);
     discovery_use(p->watching, p->config);
     p->judge = judge_new(&p->loop);
     judge_use(p->judge, p->config);

@@ -101,7 +101,7 @@ static void add_service(const Service *service, Buffer *out)
     buffer_printf(out, "%s: %u instance%s", service->name, service->n_instances,
                   plural(service->n_instances));
     if (service->discovery)
-        buffer_printf(out, ", listed in %s", service->discovery->file);
+        buffer_printf(out, ", listed in %s", service->discovery->place);
     buffer_add_byte(out, '\n');
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];

@@ -3,7 +3,6 @@
 #include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
-#include "base/file/file.h"
 #include "gateway/tls/tls_context.h"
 
 #include <openssl/ssl.h>
@@ -66,6 +65,26 @@ static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instan
                     "requests of this protocol are not compressed");
 }
 
+/* Instances of a list share a context if their settings are the same: reading the authorities of
+   the system takes 10 ms. */
+static Result make_context(ConfigReader *reader, const TlsFiles *files, SSL_CTX **context_out)
+{
+    if (!reader->contexts)
+        return tls_client_context(reader->arena, files, context_out);
+    const char *key = config_path(
+        reader, "%s\n%s\n%s\n%d", files->certificate ? files->certificate : "",
+        files->key ? files->key : "", files->authorities ? files->authorities : "", files->http2);
+    *context_out = table_get(reader->contexts, bytes_of(key));
+    if (!*context_out) {
+        Result r = tls_client_context(reader->arena, files, context_out);
+        if (failed(r))
+            return r;
+        table_put(reader->contexts, bytes_of(key), *context_out);
+    }
+    SSL_CTX_up_ref(*context_out); /* one is the table's */
+    return OK;
+}
+
 static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls *text,
                      const char *path, Instance *instance)
 {
@@ -83,7 +102,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         config_tell(reader, path, NULL, "the key %s is missing", files.key ? "certificate" : "key");
         return;
     }
-    Result r = tls_client_context(reader->arena, &files, &instance->tls);
+    Result r = make_context(reader, &files, &instance->tls);
     if (failed(r))
         config_tell_tls(reader, r, path);
 }
@@ -141,7 +160,7 @@ static void read_versions(ConfigReader *reader, const Service *service,
                     "the key versions is missing: %s has more than one", service->name);
 }
 
-static void read_instance(ConfigReader *reader, const Service *service, bool opaque,
+void config_read_instance(ConfigReader *reader, const Service *service, bool opaque,
                           const Passerelle__Config__Instance *text, const char *path,
                           Instance *instance)
 {
@@ -185,197 +204,10 @@ void config_read_instances(ConfigReader *reader, Service *service,
         Instance *instance = &service->instances[i];
         const char *instance_path = config_path(reader, "%s.instances[%u]", path, i);
         service->n_instances++;
-        read_instance(reader, service, opaque, texts[i], instance_path, instance);
+        config_read_instance(reader, service, opaque, texts[i], instance_path, instance);
         if (instance->address.text)
             config_doubt_loop(reader, &instance->address,
                               config_path(reader, "%s.address", instance_path));
         tell_duplicate(reader, &seen, instance, instance_path);
     }
-}
-
-/* ---- Lists outside of the config ------------------------------------------------------------- */
-
-enum { LIST_SIZE_MOST = 64 << 20 };
-
-Result config_list_text(Arena *arena, const char *file, Bytes *text_out)
-{
-    return file_read(arena, file, LIST_SIZE_MOST, text_out);
-}
-
-/* A list while it is read. */
-typedef struct ListReader {
-    ConfigReader reader; /* only what reading an instance needs */
-    const Service *service;
-    const Table *had;
-    InstanceList *list;
-    Instance **fresh; /* new ones, in their order, with `said` filled in */
-    const char **fresh_paths;
-    uint32_t n_fresh;
-    Buffer fresh_json; /* {"instances":[...]} */
-} ListReader;
-
-/* The value of `instances`; NULL: there is no such list, which was reported. */
-static const JsonNode *find_entries(ConfigReader *reader)
-{
-    const JsonNode *root = reader->file.document.root, *entries = NULL;
-    if (!root || root->kind != JSON_OBJECT) {
-        config_tell(reader, "", "instances: []", "this is not a list of instances");
-        return NULL;
-    }
-    for (const JsonNode *member = root->first; member; member = member->next) {
-        if (bytes_are(member->name, "instances"))
-            entries = member;
-        else
-            config_tell(reader, "", NULL, "there is no such key as %.*s", BYTES_ARGS(member->name));
-    }
-    if (reader->problems->n)
-        return NULL;
-    if (!entries)
-        config_tell(reader, "", "instances: []", "the key instances is missing");
-    else if (entries->kind != JSON_ARRAY)
-        config_tell(reader, "instances", "[]", "this is not a list");
-    return entries && entries->kind == JSON_ARRAY ? entries : NULL;
-}
-
-static void add_entry(ListReader *l, const char *path, Bytes said)
-{
-    Instance *instance = l->had ? table_get(l->had, said) : NULL;
-    if (!instance) {
-        instance = arena_make(l->reader.arena, Instance);
-        instance->said = said;
-        buffer_add_text(&l->fresh_json, l->n_fresh ? "," : "{\"instances\":[");
-        buffer_add(&l->fresh_json, said.data, said.size);
-        l->fresh_paths[l->n_fresh] = path;
-        l->fresh[l->n_fresh++] = instance;
-    }
-    l->list->items[l->list->n++] = instance;
-}
-
-/* Reads the entries; those that are valid by themselves go to fresh_json. */
-static void read_entries(ListReader *l, const JsonNode *entries, const MessageType *type,
-                         const DocumentRules *rules)
-{
-    ConfigReader *reader = &l->reader;
-    l->list->items = arena_array(reader->arena, Instance *, entries->count);
-    l->fresh = arena_array(reader->arena, Instance *, entries->count);
-    l->fresh_paths = arena_array(reader->arena, const char *, entries->count);
-    uint32_t i = 0;
-    for (const JsonNode *entry = entries->first; entry; entry = entry->next, i++) {
-        const char *path = config_path(reader, "instances[%u]", i);
-        size_t n_problems = reader->problems->n;
-        Buffer json = buffer_in(reader->arena);
-        document_read(rules, type, &reader->file.document, entry, path, reader->problems,
-                      reader->problems, &json);
-        if (reader->problems->n == n_problems)
-            add_entry(l, path, buffer_bytes(&json));
-        else
-            l->list->n_refused++;
-    }
-}
-
-static Result read_fresh(ListReader *l, const Schema *schema)
-{
-    ConfigReader *reader = &l->reader;
-    if (!l->n_fresh)
-        return OK;
-    buffer_add_text(&l->fresh_json, "]}");
-    ProtobufCMessage *message;
-    Result r = config_message(
-        reader->arena, schema_message(schema, bytes_of("passerelle.config.InstanceList")),
-        buffer_bytes(&l->fresh_json), &passerelle__config__instance_list__descriptor, &message);
-    if (failed(r))
-        return r;
-    const Passerelle__Config__InstanceList *text =
-        (const Passerelle__Config__InstanceList *)message;
-    for (uint32_t i = 0; i < l->n_fresh; i++) {
-        Bytes said = l->fresh[i]->said;
-        size_t n_problems = reader->problems->n;
-        read_instance(reader, l->service, l->service->n_versions == 0, text->instances[i],
-                      l->fresh_paths[i], l->fresh[i]);
-        l->fresh[i]->said = said;
-        if (reader->problems->n != n_problems) {
-            SSL_CTX_free(l->fresh[i]->tls);
-            l->fresh[i]->service = NULL; /* marks a mistake: see keep_good */
-        }
-    }
-    return OK;
-}
-
-/* Removes entries with mistakes, and repeated addresses. */
-static void keep_good(ListReader *l)
-{
-    Table seen = table_in(l->reader.arena);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < l->list->n; i++) {
-        Instance *instance = l->list->items[i];
-        if (instance->service && !table_put(&seen, bytes_of(instance->address.text), instance)) {
-            l->list->items[n++] = instance;
-            continue;
-        }
-        l->list->n_refused++;
-        if (!instance->service)
-            continue;
-        config_tell(&l->reader, "instances", NULL, "the address %s occurs twice",
-                    instance->address.text);
-        if (!l->had || !table_get(l->had, instance->said))
-            SSL_CTX_free(instance->tls);
-    }
-    l->list->n = n;
-}
-
-Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
-                        Problems *problems, InstanceList *list_out)
-{
-    ListReader l = {.service = service, .had = had, .list = list_out};
-    l.reader = (ConfigReader){.arena = arena, .problems = problems};
-    l.reader.file.path = service->discovery->file;
-    l.fresh_json = buffer_in(arena);
-    *list_out = (InstanceList){0};
-    const Schema *schema;
-    const DocumentRules *rules;
-    Result r = config_schema(arena, &schema, &rules);
-    if (failed(r))
-        return r;
-    yaml_parse(arena, text, l.reader.file.path, NULL, problems, &l.reader.file.document);
-    const JsonNode *entries = problems->n ? NULL : find_entries(&l.reader);
-    if (!entries)
-        return FAIL(arena, FAULT_BAD_CONFIG, "%s has no list of instances of %s",
-                    service->discovery->file, service->name);
-    read_entries(&l, entries, schema_message(schema, bytes_of("passerelle.config.Instance")),
-                 rules);
-    r = read_fresh(&l, schema);
-    if (!failed(r))
-        keep_good(&l);
-    return r;
-}
-
-void config_read_discovery(ConfigReader *reader, Service *service,
-                           const Passerelle__Config__Discovery *text, const char *path)
-{
-    Discovery *discovery = arena_make(reader->arena, Discovery);
-    *discovery = (Discovery){text->file, text->every, text->empty_after};
-    service->discovery = discovery;
-    if (!text->file)
-        return;
-    Bytes list_text;
-    InstanceList list = {0};
-    Problems problems = problems_in(reader->arena);
-    Result r = config_list_text(reader->arena, text->file, &list_text);
-    if (failed(r))
-        r = FAIL_OVER(reader->arena, r, FAULT_NO_FILE, "reading the instances of %s",
-                      service->name);
-    else
-        r = config_list_read(reader->arena, service, list_text, NULL, &problems, &list);
-    if (failed(r))
-        config_doubt(reader, config_path(reader, "%s.file", path), NULL, "%s",
-                     error_text(reader->arena, r));
-    for (size_t i = 0; i < problems.n; i++) {
-        const Problem *p = &problems.items[i];
-        problem_add(&reader->config->doubts, p->file, p->line, p->column, p->path, p->hint, "%s",
-                    p->reason);
-    }
-    service->instances = arena_array(reader->arena, Instance, list.n);
-    for (uint32_t i = 0; i < list.n; i++)
-        service->instances[i] = *list.items[i];
-    service->n_instances = list.n;
 }

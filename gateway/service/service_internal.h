@@ -53,7 +53,13 @@ bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Refl
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path);
 
-/* The same for a list outside of the config; mistakes in it are doubts. After the versions. */
+/* One instance. Opaque: of a path that is passed through. */
+void config_read_instance(ConfigReader *reader, const Service *service, bool opaque,
+                          const Passerelle__Config__Instance *text, const char *path,
+                          Instance *instance);
+
+/* service_discovery.c: a list outside of the config; mistakes in it are doubts. After the versions.
+ */
 void config_read_discovery(ConfigReader *reader, Service *service,
                            const Passerelle__Config__Discovery *text, const char *path);
 

@@ -2,7 +2,10 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "gateway/discovery/discovery.h"
+#include "gateway/discovery/inbox.h"
+#include "gateway/discovery/source_loop.h"
+#include "gateway/discovery/watch.h"
+#include "gateway/healing/healing.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/chore.h"
@@ -36,6 +39,30 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     va_start(args, format);
     vsnprintf(text + size, sizeof *events - (size_t)size, format, args);
     va_end(args);
+}
+
+static char healed[200]; /* "orders, file list.yaml: its 1 instances ..."; empty: nothing is now */
+static int n_healed;
+
+void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
+                   const char *format, ...)
+{
+    assert_int_equal(act, HEALING_DISCOVERY);
+    assert_true(failed(cause));
+    assert_string_equal(healed, "");
+    n_healed++;
+    int size = snprintf(healed, sizeof healed, "%s, %s: ", service, subject);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(healed + size, sizeof healed - (size_t)size, format, args);
+    va_end(args);
+}
+
+void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
+{
+    assert_int_equal(act, HEALING_DISCOVERY);
+    assert_string_not_equal(healed, "");
+    *healed = '\0';
 }
 
 void telemetry_describe(Instance *instance, Arena *arena)
@@ -84,6 +111,51 @@ void chore_leave(Chore *chore)
 {
     chore->work.on_left(chore->work.owner);
     uv_close((uv_handle_t *)&chore->done, on_chore_closed);
+}
+
+/* A source of which the test says what it reads: that of DNS. There is no loop of its own. */
+typedef struct Told {
+    Source source;
+    SourceOwner *owner;
+    uint64_t number;
+    Config *config;
+    Service *service;
+    int n_used, n_stopped;
+} Told;
+
+static Told told_source;
+
+static Source *told_start(SourceOwner *owner, uint64_t number)
+{
+    told_source = (Told){.source.kind = &source_dns, .owner = owner, .number = number};
+    return &told_source.source;
+}
+
+static void told_use(Source *source, Config *config, Service *service)
+{
+    assert_ptr_equal(source, &told_source);
+    told_source.config = config;
+    told_source.service = service;
+    told_source.n_used++;
+}
+
+static void told_stop(Source *source)
+{
+    assert_ptr_equal(source, &told_source);
+    told_source.n_stopped++;
+}
+
+const SourceKind source_dns = {told_start, told_use, told_stop};
+const SourceKind source_etcd = {told_start, told_use, told_stop};
+
+void source_loop_use(SourceLoop *sources, Config *config)
+{
+    fail_msg("there is no such loop");
+}
+
+void source_loop_end(SourceLoop *sources)
+{
+    fail_msg("there is no such loop");
 }
 
 /* ---- The scene ------------------------------------------------------------------------------- */
@@ -150,13 +222,16 @@ static int tear_down_all(void **state)
 
 static int set_up(void **state)
 {
-    n_events = n_changed = n_hanging = 0;
+    n_events = n_changed = n_hanging = n_healed = 0;
     hangs = false;
-    discovery = (Discovery){.file = list, .every = EVERY * MILLISECOND, .empty_after = NEVER};
+    discovery = (Discovery){.path = list,
+                            .place = "file list.yaml",
+                            .every = EVERY * MILLISECOND,
+                            .empty_after = NEVER};
     for (int i = 0; i < 2; i++) {
         services[i] = (Service){
             .name = "orders", .versions = versions, .n_versions = 1, .discovery = &discovery};
-        configs[i] = (Config){.services = &services[i], .n_services = 1};
+        configs[i] = (Config){.references = 1, .services = &services[i], .n_services = 1};
     }
     uv_loop_init(&loop);
     uv_timer_init(&loop, &end_of_pass);
@@ -180,6 +255,7 @@ static int tear_down(void **state)
     uv_close((uv_handle_t *)&end_of_pass, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
+    assert_string_equal(healed, "");
     for (int i = 0; i < 2; i++) {
         if (configs[i].let_go)
             configs[i].let_go(&configs[i]);
@@ -212,6 +288,28 @@ static void assert_event(const char *text, int n)
     }
     assert_string_equal(last, n ? text : "none");
     assert_int_equal(found, n);
+}
+
+/* Soon, however slow the machine is. */
+static void becomes(const char *expected)
+{
+    int64_t end = clock_now() + 20 * SECOND;
+    for (bool same = false; !same;) {
+        pass(EVERY);
+        const InstanceSet *set = services[0].set;
+        same = set->n == strlen(expected);
+        for (uint32_t i = 0; same && i < set->n; i++)
+            same = set->instances[i]->address.text[0] == expected[i];
+        assert_true(same || clock_now() < end);
+    }
+}
+
+static int count(const char *kind)
+{
+    int n = 0;
+    for (int i = 0; i < n_events; i++)
+        n += strncmp(events[i], kind, strlen(kind)) == 0;
+    return n;
 }
 
 /* ---- Joining and leaving --------------------------------------------------------------------- */
@@ -397,17 +495,32 @@ static void of_many_mistakes_ten_are_told_and_the_number_of_all(void **state)
         write_list(list_new, text);
         assert_int_equal(rename(list_new, list), 0);
         n_events = 0;
-        if (n == 10)
-            begin(0);
-        else
-            pass(10 * EVERY);
+        begin(0);
         int told = 0;
         for (int i = 0; i < n_events; i++)
             told += strncmp(events[i], "instance_refused", 16) == 0;
         assert_int_equal(told, n);
+        if (n == 11)
+            assert_event("instance_refused orders: 11 mistakes in total; 11 instances are left out",
+                         11);
+        tear_down(state);
+        set_up(state);
     }
-    assert_string_equal(events[n_events - 1],
-                        "instance_refused orders: 11 mistakes in total; 11 instances are left out");
+}
+
+static void a_mistake_is_told_once_as_long_as_the_list_has_it(void **state)
+{
+    put(A WRONG);
+    begin(0);
+    put(A WRONG B);
+    pass(10 * EVERY);
+    assert_instances(0, "ab");
+    assert_int_equal(count("instance_refused"), 1);
+    put(A);
+    pass(10 * EVERY);
+    put(A WRONG);
+    pass(10 * EVERY);
+    assert_int_equal(count("instance_refused"), 2);
 }
 
 static void a_list_that_is_wrong_as_a_whole_leaves_out_nobody(void **state)
@@ -522,19 +635,19 @@ static void a_reload_keeps_the_instances_of_a_list_that_cannot_be_read(void **st
 static void a_reload_tells_which_of_them_its_config_does_not_take(void **state)
 {
     static Version others[] = {{.name = "v9"}};
-    put(A B WRONG);
+    put(A "  - {address: 'c:1', versions: [v1], build: '9'}\n");
     begin(0);
-    assert_instances(0, "ab");
+    assert_instances(0, "ac");
     unlink(list);
     n_events = 0;
     services[1].versions = others;
     begin(1);
-    assert_instances(1, "c");
+    assert_instances(1, "");
     assert_true(n_events >= 2);
-    assert_non_null(strstr(events[0], "instance_refused "));
-    assert_non_null(strstr(events[1], "orders has no version v1"));
-    assert_int_equal(services[1].set->n_joined, 3);
-    assert_int_equal(services[1].set->n_left, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(strstr(events[i], "instance_refused "));
+        assert_non_null(strstr(events[i], "orders has no version v1"));
+    }
 }
 
 static void a_reload_with_an_empty_list_lets_its_time_go_on(void **state)
@@ -554,23 +667,30 @@ static void a_reload_with_an_empty_list_lets_its_time_go_on(void **state)
     assert_int_equal(services[1].set->n_left, 1);
 }
 
-static void a_service_of_another_name_or_list_keeps_nothing(void **state)
+static void a_service_of_another_name_keeps_nothing(void **state)
 {
-    for (int i = 0; i < 2; i++) {
-        put(A);
-        begin(0);
-        unlink(list);
-        Discovery other = discovery;
-        if (i)
-            services[1].name = "carts";
-        else
-            other.file = list_new;
-        services[1].discovery = &other;
-        begin(1);
-        assert_instances(1, "");
-        tear_down(state);
-        set_up(state);
-    }
+    put(A);
+    begin(0);
+    unlink(list);
+    services[1].name = "carts";
+    begin(1);
+    assert_instances(1, "");
+}
+
+static void a_service_with_another_list_keeps_its_instances_until_that_can_be_read(void **state)
+{
+    put(A);
+    begin(0);
+    Discovery other = discovery;
+    other.path = list_new;
+    other.place = "file list.new";
+    services[1].discovery = &other;
+    begin(1);
+    assert_instances(1, "a");
+    write_list(list_new, "instances:\n" B);
+    pass(10 * EVERY);
+    assert_instances(1, "b");
+    unlink(list_new);
 }
 
 static void a_service_that_is_listed_no_longer_is_not_watched(void **state)
@@ -584,6 +704,231 @@ static void a_service_that_is_listed_no_longer_is_not_watched(void **state)
     assert_instances(0, "a");
     assert_instances(1, "");
     assert_int_equal(n_changed, 0);
+}
+
+/* ---- Folders --------------------------------------------------------------------------------- */
+
+static void in_folder(const char *name, const char *text)
+{
+    char path[100], new[110];
+    snprintf(path, sizeof path, "%s/%s", list, name);
+    snprintf(new, sizeof new, "%s.new", path);
+    if (!text) {
+        unlink(path);
+        return;
+    }
+    write_list(new, text);
+    assert_int_equal(rename(new, path), 0);
+}
+
+static void begin_folder(void)
+{
+    discovery.kind = DISCOVERY_FOLDER;
+    assert_int_equal(mkdir(list, 0700), 0);
+}
+
+static void end_folder(void)
+{
+    const char *names[] = {"a.yaml", "b.json", "c.yml", ".hidden.yaml", "notes.txt"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        in_folder(names[i], NULL);
+    rmdir(list);
+}
+
+static void the_files_of_a_folder_are_one_list_in_the_order_of_their_names(void **state)
+{
+    begin_folder();
+    in_folder("c.yml", "instances:\n" A);
+    in_folder("a.yaml", "instances:\n" B);
+    in_folder(".hidden.yaml", "instances: ['d:1']");
+    in_folder("notes.txt", "instances: ['e:1']");
+    begin(0);
+    assert_instances(0, "ba");
+    in_folder("b.json", "{\"instances\": [{\"address\": \"f:1\"}]}");
+    becomes("bfa");
+    in_folder("a.yaml", NULL);
+    becomes("fa");
+    end_folder();
+}
+
+static void
+a_file_of_a_folder_that_is_no_list_keeps_its_instances_and_the_others_go_on(void **state)
+{
+    begin_folder();
+    in_folder("a.yaml", "instances:\n" A);
+    in_folder("c.yml", "instances: ['c:1']");
+    begin(0);
+    in_folder("a.yaml", "instances: [");
+    while (!count("instances_unreadable"))
+        pass(EVERY);
+    in_folder("c.yml", "instances: ['d:1']");
+    becomes("ad");
+    assert_event("instances_unreadable orders: keeping its 2 instances", 1);
+    in_folder("a.yaml", "instances:\n" B);
+    becomes("bd");
+    assert_event("instances_readable orders: file list.yaml can be read again", 1);
+    end_folder();
+}
+
+static void a_file_that_was_never_a_list_hides_no_other(void **state)
+{
+    begin_folder();
+    in_folder("a.yaml", "nothing");
+    in_folder("c.yml", "instances: ['c:1']");
+    begin(0);
+    assert_instances(0, "c");
+    assert_int_equal(count("instances_unreadable"), 1);
+    end_folder();
+}
+
+static void
+a_folder_that_is_gone_changes_nothing_and_one_without_files_is_an_empty_list(void **state)
+{
+    begin_folder();
+    in_folder("a.yaml", "instances:\n" A);
+    begin(0);
+    assert_int_equal(rename(list, list_new), 0); /* at once: it is never there without files */
+    discovery.empty_after = 0;
+    while (!count("instances_unreadable"))
+        pass(EVERY);
+    assert_instances(0, "a");
+    assert_int_equal(rename(list_new, list), 0);
+    in_folder("a.yaml", NULL);
+    becomes("");
+    end_folder();
+}
+
+/* ---- What a source may say ------------------------------------------------------------------- */
+
+static Reading *reading(const char *entries)
+{
+    Reading *reading = reading_new(told_source.number, told_source.config, told_source.service);
+    char text[400];
+    snprintf(text, sizeof text, "instances:%s%s", *entries ? "\n" : " []\n", entries);
+    ListDocument document = {.name = "dns", .base = "dns", .text = bytes_of(text)};
+    reading_take(reading, &document, 1);
+    return reading;
+}
+
+static void say(Reading *reading)
+{
+    inbox_put(told_source.owner->inbox, reading);
+    pass(EVERY);
+}
+
+static void begin_told(void)
+{
+    discovery.kind = DISCOVERY_DNS;
+    begin(0);
+    say(reading(A));
+    assert_instances(0, "a");
+}
+
+static void of_a_list_that_is_known_in_part_the_rest_stays(void **state)
+{
+    begin_told();
+    Reading *half = reading(A B);
+    reading_fail(half, FAIL(half->arena, FAULT_SYSTEM, "one does not answer"));
+    say(half);
+    assert_instances(0, "ab");
+    assert_int_equal(count("instances_unreadable"), 1);
+    say(reading(A B));
+    assert_int_equal(count("instances_readable"), 1);
+}
+
+static void what_is_known_from_before_makes_good_what_cannot_be_read(void **state)
+{
+    discovery.kind = DISCOVERY_DNS;
+    begin(0);
+    for (int i = 0; i < 3; i++) {
+        Reading *fails = reading_new(told_source.number, told_source.config, told_source.service);
+        reading_fail(fails, FAIL(fails->arena, FAULT_SYSTEM, "no answer"));
+        if (i)
+            say(reading(A));
+        say(fails);
+        assert_string_equal(healed,
+                            i ? "orders, file list.yaml: its 1 instances are those of before" : "");
+        assert_int_equal(n_healed, i);
+    }
+}
+
+static void a_source_that_has_waited_itself_may_empty_a_service_at_once(void **state)
+{
+    begin_told();
+    say(reading(""));
+    assert_instances(0, "a");
+    Reading *old = reading("");
+    old->empty_is_old = true;
+    say(old);
+    assert_instances(0, "");
+}
+
+static void a_reading_for_an_older_config_is_dropped(void **state)
+{
+    begin_told();
+    Reading *late = reading(A B);
+    begin(1);
+    assert_int_equal(told_source.n_used, 2);
+    assert_instances(1, "a"); /* kept: nothing is known yet */
+    say(late);
+    assert_instances(1, "a");
+    say(reading(B));
+    assert_instances(1, "b");
+}
+
+static void a_reading_of_a_list_that_is_watched_no_longer_is_dropped(void **state)
+{
+    begin_told();
+    Reading *late = reading(A B), *waits = reading(B);
+    services[1].discovery = NULL;
+    begin(1);
+    assert_int_equal(told_source.n_stopped, 1);
+    say(late);
+    assert_instances(0, "a");
+    inbox_put(told_source.owner->inbox, waits); /* the end comes first */
+}
+
+static void a_list_that_is_the_same_ends_no_wait(void **state)
+{
+    begin_told();
+    say(reading(""));
+    Reading *same = reading_new(told_source.number, told_source.config, told_source.service);
+    same->same = true;
+    say(same);
+    assert_int_equal(count("instances_empty"), 1);
+    assert_instances(0, "a");
+    discovery.empty_after = 0;
+    same = reading_new(told_source.number, told_source.config, told_source.service);
+    same->same = true;
+    say(same);
+    assert_instances(0, "");
+}
+
+static void the_state_of_a_list_is_shown(void **state)
+{
+    begin_told();
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (int i = 0; i < 2; i++) {
+        Buffer out = buffer_in(arena);
+        Exposition e = {.out = &out};
+        discovery_metrics_write(&e, watching);
+        const char *text = arena_text(arena, buffer_bytes(&out));
+        char line[200];
+        snprintf(line, sizeof line,
+                 "passerelle_discovery_failing{service=\"orders\",source=\"file list.yaml\"} %d\n",
+                 i);
+        assert_non_null(strstr(text, line));
+        snprintf(line, sizeof line,
+                 "passerelle_discovery_failures_total{service=\"orders\","
+                 "source=\"file list.yaml\"} %d\n",
+                 i);
+        assert_non_null(strstr(text, line));
+        assert_non_null(strstr(text, "passerelle_discovery_age_seconds{service=\"orders\""));
+        Reading *fails = reading_new(told_source.number, told_source.config, told_source.service);
+        reading_fail(fails, FAIL(arena, FAULT_SYSTEM, "no answer"));
+        say(fails);
+    }
+    arena_free(arena);
 }
 
 int main(void)
@@ -604,6 +949,7 @@ int main(void)
         TEST(what_is_wrong_in_a_list_is_reported_and_left_out),
         TEST(a_list_of_wrong_entries_only_changes_nothing),
         TEST(of_many_mistakes_ten_are_told_and_the_number_of_all),
+        TEST(a_mistake_is_told_once_as_long_as_the_list_has_it),
         TEST(a_list_that_is_wrong_as_a_whole_leaves_out_nobody),
         TEST(a_list_that_cannot_be_read_changes_nothing_and_is_told_once),
         TEST(a_wrong_list_after_an_empty_one_is_no_longer_empty),
@@ -613,7 +959,19 @@ int main(void)
         TEST(a_reload_keeps_the_instances_of_a_list_that_cannot_be_read),
         TEST(a_reload_tells_which_of_them_its_config_does_not_take),
         TEST(a_reload_with_an_empty_list_lets_its_time_go_on),
-        TEST(a_service_of_another_name_or_list_keeps_nothing),
+        TEST(a_service_of_another_name_keeps_nothing),
+        TEST(a_service_with_another_list_keeps_its_instances_until_that_can_be_read),
+        TEST(the_files_of_a_folder_are_one_list_in_the_order_of_their_names),
+        TEST(a_file_of_a_folder_that_is_no_list_keeps_its_instances_and_the_others_go_on),
+        TEST(a_file_that_was_never_a_list_hides_no_other),
+        TEST(a_folder_that_is_gone_changes_nothing_and_one_without_files_is_an_empty_list),
+        TEST(of_a_list_that_is_known_in_part_the_rest_stays),
+        TEST(what_is_known_from_before_makes_good_what_cannot_be_read),
+        TEST(a_source_that_has_waited_itself_may_empty_a_service_at_once),
+        TEST(a_reading_for_an_older_config_is_dropped),
+        TEST(a_reading_of_a_list_that_is_watched_no_longer_is_dropped),
+        TEST(a_list_that_is_the_same_ends_no_wait),
+        TEST(the_state_of_a_list_is_shown),
         TEST(a_service_that_is_listed_no_longer_is_not_watched),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
