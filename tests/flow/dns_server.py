@@ -5,13 +5,20 @@ import threading
 
 from processes import free_port
 
-A, AAAA = 1, 28
+A, AAAA, SRV = 1, 28, 33
 FAMILY = {A: socket.AF_INET, AAAA: socket.AF_INET6}
-SILENT = object()
+SILENT, FAILS = object(), object()
+
+
+def srv(port, host, weight=0, priority=0):
+    """An SRV record."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in host.split("."))
+    return struct.pack("!HHH", priority, weight, port) + labels + b"\0"
 
 
 class DnsServer:
-    """names: {"a.test": ["127.0.0.1", "::1"], "dead.test": SILENT}; others do not exist. May be changed at any time."""
+    """names: {"a.test": ["127.0.0.1", "::1"], "_a._tcp.test": [srv(80, "a.test")], "dead.test": SILENT, "ill.test": FAILS};
+    others do not exist. May be changed at any time."""
 
     def __init__(self, names, ttl=1):
         self.names, self.ttl = names, ttl
@@ -48,7 +55,16 @@ class DnsServer:
         found = self.names.get(name)
         if found is SILENT:
             return None
-        records = [socket.inet_pton(FAMILY[kind], one) for one in found or () if (":" in one) == (kind == AAAA)]
-        head = query[:2] + struct.pack("!HHHHH", 0x8400 | (0 if found is not None else 3), 1, len(records), 0, 0)
+        fails, found = found is FAILS, [] if found is FAILS else found
+        records = [record for record in (self._record(one, kind) for one in found or ()) if record]
+        code = 2 if fails else 3 if found is None else 0
+        head = query[:2] + struct.pack("!HHHHH", 0x8400 | code, 1, len(records), 0, 0)
         return head + question + b"".join(
             struct.pack("!HHHIH", 0xc00c, kind, 1, self.ttl, len(record)) + record for record in records)
+
+    @staticmethod
+    def _record(one, kind):
+        """None: it is of another type."""
+        if isinstance(one, bytes) or kind not in FAMILY:
+            return one if kind == SRV and isinstance(one, bytes) else None
+        return socket.inet_pton(FAMILY[kind], one) if (":" in one) == (kind == AAAA) else None

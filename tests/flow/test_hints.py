@@ -419,6 +419,7 @@ class ConfigCase(Case):
     def told(self, folder, changes):
         (folder / "list.yaml").write_text(self.lists[self.is_after])
         (folder / "good.key").write_text("0f" * 32)
+        (folder / "instances.yaml").write_text("instances: []")
         (folder / "c.yaml").write_text(changes)
         return mistakes(folder, "c.yaml")
 
@@ -433,6 +434,10 @@ def default(what):
 
 def graceful(what, match="s.S/Go"):
     return config(rest=route(f"{{match: {match}, on_failure: {{graceful: {{{what}}}}}}}"))
+
+
+def listed(where):
+    return config(instances="[]", service=f"    discovery: {where}\n")
 
 
 def addressed(address):
@@ -638,6 +643,29 @@ CONFIG_CASES = [
                config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], affinity: {client: true}}")), "is not read"),
     ConfigCase(config(rest=route("{match: s.S/Go, warm: 2}")), config(service="    warm: 2\n", rest=route("{match: s.S/Go}")),
                "has connections"),
+    ConfigCase(listed("{}"), listed("{file: instances.yaml}"), "does not say where"),
+    ConfigCase(listed("{file: a.yaml, folder: b}"), listed("{file: instances.yaml}"), "listed in one place"),
+    ConfigCase(listed("{dns: [{name: a.test, instance: {versions: [v1]}}]}"),
+               listed("{dns: [{name: 'a.test:7001', instance: {versions: [v1]}}]}"), "the port is missing"),
+    ConfigCase(listed("{dns: [{name: 'a b', instance: {versions: [v1]}}]}"),
+               listed("{dns: [{name: 'orders.internal:7001', instance: {versions: [v1]}}]}"), "is not a name in DNS"),
+    ConfigCase(listed("{dns: [{name: 'a.test:0', instance: {versions: [v1]}}]}"), None, "is not a port"),
+    ConfigCase(listed("{dns: [{name: '_a._tcp.test:1', instance: {versions: [v1]}}]}"), None, "have the ports"),
+    ConfigCase(listed("{dns: [{name: 'a.test:1', instance: 5}]}"),
+               listed("{dns: [{name: 'a.test:1', instance: {versions: [v1]}}]}"), "not what an instance is"),
+    ConfigCase(listed("{dns: ['a.test:1']}"), listed("{dns: [{name: 'a.test:1', instance: {versions: [v2]}}]}"),
+               "has more than one"),
+    ConfigCase(listed("{etcd: {endpoints: ['a:1'], prefix: ''}}"),
+               listed("{etcd: {endpoints: ['a:1'], prefix: /services/orders/}}"), "without a prefix"),
+    ConfigCase(listed("{etcd: {endpoints: ['a:1'], prefix: /o/, user: gateway}}"),
+               listed("{etcd: {endpoints: ['a:1'], prefix: /o/, user: gateway, tls: {}, password_file: good.key}}"),
+               "key password_file is missing"),
+    ConfigCase(listed("{etcd: {endpoints: ['a:1'], prefix: /o/, tls: {}, password_file: good.key}}"),
+               listed("{etcd: {endpoints: ['a:1'], prefix: /o/, tls: {}, password_file: good.key, user: gateway}}"),
+               "key user is missing"),
+    ConfigCase(listed("{etcd: {endpoints: ['a:1'], prefix: /o/, password_file: good.key, user: gateway}}"),
+               listed("{etcd: {endpoints: ['a:1'], prefix: /o/, tls: {}, password_file: good.key, user: gateway}}"),
+               "is sent unencrypted"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
