@@ -200,7 +200,8 @@ static uint32_t choose_near(const Request *call, int64_t now, uint32_t n_up)
     return burden_is_less(&second, &first) ? found[1] : found[0];
 }
 
-static void choose(Request *call, int64_t now)
+/* False: nobody is left, and the call may not leave the cell. */
+static bool choose(Request *call, int64_t now)
 {
     uint32_t cell = call->gateway % CELLS, n_up = 0;
     for (uint32_t i = 0; i < NEAR; i++)
@@ -208,15 +209,17 @@ static void choose(Request *call, int64_t now)
     uint32_t share = naive ? 0 : spill_share(n_up, NEAR, 70, 50);
     bool leaves = spill_next(&turns[call->gateway][call->service], share);
     uint32_t near = leaves ? NEAR : choose_near(call, now, n_up);
-    if (near == NEAR && leaves) {
+    if (near == NEAR && !leaves)
+        return false;
+    if (near == NEAR) {
         uint32_t other = (cell + 1 + below(CELLS - 1)) % CELLS;
         call->server = server_of(other, call->service, below(NEAR));
         call->pair = PAIRS;
     } else {
-        near = near == NEAR ? below(NEAR) : near;
         call->server = server_of(cell, call->service, near);
         call->pair = (uint32_t)(pair_of(call->gateway, call->service, near) - pairs);
     }
+    return true;
 }
 
 /* What the instance makes of it is known as soon as it comes. */
@@ -241,10 +244,25 @@ static int64_t serve(Request *call, int64_t now)
     return call->began + DEADLINE;
 }
 
+static void finish(uint32_t which, int64_t now)
+{
+    const Request *call = &calls[which];
+    bool good = call->code == CODE_OK;
+    if (good)
+        retry_budget_earn(&budgets[call->gateway][call->service], now);
+    row.good += good;
+    row.time += good ? (double)(now - call->began) : 0;
+    free_calls[n_free++] = which;
+}
+
 static void ask(uint32_t which, int64_t now)
 {
     Request *call = &calls[which];
-    choose(call, now);
+    if (!choose(call, now)) {
+        call->code = CODE_UNAVAILABLE;
+        finish(which, now);
+        return;
+    }
     call->attempts++;
     call->sent = now;
     row.attempts++;
@@ -298,17 +316,6 @@ static PolicyQuestion question_of(const Request *call, int64_t now)
     };
 }
 
-static void finish(uint32_t which, int64_t now)
-{
-    const Request *call = &calls[which];
-    bool good = call->code == CODE_OK;
-    if (good)
-        retry_budget_earn(&budgets[call->gateway][call->service], now);
-    row.good += good;
-    row.time += good ? (double)(now - call->began) : 0;
-    free_calls[n_free++] = which;
-}
-
 static void end(uint32_t which, int64_t now)
 {
     Request *call = &calls[which];
@@ -319,7 +326,7 @@ static void end(uint32_t which, int64_t now)
     }
     PolicyQuestion question = question_of(call, now);
     PolicyVerdict verdict = policy_decide(&question);
-    if (verdict.action != POLICY_RETRY) {
+    if (verdict.action != POLICY_RETRY || (naive && call->attempts == 5)) {
         finish(which, now);
         return;
     }
