@@ -255,20 +255,33 @@ static bool take(Scope *s, uint32_t i, const WireField *record)
 
 /* ---- Demands --------------------------------------------------------------------------------- */
 
+static bool is_text(const FieldType *field)
+{
+    return field->kind == KIND_STRING || field->kind == KIND_BYTES;
+}
+
 static bool is_absent(const FieldType *field, const Found *found)
 {
     if (field->repeated)
         return found->n == 0;
     if (!found->set || field->presence)
         return !found->set;
+    if (is_text(field))
+        return found->last.bytes.size == 0;
     Literal value = literal_of_wire(field->kind, &found->last);
     return literal_is_zero(&value, value_type_of(field));
 }
 
 static bool is_empty_text(const FieldType *field, const Found *found)
 {
-    return !field->repeated && (field->kind == KIND_STRING || field->kind == KIND_BYTES) &&
-           found->last.bytes.size == 0;
+    return !field->repeated && is_text(field) && found->last.bytes.size == 0;
+}
+
+/* No text has more characters than bytes: most need not be read. */
+static uint64_t characters_of(const FieldRule *rule, Bytes text)
+{
+    bool fits = !rule->least.text && rule->most.text && text.size <= rule->most.value.u;
+    return fits ? text.size : rule_characters(text);
 }
 
 /* The value as the bounds have it. False: it is malformed. */
@@ -280,7 +293,7 @@ static bool measure(const FieldRule *rule, const Found *found, Bound *value_out)
     case MEASURE_NOTHING: break;
     case MEASURE_NUMBER: value_out->value = literal_of_wire(field->kind, &found->last); break;
     case MEASURE_TIME: return rule_time(found->last.bytes, &value_out->time);
-    case MEASURE_CHARACTERS: value_out->value.u = rule_characters(found->last.bytes); break;
+    case MEASURE_CHARACTERS: value_out->value.u = characters_of(rule, found->last.bytes); break;
     case MEASURE_BYTES: value_out->value.u = found->last.bytes.size; break;
     case MEASURE_ELEMENTS: value_out->value.u = found->n; break;
     }
