@@ -68,9 +68,10 @@ class Http1:
 class Http1Client:
     """One request at a time."""
 
-    def __init__(self, port, method, path, body=b""):
+    def __init__(self, port, method, path, body=b"", **fields):
         self.http = Http1(connect(port))
         head = f"{method} {path} HTTP/1.1\r\nhost: x\r\naccept: */*\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         if body:
             head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.request = head.encode() + b"\r\n" + body

@@ -68,15 +68,24 @@ class PackedMessages(Messages):
 RETRIES = ", attempts: 3, retry: {initial_backoff: 25ms, max_backoff: 1s}, hedge: {after: 30s}"
 
 
+# All that is there for calls that fail; the receiver of the webhook hears of none.
+EVERYTHING = ("}\n  - {match: orders.Orders/Get, impact: high, parameters: {id: {required: true, at_most: 64}}" + RETRIES +
+              ", on_failure: {graceful: {older: true, stale: 10m, default: {id: none}}}")
+LEDGER = "ledger: {webhooks: [{name: pager, url: 'http://127.0.0.1:1/', every: 1m}]}\n"
+
+
 class Scenario:
     """
     The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages. `route`: more settings of
-    the route.
+    the route; `config`: more lines of the config. `beside`: the name of a scenario, before this one, than which it may have at
+    most `most` percent more.
     """
 
-    def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route=""):
+    def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route="", config="",
+                 beside=None, most=6):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
-        self.kind, self.n, self.warm, self.at_once, self.route = kind, n, warm, at_once, route
+        self.kind, self.n, self.warm, self.at_once, self.route, self.config = kind, n, warm, at_once, route, config
+        self.beside, self.most = beside, most
 
     def start(self, port, service):
         return self.kind(self, self.start_client(port), service)
@@ -130,12 +139,17 @@ def scenarios(stubs):
                         lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", request),
                         framed(is_right), at_once=TOGETHER, route=route)
 
-    def unary_of_1_kib(name, route=""):
-        large = v3.Order(id="42", currency="x" * 1017).SerializeToString()
-        assert len(large) == 1024
+    large, bearer = v3.Order(id="42", currency="x" * 1017).SerializeToString(), "Bearer " + "a" * 40
+    assert len(large) == 1024
+
+    def unary_of_1_kib(name, **more):
         return Scenario(name, lambda: GrpcService(large),
-                        lambda port: GrpcClient(port, "/shop.orders.v3.Orders/Get", get, authorization="Bearer " + "a" * 40),
-                        lambda body: body[5:] == large, at_once=TOGETHER, route=route)
+                        lambda port: GrpcClient(port, "/shop.orders.v3.Orders/Get", get, authorization=bearer),
+                        lambda body: body[5:] == large, at_once=TOGETHER, **more)
+
+    def rest_of_1_kib(name, **more):
+        return Scenario(name, lambda: GrpcService(large), lambda port: Http1Client(port, "GET", "/v3/orders/42", authorization=bearer),
+                        lambda body: json.loads(body)["currency"] == "x" * 1017, **more)
 
     def stream(name, version, is_right):
         return Scenario(name, lambda: GrpcService(order),
@@ -168,6 +182,9 @@ def scenarios(stubs):
         unary("gRPC unary, v1 to v3", "v1", is_v1),
         unary_of_1_kib("gRPC unary, 1 KiB"),
         unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
+        unary_of_1_kib("gRPC unary, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="gRPC unary, 1 KiB"),
+        rest_of_1_kib("REST GET, 1 KiB"),
+        rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
         stream("gRPC message of a stream, v1 to v3", "v1", is_v1),
         packed("gRPC small message of a full frame, v3 to v3", "v3", is_small),
