@@ -54,10 +54,11 @@ def complaints(verdict):
 def row(verdict):
     back = verdict.back(verdict.hit)
     quiet, faulty = verdict.quiet, verdict.faulty
+    slowest = [1000 * verdict.slowest(*when) for when in ((0, verdict.begin), (verdict.there, verdict.end))]
     return f"{verdict.scenario.name:18} {verdict.count('answered'):8} {verdict.count('failed'):6} " \
            f"{verdict.count('lost'):5} {verdict.count('hung'):5} {verdict.recovery():7.2f} s " \
            f"{'-' if back is None else f'{back:.1f} s':>6} " \
-           f"{verdict.slowest(0, verdict.begin) * 1000:6.0f} -> {verdict.slowest(verdict.there, verdict.end) * 1000:6.0f} ms" \
+           f"{slowest[0]:6.0f} -> {slowest[1]:6.0f} ms" \
            f" {quiet.percentile(0.99):5.2f} -> {faulty.percentile(0.99):5.2f} ms {ratio(verdict):6.2f} " \
            f"{quiet.cpu * 100:3.0f} -> {faulty.cpu * 100:3.0f} %"
 

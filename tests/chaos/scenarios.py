@@ -207,7 +207,8 @@ SCENARIOS = (
              relay(reset=[50, 4000]), mend),
     Scenario("truncation", "Each connection ends in the middle of a response.", MAY_FAIL, relay(cut=[50, 4000]), mend),
     Scenario("garbage", "Random bytes come in place of responses.", MAY_FAIL, relay(garbage=True), mend),
-    Scenario("refused", "Nobody listens; what was connected is reset.", IN_FLIGHT, relay(refuse=True, breaking=True), mend),
+    Scenario("refused", "Nobody listens; what was connected is reset.", IN_FLIGHT,
+             relay(refuse=True, breaking=True), mend),
     Scenario("silent", "Connections stay, new ones are accepted, and nothing passes. They stay silent afterwards.",
              MAY_FAIL, relay(swallow="both"), mend),
     Scenario("half open", "Requests arrive and are executed, responses do not come; nor afterwards on these "
@@ -239,10 +240,11 @@ SCENARIOS = (
              prepare=prepare_network(0, 1), needs=no_network, relayed=False),
     Scenario("unreachable", "There is no route to the instances.", MAY_FAIL, unreachable, reachable,
              prepare=prepare_network(0, 1), needs=no_network, relayed=False),
-    Scenario("cell cut off", "The link to the gateway's own cell is down: four of ten instances, which had all calls. Within "
-             "4 s it is noticed.", MAY_FAIL, cut, uncut, noticed=4, prepare=prepare_cell(own=True), needs=no_network, relayed=False),
-    Scenario("other cell cut off", "The link to another cell is down, which has four of ten instances.", KEPT, cut, uncut,
-             prepare=prepare_cell(own=False), needs=no_network, relayed=False),
+    Scenario("cell cut off", "The link to the gateway's own cell is down: four of ten instances, which had all calls. "
+             "Within 4 s it is noticed.", MAY_FAIL, cut, uncut, prepare=prepare_cell(own=True), noticed=4,
+             needs=no_network, relayed=False),
+    Scenario("other cell cut off", "The link to another cell is down, which has four of ten instances.", KEPT,
+             cut, uncut, prepare=prepare_cell(own=False), needs=no_network, relayed=False),
     Scenario("packet loss", "20 % of the packets are lost, in both directions.", KEPT, lose, lose_none,
              prepare=prepare_network(0, 1), needs=no_loss, relayed=False),
 )
