@@ -3,7 +3,7 @@
 #include "base/clock.h"
 
 #define BACKOFF_FIRST (100 * MILLISECOND)
-#define BACKOFF_MOST (10 * SECOND)
+#define BACKOFF_MOST (2 * SECOND)
 #define BACKOFF_MOST_CHEAP (1 * SECOND) /* after connects that were refused at once */
 #define CHEAP_TIME (50 * MILLISECOND)
 
