@@ -5,7 +5,7 @@ HTTP/1.1, unless it says otherwise; the eight others could answer every call.
 import signal
 from typing import Callable, NamedTuple, Optional
 
-from world import SILENT, DnsServer, Network, no_loss, no_network
+from world import SILENT, DnsServer, Network, eventually, no_loss, no_network
 
 # What may become of calls that must not be executed twice (Write), and of responses that have begun (Follow).
 KEPT = "none fails"
@@ -148,6 +148,8 @@ def prepare_network(*numbers):
             moved.append(copy)
         process = world.fleet.process(*moved, under=["ip", "netns", "exec", world.network.name])
         world.running.callback(process.kill)
+        for instance in moved:
+            eventually(lambda instance=instance: world.network.reaches(instance.port))
     return prepare
 
 

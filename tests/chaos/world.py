@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -248,6 +249,14 @@ class Network:
 
     def inside(self, *words):
         self.ip("-n", self.name, *words)
+
+    def reaches(self, port):
+        """Whether it is there: a new link takes a moment."""
+        try:
+            socket.create_connection((self.there, port), timeout=0.2).close()
+            return True
+        except OSError:
+            return False
 
     def lose(self, share):
         """Loses this share of the packets, in both directions."""
