@@ -39,6 +39,7 @@ def play(scenario, fleet, folder, length, calm=None, speed=1.0):
         time.sleep(length.after)
         load.wait_for(30, since=end + length.after)
         calls = load.stop()
+        scenario.proof(world)
         verdict = Verdict(scenario, calls, (begin, there, end), fleet.wrote(), late=0.5 if calm else None)
         verdict.quiet, verdict.faulty = quiet, faulty
         verdict.hit = [instance.name for instance in world.hit]

@@ -5,7 +5,7 @@ HTTP/1.1, unless it says otherwise; the eight others could answer every call.
 import signal
 from typing import Callable, NamedTuple, Optional
 
-from world import SILENT, DnsServer, Network, eventually, no_loss, no_network
+from world import SILENT, DnsServer, Etcd, Network, eventually, no_loss, no_network
 
 # What may become of calls that must not be executed twice (Write), and of responses that have begun (Follow).
 KEPT = "none fails"
@@ -25,6 +25,7 @@ class Scenario(NamedTuple):
                                                 # budget of retries makes good
     others: bool = True                         # whether other instances could answer
     relayed: bool = True                        # whether it happens at relays, which count their acts
+    proof: Callable = lambda world: None        # what must hold in the end
     needs: Callable = lambda: None              # why it cannot run here, or None
 
 
@@ -133,6 +134,38 @@ def break_one(world, n):
     world.fault(world.instances[n % len(world.instances)], breaking=True)
 
 
+# ---- etcd ---------------------------------------------------------------------------------------------
+
+def prepare_etcd(world):
+    """The instances are those that etcd lists."""
+    world.etcd = Etcd(world.folder, world.running)
+    list_in_etcd(world)
+    etcd = f"{{endpoints: ['127.0.0.1:{world.etcd.port}'], prefix: /mail/, silence: 1s}}"
+    world.listed = f"discovery: {{etcd: {etcd}, timeout: 1s}}"
+
+
+def list_in_etcd(world):
+    for instance, entry in zip(world.instances, world.entries):
+        world.etcd.put(instance.name, entry)
+
+
+def etcd_gone(world):
+    world.etcd.stop()
+    world.etcd.forget()
+
+
+def etcd_anew(world):
+    """It knows nothing, and counts its revisions from the beginning."""
+    world.etcd.start()
+    list_in_etcd(world)
+
+
+def etcd_is_heard(world):
+    """What changes in the new etcd is seen."""
+    world.etcd.delete(world.instances[-1].name)
+    eventually(lambda: world.listed_now() == len(world.instances) - 1)
+
+
 # ---- Networks of their own ------------------------------------------------------------------------------
 
 def prepare_network(*numbers):
@@ -237,6 +270,9 @@ SCENARIOS = (
              names_silent, names_back, during=break_one, prepare=prepare_names),
     Scenario("no names", "The same with a name server that knows no name any more: it says that they are gone, and is "
              "believed.", MAY_FAIL, names_unknown, names_back, during=break_one, prepare=prepare_names, others=False),
+    Scenario("no etcd", "All instances are listed in etcd, which is gone, while connections break. Another one comes, which "
+             "has to be told all instances anew, at lower revisions.", MAY_FAIL, etcd_gone, etcd_anew, during=break_one,
+             prepare=prepare_etcd, proof=etcd_is_heard),
     # In networks of their own.
     Scenario("black hole", "Packets from the instances go nowhere.", MAY_FAIL, black_hole, no_black_hole,
              prepare=prepare_network(0, 1), needs=no_network, relayed=False),

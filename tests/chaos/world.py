@@ -1,6 +1,8 @@
 """What a scenario happens to: a gateway, ten instances behind relays, a load, and networks of their own."""
+import base64
 import collections
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -204,6 +206,11 @@ class World:
         if steady:
             hurry(self.gateway.process.child.pid)
 
+    def listed_now(self):
+        """The number of instances that the gateway knows of."""
+        services = {service["name"]: service for service in self.gateway.admin("/config").json["services"]}
+        return len(services["mail"]["instances"])
+
     def fault(self, *instances, breaking=False, **fault):
         """From now on so; `breaking` resets what is connected."""
         for instance in instances or self.hit:
@@ -222,6 +229,55 @@ def hurry(pid):
     """All threads of the process go before others. Without the permission for it nothing changes."""
     if shutil.which("chrt"):
         subprocess.run(["chrt", "--all-tasks", "--rr", "--pid", "1", str(pid)], capture_output=True)
+
+
+class Etcd:
+    """An etcd of one, whose keys below /mail/ are the instances. It may be stopped, and lose what it knew."""
+
+    def __init__(self, folder, running):
+        self.data = folder / "etcd"
+        self.port, self.peer = free_port(), free_port()
+        self.process = None
+        self.start()
+        running.callback(self.stop)
+
+    def start(self):
+        url, peers = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
+        self.process = Process(["etcd", "--data-dir", str(self.data), "--unsafe-no-fsync", "--log-level", "error",
+                                "--listen-client-urls", url, "--advertise-client-urls", url,
+                                "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
+                                "--initial-cluster", f"default={peers}"]).wait_until(self.answers)
+
+    def answers(self):
+        try:
+            return self.post("/v3/maintenance/status", {})
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self):
+        self.process.kill()
+
+    def forget(self):
+        shutil.rmtree(self.data)
+
+    def post(self, path, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status == 200 and json.loads(response.read())
+        finally:
+            connection.close()
+
+    def put(self, name, entry):
+        assert self.post("/v3/kv/put", {"key": b64(f"/mail/{name}"), "value": b64(entry)})
+
+    def delete(self, name):
+        assert self.post("/v3/kv/deleterange", {"key": b64(f"/mail/{name}")})
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
 
 
 # ---- Networks of their own ------------------------------------------------------------------------------
