@@ -24,10 +24,16 @@ def sources_of(build):
     return sorted(ours, key=lambda file: -file.stat().st_size)
 
 
+# The analyzer takes half of the time. What it looks for in tests, running them under the sanitizers finds, too.
+QUICK = ["--checks=-clang-analyzer-*"]
+RUN_ANYWAY = ("tests", "loadtest")
+
+
 def tidy(build, source):
     """What is found in the file and in the headers that it includes."""
     began = time.monotonic()
-    done = subprocess.run(["clang-tidy", "--quiet", "-p", build, *OPTIONS, source], stdin=subprocess.DEVNULL,
+    words = QUICK if source.relative_to(ROOT).parts[0] in RUN_ANYWAY else OPTIONS
+    done = subprocess.run(["clang-tidy", "--quiet", "-p", build, *words, source], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     found = done.stdout if done.returncode == 0 else done.stdout + done.stderr
     return source, done.returncode == 0, found.strip(), time.monotonic() - began

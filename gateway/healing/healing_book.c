@@ -343,29 +343,43 @@ const HealingEntry *healing_book_history(const HealingBook *book, size_t *at)
 
 /* ---- Too many -------------------------------------------------------------------------------- */
 
-static const HealingEntry *begin_excess(HealingBook *book, HealingEntry *which,
-                                        const HealingCount *count, int64_t now, int64_t wall)
+static HealingEntry excess_of(const HealingService *service, HealingAct act)
+{
+    return (HealingEntry){.act = act,
+                          .excess = true,
+                          .service = service->name,
+                          .subject = "",
+                          .why = "",
+                          .cause = "",
+                          .how = ""};
+}
+
+static const HealingEntry *begin_excess(HealingBook *book, const HealingService *service,
+                                        const HealingCount *count, HealingAct act, int64_t now,
+                                        int64_t wall)
 {
     char why[HEALING_TEXT];
-    const HealingLimit *limit = &book->limits[which->act];
+    const HealingLimit *limit = &book->limits[act];
+    HealingEntry which = excess_of(service, act);
     snprintf(why, sizeof why, "%llu in %.0f s, at most %llu%s", (unsigned long long)count->lately,
              (double)limit->per / SECOND, (unsigned long long)count->most,
              limit->stop ? ": no more are done" : "");
-    which->why = why;
-    which->began = now;
-    which->began_wall = wall;
-    healing_book_begin(book, which);
-    return *entry_at(book, which);
+    which.why = why;
+    which.began = now;
+    which.began_wall = wall;
+    healing_book_begin(book, &which);
+    return *entry_at(book, &which);
 }
 
-static const HealingEntry *end_excess(HealingBook *book, HealingEntry *which,
-                                      const HealingCount *count, int64_t now)
+static const HealingEntry *end_excess(HealingBook *book, const HealingService *service,
+                                      const HealingCount *count, HealingAct act, int64_t now)
 {
     char how[HEALING_TEXT];
+    HealingEntry which = excess_of(service, act);
     snprintf(how, sizeof how, "%llu in %.0f s", (unsigned long long)count->lately,
-             (double)book->limits[which->act].per / SECOND);
-    which->how = how;
-    return healing_book_end(book, which, now);
+             (double)book->limits[act].per / SECOND);
+    which.how = how;
+    return healing_book_end(book, &which, now);
 }
 
 /* The entry, if the act has become too frequent, or ceased to be. */
@@ -380,15 +394,8 @@ static const HealingEntry *judge(HealingBook *book, HealingService *service, Hea
     tally->excess = excess;
     if (book->limits[act].stop)
         book->n_stops += excess ? 1 : (uint32_t)-1;
-    HealingEntry which = {.act = act,
-                          .excess = true,
-                          .service = service->name,
-                          .subject = "",
-                          .why = "",
-                          .cause = "",
-                          .how = ""};
-    return excess ? begin_excess(book, &which, &count, now, wall)
-                  : end_excess(book, &which, &count, now);
+    return excess ? begin_excess(book, service, &count, act, now, wall)
+                  : end_excess(book, service, &count, act, now);
 }
 
 const HealingEntry *healing_book_judge(HealingBook *book, int64_t now, int64_t wall)

@@ -23,8 +23,9 @@ static void sort_in(Filling *f, uint32_t i)
 
 static Filling filling_of(const uint32_t *weights, uint32_t n)
 {
-    Filling f = {.left = malloc(n * sizeof *f.left), .small = malloc(n * sizeof *f.small)};
-    f.large = malloc(n * sizeof *f.large);
+    size_t room = (size_t)n + 1; /* malloc(0) may be NULL */
+    Filling f = {.left = malloc(room * sizeof *f.left), .small = malloc(room * sizeof *f.small)};
+    f.large = malloc(room * sizeof *f.large);
     CHECK(f.left && f.small && f.large);
     for (uint32_t i = 0; i < n; i++)
         f.sum += weights[i];

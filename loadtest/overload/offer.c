@@ -316,8 +316,8 @@ static void print_phase(int at)
         printf("%d %s %llu %llu %llu %llu %llu %.0f %.0f\n", at, names[i],
                (unsigned long long)f->due, (unsigned long long)f->good,
                (unsigned long long)f->refused, (unsigned long long)f->failed,
-               (unsigned long long)f->given_up, histogram_quantile(&f->latency, 0.5) / 1e3,
-               histogram_quantile(&f->latency, 0.99) / 1e3);
+               (unsigned long long)f->given_up, (double)histogram_quantile(&f->latency, 0.5) / 1e3,
+               (double)histogram_quantile(&f->latency, 0.99) / 1e3);
     }
 }
 

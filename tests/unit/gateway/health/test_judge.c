@@ -126,7 +126,7 @@ static void leave_an_ejection_of_the_fourth(void)
 {
     char text[128], roll[128], number[16];
     snprintf(text, sizeof text, "1 %lld 0 2 1 0 0 10.0.0.4:7001\n",
-             (long long)(clock_now() + 100 * SECOND));
+             (long long)clock_now() + 100LL * SECOND);
     snprintf(roll, sizeof roll, "kept %d blob ejections\n", memory_file_make("x", bytes_of(text)));
     snprintf(number, sizeof number, "%d", memory_file_make("roll", bytes_of(roll)));
     setenv(ROLL_VARIABLE, number, 1);

@@ -217,8 +217,8 @@ static double goodput(const Sim *sim)
 
 static void a_loop_below_its_capacity_refuses_nothing(void **state)
 {
-    for (double factor = 0.1; factor < 0.95; factor += 0.1) {
-        Sim sim = sim_of(factor, 1000);
+    for (int tenths = 1; tenths <= 9; tenths++) {
+        Sim sim = sim_of(tenths / 10.0, 1000);
         run(&sim, 5 * SECOND);
         assert_false(shedding_on(&sim.s));
     }
@@ -227,7 +227,8 @@ static void a_loop_below_its_capacity_refuses_nothing(void **state)
 static void
 at_three_times_the_capacity_it_does_what_it_can_and_the_last_to_be_refused_are_not(void **state)
 {
-    for (double factor = 1.5; factor <= 3; factor += 0.5) {
+    for (int halves = 3; halves <= 6; halves++) {
+        double factor = halves / 2.0;
         Sim sim = sim_of(factor, 500); /* a hundredth of a call */
         run(&sim, 2 * SECOND);
         assert_true(sim.s.active);

@@ -211,7 +211,7 @@ static void one_that_is_new_gets_more_and_more_calls(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         loop.now = start + rows[i].after;
         count(counts, 4, CALLS);
-        assert_true(fabs(counts[2] - CALLS / 4 * rows[i].share) < CALLS * 0.01);
+        assert_true(fabs(counts[2] - CALLS / 4.0 * rows[i].share) < CALLS * 0.01);
     }
     loop.now = start;
     service.slow_start = 0;
