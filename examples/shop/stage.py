@@ -169,13 +169,15 @@ class Stage:
             say_why_not(f"{binary} is not there: run `make build` first")
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="passerelle-shop-"))
-        self.port, self.admin, *ports = ports_near(8080, 9901, 7001, 7002, 7003)
+        self.port, self.admin, *ports, extras = ports_near(8080, 9901, 7001, 7002, 7003, 7004)
         self.backends = {name: Backend(name, port) for name, port in zip(("v1", "v2", "v3"), ports)}
         self.config = (HERE / "shop.yaml").read_text()
         self.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
         self.replace("127.0.0.1:9901", f"127.0.0.1:{self.admin}")
         for name, backend in self.backends.items():
             self.replace(f"127.0.0.1:700{name[1:]}", f"127.0.0.1:{backend.port}")
+        self.extras = Backend("extras", extras)
+        self.replace("127.0.0.1:7004", f"127.0.0.1:{extras}")
         for source in (HERE / "orders-v1-v2.yaml", HERE / "orders-v2-v3.yaml",
                        BUILD / "examples/shop/orders.binpb"):
             shutil.copy(source, self.folder)
@@ -222,7 +224,7 @@ class Stage:
 
     def stop(self):
         codes = [process.stop() for process in
-                 [self.gateway] + [backend.process for backend in self.backends.values()] if process]
+                 [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras)] if process]
         shutil.rmtree(self.folder, ignore_errors=True)
         return codes[0] if codes else 0
 
@@ -231,7 +233,8 @@ class Stage:
         wanted = headers.get("x-request-id", "none")
 
         def find():
-            return [json.loads(line) for line in self.gateway.lines if wanted in line]
+            lines = [json.loads(line) for line in self.gateway.lines if wanted in line]
+            return [line for line in lines if "leg" not in line]  # those of a composed call have its id
         return (wait_for(find, 3) or [{}])[-1]
 
     def fetch(self, url, *arguments):

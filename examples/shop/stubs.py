@@ -5,7 +5,7 @@ import sys
 
 proto, descriptor_set, stubs, stamp = sys.argv[1:]
 orders = [f"shop/orders/{version}/orders.proto" for version in ("v1", "v2", "v3")]
-panel = ["shop/panel/v1/panel.proto", "shop/stock/v1/stock.proto"]  # which the gateway alone reads
+panel = ["shop/panel/v1/panel.proto", "shop/stock/v1/stock.proto", "shop/extras/v1/extras.proto"]  # which the gateway alone reads
 shared = ["google/api/http.proto", "google/api/annotations.proto", "google/api/field_behavior.proto",
           "google/rpc/status.proto"]
 
