@@ -55,6 +55,12 @@ routes:
     on_failure: loud
     parameters: {limit: {at_most: 500}, buyer: {required: true, versions: [v3]}}
 """
+
+
+def guarded(setting):
+    return CONFIG.replace("    instances:", f"    {setting}\n    instances:")
+
+
 LIMITS = ("head_bytes: 4KiB, path_bytes: 1KiB, message_bytes: 64KiB, answer_bytes: 32KiB, call_memory: 1MiB, depth: 10, "
           "body_time: 300ms, max_hops: 1")
 GOOD = v3.Order(id="1", buyer=v3.Buyer(id="ada"), currency="EUR")
@@ -110,21 +116,43 @@ def gateways(tmp_path_factory):
         (gateway.folder / "list.yaml").write_text("instances: []")
         return gateway
 
-    def busy():
-        """Its instance takes one call at a time, and has one that does not end."""
-        one = running.enter_context(Http2Backend(serve, streams=1))
-        gateway = make(instance=one.port, limits="http2_connections: 1, connect_time: 200ms")
-        gateway.start()
-        call = with_fields(Call("rest"), x_do="hang")
+    def send(gateway, do):
+        """A call whose response nobody reads."""
+        call = with_fields(Call("rest"), x_do=do)
         head = "".join(f"{name}: {value}\r\n" for name, value in call.fields.items())
         client = running.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
         client.sendall(f"GET {call.path} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
-        eventually(lambda: one.requests)
-        gateway.start = lambda: gateway  # it runs
+
+    def started(gateway):
+        gateway.start = lambda: gateway
         return gateway
+
+    def busy():
+        """Its instance takes one call at a time, and has one that does not end."""
+        one = running.enter_context(Http2Backend(serve, streams=1))
+        gateway = make(instance=one.port, limits="http2_connections: 1, connect_time: 200ms").start()
+        send(gateway, "hang")
+        eventually(lambda: one.requests)
+        return started(gateway)
+
+    def full():
+        """Its service may have one call in flight, and has one that does not end."""
+        one = running.enter_context(Http2Backend(serve))
+        gateway = make(instance=one.port, config=guarded("concurrency: {calls: 1, waiting: 0}")).start()
+        send(gateway, "hang")
+        eventually(lambda: one.requests)
+        return started(gateway)
+
+    def broken():
+        """The breaker of its service is open."""
+        gateway = make(config=guarded("breaker: {calls: 3, open: 5m}")).start()
+        for _ in range(3):
+            send(gateway, "error")
+        eventually(lambda: b"healing_begun" in gateway.log_bytes())
+        return started(gateway)
     makers = {"well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
               "old": lambda: make(version="v1"),
-              "alone": alone, "busy": busy,
+              "alone": alone, "busy": busy, "full": full, "broken": broken,
               "small": lambda: make(limits="call_memory: 1MiB, message_bytes: 1MiB, answer_bytes: 64KiB")}
 
     def get(name):
@@ -393,6 +421,8 @@ FAULTS = {
     "UNSUPPORTED": Row(two_messages, but=NO_FRAMES),
     "OUT_OF_MEMORY": Row(lambda dialect: order(dialect, giftNote="x" * 900_000), "small"),
     "OVERLOADED": Row(do("well"), "busy"),
+    "SERVICE_FULL": Row(do("well"), "full"),
+    "BREAKER_OPEN": Row(do("well"), "broken"),
 }
 # Those that no call ends with, and those that are seen elsewhere.
 NEVER = {
@@ -402,6 +432,7 @@ NEVER = {
     "NO_FILE": "of a config", "BAD_CONFIG": "of a config", "BAD_SCHEMA": "of a config", "BAD_CHANGES": "of a config",
     "STORE_DOWN": "of operators' requests", "STORE_CONFLICT": "of operators' requests", "STORE_DAMAGED": "of operators' requests",
     "STORE_SEALED": "of operators' requests", "STORE_UNKNOWN": "of operators' requests",
+    "NOT_UPGRADED": "of operators' requests", "CRASHED": "of the process: flow/test_live_upgrade.py",
     "INTERNAL": "of mistakes in the gateway itself: none is known",
 }
 # Those that need more than a call: the test that provokes them.
@@ -411,6 +442,7 @@ ELSEWHERE = {
     "GATEWAY_DEADLINE": "unit/gateway/call/test_exchange_work.c",
     "MEMORY_FULL": "flow/test_memory_budget.py",
     "MEMORY_SHARE": "flow/test_memory_budget.py",
+    "SHED": "flow/test_overload.py",
     "SHUTTING_DOWN": "flow/test_drain.py",
 }
 
