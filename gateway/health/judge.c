@@ -124,6 +124,8 @@ static const char *why_ended(const Judge *judge, const Told *told)
         return NULL;
     if (told->act == HEALING_CHECK && !judged->unhealthy)
         return "its checks are good again";
+    if (judged->needed)
+        return "no other instance of its version can be used";
     return told->act == HEALING_EJECT && judged->news == EJECTION_ENDED
                ? "its time is over"
                : "it is used like all instances";
@@ -176,6 +178,18 @@ static void tell_all_used(const Service *service, const JudgedService *judged)
                         judged->n_bad, judged->n);
 }
 
+static void tell_needed(const Service *service, const JudgedService *judged)
+{
+    if (judged->some_needed)
+        telemetry_event("warning", "instances_needed", OK,
+                        "%s: %u of %u instances are used although they fail, since no other one "
+                        "of their version can be used",
+                        service->name, judged->n_needed, judged->n);
+    else
+        telemetry_event("info", "instances_needed_over", OK,
+                        "%s: each version has instances that can be used", service->name);
+}
+
 /* ---- Judging --------------------------------------------------------------------------------- */
 
 static void make_room(Judge *judge, uint32_t n)
@@ -198,6 +212,11 @@ static void watch_comings(KnownInstance *known, bool joins, int64_t now)
     known->was_down = known->judged.down = down;
 }
 
+static bool is_aside(const Instance *instance)
+{
+    return (instance_barred(instance) & ~(uint32_t)(BAR_EJECTED | BAR_UNHEALTHY)) != 0;
+}
+
 /* An instance of several services is judged in the first one. */
 static void gather(Judge *judge, const InstanceSet *set, bool joins, int64_t now)
 {
@@ -213,6 +232,7 @@ static void gather(Judge *judge, const InstanceSet *set, bool joins, int64_t now
         judged_observe(&known->judged, &fresh, row);
         known->judged.unhealthy = set->service->check.kind &&
                                   atomic_load_explicit(&known->unhealthy, memory_order_relaxed);
+        known->judged.aside = is_aside(set->instances[i]);
         watch_comings(known, joins, now);
         judge->known[judge->n] = known;
         judge->all[judge->n++] = &known->judged;
@@ -225,9 +245,9 @@ static void apply(Judge *judge, KnownInstance *known, const Service *service, bo
     Judged *judged = &known->judged;
     uint32_t before = atomic_load_explicit(&known->barred, memory_order_relaxed);
     bool is_out = judged_is_ejected(judged) || judged->barred_unhealthy;
-    if (judged->news == EJECTION_ENDED || judged->news == EJECTION_LIFTED)
+    if (judged->news > EJECTION_BEGUN)
         known_instance_forget_row(known);
-    if ((before & (BAR_EJECTED | BAR_UNHEALTHY)) && !is_out && !all_used)
+    if ((before & (BAR_EJECTED | BAR_UNHEALTHY)) && !is_out && !all_used && !judged->needed)
         known_instance_warm_up(known, now);
     set_bars(known, judged_is_ejected(judged), judged->barred_unhealthy);
     tell_out(judge, known, service, now);
@@ -247,6 +267,8 @@ static void judge_service(Judge *judge, Service *service, Bench *bench, int64_t 
     atomic_store_explicit(&service->all_used, judged->all_used, memory_order_relaxed);
     if (judged->changed)
         tell_all_used(service, judged);
+    if (judged->needs_changed)
+        tell_needed(service, judged);
     instance_set_unref(set);
 }
 

@@ -159,11 +159,12 @@ enum { VERSIONS = 64 };
 /* Instances that can be used: all, and those of each version. */
 typedef struct Usable {
     uint32_t n, of[VERSIONS];
+    uint32_t n_free; /* all but those that are aside */
 } Usable;
 
 static bool is_usable(const Judged *judged)
 {
-    return !judged->down && !judged->unhealthy && !judged_is_ejected(judged);
+    return !judged->down && !judged->unhealthy && !judged->aside && !judged_is_ejected(judged);
 }
 
 static uint64_t versions_of(const Judged *judged)
@@ -175,6 +176,7 @@ static Usable count_usable(Judged *const *all, uint32_t n)
 {
     Usable usable = {.n = 0};
     for (uint32_t i = 0; i < n; i++) {
+        usable.n_free += !all[i]->aside;
         if (!is_usable(all[i]))
             continue;
         usable.n++;
@@ -200,23 +202,57 @@ static bool take_out(Usable *usable, const Judged *judged, uint32_t least)
     return true;
 }
 
+/* Whether it serves a version of which no instance can be used. */
+static bool is_needed(const Usable *usable, const Judged *judged)
+{
+    if (judged->aside || (!judged->unhealthy && !judged_is_ejected(judged)))
+        return false;
+    for (uint64_t left = versions_of(judged); left; left &= left - 1)
+        if (usable->of[__builtin_ctzll(left)] == 0)
+            return true;
+    return false;
+}
+
+/* Before any is ejected, so that all of a version are used, and not the first one only. */
+static void find_needed(JudgedService *service, Judged *const *all, uint32_t n,
+                        const Usable *usable, int64_t now)
+{
+    bool before = service->some_needed;
+    service->n_needed = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        all[i]->needed = !service->all_used && is_needed(usable, all[i]);
+        service->n_needed += all[i]->needed;
+    }
+    if (service->n_needed)
+        service->needed_until = now + ALL_USED_TIME;
+    service->some_needed = service->n_needed || (before && now < service->needed_until);
+    service->needs_changed = service->some_needed != before;
+}
+
+static void judge_one(const EjectRules *rules, const JudgedService *service, Judged *judged,
+                      Usable *usable, int64_t now, Random *random)
+{
+    bool ejected = judged_is_ejected(judged), all_used = service->all_used;
+    uint32_t least = usable->n_free - ejections_most(rules, usable->n_free);
+    if (ejected && (all_used || rules->off))
+        take_back(judged, now, EJECTION_LIFTED);
+    else if (ejected && judged->needed)
+        take_back(judged, now, EJECTION_NEEDED);
+    else if (!ejected && judged->reason && !all_used && !service->no_more_ejected &&
+             take_out(usable, judged, least))
+        eject(rules, judged, now, random);
+    judged->barred_unhealthy = judged->unhealthy && !all_used && !judged->needed &&
+                               (judged->barred_unhealthy || !service->no_more_unhealthy);
+}
+
 void ejections_judge(const EjectRules *rules, JudgedService *service, Judged *const *all,
                      uint32_t n, int64_t now, Random *random)
 {
     end_those_over(all, n, now);
     find_bad(rules, service, all, n);
-    uint32_t most = ejections_most(rules, n);
-    set_all_used(service, service->n_bad > most, now);
+    set_all_used(service, service->n_bad > ejections_most(rules, n), now);
     Usable usable = count_usable(all, n);
-    for (uint32_t i = 0; i < n; i++) {
-        Judged *judged = all[i];
-        bool ejected = judged_is_ejected(judged);
-        if (ejected && (service->all_used || rules->off))
-            take_back(judged, now, EJECTION_LIFTED);
-        else if (!ejected && judged->reason && !service->all_used && !service->no_more_ejected &&
-                 take_out(&usable, judged, n - most))
-            eject(rules, judged, now, random);
-        judged->barred_unhealthy = judged->unhealthy && !service->all_used &&
-                                   (judged->barred_unhealthy || !service->no_more_unhealthy);
-    }
+    find_needed(service, all, n, &usable, now);
+    for (uint32_t i = 0; i < n; i++)
+        judge_one(rules, service, all[i], &usable, now, random);
 }

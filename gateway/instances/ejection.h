@@ -5,7 +5,8 @@
  *      calls of all loops --(EJECTION_EVERY)--> judged_observe --> ejections_judge --> barred
  *
  * The last usable instance of a version of the service is not ejected: calls that it fails
- * sometimes would always fail.
+ * sometimes would always fail. If all others of a version go down later, those that are ejected or
+ * unhealthy are `needed`: they are used all the same.
  *
  * An instance is ejected if it is an outlier (outlier.h), for the time `first` at first, then for
  * twice as long each time, up to `most`; once it stays in use for `most`, it begins with `first`
@@ -33,7 +34,8 @@ typedef enum EjectionNews {
     EJECTION_NO_NEWS,
     EJECTION_BEGUN,
     EJECTION_ENDED,  /* its time is over: it is used again */
-    EJECTION_LIFTED, /* it is used again because all are, or none may be ejected any more */
+    EJECTION_LIFTED, /* it is used again because all are, or none may be ejected any more, */
+    EJECTION_NEEDED, /* or because no other one of a version can be used */
 } EjectionNews;
 
 /* What is known of one instance. All zeros: nothing. */
@@ -45,7 +47,8 @@ typedef struct Judged {
     uint64_t
         versions;   /* that it serves: a bit each; 0: the service has none. The caller says so, */
     bool down;      /* whether it cannot be reached, */
-    bool unhealthy; /* and whether its active checks fail */
+    bool unhealthy; /* and whether its active checks fail, */
+    bool aside; /* and whether it gets no calls for a reason of others: a bar by hand, a breaker */
 
     int64_t ejected_at, until; /* 0: it is not ejected */
     OutlierReason reason;      /* of the latest ejection, with what was compared: */
@@ -56,6 +59,7 @@ typedef struct Judged {
     int64_t returned_at; /* the end of the latest one; 0: none */
 
     bool barred_unhealthy; /* the outcome: its bars */
+    bool needed;           /* it would have one, but no other instance of a version can be used */
     EjectionNews news;     /* of the latest ejections_judge */
 } Judged;
 
@@ -70,9 +74,13 @@ typedef struct JudgedService {
     bool no_more_unhealthy; /* also of those that are out because of their checks */
     bool all_used;
     int64_t all_used_until;
-    bool changed;         /* `all_used`, by the latest ejections_judge */
+    bool changed;       /* `all_used`, by the latest ejections_judge */
+    bool some_needed;   /* some are `needed`, or were so in the last ALL_USED_TIME, */
+    bool needs_changed; /* and that has changed now */
+    int64_t needed_until;
     uint32_t n_bad, n;    /* instances that are out, or should be; and all */
     uint32_t n_unhealthy; /* of the first: by active checks */
+    uint32_t n_needed;
 } JudgedService;
 
 /* The next look, EJECTION_EVERY after the one before: `fresh` are the calls that have ended since,

@@ -115,6 +115,11 @@ static void assert_bars(uint32_t first, uint32_t second)
     assert_int_equal(instance_barred(&scene.instances[2]), 0);
 }
 
+static void assert_share(uint32_t i, uint32_t share)
+{
+    assert_int_equal(known_instance_share(known(i), scene.service.slow_start, scene.now), share);
+}
+
 static bool log_has(const char *text)
 {
     Bytes log = fixture_log(scene.fixture);
@@ -208,6 +213,35 @@ static void bars_of_others_stay(void **state)
     assert_bars(BAR_DRAINED, 0);
 }
 
+static void an_ejected_one_is_used_when_the_others_go_down_and_that_is_told(void **state)
+{
+    fail_first(1);
+    assert_bars(BAR_EJECTED, 0);
+    for (uint32_t i = 1; i < N; i++)
+        known_instance_set_down(known(i), true);
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+    assert_share(0, SHARE_WHOLE);
+    for (uint32_t i = 1; i < N; i++)
+        known_instance_set_down(known(i), false);
+    look(11 * SECOND);
+    assert_true(log_has("no other instance of its version can be used"));
+    assert_true(log_has("orders: 1 of 4 instances are used although they fail"));
+    assert_true(log_has("instances_needed_over"));
+}
+
+static void one_that_an_operator_has_taken_out_stays_so(void **state)
+{
+    fail_first(1);
+    known_instance_bar(known(0), BAR_DRAINED, true);
+    for (uint32_t i = 1; i < N; i++)
+        known_instance_set_down(known(i), true);
+    look(EJECTION_EVERY);
+    assert_bars(BAR_DRAINED | BAR_EJECTED, 0);
+    for (uint32_t i = 1; i < N; i++)
+        known_instance_set_down(known(i), false);
+}
+
 static void ejections_stay_over_a_reload_and_end_with_the_instance(void **state)
 {
     Instance instances[N];
@@ -226,11 +260,6 @@ static void ejections_stay_over_a_reload_and_end_with_the_instance(void **state)
     assert_true(log_has("it has left the service"));
     config.let_go(&config);
     judge_use(scene.judge, &scene.config);
-}
-
-static void assert_share(uint32_t i, uint32_t share)
-{
-    assert_int_equal(known_instance_share(known(i), scene.service.slow_start, scene.now), share);
 }
 
 static void those_that_come_back_start_slowly(void **state)
@@ -303,6 +332,8 @@ int main(void)
         judge_test(failed_checks_bar_an_instance),
         judge_test(without_checks_nothing_is_unhealthy),
         judge_test(bars_of_others_stay),
+        judge_test(an_ejected_one_is_used_when_the_others_go_down_and_that_is_told),
+        judge_test(one_that_an_operator_has_taken_out_stays_so),
         judge_test(ejections_stay_over_a_reload_and_end_with_the_instance),
         judge_test(those_that_come_back_start_slowly),
         judge_test(those_that_join_start_slowly),

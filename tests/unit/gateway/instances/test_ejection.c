@@ -441,6 +441,83 @@ static void those_that_are_down_leave_less_room_for_ejections(void **state)
     assert_false(world.service.all_used);
 }
 
+/* All that serve the version of the first one are ejected, unhealthy, down or aside; others are
+   well. */
+static void those_that_are_out_are_used_when_nothing_else_of_a_version_is(void **state)
+{
+    static const struct {
+        uint64_t third;
+        bool first_aside, third_down, third_aside, third_unhealthy, needed;
+    } rows[] = {
+        {1, false, false, false, false, false}, /* the third one is up */
+        {1, false, true, false, false, true},   /* it is down, */
+        {1, false, false, true, false, true},   /* drained, */
+        {1, false, false, false, true, true},   /* unhealthy, too, */
+        {2, false, false, false, false, true},  /* of another version, */
+        {3, false, false, false, false, false}, /* of both versions */
+        {1, true, true, false, false, false},   /* by hand: never */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fresh(state);
+        for (uint32_t k = 0; k < world.n; k++)
+            world.judged[k].versions = k < 2 ? 1 : k == 2 ? rows[i].third : 2;
+        world.judged[2].versions = 1;
+        fail_in_a_row(world.now);
+        world.judged[1].unhealthy = true;
+        judge();
+        assert_int_equal(count_out(), 2);
+        world.judged[2].versions = rows[i].third;
+        world.judged[2].down = rows[i].third_down;
+        world.judged[2].unhealthy = rows[i].third_unhealthy;
+        world.judged[0].aside = world.judged[1].aside = rows[i].first_aside;
+        world.judged[2].aside = rows[i].third_aside;
+        judge();
+        assert_int_equal(is_out(0), !rows[i].needed);
+        assert_int_equal(is_out(1), !rows[i].needed);
+        assert_int_equal(world.judged[0].news, rows[i].needed ? EJECTION_NEEDED : EJECTION_NO_NEWS);
+        assert_int_equal(world.service.needs_changed, rows[i].needed);
+        assert_false(world.service.all_used);
+    }
+}
+
+static void those_that_were_needed_are_judged_anew(void **state)
+{
+    world.n = 10;
+    for (uint32_t i = 0; i < 4; i++)
+        world.failing[i] = 1;
+    run(5 * SECOND);
+    assert_int_equal(count_out(), 4);
+    for (uint32_t i = 4; i < 10; i++)
+        world.judged[i].down = true;
+    judge();
+    assert_int_equal(count_out(), 0);
+    assert_int_equal(world.service.n_needed, 4);
+    assert_true(world.service.some_needed);
+    world.now += ALL_USED_TIME - 1;
+    judge();
+    assert_true(world.service.some_needed && !world.service.needs_changed);
+    world.now++;
+    judge();
+    assert_true(!world.service.some_needed && world.service.needs_changed);
+    for (uint32_t i = 4; i < 10; i++)
+        world.judged[i].down = false;
+    run(5 * SECOND);
+    assert_int_equal(count_out(), 4);
+}
+
+/* Half of those that are not aside: here 1 of 2. */
+static void those_that_are_aside_are_not_counted(void **state)
+{
+    for (uint32_t i = 2; i < 20; i++)
+        world.judged[i].aside = true;
+    fail_in_a_row(world.now);
+    assert_int_equal(world.n_begun, 1);
+    world.judged[0].until = world.now;
+    world.judged[1].aside = true;
+    fail_in_a_row(world.now + EJECTION_EVERY);
+    assert_int_equal(world.n_begun, 1);
+}
+
 static void those_that_are_out_stay_out_when_no_more_may_be(void **state)
 {
     fail_in_a_row(world.now);
@@ -490,6 +567,9 @@ int main(void)
         world_test(without_ejection_only_checks_count),
         world_test(the_last_usable_instance_of_a_version_is_not_ejected),
         world_test(those_that_are_out_stay_out_when_no_more_may_be),
+        world_test(those_that_are_out_are_used_when_nothing_else_of_a_version_is),
+        world_test(those_that_were_needed_are_judged_anew),
+        world_test(those_that_are_aside_are_not_counted),
         world_test(those_that_are_down_leave_less_room_for_ejections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
