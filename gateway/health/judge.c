@@ -214,7 +214,7 @@ static void watch_comings(KnownInstance *known, bool joins, int64_t now)
 
 static bool is_aside(const Instance *instance)
 {
-    return (instance_barred(instance) & ~(uint32_t)(BAR_EJECTED | BAR_UNHEALTHY)) != 0;
+    return (instance_barred(instance) & ~(uint32_t)BARS_OF_FAILURES) != 0;
 }
 
 /* An instance of several services is judged in the first one. */
@@ -247,7 +247,7 @@ static void apply(Judge *judge, KnownInstance *known, const Service *service, bo
     bool is_out = judged_is_ejected(judged) || judged->barred_unhealthy;
     if (judged->news > EJECTION_BEGUN)
         known_instance_forget_row(known);
-    if ((before & (BAR_EJECTED | BAR_UNHEALTHY)) && !is_out && !all_used && !judged->needed)
+    if ((before & BARS_OF_FAILURES) && !is_out && !all_used && !judged->needed)
         known_instance_warm_up(known, now);
     set_bars(known, judged_is_ejected(judged), judged->barred_unhealthy);
     tell_out(judge, known, service, now);

@@ -62,6 +62,9 @@ typedef enum Bar {
     BAR_PINNED = 32,   /* its service is pinned to another version or build: of an Instance only */
 } Bar;
 
+/* Which are not obeyed if nothing else can be used. */
+#define BARS_OF_FAILURES (BAR_UNHEALTHY | BAR_EJECTED)
+
 /* How often any instance came back: the sum of all `n_back`. */
 extern atomic_uint known_instances_back;
 

@@ -184,3 +184,27 @@ Candidate *choose_down(Loop *loop, CandidateList *list, const PickWish *wish)
     list->times_back = times_back;
     return NULL;
 }
+
+/* ---- The last resort ------------------------------------------------------------------------- */
+
+static bool fails_only(const Candidate *candidate)
+{
+    uint32_t bars = instance_barred(candidate->instance);
+    return candidate->barred && !candidate->down && !(bars & ~(uint32_t)BARS_OF_FAILURES);
+}
+
+/* From a random start, so that calls are spread. */
+Candidate *choose_at_need(Loop *loop, const CandidateList *list, const PickWish *wish)
+{
+    if (list->n == 0)
+        return NULL;
+    uint32_t at = (uint32_t)random_below(&loop->random, list->n);
+    for (uint32_t i = 0; i < list->n; i++, at++) {
+        at = at < list->n ? at : 0;
+        Candidate *candidate = list->all[at];
+        if (fails_only(candidate) && !choose_was_tried(wish->tried, candidate->instance) &&
+            is_up(loop, candidate))
+            return candidate;
+    }
+    return NULL;
+}

@@ -42,6 +42,10 @@ Candidate *choose_up(Loop *loop, CandidateList *list, const PickWish *wish);
 /* One that is down, may be used, and is worth a try; NULL: there is none. */
 Candidate *choose_down(Loop *loop, CandidateList *list, const PickWish *wish);
 
+/* One that can be reached, and is out only because of its failures: for when nothing else is up;
+   NULL: there is none. The judge lifts such bars, too, but looks a few times a second only. */
+Candidate *choose_at_need(Loop *loop, const CandidateList *list, const PickWish *wish);
+
 bool choose_was_tried(const PickTried *tried, const Instance *instance);
 
 #endif

@@ -76,6 +76,16 @@ static Candidate *choose_among_down(Loop *loop, const Candidates *from, uint32_t
     return choose_down(loop, main_list(from, version), wish);
 }
 
+/* Nobody is up in any cell. A bar that the loop sees is one more that is away than is down. */
+static Candidate *choose_among_barred(Loop *loop, const Candidates *from, uint32_t version,
+                                      const PickWish *wish)
+{
+    if (from->n_away == from->n_down || from->lists[version].n_up ||
+        (from->far && from->far[version].n_up))
+        return NULL;
+    return choose_at_need(loop, main_list(from, version), wish);
+}
+
 typedef Candidate *Choose(Loop *loop, const Candidates *from, uint32_t version,
                           const PickWish *wish);
 
@@ -199,6 +209,8 @@ Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const 
     Candidate *found = choose_version(loop, from, method, but, wish, choose_among_up, &served);
     if (!found)
         found = choose_version(loop, from, method, but, wish, choose_among_down, &served);
+    if (!found)
+        found = choose_version(loop, from, method, but, wish, choose_among_barred, &served);
     if (!found) {
         Result r = nobody(from, method, wish->tried, arena);
         candidates_release(loop, from);
@@ -232,6 +244,8 @@ Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena 
     Candidate *found = choose_among_up(loop, from, 0, wish);
     if (!found)
         found = choose_among_down(loop, from, 0, wish);
+    if (!found)
+        found = choose_among_barred(loop, from, 0, wish);
     if (!found) {
         Result r = nobody_at_all(from, wish->tried, arena);
         candidates_release(loop, from);

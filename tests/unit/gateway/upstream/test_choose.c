@@ -93,6 +93,14 @@ static int set_up(void **state)
     return 0;
 }
 
+static void use_cells(uint32_t n_near, uint32_t n_far)
+{
+    use_instances(0);
+    for (uint32_t i = 0; i < n_near + n_far; i++)
+        instances[i].far = i >= n_near;
+    use_instances(n_near + n_far);
+}
+
 static int tear_down(void **state)
 {
     candidates_end(&loop);
@@ -337,11 +345,67 @@ static void what_is_down_and_has_a_bar_comes_back_when_neither_is_left(void **st
     assert_int_equal(upstreams[0].candidates->of->n_away, 0);
 }
 
+static void when_nothing_else_is_up_those_that_only_fail_are_used(void **state)
+{
+    static const struct {
+        uint32_t bars;
+        bool used;
+    } rows[] = {{BAR_EJECTED, true},
+                {BAR_UNHEALTHY, true},
+                {BAR_EJECTED | BAR_UNHEALTHY, true},
+                {BAR_OPEN, false},
+                {BAR_DRAINED, false},
+                {BAR_REMOVED, false},
+                {BAR_EJECTED | BAR_DRAINED, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        use_instances(3);
+        bar(0, rows[i].bars, true);
+        upstreams[1].state = UPSTREAM_DOWN;
+        assert_int_equal(chosen(), 2);
+        assert_int_equal(chosen_for(&(PickWish){.tried = &(PickTried){&instances[2], NULL}}, NULL),
+                         -1);
+        upstreams[2].state = UPSTREAM_DOWN;
+        assert_int_equal(chosen(), rows[i].used ? 0 : -1);
+        assert_int_equal(chosen_for(&(PickWish){.tried = &(PickTried){&instances[0], NULL}}, NULL),
+                         -1);
+        upstreams[0].state = UPSTREAM_DOWN;
+        assert_int_equal(chosen(), -1);
+        bar(0, rows[i].bars, false);
+        for (uint32_t k = 0; k < 3; k++)
+            come_back(k);
+    }
+}
+
+/* Not by its judge either. */
+static void one_that_a_pin_leaves_out_is_not_used_at_need(void **state)
+{
+    use_instances(1);
+    bar(0, BAR_EJECTED, true);
+    instance_set_aside(&instances[0], true);
+    assert_int_equal(chosen(), -1);
+    instance_set_aside(&instances[0], false);
+    assert_int_equal(chosen(), 0);
+    bar(0, BAR_EJECTED, false);
+}
+
+static void while_another_cell_is_up_those_that_fail_are_not_used(void **state)
+{
+    use_cells(1, 1);
+    service.cells.spill = 0;
+    bar(0, BAR_EJECTED, true);
+    assert_int_equal(chosen(), -1);
+    upstreams[1].state = UPSTREAM_DOWN;
+    for (Candidate *c = upstreams[1].candidates; c; c = c->next)
+        candidate_set_down(c, true);
+    assert_int_equal(chosen(), 0);
+    bar(0, BAR_EJECTED, false);
+}
+
 static void that_all_have_a_bar_is_said(void **state)
 {
     Pick pick;
     use_instances(2);
-    bar(0, BAR_EJECTED, true);
+    bar(0, BAR_DRAINED, true);
     bar(1, BAR_REMOVED, true);
     Result r = pick_any(&loop, &service, &(PickWish){0}, arena, &pick);
     assert_fault(r, FAULT_UPSTREAM_DOWN);
@@ -470,14 +534,6 @@ static void where_few_are_up_a_key_still_finds_one(void **state)
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
 /* The first n_near are of the own cell, the others of another one. */
-static void use_cells(uint32_t n_near, uint32_t n_far)
-{
-    use_instances(0);
-    for (uint32_t i = 0; i < n_near + n_far; i++)
-        instances[i].far = i >= n_near;
-    use_instances(n_near + n_far);
-}
-
 typedef struct Spread {
     uint32_t near, far, none;
 } Spread;
@@ -653,6 +709,9 @@ int main(void)
         TEST(all_bars_must_be_lifted),
         TEST(a_bar_is_also_there_for_a_new_set),
         TEST(what_is_down_and_has_a_bar_comes_back_when_neither_is_left),
+        TEST(when_nothing_else_is_up_those_that_only_fail_are_used),
+        TEST(one_that_a_pin_leaves_out_is_not_used_at_need),
+        TEST(while_another_cell_is_up_those_that_fail_are_not_used),
         TEST(that_all_have_a_bar_is_said),
         TEST(calls_of_a_key_go_to_one_instance),
         TEST(only_keys_of_those_that_go_move_and_they_return),
