@@ -50,11 +50,14 @@ void attempt_drop(Attempt *attempt)
 }
 
 /* What the outcome tells of the instance: see telemetry_side. */
-static AttemptVerdict verdict_of(Code code, Result why)
+static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
 {
     if (!failed(why))
         return ATTEMPT_GOOD;
     const Fault *fault = why.error->fault;
+    if (fault == &FAULT_SUPERSEDED && !attempt->record.headed &&
+        exchange_is_unary(attempt->exchange))
+        return ATTEMPT_UNANSWERED;
     if (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(code))
         return ATTEMPT_GOOD;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
@@ -106,7 +109,7 @@ static bool is_failure(Code code)
 
 static BreakerOutcome outcome_of(AttemptVerdict verdict, Code code, Result why)
 {
-    if (verdict == ATTEMPT_UNJUDGED)
+    if (verdict == ATTEMPT_UNJUDGED || verdict == ATTEMPT_UNANSWERED)
         return OUTCOME_UNKNOWN;
     bool said = failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
     return verdict == ATTEMPT_GOOD || (said && !is_failure(code)) ? OUTCOME_GOOD : OUTCOME_FAILED;
@@ -130,7 +133,7 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->ended = x->loop->now;
     record->code = code;
     record->why = why;
-    AttemptVerdict verdict = verdict_of(code, why);
+    AttemptVerdict verdict = verdict_of(attempt, code, why);
     tell_instance(attempt, verdict, why);
     if (attempt->pass.gate)
         leave_gate(attempt, outcome_of(verdict, code, why));

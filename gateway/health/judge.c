@@ -81,6 +81,14 @@ static void begin(const char *service, const Judged *judged, const char *address
                       seconds, mine->timed, sample_time(mine) / MILLISECOND, others->timed,
                       sample_time(others) / MILLISECOND);
         break;
+    case OUTLIER_SILENT:
+        healing_begin(HEALING_EJECT, service, address, OK,
+                      "for %.0f s: %u calls in a row got no response before another instance gave "
+                      "one; %.0f of %.0f to other instances",
+                      seconds, judged->reason_row, others->unanswered,
+                      others->calls + others->unanswered);
+        break;
+    case OUTLIER_REASONS: break;
     }
 }
 

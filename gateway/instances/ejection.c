@@ -16,6 +16,18 @@ static Sample sum_of(const Sample *looks)
     return sum;
 }
 
+/* It may have nothing to respond to, so that only attempts count; and a pause of its process ends,
+   so that it must be silent for the time of all looks. */
+static void note_silence(Judged *judged, const Sample *fresh)
+{
+    bool responds = fresh->calls > fresh->failures;
+    judged->silence = responds ? 0 : judged->silence + (uint32_t)fresh->unanswered;
+    if (judged->silence == 0)
+        judged->silent_looks = 0;
+    else if (judged->silent_looks < EJECTION_LOOKS)
+        judged->silent_looks++;
+}
+
 void judged_observe(Judged *judged, const Sample *fresh, uint32_t row)
 {
     judged->looks[judged->look] = *fresh;
@@ -24,6 +36,7 @@ void judged_observe(Judged *judged, const Sample *fresh, uint32_t row)
     sample_scale(&judged->longer, LONGER_KEPT);
     sample_add(&judged->longer, fresh);
     judged->row = fresh->calls > 0 ? row : 0;
+    note_silence(judged, fresh);
 }
 
 uint32_t ejections_most(const EjectRules *rules, uint32_t n)
@@ -53,6 +66,17 @@ static OutlierReason reason_by(const EjectRules *rules, Judged *judged, const Sa
     return outlier_compare(rules, mine, &judged->others);
 }
 
+/* By the others now, and by what they usually do. */
+static bool is_silent(const EjectRules *rules, const Judged *judged, const Totals *totals)
+{
+    if (judged->silent_looks < EJECTION_LOOKS)
+        return false;
+    Sample recent = others_of(&totals->recent, &judged->recent);
+    Sample longer = others_of(&totals->longer, &judged->longer);
+    return outlier_is_silent(rules, judged->silence, &recent) &&
+           outlier_is_silent(rules, judged->silence, &longer);
+}
+
 /* Why it should be ejected; what was compared is in `mine` and `others`. */
 static OutlierReason reason_of(const EjectRules *rules, Judged *judged, const Totals *totals)
 {
@@ -61,6 +85,10 @@ static OutlierReason reason_of(const EjectRules *rules, Judged *judged, const To
     judged->reason_row = judged->row;
     if (outlier_in_a_row(rules, judged->row, &judged->others))
         return OUTLIER_IN_A_ROW;
+    if (is_silent(rules, judged, totals)) {
+        judged->reason_row = judged->silence;
+        return OUTLIER_SILENT;
+    }
     OutlierReason reason = reason_by(rules, judged, &judged->recent, &totals->recent);
     return reason ? reason : reason_by(rules, judged, &judged->longer, &totals->longer);
 }
@@ -99,7 +127,7 @@ static void take_back(Judged *judged, int64_t now, EjectionNews news)
     judged->returned_at = now;
     judged->recent = judged->longer = (Sample){.calls = 0};
     memset(judged->looks, 0, sizeof judged->looks);
-    judged->row = 0;
+    judged->row = judged->silence = judged->silent_looks = 0;
     judged->news = news;
 }
 

@@ -43,7 +43,9 @@ typedef struct Judged {
     Sample recent, longer;        /* its calls of the last 2 seconds, and of about the last 30 */
     Sample looks[EJECTION_LOOKS]; /* the parts of `recent`, */
     uint32_t look;                /* of which this is the oldest */
-    uint32_t row; /* failures in a row, as of the latest look; 0: it had no calls then */
+    uint32_t silence;      /* attempts without a response, since it has last responded well: */
+    uint32_t silent_looks; /* so many looks ago, at most EJECTION_LOOKS */
+    uint32_t row;          /* failures in a row, as of the latest look; 0: it had no calls then */
     uint64_t
         versions;   /* that it serves: a bit each; 0: the service has none. The caller says so, */
     bool down;      /* whether it cannot be reached, */

@@ -48,7 +48,7 @@ static bool is_valid(const Line *line, int64_t now)
     return is_past(line->ejected_at, now) && is_past(line->returned_at, now) &&
            is_past(line->warm_since, now) && line->times >= ejected && line->times <= TIMES_MOST &&
            line->until >= 0 && line->until - now <= UNTIL_MOST && line->reason >= ejected &&
-           line->reason <= OUTLIER_SLOW && line->unhealthy >= CHECK_GOOD &&
+           line->reason < OUTLIER_REASONS && line->unhealthy >= CHECK_GOOD &&
            line->unhealthy <= CHECK_REFUSED;
 }
 

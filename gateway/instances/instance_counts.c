@@ -31,6 +31,7 @@ static void sum_up(CallSums *sums, const InstanceCounts *counts)
 {
     sums->calls += read(&counts->calls);
     sums->failures += read(&counts->failures);
+    sums->unanswered += read(&counts->unanswered);
     sums->timed += read(&counts->timed);
     sums->log_sum += read(&counts->log_sum);
     sums->log_squares += read(&counts->log_squares);
@@ -101,7 +102,9 @@ void instance_attempt_ended(InstanceCounts *counts, AttemptVerdict verdict, int6
     KnownInstance *known = counts->known;
     if (time > 0)
         count_time(counts, time);
-    if (verdict == ATTEMPT_UNJUDGED ||
+    if (verdict == ATTEMPT_UNANSWERED)
+        add(&counts->unanswered, 1);
+    if (verdict == ATTEMPT_UNJUDGED || verdict == ATTEMPT_UNANSWERED ||
         (verdict == ATTEMPT_LOST && was_lost_with_others(known, now)))
         return;
     add(&counts->calls, 1);
@@ -133,6 +136,7 @@ Sample known_instance_look(KnownInstance *known, uint32_t *row_out)
     return (Sample){
         .calls = (double)(now.calls - before.calls),
         .failures = (double)(now.failures - before.failures),
+        .unanswered = (double)(now.unanswered - before.unanswered),
         .timed = (double)(now.timed - before.timed),
         .log_sum = (double)(now.log_sum - before.log_sum) / LOG_PARTS,
         .log_squares = (double)(now.log_squares - before.log_squares) / (LOG_PARTS * LOG_PARTS),

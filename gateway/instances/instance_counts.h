@@ -14,7 +14,7 @@
 #include "gateway/instances/instances.h"
 
 typedef struct InstanceCounts {
-    atomic_ullong calls, failures;
+    atomic_ullong calls, failures, unanswered;
     atomic_ullong timed, log_sum, log_squares; /* of the logarithms of times: in 64ths */
     KnownInstance *known;
     struct InstanceCounts *next, **at; /* of `known`; under a lock */
@@ -22,8 +22,9 @@ typedef struct InstanceCounts {
 
 /* What the end of an attempt tells of its instance. */
 typedef enum AttemptVerdict {
-    ATTEMPT_UNJUDGED, /* nothing: it was cancelled, or the gateway failed */
-    ATTEMPT_GOOD,     /* it has responded; also with an error that is the caller's mistake */
+    ATTEMPT_UNJUDGED,   /* nothing: it was cancelled, or the gateway failed */
+    ATTEMPT_UNANSWERED, /* it was still silent when another instance responded to the call */
+    ATTEMPT_GOOD,       /* it has responded; also with an error that is the caller's mistake */
     ATTEMPT_FAILED,
     ATTEMPT_LOST, /* it broke off: as did all calls on the connection, which count as one */
 } AttemptVerdict;

@@ -20,6 +20,8 @@ const char *outlier_reason_name(OutlierReason reason)
     case OUTLIER_IN_A_ROW: return "in a row";
     case OUTLIER_FAILURES: return "failure rate";
     case OUTLIER_SLOW: return "slow";
+    case OUTLIER_SILENT: return "silent";
+    case OUTLIER_REASONS: break;
     }
     return "none";
 }
@@ -28,6 +30,7 @@ void sample_add(Sample *sum, const Sample *sample)
 {
     sum->calls += sample->calls;
     sum->failures += sample->failures;
+    sum->unanswered += sample->unanswered;
     sum->timed += sample->timed;
     sum->log_sum += sample->log_sum;
     sum->log_squares += sample->log_squares;
@@ -37,6 +40,7 @@ void sample_scale(Sample *sample, double factor)
 {
     sample->calls *= factor;
     sample->failures *= factor;
+    sample->unanswered *= factor;
     sample->timed *= factor;
     sample->log_sum *= factor;
     sample->log_squares *= factor;
@@ -47,6 +51,7 @@ void sample_subtract(Sample *sum, const Sample *sample)
 {
     sum->calls = fmax(sum->calls - sample->calls, 0);
     sum->failures = fmin(fmax(sum->failures - sample->failures, 0), sum->calls);
+    sum->unanswered = fmax(sum->unanswered - sample->unanswered, 0);
     sum->timed = fmax(sum->timed - sample->timed, 0);
     sum->log_sum = fmax(sum->log_sum - sample->log_sum, 0);
     sum->log_squares = fmax(sum->log_squares - sample->log_squares, 0);
@@ -64,10 +69,20 @@ double sample_time(const Sample *sample)
 
 /* ---- Failures -------------------------------------------------------------------------------- */
 
+static bool is_no_chance(const EjectRules *rules, uint32_t row, double rate)
+{
+    return rules->consecutive && row >= rules->consecutive && pow(rate, row) <= ROW_CHANCE;
+}
+
 bool outlier_in_a_row(const EjectRules *rules, uint32_t row, const Sample *others)
 {
-    double rate = others->failures / (others->calls + 1);
-    return rules->consecutive && row >= rules->consecutive && pow(rate, row) <= ROW_CHANCE;
+    return is_no_chance(rules, row, others->failures / (others->calls + 1));
+}
+
+bool outlier_is_silent(const EjectRules *rules, uint32_t n, const Sample *others)
+{
+    double rate = others->unanswered / (others->calls + others->unanswered + 1);
+    return others->calls - others->failures >= rules->min_calls && is_no_chance(rules, n, rate);
 }
 
 /* n ln(n / expected): a part of the likelihood ratio. */

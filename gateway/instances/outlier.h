@@ -16,6 +16,8 @@
 /* What was seen of some calls. Sums, so that samples can be added, and be made to weigh less. */
 typedef struct Sample {
     double calls, failures;
+    double
+        unanswered; /* attempts that gave no response before that of another instance: no calls */
     double timed, log_sum, log_squares; /* calls with a time, and the logarithms of these: to the
                                            base 2, of nanoseconds */
 } Sample;
@@ -25,6 +27,8 @@ typedef enum OutlierReason {
     OUTLIER_IN_A_ROW, /* its last calls all failed */
     OUTLIER_FAILURES, /* its failure rate is higher than that of the others */
     OUTLIER_SLOW,     /* its calls take longer than those of the others */
+    OUTLIER_SILENT,   /* it responds to nothing, while others do */
+    OUTLIER_REASONS
 } OutlierReason;
 
 const char *outlier_reason_name(OutlierReason reason); /* "in a row" */
@@ -39,6 +43,10 @@ double sample_time(const Sample *sample); /* the geometric mean, in nanoseconds;
 /* Whether so many failures in a row are more than the failure rate of the others explains. 0 calls
    of the others explain nothing. */
 bool outlier_in_a_row(const EjectRules *rules, uint32_t row, const Sample *others);
+
+/* Whether so many attempts in a row without a response, in a time in which others had these calls,
+   are more than the others explain. */
+bool outlier_is_silent(const EjectRules *rules, uint32_t n, const Sample *others);
 
 /* By failure rate, or by time. */
 OutlierReason outlier_compare(const EjectRules *rules, const Sample *mine, const Sample *others);

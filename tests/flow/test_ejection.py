@@ -42,6 +42,7 @@ class Instances:
     def __init__(self, n=N):
         self.n, self.ports, self.delay = n, [], 0
         self.status, self.part = {}, {}
+        self.silent, self.servers, self.writers = set(), [], [[] for _ in range(n)]
         self.seen = [0] * n
         self.random = random.Random(43)
         self.loop = asyncio.new_event_loop()
@@ -53,6 +54,7 @@ class Instances:
             server = asyncio.run_coroutine_threadsafe(
                 asyncio.start_server(lambda reader, writer, i=i: self.serve(i, reader, writer), "127.0.0.1", 0),
                 self.loop).result()
+            self.servers.append(server)
             self.ports.append(server.sockets[0].getsockname()[1])
         return self
 
@@ -71,7 +73,18 @@ class Instances:
         for i in which:
             self.status[i], self.part[i] = status, part
 
+    def stop(self, *which):
+        """They break off, and can be connected to no more."""
+        async def stop():
+            for i in which:
+                self.servers[i].close()
+                for writer in self.writers[i]:
+                    writer.close()
+
+        asyncio.run_coroutine_threadsafe(stop(), self.loop).result()
+
     async def serve(self, i, reader, writer):
+        self.writers[i].append(writer)
         http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         http2.initiate_connection()
         writer.write(http2.data_to_send())
@@ -80,7 +93,8 @@ class Instances:
                 for event in http2.receive_data(data):
                     if isinstance(event, h2.events.StreamEnded):
                         self.seen[i] += 1
-                        self.loop.call_later(self.delay, self.answer, i, http2, event.stream_id, writer)
+                        if i not in self.silent:
+                            self.loop.call_later(self.delay, self.answer, i, http2, event.stream_id, writer)
                 writer.write(http2.data_to_send())
         except (OSError, h2.exceptions.ProtocolError):
             pass
@@ -246,3 +260,33 @@ def test_an_ejection_stays_over_a_reload(tmp_path, instances):
         eventually(lambda: barred(gateway) == {})
         load.go_on(500)
         assert barred(gateway) == {}
+
+
+def test_one_that_is_silent_is_ejected_although_hedging_makes_its_calls_go_well(tmp_path, instances):
+    config = CONFIG.replace("attempts: 1", "hedge: {after: 50ms}")
+    with Gateway(tmp_path, config, instances=instances.listed, health="") as gateway, Load(gateway) as load:
+        load.go_on(1500)
+        assert barred(gateway) == {}
+        instances.silent.add(7)
+        began = time.monotonic()
+        eventually(lambda: barred(gateway))
+        print(f"ejected after {time.monotonic() - began:.2f} s")
+        assert barred(gateway) == {instances.address(7): "ejected"}
+        assert load.n_failed == 0
+        said = eventually(lambda: healed(gateway, instances.address(7)))
+        assert "got no response before another instance gave one" in said[0], said
+
+
+def test_ejected_instances_are_used_when_the_others_go_down(tmp_path, instances):
+    health = "    health: {eject: {first: 10m, most: 10m}}"
+    with Gateway(tmp_path, CONFIG, instances=instances.listed, health=health) as gateway, Load(gateway) as load:
+        load.go_on(1000)
+        bad = range(4)
+        instances.fail(*bad)
+        eventually(lambda: len(barred(gateway)) == 4)
+        instances.fail(*bad, part=0)
+        instances.stop(*range(4, N))
+        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: events(gateway, "instances_needed"))
+        load.go_on(200)
+        assert load.go_on(500)[1] == 0

@@ -223,6 +223,73 @@ static void one_that_is_slow_is_ejected(void **state)
     assert_true(sample_time(&world.judged[3].others) < 6e6);
 }
 
+/* Calls of one look: the instance 0 is silent, the others lose a part of theirs by chance. */
+static void hedge(uint32_t attempts, double lost_by_others)
+{
+    world.now += EJECTION_EVERY;
+    for (uint32_t i = 0; i < world.n; i++) {
+        Sample sample = {.calls = i ? 20 * (1 - lost_by_others) : 0,
+                         .unanswered = i ? 20 * lost_by_others : attempts};
+        judged_observe(&world.judged[i], &sample, 0);
+    }
+    judge();
+}
+
+static void one_that_is_silent_for_two_seconds_while_others_respond_is_ejected(void **state)
+{
+    hedge(2, 0);
+    for (uint32_t i = 1; i < EJECTION_LOOKS - 1; i++)
+        hedge(i % 2, 0);
+    assert_int_equal(world.n_begun, 0);
+    hedge(1, 0);
+    assert_int_equal(world.n_begun, 1);
+    assert_true(judged_is_ejected(&world.judged[0]));
+    assert_int_equal(world.judged[0].reason, OUTLIER_SILENT);
+    assert_int_equal(world.judged[0].reason_row, 6);
+    world.now = world.judged[0].until;
+    judge();
+    assert_false(judged_is_ejected(&world.judged[0]));
+    assert_int_equal(world.judged[0].silence + world.judged[0].silent_looks, 0);
+}
+
+static void who_responds_once_is_not_silent(void **state)
+{
+    for (uint32_t i = 0; i < 3 * EJECTION_LOOKS; i++) {
+        hedge(50, 0);
+        if (i % (EJECTION_LOOKS - 1) == 0) {
+            Sample one = {.calls = 1};
+            judged_observe(&world.judged[0], &one, 0);
+        }
+    }
+    assert_int_equal(world.n_begun, 0);
+}
+
+/* All have become slow: every other attempt loses. */
+static void where_others_lose_as_often_nobody_is_silent(void **state)
+{
+    for (uint32_t i = 0; i < 14; i++)
+        hedge(2, 0.5);
+    assert_int_equal(world.n_begun, 0);
+    hedge(2, 0.5);
+    assert_int_equal(world.n_begun, 1); /* 30 in a row */
+}
+
+/* Nobody responds, so that there is nothing to compare. */
+static void where_nobody_responds_nobody_is_silent(void **state)
+{
+    for (uint32_t i = 0; i < 100; i++)
+        hedge(2, 1);
+    assert_int_equal(world.n_begun, 0);
+}
+
+static void one_that_was_silent_and_has_no_calls_since_is_not_ejected(void **state)
+{
+    hedge(4, 0);
+    for (uint32_t i = 0; i < 100; i++)
+        hedge(0, 0);
+    assert_int_equal(world.n_begun, 0);
+}
+
 static void good_instances_stay_for_hours(void **state)
 {
     for (uint32_t i = 0; i < MOST; i++)
@@ -552,6 +619,11 @@ int main(void)
         world_test(what_all_have_in_common_ejects_none),
         world_test(a_slow_down_of_all_ejects_none),
         world_test(one_that_is_slow_is_ejected),
+        world_test(one_that_is_silent_for_two_seconds_while_others_respond_is_ejected),
+        world_test(who_responds_once_is_not_silent),
+        world_test(where_others_lose_as_often_nobody_is_silent),
+        world_test(where_nobody_responds_nobody_is_silent),
+        world_test(one_that_was_silent_and_has_no_calls_since_is_not_ejected),
         world_test(good_instances_stay_for_hours),
         world_test(one_with_few_calls_is_ejected_by_failures_in_a_row),
         world_test(the_time_doubles_up_to_the_most),

@@ -98,7 +98,7 @@ static void lines_that_are_wrong_or_of_others_are_left_out(void **state)
         "1 1000000000001 0 0 1 0 0 10.0.0.1:7001",  /* ejected no time */
         "1 1000000000001 0 65 1 0 0 10.0.0.1:7001", /* more often than anything can be */
         "1 1000000000001 0 1 0 0 0 10.0.0.1:7001",  /* for no reason */
-        "1 1000000000001 0 1 4 0 0 10.0.0.1:7001",
+        "1 1000000000001 0 1 5 0 0 10.0.0.1:7001",  /* an unknown one */
         "1 1000000000001 0 1 1 4 0 10.0.0.1:7001",
         "1 1000000000001 0 1 1 -1 0 10.0.0.1:7001",
         "1 87400000000001 0 1 1 0 0 10.0.0.1:7001",            /* for more than a day */
@@ -110,6 +110,7 @@ static void lines_that_are_wrong_or_of_others_are_left_out(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         assert_int_equal(read(lines[i]), 0);
     assert_int_equal(one->barred, 0);
+    assert_int_equal(read("1 1000000000001 0 1 4 0 0 10.0.0.1:7001"), 1); /* silent */
     assert_int_equal(read("nonsense\n1 1000000000001 0 1 1 0 0 10.0.0.1:7001\n"), 1);
     assert_int_equal(one->barred, BAR_EJECTED);
     forget();

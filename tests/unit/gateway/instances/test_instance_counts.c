@@ -50,6 +50,24 @@ static void a_look_sums_all_loops_since_the_last_one(void **state)
     assert_look(1, 0, 0);
 }
 
+/* Nor does it end a row of failures. */
+static void what_was_not_answered_in_time_is_no_call(void **state)
+{
+    ended(&one, ATTEMPT_FAILED, 2);
+    ended(&other, ATTEMPT_UNANSWERED, 3);
+    ended(&one, ATTEMPT_FAILED, 1);
+    uint32_t row;
+    Sample sample = known_instance_look(known, &row);
+    assert_true(sample.calls == 3 && sample.failures == 3 && sample.unanswered == 3);
+    assert_int_equal(row, 3);
+    instance_counts_leave(&other);
+    memset(&other, 0, sizeof other);
+    instance_counts_join(&other, known);
+    ended(&other, ATTEMPT_UNANSWERED, 1);
+    sample = known_instance_look(known, &row);
+    assert_true(sample.calls == 0 && sample.unanswered == 1);
+}
+
 static void what_a_loop_counted_stays_when_it_leaves(void **state)
 {
     ended(&one, ATTEMPT_GOOD, 3);
@@ -135,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         counts_test(a_look_sums_all_loops_since_the_last_one),
+        counts_test(what_was_not_answered_in_time_is_no_call),
         counts_test(what_a_loop_counted_stays_when_it_leaves),
         counts_test(a_row_is_of_all_loops_and_ends_with_a_good_call),
         counts_test(what_tells_nothing_ends_no_row),

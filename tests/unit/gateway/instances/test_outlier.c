@@ -41,6 +41,29 @@ static void a_row_is_judged_by_the_failure_rate_of_the_others(void **state)
     }
 }
 
+static void attempts_without_a_response_are_judged_by_those_of_the_others(void **state)
+{
+    static const struct {
+        uint32_t silent;
+        double calls, failures, unanswered; /* of the others */
+        bool outlier;
+    } rows[] = {
+        {4, 1000, 0, 0, false},     {5, 1000, 0, 0, true},     {5, 19, 0, 0, false},
+        {5, 20, 0, 0, true},        {5, 20, 1, 0, false},      {5, 1000, 0, 15, true},
+        {5, 1000, 0, 17, false},    {9, 1000, 0, 110, true},   {8, 1000, 0, 110, false},
+        {29, 1000, 0, 1000, false}, {30, 1000, 0, 1000, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Sample others = calls(rows[i].calls, rows[i].failures);
+        others.unanswered = rows[i].unanswered;
+        assert_int_equal(outlier_is_silent(&rules, rows[i].silent, &others), rows[i].outlier);
+    }
+    EjectRules off = rules;
+    off.consecutive = 0;
+    Sample others = calls(1000, 0);
+    assert_false(outlier_is_silent(&off, 1000, &others));
+}
+
 static void a_failure_rate_must_be_much_higher_and_surely_so(void **state)
 {
     static const struct {
@@ -133,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_judged_by_the_failure_rate_of_the_others),
+        cmocka_unit_test(attempts_without_a_response_are_judged_by_those_of_the_others),
         cmocka_unit_test(a_failure_rate_must_be_much_higher_and_surely_so),
         cmocka_unit_test(a_time_must_be_much_longer_and_surely_so),
         cmocka_unit_test(times_that_vary_much_need_more_calls),
