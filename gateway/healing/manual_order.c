@@ -225,6 +225,20 @@ static Result order_instance(const ManualOrder *order, const Query *query, Manua
     return act_until(order, query, kind, query->address, arena, answer);
 }
 
+/* What the gateway itself has decided of it. */
+static bool pardon(const char *address)
+{
+    uint32_t n;
+    bool ejected = false;
+    KnownInstance **all = known_instances_all(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(all[i]->address.text, address) == 0)
+            ejected |= known_instance_pardon(all[i], clock_now());
+    }
+    known_instances_let_go(all, n);
+    return ejected;
+}
+
 /* One that has left meanwhile is lifted, too. */
 static Result order_return(const ManualOrder *order, const Query *query, Arena *arena,
                            Buffer *answer, const char **subject_out)
@@ -234,12 +248,13 @@ static Result order_return(const ManualOrder *order, const Query *query, Arena *
         return r;
     bool ejected = manual_lift(MANUAL_EJECT, query->address, order->who);
     bool drained = manual_lift(MANUAL_DRAIN, query->address, order->who);
+    bool pardoned = pardon(query->address);
     if (!ejected && !drained && failed(r = find_address(arena, query->address)))
         return r;
     manual_changed();
     *subject_out = say(arena, query, query->address, false);
     begin_answer(answer, "instance_return", query->address);
-    json_text_add_bool(answer, "lifted", ejected || drained);
+    json_text_add_bool(answer, "lifted", ejected || drained || pardoned);
     add_services(answer, query->address, "");
     buffer_add_text(answer, "}\n");
     return OK;

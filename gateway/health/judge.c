@@ -132,6 +132,8 @@ static const char *why_ended(const Judge *judge, const Told *told)
         return NULL;
     if (told->act == HEALING_CHECK && !judged->unhealthy)
         return "its checks are good again";
+    if (told->act == HEALING_EJECT && judged->news == EJECTION_PARDONED)
+        return "an operator has returned it";
     if (judged->needed)
         return "no other instance of its version can be used";
     return told->act == HEALING_EJECT && judged->news == EJECTION_ENDED

@@ -124,11 +124,22 @@ static void eject(const EjectRules *rules, Judged *judged, int64_t now, Random *
 static void take_back(Judged *judged, int64_t now, EjectionNews news)
 {
     judged->ejected_at = judged->until = 0;
+    judged->pardoned = false;
     judged->returned_at = now;
     judged->recent = judged->longer = (Sample){.calls = 0};
     memset(judged->looks, 0, sizeof judged->looks);
     judged->row = judged->silence = judged->silent_looks = 0;
     judged->news = news;
+}
+
+bool judged_pardon(Judged *judged, int64_t now)
+{
+    if (!judged_is_ejected(judged))
+        return false;
+    judged->pardoned = true;
+    judged->until = now;
+    judged->times = 0;
+    return true;
 }
 
 /* ---- All of a service ------------------------------------------------------------------------ */
@@ -138,7 +149,7 @@ static void end_those_over(Judged *const *all, uint32_t n, int64_t now)
     for (uint32_t i = 0; i < n; i++) {
         all[i]->news = EJECTION_NO_NEWS;
         if (judged_is_ejected(all[i]) && now >= all[i]->until)
-            take_back(all[i], now, EJECTION_ENDED);
+            take_back(all[i], now, all[i]->pardoned ? EJECTION_PARDONED : EJECTION_ENDED);
     }
 }
 

@@ -33,9 +33,10 @@ enum { EJECTION_LOOKS = 8 };
 typedef enum EjectionNews {
     EJECTION_NO_NEWS,
     EJECTION_BEGUN,
-    EJECTION_ENDED,  /* its time is over: it is used again */
-    EJECTION_LIFTED, /* it is used again because all are, or none may be ejected any more, */
-    EJECTION_NEEDED, /* or because no other one of a version can be used */
+    EJECTION_ENDED,    /* its time is over: it is used again */
+    EJECTION_LIFTED,   /* it is used again because all are, or none may be ejected any more, */
+    EJECTION_PARDONED, /* because an operator says so, */
+    EJECTION_NEEDED,   /* or because no other one of a version can be used */
 } EjectionNews;
 
 /* What is known of one instance. All zeros: nothing. */
@@ -56,6 +57,7 @@ typedef struct Judged {
     OutlierReason reason;      /* of the latest ejection, with what was compared: */
     uint32_t reason_row;
     Sample mine, others;
+    bool pardoned;       /* an operator ends it: at the next look */
     bool inherited;      /* it was decided by the gateway before this one: nothing was compared */
     uint32_t times;      /* ejections, the time of each of which grew */
     int64_t returned_at; /* the end of the latest one; 0: none */
@@ -84,6 +86,10 @@ typedef struct JudgedService {
     uint32_t n_unhealthy; /* of the first: by active checks */
     uint32_t n_needed;
 } JudgedService;
+
+/* An operator says that the instance works: its ejection ends with the next look, and the next one
+   is a first one. False: it is not ejected. */
+bool judged_pardon(Judged *judged, int64_t now);
 
 /* The next look, EJECTION_EVERY after the one before: `fresh` are the calls that have ended since,
    `row` is the longest row of failures that they belong to. */

@@ -223,6 +223,15 @@ void known_instance_warm_up(KnownInstance *known, int64_t now)
     atomic_store_explicit(&known->warm_since, now, memory_order_relaxed);
 }
 
+bool known_instance_pardon(KnownInstance *known, int64_t now)
+{
+    if (!judged_pardon(&known->judged, now))
+        return false;
+    known_instance_warm_up(known, now);
+    known_instance_bar(known, BAR_EJECTED, false);
+    return true;
+}
+
 /* ---- All of them ----------------------------------------------------------------------------- */
 
 KnownInstance **known_instances_all(uint32_t *n_out)

@@ -91,6 +91,10 @@ bool known_instance_set_down(KnownInstance *known, bool down);
 /* Sets or lifts a bar, for all loops at once. Does nothing if it is so already. */
 void known_instance_bar(KnownInstance *known, Bar bar, bool on);
 
+/* An operator ends its ejection: it may be used from now on, with its slow start. False: it is not
+   ejected. On the judge's thread. */
+bool known_instance_pardon(KnownInstance *known, int64_t now);
+
 /* Whether a pin of its service leaves the instance out. Main thread only. */
 void instance_set_aside(Instance *instance, bool aside);
 

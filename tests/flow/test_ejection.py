@@ -3,6 +3,7 @@
 What must come within a time is waited for, so that a slow machine fails no test; EJECTION_TIMES=1 asserts the times, too.
 """
 import asyncio
+import json
 import os
 import random
 import re
@@ -16,6 +17,7 @@ import h2.exceptions
 import pytest
 from backends import v3
 from gateway import Gateway
+from operators import command, entries
 from processes import eventually
 
 TIMES = os.environ.get("EJECTION_TIMES") == "1"
@@ -290,3 +292,19 @@ def test_ejected_instances_are_used_when_the_others_go_down(tmp_path, instances)
         eventually(lambda: events(gateway, "instances_needed"))
         load.go_on(200)
         assert load.go_on(500)[1] == 0
+
+
+def test_an_operator_ends_an_ejection(tmp_path, instances):
+    config = CONFIG.replace("127.0.0.1:$admin'}", "127.0.0.1:$admin', socket: 'unix:admin.sock'}\nstore: store.db")
+    with Gateway(tmp_path, config, instances=instances.listed, health="") as gateway, Load(gateway) as load:
+        instances.fail(7)
+        eventually(lambda: barred(gateway))
+        instances.fail(7, part=0)
+        done = command(gateway, "instance", "return", instances.address(7), "--why", "it is mended", "--json")
+        assert json.loads(done.stdout)["lifted"] is True, done.stderr
+        assert barred(gateway) == {}
+        before = instances.seen[7]
+        load.go_on(500)
+        assert instances.seen[7] > before
+        eventually(lambda: "an operator has returned it" in healed(gateway, instances.address(7)))
+        assert entries(gateway)[0]["action"] == "instance_return"

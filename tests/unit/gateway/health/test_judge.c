@@ -242,6 +242,22 @@ static void one_that_an_operator_has_taken_out_stays_so(void **state)
         known_instance_set_down(known(i), false);
 }
 
+static void one_that_an_operator_returns_is_used_at_once(void **state)
+{
+    assert_false(known_instance_pardon(known(0), scene.now));
+    fail_first(1);
+    assert_bars(BAR_EJECTED, 0);
+    assert_true(known_instance_pardon(known(0), scene.now));
+    assert_bars(0, 0);
+    assert_share(0, SHARE_LEAST);
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+    call(0, 4, ATTEMPT_FAILED);
+    look(EJECTION_EVERY);
+    assert_bars(0, 0);
+    assert_true(log_has("an operator has returned it"));
+}
+
 static void ejections_stay_over_a_reload_and_end_with_the_instance(void **state)
 {
     Instance instances[N];
@@ -334,6 +350,7 @@ int main(void)
         judge_test(bars_of_others_stay),
         judge_test(an_ejected_one_is_used_when_the_others_go_down_and_that_is_told),
         judge_test(one_that_an_operator_has_taken_out_stays_so),
+        judge_test(one_that_an_operator_returns_is_used_at_once),
         judge_test(ejections_stay_over_a_reload_and_end_with_the_instance),
         judge_test(those_that_come_back_start_slowly),
         judge_test(those_that_join_start_slowly),

@@ -359,6 +359,24 @@ static void who_stays_long_enough_begins_with_the_first_time_again(void **state)
     assert_about(world.judged[0].until - world.now, 30 * SECOND);
 }
 
+static void one_that_an_operator_returns_is_used_and_begins_with_the_first_time_again(void **state)
+{
+    assert_false(judged_pardon(&world.judged[0], world.now));
+    for (uint32_t i = 0; i < 3; i++) {
+        fail_in_a_row(world.now + SECOND);
+        assert_int_equal(world.judged[0].times, 1);
+        assert_about(world.judged[0].until - world.now, 30 * SECOND);
+        assert_true(judged_pardon(&world.judged[0], world.now));
+        judge();
+        assert_false(judged_is_ejected(&world.judged[0]));
+        assert_int_equal(world.judged[0].news, EJECTION_PARDONED);
+    }
+    fail_in_a_row(world.now + SECOND);
+    world.now = world.judged[0].until;
+    judge();
+    assert_int_equal(world.judged[0].news, EJECTION_ENDED);
+}
+
 static void gateways_do_not_take_it_back_together(void **state)
 {
     fail_in_a_row(world.now);
@@ -628,6 +646,7 @@ int main(void)
         world_test(one_with_few_calls_is_ejected_by_failures_in_a_row),
         world_test(the_time_doubles_up_to_the_most),
         world_test(who_stays_long_enough_begins_with_the_first_time_again),
+        world_test(one_that_an_operator_returns_is_used_and_begins_with_the_first_time_again),
         world_test(gateways_do_not_take_it_back_together),
         world_test(its_past_is_forgotten_when_it_returns),
         world_test(a_row_without_new_calls_is_not_counted_again),
