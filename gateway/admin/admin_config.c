@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
+#include "gateway/instances/instance_counts.h"
 #include "gateway/instances/instance_set.h"
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -75,6 +76,8 @@ static void add_instance(Buffer *out, const Instance *instance)
     buffer_add_byte(out, ']');
     json_text_add_bool(out, "up", down == 0);
     json_text_add_number(out, "loops_away", down);
+    json_text_add_number(out, "running",
+                         instance->known ? known_instance_running(instance->known) : 0);
     begin_list(out, "barred");
     for (uint32_t bars = instance_barred(instance); bars; bars &= bars - 1) {
         json_text_add_element(out);

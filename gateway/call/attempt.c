@@ -15,9 +15,20 @@ bool attempt_add(Exchange *x, const PickTried *tried)
     return true;
 }
 
+static void leave_instance(const Attempt *attempt)
+{
+    const Instance *instance = attempt->record.instance;
+    if (attempt->record.asked && instance->known)
+        instance_attempt_leaves(upstream_counts(attempt->exchange->loop, instance),
+                                instance->known);
+}
+
 void attempt_asked(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
+    leave_instance(attempt); /* of an attempt that goes elsewhere */
+    if (attempt->pick.instance->known)
+        instance_attempt_begins(upstream_counts(x->loop, attempt->pick.instance));
     attempt->record.instance = attempt->pick.instance;
     attempt->record.asked = x->loop->now;
     if (x->record.n_attempts++ == 0)
@@ -135,6 +146,7 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->why = why;
     AttemptVerdict verdict = verdict_of(attempt, code, why);
     tell_instance(attempt, verdict, why);
+    leave_instance(attempt);
     if (attempt->pass.gate)
         leave_gate(attempt, outcome_of(verdict, code, why));
     if (failed(why))

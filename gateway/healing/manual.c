@@ -6,6 +6,7 @@
 #include "gateway/handover/handover.h"
 #include "gateway/healing/healing.h"
 #include "gateway/healing/manual_internal.h"
+#include "gateway/instances/instance_counts.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -14,10 +15,12 @@
 /* The handover's name of what is kept for the process that takes over. */
 #define KEPT "manual"
 
+enum { DRAIN_LOOK_MS = 250 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static ManualActs acts; /* changed by the main thread, under the lock */
 static const Config *config;
-static uv_timer_t timer;
+static uv_timer_t timer, drain_timer;
 
 /* ---- What healing is told -------------------------------------------------------------------- */
 
@@ -137,6 +140,57 @@ void manual_apply(const Config *now)
     apply();
 }
 
+/* ---- Draining -------------------------------------------------------------------------------- */
+
+static uint64_t running_at(const char *address)
+{
+    uint32_t n;
+    uint64_t running = 0;
+    KnownInstance **all = known_instances_all(&n);
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(all[i]->address.text, address) == 0)
+            running += known_instance_running(all[i]);
+    known_instances_let_go(all, n);
+    return running;
+}
+
+static bool is_draining(const ManualAct *act)
+{
+    return act->kind == MANUAL_DRAIN && !act->drained;
+}
+
+static void look_at(ManualAct *act)
+{
+    if (running_at(act->target))
+        return;
+    act->drained = true;
+    telemetry_event("info", "instance_drained", OK,
+                    "%s: no call runs there any more, %.1f s after it was to be drained by %s",
+                    act->target, (double)(clock_now() - act->since) / SECOND, act->who);
+}
+
+/* The loops have noticed the bar by the first look. */
+static void on_drain_look(uv_timer_t *unused)
+{
+    (void)unused;
+    bool any = false;
+    for (ManualAct *act = acts.first; act; act = act->next) {
+        if (is_draining(act))
+            look_at(act);
+        any |= is_draining(act);
+    }
+    if (!any)
+        uv_timer_stop(&drain_timer);
+}
+
+static void watch_drains(void)
+{
+    uv_timer_stop(&drain_timer);
+    for (const ManualAct *act = acts.first; act; act = act->next)
+        if (is_draining(act))
+            uv_timer_start(&drain_timer, on_drain_look, DRAIN_LOOK_MS, DRAIN_LOOK_MS);
+}
+
 /* ---- Ending ---------------------------------------------------------------------------------- */
 
 static void on_time(uv_timer_t *unused);
@@ -193,6 +247,7 @@ void manual_changed(void)
 {
     apply();
     set_timer();
+    watch_drains();
     handover_changed(KEPT);
 }
 
@@ -248,14 +303,17 @@ static void write_metrics(Exposition *e, void *owner)
 void manual_start(uv_loop_t *loop)
 {
     CHECK(uv_timer_init(loop, &timer) == 0);
+    CHECK(uv_timer_init(loop, &drain_timer) == 0);
     take_over();
     set_timer();
+    watch_drains();
     metrics_add_writer(write_metrics, &acts);
 }
 
 void manual_stop(void)
 {
     uv_close((uv_handle_t *)&timer, NULL);
+    uv_close((uv_handle_t *)&drain_timer, NULL);
 }
 
 void manual_forget(void)

@@ -28,6 +28,7 @@ typedef struct ManualAct {
     const char *why;      /* "": not said */
     int64_t since, until; /* monotonic */
     int64_t since_wall;
+    bool drained; /* of a drain: no call runs there any more, as was told */
 } ManualAct;
 
 /* Zeros are none. */

@@ -32,6 +32,7 @@ static void sum_up(CallSums *sums, const InstanceCounts *counts)
     sums->calls += read(&counts->calls);
     sums->failures += read(&counts->failures);
     sums->unanswered += read(&counts->unanswered);
+    sums->running += read(&counts->running);
     sums->timed += read(&counts->timed);
     sums->log_sum += read(&counts->log_sum);
     sums->log_squares += read(&counts->log_squares);
@@ -51,6 +52,23 @@ void instance_counts_leave(InstanceCounts *counts)
 static void add(atomic_ullong *count, uint64_t n)
 {
     atomic_store_explicit(count, read(count) + n, memory_order_relaxed);
+}
+
+void instance_attempt_begins(InstanceCounts *counts)
+{
+    if (counts)
+        add(&counts->running, 1);
+}
+
+void instance_attempt_leaves(InstanceCounts *counts, KnownInstance *known)
+{
+    if (counts) {
+        add(&counts->running, (uint64_t)-1);
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    known->past.running--;
+    pthread_mutex_unlock(&lock);
 }
 
 /* To the base 2, in parts of LOG_PARTS; linear between the powers of two. */
@@ -141,4 +159,11 @@ Sample known_instance_look(KnownInstance *known, uint32_t *row_out)
         .log_sum = (double)(now.log_sum - before.log_sum) / LOG_PARTS,
         .log_squares = (double)(now.log_squares - before.log_squares) / (LOG_PARTS * LOG_PARTS),
     };
+}
+
+/* It may be below 0 while an attempt is counted on two loops. */
+uint64_t known_instance_running(KnownInstance *known)
+{
+    uint64_t running = sums_of(known).running;
+    return running <= INT64_MAX ? running : 0;
 }

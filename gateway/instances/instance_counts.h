@@ -15,6 +15,7 @@
 
 typedef struct InstanceCounts {
     atomic_ullong calls, failures, unanswered;
+    atomic_ullong running; /* the sum of all loops counts: one of them may be below 0 */
     atomic_ullong timed, log_sum, log_squares; /* of the logarithms of times: in 64ths */
     KnownInstance *known;
     struct InstanceCounts *next, **at; /* of `known`; under a lock */
@@ -35,6 +36,14 @@ void instance_counts_join(InstanceCounts *counts, KnownInstance *known);
 
 /* What was counted is kept in the instance. */
 void instance_counts_leave(InstanceCounts *counts);
+
+/* An attempt is sent to the instance; and it has ended, or is sent elsewhere. `counts` are those of
+   the loop; NULL: it has none any more. */
+void instance_attempt_begins(InstanceCounts *counts);
+void instance_attempt_leaves(InstanceCounts *counts, KnownInstance *known);
+
+/* The attempts that run on it, of all loops. Any thread. */
+uint64_t known_instance_running(KnownInstance *known);
 
 /* An attempt that was sent to the instance has ended. `time`: nanoseconds until it responded, or
    did not; 0: it tells nothing. On the loop's thread. */

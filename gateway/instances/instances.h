@@ -19,7 +19,7 @@
 
 /* Sums of calls to an instance, since it is known: instance_counts.h. */
 typedef struct CallSums {
-    uint64_t calls, failures, unanswered, timed, log_sum, log_squares;
+    uint64_t calls, failures, unanswered, running, timed, log_sum, log_squares;
 } CallSums;
 
 struct KnownInstance {

@@ -1,5 +1,6 @@
 """What operators do to instances and services by hand: it has its effect until its time is over, and is seen everywhere."""
 import json
+import threading
 import time
 
 import pytest
@@ -112,6 +113,36 @@ def test_an_instance_gets_no_calls_until_it_is_returned(run, shops, word, bar):
     was, = page(gateway)["history"]
     assert was["how"].startswith("lifted by uid ")
     assert done(gateway, "instance", "return", address(one))["lifted"] is False
+
+
+def test_a_drain_has_ended_when_the_last_call_has(run):
+    go = threading.Event()
+    with Shop(lambda context: go.wait(60) and None) as one, Shop(well) as two:
+        gateway = run(versions(one.port, two.port))
+
+        def running():
+            service, = gateway.admin("/config").json["services"]
+            return {instance["address"]: instance["running"] for instance in service["instances"]}[address(one)]
+
+        def drained():
+            return [line["message"] for line in events(gateway, "instance_drained")]
+
+        callers = []
+        while not one.asked:
+            callers.append(threading.Thread(target=ask, args=(gateway, 1)))
+            callers[-1].start()
+            callers[-1].join(0.5)
+        assert eventually(running) == 1
+        done(gateway, "instance", "drain", address(one))
+        done(gateway, "instance", "drain", address(two))
+        eventually(lambda: len(drained()) == 1)
+        time.sleep(1)
+        assert len(drained()) == 1 and drained()[0].startswith(address(two))
+        go.set()
+        eventually(lambda: len(drained()) == 2)
+        assert drained()[1].startswith(f"{address(one)}: no call runs there any more") and running() == 0
+        for caller in callers:
+            caller.join()
 
 
 def test_it_ends_by_itself_when_its_time_is_over_and_not_before(run, shops):

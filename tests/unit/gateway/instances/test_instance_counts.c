@@ -50,6 +50,25 @@ static void a_look_sums_all_loops_since_the_last_one(void **state)
     assert_look(1, 0, 0);
 }
 
+static void what_runs_is_counted_over_all_loops_and_their_ends(void **state)
+{
+    instance_attempt_begins(&one);
+    instance_attempt_begins(&one);
+    instance_attempt_begins(&other);
+    assert_int_equal(known_instance_running(known), 3);
+    instance_counts_leave(&other);
+    memset(&other, 0, sizeof other);
+    instance_counts_join(&other, known);
+    assert_int_equal(known_instance_running(known), 3);
+    instance_attempt_leaves(&other, known); /* that of the loop's earlier counts */
+    assert_int_equal(known_instance_running(known), 2);
+    instance_attempt_leaves(NULL, known);
+    instance_attempt_leaves(&one, known);
+    assert_int_equal(known_instance_running(known), 0);
+    instance_attempt_begins(NULL);
+    assert_int_equal(known_instance_running(known), 0);
+}
+
 /* Nor does it end a row of failures. */
 static void what_was_not_answered_in_time_is_no_call(void **state)
 {
@@ -153,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         counts_test(a_look_sums_all_loops_since_the_last_one),
+        counts_test(what_runs_is_counted_over_all_loops_and_their_ends),
         counts_test(what_was_not_answered_in_time_is_no_call),
         counts_test(what_a_loop_counted_stays_when_it_leaves),
         counts_test(a_row_is_of_all_loops_and_ends_with_a_good_call),
