@@ -47,12 +47,12 @@ typedef struct Call {
     Compression compression; /* of the request's messages that are flagged as compressed */
     uint32_t accepts;        /* set of Compression that the response may use */
     Compression favourite; /* the one with the client's largest weight; IDENTITY: it prefers none */
-    bool no_identity;      /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
     int64_t timeout;       /* the client's timeout in nanoseconds, or NO_TIMEOUT */
     Bytes verb;            /* HTTP method */
     Bytes path;            /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
     Bytes query;           /* without "?", not decoded */
     Bytes authority;
+    bool no_identity;   /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
     bool is_get;        /* Connect GET: `get_message` is the whole request */
     bool foreign_media; /* REST, Connect's POST: the media type of the body is not one of the
                            dialect, or is missing */

@@ -119,6 +119,11 @@ struct Exchange {
     const Identity *identity; /* never NULL */
     IpAddress client; /* stands for the client where clients take turns: identity_place. Unknown: a
                          call of the gateway itself, or anonymous by a unix socket */
+    bool has_message;
+    bool owns_account;
+    bool firm;     /* some of the request has gone out: memory is not refused any more */
+    bool keeps;    /* its response is kept: Route.stale_for */
+    bool bodiless; /* opaque HTTP: the request ended with its head */
 
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
@@ -144,11 +149,6 @@ struct Exchange {
         n_jobs;    /* of all attempts on the work pool, with those that nobody waits for any more */
     bool told_off; /* an instance asked for no other attempt */
     bool over;     /* it has finished, and its memory stays until they are back */
-    bool has_message;
-    bool owns_account;
-    bool firm;          /* some of the request has gone out: memory is not refused any more */
-    bool keeps;         /* its response is kept: Route.stale_for */
-    bool bodiless;      /* opaque HTTP: the request ended with its head */
     bool responding;    /* some of a response has gone to the caller */
     bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
     uint8_t used_up;    /* PolicyQuestion.used_up */

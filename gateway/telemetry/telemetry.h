@@ -41,7 +41,6 @@ typedef struct CallRecord {
     Bytes forwarded_for;      /* the client's address from a trusted proxy; or empty */
     Bytes client;             /* its identity, as it may be recorded; empty: anonymous */
     const Identity *identity; /* of the client; NULL: anonymous */
-    bool claimed;             /* what the identity claims may be recorded, too */
     Dialect dialect;
     Codec codec;
     Bytes verb, path;     /* of the request, without query */
@@ -56,6 +55,8 @@ typedef struct CallRecord {
     uint32_t n_spilled;            /* attempts out of the gateway's cell, which lacks instances */
     RetryRefusal retry_refused;    /* what alone has prevented another one */
     uint16_t http_status;
+    bool claimed;  /* what the identity claims may be recorded, too */
+    bool partial;  /* composed: not all legs are ok */
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */
     Result
@@ -66,7 +67,6 @@ typedef struct CallRecord {
     Bytes joined;    /* whose response it was, of an equal call: its request id; empty: its own */
     const char *leg; /* of a composed call that it is made for: its name; else NULL */
     Bytes legs;      /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
-    bool partial;    /* composed: not all legs are ok */
     const char *failed_leg; /* composed: whose error the call's is; or NULL, */
     const Status *leg_said; /* and if that is of a service, its own words; else NULL */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */

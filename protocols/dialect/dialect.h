@@ -266,18 +266,18 @@ Status status_of_error(Arena *arena, Result why);
 typedef struct RequestTarget {
     Dialect dialect; /* GRPC, GRPC_WEB, CONNECT, CONNECT_STREAM; REST: the caller sets method and
                         path of the head */
-    Bytes method;    /* "/shop.orders.v3.Orders/Get" */
-    Bytes authority;
     Codec codec;
     Compression compression; /* of request messages */
     uint32_t accepts;        /* compressions that we accept in responses */
-    int64_t timeout;         /* remaining nanoseconds, or NO_TIMEOUT */
-    Bytes content_type;      /* REST: of the body; empty: no body */
-    bool answer_is_stream;   /* REST: accept lines of JSON */
-    bool takes_any_media;    /* REST: the response may have any type */
-    bool takes_part;         /* REST: the metadata has a Range: the response may be 206 */
-    bool use_get;            /* Connect GET: `message` is in the path */
-    Bytes message;           /* of a Connect GET, compressed with `compression` */
+    Bytes method;            /* "/shop.orders.v3.Orders/Get" */
+    Bytes authority;
+    int64_t timeout;       /* remaining nanoseconds, or NO_TIMEOUT */
+    Bytes content_type;    /* REST: of the body; empty: no body */
+    Bytes message;         /* of a Connect GET, compressed with `compression` */
+    bool answer_is_stream; /* REST: accept lines of JSON */
+    bool takes_any_media;  /* REST: the response may have any type */
+    bool takes_part;       /* REST: the metadata has a Range: the response may be 206 */
+    bool use_get;          /* Connect GET: `message` is in the path */
 } RequestTarget;
 
 /* The head of a request: content-type, te, timeout, encodings, then `metadata`, which may be NULL.
