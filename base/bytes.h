@@ -146,6 +146,42 @@ static inline uint8_t *bytes_put(uint8_t *at, Bytes from)
     return at + size;
 }
 
+static inline uint64_t bytes_word(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline uint32_t bytes_half(const uint8_t *at)
+{
+    uint32_t half;
+    memcpy(&half, at, sizeof half);
+    return half;
+}
+
+/* Whether there are these bytes, likewise: for texts that mostly are equal. */
+static inline __attribute__((always_inline)) bool bytes_are_at(const uint8_t *at, Bytes text)
+{
+    const uint8_t *t = text.data;
+    size_t size = text.size, last = size - 1;
+    if (size > 32)
+        return memcmp(at, t, size) == 0;
+    if (size >= 16) {
+        uint64_t first =
+            (bytes_word(at) ^ bytes_word(t)) | (bytes_word(at + 8) ^ bytes_word(t + 8));
+        return !(first | (bytes_word(at + size - 16) ^ bytes_word(t + size - 16)) |
+                 (bytes_word(at + size - 8) ^ bytes_word(t + size - 8)));
+    }
+    if (size >= 8)
+        return bytes_word(at) == bytes_word(t) &&
+               bytes_word(at + size - 8) == bytes_word(t + size - 8);
+    if (size >= 4)
+        return bytes_half(at) == bytes_half(t) &&
+               bytes_half(at + size - 4) == bytes_half(t + size - 4);
+    return !size || (at[0] == t[0] && at[size / 2] == t[size / 2] && at[last] == t[last]);
+}
+
 /* A copy in the arena; BYTES_NONE with data NULL at its limit. */
 Bytes bytes_copy(Arena *arena, Bytes from);
 

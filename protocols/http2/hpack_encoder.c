@@ -85,29 +85,15 @@ static uint8_t *put_shortest(uint8_t *at, Bytes text)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-static inline uint64_t word_at(const uint8_t *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
-
-static inline uint64_t half_at(const uint8_t *at)
-{
-    uint32_t half;
-    memcpy(&half, at, sizeof half);
-    return half;
-}
-
 /* A hash of the size and both ends only; find_field compares the whole text. */
 static inline uint64_t ends_of(Bytes text)
 {
     const uint8_t *at = text.data;
     size_t size = text.size;
     if (size >= 8)
-        return word_at(at) * 0x9e3779b97f4a7c15u ^ (word_at(at + size - 8) + size);
+        return bytes_word(at) * 0x9e3779b97f4a7c15u ^ (bytes_word(at + size - 8) + size);
     if (size >= 4)
-        return half_at(at) << 32 ^ half_at(at + size - 4) ^ size << 28;
+        return (uint64_t)bytes_half(at) << 32 ^ bytes_half(at + size - 4) ^ size << 28;
     return size ? (uint64_t)at[0] << 16 | (uint64_t)at[size / 2] << 8 | at[size - 1] : 0;
 }
 
@@ -136,6 +122,15 @@ static inline uint32_t index_of(const HpackTable *table, uint32_t number)
     return HPACK_STATIC + (table->added - number);
 }
 
+/* Behind the name there is the value. */
+static inline bool is_of(const HpackTable *table, const HpackEntry *entry, Bytes name, Bytes value)
+{
+    if (entry->name_size != name.size || entry->value_size != value.size)
+        return false;
+    const uint8_t *text = hpack_table_text(table, entry->at);
+    return bytes_are_at(text, name) && bytes_are_at(text + name.size, value);
+}
+
 /* The index of this field in the dynamic table, or 0. */
 static uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Bytes value)
 {
@@ -145,8 +140,7 @@ static uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Byt
         return 0;
     for (uint16_t at = *bucket_of(encoder, hash); is_alive(table, at, &number);) {
         const HpackEntry *entry = hpack_table_entry(table, number);
-        if (entry->hash == hash && bytes_equal(hpack_entry_value(table, entry), value) &&
-            bytes_equal(hpack_entry_name(table, entry), name))
+        if (entry->hash == hash && is_of(table, entry, name, value))
             return index_of(table, number);
         uint16_t step = (uint16_t)(at - entry->older);
         if (step == 0 || step >= table->n)

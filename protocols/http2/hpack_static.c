@@ -101,7 +101,7 @@ uint32_t hpack_static_find(Bytes name)
     if (name.size > LONGEST)
         return 0;
     for (const uint8_t *at = by_length[name.size]; *at; at++) {
-        if (memcmp(hpack_static[*at].name, name.data, name.size) == 0)
+        if (bytes_are_at((const uint8_t *)hpack_static[*at].name, name))
             return *at;
     }
     return 0;

@@ -6,12 +6,6 @@
 
 enum { FIRST_TEXT = 256, FIRST_ENTRIES = 8 };
 
-struct HpackText {
-    HpackText *former; /* the block that it replaced: pointers to it may be in use; or NULL */
-    size_t capacity;
-    uint8_t data[];
-};
-
 void hpack_table_init(HpackTable *table, uint32_t limit)
 {
     *table = (HpackTable){.limit = limit};
@@ -58,11 +52,6 @@ void hpack_table_limit(HpackTable *table, uint32_t limit)
 {
     table->limit = limit;
     evict_to(table, limit);
-}
-
-const uint8_t *hpack_table_text(const HpackTable *table, uint32_t at)
-{
-    return table->text->data + (at - table->begin);
 }
 
 /* Copies the text of current entries to a new block with room for `more` bytes and half as much

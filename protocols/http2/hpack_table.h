@@ -29,7 +29,12 @@ typedef struct HpackEntry {
     uint32_t name_hash;
 } HpackEntry;
 
-typedef struct HpackText HpackText;
+typedef struct HpackText {
+    struct HpackText
+        *former; /* the block that it replaced: pointers to it may be in use; or NULL */
+    size_t capacity;
+    uint8_t data[];
+} HpackText;
 
 typedef struct HpackTable {
     HpackText *text;
@@ -56,7 +61,10 @@ static inline HpackEntry *hpack_table_entry(const HpackTable *table, uint32_t nu
 }
 
 /* The text at a position; valid until hpack_table_settle. */
-const uint8_t *hpack_table_text(const HpackTable *table, uint32_t at);
+static inline const uint8_t *hpack_table_text(const HpackTable *table, uint32_t at)
+{
+    return table->text->data + (at - table->begin);
+}
 
 static inline Bytes hpack_entry_name(const HpackTable *table, const HpackEntry *entry)
 {

@@ -79,6 +79,22 @@ static void a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else(void **s
     assert_ptr_equal(bytes_put(into, BYTES_NONE), into);
 }
 
+static void texts_of_any_size_are_equal_only_if_each_byte_is(void **state)
+{
+    uint8_t one[80], other[80];
+    for (size_t i = 0; i < sizeof one; i++)
+        one[i] = other[i] = (uint8_t)(i + 1);
+    for (size_t size = 0; size < sizeof one; size++) {
+        assert_true(bytes_are_at(one, bytes(other, size)));
+        for (size_t i = 0; i < sizeof one; i++) {
+            other[i] ^= 0x80;
+            assert_int_equal(bytes_are_at(one, bytes(other, size)), i >= size);
+            other[i] ^= 0x80;
+        }
+    }
+    assert_true(bytes_are_at(one, BYTES_NONE));
+}
+
 static void only_ascii_letters_have_a_lower_case(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -139,6 +155,7 @@ static void a_formatted_text_is_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_any_size_are_equal_only_if_each_byte_is),
         cmocka_unit_test(only_ascii_letters_have_a_lower_case),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
         cmocka_unit_test(a_formatted_text_is_cut_between_characters),
