@@ -453,9 +453,13 @@ static bool check_message(Check *check, const FieldRules *rules, const Place *pl
 
 Result rules_check(const FieldRules *rules, bool json_names, Arena *arena, Bytes *message)
 {
-    Check check = {.arena = arena, .json_names = json_names};
+    Check check; /* most have no mistakes to clear */
     Bytes checked = *message;
     bool changed;
+    check.arena = arena;
+    check.json_names = json_names;
+    check.n_mistakes = 0;
+    check.broken = OK;
     bool whole = check_message(&check, rules, NULL, &checked, &changed);
     if (failed(check.broken))
         return check.broken;

@@ -425,15 +425,17 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
 static const Fields *with_pushback(const Exchange *x, const Status *status, const Fields *trailers,
                                    Arena *arena, Fields *space)
 {
+    if (!is_grpc(x) || status->code == CODE_OK)
+        return trailers;
     bool invites = x->own_response || status->code == CODE_UNAVAILABLE;
     bool is_said =
         !x->own_response && trailers && fields_get(trailers, "grpc-retry-pushback-ms").data;
-    if (is_grpc(x) && is_refused(x)) {
+    if (is_refused(x)) {
         *space = fields_copy(arena, trailers, 1);
         fields_add_number(space, "grpc-retry-pushback-ms", (uint64_t)x->retry_after * 1000);
         return space;
     }
-    if (!is_grpc(x) || !status->may_have_effect || status->code == CODE_OK || !invites || is_said)
+    if (!status->may_have_effect || !invites || is_said)
         return trailers;
     *space = fields_copy(arena, trailers, 1);
     fields_set(space, "grpc-retry-pushback-ms", bytes_of("-1"));

@@ -530,7 +530,7 @@ void attempt_remove_own(const Attempt *attempt, Fields *fields)
 static Arena *answer_arena(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
-    if (x->hedge && exchange_has_other(attempt))
+    if (x->hedge && x->latest->before && exchange_has_other(attempt))
         attempt->answer_in = exchange_arena_new(x);
     return attempt->answer_in ? attempt->answer_in : x->arena;
 }

@@ -192,7 +192,7 @@ void exchange_plan_hedge(Attempt *attempt)
         x->hedge = arena_make(x->arena, struct Hedge);
     if (!x->hedge) /* it can do without */
         return;
-    *x->hedge = (struct Hedge){.timer = x->hedge->timer, .x = x};
+    x->hedge->x = x;
     x->hedge->timer.fire = on_slow;
     timer_start(&x->loop->timers, &x->hedge->timer, x->loop->now + after);
 }
