@@ -132,10 +132,10 @@ def test_every_signal_on_the_way_to_serving_is_acted_upon(tmp_path):
 
 
 def holds_terminate(status):
-    """Blocked or handled by the gateway; whoever starts a thread blocks all signals for a moment, SIGUSR2 too."""
+    """Blocked or handled by the gateway; whoever starts a thread blocks all signals for a moment, SIGUSR1 too."""
     with open(status, encoding="ascii") as lines:
         blocked, caught = (int(line.split()[1], 16) for line in lines if line.startswith(("SigBlk", "SigCgt")))
-    term, other = (1 << (number - 1) for number in (signal.SIGTERM, signal.SIGUSR2))
+    term, other = (1 << (number - 1) for number in (signal.SIGTERM, signal.SIGUSR1))
     return caught & term or (blocked & term and not blocked & other)
 
 
