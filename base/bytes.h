@@ -43,6 +43,12 @@ static inline bool bytes_equal(Bytes a, Bytes b)
     return a.size == b.size && (b.size == 0 || memcmp(a.data, b.data, b.size) == 0);
 }
 
+/* Of two C strings, or NULLs. */
+static inline bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* For ASCII only: other bytes are unchanged. */
 static inline uint8_t ascii_lower(uint8_t c)
 {

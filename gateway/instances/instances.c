@@ -23,11 +23,6 @@ atomic_uint known_instances_back, known_instances_barred;
 
 /* ---- Identity -------------------------------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_certificate(const X509 *a, const X509 *b)
 {
     return a == b || (a && b && X509_cmp(a, b) == 0);
@@ -60,8 +55,8 @@ static bool same_tls(SSL_CTX *a, SSL_CTX *b)
 
 static bool leads_to(const KnownInstance *known, const Instance *instance)
 {
-    return same_text(known->address.text, instance->address.text) &&
-           known->http2 == instance->http2 && same_text(known->tls_name, instance->tls_name) &&
+    return text_equal(known->address.text, instance->address.text) &&
+           known->http2 == instance->http2 && text_equal(known->tls_name, instance->tls_name) &&
            same_tls(known->tls, instance->tls);
 }
 

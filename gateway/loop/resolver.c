@@ -651,15 +651,10 @@ Resolver *resolver_new(Loop *loop)
     return resolver;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 void resolver_use(Resolver *resolver, const DnsConfig *dns)
 {
     DnsConfig *old = &resolver->dns;
-    if (same_text(old->servers, dns->servers) && old->timeout == dns->timeout &&
+    if (text_equal(old->servers, dns->servers) && old->timeout == dns->timeout &&
         old->attempts == dns->attempts)
         return;
     free((char *)old->servers);
