@@ -11,6 +11,25 @@ WarmCounts warm_counts(void)
                         .beyond = atomic_load_explicit(&n_beyond, memory_order_relaxed)};
 }
 
+void warm_metrics_write(Exposition *e, void *unused)
+{
+    (void)unused;
+    WarmCounts counts = warm_counts();
+    struct {
+        const char *state;
+        uint32_t n;
+    } states[] = {{"ready", counts.granted - counts.missing},
+                  {"missing", counts.missing},
+                  {"beyond_limit", counts.beyond}};
+    exposition_family(e, "passerelle_warm_connections", METRIC_GAUGE,
+                      "Connections to instances that services with `warm` keep: open, lacking, and "
+                      "more than limits.warm_connections allows.");
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        Label label = {"state", states[i].state};
+        exposition_number(e, "", &label, 1, states[i].n);
+    }
+}
+
 static void change(atomic_uint *sum, uint32_t *told, uint32_t now)
 {
     if (now != *told)

@@ -10,16 +10,16 @@
  *           ^                                                 |
  *           |______ not before WARM_PAUSE after the last ___ lost
  *
- * The loop's thread only, except for warm_counts. Private to this module, but for warm_counts.
+ * The loop's thread only. Private to this module. Both but for warm_counts and warm_metrics_write.
  */
 #ifndef GATEWAY_WARM_H
 #define GATEWAY_WARM_H
 
+#include "gateway/telemetry/exposition.h"
 #include "gateway/upstream/upstream.h"
 
-#define WARM_PAUSE                                                                                 \
-    SECOND /* between two rounds of connects to an instance that closes them again                 \
-            */
+/* Between two rounds of connects to an instance that closes them again. */
+#define WARM_PAUSE SECOND
 enum { WARM_AT_ONCE = 8 };
 
 /* Of an Upstream; all zeros: none. */
@@ -45,6 +45,9 @@ typedef struct WarmCounts {
     uint32_t granted, missing, beyond;
 } WarmCounts;
 WarmCounts warm_counts(void);
+
+/* A MetricsWriter. Any thread. */
+void warm_metrics_write(Exposition *e, void *unused);
 
 void warm_begin(Upstream *upstream);
 void warming_begin(UpstreamTable *table);

@@ -1,0 +1,247 @@
+#include "gateway/process/process_internal.h"
+
+#include "base/arena.h"
+#include "gateway/healing/manual.h"
+#include "gateway/identity/identity.h"
+
+AuditState actions_state_of(const Config *config)
+{
+    return (AuditState){config->generation, config->hash};
+}
+
+void actions_answer_state(AdminAction *action, const char *done, const Config *config)
+{
+    Buffer body = buffer_in(action->arena);
+    buffer_printf(&body, "{\"action\":\"%s\",\"generation\":%llu,\"config\":\"%s\"}\n", done,
+                  (unsigned long long)config->generation, config->hash);
+    action->body = buffer_bytes(&body);
+}
+
+void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before)
+{
+    audit_write(p->audit, &(AuditEntry){.action = done,
+                                        .who = action->who,
+                                        .by = action->by,
+                                        .why = action->why,
+                                        .before = before,
+                                        .after = actions_state_of(p->config),
+                                        .result = action->result});
+}
+
+static void on_audit_read(void *owner, Result result, Bytes json)
+{
+    AdminAction *action = owner;
+    action->result = error_copy(action->arena, result);
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
+static void drain(Process *p, AdminAction *action)
+{
+    actions_answer_state(action, "drain", p->config);
+    actions_audit(p, action, "drain", actions_state_of(p->config));
+    admin_action_done(action);
+    if (!p->going)
+        shutdown_begin(p, SIGTERM);
+}
+
+/* ---- The ledger --------------------------------------------------------------------------------
+ */
+
+/* An action on its way to the store. */
+typedef struct Storing {
+    Process *process;
+    AdminAction *action;
+} Storing;
+
+static Storing *storing_of(Process *p, AdminAction *action)
+{
+    Storing *storing = arena_make(action->arena, Storing);
+    *storing = (Storing){p, action};
+    return storing;
+}
+
+static void on_errors_read(void *owner, Bytes json)
+{
+    AdminAction *action = owner;
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
+static void on_request_found(void *owner, Bytes json)
+{
+    AdminAction *action = owner;
+    if (json.size)
+        action->body = bytes_copy(action->arena, json);
+    else
+        action->result =
+            FAIL(action->arena, FAULT_UNKNOWN_PATH,
+                 "this gateway has no record of such a call: it is older than an hour, gave way to "
+                 "newer ones (ledger.requests), or was another gateway's");
+    admin_action_done(action);
+}
+
+static void on_annotated(void *owner, Result result)
+{
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
+    action->result = error_copy(action->arena, result);
+    action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
+                                        BYTES_ARGS(action->why)));
+    actions_answer_state(action, "annotate", storing->process->config);
+    actions_audit(storing->process, action, "annotate", actions_state_of(storing->process->config));
+    admin_action_done(action);
+}
+
+static void annotate(Process *p, AdminAction *action)
+{
+    ledger_annotate(p->shared.ledger,
+                    &(LedgerSaying){.fingerprint = action->target,
+                                    .json = action->text,
+                                    .who = action->who,
+                                    .why = action->why},
+                    on_annotated, storing_of(p, action));
+}
+
+/* ---- By hand -----------------------------------------------------------------------------------
+ */
+
+/* "10.0.0.7:7001 for 10m: broken disk" */
+static Bytes why_of(const AdminAction *action, const char *subject)
+{
+    if (!subject[0])
+        return action->why;
+    return bytes_of(arena_printf(action->arena, "%s%s%.*s", subject, action->why.size ? ": " : "",
+                                 BYTES_ARGS(action->why)));
+}
+
+static void do_by_hand(Process *p, AdminAction *action, const char *of)
+{
+    Buffer answer = buffer_in(action->arena);
+    const char *subject;
+    action->result = manual_order(&(ManualOrder){.word = action->target,
+                                                 .query = action->text,
+                                                 .who = action->who,
+                                                 .by = action->by,
+                                                 .why = action->why},
+                                  action->arena, &answer, &subject);
+    action->body = buffer_bytes(&answer);
+    action->why = why_of(action, subject);
+    actions_audit(p, action, arena_printf(action->arena, "%s_%.*s", of, BYTES_ARGS(action->target)),
+                  actions_state_of(p->config));
+    admin_action_done(action);
+}
+
+/* ---- Forgetting a client -----------------------------------------------------------------------
+ */
+
+static void on_forgotten(void *owner, Result result, StoreTask *task)
+{
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
+    Buffer body = buffer_in(action->arena);
+    action->result = error_copy(action->arena, result);
+    if (failed(result) && result.error->fault == &FAULT_STORE_CONFLICT)
+        action->result = FAIL_OVER(action->arena, action->result, FAULT_STORE_CONFLICT,
+                                   "the store has the schema of a newer gateway, and may have "
+                                   "records that this one does not know: ask a newer gateway");
+    if (!failed(result))
+        buffer_printf(&body, "{\"action\":\"client_forget\",\"records\":%lld}\n",
+                      (long long)store_kinds_forgotten(task));
+    action->body = buffer_bytes(&body);
+    actions_audit(storing->process, action, "client_forget",
+                  actions_state_of(storing->process->config));
+    admin_action_done(action);
+}
+
+/* A pseudonym is new each time: two clients that were forgotten do not become one. */
+static void forget_client(Process *p, AdminAction *action)
+{
+    Random random;
+    random_seed(&random);
+    const char *pseudonym =
+        arena_printf(action->arena, "forgotten-%016llx", (unsigned long long)random_next(&random));
+    Bytes hash = identity_hash(action->client, p->config, action->arena);
+    if (!hash.size && p->config->identity.hash_key.size) {
+        on_forgotten(storing_of(p, action),
+                     FAIL(action->arena, FAULT_OUT_OF_MEMORY, "hashing the name"), NULL);
+        return;
+    }
+    store_submit(p->port,
+                 store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
+                                           hash.size ? hash : action->client),
+                 on_forgotten, storing_of(p, action));
+}
+
+/* ---- The queue ---------------------------------------------------------------------------------
+ */
+
+static void refuse_action(AdminAction *action)
+{
+    action->result = FAIL(action->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    admin_action_done(action);
+}
+
+void actions_ask(void *owner, AdminAction *action)
+{
+    Process *p = owner;
+    pthread_mutex_lock(&p->mutex);
+    bool over = p->over;
+    if (!over) {
+        action->next = p->asked;
+        p->asked = action;
+    }
+    pthread_mutex_unlock(&p->mutex);
+    if (over)
+        refuse_action(action);
+    else
+        process_wake(p);
+}
+
+static AdminAction *take_asked(Process *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    AdminAction *asked = p->asked;
+    p->asked = NULL;
+    pthread_mutex_unlock(&p->mutex);
+    return asked;
+}
+
+static void do_action(Process *p, AdminAction *action)
+{
+    switch (action->what) {
+    case ADMIN_RELOAD:
+        action->next = p->waiting;
+        p->waiting = action;
+        reloads_reopen_log(p);
+        reloads_begin(p);
+        break;
+    case ADMIN_DRAIN: drain(p, action); break;
+    case ADMIN_UPGRADE: upgrade_ask(p, action); break;
+    case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
+    case ADMIN_FORGET_CLIENT: forget_client(p, action); break;
+    case ADMIN_READ_ERRORS: ledger_read(p->shared.ledger, on_errors_read, action); break;
+    case ADMIN_READ_REQUEST:
+        ledger_find(p->shared.ledger, action->target, on_request_found, action);
+        break;
+    case ADMIN_ANNOTATE: annotate(p, action); break;
+    case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
+    case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
+    }
+}
+
+void actions_do(Process *p)
+{
+    for (AdminAction *next, *action = take_asked(p); action; action = next) {
+        next = action->next;
+        do_action(p, action);
+    }
+}
+
+void actions_refuse_left(Process *p)
+{
+    for (AdminAction *next, *action = take_asked(p); action; action = next) {
+        next = action->next;
+        refuse_action(action);
+    }
+}

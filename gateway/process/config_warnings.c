@@ -1,0 +1,53 @@
+#include "gateway/process/config_warnings.h"
+
+#include "base/arena.h"
+#include "gateway/telemetry/telemetry.h"
+
+static bool same_store(const StoreConfig *a, const StoreConfig *b)
+{
+    return text_equal(a->sqlite, b->sqlite) && text_equal(a->postgresql, b->postgresql) &&
+           a->connections == b->connections && a->queue == b->queue && a->time == b->time;
+}
+
+void config_warn_restart(const Config *old, const Config *config)
+{
+    if (old->n_loops != config->n_loops)
+        telemetry_event("warning", "restart_needed", OK, "loops: %u takes effect after a restart",
+                        config->n_loops);
+    if (!same_store(&old->store, &config->store))
+        telemetry_event("warning", "restart_needed", OK, "store: it takes effect after a restart");
+    if (old->n_work_threads != config->n_work_threads)
+        telemetry_event("warning", "restart_needed", OK,
+                        "work_threads: %u takes effect after a restart", config->n_work_threads);
+    if (old->ledger.requests != config->ledger.requests)
+        telemetry_event("warning", "restart_needed", OK,
+                        "ledger.requests: %zu takes effect after a restart",
+                        config->ledger.requests);
+    if (old->limits.work_waits != config->limits.work_waits)
+        telemetry_event("warning", "restart_needed", OK,
+                        "limits.work_waits: %u takes effect after a restart",
+                        config->limits.work_waits);
+}
+
+void config_warn_doubts(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems doubts = config->doubts;
+    Buffer text = buffer_in(arena);
+    doubts.arena = arena;
+    problems_print(&doubts, &text);
+    Bytes rest = buffer_bytes(&text), line;
+    while (bytes_split(&rest, '\n', &line))
+        if (line.size)
+            telemetry_event("warning", "config_doubtful", OK, "%.*s", BYTES_ARGS(line));
+    arena_free(arena);
+}
+
+void config_warn_descriptors(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    if (config_few_descriptors(config, &text))
+        telemetry_event("warning", "few_descriptors", OK, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
+    arena_free(arena);
+}

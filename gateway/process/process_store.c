@@ -1,0 +1,43 @@
+#include "gateway/process/process_internal.h"
+
+#include "gateway/store/store_metrics.h"
+#include "gateway/telemetry/metrics.h"
+
+void process_store_open(Process *p)
+{
+    const StoreConfig *config = &p->config->store;
+    if (!config->sqlite && !config->postgresql)
+        return;
+    p->store = store_open(&(StoreSettings){.sqlite = config->sqlite,
+                                           .postgresql = config->postgresql,
+                                           .connections = config->connections,
+                                           .queue = config->queue,
+                                           .time = config->time});
+    p->port = store_port_open(p->store, &p->loop);
+    p->fleet = fleet_start(&p->loop, p->port);
+    fleet_use(p->fleet, p->config);
+    p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
+    store_keeper_use(p->keeper, p->config);
+    metrics_add_writer(store_metrics_write, p->store);
+    metrics_add_writer(store_keeper_metrics_write, p->keeper);
+}
+
+void process_store_leave(Process *p)
+{
+    if (!p->store)
+        return;
+    fleet_stop(p->fleet);
+    store_keeper_stop(p->keeper);
+    store_port_close(p->port);
+}
+
+void process_store_close(Process *p)
+{
+    if (!p->store)
+        return;
+    metrics_remove_writer(p->store);
+    metrics_remove_writer(p->keeper);
+    store_keeper_free(p->keeper);
+    fleet_free(p->fleet);
+    store_close(p->store);
+}

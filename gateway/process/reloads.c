@@ -1,0 +1,204 @@
+#include "gateway/process/process_internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/memory/budget.h"
+#include "gateway/discovery/discovery.h"
+#include "gateway/handover/notify.h"
+#include "gateway/healing/healing.h"
+#include "gateway/healing/manual.h"
+#include "gateway/health/judge.h"
+#include "gateway/instances/instance_set.h"
+#include "gateway/process/config_warnings.h"
+#include "gateway/telemetry/log_line.h"
+#include "gateway/telemetry/telemetry.h"
+
+#define RELOAD_SLOW (1 * SECOND)   /* from then on, who asks for another one is told */
+#define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
+
+/* The reload that they waited for has ended. */
+static void answer(Process *p, AdminAction **list, AuditState before, Result result, Bytes mistakes)
+{
+    for (AdminAction *next, *action = *list; action; action = next) {
+        next = action->next;
+        action->result = error_copy(action->arena, result);
+        action->detail = bytes_copy(action->arena, mistakes);
+        actions_answer_state(action, "reload", p->config);
+        actions_audit(p, action, "reload", before);
+        admin_action_done(action);
+    }
+    *list = NULL;
+}
+
+void reloads_refuse(Process *p, AdminAction **list)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer(p, list, actions_state_of(p->config),
+           FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"), BYTES_NONE);
+    arena_free(arena);
+}
+
+void reloads_reopen_log(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = telemetry_reopen(arena, p->config->log_file);
+    if (failed(r))
+        telemetry_event("error", "log_not_reopened", r,
+                        "lines continue to go to the file that is open");
+    arena_free(arena);
+}
+
+/* What holds up the reload; `arena` is for the text. */
+static Result held_up(Process *p, Arena *arena)
+{
+    return FAIL(arena, FAULT_NO_FILE, "a reload has been running for %.0f s, and is %s",
+                (double)reload_time(p->reload) / SECOND, reload_doing(p->reload, arena));
+}
+
+static void tell_held_up(Process *p, const char *what)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    telemetry_event("warning", "reload_held_up", held_up(p, arena), "%s", what);
+    arena_free(arena);
+}
+
+static void on_stuck(uv_timer_t *patience)
+{
+    tell_held_up(patience->data, "the running config stays until then");
+}
+
+/* Another reload while one is running. */
+static void reload_later(Process *p)
+{
+    p->reload_again = true;
+    if (reload_time(p->reload) < RELOAD_SLOW)
+        return;
+    tell_held_up(p, "the config is read again after that");
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer(p, &p->waiting, actions_state_of(p->config), held_up(p, arena), BYTES_NONE);
+    arena_free(arena);
+}
+
+static void use_config(Process *p, Config *config)
+{
+    Config *old = p->config;
+    p->config = config;
+    memory_set_limit(limits_memory(&config->limits));
+    instances_adopt(config, old);
+    manual_apply(config);
+    discovery_use(p->watching, config);
+    judge_use(p->judge, config);
+    audit_use(p->audit, config);
+    ledger_use(p->shared.ledger, config);
+    fallbacks_use(p->shared.fallbacks, config);
+    if (p->store) {
+        fleet_use(p->fleet, config);
+        store_keeper_use(p->keeper, config);
+    }
+    telemetry_adopt(config); /* metrics and the admin listener show it from here on */
+    healing_use(config);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
+    bind_forget(old, config);
+    upgrade_tell_limits(p);
+    config_warn_restart(old, config);
+    config_warn_descriptors(config);
+    telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
+                    (unsigned long long)config->generation, p->config_path);
+    config_warn_doubts(config);
+    config_unref(old);
+}
+
+static void tell_refused(Process *p, Result why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer mistakes = buffer_in(arena);
+    log_line_lines(&mistakes, LOG_KEY("mistakes"), reload_mistakes(p->reload));
+    telemetry_reload_failed();
+    telemetry_event_members("error", "config_refused", why, buffer_bytes(&mistakes),
+                            "%s: the running config stays", p->config_path);
+    arena_free(arena);
+}
+
+static void refuse_config(Process *p, Result why, Config *config)
+{
+    if (!p->going)
+        tell_refused(p, why);
+    reload_drop(p->reload);
+    if (config) {
+        bind_forget(config, p->config);
+        config_unref(config);
+    }
+}
+
+static void on_read(void *owner)
+{
+    Process *p = owner;
+    uv_timer_stop(&p->patience);
+    atomic_store(&p->reload_began, 0);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Config *config = NULL;
+    AdminChange change = {NULL};
+    AuditState before = {.generation = p->config->generation,
+                         .hash = arena_string(arena, p->config->hash)};
+    Result r = reload_finish(p->reload, arena, &config);
+    Bytes mistakes = bytes_copy(arena, reload_mistakes(p->reload));
+    if (!failed(r) && p->going)
+        r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    if (!failed(r))
+        r = admin_change_begin(p, arena, config, &change);
+    if (!failed(r) && strcmp(config->log_file, p->config->log_file) != 0)
+        r = telemetry_reopen(arena, config->log_file);
+    if (failed(r)) {
+        refuse_config(p, r, config);
+        admin_change_undo(&change);
+    } else {
+        use_config(p, config);
+    }
+    p->reload = NULL;
+    answer(p, &p->reloads, before, r, mistakes);
+    if (!p->going)
+        process_tell_status(p);
+    admin_change_end(p, &change);
+    arena_free(arena);
+    if (p->reload_again)
+        reloads_begin(p);
+    shutdown_if_all_ended(p);
+}
+
+void reloads_begin(Process *p)
+{
+    if (p->going) {
+        reloads_refuse(p, &p->waiting);
+        return;
+    }
+    if (p->reload) {
+        reload_later(p);
+        return;
+    }
+    p->reload_again = false;
+    p->reloads = p->waiting;
+    p->waiting = NULL;
+    descriptors_raise(); /* the hard limit may have changed */
+    notify_reloading();
+    p->reload = reload_start(p->config_path, p->config, p->n_workers, &p->loop, on_read, p);
+    atomic_store(&p->reload_began, clock_now());
+    uv_timer_start(&p->patience, on_stuck, process_milliseconds(RELOAD_STUCK), 0);
+}
+
+void reloads_metrics_write(Exposition *e, void *owner)
+{
+    const atomic_llong *began = owner;
+    int64_t since = atomic_load(began);
+    exposition_family(e, "passerelle_config_reload_running_seconds", METRIC_GAUGE,
+                      "How long the running reload has been reading; 0: none is running.");
+    exposition_seconds(e, "", NULL, 0, since ? clock_now() - since : 0);
+}
+
+void reloads_leave(Process *p)
+{
+    tell_held_up(p, "it is left behind");
+    reloads_refuse(p, &p->reloads);
+    reload_leave(p->reload);
+    p->reload = NULL;
+}

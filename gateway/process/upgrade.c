@@ -1,0 +1,162 @@
+#include "gateway/process/process_internal.h"
+
+#include "base/arena.h"
+#include "gateway/handover/handover.h"
+#include "gateway/supervisor/restarts.h"
+#include "gateway/telemetry/telemetry.h"
+
+static void answer_upgrades(Process *p, Result result)
+{
+    for (AdminAction *next, *action = p->upgrades; action; action = next) {
+        next = action->next;
+        action->result = error_copy(action->arena, result);
+        actions_answer_state(action, "upgrade", p->config);
+        actions_audit(p, action, "upgrade", actions_state_of(p->config));
+        admin_action_done(action);
+    }
+    p->upgrades = NULL;
+}
+
+static void refuse_upgrade(Process *p, const char *why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = FAIL(arena, FAULT_NOT_UPGRADED, "%s", why);
+    telemetry_event("error", "not_upgraded", r, "this process goes on");
+    if (p->fleet)
+        fleet_rest(p->fleet, false);
+    answer_upgrades(p, r);
+    arena_free(arena);
+}
+
+void upgrade_begin(Process *p)
+{
+    if (!p->succession)
+        refuse_upgrade(p, "there is no supervisor: start the gateway with `passerelle run "
+                          "--supervise CONFIG`");
+    else if (p->going)
+        refuse_upgrade(p, "the gateway stops");
+    else
+        succession_say(NOTICE_UPGRADE, "");
+}
+
+void upgrade_ask(Process *p, AdminAction *action)
+{
+    action->next = p->upgrades;
+    p->upgrades = action;
+    upgrade_begin(p);
+}
+
+void upgrade_refuse_left(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer_upgrades(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    arena_free(arena);
+}
+
+static void on_ledger_collected(void *owner, Bytes page)
+{
+    (void)owner;
+    (void)page;
+    handover_write_all();
+    succession_say(NOTICE_WRITTEN, "");
+}
+
+static void write_for_successor(Process *p)
+{
+    telemetry_event("info", "upgrading", OK, "a new process is started");
+    if (p->fleet)
+        fleet_rest(p->fleet, true);
+    ledger_read(p->shared.ledger, on_ledger_collected, p);
+}
+
+/* A successor serves: its clients and operators come to it from now on. */
+static void hand_over(Process *p)
+{
+    if (p->given)
+        return;
+    p->given = true;
+    handover_give();
+    telemetry_event("info", "handed_over", OK, "a new process serves; running calls may finish");
+    answer_upgrades(p, OK);
+    shutdown_take_no_more(p);
+    admin_leave(p->admin);
+    admin_leave(p->admin_socket);
+    if (p->going >= GOING_DRAIN)
+        return;
+    p->going = GOING_DRAIN;
+    atomic_store(&p->shared.drain_time, p->config->upgrade.drain);
+    shutdown_drain_workers(p);
+}
+
+void upgrade_tell_limits(const Process *p)
+{
+    const UpgradeConfig *upgrade = &p->config->upgrade;
+    SupervisorLimits limits = {.restarts = upgrade->restarts,
+                               .steady = upgrade->steady,
+                               .wait = upgrade->wait,
+                               .longest = upgrade->longest_wait,
+                               .prove = upgrade->prove,
+                               .hung = upgrade->hung};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    supervisor_limits_write(&limits, &text);
+    succession_say(NOTICE_LIMITS, arena_text(arena, buffer_bytes(&text)));
+    arena_free(arena);
+}
+
+static void on_proved(void *owner, Result result)
+{
+    Process *p = owner;
+    if (!failed(result)) {
+        succession_say(NOTICE_PREPARED, "");
+        return;
+    }
+    telemetry_event("error", "not_upgraded", result, "this new process ends");
+    p->unproved = error_copy(p->arena, result);
+    shutdown_now(p);
+}
+
+void upgrade_end_proof(Process *p)
+{
+    proof_stop(p->proof);
+    p->proof = NULL;
+}
+
+/* The supervisor has ended: nobody would start this process again, or stop it. */
+static void on_orphaned(Process *p)
+{
+    telemetry_event("error", "supervisor_gone", OK, "this process stops");
+    shutdown_begin(p, SIGTERM);
+}
+
+static void on_heard(void *owner, NoticeKind kind, Bytes text)
+{
+    Process *p = owner;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    if (kind == NOTICE_NONE)
+        on_orphaned(p);
+    else if (kind == NOTICE_WRITE)
+        write_for_successor(p);
+    else if (kind == NOTICE_GO && p->proof && !p->going) {
+        upgrade_end_proof(p);
+        process_serve(p);
+    } else if (kind == NOTICE_DRAIN)
+        hand_over(p);
+    else if (kind == NOTICE_STAYS && !p->given)
+        refuse_upgrade(p, arena_text(arena, text));
+    else if (kind == NOTICE_LEFT && p->going == GOING_DRAIN)
+        shutdown_drain_workers(p);
+    arena_free(arena);
+}
+
+/* A successor serves when it has proved that it can; any other one at once. */
+void upgrade_start(Process *p)
+{
+    p->succession = succession_start(&p->loop, on_heard, p);
+    handover_wake_by(process_wake, p);
+    if (!handover_succeeds())
+        process_serve(p);
+    else
+        p->proof = proof_start(&p->loop, p->workers, p->n_workers,
+                               (Admin *const[]){p->admin, p->admin_socket}, on_proved, p);
+}
