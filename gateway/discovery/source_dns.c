@@ -325,12 +325,6 @@ static void name_begin(DnsSource *source, uint32_t index)
                                     .timer.fire = on_timer};
 }
 
-typedef struct Use {
-    DnsSource *source;
-    Config *config; /* a reference */
-    Service *service;
-} Use;
-
 static void ask_all(DnsSource *source)
 {
     for (uint32_t i = 0; i < source->n_names; i++)
@@ -345,8 +339,8 @@ static void ask_all(DnsSource *source)
    stays. */
 static void run_use(Loop *loop, void *argument)
 {
-    Use *use = argument;
-    DnsSource *source = use->source;
+    SourceUse *use = argument;
+    DnsSource *source = (DnsSource *)use->source;
     bool first = !source->config;
     if (source->config)
         config_unref(source->config);
@@ -403,10 +397,7 @@ static Source *start(SourceOwner *owner, uint64_t number)
 static void use(Source *base, Config *config, Service *service)
 {
     DnsSource *source = (DnsSource *)base;
-    Use *use = calloc(1, sizeof *use);
-    CHECK(use);
-    *use = (Use){source, config_ref(config), service};
-    source_loop_post(source_loop_of(source->owner, config), run_use, use);
+    source_loop_tell(source->owner, &(SourceUse){base, config, service}, run_use);
 }
 
 static void stop(Source *base)

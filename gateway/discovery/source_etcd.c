@@ -89,16 +89,10 @@ static const EtcdSessionEvents events = {on_keys, on_failure};
 
 /* ---- The source ------------------------------------------------------------------------------ */
 
-typedef struct Use {
-    EtcdListed *source;
-    Config *config; /* a reference */
-    Service *service;
-} Use;
-
 static void run_use(Loop *loop, void *argument)
 {
-    Use *use = argument;
-    EtcdListed *source = use->source;
+    SourceUse *use = argument;
+    EtcdListed *source = (EtcdListed *)use->source;
     Config *old = source->config;
     source->loop = loop;
     source->config = use->config;
@@ -134,10 +128,7 @@ static Source *start(SourceOwner *owner, uint64_t number)
 static void use(Source *base, Config *config, Service *service)
 {
     EtcdListed *source = (EtcdListed *)base;
-    Use *use = calloc(1, sizeof *use);
-    CHECK(use);
-    *use = (Use){source, config_ref(config), service};
-    source_loop_post(source_loop_of(source->owner, config), run_use, use);
+    source_loop_tell(source->owner, &(SourceUse){base, config, service}, run_use);
 }
 
 static void stop(Source *base)

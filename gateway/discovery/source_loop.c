@@ -21,7 +21,8 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-SourceLoop *source_loop_of(SourceOwner *owner, Config *config)
+/* The owner's, which runs from the first such call on, with this config. */
+static SourceLoop *loop_of(SourceOwner *owner, Config *config)
 {
     if (owner->sources)
         return owner->sources;
@@ -60,6 +61,15 @@ void source_loop_use(SourceLoop *sources, Config *config)
 void source_loop_post(SourceLoop *sources, void (*run)(Loop *loop, void *argument), void *argument)
 {
     loop_post(&sources->loop, run, argument);
+}
+
+void source_loop_tell(SourceOwner *owner, const SourceUse *use, void (*run)(Loop *loop, void *use))
+{
+    SourceUse *told = calloc(1, sizeof *told);
+    CHECK(told);
+    *told = *use;
+    config_ref(told->config);
+    source_loop_post(loop_of(owner, use->config), run, told);
 }
 
 static void run_end(Loop *loop, void *argument)

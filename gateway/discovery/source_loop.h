@@ -4,7 +4,7 @@
  * It is started when the first such source is needed. Its thread waits for nobody, but takes its
  * time to read long lists, as the loops of calls and the main thread must not.
  *
- *      main thread: source_loop_use, source_loop_post ---> loop: DNS, calls to etcd, reading
+ *      main thread: source_loop_tell, source_loop_post ---> loop: DNS, calls to etcd, reading
  */
 #ifndef GATEWAY_SOURCE_LOOP_H
 #define GATEWAY_SOURCE_LOOP_H
@@ -13,11 +13,19 @@
 #include "gateway/loop/loop.h"
 #include "gateway/loop/resolver.h"
 
-/* The owner's, which runs from the first such call on, with this config. Never NULL. */
-SourceLoop *source_loop_of(SourceOwner *owner, Config *config);
-
 /* From now on, calls and lookups are made with this config. */
 void source_loop_use(SourceLoop *sources, Config *config);
+
+/* What a source is told on its loop. */
+typedef struct SourceUse {
+    Source *source;
+    Config *config; /* a reference, which is the source's from then on */
+    Service *service;
+} SourceUse;
+
+/* SourceKind's `use`: `run` is called on the owner's loop with a SourceUse, which it frees by free.
+   The loop is started if it does not run. */
+void source_loop_tell(SourceOwner *owner, const SourceUse *use, void (*run)(Loop *loop, void *use));
 
 /* `run` is called on the loop, in the order of posting. */
 void source_loop_post(SourceLoop *sources, void (*run)(Loop *loop, void *argument), void *argument);
