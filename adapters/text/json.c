@@ -395,6 +395,19 @@ JsonNode *json_member(const JsonNode *object, const char *name)
     return child;
 }
 
+Bytes json_member_text(const JsonNode *object, const char *name)
+{
+    const JsonNode *member = json_member(object, name);
+    return member ? member->text : BYTES_NONE;
+}
+
+int64_t json_member_number(const JsonNode *object, const char *name)
+{
+    uint64_t number;
+    bool good = bytes_to_u64(json_member_text(object, name), &number) && number <= INT64_MAX;
+    return good ? (int64_t)number : 0;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 static void write_escape(Buffer *out, uint8_t c)

@@ -49,6 +49,12 @@ MUST_USE Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, J
 /* The member with this name, or NULL. */
 JsonNode *json_member(const JsonNode *object, const char *name);
 
+/* The text of a member; empty if there is none. */
+Bytes json_member_text(const JsonNode *object, const char *name);
+
+/* A member that is a whole number from 0 to INT64_MAX; 0 if there is none. */
+int64_t json_member_number(const JsonNode *object, const char *name);
+
 /* Writes a JSON string with its quotes, escaping what must be. `text` is valid UTF-8. */
 void json_write_string(Buffer *out, Bytes text);
 

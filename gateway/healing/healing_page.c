@@ -175,20 +175,6 @@ void healing_keep(void *owner, Buffer *out)
     healing_close_book();
 }
 
-static const char *text_of(Arena *arena, const JsonNode *object, const char *name)
-{
-    const JsonNode *member = json_member(object, name);
-    return member ? arena_text(arena, member->text) : "";
-}
-
-static int64_t number_of(const JsonNode *object, const char *name)
-{
-    const JsonNode *member = json_member(object, name);
-    uint64_t number = 0;
-    bool good = member && bytes_to_u64(member->text, &number) && number <= INT64_MAX;
-    return good ? (int64_t)number : 0;
-}
-
 /* False: it is no act of this version. */
 static bool act_of(const JsonNode *object, HealingAct *act_out)
 {
@@ -205,15 +191,15 @@ static bool act_of(const JsonNode *object, HealingAct *act_out)
 static void restore(Arena *arena, const JsonNode *object)
 {
     HealingEntry entry = {
-        .service = text_of(arena, object, "service"),
-        .subject = text_of(arena, object, "subject"),
-        .why = text_of(arena, object, "why"),
-        .cause = text_of(arena, object, "cause"),
-        .how = text_of(arena, object, "how"),
-        .began = number_of(object, "began"),
-        .ended = number_of(object, "ended"),
-        .began_wall = number_of(object, "began_wall"),
-        .again = (uint32_t)number_of(object, "again"),
+        .service = arena_text(arena, json_member_text(object, "service")),
+        .subject = arena_text(arena, json_member_text(object, "subject")),
+        .why = arena_text(arena, json_member_text(object, "why")),
+        .cause = arena_text(arena, json_member_text(object, "cause")),
+        .how = arena_text(arena, json_member_text(object, "how")),
+        .began = json_member_number(object, "began"),
+        .ended = json_member_number(object, "ended"),
+        .began_wall = json_member_number(object, "began_wall"),
+        .again = (uint32_t)json_member_number(object, "again"),
     };
     if (!act_of(object, &entry.act))
         return;

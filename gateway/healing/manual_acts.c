@@ -163,33 +163,19 @@ void manual_acts_keep(const ManualActs *acts, Buffer *out)
     buffer_add_byte(out, ']');
 }
 
-static const char *text_of(Arena *arena, const JsonNode *object, const char *name)
-{
-    const JsonNode *member = json_member(object, name);
-    return member ? arena_text(arena, member->text) : "";
-}
-
-static int64_t number_of(const JsonNode *object, const char *name)
-{
-    const JsonNode *member = json_member(object, name);
-    uint64_t number = 0;
-    bool good = member && bytes_to_u64(member->text, &number) && number <= INT64_MAX;
-    return good ? (int64_t)number : 0;
-}
-
 static void restore(ManualActs *acts, Arena *arena, const JsonNode *object, int64_t now)
 {
-    const char *name = text_of(arena, object, "act");
+    const char *name = arena_text(arena, json_member_text(object, "act"));
     ManualAct act = {
         .kind = MANUAL_EJECT,
-        .target = text_of(arena, object, "target"),
-        .to = text_of(arena, object, "to"),
-        .who = text_of(arena, object, "who"),
-        .by = text_of(arena, object, "by"),
-        .why = text_of(arena, object, "why"),
-        .since = number_of(object, "began"),
-        .until = number_of(object, "ends"),
-        .since_wall = number_of(object, "began_wall"),
+        .target = arena_text(arena, json_member_text(object, "target")),
+        .to = arena_text(arena, json_member_text(object, "to")),
+        .who = arena_text(arena, json_member_text(object, "who")),
+        .by = arena_text(arena, json_member_text(object, "by")),
+        .why = arena_text(arena, json_member_text(object, "why")),
+        .since = json_member_number(object, "began"),
+        .until = json_member_number(object, "ends"),
+        .since_wall = json_member_number(object, "began_wall"),
     };
     while (act.kind < MANUAL_KINDS && strcmp(names[act.kind], name) != 0)
         act.kind++;

@@ -83,6 +83,20 @@ static void escapes_are_undone(void **state)
     assert_memory_equal(nul->text.data, "a\0b", 3);
 }
 
+static void a_member_is_a_text_or_a_number_or_is_missing(void **state)
+{
+    JsonNode *root = parse(*state, "{\"a\":\"x\",\"n\":7,\"most\":9223372036854775807,"
+                                   "\"more\":9223372036854775808,\"less\":-1}");
+    assert_bytes(json_member_text(root, "a"), "x");
+    assert_int_equal(json_member_text(root, "b").size, 0);
+    assert_int_equal(json_member_number(root, "n"), 7);
+    assert_int_equal(json_member_number(root, "most"), INT64_MAX);
+    assert_int_equal(json_member_number(root, "more"), 0);
+    assert_int_equal(json_member_number(root, "less"), 0);
+    assert_int_equal(json_member_number(root, "a"), 0);
+    assert_int_equal(json_member_number(root, "b"), 0);
+}
+
 static void strings_without_escapes_are_borrowed(void **state)
 {
     const char *text = "{\"name\":\"value\"}";
@@ -230,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_tree_is_written_as_it_was_read),
         cmocka_unit_test(blanks_are_allowed_between_tokens_only),
         cmocka_unit_test(escapes_are_undone),
+        cmocka_unit_test(a_member_is_a_text_or_a_number_or_is_missing),
         cmocka_unit_test(strings_without_escapes_are_borrowed),
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(every_text_cut_off_is_refused),
