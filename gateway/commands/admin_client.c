@@ -21,11 +21,7 @@ enum {
     TOKEN_MOST = 4096,
     TOKEN_FILE_MOST = 1 << 16,
     SHOWN_MOST = 1000, /* of a body that is no problem document */
-    WATCH_SECONDS = 2,
 };
-
-/* Home, and clear what is below. */
-static const char clear_screen[] = "\033[H\033[2J";
 
 #define GET_TIME (10 * SECOND)
 #define ACT_TIME (60 * SECOND)
@@ -334,31 +330,4 @@ int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
 int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out)
 {
     return ask_gateway(line, "POST", path, ACT_TIME, json, arena, body_out);
-}
-
-/* ---- Again and again ------------------------------------------------------------------------- */
-
-static int show_now(const CommandLine *line,
-                    int (*show)(const CommandLine *line, const char *clear), bool clear)
-{
-    int code = show(line, clear ? clear_screen : "");
-    fflush(stdout);
-    return code;
-}
-
-/* A gateway that restarts is away for a while; one that was never there may be the wrong one. */
-int admin_show(const CommandLine *line, int (*show)(const CommandLine *line, const char *clear))
-{
-    bool watches = command_flag(line, "--watch"), away = false;
-    bool clear = watches && isatty(STDOUT_FILENO) && !command_wants_json(line);
-    int code = show_now(line, show, clear);
-    bool was_there = code == EXIT_WELL;
-    while (watches && (code == EXIT_WELL || (was_there && code == EXIT_UNREACHED))) {
-        if (code == EXIT_UNREACHED && !away)
-            command_tell(line, "trying again every %d s", WATCH_SECONDS);
-        away = code == EXIT_UNREACHED;
-        sleep(WATCH_SECONDS);
-        code = show_now(line, show, clear);
-    }
-    return code;
 }

@@ -23,15 +23,10 @@ int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
 /* The same for an action, with the reason of the command line. Waits for a minute at most. */
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
 
-/*
- * Prints by `show`; with --watch again and again, every two seconds, also while a gateway that was
- * there is away. `show` prints `clear` first, and gives an exit code.
- */
-int admin_show(const CommandLine *line, int (*show)(const CommandLine *line, const char *clear));
+/* The same with something to say: JSON. */
+int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out);
 
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);
-/* The same with something to say: JSON. */
-int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out);
 
 #endif

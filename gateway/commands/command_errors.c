@@ -1,21 +1,13 @@
 /* passerelle errors: the failures of a running gateway by their kind, the most critical first; and
    what operators say of them. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
 
-enum { LIMIT = 20 };
-
 /* What is beneath a row of the table. */
 static const char indent[] = "          ";
-
-static Bytes text_of(const JsonNode *row, const char *name)
-{
-    const JsonNode *member = json_member(row, name);
-    return member ? member->text : BYTES_NONE;
-}
 
 /* ---- The list -------------------------------------------------------------------------------- */
 
@@ -44,17 +36,18 @@ static void add_head(Buffer *out)
 /* "shop.orders.v1.Orders/Get  v1 -> v3  (attempts)" */
 static void add_where(Buffer *out, const JsonNode *row)
 {
-    Bytes client = text_of(row, "client_version"), served = text_of(row, "served_version");
-    Bytes method = text_of(row, "method");
+    Bytes client = json_member_text(row, "client_version"),
+          served = json_member_text(row, "served_version");
+    Bytes method = json_member_text(row, "method");
     Buffer where = buffer_in(out->arena);
-    buffer_add_bytes(&where, method.size ? method : text_of(row, "route"));
+    buffer_add_bytes(&where, method.size ? method : json_member_text(row, "route"));
     if (client.size) {
         buffer_add_text(&where, "  ");
         buffer_add_bytes(&where, client);
         buffer_add_text(&where, " -> ");
         buffer_add_bytes(&where, served.size ? served : bytes_of("-"));
     }
-    if (bytes_are(text_of(row, "of"), "attempt"))
+    if (bytes_are(json_member_text(row, "of"), "attempt"))
         buffer_add_text(&where, "  (attempts)");
     command_add_cell(out, buffer_bytes(&where), 0);
 }
@@ -68,17 +61,17 @@ static void add_annotation(Buffer *out, const JsonNode *row)
         return;
     const JsonNode *muted = json_member(annotation, "muted");
     Buffer said = buffer_in(out->arena);
-    Bytes changed = text_of(annotation, "changed");
+    Bytes changed = json_member_text(annotation, "changed");
     if (muted && muted->kind == JSON_TRUE)
         buffer_add_text(&said, "muted; ");
     if (changed.size)
         buffer_printf(&said, "acknowledged, but has changed (%.*s); ", BYTES_ARGS(changed));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        Bytes text = text_of(annotation, names[i]);
+        Bytes text = json_member_text(annotation, names[i]);
         if (text.size)
             buffer_printf(&said, "%s: %.*s; ", names[i], BYTES_ARGS(text));
     }
-    buffer_printf(&said, "by %.*s", BYTES_ARGS(text_of(annotation, "who")));
+    buffer_printf(&said, "by %.*s", BYTES_ARGS(json_member_text(annotation, "who")));
     buffer_add_text(out, indent);
     command_add_cell(out, buffer_bytes(&said), 0);
 }
@@ -86,9 +79,9 @@ static void add_annotation(Buffer *out, const JsonNode *row)
 static void add_row(Buffer *out, const JsonNode *row)
 {
     for (int i = 0; i < N_COLUMNS; i++)
-        command_add_cell(out, text_of(row, columns[i].member), columns[i].width);
+        command_add_cell(out, json_member_text(row, columns[i].member), columns[i].width);
     add_where(out, row);
-    Bytes cause = text_of(row, "cause");
+    Bytes cause = json_member_text(row, "cause");
     buffer_add_text(out, indent);
     command_add_cell(out, cause.size ? cause : bytes_of("no cause is known"), 0);
     add_annotation(out, row);
@@ -97,7 +90,7 @@ static void add_row(Buffer *out, const JsonNode *row)
 static void add_rows(Buffer *out, const char *title, const JsonNode *rows, const JsonNode *evicted,
                      uint64_t limit)
 {
-    Bytes gone = evicted ? text_of(evicted, "rows") : BYTES_NONE;
+    Bytes gone = evicted ? json_member_text(evicted, "rows") : BYTES_NONE;
     buffer_printf(out, "%s: %u", title, rows->count);
     if (gone.size && !bytes_are(gone, "0"))
         buffer_printf(out, "; %.*s gave way", BYTES_ARGS(gone));
@@ -124,30 +117,6 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     add_rows(out, "failures", failures, json_member(root, "evicted_failures"), limit);
     add_rows(out, "\nmistakes of clients", mistakes, json_member(root, "evicted_mistakes"), limit);
     return true;
-}
-
-static uint64_t limit_of(const CommandLine *line)
-{
-    const char *limit = command_option(line, "--limit");
-    uint64_t number = LIMIT;
-    return !limit || bytes_to_u64(bytes_of(limit), &number) ? number : 0;
-}
-
-static int show(const CommandLine *line, const char *clear)
-{
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer text = buffer_in(arena);
-    Bytes page;
-    int code = admin_get(line, "/errors", arena, &page);
-    if (code == EXIT_WELL && !add_page(&text, page, limit_of(line))) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        fputs(clear, stdout);
-        command_print(line, &text);
-        command_print_json(line, page);
-    }
-    arena_free(arena);
-    return code;
 }
 
 /* ---- Annotations ----------------------------------------------------------------------------- */
@@ -220,20 +189,12 @@ static bool options_fit(const CommandLine *line, bool annotating)
     return !wrong;
 }
 
-static bool limit_is_right(const CommandLine *line)
-{
-    bool right = limit_of(line) > 0;
-    if (!right)
-        command_tell(line, "--limit: %s is no number from 1 on", command_option(line, "--limit"));
-    return right;
-}
-
 int command_errors(const CommandLine *line)
 {
     bool annotating = line->n == 2 && strcmp(line->arguments[0], "annotate") == 0;
     if (line->n && !annotating)
         return command_usage(line->command);
-    if (!options_fit(line, annotating) || !limit_is_right(line))
+    if (!options_fit(line, annotating))
         return EXIT_USAGE;
-    return annotating ? annotate(line) : admin_show(line, show);
+    return annotating ? annotate(line) : admin_page_show(line, "/errors", add_page);
 }

@@ -1,10 +1,8 @@
 /* passerelle healing: what a running gateway does about what is broken. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
-
-enum { LIMIT = 20 };
 
 /* A column of a table: the member of a row. */
 typedef struct Column {
@@ -43,12 +41,6 @@ static bool is_true(const JsonNode *row, const char *name)
     return member && member->kind == JSON_TRUE;
 }
 
-static Bytes text_of(const JsonNode *row, const char *name)
-{
-    const JsonNode *member = json_member(row, name);
-    return member ? member->text : BYTES_NONE;
-}
-
 /* What the last column of acts says: whether it is too much. */
 static Bytes verdict_of(const JsonNode *row)
 {
@@ -60,10 +52,11 @@ static Bytes verdict_of(const JsonNode *row)
 static void add_row(Buffer *out, const Column *columns, const JsonNode *row)
 {
     for (; columns->width; columns++)
-        command_add_cell(out, text_of(row, columns->member), columns->width);
+        command_add_cell(out, json_member_text(row, columns->member), columns->width);
     if (columns->member[0] && is_true(row, "excess"))
         buffer_add_text(out, "too many: ");
-    command_add_cell(out, columns->member[0] ? text_of(row, columns->member) : verdict_of(row), 0);
+    command_add_cell(
+        out, columns->member[0] ? json_member_text(row, columns->member) : verdict_of(row), 0);
 }
 
 static void add_beneath(Buffer *out, const char *what, Bytes text)
@@ -86,8 +79,8 @@ static void add_rows(Buffer *out, const char *title, const Column *columns, cons
     uint64_t shown = 0;
     for (const JsonNode *row = rows->first; row && shown < limit; row = row->next, shown++) {
         add_row(out, columns, row);
-        add_beneath(out, "ended", text_of(row, "how"));
-        add_beneath(out, "because", text_of(row, "cause"));
+        add_beneath(out, "ended", json_member_text(row, "how"));
+        add_beneath(out, "because", json_member_text(row, "cause"));
     }
     if (shown < rows->count)
         buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(rows->count - shown));
@@ -115,37 +108,9 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     return true;
 }
 
-static uint64_t limit_of(const CommandLine *line)
-{
-    const char *limit = command_option(line, "--limit");
-    uint64_t number = LIMIT;
-    return !limit || bytes_to_u64(bytes_of(limit), &number) ? number : 0;
-}
-
-static int show(const CommandLine *line, const char *clear)
-{
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer text = buffer_in(arena);
-    Bytes page;
-    int code = admin_get(line, "/healing", arena, &page);
-    if (code == EXIT_WELL && !add_page(&text, page, limit_of(line))) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        fputs(clear, stdout);
-        command_print(line, &text);
-        command_print_json(line, page);
-    }
-    arena_free(arena);
-    return code;
-}
-
 int command_healing(const CommandLine *line)
 {
     if (line->n)
         return command_usage(line->command);
-    if (limit_of(line) == 0) {
-        command_tell(line, "--limit: %s is no number from 1 on", command_option(line, "--limit"));
-        return EXIT_USAGE;
-    }
-    return admin_show(line, show);
+    return admin_page_show(line, "/healing", add_page);
 }

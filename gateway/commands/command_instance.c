@@ -5,18 +5,13 @@
 #include "base/arena.h"
 #include "base/text/percent.h"
 
-static Bytes text_of(const JsonNode *row, const char *name)
-{
-    const JsonNode *member = json_member(row, name);
-    return member ? member->text : BYTES_NONE;
-}
-
 /* "orders: 2 of 3 instances get calls" */
 static void add_service(Buffer *out, const JsonNode *row)
 {
     buffer_printf(out, "%.*s: %.*s of %.*s instances get calls\n",
-                  BYTES_ARGS(text_of(row, "service")), BYTES_ARGS(text_of(row, "left")),
-                  BYTES_ARGS(text_of(row, "instances")));
+                  BYTES_ARGS(json_member_text(row, "service")),
+                  BYTES_ARGS(json_member_text(row, "left")),
+                  BYTES_ARGS(json_member_text(row, "instances")));
 }
 
 /* False: it is no such answer. */
@@ -27,14 +22,14 @@ static bool add_answer(Buffer *out, Bytes answer)
     error_ignore(r, "the gateway's own page; told by the caller");
     const JsonNode *services = failed(r) ? NULL : json_member(root, "services");
     const JsonNode *lifted = failed(r) ? NULL : json_member(root, "lifted");
-    if (!services || !text_of(root, "action").size)
+    if (!services || !json_member_text(root, "action").size)
         return false;
-    buffer_printf(out, "%.*s: %.*s", BYTES_ARGS(text_of(root, "action")),
-                  BYTES_ARGS(text_of(root, "target")));
-    if (text_of(root, "to").size)
-        buffer_printf(out, " to %.*s", BYTES_ARGS(text_of(root, "to")));
-    if (text_of(root, "until").size)
-        buffer_printf(out, " until %.*s", BYTES_ARGS(text_of(root, "until")));
+    buffer_printf(out, "%.*s: %.*s", BYTES_ARGS(json_member_text(root, "action")),
+                  BYTES_ARGS(json_member_text(root, "target")));
+    if (json_member_text(root, "to").size)
+        buffer_printf(out, " to %.*s", BYTES_ARGS(json_member_text(root, "to")));
+    if (json_member_text(root, "until").size)
+        buffer_printf(out, " until %.*s", BYTES_ARGS(json_member_text(root, "until")));
     buffer_add_text(out,
                     lifted && lifted->kind == JSON_FALSE ? ": there was nothing to lift\n" : "\n");
     for (const JsonNode *row = services->first; row; row = row->next)
