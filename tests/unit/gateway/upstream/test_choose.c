@@ -1,65 +1,10 @@
 #include "tests/unit/check.h"
-
-#include "gateway/upstream/pick.h"
+#include "tests/unit/gateway/upstream/upstream_double.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST = 1000, CALLS = 20000 };
-
-/* In place of the real pools: each instance has a state, a load and a latency that the test sets.
- */
-struct Upstream {
-    UpstreamState state;
-    uint32_t load;
-    Latency latency;
-    Candidate *candidates;
-};
-static struct Upstream upstreams[MOST];
-static Instance instances[MOST];
-static uint32_t n_questions; /* about the state of an upstream: what choosing costs */
-static Result failure;
-
-Upstream *upstream_of(Loop *loop, const Instance *instance)
-{
-    return &upstreams[instance - instances];
-}
-
-UpstreamState upstream_state(const Upstream *upstream, int64_t now)
-{
-    n_questions++;
-    return upstream->state;
-}
-
-bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
-{
-    return false;
-}
-
-int64_t upstream_try_from(const Upstream *upstream)
-{
-    return NO_TIMEOUT;
-}
-
-Candidate **upstream_candidates(Upstream *upstream)
-{
-    return &upstream->candidates;
-}
-
-Result upstream_failure(const Upstream *upstream)
-{
-    return failure;
-}
-
-uint32_t upstream_load(const Upstream *upstream)
-{
-    return upstream->load;
-}
-
-const Latency *upstream_latency(const Upstream *upstream)
-{
-    return &upstream->latency;
-}
+enum { MOST = UPSTREAMS, CALLS = 20000 };
 
 static Service service;
 static Config config;
@@ -80,16 +25,16 @@ static int set_up(void **state)
 {
     static char addresses[MOST][24];
     arena = arena_new(ARENA_UNLIMITED);
-    memset(upstreams, 0, sizeof upstreams);
     service = (Service){.name = "files", .cells = {.own = "a", .healthy = 70, .spill = 50}};
     config = (Config){.services = &service, .n_services = 1};
     for (uint32_t i = 0; i < MOST; i++) {
         snprintf(addresses[i], sizeof addresses[i], "10.0.%u.%u:80", i >> 8, i & 255);
         instances[i] = (Instance){.service = &service, .address = {.text = addresses[i]}};
+        upstreams[i] =
+            (struct Upstream){.failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused")};
     }
     loop = (Loop){.config = &config, .now = 1000 * SECOND};
     random_seed_fixed(&loop.random, 1);
-    failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     return 0;
 }
 

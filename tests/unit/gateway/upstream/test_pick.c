@@ -1,65 +1,9 @@
 #include "tests/unit/check.h"
-
-#include "gateway/upstream/pick.h"
+#include "tests/unit/gateway/upstream/upstream_double.h"
 
 #include <stdlib.h>
 
 enum { MOST = 200, VERSIONS = 4 };
-
-/* In place of the real pools: each instance has a state and a load that the test sets. */
-struct Upstream {
-    UpstreamState state;
-    uint32_t load;
-    Latency latency;
-    Result failure;
-    bool worth_a_try;
-    Candidate *candidates;
-};
-static struct Upstream upstreams[MOST];
-static Instance instances[MOST];
-static uint32_t n_questions; /* about the state of an upstream: what picking costs */
-
-Upstream *upstream_of(Loop *loop, const Instance *instance)
-{
-    return &upstreams[instance - instances];
-}
-
-UpstreamState upstream_state(const Upstream *upstream, int64_t now)
-{
-    n_questions++;
-    return upstream->state;
-}
-
-bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
-{
-    n_questions++;
-    return upstream->worth_a_try;
-}
-
-int64_t upstream_try_from(const Upstream *upstream)
-{
-    return upstream->worth_a_try ? 0 : NO_TIMEOUT;
-}
-
-Candidate **upstream_candidates(Upstream *upstream)
-{
-    return &upstream->candidates;
-}
-
-Result upstream_failure(const Upstream *upstream)
-{
-    return upstream->failure;
-}
-
-uint32_t upstream_load(const Upstream *upstream)
-{
-    return upstream->load;
-}
-
-const Latency *upstream_latency(const Upstream *upstream)
-{
-    return &upstream->latency;
-}
 
 /* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost
    towards v2 and two towards v3. */
