@@ -1,37 +1,13 @@
 /* What routes may demand of requests, and for which versions and methods. */
 #include "gateway/config/config_reader.h"
-#include "gateway/service/config_load.h"
 
 #include "tests/unit/check.h"
-#include "tests/unit/gateway/garage.h"
-
-typedef struct Loaded {
-    Arena *arena;
-    Config *config;
-    const char *told;
-} Loaded;
+#include "tests/unit/gateway/service/loaded.h"
 
 static Loaded load(const char *routes)
 {
-    Loaded l = {.arena = arena_new(ARENA_UNLIMITED)};
-    Arena *config = arena_new(ARENA_UNLIMITED);
-    Problems problems = problems_in(l.arena);
-    Buffer told = buffer_in(l.arena);
-    const char *text = arena_printf(l.arena, "%sroutes:\n%s", GOOD, routes);
-    assert_ok(l.arena,
-              config_load_text(bytes_of(text), FILES "a.yaml", NULL, config, &problems, &l.config));
-    problems_print(&problems, &told);
-    l.told = without_folder(l.arena, buffer_bytes(&told));
-    if (!l.config)
-        arena_free(config);
-    return l;
-}
-
-static void unload(Loaded *l)
-{
-    if (l->config)
-        config_unref(l->config);
-    arena_free(l->arena);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    return load_text(arena, arena_printf(arena, "%sroutes:\n%s", GOOD, routes));
 }
 
 /* The rules of a method, a line each; "": none. */
