@@ -118,9 +118,11 @@ static bool is_failure(Code code)
     }
 }
 
-static BreakerOutcome outcome_of(AttemptVerdict verdict, Code code, Result why)
+/* Without an instance that was chosen it is the gateway that refused, as by `cells.spill`. */
+static BreakerOutcome outcome_of(const Attempt *attempt, AttemptVerdict verdict, Code code,
+                                 Result why)
 {
-    if (verdict == ATTEMPT_UNJUDGED || verdict == ATTEMPT_UNANSWERED)
+    if (verdict == ATTEMPT_UNJUDGED || verdict == ATTEMPT_UNANSWERED || !attempt->record.instance)
         return OUTCOME_UNKNOWN;
     bool said = failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
     return verdict == ATTEMPT_GOOD || (said && !is_failure(code)) ? OUTCOME_GOOD : OUTCOME_FAILED;
@@ -148,7 +150,7 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     tell_instance(attempt, verdict, why);
     leave_instance(attempt);
     if (attempt->pass.gate)
-        leave_gate(attempt, outcome_of(verdict, code, why));
+        leave_gate(attempt, outcome_of(attempt, verdict, code, why));
     if (failed(why))
         exchange_learn_failure(attempt, why.error->fault);
 }

@@ -64,6 +64,7 @@ typedef enum Bar {
 
 /* Which are not obeyed if nothing else can be used. */
 #define BARS_OF_FAILURES (BAR_UNHEALTHY | BAR_EJECTED)
+#define BARS_OF_OPERATORS (BAR_DRAINED | BAR_REMOVED | BAR_PINNED)
 
 /* How often any instance came back: the sum of all `n_back`. */
 extern atomic_uint known_instances_back;

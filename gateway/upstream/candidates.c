@@ -71,14 +71,25 @@ void candidate_set_down(Candidate *candidate, bool down)
 }
 
 /* Reads the bars of all. One that changes meanwhile is read again before the next pick. */
+static void count_out(Candidate *candidate)
+{
+    for (uint64_t left = versions_of(candidate); left; left &= left - 1)
+        list_of(candidate, (uint32_t)__builtin_ctzll(left))->n_out++;
+}
+
 static void take_bars(Candidates *c)
 {
     c->bars_seen = atomic_load_explicit(&known_instances_barred, memory_order_acquire);
+    for (uint32_t i = 0; i < c->n_lists; i++)
+        c->lists[i].n_out = 0;
     for (uint32_t i = 0; i < c->set->n; i++) {
         Candidate *candidate = &c->candidates[i];
-        bool barred = instance_barred(candidate->instance) != 0;
+        uint32_t bars = instance_barred(candidate->instance);
+        bool barred = bars != 0;
         if (candidate->barred != barred)
             set_away(candidate, candidate->down, barred);
+        if (bars & BARS_OF_OPERATORS)
+            count_out(candidate);
     }
 }
 

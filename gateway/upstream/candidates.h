@@ -46,6 +46,7 @@ typedef struct CandidateList {
     Candidates *of;
     Candidate **all;   /* those that are up and have no bar first */
     uint32_t n, n_up;  /* n_up may count some that have gone down since */
+    uint32_t n_out;    /* that operators have taken out: no failures of the cell */
     uint32_t turn;     /* where the next pick begins */
     uint32_t spilled;  /* spill_next: which calls leave the cell */
     Draw *draw;        /* NULL: all weigh the same */

@@ -113,9 +113,11 @@ static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTrie
     Candidate *first = next_in_turn(loop, list, tried);
     if (!first || list->n_up == 1)
         return first;
+    /* With weights, both draws may fall on the same one: else the smaller of two would always be
+       the other one, and get half of the calls whenever it is a little faster. */
     PickTried but_first = {first->instance, tried};
-    Candidate *second = at_random(loop, list, &but_first);
-    if (!second || holds_back(loop, second))
+    Candidate *second = at_random(loop, list, list->draw ? tried : &but_first);
+    if (!second || second == first || holds_back(loop, second))
         return first;
     return holds_back(loop, first) || is_better(loop, second, first) ? second : first;
 }

@@ -6,6 +6,12 @@
 
 /* ---- By cell --------------------------------------------------------------------------------- */
 
+/* Instances that the own cell has of the version, or would have if they did not fail. */
+static uint32_t n_in(const CandidateList *near)
+{
+    return near->n - near->n_out;
+}
+
 static bool leaves(CandidateList *near, const PickWish *wish, uint32_t share)
 {
     return wish->key.bound > 0 ? spill_key(wish->key.hash, share)
@@ -32,7 +38,7 @@ static uint32_t share_of(const CandidateList *near, const CellPolicy *policy, co
 {
     if (has_tried_two(wish) && near->n_up > 0)
         return policy->spill;
-    uint32_t share = spill_share(near->n_up, near->n, policy->healthy, policy->spill);
+    uint32_t share = spill_share(near->n_up, n_in(near), policy->healthy, policy->spill);
     return wish->tried && !has_left(wish->tried) ? 0 : share;
 }
 
@@ -43,7 +49,7 @@ __attribute__((noinline)) static Candidate *choose_by_cell(Loop *loop, const Can
 {
     const CellPolicy *policy = &from->service->cells;
     CandidateList *near = &from->lists[version], *far = &from->far[version];
-    if (near->n == 0)
+    if (n_in(near) == 0)
         return choose_up(loop, far, wish);
     uint32_t share = share_of(near, policy, wish);
     bool goes = share && (has_left(wish->tried) || leaves(near, wish, share));
@@ -67,7 +73,7 @@ static Candidate *choose_among_up(Loop *loop, const Candidates *from, uint32_t v
 static CandidateList *main_list(const Candidates *from, uint32_t version)
 {
     CandidateList *near = &from->lists[version];
-    return from->far && near->n == 0 ? &from->far[version] : near;
+    return from->far && n_in(near) == 0 ? &from->far[version] : near;
 }
 
 static Candidate *choose_among_down(Loop *loop, const Candidates *from, uint32_t version,
@@ -125,7 +131,7 @@ static uint32_t count(const PickTried *tried)
 
 static bool has_spilled(const Candidates *from, uint32_t version, const Candidate *found)
 {
-    return found->instance->far && from->lists[version].n > 0;
+    return found->instance->far && n_in(&from->lists[version]) > 0;
 }
 
 /* ---- Nobody ---------------------------------------------------------------------------------- */
@@ -143,7 +149,7 @@ static const Candidate *untried_down(const CandidateList *list, const PickTried 
 static const char *kept_in_cell(const Candidates *from, uint32_t version, Arena *arena)
 {
     const CellPolicy *policy = &from->service->cells;
-    if (!from->far || from->lists[version].n == 0 || from->far[version].n_up == 0)
+    if (!from->far || n_in(&from->lists[version]) == 0 || from->far[version].n_up == 0)
         return "";
     const char *text = arena_printf(arena, "; cells.spill lets %u %% of the calls leave cell %s",
                                     policy->spill, policy->own);

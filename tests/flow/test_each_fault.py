@@ -148,7 +148,7 @@ def gateways(tmp_path_factory):
         gateway = make(config=guarded("breaker: {calls: 3, open: 5m}")).start()
         for _ in range(3):
             send(gateway, "error")
-        eventually(lambda: b"healing_begun" in gateway.log_bytes())
+        gateway.logged(event="healing_begun", act="breaker")
         return started(gateway)
     makers = {"well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
               "old": lambda: make(version="v1"),

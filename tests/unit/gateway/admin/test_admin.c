@@ -126,12 +126,13 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
         "\"all_used\":false,\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\","
         "\"codec\":\"proto\","
         "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1,"
+        "\"running\":0,"
         "\"barred\":[\"ejected\"]},"
         "{\"address\":\"127.0.0.1:7002\",");
-    assert_has(answer,
-               "\"up\":true,\"loops_away\":0,\"barred\":[]}]}],\"routes\":[{\"match\":\"orders\","
-               "\"impact\":\"high\",\"on_failure\":\"graceful\",\"attempts\":0,"
-               "\"timeout_ms\":0}]}\n");
+    assert_has(answer, "\"up\":true,\"loops_away\":0,\"running\":0,\"barred\":[]}]}],\"routes\":[{"
+                       "\"match\":\"orders\","
+                       "\"impact\":\"high\",\"on_failure\":\"graceful\",\"attempts\":0,"
+                       "\"timeout_ms\":0}]}\n");
 }
 
 static void other_pages_and_verbs_are_problems(void **state)

@@ -184,6 +184,22 @@ static void if_all_are_new_they_share_the_calls(void **state)
         assert_true(fabs(counts[i] - CALLS / 4.0) < CALLS * 0.02);
 }
 
+/* It is drawn by its weight, also where it is the faster one. */
+static void a_small_weight_stays_small_whoever_is_faster(void **state)
+{
+    uint32_t counts[2];
+    instances[0].weight = 19;
+    instances[1].weight = 1;
+    use_instances(2);
+    for (uint32_t slow = 0; slow < 2; slow++) {
+        for (int i = 0; i < 2; i++)
+            upstreams[i].latency = (Latency){0};
+        latency_add(&upstreams[slow].latency, 50 * MILLISECOND, true, loop.now);
+        count(counts, 2, CALLS);
+        assert_in_range(counts[1], CALLS * 2 / 1000, CALLS * 11 / 100); /* 1/400 to 39/400 */
+    }
+}
+
 /* Calls stay for a while, and end at random. */
 static void running_calls_are_in_proportion_to_the_weights(void **state)
 {
@@ -517,13 +533,29 @@ static void what_the_own_cell_lacks_leaves_it(void **state)
     assert_int_equal(spread.far, 150); /* six of seven */
     assert_int_equal(spread.none, 0);
     bar(5, BAR_EJECTED, true);
-    bar(6, BAR_DRAINED, true);
+    bar(6, BAR_UNHEALTHY, true);
     assert_int_equal(spread_of(10, 1000, false).far, 430); /* four of seven */
     bar(5, BAR_EJECTED, false);
-    bar(6, BAR_DRAINED, false);
+    bar(6, BAR_UNHEALTHY, false);
     for (uint32_t i = 0; i < 4; i++)
         come_back(i);
     assert_int_equal(spread_of(10, 1000, false).far, 0);
+}
+
+static void what_operators_take_out_of_the_cell_is_no_failure_of_it(void **state)
+{
+    static const Bar bars[] = {BAR_DRAINED, BAR_REMOVED, BAR_PINNED};
+    for (size_t k = 0; k < sizeof bars / sizeof *bars; k++) {
+        use_cells(3, 3);
+        bar(0, bars[k], true);
+        bar(1, bars[k], true);
+        assert_int_equal(spread_of(3, 300, false).near, 300); /* the third one is up */
+        bar(2, bars[k], true);
+        assert_int_equal(spread_of(0, 300, false).none, 0); /* as if the cell had none */
+        for (uint32_t i = 0; i < 3; i++)
+            bar(i, bars[k], false);
+        assert_int_equal(spread_of(3, 300, false).near, 300);
+    }
 }
 
 static void without_the_own_cell_no_more_leave_than_the_bound(void **state)
@@ -647,6 +679,7 @@ int main(void)
         TEST(a_light_one_among_heavy_ones_that_are_down_is_found),
         TEST(one_that_is_new_gets_more_and_more_calls),
         TEST(if_all_are_new_they_share_the_calls),
+        TEST(a_small_weight_stays_small_whoever_is_faster),
         TEST(running_calls_are_in_proportion_to_the_weights),
         TEST(a_slow_one_gets_calls_only_against_itself),
         TEST(a_fast_one_may_have_more_calls_than_a_slow_one),
@@ -671,6 +704,7 @@ int main(void)
         TEST(another_attempt_leaves_the_cell_within_the_bound),
         TEST(a_call_that_has_stayed_does_not_leave_later),
         TEST(a_service_of_other_cells_only_is_no_spill),
+        TEST(what_operators_take_out_of_the_cell_is_no_failure_of_it),
         TEST(when_others_have_none_either_all_calls_stay),
         TEST(of_keys_always_the_same_leave_the_cell),
         TEST(the_cost_does_not_depend_on_how_many_there_are),
