@@ -56,7 +56,8 @@ static const EtcdSource *settings_of(const EtcdSession *s)
     return s->discovery->etcd;
 }
 
-const char *etcd_session_endpoint(const EtcdSession *s)
+/* "10.0.0.2:2379": the endpoint that is asked now. */
+static const char *endpoint_of(const EtcdSession *s)
 {
     return s->endpoints[s->endpoint].address.text;
 }
@@ -170,7 +171,7 @@ static void has_failed(EtcdSession *s, Result why)
     if (s->n_failures % s->n_endpoints == 0)
         s->events->on_failure(s->owner,
                               FAIL_OVER(s->arena, why, *why.error->fault, "asking etcd %s for %s",
-                                        etcd_session_endpoint(s), settings_of(s)->prefix));
+                                        endpoint_of(s), settings_of(s)->prefix));
     s->endpoint = (s->endpoint + 1) % s->n_endpoints;
     restart_timer(s, backoff(s));
 }

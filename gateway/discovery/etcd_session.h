@@ -36,9 +36,6 @@ void etcd_session_use(EtcdSession *session, const Discovery *discovery);
 /* Whether the copy is as of one revision: it is not while etcd sends a change in parts. */
 bool etcd_session_is_whole(const EtcdSession *session);
 
-/* "10.0.0.2:2379": the endpoint that is asked now. Borrowed from the settings. */
-const char *etcd_session_endpoint(const EtcdSession *session);
-
 /* No event follows. */
 void etcd_session_free(EtcdSession *session);
 

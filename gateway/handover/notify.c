@@ -46,11 +46,6 @@ void notify_begin(void)
         manager.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-bool notify_wanted(void)
-{
-    return manager.fd >= 0;
-}
-
 void notify_send(const char *lines)
 {
     Bytes text = bytes_of(lines);

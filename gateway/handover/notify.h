@@ -11,9 +11,6 @@
 /* First, before other threads. The variables of the environment stay: a successor needs them. */
 void notify_begin(void);
 
-/* Whether there is a service manager that listens. */
-bool notify_wanted(void);
-
 /* Sends the lines, such as "READY=1\nSTATUS=...". Does nothing if nobody listens. */
 void notify_send(const char *lines);
 

@@ -137,7 +137,6 @@ InstanceSet *instance_set_new(const Service *service, Instance *const *instances
         copy[i] = instances[i];
         if (!copy[i]->known)
             copy[i]->known = known_instance_of(copy[i]);
-        set->compressions |= copy[i]->compression;
         set->has_far |= copy[i]->far;
     }
     if (service->has_affinity)

@@ -24,8 +24,7 @@ struct InstanceSet {
     const Service *service;
     Instance **instances;
     uint32_t n;
-    uint32_t compressions; /* those that any instance accepts for requests: a bit each */
-    bool has_far;          /* one is of another cell than the gateway */
+    bool has_far; /* one is of another cell than the gateway */
     /* Of a service with affinity, by the number of a version; if has_far, then as many of the
        instances of other cells. Members are indexes in `instances`. Else NULL. */
     Ring **rings;

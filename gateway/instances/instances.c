@@ -205,7 +205,6 @@ const char *bar_name(uint32_t bars)
     switch (bars & -bars) {
     case BAR_UNHEALTHY: return "unhealthy";
     case BAR_EJECTED: return "ejected";
-    case BAR_OPEN: return "open";
     case BAR_DRAINED: return "drained";
     case BAR_REMOVED: return "removed";
     case BAR_PINNED: return "pinned";

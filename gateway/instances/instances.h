@@ -56,10 +56,9 @@ struct KnownInstance {
 typedef enum Bar {
     BAR_UNHEALTHY = 1, /* its active health checks fail */
     BAR_EJECTED = 2,   /* its calls fail more often, or take longer, than those of the others */
-    BAR_OPEN = 4,      /* its circuit breaker is open */
-    BAR_DRAINED = 8,   /* an operator drains it */
-    BAR_REMOVED = 16,  /* an operator ejected it */
-    BAR_PINNED = 32,   /* its service is pinned to another version or build: of an Instance only */
+    BAR_DRAINED = 4,   /* an operator drains it */
+    BAR_REMOVED = 8,   /* an operator ejected it */
+    BAR_PINNED = 16,   /* its service is pinned to another version or build: of an Instance only */
 } Bar;
 
 /* Which are not obeyed if nothing else can be used. */

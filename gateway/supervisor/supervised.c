@@ -3,13 +3,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-const char *role_name(Role role)
-{
-    static const char *const names[ROLES] = {"none", "starting", "serving", "successor",
-                                             "draining"};
-    return names[role];
-}
-
 bool supervised_write(const Supervised *child, int file)
 {
     return dprintf(file, "child %d %d %d %d %lld %lld\n", child->channel < 0 ? 0 : child->channel,

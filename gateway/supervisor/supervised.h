@@ -37,9 +37,6 @@ typedef struct Supervised {
     char why[SUPERVISED_WHY]; /* what it said before it ended */
 } Supervised;
 
-/* "starting" and so on. */
-const char *role_name(Role role);
-
 /* Adds the line to a file. False: it could not be written. */
 bool supervised_write(const Supervised *child, int file);
 

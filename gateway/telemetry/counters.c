@@ -12,7 +12,8 @@ const int64_t duration_bounds[DURATION_BOUNDS] = {
     1 * SECOND,        2500 * MILLISECOND, 5 * SECOND,         10 * SECOND,       30 * SECOND,
 };
 
-uint32_t fault_index(const Fault *fault)
+/* The fault's row in fault_table. */
+static uint32_t fault_index(const Fault *fault)
 {
     uint32_t i = 0;
     while (fault_table[i] != fault && fault_table[i + 1])

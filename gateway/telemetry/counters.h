@@ -45,21 +45,18 @@ typedef struct CallKey {
     uint32_t client_version, served_version; /* SERIES_VERSION */
     Dialect dialect;
     Code code;
-    uint32_t fault; /* fault_index + 1 of the fault, or 0 */
+    uint32_t fault; /* its row in fault_table, plus 1; or 0 */
     uint32_t by;    /* Fallback + 1 of the response that the client got, or 0 */
 } CallKey;
 
 typedef struct ErrorKey {
-    uint32_t fault, origin; /* fault_index of the chain's two ends */
+    uint32_t fault, origin; /* the rows in fault_table of the chain's two ends */
     FaultSide side;         /* telemetry_side */
     uint32_t by;            /* as above */
 } ErrorKey;
 
 CallKey call_key_of(uint64_t key);
 ErrorKey error_key_of(uint64_t key);
-
-/* The fault's row in fault_table. */
-uint32_t fault_index(const Fault *fault);
 
 /* Upper bounds of the buckets of durations, in nanoseconds; one more bucket takes the rest. */
 enum { DURATION_BOUNDS = 15 };

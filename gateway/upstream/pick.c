@@ -374,11 +374,3 @@ bool pick_possible(Loop *loop, const Method *method)
     candidates_release(loop, from);
     return possible;
 }
-
-uint32_t pick_compressions(Loop *loop, const Service *service)
-{
-    Candidates *from = candidates_use(loop, service);
-    uint32_t compressions = from->set->compressions;
-    candidates_release(loop, from);
-    return compressions;
-}

@@ -71,7 +71,4 @@ void pick_release(Loop *loop, Pick *pick);
 /* Whether there is an instance that can serve the method and that no loop considers down. */
 bool pick_possible(Loop *loop, const Method *method);
 
-/* The compressions that instances of the service accept for requests: a bit each. */
-uint32_t pick_compressions(Loop *loop, const Service *service);
-
 #endif

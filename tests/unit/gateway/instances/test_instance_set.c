@@ -98,16 +98,6 @@ static void a_service_has_one_set_after_the_other(void **state)
     service.set = NULL;
 }
 
-static void a_set_knows_in_which_compressions_requests_are_taken(void **state)
-{
-    Instance *plain = discover("a:1"), *gzip = discover("b:1"), *zstd = discover("c:1");
-    gzip->compression = COMPRESSION_GZIP;
-    zstd->compression = COMPRESSION_ZSTD;
-    InstanceSet *set = set_of((Instance *[]){plain, gzip, zstd}, 3);
-    assert_int_equal(set->compressions, COMPRESSION_GZIP | COMPRESSION_ZSTD);
-    instance_set_unref(set);
-}
-
 static void assert_changes(const InstanceSet *before, const InstanceSet *after, uint32_t joined,
                            uint32_t left, uint32_t altered)
 {
@@ -187,7 +177,6 @@ int main(void)
         cmocka_unit_test(one_that_stays_is_in_both_sets_and_goes_with_the_last),
         cmocka_unit_test(an_instance_of_the_config_is_not_counted),
         cmocka_unit_test(a_service_has_one_set_after_the_other),
-        cmocka_unit_test(a_set_knows_in_which_compressions_requests_are_taken),
         cmocka_unit_test(sets_are_compared_by_address),
         cmocka_unit_test(instances_that_a_reload_restores_have_neither_left_nor_joined),
         cmocka_unit_test(counts_go_on_from_one_config_to_the_next),

@@ -249,7 +249,7 @@ static void only_changes_of_bars_are_counted(void **state)
     known_instance_bar(known, BAR_UNHEALTHY, true);
     known_instance_bar(known, BAR_UNHEALTHY, true);
     assert_int_equal(known_instances_barred, before + 1);
-    known_instance_bar(known, BAR_OPEN, true);
+    known_instance_bar(known, BAR_EJECTED, true);
     known_instance_bar(known, BAR_UNHEALTHY, false);
     assert_int_equal(known_instances_barred, before + 3);
     known_instance_unref(known);
@@ -278,8 +278,7 @@ static void bars_have_names(void **state)
 {
     assert_string_equal(bar_name(0), "none");
     assert_string_equal(bar_name(BAR_UNHEALTHY), "unhealthy");
-    assert_string_equal(bar_name(BAR_EJECTED | BAR_OPEN), "ejected");
-    assert_string_equal(bar_name(BAR_OPEN), "open");
+    assert_string_equal(bar_name(BAR_EJECTED | BAR_DRAINED), "ejected");
     assert_string_equal(bar_name(BAR_DRAINED | BAR_REMOVED), "drained");
     assert_string_equal(bar_name(BAR_REMOVED), "removed");
     assert_string_equal(bar_name(BAR_PINNED), "pinned");
