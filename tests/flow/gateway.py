@@ -134,6 +134,14 @@ class Gateway:
                     total += float(value)
         return total
 
+    def barred(self):
+        """{address: reason} of the instances that get no calls."""
+        found = {}
+        for line in self.admin("/metrics").body.decode().splitlines():
+            if line.startswith("passerelle_instance_barred{"):
+                found[line.split('instance="')[1].split('"')[0]] = line.split('reason="')[1].split('"')[0]
+        return found
+
     def http(self, verb, path, body=None, headers=None, port=None, timeout=20):
         """One HTTP/1.1 request on a connection of its own; a dict goes as JSON."""
         headers = dict(headers or {})
@@ -156,6 +164,10 @@ class Gateway:
             except ValueError:
                 raise AssertionError(f"not JSON in the log: {line!r}") from None
         return found
+
+    def events(self, name):
+        """The log's lines about events of this name so far."""
+        return [line for line in self.log() if line.get("event") == name]
 
     def logged(self, **wanted):
         """The last access-log line with these members, waiting for it to come."""

@@ -177,7 +177,3 @@ def command(gateway, *words, **environment):
 def entries(gateway):
     """The audit, newest first."""
     return json.loads(command(gateway, "audit", "--json").stdout)["entries"]
-
-
-def events(gateway, name):
-    return [line for line in gateway.log() if line.get("event") == name]

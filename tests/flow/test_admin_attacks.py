@@ -12,7 +12,7 @@ import time
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import (CONFIG, HASHES, NOBODY, TLS_CONFIG, TOKENS, SecureGateway, command, entries, events, make_certificates, own_user,
+from operators import (CONFIG, HASHES, NOBODY, TLS_CONFIG, TOKENS, SecureGateway, command, entries, make_certificates, own_user,
                        plain, socket_for_others)
 from processes import eventually
 
@@ -169,7 +169,7 @@ def test_what_a_peer_says_cannot_forge_a_line_of_the_log(gateway):
     with connect(gateway) as client:
         client.sendall(b"GET /audit%0a%22%7d%1b[31m HTTP/1.1\r\nHost: rebound.example\r\n\r\n")
         assert b" 421 " in client.recv(65536)
-    line = eventually(lambda: [line for line in events(gateway, "admin_refused") if line["reason"] == "host"])[-1]
+    line = eventually(lambda: [line for line in gateway.events("admin_refused") if line["reason"] == "host"])[-1]
     assert line["request"].startswith("GET /audit") and all("\x1b" not in text for text in gateway.process.lines)
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import CONFIG, HASHES, TLS_CONFIG, TOKENS, Authority, SecureGateway, command, entries, events, make_certificates
+from operators import CONFIG, HASHES, TLS_CONFIG, TOKENS, Authority, SecureGateway, command, entries, make_certificates
 from processes import eventually
 
 
@@ -233,7 +233,7 @@ def test_a_certificate_that_is_not_valid_leaves_a_trace(secure, of, days, why):
     counted = secure.metric("passerelle_admin_refused_total", reason="certificate")
     done = at(secure, "audit", "--ca", "ca.pem", "--cert", "forged.pem", "--key", "forged.key", scheme="https://")
     assert done.returncode == 3
-    line = eventually(lambda: next((line for line in events(secure, "admin_refused") if why in line["message"]), None))
+    line = eventually(lambda: next((line for line in secure.events("admin_refused") if why in line["message"]), None))
     assert line["reason"] == "certificate" and line["peer"].startswith("127.0.0.1:") and "request" not in line
     assert secure.metric("passerelle_admin_refused_total", reason="certificate") == counted + 1
 

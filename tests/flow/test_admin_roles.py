@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from gateway import BINARY, Gateway
-from operators import (CONFIG, HASHES, TLS_CONFIG, SecureGateway, command, entries, events, make_certificates, other_user,
+from operators import (CONFIG, HASHES, TLS_CONFIG, SecureGateway, command, entries, make_certificates, other_user,
                        own_user, plain, secure)
 from processes import eventually
 
@@ -162,7 +162,7 @@ def test_each_change_is_audited_in_log_and_store(tmp_path, words, why):
         again = Gateway(tmp_path, CONFIG, **HASHES)
         with again:
             entry, = entries(again)
-    line, = events(gateway, "audit")
+    line, = gateway.events("audit")
     after = before + (word == "reload")
     for told, generations in ((entry, (entry["before"]["generation"], entry["after"]["generation"])),
                               (line, (line["generation_before"], line["generation_after"]))):
@@ -184,7 +184,7 @@ def test_a_refused_attempt_changes_nothing_and_is_logged(tmp_path):
             assert plain(gateway, "ops")("POST", target, Origin="https://panel.example").status == 403
             assert plain(gateway, "ops")("POST", target, Host="rebound.example").status == 421
         refused = 4 * len(AUDITED)
-        told = eventually(lambda: len(events(gateway, "admin_refused")) == refused and events(gateway, "admin_refused"))
+        told = eventually(lambda: len(gateway.events("admin_refused")) == refused and gateway.events("admin_refused"))
         assert [(line["reason"], line.get("who"), line["request"]) for line in told] == [
             (reason, who, f"POST {path}") for path in AUDITED for reason, who in
             [("no_proof", None), ("role", "reader"), ("origin", "ops"), ("host", None)]]
@@ -197,7 +197,7 @@ def test_a_refused_attempt_changes_nothing_and_is_logged(tmp_path):
 def test_a_stranger_at_the_socket_is_named(tmp_path):
     with Gateway(tmp_path, CONFIG, **HASHES) as gateway:
         assert other_user(gateway)("POST", "/reload").status == 403
-        line, = eventually(lambda: events(gateway, "admin_refused"))
+        line, = eventually(lambda: gateway.events("admin_refused"))
         assert (line["reason"], line["who"], line["request"]) == ("stranger", "uid 65534", "POST /reload")
 
 
@@ -209,5 +209,5 @@ def test_the_log_has_a_limited_number_of_refusals_and_then_how_many_more(tmp_pat
     assert own_user(gateway)("POST", "/reload", Origin="https://panel.example").status == 403  # its limit is its own
     assert gateway.metric("passerelle_admin_refused_total") == 11
     gateway.stop()
-    told = [line.get("suppressed", line.get("reason")) for line in events(gateway, "admin_refused")]
+    told = [line.get("suppressed", line.get("reason")) for line in gateway.events("admin_refused")]
     assert sorted(map(str, told)) == ["7", "no_proof", "no_proof", "no_proof", "origin"]

@@ -85,15 +85,6 @@ def gateway_of(tmp_path, how, *instances, more=""):
     return Gateway(tmp_path, CONFIG, instances=listed(*(one.address for one in instances), more=more), health=checked(how))
 
 
-def barred(gateway):
-    """{address: reason} of those that get no calls."""
-    found = {}
-    for line in gateway.admin("/metrics").body.decode().splitlines():
-        if line.startswith("passerelle_instance_barred{"):
-            found[line.split('instance="')[1].split('"')[0]] = line.split('reason="')[1].split('"')[0]
-    return found
-
-
 def told(gateway, instance, n):
     """What is said of the healing of this instance, once it is `n` messages."""
     def messages():
@@ -111,14 +102,14 @@ def test_an_instance_that_is_not_serving_gets_no_calls_until_it_is(tmp_path, two
     first, second = two
     with gateway_of(tmp_path, "grpc: {}", first, second) as gateway:
         eventually(lambda: first.asked and second.asked)
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
         first.status[""] = "NOT_SERVING"
-        eventually(lambda: barred(gateway) == {first.address: "unhealthy"})
+        eventually(lambda: gateway.barred() == {first.address: "unhealthy"})
         before = first.n_calls
         call(gateway, 20)
         assert first.n_calls == before
         first.status[""] = "SERVING"
-        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: gateway.barred() == {})
         before = first.n_calls
         call(gateway, 20)
         assert first.n_calls > before
@@ -134,7 +125,7 @@ def test_the_health_service_is_asked_for_the_name_of_the_config(tmp_path, two):
     first.status["shop.orders.v3.Orders"] = "SERVING"
     second.status["shop.orders.v3.Orders"] = "UNIMPLEMENTED"
     with gateway_of(tmp_path, "grpc: shop.orders.v3.Orders", first, second) as gateway:
-        eventually(lambda: barred(gateway) == {second.address: "unhealthy"})
+        eventually(lambda: gateway.barred() == {second.address: "unhealthy"})
         assert set(first.asked) == {"shop.orders.v3.Orders"}
 
 
@@ -142,7 +133,7 @@ def test_an_instance_that_does_not_respond_in_time_is_unhealthy(tmp_path, two):
     first, second = two
     first.status[""] = None
     with gateway_of(tmp_path, "grpc: {}", first, second) as gateway:
-        eventually(lambda: barred(gateway) == {first.address: "unhealthy"})
+        eventually(lambda: gateway.barred() == {first.address: "unhealthy"})
         assert told(gateway, first, 1) == ["2 checks in a row have failed: it has not responded in time"]
 
 
@@ -153,9 +144,9 @@ def test_checks_are_made_over_the_tls_of_calls(tmp_path):
         tls = f", tls: {{ca: {tmp_path}/server.pem}}"
         with gateway_of(tmp_path, "grpc: {}", first, second, more=tls) as gateway:
             eventually(lambda: len(first.asked) > 3 and len(second.asked) > 3)
-            assert barred(gateway) == {}
+            assert gateway.barred() == {}
             second.status[""] = "NOT_SERVING"
-            eventually(lambda: barred(gateway) == {second.address: "unhealthy"})
+            eventually(lambda: gateway.barred() == {second.address: "unhealthy"})
 
 
 def test_if_all_are_unhealthy_all_are_used_and_it_is_reported(tmp_path, two):
@@ -164,7 +155,7 @@ def test_if_all_are_unhealthy_all_are_used_and_it_is_reported(tmp_path, two):
     with gateway_of(tmp_path, "grpc: {}", first, second) as gateway:
         line = gateway.logged(event="instances_all_used")
         assert "orders: 2 of 2 instances fail" in line["message"]
-        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: gateway.barred() == {})
         call(gateway, 10)
         assert first.n_calls and second.n_calls
 
@@ -173,17 +164,17 @@ def test_the_checks_go_on_over_a_reload_and_end_with_their_config(tmp_path, two)
     first, second = two
     first.status[""] = "NOT_SERVING"
     with gateway_of(tmp_path, "grpc: {}", first, second) as gateway:
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         gateway.write(health=checked("grpc: {}") + "\n    retry_budget: {percent: 10}")
         gateway.reload()
         eventually(lambda: gateway.metric("passerelle_config_generation") == 2)
-        assert barred(gateway) == {first.address: "unhealthy"}
+        assert gateway.barred() == {first.address: "unhealthy"}
         n = len(first.asked)
         eventually(lambda: len(first.asked) > n + 1)
-        assert barred(gateway) == {first.address: "unhealthy"}
+        assert gateway.barred() == {first.address: "unhealthy"}
         gateway.write(health="")
         gateway.reload()
-        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: gateway.barred() == {})
         time.sleep(0.2)  # one that was under way
         n = len(first.asked)
         time.sleep(1.5)
@@ -220,12 +211,12 @@ def test_an_http_check_wants_a_status_and_uses_its_connection_again(tmp_path):
             assert {request.line for request in first.backend.told} == {"GET /healthz?deep=1 HTTP/1.1"}
             assert first.backend.told[0].one("host") == first.address
             assert len(first.backend.peers) == 1
-            assert barred(gateway) == {}
+            assert gateway.barred() == {}
             second.status = 503
-            eventually(lambda: barred(gateway) == {second.address: "unhealthy"})
+            eventually(lambda: gateway.barred() == {second.address: "unhealthy"})
             gateway.write(health=checked("http: {path: /healthz, status: [200, 503]}"))
             gateway.reload()
-            eventually(lambda: barred(gateway) == {})
+            eventually(lambda: gateway.barred() == {})
 
 
 def test_an_instance_of_a_list_that_speaks_no_grpc_is_not_checked_by_it(tmp_path):
@@ -237,7 +228,7 @@ def test_an_instance_of_a_list_that_speaks_no_grpc_is_not_checked_by_it(tmp_path
         with Gateway(tmp_path, config, health=checked("grpc: {}")) as gateway:
             eventually(lambda: len(first.asked) > 4)
             assert not second.backend.told
-            assert barred(gateway) == {}
+            assert gateway.barred() == {}
 
 
 def test_a_tcp_check_wants_a_connection(tmp_path):
@@ -253,10 +244,10 @@ def test_a_tcp_check_wants_a_connection(tmp_path):
             peer = first.accept()[0]
             assert peer.recv(10) == b""  # it is closed at once
             peer.close()
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
         second.close()
-        eventually(lambda: barred(gateway) == {addresses[1]: "unhealthy"})
+        eventually(lambda: gateway.barred() == {addresses[1]: "unhealthy"})
         second = listen(ports[1])
-        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: gateway.barred() == {})
         second.close()
     first.close()

@@ -11,7 +11,7 @@ from concurrent import futures
 import grpc
 import pytest
 from backends import Backend, order_v3, v3
-from gateway import BINARY, ORDERS, ROOT, SHOP, Gateway
+from gateway import BINARY, ROOT, Gateway
 from processes import eventually, free_port
 from test_ledger import CONFIG as LEDGER_CONFIG, rows
 

@@ -79,7 +79,7 @@ def test_those_who_are_refused_are_counted_and_told_seldom_and_cost_no_spinning(
         eventually(lambda: counted("opened", "refused") == len(clients))  # the last of them may be counted a moment later
         opened = counted("opened")
         assert opened >= 40
-        told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "accept_failed"])
+        told = eventually(lambda: gateway.events("accept_failed"))
         assert len(told) <= 2  # one for each loop's listener
         assert "file descriptors for clients are in use" in json.dumps(told)
         before, began = cpu_seconds(gateway), time.monotonic()
@@ -126,7 +126,7 @@ def test_admin_clients_who_stay_take_nothing_from_others(tmp_path):
 def test_a_limit_of_connections_that_cannot_be_had_is_warned_of(tmp_path, connections, warned):
     config = CONFIG + "limits: {connections: %d}\n" % connections
     with Gateway(tmp_path, config, under=FEW, backend=9) as gateway:
-        told = [line for line in gateway.log() if line.get("event") == "few_descriptors"]
+        told = gateway.events("few_descriptors")
         assert bool(told) == warned
         done = subprocess.run([*FEW, BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0

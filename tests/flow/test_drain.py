@@ -27,7 +27,7 @@ GET = "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 def ended(gateway):
     """The event at the end, once the process is gone."""
     assert gateway.process.wait() == 0
-    return [line for line in gateway.log() if line.get("event") == "stopped"][-1]
+    return gateway.events("stopped")[-1]
 
 
 def test_a_response_that_promised_another_is_followed_by_one(tmp_path):

@@ -159,19 +159,6 @@ def instances():
         yield started
 
 
-def barred(gateway):
-    """{address: reason} of those that get no calls."""
-    found = {}
-    for line in gateway.admin("/metrics").body.decode().splitlines():
-        if line.startswith("passerelle_instance_barred{"):
-            found[line.split('instance="')[1].split('"')[0]] = line.split('reason="')[1].split('"')[0]
-    return found
-
-
-def events(gateway, name):
-    return [line for line in gateway.log() if line.get("event") == name]
-
-
 def healed(gateway, instance):
     """The messages about the healing of this instance."""
     return [line["message"] for line in gateway.log() if line.get("subject") == instance]
@@ -180,13 +167,13 @@ def healed(gateway, instance):
 def test_one_of_20_that_fails_30_percent_is_ejected_and_the_calls_go_well(tmp_path, instances):
     with Gateway(tmp_path, CONFIG, instances=instances.listed, health="") as gateway, Load(gateway) as load:
         load.go_on(1500)
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
         instances.fail(7, part=0.3)
         began = time.monotonic()
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         took = time.monotonic() - began
         print(f"ejected after {took:.2f} s")
-        assert barred(gateway) == {instances.address(7): "ejected"}
+        assert gateway.barred() == {instances.address(7): "ejected"}
         load.go_on(100)  # those under way
         n, n_failed = load.go_on(2000)
         assert n_failed <= n * 0.005, f"{n_failed} of {n} calls failed"
@@ -204,13 +191,13 @@ def test_if_all_fail_no_more_than_half_are_ejected_and_it_is_reported(tmp_path, 
         most = 0
         for _ in range(30):
             load.go_on(50)
-            most = max(most, len(barred(gateway)))
+            most = max(most, len(gateway.barred()))
         assert most <= N // 2
-        eventually(lambda: events(gateway, "instances_all_used"))
+        eventually(lambda: gateway.events("instances_all_used"))
         assert gateway.metric("passerelle_service_all_used", service="orders") == 1
         instances.fail(*range(N), part=0)
-        eventually(lambda: events(gateway, "instances_all_used_over"))
-        assert barred(gateway) == {}
+        eventually(lambda: gateway.events("instances_all_used_over"))
+        assert gateway.barred() == {}
         assert load.go_on(500)[1] == 0
 
 
@@ -219,8 +206,8 @@ def test_a_slow_down_of_all_ejects_none(tmp_path, instances):
         load.go_on(1000)
         instances.delay = 0.5
         load.go_on(1500)
-        assert barred(gateway) == {}
-        assert not events(gateway, "instances_all_used")
+        assert gateway.barred() == {}
+        assert not gateway.events("instances_all_used")
 
 
 def test_mistakes_of_the_caller_eject_none(tmp_path, instances):
@@ -228,20 +215,20 @@ def test_mistakes_of_the_caller_eject_none(tmp_path, instances):
         instances.fail(7, status=3)
         load.go_on(2000)
         assert instances.seen[7] > 20
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
 
 
 def test_an_ejected_instance_gets_no_calls_on_any_loop_and_comes_back(tmp_path, instances):
     health = "    health: {eject: {first: 3s}}"
     with Gateway(tmp_path, CONFIG, instances=instances.listed, health=health) as gateway, Load(gateway) as load:
         instances.fail(7, part=0.9)
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         load.go_on(100)
         before = instances.seen[7]
         load.go_on(300)
-        assert instances.seen[7] == before or not barred(gateway)
+        assert instances.seen[7] == before or not gateway.barred()
         instances.fail(7, part=0)
-        eventually(lambda: not barred(gateway))
+        eventually(lambda: not gateway.barred())
         before = instances.seen[7]
         load.go_on(500)
         assert instances.seen[7] > before
@@ -251,29 +238,29 @@ def test_an_ejected_instance_gets_no_calls_on_any_loop_and_comes_back(tmp_path, 
 def test_an_ejection_stays_over_a_reload(tmp_path, instances):
     with Gateway(tmp_path, CONFIG, instances=instances.listed, health="") as gateway, Load(gateway) as load:
         instances.fail(7)
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         gateway.write(health="    health: {eject: {most: 10m}}")
         gateway.reload()
         eventually(lambda: gateway.metric("passerelle_config_generation") == 2)
         load.go_on(500)
-        assert barred(gateway) == {instances.address(7): "ejected"}
+        assert gateway.barred() == {instances.address(7): "ejected"}
         gateway.write(health="    health: {eject: {off: true}}")
         gateway.reload()
-        eventually(lambda: barred(gateway) == {})
+        eventually(lambda: gateway.barred() == {})
         load.go_on(500)
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
 
 
 def test_one_that_is_silent_is_ejected_although_hedging_makes_its_calls_go_well(tmp_path, instances):
     config = CONFIG.replace("attempts: 1", "hedge: {after: 50ms}")
     with Gateway(tmp_path, config, instances=instances.listed, health="") as gateway, Load(gateway) as load:
         load.go_on(1500)
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
         instances.silent.add(7)
         began = time.monotonic()
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         print(f"ejected after {time.monotonic() - began:.2f} s")
-        assert barred(gateway) == {instances.address(7): "ejected"}
+        assert gateway.barred() == {instances.address(7): "ejected"}
         assert load.n_failed == 0
         said = eventually(lambda: healed(gateway, instances.address(7)))
         assert "got no response before another instance gave one" in said[0], said
@@ -285,11 +272,11 @@ def test_ejected_instances_are_used_when_the_others_go_down(tmp_path, instances)
         load.go_on(1000)
         bad = range(4)
         instances.fail(*bad)
-        eventually(lambda: len(barred(gateway)) == 4)
+        eventually(lambda: len(gateway.barred()) == 4)
         instances.fail(*bad, part=0)
         instances.stop(*range(4, N))
-        eventually(lambda: barred(gateway) == {})
-        eventually(lambda: events(gateway, "instances_needed"))
+        eventually(lambda: gateway.barred() == {})
+        eventually(lambda: gateway.events("instances_needed"))
         load.go_on(200)
         assert load.go_on(500)[1] == 0
 
@@ -298,11 +285,11 @@ def test_an_operator_ends_an_ejection(tmp_path, instances):
     config = CONFIG.replace("127.0.0.1:$admin'}", "127.0.0.1:$admin', socket: 'unix:admin.sock'}\nstore: store.db")
     with Gateway(tmp_path, config, instances=instances.listed, health="") as gateway, Load(gateway) as load:
         instances.fail(7)
-        eventually(lambda: barred(gateway))
+        eventually(lambda: gateway.barred())
         instances.fail(7, part=0)
         done = command(gateway, "instance", "return", instances.address(7), "--why", "it is mended", "--json")
         assert json.loads(done.stdout)["lifted"] is True, done.stderr
-        assert barred(gateway) == {}
+        assert gateway.barred() == {}
         before = instances.seen[7]
         load.go_on(500)
         assert instances.seen[7] > before

@@ -2,7 +2,6 @@
 import grpc
 import pytest
 from backends import order_v3, v1, v2, v3
-from gateway import SHOP_CONFIG
 from processes import eventually
 
 

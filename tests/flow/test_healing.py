@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from backends import Backend
 from gateway import BINARY, Gateway
-from operators import command, events, plain
+from operators import command, plain
 from processes import eventually, free_port
 from test_retries import Shop, listed, unavailable, well
 
@@ -68,14 +68,14 @@ def test_an_instance_that_cannot_be_reached_is_listed_until_it_is_back(run):
     assert (entry["act"], entry["service"], entry["subject"]) == ("reconnect", "orders", f"127.0.0.1:{port}")
     assert "connection refused" in entry["cause"] and entry["seconds"] >= 0
     assert (total(gateway, "reconnect"), gateway.metric("passerelle_healing_now", act="reconnect")) == (1, 1)
-    line, = eventually(lambda: events(gateway, "healing_begun"))
+    line, = eventually(lambda: gateway.events("healing_begun"))
     assert line["level"] == "warning" and line["subject"] == entry["subject"] and line["causes"][0]["fault"] == "UPSTREAM_DOWN"
     with Backend("v3", port):
         eventually(lambda: get(gateway).status == 404)  # there is no such order
         eventually(lambda: page(gateway)["now"] == [])
         was, = page(gateway)["history"]
         assert was["subject"] == entry["subject"] and was["how"] == "a connect has succeeded" and was["seconds"] > entry["seconds"]
-        line, = eventually(lambda: events(gateway, "healing_ended"))
+        line, = eventually(lambda: gateway.events("healing_ended"))
         assert line["level"] == "info" and abs(line["ms"] / 1000 - was["seconds"]) < 0.01
         assert (total(gateway, "reconnect"), gateway.metric("passerelle_healing_now", act="reconnect")) == (1, 0)
 
@@ -86,7 +86,7 @@ def test_acts_of_calls_are_counted_without_events(run):
         while not bad.asked:
             assert get(gateway).status == 200
         assert total(gateway, "retry") == act_of(gateway, "retry")["total"] == 1
-        assert events(gateway, "healing_begun") == []
+        assert gateway.events("healing_begun") == []
 
 
 def test_an_instance_of_another_cell_is_an_act(tmp_path):
@@ -107,10 +107,10 @@ def test_too_many_acts_are_told_and_stop_until_half_of_them_are_past(run):
             assert get(gateway).headers["Passerelle-Not-Retried"] == "attempts"
         row = act_of(gateway, "retry")
         assert (row["lately"], row["at_most"], row["seconds"], row["excess"], row["stopped"]) == (4, 4, 6, False, False)
-        assert excess(gateway, "retry") == 0 and events(gateway, "healing_excess") == []
+        assert excess(gateway, "retry") == 0 and gateway.events("healing_excess") == []
         assert get(gateway).headers["Passerelle-Not-Retried"] == "attempts"
         assert excess(gateway, "retry") == 1
-        line, = eventually(lambda: events(gateway, "healing_excess"))
+        line, = eventually(lambda: gateway.events("healing_excess"))
         assert (line["level"], line["act"], line["service"]) == ("warning", "retry", "orders")
         assert line["message"] == "5 in 6 s, at most 4: no more are done"
         now, = page(gateway)["now"]
@@ -120,7 +120,7 @@ def test_too_many_acts_are_told_and_stop_until_half_of_them_are_past(run):
         assert get(gateway).headers["Passerelle-Not-Retried"] == "budget"
         assert len(bad.asked) == asked + 1
         eventually(lambda: excess(gateway, "retry") == 0)
-        line, = eventually(lambda: events(gateway, "healing_excess_over"))
+        line, = eventually(lambda: gateway.events("healing_excess_over"))
         assert line["ms"] > 4000
         assert get(gateway).headers["Passerelle-Not-Retried"] == "attempts"
 

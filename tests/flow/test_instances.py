@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
-from backends import client, v1, v2, v3
+from backends import client, v1, v3
 from gateway import SHOP_CONFIG, Gateway, instances
 
 

@@ -558,7 +558,7 @@ def test_a_damaged_record_is_told_and_set_aside(tmp_path):
     with sqlite3.connect(tmp_path / "store.db") as database:
         assert database.execute("UPDATE failures SET content = X'0000'").rowcount == 1
     with kept(tmp_path / "a", store) as gateway:
-        line = eventually(lambda: [line for line in gateway.log() if line.get("event") == "ledger_row_damaged"])[0]
+        line = eventually(lambda: gateway.events("ledger_row_damaged"))[0]
         assert "is set aside" in line["message"] and line["causes"]
         assert gateway.http("GET", "/v1/orders/some").status == 503
         eventually(lambda: gateway.metric("passerelle_ledger_damaged_total") == 1)
@@ -675,7 +675,7 @@ def test_wrong_annotations_are_refused(away):
     assert say(fingerprint, '{"owner": ' + "[" * 200 + "]" * 200 + "}") == "400"
     assert say("0" * 16, '{"owner": "ada"}') == "404"
     assert say("none", '{"owner": "ada"}') == "404"
-    entries = eventually(lambda: (lines := [line for line in away.log() if line.get("event") == "audit"])[5:] and lines)
+    entries = eventually(lambda: (lines := away.events("audit"))[5:] and lines)
     assert entries[0]["result"] == "done" and entries[1]["result"] == "BAD_VALUE"
 
 
@@ -701,7 +701,7 @@ def test_what_is_sealed_with_another_key_is_overwritten_by_nothing(tmp_path):
         fingerprint = mistakes(gateway)[0]["fingerprint"]
         assert annotate(gateway, fingerprint, {"owner": "ada", "acknowledged": True}).status == 200
     with sealed("two") as gateway:
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "ledger_row_damaged"])
+        eventually(lambda: gateway.events("ledger_row_damaged"))
         wander(gateway, 2)
         (row,) = eventually(lambda: [row for row in mistakes(gateway) if "annotation" in row])
         assert row["count"] == 2 and "owner" not in row["annotation"] and "sealed" in row["annotation"]["failure"]

@@ -17,7 +17,7 @@ import pytest
 import talkers
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from http1_backend import Http1Backend
-from operators import command, events, on_socket
+from operators import command, on_socket
 from processes import eventually, free_port
 from raw import Raw
 
@@ -229,15 +229,20 @@ def plain(tmp_path):
 
 
 def event(gateway, name):
-    return eventually(lambda: [line for line in gateway.log() if line.get("event") == name])[-1]
+    return eventually(lambda: gateway.events(name))[-1]
+
+
+def begin(slow):
+    """A call, of whose response the first half has come."""
+    slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    while not slow.ahead.endswith(b"ab"):
+        slow._more()
 
 
 def test_a_call_that_runs_ends_on_the_old_process_and_a_new_one_comes_to_the_new(plain):
     with plain as gateway:
         with Raw(gateway.port) as slow:
-            slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not slow.ahead.endswith(b"ab"):
-                slow._more()
+            begin(slow)
             old = gateway.newest()
             assert gateway.upgrade().returncode == 0
             assert len(gateway.children()) == 2 and gateway.newest() != old
@@ -308,9 +313,7 @@ def test_calls_that_do_not_end_are_ended_when_the_time_of_the_old_process_is_ove
     plain.words["upgrade"] = "drain: 200ms"
     with plain as gateway:
         with Raw(gateway.port) as slow:
-            slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not slow.ahead.endswith(b"ab"):
-                slow._more()
+            begin(slow)
             old = gateway.newest()
             assert gateway.upgrade().returncode == 0
             eventually(lambda: old not in gateway.children())
@@ -323,7 +326,7 @@ def test_without_a_supervisor_an_upgrade_is_refused_and_a_crash_is_the_end(tmp_p
     done = command(gateway, "upgrade")
     assert done.returncode == 1 and "--supervise" in done.stderr
     gateway.process.child.send_signal(signal.SIGUSR2)
-    eventually(lambda: len(events(gateway, "not_upgraded")) == 2)
+    eventually(lambda: len(gateway.events("not_upgraded")) == 2)
     gateway.process.kill()
     assert not gateway.ready()
 
@@ -338,7 +341,7 @@ def test_a_crash_is_an_event_and_in_the_ledger_with_its_backtrace(plain):
                                      if row["fault"] == "CRASHED"])
         assert "Segmentation fault" in json.dumps(ledger[0])
         assert gateway.upgrade().returncode == 0  # and it is told only once
-        assert len(events(gateway, "crashed")) == 1
+        assert len(gateway.events("crashed")) == 1
 
 
 EJECTING = """
@@ -436,9 +439,7 @@ def test_more_and_fewer_loops_after_an_upgrade_lose_no_client(plain):
 def test_a_stop_refuses_new_clients_at_once(plain):
     with plain as gateway:
         with Raw(gateway.port) as slow:
-            slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not slow.ahead.endswith(b"ab"):
-                slow._more()
+            begin(slow)
             gateway.process.child.terminate()
             event(gateway, "stopping")
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from gateway import Gateway
-from operators import command, entries, events, own_user, plain
+from operators import command, entries, own_user, plain
 from processes import eventually
 from test_retries import Shop, well
 
@@ -101,7 +101,7 @@ def test_an_instance_gets_no_calls_until_it_is_returned(run, shops, word, bar):
     assert "for 10m: its disk" in now["why"]
     assert 590 < gateway.metric("passerelle_manual_seconds", act=word, target=address(one)) <= 600
     assert gateway.metric("passerelle_healing_now", act="manual", service="orders") == 1
-    line, = eventually(lambda: events(gateway, "healing_begun"))
+    line, = eventually(lambda: gateway.events("healing_begun"))
     assert line["act"] == "manual" and line["subject"] == f"{word} {address(one)}"
     entry, = entries(gateway)
     assert entry["action"] == f"instance_{word}" and entry["why"] == f"{address(one)} for 10m: its disk"
@@ -157,7 +157,7 @@ def test_it_ends_by_itself_when_its_time_is_over_and_not_before(run, shops):
     assert page(gateway)["manual"] == []
     was, = page(gateway)["history"]
     assert was["how"] == "its time is over" and 2.9 < was["seconds"] < 5
-    line, = eventually(lambda: events(gateway, "healing_ended"))
+    line, = eventually(lambda: gateway.events("healing_ended"))
     assert 2900 < line["ms"] < 5000
 
 
@@ -244,7 +244,7 @@ def test_a_pin_whose_instances_are_gone_is_loud(run, shops):
     assert command(gateway, "reload").returncode == 0
     answer = gateway.http("GET", "/v3/orders/x")
     assert answer.status == 503 and one.asked == []
-    line, = eventually(lambda: events(gateway, "pin_without_instances"))
+    line, = eventually(lambda: gateway.events("pin_without_instances"))
     assert line["level"] == "error" and "orders is pinned to b" in line["message"]
     eventually(lambda: gateway.http("GET", "/v3/orders/x").status == 200)  # its time is over
 

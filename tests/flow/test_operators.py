@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 from gateway import Gateway
-from operators import CONFIG, HASHES, TOKENS, command, entries, events, plain
+from operators import CONFIG, HASHES, TOKENS, command, entries, plain
 from processes import eventually, free_port
 
 
@@ -29,7 +29,7 @@ def test_a_reload_is_answered_when_it_is_done_and_audited(gateway):
     assert (entry["who"], entry["by"], entry["action"], entry["why"]) == ("ops", "token", "reload", "longer drain")
     assert entry["before"]["generation"] == before and entry["after"]["generation"] == before + 1
     assert entry["before"]["config"] != entry["after"]["config"] == answer.json["config"] and entry["result"] == "done"
-    line, = eventually(lambda: events(gateway, "audit"))
+    line, = eventually(lambda: gateway.events("audit"))
     assert line["who"] == "ops" and line["why"] == "longer drain" and line["generation_after"] == before + 1
 
 
@@ -45,7 +45,7 @@ def test_drain_stops_in_order_and_is_audited(tmp_path):
     gateway = Gateway(tmp_path, CONFIG, **HASHES).start()
     assert command(gateway, "drain", "--why", "maintenance").returncode == 0
     assert gateway.process.child.wait(timeout=20) == 0
-    line, = events(gateway, "audit")
+    line, = gateway.events("audit")
     assert line["action"] == "drain" and line["why"] == "maintenance"
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as store:
         assert store.execute("SELECT action, why, result FROM audit").fetchall() == [("drain", "maintenance", "done")]
@@ -57,7 +57,7 @@ def test_a_store_that_is_away_delays_no_action_and_is_missed(tmp_path):
     with Gateway(tmp_path, config, **HASHES) as gateway:
         assert asked(gateway, "POST", "/reload", "ops").status == 200
         eventually(lambda: gateway.metric("passerelle_audit_unstored_total") == 1)
-        eventually(lambda: events(gateway, "audit") and events(gateway, "audit_unstored"))
+        eventually(lambda: gateway.events("audit") and gateway.events("audit_unstored"))
         assert asked(gateway, "GET", "/audit", "reader").status == 503
 
 
@@ -84,7 +84,7 @@ def test_with_a_key_the_store_does_not_show_reasons_and_a_reload_rotates_it(tmp_
 def test_without_a_store_the_audit_is_in_the_log_only(tmp_path):
     with Gateway(tmp_path, CONFIG.replace("store: store.db\n", ""), **HASHES) as gateway:
         assert asked(gateway, "POST", "/reload", "ops").status == 200
-        eventually(lambda: events(gateway, "audit"))
+        eventually(lambda: gateway.events("audit"))
         assert asked(gateway, "GET", "/audit", "ops").status == 404
 
 

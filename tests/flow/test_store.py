@@ -74,7 +74,7 @@ def test_two_gateways_of_one_name_are_told_of(tmp_path, store):  # noqa: F811
     with gateway_with(tmp_path / "a", store.setting, node="same") as first:
         eventually(lambda: fleet(first))
         with gateway_with(tmp_path / "b", store.setting, node="same"):
-            eventually(lambda: [line for line in first.log() if line.get("event") == "fleet_name_taken"])
+            eventually(lambda: first.events("fleet_name_taken"))
 
 
 def test_without_a_store_there_is_no_fleet(tmp_path):
@@ -91,10 +91,10 @@ def test_calls_go_on_while_the_store_is_gone_and_it_is_used_again_when_it_is_bac
         eventually(lambda: gateway.metric("passerelle_store_up") == 0)
         assert gateway.http("GET", "/v1/orders/1").status in (200, 404)
         assert gateway.admin("/readyz").status == 200
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        eventually(lambda: gateway.events("store_down"))
         server.start()
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_up"])
+        eventually(lambda: gateway.events("store_up"))
 
 
 def test_a_store_that_hangs_delays_no_call_and_no_admin_page(tmp_path, store):  # noqa: F811
@@ -183,7 +183,7 @@ def test_a_gateway_that_crashed_with_a_clock_ahead_is_in_the_fleet_again_at_once
         started = gateway.admin("/fleet").json["gateways"][0]["started"]
         assert abs(int(started[:4]) - int(time.strftime("%Y", time.gmtime()))) <= 0
         beats(gateway, 1)
-        assert not [line for line in gateway.log() if line.get("event") == "fleet_name_taken"]
+        assert not gateway.events("fleet_name_taken")
 
 
 def test_a_gateway_stops_in_order_while_its_store_hangs(tmp_path, store):  # noqa: F811
@@ -205,7 +205,7 @@ def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path):
     file = tmp_path / "store.db"
     file.write_bytes(b"this is no database " * 1000)
     with gateway_with(tmp_path / "a", f"{{sqlite: {file}}}") as gateway:
-        told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        told = eventually(lambda: gateway.events("store_down"))
         assert "damaged" in str(told) and str(file) in str(told)
     assert file.read_bytes() == b"this is no database " * 1000
 
@@ -216,7 +216,7 @@ def test_a_file_that_is_removed_is_told_and_made_anew(tmp_path):
         eventually(lambda: fleet(gateway) == {"one": []})
         for path in tmp_path.glob("store.db*"):
             path.unlink()
-        told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        told = eventually(lambda: gateway.events("store_down"))
         assert f"{file} was removed or replaced" in str(told)
         eventually(file.exists)
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
@@ -265,7 +265,7 @@ def test_a_store_that_is_no_file_is_told_at_once(tmp_path, kind):
             assert done.returncode == 3 and "not a file" in done.stderr
             done = store_command(gateway, "backup", str(tmp_path / "copy"))
             assert done.returncode == 3 and "not a file" in done.stderr
-            told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+            told = eventually(lambda: gateway.events("store_down"))
             assert "not a file" in str(told)
 
 
@@ -281,7 +281,7 @@ def test_a_file_that_was_cut_off_is_damaged_and_its_wal_stays(tmp_path):
     assert done.returncode == 1 and "it was cut off" in done.stderr
     assert "it was cut off" in gateway.check().stdout or "is damaged" in gateway.check().stdout
     with gateway:
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        eventually(lambda: gateway.events("store_down"))
     assert (tmp_path / "store.db-wal").read_bytes() == (tmp_path / "kept-store.db-wal").read_bytes()
 
 
@@ -319,13 +319,13 @@ def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
         failed = gateway.metric("passerelle_store_tasks_total", result="failed")
         eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="failed") > failed)
         eventually(lambda: gateway.metric("passerelle_store_up") == 0)
-        down, = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        down, = eventually(lambda: gateway.events("store_down"))
         assert "is full" in str(down["causes"])
         filler.unlink()
         done = gateway.metric("passerelle_store_tasks_total", result="done")
         eventually(lambda: gateway.metric("passerelle_store_tasks_total", result="done") > done)
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_up"])
+        eventually(lambda: gateway.events("store_up"))
 
 
 # ---- passerelle store --------------------------------------------------------------------------
@@ -393,7 +393,7 @@ def test_a_page_that_was_damaged_is_found_by_both_checks(tmp_path):
     assert json.loads(store_command(gateway, "check", "--json").stdout)["ok"] is False
     assert re.search(f"warning: store: .*{file} is damaged", gateway.check().stdout)
     with gateway:  # it starts, says so, and serves
-        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        eventually(lambda: gateway.events("store_down"))
         assert gateway.metric("passerelle_store_up") == 0
         assert gateway.http("GET", "/nowhere").status == 404
 
@@ -465,7 +465,7 @@ def test_a_server_with_a_full_disk_is_told_and_the_audit_goes_on_when_there_is_r
             filler = fill(disk)
             assert reload_command(gateway).returncode == 0  # who repairs a platform is not stopped by its database
             eventually(lambda: gateway.metric("passerelle_audit_unstored_total") == 1)
-            told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "audit_unstored"])
+            told = eventually(lambda: gateway.events("audit_unstored"))
             assert "STORE_DOWN" in str(told) and "No space left" in str(told)
             assert gateway.http("GET", "/v1/orders/1", timeout=2).status in (200, 404)
             filler.unlink()

@@ -11,7 +11,6 @@ import h2.events
 import pytest
 import websockets
 from gateway import Gateway
-from http1_backend import Http1Backend
 from processes import eventually
 from raw import Raw
 from test_opaque import CONFIG, legacy  # noqa: F401  (a fixture)

@@ -94,10 +94,6 @@ def posts(gateway, result):
     return gateway.metric("passerelle_webhook_posts_total", webhook="pager", result=result)
 
 
-def events(gateway, event):
-    return [line for line in gateway.log() if line.get("event") == event]
-
-
 def test_a_new_kind_of_failure_is_posted_with_its_row(tmp_path):
     with Receiver() as receiver, serving(tmp_path, hook(receiver)) as gateway:
         fail(gateway)
@@ -170,7 +166,7 @@ def test_a_receiver_that_says_no_is_told_of(tmp_path, status, asked, told):
     with Receiver() as elsewhere, Receiver(status, fields=[("Location", elsewhere.url)]) as receiver:
         with serving(tmp_path, hook(receiver, attempts=3)) as gateway:
             fail(gateway)
-            (event,) = eventually(lambda: events(gateway, "webhook_failed"))
+            (event,) = eventually(lambda: gateway.events("webhook_failed"))
             assert event["level"] == "warning" and event["message"].startswith("webhook pager: ")
             assert event["causes"][0]["doing"] == told
             assert posts(gateway, "failed") == 1 and posts(gateway, "sent") == 0
@@ -183,7 +179,7 @@ def test_a_receiver_that_is_away_is_told_of(tmp_path):
         away = hook(receiver, attempts=2)
     with serving(tmp_path, away) as gateway:
         fail(gateway)
-        (event,) = eventually(lambda: events(gateway, "webhook_failed"))
+        (event,) = eventually(lambda: gateway.events("webhook_failed"))
         assert "2 attempts" in event["message"] and "connect" in event["causes"][0]["doing"]
 
 
@@ -192,7 +188,7 @@ def test_a_receiver_that_takes_nothing_is_told_of_now_and_then(tmp_path):
         away = hook(receiver, attempts=1, every="1s")
     with serving(tmp_path, away) as gateway:
         fail_until(gateway, lambda: posts(gateway, "failed") >= 3)
-        assert len(events(gateway, "webhook_failed")) == 1
+        assert len(gateway.events("webhook_failed")) == 1
 
 
 def test_a_receiver_that_hangs_holds_up_neither_calls_nor_other_webhooks(tmp_path):
@@ -201,14 +197,14 @@ def test_a_receiver_that_hangs_holds_up_neither_calls_nor_other_webhooks(tmp_pat
             fail_until(gateway, lambda: len(other.posts) >= 2)
             assert len(hangs.posts) == 1
             # The gateway ends although the receiver still hangs.
-        dropped = events(gateway, "webhook_dropped")
+        dropped = gateway.events("webhook_dropped")
         assert [event["message"] for event in dropped if "pager" in event["message"]]
 
 
 def test_an_attempt_has_a_time(tmp_path):
     with Receiver(0) as receiver, serving(tmp_path, hook(receiver, timeout="100ms", attempts=2)) as gateway:
         fail(gateway)
-        (event,) = eventually(lambda: events(gateway, "webhook_failed"))
+        (event,) = eventually(lambda: gateway.events("webhook_failed"))
         assert "2 attempts" in event["message"] and "timed out" in event["causes"][0]["doing"].lower()
 
 
@@ -235,7 +231,7 @@ def test_a_reload_removes_a_webhook_and_what_waits_for_it(tmp_path):
         fingerprint = hangs.got()[0]["failure"]["fingerprint"]
         gateway.write(hooks=json.dumps([hook(other, name="other")]))
         gateway.reload()
-        (event,) = eventually(lambda: events(gateway, "webhook_dropped"))
+        (event,) = eventually(lambda: gateway.events("webhook_dropped"))
         assert "the config has no such webhook any more" in event["message"]
         assert 'webhook="pager"' not in gateway.admin("/metrics").body.decode()
 
@@ -267,7 +263,7 @@ def test_no_more_than_the_limit_in_an_hour(tmp_path):
 def test_what_the_queue_has_no_room_for_is_dropped_and_counted(tmp_path):
     with Receiver(0) as receiver, serving(tmp_path, hook(receiver, queue=1, every="1s", timeout="60s")) as gateway:
         fail_until(gateway, lambda: posts(gateway, "dropped") >= 1)
-        assert "its queue is full" in eventually(lambda: events(gateway, "webhook_dropped"))[0]["message"]
+        assert "its queue is full" in eventually(lambda: gateway.events("webhook_dropped"))[0]["message"]
         assert eventually(lambda: len(receiver.posts)) == 1
 
 
@@ -284,7 +280,7 @@ def test_https_is_verified_and_a_token_is_sent(tmp_path):
         with serving(tmp_path, good, *strangers) as gateway:
             fail(gateway)
             assert eventually(lambda: posts(gateway, "sent") == 1)
-            failed = eventually(lambda: len(events(gateway, "webhook_failed")) >= 3 and events(gateway, "webhook_failed"))
+            failed = eventually(lambda: len(gateway.events("webhook_failed")) >= 3 and gateway.events("webhook_failed"))
             told = {event["message"].split()[1]: event["causes"][0]["doing"] for event in failed}
             assert "certificate" in told["system:"] and "certificate" in told["other:"] and "plain:" in told
             assert "very-secret" not in json.dumps(gateway.log())
