@@ -701,7 +701,7 @@ PROSE = {"take the whole field", "response: {a field of the response: its path}"
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
-         "letters, digits, - and _", 'letters, digits and "._-:/"', "file names are relative to this file"}
+         "letters, digits, - and _", "letters, digits, -, _ and dots", 'letters, digits and "._-:/"', "file names are relative to this file"}
 
 
 def is_said(case):
