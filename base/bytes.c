@@ -51,12 +51,6 @@ void text_format(char *text, size_t capacity, const char *format, va_list args)
         text[bytes_cut_long_text(bytes(text, capacity - 1), capacity - 1).size] = '\0';
 }
 
-size_t bytes_find(Bytes whole, uint8_t byte)
-{
-    const uint8_t *at = whole.size ? memchr(whole.data, byte, whole.size) : NULL;
-    return at ? (size_t)(at - whole.data) : whole.size;
-}
-
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';

@@ -110,7 +110,11 @@ static inline Bytes bytes_cut_text(Bytes text, size_t most)
 void text_format(char *text, size_t capacity, const char *format, va_list args);
 
 /* Position of a byte, or whole.size if it does not occur. */
-size_t bytes_find(Bytes whole, uint8_t byte);
+static inline size_t bytes_find(Bytes whole, uint8_t byte)
+{
+    const uint8_t *at = whole.size ? (const uint8_t *)memchr(whole.data, byte, whole.size) : NULL;
+    return at ? (size_t)(at - whole.data) : whole.size;
+}
 
 /* Without spaces and tabs at both ends. */
 Bytes bytes_trim(Bytes whole);

@@ -210,10 +210,10 @@ static int64_t deadline_of(Connection *c)
 
 static void set_timer(Connection *c)
 {
-    int64_t deadline = deadline_of(c), look = loop_of(c)->now + LEFT_TIME;
-    if (c->pump.socket.eof && look < deadline)
-        deadline = look;
-    if (c->client.rests_until > loop_of(c)->now && c->client.rests_until < deadline)
+    int64_t deadline = deadline_of(c), now = loop_of(c)->now;
+    if (c->pump.socket.eof && now + LEFT_TIME < deadline)
+        deadline = now + LEFT_TIME;
+    if (c->client.rests_until > now && c->client.rests_until < deadline)
         deadline = c->client.rests_until;
     if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
         pump_wake_by(&c->pump, deadline);
