@@ -697,7 +697,7 @@ PROSE = {"take the whole field", "response: {a field of the response: its path}"
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
          "for example [a, b]", "one rule with both, or other versions",
-         "give each value a meaning of its own", "retry_budget in the service", "write it in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+         "give each value a meaning of its own", "retry_budget in the service", "warm in the service", "write it in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",

@@ -125,7 +125,7 @@ def test_a_drain_has_ended_when_the_last_call_has(run):
             return {instance["address"]: instance["running"] for instance in service["instances"]}[address(one)]
 
         def drained():
-            return [line["message"] for line in events(gateway, "instance_drained")]
+            return [line["message"] for line in gateway.events("instance_drained")]
 
         callers = []
         while not one.asked:

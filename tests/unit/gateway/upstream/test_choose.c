@@ -314,7 +314,6 @@ static void when_nothing_else_is_up_those_that_only_fail_are_used(void **state)
     } rows[] = {{BAR_EJECTED, true},
                 {BAR_UNHEALTHY, true},
                 {BAR_EJECTED | BAR_UNHEALTHY, true},
-                {BAR_OPEN, false},
                 {BAR_DRAINED, false},
                 {BAR_REMOVED, false},
                 {BAR_EJECTED | BAR_DRAINED, false}};
