@@ -1,6 +1,8 @@
 #include "gateway/overload/service_gate.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
 #include "gateway/healing/healing.h"
 #include "gateway/policy/gradient.h"
 
@@ -73,36 +75,47 @@ static ServiceGate *gate_of(Loop *loop, const Service *service)
 
 /* ---- The breaker ----------------------------------------------------------------------------- */
 
+/* The time of day when it may be probed, in whole seconds. */
+static const char *text_of_until(const ServiceGate *gate, char out[DATE_RFC3339_SIZE + 1])
+{
+    int64_t left = gate->breaker.open_until - gate->loop->now;
+    int64_t until = (clock_wall() + left + SECOND - 1) / SECOND;
+    out[date_write_rfc3339(until, 0, out)] = 0;
+    return out;
+}
+
 /* Each loop has its own. */
 static void tell_breaker(ServiceGate *gate, BreakerChange change)
 {
-    const Breaker *b = &gate->breaker;
     uint32_t calls, failures;
-    char subject[24];
+    char subject[24], until[DATE_RFC3339_SIZE + 1];
     if (change == BREAKER_SAME)
         return;
     snprintf(subject, sizeof subject, "loop %u", gate->loop->index);
-    long long ms = (b->open_until - gate->loop->now) / MILLISECOND;
     breaker_count(&gate->breaker, &gate->breaker_limits, gate->loop->now, &calls, &failures);
     if (change == BREAKER_ENDED)
         healing_end(HEALING_BREAKER, gate->service, subject, "all %u probes went well",
                     gate->breaker_limits.probes);
     else if (change == BREAKER_STAYED)
         healing_begin(HEALING_BREAKER, gate->service, subject, OK,
-                      "a probe failed: open for %lld ms more", ms);
+                      "a probe failed: open until %s, then %u calls probe it",
+                      text_of_until(gate, until), gate->breaker_limits.probes);
     else
         healing_begin(HEALING_BREAKER, gate->service, subject, OK,
-                      "%u of %u calls in %lld ms failed (breaker.percent: %u): open for %lld ms",
+                      "%u of %u calls in %lld ms failed (breaker.percent: %u): open until %s, "
+                      "then %u calls probe it",
                       failures, calls, (long long)(gate->breaker_limits.window / MILLISECOND),
-                      gate->breaker_limits.percent, ms);
+                      gate->breaker_limits.percent, text_of_until(gate, until),
+                      gate->breaker_limits.probes);
 }
 
 static Result refuse_open(ServiceGate *gate, Arena *arena, uint32_t *retry_after_out)
 {
-    int64_t left = gate->breaker.open_until - gate->loop->now;
+    int64_t left = breaker_until(&gate->breaker) - gate->loop->now;
     *retry_after_out = left > SECOND ? (uint32_t)((left + SECOND - 1) / SECOND) : 1;
-    return FAIL(arena, FAULT_BREAKER_OPEN, "most of the last calls of %s have failed (breaker)",
-                gate->service);
+    return FAIL(arena, FAULT_BREAKER_OPEN, "most of the last calls of %s have failed (breaker)%s",
+                gate->service,
+                gate->breaker.state == BREAKER_PROBING ? ", and its probes are under way" : "");
 }
 
 /* ---- Places ---------------------------------------------------------------------------------- */

@@ -41,7 +41,20 @@ static void open(Breaker *b, const BreakerConfig *limits, int64_t now)
     b->state = BREAKER_OPEN;
     b->open_until = now + (limits->open << doublings);
     b->n_opened++;
-    b->n_probes = b->n_passed = 0;
+    b->n_passed = 0;
+}
+
+static void next_round(Breaker *b)
+{
+    b->round++;
+    b->n_probes = 0;
+}
+
+static void start_probing(Breaker *b)
+{
+    b->state = BREAKER_PROBING;
+    next_round(b);
+    b->first_round = b->round;
 }
 
 BreakerTicket breaker_ask(Breaker *b, const BreakerConfig *limits, int64_t now)
@@ -50,19 +63,25 @@ BreakerTicket breaker_ask(Breaker *b, const BreakerConfig *limits, int64_t now)
         return TICKET_CALL;
     if (b->state == BREAKER_OPEN && now < b->open_until)
         return TICKET_NONE;
-    b->state = BREAKER_PROBING;
-    if (b->n_probes && b->n_probes + b->n_passed >= limits->probes)
+    if (b->state == BREAKER_OPEN)
+        start_probing(b);
+    bool full = b->n_probes && b->n_probes + b->n_passed >= limits->probes;
+    if (full && now < b->round_until)
         return TICKET_NONE;
+    if (full)
+        next_round(b);
     b->n_probes++;
-    return TICKET_PROBE;
+    b->round_until = now + limits->open;
+    return TICKET_PROBE + b->round;
 }
 
-static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, BreakerOutcome outcome,
-                                int64_t now)
+static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, uint32_t round,
+                                BreakerOutcome outcome, int64_t now)
 {
-    if (b->state != BREAKER_PROBING) /* another probe has failed already */
+    bool settled = b->state != BREAKER_PROBING || round < b->first_round;
+    if (settled) /* without this one: another probe has failed, or enough went well */
         return BREAKER_SAME;
-    b->n_probes--;
+    b->n_probes -= round == b->round;
     if (outcome == OUTCOME_FAILED) {
         open(b, limits, now);
         return BREAKER_STAYED;
@@ -79,8 +98,8 @@ static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, Breaker
 BreakerChange breaker_tell(Breaker *b, const BreakerConfig *limits, BreakerTicket ticket,
                            BreakerOutcome outcome, int64_t now)
 {
-    if (ticket == TICKET_PROBE)
-        return tell_probe(b, limits, outcome, now);
+    if (ticket_is_probe(ticket))
+        return tell_probe(b, limits, ticket - TICKET_PROBE, outcome, now);
     if (ticket == TICKET_NONE || outcome == OUTCOME_UNKNOWN || b->state != BREAKER_CLOSED)
         return BREAKER_SAME;
     turn(b, limits, now);

@@ -8,7 +8,9 @@
  *         +---------------------------- PROBING <---------------+--+
  *
  * A window of some seconds is counted. While it is open no call is made; while it is probing, a few
- * at a time. Mistakes of callers are not told to it.
+ * at a time: a round of probes. A probe that has not ended after `open` holds nobody up: the next
+ * round begins. Its end still counts, until the breaker opens again. Mistakes of callers are not
+ * told to it.
  *
  * Of one loop and one service; no lock. Time is passed in: monotonic nanoseconds that do not go
  * back. All zeros: closed, nothing has happened.
@@ -28,9 +30,11 @@ typedef struct Breaker {
     uint32_t slice;
     uint32_t calls[BREAKER_SLICES], failures[BREAKER_SLICES];
     int64_t open_until;
-    uint32_t n_opened; /* in a row, without being closed in between */
-    uint32_t n_probes; /* PROBING: under way, */
-    uint32_t n_passed; /* and gone well */
+    uint32_t n_opened;           /* in a row, without being closed in between */
+    uint32_t n_probes;           /* PROBING: under way, of this round; */
+    uint32_t n_passed;           /* and gone well, of all rounds since it was open */
+    uint32_t round, first_round; /* the present one; the first one since it was open */
+    int64_t round_until;         /* then the next one may begin */
 } Breaker;
 
 /* What becomes of a call that ended. */
@@ -41,11 +45,25 @@ typedef enum BreakerChange {
     BREAKER_ENDED,  /* it is closed again */
 } BreakerChange;
 
-/* How a call is admitted; its end is told with the same. */
-typedef enum BreakerTicket { TICKET_NONE, TICKET_CALL, TICKET_PROBE } BreakerTicket;
+/* How a call is admitted; its end is told with the same. From TICKET_PROBE on: as a probe of a
+   round. */
+typedef uint32_t BreakerTicket;
 
-/* TICKET_NONE: the call must not be made. */
+enum { TICKET_NONE, TICKET_CALL, TICKET_PROBE };
+
+static inline bool ticket_is_probe(BreakerTicket ticket)
+{
+    return ticket >= TICKET_PROBE;
+}
+
+/* TICKET_NONE: the call must not be made before breaker_until. */
 BreakerTicket breaker_ask(Breaker *breaker, const BreakerConfig *limits, int64_t now);
+
+/* When the next probe may be made, at the latest. Of one that is not CLOSED. */
+static inline int64_t breaker_until(const Breaker *breaker)
+{
+    return breaker->state == BREAKER_OPEN ? breaker->open_until : breaker->round_until;
+}
 
 /* How a call ended. */
 typedef enum BreakerOutcome {

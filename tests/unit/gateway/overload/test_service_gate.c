@@ -245,6 +245,30 @@ static void an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere(void **
     assert_fault(enter(&calls[3]), FAULT_BREAKER_OPEN);
 }
 
+static void probes_that_do_not_end_let_others_try(void **state)
+{
+    breaker.probes = 2;
+    service = (Service){.name = "orders", .breaker = &breaker};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(arena, enter(&calls[0]));
+        leave(&calls[0], OUTCOME_FAILED);
+    }
+    loop.now += 20 * SECOND;
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter(&calls[1]));
+    assert_fault(enter(&calls[2]), FAULT_BREAKER_OPEN);
+    assert_int_equal(retry_after, 20);
+    loop.now += 20 * SECOND;
+    for (int i = 2; i < 4; i++) {
+        assert_ok(arena, enter(&calls[i]));
+        leave(&calls[i], OUTCOME_GOOD);
+    }
+    for (int i = 2; i < CALLS; i++)
+        assert_ok(arena, enter(&calls[i]));
+    for (int i = 0; i < CALLS; i++)
+        leave(&calls[i], OUTCOME_GOOD);
+}
+
 static void an_open_breaker_is_told_before_that_there_is_no_place(void **state)
 {
     service.breaker = &breaker;
@@ -295,6 +319,7 @@ int main(void)
         GATE_TEST(one_that_is_cancelled_is_not_told),
         GATE_TEST(other_limits_apply_to_the_next_call),
         GATE_TEST(an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere),
+        GATE_TEST(probes_that_do_not_end_let_others_try),
         GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
         GATE_TEST(a_learned_limit_begins_at_the_floor_and_grows),
         GATE_TEST(a_pass_that_was_not_given_leaves_nothing),

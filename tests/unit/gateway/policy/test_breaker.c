@@ -8,6 +8,9 @@ static const BreakerConfig limits = {
 
 #define NOW (100 * SECOND)
 
+/* The ticket of a probe of the present round. */
+#define PROBE(breaker) (TICKET_PROBE + (breaker)->round)
+
 /* So many calls that fail, after others that go well; the last change. */
 static BreakerChange calls(Breaker *b, int good, int failed, int64_t now)
 {
@@ -74,7 +77,7 @@ static void while_it_is_open_no_call_is_made(void **state)
     Breaker b = open_at(NOW);
     assert_int_equal(breaker_ask(&b, &limits, NOW), TICKET_NONE);
     assert_int_equal(breaker_ask(&b, &limits, NOW + 4 * SECOND - 1), TICKET_NONE);
-    assert_int_equal(breaker_ask(&b, &limits, NOW + 4 * SECOND), TICKET_PROBE);
+    assert_true(ticket_is_probe(breaker_ask(&b, &limits, NOW + 4 * SECOND)));
     assert_int_equal(b.state, BREAKER_PROBING);
 }
 
@@ -82,12 +85,12 @@ static void probes_are_few_and_all_must_go_well(void **state)
 {
     int64_t now = NOW + 4 * SECOND;
     Breaker b = open_at(NOW);
-    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
-    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
+    assert_true(ticket_is_probe(breaker_ask(&b, &limits, now)));
+    assert_true(ticket_is_probe(breaker_ask(&b, &limits, now)));
     assert_int_equal(breaker_ask(&b, &limits, now), TICKET_NONE);
-    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_SAME);
+    assert_int_equal(breaker_tell(&b, &limits, PROBE(&b), OUTCOME_GOOD, now), BREAKER_SAME);
     assert_int_equal(breaker_ask(&b, &limits, now), TICKET_NONE);
-    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_ENDED);
+    assert_int_equal(breaker_tell(&b, &limits, PROBE(&b), OUTCOME_GOOD, now), BREAKER_ENDED);
     assert_int_equal(breaker_ask(&b, &limits, now), TICKET_CALL);
     assert_int_equal(calls(&b, 0, 9, now), BREAKER_SAME); /* what was before is forgotten */
     assert_int_equal(calls(&b, 0, 1, now), BREAKER_OPENED);
@@ -98,9 +101,8 @@ static void a_probe_that_tells_nothing_is_repeated(void **state)
     int64_t now = NOW + 4 * SECOND;
     Breaker b = open_at(NOW);
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
-        assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_UNKNOWN, now),
-                         BREAKER_SAME);
+        assert_true(ticket_is_probe(breaker_ask(&b, &limits, now)));
+        assert_int_equal(breaker_tell(&b, &limits, PROBE(&b), OUTCOME_UNKNOWN, now), BREAKER_SAME);
     }
     assert_int_equal(b.state, BREAKER_PROBING);
 }
@@ -113,9 +115,8 @@ static void with_each_failed_probe_it_stays_open_for_twice_as_long(void **state)
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
         assert_int_equal(b.open_until, now + seconds[i] * SECOND);
         now = b.open_until;
-        assert_int_equal(breaker_ask(&b, &limits, now), TICKET_PROBE);
-        assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now),
-                         BREAKER_STAYED);
+        assert_true(ticket_is_probe(breaker_ask(&b, &limits, now)));
+        assert_int_equal(breaker_tell(&b, &limits, PROBE(&b), OUTCOME_FAILED, now), BREAKER_STAYED);
     }
     now = b.open_until;
     calls(&b, 2, 0, now);
@@ -135,9 +136,9 @@ static void calls_from_before_it_opened_change_nothing(void **state)
     int64_t now = b.open_until;
     breaker_ask(&b, &limits, now);
     breaker_ask(&b, &limits, now);
-    breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now);
+    breaker_tell(&b, &limits, PROBE(&b), OUTCOME_FAILED, now);
     int64_t until = b.open_until;
-    assert_int_equal(breaker_tell(&b, &limits, TICKET_PROBE, OUTCOME_FAILED, now + 1),
+    assert_int_equal(breaker_tell(&b, &limits, PROBE(&b), OUTCOME_FAILED, now + 1),
                      BREAKER_SAME); /* the second probe of the same time */
     assert_int_equal(b.open_until, until);
 }
@@ -149,8 +150,54 @@ static void fewer_probes_after_a_reload_do_not_keep_it_open(void **state)
     Breaker b = open_at(NOW);
     breaker_tell(&b, &limits, breaker_ask(&b, &limits, now), OUTCOME_GOOD, now);
     fewer.probes = 1;
-    assert_int_equal(breaker_ask(&b, &fewer, now), TICKET_PROBE);
-    assert_int_equal(breaker_tell(&b, &fewer, TICKET_PROBE, OUTCOME_GOOD, now), BREAKER_ENDED);
+    assert_true(ticket_is_probe(breaker_ask(&b, &fewer, now)));
+    assert_int_equal(breaker_tell(&b, &fewer, PROBE(&b), OUTCOME_GOOD, now), BREAKER_ENDED);
+}
+
+static void a_probe_that_does_not_end_holds_nobody_up(void **state)
+{
+    int64_t now = NOW + 4 * SECOND;
+    Breaker b = open_at(NOW);
+    BreakerTicket endless = breaker_ask(&b, &limits, now);
+    breaker_ask(&b, &limits, now);
+    assert_int_equal(breaker_until(&b), now + 4 * SECOND);
+    assert_int_equal(breaker_ask(&b, &limits, now + 4 * SECOND - 1), TICKET_NONE);
+    now += 4 * SECOND;
+    BreakerTicket next = breaker_ask(&b, &limits, now);
+    assert_true(ticket_is_probe(next));
+    assert_int_equal(breaker_tell(&b, &limits, next, OUTCOME_GOOD, now), BREAKER_SAME);
+    /* It needs one more, whichever. */
+    assert_true(ticket_is_probe(breaker_ask(&b, &limits, now)));
+    assert_int_equal(breaker_ask(&b, &limits, now), TICKET_NONE);
+    assert_int_equal(breaker_tell(&b, &limits, endless, OUTCOME_GOOD, now), BREAKER_ENDED);
+    assert_int_equal(b.state, BREAKER_CLOSED);
+}
+
+static void a_late_probe_that_fails_keeps_it_open(void **state)
+{
+    int64_t now = NOW + 4 * SECOND;
+    Breaker b = open_at(NOW);
+    BreakerTicket late = breaker_ask(&b, &limits, now);
+    breaker_ask(&b, &limits, now);
+    now += 4 * SECOND;
+    breaker_ask(&b, &limits, now);
+    assert_int_equal(breaker_tell(&b, &limits, late, OUTCOME_FAILED, now), BREAKER_STAYED);
+}
+
+static void probes_of_an_earlier_time_count_no_more(void **state)
+{
+    static const BreakerOutcome outcomes[] = {OUTCOME_GOOD, OUTCOME_FAILED, OUTCOME_UNKNOWN};
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        int64_t now = NOW + 4 * SECOND;
+        Breaker b = open_at(NOW);
+        BreakerTicket early = breaker_ask(&b, &limits, now);
+        breaker_tell(&b, &limits, breaker_ask(&b, &limits, now), OUTCOME_FAILED, now);
+        now = b.open_until;
+        breaker_ask(&b, &limits, now);
+        assert_int_equal(breaker_tell(&b, &limits, early, outcomes[i], now), BREAKER_SAME);
+        assert_int_equal(b.n_probes, 1);
+        assert_int_equal(b.n_passed, 0);
+    }
 }
 
 int main(void)
@@ -164,6 +211,9 @@ int main(void)
         cmocka_unit_test(a_probe_that_tells_nothing_is_repeated),
         cmocka_unit_test(with_each_failed_probe_it_stays_open_for_twice_as_long),
         cmocka_unit_test(calls_from_before_it_opened_change_nothing),
+        cmocka_unit_test(a_probe_that_does_not_end_holds_nobody_up),
+        cmocka_unit_test(a_late_probe_that_fails_keeps_it_open),
+        cmocka_unit_test(probes_of_an_earlier_time_count_no_more),
         cmocka_unit_test(fewer_probes_after_a_reload_do_not_keep_it_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
