@@ -132,9 +132,14 @@ static BreakerOutcome outcome_of(const Attempt *attempt, AttemptVerdict verdict,
 static void leave_gate(Attempt *attempt, BreakerOutcome outcome)
 {
     Exchange *x = attempt->exchange;
-    bool measured = outcome == OUTCOME_GOOD && attempt->record.asked && exchange_is_unary(x);
+    bool measured = outcome == OUTCOME_GOOD && attempt->record.asked && !x->kind->streams;
     int64_t took = measured ? x->loop->now - attempt->record.asked + 1 : 0;
     gate_leave(x->loop, &attempt->pass, outcome, took);
+}
+
+void attempt_goes_well(Attempt *attempt)
+{
+    leave_gate(attempt, OUTCOME_GOOD);
 }
 
 void attempt_end(Attempt *attempt, Code code, Result why)

@@ -107,6 +107,10 @@ bool attempt_add(Exchange *x, const PickTried *tried);
 /* The request's head is about to be sent. */
 void attempt_asked(Attempt *attempt);
 
+/* A response that may last has begun well: whatever comes of it later, the service works, and the
+   attempt holds nobody up at its gate. Does nothing if it has passed none. */
+void attempt_goes_well(Attempt *attempt);
+
 /* Cancels what it waits for, and releases the stream: an incomplete response is reset. Its record
    stays. May be called twice. */
 void attempt_drop(Attempt *attempt);

@@ -195,6 +195,7 @@ static Result enter_gate(Attempt *attempt, const Service *service)
     uint32_t retry_after;
     GateQuestion question = {.service = service,
                              .client = &x->client,
+                             .stream = x->kind->streams,
                              .apart = attempt->older,
                              .wait = may_wait ? &attempt->gate : NULL};
     attempt->gate.on_ready = on_place;
@@ -608,6 +609,13 @@ static const Step *take_item(Attempt *attempt, Message message)
                : attempt->exchange->kind->item(attempt, message);
 }
 
+/* The first message of a stream. */
+static inline void begin_many(Attempt *attempt)
+{
+    if (attempt->pass.gate && attempt->exchange->method->type->server_streaming)
+        attempt_goes_well(attempt);
+}
+
 /* Inlined, as take_messages is: small messages of streams cost little more than this call. */
 static inline __attribute__((always_inline)) const Step *take_run(Attempt *attempt, Bytes *piece)
 {
@@ -618,6 +626,7 @@ static inline __attribute__((always_inline)) const Step *take_run(Attempt *attem
         MessageRun converted;
         Result r = attempt_convert_answers(attempt, &run, &converted);
         if (converted.n) {
+            begin_many(attempt);
             exchange_choose(attempt);
             step = exchange_give_run(x, converted);
         }
@@ -644,7 +653,11 @@ static inline __attribute__((always_inline)) const Step *take_messages(Attempt *
         case MESSAGE_MORE: exchange_forget_messages(x); return attempt_settle(attempt);
         case MESSAGE_FAILED: return attempt_unusable(attempt, why);
         case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
-        case MESSAGE_DONE: step = take_item(attempt, message); break;
+        case MESSAGE_DONE:
+            step = take_item(attempt, message);
+            if (step == STEP_WAIT)
+                begin_many(attempt);
+            break;
         case MESSAGE_PIECE: step = x->kind->piece(attempt, message); break;
         }
     }

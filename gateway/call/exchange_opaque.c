@@ -154,6 +154,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     exchange_choose(attempt);
     http_stream_send_head(c->stream, &reply, end);
     x->responding = true;
+    if (head->status < 500 && !end) /* a tunnel, a stream of events or a download may last */
+        attempt_goes_well(attempt);
     if (end)
         exchange_run(x, &STEP_finish);
 }

@@ -578,6 +578,7 @@ typedef struct ConcurrencyConfig {
     int64_t wait;            /* nanoseconds */
     bool adaptive;           /* gateway/policy/gradient.h */
     uint32_t least;          /* then */
+    int64_t start;           /* nanoseconds: a stream has a place for about so long */
 } ConcurrencyConfig;
 
 struct Service {

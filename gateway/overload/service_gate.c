@@ -5,6 +5,7 @@
 #include "base/text/date.h"
 #include "gateway/healing/healing.h"
 #include "gateway/policy/gradient.h"
+#include "gateway/policy/stream_starts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ struct ServiceGate {
 
     Breaker breaker;
     Gradient gradient;
-    uint32_t n_calls; /* in flight */
+    StreamStarts starts;
+    uint32_t n_calls; /* that have a place */
     FairQueue waits;
     LoopWork serve; /* the waits, later in this turn */
     Timer timer;    /* the oldest wait has waited for too long */
@@ -128,8 +130,9 @@ static uint32_t limit_of(const ServiceGate *gate)
                                  : gate->limits.calls;
 }
 
-static bool has_place(const ServiceGate *gate)
+static bool has_place(ServiceGate *gate)
 {
+    gate->n_calls -= stream_starts_expire(&gate->starts, gate->limits.start, gate->loop->now);
     return gate->n_calls < limit_of(gate);
 }
 
@@ -140,18 +143,24 @@ static Result refuse_full(const ServiceGate *gate, Arena *arena, const char *why
                 gate->limits.adaptive ? "concurrency.adaptive" : "concurrency.calls");
 }
 
+typedef struct Entry {
+    bool stream, apart;
+} Entry;
+
 /* There is a place. */
-static Result take_place(ServiceGate *gate, bool apart, Arena *arena, GatePass *pass_out,
+static Result take_place(ServiceGate *gate, Entry entry, Arena *arena, GatePass *pass_out,
                          uint32_t *retry_after_out)
 {
-    *pass_out = (GatePass){.gate = gate};
-    if (gate->has_breaker && !apart) {
+    *pass_out = (GatePass){.gate = gate, .stream = entry.stream};
+    if (gate->has_breaker && !entry.apart) {
         pass_out->ticket = breaker_ask(&gate->breaker, &gate->breaker_limits, gate->loop->now);
         if (pass_out->ticket == TICKET_NONE) {
             pass_out->gate = NULL;
             return refuse_open(gate, arena, retry_after_out);
         }
     }
+    if (entry.stream)
+        pass_out->slice = stream_starts_add(&gate->starts);
     gate->n_calls++;
     return OK;
 }
@@ -191,7 +200,8 @@ static void serve_waits(ServiceGate *gate)
         GateWait *wait = wait_of(place);
         GatePass pass;
         uint32_t retry_after;
-        Result r = take_place(gate, false, loop_scratch(gate->loop), &pass, &retry_after);
+        Entry entry = {.stream = wait->stream};
+        Result r = take_place(gate, entry, loop_scratch(gate->loop), &pass, &retry_after);
         wait->on_ready(wait, pass, r);
     }
 }
@@ -201,9 +211,11 @@ static void look(ServiceGate *gate)
     serve_waits(gate);
     fail_late(gate);
     fail_many(gate);
-    if (gate->waits.oldest)
-        timer_start(&gate->loop->timers, &gate->timer,
-                    gate->waits.oldest->since + gate->limits.wait);
+    if (!gate->waits.oldest)
+        return;
+    int64_t late = gate->waits.oldest->since + gate->limits.wait;
+    int64_t free = stream_starts_next(&gate->starts);
+    timer_start(&gate->loop->timers, &gate->timer, free < late ? free : late);
 }
 
 static void run_serve(LoopWork *work)
@@ -216,11 +228,13 @@ static void on_timer(Timer *timer)
     look((ServiceGate *)((char *)timer - offsetof(ServiceGate, timer)));
 }
 
-static void wait_for_place(ServiceGate *gate, GateWait *wait, const IpAddress *client)
+static void wait_for_place(ServiceGate *gate, const GateQuestion *q)
 {
-    IpAddress who = fair_client_of(client);
+    GateWait *wait = q->wait;
+    IpAddress who = fair_client_of(q->client);
     wait->place = (FairWait){.client = NULL};
     wait->gate = gate;
+    wait->stream = q->stream;
     fair_queue_add(&gate->waits, &wait->place, &who, gate->loop->now);
     loop_defer(gate->loop, &gate->serve);
 }
@@ -240,13 +254,13 @@ Result gate_enter(Loop *loop, const GateQuestion *q, Arena *arena, GatePass *pas
     *pass_out = (GatePass){0};
     *retry_after_out = 1;
     if (has_place(gate) && gate->waits.n == 0)
-        return take_place(gate, q->apart, arena, pass_out, retry_after_out);
+        return take_place(gate, (Entry){q->stream, q->apart}, arena, pass_out, retry_after_out);
     if (gate->has_breaker && !q->apart && gate->breaker.state == BREAKER_OPEN &&
         loop->now < gate->breaker.open_until)
         return refuse_open(gate, arena, retry_after_out);
     if (!q->wait || gate->limits.waiting == 0)
         return refuse_full(gate, arena, q->wait ? ", and none may wait" : "");
-    wait_for_place(gate, q->wait, q->client);
+    wait_for_place(gate, q);
     return OK;
 }
 
@@ -260,8 +274,8 @@ void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took
                                         outcome, loop->now));
     if (took && gate->has_concurrency && gate->limits.adaptive)
         gradient_sample(&gate->gradient, &gate->limits, took, gate->n_calls);
+    gate->n_calls -= !pass->stream || stream_starts_remove(&gate->starts, pass->slice);
     *pass = (GatePass){0};
-    gate->n_calls--;
     if (gate->waits.n)
         loop_defer(loop, &gate->serve);
 }

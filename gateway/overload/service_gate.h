@@ -6,6 +6,8 @@
  *                      v                 v
  *                 BREAKER_OPEN        waits, clients in turn; in the end SERVICE_FULL
  *
+ * A stream leaves when its response has begun, and has a place for a short time only.
+ *
  * There is one for each service with `breaker` or `concurrency`, in each loop; it is found by the
  * service's name, so that it stays over reloads. The loop's thread only.
  */
@@ -23,6 +25,8 @@ typedef struct ServiceGate ServiceGate;
 typedef struct GatePass {
     ServiceGate *gate;
     BreakerTicket ticket;
+    bool stream;
+    uint32_t slice; /* of a stream: when it started */
 } GatePass;
 
 /* Waits for a place. Embedded in its owner. */
@@ -33,6 +37,7 @@ typedef struct GateWait {
     /* private */
     FairWait place;
     ServiceGate *gate;
+    bool stream;
 } GateWait;
 
 /* Whether the service has one. */
@@ -44,6 +49,7 @@ static inline bool service_is_guarded(const Service *service)
 typedef struct GateQuestion {
     const Service *service;
     const IpAddress *client; /* who takes turns */
+    bool stream;             /* it may last: StreamStarts */
     bool apart;     /* the breaker is neither asked nor told: it goes where others do not */
     GateWait *wait; /* NULL: it does not wait */
 } GateQuestion;
@@ -59,8 +65,9 @@ MUST_USE Result gate_enter(Loop *loop, const GateQuestion *question, Arena *aren
 /* Does not wait any more: on_ready is not called. Does nothing if it does not wait. */
 void gate_cancel(GateWait *wait);
 
-/* The attempt has ended. `took`: nanoseconds of a unary one that went well; else 0. Does nothing
-   for a pass of zeros; it is one afterwards. */
+/* The attempt has ended, or as a stream it goes well: its first message has come. `took`:
+   nanoseconds of a unary one that went well; else 0. Does nothing for a pass of zeros; it is one
+   afterwards. */
 void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took);
 
 /* After all calls of the loop. */

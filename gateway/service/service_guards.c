@@ -27,7 +27,8 @@ static const ConcurrencyConfig *read_concurrency(ConfigReader *reader,
                                        .waiting = text->waiting,
                                        .wait = text->wait,
                                        .adaptive = text->adaptive,
-                                       .least = text->least};
+                                       .least = text->least,
+                                       .start = text->start};
     path = config_path(reader, "%s.concurrency", path);
     if (!text->calls && !text->adaptive)
         config_tell(reader, path, "calls: 100, or adaptive: true", "it limits nothing");

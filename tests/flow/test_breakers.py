@@ -1,17 +1,20 @@
 """A service that fails, or has too many calls, is not asked any more for a moment; clients hear so at once."""
 import contextlib
+import json
 import threading
 import time
 
 import pytest
+from backends import client, v1
 from gateway import Gateway
 from http1_backend import Http1Backend
+from operators import command
 from processes import eventually
 from refusals import DIALECTS, refusal
 
 CONFIG = """
 listen: [{address: "127.0.0.1:$port"}]
-admin: {address: "127.0.0.1:$admin"}
+admin: {address: "127.0.0.1:$admin", socket: "unix:admin.sock"}
 log: "-"
 errors: full
 loops: 1
@@ -28,13 +31,27 @@ GET = "/v1/orders/x"
 
 
 class Service:
-    """Its one instance: well, broken, or strict with its clients; and slow as long as `gate` is closed."""
+    """
+    Its one instance: well, broken, or strict with its clients; and slow as long as `gate` is closed.
+    Its streams last until `over`, and begin with a message if it is not `silent`.
+    """
 
     def __init__(self):
         self.mood, self.gate = "well", threading.Event()
+        self.silent, self.over = False, threading.Event()
         self.gate.set()
 
+    def watch(self, peer):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Type: application/connect+proto\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if not self.silent:
+            peer.say(b"5\r\n\0\0\0\0\0\r\n")
+        self.over.wait(60)
+        peer.close()
+
     def __call__(self, peer, told, body):
+        if told.target.endswith("/Watch"):
+            self.watch(peer)
+            return
         self.gate.wait(30)
         if self.mood == "well":
             peer.say("HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 0\r\n\r\n")
@@ -50,6 +67,7 @@ def running(folder, guards):
     with Http1Backend(service) as backend, Gateway(folder, CONFIG, instance=backend.port, guards=guards) as gateway:
         service.backend = backend
         yield service, gateway
+        service.over.set()
         service.gate.set()
 
 
@@ -231,3 +249,65 @@ def test_a_reload_changes_the_limits(tmp_path):
         more = eventually(lambda: still_waiting(gateway))
         service.gate.set()
         assert first.join() == [200] and more.join() == [200]
+
+
+# ---- Streams -------------------------------------------------------------------------------------------------------
+
+def watch(service, gateway, n):
+    """So many streams that go on; each has reached the instance, and has begun unless it is silent."""
+    streams = []
+    for _ in range(n):
+        asked = len(service.backend.told)
+        streams.append(client(gateway, "v1").Watch(v1.WatchRequest(id="x"), timeout=60))
+        in_flight(service, asked + 1)
+        if not service.silent:
+            next(streams[-1])
+    return streams
+
+
+def test_streams_that_begin_well_are_good_probes(tmp_path):
+    with running(tmp_path, BREAKER.replace("$open", "500ms")) as (service, gateway):
+        opened(service, gateway)
+        service.mood = "well"
+        time.sleep(0.6)
+        streams = watch(service, gateway, 2)
+        assert ask(gateway, 20) == [200] * 20
+        event(gateway, "healing_ended", "breaker")
+        assert all(stream.is_active() for stream in streams)
+
+
+def test_streams_that_never_begin_do_not_keep_it_open(tmp_path):
+    with running(tmp_path, BREAKER.replace("$open", "1s")) as (service, gateway):
+        opened(service, gateway)
+        service.mood, service.silent = "well", True
+        time.sleep(1.1)
+        streams = watch(service, gateway, 2)
+        assert ask(gateway, 1) == [503]
+        eventually(lambda: ask(gateway, 1) == [200])
+        assert ask(gateway, 20) == [200] * 20
+        assert all(stream.is_active() for stream in streams)
+
+
+def test_the_page_says_until_when_it_is_open(tmp_path):
+    with running(tmp_path, BREAKER.replace("$open", "60s")) as (service, gateway):
+        opened(service, gateway)
+        page = json.loads(command(gateway, "healing", "--json").stdout)
+        (entry,) = [each for each in page["now"] if each["act"] == "breaker"]
+        assert "open until 2" in entry["why"] and "then 2 calls probe it" in entry["why"]
+
+
+@pytest.mark.parametrize("limit", ["calls: 2", "adaptive: true, least: 2"])
+def test_streams_that_have_begun_take_no_places(tmp_path, limit):
+    with running(tmp_path, "concurrency: {%s, waiting: 0, start: 60s}" % limit) as (service, gateway):
+        streams = watch(service, gateway, 10)
+        assert ask(gateway, 5) == [200] * 5
+        assert all(stream.is_active() for stream in streams)
+
+
+def test_streams_that_do_not_begin_take_places_for_a_while(tmp_path):
+    with running(tmp_path, "concurrency: {calls: 2, waiting: 0, start: 1s}") as (service, gateway):
+        service.silent = True
+        streams = watch(service, gateway, 2)
+        assert ask(gateway, 1) == [503]
+        eventually(lambda: ask(gateway, 1) == [200])
+        assert all(stream.is_active() for stream in streams)

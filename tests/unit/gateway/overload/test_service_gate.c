@@ -37,7 +37,8 @@ static int set_up(void **state)
 {
     loop_init(&loop, 3);
     arena = arena_new(ARENA_UNLIMITED);
-    concurrency = (ConcurrencyConfig){.calls = 2, .waiting = 3, .wait = 3600 * SECOND, .least = 1};
+    concurrency = (ConcurrencyConfig){
+        .calls = 2, .waiting = 3, .wait = 3600 * SECOND, .least = 1, .start = SECOND};
     breaker = (BreakerConfig){
         .percent = 50, .calls = 2, .window = 60 * SECOND, .open = 20 * SECOND, .probes = 1};
     service = (Service){.name = "orders", .concurrency = &concurrency};
@@ -69,6 +70,14 @@ static Result enter_as(TestCall *call, int c, bool apart, bool waits)
     IpAddress who = client(c);
     GateQuestion question = {
         .service = &service, .client = &who, .apart = apart, .wait = waits ? &call->wait : NULL};
+    return gate_enter(&loop, &question, arena, &call->pass, &retry_after);
+}
+
+static Result enter_stream(TestCall *call, bool waits)
+{
+    IpAddress who = client(0);
+    GateQuestion question = {
+        .service = &service, .client = &who, .stream = true, .wait = waits ? &call->wait : NULL};
     return gate_enter(&loop, &question, arena, &call->pass, &retry_after);
 }
 
@@ -229,6 +238,45 @@ static void other_limits_apply_to_the_next_call(void **state)
         leave(&calls[i], OUTCOME_GOOD);
 }
 
+static void a_stream_has_a_place_for_its_start_only(void **state)
+{
+    for (int i = 0; i < 2; i++)
+        assert_ok(arena, enter_stream(&calls[i], false));
+    loop.now += SECOND; /* of one slice: it is not over for those that began in it */
+    assert_fault(enter_as(&calls[2], 0, false, false), FAULT_SERVICE_FULL);
+    loop.now += SECOND;
+    assert_ok(arena, enter(&calls[2]));
+    assert_ok(arena, enter(&calls[3]));
+    assert_fault(enter_as(&calls[4], 0, false, false), FAULT_SERVICE_FULL);
+    leave(&calls[0], OUTCOME_GOOD); /* it has no place any more */
+    leave(&calls[1], OUTCOME_GOOD);
+    assert_fault(enter_as(&calls[4], 0, false, false), FAULT_SERVICE_FULL);
+    leave(&calls[2], OUTCOME_GOOD);
+    assert_ok(arena, enter_stream(&calls[4], false));
+    leave(&calls[4], OUTCOME_GOOD); /* its response has begun */
+    assert_ok(arena, enter(&calls[5]));
+    leave(&calls[3], OUTCOME_GOOD);
+    leave(&calls[5], OUTCOME_GOOD);
+}
+
+static void calls_wait_until_streams_have_started(void **state)
+{
+    concurrency.start = MILLISECOND;
+    assert_ok(arena, enter_stream(&calls[0], false));
+    assert_ok(arena, enter_stream(&calls[1], false));
+    assert_ok(arena, enter_stream(&calls[2], true));
+    assert_ok(arena, enter(&calls[3]));
+    int64_t until = clock_now() + 10 * SECOND;
+    while (!calls[3].told && clock_now() < until)
+        turn();
+    assert_string_equal(order, "23");
+    assert_true(is_in(&calls[2]) && is_in(&calls[3]));
+    assert_true(calls[2].pass.stream);
+    assert_false(calls[3].pass.stream);
+    for (int i = 0; i < 4; i++)
+        leave(&calls[i], OUTCOME_GOOD);
+}
+
 static void an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere(void **state)
 {
     service = (Service){.name = "orders", .breaker = &breaker};
@@ -318,6 +366,8 @@ int main(void)
         GATE_TEST(a_call_waits_for_its_time_only),
         GATE_TEST(one_that_is_cancelled_is_not_told),
         GATE_TEST(other_limits_apply_to_the_next_call),
+        GATE_TEST(a_stream_has_a_place_for_its_start_only),
+        GATE_TEST(calls_wait_until_streams_have_started),
         GATE_TEST(an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere),
         GATE_TEST(probes_that_do_not_end_let_others_try),
         GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
