@@ -7,11 +7,18 @@
 #include "gateway/policy/gradient.h"
 #include "gateway/policy/stream_starts.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CALM (5 * SECOND) /* without a refusal: it is over */
+
+enum { SUBJECT_SIZE = 24 };
+
 struct ServiceGate {
     Loop *loop;
+    ServiceGate *next;   /* of all */
     const char *service; /* its name */
     /* As of the latest call: a reload may have changed them. */
     bool has_breaker, has_concurrency;
@@ -25,7 +32,17 @@ struct ServiceGate {
     FairQueue waits;
     LoopWork serve; /* the waits, later in this turn */
     Timer timer;    /* the oldest wait has waited for too long */
+
+    Timer calm; /* it has been told that calls are refused: is it over? */
+    int64_t refused_at;
+    bool told;
+    /* For the metrics: */
+    _Atomic uint32_t shown_calls, shown_limit; /* the limit 0: there is none */
+    _Atomic uint64_t n_refused;
 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ServiceGate *all; /* of all loops */
 
 struct GateTable {
     Arena *arena; /* names and gates */
@@ -36,6 +53,7 @@ struct GateTable {
 
 static void run_serve(LoopWork *work);
 static void on_timer(Timer *timer);
+static void on_calm(Timer *timer);
 
 static GateTable *table_of(Loop *loop)
 {
@@ -55,7 +73,12 @@ static ServiceGate *gate_new(Loop *loop, GateTable *table, const char *name)
     gate->service = arena_string(table->arena, name);
     gate->serve.run = run_serve;
     gate->timer.fire = on_timer;
+    gate->calm.fire = on_calm;
     table_put(&table->gates, bytes_of(gate->service), gate);
+    pthread_mutex_lock(&lock);
+    gate->next = all;
+    all = gate;
+    pthread_mutex_unlock(&lock);
     return gate;
 }
 
@@ -75,6 +98,13 @@ static ServiceGate *gate_of(Loop *loop, const Service *service)
     return gate;
 }
 
+/* Each loop has its own. */
+static const char *subject_of(const ServiceGate *gate, char out[SUBJECT_SIZE])
+{
+    snprintf(out, SUBJECT_SIZE, "loop %u", gate->loop->index);
+    return out;
+}
+
 /* ---- The breaker ----------------------------------------------------------------------------- */
 
 /* The time of day when it may be probed, in whole seconds. */
@@ -86,14 +116,13 @@ static const char *text_of_until(const ServiceGate *gate, char out[DATE_RFC3339_
     return out;
 }
 
-/* Each loop has its own. */
 static void tell_breaker(ServiceGate *gate, BreakerChange change)
 {
     uint32_t calls, failures;
-    char subject[24], until[DATE_RFC3339_SIZE + 1];
+    char subject[SUBJECT_SIZE], until[DATE_RFC3339_SIZE + 1];
     if (change == BREAKER_SAME)
         return;
-    snprintf(subject, sizeof subject, "loop %u", gate->loop->index);
+    subject_of(gate, subject);
     breaker_count(&gate->breaker, &gate->breaker_limits, gate->loop->now, &calls, &failures);
     if (change == BREAKER_ENDED)
         healing_end(HEALING_BREAKER, gate->service, subject, "all %u probes went well",
@@ -136,11 +165,57 @@ static bool has_place(ServiceGate *gate)
     return gate->n_calls < limit_of(gate);
 }
 
-static Result refuse_full(const ServiceGate *gate, Arena *arena, const char *why)
+/* For the metrics. */
+static void show(ServiceGate *gate)
 {
+    uint32_t limit = gate->has_concurrency ? limit_of(gate) : 0;
+    atomic_store_explicit(&gate->shown_calls, gate->n_calls, memory_order_relaxed);
+    atomic_store_explicit(&gate->shown_limit, limit, memory_order_relaxed);
+}
+
+static const char *name_of_limit(const ServiceGate *gate)
+{
+    return gate->limits.adaptive ? "concurrency.adaptive" : "concurrency.calls";
+}
+
+static void tell_full(ServiceGate *gate)
+{
+    char subject[SUBJECT_SIZE];
+    gate->refused_at = gate->loop->now;
+    atomic_fetch_add_explicit(&gate->n_refused, 1, memory_order_relaxed);
+    if (gate->told)
+        return;
+    gate->told = true;
+    timer_start(&gate->loop->timers, &gate->calm, gate->loop->now + CALM);
+    healing_begin(HEALING_SHED, gate->service, subject_of(gate, subject), OK,
+                  "calls are refused with SERVICE_FULL: %u are in flight, where the limit is %u "
+                  "(%s)",
+                  gate->n_calls, limit_of(gate), name_of_limit(gate));
+}
+
+static void end_full(ServiceGate *gate, const char *how)
+{
+    char subject[SUBJECT_SIZE];
+    if (gate->told)
+        healing_end(HEALING_SHED, gate->service, subject_of(gate, subject), "%s", how);
+    gate->told = false;
+}
+
+static void on_calm(Timer *timer)
+{
+    ServiceGate *gate = (ServiceGate *)((char *)timer - offsetof(ServiceGate, calm));
+    int64_t over = gate->refused_at + CALM;
+    if (gate->loop->now < over)
+        timer_start(&gate->loop->timers, timer, over);
+    else
+        end_full(gate, "no call has been refused for 5 s");
+}
+
+static Result refuse_full(ServiceGate *gate, Arena *arena, const char *why)
+{
+    tell_full(gate);
     return FAIL(arena, FAULT_SERVICE_FULL, "%u calls of %s are in flight on this loop%s (%s)",
-                gate->n_calls, gate->service, why,
-                gate->limits.adaptive ? "concurrency.adaptive" : "concurrency.calls");
+                gate->n_calls, gate->service, why, name_of_limit(gate));
 }
 
 typedef struct Entry {
@@ -162,6 +237,7 @@ static Result take_place(ServiceGate *gate, Entry entry, Arena *arena, GatePass 
     if (entry.stream)
         pass_out->slice = stream_starts_add(&gate->starts);
     gate->n_calls++;
+    show(gate);
     return OK;
 }
 
@@ -276,14 +352,82 @@ void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took
         gradient_sample(&gate->gradient, &gate->limits, took, gate->n_calls);
     gate->n_calls -= !pass->stream || stream_starts_remove(&gate->starts, pass->slice);
     *pass = (GatePass){0};
+    show(gate);
     if (gate->waits.n)
         loop_defer(loop, &gate->serve);
+}
+
+/* ---- Metrics --------------------------------------------------------------------------------- */
+
+/* The newest are first; a service may have left the config since. */
+static void write_each(Exposition *e, uint64_t (*value)(const ServiceGate *gate))
+{
+    for (const ServiceGate *gate = all; gate; gate = gate->next) {
+        char index[SUBJECT_SIZE];
+        snprintf(index, sizeof index, "%u", gate->loop->index);
+        Label labels[] = {{"service", gate->service}, {"loop", index}};
+        if (atomic_load_explicit(&gate->shown_limit, memory_order_relaxed))
+            exposition_number(e, "", labels, 2, value(gate));
+    }
+}
+
+static uint64_t shown_limit(const ServiceGate *gate)
+{
+    return atomic_load_explicit(&gate->shown_limit, memory_order_relaxed);
+}
+
+static uint64_t shown_calls(const ServiceGate *gate)
+{
+    return atomic_load_explicit(&gate->shown_calls, memory_order_relaxed);
+}
+
+static uint64_t n_refused(const ServiceGate *gate)
+{
+    return atomic_load_explicit(&gate->n_refused, memory_order_relaxed);
+}
+
+void gates_metrics_write(Exposition *e, void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    exposition_family(e, "passerelle_concurrency_limit", METRIC_GAUGE,
+                      "How many calls of the service the loop may have in flight: as set, or as "
+                      "learned.");
+    write_each(e, shown_limit);
+    exposition_family(e, "passerelle_concurrency_in_flight", METRIC_GAUGE,
+                      "Calls of the service that have a place; a stream has one while it starts.");
+    write_each(e, shown_calls);
+    exposition_family(e, "passerelle_concurrency_refused", METRIC_COUNTER,
+                      "Attempts that had no place, and were refused with SERVICE_FULL.");
+    write_each(e, n_refused);
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+static void forget_gates(const Loop *loop)
+{
+    ServiceGate **at = &all;
+    while (*at) {
+        ServiceGate *gate = *at;
+        if (gate->loop == loop) {
+            *at = gate->next;
+            timer_stop(&gate->loop->timers, &gate->timer);
+            timer_stop(&gate->loop->timers, &gate->calm);
+            end_full(gate, "the loop has ended");
+        } else {
+            at = &gate->next;
+        }
+    }
 }
 
 void gates_free(Loop *loop)
 {
     if (!loop->gates)
         return;
+    pthread_mutex_lock(&lock);
+    forget_gates(loop);
+    pthread_mutex_unlock(&lock);
     arena_free(loop->gates->arena);
     free(loop->gates);
     loop->gates = NULL;

@@ -9,7 +9,8 @@
  * A stream leaves when its response has begun, and has a place for a short time only.
  *
  * There is one for each service with `breaker` or `concurrency`, in each loop; it is found by the
- * service's name, so that it stays over reloads. The loop's thread only.
+ * service's name, so that it stays over reloads. While it refuses calls with SERVICE_FULL, and for
+ * some seconds more, that is an act of the healing. The loop's thread only, but for the metrics.
  */
 #ifndef GATEWAY_SERVICE_GATE_H
 #define GATEWAY_SERVICE_GATE_H
@@ -18,6 +19,7 @@
 #include "gateway/loop/fair_queue.h"
 #include "gateway/loop/loop.h"
 #include "gateway/policy/breaker.h"
+#include "gateway/telemetry/exposition.h"
 
 typedef struct ServiceGate ServiceGate;
 
@@ -69,6 +71,9 @@ void gate_cancel(GateWait *wait);
    nanoseconds of a unary one that went well; else 0. Does nothing for a pass of zeros; it is one
    afterwards. */
 void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took);
+
+/* MetricsWriter: the places of all services with `concurrency`, in all loops. */
+void gates_metrics_write(Exposition *e, void *unused);
 
 /* After all calls of the loop. */
 void gates_free(Loop *loop);

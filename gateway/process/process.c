@@ -9,6 +9,7 @@
 #include "gateway/healing/manual.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/overload/loop_load.h"
+#include "gateway/overload/service_gate.h"
 #include "gateway/process/config_warnings.h"
 #include "gateway/process/crash_report.h"
 #include "gateway/process/process_internal.h"
@@ -173,6 +174,7 @@ static void stop_admin(Process *p)
     metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(&p->instances_told);
     metrics_remove_writer(&p->n_workers);
+    metrics_remove_writer(&p->shared);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.fallbacks);
@@ -189,6 +191,7 @@ static void open_books(Process *p)
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
+    metrics_add_writer(gates_metrics_write, &p->shared);
     manual_start(&p->loop);
     manual_apply(p->config);
     metrics_add_writer(reloads_metrics_write, &p->reload_began);

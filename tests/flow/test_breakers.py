@@ -311,3 +311,20 @@ def test_streams_that_do_not_begin_take_places_for_a_while(tmp_path):
         assert ask(gateway, 1) == [503]
         eventually(lambda: ask(gateway, 1) == [200])
         assert all(stream.is_active() for stream in streams)
+
+
+def test_what_is_refused_is_told_and_ends(tmp_path):
+    with running(tmp_path, "concurrency: {calls: 2, waiting: 0}") as (service, gateway):
+        service.gate.clear()
+        first = Asking(gateway, 2)
+        in_flight(service, 2)
+        assert ask(gateway, 3) == [503] * 3
+        (begun,) = event(gateway, "healing_begun", "shed")
+        assert begun["service"] == "orders" and "2 are in flight, where the limit is 2" in begun["message"]
+        assert gateway.metric("passerelle_concurrency_limit", service="orders") == 2
+        assert gateway.metric("passerelle_concurrency_in_flight", service="orders") == 2
+        assert gateway.metric("passerelle_concurrency_refused_total", service="orders") == 3
+        service.gate.set()
+        assert first.join() == [200, 200]
+        event(gateway, "healing_ended", "shed")
+        assert gateway.metric("passerelle_concurrency_in_flight", service="orders") == 0

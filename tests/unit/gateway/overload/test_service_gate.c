@@ -277,6 +277,31 @@ static void calls_wait_until_streams_have_started(void **state)
         leave(&calls[i], OUTCOME_GOOD);
 }
 
+static bool metrics_say(const char *sample)
+{
+    Buffer page = buffer_in(arena);
+    Exposition e = {.out = &page};
+    gates_metrics_write(&e, NULL);
+    buffer_add_byte(&page, 0);
+    return strstr((const char *)page.data, sample) != NULL;
+}
+
+static void the_metrics_tell_its_places(void **state)
+{
+    assert_ok(arena, enter(&calls[0]));
+    assert_ok(arena, enter_stream(&calls[1], false));
+    assert_fault(enter_as(&calls[2], 0, false, false), FAULT_SERVICE_FULL);
+    assert_true(metrics_say("passerelle_concurrency_limit{service=\"orders\",loop=\"3\"} 2\n"));
+    assert_true(metrics_say("concurrency_in_flight{service=\"orders\",loop=\"3\"} 2\n"));
+    assert_true(metrics_say("concurrency_refused_total{service=\"orders\",loop=\"3\"} 1\n"));
+    leave(&calls[0], OUTCOME_GOOD);
+    assert_true(metrics_say("concurrency_in_flight{service=\"orders\",loop=\"3\"} 1\n"));
+    leave(&calls[1], OUTCOME_GOOD);
+    assert_true(metrics_say("concurrency_in_flight{service=\"orders\",loop=\"3\"} 0\n"));
+    gates_free(&loop);
+    assert_false(metrics_say("orders"));
+}
+
 static void an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere(void **state)
 {
     service = (Service){.name = "orders", .breaker = &breaker};
@@ -368,6 +393,7 @@ int main(void)
         GATE_TEST(other_limits_apply_to_the_next_call),
         GATE_TEST(a_stream_has_a_place_for_its_start_only),
         GATE_TEST(calls_wait_until_streams_have_started),
+        GATE_TEST(the_metrics_tell_its_places),
         GATE_TEST(an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere),
         GATE_TEST(probes_that_do_not_end_let_others_try),
         GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
