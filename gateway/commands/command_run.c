@@ -40,7 +40,6 @@ int command_run(const CommandLine *line)
     if (command_flag(line, "--supervise"))
         return supervisor_run(program_invocation_name, path);
     take_place();
-    signals_hold();
     Arena *arena = arena_new(ARENA_UNLIMITED);
     EarlyStop stop;
     Result r = early_stop_begin(&stop, arena);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "gateway/memory/tls_memory.h"
+#include "gateway/thread/signals.h"
 
 #include <errno.h>
 #include <string.h>
@@ -271,6 +272,8 @@ static int close_output(const CommandLine *line, int code)
 
 int main(int n, char **arguments)
 {
+    if (n > 1 && strcmp(arguments[1], "run") == 0)
+        signals_hold(); /* first: a signal from now on has the effect that is documented */
     tls_memory_count(); /* should it fail, OpenSSL is missing in the budget: no reason to stop */
     if (n < 2) {
         print_commands(stderr);

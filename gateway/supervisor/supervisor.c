@@ -95,7 +95,7 @@ static void pass_on(int fd)
 
 /* In the new process. An upgrade executes what is at the path now; a restart what this supervisor
    is, even if its file is gone. A group of its own: Ctrl-C is for the supervisor, which tells it.
- */
+   Signals that the gateway handles stay blocked until it does. */
 _Noreturn static void execute(const Supervisor *s, const Supervised *child, int channel, int roll)
 {
     char number[16];
@@ -109,7 +109,9 @@ _Noreturn static void execute(const Supervisor *s, const Supervised *child, int 
     pass_on(child->crash);
     pass_on(roll);
     setpgid(0, 0);
-    set_signals(&set);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGQUIT);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     if (child->role == ROLE_STARTING)
         execv("/proc/self/exe", arguments);
