@@ -65,7 +65,8 @@ typedef struct Process {
 
     Succession *succession; /* NULL: there is no supervisor */
     Proof *proof;           /* of a successor, until it serves */
-    AdminAction *upgrades;  /* that wait for the one that is under way */
+    bool upgrading;         /* a successor is being started */
+    AdminAction *upgrade;   /* that waits for it; NULL: a signal has asked */
     bool given;             /* a successor serves */
     Result unproved;        /* this is one, and does not answer; lives in `arena` */
 

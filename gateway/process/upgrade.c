@@ -5,16 +5,21 @@
 #include "gateway/supervisor/restarts.h"
 #include "gateway/telemetry/telemetry.h"
 
-static void answer_upgrades(Process *p, Result result)
+static void answer(Process *p, AdminAction *action, Result result)
 {
-    for (AdminAction *next, *action = p->upgrades; action; action = next) {
-        next = action->next;
-        action->result = error_copy(action->arena, result);
-        actions_answer_state(action, "upgrade", p->config);
-        actions_audit(p, action, "upgrade", actions_state_of(p->config));
-        admin_action_done(action);
-    }
-    p->upgrades = NULL;
+    if (!action)
+        return;
+    action->result = error_copy(action->arena, result);
+    actions_answer_state(action, "upgrade", p->config);
+    actions_audit(p, action, "upgrade", actions_state_of(p->config));
+    admin_action_done(action);
+}
+
+static void end_upgrade(Process *p, Result result)
+{
+    answer(p, p->upgrade, result);
+    p->upgrade = NULL;
+    p->upgrading = false;
 }
 
 static void refuse_upgrade(Process *p, const char *why)
@@ -24,7 +29,7 @@ static void refuse_upgrade(Process *p, const char *why)
     telemetry_event("error", "not_upgraded", r, "this process goes on");
     if (p->fleet)
         fleet_rest(p->fleet, false);
-    answer_upgrades(p, r);
+    end_upgrade(p, r);
     arena_free(arena);
 }
 
@@ -39,17 +44,23 @@ void upgrade_begin(Process *p)
         succession_say(NOTICE_UPGRADE, "");
 }
 
+/* Who asks while one is under way may mean a later build than the one that is being started. */
 void upgrade_ask(Process *p, AdminAction *action)
 {
-    action->next = p->upgrades;
-    p->upgrades = action;
+    if (p->upgrading || p->upgrade) {
+        answer(p, action,
+               FAIL(action->arena, FAULT_NOT_UPGRADED,
+                    "an upgrade is under way already: ask again when it has ended"));
+        return;
+    }
+    p->upgrade = action;
     upgrade_begin(p);
 }
 
 void upgrade_refuse_left(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    answer_upgrades(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    end_upgrade(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
     arena_free(arena);
 }
 
@@ -64,6 +75,7 @@ static void on_ledger_collected(void *owner, Bytes page)
 static void write_for_successor(Process *p)
 {
     telemetry_event("info", "upgrading", OK, "a new process is started");
+    p->upgrading = true;
     if (p->fleet)
         fleet_rest(p->fleet, true);
     ledger_read(p->shared.ledger, on_ledger_collected, p);
@@ -77,7 +89,7 @@ static void hand_over(Process *p)
     p->given = true;
     handover_give();
     telemetry_event("info", "handed_over", OK, "a new process serves; running calls may finish");
-    answer_upgrades(p, OK);
+    end_upgrade(p, OK);
     shutdown_take_no_more(p);
     admin_leave(p->admin);
     admin_leave(p->admin_socket);

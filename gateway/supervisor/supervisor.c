@@ -28,6 +28,8 @@
 #define WRITE_TIME (5 * SECOND) /* for the gateway to write what its successor needs */
 #define ABORT_TIME (5 * SECOND) /* from SIGABRT to SIGKILL */
 
+enum { EXIT_NOT_EXECUTED = 127 }; /* as a shell has it */
+
 enum { CHILDREN = 16, STATE_MOST = 1 << 20, SYSTEMD_FIRST = 3, SYSTEMD_MOST = 1024 };
 
 static const int forwarded[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT};
@@ -93,6 +95,24 @@ static void pass_on(int fd)
     fcntl(fd, F_SETFD, 0);
 }
 
+/* What is at the path now. execvp looks for a name without a slash in PATH, but runs a file that
+   the system cannot execute as a script of the shell. */
+static void execute_installed(const Supervisor *s, char *const arguments[])
+{
+    if (strchr(s->program, '/'))
+        execv(s->program, arguments);
+    else
+        execvp(s->program, arguments);
+}
+
+_Noreturn static void end_unexecuted(const Supervisor *s, int channel, const char *why)
+{
+    char text[SUPERVISED_WHY];
+    snprintf(text, sizeof text, "executing %s: %s", s->program, why);
+    channel_send(channel, NOTICE_FAILED, bytes_of(text), NULL, 0);
+    _exit(EXIT_NOT_EXECUTED);
+}
+
 /* In the new process. An upgrade executes what is at the path now; a restart what this supervisor
    is, even if its file is gone. A group of its own: Ctrl-C is for the supervisor, which tells it.
    Signals that the gateway handles stay blocked until it does. */
@@ -115,9 +135,8 @@ _Noreturn static void execute(const Supervisor *s, const Supervised *child, int 
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     if (child->role == ROLE_STARTING)
         execv("/proc/self/exe", arguments);
-    execvp(s->program, arguments);
-    tell("executing %s: %s", s->program, strerror(errno));
-    _exit(127);
+    execute_installed(s, arguments);
+    end_unexecuted(s, channel, strerror(errno));
 }
 
 static int make_roll(const Supervisor *s, const Supervised *child, int channel)
@@ -558,7 +577,7 @@ static void replace_self(Supervisor *s)
         snprintf(number, sizeof number, "%d", state);
         setenv(STATE_VARIABLE, number, 1);
         pass_all_on(s, true);
-        execvp(s->program, arguments);
+        execute_installed(s, arguments);
         pass_all_on(s, false);
         unsetenv(STATE_VARIABLE);
     }

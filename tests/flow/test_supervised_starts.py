@@ -1,11 +1,16 @@
 """Starts under a supervisor that something disturbs: signals, a log or a binary that is gone, a loop that hangs."""
 import contextlib
+import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
+from gateway import BINARY
 from http1_backend import Http1Backend
+from operators import command
 from processes import eventually
 from test_live_upgrade import PLAIN, Supervised, ok
 
@@ -64,3 +69,49 @@ def test_a_stop_while_the_next_one_starts_ends_all_well(plain, delay):
         time.sleep(delay)
         gateway.process.child.terminate()
         assert gateway.process.wait() == 0
+
+
+# ---- Upgrades that do not come about --------------------------------------------------------------------------
+
+@pytest.fixture
+def installed(plain, tmp_path, monkeypatch):
+    """The same from a path at which another build can be installed."""
+    path = tmp_path / "passerelle"
+    os.link(BINARY, path) if os.stat(BINARY).st_dev == os.stat(tmp_path).st_dev else shutil.copy(BINARY, path)
+    monkeypatch.setattr("gateway.BINARY", str(path))
+    yield plain, path
+
+
+@pytest.mark.parametrize("mode, why", [(0o644, "Permission denied"), (0o755, "Exec format error"), (None, "No such file")])
+def test_a_build_that_cannot_be_executed_is_told_with_the_reason(installed, mode, why):
+    gateway, path = installed
+    with gateway:
+        path.unlink()
+        if mode:
+            path.write_bytes(b"\x7fELF but nothing more")
+            path.chmod(mode)
+        done = subprocess.run([BINARY, "upgrade", "--admin", f"{gateway.folder}/admin.sock"], capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 1
+        assert f"executing {path}: {why}" in done.stderr
+        assert f"executing {path}: {why}" in str(gateway.events("not_upgraded")[0]["causes"])
+        assert gateway.http("GET", "/").body == b"ok"
+
+
+def test_the_second_of_two_upgrades_at_once_is_told_that_one_is_under_way(plain):
+    with plain as gateway:
+        answers = []
+        asking = [threading.Thread(target=lambda: answers.append(gateway.upgrade())) for _ in range(2)]
+        old = gateway.newest()
+        os.kill(old, signal.SIGSTOP)  # so that it hears of both at once
+        for each in asking:
+            each.start()
+        time.sleep(1)
+        os.kill(old, signal.SIGCONT)
+        for each in asking:
+            each.join()
+        assert sorted(answer.returncode for answer in answers) == [0, 1]
+        refused = next(answer for answer in answers if answer.returncode)
+        assert "an upgrade is under way already" in refused.stderr
+        assert len(gateway.events("handed_over")) == 1
+        assert command(gateway, "upgrade").returncode == 0  # one afterwards is another one
