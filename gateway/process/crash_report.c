@@ -36,8 +36,9 @@ CrashText crash_text(Bytes blob)
     CrashText text = {.end = BYTES_NONE};
     Bytes line, rest = blob;
     for (bool report = false; bytes_split(&rest, '\n', &line);) {
-        if (bytes_start_with(line, "end ")) {
-            text.end = bytes_slice(line, 4, SIZE_MAX);
+        text.hung = bytes_start_with(line, "hung ");
+        if (text.hung || bytes_start_with(line, "end ")) {
+            text.end = bytes_slice(line, bytes_find(line, ' ') + 1, SIZE_MAX);
             break;
         }
         if (report && !text.backtrace.data)
@@ -60,9 +61,12 @@ void crash_report(Worker *worker)
         Result why = FAIL(arena, FAULT_CRASHED, "%.*s%s%.*s", BYTES_ARGS(text.end),
                           text.place.size ? ", in " : "", BYTES_ARGS(text.place));
         log_line_lines(&members, LOG_KEY("backtrace"), text.backtrace);
-        telemetry_event_members("error", "crashed", why, buffer_bytes(&members),
-                                "this process has taken its place");
-        healing_begin(HEALING_RESTART, NULL, NULL, why, "the process crashed");
+        telemetry_event_members("error", "crashed", why, buffer_bytes(&members), "%s",
+                                text.hung ? "it hung; this process has taken its place"
+                                          : "this process has taken its place");
+        healing_begin(HEALING_RESTART, NULL, NULL, why, "%s",
+                      text.hung ? "the process hung, and was ended by the supervisor"
+                                : "the process crashed");
         healing_end(HEALING_RESTART, NULL, NULL, "a new one serves");
         worker_record(worker, why);
         handover_drop("crash");

@@ -9,6 +9,7 @@
 
 typedef struct CrashText {
     Bytes end;       /* "process 7 was ended by signal 11 (Segmentation fault) after ..." */
+    bool hung;       /* the supervisor has ended it, because it gave no sign of life */
     Bytes backtrace; /* a line for each frame; may be empty */
     Bytes place;     /* of the innermost frame: "passerelle(+0x1234)"; may be empty */
 } CrashText;

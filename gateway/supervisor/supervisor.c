@@ -390,7 +390,11 @@ static bool ended_well(int status)
 
 static void describe_end(const Supervised *child, int status, char *text, size_t size)
 {
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && child->killed)
+        snprintf(text, size,
+                 "process %d was ended by the supervisor, by signal %d (%s), because %s",
+                 (int)child->pid, WTERMSIG(status), strsignal(WTERMSIG(status)), child->why);
+    else if (WIFSIGNALED(status))
         snprintf(text, size, "process %d was ended by signal %d (%s)", (int)child->pid,
                  WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
@@ -398,12 +402,13 @@ static void describe_end(const Supervised *child, int status, char *text, size_t
                  WEXITSTATUS(status), *child->why ? ": " : "", child->why);
 }
 
-/* The next gateway reports it: the first line is ours, the backtrace follows, if there is one. */
+/* The next gateway reports it: a backtrace, if there is one, and this line. "hung": whatever the
+   backtrace shows, the signal was ours. */
 static void keep_crash(Supervisor *s, Supervised *child, const char *text)
 {
     int64_t served = child->served ? clock_now() - child->served : 0;
-    dprintf(child->crash, "end %s after serving for %lld.%03lld s\n", text,
-            (long long)(served / SECOND), (long long)(served % SECOND / MILLISECOND));
+    dprintf(child->crash, "%s %s after serving for %lld.%03lld s\n", child->killed ? "hung" : "end",
+            text, (long long)(served / SECOND), (long long)(served % SECOND / MILLISECOND));
     shelf_drop(&s->shelf, bytes_of("blob crash"));
     shelf_add(&s->shelf, bytes_of("blob crash"), child->crash);
     child->crash = -1;
@@ -504,6 +509,14 @@ static void end_silent(Supervised *child, int64_t now, const char *why)
     }
 }
 
+static void end_hung(Supervised *child, int64_t now)
+{
+    char why[SUPERVISED_WHY];
+    snprintf(why, sizeof why, "a thread of the gateway hangs: no sign of life for %.1f s",
+             (double)(now - child->alive) / SECOND);
+    end_silent(child, now, why);
+}
+
 static void end_late(Supervisor *s, int64_t now)
 {
     Supervised *current = s->current, *successor = s->successor;
@@ -513,7 +526,7 @@ static void end_late(Supervisor *s, int64_t now)
         end_silent(successor, now, "the new process did not prove in time that it answers");
     if (current && current->role == ROLE_SERVING && !s->stopping && s->limits.hung &&
         (current->killed || now - current->alive >= s->limits.hung))
-        end_silent(current, now, "a thread of the gateway hangs");
+        end_hung(current, now);
 }
 
 static void sooner(int64_t *wait, int64_t since, int64_t time, int64_t now)

@@ -10,7 +10,7 @@ import time
 import pytest
 from gateway import BINARY
 from http1_backend import Http1Backend
-from operators import command
+from operators import command, on_socket
 from processes import eventually
 from test_live_upgrade import PLAIN, Supervised, ok
 
@@ -115,3 +115,19 @@ def test_the_second_of_two_upgrades_at_once_is_told_that_one_is_under_way(plain)
         assert "an upgrade is under way already" in refused.stderr
         assert len(gateway.events("handed_over")) == 1
         assert command(gateway, "upgrade").returncode == 0  # one afterwards is another one
+
+
+# ---- What hangs -----------------------------------------------------------------------------------------------
+
+def test_a_gateway_that_hung_is_told_as_one_that_the_supervisor_has_ended(plain):
+    plain.words["upgrade"] = "hung: 1s, steady: 0s"
+    with plain as gateway:
+        os.kill(gateway.newest(), signal.SIGSTOP)  # SIGABRT cannot end it, SIGKILL does
+        crashed = eventually(lambda: gateway.events("crashed"))[0]
+        assert "was ended by the supervisor, by signal" in str(crashed["causes"])
+        assert "no sign of life for 1." in str(crashed["causes"])
+        assert crashed["message"] == "it hung; this process has taken its place"
+        admin = f"{gateway.folder}/admin.sock"
+        row = eventually(lambda: [row for row in on_socket(admin, "GET", "/errors").json["failures"] if row["fault"] == "CRASHED"])[0]
+        assert "no sign of life" in str(row)
+        assert "hung" in str(on_socket(admin, "GET", "/healing").json)

@@ -25,6 +25,18 @@ static void a_process_that_was_killed_has_an_end_only(void **state)
     assert_true(bytes_are(text.end, "process 7 was ended by signal 9 (Killed)"));
     assert_int_equal(text.backtrace.size, 0);
     assert_int_equal(text.place.size, 0);
+    assert_false(text.hung);
+}
+
+static void a_process_that_hung_is_known_with_and_without_a_backtrace(void **state)
+{
+    CrashText text = crash_text(bytes_of("hung process 7 was ended by the supervisor\n"));
+    assert_true(text.hung);
+    assert_true(bytes_are(text.end, "process 7 was ended by the supervisor"));
+    text = crash_text(bytes_of("signal 6 sent by process 1, thread 7\na/b(+0x1)[1]\nhung x\n"));
+    assert_true(text.hung);
+    assert_true(bytes_are(text.end, "x"));
+    assert_true(bytes_are(text.backtrace, "a/b(+0x1)[1]"));
 }
 
 static void without_a_frame_of_libc_the_first_one_is_the_place(void **state)
@@ -51,6 +63,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_place_is_that_of_the_frame_behind_the_signal),
         cmocka_unit_test(a_process_that_was_killed_has_an_end_only),
+        cmocka_unit_test(a_process_that_hung_is_known_with_and_without_a_backtrace),
         cmocka_unit_test(without_a_frame_of_libc_the_first_one_is_the_place),
         cmocka_unit_test(a_text_that_was_cut_off_is_read_as_far_as_it_goes),
     };
