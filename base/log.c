@@ -45,7 +45,8 @@ struct Log {
         over; /* the writer has ended, or log_close does not wait for it: the other one frees */
     atomic_int next_file; /* to be written from now on; -1: none */
     atomic_ullong failed;
-    int file; /* owned by the writer thread */
+    int file;       /* owned by the writer thread, as is the next one */
+    bool stands_in; /* `file` is stderr, in place of one that could not be opened */
 };
 
 /* ---- Producers ------------------------------------------------------------------------------- */
@@ -174,7 +175,7 @@ static bool empty_ring(Log *log, LogRing *ring)
     size_t first = size < to_end ? size : to_end;
     struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
     const struct iovec lines[2] = {parts[0], parts[1]};
-    if (!write_all(log->file, parts, 2))
+    if (!write_all(log->file, parts, 2) || log->stands_in)
         atomic_fetch_add_explicit(&log->failed, count_lines(lines), memory_order_relaxed);
     atomic_store_explicit(&ring->taken, given, memory_order_release);
     return true;
@@ -197,12 +198,18 @@ static bool rings_are_empty(const Log *log)
     return true;
 }
 
+static void close_file(Log *log)
+{
+    if (log->file != STDOUT_FILENO && !log->stands_in)
+        close(log->file);
+    log->stands_in = false;
+}
+
 static void change_file(Log *log)
 {
     int next = atomic_exchange(&log->next_file, -1);
     if (next >= 0) {
-        if (log->file != STDOUT_FILENO)
-            close(log->file);
+        close_file(log);
         log->file = next;
     }
 }
@@ -240,8 +247,7 @@ static void free_log(Log *log)
         next = ring->next;
         free(ring);
     }
-    if (log->file != STDOUT_FILENO)
-        close(log->file);
+    close_file(log);
     sem_destroy(&log->wake);
     sem_destroy(&log->ended);
     pthread_mutex_destroy(&log->shared_lock);
@@ -330,14 +336,15 @@ static int start_writer(Log *log)
 
 Result log_open(Arena *arena, const char *path, Log **log_out)
 {
-    int file;
-    Result r = open_file(arena, path, &file);
+    int file = STDERR_FILENO;
+    Result r = path ? open_file(arena, path, &file) : OK;
     if (failed(r))
         return r;
 
     Log *log = calloc(1, sizeof *log);
     CHECK(log);
     log->file = file;
+    log->stands_in = !path;
     atomic_init(&log->next_file, -1);
     pthread_mutex_init(&log->shared_lock, NULL);
     sem_init(&log->wake, 0, 0);

@@ -21,8 +21,9 @@ typedef struct LogRing LogRing;
 
 enum { LOG_RING_SIZE = 1 << 20 };
 
-/* Opens (appends to) the file, or stdout for "-", and starts the writer. Faults: NO_FILE (also for
-   a FIFO that nobody reads), SYSTEM. */
+/* Opens (appends to) the file, or stdout for "-", and starts the writer. NULL: no file could be
+   opened; until log_reopen, lines go to stderr and are counted by log_failed. Faults: NO_FILE (also
+   for a FIFO that nobody reads), SYSTEM. */
 MUST_USE Result log_open(Arena *arena, const char *path, Log **log_out);
 
 /* Whether log_open could open the file now; opens and creates nothing. Fault: NO_FILE. */

@@ -47,7 +47,7 @@ typedef struct Blob {
 static struct {
     pthread_mutex_t mutex; /* of what follows, except the first two lines */
     int channel, crash;
-    bool succeeds;
+    bool succeeds, replaces;
     atomic_bool settled;
     Kept *kept;
     Unsettled *unsettled;
@@ -87,7 +87,9 @@ static void add_kept(int fd, Bytes name)
 static void read_line(const RollLine *line)
 {
     if (bytes_are(line->word, "successor"))
-        here.succeeds = true;
+        here.succeeds = here.replaces = true;
+    else if (bytes_are(line->word, "replaces"))
+        here.replaces = true;
     else if (line->fd < 0 || !close_on_exec(line->fd))
         return;
     else if (bytes_are(line->word, "channel"))
@@ -147,6 +149,11 @@ bool handover_supervised(void)
 bool handover_succeeds(void)
 {
     return here.succeeds;
+}
+
+bool handover_replaces(void)
+{
+    return here.replaces;
 }
 
 int handover_channel(void)

@@ -25,9 +25,11 @@ enum { HANDOVER_BLOB = 64 << 20 }; /* bytes of a blob, at most: a larger one is 
 /* First, before other threads: reads and removes the variables of the environment. */
 void handover_begin(void);
 
-/* Whether there is a supervisor; and whether another gateway serves until this one does. */
+/* Whether there is a supervisor; whether another gateway serves until this one does; and whether
+   one serves or has served before it, so that this one has to. */
 bool handover_supervised(void);
 bool handover_succeeds(void);
+bool handover_replaces(void);
 
 /* The channel to the supervisor, and the file for the backtrace of a crash; -1: none. */
 int handover_channel(void);

@@ -117,7 +117,8 @@ static void open_loop(Process *p)
     CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
     CHECK(uv_timer_init(&p->loop, &p->delay) == 0);
     CHECK(uv_timer_init(&p->loop, &p->patience) == 0);
-    p->woken.data = p->delay.data = p->patience.data = p;
+    CHECK(uv_timer_init(&p->loop, &p->log_retry) == 0);
+    p->woken.data = p->delay.data = p->patience.data = p->log_retry.data = p;
     for (int i = 0; i < SIGNALS; i++) {
         CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
         p->signals[i].data = p;
@@ -213,6 +214,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
     open_loop(p);
+    reloads_start_log(p);
     process_store_open(p);
     open_books(p);
     Result r = admin_listeners_start(p, arena);
@@ -249,6 +251,17 @@ static Result check_descriptors(Arena *arena, const Config *config)
                       "the hard limit of file descriptors, %u, leaves none for clients", d->most);
 }
 
+/* Who takes the place of a gateway has to serve, also without a log. At a first start somebody is
+   there to mend it. */
+static Result open_log(Process *p, Arena *arena)
+{
+    Result r = telemetry_start(arena, p->config->log_file, p->config->node);
+    if (!failed(r) || !handover_replaces())
+        return r;
+    p->no_log = r;
+    return telemetry_start(arena, NULL, p->config->node);
+}
+
 static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
 {
     descriptors_raise();
@@ -257,7 +270,7 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
         r = bind_listeners(arena, p->config, NULL, p->n_workers, sockets);
     if (failed(r))
         return r;
-    r = telemetry_start(arena, p->config->log_file, p->config->node);
+    r = open_log(p, arena);
     if (failed(r)) {
         bind_close(*sockets, p->n_workers);
         bind_forget(p->config, NULL);

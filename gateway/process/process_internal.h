@@ -56,6 +56,9 @@ typedef struct Process {
     AdminAction *asked; /* under the mutex: actions that the main thread has not seen */
     bool over;          /* under the mutex: its loop ends, and nobody wakes it any more */
 
+    Result no_log;        /* why the log could not be opened; lives in `arena` */
+    uv_timer_t log_retry; /* active: stderr stands in for it */
+
     Reload *reload;            /* running; or NULL */
     AdminAction *waiting;      /* for the next reload */
     AdminAction *reloads;      /* for the one that is under way */
@@ -151,6 +154,9 @@ void actions_audit(Process *p, const AdminAction *action, const char *done, Audi
 /* Log rotation must work even if the config on disk is invalid; else lines would still go to the
    renamed file. */
 void reloads_reopen_log(Process *p);
+
+/* If there is no log, it is told, and the log is tried again now and then. */
+void reloads_start_log(Process *p);
 
 /* Reads the config, also for the actions that are `waiting`; after the reload that is running. */
 void reloads_begin(Process *p);

@@ -13,6 +13,7 @@
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry.h"
 
+#define LOG_RETRY (10 * SECOND)    /* to open a log that could not be opened */
 #define RELOAD_SLOW (1 * SECOND)   /* from then on, who asks for another one is told */
 #define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
 
@@ -38,13 +39,47 @@ void reloads_refuse(Process *p, AdminAction **list)
     arena_free(arena);
 }
 
+static bool log_is_missing(const Process *p)
+{
+    return uv_is_active((const uv_handle_t *)&p->log_retry);
+}
+
+static void end_missing_log(Process *p)
+{
+    if (!log_is_missing(p))
+        return;
+    uv_timer_stop(&p->log_retry);
+    telemetry_event("info", "log_opened", OK, "lines go to %s again", p->config->log_file);
+}
+
+static void retry_log(uv_timer_t *retry)
+{
+    Process *p = retry->data;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    if (!failed(telemetry_reopen(arena, p->config->log_file)))
+        end_missing_log(p);
+    arena_free(arena);
+}
+
+void reloads_start_log(Process *p)
+{
+    if (!failed(p->no_log))
+        return;
+    uint64_t millis = process_milliseconds(LOG_RETRY);
+    telemetry_event("error", "log_not_opened", p->no_log,
+                    "lines go to stderr until it can be opened");
+    CHECK(uv_timer_start(&p->log_retry, retry_log, millis, millis) == 0);
+}
+
 void reloads_reopen_log(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Result r = telemetry_reopen(arena, p->config->log_file);
     if (failed(r))
-        telemetry_event("error", "log_not_reopened", r,
-                        "lines continue to go to the file that is open");
+        telemetry_event("error", "log_not_reopened", r, "lines continue to go to %s",
+                        log_is_missing(p) ? "stderr" : "the file that is open");
+    else
+        end_missing_log(p);
     arena_free(arena);
 }
 

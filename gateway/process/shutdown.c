@@ -109,6 +109,7 @@ static void close_down(Process *p)
     manual_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);
+    uv_close((uv_handle_t *)&p->log_retry, NULL);
     pthread_mutex_lock(&p->mutex);
     p->over = true; /* the admin threads go on until admin_stop */
     pthread_mutex_unlock(&p->mutex);

@@ -147,6 +147,8 @@ static int make_roll(const Supervisor *s, const Supervised *child, int channel)
     bool written = dprintf(roll, "channel %d\ncrash %d\n", channel, child->crash) > 0;
     if (child->role == ROLE_SUCCESSOR)
         written &= dprintf(roll, "successor\n") > 0;
+    else if (s->served)
+        written &= dprintf(roll, "replaces\n") > 0;
     if (written && shelf_write(&s->shelf, roll))
         return roll;
     close(roll);

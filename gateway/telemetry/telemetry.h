@@ -132,8 +132,9 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
 /* ---- For the process ----------------------------------------------------------------------------
  */
 
-/* Opens the log ("-": stdout) and starts counting. Before any loop; from the main thread. `node` is
-   copied. Earlier events go to stderr. Faults: NO_FILE, SYSTEM. */
+/* Opens the log ("-": stdout; NULL: stderr, until telemetry_reopen) and starts counting. Before any
+   loop; from the main thread. `node` is copied. Earlier events go to stderr. Faults: NO_FILE,
+   SYSTEM. */
 MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *node);
 
 /* Reopens the log's file after a rotation, or opens another one for a new config. If that fails,

@@ -131,3 +131,58 @@ def test_a_gateway_that_hung_is_told_as_one_that_the_supervisor_has_ended(plain)
         row = eventually(lambda: [row for row in on_socket(admin, "GET", "/errors").json["failures"] if row["fault"] == "CRASHED"])[0]
         assert "no sign of life" in str(row)
         assert "hung" in str(on_socket(admin, "GET", "/healing").json)
+
+
+# ---- A log that is gone ---------------------------------------------------------------------------------------
+
+@pytest.fixture
+def logging(plain):
+    """The same with its log in a folder."""
+    plain.config = PLAIN.replace('log: "-"', "log: $folder/logs/log")
+    (plain.folder / "logs").mkdir()
+    yield plain
+
+
+def lost_lines(gateway):
+    return gateway.metric("passerelle_log_failed_total")
+
+
+@pytest.mark.parametrize("again", ["upgrade", "crash"])
+def test_a_log_that_cannot_be_opened_keeps_no_gateway_from_serving(logging, again):
+    with logging as gateway:
+        assert lost_lines(gateway) == 0
+        before = gateway.newest()
+        shutil.rmtree(gateway.folder / "logs")
+        getattr(gateway, again)()
+        eventually(lambda: gateway.children() and gateway.newest() != before and gateway.ready())
+        assert gateway.http("GET", "/").body == b"ok"
+        missing = eventually(lambda: [line for line in gateway.process.errors if "log_not_opened" in line])[0]
+        assert "NO_FILE" in missing and "lines go to stderr" in missing
+        eventually(lambda: lost_lines(gateway) > 0)
+        gateway.reload()
+        eventually(lambda: any("log_not_reopened" in line and "continue to go to stderr" in line for line in gateway.process.errors))
+        (gateway.folder / "logs").mkdir()
+        gateway.reload()
+        file = gateway.folder / "logs" / "log"
+        eventually(lambda: file.exists() and "log_opened" in file.read_text())
+        lost = lost_lines(gateway)
+        assert gateway.http("GET", "/").body == b"ok"
+        eventually(lambda: '"path":"/"' in file.read_text())
+        assert lost_lines(gateway) == lost
+
+
+def test_a_log_whose_folder_is_there_again_is_opened_without_being_asked(logging):
+    with logging as gateway:
+        before = gateway.newest()
+        shutil.rmtree(gateway.folder / "logs")
+        gateway.crash()
+        eventually(lambda: gateway.children() and gateway.newest() != before and gateway.ready())
+        (gateway.folder / "logs").mkdir()
+        eventually(lambda: (gateway.folder / "logs" / "log").exists())
+
+
+def test_a_first_start_without_a_log_is_refused(logging):
+    (logging.folder / "logs").rmdir()
+    logging.write()
+    done = subprocess.run([BINARY, "run", "--supervise", logging.file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "opening the log" in done.stderr

@@ -299,6 +299,34 @@ static void many_threads_write_whole_lines_each_in_its_order(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* To stderr, which is a file here. */
+static void without_a_file_lines_are_counted_until_there_is_one(void **state)
+{
+    Fixture *f = *state;
+    Log *log;
+    const char *errors = arena_printf(f->arena, "%s.old", f->path);
+    int before = dup(STDERR_FILENO), file = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(file, STDERR_FILENO);
+    assert_ok(f->arena, log_open(f->arena, NULL, &log));
+    assert_true(log_write_shared(log, bytes_of("one")));
+    assert_true(log_write_shared(log, bytes_of("two")));
+    while (log_failed(log) < 2)
+        usleep(1000);
+    assert_ok(f->arena, log_reopen(log, f->arena, f->path));
+    while (access(f->path, F_OK) != 0 || read_whole(f, f->path).size == 0) {
+        log_write_shared(log, bytes_of("three"));
+        usleep(1000);
+    }
+    uint64_t failed = log_failed(log);
+    assert_true(log_close(log, PATIENCE));
+    dup2(before, STDERR_FILENO); /* it was not closed */
+    close(before);
+    close(file);
+    assert_true(bytes_start_with(read_whole(f, errors), "one\ntwo\n"));
+    assert_true(bytes_start_with(read_whole(f, f->path), "three\n"));
+    assert_true(failed >= 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +339,8 @@ int main(void)
         TEST(a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
         TEST(lines_that_the_file_refuses_are_counted),
         TEST(a_file_that_takes_no_lines_does_not_hold_up_the_end),
+        cmocka_unit_test_setup_teardown(without_a_file_lines_are_counted_until_there_is_one, begin,
+                                        end),
         cmocka_unit_test(whether_a_file_could_be_opened_is_known_without_creating_it),
         TEST(many_threads_write_whole_lines_each_in_its_order),
     };
