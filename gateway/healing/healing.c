@@ -14,17 +14,14 @@
 /* The handover's name of what is kept for the process that takes over. */
 #define KEPT "healing"
 
-enum {
-    TICK = 1000,    /* milliseconds: the parts of the shortest windows are not much shorter */
-    KEEP_TICKS = 10 /* how often it is kept in case of a crash */
-};
+enum { TICK = 1000 }; /* milliseconds: the parts of the shortest windows are not much shorter */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static HealingBook *book;   /* under the lock; NULL: nothing has happened */
-static atomic_bool stopped; /* healing_may is false for some act of some service */
-static uv_timer_t ticks;    /* on the main thread */
-static uint32_t n_ticks;
-static atomic_bool is_new; /* something has begun or ended since it was kept */
+static HealingBook *book;    /* under the lock; NULL: nothing has happened */
+static atomic_bool stopped;  /* healing_may is false for some act of some service */
+static uv_timer_t ticks;     /* on the main thread */
+static atomic_bool is_new;   /* it is not kept yet as it is */
+static atomic_llong kept_at; /* when it was kept last */
 
 static const char *const names[HEALING_ACTS] = {
     [HEALING_EJECT] = "eject",     [HEALING_CHECK] = "check",
@@ -83,6 +80,19 @@ static void judge(HealingBook *open)
     atomic_store(&stopped, healing_book_stops(open));
 }
 
+/* Writing takes a while where there is much: so at most once in a tick, unless it is rare. */
+static void keep_soon(bool at_once)
+{
+    int64_t now = clock_now();
+    if (!at_once && now - atomic_load(&kept_at) < TICK * MILLISECOND) {
+        atomic_store(&is_new, true);
+        return;
+    }
+    atomic_store(&kept_at, now);
+    atomic_store(&is_new, false);
+    handover_changed(KEPT);
+}
+
 void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
                    const char *format, ...)
 {
@@ -105,10 +115,10 @@ void healing_begin(HealingAct act, const char *service, const char *subject, Res
     };
     HealingBook *open = healing_open_book();
     healing_book_begin(open, &entry);
-    atomic_store(&is_new, true);
     tell("warning", "healing_begun", &entry, cause, why);
     judge(open);
     healing_close_book();
+    keep_soon(act == HEALING_RESTART);
     arena_free(arena);
 }
 
@@ -125,8 +135,34 @@ void healing_end(HealingAct act, const char *service, const char *subject, const
     const HealingEntry *ended = healing_book_end(healing_open_book(), &which, clock_now());
     if (ended)
         tell("info", "healing_ended", ended, OK, how);
-    atomic_store(&is_new, true);
     healing_close_book();
+    if (ended)
+        keep_soon(act == HEALING_RESTART);
+}
+
+bool healing_goes_on(HealingAct act, const char *service, const char *subject)
+{
+    HealingEntry which = {.act = act, .service = service, .subject = subject};
+    bool goes_on = healing_book_go_on(healing_open_book(), &which);
+    healing_close_book();
+    return goes_on;
+}
+
+void healing_settle(HealingAct act)
+{
+    static const char how[] = "it had ended when this process took over";
+    const HealingEntry *left;
+    bool some = false;
+    HealingBook *open = healing_open_book();
+    while ((left = healing_book_inherited(open, act))) {
+        HealingEntry which = *left;
+        which.how = how;
+        tell("info", "healing_ended", healing_book_end(open, &which, clock_now()), OK, how);
+        some = true;
+    }
+    healing_close_book();
+    if (some)
+        keep_soon(false);
 }
 
 /* ---- Acts of calls --------------------------------------------------------------------------- */
@@ -148,8 +184,10 @@ bool healing_may(HealingAct act, const char *service)
 static void take(void *owner, const char *service, const HealingFigures *figures)
 {
     (void)owner;
-    healing_book_take(healing_open_book(), service, figures, clock_now());
+    bool has_acts = healing_book_take(healing_open_book(), service, figures, clock_now());
     healing_close_book();
+    if (has_acts)
+        atomic_store(&is_new, true);
 }
 
 void healing_look(void)
@@ -159,10 +197,15 @@ void healing_look(void)
     healing_close_book();
 }
 
-void healing_use(const Config *config)
+static void limit_by(const Config *config)
 {
     healing_book_limit(healing_open_book(), config->healing);
     healing_close_book();
+}
+
+void healing_use(const Config *config)
+{
+    limit_by(config);
     healing_look();
 }
 
@@ -223,8 +266,8 @@ static void on_tick(uv_timer_t *timer)
 {
     (void)timer;
     healing_look();
-    if (++n_ticks % KEEP_TICKS == 0 && atomic_exchange(&is_new, false))
-        handover_changed(KEPT);
+    if (atomic_load(&is_new))
+        keep_soon(true);
 }
 
 static void take_over(void)
@@ -240,8 +283,9 @@ static void take_over(void)
 
 void healing_start(uv_loop_t *loop, const Config *config)
 {
+    limit_by(config);
     take_over();
-    healing_use(config);
+    healing_look();
     metrics_add_writer(write_metrics, &book);
     CHECK(uv_timer_init(loop, &ticks) == 0);
     CHECK(uv_timer_start(&ticks, on_tick, TICK, TICK) == 0);

@@ -36,6 +36,15 @@ void healing_begin(HealingAct act, const char *service, const char *subject, Res
 void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* Of acts that this process has taken over (HEALING_EJECT, HEALING_CHECK, HEALING_MANUAL): this one
+   goes on. It is not counted again. False: there is none; whoever does it begins it. `service` may
+   be NULL for whichever has it. */
+bool healing_goes_on(HealingAct act, const char *service, const char *subject);
+
+/* Ends the acts that were taken over, and of which nobody has said that they go on: they had ended
+   when the process before was asked no more. */
+void healing_settle(HealingAct act);
+
 /* An act of a single call: a retry, a hedge, one that is shed, an older version, another cell. Only
    counted. `service` may be NULL. On the loop's thread. */
 void healing_count(Loop *loop, HealingAct act, const Service *service);

@@ -2,7 +2,6 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "gateway/tally/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,12 +150,13 @@ static void add_lately(const HealingBook *book, HealingAct act, Tally *tally, in
     window_add(&tally->calls, per, now, calls);
 }
 
-void healing_book_take(HealingBook *book, const char *name, const HealingFigures *figures,
+bool healing_book_take(HealingBook *book, const char *name, const HealingFigures *figures,
                        int64_t now)
 {
+    bool has_acts = false;
     HealingService *service = service_of(book, name);
     if (!service)
-        return;
+        return false;
     uint64_t calls = figures->calls - service->calls;
     service->calls = figures->calls;
     service->instances = figures->instances;
@@ -165,8 +165,10 @@ void healing_book_take(HealingBook *book, const char *name, const HealingFigures
             continue;
         Tally *tally = tally_of(service, act);
         add_lately(book, act, tally, now, figures->acts[act] - tally->counted, calls);
+        has_acts |= figures->acts[act] != tally->counted;
         tally->counted = figures->acts[act];
     }
+    return has_acts;
 }
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
@@ -317,6 +319,55 @@ void healing_book_restore(HealingBook *book, const HealingEntry *entry)
         history_add(book, entry_copy(entry));
     else if (!*at)
         current_add(book, at, entry);
+}
+
+bool healing_book_go_on(HealingBook *book, const HealingEntry *which)
+{
+    HealingEntry *entry = *entry_at(book, which);
+    bool goes_on = entry && entry->inherited;
+    if (goes_on)
+        entry->inherited = false;
+    return goes_on;
+}
+
+const HealingEntry *healing_book_inherited(const HealingBook *book, HealingAct act)
+{
+    const HealingEntry *entry;
+    for (size_t at = 0; (entry = healing_book_current(book, &at));)
+        if (entry->inherited && entry->act == act)
+            return entry;
+    return NULL;
+}
+
+bool healing_book_past(const HealingBook *book, const HealingService *service, HealingAct act,
+                       HealingPast *past_out)
+{
+    const Tally *tally = service->tallies[act];
+    if (!tally)
+        return false;
+    *past_out = (HealingPast){.total = tally->begun + tally->counted,
+                              .per = book->limits[act].per,
+                              .lately = tally->lately,
+                              .calls = tally->calls,
+                              .excess = tally->excess};
+    return true;
+}
+
+void healing_book_add_past(HealingBook *book, const char *name, HealingAct act,
+                           const HealingPast *past)
+{
+    HealingService *service = service_of(book, name);
+    if (!service)
+        return;
+    Tally *tally = tally_of(service, act);
+    tally->begun += past->total;
+    if (past->per && past->per == book->limits[act].per) {
+        window_merge(&tally->lately, &past->lately);
+        window_merge(&tally->calls, &past->calls);
+    }
+    if (past->excess && !tally->excess && book->limits[act].stop)
+        book->n_stops++;
+    tally->excess |= past->excess;
 }
 
 /* `at` has the chain in its upper part, and in its lower one the place in it. */

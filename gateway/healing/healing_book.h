@@ -14,6 +14,7 @@
 #define GATEWAY_HEALING_BOOK_H
 
 #include "gateway/config/healing_act.h"
+#include "gateway/tally/window.h"
 
 #include <stddef.h>
 
@@ -38,6 +39,7 @@ typedef struct HealingEntry {
     int64_t began, ended;          /* monotonic; `ended` is 0 until then */
     int64_t began_wall;
     uint32_t again; /* how often it began again before it had ended */
+    bool inherited; /* another process has begun it, and nobody has said yet that it goes on */
 } HealingEntry;
 
 HealingBook *healing_book_new(void);
@@ -57,8 +59,9 @@ bool healing_book_begin(HealingBook *book, const HealingEntry *entry);
    of `which`, and `how`; its service NULL: whichever it is. Valid until the next end. */
 const HealingEntry *healing_book_end(HealingBook *book, const HealingEntry *which, int64_t now);
 
-/* What has been counted for a service until `now`, since the process began. */
-void healing_book_take(HealingBook *book, const char *service, const HealingFigures *figures,
+/* What has been counted for a service until `now`, since the process began. True: acts are among
+   it. */
+bool healing_book_take(HealingBook *book, const char *service, const HealingFigures *figures,
                        int64_t now);
 
 /*
@@ -76,7 +79,7 @@ bool healing_book_stops(const HealingBook *book);
 
 /* One act of one service. */
 typedef struct HealingCount {
-    uint64_t total, lately; /* since the process began; in the time of the limit */
+    uint64_t total, lately; /* of all processes, one after the other; in the time of the limit */
     uint64_t most;          /* in that time */
     uint32_t now;           /* entries that have not ended */
     bool excess, stops;
@@ -96,8 +99,34 @@ const char *healing_service_name(const HealingService *service);
 const HealingEntry *healing_book_current(const HealingBook *book, size_t *at);
 const HealingEntry *healing_book_history(const HealingBook *book, size_t *at);
 
+/* ---- From one process to the next ------------------------------------------------------------ */
+
 /* Puts an entry of another process where it was: with its times, and not counted. One that ended
    becomes the newest of the history. */
 void healing_book_restore(HealingBook *book, const HealingEntry *entry);
+
+/* An entry that was inherited goes on, uncounted. False: there is none. Only what identifies it is
+   read; its service NULL: whichever it is. */
+bool healing_book_go_on(HealingBook *book, const HealingEntry *which);
+
+/* Any entry of the act that is still inherited; NULL: there is none. */
+const HealingEntry *healing_book_inherited(const HealingBook *book, HealingAct act);
+
+/* How often one act has happened to one service: what the next process goes on counting with. */
+typedef struct HealingPast {
+    uint64_t total;
+    int64_t per;          /* the length of the windows; 0: there are none */
+    Window lately, calls; /* in monotonic time */
+    bool excess;
+} HealingPast;
+
+/* False: it has not happened. */
+bool healing_book_past(const HealingBook *book, const HealingService *service, HealingAct act,
+                       HealingPast *past_out);
+
+/* Adds it to what was counted since. After healing_book_limit: windows of another length than that
+   of the limit are left out. */
+void healing_book_add_past(HealingBook *book, const char *service, HealingAct act,
+                           const HealingPast *past);
 
 #endif

@@ -152,26 +152,71 @@ static void keep_entry(Buffer *out, const HealingEntry *entry)
     json_text_add_number(out, "ended", (uint64_t)entry->ended);
     json_text_add_number(out, "began_wall", (uint64_t)entry->began_wall);
     json_text_add_number(out, "again", entry->again);
+    json_text_add_number(out, "excess", entry->excess);
     buffer_add_byte(out, '}');
 }
 
-/* Not the excesses: their windows begin anew. */
-void healing_keep(void *owner, Buffer *out)
+static void keep_entries(Buffer *out, const HealingBook *book)
 {
-    (void)owner;
     const HealingEntry *history[HEALING_HISTORY], *entry;
     size_t n = 0;
-    const HealingBook *book = healing_open_book();
+    json_text_add_key(out, "entries");
     buffer_add_byte(out, '[');
     for (size_t at = 0; (entry = healing_book_current(book, &at));)
-        if (!entry->excess)
-            keep_entry(out, entry);
+        keep_entry(out, entry);
     for (size_t at = 0; (entry = healing_book_history(book, &at));)
         history[n++] = entry;
     while (n > 0) /* the oldest first, as they are put back */
-        if (!history[--n]->excess)
-            keep_entry(out, history[n]);
+        keep_entry(out, history[--n]);
     buffer_add_byte(out, ']');
+}
+
+/* [number of the newest part, count, count, ...] */
+static void keep_window(Buffer *out, const char *name, const Window *window)
+{
+    json_text_add_key(out, name);
+    buffer_printf(out, "[%" PRId64, window->latest);
+    for (int i = 0; i < WINDOW_PARTS; i++)
+        buffer_printf(out, ",%" PRIu64, window->counts[i]);
+    buffer_add_byte(out, ']');
+}
+
+static void keep_past(Buffer *out, const char *service, HealingAct act, const HealingPast *past)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "act", bytes_of(healing_act_name(act)));
+    add_text(out, "service", service);
+    json_text_add_number(out, "total", past->total);
+    json_text_add_number(out, "per", (uint64_t)past->per);
+    json_text_add_number(out, "excess", past->excess);
+    keep_window(out, "lately", &past->lately);
+    keep_window(out, "calls", &past->calls);
+    buffer_add_byte(out, '}');
+}
+
+static void keep_counts(Buffer *out, const HealingBook *book)
+{
+    json_text_add_key(out, "counts");
+    buffer_add_byte(out, '[');
+    for (const HealingService *s = NULL; (s = healing_book_next(book, s));) {
+        for (HealingAct act = 0; act < HEALING_ACTS; act++) {
+            HealingPast past;
+            if (healing_book_past(book, s, act, &past))
+                keep_past(out, healing_service_name(s), act, &past);
+        }
+    }
+    buffer_add_byte(out, ']');
+}
+
+void healing_keep(void *owner, Buffer *out)
+{
+    (void)owner;
+    const HealingBook *book = healing_open_book();
+    buffer_add_byte(out, '{');
+    keep_entries(out, book);
+    keep_counts(out, book);
+    buffer_add_byte(out, '}');
     healing_close_book();
 }
 
@@ -188,9 +233,17 @@ static bool act_of(const JsonNode *object, HealingAct *act_out)
     return false;
 }
 
-static void restore(Arena *arena, const JsonNode *object)
+/* Whether an owner knows of its acts in this process, too: healing_goes_on. */
+static bool may_go_on(const HealingEntry *entry)
+{
+    return entry->act == HEALING_EJECT || entry->act == HEALING_CHECK ||
+           entry->act == HEALING_MANUAL;
+}
+
+static void restore_entry(HealingBook *book, Arena *arena, const JsonNode *object)
 {
     HealingEntry entry = {
+        .excess = json_member_number(object, "excess") != 0,
         .service = arena_text(arena, json_member_text(object, "service")),
         .subject = arena_text(arena, json_member_text(object, "subject")),
         .why = arena_text(arena, json_member_text(object, "why")),
@@ -203,12 +256,47 @@ static void restore(Arena *arena, const JsonNode *object)
     };
     if (!act_of(object, &entry.act))
         return;
-    if (!entry.ended && entry.act != HEALING_EJECT && entry.act != HEALING_MANUAL) {
+    entry.inherited = !entry.ended && !entry.excess;
+    if (entry.inherited && !may_go_on(&entry)) {
         entry.ended = clock_now();
         entry.how = "another process has taken over";
     }
-    healing_book_restore(healing_open_book(), &entry);
-    healing_close_book();
+    healing_book_restore(book, &entry);
+}
+
+/* Parts that cannot be read are 0. */
+static Window window_of(const JsonNode *object, const char *name)
+{
+    Window window = {0};
+    const JsonNode *list = json_member(object, name), *part = list ? list->first : NULL;
+    uint64_t latest = 0;
+    if (!part || !bytes_to_u64(part->text, &latest) || latest > INT64_MAX)
+        return window;
+    window.latest = (int64_t)latest;
+    for (int i = 0; i < WINDOW_PARTS && (part = part->next); i++)
+        bytes_to_u64(part->text, &window.counts[i]);
+    return window;
+}
+
+static void restore_count(HealingBook *book, Arena *arena, const JsonNode *object)
+{
+    HealingAct act;
+    HealingPast past = {.total = (uint64_t)json_member_number(object, "total"),
+                        .per = json_member_number(object, "per"),
+                        .lately = window_of(object, "lately"),
+                        .calls = window_of(object, "calls"),
+                        .excess = json_member_number(object, "excess") != 0};
+    if (act_of(object, &act))
+        healing_book_add_past(book, arena_text(arena, json_member_text(object, "service")), act,
+                              &past);
+}
+
+typedef void RestoreOne(HealingBook *book, Arena *arena, const JsonNode *object);
+
+static void restore_each(const JsonNode *list, HealingBook *book, Arena *arena, RestoreOne *one)
+{
+    for (const JsonNode *object = list ? list->first : NULL; object; object = object->next)
+        one(book, arena, object);
 }
 
 Result healing_restore(Arena *arena, Bytes kept)
@@ -217,7 +305,9 @@ Result healing_restore(Arena *arena, Bytes kept)
     Result r = json_parse(arena, kept, &(JsonLimits){0}, &root);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_INTERNAL, "reading what was being healed");
-    for (const JsonNode *object = root->first; object; object = object->next)
-        restore(arena, object);
+    HealingBook *book = healing_open_book();
+    restore_each(json_member(root, "entries"), book, arena, restore_entry);
+    restore_each(json_member(root, "counts"), book, arena, restore_count);
+    healing_close_book();
     return OK;
 }

@@ -19,13 +19,13 @@ enum { HEALING_SHOWN = 1000 }; /* of those that last: the newest; `unlisted` tel
 /* Adds the members of the page, without the braces around them. Newest first. */
 void healing_write(Buffer *out);
 
-/* Adds all that lasts, and the history, for healing_restore in another process on this machine. As
-   handover.h wants it; `owner` is not used. */
+/* Adds all that lasts, the history and the counts with their windows, for healing_restore in
+   another process on this machine. As handover.h wants it; `owner` is not used. */
 void healing_keep(void *owner, Buffer *out);
 
-/* What healing_keep has written goes on here: ejections and what was done by hand last, and the
-   history. Whatever else lasted has ended, since this process has to find it out for itself. Counts
-   begin anew. Fault: INTERNAL. */
+/* What healing_keep has written goes on here: the history, the counts, and excesses. What was done
+   to instances, by hand or not, lasts until healing_settle; whatever else lasted has ended, since
+   this process has to find it out for itself. After the limits. Fault: INTERNAL. */
 MUST_USE Result healing_restore(Arena *arena, Bytes kept);
 
 #endif

@@ -134,9 +134,24 @@ static void apply(void)
         pin_service(&config->services[i]);
 }
 
+/* What the process before has told of its acts may differ from what they are: one has begun or
+   ended in between. */
+static void settle(void)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (const ManualAct *act = acts.first; act; act = act->next)
+        if (!healing_goes_on(HEALING_MANUAL, service_of(act), subject_of(arena, act)))
+            tell_begun(act);
+    healing_settle(HEALING_MANUAL);
+    arena_free(arena);
+}
+
 void manual_apply(const Config *now)
 {
+    bool is_first = !config;
     config = now;
+    if (is_first)
+        settle();
     apply();
 }
 

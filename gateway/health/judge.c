@@ -104,20 +104,27 @@ static void add_told(Judge *judge, KnownInstance *known, const char *service, He
         (Told){.known = known_instance_ref(known), .service = copy_of(service), .act = act};
 }
 
+static void begin_check(const Service *service, const KnownInstance *known)
+{
+    if (!healing_goes_on(HEALING_CHECK, service->name, known->address.text))
+        healing_begin(HEALING_CHECK, service->name, known->address.text, OK,
+                      "%u checks in a row have failed: %s", service->check.unhealthy_after,
+                      check_result_name((CheckResult)known->unhealthy));
+}
+
 static void tell_out(Judge *judge, KnownInstance *known, const Service *service, int64_t now)
 {
     Judged *judged = &known->judged;
     const char *address = known->address.text;
     if (judged_is_ejected(judged) && !known->told_ejected) {
         known->told_ejected = true;
-        begin(service->name, judged, address, now);
+        if (!healing_goes_on(HEALING_EJECT, service->name, address))
+            begin(service->name, judged, address, now);
         add_told(judge, known, service->name, HEALING_EJECT);
     }
     if (judged->barred_unhealthy && !known->told_unhealthy) {
         known->told_unhealthy = true;
-        healing_begin(HEALING_CHECK, service->name, address, OK,
-                      "%u checks in a row have failed: %s", service->check.unhealthy_after,
-                      check_result_name((CheckResult)known->unhealthy));
+        begin_check(service, known);
         add_told(judge, known, service->name, HEALING_CHECK);
     }
 }
@@ -288,6 +295,10 @@ void judge_look(Judge *judge, int64_t now)
     for (uint32_t i = 0; i < judge->n_benches; i++)
         judge_service(judge, &judge->config->services[i], &judge->benches[i], now);
     tell_ends(judge);
+    if (judge->turn == 1) {
+        healing_settle(HEALING_EJECT);
+        healing_settle(HEALING_CHECK);
+    }
 }
 
 static void on_timer(uv_timer_t *timer)

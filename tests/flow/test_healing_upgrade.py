@@ -20,13 +20,22 @@ def upgrade(gateway):
     assert command(gateway, "upgrade").returncode == 0
 
 
-def crash(gateway):
-    """Kills the child of the supervisor, when that has what is kept."""
+def children(gateway):
     supervisor = gateway.process.child.pid
-    child = int(pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()[0])
+    return pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+
+
+def kill(gateway, number):
+    """Kills the child of the supervisor, until another one serves."""
+    child = children(gateway)[0]
+    os.kill(int(child), number)
+    eventually(lambda: children(gateway) and child not in children(gateway) and gateway.ready())
+
+
+def crash(gateway):
+    """The same, when the supervisor has what is kept."""
     time.sleep(1)  # nothing tells when it has
-    os.kill(child, signal.SIGSEGV)
-    eventually(gateway.ready)
+    kill(gateway, signal.SIGSEGV)
 
 
 @pytest.mark.parametrize("take_over", [upgrade, crash], ids=["upgrade", "crash"])
@@ -56,3 +65,28 @@ def test_the_history_goes_on(tmp_path):
         assert [was["act"] for was in after["history"]] == ["reconnect"]
         assert after["history"][0]["since"] == now["since"]
         assert after["history"][0]["how"] == "another process has taken over"
+
+
+def test_what_was_lifted_just_before_a_crash_has_ended(tmp_path):
+    with Shop(well) as one, Shop(well) as two:
+        with Gateway(tmp_path, CONFIG, options=["--supervise"], instances=versions(one.port, two.port), more="") as gateway:
+            assert command(gateway, "instance", "drain", address(one), "--for", "10m").returncode == 0
+            assert command(gateway, "instance", "eject", address(two), "--for", "10m").returncode == 0
+            assert command(gateway, "instance", "return", address(one)).returncode == 0
+            kill(gateway, signal.SIGKILL)
+            after = page(gateway)
+            assert [act["subject"] for act in after["now"]] == [f"eject {address(two)}"]
+            assert [was["subject"] for was in after["history"] if was["act"] == "manual"] == [f"drain {address(one)}"]
+            assert gateway.metric("passerelle_healing_now", act="manual", service="orders") == 1
+            assert gateway.metric("passerelle_healing_total", act="manual", service="orders") == 2
+
+
+def test_crashes_are_counted_until_they_are_too_many(tmp_path):
+    with Gateway(tmp_path, CONFIG, options=["--supervise"], instances=versions(free_port()), more="") as gateway:
+        for n in range(1, 7):
+            kill(gateway, signal.SIGSEGV)
+            eventually(lambda: gateway.metric("passerelle_healing_total", act="restart", service="") == n)
+            time.sleep(0.1)
+        now = page(gateway)
+        assert [act["act"] for act in now["now"] if act.get("excess")] == ["restart"]
+        assert [was["act"] for was in now["history"]].count("restart") == 6

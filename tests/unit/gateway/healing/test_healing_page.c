@@ -116,13 +116,86 @@ static void what_it_has_to_find_out_for_itself_has_ended(void **state)
                         "another process has taken over");
 }
 
+static void take_over(Arena *arena, const HealingLimit *limits)
+{
+    Buffer kept = buffer_in(arena);
+    healing_keep(NULL, &kept);
+    healing_forget();
+    healing_book_limit(healing_open_book(), limits);
+    healing_close_book();
+    assert_ok(arena, healing_restore(arena, buffer_bytes(&kept)));
+}
+
+static void crashes_are_counted_on_until_they_are_too_many(void **state)
+{
+    Arena *arena = *state;
+    const HealingLimit limits[HEALING_ACTS] = {[HEALING_RESTART] = {600 * SECOND, 5, 0, false}};
+    for (int i = 1; i <= 6; i++) {
+        take_over(arena, limits);
+        healing_begin(HEALING_RESTART, NULL, NULL, OK, "crashed");
+        healing_end(HEALING_RESTART, NULL, NULL, "it serves");
+        JsonNode *root = page(arena);
+        const JsonNode *count = json_member(root, "acts")->first;
+        assert_string_equal(text_at(arena, count, "total"), arena_printf(arena, "%d", i));
+        assert_string_equal(text_at(arena, count, "lately"), arena_printf(arena, "%d", i));
+        assert_int_equal(json_member(count, "excess")->kind, i > 5 ? JSON_TRUE : JSON_FALSE);
+        assert_int_equal(json_member(root, "history")->count, i);
+        assert_int_equal(json_member(root, "now")->count, i > 5); /* the excess */
+    }
+}
+
+static void an_excess_goes_on_and_still_stops(void **state)
+{
+    Arena *arena = *state;
+    HealingLimit limits[HEALING_ACTS] = {[HEALING_EJECT] = {600 * SECOND, 1, 0, true}};
+    take_over(arena, limits);
+    healing_begin(HEALING_EJECT, "orders", "a", OK, "fails");
+    healing_begin(HEALING_EJECT, "orders", "b", OK, "fails");
+    assert_false(healing_may(HEALING_EJECT, "orders"));
+    take_over(arena, limits);
+    healing_look();
+    assert_int_equal(json_member(page(arena), "now")->count, 3);
+    assert_false(healing_may(HEALING_EJECT, "orders"));
+    assert_true(healing_may(HEALING_EJECT, "stock"));
+
+    limits[HEALING_EJECT].per = 300 * SECOND; /* nothing is known of this window */
+    take_over(arena, limits);
+    healing_look();
+    assert_true(healing_may(HEALING_EJECT, "orders"));
+}
+
+static void what_its_owner_does_not_know_any_more_has_ended(void **state)
+{
+    Arena *arena = *state;
+    const HealingLimit none[HEALING_ACTS] = {{0}};
+    healing_begin(HEALING_MANUAL, "orders", "drain a", OK, "by b");
+    healing_begin(HEALING_MANUAL, "orders", "pin v2", OK, "by b");
+    healing_begin(HEALING_EJECT, "orders", "a", OK, "fails");
+    take_over(arena, none);
+    assert_true(healing_goes_on(HEALING_MANUAL, NULL, "pin v2"));
+    assert_false(healing_goes_on(HEALING_MANUAL, NULL, "pin v2"));
+    assert_false(healing_goes_on(HEALING_MANUAL, "stock", "drain a"));
+    healing_settle(HEALING_MANUAL);
+    JsonNode *root = page(arena);
+    assert_int_equal(json_member(root, "now")->count, 2); /* the ejection is not asked for yet */
+    assert_int_equal(json_member(root, "history")->count, 1);
+    assert_string_equal(text_at(arena, json_member(root, "history")->first, "subject"), "drain a");
+    healing_settle(HEALING_EJECT);
+    root = page(arena);
+    assert_int_equal(json_member(root, "now")->count, 1);
+    assert_string_equal(text_at(arena, json_member(root, "acts")->first, "total"), "1");
+}
+
 static void what_it_does_not_know_is_left_out(void **state)
 {
     Arena *arena = *state;
-    assert_ok(arena, healing_restore(
-                         arena, bytes_of("[{\"act\": \"dance\"}, {}, 7, {\"act\": \"eject\"}]")));
+    assert_ok(arena,
+              healing_restore(arena, bytes_of("{\"entries\": [{\"act\": \"dance\"}, {}, 7, "
+                                              "{\"act\": \"eject\"}], \"counts\": [{}, 7, "
+                                              "{\"act\": \"eject\", \"lately\": [\"x\"]}]}")));
     assert_int_equal(json_member(page(arena), "now")->count, 1);
-    assert_fault(healing_restore(arena, bytes_of("[")), FAULT_INTERNAL);
+    assert_ok(arena, healing_restore(arena, bytes_of("[]")));
+    assert_fault(healing_restore(arena, bytes_of("{")), FAULT_INTERNAL);
 }
 
 int main(void)
@@ -134,6 +207,10 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(another_process_goes_on_with_it, begin, end),
         cmocka_unit_test_setup_teardown(what_it_has_to_find_out_for_itself_has_ended, begin, end),
+        cmocka_unit_test_setup_teardown(crashes_are_counted_on_until_they_are_too_many, begin, end),
+        cmocka_unit_test_setup_teardown(an_excess_goes_on_and_still_stops, begin, end),
+        cmocka_unit_test_setup_teardown(what_its_owner_does_not_know_any_more_has_ended, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(what_it_does_not_know_is_left_out, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
