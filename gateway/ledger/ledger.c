@@ -51,6 +51,7 @@ struct Ledger {
     int64_t process;   /* wall time: when it began */
     bool handed_on;    /* ledger_hand_on */
     uint64_t n_handed; /* failures that a successor would get */
+    bool hurries;      /* a successor is to get them as soon as they are collected */
     LedgerWebhooks webhooks;
     LedgerBook *books;
     LedgerQuestion *questions;
@@ -244,10 +245,21 @@ static void take_errands(Ledger *ledger)
     }
 }
 
+static void hand_on_changes(Ledger *ledger)
+{
+    if (!ledger->handed_on || ledger_rows_count(ledger->all) == ledger->n_handed)
+        return;
+    ledger->hurries = false;
+    handover_changed(HANDED);
+}
+
 static void on_errands_done(uv_async_t *done)
 {
-    take_errands(done->data);
-    answer_questions(done->data);
+    Ledger *ledger = done->data;
+    take_errands(ledger);
+    answer_questions(ledger);
+    if (ledger->hurries)
+        hand_on_changes(ledger);
 }
 
 /* A loop that still has the last errand has its counts under way already. */
@@ -287,6 +299,12 @@ void ledger_hand_on(Ledger *ledger, const Config *config)
     arena_free(arena);
 }
 
+void ledger_hurry(Ledger *ledger)
+{
+    ledger->hurries = true;
+    collect(ledger);
+}
+
 /* What is written is as old as the last collection, as what webhooks are told. */
 static void on_time(uv_timer_t *timer)
 {
@@ -296,8 +314,7 @@ static void on_time(uv_timer_t *timer)
     run_webhooks(ledger);
     if (ledger->store.port)
         ledger_store_beat(&ledger->store);
-    if (ledger->handed_on && ledger_rows_count(ledger->all) != ledger->n_handed)
-        handover_changed(HANDED);
+    hand_on_changes(ledger);
     show_counts(ledger);
 }
 

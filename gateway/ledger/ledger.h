@@ -32,6 +32,10 @@ void ledger_keep(Ledger *ledger, StorePort *port);
    is at each collection (gateway/handover). Once, at the start; `config` is the running one. */
 void ledger_hand_on(Ledger *ledger, const Config *config);
 
+/* Collects now, and then tells the successor's ledger, not with the next collection: what has just
+   been recorded may not be lost, whatever becomes of this process. */
+void ledger_hurry(Ledger *ledger);
+
 /* The settings are those of this config from now on; it stays until another one is used. */
 void ledger_use(Ledger *ledger, const Config *config);
 

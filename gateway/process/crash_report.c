@@ -51,7 +51,7 @@ CrashText crash_text(Bytes blob)
     return text;
 }
 
-void crash_report(Worker *worker)
+bool crash_report(Worker *worker)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Bytes blob = handover_take("crash", arena);
@@ -72,4 +72,5 @@ void crash_report(Worker *worker)
         handover_drop("crash");
     }
     arena_free(arena);
+    return blob.size > 0;
 }

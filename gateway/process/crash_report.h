@@ -17,7 +17,7 @@ typedef struct CrashText {
 /* Reads the blob. */
 CrashText crash_text(Bytes blob);
 
-/* Reports the crash, if there was one: once, while the worker runs. */
-void crash_report(Worker *worker);
+/* Reports the crash, if there was one: once, while the worker runs. False: there was none. */
+bool crash_report(Worker *worker);
 
 #endif

@@ -82,7 +82,8 @@ void process_serve(Process *p)
     process_tell_status(p);
     if (handover_supervised() || notify_watchdog())
         pulse_start(&p->pulse, &p->loop, p->workers, p->n_workers, pulse_period(), on_beat, p);
-    crash_report(p->workers[0]);
+    if (crash_report(p->workers[0]))
+        ledger_hurry(p->shared.ledger);
     config_warn_doubts(p->config);
 }
 

@@ -9,6 +9,7 @@ import pytest
 from gateway import Gateway
 from operators import command
 from processes import eventually, free_port
+from test_ledger import rows
 from test_manual_acts import CONFIG, address, is_only, page, versions
 from test_retries import Shop, well
 
@@ -82,7 +83,8 @@ def test_what_was_lifted_just_before_a_crash_has_ended(tmp_path):
 
 
 def test_crashes_are_counted_until_they_are_too_many(tmp_path):
-    with Gateway(tmp_path, CONFIG, options=["--supervise"], instances=versions(free_port()), more="") as gateway:
+    without_store = CONFIG.replace("store: store.db\n", "")
+    with Gateway(tmp_path, without_store, options=["--supervise"], instances=versions(free_port()), more="") as gateway:
         for n in range(1, 7):
             kill(gateway, signal.SIGSEGV)
             eventually(lambda: gateway.metric("passerelle_healing_total", act="restart", service="") == n)
@@ -90,3 +92,4 @@ def test_crashes_are_counted_until_they_are_too_many(tmp_path):
         now = page(gateway)
         assert [act["act"] for act in now["now"] if act.get("excess")] == ["restart"]
         assert [was["act"] for was in now["history"]].count("restart") == 6
+        assert [row["count"] for row in rows(gateway, fault="CRASHED")] == [6]
