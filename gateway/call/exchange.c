@@ -445,9 +445,12 @@ static const Service *service_of(const Exchange *x)
     return x->route ? x->route->service : NULL;
 }
 
+/* Where a single instance is asked, as by checks, nobody's calls are healed. */
 void exchange_heal(const Exchange *x, HealingAct act)
 {
-    healing_count(x->loop, act, service_of(x));
+    const Service *service = service_of(x);
+    if (service)
+        healing_count(x->loop, act, service);
 }
 
 bool exchange_may_heal(const Exchange *x, HealingAct act)

@@ -212,7 +212,8 @@ void exchange_stop_retry(Exchange *x);
 /* grpc-retry-pushback-ms of the response; data NULL: it has none. */
 Bytes attempt_pushback(const Attempt *attempt);
 
-/* Counts an act of self-healing for the service of the call, and says whether it may happen. */
+/* Counts an act of self-healing for the service of the call, if it has one, and says whether it may
+   happen. */
 void exchange_heal(const Exchange *x, HealingAct act);
 bool exchange_may_heal(const Exchange *x, HealingAct act);
 

@@ -181,3 +181,12 @@ def test_what_cannot_stop_is_a_mistake(tmp_path):
     gateway = Gateway(tmp_path, CONFIG, instances=listed(1), healing="{restart: {stop: true}}")
     done = gateway.check()
     assert done.returncode == 1 and "healing.restart.stop: this act cannot be stopped" in done.stdout + done.stderr
+
+
+def test_checks_of_an_instance_that_is_down_are_no_retries(tmp_path):
+    checked = CONFIG.replace("$instances", "$instances\n    health: {check: {grpc: {}, every: 100ms, timeout: 100ms}}")
+    with Gateway(tmp_path, checked, instances=listed(free_port()), healing="{}") as gateway:
+        eventually(lambda: gateway.metric("passerelle_checks_failed_total") >= 5)
+        assert "retry" not in [row["act"] for row in page(gateway)["acts"]]
+        assert get(gateway).status == 503
+        assert [row["service"] for row in page(gateway)["acts"] if row["act"] == "retry"] in ([], ["orders"])
