@@ -156,12 +156,36 @@ static const char *kept_in_cell(const Candidates *from, uint32_t version, Arena 
     return text ? text : "";
 }
 
-/* The bars of the others: ", 2 barred". */
+/* How many have this as their first bar, in the order of /config. */
+static uint32_t count_barred(const Candidates *from, uint32_t bar)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from->set->n; i++) {
+        uint32_t bars = from->candidates[i].down ? 0 : instance_barred(from->set->instances[i]);
+        n += (bars & -bars) == bar;
+    }
+    return n;
+}
+
+/* The bars of the others: ", 3 barred (2 ejected, 1 drained)". */
 static const char *barred(const Candidates *from, Arena *arena)
 {
     uint32_t n = from->n_away - from->n_down;
-    const char *text = n ? arena_printf(arena, ", %u barred", n) : "";
-    return text ? text : "";
+    if (!n)
+        return "";
+    Buffer text = buffer_in(arena);
+    buffer_printf(&text, ", %u barred", n);
+    const char *before = " (";
+    for (uint32_t bar = BAR_UNHEALTHY; bar <= BAR_PINNED; bar <<= 1) {
+        uint32_t n_of = count_barred(from, bar);
+        if (!n_of)
+            continue;
+        buffer_printf(&text, "%s%u %s", before, n_of, bar_name(bar));
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buffer_add_byte(&text, ')');
+    return arena_text(arena, buffer_bytes(&text));
 }
 
 static Result nobody(const Candidates *from, const Method *method, const PickTried *tried,

@@ -364,12 +364,14 @@ static void while_another_cell_is_up_those_that_fail_are_not_used(void **state)
 static void that_all_have_a_bar_is_said(void **state)
 {
     Pick pick;
-    use_instances(2);
+    use_instances(3);
     bar(0, BAR_DRAINED, true);
     bar(1, BAR_REMOVED, true);
+    bar(2, BAR_DRAINED, true);
+    bar(2, BAR_REMOVED, true);
     Result r = pick_any(&loop, &service, &(PickWish){0}, arena, &pick);
     assert_fault(r, FAULT_UPSTREAM_DOWN);
-    assert_non_null(strstr(r.error->doing, "2 barred"));
+    assert_non_null(strstr(r.error->doing, "3 barred (2 drained, 1 removed)"));
 }
 
 /* ---- Affinity -------------------------------------------------------------------------------- */
