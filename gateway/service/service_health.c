@@ -1,6 +1,7 @@
 /* When instances of a service get no calls: active checks, and ejection. */
 #include "gateway/service/service_internal.h"
 
+#include "adapters/text/spelling.h"
 #include "base/arena.h"
 #include "protocols/http/http_rules.h"
 
@@ -73,6 +74,46 @@ static void read_check(ConfigReader *reader, Service *service,
 
 /* ---- Ejection -------------------------------------------------------------------------------- */
 
+/* Whether an instance that goes on failing is ejected more often than `most` times in the time. */
+static bool is_ejected_more(int64_t first, int64_t longest, int64_t time, uint64_t most)
+{
+    int64_t each = first;
+    for (uint64_t n = 0; time > 0; n++) {
+        if (n == most)
+            return true;
+        time -= each;
+        each = each < longest / 2 ? 2 * each : longest;
+    }
+    return false;
+}
+
+static const char *spell(Arena *arena, int64_t time)
+{
+    Buffer text = buffer_in(arena);
+    spelling_add_duration(&text, time);
+    return arena_text(arena, buffer_bytes(&text));
+}
+
+/* By default one instance cannot use up what all may. Those of a list outside of the config are as
+   many as they are now. */
+static void doubt_times(ConfigReader *reader, const Service *service,
+                        const Passerelle__Config__Eject *defaults, const char *path)
+{
+    const EjectRules *rules = &service->eject;
+    const HealingLimit *limit = &reader->config->healing[HEALING_EJECT];
+    uint64_t share = (uint64_t)service->n_instances * limit->percent / 100;
+    uint64_t most = share > limit->at_most ? share : limit->at_most;
+    bool is_default = rules->first == defaults->first && rules->most == defaults->most;
+    if (rules->off || is_default || !limit->stop || rules->most < rules->first ||
+        !is_ejected_more(rules->first, rules->most, limit->per, most))
+        return;
+    bool default_fits = !is_ejected_more(defaults->first, defaults->most, limit->per, most);
+    config_doubt(reader, path, default_fits ? "first: 30s, most: 5m" : NULL,
+                 "one instance that goes on failing uses up the %llu ejections in %s of "
+                 "healing.eject, and gets calls then",
+                 (unsigned long long)most, spell(reader->arena, limit->per));
+}
+
 static void read_eject(ConfigReader *reader, Service *service,
                        const Passerelle__Config__Eject *text, const char *path)
 {
@@ -95,6 +136,7 @@ static void read_eject(ConfigReader *reader, Service *service,
     if (text->most < text->first)
         config_tell(reader, config_path(reader, "%s.most", path), NULL,
                     "the longest ejection is shorter than the first one");
+    doubt_times(reader, service, &defaults, path);
 }
 
 void config_read_health(ConfigReader *reader, Service *service,

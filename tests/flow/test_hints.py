@@ -633,6 +633,8 @@ CONFIG_CASES = [
                config(service="    health: {check: {http: {path: /healthz}}}\n"), "is not a valid path"),
     ConfigCase(config(service="    health: {eject: {slower: 1}}\n"), config(service="    health: {eject: {slower: 4}}\n"),
                "are slower than the others"),
+    ConfigCase(config(service="    health: {eject: {first: 1s, most: 2s}}\n"),
+               config(service="    health: {eject: {first: 30s, most: 5m}}\n"), "goes on failing uses up"),
     ConfigCase(config(rest="cell: 'a b'\n"), config(rest="cell: hall-1\n"), "name of a cell"),
     ConfigCase(config(rest="cells: {spill: 10}\n"), config(rest="cell: hall-1\ncells: {spill: 10}\n"), "only if the gateway has one"),
     ConfigCase(config(service="    affinity: {}\n"), config(service="    affinity: {client: true}\n"), "exactly one of"),

@@ -1254,6 +1254,32 @@ static void fallbacks_that_cannot_be_used_are_told(void **state)
         "a.yaml:15:39: cache.client_percent: must be at most 100\n");
 }
 
+static void times_by_which_one_instance_uses_up_all_ejections_are_doubted(void **state)
+{
+    static const struct {
+        const char *eject, *healing;
+        bool doubted;
+    } cases[] = {
+        {"first: 1s, most: 2s", "", true},
+        {"first: 1s, most: 2s", "healing: {eject: {at_most: 301}}\n", false},
+        {"first: 1s, most: 2s", "healing: {eject: {at_most: 300}}\n", true},
+        {"first: 1s, most: 2s", "healing: {eject: {stop: false}}\n", false},
+        {"first: 1s, most: 2s, off: true", "", false},
+        {"first: 2m, most: 2m", "", false}, /* 5 in 10 minutes */
+        {"first: 119s, most: 119s", "", true},
+        {"first: 30s, most: 5m", "", false},
+        {"first: 30s, most: 5m", "healing: {eject: {at_most: 2}}\n", false}, /* as it is meant */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[4096];
+        snprintf(text, sizeof text, GOOD "    health: {eject: {%s}}\n%s", cases[i].eject,
+                 cases[i].healing);
+        Loaded l = load_good(text);
+        assert_int_equal(l.config->doubts.n, cases[i].doubted);
+        unload(&l);
+    }
+}
+
 static void a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted(void **state)
 {
     static const struct {
@@ -1662,6 +1688,7 @@ int main(void)
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(fallbacks_are_in_the_order_of_their_keys),
         cmocka_unit_test(fallbacks_that_cannot_be_used_are_told),
+        cmocka_unit_test(times_by_which_one_instance_uses_up_all_ejections_are_doubted),
         cmocka_unit_test(a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted),
         cmocka_unit_test(a_route_without_a_timeout_has_that_of_the_next_wider_one),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
