@@ -387,6 +387,8 @@ def test_what_is_ejected_stays_so_over_an_upgrade_and_a_crash_as_do_kinds_of_fai
                 assert {gateway.http("GET", "/v3/orders/1").status for _ in range(10)} == {200}
                 assert len(first.told) == n
                 assert failures() == failed
+                assert gateway.metric("passerelle_healing_total", act="eject") == 1
+                assert gateway.metric("passerelle_healing_now", act="eject") == 1
 
 
 def test_an_abort_by_the_kernel_has_no_backtrace_and_is_told_too(plain):
