@@ -338,7 +338,7 @@ static void write_gateway(Exposition *e)
 static struct {
     MetricsWriter *write;
     void *owner;
-} writers[16];
+} writers[32];
 enum { MOST_WRITERS = sizeof writers / sizeof *writers };
 static pthread_mutex_t writers_mutex = PTHREAD_MUTEX_INITIALIZER;
 

@@ -311,12 +311,8 @@ static void when_nothing_else_is_up_those_that_only_fail_are_used(void **state)
     static const struct {
         uint32_t bars;
         bool used;
-    } rows[] = {{BAR_EJECTED, true},
-                {BAR_UNHEALTHY, true},
-                {BAR_EJECTED | BAR_UNHEALTHY, true},
-                {BAR_DRAINED, false},
-                {BAR_REMOVED, false},
-                {BAR_EJECTED | BAR_DRAINED, false}};
+    } rows[] = {{BAR_EJECTED, true},  {BAR_UNHEALTHY, true}, {BAR_EJECTED | BAR_UNHEALTHY, true},
+                {BAR_DRAINED, false}, {BAR_REMOVED, false},  {BAR_EJECTED | BAR_DRAINED, false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         use_instances(3);
         bar(0, rows[i].bars, true);
