@@ -4,7 +4,23 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
+
+char *text_copy_bytes(Bytes text)
+{
+    char *copy = malloc(text.size + 1);
+    CHECK(copy);
+    if (text.size)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+char *text_copy(const char *text)
+{
+    return text ? text_copy_bytes(bytes_of(text)) : NULL;
+}
 
 bool bytes_are_one_of(Bytes a, const char *const *texts)
 {

@@ -49,6 +49,13 @@ static inline bool text_equal(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* A copy on the heap, which the caller frees; NULL only of NULL. Without memory the process ends.
+ */
+char *text_copy(const char *text);
+
+/* The same of bytes, with a NUL behind them. Never NULL. */
+char *text_copy_bytes(Bytes text);
+
 /* For ASCII only: other bytes are unchanged. */
 static inline uint8_t ascii_lower(uint8_t c)
 {

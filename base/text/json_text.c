@@ -1,5 +1,6 @@
 #include "base/text/json_text.h"
 
+#include "base/text/date.h"
 #include "base/text/utf8.h"
 
 #include <inttypes.h>
@@ -89,6 +90,13 @@ void json_text_add_bool(Buffer *out, const char *name, bool value)
 {
     json_text_add_key(out, name);
     buffer_add_text(out, value ? "true" : "false");
+}
+
+void json_text_add_time(Buffer *out, const char *name, int64_t seconds, int32_t nanos)
+{
+    char text[DATE_RFC3339_SIZE];
+    size_t size = date_write_rfc3339(seconds, nanos, text);
+    json_text_add_member(out, name, bytes(text, size));
 }
 
 void json_text_add_element(Buffer *out)

@@ -22,6 +22,9 @@ void json_text_add_member(Buffer *out, const char *name, Bytes text);
 void json_text_add_number(Buffer *out, const char *name, uint64_t number);
 void json_text_add_bool(Buffer *out, const char *name, bool value);
 
+/* A time since 1970 as a text of RFC 3339, in UTC: date_write_rfc3339. */
+void json_text_add_time(Buffer *out, const char *name, int64_t seconds, int32_t nanos);
+
 /* Begins an element of the array at the end of `out`: a comma unless it is the first. */
 void json_text_add_element(Buffer *out);
 

@@ -1,7 +1,6 @@
 #include "gateway/admin/admin_config.h"
 
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "gateway/instances/instance_counts.h"
 #include "gateway/instances/instance_set.h"
@@ -29,11 +28,8 @@ static void add_text(Buffer *out, const char *name, const char *text)
 
 static void add_date(Buffer *out, const char *name, int64_t wall)
 {
-    char text[DATE_RFC3339_SIZE + 1] = {0};
-    if (wall) {
-        date_write_rfc3339(wall / SECOND, 0, text);
-        add_text(out, name, text);
-    }
+    if (wall)
+        json_text_add_time(out, name, wall / SECOND, 0);
 }
 
 /* ---- The config ------------------------------------------------------------------------------ */

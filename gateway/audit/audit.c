@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "base/text/utf8.h"
 #include "gateway/headers/request_id.h"
@@ -167,10 +166,8 @@ static void add_why(Buffer *out, const Audit *audit, Bytes id, Bytes plain,
 
 static void add_row(Buffer *out, const Audit *audit, const StoreValue *v)
 {
-    char text[DATE_RFC3339_SIZE + 1] = {0};
-    date_write_rfc3339(v[0].integer / SECOND, 0, text);
     buffer_add_byte(out, '{');
-    json_text_add_member(out, "at", bytes_of(text));
+    json_text_add_time(out, "at", v[0].integer / SECOND, 0);
     json_text_add_member(out, "node", v[1].bytes);
     json_text_add_member(out, "who", v[2].bytes);
     json_text_add_member(out, "by", v[3].bytes);

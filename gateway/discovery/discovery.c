@@ -265,21 +265,14 @@ static const SourceKind *kind_of(const Discovery *discovery)
     return &source_files;
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
-}
-
 static Watch *watch_new(Watching *watching, const Service *service)
 {
     Watch *watch = calloc(1, sizeof(*watch));
     CHECK(watch);
     watch->of = watching;
     watch->number = ++watching->n_watches;
-    watch->name = copy_of(service->name);
-    watch->place = copy_of(service->discovery->place);
+    watch->name = text_copy(service->name);
+    watch->place = text_copy(service->discovery->place);
     CHECK(uv_timer_init(watching->loop, &watch->emptying) == 0);
     watch->emptying.data = watch;
     watch->source = kind_of(service->discovery)->start(&watching->sources, watch->number);

@@ -88,16 +88,6 @@ static bool is_complete(const Stamp *now, const Stamp *seen)
     return same_stamp(now, seen) || now->inode != seen->inode || now->device != seen->device;
 }
 
-static char *copy_of(const void *data, size_t size)
-{
-    char *copy = malloc(size + 1);
-    CHECK(copy);
-    if (size)
-        memcpy(copy, data, size);
-    copy[size] = '\0';
-    return copy;
-}
-
 static void file_free(ListFile *file)
 {
     free(file->path);
@@ -128,7 +118,7 @@ static bool files_follow(ListFiles *files, const char *const *names, uint32_t n)
             items[i] = files->items[k++];
             continue;
         }
-        items[i].path = copy_of(names[i], strlen(names[i]));
+        items[i].path = text_copy(names[i]);
         changed = true;
     }
     while (k < files->n)
@@ -155,7 +145,7 @@ static bool file_look(ListFile *file, Reading *reading)
     }
     file->taken = now;
     free(file->text);
-    file->text = copy_of(text.data, text.size);
+    file->text = text_copy_bytes(text);
     file->size = text.size;
     return true;
 }
@@ -184,7 +174,7 @@ static void keep_good(ListFiles *files, const ListDocument *documents)
         if (!file->text || (documents++)->bad)
             continue;
         free(file->good);
-        file->good = copy_of(file->text, file->size);
+        file->good = text_copy_bytes(bytes(file->text, file->size));
         file->good_size = file->size;
     }
 }

@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -259,13 +258,6 @@ static Bytes usual(const Snapshot *snapshot, NodeText *text)
     return tie ? BYTES_NONE : best;
 }
 
-static void add_time(Buffer *out, const char *name, int64_t wall)
-{
-    char text[DATE_RFC3339_SIZE + 1] = {0};
-    date_write_rfc3339(wall / SECOND, 0, text);
-    json_text_add_member(out, name, bytes_of(text));
-}
-
 static void add_drift(Buffer *out, const char *what)
 {
     json_text_add_element(out);
@@ -281,8 +273,8 @@ static void add_node(Buffer *out, const Snapshot *snapshot, const Node *node, By
     json_text_add_member(out, "version", node->version);
     json_text_add_member(out, "config", node->hash);
     json_text_add_number(out, "generation", (uint64_t)node->generation);
-    add_time(out, "started", node->started);
-    add_time(out, "last_seen", node->last_seen);
+    json_text_add_time(out, "started", node->started / SECOND, 0);
+    json_text_add_time(out, "last_seen", node->last_seen / SECOND, 0);
     json_text_add_key(out, "drift");
     buffer_add_byte(out, '[');
     if (silent)
@@ -309,7 +301,7 @@ void fleet_write(Fleet *fleet, Buffer *out)
     }
     buffer_add_byte(out, ']');
     if (snapshot)
-        add_time(out, "as_of", snapshot->as_of);
+        json_text_add_time(out, "as_of", snapshot->as_of / SECOND, 0);
     if (fleet->failure)
         json_text_add_member(out, "failure", bytes_of(fleet->failure));
     buffer_add_byte(out, '}');

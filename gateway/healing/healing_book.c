@@ -39,10 +39,7 @@ struct HealingBook {
 
 static const char *copy_of(const char *text)
 {
-    Bytes cut = bytes_cut_text(bytes_of(text ? text : ""), HEALING_TEXT);
-    char *copy = strndup(cut.size ? (const char *)cut.data : "", cut.size);
-    CHECK(copy);
-    return copy;
+    return text_copy_bytes(bytes_cut_text(bytes_of(text ? text : ""), HEALING_TEXT));
 }
 
 static void replace(const char **text, const char *by)

@@ -3,7 +3,6 @@
 #include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "gateway/healing/healing.h"
 #include "gateway/healing/healing_internal.h"
@@ -22,10 +21,8 @@ static void add_text(Buffer *out, const char *name, const char *text)
 
 static void add_time(Buffer *out, const char *name, int64_t wall)
 {
-    char text[DATE_RFC3339_SIZE];
     int64_t millis = wall / MILLISECOND;
-    size_t size = date_write_rfc3339(millis / 1000, (int32_t)(millis % 1000 * MILLISECOND), text);
-    json_text_add_member(out, name, bytes(text, size));
+    json_text_add_time(out, name, millis / 1000, (int32_t)(millis % 1000 * MILLISECOND));
 }
 
 static void add_seconds(Buffer *out, int64_t time)

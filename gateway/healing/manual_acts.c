@@ -3,7 +3,6 @@
 #include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 
 #include <stdlib.h>
@@ -15,13 +14,6 @@ static const char *const names[MANUAL_KINDS] = {
 const char *manual_kind_name(ManualKind kind)
 {
     return names[kind];
-}
-
-static const char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
 }
 
 void manual_act_free(ManualAct *act)
@@ -68,11 +60,11 @@ bool manual_acts_add(ManualActs *acts, const ManualAct *said)
     ManualAct *act = malloc(sizeof *act);
     CHECK(act);
     *act = *said;
-    act->target = copy_of(said->target);
-    act->to = copy_of(said->to);
-    act->who = copy_of(said->who);
-    act->by = copy_of(said->by);
-    act->why = copy_of(said->why);
+    act->target = text_copy(said->target);
+    act->to = text_copy(said->to);
+    act->who = text_copy(said->who);
+    act->by = text_copy(said->by);
+    act->why = text_copy(said->why);
     act->next = acts->first;
     acts->first = act;
     acts->n++;
@@ -119,9 +111,7 @@ static void add_text(Buffer *out, const char *name, const char *text)
 
 static void add_time(Buffer *out, const char *name, int64_t wall)
 {
-    char text[DATE_RFC3339_SIZE];
-    size_t size = date_write_rfc3339(wall / SECOND, 0, text);
-    json_text_add_member(out, name, bytes(text, size));
+    json_text_add_time(out, name, wall / SECOND, 0);
 }
 
 static void add_texts(Buffer *out, const ManualAct *act)

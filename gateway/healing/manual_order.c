@@ -4,7 +4,6 @@
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "base/text/percent.h"
 #include "base/text/utf8.h"
@@ -184,8 +183,6 @@ static Result act_until(const ManualOrder *order, const Query *query, ManualKind
     Result r = manual_begin(arena, &act);
     if (failed(r))
         return r;
-    char until[DATE_RFC3339_SIZE];
-    size_t size = date_write_rfc3339((wall + query->time) / SECOND, 0, until);
     bool of_instance = kind != MANUAL_PIN;
     begin_answer(
         answer,
@@ -193,7 +190,7 @@ static Result act_until(const ManualOrder *order, const Query *query, ManualKind
         target);
     if (!of_instance)
         json_text_add_member(answer, "to", bytes_of(query->to));
-    json_text_add_member(answer, "until", bytes(until, size));
+    json_text_add_time(answer, "until", (wall + query->time) / SECOND, 0);
     add_services(answer, of_instance ? target : "", target);
     buffer_add_text(answer, "}\n");
     return OK;

@@ -43,13 +43,6 @@ struct Judge {
     Random random;
 };
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
-}
-
 /* ---- Telling --------------------------------------------------------------------------------- */
 
 static void begin(const char *service, const Judged *judged, const char *address, int64_t now)
@@ -101,7 +94,7 @@ static void add_told(Judge *judge, KnownInstance *known, const char *service, He
     }
     handover_changed(blob);
     judge->told[judge->n_told++] =
-        (Told){.known = known_instance_ref(known), .service = copy_of(service), .act = act};
+        (Told){.known = known_instance_ref(known), .service = text_copy(service), .act = act};
 }
 
 static void begin_check(const Service *service, const KnownInstance *known)
@@ -337,7 +330,7 @@ static Bench take_bench(Bench *before, uint32_t n, const char *service)
             return bench;
         }
     }
-    return (Bench){.service = copy_of(service)};
+    return (Bench){.service = text_copy(service)};
 }
 
 static void free_benches(Bench *benches, uint32_t n)

@@ -62,15 +62,6 @@ static bool leads_to(const KnownInstance *known, const Instance *instance)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-static const char *copy_of(const char *text)
-{
-    if (!text)
-        return NULL;
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
-}
-
 static KnownInstance **chain_of(const char *address)
 {
     return &table.chains[bytes_hash(bytes_of(address)) & (table.n_chains - 1)];
@@ -109,13 +100,13 @@ static KnownInstance *known_new(const Instance *instance)
     known->number = table.free_numbers[--table.n_free];
     known->serial = ++serial;
     known->address = (Address){
-        .text = copy_of(instance->address.text),
-        .host = copy_of(instance->address.host),
+        .text = text_copy(instance->address.text),
+        .host = text_copy(instance->address.host),
         .port = instance->address.port,
-        .path = copy_of(instance->address.path),
+        .path = text_copy(instance->address.path),
     };
     known->http2 = instance->http2;
-    known->tls_name = copy_of(instance->tls_name);
+    known->tls_name = text_copy(instance->tls_name);
     known->tls = instance->tls;
     if (known->tls)
         SSL_CTX_up_ref(known->tls);

@@ -234,15 +234,6 @@ static void take_instances(Reader *r, FailureInstances *instances)
     instances->more |= more && more->kind == JSON_TRUE;
 }
 
-static char *copy_of(Bytes text)
-{
-    char *copy = malloc(text.size + 1);
-    CHECK(copy);
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    return copy;
-}
-
 static void take_samples(Reader *r, FailureRow *row)
 {
     const JsonNode *list = take(r, "samples", JSON_ARRAY);
@@ -260,7 +251,7 @@ static void take_samples(Reader *r, FailureRow *row)
         if (sample.bad)
             r->bad = "samples";
         else
-            failure_row_sample(row, id, at, good ? copy_of(record->text) : NULL);
+            failure_row_sample(row, id, at, good ? text_copy_bytes(record->text) : NULL);
     }
 }
 

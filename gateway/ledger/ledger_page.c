@@ -1,7 +1,6 @@
 #include "gateway/ledger/ledger_internal.h"
 
 #include "base/arena.h"
-#include "base/text/date.h"
 #include "base/text/json_text.h"
 #include "gateway/ledger/muting.h"
 #include "gateway/ledger/redaction.h"
@@ -107,9 +106,7 @@ static void add_share(Buffer *out, const char *name, double share)
 
 void ledger_add_time(Buffer *out, const char *name, int64_t wall)
 {
-    char text[DATE_RFC3339_SIZE + 1] = {0};
-    date_write_rfc3339(wall / SECOND, 0, text);
-    add_text(out, name, bytes_of(text));
+    json_text_add_time(out, name, wall / SECOND, 0);
 }
 
 static void add_key(Buffer *out, const FailureKey *key)

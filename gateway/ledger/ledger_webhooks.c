@@ -100,8 +100,7 @@ static LedgerWebhook *find(const LedgerWebhooks *webhooks, const char *name)
 static LedgerWebhook make_item(LedgerWebhooks *before, const WebhookConfig *to, int64_t wall)
 {
     LedgerWebhook *known = find(before, to->name);
-    LedgerWebhook item = {.name = strdup(to->name), .trigger = {.since = wall}};
-    CHECK(item.name);
+    LedgerWebhook item = {.name = text_copy(to->name), .trigger = {.since = wall}};
     if (known) {
         item.trigger = known->trigger;
         known->trigger = (Trigger){.since = 0};

@@ -262,8 +262,7 @@ void dial_add(Dial *dial, const IpAddress *addresses, uint32_t n, uint16_t port,
 void dial_add_path(Dial *dial, const char *path)
 {
     CHECK(!dial->path);
-    dial->path = strdup(path);
-    CHECK(dial->path);
+    dial->path = text_copy(path);
     target_add(dial);
     look_later(dial);
 }

@@ -289,13 +289,6 @@ static bool enqueue(StoreThread *t, StoreTask *task)
 /* ---- Opening and closing -----------------------------------------------------------------------
  */
 
-static char *copy_text(const char *text)
-{
-    char *copy = text ? strdup(text) : NULL;
-    CHECK(copy || !text);
-    return copy;
-}
-
 static void start_thread(Store *store, StoreThread *t)
 {
     t->store = store;
@@ -310,8 +303,8 @@ Store *store_open(const StoreSettings *settings)
     CHECK(store);
     store->backend = settings->postgresql ? &store_postgresql : &store_sqlite;
     store->settings = *settings;
-    store->settings.sqlite = copy_text(settings->sqlite);
-    store->settings.postgresql = copy_text(settings->postgresql);
+    store->settings.sqlite = text_copy(settings->sqlite);
+    store->settings.postgresql = text_copy(settings->postgresql);
     store->n_threads = settings->postgresql ? settings->connections : 1;
     store->threads = calloc(store->n_threads, sizeof *store->threads);
     CHECK(store->threads);
