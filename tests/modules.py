@@ -53,6 +53,7 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
+        Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
         Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
@@ -76,8 +77,8 @@ LAYERS = (
         Module("overload", "which calls are refused or wait, when there are too many", "ServiceGate", "loop_load.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
-        Module("job", "slow work, done as promised", "JobPosition", "job_state.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
+        Module("match", "what the path of a request belongs to", "Destination", "destination.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("compose", "one response of several calls", "Composition", "composition.h"),

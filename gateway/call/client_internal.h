@@ -8,6 +8,7 @@
 #ifndef GATEWAY_CLIENT_INTERNAL_H
 #define GATEWAY_CLIENT_INTERNAL_H
 
+#include "gateway/builtin/builtin.h"
 #include "gateway/call/client.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/headers/forwarding.h"
@@ -16,8 +17,6 @@
 #include "gateway/identity/identity.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/compression_stream.h"
-
-typedef struct Builtin Builtin; /* exchange_builtin.c */
 
 /* Lives in the exchange's arena, and as long. */
 struct Client {
@@ -104,7 +103,6 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
 void client_send_end(Client *c, const ReplyEnd *end);
 
 /* exchange_builtin.c: built-in services. */
-const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
 /* Reads nothing of the request yet. Its path and dialect are known. */
 const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head);
 

@@ -212,8 +212,8 @@ const Step *exchange_give_piece(Exchange *x, Message piece)
 /* Whether a service may have executed the call: it was sent, and not refused before processing. */
 static bool may_have_effect(const Exchange *x)
 {
-    if (x->composition)
-        return x->loop->composer->may_have_effect(x->composition);
+    if (x->making)
+        return x->making->maker->may_have_effect(x->making);
     bool repeatable = x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
     for (const Attempt *attempt = x->latest; attempt && !repeatable; attempt = attempt->before) {
         Result why = attempt->record.why;
@@ -226,7 +226,7 @@ static bool may_have_effect(const Exchange *x)
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers)
 {
     if (!x->record.legs.size)
-        exchange_describe_composition(x);
+        exchange_describe_making(x);
     x->record.status = *status;
     x->record.status.may_have_effect = may_have_effect(x);
     x->record.status.told_off = x->told_off;
@@ -738,7 +738,7 @@ static void record_main_attempt(Exchange *x)
 static void give_record(Exchange *x)
 {
     Caller *caller = x->caller;
-    exchange_drop_composition(x);
+    exchange_drop_making(x);
     x->record.time_total = clock_now() - x->began;
     x->record.dialect = x->call.dialect;
     x->record.codec = x->call.codec;

@@ -76,46 +76,55 @@ struct FallbackTable {
 };
 
 /*
- * What makes the response of a method out of several calls: gateway/compose implements it, and
- * process/ gives it to each loop.
+ * What makes the response of a method in place of its instances: gateway/compose makes it of
+ * several calls. process/ gives the makers to each loop.
  */
 
-typedef struct Composition Composition;
+/* What a maker is about to make; first in what the maker itself knows of it. */
+typedef struct Making {
+    const MakerTable *maker;
+} Making;
 
-/* The composed call, which outlives its composition. */
-typedef struct ComposeCall {
+/* The call, which outlives what is made for it. */
+typedef struct MakeCall {
     Exchange *x;
     Loop *loop;
-    const Composed *composed;
-    Bytes request;          /* in protobuf, as long as the call */
+    const Config *config;
+    const Method *method;   /* in the version that is made: Method.made_as */
+    Bytes request;          /* of that, in protobuf, as long as the call */
     const Fields *metadata; /* the client's fields, and those about the way: likewise */
-    int64_t deadline;       /* monotonic nanoseconds, or NO_TIMEOUT */
-    Arena *arena;           /* as long as the call */
-} ComposeCall;
+    const Identity *identity;
+    const CallRecord *record; /* its names */
+    int64_t deadline;         /* monotonic nanoseconds, or NO_TIMEOUT */
+    Arena *arena;             /* as long as the call */
+} MakeCall;
 
-typedef struct ComposeResult {
-    Result why;         /* failed: a loud leg's, */
+typedef struct Made {
+    Result why;         /* failed: of a composed method a loud leg's, */
     const char *leg;    /* which is this one, */
     const Status *said; /* and the error is of its service, in this one's words, as long as the
                            call; else NULL */
-    Bytes message;      /* good: in protobuf, in the composed version */
-} ComposeResult;
+    Bytes message;      /* good: in protobuf, in the version that is made */
+    bool passed_on;     /* nothing is made: the instances are asked */
+} Made;
 
-struct ComposerTable {
-    /* Begins the legs. The end is exchange_composed, in another callback of the loop; it does not
-       come if the composition is dropped before. NULL: the arena is full. */
-    Composition *(*begin)(const ComposeCall *call);
-    /* "sites; state=ok; ms=3, bill; state=failed; reason=UPSTREAM_DOWN; ms=1": in the call's arena.
-     *partial_out: not all are ok. */
-    Bytes (*describe)(const Composition *composition, bool *partial_out);
-    /* Whether a service may have executed a leg, and must not do so twice. */
-    bool (*may_have_effect)(const Composition *composition);
-    /* Cancels the legs that still run. */
-    void (*drop)(Composition *composition);
+struct MakerTable {
+    const char *why; /* in the log, in place of the reason for an instance: "composed" */
+    /* Begins. The end is exchange_made, in another callback of the loop; it does not come if the
+       making is dropped before. NULL: the arena is full. */
+    Making *(*begin)(const MakeCall *call);
+    /* For the record and the client: "sites; state=ok; ms=3, bill; state=failed;
+       reason=UPSTREAM_DOWN; ms=1": in the call's arena. *partial_out: not all are ok. NULL: there
+       is nothing to say. */
+    Bytes (*describe)(const Making *making, bool *partial_out);
+    /* Whether a service may have executed a part of it, and must not do so twice. */
+    bool (*may_have_effect)(const Making *making);
+    /* Cancels what still runs. */
+    void (*drop)(Making *making);
 };
 
-/* The composition of the call has ended. The exchange may be freed before the return. */
-void exchange_composed(Exchange *x, const ComposeResult *result);
+/* What was begun for the call has ended. The exchange may be freed before the return. */
+void exchange_made(Exchange *x, const Made *made);
 
 /* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);

@@ -5,14 +5,6 @@
 
 typedef struct BuiltinCall BuiltinCall;
 
-struct Builtin {
-    const char *path;
-    /* Answers one request with one message, into `out`. */
-    Result (*answer)(Exchange *x, Bytes request, Buffer *out);
-    bool one_request; /* else each message of the request's stream is answered */
-    bool stream;      /* of answers */
-};
-
 struct BuiltinCall {
     Exchange *x;
     const Builtin *builtin;
@@ -88,26 +80,12 @@ static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
     return reflection_answer(&x->builtin->reflection, request, exchange_scratch(x), out);
 }
 
-/* Of packages that begin with "grpc." */
-static const Builtin builtins[] = {
-    {"/grpc.health.v1.Health/Check", answer_check, true, false},
-    {"/grpc.health.v1.Health/Watch", answer_watch, true, true},
-    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", answer_reflection, false, true},
-    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", answer_reflection, false,
-     true},
+/* Answers one request with one message, into `out`. */
+static Result (*const answers[])(Exchange *x, Bytes request, Buffer *out) = {
+    [BUILTIN_CHECK] = answer_check,
+    [BUILTIN_WATCH] = answer_watch,
+    [BUILTIN_REFLECT] = answer_reflection,
 };
-
-const Builtin *builtin_find(const Config *config, Bytes path)
-{
-    if (!bytes_start_with(path, "/grpc."))
-        return NULL;
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
-        bool served = builtins[i].answer != answer_reflection || !config->no_reflection;
-        if (served && bytes_are(path, builtins[i].path))
-            return &builtins[i];
-    }
-    return NULL;
-}
 
 /* ---- The call -------------------------------------------------------------------------------- */
 
@@ -131,7 +109,7 @@ static const Step *answer(Exchange *x, Message request)
     x->has_message = true;
     x->record.messages_in++;
     Buffer out = buffer_in(exchange_scratch(x));
-    Result r = call->builtin->answer(x, request.bytes, &out);
+    Result r = answers[call->builtin->method](x, request.bytes, &out);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
     call->response = buffer_bytes(&out);
@@ -181,7 +159,7 @@ const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fi
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "calling %s", builtin->path));
     call->x = x;
     call->builtin = builtin;
-    Result r = builtin->answer == answer_reflection
+    Result r = builtin->method == BUILTIN_REFLECT
                    ? reflection_view(x->config, head, x->identity->name, x->record.began, x->arena,
                                      &call->reflection)
                    : OK;

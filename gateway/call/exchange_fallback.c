@@ -97,7 +97,7 @@ static void on_join_step(Joining *joining, JoinStep step)
     Exchange *x = joining->owner;
     x->join_wait = x->loop->now - joining->since;
     if (step != JOIN_TAKE) {
-        exchange_run(x, &STEP_pick);
+        exchange_run(x, exchange_serve(x));
         return;
     }
     telemetry_count(x->loop, COUNTER_JOINED);
@@ -118,15 +118,15 @@ const Step *exchange_join(Exchange *x)
     FallbackCall call = call_of(x);
     ResponseKey key;
     if (!x->method->safe || !x->loop->fallbacks->key(&call, &key))
-        return &STEP_pick;
+        return exchange_serve(x);
     x->joining = arena_make(x->arena, Joining);
     if (!x->joining)
-        return &STEP_pick;
+        return exchange_serve(x);
     *x->joining =
         (Joining){.loop = x->loop, .arena = x->arena, .owner = x, .on_step = on_join_step};
     JoinStep step = join_enter(x->joining, &key, join_until(x), x->config->cache.joined);
     if (step != JOIN_WAIT)
-        return &STEP_pick;
+        return exchange_serve(x);
     telemetry_count(x->loop, COUNTER_JOIN_WAITS);
     return STEP_WAIT;
 }

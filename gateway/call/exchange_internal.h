@@ -36,7 +36,7 @@ typedef struct Step {
     STEP(convert)   /* a request of one message, for that instance                 */              \
     STEP(connect)   /* a connection with room                                      */              \
     STEP(send)      /* the request                                                 */              \
-    STEP(compose)   /* in place of the four before: the legs of a composed method  */              \
+    STEP(make)      /* in place of the four before: the gateway itself responds    */              \
     STEP(reply)     /* the response has ended: what becomes of it                  */              \
     STEP(finish)    /* the record; release of everything                           */
 
@@ -75,9 +75,14 @@ typedef struct ExchangeKind {
 
 /* exchange_kinds.c */
 const ExchangeKind *exchange_kind_of(const Method *method);
-/* The legs that run are cancelled: before anything that they refer to goes. */
-void exchange_drop_composition(Exchange *x);
-void exchange_describe_composition(Exchange *x);
+/* A response of one message, in the version of the attempt: of an instance, or made. */
+const Step *attempt_reply_with(Attempt *attempt, Message message);
+/* exchange_made.c */
+/* The request is complete: the step in which an instance is picked, or the response is made. */
+const Step *exchange_serve(const Exchange *x);
+/* What runs is cancelled: before anything that it refers to goes. */
+void exchange_drop_making(Exchange *x);
+void exchange_describe_making(Exchange *x);
 extern const ExchangeKind KIND_BUILTIN; /* exchange_builtin.c */
 extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
 
@@ -136,8 +141,8 @@ struct Exchange {
     const Instance *only; /* the only one that may be used; NULL: any */
     PickKey key;          /* of a route with affinity; zeros: none */
     struct BuiltinCall *builtin;
-    Composition *composition; /* NULL: none, or it was dropped */
-    Message message;          /* of one: the request's, in the caller's version and codec */
+    Making *making;  /* NULL: no response is being made, or it was dropped */
+    Message message; /* of one: the request's, in the caller's version and codec */
 
     uint32_t n_parameters;
     uint32_t n_elsewhere; /* attempts of gateways in front, and further ones of those behind */

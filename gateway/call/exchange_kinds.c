@@ -42,7 +42,7 @@ static const Step *end_one(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     x->has_message = true;
     x->record.messages_in = 1;
-    return x->keeps && x->route->join_for ? exchange_join(x) : &STEP_pick;
+    return x->keeps && x->route->join_for ? exchange_join(x) : exchange_serve(x);
 }
 
 /* ---- A request of many messages -------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static const Step *reply_many(Attempt *attempt)
     return exchange_give_end(attempt->exchange, &answer->status, &answer->trailers);
 }
 
-static const Step *reply_with(Attempt *attempt, Message message)
+const Step *attempt_reply_with(Attempt *attempt, Message message)
 {
     Exchange *x = attempt->exchange;
     if (!attempt_is_light_answer(attempt, &message, x->arena))
@@ -142,7 +142,7 @@ static const Step *reply_one(Attempt *attempt)
                                               "%s ended %.*s with OK but sent no message",
                                               attempt->pick.instance->address.text,
                                               BYTES_ARGS(attempt->target.method)));
-    return reply_with(attempt, attempt->answer_message);
+    return attempt_reply_with(attempt, attempt->answer_message);
 }
 
 static const Step *fallback_one(Exchange *x, Bytes message)
@@ -188,98 +188,6 @@ static const Step *fallback_many(Exchange *x, Bytes message)
     return step == STEP_WAIT ? exchange_give_end(x, &ok, NULL) : step;
 }
 
-/* ---- A response that the gateway makes of several calls ----------------------------------------
- */
-
-static const Step *end_composed(Exchange *x, const Message *last)
-{
-    const Step *step = end_one(x, last);
-    return step == &STEP_pick ? &STEP_compose : step;
-}
-
-/* The request in the version that is composed. No instance is asked: the attempt is for its plans.
- */
-static Result prepare_composition(Attempt *attempt, Bytes *request_out)
-{
-    Exchange *x = attempt->exchange;
-    const Method *target = x->method->composed_as;
-    size_t most = target->composed->bytes;
-    attempt->pick.pair = &x->method->pairs[target->version->index];
-    attempt->pick.served = target->version;
-    attempt->pick.why = "composed";
-    attempt->record.began = x->loop->now;
-    Result r = attempt_choose_plans(attempt, CODEC_PROTO);
-    if (!failed(r))
-        r = attempt_convert_request(attempt, request_out);
-    if (!failed(r) && request_out->size > most)
-        r = FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE,
-                      "a request of %zu bytes, where the gateway composes a response of %zu",
-                      request_out->size, most);
-    return r;
-}
-
-static const Step *compose(Exchange *x, Attempt *attempt)
-{
-    const ComposerTable *composer = x->loop->composer;
-    CHECK(composer); /* of each loop that has clients */
-    Bytes request;
-    Result r = prepare_composition(attempt, &request);
-    if (failed(r))
-        return attempt_unusable(attempt, exchange_keep_error(x, exchange_scratch(x), r));
-    ComposeCall call = {.x = x,
-                        .loop = x->loop,
-                        .composed = x->method->composed_as->composed,
-                        .request = request,
-                        .metadata = &x->call.metadata,
-                        .deadline = x->deadline,
-                        .arena = x->arena};
-    x->composition = composer->begin(&call);
-    return x->composition
-               ? STEP_WAIT
-               : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning the legs of %s",
-                                       x->method->type->path));
-}
-
-const Step STEP_compose = {"compose", compose};
-
-void exchange_describe_composition(Exchange *x)
-{
-    if (x->composition)
-        x->record.legs = x->loop->composer->describe(x->composition, &x->record.partial);
-}
-
-void exchange_drop_composition(Exchange *x)
-{
-    Composition *composition = x->composition;
-    x->composition = NULL;
-    if (composition)
-        x->loop->composer->drop(composition);
-}
-
-/* As with an error of an instance: nothing stands in for what the client has to know, and what is
-   kept may go. */
-static void tell_code(Exchange *x, Code code)
-{
-    x->used_up = UINT8_MAX;
-    x->latest->answer.status.code = code;
-    exchange_keep_no_more(x->latest);
-}
-
-void exchange_composed(Exchange *x, const ComposeResult *result)
-{
-    exchange_describe_composition(x);
-    if (failed(result->why)) {
-        if (result->said && code_is_callers(result->said->code))
-            tell_code(x, result->said->code);
-        x->record.failed_leg = result->leg;
-        x->record.leg_said = result->said;
-        exchange_run(x, exchange_fail(x, result->why));
-        return;
-    }
-    x->keeps &= !x->record.partial; /* what lacks a part is not the last good response */
-    exchange_run(x, reply_with(x->latest, (Message){.bytes = result->message}));
-}
-
 /* ---- The kinds ------------------------------------------------------------------------------- */
 
 #define REQUEST_OF_ONE                                                                             \
@@ -308,20 +216,8 @@ static const ExchangeKind kinds[2][2] = {
      KIND("both stream", true, REQUEST_OF_MANY, RESPONSE_OF_MANY)},
 };
 
-static const ExchangeKind kind_composed = {
-    .name = "composed",
-    .first = STEP_WAIT,
-    .wants = always,
-    .has_room = always,
-    .take = keep_request,
-    .end = end_composed,
-    .room = exchange_settle,
-    .reply_fallback = fallback_one,
-};
-
 const ExchangeKind *exchange_kind_of(const Method *method)
 {
     const MethodType *type = method->type;
-    return method->composed_as ? &kind_composed
-                               : &kinds[type->client_streaming][type->server_streaming];
+    return &kinds[type->client_streaming][type->server_streaming];
 }

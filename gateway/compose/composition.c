@@ -241,7 +241,7 @@ static void begin_leg(LegCall *leg)
                        .codec = CODEC_PROTO,
                        .timeout = time_left(c),
                        .metadata = &fields,
-                       .response_bytes = c->call.composed->bytes};
+                       .response_bytes = c->composed->bytes};
     leg->state = LEG_RUNS;
     c->n_running++;
     leg->x = exchange_new(c->call.loop, &leg->caller, &order);
@@ -278,7 +278,7 @@ static void pass_over(LegCall *leg, uint64_t missing)
 
 static void begin_ready(Composition *c)
 {
-    const Composed *composed = c->call.composed;
+    const Composed *composed = c->composed;
     for (uint32_t i = 0; i < composed->n_legs; i++) {
         LegCall *leg = &c->legs[i];
         uint64_t needs = leg->leg->needs;
@@ -295,7 +295,7 @@ static void begin_ready(Composition *c)
 
 static void cancel_legs(Composition *c, const char *why)
 {
-    for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
+    for (uint32_t i = 0; i < c->composed->n_legs; i++) {
         LegCall *leg = &c->legs[i];
         if (!leg->x)
             continue;
@@ -319,26 +319,26 @@ static const LegCall *fatal_leg(const Composition *c)
 static void end_by(Composition *c, const LegCall *leg)
 {
     cancel_legs(c, "another leg of the composed call has failed");
-    ComposeResult result = {.leg = leg->leg->name};
+    Made result = {.leg = leg->leg->name};
     if (leg->status.code != CODE_OK)
         result.said = &leg->status;
     result.why =
         FAIL_OVER(c->call.arena, leg->why, *leg->why.error->fault, "the leg %s", leg->leg->name);
-    exchange_composed(c->call.x, &result);
+    exchange_made(c->call.x, &result);
 }
 
 static void end_well(Composition *c)
 {
     Buffer message = buffer_in(c->call.arena);
-    ComposeResult result = {.leg = NULL};
+    Made result = {.leg = NULL};
     timer_stop(&c->call.loop->timers, &c->timer);
-    for (uint32_t i = 0; i < c->call.composed->n_legs; i++)
+    for (uint32_t i = 0; i < c->composed->n_legs; i++)
         buffer_add_bytes(&message, c->legs[i].part);
     leg_report_write(c, &message);
     result.message = buffer_message(&message);
     if (message.full)
         result.why = FAIL(c->call.arena, FAULT_OUT_OF_MEMORY, "putting the response together");
-    exchange_composed(c->call.x, &result);
+    exchange_made(c->call.x, &result);
 }
 
 /* A leg may end as soon as it begins, or without beginning, so that others can. */
@@ -359,32 +359,36 @@ static void on_look(Timer *timer)
     const LegCall *fatal = fatal_leg(c);
     if (fatal)
         end_by(c, fatal);
-    else if (c->done == composed_all_legs(c->call.composed))
+    else if (c->done == composed_all_legs(c->composed))
         end_well(c);
 }
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-static Composition *begin(const ComposeCall *call)
+static Making *begin(const MakeCall *call)
 {
-    uint32_t n = call->composed->n_legs;
+    const Composed *composed = call->method->composed;
+    uint32_t n = composed->n_legs;
     Composition *c = arena_alloc(call->arena, sizeof *c + n * sizeof c->legs[0]);
     if (!c)
         return NULL;
     memset(c, 0, sizeof *c + n * sizeof c->legs[0]);
+    c->making.maker = &composition_maker;
     c->call = *call;
+    c->composed = composed;
     c->timer.fire = on_look;
-    c->bytes_left = call->composed->bytes - call->request.size;
+    c->bytes_left = composed->bytes - call->request.size;
     for (uint32_t i = 0; i < n; i++)
         c->legs[i] =
-            (LegCall){.caller = {&leg_events}, .composition = c, .leg = &call->composed->legs[i]};
+            (LegCall){.caller = {&leg_events}, .composition = c, .leg = &composed->legs[i]};
     look(c);
-    return c;
+    return &c->making;
 }
 
-static bool may_have_effect(const Composition *c)
+static bool may_have_effect(const Making *making)
 {
-    for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
+    const Composition *c = (const Composition *)making;
+    for (uint32_t i = 0; i < c->composed->n_legs; i++) {
         const LegCall *leg = &c->legs[i];
         bool may =
             leg->state == LEG_RUNS ? !leg->leg->method->safe_to_repeat : leg->may_have_effect;
@@ -394,12 +398,13 @@ static bool may_have_effect(const Composition *c)
     return false;
 }
 
-static void drop(Composition *c)
+static void drop(Making *making)
 {
-    cancel_legs(c, "the composed call has ended");
+    cancel_legs((Composition *)making, "the composed call has ended");
 }
 
-const ComposerTable composition_table = {
+const MakerTable composition_maker = {
+    .why = "composed",
     .begin = begin,
     .describe = leg_report_text,
     .may_have_effect = may_have_effect,

@@ -21,7 +21,7 @@
 
 #include "gateway/call/exchange.h"
 
-/* For Loop.composer. */
-extern const ComposerTable composition_table;
+/* For Loop.makers. */
+extern const MakerTable composition_maker;
 
 #endif

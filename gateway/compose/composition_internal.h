@@ -15,7 +15,7 @@ typedef enum LegState {
 
 typedef struct LegCall {
     Caller caller; /* first */
-    Composition *composition;
+    struct Composition *composition;
     const Leg *leg;
     Exchange *x; /* NULL: it does not run */
     LegState state;
@@ -30,17 +30,19 @@ typedef struct LegCall {
     Bytes part;   /* of the composed response */
 } LegCall;
 
-struct Composition {
-    ComposeCall call;
+typedef struct Composition {
+    Making making; /* first */
+    MakeCall call;
+    const Composed *composed;
     Timer timer;
     size_t bytes_left;
     uint64_t done, missing; /* bits of legs: they have ended; and have no response */
     uint32_t n_running;
     LegCall legs[];
-};
+} Composition;
 
 /* leg_report.c: the list of them in the response, and in a header field. */
 void leg_report_write(const Composition *c, Buffer *out);
-Bytes leg_report_text(const Composition *c, bool *partial_out);
+Bytes leg_report_text(const Making *making, bool *partial_out);
 
 #endif

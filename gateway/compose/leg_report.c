@@ -48,7 +48,7 @@ static void add_number(Buffer *out, const FieldType *field, uint64_t number)
 
 void leg_report_write(const Composition *c, Buffer *out)
 {
-    const Composed *composed = c->call.composed;
+    const Composed *composed = c->composed;
     for (uint32_t i = 0; composed->report && i < composed->n_legs; i++) {
         const LegCall *leg = &c->legs[i];
         Buffer item = buffer_in(c->call.arena);
@@ -63,11 +63,12 @@ void leg_report_write(const Composition *c, Buffer *out)
     }
 }
 
-Bytes leg_report_text(const Composition *c, bool *partial_out)
+Bytes leg_report_text(const Making *making, bool *partial_out)
 {
+    const Composition *c = (const Composition *)making;
     Buffer text = buffer_in(c->call.arena);
     *partial_out = false;
-    for (uint32_t i = 0; i < c->call.composed->n_legs; i++) {
+    for (uint32_t i = 0; i < c->composed->n_legs; i++) {
         const LegCall *leg = &c->legs[i];
         const char *reason = reason_of(leg), *code = code_of(leg);
         buffer_printf(&text, "%s%s; state=%s", i ? ", " : "", leg->leg->name,

@@ -45,6 +45,9 @@ typedef struct Address {
     const char *path; /* unix sockets; relative names are resolved against the config */
 } Address;
 
+/* Who makes the response of a method, if no instance does. */
+typedef enum Maker { MAKER_COMPOSE, MAKERS } Maker;
+
 enum { CONFIG_HASH_SIZE = 17 }; /* 16 hexadecimal digits and NUL */
 
 /* How much detail the gateway's own errors have. */
@@ -407,8 +410,10 @@ struct Method {
     bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     /* The gateway makes the response itself, in that method's version: */
-    const Method *composed_as; /* the same method in it, maybe this one; NULL: instances do */
-    const Composed *composed;  /* of that one */
+    const Method *made_as;    /* the same method in it, maybe this one; NULL: instances do */
+    Maker maker;              /* of that one */
+    size_t made_bytes;        /* likewise: of a request, at most */
+    const Composed *composed; /* likewise: MAKER_COMPOSE */
     uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
                           Config.contracts, and its names */
     uint32_t id;       /* in the Config, for counters */

@@ -69,7 +69,7 @@ static uint64_t contract_of(const Config *config, const Method *method)
     hash_add(hash, bytes_of(method->type->path));
     hash_add(hash, bytes(style, sizeof style));
     hash_add(hash, method->route->parameters);
-    if (method->composed_as) /* it means what its legs do */
+    if (method->made_as) /* it means what its legs do */
         hash_add(hash, bytes_of(config->hash));
     hash_end(hash, digest);
     memcpy(&contract, digest, sizeof contract);

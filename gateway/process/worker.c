@@ -27,6 +27,8 @@ struct Worker {
     bool started, aborted;
 };
 
+static const MakerTable *const makers[MAKERS] = {[MAKER_COMPOSE] = &composition_maker};
+
 static Worker *worker_of(Loop *loop)
 {
     return (Worker *)((char *)loop - offsetof(Worker, loop));
@@ -301,7 +303,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);
-    loop->composer = &composition_table;
+    loop->makers = makers;
     loop->upstreams = upstreams_new(loop);
     if (index == 0) {
         worker->checks = checks_new(loop);

@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/call/destination.h"
+#include "gateway/match/destination.h"
 #include "protocols/dialect/dialect.h"
 
 /* ---- Finding --------------------------------------------------------------------------------- */

@@ -280,7 +280,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_route(found, out);
         add_balance(request, found, out);
         add_rules(found, out);
-        if (!found->method || !found->method->composed_as) /* what may happen is of its legs */
+        if (!found->method || !found->method->made_as) /* what may happen is of its legs */
             add_failures(request, found, out);
         if (found->method)
             add_method(request, found, out);

@@ -275,7 +275,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     tell_route(found->route, out);
     tell_balance(request, found, out);
     tell_fallbacks(found, out);
-    if (!found->method || !found->method->composed_as) { /* what may happen is told of its legs */
+    if (!found->method || !found->method->made_as) { /* what may happen is told of its legs */
         tell_hedge(found, out);
         tell_failures(request, found, out);
     }

@@ -288,6 +288,9 @@ static Result compose_method(ConfigReader *reader, const Passerelle__Config__Com
                            .fan_out = text->fan_out,
                            .bytes = text->bytes};
     method->composed = composed;
+    method->made_as = method;
+    method->maker = MAKER_COMPOSE;
+    method->made_bytes = composed->bytes;
     read_report(&c);
     check_route(&c);
     bool good = true;
@@ -336,16 +339,17 @@ static Result compose_version(ConfigReader *reader, const Version *version,
     return OK;
 }
 
-/* The version that a method of another one is composed in: as an instance would be picked. */
-static void choose_composed(const Service *service)
+/* The version that the response of another one's method is made in: as an instance would be picked.
+ */
+static void choose_made(const Service *service)
 {
     for (uint32_t i = 0; i < service->n_versions; i++)
         for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
             Method *method = &service->versions[i].methods[k];
             for (uint32_t n = method->n_preferred; n-- > 0;) {
                 const Method *target = method->pairs[method->preferred[n]->index].target;
-                if (target && target->composed)
-                    method->composed_as = target;
+                if (target && target->made_as == target)
+                    method->made_as = target;
             }
         }
 }
@@ -355,13 +359,13 @@ static void choose_composed(const Service *service)
 /* Whether the method is called by one of these legs, or by theirs. `seen` by method id. */
 static bool calls(const Method *by, const Method *method, bool *seen)
 {
-    const Method *composed = by->composed_as;
-    if (!composed || seen[composed->id])
+    const Method *made = by->made_as;
+    if (!made || !made->composed || seen[made->id])
         return false;
-    seen[composed->id] = true;
-    for (uint32_t i = 0; i < composed->composed->n_legs; i++) {
-        const Method *leg = composed->composed->legs[i].method;
-        if (leg && (leg->composed_as == method || calls(leg, method, seen)))
+    seen[made->id] = true;
+    for (uint32_t i = 0; i < made->composed->n_legs; i++) {
+        const Method *leg = made->composed->legs[i].method;
+        if (leg && (leg->made_as == method || calls(leg, method, seen)))
             return true;
     }
     return false;
@@ -392,7 +396,7 @@ Result service_make_compositions(ConfigReader *reader)
             if (failed(r))
                 return r;
         }
-        choose_composed(service);
+        choose_made(service);
     }
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++)

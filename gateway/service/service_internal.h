@@ -111,7 +111,7 @@ MUST_USE Result service_read_parameters(ConfigReader *reader);
 MUST_USE Result service_make_leg_fallbacks(ConfigReader *reader, const char *path,
                                            const Method *method, Route *route);
 
-/* service_compose.c: Method.composed and composed_as. Last: methods have routes, and plans. */
+/* service_compose.c: Method.composed and made_as. Last: methods have routes, and plans. */
 MUST_USE Result service_make_compositions(ConfigReader *reader);
 
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and

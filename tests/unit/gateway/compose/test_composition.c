@@ -24,10 +24,12 @@
 #define PAGE_V2 "/panel.v2.Pages/Overview"
 #define PAGE_V1 "/panel.v1.Pages/Overview"
 
+static const MakerTable *const makers[MAKERS] = {[MAKER_COMPOSE] = &composition_maker};
+
 static Scene *play(void **state, const char *config)
 {
     Scene *scene = scene_again(state, config);
-    scene->loop.composer = &composition_table;
+    scene->loop.makers = makers;
     return scene;
 }
 

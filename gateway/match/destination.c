@@ -1,7 +1,7 @@
-#include "gateway/call/destination.h"
+#include "gateway/match/destination.h"
 
 #include "base/arena.h"
-#include "gateway/call/client_internal.h"
+#include "protocols/dialect/dialect.h"
 #include "protocols/http/http_path.h"
 
 static const Route *longest_prefix(const Config *config, Bytes path)

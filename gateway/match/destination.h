@@ -10,11 +10,9 @@
 #ifndef GATEWAY_DESTINATION_H
 #define GATEWAY_DESTINATION_H
 
-#include "gateway/config/config.h"
+#include "gateway/builtin/builtin.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
-
-typedef struct Builtin Builtin; /* exchange_builtin.c */
 
 /* One of the four, or none. */
 typedef struct Destination {
