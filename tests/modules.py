@@ -53,7 +53,6 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
-        Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
         Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
@@ -66,6 +65,7 @@ LAYERS = (
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("identity", "who makes a call, and how that was proved", "Identity", "identity.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
+        Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
