@@ -17,6 +17,7 @@
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
 #include "gateway/config/healing_act.h"
+#include "gateway/config/job_config.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -46,7 +47,7 @@ typedef struct Address {
 } Address;
 
 /* Who makes the response of a method, if no instance does. */
-typedef enum Maker { MAKER_COMPOSE, MAKERS } Maker;
+typedef enum Maker { MAKER_COMPOSE, MAKER_JOB, MAKERS } Maker;
 
 enum { CONFIG_HASH_SIZE = 17 }; /* 16 hexadecimal digits and NUL */
 
@@ -414,6 +415,7 @@ struct Method {
     Maker maker;              /* of that one */
     size_t made_bytes;        /* likewise: of a request, at most */
     const Composed *composed; /* likewise: MAKER_COMPOSE */
+    const JobMethod *job;     /* likewise: MAKER_JOB */
     uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
                           Config.contracts, and its names */
     uint32_t id;       /* in the Config, for counters */
@@ -686,6 +688,8 @@ struct Config {
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
     uint32_t n_methods;
+    const JobDefinition *jobs; /* by name, then revision, the smallest first */
+    uint32_t n_jobs;
     Details details; /* of errors that belong to no version */
     /* The losses of all MappingSets, for counting; Loss.index is the index in this array. */
     const Loss **losses;

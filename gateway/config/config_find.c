@@ -72,3 +72,21 @@ void method_prefer(Arena *arena, Method *method)
         method->preferred[at] = version;
     }
 }
+
+const JobDefinition *config_find_job(const Config *config, Bytes name, uint32_t revision)
+{
+    for (uint32_t i = 0; i < config->n_jobs; i++) {
+        const JobDefinition *definition = &config->jobs[i];
+        if (definition->revision == revision && bytes_are(name, definition->name))
+            return definition;
+    }
+    return NULL;
+}
+
+const JobView *job_view_for(const JobDefinition *definition, const Method *method)
+{
+    for (uint32_t i = 0; i < definition->resource.n_reads; i++)
+        if (definition->resource.reads[i]->method == method)
+            return definition->resource.reads[i];
+    return NULL;
+}

@@ -21,17 +21,6 @@
 #include "base/bytes.h"
 #include "gateway/config/job_config.h"
 
-typedef enum JobState {
-    JOB_QUEUED,  /* accepted: no step has begun */
-    JOB_RUNNING, /* a call is being made, or will be as soon as somebody has the lease */
-    JOB_WAITING, /* for a time, an event, or the next try */
-    JOB_FAILED,  /* a loud step has failed, or an undo; nothing happens any more by itself */
-    JOB_UNDOING, /* its steps are being undone */
-    JOB_UNDONE,
-    JOB_DONE,
-    JOB_STATES,
-} JobState;
-
 typedef struct JobPosition {
     JobState state;
     uint32_t step;      /* the current one; JOB_UNDOING: the one that is being undone */
