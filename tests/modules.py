@@ -82,6 +82,7 @@ LAYERS = (
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("compose", "one response of several calls", "Composition", "composition.h"),
+        Module("job_run", "jobs: their steps are executed", "JobRunner", "job_runner.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),
