@@ -14,6 +14,8 @@ typedef struct Field {
     Bytes name, value;
 } Field;
 
+enum { FIELD_EXTRA = 32 /* what a field counts beyond its text: fields_size */ };
+
 typedef struct Fields {
     Field *items;
     uint32_t n, capacity;
@@ -54,6 +56,16 @@ static inline void fields_add_text(Fields *fields, const char *name, const char 
 
 /* In decimal. */
 void fields_add_number(Fields *fields, const char *name, uint64_t value);
+
+/* Bytes of names and values, and FIELD_EXTRA for each, as HTTP/2 counts them (RFC 9113 section
+   6.5.2). */
+static inline size_t fields_size(const Fields *fields)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < fields->n; i++)
+        size += fields->items[i].name.size + fields->items[i].value.size + FIELD_EXTRA;
+    return size;
+}
 
 /* Removes all values under that name. */
 void fields_drop(Fields *fields, Bytes name);

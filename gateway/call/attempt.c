@@ -60,6 +60,18 @@ void attempt_drop(Attempt *attempt)
     side->stream = NULL;
 }
 
+/* An instance that refuses the request's head says so by 431; or, in gRPC, by the same code as one
+   that has too much to do. A head may be larger than it takes only if it has not said yet how much
+   that is; then it is one that servers refuse by default. */
+static bool is_about_head(const Attempt *attempt, Code code)
+{
+    enum { USUAL_MOST = 8 * 1024 };
+    const Fields *metadata = &attempt->exchange->call.metadata;
+    if (attempt->answer.http_status == 431)
+        return true;
+    return code == CODE_RESOURCE_EXHAUSTED && fields_size(metadata) > USUAL_MOST;
+}
+
 /* What the outcome tells of the instance: see telemetry_side. */
 static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
 {
@@ -69,7 +81,7 @@ static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
     if (fault == &FAULT_SUPERSEDED && !attempt->record.headed &&
         exchange_is_unary(attempt->exchange))
         return ATTEMPT_UNANSWERED;
-    if (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(code))
+    if (fault == &FAULT_UPSTREAM_STATUS && (code_is_callers(code) || is_about_head(attempt, code)))
         return ATTEMPT_GOOD;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
         return ATTEMPT_LOST;

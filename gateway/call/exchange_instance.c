@@ -408,12 +408,27 @@ static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_bod
     return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head") : OK;
 }
 
-/* Sends the head of the request; `end`: there is no body. */
-static const Step *open_stream(Attempt *attempt, const HttpHead *head, bool end)
+/* A head that the instance does not take is the caller's: no other attempt can send it either. */
+static Result check_size(const Attempt *attempt, const HttpHead *head)
 {
+    const HttpConnection *connection = attempt->side.connection;
+    uint32_t most = http_connection_head_most(connection);
+    size_t size = most == UINT32_MAX ? 0 : http_connection_head_size(connection, head);
+    return size <= most ? OK
+                        : FAIL_TELL(attempt->exchange->arena, FAULT_HEAD_TOO_LARGE,
+                                    "the head of the request takes %zu bytes on its way to the "
+                                    "service, which takes %u at most",
+                                    size, most);
+}
+
+const Step *attempt_open_stream(Attempt *attempt, const HttpHead *head, bool end,
+                                const HttpStreamEvents *events)
+{
+    Result r = check_size(attempt, head);
+    if (failed(r))
+        return attempt_unusable(attempt, r);
     attempt_asked(attempt);
-    attempt->side.stream =
-        http_stream_open(attempt->side.connection, head, end, &instance_events, attempt);
+    attempt->side.stream = http_stream_open(attempt->side.connection, head, end, events, attempt);
     if (attempt->side.stream)
         return STEP_WAIT;
     return attempt_failed(attempt, FAIL(attempt->exchange->arena, FAULT_UPSTREAM_REFUSED,
@@ -437,7 +452,7 @@ const Step *attempt_send_one(Attempt *attempt)
     Result r = write_request_head(attempt, &head, &has_body);
     if (failed(r))
         return attempt_unusable(attempt, r);
-    const Step *step = open_stream(attempt, &head, !has_body);
+    const Step *step = attempt_open_stream(attempt, &head, !has_body, &instance_events);
     if (step != STEP_WAIT)
         return step;
     exchange_sent(attempt);
@@ -458,7 +473,7 @@ const Step *attempt_send_head(Attempt *attempt)
     Result r = write_request_head(attempt, &head, &has_body);
     if (failed(r))
         return attempt_unusable(attempt, r);
-    const Step *step = open_stream(attempt, &head, !has_body);
+    const Step *step = attempt_open_stream(attempt, &head, !has_body, &instance_events);
     if (step != STEP_WAIT)
         return step;
     attempt_charge_request(attempt, SIZE_MAX);

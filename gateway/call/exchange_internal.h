@@ -444,6 +444,9 @@ Arena *exchange_last_arena(Exchange *x);
 MUST_USE Result attempt_prepare(Attempt *attempt);
 /* The plans between the caller and the picked version, whose side has this codec. */
 MUST_USE Result attempt_choose_plans(Attempt *attempt, Codec codec);
+/* Sends the head of the request; `end`: there is no body. STEP_WAIT: it was sent. */
+const Step *attempt_open_stream(Attempt *attempt, const HttpHead *head, bool end,
+                                const HttpStreamEvents *events);
 const Step *attempt_send_one(Attempt *attempt);
 const Step *attempt_send_head(Attempt *attempt);
 const Step *exchange_forward_request(Exchange *x, Message message, bool last);

@@ -64,12 +64,9 @@ static const Step *send_request(Attempt *attempt)
     if (head.fields.full)
         return attempt_unusable(attempt,
                                 FAIL(x->arena, FAULT_OUT_OF_MEMORY, "sending the head on"));
-    attempt_asked(attempt);
-    attempt->side.stream =
-        http_stream_open(attempt->side.connection, &head, x->bodiless, &opaque_events, attempt);
-    if (!attempt->side.stream)
-        return attempt_failed(attempt, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
-                                            instance->address.text));
+    const Step *step = attempt_open_stream(attempt, &head, x->bodiless, &opaque_events);
+    if (step != STEP_WAIT)
+        return step;
     exchange_sent(attempt);
     attempt_charge_request(attempt, x->bodiless ? 0 : SIZE_MAX);
     return exchange_ask_for_more(x);

@@ -1,6 +1,7 @@
 #include "protocols/http/http.h"
 
 #include "base/text/date.h"
+#include "base/text/decimal.h"
 #include "protocols/http/http_engine.h"
 #include "protocols/http/http_rules.h"
 
@@ -275,6 +276,32 @@ bool http_connection_owes(const HttpConnection *connection, size_t pending)
 uint32_t http_connection_capacity(const HttpConnection *connection)
 {
     return connection->engine->capacity(connection);
+}
+
+uint32_t http_connection_head_most(const HttpConnection *connection)
+{
+    const HttpEngine *engine = connection->engine;
+    return engine->head_most ? engine->head_most(connection) : UINT32_MAX;
+}
+
+static size_t field_size(const char *name, size_t value)
+{
+    return strlen(name) + value + FIELD_EXTRA;
+}
+
+size_t http_connection_head_size(const HttpConnection *connection, const HttpHead *head)
+{
+    char length[DECIMAL_SIZE];
+    Bytes scheme =
+        head->scheme.size ? head->scheme : bytes_of(connection->secure ? "https" : "http");
+    size_t size = fields_size(&head->fields) + field_size(":method", head->method.size) +
+                  field_size(":scheme", scheme.size) +
+                  field_size(":authority", head->authority.size) +
+                  field_size(":path", head->path.size);
+    if (head->content_length < 0)
+        return size;
+    return size +
+           field_size("content-length", decimal_write((uint64_t)head->content_length, length));
 }
 
 bool http_connection_going(const HttpConnection *connection)

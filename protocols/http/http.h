@@ -198,6 +198,15 @@ uint32_t http_connection_capacity(const HttpConnection *connection);
    has ended. `pending`: of the bytes of http_connection_sent, the last ones that did not go out. */
 bool http_connection_owes(const HttpConnection *connection, size_t pending);
 
+/* Client side: the largest head of a request that the peer takes, as http_connection_head_size
+   counts it; HTTP/2 (SETTINGS_MAX_HEADER_LIST_SIZE). UINT32_MAX: it has not said. It is for the
+   owner to obey it. */
+uint32_t http_connection_head_most(const HttpConnection *connection);
+
+/* Client side: the size of a request's head on this connection: fields_size, with pseudo-header
+   fields. */
+size_t http_connection_head_size(const HttpConnection *connection, const HttpHead *head);
+
 /* True when no new streams are possible (GOAWAY, Connection: close, drain, failure). Open streams
    may continue. */
 bool http_connection_going(const HttpConnection *connection);

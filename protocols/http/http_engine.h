@@ -32,6 +32,7 @@ typedef struct HttpEngine {
     uint32_t (*streams)(const HttpConnection *connection);
     bool (*owes)(const HttpConnection *connection, size_t pending);
     uint32_t (*capacity)(const HttpConnection *connection);
+    uint32_t (*head_most)(const HttpConnection *connection); /* NULL: no peer says so */
     bool (*going)(const HttpConnection *connection);
     bool (*held_up)(const HttpConnection *connection);     /* NULL: never */
     bool (*half_closed)(const HttpConnection *connection); /* NULL: never */

@@ -532,6 +532,11 @@ static uint32_t http2_capacity(const HttpConnection *base)
     return most > http2->open ? most - http2->open : 0;
 }
 
+static uint32_t http2_head_most(const HttpConnection *base)
+{
+    return ((const Http2 *)base)->most_head;
+}
+
 static bool http2_going(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
@@ -701,6 +706,7 @@ static const HttpEngine http2_engine = {
     .streams = http2_streams,
     .owes = http2_owes,
     .capacity = http2_capacity,
+    .head_most = http2_head_most,
     .going = http2_going,
     .held_up = http2_held_up,
     .ping = http2_ping,
@@ -751,6 +757,7 @@ static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool sec
     http2->in_initial = http2->in_window.open = WINDOW_DEFAULT;
     http2->out_initial = http2->out_window = WINDOW_DEFAULT;
     http2->most_streams = PEER_STREAMS;
+    http2->most_head = UINT32_MAX;
     http2->next_id = 1;
     http2->out.tally = &http2->base.tally;
     http_connection_hold(&http2->base, CONNECTION_MEMORY);

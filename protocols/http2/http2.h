@@ -139,6 +139,7 @@ struct Http2 {
     uint32_t resetting; /* RST_STREAM frames written since `out` was last empty */
     int32_t out_window, out_initial;
     uint32_t most_streams; /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
+    uint32_t most_head;    /* the peer's SETTINGS_MAX_HEADER_LIST_SIZE */
     Http2Turns ready, stalled;
 
     StreamTable table;

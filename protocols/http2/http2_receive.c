@@ -454,6 +454,7 @@ static uint32_t apply_setting(Http2 *http2, uint32_t setting, uint32_t value)
             return broken_protocol(http2, "SETTINGS_ENABLE_PUSH has an invalid value");
         return 0;
     case SETTING_MAX_CONCURRENT_STREAMS: http2->most_streams = value; return 0;
+    case SETTING_MAX_HEADER_LIST_SIZE: http2->most_head = value; return 0;
     case SETTING_INITIAL_WINDOW_SIZE: return change_window(http2, value);
     case SETTING_MAX_FRAME_SIZE: /* we never send larger frames than the minimum of this setting */
         if (value < FRAME_PAYLOAD_MOST || value > 0xffffff)

@@ -383,6 +383,65 @@ static void frames_that_are_malformed_are_the_services_mistake(void **state)
     assert_string_not_equal(said(client, "grpc-status"), "0");
 }
 
+/* The call with a field of so many bytes. */
+static Peer *ask_with_field(Scene *scene, size_t size)
+{
+    const char *fields = arena_printf(scene->arena, "x-large: %0*d\n", (int)size, 0);
+    Peer *client = begin_grpc(scene, GET_ITEM, fields);
+    say_frame(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static size_t size_of_head(const Peer *instance)
+{
+    return http_connection_head_size(instance->gateway, &instance->head);
+}
+
+static void a_head_that_is_larger_than_the_instance_takes_is_the_callers_mistake(void **state)
+{
+    Scene *scene = *state;
+    uint32_t most = scene->config->limits.http.head_bytes;
+    enum { SIZE = 1000 };
+    ask_with_field(scene, SIZE);
+    size_t rest = most - size_of_head(instance(scene));
+    answer(instance(scene), ITEM);
+
+    Peer *client = ask_with_field(scene, SIZE + rest);
+    assert_int_equal(size_of_head(instance(scene)), most);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+
+    uint32_t n_before = scene->n_records;
+    client = ask_with_field(scene, SIZE + rest + 1);
+    assert_int_equal(scene->n_records, n_before + 1);
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_non_null(strstr(said(client, "grpc-message"), "takes 32768 at most"));
+    assert_record(scene, "RESOURCE_EXHAUSTED HEAD_TOO_LARGE, 0 sent");
+}
+
+static void a_refusal_of_a_large_head_is_no_failure_of_the_instance(void **state)
+{
+    static const struct {
+        size_t field;
+        const char *head;
+        unsigned status, failures;
+    } rows[] = {
+        {10, "grpc-status: 8\ncontent-type: application/grpc\n", 200, 1},
+        {8 * 1024, "grpc-status: 8\ncontent-type: application/grpc\n", 200, 0},
+        {8 * 1024, "grpc-status: 13\ncontent-type: application/grpc\n", 200, 1},
+        {10, "content-type: text/plain\n", 431, 0},
+        {10, "content-type: text/plain\n", 430, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+        ask_with_field(scene, rows[i].field);
+        answer_head(instance(scene), rows[i].status, rows[i].head, -1, true);
+        assert_int_equal(scene_upstream(scene, 7101)->counts.calls, 1);
+        assert_int_equal(scene_upstream(scene, 7101)->counts.failures, rows[i].failures);
+    }
+}
+
 static void an_answer_that_is_larger_than_allowed_is_not_read(void **state)
 {
     Scene *scene = *state;
@@ -774,6 +833,8 @@ int main(void)
         TEST(two_messages_for_one_are_the_services_mistake),
         TEST(no_message_at_a_good_end_is_the_services_mistake),
         TEST(frames_that_are_malformed_are_the_services_mistake),
+        TEST(a_head_that_is_larger_than_the_instance_takes_is_the_callers_mistake),
+        TEST(a_refusal_of_a_large_head_is_no_failure_of_the_instance),
         TEST(an_answer_that_is_larger_than_allowed_is_not_read),
         TEST(a_head_that_cannot_be_read_is_the_services_mistake),
         TEST(an_answer_that_is_larger_than_the_memory_of_a_call_ends_it),

@@ -580,6 +580,37 @@ static void a_final_response_has_a_date(void **state)
     }
 }
 
+/* As h2o counts it, and nghttp2: RFC 9113 section 6.5.2. */
+static void expect_head_size(const Pair *pair, const HttpHead *head, size_t size)
+{
+    assert_int_equal(http_connection_head_size(pair->client.connection, head), size);
+}
+
+static void the_largest_head_that_a_peer_takes_is_known(void **state)
+{
+    Pair pair = {.client = {.releases = true}};
+    HttpLimits limits = http_limits_default;
+    limits.head_bytes = 5000;
+    pair_begin(&pair, &limits);
+    assert_int_equal(http_connection_head_most(pair.client.connection), UINT32_MAX);
+    pair_pump(&pair);
+    assert_int_equal(http_connection_head_most(pair.client.connection), 5000);
+
+    HttpHead head = {.method = bytes_of("GET"),
+                     .scheme = bytes_of("https"),
+                     .authority = bytes_of("a"),
+                     .path = bytes_of("/x"),
+                     .content_length = -1,
+                     .fields = fields_in(pair.client.arena)};
+    expect_head_size(&pair, &head, (7 + 3) + (7 + 5) + (10 + 1) + (5 + 2) + 4 * 32);
+    head.scheme = BYTES_NONE; /* that of the connection */
+    expect_head_size(&pair, &head, (7 + 3) + (7 + 4) + (10 + 1) + (5 + 2) + 4 * 32);
+    fields_add(&head.fields, bytes_of("te"), bytes_of("trailers"));
+    head.content_length = 10;
+    expect_head_size(&pair, &head, 39 + 10 + (14 + 2) + 6 * 32);
+    pair_end(&pair);
+}
+
 static void a_draining_server_finishes_its_calls_and_takes_no_new_ones(void **state)
 {
     Pair pair = {.client = {.releases = true}};
@@ -1743,6 +1774,7 @@ int main(void)
         cmocka_unit_test(a_stream_released_before_its_answer_is_reset),
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
         cmocka_unit_test(a_final_response_has_a_date),
+        cmocka_unit_test(the_largest_head_that_a_peer_takes_is_known),
         cmocka_unit_test(a_draining_server_finishes_its_calls_and_takes_no_new_ones),
         cmocka_unit_test(a_call_on_its_way_when_the_server_drains_is_still_served),
         cmocka_unit_test(a_draining_client_ends_with_its_last_call),
