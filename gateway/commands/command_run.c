@@ -37,6 +37,8 @@ int command_run(const CommandLine *line)
     if (line->n != 1)
         return command_usage(line->command);
     const char *path = line->arguments[0];
+    if (command_flag(line, "--prove"))
+        return supervisor_prove();
     if (command_flag(line, "--supervise"))
         return supervisor_run(program_invocation_name, path);
     take_place();

@@ -22,7 +22,7 @@ enum { CHANNEL_TEXT = 4096, CHANNEL_FDS = 64, CHANNEL_NAME = 160 };
     NOTICE('m', MORE)     /* these have it, too */                                                 \
     NOTICE('d', DROP)     /* none has it any more */                                               \
     NOTICE('p', PREPARED) /* of a successor: it has proved that it can answer */                   \
-    NOTICE('s', SERVING)  /* it takes calls */                                                     \
+    NOTICE('s', SERVING)  /* it takes calls; the text names its config */                          \
     NOTICE('f', FAILED)   /* the text says why it is about to end */                               \
     NOTICE('u', UPGRADE)  /* somebody wants one */                                                 \
     NOTICE('w', WRITTEN)  /* what the successor needs is kept */                                   \
@@ -32,7 +32,7 @@ enum { CHANNEL_TEXT = 4096, CHANNEL_FDS = 64, CHANNEL_NAME = 160 };
     NOTICE('l', LIMITS)   /* settings of the supervisor, as limits_write writes them */            \
     NOTICE('W', WRITE)    /* keep what a successor needs, then say WRITTEN */                      \
     NOTICE('G', GO)       /* take calls, then say SERVING */                                       \
-    NOTICE('D', DRAIN)    /* the successor serves */                                               \
+    NOTICE('D', DRAIN)    /* the successor serves, and has said this text */                       \
     NOTICE('S', STAYS)    /* there will be no successor; the text says why */                      \
     NOTICE('L', LEFT)     /* after LEAVING: the supervisor has closed its sockets */
 

@@ -9,23 +9,29 @@ AuditState actions_state_of(const Config *config)
     return (AuditState){config->generation, config->hash};
 }
 
-void actions_answer_state(AdminAction *action, const char *done, const Config *config)
+void actions_answer_state(AdminAction *action, const char *done, AuditState after)
 {
     Buffer body = buffer_in(action->arena);
     buffer_printf(&body, "{\"action\":\"%s\",\"generation\":%llu,\"config\":\"%s\"}\n", done,
-                  (unsigned long long)config->generation, config->hash);
+                  (unsigned long long)after.generation, after.hash);
     action->body = buffer_bytes(&body);
 }
 
-void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before)
+void actions_audit_change(Process *p, const AdminAction *action, const char *done,
+                          AuditState before, AuditState after)
 {
     audit_write(p->audit, &(AuditEntry){.action = done,
                                         .who = action->who,
                                         .by = action->by,
                                         .why = action->why,
                                         .before = before,
-                                        .after = actions_state_of(p->config),
+                                        .after = after,
                                         .result = action->result});
+}
+
+void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before)
+{
+    actions_audit_change(p, action, done, before, actions_state_of(p->config));
 }
 
 static void on_audit_read(void *owner, Result result, Bytes json)
@@ -38,7 +44,7 @@ static void on_audit_read(void *owner, Result result, Bytes json)
 
 static void drain(Process *p, AdminAction *action)
 {
-    actions_answer_state(action, "drain", p->config);
+    actions_answer_state(action, "drain", actions_state_of(p->config));
     actions_audit(p, action, "drain", actions_state_of(p->config));
     admin_action_done(action);
     if (!p->going)
@@ -88,7 +94,7 @@ static void on_annotated(void *owner, Result result)
     action->result = error_copy(action->arena, result);
     action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
                                         BYTES_ARGS(action->why)));
-    actions_answer_state(action, "annotate", storing->process->config);
+    actions_answer_state(action, "annotate", actions_state_of(storing->process->config));
     actions_audit(storing->process, action, "annotate", actions_state_of(storing->process->config));
     admin_action_done(action);
 }

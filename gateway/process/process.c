@@ -78,7 +78,7 @@ void process_serve(Process *p)
     atomic_store(&p->ready, true);
     telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
     upgrade_tell_limits(p);
-    succession_say(NOTICE_SERVING, "");
+    upgrade_say_serving(p);
     process_tell_status(p);
     if (handover_supervised() || notify_watchdog())
         pulse_start(&p->pulse, &p->loop, p->workers, p->n_workers, pulse_period(), on_beat, p);

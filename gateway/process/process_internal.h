@@ -143,9 +143,12 @@ void actions_refuse_left(Process *p);
 AuditState actions_state_of(const Config *config);
 
 /* The body of the response: what was `done`, and the config after it. */
-void actions_answer_state(AdminAction *action, const char *done, const Config *config);
+void actions_answer_state(AdminAction *action, const char *done, AuditState after);
 
 /* Records the action with its result. */
+void actions_audit_change(Process *p, const AdminAction *action, const char *done,
+                          AuditState before, AuditState after);
+/* The same; the config after it is the one that the process has. */
 void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before);
 
 /* ---- reloads.c: when the config is read again, and how it comes into use ----------------------
@@ -193,6 +196,9 @@ void upgrade_ask(Process *p, AdminAction *action);
 
 /* The gateway stops: operators who wait are told so. */
 void upgrade_refuse_left(Process *p);
+
+/* Calls are taken now; and with which config. */
+void upgrade_say_serving(const Process *p);
 
 /* The supervisor learns the limits of the config. */
 void upgrade_tell_limits(const Process *p);

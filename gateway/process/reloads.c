@@ -24,7 +24,7 @@ static void answer(Process *p, AdminAction **list, AuditState before, Result res
         next = action->next;
         action->result = error_copy(action->arena, result);
         action->detail = bytes_copy(action->arena, mistakes);
-        actions_answer_state(action, "reload", p->config);
+        actions_answer_state(action, "reload", actions_state_of(p->config));
         actions_audit(p, action, "reload", before);
         admin_action_done(action);
     }

@@ -5,19 +5,22 @@
 #include "gateway/supervisor/restarts.h"
 #include "gateway/telemetry/telemetry.h"
 
-static void answer(Process *p, AdminAction *action, Result result)
+#include <stdio.h>
+
+/* `after`: the config of the gateway that serves now. */
+static void answer(Process *p, AdminAction *action, Result result, AuditState after)
 {
     if (!action)
         return;
     action->result = error_copy(action->arena, result);
-    actions_answer_state(action, "upgrade", p->config);
-    actions_audit(p, action, "upgrade", actions_state_of(p->config));
+    actions_answer_state(action, "upgrade", after);
+    actions_audit_change(p, action, "upgrade", actions_state_of(p->config), after);
     admin_action_done(action);
 }
 
-static void end_upgrade(Process *p, Result result)
+static void end_upgrade(Process *p, Result result, AuditState after)
 {
-    answer(p, p->upgrade, result);
+    answer(p, p->upgrade, result, after);
     p->upgrade = NULL;
     p->upgrading = false;
 }
@@ -29,7 +32,7 @@ static void refuse_upgrade(Process *p, const char *why)
     telemetry_event("error", "not_upgraded", r, "this process goes on");
     if (p->fleet)
         fleet_rest(p->fleet, false);
-    end_upgrade(p, r);
+    end_upgrade(p, r, actions_state_of(p->config));
     arena_free(arena);
 }
 
@@ -50,7 +53,8 @@ void upgrade_ask(Process *p, AdminAction *action)
     if (p->upgrading || p->upgrade) {
         answer(p, action,
                FAIL(action->arena, FAULT_NOT_UPGRADED,
-                    "an upgrade is under way already: ask again when it has ended"));
+                    "an upgrade is under way already: ask again when it has ended"),
+               actions_state_of(p->config));
         return;
     }
     p->upgrade = action;
@@ -60,7 +64,8 @@ void upgrade_ask(Process *p, AdminAction *action)
 void upgrade_refuse_left(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    end_upgrade(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    end_upgrade(p, FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"),
+                actions_state_of(p->config));
     arena_free(arena);
 }
 
@@ -81,15 +86,35 @@ static void write_for_successor(Process *p)
     ledger_read(p->shared.ledger, on_ledger_collected, p);
 }
 
-/* A successor serves: its clients and operators come to it from now on. */
-static void hand_over(Process *p)
+/* "1 230c...": what a process says of its config when it serves. */
+static AuditState read_state(Arena *arena, Bytes text)
+{
+    AuditState state = {0};
+    Bytes number;
+    if (!bytes_split(&text, ' ', &number) || !bytes_to_u64(number, &state.generation))
+        state.generation = 0;
+    state.hash = arena_text(arena, text);
+    return state;
+}
+
+void upgrade_say_serving(const Process *p)
+{
+    char text[64 + CONFIG_HASH_SIZE];
+    snprintf(text, sizeof text, "%llu %s", (unsigned long long)p->config->generation,
+             p->config->hash);
+    succession_say(NOTICE_SERVING, text);
+}
+
+/* A successor serves: its clients and operators come to it from now on. `state` is of its config.
+ */
+static void hand_over(Process *p, AuditState state)
 {
     if (p->given)
         return;
     p->given = true;
     handover_give();
     telemetry_event("info", "handed_over", OK, "a new process serves; running calls may finish");
-    end_upgrade(p, OK);
+    end_upgrade(p, OK, state);
     shutdown_take_no_more(p);
     admin_leave(p->admin);
     admin_leave(p->admin_socket);
@@ -153,7 +178,7 @@ static void on_heard(void *owner, NoticeKind kind, Bytes text)
         upgrade_end_proof(p);
         process_serve(p);
     } else if (kind == NOTICE_DRAIN)
-        hand_over(p);
+        hand_over(p, read_state(arena, text));
     else if (kind == NOTICE_STAYS && !p->given)
         refuse_upgrade(p, arena_text(arena, text));
     else if (kind == NOTICE_LEFT && p->going == GOING_DRAIN)

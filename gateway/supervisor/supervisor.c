@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -39,6 +40,8 @@ typedef struct Supervisor {
     Supervised children[CHILDREN];
     Supervised *current;   /* the one that serves, or will; NULL: it has ended */
     Supervised *successor; /* NULL: no upgrade is under way */
+    pid_t prover;          /* of the build that is installed: supervisor_prove; 0: none runs */
+    int64_t proving;       /* since then */
     int64_t asked;         /* since then the gateway writes for its successor; 0: it does not */
     int64_t restart_at;    /* 0: no restart is due */
     uint32_t in_row;       /* restarts */
@@ -46,6 +49,7 @@ typedef struct Supervisor {
     bool served;   /* one has ever served */
     bool stopping; /* no gateway is started any more */
     bool replace;  /* itself, when all that has come is done */
+    bool unread;   /* some of what the supervisor before it has left says nothing to this one */
     int code;
     int signals; /* signalfd */
     Shelf shelf;
@@ -231,6 +235,73 @@ static void restart_if_due(Supervisor *s, int64_t now)
         restart_later(s, -1);
 }
 
+/* ---- Replacing itself ------------------------------------------------------------------------ */
+
+static bool write_state(const Supervisor *s, int state)
+{
+    const SupervisorLimits *l = &s->limits;
+    bool written = shelf_write(&s->shelf, state);
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->children[i].role != ROLE_NONE)
+            written &= supervised_write(&s->children[i], state);
+    return written && dprintf(state, "limits 0 %lld %lld %lld %lld %lld %lld\n",
+                              (long long)l->restarts, (long long)l->steady, (long long)l->wait,
+                              (long long)l->longest, (long long)l->prove, (long long)l->hung) > 0;
+}
+
+static void pass_all_on(Supervisor *s, bool pass)
+{
+    shelf_pass_on(&s->shelf, pass);
+    for (int i = 0; i < CHILDREN; i++) {
+        const Supervised *child = &s->children[i];
+        if (child->role == ROLE_NONE)
+            continue;
+        fcntl(child->crash, F_SETFD, pass ? 0 : FD_CLOEXEC);
+        if (child->channel >= 0)
+            fcntl(child->channel, F_SETFD, pass ? 0 : FD_CLOEXEC);
+    }
+}
+
+/* Executes the installed build with what this supervisor has. Returns if it cannot be done. */
+static void execute_with_all(Supervisor *s, char *const arguments[])
+{
+    char number[16];
+    int state = memfd_create("supervisor", 0);
+    if (state >= 0 && write_state(s, state)) {
+        snprintf(number, sizeof number, "%d", state);
+        setenv(STATE_VARIABLE, number, 1);
+        pass_all_on(s, true);
+        execute_installed(s, arguments);
+        int why = errno;
+        pass_all_on(s, false);
+        unsetenv(STATE_VARIABLE);
+        errno = why;
+    }
+    if (state >= 0)
+        close(state);
+}
+
+/* The process, its number and its children stay. If it cannot be done, this one goes on. */
+static void replace_self(Supervisor *s)
+{
+    char *arguments[] = {(char *)s->program, "run", "--supervise", (char *)s->config, NULL};
+    s->replace = false;
+    execute_with_all(s, arguments);
+    tell("the supervisor stays as it is: %s", strerror(errno));
+}
+
+/* In the new process, which ends with this one. */
+_Noreturn static void prove(Supervisor *s)
+{
+    char *arguments[] = {(char *)s->program, "run", "--supervise", "--prove",
+                         (char *)s->config,  NULL};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    execute_with_all(s, arguments);
+    tell("executing %s: %s", s->program, strerror(errno));
+    _exit(EXIT_NOT_EXECUTED);
+}
+
 /* ---- Upgrades -------------------------------------------------------------------------------- */
 
 static void refuse_upgrade(Supervisor *s, const char *why)
@@ -239,18 +310,52 @@ static void refuse_upgrade(Supervisor *s, const char *why)
     send_to(s->current, NOTICE_STAYS, why);
 }
 
+static void begin_proof(Supervisor *s)
+{
+    s->prover = fork();
+    if (s->prover == 0)
+        prove(s);
+    s->proving = clock_now();
+    if (s->prover > 0)
+        return;
+    s->prover = 0;
+    refuse_upgrade(s, strerror(errno));
+}
+
+static void end_proof(Supervisor *s)
+{
+    if (s->prover)
+        kill(s->prover, SIGKILL);
+    s->prover = 0;
+}
+
 static void begin_upgrade(Supervisor *s)
 {
-    if (s->successor || s->asked) {
+    if (s->prover || s->asked || s->successor || s->replace)
         tell("an upgrade is under way already");
-    } else if (s->stopping || !s->current || s->current->role != ROLE_SERVING) {
+    else if (s->stopping || !s->current || s->current->role != ROLE_SERVING)
         refuse_upgrade(s, "no gateway serves that could hand over");
-    } else if (!find_free(s)) {
+    else if (!find_free(s))
         refuse_upgrade(s, "too many older gateways are still ending their calls");
-    } else {
+    else
+        begin_proof(s);
+}
+
+static void on_prover_ended(Supervisor *s, int status)
+{
+    char why[SUPERVISED_WHY];
+    s->prover = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISOR_PROVED) {
         s->asked = clock_now();
         send_to(s->current, NOTICE_WRITE, "");
+        return;
     }
+    bool killed = WIFSIGNALED(status);
+    snprintf(why, sizeof why,
+             "%s does not start as a supervisor (`run --supervise --prove`): it ended %s %d",
+             s->program, killed ? "by signal" : "with exit code",
+             killed ? WTERMSIG(status) : WEXITSTATUS(status));
+    refuse_upgrade(s, why);
 }
 
 static void start_successor(Supervisor *s)
@@ -263,12 +368,14 @@ static void start_successor(Supervisor *s)
 
 static void abandon_successor(Supervisor *s)
 {
+    end_proof(s);
     s->asked = 0;
     if (s->successor)
         kill(s->successor->pid, SIGTERM);
 }
 
-static void hand_over(Supervisor *s, Supervised *child)
+/* `state`: of its config, for those who have asked. */
+static void hand_over(Supervisor *s, Supervised *child, Bytes state)
 {
     Supervised *old = s->current;
     s->current = child;
@@ -279,15 +386,16 @@ static void hand_over(Supervisor *s, Supervised *child)
     if (!old)
         return;
     old->role = ROLE_DRAINING;
-    send_to(old, NOTICE_DRAIN, "");
+    if (old->channel >= 0)
+        channel_send(old->channel, NOTICE_DRAIN, state, NULL, 0);
 }
 
-static void on_serving(Supervisor *s, Supervised *child)
+static void on_serving(Supervisor *s, Supervised *child, Bytes state)
 {
     if (child->role == ROLE_DRAINING || child->role == ROLE_SERVING)
         return;
     if (child->role == ROLE_SUCCESSOR)
-        hand_over(s, child);
+        hand_over(s, child, state);
     child->role = ROLE_SERVING;
     child->served = child->alive = clock_now();
     s->served = true;
@@ -342,7 +450,7 @@ static void on_notice(Supervisor *s, Supervised *child)
     case NOTICE_MORE: keep(s, false); break;
     case NOTICE_DROP: shelf_drop(&s->shelf, notice->text); break;
     case NOTICE_PREPARED: send_to(child, NOTICE_GO, ""); break;
-    case NOTICE_SERVING: on_serving(s, child); break;
+    case NOTICE_SERVING: on_serving(s, child, notice->text); break;
     case NOTICE_FAILED:
         snprintf(child->why, sizeof child->why, "%.*s", BYTES_ARGS(notice->text));
         break;
@@ -420,6 +528,7 @@ static void on_current_ended(Supervisor *s, Supervised *child, int status, const
 {
     s->current = NULL;
     s->asked = 0;
+    end_proof(s);
     s->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     bool refused = !s->served && WIFEXITED(status); /* a mistake in its config, and the like */
     if (s->stopping || child->left || ended_well(status) || refused) {
@@ -461,10 +570,13 @@ static void on_ended(Supervisor *s, Supervised *child, int status)
 static void reap(Supervisor *s)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->prover)
+            on_prover_ended(s, status);
         for (int i = 0; i < CHILDREN; i++)
             if (s->children[i].role != ROLE_NONE && s->children[i].pid == pid)
                 on_ended(s, &s->children[i], status);
+    }
 }
 
 /* ---- Signals --------------------------------------------------------------------------------- */
@@ -484,7 +596,10 @@ static void on_signal(Supervisor *s, int number)
         begin_upgrade(s);
     } else {
         s->stopping |= number != SIGHUP;
-        s->asked = s->stopping ? 0 : s->asked;
+        if (s->stopping) {
+            s->asked = 0;
+            end_proof(s);
+        }
         forward(s, number);
     }
 }
@@ -522,6 +637,10 @@ static void end_hung(Supervised *child, int64_t now)
 static void end_late(Supervisor *s, int64_t now)
 {
     Supervised *current = s->current, *successor = s->successor;
+    if (s->prover && now - s->proving >= s->limits.prove) {
+        end_proof(s);
+        refuse_upgrade(s, "the new build did not prove in time that it supervises");
+    }
     if (s->asked && now - s->asked >= WRITE_TIME)
         start_successor(s);
     if (successor && (successor->killed || now - successor->began >= s->limits.prove))
@@ -545,6 +664,7 @@ static int time_left(const Supervisor *s)
     const Supervised *current = s->current, *successor = s->successor;
     sooner(&wait, s->restart_at, 0, now);
     sooner(&wait, s->asked, WRITE_TIME, now);
+    sooner(&wait, s->prover ? s->proving : 0, s->limits.prove, now);
     if (successor)
         sooner(&wait, successor->killed ? successor->killed : successor->began,
                successor->killed ? ABORT_TIME : s->limits.prove, now);
@@ -554,72 +674,31 @@ static int time_left(const Supervisor *s)
     return wait <= 0 ? 0 : (int)((wait + MILLISECOND - 1) / MILLISECOND);
 }
 
-/* ---- Replacing itself ------------------------------------------------------------------------ */
+/* ---- Taking its place ------------------------------------------------------------------------ */
 
-static bool write_state(const Supervisor *s, int state)
-{
-    const SupervisorLimits *l = &s->limits;
-    bool written = shelf_write(&s->shelf, state);
-    for (int i = 0; i < CHILDREN; i++)
-        if (s->children[i].role != ROLE_NONE)
-            written &= supervised_write(&s->children[i], state);
-    return written && dprintf(state, "limits 0 %lld %lld %lld %lld %lld %lld\n",
-                              (long long)l->restarts, (long long)l->steady, (long long)l->wait,
-                              (long long)l->longest, (long long)l->prove, (long long)l->hung) > 0;
-}
-
-static void pass_all_on(Supervisor *s, bool pass)
-{
-    shelf_pass_on(&s->shelf, pass);
-    for (int i = 0; i < CHILDREN; i++) {
-        const Supervised *child = &s->children[i];
-        if (child->role == ROLE_NONE)
-            continue;
-        fcntl(child->crash, F_SETFD, pass ? 0 : FD_CLOEXEC);
-        if (child->channel >= 0)
-            fcntl(child->channel, F_SETFD, pass ? 0 : FD_CLOEXEC);
-    }
-}
-
-/* The process, its number and its children stay. If it cannot be done, this one goes on. */
-static void replace_self(Supervisor *s)
-{
-    char number[16];
-    char *arguments[] = {(char *)s->program, "run", "--supervise", (char *)s->config, NULL};
-    int state = memfd_create("supervisor", 0);
-    s->replace = false;
-    if (state >= 0 && write_state(s, state)) {
-        snprintf(number, sizeof number, "%d", state);
-        setenv(STATE_VARIABLE, number, 1);
-        pass_all_on(s, true);
-        execute_installed(s, arguments);
-        pass_all_on(s, false);
-        unsetenv(STATE_VARIABLE);
-    }
-    tell("the supervisor stays as it is: %s", strerror(errno));
-    close_at(&state);
-}
-
-static void take_child(Supervisor *s, const Supervised *child)
+static bool take_child(Supervisor *s, const Supervised *child)
 {
     Supervised *place = find_free(s);
     if (!place)
-        return;
+        return false;
     *place = *child;
     if (place->role == ROLE_SERVING || place->role == ROLE_STARTING)
         s->current = place;
     s->served |= place->served != 0;
+    return true;
 }
 
 static void take_line(Supervisor *s, const RollLine *line)
 {
     Supervised child;
+    bool taken = false;
     if (bytes_are(line->word, "kept") && line->fd >= 0)
-        shelf_add(&s->shelf, line->rest, line->fd);
+        taken = shelf_add(&s->shelf, line->rest, line->fd);
     else if (bytes_are(line->word, "limits"))
-        supervisor_limits_read(line->rest, &s->limits);
+        taken = supervisor_limits_read(line->rest, &s->limits);
     else if (supervised_read(line, &child))
-        take_child(s, &child);
+        taken = take_child(s, &child);
+    s->unread |= !taken;
 }
 
 /* True: this process was a supervisor before, and its gateway runs. */
@@ -680,7 +759,7 @@ static void end_threads(void)
         mallctl("background_thread", NULL, NULL, &off, sizeof off);
 }
 
-static bool set_up(Supervisor *s)
+static bool prepare(Supervisor *s)
 {
     sigset_t set;
     set_signals(&set);
@@ -692,10 +771,15 @@ static bool set_up(Supervisor *s)
     notify_begin();
     s->limits = supervisor_limits_default;
     s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (s->signals < 0) {
+    if (s->signals < 0)
         tell("no descriptor for signals: %s", strerror(errno));
+    return s->signals >= 0;
+}
+
+static bool set_up(Supervisor *s)
+{
+    if (!prepare(s))
         return false;
-    }
     if (!take_state(s)) {
         take_systemd(s);
         s->current = start(s, ROLE_STARTING);
@@ -746,4 +830,15 @@ int supervisor_run(const char *program, const char *config)
             replace_self(s);
     }
     return s->code;
+}
+
+int supervisor_prove(void)
+{
+    Supervisor *s = &supervisor;
+    if (!prepare(s))
+        return EXIT_FAILURE;
+    if (take_state(s) && !s->unread)
+        return SUPERVISOR_PROVED;
+    tell("this build cannot take over from the supervisor that has started it");
+    return EXIT_FAILURE;
 }

@@ -64,6 +64,8 @@ class Gateway:
     `environment`: variables besides those of the test. `options`: of the command `run`.
     """
 
+    binary = BINARY
+
     def __init__(self, folder, config=SHOP_CONFIG, under=(), environment=None, options=(), **words):
         self.folder, self.under, self.environment, self.options = folder, list(under), environment, options
         self.words = {"port": free_port(), "admin": free_port(), "shop": SHOP, "orders": ORDERS,
@@ -87,7 +89,7 @@ class Gateway:
 
     def start(self):
         self.write()
-        self.process = Process([*self.under, BINARY, "run", *self.options, str(self.file)], self.environment).wait_until(self.ready)
+        self.process = Process([*self.under, self.binary, "run", *self.options, str(self.file)], self.environment).wait_until(self.ready)
         return self
 
     def ready(self):

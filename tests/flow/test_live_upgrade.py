@@ -297,6 +297,37 @@ def test_a_new_process_that_is_late_is_ended(plain):
         gateway.write(PLAIN)
 
 
+@pytest.mark.parametrize("supervises, told", [("exit 0", "does not start as a supervisor"),
+                                              ("kill -9 $$$$", "it ended by signal 9"),
+                                              ("exec sleep 60", "did not prove in time that it supervises")])
+def test_a_build_that_does_not_supervise_is_not_used(tmp_path, plain, supervises, told):
+    """It would serve well."""
+    installed, build = tmp_path / "installed", tmp_path / "build"
+    installed.symlink_to(BINARY)
+    build.write_text(f'#!/bin/sh\ncase "$*" in *--supervise*) {supervises.replace("$$$$", "$$")};; esac\nexec {BINARY} "$@"\n')
+    build.chmod(0o755)
+    plain.binary = str(installed)
+    plain.words["upgrade"] = "prove: 300ms" if "sleep" in supervises else ""
+    with plain as gateway:
+        old = gateway.newest()
+        build.rename(installed)
+        done = gateway.upgrade()
+        assert done.returncode == 1 and told in done.stderr
+        assert told in str(event(gateway, "not_upgraded")["causes"])
+        assert gateway.children() == [old] and not gateway.events("upgrading")
+        assert gateway.http("GET", "/").body == b"ok"
+
+
+def test_an_upgrade_says_which_config_the_new_process_has(plain):
+    with plain as gateway:
+        told = command(gateway, "reload").stdout
+        assert told.startswith("reload: generation 2, config ")
+        gateway.write(PLAIN + "# another\n")
+        done = gateway.upgrade().stdout
+        assert done.startswith("upgrade: generation 1, config ") and done.split()[-1] != told.split()[-1]
+        assert command(gateway, "reload").stdout.split()[-1] == done.split()[-1]
+
+
 def test_a_stop_in_the_middle_of_an_upgrade_ends_both(plain):
     with plain as gateway, socket.create_server(("127.0.0.1", 0)) as silent:
         instance = f"127.0.0.1:{silent.getsockname()[1]}"
