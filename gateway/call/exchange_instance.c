@@ -147,11 +147,20 @@ static Result pick_for(Attempt *attempt, const PickTried *tried)
     return may_leave ? pick_any_version(attempt, &wish) : r;
 }
 
+/* All were tried: the one that has failed just now is asked again only if it is the only one. */
+static Result pick_again(Attempt *attempt)
+{
+    PickTried latest = {.instance = attempt->tried.before->instance};
+    attempt->tried.before = NULL;
+    Result r = pick_for(attempt, &latest);
+    return failed(r) ? pick_for(attempt, NULL) : r;
+}
+
 Result attempt_pick(Attempt *attempt)
 {
     Result r = pick_for(attempt, attempt->tried.before);
     if (failed(r) && attempt->may_return)
-        r = pick_for(attempt, attempt->tried.before = NULL);
+        r = pick_again(attempt);
     if (failed(r))
         return r;
     attempt->tried.instance = attempt->pick.instance;

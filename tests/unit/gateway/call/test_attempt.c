@@ -89,7 +89,7 @@ static void the_first_refusal_is_not_counted_and_the_others_are(void **state)
     assert_true(client->ended);
     assert_string_equal(said(client, "grpc-status"), "14");
     assert_record(scene, "UNAVAILABLE UPSTREAM_REFUSED, 3 sent: "
-                         "7101 UNAVAILABLE, 7102 UNAVAILABLE, 7102 UNAVAILABLE");
+                         "7101 UNAVAILABLE, 7102 UNAVAILABLE, 7101 UNAVAILABLE");
 }
 
 static void a_repeatable_method_is_asked_again_after_a_reset(void **state)
@@ -358,6 +358,23 @@ static void a_stream_counts_without_its_time(void **state)
            "      - {address: '127.0.0.1:7102', versions: [v1]}\n" settings
 #define NO_LEAST "    retry_budget: {percent: 20, at_least: 0}\n"
 
+static void where_all_were_tried_the_one_that_failed_just_now_comes_last(void **state)
+{
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        Scene *scene = scene_again(
+            state, WITH("attempts: 5, retry: {initial_backoff: 1ms, max_backoff: 2ms}"));
+        random_seed_fixed(&scene->loop.random, seed);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        for (int i = 0; i < 4; i++) {
+            const Instance *latest = instance(scene)->instance;
+            break_off(instance(scene), 2);
+            scene_back_off(scene);
+            assert_ptr_not_equal(instance(scene)->instance, latest);
+        }
+        answer(instance(scene), ITEM);
+    }
+}
+
 /* UNAVAILABLE, with more fields: Trailers-Only. */
 static void answer_unavailable(Peer *peer, const char *more)
 {
@@ -425,7 +442,7 @@ static void a_pushback_says_when(void **state)
     answer_trailers(instance(scene), "grpc-status: 14\ngrpc-retry-pushback-ms: 7");
     assert_asked_after(scene, 7);
     answer(instance(scene), ITEM);
-    assert_record(scene, "OK, 3 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE, 7102 OK");
+    assert_record(scene, "OK, 3 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE, 7101 OK");
 }
 
 static void after_a_pushback_the_waits_begin_anew(void **state)
@@ -854,6 +871,7 @@ int main(void)
         TEST(a_stream_of_requests_that_finds_no_room_goes_elsewhere),
         TEST(a_refusal_is_repeated_whatever_the_method),
         TEST(the_first_refusal_is_not_counted_and_the_others_are),
+        TEST(where_all_were_tried_the_one_that_failed_just_now_comes_last),
         TEST(a_repeatable_method_is_asked_again_after_a_reset),
         TEST(it_is_asked_again_where_only_the_same_instance_is_left),
         TEST(it_is_asked_no_more_than_the_route_allows),
