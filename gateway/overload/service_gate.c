@@ -140,6 +140,13 @@ static void tell_breaker(ServiceGate *gate, BreakerChange change)
                       gate->breaker_limits.probes);
 }
 
+static void end_breaker(ServiceGate *gate, const char *how)
+{
+    char subject[SUBJECT_SIZE];
+    if (gate->breaker.state != BREAKER_CLOSED)
+        healing_end(HEALING_BREAKER, gate->service, subject_of(gate, subject), "%s", how);
+}
+
 static Result refuse_open(ServiceGate *gate, Arena *arena, uint32_t *retry_after_out)
 {
     int64_t left = breaker_until(&gate->breaker) - gate->loop->now;
@@ -357,6 +364,47 @@ void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took
         loop_defer(loop, &gate->serve);
 }
 
+/* ---- Another config -------------------------------------------------------------------------- */
+
+static const Service *service_named(const Config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (strcmp(config->services[i].name, name) == 0)
+            return &config->services[i];
+    return NULL;
+}
+
+static void drop_breaker(ServiceGate *gate)
+{
+    end_breaker(gate, "its config has no breaker any more");
+    gate->breaker = (Breaker){0};
+    gate->has_breaker = false;
+}
+
+static void drop_concurrency(ServiceGate *gate)
+{
+    end_full(gate, "its config has no limit any more");
+    gate->has_concurrency = false;
+    show(gate);
+    if (gate->waits.n)
+        loop_defer(gate->loop, &gate->serve);
+}
+
+void gates_use_config(Loop *loop)
+{
+    pthread_mutex_lock(&lock);
+    for (ServiceGate *gate = all; gate; gate = gate->next) {
+        if (gate->loop != loop)
+            continue;
+        const Service *service = service_named(loop->config, gate->service);
+        if (!service || !service->breaker)
+            drop_breaker(gate);
+        if (!service || !service->concurrency)
+            drop_concurrency(gate);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 /* ---- Metrics --------------------------------------------------------------------------------- */
 
 /* The newest are first; a service may have left the config since. */
@@ -414,6 +462,7 @@ static void forget_gates(const Loop *loop)
             *at = gate->next;
             timer_stop(&gate->loop->timers, &gate->timer);
             timer_stop(&gate->loop->timers, &gate->calm);
+            end_breaker(gate, "the loop has ended");
             end_full(gate, "the loop has ended");
         } else {
             at = &gate->next;

@@ -72,6 +72,10 @@ void gate_cancel(GateWait *wait);
    afterwards. */
 void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took);
 
+/* The loop has another config: what a service has no longer has no effect any more, and no act of
+   the healing. */
+void gates_use_config(Loop *loop);
+
 /* MetricsWriter: the places of all services with `concurrency`, in all loops. */
 void gates_metrics_write(Exposition *e, void *unused);
 

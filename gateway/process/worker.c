@@ -225,6 +225,7 @@ static void run_reload(Loop *loop, void *argument)
     if (!loop->draining)
         listeners_apply(&worker->listeners, loop->config, reload->sockets);
     upstreams_reload(loop->upstreams);
+    gates_use_config(loop);
     if (worker->checks)
         checks_use(worker->checks);
     config_uses_trim(loop);

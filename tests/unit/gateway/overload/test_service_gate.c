@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "gateway/healing/healing.h"
+#include "gateway/healing/healing_page.h"
 #include "gateway/overload/service_gate.h"
 
 enum { CALLS = 8 };
@@ -318,6 +319,61 @@ static void an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere(void **
     assert_fault(enter(&calls[3]), FAULT_BREAKER_OPEN);
 }
 
+/* Whether an act of the healing lasts. */
+static bool heals(void)
+{
+    Buffer page = buffer_in(arena);
+    healing_write(&page);
+    buffer_add_byte(&page, 0);
+    return strstr((const char *)page.data, "\"now\":[]") == NULL;
+}
+
+/* The loop has a config in which the service is like this; NULL: it has none. */
+static void use_config(Service *services)
+{
+    Config config = {.services = services, .n_services = services != NULL};
+    loop.config = &config;
+    gates_use_config(&loop);
+    loop.config = NULL;
+}
+
+static void without_a_breaker_in_the_next_config_it_is_healed_no_more(void **state)
+{
+    Service other = {.name = "carts", .breaker = &breaker}, plain = {.name = "orders"};
+    Service *without[] = {&other, &plain, NULL};
+    for (int i = 0; i < 3; i++) {
+        service = (Service){.name = "orders", .breaker = &breaker};
+        for (int k = 0; k < 2; k++) {
+            assert_ok(arena, enter(&calls[0]));
+            leave(&calls[0], OUTCOME_FAILED);
+        }
+        use_config(&service);
+        assert_true(heals());
+        assert_fault(enter(&calls[1]), FAULT_BREAKER_OPEN);
+        use_config(without[i]);
+        assert_false(heals());
+        assert_ok(arena, enter(&calls[1])); /* with a breaker again, it is a new one */
+        leave(&calls[1], OUTCOME_UNKNOWN);
+    }
+}
+
+static void without_a_limit_in_the_next_config_who_waits_passes(void **state)
+{
+    Service plain = {.name = "orders"};
+    for (int i = 0; i < 3; i++)
+        assert_ok(arena, enter(&calls[i]));
+    assert_fault(enter_as(&calls[3], 0, false, false), FAULT_SERVICE_FULL);
+    assert_true(heals());
+    use_config(&plain);
+    assert_false(heals());
+    assert_false(metrics_say("passerelle_concurrency_limit{"));
+    turn();
+    for (int i = 0; i < 3; i++) {
+        assert_true(is_in(&calls[i]));
+        leave(&calls[i], OUTCOME_GOOD);
+    }
+}
+
 static void probes_that_do_not_end_let_others_try(void **state)
 {
     breaker.probes = 2;
@@ -396,6 +452,8 @@ int main(void)
         GATE_TEST(the_metrics_tell_its_places),
         GATE_TEST(an_open_breaker_lets_nobody_pass_but_those_that_go_elsewhere),
         GATE_TEST(probes_that_do_not_end_let_others_try),
+        GATE_TEST(without_a_breaker_in_the_next_config_it_is_healed_no_more),
+        GATE_TEST(without_a_limit_in_the_next_config_who_waits_passes),
         GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
         GATE_TEST(a_learned_limit_begins_at_the_floor_and_grows),
         GATE_TEST(a_pass_that_was_not_given_leaves_nothing),
