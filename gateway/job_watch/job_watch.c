@@ -1,0 +1,185 @@
+#include "gateway/job_watch/job_watch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { BUCKETS = 256 };
+
+struct JobNews {
+    pthread_mutex_t mutex;  /* of the list */
+    JobWatches *loops;      /* those with watches or without */
+    atomic_uint n_watching; /* watches, of all loops */
+};
+
+struct JobWatches {
+    JobNews *news;
+    Loop *loop;
+    JobWatches *next; /* of the process */
+    uint32_t most;
+    atomic_uint n;
+    JobWatch *buckets[BUCKETS]; /* by the id */
+};
+
+/* A message to a loop. Its watches are looked up when it comes: they may have gone meanwhile. */
+typedef struct News {
+    JobNews *of;
+    char id[JOB_ID_SIZE];
+} News;
+
+static JobWatch **bucket_of(JobWatches *watches, Bytes id)
+{
+    return &watches->buckets[bytes_hash(id) % BUCKETS];
+}
+
+static Bytes id_of(const JobWatch *watch)
+{
+    return bytes(watch->id, JOB_ID_SIZE);
+}
+
+/* ---- News ------------------------------------------------------------------------------------ */
+
+JobNews *job_news_new(void)
+{
+    JobNews *news = calloc(1, sizeof *news);
+    CHECK(news);
+    CHECK(pthread_mutex_init(&news->mutex, NULL) == 0);
+    return news;
+}
+
+void job_news_free(JobNews *news)
+{
+    if (!news)
+        return;
+    CHECK(!news->loops);
+    pthread_mutex_destroy(&news->mutex);
+    free(news);
+}
+
+static JobWatches *watches_of(JobNews *news, const Loop *loop)
+{
+    pthread_mutex_lock(&news->mutex);
+    JobWatches *watches = news->loops;
+    while (watches && watches->loop != loop)
+        watches = watches->next;
+    pthread_mutex_unlock(&news->mutex);
+    return watches;
+}
+
+static void look_soon(JobWatch *watch)
+{
+    timer_start(&watch->watches->loop->timers, &watch->timer, 0);
+}
+
+/* Each looks in a callback of its own, since it may end others. */
+static void on_news(Loop *loop, void *argument)
+{
+    News *told = argument;
+    Bytes id = bytes(told->id, JOB_ID_SIZE);
+    JobWatches *watches = watches_of(told->of, loop);
+    JobWatch *watch = watches ? *bucket_of(watches, id) : NULL;
+    for (; watch; watch = watch->next)
+        if (bytes_equal(id_of(watch), id))
+            look_soon(watch);
+    free(told);
+}
+
+void job_news_tell(JobNews *news, Bytes id)
+{
+    if (id.size != JOB_ID_SIZE ||
+        atomic_load_explicit(&news->n_watching, memory_order_relaxed) == 0)
+        return;
+    pthread_mutex_lock(&news->mutex);
+    for (JobWatches *watches = news->loops; watches; watches = watches->next) {
+        if (atomic_load_explicit(&watches->n, memory_order_relaxed) == 0)
+            continue;
+        News *told = malloc(sizeof *told);
+        CHECK(told);
+        told->of = news;
+        memcpy(told->id, id.data, JOB_ID_SIZE);
+        loop_post(watches->loop, on_news, told);
+    }
+    pthread_mutex_unlock(&news->mutex);
+}
+
+/* ---- The watches of a loop ------------------------------------------------------------------- */
+
+JobWatches *job_watches_new(JobNews *news, Loop *loop, uint32_t most)
+{
+    JobWatches *watches = calloc(1, sizeof *watches);
+    CHECK(watches);
+    watches->news = news;
+    watches->loop = loop;
+    watches->most = most;
+    pthread_mutex_lock(&news->mutex);
+    watches->next = news->loops;
+    news->loops = watches;
+    pthread_mutex_unlock(&news->mutex);
+    return watches;
+}
+
+void job_watches_free(JobWatches *watches)
+{
+    if (!watches)
+        return;
+    CHECK(atomic_load(&watches->n) == 0);
+    JobNews *news = watches->news;
+    pthread_mutex_lock(&news->mutex);
+    JobWatches **at = &news->loops;
+    while (*at != watches)
+        at = &(*at)->next;
+    *at = watches->next;
+    pthread_mutex_unlock(&news->mutex);
+    free(watches);
+}
+
+static void look_again(JobWatch *watch)
+{
+    Loop *loop = watch->watches->loop;
+    timer_start(&loop->timers, &watch->timer, loop->now + JOB_WATCH_TIME);
+}
+
+static void on_timer(Timer *timer)
+{
+    JobWatch *watch = (JobWatch *)((char *)timer - offsetof(JobWatch, timer));
+    look_again(watch);
+    watch->look(watch);
+}
+
+bool job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id)
+{
+    if (id.size != JOB_ID_SIZE || atomic_load(&watches->n) >= watches->most)
+        return false;
+    memcpy(watch->id, id.data, JOB_ID_SIZE);
+    watch->watches = watches;
+    watch->timer.fire = on_timer;
+    watch->at = bucket_of(watches, id);
+    watch->next = *watch->at;
+    if (watch->next)
+        watch->next->at = &watch->next;
+    *watch->at = watch;
+    atomic_fetch_add(&watches->n, 1);
+    atomic_fetch_add(&watches->news->n_watching, 1);
+    look_again(watch);
+    return true;
+}
+
+void job_watch_stop(JobWatch *watch)
+{
+    if (!watch->at)
+        return;
+    *watch->at = watch->next;
+    if (watch->next)
+        watch->next->at = watch->at;
+    watch->at = NULL;
+    atomic_fetch_sub(&watch->watches->n, 1);
+    atomic_fetch_sub(&watch->watches->news->n_watching, 1);
+    timer_stop(&watch->watches->loop->timers, &watch->timer);
+}
+
+void job_watches_look(JobWatches *watches)
+{
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        for (JobWatch *watch = watches->buckets[i]; watch; watch = watch->next)
+            look_soon(watch);
+}
