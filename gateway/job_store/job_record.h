@@ -1,0 +1,71 @@
+/*
+ * JobRecord: one job, as it is stored: what it is, how far it has come (gateway/job), and who has
+ * its lease.
+ *
+ * Texts and messages are borrowed, or live in the arena that the record was read into. Times are
+ * wall nanoseconds since 1970.
+ */
+#ifndef GATEWAY_JOB_RECORD_H
+#define GATEWAY_JOB_RECORD_H
+
+#include "base/call.h"
+#include "base/fields.h"
+#include "gateway/config/config.h"
+#include "gateway/job/job_id.h"
+#include "gateway/job/job_state.h"
+
+/* Why a job has failed, or is being undone. `fault` empty: it has not. */
+typedef struct JobFailure {
+    Bytes step;    /* its name */
+    Bytes fault;   /* "UPSTREAM_DOWN" */
+    Code code;     /* of its last call */
+    Bytes message; /* for people */
+} JobFailure;
+
+/* What an operator, a client, or an event from outside asks of a job. `given` false: nothing. */
+typedef struct JobOrder {
+    bool given;
+    JobEvent event; /* JOB_CANCEL, JOB_RETRY, JOB_SKIP, JOB_UNDO or JOB_ARRIVED */
+    Bytes who, why;
+} JobOrder;
+
+typedef struct JobRecord {
+    Bytes id;         /* gateway/job/job_id.h */
+    Bytes definition; /* its name, "hosting.Sites/Create" */
+    uint32_t revision;
+    uint64_t structure; /* of the definition that it was accepted by */
+    Bytes client;       /* as identity_shown gives it; empty: the gateway itself (schedules) */
+    Bytes resource;     /* "site/NAME", or empty. Of all unfinished jobs of the same one, one is
+                           executed at a time, in the order in which they were accepted */
+    Bytes request_id;   /* of the call that began it */
+    Impact impact;      /* of its route */
+    int64_t created;
+    int64_t keep; /* nanoseconds after its end; then it is deleted */
+
+    JobPosition position;
+    Bytes step;      /* the name of the current one; empty while it is queued */
+    int64_t since;   /* that it has been in this state and step; set by the store */
+    int64_t changed; /* when it was written last; set by the store */
+
+    /* The content: sealed in the store. Messages are protobuf. */
+    Bytes request;                   /* in the definition's version */
+    Fields forwarded;                /* of the caller's request, for each step */
+    Bytes responses[JOB_STEPS_MOST]; /* in the versions of the steps; data NULL: none */
+    JobFailure failure;
+    Bytes damage; /* not empty: the content cannot be read, and why; what is above is empty then.
+                     The job must not be executed */
+
+    /* The lease. */
+    Bytes owner;    /* empty: nobody has it */
+    uint64_t token; /* fencing: larger with each owner; what is written with an older one is lost */
+    JobOrder order; /* for the owner, who clears it with what it writes */
+    bool behind;    /* another job is executed first on its resource */
+} JobRecord;
+
+/* A copy of all of it, in the arena. */
+JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
+
+/* Whether the order fits a job in that state. */
+bool job_order_fits(JobEvent order, JobState state);
+
+#endif
