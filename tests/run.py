@@ -63,8 +63,10 @@ def flow_run(build, *words):
 
 
 def flow_tests(build):
-    """One file at a time on each processor; those that failed, one after the other."""
-    return twice(lambda: flow_run(build, "-n", "auto", "--maxprocesses", "16", "--dist", "loadfile"),
+    """Three files at a time on two processors, since tests wait more than they compute; those that failed, one after
+    the other."""
+    files = min(16, max(2, os.cpu_count() * 3 // 2))
+    return twice(lambda: flow_run(build, "-n", str(files), "--dist", "loadfile"),
                  lambda failed: flow_run(build, "--last-failed", "--last-failed-no-failures", "none"))
 
 
