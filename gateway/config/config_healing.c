@@ -20,6 +20,7 @@ static const HealingLimit defaults[HEALING_ACTS] = {
     [HEALING_CELL] = {MINUTE, 100, 10, false},
     [HEALING_SCHEMA] = {10 * MINUTE, 5, 0, false},
     [HEALING_DISCOVERY] = {10 * MINUTE, 5, 0, false},
+    [HEALING_ALL_USED] = {10 * MINUTE, 5, 0, false},
 };
 
 static bool may_stop(HealingAct act)
@@ -65,4 +66,5 @@ void config_read_healing(ConfigReader *reader)
     read_rate(reader, HEALING_CELL, "cell", text->cell);
     read_rate(reader, HEALING_SCHEMA, "schema", text->schema);
     read_rate(reader, HEALING_DISCOVERY, "discovery", text->discovery);
+    read_rate(reader, HEALING_ALL_USED, "all_used", text->all_used);
 }

@@ -24,6 +24,7 @@ typedef enum HealingAct {
     /* Of services. */
     HEALING_SCHEMA,    /* a schema comes from a file, since no instance tells it */
     HEALING_DISCOVERY, /* the last list of instances is used, since there is no newer one */
+    HEALING_ALL_USED,  /* instances that fail are used, since too many do, or no others are left */
     /* By hand. */
     HEALING_MANUAL, /* an operator ejects, drains or pins */
     HEALING_ACTS

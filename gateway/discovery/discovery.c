@@ -65,7 +65,7 @@ static void tell_failure(Watch *watch, Result why)
     if (!watch->state.failing)
         telemetry_event("warning", "instances_unreadable", why, "%s: keeping its %u instances",
                         watch->name, set->n);
-    if (set->n && !watch->heals)
+    if (set->n && !(watch->heals && watch->state.failing))
         healing_begin(HEALING_DISCOVERY, watch->name, watch->place, why,
                       "its %u instances are those of before", set->n);
     watch->heals |= set->n > 0;
@@ -81,10 +81,11 @@ static void end_healing(Watch *watch, const char *why)
 
 static void tell_success(Watch *watch)
 {
+    if (!watch->state.failing)
+        return;
     end_healing(watch, "the list can be read again");
-    if (watch->state.failing)
-        telemetry_event("info", "instances_readable", OK, "%s: %s can be read again", watch->name,
-                        watch->place);
+    telemetry_event("info", "instances_readable", OK, "%s: %s can be read again", watch->name,
+                    watch->place);
 }
 
 static void note_state(Watch *watch, const Reading *reading)
@@ -134,8 +135,10 @@ static bool use_set(Watch *watch, InstanceSet *set)
     return true;
 }
 
-static void is_not_empty(Watch *watch)
+static void is_not_empty(Watch *watch, const char *how)
 {
+    if (watch->empty_since && !watch->state.failing)
+        end_healing(watch, how);
     watch->empty_since = 0;
     uv_timer_stop(&watch->emptying);
 }
@@ -144,7 +147,7 @@ static void is_not_empty(Watch *watch)
 static void on_empty(uv_timer_t *timer)
 {
     Watch *watch = timer->data;
-    is_not_empty(watch);
+    is_not_empty(watch, "it is empty still: its instances leave");
     if (use_set(watch, instance_set_new(watch->service, NULL, 0))) {
         note_instances(watch);
         watch->of->on_changed(watch->of->owner);
@@ -162,12 +165,18 @@ static uint32_t n_instances(const Service *service)
 static void await_more(Watch *watch)
 {
     int64_t now = clock_now(), wait = watch->service->discovery->empty_after;
+    uint32_t n = n_instances(watch->service);
     if (!watch->empty_since) {
         watch->empty_since = now;
         telemetry_event("warning", "instances_empty", OK,
-                        "the list of %s is empty: its %u instances stay for %.1f s", watch->name,
-                        n_instances(watch->service), (double)wait / SECOND);
+                        "the list of %s is empty: its %u instances stay for %.1f s", watch->name, n,
+                        (double)wait / SECOND);
     }
+    if (!watch->heals)
+        healing_begin(HEALING_DISCOVERY, watch->name, watch->place, OK,
+                      "the list is empty: its %u instances stay for %.1f s", n,
+                      (double)wait / SECOND);
+    watch->heals = true;
     int64_t left = watch->empty_since + wait - now;
     uv_update_time(watch->of->loop);
     uv_timer_start(&watch->emptying, on_empty,
@@ -184,7 +193,7 @@ static bool use_list(Watch *watch, Reading *reading)
         await_more(watch);
         return false;
     }
-    is_not_empty(watch);
+    is_not_empty(watch, "the list has instances again");
     return use_set(watch, reading_set(reading));
 }
 
@@ -211,7 +220,7 @@ static void on_reading(void *owner, Reading *reading)
         else if (reading->has_list)
             changed = use_list(watch, reading);
         else if (!reading->same)
-            is_not_empty(watch); /* it is not empty, but wrong, or not known */
+            is_not_empty(watch, "it is not empty, but wrong, or not known");
         note_instances(watch);
     }
     reading_free(reading);
@@ -300,7 +309,7 @@ static void begin(Watch *watch, Service *service, const InstanceSet *before)
     if (before && before->n > 0 && service->n_instances == 0)
         keep_instances(watch, before);
     if (n_instances(service) == 0)
-        is_not_empty(watch); /* it is so already */
+        is_not_empty(watch, "it has no instances that could stay");
     else if (watch->empty_since)
         await_more(watch);
     note_instances(watch);

@@ -6,6 +6,7 @@
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
+#include "gateway/healing/healing.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <stdlib.h>
@@ -107,21 +108,40 @@ static void keep_records(NameState *name)
     name->kept_arena = arena;
 }
 
+static const char *text_of(const NameState *name)
+{
+    return discovery_of(name->of)->names[name->index].text;
+}
+
+/* There are no records any more: those from before are used. */
+static void begin_empty(NameState *name)
+{
+    const char *service = name->of->service->name;
+    int64_t wait = discovery_of(name->of)->empty_after;
+    telemetry_event("warning", "instances_empty", OK,
+                    "%s: DNS has no records of %s: its %u instances stay for %.1f s", service,
+                    text_of(name), name->n_kept, (double)wait / SECOND);
+    healing_begin(HEALING_DISCOVERY, service, text_of(name), OK,
+                  "DNS has no records of it: its %u instances stay for %.1f s", name->n_kept,
+                  (double)wait / SECOND);
+    timer_start(&name->of->loop->timers, &name->empty, name->of->loop->now + wait);
+}
+
+static void end_empty(NameState *name, const char *how)
+{
+    if (timer_running(&name->empty))
+        healing_end(HEALING_DISCOVERY, name->of->service->name, text_of(name), "%s", how);
+    timer_stop(&name->of->loop->timers, &name->empty);
+}
+
 /* After an answer: the records of the name stay for a while if there are none any more. */
 static void settle_records(NameState *name)
 {
-    TimerWheel *timers = &name->of->loop->timers;
     if (n_records(name)) {
-        timer_stop(timers, &name->empty);
+        end_empty(name, "DNS has records of it again");
         keep_records(name);
     } else if (name->n_kept && !timer_running(&name->empty)) {
-        const Discovery *discovery = discovery_of(name->of);
-        telemetry_event("warning", "instances_empty", OK,
-                        "%s: DNS has no records of %s: its %u instances stay for %.1f s",
-                        name->of->service->name, discovery->names[name->index].text, name->n_kept,
-                        (double)discovery->empty_after / SECOND);
-        timer_start(timers, &name->empty,
-                    name->of->loop->now + discovery_of(name->of)->empty_after);
+        begin_empty(name);
     }
 }
 
@@ -217,6 +237,8 @@ static void deliver(DnsSource *source, bool changed)
 static void on_empty(Timer *timer)
 {
     NameState *name = (NameState *)((char *)timer - offsetof(NameState, empty));
+    healing_end(HEALING_DISCOVERY, name->of->service->name, text_of(name),
+                "there are none still: its instances leave");
     name->n_kept = 0;
     name->of->emptied = true;
     deliver(name->of, true);
@@ -369,7 +391,7 @@ static void name_end(NameState *name)
         arena_free(asking->arena);
         arena_free(asking->why_arena);
     }
-    timer_stop(timers, &name->empty);
+    end_empty(name, "the list is watched no longer");
     arena_free(name->kept_arena);
 }
 

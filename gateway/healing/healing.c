@@ -24,13 +24,13 @@ static atomic_bool is_new;   /* it is not kept yet as it is */
 static atomic_llong kept_at; /* when it was kept last */
 
 static const char *const names[HEALING_ACTS] = {
-    [HEALING_EJECT] = "eject",     [HEALING_CHECK] = "check",
-    [HEALING_BREAKER] = "breaker", [HEALING_RECONNECT] = "reconnect",
-    [HEALING_RESTART] = "restart", [HEALING_RETRY] = "retry",
-    [HEALING_HEDGE] = "hedge",     [HEALING_SHED] = "shed",
-    [HEALING_OLDER] = "older",     [HEALING_CELL] = "cell",
-    [HEALING_SCHEMA] = "schema",   [HEALING_DISCOVERY] = "discovery",
-    [HEALING_MANUAL] = "manual",
+    [HEALING_EJECT] = "eject",       [HEALING_CHECK] = "check",
+    [HEALING_BREAKER] = "breaker",   [HEALING_RECONNECT] = "reconnect",
+    [HEALING_RESTART] = "restart",   [HEALING_RETRY] = "retry",
+    [HEALING_HEDGE] = "hedge",       [HEALING_SHED] = "shed",
+    [HEALING_OLDER] = "older",       [HEALING_CELL] = "cell",
+    [HEALING_SCHEMA] = "schema",     [HEALING_DISCOVERY] = "discovery",
+    [HEALING_ALL_USED] = "all_used", [HEALING_MANUAL] = "manual",
 };
 
 const char *healing_act_name(HealingAct act)

@@ -29,6 +29,9 @@ typedef struct Told {
 /* What a gateway leaves to the one after it: ejection_text.h. */
 static const char blob[] = "ejections";
 
+/* What is wrong where they are used, though they fail. */
+static const char last_ones[] = "the last ones of a version";
+
 struct Judge {
     uv_timer_t timer;
     Config *config;
@@ -176,28 +179,52 @@ static void tell_ends(Judge *judge)
     judge->n_told = n;
 }
 
+/* Instances that fail are used: all of a service, or the last ones of a version. */
 static void tell_all_used(const Service *service, const JudgedService *judged)
 {
-    if (judged->all_used)
+    const char *name = service->name;
+    if (judged->all_used) {
         telemetry_event("warning", "instances_all_used", OK,
                         "%s: %u of %u instances fail, more than max_percent: %u; all are used",
-                        service->name, judged->n_bad, judged->n, service->eject.max_percent);
-    else
+                        name, judged->n_bad, judged->n, service->eject.max_percent);
+        healing_begin(HEALING_ALL_USED, name, NULL, OK,
+                      "%u of %u instances fail, more than max_percent: %u", judged->n_bad,
+                      judged->n, service->eject.max_percent);
+    } else {
         telemetry_event("info", "instances_all_used_over", OK,
-                        "%s: %u of %u instances fail; those are no longer used", service->name,
+                        "%s: %u of %u instances fail; those are no longer used", name,
                         judged->n_bad, judged->n);
+        healing_end(HEALING_ALL_USED, name, NULL, "%u of %u instances fail", judged->n_bad,
+                    judged->n);
+    }
 }
 
 static void tell_needed(const Service *service, const JudgedService *judged)
 {
-    if (judged->some_needed)
+    const char *name = service->name;
+    if (judged->some_needed) {
         telemetry_event("warning", "instances_needed", OK,
                         "%s: %u of %u instances are used although they fail, since no other one "
                         "of their version can be used",
-                        service->name, judged->n_needed, judged->n);
-    else
+                        name, judged->n_needed, judged->n);
+        healing_begin(HEALING_ALL_USED, name, last_ones, OK,
+                      "%u of %u instances fail, and no other one of their version can be used",
+                      judged->n_needed, judged->n);
+    } else {
         telemetry_event("info", "instances_needed_over", OK,
-                        "%s: each version has instances that can be used", service->name);
+                        "%s: each version has instances that can be used", name);
+        healing_end(HEALING_ALL_USED, name, last_ones,
+                    "each version has instances that can be used");
+    }
+}
+
+/* The service is judged no longer. */
+static void end_all_used(const Bench *bench)
+{
+    if (bench->judged.all_used)
+        healing_end(HEALING_ALL_USED, bench->service, NULL, "it has left the config");
+    if (bench->judged.some_needed)
+        healing_end(HEALING_ALL_USED, bench->service, last_ones, "it has left the config");
 }
 
 /* ---- Judging --------------------------------------------------------------------------------- */
@@ -363,6 +390,9 @@ void judge_use(Judge *judge, Config *config)
     CHECK(judge->benches);
     for (uint32_t i = 0; i < config->n_services; i++)
         judge->benches[i] = take_bench(before, n_before, config->services[i].name);
+    for (uint32_t i = 0; i < n_before; i++)
+        if (before[i].service)
+            end_all_used(&before[i]);
     free_benches(before, n_before);
 }
 

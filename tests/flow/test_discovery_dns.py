@@ -93,7 +93,9 @@ def test_a_name_without_records_empties_the_service_after_a_while(tmp_path, serv
             began = time.monotonic()
             eventually(lambda: gateway.events("instances_empty"))
             assert gateway.get() == "OK"
+            assert eventually(lambda: gateway.events("healing_begun")) == ["DNS has no records of it: its 1 instances stay for 1.0 s"]
             eventually(lambda: gateway.listed() == [])
+            assert eventually(lambda: gateway.events("healing_ended"))[0] == "there are none still: its instances leave"
             assert time.monotonic() - began > 0.9
             assert gateway.events("instances_unreadable") == []
             server.names["a.test"] = ["127.0.0.1"]

@@ -182,6 +182,17 @@ static void if_too_many_fail_all_are_used_and_that_is_told(void **state)
     assert_true(log_has("it is used like all instances"));
     assert_true(log_has("orders: 3 of 4 instances fail, more than max_percent: 50; all are used"));
     assert_true(log_has("instances_all_used_over"));
+    assert_true(log_has("more than max_percent: 50\",\"act\":\"all_used\""));
+    assert_true(log_has("\"act\":\"all_used\",\"service\":\"orders\",\"ms\""));
+}
+
+static void a_service_that_leaves_is_used_as_a_whole_no_more(void **state)
+{
+    Config none = {.n_services = 0};
+    fail_first(3);
+    assert_true(scene.service.all_used);
+    judge_use(scene.judge, &none);
+    assert_true(log_has("it has left the config\",\"act\":\"all_used\""));
 }
 
 static void failed_checks_bar_an_instance(void **state)
@@ -228,6 +239,8 @@ static void an_ejected_one_is_used_when_the_others_go_down_and_that_is_told(void
     assert_true(log_has("no other instance of its version can be used"));
     assert_true(log_has("orders: 1 of 4 instances are used although they fail"));
     assert_true(log_has("instances_needed_over"));
+    assert_true(log_has("\"act\":\"all_used\",\"service\":\"orders\",\"subject\":\"the last "
+                        "ones of a version\",\"ms\""));
 }
 
 static void one_that_an_operator_has_taken_out_stays_so(void **state)
@@ -345,6 +358,7 @@ int main(void)
         judge_test(one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides),
         judge_test(its_row_of_failures_is_forgotten_when_it_returns),
         judge_test(if_too_many_fail_all_are_used_and_that_is_told),
+        judge_test(a_service_that_leaves_is_used_as_a_whole_no_more),
         judge_test(failed_checks_bar_an_instance),
         judge_test(without_checks_nothing_is_unhealthy),
         judge_test(bars_of_others_stay),
