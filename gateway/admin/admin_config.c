@@ -62,6 +62,8 @@ static void add_instance(Buffer *out, const Instance *instance)
     add_text(out, "codec", codec_name(instance->codec));
     json_text_add_bool(out, "tls", instance->tls != NULL);
     add_text(out, "build", instance->build);
+    add_text(out, "cell", instance->cell);
+    json_text_add_number(out, "weight", instance_weight(instance));
     begin_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
         if (instance->versions >> i & 1) {

@@ -623,6 +623,14 @@ struct Service {
     uint32_t series;                      /* telemetry's */
 };
 
+/* Whether its instances are listed in a network, so that whoever only reads the config does not
+   know them. */
+static inline bool service_is_listed_afar(const Service *service)
+{
+    const Discovery *discovery = service->discovery;
+    return discovery && (discovery->kind == DISCOVERY_DNS || discovery->kind == DISCOVERY_ETCD);
+}
+
 /* Pages of other origins that may call; no origins: none. */
 typedef struct Cors {
     const char *const

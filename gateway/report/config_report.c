@@ -28,6 +28,8 @@ static void add_answerers(const Version *version, Buffer *out)
         spoken |= (uint64_t)service->versions[i].composes << i;
     if (version->composes)
         buffer_add_text(out, "composed by the gateway");
+    else if (service_is_listed_afar(service))
+        buffer_add_text(out, "instances as listed");
     else if (n_native)
         buffer_printf(out, "%u instance%s", n_native, plural(n_native));
     else
@@ -98,10 +100,13 @@ static void add_day(Buffer *out, const char *what, int64_t wall)
 
 static void add_service(const Service *service, Buffer *out)
 {
-    buffer_printf(out, "%s: %u instance%s", service->name, service->n_instances,
-                  plural(service->n_instances));
-    if (service->discovery)
-        buffer_printf(out, ", listed in %s", service->discovery->place);
+    if (service_is_listed_afar(service))
+        buffer_printf(out, "%s: instances are listed in %s, which is not asked here", service->name,
+                      service->discovery->place);
+    else
+        buffer_printf(out, "%s: %u instance%s%s%s", service->name, service->n_instances,
+                      plural(service->n_instances), service->discovery ? ", listed in " : "",
+                      service->discovery ? service->discovery->place : "");
     buffer_add_byte(out, '\n');
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];
@@ -189,7 +194,15 @@ static void add_service_json(const Service *service, Buffer *out)
     const char *between = "";
     buffer_add_byte(out, '{');
     add_text_member(out, "name", service->name);
-    buffer_printf(out, ",\"instances\":%u,\"versions\":[", service->n_instances);
+    if (service_is_listed_afar(service))
+        buffer_add_text(out, ",\"instances\":null");
+    else
+        buffer_printf(out, ",\"instances\":%u", service->n_instances);
+    if (service->discovery) {
+        buffer_add_byte(out, ',');
+        add_text_member(out, "listed_in", service->discovery->place);
+    }
+    buffer_add_text(out, ",\"versions\":[");
     for (uint32_t i = 0; i < service->n_versions; i++) {
         buffer_add_text(out, i ? ",{" : "{");
         add_text_member(out, "name", service->versions[i].name);

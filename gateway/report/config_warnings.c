@@ -215,6 +215,29 @@ static void warn_of_nothing(Warnings *w)
         warn(w, "there are no services and no routes: every call is answered with UNKNOWN_PATH");
 }
 
+/* Where the gateway's cell has no instance at all, its name is probably misspelt. Lists in networks
+   are not known. */
+static void warn_of_cell(Warnings *w)
+{
+    const Config *config = w->config;
+    const char *other = NULL;
+    for (uint32_t i = 0; config->cell && i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        if (service_is_listed_afar(service))
+            return;
+        for (uint32_t k = 0; k < service->n_instances; k++) {
+            if (!service->instances[k].far)
+                return;
+            other = service->instances[k].cell;
+        }
+    }
+    if (other)
+        warn(w,
+             "cell: no instance is in the gateway's cell %s, so that all calls leave it; others "
+             "are in %s, for example",
+             config->cell, other);
+}
+
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings)
 {
     Warnings w = {.config = config, .here = here, .told = warnings};
@@ -224,6 +247,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_store(&w);
     warn_of_keys(&w);
     warn_of_nothing(&w);
+    warn_of_cell(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];
         const char *where = arena_printf(warnings->arena, "listener %s", listener->address.text);

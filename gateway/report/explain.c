@@ -118,7 +118,7 @@ static Result ask_version(const ExplainRequest *request, Arena *arena, Explained
 static uint32_t candidates(const Method *method, const Version **list)
 {
     const Service *service = method->version->service;
-    uint64_t spoken = 0;
+    uint64_t spoken = service_is_listed_afar(service) ? UINT64_MAX : 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < service->n_instances; i++)
         spoken |= service->instances[i].versions;
@@ -271,4 +271,15 @@ const Mapping *explain_mapping(const Version *from, const Version *to, const Met
 bool explain_serves(const Instance *instance, uint64_t versions)
 {
     return versions == 0 || (instance->versions & versions);
+}
+
+const Service *explain_service(const Explained *found)
+{
+    return found->method ? found->method->version->service : found->route->service;
+}
+
+const ConcurrencyConfig *explain_limit(const Service *service)
+{
+    const ConcurrencyConfig *limit = service ? service->concurrency : NULL;
+    return limit && (limit->adaptive || limit->calls != UINT32_MAX) ? limit : NULL;
 }

@@ -33,6 +33,12 @@ Codec explain_client_codec(const ExplainRequest *request, const Explained *found
 const Mapping *explain_mapping(const Version *from, const Version *to, const MethodType *method,
                                bool response, const MappingSet **set_out);
 
+/* The service that is called; NULL: the gateway answers by itself. */
+const Service *explain_service(const Explained *found);
+
+/* Its bound of calls in flight; NULL: it has none. `service` may be NULL. */
+const ConcurrencyConfig *explain_limit(const Service *service);
+
 /* Whether the instance serves one of these versions (a bit each; 0: all). */
 bool explain_serves(const Instance *instance, uint64_t versions);
 

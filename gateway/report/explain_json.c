@@ -126,6 +126,8 @@ static void add_failures(const ExplainRequest *request, const Explained *found, 
 
 static void add_instances(const Service *service, uint64_t versions, Buffer *out)
 {
+    if (service_is_listed_afar(service))
+        add_text(out, "listed_in", service->discovery->place);
     open(out, "instances", '[');
     for (uint32_t i = 0; i < service->n_instances; i++) {
         const Instance *instance = &service->instances[i];
@@ -163,6 +165,29 @@ static void add_balance(const ExplainRequest *request, const Explained *found, B
             add_text(out, "name", balance.affinity->name);
         if (balance.owner)
             add_text(out, "instance", balance.owner->address.text);
+        buffer_add_byte(out, '}');
+    }
+}
+
+static void add_guards(const Service *service, Buffer *out)
+{
+    const BreakerConfig *breaker = service ? service->breaker : NULL;
+    const ConcurrencyConfig *limit = explain_limit(service);
+    if (breaker) {
+        open(out, "breaker", '{');
+        json_text_add_number(out, "percent", breaker->percent);
+        json_text_add_number(out, "calls", breaker->calls);
+        add_millis(out, "window_ms", breaker->window);
+        add_millis(out, "open_ms", breaker->open);
+        json_text_add_number(out, "probes", breaker->probes);
+        buffer_add_byte(out, '}');
+    }
+    if (limit) {
+        open(out, "concurrency", '{');
+        json_text_add_bool(out, "adaptive", limit->adaptive);
+        json_text_add_number(out, limit->adaptive ? "least" : "calls",
+                             limit->adaptive ? limit->least : limit->calls);
+        json_text_add_number(out, "waiting", limit->waiting);
         buffer_add_byte(out, '}');
     }
 }
@@ -279,6 +304,8 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
     if (found->route) {
         add_route(found, out);
         add_balance(request, found, out);
+        if (!found->method || !found->method->composed_as)
+            add_guards(explain_service(found), out);
         add_rules(found, out);
         if (!found->method || !found->method->made_as) /* what may happen is of its legs */
             add_failures(request, found, out);

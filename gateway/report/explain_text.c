@@ -97,6 +97,8 @@ static void tell_failures(const ExplainRequest *request, const Explained *found,
 static void tell_instances(const Service *service, uint64_t versions, Buffer *out)
 {
     const char *between = "";
+    if (service_is_listed_afar(service))
+        buffer_printf(out, "instances that %s lists, if any do", service->discovery->place);
     for (uint32_t i = 0; i < service->n_instances; i++) {
         const Instance *instance = &service->instances[i];
         if (!explain_serves(instance, versions))
@@ -144,6 +146,29 @@ static void tell_affinity(const ExplainBalance *balance, Buffer *out)
         buffer_add_text(out, affinity->by == AFFINITY_FIELD
                                  ? " of the message\n"
                                  : ", which this request does not tell: it goes by load\n");
+}
+
+/* What keeps calls away from a service that fails, or has too many. */
+static void tell_guards(const Service *service, Buffer *out)
+{
+    const BreakerConfig *breaker = service ? service->breaker : NULL;
+    const ConcurrencyConfig *limit = explain_limit(service);
+    if (breaker) {
+        buffer_printf(out, "breaker   opens for ");
+        spelling_add_duration(out, breaker->open);
+        buffer_printf(out, " when %u %% of at least %u calls of a loop in ", breaker->percent,
+                      breaker->calls);
+        spelling_add_duration(out, breaker->window);
+        buffer_printf(out, " fail; then %u probe%s it\n", breaker->probes,
+                      breaker->probes == 1 ? "s" : "");
+    }
+    if (limit && limit->adaptive)
+        buffer_printf(out, "limit     calls in flight of a loop: as many as it learns, %u at least",
+                      limit->least);
+    else if (limit)
+        buffer_printf(out, "limit     calls in flight of a loop: %u", limit->calls);
+    if (limit)
+        buffer_printf(out, "; %u wait at most\n", limit->waiting);
 }
 
 static void tell_balance(const ExplainRequest *request, const Explained *found, Buffer *out)
@@ -274,6 +299,8 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     }
     tell_route(found->route, out);
     tell_balance(request, found, out);
+    if (!found->method || !found->method->composed_as)
+        tell_guards(explain_service(found), out);
     tell_fallbacks(found, out);
     if (!found->method || !found->method->made_as) { /* what may happen is told of its legs */
         tell_hedge(found, out);

@@ -81,6 +81,8 @@ def test_calls_stay_in_the_own_cell(tmp_path, halls):
     with run(tmp_path, halls) as gateway:
         assert answers(gateway, 60)["a"] == 60
         assert gateway.metric("passerelle_healing_total", act="cell") == 0
+        service, = gateway.admin("/config").json["services"]
+        assert [(entry["cell"], entry["weight"]) for entry in service["instances"]] == [("a", 1)] * 2 + [("b", 1)] * 3
 
 
 def test_what_the_own_cell_lacks_leaves_it_and_is_seen(tmp_path, halls):

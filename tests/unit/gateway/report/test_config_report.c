@@ -41,6 +41,26 @@ static const JsonNode *json_of(Loaded *l)
     return root;
 }
 
+static void of_instances_that_a_network_lists_nothing_is_known(void **state)
+{
+    Loaded l = load("listen: ['127.0.0.1:0']\nservices:\n"
+                    "  - name: garage\n"
+                    "    discovery: {dns: [{name: 'cars.test:80', instance: {versions: [v1]}}]}\n"
+                    "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n");
+    Buffer out = buffer_in(l.arena);
+    config_report(l.config, &out);
+    assert_string_equal(
+        without_folder(l.arena, buffer_bytes(&out)),
+        "listens on 127.0.0.1:0\n"
+        "garage: instances are listed in DNS cars.test:80, which is not asked here\n"
+        "  v1: 4 methods of garage.v1; instances as listed; the default\n"
+        "a.yaml is good\n");
+    const JsonNode *garage = json_member(json_of(&l), "services")->first;
+    assert_int_equal(json_member(garage, "instances")->kind, JSON_NULL);
+    assert_bytes(json_member(garage, "listed_in")->text, "DNS cars.test:80");
+    unload(&l);
+}
+
 static void a_good_config_is_told_with_its_losses(void **state)
 {
     Loaded l = load(
@@ -164,6 +184,7 @@ static void mistakes_are_json_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_instances_that_a_network_lists_nothing_is_known),
         cmocka_unit_test(a_good_config_is_told_with_its_losses),
         cmocka_unit_test(what_rest_instances_cannot_answer_is_noted),
         cmocka_unit_test(the_dates_of_versions_are_told),

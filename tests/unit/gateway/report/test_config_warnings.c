@@ -99,6 +99,33 @@ static void a_config_that_serves_nothing_is_warned_of(void **state)
     forget(look);
 }
 
+#define CELLS(own, of_first, more)                                                                 \
+    "listen: [{address: '127.0.0.1:0'}]\ncell: " own "\nservices: []\nroutes:\n"                   \
+    "  - {match: /, instances: [{address: '127.0.0.1:1'" of_first "}, "                            \
+    "{address: '127.0.0.1:2', cell: b}]}\n" more
+
+static void a_cell_without_instances_is_warned_of(void **state)
+{
+    static const struct {
+        const char *config;
+        bool warned;
+    } rows[] = {
+        {CELLS("a", ", cell: a", ""), false},
+        {CELLS("a", "", ""), false}, /* it is of every cell */
+        {CELLS("x", ", cell: a", ""), true},
+        {CELLS("x", ", cell: a", "  - {match: /x/, instances: ['127.0.0.1:3']}\n"), false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Look *look = look_at(rows[i].config);
+        assert_string_equal(warnings_at(look, 0),
+                            rows[i].warned ? "cell: no instance is in the gateway's cell x, so "
+                                             "that all calls leave it; others are in b, for "
+                                             "example\n"
+                                           : "");
+        forget(look);
+    }
+}
+
 static void a_default_version_is_warned_of_from_its_sunset_on(void **state)
 {
     Look *look = look_at(SERVICE(V1 V3, ""));
@@ -301,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_warned_of_where_all_is_well),
         cmocka_unit_test(a_config_that_serves_nothing_is_warned_of),
+        cmocka_unit_test(a_cell_without_instances_is_warned_of),
         cmocka_unit_test(a_default_version_is_warned_of_from_its_sunset_on),
         cmocka_unit_test(another_version_past_its_sunset_is_no_reason_to_warn),
         cmocka_unit_test(a_pin_to_a_version_past_its_sunset_is_warned_of),

@@ -252,6 +252,73 @@ static void an_instance_of_another_version_is_said_where_it_would_be_asked(void 
     arena_free(f.arena);
 }
 
+static Fixture load(const char *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(arena);
+    Fixture f = {.arena = arena_new(ARENA_UNLIMITED)};
+    assert_ok(f.arena, config_load_text(bytes_of(config), FILES "a.yaml", NULL, arena, &problems,
+                                        &f.config));
+    assert_non_null(f.config);
+    return f;
+}
+
+static void unload(Fixture *f)
+{
+    config_unref(f->config);
+    arena_free(f->arena);
+}
+
+#define LISTED(more)                                                                               \
+    LISTEN "services:\n"                                                                           \
+           "  - name: garage\n"                                                                    \
+           "    discovery: {dns: [{name: 'cars.test:80', instance: {versions: [v1]}}]}\n"          \
+           "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n" more
+
+static void of_instances_that_a_network_lists_it_is_said_who_lists_them(void **state)
+{
+    Fixture f = load(LISTED(""));
+    ExplainRequest request = request_of(&f, "GET", "/cars?owner=x");
+    assert_string_equal(line_of(&f, &request, "served"),
+                        "served    v1, natively: /garage.v1.Cars/List by instances that DNS "
+                        "cars.test:80 lists, if any do");
+    assert_string_equal(line_of(&f, &request, "breaker"), "");
+    assert_string_equal(line_of(&f, &request, "limit"), "");
+    assert_has(json_of(&f, &request), "\"listed_in\":\"DNS cars.test:80\",\"instances\":[]");
+    unload(&f);
+}
+
+static void what_keeps_calls_away_from_a_service_is_said(void **state)
+{
+    static const struct {
+        const char *limit, *said, *json;
+    } rows[] = {
+        {"calls: 200, waiting: 100", "limit     calls in flight of a loop: 200; 100 wait at most",
+         "\"concurrency\":{\"adaptive\":false,\"calls\":200,\"waiting\":100}"},
+        {"adaptive: true, least: 10, calls: 1000, waiting: 5",
+         "limit     calls in flight of a loop: as many as it learns, 10 at least; 5 wait at most",
+         "\"concurrency\":{\"adaptive\":true,\"least\":10,\"waiting\":5}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        Fixture f = load(arena_printf(arena,
+                                      LISTED("    breaker: {percent: 50, calls: 20, window: 10s, "
+                                             "open: 5s, probes: 3}\n    concurrency: {%s}\n"),
+                                      rows[i].limit));
+        ExplainRequest request = request_of(&f, "GET", "/cars?owner=x");
+        assert_string_equal(line_of(&f, &request, "breaker"),
+                            "breaker   opens for 5s when 50 % of at least 20 calls of a loop in "
+                            "10s fail; then 3 probe it");
+        assert_string_equal(line_of(&f, &request, "limit"), rows[i].said);
+        assert_has(json_of(&f, &request),
+                   "\"breaker\":{\"percent\":50,\"calls\":20,\"window_ms\":10000,"
+                   "\"open_ms\":5000,\"probes\":3}");
+        assert_has(json_of(&f, &request), rows[i].json);
+        unload(&f);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +330,8 @@ int main(void)
         cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
         cmocka_unit_test(programs_read_the_same_as_json),
         cmocka_unit_test(programs_read_what_is_refused_and_what_is_passed_through),
+        cmocka_unit_test(of_instances_that_a_network_lists_it_is_said_who_lists_them),
+        cmocka_unit_test(what_keeps_calls_away_from_a_service_is_said),
         cmocka_unit_test(an_instance_of_another_version_is_said_where_it_would_be_asked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
