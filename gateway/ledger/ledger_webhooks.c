@@ -28,7 +28,8 @@ static void write_post(const LedgerPage *page, const LedgerRank *rank, const Led
     buffer_add_byte(out, '}');
 }
 
-static void post(LedgerWebhooks *webhooks, const LedgerPage *page, const LedgerRank *rank,
+/* False: it was dropped. */
+static bool post(LedgerWebhooks *webhooks, const LedgerPage *page, const LedgerRank *rank,
                  const LedgerWebhook *webhook, const char *reason)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -36,8 +37,17 @@ static void post(LedgerWebhooks *webhooks, const LedgerPage *page, const LedgerR
     const char *id = arena_printf(arena, "%016" PRIx64 "-%016" PRIx64, rank->row->fingerprint,
                                   (uint64_t)page->wall);
     write_post(page, rank, webhook, reason, &json);
-    webhook_sender_send(webhooks->sender, webhook->name, id, buffer_bytes(&json));
+    bool waits = webhook_sender_send(webhooks->sender, webhook->name, id, buffer_bytes(&json));
     arena_free(arena);
+    return waits;
+}
+
+/* By the ids of post(). */
+static void take_lost(LedgerWebhooks *webhooks, LedgerWebhook *webhook, Arena *arena)
+{
+    const char *id;
+    while ((id = webhook_sender_lost(webhooks->sender, webhook->name, arena)))
+        trigger_lost(&webhook->trigger, strtoull(id, NULL, 16));
 }
 
 /* ---- What is due ----------------------------------------------------------------------------- */
@@ -60,10 +70,12 @@ static void try_kind(LedgerWebhooks *webhooks, const LedgerPage *page, LedgerWeb
         trigger_reason(&webhook->trigger, &to->when, to->every, rank, service, page->wall, now);
     if (!reason)
         return;
-    if (trigger_take(&webhook->trigger, &limits, rank->row, now))
-        post(webhooks, page, rank, webhook, reason);
-    else if (trigger_held_anew(&webhook->trigger, rank->row))
+    if (trigger_take(&webhook->trigger, &limits, rank->row, now)) {
+        if (!post(webhooks, page, rank, webhook, reason))
+            trigger_lost(&webhook->trigger, rank->row->fingerprint);
+    } else if (trigger_held_anew(&webhook->trigger, rank->row)) {
         webhook_sender_count_limited(webhooks->sender, webhook->name);
+    }
 }
 
 void ledger_webhooks_run(LedgerWebhooks *webhooks, const LedgerPage *page, int64_t now)
@@ -71,6 +83,8 @@ void ledger_webhooks_run(LedgerWebhooks *webhooks, const LedgerPage *page, int64
     if (!webhooks->n)
         return;
     Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (uint32_t k = 0; k < webhooks->n; k++)
+        take_lost(webhooks, &webhooks->items[k], arena);
     const LedgerRank *ranks = ledger_rank(arena, page, &page->all->failures);
     for (uint32_t i = 0; i < page->all->failures.n; i++) {
         Bytes service = service_of(webhooks->config, ranks[i].row, arena);

@@ -103,10 +103,11 @@ const char *trigger_reason(const Trigger *trigger, const FailureTrigger *when, i
     const FailureRow *row = rank->row;
     const TriggerKind *known = find_kind(trigger, row->fingerprint);
     const TriggerKind *kind = known && known->was_done ? known : NULL;
+    bool too_early = known && (kind || known->was_lost) && now - known->done < every;
     bool is_new = !kind && row->first >= trigger->since;
     bool has_failed = row->last > (kind ? kind->last : trigger->since - 1);
     if (row->key.attempt || rank->muted || !has_failed || (when->new_only && !is_new) ||
-        (kind && now - kind->done < every) || !meets(when, rank, service, wall))
+        too_early || !meets(when, rank, service, wall))
         return NULL;
     if (is_new)
         return "new";
@@ -140,10 +141,23 @@ bool trigger_take(Trigger *trigger, const TriggerLimits *limits, const FailureRo
         return false;
     note_hour(trigger, limits->per_hour, now);
     TriggerKind *kind = kind_of(trigger, row->fingerprint);
+    kind->was_done_before = kind->was_done;
+    kind->last_before = kind->last;
     kind->was_done = true;
+    kind->was_lost = false;
     kind->done = now;
     kind->last = row->last;
     return true;
+}
+
+void trigger_lost(Trigger *trigger, uint64_t fingerprint)
+{
+    TriggerKind *kind = find_kind(trigger, fingerprint);
+    if (!kind || !kind->was_done)
+        return;
+    kind->was_lost = true;
+    kind->was_done = kind->was_done_before;
+    kind->last = kind->last_before;
 }
 
 bool trigger_held_anew(Trigger *trigger, const FailureRow *row)

@@ -17,10 +17,11 @@ enum { TRIGGER_KINDS = 10000 };
 /* A kind for which the action was done, or held back. */
 typedef struct TriggerKind {
     uint64_t fingerprint;
-    bool was_done;
-    int64_t done; /* clock_now */
-    int64_t last; /* wall time: its newest failure then, */
-    int64_t held; /* and when it was held back the last time */
+    bool was_done, was_done_before; /* at all; and before the latest time */
+    bool was_lost;                  /* the latest time was in vain */
+    int64_t done;                   /* clock_now: the latest time */
+    int64_t last, last_before;      /* wall time: its newest failure then; and before */
+    int64_t held;                   /* its newest failure when it was held back the last time */
 } TriggerKind;
 
 /* The state of one action. Zeros with `since`, a wall time, are the beginning. */
@@ -46,6 +47,10 @@ const char *trigger_reason(const Trigger *trigger, const FailureTrigger *when, i
 /* Whether it may be done now; then it counts as done. */
 bool trigger_take(Trigger *trigger, const TriggerLimits *limits, const FailureRow *row,
                   int64_t now);
+
+/* What was done for the kind latest was in vain, and counts no more: it is due again, `every` after
+   that. Does nothing for a kind that is not remembered. */
+void trigger_lost(Trigger *trigger, uint64_t fingerprint);
 
 /* Of a kind for which it may not: whether it has failed anew since this was asked last. */
 bool trigger_held_anew(Trigger *trigger, const FailureRow *row);

@@ -35,8 +35,10 @@ struct Receiver {
     bool gone; /* the thread frees it */
     Waiting *first, *last;
     uint32_t n_waiting; /* with the one that is under way */
-    int64_t due;        /* when the first one may be sent; clock_now */
-    WebhookPost post;   /* of the first one; the thread's */
+    Waiting *lost;      /* those that were given up, until somebody asks for them */
+    uint32_t n_lost;
+    int64_t due;      /* when the first one may be sent; clock_now */
+    WebhookPost post; /* of the first one; the thread's */
     uint64_t sent, failed, dropped, retries, limited;
     int64_t told;      /* when the last event `webhook_failed` was written; clock_now; 0: never */
     uint32_t n_untold; /* failures since then */
@@ -77,13 +79,37 @@ static void add_waiting(Receiver *receiver, Waiting *waiting)
     receiver->n_waiting++;
 }
 
-static void remove_first(Receiver *receiver)
+static Waiting *take_first(Receiver *receiver)
 {
     Waiting *first = receiver->first;
     receiver->first = first->next;
     receiver->n_waiting--;
     receiver->due = 0;
-    free(first);
+    return first;
+}
+
+static void remove_first(Receiver *receiver)
+{
+    free(take_first(receiver));
+}
+
+static Waiting *take_lost(Receiver *receiver)
+{
+    Waiting *lost = receiver->lost;
+    if (!lost)
+        return NULL;
+    receiver->lost = lost->next;
+    receiver->n_lost--;
+    return lost;
+}
+
+static void keep_lost(Receiver *receiver, Waiting *waiting)
+{
+    if (receiver->n_lost >= receiver->to.queue)
+        free(take_lost(receiver));
+    waiting->next = receiver->lost;
+    receiver->lost = waiting;
+    receiver->n_lost++;
 }
 
 static void drop_all(Receiver *receiver, const char *why)
@@ -112,6 +138,8 @@ static void free_receiver(WebhookSender *sender, Receiver *receiver)
     webhook_post_end(&receiver->post, sender->multi);
     while (receiver->first)
         remove_first(receiver);
+    while (receiver->lost)
+        free(take_lost(receiver));
     arena_free(receiver->arena);
     free(receiver);
 }
@@ -161,7 +189,7 @@ static void give_up(Receiver *receiver, Result why)
 {
     tell_failure(receiver, why);
     receiver->failed++;
-    remove_first(receiver);
+    keep_lost(receiver, take_first(receiver));
 }
 
 static void settle(WebhookSender *sender, Receiver *receiver, WebhookOutcome outcome, Result why,
@@ -324,7 +352,7 @@ void webhook_sender_use(WebhookSender *sender, const WebhookConfig *webhooks, ui
     CHECK(curl_multi_wakeup(sender->multi) == CURLM_OK);
 }
 
-void webhook_sender_send(WebhookSender *sender, const char *name, const char *id, Bytes json)
+bool webhook_sender_send(WebhookSender *sender, const char *name, const char *id, Bytes json)
 {
     pthread_mutex_lock(&sender->mutex);
     Receiver *receiver = find(sender, name);
@@ -339,6 +367,18 @@ void webhook_sender_send(WebhookSender *sender, const char *name, const char *id
     else
         telemetry_event("warning", "webhook_dropped", OK,
                         "webhook %s: %s not sent: its queue is full", name, id);
+    return has_room;
+}
+
+const char *webhook_sender_lost(WebhookSender *sender, const char *name, Arena *arena)
+{
+    pthread_mutex_lock(&sender->mutex);
+    Receiver *receiver = find(sender, name);
+    Waiting *lost = receiver ? take_lost(receiver) : NULL;
+    pthread_mutex_unlock(&sender->mutex);
+    const char *id = lost ? arena_string(arena, lost->id) : NULL;
+    free(lost);
+    return id;
 }
 
 void webhook_sender_count_limited(WebhookSender *sender, const char *name)

@@ -25,8 +25,13 @@ WebhookSender *webhook_sender_start(void);
    one that is gone is dropped, and its request is cut off. */
 void webhook_sender_use(WebhookSender *sender, const WebhookConfig *webhooks, uint32_t n);
 
-/* One post of JSON; both are copied. `id` tells the receiver that it has had it already. */
-void webhook_sender_send(WebhookSender *sender, const char *name, const char *id, Bytes json);
+/* One post of JSON; both are copied. `id` tells the receiver that it has had it already. False: it
+   was dropped. */
+bool webhook_sender_send(WebhookSender *sender, const char *name, const char *id, Bytes json);
+
+/* The id of a post that was not taken, each once; NULL: there are no more. In the arena. Of many at
+   a time only as many as the queue has room for are remembered. */
+const char *webhook_sender_lost(WebhookSender *sender, const char *name, Arena *arena);
 
 /* Counts one that its limits held back. */
 void webhook_sender_count_limited(WebhookSender *sender, const char *name);

@@ -191,6 +191,15 @@ def test_a_receiver_that_takes_nothing_is_told_of_now_and_then(tmp_path):
         assert len(gateway.events("webhook_failed")) == 1
 
 
+def test_a_new_kind_is_posted_until_it_is_taken(tmp_path):
+    with Receiver(500, 400, 200) as receiver, \
+            serving(tmp_path, hook(receiver, attempts=1, every="1s", when={"new": True})) as gateway:
+        fail(gateway)
+        assert [body["reason"] for body in receiver.got(3)] == ["new"] * 3
+        assert eventually(lambda: posts(gateway, "sent") == 1)
+        assert posts(gateway, "failed") == 2
+
+
 def test_a_receiver_that_hangs_holds_up_neither_calls_nor_other_webhooks(tmp_path):
     with Receiver(0) as hangs, Receiver() as other:
         with serving(tmp_path, hook(hangs, timeout="60s"), hook(other, name="other", every="1s")) as gateway:

@@ -75,6 +75,29 @@ static void a_kind_is_due_again_when_it_fails_again_after_a_while(void **state)
     assert_null(reason_at(b, 7 + EVERY));
 }
 
+static void what_was_in_vain_is_due_again_after_a_while_as_it_was(void **state)
+{
+    Bench *b = *state;
+    b->when.new_only = true;
+    trigger_lost(&b->trigger, b->row->fingerprint); /* nothing was done yet */
+    assert_true(take(b, 7));
+    assert_null(reason_at(b, 7 + EVERY));
+    trigger_lost(&b->trigger, b->row->fingerprint);
+    assert_null(reason_at(b, 7 + EVERY - 1));
+    assert_string_equal(reason_at(b, 7 + EVERY), "new"); /* without another failure */
+    assert_true(take(b, 7 + EVERY));
+    trigger_lost(&b->trigger, b->row->fingerprint + 1);
+    assert_null(reason_at(b, 7 + 2 * EVERY));
+
+    b->when.new_only = false;
+    b->row->last++;
+    assert_true(take(b, 7 + 2 * EVERY));
+    trigger_lost(&b->trigger, b->row->fingerprint);
+    trigger_lost(&b->trigger, b->row->fingerprint); /* once and for all */
+    assert_null(reason_at(b, 7 + 3 * EVERY - 1));
+    assert_string_equal(reason_at(b, 7 + 3 * EVERY), "recurring");
+}
+
 static void what_is_held_back_counts_once_for_each_failure_and_stays_new(void **state)
 {
     Bench *b = *state;
@@ -220,6 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_kind_that_is_first_seen_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kind_is_due_again_when_it_fails_again_after_a_while,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_in_vain_is_due_again_after_a_while_as_it_was,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_is_held_back_counts_once_for_each_failure_and_stays_new, setup, teardown),

@@ -84,6 +84,12 @@ static void a_post_that_nobody_takes_fails_after_its_attempts(void **state)
     assert_true(shows(b, "{webhook=\"pager\",result=\"sent\"} 0\n"));
     send_one(b); /* the next one is sent all the same */
     wait_until_shown(b, "{webhook=\"pager\",result=\"failed\"} 2\n");
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    assert_null(webhook_sender_lost(b->sender, "nobody", arena));
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(webhook_sender_lost(b->sender, "pager", arena), "id-1");
+    assert_null(webhook_sender_lost(b->sender, "pager", arena));
+    arena_free(arena);
 }
 
 static void the_queue_is_bounded(void **state)
