@@ -134,10 +134,10 @@ static Result pick_any_version(Attempt *attempt, const PickWish *wish)
 /* Another version may give another response: an attempt is at the version of those before it. When
    that has no usable instance any more, the call goes where a new one would; on a route with
    `older` policy says when. */
-static Result pick_for(Attempt *attempt, const PickTried *tried)
+static Result pick_for(Attempt *attempt, const PickTried *tried, bool undecided)
 {
     Exchange *x = attempt->exchange;
-    PickWish wish = {.tried = tried, .key = x->key};
+    PickWish wish = {.tried = tried, .key = x->key, .undecided = undecided};
     const Version *version = settled_version(attempt);
     if (!version)
         return pick_any_version(attempt, &wish);
@@ -152,13 +152,14 @@ static Result pick_again(Attempt *attempt)
 {
     PickTried latest = {.instance = attempt->tried.before->instance};
     attempt->tried.before = NULL;
-    Result r = pick_for(attempt, &latest);
-    return failed(r) ? pick_for(attempt, NULL) : r;
+    Result r = pick_for(attempt, &latest, false);
+    return failed(r) ? pick_for(attempt, NULL, false) : r;
 }
 
 Result attempt_pick(Attempt *attempt)
 {
-    Result r = pick_for(attempt, attempt->tried.before);
+    bool undecided = attempt->before && attempt->before->pick.cell_up;
+    Result r = pick_for(attempt, attempt->tried.before, undecided);
     if (failed(r) && attempt->may_return)
         r = pick_again(attempt);
     if (failed(r))

@@ -29,6 +29,7 @@ typedef struct PickKey {
 typedef struct PickWish {
     const PickTried *tried; /* none of these; NULL: any */
     PickKey key;
+    bool undecided; /* the last one of these was picked while its cell was up: Pick.cell_up */
 } PickWish;
 
 enum {

@@ -33,13 +33,14 @@ static bool has_tried_two(const PickWish *wish)
 }
 
 /* Per cent of such calls. Of a cell that is known to be down, another attempt of a call that has
-   stayed stays: that was decided already. */
+   stayed stays: that was decided already, unless the cell counted as up then. */
 static uint32_t share_of(const CandidateList *near, const CellPolicy *policy, const PickWish *wish)
 {
     if (has_tried_two(wish) && near->n_up > 0)
         return policy->spill;
     uint32_t share = spill_share(near->n_up, n_in(near), policy->healthy, policy->spill);
-    return wish->tried && !has_left(wish->tried) ? 0 : share;
+    bool stays = wish->tried && !wish->undecided && !has_left(wish->tried);
+    return stays ? 0 : share;
 }
 
 /* Where the own cell has instances of this version, calls leave it only as far as these are
@@ -127,6 +128,11 @@ static uint32_t count(const PickTried *tried)
     for (; tried; tried = tried->before)
         n++;
     return n;
+}
+
+static bool cell_is_up(const Candidates *from, uint32_t version)
+{
+    return from->far && from->lists[version].n_up > 0;
 }
 
 static bool has_spilled(const Candidates *from, uint32_t version, const Candidate *found)
@@ -251,7 +257,8 @@ Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const 
                        .pair = &method->pairs[served->index],
                        .upstream = found->upstream,
                        .from = from,
-                       .spilled = has_spilled(from, served->index, found)};
+                       .spilled = has_spilled(from, served->index, found),
+                       .cell_up = cell_is_up(from, served->index)};
     pick_out->why = why_of(pick_out, method);
     return OK;
 }
@@ -285,7 +292,8 @@ Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena 
                        .upstream = found->upstream,
                        .why = "native",
                        .from = from,
-                       .spilled = has_spilled(from, 0, found)};
+                       .spilled = has_spilled(from, 0, found),
+                       .cell_up = cell_is_up(from, 0)};
     return OK;
 }
 

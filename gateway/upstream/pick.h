@@ -25,6 +25,7 @@ typedef struct Pick {
     Candidates *from;       /* for pick_release; NULL: nothing was picked */
     bool hedge;             /* its call has another attempt besides: counted in n_hedged */
     bool spilled;           /* out of the gateway's cell, which lacks instances */
+    bool cell_up;           /* that has instances that count as up */
     bool trial;             /* counted in the trials of the retry budget */
 } Pick;
 

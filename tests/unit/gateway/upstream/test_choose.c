@@ -619,6 +619,26 @@ static void a_call_that_has_stayed_does_not_leave_later(void **state)
     }
 }
 
+static void a_call_that_was_in_the_cell_before_it_went_down_may_leave_it(void **state)
+{
+    Pick pick;
+    use_cells(2, 3);
+    assert_ok(arena, pick_any(&loop, &service, &(PickWish){0}, arena, &pick));
+    assert_true(pick.cell_up);
+    pick_release(&loop, &pick);
+    upstreams[0].state = upstreams[1].state = UPSTREAM_DOWN;
+    spread_of(2, 50, false);
+    PickTried tried = {.instance = &instances[0]};
+    uint32_t n_far = 0;
+    for (int i = 0; i < 1000; i++)
+        n_far += chosen_for(&(PickWish){.tried = &tried, .undecided = true}, NULL) > 1;
+    assert_int_equal(n_far, 500);
+    service.cells.spill = 100;
+    assert_ok(arena, pick_any(&loop, &service, &(PickWish){0}, arena, &pick));
+    assert_false(pick.cell_up);
+    pick_release(&loop, &pick);
+}
+
 static void a_service_of_other_cells_only_is_no_spill(void **state)
 {
     use_cells(0, 3);
@@ -700,6 +720,7 @@ int main(void)
         TEST(after_two_attempts_in_the_cell_the_next_leaves_it_within_the_bound),
         TEST(another_attempt_leaves_the_cell_within_the_bound),
         TEST(a_call_that_has_stayed_does_not_leave_later),
+        TEST(a_call_that_was_in_the_cell_before_it_went_down_may_leave_it),
         TEST(a_service_of_other_cells_only_is_no_spill),
         TEST(what_operators_take_out_of_the_cell_is_no_failure_of_it),
         TEST(when_others_have_none_either_all_calls_stay),
