@@ -288,6 +288,35 @@ static const Step *exchange_convert(Exchange *x, Attempt *attempt)
 
 const Step STEP_convert = {"convert", exchange_convert};
 
+/* Whether there is an instance that is up, and was not tried. */
+static bool has_another_one(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    Pick own = attempt->pick;
+    attempt->pick = (Pick){.instance = NULL};
+    Result r = pick_for(attempt, &attempt->tried, own.cell_up);
+    bool has = !failed(r) && upstream_state(attempt->pick.upstream, x->loop->now) == UPSTREAM_READY;
+    error_ignore(r, "it only is asked whether there is one");
+    pick_release(x->loop, &attempt->pick);
+    attempt->pick = own;
+    return has;
+}
+
+/* Nothing was sent, so that any call may go elsewhere. */
+static const Step *connects_late(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    if (!has_another_one(attempt))
+        return &STEP_connect;
+    attempt->record.instance = attempt->pick.instance;
+    return attempt_failed(attempt,
+                          FAIL(x->arena, FAULT_UPSTREAM_DOWN,
+                               "no connection to %s within %lld ms "
+                               "(limits.connect_patience)",
+                               attempt->pick.instance->address.text,
+                               (long long)(x->config->limits.connect_patience / MILLISECOND)));
+}
+
 static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 {
     Attempt *attempt = (Attempt *)((char *)wait - offsetof(Attempt, wait));
@@ -298,7 +327,7 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
         return;
     }
     attempt->side.connection = connection;
-    attempt_run(attempt, &STEP_send);
+    attempt_run(attempt, connection ? &STEP_send : connects_late(attempt));
 }
 
 static CallerHas caller_has(const Exchange *x)

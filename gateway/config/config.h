@@ -88,6 +88,7 @@ typedef struct Limits {
     uint32_t depth, elements;   /* of messages */
     /* Towards instances; 0 in any of these: the default. */
     int64_t connect_time; /* name resolution, TCP and TLS; also the wait of a call for capacity */
+    int64_t connect_patience;   /* after which a call goes elsewhere, if it can */
     int64_t instance_idle_time; /* a connection without calls */
     int64_t instance_max_age;   /* age at which a connection is replaced */
     int64_t ping_time; /* HTTP/2: without data, while there are calls, until a PING is sent; its

@@ -54,6 +54,7 @@ void config_read_limits(ConfigReader *reader)
         .depth = text->depth,
         .elements = text->elements,
         .connect_time = text->connect_time,
+        .connect_patience = text->connect_patience,
         .instance_idle_time = text->instance_idle_time,
         .instance_max_age = text->instance_max_age,
         .ping_time = text->ping_time,

@@ -188,25 +188,34 @@ static void open_stream(Probe *probe, HttpConnection *connection)
         end(probe, CHECK_UNDECIDED);
 }
 
+static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why);
+
+static void want_connection(Probe *probe)
+{
+    HttpConnection *connection;
+    probe->wait = (UpstreamWait){.on_ready = on_ready};
+    upstream_want(upstream_of(probe->loop, &probe->instance), &probe->wait, &connection);
+    probe->waiting = !connection;
+    if (connection)
+        open_stream(probe, connection);
+}
+
 static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 {
     Probe *probe = (Probe *)((char *)wait - offsetof(Probe, wait));
     probe->waiting = false;
     if (failed(why))
         end(probe, result_of(why.error));
-    else
+    else if (connection)
         open_stream(probe, connection);
+    else
+        want_connection(probe); /* it is late, and no other one is checked in its place */
 }
 
 static void begin_http(Probe *probe)
 {
-    HttpConnection *connection;
     probe->received = 0;
-    probe->wait = (UpstreamWait){.on_ready = on_ready};
-    upstream_want(upstream_of(probe->loop, &probe->instance), &probe->wait, &connection);
-    probe->waiting = !connection;
-    if (connection)
-        open_stream(probe, connection);
+    want_connection(probe);
 }
 
 /* ---- By a TCP connection --------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define CONNECT_TIME (3 * SECOND)
+#define PATIENCE (250 * MILLISECOND) /* as between two addresses of a name: RFC 8305 */
 #define HTTP1_IDLE_TIME                                                                            \
     (50 * SECOND) /* less than the idle timeout of most servers, so that the gateway closes first  \
                    */
@@ -30,6 +31,7 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
     const Limits *limits = &config->limits;
     UpstreamLimits l = {
         .connect_time = time_or(limits->connect_time, CONNECT_TIME),
+        .patience = time_or(limits->connect_patience, PATIENCE),
         .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
         .max_age = time_or(limits->instance_max_age, MAX_AGE),
         .ping_time = time_or(limits->ping_time, PING_TIME),
@@ -126,6 +128,11 @@ static bool has_live_link(const Upstream *u)
     return u->n_links[LINK_READY] + u->n_links[LINK_FULL] > 0;
 }
 
+static bool has_heard_link(const Upstream *u)
+{
+    return u->n_links[LINK_READY] + u->n_links[LINK_FULL] > u->n_silent;
+}
+
 /* Updates what metrics and health show. An instance that is in no current set is not down. */
 static void tell_state(Upstream *u)
 {
@@ -194,6 +201,8 @@ static bool is_probed(const Upstream *u)
 
 UpstreamState upstream_state(const Upstream *u, int64_t now)
 {
+    if (u->late)
+        return UPSTREAM_DOWN;
     if (u->reach.failures == 0 || has_live_link(u))
         return UPSTREAM_READY;
     return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_DOWN : UPSTREAM_READY;
@@ -269,14 +278,23 @@ const char *upstream_name(const Upstream *u)
     return u->known->address.text;
 }
 
+/* One that is late without a failure may still be connected, or its calls may end. */
+static bool may_come(const Upstream *u)
+{
+    return u->late && (u->reach.failures == 0 || has_heard_link(u));
+}
+
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
 {
-    return reach_is_worth_a_try(&u->reach, u->known, now) || now >= upstream_try_from(u);
+    return may_come(u) || reach_is_worth_a_try(&u->reach, u->known, now) ||
+           now >= upstream_try_from(u);
 }
 
 /* Without reconnects in the background, only the backoff counts. */
 int64_t upstream_try_from(const Upstream *u)
 {
+    if (may_come(u))
+        return 0;
     int64_t from = reach_try_from(&u->reach);
     return is_probed(u) || from < u->reach.connect_after ? from : u->reach.connect_after;
 }
@@ -492,8 +510,8 @@ static uint32_t links_wanted(const Upstream *u)
 {
     uint32_t waits = waits_served(u);
     if (waits == 0)
-        return is_probed(u) &&
-               (needs_replacement(u) || (u->reach.failures > 0 && !has_live_link(u)));
+        return is_probed(u) && (needs_replacement(u) ||
+                                ((u->reach.failures > 0 || u->n_silent > 0) && !has_heard_link(u)));
     return u->http2 || u->reach.failures > 0 ? 1 : waits;
 }
 
@@ -501,7 +519,7 @@ static bool may_connect(const Upstream *u)
 {
     int64_t now = u->table->loop->now;
     uint32_t most = u->limits.connections + needs_replacement(u);
-    return !u->table->closing && links_counted(u) < most &&
+    return !u->table->closing && links_counted(u) - u->n_silent < most &&
            (now >= u->reach.connect_after || (u->n_waits > 0 && upstream_worth_a_try(u, now)));
 }
 
@@ -533,6 +551,44 @@ static void fail_wait(UpstreamWait *wait, Result why)
 {
     wait_remove(wait);
     wait->on_ready(wait, NULL, why);
+}
+
+/* When the first of its connects will have taken long; NO_TIMEOUT: none is under way. */
+static int64_t late_at(const Upstream *u)
+{
+    int64_t at = NO_TIMEOUT;
+    for (const Link *link = u->links[LINK_CONNECTING]; link; link = link->next) {
+        if (link->since + u->limits.patience < at)
+            at = link->since + u->limits.patience;
+    }
+    return at;
+}
+
+/* No call could be sent now, and there is a reason to think that this will last. */
+static bool is_late(const Upstream *u)
+{
+    return u->n_links[LINK_READY] == 0 && (late_at(u) <= u->table->loop->now || u->n_silent > 0 ||
+                                           (u->reach.failures > 0 && u->n_links[LINK_FULL] > 0));
+}
+
+/* Those that have nowhere else to go wait again. */
+static void send_elsewhere(Upstream *u)
+{
+    for (uint32_t n = u->n_waits; n > 0 && u->n_waits > 0; n--) {
+        UpstreamWait *wait = oldest_wait(u);
+        wait_remove(wait);
+        wait->on_ready(wait, NULL, OK);
+    }
+}
+
+static void look_whether_late(Upstream *u)
+{
+    if (is_late(u) == u->late)
+        return;
+    u->late = !u->late;
+    tell_candidates(u);
+    if (u->late)
+        send_elsewhere(u);
 }
 
 /* While the instance is down, nobody waits for it. Waits that are added meanwhile stay until the
@@ -573,14 +629,24 @@ static void fail_many(Upstream *u)
     }
 }
 
-/* Sets the timer for the next timeout or reconnect. */
+/* The next timeout or reconnect; NO_TIMEOUT: there is none. */
+static int64_t next_time(const Upstream *u)
+{
+    int64_t at = NO_TIMEOUT, late = NO_TIMEOUT;
+    if (u->n_waits > 0 && has_live_link(u))
+        at = oldest_wait(u)->place.since + u->limits.connect_time;
+    else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
+        at = u->reach.connect_after;
+    if (!u->late && u->n_links[LINK_READY] == 0)
+        late = late_at(u);
+    return late < at ? late : at;
+}
+
 static void set_timer(Upstream *u)
 {
-    TimerWheel *timers = &u->table->loop->timers;
-    if (u->n_waits > 0 && has_live_link(u))
-        timer_start(timers, &u->timer, oldest_wait(u)->place.since + u->limits.connect_time);
-    else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
-        timer_start(timers, &u->timer, u->reach.connect_after);
+    int64_t at = next_time(u);
+    if (at != NO_TIMEOUT)
+        timer_start(&u->table->loop->timers, &u->timer, at);
 }
 
 static void serve_waits(Upstream *u)
@@ -599,6 +665,7 @@ static void run_serve(LoopWork *work)
     Upstream *u = (Upstream *)((char *)work - offsetof(Upstream, serve));
     serve_waits(u);
     connect_if_useful(u);
+    look_whether_late(u);
     fail_hopeless(u);
     fail_late(u);
     fail_many(u);

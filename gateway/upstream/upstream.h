@@ -19,7 +19,8 @@
 
 typedef enum UpstreamState {
     UPSTREAM_READY, /* up: connected, or never tried */
-    UPSTREAM_DOWN,  /* down: the last connect failed, and none has succeeded since */
+    UPSTREAM_DOWN,  /* down: the last connect failed, and none has succeeded since; or late: nothing
+                       comes of its connections for limits.connect_patience */
 } UpstreamState;
 
 /* Never NULL. `instance->known` must not be NULL. Borrowed: until the turn ends, or while a wait or
@@ -63,7 +64,8 @@ void upstream_measured(const Loop *loop, const Instance *instance, int64_t time,
  * Requests a connection with capacity for one more stream. If one is available, *connection_out is
  * set and on_ready is not called. Else it is NULL, and on_ready is called exactly once, from the
  * loop, with a connection (to be used at once) or with the failure. The connect time limits
- * connecting, and also waiting for capacity.
+ * connecting, and also waiting for capacity. With neither, the instance is late, and the wait has
+ * ended: who has another instance goes there, the others request it again.
  *
  * Clients take turns for capacity (fair_queue.h). If there are too many waits, the client with the
  * most waits loses its last one. Some of the connections to an HTTP/1.1 instance are reserved for

@@ -40,7 +40,7 @@ typedef enum WaitKind { WAIT_WHOLE, WAIT_PARTIAL, WAIT_KINDS } WaitKind;
 
 /* The settings, defaults filled in. */
 typedef struct UpstreamLimits {
-    int64_t connect_time, idle_time, max_age, ping_time, send_time;
+    int64_t connect_time, patience, idle_time, max_age, ping_time, send_time;
     uint32_t connections;
     uint32_t partial; /* of these, for requests whose body is still arriving */
     uint32_t waits;
@@ -65,7 +65,9 @@ struct Upstream {
 
     Link *links[LINK_STATES]; /* READY links are in the lists of their endpoints */
     uint32_t n_links[LINK_STATES];
-    uint32_t n_old; /* READY and FULL links that are to be replaced */
+    uint32_t n_old;    /* READY and FULL links that are to be replaced; */
+    uint32_t n_silent; /* and those that are silent */
+    bool late;         /* nothing comes of it, though it may not be down: upstream_state */
 
     Endpoint *endpoints;
     Lookup lookup;    /* of a host name; else never begun */
@@ -107,6 +109,7 @@ struct Link {
     bool opened;        /* the socket is open, and on_closed will follow */
     bool partial;       /* while it is FULL: counted in n_partial */
     bool old, pinged;
+    bool silent; /* a PING has had no response for the patience: FULL if it is live */
 };
 
 struct UpstreamTable {

@@ -28,6 +28,8 @@ static void link_count(Link *link, uint32_t n)
     u->n_links[link->state] += n;
     if (link->old && is_live(link->state))
         u->n_old += n;
+    if (link->silent && is_live(link->state))
+        u->n_silent += n;
     if (link->endpoint && link->state == LINK_FULL)
         link->endpoint->n_full += n;
 }
@@ -181,6 +183,13 @@ static int64_t silent_at(const Link *link)
     return link->heard + link->upstream->limits.ping_time * (link->pinged ? 2 : 1);
 }
 
+/* When a link in doubt is silent: calls that nobody has seen need not wait for its end. */
+static int64_t silent_from(const Link *link)
+{
+    const UpstreamLimits *limits = &link->upstream->limits;
+    return link->give_up_at - limits->connect_time + limits->patience;
+}
+
 static int64_t deadline_of(const Link *link)
 {
     const UpstreamLimits *limits = &link->upstream->limits;
@@ -189,7 +198,8 @@ static int64_t deadline_of(const Link *link)
                (may_use_old_answer(link) ? limits->connect_time / 2 : limits->connect_time);
     int64_t deadline = is_live(link->state) && !link->old ? link->old_at : NO_TIMEOUT;
     if (link->give_up_at)
-        deadline = earlier(deadline, link->give_up_at);
+        deadline = earlier(deadline, link->silent ? link->give_up_at
+                                                  : earlier(silent_from(link), link->give_up_at));
     if (http_connection_streams(link->pump.http) == 0)
         deadline = earlier(deadline, link->since + limits->idle_time);
     else if (link->upstream->http2)
@@ -248,6 +258,16 @@ static void end_idle(Link *link)
     grow_old(link);
 }
 
+static void set_silent(Link *link, bool silent)
+{
+    if (link->silent == silent)
+        return;
+    link_count(link, -1u);
+    link->silent = silent;
+    link_count(link, 1);
+    upstream_look(link->upstream);
+}
+
 static void link_timeout(Link *link)
 {
     Arena *arena = loop_scratch(loop_of(link));
@@ -259,6 +279,9 @@ static void link_timeout(Link *link)
     } else if (link->give_up_at && link->give_up_at <= now) {
         lost(link,
              FAIL(arena, FAULT_SYSTEM, "the instance responds neither to calls nor to a PING"));
+    } else if (link->give_up_at && !link->silent && silent_from(link) <= now) {
+        set_silent(link, true);
+        link_settle(link);
     } else if (http_connection_streams(link->pump.http) == 0) {
         end_idle(link);
     } else if (link->pump.blocked_since || link->pinged) {
@@ -322,13 +345,13 @@ void link_settle(Link *link)
     LinkState before = link->state;
     if (http_connection_going(link->pump.http))
         link_move(link, LINK_LEAVING);
-    else if (http_connection_capacity(link->pump.http) > 0)
+    else if (http_connection_capacity(link->pump.http) > 0 && !link->silent)
         link_move(link, LINK_READY);
     else
         link_move(link, LINK_FULL);
     if (before != link->state)
         link->since = loop_of(link)->now;
-    if (before != link->state && link->upstream->n_waits > 0)
+    if (before != link->state && (link->upstream->n_waits > 0 || link->upstream->late))
         upstream_look(link->upstream);
 
     pump_set_reading(&link->pump);
@@ -384,6 +407,7 @@ static void link_hears(Link *link)
     link->heard = loop_of(link)->now;
     link->give_up_at = 0;
     link->pinged = false;
+    set_silent(link, false);
 }
 
 static void on_read(Socket *socket, Bytes input)

@@ -32,7 +32,7 @@ enum { SCENE_PEERS = 128, SCENE_INSTANCES = 16, SCENE_RECORDS = 128 };
 /* What an instance's pool does when a connection is wanted. */
 typedef enum Want {
     WANT_AT_HAND, /* gives one at once */
-    WANT_WAITS,   /* until scene_connect, or scene_connect_fails */
+    WANT_WAITS,   /* until scene_connect, scene_connect_fails or scene_connect_is_late */
     WANT_FULL,    /* gives one at once, on which no stream can be opened */
 } Want;
 
@@ -172,6 +172,8 @@ struct Upstream *scene_upstream(Scene *scene, int port);
 /* Ends the wait for an instance, one way or the other. */
 void scene_connect(Scene *scene, int port);
 void scene_connect_fails(Scene *scene, int port);
+/* It has not connected for long. */
+void scene_connect_is_late(Scene *scene, int port);
 
 /* From here on messages of more than `size` bytes are converted on the pool. */
 void scene_use_pool(Scene *scene, size_t size);

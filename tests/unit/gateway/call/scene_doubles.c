@@ -133,6 +133,13 @@ void scene_connect_fails(Scene *scene, int port)
     scene_pump(scene);
 }
 
+void scene_connect_is_late(Scene *scene, int port)
+{
+    UpstreamWait *wait = take_wait(scene_upstream(scene, port));
+    wait->on_ready(wait, NULL, OK);
+    scene_pump(scene);
+}
+
 /* What asks instances for their schemas needs real pools; no config here does. */
 UpstreamTable *upstreams_new(Loop *loop)
 {

@@ -30,6 +30,34 @@ static void where_no_instance_can_be_reached_the_last_failure_is_told(void **sta
     assert_int_equal(scene->counted[COUNTER_RETRIES], 2);
 }
 
+static void who_waits_long_for_a_connection_goes_to_another_instance(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    scene_connect_is_late(scene, 7101);
+    assert_null(scene_upstream(scene, 7101)->wait);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 UNAVAILABLE, 7102 OK");
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 1);
+}
+
+static void where_no_other_one_is_up_it_is_waited_for(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
+    scene_upstream(scene, 7102)->worth_a_try = true;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    scene_connect_is_late(scene, 7101);
+    scene_connect(scene, 7101);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 0);
+}
+
 static void where_all_instances_are_down_nothing_is_tried(void **state)
 {
     Scene *scene = *state;
@@ -866,6 +894,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_instance_that_cannot_be_reached_is_passed_over_and_recorded),
         TEST(where_no_instance_can_be_reached_the_last_failure_is_told),
+        TEST(who_waits_long_for_a_connection_goes_to_another_instance),
+        TEST(where_no_other_one_is_up_it_is_waited_for),
         TEST(where_all_instances_are_down_nothing_is_tried),
         TEST(a_connection_without_room_is_a_refusal),
         TEST(a_stream_of_requests_that_finds_no_room_goes_elsewhere),

@@ -580,6 +580,8 @@ static void each_limit_is_taken_up_to_its_bounds(void **state)
         {"send_time", LIMIT(send_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"handshake_time", LIMIT(handshake_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"connect_time", LIMIT(connect_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"connect_patience", LIMIT(connect_patience), "999us", "1ms", MILLISECOND, NULL, NULL, 0,
+         ""},
         {"call_time", LIMIT(call_time), NULL, "0s", 0, NULL, NULL, 0, ""},
         {"instance_idle_time", LIMIT(instance_idle_time), NULL, "0s", 0, NULL, NULL, 0, ""},
         {"instance_max_age", LIMIT(instance_max_age), "999ms", "1s", SECOND, NULL, NULL, 0, ""},

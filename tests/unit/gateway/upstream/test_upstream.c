@@ -51,7 +51,7 @@ static int n_asked;
 static int n_requests[DOORS]; /* that came through each */
 static HttpLimits server_limits;
 static bool serve_http2, mute; /* mute: accepts and says nothing */
-static bool deaf;              /* hears nothing any more */
+static bool deaf;              /* hears nothing any more on the first connection */
 
 static Served *served_of(Socket *socket)
 {
@@ -125,7 +125,7 @@ static void served_ready(Socket *socket)
 static void served_read(Socket *socket, Bytes input)
 {
     Served *s = served_of(socket);
-    if (!s->http || deaf)
+    if (!s->http || (deaf && s == served[0]))
         return;
     error_ignore(http_connection_feed(s->http, input, loop.now),
                  "the gateway's side is what is tested");
@@ -258,7 +258,7 @@ typedef struct CallDouble {
     UpstreamWait wait;
     HttpConnection *connection;
     HttpStream *stream;
-    int status, n_ready;
+    int status, n_ready, n_late;
     const Fault *reset, *refused;
     char why[200];
 } CallDouble;
@@ -311,6 +311,12 @@ static void on_call_ready(UpstreamWait *wait, HttpConnection *connection, Result
     if (connection) {
         assert_false(failed(why));
         ask(call, connection);
+        return;
+    }
+    if (!failed(why)) { /* it has nowhere else to go */
+        call->n_late++;
+        upstream_want(wait->upstream, wait, &connection);
+        assert_null(connection);
         return;
     }
     call->refused = why.error->fault;
@@ -626,6 +632,122 @@ static void a_short_silence_is_no_doubt(void **state)
 static bool second_is_asked(void)
 {
     return n_asked == 2;
+}
+
+/* ---- Late ------------------------------------------------------------------------------------ */
+
+static UpstreamState state_now(void)
+{
+    return upstream_state(upstream_of(&loop, &instance), loop.now);
+}
+
+static bool is_late(void)
+{
+    return state_now() == UPSTREAM_DOWN;
+}
+
+static void be_patient_for(int64_t time)
+{
+    config.limits.connect_time = 10 * SECOND;
+    config.limits.connect_patience = time;
+}
+
+static void while_a_connect_takes_long_calls_may_go_elsewhere(void **state)
+{
+    be_patient_for(50 * MILLISECOND);
+    mute = true;
+    lead_to(open_door(0));
+    begin_calls(2);
+    int64_t began = loop.now;
+    loop_run_until(&loop, is_late);
+    assert_true(loop.now - began >= 50 * MILLISECOND);
+    assert_true(upstream_worth_a_try(upstream_of(&loop, &instance), loop.now));
+    assert_int_equal(upstream_try_from(upstream_of(&loop, &instance)), 0);
+    assert_int_equal(calls[0].n_late, 1);
+    assert_int_equal(calls[1].n_late, 1);
+    wait_for(100 * MILLISECOND);
+    assert_int_equal(calls[0].n_late, 1); /* they are asked once */
+    assert_null(calls[0].refused);
+}
+
+static bool is_up_again(void)
+{
+    return state_now() == UPSTREAM_READY;
+}
+
+static void when_it_connects_after_all_it_is_used(void **state)
+{
+    be_patient_for(50 * MILLISECOND);
+    mute = true;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, is_late);
+    mute = false;
+    served_ready(&served[0]->socket);
+    loop_run_until(&loop, is_up_again);
+    assert_non_null(calls[0].connection);
+    assert_int_equal(n_served, 1);
+}
+
+static void a_connect_in_time_is_not_late(void **state)
+{
+    be_patient_for(SECOND);
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    wait_for(50 * MILLISECOND);
+    assert_int_equal(state_now(), UPSTREAM_READY);
+    assert_int_equal(calls[0].n_late, 0);
+}
+
+static bool two_are_served(void)
+{
+    return n_served == 2;
+}
+
+static void a_silent_connection_gets_no_more_calls(void **state)
+{
+    config.limits.connect_patience = 50 * MILLISECOND;
+    end_an_attempt_after(60 * MILLISECOND, true);
+    int64_t began = loop.now;
+    loop_run_until(&loop, two_are_served); /* another connection, without a call for it */
+    assert_true(loop.now - began >= 50 * MILLISECOND);
+    begin_calls(1);
+    loop_run_until(&loop, second_is_asked);
+    assert_ptr_not_equal(calls[2].connection, calls[0].connection);
+    assert_int_equal(state_now(), UPSTREAM_READY);
+    assert_null(calls[0].reset); /* its response may still come */
+}
+
+static void one_that_is_heard_again_gets_calls_as_before(void **state)
+{
+    config.limits.connect_patience = 50 * MILLISECOND;
+    end_an_attempt_after(60 * MILLISECOND, true);
+    close_door(); /* so that there is no other connection */
+    loop_run_until(&loop, is_late);
+    answer_all();
+    loop_run_until(&loop, is_up_again);
+    assert_int_equal(calls[0].status, 200);
+    assert_true(begin_call(&calls[2], upstream_of(&loop, &instance)));
+    assert_ptr_equal(calls[2].connection, calls[0].connection);
+}
+
+/* Over HTTP/1.1, where a connection has one call. */
+static void a_busy_instance_that_takes_no_more_connections_is_late(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    close_door();
+    assert_int_equal(state_now(), UPSTREAM_READY);
+    begin_calls(1);
+    loop_run_until(&loop, is_late);
+    assert_true(upstream_worth_a_try(upstream_of(&loop, &instance), loop.now));
+    assert_null(calls[1].refused);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 2); /* one after the other */
+    assert_int_equal(state_now(), UPSTREAM_READY);
 }
 
 static void goaway_lets_calls_finish_and_the_next_goes_elsewhere(void **state)
@@ -1526,6 +1648,12 @@ int main(void)
         upstream_test(a_connection_on_which_a_call_heard_nothing_must_answer_a_ping),
         upstream_test(a_connection_that_answers_the_ping_stays),
         upstream_test(a_short_silence_is_no_doubt),
+        upstream_test(while_a_connect_takes_long_calls_may_go_elsewhere),
+        upstream_test(when_it_connects_after_all_it_is_used),
+        upstream_test(a_connect_in_time_is_not_late),
+        upstream_test(a_silent_connection_gets_no_more_calls),
+        upstream_test(one_that_is_heard_again_gets_calls_as_before),
+        upstream_test(a_busy_instance_that_takes_no_more_connections_is_late),
         upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
         upstream_test(an_instance_that_refuses_is_down),
         upstream_test(an_instance_that_comes_back_is_found_without_a_call),
