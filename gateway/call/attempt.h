@@ -78,6 +78,7 @@ struct Attempt {
     bool sent;               /* some of the request has gone to the instance */
     bool may_return;         /* instances that were tried may be tried again if no other is left */
     bool also;               /* it was started while another one was live */
+    bool charged;            /* to the limits of two at once */
     bool older;              /* at a version that has not failed: FALLBACK_OLDER */
     bool trial;              /* it follows the first refusal: PolicyCharge */
     bool broken;             /* its connection or stream broke */

@@ -327,7 +327,12 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
         return;
     }
     attempt->side.connection = connection;
-    attempt_run(attempt, connection ? &STEP_send : connects_late(attempt));
+    if (!connection)
+        attempt_run(attempt, connects_late(attempt));
+    else if (attempt_may_be_sent_also(attempt))
+        attempt_run(attempt, &STEP_send);
+    else
+        attempt_give_way(attempt);
 }
 
 static CallerHas caller_has(const Exchange *x)

@@ -232,6 +232,12 @@ bool exchange_attempt_also(Exchange *x);
 
 /* The attempt has an instance: plans another one, if the route says so. */
 void exchange_plan_hedge(Attempt *attempt);
+
+/* It has its connection. Whether it may be sent, although another one may have been meanwhile:
+   within what is allowed of two at once. If not, it is to give way, which ends it. */
+bool attempt_may_be_sent_also(Attempt *attempt);
+void attempt_give_way(Attempt *attempt);
+
 void exchange_stop_hedge(Exchange *x);
 
 /* One of two attempts has failed: another one takes its place, after so many nanoseconds, if the

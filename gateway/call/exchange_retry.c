@@ -103,6 +103,16 @@ static uint32_t count_live(const Exchange *x)
     return n;
 }
 
+/* Whether an instance has seen the call and may still respond. Else another attempt is no load
+   beside the first one, but in place of it. */
+static bool any_is_asked(const Exchange *x)
+{
+    const Attempt *attempt = x->latest;
+    while (attempt && !(attempt_is_live(attempt) && attempt->record.asked))
+        attempt = attempt->before;
+    return attempt != NULL;
+}
+
 /* Whether the call is one of those that Hedge.percent counts. */
 static bool is_hedged(const Exchange *x)
 {
@@ -120,17 +130,41 @@ static bool any_responds(const Exchange *x)
     return attempt != NULL;
 }
 
+/* Within what is allowed of two attempts at once. */
+static bool may_add_load(Exchange *x)
+{
+    return exchange_may_heal(x, HEALING_HEDGE) &&
+           (is_hedged(x) || pick_may_hedge(&x->latest->pick, x->route->hedge_percent));
+}
+
+/* 0: none is to be started. */
+static int64_t time_of_hedge(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    const DelaySketch *delays = pick_delays(&attempt->pick, x->method);
+    return delays ? delays->p95 : x->route->hedge_after;
+}
+
+/* There is no room for it now: other calls have it, which end. */
+static void hedge_later(Exchange *x)
+{
+    timer_start(&x->loop->timers, &x->hedge->timer, x->loop->now + time_of_hedge(x->latest));
+}
+
 bool exchange_attempt_also(Exchange *x)
 {
     RetryRefusal refusal;
     PolicyQuestion q = exchange_question(x, x->latest);
+    bool adds_load = any_is_asked(x);
     q.other = count_live(x) > 1 && any_responds(x);
-    bool may = policy_may_hedge(&q, &refusal) && !memory_is_short() &&
-               exchange_may_heal(x, HEALING_HEDGE) &&
-               (is_hedged(x) || pick_may_hedge(&x->latest->pick, x->route->hedge_percent));
+    q.budget_spent &= adds_load;
+    bool may = policy_may_hedge(&q, &refusal);
+    bool has_room = !memory_is_short() && (!adds_load || may_add_load(x));
     if (refusal && refusal != RETRY_REFUSED_ATTEMPTS)
         x->record.retry_refused = refusal;
-    if (!may || !attempt_add(x, &x->latest->tried))
+    if (refusal == RETRY_REFUSED_BUDGET || (may && !has_room))
+        hedge_later(x);
+    if (!may || !has_room || !attempt_add(x, &x->latest->tried))
         return true;
     x->latest->also = true;
     return exchange_run(x, &STEP_pick);
@@ -166,25 +200,51 @@ static void on_slow(Timer *timer)
     exchange_attempt_also(((struct Hedge *)timer)->x);
 }
 
-/* 0: none is to be started. */
-static int64_t time_of_hedge(const Attempt *attempt)
+static void charge_also(Attempt *attempt)
 {
-    const Exchange *x = attempt->exchange;
-    const DelaySketch *delays = pick_delays(&attempt->pick, x->method);
-    return delays ? delays->p95 : x->route->hedge_after;
+    Exchange *x = attempt->exchange;
+    attempt->charged = true;
+    if (!is_hedged(x))
+        pick_hedge(&attempt->pick);
+    pick_charge(x->loop, &attempt->pick, CHARGE_RETRY);
+}
+
+static void begin_also(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    telemetry_count(x->loop, COUNTER_HEDGES);
+    exchange_heal(x, HEALING_HEDGE);
+    if (any_is_asked(x))
+        charge_also(attempt);
+    make_way_for(attempt);
+}
+
+/* Another one was started while this one waited for a connection, or this one while another one
+   did: by now that has been sent. */
+bool attempt_may_be_sent_also(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    if (attempt->charged || !any_is_asked(x))
+        return true;
+    if (pick_budget_is_spent(x->loop, &attempt->pick) || !may_add_load(x))
+        return false;
+    charge_also(attempt);
+    return true;
+}
+
+void attempt_give_way(Attempt *attempt)
+{
+    const Attempt *other = attempt->exchange->latest;
+    while (other == attempt || !attempt_is_live(other) || !other->record.asked)
+        other = other->before;
+    cancel_other(attempt, other, "was asked first");
 }
 
 void exchange_plan_hedge(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
-    if (attempt->also) {
-        if (!is_hedged(x))
-            pick_hedge(&attempt->pick);
-        pick_charge(x->loop, &attempt->pick, CHARGE_RETRY);
-        telemetry_count(x->loop, COUNTER_HEDGES);
-        exchange_heal(x, HEALING_HEDGE);
-        make_way_for(attempt);
-    }
+    if (attempt->also)
+        begin_also(attempt);
     int64_t after = time_of_hedge(attempt);
     if (!after || !x->method->safe || attempt->older)
         return;

@@ -369,6 +369,47 @@ static void who_waits_for_a_connection_is_helped_by_another_instance(void **stat
     assert_record(scene, "OK, 1 sent: 7102 OK");
 }
 
+#define NO_BUDGET                                                                                  \
+    LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"              \
+           "      - {address: '127.0.0.1:7102', versions: [v1]}\n"                                 \
+           "    retry_budget: {percent: 20, at_least: 0}\n"                                        \
+           "routes:\n  - {match: yard, hedge: {after: 50ms}}\n"
+
+static Scene *connect_late(void **state, const char *config)
+{
+    Scene *scene = scene_again(state, config);
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 1);
+    return scene;
+}
+
+static void an_attempt_in_place_of_one_that_was_not_sent_costs_no_budget(void **state)
+{
+    Scene *scene = connect_late(state, NO_BUDGET);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 1 sent: 7102 OK");
+}
+
+static void it_takes_its_place_where_the_budget_does_not_allow_both(void **state)
+{
+    Scene *scene = connect_late(state, NO_BUDGET);
+    Peer *at = instance(scene);
+    scene_connect(scene, 7101);
+    answer(at, ITEM);
+    assert_record(scene, "OK, 1 sent: 7102 OK");
+}
+
+static void within_the_budget_both_are_sent(void **state)
+{
+    Scene *scene = connect_late(state, HEDGED(AFTER_50));
+    scene_connect(scene, 7101);
+    assert_asked(scene, 2);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 OK, 7102 CANCELLED");
+}
+
 static void a_second_instance_that_cannot_be_reached_changes_nothing(void **state)
 {
     Scene *scene = scene_again(state, HEDGED(AFTER_50));
@@ -510,6 +551,20 @@ static void one_call_may_always_have_it_again(void **state)
                 answer(&scene->peers[k], ITEM);
         scene_clear(scene);
     }
+}
+
+static void who_found_no_room_tries_again(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED("hedge: {after: 50ms, percent: 1}"));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *first = instance(scene);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_int_equal(scene->counted[COUNTER_HEDGES], 1);
+    answer(first, ITEM);
+    pass_until_hedge(scene);
+    assert_int_equal(scene->counted[COUNTER_HEDGES], 2);
+    answer(instance(scene), ITEM);
 }
 
 /* ---- Beside retries ----------------------------------------------------------------------------
@@ -744,6 +799,9 @@ int main(void)
         TEST(one_that_failed_keeps_its_outcome_when_the_client_leaves),
         TEST(a_connection_that_is_not_needed_any_more_is_not_waited_for),
         TEST(who_waits_for_a_connection_is_helped_by_another_instance),
+        TEST(an_attempt_in_place_of_one_that_was_not_sent_costs_no_budget),
+        TEST(it_takes_its_place_where_the_budget_does_not_allow_both),
+        TEST(within_the_budget_both_are_sent),
         TEST(a_second_instance_that_cannot_be_reached_changes_nothing),
         TEST(without_another_instance_there_is_no_second_attempt),
         TEST(methods_with_side_effects_get_none),
@@ -755,6 +813,7 @@ int main(void)
         TEST(nor_from_one_whose_response_has_begun),
         TEST(the_budget_is_a_share_of_the_running_calls),
         TEST(one_call_may_always_have_it_again),
+        TEST(who_found_no_room_tries_again),
         TEST(when_one_of_two_is_unavailable_the_next_one_is_asked_at_once),
         TEST(or_when_its_pushback_says),
         TEST(a_negative_pushback_ends_hedging_and_retries),
