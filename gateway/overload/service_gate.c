@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "gateway/healing/healing.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/policy/gradient.h"
 #include "gateway/policy/stream_starts.h"
 
@@ -26,6 +27,8 @@ struct ServiceGate {
     ConcurrencyConfig limits;
 
     Breaker breaker;
+    bool counts_back;              /* since the breaker is open: */
+    uint32_t any_back, times_back; /* known_instances_back, and those of the service */
     Gradient gradient;
     StreamStarts starts;
     uint32_t n_calls; /* that have a place */
@@ -145,6 +148,32 @@ static void end_breaker(ServiceGate *gate, const char *how)
     char subject[SUBJECT_SIZE];
     if (gate->breaker.state != BREAKER_CLOSED)
         healing_end(HEALING_BREAKER, gate->service, subject_of(gate, subject), "%s", how);
+}
+
+/* How often a loop has reached an instance of the service again. */
+static uint32_t times_back(const Service *service)
+{
+    InstanceSet *set = instance_set_of(service);
+    uint32_t n = 0;
+    for (uint32_t i = 0; set && i < set->n; i++)
+        n += known_instance_times_back(set->instances[i]->known);
+    instance_set_unref(set);
+    return n;
+}
+
+/* What made the breaker open may be over when an instance is reached again: waiting for the rest of
+   `open` would make the outage longer. The sum is made only if there is any news. */
+static void look_for_return(ServiceGate *gate, const Service *service)
+{
+    uint32_t any = atomic_load_explicit(&known_instances_back, memory_order_acquire);
+    if (gate->counts_back && any == gate->any_back)
+        return;
+    uint32_t times = times_back(service);
+    if (gate->counts_back && times != gate->times_back)
+        breaker_try_now(&gate->breaker, gate->loop->now);
+    gate->counts_back = true;
+    gate->any_back = any;
+    gate->times_back = times;
 }
 
 static Result refuse_open(ServiceGate *gate, Arena *arena, uint32_t *retry_after_out)
@@ -336,6 +365,10 @@ Result gate_enter(Loop *loop, const GateQuestion *q, Arena *arena, GatePass *pas
     ServiceGate *gate = gate_of(loop, q->service);
     *pass_out = (GatePass){0};
     *retry_after_out = 1;
+    if (gate->has_breaker && gate->breaker.state == BREAKER_OPEN)
+        look_for_return(gate, q->service);
+    else
+        gate->counts_back = false;
     if (has_place(gate) && gate->waits.n == 0)
         return take_place(gate, (Entry){q->stream, q->apart}, arena, pass_out, retry_after_out);
     if (gate->has_breaker && !q->apart && gate->breaker.state == BREAKER_OPEN &&

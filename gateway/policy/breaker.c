@@ -75,6 +75,12 @@ BreakerTicket breaker_ask(Breaker *b, const BreakerConfig *limits, int64_t now)
     return TICKET_PROBE + b->round;
 }
 
+void breaker_try_now(Breaker *b, int64_t now)
+{
+    if (b->state == BREAKER_OPEN && now < b->open_until)
+        b->open_until = now;
+}
+
 static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, uint32_t round,
                                 BreakerOutcome outcome, int64_t now)
 {

@@ -59,6 +59,9 @@ static inline bool ticket_is_probe(BreakerTicket ticket)
 /* TICKET_NONE: the call must not be made before breaker_until. */
 BreakerTicket breaker_ask(Breaker *breaker, const BreakerConfig *limits, int64_t now);
 
+/* There is a sign that the service works again: it may be probed now. Only if it is OPEN. */
+void breaker_try_now(Breaker *breaker, int64_t now);
+
 /* When the next probe may be made, at the latest. Of one that is not CLOSED. */
 static inline int64_t breaker_until(const Breaker *breaker)
 {

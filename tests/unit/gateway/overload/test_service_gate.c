@@ -2,6 +2,7 @@
 
 #include "gateway/healing/healing.h"
 #include "gateway/healing/healing_page.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/overload/service_gate.h"
 
 enum { CALLS = 8 };
@@ -428,6 +429,44 @@ static void a_learned_limit_begins_at_the_floor_and_grows(void **state)
         leave(&calls[i], OUTCOME_GOOD);
 }
 
+/* Of the service, or of another one, an instance is reached again. */
+static bool is_probed_after_a_return(bool of_another)
+{
+    Instance ours = {.address = {.text = "a:1", .host = "a", .port = 1}, .service = &service},
+             other = {.address = {.text = "b:1", .host = "b", .port = 1}, .service = &service};
+    Instance *only = &ours;
+    ours.known = known_instance_of(&ours);
+    other.known = known_instance_of(&other);
+    service = (Service){.name = "orders", .breaker = &breaker};
+    instance_set_use(&service, instance_set_new(&service, &only, 1));
+    known_instance_is_back(ours.known); /* before it opens: tells nothing */
+    for (int i = 0; i < 2; i++) {
+        assert_ok(arena, enter(&calls[i]));
+        leave(&calls[i], OUTCOME_FAILED);
+    }
+    assert_fault(enter(&calls[0]), FAULT_BREAKER_OPEN);
+    assert_fault(enter(&calls[0]), FAULT_BREAKER_OPEN);
+    known_instance_is_back(of_another ? other.known : ours.known);
+    Result r = enter(&calls[0]);
+    if (!failed(r))
+        leave(&calls[0], OUTCOME_UNKNOWN);
+    instance_set_unref(service.set);
+    service.set = NULL;
+    known_instance_unref(ours.known);
+    known_instance_unref(other.known);
+    return !failed(r);
+}
+
+static void when_an_instance_of_the_service_is_back_the_breaker_is_probed(void **state)
+{
+    assert_true(is_probed_after_a_return(false));
+}
+
+static void one_of_another_service_tells_nothing(void **state)
+{
+    assert_false(is_probed_after_a_return(true));
+}
+
 static void a_pass_that_was_not_given_leaves_nothing(void **state)
 {
     GatePass none = {0};
@@ -456,6 +495,8 @@ int main(void)
         GATE_TEST(without_a_limit_in_the_next_config_who_waits_passes),
         GATE_TEST(an_open_breaker_is_told_before_that_there_is_no_place),
         GATE_TEST(a_learned_limit_begins_at_the_floor_and_grows),
+        GATE_TEST(when_an_instance_of_the_service_is_back_the_breaker_is_probed),
+        GATE_TEST(one_of_another_service_tells_nothing),
         GATE_TEST(a_pass_that_was_not_given_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,32 @@ static void what_tells_nothing_does_not_count(void **state)
     assert_int_equal(calls(&b, 0, 1, NOW), BREAKER_OPENED);
 }
 
+static void at_a_sign_of_life_it_is_probed_at_once(void **state)
+{
+    Breaker b = {0};
+    calls(&b, 0, 10, NOW);
+    assert_int_equal(breaker_ask(&b, &limits, NOW + SECOND), TICKET_NONE);
+    breaker_try_now(&b, NOW + SECOND);
+    assert_int_equal(breaker_until(&b), NOW + SECOND);
+    BreakerTicket first = breaker_ask(&b, &limits, NOW + SECOND);
+    assert_true(ticket_is_probe(first));
+    breaker_try_now(&b, NOW + SECOND); /* no more probes than otherwise */
+    assert_true(ticket_is_probe(breaker_ask(&b, &limits, NOW + SECOND)));
+    assert_int_equal(breaker_ask(&b, &limits, NOW + SECOND), TICKET_NONE);
+    breaker_tell(&b, &limits, first, OUTCOME_FAILED, NOW + SECOND);
+    assert_int_equal(breaker_until(&b), NOW + SECOND + 8 * SECOND); /* twice as long, as always */
+}
+
+static void a_sign_of_life_makes_nothing_later(void **state)
+{
+    Breaker b = {0}, closed = {0};
+    breaker_try_now(&closed, NOW);
+    assert_memory_equal(&b, &closed, sizeof b);
+    calls(&b, 0, 10, NOW);
+    breaker_try_now(&b, NOW + 5 * SECOND);
+    assert_int_equal(breaker_until(&b), NOW + 4 * SECOND);
+}
+
 static void what_is_older_than_the_window_does_not_count(void **state)
 {
     uint32_t n, failures;
@@ -205,6 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_opens_at_the_share_of_enough_calls),
         cmocka_unit_test(what_tells_nothing_does_not_count),
+        cmocka_unit_test(at_a_sign_of_life_it_is_probed_at_once),
+        cmocka_unit_test(a_sign_of_life_makes_nothing_later),
         cmocka_unit_test(what_is_older_than_the_window_does_not_count),
         cmocka_unit_test(while_it_is_open_no_call_is_made),
         cmocka_unit_test(probes_are_few_and_all_must_go_well),
