@@ -42,17 +42,20 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     c->reader.limit_name = "limits.message_bytes";
-    if (builtin) {            /* which reads its messages on the loop */
+    bool is_vital = builtin && !builtin_is_operation(builtin);
+    if (is_vital)
         exchange_set_firm(x); /* health is told whatever is in use */
+    else
+        r = exchange_admit(x);
+    if (failed(r))
+        return exchange_fail(x, r);
+    if (builtin) { /* which reads its messages on the loop */
         if (c->reader.limit > BUILTIN_MESSAGE) {
             c->reader.limit = BUILTIN_MESSAGE;
             c->reader.limit_name = NULL;
         }
         return exchange_begin_builtin(x, builtin, &c->head->fields);
     }
-    r = exchange_admit(x);
-    if (failed(r))
-        return exchange_fail(x, r);
     return x->method || x->binding ? &STEP_negotiate : exchange_begin(x, &KIND_OPAQUE);
 }
 
@@ -151,7 +154,7 @@ static bool is_rest_stream(const Exchange *x)
 }
 
 /* A reconnect to a finished stream of events is answered without an instance. */
-static const Step *begin_rest_stream(Client *c)
+const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind)
 {
     Exchange *x = c->x;
     Status ok = {.code = CODE_OK};
@@ -159,8 +162,7 @@ static const Step *begin_rest_stream(Client *c)
     if (!c->rest_body)
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning a stream of JSON"));
     *c->rest_body = rest_body_of(&x->call);
-    return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL)
-                                       : exchange_begin(x, exchange_kind_of(x->method));
+    return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL) : exchange_begin(x, kind);
 }
 
 static const Step *negotiate_step(Exchange *x, Attempt *attempt)
@@ -198,7 +200,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
     if (is_upload_in_pieces(x))
         c->reader.unframed = UNFRAMED_PIECES;
     if (is_rest_stream(x))
-        return begin_rest_stream(c);
+        return client_begin_rest_stream(c, exchange_kind_of(x->method));
     return exchange_begin(x, exchange_kind_of(x->method));
 }
 

@@ -90,6 +90,9 @@ MUST_USE Result client_refuse_media(Client *c);
    then the exchange has ended. */
 bool client_is_shed(Client *c);
 
+/* client.c: a stream of JSON. */
+const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind);
+
 /* client_reply.c: events of the caller. */
 Result client_on_head(Caller *caller);
 Result client_on_message(Caller *caller, Message message);

@@ -54,6 +54,23 @@ static void add_legs(const Exchange *x, Fields *fields)
         fields_add(fields, bytes_of("cache-control"), bytes_of("no-store"));
 }
 
+/* An Item with parameters (RFC 9651). A REST client is told where the job is, and when to look. */
+static void add_job(const Exchange *x, Fields *fields)
+{
+    const JobNote *job = x->record.job;
+    Buffer text = buffer_in(x->arena), link = buffer_in(x->arena);
+    buffer_printf(&text, "%.*s; state=%s", BYTES_ARGS(job->name), job->state);
+    fields_add(fields, bytes_of("passerelle-job"), buffer_bytes(&text));
+    fields_add(fields, bytes_of("cache-control"), bytes_of("no-store"));
+    if (x->call.dialect == DIALECT_REST && job->begun) {
+        buffer_printf(&link, "/v1/%.*s", BYTES_ARGS(job->name));
+        fields_add(fields, bytes_of("location"), buffer_bytes(&link));
+    }
+    if (x->call.dialect == DIALECT_REST && job->retry_after)
+        fields_add_number(fields, "retry-after", job->retry_after);
+    fields->full |= text.full || link.full;
+}
+
 /* What the instance says about a response that none may have. */
 static bool is_for_caches(Bytes name)
 {
@@ -102,6 +119,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         add_degraded(x, fields);
     if (x->record.legs.size)
         add_legs(x, fields);
+    if (x->record.job)
+        add_job(x, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
     if (x->record.retry_refused && x->record.status.code != CODE_OK)
@@ -160,6 +179,9 @@ static void leave_stream(Client *c)
 static uint16_t success_status(const Exchange *x)
 {
     const Attempt *attempt = exchange_answered(x);
+    const JobNote *job = x->record.job;
+    if (job && job->accepted)
+        return x->call.dialect == DIALECT_REST ? 202 : 200;
     bool both =
         x->call.dialect == DIALECT_REST && attempt && attempt->target.dialect == DIALECT_REST;
     return both ? attempt->answer.http_status : 200;

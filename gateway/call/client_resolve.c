@@ -279,7 +279,7 @@ static Result refuse_rpc(Client *c, Result why)
 }
 
 /* On a method's path, a request that is not clearly of another RPC dialect is Connect's. */
-static Result resolve_rpc(Client *c, const Destination *to)
+static Result resolve_rpc(Client *c, const Destination *to, const Builtin **builtin_out)
 {
     Exchange *x = c->x;
     const Builtin *builtin = to->builtin;
@@ -298,23 +298,40 @@ static Result resolve_rpc(Client *c, const Destination *to)
     }
     x->call.foreign_media = false;
     pass_on_names(c);
+    *builtin_out = builtin;
     return x->method || builtin ? OK
                                 : destination_missing(to, x->call.verb, x->call.path, x->arena);
 }
 
+/* An operation is told as a stream of its states to those who take nothing else. */
+static Result take_builtin(Client *c, const Builtin *builtin, const Builtin **builtin_out)
+{
+    const Call *call = &c->x->call;
+    bool follows = builtin->method == BUILTIN_GET_OPERATION && !rest_accepts(call, false);
+    *builtin_out = follows ? builtin_follow() : builtin;
+    return rest_accepts(call, follows)
+               ? OK
+               : FAIL_TELL(c->x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
+                           BYTES_ARGS(bytes_cut_text(fields_joined(call->head, "accept"), 200)),
+                           "application/json");
+}
+
 /* If nothing is found, the error is in the REST dialect. */
-static Result resolve_plain(Client *c, Result found, const Destination *to)
+static Result resolve_plain(Client *c, Result found, const Destination *to,
+                            const Builtin **builtin_out)
 {
     Exchange *x = c->x;
     Result r = call_read(c->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
-    if (!x->binding && !x->route) {
+    if (!x->binding && !x->route && !to->builtin) {
         c->allow = to->match.allowed;
         return destination_missing(to, x->call.verb, x->call.path, x->arena);
     }
     if (failed(r))
         return r;
+    if (to->builtin)
+        return take_builtin(c, to->builtin, builtin_out);
     if (!x->binding)
         return opaque_keep_head(c, to->path);
     pass_on_names(c);
@@ -330,8 +347,7 @@ Result client_resolve(Client *c, const Builtin **builtin_out)
     x->method = to.method;
     x->binding = to.binding;
     x->route = x->record.route = to.route;
-    *builtin_out = to.builtin;
-    return to.is_rpc ? resolve_rpc(c, &to) : resolve_plain(c, found, &to);
+    return to.is_rpc ? resolve_rpc(c, &to, builtin_out) : resolve_plain(c, found, &to, builtin_out);
 }
 
 /* ---- Before all that: too much to do ----------------------------------------------------------
@@ -414,7 +430,8 @@ bool client_is_shed(Client *c)
     Bytes path = bytes_slice(c->head->path, 0, bytes_find(c->head->path, '?'));
     Result r = destination_find(x->config, c->head, path, x->arena, &to);
     error_ignore(r, "it is found again if the call is admitted");
-    if (to.builtin || (x->config->cors.n_origins && cors_is_preflight(c->head)))
+    bool is_vital = to.builtin && !builtin_is_operation(to.builtin);
+    if (is_vital || (x->config->cors.n_origins && cors_is_preflight(c->head)))
         return false;
     const Route *route = route_of(&to);
     const Method *method = method_of(&to);

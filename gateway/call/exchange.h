@@ -11,6 +11,7 @@
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
 
+#include "gateway/builtin/builtin.h"
 #include "gateway/cache/response_key.h"
 #include "gateway/call/caller.h"
 #include "gateway/config/config.h"
@@ -106,6 +107,7 @@ typedef struct Made {
                            call; else NULL */
     Bytes message;      /* good: in protobuf, in the version that is made */
     bool passed_on;     /* nothing is made: the instances are asked */
+    const JobNote *job; /* of which the response tells, as long as the call; NULL: none */
 } Made;
 
 struct MakerTable {
@@ -125,6 +127,48 @@ struct MakerTable {
 
 /* What was begun for the call has ended. The exchange may be freed before the return. */
 void exchange_made(Exchange *x, const Made *made);
+
+/*
+ * What tells of the gateway's jobs as operations: google.longrunning.Operations. gateway/job_view
+ * implements it, and process/ gives it to each loop that serves operations.
+ */
+
+/* What is about to be told; first in what the table itself knows of it. */
+typedef struct Telling {
+    const OperationTable *table;
+} Telling;
+
+/* The call, which outlives what is told to it. */
+typedef struct OperationCall {
+    Exchange *x;
+    Loop *loop;
+    const Config *config;
+    const Builtin *builtin;
+    const Call *call; /* dialect, codecs; of REST path and query say more than the request */
+    Bytes request;    /* of call->codec, as long as the call */
+    const Identity *identity;
+    const CallRecord *record; /* its names */
+    int64_t deadline;         /* monotonic nanoseconds, or NO_TIMEOUT */
+    Arena *arena;             /* as long as the call */
+} OperationCall;
+
+typedef struct Told {
+    Result why;         /* failed: this is the end */
+    Bytes message;      /* in call->reply_codec; valid during exchange_told */
+    bool more;          /* of a stream: it goes on */
+    const JobNote *job; /* as in Made */
+} Told;
+
+struct OperationTable {
+    /* Begins. Each message is told by exchange_told, in another callback of the loop; none is any
+       more after the drop. NULL: the arena is full. */
+    Telling *(*begin)(const OperationCall *call);
+    /* The call has ended, one way or the other. */
+    void (*drop)(Telling *telling);
+};
+
+/* The exchange may be freed before the return. */
+void exchange_told(Exchange *x, const Told *told);
 
 /* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);

@@ -1,4 +1,4 @@
-/* The built-in services: gRPC health and server reflection. */
+/* The built-in services: gRPC health, server reflection, operations. */
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
 #include "gateway/call/client_internal.h"
@@ -10,7 +10,8 @@ struct BuiltinCall {
     const Builtin *builtin;
     ReflectionView reflection;
     HealthWatch watch;
-    Bytes response; /* where it is no stream */
+    Telling *telling; /* of an operation; NULL: nothing was begun */
+    Bytes response;   /* where it is no stream, and no operation */
 };
 
 /* ---- Health ---------------------------------------------------------------------------------- */
@@ -80,6 +81,66 @@ static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
     return reflection_answer(&x->builtin->reflection, request, exchange_scratch(x), out);
 }
 
+/* ---- Operations ------------------------------------------------------------------------------
+ */
+
+/* The request is complete. */
+static const Step *begin_operation(Exchange *x)
+{
+    BuiltinCall *call = x->builtin;
+    const OperationTable *table = x->loop->operations;
+    if (!table)
+        return exchange_fail(x, FAIL(x->arena, FAULT_STORE_DOWN, "this gateway has no store"));
+    OperationCall operation = {.x = x,
+                               .loop = x->loop,
+                               .config = x->config,
+                               .builtin = call->builtin,
+                               .call = &x->call,
+                               .request = call->response,
+                               .identity = x->identity,
+                               .record = &x->record,
+                               .deadline = x->deadline,
+                               .arena = x->arena};
+    call->telling = table->begin(&operation);
+    return call->telling ? STEP_WAIT
+                         : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "calling %s",
+                                                 call->builtin->path));
+}
+
+/* A state that a slow reader did not take is not kept for it: it would wait for others. */
+static const Step *give_state(Exchange *x, const Told *told)
+{
+    if (!x->caller->events->has_room(x->caller))
+        return exchange_fail(x, FAIL(x->arena, FAULT_CLIENT_STALLED,
+                                     "%u states of the operation wait to be read",
+                                     x->record.messages_out));
+    const Step *step = exchange_give_message(x, (Message){.bytes = told->message});
+    exchange_forget_messages(x);
+    return step == STEP_WAIT && !told->more ? end_well(x) : step;
+}
+
+void exchange_told(Exchange *x, const Told *told)
+{
+    x->record.job = told->job;
+    if (failed(told->why))
+        exchange_run(x, exchange_fail(x, error_copy(x->arena, told->why)));
+    else if (x->builtin->builtin->stream)
+        exchange_run(x, give_state(x, told));
+    else
+        exchange_run(x, exchange_give_response(x, (Message){.bytes = told->message}, NULL));
+}
+
+static void drop_telling(BuiltinCall *call)
+{
+    Telling *telling = call->telling;
+    call->telling = NULL;
+    if (telling)
+        telling->table->drop(telling);
+}
+
+/* ---- What is answered at once ----------------------------------------------------------------
+ */
+
 /* Answers one request with one message, into `out`. */
 static Result (*const answers[])(Exchange *x, Bytes request, Buffer *out) = {
     [BUILTIN_CHECK] = answer_check,
@@ -101,6 +162,15 @@ static bool caller_takes_more(const Exchange *x)
     return x->caller->events->has_room(x->caller);
 }
 
+static const Step *keep_request(Exchange *x, Message request)
+{
+    Bytes *kept = &x->builtin->response;
+    *kept = bytes_copy(x->arena, request.bytes);
+    return kept->data || !request.bytes.size
+               ? STEP_WAIT
+               : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a request"));
+}
+
 static const Step *answer(Exchange *x, Message request)
 {
     BuiltinCall *call = x->builtin;
@@ -108,6 +178,8 @@ static const Step *answer(Exchange *x, Message request)
         return wrong_count(x, "more were sent");
     x->has_message = true;
     x->record.messages_in++;
+    if (builtin_is_operation(call->builtin))
+        return keep_request(x, request);
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = answers[call->builtin->method](x, request.bytes, &out);
     if (failed(r))
@@ -125,6 +197,8 @@ static const Step *end(Exchange *x, const Message *last)
         return step;
     if (call->builtin->one_request && !x->has_message)
         return wrong_count(x, "none was sent");
+    if (builtin_is_operation(call->builtin))
+        return begin_operation(x);
     if (!call->builtin->stream)
         return exchange_give_response(x, (Message){.bytes = call->response}, NULL);
     return call->watch.at ? STEP_WAIT : end_well(x);
@@ -133,6 +207,7 @@ static const Step *end(Exchange *x, const Message *last)
 static void release(Exchange *x)
 {
     health_watch_stop(&x->builtin->watch);
+    drop_telling(x->builtin);
 }
 
 const ExchangeKind KIND_BUILTIN = {
@@ -148,10 +223,11 @@ const ExchangeKind KIND_BUILTIN = {
 
 const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head)
 {
-    if (x->call.codec != CODEC_PROTO)
+    bool is_rest = x->call.dialect == DIALECT_REST;
+    if (x->call.codec != CODEC_PROTO && !builtin->json)
         return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
                                           "%s speaks protobuf only", builtin->path));
-    if (builtin->stream && !dialect_is_framed(x->call.dialect))
+    if (builtin->stream && !dialect_is_framed(x->call.dialect) && !is_rest)
         return exchange_fail(
             x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", builtin->path));
     BuiltinCall *call = arena_make(x->arena, BuiltinCall);
@@ -168,5 +244,6 @@ const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fi
     x->builtin = call;
     if (builtin->stream)
         x->scratch = NULL;
-    return exchange_begin(x, &KIND_BUILTIN);
+    return builtin->stream && is_rest ? client_begin_rest_stream(client_of(x), &KIND_BUILTIN)
+                                      : exchange_begin(x, &KIND_BUILTIN);
 }

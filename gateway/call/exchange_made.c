@@ -90,6 +90,7 @@ static const Step *ask_instances(Exchange *x)
 void exchange_made(Exchange *x, const Made *made)
 {
     exchange_describe_making(x);
+    x->record.job = made->job;
     if (made->passed_on) {
         exchange_run(x, ask_instances(x));
         return;

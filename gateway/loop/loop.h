@@ -30,6 +30,8 @@ typedef struct MemoryWaits MemoryWaits;
 typedef struct WorkPool WorkPool;
 typedef struct FallbackTable FallbackTable;
 typedef struct MakerTable MakerTable;
+typedef struct OperationTable OperationTable;
+typedef struct JobDesk JobDesk;
 typedef struct JoinGroup JoinGroup;
 typedef struct LoopLoad LoopLoad;
 typedef struct GateTable GateTable;
@@ -48,14 +50,16 @@ struct Loop {
     MemoryWaits *memory_waits; /* calls that wait for memory: memory_wait.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
-    CandidateTable *candidates;      /* instances to pick from: candidates.h */
-    Telemetry *telemetry;            /* this loop's counters */
-    const FallbackTable *fallbacks;  /* of failed calls: exchange.h; NULL: none */
-    JoinGroup *joins[LOOP_JOINS];    /* equal calls, in buckets: joins.h */
-    uint32_t n_joined;               /* calls that wait for an equal one */
-    const MakerTable *const *makers; /* of responses without an instance, by Method.maker:
-                                        exchange.h; NULL: none */
-    uint32_t n_calls;                /* running calls */
+    CandidateTable *candidates;       /* instances to pick from: candidates.h */
+    Telemetry *telemetry;             /* this loop's counters */
+    const FallbackTable *fallbacks;   /* of failed calls: exchange.h; NULL: none */
+    JoinGroup *joins[LOOP_JOINS];     /* equal calls, in buckets: joins.h */
+    uint32_t n_joined;                /* calls that wait for an equal one */
+    const MakerTable *const *makers;  /* of responses without an instance, by Method.maker:
+                                         exchange.h; NULL: none */
+    const OperationTable *operations; /* of jobs: exchange.h; NULL: none are served */
+    JobDesk *jobs;                    /* what calls ask of jobs: job_desk.h; NULL: no store */
+    uint32_t n_calls;                 /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */
     /* A turn ends: it slept, and was busy since `now`, in nanoseconds. Called for turns that began

@@ -73,10 +73,12 @@ static Result find_plain(const Config *config, Bytes verb, Bytes path, Arena *ar
     Result r = rest_table_match(config->rest, verb, path, arena, &out->match, &found);
     if (failed(r))
         return r;
-    if (!found)
-        return find_route(config, verb, path, arena, &out->route, &out->path);
-    out->binding = out->match.value;
-    return OK;
+    if (found)
+        out->binding = out->match.value;
+    else
+        out->builtin = builtin_find_rest(config, verb, path, &out->match.allowed);
+    return found || out->builtin ? OK
+                                 : find_route(config, verb, path, arena, &out->route, &out->path);
 }
 
 Result destination_find(const Config *config, const HttpHead *head, Bytes path, Arena *arena,
@@ -89,7 +91,7 @@ Result destination_find(const Config *config, const HttpHead *head, Bytes path, 
     if (out->is_rpc)
         return OK;
     Result r = find_plain(config, head->method, path, arena, out);
-    bool found = out->binding || out->route || out->match.allowed.size;
+    bool found = out->binding || out->builtin || out->route || out->match.allowed.size;
     out->is_rpc = !failed(r) && !found && request_is_connect(head);
     return r;
 }

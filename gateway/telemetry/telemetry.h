@@ -31,6 +31,15 @@ typedef struct AttemptRecord {
     Result why; /* of a code other than OK */
 } AttemptRecord;
 
+/* The job that a call has begun, or was answered from (gateway/job). */
+typedef struct JobNote {
+    Bytes name;           /* "operations/ID"; needs no escapes */
+    const char *state;    /* "running" */
+    bool begun;           /* by this call: a REST client is told where it is */
+    bool accepted;        /* the response is not the last word: 202 for a REST client */
+    uint32_t retry_after; /* a REST client is told to look again in so many seconds; 0: it is not */
+} JobNote;
+
 /* The record of one finished call. All pointers are borrowed during telemetry_record. */
 typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
@@ -64,6 +73,7 @@ typedef struct CallRecord {
     const char *degraded;  /* fault name if a fallback's response was sent; else NULL */
     Fallback degraded_by;  /* then: which one, */
     uint32_t degraded_age; /* and of a kept response its age in seconds */
+    const JobNote *job;    /* NULL: the call has to do with none */
     Bytes joined;    /* whose response it was, of an equal call: its request id; empty: its own */
     const char *leg; /* of a composed call that it is made for: its name; else NULL */
     Bytes legs;      /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
