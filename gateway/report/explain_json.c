@@ -304,7 +304,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
     if (found->route) {
         add_route(found, out);
         add_balance(request, found, out);
-        if (!found->method || !found->method->composed_as)
+        if (!found->method || !found->method->made_as)
             add_guards(explain_service(found), out);
         add_rules(found, out);
         if (!found->method || !found->method->made_as) /* what may happen is of its legs */

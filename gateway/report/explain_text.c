@@ -299,7 +299,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     }
     tell_route(found->route, out);
     tell_balance(request, found, out);
-    if (!found->method || !found->method->composed_as)
+    if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);
     tell_fallbacks(found, out);
     if (!found->method || !found->method->made_as) { /* what may happen is told of its legs */
