@@ -1,5 +1,7 @@
 #include "tests/unit/check.h"
 
+#include <stdlib.h>
+
 static void splitting_gives_every_part_also_the_empty_ones(void **state)
 {
     Bytes rest = bytes_of("a,,bc,"), part;
@@ -152,11 +154,40 @@ static void a_formatted_text_is_cut_between_characters(void **state)
     assert_string_equal(formatted(text, sizeof text, "%s", ""), "");
 }
 
+static void a_text_on_the_heap_is_a_copy_of_its_own(void **state)
+{
+    static const char *const texts[] = {"", "a", "orders \xc3\xa4"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *copy = text_copy(texts[i]);
+        assert_string_equal(copy, texts[i]);
+        assert_ptr_not_equal(copy, texts[i]);
+        free(copy);
+    }
+    assert_null(text_copy(NULL));
+}
+
+static void bytes_on_the_heap_are_copied_whole_and_end_with_nul(void **state)
+{
+    static const Bytes all[] = {{(const uint8_t *)"orders v2", 6}, /* more stands behind it */
+                                {(const uint8_t *)"a\0b", 3},
+                                {(const uint8_t *)"", 0},
+                                {NULL, 0}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char *copy = text_copy_bytes(all[i]);
+        assert_non_null(copy);
+        assert_true(bytes_equal(bytes(copy, all[i].size), all[i]));
+        assert_int_equal(copy[all[i].size], 0);
+        free(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_of_any_size_are_equal_only_if_each_byte_is),
         cmocka_unit_test(only_ascii_letters_have_a_lower_case),
+        cmocka_unit_test(a_text_on_the_heap_is_a_copy_of_its_own),
+        cmocka_unit_test(bytes_on_the_heap_are_copied_whole_and_end_with_nul),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
         cmocka_unit_test(a_formatted_text_is_cut_between_characters),
         cmocka_unit_test(a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else),

@@ -113,6 +113,32 @@ static void nesting_has_an_end(void **state)
     assert_false(is_json(deep));
 }
 
+static void a_time_is_a_text_in_utc_with_the_digits_that_it_needs(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        int32_t nanos;
+        const char *text;
+    } rows[] = {
+        {0, 0, "1970-01-01T00:00:00Z"},
+        {-1, 0, "1969-12-31T23:59:59Z"},
+        {1764450305, 0, "2025-11-29T21:05:05Z"},
+        {1764450305, 250000000, "2025-11-29T21:05:05.250Z"},
+        {1764450305, 1000, "2025-11-29T21:05:05.000001Z"},
+        {1764450305, 999999999, "2025-11-29T21:05:05.999999999Z"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Buffer out = buffer_in(arena);
+        buffer_add_byte(&out, '{');
+        json_text_add_time(&out, "at", rows[i].seconds, rows[i].nanos);
+        json_text_add_time(&out, "\"", 0, 0);
+        buffer_add_byte(&out, '}');
+        const char *expected =
+            arena_printf(arena, "{\"at\":\"%s\",\"\\\"\":\"1970-01-01T00:00:00Z\"}", rows[i].text);
+        assert_bytes(buffer_bytes(&out), expected);
+    }
+}
+
 int main(void)
 {
     arena = arena_new(1 << 20);
@@ -120,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_string_is_escaped_and_repaired),
         cmocka_unit_test(members_are_parted_by_commas),
         cmocka_unit_test(members_and_elements_have_their_commas),
+        cmocka_unit_test(a_time_is_a_text_in_utc_with_the_digits_that_it_needs),
         cmocka_unit_test(a_cursor_walks_objects_and_arrays),
         cmocka_unit_test(what_is_not_json_is_found),
         cmocka_unit_test(nesting_has_an_end),
