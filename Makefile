@@ -4,12 +4,13 @@ BUILD ?= build
 FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 KILLS ?= 500
+SIMULATED ?= 10000
 CHAOS_SECONDS ?= 30
 ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -81,6 +82,10 @@ prove: build ## change lists of real APIs with MESSAGES (100000) each way
 crashes: build ## KILLS (500) kills of a writer and its store, on SQLite and on PostgreSQL: nothing that was promised is lost
 	@.ci/deps test
 	@/usr/bin/python3 tests/unit/gateway/store/test_store_crash.py $(BUILD)/tests/unit/gateway/store_writer $(KILLS)
+
+jobs-simulation: build ## SIMULATED (10000) kills of gateways, stores and backends, in memory: each job ends as a simple model says; SEED=1
+	@ninja -C $(BUILD) tests/unit/gateway/test_job_simulation
+	@$(BUILD)/tests/unit/gateway/test_job_simulation $(SIMULATED) $(or $(SEED),1)
 
 chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
 	@.ci/deps build test bench chaos
