@@ -54,6 +54,7 @@ LAYERS = (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
+        Module("inventory", "instances, read from the config or from lists", "InstanceList", "instance_list.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
         Module("handover", "what a gateway leaves to the one after it", "Notice", "handover.h"),

@@ -11,7 +11,7 @@
 #define GATEWAY_READING_H
 
 #include "gateway/instances/instance_set.h"
-#include "gateway/service/instance_list.h"
+#include "gateway/inventory/instance_list.h"
 
 typedef struct Reading {
     uint64_t watch; /* whose: see source.h */

@@ -7,10 +7,7 @@
 
 #include "adapters/place/placement.h"
 #include "gateway/config/config_reader.h"
-
-/* service_reach.c: reports a doubt if an instance's address is one of the gateway's listeners.
-   After config_read_listeners. */
-void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
+#include "gateway/inventory/instance_read.h"
 
 /* The retry budget of a service; `text` may be NULL. After Config.n_loops. */
 void config_read_retry_budget(ConfigReader *reader, Service *service,
@@ -46,22 +43,6 @@ const Version *config_find_version(ConfigReader *reader, const Service *service,
 /* service_schema.c: reads Version.schema; reports why there is none. */
 void config_read_schema(ConfigReader *reader, Version *version,
                         const Passerelle__Config__Schema *text, const char *path);
-
-/* service_instances.c: an instance for a schema only. False: a mistake, which was reported. */
-bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
-                            const char *path, Instance *instance);
-void config_read_instances(ConfigReader *reader, Service *service,
-                           Passerelle__Config__Instance *const *texts, size_t n, const char *path);
-
-/* One instance. Opaque: of a path that is passed through. */
-void config_read_instance(ConfigReader *reader, const Service *service, bool opaque,
-                          const Passerelle__Config__Instance *text, const char *path,
-                          Instance *instance);
-
-/* service_discovery.c: a list outside of the config; mistakes in it are doubts. After the versions.
- */
-void config_read_discovery(ConfigReader *reader, Service *service,
-                           const Passerelle__Config__Discovery *text, const char *path);
 
 /* service_routes.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);

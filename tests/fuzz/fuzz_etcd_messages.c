@@ -1,7 +1,7 @@
 /* Any bytes as messages of etcd; what they say becomes a list, as a source would make it. */
 #include "gateway/discovery/etcd_keys.h"
 #include "gateway/discovery/etcd_messages.h"
-#include "gateway/service/instance_list.h"
+#include "gateway/inventory/instance_list.h"
 
 #include "base/arena.h"
 

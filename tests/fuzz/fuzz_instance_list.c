@@ -1,6 +1,6 @@
 /* Any bytes as a list of instances: a list, or why there is none; and read again with what it had,
    the same instances. */
-#include "gateway/service/instance_list.h"
+#include "gateway/inventory/instance_list.h"
 
 #include "base/arena.h"
 

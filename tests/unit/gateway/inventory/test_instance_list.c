@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/service/instance_list.h"
+#include "gateway/inventory/instance_list.h"
 
 #include <openssl/ssl.h>
 

@@ -3,7 +3,7 @@
  * itself multiplies each call. It is a doubt and not a mistake, because the config may be checked
  * on another machine than it runs on. At run time max_hops ends such calls.
  */
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_read.h"
 
 #include "base/net/ip.h"
 

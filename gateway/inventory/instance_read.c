@@ -1,6 +1,5 @@
 /* Instances: their addresses and protocols. */
-#include "gateway/service/instance_list.h"
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_read.h"
 
 #include "base/arena.h"
 #include "gateway/tls/tls_context.h"

@@ -1,6 +1,6 @@
 /* Where instances are listed outside of the config; and the lists in files, read with it. */
-#include "gateway/service/instance_list.h"
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_list.h"
+#include "gateway/inventory/instance_read.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"

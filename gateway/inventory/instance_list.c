@@ -1,6 +1,6 @@
 /* Lists of instances outside of the config. */
-#include "gateway/service/instance_list.h"
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_list.h"
+#include "gateway/inventory/instance_read.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

@@ -1,0 +1,33 @@
+/*
+ * What a config says of the instances of a service, or of where they are listed: for config_load.
+ * Each reports the mistakes that it finds; values with a mistake are left out.
+ */
+#ifndef GATEWAY_INSTANCE_READ_H
+#define GATEWAY_INSTANCE_READ_H
+
+#include "gateway/config/config_reader.h"
+
+/* instance_reach.c: reports a doubt if an instance's address is one of the gateway's listeners.
+   After config_read_listeners. */
+void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
+
+/* An instance for a schema only. False: a mistake, which was reported. */
+bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
+                            const char *path, Instance *instance);
+
+/* Those of a service, once it has its versions. */
+void config_read_instances(ConfigReader *reader, Service *service,
+                           Passerelle__Config__Instance *const *texts, size_t n, const char *path);
+
+/* One instance. Opaque: of a path that is passed through. */
+void config_read_instance(ConfigReader *reader, const Service *service, bool opaque,
+                          const Passerelle__Config__Instance *text, const char *path,
+                          Instance *instance);
+
+/* instance_discovery.c: a list outside of the config; mistakes in it are doubts. After the
+ * versions.
+ */
+void config_read_discovery(ConfigReader *reader, Service *service,
+                           const Passerelle__Config__Discovery *text, const char *path);
+
+#endif
