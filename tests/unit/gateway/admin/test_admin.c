@@ -125,7 +125,8 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
         "\"versions\":[{\"name\":\"v1\",\"methods\":1},{\"name\":\"v2\",\"methods\":1}],"
         "\"all_used\":false,\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\","
         "\"codec\":\"proto\","
-        "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1,"
+        "\"tls\":false,\"build\":\"3.1.0\",\"weight\":1,\"versions\":[\"v1\"],\"up\":false,\"loops_"
+        "away\":1,"
         "\"running\":0,"
         "\"barred\":[\"ejected\"]},"
         "{\"address\":\"127.0.0.1:7002\",");
