@@ -25,7 +25,6 @@ enum { RED_ZONE = 0 };
 #endif
 
 enum {
-    ALIGNMENT = 16,
     FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, including the arena itself: enough for an ordinary call */
     LARGEST_BLOCK =
         1 << 20, /* block sizes double up to this; a larger allocation gets its own block */
@@ -46,13 +45,16 @@ struct Arena {
     MemoryVerdict refusal;
     bool counted, firm;
     Error spare;
-    _Alignas(ALIGNMENT) uint8_t first[];
+    _Alignas(ARENA_ALIGNMENT) uint8_t first[];
 };
+
+_Static_assert(offsetof(struct Arena, first) + ARENA_FIRST_ROOM == FIRST_BLOCK,
+               "ARENA_FIRST_ROOM is what is left of the first block");
 
 /* The bytes that an allocation takes from its block. */
 static size_t aligned(size_t size)
 {
-    return ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + RED_ZONE;
+    return ((size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1)) + RED_ZONE;
 }
 
 /* Sets the free part of the newest block. */

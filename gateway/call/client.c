@@ -466,6 +466,13 @@ static bool is_trusted(ClientConnection *connection, const Config *config)
     return connection->trusted;
 }
 
+/* Else each call would hold two blocks, the second one twice as large. What is unusual goes behind
+   a pointer. */
+#define ROOM_OF(type) ((sizeof(type) + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT)
+_Static_assert(ROOM_OF(Exchange) + ROOM_OF(Client) + ROOM_OF(Attempt) + ROOM_OF(MessageReader) <=
+                   ARENA_FIRST_ROOM,
+               "an ordinary call does not fit into the first block of its arena any more");
+
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began)
 {
     Loop *loop = connection->loop;
