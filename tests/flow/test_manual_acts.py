@@ -136,11 +136,17 @@ def test_a_drain_has_ended_when_the_last_call_has(run):
         done(gateway, "instance", "drain", address(one))
         done(gateway, "instance", "drain", address(two))
         eventually(lambda: len(drained()) == 1)
-        time.sleep(1)
+        time.sleep(0.5)
         assert len(drained()) == 1 and drained()[0].startswith(address(two))
-        go.set()
-        eventually(lambda: len(drained()) == 2)
-        assert drained()[1].startswith(f"{address(one)}: no call runs there any more") and running() == 0
+        assert done(gateway, "instance", "drain", address(two), "--wait")["running"] == 0
+        late = command(gateway, "instance", "drain", address(one), "--wait", "--timeout", "500ms", "--json")
+        assert late.returncode == 1 and json.loads(late.stdout)["running"] == 1
+        assert f"1 call is still running on {address(one)}" in late.stderr
+        threading.Timer(0.5, go.set).start()
+        told = command(gateway, "instance", "drain", address(one), "--wait")
+        assert told.returncode == 0 and go.is_set() and f"no call runs on {address(one)} any more\n" in told.stdout
+        eventually(lambda: any(line.startswith(f"{address(one)}: no call runs there any more") for line in drained()))
+        assert running() == 0
         for caller in callers:
             caller.join()
 
