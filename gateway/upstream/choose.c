@@ -99,13 +99,25 @@ static bool is_better(const Loop *loop, const Candidate *a, const Candidate *b)
 }
 
 /* In its slow start an instance leaves a part of its calls to the others. */
-static bool holds_back(Loop *loop, const Candidate *candidate)
+static uint32_t share_of(const Loop *loop, const Candidate *candidate)
 {
     int64_t slow_start = candidate->of->service->slow_start;
-    if (!slow_start)
-        return false;
-    uint32_t share = known_instance_share(candidate->instance->known, slow_start, loop->now);
+    return slow_start ? known_instance_share(candidate->instance->known, slow_start, loop->now)
+                      : SHARE_WHOLE;
+}
+
+static bool holds_back(Loop *loop, const Candidate *candidate)
+{
+    uint32_t share = share_of(loop, candidate);
     return share < SHARE_WHOLE && random_below(&loop->random, SHARE_WHOLE) >= share;
+}
+
+/* Of calls with a key it is always the same keys: each comes to the instance once, and stays. */
+static bool holds_key_back(const Loop *loop, const Candidate *candidate, uint32_t key)
+{
+    uint32_t point =
+        key * UINT32_C(0xc2b2ae35); /* not by the place on the ring, nor as spill_key */
+    return (uint64_t)point * SHARE_WHOLE >> 32 >= share_of(loop, candidate);
 }
 
 static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTried *tried)
@@ -138,14 +150,18 @@ static bool is_full(const Candidate *candidate, float bound)
 static Candidate *choose_by_key(Loop *loop, const CandidateList *list, const PickWish *wish)
 {
     const Ring *ring = list->ring;
+    Candidate *held = NULL; /* the first one that would rather have others take the key */
     uint32_t at = ring_find(ring, wish->key.hash);
     for (uint32_t i = 0; i < RING_STEPS && i < ring->n; i++, at++) {
         at = at < ring->n ? at : 0;
         Candidate *candidate = &list->of->candidates[ring->points[at].member];
-        if (is_usable(loop, candidate, wish->tried) && !is_full(candidate, wish->key.bound))
+        if (!is_usable(loop, candidate, wish->tried) || is_full(candidate, wish->key.bound))
+            continue;
+        if (!holds_key_back(loop, candidate, wish->key.hash))
             return candidate;
+        held = held ? held : candidate;
     }
-    return NULL;
+    return held;
 }
 
 Candidate *choose_up(Loop *loop, CandidateList *list, const PickWish *wish)

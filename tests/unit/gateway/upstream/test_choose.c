@@ -184,6 +184,53 @@ static void if_all_are_new_they_share_the_calls(void **state)
         assert_true(fabs(counts[i] - CALLS / 4.0) < CALLS * 0.02);
 }
 
+/* Each key comes to it once, and no other key moves. */
+static void one_that_is_new_gets_more_and_more_keys(void **state)
+{
+    enum { KEYS = 4000 };
+    static int before[KEYS];
+    static bool came[KEYS];
+    static const struct {
+        int64_t after;
+        double share;
+    } rows[] = {{0, 0.1}, {5 * SECOND, 0.5}, {9 * SECOND, 0.9}, {10 * SECOND, 1}};
+    service.has_affinity = true;
+    service.slow_start = 10 * SECOND;
+    use_instances(4);
+    int64_t start = loop.now;
+    uint32_t n_own = 0;
+    for (uint32_t key = 0; key < KEYS; key++) {
+        before[key] = owner_of(key * 0x9e3779b9u);
+        n_own += before[key] == 2;
+    }
+    known_instance_warm_up(instances[2].known, start);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint32_t n = 0;
+        loop.now = start + rows[i].after;
+        for (uint32_t key = 0; key < KEYS; key++) {
+            int now = owner_of(key * 0x9e3779b9u);
+            assert_true(before[key] == 2 ? now == 2 || !came[key] : now == before[key]);
+            came[key] |= now == 2;
+            n += now == 2;
+        }
+        assert_true(fabs(n - n_own * rows[i].share) <= KEYS * 0.02);
+    }
+}
+
+static void if_all_are_new_keys_stay_where_they_are(void **state)
+{
+    service.has_affinity = true;
+    service.slow_start = 10 * SECOND;
+    use_instances(4);
+    for (uint32_t key = 0; key < 100; key++) {
+        int owner = owner_of(key * 0x9e3779b9u);
+        for (uint32_t i = 0; i < 4; i++)
+            known_instance_warm_up(instances[i].known, loop.now);
+        assert_int_equal(owner_of(key * 0x9e3779b9u), owner);
+        loop.now += 10 * SECOND;
+    }
+}
+
 /* It is drawn by its weight, also where it is the faster one. */
 static void a_small_weight_stays_small_whoever_is_faster(void **state)
 {
@@ -695,6 +742,8 @@ int main(void)
         TEST(those_that_are_left_share_the_calls_by_weight),
         TEST(a_light_one_among_heavy_ones_that_are_down_is_found),
         TEST(one_that_is_new_gets_more_and_more_calls),
+        TEST(one_that_is_new_gets_more_and_more_keys),
+        TEST(if_all_are_new_keys_stay_where_they_are),
         TEST(if_all_are_new_they_share_the_calls),
         TEST(a_small_weight_stays_small_whoever_is_faster),
         TEST(running_calls_are_in_proportion_to_the_weights),
