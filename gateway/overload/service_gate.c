@@ -128,11 +128,11 @@ static void tell_breaker(ServiceGate *gate, BreakerChange change)
     subject_of(gate, subject);
     breaker_count(&gate->breaker, &gate->breaker_limits, gate->loop->now, &calls, &failures);
     if (change == BREAKER_ENDED)
-        healing_end(HEALING_BREAKER, gate->service, subject, "all %u probes went well",
+        healing_end(HEALING_BREAKER, gate->service, subject, "of %u probes enough went well",
                     gate->breaker_limits.probes);
     else if (change == BREAKER_STAYED)
         healing_begin(HEALING_BREAKER, gate->service, subject, OK,
-                      "a probe failed: open until %s, then %u calls probe it",
+                      "too many probes failed: open until %s, then %u calls probe it",
                       text_of_until(gate, until), gate->breaker_limits.probes);
     else
         healing_begin(HEALING_BREAKER, gate->service, subject, OK,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { DOUBLINGS = 4 /* of the time that it stays open */ };
+enum { DOUBLINGS = 2 /* of the time that it stays open: clients wait for it once all is well */ };
 
 static void forget(Breaker *b)
 {
@@ -41,7 +41,7 @@ static void open(Breaker *b, const BreakerConfig *limits, int64_t now)
     b->state = BREAKER_OPEN;
     b->open_until = now + (limits->open << doublings);
     b->n_opened++;
-    b->n_passed = 0;
+    b->n_passed = b->n_failed = 0;
 }
 
 static void next_round(Breaker *b)
@@ -65,7 +65,7 @@ BreakerTicket breaker_ask(Breaker *b, const BreakerConfig *limits, int64_t now)
         return TICKET_NONE;
     if (b->state == BREAKER_OPEN)
         start_probing(b);
-    bool full = b->n_probes && b->n_probes + b->n_passed >= limits->probes;
+    bool full = b->n_probes && b->n_probes + b->n_passed + b->n_failed >= limits->probes;
     if (full && now < b->round_until)
         return TICKET_NONE;
     if (full)
@@ -88,16 +88,17 @@ static BreakerChange tell_probe(Breaker *b, const BreakerConfig *limits, uint32_
     if (settled) /* without this one: another probe has failed, or enough went well */
         return BREAKER_SAME;
     b->n_probes -= round == b->round;
-    if (outcome == OUTCOME_FAILED) {
+    b->n_passed += outcome == OUTCOME_GOOD;
+    b->n_failed += outcome == OUTCOME_FAILED;
+    if ((uint64_t)b->n_failed * 100 >= (uint64_t)limits->probes * limits->percent) {
         open(b, limits, now);
         return BREAKER_STAYED;
     }
-    b->n_passed += outcome == OUTCOME_GOOD;
-    if (b->n_passed < limits->probes)
+    if (b->n_passed + b->n_failed < limits->probes)
         return BREAKER_SAME;
     forget(b);
     b->state = BREAKER_CLOSED;
-    b->n_opened = b->n_passed = 0;
+    b->n_opened = b->n_passed = b->n_failed = 0;
     return BREAKER_ENDED;
 }
 

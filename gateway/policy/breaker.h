@@ -4,13 +4,14 @@
  *                 enough calls, and enough of them failed
  *      CLOSED ------------------------------------------------> OPEN
  *         ^                                                     |  ^
- *         | all probes went well                 `open` is over |  | a probe failed: twice as long
+ *         | enough probes went well              `open` is over |  | too many failed: twice as long
  *         +---------------------------- PROBING <---------------+--+
  *
  * A window of some seconds is counted. While it is open no call is made; while it is probing, a few
- * at a time: a round of probes. A probe that has not ended after `open` holds nobody up: the next
- * round begins. Its end still counts, until the breaker opens again. Mistakes of callers are not
- * told to it.
+ * at a time: a round of probes. It stays open for the same share of failures that opens it: a
+ * service that is worked around well enough while it is closed is so while it is probed. A probe
+ * that has not ended after `open` holds nobody up: the next round begins. Its end still counts,
+ * until the breaker opens again. Mistakes of callers are not told to it.
  *
  * Of one loop and one service; no lock. Time is passed in: monotonic nanoseconds that do not go
  * back. All zeros: closed, nothing has happened.
@@ -32,7 +33,7 @@ typedef struct Breaker {
     int64_t open_until;
     uint32_t n_opened;           /* in a row, without being closed in between */
     uint32_t n_probes;           /* PROBING: under way, of this round; */
-    uint32_t n_passed;           /* and gone well, of all rounds since it was open */
+    uint32_t n_passed, n_failed; /* and ended, of all rounds since it was open */
     uint32_t round, first_round; /* the present one; the first one since it was open */
     int64_t round_until;         /* then the next one may begin */
 } Breaker;
@@ -41,7 +42,7 @@ typedef struct Breaker {
 typedef enum BreakerChange {
     BREAKER_SAME,
     BREAKER_OPENED, /* it was closed, */
-    BREAKER_STAYED, /* or a probe failed */
+    BREAKER_STAYED, /* or too many probes failed */
     BREAKER_ENDED,  /* it is closed again */
 } BreakerChange;
 
