@@ -12,11 +12,10 @@
 #define GATEWAY_JOB_WATCH_H
 
 #include "base/bytes.h"
+#include "gateway/job/job_id.h"
 #include "gateway/loop/loop.h"
 
 #define JOB_WATCH_TIME (1 * SECOND)
-
-enum { JOB_ID_SIZE = 26 };
 
 typedef struct JobNews JobNews;       /* of the process */
 typedef struct JobWatches JobWatches; /* of one loop */
