@@ -122,7 +122,7 @@ struct JobStorage {
 
     /* Takes what is due at `wall`: first jobs that have begun, then queued ones within the limits:
        of the greatest impact first, and by turns of their clients. `most`: JOB_CLAIM_MOST at most.
-     */
+       One claim at a time. */
     void (*claim)(JobStorage *storage, Bytes name, const JobLimit *limits, uint32_t n_limits,
                   uint32_t most, int64_t wall, JobOnClaimed *on_claimed, void *owner);
 

@@ -19,8 +19,8 @@ void job_table_use_keys(JobTable *table, const StoreKeys *keys);
 /* Its operations; as long as the table. */
 JobStorage *job_table_storage(JobTable *table);
 
-/* Before the port is closed. What is under way goes on in the store; its completions are not called
-   any more. */
+/* After store_port_close: what is under way goes on in the store, and its completions are not
+   called any more. */
 void job_table_close(JobTable *table);
 
 #endif

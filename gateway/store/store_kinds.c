@@ -1,6 +1,9 @@
 #include "gateway/store/store_kinds.h"
 
+#include "base/clock.h"
 #include "gateway/store/store_schema.h"
+
+#define HOURS (3600 * SECOND)
 
 #define OLDER(table, key, age)                                                                     \
     "DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " age             \
@@ -27,6 +30,28 @@ static int64_t keep_annotations(const Config *config)
 {
     return config->store.keep_annotations;
 }
+
+/* Each says so itself: `expires`. */
+static int64_t keep_jobs(const Config *config)
+{
+    return 0;
+}
+
+/* Of clients that have had no job queued for so long: what is lost is whose turn it was. */
+static int64_t keep_job_queues(const Config *config)
+{
+    return 24 * HOURS;
+}
+
+/* Until an operator says otherwise, whenever that is. */
+static int64_t keep_job_parks(const Config *config)
+{
+    return 10 * 365 * 24 * HOURS;
+}
+
+/* The client's name and its hash may both have rows of one kind: they do not become one. */
+#define FORGET_CLIENT                                                                              \
+    " SET client = CASE WHEN client = $2 THEN $1 ELSE $1 || '*' END WHERE client IN ($2, $3)"
 
 static const StoreKind kinds[] = {
     {
@@ -58,6 +83,41 @@ static const StoreKind kinds[] = {
         .keep = keep_annotations,
         .delete_old = OLDER("annotations", "fingerprint", "at"),
         .measure = MEASURE("annotations", "at"),
+    },
+    {
+        .table = "jobs",
+        .since = 6,
+        .keep = keep_jobs,
+        .delete_old = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE expires > 0"
+                      " AND expires < $1 ORDER BY expires LIMIT " STORE_STEP ")",
+        .measure = MEASURE("jobs", "created"),
+        .forget_client = "UPDATE jobs" FORGET_CLIENT,
+    },
+    {
+        .table = "job_queues",
+        .since = 6,
+        .keep = keep_job_queues,
+        .delete_old = "DELETE FROM job_queues WHERE (definition, revision, structure, client) IN"
+                      " (SELECT definition, revision, structure, client FROM job_queues"
+                      " WHERE queued = 0 AND changed < $1 LIMIT " STORE_STEP ")",
+        .measure = MEASURE("job_queues", "changed"),
+        .forget_client = "UPDATE job_queues" FORGET_CLIENT,
+    },
+    {
+        .table = "job_owners",
+        .since = 6,
+        .keep = keep_gateways,
+        .delete_old = "DELETE FROM job_owners WHERE seen < $1 AND NOT EXISTS"
+                      " (SELECT 1 FROM jobs WHERE jobs.owner = job_owners.owner)",
+        .measure = MEASURE("job_owners", "seen"),
+        .forget_client = "UPDATE job_owners SET client = $1 WHERE client IN ($2, $3)",
+    },
+    {
+        .table = "job_parks",
+        .since = 6,
+        .keep = keep_job_parks,
+        .delete_old = OLDER("job_parks", "definition", "at"),
+        .measure = MEASURE("job_parks", "at"),
     },
 };
 

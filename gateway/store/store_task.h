@@ -2,7 +2,7 @@
  * StoreTask: a unit of work for the store: statements that are executed in order, in one
  * transaction. Either all of them take effect or none does.
  *
- * The statements are SQL that SQLite and PostgreSQL both understand; parameters are $1 to $16. A
+ * The statements are SQL that SQLite and PostgreSQL both understand; parameters are $1 to $24. A
  * statement's text is a literal: sessions prepare each one once and know it by its address.
  *
  * A task has memory of its own. One thread fills it in and gives it to the store (store_submit or
@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-enum { STORE_MAX_PARAMETERS = 16 };
+enum { STORE_MAX_PARAMETERS = 24 };
 
 #define STORE_ANY_CHANGES (-1)
 

@@ -435,6 +435,33 @@ static void each_table_that_names_clients_can_forget_them(void **state)
     store_task_free(task);
 }
 
+/* An old and a new row in each table of jobs. */
+static void add_job_rows(StoreTask *task, int64_t old, int64_t new)
+{
+    static const char *const inserts[] = {
+        "INSERT INTO jobs (id, definition, revision, structure, client, resource, request_id,"
+        " impact, created, keep, expires, stage, behind, state, since, changed, due, wake, content)"
+        " SELECT v.id, '', 1, 1, '', '', '', 0, v.at, 0, v.at, 2, 0, 'done', 0, 0, 0, 0, $3"
+        " FROM (SELECT 'old' AS id, CAST($1 AS BIGINT) AS at UNION ALL"
+        " SELECT 'new', CAST($2 AS BIGINT)) v",
+        "INSERT INTO job_queues (definition, revision, structure, client, queued, ready, served,"
+        " latest, changed) VALUES ('', 1, 1, 'old', 0, 0, 0, '', $1), ('', 1, 1, 'new', 0, 0, 0, "
+        "'',"
+        " $2)",
+        "INSERT INTO job_owners (owner, beat, lease, seen) VALUES ('old', 1, 1, $1),"
+        " ('new', 1, 1, $2)",
+        "INSERT INTO job_parks (definition, cause, times, at) VALUES ('old', '', 1, $1),"
+        " ('new', '', 1, $2)",
+    };
+    for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
+        StoreStatement *s = store_task_add(task, inserts[i]);
+        store_bind_integer(s, old);
+        store_bind_integer(s, new);
+        if (i == 0)
+            store_bind_bytes(task, s, bytes_of("content"));
+    }
+}
+
 /* The statements of the real kinds are read by both databases, and delete what is old. */
 static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
 {
@@ -445,6 +472,10 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     run_sql(b, "DELETE FROM gateways");
     run_sql(b, "DELETE FROM failures");
     run_sql(b, "DELETE FROM annotations");
+    run_sql(b, "DELETE FROM jobs");
+    run_sql(b, "DELETE FROM job_queues");
+    run_sql(b, "DELETE FROM job_owners");
+    run_sql(b, "DELETE FROM job_parks");
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(
         task, "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
@@ -462,6 +493,7 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
                              " ('new', '', '', '', 0, 0, '', '', $2)");
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
+    add_job_rows(task, now - HOUR - SECOND, now - HOUR + 30 * SECOND);
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);

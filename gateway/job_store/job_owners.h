@@ -1,0 +1,38 @@
+/*
+ * JobOwners: the processes that execute jobs, as one of them sees the others.
+ *
+ * Each shows that it lives by a number in its row that changes with each renewal. One whose number
+ * has not changed for its lease, by our own monotonic clock, is dead. Clocks of others are never
+ * read. Pure: times are passed in, in nanoseconds.
+ */
+#ifndef GATEWAY_JOB_OWNERS_H
+#define GATEWAY_JOB_OWNERS_H
+
+#include "base/bytes.h"
+
+typedef struct JobOwner {
+    struct JobOwner *next;
+    int64_t beat, lease;
+    int64_t since; /* that we see this beat */
+    bool listed;
+    Bytes name;
+    uint8_t text[];
+} JobOwner;
+
+typedef struct JobOwners {
+    JobOwner *first;
+    Bytes self; /* is never dead for itself; borrowed */
+} JobOwners;
+
+/* A row of the list that was read at `now`. */
+void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now);
+
+/* The list has ended: whoever was not in it is forgotten. */
+void job_owners_listed(JobOwners *owners);
+
+/* The next dead one behind `from`; NULL: the first one. NULL: there is none. */
+const JobOwner *job_owners_dead(const JobOwners *owners, const JobOwner *from, int64_t now);
+
+void job_owners_free(JobOwners *owners);
+
+#endif

@@ -1,0 +1,255 @@
+#include "gateway/job_store/job_sql.h"
+
+#include <stddef.h>
+
+#define KIND "definition, revision, structure"
+#define SAME_KIND(a, b)                                                                            \
+    a ".definition = " b ".definition AND " a ".revision = " b ".revision AND " a                  \
+      ".structure = " b ".structure"
+
+#define RETURNING " RETURNING" JOB_COLUMNS "content"
+
+/* ---- Accepting -------------------------------------------------------------------------------
+ * $1 definition, $2 revision, $3 structure, $4 client, $5 resource, $6 id, $7 created: of both */
+
+#define IS_BUSY                                                                                    \
+    "($5 <> '' AND EXISTS (SELECT 1 FROM jobs b WHERE b.resource = $5 AND b.resource <> ''"        \
+    " AND b.stage < 2))"
+
+/* $8 refuse if busy, $9 the most queued ones; 0: any number. Changes a row if it is accepted, and
+   marks it with the id: so the next statement knows. */
+#define ACCEPT_QUEUE                                                                               \
+    "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
+    " SELECT $1, $2, $3, $4, 1, CASE WHEN " IS_BUSY " THEN 0 ELSE 1 END, 0, $6, $7"                \
+    " WHERE NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND NOT ($8 = 1 AND " IS_BUSY ")"    \
+    " ON CONFLICT (" KIND ", client) DO UPDATE SET queued = q.queued + 1,"                         \
+    " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
+    " WHERE $9 = 0 OR q.queued < $9"
+
+/* $8 request_id, $9 impact, $10 keep, $11 due, $12 content. */
+#define ACCEPT_JOB                                                                                 \
+    "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
+    " impact, keep, due, wake, content, stage, behind, state)"                                     \
+    " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11, $11, $12, 0,"                   \
+    " CASE WHEN " IS_BUSY " THEN 1 ELSE 0 END, 'queued'"                                           \
+    " FROM job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"          \
+    " AND q.client = $4 AND q.latest = $6"
+
+/* ---- Owners ----------------------------------------------------------------------------------
+ */
+
+/* $1 owner, $2 beat, $3 lease, $4 wall. */
+#define RENEW "UPDATE job_owners SET beat = $2, lease = $3, seen = $4 WHERE owner = $1"
+#define ENROLL                                                                                     \
+    "INSERT INTO job_owners (owner, beat, lease, seen) VALUES ($1, $2, $3, $4)"                    \
+    " ON CONFLICT (owner) DO NOTHING"
+
+/* $1 wall, $2 the latest time that a right clock may have written. The wait is as long as it was
+   to be, from now on. */
+#define AHEAD                                                                                      \
+    "UPDATE jobs SET due = CASE WHEN due > changed THEN $1 + (due - changed) ELSE due END,"        \
+    " wake = CASE WHEN wake > changed THEN $1 + (wake - changed) ELSE wake END, changed = $1"      \
+    " WHERE stage = 1 AND owner = '' AND changed > $2"
+
+/* $1 owner, $2 the beat that did not change. */
+#define BURY "DELETE FROM job_owners WHERE owner = $1 AND beat = $2"
+#define FREE " SET owner = '', token = token + 1, wake = due WHERE "
+#define ORPHANS                                                                                    \
+    "UPDATE jobs" FREE "owner <> '' AND NOT EXISTS"                                                \
+    " (SELECT 1 FROM job_owners o WHERE o.owner = jobs.owner)"
+
+/* ---- Claiming --------------------------------------------------------------------------------
+ * `known`: the limits as a table k. The count stands for EXISTS, which a planner may turn into a
+ * join of all jobs. */
+
+#define TAKE " SET owner = $1, token = token + 1, claim = "
+
+/* $1 owner, $2 limits, $3 wall, $4 the most, $5 number of the claim. */
+#define WAKE(known, for_update)                                                                    \
+    "UPDATE jobs" TAKE "$5 WHERE id IN (SELECT j.id FROM jobs j WHERE j.stage = 1"                 \
+    " AND j.owner = '' AND j.wake <= $3"                                                           \
+    " AND (j.behind = 0 OR (j.state = 'queued' AND j.ordered <> ''))"                              \
+    " AND (SELECT count(*) FROM " known " WHERE " SAME_KIND(                                       \
+        "k", "j") ") > 0"                                                                          \
+                  " ORDER BY j.wake LIMIT $4" for_update ")"                                       \
+                  " AND EXISTS (SELECT 1 FROM job_owners o WHERE o.owner = $1)" RETURNING
+
+#define RUNNING "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.definition = "
+
+/* Of each definition the client that was served least recently; of these that of the greatest
+   impact, and of these the one of which the fewest run. The owner's row notes it. $1 owner, $2
+   limits, $3 number of the turn. */
+#define TURN(known)                                                                                \
+    "UPDATE job_owners SET turn = $3, definition = p.definition, revision = p.revision,"           \
+    " structure = p.structure, client = p.client FROM (SELECT m.* FROM (SELECT k." KIND            \
+    ", k.impact, k.running_most, " RUNNING "k.definition) AS running, (SELECT q.client"            \
+    " FROM job_queues q WHERE " SAME_KIND(                                                         \
+        "q",                                                                                       \
+        "k") " AND q.ready > 0"                                                                    \
+             " AND (k.client_most = 0 OR " RUNNING                                                 \
+             "q.definition AND r.client = q.client) < k.client_most)"                              \
+             " ORDER BY q.served, q.client LIMIT 1) AS client"                                     \
+             " FROM " known " WHERE k.park_after = 0 OR NOT EXISTS (SELECT 1 FROM job_parks c"     \
+             " WHERE c.definition = k.definition AND c.times >= k.park_after)) m"                  \
+             " WHERE m.client IS NOT NULL AND (m.running_most = 0 OR m.running < m.running_most)"  \
+             " ORDER BY m.impact DESC, m.running, m.definition LIMIT 1) p"                         \
+             " WHERE job_owners.owner = $1"
+
+#define OF_TURN "(SELECT o." KIND ", o.client FROM job_owners o WHERE o.owner = $1 AND o.turn = $2)"
+
+/* $1 owner, $2 the number of the turn, $3 wall. */
+#define TURN_QUEUE                                                                                 \
+    "UPDATE job_queues SET queued = queued - 1, ready = ready - 1, changed = $3,"                  \
+    " served = 1 + (SELECT max(s.served) FROM job_queues s WHERE " SAME_KIND(                      \
+        "s", "job_queues") " AND s.ready > 0)"                                                     \
+                           " WHERE ready > 0 AND (" KIND ", client) = " OF_TURN
+
+/* $1 owner, $2 the number of the turn. */
+#define TURN_JOB(for_update)                                                                       \
+    "UPDATE jobs" TAKE "$2, stage = 1 WHERE stage = 0 AND behind = 0 AND id = (SELECT j.id"        \
+    " FROM jobs j WHERE j.stage = 0 AND j.behind = 0 AND (j.definition, j.revision, j.structure,"  \
+    " j.client) = " OF_TURN " ORDER BY j.id LIMIT 1" for_update ")" RETURNING
+
+/* ---- Writing ---------------------------------------------------------------------------------
+ */
+
+/* Another order came since the job was read. */
+#define PENDING "(ordered <> '' AND ordered <> $19)"
+/* An order for a job that has failed meanwhile is carried out: it is not at rest then. */
+#define AT_REST "($4 IN ('undone', 'done') OR ($4 = 'failed' AND NOT " PENDING "))"
+
+/* $1 id, $2 owner, $3 token; $4 state, $5 step, $6 its number, $7 begun, $8 undone, $9 undoing, $10
+   cancelled, $11 tries, $12 when the step began, $13 due; $14 fault, $15 its step, $16 code, $17
+   message; $18 wall, $19 the order that is carried out, $20 release, $21 content or NULL. */
+#define WRITE                                                                                      \
+    "UPDATE jobs SET since = CASE WHEN state = $4 AND step = $5 THEN since ELSE $18 END,"          \
+    " changed = $18, state = $4, step = $5, step_number = $6, begun = $7, undone = $8,"            \
+    " undoing = $9, cancelled = $10, tries = $11, step_began = $12, due = $13, fault = $14,"       \
+    " fault_step = $15, code = $16, message = $17, content = coalesce($21, content),"              \
+    " wake = CASE WHEN " PENDING " THEN 0 ELSE CAST($13 AS BIGINT) END,"                           \
+    " stage = CASE WHEN " AT_REST " THEN 2 ELSE 1 END,"                                            \
+    " expires = CASE WHEN " AT_REST " THEN $18 + keep ELSE 0 END,"                                 \
+    " owner = CASE WHEN $20 = 1 THEN '' ELSE owner END,"                                           \
+    " ordered = CASE WHEN $4 IN ('undone', 'done') OR ordered = $19 THEN '' ELSE ordered END"      \
+    " WHERE id = $1 AND owner = $2 AND token = $3"
+
+/* $1 id, $2 token, $3 wall: of the write before. The job that failed is the cause. */
+#define PARK                                                                                       \
+    "INSERT INTO job_parks AS p (definition, cause, times, at)"                                    \
+    " SELECT j.definition, j.fault_step || ' ' || j.fault, 1, $3 FROM jobs j"                      \
+    " WHERE j.id = $1 AND j.token = $2 AND j.changed = $3 AND j.state = 'failed'"                  \
+    " ON CONFLICT (definition) DO UPDATE SET at = excluded.at, cause = excluded.cause,"            \
+    " times = CASE WHEN p.cause = excluded.cause THEN p.times + 1 ELSE 1 END"
+
+/* What is parked stays so. $1 id, $2 token, $3 park_after. */
+#define SUCCEED                                                                                    \
+    "DELETE FROM job_parks WHERE times < $3 AND definition = (SELECT j.definition FROM jobs j"     \
+    " WHERE j.id = $1 AND j.token = $2 AND j.state = 'done')"
+
+/* The first one of the resource, if no other one is executed. $1 resource. */
+#define OPEN "FROM jobs b WHERE b.resource = $1 AND b.resource <> '' AND b.stage < 2"
+#define NEXT                                                                                       \
+    "(SELECT min(b.id) " OPEN " AND NOT EXISTS (SELECT 1 FROM jobs a WHERE a.resource = $1"        \
+    " AND a.resource <> '' AND a.stage < 2 AND a.behind = 0))"
+#define PROMOTE_QUEUE                                                                              \
+    "UPDATE job_queues SET ready = ready + 1 WHERE (" KIND ", client) = (SELECT n." KIND           \
+    ", n.client FROM jobs n WHERE n.id = " NEXT " AND n.stage = 0)"
+#define PROMOTE_JOB "UPDATE jobs SET behind = 0 WHERE id = " NEXT
+
+/* ---- Orders ----------------------------------------------------------------------------------
+ */
+
+/* Out of the queue, to be cancelled. $1 id, $2 the order. */
+#define ORDER_QUEUE                                                                                \
+    "UPDATE job_queues SET queued = queued - 1,"                                                   \
+    " ready = ready - (SELECT 1 - j.behind FROM jobs j WHERE j.id = $1)"                           \
+    " WHERE $2 = 'cancel' AND (" KIND ", client) = (SELECT j." KIND ", j.client FROM jobs j"       \
+    " WHERE j.id = $1 AND j.stage = 0)"
+
+/* As job_order_fits. $1 id, $2 the order, $3 who, $4 why. One at rest wakes up, and waits for its
+   turn on its resource. */
+#define ORDER_JOB                                                                                  \
+    "UPDATE jobs SET ordered = $2, ordered_by = $3, ordered_why = $4, wake = 0, stage = 1,"        \
+    " expires = 0, behind = CASE WHEN stage = 2 THEN (SELECT CASE WHEN count(*) > 0 THEN 1"        \
+    " ELSE 0 END FROM jobs b WHERE b.resource = jobs.resource AND b.resource <> ''"                \
+    " AND b.stage < 2) ELSE behind END"                                                            \
+    " WHERE id = $1 AND (ordered = '' OR $2 = 'cancel') AND CASE $2"                               \
+    " WHEN 'cancel' THEN state NOT IN ('undone', 'done')"                                          \
+    " WHEN 'undo' THEN state IN ('failed', 'done')"                                                \
+    " WHEN 'arrived' THEN state = 'waiting'"                                                       \
+    " ELSE state = 'failed' END"
+
+/* ---- Reading ---------------------------------------------------------------------------------
+ */
+
+#define SELECT_JOB "SELECT" JOB_COLUMNS "content FROM jobs WHERE "
+#define FIND_OPEN                                                                                  \
+    SELECT_JOB "resource = $1 AND resource <> '' AND stage < 2 ORDER BY behind, id LIMIT 1"
+#define FIND_LATEST SELECT_JOB "resource = $1 AND resource <> '' ORDER BY id DESC LIMIT 1"
+
+/* Of one state, the latest first. $1 state, $2 id of the last one before, or a text behind all ids;
+   $3 the most; $4 method, and $5, $6: names from it up to it; $7 step, $8 resource, $9 since before
+   or 0, $10 with content. */
+#define LIST_COLUMNS "SELECT" JOB_COLUMNS "CASE WHEN $10 = 1 THEN content END FROM jobs WHERE "
+#define FILTERS                                                                                    \
+    "id < $2 AND ($4 = '' OR definition = $4 OR (definition > $5 AND definition < $6))"            \
+    " AND ($7 = '' OR step = $7) AND ($8 = '' OR resource = $8) AND (since < $9 OR $9 = 0)"
+#define LIST LIST_COLUMNS "state = $1 AND " FILTERS " ORDER BY id DESC LIMIT $3"
+
+/* $1 client, $11 state, or empty. */
+#define LIST_CLIENT                                                                                \
+    LIST_COLUMNS "client = $1 AND " FILTERS " AND ($11 = '' OR state = $11)"                       \
+                 " ORDER BY id DESC LIMIT $3"
+
+/* ---- Both databases --------------------------------------------------------------------------
+ */
+
+#define KNOWN_SQLITE                                                                               \
+    "(SELECT value->>'definition' AS definition, value->>'revision' AS revision,"                  \
+    " value->>'structure' AS structure, value->>'impact' AS impact,"                               \
+    " value->>'running' AS running_most, value->>'client' AS client_most,"                         \
+    " value->>'park' AS park_after FROM json_each($2)) k"
+#define KNOWN_POSTGRESQL                                                                           \
+    "(SELECT definition, revision, structure, impact, running AS running_most,"                    \
+    " client AS client_most, park AS park_after FROM json_to_recordset($2::json)"                  \
+    " AS r(definition text, revision bigint, structure bigint, impact bigint, running bigint,"     \
+    " client bigint, park bigint)) k"
+
+#define FOR_BOTH                                                                                   \
+    .accept_queue = ACCEPT_QUEUE, .accept_job = ACCEPT_JOB,                                        \
+    .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1",                                         \
+    .accept_why_many = "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2"          \
+                       " AND structure = $3 AND client = $4 AND queued >= $5",                     \
+    .accept_why_busy = "SELECT b.id " OPEN " ORDER BY b.behind, b.id LIMIT 1", .renew = RENEW,     \
+    .enroll = ENROLL, .owners = "SELECT owner, beat, lease FROM job_owners",                       \
+    .orders = "SELECT id, ordered, ordered_by, ordered_why FROM jobs WHERE owner = $1"             \
+              " AND owner <> '' AND ordered <> ''",                                                \
+    .ahead = AHEAD, .bury = BURY, .orphans = ORPHANS, .turn_queue = TURN_QUEUE,                    \
+    .release = "UPDATE jobs" FREE "owner = $1 AND owner <> ''",                                    \
+    .unclaim = "UPDATE jobs" FREE "owner = $1 AND owner <> '' AND claim >= $2 AND claim <= $3",    \
+    .leave = "DELETE FROM job_owners WHERE owner = $1", .write = WRITE, .park = PARK,              \
+    .succeed = SUCCEED, .promote_queue = PROMOTE_QUEUE, .promote_job = PROMOTE_JOB,                \
+    .order_queue = ORDER_QUEUE, .order_job = ORDER_JOB,                                            \
+    .found = "SELECT 1 FROM jobs WHERE id = $1", .read = SELECT_JOB "id = $1",                     \
+    .find_open = FIND_OPEN, .find_latest = FIND_LATEST, .list = LIST, .list_client = LIST_CLIENT,  \
+    .unpark = "DELETE FROM job_parks WHERE definition = $1",                                       \
+    .remove = "DELETE FROM jobs WHERE id = $1 AND stage = 2"
+
+const JobSql job_sql_sqlite = {
+    FOR_BOTH,
+    .wake = WAKE(KNOWN_SQLITE, ""),
+    .turn = TURN(KNOWN_SQLITE),
+    .turn_job = TURN_JOB(""),
+};
+
+/* The numbers are this file's: the first one of two that a lock has is 0x6a6f6273, "jobs". */
+const JobSql job_sql_postgresql = {
+    FOR_BOTH,
+    .lock_claims = "SELECT pg_advisory_xact_lock(1785684595, 0)",
+    .lock_resource = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1785684595))",
+    .lock_resource_of = "SELECT pg_advisory_xact_lock(hashtextextended(resource, 1785684595))"
+                        " FROM jobs WHERE id = $1 AND resource <> ''",
+    .wake = WAKE(KNOWN_POSTGRESQL, " FOR UPDATE OF j SKIP LOCKED"),
+    .turn = TURN(KNOWN_POSTGRESQL),
+    .turn_job = TURN_JOB(" FOR UPDATE SKIP LOCKED"),
+};

@@ -1,0 +1,184 @@
+/* Jobs are accepted, and listed. */
+#include "base/arena.h"
+#include "gateway/job_store/job_row.h"
+#include "gateway/job_store/job_table_internal.h"
+
+#include <limits.h>
+
+/* ---- Accepting ------------------------------------------------------------------------------- */
+
+static void submit(JobRequest *request);
+
+/* 0: any number. PostgreSQL takes a number that is compared with 0 for a small one. */
+static int64_t most_queued(const JobRequest *request)
+{
+    uint32_t most = request->admission.queued_per_client;
+    return most < INT_MAX ? most : INT_MAX;
+}
+
+/* Why not: the job is there already, or its resource is busy, or there are too many of the client.
+   If nothing of that is so any more, it is tried once more. */
+static void on_why(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    result = job_request_result(request, result);
+    const StoreStatement *same = task->first, *busy = same->next, *many = busy->next;
+    JobAcceptance acceptance = JOB_TOO_MANY;
+    Bytes busy_with = BYTES_NONE;
+    if (!failed(result) && same->n_rows) {
+        acceptance = JOB_ACCEPTED_BEFORE;
+    } else if (!failed(result) && busy->n_rows && request->admission.refuse_busy) {
+        acceptance = JOB_RESOURCE_BUSY;
+        busy_with = busy->rows->values[0].bytes;
+    } else if (!failed(result) && !many->n_rows && !request->again) {
+        request->again = true;
+        submit(request);
+        return;
+    }
+    request->on.accepted(request->owner, result, acceptance, busy_with);
+    job_request_end(request);
+}
+
+static void ask_why(JobRequest *request)
+{
+    const JobSql *sql = request->table->sql;
+    const JobRecord *record = request->admission.record;
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_text(task, store_task_add(task, sql->accept_why_same), record->id);
+    store_bind_text(task, store_task_add(task, sql->accept_why_busy), record->resource);
+    StoreStatement *many = store_task_add(task, sql->accept_why_many);
+    store_bind_text(task, many, record->definition);
+    store_bind_integer(many, record->revision);
+    store_bind_integer(many, (int64_t)record->structure);
+    store_bind_text(task, many, record->client);
+    store_bind_integer(many, most_queued(request));
+    job_request_submit(request, task, on_why);
+}
+
+/* A conflict: another gateway has accepted the same job, or changed the same rows. */
+static void on_accepted(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    bool conflict = failed(result) && result.error->fault == &FAULT_STORE_CONFLICT;
+    if ((conflict && !request->again) || (!failed(result) && task->last->changed == 0)) {
+        ask_why(request);
+        return;
+    }
+    request->on.accepted(request->owner, job_request_result(request, result), JOB_ACCEPTED,
+                         BYTES_NONE);
+    job_request_end(request);
+}
+
+/* What both statements begin with. */
+static StoreStatement *add_with_what(StoreTask *task, const char *sql, const JobRecord *record)
+{
+    StoreStatement *s = store_task_add(task, sql);
+    store_bind_text(task, s, record->definition);
+    store_bind_integer(s, record->revision);
+    store_bind_integer(s, (int64_t)record->structure);
+    store_bind_text(task, s, record->client);
+    store_bind_text(task, s, record->resource);
+    store_bind_text(task, s, record->id);
+    store_bind_integer(s, record->created);
+    return s;
+}
+
+static void submit(JobRequest *request)
+{
+    JobTable *table = request->table;
+    const JobRecord *record = request->admission.record;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    if (record->resource.size && table->sql->lock_resource)
+        store_bind_text(task, store_task_add(task, table->sql->lock_resource), record->resource);
+    StoreStatement *s = add_with_what(task, table->sql->accept_queue, record);
+    store_bind_integer(s, request->admission.refuse_busy);
+    store_bind_integer(s, most_queued(request));
+    s = add_with_what(task, table->sql->accept_job, record);
+    store_bind_text(task, s, record->request_id);
+    store_bind_integer(s, record->impact);
+    store_bind_integer(s, record->keep);
+    store_bind_integer(s, record->position.due);
+    job_row_bind_content(task, s, record, table->keys);
+    job_request_submit(request, task, on_accepted);
+}
+
+void job_table_accept(JobStorage *storage, const JobAdmission *admission, JobOnAccepted *on_done,
+                      void *owner)
+{
+    JobRequest *request = job_request_new(job_table_of(storage), owner);
+    request->on.accepted = on_done;
+    request->admission = *admission;
+    request->admission.record = job_record_copy(admission->record, request->arena);
+    submit(request);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static bool is_before(const JobRecord *a, const JobRecord *b)
+{
+    return bytes_compare(a->id, b->id) > 0;
+}
+
+/* Puts it where it belongs among `n`, of which `most` are wanted. */
+static uint32_t insert(const JobRecord **jobs, uint32_t n, uint32_t most, const JobRecord *job)
+{
+    uint32_t at = n;
+    while (at > 0 && is_before(job, jobs[at - 1]))
+        at--;
+    if (at == most)
+        return n;
+    uint32_t kept = n < most ? n : most - 1;
+    memmove(&jobs[at + 1], &jobs[at], (kept - at) * sizeof *jobs);
+    jobs[at] = job;
+    return kept + 1;
+}
+
+/* A statement for each state, each with its latest first. */
+static void on_listed(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    result = job_request_result(request, result);
+    for (const StoreStatement *s = task->first; !failed(result) && s; s = s->next)
+        for (const StoreRow *row = s->rows; row; row = row->next)
+            request->n_jobs = insert(request->jobs, request->n_jobs, request->most,
+                                     job_row_read(row, request->table->keys, request->arena));
+    request->on.listed(request->owner, result, request->jobs, request->n_jobs);
+    job_request_end(request);
+}
+
+/* Of `state`; of any, for a client. */
+static void add_list(JobRequest *request, StoreTask *task, const JobFilter *filter, Bytes state)
+{
+    const JobSql *sql = request->table->sql;
+    Bytes from = bytes_of(arena_printf(task->arena, "%.*s/", BYTES_ARGS(filter->method)));
+    Bytes to = bytes_of(arena_printf(task->arena, "%.*s0", BYTES_ARGS(filter->method)));
+    StoreStatement *s = store_task_add(task, filter->client ? sql->list_client : sql->list);
+    store_bind_text(task, s, filter->client ? *filter->client : state);
+    store_bind_text(task, s, filter->after.size ? filter->after : bytes_of("~"));
+    store_bind_integer(s, request->most);
+    store_bind_text(task, s, filter->method);
+    store_bind_text(task, s, from);
+    store_bind_text(task, s, to);
+    store_bind_text(task, s, filter->step);
+    store_bind_text(task, s, filter->resource);
+    store_bind_integer(s, filter->since_before);
+    store_bind_integer(s, filter->with_content);
+    if (filter->client)
+        store_bind_text(task, s, state);
+}
+
+void job_table_list(JobStorage *storage, const JobFilter *filter, JobOnListed *on_done, void *owner)
+{
+    JobRequest *request = job_request_new(job_table_of(storage), owner);
+    request->on.listed = on_done;
+    request->most = filter->most < JOB_PAGE_MOST ? filter->most : JOB_PAGE_MOST;
+    request->jobs = arena_array(request->arena, const JobRecord *, request->most + 1);
+    StoreTask *task = store_task_new(STORE_SOON);
+    if (filter->client && !filter->states)
+        add_list(request, task, filter, BYTES_NONE);
+    else
+        for (JobState state = 0; state < JOB_STATES; state++)
+            if (!filter->states || filter->states & 1u << state)
+                add_list(request, task, filter, bytes_of(job_state_name(state)));
+    job_request_submit(request, task, on_listed);
+}

@@ -1,0 +1,175 @@
+/* What the owner of a job writes, and what others ask of it. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/job_store/job_row.h"
+#include "gateway/job_store/job_table_internal.h"
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static void on_written(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    const StoreStatement *write = task->first;
+    while (write->sql != request->table->sql->write)
+        write = write->next;
+    request->on.written(request->owner, job_request_result(request, result),
+                        !failed(result) && write->changed == 1);
+    job_request_end(request);
+}
+
+static void bind_position(StoreTask *task, StoreStatement *s, const JobRecord *record)
+{
+    const JobPosition *position = &record->position;
+    store_bind_text(task, s, bytes_of(job_state_name(position->state)));
+    store_bind_text(task, s, record->step);
+    store_bind_integer(s, position->step);
+    store_bind_integer(s, (int64_t)position->begun);
+    store_bind_integer(s, (int64_t)position->undone);
+    store_bind_integer(s, position->undoing);
+    store_bind_integer(s, position->cancelled);
+    store_bind_integer(s, position->tries);
+    store_bind_integer(s, position->step_began);
+    store_bind_integer(s, position->due);
+}
+
+static void bind_failure(StoreTask *task, StoreStatement *s, const JobRecord *record,
+                         const StoreKeys *keys)
+{
+    store_bind_text(task, s, record->failure.fault);
+    store_bind_text(task, s, record->failure.step);
+    store_bind_integer(s, record->failure.code);
+    if (record->failure.message.size)
+        job_row_bind_sealed(task, s, "message", record->id, record->failure.message, keys);
+    else
+        store_bind_null(s);
+}
+
+static int64_t park_after(const JobTable *table, Bytes definition)
+{
+    for (uint32_t i = 0; i < table->n_limits; i++)
+        if (bytes_equal(table->limits[i].definition, definition))
+            return table->limits[i].park_after;
+    return 0;
+}
+
+/* Failures of the same kind, one after the other, are counted where they park their definition. */
+static void count_failures(JobTable *table, StoreTask *task, const JobRecord *record, int64_t wall)
+{
+    int64_t most = park_after(table, record->definition);
+    JobState state = record->position.state;
+    if (!most || (state != JOB_FAILED && state != JOB_DONE))
+        return;
+    StoreStatement *s =
+        store_task_add(task, state == JOB_FAILED ? table->sql->park : table->sql->succeed);
+    store_bind_text(task, s, record->id);
+    store_bind_integer(s, (int64_t)record->token);
+    store_bind_integer(s, state == JOB_FAILED ? wall : most);
+}
+
+/* The one that waits for the resource is next. */
+static void promote(JobTable *table, StoreTask *task, const JobRecord *record)
+{
+    if (!record->resource.size)
+        return;
+    store_bind_text(task, store_task_add(task, table->sql->promote_queue), record->resource);
+    store_bind_text(task, store_task_add(task, table->sql->promote_job), record->resource);
+}
+
+void job_table_write(JobStorage *storage, const JobRecord *record, bool content, bool release,
+                     int64_t wall, JobOnWritten *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    request->on.written = on_done;
+    bool ends = job_is_at_rest(record->position.state);
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    if (ends && record->resource.size && table->sql->lock_resource)
+        store_bind_text(task, store_task_add(task, table->sql->lock_resource), record->resource);
+    StoreStatement *s = store_task_add(task, table->sql->write);
+    store_bind_text(task, s, record->id);
+    store_bind_text(task, s, record->owner);
+    store_bind_integer(s, (int64_t)record->token);
+    bind_position(task, s, record);
+    bind_failure(task, s, record, table->keys);
+    store_bind_integer(s, wall);
+    store_bind_text(task, s, bytes_of(job_order_name(&record->order)));
+    store_bind_integer(s, release || ends);
+    if (content)
+        job_row_bind_content(task, s, record, table->keys);
+    else
+        store_bind_null(s);
+    if (ends) {
+        promote(table, task, record);
+        count_failures(table, task, record, wall);
+    }
+    job_request_submit(request, task, on_written);
+}
+
+/* ---- Orders ---------------------------------------------------------------------------------- */
+
+/* The last statement tells whether there is such a job, the one before has changed it. */
+static void on_ordered(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    const StoreStatement *change = task->first;
+    while (change->next != task->last)
+        change = change->next;
+    JobOrderOutcome outcome = change->changed      ? JOB_ORDERED
+                              : task->last->n_rows ? JOB_UNFIT
+                                                   : JOB_NOT_THERE;
+    request->on.ordered(request->owner, job_request_result(request, result), outcome);
+    job_request_end(request);
+}
+
+void job_table_order(JobStorage *storage, Bytes id, const JobOrder *order, JobOnOrdered *on_done,
+                     void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    Bytes name = bytes_of(job_order_name(order));
+    request->on.ordered = on_done;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    job_table_add(task, table->sql->lock_claims);
+    if (table->sql->lock_resource_of)
+        store_bind_text(task, store_task_add(task, table->sql->lock_resource_of), id);
+    StoreStatement *s = store_task_add(task, table->sql->order_queue);
+    store_bind_text(task, s, id);
+    store_bind_text(task, s, name);
+    s = store_task_add(task, table->sql->order_job);
+    store_bind_text(task, s, id);
+    store_bind_text(task, s, name);
+    store_bind_text(task, s, order->who);
+    job_row_bind_sealed(task, s, "ordered_why", id, order->why, table->keys);
+    store_bind_text(task, store_task_add(task, table->sql->found), id);
+    job_request_submit(request, task, on_ordered);
+}
+
+void job_table_remove(JobStorage *storage, Bytes id, JobOnOrdered *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    request->on.ordered = on_done;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    store_bind_text(task, store_task_add(task, table->sql->remove), id);
+    store_bind_text(task, store_task_add(task, table->sql->found), id);
+    job_request_submit(request, task, on_ordered);
+}
+
+/* ---- Parked definitions ---------------------------------------------------------------------- */
+
+static void on_unparked(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    request->on.done(request->owner, job_request_result(request, result));
+    job_request_end(request);
+}
+
+void job_table_unpark(JobStorage *storage, Bytes definition, JobOnDone *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    request->on.done = on_done;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    store_bind_text(task, store_task_add(task, table->sql->unpark), definition);
+    job_request_submit(request, task, on_unparked);
+}
