@@ -1,14 +1,19 @@
 /*
  * Offers calls at given rates, whether or not they are answered: a load that does not give way.
  *
- *   offer PORT CONNECTIONS MIXED PHASE...     PHASE: SECONDS:CATASTROPHIC:HIGH:LOW (calls/s)
- *   offer PORT CONNECTIONS MIXED SECONDS:=N   N calls of each connection always in flight
+ *      offer PORT DIALECT CONNECTIONS MIXED SCHEDSTAT PHASE...
  *
- * Connect's unary calls in JSON, over HTTP/2 in clear; calls are due at random times (Poisson).
- * Each impact has connections of its own, or with MIXED 1 all impacts are on each. A call that
- * finds no room on its connections waits, and is given up after a second. Latency counts from when
- * a call was due. For each phase and impact one line: phase impact due good refused failed given_up
- * p50 p99 (us).
+ * PHASE: SECONDS:CATASTROPHIC:HIGH:LOW, calls/s; or, as the only one, SECONDS:=N with so many calls
+ * of each connection always in flight. DIALECT: connect (unary calls in JSON, over HTTP/2), http1
+ * (the same over HTTP/1.1) or grpc; in clear. Calls are due at random times (Poisson). Each impact
+ * has connections of its own, or with MIXED 1 all impacts are on each. A call that finds no room on
+ * its connections waits, and is given up after a second. Latency counts from when a call was due.
+ * SCHEDSTAT is the file of /proc that says how long the gateway's thread was ready to run while its
+ * core ran something else.
+ *
+ * For each phase and impact one line: phase impact due good refused failed given_up p50 p99 (us),
+ * and the p99 without that time. One more tells what the load itself adds, from when a call was due
+ * to when it was first tried: phase own n 0 0 0 0 p50 p99 0.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -27,7 +32,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IMPACTS = 3, PHASES = 16, CONNECTIONS = 256, WAITING = 1 << 16, READ_SIZE = 1 << 16 };
+enum { IMPACTS = 3, PHASES = 16, CONNECTIONS = 1024, WAITING = 1 << 16, READ_SIZE = 1 << 16 };
 
 #define PATIENCE SECOND
 #define TICK (MILLISECOND / 4) /* in which calls that are due are sent together */
@@ -37,9 +42,14 @@ static const char *const paths[IMPACTS] = {"/shop.orders.v1.Orders/Get",
                                            "/shop.orders.v1.Orders/SetStatus",
                                            "/shop.orders.v1.Orders/Create"};
 
+typedef enum Dialect { CONNECT, HTTP1, GRPC, DIALECTS } Dialect;
+
+static const char *const dialects[DIALECTS] = {"connect", "http1", "grpc"};
+
 typedef struct Figures {
     uint64_t due, good, refused, failed, given_up;
     Histogram latency; /* of good ones, nanoseconds */
+    Histogram running; /* without the time in which the gateway did not run */
 } Figures;
 
 typedef struct Phase {
@@ -47,6 +57,7 @@ typedef struct Phase {
     double rates[IMPACTS];
     int closed;
     Figures figures[IMPACTS];
+    Histogram own; /* how late the load is itself, nanoseconds */
 } Phase;
 
 typedef struct Line {
@@ -60,13 +71,14 @@ typedef struct CallOut {
     Line *line;
     int impact;
     int64_t due;
+    int64_t stood; /* for how long the gateway had not run by then, nanoseconds */
     bool refused, good;
 } CallOut;
 
 /* Those that found no room, in their order. */
 typedef struct Waiting {
     struct {
-        int64_t due;
+        int64_t due, stood;
         Phase *phase;
     } items[WAITING];
     uint32_t first, n;
@@ -75,16 +87,25 @@ typedef struct Waiting {
 static Line lines[CONNECTIONS];
 static int n_lines, n_phases;
 static bool mixed;
+static Dialect dialect;
 static Phase phases[PHASES];
 static Waiting waiting[IMPACTS];
 static int64_t next_due[IMPACTS], started;
 static uint32_t turn[IMPACTS];
 static Random chance;
 static Arena *arena;
-static int poll_fd;
+static int poll_fd, schedstat_fd;
+static int64_t stood; /* for how long the gateway has not run so far */
 static HttpLimits limits;
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
+
+static void record_latency(Figures *f, const CallOut *call, int64_t took)
+{
+    int64_t ran = took - (stood - call->stood);
+    histogram_record(&f->latency, (uint64_t)took);
+    histogram_record(&f->running, (uint64_t)(ran > 0 ? ran : 0));
+}
 
 static void finish(CallOut *call, HttpStream *stream)
 {
@@ -93,14 +114,26 @@ static void finish(CallOut *call, HttpStream *stream)
     f->refused += call->refused;
     f->failed += !call->good && !call->refused;
     if (call->good)
-        histogram_record(&f->latency, (uint64_t)(clock_now() - call->due));
+        record_latency(f, call, clock_now() - call->due);
     http_stream_release(stream);
     free(call);
+}
+
+/* 14 is UNAVAILABLE. */
+static void take_grpc_status(CallOut *call, const Fields *fields)
+{
+    Bytes status = fields_get(fields, "grpc-status");
+    call->good |= bytes_are(status, "0");
+    call->refused |= bytes_are(status, "14");
 }
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
     CallOut *call = owner;
+    if (dialect == GRPC) {
+        take_grpc_status(call, &head->fields);
+        return;
+    }
     call->good = head->status == 200;
     call->refused = head->status == 503;
 }
@@ -112,6 +145,8 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
+    if (dialect == GRPC && trailers)
+        take_grpc_status(owner, trailers);
     finish(owner, stream);
 }
 
@@ -126,35 +161,49 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-static bool call_begin(Line *line, int impact, Phase *phase, int64_t due)
+static void add_fields(Fields *fields)
+{
+    if (dialect == GRPC) {
+        fields_add(fields, bytes_of("content-type"), bytes_of("application/grpc"));
+        fields_add(fields, bytes_of("te"), bytes_of("trailers"));
+    } else {
+        fields_add(fields, bytes_of("content-type"), bytes_of("application/json"));
+        fields_add(fields, bytes_of("connect-protocol-version"), bytes_of("1"));
+    }
+}
+
+static bool call_begin(Line *line, int impact, Phase *phase, int64_t due, int64_t stood_then)
 {
     if (line->blocked || http_connection_capacity(line->http) == 0)
         return false;
+    static const uint8_t empty[5];
+    Bytes body = dialect == GRPC ? bytes(empty, sizeof empty) : bytes_of("{}");
     CallOut *call = calloc(1, sizeof *call);
     CHECK(call);
-    *call = (CallOut){.phase = phase, .line = line, .impact = impact, .due = due};
+    *call =
+        (CallOut){.phase = phase, .line = line, .impact = impact, .due = due, .stood = stood_then};
     HttpHead head = {.method = bytes_of("POST"),
                      .scheme = bytes_of("http"),
                      .authority = bytes_of("gateway"),
                      .path = bytes_of(paths[impact]),
-                     .content_length = -1,
+                     .content_length = (int64_t)body.size,
                      .fields = fields_in(arena)};
-    fields_add(&head.fields, bytes_of("content-type"), bytes_of("application/json"));
-    fields_add(&head.fields, bytes_of("connect-protocol-version"), bytes_of("1"));
+    add_fields(&head.fields);
     HttpStream *stream = http_stream_open(line->http, &head, false, &stream_events, call);
     CHECK(stream);
-    http_stream_send_body(stream, bytes_of("{}"));
+    http_stream_send_body(stream, body);
     http_stream_send_end(stream, NULL);
     arena_reset(arena);
     return true;
 }
 
 /* Tries the connections of the impact, in turn. */
-static bool call_begin_any(int impact, Phase *phase, int64_t due)
+static bool call_begin_any(int impact, Phase *phase, int64_t due, int64_t stood_then)
 {
     int n = mixed ? n_lines : n_lines / IMPACTS, first = mixed ? 0 : impact * n;
     for (int i = 0; i < n; i++)
-        if (call_begin(&lines[first + (int)(turn[impact]++ % (uint32_t)n)], impact, phase, due))
+        if (call_begin(&lines[first + (int)(turn[impact]++ % (uint32_t)n)], impact, phase, due,
+                       stood_then))
             return true;
     return false;
 }
@@ -177,7 +226,7 @@ static void serve_waiting(int impact, int64_t now)
         Phase *phase = w->items[at].phase;
         if (now - w->items[at].due >= PATIENCE)
             phase->figures[impact].given_up++;
-        else if (!call_begin_any(impact, phase, w->items[at].due))
+        else if (!call_begin_any(impact, phase, w->items[at].due, w->items[at].stood))
             return;
         w->first++;
         w->n--;
@@ -193,6 +242,7 @@ static void add_waiting(int impact, Phase *phase, int64_t due)
     }
     uint32_t at = (w->first + w->n++) % WAITING;
     w->items[at].due = due;
+    w->items[at].stood = stood;
     w->items[at].phase = phase;
 }
 
@@ -211,7 +261,8 @@ static void offer_due(int impact, int64_t now)
             continue;
         }
         phase->figures[impact].due++;
-        if (waiting[impact].n || !call_begin_any(impact, phase, next_due[impact]))
+        histogram_record(&phase->own, (uint64_t)(now - next_due[impact]));
+        if (waiting[impact].n || !call_begin_any(impact, phase, next_due[impact], stood))
             add_waiting(impact, phase, next_due[impact]);
         next_due[impact] += pause_before_next(phase->rates[impact]);
     }
@@ -221,7 +272,7 @@ static void keep_in_flight(int n, int64_t now)
 {
     for (int i = 0; i < n_lines; i++)
         while (http_connection_streams(lines[i].http) < (uint32_t)n &&
-               call_begin(&lines[i], i % IMPACTS, &phases[0], now))
+               call_begin(&lines[i], i % IMPACTS, &phases[0], now, stood))
             phases[0].figures[i % IMPACTS].due++;
 }
 
@@ -275,7 +326,8 @@ static void line_open(Line *line, uint16_t port)
     CHECK(connect(line->fd, (struct sockaddr *)&name, sizeof name) == 0);
     setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     CHECK(fcntl(line->fd, F_SETFL, O_NONBLOCK) == 0);
-    line->http = http2_client_new(&limits, false, &connection_events, line);
+    line->http = dialect == HTTP1 ? http1_client_new(&limits, false, &connection_events, line)
+                                  : http2_client_new(&limits, false, &connection_events, line);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = line};
     CHECK(epoll_ctl(poll_fd, EPOLL_CTL_ADD, line->fd, &event) == 0);
     flush(line);
@@ -295,9 +347,19 @@ static void poll_once(int64_t wait)
             flush(&lines[i]);
 }
 
+/* The second number. */
+static void read_schedstat(void)
+{
+    char text[128] = "";
+    const char *second;
+    if (pread(schedstat_fd, text, sizeof text - 1, 0) > 0 && (second = strchr(text, ' ')))
+        stood = atoll(second);
+}
+
 static void run(int64_t until)
 {
     for (int64_t now; (now = clock_now()) < until;) {
+        read_schedstat();
         if (phases[0].closed && now < started + phases[0].until)
             keep_in_flight(phases[0].closed, now);
         for (int i = 0; i < IMPACTS && !phases[0].closed; i++)
@@ -313,12 +375,16 @@ static void print_phase(int at)
 {
     for (int i = 0; i < IMPACTS; i++) {
         Figures *f = &phases[at].figures[i];
-        printf("%d %s %llu %llu %llu %llu %llu %.0f %.0f\n", at, names[i],
+        printf("%d %s %llu %llu %llu %llu %llu %.0f %.0f %.0f\n", at, names[i],
                (unsigned long long)f->due, (unsigned long long)f->good,
                (unsigned long long)f->refused, (unsigned long long)f->failed,
                (unsigned long long)f->given_up, (double)histogram_quantile(&f->latency, 0.5) / 1e3,
-               (double)histogram_quantile(&f->latency, 0.99) / 1e3);
+               (double)histogram_quantile(&f->latency, 0.99) / 1e3,
+               (double)histogram_quantile(&f->running, 0.99) / 1e3);
     }
+    Histogram *own = &phases[at].own;
+    printf("%d own %llu 0 0 0 0 %.0f %.0f 0\n", at, (unsigned long long)histogram_count(own),
+           (double)histogram_quantile(own, 0.5) / 1e3, (double)histogram_quantile(own, 0.99) / 1e3);
 }
 
 static bool read_phase(const char *text, int64_t *from)
@@ -333,18 +399,39 @@ static bool read_phase(const char *text, int64_t *from)
     return good;
 }
 
+static Dialect dialect_named(const char *name)
+{
+    Dialect found = 0;
+    while (found < DIALECTS && strcmp(dialects[found], name) != 0)
+        found++;
+    return found;
+}
+
+enum { FIRST_PHASE = 6 /* of the arguments */ };
+
+static bool read_arguments(int argc, char **argv, int64_t *end)
+{
+    bool good = argc > FIRST_PHASE && argc - FIRST_PHASE <= PHASES;
+    for (int i = FIRST_PHASE; good && i < argc; i++)
+        good = read_phase(argv[i], end);
+    if (!good)
+        return false;
+    dialect = dialect_named(argv[2]);
+    n_lines = atoi(argv[3]);
+    mixed = atoi(argv[4]);
+    schedstat_fd = open(argv[5], O_RDONLY | O_CLOEXEC);
+    return schedstat_fd >= 0 && dialect < DIALECTS && n_lines >= IMPACTS && n_lines <= CONNECTIONS;
+}
+
 int main(int argc, char **argv)
 {
     int64_t end = 0;
-    bool good = argc > 4 && argc - 4 <= PHASES;
-    for (int i = 4; good && i < argc; i++)
-        good = read_phase(argv[i], &end);
-    n_lines = good ? atoi(argv[2]) : 0;
-    if (!good || n_lines < IMPACTS || n_lines > CONNECTIONS) {
-        fprintf(stderr, "usage: offer PORT CONNECTIONS MIXED SECONDS:RATE:RATE:RATE...\n");
+    if (!read_arguments(argc, argv, &end)) {
+        fprintf(
+            stderr,
+            "usage: offer PORT DIALECT CONNECTIONS MIXED SCHEDSTAT SECONDS:RATE:RATE:RATE...\n");
         return 2;
     }
-    mixed = atoi(argv[3]);
     arena = arena_new(ARENA_UNLIMITED);
     random_seed(&chance);
     limits = http_limits_default;
