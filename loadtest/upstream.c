@@ -106,7 +106,8 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     Request *request = calloc(1, sizeof *request);
     CHECK(request);

@@ -306,7 +306,7 @@ static void on_writable(Socket *socket)
 
 /* ---- The engine ------------------------------------------------------------------------------ */
 
-static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *http, HttpStream *stream, const HttpHead *head)
 {
     Connection *c = owner;
     bool dripped = c->phase == HTTP_HEAD; /* a part of the head arrived before */

@@ -381,6 +381,19 @@ void http_stream_send_end(HttpStream *stream, const Fields *trailers)
         stream->connection->engine->send_end(stream, trailers);
 }
 
+void http_stream_send_ready(HttpStream *stream, const HttpReady *ready)
+{
+    if (!stream->connection)
+        return;
+    const HttpEngine *engine = stream->connection->engine;
+    if (engine->send_ready && engine->send_ready(stream, ready))
+        return;
+    http_stream_send_head(stream, &ready->head, !ready->body.size && !ready->trailers);
+    http_stream_send_body(stream, ready->body);
+    if (ready->body.size || ready->trailers)
+        http_stream_send_end(stream, ready->trailers);
+}
+
 size_t http_stream_queued(const HttpStream *stream)
 {
     return stream->connection ? stream->connection->engine->queued(stream) : 0;

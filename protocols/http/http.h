@@ -100,8 +100,11 @@ extern const HttpLimits http_limits_default;
 
 /* Events of a connection. */
 typedef struct HttpConnectionEvents {
-    /* Server side: a new stream, before its on_head. The owner calls http_stream_attach. */
-    void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream);
+    /* Server side: a new stream, and the head that its on_head is about to tell. The owner calls
+       http_stream_attach; or it sends the whole response, and releases the stream, which then has
+       no events. */
+    void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head);
     /* There is output, or the connection is to be closed; called at most once until
        http_connection_output. Must not call back into the connection: it puts the connection on the
        flush list of the loop. NULL: ignored. */
@@ -256,6 +259,21 @@ void http_stream_send_body(HttpStream *stream, Bytes piece);
 /* Ends our side. `trailers` (copied) may be NULL. On HTTP/1.1 a server sends them only to clients
    that sent "TE: trailers"; a client never does. */
 void http_stream_send_end(HttpStream *stream, const Fields *trailers);
+
+/* A whole response that many requests get: its fields are checked and encoded once. */
+typedef struct HttpReady {
+    HttpHead head;
+    Bytes body;             /* may be empty */
+    const Fields *trailers; /* NULL: none */
+    Bytes block, last;      /* HTTP/2: the header blocks of both; data NULL: encoded each time */
+} HttpReady;
+
+/* All of it is borrowed, and lives at least as long as `arena`, which the blocks are in. A Date is
+   to be among the fields, since what is encoded stays as it is. */
+HttpReady http_ready_of(const HttpHead *head, Bytes body, const Fields *trailers, Arena *arena);
+
+/* Server side, instead of http_stream_send_head, _body and _end. */
+void http_stream_send_ready(HttpStream *stream, const HttpReady *ready);
 
 /* Bytes of http_stream_send_body that are not sent yet. */
 size_t http_stream_queued(const HttpStream *stream);

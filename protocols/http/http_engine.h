@@ -44,6 +44,8 @@ typedef struct HttpEngine {
     void (*send_head)(HttpStream *stream, const HttpHead *head, bool end);
     void (*send_body)(HttpStream *stream, Bytes piece);
     void (*send_end)(HttpStream *stream, const Fields *trailers);
+    bool (*send_ready)(HttpStream *stream, const HttpReady *ready); /* NULL, or false: nothing is
+                                                                       sent, as others are */
     size_t (*queued)(const HttpStream *stream);
     void (*consume)(HttpStream *stream, size_t n);
     void (*reset)(HttpStream *stream, uint32_t http2_error);

@@ -144,7 +144,7 @@ static void begin_request(Http1 *http1, Http1Head *head)
     stream->wants_upgrade = head->http.upgrade;
     http1->continue_due = head->expects_continue;
     begin_body(http1, head);
-    http1->base.events->on_stream(http1->base.owner, &http1->base, &stream->base);
+    http1->base.events->on_stream(http1->base.owner, &http1->base, &stream->base, &head->http);
     if (http1->stream == stream)
         tell_head(http1, head, head->framing == HTTP1_NO_BODY);
 }

@@ -270,6 +270,15 @@ uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, Bytes name, Bytes valu
     return index ? put_number(at, 0x80, 7, index) : put_literal(encoder, at, 0, hash, name, value);
 }
 
+uint8_t *hpack_encode_alone(uint8_t *at, Bytes name, Bytes value)
+{
+    uint32_t known = hpack_static_find(name);
+    at = put_number(at, is_secret(name, value) ? 0x10 : 0, 4, known);
+    if (!known)
+        at = put_plain(at, name);
+    return put_plain(at, value);
+}
+
 uint8_t *hpack_encode_begin(HpackEncoder *encoder, uint8_t *at)
 {
     if (!encoder->resized)

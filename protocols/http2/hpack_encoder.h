@@ -56,6 +56,9 @@ uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, Bytes name, Bytes valu
 /* A field whose name is that of the static entry `known`. */
 uint8_t *hpack_encode_known(HpackEncoder *encoder, uint8_t *at, uint32_t known, Bytes value);
 
+/* Any field, as a literal that no table knows and none gets: the same on all connections. */
+uint8_t *hpack_encode_alone(uint8_t *at, Bytes name, Bytes value);
+
 /* An entry of the static table, name and value. */
 static inline uint8_t *hpack_encode_static(uint8_t *at, uint32_t index)
 {

@@ -715,6 +715,7 @@ static const HttpEngine http2_engine = {
     .send_head = http2_send_head,
     .send_body = http2_send_body,
     .send_end = http2_send_end,
+    .send_ready = http2_send_ready,
     .queued = http2_queued,
     .consume = http2_consume,
     .reset = http2_reset,

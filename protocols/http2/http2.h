@@ -256,6 +256,8 @@ HttpStream *http2_open(HttpConnection *connection, const HttpHead *head, bool en
 void http2_send_head(HttpStream *stream, const HttpHead *head, bool end);
 void http2_send_body(HttpStream *stream, Bytes piece);
 void http2_send_end(HttpStream *stream, const Fields *trailers);
+/* False, and nothing is sent: it is not encoded. */
+bool http2_send_ready(HttpStream *stream, const HttpReady *ready);
 /* Removes the stream's request from `out`. False: it was sent already, or more was written after
    it. */
 bool http2_take_back(Http2 *http2, Http2Stream *stream);

@@ -278,7 +278,7 @@ static uint32_t on_request(Http2 *http2, Http2Stream *stream)
     if (in->cookies > 1)
         join_cookies(in);
     stream->released = false;
-    http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base);
+    http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base, &in->head);
     tell_head(stream, &in->head, end);
     if (in->expect.data && !end)
         send_continue(stream);

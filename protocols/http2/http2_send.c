@@ -131,9 +131,11 @@ static void block_end(Block *block, uint32_t stream, bool end)
 
 /* ---- Trailers -------------------------------------------------------------------------------- */
 
-/* Trailers that wait until the queue is empty, in one chunk: the fields, then their bytes. */
+/* Trailers that wait until the queue is empty, in one chunk: the fields, then their bytes; or the
+   block that they are encoded in. */
 typedef struct Http2Trailers {
     Fields fields;
+    Bytes block; /* data NULL: none */
     Field items[];
 } Http2Trailers;
 
@@ -160,7 +162,7 @@ static HttpChunk *keep_trailers(const Fields *fields)
     HttpChunk *chunk = http_chunk_take(size);
     Http2Trailers *trailers = (Http2Trailers *)(void *)chunk->data;
     uint8_t *text = (uint8_t *)(trailers->items + fields->n);
-    trailers->fields = (Fields){.items = trailers->items, .n = fields->n};
+    *trailers = (Http2Trailers){.fields = {.items = trailers->items, .n = fields->n}};
     for (uint32_t i = 0; i < fields->n; i++) {
         Field from = fields->items[i];
         trailers->items[i] =
@@ -170,8 +172,31 @@ static HttpChunk *keep_trailers(const Fields *fields)
     return chunk;
 }
 
-static void put_trailers(Http2 *http2, Http2Stream *stream, const Fields *fields)
+static HttpChunk *keep_block(Bytes block)
 {
+    HttpChunk *chunk = http_chunk_take(sizeof(Http2Trailers) + block.size);
+    Http2Trailers *trailers = (Http2Trailers *)(void *)chunk->data;
+    uint8_t *text = (uint8_t *)trailers->items;
+    bytes_put(text, block);
+    *trailers = (Http2Trailers){.block = bytes(text, block.size)};
+    return chunk;
+}
+
+static void put_block(Http2 *http2, Http2Stream *stream, Bytes encoded, bool end)
+{
+    Block block = block_begin(http2, encoded.size);
+    block.at = bytes_put(block.at, encoded);
+    block_end(&block, stream->id, end);
+}
+
+static void put_trailers(Http2 *http2, Http2Stream *stream, const Http2Trailers *trailers)
+{
+    const Fields *fields = &trailers->fields;
+    if (trailers->block.data) {
+        put_block(http2, stream, trailers->block, true);
+        http2_stream_end_sent(http2, stream);
+        return;
+    }
     Block block = block_begin(http2, most_of_fields(fields));
     for (uint32_t i = 0; i < fields->n; i++) {
         if (may_be_trailer(&fields->items[i]))
@@ -217,7 +242,7 @@ static void finish(Http2 *http2, Http2Stream *stream)
     if (stream->ended && stream->trailers) {
         HttpChunk *chunk = stream->trailers;
         stream->trailers = NULL;
-        put_trailers(http2, stream, &((const Http2Trailers *)(const void *)chunk->data)->fields);
+        put_trailers(http2, stream, (const Http2Trailers *)(const void *)chunk->data);
         http_chunk_give(chunk);
     } else if (stream->ended) {
         put_data(http2, stream, 0, true);
@@ -446,6 +471,33 @@ void http2_send_end(HttpStream *base, const Fields *trailers)
     if (trailers && has_trailers(trailers))
         stream->trailers = keep_trailers(trailers);
     http2_resume(http2, stream);
+}
+
+/* END_STREAM follows when the turn's input is read: by then the request has mostly ended, too. */
+bool http2_send_ready(HttpStream *base, const HttpReady *ready)
+{
+    Http2 *http2 = http2_of(base->connection);
+    Http2Stream *stream = (Http2Stream *)base;
+    if (!ready->block.data || (ready->trailers && !ready->last.data) || http2->base.client)
+        return false;
+    if (!may_send(stream) || stream->head_sent)
+        return true;
+    put_block(http2, stream, ready->block, has_no_body(stream, ready->head.status));
+    stream->head_sent = true;
+    stream->no_body = stream->ended = has_no_body(stream, ready->head.status);
+    stream->mark = http2_put_in(http2);
+    if (stream->ended) {
+        http2_stream_end_sent(http2, stream);
+        http2_wake(http2);
+        return true;
+    }
+    if (ready->body.size)
+        http_queue_add(&stream->queue, ready->body);
+    if (ready->last.size)
+        stream->trailers = keep_block(ready->last);
+    stream->ended = true;
+    http2_resume(http2, stream);
+    return true;
 }
 
 void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char *detail)

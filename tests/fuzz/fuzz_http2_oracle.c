@@ -97,7 +97,8 @@ static const HttpStreamEvents stream_events = {
 static HttpStream *held[STREAMS * 4];
 static size_t n_held;
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     http_stream_attach(stream, &stream_events, NULL);
     if (n_held < sizeof held / sizeof *held)

@@ -68,7 +68,8 @@ static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 static const HttpStreamEvents stream_events = {on_head,  on_body,  on_end,
                                                on_drain, on_reset, on_interim};
 
-static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                           const HttpHead *head)
 {
     Peer *peer = owner;
     peer->n_streams++;
@@ -76,7 +77,8 @@ static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *
     http_stream_attach(stream, &stream_events, peer);
 }
 
-static void gateway_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void gateway_on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                              const HttpHead *head)
 {
     Peer *peer = owner;
     peer->n_accepted++;

@@ -105,7 +105,7 @@ static void request_reset(void *owner, HttpStream *stream, Result why)
 static const HttpStreamEvents request_events = {request_head, request_body, request_end,
                                                 request_drain, request_reset};
 
-static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *http, HttpStream *stream, const HttpHead *head)
 {
     http_stream_attach(stream, &request_events, owner);
 }

@@ -91,7 +91,8 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     http_stream_release(stream);
 }
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     static const HttpStreamEvents events = {on_head, on_body, on_end, on_drain, on_reset};
     http_stream_attach(stream, &events, owner);

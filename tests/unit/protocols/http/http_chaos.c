@@ -178,7 +178,8 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     http_stream_attach(stream, &stream_events, place_for(owner, stream));
 }

@@ -102,9 +102,12 @@ static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 const HttpStreamEvents side_stream_events = {on_head,  on_body,  on_end,
                                              on_drain, on_reset, on_interim};
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     Side *side = owner;
+    if (side->on_stream && side->on_stream(side, stream, head))
+        return;
     int i = 0;
     while (side->stream && side->former[i])
         i++;

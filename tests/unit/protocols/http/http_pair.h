@@ -26,6 +26,8 @@ struct Side {
     bool keeps;    /* does not give body bytes back */
     char why[128]; /* of the last on_reset: what was being done */
     bool releases; /* releases each stream at on_end and on_reset */
+    /* Server: true: the stream was answered and released. NULL: none is. */
+    bool (*on_stream)(Side *side, HttpStream *stream, const HttpHead *head);
     void (*on_head)(Side *side, HttpStream *stream, const HttpHead *head);
     void (*on_body)(Side *side, HttpStream *stream, Bytes piece);
     void (*on_end)(Side *side, HttpStream *stream);

@@ -223,7 +223,8 @@ static void on_first_head(void *owner, HttpStream *stream, const HttpHead *head,
 
 static const HttpStreamEvents first_events = {.on_head = on_first_head};
 
-static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream,
+                      const HttpHead *head)
 {
     http_stream_attach(stream, &first_events, owner);
 }
