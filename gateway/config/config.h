@@ -587,6 +587,7 @@ typedef struct ConcurrencyConfig {
     bool adaptive;           /* gateway/policy/gradient.h */
     uint32_t least;          /* then */
     int64_t start;           /* nanoseconds: a stream has a place for about so long */
+    uint32_t client_percent; /* of the limit, for one client while there are several; 100: all */
 } ConcurrencyConfig;
 
 struct Service {

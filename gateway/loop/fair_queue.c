@@ -111,6 +111,19 @@ FairWait *fair_queue_take(FairQueue *queue)
     return wait;
 }
 
+FairWait *fair_queue_take_from(FairQueue *queue, bool (*may)(void *owner, const IpAddress *client),
+                               void *owner)
+{
+    FairClient *client = queue->turn;
+    for (uint32_t i = 0; i < queue->n_clients; i++, client = client->next) {
+        if (!may(owner, &client->address))
+            continue;
+        queue->turn = client;
+        return fair_queue_take(queue);
+    }
+    return NULL;
+}
+
 FairWait *fair_queue_most(const FairQueue *queue)
 {
     if (queue->n == queue->n_clients)

@@ -46,6 +46,10 @@ void fair_queue_remove(FairQueue *queue, FairWait *wait);
    client. NULL: the queue is empty. */
 FairWait *fair_queue_take(FairQueue *queue);
 
+/* The same of the first client, from the turn on, that may be served. NULL: there is none. */
+FairWait *fair_queue_take_from(FairQueue *queue, bool (*may)(void *owner, const IpAddress *client),
+                               void *owner);
+
 /* The wait to remove when the queue is too long: the last one of a client with the most waits; if
    each client has one, the youngest. NULL: the queue is empty. */
 FairWait *fair_queue_most(const FairQueue *queue);

@@ -31,6 +31,7 @@ struct ServiceGate {
     uint32_t any_back, times_back; /* known_instances_back, and those of the service */
     Gradient gradient;
     StreamStarts starts;
+    PlaceShares shares;
     uint32_t n_calls; /* that have a place */
     FairQueue waits;
     LoopWork serve; /* the waits, later in this turn */
@@ -201,6 +202,21 @@ static bool has_place(ServiceGate *gate)
     return gate->n_calls < limit_of(gate);
 }
 
+/* Without a limit there is nothing to share. */
+static bool is_shared(const ServiceGate *gate)
+{
+    return gate->has_concurrency && gate->limits.client_percent < 100 &&
+           limit_of(gate) != UINT32_MAX;
+}
+
+static bool client_may(const ServiceGate *gate, const IpAddress *client)
+{
+    if (!is_shared(gate))
+        return true;
+    uint64_t most = ((uint64_t)limit_of(gate) * gate->limits.client_percent + 99) / 100;
+    return place_shares_may(&gate->shares, client, (uint32_t)most, gate->loop->now);
+}
+
 /* For the metrics. */
 static void show(ServiceGate *gate)
 {
@@ -256,6 +272,7 @@ static Result refuse_full(ServiceGate *gate, Arena *arena, const char *why)
 
 typedef struct Entry {
     bool stream, apart;
+    const IpAddress *client;
 } Entry;
 
 /* There is a place. */
@@ -272,6 +289,8 @@ static Result take_place(ServiceGate *gate, Entry entry, Arena *arena, GatePass 
     }
     if (entry.stream)
         pass_out->slice = stream_starts_add(&gate->starts);
+    else if (is_shared(gate))
+        pass_out->holder = place_shares_take(&gate->shares, entry.client);
     gate->n_calls++;
     show(gate);
     return OK;
@@ -305,14 +324,28 @@ static void fail_many(ServiceGate *gate)
         fail_wait(gate, fair_queue_most(&gate->waits), ", and too many calls wait");
 }
 
+/* Whose turn it is, of those that may have another place. */
+typedef struct Turn {
+    const ServiceGate *gate;
+    IpAddress client;
+} Turn;
+
+static bool take_turn(void *owner, const IpAddress *client)
+{
+    Turn *turn = owner;
+    turn->client = *client; /* the queue may forget it with its last wait */
+    return client_may(turn->gate, client);
+}
+
 static void serve_waits(ServiceGate *gate)
 {
+    Turn turn = {.gate = gate};
     FairWait *place;
-    while (has_place(gate) && (place = fair_queue_take(&gate->waits))) {
+    while (has_place(gate) && (place = fair_queue_take_from(&gate->waits, take_turn, &turn))) {
         GateWait *wait = wait_of(place);
         GatePass pass;
         uint32_t retry_after;
-        Entry entry = {.stream = wait->stream};
+        Entry entry = {.stream = wait->stream, .client = &turn.client};
         Result r = take_place(gate, entry, loop_scratch(gate->loop), &pass, &retry_after);
         wait->on_ready(wait, pass, r);
     }
@@ -340,14 +373,13 @@ static void on_timer(Timer *timer)
     look((ServiceGate *)((char *)timer - offsetof(ServiceGate, timer)));
 }
 
-static void wait_for_place(ServiceGate *gate, const GateQuestion *q)
+static void wait_for_place(ServiceGate *gate, const GateQuestion *q, const IpAddress *who)
 {
     GateWait *wait = q->wait;
-    IpAddress who = fair_client_of(q->client);
     wait->place = (FairWait){.client = NULL};
     wait->gate = gate;
     wait->stream = q->stream;
-    fair_queue_add(&gate->waits, &wait->place, &who, gate->loop->now);
+    fair_queue_add(&gate->waits, &wait->place, who, gate->loop->now);
     loop_defer(gate->loop, &gate->serve);
 }
 
@@ -363,20 +395,28 @@ Result gate_enter(Loop *loop, const GateQuestion *q, Arena *arena, GatePass *pas
                   uint32_t *retry_after_out)
 {
     ServiceGate *gate = gate_of(loop, q->service);
+    IpAddress who = fair_client_of(q->client);
     *pass_out = (GatePass){0};
     *retry_after_out = 1;
     if (gate->has_breaker && gate->breaker.state == BREAKER_OPEN)
         look_for_return(gate, q->service);
     else
         gate->counts_back = false;
-    if (has_place(gate) && gate->waits.n == 0)
-        return take_place(gate, (Entry){q->stream, q->apart}, arena, pass_out, retry_after_out);
+    if (is_shared(gate))
+        place_shares_come(&gate->shares, &who, loop->now);
+    bool may = client_may(gate, &who);
+    if (has_place(gate) && may && gate->waits.n == 0)
+        return take_place(gate, (Entry){q->stream, q->apart, &who}, arena, pass_out,
+                          retry_after_out);
     if (gate->has_breaker && !q->apart && gate->breaker.state == BREAKER_OPEN &&
         loop->now < gate->breaker.open_until)
         return refuse_open(gate, arena, retry_after_out);
     if (!q->wait || gate->limits.waiting == 0)
-        return refuse_full(gate, arena, q->wait ? ", and none may wait" : "");
-    wait_for_place(gate, q);
+        return refuse_full(gate, arena,
+                           !may      ? ", and its client has its share (client_percent)"
+                           : q->wait ? ", and none may wait"
+                                     : "");
+    wait_for_place(gate, q, &who);
     return OK;
 }
 
@@ -390,6 +430,7 @@ void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took
                                         outcome, loop->now));
     if (took && gate->has_concurrency && gate->limits.adaptive)
         gradient_sample(&gate->gradient, &gate->limits, took, gate->n_calls);
+    place_shares_give(&gate->shares, pass->holder);
     gate->n_calls -= !pass->stream || stream_starts_remove(&gate->starts, pass->slice);
     *pass = (GatePass){0};
     show(gate);

@@ -6,7 +6,8 @@
  *                      v                 v
  *                 BREAKER_OPEN        waits, clients in turn; in the end SERVICE_FULL
  *
- * A stream leaves when its response has begun, and has a place for a short time only.
+ * A stream leaves when its response has begun, and has a place for a short time only. While several
+ * clients call, none has more than its share of the places (place_shares.h); streams do not count.
  *
  * There is one for each service with `breaker` or `concurrency`, in each loop; it is found by the
  * service's name, so that it stays over reloads. While it refuses calls with SERVICE_FULL, and for
@@ -18,6 +19,7 @@
 #include "gateway/config/config.h"
 #include "gateway/loop/fair_queue.h"
 #include "gateway/loop/loop.h"
+#include "gateway/overload/place_shares.h"
 #include "gateway/policy/breaker.h"
 #include "gateway/telemetry/exposition.h"
 
@@ -26,6 +28,7 @@ typedef struct ServiceGate ServiceGate;
 /* What an attempt has while it is in flight. All zeros: it has not entered. */
 typedef struct GatePass {
     ServiceGate *gate;
+    PlaceHolder *holder; /* who has the place: its client; NULL: it is not counted */
     BreakerTicket ticket;
     bool stream;
     uint32_t slice; /* of a stream: when it started */

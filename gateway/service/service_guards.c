@@ -28,7 +28,8 @@ static const ConcurrencyConfig *read_concurrency(ConfigReader *reader,
                                        .wait = text->wait,
                                        .adaptive = text->adaptive,
                                        .least = text->least,
-                                       .start = text->start};
+                                       .start = text->start,
+                                       .client_percent = text->client_percent};
     path = config_path(reader, "%s.concurrency", path);
     if (!text->calls && !text->adaptive)
         config_tell(reader, path, "calls: 100, or adaptive: true", "it limits nothing");

@@ -39,8 +39,12 @@ static int set_up(void **state)
 {
     loop_init(&loop, 3);
     arena = arena_new(ARENA_UNLIMITED);
-    concurrency = (ConcurrencyConfig){
-        .calls = 2, .waiting = 3, .wait = 3600 * SECOND, .least = 1, .start = SECOND};
+    concurrency = (ConcurrencyConfig){.calls = 2,
+                                      .waiting = 3,
+                                      .wait = 3600 * SECOND,
+                                      .least = 1,
+                                      .start = SECOND,
+                                      .client_percent = 100};
     breaker = (BreakerConfig){
         .percent = 50, .calls = 2, .window = 60 * SECOND, .open = 20 * SECOND, .probes = 1};
     service = (Service){.name = "orders", .concurrency = &concurrency};
@@ -162,6 +166,48 @@ static void clients_take_turns(void **state)
         gate_cancel(&calls[i].wait);
     leave(&calls[2], OUTCOME_GOOD);
     leave(&calls[5], OUTCOME_GOOD);
+}
+
+/* Also if its calls take for ever. */
+static void one_client_cannot_have_all_places(void **state)
+{
+    concurrency.calls = 4;
+    concurrency.client_percent = 50;
+    for (int i = 0; i < 4; i++)
+        assert_ok(arena, enter(&calls[i])); /* nobody else was there */
+    assert_ok(arena, enter_as(&calls[4], 1, false, true));
+    turn();
+    assert_false(calls[4].told);
+    leave(&calls[0], OUTCOME_GOOD);
+    turn();
+    assert_true(is_in(&calls[4]));
+    leave(&calls[1], OUTCOME_GOOD);
+    assert_ok(arena, enter(&calls[5])); /* it has 2 of 4, and there is a place */
+    turn();
+    assert_false(calls[5].told);
+    assert_ok(arena, enter_as(&calls[6], 1, false, true));
+    turn();
+    assert_true(is_in(&calls[6]) && !calls[5].told);
+    leave(&calls[2], OUTCOME_GOOD);
+    turn();
+    assert_true(is_in(&calls[5]));
+    assert_fault(enter_as(&calls[7], 0, false, false), FAULT_SERVICE_FULL);
+    for (int i = 3; i < 7; i++)
+        leave(&calls[i], OUTCOME_GOOD);
+}
+
+static void a_client_that_is_alone_for_a_while_has_all_places_again(void **state)
+{
+    concurrency.client_percent = 50;
+    assert_ok(arena, enter_as(&calls[0], 1, false, false));
+    leave(&calls[0], OUTCOME_GOOD);
+    assert_ok(arena, enter(&calls[1]));
+    loop.now += SHARE_TIME - 1;
+    assert_fault(enter_as(&calls[2], 0, false, false), FAULT_SERVICE_FULL);
+    loop.now++;
+    assert_ok(arena, enter_as(&calls[2], 0, false, false));
+    for (int i = 1; i < 3; i++)
+        leave(&calls[i], OUTCOME_GOOD);
 }
 
 static void who_may_not_wait_fails(void **state)
@@ -481,6 +527,8 @@ int main(void)
         GATE_TEST(so_many_calls_pass_and_the_next_waits),
         GATE_TEST(nobody_passes_those_that_wait),
         GATE_TEST(clients_take_turns),
+        GATE_TEST(one_client_cannot_have_all_places),
+        GATE_TEST(a_client_that_is_alone_for_a_while_has_all_places_again),
         GATE_TEST(who_may_not_wait_fails),
         GATE_TEST(of_too_many_that_wait_the_last_of_the_client_with_most_fails),
         GATE_TEST(a_call_waits_for_its_time_only),
