@@ -5,8 +5,11 @@
  *      simulation storm|cell|deploy  gateway|naive   --> one line for each 100 ms, as CSV
  *
  * Each gateway decides by the code of the product: policy_decide and the retry budget, the choice
- * of two by peak EWMA, backoff of connects, spill-over of cells, and the ejection judge. "naive" is
- * a gateway without budget, ejection and memory of what failed.
+ * of two by peak EWMA, backoff of connects, spill-over of cells, the ejection judge, breakers,
+ * learned limits of calls in flight, and shedding. "naive" is a gateway without any of these.
+ *
+ * A gateway is one loop, which is busy for half of the time in quiet times: it works in turns, and
+ * what arrives during a turn waits for the next one. A naive one takes no time.
  *
  * An instance does one call after the other. One that would wait for too long is refused, which
  * costs a fifth of the work. Work goes on when nobody waits for it any more.
@@ -16,9 +19,13 @@
 #include "base/result.h"
 #include "gateway/instances/ejection.h"
 #include "gateway/instances/latency.h"
+#include "gateway/policy/breaker.h"
+#include "gateway/policy/gradient.h"
 #include "gateway/policy/policy.h"
 #include "gateway/policy/retry_budget.h"
+#include "gateway/policy/shedding.h"
 #include "gateway/policy/spill.h"
+#include "loadtest/simulation/events.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,6 +45,19 @@ enum {
 #define DEADLINE (1 * SECOND)
 #define QUEUE (500 * MILLISECOND)
 #define REFUSAL_COST 0.2
+
+#define GATEWAY_LOAD 0.5     /* of its time, by calls without retries */
+#define GATEWAY_REFUSAL 0.05 /* of the work of an attempt */
+
+/* The defaults of the config, of what is on by default or has `{}` or `adaptive: true`. */
+static const BreakerConfig breaker_limits = {
+    .percent = 50, .calls = 20, .window = 10 * SECOND, .open = SECOND, .probes = 3};
+static const ConcurrencyConfig concurrency = {
+    .calls = UINT32_MAX, .waiting = 100, .wait = 100 * MILLISECOND, .adaptive = true, .least = 10};
+static const OverloadConfig overload = {.shed = true,
+                                        .delay = 20 * MILLISECOND,
+                                        .interval = 100 * MILLISECOND,
+                                        .calm = 500 * MILLISECOND};
 
 /* ---- The scenarios --------------------------------------------------------------------------- */
 
@@ -72,22 +92,45 @@ typedef struct Pair {
     Judged judged;
 } Pair;
 
+/* Of a gateway and a service: as service_gate.h. */
+typedef struct Gate {
+    Breaker breaker;
+    Gradient gradient;
+    uint32_t n_calls, n_waits;
+    uint32_t n_down;      /* of its pairs */
+    uint32_t first, last; /* that wait, if n_waits */
+} Gate;
+
+/* The loop of a gateway. */
+typedef struct Turns {
+    Shedding shedding;
+    uint32_t first, last, n; /* calls that arrived during the turn; or, while it sleeps, none */
+    uint32_t taken, n_taken; /* those of the turn */
+    bool busy;
+    int64_t began, ended; /* the turn; the one before */
+} Turns;
+
 typedef struct Request {
     uint32_t gateway, service, server, pair; /* pair: PAIRS for one of another cell */
     uint32_t attempts, backoffs;
+    uint32_t next; /* in a queue */
     int64_t began, sent;
+    BreakerTicket ticket;
     Code code;
-    bool refused;
+    bool refused, shed;
+    int64_t waits_until; /* 0: it does not wait for a place */
 } Request;
 
 static Server servers[SERVERS];
 static Pair *pairs;
 static RetryBudget budgets[GATEWAYS][SERVICES];
-static uint32_t turns[GATEWAYS][SERVICES];
+static uint32_t spilled[GATEWAYS][SERVICES];
 static JudgedService judged[GATEWAYS][SERVICES];
+static Gate gates[GATEWAYS][SERVICES];
+static Turns loops[GATEWAYS];
 static Random random_numbers;
 static struct {
-    uint64_t calls, good, attempts, ejected;
+    uint64_t calls, good, attempts, ejected, open, shed, stopped, full;
     double time;
 } row;
 
@@ -104,47 +147,6 @@ static double unit(void)
 static int64_t exponential(double mean)
 {
     return (int64_t)(-log(unit()) * mean);
-}
-
-/* ---- Events: a heap by time ------------------------------------------------------------------ */
-
-typedef enum What { ARRIVAL, SEND, ENDED } What;
-
-typedef struct Event {
-    int64_t at;
-    What what;
-    uint32_t which; /* the gateway, or the call */
-} Event;
-
-static Event *heap;
-static size_t n_heap, room;
-
-static void push(int64_t at, What what, uint32_t which)
-{
-    if (n_heap == room) {
-        room = room ? 2 * room : 1 << 16;
-        heap = realloc(heap, room * sizeof *heap);
-        CHECK(heap);
-    }
-    size_t i = n_heap++;
-    for (; i > 0 && heap[(i - 1) / 2].at > at; i = (i - 1) / 2)
-        heap[i] = heap[(i - 1) / 2];
-    heap[i] = (Event){at, what, which};
-}
-
-static Event pop(void)
-{
-    Event first = heap[0], last = heap[--n_heap];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < n_heap; i = child) {
-        if (child + 1 < n_heap && heap[child + 1].at < heap[child].at)
-            child++;
-        if (heap[child].at >= last.at)
-            break;
-        heap[i] = heap[child];
-    }
-    heap[i] = last;
-    return first;
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
@@ -174,9 +176,27 @@ static Pair *pair_of(uint32_t gateway, uint32_t service, uint32_t i)
     return &pairs[(gateway * SERVICES + service) * NEAR + i];
 }
 
-static bool is_up(const Pair *pair, int64_t now)
+static bool is_up(const Pair *pair)
 {
-    return naive || (pair->down_until <= now && !judged_is_ejected(&pair->judged));
+    return naive || (pair->down_until == 0 && !judged_is_ejected(&pair->judged));
+}
+
+/* What is down is connected to in the background, as upstream.c does; when it is back, an open
+   breaker is probed. */
+static void reconnect(uint32_t gateway, uint32_t service, int64_t now)
+{
+    Gate *gate = &gates[gateway][service];
+    for (uint32_t i = 0; gate->n_down && i < NEAR; i++) {
+        Pair *pair = pair_of(gateway, service, i);
+        if (pair->down_until == 0 || now < pair->down_until)
+            continue;
+        bool down = servers[server_of(gateway % CELLS, service, i)].down;
+        pair->down_until = down ? now + SECOND : 0;
+        if (down)
+            continue;
+        gate->n_down--;
+        breaker_try_now(&gate->breaker, now);
+    }
 }
 
 static Burden burden_of(const Pair *pair, int64_t now)
@@ -190,7 +210,7 @@ static uint32_t choose_near(const Request *call, int64_t now, uint32_t n_up)
     uint32_t found[2], n = 0;
     for (uint32_t tries = 0; n_up && n < 2 && tries < 4 * NEAR; tries++) {
         uint32_t i = below(NEAR);
-        if (is_up(pair_of(call->gateway, call->service, i), now))
+        if (is_up(pair_of(call->gateway, call->service, i)))
             found[n++] = i;
     }
     if (n < 2 || naive)
@@ -205,9 +225,9 @@ static bool choose(Request *call, int64_t now)
 {
     uint32_t cell = call->gateway % CELLS, n_up = 0;
     for (uint32_t i = 0; i < NEAR; i++)
-        n_up += is_up(pair_of(call->gateway, call->service, i), now);
+        n_up += is_up(pair_of(call->gateway, call->service, i));
     uint32_t share = naive ? 0 : spill_share(n_up, NEAR, 70, 50);
-    bool leaves = spill_next(&turns[call->gateway][call->service], share);
+    bool leaves = spill_next(&spilled[call->gateway][call->service], share);
     uint32_t near = leaves ? NEAR : choose_near(call, now, n_up);
     if (near == NEAR && !leaves)
         return false;
@@ -255,10 +275,102 @@ static void finish(uint32_t which, int64_t now)
     free_calls[n_free++] = which;
 }
 
-static void ask(uint32_t which, int64_t now)
+/* ---- The gate of a service --------------------------------------------------------------------
+ */
+
+static Gate *gate_of(const Request *call)
+{
+    return &gates[call->gateway][call->service];
+}
+
+static bool has_place(const Gate *gate)
+{
+    return gate->n_calls < gradient_limit(&gate->gradient, &concurrency);
+}
+
+static void queue_add(uint32_t *first, uint32_t *last, uint32_t n, uint32_t which)
+{
+    if (n)
+        calls[*last].next = which;
+    else
+        *first = which;
+    *last = which;
+}
+
+/* As gate_enter. False: the call does not go on now. */
+static bool enter(uint32_t which, int64_t now)
 {
     Request *call = &calls[which];
+    Gate *gate = gate_of(call);
+    bool has_waited = call->waits_until > 0;
+    call->waits_until = 0;
+    if (naive)
+        return true;
+    bool full = !has_place(gate) || (gate->n_waits && !has_waited);
+    if (full && !call->attempts && gate->n_waits < concurrency.waiting) {
+        queue_add(&gate->first, &gate->last, gate->n_waits++, which);
+        call->waits_until = now + concurrency.wait;
+        event_push(call->waits_until, WAITED, which);
+        return false;
+    }
+    call->ticket = full ? TICKET_NONE : breaker_ask(&gate->breaker, &breaker_limits, now);
+    gate->n_calls += call->ticket != TICKET_NONE;
+    if (call->ticket != TICKET_NONE)
+        return true;
+    row.full += full;
+    row.stopped += !full;
+    call->code = CODE_UNAVAILABLE;
+    finish(which, now);
+    return false;
+}
+
+static void ask(uint32_t which, int64_t now);
+
+static uint32_t take_first(Gate *gate)
+{
+    uint32_t first = gate->first;
+    gate->first = calls[first].next;
+    gate->n_waits--;
+    return first;
+}
+
+/* As gate_leave. */
+static void leave(Request *call, BreakerOutcome outcome, int64_t now)
+{
+    Gate *gate = gate_of(call);
+    if (call->ticket == TICKET_NONE)
+        return;
+    breaker_tell(&gate->breaker, &breaker_limits, call->ticket, outcome, now);
+    if (outcome == OUTCOME_GOOD)
+        gradient_sample(&gate->gradient, &concurrency, now - call->sent, gate->n_calls);
+    call->ticket = TICKET_NONE;
+    gate->n_calls--;
+    while (gate->n_waits && has_place(gate))
+        ask(take_first(gate), now);
+}
+
+/* They wait equally long, so that the first one is the first to give up. */
+static void give_up(uint32_t which, int64_t now)
+{
+    Request *call = &calls[which];
+    Gate *gate = gate_of(call);
+    if (call->waits_until != now || !gate->n_waits || gate->first != which)
+        return;
+    take_first(gate);
+    row.full++;
+    call->code = CODE_UNAVAILABLE;
+    finish(which, now);
+}
+
+static void ask(uint32_t which, int64_t now)
+{
+    if (!naive)
+        reconnect(calls[which].gateway, calls[which].service, now);
+    if (!enter(which, now))
+        return;
+    Request *call = &calls[which];
     if (!choose(call, now)) {
+        leave(call, OUTCOME_UNKNOWN, now);
         call->code = CODE_UNAVAILABLE;
         finish(which, now);
         return;
@@ -268,8 +380,87 @@ static void ask(uint32_t which, int64_t now)
     row.attempts++;
     if (call->pair < PAIRS)
         pairs[call->pair].running++;
-    push(serve(call, now), ENDED, which);
+    event_push(serve(call, now), ENDED, which);
 }
+
+/* ---- The loop of a gateway ---------------------------------------------------------------------
+ */
+
+/* Of an attempt, with its response. A naive gateway has all the processors that its retries need.
+ */
+static double cost(void)
+{
+    if (naive)
+        return 0;
+    double rate = scenario->load * SERVERS / (double)scenario->work / GATEWAYS;
+    return GATEWAY_LOAD / rate;
+}
+
+/* Reads what has arrived: from now on it is known what is refused. */
+static void begin_turn(uint32_t gateway, int64_t now)
+{
+    static const Impact impacts[] = {IMPACT_LOW,  IMPACT_LOW,         IMPACT_LOW,  IMPACT_LOW,
+                                     IMPACT_LOW,  IMPACT_LOW,         IMPACT_HIGH, IMPACT_HIGH,
+                                     IMPACT_HIGH, IMPACT_CATASTROPHIC};
+    Turns *turns = &loops[gateway];
+    double busy = 0;
+    turns->taken = turns->first;
+    turns->n_taken = turns->n;
+    turns->n = 0;
+    for (uint32_t i = 0, which = turns->taken; i < turns->n_taken; i++, which = calls[which].next) {
+        Request *call = &calls[which];
+        Impact impact = impacts[call->service % 10];
+        call->shed = !naive && !call->attempts && shedding_on(&turns->shedding) &&
+                     !shedding_admits(&turns->shedding, impact, random_next(&random_numbers));
+        busy += call->shed ? cost() * GATEWAY_REFUSAL : cost();
+    }
+    turns->busy = true;
+    turns->began = now;
+    event_push(now + (int64_t)busy + 1, TURN_OVER, gateway);
+}
+
+static void act(uint32_t which, int64_t now)
+{
+    Request *call = &calls[which];
+    bool late = now >= call->began + DEADLINE;
+    row.shed += call->shed;
+    call->code = late ? CODE_DEADLINE_EXCEEDED : CODE_UNAVAILABLE;
+    if (call->shed || late)
+        finish(which, now);
+    else
+        ask(which, now);
+}
+
+static void end_turn(uint32_t gateway, int64_t now)
+{
+    Turns *turns = &loops[gateway];
+    uint32_t which = turns->taken;
+    for (uint32_t i = 0; i < turns->n_taken; i++) {
+        uint32_t next = calls[which].next;
+        act(which, now);
+        which = next;
+    }
+    LoopTurn turn = {
+        .ended = now, .slept = turns->began - turns->ended, .busy = now - turns->began};
+    if (!naive)
+        shedding_turn(&turns->shedding, &overload, &turn);
+    turns->ended = now;
+    turns->busy = false;
+    if (turns->n)
+        begin_turn(gateway, now);
+}
+
+static void come(uint32_t which, int64_t now)
+{
+    uint32_t gateway = calls[which].gateway;
+    Turns *turns = &loops[gateway];
+    queue_add(&turns->first, &turns->last, turns->n++, which);
+    if (!turns->busy)
+        begin_turn(gateway, now);
+}
+
+/* ---- What comes of an attempt ------------------------------------------------------------------
+ */
 
 static void learn(const Request *call, int64_t now)
 {
@@ -279,6 +470,7 @@ static void learn(const Request *call, int64_t now)
     bool good = call->code == CODE_OK;
     pair->running--;
     if (call->refused) { /* as a connect that failed */
+        gate_of(call)->n_down += pair->down_until == 0;
         pair->down_until = now + SECOND;
         return;
     }
@@ -320,6 +512,8 @@ static void end(uint32_t which, int64_t now)
 {
     Request *call = &calls[which];
     learn(call, now);
+    leave(call, call->code == CODE_OK ? OUTCOME_GOOD : OUTCOME_FAILED, now);
+    call = &calls[which]; /* others may have begun */
     if (call->code == CODE_OK || call->code == CODE_DEADLINE_EXCEEDED) {
         finish(which, now);
         return;
@@ -333,7 +527,7 @@ static void end(uint32_t which, int64_t now)
     if (verdict.charge == CHARGE_RETRY)
         retry_budget_take(&budgets[call->gateway][call->service], now);
     call->backoffs += verdict.backs_off;
-    push(now + verdict.wait, SEND, which);
+    event_push(now + verdict.wait, SEND, which);
 }
 
 static void arrive(uint32_t gateway, int64_t now)
@@ -342,14 +536,28 @@ static void arrive(uint32_t gateway, int64_t now)
     uint32_t which = call_new();
     calls[which] = (Request){.gateway = gateway, .service = below(SERVICES), .began = now};
     row.calls++;
-    ask(which, now);
-    push(now + 1 + exponential(1 / rate), ARRIVAL, gateway);
+    come(which, now);
+    event_push(now + 1 + exponential(1 / rate), ARRIVAL, gateway);
 }
 
 /* ---- What breaks, and who looks -------------------------------------------------------------- */
 
-static void change(bool broken)
+/* The gateways of the first cell have connections to its instances, which break. */
+static void lose_connections(int64_t now)
 {
+    for (uint32_t gateway = 0; gateway < GATEWAYS; gateway += CELLS) {
+        for (uint32_t service = 0; service < SERVICES; service++) {
+            gates[gateway][service].n_down = NEAR;
+            for (uint32_t i = 0; i < NEAR; i++)
+                pair_of(gateway, service, i)->down_until = now + SECOND;
+        }
+    }
+}
+
+static void change(bool broken, int64_t now)
+{
+    if (broken && strcmp(scenario->name, "cell") == 0)
+        lose_connections(now);
     for (uint32_t i = 0; i < SERVERS; i++) {
         bool is = broken;
         if (strcmp(scenario->name, "storm") == 0)
@@ -385,22 +593,27 @@ static void judge(uint32_t gateway, uint32_t service, int64_t now)
 
 static void look(int64_t now)
 {
-    row.ejected = 0;
-    for (uint32_t gateway = 0; !naive && gateway < GATEWAYS; gateway++)
-        for (uint32_t service = 0; service < SERVICES; service++)
+    row.ejected = row.open = 0;
+    for (uint32_t gateway = 0; !naive && gateway < GATEWAYS; gateway++) {
+        for (uint32_t service = 0; service < SERVICES; service++) {
             judge(gateway, service, now);
+            row.open += gates[gateway][service].breaker.state != BREAKER_CLOSED;
+        }
+    }
 }
 
 static void print_row(int64_t now)
 {
     double second = (double)ROW / 1000;
-    printf("%.1f,%.0f,%.0f,%.0f,%.1f,%llu\n", (double)now / SECOND, (double)row.calls / second,
-           (double)row.good / second, (double)row.attempts / second,
+    printf("%.1f,%.0f,%.0f,%.0f,%.1f,%llu,%llu,%.0f,%.0f,%.0f\n", (double)now / SECOND,
+           (double)row.calls / second, (double)row.good / second, (double)row.attempts / second,
            row.good ? row.time / (double)row.good / MILLISECOND : 0,
-           (unsigned long long)row.ejected);
-    uint64_t ejected = row.ejected;
+           (unsigned long long)row.ejected, (unsigned long long)row.open,
+           (double)row.stopped / second, (double)row.full / second, (double)row.shed / second);
+    uint64_t ejected = row.ejected, open = row.open;
     memset(&row, 0, sizeof row);
     row.ejected = ejected;
+    row.open = open;
 }
 
 static void run(void)
@@ -408,9 +621,9 @@ static void run(void)
     int64_t next_row = 0, next_look = 0;
     bool broken = false;
     for (uint32_t gateway = 0; gateway < GATEWAYS; gateway++)
-        push(exponential(MILLISECOND), ARRIVAL, gateway);
+        event_push(exponential(MILLISECOND), ARRIVAL, gateway);
     for (;;) {
-        Event event = pop();
+        Event event = event_pop();
         if (event.at >= scenario->time)
             return;
         if (event.at >= next_look) {
@@ -422,10 +635,12 @@ static void run(void)
             next_row += ROW * MILLISECOND;
         }
         if (broken != (event.at >= scenario->begin && event.at < scenario->end))
-            change(broken = !broken);
+            change(broken = !broken, event.at);
         switch (event.what) {
         case ARRIVAL: arrive(event.which, event.at); break;
-        case SEND: ask(event.which, event.at); break;
+        case TURN_OVER: end_turn(event.which, event.at); break;
+        case SEND: come(event.which, event.at); break;
+        case WAITED: give_up(event.which, event.at); break;
         case ENDED: end(event.which, event.at); break;
         }
     }
@@ -446,7 +661,7 @@ int main(int n, char **words)
     CHECK(pairs);
     for (uint32_t i = 0; i < SERVERS; i++)
         servers[i].slow = 1;
-    printf("seconds,calls,good,attempts,ms,ejected\n");
+    printf("seconds,calls,good,attempts,ms,ejected,open,stopped,full,shed\n");
     run();
     return 0;
 }
