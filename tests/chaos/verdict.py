@@ -46,7 +46,7 @@ class Verdict:
     def had_to_fail(self, call):
         if call.ended < self.begin or (self.late is not None and call.began > self.end + RECOVERED):
             return False
-        if not self.scenario.others or call.began < self.there + self.scenario.noticed:
+        if not self.scenario.others or call.began < self.there:
             return True
         if call.safe or self.scenario.unsafe == KEPT:
             return False

@@ -30,18 +30,18 @@ admin: {address: '127.0.0.1:$admin'}
 log: "-"
 errors: full
 loops: 2
-healing: {hedge: {percent: 300}}  # the limit is not what is to be seen here
 $settings
 services:
   - name: mail
     versions: [{name: v1, package: mail.v1, schema: $schema}]
     $instances
-    retry_budget: {percent: 100}
+    health: {check: tcp}
+    breaker: {}
   - name: calm
     versions: [{name: v1, package: calm.v1, schema: $schema}]
     instances: ['127.0.0.1:$calm']
 routes:
-  - {match: mail, timeout: ${timeout}s, attempts: 3, hedge: {after: 100ms, percent: 100}}
+  - {match: mail, timeout: ${timeout}s, attempts: 3, hedge: {after: 100ms}}
   - {match: calm, timeout: ${timeout}s}
 """
 

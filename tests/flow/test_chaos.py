@@ -22,7 +22,7 @@ def fleet(tmp_path_factory):
 def test_no_call_hangs_is_wrong_or_lost(fleet, tmp_path, scenario):
     if reason := scenario.needs():
         pytest.skip(reason)
-    verdict = play(scenario, fleet, tmp_path, Length(0.3, 2, 0.2))
+    verdict = play(scenario, fleet, tmp_path, Length(max(0.3, scenario.earned), 2, 0.2))
     assert verdict.complaints() == []
     assert verdict.count("answered") > 100
     assert (verdict.acts > 0) == scenario.relayed
