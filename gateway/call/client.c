@@ -312,9 +312,10 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     Client *c = owner;
     c->head = head;
     c->x->bodiless = end; /* on_end follows all the same */
-    if (c->x->loop->sheds && client_is_shed(c))
-        return;
-    exchange_run(c->x, &STEP_resolve);
+    if (c->shed)
+        client_refuse(c);
+    else
+        exchange_run(c->x, &STEP_resolve);
 }
 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
@@ -424,8 +425,7 @@ static void on_record(Caller *caller, const CallRecord *record)
     http_stream_release(c->stream);
     timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
-    if (!c->unrecorded)
-        telemetry_record(c->x->loop, record);
+    telemetry_record(c->x->loop, record);
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
@@ -489,6 +489,8 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     connection->clients = c;
     connection->n_exchanges++;
     c->stream = stream;
+    c->shed = connection->shed_next;
+    connection->shed_next = false;
     c->forwarding = (Forwarding){.self = loop->hop,
                                  .peer = connection->peer,
                                  .secure = connection->secure,

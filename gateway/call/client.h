@@ -9,6 +9,7 @@
 #include "base/memory/budget.h"
 #include "base/net/ip.h"
 #include "gateway/loop/loop.h"
+#include "gateway/policy/pace.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 
@@ -27,10 +28,12 @@ struct ClientConnection {
     bool trusted;         /* it is a trusted proxy, by the config of `generation` */
     uint32_t n_exchanges; /* that refer to this */
     uint64_t generation;
-    /* While calls are shed: nothing is read until then, for so long each time; 0: it is not slowed.
-       And when the last call was not shed. */
-    int64_t rests_until, rest, served_at;
-    Client *clients; /* one for each exchange */
+    Pace pace;          /* while the loop sheds */
+    int64_t highest_at; /* the highest impact of its calls of late, and when there was one */
+    uint8_t highest;
+    bool shed_next;    /* the next call is refused with a record, */
+    uint64_t n_others; /* which tells of so many others */
+    Client *clients;   /* one for each exchange */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };
@@ -39,6 +42,10 @@ struct ClientConnection {
    the owner of the stream. `began`: when the first byte of the request arrived, by the loop's
    clock. */
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began);
+
+/* While loop->sheds, before client_accept: whether the call is refused. Then it was answered, and
+   the stream is released. The few that get a record are refused by client_accept. */
+bool client_shed(ClientConnection *connection, HttpStream *stream, const HttpHead *head);
 
 /* Ends the calls of the connection: each gets an error in its dialect, if one can still be sent.
    `why` has failed, and is copied. Returns the number of calls. A connection whose socket is closed

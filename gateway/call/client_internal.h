@@ -2,7 +2,8 @@
  * The inside of a client, for the files of gateway/call only.
  *
  *      client.c          its stream's events, and the steps until the method is known
- *      client_resolve.c  finds the method, binding or route; refuses calls of an overloaded loop
+ *      client_shed.c     refuses calls of an overloaded loop
+ *      client_resolve.c  finds the method, binding or route
  *      client_reply.c    the response: its head, its messages, its end
  */
 #ifndef GATEWAY_CLIENT_INTERNAL_H
@@ -41,7 +42,7 @@ struct Client {
     size_t owed;        /* bytes received and not given back to the client's window yet */
     bool ended;         /* the client has sent everything; */
     bool told;          /* and the exchange was notified */
-    bool unrecorded;    /* it was shed, and only counts */
+    bool shed;          /* it is to be refused, with a record: client_refuse */
     bool tunnel;        /* opaque HTTP: upgraded; both sides end by themselves */
     uint32_t n_interim; /* opaque HTTP: interim responses so far */
 
@@ -86,9 +87,9 @@ MUST_USE Result client_take_rest_body(Client *c, Message *body); /* empties what
 /* The 415 of a body with call.foreign_media. */
 MUST_USE Result client_refuse_media(Client *c);
 
-/* The head is there, and the loop refuses calls. Whether it has refused this one:
-   then the exchange has ended. */
-bool client_is_shed(Client *c);
+/* client_shed.c: refuses a call with all that is known of it. Its head is there; the exchange
+   ends. */
+void client_refuse(Client *c);
 
 /* client.c: a stream of JSON. */
 const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind);

@@ -1,5 +1,4 @@
-/* Finds the target of a request: an RPC by its path, a REST binding, or an opaque route; and
-   refuses it when there is too much to do. */
+/* Finds the target of a request: an RPC by its path, a REST binding, or an opaque route. */
 #include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/call/client_internal.h"
@@ -7,8 +6,6 @@
 #include "gateway/headers/etags.h"
 #include "gateway/match/destination.h"
 #include "gateway/memory/accounts.h"
-#include "gateway/overload/loop_load.h"
-#include "gateway/overload/shed_reply.h"
 
 /* Removes forwarding fields from the head, and reads them. */
 static Result take_forwarding(Client *c)
@@ -348,101 +345,4 @@ Result client_resolve(Client *c, const Builtin **builtin_out)
     x->binding = to.binding;
     x->route = x->record.route = to.route;
     return to.is_rpc ? resolve_rpc(c, &to, builtin_out) : resolve_plain(c, found, &to, builtin_out);
-}
-
-/* ---- Before all that: too much to do ----------------------------------------------------------
- */
-
-#define FIRST_REST (20 * MILLISECOND)
-#define SERVED_LATELY (200 * MILLISECOND)
-
-/* A connection that gets little but refusals is read less and less often: what it sends meanwhile
-   costs nothing, and is refused together. Not all such connections come back at once. */
-static void slow_down(ClientConnection *connection)
-{
-    int64_t now = connection->loop->now, most = connection->loop->config->overload.pause;
-    bool is_served = connection->served_at && now - connection->served_at < SERVED_LATELY;
-    if (is_served || now < connection->rests_until)
-        return;
-    int64_t rest = connection->rest ? 2 * connection->rest : FIRST_REST;
-    connection->rest = rest < most ? rest : most;
-    connection->rests_until =
-        now + connection->rest / 2 +
-        (int64_t)(random_next(&connection->loop->random) % (uint64_t)(connection->rest / 2 + 1));
-}
-
-static const Route *route_of(const Destination *to)
-{
-    if (to->method)
-        return to->method->route;
-    return to->binding ? to->binding->method->route : to->route;
-}
-
-static const Method *method_of(const Destination *to)
-{
-    return to->binding ? to->binding->method : to->method;
-}
-
-/* It only counts. */
-static const Step *refuse_briefly(Client *c)
-{
-    Exchange *x = c->x;
-    const ReplyEnd *reply = shed_reply(x->loop, x->call.dialect);
-    if (!reply)
-        return exchange_fail(x, FAIL(x->arena, FAULT_SHED, "not recorded"));
-    c->unrecorded = true;
-    client_send_end(c, reply);
-    return &STEP_finish;
-}
-
-/* One of the few with a name and a line in the log, which tells of the others. */
-static const Step *refuse_fully(Client *c, uint64_t others)
-{
-    Exchange *x = c->x;
-    error_ignore(client_name(c), "it is refused in any case");
-    x->retry_after = overload_retry_after(x->loop);
-    return exchange_fail(x,
-                         FAIL(x->arena, FAULT_SHED, "with %llu others since the last such record",
-                              (unsigned long long)others));
-}
-
-/* What a page of another origin may read depends on its name. */
-static void refuse(Client *c, const Destination *to, const Route *route)
-{
-    Exchange *x = c->x;
-    Dialect dialect = dialect_of_request(c->head);
-    uint64_t others;
-    bool is_of_page = x->config->cors.n_origins && fields_get(&c->head->fields, "origin").data;
-    slow_down(c->connection);
-    x->call.dialect = dialect == DIALECT_REST && to->is_rpc ? DIALECT_CONNECT : dialect;
-    x->record.method = method_of(to);
-    x->route = x->record.route = route;
-    bool is_recorded = overload_is_recorded(x->loop, &others);
-    exchange_run(x, is_recorded || is_of_page ? refuse_fully(c, others) : refuse_briefly(c));
-}
-
-/* A preflight is for another call, whose route is not known; what is served nowhere harms nobody.
- */
-bool client_is_shed(Client *c)
-{
-    Exchange *x = c->x;
-    Destination to;
-    Bytes path = bytes_slice(c->head->path, 0, bytes_find(c->head->path, '?'));
-    Result r = destination_find(x->config, c->head, path, x->arena, &to);
-    error_ignore(r, "it is found again if the call is admitted");
-    bool is_vital = to.builtin && !builtin_is_operation(to.builtin);
-    if (is_vital || (x->config->cors.n_origins && cors_is_preflight(c->head)))
-        return false;
-    const Route *route = route_of(&to);
-    const Method *method = method_of(&to);
-    const Service *service = method ? method->version->service : route ? route->service : NULL;
-    Impact impact = route ? route->impact : IMPACT_LOW;
-    if (overload_admits_most(x->loop, impact)) {
-        c->connection->served_at = x->loop->now;
-        c->connection->rest = 0;
-    }
-    if (overload_admits(x->loop, impact, service))
-        return false;
-    refuse(c, &to, route);
-    return true;
 }

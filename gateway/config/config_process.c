@@ -118,7 +118,7 @@ void config_read_overload(ConfigReader *reader)
                                                 .retry_after = text->retry_after,
                                                 .pause = text->pause};
     if (text->delay > text->interval)
-        config_tell(reader, "overload.delay", "delay: 20ms",
+        config_tell(reader, "overload.delay", "delay: 10ms",
                     "one turn that is late would be overload: it is more than interval, which is "
                     "%lld ms",
                     (long long)(text->interval / 1000000));

@@ -10,6 +10,7 @@
 #include "gateway/loop/pump.h"
 #include "gateway/memory/accounts.h"
 #include "gateway/memory/memory_wait.h"
+#include "gateway/overload/loop_load.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
 
@@ -44,6 +45,7 @@ struct Connection {
     ProxyReader *proxy; /* while a PROXY header is expected; else NULL */
     int64_t since; /* start of the current timeout: when the phase began, or its last progress */
     int64_t lingers_since; /* CONNECTION_LINGERING */
+    int64_t rests_until;   /* nothing is read until then, while the loop sheds */
     uint64_t progress;     /* http_connection_progress at the last check */
     uint32_t n_streams;    /* accepted so far */
     uint32_t n_streams_seen;
@@ -213,8 +215,8 @@ static void set_timer(Connection *c)
     int64_t deadline = deadline_of(c), now = loop_of(c)->now;
     if (c->pump.socket.eof && now + LEFT_TIME < deadline)
         deadline = now + LEFT_TIME;
-    if (c->client.rests_until > now && c->client.rests_until < deadline)
-        deadline = c->client.rests_until;
+    if (c->rests_until > now && c->rests_until < deadline)
+        deadline = c->rests_until;
     if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
         pump_wake_by(&c->pump, deadline);
 }
@@ -243,10 +245,35 @@ static void note_head(Connection *c)
         memory_wait_end(loop_of(c), &c->head);
 }
 
-/* All that the client has sent of late was refused: the kernel keeps what it sends now. */
+/* ---- Rest ------------------------------------------------------------------------------------ */
+
+/* Input was processed while the loop sheds. What the client sends during a rest stays with the
+   kernel, and then with the client. Where calls of an impact come of which none are refused, they
+   would have to wait. */
+static void begin_rest(Connection *c)
+{
+    Loop *loop = loop_of(c);
+    int64_t most = loop->config->overload.pause;
+    int64_t rest = pace_next(&c->client.pace, most, random_next(&loop->random));
+    if (overload_spares(loop, (Impact)c->client.highest))
+        c->client.pace = (Pace){0};
+    else if (rest)
+        c->rests_until = loop->now + rest;
+    if (c->rests_until > loop->now)
+        overload_leave_unread(loop);
+    socket_read_most(&c->pump.socket, pace_piece(&c->client.pace));
+}
+
+static void end_rest(Connection *c)
+{
+    c->client.pace = (Pace){0};
+    c->rests_until = 0;
+    socket_read_most(&c->pump.socket, 0);
+}
+
 static bool rests(Connection *c)
 {
-    return c->client.rests_until > loop_of(c)->now && loop_of(c)->sheds;
+    return c->rests_until > loop_of(c)->now && loop_of(c)->sheds;
 }
 
 static void set_reading(Connection *c)
@@ -311,6 +338,8 @@ static void on_stream(void *owner, HttpConnection *http, HttpStream *stream, con
     Connection *c = owner;
     bool dripped = c->phase == HTTP_HEAD; /* a part of the head arrived before */
     c->n_streams++;
+    if (loop_of(c)->sheds && client_shed(&c->client, stream, head))
+        return;
     client_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
 }
 
@@ -439,6 +468,10 @@ static void feed(Connection *c, Bytes input)
     Result r = http_connection_feed(c->pump.http, input, loop_of(c)->now);
     if (failed(r))
         break_off(c, r);
+    if (loop_of(c)->sheds)
+        begin_rest(c);
+    else if (c->client.pace.rest)
+        end_rest(c);
     connection_settle(c);
 }
 

@@ -291,7 +291,9 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_
 {
     Socket *socket = handle->data;
     (void)suggested;
-    *buffer_out = uv_buf_init((char *)socket->loop->private->read_buffer, LOOP_READ_SIZE);
+    bool least = socket->read_most && socket->read_most < LOOP_READ_SIZE;
+    *buffer_out = uv_buf_init((char *)socket->loop->private->read_buffer,
+                              least ? socket->read_most : LOOP_READ_SIZE);
 }
 
 static void read_input(Socket *socket, Bytes input)

@@ -74,7 +74,8 @@ struct Socket {
     uint32_t n_writes; /* pending */
     uint32_t write_bytes; /* in them, and in those that failed */
     SocketState state;
-    bool dialed; /* by socket_connect */
+    uint32_t read_most; /* bytes of one read; 0: as many as fit into the loop's buffer */
+    bool dialed;        /* by socket_connect */
     bool reading, paused, eof, shut, wants_writable;
 };
 
@@ -113,6 +114,13 @@ static inline bool socket_busy(const Socket *socket)
 static inline size_t socket_unsent(const Socket *socket)
 {
     return socket->write_bytes;
+}
+
+/* From now on one read takes at most so many bytes, which the owner may follow by a pause; 0: as
+   many as fit into the loop's buffer. */
+static inline void socket_read_most(Socket *socket, uint32_t most)
+{
+    socket->read_most = most;
 }
 
 /* Pauses and resumes reading. */

@@ -137,9 +137,14 @@ bool overload_admits(Loop *loop, Impact impact, const Service *service)
     return false;
 }
 
-bool overload_admits_most(const Loop *loop, Impact impact)
+bool overload_spares(const Loop *loop, Impact impact)
 {
-    return shedding_admits_most(&loop->load->shedding, impact);
+    return shedding_spares(&loop->load->shedding, impact);
+}
+
+void overload_leave_unread(Loop *loop)
+{
+    shedding_leave_unread(&loop->load->shedding);
 }
 
 bool overload_is_recorded(Loop *loop, uint64_t *since_out)

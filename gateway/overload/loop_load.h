@@ -24,8 +24,11 @@ void loop_load_close(Loop *loop);
    may be NULL: no route is known. */
 bool overload_admits(Loop *loop, Impact impact, const Service *service);
 
-/* Whether at least half of the calls of this impact are done now. */
-bool overload_admits_most(const Loop *loop, Impact impact);
+/* While loop->sheds. Whether no call of this impact was to be refused for a second. */
+bool overload_spares(const Loop *loop, Impact impact);
+
+/* While loop->sheds: a connection rests, although more may have arrived on it. */
+void overload_leave_unread(Loop *loop);
 
 /* Whether this refusal is one of the few in a second that get a line in the log and a record; the
    others only count. *since_out: how many did so since the last one. */

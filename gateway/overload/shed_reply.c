@@ -12,7 +12,8 @@ enum { DIALECTS = DIALECT_HTTP + 1 };
 
 typedef struct ShedReply {
     Arena *arena; /* NULL: it was never written */
-    ReplyEnd end;
+    HttpReady ready;
+    Fields trailers;
     bool good;
     int64_t until;
     uint64_t generation; /* of the config that it is from */
@@ -37,6 +38,15 @@ static bool says_pushback(Dialect dialect)
            dialect == DIALECT_GRPC_WEB_TEXT;
 }
 
+static void make_ready(ShedReply *reply, ReplyEnd *end, const Loop *loop)
+{
+    fields_add(&end->head.fields, bytes_of("date"),
+               bytes_copy(reply->arena, bytes(loop->date, DATE_HTTP_SIZE)));
+    reply->trailers = end->trailers;
+    reply->ready = http_ready_of(&end->head, end->body, end->has_trailers ? &reply->trailers : NULL,
+                                 reply->arena);
+}
+
 static void renew(ShedReply *reply, Loop *loop, Dialect dialect)
 {
     if (!reply->arena)
@@ -51,22 +61,24 @@ static void renew(ShedReply *reply, Loop *loop, Dialect dialect)
     fields_add_number(&fields, "retry-after", after);
     if (says_pushback(dialect))
         fields_add_number(&trailers, "grpc-retry-pushback-ms", (uint64_t)after * 1000);
-    Result r =
-        reply_write_end(&call, &status, &fields, &trailers, false, &options, arena, &reply->end);
+    ReplyEnd end;
+    Result r = reply_write_end(&call, &status, &fields, &trailers, false, &options, arena, &end);
     error_ignore(r, "the caller writes another response");
     reply->good = !failed(r);
+    if (reply->good)
+        make_ready(reply, &end, loop);
     reply->until = loop->now + WRITTEN_FOR;
     reply->generation = loop->config->generation;
 }
 
-const ReplyEnd *shed_reply(Loop *loop, Dialect dialect)
+const HttpReady *shed_reply(Loop *loop, Dialect dialect)
 {
     ShedReply *reply = reply_of(loop, dialect);
     bool is_old =
         !reply->arena || loop->now >= reply->until || reply->generation != loop->config->generation;
     if (is_old)
         renew(reply, loop, dialect);
-    return reply->good ? &reply->end : NULL;
+    return reply->good ? &reply->ready : NULL;
 }
 
 void shed_replies_free(Loop *loop)

@@ -10,10 +10,14 @@ enum {
 #define WINDOW (20 * MILLISECOND) /* long enough for some hundred calls */
 #define WORK_MEMORY 0.3           /* seconds: of what a call costs */
 #define ARRIVAL_MEMORY 0.1        /* seconds: of how many calls arrive */
-#define SHORT_TURN MILLISECOND    /* what arrives waits no longer than about one turn */
-#define BUSY_AIM 0.98             /* of the time: above it turns grow with every burst */
-#define LEAST_ALLOWED 20.0        /* calls in a second: by them it is seen what it can do */
-#define LEAST_ADMITTED 0.05       /* of catastrophic calls */
+#define TURN_AIM 0.6e6            /* nanoseconds: a call takes some three turns */
+#define GAIN 0.1                  /* so much more than measured is allowed while turns are short */
+#define BURST 0.004               /* seconds: of tokens that are kept */
+
+#define LEAST_ALLOWED 20.0  /* calls in a second: by them it is seen what it can do */
+#define LEAST_ADMITTED 0.05 /* of catastrophic calls, by the cut */
+#define UNBOUNDED 1e12
+#define SPARED SECOND
 
 /* ---- When it begins -------------------------------------------------------------------------- */
 
@@ -35,6 +39,7 @@ static void begin_window(Shedding *s, int64_t now)
     s->window_since = now;
     s->busy = 0;
     s->n_turns = s->admitted = 0;
+    s->unread = false;
     for (int i = 0; i < IMPACTS; i++)
         s->arrived[i] = 0;
 }
@@ -42,7 +47,11 @@ static void begin_window(Shedding *s, int64_t now)
 static void begin(Shedding *s, int64_t now)
 {
     double memory_cut = s->memory_cut;
-    *s = (Shedding){.active = true, .memory_cut = memory_cut, .cut = memory_cut};
+    *s = (Shedding){.active = true,
+                    .memory_cut = memory_cut,
+                    .cut = memory_cut,
+                    .spare = UNBOUNDED,
+                    .tokens = UNBOUNDED};
     begin_window(s, now);
 }
 
@@ -67,25 +76,28 @@ static void remember_window(Shedding *s, double seconds)
         add(&s->arrivals[i], ARRIVAL_MEMORY, seconds, s->arrived[i]);
 }
 
-/* Long turns mean that something has piled up, which is done first. */
+/* Long turns mean that something has piled up, which is done first. In short ones a call costs more
+   than it would with more of them at a time, so that it can do a few more than measured. */
 static double share_for_new(const Shedding *s)
 {
-    double turns = (double)s->turn / SHORT_TURN;
-    return turns > 1 ? bounded(1.1 - turns / 10, 0.4, 1) : 1;
+    return bounded(1 + GAIN * (1 - (double)s->turn / TURN_AIM), 0.4, 1 + GAIN);
 }
 
 static double calls_allowed(const Shedding *s)
 {
     double rate = s->busy_seconds > 0 ? s->calls / s->busy_seconds : 0;
-    return bounded(rate * BUSY_AIM * share_for_new(s), LEAST_ALLOWED, 1e12);
+    return bounded(rate * share_for_new(s), LEAST_ALLOWED, 1e12);
 }
 
-/* From the highest impact down, until no more can be done. */
-static double cut_for(const Shedding *s)
+/* From the highest impact down, until no more can be done. What is left for the last one, be it
+   more than has arrived of it, is given to it as tokens. */
+static double cut_for(Shedding *s)
 {
     double left = s->allowed;
     for (int impact = IMPACTS - 1; impact >= 0; impact--) {
         double rate = s->arrivals[impact] / s->seconds;
+        s->last = (Impact)impact;
+        s->spare = left;
         if (rate > left)
             return impact + 1 - left / rate;
         left -= rate;
@@ -104,13 +116,22 @@ static double spare_last(Shedding *s, const OverloadConfig *limits, double cut, 
     if (!s->last_since)
         s->last_since = now;
     s->refuses_last |= now - s->last_since >= limits->calm && s->turn >= limits->delay;
-    return s->refuses_last ? cut : IMPACT_CATASTROPHIC;
+    if (s->refuses_last)
+        return cut;
+    s->last = IMPACT_CATASTROPHIC;
+    s->spare = s->tokens = UNBOUNDED;
+    return IMPACT_CATASTROPHIC;
 }
 
 static void set_cut(Shedding *s, double cut)
 {
-    cut = cut > s->memory_cut ? cut : s->memory_cut;
-    s->cut = bounded(cut, 0, IMPACTS - LEAST_ADMITTED);
+    s->cut = bounded(cut > s->memory_cut ? cut : s->memory_cut, 0, IMPACTS - LEAST_ADMITTED);
+}
+
+static void add_tokens(Shedding *s, int64_t passed)
+{
+    double most = s->spare * BURST;
+    s->tokens = bounded(s->tokens + s->spare * (double)passed / SECOND, 0, most > 1 ? most : 1);
 }
 
 static void end_window(Shedding *s, const OverloadConfig *limits, int64_t now)
@@ -122,7 +143,10 @@ static void end_window(Shedding *s, const OverloadConfig *limits, int64_t now)
     s->allowed = calls_allowed(s);
     double cut = spare_last(s, limits, cut_for(s), now);
     set_cut(s, cut);
-    if (cut > 0)
+    for (int impact = 0; impact < IMPACTS; impact++)
+        if (s->cut > impact)
+            s->refused_at[impact] = now;
+    if (cut > 0 || s->unread)
         s->calm_since = 0;
     else if (!s->calm_since)
         s->calm_since = now;
@@ -141,6 +165,7 @@ SheddingChange shedding_turn(Shedding *s, const OverloadConfig *limits, const Lo
     }
     s->busy += turn->busy;
     s->n_turns++;
+    add_tokens(s, turn->slept + turn->busy);
     if (turn->ended - s->window_since < WINDOW)
         return SHEDDING_SAME;
     end_window(s, limits, turn->ended);
@@ -160,16 +185,32 @@ void shedding_set_memory(Shedding *s, int64_t used, int64_t limit)
         s->cut = s->memory_cut;
 }
 
+bool shedding_spares(const Shedding *s, Impact impact)
+{
+    return s->cut <= impact &&
+           (!s->refused_at[impact] || s->window_since - s->refused_at[impact] >= SPARED);
+}
+
+/* By chance, while memory is short. */
+static bool has_memory(const Shedding *s, Impact impact, uint64_t random)
+{
+    return impact + (double)(random >> 11) / (double)(UINT64_C(1) << 53) >= s->memory_cut;
+}
+
+static bool has_time(Shedding *s, Impact impact)
+{
+    if (!s->active || impact > s->last)
+        return true;
+    if (impact < s->last || s->tokens < 1)
+        return false;
+    s->tokens--;
+    return true;
+}
+
 bool shedding_admits(Shedding *s, Impact impact, uint64_t random)
 {
-    double chance = (double)(random >> 11) / (double)(UINT64_C(1) << 53);
-    bool admitted = impact + chance >= s->cut;
+    bool admitted = has_memory(s, impact, random) && has_time(s, impact);
     s->arrived[impact]++;
     s->admitted += admitted;
     return admitted;
-}
-
-bool shedding_admits_most(const Shedding *s, Impact impact)
-{
-    return impact + 0.5 >= s->cut;
 }

@@ -4,15 +4,18 @@
  * A loop is late when turn follows turn without a pause and each takes long: then everything that
  * arrives waits for as long as a turn. One long turn is a hiccup; a run of them is overload. From
  * then on the loop measures how many calls it does in a second of work, with what the refusals cost
- * it. So many are admitted, a few less while its turns are still long; by impact:
+ * it. So many are admitted, a few less while its turns are long, a few more while they are short;
+ * by impact:
  *
  *      calls that arrive     [ catastrophic | high .......... | low ................... ]
  *      calls that it can do  [ .......................... ]
- *      cut                     admitted       some by chance    refused
+ *      cut                     admitted       the spare ones    refused
  *
+ * What calls above the cut leave is given to those at the cut as tokens, so many in each moment:
+ * those that arrive together are not all admitted together, or the others would wait for them.
  * Calls of catastrophic impact are refused only if turns stay long without all others. It ends when
- * everything that arrives could be admitted for a while. What memory is in use above
- * its limit refuses calls in the same way.
+ * everything that arrives could be admitted for a while, and no connection was left unread. What
+ * memory is in use above its limit refuses calls in the same way, by chance at the cut.
  *
  * One loop's; no lock. No clock and no chance: times (monotonic nanoseconds) and random numbers are
  * passed in. All zeros: nothing has happened.
@@ -32,7 +35,10 @@ typedef struct LoopTurn {
 
 typedef struct Shedding {
     bool active;
-    double cut; /* calls with impact + chance below it are refused; 0: none are */
+    double cut;    /* impacts that end below it are refused, those that begin above it are not */
+    Impact last;   /* the lowest impact of which some are admitted; */
+    double spare;  /* so many in a second, */
+    double tokens; /* and now */
 
     int64_t late_since; /* the first of an unbroken run of long turns began; 0: there is none */
     uint32_t n_late;
@@ -44,6 +50,8 @@ typedef struct Shedding {
     int64_t window_since, busy;
     uint32_t n_turns;
     uint32_t arrived[IMPACTS], admitted;
+    bool unread;                 /* a connection rests: shedding_leave_unread */
+    int64_t refused_at[IMPACTS]; /* the last window in which not all were admitted; 0: none */
 
     /* Sums over the last windows, in which the older ones count less: */
     double calls, busy_seconds; /* admitted, and what they and the refused ones took */
@@ -76,7 +84,13 @@ static inline bool shedding_on(const Shedding *shedding)
 /* A call of this impact has arrived. `random`: any number. */
 bool shedding_admits(Shedding *shedding, Impact impact, uint64_t random);
 
-/* Whether at least half of the calls of this impact are admitted now. */
-bool shedding_admits_most(const Shedding *shedding, Impact impact);
+/* Whether no call of this impact was to be refused for a second. */
+bool shedding_spares(const Shedding *shedding, Impact impact);
+
+/* A connection begins to rest: more may have arrived than what was seen. */
+static inline void shedding_leave_unread(Shedding *shedding)
+{
+    shedding->unread = true;
+}
 
 #endif

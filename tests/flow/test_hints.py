@@ -623,7 +623,7 @@ CONFIG_CASES = [
                "limits nothing"),
     ConfigCase(config(rest=route("{match: s.S/Go, breaker: {}}")), config(service="    breaker: {}\n", rest=route("{match: s.S/Go}")),
                "has limits of its own"),
-    ConfigCase(config(rest="overload: {delay: 1s}\n"), config(rest="overload: {delay: 20ms}\n"), "one turn that is late"),
+    ConfigCase(config(rest="overload: {delay: 1s}\n"), config(rest="overload: {delay: 10ms}\n"), "one turn that is late"),
     ConfigCase(config(rest=route("{match: s.S/Go, retry_budget: {percent: 20}}")),
                config(service="    retry_budget: {percent: 20}\n", rest=route("{match: s.S/Go}")), "has a retry budget"),
     ConfigCase(config(service="    health: {check: {every: 5s}}\n"), config(service="    health: {check: grpc}\n"), "what is checked"),

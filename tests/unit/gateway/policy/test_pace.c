@@ -1,0 +1,449 @@
+#include "tests/unit/check.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gateway/policy/pace.h"
+#include "gateway/policy/shedding.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define MOST (250 * MILLISECOND)
+
+/* ---- A connection ---------------------------------------------------------------------------- */
+
+static int64_t next(Pace *pace, uint32_t admitted, uint32_t refused)
+{
+    pace->admitted = admitted;
+    pace->refused = refused;
+    pace_next(pace, MOST, 0);
+    return pace->rest;
+}
+
+static void
+a_connection_rests_twice_as_long_each_time_that_many_of_its_calls_are_refused(void **state)
+{
+    Pace pace = {0};
+    assert_int_equal(next(&pace, 3, 1), 0);
+    for (int64_t rest = 2 * MILLISECOND; rest < MOST; rest *= 2)
+        assert_int_equal(next(&pace, 2, 2), rest);
+    assert_int_equal(next(&pace, 0, 9), MOST);
+    assert_int_equal(next(&pace, 0, 9), MOST);
+}
+
+static void it_rests_half_as_long_each_time_that_hardly_any_is_refused(void **state)
+{
+    Pace pace = {.rest = 16 * MILLISECOND};
+    assert_int_equal(next(&pace, 6, 2), 16 * MILLISECOND); /* some */
+    assert_int_equal(next(&pace, 7, 1), 8 * MILLISECOND);
+    assert_int_equal(next(&pace, 1, 0), 4 * MILLISECOND);
+    assert_int_equal(next(&pace, 1, 0), 2 * MILLISECOND);
+    assert_int_equal(next(&pace, 1, 0), 0);
+}
+
+static void after_bytes_without_calls_it_goes_on_at_once(void **state)
+{
+    Pace pace = {.rest = 16 * MILLISECOND};
+    assert_int_equal(pace_next(&pace, MOST, 0), 0);
+    assert_int_equal(pace.rest, 16 * MILLISECOND);
+}
+
+static void not_all_connections_come_back_at_once(void **state)
+{
+    int64_t least = INT64_MAX, most = 0;
+    for (uint64_t random = 0; random < 100; random++) {
+        Pace pace = {.rest = 8 * MILLISECOND, .refused = 1};
+        int64_t rest = pace_next(&pace, MOST, random * 87178291199);
+        assert_int_equal(pace.rest, 16 * MILLISECOND);
+        assert_int_equal(pace.refused, 0);
+        least = rest < least ? rest : least;
+        most = rest > most ? rest : most;
+    }
+    assert_true(least >= 8 * MILLISECOND && least < 9 * MILLISECOND);
+    assert_true(most <= 16 * MILLISECOND && most > 15 * MILLISECOND);
+}
+
+static void pieces_are_read_unless_nothing_is_admitted_at_the_longest_rest(void **state)
+{
+    Pace pace = {0};
+    assert_int_equal(pace_piece(&pace), 0);
+    next(&pace, 0, 9);
+    assert_int_equal(pace_piece(&pace), PACE_PIECE);
+    pace.rest = MOST / 2;
+    next(&pace, 1, 9);
+    assert_int_equal(pace.rest, MOST);
+    assert_int_equal(pace_piece(&pace), PACE_PIECE);
+    next(&pace, 0, 9);
+    assert_int_equal(pace_piece(&pace), 0);
+    next(&pace, 9, 0);
+    assert_int_equal(pace_piece(&pace), PACE_PIECE);
+}
+
+static void without_a_pause_nothing_rests(void **state)
+{
+    Pace pace = {.refused = 9};
+    assert_int_equal(pace_next(&pace, 0, 1), 0);
+    assert_int_equal(pace_piece(&pace), 0);
+}
+
+/* ---- A gateway ------------------------------------------------------------------------------- */
+
+/*
+ * One loop with clients that do not give way, and a service that is never slow. What things take is
+ * measured: a call 15 us, a refusal 2 us, a turn and each socket in it some microseconds.
+ * loadtest/overload/run has the real ones.
+ */
+enum { LINES = 30, STREAMS = 100, CALL_BYTES = 50, MOST_CALLS = 1 << 18, BUCKETS = 100000 };
+
+#define CALL_US 15.0
+#define REFUSAL_US 2.0
+#define TURN_US 8.0
+#define SOCKET_US 2.5 /* read, or written to */
+#define SERVICE_US 60.0
+
+typedef struct Ring {
+    double *due;
+    size_t first, n, most;
+} Ring;
+
+typedef struct Line {
+    Impact impact;
+    Pace pace;
+    double rests_until;
+    int in_flight;
+    Ring sent; /* not read yet */
+} Line;
+
+typedef struct Answer {
+    double at, due;
+    int line;
+} Answer;
+
+typedef struct Sim {
+    Shedding shedding;
+    OverloadConfig limits;
+    Random random;
+    double now; /* microseconds */
+    double rates[IMPACTS], next_due[IMPACTS];
+    int closed; /* calls of each line that are always in flight */
+    Line lines[LINES];
+    Ring waiting[IMPACTS]; /* with the client */
+    Answer *answers;       /* of the service, in their order */
+    size_t first, n;
+    bool sheds;
+    uint32_t turn_of[IMPACTS];
+    /* Since forget: */
+    double since;
+    uint64_t due[IMPACTS], good[IMPACTS], refused[IMPACTS];
+    uint32_t took[BUCKETS]; /* of catastrophic ones, in 10 us */
+} Sim;
+
+static Ring ring_new(size_t most)
+{
+    return (Ring){.due = malloc(most * sizeof(double)), .most = most};
+}
+
+static void push(Ring *ring, double due)
+{
+    assert_true(ring->n < ring->most);
+    ring->due[(ring->first + ring->n++) % ring->most] = due;
+}
+
+static double pop(Ring *ring)
+{
+    ring->n--;
+    return ring->due[ring->first++ % ring->most];
+}
+
+static double uniform(Sim *sim)
+{
+    return ((double)(random_next(&sim->random) >> 11) + 1) / 0x1p53;
+}
+
+static Sim *sim_new(void)
+{
+    Sim *sim = calloc(1, sizeof *sim);
+    sim->limits = (OverloadConfig){.shed = true,
+                                   .delay = 10 * MILLISECOND,
+                                   .interval = 100 * MILLISECOND,
+                                   .calm = 500 * MILLISECOND,
+                                   .pause = MOST};
+    random_seed_fixed(&sim->random, 7);
+    sim->answers = malloc(MOST_CALLS * sizeof *sim->answers);
+    for (int i = 0; i < LINES; i++) {
+        sim->lines[i].impact = (Impact)(i * IMPACTS / LINES);
+        sim->lines[i].sent = ring_new(STREAMS);
+    }
+    for (int i = 0; i < IMPACTS; i++)
+        sim->waiting[i] = ring_new(MOST_CALLS);
+    return sim;
+}
+
+static void sim_free(Sim *sim)
+{
+    for (int i = 0; i < LINES; i++)
+        free(sim->lines[i].sent.due);
+    for (int i = 0; i < IMPACTS; i++)
+        free(sim->waiting[i].due);
+    free(sim->answers);
+    free(sim);
+}
+
+static void call_send(Sim *sim, Line *line, double due)
+{
+    line->in_flight++;
+    push(&line->sent, due);
+    sim->due[line->impact] += sim->closed > 0;
+}
+
+/* Calls that are due go to lines with room, in turn; those that wait for a second are given up. */
+static void send_due(Sim *sim, int impact)
+{
+    enum { OF_ONE = LINES / IMPACTS };
+    Ring *waiting = &sim->waiting[impact];
+    for (; sim->rates[impact] > 0 && sim->next_due[impact] <= sim->now; sim->due[impact]++) {
+        push(waiting, sim->next_due[impact]);
+        sim->next_due[impact] += -log(uniform(sim)) / sim->rates[impact] * 1e6;
+    }
+    while (waiting->n && sim->now - waiting->due[waiting->first % waiting->most] > 1e6)
+        pop(waiting);
+    for (int tried = 0; waiting->n && tried < OF_ONE; tried++) {
+        Line *line = &sim->lines[impact * OF_ONE + (int)(sim->turn_of[impact]++ % OF_ONE)];
+        for (; line->in_flight < STREAMS && waiting->n; tried = 0) {
+            call_send(sim, line, pop(waiting));
+            line = &sim->lines[impact * OF_ONE + (int)(sim->turn_of[impact]++ % OF_ONE)];
+        }
+    }
+}
+
+static void clients(Sim *sim)
+{
+    for (int i = 0; i < LINES && sim->closed; i++)
+        while (sim->lines[i].in_flight < sim->closed)
+            call_send(sim, &sim->lines[i], sim->now);
+    for (int i = 0; i < IMPACTS; i++)
+        send_due(sim, i);
+}
+
+static void answer(Sim *sim, const Answer *a)
+{
+    Line *line = &sim->lines[a->line];
+    line->in_flight--;
+    sim->good[line->impact]++;
+    if (line->impact != IMPACT_CATASTROPHIC)
+        return;
+    size_t bucket = (size_t)((sim->now - a->due) / 10);
+    sim->took[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+}
+
+/* Returns what it takes. Answers come with the end of the turn. */
+static double read_line(Sim *sim, int at, int *n_out)
+{
+    Line *line = &sim->lines[at];
+    uint32_t piece = sim->sheds ? pace_piece(&line->pace) : 0;
+    double took = SOCKET_US;
+    for (int left = piece ? (int)piece / CALL_BYTES : INT32_MAX; line->sent.n && left; left--) {
+        double due = pop(&line->sent);
+        bool admitted =
+            !sim->sheds || shedding_admits(&sim->shedding, line->impact, random_next(&sim->random));
+        if (sim->sheds)
+            pace_count(&line->pace, admitted);
+        took += admitted ? CALL_US / 2 : REFUSAL_US;
+        if (!admitted) {
+            sim->refused[line->impact]++;
+            line->in_flight--;
+            continue;
+        }
+        assert_true(sim->n < MOST_CALLS);
+        sim->answers[(sim->first + sim->n++) % MOST_CALLS] =
+            (Answer){.at = 1e18, .due = due, .line = at};
+        ++*n_out;
+    }
+    return took;
+}
+
+static void rest(Sim *sim, Line *line)
+{
+    if (!sim->sheds) {
+        line->pace = (Pace){0};
+        return;
+    }
+    int64_t rest = pace_next(&line->pace, sim->limits.pause, random_next(&sim->random));
+    if (shedding_spares(&sim->shedding, line->impact))
+        line->pace = (Pace){0};
+    else if (rest)
+        line->rests_until = sim->now + (double)rest / 1000;
+    if (line->rests_until > sim->now)
+        shedding_leave_unread(&sim->shedding);
+}
+
+static bool is_read(const Sim *sim, const Line *line)
+{
+    return line->sent.n && !(sim->sheds && line->rests_until > sim->now);
+}
+
+/* What came from the service before the turn is passed on with its end. */
+static size_t n_answered(const Sim *sim)
+{
+    size_t n = 0;
+    while (n < sim->n && sim->answers[(sim->first + n) % MOST_CALLS].at <= sim->now)
+        n++;
+    return n;
+}
+
+static void turn(Sim *sim)
+{
+    bool written[LINES] = {0};
+    int n = 0;
+    double busy = 0;
+    clients(sim);
+    size_t answered = n_answered(sim);
+    for (size_t i = 0; i < answered; i++)
+        written[sim->answers[(sim->first + i) % MOST_CALLS].line] = true;
+    busy += (double)answered * CALL_US / 2 + (answered ? SOCKET_US : 0);
+    for (int i = 0; i < LINES; i++) {
+        if (!is_read(sim, &sim->lines[i]))
+            continue;
+        busy += read_line(sim, i, &n);
+        rest(sim, &sim->lines[i]);
+        written[i] = true;
+    }
+    for (int i = 0; i < LINES; i++)
+        busy += written[i] ? SOCKET_US : 0;
+    double slept = busy > 0 ? 0 : 20;
+    busy += busy > 0 ? TURN_US + (n ? SOCKET_US : 0) : 0;
+    sim->now += slept + busy;
+    for (; answered; answered--, sim->n--)
+        answer(sim, &sim->answers[sim->first++ % MOST_CALLS]);
+    for (int i = 0; i < n; i++)
+        sim->answers[(sim->first + sim->n - 1 - (size_t)i) % MOST_CALLS].at = sim->now + SERVICE_US;
+    shedding_turn(&sim->shedding, &sim->limits,
+                  &(LoopTurn){.ended = (int64_t)(sim->now * 1000),
+                              .slept = (int64_t)(slept * 1000),
+                              .busy = (int64_t)(busy * 1000)});
+    sim->sheds = sim->limits.shed && shedding_on(&sim->shedding);
+}
+
+static void forget(Sim *sim)
+{
+    sim->since = sim->now;
+    memset(sim->due, 0, sizeof sim->due);
+    memset(sim->good, 0, sizeof sim->good);
+    memset(sim->refused, 0, sizeof sim->refused);
+    memset(sim->took, 0, sizeof sim->took);
+}
+
+static void run(Sim *sim, double seconds)
+{
+    for (double until = sim->now + seconds * 1e6; sim->now < until;)
+        turn(sim);
+}
+
+/* Calls in a second. */
+static double goodput(const Sim *sim)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < IMPACTS; i++)
+        n += sim->good[i];
+    return (double)n / (sim->now - sim->since) * 1e6;
+}
+
+/* Of catastrophic calls, in microseconds. */
+static double p99(const Sim *sim)
+{
+    uint64_t n = 0, left = sim->good[IMPACT_CATASTROPHIC] / 100;
+    int bucket = BUCKETS;
+    while (bucket > 0 && n <= left)
+        n += sim->took[--bucket];
+    return bucket * 10.0;
+}
+
+static void offer(Sim *sim, double rate)
+{
+    static const double shares[IMPACTS] = {0.7, 0.2, 0.1};
+    sim->closed = 0;
+    for (int i = 0; i < IMPACTS; i++) {
+        sim->rates[i] = rate * shares[i];
+        sim->next_due[i] = sim->now;
+    }
+}
+
+/* With three calls of each line in flight. */
+static double capacity(void)
+{
+    Sim *sim = sim_new();
+    sim->limits.shed = false;
+    sim->closed = 3;
+    run(sim, 0.2);
+    forget(sim);
+    run(sim, 0.5);
+    double rate = goodput(sim);
+    sim_free(sim);
+    return rate;
+}
+
+static Sim *overloaded(double rate, int64_t pause)
+{
+    Sim *sim = sim_new();
+    sim->limits.pause = pause;
+    offer(sim, 3 * rate);
+    run(sim, 1.5);
+    forget(sim);
+    run(sim, 2);
+    return sim;
+}
+
+static void
+at_three_times_the_capacity_most_of_it_is_used_and_catastrophic_calls_are_quick(void **state)
+{
+    double rate = capacity();
+    Sim *sim = overloaded(rate, MOST);
+    assert_true(goodput(sim) > 0.87 * rate);
+    assert_int_equal(sim->refused[IMPACT_CATASTROPHIC], 0);
+    assert_true(sim->good[IMPACT_CATASTROPHIC] > sim->due[IMPACT_CATASTROPHIC] * 998 / 1000);
+    assert_true(sim->good[IMPACT_HIGH] > sim->due[IMPACT_HIGH] / 10 * 9);
+    assert_true(p99(sim) < 3500);
+    sim_free(sim);
+}
+
+static void without_rests_refusals_take_much_of_it(void **state)
+{
+    double rate = capacity();
+    Sim *sim = overloaded(rate, 0);
+    assert_true(goodput(sim) < 0.75 * rate);
+    assert_int_equal(sim->refused[IMPACT_CATASTROPHIC], 0);
+    sim_free(sim);
+}
+
+static void a_second_afterwards_nothing_is_refused_or_late(void **state)
+{
+    double rate = capacity();
+    Sim *sim = overloaded(rate, MOST);
+    for (int i = 0; i < IMPACTS; i++)
+        sim->rates[i] /= 30;
+    run(sim, 1.1); /* by then what has waited with the clients is answered or given up */
+    forget(sim);
+    run(sim, 1);
+    for (int i = 0; i < IMPACTS; i++)
+        assert_int_equal(sim->refused[i], 0);
+    assert_true(p99(sim) < 1000);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_connection_rests_twice_as_long_each_time_that_many_of_its_calls_are_refused),
+        cmocka_unit_test(it_rests_half_as_long_each_time_that_hardly_any_is_refused),
+        cmocka_unit_test(after_bytes_without_calls_it_goes_on_at_once),
+        cmocka_unit_test(not_all_connections_come_back_at_once),
+        cmocka_unit_test(pieces_are_read_unless_nothing_is_admitted_at_the_longest_rest),
+        cmocka_unit_test(without_a_pause_nothing_rests),
+        cmocka_unit_test(
+            at_three_times_the_capacity_most_of_it_is_used_and_catastrophic_calls_are_quick),
+        cmocka_unit_test(without_rests_refusals_take_much_of_it),
+        cmocka_unit_test(a_second_afterwards_nothing_is_refused_or_late),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
