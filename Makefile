@@ -10,7 +10,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills model chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -86,6 +86,10 @@ crashes: build ## KILLS (500) kills of a writer and its store, on SQLite and on 
 jobs-simulation: build ## SIMULATED (10000) kills of gateways, stores and backends, in memory: each job ends as a simple model says; SEED=1
 	@ninja -C $(BUILD) tests/unit/gateway/test_job_simulation
 	@$(BUILD)/tests/unit/gateway/test_job_simulation $(SIMULATED) $(or $(SEED),1)
+
+model: ## the model of who executes a job, with more disorder than in `test`: no double owner, no lost job
+	@.ci/deps model
+	@/usr/bin/python3 tests/model/run.py --full
 
 chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
 	@.ci/deps build test bench chaos
