@@ -23,6 +23,12 @@ static JobOwner *add(JobOwners *owners, Bytes name)
     return owner;
 }
 
+void job_owners_set_self(JobOwners *owners, Bytes name)
+{
+    free(owners->self);
+    owners->self = text_copy_bytes(name);
+}
+
 void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now)
 {
     JobOwner *owner = find(owners, name);
@@ -51,7 +57,7 @@ void job_owners_listed(JobOwners *owners)
 const JobOwner *job_owners_dead(const JobOwners *owners, const JobOwner *from, int64_t now)
 {
     const JobOwner *owner = from ? from->next : owners->first;
-    while (owner && (bytes_equal(owner->name, owners->self) || now - owner->since < owner->lease))
+    while (owner && (bytes_are(owner->name, owners->self) || now - owner->since < owner->lease))
         owner = owner->next;
     return owner;
 }
@@ -62,5 +68,6 @@ void job_owners_free(JobOwners *owners)
         next = owner->next;
         free(owner);
     }
-    owners->first = NULL;
+    free(owners->self);
+    *owners = (JobOwners){NULL};
 }

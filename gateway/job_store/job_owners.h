@@ -21,8 +21,11 @@ typedef struct JobOwner {
 
 typedef struct JobOwners {
     JobOwner *first;
-    Bytes self; /* is never dead for itself; borrowed */
+    char *self; /* is never dead for itself; NULL: nobody */
 } JobOwners;
+
+/* Copies the name. */
+void job_owners_set_self(JobOwners *owners, Bytes name);
 
 /* A row of the list that was read at `now`. */
 void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now);

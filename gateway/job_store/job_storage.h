@@ -60,8 +60,8 @@ typedef struct JobLimit {
                             somebody says so (unpark). 0: never */
 } JobLimit;
 
-/* `lost`: the owner was taken for dead; it has no jobs any more. `orders`: of its jobs, the ids and
-   orders of those that have one. */
+/* `lost`: the owner has no jobs any more: it was taken for dead, or too late. `orders`: of its
+   jobs, the ids and orders of those that have one. */
 typedef struct JobOrdered {
     Bytes id;
     JobOrder order;
@@ -115,8 +115,9 @@ struct JobStorage {
                    void *owner);
 
     /* The owner lives, and has its jobs for `lease` (nanoseconds) from `now`, the monotonic time of
-       this call. Also releases the jobs of owners that were silent for their lease, and reads
-       orders. To be called before the first claim. */
+       this call. If its lease was over before the answer comes, its jobs are released, and it is
+       told that it has `lost` them: it has given them up by then. Also releases the jobs of owners
+       that were silent for their lease, and reads orders. To be called before the first claim. */
     void (*renew)(JobStorage *storage, Bytes name, int64_t lease, int64_t now,
                   JobOnRenewed *on_renewed, void *owner);
 

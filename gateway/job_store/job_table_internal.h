@@ -30,6 +30,11 @@ typedef struct JobRequest {
     int64_t first, last; /* the numbers of its turns, or claims, that are under way */
     uint32_t n_asked;    /* turns under way; 0: the look at jobs that have begun */
 
+    int64_t asked_at, lease; /* renew */
+    bool lost;
+    JobOrdered *orders;
+    uint32_t n_orders;
+
     const JobRecord **jobs; /* claim, list: with room for `most` */
     uint32_t n_jobs, most;
 } JobRequest;
@@ -53,6 +58,7 @@ struct JobTable {
     const StoreKeys *keys;
     JobRequest *requests;
     JobOwners owners;
+    int64_t renewed, lease; /* when the last good renewal was asked for; lease 0: there was none */
     int64_t n_turns;
     JobUnsure *unsure;
     Arena *limits_arena;

@@ -43,7 +43,7 @@ static void bury(JobTable *table)
 static void see_owners(JobTable *table, const StoreStatement *list, Bytes self)
 {
     int64_t now = clock_now();
-    table->owners.self = self;
+    job_owners_set_self(&table->owners, self);
     for (const StoreRow *row = list->rows; row; row = row->next)
         job_owners_see(&table->owners, row->values[0].bytes, row->values[1].integer,
                        row->values[2].integer, now);
@@ -51,30 +51,69 @@ static void see_owners(JobTable *table, const StoreStatement *list, Bytes self)
     bury(table);
 }
 
-static void on_renewed(void *owner, Result result, StoreTask *task)
-{
-    JobRequest *request = owner;
-    const StoreStatement *renew = task->first, *list = renew->next->next, *orders = list->next;
-    JobOrdered *found = arena_array(request->arena, JobOrdered, orders->n_rows);
-    uint32_t n = 0;
-    result = job_request_result(request, result);
-    if (!failed(result)) {
-        see_owners(request->table, list, request->name);
-        for (const StoreRow *row = orders->rows; row; row = row->next, n++) {
-            found[n].id = row->values[0].bytes;
-            found[n].order = job_row_read_order(&row->values[1], found[n].id, request->table->keys,
-                                                request->arena);
-        }
-    }
-    request->on.renewed(request->owner, result, !failed(result) && renew->changed == 0, found, n);
-    job_request_end(request);
-}
-
 static StoreStatement *add_with_owner(StoreTask *task, const char *sql, Bytes name)
 {
     StoreStatement *s = store_task_add(task, sql);
     store_bind_text(task, s, name);
     return s;
+}
+
+static void end_renewal(JobRequest *request, Result result)
+{
+    if (!failed(result)) {
+        request->table->renewed = request->asked_at;
+        request->table->lease = request->lease;
+    }
+    request->on.renewed(request->owner, result, !failed(result) && request->lost, request->orders,
+                        failed(result) ? 0 : request->n_orders);
+    job_request_end(request);
+}
+
+static void on_let_go(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    end_renewal(request, job_request_result(request, result));
+}
+
+/* Its lease was over before the answer came: it has given up its jobs. Nobody else takes them, for
+   nobody has buried it, and now it lives again. */
+static void let_go(JobRequest *request)
+{
+    request->lost = true;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    job_table_add(task, request->table->sql->lock_claims);
+    add_with_owner(task, request->table->sql->release, request->name);
+    job_request_submit(request, task, on_let_go);
+}
+
+static void read_orders(JobRequest *request, const StoreStatement *orders)
+{
+    request->orders = arena_array(request->arena, JobOrdered, orders->n_rows);
+    for (const StoreRow *row = orders->rows; row; row = row->next) {
+        JobOrdered *ordered = &request->orders[request->n_orders++];
+        ordered->id = bytes_copy(request->arena, row->values[0].bytes);
+        ordered->order =
+            job_row_read_order(&row->values[1], ordered->id, request->table->keys, request->arena);
+    }
+}
+
+static void on_renewed(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    JobTable *table = request->table;
+    const StoreStatement *renew = task->first, *list = renew->next->next;
+    bool lapsed = table->lease && clock_now() - table->renewed >= table->lease;
+    if (failed(result)) {
+        end_renewal(request, job_request_result(request, result));
+        return;
+    }
+    request->lost = renew->changed == 0;
+    see_owners(table, list, request->name);
+    read_orders(request, list->next);
+    if (lapsed && !request->lost)
+        let_go(request);
+    else
+        end_renewal(request, OK);
 }
 
 static void add_beat(StoreTask *task, const char *sql, Bytes name, int64_t lease, int64_t now)
@@ -92,6 +131,8 @@ void job_table_renew(JobStorage *storage, Bytes name, int64_t lease, int64_t now
     JobRequest *request = job_request_new(table, owner);
     request->on.renewed = on_done;
     request->name = bytes_copy(request->arena, name);
+    request->asked_at = now;
+    request->lease = lease;
     StoreTask *task = store_task_new(STORE_PROMISED);
     add_beat(task, table->sql->renew, name, lease, now);
     add_beat(task, table->sql->enroll, name, lease, now);

@@ -23,7 +23,8 @@ static bool is_dead(const JobOwners *owners, const char *name, int64_t now)
 
 static void who_does_not_change_for_its_lease_is_dead(void **state)
 {
-    JobOwners owners = {.self = bytes_of("self")};
+    JobOwners owners = {NULL};
+    job_owners_set_self(&owners, bytes_of("self"));
     see(&owners, "a", 7, 100);
     see(&owners, "b", 7, 100);
     see(&owners, "self", 7, 100);
@@ -44,7 +45,8 @@ static void who_does_not_change_for_its_lease_is_dead(void **state)
 /* Its clock is its own: it may have started anew. */
 static void any_change_of_the_beat_is_a_sign_of_life(void **state)
 {
-    JobOwners owners = {.self = bytes_of("self")};
+    JobOwners owners = {NULL};
+    job_owners_set_self(&owners, bytes_of("self"));
     see(&owners, "a", 1000, 0);
     see(&owners, "a", 3, LEASE - 1);
     assert_false(is_dead(&owners, "a", 2 * LEASE - 2));
@@ -54,7 +56,8 @@ static void any_change_of_the_beat_is_a_sign_of_life(void **state)
 
 static void who_is_not_listed_any_more_is_forgotten(void **state)
 {
-    JobOwners owners = {.self = bytes_of("self")};
+    JobOwners owners = {NULL};
+    job_owners_set_self(&owners, bytes_of("self"));
     see(&owners, "a", 1, 0);
     see(&owners, "b", 1, 0);
     job_owners_listed(&owners);
@@ -71,7 +74,8 @@ static void who_is_not_listed_any_more_is_forgotten(void **state)
 
 static void a_lease_may_change(void **state)
 {
-    JobOwners owners = {.self = bytes_of("self")};
+    JobOwners owners = {NULL};
+    job_owners_set_self(&owners, bytes_of("self"));
     see(&owners, "a", 1, 0);
     job_owners_see(&owners, bytes_of("a"), 2, 2 * LEASE, 5);
     assert_false(is_dead(&owners, "a", 5 + 2 * LEASE - 1));
