@@ -1,7 +1,9 @@
 #include "gateway/process/process_internal.h"
 
+#include "base/arena.h"
 #include "gateway/telemetry/telemetry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -73,6 +75,25 @@ void admin_change_undo(AdminChange *change)
     *change = (AdminChange){NULL};
 }
 
+/* Somebody has removed the file: commands do not find the gateway until it is made anew. */
+static bool socket_is_gone(const Config *config)
+{
+    struct stat info;
+    const char *path = config->admin_socket.path;
+    return path && lstat(path, &info) != 0 && errno == ENOENT;
+}
+
+static void make_socket_anew(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    admin_stop(p->admin_socket);
+    Result r = start_socket(p, arena, p->config, &p->admin_socket);
+    if (failed(r))
+        telemetry_event("error", "admin_socket_missing", r,
+                        "commands cannot find the gateway at %s", p->config->admin_socket.text);
+    arena_free(arena);
+}
+
 void admin_change_end(Process *p, const AdminChange *change)
 {
     if (change->other_address) {
@@ -82,5 +103,7 @@ void admin_change_end(Process *p, const AdminChange *change)
     if (change->other_socket) {
         admin_stop(p->admin_socket);
         p->admin_socket = change->socket;
+    } else if (!p->going && socket_is_gone(p->config)) {
+        make_socket_anew(p);
     }
 }

@@ -500,6 +500,17 @@ def test_a_listener_that_a_reload_removes_is_closed_and_one_that_it_adds_is_hand
         assert gateway.http("GET", "/").body == b"ok"
 
 
+def test_a_removed_admin_socket_is_made_anew_by_a_reload(plain):
+    with plain as gateway:
+        socket_file = f"{gateway.folder}/admin.sock"
+        for _ in range(2):
+            os.unlink(socket_file)
+            gateway.reload()
+            eventually(lambda: os.path.exists(socket_file) and command(gateway, "healing").returncode == 0)
+        assert gateway.upgrade().returncode == 0
+        assert command(gateway, "healing").returncode == 0
+
+
 def test_a_supervisor_that_is_killed_takes_its_gateway_with_it(plain):
     plain.start()
     child = plain.newest()
