@@ -38,7 +38,7 @@ SURVIVORS = pathlib.Path(__file__).resolve().with_name("survivors.md")
 FILES = """
 gateway/version/negotiate.c gateway/version/version_headers.c gateway/version/version_media.c
 gateway/version/version_text.c
-gateway/policy/policy.c
+gateway/policy/breaker.c gateway/policy/gradient.c gateway/policy/policy.c gateway/policy/shedding.c
 gateway/instances/instance_set.c gateway/instances/instances.c gateway/instances/reach.c
 gateway/upstream/candidates.c gateway/upstream/endpoint.c gateway/loop/fair_queue.c gateway/upstream/pick.c
 gateway/config/config_limits.c gateway/service/service_reach.c

@@ -100,6 +100,47 @@ static void a_service_that_becomes_faster_is_soon_measured_anew(void **state)
     assert_true(g.long_time < 25 * MILLISECOND);
 }
 
+static void only_what_took_less_than_half_is_much_faster(void **state)
+{
+    static const struct {
+        int64_t took;
+        bool much_faster;
+    } rows[] = {{130, false}, {120, true}, {100, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Gradient g = {0};
+        windows(&g, 1, 250, 1);
+        windows(&g, 1, rows[i].took, 1);
+        assert_int_equal(g.long_time < 240, rows[i].much_faster);
+    }
+}
+
+static void each_window_is_of_its_own_calls(void **state)
+{
+    Gradient g = {0};
+    windows(&g, 1, 100, 1);
+    assert_true(g.short_time == 100);
+    for (int i = 0; i < GRADIENT_WINDOW - 1; i++)
+        gradient_sample(&g, &limits, 200, 1);
+    assert_true(g.short_time == 100);
+    gradient_sample(&g, &limits, 200, 1);
+    assert_true(g.short_time == 200);
+}
+
+static void no_call_takes_no_time(void **state)
+{
+    Gradient g = {0};
+    windows(&g, 1, 0, 10);
+    assert_true(g.short_time == 1);
+}
+
+static void the_most_calls_in_flight_of_a_window_are_what_is_used(void **state)
+{
+    Gradient g = {0};
+    for (int i = 0; i < GRADIENT_WINDOW; i++)
+        gradient_sample(&g, &limits, MILLISECOND, i == 20 ? 10 : 1);
+    assert_true(g.limit > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +151,10 @@ int main(void)
         cmocka_unit_test(it_never_shrinks_below_the_floor),
         cmocka_unit_test(it_finds_about_what_a_service_can_do_at_once),
         cmocka_unit_test(a_service_that_becomes_faster_is_soon_measured_anew),
+        cmocka_unit_test(only_what_took_less_than_half_is_much_faster),
+        cmocka_unit_test(each_window_is_of_its_own_calls),
+        cmocka_unit_test(no_call_takes_no_time),
+        cmocka_unit_test(the_most_calls_in_flight_of_a_window_are_what_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
