@@ -84,6 +84,20 @@ def test_health_and_operators_are_answered(tmp_path):
         assert gateway.metric("passerelle_healing_total", act="shed") > 0
 
 
+def test_connections_with_nothing_but_refusals_are_read_once_in_a_pause(tmp_path):
+    """40 connections with 100 calls each, of which none gets anything else for half a second and more."""
+    with overloaded(tmp_path, overload=SOON.replace("pause: 20ms", "pause: 1s")) as gateway:
+        def shed():
+            return gateway.metric("passerelle_calls_shed_total")
+
+        def in_a_moment():
+            before = shed()
+            time.sleep(0.2)
+            return shed() - before
+        assert eventually(lambda: shed() > 4000)
+        assert eventually(lambda: in_a_moment() < 40 * 100 * 0.6)
+
+
 def test_few_refusals_are_in_the_log_and_tell_of_the_others(tmp_path):
     with overloaded(tmp_path) as gateway:
         began = time.monotonic()
