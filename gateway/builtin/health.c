@@ -13,7 +13,7 @@ static Health health_in(Loop *loop, const Version *version, Bytes name)
     for (uint32_t i = 0; i < version->n_methods && health != HEALTH_SERVING; i++) {
         const Method *method = &version->methods[i];
         if (bytes_are(name, method->type->service->full_name))
-            health = method->made_as || pick_possible(loop, method) ? HEALTH_SERVING
+            health = method_is_made(method) || pick_possible(loop, method) ? HEALTH_SERVING
                                                                     : HEALTH_NOT_SERVING;
     }
     return health;

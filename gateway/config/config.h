@@ -370,7 +370,8 @@ struct Version {
     const char *successor_link; /* Link: <...>; rel="successor-version", or NULL */
     Method *methods;
     uint32_t n_methods;
-    bool composes; /* its methods have no instances: see Composed */
+    bool composes;    /* its methods have no instances: see Composed */
+    bool begins_jobs; /* definitions of jobs are written in it */
     const MappingSet *
         *to; /* [version index]: conversion of messages of this version to that one; NULL: none */
     Details details; /* of its errors */
@@ -424,6 +425,13 @@ struct Method {
     uint32_t series;   /* telemetry's */
     Bytes log_part;    /* telemetry's: its members in a log line */
 };
+
+/* Whether the gateway makes all of its responses itself, and never asks an instance. */
+static inline bool method_is_made(const Method *method)
+{
+    const Method *made = method->made_as;
+    return made && (!made->job || made->job->use == JOB_BEGINS);
+}
 
 enum { LEGS_MOST = 64 /* bits of Leg.needs */ };
 
@@ -698,7 +706,7 @@ struct Config {
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
     uint32_t n_methods;
-    const JobDefinition *jobs; /* by name, then revision, the smallest first */
+    const JobDefinition *jobs; /* in the order of the config */
     uint32_t n_jobs;
     Details details; /* of errors that belong to no version */
     /* The losses of all MappingSets, for counting; Loss.index is the index in this array. */

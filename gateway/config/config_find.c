@@ -85,8 +85,9 @@ const JobDefinition *config_find_job(const Config *config, Bytes name, uint32_t 
 
 const JobView *job_view_for(const JobDefinition *definition, const Method *method)
 {
+    const MethodPair *pair = &method->pairs[definition->method->version->index];
     for (uint32_t i = 0; i < definition->resource.n_reads; i++)
-        if (definition->resource.reads[i]->method == method)
+        if (definition->resource.reads[i]->method == pair->target)
             return definition->resource.reads[i];
     return NULL;
 }

@@ -268,12 +268,26 @@ static void add_legs(Buffer *out, const Version *version)
     }
 }
 
+static void add_job_call(Buffer *out, const JobCall *call)
+{
+    if (call)
+        buffer_add(out, &call->route->match, sizeof(const char *));
+}
+
+static void add_steps(Buffer *out, const JobDefinition *job)
+{
+    for (uint32_t i = 0; i < job->rules.n_steps; i++) {
+        add_job_call(out, job->steps[i].call);
+        add_job_call(out, job->steps[i].undo);
+    }
+}
+
 static Names names_in(const Buffer *out)
 {
     return (Names){(const char **)out->data, (uint32_t)(out->size / sizeof(const char *))};
 }
 
-/* The routes of the config, and those of legs: what the ledger calls `route`. */
+/* The routes of the config, and those of legs and steps: what the ledger calls `route`. */
 static Names route_names(const ConfigReader *reader)
 {
     const Config *config = reader->config;
@@ -284,6 +298,8 @@ static Names route_names(const ConfigReader *reader)
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++)
             add_legs(&out, &config->services[i].versions[k]);
+    for (uint32_t i = 0; i < config->n_jobs; i++)
+        add_steps(&out, &config->jobs[i]);
     return names_in(&out);
 }
 

@@ -61,11 +61,24 @@ typedef struct JobRules {
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* The sources of an envelope (adapters/place) that a plan reads: 0 is the request, i + 1 the
-   response of step i, and the last one the job itself: gateway/job/job_messages.h. */
+   response of step i, and n_steps + 1 the job itself. */
 typedef struct JobNeeds {
     uint64_t steps; /* bits */
     bool request, job;
 } JobNeeds;
+
+/* The fields of the job itself, by their numbers. All are strings, but for JOB_CREATED. */
+typedef enum JobField {
+    JOB_ID = 1,
+    JOB_NAME,    /* of its google.longrunning.Operation */
+    JOB_LINK,    /* its address for REST */
+    JOB_STATE,   /* "running" */
+    JOB_STEP,    /* the name of the current one */
+    JOB_REASON,  /* of its failure */
+    JOB_KEY,     /* of the step's call, or of its undo's: its idempotency key */
+    JOB_CREATED, /* a google.protobuf.Timestamp */
+    JOB_FIELDS = JOB_CREATED,
+} JobField;
 
 /* A field has one of these values, or with `unless` none of them. One that is not set is "", 0 or
    false. */
@@ -108,6 +121,7 @@ typedef struct JobCall {
     const Method *method; /* unary, in the version in which it is called */
     const Route *route;   /* its method's, without fallbacks: a job needs the true response */
     const Plan *request;  /* an envelope to its request */
+    const Plan *check;    /* its response to the same, if it can be read; NULL: of an undo */
     JobNeeds needs;
     bool honours_key; /* so the config declares: calls with the same idempotency key take effect
                          once. False: the schema declares that repeated calls do no harm */
@@ -189,8 +203,8 @@ typedef struct JobMethod {
 /* The definition; NULL: the config has none of this name and revision. */
 const JobDefinition *config_find_job(const Config *config, Bytes name, uint32_t revision);
 
-/* How a definition shows its job as the response of a method that reads it, which is of the
-   definition's version; NULL: it says nothing of that method. */
+/* How a definition shows its job as the response of a method that reads it, in any version of its
+   service: job_represent converts it. NULL: it says nothing of that method. */
 const JobView *job_view_for(const JobDefinition *definition, const Method *method);
 
 #endif

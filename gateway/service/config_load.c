@@ -47,6 +47,7 @@ static Result compile(ConfigReader *reader)
 {
     service_read_methods(reader);
     config_check_ledger(reader);
+    service_note_jobs(reader);
     Result r = service_read_error_types(reader);
     if (!failed(r))
         r = service_read_changes(reader);
@@ -68,7 +69,11 @@ static Result compile(ConfigReader *reader)
     if (!failed(r))
         r = service_make_compositions(reader);
     if (!failed(r))
-        config_check_webhooks(reader);
+        r = service_make_jobs(reader);
+    if (failed(r))
+        return r;
+    service_choose_made(reader);
+    config_check_webhooks(reader);
     return r;
 }
 

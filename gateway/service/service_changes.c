@@ -118,14 +118,15 @@ static bool has_rest_rules(const Version *version)
     return false;
 }
 
-/* Whether messages of this version may pass unconverted. Not if no instance speaks it and it has no
-   REST bindings; in a large schema this saves a tenth of the memory. */
+/* Whether messages of this version may pass unconverted. Not if no instance speaks it, it has no
+   REST bindings, and no job may read its messages; in a large schema this saves a tenth of the
+   memory. */
 static bool wants_identity(const ConfigReader *reader, const Version *version)
 {
     for (uint32_t i = 0; i < reader->config->n_routes; i++)
         if (reader->config->routes[i].on_failure == FAILURE_GRACEFUL)
             return true;
-    return service_codecs(version) || has_rest_rules(version);
+    return reader->file.content->n_jobs || service_codecs(version) || has_rest_rules(version);
 }
 
 /* Versions that share a schema share its identity. */

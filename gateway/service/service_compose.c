@@ -339,49 +339,6 @@ static Result compose_version(ConfigReader *reader, const Version *version,
     return OK;
 }
 
-/* The version that the response of another one's method is made in: as an instance would be picked.
- */
-static void choose_made(const Service *service)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
-            Method *method = &service->versions[i].methods[k];
-            for (uint32_t n = method->n_preferred; n-- > 0;) {
-                const Method *target = method->pairs[method->preferred[n]->index].target;
-                if (target && target->made_as == target)
-                    method->made_as = target;
-            }
-        }
-}
-
-/* ---- Circles --------------------------------------------------------------------------------- */
-
-/* Whether the method is called by one of these legs, or by theirs. `seen` by method id. */
-static bool calls(const Method *by, const Method *method, bool *seen)
-{
-    const Method *made = by->made_as;
-    if (!made || !made->composed || seen[made->id])
-        return false;
-    seen[made->id] = true;
-    for (uint32_t i = 0; i < made->composed->n_legs; i++) {
-        const Method *leg = made->composed->legs[i].method;
-        if (leg && (leg->made_as == method || calls(leg, method, seen)))
-            return true;
-    }
-    return false;
-}
-
-static void check_circles(ConfigReader *reader, const Version *version, const char *path)
-{
-    for (uint32_t i = 0; i < version->n_methods; i++) {
-        const Method *method = &version->methods[i];
-        bool *seen = arena_array(reader->arena, bool, reader->config->n_methods);
-        if (method->composed && calls(method, method, seen))
-            config_tell(reader, path, "call another method in one of the legs",
-                        "%s is composed of itself, through its legs", method->type->path);
-    }
-}
-
 /* ---- All ------------------------------------------------------------------------------------- */
 
 Result service_make_compositions(ConfigReader *reader)
@@ -396,12 +353,6 @@ Result service_make_compositions(ConfigReader *reader)
             if (failed(r))
                 return r;
         }
-        choose_made(service);
     }
-    for (uint32_t i = 0; i < config->n_services; i++)
-        for (uint32_t k = 0; k < config->services[i].n_versions; k++)
-            check_circles(
-                reader, &config->services[i].versions[k],
-                config_path(reader, "%s.versions[%u].compose", reader->services[i].path, k));
     return OK;
 }

@@ -341,23 +341,28 @@ static Result make_reply(ConfigReader *reader, Method *method)
 
 /* ---- Legs ------------------------------------------------------------------------------------ */
 
+Result service_json_message(ConfigReader *reader, const char *path, const char *what,
+                            const Mapping *mapping, const MappingSet *types, Bytes *made_out)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .types = types};
+    const char *json = mapping ? read_json(reader, path, mapping->from) : NULL;
+    *made_out = BYTES_NONE;
+    if (!json)
+        return OK;
+    Result unfit, r = run_json(reader, mapping, &options, json, made_out, &unfit);
+    if (failed(unfit))
+        config_tell(reader, path, NULL, "%s does not fit %s: %s", what, mapping->from->full_name,
+                    error_origin(unfit)->doing);
+    return r;
+}
+
 /* The default response, which is written in the leg's version, in protobuf. */
 static Result make_leg_default(ConfigReader *reader, const char *path, const Method *method,
                                Route *route)
 {
-    const MessageType *type = method->type->output;
-    PlanOptions options = {.from = CODEC_JSON,
-                           .to = CODEC_PROTO,
-                           .types = method->version->to[method->version->index]};
-    const Mapping *mapping = service_answer(method, method->version);
-    const char *json = mapping ? read_json(reader, path, type) : NULL;
-    if (!json)
-        return OK;
-    Result unfit, r = run_json(reader, mapping, &options, json, &route->leg_default, &unfit);
-    if (failed(unfit))
-        config_tell(reader, path, NULL, "the default response does not fit %s: %s", type->full_name,
-                    error_origin(unfit)->doing);
-    return r;
+    return service_json_message(reader, path, "the default response",
+                                service_answer(method, method->version),
+                                method->version->to[method->version->index], &route->leg_default);
 }
 
 Result service_make_leg_fallbacks(ConfigReader *reader, const char *path, const Method *method,

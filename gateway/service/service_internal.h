@@ -92,8 +92,22 @@ MUST_USE Result service_read_parameters(ConfigReader *reader);
 MUST_USE Result service_make_leg_fallbacks(ConfigReader *reader, const char *path,
                                            const Method *method, Route *route);
 
-/* service_compose.c: Method.composed and made_as. Last: methods have routes, and plans. */
+/* A message that is written in the config at `path`, in protobuf; `mapping` is that of its type to
+   itself. Empty: there is none, or a mistake, which was reported: `what` does not fit. */
+MUST_USE Result service_json_message(ConfigReader *reader, const char *path, const char *what,
+                                     const Mapping *mapping, const MappingSet *types,
+                                     Bytes *made_out);
+
+/* service_compose.c: Method.composed and made_as. Methods have routes, and plans. */
 MUST_USE Result service_make_compositions(ConfigReader *reader);
+
+/* service_job.c: Version.begins_jobs, before change lists are read; then Config.jobs, Method.job and
+   made_as. */
+void service_note_jobs(ConfigReader *reader);
+MUST_USE Result service_make_jobs(ConfigReader *reader);
+
+/* service_made.c: made_as of the methods of other versions. Last. */
+void service_choose_made(ConfigReader *reader);
 
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and
    Config.details. */
@@ -115,6 +129,7 @@ typedef struct PlaceNames {
     const char *all, *one;    /* "legs", "leg" */
     const char *const *names; /* of source 1 and so on; "" where none was said */
     uint32_t n;
+    const char *last; /* of source n + 1: "job"; NULL: there is none */
 } PlaceNames;
 
 /* "Sites/List" */
@@ -143,6 +158,16 @@ bool service_take_source(ConfigReader *reader, const PlaceNames *names, const ch
 /* placement_move, with its mistake reported at `path`.`into`. */
 void service_place(ConfigReader *reader, Placement *placement, const char *into, uint32_t source,
                    Bytes from, const char *path);
+
+/* The fields of a path through single messages, ending with NULL, of which the last one is single
+   and fits; NULL: a mistake, which was reported: it must be `what`. */
+typedef bool FieldTest(const FieldType *field);
+const FieldType *const *service_field_path(ConfigReader *reader, const MessageType *type,
+                                           Bytes said, const char *path, FieldTest *fits,
+                                           const char *what);
+
+/* An integer of any kind; no enum. */
+bool service_is_whole(const FieldType *field);
 
 /* The plan, once there were no mistakes. `read`: also what could be copied as it is, since nobody
    has read it yet. */

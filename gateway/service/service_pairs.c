@@ -84,7 +84,7 @@ const Mapping *service_answer(const Method *method, const Version *served)
 uint32_t service_codecs(const Version *version)
 {
     uint32_t codecs = 0;
-    if (version->composes)
+    if (version->composes || version->begins_jobs)
         codecs = 1u << CODEC_PROTO;
     if (version->service->discovery)
         return (1u << CODEC_COUNT) - 1; /* instances with any codec may join */
@@ -101,7 +101,7 @@ typedef struct PlanKey {
     const Mapping *mapping;
     const MappingSet *types;
     const char *only_field;
-    uint8_t from, to, unknown, enums_as_numbers, emit_defaults, proto_names, unused[2];
+    uint8_t from, to, unknown, enums_as_numbers, emit_defaults, proto_names, walk_all, unused[1];
 } PlanKey;
 
 void service_complete_options(ConfigReader *reader, PlanOptions *options)
@@ -125,6 +125,7 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
     key->enums_as_numbers = options->enums_as_numbers;
     key->emit_defaults = options->emit_defaults;
     key->proto_names = options->proto_names;
+    key->walk_all = options->walk_all;
     Bytes key_bytes = bytes(key, sizeof *key);
     *plan_out = table_get(&reader->plans, key_bytes);
     if (*plan_out)

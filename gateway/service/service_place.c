@@ -3,6 +3,7 @@
 #include "gateway/service/service_internal.h"
 
 #include "adapters/compile/plan_compile.h"
+#include "adapters/mapping/expr.h"
 #include "base/arena.h"
 
 #include <ctype.h>
@@ -88,6 +89,8 @@ static bool take_source(const PlaceNames *names, Bytes *path, uint32_t *source_o
             ++*source_out;
         if (++*source_out > names->n)
             return false;
+    } else if (names->last && bytes_are(first, names->last)) {
+        *source_out = names->n + 1;
     } else if (!bytes_are(first, "request")) {
         return false;
     }
@@ -101,13 +104,17 @@ bool service_take_source(ConfigReader *reader, const PlaceNames *names, const ch
     *rest_out = bytes_of(said);
     if (take_source(names, rest_out, source_out))
         return true;
-    const char **words = arena_array(reader->arena, const char *, names->n + 1);
-    words[0] = "request";
+    const char **words = arena_array(reader->arena, const char *, names->n + 2);
+    uint32_t n = 0;
+    words[n++] = "request";
+    if (names->last)
+        words[n++] = names->last;
     for (uint32_t i = 0; i < names->n; i++)
-        words[i + 1] = config_path(reader, "%s.%s", names->all, names->names[i]);
-    config_tell(reader, path, config_hint(reader, said, words, names->n + 1),
-                "%s is no path: it begins with request, or with %s and the name of a %s", said,
-                names->all, names->one);
+        words[n++] = config_path(reader, "%s.%s", names->all, names->names[i]);
+    config_tell(reader, path, config_hint(reader, said, words, n),
+                "%s is no path: it begins with request%s%s, or with %s and the name of a %s", said,
+                names->last ? ", with " : "", names->last ? names->last : "", names->all,
+                names->one);
     return false;
 }
 
@@ -118,6 +125,43 @@ void service_place(ConfigReader *reader, Placement *placement, const char *into,
     if (mistake.what)
         config_tell(reader, config_path(reader, "%s.%s", path, into), mistake.hint, "%s",
                     mistake.what);
+}
+
+bool service_is_whole(const FieldType *field)
+{
+    return kind_is_number(field->kind) && field->kind != KIND_DOUBLE && field->kind != KIND_FLOAT;
+}
+
+const FieldType *const *service_field_path(ConfigReader *reader, const MessageType *type,
+                                           Bytes said, const char *path, FieldTest *fits,
+                                           const char *what)
+{
+    const FieldType **fields = arena_array(reader->arena, const FieldType *, said.size + 2);
+    uint32_t n = 0;
+    Bytes rest = bytes_are(said, ".") ? BYTES_NONE : said,
+          name; /* the whole message has no value */
+    while (bytes_split(&rest, '.', &name)) {
+        const FieldType *field = message_field(type, name);
+        const char *near = field ? NULL : message_nearest_field(type, name, reader->arena);
+        if (!field) {
+            config_tell(reader, path, near ? config_path(reader, "did you mean %s?", near) : NULL,
+                        "%s has no field %.*s", type->full_name, BYTES_ARGS(name));
+            return NULL;
+        }
+        fields[n++] = field;
+        if (rest.size && (!field->message || field->repeated)) {
+            config_tell(reader, path, NULL,
+                        "%s.%s is not a single message: there is no way into it", type->full_name,
+                        field->name);
+            return NULL;
+        }
+        type = field->message;
+    }
+    if (n && !fields[n - 1]->repeated && fits(fields[n - 1]))
+        return fields;
+    config_tell(reader, path, NULL, "%s must be %s", n ? fields[n - 1]->name : type->full_name,
+                what);
+    return NULL;
 }
 
 Result service_place_plan(ConfigReader *reader, Placement *placement, bool read,

@@ -317,6 +317,23 @@ static void describe_legs(const Composed *composed, Arena *arena)
     }
 }
 
+static void describe_job_call(const JobCall *call, Arena *arena)
+{
+    if (!call)
+        return;
+    Route *route = (Route *)(uintptr_t)call->route; /* likewise */
+    route->log_part = route_part(route, arena);
+}
+
+static void describe_jobs(const Config *config)
+{
+    for (uint32_t i = 0; i < config->n_jobs; i++)
+        for (uint32_t k = 0; k < config->jobs[i].rules.n_steps; k++) {
+            describe_job_call(config->jobs[i].steps[k].call, config->arena);
+            describe_job_call(config->jobs[i].steps[k].undo, config->arena);
+        }
+}
+
 static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
 {
     const char *service = version->service->name;
@@ -357,6 +374,7 @@ static void number_config(TelemetryProcess *p, Config *config)
 {
     for (uint32_t i = 0; i < config->n_services; i++)
         number_service(p, &config->services[i], config->arena);
+    describe_jobs(config);
     for (uint32_t i = 0; i < config->n_routes; i++)
         config->routes[i].log_part = route_part(&config->routes[i], config->arena);
     for (uint32_t i = 0; i < config->n_http_routes; i++) {

@@ -473,7 +473,77 @@ def page(before, then, pick, old=PAGE, new=SAY):
     return ConfigCase(before, then, pick, old=old, new=new)
 
 
-CONFIG_CASES = [
+STEP = "{name: a, method: s.R/Look}"
+
+
+def job(more="", steps=STEP, method="s.S/Go", store="store: {sqlite: /tmp/s.db}\n", others=""):
+    return config(rest=f"{store}jobs:\n  - {{method: {method}{more}, steps: [{steps}]}}\n{others}")
+
+
+def slow(before, then, pick):
+    """Jobs of the first version, whose messages have what they need."""
+    messages = LOOK.replace("string s = 3;", "string s = 3; bool b = 4; M m = 5; string t = 6; string word = 7;") + \
+        " message N { string s = 1; } service T { rpc See(N) returns (N); rpc Scan(M) returns (stream M); }"
+    return ConfigCase(before, then, pick, old=messages, new=messages)
+
+
+def states(value):
+    return ", ".join(f"{state}: {value}" for state in ("queued", "running", "waiting", "failed", "undoing", "undone", "done"))
+
+
+THING = "resource: {kind: thing, key: request.s"
+READY = "{name: ready, method: s.R/Look, wait: {until: {field: s, is: [READY]}, every: 2s, for: 10m}}"
+JOB_CASES = [
+    slow(job(store=""), job(), "no store that keeps them"),
+    slow(job(steps="{name: a-b, method: s.R/Look}"), job(steps="{name: sites, method: s.R/Look}"), "the name of a step"),
+    slow(job(steps="{name: a, method: s.S/Go}"), job(steps="{name: a, method: s.S/Go, idempotency: key}"), "does no harm"),
+    slow(job(steps="{name: a}"), job(steps=READY), "calls a method, or waits"),
+    slow(job(steps="{name: a, method: s.R/Look, wait: 2s}"), job(steps=READY), "until its response has something"),
+    slow(job(steps="{name: a, wait: {until: {field: s, is: [x]}}}"), job(steps=READY), "the step needs a method"),
+    slow(job(steps="{name: a, wait: 2s, request: {s: job.id}}"), job(steps=READY), "has no request"),
+    slow(job(steps="{name: a, wait: {every: 2s}}"), job(steps=READY), "needs the time"),
+    slow(job(steps="{name: a, wait: {event: a-b}}"), job(steps="{name: a, wait: {event: approved}}"), "the name of an event"),
+    slow(job(steps=READY.replace("every: 2s", "every: 10m")), job(steps=READY), "it is called once"),
+    slow(job(steps="{name: a, method: s.R/Look, when: {field: request.e, is: [READ]}}"),
+         job(steps="{name: a, method: s.R/Look, when: {field: request.e, is: [RED]}}"), "is no t.v1.E"),
+    slow(job(steps="{name: a, method: s.R/Look, when: {field: request.b, is: ['yes']}}"),
+         job(steps="{name: a, method: s.R/Look, when: {field: request.b, is: ['true']}}"), "is no bool"),
+    slow(job(steps="{name: a, method: s.R/Look, when: {field: request.s}}"),
+         job(steps="{name: a, method: s.R/Look, when: {field: request.s, is: [x]}}"), "one list of values"),
+    slow(job(steps="{name: a, method: s.R/Look, when: {field: request.wrd, is: [x]}}"),
+         job(steps="{name: a, method: s.R/Look, when: {field: request.word, is: [x]}}"), "has no field wrd"),
+    slow(job(steps="{name: a, method: s.R/Look, request: {s: steps.a.s}}"),
+         job(steps="{name: a, method: s.R/Look, request: {s: request.s}}"), "has no response by then"),
+    slow(job(steps="{name: a, method: s.R/Look, request: {s: id}}"),
+         job(steps="{name: a, method: s.R/Look, request: {s: job.id}}"), "is no path"),
+    slow(job(", state: e"), job(f", state: e, states: {{{states('NONE')}}}"), "has no value for queued"),
+    slow(job(f", state: e, states: {{{states('READ')}}}"), job(f", state: e, states: {{{states('RED')}}}"), "has no value READ"),
+    slow(job(", state: s, states: {quued: x}"), job(", state: s, states: {queued: x}"), "is no state of a job"),
+    slow(job(", state: s, answer: {s: job.state}"), job(", state: s"), "the field of the state"),
+    slow(job(", answer: {s: job.key}"), job(", answer: {s: job.id}"), "only known to a step"),
+    slow(job(", result: t.v1.M"), job(), "is no google.longrunning.Operation"),
+    slow(job(", metadata: {s: job.id}"), job(), "is no google.longrunning.Operation"),
+    slow(job(", resource: {kind: a b, key: request.s}"), job(", resource: {kind: site, key: request.s}"), "the name of a kind"),
+    slow(job(", resource: {kind: thing, key: s}"), job(", resource: {kind: thing, key: job.id}"), "when the job is accepted"),
+    slow(job(f", {THING}, read: [{{method: t.T/See, key: s}}]}}"), job(f", {THING}, read: [{{method: s.R/Look, key: s}}]}}"),
+         "is no method of s"),
+    slow(job(f", {THING}, read: [{{method: s.T/See, key: s}}]}}"),
+         job(f", {THING}, read: [{{method: s.T/See, key: s, answer: {{s: request.s}}}}]}}"), "which the job is"),
+    slow(job(f", {THING}, read: [{{method: s.R/Look, key: s}}, {{method: s.R/Look, key: t}}]}}"),
+         job(f", {THING}, read: [{{method: s.R/Look, key: s}}, {{method: s.R/Look, key: s}}]}}"), "by another key or kind"),
+    slow(job(others=f"  - {{method: s.S/Go, steps: [{STEP}]}}\n"),
+         job(others=f"  - {{method: s.S/Go, revision: 2, steps: [{STEP}]}}\n"), "there already is the revision 1"),
+    slow(job(", forward: [authorization]"), job(", token_file: good.key"), "may have expired"),
+    slow(job(", schedule: {}"), job(", schedule: {every: 6h}"), "every or at, and not both"),
+    slow(job(", schedule: {at: '3:00'}"), job(", schedule: {at: \"03:00\"}"), "no time of the day"),
+    slow(job(steps="{name: a, method: s.R/Look, undo: {method: s.R/Look, request: {s: steps.a.s}}}"),
+         job(steps="{name: a, method: s.R/Look, undo: {method: s.R/Look, request: {s: job.id}}}"), "cannot be undone then"),
+    slow(job(steps="{name: a, method: s.R/Look, on_failure: graceful}, {name: b, method: s.R/Look, request: {s: steps.a.s}}"),
+         job(steps="{name: a, method: s.R/Look, on_failure: graceful}, {name: b, method: s.R/Look, on_failure: graceful, request: {s: "
+                   "steps.a.s}}"), "although it is graceful"),
+]
+
+CONFIG_CASES = JOB_CASES + [
     ConfigCase(demanded("e: {at_most: 1}"), demanded("e: {one_of: [RED]}"), "have no bounds"),
     ConfigCase(demanded("n: {at_least: 5, at_most: 3}"), demanded("n: {at_least: 2, at_most: 3}"), "no value fits"),
     ConfigCase(demanded("n: {clamp: true}"), demanded("n: {clamp: true, at_most: 5}"), "no bound that a value"),
@@ -695,7 +765,8 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"take the whole field", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
+PROSE = {"take the whole field", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
+         "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
          "for example [a, b]", "one rule with both, or other versions",
