@@ -18,8 +18,8 @@
 #include "gateway/job/job_state.h"
 
 /* Before a job's id: its name as a google.longrunning.Operation, and its address for REST. */
-#define JOB_NAME "operations/"
-#define JOB_LINK "/v1/operations/"
+#define JOB_NAME_PREFIX "operations/"
+#define JOB_LINK_PREFIX "/v1/operations/"
 
 /* What is known of a job. Messages are protobuf in the versions of the definition and its steps. */
 typedef struct JobSources {
@@ -43,23 +43,27 @@ MUST_USE Result job_make_request(const JobDefinition *definition, uint32_t step,
 bool job_when_holds(const JobDefinition *definition, uint32_t step, const JobSources *sources);
 
 /* What a good response of a step means: JOB_SUCCEEDED; of a JOB_STEP_POLL also JOB_NOT_YET, or
-   JOB_REFUSED: it will never be as it should. */
-JobEvent job_response_means(const JobDefinition *definition, uint32_t step, Bytes response);
+   JOB_REFUSED: it will never be as it should. Fails if the response cannot be read:
+   UPSTREAM_MESSAGE, and what plan_run says of itself. */
+MUST_USE Result job_response_means(const JobDefinition *definition, uint32_t step, Bytes response,
+                                   Arena *arena, JobEvent *means_out);
 
 /* The job as a message of `version`, one of the view's service; NULL: of the definition's version.
-   Faults: CANNOT_CONVERT, VERSION_MISSING. */
+   CANNOT_CONVERT: that version has no such message. */
 MUST_USE Result job_represent(const JobDefinition *definition, const JobView *view,
                               const JobSources *sources, const Version *version, Arena *arena,
                               Bytes *message_out);
 
 /* The job as a google.longrunning.Operation: its result, and its metadata, are in `version`, as
-   above. It is done when the job is at rest: with a response if the job is, else with an error. */
+   above. It is done when the job is at rest: with a response if the job is done, else with an
+   error. An operator may wake a failed job: then it is not done any more. */
 MUST_USE Result job_operation(const JobDefinition *definition, const JobSources *sources,
                               const Version *version, Arena *arena, Bytes *operation_out);
 
 /* What a call of the method is about: "site/NAME", for JobRecord.resource. `id`: of the job that it
-   begins, else empty. Empty: nothing, because the request does not say which. Only
-   if the arena is full it fails. */
+   begins, else empty. Empty: the method has to do with no resource, or the request does not say
+   which: a call of JOB_BEGINS with a `kind` is a mistake of the client then, and any other one is
+   about nothing that a job works on. Fails only if the arena is full. */
 MUST_USE Result job_resource(const JobMethod *method, Bytes request, Bytes id, Arena *arena,
                              Bytes *resource_out);
 
