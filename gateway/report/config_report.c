@@ -127,6 +127,13 @@ static void add_service(const Service *service, Buffer *out)
                 add_losses(&service->versions[i], &service->versions[j], out);
 }
 
+static void add_job(const JobDefinition *job, Buffer *out)
+{
+    buffer_printf(out, "jobs of %s in %s: revision %u, %u step%s%s\n", job->name,
+                  job->method->version->name, job->revision, job->rules.n_steps,
+                  plural(job->rules.n_steps), job->accepts ? "" : "; begins none any more");
+}
+
 void config_report(const Config *config, Buffer *out)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++)
@@ -136,6 +143,8 @@ void config_report(const Config *config, Buffer *out)
         buffer_printf(out, "admin on %s\n", config->admin.text);
     for (uint32_t i = 0; i < config->n_services; i++)
         add_service(&config->services[i], out);
+    for (uint32_t i = 0; i < config->n_jobs; i++)
+        add_job(&config->jobs[i], out);
     buffer_printf(out, "%s is good\n", config->file);
 }
 

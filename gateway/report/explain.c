@@ -114,12 +114,17 @@ static Result ask_version(const ExplainRequest *request, Arena *arena, Explained
     return negotiate(&question, arena, &found->negotiation);
 }
 
-/* Versions that instances speak and that the method converts to, best first. */
+/* The version that the gateway makes, or those that instances speak and that the method converts
+ * to, best first. */
 static uint32_t candidates(const Method *method, const Version **list)
 {
     const Service *service = method->version->service;
     uint64_t spoken = service_is_listed_afar(service) ? UINT64_MAX : 0;
     uint32_t n = 0;
+    if (method_is_made(method)) {
+        list[0] = method->made_as->version;
+        return 1;
+    }
     for (uint32_t i = 0; i < service->n_instances; i++)
         spoken |= service->instances[i].versions;
     for (uint32_t i = 0; i < service->n_versions; i++)

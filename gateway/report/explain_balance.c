@@ -51,7 +51,7 @@ ExplainBalance explain_balance(const ExplainRequest *request, const Explained *f
     const Service *service = found->route->service;
     uint64_t versions = found->n_served ? UINT64_C(1) << found->served[0]->index : 0;
     ExplainBalance balance = {.affinity = &found->route->affinity};
-    if (!service || (found->method && found->method->made_as))
+    if (!service || (found->method && method_is_made(found->method)))
         return (ExplainBalance){.affinity = NULL};
     for (uint32_t i = 0; i < service->n_instances && service->cells.own; i++) {
         if (!explain_serves(&service->instances[i], versions))

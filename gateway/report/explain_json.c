@@ -269,7 +269,7 @@ static void add_served(const ExplainRequest *request, const Explained *found, co
     add_text(out, "method", pair->target->type->path);
     if (pair->target->composed)
         add_legs(pair->target->composed, out);
-    else
+    else if (!method_is_made(pair->target))
         add_instances(served->service, UINT64_C(1) << served->index, out);
     add_losses(method->version, served, method->type, false, out);
     add_losses(served, found->negotiation.reply, pair->target->type, true, out);
@@ -285,6 +285,8 @@ static void add_method(const ExplainRequest *request, const Explained *found, Bu
         add_text(out, "rest",
                  arena_printf(out->arena, "%s %s", found->binding->rule->verb,
                               found->binding->rule->path));
+    if (found->method->made_as && found->method->made_as->job)
+        explain_job_json(found->method->made_as->job, out);
     open(out, "served", '[');
     for (uint32_t i = 0; i < found->n_served; i++)
         add_served(request, found, found->served[i], out);
@@ -307,7 +309,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         if (!found->method || !found->method->made_as)
             add_guards(explain_service(found), out);
         add_rules(found, out);
-        if (!found->method || !found->method->made_as) /* what may happen is of its legs */
+        if (!found->method || !method_is_made(found->method)) /* else it is of its legs */
             add_failures(request, found, out);
         if (found->method)
             add_method(request, found, out);

@@ -266,6 +266,8 @@ static void tell_served(const Explained *found, const Version *served, Buffer *o
                   served == method->version ? "natively" : "converted", target->path);
     if (served_as->composed)
         tell_legs(served_as->composed, out);
+    else if (served_as->job && served_as->job->use == JOB_BEGINS)
+        explain_job_text(served_as->job->definition, out);
     else
         tell_instances(served->service, UINT64_C(1) << served->index, out);
     tell_losses(method->version, served, method->type, false, out);
@@ -302,11 +304,13 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);
     tell_fallbacks(found, out);
-    if (!found->method || !found->method->made_as) { /* what may happen is told of its legs */
+    if (!found->method || !method_is_made(found->method)) { /* else it is told of its legs */
         tell_hedge(found, out);
         tell_failures(request, found, out);
     }
     tell_rules(found, out);
+    if (found->method && found->method->made_as && found->method->made_as->job)
+        explain_job_use_text(found->method->made_as->job, out);
     for (uint32_t i = 0; i < found->n_served; i++) {
         tell_served(found, found->served[i], out);
         if (request->plan)
