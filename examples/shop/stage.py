@@ -169,7 +169,7 @@ class Stage:
             say_why_not(f"{binary} is not there: run `make build` first")
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="passerelle-shop-"))
-        self.port, self.admin, *ports, extras = ports_near(8080, 9901, 7001, 7002, 7003, 7004)
+        self.port, self.admin, *ports, extras, hosting = ports_near(8080, 9901, 7001, 7002, 7003, 7004, 7005)
         self.backends = {name: Backend(name, port) for name, port in zip(("v1", "v2", "v3"), ports)}
         self.config = (HERE / "shop.yaml").read_text()
         self.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
@@ -178,7 +178,9 @@ class Stage:
             self.replace(f"127.0.0.1:700{name[1:]}", f"127.0.0.1:{backend.port}")
         self.extras = Backend("extras", extras)
         self.replace("127.0.0.1:7004", f"127.0.0.1:{extras}")
-        for source in (HERE / "orders-v1-v2.yaml", HERE / "orders-v2-v3.yaml",
+        self.hosting = Backend("hosting", hosting)
+        self.config = self.config.replace("127.0.0.1:7005", f"127.0.0.1:{hosting}")  # of two services
+        for source in (HERE / "orders-v1-v2.yaml", HERE / "orders-v2-v3.yaml", HERE / "hosting-v1-v2.yaml",
                        BUILD / "examples/shop/orders.binpb"):
             shutil.copy(source, self.folder)
         self.gateway = None
@@ -224,7 +226,8 @@ class Stage:
 
     def stop(self):
         codes = [process.stop() for process in
-                 [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras)] if process]
+                 [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras, self.hosting)]
+                 if process]
         shutil.rmtree(self.folder, ignore_errors=True)
         return codes[0] if codes else 0
 
