@@ -311,6 +311,14 @@ void exchange_on_deadline(Timer *timer)
     exchange_run(x, exchange_fail(x, r));
 }
 
+/* Legs and steps have routes of their own. */
+static const char *route_timeout_of(const CallRecord *record)
+{
+    return record->leg       ? "the leg's timeout"
+           : record->step_of ? "the step's timeout"
+                             : "the route's timeout";
+}
+
 /* The deadline counts from the first byte of the request and covers all attempts. */
 static void start_deadline(Exchange *x)
 {
@@ -319,7 +327,7 @@ static void start_deadline(Exchange *x)
     if (exchange_is_unary(x)) {
         if (x->route->timeout < timeout) {
             timeout = x->route->timeout;
-            x->deadline_by = x->record.leg ? "the leg's timeout" : "the route's timeout";
+            x->deadline_by = route_timeout_of(&x->record);
         }
         if (timeout == NO_TIMEOUT && x->config->limits.call_time) {
             timeout = x->config->limits.call_time;
@@ -400,7 +408,9 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
     x->caller = caller;
     x->only = order->instance;
     x->method = order->method ? order->method : bare_method(x->arena, order->type);
-    x->route = x->record.route = x->method->route;
+    x->route = x->record.route = order->route ? order->route : x->method->route;
+    x->record.step_of = order->step_of;
+    x->record.request_id = order->request_id;
     x->version.client = x->version.reply = x->method->version;
     x->record.client_version = x->record.reply_version = x->method->version;
     if (order->method)

@@ -31,6 +31,9 @@ typedef struct CallOrder {
        it is one of the same client. */
     Exchange *of;
     const Leg *leg;         /* of that */
+    const Route *route;     /* in place of the method's; NULL: that */
+    const char *step_of;    /* a job's id: the call is of one of its steps; NULL: of none */
+    Bytes request_id;       /* for the log; empty: none */
     Codec codec;            /* of the messages; of a single instance: its own */
     int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
     const Fields *metadata; /* sent along; NULL: none */

@@ -50,9 +50,13 @@ static const Step *make(Exchange *x, Attempt *attempt)
 
 const Step STEP_make = {"make", make};
 
+/* A step of a job asks the instances, also of a method that begins jobs or is answered from them.
+ */
 const Step *exchange_serve(const Exchange *x)
 {
-    return x->method->made_as ? &STEP_make : &STEP_pick;
+    const Method *made = x->method->made_as;
+    bool asks = !made || (x->record.step_of && made->maker == MAKER_JOB);
+    return asks ? &STEP_pick : &STEP_make;
 }
 
 void exchange_describe_making(Exchange *x)

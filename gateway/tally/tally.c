@@ -144,10 +144,11 @@ static void add_failed_attempts(Tally *tally, const CallRecord *r, int64_t wall,
     }
 }
 
-/* A leg is cancelled by its composed call only, whose own record says why. */
-static bool is_cancelled_leg(const CallRecord *r)
+/* A leg is cancelled by its composed call only, whose own record says why; the call of a job's step
+   by a gateway that hands the job over. */
+static bool is_cancelled_part(const CallRecord *r)
 {
-    return r->leg && r->why.error->fault == &FAULT_CANCELLED;
+    return (r->leg || r->step_of) && r->why.error->fault == &FAULT_CANCELLED;
 }
 
 static MethodUse *use_of(Tally *tally, uint32_t series)
@@ -177,7 +178,7 @@ void tally_record(Tally *tally, const CallRecord *record, Bytes line)
     int64_t wall = record->began + record->time_total;
     uint64_t client = client_of(record);
     see_client(use_of(tally, series_of(record)), wall, client);
-    if (failed(record->why) && !is_cancelled_leg(record))
+    if (failed(record->why) && !is_cancelled_part(record))
         add_failed_call(tally, record, wall, client, line);
     if (record->attempts && record->attempts->next)
         add_failed_attempts(tally, record, wall, client, line);

@@ -109,6 +109,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     if (r->method)
         log_line_part(line, r->method->log_part);
     log_line_word(line, LOG_KEY("leg"), r->leg);
+    log_line_word(line, LOG_KEY("job"), r->step_of);
     add_version(line, LOG_KEY("client_version"), r->client_version);
     add_version(line, LOG_KEY("response_version"), r->reply_version);
     add_version(line, LOG_KEY("served_version"), r->served_version);
@@ -308,12 +309,26 @@ static Bytes route_part(const Route *route, Arena *arena)
     return buffer_bytes(&part);
 }
 
-/* Their routes are not among those of the config. */
+/* Routes of legs and steps are not among those of the config. */
+static void describe_route(const Route *described, Arena *arena)
+{
+    Route *route = (Route *)(uintptr_t)described; /* log_part is ours: config.h */
+    route->log_part = route_part(route, arena);
+}
+
 static void describe_legs(const Composed *composed, Arena *arena)
 {
-    for (uint32_t i = 0; composed && i < composed->n_legs; i++) {
-        Route *route = (Route *)(uintptr_t)composed->legs[i].route; /* log_part is ours: config.h */
-        route->log_part = route_part(route, arena);
+    for (uint32_t i = 0; composed && i < composed->n_legs; i++)
+        describe_route(composed->legs[i].route, arena);
+}
+
+static void describe_steps(const JobDefinition *job, Arena *arena)
+{
+    for (uint32_t i = 0; i < job->rules.n_steps; i++) {
+        if (job->steps[i].call)
+            describe_route(job->steps[i].call->route, arena);
+        if (job->steps[i].undo)
+            describe_route(job->steps[i].undo->route, arena);
     }
 }
 
@@ -377,6 +392,8 @@ static void number_config(TelemetryProcess *p, Config *config)
     describe_jobs(config);
     for (uint32_t i = 0; i < config->n_routes; i++)
         config->routes[i].log_part = route_part(&config->routes[i], config->arena);
+    for (uint32_t i = 0; i < config->n_jobs; i++)
+        describe_steps(&config->jobs[i], config->arena);
     for (uint32_t i = 0; i < config->n_http_routes; i++) {
         Route *route = (Route *)&config->http_routes[i]; /* these fields are ours: config.h */
         number_route(p, route);

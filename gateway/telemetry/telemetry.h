@@ -76,7 +76,8 @@ typedef struct CallRecord {
     const JobNote *job;    /* NULL: the call has to do with none */
     Bytes joined;    /* whose response it was, of an equal call: its request id; empty: its own */
     const char *leg; /* of a composed call that it is made for: its name; else NULL */
-    Bytes legs;      /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
+    const char *step_of;    /* the id of the job that it is a step of; else NULL */
+    Bytes legs;             /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
     const char *failed_leg; /* composed: whose error the call's is; or NULL, */
     const Status *leg_said; /* and if that is of a service, its own words; else NULL */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
