@@ -23,7 +23,7 @@ static bool has_lease(const JobRunner *runner)
 
 bool runner_may_act(const JobRunner *runner)
 {
-    return !runner->stopping && !runner->uncounted && has_lease(runner);
+    return !runner->stopping && has_lease(runner);
 }
 
 static void hand_over_all(JobRunner *runner)
@@ -81,24 +81,6 @@ static void renew(JobRunner *runner)
 
 /* ---- Claims ---------------------------------------------------------------------------------- */
 
-static void on_given_back(void *owner, Result result)
-{
-    JobRunner *runner = owner;
-    runner->gives_back = false;
-    runner->uncounted = failed(result);
-    runner->leased_until = 0;
-    runner->renew_at = now_of(runner) + (failed(result) ? runner->settings.beat : 0);
-    runner_plan(runner);
-}
-
-/* When nothing of what it knows is its any more, all of the rest is given back. */
-static void give_back(JobRunner *runner)
-{
-    JobStorage *storage = runner->settings.storage;
-    runner->gives_back = true;
-    storage->release_all(storage, runner->name, on_given_back, runner);
-}
-
 /* `in_time`: under the lease that it was claimed with, so that nobody can have taken it over. */
 static void take_jobs(JobRunner *runner, const JobRecord *const *jobs, uint32_t n, bool in_time)
 {
@@ -116,12 +98,8 @@ static void on_claimed(void *owner, Result result, const JobRecord *const *jobs,
     runner->claims = false;
     runner->look_at = runner->heard ? 0 : now_of(runner) + runner->settings.beat;
     runner->more = !failed(result) && n == runner->asked;
-    if (!failed(result)) {
+    if (!failed(result)) /* what was taken all the same, the storage gives back with the next one */
         take_jobs(runner, jobs, n, now_of(runner) < runner->claim_until);
-    } else if (result.error->fault != &FAULT_STORE_DOWN) {
-        runner->uncounted = true;
-        hand_over_all(runner);
-    }
     runner_plan(runner);
 }
 
@@ -174,11 +152,6 @@ static void write_again(JobRunner *runner)
             held_job_write_again(job);
 }
 
-static bool has_nothing(const JobRunner *runner)
-{
-    return runner->n_jobs == 0 && !runner->claims && !runner->renews;
-}
-
 static void earlier(int64_t *when, int64_t other)
 {
     if (other < *when)
@@ -188,7 +161,7 @@ static void earlier(int64_t *when, int64_t other)
 void runner_plan(JobRunner *runner)
 {
     int64_t when = INT64_MAX;
-    if (!runner->renews && !runner->gives_back)
+    if (!runner->renews)
         earlier(&when, runner->renew_at);
     if (runner->n_calls && has_lease(runner))
         earlier(&when, runner->leased_until - LEASE_MARGIN(runner->settings.lease));
@@ -196,8 +169,6 @@ void runner_plan(JobRunner *runner)
         earlier(&when, runner->repeat_at);
     if (may_claim(runner))
         earlier(&when, may_take_more(runner) ? 0 : runner->look_at);
-    if (runner->uncounted && !runner->gives_back && has_nothing(runner))
-        earlier(&when, runner->renew_at);
     runner->settings.clock->wake(runner->settings.clock, when);
 }
 
@@ -208,9 +179,7 @@ void job_runner_turn(JobRunner *runner)
         hand_over_all(runner);
     if (runner->n_unwritten && now >= runner->repeat_at)
         write_again(runner);
-    if (runner->uncounted && !runner->gives_back && has_nothing(runner))
-        give_back(runner);
-    else if (!runner->renews && !runner->gives_back && now >= runner->renew_at)
+    if (!runner->renews && now >= runner->renew_at)
         renew(runner);
     if (may_claim(runner) && (now >= runner->look_at || may_take_more(runner)))
         claim(runner);

@@ -53,8 +53,6 @@ struct JobRunner {
     uint32_t asked;                  /* how many it asks for */
     int64_t claimed_at, claim_until; /* when it began, and the lease ended then */
     int64_t look_at;                 /* the next one */
-    bool uncounted;  /* nobody knows what a claim has taken: all is to be given back */
-    bool gives_back; /* that is under way */
 
     int64_t repeat_at; /* what is unwritten is written again */
 };

@@ -62,6 +62,8 @@ typedef struct Gateway {
     int64_t hangs_until; /* it does nothing before */
     int64_t in_order;    /* when its last operation was executed, or completed */
     int64_t completed;
+    uint64_t unsure[OWNERS]; /* claims of which it is not known what they have taken */
+    uint32_t n_unsure;
     uint64_t wake;   /* number of the wake that counts, */
     int64_t wake_at; /* and when it is */
     Sight sights[OWNERS];
@@ -75,6 +77,7 @@ typedef struct StoredJob {
     JobStep steps[PLAY_STEPS];
     char id[JOB_ID_SIZE + 1], name[16];
     bool accepted;
+    uint64_t claim; /* by which its owner has it */
 
     JobRecord *record; /* with owner, token and order */
     Arena *arena;      /* of the record */
@@ -207,6 +210,7 @@ typedef struct StoreOp {
     char name[32];
     int64_t lease, now, wall;
     uint32_t most;
+    uint64_t claim;    /* its number */
     JobRecord *record; /* OP_WRITE */
     bool content, release;
     union {
@@ -314,9 +318,20 @@ static bool is_due(const StoredJob *job, int64_t wall)
     return job->record->order.given || (!job_is_at_rest(p->state) && p->due <= wall);
 }
 
-static void execute_claim(JobWorld *w, StoreOp *op, Arena *arena)
+/* What a claim with an unknown end has taken all the same. */
+static void unclaim(JobWorld *w, Gateway *g, const char *name)
+{
+    for (uint32_t i = 0; i < w->n_jobs; i++)
+        for (uint32_t k = 0; k < g->n_unsure; k++)
+            if (w->jobs[i].claim == g->unsure[k] && bytes_are(w->jobs[i].record->owner, name))
+                w->jobs[i].record->owner = BYTES_NONE;
+    g->n_unsure = 0;
+}
+
+static void execute_claim(JobWorld *w, Gateway *g, StoreOp *op, Arena *arena)
 {
     uint32_t first = (uint32_t)below(w, w->n_jobs);
+    unclaim(w, g, op->name);
     if (!owner_row(w, op->name))
         return;
     for (uint32_t i = 0; i < w->n_jobs && op->n < op->most; i++) {
@@ -325,6 +340,7 @@ static void execute_claim(JobWorld *w, StoreOp *op, Arena *arena)
             continue;
         job->record->owner = bytes_copy(job->arena, bytes_of(op->name));
         job->record->token = ++w->tokens;
+        job->claim = op->claim;
         op->claimed[op->n++] = job_record_copy(job->record, arena);
     }
 }
@@ -354,7 +370,7 @@ static void execute(JobWorld *w, Event *event, StoreOp *op)
 {
     switch (op->kind) {
     case OP_RENEW: execute_renew(w, event->gateway, op, event->arena); break;
-    case OP_CLAIM: execute_claim(w, op, event->arena); break;
+    case OP_CLAIM: execute_claim(w, event->gateway, op, event->arena); break;
     case OP_WRITE: execute_write(w, op); break;
     case OP_RELEASE: release_jobs_of(w, op->name); break;
     }
@@ -391,14 +407,22 @@ static void arrive(JobWorld *w, Event *event)
         op->fault = &FAULT_STORE_UNKNOWN;
     if (!op->fault || (unknown && w->now >= w->store_down_until && one_in(w, 2)))
         execute(w, event, op);
+    if (op->fault == &FAULT_STORE_UNKNOWN && op->kind == OP_CLAIM && event->life == g->life &&
+        g->n_unsure < OWNERS)
+        g->unsure[g->n_unsure++] = op->claim;
     int64_t when = w->now + delay(w);
     g->completed = when > g->completed ? when : g->completed;
     again(w, event, g->completed, complete);
 }
 
+static Gateway *gateway_of_storage(JobStorage *storage)
+{
+    return (Gateway *)((char *)storage - offsetof(Gateway, storage));
+}
+
 static StoreOp *new_op(JobStorage *storage, OpKind kind, Bytes name, void *owner, Event **event_out)
 {
-    Gateway *g = (Gateway *)((char *)storage - offsetof(Gateway, storage));
+    Gateway *g = gateway_of_storage(storage);
     JobWorld *w = g->world;
     int64_t when = w->now + delay(w);
     g->in_order = when > g->in_order ? when : g->in_order;
@@ -431,6 +455,7 @@ static void storage_claim(JobStorage *storage, Bytes name, const JobLimit *limit
     StoreOp *op = new_op(storage, OP_CLAIM, name, owner, &event);
     CHECK(most > 0 && most <= JOB_CLAIM_MOST);
     op->most = most;
+    op->claim = ++gateway_of_storage(storage)->world->tokens;
     op->wall = wall;
     op->on_claimed = on_claimed;
 }
