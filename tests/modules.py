@@ -86,6 +86,7 @@ LAYERS = (
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("compose", "one response of several calls", "Composition", "composition.h"),
         Module("job_run", "jobs: their steps are executed", "JobRunner", "job_runner.h"),
+        Module("job_view", "what clients see of jobs", "JobDesk", "job_desk.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),

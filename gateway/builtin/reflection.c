@@ -196,8 +196,12 @@ static void say_services(Buffer *out, Arena *arena, const ReflectionView *view)
         }
     }
     const Schema *own = view->config->own_schema;
-    for (uint32_t i = 0; i < own->n_services; i++)
-        say_service(&services, &said, &own->services[i]);
+    for (uint32_t i = 0; i < own->n_services; i++) {
+        const ServiceType *service = &own->services[i];
+        bool is_of_jobs = !bytes_start_with(bytes_of(service->full_name), "grpc.");
+        if (!is_of_jobs || view->config->n_jobs)
+            say_service(&services, &said, service);
+    }
     wire_add_bytes(out, SAY_SERVICES, buffer_bytes(&services));
 }
 

@@ -153,6 +153,10 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     log_line_text(line, LOG_KEY("joined"), r->joined);
     log_line_plain(line, LOG_KEY("legs"), r->legs);
     log_line_word(line, LOG_KEY("failed_leg"), r->failed_leg);
+    if (r->job) {
+        log_line_plain(line, LOG_KEY("operation"), r->job->name);
+        log_line_word(line, LOG_KEY("operation_state"), r->job->state);
+    }
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     add_attempts(line, r);

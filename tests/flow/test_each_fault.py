@@ -439,6 +439,11 @@ NEVER = {
 ELSEWHERE = {
     "CANCELLED": "flow/test_each_fault.py",
     "CLIENT_STALLED": "flow/test_slow_peers.py",
+    "IDENTITY_REQUIRED": "unit/gateway/job_view/test_operations.c",
+    "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
+    "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
+    "TOO_MANY_JOBS": "unit/gateway/job_view/test_job_maker.c",
+    "UNKNOWN_OPERATION": "unit/gateway/job_view/test_operations.c",
     "GATEWAY_DEADLINE": "unit/gateway/call/test_exchange_work.c",
     "MEMORY_FULL": "flow/test_memory_budget.py",
     "MEMORY_SHARE": "flow/test_memory_budget.py",
