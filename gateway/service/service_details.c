@@ -41,15 +41,15 @@ static bool has_rest_instances(const Version *version)
     return false;
 }
 
-/* Plans with the version's own types take memory, so they are only made if details occur as
-   JSON. */
+/* Plans with the version's own types take memory, so they are only made if details occur as JSON;
+   so do the results of operations, which clients of each dialect may ask for. */
 static Result make_own_json(ConfigReader *reader, Version *version)
 {
     const MappingSet *types = version->to[version->index];
     Details *details = &version->details;
     Result r = OK;
     *details = reader->config->details;
-    if (has_rest_clients(version))
+    if (has_rest_clients(version) || reader->file.content->n_jobs)
         r = make_plan(reader, types, CODEC_PROTO, CODEC_JSON, &details->to_json);
     if (!failed(r) && has_rest_instances(version))
         r = make_plan(reader, types, CODEC_JSON, CODEC_PROTO, &details->from_json);
