@@ -14,6 +14,7 @@ void process_store_open(Process *p)
                                            .queue = config->queue,
                                            .time = config->time});
     p->port = store_port_open(p->store, &p->loop);
+    p->shared.jobs = (JobsShared){.store = p->store, .news = job_news_new()};
     p->fleet = fleet_start(&p->loop, p->port);
     fleet_use(p->fleet, p->config);
     p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
@@ -40,4 +41,5 @@ void process_store_close(Process *p)
     store_keeper_free(p->keeper);
     fleet_free(p->fleet);
     store_close(p->store);
+    job_news_free(p->shared.jobs.news);
 }

@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "gateway/builtin/health.h"
 #include "gateway/health/checks.h"
+#include "gateway/job_view/job_desk.h"
+#include "gateway/job_view/job_maker.h"
 #include "gateway/loop/config_use.h"
 #include "gateway/memory/memory_wait.h"
 #include "gateway/overload/loop_load.h"
@@ -25,9 +27,11 @@ struct Worker {
     uv_thread_t thread;
     Timer timer; /* end of the drain, then of LAST_TIME */
     bool started, aborted;
+    WorkerJobs jobs;
 };
 
-static const MakerTable *const makers[MAKERS] = {[MAKER_COMPOSE] = &composition_maker};
+static const MakerTable *const makers[MAKERS] = {
+    [MAKER_COMPOSE] = &composition_maker, [MAKER_JOB] = &job_maker};
 
 static Worker *worker_of(Loop *loop)
 {
@@ -76,6 +80,7 @@ static void begin_drain(Loop *loop)
     timer_start(&loop->timers, &worker->timer,
                 loop->now + (time ? time : loop->config->drain_time));
     health_end_watches(loop); /* before GOAWAY, so that these clients do not reconnect here */
+    job_desk_drain(loop->jobs);
     connections_drain(&worker->connections);
     if (worker->connections.n == 0)
         loop_stop(loop);
@@ -228,6 +233,7 @@ static void run_reload(Loop *loop, void *argument)
     gates_use_config(loop);
     if (worker->checks)
         checks_use(worker->checks);
+    worker_jobs_use(&worker->jobs, loop->config);
     config_uses_trim(loop);
     config_unref(old);
     reload->on_done(reload->owner);
@@ -274,7 +280,9 @@ static void worker_close(Worker *worker)
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
     ledger_close_book(worker->book);
+    worker_jobs_leave(&worker->jobs);
     loop_deinit(loop);
+    worker_jobs_close(&worker->jobs, loop);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
     gates_free(loop);
@@ -305,6 +313,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);
     loop->makers = makers;
+    worker_jobs_open(&worker->jobs, loop, &shared->jobs);
     loop->upstreams = upstreams_new(loop);
     if (index == 0) {
         worker->checks = checks_new(loop);

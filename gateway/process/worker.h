@@ -12,6 +12,7 @@
 #include "gateway/ledger/ledger.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
+#include "gateway/process/worker_jobs.h"
 
 typedef struct Worker Worker;
 
@@ -24,6 +25,7 @@ typedef struct WorkerShared {
     WorkPool *pool;
     Fallbacks *fallbacks;
     Ledger *ledger;
+    JobsShared jobs;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;
