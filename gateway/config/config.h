@@ -136,6 +136,8 @@ typedef struct StoreConfig {
     int64_t time;
     int64_t keep_gateways, keep_audit, keep_failures, keep_annotations;
     StoreKeys keys;
+    int64_t job_lease, job_look; /* gateway/job_run */
+    uint32_t jobs_held;
 } StoreConfig;
 
 typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;

@@ -95,10 +95,13 @@ static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *tex
 void config_read_store(ConfigReader *reader)
 {
     static const Passerelle__Config__Keep default_keep = PASSERELLE__CONFIG__KEEP__INIT;
+    static const Passerelle__Config__JobExecution default_jobs =
+        PASSERELLE__CONFIG__JOB_EXECUTION__INIT;
     const Passerelle__Config__Store *text = reader->file.content->store;
     if (!text)
         return;
     const Passerelle__Config__Keep *keep = text->keep ? text->keep : &default_keep;
+    const Passerelle__Config__JobExecution *jobs = text->jobs ? text->jobs : &default_jobs;
     StoreConfig *store = &reader->config->store;
     *store = (StoreConfig){
         .postgresql = text->postgresql,
@@ -109,6 +112,9 @@ void config_read_store(ConfigReader *reader)
         .keep_audit = keep->audit,
         .keep_failures = keep->failures,
         .keep_annotations = keep->annotations,
+        .job_lease = jobs->lease,
+        .job_look = jobs->look,
+        .jobs_held = jobs->held,
     };
     read_keys(reader, text);
     if (text->postgresql && text->sqlite)

@@ -432,6 +432,7 @@ NEVER = {
     "NO_FILE": "of a config", "BAD_CONFIG": "of a config", "BAD_SCHEMA": "of a config", "BAD_CHANGES": "of a config",
     "STORE_DOWN": "of operators' requests", "STORE_CONFLICT": "of operators' requests", "STORE_DAMAGED": "of operators' requests",
     "STORE_SEALED": "of operators' requests", "STORE_UNKNOWN": "of operators' requests",
+    "JOB_STUCK": "of a job: flow/test_jobs.py",
     "NOT_UPGRADED": "of operators' requests", "CRASHED": "of the process: flow/test_live_upgrade.py",
     "INTERNAL": "of mistakes in the gateway itself: none is known",
 }
