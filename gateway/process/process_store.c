@@ -14,7 +14,9 @@ void process_store_open(Process *p)
                                            .queue = config->queue,
                                            .time = config->time});
     p->port = store_port_open(p->store, &p->loop);
-    p->shared.jobs = (JobsShared){.store = p->store, .news = job_news_new()};
+    p->shared.jobs =
+        (JobsShared){.store = p->store, .news = job_news_new(), .counts = job_counts_new()};
+    metrics_add_writer(job_counts_write, p->shared.jobs.counts);
     p->fleet = fleet_start(&p->loop, p->port);
     fleet_use(p->fleet, p->config);
     p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
@@ -38,8 +40,10 @@ void process_store_close(Process *p)
         return;
     metrics_remove_writer(p->store);
     metrics_remove_writer(p->keeper);
+    metrics_remove_writer(p->shared.jobs.counts);
     store_keeper_free(p->keeper);
     fleet_free(p->fleet);
     store_close(p->store);
     job_news_free(p->shared.jobs.news);
+    job_counts_free(p->shared.jobs.counts);
 }

@@ -26,6 +26,7 @@ struct Worker {
     Checks *checks; /* NULL: another worker makes them */
     uv_thread_t thread;
     Timer timer; /* end of the drain, then of LAST_TIME */
+    bool held;   /* it serves later, and executes no jobs until then */
     bool started, aborted;
     WorkerJobs jobs;
 };
@@ -43,10 +44,20 @@ static Result going_down(Loop *loop)
     return FAIL(loop_scratch(loop), FAULT_SHUTTING_DOWN, "the gateway stops");
 }
 
+static bool has_nothing_left(const Worker *worker)
+{
+    return worker->connections.n == 0 && worker_jobs_are_idle(&worker->jobs);
+}
+
 static void on_empty(ConnectionSet *set)
 {
-    if (set->loop->draining)
+    if (set->loop->draining && has_nothing_left(worker_of(set->loop)))
         loop_stop(set->loop);
+}
+
+static void on_jobs_idle(void *owner)
+{
+    on_empty(&((Worker *)owner)->connections);
 }
 
 static void break_off(Loop *loop)
@@ -58,6 +69,7 @@ static void break_off(Loop *loop)
     }
     worker->aborted = true;
     timer_start(&loop->timers, &worker->timer, loop->now + LAST_TIME);
+    worker_jobs_end(&worker->jobs);
     uint32_t n = connections_cut(&worker->connections, going_down(loop));
     atomic_fetch_add(&worker->shared->n_cut, n);
     if (worker->connections.n == 0)
@@ -80,9 +92,9 @@ static void begin_drain(Loop *loop)
     timer_start(&loop->timers, &worker->timer,
                 loop->now + (time ? time : loop->config->drain_time));
     health_end_watches(loop); /* before GOAWAY, so that these clients do not reconnect here */
-    job_desk_drain(loop->jobs);
+    worker_jobs_drain(&worker->jobs, loop);
     connections_drain(&worker->connections);
-    if (worker->connections.n == 0)
+    if (has_nothing_left(worker))
         loop_stop(loop);
 }
 
@@ -138,6 +150,7 @@ void worker_abort(Worker *worker)
 
 void worker_hold(Worker *worker)
 {
+    worker->held = true;
     listeners_hold(&worker->listeners);
 }
 
@@ -145,6 +158,7 @@ static void run_serve(Loop *loop, void *argument)
 {
     (void)argument;
     listeners_release(&worker_of(loop)->listeners);
+    worker_jobs_start(&worker_of(loop)->jobs);
 }
 
 void worker_serve(Worker *worker)
@@ -276,6 +290,7 @@ static void worker_close(Worker *worker)
     timer_stop(&loop->timers, &worker->timer);
     listeners_close(&worker->listeners);
     connections_abort(&worker->connections, why);
+    worker_jobs_end(&worker->jobs);
     checks_free(worker->checks);
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
@@ -313,7 +328,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);
     loop->makers = makers;
-    worker_jobs_open(&worker->jobs, loop, &shared->jobs);
+    worker_jobs_open(&worker->jobs, loop, &shared->jobs, on_jobs_idle, worker);
     loop->upstreams = upstreams_new(loop);
     if (index == 0) {
         worker->checks = checks_new(loop);
@@ -332,6 +347,8 @@ Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena)
 {
     Config *config = worker->loop.config;
     listeners_apply(&worker->listeners, config, sockets);
+    if (!worker->held)
+        worker_jobs_start(&worker->jobs);
     if (upstreams_warm(config)) /* else each is made for its first call */
         worker_use_instances(worker, config);
     int error = uv_thread_create(&worker->thread, worker_run, worker);

@@ -7,29 +7,68 @@ enum { WATCHES = 1000 };
 static void on_work(void *owner, Bytes id)
 {
     const JobsShared *shared = owner;
-    if (shared->on_work)
-        shared->on_work(shared->owner);
+    job_executor_accepted(shared->executor);
 }
 
-void worker_jobs_open(WorkerJobs *jobs, Loop *loop, const JobsShared *shared)
+static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *owner), void *owner)
+{
+    jobs->executor =
+        job_executor_new(&(JobExecutorSettings){.loop = loop,
+                                                .storage = job_table_storage(jobs->table),
+                                                .news = jobs->shared->news,
+                                                .counts = jobs->shared->counts,
+                                                .on_idle = on_idle,
+                                                .owner = owner});
+    jobs->shared->executor = jobs->executor;
+}
+
+void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
+                      void (*on_idle)(void *owner), void *owner)
 {
     if (!shared->store)
         return;
     jobs->shared = shared;
     jobs->port = store_port_open(shared->store, &loop->uv);
     jobs->table = job_table_open(shared->store, jobs->port, &loop->config->store.keys);
+    if (loop->index == 0)
+        open_executor(jobs, loop, on_idle, owner);
     job_desk_open(&(JobDeskSettings){.loop = loop,
                                      .storage = job_table_storage(jobs->table),
                                      .news = shared->news,
                                      .watches = WATCHES,
                                      .on_work = on_work,
-                                     .owner = (void *)(uintptr_t)shared});
+                                     .owner = shared});
+}
+
+void worker_jobs_start(WorkerJobs *jobs)
+{
+    if (jobs->executor)
+        job_executor_start(jobs->executor);
 }
 
 void worker_jobs_use(WorkerJobs *jobs, const Config *config)
 {
     if (jobs->table)
         job_table_use_keys(jobs->table, &config->store.keys);
+    if (jobs->executor)
+        job_executor_use(jobs->executor);
+}
+
+void worker_jobs_drain(WorkerJobs *jobs, Loop *loop)
+{
+    if (jobs->executor)
+        job_executor_stop(jobs->executor);
+    job_desk_drain(loop->jobs);
+}
+
+bool worker_jobs_are_idle(const WorkerJobs *jobs)
+{
+    return job_executor_is_idle(jobs->executor);
+}
+
+void worker_jobs_end(WorkerJobs *jobs)
+{
+    job_executor_end(jobs->executor);
 }
 
 void worker_jobs_leave(WorkerJobs *jobs)
@@ -42,6 +81,7 @@ void worker_jobs_close(WorkerJobs *jobs, Loop *loop)
 {
     if (!jobs->table)
         return;
+    job_executor_free(jobs->executor);
     job_table_close(jobs->table);
     job_desk_close(loop->jobs);
 }

@@ -1,6 +1,7 @@
 /*
  * WorkerJobs: what the calls of one worker have of jobs: its port to the store, the table of jobs
- * behind it, and the desk where its loop asks (gateway/job_view).
+ * behind it, and the desk where its loop asks (gateway/job_view). The first worker also executes
+ * jobs (gateway/job_run).
  *
  * Embedded in the worker, all zeros without a store. On the loop's thread, or while it does not
  * run.
@@ -8,6 +9,7 @@
 #ifndef GATEWAY_WORKER_JOBS_H
 #define GATEWAY_WORKER_JOBS_H
 
+#include "gateway/job_run/job_executor.h"
 #include "gateway/job_store/job_table.h"
 #include "gateway/job_watch/job_watch.h"
 
@@ -15,23 +17,35 @@
 typedef struct JobsShared {
     Store *store;
     JobNews *news; /* who changes a job, or hears that another gateway has, tells it there */
-    /* A job was accepted, or has got an order: whoever executes jobs looks for it. On any worker's
-       thread; NULL: nobody does. */
-    void (*on_work)(void *owner);
-    void *owner;
+    JobCounts *counts;
+    JobExecutor *executor; /* of the first worker, as long as its loop */
 } JobsShared;
 
 typedef struct WorkerJobs {
-    const JobsShared *shared;
+    JobsShared *shared;
     StorePort *port;
     JobTable *table;
+    JobExecutor *executor; /* NULL: another worker has it */
 } WorkerJobs;
 
-/* `shared` outlives it; loop->config is set. */
-void worker_jobs_open(WorkerJobs *jobs, Loop *loop, const JobsShared *shared);
+/* `shared` outlives it; loop->config is set. The first loop executes jobs; it calls `on_idle` after
+   worker_jobs_drain, when it has none any more. */
+void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
+                      void (*on_idle)(void *owner), void *owner);
+
+/* The gateway serves: jobs are executed. */
+void worker_jobs_start(WorkerJobs *jobs);
 
 /* The loop has another config; the former one may go after this. */
 void worker_jobs_use(WorkerJobs *jobs, const Config *config);
+
+/* The loop drains: calls of steps may end, and what waits for a job ends. */
+void worker_jobs_drain(WorkerJobs *jobs, Loop *loop);
+bool worker_jobs_are_idle(const WorkerJobs *jobs);
+
+/* Calls of steps are cut off, and all jobs are handed over: before upstreams_close. May be called
+   again. */
+void worker_jobs_end(WorkerJobs *jobs);
 
 /* The store's answers do not come any more: before loop_deinit; and then the end, after it. */
 void worker_jobs_leave(WorkerJobs *jobs);
