@@ -91,6 +91,10 @@ model: ## the model of who executes a job, with more disorder than in `test`: no
 	@.ci/deps model
 	@/usr/bin/python3 tests/model/run.py --full
 
+jobs-kills: build ## KILLS (500) of two gateways, a backend and the store, on SQLite and on PostgreSQL: no accepted job is lost, no call has an effect twice
+	@.ci/deps build test
+	@cd tests/flow && PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 job_kills.py $(KILLS)
+
 chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
 	@.ci/deps build test bench chaos
 	@$(MAKE) --no-print-directory build
