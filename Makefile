@@ -10,7 +10,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills model chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -119,7 +119,12 @@ bench: instructions ## that, and speed side by side with peers in one run
 conformance: ## the standards' own test suites (they want a Go newer than Debian's)
 	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
-	@meson test -C $(BUILD) --suite conformance --verbose
+	@meson test -C $(BUILD) --suite conformance --suite conformance-operations --verbose
+
+conformance-operations: ## Google's long-running client, from PyPI, against operations of jobs
+	@.ci/deps build
+	@$(MAKE) --no-print-directory build
+	@meson test -C $(BUILD) --suite conformance-operations --verbose
 
 format: ## clang-format over our C
 	@.ci/deps format
