@@ -9,10 +9,10 @@
 #include "gateway/compose/composition.h"
 #include "gateway/failure/fallbacks.h"
 #include "gateway/headers/forwarding.h"
+#include "gateway/job_view/worker_jobs.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
-#include "gateway/process/worker_jobs.h"
 
 typedef struct Worker Worker;
 

@@ -1,4 +1,4 @@
-#include "gateway/process/worker_jobs.h"
+#include "gateway/job_view/worker_jobs.h"
 
 #include "gateway/job_view/job_desk.h"
 
