@@ -3,12 +3,15 @@
 
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "base/text/base64.h"
 #include "gateway/tls/tls_context.h"
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
-enum { CA_FILE_MOST = 4 << 20, TOKEN_FILE_MOST = 4096 };
+#define SECRET_PREFIX "whsec_"
+
+enum { CA_FILE_MOST = 4 << 20, TOKEN_FILE_MOST = 4096, SECRET_LEAST = 16 };
 
 /* Of a record of a call: a line of the log, and what the ledger adds to it. */
 static const char *const member_names[] = {
@@ -112,6 +115,24 @@ static Bytes read_token(ConfigReader *reader, const char *file, const char *path
     return text;
 }
 
+/* As Standard Webhooks writes secrets: base64 behind a prefix; else the characters themselves. */
+static Bytes read_secret(ConfigReader *reader, const char *file, const char *path)
+{
+    Bytes text = read_token(reader, file, path);
+    Buffer key = buffer_in(reader->arena);
+    if (!bytes_start_with(text, SECRET_PREFIX))
+        buffer_add_bytes(&key, text);
+    else if (!base64_decode(&key, bytes_slice(text, strlen(SECRET_PREFIX), SIZE_MAX)))
+        config_tell(reader, path, NULL, "%s is not base64 behind " SECRET_PREFIX, file);
+    else if (!key.size)
+        config_tell(reader, path, NULL, "%s has nothing behind " SECRET_PREFIX, file);
+    if (key.size && key.size < SECRET_LEAST)
+        config_tell(reader, path, "for example the output of `openssl rand -hex 32`",
+                    "%s has %zu bytes: a secret that signs has %d or more", file, key.size,
+                    (int)SECRET_LEAST);
+    return buffer_bytes(&key);
+}
+
 static Bytes read_authorities(ConfigReader *reader, const char *file, const char *path)
 {
     Bytes text = BYTES_NONE;
@@ -136,6 +157,9 @@ static void read_secrets(ConfigReader *reader, const Passerelle__Config__Webhook
     const char *token_path = config_path(reader, "%s.token_file", path);
     if (text->token_file)
         webhook->token = read_token(reader, text->token_file, token_path);
+    if (text->secret_file)
+        webhook->secret =
+            read_secret(reader, text->secret_file, config_path(reader, "%s.secret_file", path));
     if (text->token_file && !encrypted)
         config_doubt(reader, token_path, "https://", "the token is sent unencrypted");
     if (text->ca && !encrypted)
@@ -210,6 +234,7 @@ static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook
         .backoff = text->backoff,
         .attempts = text->attempts,
         .queue = text->queue,
+        .is_public = text->public_,
     };
     read_when(reader, text->when, path, &webhook->when);
     if (!text->url)

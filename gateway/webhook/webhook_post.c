@@ -2,6 +2,11 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/net/internal_ip.h"
+#include "base/text/base64.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
@@ -20,7 +25,31 @@ static void add_field(WebhookPost *post, const char *field)
     post->fields = fields;
 }
 
-static void add_fields(WebhookPost *post, const WebhookConfig *to, const char *id)
+Bytes webhook_signature(Bytes secret, const char *id, int64_t seconds, Bytes body, Arena *arena)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned size;
+    Buffer content = buffer_in(arena), text = buffer_in(arena);
+    buffer_printf(&content, "%s.%lld.", id, (long long)seconds);
+    buffer_add_bytes(&content, body);
+    CHECK(
+        HMAC(EVP_sha256(), secret.data, (int)secret.size, content.data, content.size, hash, &size));
+    buffer_add_text(&text, "v1,");
+    base64_encode(&text, bytes(hash, size), BASE64_STANDARD, true);
+    return buffer_bytes(&text);
+}
+
+static void add_signature(WebhookPost *post, const WebhookConfig *to, const char *id, Bytes json,
+                          int64_t wall, Arena *arena)
+{
+    int64_t seconds = wall / SECOND;
+    Bytes signature = webhook_signature(to->secret, id, seconds, json, arena);
+    add_field(post, arena_printf(arena, "Webhook-Timestamp: %lld", (long long)seconds));
+    add_field(post, arena_printf(arena, "Webhook-Signature: %.*s", BYTES_ARGS(signature)));
+}
+
+static void add_fields(WebhookPost *post, const WebhookConfig *to, const char *id, Bytes json,
+                       int64_t wall)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     add_field(post, "Content-Type: application/json");
@@ -28,6 +57,8 @@ static void add_fields(WebhookPost *post, const WebhookConfig *to, const char *i
     add_field(post, arena_printf(arena, "Webhook-Id: %s", id));
     if (to->token.size)
         add_field(post, arena_printf(arena, "Authorization: Bearer %.*s", BYTES_ARGS(to->token)));
+    if (to->secret.size)
+        add_signature(post, to, id, json, wall, arena);
     arena_free(arena);
 }
 
@@ -48,6 +79,19 @@ static void set_limits(WebhookPost *post, const WebhookConfig *to)
     SET(CURLOPT_ERRORBUFFER, post->told);
 }
 
+/* When the name is resolved, so that no resolver and no second answer leads inside. */
+static curl_socket_t open_socket(void *owner, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    WebhookPost *post = owner;
+    IpAddress ip = ip_of(&address->addr);
+    (void)purpose;
+    if (ip_is_internal(&ip)) {
+        post->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* A connection is not kept: one that was idle for minutes is often dead. */
 static void set_target(WebhookPost *post, const WebhookConfig *to)
 {
@@ -60,6 +104,10 @@ static void set_target(WebhookPost *post, const WebhookConfig *to)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (to->is_public) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        SET(CURLOPT_OPENSOCKETDATA, post);
+    }
     if (to->ca.size) {
         struct curl_blob ca = {(void *)(uintptr_t)to->ca.data, to->ca.size, CURL_BLOB_COPY};
         SET(CURLOPT_CAPATH, NULL);
@@ -68,11 +116,11 @@ static void set_target(WebhookPost *post, const WebhookConfig *to)
 }
 
 void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *id,
-                        Bytes json)
+                        Bytes json, int64_t wall)
 {
     post->handle = curl_easy_init();
     CHECK(post->handle);
-    add_fields(post, to, id);
+    add_fields(post, to, id, json, wall);
     set_limits(post, to);
     set_target(post, to);
     SET(CURLOPT_HTTPHEADER, post->fields);
@@ -114,6 +162,10 @@ WebhookOutcome webhook_post_outcome(const WebhookPost *post, CURLcode code, Aren
     *after_out = 0;
     if (status >= 200 && status < 300)
         return WEBHOOK_TAKEN;
+    if (!status && post->refused) {
+        *why_out = FAIL(arena, FAULT_SYSTEM, "the receiver's address is not public");
+        return WEBHOOK_AGAIN;
+    }
     if (!status) {
         *why_out =
             FAIL(arena, FAULT_SYSTEM, "%s", *post->told ? post->told : curl_easy_strerror(code));

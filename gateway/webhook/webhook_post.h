@@ -20,6 +20,7 @@ typedef struct WebhookPost {
     CURL *handle; /* NULL: none is under way */
     struct curl_slist *fields;
     size_t received;
+    bool refused; /* the address is internal */
     char told[CURL_ERROR_SIZE];
 } WebhookPost;
 
@@ -30,9 +31,13 @@ typedef enum WebhookOutcome {
 } WebhookOutcome;
 
 /* Nothing is borrowed: the config may go while it is under way. `id` is the same for all attempts.
- */
+   `wall`: nanoseconds since 1970, of this one. */
 void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *id,
-                        Bytes json);
+                        Bytes json, int64_t wall);
+
+/* "v1,K5oZ...=": what a receiver computes again, by Standard Webhooks 1.0: the HMAC-SHA256 of
+   "ID.TIMESTAMP.BODY". In the arena. */
+Bytes webhook_signature(Bytes secret, const char *id, int64_t seconds, Bytes body, Arena *arena);
 
 /* Of one that libcurl says has ended with this code. `why_out` is a failure unless it was taken; it
    never has the URL. `after_out`: nanoseconds that the receiver wants to be left alone; 0: it said

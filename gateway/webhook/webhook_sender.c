@@ -245,7 +245,7 @@ static void begin_posts(WebhookSender *sender)
     for (Receiver *receiver = sender->receivers; receiver; receiver = receiver->next)
         if (is_ready(receiver, now))
             webhook_post_begin(&receiver->post, sender->multi, &receiver->to, receiver->first->id,
-                               receiver->first->json);
+                               receiver->first->json, clock_wall());
 }
 
 /* Until when there is nothing to do but what libcurl waits for. */
@@ -319,6 +319,7 @@ static void configure(Receiver *receiver, const WebhookConfig *to)
     receiver->to.url = arena_string(receiver->arena, to->url);
     receiver->to.ca = bytes_copy(receiver->arena, to->ca);
     receiver->to.token = bytes_copy(receiver->arena, to->token);
+    receiver->to.secret = bytes_copy(receiver->arena, to->secret);
     receiver->to.when = (FailureTrigger){.failures = 0}; /* not for here, and borrowed */
 }
 

@@ -1,10 +1,13 @@
 """Webhooks: a kind of failures that matters is told to a receiver, once, and never at the cost of a call."""
+import base64
 import contextlib
+import hmac
 import http.server
 import json
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 from certificates import certificate
@@ -21,13 +24,14 @@ class Receiver:
     """A receiver of posts: `answers` are the statuses that it gives, the last one for ever; 0: it never answers."""
 
     def __init__(self, *answers, fields=(), tls=None):
-        self.posts = []
+        self.posts, self.bodies = [], []
         self.let_go = threading.Event()
         receiver, answers = self, list(answers or [200])
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.bodies.append(body)
                 receiver.posts.append((self.path, self.headers, json.loads(body)))
                 status = answers.pop(0) if len(answers) > 1 else answers[0]
                 if not status:
@@ -296,6 +300,34 @@ def test_https_is_verified_and_a_token_is_sent(tmp_path):
     assert {headers["Authorization"] for _, headers, _ in receiver.posts} == {"Bearer very-secret"}
 
 
+def test_a_post_is_signed_with_the_secret(tmp_path):
+    (tmp_path / "plain").write_text("0123456789abcdef\n")
+    (tmp_path / "standard").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+    keys = {"/plain": b"0123456789abcdef", "/standard": base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
+    with Receiver() as receiver:
+        hooks = [{"name": path[1:], "url": f"http://127.0.0.1:{receiver.port}{path}", "secret_file": path[1:]} for path in keys]
+        with serving(tmp_path, *hooks) as gateway:
+            fail(gateway)
+            receiver.got(2)
+    assert {path for path, _, _ in receiver.posts} == set(keys)
+    for (path, headers, _), body in zip(receiver.posts, receiver.bodies):
+        signed = f"{headers['Webhook-Id']}.{headers['Webhook-Timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.digest(keys[path], signed, "sha256")).decode()
+        assert headers["Webhook-Signature"] == f"v1,{expected}"
+        assert abs(int(headers["Webhook-Timestamp"]) - time.time()) < 60
+
+
+def test_a_public_webhook_is_never_sent_inside(tmp_path):
+    with Receiver() as receiver:
+        inside = [{"name": name, "url": f"http://{host}:{receiver.port}/", "attempts": 1, "public": True}
+                  for name, host in (("address", "127.0.0.1"), ("name", "localhost"), ("mapped", "[::ffff:127.0.0.1]"))]
+        with serving(tmp_path, *inside) as gateway:
+            fail(gateway)
+            failed = eventually(lambda: len(gateway.events("webhook_failed")) == 3 and gateway.events("webhook_failed"))
+            assert {event["causes"][0]["doing"] for event in failed} == {"the receiver's address is not public"}
+    assert not receiver.posts
+
+
 @pytest.mark.parametrize("bad, told", [
     ({"url": "ftp://x/"}, "a webhook is https:// or http://, not ftp://"),
     ({"url": "hooks.example/errors"}, "the URL does not say https:// or http://"),
@@ -313,6 +345,10 @@ def test_https_is_verified_and_a_token_is_sent(tmp_path):
     ({"url": "http://x/", "ca": "gateway.yaml"}, "the URL is not https://"),
     ({"token_file": "nowhere"}, "nowhere"),
     ({"token_file": "gateway.yaml"}, "is not one line of visible characters"),
+    ({"secret_file": "nowhere"}, "nowhere"),
+    ({"secret_file": "short"}, "a secret that signs has 16 or more"),
+    ({"secret_file": "bad"}, "is not base64 behind whsec_"),
+    ({"secret_file": "empty"}, "has nothing behind whsec_"),
     ({"when": {"faults": ["UPSTREAM_DONW"]}}, "did you mean UPSTREAM_DOWN"),
     ({"when": {"faults": ["BAD_JSON"]}}, "is a mistake of clients"),
     ({"when": {"routes": ["order"]}}, "there is no route order"),
@@ -324,6 +360,8 @@ def test_https_is_verified_and_a_token_is_sent(tmp_path):
     ({"retries": 3}, "retries"),
 ])
 def test_check_refuses_a_webhook_that_cannot_work(tmp_path, bad, told):
+    for name, secret in (("short", "0123456789abcde"), ("bad", "whsec_*"), ("empty", "whsec_")):
+        (tmp_path / name).write_text(secret)
     hooks = json.dumps([{"name": "pager", "url": "https://hooks.example/errors", **bad}])
     result = Gateway(tmp_path, CONFIG, instances=instances(("v3", 7003)), hooks=hooks).check()
     assert result.returncode != 0

@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/text/base64.h"
+#include "gateway/webhook/webhook_post.h"
 #include "gateway/webhook/webhook_sender.h"
 
 #include <netinet/in.h>
@@ -134,9 +136,33 @@ static void what_was_held_back_is_counted(void **state)
     assert_true(shows(b, "passerelle_webhook_limited_total{webhook=\"pager\"} 1\n"));
 }
 
+/* The example of Standard Webhooks 1.0. */
+static void a_signature_is_that_of_the_standard(void **state)
+{
+    Bench *b = *state;
+    Buffer key = buffer_in(b->arena);
+    assert_true(base64_decode(&key, bytes_of("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")));
+    assert_bytes(webhook_signature(buffer_bytes(&key), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
+                                   bytes_of("{\"test\": 2432232314}"), b->arena),
+                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+static void nothing_is_sent_inside_for_a_public_receiver(void **state)
+{
+    Bench *b = *state;
+    b->to.is_public = true;
+    webhook_sender_use(b->sender, &b->to, 1);
+    send_one(b);
+    wait_until_shown(b, "{webhook=\"pager\",result=\"failed\"} 1\n");
+    assert_true(shows(b, "passerelle_webhook_retries_total{webhook=\"pager\"} 2\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_signature_is_that_of_the_standard, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_sent_inside_for_a_public_receiver, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_post_that_nobody_takes_fails_after_its_attempts, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded, setup, teardown),
