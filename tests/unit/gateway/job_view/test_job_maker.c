@@ -288,6 +288,24 @@ static void an_answer_may_never_come(void **state)
     desk->asked = NOTHING;
 }
 
+static void what_was_shown_last_stands_in_when_the_service_fails_afterwards(void **state)
+{
+    desk = desk_play(state, JOB "routes: [{match: yard.Yard/Get, on_failure: {graceful: {stale: "
+                                "{for: 10m, public: true}}}}]\n");
+    desk_has(desk, NULL, JOB_RUNNING);
+    Peer *client = ask_grpc(desk->scene, GET_ITEM, GET_X);
+    desk_give(desk);
+    assert_string_equal(field_of(client, "passerelle-degraded"), "");
+    desk_has(desk, NULL, JOB_DONE);
+    client = ask_grpc(desk->scene, GET_ITEM, GET_X);
+    desk_give(desk);
+    answer_error(instance(desk->scene), 13, "oops");
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"),
+                        "UPSTREAM_STATUS; by=stale; age=0");
+    assert_body(client, framed(desk->scene, BYTES("\n\1x\x12\3bob\x1a\7running")));
+}
+
 /* ---- Blocking -------------------------------------------------------------------------------- */
 
 static void what_collides_with_a_job_is_refused_whoever_has_begun_it(void **state)
@@ -348,6 +366,7 @@ int main(void)
         TEST(a_request_of_nothing_is_for_instances),
         TEST(a_reader_that_leaves_is_forgotten),
         TEST(an_answer_may_never_come),
+        TEST(what_was_shown_last_stands_in_when_the_service_fails_afterwards),
         TEST(what_collides_with_a_job_is_refused_whoever_has_begun_it),
         TEST(and_goes_on_after_it),
         TEST(what_nobody_knows_about_is_refused),
