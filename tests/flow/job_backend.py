@@ -24,6 +24,7 @@ PLANS = {
     "good": ("done", {"reserve", "publish", "announce"}),
     "lost": ("done", {"reserve", "publish", "announce"}),         # the first responses are lost
     "flaky": ("done", {"reserve", "publish", "announce"}),        # the first calls fail
+    "slow": ("done", {"reserve", "publish", "announce"}),         # `reserve` takes its time
     "quiet": ("done", {"reserve", "publish"}),                    # `announce` is refused, which is graceful
     "refused": ("undone", {"reserve", "release", "unpublish"}),   # `publish` is refused
     "full": ("undone", {"release"}),                              # `reserve` is refused
@@ -73,7 +74,7 @@ class Services:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"no {call} for {thing}")
         if plan == "flaky" and arrivals == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
-        time.sleep(0.02)
+        time.sleep(0.5 if plan == "slow" and call == "reserve" else 0.02)
         self.effects.take(key, call, thing)
         if plan == "lost" and arrivals == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "nobody hears that it is done")
@@ -91,7 +92,7 @@ class Services:
         return v2.Site(name=request.name)
 
     def unpublish(self, request, context):
-        self.serve("unpublish", request.name, "", context)
+        self.serve("unpublish", request.name, request.name, context, {"stuck"})
         return v2.Unpublished()
 
     def announce(self, request, context):

@@ -1,0 +1,239 @@
+"""How jobs are executed: their calls, what is tried again, what is undone, who goes on when a gateway stops or dies."""
+import json
+import sqlite3
+import time
+
+import pytest
+from gateway import Gateway
+from job_backend import JobBackend
+from processes import eventually
+from test_ledger import rows
+from test_live_upgrade import Supervised
+
+CONFIG = """
+listen: [{address: '127.0.0.1:$port'}]
+admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
+log: "-"
+loops: 2
+node: $node
+store: {sqlite: $store, jobs: {lease: 1s, look: 50ms}}
+services:
+  - name: hosting
+    versions: [{name: v2, package: shop.hosting.v2, schema: $orders}]
+    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
+  - name: machines
+    versions: [{name: v1, package: shop.machines.v1, schema: $orders}]
+    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
+routes:
+  - {match: machines, attempts: 1}
+  - {match: hosting, attempts: 1}
+jobs:
+  - method: hosting.Sites/Create
+    revision: $revision
+    answer: {name: request.spec.name, operation: job.name, reason: job.reason}
+    state: state
+    states: {queued: PROVISIONING, running: PROVISIONING, waiting: PROVISIONING, failed: FAILED, undoing: REMOVING,
+             undone: REMOVED, done: LIVE}
+    send: {x-team: hosting}
+    steps:
+      - name: reserve
+        method: machines.Machines/Reserve
+        request: {plan: request.spec.plan, holder: job.id}
+        idempotency: key
+        timeout: 5s
+        retry: {for: 1h, initial_backoff: 10ms, max_backoff: 50ms}
+        undo: {method: machines.Machines/Release, request: {holder: job.id}}
+      - name: publish
+        method: hosting.Backstage/Publish
+        request: {name: request.spec.name, plan: request.spec.plan, address: steps.reserve.address}
+        retry: {for: 1h, initial_backoff: 10ms, max_backoff: 50ms}
+        undo: {method: hosting.Backstage/Unpublish, request: {name: request.spec.name}}
+      - {name: rest, wait: {for: 50ms}}
+      - name: announce
+        method: hosting.Backstage/Announce
+        request: {name: request.spec.name}
+        idempotency: key
+        retry: {for: 1h, initial_backoff: 10ms, max_backoff: 50ms}
+        on_failure: graceful
+"""
+
+
+class World:
+    def __init__(self, folder):
+        self.folder, self.store = folder, folder / "jobs.db"
+        self.backend = JobBackend(folder)
+
+    def gateway(self, node, revision=1, **more):
+        folder = self.folder / node
+        folder.mkdir()
+        return Gateway(folder, CONFIG, node=node, store=self.store, instance=self.backend.port, revision=revision, **more)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("jobs"))
+    with world.backend:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def gateway(world):
+    with world.gateway("main") as started:
+        yield started
+
+
+def create(gateway, site, plan="good"):
+    """The id of a job."""
+    answer = gateway.http("POST", "/v2/sites", {"name": site, "plan": plan})
+    assert answer.status == 202, answer.body
+    return answer.headers["location"].rpartition("/")[2]
+
+
+def told(gateway, job):
+    return gateway.http("GET", f"/v1/operations/{job}").json
+
+
+def state(gateway, job):
+    return told(gateway, job)["metadata"]["value"]["state"]
+
+
+def end(gateway, job):
+    """How it has ended, when it has."""
+    return eventually(lambda: told(gateway, job).get("done") and state(gateway, job))
+
+
+def effects(world, job, site):
+    return sorted(world.backend.effects.of(job) + world.backend.effects.of(site))
+
+
+def calls(gateway, job):
+    """The log lines of a job's calls."""
+    lines = (json.loads(line) for line in gateway.process.lines if job in line)
+    return [line for line in lines if line.get("job") == job]
+
+
+def test_steps_are_called_one_after_the_other_each_with_its_own_key(world, gateway):
+    job = create(gateway, "one")
+    assert end(gateway, job) == "done"
+    assert effects(world, job, "one") == ["announce", "publish", "reserve"]
+    keys = [key for key in world.backend.effects.keys() if job in key]
+    assert keys == [f'"{job}-reserve"', f'"{job}-publish"', f'"{job}-announce"']
+    lines = eventually(lambda: len(calls(gateway, job)) == 3 and calls(gateway, job))
+    assert [line["route"].rpartition(" ")[2] for line in lines] == ["steps.reserve", "steps.publish", "steps.announce"]
+    begun, = [json.loads(line) for line in gateway.process.lines if '"operation":' in line and job in line and '"verb":"POST"' in line]
+    assert {line["request_id"] for line in lines} == {begun["request_id"]}
+
+
+def test_a_call_that_fails_or_whose_response_is_lost_is_made_again_with_the_same_key(world, gateway):
+    for plan in ("flaky", "lost"):
+        job = create(gateway, f"again-{plan}", plan)
+        assert end(gateway, job) == "done"
+        assert effects(world, job, f"again-{plan}") == ["announce", "publish", "reserve"]
+        assert world.backend.effects.keys().count(f'"{job}-reserve"') == 2
+
+
+def test_a_step_that_is_refused_undoes_those_before_it_the_last_one_first(world, gateway):
+    job = create(gateway, "refused", "refused")
+    assert end(gateway, job) == "undone"
+    keys = [key.strip('"').partition("-")[2] for key in world.backend.effects.keys() if job in key]
+    assert keys == ["reserve", "publish", "publish-undo", "reserve-undo"]
+    assert told(gateway, job)["error"]["code"] == 9
+    assert "no publish for refused" in told(gateway, job)["error"]["message"]
+
+
+def test_a_graceful_step_that_is_refused_is_passed_over(world, gateway):
+    job = create(gateway, "x-quiet", "quiet")
+    assert end(gateway, job) == "done"
+    assert effects(world, job, "x-quiet") == ["publish", "reserve"]
+
+
+def test_a_job_that_does_not_go_on_by_itself_is_told_of(world, gateway):
+    job = create(gateway, "stuck", "refused")
+    assert end(gateway, job) == "failed"
+    event = eventually(lambda: [event for event in gateway.events("job_stuck") if job in str(event)])
+    assert "no unpublish for stuck" in str(event) and event[0]["level"] == "warning"
+    kind, = eventually(lambda: rows(gateway, fault="JOB_STUCK"))
+    assert kind["method"].endswith("Sites/Create")
+
+
+def test_calls_are_counted_by_how_they_ended(gateway):
+    job = create(gateway, "counted", "refused")
+    assert end(gateway, job) == "undone"
+    method = "hosting.Sites/Create"
+    assert gateway.metric("passerelle_job_calls_total", method=method, step="publish", call="step", result="refused") >= 1
+    assert gateway.metric("passerelle_job_calls_total", method=method, step="reserve", call="undo", result="good") >= 1
+    assert gateway.metric("passerelle_jobs_held") >= 0
+
+
+def test_a_backend_that_is_away_is_waited_for(world, gateway):
+    world.backend.kill()
+    job = create(gateway, "later")
+    eventually(lambda: state(gateway, job) == "waiting")
+    world.backend.start()
+    assert end(gateway, job) == "done"
+    assert effects(world, job, "later") == ["announce", "publish", "reserve"]
+
+
+def owners(world):
+    with sqlite3.connect(world.store, timeout=10) as database:
+        return [owner.partition("/")[0] for owner, in database.execute("SELECT owner FROM job_owners")]
+
+
+def test_a_gateway_that_stops_hands_its_jobs_over_at_once_and_one_that_dies_after_its_lease(world, gateway):
+    for site, leave in (("stopped", Gateway.stop), ("killed", lambda other: other.process.child.kill())):
+        other = world.gateway(site)
+        other.start()
+        jobs = [create(other, f"{site}-{n}") for n in range(10)]
+        leave(other)
+        for n, job in enumerate(jobs):
+            assert end(gateway, job) == "done"
+            assert effects(world, job, f"{site}-{n}") == ["announce", "publish", "reserve"]
+        if site == "stopped":
+            assert "stopped" not in owners(world)
+    eventually(lambda: set(owners(world)) == {"main"})
+
+
+def test_a_call_that_runs_when_its_gateway_stops_ends_there_and_another_one_goes_on(world):
+    with world.gateway("leaving", revision=4) as leaving:
+        job = create(leaving, "slow", "slow")
+        eventually(lambda: f'"{job}-reserve"' in world.backend.effects.keys())
+    with world.gateway("staying", revision=4) as staying:
+        assert end(staying, job) == "done"
+    assert world.backend.effects.keys().count(f'"{job}-reserve"') == 1
+    assert [line["route"].rpartition(".")[2] for line in calls(leaving, job)] == ["reserve"]
+    assert len(calls(staying, job)) == 2
+
+
+def test_over_an_upgrade_the_old_process_ends_its_call_and_the_new_one_goes_on(world):
+    folder = world.folder / "upgraded"
+    folder.mkdir()
+    with Supervised(folder, CONFIG + "upgrade: {steady: 0s}\n", node="upgraded", store=world.store, instance=world.backend.port,
+                    revision=5) as upgraded:
+        job = create(upgraded, "upgraded", "slow")
+        eventually(lambda: f'"{job}-reserve"' in world.backend.effects.keys())
+        assert upgraded.upgrade().returncode == 0
+        assert end(upgraded, job) == "done"
+        assert effects(world, job, "upgraded") == ["announce", "publish", "reserve"]
+        assert world.backend.effects.keys().count(f'"{job}-reserve"') == 1
+
+
+def test_a_job_is_executed_by_those_only_who_have_its_revision(world, gateway):
+    with world.gateway("newer", revision=2) as newer:
+        job = create(newer, "newer")
+        assert end(newer, job) == "done"
+        assert calls(newer, job) and not calls(gateway, job)
+
+
+def test_a_schedule_begins_each_job_once_in_all_gateways(world, gateway):
+    schedule = CONFIG.replace("    send:", '    schedule: {every: 1s, request: {spec: {name: again, plan: good}}}\n    send:')
+    with world.gateway("clock1", revision=3) as one, world.gateway("clock2", revision=3) as two:
+        for each in (one, two):
+            each.write(config=schedule)
+            each.reload()
+        began = time.time()
+
+        def accepted():
+            with sqlite3.connect(world.store, timeout=10) as database:
+                return [created for created, in database.execute("SELECT created FROM jobs WHERE revision = 3")]
+        eventually(lambda: len(accepted()) >= 2)
+        assert len(accepted()) <= time.time() - began + 2
