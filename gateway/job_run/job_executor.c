@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/job_run/job_caller.h"
+#include "gateway/job_run/job_orphans.h"
 #include "gateway/job_run/job_scheduler.h"
 #include "gateway/loop/config_use.h"
 #include "gateway/telemetry/telemetry.h"
@@ -11,6 +12,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Looks of the runner after which a job that nobody has taken is looked at: a minute. */
+enum { ORPHANED_AFTER = 60 };
+
 struct JobExecutor {
     JobExecutorSettings settings;
     JobBook book;
@@ -19,6 +23,7 @@ struct JobExecutor {
     JobCaller caller;
     JobRunner *runner;
     JobScheduler *scheduler;
+    JobOrphans *orphans;
     Timer timer; /* of the runner's clock */
     bool started, stopping;
     atomic_bool posted; /* job_executor_accepted is on its way */
@@ -179,6 +184,13 @@ void job_executor_accepted(JobExecutor *executor)
         loop_post(executor->settings.loop, run_accepted, executor);
 }
 
+static void on_orphan(void *owner, const JobRecord *record)
+{
+    JobExecutor *executor = owner;
+    on_stuck(&executor->hearer, record,
+             "the config has no definition of its revision and structure, as have others like it");
+}
+
 static void on_scheduled(void *owner, Bytes id)
 {
     job_executor_hear(owner, id);
@@ -218,6 +230,8 @@ JobExecutor *job_executor_new(const JobExecutorSettings *settings)
                                                            .most = store->jobs_held,
                                                            .seed = random_next(&loop->random)});
     executor->scheduler = job_scheduler_new(loop, settings->storage, on_scheduled, executor);
+    executor->orphans = job_orphans_new(loop, settings->storage, ORPHANED_AFTER * store->job_look,
+                                        on_orphan, executor);
     return executor;
 }
 
@@ -226,6 +240,7 @@ void job_executor_start(JobExecutor *executor)
     executor->started = true;
     timer_start(&executor->settings.loop->timers, &executor->timer, 0);
     job_scheduler_use(executor->scheduler);
+    job_orphans_start(executor->orphans);
 }
 
 void job_executor_use(JobExecutor *executor)
@@ -240,6 +255,7 @@ void job_executor_stop(JobExecutor *executor)
 {
     executor->stopping = true;
     job_scheduler_stop(executor->scheduler);
+    job_orphans_stop(executor->orphans);
     job_runner_stop(executor->runner);
 }
 
@@ -256,6 +272,7 @@ void job_executor_end(JobExecutor *executor)
     executor->runner = NULL;
     job_runner_free(runner);
     job_scheduler_stop(executor->scheduler);
+    job_orphans_stop(executor->orphans);
     timer_stop(&executor->settings.loop->timers, &executor->timer);
 }
 
@@ -265,5 +282,6 @@ void job_executor_free(JobExecutor *executor)
         return;
     CHECK(!executor->runner);
     job_scheduler_free(executor->scheduler);
+    job_orphans_free(executor->orphans);
     free(executor);
 }

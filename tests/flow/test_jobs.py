@@ -224,6 +224,17 @@ def test_a_job_is_executed_by_those_only_who_have_its_revision(world, gateway):
         assert calls(newer, job) and not calls(gateway, job)
 
 
+def test_jobs_whose_definition_is_gone_are_told_of(world):
+    config = CONFIG.replace("look: 50ms", "look: 10ms")
+    with world.gateway("gone", revision=6) as gone:
+        job = create(gone, "gone", "slow")
+    folder = world.folder / "without"
+    folder.mkdir()
+    with Gateway(folder, config, node="without", store=world.store, instance=world.backend.port, revision=7) as without:
+        event, = eventually(lambda: [event for event in without.events("job_stuck") if job in str(event)])
+        assert "no definition of its revision" in str(event)
+
+
 def test_a_schedule_begins_each_job_once_in_all_gateways(world, gateway):
     schedule = CONFIG.replace("    send:", '    schedule: {every: 1s, request: {spec: {name: again, plan: good}}}\n    send:')
     with world.gateway("clock1", revision=3) as one, world.gateway("clock2", revision=3) as two:

@@ -1,0 +1,101 @@
+#include "gateway/job_run/job_orphans.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+enum { TOLD_MOST = 32 /* revisions */ };
+
+typedef struct Told {
+    uint32_t revision;
+    uint64_t structure;
+} Told;
+
+struct JobOrphans {
+    Loop *loop;
+    JobStorage *storage;
+    int64_t every;
+    void (*on_orphan)(void *owner, const JobRecord *record);
+    void *owner;
+    Timer timer;
+    uint64_t generation; /* of the config that `told` is about */
+    Told told[TOLD_MOST];
+    uint32_t n_told;
+};
+
+static bool is_executed(const JobOrphans *orphans, const JobRecord *record)
+{
+    const JobDefinition *definition =
+        config_find_job(orphans->loop->config, record->definition, record->revision);
+    return definition && definition->structure == record->structure;
+}
+
+/* Structures differ between definitions, so that their names need not be kept. */
+static bool is_told(const JobOrphans *orphans, const JobRecord *record)
+{
+    for (uint32_t i = 0; i < orphans->n_told; i++)
+        if (orphans->told[i].revision == record->revision &&
+            orphans->told[i].structure == record->structure)
+            return true;
+    return orphans->n_told == TOLD_MOST;
+}
+
+static void look_later(JobOrphans *orphans)
+{
+    timer_start(&orphans->loop->timers, &orphans->timer, orphans->loop->now + orphans->every);
+}
+
+static void on_listed(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
+{
+    JobOrphans *orphans = owner;
+    for (uint32_t i = 0; !failed(result) && i < n; i++) {
+        if (is_executed(orphans, jobs[i]) || is_told(orphans, jobs[i]))
+            continue;
+        orphans->told[orphans->n_told++] = (Told){jobs[i]->revision, jobs[i]->structure};
+        orphans->on_orphan(orphans->owner, jobs[i]);
+    }
+}
+
+static void on_timer(Timer *timer)
+{
+    JobOrphans *orphans = (JobOrphans *)((char *)timer - offsetof(JobOrphans, timer));
+    const Config *config = orphans->loop->config;
+    if (orphans->generation != config->generation)
+        orphans->n_told = 0;
+    orphans->generation = config->generation;
+    JobFilter filter = {.states = 1 << JOB_QUEUED | 1 << JOB_RUNNING | 1 << JOB_WAITING |
+                                  1 << JOB_UNDOING,
+                        .since_before = clock_wall() - orphans->every,
+                        .most = JOB_PAGE_MOST};
+    orphans->storage->list(orphans->storage, &filter, on_listed, orphans);
+    look_later(orphans);
+}
+
+JobOrphans *job_orphans_new(Loop *loop, JobStorage *storage, int64_t every,
+                            void (*on_orphan)(void *owner, const JobRecord *record), void *owner)
+{
+    JobOrphans *orphans = calloc(1, sizeof *orphans);
+    CHECK(orphans);
+    *orphans = (JobOrphans){.loop = loop,
+                            .storage = storage,
+                            .every = every,
+                            .on_orphan = on_orphan,
+                            .owner = owner,
+                            .timer = {.fire = on_timer}};
+    return orphans;
+}
+
+void job_orphans_start(JobOrphans *orphans)
+{
+    look_later(orphans);
+}
+
+void job_orphans_stop(JobOrphans *orphans)
+{
+    timer_stop(&orphans->loop->timers, &orphans->timer);
+}
+
+void job_orphans_free(JobOrphans *orphans)
+{
+    free(orphans);
+}
