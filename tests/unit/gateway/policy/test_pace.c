@@ -93,13 +93,19 @@ static void without_a_pause_nothing_rests(void **state)
  * measured: a call 15 us, a refusal 2 us, a turn and each socket in it some microseconds.
  * loadtest/overload/run has the real ones.
  */
-enum { LINES = 30, STREAMS = 100, CALL_BYTES = 50, MOST_CALLS = 1 << 18, BUCKETS = 100000 };
+enum { MOST_LINES = 300, CALL_BYTES = 50, MOST_CALLS = 1 << 18, BUCKETS = 100000 };
 
-#define CALL_US 15.0
-#define REFUSAL_US 2.0
+/* Microseconds. */
 #define TURN_US 8.0
-#define SOCKET_US 2.5 /* read, or written to */
 #define SERVICE_US 60.0
+
+typedef struct Shape {
+    int lines, streams;           /* connections, and calls on each at most */
+    int closed;                   /* of them in flight, to find out the capacity */
+    double call, refusal, socket; /* microseconds; of a socket: read, or written to */
+} Shape;
+
+static const Shape http2 = {30, 100, 3, 15, 2, 2.5}, http1 = {300, 1, 1, 20, 3, 5};
 
 typedef struct Ring {
     double *due;
@@ -120,13 +126,14 @@ typedef struct Answer {
 } Answer;
 
 typedef struct Sim {
+    Shape shape;
     Shedding shedding;
     OverloadConfig limits;
     Random random;
     double now; /* microseconds */
     double rates[IMPACTS], next_due[IMPACTS];
     int closed; /* calls of each line that are always in flight */
-    Line lines[LINES];
+    Line lines[MOST_LINES];
     Ring waiting[IMPACTS]; /* with the client */
     Answer *answers;       /* of the service, in their order */
     size_t first, n;
@@ -160,9 +167,10 @@ static double uniform(Sim *sim)
     return ((double)(random_next(&sim->random) >> 11) + 1) / 0x1p53;
 }
 
-static Sim *sim_new(void)
+static Sim *sim_new(Shape shape)
 {
     Sim *sim = calloc(1, sizeof *sim);
+    sim->shape = shape;
     sim->limits = (OverloadConfig){.shed = true,
                                    .delay = 10 * MILLISECOND,
                                    .interval = 100 * MILLISECOND,
@@ -170,9 +178,9 @@ static Sim *sim_new(void)
                                    .pause = MOST};
     random_seed_fixed(&sim->random, 7);
     sim->answers = malloc(MOST_CALLS * sizeof *sim->answers);
-    for (int i = 0; i < LINES; i++) {
-        sim->lines[i].impact = (Impact)(i * IMPACTS / LINES);
-        sim->lines[i].sent = ring_new(STREAMS);
+    for (int i = 0; i < shape.lines; i++) {
+        sim->lines[i].impact = (Impact)(i * IMPACTS / shape.lines);
+        sim->lines[i].sent = ring_new((size_t)shape.streams);
     }
     for (int i = 0; i < IMPACTS; i++)
         sim->waiting[i] = ring_new(MOST_CALLS);
@@ -181,7 +189,7 @@ static Sim *sim_new(void)
 
 static void sim_free(Sim *sim)
 {
-    for (int i = 0; i < LINES; i++)
+    for (int i = 0; i < sim->shape.lines; i++)
         free(sim->lines[i].sent.due);
     for (int i = 0; i < IMPACTS; i++)
         free(sim->waiting[i].due);
@@ -199,7 +207,7 @@ static void call_send(Sim *sim, Line *line, double due)
 /* Calls that are due go to lines with room, in turn; those that wait for a second are given up. */
 static void send_due(Sim *sim, int impact)
 {
-    enum { OF_ONE = LINES / IMPACTS };
+    int n_lines = sim->shape.lines / IMPACTS;
     Ring *waiting = &sim->waiting[impact];
     for (; sim->rates[impact] > 0 && sim->next_due[impact] <= sim->now; sim->due[impact]++) {
         push(waiting, sim->next_due[impact]);
@@ -207,18 +215,20 @@ static void send_due(Sim *sim, int impact)
     }
     while (waiting->n && sim->now - waiting->due[waiting->first % waiting->most] > 1e6)
         pop(waiting);
-    for (int tried = 0; waiting->n && tried < OF_ONE; tried++) {
-        Line *line = &sim->lines[impact * OF_ONE + (int)(sim->turn_of[impact]++ % OF_ONE)];
-        for (; line->in_flight < STREAMS && waiting->n; tried = 0) {
+    for (int tried = 0; waiting->n && tried < n_lines; tried++) {
+        Line *line =
+            &sim->lines[impact * n_lines + (int)(sim->turn_of[impact]++ % (uint32_t)n_lines)];
+        for (; line->in_flight < sim->shape.streams && waiting->n; tried = 0) {
             call_send(sim, line, pop(waiting));
-            line = &sim->lines[impact * OF_ONE + (int)(sim->turn_of[impact]++ % OF_ONE)];
+            line =
+                &sim->lines[impact * n_lines + (int)(sim->turn_of[impact]++ % (uint32_t)n_lines)];
         }
     }
 }
 
 static void clients(Sim *sim)
 {
-    for (int i = 0; i < LINES && sim->closed; i++)
+    for (int i = 0; i < sim->shape.lines && sim->closed; i++)
         while (sim->lines[i].in_flight < sim->closed)
             call_send(sim, &sim->lines[i], sim->now);
     for (int i = 0; i < IMPACTS; i++)
@@ -241,14 +251,14 @@ static double read_line(Sim *sim, int at, int *n_out)
 {
     Line *line = &sim->lines[at];
     uint32_t piece = sim->sheds ? pace_piece(&line->pace) : 0;
-    double took = SOCKET_US;
+    double took = sim->shape.socket;
     for (int left = piece ? (int)piece / CALL_BYTES : INT32_MAX; line->sent.n && left; left--) {
         double due = pop(&line->sent);
         bool admitted =
             !sim->sheds || shedding_admits(&sim->shedding, line->impact, random_next(&sim->random));
         if (sim->sheds)
             pace_count(&line->pace, admitted);
-        took += admitted ? CALL_US / 2 : REFUSAL_US;
+        took += admitted ? sim->shape.call / 2 : sim->shape.refusal;
         if (!admitted) {
             sim->refused[line->impact]++;
             line->in_flight--;
@@ -293,25 +303,25 @@ static size_t n_answered(const Sim *sim)
 
 static void turn(Sim *sim)
 {
-    bool written[LINES] = {0};
+    bool written[MOST_LINES] = {0};
     int n = 0;
     double busy = 0;
     clients(sim);
     size_t answered = n_answered(sim);
     for (size_t i = 0; i < answered; i++)
         written[sim->answers[(sim->first + i) % MOST_CALLS].line] = true;
-    busy += (double)answered * CALL_US / 2 + (answered ? SOCKET_US : 0);
-    for (int i = 0; i < LINES; i++) {
+    busy += (double)answered * sim->shape.call / 2 + (answered ? sim->shape.socket : 0);
+    for (int i = 0; i < sim->shape.lines; i++) {
         if (!is_read(sim, &sim->lines[i]))
             continue;
         busy += read_line(sim, i, &n);
         rest(sim, &sim->lines[i]);
         written[i] = true;
     }
-    for (int i = 0; i < LINES; i++)
-        busy += written[i] ? SOCKET_US : 0;
+    for (int i = 0; i < sim->shape.lines; i++)
+        busy += written[i] ? sim->shape.socket : 0;
     double slept = busy > 0 ? 0 : 20;
-    busy += busy > 0 ? TURN_US + (n ? SOCKET_US : 0) : 0;
+    busy += busy > 0 ? TURN_US + (n ? sim->shape.socket : 0) : 0;
     sim->now += slept + busy;
     for (; answered; answered--, sim->n--)
         answer(sim, &sim->answers[sim->first++ % MOST_CALLS]);
@@ -368,12 +378,11 @@ static void offer(Sim *sim, double rate)
     }
 }
 
-/* With three calls of each line in flight. */
-static double capacity(void)
+static double capacity(Shape shape)
 {
-    Sim *sim = sim_new();
+    Sim *sim = sim_new(shape);
     sim->limits.shed = false;
-    sim->closed = 3;
+    sim->closed = shape.closed;
     run(sim, 0.2);
     forget(sim);
     run(sim, 0.5);
@@ -382,10 +391,11 @@ static double capacity(void)
     return rate;
 }
 
-static Sim *overloaded(double rate, int64_t pause)
+static Sim *overloaded(Shape shape, double rate, int64_t pause, int64_t delay)
 {
-    Sim *sim = sim_new();
+    Sim *sim = sim_new(shape);
     sim->limits.pause = pause;
+    sim->limits.delay = delay;
     offer(sim, 3 * rate);
     run(sim, 1.5);
     forget(sim);
@@ -396,8 +406,8 @@ static Sim *overloaded(double rate, int64_t pause)
 static void
 at_three_times_the_capacity_most_of_it_is_used_and_catastrophic_calls_are_quick(void **state)
 {
-    double rate = capacity();
-    Sim *sim = overloaded(rate, MOST);
+    double rate = capacity(http2);
+    Sim *sim = overloaded(http2, rate, MOST, 10 * MILLISECOND);
     assert_true(goodput(sim) > 0.87 * rate);
     assert_int_equal(sim->refused[IMPACT_CATASTROPHIC], 0);
     assert_true(sim->good[IMPACT_CATASTROPHIC] > sim->due[IMPACT_CATASTROPHIC] * 998 / 1000);
@@ -408,17 +418,32 @@ at_three_times_the_capacity_most_of_it_is_used_and_catastrophic_calls_are_quick(
 
 static void without_rests_refusals_take_much_of_it(void **state)
 {
-    double rate = capacity();
-    Sim *sim = overloaded(rate, 0);
+    double rate = capacity(http2);
+    Sim *sim = overloaded(http2, rate, 0, 10 * MILLISECOND);
     assert_true(goodput(sim) < 0.75 * rate);
     assert_int_equal(sim->refused[IMPACT_CATASTROPHIC], 0);
     sim_free(sim);
 }
 
+static void
+clients_with_one_call_each_queue_before_they_send_which_a_short_delay_finds(void **state)
+{
+    double rate = capacity(http1);
+    Sim *sim = overloaded(http1, rate, MOST, 10 * MILLISECOND);
+    assert_int_equal(sim->refused[IMPACT_LOW], 0);
+    assert_true(p99(sim) > 10000);
+    sim_free(sim);
+    sim = overloaded(http1, rate, MOST, 3 * MILLISECOND);
+    assert_true(goodput(sim) > 0.9 * rate);
+    assert_int_equal(sim->refused[IMPACT_CATASTROPHIC], 0);
+    assert_true(p99(sim) < 4500);
+    sim_free(sim);
+}
+
 static void a_second_afterwards_nothing_is_refused_or_late(void **state)
 {
-    double rate = capacity();
-    Sim *sim = overloaded(rate, MOST);
+    double rate = capacity(http2);
+    Sim *sim = overloaded(http2, rate, MOST, 10 * MILLISECOND);
     for (int i = 0; i < IMPACTS; i++)
         sim->rates[i] /= 30;
     run(sim, 1.1); /* by then what has waited with the clients is answered or given up */
@@ -443,6 +468,8 @@ int main(void)
         cmocka_unit_test(
             at_three_times_the_capacity_most_of_it_is_used_and_catastrophic_calls_are_quick),
         cmocka_unit_test(without_rests_refusals_take_much_of_it),
+        cmocka_unit_test(
+            clients_with_one_call_each_queue_before_they_send_which_a_short_delay_finds),
         cmocka_unit_test(a_second_afterwards_nothing_is_refused_or_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
