@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/text/json_text.h"
 
+#include <string.h>
+
 /* What is beneath a row of the table. */
 static const char indent[] = "          ";
 
@@ -33,7 +35,20 @@ static void add_head(Buffer *out)
     command_add_cell(out, bytes_of("METHOD"), 0);
 }
 
-/* "shop.orders.v1.Orders/Get  v1 -> v3  (attempts)" */
+/* A method may be called by itself, and by legs: a leg's route names what it belongs to. */
+static void add_leg(Buffer *where, const JsonNode *row)
+{
+    static const char of_leg[] = " legs.";
+    Bytes leg = json_member_text(row, "leg"), route = json_member_text(row, "route");
+    if (leg.size)
+        buffer_printf(where, "  leg %.*s", BYTES_ARGS(leg));
+    if (json_member_text(row, "method").size && route.size &&
+        memmem(route.data, route.size, of_leg, sizeof of_leg - 1))
+        buffer_printf(where, "  by %.*s", BYTES_ARGS(route));
+}
+
+/* "shop.orders.v1.Orders/Get  v1 -> v3  (attempts)": what kinds may differ in, beside the columns
+   and the cause. */
 static void add_where(Buffer *out, const JsonNode *row)
 {
     Bytes client = json_member_text(row, "client_version"),
@@ -47,6 +62,7 @@ static void add_where(Buffer *out, const JsonNode *row)
         buffer_add_text(&where, " -> ");
         buffer_add_bytes(&where, served.size ? served : bytes_of("-"));
     }
+    add_leg(&where, row);
     if (bytes_are(json_member_text(row, "of"), "attempt"))
         buffer_add_text(&where, "  (attempts)");
     command_add_cell(out, buffer_bytes(&where), 0);

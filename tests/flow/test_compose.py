@@ -12,6 +12,7 @@ import grpc
 import pytest
 from backends import Backend, order_v3, v3
 from gateway import BINARY, ROOT, Gateway
+from operators import command
 from processes import eventually, free_port
 from test_ledger import CONFIG as LEDGER_CONFIG, rows
 
@@ -224,6 +225,8 @@ def test_a_page_of_six_legs_is_answered_although_half_of_them_fail(tmp_path, sch
         assert panel.gateway.metric("passerelle_calls_total", degraded="true", by="skip") == 1
         found = rows(panel.gateway, of="call")
         assert {row["route"] for row in found} == {f"panel.Pages/Overview legs.{name}" for name in ("away", "late", "broken")}
+        told = command(panel.gateway, "errors").stdout
+        assert all(f"by panel.Pages/Overview legs.{name}" in told for name in ("away", "late", "broken")), told
 
         panel.become(c=grpc.StatusCode.INTERNAL)
         page, fields = panel.ask(dialect)
