@@ -238,12 +238,35 @@ static void it_does_what_a_list_does(void **state)
     }
 }
 
+static bool is_not(void *name, const IpAddress *address)
+{
+    IpAddress barred = client(*(const char *)name);
+    return !ip_equal(address, &barred);
+}
+
+static void who_may_not_be_served_is_passed_over_and_keeps_its_waits(void **state)
+{
+    char barred = 'A', other = 'B';
+    add("AABC");
+    for (const char *expected = "BC"; *expected; expected++) {
+        FairWait *wait = fair_queue_take_from(&queue, is_not, &barred);
+        assert_non_null(wait);
+        assert_int_equal(owner[wait - waits], *expected);
+    }
+    assert_null(fair_queue_take_from(&queue, is_not, &barred));
+    assert_int_equal(queue.n, 2);
+    for (int i = 0; i < 2; i++)
+        assert_ptr_equal(fair_queue_take_from(&queue, is_not, &other), &waits[i]);
+    assert_null(fair_queue_take_from(&queue, is_not, &other));
+}
+
 #define queue_test(f) cmocka_unit_test_setup_teardown(f, fresh, used)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         queue_test(clients_take_turns),
+        queue_test(who_may_not_be_served_is_passed_over_and_keeps_its_waits),
         queue_test(the_waits_of_one_client_come_in_their_order),
         queue_test(who_comes_late_waits_for_one_turn_of_each),
         queue_test(who_leaves_is_passed_over),
