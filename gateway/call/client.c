@@ -361,12 +361,29 @@ static void on_drain(void *owner, HttpStream *stream)
     exchange_room(c->x);
 }
 
+static const CallerEvents events_of_left;
+
+/* The call goes on: its response is recorded for the time when the client asks again. The
+   connection stays, without its socket, as long as its calls. */
+static void leave(Client *c)
+{
+    http_stream_release(c->stream);
+    c->stream = NULL;
+    timer_stop(&c->x->loop->timers, &c->more);
+    c->caller.events = &events_of_left;
+}
+
 /* The client is gone: the reason goes to the record only. */
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
-    Exchange *x = ((Client *)owner)->x;
-    exchange_cancel(x, FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault,
-                                 "the client's stream ended before its response"));
+    Client *c = owner;
+    Exchange *x = c->x;
+    why = FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault,
+                    "the client's stream ended before its response");
+    if (exchange_outlives_client(x, why))
+        leave(c);
+    else
+        exchange_cancel(x, why);
 }
 
 /* The request violates HTTP, or takes too long: the client gets an error in its dialect. */
@@ -422,7 +439,8 @@ static void on_record(Caller *caller, const CallRecord *record)
 {
     Client *c = (Client *)caller;
     ClientConnection *connection = c->connection;
-    http_stream_release(c->stream);
+    if (c->stream)
+        http_stream_release(c->stream);
     timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
     telemetry_record(c->x->loop, record);
@@ -449,6 +467,48 @@ static const CallerEvents caller_events = {
     .framing = client_framing,
     .on_framed = client_on_framed,
     .on_framed_response = client_on_framed_response,
+};
+
+/* ---- Events of the exchange, after its client has left --------------------------------------- */
+
+static void on_nothing(Caller *caller)
+{
+    (void)caller;
+}
+
+static Result take_response(Caller *caller, Message message, const Fields *trailers)
+{
+    (void)caller, (void)message, (void)trailers;
+    return OK;
+}
+
+/* Nobody has got a good response; an error is recorded as it is. */
+static void end_unseen(Caller *caller, const Status *status, const Fields *trailers)
+{
+    (void)trailers;
+    Exchange *x = ((Client *)caller)->x;
+    Result left = exchange_why_left(x);
+    if (status->code == CODE_OK) {
+        x->record.why = left;
+        x->record.status = status_of_error(x->arena, left);
+    }
+    if (!x->record.http_status)
+        x->record.http_status = left.error->fault->http_status;
+}
+
+static bool always_has_room(const Caller *caller)
+{
+    (void)caller;
+    return true;
+}
+
+static const CallerEvents events_of_left = {
+    .on_room = on_nothing,
+    .on_response = take_response,
+    .on_end = end_unseen,
+    .on_record = on_record,
+    .has_room = always_has_room,
+    .reader = reader_of,
 };
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
@@ -514,4 +574,12 @@ uint32_t client_end_all(ClientConnection *connection, Result why)
         fail(c, error_copy(c->x->arena, why));
     }
     return n;
+}
+
+void client_drop_all(ClientConnection *connection, Result why)
+{
+    for (Client *c = connection->clients, *next; c; c = next) {
+        next = c->next;
+        exchange_cancel(c->x, why);
+    }
 }

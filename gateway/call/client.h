@@ -52,4 +52,7 @@ bool client_shed(ClientConnection *connection, HttpStream *stream, const HttpHea
    may be freed afterwards: on_unused. */
 uint32_t client_end_all(ClientConnection *connection, Result why);
 
+/* Ends the calls that go on without their client. The connection may be freed before the return. */
+void client_drop_all(ClientConnection *connection, Result why);
+
 #endif

@@ -97,6 +97,8 @@ static Bytes served_version(const Exchange *x)
     const Attempt *asked = asked_attempt(x);
     if (x->record.joined.size)
         return x->joining->served;
+    if (!asked && x->keyed) /* whose response may be recorded */
+        asked = exchange_answered(x);
     return asked && asked->pick.served ? bytes_of(asked->pick.served->name) : BYTES_NONE;
 }
 
@@ -121,6 +123,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         add_legs(x, fields);
     if (x->record.job)
         add_job(x, fields);
+    if (x->keyed)
+        exchange_add_key_fields(x, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
     if (x->record.retry_refused && x->record.status.code != CODE_OK)
@@ -182,8 +186,8 @@ static uint16_t success_status(const Exchange *x)
     const JobNote *job = x->record.job;
     if (job && job->accepted)
         return x->call.dialect == DIALECT_REST ? 202 : 200;
-    bool both =
-        x->call.dialect == DIALECT_REST && attempt && attempt->target.dialect == DIALECT_REST;
+    bool both = x->call.dialect == DIALECT_REST && attempt &&
+                (attempt->target.dialect == DIALECT_REST || x->keyed);
     return both ? attempt->answer.http_status : 200;
 }
 

@@ -209,8 +209,8 @@ const Step *exchange_give_piece(Exchange *x, Message piece)
     return go_on_if(x, x->caller->events->on_piece(x->caller, piece));
 }
 
-/* Whether a service may have executed the call: it was sent, and not refused before processing. */
-static bool may_have_effect(const Exchange *x)
+/* It was sent, and not refused before processing. */
+bool exchange_may_have_effect(const Exchange *x)
 {
     if (x->making)
         return x->making->maker->may_have_effect(x->making);
@@ -228,7 +228,7 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
     if (!x->record.legs.size)
         exchange_describe_making(x);
     x->record.status = *status;
-    x->record.status.may_have_effect = may_have_effect(x);
+    x->record.status.may_have_effect = exchange_may_have_effect(x) && !exchange_is_honoured(x);
     x->record.status.told_off = x->told_off;
     x->delivering++;
     x->caller->events->on_end(x->caller, &x->record.status, trailers);
@@ -265,6 +265,8 @@ Exchange *exchange_make(Loop *loop, Config *config, size_t memory, int64_t began
 
 const Fault *exchange_deadline_fault(const Exchange *x)
 {
+    if (exchange_is_ending(x))
+        return &FAULT_IDEMPOTENCY_NOT_KEPT;
     const Attempt *attempt = x->chosen ? x->chosen : x->latest;
     bool gave_time = x->deadline > x->began;
     if (!exchange_is_unary(x) || !x->has_message || !gave_time)
@@ -489,6 +491,7 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
         pick_budget_is_spent(x->loop, &attempt->pick) || !exchange_may_heal(x, HEALING_RETRY);
     q.advice = x->told_off ? ADVICE_STOP : ADVICE_NONE;
     q.backoffs = x->n_backoffs;
+    q.repeatable |= exchange_is_honoured(x);
     q.random = random_next(&x->loop->random);
     if (x->deadline != NO_TIMEOUT)
         q.time_left = x->deadline - x->loop->now;
@@ -496,8 +499,9 @@ PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
 }
 
 /* The service's own error, with its details in the client's version. */
-static const Step *respond(Exchange *x, Attempt *attempt, Result why)
+const Step *exchange_respond(Attempt *attempt, Result why)
 {
+    Exchange *x = attempt->exchange;
     Status given = attempt->answer.status;
     const Method *method = x->record.method; /* NULL: a call of the gateway's own */
     uint16_t http_status =
@@ -507,6 +511,8 @@ static const Step *respond(Exchange *x, Attempt *attempt, Result why)
     x->record.degraded = NULL;
     exchange_choose(attempt);
     attempt_convert_details(attempt, &given);
+    if (x->keyed && exchange_keeps_error_for_key(attempt, &given))
+        return STEP_WAIT;
     return exchange_give_end(x, &given, &attempt->answer.trailers);
 }
 
@@ -533,6 +539,8 @@ static const Step *tell(Exchange *x, Result why)
     x->own_response = true;
     const Status *said = x->record.leg_said;
     Status status = said ? *said : status_of_error(x->arena, x->record.why);
+    if (x->keyed && exchange_ends_key(x, &status))
+        return STEP_WAIT;
     return exchange_give_end(x, &status, NULL);
 }
 
@@ -609,7 +617,7 @@ static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *questio
     if (step)
         return step;
     if (verdict.action == POLICY_RESPOND && !attempt->older)
-        return respond(x, attempt, why);
+        return exchange_respond(attempt, why);
     exchange_drop_attempts(x, code, why);
     return tell(x, why);
 }
@@ -769,6 +777,8 @@ void exchange_cancel(Exchange *x, Result why)
     x->record.status = status_of_error(x->arena, x->record.why);
     if (!x->record.http_status) /* nothing of a response was sent */
         x->record.http_status = why.error->fault->http_status;
+    if (x->keyed)
+        exchange_leave_key(x);
     give_record(x);
     exchange_run(x, &STEP_finish);
 }
@@ -797,6 +807,8 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     if (x->joining)
         join_leave(x->joining);
     exchange_learn_end(x);
+    if (x->keyed)
+        exchange_leave_key(x);
     for (Attempt *each = x->latest; each; each = each->before)
         attempt_drop(each);
     if (x->kind && x->kind->release)

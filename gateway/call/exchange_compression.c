@@ -52,7 +52,7 @@ uint32_t attempt_accepts(const Attempt *attempt)
 /* What may be kept for later is opened: other clients accept other compressions. */
 bool attempt_keeps_answer(const Attempt *attempt)
 {
-    return !attempt->exchange->keeps &&
+    return !attempt->exchange->keeps && !attempt->exchange->keyed &&
            (attempt->answer.compression & attempt->exchange->call.accepts) &&
            !attempt->answer.is_error && passes_answer(attempt);
 }
@@ -114,7 +114,8 @@ bool attempt_passes_answer_runs(const Attempt *attempt)
 bool attempt_passes_answer_pieces(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    if (!x->caller->events->on_piece || x->keeps || !exchange_copies(attempt->response_plan) ||
+    if (!x->caller->events->on_piece || x->keeps || x->keyed ||
+        !exchange_copies(attempt->response_plan) ||
         !dialects_share_frames(attempt->target.dialect, x->call.dialect))
         return false;
     bool plain = attempt->answer.compression == COMPRESSION_IDENTITY &&

@@ -201,7 +201,7 @@ static Result add_rest(const Exchange *x, Arena *arena, PlanInput *input)
     return OK;
 }
 
-Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
+Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *message_out)
 {
     Conversion c = {.arena = arena, .reader = exchange_reader(x)};
     Message message = x->message;
@@ -212,13 +212,19 @@ Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
     if (failed(r))
         return r;
     *message_out = input.bytes;
-    PlanRun run = {0};
+    PlanRun run = {.all_mistakes = true};
     Buffer out = buffer_in(arena);
-    if (x->call.codec != CODEC_JSON)
+    if (!plan)
         return OK;
-    r = plan_run(x->method->to_key, &input, arena, &out, &run);
+    r = plan_run(plan, &input, arena, &out, &run);
     *message_out = buffer_bytes(&out);
     return r;
+}
+
+Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
+{
+    return exchange_read_by(x, x->call.codec == CODEC_JSON ? x->method->to_key : NULL, arena,
+                            message_out);
 }
 
 static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,
@@ -304,6 +310,19 @@ static Result check_json(const Attempt *attempt, Bytes message, Arena *arena)
                ? OK
                : FAIL(arena, FAULT_UPSTREAM_MESSAGE, "the response of %s is not JSON of its type",
                       attempt->pick.instance->address.text);
+}
+
+Result attempt_read_answer(Attempt *attempt, Message *message, Arena *arena, Bytes *plain_out)
+{
+    Exchange *x = attempt->exchange;
+    Conversion c = {.arena = x->arena, .reader = &attempt->side.reader};
+    Result r = open_message(&c, message);
+    *plain_out = message->bytes;
+    if (failed(r) || attempt->target.dialect != DIALECT_REST)
+        return r;
+    r = rest_answer_message(attempt->rest_rule, attempt->pick.pair->target->type,
+                            attempt->answer.content_type, message->bytes, arena, plain_out);
+    return failed(r) ? r : check_json(attempt, *plain_out, arena);
 }
 
 static Result convert_answer(const Attempt *attempt, Bytes message, Conversion *c,

@@ -17,17 +17,12 @@ static const Dialect dialect_of[] = {
     [UPSTREAM_HTTP] = DIALECT_HTTP,
 };
 
-/* The plans between the caller and the picked instance. The response may be in another version than
-   the request, if the client requested so. */
-Result attempt_choose_plans(Attempt *attempt, Codec codec)
+/* It may be in another version than the request, if the client requested so. */
+Result attempt_choose_response_plan(Attempt *attempt, Codec codec)
 {
     Exchange *x = attempt->exchange;
-    const MethodPair *pair = attempt->pick.pair;
     const Version *served = attempt->pick.served;
     attempt->reply_version = x->version.reply;
-    /* What is checked by rules is protobuf by then. */
-    attempt->request_plan = pair->request[x->method->rules ? CODEC_PROTO : x->call.codec][codec];
-    CHECK(attempt->request_plan); /* or this version is not picked */
     const Method *reply_method = x->method;
     if (x->version.reply != x->version.client)
         reply_method = x->method->pairs[x->version.reply->index].target;
@@ -42,6 +37,17 @@ Result attempt_choose_plans(Attempt *attempt, Codec codec)
                     x->method->type->path, served->name, x->version.client->name, served->name,
                     x->version.reply->name);
     return OK;
+}
+
+/* The plans between the caller and the picked instance. */
+Result attempt_choose_plans(Attempt *attempt, Codec codec)
+{
+    const Exchange *x = attempt->exchange;
+    const MethodPair *pair = attempt->pick.pair;
+    /* What is checked by rules is protobuf by then. */
+    attempt->request_plan = pair->request[x->method->rules ? CODEC_PROTO : x->call.codec][codec];
+    CHECK(attempt->request_plan); /* or this version is not picked */
+    return attempt_choose_response_plan(attempt, codec);
 }
 
 static void choose_target(Attempt *attempt)

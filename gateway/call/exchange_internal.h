@@ -113,12 +113,13 @@ struct Exchange {
     Config *config; /* the generation it began with */
     Caller *caller; /* NULL: it has had its last event */
     const ExchangeKind *kind;
-    Attempt *latest;     /* of its attempts; never NULL */
-    Attempt *chosen;     /* the one whose response goes to the caller; NULL: none yet */
-    struct Hedge *hedge; /* exchange_retry.c; NULL: no other attempt is planned */
-    struct Retry *retry; /* exchange_retry.c; NULL: there was no wait before another attempt */
-    Joining *joining;    /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
-    int64_t join_wait;   /* nanoseconds that it has waited for an equal call */
+    Attempt *latest;         /* of its attempts; never NULL */
+    Attempt *chosen;         /* the one whose response goes to the caller; NULL: none yet */
+    struct Hedge *hedge;     /* exchange_retry.c; NULL: no other attempt is planned */
+    struct Retry *retry;     /* exchange_retry.c; NULL: there was no wait before another attempt */
+    struct KeyedCall *keyed; /* exchange_idempotency.c; NULL: it has no idempotency key */
+    Joining *joining;  /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
+    int64_t join_wait; /* nanoseconds that it has waited for an equal call */
     Attempt first;
 
     const Identity *identity; /* never NULL */
@@ -206,6 +207,13 @@ void exchange_find_key(Exchange *x);
 /* exchange_convert.c: the request's message as protobuf of the caller's version, in the arena or
    borrowed. Only for a method with a key. */
 MUST_USE Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out);
+/* The same by another plan, for a method with idempotency keys: to protobuf of any version. NULL:
+   the message is as it came. */
+MUST_USE Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *message_out);
+/* The message of a good response in the codec of the instance, without conversion: opened, and in
+   REST taken out of the body. *message: the same as it came, but opened. */
+MUST_USE Result attempt_read_answer(Attempt *attempt, Message *message, Arena *arena,
+                                    Bytes *plain_out);
 
 /* ---- exchange_retry.c: another attempt ---------------------------------------------------------
  */
@@ -255,6 +263,42 @@ bool exchange_has_other(const Attempt *attempt);
 
 /* What policy is asked about the attempt, but for what has happened. */
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt);
+
+/* ---- exchange_idempotency.c: calls with a key ---------------------------------------------------
+ */
+
+typedef struct KeyedCall KeyedCall;
+
+/* The request is complete, and the method may have keys: exchange_serve, if the call has none or is
+   the first with its key. */
+const Step *exchange_claim(Exchange *x);
+
+/* `keyed` is not NULL, here and in the next four. A good response of one message, as it came, is
+   there. Whether it is being recorded: then the call goes on when that is done. *message: the same,
+   opened. */
+bool exchange_keeps_for_key(Attempt *attempt, Message *message);
+/* The same with an error of the service, of which the client is given this. */
+bool exchange_keeps_error_for_key(Attempt *attempt, const Status *given);
+/* The call has failed, and the client is told this. */
+bool exchange_ends_key(Exchange *x, const Status *status);
+/* The client has left, for this reason. Whether the call goes on without it, since it may have taken
+   effect: its response is kept for the time when the client asks again. `keyed` may be NULL. */
+bool exchange_outlives_client(Exchange *x, Result why);
+Result exchange_why_left(const Exchange *x);
+/* The client has left, or the call is over. */
+void exchange_leave_key(Exchange *x);
+/* What the client is told of its key. */
+void exchange_add_key_fields(const Exchange *x, Fields *fields);
+
+/* Whether the call may be sent again, since instances take calls with its key for one. */
+bool exchange_is_honoured(const Exchange *x);
+/* Whether what has become of it is being recorded. */
+bool exchange_is_ending(const Exchange *x);
+
+/* exchange.c: whether a service may have executed the call, and must not do so twice. */
+bool exchange_may_have_effect(const Exchange *x);
+/* exchange.c: the service's own error goes to the client. */
+const Step *exchange_respond(Attempt *attempt, Result why);
 
 /* ---- exchange_fallback.c: what stands in for the response of a failed call ----------------------
  */
@@ -453,6 +497,8 @@ MUST_USE Result attempt_choose_plans(Attempt *attempt, Codec codec);
 /* Sends the head of the request; `end`: there is no body. STEP_WAIT: it was sent. */
 const Step *attempt_open_stream(Attempt *attempt, const HttpHead *head, bool end,
                                 const HttpStreamEvents *events);
+/* The same of the response alone. */
+MUST_USE Result attempt_choose_response_plan(Attempt *attempt, Codec codec);
 const Step *attempt_send_one(Attempt *attempt);
 const Step *attempt_send_head(Attempt *attempt);
 const Step *exchange_forward_request(Exchange *x, Message message, bool last);

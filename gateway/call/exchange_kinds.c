@@ -42,6 +42,8 @@ static const Step *end_one(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     x->has_message = true;
     x->record.messages_in = 1;
+    if (x->method->keys)
+        return exchange_claim(x);
     return x->keeps && x->route->join_for ? exchange_join(x) : exchange_serve(x);
 }
 
@@ -120,6 +122,8 @@ static const Step *reply_many(Attempt *attempt)
 const Step *attempt_reply_with(Attempt *attempt, Message message)
 {
     Exchange *x = attempt->exchange;
+    if (x->keyed && exchange_keeps_for_key(attempt, &message))
+        return STEP_WAIT;
     if (!attempt_is_light_answer(attempt, &message, x->arena))
         return attempt_work_on_answer(attempt, message);
     Result r = attempt_convert_answer(attempt, message, &message);

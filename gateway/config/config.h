@@ -134,7 +134,7 @@ typedef struct StoreConfig {
     const char *postgresql; /* connection string, or NULL. Both NULL: there is no store */
     uint32_t connections, queue;
     int64_t time;
-    int64_t keep_gateways, keep_audit, keep_failures, keep_annotations;
+    int64_t keep_gateways, keep_audit, keep_failures, keep_annotations, keep_idempotency;
     StoreKeys keys;
     int64_t job_lease, job_look; /* gateway/job_run */
     uint32_t jobs_held;
@@ -274,6 +274,16 @@ typedef struct Affinity {
     float bound;      /* calls of an instance, as a multiple of the mean of all */
 } Affinity;
 
+/* Calls with a key are made once: gateway/idempotency. */
+typedef struct KeyPolicy {
+    bool required; /* a call without a key is refused */
+    bool honoured; /* instances execute calls with the same key once, too */
+    bool proceeds; /* while the store is down calls are made without any promise; else refused */
+    int64_t keep;  /* nanoseconds, at least */
+    size_t response_bytes;
+    uint32_t key_bytes;
+} KeyPolicy;
+
 /* Policy for the methods that it matches; the most specific match wins. */
 struct Route {
     const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
@@ -302,6 +312,7 @@ struct Route {
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
+    const KeyPolicy *keys;   /* NULL: idempotency keys are passed on, and mean nothing here */
     Bytes parameters;        /* as JSON, as they are written; empty: none */
     Affinity affinity;       /* its own, or that of its service */
     const Service *service;  /* of opaque HTTP: a service without versions, for the instances */
@@ -389,6 +400,8 @@ typedef struct MethodPair {
     /* [client's codec][instance's codec] */
     const Plan *request[CODEC_COUNT][CODEC_COUNT];
     const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
+    /* [client's codec]: of a method with keys: to protobuf, for fingerprints. NULL: it is that. */
+    const Plan *print[CODEC_COUNT];
     uint32_t n_lossy; /* fields that the pair may drop or narrow: fewest is preferred */
 } MethodPair;
 
@@ -410,6 +423,8 @@ struct Method {
     const FieldType *const *key; /* of a route with affinity by a field: its path, ending with NULL;
                                     NULL: requests have no such field */
     const Plan *to_key;          /* then: from JSON to the protobuf that has it */
+    const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
+    const Version *print_in; /* then: the newest version that has a counterpart */
     /* In all versions that may serve it: */
     bool takes_get;      /* NO_SIDE_EFFECTS: Connect's GET */
     bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */

@@ -115,6 +115,7 @@ void config_read_store(ConfigReader *reader)
         .job_lease = jobs->lease,
         .job_look = jobs->look,
         .jobs_held = jobs->held,
+        .keep_idempotency = keep->idempotency,
     };
     read_keys(reader, text);
     if (text->postgresql && text->sqlite)

@@ -793,10 +793,11 @@ uint32_t connections_cut(ConnectionSet *set, Result why)
     uint32_t n = 0;
     for (Connection *c = set->first, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONNECTION_GONE)
-            continue; /* its calls were told already */
+        bool gone = c->state == CONNECTION_GONE; /* it has calls that go on without their client */
         uint32_t n_here = client_end_all(&c->client, why);
         n += n_here;
+        if (gone)
+            continue;
         if (n_here || has_last_output(c))
             connection_flush(c);
         else
@@ -810,5 +811,6 @@ void connections_abort(ConnectionSet *set, Result why)
     for (Connection *c = set->first, *next; c; c = next) {
         next = c->next;
         connection_end(c, why);
+        client_drop_all(&c->client, why);
     }
 }

@@ -1,5 +1,6 @@
 #include "gateway/process/process_internal.h"
 
+#include "gateway/handover/handover.h"
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
 
@@ -21,6 +22,10 @@ void process_store_open(Process *p)
     fleet_use(p->fleet, p->config);
     p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
     store_keeper_use(p->keeper, p->config);
+    p->shared.claims = claims_new(p->store);
+    if (!handover_succeeds())
+        claims_mourn(p->port, p->config->node);
+    metrics_add_writer(claims_metrics_write, p->shared.claims);
     metrics_add_writer(store_metrics_write, p->store);
     metrics_add_writer(store_keeper_metrics_write, p->keeper);
 }
@@ -41,6 +46,8 @@ void process_store_close(Process *p)
     metrics_remove_writer(p->store);
     metrics_remove_writer(p->keeper);
     metrics_remove_writer(p->shared.jobs.counts);
+    metrics_remove_writer(p->shared.claims);
+    claims_free(p->shared.claims);
     store_keeper_free(p->keeper);
     fleet_free(p->fleet);
     store_close(p->store);

@@ -294,6 +294,7 @@ static void worker_close(Worker *worker)
     checks_free(worker->checks);
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
+    claim_port_close(loop->claims);
     ledger_close_book(worker->book);
     worker_jobs_leave(&worker->jobs);
     loop_deinit(loop);
@@ -334,6 +335,8 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
         worker->checks = checks_new(loop);
         checks_use(worker->checks);
     }
+    if (shared->claims)
+        loop->claims = claim_port_open(shared->claims, &loop->uv);
     loop_load_open(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

@@ -9,6 +9,7 @@
 #include "gateway/compose/composition.h"
 #include "gateway/failure/fallbacks.h"
 #include "gateway/headers/forwarding.h"
+#include "gateway/idempotency/claims.h"
 #include "gateway/job_view/worker_jobs.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/listen/listener.h"
@@ -26,6 +27,7 @@ typedef struct WorkerShared {
     Fallbacks *fallbacks;
     Ledger *ledger;
     JobsShared jobs;
+    Claims *claims;                /* NULL: there is no store */
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;

@@ -196,6 +196,13 @@ bool explain_hedges(const Explained *found)
     return q.hedges && policy_may_hedge(&q, &refusal);
 }
 
+/* The request has a key, by which its instances know it again. */
+static bool explain_key_is_honoured(const ExplainRequest *request, const Explained *found)
+{
+    return found->method && found->method->keys && found->method->keys->honoured &&
+           fields_get(&request->fields, "idempotency-key").data;
+}
+
 static bool has_usually_body(Bytes verb)
 {
     return bytes_are(verb, "POST") || bytes_are(verb, "PUT") || bytes_are(verb, "PATCH");
@@ -245,6 +252,7 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
         q.refusals = rows[i].happened.refusals;
         q.attempts = q.sent && !q.refusals;
         q.picked = true;
+        q.repeatable |= explain_key_is_honoured(request, found);
         PolicyVerdict verdict = policy_decide(&q);
         const char *place = "";
         if (verdict.action == POLICY_RETRY)

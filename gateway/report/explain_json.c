@@ -192,6 +192,17 @@ static void add_guards(const Service *service, Buffer *out)
     }
 }
 
+static void add_keys(const KeyPolicy *keys, Buffer *out)
+{
+    open(out, "idempotency", '{');
+    json_text_add_bool(out, "required", keys->required);
+    add_millis(out, "keep_ms", keys->keep);
+    json_text_add_bool(out, "honoured", keys->honoured);
+    json_text_add_number(out, "response_bytes", keys->response_bytes);
+    add_text(out, "store_down", keys->proceeds ? "proceed" : "refuse");
+    buffer_add_byte(out, '}');
+}
+
 static void add_losses(const Version *from, const Version *to, const MethodType *method,
                        bool response, Buffer *out)
 {
@@ -287,6 +298,8 @@ static void add_method(const ExplainRequest *request, const Explained *found, Bu
                               found->binding->rule->path));
     if (found->method->made_as && found->method->made_as->job)
         explain_job_json(found->method->made_as->job, out);
+    if (found->method->keys)
+        add_keys(found->method->keys, out);
     open(out, "served", '[');
     for (uint32_t i = 0; i < found->n_served; i++)
         add_served(request, found, found->served[i], out);

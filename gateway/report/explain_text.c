@@ -178,6 +178,20 @@ static void tell_balance(const ExplainRequest *request, const Explained *found, 
     tell_affinity(&balance, out);
 }
 
+static void tell_keys(const Explained *found, Buffer *out)
+{
+    const KeyPolicy *keys = found->method ? found->method->keys : NULL;
+    if (!keys)
+        return;
+    buffer_printf(out, "key       %s; the response is kept for ",
+                  keys->required ? "required" : "optional");
+    spelling_add_duration(out, keys->keep);
+    buffer_printf(
+        out, "%s%s\n",
+        keys->honoured ? ", and with a key the call may be made again: instances honour it" : "",
+        keys->proceeds ? "; without the store it is made all the same" : "");
+}
+
 static void tell_losses(const Version *from, const Version *to, const MethodType *method,
                         bool response, Buffer *out)
 {
@@ -303,6 +317,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     tell_balance(request, found, out);
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);
+    tell_keys(found, out);
     tell_fallbacks(found, out);
     if (!found->method || !method_is_made(found->method)) { /* else it is told of its legs */
         tell_hedge(found, out);

@@ -59,6 +59,8 @@ static Result compile(ConfigReader *reader)
         r = service_read_parameters(reader);
     if (!failed(r))
         r = service_make_keys(reader);
+    if (!failed(r))
+        r = service_make_idempotency(reader);
     if (failed(r))
         return r;
     r = service_make_rest(reader);

@@ -29,6 +29,10 @@ void config_inherit_affinity(Config *config);
 
 /* Method.key, once methods have their routes and mappings. */
 MUST_USE Result service_make_keys(ConfigReader *reader);
+/* service_idempotency.c: Route.keys; then, once methods have their plans, Method.keys. */
+void config_read_keys(ConfigReader *reader, const Passerelle__Config__Idempotency *text,
+                      const char *path, Route *route);
+MUST_USE Result service_make_idempotency(ConfigReader *reader);
 /* service_guards.c: Service.breaker and Service.concurrency; both may be NULL. */
 void config_read_guards(ConfigReader *reader, Service *service,
                         const Passerelle__Config__Breaker *breaker,
@@ -66,6 +70,11 @@ void service_read_methods(ConfigReader *reader);
 
 /* then, with routes and change lists, plans between all combinations of versions and codecs. */
 MUST_USE Result service_make_pairs(ConfigReader *reader);
+
+/* The plans for responses in that version, of all codecs, also if no instance serves it now: for
+   those that are kept. */
+MUST_USE Result service_make_responses(ConfigReader *reader, const Method *method,
+                                       const Version *from);
 
 /* The mapping of a method's requests to the served version, and of the responses back; NULL: none.
  */

@@ -179,6 +179,16 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
                         &method->pairs[from->index].response[instance][client]);
 }
 
+Result service_make_responses(ConfigReader *reader, const Method *method, const Version *from)
+{
+    const Mapping *mapping = service_answer(method, from);
+    Result r = OK;
+    for (Codec instance = 0; mapping && instance < CODEC_COUNT; instance++)
+        for (Codec client = 0; client < CODEC_COUNT && !failed(r); client++)
+            r = make_response_plan(reader, method, from, mapping, client, instance);
+    return r;
+}
+
 /* Fields that a mapping drops or narrows without an error. */
 static uint32_t count_lossy(ConfigReader *reader, const Mapping *mapping)
 {

@@ -198,6 +198,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     check_backoff(reader, route, path);
     route->parameters = read_parameters(reader, path);
     config_read_affinity(reader, text->affinity, path, &route->affinity);
+    config_read_keys(reader, text->idempotency, path, route);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);
@@ -291,6 +292,7 @@ Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Le
     const JsonNode *node = document_node(&reader->file.document, name_path);
     route->file = reader->config->file;
     route->line = node ? yaml_place(&reader->file.document, node)->line : 0;
+    route->keys = NULL; /* the composed call has one, or none */
     if (text->has_timeout)
         route->timeout = text->timeout;
     if (text->has_impact)

@@ -53,6 +53,11 @@ static int64_t keep_job_parks(const Config *config)
 #define FORGET_CLIENT                                                                              \
     " SET client = CASE WHEN client = $2 THEN $1 ELSE $1 || '*' END WHERE client IN ($2, $3)"
 
+static int64_t keep_idempotency(const Config *config)
+{
+    return config->store.keep_idempotency;
+}
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -118,6 +123,15 @@ static const StoreKind kinds[] = {
         .keep = keep_job_parks,
         .delete_old = OLDER("job_parks", "definition", "at"),
         .measure = MEASURE("job_parks", "at"),
+    },
+    {
+        /* How long each is kept at least is its route's: `expires`. */
+        .table = "idempotency",
+        .since = 7,
+        .keep = keep_idempotency,
+        .delete_old = OLDER("idempotency", "id", "expires"),
+        .measure = MEASURE("idempotency", "at"),
+        .forget_client = "DELETE FROM idempotency WHERE client IN ($2, $3) AND client <> $1",
     },
 };
 

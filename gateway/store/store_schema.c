@@ -138,6 +138,20 @@ static const Migration migrations[] = {
         " cause TEXT NOT NULL,"
         " times BIGINT NOT NULL,"
         " at BIGINT NOT NULL)"},
+    /* Calls with an idempotency key. `state`: ClaimState; `content`: a sealed ClaimRecord. */
+    {1, "CREATE TABLE idempotency ("
+        " id TEXT NOT NULL PRIMARY KEY,"
+        " token TEXT NOT NULL,"
+        " client TEXT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " state BIGINT NOT NULL,"
+        " at BIGINT NOT NULL,"
+        " until BIGINT NOT NULL,"
+        " expires BIGINT NOT NULL,"
+        " content BYTEA NOT NULL);"
+        "CREATE INDEX idempotency_expires ON idempotency (expires);"
+        "CREATE INDEX idempotency_at ON idempotency (at);"
+        "CREATE INDEX idempotency_client ON idempotency (client)"},
 };
 
 enum {

@@ -139,6 +139,12 @@ static void add_attempts(Buffer *line, const CallRecord *r)
         buffer_add_byte(line, ']');
 }
 
+static const char *const key_names[] = {[KEYED_AS_NONE] = NULL,
+                                        [KEYED_AS_FIRST] = "first",
+                                        [KEYED_AS_REPLAYED] = "replayed",
+                                        [KEYED_AS_AGAIN] = "again",
+                                        [KEYED_AS_UNPROTECTED] = "unprotected"};
+
 static void add_outcome(Buffer *line, const CallRecord *r)
 {
     log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
@@ -151,6 +157,7 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     if (r->degraded && r->degraded_by == FALLBACK_STALE)
         log_line_number(line, LOG_KEY("age_s"), r->degraded_age);
     log_line_text(line, LOG_KEY("joined"), r->joined);
+    log_line_word(line, LOG_KEY("idempotency"), key_names[r->key]);
     log_line_plain(line, LOG_KEY("legs"), r->legs);
     log_line_word(line, LOG_KEY("failed_leg"), r->failed_leg);
     if (r->job) {

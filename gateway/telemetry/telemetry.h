@@ -40,6 +40,15 @@ typedef struct JobNote {
     uint32_t retry_after; /* a REST client is told to look again in so many seconds; 0: it is not */
 } JobNote;
 
+/* What a call was by its idempotency key. */
+typedef enum KeyedAs {
+    KEYED_AS_NONE, /* it had none, or is refused for it */
+    KEYED_AS_FIRST,
+    KEYED_AS_REPLAYED,    /* its response is that of an earlier call */
+    KEYED_AS_AGAIN,       /* made once more: instances honour the key */
+    KEYED_AS_UNPROTECTED, /* made without a record: the store was down */
+} KeyedAs;
+
 /* The record of one finished call. All pointers are borrowed during telemetry_record. */
 typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
@@ -66,6 +75,7 @@ typedef struct CallRecord {
     uint16_t http_status;
     bool claimed;  /* what the identity claims may be recorded, too */
     bool partial;  /* composed: not all legs are ok */
+    uint8_t key;   /* KeyedAs */
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */
     Result

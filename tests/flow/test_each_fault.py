@@ -150,7 +150,15 @@ def gateways(tmp_path_factory):
             send(gateway, "error")
         gateway.logged(event="healing_begun", act="breaker")
         return started(gateway)
-    makers = {"well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
+    keyed = CONFIG.replace("  - match: orders.Orders/List", "  - {match: orders.Orders/Create, idempotency: {key: required}}\n"
+                           "  - match: orders.Orders/List") + (
+        "store: {sqlite: $store}\nclients: {recorded: hashed, key: $folder/clients.key}\n")
+
+    def with_keys(store="$folder/store.db"):
+        gateway = make(config=keyed.replace("$store", store))
+        (gateway.folder / "clients.key").write_text("0123456789abcdef")
+        return gateway
+    makers = {"keyed": with_keys, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
               "old": lambda: make(version="v1"),
               "alone": alone, "busy": busy, "full": full, "broken": broken,
               "small": lambda: make(limits="call_memory: 1MiB, message_bytes: 1MiB, answer_bytes: 64KiB")}
@@ -404,6 +412,11 @@ FAULTS = {
     "TOO_DEEP": Row(deep),
     "REQUEST_TIMEOUT": Row(without_its_last_byte, but={"grpc": "in HTTP/2, below"}),
     "CLIENT_DEADLINE": Row(no_time),
+    "IDEMPOTENCY_KEY_MISSING": Row(create, "keyed"),
+    "IDEMPOTENCY_KEY_MALFORMED": Row(lambda dialect: with_fields(create(dialect), idempotency_key="a b"), "keyed"),
+    "IDEMPOTENCY_CLIENT_UNKNOWN": Row(lambda dialect: with_fields(create(dialect), idempotency_key="a"), "keyed"),
+    "IDEMPOTENCY_STORE_DOWN": Row(
+        lambda dialect: with_fields(create(dialect), idempotency_key="a", authorization="Bearer ada"), "keyed, without its store"),
     "EXPECTATION_FAILED": Row(lambda dialect: with_fields(Call(dialect), expect="much"), form="refused"),
     "DEADLINE_EXCEEDED": Row(do("hang"), "late"),
     "UPSTREAM_STATUS": Row(do("error"), code="INTERNAL", reason=False),
@@ -445,6 +458,11 @@ ELSEWHERE = {
     "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
     "TOO_MANY_JOBS": "unit/gateway/job_view/test_job_maker.c",
     "UNKNOWN_OPERATION": "unit/gateway/job_view/test_operations.c",
+    "IDEMPOTENCY_KEY_IN_USE": "flow/test_idempotency.py",
+    "IDEMPOTENCY_KEY_REUSED": "flow/test_idempotency.py",
+    "IDEMPOTENCY_NOT_KEPT": "flow/test_idempotency.py",
+    "IDEMPOTENCY_OUTCOME_UNKNOWN": "flow/test_idempotency.py",
+    "IDEMPOTENCY_RESPONSE_GONE": "flow/test_idempotency.py",
     "GATEWAY_DEADLINE": "unit/gateway/call/test_exchange_work.c",
     "MEMORY_FULL": "flow/test_memory_budget.py",
     "MEMORY_SHARE": "flow/test_memory_budget.py",

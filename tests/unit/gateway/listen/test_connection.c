@@ -32,9 +32,13 @@ static const Fault *reset_by;
 static int64_t call_began;
 static char identity[64];
 
+static bool outlives; /* a call goes on when its client has left: */
+static Answerer *left;
+
 static void leave(Answerer *a)
 {
-    http_stream_release(a->stream);
+    if (a->stream)
+        http_stream_release(a->stream);
     if (--a->client->n_exchanges == 0)
         a->client->on_unused(a->client);
     free(a);
@@ -82,15 +86,34 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     reset_by = why.error ? why.error->fault : NULL;
     if (held == owner)
         held = NULL;
-    leave(owner);
+    if (!outlives) {
+        leave(owner);
+        return;
+    }
+    left = owner;
+    http_stream_release(left->stream);
+    left->stream = NULL;
 }
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+
+void client_drop_all(ClientConnection *client, Result why)
+{
+    Answerer *a = left;
+    if (!a || a->client != client)
+        return;
+    left = NULL;
+    leave(a);
+}
 
 /* Says "no" in place of an answer. */
 uint32_t client_end_all(ClientConnection *client, Result why)
 {
     Answerer *a = held;
+    if (left && left->client == client) {
+        client_drop_all(client, why);
+        return 1;
+    }
     if (!a || a->client != client)
         return 0;
     HttpHead head = {.status = 503, .content_length = 2};
@@ -870,6 +893,38 @@ static void a_call_that_is_cut_off_is_told_before_its_connection_ends(void **sta
     assert_int_equal(n_resets, 0);
 }
 
+/* Its client is gone, and the set is not empty until it has ended. */
+static void outlive(void)
+{
+    connect_clear();
+    hold_back = outlives = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    socket_close(&client);
+    loop_run_until(&loop, was_reset);
+    loop_run_until(&loop, no_socket_is_open);
+    assert_int_equal(set.n, 1);
+}
+
+static void a_call_that_outlives_its_client_is_waited_for_and_cut_off_in_the_end(void **state)
+{
+    outlive();
+    loop.draining = true;
+    connections_drain(&set);
+    assert_int_equal(set.n, 1);
+    assert_int_equal(connections_cut(&set, the_end()), 1);
+    assert_int_equal(set.n, 0);
+    outlives = false;
+}
+
+static void a_call_that_outlives_its_client_ends_with_the_loop(void **state)
+{
+    outlive();
+    connections_abort(&set, the_end());
+    assert_int_equal(set.n, 0);
+    outlives = false;
+}
+
 static void a_connection_without_calls_ends_at_once_when_calls_are_cut_off(void **state)
 {
     config.limits.idle_time = 20 * SECOND;
@@ -946,6 +1001,8 @@ int main(void)
         connection_test(half_a_head_is_not_called_late_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
         connection_test(a_call_that_is_cut_off_is_told_before_its_connection_ends),
+        connection_test(a_call_that_outlives_its_client_is_waited_for_and_cut_off_in_the_end),
+        connection_test(a_call_that_outlives_its_client_ends_with_the_loop),
         connection_test(a_connection_without_calls_ends_at_once_when_calls_are_cut_off),
         connection_test(the_identity_of_a_client_is_its_certificates_subject),
     };

@@ -22,6 +22,10 @@ uint32_t client_end_all(ClientConnection *client, Result why)
     return 0;
 }
 
+void client_drop_all(ClientConnection *client, Result why)
+{
+}
+
 void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     check_failed("no exchange begins", __FILE__, __LINE__);

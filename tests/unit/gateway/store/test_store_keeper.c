@@ -494,6 +494,12 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
     add_job_rows(task, now - HOUR - SECOND, now - HOUR + 30 * SECOND);
+    s = store_task_add(task, "INSERT INTO idempotency (id, token, client, node, state, at, until,"
+                             " expires, content) VALUES ('old', '', '', '', 0, $1, 0, $1, $3),"
+                             " ('new', '', '', '', 0, $2, 0, $2, $3)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    store_bind_bytes(task, s, bytes_of("content"));
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);

@@ -1,0 +1,682 @@
+/*
+ * A call with an idempotency key: it is made only if the record of its key is new and on disk, and
+ * its response goes out only when that is on disk, too.
+ *
+ *      request complete -> ask -+-> ours ----> instances, or a maker ---> keep ---> response
+ *                               +-> another's: its response, or an error; nobody is asked
+ *
+ * Without a response of an instance the record goes, or it says that nobody knows what became of
+ * the call: claim_verdict.h has the rules.
+ */
+#include "base/text/date.h"
+#include "gateway/call/exchange_internal.h"
+#include "gateway/idempotency/claim_record.h"
+#include "gateway/idempotency/claims.h"
+#include "gateway/idempotency/idempotency_key.h"
+#include "gateway/store/seal.h"
+
+#define AGAIN (100 * MILLISECOND) /* between two tries to keep a response */
+
+typedef enum KeyPhase {
+    KEY_ASKING,  /* nothing was sent */
+    KEY_RUNNING, /* the call is ours */
+    KEY_ENDING,  /* what has become of it is being recorded */
+    KEY_ENDED,
+} KeyPhase;
+
+struct KeyedCall {
+    Timer timer; /* first: of KEY_ENDING */
+    Exchange *x;
+    ClaimTask *task; /* with the store; NULL: none */
+    KeyPhase phase;
+    ClaimRow row;
+    ClaimRecord record;
+    Attempt *attempt; /* KEY_ENDING: whose response it is; NULL: there is none */
+    Message message;  /* then: of a good one */
+    Status status;    /* else what the client is told, */
+    Result why;       /* and of an error of the service its chain */
+    Result left;      /* why the client has left, and the call goes on without it; OK: it has not */
+    Arena *made_in;   /* the stored response, until it is kept */
+    Bytes content;
+    int64_t expires; /* wall time in nanoseconds: published with the response; 0: nothing is kept */
+};
+
+static const KeyPolicy *policy_of(const Exchange *x)
+{
+    return x->method->keys;
+}
+
+static const Step *refuse(Exchange *x, KeyedOutcome outcome, Result why)
+{
+    if (x->loop->claims)
+        claims_count(x->loop->claims, outcome);
+    return exchange_fail(x, why);
+}
+
+/* ---- Whose key it is ----------------------------------------------------------------------------
+ */
+
+/* "name tenant" with the length of the name, so that no two are the same. */
+static Bytes name_of(const Exchange *x)
+{
+    const Identity *identity = x->identity;
+    Buffer text = buffer_in(x->arena);
+    buffer_printf(&text, "name %zu ", identity->name.size);
+    buffer_add_bytes(&text, identity->name);
+    buffer_add_bytes(&text, identity->tenant);
+    return text.full ? BYTES_NONE : buffer_bytes(&text);
+}
+
+/* Without an identity: whoever has these credentials. */
+static Bytes credentials_of(const Exchange *x)
+{
+    Bytes said = fields_get(&x->call.metadata, "authorization");
+    Buffer text = buffer_in(x->arena);
+    if (!said.size || !x->config->identity.hash_key.size)
+        return BYTES_NONE;
+    buffer_add_text(&text, "authorization ");
+    buffer_add_bytes(&text, said);
+    if (text.full)
+        return BYTES_NONE;
+    Bytes hash = identity_hash(buffer_bytes(&text), x->config, x->arena);
+    return bytes_of(arena_printf(x->arena, "authorization:%.*s", BYTES_ARGS(hash)));
+}
+
+static bool find_client(const Exchange *x, Bytes *client_out, Bytes *shown_out)
+{
+    bool named = x->identity->name.size;
+    *client_out = named ? name_of(x) : credentials_of(x);
+    *shown_out = named ? identity_shown(x->identity, x->config, x->arena) : *client_out;
+    return client_out->size > 0;
+}
+
+/* ---- What is asked for
+ * --------------------------------------------------------------------------- */
+
+/* The request in this version. */
+static Result print_in(Exchange *x, const Version *version, Arena *arena, Fingerprint *out)
+{
+    const MethodPair *pair = &x->method->pairs[version->index];
+    const Method *target = version == x->method->version ? x->method : pair->target;
+    Bytes message;
+    Result r = exchange_read_by(x, pair->print[x->call.codec], arena, &message);
+    return failed(r) ? r
+                     : fingerprint_of(target->type, message, x->config->limits.depth, arena, out);
+}
+
+static void add_print(ClaimRecord *record, const Version *version, const Fingerprint *print)
+{
+    record->prints[record->n_prints++] =
+        (ClaimPrint){.version = bytes_of(version->name), .print = *print};
+}
+
+/* In the client's version, and in the newest one, in which other clients' can be compared; what has
+   no counterpart there is compared in the client's alone. */
+static Result take_prints(KeyedCall *k, Arena *arena)
+{
+    Exchange *x = k->x;
+    const Version *own = x->method->version, *newest = x->method->print_in;
+    Fingerprint print;
+    Result r = print_in(x, own, arena, &print);
+    if (failed(r))
+        return exchange_keep_error(x, arena, r);
+    add_print(&k->record, own, &print);
+    r = newest == own ? OK : print_in(x, newest, arena, &print);
+    if (failed(r))
+        error_ignore(r, "it has no counterpart there, and the call may do without");
+    else if (newest != own)
+        add_print(&k->record, newest, &print);
+    return OK;
+}
+
+static const Version *version_named(const Exchange *x, Bytes name)
+{
+    const Service *service = x->method->version->service;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (bytes_are(name, service->versions[i].name))
+            return &service->versions[i];
+    return NULL;
+}
+
+static bool is_print(const Fingerprint *a, const Fingerprint *b)
+{
+    return memcmp(a->bytes, b->bytes, FINGERPRINT_SIZE) == 0;
+}
+
+/* By one of the recorded versions: the client's own, if it is there; else the newest one that the
+   request can be converted to. */
+static RequestLikeness compare(KeyedCall *k, const ClaimRecord *record)
+{
+    Exchange *x = k->x;
+    const Version *own = x->method->version;
+    RequestLikeness likeness = LIKENESS_UNKNOWN;
+    for (uint32_t i = 0; i < record->n_prints; i++)
+        if (bytes_are(record->prints[i].version, own->name))
+            return is_print(&record->prints[i].print, &k->record.prints[0].print) ? LIKENESS_SAME
+                                                                                  : LIKENESS_OTHER;
+    Arena *arena = exchange_arena_new(x);
+    for (uint32_t i = record->n_prints; i-- > 0;) {
+        const Version *version = version_named(x, record->prints[i].version);
+        Fingerprint print;
+        if (!version || !x->method->pairs[version->index].target)
+            continue;
+        likeness = LIKENESS_OTHER; /* at least it can be told */
+        Result r = print_in(x, version, arena, &print);
+        if (!failed(r)) {
+            likeness = is_print(&record->prints[i].print, &print) ? LIKENESS_SAME : LIKENESS_OTHER;
+            break;
+        }
+        error_ignore(r, "another version may be comparable");
+    }
+    arena_free(arena);
+    return likeness;
+}
+
+/* ---- Records ------------------------------------------------------------------------------------
+ */
+
+static SealPlace place_of(const ClaimRow *row)
+{
+    return (SealPlace){"idempotency", "content", row->id};
+}
+
+/* Empty: the arena is full. */
+static Bytes sealed(const KeyedCall *k, Arena *arena)
+{
+    Buffer text = buffer_in(arena), content = buffer_in(arena);
+    SealPlace place = place_of(&k->row);
+    claim_record_write(&k->record, &text);
+    seal(&k->x->config->store.keys, &place, buffer_bytes(&text), &content);
+    return text.full || content.full ? BYTES_NONE : buffer_bytes(&content);
+}
+
+static bool fill_row(KeyedCall *k, Bytes key)
+{
+    Exchange *x = k->x;
+    Bytes client;
+    if (!find_client(x, &client, &k->row.client))
+        return false;
+    int64_t now = clock_wall(), left = x->deadline - x->loop->now;
+    bool ends = x->deadline != NO_TIMEOUT;
+    k->row.id = claim_id(bytes_of(x->method->version->service->name), client, key, x->arena);
+    k->row.node = bytes_of(x->config->node);
+    k->row.token = bytes_of(arena_printf(x->arena, "%016llx%016llx",
+                                         (unsigned long long)random_next(&x->loop->random),
+                                         (unsigned long long)random_next(&x->loop->random)));
+    k->row.at = now;
+    /* What is recorded at the deadline may take as long as any task of the store. */
+    k->row.until = now + (ends ? left + 2 * x->config->store.time : policy_of(x)->keep);
+    k->row.expires = now + policy_of(x)->keep;
+    return true;
+}
+
+/* ---- A response that is there
+ * -------------------------------------------------------------------- */
+
+static Result gone(const Exchange *x, const char *why)
+{
+    return FAIL_TELL(x->arena, FAULT_IDEMPOTENCY_RESPONSE_GONE,
+                     "the call was made before, and its response %s", why);
+}
+
+/* As if an instance of that version had sent it now. */
+static Result prepare_replay(Attempt *attempt, const ClaimResponse *response)
+{
+    Exchange *x = attempt->exchange;
+    const Version *served = version_named(x, response->version);
+    if (!served || !x->method->pairs[served->index].target)
+        return gone(x, "is in a version that is not served any more");
+    attempt->pick.pair = &x->method->pairs[served->index];
+    attempt->pick.served = served;
+    attempt->pick.why = "recorded";
+    attempt->record.began = x->loop->now;
+    attempt->target.codec = response->codec;
+    attempt->answer = (Answer){
+        .codec = response->codec,
+        .http_status = response->status.http_status ? response->status.http_status : 200,
+        .status = response->status,
+        .metadata = response->metadata,
+        .trailers = response->trailers,
+    };
+    attempt->has_answer = true;
+    Result r = attempt_choose_response_plan(attempt, response->codec);
+    return failed(r) ? gone(x, "cannot be converted any more") : OK;
+}
+
+/* A call that has begun a job is told of that one. */
+static void tell_job(Exchange *x, const ClaimResponse *response)
+{
+    JobNote *job = response->job.size ? arena_make(x->arena, JobNote) : NULL;
+    if (!job)
+        return;
+    *job = (JobNote){.name = response->job,
+                     .state = arena_text(x->arena, response->job_state),
+                     .begun = true,
+                     .accepted = true,
+                     .retry_after = response->retry_after};
+    x->record.job = job;
+}
+
+static const Step *replay(KeyedCall *k, const ClaimResponse *response)
+{
+    Exchange *x = k->x;
+    Attempt *attempt = x->latest;
+    Result r = prepare_replay(attempt, response);
+    if (failed(r))
+        return refuse(x, KEYED_UNREADABLE, r);
+    claims_count(x->loop->claims, KEYED_REPLAYED);
+    x->record.key = KEYED_AS_REPLAYED;
+    tell_job(x, response);
+    k->phase = KEY_ENDED;
+    k->expires = k->row.expires;
+    if (response->status.code == CODE_OK)
+        return attempt_reply_with(attempt, (Message){.bytes = response->message});
+    attempt->has_error = true;
+    return exchange_respond(
+        attempt, FAIL(x->arena, FAULT_UPSTREAM_STATUS, "the recorded response is %s: %.*s",
+                      code_name(response->status.code),
+                      BYTES_ARGS(bytes_cut_text(response->status.message, 500))));
+}
+
+/* ---- Asking
+ * -------------------------------------------------------------------------------------- */
+
+static const Step *run_call(KeyedCall *k, KeyedOutcome outcome)
+{
+    Exchange *x = k->x;
+    k->phase = KEY_RUNNING;
+    x->record.key = outcome == KEYED_AGAIN ? KEYED_AS_AGAIN : KEYED_AS_FIRST;
+    claims_count(x->loop->claims, outcome);
+    return exchange_serve(x);
+}
+
+static const Step *without_store(KeyedCall *k, Result why)
+{
+    Exchange *x = k->x;
+    k->phase = KEY_ENDED;
+    if (!policy_of(x)->proceeds)
+        return refuse(x, KEYED_STORE_DOWN,
+                      FAIL_OVER(x->arena, error_copy(x->arena, why), FAULT_IDEMPOTENCY_STORE_DOWN,
+                                "recording the idempotency key of %s", x->method->type->path));
+    if (x->loop->claims)
+        claims_count(x->loop->claims, KEYED_UNPROTECTED);
+    x->record.key = KEYED_AS_UNPROTECTED;
+    return exchange_serve(x);
+}
+
+static const Step *in_use(KeyedCall *k)
+{
+    Exchange *x = k->x;
+    k->phase = KEY_ENDED;
+    x->retry_after = 1;
+    return refuse(x, KEYED_IN_USE,
+                  FAIL_TELL(x->arena, FAULT_IDEMPOTENCY_KEY_IN_USE,
+                            "the call of %s with this key has not ended", x->method->type->path));
+}
+
+static void on_taken(void *owner, Result why)
+{
+    Exchange *x = owner;
+    KeyedCall *k = x->keyed;
+    k->task = NULL;
+    if (!failed(why))
+        exchange_run(x, run_call(k, KEYED_AGAIN));
+    else if (why.error->fault == &FAULT_STORE_CONFLICT)
+        exchange_run(x, in_use(k));
+    else
+        exchange_run(x, without_store(k, why));
+}
+
+static const Step *refuse_by(KeyedCall *k, ClaimVerdict verdict, Result why)
+{
+    Exchange *x = k->x;
+    KeyedOutcome outcome = verdict == CLAIM_REUSED       ? KEYED_REUSED
+                           : verdict == CLAIM_UNREADABLE ? KEYED_UNREADABLE
+                                                         : KEYED_UNCERTAIN;
+    k->phase = KEY_ENDED;
+    if (verdict == CLAIM_UNREADABLE)
+        return refuse(x, outcome, gone(x, "was too large to be kept"));
+    if (failed(why))
+        return refuse(x, outcome,
+                      FAIL_OVER(x->arena, why, *claim_fault(verdict), "reading what is recorded"));
+    return refuse(x, outcome,
+                  FAIL_TELL(x->arena, *claim_fault(verdict),
+                            verdict == CLAIM_REUSED
+                                ? "the key was used for another request to %s"
+                                : "whether an earlier call with this key took effect is not known, "
+                                  "for %s",
+                            x->method->version->service->name));
+}
+
+static const Step *judge(KeyedCall *k, const ClaimFound *found)
+{
+    Exchange *x = k->x;
+    ClaimRecord record = {.n_prints = 0};
+    SealPlace place = place_of(&k->row);
+    Bytes text;
+    if (!found->token.size) /* it has just been released */
+        return in_use(k);
+    Result r = unseal(&x->config->store.keys, &place, found->content, x->arena, &text);
+    if (!failed(r))
+        r = claim_record_read(text, x->arena, &record);
+    ClaimQuestion question = {
+        .state = found->state,
+        .likeness = failed(r) ? LIKENESS_UNKNOWN : compare(k, &record),
+        .overdue = clock_wall() > found->until,
+        .honoured = policy_of(x)->honoured,
+        .kept = record.response.version.size && !record.response.too_large,
+    };
+    ClaimVerdict verdict = claim_decide(&question);
+    k->row.expires = found->expires;
+    switch (verdict) {
+    case CLAIM_REPLAY: return replay(k, &record.response);
+    case CLAIM_IN_USE: return in_use(k);
+    case CLAIM_AGAIN:
+        k->task = claim_take(x->loop->claims, &k->row, found->token, on_taken, x);
+        return STEP_WAIT;
+    case CLAIM_REUSED:
+    case CLAIM_UNCERTAIN:
+    case CLAIM_UNREADABLE: break;
+    }
+    return refuse_by(k, verdict, r);
+}
+
+static void on_found(void *owner, const ClaimFound *found)
+{
+    Exchange *x = owner;
+    KeyedCall *k = x->keyed;
+    k->task = NULL;
+    if (failed(found->why))
+        exchange_run(x, without_store(k, found->why));
+    else
+        exchange_run(x, found->ours ? run_call(k, KEYED_FIRST) : judge(k, found));
+}
+
+static const Step *ask(KeyedCall *k)
+{
+    Exchange *x = k->x;
+    Arena *arena = exchange_arena_new(x);
+    Result r = take_prints(k, arena);
+    Bytes content = failed(r) ? BYTES_NONE : sealed(k, arena);
+    const Step *step = STEP_WAIT;
+    if (failed(r))
+        step = exchange_fail(x, r);
+    else if (!content.size || !k->row.id.size)
+        step = exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "recording a key"));
+    else
+        k->task = claim_ask(x->loop->claims, &k->row, content, on_found, x);
+    arena_free(arena);
+    return step;
+}
+
+static const Step *begin(Exchange *x, Bytes key)
+{
+    KeyedCall *k = arena_make(x->arena, KeyedCall);
+    if (!k)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "recording a key"));
+    k->x = x;
+    if (!fill_row(k, key))
+        return refuse(
+            x, KEYED_ANONYMOUS,
+            FAIL_TELL(x->arena, FAULT_IDEMPOTENCY_CLIENT_UNKNOWN,
+                      "an Idempotency-Key belongs to a client, and this one is anonymous"));
+    x->keyed = k;
+    return x->loop->claims
+               ? ask(k)
+               : without_store(k, FAIL(x->arena, FAULT_STORE_DOWN,
+                                       "the gateway was started without a store: restart it"));
+}
+
+/* A leg is a part of the call that has the key; the gateway's own calls have their own promises. */
+static bool is_of_client(const Exchange *x)
+{
+    return !x->record.leg && x->record.listener;
+}
+
+const Step *exchange_claim(Exchange *x)
+{
+    const KeyPolicy *policy = policy_of(x);
+    Bytes key;
+    if (!is_of_client(x))
+        return exchange_serve(x);
+    Result r = idempotency_key_read(&x->call.metadata, policy->key_bytes, x->arena, &key);
+    if (failed(r))
+        return refuse(x, KEYED_MALFORMED, r);
+    if (key.data)
+        return begin(x, key);
+    return policy->required ? refuse(x, KEYED_MISSING,
+                                     FAIL_TELL(x->arena, FAULT_IDEMPOTENCY_KEY_MISSING,
+                                               "%s takes calls with an Idempotency-Key only",
+                                               x->method->type->path))
+                            : exchange_serve(x);
+}
+
+/* ---- Keeping
+ * ------------------------------------------------------------------------------------- */
+
+static void end_phase(KeyedCall *k)
+{
+    k->phase = KEY_ENDED;
+    timer_stop(&k->x->loop->timers, &k->timer);
+    arena_free(k->made_in);
+    k->made_in = NULL;
+}
+
+/* From here on nothing but the client's response is left: no fallback, no other attempt. */
+static void begin_ending(KeyedCall *k, Attempt *attempt)
+{
+    k->phase = KEY_ENDING;
+    k->attempt = attempt;
+    k->why = k->x->record.why;
+    k->x->record.why = OK; /* if it cannot be kept, that is what the client is told */
+    k->x->used_up = UINT8_MAX;
+}
+
+static const Step *go_on(KeyedCall *k)
+{
+    Exchange *x = k->x;
+    x->record.why = k->why;
+    if (!k->attempt)
+        return exchange_give_end(x, &k->status, NULL);
+    if (k->attempt->answer.status.code == CODE_OK)
+        return attempt_reply_with(k->attempt, k->message);
+    return exchange_give_end(x, &k->status, &k->attempt->answer.trailers);
+}
+
+static void on_kept(void *owner, Result why);
+
+static void keep_again(Timer *timer)
+{
+    KeyedCall *k = (KeyedCall *)timer;
+    k->task = claim_keep(k->x->loop->claims, &k->row, k->content, on_kept, k->x);
+}
+
+static void on_kept(void *owner, Result why)
+{
+    Exchange *x = owner;
+    KeyedCall *k = x->keyed;
+    k->task = NULL;
+    if (failed(why) && !policy_of(x)->proceeds) { /* until the deadline */
+        k->timer.fire = keep_again;
+        timer_start(&x->loop->timers, &k->timer, x->loop->now + AGAIN);
+        return;
+    }
+    bool large = k->record.response.too_large;
+    claims_count_close(x->loop->claims, failed(why) ? CLOSE_NOT_KEPT
+                                        : large     ? CLOSE_TOO_LARGE
+                                                    : CLOSE_KEPT);
+    if (!failed(why) && !large)
+        k->expires = k->row.expires;
+    end_phase(k);
+    exchange_run(x, go_on(k));
+}
+
+static ClaimResponse response_of(const Attempt *attempt, Bytes message)
+{
+    const Answer *answer = &attempt->answer;
+    const Exchange *x = attempt->exchange;
+    bool rest = attempt->target.dialect == DIALECT_REST;
+    size_t size = message.size + answer->status.message.size + answer->status.details.size;
+    ClaimResponse response = {
+        .version = bytes_of(attempt->pick.served->name),
+        .too_large = size > policy_of(x)->response_bytes,
+        .codec = attempt->target.codec,
+        .status = answer->status,
+        .at = clock_wall(),
+    };
+    if (rest && answer->status.code == CODE_OK)
+        response.status.http_status = answer->http_status;
+    if (response.too_large) {
+        response.status = (Status){.code = answer->status.code};
+        return response;
+    }
+    const JobNote *job = x->record.job;
+    if (job && job->accepted) {
+        response.job = job->name;
+        response.job_state = bytes_of(job->state);
+        response.retry_after = job->retry_after;
+    }
+    response.message = message;
+    response.metadata = answer->metadata;
+    response.trailers = answer->trailers;
+    return response;
+}
+
+/* False: there is no room for it, and the call ends as if nobody knew what became of it. */
+static bool keep(KeyedCall *k, Attempt *attempt, Bytes message)
+{
+    Exchange *x = k->x;
+    k->record.response = response_of(attempt, message);
+    k->content = sealed(k, k->made_in);
+    if (!k->content.size)
+        return false;
+    k->task = claim_keep(x->loop->claims, &k->row, k->content, on_kept, x);
+    return true;
+}
+
+bool exchange_keeps_for_key(Attempt *attempt, Message *message)
+{
+    Exchange *x = attempt->exchange;
+    KeyedCall *k = x->keyed;
+    if (k->phase != KEY_RUNNING)
+        return false;
+    Bytes plain;
+    begin_ending(k, attempt);
+    k->made_in = exchange_arena_new(x);
+    Result r = attempt_read_answer(attempt, message, k->made_in, &plain);
+    k->message = *message;
+    if (!failed(r) && keep(k, attempt, plain))
+        return true;
+    /* What is wrong with it is told by those who convert it. */
+    error_ignore(r, "the call fails for the same reason");
+    x->record.why = k->why;
+    end_phase(k);
+    k->phase = KEY_RUNNING;
+    return false;
+}
+
+static void on_ended(void *owner, Result why)
+{
+    Exchange *x = owner;
+    error_ignore(why, "a record that stays says that nobody knows, when its time is over");
+    x->keyed->task = NULL;
+    end_phase(x->keyed);
+    exchange_run(x, go_on(x->keyed));
+}
+
+/* The store's own timeout is enough. */
+static bool record_end(KeyedCall *k, ClaimEnd end)
+{
+    timer_stop(&k->x->loop->timers, &k->x->deadline_timer);
+    k->task = claim_end(k->x->loop->claims, &k->row, end, on_ended, k->x);
+    return true;
+}
+
+bool exchange_keeps_error_for_key(Attempt *attempt, const Status *given)
+{
+    KeyedCall *k = attempt->exchange->keyed;
+    if (k->phase != KEY_RUNNING)
+        return false;
+    ClaimEnd end = claim_end_of_code(attempt->answer.status.code, policy_of(k->x)->honoured);
+    begin_ending(k, attempt);
+    k->status = *given;
+    k->made_in = exchange_arena_new(k->x);
+    if (end == CLAIM_END_KEEP)
+        return keep(k, attempt, BYTES_NONE) || record_end(k, CLAIM_END_UNKNOWN);
+    return record_end(k, end);
+}
+
+bool exchange_ends_key(Exchange *x, const Status *status)
+{
+    KeyedCall *k = x->keyed;
+    if (k->phase == KEY_ENDED)
+        return false;
+    bool runs = k->phase == KEY_RUNNING;
+    claim_abandon(k->task);
+    k->task = NULL;
+    if (k->phase == KEY_ENDING)
+        claims_count_close(x->loop->claims, CLOSE_NOT_KEPT);
+    end_phase(k);
+    if (!runs)
+        return false;
+    begin_ending(k, NULL);
+    k->status = *status;
+    return record_end(k, claim_end_of_failure(exchange_may_have_effect(x), policy_of(x)->honoured));
+}
+
+/* It may have taken effect: its response is for the time when the client asks again. */
+static bool is_worth_ending(const KeyedCall *k)
+{
+    const Exchange *x = k->x;
+    return k->phase == KEY_ENDING ||
+           (k->phase == KEY_RUNNING && (x->making || exchange_may_have_effect(x)));
+}
+
+bool exchange_outlives_client(Exchange *x, Result why)
+{
+    if (!x->keyed || !is_worth_ending(x->keyed))
+        return false;
+    x->keyed->left = why;
+    return true;
+}
+
+Result exchange_why_left(const Exchange *x)
+{
+    return x->keyed->left;
+}
+
+void exchange_leave_key(Exchange *x)
+{
+    KeyedCall *k = x->keyed;
+    claim_abandon(k->task);
+    k->task = NULL;
+    if (k->phase == KEY_RUNNING)
+        claim_end(x->loop->claims, &k->row,
+                  claim_end_of_failure(exchange_may_have_effect(x), policy_of(x)->honoured), NULL,
+                  NULL);
+    end_phase(k);
+}
+
+/* ---- What others ask
+ * ----------------------------------------------------------------------------- */
+
+bool exchange_is_honoured(const Exchange *x)
+{
+    return x->keyed && policy_of(x)->honoured;
+}
+
+bool exchange_is_ending(const Exchange *x)
+{
+    return x->keyed && x->keyed->phase == KEY_ENDING;
+}
+
+void exchange_add_key_fields(const Exchange *x, Fields *fields)
+{
+    char *date = x->keyed->expires ? arena_alloc(x->arena, DATE_HTTP_SIZE) : NULL;
+    if (x->record.key == KEYED_AS_REPLAYED)
+        fields_add(fields, bytes_of("idempotent-replayed"), bytes_of("true"));
+    if (!date)
+        return;
+    date_write_http(x->keyed->expires / SECOND, date);
+    fields_add(fields, bytes_of("passerelle-key-expires"), bytes(date, DATE_HTTP_SIZE));
+}
