@@ -86,6 +86,9 @@ typedef struct StoredJob {
     uint32_t arrivals[2][PLAY_STEPS], effects[2][PLAY_STEPS];
     char keys[2][PLAY_STEPS][64]; /* of the calls that have had an effect */
     bool repaired[2][PLAY_STEPS];
+    struct BackendCall *call; /* that its latest caller waits for; NULL: it has ended */
+    struct Gateway *caller;
+    uint64_t caller_life;
     bool remedied, cancelled;
 } StoredJob;
 
@@ -499,8 +502,10 @@ static void take_effect(JobWorld *w, BackendCall *call)
 {
     StoredJob *job = call->job;
     char *known = job->keys[call->undo][call->step];
-    w->stats.repeated += text_equal(known, call->key);
-    if (text_equal(known, call->key))
+    bool repeated = text_equal(job->keys[0][call->step], call->key) ||
+                    text_equal(job->keys[1][call->step], call->key);
+    w->stats.repeated += repeated;
+    if (repeated)
         return;
     snprintf(known, sizeof job->keys[0][0], "%s", call->key);
     if (++job->effects[call->undo][call->step] > 1)
@@ -526,11 +531,18 @@ static JobEvent serve(JobWorld *w, BackendCall *call)
     return fate == FATE_LOSES && arrivals <= step->n ? JOB_BROKE : JOB_SUCCEEDED;
 }
 
+static void forget_call(BackendCall *call)
+{
+    if (call->job->call == call)
+        call->job->call = NULL;
+}
+
 static void respond(JobWorld *w, Event *event)
 {
     BackendCall *call = event->call;
     if (call->cancelled)
         return;
+    forget_call(call);
     if (call->backend_life != w->backend_life)
         call->end.event = JOB_BROKE;
     bool good = call->end.event == JOB_SUCCEEDED || call->end.event == JOB_NOT_YET;
@@ -581,6 +593,17 @@ static void check_caller(JobWorld *w, const StoredJob *job, const JobCallOrder *
               order->undo ? "an undo" : "a step");
 }
 
+/* Nor does anybody who could act still wait for a call of it: whose lease is over has cancelled it.
+ */
+static void check_alone(JobWorld *w, const StoredJob *job, const Gateway *caller)
+{
+    const Gateway *other = job->caller;
+    bool waits = job->call && other != caller && other->life == job->caller_life && other->runner &&
+                 w->now >= other->hangs_until;
+    if (waits)
+        wrong(w, "%s is called by two at a time, one of them is %s", job->name, other->name);
+}
+
 static void *backend_call(JobBackend *backend, const JobCallOrder *order)
 {
     Gateway *g = gateway_of(backend);
@@ -594,7 +617,12 @@ static void *backend_call(JobBackend *backend, const JobCallOrder *order)
                                  .on_end = order->on_end,
                                  .owner = order->owner};
     snprintf(event->call->key, sizeof event->call->key, "%.*s", BYTES_ARGS(order->key));
-    check_caller(w, event->call->job, order);
+    StoredJob *job = event->call->job;
+    check_caller(w, job, order);
+    check_alone(w, job, g);
+    job->call = event->call;
+    job->caller = g;
+    job->caller_life = g->life;
     w->stats.calls++;
     push(w, event);
     return event->call;
@@ -603,6 +631,7 @@ static void *backend_call(JobBackend *backend, const JobCallOrder *order)
 static void backend_cancel(JobBackend *backend, void *call)
 {
     ((BackendCall *)call)->cancelled = true;
+    forget_call(call);
 }
 
 /* ---- Definitions, clocks, hearing ------------------------------------------------------------ */
