@@ -9,7 +9,7 @@
 #define LEASE (60 * SECOND)
 #define BEAT (20 * SECOND)
 #define WALL (1800000000 * SECOND) /* when a world begins */
-#define CALL_TIME (20 * SECOND)    /* the timeout of a call */
+#define CALL_TIME (3 * LEASE)      /* the timeout of a call: some outlast their lease */
 #define TIME_LIMIT (30 * 24 * 3600 * SECOND)
 
 #define LONG (4 * 3600 * SECOND) /* more than everything together is broken for */
