@@ -1,5 +1,7 @@
 #include "gateway/job_store/job_sql.h"
 
+#include "gateway/job_store/job_table.h"
+
 #include <stddef.h>
 
 #define KIND "definition, revision, structure"
@@ -249,6 +251,7 @@ const JobSql job_sql_postgresql = {
     .lock_resource = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1785684595))",
     .lock_resource_of = "SELECT pg_advisory_xact_lock(hashtextextended(resource, 1785684595))"
                         " FROM jobs WHERE id = $1 AND resource <> ''",
+    .tell = "SELECT pg_notify('" JOB_CHANNEL "', $1)",
     .wake = WAKE(KNOWN_POSTGRESQL, " FOR UPDATE OF j SKIP LOCKED"),
     .turn = TURN(KNOWN_POSTGRESQL),
     .turn_job = TURN_JOB(" FOR UPDATE SKIP LOCKED"),

@@ -31,7 +31,7 @@ typedef struct JobSql {
     const char *write, *park, *succeed, *promote_queue, *promote_job;
     const char *order_queue, *order_job, *found;
     const char *read, *find_open, *find_latest, *list, *list_client;
-    const char *unpark, *remove;
+    const char *unpark, *remove, *tell;
 } JobSql;
 
 /* The columns of each row that a job is read from, in order: job_row.c. */

@@ -56,6 +56,34 @@ void job_request_read(JobRequest *request, const StoreStatement *statement)
         request->jobs[request->n_jobs++] = job_row_read(row, request->table->keys, request->arena);
 }
 
+/* ---- Telling others -------------------------------------------------------------------------- */
+
+static void on_told(void *owner, Result result, StoreTask *task)
+{
+    JobRequest *request = owner;
+    JobTable *table = request->table;
+    job_request_end(request);
+    if (failed(result))
+        error_ignore(result, "they look from time to time by themselves");
+    table->telling = false;
+    if (table->more_to_tell)
+        job_table_tell(table, BYTES_NONE);
+}
+
+void job_table_tell(JobTable *table, Bytes id)
+{
+    if (!table->sql->tell)
+        return;
+    table->more_to_tell = table->telling;
+    if (table->telling)
+        return;
+    table->telling = true;
+    StoreTask *task = store_task_new(STORE_SOON);
+    const char *notice = arena_printf(task->arena, "%s %.*s", table->tag, BYTES_ARGS(id));
+    store_bind_text(task, store_task_add(task, table->sql->tell), bytes_of(notice));
+    job_request_submit(job_request_new(table, NULL), task, on_told);
+}
+
 /* ---- Reading one ----------------------------------------------------------------------------- */
 
 /* The first statement that has found a job says which. */
@@ -115,6 +143,7 @@ JobTable *job_table_open(Store *store, StorePort *port, const StoreKeys *keys)
     table->storage = operations;
     table->sql = store_settings(store)->postgresql ? &job_sql_postgresql : &job_sql_sqlite;
     table->port = port;
+    table->tag = store_tag(store);
     table->keys = keys;
     return table;
 }

@@ -8,6 +8,10 @@
 #include "gateway/job_store/job_storage.h"
 #include "gateway/store/store.h"
 
+/* The channel on which gateways tell each other of jobs that have changed, by their ids; empty:
+   several have (store_ear.h). */
+#define JOB_CHANNEL "passerelle_jobs"
+
 typedef struct JobTable JobTable;
 
 /* Of the port's loop. `store` and `keys` outlive it. Never NULL. */

@@ -64,6 +64,8 @@ static void on_accepted(void *owner, Result result, StoreTask *task)
         ask_why(request);
         return;
     }
+    if (!failed(result))
+        job_table_tell(request->table, request->admission.record->id);
     request->on.accepted(request->owner, job_request_result(request, result), JOB_ACCEPTED,
                          BYTES_NONE);
     job_request_end(request);

@@ -55,12 +55,14 @@ struct JobTable {
     JobStorage storage; /* first: an operation finds its table by it */
     const JobSql *sql;
     StorePort *port;
+    const char *tag; /* of the store */
     const StoreKeys *keys;
     JobRequest *requests;
     JobOwners owners;
     int64_t renewed, lease; /* when the last good renewal was asked for; lease 0: there was none */
     int64_t n_turns;
     JobUnsure *unsure;
+    bool telling, more_to_tell;
     Arena *limits_arena;
     JobParkLimit *limits;
     uint32_t n_limits;
@@ -80,6 +82,10 @@ void job_request_submit(JobRequest *request, StoreTask *task, JobOnExecuted *on_
 /* A conflict is one of gateways that did the same at the same time: nothing took effect, and it may
    be tried again. */
 Result job_request_result(const JobRequest *request, Result result);
+
+/* Tells other gateways that the job has changed; one after the other, and of several at once. Not a
+   part of the change itself: for NOTIFY the server commits one transaction at a time. */
+void job_table_tell(JobTable *table, Bytes id);
 
 /* A statement that only one of the databases needs; `sql` NULL: nothing. */
 StoreStatement *job_table_add(StoreTask *task, const char *sql);

@@ -296,6 +296,8 @@ void job_table_claim(JobStorage *storage, Bytes name, const JobLimit *limits, ui
 static void on_released(void *owner, Result result, StoreTask *task)
 {
     JobRequest *request = owner;
+    if (!failed(result))
+        job_table_tell(request->table, BYTES_NONE);
     request->on.done(request->owner, job_request_result(request, result));
     job_request_end(request);
 }

@@ -12,8 +12,10 @@ static void on_written(void *owner, Result result, StoreTask *task)
     const StoreStatement *write = task->first;
     while (write->sql != request->table->sql->write)
         write = write->next;
-    request->on.written(request->owner, job_request_result(request, result),
-                        !failed(result) && write->changed == 1);
+    bool written = !failed(result) && write->changed == 1;
+    if (written)
+        job_table_tell(request->table, write->parameters[0].bytes);
+    request->on.written(request->owner, job_request_result(request, result), written);
     job_request_end(request);
 }
 
@@ -117,6 +119,8 @@ static void on_ordered(void *owner, Result result, StoreTask *task)
     JobOrderOutcome outcome = change->changed      ? JOB_ORDERED
                               : task->last->n_rows ? JOB_UNFIT
                                                    : JOB_NOT_THERE;
+    if (!failed(result) && outcome == JOB_ORDERED)
+        job_table_tell(request->table, change->parameters[0].bytes);
     request->on.ordered(request->owner, job_request_result(request, result), outcome);
     job_request_end(request);
 }

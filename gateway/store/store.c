@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "gateway/store/store_backend.h"
 #include "gateway/store/store_schema.h"
 #include "gateway/telemetry/telemetry.h"
@@ -9,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH = 256 }; /* tasks that are executed together */
@@ -44,6 +46,7 @@ typedef struct StoreThread {
 struct Store {
     const StoreBackend *backend;
     StoreSettings settings;
+    char tag[40];
     StoreThread *threads;
     uint32_t n_threads;
     atomic_uint next_thread, n_up;
@@ -297,12 +300,21 @@ static void start_thread(Store *store, StoreThread *t)
     CHECK(thread_make(&t->thread, run_thread, t) == 0);
 }
 
+static void make_tag(char *tag, size_t size)
+{
+    Random random;
+    random_seed(&random);
+    snprintf(tag, size, "%016llx%016llx", (unsigned long long)random_next(&random),
+             (unsigned long long)random_next(&random));
+}
+
 Store *store_open(const StoreSettings *settings)
 {
     Store *store = calloc(1, sizeof *store);
     CHECK(store);
     store->backend = settings->postgresql ? &store_postgresql : &store_sqlite;
     store->settings = *settings;
+    make_tag(store->tag, sizeof store->tag);
     store->settings.sqlite = text_copy(settings->sqlite);
     store->settings.postgresql = text_copy(settings->postgresql);
     store->n_threads = settings->postgresql ? settings->connections : 1;
@@ -364,6 +376,11 @@ StoreStats store_stats(Store *store)
         uv_mutex_unlock(&store->threads[i].mutex);
     }
     return stats;
+}
+
+const char *store_tag(const Store *store)
+{
+    return store->tag;
 }
 
 const StoreSettings *store_settings(const Store *store)

@@ -58,6 +58,10 @@ StoreStats store_stats(Store *store);
 /* Those that it was opened with. They live as long as the store. */
 const StoreSettings *store_settings(const Store *store);
 
+/* A word that no other store has that is open, also in other processes. It lives as long as the
+   store. */
+const char *store_tag(const Store *store);
+
 /* ---- From a loop ----------------------------------------------------------------------------- */
 
 /* A port for the loop that belongs to this thread. */

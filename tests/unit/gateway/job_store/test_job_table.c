@@ -1,7 +1,9 @@
 /* Each test runs on SQLite, and on PostgreSQL where the environment names one (POSTGRESQL). */
 #include "tests/unit/gateway/job_store/job_bench.h"
 
+#include "gateway/job_store/job_census.h"
 #include "gateway/job_store/job_table_internal.h"
+#include "gateway/store/store_ear.h"
 #include "gateway/store/store_kinds.h"
 
 #include <pthread.h>
@@ -60,11 +62,11 @@ static int setup(void **state)
     else
         b->settings.sqlite = b->file;
     gateway_open(&b->a, "a", &b->settings, &keys);
-    gateway_open(&b->b, "b", &b->settings, &keys);
     static const char *const tables[] = {"DELETE FROM jobs", "DELETE FROM job_queues",
                                          "DELETE FROM job_owners", "DELETE FROM job_parks"};
     for (size_t i = 0; i < 4; i++)
         run_sql(&b->a, tables[i]);
+    gateway_open(&b->b, "b", &b->settings, &keys); /* SQLite is not made by two at once */
     renew(&b->a, LEASE);
     renew(&b->b, LEASE);
     *state = b;
@@ -931,6 +933,72 @@ static void a_client_that_is_forgotten_has_its_jobs_done(void **state)
     assert_bytes(read_job(&b->a, hashed->id)->client, "forgotten-1*");
 }
 
+static void jobs_are_counted_by_what_becomes_of_them(void **state)
+{
+    Bench *b = *state;
+    for (int i = 0; i < 3; i++)
+        add(b, "ann");
+    JobRecord *job = claim_one(&b->a);
+    set(job, JOB_WAITING, "ready");
+    assert_true(write_job(&b->a, job, false, true, WALL + SECOND));
+    JobCensus counts;
+    assert_ok(b->a.arena, job_census_read(&b->settings, b->a.arena, &counts));
+    assert_int_equal(counts.n, 2);
+    assert_bytes(counts.counts[0].definition, "hosting.Sites/Create");
+    assert_int_equal(counts.counts[0].state, JOB_QUEUED);
+    assert_bytes(counts.counts[0].step, "");
+    assert_int_equal(counts.counts[0].n, 2);
+    assert_true(counts.counts[0].oldest == WALL);
+    assert_int_equal(counts.counts[1].state, JOB_WAITING);
+    assert_bytes(counts.counts[1].step, "ready");
+    assert_int_equal(counts.counts[1].n, 1);
+    assert_true(counts.counts[1].oldest == WALL + SECOND);
+}
+
+typedef struct Heard {
+    int n;
+    char last[JOB_ID_SIZE + 1];
+} Heard;
+
+static void on_notice(void *owner, Bytes text)
+{
+    Heard *heard = owner;
+    heard->n++;
+    snprintf(heard->last, sizeof heard->last, "%.*s", BYTES_ARGS(text));
+}
+
+static void wait_until_heard(Gateway *g, Heard *heard, const char *text)
+{
+    while (heard->n == 0 || strcmp(heard->last, text) != 0)
+        uv_run(&g->loop, UV_RUN_ONCE);
+    heard->n = 0;
+}
+
+/* Only PostgreSQL can tell. */
+static void other_gateways_hear_of_changes(void **state)
+{
+    Bench *b = *state;
+    Heard heard = {0};
+    StoreEar *ear = store_ear_open(b->b.store, &b->b.loop, JOB_CHANNEL, on_notice, &heard);
+    assert_int_equal(ear != NULL, b->settings.postgresql != NULL);
+    if (!ear)
+        return;
+    wait_until_heard(&b->b, &heard, ""); /* it listens from now on */
+    JobRecord *job = add(b, "ann");
+    wait_until_heard(&b->b, &heard, (const char *)job->id.data);
+    end(&b->a, claim_one(&b->a), JOB_FAILED);
+    wait_until_heard(&b->b, &heard, (const char *)job->id.data);
+    order_job(&b->a, job->id, JOB_RETRY, "");
+    wait_until_heard(&b->b, &heard, (const char *)job->id.data);
+    run_sql(&b->a, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE"
+                   " 'LISTEN%'");
+    wait_until_heard(&b->b, &heard, ""); /* again, after a pause */
+    b->a.jobs->release_all(b->a.jobs, bytes_of("a"), on_done, &b->a);
+    wait_for(&b->a);
+    wait_until_heard(&b->b, &heard, "");
+    store_ear_close(ear);
+}
+
 /* ---- Failures of the store ------------------------------------------------------------------- */
 
 static void a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
@@ -1175,6 +1243,8 @@ static int run_on(const bool *kind)
         TEST(jobs_end_when_they_were_kept_for_their_time),
         TEST(only_what_is_at_rest_can_be_removed),
         TEST(a_client_that_is_forgotten_has_its_jobs_done),
+        TEST(jobs_are_counted_by_what_becomes_of_them),
+        TEST(other_gateways_hear_of_changes),
         TEST(a_store_that_is_away_is_told_and_nothing_is_lost),
         TEST(gateways_that_race_share_the_jobs),
         TEST(what_two_gateways_accept_with_one_id_is_one_job),

@@ -1,0 +1,37 @@
+#include "gateway/job_store/job_census.h"
+
+#include "base/arena.h"
+#include "gateway/store/store_apart.h"
+
+static const char count_jobs[] = "SELECT definition, state, step, count(*), min(since) FROM jobs"
+                                 " GROUP BY definition, state, step"
+                                 " ORDER BY definition, state, step";
+
+/* A state that this gateway does not know is one of a newer one, and is left out. */
+static void read_rows(const StoreStatement *found, Arena *arena, JobCensus *out)
+{
+    out->counts = arena_array(arena, JobCount, found->n_rows);
+    out->n = 0;
+    for (const StoreRow *row = found->rows; row; row = row->next) {
+        JobCount *count = &out->counts[out->n];
+        if (!job_state_of(row->values[1].bytes, &count->state))
+            continue;
+        count->definition = bytes_copy(arena, row->values[0].bytes);
+        count->step = bytes_copy(arena, row->values[2].bytes);
+        count->n = (uint64_t)row->values[3].integer;
+        count->oldest = row->values[4].integer;
+        out->n++;
+    }
+}
+
+Result job_census_read(const StoreSettings *settings, Arena *arena, JobCensus *out)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    const StoreStatement *found = store_task_add(task, count_jobs);
+    *out = (JobCensus){NULL, 0};
+    Result r = store_run_apart(settings, arena, task);
+    if (!failed(r))
+        read_rows(found, arena, out);
+    store_task_free(task);
+    return r;
+}
