@@ -1028,6 +1028,30 @@ static void a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
     end(&b->a, job, JOB_DONE); /* the former gateway goes on where it was */
 }
 
+/* SQLite only: a PostgreSQL whose disk is full says so in the same way (53100). */
+static void a_full_disk_is_told_and_what_was_stored_stays(void **state)
+{
+    Bench *b = *state;
+    if (b->settings.postgresql)
+        return;
+    JobRecord *first = add(b, "ann"), *job = claim_one(&b->a), *large = make(b, "ann");
+    char *content = arena_calloc(b->a.arena, 1, 1 << 20);
+    run_sql(&b->a, "PRAGMA max_page_count = 100");
+    large->request = bytes(content, 1 << 20);
+    accept_job(&b->a, large, false, 0);
+    assert_ptr_equal(b->a.fault, &FAULT_STORE_DOWN);
+    assert_null(read_job(&b->a, large->id));
+    assert_int_equal(read_number(&b->a, "SELECT sum(queued) FROM job_queues"), 0);
+    job->responses[0] = large->request;
+    assert_false(write_job(&b->a, job, true, false, WALL));
+    assert_ptr_equal(b->a.fault, &FAULT_STORE_DOWN);
+    assert_int_equal(read_job(&b->a, first->id)->position.state, JOB_QUEUED);
+    run_sql(&b->a, "PRAGMA max_page_count = 100000");
+    assert_true(write_job(&b->a, job, true, false, WALL)); /* the same, once there is room */
+    assert_int_equal(accept_job(&b->a, large, false, 0), JOB_ACCEPTED);
+    assert_int_equal(read_job(&b->a, first->id)->responses[0].size, 1 << 20);
+}
+
 /* ---- Two gateways at once -------------------------------------------------------------------- */
 
 enum { JOBS = 60, RUN_MOST = 5, CLIENT_MOST = 3 };
@@ -1246,6 +1270,7 @@ static int run_on(const bool *kind)
         TEST(jobs_are_counted_by_what_becomes_of_them),
         TEST(other_gateways_hear_of_changes),
         TEST(a_store_that_is_away_is_told_and_nothing_is_lost),
+        TEST(a_full_disk_is_told_and_what_was_stored_stays),
         TEST(gateways_that_race_share_the_jobs),
         TEST(what_two_gateways_accept_with_one_id_is_one_job),
         TEST(two_gateways_do_not_exceed_what_a_client_may_have_queued),
