@@ -10,6 +10,22 @@ static void on_work(void *owner, Bytes id)
     job_executor_accepted(shared->executor);
 }
 
+/* Another gateway has changed a job. */
+static void on_notice(void *owner, Bytes id)
+{
+    WorkerJobs *jobs = owner;
+    job_news_tell(jobs->shared->news, id);
+    job_executor_hear(jobs->executor, id);
+}
+
+/* From the first config on that has jobs: it has a connection of its own. */
+static void listen_to_others(WorkerJobs *jobs, const Config *config)
+{
+    if (jobs->executor && !jobs->ear && config->n_jobs)
+        jobs->ear =
+            store_ear_open(jobs->shared->store, &jobs->loop->uv, JOB_CHANNEL, on_notice, jobs);
+}
+
 static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *owner), void *owner)
 {
     jobs->executor =
@@ -28,6 +44,7 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
     if (!shared->store)
         return;
     jobs->shared = shared;
+    jobs->loop = loop;
     jobs->port = store_port_open(shared->store, &loop->uv);
     jobs->table = job_table_open(shared->store, jobs->port, &loop->config->store.keys);
     if (loop->index == 0)
@@ -42,8 +59,10 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
 
 void worker_jobs_start(WorkerJobs *jobs)
 {
-    if (jobs->executor)
-        job_executor_start(jobs->executor);
+    if (!jobs->executor)
+        return;
+    job_executor_start(jobs->executor);
+    listen_to_others(jobs, jobs->loop->config);
 }
 
 void worker_jobs_use(WorkerJobs *jobs, const Config *config)
@@ -52,6 +71,7 @@ void worker_jobs_use(WorkerJobs *jobs, const Config *config)
         job_table_use_keys(jobs->table, &config->store.keys);
     if (jobs->executor)
         job_executor_use(jobs->executor);
+    listen_to_others(jobs, config);
 }
 
 void worker_jobs_drain(WorkerJobs *jobs, Loop *loop)
@@ -68,11 +88,15 @@ bool worker_jobs_are_idle(const WorkerJobs *jobs)
 
 void worker_jobs_end(WorkerJobs *jobs)
 {
+    store_ear_close(jobs->ear);
+    jobs->ear = NULL;
     job_executor_end(jobs->executor);
 }
 
 void worker_jobs_leave(WorkerJobs *jobs)
 {
+    store_ear_close(jobs->ear);
+    jobs->ear = NULL;
     if (jobs->port)
         store_port_close(jobs->port);
 }

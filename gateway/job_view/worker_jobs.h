@@ -12,6 +12,7 @@
 #include "gateway/job_run/job_executor.h"
 #include "gateway/job_store/job_table.h"
 #include "gateway/job_watch/job_watch.h"
+#include "gateway/store/store_ear.h"
 
 /* The same for all workers. `store` NULL: there is none. */
 typedef struct JobsShared {
@@ -26,6 +27,8 @@ typedef struct WorkerJobs {
     StorePort *port;
     JobTable *table;
     JobExecutor *executor; /* NULL: another worker has it */
+    Loop *loop;
+    StoreEar *ear; /* of the worker that executes; NULL: there is nothing to hear */
 } WorkerJobs;
 
 /* `shared` outlives it; loop->config is set. The first loop executes jobs; it calls `on_idle` after
