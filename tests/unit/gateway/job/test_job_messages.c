@@ -320,6 +320,55 @@ static void a_message_in_pieces_is_read_as_one(void **state)
     unload(&j.l);
 }
 
+/* What the plan to JSON, which reads all of the message, has at spec.title. */
+static const char *title_by_json(const Job *j, Bytes request)
+{
+    const Plan *plan = own_pair(j->definition->method)->request[CODEC_PROTO][CODEC_JSON];
+    const char *json = arena_text(j->l.arena, run(j->l.arena, plan, request));
+    const char *spec = strstr(json, "\"spec\":{"), *end = spec ? strchr(spec, '}') : NULL;
+    const char *title = spec ? strstr(spec, "\"title\":\"") : NULL;
+    if (!title || title > end)
+        return "";
+    title += strlen("\"title\":\"");
+    return arena_printf(j->l.arena, "work/%.*s", (int)strcspn(title, "\""), title);
+}
+
+static void add_piece(Buffer *pieces, uint64_t random)
+{
+    enum { TITLE = 1, SPEC = 3, NUMBER = 2 };
+    static const char *const texts[] = {"", "a", "b", "longer"};
+    Buffer spec = buffer_in(pieces->arena);
+    const char *text = texts[random >> 8 & 3];
+    if (random & 1)
+        wire_add_bytes(&spec, TITLE, bytes_of(text));
+    if (random & 2)
+        wire_add_number(&spec, NUMBER, random >> 16 & 7);
+    if (random & 4)
+        wire_add_bytes(pieces, TITLE, bytes_of(text));
+    if (random & 8)
+        wire_add_bytes(pieces, SPEC, buffer_bytes(&spec));
+}
+
+static void a_key_is_what_the_whole_message_says(void **state)
+{
+    Job j;
+    begin(&j, MAKE, REQUEST);
+    uint64_t random = 1;
+    for (uint32_t round = 0; round < 2000; round++) {
+        Bytes resource;
+        Buffer pieces = buffer_in(j.l.arena);
+        for (uint32_t i = 0; i < 1 + round % 5; i++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            add_piece(&pieces, random >> 32);
+        }
+        Bytes request = buffer_message(&pieces);
+        assert_ok(j.l.arena, job_resource(j.definition->method->job, request, bytes_of("01J"),
+                                          j.l.arena, &resource));
+        assert_bytes(resource, title_by_json(&j, request));
+    }
+    unload(&j.l);
+}
+
 /* ---- Views ----------------------------------------------------------------------------------- */
 
 static void a_job_is_shown_as_the_response_of_its_method(void **state)
@@ -534,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_response_that_cannot_be_read_is_none),
         cmocka_unit_test(conditions_know_all_kinds_of_values),
         cmocka_unit_test(a_message_in_pieces_is_read_as_one),
+        cmocka_unit_test(a_key_is_what_the_whole_message_says),
         cmocka_unit_test(a_job_is_shown_as_the_response_of_its_method),
         cmocka_unit_test(a_job_is_converted_on_reading),
         cmocka_unit_test(a_method_that_reads_has_a_view_of_its_own_or_the_job_s),
