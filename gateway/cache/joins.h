@@ -42,6 +42,7 @@ struct Joining {
     Joining *next;    /* of those that wait */
     JoinStep step;    /* when the timer fires */
     int64_t since;    /* it has waited (monotonic nanoseconds) */
+    int64_t waited;   /* nanoseconds; for its owner */
     Bytes message;    /* JOIN_TAKE: the response, the id of the call that it was for, */
     Bytes from;
     Bytes served; /* and the version that has served it */

@@ -280,9 +280,9 @@ static Result what_it_waited_for(Exchange *x)
 {
     const Attempt *attempt = x->latest;
     Result r = OK;
-    if (x->join_wait)
+    if (x->joining && x->joining->waited)
         r = FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "%lld ms of it waiting for an equal call",
-                 (long long)(x->join_wait / MILLISECOND));
+                 (long long)(x->joining->waited / MILLISECOND));
     if (attempt->queued)
         return FAIL_OVER(x->arena, r, FAULT_SERVICE_FULL, "waiting for another call to end");
     if (!attempt->pick.instance || attempt->sent || attempt->request_job)
@@ -301,18 +301,6 @@ static void name_silent_instances(Exchange *x)
     }
 }
 
-void exchange_on_deadline(Timer *timer)
-{
-    Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
-    name_silent_instances(x);
-    if (x->joining) /* another call may have more time */
-        join_leave(x->joining);
-    long long given = (x->deadline - x->began) / MILLISECOND;
-    Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
-                         __LINE__, "no response within %lld ms (%s)", given, x->deadline_by);
-    exchange_run(x, exchange_fail(x, r));
-}
-
 /* Legs and steps have routes of their own. */
 static const char *route_timeout_of(const CallRecord *record)
 {
@@ -321,20 +309,37 @@ static const char *route_timeout_of(const CallRecord *record)
                              : "the route's timeout";
 }
 
+/* Who has set it: see start_deadline. */
+static const char *deadline_by(const Exchange *x)
+{
+    if (exchange_is_unary(x) && x->route->timeout < x->call.timeout)
+        return route_timeout_of(&x->record);
+    if (x->call.timeout == NO_TIMEOUT)
+        return "limits.call_time";
+    return x->record.leg ? "the composed call's" : "the client's";
+}
+
+void exchange_on_deadline(Timer *timer)
+{
+    Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
+    name_silent_instances(x);
+    if (x->joining) /* another call may have more time */
+        join_leave(x->joining);
+    long long given = (x->deadline - x->began) / MILLISECOND;
+    Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
+                         __LINE__, "no response within %lld ms (%s)", given, deadline_by(x));
+    exchange_run(x, exchange_fail(x, r));
+}
+
 /* The deadline counts from the first byte of the request and covers all attempts. */
 static void start_deadline(Exchange *x)
 {
     int64_t timeout = x->call.timeout;
-    x->deadline_by = x->record.leg ? "the composed call's" : "the client's";
     if (exchange_is_unary(x)) {
-        if (x->route->timeout < timeout) {
+        if (x->route->timeout < timeout)
             timeout = x->route->timeout;
-            x->deadline_by = route_timeout_of(&x->record);
-        }
-        if (timeout == NO_TIMEOUT && x->config->limits.call_time) {
+        if (timeout == NO_TIMEOUT && x->config->limits.call_time)
             timeout = x->config->limits.call_time;
-            x->deadline_by = "limits.call_time";
-        }
     }
     if (timeout >= INT64_MAX - x->began)
         return;

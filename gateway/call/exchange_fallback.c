@@ -95,7 +95,7 @@ void exchange_drop_reply(const Attempt *attempt)
 static void on_join_step(Joining *joining, JoinStep step)
 {
     Exchange *x = joining->owner;
-    x->join_wait = x->loop->now - joining->since;
+    joining->waited = x->loop->now - joining->since;
     if (step != JOIN_TAKE) {
         exchange_run(x, exchange_serve(x));
         return;

@@ -401,7 +401,7 @@ static Result write_rest_head(Attempt *attempt, HttpHead *head, bool *has_body_o
     Fields space = fields_in(x->arena);
     const Fields *metadata = choose_part(attempt, &space);
     Result r = space.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head")
-                          : request_write(target, metadata, x->arena, head);
+                          : request_write(target, metadata, loop_scratch(x->loop), head);
     if (failed(r))
         return r;
     head->method = rest->verb;
@@ -419,10 +419,10 @@ static Result write_connect_head(Attempt *attempt, HttpHead *head, bool *has_bod
     RequestTarget *target = &attempt->target;
     target->use_get = x->call.is_get && attempt->pick.pair->target->type->no_side_effects;
     target->message = attempt->made.framed.rest;
-    Result r = request_write(target, &x->call.metadata, x->arena, head);
+    Result r = request_write(target, &x->call.metadata, loop_scratch(x->loop), head);
     if (!failed(r) && target->use_get && head->path.size > x->config->limits.http.path_bytes) {
         target->use_get = false;
-        r = request_write(target, &x->call.metadata, x->arena, head);
+        r = request_write(target, &x->call.metadata, loop_scratch(x->loop), head);
     }
     *has_body_out = !target->use_get;
     return r;
@@ -438,7 +438,7 @@ static Result write_head_of_call(Attempt *attempt, HttpHead *head, bool *has_bod
     if (target->timeout <= 0)
         return FAIL(x->arena, *exchange_deadline_fault(x), "nothing was sent in time");
     if (dialect_is_framed(target->dialect))
-        return request_write(target, &x->call.metadata, x->arena, head);
+        return request_write(target, &x->call.metadata, loop_scratch(x->loop), head);
     target->compression = attempt->made.compression; /* said of the whole body */
     Result r = target->dialect == DIALECT_REST ? write_rest_head(attempt, head, has_body_out)
                                                : write_connect_head(attempt, head, has_body_out);
@@ -447,13 +447,15 @@ static Result write_head_of_call(Attempt *attempt, HttpHead *head, bool *has_bod
     return r;
 }
 
-/* The head of the request, and whether `framed` is to follow as its body. */
+/* The head of the request, until the turn ends, and whether `framed` is to follow as its body. */
 static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
     Result r = write_head_of_call(attempt, head, has_body_out);
-    if (failed(r) || exchange_is_first(x))
-        return r;
+    if (failed(r))
+        return error_copy(x->arena, r);
+    if (exchange_is_first(x))
+        return OK;
     exchange_add_attempts(x, &head->fields);
     return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head") : OK;
 }

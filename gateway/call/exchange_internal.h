@@ -118,8 +118,7 @@ struct Exchange {
     struct Hedge *hedge;     /* exchange_retry.c; NULL: no other attempt is planned */
     struct Retry *retry;     /* exchange_retry.c; NULL: there was no wait before another attempt */
     struct KeyedCall *keyed; /* exchange_idempotency.c; NULL: it has no idempotency key */
-    Joining *joining;  /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
-    int64_t join_wait; /* nanoseconds that it has waited for an equal call */
+    Joining *joining; /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
     Attempt first;
 
     const Identity *identity; /* never NULL */
@@ -147,10 +146,10 @@ struct Exchange {
 
     uint32_t n_parameters;
     uint32_t n_elsewhere; /* attempts of gateways in front, and further ones of those behind */
-    uint32_t n_refused;   /* attempts that instances refused without processing them */
+    uint16_t n_refused;   /* attempts that instances refused without processing them */
+    uint16_t n_backoffs;  /* waits since an instance has given a time */
     uint32_t
         retry_after; /* seconds that the client is told, if the gateway has refused it; 0: none */
-    uint32_t n_backoffs; /* waits since an instance has given a time */
     uint32_t
         n_jobs;    /* of all attempts on the work pool, with those that nobody waits for any more */
     bool told_off; /* an instance asked for no other attempt */
@@ -163,7 +162,6 @@ struct Exchange {
 
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
-    const char *deadline_by; /* who or what has set it; NULL: nobody */
     Losses losses;
     CallRecord record;
 };
@@ -281,8 +279,9 @@ bool exchange_keeps_for_key(Attempt *attempt, Message *message);
 bool exchange_keeps_error_for_key(Attempt *attempt, const Status *given);
 /* The call has failed, and the client is told this. */
 bool exchange_ends_key(Exchange *x, const Status *status);
-/* The client has left, for this reason. Whether the call goes on without it, since it may have taken
-   effect: its response is kept for the time when the client asks again. `keyed` may be NULL. */
+/* The client has left, for this reason. Whether the call goes on without it, since it may have
+   taken effect: its response is kept for the time when the client asks again. `keyed` may be NULL.
+ */
 bool exchange_outlives_client(Exchange *x, Result why);
 Result exchange_why_left(const Exchange *x);
 /* The client has left, or the call is over. */

@@ -56,7 +56,7 @@ const Step *exchange_retry(Attempt *before, const PolicyVerdict *verdict)
     exchange_stop_hedge(x);
     if (verdict->charge == CHARGE_RETRY) {
         pick_charge(x->loop, &before->pick, CHARGE_RETRY);
-        x->n_backoffs = verdict->backs_off ? x->n_backoffs + 1 : 0;
+        x->n_backoffs = verdict->backs_off ? (uint16_t)(x->n_backoffs + 1) : 0;
     }
     if (!verdict->wait)
         return begin(x, verdict);

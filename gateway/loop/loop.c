@@ -32,12 +32,6 @@ void loop_enter(Loop *loop)
         set_date(loop);
 }
 
-Arena *loop_scratch(Loop *loop)
-{
-    loop->private->scratch_used = true;
-    return loop->private->scratch;
-}
-
 void loop_defer(Loop *loop, LoopWork *work)
 {
     LoopPrivate *p = loop->private;
@@ -160,9 +154,9 @@ static void before_wait(uv_prepare_t *prepare)
     set_wake(loop);
     if (loop->on_turn)
         measure_turn(loop);
-    if (p->scratch_used) {
-        arena_reset(p->scratch);
-        p->scratch_used = false;
+    if (loop->scratch_used) {
+        arena_reset(loop->scratch);
+        loop->scratch_used = false;
     }
     p->now_is_old = true;
 }
@@ -222,7 +216,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     p->work_end = &p->work;
     p->wake_at = INT64_MAX;
     p->turn_began = p->turn_ended = loop->now;
-    p->scratch = arena_new(ARENA_UNLIMITED);
+    loop->scratch = arena_new(ARENA_UNLIMITED);
     p->read_buffer = malloc(LOOP_READ_SIZE);
     p->plain_buffer = malloc(LOOP_PLAIN_SIZE);
     p->cipher_buffer = malloc(LOOP_CIPHER_SIZE);
@@ -278,7 +272,7 @@ void loop_deinit(Loop *loop)
     CHECK(uv_loop_close(&loop->uv) == 0);
 
     uv_mutex_destroy(&p->lock);
-    arena_free(p->scratch);
+    arena_free(loop->scratch);
     free(p->read_buffer);
     free(p->plain_buffer);
     free(p->cipher_buffer);

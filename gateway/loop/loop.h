@@ -77,6 +77,8 @@ struct Loop {
     bool draining;   /* shutting down: no new calls */
     Random random;   /* for request and trace ids, and picks */
     const char *hop; /* the gateway's name in Via and passerelle-hops: forwarding.h. Borrowed */
+    Arena *scratch;  /* loop_scratch */
+    bool scratch_used;
     LoopPrivate *private; /* for loop.c and socket.c: loop_internal.h */
 };
 
@@ -103,7 +105,11 @@ void loop_deinit(Loop *loop);
 void loop_enter(Loop *loop);
 
 /* For errors and texts that live until the turn ends. */
-Arena *loop_scratch(Loop *loop);
+static inline Arena *loop_scratch(Loop *loop)
+{
+    loop->scratch_used = true;
+    return loop->scratch;
+}
 
 /* Runs `work` after this turn's events were read, before the loop waits. So many calls share one
    write. `work` is embedded in its owner; queueing it again has no effect. */

@@ -36,8 +36,6 @@ struct LoopPrivate {
     int64_t turn_began, turn_ended; /* monotonic: of the last turn that was measured */
     uint32_t n_watched;             /* turns that are measured in any case */
     bool now_is_old;                /* no event since the wait began */
-    Arena *scratch;
-    bool scratch_used;
 
     /* Shared by all sockets of the loop, so that an idle connection holds no buffer. Valid only
        within the callback that filled them. */

@@ -276,6 +276,7 @@ Scene *scene_new(const char *config)
     instances_adopt(scene->config, NULL);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
+    scene->loop.scratch = arena_new(ARENA_UNLIMITED);
     scene->fallbacks = fallbacks_new(scene->config);
     scene->loop.fallbacks = fallbacks_table(scene->fallbacks);
     scene->loop.hop = "passerelle-0123456789abcdef";
@@ -343,6 +344,7 @@ void scene_free(Scene *scene)
     config_uses_trim(&scene->loop);
     fallbacks_free(scene->fallbacks);
     config_unref(scene->config);
+    arena_free(scene->loop.scratch);
     arena_free(scene->arena);
     free(scene);
     n_scenes--;

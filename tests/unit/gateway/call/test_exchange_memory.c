@@ -29,7 +29,15 @@ static int set_up(void **state)
     return open_accounts();
 }
 
-/* All instances are in v2, and messages of more than 64 KiB are for the pool. */
+/* All instances are in v2. */
+static int set_up_converting(void **state)
+{
+    scene_set_up(state);
+    scene_again(state, YARD_OF("versions: [v2]"));
+    return open_accounts();
+}
+
+/* The same, and messages of more than 64 KiB are for the pool. */
 static int set_up_pool(void **state)
 {
     scene_set_up(state);
@@ -144,6 +152,16 @@ static Bytes large(Scene *scene, size_t size)
     return bytes(message, size);
 }
 
+/* An item of 1 MiB that can be converted. */
+static Bytes large_text(Scene *scene)
+{
+    enum { SIZE = 1 << 20 };
+    uint8_t *item = arena_alloc(scene->arena, SIZE);
+    memset(item, 'x', SIZE);
+    memcpy(item, "\n\xfc\xff\x3f", 4);
+    return bytes(item, SIZE);
+}
+
 static void what_a_request_holds_is_its_clients_until_the_call_ends(void **state)
 {
     Scene *scene = *state;
@@ -186,7 +204,7 @@ static void a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_
 {
     Scene *scene = *state;
     Peer *client = begin(scene, hog, MAKE_ITEM);
-    say(client, framed(scene, large(scene, (5 << 18) - 100)));
+    say(client, framed(scene, large_text(scene)));
     hold(hog, HIGH + 1 - account_held(hog));
     say_end(client);
     assert_string_equal(said(client, "grpc-status"), "8");
@@ -540,12 +558,8 @@ static void a_client_that_leaves_gives_back_the_turn(void **state)
 /* A request of 1 MiB, which is on the pool, to be converted. */
 static Peer *call_on_pool(Scene *scene, Account *account)
 {
-    enum { SIZE = 1 << 20 };
-    uint8_t *item = arena_alloc(scene->arena, SIZE);
-    memset(item, 'x', SIZE);
-    memcpy(item, "\n\xfc\xff\x3f", 4);
     Peer *client = begin(scene, account, MAKE_ITEM);
-    say(client, framed(scene, bytes(item, SIZE)));
+    say(client, framed(scene, large_text(scene)));
     say_end(client);
     assert_int_equal(scene->pool.n, 1);
     return client;
@@ -773,7 +787,9 @@ int main(void)
         TEST(what_a_request_holds_is_its_clients_until_the_call_ends),
         TEST(a_client_that_leaves_gives_back_what_its_request_held),
         TEST(a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent),
-        TEST(a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name),
+        cmocka_unit_test_setup_teardown(
+            a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name,
+            set_up_converting, tear_down),
         TEST(a_call_that_was_sent_is_not_refused_but_waits),
         TEST(a_stream_of_whole_messages_waits_for_no_memory),
         TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
