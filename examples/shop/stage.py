@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 STUBS = BUILD / "examples/shop/stubs"
+os.environ["SHOP_STUBS"] = str(STUBS)  # for the backends
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 sys.path.insert(0, str(STUBS))
 
