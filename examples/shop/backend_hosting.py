@@ -2,15 +2,13 @@
 """The shop's hosting, second version, and the machines that sites run on: what the steps of a job call.
 
 Reserving, configuring, publishing and announcing take their time, and a part of the calls fails, before or after it had its effect. What
-is to be done once is done once for each `Idempotency-Key`, which the gateway sends; how often each effect was made is told by `effects`
-of --effects, so that a test can count. Everything is in memory.
+is to be done once is done once for each `Idempotency-Key`, which the gateway sends. Each effect is told on stdout, so that a test can
+count. A machine on which a site is set up whose name begins with "broken" breaks. Everything is in memory.
 
     backend_hosting.py --listen 127.0.0.1:7005 --slow 0.5 --fail 0.2 --seed 1
 """
 import argparse
 import asyncio
-import collections
-import json
 import random
 
 import backend
@@ -35,23 +33,20 @@ class World:
     """What has really happened, how slowly, and how often in vain."""
 
     def __init__(self, options):
-        self.slow, self.fail, self.file = options.slow, options.fail, options.effects
+        self.slow, self.fail = options.slow, options.fail
         self.random = random.Random(options.seed)
         self.machines, self.sites, self.done = {}, {}, {}
-        self.effects = collections.Counter()
 
     async def take_time(self):
         """Before an effect: it may not come to it."""
-        await asyncio.sleep(self.random.uniform(0, self.slow))
+        await asyncio.sleep(self.random.uniform(self.slow / 2, self.slow))
         if self.random.random() < self.fail:
             raise unavailable("not in the mood")
 
-    def effect(self, what):
-        """After an effect: its caller may never hear of it."""
-        self.effects[what] += 1
-        if self.file:
-            with open(self.file, "w") as out:
-                json.dump(self.effects, out)
+    async def effect(self, what, on):
+        """After an effect: its caller hears of it later, or never."""
+        backend.say("effect", what=what, on=on)
+        await asyncio.sleep(self.slow)
         if self.random.random() < self.fail:
             raise unavailable("done, but nobody shall know")
 
@@ -68,37 +63,51 @@ class Machines(machines_pb2_grpc.MachinesServicer):
             machine = machines.Machine(id=f"m{number}", plan=request.plan, address=f"10.0.0.{number}")
             world.machines[machine.id] = (machine, request.holder)
             world.done[key] = machine
-            world.effect(f"reserve {request.holder}")
+            await world.effect("reserve", request.holder)
         return world.done[key]
+
+    def held_by(self, holder):
+        return [machine for machine, its_holder in self.world.machines.values() if its_holder == holder]
 
     async def Release(self, request, context):
         await self.world.take_time()
-        held = [name for name, (_, holder) in self.world.machines.items() if holder == request.holder]
-        for name in held:
-            del self.world.machines[name]
+        held = self.held_by(request.holder)
+        for machine in held:
+            del self.world.machines[machine.id]
         if held:
-            self.world.effect(f"release {request.holder}")
+            await self.world.effect("release", request.holder)
         return machines.Released(machines=len(held))
 
     def find(self, name):
         if name not in self.world.machines:
             raise backend.Refused(grpc.StatusCode.NOT_FOUND, f"there is no machine {name}")
-        return self.world.machines[name][0]
+        return self.world.machines[name]
 
     async def Configure(self, request, context):
         await self.world.take_time()
-        machine = self.find(request.id)
+        machine, holder = self.find(request.id)
         if machine.state == machines.EMPTY:
             machine.state = machines.PREPARING
             asyncio.get_running_loop().call_later(2 * self.world.slow, self.prepared, machine, request.site)
+            await self.world.effect("configure", holder)
         return machine
 
     @staticmethod
     def prepared(machine, site):
-        machine.state = machines.BROKEN if site.startswith("broken") else machines.READY
+        if machine.state == machines.PREPARING:
+            machine.state = machines.BROKEN if site.startswith("broken") else machines.READY
+
+    async def Erase(self, request, context):
+        await self.world.take_time()
+        used = [machine for machine in self.held_by(request.holder) if machine.state != machines.EMPTY]
+        for machine in used:
+            machine.state = machines.EMPTY
+        if used:
+            await self.world.effect("erase", request.holder)
+        return machines.Erased(machines=len(used))
 
     async def Get(self, request, context):
-        return self.find(request.id)
+        return self.find(request.id)[0]
 
 
 class Sites(hosting_pb2_grpc.SitesServicer):
@@ -131,13 +140,13 @@ class Backstage(hosting_pb2_grpc.BackstageServicer):
         if request.name not in self.world.sites:
             self.world.sites[request.name] = v2.Site(name=request.name, plan=request.plan, state=v2.LIVE,
                                                      endpoint=v2.Endpoint(address=request.address))
-            self.world.effect(f"publish {request.name}")
+            await self.world.effect("publish", request.name)
         return self.world.sites[request.name]
 
     async def Unpublish(self, request, context):
         await self.world.take_time()
         if self.world.sites.pop(request.name, None):
-            self.world.effect(f"unpublish {request.name}")
+            await self.world.effect("unpublish", request.name)
         return v2.Unpublished()
 
     async def Announce(self, request, context):
@@ -145,7 +154,7 @@ class Backstage(hosting_pb2_grpc.BackstageServicer):
         await world.take_time()
         if key not in world.done:
             world.done[key] = v2.Announced(times=1)
-            world.effect(f"announce {request.name}")
+            await world.effect("announce", request.name)
         return world.done[key]
 
 
@@ -161,7 +170,6 @@ def main():
     parser.add_argument("--slow", type=float, default=1.0, help="seconds that a call takes at most")
     parser.add_argument("--fail", type=float, default=0.1, help="the part of the calls that fails, from 0 to 1")
     parser.add_argument("--seed", type=int, default=None, help="of what is drawn")
-    parser.add_argument("--effects", help="a file for how often each effect was made, as JSON")
     parser.set_defaults(certificate=None, key=None, gzip=False)
     options = parser.parse_args()
     asyncio.run(backend.run("hosting", World(options), add_all, options))
