@@ -10,7 +10,9 @@ import signal
 import sys
 import time
 
-from stage import Stage, v1, v2, v3, wait_for
+from followers import Listener, Waiter, progress
+from shop.hosting.v2 import hosting_pb2 as hosting
+from stage import SITES, Stage, v1, v2, v3, wait_for
 
 
 def four_clients_one_order(stage):
@@ -186,6 +188,118 @@ page is there when the slowest leg's time is over, and says what became of each.
     page.check("each leg, with its timeout and its fallbacks", "leg       teapots: /shop.stock.v1.Stock/Count" in told)
 
 
+def a_site_takes_its_time(stage):
+    stage.page.scene("A site takes its time", """\
+A machine is reserved and configured, the site is published and announced: each call is slow, and one in five \
+fails, before or after it had its effect. So a site is a job: its client is answered when it is stored, and \
+whoever wants to know follows it in his own way. In the middle of it the gateway is killed.""")
+    page = stage.page
+    stage.hosting.start()
+    told = stage.explain("what it takes", "POST", "/v1/sites", "v2")
+    page.check("each step, what makes it harmless to repeat, and how it is undone", "once by its idempotency key" in told
+               and "undo      publish: /shop.hosting.v2.Backstage/Unpublish" in told)
+    made = stage.curl("a v1 client wants a site, with REST", "/v1/sites", "--json", '{"name": "kites", "plan": "small"}')
+    link, name = made.headers.get("location", ""), made.json.get("operation", "none")
+    page.check("202 at once: IN_WORK, no machine yet, and the address where to ask for it",
+               made.status == 202 and made.json.get("status") == "IN_WORK" and "address" not in made.json
+               and link == f"/v1/{name}" and "retry-after" in made.headers)
+    waiter, listener = Waiter(stage.port, name, "v2"), Listener(stage.port, name)
+    page.step("a browser follows it", f"curl -N -H 'accept: text/event-stream' http://127.0.0.1:{stage.port}{link}")
+    seen = stage.grpc("a v2 client reads the site, with gRPC", "v2", "Get", hosting.GetRequest(name="kites"), stub=SITES)
+    page.check("PROVISIONING, and it is the same operation", seen.code == "OK" and seen.reply.state == hosting.PROVISIONING
+               and seen.reply.operation == name)
+    page.step("and waits for that", f'grpc v2 Operations.WaitOperation({{"name": "{name}"}})')
+    killed_before_it_hears(stage)
+    polled_until_it_is_done(stage, link)
+    both_were_told(page, waiter.join(), listener.join())
+    each_effect_was_made_once(stage, name)
+
+
+def killed_before_it_hears(stage):
+    page = stage.page
+    reserved = wait_for(lambda: stage.hosting.told("effect"))
+    killed = stage.serving()
+    os.kill(killed, signal.SIGKILL)
+    page.step("a machine is reserved, and the gateway is killed before it hears of it", f"kill -9 {killed}")
+    page.check("the machine is there", reserved and reserved[0]["what"] == "reserve")
+    page.check("another process serves", wait_for(lambda: stage.serving() not in (None, killed) and stage.is_ready()))
+    again = stage.curl("somebody else wants the same site", "/v2/sites", "--json", '{"name": "kites", "plan": "large"}')
+    page.check("409: the job is not forgotten", again.status == 409 and again.json.get("reason") == "JOB_BUSY")
+
+
+def polled_until_it_is_done(stage, link):
+    page, statuses, url = stage.page, [], f"http://127.0.0.1:{stage.port}{link}"
+    page.step("the v1 client asks for it, as often as it may", f"curl -H 'api-version: v1' {url}")
+    while not statuses or statuses[-1] == 202 and len(statuses) < 20:
+        if statuses:
+            time.sleep(int(headers["retry-after"]))
+        status, headers, body = stage.fetch(url, "-H", "api-version: v1")
+        operation = json.loads(body)
+        page.answer(" ".join([str(status), *progress(operation)]))
+        statuses.append(status)
+    site = operation.get("response", {})
+    page.answer(json.dumps(site))
+    page.check(f"{len(statuses) - 1} times 202, then 200", statuses[0] == 202 and statuses[-1] == 200)
+    page.check("v1's site is ONLINE, with a flat address", site.get("@type", "").endswith("shop.hosting.v1.Site")
+               and site.get("status") == "ONLINE" and site.get("address", "").startswith("10."))
+
+
+def both_were_told(page, waiter, listener):
+    site = hosting.Site()
+    page.step("the v2 client has waited, and asked again when it was broken off", "; ".join(waiter.broken))
+    found = waiter.operation.response.Unpack(site)
+    page.answer(str(site).replace("\n", " "))
+    page.check("the operation is done, with v2's site: LIVE, with an endpoint", found and site.state == hosting.LIVE
+               and site.endpoint.address.startswith("10."))
+    page.step("the browser has followed, and connected again when it was broken off", "; ".join(listener.broken))
+    show_states(page, listener)
+    page.check("it was told of each state, up to the end", listener.states()[-1:] == [("done", "announce")])
+
+
+def show_states(page, listener):
+    page.answer(" > ".join(" ".join(filter(None, state)) for state in listener.states()))
+
+
+def effects_on(stage, *things):
+    """What the services have really done, in this order."""
+    return [told["what"] for told in stage.hosting.told("effect") if told["on"] in things]
+
+
+def each_effect_was_made_once(stage, name):
+    page, job = stage.page, name.removeprefix("operations/")
+    keys = [(told["method"], told["metadata"].get("idempotency-key", "")) for told in stage.hosting.told("call")]
+    reserved = [key for method, key in keys if method == "Reserve"]
+    page.step("what the services were asked", "; ".join(f"{method} {key}" for method, key in keys if job in key))
+    page.check(f"Reserve {len(reserved)} times, with the same key", len(reserved) > 1 and set(reserved) == {f'"{job}-reserve"'})
+    made = effects_on(stage, job, "kites")
+    page.step("what they did", ", ".join(made))
+    page.check("each once", made == ["reserve", "configure", "publish", "announce"])
+    read = stage.curl("the site is read now", "/v1/sites/kites")
+    page.check("from the service: the job is over", read.json.get("status") == "ONLINE" and read.log.get("instance")
+               and "passerelle-job" not in read.headers)
+
+
+def what_cannot_be_is_undone(stage):
+    stage.page.scene("What cannot be is undone", """\
+Another site's machine breaks while it is set up. No retry helps: what was done is undone, the last of it first.""")
+    page = stage.page
+    made = stage.curl("a v1 client wants a site", "/v1/sites", "--json", '{"name": "broken-kites", "plan": "small"}')
+    name = made.json.get("operation", "none")
+    page.check("202, as always", made.status == 202)
+    page.step("it follows it", f"curl -N -H 'accept: text/event-stream' http://127.0.0.1:{stage.port}/v1/{name}")
+    listener = Listener(stage.port, name).join()
+    show_states(page, listener)
+    last = listener.told[-1] if listener.told else {}
+    page.answer(json.dumps(last.get("error")))
+    page.check("the operation is done, with an error", last.get("done") and last.get("error", {}).get("code"))
+    done = effects_on(stage, name.removeprefix("operations/"), "broken-kites")
+    page.step("what the services did", ", ".join(done))
+    page.check("what was configured is erased, then what was reserved is released",
+               done == ["reserve", "configure", "erase", "release"])
+    gone = stage.curl("the site is read", "/v1/sites/broken-kites")
+    page.check("404: there is none", gone.status == 404)
+
+
 def a_version_ends(stage):
     stage.page.scene("v1 ends, without a restart", """\
 The operator moves v1's sunset into the past and sends SIGHUP. A config with a mistake is refused, and the \
@@ -223,6 +337,8 @@ def tell(stage):
     an_older_one_helps_out(stage)
     everyone_at_home(stage)
     one_page_of_many_calls(stage)
+    a_site_takes_its_time(stage)
+    what_cannot_be_is_undone(stage)
     a_version_ends(stage)
 
 

@@ -27,11 +27,13 @@ google.__path__.append(str(STUBS / "google"))
 
 import grpc  # noqa: E402
 from google.protobuf import json_format  # noqa: E402
+from shop.hosting.v2 import hosting_pb2_grpc as hosting_grpc  # noqa: E402
 from shop.orders.v1 import orders_pb2 as v1, orders_pb2_grpc as v1_grpc  # noqa: E402
 from shop.orders.v2 import orders_pb2 as v2, orders_pb2_grpc as v2_grpc  # noqa: E402
 from shop.orders.v3 import orders_pb2 as v3, orders_pb2_grpc as v3_grpc  # noqa: E402
 
 STUB = {"v1": v1_grpc.OrdersStub, "v2": v2_grpc.OrdersStub, "v3": v3_grpc.OrdersStub}
+SITES = hosting_grpc.SitesStub
 
 
 class Page:
@@ -145,17 +147,21 @@ class Process:
 
 
 class Backend:
-    def __init__(self, version, port):
-        self.version, self.port, self.process = version, port, None
+    def __init__(self, version, port, *arguments):
+        self.version, self.port, self.arguments, self.process = version, port, arguments, None
 
     def start(self):
         self.process = Process(f"the {self.version} backend",
                                ["/usr/bin/python3", str(HERE / f"backend_{self.version}.py"),
-                                "--listen", f"127.0.0.1:{self.port}"])
+                                "--listen", f"127.0.0.1:{self.port}", *self.arguments])
         self.process.wait_ready(lambda: any('"ready"' in line for line in self.process.lines))
 
     def kill(self):
         self.process.stop(signal.SIGKILL)
+
+    def told(self, event):
+        """What it said happened, of one kind."""
+        return [told for told in map(json.loads, self.process.lines) if told["event"] == event]
 
     def stub(self):
         return STUB[self.version](grpc.insecure_channel(f"127.0.0.1:{self.port}"))
@@ -179,7 +185,7 @@ class Stage:
             self.replace(f"127.0.0.1:700{name[1:]}", f"127.0.0.1:{backend.port}")
         self.extras = Backend("extras", extras)
         self.replace("127.0.0.1:7004", f"127.0.0.1:{extras}")
-        self.hosting = Backend("hosting", hosting)
+        self.hosting = Backend("hosting", hosting, "--slow", "0.4", "--fail", "0.2")  # seconds, and one in five
         self.config = self.config.replace("127.0.0.1:7005", f"127.0.0.1:{hosting}")  # of two services
         for source in (HERE / "orders-v1-v2.yaml", HERE / "orders-v2-v3.yaml", HERE / "hosting-v1-v2.yaml",
                        BUILD / "examples/shop/orders.binpb"):
@@ -199,8 +205,14 @@ class Stage:
         return str(path)
 
     def start_gateway(self):
-        self.gateway = Process("the gateway", [self.binary, "run", self.write_config()])
+        self.gateway = Process("the gateway", [self.binary, "run", "--supervise", self.write_config()])
         self.gateway.wait_ready(self.is_ready)
+
+    def serving(self):
+        """The process that serves, whose parent only starts it again: its number, or None for a moment."""
+        supervisor = self.gateway.child.pid
+        children = pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        return int(children[-1]) if children else None
 
     def is_ready(self):
         status = self.fetch(f"http://127.0.0.1:{self.admin}/readyz")[0]
@@ -238,7 +250,8 @@ class Stage:
 
         def find():
             lines = [json.loads(line) for line in self.gateway.lines if wanted in line]
-            return [line for line in lines if "leg" not in line]  # those of a composed call have its id
+            # The calls that a composed method or a job makes have its id, too.
+            return [line for line in lines if "leg" not in line and "job" not in line]
         return (wait_for(find, 3) or [{}])[-1]
 
     def fetch(self, url, *arguments):
@@ -258,7 +271,8 @@ class Stage:
     # ---- one call of the story: shown, made, its answer shown ------------------------------------
 
     def curl(self, what, path, *arguments, shown=("api-version", "deprecation", "sunset", "link",
-                                                  "passerelle-degraded", "passerelle-lost", "passerelle-legs")):
+                                                  "passerelle-degraded", "passerelle-lost", "passerelle-legs",
+                                                  "location", "retry-after", "passerelle-job")):
         """A call with curl; returns the answer with `status`, `headers`, `json` and `log`."""
         url = f"http://127.0.0.1:{self.port}{path}"
         self.page.step(what, shlex.join(["curl", *arguments, url]))
@@ -272,14 +286,16 @@ class Stage:
         self.why(answer)
         return answer
 
-    def grpc(self, what, version, method, request, metadata=()):
-        """A call with grpcio; as curl(), with `code`, `message`, `trailers` and `reply` besides."""
+    def grpc(self, what, version, method, request, metadata=(), stub=None):
+        """A call with grpcio, of Orders or what `stub` is of; as curl(), with `code`, `message`, `trailers` and `reply` besides."""
+        stub = stub or STUB[version]
         text = json_format.MessageToDict(request, preserving_proto_field_name=True)
-        self.page.step(what, f"grpc {version} Orders.{method}({json.dumps(text, ensure_ascii=False)})")
+        service = stub.__name__.removesuffix("Stub")
+        self.page.step(what, f"grpc {version} {service}.{method}({json.dumps(text, ensure_ascii=False)})")
         answer = Answer()
         with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
             try:
-                answer.reply, call = getattr(STUB[version](channel), method).with_call(
+                answer.reply, call = getattr(stub(channel), method).with_call(
                     request, metadata=metadata, timeout=10)
                 answer.code = "OK"
             except grpc.RpcError as error:
