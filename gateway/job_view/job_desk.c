@@ -93,7 +93,24 @@ bool job_is_of(const JobRecord *record, Bytes client)
     return record->request_id.size && bytes_equal(record->client, client);
 }
 
-JobSources job_sources(const JobRecord *record)
+static Bytes text_of_fault(Bytes name)
+{
+    char text[64] = "";
+    if (name.size < sizeof text)
+        memcpy(text, name.data, name.size);
+    const Fault *fault = fault_by_name(text);
+    return bytes_of(fault ? fault->text : "a step has failed");
+}
+
+/* What a service said, and why a job was cancelled, was written for whoever asks. */
+static Bytes reason_told(const JobFailure *failure, bool full)
+{
+    bool said = !failure->fault.size || bytes_are(failure->fault, FAULT_UPSTREAM_STATUS.name) ||
+                bytes_are(failure->fault, FAULT_CANCELLED.name);
+    return full || said ? failure->message : text_of_fault(failure->fault);
+}
+
+JobSources job_sources(const JobRecord *record, bool full)
 {
     return (JobSources){.id = record->id,
                         .request = record->request,
@@ -101,7 +118,7 @@ JobSources job_sources(const JobRecord *record)
                         .position = &record->position,
                         .created = record->created,
                         .code = record->failure.fault.size ? record->failure.code : CODE_OK,
-                        .reason = record->failure.message};
+                        .reason = reason_told(&record->failure, full)};
 }
 
 const JobDefinition *job_definition_of(const Config *config, const JobRecord *record)

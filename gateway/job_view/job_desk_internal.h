@@ -44,8 +44,10 @@ void job_desk_tell_work(const JobDesk *desk, Bytes id);
    began by itself is nobody's. `client` as the call's record has it. */
 bool job_is_of(const JobRecord *record, Bytes client);
 
-/* What is known of it, for job_messages.h; as long as the record. */
-JobSources job_sources(const JobRecord *record);
+/* What is known of it, for job_messages.h; as long as the record. `full`: the client may know the
+   causes of failures, and instances (config_errors_full); else it is told what the service said, or
+   what kind of failure it was. */
+JobSources job_sources(const JobRecord *record, bool full);
 
 /* The definition by which it was accepted; NULL: the config has it no more. */
 const JobDefinition *job_definition_of(const Config *config, const JobRecord *record);

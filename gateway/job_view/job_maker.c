@@ -45,6 +45,12 @@ static Result out_of_memory(const JobMaking *m)
     return FAIL(m->call.arena, FAULT_OUT_OF_MEMORY, "making the response of a job");
 }
 
+static bool tells_all(const JobMaking *m)
+{
+    const CallRecord *record = m->call.record;
+    return config_errors_full(m->call.config, record->listener, record->route);
+}
+
 /* The response is made of the job. */
 static void show(JobMaking *m, const JobRecord *record, bool begun, Result r, Bytes message)
 {
@@ -64,7 +70,7 @@ static void show(JobMaking *m, const JobRecord *record, bool begun, Result r, By
 static void tell_accepted(JobMaking *m)
 {
     const JobDefinition *definition = m->job->definition;
-    JobSources sources = job_sources(&m->record);
+    JobSources sources = job_sources(&m->record, tells_all(m));
     Bytes message;
     Result r =
         definition->is_operation
@@ -180,7 +186,7 @@ static void answer_from(JobMaking *m, const JobRecord *record)
         pass_on(m);
         return;
     }
-    JobSources sources = job_sources(record);
+    JobSources sources = job_sources(record, tells_all(m));
     Bytes message;
     Result r = job_represent(definition, view, &sources, NULL, m->call.arena, &message);
     show(m, record, false, r, message);

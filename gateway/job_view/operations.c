@@ -87,6 +87,12 @@ static Result choose_version(const OperationTelling *t, const JobDefinition *def
     return r;
 }
 
+/* As errors of the method's own calls. */
+static bool tells_all(const OperationTelling *t, const JobDefinition *definition)
+{
+    return config_errors_full(t->call.config, t->call.record->listener, definition->method->route);
+}
+
 /* In the codec and the version of the client. */
 static Result write_operation(const OperationTelling *t, const JobRecord *record, Arena *arena,
                               Bytes *operation_out)
@@ -94,7 +100,6 @@ static Result write_operation(const OperationTelling *t, const JobRecord *record
     const JobDefinition *definition = job_definition_of(t->call.config, record);
     const Version *version = NULL;
     Buffer bare = buffer_in(arena), whole = buffer_in(arena), json = buffer_in(arena);
-    JobSources sources = job_sources(record);
     Bytes made;
     Result r = OK;
     if (!definition)
@@ -102,6 +107,7 @@ static Result write_operation(const OperationTelling *t, const JobRecord *record
     made = buffer_bytes(&bare);
     if (definition)
         r = choose_version(t, definition, arena, &version);
+    JobSources sources = job_sources(record, definition && tells_all(t, definition));
     if (definition && !failed(r))
         r = job_operation(definition, &sources, version, arena, &made);
     if (failed(r))

@@ -110,6 +110,40 @@ static void a_failed_one_has_its_error(void **state)
                               "\"message\":\"no such item\"}," METADATA("failed") "}"));
 }
 
+static void failed_because(const char *fault)
+{
+    JobRecord *job = desk_has(desk, NULL, JOB_FAILED);
+    job->failure = (JobFailure){.step = bytes_of("look"),
+                                .fault = bytes_of(fault),
+                                .code = CODE_UNAVAILABLE,
+                                .message = bytes_of("UPSTREAM_DOWN: connecting to 192.0.2.7")};
+}
+
+static void instances_and_causes_are_told_only_where_errors_are_full(void **state)
+{
+    static const struct Told {
+        const char *errors, *fault, *message;
+    } told[] = {
+        {"", "UPSTREAM_DOWN", "no instance of the service can be reached"},
+        {"", "A_FAULT_OF_A_NEWER_GATEWAY", "a step has failed"},
+        {"errors: full\n", "UPSTREAM_DOWN", "UPSTREAM_DOWN: connecting to 192.0.2.7"},
+    };
+    Arena *texts = arena_new(ARENA_UNLIMITED);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        desk_free(desk);
+        desk = desk_play(state, arena_printf(texts, "%s%s", told[i].errors, TRUSTING));
+        failed_because(told[i].fault);
+        Peer *client = get("");
+        desk_give(desk);
+        assert_body(client, bytes_of(arena_printf(desk->arena,
+                                                  "{\"name\":\"" NAME
+                                                  "\",\"done\":true,\"error\":{\"code\":14,"
+                                                  "\"message\":\"%s\"}," METADATA("failed") "}",
+                                                  told[i].message)));
+    }
+    arena_free(texts);
+}
+
 static void a_cancelled_one_is_cancelled(void **state)
 {
     desk_has(desk, NULL, JOB_UNDONE)->position.cancelled = true;
@@ -493,6 +527,7 @@ int main(void)
         TEST(a_done_one_has_its_response_in_the_clients_version),
         TEST(a_version_that_there_is_not_is_an_error),
         TEST(a_failed_one_has_its_error),
+        TEST(instances_and_causes_are_told_only_where_errors_are_full),
         TEST(a_cancelled_one_is_cancelled),
         TEST(over_grpc_it_is_protobuf),
         TEST(a_job_whose_definition_has_gone_is_told_without_a_response),
