@@ -90,7 +90,8 @@ void job_ask_drop(JobAsk *ask)
 
 bool job_is_of(const JobRecord *record, Bytes client)
 {
-    return record->request_id.size && bytes_equal(record->client, client);
+    bool named = record->client.size && !bytes_start_with(record->client, JOB_OF_CREDENTIALS);
+    return record->request_id.size && (named ? bytes_equal(record->client, client) : !client.size);
 }
 
 static Bytes text_of_fault(Bytes name)

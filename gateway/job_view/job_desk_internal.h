@@ -40,8 +40,13 @@ void job_ask_drop(JobAsk *ask);
 /* There is something to execute. */
 void job_desk_tell_work(const JobDesk *desk, Bytes id);
 
-/* Whether the client of a call may know of the job: it is the one that began it. What the gateway
-   began by itself is nobody's. `client` as the call's record has it. */
+/* What a job has as its client if it has no identity, but credentials: this, and their keyed hash,
+   or nothing where the config has no key (identity_hash). */
+#define JOB_OF_CREDENTIALS "authorization:"
+
+/* Whether the client of a call, who knows the job's name, may know of the job: it is the one that
+   began it, or neither has an identity. What the gateway began by itself is nobody's. `client` as
+   the call's record has it. */
 bool job_is_of(const JobRecord *record, Bytes client);
 
 /* What is known of it, for job_messages.h; as long as the record. `full`: the client may know the

@@ -1,5 +1,9 @@
 #include "tests/unit/gateway/job_view/desk.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #define MAKE_V2 "/yard.v2.Yard/Make"
 #define GET_V2 "/yard.v2.Yard/Get"
 #define BOTH_V1 "/yard.v1.Yard/Both"
@@ -242,6 +246,66 @@ static void the_job_of_another_client_is_not_shown(void **state)
     expect_instances(desk, GET_ITEM, GET_X);
 }
 
+static Bytes client_with(const char *fields)
+{
+    Peer *client = begin_grpc(desk->scene, MAKE_ITEM, fields);
+    say_frame(client, ITEM);
+    say_end(client);
+    assert_int_equal(desk->asked, ACCEPT);
+    Bytes name = bytes_copy(desk->arena, desk->admission.record->client);
+    desk_accept(desk, JOB_ACCEPTED);
+    return name;
+}
+
+static bool is_shown(Bytes client_of_job, const char *fields)
+{
+    desk_has(desk, arena_text(desk->arena, client_of_job), JOB_RUNNING);
+    Peer *reader = begin_grpc(desk->scene, GET_ITEM, fields);
+    say_frame(reader, GET_X);
+    say_end(reader);
+    desk_give(desk);
+    bool shown = reader->headed;
+    if (!shown)
+        answer(instance(desk->scene), ITEM);
+    assert_string_equal(said(reader, "grpc-status"), "0");
+    return shown;
+}
+
+#define ADA "authorization: Bearer ada"
+#define BOB "authorization: Bearer bob"
+
+static void credentials_that_nobody_can_compare_are_shown_nothing_by_the_thing(void **state)
+{
+    play(state);
+    Bytes nobody = client_with(""), ada = client_with(ADA);
+    assert_int_equal(nobody.size, 0);
+    assert_bytes(ada, "authorization:");
+    assert_true(is_shown(nobody, ""));
+    assert_false(is_shown(nobody, ADA));
+    assert_false(is_shown(ada, ""));
+    assert_false(is_shown(ada, ADA));
+}
+
+static void with_a_key_the_same_credentials_are_known_again(void **state)
+{
+    char key[] = "/tmp/passerelle-job-XXXXXX";
+    int fd = mkstemp(key);
+    assert_true(fd >= 0);
+    assert_int_equal(dprintf(fd, "%064d\n", 7), 65);
+    close(fd);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    desk = desk_play(state, arena_printf(arena, "clients: {recorded: hashed, key: %s}\n" JOB, key));
+    Bytes ada = client_with(ADA), with_cookie = client_with(ADA "\ncookie: a=b");
+    assert_int_equal(ada.size, strlen("authorization:") + 32);
+    assert_true(is_shown(ada, ADA));
+    assert_true(is_shown(with_cookie, ADA "\ncookie: a=b"));
+    assert_false(is_shown(with_cookie, ADA));
+    assert_false(is_shown(ada, BOB));
+    assert_false(is_shown(ada, ""));
+    unlink(key);
+    arena_free(arena);
+}
+
 static void a_job_of_another_definition_is_not_shown(void **state)
 {
     play(state);
@@ -361,6 +425,8 @@ int main(void)
         TEST(it_is_converted_for_a_reader_of_another_version),
         TEST(without_a_job_or_after_it_instances_are_asked),
         TEST(the_job_of_another_client_is_not_shown),
+        TEST(credentials_that_nobody_can_compare_are_shown_nothing_by_the_thing),
+        TEST(with_a_key_the_same_credentials_are_known_again),
         TEST(a_job_of_another_definition_is_not_shown),
         TEST(a_store_that_is_down_does_not_keep_from_reading),
         TEST(a_request_of_nothing_is_for_instances),

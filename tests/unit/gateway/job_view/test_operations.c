@@ -144,6 +144,17 @@ static void instances_and_causes_are_told_only_where_errors_are_full(void **stat
     arena_free(texts);
 }
 
+static void whoever_knows_the_name_needs_no_credentials_for_it(void **state)
+{
+    desk_has(desk, "authorization:5f", JOB_RUNNING);
+    Peer *client = get("");
+    desk_give(desk);
+    assert_int_equal(client->head.status, 202);
+    client = as("authorization:5f", "GET", "/v1/" NAME);
+    desk_give(desk);
+    assert_int_equal(client->head.status, 404);
+}
+
 static void a_cancelled_one_is_cancelled(void **state)
 {
     desk_has(desk, NULL, JOB_UNDONE)->position.cancelled = true;
@@ -528,6 +539,7 @@ int main(void)
         TEST(a_version_that_there_is_not_is_an_error),
         TEST(a_failed_one_has_its_error),
         TEST(instances_and_causes_are_told_only_where_errors_are_full),
+        TEST(whoever_knows_the_name_needs_no_credentials_for_it),
         TEST(a_cancelled_one_is_cancelled),
         TEST(over_grpc_it_is_protobuf),
         TEST(a_job_whose_definition_has_gone_is_told_without_a_response),
