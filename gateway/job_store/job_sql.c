@@ -18,22 +18,25 @@
     "($5 <> '' AND EXISTS (SELECT 1 FROM jobs b WHERE b.resource = $5 AND b.resource <> ''"        \
     " AND b.stage < 2))"
 
+/* Without a resource: spares the server the planning. */
+#define IS_NEVER_BUSY "($5 <> '')"
+
 /* $8 refuse if busy, $9 the most queued ones; 0: any number. Changes a row if it is accepted, and
    marks it with the id: so the next statement knows. */
-#define ACCEPT_QUEUE                                                                               \
+#define ACCEPT_QUEUE(is_busy)                                                                      \
     "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
-    " SELECT $1, $2, $3, $4, 1, CASE WHEN " IS_BUSY " THEN 0 ELSE 1 END, 0, $6, $7"                \
-    " WHERE NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND NOT ($8 = 1 AND " IS_BUSY ")"    \
+    " SELECT $1, $2, $3, $4, 1, CASE WHEN " is_busy " THEN 0 ELSE 1 END, 0, $6, $7"                \
+    " WHERE NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND NOT ($8 = 1 AND " is_busy ")"    \
     " ON CONFLICT (" KIND ", client) DO UPDATE SET queued = q.queued + 1,"                         \
     " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
     " WHERE $9 = 0 OR q.queued < $9"
 
 /* $8 request_id, $9 impact, $10 keep, $11 due, $12 content. */
-#define ACCEPT_JOB                                                                                 \
+#define ACCEPT_JOB(is_busy)                                                                        \
     "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
     " impact, keep, due, wake, content, stage, behind, state)"                                     \
     " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11, $11, $12, 0,"                   \
-    " CASE WHEN " IS_BUSY " THEN 1 ELSE 0 END, 'queued'"                                           \
+    " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued'"                                           \
     " FROM job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"          \
     " AND q.client = $4 AND q.latest = $6"
 
@@ -218,7 +221,8 @@
     " client bigint, park bigint)) k"
 
 #define FOR_BOTH                                                                                   \
-    .accept_queue = ACCEPT_QUEUE, .accept_job = ACCEPT_JOB,                                        \
+    .accept_queue = ACCEPT_QUEUE(IS_NEVER_BUSY), .accept_job = ACCEPT_JOB(IS_NEVER_BUSY),          \
+    .accept_queue_of = ACCEPT_QUEUE(IS_BUSY), .accept_job_of = ACCEPT_JOB(IS_BUSY),                \
     .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1",                                         \
     .accept_why_many = "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2"          \
                        " AND structure = $3 AND client = $4 AND queued >= $5",                     \

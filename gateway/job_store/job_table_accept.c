@@ -90,12 +90,14 @@ static void submit(JobRequest *request)
     JobTable *table = request->table;
     const JobRecord *record = request->admission.record;
     StoreTask *task = store_task_new(STORE_PROMISED);
-    if (record->resource.size && table->sql->lock_resource)
+    bool of = record->resource.size != 0;
+    if (of && table->sql->lock_resource)
         store_bind_text(task, store_task_add(task, table->sql->lock_resource), record->resource);
-    StoreStatement *s = add_with_what(task, table->sql->accept_queue, record);
+    StoreStatement *s =
+        add_with_what(task, of ? table->sql->accept_queue_of : table->sql->accept_queue, record);
     store_bind_integer(s, request->admission.refuse_busy);
     store_bind_integer(s, most_queued(request));
-    s = add_with_what(task, table->sql->accept_job, record);
+    s = add_with_what(task, of ? table->sql->accept_job_of : table->sql->accept_job, record);
     store_bind_text(task, s, record->request_id);
     store_bind_integer(s, record->impact);
     store_bind_integer(s, record->keep);
