@@ -14,7 +14,7 @@ static Health health_in(Loop *loop, const Version *version, Bytes name)
         const Method *method = &version->methods[i];
         if (bytes_are(name, method->type->service->full_name))
             health = method_is_made(method) || pick_possible(loop, method) ? HEALTH_SERVING
-                                                                    : HEALTH_NOT_SERVING;
+                                                                           : HEALTH_NOT_SERVING;
     }
     return health;
 }
