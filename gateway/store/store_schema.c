@@ -136,6 +136,7 @@ static const Migration migrations[] = {
         "CREATE TABLE job_parks ("
         " definition TEXT NOT NULL PRIMARY KEY,"
         " cause TEXT NOT NULL,"
+        " client TEXT NOT NULL,"
         " times BIGINT NOT NULL,"
         " at BIGINT NOT NULL)"},
     /* Calls with an idempotency key. `state`: ClaimState; `content`: a sealed ClaimRecord. */

@@ -768,16 +768,34 @@ static void a_job_behind_another_one_can_be_cancelled(void **state)
 
 /* ---- Parked definitions ---------------------------------------------------------------------- */
 
-static void fail_one(Bench *b, const char *step, const char *fault)
+static void fail_one_of(Bench *b, const char *client, const char *step, const char *fault)
 {
     JobLimit limit = any;
     limit.park_after = 3;
-    add(b, "ann");
+    add(b, client);
     assert_int_equal(claim_at(&b->a, &limit, 1, 1, WALL), 1);
     JobRecord *job = (JobRecord *)b->a.jobs_out[0];
     job->failure.step = bytes_of(step);
     job->failure.fault = bytes_of(fault);
     end(&b->a, job, JOB_FAILED);
+}
+
+/* Each of another client than the one before. */
+static void fail_one(Bench *b, const char *step, const char *fault)
+{
+    static unsigned n;
+    fail_one_of(b, n++ % 2 ? "ann" : "bob", step, fault);
+}
+
+static void what_fails_for_one_client_only_parks_nothing(void **state)
+{
+    Bench *b = *state;
+    JobLimit limit = any;
+    limit.park_after = 3;
+    for (int i = 0; i < 5; i++)
+        fail_one_of(b, "eve", "reserve", "UPSTREAM_STATUS");
+    add(b, "ann");
+    assert_int_equal(claim_at(&b->a, &limit, 1, 1, WALL), 1);
 }
 
 static void jobs_that_fail_in_the_same_way_again_and_again_are_parked(void **state)
@@ -1261,6 +1279,7 @@ static int run_on(const bool *kind)
         TEST(an_order_for_a_job_that_fails_meanwhile_is_carried_out),
         TEST(a_failed_job_that_is_tried_again_waits_for_its_resource),
         TEST(a_job_behind_another_one_can_be_cancelled),
+        TEST(what_fails_for_one_client_only_parks_nothing),
         TEST(jobs_that_fail_in_the_same_way_again_and_again_are_parked),
         TEST(lists_have_what_was_asked_for),
         TEST(a_page_goes_on_where_the_one_before_ended),
