@@ -186,6 +186,26 @@
     " WHEN 'arrived' THEN state = 'waiting'"                                                       \
     " ELSE state = 'failed' END"
 
+/* ---- Other revisions -------------------------------------------------------------------------
+ * $1 id, $2 token, $3 and $4 revision and structure so far, $5 and $6 those from now on. */
+
+#define STILL                                                                                      \
+    "j.id = $1 AND j.token = $2 AND j.revision = $3 AND j.structure = $4 AND j.owner = ''"         \
+    " AND j.ordered = '' AND j.state NOT IN ('done', 'undone')"
+#define MIGRATE_FROM                                                                               \
+    "UPDATE job_queues SET queued = queued - 1,"                                                   \
+    " ready = ready - (SELECT 1 - j.behind FROM jobs j WHERE j.id = $1)"                           \
+    " WHERE (" KIND ", client) = (SELECT j." KIND ", j.client FROM jobs j WHERE " STILL            \
+    " AND j.stage = 0)"
+#define MIGRATE_TO                                                                                 \
+    "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
+    " SELECT j.definition, $5, $6, j.client, 1, 1 - j.behind, 0, j.id, j.changed FROM jobs j"      \
+    " WHERE " STILL " AND j.stage = 0 ON CONFLICT (" KIND ", client) DO UPDATE SET"                \
+    " queued = q.queued + 1, ready = q.ready + excluded.ready"
+#define MIGRATE_JOB                                                                                \
+    "UPDATE jobs AS j SET revision = $5, structure = $6,"                                          \
+    " wake = CASE WHEN j.stage = 1 THEN 0 ELSE j.wake END WHERE " STILL
+
 /* ---- Reading ---------------------------------------------------------------------------------
  */
 
@@ -240,6 +260,7 @@
     .order_queue = ORDER_QUEUE, .order_job = ORDER_JOB,                                            \
     .found = "SELECT 1 FROM jobs WHERE id = $1", .read = SELECT_JOB "id = $1",                     \
     .find_open = FIND_OPEN, .find_latest = FIND_LATEST, .list = LIST, .list_client = LIST_CLIENT,  \
+    .migrate_from = MIGRATE_FROM, .migrate_to = MIGRATE_TO, .migrate_job = MIGRATE_JOB,            \
     .unpark = "DELETE FROM job_parks WHERE definition = $1",                                       \
     .remove = "DELETE FROM jobs WHERE id = $1 AND stage = 2"
 

@@ -33,6 +33,7 @@ typedef struct JobSql {
     const char *order_queue, *order_job, *found;
     const char *read, *find_open, *find_latest, *list, *list_client;
     const char *unpark, *remove, *tell;
+    const char *migrate_from, *migrate_to, *migrate_job;
 } JobSql;
 
 /* The columns of each row that a job is read from, in order: job_row.c. */

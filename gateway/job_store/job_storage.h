@@ -92,8 +92,8 @@ typedef void JobOnRead(void *owner, Result result, const JobRecord *record);
 
 /* All that is set must hold. */
 typedef struct JobFilter {
-    const Bytes *client;  /* NULL: of any */
-    Bytes method;         /* "hosting.Sites/Create", or all of "hosting.Sites"; empty: any */
+    const Bytes *client; /* NULL: of any */
+    Bytes method; /* "hosting.Sites/Create", or all of "hosting.Sites" or "hosting"; empty: any */
     uint32_t states;      /* bits 1 << JobState; 0: any */
     Bytes step;           /* empty: any */
     Bytes resource;       /* empty: any */
@@ -149,6 +149,11 @@ struct JobStorage {
 
     /* Jobs of this definition may begin again. */
     void (*unpark)(JobStorage *storage, Bytes definition, JobOnDone *on_done, void *owner);
+
+    /* The job, of which `record` was read, is of this revision and structure from now on, and due;
+       JOB_UNFIT: somebody has it, or has had it since. */
+    void (*migrate)(JobStorage *storage, const JobRecord *record, uint32_t revision,
+                    uint64_t structure, JobOnOrdered *on_migrated, void *owner);
 
     /* Deletes a job at rest; one that is not stays (JOB_UNFIT). */
     void (*remove)(JobStorage *storage, Bytes id, JobOnOrdered *on_removed, void *owner);

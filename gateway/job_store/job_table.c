@@ -133,6 +133,7 @@ static const JobStorage operations = {
     .find = job_table_find,
     .list = job_table_list,
     .unpark = job_table_unpark,
+    .migrate = job_table_migrate,
     .remove = job_table_remove,
 };
 

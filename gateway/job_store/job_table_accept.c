@@ -154,7 +154,7 @@ static void on_listed(void *owner, Result result, StoreTask *task)
 static void add_list(JobRequest *request, StoreTask *task, const JobFilter *filter, Bytes state)
 {
     const JobSql *sql = request->table->sql;
-    Bytes from = bytes_of(arena_printf(task->arena, "%.*s/", BYTES_ARGS(filter->method)));
+    Bytes from = bytes_of(arena_printf(task->arena, "%.*s.", BYTES_ARGS(filter->method)));
     Bytes to = bytes_of(arena_printf(task->arena, "%.*s0", BYTES_ARGS(filter->method)));
     StoreStatement *s = store_task_add(task, filter->client ? sql->list_client : sql->list);
     store_bind_text(task, s, filter->client ? *filter->client : state);

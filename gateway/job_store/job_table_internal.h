@@ -110,6 +110,8 @@ void job_table_write(JobStorage *storage, const JobRecord *record, bool content,
 void job_table_order(JobStorage *storage, Bytes id, const JobOrder *order, JobOnOrdered *on_ordered,
                      void *owner);
 void job_table_unpark(JobStorage *storage, Bytes definition, JobOnDone *on_done, void *owner);
+void job_table_migrate(JobStorage *storage, const JobRecord *record, uint32_t revision,
+                       uint64_t structure, JobOnOrdered *on_migrated, void *owner);
 void job_table_remove(JobStorage *storage, Bytes id, JobOnOrdered *on_removed, void *owner);
 void job_table_read(JobStorage *storage, Bytes id, JobOnRead *on_read, void *owner);
 void job_table_find(JobStorage *storage, Bytes resource, JobOnRead *on_read, void *owner);

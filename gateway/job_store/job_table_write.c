@@ -159,6 +159,41 @@ void job_table_remove(JobStorage *storage, Bytes id, JobOnOrdered *on_done, void
     job_request_submit(request, task, on_ordered);
 }
 
+/* ---- Other revisions ------------------------------------------------------------------------- */
+
+static StoreStatement *add_migration(StoreTask *task, const char *sql, const JobRecord *record,
+                                     uint32_t revision, uint64_t structure, bool to)
+{
+    StoreStatement *s = store_task_add(task, sql);
+    store_bind_text(task, s, record->id);
+    store_bind_integer(s, (int64_t)record->token);
+    store_bind_integer(s, record->revision);
+    store_bind_integer(s, (int64_t)record->structure);
+    if (to)
+        store_bind_integer(s, revision);
+    if (to)
+        store_bind_integer(s, (int64_t)structure);
+    return s;
+}
+
+void job_table_migrate(JobStorage *storage, const JobRecord *record, uint32_t revision,
+                       uint64_t structure, JobOnOrdered *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    const JobSql *sql = table->sql;
+    JobRequest *request = job_request_new(table, owner);
+    request->on.ordered = on_done;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    job_table_add(task, sql->lock_claims);
+    if (sql->lock_resource_of)
+        store_bind_text(task, store_task_add(task, sql->lock_resource_of), record->id);
+    add_migration(task, sql->migrate_from, record, revision, structure, false);
+    add_migration(task, sql->migrate_to, record, revision, structure, true);
+    add_migration(task, sql->migrate_job, record, revision, structure, true);
+    store_bind_text(task, store_task_add(task, sql->found), record->id);
+    job_request_submit(request, task, on_ordered);
+}
+
 /* ---- Parked definitions ---------------------------------------------------------------------- */
 
 static void on_unparked(void *owner, Result result, StoreTask *task)

@@ -826,6 +826,66 @@ static void jobs_that_fail_in_the_same_way_again_and_again_are_parked(void **sta
     assert_int_equal(claim_at(&b->a, &limit, 1, 8, WALL), 1);
 }
 
+/* ---- Other revisions ------------------------------------------------------------------------- */
+
+static const JobLimit second = {
+    .definition = {(const uint8_t *)"hosting.Sites/Create", 20},
+    .revision = 2,
+    .structure = 7,
+};
+
+static JobOrderOutcome migrate(Gateway *g, const JobRecord *record)
+{
+    g->jobs->migrate(g->jobs, record, second.revision, second.structure, on_ordered, g);
+    wait_for(g);
+    assert_null(g->fault);
+    return g->outcome;
+}
+
+static void a_queued_job_is_moved_to_another_revision(void **state)
+{
+    Bench *b = *state;
+    JobRecord *moved = add(b, "ann"), *stays = add(b, "ann");
+    assert_int_equal(migrate(&b->a, moved), JOB_ORDERED);
+    assert_int_equal(claim_at(&b->a, &second, 1, 8, WALL), 1);
+    assert_true(bytes_equal(b->a.jobs_out[0]->id, moved->id));
+    assert_int_equal(b->a.jobs_out[0]->revision, 2);
+    assert_int_equal(b->a.jobs_out[0]->structure, 7);
+    assert_true(bytes_equal(claim_one(&b->a)->id, stays->id));
+    assert_int_equal(read_number(&b->a, "SELECT sum(abs(queued) + abs(ready)) FROM job_queues"), 0);
+}
+
+static void a_job_behind_another_one_is_moved_and_gets_its_turn(void **state)
+{
+    Bench *b = *state;
+    add_of(b, "ann", "site/one");
+    JobRecord *behind = add_of(b, "ann", "site/one");
+    assert_int_equal(migrate(&b->a, behind), JOB_ORDERED);
+    assert_int_equal(claim_at(&b->a, &second, 1, 8, WALL), 0);
+    end(&b->a, claim_one(&b->a), JOB_DONE);
+    assert_int_equal(claim_at(&b->a, &second, 1, 8, WALL), 1);
+}
+
+static void what_somebody_has_or_has_had_since_is_not_moved(void **state)
+{
+    Bench *b = *state;
+    JobRecord *read = add(b, "ann");
+    JobRecord *taken = claim_one(&b->a);
+    assert_int_equal(migrate(&b->b, read), JOB_UNFIT);
+    assert_int_equal(migrate(&b->b, taken), JOB_UNFIT);
+    set(taken, JOB_WAITING, "ready");
+    taken->position.due = WALL + SECOND;
+    assert_true(write_job(&b->a, taken, false, true, WALL));
+    assert_int_equal(migrate(&b->b, read), JOB_UNFIT); /* its token is another one */
+    const JobRecord *now = read_job(&b->b, read->id);
+    assert_int_equal(migrate(&b->b, now), JOB_ORDERED);
+    assert_int_equal(migrate(&b->b, now), JOB_UNFIT); /* it is of that revision */
+    assert_int_equal(claim_at(&b->a, &second, 1, 8, WALL), 1);
+    end(&b->a, (JobRecord *)b->a.jobs_out[0], JOB_DONE);
+    assert_int_equal(migrate(&b->b, read_job(&b->b, read->id)), JOB_UNFIT);
+    assert_int_equal(migrate(&b->b, make(b, "ann")), JOB_NOT_THERE);
+}
+
 /* ---- Lists, and the end ---------------------------------------------------------------------- */
 
 static uint32_t list(Gateway *g, JobFilter filter)
@@ -869,7 +929,8 @@ static void lists_have_what_was_asked_for(void **state)
     assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("hosting.Sites/Create")}), 3);
     assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("hosting.Sites")}), 3);
     assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("hosting.Sites2")}), 1);
-    assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("hosting")}), 0);
+    assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("hosting")}), 4);
+    assert_int_equal(list(&b->a, (JobFilter){.method = bytes_of("host")}), 0);
     assert_int_equal(list(&b->a, (JobFilter){.step = bytes_of("ready")}), 1);
     assert_int_equal(list(&b->a, (JobFilter){.resource = bytes_of("site/one")}), 1);
     assert_int_equal(list(&b->a, (JobFilter){.since_before = WALL - SECOND}), 0);
@@ -1281,6 +1342,9 @@ static int run_on(const bool *kind)
         TEST(a_job_behind_another_one_can_be_cancelled),
         TEST(what_fails_for_one_client_only_parks_nothing),
         TEST(jobs_that_fail_in_the_same_way_again_and_again_are_parked),
+        TEST(a_queued_job_is_moved_to_another_revision),
+        TEST(a_job_behind_another_one_is_moved_and_gets_its_turn),
+        TEST(what_somebody_has_or_has_had_since_is_not_moved),
         TEST(lists_have_what_was_asked_for),
         TEST(a_page_goes_on_where_the_one_before_ended),
         TEST(jobs_end_when_they_were_kept_for_their_time),
