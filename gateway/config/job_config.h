@@ -122,6 +122,7 @@ typedef struct JobCall {
     const Route *route;   /* its method's, without fallbacks: a job needs the true response */
     const Plan *request;  /* an envelope to its request */
     const Plan *check;    /* its response to the same, if it can be read; NULL: of an undo */
+    const Plan *shown;    /* its response to JSON, for operators; NULL: of an undo */
     JobNeeds needs;
     bool honours_key; /* so the config declares: calls with the same idempotency key take effect
                          once. False: the schema declares that repeated calls do no harm */
@@ -169,6 +170,7 @@ typedef struct JobDefinition {
     uint64_t structure; /* hash of what must not change under a job: version, names, kinds, methods,
                            versions and undos of the steps, in their order. Not of times, paths, or
                            limits */
+    const Plan *shown;  /* the request to JSON, for operators */
     const JobStep *steps;
     JobRules rules;
     JobView view;      /* the response of the method; is_operation: what its operation results in */

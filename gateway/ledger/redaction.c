@@ -164,6 +164,103 @@ static void redact_quotes(JsonNode *node, const Secrets *secrets)
     }
 }
 
+/* ---- Pages with messages --------------------------------------------------------------------- */
+
+/* What is in a hidden field may be quoted in parts. */
+static void remember_all(Secrets *secrets, const JsonNode *value)
+{
+    remember(secrets, value);
+    for (const JsonNode *child = value->first; child; child = child->next)
+        remember_all(secrets, child);
+}
+
+/* Elements of lists have the path of the list. */
+static Bytes path_of(Arena *arena, Bytes parent, const JsonNode *child)
+{
+    if (!child->name.size)
+        return parent;
+    return bytes_of(arena_printf(arena, "%.*s%s%.*s", BYTES_ARGS(parent), parent.size ? "." : "",
+                                 BYTES_ARGS(child->name)));
+}
+
+/* The fields of a message, by their paths. */
+static void redact_message(JsonNode *node, Bytes path, const char *const *names, Secrets *secrets)
+{
+    for (JsonNode *child = node->first; child; child = child->next) {
+        Bytes here = path_of(secrets->arena, path, child);
+        if (is_secret(here, names)) {
+            remember_all(secrets, child);
+            hide(child);
+        } else {
+            redact_message(child, here, names, secrets);
+        }
+    }
+}
+
+static bool is_message(const JsonNode *member)
+{
+    return member->kind == JSON_OBJECT &&
+           (bytes_are(member->name, "request") || bytes_are(member->name, "response"));
+}
+
+static void redact_members(JsonNode *node, const char *const *names, Secrets *secrets)
+{
+    for (JsonNode *child = node->first; child; child = child->next) {
+        if (is_message(child)) {
+            redact_message(child, BYTES_NONE, names, secrets);
+        } else if (bytes_are(child->name, "client") && is_secret(child->name, names)) {
+            hide(child);
+        } else {
+            redact_members(child, names, secrets);
+        }
+    }
+}
+
+static bool may_quote(Bytes name)
+{
+    static const char *const texts[] = {"message", "resource", "why", NULL};
+    return bytes_are_one_of(name, texts);
+}
+
+static void redact_texts(JsonNode *node, const Secrets *secrets)
+{
+    for (JsonNode *child = node->first; child; child = child->next) {
+        if (is_message(child))
+            continue;
+        if (child->kind == JSON_STRING && may_quote(child->name) &&
+            tells_secret(secrets, child->text))
+            hide(child);
+        else
+            redact_texts(child, secrets);
+    }
+}
+
+void redact_job(Bytes page, const char *const *names, Buffer *out)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    JsonNode *root;
+    Result r = json_parse(arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    if (failed(r)) {
+        error_ignore(r, "what cannot be read cannot be shown without what is secret");
+        buffer_add_text(out, "{}");
+    } else if (!names || !*names) {
+        buffer_add_bytes(out, page);
+    } else {
+        Secrets secrets = {.arena = arena, .record = root};
+        redact_members(root, names, &secrets);
+        redact_texts(root, &secrets);
+        json_write(out, root);
+    }
+    arena_free(arena);
+}
+
+bool redaction_hides(Bytes path, const char *const *names)
+{
+    return names && is_secret(path, names);
+}
+
+/* ---- Records --------------------------------------------------------------------------------- */
+
 void redact_record(Bytes record, const char *const *names, Buffer *out)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);

@@ -17,4 +17,12 @@
    with NULL; NULL: nothing is taken out. */
 void redact_record(Bytes record, const char *const *names, Buffer *out);
 
+/* The same of a page about jobs: what its members `request` and `response` have are messages, whose
+   fields are hidden by their paths ("spec.owner", also of lists of messages); and so are members
+   `message`, `resource` and `why` that quote them. Of the other members only `client` is hidden. */
+void redact_job(Bytes page, const char *const *names, Buffer *out);
+
+/* Whether a field of that path is hidden. */
+bool redaction_hides(Bytes path, const char *const *names);
+
 #endif

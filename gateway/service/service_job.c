@@ -286,7 +286,10 @@ static Result read_job(ConfigReader *reader, const Schema *own, size_t i, JobDef
     definition->method = draft.method;
     definition->revision = text->revision;
     definition->accepts = accepts(all, i);
-    return make_job(&draft);
+    Result r = make_job(&draft);
+    return failed(r) ? r
+                     : job_make_shown(reader, draft.method, draft.method->type->input,
+                                      &definition->shown);
 }
 
 Result service_make_jobs(ConfigReader *reader)

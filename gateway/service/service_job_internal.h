@@ -29,6 +29,10 @@ bool job_take_source(const JobDraft *draft, const char *said, const char *path, 
 void job_read_steps(JobDraft *draft);
 MUST_USE Result job_make_steps(JobDraft *draft);
 
+/* A plan that makes JSON of a message of the method's version, for operators. */
+MUST_USE Result job_make_shown(ConfigReader *reader, const Method *method, const MessageType *type,
+                               const Plan **plan_out);
+
 /* service_job_views.c: what clients see of the job, and as the response of a method that reads,
    which is view->method. */
 MUST_USE Result job_make_views(JobDraft *draft);

@@ -455,6 +455,23 @@ static Result make_check(const JobDraft *draft, uint32_t i)
     return service_plan(draft->reader, mapping, &options, &call->check);
 }
 
+Result job_make_shown(ConfigReader *reader, const Method *method, const MessageType *type,
+                      const Plan **plan_out)
+{
+    const Version *version = method->version;
+    const MappingSet *same = version->to[version->index];
+    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_JSON, .types = same};
+    if (reader->problems->n)
+        return OK; /* there is no config */
+    return service_plan(reader, mapping_set_find(same, type), &options, plan_out);
+}
+
+static Result show_response(const JobDraft *draft, uint32_t i)
+{
+    JobCall *call = (JobCall *)(uintptr_t)draft->steps[i].call; /* nobody has it yet */
+    return job_make_shown(draft->reader, call->method, call->method->type->output, &call->shown);
+}
+
 /* ---- What is doubtful ------------------------------------------------------------------------ */
 
 static void doubt_graceful_needs(const JobDraft *draft, uint32_t i)
@@ -478,6 +495,8 @@ static Result make_call(const JobDraft *draft, uint32_t i, const Passerelle__Con
     Result r = make_request(draft, i, text);
     if (!failed(r))
         r = make_check(draft, i);
+    if (!failed(r))
+        r = show_response(draft, i);
     if (!failed(r) && step->undo)
         r = make_undo(draft, i, text->undo);
     doubt_graceful_needs(draft, i);
