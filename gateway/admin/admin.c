@@ -405,10 +405,47 @@ static void answer_service(Admin *admin, h2o_req_t *req, const Operator *who)
     answer_by_hand(admin, req, who, ADMIN_SERVICE);
 }
 
+/* With the query; for what is in the store. */
+static void ask_for_jobs(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    if (!admin->sees.fleet) {
+        send_problem(req, 404, "Not Found", "this gateway has no store, and so no jobs");
+        return;
+    }
+    AdminAction *action = make_action(admin, req, who, what);
+    action->text = bytes_copy(action->arena, query_of(req));
+    admin->sees.act(admin->sees.owner, action);
+}
+
+static void answer_jobs(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_jobs(admin, req, who, ADMIN_READ_JOBS);
+}
+
+static void answer_job(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_jobs(admin, req, who, ADMIN_READ_JOB);
+}
+
+/* What is behind the first segment of the path: "ID/retry". */
+static void answer_job_order(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    if (!admin->sees.fleet) {
+        ask_for_jobs(admin, req, who, ADMIN_ORDER_JOB);
+        return;
+    }
+    Bytes path = bytes(req->path_normalized.base, req->path_normalized.len);
+    AdminAction *action = make_action(admin, req, who, ADMIN_ORDER_JOB);
+    action->target = bytes_copy(action->arena, bytes_slice(path, strlen("/jobs/"), SIZE_MAX));
+    action->text = bytes_copy(action->arena, query_of(req));
+    admin->sees.act(admin->sees.owner, action);
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
-    const char *path;  /* one that ends with a slash: of all beneath it, but for itself */
+    const char *path;  /* "*": one segment; that ends with a slash: of all beneath it, but for
+                          itself */
     bool acts;         /* by POST; else it is read by GET */
     bool takes_query;  /* of those that act */
     OperatorRole role; /* that it needs */
@@ -425,10 +462,19 @@ static const Page pages[] = {
     {"/audit", false, false, ROLE_READ, answer_audit},
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},
+    {"/jobs", false, false, ROLE_READ, answer_jobs},
+    {"/jobs/", false, false, ROLE_READ, answer_job},
     {"/errors/", true, false, ROLE_OPERATE, answer_annotate},
     {"/reload", true, false, ROLE_OPERATE, answer_reload},
     {"/drain", true, false, ROLE_OPERATE, answer_drain},
     {"/upgrade", true, false, ROLE_OPERATE, answer_upgrade},
+    {"/jobs/*/retry", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/skip-step", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/cancel", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/undo", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/event", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/migrate", true, true, ROLE_OPERATE, answer_job_order},
+    {"/jobs/*/replay", true, true, ROLE_OPERATE, answer_job_order},
     {"/client/forget", true, true, ROLE_OPERATE, answer_forget},
     {"/instance/eject", true, true, ROLE_OPERATE, answer_instance},
     {"/instance/drain", true, true, ROLE_OPERATE, answer_instance},
@@ -568,13 +614,20 @@ static bool is_verb_of(const Page *page, h2o_req_t *req)
     return false;
 }
 
-static bool is_page(const Page *page, h2o_iovec_t path)
+/* One segment stands where the page's path has "*", or ends with a slash. */
+static bool is_page(const Page *page, h2o_iovec_t asked)
 {
-    size_t size = strlen(page->path);
-    if (page->path[size - 1] != '/')
-        return is(path, page->path);
-    return path.len > size && memcmp(path.base, page->path, size) == 0 &&
-           !memchr(path.base + size, '/', path.len - size);
+    Bytes path = bytes(asked.base, asked.len), pattern = bytes_of(page->path);
+    size_t star = bytes_find(pattern, '*');
+    bool open = pattern.data[pattern.size - 1] == '/';
+    if (star == pattern.size && !open)
+        return is(asked, page->path);
+    Bytes behind = bytes_slice(pattern, star + 1, SIZE_MAX);
+    if (path.size <= star + behind.size || memcmp(path.data, pattern.data, star) != 0)
+        return false;
+    Bytes segment = bytes_slice(path, star, path.size - behind.size - star);
+    return bytes_find(segment, '/') == segment.size &&
+           bytes_equal(bytes_slice(path, path.size - behind.size, SIZE_MAX), behind);
 }
 
 static void send_not_found(const Asking *asking)

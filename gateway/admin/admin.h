@@ -10,12 +10,15 @@
  *   GET /audit      what operators changed; role `read`
  *   GET /errors     the failures by their kind; records of calls in it need the role `read`
  *   GET /requests/ID  the record of a call; role `read`
+ *   GET /jobs       jobs in the store, by the query; role `read`
+ *   GET /jobs/ID    one of them, with its messages; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
  *   POST /upgrade   a new process takes over; role `operate`
  *   POST /instance/eject?address=ADDRESS&for=TIME  and drain, return: role `operate`
  *   POST /service/pin?service=NAME&to=VERSION&for=TIME  and unpin: role `operate`
+ *   POST /jobs/ID/retry  and skip-step, cancel, undo, replay, migrate, event: role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay

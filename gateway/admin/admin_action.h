@@ -31,6 +31,9 @@ typedef enum AdminDoing {
     ADMIN_ANNOTATE,     /* `target` is a fingerprint, `text` what is said of it */
     ADMIN_INSTANCE,     /* `target` is "eject", "drain" or "return", `text` the query */
     ADMIN_SERVICE,      /* `target` is "pin" or "unpin", `text` the query */
+    ADMIN_READ_JOBS,    /* `text` is the query */
+    ADMIN_READ_JOB,     /* `target` is its id */
+    ADMIN_ORDER_JOB,    /* `target` is "ID/retry" or the like, `text` the query */
 } AdminDoing;
 
 struct AdminAction {

@@ -134,6 +134,7 @@ int command_explain(const CommandLine *line);
 int command_fleet(const CommandLine *line);
 int command_healing(const CommandLine *line);
 int command_instance(const CommandLine *line);
+int command_jobs(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
 int command_request(const CommandLine *line);
@@ -141,6 +142,5 @@ int command_run(const CommandLine *line);
 int command_service(const CommandLine *line);
 int command_store(const CommandLine *line);
 int command_upgrade(const CommandLine *line);
-int command_version(const CommandLine *line);
 
 #endif

@@ -1,13 +1,16 @@
-/* passerelle: the table of commands, and the lookup in it. */
+/* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_manual.h"
 
 #include "base/arena.h"
+#include "base/text/json_text.h"
 #include "gateway/memory/tls_memory.h"
 #include "gateway/thread/signals.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
+#include <uv.h>
 
 /* For jemalloc. What was freed goes back to the system after a second, so that the process holds
    little more than limits.memory counts, and also while nothing happens: by itself it looks only
@@ -16,6 +19,7 @@ extern const char *malloc_conf;
 const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000";
 
 static int help(const CommandLine *line);
+static int version(const CommandLine *line);
 
 static const Command commands[] = {
     {"run",
@@ -154,6 +158,23 @@ static const Command commands[] = {
      command_service,
      {"passerelle service pin orders v2 --for 30m --why 'v3 loses orders'",
       "passerelle service pin orders 3.1.0", "passerelle service unpin orders"}},
+    {"jobs",
+     "list|show|retry|skip-step|cancel|undo|event|migrate|replay [ID] [EVENT]",
+     "print the jobs of a running gateway's store, or do something with one",
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{"--client", "NAME", "list: of this client; '' for those without a name"},
+      {"--service", "NAME", "list: of a service, an RPC service of it, or a method"},
+      {"--state", "STATES", "list: queued, running, waiting, failed, undoing, undone, done"},
+      {"--step", "NAME", "list: in this step"},
+      {"--resource", "NAME", "list: that work on this, as site/NAME"},
+      {"--older", "TIME", "list: in their state and step for longer than this"},
+      {"--limit", "N", "list: print at most so many, up to 1000; 100 by default"},
+      {"--after", "ID", "list: go on behind this job"},
+      {"--to", "REVISION", "migrate: to this one; the one that accepts new jobs by default"}},
+     command_jobs,
+     {"passerelle jobs list --state failed --older 1h",
+      "passerelle jobs retry 01jd2v7w3zcmq9e3f5h8k0n4rt --why 'the disk has room again'",
+      "passerelle jobs event 01jd2v7w3zcmq9e3f5h8k0n4rt approved"}},
     {"request",
      "ID",
      "print what a running gateway knows of a call of the last hour",
@@ -166,7 +187,7 @@ static const Command commands[] = {
      "print the version of the build and of its libraries",
      COMMAND_PRINTS,
      {{NULL}},
-     command_version,
+     version,
      {"passerelle version"}},
     {"help",
      "[COMMAND]",
@@ -261,6 +282,26 @@ static int help(const CommandLine *line)
     if (line->n && !only)
         return tell_unknown(line->arguments[0]);
     print_help(line, only);
+    return EXIT_WELL;
+}
+
+/* Of the program and its libraries. */
+static int version(const CommandLine *line)
+{
+    if (line->n)
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    const char *uv = uv_version_string(), *ssl = OpenSSL_version(OPENSSL_VERSION);
+    buffer_printf(&text, "passerelle %s (libuv %s, %s)\n", VERSION, uv, ssl);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "version", bytes_of(VERSION));
+    json_text_add_member(&json, "libuv", bytes_of(uv));
+    json_text_add_member(&json, "openssl", bytes_of(ssl));
+    buffer_add_byte(&json, '}');
+    command_print(line, &text);
+    command_print_json(line, buffer_bytes(&json));
+    arena_free(arena);
     return EXIT_WELL;
 }
 

@@ -233,6 +233,9 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_ANNOTATE: annotate(p, action); break;
     case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
     case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
+    case ADMIN_READ_JOBS:
+    case ADMIN_READ_JOB:
+    case ADMIN_ORDER_JOB: job_actions_do(p, action); break;
     }
 }
 

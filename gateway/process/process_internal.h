@@ -9,6 +9,7 @@
 #include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/health/judge.h"
+#include "gateway/job_admin/job_admin.h"
 #include "gateway/process/process.h"
 #include "gateway/process/proof.h"
 #include "gateway/process/pulse.h"
@@ -40,9 +41,10 @@ typedef struct Process {
     atomic_bool ready;
     Pulse pulse;
 
-    Store *store; /* NULL: none is configured, as are the next three */
+    Store *store; /* NULL: none is configured, as are the next five */
     StorePort *port;
     StoreKeeper *keeper;
+    JobAdmin *job_admin;
     Fleet *fleet;
     Audit *audit;
     Judge *judge;
@@ -150,6 +152,13 @@ void actions_audit_change(Process *p, const AdminAction *action, const char *don
                           AuditState before, AuditState after);
 /* The same; the config after it is the one that the process has. */
 void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before);
+
+/* ---- job_actions.c: what they see of jobs, and do with them ----------------------------------- */
+
+void job_actions_do(Process *p, AdminAction *action);
+
+/* For JobAdmin: there is work for whoever executes jobs here; `owner` is the Process. */
+void job_actions_tell_work(void *owner);
 
 /* ---- reloads.c: when the config is read again, and how it comes into use ----------------------
  */

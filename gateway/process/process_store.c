@@ -26,6 +26,11 @@ void process_store_open(Process *p)
     if (!handover_succeeds())
         claims_mourn(p->port, p->config->node);
     metrics_add_writer(claims_metrics_write, p->shared.claims);
+    p->job_admin = job_admin_open(&(JobAdminSettings){.store = p->store,
+                                                      .port = p->port,
+                                                      .config = p->config,
+                                                      .on_work = job_actions_tell_work,
+                                                      .owner = p});
     metrics_add_writer(store_metrics_write, p->store);
     metrics_add_writer(store_keeper_metrics_write, p->keeper);
 }
@@ -37,6 +42,8 @@ void process_store_leave(Process *p)
     fleet_stop(p->fleet);
     store_keeper_stop(p->keeper);
     store_port_close(p->port);
+    job_admin_close(p->job_admin);
+    p->job_admin = NULL;
 }
 
 void process_store_close(Process *p)

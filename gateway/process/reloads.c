@@ -129,6 +129,7 @@ static void use_config(Process *p, Config *config)
     if (p->store) {
         fleet_use(p->fleet, config);
         store_keeper_use(p->keeper, config);
+        job_admin_use(p->job_admin, config);
     }
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     healing_use(config);

@@ -20,7 +20,11 @@ PATHS = {
     "/audit": ("GET", "read"),
     "/errors": ("GET", "read"),
     "/requests/": ("GET", "read"),
+    "/jobs": ("GET", "read"),
+    "/jobs/": ("GET", "read"),
     "/errors/": ("POST", "operate"),
+    **{f"/jobs/*/{word}": ("POST", "operate")
+       for word in ("retry", "skip-step", "cancel", "undo", "event", "migrate", "replay")},
     "/reload": ("POST", "operate"),
     "/drain": ("POST", "operate"),
     "/upgrade": ("POST", "operate"),
@@ -33,8 +37,10 @@ PATHS = {
 }
 QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
-           "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16}
-UNKNOWN = {"/requests/", "/errors/"}  # there is no such call, and no such failure
+           "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
+           "/jobs/*/event": "?name=approved"}
+JOBS = {path for path in PATHS if path.startswith("/jobs/")}
+UNKNOWN = {"/requests/", "/errors/", *JOBS}  # there is no such call, no such failure, and no such job
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
@@ -56,7 +62,7 @@ ASKERS = {
 }
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
-# (test_ledger.py has that of /errors/.)
+# (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
            "/client/forget": ["client", "forget", "ada"],
            "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
@@ -94,7 +100,7 @@ def expected(asker, path):
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/"}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", *JOBS}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])
@@ -140,7 +146,7 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
 
 def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    assert {command["name"] for command in table if command["changes"]} == {"errors", *(words[0] for words in AUDITED.values())}
+    assert {command["name"] for command in table if command["changes"]} == {"errors", "jobs", *(words[0] for words in AUDITED.values())}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])

@@ -455,6 +455,7 @@ ELSEWHERE = {
     "CLIENT_STALLED": "flow/test_slow_peers.py",
     "IDENTITY_REQUIRED": "unit/gateway/job_view/test_operations.c",
     "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
+    "JOB_UNFIT": "flow/test_jobs_operators.py",
     "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
     "TOO_MANY_JOBS": "unit/gateway/job_view/test_job_maker.c",
     "UNKNOWN_OPERATION": "unit/gateway/job_view/test_operations.c",

@@ -1,0 +1,227 @@
+/* passerelle jobs: what operators see of jobs, and do with them. */
+#include "gateway/commands/admin_client.h"
+
+#include "adapters/text/json.h"
+#include "base/arena.h"
+#include "base/text/percent.h"
+
+enum { NAME_COLUMN = 12 };
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+static void add_part(Buffer *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    bool first = !memchr(path->data, '?', path->size);
+    buffer_printf(path, "%c%s=", first ? '?' : '&', name);
+    percent_encode(path, bytes_of(value), PERCENT_KEEP_UNRESERVED);
+}
+
+/* What would be ignored is a mistake. */
+static bool options_fit(const CommandLine *line, const char *word)
+{
+    static const struct {
+        const char *option, *word;
+    } takes[] = {{"--client", "list"},   {"--service", "list"}, {"--state", "list"},
+                 {"--step", "list"},     {"--older", "list"},   {"--limit", "list"},
+                 {"--resource", "list"}, {"--after", "list"},   {"--to", "migrate"}};
+    for (size_t i = 0; i < sizeof takes / sizeof *takes; i++)
+        if (command_option(line, takes[i].option) && strcmp(word, takes[i].word) != 0) {
+            command_tell(line, "%s: it is for %s", takes[i].option, takes[i].word);
+            return false;
+        }
+    return true;
+}
+
+/* The gateway says which ids there are; other texts would be other paths. */
+static bool is_id(const char *id)
+{
+    size_t letters = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return letters > 0 && !id[letters];
+}
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *member;
+    size_t width;
+} columns[] = {{"ID", "id", 26},          {"STATE", "state", 8},    {"STEP", "step", 12},
+               {"SECONDS", "seconds", 8}, {"METHOD", "method", 28}, {"CLIENT", "client", 16}};
+
+enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
+/* Why it is as it is: the fault, or the order that waits. */
+static Bytes note_of(Arena *arena, const JsonNode *job)
+{
+    const JsonNode *failure = json_member(job, "failure"), *order = json_member(job, "order");
+    const JsonNode *stuck = json_member(job, "stuck");
+    bool is_stuck = stuck && stuck->kind == JSON_TRUE;
+    Buffer note = buffer_in(arena);
+    if (failure)
+        buffer_printf(&note, "%.*s", BYTES_ARGS(json_member_text(failure, "fault")));
+    else if (is_stuck)
+        buffer_add_text(&note, "no such definition");
+    if (order)
+        buffer_printf(&note, "%s(%.*s is ordered)", note.size ? " " : "",
+                      BYTES_ARGS(json_member_text(order, "what")));
+    return buffer_bytes(&note);
+}
+
+/* False: it is no such page. */
+static bool add_list(Buffer *out, Bytes page)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, page, &(JsonLimits){0}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    const JsonNode *jobs = failed(r) ? NULL : json_member(root, "jobs");
+    if (!jobs)
+        return false;
+    for (size_t i = 0; jobs->count && i < N_COLUMNS; i++)
+        command_add_cell(out, bytes_of(columns[i].name), columns[i].width);
+    if (jobs->count)
+        command_add_cell(out, bytes_of("WHY"), 0);
+    for (const JsonNode *job = jobs->first; job; job = job->next) {
+        for (size_t i = 0; i < N_COLUMNS; i++)
+            command_add_cell(out, json_member_text(job, columns[i].member), columns[i].width);
+        command_add_cell(out, note_of(out->arena, job), 0);
+    }
+    Bytes next = json_member_text(root, "next");
+    if (next.size)
+        buffer_printf(out, "there may be more: --after %.*s\n", BYTES_ARGS(next));
+    if (!jobs->count)
+        buffer_add_text(out, "no such jobs\n");
+    return true;
+}
+
+static void add_value(Buffer *out, const JsonNode *value)
+{
+    if (value->kind == JSON_STRING)
+        buffer_add_bytes(out, value->text);
+    else
+        json_write(out, value);
+    buffer_add_byte(out, '\n');
+}
+
+/* "  reserve    begun", and beneath what it has responded. */
+static void add_step(Buffer *out, const JsonNode *step)
+{
+    Bytes name = json_member_text(step, "name"), event = json_member_text(step, "event");
+    const JsonNode *response = json_member(step, "response");
+    buffer_printf(out, "  %.*s: %.*s%s%.*s\n", BYTES_ARGS(name),
+                  BYTES_ARGS(json_member_text(step, "state")),
+                  event.size ? ", waits for the event " : "", BYTES_ARGS(event));
+    if (!response)
+        return;
+    buffer_add_text(out, "    ");
+    add_value(out, response);
+}
+
+static bool add_job(Buffer *out, Bytes page)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    if (failed(r) || !json_member(root, "id"))
+        return false;
+    for (const JsonNode *member = root->first; member; member = member->next) {
+        int width = NAME_COLUMN - (int)member->name.size;
+        buffer_printf(out, "%.*s%*s", BYTES_ARGS(member->name), width > 0 ? width : 1, "");
+        if (member->kind != JSON_ARRAY) {
+            add_value(out, member);
+            continue;
+        }
+        buffer_add_byte(out, '\n');
+        for (const JsonNode *step = member->first; step; step = step->next)
+            add_step(out, step);
+    }
+    return true;
+}
+
+/* "retry: 01jd2v7w3zcmq9e3f5h8k0n4rt" */
+static bool add_done(Buffer *out, Bytes answer)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    if (failed(r) || !json_member_text(root, "job").size)
+        return false;
+    buffer_printf(out, "%.*s: %.*s\n", BYTES_ARGS(json_member_text(root, "action")),
+                  BYTES_ARGS(json_member_text(root, "job")));
+    return true;
+}
+
+/* ---- The command line ------------------------------------------------------------------------ */
+
+typedef int AskGateway(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
+
+static int ask(const CommandLine *line, AskGateway *ask_gateway, const Buffer *path,
+               bool (*add)(Buffer *out, Bytes page))
+{
+    Arena *arena = path->arena;
+    Buffer text = buffer_in(arena);
+    Bytes page;
+    int code = ask_gateway(line, arena_text(arena, buffer_bytes(path)), arena, &page);
+    if (code == EXIT_WELL && !add(&text, page)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &text);
+        command_print_json(line, page);
+    }
+    return code;
+}
+
+static int list(const CommandLine *line, Buffer *path)
+{
+    buffer_add_text(path, "/jobs");
+    static const char *const names[] = {"client", "service",  "state", "step",
+                                        "older",  "resource", "limit", "after"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        add_part(path, names[i], command_option(line, arena_printf(path->arena, "--%s", names[i])));
+    return ask(line, admin_get, path, add_list);
+}
+
+static int with_one(const CommandLine *line, const char *word, Buffer *path)
+{
+    buffer_printf(path, "/jobs/%s", line->arguments[1]);
+    if (strcmp(word, "show") == 0)
+        return ask(line, admin_get, path, add_job);
+    buffer_printf(path, "/%s", word);
+    add_part(path, "name", line->n > 2 ? line->arguments[2] : NULL);
+    add_part(path, "to", command_option(line, "--to"));
+    return ask(line, admin_act, path, add_done);
+}
+
+/* How many arguments there have to be; 0: there is no such word. */
+static int arguments_of(const char *word)
+{
+    static const char *const words[] = {"show", "retry",   "skip-step", "cancel",
+                                        "undo", "migrate", "replay",    NULL};
+    if (strcmp(word, "list") == 0)
+        return 1;
+    if (strcmp(word, "event") == 0)
+        return 3;
+    return bytes_are_one_of(bytes_of(word), words) ? 2 : 0;
+}
+
+int command_jobs(const CommandLine *line)
+{
+    const char *word = line->n ? line->arguments[0] : "";
+    if (!line->n || line->n != arguments_of(word))
+        return command_usage(line->command);
+    if (!options_fit(line, word))
+        return EXIT_USAGE;
+    if (line->n > 1 && !is_id(line->arguments[1])) {
+        command_tell(line, "this is no id of a job");
+        return EXIT_USAGE;
+    }
+    if (strcmp(word, "replay") == 0 && !command_option(line, "--why")) {
+        command_tell(line, "replay has effects once more: say why with --why");
+        return EXIT_USAGE;
+    }
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer path = buffer_in(arena);
+    int code = line->n == 1 ? list(line, &path) : with_one(line, word, &path);
+    arena_free(arena);
+    return code;
+}

@@ -1,0 +1,79 @@
+#include "gateway/process/process_internal.h"
+
+#include "base/arena.h"
+
+/* A question on its way to the store. */
+typedef struct JobAsking {
+    Process *process;
+    AdminAction *action;
+} JobAsking;
+
+static void on_shown(void *owner, Result result, Bytes json)
+{
+    const JobAsking *asking = owner;
+    asking->action->result = result;
+    asking->action->body = json;
+    admin_action_done(asking->action);
+}
+
+/* "ID", or "ID event approved", and why. */
+static Bytes subject_of(const AdminAction *action)
+{
+    Bytes id = bytes_slice(action->target, 0, bytes_find(action->target, '/'));
+    return bytes_of(arena_printf(action->arena, "%.*s%s%.*s%s%.*s",
+                                 BYTES_ARGS(bytes_cut_text(id, 100)), action->text.size ? " " : "",
+                                 BYTES_ARGS(bytes_cut_text(action->text, 100)),
+                                 action->why.size ? ": " : "", BYTES_ARGS(action->why)));
+}
+
+/* "job_skip_step" */
+static const char *name_of(const AdminAction *action)
+{
+    size_t slash = bytes_find(action->target, '/');
+    Bytes word = bytes_slice(action->target, slash + 1, SIZE_MAX);
+    Buffer name = buffer_in(action->arena);
+    buffer_add_text(&name, "job_");
+    for (size_t i = 0; i < word.size; i++)
+        buffer_add_byte(&name, word.data[i] == '-' ? '_' : word.data[i]);
+    return arena_text(action->arena, buffer_bytes(&name));
+}
+
+static void on_done(void *owner, Result result, Bytes json)
+{
+    const JobAsking *asking = owner;
+    AdminAction *action = asking->action;
+    action->result = result;
+    action->body = json;
+    action->why = subject_of(action);
+    actions_audit(asking->process, action, name_of(action),
+                  actions_state_of(asking->process->config));
+    admin_action_done(action);
+}
+
+void job_actions_tell_work(void *owner)
+{
+    Process *p = owner;
+    if (p->shared.jobs.executor)
+        job_executor_accepted(p->shared.jobs.executor);
+}
+
+void job_actions_do(Process *p, AdminAction *action)
+{
+    if (!p->job_admin) {
+        action->result = FAIL(action->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+        admin_action_done(action);
+        return;
+    }
+    JobAsking *asking = arena_make(action->arena, JobAsking);
+    *asking = (JobAsking){p, action};
+    size_t slash = bytes_find(action->target, '/');
+    bool orders = action->what == ADMIN_ORDER_JOB;
+    JobQuestion question = {
+        .id = action->what == ADMIN_READ_JOBS ? BYTES_NONE : bytes_slice(action->target, 0, slash),
+        .word = orders ? bytes_slice(action->target, slash + 1, SIZE_MAX) : BYTES_NONE,
+        .query = action->text,
+        .who = action->who,
+        .why = action->why,
+        .arena = action->arena};
+    job_admin_ask(p->job_admin, &question, orders ? on_done : on_shown, asking);
+}
