@@ -5,8 +5,11 @@
 #include "base/text/json_text.h"
 #include "gateway/identity/identity.h"
 #include "gateway/job_admin/job_page.h"
+#include "gateway/telemetry/metrics.h"
 
 #include <stdlib.h>
+
+enum { COUNT_EVERY = 10 /* looks of the runner */ };
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
@@ -121,9 +124,11 @@ void job_admin_ask(JobAdmin *admin, const JobQuestion *question, JobOnAnswered *
     if (asked->next)
         asked->next->at = &asked->next;
     admin->asked = asked;
-    if (question->word.size && !job_asked_check(asked))
+    if (!admin->table)
+        job_asked_refuse(asked, FAIL(question->arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    else if (question->word.size && !job_asked_check(asked))
         return;
-    if (question->id.size)
+    else if (question->id.size)
         ask_one(asked);
     else
         list(asked);
@@ -138,6 +143,9 @@ JobAdmin *job_admin_open(const JobAdminSettings *settings)
     admin->settings = *settings;
     admin->table = job_table_open(settings->store, settings->port, &settings->config->store.keys);
     admin->storage = job_table_storage(admin->table);
+    admin->metrics = job_metrics_start(settings->loop, settings->store,
+                                       COUNT_EVERY * settings->config->store.job_look);
+    metrics_add_writer(job_metrics_write, admin->metrics);
     return admin;
 }
 
@@ -153,9 +161,19 @@ void job_admin_close(JobAdmin *admin)
 {
     if (!admin)
         return;
+    job_metrics_stop(admin->metrics);
     job_table_close(admin->table);
+    admin->table = NULL;
     while (admin->asked)
         job_asked_refuse(admin->asked, FAIL(admin->asked->question.arena, FAULT_SHUTTING_DOWN,
                                             "the gateway stops"));
+}
+
+void job_admin_free(JobAdmin *admin)
+{
+    if (!admin)
+        return;
+    metrics_remove_writer(admin->metrics);
+    job_metrics_free(admin->metrics);
     free(admin);
 }

@@ -14,7 +14,8 @@ typedef struct JobAdmin JobAdmin;
 
 typedef struct JobAdminSettings {
     Store *store;
-    StorePort *port;
+    uv_loop_t *loop;
+    StorePort *port;      /* of the loop */
     const Config *config; /* until job_admin_use */
     /* Something has got an order, or was accepted. */
     void (*on_work)(void *owner);
@@ -32,10 +33,11 @@ typedef struct JobQuestion {
 } JobQuestion;
 
 /* Called once, later or before job_admin_ask returns. `json` is in the question's arena. Faults:
-   BAD_VALUE (of the query), UNKNOWN_PATH (no such job), JOB_UNFIT, and those of the storage. */
+   BAD_VALUE (of the query), UNKNOWN_PATH (no such job), JOB_UNFIT, SHUTTING_DOWN (after
+   job_admin_close), and those of the storage. */
 typedef void JobOnAnswered(void *owner, Result result, Bytes json);
 
-/* What the settings point to outlives it. Never NULL. */
+/* Counts jobs for the metrics from now on. What the settings point to outlives it. Never NULL. */
 JobAdmin *job_admin_open(const JobAdminSettings *settings);
 
 /* The config that is used from now on; the former one may go. NULL is allowed for `admin`. */
@@ -44,7 +46,11 @@ void job_admin_use(JobAdmin *admin, const Config *config);
 void job_admin_ask(JobAdmin *admin, const JobQuestion *question, JobOnAnswered *on_answered,
                    void *owner);
 
-/* After store_port_close: who still waits is told that the gateway stops. NULL is allowed. */
+/* Before the loop ends, and after store_port_close: who still waits is told that the gateway stops.
+ * NULL is allowed. */
 void job_admin_close(JobAdmin *admin);
+
+/* After the loop has ended. NULL is allowed. */
+void job_admin_free(JobAdmin *admin);
 
 #endif

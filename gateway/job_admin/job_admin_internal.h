@@ -3,6 +3,7 @@
 #define GATEWAY_JOB_ADMIN_INTERNAL_H
 
 #include "gateway/job_admin/job_admin.h"
+#include "gateway/job_admin/job_metrics.h"
 #include "gateway/job_admin/job_query.h"
 
 typedef struct JobAsked JobAsked;
@@ -11,6 +12,7 @@ struct JobAdmin {
     JobAdminSettings settings;
     JobTable *table;
     JobStorage *storage;
+    JobMetrics *metrics;
     JobAsked *asked; /* all that are not answered */
 };
 

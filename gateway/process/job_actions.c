@@ -60,7 +60,7 @@ void job_actions_tell_work(void *owner)
 void job_actions_do(Process *p, AdminAction *action)
 {
     if (!p->job_admin) {
-        action->result = FAIL(action->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+        action->result = FAIL(action->arena, FAULT_UNKNOWN_PATH, "this gateway has no store");
         admin_action_done(action);
         return;
     }

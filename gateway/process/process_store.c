@@ -27,6 +27,7 @@ void process_store_open(Process *p)
         claims_mourn(p->port, p->config->node);
     metrics_add_writer(claims_metrics_write, p->shared.claims);
     p->job_admin = job_admin_open(&(JobAdminSettings){.store = p->store,
+                                                      .loop = &p->loop,
                                                       .port = p->port,
                                                       .config = p->config,
                                                       .on_work = job_actions_tell_work,
@@ -43,7 +44,6 @@ void process_store_leave(Process *p)
     store_keeper_stop(p->keeper);
     store_port_close(p->port);
     job_admin_close(p->job_admin);
-    p->job_admin = NULL;
 }
 
 void process_store_close(Process *p)
@@ -56,6 +56,7 @@ void process_store_close(Process *p)
     metrics_remove_writer(p->shared.claims);
     claims_free(p->shared.claims);
     store_keeper_free(p->keeper);
+    job_admin_free(p->job_admin);
     fleet_free(p->fleet);
     store_close(p->store);
     job_news_free(p->shared.jobs.news);

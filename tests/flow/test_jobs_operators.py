@@ -209,6 +209,16 @@ def test_an_ended_job_is_replayed_with_a_new_id_and_keys(gateway):
     assert "another job works on the same thing" in refused(gateway, "replay", job, "--why", "twice")
 
 
+def test_metrics_count_jobs_by_state_and_step(gateway):
+    waits, stuck = create(gateway, "counted-1"), failed(gateway, "counted-2")
+    for job in (waits, stuck):
+        told = eventually(lambda: (lambda told: told["state"] != "running" and told)(show(gateway, job)))
+        labels = {"method": "hosting.Sites/Create", "state": told["state"], "step": told["step"]}
+        expected = len(ids(gateway, "--state", told["state"], "--step", told["step"]))
+        eventually(lambda: gateway.metric("passerelle_jobs", **labels) == expected)
+        assert 0 < gateway.metric("passerelle_jobs_oldest_seconds", **labels) < 60
+
+
 def test_each_order_is_audited(gateway):
     job = create(gateway, "audited")
     reached(gateway, job, "waiting", "approval")

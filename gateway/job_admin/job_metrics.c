@@ -1,0 +1,129 @@
+#include "gateway/job_admin/job_metrics.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/thread/thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    ROWS_MOST = 1000,
+    ONE_IN = 1000, /* of the time may go into counting */
+};
+
+struct JobMetrics {
+    uv_timer_t timer;
+    Store *store;
+    pthread_t thread; /* that counts */
+    bool has_thread;
+    atomic_bool counting;
+    _Atomic int64_t next; /* monotonic */
+    pthread_mutex_t mutex;
+    Arena *arena;     /* under the mutex, as the next one: of the last count */
+    JobCensus census; /* lives in the arena */
+};
+
+/* What is not known any more is not told. */
+static void keep(JobMetrics *metrics, Arena *arena, const JobCensus *census)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    arena_free(metrics->arena);
+    metrics->arena = arena;
+    metrics->census = *census;
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+static void *run_counting(void *argument)
+{
+    JobMetrics *metrics = argument;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    JobCensus census;
+    int64_t began = clock_now();
+    Result r = job_census_read(store_settings(metrics->store), arena, &census);
+    error_ignore(r, "the store tells when it cannot be used; then nothing is shown");
+    keep(metrics, arena, &census);
+    int64_t now = clock_now();
+    atomic_store(&metrics->next, now + (now - began) * ONE_IN);
+    atomic_store(&metrics->counting, false);
+    return NULL;
+}
+
+static void end_thread(JobMetrics *metrics)
+{
+    if (metrics->has_thread)
+        CHECK(pthread_join(metrics->thread, NULL) == 0);
+    metrics->has_thread = false;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    JobMetrics *metrics = timer->data;
+    if (atomic_load(&metrics->counting) || clock_now() < atomic_load(&metrics->next) ||
+        !store_stats(metrics->store).up)
+        return;
+    end_thread(metrics);
+    atomic_store(&metrics->counting, true);
+    CHECK(thread_make(&metrics->thread, run_counting, metrics) == 0);
+    metrics->has_thread = true;
+}
+
+JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every)
+{
+    JobMetrics *metrics = calloc(1, sizeof *metrics);
+    CHECK(metrics && pthread_mutex_init(&metrics->mutex, NULL) == 0);
+    uint64_t milliseconds = (uint64_t)(every / MILLISECOND);
+    metrics->store = store;
+    metrics->timer.data = metrics;
+    CHECK(uv_timer_init(loop, &metrics->timer) == 0);
+    CHECK(uv_timer_start(&metrics->timer, on_timer, milliseconds, milliseconds) == 0);
+    return metrics;
+}
+
+void job_metrics_stop(JobMetrics *metrics)
+{
+    uv_close((uv_handle_t *)&metrics->timer, NULL);
+}
+
+void job_metrics_free(JobMetrics *metrics)
+{
+    end_thread(metrics);
+    arena_free(metrics->arena);
+    pthread_mutex_destroy(&metrics->mutex);
+    free(metrics);
+}
+
+/* ---- The metrics ----------------------------------------------------------------------------- */
+
+static void write_row(Exposition *e, const JobCount *count, bool age, int64_t wall)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Label labels[] = {{"method", arena_text(arena, count->definition)},
+                      {"state", job_state_name(count->state)},
+                      {"step", arena_text(arena, count->step)}};
+    if (age)
+        exposition_seconds(e, "", labels, 3, wall > count->oldest ? wall - count->oldest : 0);
+    else
+        exposition_number(e, "", labels, 3, count->n);
+    arena_free(arena);
+}
+
+void job_metrics_write(Exposition *e, void *owner)
+{
+    JobMetrics *metrics = owner;
+    int64_t wall = clock_wall();
+    pthread_mutex_lock(&metrics->mutex);
+    const JobCensus *census = &metrics->census;
+    uint32_t n = census->n < ROWS_MOST ? census->n : ROWS_MOST;
+    if (n)
+        exposition_family(e, "passerelle_jobs", METRIC_GAUGE, "Jobs in the store.");
+    for (uint32_t i = 0; i < n; i++)
+        write_row(e, &census->counts[i], false, wall);
+    if (n)
+        exposition_family(e, "passerelle_jobs_oldest_seconds", METRIC_GAUGE,
+                          "For how long the oldest of them is in its state and step.");
+    for (uint32_t i = 0; i < n; i++)
+        write_row(e, &census->counts[i], true, wall);
+    pthread_mutex_unlock(&metrics->mutex);
+}

@@ -1,0 +1,29 @@
+/*
+ * JobMetrics: how many jobs there are in each state and step, and for how long.
+ *
+ * They are counted every now and then by a thread of its own, and less often the longer it takes.
+ * On the loop's thread, except for job_metrics_write.
+ */
+#ifndef GATEWAY_JOB_METRICS_H
+#define GATEWAY_JOB_METRICS_H
+
+#include "gateway/job_store/job_census.h"
+#include "gateway/telemetry/exposition.h"
+
+#include <uv.h>
+
+typedef struct JobMetrics JobMetrics;
+
+/* `every`: nanoseconds between two counts. `store` outlives it. Never NULL. */
+JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every);
+
+/* Before the loop ends. */
+void job_metrics_stop(JobMetrics *metrics);
+
+/* After the loop has ended: waits for what is being counted. */
+void job_metrics_free(JobMetrics *metrics);
+
+/* A MetricsWriter; `metrics` is a JobMetrics. Any thread. */
+void job_metrics_write(Exposition *e, void *metrics);
+
+#endif
