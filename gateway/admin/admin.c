@@ -427,7 +427,7 @@ static void answer_job(Admin *admin, h2o_req_t *req, const Operator *who)
     ask_for_jobs(admin, req, who, ADMIN_READ_JOB);
 }
 
-/* What is behind the first segment of the path: "ID/retry". */
+/* What is behind the first segment of the path: "ID/retry", "unpark". */
 static void answer_job_order(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     if (!admin->sees.fleet) {
@@ -463,6 +463,7 @@ static const Page pages[] = {
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},
     {"/jobs", false, false, ROLE_READ, answer_jobs},
+    {"/jobs/unpark", true, true, ROLE_OPERATE, answer_job_order},
     {"/jobs/", false, false, ROLE_READ, answer_job},
     {"/errors/", true, false, ROLE_OPERATE, answer_annotate},
     {"/reload", true, false, ROLE_OPERATE, answer_reload},

@@ -19,6 +19,7 @@
  *   POST /instance/eject?address=ADDRESS&for=TIME  and drain, return: role `operate`
  *   POST /service/pin?service=NAME&to=VERSION&for=TIME  and unpin: role `operate`
  *   POST /jobs/ID/retry  and skip-step, cancel, undo, replay, migrate, event: role `operate`
+ *   POST /jobs/unpark?method=METHOD  its jobs begin again; role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay

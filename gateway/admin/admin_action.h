@@ -33,7 +33,7 @@ typedef enum AdminDoing {
     ADMIN_SERVICE,      /* `target` is "pin" or "unpin", `text` the query */
     ADMIN_READ_JOBS,    /* `text` is the query */
     ADMIN_READ_JOB,     /* `target` is its id */
-    ADMIN_ORDER_JOB,    /* `target` is "ID/retry" or the like, `text` the query */
+    ADMIN_ORDER_JOB,    /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
 } AdminDoing;
 
 struct AdminAction {

@@ -138,17 +138,18 @@ static bool add_job(Buffer *out, Bytes page)
     return true;
 }
 
-/* "retry: 01jd2v7w3zcmq9e3f5h8k0n4rt" */
+/* "retry: 01jd2v7w3zcmq9e3f5h8k0n4rt", "unpark: hosting.Sites/Create" */
 static bool add_done(Buffer *out, Bytes answer)
 {
     JsonNode *root;
     Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
     error_ignore(r, "the gateway's own page; told by the caller");
-    if (failed(r) || !json_member_text(root, "job").size)
+    if (failed(r))
         return false;
-    buffer_printf(out, "%.*s: %.*s\n", BYTES_ARGS(json_member_text(root, "action")),
-                  BYTES_ARGS(json_member_text(root, "job")));
-    return true;
+    Bytes job = json_member_text(root, "job"), method = json_member_text(root, "method");
+    buffer_printf(out, "%.*s: %.*s%.*s\n", BYTES_ARGS(json_member_text(root, "action")),
+                  BYTES_ARGS(job), BYTES_ARGS(method));
+    return job.size || method.size;
 }
 
 /* ---- The command line ------------------------------------------------------------------------ */
@@ -192,11 +193,18 @@ static int with_one(const CommandLine *line, const char *word, Buffer *path)
     return ask(line, admin_act, path, add_done);
 }
 
+static int unpark(const CommandLine *line, Buffer *path)
+{
+    buffer_add_text(path, "/jobs/unpark");
+    add_part(path, "method", line->arguments[1]);
+    return ask(line, admin_act, path, add_done);
+}
+
 /* How many arguments there have to be; 0: there is no such word. */
 static int arguments_of(const char *word)
 {
-    static const char *const words[] = {"show", "retry",   "skip-step", "cancel",
-                                        "undo", "migrate", "replay",    NULL};
+    static const char *const words[] = {"show",    "retry",  "skip-step", "cancel", "undo",
+                                        "migrate", "replay", "unpark",    NULL};
     if (strcmp(word, "list") == 0)
         return 1;
     if (strcmp(word, "event") == 0)
@@ -211,7 +219,8 @@ int command_jobs(const CommandLine *line)
         return command_usage(line->command);
     if (!options_fit(line, word))
         return EXIT_USAGE;
-    if (line->n > 1 && !is_id(line->arguments[1])) {
+    bool unparks = strcmp(word, "unpark") == 0;
+    if (line->n > 1 && !unparks && !is_id(line->arguments[1])) {
         command_tell(line, "this is no id of a job");
         return EXIT_USAGE;
     }
@@ -221,7 +230,9 @@ int command_jobs(const CommandLine *line)
     }
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer path = buffer_in(arena);
-    int code = line->n == 1 ? list(line, &path) : with_one(line, word, &path);
+    int code = unparks        ? unpark(line, &path)
+               : line->n == 1 ? list(line, &path)
+                              : with_one(line, word, &path);
     arena_free(arena);
     return code;
 }

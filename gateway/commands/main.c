@@ -159,7 +159,7 @@ static const Command commands[] = {
      {"passerelle service pin orders v2 --for 30m --why 'v3 loses orders'",
       "passerelle service pin orders 3.1.0", "passerelle service unpin orders"}},
     {"jobs",
-     "list|show|retry|skip-step|cancel|undo|event|migrate|replay [ID] [EVENT]",
+     "list|show|retry|skip-step|cancel|undo|event|migrate|replay|unpark [ID|METHOD] [EVENT]",
      "print the jobs of a running gateway's store, or do something with one",
      COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
      {{"--client", "NAME", "list: of this client; '' for those without a name"},

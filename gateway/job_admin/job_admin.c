@@ -130,6 +130,8 @@ void job_admin_ask(JobAdmin *admin, const JobQuestion *question, JobOnAnswered *
         return;
     else if (question->id.size)
         ask_one(asked);
+    else if (question->word.size)
+        job_asked_order_all(asked);
     else
         list(asked);
 }

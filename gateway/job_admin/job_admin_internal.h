@@ -40,6 +40,9 @@ void job_asked_refuse_unknown(JobAsked *asked);
    refused. */
 bool job_asked_check(JobAsked *asked);
 
+/* What is no single job's is done. */
+void job_asked_order_all(JobAsked *asked);
+
 /* Does it with this job. */
 void job_asked_order(JobAsked *asked, const JobRecord *record);
 

@@ -10,9 +10,9 @@
 
 typedef struct Word {
     const char *name;
-    unsigned may_say; /* JOB_QUERY_EVENT, JOB_QUERY_TO, or 0 */
-    void (*act)(JobAsked *asked, const JobRecord *record);
-    JobEvent event; /* of those that order */
+    unsigned may_say;                                      /* JOB_QUERY_EVENT, JOB_QUERY_TO, or 0 */
+    void (*act)(JobAsked *asked, const JobRecord *record); /* NULL: of no single job */
+    JobEvent event;                                        /* of those that order */
     const char *takes;
 } Word;
 
@@ -261,6 +261,33 @@ static void replay(JobAsked *asked, const JobRecord *record)
     storage->accept(storage, &admission, on_replayed, asked);
 }
 
+/* ---- Parked methods -------------------------------------------------------------------------- */
+
+static void on_unparked(void *owner, Result result)
+{
+    JobAsked *asked = owner;
+    if (failed(result)) {
+        job_asked_fail_by_store(asked, result);
+        return;
+    }
+    Buffer out = buffer_in(arena_of(asked));
+    buffer_add_text(&out, "{\"action\":\"unpark\"");
+    json_text_add_member(&out, "method", asked->query.name);
+    tell_work(asked);
+    end_answer(asked, &out);
+}
+
+void job_asked_order_all(JobAsked *asked)
+{
+    JobStorage *storage = asked->admin->storage;
+    if (revision_of(config_of(asked), asked->query.name, 0))
+        storage->unpark(storage, asked->query.name, on_unparked, asked);
+    else
+        job_asked_refuse(asked,
+                         FAIL(arena_of(asked), FAULT_UNKNOWN_PATH, "the config has no jobs of %.*s",
+                              BYTES_ARGS(bytes_cut_text(asked->query.name, 200))));
+}
+
 /* ---- Words ----------------------------------------------------------------------------------- */
 
 static const Word words[] = {
@@ -271,6 +298,7 @@ static const Word words[] = {
     {"event", JOB_QUERY_EVENT, deliver, JOB_ARRIVED, "one that waits"},
     {"migrate", JOB_QUERY_TO, migrate, JOB_TAKEN, NULL},
     {"replay", 0, replay, JOB_TAKEN, NULL},
+    {"unpark", JOB_QUERY_METHOD, NULL, JOB_TAKEN, NULL},
 };
 
 enum { N_WORDS = sizeof words / sizeof *words };
@@ -287,7 +315,8 @@ bool job_asked_check(JobAsked *asked)
 {
     const Word *word = word_of(asked);
     Arena *arena = arena_of(asked);
-    Result r = word ? job_query_read(asked->question.query, word->may_say, arena, &asked->query)
+    bool fits = word && (word->act != NULL) == (asked->question.id.size > 0);
+    Result r = fits ? job_query_read(asked->question.query, word->may_say, arena, &asked->query)
                     : FAIL(arena, FAULT_UNKNOWN_PATH, "nothing is done with jobs by that word");
     if (failed(r))
         job_asked_refuse(asked, r);

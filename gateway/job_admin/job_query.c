@@ -96,6 +96,7 @@ static const Part parts[] = {
     {"limit", JOB_QUERY_LIST, read_limit, "a number from 1 to 1000"},
     {"after", JOB_QUERY_LIST, read_after, "the id of a job"},
     {"name", JOB_QUERY_EVENT, read_name, "the name of an event"},
+    {"method", JOB_QUERY_METHOD, read_name, "a method with jobs: hosting.Sites/Create"},
     {"to", JOB_QUERY_TO, read_to, "a revision of the definition"},
 };
 
@@ -139,5 +140,8 @@ Result job_query_read(Bytes text, unsigned may_say, Arena *arena, JobQuery *quer
     }
     if (may_say & JOB_QUERY_EVENT && !query_out->name.size)
         return FAIL(arena, FAULT_BAD_VALUE, "name=EVENT is missing: the event that has come");
+    if (may_say & JOB_QUERY_METHOD && !query_out->name.size)
+        return FAIL(arena, FAULT_BAD_VALUE,
+                    "method=METHOD is missing: of which jobs begin again, hosting.Sites/Create");
     return OK;
 }

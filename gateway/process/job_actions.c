@@ -16,21 +16,40 @@ static void on_shown(void *owner, Result result, Bytes json)
     admin_action_done(asking->action);
 }
 
-/* "ID", or "ID event approved", and why. */
+/* Empty: no single one's. */
+static Bytes id_of(const AdminAction *action)
+{
+    size_t slash = bytes_find(action->target, '/');
+    bool orders = action->what == ADMIN_ORDER_JOB;
+    return action->what == ADMIN_READ_JOBS || (orders && slash == action->target.size)
+               ? BYTES_NONE
+               : bytes_slice(action->target, 0, slash);
+}
+
+/* Empty: it is read. */
+static Bytes word_of(const AdminAction *action)
+{
+    size_t slash = bytes_find(action->target, '/');
+    if (action->what != ADMIN_ORDER_JOB)
+        return BYTES_NONE;
+    return slash == action->target.size ? action->target
+                                        : bytes_slice(action->target, slash + 1, SIZE_MAX);
+}
+
+/* "ID", "ID name=approved", "method=hosting.Sites/Create", and why. */
 static Bytes subject_of(const AdminAction *action)
 {
-    Bytes id = bytes_slice(action->target, 0, bytes_find(action->target, '/'));
-    return bytes_of(arena_printf(action->arena, "%.*s%s%.*s%s%.*s",
-                                 BYTES_ARGS(bytes_cut_text(id, 100)), action->text.size ? " " : "",
-                                 BYTES_ARGS(bytes_cut_text(action->text, 100)),
-                                 action->why.size ? ": " : "", BYTES_ARGS(action->why)));
+    Bytes id = id_of(action);
+    return bytes_of(arena_printf(
+        action->arena, "%.*s%s%.*s%s%.*s", BYTES_ARGS(bytes_cut_text(id, 100)),
+        id.size && action->text.size ? " " : "", BYTES_ARGS(bytes_cut_text(action->text, 100)),
+        action->why.size ? ": " : "", BYTES_ARGS(action->why)));
 }
 
 /* "job_skip_step" */
 static const char *name_of(const AdminAction *action)
 {
-    size_t slash = bytes_find(action->target, '/');
-    Bytes word = bytes_slice(action->target, slash + 1, SIZE_MAX);
+    Bytes word = word_of(action);
     Buffer name = buffer_in(action->arena);
     buffer_add_text(&name, "job_");
     for (size_t i = 0; i < word.size; i++)
@@ -66,14 +85,11 @@ void job_actions_do(Process *p, AdminAction *action)
     }
     JobAsking *asking = arena_make(action->arena, JobAsking);
     *asking = (JobAsking){p, action};
-    size_t slash = bytes_find(action->target, '/');
-    bool orders = action->what == ADMIN_ORDER_JOB;
-    JobQuestion question = {
-        .id = action->what == ADMIN_READ_JOBS ? BYTES_NONE : bytes_slice(action->target, 0, slash),
-        .word = orders ? bytes_slice(action->target, slash + 1, SIZE_MAX) : BYTES_NONE,
-        .query = action->text,
-        .who = action->who,
-        .why = action->why,
-        .arena = action->arena};
-    job_admin_ask(p->job_admin, &question, orders ? on_done : on_shown, asking);
+    JobQuestion question = {.id = id_of(action),
+                            .word = word_of(action),
+                            .query = action->text,
+                            .who = action->who,
+                            .why = action->why,
+                            .arena = action->arena};
+    job_admin_ask(p->job_admin, &question, question.word.size ? on_done : on_shown, asking);
 }

@@ -22,6 +22,7 @@ PATHS = {
     "/requests/": ("GET", "read"),
     "/jobs": ("GET", "read"),
     "/jobs/": ("GET", "read"),
+    "/jobs/unpark": ("POST", "operate"),
     "/errors/": ("POST", "operate"),
     **{f"/jobs/*/{word}": ("POST", "operate")
        for word in ("retry", "skip-step", "cancel", "undo", "event", "migrate", "replay")},
@@ -38,7 +39,7 @@ PATHS = {
 QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
-           "/jobs/*/event": "?name=approved"}
+           "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 UNKNOWN = {"/requests/", "/errors/", *JOBS}  # there is no such call, no such failure, and no such job
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could

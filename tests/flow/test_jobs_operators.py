@@ -1,7 +1,6 @@
 """What operators see of jobs, and do with them: passerelle jobs, and the admin pages behind it."""
 import json
 import os
-import sqlite3
 import time
 
 import pytest
@@ -254,15 +253,34 @@ def test_a_command_line_that_makes_no_sense_is_refused(gateway):
     assert "there is no job" in refused(gateway, "show", "abc")
 
 
+def use(gateway, text):
+    before = gateway.admin("/config").json["generation"]
+    gateway.write(config=CONFIG + text)
+    gateway.reload()
+    eventually(lambda: gateway.admin("/config").json["generation"] > before)
+
+
+def test_parked_jobs_begin_when_an_operator_says_so(gateway):
+    use(gateway, revision(1, "    park_after: 1\n"))
+    failed(gateway, "parks")
+    job = create(gateway, "parked")
+    time.sleep(0.2)
+    assert show(gateway, job)["state"] == "queued"
+    assert "the config has no jobs of hosting.Sites/Get" in refused(gateway, "unpark", "hosting.Sites/Get")
+    assert jobs(gateway, "unpark", "hosting.Sites/Create", "--why", "the disk has room") == {
+        "action": "unpark", "method": "hosting.Sites/Create"}
+    reached(gateway, job, "waiting", "approval")
+    assert [entry["why"] for entry in entries(gateway) if entry["action"] == "job_unpark" and entry["result"] == "done"] == [
+        "method=hosting.Sites%2FCreate: the disk has room"]
+
+
 def test_waiting_jobs_are_moved_to_a_compatible_revision(gateway):
     job, other = create(gateway, "moved"), create(gateway, "stays")
     for each in (job, other):
         reached(gateway, each, "waiting", "approval")
     assert "it is of revision 1 already" in refused(gateway, "migrate", job)
-    gateway.write(config=CONFIG + revision(1) + revision(2, ANNOUNCE) +
-                  revision(3).replace("name: reserve", "name: book").replace("steps.reserve", "steps.book"))
-    gateway.reload()
-    eventually(lambda: gateway.admin("/config").json["generation"] == 2)
+    use(gateway, revision(1) + revision(2, ANNOUNCE) +
+        revision(3).replace("name: reserve", "name: book").replace("steps.reserve", "steps.book"))
     assert "step reserve, which the job has reached, has another name there" in refused(gateway, "migrate", job)
     assert "the config has no such revision" in refused(gateway, "migrate", job, "--to", "9")
     assert jobs(gateway, "migrate", job, "--to", "2", "--why", "it is to be announced") == {"action": "migrate", "job": job}
