@@ -99,6 +99,45 @@ static void what_is_no_record_says_nothing(void **state)
     check("", NAMES("client"), "{}");
 }
 
+static void check_job(const char *page, const char *const *names, const char *expected)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    redact_job(bytes_of(page), names, &out);
+    assert_bytes(buffer_bytes(&out), expected);
+    arena_free(arena);
+}
+
+static void fields_of_messages_of_jobs_are_hidden_by_their_paths(void **state)
+{
+    static const char page[] =
+        "{\"client\":\"ada\",\"name\":\"n\",\"request\":{\"spec\":{\"name\":\"blog\",\"plan\":1}},"
+        "\"steps\":[{\"name\":\"s\",\"response\":{\"parts\":[{\"name\":\"x\"},{\"name\":\"y\"}]}}]"
+        "}";
+    check_job(page, NULL, page);
+    check_job(page, NAMES("name", "spec.names", "parts.n", "response"), page);
+    check_job(
+        page, NAMES("spec.name", "client"),
+        "{\"client\":\"redacted\",\"name\":\"n\",\"request\":{\"spec\":{\"name\":\"redacted\","
+        "\"plan\":1}},\"steps\":[{\"name\":\"s\",\"response\":{\"parts\":[{\"name\":\"x\"},{"
+        "\"name\":\"y\"}]}}]}");
+    check_job(
+        page, NAMES("spec", "parts.name"),
+        "{\"client\":\"ada\",\"name\":\"n\",\"request\":{\"spec\":\"redacted\"},\"steps\":[{"
+        "\"name\":\"s\",\"response\":{\"parts\":[{\"name\":\"redacted\"},{\"name\":\"redacted\"}]}}"
+        "]}");
+    check_job("{\"request\":", NAMES("spec"), "{}");
+}
+
+static void texts_about_a_job_that_quote_a_field_are_hidden(void **state)
+{
+    check_job("{\"resource\":\"site/blog\",\"failure\":{\"step\":\"a\",\"message\":\"no 'blog'\"},"
+              "\"order\":{\"why\":\"blogs\"},\"request\":{\"spec\":{\"name\":\"blog\"}}}",
+              NAMES("spec"),
+              "{\"resource\":\"redacted\",\"failure\":{\"step\":\"a\",\"message\":\"redacted\"},"
+              "\"order\":{\"why\":\"blogs\"},\"request\":{\"spec\":\"redacted\"}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +149,8 @@ int main(void)
         cmocka_unit_test(a_part_of_a_path_is_quoted_too),
         cmocka_unit_test(errors_of_attempts_are_redacted_too),
         cmocka_unit_test(what_is_no_record_says_nothing),
+        cmocka_unit_test(fields_of_messages_of_jobs_are_hidden_by_their_paths),
+        cmocka_unit_test(texts_about_a_job_that_quote_a_field_are_hidden),
     };
     return cmocka_run_group_tests_name("redaction", tests, NULL, NULL);
 }
