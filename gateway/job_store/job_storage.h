@@ -24,7 +24,7 @@
 
 enum {
     JOB_CLAIM_MOST = 32, /* jobs of one claim */
-    JOB_PAGE_MOST = 100 /* of one list */
+    JOB_PAGE_MOST = 1000 /* of one list */
 };
 
 /* ---- Accepting ------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include "gateway/builtin/builtin.h"
 #include "gateway/job_store/job_storage.h"
 
-enum { OPERATION_PAGE = 100 /* operations of a page, if the client does not say how many */ };
+enum { OPERATION_PAGE = 100 /* operations of a page, at most and by default */ };
 
 typedef struct OperationRequest {
     Bytes name; /* "operations/ID"; of a list: "operations", or empty */

@@ -123,6 +123,7 @@ static const StoreKind kinds[] = {
         .keep = keep_job_parks,
         .delete_old = OLDER("job_parks", "definition", "at"),
         .measure = MEASURE("job_parks", "at"),
+        .forget_client = "UPDATE job_parks SET client = $1 WHERE client IN ($2, $3)",
     },
     {
         /* How long each is kept at least is its route's: `expires`. */

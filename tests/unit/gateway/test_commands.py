@@ -46,6 +46,7 @@ GOOD = {
     "service": ["pin", "garage", "v1", "--why", "a test"],
     "request": ["0" * 32],
     "store": ["check", "STORED"],
+    "jobs": ["list"],
     "client": ["forget", "ada", "--why", "a test"],
     "version": [],
     "help": [],

@@ -180,7 +180,10 @@ static void a_page_has_a_size_and_a_beginning(void **state)
     assert_int_equal(out.most, OPERATION_PAGE);
     OperationRequest asked = {.page_size = 1000000, .page_token = bytes_of(ID)};
     assert_ok(arena, operation_request_filter(&asked, arena, &out));
-    assert_int_equal(out.most, JOB_PAGE_MOST);
+    assert_int_equal(out.most, OPERATION_PAGE);
+    asked.page_size = OPERATION_PAGE - 1;
+    assert_ok(arena, operation_request_filter(&asked, arena, &out));
+    assert_int_equal(out.most, OPERATION_PAGE - 1);
     assert_bytes(out.after, ID);
     asked.page_token = bytes_of("x");
     assert_fault(operation_request_filter(&asked, arena, &out), FAULT_BAD_VALUE);

@@ -450,8 +450,9 @@ static void add_job_rows(StoreTask *task, int64_t old, int64_t new)
         " $2)",
         "INSERT INTO job_owners (owner, beat, lease, seen) VALUES ('old', 1, 1, $1),"
         " ('new', 1, 1, $2)",
-        "INSERT INTO job_parks (definition, cause, times, at) VALUES ('old', '', 1, $1),"
-        " ('new', '', 1, $2)",
+        "INSERT INTO job_parks (definition, cause, client, times, at) VALUES ('old', '', '', 1, "
+        "$1),"
+        " ('new', '', '', 1, $2)",
     };
     for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
         StoreStatement *s = store_task_add(task, inserts[i]);
