@@ -153,7 +153,8 @@ void actions_audit_change(Process *p, const AdminAction *action, const char *don
 /* The same; the config after it is the one that the process has. */
 void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before);
 
-/* ---- job_actions.c: what they see of jobs, and do with them ----------------------------------- */
+/* ---- job_actions.c: what they see of jobs, and do with them -----------------------------------
+ */
 
 void job_actions_do(Process *p, AdminAction *action);
 

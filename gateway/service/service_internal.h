@@ -110,8 +110,8 @@ MUST_USE Result service_json_message(ConfigReader *reader, const char *path, con
 /* service_compose.c: Method.composed and made_as. Methods have routes, and plans. */
 MUST_USE Result service_make_compositions(ConfigReader *reader);
 
-/* service_job.c: Version.begins_jobs, before change lists are read; then Config.jobs, Method.job and
-   made_as. */
+/* service_job.c: Version.begins_jobs, before change lists are read; then Config.jobs, Method.job
+   and made_as. */
 void service_note_jobs(ConfigReader *reader);
 MUST_USE Result service_make_jobs(ConfigReader *reader);
 
