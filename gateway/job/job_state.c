@@ -71,6 +71,7 @@ static void begin_step(const JobRules *rules, JobPosition *p, int64_t wall)
     p->tries = 0;
     p->due = 0;
     p->begun |= bit_of(p->step);
+    p->undone &= ~bit_of(p->step); /* it was declined, and is tried again */
     if (is_call(step))
         p->state = JOB_RUNNING;
     else
@@ -134,6 +135,15 @@ static void pass_over(const JobRules *rules, JobPosition *p, int64_t wall)
     go_on(rules, p, wall);
 }
 
+/* Where undos belong to what has begun the job ends as undone, also if none has to be called. */
+static JobState end_of_failed(const JobRules *rules, const JobPosition *p)
+{
+    for (uint32_t i = 0; i < rules->n_steps; i++)
+        if (rules->steps[i].has_undo && (p->begun & bit_of(i)))
+            return JOB_UNDONE;
+    return JOB_FAILED;
+}
+
 static void fail(const JobRules *rules, JobPosition *p, int64_t wall)
 {
     if (p->cancelled)
@@ -141,7 +151,14 @@ static void fail(const JobRules *rules, JobPosition *p, int64_t wall)
     else if (step_of(rules, p)->graceful)
         go_on(rules, p, wall);
     else
-        undo_next(rules, p, JOB_FAILED, wall);
+        undo_next(rules, p, end_of_failed(rules, p), wall);
+}
+
+/* It has begun all the same: who needs its response cannot be called. */
+static void decline(const JobRules *rules, JobPosition *p, int64_t wall)
+{
+    p->undone |= bit_of(p->step);
+    fail(rules, p, wall);
 }
 
 /* Another try after a backoff with full jitter; false: the time for tries is over. */
@@ -180,6 +197,7 @@ static bool while_running(const JobRules *rules, JobPosition *p, JobEvent event,
     case JOB_SUCCEEDED: go_on(rules, p, wall); return true;
     case JOB_PASSED_OVER: pass_over(rules, p, wall); return true;
     case JOB_REFUSED: fail(rules, p, wall); return true;
+    case JOB_DECLINED: decline(rules, p, wall); return true;
     case JOB_CANCEL: p->cancelled = true; return true;
     case JOB_NOT_YET:
         if (step->kind != JOB_STEP_POLL)
@@ -240,7 +258,8 @@ static bool while_undoing(const JobRules *rules, JobPosition *p, JobEvent event,
     case JOB_TAKEN: p->due = 0; return true;
     case JOB_CANCEL: return true; /* so it is already */
     case JOB_SUCCEEDED: undone(rules, p, wall); return true;
-    case JOB_REFUSED: rest(p, JOB_FAILED); return true;
+    case JOB_REFUSED:
+    case JOB_DECLINED: rest(p, JOB_FAILED); return true;
     case JOB_BROKE:
         if (!try_again(step_of(rules, p), p, wall, random))
             rest(p, JOB_FAILED);

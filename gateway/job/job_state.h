@@ -10,7 +10,8 @@
  * passed over, and a loud one fails the job: if any step that it has begun has an `undo`, these are
  * called in reverse order, else the job stays `failed` until an operator says what is to be done.
  * A step may have had an effect as soon as it has begun, so that its undo is called even if nobody
- * knows how its last call ended.
+ * knows how its last call ended. Only one that is known to have had none (JOB_DECLINED) is not
+ * undone: its undo would hit what others have made.
  *
  * Pure: without store, loop, clock or chance. Times are wall nanoseconds since 1970, because they
  * outlive the process; whoever reads them must bear a clock that jumps (job_is_due).
@@ -25,7 +26,8 @@ typedef struct JobPosition {
     JobState state;
     uint32_t step;      /* the current one; JOB_UNDOING: the one that is being undone */
     uint64_t begun;     /* bit i: step i may have had an effect */
-    uint64_t undone;    /* bit i: its undo has been called with success, or was skipped */
+    uint64_t undone;    /* bit i: there is nothing to undo of it: its undo has been called with
+                           success, or was skipped; or it was declined */
     bool undoing;       /* also of a failed one: it was an undo that failed */
     uint32_t tries;     /* calls of the step, or of its undo, that have ended */
     int64_t step_began; /* 0: not yet */
@@ -38,8 +40,10 @@ typedef enum JobEvent {
     JOB_TAKEN,     /* its owner begins, or goes on: it is due */
     JOB_SUCCEEDED, /* the call was good */
     JOB_NOT_YET,   /* JOB_STEP_POLL: the call was good, but what it asks for is not done */
-    JOB_REFUSED, /* the call has failed, and would again: a mistake in it, a method that is gone */
-    JOB_BROKE,   /* the call has failed; another try may succeed. Also: nobody knows how it ended */
+    JOB_REFUSED,  /* the call has failed, and would again: a mistake in it, a method that is gone */
+    JOB_DECLINED, /* JOB_REFUSED, and no call of the step has had an effect: of an undo the same as
+                     JOB_REFUSED */
+    JOB_BROKE, /* the call has failed; another try may succeed. Also: nobody knows how it ended */
     JOB_PASSED_OVER, /* the step is not to be executed: its `when` does not hold */
     JOB_ARRIVED,     /* JOB_STEP_EVENT: the event */
     /* From operators and clients: */

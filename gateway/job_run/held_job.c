@@ -171,11 +171,17 @@ static void on_written(void *owner, Result result, bool written)
 
 /* ---- What happens to it ---------------------------------------------------------------------- */
 
+/* Bit i: step i may have had an effect that is not undone. */
+static uint64_t open_steps(const JobPosition *p)
+{
+    return p->begun & ~p->undone;
+}
+
 static bool has_just_begun(const HeldJob *job, uint64_t before)
 {
     const JobPosition *p = position_of(job);
     bool forward = p->state == JOB_RUNNING || p->state == JOB_WAITING;
-    return forward && (p->begun & ~before & (UINT64_C(1) << p->step));
+    return forward && (open_steps(p) & ~before & (UINT64_C(1) << p->step));
 }
 
 static bool holds(const HeldJob *job)
@@ -190,12 +196,13 @@ static bool advance(HeldJob *job, JobEvent event)
 {
     JobPosition *p = position_of(job);
     const JobRules *rules = &job->definition->rules;
-    uint64_t before = p->begun;
+    uint64_t before = open_steps(p);
     int64_t wall = wall_of(job);
     if (!job_next(rules, p, event, wall, random_next(&job->runner->random)))
         return false;
     while (has_just_begun(job, before) && !holds(job))
         CHECK(job_next(rules, p, JOB_PASSED_OVER, wall, 0));
+    job->uncalled |= has_just_begun(job, before);
     return true;
 }
 
@@ -272,20 +279,31 @@ static void note_failure(HeldJob *job, const JobFailure *failure)
         job->record->failure = copy_failure(job->arena, failure);
 }
 
+/* That this call was declined says something of the step only if it was the first one. After a
+   takeover nobody knows of the calls before. */
+static JobEvent meaning_for_step(HeldJob *job, JobEvent event)
+{
+    bool first = job->uncalled;
+    job->uncalled = false;
+    return event == JOB_DECLINED && !first ? JOB_REFUSED : event;
+}
+
 static void on_call_end(void *owner, const JobCallEnd *end)
 {
     HeldJob *job = owner;
     JobHearer *hearer = job->runner->settings.hearer;
+    JobEvent event = meaning_for_step(job, end->event);
     JobFailure late = too_late(job, "what it waits for has not come about in its time");
     job->state = HELD_WRITES;
     job->runner->n_calls--;
     hearer->on_call(hearer, &job->order, end);
-    if (end->event == JOB_SUCCEEDED && !job->order.undo)
+    if (event == JOB_SUCCEEDED && !job->order.undo)
         keep_response(job, end->response);
     carry_out_order(job);
-    CHECK(advance(job, end->event));
-    switch (end->event) {
+    CHECK(advance(job, event));
+    switch (event) {
     case JOB_REFUSED:
+    case JOB_DECLINED:
     case JOB_BROKE: note_failure(job, &end->failure); break;
     case JOB_NOT_YET:
         note_failure(job, position_of(job)->state == JOB_WAITING ? NULL : &late);

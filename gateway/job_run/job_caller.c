@@ -14,6 +14,7 @@ typedef struct StepCall {
     Arena *arena;
     Exchange *x; /* NULL: it has ended, or was not begun */
     Timer timer;
+    bool said; /* the failure is what the service has said */
     JobCallEnd end;
 } StepCall;
 
@@ -76,6 +77,18 @@ static void fail(StepCall *call, Result why)
             bytes_of(error_text(call->arena, why)));
 }
 
+/* Whether a refused call has certainly had no effect. With several attempts an earlier one may have
+   had it. What the gateway makes itself, of calls of others, may be done in part. DATA_LOSS says
+   that something was done. */
+static bool has_no_effect(const StepCall *call, const CallRecord *record)
+{
+    if (record->legs.size || record->joined.size || (record->method && record->method->made_as))
+        return false;
+    if (call->said)
+        return record->n_attempts == 1 && call->end.failure.code != CODE_DATA_LOSS;
+    return record->n_attempts == 0;
+}
+
 static void on_timer(Timer *timer)
 {
     StepCall *call = (StepCall *)((char *)timer - offsetof(StepCall, timer));
@@ -127,12 +140,15 @@ static void on_end(Caller *caller, const Status *status, const Fields *trailers)
     else
         fail_by(call, FAULT_UPSTREAM_STATUS.name, status->code,
                 job_failure_means(NULL, status->code), status->message);
+    call->said = !status->error;
 }
 
 static void on_record(Caller *caller, const CallRecord *record)
 {
     StepCall *call = (StepCall *)caller;
     call->x = NULL;
+    if (call->end.event == JOB_REFUSED && has_no_effect(call, record))
+        call->end.event = JOB_DECLINED;
     telemetry_record(call->loop, record);
     end_soon(call);
 }
@@ -193,6 +209,8 @@ static void begin(StepCall *call, const JobCall *called)
                                 call->arena, &request.bytes);
     if (failed(r)) {
         fail(call, r);
+        if (call->end.event == JOB_REFUSED)
+            call->end.event = JOB_DECLINED; /* it was never sent */
         end_soon(call);
         return;
     }

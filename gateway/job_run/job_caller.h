@@ -5,7 +5,8 @@
  * its client's request, and with the idempotency key.
  *
  * A failure is a refusal if the same call would fail again: the service says so by its code, or it
- * is a mistake of the definition. All others are worth another try. One loop, its thread only.
+ * is a mistake of the definition. All others are worth another try. A refusal is JOB_DECLINED if
+ * the service has heard of the call once, and has said no; or never. One loop, its thread only.
  */
 #ifndef GATEWAY_JOB_CALLER_H
 #define GATEWAY_JOB_CALLER_H
@@ -24,8 +25,8 @@ void job_caller_init(JobCaller *caller, Loop *loop);
 /* What messages are made of. Borrows from the record. */
 JobSources job_sources_of(const JobRecord *record);
 
-/* JOB_REFUSED or JOB_BROKE: what the failure of a call means. `fault` is the gateway's; NULL: the
-   service returned the code. */
+/* JOB_REFUSED or JOB_BROKE, without regard to effects: what the failure of a call means. `fault` is
+   the gateway's; NULL: the service returned the code. */
 JobEvent job_failure_means(const Fault *fault, Code code);
 
 #endif

@@ -83,6 +83,7 @@ void job_counts_call(JobCounts *counts, const char *method, const char *step, bo
 {
     pthread_mutex_lock(&counts->mutex);
     CountRow *row = row_of(counts, method, step, undo);
+    event = event == JOB_DECLINED ? JOB_REFUSED : event;
     for (int i = 0; i < RESULTS; i++)
         row->n[i] += results[i].event == event;
     pthread_mutex_unlock(&counts->mutex);

@@ -15,8 +15,9 @@ JobCounts *job_counts_new(void);
 /* NULL is allowed. */
 void job_counts_free(JobCounts *counts);
 
-/* A call has ended as `event` says: JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED or JOB_BROKE. Of more
-   than a thousand steps, the others are counted together. */
+/* A call has ended as `event` says: JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED, JOB_DECLINED, which is
+   counted as refused, or JOB_BROKE. Of more than a thousand steps, the others are counted together.
+ */
 void job_counts_call(JobCounts *counts, const char *method, const char *step, bool undo,
                      JobEvent event);
 

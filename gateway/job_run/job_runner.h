@@ -27,9 +27,10 @@ typedef struct JobRunner JobRunner;
 
 /* How a call has ended. Texts live during the event only. */
 typedef struct JobCallEnd {
-    JobEvent event;     /* JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED or JOB_BROKE */
+    JobEvent event;     /* JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED, JOB_BROKE; or JOB_DECLINED: this
+                           call has had no effect; what is known of others does not matter */
     Bytes response;     /* JOB_SUCCEEDED: protobuf, in the version of the step */
-    JobFailure failure; /* of the last two */
+    JobFailure failure; /* of the last three */
 } JobCallEnd;
 
 typedef struct JobCallOrder {

@@ -24,6 +24,7 @@ typedef struct HeldJob {
     const JobDefinition *definition;
     void *held;
 
+    bool uncalled;      /* nobody has ever called the current step, or may have */
     JobCallOrder order; /* of HELD_CALLS */
     void *call;
 

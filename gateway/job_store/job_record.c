@@ -48,6 +48,7 @@ bool job_order_fits(JobEvent order, JobState state)
     case JOB_SUCCEEDED:
     case JOB_NOT_YET:
     case JOB_REFUSED:
+    case JOB_DECLINED:
     case JOB_BROKE:
     case JOB_PASSED_OVER: break;
     }

@@ -26,9 +26,12 @@ PLANS = {
     "flaky": ("done", {"reserve", "publish", "announce"}),        # the first calls fail
     "slow": ("done", {"reserve", "publish", "announce"}),         # `reserve` takes its time
     "quiet": ("done", {"reserve", "publish"}),                    # `announce` is refused, which is graceful
-    "refused": ("undone", {"reserve", "release", "unpublish"}),   # `publish` is refused
-    "full": ("undone", {"release"}),                              # `reserve` is refused
+    "refused": ("undone", {"reserve", "release"}),                # `publish` is refused
+    "spoilt": ("undone", {"reserve", "release", "unpublish"}),    # `publish` fails, maybe with an effect
+    "full": ("undone", set()),                                    # `reserve` is refused
 }
+# What is undone besides, if its gateway has not heard that the first call was refused.
+UNHEARD = {"refused": {"unpublish"}, "full": {"release"}}
 
 
 class Effects:
@@ -72,6 +75,10 @@ class Services:
         arrivals = self.effects.arrive(key)
         if plan in refused:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"no {call} for {thing}")
+        if plan == "spoilt" and call == "publish":
+            context.abort(grpc.StatusCode.DATA_LOSS, f"no {call} for {thing}")
+        if plan == "forgetful" and call == "publish":  # it has had its effect, and says no to the next one
+            context.abort(grpc.StatusCode.ALREADY_EXISTS if arrivals > 1 else grpc.StatusCode.UNAVAILABLE, "hm")
         if plan == "flaky" and arrivals == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         time.sleep(0.5 if plan == "slow" and call == "reserve" else 0.02)

@@ -106,6 +106,17 @@ def effects(world, job, site):
     return sorted(world.backend.effects.of(job) + world.backend.effects.of(site))
 
 
+def keys(world, job):
+    """The steps that were called, and their undos."""
+    return [key.strip('"').partition("-")[2] for key in world.backend.effects.keys() if job in key]
+
+
+def subfolder(world, name):
+    folder = world.folder / name
+    folder.mkdir()
+    return folder
+
+
 def calls(gateway, job):
     """The log lines of a job's calls."""
     lines = (json.loads(line) for line in gateway.process.lines if job in line)
@@ -116,8 +127,7 @@ def test_steps_are_called_one_after_the_other_each_with_its_own_key(world, gatew
     job = create(gateway, "one")
     assert end(gateway, job) == "done"
     assert effects(world, job, "one") == ["announce", "publish", "reserve"]
-    keys = [key for key in world.backend.effects.keys() if job in key]
-    assert keys == [f'"{job}-reserve"', f'"{job}-publish"', f'"{job}-announce"']
+    assert [key for key in world.backend.effects.keys() if job in key] == [f'"{job}-reserve"', f'"{job}-publish"', f'"{job}-announce"']
     lines = eventually(lambda: len(calls(gateway, job)) == 3 and calls(gateway, job))
     assert [line["route"].rpartition(" ")[2] for line in lines] == ["steps.reserve", "steps.publish", "steps.announce"]
     begun, = [json.loads(line) for line in gateway.process.lines if '"operation":' in line and job in line and '"verb":"POST"' in line]
@@ -133,12 +143,31 @@ def test_a_call_that_fails_or_whose_response_is_lost_is_made_again_with_the_same
 
 
 def test_a_step_that_is_refused_undoes_those_before_it_the_last_one_first(world, gateway):
+    job = create(gateway, "spoilt", "spoilt")
+    assert end(gateway, job) == "undone"
+    assert keys(world, job) == ["reserve", "publish", "publish-undo", "reserve-undo"]
+    assert told(gateway, job)["error"]["code"] == 15
+    assert "no publish for spoilt" in told(gateway, job)["error"]["message"]
+
+
+def test_a_step_that_was_refused_without_an_effect_is_not_undone_itself(world, gateway):
+    """Unpublish goes by the name, which may be another one's: that is why Publish is refused."""
     job = create(gateway, "refused", "refused")
     assert end(gateway, job) == "undone"
-    keys = [key.strip('"').partition("-")[2] for key in world.backend.effects.keys() if job in key]
-    assert keys == ["reserve", "publish", "publish-undo", "reserve-undo"]
+    assert keys(world, job) == ["reserve", "publish", "reserve-undo"]
     assert told(gateway, job)["error"]["code"] == 9
     assert "no publish for refused" in told(gateway, job)["error"]["message"]
+    job = create(gateway, "full", "full")
+    assert end(gateway, job) == "undone"
+    assert keys(world, job) == ["reserve"]
+
+
+def test_a_step_whose_refused_call_may_not_have_been_the_only_one_is_undone(world):
+    with Gateway(subfolder(world, "often"), CONFIG.replace("{match: hosting, attempts: 1}", "{match: hosting, attempts: 2}"),
+                 node="often", store=world.store, instance=world.backend.port, revision=8) as often:
+        job = create(often, "gone-then-refused", "forgetful")
+        assert end(often, job) == "undone"
+    assert keys(world, job) == ["reserve", "publish", "publish", "publish-undo", "reserve-undo"]
 
 
 def test_a_graceful_step_that_is_refused_is_passed_over(world, gateway):
@@ -148,7 +177,7 @@ def test_a_graceful_step_that_is_refused_is_passed_over(world, gateway):
 
 
 def test_a_job_that_does_not_go_on_by_itself_is_told_of(world, gateway):
-    job = create(gateway, "stuck", "refused")
+    job = create(gateway, "stuck", "spoilt")
     assert end(gateway, job) == "failed"
     event = eventually(lambda: [event for event in gateway.events("job_stuck") if job in str(event)])
     assert "no unpublish for stuck" in str(event) and event[0]["level"] == "warning"

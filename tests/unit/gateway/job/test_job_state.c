@@ -207,6 +207,55 @@ static void an_undo_that_fails_for_good_fails_the_job(void **state)
     }
 }
 
+static void a_step_that_was_declined_is_not_undone(void **state)
+{
+    JobRules rules = rules_of(three, 3);
+    JobPosition p = running(&rules, 1);
+    happen(&rules, &p, JOB_DECLINED);
+    AT(p, "undoing", 0); /* not the second: its undo would hit what others have */
+    happen(&rules, &p, JOB_SUCCEEDED);
+    AT(p, "undone", 0);
+}
+
+static void a_job_of_which_nothing_has_happened_is_undone_without_a_call(void **state)
+{
+    JobRules rules = rules_of(three, 3);
+    JobPosition p = running(&rules, 0);
+    happen(&rules, &p, JOB_DECLINED);
+    AT(p, "undone", 0);
+    static const JobStepRules steps[] = {{CALL}, {CALL, UNDO}};
+    JobRules without = rules_of(steps, 2);
+    p = running(&without, 0);
+    happen(&without, &p, JOB_DECLINED);
+    AT(p, "failed", 0); /* there is no undo that belongs to it */
+}
+
+static void a_declined_step_that_is_tried_again_is_undone(void **state)
+{
+    static const JobStepRules steps[] = {{CALL, .graceful = true, UNDO}, {CALL}};
+    JobRules rules = rules_of(steps, 2);
+    JobPosition p = running(&rules, 0);
+    happen(&rules, &p, JOB_DECLINED);
+    AT(p, "running", 1);
+    assert_int_equal(p.begun, 3); /* so that what needs its response is not called */
+    assert_int_equal(p.undone, 1);
+    p = (JobPosition){.state = JOB_FAILED, .begun = 1, .undone = 1};
+    happen(&rules, &p, JOB_RETRY);
+    happen(&rules, &p, JOB_SUCCEEDED);
+    happen(&rules, &p, JOB_REFUSED);
+    AT(p, "undoing", 0);
+}
+
+static void an_undo_that_is_declined_fails_the_job(void **state)
+{
+    JobRules rules = rules_of(two, 2);
+    JobPosition p = running(&rules, 0);
+    happen(&rules, &p, JOB_REFUSED);
+    happen(&rules, &p, JOB_DECLINED);
+    AT(p, "failed", 0);
+    assert_int_equal(p.undone, 0);
+}
+
 /* ---- Waits ----------------------------------------------------------------------------------- */
 
 static void a_poll_is_repeated_until_it_is_done(void **state)
@@ -299,7 +348,7 @@ static void a_cancelled_job_is_undone_as_soon_as_its_call_has_ended(void **state
         if (end == JOB_NOT_YET)
             continue;
         happen(&rules, &p, end);
-        AT(p, "undoing", 1);
+        AT(p, "undoing", end == JOB_DECLINED ? 0 : 1);
     }
 }
 
@@ -432,7 +481,8 @@ static void check(const JobRules *rules, const JobPosition *p)
 /* Left alone, a job comes to rest: tries and waits are bounded. */
 static void run_to_rest(const JobRules *rules, JobPosition p, Random *random, int64_t wall)
 {
-    static const JobEvent ends[] = {JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED, JOB_BROKE};
+    static const JobEvent ends[] = {JOB_SUCCEEDED, JOB_NOT_YET, JOB_REFUSED, JOB_DECLINED,
+                                    JOB_BROKE};
     for (int i = 0; !job_is_at_rest(p.state); i++) {
         assert_true(i < 5000);
         if (job_act(&p) == JOB_ACT_WAIT) {
@@ -441,7 +491,7 @@ static void run_to_rest(const JobRules *rules, JobPosition p, Random *random, in
             assert_true(job_next(rules, &p, JOB_TAKEN, wall, random_next(random)));
         } else {
             wall += SECOND / 10;
-            job_next(rules, &p, ends[random_below(random, 4)], wall, random_next(random));
+            job_next(rules, &p, ends[random_below(random, 5)], wall, random_next(random));
         }
         check(rules, &p);
     }
@@ -486,6 +536,10 @@ int main(void)
         cmocka_unit_test(what_may_have_had_an_effect_is_undone_in_reverse_order),
         cmocka_unit_test(without_an_undo_a_job_stays_failed),
         cmocka_unit_test(an_undo_is_repeated_too),
+        cmocka_unit_test(a_step_that_was_declined_is_not_undone),
+        cmocka_unit_test(a_job_of_which_nothing_has_happened_is_undone_without_a_call),
+        cmocka_unit_test(a_declined_step_that_is_tried_again_is_undone),
+        cmocka_unit_test(an_undo_that_is_declined_fails_the_job),
         cmocka_unit_test(an_undo_that_fails_for_good_fails_the_job),
         cmocka_unit_test(a_poll_is_repeated_until_it_is_done),
         cmocka_unit_test(only_a_poll_may_be_not_done_yet),

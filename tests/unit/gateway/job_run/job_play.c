@@ -78,12 +78,12 @@ static bool is_good(Fate fate)
     return fate == FATE_GOOD || fate == FATE_BREAKS || fate == FATE_LOSES;
 }
 
-/* The steps before `n` that had begun are undone, the last one first. */
-static void undo_all(const JobPlay *play, const bool begun[], uint32_t n, bool helped, JobEnd *end)
+/* The steps before `n` that may have had an effect are undone, the last one first. */
+static void undo_all(const JobPlay *play, const bool open[], uint32_t n, bool helped, JobEnd *end)
 {
     for (uint32_t i = n; i-- > 0;) {
         const StepPlay *step = &play->steps[i];
-        if (!begun[i] || !step->has_undo)
+        if (!open[i] || !step->has_undo)
             continue;
         bool good = is_good(step->undo);
         if (!good && !helped && play->remedy == REMEDY_RETRY)
@@ -110,18 +110,19 @@ static bool has_undos(const JobPlay *play, const bool begun[], uint32_t n)
     return false;
 }
 
-JobEnd job_play_end(const JobPlay *play)
+JobEnd job_play_end(const JobPlay *play, const bool declined[PLAY_STEPS])
 {
     JobEnd end = {.state = JOB_DONE};
-    bool begun[PLAY_STEPS] = {false};
+    bool begun[PLAY_STEPS] = {false}, open[PLAY_STEPS] = {false}; /* it may have had an effect */
     bool helped = false;
     for (uint32_t i = 0; i < play->n_steps; i++) {
         const StepPlay *step = &play->steps[i];
         if (step->passed_over)
             continue;
         begun[i] = true;
+        open[i] = !declined[i];
         if (step->cancelled) {
-            undo_all(play, begun, i + 1, helped, &end);
+            undo_all(play, open, i + 1, helped, &end);
             return end;
         }
         bool good = is_good(step->fate);
@@ -129,7 +130,7 @@ JobEnd job_play_end(const JobPlay *play)
         if (good || step->graceful)
             continue;
         if (has_undos(play, begun, i + 1)) {
-            undo_all(play, begun, i + 1, helped, &end);
+            undo_all(play, open, i + 1, helped, &end);
             return end;
         }
         if (helped || play->remedy == REMEDY_NONE) {
@@ -141,6 +142,7 @@ JobEnd job_play_end(const JobPlay *play)
             end.state = JOB_UNDONE;
             return end;
         }
+        open[i] |= play->remedy == REMEDY_RETRY;
         end.effect[i] = play->remedy == REMEDY_RETRY && step->kind != JOB_STEP_EVENT;
     }
     return end;

@@ -50,6 +50,8 @@ typedef struct JobEnd {
 
 JobPlay job_play_any(Random *random);
 
-JobEnd job_play_end(const JobPlay *play);
+/* `declined`: of these steps the only call was refused, and its caller has heard that: they are not
+   undone. Which of the refused ones that are is a matter of chance, not of the model. */
+JobEnd job_play_end(const JobPlay *play, const bool declined[PLAY_STEPS]);
 
 #endif

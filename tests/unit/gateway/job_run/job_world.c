@@ -86,7 +86,10 @@ typedef struct StoredJob {
     uint32_t arrivals[2][PLAY_STEPS], effects[2][PLAY_STEPS];
     char keys[2][PLAY_STEPS][64]; /* of the calls that have had an effect */
     bool repaired[2][PLAY_STEPS];
-    struct BackendCall *call; /* that its latest caller waits for; NULL: it has ended */
+    uint64_t beginners[PLAY_STEPS]; /* tokens of whoever stored that a step has begun */
+    uint32_t calls[PLAY_STEPS];     /* of steps that are not repaired */
+    bool declined[PLAY_STEPS]; /* the only one was refused, and who began the step has heard it */
+    struct BackendCall *call;  /* that its latest caller waits for; NULL: it has ended */
     struct Gateway *caller;
     uint64_t caller_life;
     bool remedied, cancelled;
@@ -366,6 +369,9 @@ static void execute_write(JobWorld *w, StoreOp *op)
     if (op->release || job_is_at_rest(record.position.state)) {
         record.owner = BYTES_NONE;
     }
+    for (uint32_t i = 0; i < job->play.n_steps; i++)
+        if (record.position.begun & ~job->record->position.begun & UINT64_C(1) << i)
+            job->beginners[i] = record.token;
     store_record(job, &record);
 }
 
@@ -522,13 +528,22 @@ static JobEvent serve(JobWorld *w, BackendCall *call)
         fate = FATE_GOOD;
     bool polls = step->kind == JOB_STEP_POLL && !call->undo;
     if (fate == FATE_REFUSED)
-        return JOB_REFUSED;
+        return JOB_DECLINED;
     if (fate == FATE_BROKEN || (fate == FATE_BREAKS && arrivals <= step->n))
         return JOB_BROKE;
     if (polls && (fate == FATE_NEVER || arrivals <= step->n))
         return JOB_NOT_YET;
     take_effect(w, call);
     return fate == FATE_LOSES && arrivals <= step->n ? JOB_BROKE : JOB_SUCCEEDED;
+}
+
+/* Only who has begun the step knows that this call was the first one. */
+static void hear_declined(const BackendCall *call)
+{
+    StoredJob *job = call->job;
+    bool first = job->calls[call->step] == 1 && call->token == job->beginners[call->step];
+    if (!call->undo)
+        job->declined[call->step] = first;
 }
 
 static void forget_call(BackendCall *call)
@@ -545,6 +560,8 @@ static void respond(JobWorld *w, Event *event)
     forget_call(call);
     if (call->backend_life != w->backend_life)
         call->end.event = JOB_BROKE;
+    if (call->end.event == JOB_DECLINED)
+        hear_declined(call);
     bool good = call->end.event == JOB_SUCCEEDED || call->end.event == JOB_NOT_YET;
     if (good)
         call->end.response = bytes_of(call->key);
@@ -604,6 +621,19 @@ static void check_alone(JobWorld *w, const StoredJob *job, const Gateway *caller
         wrong(w, "%s is called by two at a time, one of them is %s", job->name, other->name);
 }
 
+/* What was declined has had no effect: its undo would be one on what others have. */
+static void check_open(JobWorld *w, StoredJob *job, const JobCallOrder *order)
+{
+    bool repaired = job->repaired[0][order->step];
+    if (order->undo && job->declined[order->step] && !repaired)
+        wrong(w, "%s: step %s was declined, and is undone", job->name,
+              job->steps[order->step].name);
+    if (order->undo || repaired)
+        return;
+    job->calls[order->step]++;
+    job->declined[order->step] = false;
+}
+
 static void *backend_call(JobBackend *backend, const JobCallOrder *order)
 {
     Gateway *g = gateway_of(backend);
@@ -613,6 +643,7 @@ static void *backend_call(JobBackend *backend, const JobCallOrder *order)
     *event->call = (BackendCall){.job = stored(w, order->record->id),
                                  .step = order->step,
                                  .undo = order->undo,
+                                 .token = order->record->token,
                                  .backend_life = w->backend_life,
                                  .on_end = order->on_end,
                                  .owner = order->owner};
@@ -620,6 +651,7 @@ static void *backend_call(JobBackend *backend, const JobCallOrder *order)
     StoredJob *job = event->call->job;
     check_caller(w, job, order);
     check_alone(w, job, g);
+    check_open(w, job, order);
     job->call = event->call;
     job->caller = g;
     job->caller_life = g->life;
@@ -988,7 +1020,7 @@ static void check_early(JobWorld *w, const StoredJob *job)
 
 static void check_end(JobWorld *w, const StoredJob *job)
 {
-    JobEnd end = job_play_end(&job->play);
+    JobEnd end = job_play_end(&job->play, job->declined);
     JobState state = job->record->position.state;
     if (job->play.cancelled_early && state == JOB_UNDONE) {
         check_early(w, job);

@@ -364,6 +364,39 @@ static void a_call_that_broke_is_tried_again_with_the_same_key(void **state)
     tear_down(&b);
 }
 
+/* Of a refusal at its first call it is known that the step has had no effect. */
+static void a_step_is_declined_only_by_its_first_call(void **state)
+{
+    Bench b;
+    begin_call(&b);
+    ended(&b, JOB_DECLINED);
+    WRITTEN(&b, "undone", 0, true);
+    assert_bytes(b.written->failure.fault, "UPSTREAM_DOWN");
+    tear_down(&b);
+    begin_call(&b);
+    ended(&b, JOB_BROKE);
+    written(&b, OK, true);
+    pass(&b, BEAT);
+    JobRecord again = *b.written;
+    again.position.due = WALL;
+    claimed(&b, &again);
+    ended(&b, JOB_DECLINED);
+    WRITTEN(&b, "undoing", 0, false);
+    tear_down(&b);
+}
+
+static void who_has_taken_a_call_over_does_not_know_of_those_before(void **state)
+{
+    Bench b;
+    begin(&b);
+    JobRecord record = queued();
+    record.position = (JobPosition){.state = JOB_RUNNING, .begun = 1, .step_began = WALL};
+    claimed(&b, &record);
+    ended(&b, JOB_DECLINED);
+    WRITTEN(&b, "undoing", 0, false);
+    tear_down(&b);
+}
+
 static void what_the_store_did_not_take_is_written_again(void **state)
 {
     Bench b;
@@ -575,6 +608,8 @@ int main(void)
         cmocka_unit_test(a_response_is_stored_with_the_next_position_and_a_wait_releases_the_job),
         cmocka_unit_test(steps_whose_condition_does_not_hold_are_never_stored_as_begun),
         cmocka_unit_test(a_call_that_broke_is_tried_again_with_the_same_key),
+        cmocka_unit_test(a_step_is_declined_only_by_its_first_call),
+        cmocka_unit_test(who_has_taken_a_call_over_does_not_know_of_those_before),
         cmocka_unit_test(what_the_store_did_not_take_is_written_again),
         cmocka_unit_test(a_job_that_is_somebody_elses_is_dropped),
         cmocka_unit_test(a_call_is_cancelled_just_before_its_lease_is_over),
