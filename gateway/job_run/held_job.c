@@ -266,17 +266,22 @@ static JobFailure too_late(const HeldJob *job, const char *why)
 }
 
 /* The failure of a step is kept while it is tried again, and if the job has failed or is undone
-   because of it. An undo that fails in the end is more important than why it was called; a
-   cancelled job has its reason already. */
+   because of it. An undo that fails in the end is told of behind it. A cancelled job has its reason
+   already. */
 static void note_failure(HeldJob *job, const JobFailure *failure)
 {
     const JobPosition *p = position_of(job);
+    JobFailure *known = &job->record->failure;
     bool goes_on = p->state == JOB_DONE || ((p->state == JOB_RUNNING || p->state == JOB_WAITING) &&
                                             (p->step != job->order.step || !failure));
-    if (goes_on)
-        job->record->failure = (JobFailure){.code = CODE_OK};
-    else if (failure && (job->order.undo ? p->state == JOB_FAILED : !p->cancelled))
-        job->record->failure = copy_failure(job->arena, failure);
+    if (goes_on) {
+        *known = (JobFailure){.code = CODE_OK};
+    } else if (failure && job->order.undo && p->state == JOB_FAILED) {
+        JobFailure both = job_failure_add_undo(known, failure, job->arena);
+        *known = copy_failure(job->arena, &both);
+    } else if (failure && !job->order.undo && !p->cancelled) {
+        *known = copy_failure(job->arena, failure);
+    }
 }
 
 /* That this call was declined says something of the step only if it was the first one. After a

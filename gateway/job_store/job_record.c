@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 
+#include <string.h>
+
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
 {
     JobRecord *copy = arena_make(arena, JobRecord);
@@ -34,6 +36,26 @@ JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
                    bytes_copy(arena, field->value));
     }
     return copy;
+}
+
+#define THEN_UNDO "; then the undo of "
+
+Bytes job_failure_cause(Bytes message)
+{
+    const uint8_t *end = memmem(message.data, message.size, THEN_UNDO, sizeof THEN_UNDO - 1);
+    return end ? bytes(message.data, (size_t)(end - message.data)) : message;
+}
+
+JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo, Arena *arena)
+{
+    if (!first->fault.size)
+        return *undo;
+    Bytes cause = job_failure_cause(first->message);
+    JobFailure both = *first;
+    both.message =
+        bytes_of(arena_printf(arena, "%.*s" THEN_UNDO "%.*s failed: %.*s", BYTES_ARGS(cause),
+                              BYTES_ARGS(undo->step), BYTES_ARGS(undo->message)));
+    return both;
 }
 
 bool job_order_fits(JobEvent order, JobState state)

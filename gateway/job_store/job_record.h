@@ -19,7 +19,7 @@ typedef struct JobFailure {
     Bytes step;    /* its name */
     Bytes fault;   /* "UPSTREAM_DOWN" */
     Code code;     /* of its last call */
-    Bytes message; /* for people */
+    Bytes message; /* for people; job_failure_add_undo appends to it */
 } JobFailure;
 
 /* What an operator, a client, or an event from outside asks of a job. `given` false: nothing. */
@@ -64,6 +64,13 @@ typedef struct JobRecord {
 
 /* A copy of all of it, in the arena. */
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
+
+/* An undo has failed for good, too: what has failed first stays the failure, and its message tells
+   of the undo, in place of the one before. What was none becomes the undo's. Borrows from both. */
+JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo, Arena *arena);
+
+/* The message of what has failed first, alone. */
+Bytes job_failure_cause(Bytes message);
 
 /* Whether the order fits a job in that state. */
 bool job_order_fits(JobEvent order, JobState state);

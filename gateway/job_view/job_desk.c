@@ -103,12 +103,15 @@ static Bytes text_of_fault(Bytes name)
     return bytes_of(fault ? fault->text : "a step has failed");
 }
 
-/* What a service said, and why a job was cancelled, was written for whoever asks. */
+/* What a service said, and why a job was cancelled, was written for whoever asks; not so what an
+   undo came to. */
 static Bytes reason_told(const JobFailure *failure, bool full)
 {
     bool said = !failure->fault.size || bytes_are(failure->fault, FAULT_UPSTREAM_STATUS.name) ||
                 bytes_are(failure->fault, FAULT_CANCELLED.name);
-    return full || said ? failure->message : text_of_fault(failure->fault);
+    if (full)
+        return failure->message;
+    return said ? job_failure_cause(failure->message) : text_of_fault(failure->fault);
 }
 
 JobSources job_sources(const JobRecord *record, bool full)

@@ -180,7 +180,9 @@ def test_a_job_that_does_not_go_on_by_itself_is_told_of(world, gateway):
     job = create(gateway, "stuck", "spoilt")
     assert end(gateway, job) == "failed"
     event = eventually(lambda: [event for event in gateway.events("job_stuck") if job in str(event)])
-    assert "no unpublish for stuck" in str(event) and event[0]["level"] == "warning"
+    assert "no publish for stuck; then the undo of publish failed: no unpublish for stuck" in str(event)
+    assert told(gateway, job)["error"] == {"code": 15, "message": "no publish for stuck"}  # what failed first
+    assert event[0]["level"] == "warning"
     kind, = eventually(lambda: rows(gateway, fault="JOB_STUCK"))
     assert kind["method"].endswith("Sites/Create")
 

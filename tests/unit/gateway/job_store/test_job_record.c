@@ -55,10 +55,40 @@ static void orders_fit_the_states_in_which_they_mean_something(void **state)
     assert_false(job_order_fits(JOB_SUCCEEDED, JOB_RUNNING));
 }
 
+static void what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    JobFailure none = {.code = CODE_OK};
+    JobFailure first = {.step = bytes_of("publish"),
+                        .fault = bytes_of("UPSTREAM_STATUS"),
+                        .code = CODE_ALREADY_EXISTS,
+                        .message = bytes_of("it is there")};
+    JobFailure undo = {.step = bytes_of("reserve"),
+                       .fault = bytes_of("UPSTREAM_DOWN"),
+                       .code = CODE_UNAVAILABLE,
+                       .message = bytes_of("away")};
+    JobFailure both = job_failure_add_undo(&first, &undo, arena);
+    assert_bytes(both.step, "publish");
+    assert_bytes(both.fault, "UPSTREAM_STATUS");
+    assert_int_equal(both.code, CODE_ALREADY_EXISTS);
+    assert_bytes(both.message, "it is there; then the undo of reserve failed: away");
+    undo.message = bytes_of("still away");
+    JobFailure again = job_failure_add_undo(&both, &undo, arena);
+    assert_bytes(again.message, "it is there; then the undo of reserve failed: still away");
+    assert_bytes(job_failure_cause(again.message), "it is there");
+    assert_bytes(job_failure_cause(first.message), "it is there");
+    assert_bytes(job_failure_cause(BYTES_NONE), "");
+    JobFailure alone = job_failure_add_undo(&none, &undo, arena);
+    assert_bytes(alone.step, "reserve");
+    assert_int_equal(alone.code, CODE_UNAVAILABLE);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_has_all_and_shares_nothing),
+        cmocka_unit_test(what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told),
         cmocka_unit_test(orders_fit_the_states_in_which_they_mean_something),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
