@@ -61,7 +61,7 @@ JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo,
 bool job_order_fits(JobEvent order, JobState state)
 {
     switch (order) {
-    case JOB_CANCEL: return state != JOB_UNDONE && state != JOB_DONE;
+    case JOB_CANCEL: return !job_is_at_rest(state);
     case JOB_RETRY:
     case JOB_SKIP: return state == JOB_FAILED;
     case JOB_UNDO: return state == JOB_FAILED || state == JOB_DONE;

@@ -181,7 +181,7 @@
     " ELSE 0 END FROM jobs b WHERE b.resource = jobs.resource AND b.resource <> ''"                \
     " AND b.stage < 2) ELSE behind END"                                                            \
     " WHERE id = $1 AND (ordered = '' OR $2 = 'cancel') AND CASE $2"                               \
-    " WHEN 'cancel' THEN state NOT IN ('undone', 'done')"                                          \
+    " WHEN 'cancel' THEN state NOT IN ('undone', 'failed', 'done')"                                \
     " WHEN 'undo' THEN state IN ('failed', 'done')"                                                \
     " WHEN 'arrived' THEN state = 'waiting'"                                                       \
     " ELSE state = 'failed' END"

@@ -212,11 +212,13 @@ static void on_ordered(void *owner, Result result, JobOrderOutcome outcome)
         fail_by_store(t, result);
     else if (outcome == JOB_NOT_THERE)
         fail_unknown(t);
-    else if (outcome == JOB_UNFIT && method_of(t) == BUILTIN_DELETE_OPERATION)
+    else if (outcome == JOB_ORDERED)
+        tell_done(t);
+    else if (method_of(t) == BUILTIN_DELETE_OPERATION)
         fail(t, FAIL_TELL(t->call.arena, FAULT_OPERATION_UNFINISHED, "%.*s",
                           BYTES_ARGS(t->request.name)));
-    else /* a cancel that does not fit comes too late, which is no error (AIP-151) */
-        tell_done(t);
+    else /* it has ended meanwhile: how? */
+        read_job(t);
 }
 
 static bool has_ended_well(const JobRecord *record)
@@ -224,7 +226,15 @@ static bool has_ended_well(const JobRecord *record)
     return record->position.state == JOB_DONE || record->position.state == JOB_UNDONE;
 }
 
-/* What has failed can be cancelled: then it is undone. */
+/* What it was about may have been made anew since, by another job: whether to undo it, or to go on
+   with it, is for operators to say. */
+static void fail_as_failed(OperationTelling *t)
+{
+    fail(t, FAIL_TELL(t->call.arena, FAULT_JOB_STUCK,
+                      "the job has failed: an operator has it undone, or goes on with it"));
+}
+
+/* Of what has ended well it comes too late, which is no error (AIP-151). */
 static void cancel(OperationTelling *t, const JobRecord *record)
 {
     JobOrder order = {.given = true,
@@ -235,6 +245,10 @@ static void cancel(OperationTelling *t, const JobRecord *record)
         tell_nothing(t);
         return;
     }
+    if (record->position.state == JOB_FAILED) {
+        fail_as_failed(t);
+        return;
+    }
     JobStorage *storage = job_ask_storage(&t->ask);
     storage->order(storage, t->request.id, &order, on_ordered, t);
 }
@@ -242,6 +256,10 @@ static void cancel(OperationTelling *t, const JobRecord *record)
 /* What has failed is kept for operators. */
 static void delete_job(OperationTelling *t, const JobRecord *record)
 {
+    if (record->position.state == JOB_FAILED) {
+        fail_as_failed(t);
+        return;
+    }
     if (!has_ended_well(record)) {
         fail(t, FAIL_TELL(t->call.arena, FAULT_OPERATION_UNFINISHED, "%.*s is %s",
                           BYTES_ARGS(t->request.name), job_state_name(record->position.state)));

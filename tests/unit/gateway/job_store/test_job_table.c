@@ -653,9 +653,11 @@ static void one_order_waits_at_a_time_and_to_cancel_is_stronger(void **state)
 {
     Bench *b = *state;
     JobRecord *job = add(b, "ann");
-    end(&b->a, claim_one(&b->a), JOB_FAILED);
-    assert_int_equal(order_job(&b->a, job->id, JOB_RETRY, ""), JOB_ORDERED);
-    assert_int_equal(order_job(&b->a, job->id, JOB_SKIP, ""), JOB_UNFIT);
+    JobRecord *waits = claim_one(&b->a);
+    set(waits, JOB_WAITING, "approval");
+    assert_true(write_job(&b->a, waits, false, true, WALL));
+    assert_int_equal(order_job(&b->a, job->id, JOB_ARRIVED, ""), JOB_ORDERED);
+    assert_int_equal(order_job(&b->a, job->id, JOB_ARRIVED, ""), JOB_UNFIT);
     assert_int_equal(order_job(&b->a, job->id, JOB_CANCEL, ""), JOB_ORDERED);
     assert_int_equal(read_job(&b->a, job->id)->order.event, JOB_CANCEL);
 }

@@ -285,12 +285,42 @@ static void a_cancel_that_comes_too_late_is_no_error(void **state)
     desk_has(desk, NULL, JOB_RUNNING);
     client = cancel();
     desk_give(desk);
+    desk->job->position.state = JOB_DONE;
     desk_ordered(desk, JOB_UNFIT);
+    assert_int_equal(desk->asked, READ);
+    desk_give(desk);
     assert_int_equal(client->head.status, 200);
+    desk_has(desk, NULL, JOB_RUNNING);
     client = cancel();
     desk_give(desk);
     desk_ordered(desk, JOB_NOT_THERE);
     assert_unknown(client);
+}
+
+static void assert_failed(Peer *client)
+{
+    assert_int_equal(client->head.status, 409);
+    assert_record(desk->scene, "FAILED_PRECONDITION JOB_STUCK, 0 sent");
+}
+
+static void what_has_failed_is_not_cancelled(void **state)
+{
+    desk_has(desk, NULL, JOB_FAILED);
+    Peer *client = cancel();
+    desk_give(desk);
+    assert_failed(client);
+    assert_int_equal(desk->asked, NOTHING);
+}
+
+static void nor_is_what_fails_meanwhile(void **state)
+{
+    desk_has(desk, NULL, JOB_RUNNING);
+    Peer *client = cancel();
+    desk_give(desk);
+    desk->job->position.state = JOB_FAILED;
+    desk_ordered(desk, JOB_UNFIT);
+    desk_give(desk);
+    assert_failed(client);
 }
 
 static void a_job_is_deleted_when_it_has_ended(void **state)
@@ -306,16 +336,17 @@ static void a_job_is_deleted_when_it_has_ended(void **state)
 
 static void a_job_that_goes_on_or_has_failed_is_not_deleted(void **state)
 {
-    static const JobState states[] = {JOB_RUNNING, JOB_FAILED};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        desk_has(desk, NULL, states[i]);
-        Peer *client = ask(desk->scene, "DELETE", "/v1/" NAME, "", BYTES_NONE);
-        desk_give(desk);
-        assert_int_equal(client->head.status, 409);
-        assert_record(desk->scene, "FAILED_PRECONDITION OPERATION_UNFINISHED, 0 sent");
-    }
-    desk_has(desk, NULL, JOB_DONE); /* an operator is faster */
+    desk_has(desk, NULL, JOB_RUNNING);
     Peer *client = ask(desk->scene, "DELETE", "/v1/" NAME, "", BYTES_NONE);
+    desk_give(desk);
+    assert_int_equal(client->head.status, 409);
+    assert_record(desk->scene, "FAILED_PRECONDITION OPERATION_UNFINISHED, 0 sent");
+    desk_has(desk, NULL, JOB_FAILED);
+    client = ask(desk->scene, "DELETE", "/v1/" NAME, "", BYTES_NONE);
+    desk_give(desk);
+    assert_failed(client);
+    desk_has(desk, NULL, JOB_DONE); /* an operator is faster */
+    client = ask(desk->scene, "DELETE", "/v1/" NAME, "", BYTES_NONE);
     desk_give(desk);
     desk_ordered(desk, JOB_UNFIT);
     assert_int_equal(client->head.status, 409);
@@ -551,6 +582,8 @@ int main(void)
         TEST(a_store_that_is_down_is_told),
         TEST(a_cancel_is_an_order_to_whoever_executes_the_job),
         TEST(a_cancel_that_comes_too_late_is_no_error),
+        TEST(what_has_failed_is_not_cancelled),
+        TEST(nor_is_what_fails_meanwhile),
         TEST(a_job_is_deleted_when_it_has_ended),
         TEST(a_job_that_goes_on_or_has_failed_is_not_deleted),
         TEST(a_client_lists_its_own_jobs),
