@@ -26,7 +26,8 @@ struct JobExecutor {
     JobOrphans *orphans;
     Timer timer; /* of the runner's clock */
     bool started, stopping;
-    atomic_bool posted; /* job_executor_accepted is on its way */
+    atomic_bool posted;  /* job_executor_accepted or job_executor_ordered is on its way */
+    atomic_bool ordered; /* the latter */
 };
 
 /* ---- Definitions ----------------------------------------------------------------------------- */
@@ -174,7 +175,10 @@ static void run_accepted(Loop *loop, void *argument)
     JobExecutor *executor = argument;
     (void)loop;
     atomic_store(&executor->posted, false);
-    if (executor->runner)
+    bool ordered = atomic_exchange(&executor->ordered, false);
+    if (executor->runner && ordered)
+        job_runner_hear_order(executor->runner);
+    else if (executor->runner)
         job_runner_hear(executor->runner, BYTES_NONE);
 }
 
@@ -182,6 +186,12 @@ void job_executor_accepted(JobExecutor *executor)
 {
     if (!atomic_exchange(&executor->posted, true))
         loop_post(executor->settings.loop, run_accepted, executor);
+}
+
+void job_executor_ordered(JobExecutor *executor)
+{
+    atomic_store(&executor->ordered, true);
+    job_executor_accepted(executor);
 }
 
 static void on_orphan(void *owner, const JobRecord *record)

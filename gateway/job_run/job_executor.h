@@ -2,7 +2,7 @@
  * JobExecutor: what executes the jobs of a gateway, on one of its loops: the runner, with the
  * loop's clock, its config and its calls; and the schedules.
  *
- * The loop's thread only, except for job_executor_accepted.
+ * The loop's thread only, except for job_executor_accepted and job_executor_ordered.
  */
 #ifndef GATEWAY_JOB_EXECUTOR_H
 #define GATEWAY_JOB_EXECUTOR_H
@@ -30,10 +30,12 @@ JobExecutor *job_executor_new(const JobExecutorSettings *settings);
 /* From now on it executes jobs. On the loop's thread, or before it runs. */
 void job_executor_start(JobExecutor *executor);
 
-/* Something was accepted, or has got an order. Any thread, until the executor is freed. */
+/* Something was accepted, or has got an order, which no step comes before. Any thread, until the
+   executor is freed. */
 void job_executor_accepted(JobExecutor *executor);
+void job_executor_ordered(JobExecutor *executor);
 
-/* The same on the loop's thread, of this job. */
+/* Either of it, of this job, on the loop's thread. */
 void job_executor_hear(JobExecutor *executor, Bytes id);
 
 /* The loop has another config. */

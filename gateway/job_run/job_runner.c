@@ -8,7 +8,7 @@
 /* A lease is taken for over so much earlier, for what is still under way then. */
 #define LEASE_MARGIN(lease) ((lease) / 12)
 
-/* Between two claims that are made because something was heard. */
+/* Between two claims, or renewals, that are made because something was heard. */
 #define HEARD_PAUSE (20 * MILLISECOND)
 
 static int64_t now_of(const JobRunner *runner)
@@ -62,7 +62,8 @@ static void on_renewed(void *owner, Result result, bool lost, const JobOrdered *
         runner->renew_at = now_of(runner) + settings->beat;
     } else {
         runner->leased_until = runner->renew_began + settings->lease;
-        runner->renew_at = runner->renew_began + settings->lease / 3;
+        runner->renew_at =
+            runner->renew_began + (runner->ordered ? HEARD_PAUSE : settings->lease / 3);
         if (lost)
             hand_over_all(runner);
         give_orders(runner, orders, n);
@@ -74,6 +75,7 @@ static void renew(JobRunner *runner)
 {
     JobStorage *storage = runner->settings.storage;
     runner->renews = true;
+    runner->ordered = false;
     runner->renew_began = now_of(runner);
     storage->renew(storage, runner->name, runner->settings.lease, runner->renew_began, on_renewed,
                    runner);
@@ -186,10 +188,27 @@ void job_runner_turn(JobRunner *runner)
     runner_plan(runner);
 }
 
+/* Whoever renews the lease is told of them. */
+static void look_for_orders(JobRunner *runner)
+{
+    runner->ordered = true;
+    earlier(&runner->renew_at, runner->renew_began + HEARD_PAUSE);
+    runner_plan(runner);
+}
+
+void job_runner_hear_order(JobRunner *runner)
+{
+    if (runner->n_jobs || runner->claims)
+        look_for_orders(runner);
+    job_runner_hear(runner, BYTES_NONE);
+}
+
 void job_runner_hear(JobRunner *runner, Bytes id)
 {
-    if (id.size && find_job(runner, id))
-        return; /* it hears of its orders when it renews the lease */
+    if (id.size && find_job(runner, id)) {
+        look_for_orders(runner); /* nobody else changes it but by an order */
+        return;
+    }
     runner->heard = true;
     earlier(&runner->look_at, runner->claimed_at + HEARD_PAUSE);
     runner_plan(runner);

@@ -116,6 +116,9 @@ void job_runner_turn(JobRunner *runner);
    Empty: some have. */
 void job_runner_hear(JobRunner *runner, Bytes id);
 
+/* Some jobs have got orders, perhaps those that it has: it asks for them at once. */
+void job_runner_hear_order(JobRunner *runner);
+
 /* Takes no more jobs and begins no more calls: each job is handed over when its call has ended and
    that is stored. */
 void job_runner_stop(JobRunner *runner);

@@ -43,7 +43,8 @@ struct JobRunner {
     bool stopping;
 
     /* The lease. Times are monotonic. */
-    bool renews; /* it is being renewed */
+    bool renews;  /* it is being renewed */
+    bool ordered; /* somebody has got an order since that began */
     int64_t renew_at, renew_began;
     int64_t leased_until; /* 0: it has none */
 

@@ -44,6 +44,12 @@ void job_desk_tell_work(const JobDesk *desk, Bytes id)
         desk->settings.on_work(desk->settings.owner, id);
 }
 
+void job_desk_tell_order(const JobDesk *desk, Bytes id)
+{
+    if (desk->settings.on_order)
+        desk->settings.on_order(desk->settings.owner, id);
+}
+
 /* ---- Asks ------------------------------------------------------------------------------------ */
 
 void *job_ask_new(JobDesk *desk, size_t size)

@@ -19,9 +19,10 @@ typedef struct JobDeskSettings {
     JobStorage *storage; /* of the same loop */
     JobNews *news;
     uint32_t watches; /* operations that are waited for or followed at the same time */
-    /* A job was accepted, or has got an order: whoever executes jobs looks at it. On this loop;
+    /* A job was accepted; or has got an order: whoever executes jobs looks at it. On this loop;
        NULL: nobody does here. */
     void (*on_work)(void *owner, Bytes id);
+    void (*on_order)(void *owner, Bytes id);
     void *owner;
 } JobDeskSettings;
 

@@ -37,8 +37,9 @@ bool job_ask_answered(JobAsk *ask);
 /* The call ends: the ask is freed as soon as it can be. */
 void job_ask_drop(JobAsk *ask);
 
-/* There is something to execute. */
+/* There is something to execute; or an order to carry out. */
 void job_desk_tell_work(const JobDesk *desk, Bytes id);
+void job_desk_tell_order(const JobDesk *desk, Bytes id);
 
 /* What a job has as its client if it has no identity, but credentials: this, and their keyed hash,
    or nothing where the config has no key (identity_hash). */

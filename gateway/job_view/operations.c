@@ -199,7 +199,8 @@ static void wait(OperationTelling *t, const JobRecord *record)
 
 static void tell_done(OperationTelling *t)
 {
-    job_desk_tell_work(t->ask.desk, t->request.id);
+    if (method_of(t) == BUILTIN_CANCEL_OPERATION)
+        job_desk_tell_order(t->ask.desk, t->request.id);
     tell_nothing(t);
 }
 

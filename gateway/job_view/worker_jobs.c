@@ -10,6 +10,12 @@ static void on_work(void *owner, Bytes id)
     job_executor_accepted(shared->executor);
 }
 
+static void on_order(void *owner, Bytes id)
+{
+    const JobsShared *shared = owner;
+    job_executor_ordered(shared->executor);
+}
+
 /* Another gateway has changed a job. */
 static void on_notice(void *owner, Bytes id)
 {
@@ -54,6 +60,7 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
                                      .news = shared->news,
                                      .watches = WATCHES,
                                      .on_work = on_work,
+                                     .on_order = on_order,
                                      .owner = shared});
 }
 

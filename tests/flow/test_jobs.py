@@ -235,6 +235,19 @@ def test_a_call_that_runs_when_its_gateway_stops_ends_there_and_another_one_goes
     assert len(calls(staying, job)) == 2
 
 
+def test_no_step_begins_after_a_cancel_however_long_the_lease_is(world):
+    folder = world.folder / "cancelling"
+    folder.mkdir()
+    config = CONFIG.replace("lease: 1s", "lease: 60s")
+    with Gateway(folder, config, node="cancelling", store=folder / "jobs.db", instance=world.backend.port, revision=8) as cancelling:
+        job = create(cancelling, "unwanted", "slow")
+        eventually(lambda: f'"{job}-reserve"' in world.backend.effects.keys())
+        assert cancelling.http("POST", f"/v1/operations/{job}:cancel", {}).status == 200
+        assert end(cancelling, job) == "undone"
+    keys = [key.strip('"').partition("-")[2] for key in world.backend.effects.keys() if job in key]
+    assert keys == ["reserve", "reserve-undo"]
+
+
 def test_over_an_upgrade_the_old_process_ends_its_call_and_the_new_one_goes_on(world):
     folder = world.folder / "upgraded"
     folder.mkdir()

@@ -488,6 +488,28 @@ static void an_order_is_carried_out_when_the_call_has_ended(void **state)
     tear_down(&b);
 }
 
+/* No step begins after it: also if it comes while an earlier renewal is under way. */
+static void of_an_order_that_is_heard_it_asks_at_once(void **state)
+{
+    Bench b;
+    begin_call(&b);
+    pass(&b, LEASE / 12);
+    assert_null(b.renews);
+    job_runner_hear(b.runner, queued().id);
+    pass(&b, 0);
+    assert_non_null(b.renews);
+    job_runner_hear_order(b.runner);
+    renewed(&b, OK, false, NULL, 0);
+    JobOrdered ordered = {queued().id, {true, JOB_CANCEL, bytes_of("ada"), bytes_of("not wanted")}};
+    pass(&b, 20 * MILLISECOND);
+    renewed(&b, OK, false, &ordered, 1);
+    ended(&b, JOB_SUCCEEDED);
+    WRITTEN(&b, "undoing", 0, false);
+    pass(&b, 20 * MILLISECOND);
+    assert_null(b.renews);
+    tear_down(&b);
+}
+
 static void an_order_that_was_not_carried_out_stays_when_the_job_is_handed_over(void **state)
 {
     Bench b;
@@ -616,6 +638,7 @@ int main(void)
         cmocka_unit_test(who_was_taken_for_dead_cancels_its_calls),
         cmocka_unit_test(a_renewal_that_comes_in_time_lets_the_call_go_on),
         cmocka_unit_test(an_order_is_carried_out_when_the_call_has_ended),
+        cmocka_unit_test(of_an_order_that_is_heard_it_asks_at_once),
         cmocka_unit_test(an_order_that_was_not_carried_out_stays_when_the_job_is_handed_over),
         cmocka_unit_test(a_job_without_its_definition_waits_and_is_told_of),
         cmocka_unit_test(a_damaged_job_is_not_executed),

@@ -69,6 +69,11 @@ static void on_work(void *owner, Bytes id)
     ((Desk *)owner)->n_works++;
 }
 
+static void on_order(void *owner, Bytes id)
+{
+    ((Desk *)owner)->n_orders++;
+}
+
 Desk *desk_play(void **state, const char *config)
 {
     static const MakerTable *const makers[MAKERS] = {[MAKER_JOB] = &job_maker};
@@ -88,6 +93,7 @@ Desk *desk_play(void **state, const char *config)
                                      .news = desk->news,
                                      .watches = 2,
                                      .on_work = on_work,
+                                     .on_order = on_order,
                                      .owner = desk});
     return desk;
 }

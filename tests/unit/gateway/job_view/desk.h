@@ -36,7 +36,8 @@ typedef struct Desk {
     Arena *arena;
     JobRecord *job; /* NULL: there is none */
     Asked asked;
-    unsigned n_asked, n_works;  /* n_works: somebody was told that there is work */
+    unsigned n_asked;
+    unsigned n_works, n_orders; /* somebody was told that there is work, or an order */
     JobOnAccepted *on_accepted; /* what is to be called: one of these */
     JobOnOrdered *on_ordered;
     JobOnRead *on_read;

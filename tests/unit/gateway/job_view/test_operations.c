@@ -268,9 +268,9 @@ static void a_cancel_is_an_order_to_whoever_executes_the_job(void **state)
     desk_give(desk);
     assert_int_equal(desk->asked, ORDER);
     assert_int_equal(desk->order.event, JOB_CANCEL);
-    assert_int_equal(desk->n_works, 0);
+    assert_int_equal(desk->n_orders, 0);
     desk_ordered(desk, JOB_ORDERED);
-    assert_int_equal(desk->n_works, 1);
+    assert_int_equal(desk->n_orders, 1);
     assert_int_equal(client->head.status, 200);
     assert_body(client, BYTES("{}"));
 }
