@@ -136,7 +136,8 @@ static void on_call(JobHearer *hearer, const JobCallOrder *order, const JobCallE
                     order->definition->steps[order->step].name, order->undo, end->event);
 }
 
-/* The ledger has it among the failures of the job's method. */
+/* The ledger has it among the failures of the job's method: those of one kind together, whatever
+   the services have said of each. */
 static void on_stuck(JobHearer *hearer, const JobRecord *record, const char *why)
 {
     Loop *loop = of_hearer(hearer)->settings.loop;
@@ -144,13 +145,14 @@ static void on_stuck(JobHearer *hearer, const JobRecord *record, const char *why
     const JobDefinition *definition =
         config_find_job(loop->config, record->definition, record->revision);
     const Method *method = definition ? definition->method : NULL;
-    Result r = FAIL(loop_scratch(loop), FAULT_JOB_STUCK, "the job %.*s of %.*s: %s%s%.*s%s%.*s",
-                    BYTES_ARGS(record->id), BYTES_ARGS(record->definition), why,
-                    failure->fault.size ? "; step " : "", BYTES_ARGS(failure->step),
-                    failure->fault.size ? ": " : "", BYTES_ARGS(failure->message));
+    Arena *arena = loop_scratch(loop);
+    Result kind = FAIL(arena, FAULT_JOB_STUCK, "%.*s: %s%s%.*s", BYTES_ARGS(record->definition),
+                       why, failure->fault.size ? "; step " : "", BYTES_ARGS(failure->step));
+    Result r = FAIL_OVER(arena, kind, FAULT_JOB_STUCK, "the job %.*s%s%.*s", BYTES_ARGS(record->id),
+                         failure->fault.size ? ": " : "", BYTES_ARGS(failure->message));
     telemetry_record_refused(loop,
                              &(CallRecord){.request_id = record->request_id,
-                                           .step_of = arena_text(loop_scratch(loop), record->id),
+                                           .step_of = arena_text(arena, record->id),
                                            .peer = "",
                                            .listener = "",
                                            .dialect = DIALECT_GRPC,

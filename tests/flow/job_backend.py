@@ -99,7 +99,7 @@ class Services:
         return v2.Site(name=request.name)
 
     def unpublish(self, request, context):
-        self.serve("unpublish", request.name, request.name, context, {"stuck"})
+        self.serve("unpublish", request.name, request.name, context, {"stuck", "stuck-again", "stuck-for-good"})
         return v2.Unpublished()
 
     def announce(self, request, context):

@@ -184,6 +184,11 @@ def test_a_job_that_does_not_go_on_by_itself_is_told_of(world, gateway):
     assert told(gateway, job)["error"] == {"code": 15, "message": "no publish for stuck"}  # what failed first
     assert event[0]["level"] == "warning"
     kind, = eventually(lambda: rows(gateway, fault="JOB_STUCK"))
+    job, *others = [create(gateway, site, "refused") for site in ("stuck", "stuck-again", "stuck-for-good")]
+    assert [end(gateway, each) for each in (job, *others)] == ["failed"] * 3
+    event = eventually(lambda: [event for event in gateway.events("job_stuck") if job in str(event)])
+    assert "no unpublish for stuck" in str(event) and event[0]["level"] == "warning"
+    kind, = eventually(lambda: [kind for kind in rows(gateway, fault="JOB_STUCK") if kind["count"] == 3])
     assert kind["method"].endswith("Sites/Create")
 
 
