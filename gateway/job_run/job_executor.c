@@ -199,8 +199,10 @@ void job_executor_ordered(JobExecutor *executor)
 static void on_orphan(void *owner, const JobRecord *record)
 {
     JobExecutor *executor = owner;
-    on_stuck(&executor->hearer, record,
-             "the config has no definition of its revision and structure, as have others like it");
+    on_stuck(
+        &executor->hearer, record,
+        "the config has no definition of its revision with the steps that it was begun with: put "
+        "that revision back, beside the new one (one job of each revision is told of)");
 }
 
 static void on_scheduled(void *owner, Bytes id)
@@ -261,6 +263,7 @@ void job_executor_use(JobExecutor *executor)
         return;
     job_runner_hear(executor->runner, BYTES_NONE);
     job_scheduler_use(executor->scheduler);
+    job_orphans_use(executor->orphans);
 }
 
 void job_executor_stop(JobExecutor *executor)

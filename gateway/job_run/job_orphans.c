@@ -45,30 +45,54 @@ static void look_later(JobOrphans *orphans)
     timer_start(&orphans->loop->timers, &orphans->timer, orphans->loop->now + orphans->every);
 }
 
-static void on_listed(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
+static void tell_orphan(JobOrphans *orphans, const JobRecord *record)
 {
-    JobOrphans *orphans = owner;
-    for (uint32_t i = 0; !failed(result) && i < n; i++) {
-        if (is_executed(orphans, jobs[i]) || is_told(orphans, jobs[i]))
-            continue;
-        orphans->told[orphans->n_told++] = (Told){jobs[i]->revision, jobs[i]->structure};
-        orphans->on_orphan(orphans->owner, jobs[i]);
-    }
+    if (is_executed(orphans, record) || is_told(orphans, record))
+        return;
+    orphans->told[orphans->n_told++] = (Told){record->revision, record->structure};
+    orphans->on_orphan(orphans->owner, record);
 }
 
-static void on_timer(Timer *timer)
+static void on_listed(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
 {
-    JobOrphans *orphans = (JobOrphans *)((char *)timer - offsetof(JobOrphans, timer));
+    for (uint32_t i = 0; !failed(result) && i < n; i++)
+        tell_orphan(owner, jobs[i]);
+}
+
+/* A revision that is missing here, another gateway may have; but one with other steps is a mistake.
+ */
+static void on_listed_at_once(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
+{
+    JobOrphans *orphans = owner;
+    for (uint32_t i = 0; !failed(result) && i < n; i++)
+        if (config_find_job(orphans->loop->config, jobs[i]->definition, jobs[i]->revision))
+            tell_orphan(orphans, jobs[i]);
+}
+
+/* Unfinished jobs that have not changed since before that. */
+static void look(JobOrphans *orphans, int64_t since_before, JobOnListed *on_found)
+{
     const Config *config = orphans->loop->config;
     if (orphans->generation != config->generation)
         orphans->n_told = 0;
     orphans->generation = config->generation;
     JobFilter filter = {.states = 1 << JOB_QUEUED | 1 << JOB_RUNNING | 1 << JOB_WAITING |
                                   1 << JOB_UNDOING,
-                        .since_before = clock_wall() - orphans->every,
+                        .since_before = since_before,
                         .most = JOB_PAGE_MOST};
-    orphans->storage->list(orphans->storage, &filter, on_listed, orphans);
+    orphans->storage->list(orphans->storage, &filter, on_found, orphans);
+}
+
+static void on_timer(Timer *timer)
+{
+    JobOrphans *orphans = (JobOrphans *)((char *)timer - offsetof(JobOrphans, timer));
+    look(orphans, clock_wall() - orphans->every, on_listed);
     look_later(orphans);
+}
+
+void job_orphans_use(JobOrphans *orphans)
+{
+    look(orphans, 0, on_listed_at_once);
 }
 
 JobOrphans *job_orphans_new(Loop *loop, JobStorage *storage, int64_t every,

@@ -20,6 +20,10 @@ JobOrphans *job_orphans_new(Loop *loop, JobStorage *storage, int64_t every,
                             void (*on_orphan)(void *owner, const JobRecord *record), void *owner);
 
 void job_orphans_start(JobOrphans *orphans);
+
+/* The loop has another config: jobs of a revision that it has with other steps are told of at once.
+ */
+void job_orphans_use(JobOrphans *orphans);
 void job_orphans_stop(JobOrphans *orphans);
 
 /* It is stopped, and completions of the storage do not come any more. NULL is allowed. */

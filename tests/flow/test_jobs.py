@@ -284,6 +284,19 @@ def test_jobs_whose_definition_is_gone_are_told_of(world):
         assert "no definition of its revision" in str(event)
 
 
+def test_a_revision_that_gets_other_steps_while_it_has_jobs_is_told_of_at_once(world):
+    folder = world.folder / "changed"
+    folder.mkdir()
+    config = CONFIG.replace("look: 50ms", "look: 2s").replace("{for: 50ms}", "60s")
+    with Gateway(folder, config, node="changed", store=folder / "jobs.db", instance=world.backend.port, revision=1) as changed:
+        job = create(changed, "changed")
+        eventually(lambda: state(changed, job) == "waiting")
+        changed.write(config=config.replace("{name: rest,", "{name: pause,"))
+        changed.reload()
+        event, = eventually(lambda: [event for event in changed.events("job_stuck") if job in str(event)])
+        assert "no definition of its revision with the steps that it was begun with" in str(event)
+
+
 def test_a_schedule_begins_each_job_once_in_all_gateways(world, gateway):
     schedule = CONFIG.replace("    send:", '    schedule: {every: 1s, request: {spec: {name: again, plan: good}}}\n    send:')
     with world.gateway("clock1", revision=3) as one, world.gateway("clock2", revision=3) as two:
