@@ -248,9 +248,9 @@ static Code code_of(const JobSources *sources)
     return sources->position->cancelled ? CODE_CANCELLED : CODE_ABORTED;
 }
 
-static void add_error(const JobSources *sources, Arena *arena, Buffer *out)
+void job_add_error(const JobSources *sources, Buffer *out)
 {
-    Buffer status = buffer_in(arena);
+    Buffer status = buffer_in(out->arena);
     const JobPosition *position = sources->position;
     Bytes usual = bytes_of(position->cancelled ? "the job was cancelled" : "the job was undone");
     wire_add_number(&status, STATUS_CODE, (uint64_t)code_of(sources));
@@ -275,7 +275,7 @@ Result job_operation(const JobDefinition *definition, const JobSources *sources,
         r = add_any(definition, &definition->view, OPERATION_RESPONSE, sources, version, arena,
                     &out);
     else if (job_is_at_rest(state))
-        add_error(sources, arena, &out);
+        job_add_error(sources, &out);
     *operation_out = buffer_message(&out);
     return failed(r) ? r : out.full ? out_of_memory(arena) : OK;
 }

@@ -60,6 +60,10 @@ MUST_USE Result job_represent(const JobDefinition *definition, const JobView *vi
 MUST_USE Result job_operation(const JobDefinition *definition, const JobSources *sources,
                               const Version *version, Arena *arena, Bytes *operation_out);
 
+/* Appends why the job has failed, or was undone, as the operation's error: it needs no definition.
+   The arena is that of `out`. */
+void job_add_error(const JobSources *sources, Buffer *out);
+
 /* What a call of the method is about: "site/NAME", for JobRecord.resource. `id`: of the job that it
    begins, else empty. Empty: the method has to do with no resource, or the request does not say
    which: a call of JOB_BEGINS with a `kind` is a mistake of the client then, and any other one is

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/text/base64.h"
 #include "base/text/json_text.h"
-#include "gateway/job/job_messages.h"
 
 /* google.longrunning.Operation, google.rpc.Status, google.protobuf.Any. */
 enum { NAME = 1, METADATA = 2, DONE = 3, ERROR = 4, RESPONSE = 5 };
@@ -62,18 +61,17 @@ void operation_add_metadata(const JobRecord *record, Bytes operation, Buffer *ou
     out->full |= any.full || metadata.full;
 }
 
-void operation_write_bare(const JobRecord *record, Buffer *out)
+void operation_write_bare(const JobSources *sources, Buffer *out)
 {
-    Buffer name = buffer_in(out->arena), error = buffer_in(out->arena);
-    buffer_printf(&name, JOB_NAME_PREFIX "%.*s", BYTES_ARGS(record->id));
+    Buffer name = buffer_in(out->arena);
+    JobState state = sources->position->state;
+    buffer_printf(&name, JOB_NAME_PREFIX "%.*s", BYTES_ARGS(sources->id));
     wire_add_bytes(out, NAME, buffer_bytes(&name));
-    if (!job_is_at_rest(record->position.state))
-        return;
-    wire_add_number(out, DONE, 1);
-    wire_add_number(&error, STATUS_CODE, CODE_FAILED_PRECONDITION);
-    wire_add_bytes(&error, STATUS_MESSAGE, bytes_of("the config has no such job any more"));
-    wire_add_bytes(out, ERROR, buffer_bytes(&error));
-    out->full |= name.full || error.full;
+    if (job_is_at_rest(state))
+        wire_add_number(out, DONE, 1);
+    if (job_is_at_rest(state) && state != JOB_DONE)
+        job_add_error(sources, out);
+    out->full |= name.full;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

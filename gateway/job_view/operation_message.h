@@ -6,6 +6,7 @@
 #define GATEWAY_OPERATION_MESSAGE_H
 
 #include "adapters/program/plan.h"
+#include "gateway/job/job_messages.h"
 #include "gateway/job_store/job_record.h"
 
 /* The type of the metadata, where the job's definition says nothing: one that each client knows,
@@ -16,8 +17,9 @@
    it has none. */
 void operation_add_metadata(const JobRecord *record, Bytes operation, Buffer *out);
 
-/* The operation of a job whose definition is not in the config any more: without a response. */
-void operation_write_bare(const JobRecord *record, Buffer *out);
+/* The operation of a job whose definition is not in the config any more: with its error, but
+   without its response. */
+void operation_write_bare(const JobSources *sources, Buffer *out);
 
 /* The JSON of an operation. `any`: the plan of details to JSON, of the version in which its
    response is (Details.to_json). The arena is that of `out`. */

@@ -93,6 +93,19 @@ static bool tells_all(const OperationTelling *t, const JobDefinition *definition
     return config_errors_full(t->call.config, t->call.record->listener, definition->method->route);
 }
 
+/* Only the definition makes the response, and a success is never told as anything else. In a list
+   the others must be told all the same. */
+static Result tell_bare(const OperationTelling *t, const JobSources *sources, Arena *arena,
+                        Buffer *out)
+{
+    if (sources->position->state == JOB_DONE && method_of(t) != BUILTIN_LIST_OPERATIONS)
+        return FAIL_TELL(arena, FAULT_JOB_STUCK,
+                         "the job is done, but the config has no such job any more to tell its "
+                         "response by");
+    operation_write_bare(sources, out);
+    return OK;
+}
+
 /* In the codec and the version of the client. */
 static Result write_operation(const OperationTelling *t, const JobRecord *record, Arena *arena,
                               Bytes *operation_out)
@@ -101,13 +114,10 @@ static Result write_operation(const OperationTelling *t, const JobRecord *record
     const Version *version = NULL;
     Buffer bare = buffer_in(arena), whole = buffer_in(arena), json = buffer_in(arena);
     Bytes made;
-    Result r = OK;
-    if (!definition)
-        operation_write_bare(record, &bare);
-    made = buffer_bytes(&bare);
-    if (definition)
-        r = choose_version(t, definition, arena, &version);
     JobSources sources = job_sources(record, definition && tells_all(t, definition));
+    Result r = definition ? choose_version(t, definition, arena, &version)
+                          : tell_bare(t, &sources, arena, &bare);
+    made = buffer_bytes(&bare);
     if (definition && !failed(r))
         r = job_operation(definition, &sources, version, arena, &made);
     if (failed(r))

@@ -173,14 +173,36 @@ static void over_grpc_it_is_protobuf(void **state)
     assert_memory_equal(client->body.data + 5, start, strlen(start));
 }
 
-static void a_job_whose_definition_has_gone_is_told_without_a_response(void **state)
+static void a_success_whose_response_cannot_be_made_is_not_told_as_a_failure(void **state)
 {
-    desk_has(desk, NULL, JOB_DONE)->structure++;
+    desk_has(desk, "ada", JOB_DONE)->structure++;
+    static const char *const asks[][2] = {{"GET", ""}, {"POST", ":wait"}};
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        Peer *client =
+            as("ada", asks[i][0], arena_printf(desk->arena, "/v1/" NAME "%s", asks[i][1]));
+        desk_give(desk);
+        assert_int_equal(client->head.status, 409);
+        assert_record(desk->scene, "FAILED_PRECONDITION JOB_STUCK, 0 sent");
+        assert_null(memmem(client->body.data, client->body.size, "\"done\":", 7));
+    }
+    Peer *client = as("ada", "GET", "/v1/operations");
+    desk_give(desk);
+    assert_body(client, BYTES("{\"operations\":[{\"name\":\"" NAME
+                              "\",\"done\":true," METADATA("done") "}]}"));
+}
+
+static void a_failure_is_told_whatever_has_become_of_its_definition(void **state)
+{
+    JobRecord *job = desk_has(desk, NULL, JOB_UNDONE);
+    job->structure++;
+    job->failure = (JobFailure){.step = bytes_of("look"),
+                                .fault = bytes_of("UPSTREAM_STATUS"),
+                                .code = CODE_NOT_FOUND,
+                                .message = bytes_of("no such item")};
     Peer *client = get("");
     desk_give(desk);
-    assert_body(client, BYTES("{\"name\":\"" NAME "\",\"done\":true,\"error\":{\"code\":9,"
-                              "\"message\":\"the config has no such job any more\"}," METADATA(
-                                  "done") "}"));
+    assert_body(client, BYTES("{\"name\":\"" NAME "\",\"done\":true,\"error\":{\"code\":5,"
+                              "\"message\":\"no such item\"}," METADATA("undone") "}"));
 }
 
 /* ---- Whose it is ----------------------------------------------------------------------------- */
@@ -573,7 +595,8 @@ int main(void)
         TEST(whoever_knows_the_name_needs_no_credentials_for_it),
         TEST(a_cancelled_one_is_cancelled),
         TEST(over_grpc_it_is_protobuf),
-        TEST(a_job_whose_definition_has_gone_is_told_without_a_response),
+        TEST(a_success_whose_response_cannot_be_made_is_not_told_as_a_failure),
+        TEST(a_failure_is_told_whatever_has_become_of_its_definition),
         TEST(what_there_is_not_is_not_found),
         TEST(a_name_of_another_kind_is_not_even_asked_for),
         TEST(the_job_of_another_client_is_not_found_just_so),
