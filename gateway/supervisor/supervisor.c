@@ -29,7 +29,10 @@
 #define WRITE_TIME (5 * SECOND) /* for the gateway to write what its successor needs */
 #define ABORT_TIME (5 * SECOND) /* from SIGABRT to SIGKILL */
 
-enum { EXIT_NOT_EXECUTED = 127 }; /* as a shell has it */
+enum {
+    EXIT_NOT_EXECUTED = 127, /* as a shell has it */
+    EXIT_WHY = 128,          /* of a prover that could not be executed: errno is added */
+};
 
 enum { CHILDREN = 16, STATE_MOST = 1 << 20, SYSTEMD_FIRST = 3, SYSTEMD_MOST = 1024 };
 
@@ -298,8 +301,7 @@ _Noreturn static void prove(Supervisor *s)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     execute_with_all(s, arguments);
-    tell("executing %s: %s", s->program, strerror(errno));
-    _exit(EXIT_NOT_EXECUTED);
+    _exit(EXIT_WHY + errno);
 }
 
 /* ---- Upgrades -------------------------------------------------------------------------------- */
@@ -341,6 +343,19 @@ static void begin_upgrade(Supervisor *s)
         begin_proof(s);
 }
 
+/* What a prover's end means that does not prove anything. */
+static void say_unproved(const Supervisor *s, int status, char why[SUPERVISED_WHY])
+{
+    bool killed = WIFSIGNALED(status);
+    int code = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+    if (!killed && code > EXIT_WHY)
+        snprintf(why, SUPERVISED_WHY, "executing %s: %s", s->program, strerror(code - EXIT_WHY));
+    else
+        snprintf(why, SUPERVISED_WHY,
+                 "%s does not start as a supervisor (`run --supervise --prove`): it ended %s %d",
+                 s->program, killed ? "by signal" : "with exit code", code);
+}
+
 static void on_prover_ended(Supervisor *s, int status)
 {
     char why[SUPERVISED_WHY];
@@ -350,11 +365,7 @@ static void on_prover_ended(Supervisor *s, int status)
         send_to(s->current, NOTICE_WRITE, "");
         return;
     }
-    bool killed = WIFSIGNALED(status);
-    snprintf(why, sizeof why,
-             "%s does not start as a supervisor (`run --supervise --prove`): it ended %s %d",
-             s->program, killed ? "by signal" : "with exit code",
-             killed ? WTERMSIG(status) : WEXITSTATUS(status));
+    say_unproved(s, status, why);
     refuse_upgrade(s, why);
 }
 

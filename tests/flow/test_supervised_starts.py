@@ -78,7 +78,7 @@ def installed(plain, tmp_path, monkeypatch):
     """The same from a path at which another build can be installed."""
     path = tmp_path / "passerelle"
     os.link(BINARY, path) if os.stat(BINARY).st_dev == os.stat(tmp_path).st_dev else shutil.copy(BINARY, path)
-    monkeypatch.setattr("gateway.BINARY", str(path))
+    monkeypatch.setattr(plain, "binary", str(path))
     yield plain, path
 
 
