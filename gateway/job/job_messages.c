@@ -23,12 +23,15 @@ static Result run_plan(const Plan *plan, Bytes from, Arena *arena, Bytes *made_o
 
 /* ---- The envelope ---------------------------------------------------------------------------- */
 
-/* At rest, and before it has begun, there is none. */
-static const char *current_step(const JobDefinition *definition, const JobPosition *position)
+/* At rest it is the one that has failed the job, if one has; before it has begun there is none. */
+static Bytes step_told(const JobDefinition *definition, const JobSources *sources)
 {
+    const JobPosition *position = sources->position;
+    if (job_is_at_rest(position->state) && sources->failed.size)
+        return sources->failed;
     bool none = position->state == JOB_QUEUED || position->state == JOB_DONE ||
                 position->state == JOB_UNDONE;
-    return none ? "" : definition->steps[position->step].name;
+    return bytes_of(none ? "" : definition->steps[position->step].name);
 }
 
 static void add_time(Buffer *out, int64_t wall)
@@ -60,7 +63,7 @@ static Bytes job_itself(const JobDefinition *definition, const JobSources *sourc
     add_prefixed(&out, JOB_NAME, JOB_NAME_PREFIX, sources->id);
     add_prefixed(&out, JOB_LINK, JOB_LINK_PREFIX, sources->id);
     wire_add_bytes(&out, JOB_STATE, bytes_of(job_state_name(position->state)));
-    wire_add_bytes(&out, JOB_STEP, bytes_of(current_step(definition, position)));
+    wire_add_bytes(&out, JOB_STEP, step_told(definition, sources));
     wire_add_bytes(&out, JOB_REASON, sources->reason);
     wire_add_bytes(&out, JOB_KEY, key);
     add_time(&out, sources->created);

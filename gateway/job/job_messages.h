@@ -30,6 +30,7 @@ typedef struct JobSources {
     int64_t created; /* wall nanoseconds since 1970 */
     Code code;       /* of its failure, or of what it is being undone for; CODE_OK: none */
     Bytes reason;    /* likewise, for people; may be empty */
+    Bytes failed;    /* the name of the step that has failed the job; empty: none has */
 } JobSources;
 
 /* The request of a step, or of its undo; `key` is its idempotency key. Fails if it needs a response

@@ -48,7 +48,8 @@ JobSources job_sources_of(const JobRecord *record)
                         .position = &record->position,
                         .created = record->created,
                         .code = record->failure.code,
-                        .reason = record->failure.message};
+                        .reason = record->failure.message,
+                        .failed = job_failed_step(record)};
 }
 
 /* ---- How a call ends ------------------------------------------------------------------------- */

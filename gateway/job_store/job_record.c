@@ -58,6 +58,14 @@ JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo,
     return both;
 }
 
+Bytes job_failed_step(const JobRecord *record)
+{
+    JobState state = record->position.state;
+    bool has_failed = state == JOB_FAILED || state == JOB_UNDOING || state == JOB_UNDONE;
+    bool cancelled = bytes_are(record->failure.fault, FAULT_CANCELLED.name);
+    return has_failed && !cancelled ? record->failure.step : BYTES_NONE;
+}
+
 bool job_order_fits(JobEvent order, JobState state)
 {
     switch (order) {

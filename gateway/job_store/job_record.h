@@ -72,6 +72,10 @@ JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo,
 /* The message of what has failed first, alone. */
 Bytes job_failure_cause(Bytes message);
 
+/* The step that has failed the job, or because of which it is undone; empty: none, or it was
+   cancelled. */
+Bytes job_failed_step(const JobRecord *record);
+
 /* Whether the order fits a job in that state. */
 bool job_order_fits(JobEvent order, JobState state);
 

@@ -128,7 +128,8 @@ JobSources job_sources(const JobRecord *record, bool full)
                         .position = &record->position,
                         .created = record->created,
                         .code = record->failure.fault.size ? record->failure.code : CODE_OK,
-                        .reason = reason_told(&record->failure, full)};
+                        .reason = reason_told(&record->failure, full),
+                        .failed = job_failed_step(record)};
 }
 
 const JobDefinition *job_definition_of(const Config *config, const JobRecord *record)

@@ -43,6 +43,7 @@ static void write_metadata(const JobRecord *record, Buffer *out)
 {
     add_text(out, "state", bytes_of(job_state_name(record->position.state)));
     add_text(out, "step", record->step);
+    add_text(out, "failedStep", job_failed_step(record));
     add_text(out, "method", record->definition);
     add_time(out, "createTime", record->created);
     add_time(out, "updateTime", record->changed);

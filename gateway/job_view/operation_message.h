@@ -13,8 +13,8 @@
    since some refuse an operation with a type that they have not. */
 #define JOB_METADATA_TYPE "type.googleapis.com/google.protobuf.Struct"
 
-/* Appends `state`, `step`, `method`, `createTime` and `updateTime` as the operation's metadata, if
-   it has none. */
+/* Appends `state`, `step`, `failedStep`, `method`, `createTime` and `updateTime` as the operation's
+   metadata, if it has none. */
 void operation_add_metadata(const JobRecord *record, Bytes operation, Buffer *out);
 
 /* The operation of a job whose definition is not in the config any more: with its error, but

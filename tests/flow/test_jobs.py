@@ -157,6 +157,7 @@ def test_a_step_that_was_refused_without_an_effect_is_not_undone_itself(world, g
     assert keys(world, job) == ["reserve", "publish", "reserve-undo"]
     assert told(gateway, job)["error"]["code"] == 9
     assert "no publish for refused" in told(gateway, job)["error"]["message"]
+    assert told(gateway, job)["metadata"]["value"]["failedStep"] == "publish"
     job = create(gateway, "full", "full")
     assert end(gateway, job) == "undone"
     assert keys(world, job) == ["reserve"]

@@ -389,6 +389,13 @@ static void a_job_is_shown_as_the_response_of_its_method(void **state)
         "\"operations/01J\",\"made\":\"1970-01-01T00:01:30.000000005Z\",\"words\":\"no "
         "tool\",\"inner\":{\"title\":\"/v1/operations/01J\",\"place\":\"other\",\"words\":"
         "\"failed\"}}");
+    j.sources.failed = bytes_of("take"); /* "other" is the one whose undo comes next */
+    assert_non_null(strstr(shown(&j), "\"place\":\"take\""));
+    j.position.state = JOB_UNDOING;
+    assert_non_null(strstr(shown(&j), "\"place\":\"other\""));
+    j.position.state = JOB_UNDONE;
+    assert_non_null(strstr(shown(&j), "\"place\":\"take\""));
+    j.sources.failed = BYTES_NONE;
     j.position.state = JOB_DONE;
     assert_non_null(strstr(shown(&j), "STATE_GOOD"));
     unload(&j.l);

@@ -85,11 +85,27 @@ static void what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told
     arena_free(arena);
 }
 
+static void the_failed_step_is_told_only_of_what_has_failed_for_good(void **state)
+{
+    static const bool told[JOB_STATES] = {
+        [JOB_FAILED] = true, [JOB_UNDOING] = true, [JOB_UNDONE] = true};
+    JobRecord record = {
+        .failure = {.step = bytes_of("publish"), .fault = bytes_of("UPSTREAM_STATUS")}};
+    for (JobState at = JOB_QUEUED; at < JOB_STATES; at++) {
+        record.position.state = at;
+        assert_bytes(job_failed_step(&record), told[at] ? "publish" : "");
+    }
+    record.position.state = JOB_UNDONE;
+    record.failure.fault = bytes_of("CANCELLED");
+    assert_bytes(job_failed_step(&record), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_has_all_and_shares_nothing),
         cmocka_unit_test(what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told),
+        cmocka_unit_test(the_failed_step_is_told_only_of_what_has_failed_for_good),
         cmocka_unit_test(orders_fit_the_states_in_which_they_mean_something),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

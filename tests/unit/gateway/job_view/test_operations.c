@@ -9,10 +9,12 @@
 #define TRUSTING "identity_header: x-client\ntrusted_proxies: [127.0.0.0/8]\n" JOB
 
 /* The metadata that each operation has, in JSON. */
-#define METADATA(state)                                                                            \
+#define METADATA_WITH(failed_step, state)                                                          \
     "\"metadata\":{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":{"           \
-    "\"createTime\":\"1970-01-01T00:16:40Z\",\"method\":\"yard.Yard/Make\","                       \
+    "\"createTime\":\"1970-01-01T00:16:40Z\"," failed_step "\"method\":\"yard.Yard/Make\","        \
     "\"state\":\"" state "\",\"step\":\"look\"}}"
+#define METADATA(state) METADATA_WITH("", state)
+#define METADATA_FAILED METADATA_WITH("\"failedStep\":\"look\",", "failed")
 
 static Desk *desk;
 
@@ -107,7 +109,7 @@ static void a_failed_one_has_its_error(void **state)
     desk_give(desk);
     assert_int_equal(client->head.status, 200);
     assert_body(client, BYTES("{\"name\":\"" NAME "\",\"done\":true,\"error\":{\"code\":5,"
-                              "\"message\":\"no such item\"}," METADATA("failed") "}"));
+                              "\"message\":\"no such item\"}," METADATA_FAILED "}"));
 }
 
 static void failed_because(const char *fault)
@@ -138,7 +140,7 @@ static void instances_and_causes_are_told_only_where_errors_are_full(void **stat
         assert_body(client, bytes_of(arena_printf(desk->arena,
                                                   "{\"name\":\"" NAME
                                                   "\",\"done\":true,\"error\":{\"code\":14,"
-                                                  "\"message\":\"%s\"}," METADATA("failed") "}",
+                                                  "\"message\":\"%s\"}," METADATA_FAILED "}",
                                                   told[i].message)));
     }
     arena_free(texts);
