@@ -293,7 +293,7 @@ void job_asked_order_all(JobAsked *asked)
 static const Word words[] = {
     {"retry", 0, order, JOB_RETRY, "one that has failed"},
     {"skip-step", 0, order, JOB_SKIP, "one that has failed"},
-    {"cancel", 0, order, JOB_CANCEL, "one that has not ended, or has failed"},
+    {"cancel", 0, order, JOB_CANCEL, "one that has not ended"},
     {"undo", 0, order, JOB_UNDO, "one that is done or has failed"},
     {"event", JOB_QUERY_EVENT, deliver, JOB_ARRIVED, "one that waits"},
     {"migrate", JOB_QUERY_TO, migrate, JOB_TAKEN, NULL},
