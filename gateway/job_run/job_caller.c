@@ -24,8 +24,8 @@ JobEvent job_failure_means(const Fault *fault, Code code)
 {
     if (fault && fault->retryable)
         return JOB_BROKE;
-    if (fault == &FAULT_UPSTREAM_TOO_LARGE || fault == &FAULT_UPSTREAM_MESSAGE)
-        return JOB_REFUSED; /* the same service would send the same again */
+    if (fault == &FAULT_UPSTREAM_TOO_LARGE)
+        return JOB_REFUSED; /* it would be so again */
     switch (code) {
     case CODE_INVALID_ARGUMENT:
     case CODE_NOT_FOUND:

@@ -37,6 +37,7 @@ static void faults_that_may_pass_are_tried_again(void **state)
     assert_int_equal(meaning(&FAULT_INTERNAL), JOB_BROKE);
     /* The next response of the service may be a better one. */
     assert_int_equal(meaning(&FAULT_UPSTREAM_MESSAGE), JOB_BROKE);
+    assert_int_equal(meaning(&FAULT_UPSTREAM_TOO_LARGE), JOB_REFUSED); /* it would be so again */
 }
 
 static void faults_of_the_definition_are_refused(void **state)

@@ -15,6 +15,7 @@
     "\"state\":\"" state "\",\"step\":\"look\"}}"
 #define METADATA(state) METADATA_WITH("", state)
 #define METADATA_FAILED METADATA_WITH("\"failedStep\":\"look\",", "failed")
+#define METADATA_UNDONE METADATA_WITH("\"failedStep\":\"look\",", "undone")
 
 static Desk *desk;
 
@@ -204,7 +205,7 @@ static void a_failure_is_told_whatever_has_become_of_its_definition(void **state
     Peer *client = get("");
     desk_give(desk);
     assert_body(client, BYTES("{\"name\":\"" NAME "\",\"done\":true,\"error\":{\"code\":5,"
-                              "\"message\":\"no such item\"}," METADATA("undone") "}"));
+                              "\"message\":\"no such item\"}," METADATA_UNDONE "}"));
 }
 
 /* ---- Whose it is ----------------------------------------------------------------------------- */
