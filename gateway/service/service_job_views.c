@@ -4,6 +4,8 @@
 
 #include "base/arena.h"
 
+#include <ctype.h>
+
 static const char *const state_keys[JOB_STATES] = {
     [JOB_QUEUED] = "queued", [JOB_RUNNING] = "running", [JOB_WAITING] = "waiting",
     [JOB_FAILED] = "failed", [JOB_UNDOING] = "undoing", [JOB_UNDONE] = "undone",
@@ -76,7 +78,7 @@ static const EnumValue *usual_value(const EnumType *type, const char *key)
     char name[16];
     size_t size = strlen(key);
     for (size_t i = 0; i <= size; i++)
-        name[i] = key[i] ? (char)(key[i] - 'a' + 'A') : 0;
+        name[i] = (char)toupper((unsigned char)key[i]);
     const EnumValue *value = enum_value_by_name(type, bytes(name, size));
     for (uint32_t i = 0; !value && i < type->n_values; i++) {
         Bytes each = bytes_of(type->values[i].name);

@@ -179,9 +179,10 @@ static int compare(const void *a, const void *b)
 
 static void tell(Bench *b, const char *what, int64_t times[ROUNDS])
 {
+    enum { MEDIAN = ROUNDS / 2, HIGH = ROUNDS * 99 / 100 };
     qsort(times, ROUNDS, sizeof *times, compare);
-    printf("%lld,%s,%.0f,%.0f\n", (long long)b->n_jobs, what,
-           (double)times[ROUNDS / 2] / MICROSECOND, (double)times[ROUNDS * 99 / 100] / MICROSECOND);
+    printf("%lld,%s,%.0f,%.0f\n", (long long)b->n_jobs, what, (double)times[MEDIAN] / MICROSECOND,
+           (double)times[HIGH] / MICROSECOND);
     fflush(stdout);
 }
 

@@ -58,7 +58,7 @@ static void jobs_need_a_store(void **state)
     size_t store = bytes_find(text, '\n') + 1;
     size_t after = store + bytes_find(bytes_slice(text, store, SIZE_MAX), '\n') + 1;
     Loaded l = load_text(arena, arena_printf(arena, "%.*s%s", (int)store, WORKS_JOBS JOB(""),
-                                             WORKS_JOBS JOB("") + after));
+                                             &(WORKS_JOBS JOB(""))[after]));
     assert_string_equal(l.told,
                         "a.yaml:11:3: jobs: jobs outlive the gateway's process, and there is "
                         "no store that keeps them (store: {})\n");

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         WorldStats stats = job_world_stats(world);
         add(&sum, &stats);
         if (wrong) {
-            printf("world %llu: %s\n", (unsigned long long)(seed + worlds), wrong);
+            printf("world %llu: %s\n", (unsigned long long)seed + worlds, wrong);
             return 1;
         }
         job_world_free(world);
