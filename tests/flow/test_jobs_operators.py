@@ -289,4 +289,4 @@ def test_waiting_jobs_are_moved_to_a_compatible_revision(gateway):
         jobs(gateway, "event", each, "approved")
         reached(gateway, each, "done")
     assert (gateway.backend.effects.of("moved"), gateway.backend.effects.of("stays")) == (["announce", "publish"], ["publish"])
-    assert "what has ended stays as it is" in refused(gateway, "migrate", job, "--to", "1")
+    assert "JOB_UNFIT: it is done: what has ended stays as it is" in refused(gateway, "migrate", job, "--to", "1")

@@ -312,7 +312,7 @@ def fill(disk):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
 def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
-    with small_disk(tmp_path, "256k") as disk, \
+    with small_disk(tmp_path, "1m") as disk, \
             gateway_with(tmp_path / "a", f"{{sqlite: {disk}/store.db}}") as gateway:
         eventually(lambda: fleet(gateway))
         filler = fill(disk)
@@ -385,8 +385,10 @@ def test_a_page_that_was_damaged_is_found_by_both_checks(tmp_path):
     with gateway_with(tmp_path / "a", f"{{sqlite: {file}}}") as gateway:
         eventually(lambda: fleet(gateway))
     assert "warning: store" not in gateway.check().stdout
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        page, = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'gateways'").fetchone()
     content = bytearray(file.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)  # all but the first page, which has the schema
+    content[4096 * (page - 1):4096 * page] = b"\xa5" * 4096
     file.write_bytes(content)
     done = store_command(gateway, "check")
     assert done.returncode == 1 and "damaged" in done.stdout
