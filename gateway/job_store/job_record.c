@@ -42,6 +42,8 @@ JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
 
 Bytes job_failure_cause(Bytes message)
 {
+    if (!message.size)
+        return message;
     const uint8_t *end = memmem(message.data, message.size, THEN_UNDO, sizeof THEN_UNDO - 1);
     return end ? bytes(message.data, (size_t)(end - message.data)) : message;
 }
