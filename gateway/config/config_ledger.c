@@ -11,7 +11,7 @@
 
 #define SECRET_PREFIX "whsec_"
 
-enum { CA_FILE_MOST = 4 << 20, TOKEN_FILE_MOST = 4096, SECRET_LEAST = 16 };
+enum { CA_FILE_MOST = 4 << 20, SECRET_LEAST = 16 };
 
 /* Of a record of a call: a line of the log, and what the ledger adds to it. */
 static const char *const member_names[] = {
@@ -98,27 +98,10 @@ static void check_webhook_name(ConfigReader *reader, const char *name, const cha
             config_tell(reader, path, NULL, "another webhook has the name %s already", name);
 }
 
-static Bytes read_token(ConfigReader *reader, const char *file, const char *path)
-{
-    Bytes text = BYTES_NONE;
-    Result r = file_read(reader->arena, file, TOKEN_FILE_MOST, &text);
-    while (text.size && strchr("\r\n", text.data[text.size - 1]))
-        text.size--;
-    bool good = text.size > 0;
-    for (size_t i = 0; i < text.size; i++)
-        good &= text.data[i] > ' ' && text.data[i] < 0x7f;
-    if (failed(r))
-        config_tell(reader, path, NULL, "%s", r.error->doing);
-    else if (!good)
-        config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
-    config_hash_add(reader, text, false);
-    return text;
-}
-
 /* As Standard Webhooks writes secrets: base64 behind a prefix; else the characters themselves. */
 static Bytes read_secret(ConfigReader *reader, const char *file, const char *path)
 {
-    Bytes text = read_token(reader, file, path);
+    Bytes text = config_read_token(reader, file, path);
     Buffer key = buffer_in(reader->arena);
     if (!bytes_start_with(text, SECRET_PREFIX))
         buffer_add_bytes(&key, text);
@@ -156,7 +139,7 @@ static void read_secrets(ConfigReader *reader, const Passerelle__Config__Webhook
 {
     const char *token_path = config_path(reader, "%s.token_file", path);
     if (text->token_file)
-        webhook->token = read_token(reader, text->token_file, token_path);
+        webhook->token = config_read_token(reader, text->token_file, token_path);
     if (text->secret_file)
         webhook->secret =
             read_secret(reader, text->secret_file, config_path(reader, "%s.secret_file", path));

@@ -1,6 +1,7 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -107,4 +108,22 @@ bool config_read_hex(Bytes text, uint8_t *out, size_t size)
         out[i] = (uint8_t)(high << 4 | low);
     }
     return true;
+}
+
+Bytes config_read_token(ConfigReader *reader, const char *file, const char *path)
+{
+    enum { TOKEN_FILE_MOST = 4096 };
+    Bytes text = BYTES_NONE;
+    Result r = file_read(reader->arena, file, TOKEN_FILE_MOST, &text);
+    while (text.size && strchr("\r\n", text.data[text.size - 1]))
+        text.size--;
+    bool good = text.size > 0;
+    for (size_t i = 0; i < text.size; i++)
+        good &= text.data[i] > ' ' && text.data[i] < 0x7f;
+    if (failed(r))
+        config_tell(reader, path, NULL, "%s", r.error->doing);
+    else if (!good)
+        config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
+    config_hash_add(reader, text, false);
+    return text;
 }

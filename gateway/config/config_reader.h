@@ -88,6 +88,10 @@ bool config_read_hex(Bytes text, uint8_t *out, size_t size);
 /* One or more letters, digits, or characters of `also`. */
 bool config_is_word(const char *text, const char *also);
 
+/* The content of a file with a credential, which counts in the config's hash: one line of visible
+   characters, without its end. What is no such line, or cannot be read, is reported. */
+Bytes config_read_token(ConfigReader *reader, const char *file, const char *path);
+
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);
 

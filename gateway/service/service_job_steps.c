@@ -3,12 +3,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/file/file.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-enum { TOKEN_FILE_MOST = 4096 };
 
 #define POLL_FOR (10 * 60 * SECOND)
 #define EVENT_FOR (7 * 86400 * SECOND)
@@ -81,29 +78,11 @@ static bool is_by_key(Passerelle__Config__JobIdempotency idempotency)
 
 /* ---- What is sent along ---------------------------------------------------------------------- */
 
-/* One line of visible characters; empty: a mistake, which was reported. */
-static Bytes read_token(ConfigReader *reader, const char *file, const char *path)
-{
-    Bytes text = BYTES_NONE;
-    Result r = file_read(reader->arena, file, TOKEN_FILE_MOST, &text);
-    while (text.size && strchr("\r\n", text.data[text.size - 1]))
-        text.size--;
-    bool good = text.size > 0;
-    for (size_t i = 0; i < text.size; i++)
-        good &= text.data[i] > ' ' && text.data[i] < 0x7f;
-    if (failed(r))
-        config_tell(reader, path, NULL, "%s", r.error->doing);
-    else if (!good)
-        config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
-    return good ? text : BYTES_NONE;
-}
-
 static void send_token(ConfigReader *reader, const char *file, const char *path, Fields *fields)
 {
     if (!file)
         return;
-    Bytes token = read_token(reader, file, config_path(reader, "%s.token_file", path));
-    config_hash_add(reader, token, false);
+    Bytes token = config_read_token(reader, file, config_path(reader, "%s.token_file", path));
     fields_remove(fields, "authorization");
     fields_add_text(fields, "authorization", config_path(reader, "Bearer %.*s", BYTES_ARGS(token)));
 }
