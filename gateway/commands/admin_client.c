@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file/file.h"
 #include "base/text/json_text.h"
+#include "base/text/percent.h"
 #include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
 #include "gateway/audit/audit.h"
@@ -330,4 +331,13 @@ int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
 int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out)
 {
     return ask_gateway(line, "POST", path, ACT_TIME, json, arena, body_out);
+}
+
+void admin_path_add(Buffer *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    bool first = !memchr(path->data, '?', path->size);
+    buffer_printf(path, "%c%s=", first ? '?' : '&', name);
+    percent_encode(path, bytes_of(value), PERCENT_KEEP_UNRESERVED);
 }

@@ -29,4 +29,7 @@ int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *aren
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);
 
+/* Adds "?name=value", or "&name=value", encoded. NULL: left out. */
+void admin_path_add(Buffer *path, const char *name, const char *value);
+
 #endif

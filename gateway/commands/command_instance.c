@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
 
 #include <unistd.h>
 
@@ -154,16 +153,6 @@ static bool read_wait(const CommandLine *line, bool drains, int64_t *most_out)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-/* "?address=10.0.0.7:7001"; NULL: left out. */
-static void add_part(Buffer *path, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    bool first = !memchr(path->data, '?', path->size);
-    buffer_printf(path, "%c%s=", first ? '?' : '&', name);
-    percent_encode(path, bytes_of(value), PERCENT_KEEP_UNRESERVED);
-}
-
 /* What would be ignored is a mistake. */
 static bool time_fits(const CommandLine *line, bool lasts)
 {
@@ -186,8 +175,8 @@ int command_instance(const CommandLine *line)
     Buffer path = buffer_in(arena);
     Bytes answer;
     buffer_printf(&path, "/instance/%s", word);
-    add_part(&path, "address", line->arguments[1]);
-    add_part(&path, "for", command_option(line, "--for"));
+    admin_path_add(&path, "address", line->arguments[1]);
+    admin_path_add(&path, "for", command_option(line, "--for"));
     int code = act(line, &path, arena, &answer);
     bool done = code == EXIT_WELL;
     if (done && wait)
@@ -211,9 +200,9 @@ int command_service(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer path = buffer_in(arena);
     buffer_printf(&path, "/service/%s", word);
-    add_part(&path, "service", line->n == most ? line->arguments[1] : NULL);
-    add_part(&path, "to", pins ? line->arguments[most - 1 - (line->n < most)] : NULL);
-    add_part(&path, "for", command_option(line, "--for"));
+    admin_path_add(&path, "service", line->n == most ? line->arguments[1] : NULL);
+    admin_path_add(&path, "to", pins ? line->arguments[most - 1 - (line->n < most)] : NULL);
+    admin_path_add(&path, "for", command_option(line, "--for"));
     Bytes answer;
     int code = act(line, &path, arena, &answer);
     if (code == EXIT_WELL)

@@ -3,20 +3,10 @@
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
-#include "base/text/percent.h"
 
 enum { NAME_COLUMN = 12 };
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
-
-static void add_part(Buffer *path, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    bool first = !memchr(path->data, '?', path->size);
-    buffer_printf(path, "%c%s=", first ? '?' : '&', name);
-    percent_encode(path, bytes_of(value), PERCENT_KEEP_UNRESERVED);
-}
 
 /* What would be ignored is a mistake. */
 static bool options_fit(const CommandLine *line, const char *word)
@@ -178,7 +168,8 @@ static int list(const CommandLine *line, Buffer *path)
     static const char *const names[] = {"client", "service",  "state", "step",
                                         "older",  "resource", "limit", "after"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        add_part(path, names[i], command_option(line, arena_printf(path->arena, "--%s", names[i])));
+        admin_path_add(path, names[i],
+                       command_option(line, arena_printf(path->arena, "--%s", names[i])));
     return ask(line, admin_get, path, add_list);
 }
 
@@ -188,15 +179,15 @@ static int with_one(const CommandLine *line, const char *word, Buffer *path)
     if (strcmp(word, "show") == 0)
         return ask(line, admin_get, path, add_job);
     buffer_printf(path, "/%s", word);
-    add_part(path, "name", line->n > 2 ? line->arguments[2] : NULL);
-    add_part(path, "to", command_option(line, "--to"));
+    admin_path_add(path, "name", line->n > 2 ? line->arguments[2] : NULL);
+    admin_path_add(path, "to", command_option(line, "--to"));
     return ask(line, admin_act, path, add_done);
 }
 
 static int unpark(const CommandLine *line, Buffer *path)
 {
     buffer_add_text(path, "/jobs/unpark");
-    add_part(path, "method", line->arguments[1]);
+    admin_path_add(path, "method", line->arguments[1]);
     return ask(line, admin_act, path, add_done);
 }
 
