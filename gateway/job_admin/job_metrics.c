@@ -2,24 +2,16 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/thread/thread.h"
+#include "gateway/store/store_apart.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-enum {
-    ROWS_MOST = 1000,
-    ONE_IN = 1000, /* of the time may go into counting */
-};
+enum { ROWS_MOST = 1000 };
 
 struct JobMetrics {
     uv_timer_t timer;
-    Store *store;
-    pthread_t thread; /* that counts */
-    bool has_thread;
-    atomic_bool counting;
-    _Atomic int64_t next; /* monotonic */
+    StoreSurvey counting;
     pthread_mutex_t mutex;
     Arena *arena;     /* under the mutex, as the next one: of the last count */
     JobCensus census; /* lives in the arena */
@@ -35,38 +27,20 @@ static void keep(JobMetrics *metrics, Arena *arena, const JobCensus *census)
     pthread_mutex_unlock(&metrics->mutex);
 }
 
-static void *run_counting(void *argument)
+static void count(void *owner)
 {
-    JobMetrics *metrics = argument;
+    JobMetrics *metrics = owner;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     JobCensus census;
-    int64_t began = clock_now();
-    Result r = job_census_read(store_settings(metrics->store), arena, &census);
+    Result r = job_census_read(store_settings(metrics->counting.store), arena, &census);
     error_ignore(r, "the store tells when it cannot be used; then nothing is shown");
     keep(metrics, arena, &census);
-    int64_t now = clock_now();
-    atomic_store(&metrics->next, now + (now - began) * ONE_IN);
-    atomic_store(&metrics->counting, false);
-    return NULL;
-}
-
-static void end_thread(JobMetrics *metrics)
-{
-    if (metrics->has_thread)
-        CHECK(pthread_join(metrics->thread, NULL) == 0);
-    metrics->has_thread = false;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     JobMetrics *metrics = timer->data;
-    if (atomic_load(&metrics->counting) || clock_now() < atomic_load(&metrics->next) ||
-        !store_stats(metrics->store).up)
-        return;
-    end_thread(metrics);
-    atomic_store(&metrics->counting, true);
-    CHECK(thread_make(&metrics->thread, run_counting, metrics) == 0);
-    metrics->has_thread = true;
+    store_survey_begin(&metrics->counting);
 }
 
 JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every)
@@ -74,7 +48,7 @@ JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every)
     JobMetrics *metrics = calloc(1, sizeof *metrics);
     CHECK(metrics && pthread_mutex_init(&metrics->mutex, NULL) == 0);
     uint64_t milliseconds = (uint64_t)(every / MILLISECOND);
-    metrics->store = store;
+    metrics->counting = (StoreSurvey){.store = store, .run = count, .owner = metrics};
     metrics->timer.data = metrics;
     CHECK(uv_timer_init(loop, &metrics->timer) == 0);
     CHECK(uv_timer_start(&metrics->timer, on_timer, milliseconds, milliseconds) == 0);
@@ -88,7 +62,8 @@ void job_metrics_stop(JobMetrics *metrics)
 
 void job_metrics_free(JobMetrics *metrics)
 {
-    end_thread(metrics);
+    if (!store_survey_end(&metrics->counting))
+        return;
     arena_free(metrics->arena);
     pthread_mutex_destroy(&metrics->mutex);
     free(metrics);

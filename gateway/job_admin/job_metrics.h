@@ -20,7 +20,7 @@ JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every);
 /* Before the loop ends. */
 void job_metrics_stop(JobMetrics *metrics);
 
-/* After the loop has ended: waits for what is being counted. */
+/* After the loop has ended: waits for what is being counted. A thread that hangs is left behind. */
 void job_metrics_free(JobMetrics *metrics);
 
 /* A MetricsWriter; `metrics` is a JobMetrics. Any thread. */

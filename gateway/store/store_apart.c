@@ -1,7 +1,11 @@
 #include "gateway/store/store_apart.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/store/store_backend.h"
+#include "gateway/thread/thread.h"
+
+enum { ONE_IN = 1000 }; /* of the time */
 
 Result store_run_apart(const StoreSettings *settings, Arena *arena, StoreTask *task)
 {
@@ -15,4 +19,39 @@ Result store_run_apart(const StoreSettings *settings, Arena *arena, StoreTask *t
     backend->execute(session, &task, 1);
     backend->close(session);
     return error_copy(arena, task->result);
+}
+
+static void *run(void *argument)
+{
+    StoreSurvey *survey = argument;
+    int64_t began = clock_now();
+    survey->run(survey->owner);
+    int64_t now = clock_now();
+    atomic_store(&survey->next, now + (now - began) * ONE_IN);
+    atomic_store(&survey->running, false);
+    return NULL;
+}
+
+void store_survey_wait(StoreSurvey *survey)
+{
+    if (survey->has_thread)
+        CHECK(pthread_join(survey->thread, NULL) == 0);
+    survey->has_thread = false;
+}
+
+bool store_survey_end(StoreSurvey *survey)
+{
+    int64_t deadline = clock_now() + store_settings(survey->store)->time;
+    return !survey->has_thread || thread_join_by(survey->thread, deadline);
+}
+
+void store_survey_begin(StoreSurvey *survey)
+{
+    if (atomic_load(&survey->running) || clock_now() < atomic_load(&survey->next) ||
+        !store_stats(survey->store).up)
+        return;
+    store_survey_wait(survey);
+    atomic_store(&survey->running, true);
+    CHECK(thread_make(&survey->thread, run, survey) == 0);
+    survey->has_thread = true;
 }

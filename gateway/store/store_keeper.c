@@ -2,16 +2,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/store/store_apart.h"
 #include "gateway/store/store_report.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/thread/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-
-/* Measuring reads all that is stored; it may take this share of the time at most. */
-enum { MEASURE_ONE_IN = 1000 };
 
 /* Of one kind. */
 typedef struct Kept {
@@ -32,10 +28,7 @@ struct StoreKeeper {
     size_t n;
     int64_t wall, now;    /* of the last beat */
     int64_t steady_since; /* monotonic */
-    pthread_t thread;     /* that measures */
-    bool has_thread;
-    atomic_bool measuring;
-    _Atomic int64_t next_measure; /* monotonic */
+    StoreSurvey measuring;
     _Atomic int64_t bytes;
     atomic_bool measured;
 };
@@ -55,41 +48,22 @@ static void show(StoreKeeper *keeper, const StoreReport *report)
     atomic_store(&keeper->measured, true);
 }
 
-/* A thread of its own, with a session of its own: no task waits for it, and no loop. */
-static void *run_measuring(void *argument)
+static void measure(void *owner)
 {
-    StoreKeeper *keeper = argument;
+    StoreKeeper *keeper = owner;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     StoreReport report;
-    int64_t began = clock_now();
     Result r = store_report(store_settings(keeper->store), keeper->kinds, false, arena, &report);
     if (failed(r))
         error_ignore(r, "the store tells when it cannot be used; the next beat tries again");
     else if (report.n_tables == keeper->n)
         show(keeper, &report);
-    int64_t now = clock_now();
-    atomic_store(&keeper->next_measure, now + (now - began) * MEASURE_ONE_IN);
-    atomic_store(&keeper->measuring, false);
     arena_free(arena);
-    return NULL;
 }
 
 void store_keeper_wait(StoreKeeper *keeper)
 {
-    if (keeper->has_thread)
-        CHECK(pthread_join(keeper->thread, NULL) == 0);
-    keeper->has_thread = false;
-}
-
-static void measure(StoreKeeper *keeper)
-{
-    if (atomic_load(&keeper->measuring) || clock_now() < atomic_load(&keeper->next_measure) ||
-        !store_stats(keeper->store).up)
-        return;
-    store_keeper_wait(keeper);
-    atomic_store(&keeper->measuring, true);
-    CHECK(thread_make(&keeper->thread, run_measuring, keeper) == 0);
-    keeper->has_thread = true;
+    store_survey_wait(&keeper->measuring);
 }
 
 /* ---- Deleting ---------------------------------------------------------------------------------
@@ -141,7 +115,7 @@ void store_keeper_beat(StoreKeeper *keeper)
     bool steady = is_steady(keeper);
     for (size_t i = 0; steady && i < keeper->n; i++)
         delete_old(&keeper->kept[i]);
-    measure(keeper);
+    store_survey_begin(&keeper->measuring);
 }
 
 static void on_beat(uv_timer_t *timer)
@@ -155,6 +129,7 @@ StoreKeeper *store_keeper_start(uv_loop_t *loop, Store *store, StorePort *port,
     StoreKeeper *keeper = calloc(1, sizeof *keeper);
     CHECK(keeper);
     keeper->store = store;
+    keeper->measuring = (StoreSurvey){.store = store, .run = measure, .owner = keeper};
     keeper->port = port;
     keeper->kinds = kinds;
     keeper->n = kinds->n;
@@ -186,8 +161,7 @@ void store_keeper_stop(StoreKeeper *keeper)
 
 void store_keeper_free(StoreKeeper *keeper)
 {
-    int64_t deadline = clock_now() + store_settings(keeper->store)->time;
-    if (keeper->has_thread && !thread_join_by(keeper->thread, deadline))
+    if (!store_survey_end(&keeper->measuring))
         return;
     free(keeper->kept);
     free(keeper);
