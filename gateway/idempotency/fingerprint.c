@@ -1,6 +1,6 @@
 #include "gateway/idempotency/fingerprint.h"
 
-#include "adapters/schema/wire.h"
+#include "adapters/schema/kinds.h"
 #include "base/arena.h"
 
 #include <openssl/evp.h>
@@ -95,37 +95,6 @@ static void drop_losers(Speller *s, const MessageType *type, Records *all)
 /* ---- Numbers -----------------------------------------------------------------------------------
  */
 
-static WireType wire_type_of(FieldKind kind)
-{
-    switch (kind) {
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64: return WIRE_FIXED64;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-    case KIND_SFIXED32: return WIRE_FIXED32;
-    case KIND_STRING:
-    case KIND_MESSAGE:
-    case KIND_BYTES: return WIRE_LENGTH;
-    case KIND_GROUP: return WIRE_GROUP;
-    case KIND_INT64:
-    case KIND_UINT64:
-    case KIND_INT32:
-    case KIND_BOOL:
-    case KIND_UINT32:
-    case KIND_ENUM:
-    case KIND_SINT32:
-    case KIND_SINT64: break;
-    }
-    return WIRE_VARINT;
-}
-
-static bool is_number(FieldKind kind)
-{
-    WireType type = wire_type_of(kind);
-    return type != WIRE_LENGTH && type != WIRE_GROUP;
-}
-
 /* As protobuf cuts a varint that is too long for its kind. */
 static uint64_t cut(FieldKind kind, uint64_t value)
 {
@@ -156,7 +125,7 @@ static uint64_t fixed(const uint8_t *at, size_t size)
 
 static void add_packed(Speller *s, FieldKind kind, Bytes packed, Buffer *out)
 {
-    WireType type = wire_type_of(kind);
+    WireType type = kind_wire_type(kind);
     size_t size = type == WIRE_FIXED64 ? 8 : 4;
     const uint8_t *at = packed.data, *end = at + packed.size;
     while (at && at < end) {
@@ -225,7 +194,7 @@ static void add_list(Speller *s, const FieldType *field, const Records *of, Buff
 
 static void add_scalar(const FieldType *field, const WireField *last, Buffer *out)
 {
-    if (is_number(field->kind)) {
+    if (kind_may_be_packed(field->kind)) {
         uint64_t value = cut(field->kind, last->value);
         if (!value && !field->presence)
             return;
@@ -297,15 +266,15 @@ static void add_map(Speller *s, const FieldType *field, const Records *of, Buffe
 /* Whether the schema can read it so; else it is as good as unknown. */
 static bool fits(const FieldType *field, WireType type)
 {
-    return type == wire_type_of(field->kind) ||
-           (field->repeated && type == WIRE_LENGTH && is_number(field->kind));
+    return type == kind_wire_type(field->kind) ||
+           (field->repeated && type == WIRE_LENGTH && kind_may_be_packed(field->kind));
 }
 
 static void add_field(Speller *s, const FieldType *field, const Records *of, Buffer *out)
 {
     if (field->map)
         add_map(s, field, of, out);
-    else if (field->repeated && is_number(field->kind))
+    else if (field->repeated && kind_may_be_packed(field->kind))
         add_numbers(s, field, of, out);
     else if (field->repeated)
         add_list(s, field, of, out);
