@@ -405,16 +405,24 @@ static void answer_service(Admin *admin, h2o_req_t *req, const Operator *who)
     answer_by_hand(admin, req, who, ADMIN_SERVICE);
 }
 
-/* With the query; for what is in the store. */
-static void ask_for_jobs(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+/* With the query. Answers itself where there is no store: NULL. */
+static AdminAction *make_job_action(Admin *admin, h2o_req_t *req, const Operator *who,
+                                    AdminDoing what)
 {
     if (!admin->sees.fleet) {
         send_problem(req, 404, "Not Found", "this gateway has no store, and so no jobs");
-        return;
+        return NULL;
     }
     AdminAction *action = make_action(admin, req, who, what);
     action->text = bytes_copy(action->arena, query_of(req));
-    admin->sees.act(admin->sees.owner, action);
+    return action;
+}
+
+static void ask_for_jobs(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    AdminAction *action = make_job_action(admin, req, who, what);
+    if (action)
+        admin->sees.act(admin->sees.owner, action);
 }
 
 static void answer_jobs(Admin *admin, h2o_req_t *req, const Operator *who)
@@ -430,14 +438,11 @@ static void answer_job(Admin *admin, h2o_req_t *req, const Operator *who)
 /* What is behind the first segment of the path: "ID/retry", "unpark". */
 static void answer_job_order(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    if (!admin->sees.fleet) {
-        ask_for_jobs(admin, req, who, ADMIN_ORDER_JOB);
-        return;
-    }
     Bytes path = bytes(req->path_normalized.base, req->path_normalized.len);
-    AdminAction *action = make_action(admin, req, who, ADMIN_ORDER_JOB);
+    AdminAction *action = make_job_action(admin, req, who, ADMIN_ORDER_JOB);
+    if (!action)
+        return;
     action->target = bytes_copy(action->arena, bytes_slice(path, strlen("/jobs/"), SIZE_MAX));
-    action->text = bytes_copy(action->arena, query_of(req));
     admin->sees.act(admin->sees.owner, action);
 }
 
