@@ -53,8 +53,7 @@ static const Step *refuse(Exchange *x, KeyedOutcome outcome, Result why)
     return exchange_fail(x, why);
 }
 
-/* ---- Whose key it is ----------------------------------------------------------------------------
- */
+/* ---- Whose key it is ------------------------------------------------------------------------- */
 
 /* "name tenant" with the length of the name, so that no two are the same. */
 static Bytes name_of(const Exchange *x)
@@ -90,8 +89,7 @@ static bool find_client(const Exchange *x, Bytes *client_out, Bytes *shown_out)
     return client_out->size > 0;
 }
 
-/* ---- What is asked for
- * --------------------------------------------------------------------------- */
+/* ---- What is asked for ----------------------------------------------------------------------- */
 
 /* The request in this version. */
 static Result print_in(Exchange *x, const Version *version, Arena *arena, Fingerprint *out)
@@ -172,8 +170,7 @@ static RequestLikeness compare(KeyedCall *k, const ClaimRecord *record)
     return likeness;
 }
 
-/* ---- Records ------------------------------------------------------------------------------------
- */
+/* ---- Records --------------------------------------------------------------------------------- */
 
 static SealPlace place_of(const ClaimRow *row)
 {
@@ -210,8 +207,7 @@ static bool fill_row(KeyedCall *k, Bytes key)
     return true;
 }
 
-/* ---- A response that is there
- * -------------------------------------------------------------------- */
+/* ---- A response that is there ---------------------------------------------------------------- */
 
 static Result gone(const Exchange *x, const char *why)
 {
@@ -278,8 +274,7 @@ static const Step *replay(KeyedCall *k, const ClaimResponse *response)
                       BYTES_ARGS(bytes_cut_text(response->status.message, 500))));
 }
 
-/* ---- Asking
- * -------------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 static const Step *run_call(KeyedCall *k, KeyedOutcome outcome)
 {
@@ -451,8 +446,7 @@ const Step *exchange_claim(Exchange *x)
                             : exchange_serve(x);
 }
 
-/* ---- Keeping
- * ------------------------------------------------------------------------------------- */
+/* ---- Keeping --------------------------------------------------------------------------------- */
 
 static void end_phase(KeyedCall *k)
 {
@@ -657,8 +651,7 @@ void exchange_leave_key(Exchange *x)
     end_phase(k);
 }
 
-/* ---- What others ask
- * ----------------------------------------------------------------------------- */
+/* ---- What others ask ------------------------------------------------------------------------- */
 
 bool exchange_is_honoured(const Exchange *x)
 {

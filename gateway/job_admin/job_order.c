@@ -91,7 +91,7 @@ static void order(JobAsked *asked, const JobRecord *record)
 /* The event that it waits for; NULL: for none. */
 static const char *awaited(const JobAsked *asked, const JobRecord *record)
 {
-    const JobDefinition *definition = job_page_definition(config_of(asked), record);
+    const JobDefinition *definition = job_definition_of(config_of(asked), record);
     const JobPosition *p = &record->position;
     bool waits = definition && p->state == JOB_WAITING && p->step < definition->rules.n_steps;
     return waits ? definition->steps[p->step].event : NULL;
@@ -131,7 +131,7 @@ static const JobDefinition *revision_of(const Config *config, Bytes name, uint32
 static Result choose_migration(const JobAsked *asked, const JobRecord *record,
                                const JobDefinition **to_out)
 {
-    const JobDefinition *from = job_page_definition(config_of(asked), record);
+    const JobDefinition *from = job_definition_of(config_of(asked), record);
     const JobDefinition *to = *to_out =
         revision_of(config_of(asked), record->definition, asked->query.to);
     if (!to)
@@ -196,7 +196,7 @@ static Bytes make_id(Arena *arena, int64_t wall)
 /* By the definition that accepts jobs now, if it reads the same request; else by its own. */
 static const JobDefinition *replaying(const JobAsked *asked, const JobRecord *record)
 {
-    const JobDefinition *own = job_page_definition(config_of(asked), record);
+    const JobDefinition *own = job_definition_of(config_of(asked), record);
     const JobDefinition *now = revision_of(config_of(asked), record->definition, 0);
     return own && now && now->method->version == own->method->version ? now : own;
 }

@@ -7,12 +7,6 @@
 #include "base/text/json_text.h"
 #include "gateway/ledger/redaction.h"
 
-const JobDefinition *job_page_definition(const Config *config, const JobRecord *record)
-{
-    const JobDefinition *definition = config_find_job(config, record->definition, record->revision);
-    return definition && definition->structure == record->structure ? definition : NULL;
-}
-
 /* ---- What both pages have -------------------------------------------------------------------- */
 
 static void add_text(Buffer *out, const char *name, Bytes text)
@@ -31,7 +25,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 static bool hides_resource(const Config *config, const JobRecord *record)
 {
     const char *const *names = config->ledger.redact;
-    const JobDefinition *definition = job_page_definition(config, record);
+    const JobDefinition *definition = job_definition_of(config, record);
     if (!names || !*names || (definition && !definition->resource.key))
         return false;
     if (!definition)
@@ -94,7 +88,7 @@ static void add_order(const JobRecord *record, bool whole, Buffer *out)
 static bool is_stuck(const Config *config, const JobRecord *record)
 {
     JobState state = record->position.state;
-    return state == JOB_FAILED || (!job_is_at_rest(state) && !job_page_definition(config, record));
+    return state == JOB_FAILED || (!job_is_at_rest(state) && !job_definition_of(config, record));
 }
 
 static void add_members(const Config *config, const JobRecord *record, int64_t wall, bool whole,
@@ -194,7 +188,7 @@ static void add_steps(const JobDefinition *definition, const JobRecord *record, 
 
 static void add_messages(const Config *config, const JobRecord *record, Buffer *out)
 {
-    const JobDefinition *definition = job_page_definition(config, record);
+    const JobDefinition *definition = job_definition_of(config, record);
     if (record->damage.size) {
         json_text_add_member(out, "unreadable", record->damage);
     } else if (!definition) {

@@ -15,8 +15,4 @@ void job_page_list(const Config *config, const JobRecord *const *jobs, uint32_t 
 /* One job, with the messages of its steps if the config has its definition. */
 void job_page_job(const Config *config, const JobRecord *record, int64_t wall, Buffer *out);
 
-/* The definition by which it is executed; NULL: the config has none of its revision and structure.
- */
-const JobDefinition *job_page_definition(const Config *config, const JobRecord *record);
-
 #endif

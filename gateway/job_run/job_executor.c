@@ -40,11 +40,9 @@ static JobExecutor *of_book(JobBook *book)
 static const JobDefinition *hold(JobBook *book, const JobRecord *record, void **held_out)
 {
     Loop *loop = of_book(book)->settings.loop;
-    const JobDefinition *definition =
-        config_find_job(loop->config, record->definition, record->revision);
-    if (!definition || definition->structure != record->structure)
-        return NULL;
-    *held_out = config_use(loop);
+    const JobDefinition *definition = job_definition_of(loop->config, record);
+    if (definition)
+        *held_out = config_use(loop);
     return definition;
 }
 

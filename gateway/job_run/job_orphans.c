@@ -23,13 +23,6 @@ struct JobOrphans {
     uint32_t n_told;
 };
 
-static bool is_executed(const JobOrphans *orphans, const JobRecord *record)
-{
-    const JobDefinition *definition =
-        config_find_job(orphans->loop->config, record->definition, record->revision);
-    return definition && definition->structure == record->structure;
-}
-
 /* Structures differ between definitions, so that their names need not be kept. */
 static bool is_told(const JobOrphans *orphans, const JobRecord *record)
 {
@@ -47,7 +40,7 @@ static void look_later(JobOrphans *orphans)
 
 static void tell_orphan(JobOrphans *orphans, const JobRecord *record)
 {
-    if (is_executed(orphans, record) || is_told(orphans, record))
+    if (job_definition_of(orphans->loop->config, record) || is_told(orphans, record))
         return;
     orphans->told[orphans->n_told++] = (Told){record->revision, record->structure};
     orphans->on_orphan(orphans->owner, record);

@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+const JobDefinition *job_definition_of(const Config *config, const JobRecord *record)
+{
+    const JobDefinition *definition = config_find_job(config, record->definition, record->revision);
+    return definition && definition->structure == record->structure ? definition : NULL;
+}
+
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
 {
     JobRecord *copy = arena_make(arena, JobRecord);

@@ -62,6 +62,10 @@ typedef struct JobRecord {
     bool behind;    /* another job is executed first on its resource */
 } JobRecord;
 
+/* By which it is executed: that of its revision, if that has its structure. NULL: the config has
+   none. */
+const JobDefinition *job_definition_of(const Config *config, const JobRecord *record);
+
 /* A copy of all of it, in the arena. */
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
 

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/job_run/job_caller.h"
 #include "gateway/job_view/job_desk_internal.h"
 #include "gateway/job_view/operations.h"
 
@@ -122,20 +123,10 @@ static Bytes reason_told(const JobFailure *failure, bool full)
 
 JobSources job_sources(const JobRecord *record, bool full)
 {
-    return (JobSources){.id = record->id,
-                        .request = record->request,
-                        .responses = record->responses,
-                        .position = &record->position,
-                        .created = record->created,
-                        .code = record->failure.fault.size ? record->failure.code : CODE_OK,
-                        .reason = reason_told(&record->failure, full),
-                        .failed = job_failed_step(record)};
-}
-
-const JobDefinition *job_definition_of(const Config *config, const JobRecord *record)
-{
-    const JobDefinition *definition = config_find_job(config, record->definition, record->revision);
-    return definition && definition->structure == record->structure ? definition : NULL;
+    JobSources sources = job_sources_of(record);
+    sources.code = record->failure.fault.size ? record->failure.code : CODE_OK;
+    sources.reason = reason_told(&record->failure, full);
+    return sources;
 }
 
 #define LOOK_MOST (60 * SECOND)

@@ -55,9 +55,6 @@ bool job_is_of(const JobRecord *record, Bytes client);
    what kind of failure it was. */
 JobSources job_sources(const JobRecord *record, bool full);
 
-/* The definition by which it was accepted; NULL: the config has it no more. */
-const JobDefinition *job_definition_of(const Config *config, const JobRecord *record);
-
 /* In the arena; NULL: it is full. */
 JobNote *job_note(const JobRecord *record, int64_t wall, Arena *arena);
 
