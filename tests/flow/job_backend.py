@@ -19,6 +19,16 @@ from processes import Process, eventually, free_port
 from shop.hosting.v2 import hosting_pb2 as v2
 from shop.machines.v1 import machines_pb2 as machines
 
+# Of the gateway's config, whose $instance is the backend's port.
+SERVICES = """services:
+  - name: hosting
+    versions: [{name: v2, package: shop.hosting.v2, schema: $orders}]
+    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
+  - name: machines
+    versions: [{name: v1, package: shop.machines.v1, schema: $orders}]
+    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
+"""
+
 # What becomes of a job of this plan, and which of its calls have an effect.
 PLANS = {
     "good": ("done", {"reserve", "publish", "announce"}),

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from gateway import BINARY, Gateway
-from job_backend import PLANS, UNHEARD, JobBackend
+from job_backend import PLANS, SERVICES, UNHEARD, JobBackend
 from processes import Process, eventually
 from stores import PostgreSQL, SQLite, postgresql
 
@@ -28,14 +28,7 @@ log: $folder/log
 loops: 1
 store: $store
 node: $node
-services:
-  - name: hosting
-    versions: [{name: v2, package: shop.hosting.v2, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-  - name: machines
-    versions: [{name: v1, package: shop.machines.v1, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-jobs:
+""" + SERVICES + """jobs:
   - method: hosting.Sites/Create
     answer: {name: request.spec.name, operation: job.name}
     state: state

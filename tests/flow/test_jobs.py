@@ -5,7 +5,7 @@ import time
 
 import pytest
 from gateway import Gateway
-from job_backend import JobBackend
+from job_backend import SERVICES, JobBackend
 from processes import eventually
 from test_ledger import rows
 from test_live_upgrade import Supervised
@@ -17,14 +17,7 @@ log: "-"
 loops: 2
 node: $node
 store: {sqlite: $store, jobs: {lease: 1s, look: 50ms}}
-services:
-  - name: hosting
-    versions: [{name: v2, package: shop.hosting.v2, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-  - name: machines
-    versions: [{name: v1, package: shop.machines.v1, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-routes:
+""" + SERVICES + """routes:
   - {match: machines, attempts: 1}
   - {match: hosting, attempts: 1}
 jobs:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from gateway import Gateway
-from job_backend import JobBackend
+from job_backend import SERVICES, JobBackend
 from operators import HASHES, command, entries, plain
 from processes import eventually
 
@@ -23,14 +23,7 @@ loops: 2
 node: main
 store: {sqlite: store.db, jobs: {lease: 1s, look: 50ms}}
 ledger: {redact: [spec.plan, plan]}
-services:
-  - name: hosting
-    versions: [{name: v2, package: shop.hosting.v2, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-  - name: machines
-    versions: [{name: v1, package: shop.machines.v1, schema: $orders}]
-    instances: [{address: '127.0.0.1:$instance', protocol: grpc}]
-routes:
+""" + SERVICES + """routes:
   - {match: machines, attempts: 1}
   - {match: hosting, attempts: 1}
 jobs:

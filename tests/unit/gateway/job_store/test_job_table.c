@@ -1,5 +1,6 @@
 /* Each test runs on SQLite, and on PostgreSQL where the environment names one (POSTGRESQL). */
 #include "tests/unit/gateway/job_store/job_bench.h"
+#include "tests/unit/gateway/store/clock_double.h"
 
 #include "gateway/job_store/job_census.h"
 #include "gateway/job_store/job_table_internal.h"
@@ -9,27 +10,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-
-/* ---- The clock: these take the place of base/clock.c ----------------------------------------- */
-
-static _Atomic int64_t later, jumped; /* both clocks; wall time only */
-
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return t.tv_sec * SECOND + t.tv_nsec + later;
-}
-
-int64_t clock_now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-int64_t clock_wall(void)
-{
-    return read_clock(CLOCK_REALTIME) + jumped;
-}
 
 /* ---- The bench ------------------------------------------------------------------------------- */
 

@@ -1,39 +1,15 @@
 /* What is kept for how long, on a clock of the test's own; on SQLite, and on PostgreSQL where the
    environment names one (POSTGRESQL). */
 #include "tests/unit/check.h"
+#include "tests/unit/gateway/store/clock_double.h"
 
-#include "base/clock.h"
 #include "gateway/store/store_keeper.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOUR (3600 * SECOND)
-
-/* ---- The clock: these take the place of base/clock.c ------------------------------------------
- */
-
-static _Atomic int64_t later, jumped; /* both clocks; wall time only */
-
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return t.tv_sec * SECOND + t.tv_nsec + later;
-}
-
-int64_t clock_now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-int64_t clock_wall(void)
-{
-    return read_clock(CLOCK_REALTIME) + jumped;
-}
 
 /* ---- The bench --------------------------------------------------------------------------------
  */
