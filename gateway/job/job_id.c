@@ -32,6 +32,14 @@ void job_id_make(int64_t wall, const uint8_t chance[JOB_ID_CHANCE], char id_out[
     id_out[JOB_ID_SIZE] = 0;
 }
 
+void job_id_new(Random *random, int64_t wall, char id_out[JOB_ID_SIZE + 1])
+{
+    uint8_t chance[JOB_ID_CHANCE];
+    for (size_t i = 0; i < sizeof chance; i++)
+        chance[i] = (uint8_t)(random_next(random) >> 32);
+    job_id_make(wall, chance, id_out);
+}
+
 void job_id_of_time(Bytes definition, int64_t wall, char id_out[JOB_ID_SIZE + 1])
 {
     uint8_t hash[EVP_MAX_MD_SIZE];

@@ -6,6 +6,7 @@
 #define GATEWAY_JOB_ID_H
 
 #include "base/bytes.h"
+#include "base/random.h"
 
 enum {
     JOB_ID_SIZE = 26,
@@ -14,6 +15,9 @@ enum {
 
 /* `wall`: nanoseconds since 1970. The text ends with a NUL. */
 void job_id_make(int64_t wall, const uint8_t chance[JOB_ID_CHANCE], char id_out[JOB_ID_SIZE + 1]);
+
+/* The same, with chance of `random`. */
+void job_id_new(Random *random, int64_t wall, char id_out[JOB_ID_SIZE + 1]);
 
 /* Of the job that the schedule of a definition begins at that time: the same one in all gateways,
    so that it is accepted once. */

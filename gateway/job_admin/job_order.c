@@ -184,12 +184,9 @@ static void on_replayed(void *owner, Result result, JobAcceptance acceptance, By
 static Bytes make_id(Arena *arena, int64_t wall)
 {
     Random random;
-    uint8_t chance[JOB_ID_CHANCE];
     char id[JOB_ID_SIZE + 1];
     random_seed(&random);
-    for (size_t i = 0; i < sizeof chance; i++)
-        chance[i] = (uint8_t)(random_next(&random) >> 32);
-    job_id_make(wall, chance, id);
+    job_id_new(&random, wall, id);
     return bytes_copy(arena, bytes_of(id));
 }
 
@@ -226,18 +223,12 @@ static Result make_replay(const JobAsked *asked, const JobRecord *record,
     Arena *arena = arena_of(asked);
     int64_t wall = clock_wall();
     const JobRecord *copy = job_record_copy(record, arena);
-    *new_out = (JobRecord){.id = make_id(arena, wall),
-                           .definition = copy->definition,
-                           .revision = definition->revision,
-                           .structure = definition->structure,
-                           .client = copy->client,
-                           .request_id = copy->request_id,
-                           .impact = copy->impact,
-                           .created = wall,
-                           .keep = definition->keep,
-                           .position = job_accepted(wall),
-                           .request = copy->request,
-                           .forwarded = copy->forwarded};
+    *new_out = job_record_of(definition, make_id(arena, wall), wall);
+    new_out->client = copy->client;
+    new_out->request_id = copy->request_id;
+    new_out->impact = copy->impact;
+    new_out->request = copy->request;
+    new_out->forwarded = copy->forwarded;
     return job_resource(definition->method->job, new_out->request, new_out->id, arena,
                         &new_out->resource);
 }
@@ -254,9 +245,7 @@ static void replay(JobAsked *asked, const JobRecord *record)
         return;
     }
     asked->replayed = new;
-    JobAdmission admission = {.record = new,
-                              .refuse_busy = definition->resource.busy == JOB_BUSY_REFUSE,
-                              .queued_per_client = definition->queued_per_client};
+    JobAdmission admission = job_admission_of(new, definition);
     JobStorage *storage = asked->admin->storage;
     storage->accept(storage, &admission, on_replayed, asked);
 }

@@ -75,21 +75,11 @@ static void on_accepted(void *owner, Result result, JobAcceptance acceptance, By
 static void accept_job(JobScheduler *scheduler, const JobDefinition *definition, Times *times)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    int64_t wall = clock_wall();
     job_id_of_time(bytes_of(definition->name), times->asked, times->id);
-    JobRecord record = {.id = bytes_of(times->id),
-                        .definition = bytes_of(definition->name),
-                        .revision = definition->revision,
-                        .structure = definition->structure,
-                        .impact = definition->method->route->impact,
-                        .request_id = bytes_of(times->id),
-                        .created = wall,
-                        .keep = definition->keep,
-                        .position = job_accepted(wall),
-                        .request = definition->schedule->request};
-    JobAdmission admission = {.record = &record,
-                              .refuse_busy = definition->resource.busy == JOB_BUSY_REFUSE,
-                              .queued_per_client = definition->queued_per_client};
+    JobRecord record = job_record_of(definition, bytes_of(times->id), clock_wall());
+    record.request_id = record.id;
+    record.request = definition->schedule->request;
+    JobAdmission admission = job_admission_of(&record, definition);
     const JobMethod *method = definition->method->job;
     Result r = OK;
     if (method)

@@ -10,6 +10,18 @@ const JobDefinition *job_definition_of(const Config *config, const JobRecord *re
     return definition && definition->structure == record->structure ? definition : NULL;
 }
 
+JobRecord job_record_of(const JobDefinition *definition, Bytes id, int64_t wall)
+{
+    return (JobRecord){.id = id,
+                       .definition = bytes_of(definition->name),
+                       .revision = definition->revision,
+                       .structure = definition->structure,
+                       .impact = definition->method->route->impact,
+                       .created = wall,
+                       .keep = definition->keep,
+                       .position = job_accepted(wall)};
+}
+
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
 {
     JobRecord *copy = arena_make(arena, JobRecord);

@@ -66,6 +66,10 @@ typedef struct JobRecord {
    none. */
 const JobDefinition *job_definition_of(const Config *config, const JobRecord *record);
 
+/* One that begins now, at this wall time. `id` and the definition's name are borrowed; who asks for
+   it, what and of which thing is still to be filled in. */
+JobRecord job_record_of(const JobDefinition *definition, Bytes id, int64_t wall);
+
 /* A copy of all of it, in the arena. */
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
 

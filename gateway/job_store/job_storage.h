@@ -42,6 +42,15 @@ typedef struct JobAdmission {
     uint32_t queued_per_client; /* 0: any number */
 } JobAdmission;
 
+/* As the definition says. */
+static inline JobAdmission job_admission_of(const JobRecord *record,
+                                            const JobDefinition *definition)
+{
+    return (JobAdmission){.record = record,
+                          .refuse_busy = definition->resource.busy == JOB_BUSY_REFUSE,
+                          .queued_per_client = definition->queued_per_client};
+}
+
 /* `busy`: the id of the job that has the resource, JOB_RESOURCE_BUSY only. */
 typedef void JobOnAccepted(void *owner, Result result, JobAcceptance acceptance, Bytes busy);
 

@@ -152,20 +152,10 @@ static void on_accepted(void *owner, Result result, JobAcceptance acceptance, By
 static void ask_to_accept(JobMaking *m)
 {
     const JobDefinition *definition = m->job->definition;
-    JobAdmission admission = {.record = &m->record,
-                              .refuse_busy = definition->resource.busy == JOB_BUSY_REFUSE,
-                              .queued_per_client = definition->queued_per_client};
+    JobAdmission admission = job_admission_of(&m->record, definition);
     m->may_be_stored = true;
     JobStorage *storage = job_ask_storage(&m->ask);
     storage->accept(storage, &admission, on_accepted, m);
-}
-
-static void make_id(JobMaking *m, int64_t wall)
-{
-    uint8_t chance[JOB_ID_CHANCE];
-    for (size_t i = 0; i < sizeof chance; i++)
-        chance[i] = (uint8_t)(random_next(&m->call.loop->random) >> 32);
-    job_id_make(wall, chance, m->id);
 }
 
 /* The fields of the caller's request that each step gets. */
@@ -185,23 +175,14 @@ static Result begin_job(JobMaking *m)
 {
     const JobDefinition *definition = m->job->definition;
     int64_t wall = clock_wall();
-    make_id(m, wall);
+    job_id_new(&m->call.loop->random, wall, m->id);
     Result r = job_resource(m->job, m->call.request, bytes_of(m->id), m->call.arena, &m->resource);
-    m->record = (JobRecord){
-        .id = bytes_of(m->id),
-        .definition = bytes_of(definition->name),
-        .revision = definition->revision,
-        .structure = definition->structure,
-        .client = client_of(&m->call),
-        .resource = m->resource,
-        .request_id = m->call.record->request_id,
-        .impact = definition->method->route->impact,
-        .created = wall,
-        .keep = definition->keep,
-        .position = job_accepted(wall),
-        .request = m->call.request,
-        .forwarded = forwarded(m),
-    };
+    m->record = job_record_of(definition, bytes_of(m->id), wall);
+    m->record.client = client_of(&m->call);
+    m->record.resource = m->resource;
+    m->record.request_id = m->call.record->request_id;
+    m->record.request = m->call.request;
+    m->record.forwarded = forwarded(m);
     if (!failed(r) && m->record.forwarded.full)
         r = out_of_memory(m);
     if (!failed(r) && m->job->kind && !m->resource.size)
