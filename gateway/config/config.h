@@ -743,6 +743,9 @@ const char *fallback_name(Fallback fallback);
 /* Fills in `preferred` from the method's pairs. */
 void method_prefer(Arena *arena, Method *method);
 
+/* The service with this name. NULL: there is none. */
+const Service *config_service(const Config *config, const char *name);
+
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
 

@@ -91,3 +91,11 @@ const JobView *job_view_for(const JobDefinition *definition, const Method *metho
             return definition->resource.reads[i];
     return NULL;
 }
+
+const Service *config_service(const Config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (strcmp(config->services[i].name, name) == 0)
+            return &config->services[i];
+    return NULL;
+}

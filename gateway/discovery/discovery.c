@@ -329,10 +329,8 @@ static void close_all(Watch *first)
 /* The instances of the service with this name; NULL: there is none. With a reference. */
 static InstanceSet *set_of(const Config *config, const char *name)
 {
-    for (uint32_t i = 0; config && i < config->n_services; i++)
-        if (strcmp(config->services[i].name, name) == 0)
-            return instance_set_of(&config->services[i]);
-    return NULL;
+    const Service *service = config ? config_service(config, name) : NULL;
+    return service ? instance_set_of(service) : NULL;
 }
 
 static Watch *watch_service(Watching *watching, const Config *old, Watch **known, Service *service)

@@ -262,11 +262,8 @@ static void let_go(Config *config)
 /* The previous set of the service with this name; NULL: none. */
 static const InstanceSet *set_before(const Config *before, const char *name)
 {
-    for (uint32_t i = 0; before && i < before->n_services; i++) {
-        if (strcmp(before->services[i].name, name) == 0)
-            return before->services[i].set;
-    }
-    return NULL;
+    const Service *service = before ? config_service(before, name) : NULL;
+    return service ? service->set : NULL;
 }
 
 void instances_adopt(Config *config, const Config *before)

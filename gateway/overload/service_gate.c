@@ -440,14 +440,6 @@ void gate_leave(Loop *loop, GatePass *pass, BreakerOutcome outcome, int64_t took
 
 /* ---- Another config -------------------------------------------------------------------------- */
 
-static const Service *service_named(const Config *config, const char *name)
-{
-    for (uint32_t i = 0; i < config->n_services; i++)
-        if (strcmp(config->services[i].name, name) == 0)
-            return &config->services[i];
-    return NULL;
-}
-
 static void drop_breaker(ServiceGate *gate)
 {
     end_breaker(gate, "its config has no breaker any more");
@@ -470,7 +462,7 @@ void gates_use_config(Loop *loop)
     for (ServiceGate *gate = all; gate; gate = gate->next) {
         if (gate->loop != loop)
             continue;
-        const Service *service = service_named(loop->config, gate->service);
+        const Service *service = config_service(loop->config, gate->service);
         if (!service || !service->breaker)
             drop_breaker(gate);
         if (!service || !service->concurrency)
