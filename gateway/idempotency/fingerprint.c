@@ -158,6 +158,13 @@ static Bytes spelled(Speller *s, const MessageType *type, Bytes message)
     return buffer_bytes(&out);
 }
 
+/* Whether a message that has the field's zero value differs from one without it. In the entry of a
+   map it does not: an absent key or value is the zero one, also in proto2 and of messages. */
+static bool zero_counts(const FieldType *field)
+{
+    return field->presence && !field->parent->map_entry;
+}
+
 /* Several occurrences of a message that is no list are one, joined. */
 static void add_message(Speller *s, const FieldType *field, const Records *of, Buffer *out)
 {
@@ -165,7 +172,9 @@ static void add_message(Speller *s, const FieldType *field, const Records *of, B
     for (uint32_t i = 0; i < of->n; i++)
         buffer_add_bytes(&whole, of->records[i].field.bytes);
     s->full |= whole.full;
-    add_value(out, field->number, spelled(s, field->message, buffer_bytes(&whole)));
+    Bytes value = spelled(s, field->message, buffer_bytes(&whole));
+    if (value.size || zero_counts(field))
+        add_value(out, field->number, value);
 }
 
 static void add_numbers(Speller *s, const FieldType *field, const Records *of, Buffer *out)
@@ -196,12 +205,12 @@ static void add_scalar(const FieldType *field, const WireField *last, Buffer *ou
 {
     if (kind_may_be_packed(field->kind)) {
         uint64_t value = cut(field->kind, last->value);
-        if (!value && !field->presence)
+        if (!value && !zero_counts(field))
             return;
         wire_add_varint(out, field->number);
         wire_add_varint(out, 8);
         add_number(out, value);
-    } else if (last->bytes.size || field->presence) {
+    } else if (last->bytes.size || zero_counts(field)) {
         add_value(out, field->number, last->bytes);
     }
 }
@@ -224,7 +233,6 @@ static int by_key(const void *a, const void *b)
     return order ? order : p->place < q->place ? -1 : p->place > q->place;
 }
 
-/* An absent key or value is the zero one: they are spelled as if they were there. */
 static Entry read_entry(Speller *s, const MessageType *type, Bytes message, uint32_t place)
 {
     Entry entry = {.place = place};

@@ -6,7 +6,7 @@
 enum { DEPTH = 20 };
 
 static Arena *arena;
-static const MessageType *kinds;
+static const MessageType *kinds, *old /* proto2 */;
 
 static int load(void **state)
 {
@@ -15,6 +15,9 @@ static int load(void **state)
     assert_ok(arena, schema_load_file(arena, SCHEMAS "kinds.binpb", &schema));
     kinds = schema_message(schema, bytes_of("test.kinds.Kinds"));
     assert_non_null(kinds);
+    assert_ok(arena, schema_load_file(arena, SCHEMAS "old.binpb", &schema));
+    old = schema_message(schema, bytes_of("test.old.Old"));
+    assert_non_null(old);
     return 0;
 }
 
@@ -55,23 +58,25 @@ static Bytes message_of(const Part *parts, size_t n)
     return bytes_copy(arena, buffer_bytes(&out));
 }
 
-static Bytes spelled(Bytes message)
+static Bytes spelled(const MessageType *type, Bytes message)
 {
     Buffer out = buffer_in(arena);
-    assert_ok(arena, fingerprint_spell(kinds, message, DEPTH, arena, &out));
+    assert_ok(arena, fingerprint_spell(type, message, DEPTH, arena, &out));
     return bytes_copy(arena, buffer_bytes(&out));
 }
 
-static void compare(Bytes a, Bytes b, bool same, const char *what)
+static void compare(const MessageType *type, Bytes a, Bytes b, bool same, const char *what)
 {
-    if (bytes_equal(spelled(a), spelled(b)) != same)
+    if (bytes_equal(spelled(type, a), spelled(type, b)) != same)
         fail_msg("%s", what);
 }
 
 #define MESSAGE(...)                                                                               \
     message_of((const Part[]){__VA_ARGS__}, sizeof((const Part[]){__VA_ARGS__}) / sizeof(Part))
-#define SAME(a, b) compare(a, b, true, #a " and " #b " differ")
-#define DIFFER(a, b) compare(a, b, false, #a " and " #b " are the same")
+#define SAME_OF(type, a, b) compare(type, a, b, true, #a " and " #b " differ")
+#define DIFFER_OF(type, a, b) compare(type, a, b, false, #a " and " #b " are the same")
+#define SAME(a, b) SAME_OF(kinds, a, b)
+#define DIFFER(a, b) DIFFER_OF(kinds, a, b)
 
 static void the_order_of_fields_does_not_matter(void **state)
 {
@@ -149,6 +154,18 @@ static void maps_are_the_same_in_any_order_and_the_last_of_equal_keys_counts(voi
          MESSAGE(TEXT(41, "\x08\2\x12\0"), TEXT(41, "\x08\1\x12\2\x18\1")));
 }
 
+static void an_absent_key_or_value_of_a_map_is_the_zero_one(void **state)
+{
+    SAME(MESSAGE(TEXT(40, "\x0a\0\x12\0")), MESSAGE(TEXT(40, "")));
+    SAME(MESSAGE(TEXT(41, "\x08\1\x12\0")), MESSAGE(TEXT(41, "\x08\1")));
+    DIFFER(MESSAGE(TEXT(41, "\x08\1\x12\2\x18\1")), MESSAGE(TEXT(41, "\x08\1")));
+    /* Also in proto2, where every field tells whether it is there. */
+    SAME_OF(old, MESSAGE(TEXT(10, "\x0a\0\x10\0")), MESSAGE(TEXT(10, "")));
+    SAME_OF(old, MESSAGE(TEXT(10, "\x0a\0\x10\1")), MESSAGE(TEXT(10, "\x10\1")));
+    DIFFER_OF(old, MESSAGE(TEXT(10, "\x10\1")), MESSAGE(TEXT(10, "")));
+    DIFFER_OF(old, MESSAGE(NUMBER(2, 0)), BYTES_NONE);
+}
+
 static void unknown_fields_tell_requests_apart(void **state)
 {
     DIFFER(MESSAGE(NUMBER(99, 1)), BYTES_NONE);
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test(of_a_oneof_the_last_member_counts),
         cmocka_unit_test(messages_within_are_spelled_too_and_joined_where_they_are_no_list),
         cmocka_unit_test(maps_are_the_same_in_any_order_and_the_last_of_equal_keys_counts),
+        cmocka_unit_test(an_absent_key_or_value_of_a_map_is_the_zero_one),
         cmocka_unit_test(unknown_fields_tell_requests_apart),
         cmocka_unit_test(what_is_nested_too_deeply_is_taken_as_it_is),
         cmocka_unit_test(what_is_no_message_is_refused),
