@@ -149,7 +149,7 @@ static Sim sim_of(double factor, int64_t refusal)
     enum { CAPACITY = 20000 };
     static const double shares[IMPACTS] = {0.7, 0.2, 0.1};
     Sim sim = {.now = SECOND, .cost = SECOND / CAPACITY, .refusal = refusal, .on = true};
-    random_seed(&sim.random);
+    random_seed_fixed(&sim.random, 1);
     for (int i = 0; i < IMPACTS; i++)
         sim.rates[i] = factor * CAPACITY * shares[i];
     return sim;
