@@ -234,26 +234,17 @@ static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
                                       : take_scalar(s, field, record, at);
 }
 
-/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any
-   order. */
 static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_t *at)
 {
     const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);
     if (!behind)
         return wire_malformed(s->runner);
-    uint32_t number = 0;
-    Bytes message = BYTES_NONE;
-    WireReader reader = wire_reader(bytes(at, (size_t)(payload_end - at)));
-    for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == 2 && f.type == WIRE_VARINT && !number)
-            number = (uint32_t)f.value;
-        else if (f.number == 3 && f.type == WIRE_LENGTH && !message.data)
-            message = f.bytes;
-    }
-    const FieldType *type = number ? message_field_by_number(s->table->type, number) : NULL;
-    bool ok = type && !type->repeated && kind_is_message(type->kind) && message.data
-                  ? take_message(s, &s->table->fields[type->index], message)
-                  : take_unknown(s, number, bytes(record, (size_t)(behind - record)));
+    WireSetItem item = wire_set_item(bytes(at, (size_t)(payload_end - at)));
+    const FieldType *type =
+        item.number ? message_field_by_number(s->table->type, item.number) : NULL;
+    bool ok = type && !type->repeated && kind_is_message(type->kind) && item.message.data
+                  ? take_message(s, &s->table->fields[type->index], item.message)
+                  : take_unknown(s, item.number, bytes(record, (size_t)(behind - record)));
     return ok ? behind : NULL;
 }
 

@@ -181,6 +181,19 @@ Bytes wire_find_bytes(Bytes message, uint32_t number)
     return found;
 }
 
+WireSetItem wire_set_item(Bytes group)
+{
+    WireSetItem item = {0, BYTES_NONE};
+    WireReader reader = wire_reader(group);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 2 && f.type == WIRE_VARINT && !item.number)
+            item.number = (uint32_t)f.value;
+        else if (f.number == 3 && f.type == WIRE_LENGTH && !item.message.data)
+            item.message = f.bytes;
+    }
+    return item;
+}
+
 void wire_add_varint(Buffer *out, uint64_t value)
 {
     if (buffer_reserve(out, 10))

@@ -95,6 +95,15 @@ bool wire_next(WireReader *reader, WireField *field_out);
    if there is none. Fields after bad bytes are ignored. */
 Bytes wire_find_bytes(Bytes message, uint32_t number);
 
+/* An item of a message set: what is in its group 1, {2: the extension's number, 3: its message} in
+   any order. Of what is there twice the first counts. */
+typedef struct WireSetItem {
+    uint32_t number; /* 0: it is missing */
+    Bytes message;   /* data NULL: it is missing */
+} WireSetItem;
+
+WireSetItem wire_set_item(Bytes group);
+
 static inline size_t wire_varint_size(uint64_t value)
 {
     return (size_t)(64 - __builtin_clzll(value | 1) + 6) / 7;

@@ -60,6 +60,23 @@ static Records read_records(Speller *s, Bytes message)
     return all;
 }
 
+/* The items of a message set are its fields, each under the number of its extension. */
+static void unpack_items(const MessageType *type, Records *all)
+{
+    for (uint32_t i = 0; type->message_set && i < all->n; i++) {
+        WireField *one = &all->records[i].field;
+        if (one->number != 1 || one->type != WIRE_GROUP)
+            continue;
+        WireSetItem item = wire_set_item(one->bytes);
+        const FieldType *field = message_field_by_number(type, item.number);
+        if (field && item.message.data && !field->repeated && kind_is_message(field->kind))
+            *one = (WireField){.number = item.number,
+                               .type = WIRE_LENGTH,
+                               .bytes = item.message,
+                               .record = one->record};
+    }
+}
+
 /* The member of a oneof that counts, as it is found from the end. */
 typedef struct Winner {
     const FieldType *field; /* NULL: none yet */
@@ -311,6 +328,16 @@ static void add_same_number(Speller *s, const MessageType *type, Records of, Buf
         add_unknown(&of, out);
 }
 
+/* The message of an Any. What is no message is taken as it is: nobody else reads it either. */
+static Bytes spelled_inside(Speller *s, const MessageType *type, Bytes message)
+{
+    Bytes inside = spelled(s, type, message);
+    if (!s->bad)
+        return inside;
+    s->bad = false;
+    return message;
+}
+
 /* google.protobuf.Any: its message too, where the schema knows the type. */
 static bool spell_any(Speller *s, const MessageType *type, Bytes message, Buffer *out)
 {
@@ -322,7 +349,7 @@ static bool spell_any(Speller *s, const MessageType *type, Bytes message, Buffer
     if (!inside)
         return false;
     add_value(out, 1, url);
-    add_value(out, 2, spelled(s, inside, wire_find_bytes(message, 2)));
+    add_value(out, 2, spelled_inside(s, inside, wire_find_bytes(message, 2)));
     return true;
 }
 
@@ -335,6 +362,7 @@ static void spell(Speller *s, const MessageType *type, Bytes message, Buffer *ou
     s->depth--;
     Records all = read_records(s, message);
     if (!s->bad && !(type->well_known == WELL_KNOWN_ANY && spell_any(s, type, message, out))) {
+        unpack_items(type, &all);
         drop_losers(s, type, &all);
         if (all.n)
             qsort(all.records, all.n, sizeof *all.records, by_number);

@@ -166,6 +166,31 @@ static void an_absent_key_or_value_of_a_map_is_the_zero_one(void **state)
     DIFFER_OF(old, MESSAGE(NUMBER(2, 0)), BYTES_NONE);
 }
 
+static void an_item_of_a_message_set_is_the_extension_that_it_names(void **state)
+{
+    static const char item[] = "\x0b\x10\xe8\7\x1a\3\x0a\1t\x0c";
+    SAME_OF(old, MESSAGE(TEXT(11, item)), MESSAGE(TEXT(11, "\x0b\x1a\3\x0a\1t\x10\xe8\7\x0c")));
+    SAME_OF(old, MESSAGE(TEXT(11, item)), /* what else is in the item is nothing */
+            MESSAGE(TEXT(11, "\x0b\x10\xe8\7\x1a\3\x0a\1t\x0a\1u\x0c")));
+    SAME_OF(old, MESSAGE(TEXT(11, item)), MESSAGE(TEXT(11, "\xc2\x3e\3\x0a\1t")));
+    DIFFER_OF(old, MESSAGE(TEXT(11, item)), MESSAGE(TEXT(11, "\x0b\x10\xe8\7\x1a\3\x0a\1u\x0c")));
+    DIFFER_OF(old, MESSAGE(TEXT(11, item)), /* an extension that nobody knows */
+              MESSAGE(TEXT(11, "\x0b\x10\xe9\7\x1a\3\x0a\1t\x0c")));
+}
+
+static void of_an_any_the_message_is_spelled_where_its_type_is_known(void **state)
+{
+#define ANY(type, message) TEXT(56, "\x0a\x18x/test.kinds." type "\x12\4" message)
+    SAME(MESSAGE(ANY("Kinds.Inner", "\x10\1\x0a\0")), MESSAGE(ANY("Kinds.Inner", "\x0a\0\x10\1")));
+    DIFFER(MESSAGE(ANY("Kinds.Inner", "\x10\1\x0a\0")),
+           MESSAGE(ANY("Kinds.Inner", "\x10\2\x0a\0")));
+    DIFFER(MESSAGE(ANY("Kinds.Other", "\x10\1\x0a\0")),
+           MESSAGE(ANY("Kinds.Other", "\x0a\0\x10\1")));
+    /* What is no message of its type passes as it is, and so it is taken as it is. */
+    SAME(MESSAGE(ANY("Kinds.Inner", "\1\x0f\3\0")), MESSAGE(ANY("Kinds.Inner", "\1\x0f\3\0")));
+    DIFFER(MESSAGE(ANY("Kinds.Inner", "\1\x0f\3\0")), MESSAGE(ANY("Kinds.Inner", "\1\x0f\3\1")));
+}
+
 static void unknown_fields_tell_requests_apart(void **state)
 {
     DIFFER(MESSAGE(NUMBER(99, 1)), BYTES_NONE);
@@ -232,6 +257,8 @@ int main(void)
         cmocka_unit_test(messages_within_are_spelled_too_and_joined_where_they_are_no_list),
         cmocka_unit_test(maps_are_the_same_in_any_order_and_the_last_of_equal_keys_counts),
         cmocka_unit_test(an_absent_key_or_value_of_a_map_is_the_zero_one),
+        cmocka_unit_test(an_item_of_a_message_set_is_the_extension_that_it_names),
+        cmocka_unit_test(of_an_any_the_message_is_spelled_where_its_type_is_known),
         cmocka_unit_test(unknown_fields_tell_requests_apart),
         cmocka_unit_test(what_is_nested_too_deeply_is_taken_as_it_is),
         cmocka_unit_test(what_is_no_message_is_refused),
