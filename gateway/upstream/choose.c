@@ -92,8 +92,8 @@ static bool is_better(const Loop *loop, const Candidate *a, const Candidate *b)
 {
     const Latency *of_a = upstream_latency(a->upstream), *of_b = upstream_latency(b->upstream);
     uint32_t calls_a = upstream_load(a->upstream), calls_b = upstream_load(b->upstream);
-    if (of_a->value <= LATENCY_LEAST && of_b->value <= LATENCY_LEAST && a->weight == b->weight)
-        return calls_a < calls_b; /* what the burdens come to, for less */
+    if (of_a->value <= LATENCY_LEAST && of_b->value <= LATENCY_LEAST) /* then latencies are alike */
+        return (float)calls_a * b->weight < (float)calls_b * a->weight;
     return burden_is_less(&(Burden){latency_now(of_a, loop->now), calls_a, a->weight},
                           &(Burden){latency_now(of_b, loop->now), calls_b, b->weight});
 }
@@ -120,6 +120,16 @@ static bool holds_key_back(const Loop *loop, const Candidate *candidate, uint32_
     return (uint64_t)point * SHARE_WHOLE >> 32 >= share_of(loop, candidate);
 }
 
+static Candidate *better_of(Loop *loop, Candidate *first, Candidate *second)
+{
+    bool may_hold_back = first->of->service->slow_start != 0;
+    if (may_hold_back && holds_back(loop, second))
+        return first;
+    if (may_hold_back && holds_back(loop, first))
+        return second;
+    return is_better(loop, second, first) ? second : first;
+}
+
 static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTried *tried)
 {
     Candidate *first = next_in_turn(loop, list, tried);
@@ -129,9 +139,7 @@ static Candidate *choose_by_load(Loop *loop, CandidateList *list, const PickTrie
        the other one, and get half of the calls whenever it is a little faster. */
     PickTried but_first = {first->instance, tried};
     Candidate *second = at_random(loop, list, list->draw ? tried : &but_first);
-    if (!second || second == first || holds_back(loop, second))
-        return first;
-    return holds_back(loop, first) || is_better(loop, second, first) ? second : first;
+    return !second || second == first ? first : better_of(loop, first, second);
 }
 
 /* ---- By key ---------------------------------------------------------------------------------- */
