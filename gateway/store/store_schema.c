@@ -153,6 +153,10 @@ static const Migration migrations[] = {
         "CREATE INDEX idempotency_expires ON idempotency (expires);"
         "CREATE INDEX idempotency_at ON idempotency (at);"
         "CREATE INDEX idempotency_client ON idempotency (client)"},
+    /* Whose turn it is, also among very many clients that were never served: the first entry. */
+    {1, "DROP INDEX job_queues_turn;"
+        "CREATE INDEX job_queues_turn ON job_queues"
+        " (definition, revision, structure, served, client) WHERE ready > 0"},
 };
 
 enum {
