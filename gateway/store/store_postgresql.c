@@ -14,15 +14,27 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { NUMBER_SIZE = 24 };
+enum { NUMBER_SIZE = 24, NAME_SIZE = 16, MOST_PREPARED = 128 };
 enum { LOCKS_WAIT = 5 /* one part of `time`, for the locks of a change of the schema */ };
 
 /* Of pg_type: they never change. */
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
 
+/* The server plans a prepared statement for the sizes that tables have then; and sizes change. */
+#define PLANNED_AGAIN (10 * SECOND)
+
+typedef struct Prepared {
+    const char *sql;
+    bool good; /* else it is sent as it is, for the server to say what is wrong with it */
+} Prepared;
+
 struct StoreSession {
     PGconn *connection;
     int64_t time, due; /* of what is under way */
+    bool prepares;
+    int64_t planned; /* when the plans were made, or later */
+    Prepared prepared[MOST_PREPARED];
+    size_t n_prepared;
 };
 
 /* Not durable at once: for one transaction. */
@@ -151,6 +163,19 @@ static bool connect_in_time(StoreSession *s)
     }
 }
 
+/* Whether the server at the other end is the one that we have connected to. A pooler between us
+   takes any server for each transaction, where nothing is that we have prepared. */
+static bool is_direct(StoreSession *s)
+{
+    bool direct = false;
+    if (!PQsendQuery(s->connection, "SELECT pg_backend_pid()") || !flush(s))
+        return false;
+    for (PGresult *result; next_result(s, &result) && result; PQclear(result))
+        if (PQresultStatus(result) == PGRES_TUPLES_OK)
+            direct = strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(s->connection);
+    return direct;
+}
+
 /* Our own options stand first: those of the operator's text win. */
 static Result open_session(const StoreSettings *settings, Arena *arena, StoreSession **out)
 {
@@ -173,6 +198,7 @@ static Result open_session(const StoreSettings *settings, Arena *arena, StoreSes
         return r;
     }
     PQsetNoticeReceiver(s->connection, ignore_notice, NULL);
+    s->prepares = !settings->read_only && is_direct(s);
     *out = s;
     return OK;
 }
@@ -203,6 +229,20 @@ static Result run_script(StoreSession *s, Arena *arena, const char *script)
 /* ---- Sending
  * ------------------------------------------------------------------------------------- */
 
+static void name_prepared(size_t at, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "p%zu", at);
+}
+
+/* Where it is, or would be: n_prepared. */
+static size_t find_prepared(const StoreSession *s, const char *sql)
+{
+    size_t at = 0;
+    while (at < s->n_prepared && s->prepared[at].sql != sql)
+        at++;
+    return at;
+}
+
 static bool send_statement(StoreSession *s, const StoreStatement *statement)
 {
     const char *values[STORE_MAX_PARAMETERS];
@@ -220,8 +260,14 @@ static bool send_statement(StoreSession *s, const StoreStatement *statement)
             values[i] = numbers[i];
         }
     }
-    return PQsendQueryParams(s->connection, statement->sql, (int)statement->n_parameters, NULL,
-                             values, sizes, formats, 0);
+    size_t at = find_prepared(s, statement->sql);
+    if (at == s->n_prepared || !s->prepared[at].good)
+        return PQsendQueryParams(s->connection, statement->sql, (int)statement->n_parameters, NULL,
+                                 values, sizes, formats, 0);
+    char name[NAME_SIZE];
+    name_prepared(at, name);
+    return PQsendQueryPrepared(s->connection, name, (int)statement->n_parameters, values, sizes,
+                               formats, 0);
 }
 
 static bool has_conditions(const StoreTask *task)
@@ -349,6 +395,57 @@ static bool read_task(StoreSession *s, StoreTask *task)
     return read;
 }
 
+/* ---- Preparing
+ * ----------------------------------------------------------------------------------- */
+
+/* Waits for the server, once for each statement in a session. False: the connection is of no use.
+ */
+static bool prepare(StoreSession *s, const char *sql)
+{
+    char name[NAME_SIZE];
+    PGresult *result;
+    name_prepared(s->n_prepared, name);
+    if (!PQsendPrepare(s->connection, name, sql, 0, NULL) || !PQpipelineSync(s->connection) ||
+        !flush(s) || !read_statement(s, &result))
+        return false;
+    bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    s->prepared[s->n_prepared++] = (Prepared){sql, good};
+    return read_sync(s);
+}
+
+static bool prepare_all(StoreSession *s, const StoreTask *task)
+{
+    for (const StoreStatement *statement = task->first; statement; statement = statement->next)
+        if (find_prepared(s, statement->sql) == s->n_prepared && s->n_prepared < MOST_PREPARED &&
+            !prepare(s, statement->sql))
+            return false;
+    return true;
+}
+
+static bool discard_plans(StoreSession *s)
+{
+    PGresult *result;
+    s->planned = clock_now();
+    if (!PQsendQueryParams(s->connection, "DISCARD PLANS", 0, NULL, NULL, NULL, NULL, 0) ||
+        !PQpipelineSync(s->connection) || !flush(s) || !read_statement(s, &result))
+        return false;
+    PQclear(result);
+    return read_sync(s);
+}
+
+static bool get_ready(StoreSession *s, StoreTask **tasks, size_t n)
+{
+    if (!s->prepares)
+        return true;
+    if (clock_now() - s->planned >= PLANNED_AGAIN && !discard_plans(s))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!prepare_all(s, tasks[i]))
+            return false;
+    return true;
+}
+
 /* ---- Tasks
  * --------------------------------------------------------------------------------------- */
 
@@ -458,7 +555,7 @@ static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
     s->due = clock_now() + s->time;
     for (size_t i = 0; i < n; i++)
         tasks[i]->result = OK;
-    bool lives = is_connected(s) && PQenterPipelineMode(s->connection);
+    bool lives = is_connected(s) && PQenterPipelineMode(s->connection) && get_ready(s, tasks, n);
     if (lives)
         lives = run_all(s, tasks, n) && PQexitPipelineMode(s->connection);
     else
