@@ -31,14 +31,22 @@
     " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
     " WHERE $9 = 0 OR q.queued < $9"
 
-/* $8 request_id, $9 impact, $10 keep, $11 due, $12 content. */
-#define ACCEPT_JOB(is_busy)                                                                        \
+/* Request id, impact, keep, due, content: $8 to $12, or behind the ones above. */
+#define ACCEPT_JOB(is_busy, more, from)                                                            \
     "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
     " impact, keep, due, wake, content, stage, behind, state)"                                     \
-    " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11, $11, $12, 0,"                   \
-    " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued'"                                           \
-    " FROM job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"          \
-    " AND q.client = $4 AND q.latest = $6"
+    " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, " more ", 0,"                                     \
+    " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued' FROM " from
+
+#define ACCEPT_JOB_ALONE(is_busy)                                                                  \
+    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12",                                              \
+               "job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"     \
+               " AND q.client = $4 AND q.latest = $6")
+
+/* Both in one, where the database can. */
+#define ACCEPT(is_busy)                                                                            \
+    "WITH counted AS (" ACCEPT_QUEUE(is_busy) " RETURNING 1) " ACCEPT_JOB(                         \
+        is_busy, "$10, $11, $12, $13, $13, $14", "counted")
 
 /* ---- Owners ----------------------------------------------------------------------------------
  */
@@ -243,8 +251,6 @@
     " client bigint, park bigint)) k"
 
 #define FOR_BOTH                                                                                   \
-    .accept_queue = ACCEPT_QUEUE(IS_NEVER_BUSY), .accept_job = ACCEPT_JOB(IS_NEVER_BUSY),          \
-    .accept_queue_of = ACCEPT_QUEUE(IS_BUSY), .accept_job_of = ACCEPT_JOB(IS_BUSY),                \
     .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1",                                         \
     .accept_why_many = "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2"          \
                        " AND structure = $3 AND client = $4 AND queued >= $5",                     \
@@ -266,6 +272,10 @@
 
 const JobSql job_sql_sqlite = {
     FOR_BOTH,
+    .accept_queue = ACCEPT_QUEUE(IS_NEVER_BUSY),
+    .accept_job = ACCEPT_JOB_ALONE(IS_NEVER_BUSY),
+    .accept_queue_of = ACCEPT_QUEUE(IS_BUSY),
+    .accept_job_of = ACCEPT_JOB_ALONE(IS_BUSY),
     .wake = WAKE(KNOWN_SQLITE, ""),
     .turn = TURN(KNOWN_SQLITE),
     .turn_job = TURN_JOB(""),
@@ -274,6 +284,8 @@ const JobSql job_sql_sqlite = {
 /* The numbers are this file's: the first one of two that a lock has is 0x6a6f6273, "jobs". */
 const JobSql job_sql_postgresql = {
     FOR_BOTH,
+    .accept_job = ACCEPT(IS_NEVER_BUSY),
+    .accept_job_of = ACCEPT(IS_BUSY),
     .lock_claims = "SELECT pg_advisory_xact_lock(1785684595, 0)",
     .lock_resource = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1785684595))",
     .lock_resource_of = "SELECT pg_advisory_xact_lock(hashtextextended(resource, 1785684595))"

@@ -24,7 +24,8 @@
 /* NULL: not needed with this database. Parameters are listed where they are bound. */
 typedef struct JobSql {
     const char *lock_claims, *lock_resource, *lock_resource_of;
-    const char *accept_queue, *accept_job, *accept_queue_of, *accept_job_of; /* of a resource */
+    /* `_of`: of a resource. The queue NULL: the job's statement does that, too. */
+    const char *accept_queue, *accept_job, *accept_queue_of, *accept_job_of;
     const char *accept_why_same, *accept_why_busy, *accept_why_many;
     const char *renew, *enroll, *owners, *orders, *ahead, *bury, *orphans;
     const char *wake, *turn, *turn_queue, *turn_job;

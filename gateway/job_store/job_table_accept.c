@@ -93,11 +93,13 @@ static void submit(JobRequest *request)
     bool of = record->resource.size != 0;
     if (of && table->sql->lock_resource)
         store_bind_text(task, store_task_add(task, table->sql->lock_resource), record->resource);
-    StoreStatement *s =
-        add_with_what(task, of ? table->sql->accept_queue_of : table->sql->accept_queue, record);
+    const char *queue = of ? table->sql->accept_queue_of : table->sql->accept_queue;
+    const char *job = of ? table->sql->accept_job_of : table->sql->accept_job;
+    StoreStatement *s = add_with_what(task, queue ? queue : job, record);
     store_bind_integer(s, request->admission.refuse_busy);
     store_bind_integer(s, most_queued(request));
-    s = add_with_what(task, of ? table->sql->accept_job_of : table->sql->accept_job, record);
+    if (queue)
+        s = add_with_what(task, job, record);
     store_bind_text(task, s, record->request_id);
     store_bind_integer(s, record->impact);
     store_bind_integer(s, record->keep);
