@@ -91,8 +91,11 @@ struct Telemetry {
     Arena *arena;
     LogRing *ring;
     Buffer line;
-    TelemetrySink *sink; /* NULL: none */
-    void *sink_owner;
+    struct {
+        TelemetrySink *tell;
+        void *owner;
+    } sinks[TELEMETRY_SINKS];
+    uint32_t n_sinks;
     uint32_t n_cells;
     Count events[COUNTER_COUNT];
     MethodCounters *_Atomic methods[SERIES_LIMIT];

@@ -194,10 +194,11 @@ static void make_line(Telemetry *telemetry, const CallRecord *record)
     log_line_end(line);
 }
 
-static void tell_sink(const Telemetry *telemetry, const CallRecord *record)
+static void tell_sinks(const Telemetry *telemetry, const CallRecord *record)
 {
-    if (telemetry->sink)
-        telemetry->sink(telemetry->sink_owner, record, buffer_bytes(&telemetry->line));
+    for (uint32_t i = 0; i < telemetry->n_sinks; i++)
+        telemetry->sinks[i].tell(telemetry->sinks[i].owner, record,
+                                 buffer_bytes(&telemetry->line));
 }
 
 void telemetry_record(Loop *loop, const CallRecord *record)
@@ -208,7 +209,7 @@ void telemetry_record(Loop *loop, const CallRecord *record)
     counters_record(telemetry, record);
     make_line(telemetry, record);
     log_write(telemetry->ring, buffer_bytes(&telemetry->line));
-    tell_sink(telemetry, record);
+    tell_sinks(telemetry, record);
 }
 
 void telemetry_record_refused(Loop *loop, const CallRecord *record)
@@ -218,7 +219,7 @@ void telemetry_record_refused(Loop *loop, const CallRecord *record)
         return;
     counters_record_failure(telemetry, record);
     make_line(telemetry, record);
-    tell_sink(telemetry, record);
+    tell_sinks(telemetry, record);
 }
 
 void telemetry_count(Loop *loop, Counter counter)
@@ -624,8 +625,9 @@ Telemetry *telemetry_new(void)
 
 void telemetry_feed(Telemetry *telemetry, TelemetrySink *sink, void *owner)
 {
-    telemetry->sink = sink;
-    telemetry->sink_owner = owner;
+    CHECK(telemetry->n_sinks < TELEMETRY_SINKS);
+    telemetry->sinks[telemetry->n_sinks].tell = sink;
+    telemetry->sinks[telemetry->n_sinks++].owner = owner;
 }
 
 void telemetry_show_pool(WorkPool *pool)

@@ -108,6 +108,8 @@ void telemetry_record_refused(Loop *loop, const CallRecord *record);
    thread. */
 typedef void TelemetrySink(void *owner, const CallRecord *record, Bytes line);
 
+enum { TELEMETRY_SINKS = 4 };
+
 /* The responsible side of a failed call: by its fault, or by the code of the service's own error.
    `why` has failed. */
 FaultSide telemetry_side(const CallRecord *record);
@@ -170,8 +172,8 @@ void telemetry_stop(void);
    Freed by telemetry_stop. Any thread. */
 Telemetry *telemetry_new(void);
 
-/* From now on the sink gets what this loop records; NULL: nobody does. On the loop's thread, or
-   while it does not run. */
+/* From now on the sink gets what this loop records, after those that were added before. At most
+   TELEMETRY_SINKS. On the loop's thread, or while it does not run. */
 void telemetry_feed(Telemetry *telemetry, TelemetrySink *sink, void *owner);
 
 /* The metrics tell of the pool, until NULL is passed. Any thread. */
