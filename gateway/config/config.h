@@ -17,7 +17,9 @@
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
 #include "gateway/config/healing_act.h"
+#include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
+#include "gateway/config/rollout_config.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -139,8 +141,6 @@ typedef struct StoreConfig {
     int64_t job_lease, job_look; /* gateway/job_run */
     uint32_t jobs_held;
 } StoreConfig;
-
-typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
 /* Kinds of failures for which something is to be done: all of it must hold. Lists end with NULL;
    NULL: any. */
@@ -639,9 +639,10 @@ struct Service {
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
     RetryAllowance retries;
     CellPolicy cells;
-    Affinity affinity; /* of routes without their own */
-    bool has_affinity; /* it, or one of its routes */
-    uint32_t warm;     /* connections that each loop keeps ready to each instance */
+    const RolloutDefinition *rollout; /* NULL: none */
+    Affinity affinity;                /* of routes without their own */
+    bool has_affinity;                /* it, or one of its routes */
+    uint32_t warm;                    /* connections that each loop keeps ready to each instance */
     CheckRules check;
     EjectRules eject;
     int64_t slow_start;   /* of an instance that is new or back; 0: none */
@@ -727,6 +728,8 @@ struct Config {
     uint32_t n_methods;
     const JobDefinition *jobs; /* in the order of the config */
     uint32_t n_jobs;
+    const RolloutDefinition *rollouts; /* likewise; each of another service: Service.rollout */
+    uint32_t n_rollouts;
     Details details; /* of errors that belong to no version */
     /* The losses of all MappingSets, for counting; Loss.index is the index in this array. */
     const Loss **losses;

@@ -99,3 +99,39 @@ const Service *config_service(const Config *config, const char *name)
             return &config->services[i];
     return NULL;
 }
+
+const char *rollout_metric_name(const RolloutDefinition *rollout, RolloutMetric metric)
+{
+    static const char *const names[ROLLOUT_POSTED] = {"failures", "caller_blamed", "latency",
+                                                      "losses"};
+    if (metric < ROLLOUT_POSTED)
+        return names[metric];
+    CHECK(metric - ROLLOUT_POSTED < rollout->judging.n_posted);
+    return rollout->judging.posted[metric - ROLLOUT_POSTED];
+}
+
+const RolloutDefinition *config_find_rollout(const Config *config, Bytes name)
+{
+    for (uint32_t i = 0; i < config->n_rollouts; i++)
+        if (bytes_are(name, config->rollouts[i].name))
+            return &config->rollouts[i];
+    return NULL;
+}
+
+/* A star stands at the end only. */
+static bool is_named(const char *pattern, Bytes client)
+{
+    size_t length = strlen(pattern);
+    bool begins = length && pattern[length - 1] == '*';
+    size_t fixed = begins ? length - 1 : length;
+    return (begins ? client.size >= fixed : client.size == fixed) &&
+           memcmp(client.data, pattern, fixed) == 0;
+}
+
+bool rollout_is_pilot(const RolloutDefinition *rollout, Bytes client)
+{
+    for (uint32_t i = 0; client.size && i < rollout->n_pilots; i++)
+        if (is_named(rollout->pilots[i], client))
+            return true;
+    return false;
+}
