@@ -80,6 +80,7 @@ LAYERS = (
         Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
         Module("overload", "which calls are refused or wait, when there are too many", "ServiceGate", "loop_load.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
+        Module("cohort", "which clients have the candidate of a rollout, and how they fare", "CohortTable", "cohort_table.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("match", "what the path of a request belongs to", "Destination", "destination.h"),
