@@ -66,6 +66,7 @@ LAYERS = (
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("identity", "who makes a call, and how that was proved", "Identity", "identity.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
+        Module("rollout", "how a rollout is judged, and how far it has come", "RolloutJudgement", "rollout_judge.h"),
         Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),

@@ -1,0 +1,145 @@
+#include "gateway/rollout/rollout_judge.h"
+
+#include <math.h>
+
+void rollout_evidence_next_tier(RolloutEvidence *evidence)
+{
+    evidence->clients_before += evidence->clients;
+    evidence->clients = 0;
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        evidence->metrics[m].candidate_failed = evidence->metrics[m].baseline_failed = 0;
+}
+
+/* What has come since the last look; the count is brought up to date. */
+static double news(double *count, double now)
+{
+    double more = now > *count ? now - *count : 0;
+    *count += more;
+    return more;
+}
+
+/* All that fail between two looks are taken together: with the share at risk of the time between
+   them their distribution is hypergeometric, and the bet on it is worth no more than one client
+   after the other (Hoeffding 1963). Estimates are taken from their careful end. */
+static void bet(MetricEvidence *evidence, const RolloutLook *look, RolloutMetric metric)
+{
+    double hit = news(&evidence->candidate_failed, look->candidate.failed[metric]);
+    double others = news(&evidence->baseline_failed, look->baseline.failed[metric]);
+    double candidate = fmax(look->candidate.at_risk[metric], hit);
+    double baseline = fmax(look->baseline.at_risk[metric], others);
+
+    double most = candidate * (1 + look->error), least = fmax(baseline * (1 - look->error), others);
+    wealth_bet(&evidence->wealth, least > 0 ? most / (most + least) : 1, hit, others);
+    evidence->hit += hit;
+    if (baseline > 0) {
+        double expected = candidate * others / baseline;
+        evidence->expected += expected;
+        evidence->variance += expected * candidate / baseline;
+    }
+}
+
+void rollout_evidence_add(RolloutEvidence *evidence, const RolloutLook *look)
+{
+    news(&evidence->clients, look->candidate.clients);
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        bet(&evidence->metrics[m], look, m);
+}
+
+static MetricJudgement judge_metric(const RolloutEvidence *evidence, RolloutMetric metric,
+                                    const TierNeed *need)
+{
+    const MetricEvidence *e = &evidence->metrics[metric];
+    TierSeen seen = {evidence->clients_before + evidence->clients, e->hit, e->expected,
+                     sqrt(e->variance)};
+    double of = fmax(seen.clients, 1), must = need->clients > 0 ? need->clients : of;
+    double can = tier_excess(must, fmin(seen.expected / of, 1), seen.error / of);
+    return (MetricJudgement){
+        .seen = seen,
+        .wealth = wealth_log(&e->wealth),
+        .excess = fmin(can, need->excess),
+        .bound = tier_bound(&seen),
+    };
+}
+
+/* The logarithm of the average; `judgement` has the metrics. */
+static double average(const RolloutJudgement *judgement, uint32_t metrics)
+{
+    double most = -INFINITY, sum = 0;
+    int n = 0;
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        if (metrics & 1u << m)
+            most = fmax(most, judgement->metrics[m].wealth);
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        if (metrics & 1u << m) {
+            sum += exp(judgement->metrics[m].wealth - most);
+            n++;
+        }
+    return n ? most + log(sum / n) : 0;
+}
+
+static RolloutMetric worst(const RolloutJudgement *judgement, uint32_t metrics)
+{
+    RolloutMetric worst = ROLLOUT_FAILURES;
+    double most = -INFINITY;
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        if (metrics & 1u << m && judgement->metrics[m].wealth > most) {
+            most = judgement->metrics[m].wealth;
+            worst = m;
+        }
+    return worst;
+}
+
+/* Which metric needs most clients until its excess is ruled out, and how many. */
+static void find_missing(RolloutJudgement *judgement, uint32_t metrics)
+{
+    for (int m = 0; m < ROLLOUT_METRICS; m++) {
+        if (!(metrics & 1u << m))
+            continue;
+        const MetricJudgement *metric = &judgement->metrics[m];
+        double missing = ceil(tier_clients_missing(&metric->seen, metric->excess));
+        if (missing > judgement->clients_missing) {
+            judgement->clients_missing = missing;
+            judgement->metric = m;
+        }
+    }
+}
+
+static int64_t time_for(double clients, double came, int64_t lasted)
+{
+    double time = came > 0 ? clients * (double)lasted / came : 0;
+    return time < 1e18 ? (int64_t)time : 0;
+}
+
+static void judge_need(RolloutJudgement *judgement, const RolloutEvidence *evidence,
+                       const RolloutJudging *judging, bool compared, int64_t lasted)
+{
+    int64_t rest = lasted < judging->least ? judging->least - lasted : 0;
+    if (compared)
+        find_missing(judgement, judging->metrics);
+    if (judgement->clients_missing > 0) {
+        int64_t time = time_for(judgement->clients_missing, evidence->clients, lasted);
+        judgement->want = ROLLOUT_WANTS_CLIENTS;
+        judgement->time_missing = time > 0 && time < rest ? rest : time;
+    } else if (rest > 0) {
+        judgement->want = ROLLOUT_WANTS_TIME;
+        judgement->time_missing = rest;
+    } else {
+        judgement->verdict = ROLLOUT_GOOD;
+    }
+}
+
+RolloutJudgement rollout_judge(const RolloutEvidence *evidence, const RolloutJudging *judging,
+                               const TierNeed *need, int64_t lasted)
+{
+    RolloutJudgement judgement = {.limit = -log(judging->alpha)};
+    for (int m = 0; m < ROLLOUT_METRICS; m++)
+        if (judging->metrics & 1u << m)
+            judgement.metrics[m] = judge_metric(evidence, m, need);
+    judgement.wealth = average(&judgement, judging->metrics);
+    judgement.metric = worst(&judgement, judging->metrics);
+    if (judgement.wealth >= judgement.limit)
+        judgement.verdict = ROLLOUT_BAD;
+    else
+        judge_need(&judgement, evidence, judging, need->compared, lasted);
+    return judgement;
+}

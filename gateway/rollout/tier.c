@@ -1,0 +1,137 @@
+#include "gateway/rollout/tier.h"
+
+#include <math.h>
+
+static bool before_all(const RolloutDefinition *rollout, uint32_t tier)
+{
+    return tier + 1 < rollout->n_tiers && rollout->tiers[tier + 1].kind == ROLLOUT_TIER_ALL;
+}
+
+TierNeed tier_need(const RolloutDefinition *rollout, uint32_t tier)
+{
+    bool final = before_all(rollout, tier);
+    const RolloutTier *at = &rollout->tiers[tier];
+    return (TierNeed){
+        .clients = at->kind == ROLLOUT_TIER_CLIENTS ? at->clients : 0,
+        .excess = final ? tier_impact_excess(rollout->impact) : 1,
+        .compared = at->kind != ROLLOUT_TIER_ALL,
+        .approval = final && rollout->impact == IMPACT_CATASTROPHIC,
+    };
+}
+
+double tier_impact_excess(Impact impact)
+{
+    switch (impact) {
+    case IMPACT_LOW: return 0.03;
+    case IMPACT_HIGH: return 0.01;
+    case IMPACT_CATASTROPHIC: return 0.003;
+    }
+    return 0.003;
+}
+
+double tier_clean_excess(double clients)
+{
+    return -expm1(log(TIER_DOUBT) / clients);
+}
+
+/* What is compared for an excess: how probable it is that a client fails. */
+typedef struct Odds {
+    double clients, usual, worse;
+} Odds;
+
+/* Without the excess it is the baseline's rate; with it, a client also fails if the fault hits it.
+   The rate is an estimate: with the excess it is taken to be smaller by its error, which makes less
+   of clients that do not fail. It is never taken for 0, or one that fails would weigh endlessly. */
+static Odds odds(const TierSeen *seen, double excess)
+{
+    double clients = fmax(fmax(seen->clients, seen->hit), 1);
+    double usual = fmin(fmax(seen->expected, 0.004), clients - 0.004) / clients;
+    double careful = fmax(seen->expected - seen->error, 0) / clients;
+    careful = fmin(careful, usual);
+    return (Odds){clients, usual, careful + excess * (1 - careful)};
+}
+
+/* The logarithms of the odds of a client that fails, and of one that does not. */
+static double of_hit(const Odds *o)
+{
+    return log(o->usual / o->worse);
+}
+
+static double of_clean(const Odds *o)
+{
+    return log1p(-o->usual) - log1p(-o->worse);
+}
+
+double tier_evidence(const TierSeen *seen, double excess)
+{
+    Odds o = odds(seen, excess);
+    if (seen->clients <= 0 || o.worse <= o.usual)
+        return 0;
+    if (o.worse >= 1)
+        return INFINITY;
+    return seen->hit * of_hit(&o) + (o.clients - seen->hit) * of_clean(&o);
+}
+
+/* Rounding must not let exactly the clients that are needed fall short. */
+bool tier_rules_out(const TierSeen *seen, double excess)
+{
+    return tier_evidence(seen, excess) >= -log(TIER_DOUBT) - 1e-9;
+}
+
+double tier_bound(const TierSeen *seen)
+{
+    double below = 0, bound = 1;
+    for (int i = 0; i < 60; i++) {
+        double middle = (below + bound) / 2;
+        *(tier_rules_out(seen, middle) ? &bound : &below) = middle;
+    }
+    return bound;
+}
+
+/* So many of `clients` fail at most in 99 of 100 tiers: exactly, or of many by their normal
+   distribution. */
+static double hits_at_most(double clients, double rate)
+{
+    double expected = clients * rate;
+    if (expected > 100 || rate > 0.5)
+        return ceil(expected + 2.33 * sqrt(expected * (1 - rate)));
+    double hits = 0, probability = pow(1 - rate, clients);
+    for (double sum = probability; sum < 0.99 && hits < clients; sum += probability) {
+        probability *= (clients - hits) / (hits + 1) * rate / (1 - rate);
+        hits++;
+    }
+    return hits;
+}
+
+/* If all of them may fail they tell nothing: at least one does not. */
+double tier_excess(double clients, double rate, double error)
+{
+    double hits = fmin(hits_at_most(clients, rate), clients - 1);
+    TierSeen seen = {clients, hits, clients * rate, clients * error};
+    return tier_bound(&seen);
+}
+
+double tier_clients_missing(const TierSeen *seen, double excess)
+{
+    Odds o = odds(seen, excess);
+    if (tier_rules_out(seen, excess))
+        return 0;
+    if (o.worse <= o.usual)
+        return INFINITY;
+    double each = o.usual * of_hit(&o) + (1 - o.usual) * of_clean(&o);
+    return (-log(TIER_DOUBT) - tier_evidence(seen, excess)) / each;
+}
+
+bool tier_hash_is_in(uint64_t hash, double share)
+{
+    return (double)hash < ldexp(share, 64) || share >= 1;
+}
+
+/* At first as many may come in as are missing, and a quarter more; where nobody knows how many
+   clients there are, one in a thousand. Then twice as many each 20th part of the tier's time. */
+double tier_door(double missing, double known, int64_t waited, int64_t least)
+{
+    double first = known > 0 ? 1.25 * missing / known : 0.001;
+    double turns = least > 0 ? floor(20.0 * (double)waited / (double)least) : 10;
+    return fmin(ldexp(first, (int)fmin(turns, 60)), 1);
+}
