@@ -73,6 +73,7 @@ LAYERS = (
         Module("job_watch", "who waits for changes of a job", "JobWatch", "job_watch.h"),
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("job_store", "jobs in the store: leases, turns, orders", "JobRecord", "job_storage.h"),
+        Module("rollout_store", "rollouts in the store: acts, members, samples, judges", "RolloutTable", "rollout_table.h"),
         Module("idempotency", "calls with a key: made once, their responses given again", "Claims", "claim_verdict.h"),
         Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),

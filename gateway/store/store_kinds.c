@@ -58,6 +58,24 @@ static int64_t keep_idempotency(const Config *config)
     return config->store.keep_idempotency;
 }
 
+/* What was rolled back stays so until an operator says otherwise, whenever that is. */
+static int64_t keep_rollouts(const Config *config)
+{
+    return 10 * 365 * 24 * HOURS;
+}
+
+/* After the trial that they belong to. */
+static int64_t keep_rollout_rests(const Config *config)
+{
+    return 24 * HOURS;
+}
+
+/* What belongs to a rollout is needed while its trial is open. */
+#define LEFT_OF_ROLLOUT(table, key)                                                                \
+    "DELETE FROM " table " WHERE (rollout, " key ") IN (SELECT t.rollout, t." key " FROM " table   \
+    " t WHERE t.at < $1 AND NOT EXISTS (SELECT 1 FROM rollouts r WHERE r.id = t.rollout"           \
+    " AND r.trial = t.trial AND r.open = 1) LIMIT " STORE_STEP ")"
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -133,6 +151,37 @@ static const StoreKind kinds[] = {
         .delete_old = OLDER("idempotency", "id", "expires"),
         .measure = MEASURE("idempotency", "at"),
         .forget_client = "DELETE FROM idempotency WHERE client IN ($2, $3) AND client <> $1",
+    },
+    {
+        .table = "rollouts",
+        .since = 8,
+        .keep = keep_rollouts,
+        .delete_old = OLDER("rollouts", "id", "changed"),
+        .measure = MEASURE("rollouts", "changed"),
+    },
+    {
+        .table = "rollout_members",
+        .since = 8,
+        .keep = keep_rollout_rests,
+        .delete_old = LEFT_OF_ROLLOUT("rollout_members", "client"),
+        .measure = MEASURE("rollout_members", "at"),
+        .forget_client = "DELETE FROM rollout_members WHERE client IN ($2, $3) AND client <> $1",
+    },
+    {
+        /* Clients are in it as keyed hashes of 64 bits, of which nobody makes a name. */
+        .table = "rollout_samples",
+        .since = 8,
+        .keep = keep_rollout_rests,
+        .delete_old = LEFT_OF_ROLLOUT("rollout_samples", "process"),
+        .measure = MEASURE("rollout_samples", "at"),
+    },
+    {
+        .table = "rollout_acts",
+        .since = 8,
+        .keep = keep_rollouts,
+        .delete_old = "DELETE FROM rollout_acts WHERE (rollout, revision) IN (SELECT rollout,"
+                      " revision FROM rollout_acts WHERE at < $1 LIMIT " STORE_STEP ")",
+        .measure = MEASURE("rollout_acts", "at"),
     },
 };
 

@@ -439,6 +439,65 @@ static void add_job_rows(StoreTask *task, int64_t old, int64_t new)
     }
 }
 
+/* The same of rollouts, which are not open. */
+static void add_rollout_rows(StoreTask *task, int64_t old, int64_t new)
+{
+    static const char *const inserts[] = {
+        "INSERT INTO rollouts (id, revision, trial, room, open, content, evidence, changed, judge,"
+        " token, beat) VALUES ('old', 1, 1, 0, 0, $3, $3, $1, '', 0, 0),"
+        " ('new', 1, 1, 0, 0, $3, $3, $2, '', 0, 0)",
+        "INSERT INTO rollout_samples (rollout, process, node, trial, at, content)"
+        " VALUES ('old', '', '', 1, $1, $3), ('new', '', '', 1, $2, $3)",
+        "INSERT INTO rollout_acts (rollout, revision, trial, at, content)"
+        " VALUES ('old', 1, 1, $1, $3), ('new', 1, 1, $2, $3)",
+        "INSERT INTO rollout_members (rollout, trial, client, number, at)"
+        " VALUES ('old', 1, 'ada', 1, $1), ('new', 1, 'ada', 1, $2)",
+    };
+    for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
+        StoreStatement *s = store_task_add(task, inserts[i]);
+        store_bind_integer(s, old);
+        store_bind_integer(s, new);
+        if (i < 3)
+            store_bind_bytes(task, s, bytes_of("content"));
+    }
+}
+
+static void what_belongs_to_an_open_rollout_is_kept(void **state)
+{
+    Bench *b = *state;
+    static const char *const tables[] = {"rollout_members", "rollout_samples"};
+    int64_t now = clock_wall();
+    run_sql(b, "DELETE FROM rollouts");
+    run_sql(b, "DELETE FROM rollout_members");
+    run_sql(b, "DELETE FROM rollout_samples");
+    run_sql(b, "DELETE FROM rollout_acts");
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    add_rollout_rows(task, now - 2 * HOUR, now - 2 * HOUR);
+    store_task_add(task, "UPDATE rollouts SET open = 1");
+    store_task_free(run(b, task));
+    for (size_t i = 0; i < store_kinds.n; i++) {
+        const StoreKind *kind = &store_kinds.kinds[i];
+        if (strcmp(kind->table, tables[0]) != 0 && strcmp(kind->table, tables[1]) != 0)
+            continue;
+        task = store_task_new(STORE_PROMISED);
+        StoreStatement *s = store_task_add(task, kind->delete_old);
+        store_bind_integer(s, now);
+        run(b, task);
+        assert_int_equal(s->changed, 0);
+        store_task_free(task);
+    }
+    run_sql(b, "UPDATE rollouts SET trial = 2");
+    task = store_task_new(STORE_PROMISED);
+    for (size_t i = 0; i < store_kinds.n; i++)
+        if (strcmp(store_kinds.kinds[i].table, tables[0]) == 0)
+            store_bind_integer(store_task_add(task, store_kinds.kinds[i].delete_old), now);
+    run(b, task);
+    assert_int_equal(task->first->changed, 2);
+    store_task_free(task);
+    run_sql(b, "DELETE FROM rollout_samples");
+    run_sql(b, "DELETE FROM rollout_acts");
+}
+
 /* The statements of the real kinds are read by both databases, and delete what is old. */
 static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
 {
@@ -453,6 +512,7 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     run_sql(b, "DELETE FROM job_queues");
     run_sql(b, "DELETE FROM job_owners");
     run_sql(b, "DELETE FROM job_parks");
+    run_sql(b, "DELETE FROM rollouts");
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(
         task, "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
@@ -477,6 +537,7 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
     store_bind_bytes(task, s, bytes_of("content"));
+    add_rollout_rows(task, now - HOUR - SECOND, now - HOUR + 30 * SECOND);
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);
@@ -512,6 +573,7 @@ int main(void)
         BOTH(a_client_is_forgotten_by_its_name_and_by_its_hash_and_no_other_is),
         BOTH(in_a_store_of_a_newer_gateway_nobody_is_forgotten_by_halves),
         BOTH(each_table_that_names_clients_can_forget_them),
+        BOTH(what_belongs_to_an_open_rollout_is_kept),
         BOTH(each_kind_of_the_gateway_is_deleted_by_its_age),
     };
     if (!getenv("POSTGRESQL"))

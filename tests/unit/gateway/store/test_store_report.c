@@ -132,6 +132,10 @@ static void of_an_older_schema_the_tables_that_it_has_are_reported(void **state)
     run_sql(b, "DROP TABLE job_owners");
     run_sql(b, "DROP TABLE job_parks");
     run_sql(b, "DROP TABLE idempotency");
+    run_sql(b, "DROP TABLE rollouts");
+    run_sql(b, "DROP TABLE rollout_members");
+    run_sql(b, "DROP TABLE rollout_samples");
+    run_sql(b, "DROP TABLE rollout_acts");
     StoreReport report = report_of(b, NULL);
     assert_true(store_report_is_usable(&report));
     assert_int_equal(report.schema, 1);

@@ -1,0 +1,307 @@
+/* Looking, members and samples. */
+#include "gateway/rollout_store/rollout_table.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/rollout_store/rollout_table_internal.h"
+
+#include <stdlib.h>
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+RolloutRequest *rollout_request_new(RolloutTable *table, void *owner)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    RolloutRequest *request = arena_make(arena, RolloutRequest);
+    request->arena = arena;
+    request->table = table;
+    request->owner = owner;
+    request->next = table->requests;
+    request->at = &table->requests;
+    if (request->next)
+        request->next->at = &request->next;
+    table->requests = request;
+    return request;
+}
+
+void rollout_request_end(RolloutRequest *request)
+{
+    *request->at = request->next;
+    if (request->next)
+        request->next->at = request->at;
+    arena_free(request->arena);
+}
+
+void rollout_request_submit(RolloutRequest *request, StoreTask *task,
+                            RolloutOnExecuted *on_executed)
+{
+    store_submit(request->table->port, task, on_executed, request);
+}
+
+StoreStatement *rollout_table_add(StoreTask *task, const char *sql, Bytes id)
+{
+    StoreStatement *s = store_task_add(task, sql);
+    store_bind_text(task, s, id);
+    return s;
+}
+
+/* ---- Telling others -------------------------------------------------------------------------- */
+
+static void on_told(void *owner, Result result, StoreTask *task)
+{
+    RolloutRequest *request = owner;
+    RolloutTable *table = request->table;
+    rollout_request_end(request);
+    if (failed(result))
+        error_ignore(result, "they look from time to time by themselves");
+    table->telling = false;
+    if (table->more_to_tell)
+        rollout_table_tell(table);
+}
+
+void rollout_table_tell(RolloutTable *table)
+{
+    static const char tell[] = "SELECT pg_notify('" ROLLOUT_CHANNEL "', $1)";
+    if (!table->tag)
+        return;
+    table->more_to_tell = table->telling;
+    if (table->telling)
+        return;
+    table->telling = true;
+    StoreTask *task = store_task_new(STORE_SOON);
+    const char *notice = arena_printf(task->arena, "%s ", table->tag);
+    store_bind_text(task, store_task_add(task, tell), bytes_of(notice));
+    rollout_request_submit(rollout_request_new(table, NULL), task, on_told);
+}
+
+/* ---- Looking --------------------------------------------------------------------------------- */
+
+static const char read_rows[] =
+    "SELECT id, revision, trial, room, open, content, changed, judge, token, beat, evidence"
+    " FROM rollouts ORDER BY id LIMIT $1";
+
+/* $1 rollout, $2 trial. */
+#define OF_TRIAL " WHERE rollout = $1 AND trial = $2"
+static const char count_members[] =
+    "SELECT coalesce(max(number), 0), count(*) FROM rollout_members" OF_TRIAL;
+/* $3 after. */
+static const char read_members[] =
+    "SELECT client, number FROM rollout_members" OF_TRIAL " AND number > $3 ORDER BY number";
+
+static RolloutRow row_of(const StoreValue *v)
+{
+    return (RolloutRow){
+        .id = v[0].bytes,
+        .revision = v[1].integer,
+        .trial = v[2].integer,
+        .room = v[3].integer,
+        .open = v[4].integer,
+        .content = v[5].bytes,
+        .changed = v[6].integer,
+        .judge = {.name = v[7].bytes, .token = v[8].integer, .beat = v[9].integer},
+        .evidence = v[10].bytes,
+    };
+}
+
+static void ask_for_members(StoreTask *task, const RolloutAsk *ask)
+{
+    StoreStatement *s = rollout_table_add(task, count_members, ask->id);
+    store_bind_integer(s, ask->trial);
+    s = rollout_table_add(task, read_members, ask->id);
+    store_bind_integer(s, ask->trial);
+    store_bind_integer(s, ask->after);
+}
+
+/* Of both statements. */
+static RolloutMembers members_of(const StoreStatement *count, Arena *arena)
+{
+    const StoreStatement *read = count->next;
+    Bytes *clients = arena_array(arena, Bytes, read->n_rows);
+    int64_t *numbers = arena_array(arena, int64_t, read->n_rows);
+    RolloutMembers members = {.last = count->rows->values[0].integer,
+                              .count = count->rows->values[1].integer,
+                              .clients = clients,
+                              .numbers = numbers};
+    for (const StoreRow *row = read->rows; row; row = row->next, members.n++) {
+        clients[members.n] = row->values[0].bytes;
+        numbers[members.n] = row->values[1].integer;
+    }
+    return members;
+}
+
+static RolloutSeen seen_in(const StoreTask *task, Arena *arena)
+{
+    const StoreStatement *read = task->first;
+    RolloutRow *rows = arena_array(arena, RolloutRow, read->n_rows);
+    RolloutSeen seen = {.rows = rows};
+    for (const StoreRow *row = read->rows; row; row = row->next)
+        rows[seen.n_rows++] = row_of(row->values);
+    uint32_t n = 0;
+    for (const StoreStatement *s = read->next; s; s = s->next->next)
+        n++;
+    RolloutMembers *members = arena_array(arena, RolloutMembers, n);
+    seen.members = members;
+    for (const StoreStatement *s = read->next; s; s = s->next->next)
+        *members++ = members_of(s, arena);
+    return seen;
+}
+
+static void on_seen(void *owner, Result result, StoreTask *task)
+{
+    RolloutRequest *request = owner;
+    RolloutSeen seen = {NULL};
+    if (!failed(result))
+        seen = seen_in(task, request->arena);
+    request->on.seen(request->owner, result, &seen);
+    rollout_request_end(request);
+}
+
+void rollout_table_look(RolloutTable *table, const RolloutAsk *asks, uint32_t n,
+                        RolloutOnSeen *on_done, void *owner)
+{
+    RolloutRequest *request = rollout_request_new(table, owner);
+    request->on.seen = on_done;
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_integer(store_task_add(task, read_rows), ROLLOUT_ROWS_MOST);
+    for (uint32_t i = 0; i < n; i++)
+        ask_for_members(task, &asks[i]);
+    rollout_request_submit(request, task, on_seen);
+}
+
+/* ---- Members --------------------------------------------------------------------------------- */
+
+/* The row is locked until the end of the transaction: who inserts at the same time waits. */
+static const char lock_row[] = "UPDATE rollouts SET room = room WHERE id = $1 AND trial = $2";
+
+/* $3 client, $4 wall time. The numbers of clients that were forgotten are not given again. */
+#define LAST                                                                                       \
+    "(SELECT coalesce(max(m.number), 0) FROM rollout_members m"                                    \
+    " WHERE m.rollout = $1 AND m.trial = $2)"
+static const char insert_member[] =
+    "INSERT INTO rollout_members (rollout, trial, client, at, number)"
+    " SELECT $1, $2, $3, $4, " LAST " + 1 FROM rollouts r"
+    " WHERE r.id = $1 AND r.trial = $2 AND r.open = 1 AND " LAST " < r.room"
+    " ON CONFLICT (rollout, trial, client) DO NOTHING";
+
+static void on_claimed(void *owner, Result result, StoreTask *task)
+{
+    RolloutRequest *request = owner;
+    RolloutMembers members = {0};
+    const StoreStatement *s = task->first->next;
+    bool any = false;
+    for (; s->sql == insert_member; s = s->next)
+        any |= s->changed > 0;
+    if (!failed(result))
+        members = members_of(s, request->arena);
+    if (!failed(result) && any)
+        rollout_table_tell(request->table);
+    request->on.members(request->owner, result, &members);
+    rollout_request_end(request);
+}
+
+void rollout_table_claim(RolloutTable *table, const RolloutAsk *ask, const Bytes *clients,
+                         uint32_t n, RolloutOnMembers *on_members, void *owner)
+{
+    CHECK(n <= ROLLOUT_CLAIM_MOST);
+    RolloutRequest *request = rollout_request_new(table, owner);
+    request->on.members = on_members;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    int64_t wall = clock_wall();
+    store_bind_integer(rollout_table_add(task, lock_row, ask->id), ask->trial);
+    for (uint32_t i = 0; i < n; i++) {
+        StoreStatement *s = rollout_table_add(task, insert_member, ask->id);
+        store_bind_integer(s, ask->trial);
+        store_bind_text(task, s, clients[i]);
+        store_bind_integer(s, wall);
+    }
+    ask_for_members(task, ask);
+    rollout_request_submit(request, task, on_claimed);
+}
+
+/* ---- Samples --------------------------------------------------------------------------------- */
+
+/* $3 process, $4 node, $5 wall time, $6 content. */
+static const char write_sample[] =
+    "INSERT INTO rollout_samples (rollout, trial, process, node, at, content)"
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rollout, process) DO UPDATE SET"
+    " trial = excluded.trial, node = excluded.node, at = excluded.at, content = excluded.content";
+
+static const char drop_sample[] = "DELETE FROM rollout_samples WHERE rollout = $1 AND process = $2";
+
+static const char read_samples[] =
+    "SELECT process, node, at, content FROM rollout_samples" OF_TRIAL " ORDER BY process";
+
+static void on_sample_written(void *owner, Result result, StoreTask *task)
+{
+    RolloutRequest *request = owner;
+    request->on.written(request->owner, result, !failed(result));
+    rollout_request_end(request);
+}
+
+void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
+                              const RolloutSample *sample, Bytes heir_of,
+                              RolloutOnWritten *on_written, void *owner)
+{
+    RolloutRequest *request = rollout_request_new(table, owner);
+    request->on.written = on_written;
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = rollout_table_add(task, write_sample, id);
+    store_bind_integer(s, trial);
+    store_bind_text(task, s, sample->process);
+    store_bind_text(task, s, sample->node);
+    store_bind_integer(s, sample->at);
+    store_bind_bytes(task, s, sample->content);
+    if (heir_of.size)
+        store_bind_text(task, rollout_table_add(task, drop_sample, id), heir_of);
+    rollout_request_submit(request, task, on_sample_written);
+}
+
+static void on_samples(void *owner, Result result, StoreTask *task)
+{
+    RolloutRequest *request = owner;
+    const StoreStatement *read = task->first;
+    uint32_t n = 0;
+    RolloutSample *samples = arena_array(request->arena, RolloutSample, read->n_rows);
+    for (const StoreRow *row = failed(result) ? NULL : read->rows; row; row = row->next) {
+        const StoreValue *v = row->values;
+        samples[n++] = (RolloutSample){v[0].bytes, v[1].bytes, v[2].integer, v[3].bytes};
+    }
+    request->on.samples(request->owner, result, samples, n);
+    rollout_request_end(request);
+}
+
+void rollout_table_samples(RolloutTable *table, Bytes id, int64_t trial, RolloutOnSamples *on_done,
+                           void *owner)
+{
+    RolloutRequest *request = rollout_request_new(table, owner);
+    request->on.samples = on_done;
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_integer(rollout_table_add(task, read_samples, id), trial);
+    rollout_request_submit(request, task, on_samples);
+}
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+RolloutTable *rollout_table_open(Store *store, StorePort *port, const StoreKeys *keys)
+{
+    RolloutTable *table = calloc(1, sizeof *table);
+    CHECK(table);
+    *table = (RolloutTable){.port = port,
+                            .tag = store_settings(store)->postgresql ? store_tag(store) : NULL,
+                            .keys = keys};
+    return table;
+}
+
+void rollout_table_use_keys(RolloutTable *table, const StoreKeys *keys)
+{
+    table->keys = keys;
+}
+
+void rollout_table_close(RolloutTable *table)
+{
+    if (!table)
+        return;
+    while (table->requests)
+        rollout_request_end(table->requests);
+    free(table);
+}
