@@ -43,6 +43,7 @@ LAYERS = (
         Module("compose", "two steps of a chain become one", "Composing", "compose.h"),
         Module("changes", "change lists: read, checked, composed", "ChangeList", "changes.h"),
         Module("rules", "what a route demands of its requests", "FieldRules", "rules.h"),
+        Module("compare", "how two messages differ in what they mean", "Comparison", "compare.h"),
         Module("diff", "a first change list of two schemas", "SchemaDiff", "schema_diff.h"),
         Module("program", "what a plan is: read-only data", "Program", "program.h"),
         Module("run", "one message through a plan", "Runner", "plan_run.h"),
