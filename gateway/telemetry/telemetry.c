@@ -197,8 +197,7 @@ static void make_line(Telemetry *telemetry, const CallRecord *record)
 static void tell_sinks(const Telemetry *telemetry, const CallRecord *record)
 {
     for (uint32_t i = 0; i < telemetry->n_sinks; i++)
-        telemetry->sinks[i].tell(telemetry->sinks[i].owner, record,
-                                 buffer_bytes(&telemetry->line));
+        telemetry->sinks[i].tell(telemetry->sinks[i].owner, record, buffer_bytes(&telemetry->line));
 }
 
 void telemetry_record(Loop *loop, const CallRecord *record)
