@@ -414,13 +414,18 @@ static bool prepare(StoreSession *s, const char *sql)
     return read_sync(s);
 }
 
+static bool need_prepared(StoreSession *s, const char *sql)
+{
+    bool is_new = find_prepared(s, sql) == s->n_prepared && s->n_prepared < MOST_PREPARED;
+    return !is_new || prepare(s, sql);
+}
+
 static bool prepare_all(StoreSession *s, const StoreTask *task)
 {
-    for (const StoreStatement *statement = task->first; statement; statement = statement->next)
-        if (find_prepared(s, statement->sql) == s->n_prepared && s->n_prepared < MOST_PREPARED &&
-            !prepare(s, statement->sql))
-            return false;
-    return true;
+    bool lives = task->durability == STORE_PROMISED || need_prepared(s, commit_soon);
+    for (const StoreStatement *st = task->first; lives && st; st = st->next)
+        lives = need_prepared(s, st->sql);
+    return lives;
 }
 
 static bool discard_plans(StoreSession *s)
