@@ -290,7 +290,9 @@ const JobSql job_sql_postgresql = {
     .lock_resource = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1785684595))",
     .lock_resource_of = "SELECT pg_advisory_xact_lock(hashtextextended(resource, 1785684595))"
                         " FROM jobs WHERE id = $1 AND resource <> ''",
-    .tell = "SELECT pg_notify('" JOB_CHANNEL "', $1)",
+    /* As STORE_SOON, in one statement: it is told of each job. */
+    .tell = "SELECT pg_notify('" JOB_CHANNEL "', $1),"
+            " set_config('synchronous_commit', 'off', true)",
     .wake = WAKE(KNOWN_POSTGRESQL, " FOR UPDATE OF j SKIP LOCKED"),
     .turn = TURN(KNOWN_POSTGRESQL),
     .turn_job = TURN_JOB(" FOR UPDATE SKIP LOCKED"),

@@ -78,7 +78,7 @@ void job_table_tell(JobTable *table, Bytes id)
     if (table->telling)
         return;
     table->telling = true;
-    StoreTask *task = store_task_new(STORE_SOON);
+    StoreTask *task = store_task_new(STORE_PROMISED);
     const char *notice = arena_printf(task->arena, "%s %.*s", table->tag, BYTES_ARGS(id));
     store_bind_text(task, store_task_add(task, table->sql->tell), bytes_of(notice));
     job_request_submit(job_request_new(table, NULL), task, on_told);

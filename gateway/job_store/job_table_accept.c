@@ -1,9 +1,13 @@
 /* Jobs are accepted, and listed. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/job_store/job_row.h"
 #include "gateway/job_store/job_table_internal.h"
 
 #include <limits.h>
+
+/* Between two notices of accepted jobs. Whoever hears them does not look more often. */
+#define TOLD_PAUSE (20 * MILLISECOND)
 
 /* ---- Accepting ------------------------------------------------------------------------------- */
 
@@ -55,6 +59,18 @@ static void ask_why(JobRequest *request)
     job_request_submit(request, task, on_why);
 }
 
+/* This gateway executes it, unless it has its hands full; others that are told of one take all that
+   they have room for. So they need not be told of each. */
+static void tell_accepted(JobRequest *request)
+{
+    JobTable *table = request->table;
+    int64_t now = clock_now();
+    if (table->told_accepted && now - table->told_accepted < TOLD_PAUSE)
+        return;
+    table->told_accepted = now;
+    job_table_tell(table, request->admission.record->id);
+}
+
 /* A conflict: another gateway has accepted the same job, or changed the same rows. */
 static void on_accepted(void *owner, Result result, StoreTask *task)
 {
@@ -65,7 +81,7 @@ static void on_accepted(void *owner, Result result, StoreTask *task)
         return;
     }
     if (!failed(result))
-        job_table_tell(request->table, request->admission.record->id);
+        tell_accepted(request);
     request->on.accepted(request->owner, job_request_result(request, result), JOB_ACCEPTED,
                          BYTES_NONE);
     job_request_end(request);

@@ -63,6 +63,7 @@ struct JobTable {
     int64_t n_turns;
     JobUnsure *unsure;
     bool telling, more_to_tell;
+    int64_t told_accepted; /* when others were told of an accepted job; 0: never */
     Arena *limits_arena;
     JobParkLimit *limits;
     uint32_t n_limits;
