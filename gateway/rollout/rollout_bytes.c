@@ -65,6 +65,10 @@ static void evidence_fields(Cursor *cursor, RolloutEvidence *evidence)
 {
     real(cursor, &evidence->clients_before);
     real(cursor, &evidence->clients);
+    real(cursor, &evidence->baseline_clients);
+    uint32_t full = evidence->full;
+    small(cursor, &full, 1);
+    evidence->full = full;
     for (int m = 0; m < ROLLOUT_METRICS; m++) {
         MetricEvidence *metric = &evidence->metrics[m];
         for (int i = 0; i < WEALTH_RATIOS; i++)

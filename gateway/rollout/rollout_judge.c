@@ -5,7 +5,8 @@
 void rollout_evidence_next_tier(RolloutEvidence *evidence)
 {
     evidence->clients_before += evidence->clients;
-    evidence->clients = 0;
+    evidence->clients = evidence->baseline_clients = 0;
+    evidence->full = false;
     for (int m = 0; m < ROLLOUT_METRICS; m++)
         evidence->metrics[m].candidate_failed = evidence->metrics[m].baseline_failed = 0;
 }
@@ -18,31 +19,59 @@ static double news(double *count, double now)
     return more;
 }
 
-/* All that fail between two looks are taken together: with the share at risk of the time between
-   them their distribution is hypergeometric, and the bet on it is worth no more than one client
-   after the other (Hoeffding 1963). Estimates are taken from their careful end. */
-static void bet(MetricEvidence *evidence, const RolloutLook *look, RolloutMetric metric)
-{
-    double hit = news(&evidence->candidate_failed, look->candidate.failed[metric]);
-    double others = news(&evidence->baseline_failed, look->baseline.failed[metric]);
-    double candidate = fmax(look->candidate.at_risk[metric], hit);
-    double baseline = fmax(look->baseline.at_risk[metric], others);
+/* Clients at risk between two looks: those that fail in this time are among them. */
+typedef struct AtRisk {
+    double candidate, baseline;
+} AtRisk;
 
-    double most = candidate * (1 + look->error), least = fmax(baseline * (1 - look->error), others);
-    wealth_bet(&evidence->wealth, least > 0 ? most / (most + least) : 1, hit, others);
+static AtRisk at_risk(double candidate, double baseline, const MetricEvidence *before)
+{
+    return (AtRisk){fmax(candidate - before->candidate_failed, 0),
+                    fmax(baseline - before->baseline_failed, 0)};
+}
+
+/* The candidate's share, from the careful end of estimates. */
+static double share_of(AtRisk risk, double error)
+{
+    double candidate = risk.candidate * (1 + error), baseline = risk.baseline * (1 - error);
+    return candidate > 0 ? candidate / (candidate + baseline) : 0;
+}
+
+/* All that fail between two looks are taken together: their distribution is hypergeometric, and a
+   bet on it is worth no more than one client after the other (Hoeffding 1963). Clients come in
+   meanwhile: the larger share, of the beginning and of the end, is careful. */
+static void bet(MetricEvidence *evidence, AtRisk first, AtRisk last, double hit, double others,
+                double error)
+{
+    last.candidate = fmax(last.candidate, hit);
+    last.baseline = fmax(last.baseline, others);
+    double share = share_of(last, error);
+    if (first.baseline > 0)
+        share = fmax(share, share_of(first, error));
+    wealth_bet(&evidence->wealth, share, hit, others);
     evidence->hit += hit;
-    if (baseline > 0) {
-        double expected = candidate * others / baseline;
+    if (last.baseline > 0) {
+        double expected = last.candidate * others / last.baseline;
         evidence->expected += expected;
-        evidence->variance += expected * candidate / baseline;
+        evidence->variance += expected * last.candidate / last.baseline;
     }
 }
 
 void rollout_evidence_add(RolloutEvidence *evidence, const RolloutLook *look)
 {
+    double candidate = evidence->clients, baseline = evidence->baseline_clients;
     news(&evidence->clients, look->candidate.clients);
-    for (int m = 0; m < ROLLOUT_METRICS; m++)
-        bet(&evidence->metrics[m], look, m);
+    if (!evidence->full)
+        news(&evidence->baseline_clients, look->baseline.clients);
+    evidence->full = look->full;
+    for (int m = 0; m < ROLLOUT_METRICS; m++) {
+        MetricEvidence *metric = &evidence->metrics[m];
+        AtRisk first = at_risk(candidate, baseline, metric);
+        AtRisk last = at_risk(evidence->clients, evidence->baseline_clients, metric);
+        double hit = news(&metric->candidate_failed, look->candidate.failed[m]);
+        double others = news(&metric->baseline_failed, look->baseline.failed[m]);
+        bet(metric, first, last, hit, others, look->error);
+    }
 }
 
 static MetricJudgement judge_metric(const RolloutEvidence *evidence, RolloutMetric metric,
@@ -57,7 +86,6 @@ static MetricJudgement judge_metric(const RolloutEvidence *evidence, RolloutMetr
         .seen = seen,
         .wealth = wealth_log(&e->wealth),
         .excess = fmin(can, need->excess),
-        .bound = tier_bound(&seen),
     };
 }
 
@@ -96,7 +124,8 @@ static void find_missing(RolloutJudgement *judgement, uint32_t metrics)
         if (!(metrics & 1u << m))
             continue;
         const MetricJudgement *metric = &judgement->metrics[m];
-        double missing = ceil(tier_clients_missing(&metric->seen, metric->excess));
+        double missing = tier_clients_missing(&metric->seen, metric->excess);
+        missing = missing > 0 ? fmax(round(missing), 1) : 0;
         if (missing > judgement->clients_missing) {
             judgement->clients_missing = missing;
             judgement->metric = m;

@@ -5,13 +5,14 @@
  * from then on tells nothing more: its calls are correlated. Each look adds what has come since the
  * last one to the evidence. There is one evidence per rollout for all metrics, tiers and looks: if
  * the candidate is no worse, it is found bad with a probability of at most alpha, however often it
- * is looked at and whenever an operator acts. That holds if
+ * is looked at and whenever an operator acts. That holds because both sides of the comparison are
+ * the same kind of clients, whatever these do:
  *
- *   - who is on the candidate is decided by a hash, not by what the client does (tier.h);
- *   - in each tier, those that are compared came in with it: of the candidate, the clients that
- *     became members in this tier; of the baseline, those that could have. Who was a member before
- *     is watched no more: a client that always fails would count again in each tier.
- *   - both sides are counted over the same time.
+ *   - A hash decides on which side a client is (tier.h), not its calls.
+ *   - In each tier, clients are compared that came in with it. Who was a member before is watched
+ * no more: a client that always fails would count again in each tier.
+ *   - A client of either side comes in with its first call in the tier. If the candidate's side is
+ *     full, so is the baseline's: those that call first then are the rare callers.
  *
  *      look --> rollout_evidence_add --> RolloutEvidence --> rollout_judge --> RolloutJudgement
  *
@@ -23,20 +24,19 @@
 #include "gateway/rollout/tier.h"
 #include "gateway/rollout/wealth.h"
 
-/* One arm as it was counted, by all gateways together. */
+/* One side as it was counted since the tier began, by all gateways together. */
 typedef struct RolloutSide {
-    double clients; /* that called since the tier began */
-    /* By metric: */
-    double at_risk[ROLLOUT_METRICS]; /* that called since the last look, and had not failed before;
-                                        if that is not known: that called since the tier began, and
-                                        had not failed at the last look */
-    double failed[ROLLOUT_METRICS];  /* since the tier began; each client once */
+    double clients;                 /* that have called */
+    double failed[ROLLOUT_METRICS]; /* of which at least one call was bad */
 } RolloutSide;
 
 typedef struct RolloutLook {
     RolloutSide candidate, baseline;
-    double error; /* relative, of `clients` and `at_risk`: how far they may be off if they are
-                     estimates; 0: they are exact. Below 1 */
+    bool full;    /* the tier takes in no more clients. The baseline's that come after the first
+                     such look are left out, but for those that fail: to leave these out, too, is
+                     exact; to count them is careful */
+    double error; /* relative: how far `clients` may be off if they are estimates; 0: they are
+                     exact. Below 1 */
 } RolloutLook;
 
 typedef struct MetricEvidence {
@@ -48,8 +48,10 @@ typedef struct MetricEvidence {
 
 /* All zeros: nothing was seen. */
 typedef struct RolloutEvidence {
-    double clients_before; /* of the candidate, compared in earlier tiers, */
-    double clients;        /* and in this one */
+    double clients_before;   /* of the candidate, compared in earlier tiers, */
+    double clients;          /* and in this one */
+    double baseline_clients; /* in this one */
+    bool full;
     MetricEvidence metrics[ROLLOUT_METRICS];
 } RolloutEvidence;
 
@@ -69,10 +71,9 @@ typedef enum RolloutWant {
 } RolloutWant;
 
 typedef struct MetricJudgement {
-    TierSeen seen;
+    TierSeen seen; /* tier_bound tells what it rules out */
     double wealth; /* the logarithm */
-    double excess; /* must be ruled out, */
-    double bound;  /* and this one is: 1 if none is */
+    double excess; /* must be ruled out */
 } MetricJudgement;
 
 typedef struct RolloutJudgement {

@@ -31,26 +31,41 @@ static int n_metrics(const RolloutDefinition *rollout)
     return n > 0 ? n : 1;
 }
 
-/* Whether so many failing clients of `fresh` compared ones are bad. The other metrics show
-   nothing. */
-static bool is_bad(const RolloutDefinition *rollout, const RolloutTraffic *traffic, double fresh,
-                   double on, double hits)
+/* Clients that a tier compares. */
+typedef struct Compared {
+    double fresh;  /* of the candidate: they came in with it */
+    double others; /* of the baseline */
+} Compared;
+
+static Compared compared(const RolloutDefinition *rollout, const RolloutTraffic *traffic,
+                         const RolloutTier *tier, double before, double on)
 {
-    double others = traffic->clients - on;
+    Compared c = {on - before, traffic->clients - on};
+    if (tier->kind == ROLLOUT_TIER_CLIENTS) {
+        double door = tier_door(c.fresh, traffic->clients, 0, rollout->judging.least);
+        c.others = fmin(c.others, c.fresh * (1 - door) / door);
+    }
+    return c;
+}
+
+/* Whether so many failing clients are bad. The other metrics show nothing. */
+static bool is_bad(const RolloutDefinition *rollout, const RolloutTraffic *traffic,
+                   const Compared *c, double hits)
+{
     Wealth wealth = {0};
-    wealth_bet(&wealth, fresh / (fresh + others), hits, others * traffic->failing);
+    wealth_bet(&wealth, c->fresh / (c->fresh + c->others), hits, c->others * traffic->failing);
     return wealth_log(&wealth) >= log(n_metrics(rollout) / rollout->judging.alpha);
 }
 
 static double needed_hits(const RolloutDefinition *rollout, const RolloutTraffic *traffic,
-                          double fresh, double on)
+                          const Compared *c)
 {
-    double below = 0, enough = fresh;
-    if (!is_bad(rollout, traffic, fresh, on, fresh))
+    double below = 0, enough = c->fresh;
+    if (!is_bad(rollout, traffic, c, enough))
         return INFINITY;
     while (enough - below > 1) {
         double middle = floor((below + enough) / 2);
-        *(is_bad(rollout, traffic, fresh, on, middle) ? &enough : &below) = middle;
+        *(is_bad(rollout, traffic, c, middle) ? &enough : &below) = middle;
     }
     return enough;
 }
@@ -105,39 +120,47 @@ static double hours_until(const RolloutDefinition *rollout, const RolloutTraffic
 
 /* ---- Plans ----------------------------------------------------------------------------------- */
 
-static double excess_of(const RolloutTraffic *traffic, double on)
+/* What `on` clients can rule out, beside so many others. */
+static double excess_of(const RolloutTraffic *traffic, double on, double others)
 {
-    double others = traffic->clients - on;
-    double error = others > 0 ? sqrt(traffic->failing / others) : 1;
-    return tier_excess(on, traffic->failing, error);
+    return tier_excess(on, traffic->failing, sqrt(traffic->failing / fmax(others, 1)));
 }
 
 /* The clients that rule out an excess if nothing is wrong; INFINITY: not even `most` do. */
-static double clients_for(const RolloutTraffic *traffic, double excess, double most)
+static double clients_for(const RolloutTraffic *traffic, double excess, double most, double others)
 {
     double below = 0, enough = most;
-    if (excess_of(traffic, most) > excess)
+    if (excess_of(traffic, most, others) > excess)
         return INFINITY;
     while (enough - below > 1) {
-        double middle = ceil((below + enough) / 2);
-        *(excess_of(traffic, middle) <= excess ? &enough : &below) = middle;
-        if (middle >= most)
-            break;
+        double middle = floor((below + enough) / 2);
+        *(excess_of(traffic, middle, others) <= excess ? &enough : &below) = middle;
     }
     return enough;
 }
 
-/* What it must have seen to pass, and when it has. */
+/* When it has seen enough to pass. */
 static double hours_of(const RolloutDefinition *rollout, const RolloutTraffic *traffic,
-                       const RolloutTier *tier, const TierPlan *plan, double before)
+                       const RolloutTier *tier, const TierPlan *plan, const Compared *c)
 {
-    double missing = plan->clients - before, least = (double)rollout->judging.least / HOUR;
-    double clients = missing;
+    double before = plan->clients - c->fresh, clients = c->fresh;
     if (plan->rules_out > plan->must_rule_out)
         return INFINITY;
     if (tier->kind == ROLLOUT_TIER_SHARE)
-        clients = fmax(clients_for(traffic, plan->must_rule_out, plan->clients) - before, 1);
-    return fmax(hours_until(rollout, traffic, tier, missing, clients), least);
+        clients =
+            fmax(clients_for(traffic, plan->must_rule_out, plan->clients, c->others) - before, 1);
+    return fmax(hours_until(rollout, traffic, tier, c->fresh, clients),
+                (double)rollout->judging.least / HOUR);
+}
+
+static double clients_of(const RolloutTraffic *traffic, const RolloutTier *tier, double before)
+{
+    switch (tier->kind) {
+    case ROLLOUT_TIER_CLIENTS: return tier->clients;
+    case ROLLOUT_TIER_SHARE: return before + floor(tier->share * (traffic->clients - before));
+    case ROLLOUT_TIER_ALL: break;
+    }
+    return traffic->clients;
 }
 
 static TierPlan plan_tier(const RolloutDefinition *rollout, const RolloutTraffic *traffic,
@@ -145,10 +168,7 @@ static TierPlan plan_tier(const RolloutDefinition *rollout, const RolloutTraffic
 {
     const RolloutTier *tier = &rollout->tiers[at];
     TierNeed need = tier_need(rollout, at);
-    double clients = tier->kind == ROLLOUT_TIER_CLIENTS ? tier->clients
-                     : tier->kind == ROLLOUT_TIER_SHARE
-                         ? before + floor(tier->share * (traffic->clients - before))
-                         : traffic->clients;
+    double clients = clients_of(traffic, tier, before);
     TierPlan plan = {
         .clients = fmin(clients, traffic->clients),
         .compared = need.compared && clients < traffic->clients && clients > before,
@@ -158,18 +178,16 @@ static TierPlan plan_tier(const RolloutDefinition *rollout, const RolloutTraffic
         .found_half = INFINITY,
         .found_most = INFINITY,
         .rules_out = 1,
-        .hours = (double)rollout->judging.least / HOUR,
+        .hours = need.compared ? INFINITY : (double)rollout->judging.least / HOUR,
     };
-    if (!plan.compared) {
-        plan.hours = need.compared ? INFINITY : plan.hours;
+    if (!plan.compared)
         return plan;
-    }
-    double fresh = clients - before;
-    plan.needs_hits = needed_hits(rollout, traffic, fresh, clients);
-    plan.found_half = found(plan.needs_hits, fresh, traffic->failing, 0.5);
-    plan.found_most = found(plan.needs_hits, fresh, traffic->failing, 0.95);
-    plan.rules_out = excess_of(traffic, clients);
-    plan.hours = hours_of(rollout, traffic, tier, &plan, before);
+    Compared c = compared(rollout, traffic, tier, before, clients);
+    plan.needs_hits = needed_hits(rollout, traffic, &c);
+    plan.found_half = found(plan.needs_hits, c.fresh, traffic->failing, 0.5);
+    plan.found_most = found(plan.needs_hits, c.fresh, traffic->failing, 0.95);
+    plan.rules_out = excess_of(traffic, clients, c.others);
+    plan.hours = hours_of(rollout, traffic, tier, &plan, &c);
     return plan;
 }
 

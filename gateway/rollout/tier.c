@@ -44,10 +44,9 @@ typedef struct Odds {
    of clients that do not fail. It is never taken for 0, or one that fails would weigh endlessly. */
 static Odds odds(const TierSeen *seen, double excess)
 {
-    double clients = fmax(fmax(seen->clients, seen->hit), 1);
-    double usual = fmin(fmax(seen->expected, 0.004), clients - 0.004) / clients;
-    double careful = fmax(seen->expected - seen->error, 0) / clients;
-    careful = fmin(careful, usual);
+    double clients = fmax(fmax(seen->clients, seen->hit), 1), least = excess / 750;
+    double usual = fmin(fmax(seen->expected / clients, least), 1 - least);
+    double careful = fmin(fmax(seen->expected - seen->error, 0) / clients, usual);
     return (Odds){clients, usual, careful + excess * (1 - careful)};
 }
 
@@ -118,7 +117,8 @@ double tier_clients_missing(const TierSeen *seen, double excess)
         return 0;
     if (o.worse <= o.usual)
         return INFINITY;
-    double each = o.usual * of_hit(&o) + (1 - o.usual) * of_clean(&o);
+    double rate = fmin(seen->expected / o.clients, o.usual);
+    double each = rate * of_hit(&o) + (1 - rate) * of_clean(&o);
     return (-log(TIER_DOUBT) - tier_evidence(seen, excess)) / each;
 }
 
@@ -127,11 +127,15 @@ bool tier_hash_is_in(uint64_t hash, double share)
     return (double)hash < ldexp(share, 64) || share >= 1;
 }
 
-/* At first as many may come in as are missing, and a quarter more; where nobody knows how many
-   clients there are, one in a thousand. Then twice as many each 20th part of the tier's time. */
-double tier_door(double missing, double known, int64_t waited, int64_t least)
+bool tier_door_admits(uint64_t hash, uint64_t round, double door)
 {
-    double first = known > 0 ? 1.25 * missing / known : 0.001;
-    double turns = least > 0 ? floor(20.0 * (double)waited / (double)least) : 10;
-    return fmin(ldexp(first, (int)fmin(turns, 60)), 1);
+    uint64_t mixed = (hash ^ round * 0xd1342543de82ef95u) * 0x9e3779b97f4a7c15u;
+    return tier_hash_is_in((mixed ^ mixed >> 32) * 0xbf58476d1ce4e5b9u, door);
+}
+
+double tier_door(double room, double known, int64_t waited, int64_t least)
+{
+    if (waited / 8 > least)
+        return 1;
+    return known > 0 ? fmin(fmax(1.25 * room / known, 0.2), 0.8) : 0.2;
 }

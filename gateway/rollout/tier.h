@@ -62,16 +62,22 @@ double tier_clients_missing(const TierSeen *seen, double excess);
 
 /* ---- Who may be in -----------------------------------------------------------------------------
 
-   The first n clients that call are the busiest, and a busy client fails sooner. So a tier of n
-   clients takes the first n whose hash is below a limit (the door): hashes of 64 bits, keyed by the
-   rollout's salt. The door opens wider as long as too few of them call. */
+   Clients are known by hashes of 64 bits, keyed by the rollout's salt. The first n clients that
+   call are the busiest, and a busy client fails sooner. So both sides of a tier of n clients take
+   in the first that call: a door lets a share of the clients become members, which are on neither
+   side until they are; the others are the baseline's. The door stays as it is until the tier is
+   full; then it is shut, for both sides. */
 
-/* Whether a hash is below this share of all hashes: 0 none, 1 all. */
+/* Whether a client is in a tier of this share: 0 nobody, 1 all. */
 bool tier_hash_is_in(uint64_t hash, double share);
 
-/* How wide the door is while `missing` clients are: a share of all hashes. `known`: clients that
-   are known to call; 0: nobody knows. `waited`: since it was opened, `least`: the shortest time of
-   a tier; both in nanoseconds. */
-double tier_door(double missing, double known, int64_t waited, int64_t least);
+/* Whether the door lets it in: others in each round, and not those of a small share, so that who is
+   a member already is missing on both sides alike. `round`: any number of the tier. */
+bool tier_door_admits(uint64_t hash, uint64_t round, double door);
+
+/* The door of a tier that begins with room for `room` clients more. `known`: clients that are known
+   to call; 0: nobody knows. At least a fifth, at most four fifths. After `waited` of more than
+   eight times `least` (nanoseconds) it is open to all: there are too few others. */
+double tier_door(double room, double known, int64_t waited, int64_t least);
 
 #endif

@@ -140,18 +140,33 @@ static void a_hash_is_in_below_the_share(void **state)
     assert_false(tier_hash_is_in(0, 0));
 }
 
-static void the_door_opens_as_wide_as_is_needed_and_wider_with_time(void **state)
+static void the_door_admits_others_in_each_round_and_not_those_of_a_share(void **state)
 {
-    int64_t least = 2000;
-    assert_float_equal(tier_door(10, 1000, 0, least), 0.0125, 1e-12);
-    assert_float_equal(tier_door(10, 1000, 99, least), 0.0125, 1e-12);
-    assert_float_equal(tier_door(10, 1000, 100, least), 0.025, 1e-12);
-    assert_float_equal(tier_door(1000, 1000, 0, least), 1, 0);
-    assert_float_equal(tier_door(10, 1000, INT64_MAX, least), 1, 0);
-    assert_float_equal(tier_door(10, 0, 0, least), 0.001, 1e-12);
-    assert_float_equal(tier_door(10, 0, 1000, least), 1, 0);
-    assert_float_equal(tier_door(0, 1000, 0, least), 0, 0);
-    assert_float_equal(tier_door(1, 0, 0, 0), 1, 0); /* no time at all: at once */
+    uint32_t admitted = 0, both = 0, with_share = 0;
+    for (uint64_t i = 1; i <= 100000; i++) {
+        uint64_t hash = i * 0xd6e8feb86659fd93u;
+        bool in = tier_door_admits(hash, 3, 0.2);
+        admitted += in;
+        both += in && tier_door_admits(hash, 4, 0.2);
+        with_share += in && tier_hash_is_in(hash, 0.25);
+        assert_false(tier_door_admits(hash, 3, 0));
+        assert_true(tier_door_admits(hash, 3, 1));
+    }
+    assert_in_range(admitted, 19500, 20500);
+    assert_in_range(both, 3700, 4300);
+    assert_in_range(with_share, 4700, 5300);
+}
+
+static void the_door_is_open_to_enough_clients_and_leaves_a_baseline(void **state)
+{
+    static const struct {
+        double room, known, share;
+    } rows[] = {{10, 0, 0.2},   {10, 1000, 0.2}, {16, 100, 0.2}, {17, 100, 0.2125},
+                {64, 100, 0.8}, {65, 100, 0.8},  {1000, 10, 0.8}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_float_equal(tier_door(rows[i].room, rows[i].known, 0, 100), rows[i].share, 1e-12);
+    assert_float_equal(tier_door(10, 1000, 807, 100), 0.2, 0);
+    assert_float_equal(tier_door(10, 1000, 808, 100), 1, 0);
 }
 
 int main(void)
@@ -166,7 +181,8 @@ int main(void)
         cmocka_unit_test(the_bound_is_the_smallest_excess_that_is_ruled_out),
         cmocka_unit_test(a_baseline_that_is_hardly_known_tells_less),
         cmocka_unit_test(a_hash_is_in_below_the_share),
-        cmocka_unit_test(the_door_opens_as_wide_as_is_needed_and_wider_with_time),
+        cmocka_unit_test(the_door_admits_others_in_each_round_and_not_those_of_a_share),
+        cmocka_unit_test(the_door_is_open_to_enough_clients_and_leaves_a_baseline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
