@@ -16,6 +16,7 @@
 #include "gateway/headers/request_id.h"
 #include "gateway/headers/trace_context.h"
 #include "gateway/identity/identity.h"
+#include "gateway/match/destination.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/compression_stream.h"
 
@@ -86,6 +87,9 @@ MUST_USE Result client_take_rest(Client *c);
 MUST_USE Result client_take_rest_body(Client *c, Message *body); /* empties what is not taken */
 /* The 415 of a body with call.foreign_media. */
 MUST_USE Result client_refuse_media(Client *c);
+
+/* client_shed.c: remembers by whom what matters most is called. `to`: of a call that was taken. */
+void client_note_destination(ClientConnection *connection, const Destination *to);
 
 /* client_shed.c: refuses a call with all that is known of it. Its head is there; the exchange
    ends. */

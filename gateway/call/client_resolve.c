@@ -344,5 +344,6 @@ Result client_resolve(Client *c, const Builtin **builtin_out)
     x->method = to.method;
     x->binding = to.binding;
     x->route = x->record.route = to.route;
+    client_note_destination(c->connection, &to);
     return to.is_rpc ? resolve_rpc(c, &to, builtin_out) : resolve_plain(c, found, &to, builtin_out);
 }

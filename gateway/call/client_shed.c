@@ -35,10 +35,19 @@ static bool is_exempt(const Config *config, const HttpHead *head, const Destinat
 static void note_impact(ClientConnection *connection, Impact impact)
 {
     int64_t now = connection->loop->now;
+    if (impact == IMPACT_CATASTROPHIC)
+        loop_urgent(connection->loop);
     if (impact < connection->highest && now - connection->highest_at < LATELY)
         return;
     connection->highest = (uint8_t)impact;
     connection->highest_at = now;
+}
+
+void client_note_destination(ClientConnection *connection, const Destination *to)
+{
+    const Route *route = route_of(to);
+    if (route)
+        note_impact(connection, route->impact);
 }
 
 /* What is served nowhere harms nobody if it is refused. */

@@ -26,7 +26,10 @@
 /* A client that has closed its side: how often it is looked whether it has left altogether. */
 #define LEFT_TIME (100 * MILLISECOND)
 
-enum { PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1 };
+enum {
+    PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1,
+    FLOOD = 4, /* calls of one read */
+};
 
 typedef enum ConnectionState {
     CONNECTION_HANDSHAKE,
@@ -461,11 +464,21 @@ static void shed_head(MemoryWait *wait)
     connection_settle(c);
 }
 
+/* Who calls what matters most is read first while there is much to read. */
+static void set_rank(Connection *c, uint32_t n_new)
+{
+    uint8_t rank = c->n_streams ? (uint8_t)(IMPACT_CATASTROPHIC - c->client.highest) : 0;
+    socket_rank(&c->pump.socket, rank, n_new >= FLOOD);
+}
+
 static void feed(Connection *c, Bytes input)
 {
     if (c->broken)
         return;
+    uint32_t n_before = c->n_streams;
     Result r = http_connection_feed(c->pump.http, input, loop_of(c)->now);
+    if (c->n_streams != n_before)
+        set_rank(c, c->n_streams - n_before);
     if (failed(r))
         break_off(c, r);
     if (loop_of(c)->sheds)

@@ -32,6 +32,11 @@ void loop_enter(Loop *loop)
         set_date(loop);
 }
 
+void loop_urgent(Loop *loop)
+{
+    read_order_urgent(&loop->private->order, loop->now);
+}
+
 void loop_defer(Loop *loop, LoopWork *work)
 {
     LoopPrivate *p = loop->private;
@@ -120,6 +125,7 @@ static void after_wait(uv_check_t *check)
 {
     Loop *loop = check->data;
     loop_enter(loop);
+    read_order_run(&loop->private->order, loop->now);
     timer_wheel_run(&loop->timers, loop->now);
     run_work(loop);
 }
@@ -131,13 +137,17 @@ static void measure_turn(Loop *loop)
     LoopPrivate *p = loop->private;
     int64_t apart = loop->now - p->turn_began;
     p->turn_began = loop->now;
-    if (apart >= loop->watch_from || memory_is_short())
+    if (apart >= loop->watch_from || p->order.crowded_until || memory_is_short())
         p->n_watched = WATCHED;
     if (p->n_watched == 0)
         return;
     p->n_watched--;
     int64_t ended = clock_now();
-    loop->on_turn(loop, loop->now - p->turn_ended, ended - loop->now);
+    LoopTurn turn = {.ended = ended,
+                     .slept = loop->now - p->turn_ended,
+                     .busy = ended - loop->now,
+                     .waited = read_order_waited(&p->order, ended)};
+    loop->on_turn(loop, &turn);
     p->turn_ended = ended;
 }
 
@@ -273,6 +283,7 @@ void loop_deinit(Loop *loop)
 
     uv_mutex_destroy(&p->lock);
     arena_free(loop->scratch);
+    read_order_deinit(&p->order);
     free(p->read_buffer);
     free(p->plain_buffer);
     free(p->cipher_buffer);

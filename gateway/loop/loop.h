@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/text/date.h"
+#include "gateway/loop/loop_turn.h"
 #include "gateway/loop/timer.h"
 
 #include <uv.h>
@@ -63,10 +64,10 @@ struct Loop {
     uint32_t n_calls;                 /* running calls */
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */
-    /* A turn ends: it slept, and was busy since `now`, in nanoseconds. Called for turns that began
-       at least `watch_from` nanoseconds after the one before, or while memory is short, and for
-       some that follow: others were short. NULL: nobody measures. */
-    void (*on_turn)(Loop *loop, int64_t slept, int64_t busy);
+    /* A turn ends, which began with `now`. Called for turns that began at least `watch_from`
+       nanoseconds after the one before, while the loop is crowded or memory is short, and for some
+       that follow: others were short. NULL: nobody measures. */
+    void (*on_turn)(Loop *loop, const LoopTurn *turn);
     int64_t watch_from;
     LoopLoad *load;            /* loop_load.h; NULL: not measured */
     GateTable *gates;          /* service_gate.h; NULL: none yet */
@@ -103,6 +104,10 @@ void loop_deinit(Loop *loop);
 /* To be called first in every callback of a libuv handle on this loop: updates `now`, once per
    turn. */
 void loop_enter(Loop *loop);
+
+/* An urgent call has arrived: for a while others are read after such calls if there is much to
+   read. See read_order.h. */
+void loop_urgent(Loop *loop);
 
 /* For errors and texts that live until the turn ends. */
 static inline Arena *loop_scratch(Loop *loop)

@@ -5,6 +5,7 @@
 #include "gateway/loop/tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,13 +288,26 @@ static void read_cipher(Socket *socket, Bytes input)
     socket->cipher_in = BYTES_NONE; /* the buffer is the loop's */
 }
 
+static uv_buf_t buffer_of(const Socket *socket, uint32_t most)
+{
+    bool least = socket->read_most && socket->read_most < most;
+    return uv_buf_init((char *)socket->loop->private->read_buffer,
+                       least ? socket->read_most : most);
+}
+
+static bool waits(Socket *socket)
+{
+    loop_enter(socket->loop);
+    return read_order_waits(&socket->loop->private->order, socket, socket->loop->now);
+}
+
+/* Without a buffer libuv reads nothing, and tells it again in the next turn. */
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_out)
 {
     Socket *socket = handle->data;
     (void)suggested;
-    bool least = socket->read_most && socket->read_most < LOOP_READ_SIZE;
-    *buffer_out = uv_buf_init((char *)socket->loop->private->read_buffer,
-                              least ? socket->read_most : LOOP_READ_SIZE);
+    *buffer_out =
+        socket->rank && waits(socket) ? uv_buf_init(NULL, 0) : buffer_of(socket, LOOP_READ_SIZE);
 }
 
 static void read_input(Socket *socket, Bytes input)
@@ -316,7 +330,7 @@ static void read_input(Socket *socket, Bytes input)
 static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     Socket *socket = stream->data;
-    if (n == 0 || socket->state >= SOCKET_LOST)
+    if (n == 0 || n == UV_ENOBUFS || socket->state >= SOCKET_LOST)
         return;
     loop_enter(socket->loop);
     if (n == UV_EOF && !socket->tls) {
@@ -333,6 +347,19 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     } else {
         read_input(socket, bytes(buffer->base, (size_t)n));
     }
+}
+
+void socket_read_now(Socket *socket)
+{
+    socket->waits = false;
+    uv_os_fd_t fd;
+    if (!socket->reading || uv_fileno(&socket->uv.handle, &fd))
+        return;
+    uv_buf_t buffer = buffer_of(socket, socket->floods ? READ_FEW : READ_SOME);
+    ssize_t n = read(fd, buffer.base, buffer.len);
+    int error = n < 0 ? uv_translate_sys_error(errno) : 0;
+    if (error != UV_EAGAIN && error != UV_EINTR)
+        on_input(&socket->uv.stream, n == 0 ? UV_EOF : error ? error : n, &buffer);
 }
 
 void socket_resume(Socket *socket)
@@ -483,6 +510,8 @@ void socket_close(Socket *socket)
     if (socket->state == SOCKET_CLOSING)
         return;
     socket->state = SOCKET_CLOSING;
+    if (socket->waits)
+        read_order_forget(&socket->loop->private->order, socket);
     loop_undefer(socket->loop, &socket->later);
     uv_close(&socket->uv.handle, on_handle_closed);
 }

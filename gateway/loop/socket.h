@@ -77,6 +77,9 @@ struct Socket {
     uint32_t read_most; /* bytes of one read; 0: as many as fit into the loop's buffer */
     bool dialed;        /* by socket_connect */
     bool reading, paused, eof, shut, wants_writable;
+    uint8_t rank; /* in which it is read while the loop is crowded: read_order.h */
+    bool floods;  /* its reads bring many calls each */
+    bool waits;   /* it is in the loop's order */
 };
 
 /* Takes over a connected file descriptor, with TLS as the server if `tls` is not NULL (a reference
@@ -122,6 +125,17 @@ static inline void socket_read_most(Socket *socket, uint32_t most)
 {
     socket->read_most = most;
 }
+
+/* In which rank it is read while the loop is crowded; 0, as at first: as it comes. `floods`: its
+   last read has brought many calls, so that less is read at a time. */
+static inline void socket_rank(Socket *socket, uint8_t rank, bool floods)
+{
+    socket->rank = rank;
+    socket->floods = floods;
+}
+
+/* For the loop's order: it has input. */
+void socket_read_now(Socket *socket);
 
 /* Pauses and resumes reading. */
 void socket_pause(Socket *socket);

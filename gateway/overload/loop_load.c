@@ -75,16 +75,15 @@ static void find_clock(LoopLoad *load)
     atomic_store_explicit(&load->has_clock, found, memory_order_release);
 }
 
-static void on_turn(Loop *loop, int64_t slept, int64_t busy)
+static void on_turn(Loop *loop, const LoopTurn *turn)
 {
     LoopLoad *load = loop->load;
     const OverloadConfig *limits = &loop->config->overload;
-    LoopTurn turn = {.ended = loop->now + busy, .slept = slept, .busy = busy};
     if (!atomic_load_explicit(&load->has_clock, memory_order_relaxed))
         find_clock(load);
-    if (turn.ended - load->memory_at >= MEMORY_EVERY)
-        look_at_memory(load, turn.ended);
-    shedding_turn(&load->shedding, limits, &turn);
+    if (turn->ended - load->memory_at >= MEMORY_EVERY)
+        look_at_memory(load, turn->ended);
+    shedding_turn(&load->shedding, limits, turn);
     loop->sheds = limits->shed && shedding_on(&load->shedding);
     loop->watch_from = load->shedding.active ? 0 : limits->delay;
     atomic_store_explicit(&load->cut, loop->sheds ? (uint32_t)(load->shedding.cut * 1000) : 0,

@@ -21,9 +21,15 @@ enum {
 
 /* ---- When it begins -------------------------------------------------------------------------- */
 
+/* What arrives waits for the present turn to end, and has another one. */
+static int64_t delay_of(const LoopTurn *turn)
+{
+    return turn->waited / 2 > turn->busy ? turn->waited / 2 : turn->busy;
+}
+
 static bool is_late(Shedding *s, const OverloadConfig *limits, const LoopTurn *turn)
 {
-    if (turn->slept >= PAUSE || turn->busy < limits->delay) {
+    if (turn->slept >= PAUSE || delay_of(turn) < limits->delay) {
         s->late_since = 0;
         s->n_late = 0;
         return false;
@@ -165,6 +171,7 @@ SheddingChange shedding_turn(Shedding *s, const OverloadConfig *limits, const Lo
     }
     s->busy += turn->busy;
     s->n_turns++;
+    s->unread |= turn->waited / 2 >= limits->delay;
     add_tokens(s, turn->slept + turn->busy);
     if (turn->ended - s->window_since < WINDOW)
         return SHEDDING_SAME;

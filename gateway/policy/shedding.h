@@ -24,14 +24,9 @@
 #define GATEWAY_SHEDDING_H
 
 #include "gateway/config/config.h"
+#include "gateway/loop/loop_turn.h"
 
 enum { IMPACTS = IMPACT_CATASTROPHIC + 1 };
-
-/* A turn of the loop: it slept, then it worked. */
-typedef struct LoopTurn {
-    int64_t ended; /* by the clock */
-    int64_t slept, busy;
-} LoopTurn;
 
 typedef struct Shedding {
     bool active;

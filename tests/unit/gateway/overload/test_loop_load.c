@@ -36,7 +36,7 @@ static int tear_down(void **state)
 static void turn(int64_t slept, int64_t busy)
 {
     loop.now += slept;
-    loop.on_turn(&loop, slept, busy);
+    loop.on_turn(&loop, &(LoopTurn){.ended = loop.now + busy, .slept = slept, .busy = busy});
     loop.now += busy;
 }
 

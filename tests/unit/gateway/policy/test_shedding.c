@@ -56,6 +56,43 @@ static void a_short_turn_in_between_begins_a_new_run(void **state)
     assert_int_equal(late_turns(&s, 30 * MILLISECOND, 0, 4), SHEDDING_BEGUN);
 }
 
+/* So does input that has waited for twice the time without being read, however short turns are. */
+static void it_also_begins_when_something_is_left_unread_for_long(void **state)
+{
+    static const struct {
+        int64_t busy, waited;
+        SheddingChange change;
+    } rows[] = {
+        {MILLISECOND, 40 * MILLISECOND, SHEDDING_BEGUN},
+        {MILLISECOND, 40 * MILLISECOND - 1, SHEDDING_SAME},
+        {20 * MILLISECOND, 0, SHEDDING_BEGUN},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Shedding s = {0};
+        SheddingChange change = SHEDDING_SAME;
+        for (int64_t now = SECOND; now < 2 * SECOND && !change; now += rows[i].busy)
+            change = shedding_turn(
+                &s, &limits,
+                &(LoopTurn){.ended = now, .busy = rows[i].busy, .waited = rows[i].waited});
+        assert_int_equal(change, rows[i].change);
+    }
+}
+
+static void it_does_not_end_while_something_is_left_unread_for_long(void **state)
+{
+    for (int waits = 0; waits < 2; waits++) {
+        Shedding s = {.active = true, .window_since = SECOND};
+        SheddingChange change = SHEDDING_SAME;
+        for (int64_t now = SECOND; now < 3 * SECOND && !change; now += MILLISECOND)
+            change = shedding_turn(&s, &limits,
+                                   &(LoopTurn){.ended = now,
+                                               .busy = MILLISECOND / 2,
+                                               .slept = MILLISECOND / 2,
+                                               .waited = 40 * MILLISECOND - !waits});
+        assert_int_equal(change, waits ? SHEDDING_SAME : SHEDDING_ENDED);
+    }
+}
+
 /* ---- Who is refused -------------------------------------------------------------------------- */
 
 static void the_last_impact_gets_tokens_those_above_it_all_and_those_below_it_nothing(void **state)
@@ -308,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_when_turns_are_late_for_the_interval_without_a_pause),
         cmocka_unit_test(a_short_turn_in_between_begins_a_new_run),
+        cmocka_unit_test(it_also_begins_when_something_is_left_unread_for_long),
+        cmocka_unit_test(it_does_not_end_while_something_is_left_unread_for_long),
         cmocka_unit_test(the_last_impact_gets_tokens_those_above_it_all_and_those_below_it_nothing),
         cmocka_unit_test(tokens_come_with_time_and_few_are_kept),
         cmocka_unit_test(an_impact_is_spared_when_none_of_its_calls_was_refused_for_a_second),

@@ -1,0 +1,72 @@
+/*
+ * ReadOrder: which connections are read first in turns that have more input than time.
+ *
+ * A loop that is crowded reads what is urgent as it comes. All others that have input wait until
+ * the urgent ones were read, and are read by their rank for the rest of a share of time, those that
+ * wait longest first. Who is left waits for the next turn, and costs nothing but being told again
+ * by the kernel:
+ *
+ *      turn  [ instances, urgent ones | rank 1 ... | rank 2 . ] writes     left: 2 2 2 2 2
+ *
+ * Of each rank one that has waited for long is read in each turn, so that nobody waits for ever. It
+ * begins when a turn takes long while there are urgent calls, and ends when nobody had to wait for
+ * a while. A loop without urgent calls has no order: it reads in the order of the kernel, as many
+ * as there are.
+ *
+ * Embedded in its loop, its thread only. All zeros: nothing waits.
+ */
+#ifndef GATEWAY_READ_ORDER_H
+#define GATEWAY_READ_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Loop Loop;
+typedef struct Socket Socket;
+
+enum {
+    READ_RANKS = 3,  /* 0: urgent, or not known */
+    READ_FEW = 1024, /* bytes of one that brings many calls with each read: some 20 small ones */
+    READ_SOME = 16 * 1024, /* of others */
+};
+
+/* One that has input. */
+typedef struct ReadWait {
+    Socket *socket; /* NULL: it has left */
+    int64_t since;
+} ReadWait;
+
+/* Those of a rank, in the order of their coming: a ring. */
+typedef struct ReadQueue {
+    ReadWait *items;
+    uint32_t first, n, room; /* the last one is a power of two, or 0 */
+} ReadQueue;
+
+typedef struct ReadOrder {
+    ReadQueue ranks[READ_RANKS]; /* the first one stays empty */
+    int64_t urgent_at;           /* when there was an urgent call; 0: never */
+    int64_t crowded_until;       /* 0: it is not crowded */
+    uint32_t n_asked;
+} ReadOrder;
+
+/* An urgent call has arrived. */
+static inline void read_order_urgent(ReadOrder *order, int64_t now)
+{
+    order->urgent_at = now;
+}
+
+/* A socket whose rank is not 0 has input. True: it is not to be read now, but by read_order_run. */
+bool read_order_waits(ReadOrder *order, Socket *socket, int64_t turn_began);
+
+/* All that is urgent was read in this turn: reads others. */
+void read_order_run(ReadOrder *order, int64_t turn_began);
+
+/* Nanoseconds for which the one that has waited longest has done so; 0: nobody waits. */
+int64_t read_order_waited(const ReadOrder *order, int64_t now);
+
+/* The socket is not to be read any more. */
+void read_order_forget(ReadOrder *order, Socket *socket);
+
+void read_order_deinit(ReadOrder *order);
+
+#endif
