@@ -1,10 +1,12 @@
 /*
- * What jobs cost in the store: job_costs STORE [JOBS...]
+ * What jobs cost in the store: job_costs STORE JOBS
  *
- * STORE: a file of SQLite, or a connection string of PostgreSQL (with a "="). For each number of
- * queued jobs: the times of accepting one and of claiming one, and of a bare INSERT of the same
- * content with its commit in the same store, in turns, so that a busy machine disturbs all alike.
- * Writes a line of CSV each: jobs, what, median and 99th percentile in microseconds.
+ * STORE: a file of SQLite, or a connection string of PostgreSQL (with a "="). With so many
+ * queued jobs, or more: what accepting one and claiming one costs, and a bare INSERT of the same
+ * content with its commit in the same store. They take turns of a few milliseconds, so that a busy
+ * machine disturbs all alike. Writes a line of CSV each: what, median of its time, the median of
+ * how many times that of the INSERT in the same round it is, the CPU time of this process and of
+ * the server (that of SQLite is in this process), bytes that were written; times in microseconds.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -13,8 +15,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { ROUNDS = 400, CLIENTS = 100, FILL = 2000 /* jobs of one task */, CONTENT = 300 };
+enum {
+    ROUNDS = 100,
+    SLICE = 8, /* of a kind in a round */
+    KINDS = 3,
+    CLIENTS = 100,
+    FILL = 2000, /* jobs of one task */
+    CONTENT = 300
+};
 
 static const StoreKeys no_keys;
 static const JobLimit limit = {
@@ -28,7 +38,8 @@ typedef struct Bench {
     JobStorage *jobs;
     Random random;
     bool done;
-    int64_t n_jobs;
+    int64_t n_jobs, answer;
+    int64_t server; /* the process that serves us; 0: there is none */
     char content[CONTENT];
 } Bench;
 
@@ -161,56 +172,146 @@ static void fill_some(Bench *b)
 
 static void fill(Bench *b, int64_t n_jobs)
 {
+    if (b->n_jobs >= n_jobs)
+        return;
     for (; b->n_jobs < n_jobs; b->n_jobs += FILL)
         fill_some(b);
     run_sql(b, "DELETE FROM job_queues");
-    run_sql(b, "INSERT INTO job_queues SELECT definition, revision, structure, client, count(*),"
+    run_sql(b, "INSERT INTO job_queues (definition, revision, structure, client, queued, ready, "
+               "served, latest, changed)"
+               " SELECT definition, revision, structure, client, count(*),"
                " count(*), 0, '', 0 FROM jobs WHERE stage = 0 GROUP BY definition, revision,"
                " structure, client");
 }
 
+/* ---- What it takes --------------------------------------------------------------------------- */
+
+static void on_asked(void *owner, Result result, StoreTask *task)
+{
+    Bench *b = owner;
+    finish(owner, result);
+    b->answer = task->first->rows->values[0].integer;
+}
+
+static int64_t ask(Bench *b, const char *sql)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_task_add(task, sql);
+    store_submit(b->port, task, on_asked, b);
+    wait_for(b);
+    return b->answer;
+}
+
+/* The number behind the text in a file of /proc. */
+static int64_t number_in(const char *path, const char *behind)
+{
+    char text[4096];
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = 0;
+    const char *at = strstr(text, behind);
+    CHECK(at);
+    return strtoll(at + strlen(behind), NULL, 10);
+}
+
+static int64_t bytes_written(Bench *b)
+{
+    return b->server ? ask(b, "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+                     : number_in("/proc/self/io", "wchar: ");
+}
+
+static int64_t cpu_of_server(const Bench *b)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/schedstat", (long long)b->server);
+    return b->server ? number_in(path, "") : 0;
+}
+
+static int64_t cpu_of_self(void)
+{
+    struct timespec used;
+    CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0);
+    return used.tv_sec * SECOND + used.tv_nsec;
+}
+
 /* ---- Figures --------------------------------------------------------------------------------- */
+
+typedef struct Kind {
+    const char *what;
+    void (*act)(Bench *b);
+    double times[ROUNDS], ratios[ROUNDS]; /* microseconds; to the INSERT of the same round */
+    int64_t cpu, server, written;         /* of all rounds */
+} Kind;
+
+static Kind kinds[KINDS] = {
+    {"insert", insert_one},
+    {"accept", accept_one},
+    {"claim", claim_one},
+};
 
 static int compare(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static void tell(Bench *b, const char *what, int64_t times[ROUNDS])
+static double median(double *values)
 {
-    enum { MEDIAN = ROUNDS / 2, HIGH = ROUNDS * 99 / 100 };
-    qsort(times, ROUNDS, sizeof *times, compare);
-    printf("%lld,%s,%.0f,%.0f\n", (long long)b->n_jobs, what, (double)times[MEDIAN] / MICROSECOND,
-           (double)times[HIGH] / MICROSECOND);
+    qsort(values, ROUNDS, sizeof *values, compare);
+    return values[ROUNDS / 2];
+}
+
+static void run_slice(Bench *b, Kind *kind, int round)
+{
+    int64_t written = bytes_written(b), server = cpu_of_server(b), cpu = cpu_of_self();
+    int64_t began = clock_now();
+    for (int i = 0; i < SLICE; i++)
+        kind->act(b);
+    kind->times[round] = (double)(clock_now() - began) / SLICE / MICROSECOND;
+    kind->cpu += cpu_of_self() - cpu;
+    kind->server += cpu_of_server(b) - server;
+    kind->written += bytes_written(b) - written;
+}
+
+static void tell(Kind *kind)
+{
+    const double n = ROUNDS * SLICE;
+    printf("%s,%.0f,%.3f,%.0f,%.0f,%.0f\n", kind->what, median(kind->times), median(kind->ratios),
+           (double)kind->cpu / n / MICROSECOND, (double)kind->server / n / MICROSECOND,
+           (double)kind->written / n);
     fflush(stdout);
 }
 
+/* Each round begins with another kind, for which there are some jobs more than are claimed. The
+   first round is not counted: statements are prepared. */
 static void measure(Bench *b)
 {
-    static const struct {
-        const char *what;
-        void (*act)(Bench *b);
-    } acts[] = {{"insert", insert_one}, {"accept", accept_one}, {"claim", claim_one}};
-    static int64_t times[3][ROUNDS];
-    b->jobs->renew(b->jobs, bytes_of("bench"), 3600 * SECOND, clock_now(), on_renewed, b);
-    wait_for(b);
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < 3; i++) {
-            int64_t began = clock_now();
-            acts[i].act(b);
-            times[i][round] = clock_now() - began;
-        }
-    for (int i = 0; i < 3; i++)
-        tell(b, acts[i].what, times[i]);
+    for (int i = 0; i < SLICE; i++)
+        accept_one(b);
+    for (int i = 0; i < KINDS; i++) {
+        run_slice(b, &kinds[i], 0);
+        kinds[i].cpu = kinds[i].server = kinds[i].written = 0;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        b->jobs->renew(b->jobs, bytes_of("bench"), 3600 * SECOND, clock_now(), on_renewed, b);
+        wait_for(b);
+        for (int i = 0; i < KINDS; i++)
+            run_slice(b, &kinds[(i + round) % KINDS], round);
+        for (int i = 0; i < KINDS; i++)
+            kinds[i].ratios[round] = kinds[i].times[round] / kinds[0].times[round];
+    }
+    for (int i = 0; i < KINDS; i++)
+        tell(&kinds[i]);
 }
 
 int main(int argc, char **argv)
 {
     static Bench b;
     StoreSettings settings = {.connections = 1, .queue = 1000, .time = 600 * SECOND};
-    if (argc < 2)
-        return fprintf(stderr, "job_costs STORE [JOBS...]\n"), 2;
+    if (argc != 3)
+        return fprintf(stderr, "job_costs STORE JOBS\n"), 2;
     if (strchr(argv[1], '='))
         settings.postgresql = argv[1];
     else
@@ -223,11 +324,16 @@ int main(int argc, char **argv)
     b.port = store_port_open(b.store, &b.loop);
     b.table = job_table_open(b.store, b.port, &no_keys);
     b.jobs = job_table_storage(b.table);
-    run_sql(&b, "CREATE TABLE bare (id TEXT NOT NULL PRIMARY KEY, content BYTEA NOT NULL)");
-    for (int i = 2; i < argc; i++) {
-        fill(&b, atoll(argv[i]));
-        measure(&b);
-    }
+    if (settings.postgresql)
+        b.server = ask(&b, "SELECT pg_backend_pid()");
+    b.jobs->renew(b.jobs, bytes_of("bench"), 3600 * SECOND, clock_now(), on_renewed, &b);
+    wait_for(&b);
+    run_sql(
+        &b,
+        "CREATE TABLE IF NOT EXISTS bare (id TEXT NOT NULL PRIMARY KEY, content BYTEA NOT NULL)");
+    b.n_jobs = ask(&b, "SELECT count(*) FROM jobs");
+    fill(&b, atoll(argv[2]));
+    measure(&b);
     store_port_close(b.port);
     uv_run(&b.loop, UV_RUN_DEFAULT);
     job_table_close(b.table);
