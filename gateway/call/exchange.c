@@ -418,6 +418,7 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
     x->route = x->record.route = order->route ? order->route : x->method->route;
     x->record.step_of = order->step_of;
     x->record.request_id = order->request_id;
+    x->record.trace_id = order->trace_id;
     x->version.client = x->version.reply = x->method->version;
     x->record.client_version = x->record.reply_version = x->method->version;
     if (order->method)

@@ -34,6 +34,7 @@ typedef struct CallOrder {
     const Route *route;     /* in place of the method's; NULL: that */
     const char *step_of;    /* a job's id: the call is of one of its steps; NULL: of none */
     Bytes request_id;       /* for the log; empty: none */
+    Bytes trace_id;         /* likewise */
     Codec codec;            /* of the messages; of a single instance: its own */
     int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
     const Fields *metadata; /* sent along; NULL: none */

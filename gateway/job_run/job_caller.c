@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/call/exchange.h"
+#include "gateway/headers/trace_context.h"
 
 enum { MESSAGE_SHOWN = 1000 /* bytes of a failure's text that are kept */ };
 
@@ -194,6 +195,14 @@ static Fields fields_of(const StepCall *call, const JobCall *called)
     return fields;
 }
 
+/* For the log: of the trace that the job was begun in. */
+static Bytes trace_of(const Fields *fields, Arena *arena)
+{
+    TraceContext trace;
+    bool known = trace_parent_read(fields_get(fields, "traceparent"), &trace);
+    return known ? bytes_copy(arena, bytes(trace.trace_id, TRACE_ID_SIZE)) : BYTES_NONE;
+}
+
 /* What is left for the response, of what all messages of the job may have together. */
 static size_t bytes_left(const JobDefinition *definition, const JobRecord *record)
 {
@@ -222,6 +231,7 @@ static void begin(StepCall *call, const JobCall *called)
                           .route = called->route,
                           .step_of = arena_text(call->arena, order->record->id),
                           .request_id = order->record->request_id,
+                          .trace_id = trace_of(&order->record->forwarded, call->arena),
                           .codec = CODEC_PROTO,
                           .timeout = NO_TIMEOUT, /* the route has it */
                           .metadata = &fields,

@@ -158,14 +158,20 @@ static void ask_to_accept(JobMaking *m)
     storage->accept(storage, &admission, on_accepted, m);
 }
 
+/* Steps are spans of the caller's trace, whose parent is the call that began the job. */
+static bool is_of_trace(Bytes name)
+{
+    return bytes_are(name, "traceparent") || bytes_are(name, "tracestate");
+}
+
 /* The fields of the caller's request that each step gets. */
 static Fields forwarded(const JobMaking *m)
 {
     Fields fields = fields_in(m->call.arena);
     const char *const *names = m->job->definition->forward;
-    for (uint32_t i = 0; names && i < m->call.metadata->n; i++) {
+    for (uint32_t i = 0; i < m->call.metadata->n; i++) {
         const Field *field = &m->call.metadata->items[i];
-        if (bytes_are_one_of(field->name, names))
+        if (is_of_trace(field->name) || (names && bytes_are_one_of(field->name, names)))
             fields_add(&fields, field->name, field->value);
     }
     return fields;

@@ -50,7 +50,7 @@ class Effects:
     def __init__(self, file):
         self.file = file
         self.query("CREATE TABLE IF NOT EXISTS effects (key TEXT PRIMARY KEY, call TEXT, thing TEXT)")
-        self.query("CREATE TABLE IF NOT EXISTS calls (key TEXT, wall REAL)")
+        self.query("CREATE TABLE IF NOT EXISTS calls (key TEXT, wall REAL, trace TEXT)")
 
     def query(self, sql, *values):
         database = sqlite3.connect(self.file, timeout=30, isolation_level=None)
@@ -60,9 +60,9 @@ class Effects:
         finally:
             database.close()
 
-    def arrive(self, key):
+    def arrive(self, key, trace):
         """How many calls there were with it, and this one."""
-        self.query("INSERT INTO calls VALUES (?, ?)", key, time.time())
+        self.query("INSERT INTO calls VALUES (?, ?, ?)", key, time.time(), trace)
         return self.query("SELECT count(*) FROM calls WHERE key = ?", key)[0][0]
 
     def take(self, key, call, thing):
@@ -71,6 +71,9 @@ class Effects:
     def of(self, thing):
         """The calls that had an effect on it, as often as they had."""
         return sorted(call for call, in self.query("SELECT call FROM effects WHERE thing = ?", thing))
+
+    def traces(self, job):
+        return [trace for trace, in self.query("SELECT trace FROM calls WHERE key LIKE ?", f"%{job}%")]
 
     def keys(self):
         return [key for key, in self.query("SELECT key FROM calls ORDER BY wall")]
@@ -81,8 +84,9 @@ class Services:
         self.effects = effects
 
     def serve(self, call, thing, plan, context, refused=()):
-        key = dict(context.invocation_metadata())["idempotency-key"]
-        arrivals = self.effects.arrive(key)
+        metadata = dict(context.invocation_metadata())
+        key = metadata["idempotency-key"]
+        arrivals = self.effects.arrive(key, metadata.get("traceparent"))
         if plan in refused:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"no {call} for {thing}")
         if plan == "spoilt" and call == "publish":

@@ -127,6 +127,23 @@ def test_steps_are_called_one_after_the_other_each_with_its_own_key(world, gatew
     assert {line["request_id"] for line in lines} == {begun["request_id"]}
 
 
+def test_steps_are_in_the_trace_of_the_call_that_began_the_job(world, gateway):
+    trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    answer = gateway.http("POST", "/v2/sites", {"name": "traced", "plan": "good"}, headers={"traceparent": f"00-{trace}-{caller}-01"})
+    job = answer.headers["location"].rpartition("/")[2]
+    assert end(gateway, job) == "done"
+    parent, = set(world.backend.effects.traces(job))  # the span of the gateway, in which the job was begun
+    assert parent.split("-")[1] == trace and parent.split("-")[2] != caller and parent.endswith("-01")
+    lines = eventually(lambda: len(calls(gateway, job)) == 3 and calls(gateway, job))
+    assert {line["trace_id"] for line in lines} == {trace}
+
+
+def test_a_job_that_was_begun_without_a_trace_has_none(world, gateway):
+    job = create(gateway, "untraced")
+    assert end(gateway, job) == "done"
+    assert set(world.backend.effects.traces(job)) == {None}
+
+
 def test_a_call_that_fails_or_whose_response_is_lost_is_made_again_with_the_same_key(world, gateway):
     for plan in ("flaky", "lost"):
         job = create(gateway, f"again-{plan}", plan)
