@@ -170,6 +170,16 @@ typedef struct WebhookConfig {
     bool is_public; /* nothing is sent to internal addresses */
 } WebhookConfig;
 
+/* Who is told of states of jobs: gateway/job_hook. Of `to` only what says where and how: name, url,
+   timeout, backoff, ca, token, secret, is_public. */
+typedef struct JobWebhookConfig {
+    WebhookConfig to;
+    const char *const *methods; /* names of definitions, ends with NULL; NULL: all */
+    uint32_t states;            /* bits 1 << JobState */
+    int64_t tries_for;          /* nanoseconds */
+    uint32_t at_once;
+} JobWebhookConfig;
+
 /* The ledger: gateway/ledger. */
 typedef struct LedgerConfig {
     uint32_t rows;             /* of failures, and as many of mistakes of clients */
@@ -730,6 +740,8 @@ struct Config {
     uint32_t n_jobs;
     const RolloutDefinition *rollouts; /* likewise; each of another service: Service.rollout */
     uint32_t n_rollouts;
+    JobWebhookConfig *job_webhooks;
+    uint32_t n_job_webhooks;
     Details details; /* of errors that belong to no version */
     /* The losses of all MappingSets, for counting; Loss.index is the index in this array. */
     const Loss **losses;

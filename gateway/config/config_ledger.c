@@ -2,16 +2,6 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
-#include "base/file/file.h"
-#include "base/text/base64.h"
-#include "gateway/tls/tls_context.h"
-
-#include <curl/curl.h>
-#include <openssl/ssl.h>
-
-#define SECRET_PREFIX "whsec_"
-
-enum { CA_FILE_MOST = 4 << 20, SECRET_LEAST = 16 };
 
 /* Of a record of a call: a line of the log, and what the ledger adds to it. */
 static const char *const member_names[] = {
@@ -49,107 +39,12 @@ enum { N_MEMBERS = sizeof member_names / sizeof *member_names };
 
 /* ---- Webhooks -------------------------------------------------------------------------------- */
 
-static const char *part_of(CURLU *url, CURLUPart part, Arena *arena)
-{
-    char *text = NULL;
-    if (curl_url_get(url, part, &text, 0) != CURLUE_OK)
-        return NULL;
-    const char *copy = arena_string(arena, text);
-    curl_free(text);
-    return copy;
-}
-
-/* What is wrong with it; it is not repeated, for it may be a secret. NULL: nothing. */
-static const char *mistake_in_url(const char *text, Arena *arena, bool *encrypted_out)
-{
-    CURLU *url = curl_url();
-    CHECK(url);
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    const char *scheme = part_of(url, CURLUPART_SCHEME, arena);
-    const char *mistake = NULL;
-    *encrypted_out = scheme && strcmp(scheme, "https") == 0;
-    if (code == CURLUE_BAD_SCHEME || (code == CURLUE_OK && !scheme))
-        mistake = "the URL does not say https:// or http://";
-    else if (code != CURLUE_OK)
-        mistake = arena_printf(arena, "it is not a URL: %s", curl_url_strerror(code));
-    else if (!*encrypted_out && strcmp(scheme, "http") != 0)
-        mistake = arena_printf(arena, "a webhook is https:// or http://, not %s://", scheme);
-    else if (part_of(url, CURLUPART_USER, arena) || part_of(url, CURLUPART_PASSWORD, arena))
-        mistake = "a URL in the config has no user and password: use a token_file";
-    else if (part_of(url, CURLUPART_FRAGMENT, arena))
-        mistake = "what is behind a # is not sent";
-    curl_url_cleanup(url);
-    return mistake;
-}
-
-static bool is_webhook_name(const char *name)
-{
-    return config_is_word(name, "-._") && strlen(name) <= 64;
-}
-
-static void check_webhook_name(ConfigReader *reader, const char *name, const char *path)
+static void check_other_names(ConfigReader *reader, const char *name, const char *path)
 {
     const LedgerConfig *ledger = &reader->config->ledger;
-    if (!is_webhook_name(name))
-        config_tell(reader, path, "for example pager",
-                    "a webhook's name has 1 to 64 letters, digits, '-', '.' and '_'");
     for (uint32_t i = 0; i < ledger->n_webhooks; i++)
         if (strcmp(ledger->webhooks[i].name, name) == 0)
             config_tell(reader, path, NULL, "another webhook has the name %s already", name);
-}
-
-/* As Standard Webhooks writes secrets: base64 behind a prefix; else the characters themselves. */
-static Bytes read_secret(ConfigReader *reader, const char *file, const char *path)
-{
-    Bytes text = config_read_token(reader, file, path);
-    Buffer key = buffer_in(reader->arena);
-    if (!bytes_start_with(text, SECRET_PREFIX))
-        buffer_add_bytes(&key, text);
-    else if (!base64_decode(&key, bytes_slice(text, strlen(SECRET_PREFIX), SIZE_MAX)))
-        config_tell(reader, path, NULL, "%s is not base64 behind " SECRET_PREFIX, file);
-    else if (!key.size)
-        config_tell(reader, path, NULL, "%s has nothing behind " SECRET_PREFIX, file);
-    if (key.size && key.size < SECRET_LEAST)
-        config_tell(reader, path, "for example the output of `openssl rand -hex 32`",
-                    "%s has %zu bytes: a secret that signs has %d or more", file, key.size,
-                    (int)SECRET_LEAST);
-    return buffer_bytes(&key);
-}
-
-static Bytes read_authorities(ConfigReader *reader, const char *file, const char *path)
-{
-    Bytes text = BYTES_NONE;
-    SSL_CTX *context = NULL;
-    TlsFiles files = {.authorities = file};
-    Result r = tls_client_context(reader->arena, &files, &context);
-    SSL_CTX_free(context);
-    if (failed(r)) {
-        config_tell_tls(reader, r, path);
-        return text;
-    }
-    r = file_read(reader->arena, file, CA_FILE_MOST, &text);
-    if (failed(r))
-        config_tell(reader, config_path(reader, "%s.ca", path), NULL, "%s", r.error->doing);
-    config_hash_add(reader, text, false);
-    return text;
-}
-
-static void read_secrets(ConfigReader *reader, const Passerelle__Config__Webhook *text,
-                         bool encrypted, const char *path, WebhookConfig *webhook)
-{
-    const char *token_path = config_path(reader, "%s.token_file", path);
-    if (text->token_file)
-        webhook->token = config_read_token(reader, text->token_file, token_path);
-    if (text->secret_file)
-        webhook->secret =
-            read_secret(reader, text->secret_file, config_path(reader, "%s.secret_file", path));
-    if (text->token_file && !encrypted)
-        config_doubt(reader, token_path, "https://", "the token is sent unencrypted");
-    if (text->ca && !encrypted)
-        config_tell(reader, config_path(reader, "%s.ca", path), "https://",
-                    "there is no certificate to verify: the URL is not https://");
-    else if (text->ca)
-        webhook->ca = read_authorities(reader, text->ca, path);
 }
 
 static const char *const *list_of(Arena *arena, char *const *texts, size_t n)
@@ -207,10 +102,7 @@ static void read_when(ConfigReader *reader, const Passerelle__Config__FailureTri
 static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook *text,
                          const char *path, WebhookConfig *webhook)
 {
-    bool encrypted;
     *webhook = (WebhookConfig){
-        .name = text->name ? text->name : "",
-        .url = text->url,
         .every = text->every,
         .per_hour = text->per_hour,
         .timeout = text->timeout,
@@ -220,14 +112,9 @@ static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook
         .is_public = text->public_,
     };
     read_when(reader, text->when, path, &webhook->when);
-    if (!text->url)
-        return;
-    const char *mistake = mistake_in_url(text->url, reader->arena, &encrypted);
-    if (mistake)
-        config_tell(reader, config_path(reader, "%s.url", path),
-                    "for example https://hooks.example/errors", "%s", mistake);
-    else
-        read_secrets(reader, text, encrypted, path, webhook);
+    const ReceiverText receiver = {text->name, text->url, text->ca, text->token_file,
+                                   text->secret_file};
+    config_read_receiver(reader, &receiver, path, webhook);
 }
 
 static void read_webhooks(ConfigReader *reader, const Passerelle__Config__Ledger *text)
@@ -242,8 +129,8 @@ static void read_webhooks(ConfigReader *reader, const Passerelle__Config__Ledger
     for (size_t i = 0; i < text->n_webhooks; i++) {
         const Passerelle__Config__Webhook *one = text->webhooks[i];
         const char *path = config_path(reader, "ledger.webhooks[%zu]", i);
-        if (one->name) /* else it was reported as missing; as the URL */
-            check_webhook_name(reader, one->name, config_path(reader, "%s.name", path));
+        if (one->name) /* else it was reported as missing */
+            check_other_names(reader, one->name, config_path(reader, "%s.name", path));
         read_webhook(reader, one, path, &ledger->webhooks[ledger->n_webhooks++]);
     }
 }

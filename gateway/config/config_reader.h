@@ -133,6 +133,20 @@ void config_read_healing(ConfigReader *reader);
 void config_read_ledger(ConfigReader *reader);
 void config_check_ledger(ConfigReader *reader);
 
+/* config_webhook.c: what says of a webhook who it is and where, as the file has it: name, URL, and
+   files; each may be NULL. */
+typedef struct ReceiverText {
+    const char *name, *url, *ca, *token_file, *secret_file;
+} ReceiverText;
+
+/* Reads it into the config of a webhook, whose other settings stay. */
+void config_read_receiver(ConfigReader *reader, const ReceiverText *text, const char *path,
+                          WebhookConfig *webhook);
+
+/* Reads Config.job_webhooks; then, with jobs, the methods that they name. */
+void config_read_job_webhooks(ConfigReader *reader);
+void config_check_job_webhooks(ConfigReader *reader);
+
 /* The routes and services that webhooks name; once methods are composed. */
 void config_check_webhooks(ConfigReader *reader);
 

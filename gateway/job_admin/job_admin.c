@@ -145,6 +145,8 @@ JobAdmin *job_admin_open(const JobAdminSettings *settings)
     admin->settings = *settings;
     admin->table = job_table_open(settings->store, settings->port, &settings->config->store.keys);
     admin->storage = job_table_storage(admin->table);
+    job_hooks_init(&admin->hooks, settings->config, settings->postman);
+    job_table_use_outbox(admin->table, &admin->hooks.outbox);
     admin->metrics = job_metrics_start(settings->loop, settings->store,
                                        COUNT_EVERY * settings->config->store.job_look);
     metrics_add_writer(job_metrics_write, admin->metrics);
@@ -156,6 +158,7 @@ void job_admin_use(JobAdmin *admin, const Config *config)
     if (!admin)
         return;
     admin->settings.config = config;
+    admin->hooks.config = config;
     job_table_use_keys(admin->table, &config->store.keys);
 }
 

@@ -8,7 +8,7 @@
 #ifndef GATEWAY_JOB_ADMIN_H
 #define GATEWAY_JOB_ADMIN_H
 
-#include "gateway/job_store/job_table.h"
+#include "gateway/job_hook/job_outbox.h"
 
 typedef struct JobAdmin JobAdmin;
 
@@ -17,6 +17,7 @@ typedef struct JobAdminSettings {
     uv_loop_t *loop;
     StorePort *port;      /* of the loop */
     const Config *config; /* until job_admin_use */
+    JobPostman *postman;
     /* Something has got an order, or was accepted. */
     void (*on_work)(void *owner);
     void *owner;

@@ -11,6 +11,7 @@ typedef struct JobAsked JobAsked;
 struct JobAdmin {
     JobAdminSettings settings;
     JobTable *table;
+    JobHooks hooks; /* what the table tells */
     JobStorage *storage;
     JobMetrics *metrics;
     JobAsked *asked; /* all that are not answered */

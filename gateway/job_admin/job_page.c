@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
+#include "gateway/job_hook/job_event.h"
 #include "gateway/ledger/redaction.h"
 
 /* ---- What both pages have -------------------------------------------------------------------- */
@@ -19,36 +20,6 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 {
     if (wall > 0)
         json_text_add_time(out, name, wall / SECOND, (int32_t)(wall % SECOND));
-}
-
-/* The key of a resource is a field of the request, and as secret as that. */
-static bool hides_resource(const Config *config, const JobRecord *record)
-{
-    const char *const *names = config->ledger.redact;
-    const JobDefinition *definition = job_definition_of(config, record);
-    if (!names || !*names || (definition && !definition->resource.key))
-        return false;
-    if (!definition)
-        return true;
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer path = buffer_in(arena);
-    for (const FieldType *const *field = definition->resource.key; *field; field++)
-        buffer_printf(&path, "%s%s", path.size ? "." : "", (*field)->name);
-    bool hides = redaction_hides(buffer_bytes(&path), names);
-    arena_free(arena);
-    return hides;
-}
-
-static void add_resource(const Config *config, const JobRecord *record, Buffer *out)
-{
-    if (!record->resource.size)
-        return;
-    Bytes kind = bytes_slice(record->resource, 0, bytes_find(record->resource, '/'));
-    json_text_add_key(out, "resource");
-    if (hides_resource(config, record))
-        buffer_printf(out, "\"%.*s/redacted\"", BYTES_ARGS(kind));
-    else
-        json_text_add(out, record->resource);
 }
 
 static void add_failure(const JobRecord *record, bool whole, Buffer *out)
@@ -101,7 +72,7 @@ static void add_members(const Config *config, const JobRecord *record, int64_t w
     json_text_add_member(out, "state", bytes_of(job_state_name(p->state)));
     add_text(out, "step", record->step);
     add_text(out, "client", record->client);
-    add_resource(config, record, out);
+    job_event_add_resource(config, record, out);
     add_time(out, "created", record->created);
     add_time(out, "since", record->since);
     json_text_add_number(out, "seconds",

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "gateway/job/job_told.h"
 #include "gateway/job_run/job_runner_internal.h"
 
 #include <stdlib.h>
@@ -106,6 +107,7 @@ static void write_position(HeldJob *job)
 {
     if (job->definition)
         name_step(job);
+    job->record->is_news |= job_told_next(&job->record->told, position_of(job));
     job->releases = has_to_wait(job) || job->handed_over || !runner_may_act(job->runner);
     submit(job);
 }
@@ -157,6 +159,7 @@ static void on_written(void *owner, Result result, bool written)
         held_job_drop(job);
     } else {
         job->content = false;
+        job->record->is_news = false;
         job->record->order = (JobOrder){.given = false};
         tell(job);
         if (job->releases) {

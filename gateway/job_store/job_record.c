@@ -78,6 +78,25 @@ JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo,
     return both;
 }
 
+static Bytes text_of_fault(Bytes name)
+{
+    char text[64] = "";
+    if (name.size < sizeof text)
+        memcpy(text, name.data, name.size);
+    const Fault *fault = fault_by_name(text);
+    return bytes_of(fault ? fault->text : "a step has failed");
+}
+
+/* What was said was written for whoever asks; not so what an undo came to. */
+Bytes job_failure_told(const JobFailure *failure, bool full)
+{
+    bool said = !failure->fault.size || bytes_are(failure->fault, FAULT_UPSTREAM_STATUS.name) ||
+                bytes_are(failure->fault, FAULT_CANCELLED.name);
+    if (full)
+        return failure->message;
+    return said ? job_failure_cause(failure->message) : text_of_fault(failure->fault);
+}
+
 Bytes job_failed_step(const JobRecord *record)
 {
     JobState state = record->position.state;

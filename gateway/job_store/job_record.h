@@ -46,6 +46,8 @@ typedef struct JobRecord {
     Bytes step;      /* the name of the current one; empty while it is queued */
     int64_t since;   /* that it has been in this state and step; set by the store */
     int64_t changed; /* when it was written last; set by the store */
+    uint64_t told;   /* gateway/job/job_told.h */
+    bool is_news;    /* of a writing: this position is to be told */
 
     /* The content: sealed in the store. Messages are protobuf. */
     Bytes request;                   /* in the definition's version */
@@ -76,6 +78,10 @@ JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
 /* An undo has failed for good, too: what has failed first stays the failure, and its message tells
    of the undo, in place of the one before. What was none becomes the undo's. Borrows from both. */
 JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo, Arena *arena);
+
+/* What is told of it to those who are no operators: what the service said, and why it was
+   cancelled; else the kind of failure. `full`: all of it. */
+Bytes job_failure_told(const JobFailure *failure, bool full);
 
 /* The message of what has failed first, alone. */
 Bytes job_failure_cause(Bytes message);

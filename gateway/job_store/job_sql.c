@@ -31,22 +31,22 @@
     " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
     " WHERE $9 = 0 OR q.queued < $9"
 
-/* Request id, impact, keep, due, content: $8 to $12, or behind the ones above. */
+/* Request id, impact, keep, due, content, what was told: $8 to $13, or behind the ones above. */
 #define ACCEPT_JOB(is_busy, more, from)                                                            \
     "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
-    " impact, keep, due, wake, content, stage, behind, state)"                                     \
+    " impact, keep, due, wake, content, told, stage, behind, state)"                                     \
     " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, " more ", 0,"                                     \
     " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued' FROM " from
 
 #define ACCEPT_JOB_ALONE(is_busy)                                                                  \
-    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12",                                              \
+    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12, $13",                                              \
                "job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"     \
                " AND q.client = $4 AND q.latest = $6")
 
 /* Both in one, where the database can. */
 #define ACCEPT(is_busy)                                                                            \
     "WITH counted AS (" ACCEPT_QUEUE(is_busy) " RETURNING 1) " ACCEPT_JOB(                         \
-        is_busy, "$10, $11, $12, $13, $13, $14", "counted")
+        is_busy, "$10, $11, $12, $13, $13, $14, $15", "counted")
 
 /* ---- Owners ----------------------------------------------------------------------------------
  */
@@ -133,12 +133,13 @@
 
 /* $1 id, $2 owner, $3 token; $4 state, $5 step, $6 its number, $7 begun, $8 undone, $9 undoing, $10
    cancelled, $11 tries, $12 when the step began, $13 due; $14 fault, $15 its step, $16 code, $17
-   message; $18 wall, $19 the order that is carried out, $20 release, $21 content or NULL. */
+   message; $18 wall, $19 the order that is carried out, $20 release, $21 content or NULL, $22 what
+   was told. */
 #define WRITE                                                                                      \
     "UPDATE jobs SET since = CASE WHEN state = $4 AND step = $5 THEN since ELSE $18 END,"          \
     " changed = $18, state = $4, step = $5, step_number = $6, begun = $7, undone = $8,"            \
     " undoing = $9, cancelled = $10, tries = $11, step_began = $12, due = $13, fault = $14,"       \
-    " fault_step = $15, code = $16, message = $17, content = coalesce($21, content),"              \
+    " fault_step = $15, code = $16, message = $17, content = coalesce($21, content), told = $22,"  \
     " wake = CASE WHEN " PENDING " THEN 0 ELSE CAST($13 AS BIGINT) END,"                           \
     " stage = CASE WHEN " AT_REST " THEN 2 ELSE 1 END,"                                            \
     " expires = CASE WHEN " AT_REST " THEN $18 + keep ELSE 0 END,"                                 \

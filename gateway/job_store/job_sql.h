@@ -42,7 +42,7 @@ typedef struct JobSql {
     " id, definition, revision, structure, client, resource, request_id, impact, created, keep,"   \
     " behind, state, step, since, changed, step_number, begun, undone, undoing, cancelled, tries," \
     " step_began, due, fault, fault_step, code, message, owner, token, ordered, ordered_by,"       \
-    " ordered_why, "
+    " ordered_why, told, "
 
 extern const JobSql job_sql_sqlite, job_sql_postgresql;
 

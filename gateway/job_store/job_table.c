@@ -56,6 +56,19 @@ void job_request_read(JobRequest *request, const StoreStatement *statement)
         request->jobs[request->n_jobs++] = job_row_read(row, request->table->keys, request->arena);
 }
 
+void job_request_add_news(JobRequest *request, StoreTask *task, const JobRecord *record,
+                          int64_t wall)
+{
+    JobOutbox *outbox = request->table->outbox;
+    request->has_news = outbox && record->is_news && outbox->add(outbox, task, record, wall);
+}
+
+void job_request_told(const JobRequest *request)
+{
+    if (request->has_news)
+        request->table->outbox->added(request->table->outbox);
+}
+
 /* ---- Telling others -------------------------------------------------------------------------- */
 
 static void on_told(void *owner, Result result, StoreTask *task)
@@ -152,6 +165,11 @@ JobTable *job_table_open(Store *store, StorePort *port, const StoreKeys *keys)
 void job_table_use_keys(JobTable *table, const StoreKeys *keys)
 {
     table->keys = keys;
+}
+
+void job_table_use_outbox(JobTable *table, JobOutbox *outbox)
+{
+    table->outbox = outbox;
 }
 
 JobStorage *job_table_storage(JobTable *table)

@@ -14,11 +14,25 @@
 
 typedef struct JobTable JobTable;
 
+/* Who is told of the states of jobs. What it is to tell is stored in the transaction of the state,
+   so that neither is without the other. The loop's thread. */
+typedef struct JobOutbox JobOutbox;
+struct JobOutbox {
+    /* Adds statements to the task, which take effect only if the job has `record->told`: so it is
+       written in this task, before them. False: there is nothing to tell. */
+    bool (*add)(JobOutbox *outbox, StoreTask *task, const JobRecord *record, int64_t wall);
+    /* They took effect, or may have. */
+    void (*added)(JobOutbox *outbox);
+};
+
 /* Of the port's loop. `store` and `keys` outlive it. Never NULL. */
 JobTable *job_table_open(Store *store, StorePort *port, const StoreKeys *keys);
 
 /* The keys of the config that is used from now on; the former ones may go. */
 void job_table_use_keys(JobTable *table, const StoreKeys *keys);
+
+/* From now on; outlives the table. NULL: nobody is told. */
+void job_table_use_outbox(JobTable *table, JobOutbox *outbox);
 
 /* Its operations; as long as the table. */
 JobStorage *job_table_storage(JobTable *table);

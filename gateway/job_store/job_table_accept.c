@@ -1,6 +1,7 @@
 /* Jobs are accepted, and listed. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/job/job_told.h"
 #include "gateway/job_store/job_row.h"
 #include "gateway/job_store/job_table_internal.h"
 
@@ -76,12 +77,14 @@ static void on_accepted(void *owner, Result result, StoreTask *task)
 {
     JobRequest *request = owner;
     bool conflict = failed(result) && result.error->fault == &FAULT_STORE_CONFLICT;
-    if ((conflict && !request->again) || (!failed(result) && task->last->changed == 0)) {
+    if ((conflict && !request->again) || (!failed(result) && request->decides->changed == 0)) {
         ask_why(request);
         return;
     }
-    if (!failed(result))
+    if (!failed(result)) {
         tell_accepted(request);
+        job_request_told(request);
+    }
     request->on.accepted(request->owner, job_request_result(request, result), JOB_ACCEPTED,
                          BYTES_NONE);
     job_request_end(request);
@@ -121,6 +124,9 @@ static void submit(JobRequest *request)
     store_bind_integer(s, record->keep);
     store_bind_integer(s, record->position.due);
     job_row_bind_content(task, s, record, table->keys);
+    store_bind_integer(s, (int64_t)record->told);
+    request->decides = s;
+    job_request_add_news(request, task, record, record->created);
     job_request_submit(request, task, on_accepted);
 }
 
@@ -130,7 +136,9 @@ void job_table_accept(JobStorage *storage, const JobAdmission *admission, JobOnA
     JobRequest *request = job_request_new(job_table_of(storage), owner);
     request->on.accepted = on_done;
     request->admission = *admission;
-    request->admission.record = job_record_copy(admission->record, request->arena);
+    JobRecord *record = job_record_copy(admission->record, request->arena);
+    record->is_news = job_told_next(&record->told, &record->position);
+    request->admission.record = record;
     submit(request);
 }
 

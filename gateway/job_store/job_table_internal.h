@@ -22,6 +22,9 @@ typedef struct JobRequest {
         JobOnRead *read;
         JobOnListed *listed;
     } on;
+    const StoreStatement *decides; /* accept, write: it changes a row, or nothing took effect */
+    bool has_news;                 /* accept, write: something is told of it */
+
     JobAdmission admission; /* accept */
     bool again;             /* accept: it was tried before */
 
@@ -57,6 +60,7 @@ struct JobTable {
     StorePort *port;
     const char *tag; /* of the store */
     const StoreKeys *keys;
+    JobOutbox *outbox; /* NULL: nobody is told */
     JobRequest *requests;
     JobOwners owners;
     int64_t renewed, lease; /* when the last good renewal was asked for; lease 0: there was none */
@@ -83,6 +87,11 @@ void job_request_submit(JobRequest *request, StoreTask *task, JobOnExecuted *on_
 /* A conflict is one of gateways that did the same at the same time: nothing took effect, and it may
    be tried again. */
 Result job_request_result(const JobRequest *request, Result result);
+
+/* What is to be told of the record is stored with it; and then: it was. */
+void job_request_add_news(JobRequest *request, StoreTask *task, const JobRecord *record,
+                          int64_t wall);
+void job_request_told(const JobRequest *request);
 
 /* Tells other gateways that the job has changed; one after the other, and of several at once. Not a
    part of the change itself: for NOTIFY the server commits one transaction at a time. */

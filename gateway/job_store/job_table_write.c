@@ -9,12 +9,11 @@
 static void on_written(void *owner, Result result, StoreTask *task)
 {
     JobRequest *request = owner;
-    const StoreStatement *write = task->first;
-    while (write->sql != request->table->sql->write)
-        write = write->next;
-    bool written = !failed(result) && write->changed == 1;
-    if (written)
-        job_table_tell(request->table, write->parameters[0].bytes);
+    bool written = !failed(result) && request->decides->changed == 1;
+    if (written) {
+        job_table_tell(request->table, request->decides->parameters[0].bytes);
+        job_request_told(request);
+    }
     request->on.written(request->owner, job_request_result(request, result), written);
     job_request_end(request);
 }
@@ -100,6 +99,9 @@ void job_table_write(JobStorage *storage, const JobRecord *record, bool content,
         job_row_bind_content(task, s, record, table->keys);
     else
         store_bind_null(s);
+    store_bind_integer(s, (int64_t)record->told);
+    request->decides = s;
+    job_request_add_news(request, task, record, wall);
     if (ends) {
         promote(table, task, record);
         count_failures(table, task, record, wall);

@@ -101,31 +101,11 @@ bool job_is_of(const JobRecord *record, Bytes client)
     return record->request_id.size && (named ? bytes_equal(record->client, client) : !client.size);
 }
 
-static Bytes text_of_fault(Bytes name)
-{
-    char text[64] = "";
-    if (name.size < sizeof text)
-        memcpy(text, name.data, name.size);
-    const Fault *fault = fault_by_name(text);
-    return bytes_of(fault ? fault->text : "a step has failed");
-}
-
-/* What a service said, and why a job was cancelled, was written for whoever asks; not so what an
-   undo came to. */
-static Bytes reason_told(const JobFailure *failure, bool full)
-{
-    bool said = !failure->fault.size || bytes_are(failure->fault, FAULT_UPSTREAM_STATUS.name) ||
-                bytes_are(failure->fault, FAULT_CANCELLED.name);
-    if (full)
-        return failure->message;
-    return said ? job_failure_cause(failure->message) : text_of_fault(failure->fault);
-}
-
 JobSources job_sources(const JobRecord *record, bool full)
 {
     JobSources sources = job_sources_of(record);
     sources.code = record->failure.fault.size ? record->failure.code : CODE_OK;
-    sources.reason = reason_told(&record->failure, full);
+    sources.reason = job_failure_told(&record->failure, full);
     return sources;
 }
 

@@ -53,6 +53,8 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
     jobs->loop = loop;
     jobs->port = store_port_open(shared->store, &loop->uv);
     jobs->table = job_table_open(shared->store, jobs->port, &loop->config->store.keys);
+    job_hooks_init(&jobs->hooks, loop->config, shared->postman);
+    job_table_use_outbox(jobs->table, &jobs->hooks.outbox);
     if (loop->index == 0)
         open_executor(jobs, loop, on_idle, owner);
     job_desk_open(&(JobDeskSettings){.loop = loop,
@@ -76,6 +78,7 @@ void worker_jobs_use(WorkerJobs *jobs, const Config *config)
 {
     if (jobs->table)
         job_table_use_keys(jobs->table, &config->store.keys);
+    jobs->hooks.config = config;
     if (jobs->executor)
         job_executor_use(jobs->executor);
     listen_to_others(jobs, config);

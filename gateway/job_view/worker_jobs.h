@@ -9,6 +9,8 @@
 #ifndef GATEWAY_WORKER_JOBS_H
 #define GATEWAY_WORKER_JOBS_H
 
+#include "gateway/job_hook/job_outbox.h"
+#include "gateway/job_hook/job_postman.h"
 #include "gateway/job_run/job_executor.h"
 #include "gateway/job_store/job_table.h"
 #include "gateway/job_watch/job_watch.h"
@@ -19,6 +21,7 @@ typedef struct JobsShared {
     Store *store;
     JobNews *news; /* who changes a job, or hears that another gateway has, tells it there */
     JobCounts *counts;
+    JobPostman *postman;
     JobExecutor *executor; /* of the first worker, as long as its loop */
 } JobsShared;
 
@@ -26,6 +29,7 @@ typedef struct WorkerJobs {
     JobsShared *shared;
     StorePort *port;
     JobTable *table;
+    JobHooks hooks;        /* what the table tells */
     JobExecutor *executor; /* NULL: another worker has it */
     Loop *loop;
     StoreEar *ear; /* of the worker that executes; NULL: there is nothing to hear */

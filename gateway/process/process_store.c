@@ -15,9 +15,12 @@ void process_store_open(Process *p)
                                            .queue = config->queue,
                                            .time = config->time});
     p->port = store_port_open(p->store, &p->loop);
-    p->shared.jobs =
-        (JobsShared){.store = p->store, .news = job_news_new(), .counts = job_counts_new()};
+    p->shared.jobs = (JobsShared){.store = p->store,
+                                  .news = job_news_new(),
+                                  .counts = job_counts_new(),
+                                  .postman = job_postman_start(p->store, p->config)};
     metrics_add_writer(job_counts_write, p->shared.jobs.counts);
+    metrics_add_writer(job_postman_metrics_write, p->shared.jobs.postman);
     p->fleet = fleet_start(&p->loop, p->port);
     fleet_use(p->fleet, p->config);
     p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
@@ -30,6 +33,7 @@ void process_store_open(Process *p)
                                                       .loop = &p->loop,
                                                       .port = p->port,
                                                       .config = p->config,
+                                                      .postman = p->shared.jobs.postman,
                                                       .on_work = job_actions_tell_work,
                                                       .owner = p});
     metrics_add_writer(store_metrics_write, p->store);
@@ -40,6 +44,7 @@ void process_store_leave(Process *p)
 {
     if (!p->store)
         return;
+    job_postman_stop(p->shared.jobs.postman);
     fleet_stop(p->fleet);
     store_keeper_stop(p->keeper);
     store_port_close(p->port);
@@ -53,6 +58,7 @@ void process_store_close(Process *p)
     metrics_remove_writer(p->store);
     metrics_remove_writer(p->keeper);
     metrics_remove_writer(p->shared.jobs.counts);
+    metrics_remove_writer(p->shared.jobs.postman);
     metrics_remove_writer(p->shared.claims);
     claims_free(p->shared.claims);
     store_keeper_free(p->keeper);
@@ -61,4 +67,5 @@ void process_store_close(Process *p)
     store_close(p->store);
     job_news_free(p->shared.jobs.news);
     job_counts_free(p->shared.jobs.counts);
+    job_postman_free(p->shared.jobs.postman);
 }

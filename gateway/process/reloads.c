@@ -130,6 +130,7 @@ static void use_config(Process *p, Config *config)
         fleet_use(p->fleet, config);
         store_keeper_use(p->keeper, config);
         job_admin_use(p->job_admin, config);
+        job_postman_use(p->shared.jobs.postman, config);
     }
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     healing_use(config);

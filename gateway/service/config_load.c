@@ -76,6 +76,7 @@ static Result compile(ConfigReader *reader)
         return r;
     service_choose_made(reader);
     config_check_webhooks(reader);
+    config_check_job_webhooks(reader);
     return r;
 }
 
@@ -85,6 +86,7 @@ static Result read_config(ConfigReader *reader)
     config_read_dns(reader);
     config_read_store(reader);
     config_read_ledger(reader);
+    config_read_job_webhooks(reader);
     config_read_cache(reader);
     config_read_healing(reader);
     config_read_overload(reader);

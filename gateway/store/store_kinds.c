@@ -53,6 +53,16 @@ static int64_t keep_job_parks(const Config *config)
 #define FORGET_CLIENT                                                                              \
     " SET client = CASE WHEN client = $2 THEN $1 ELSE $1 || '*' END WHERE client IN ($2, $3)"
 
+/* Those that a webhook does not have any more: whoever sends them deletes them before. */
+static int64_t keep_job_events(const Config *config)
+{
+    int64_t longest = 24 * HOURS;
+    for (uint32_t i = 0; i < config->n_job_webhooks; i++)
+        if (config->job_webhooks[i].tries_for > longest)
+            longest = config->job_webhooks[i].tries_for;
+    return 2 * longest;
+}
+
 static int64_t keep_idempotency(const Config *config)
 {
     return config->store.keep_idempotency;
@@ -154,14 +164,14 @@ static const StoreKind kinds[] = {
     },
     {
         .table = "rollouts",
-        .since = 8,
+        .since = 9,
         .keep = keep_rollouts,
         .delete_old = OLDER("rollouts", "id", "changed"),
         .measure = MEASURE("rollouts", "changed"),
     },
     {
         .table = "rollout_members",
-        .since = 8,
+        .since = 9,
         .keep = keep_rollout_rests,
         .delete_old = LEFT_OF_ROLLOUT("rollout_members", "client"),
         .measure = MEASURE("rollout_members", "at"),
@@ -170,18 +180,26 @@ static const StoreKind kinds[] = {
     {
         /* Clients are in it as keyed hashes of 64 bits, of which nobody makes a name. */
         .table = "rollout_samples",
-        .since = 8,
+        .since = 9,
         .keep = keep_rollout_rests,
         .delete_old = LEFT_OF_ROLLOUT("rollout_samples", "process"),
         .measure = MEASURE("rollout_samples", "at"),
     },
     {
         .table = "rollout_acts",
-        .since = 8,
+        .since = 9,
         .keep = keep_rollouts,
         .delete_old = "DELETE FROM rollout_acts WHERE (rollout, revision) IN (SELECT rollout,"
                       " revision FROM rollout_acts WHERE at < $1 LIMIT " STORE_STEP ")",
         .measure = MEASURE("rollout_acts", "at"),
+        .table = "job_events",
+        .since = 10,
+        .keep = keep_job_events,
+        .delete_old = "DELETE FROM job_events WHERE (webhook, job, number) IN"
+                      " (SELECT webhook, job, number FROM job_events WHERE at < $1"
+                      " ORDER BY at LIMIT " STORE_STEP ")",
+        .measure = MEASURE("job_events", "at"),
+        .forget_client = "DELETE FROM job_events WHERE client IN ($2, $3) AND client <> $1",
     },
 };
 

@@ -194,6 +194,21 @@ static const Migration migrations[] = {
         " at BIGINT NOT NULL,"
         " content BYTEA NOT NULL,"
         " PRIMARY KEY (rollout, revision))"},
+    /* What is to be told of jobs: gateway/job_hook/job_outbox.h. */
+    {1, "ALTER TABLE jobs ADD COLUMN told BIGINT NOT NULL DEFAULT 0;"
+        "CREATE TABLE job_events ("
+        " webhook TEXT NOT NULL,"
+        " job TEXT NOT NULL,"
+        " number BIGINT NOT NULL,"
+        " at BIGINT NOT NULL,"
+        " due BIGINT NOT NULL,"
+        " tries BIGINT NOT NULL DEFAULT 0,"
+        " client TEXT NOT NULL,"
+        " content BYTEA NOT NULL,"
+        " PRIMARY KEY (webhook, job, number));"
+        "CREATE INDEX job_events_due ON job_events (webhook, due);"
+        "CREATE INDEX job_events_at ON job_events (at);"
+        "CREATE INDEX job_events_client ON job_events (client)"},
 };
 
 enum {

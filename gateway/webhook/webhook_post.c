@@ -48,11 +48,11 @@ static void add_signature(WebhookPost *post, const WebhookConfig *to, const char
     add_field(post, arena_printf(arena, "Webhook-Signature: %.*s", BYTES_ARGS(signature)));
 }
 
-static void add_fields(WebhookPost *post, const WebhookConfig *to, const char *id, Bytes json,
-                       int64_t wall)
+static void add_fields(WebhookPost *post, const WebhookConfig *to, const char *type, const char *id,
+                       Bytes json, int64_t wall)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    add_field(post, "Content-Type: application/json");
+    add_field(post, arena_printf(arena, "Content-Type: %s", type));
     add_field(post, "Expect:"); /* libcurl adds none then */
     add_field(post, arena_printf(arena, "Webhook-Id: %s", id));
     if (to->token.size)
@@ -115,12 +115,12 @@ static void set_target(WebhookPost *post, const WebhookConfig *to)
     }
 }
 
-void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *id,
-                        Bytes json, int64_t wall)
+void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *type,
+                        const char *id, Bytes json, int64_t wall)
 {
     post->handle = curl_easy_init();
     CHECK(post->handle);
-    add_fields(post, to, id, json, wall);
+    add_fields(post, to, type, id, json, wall);
     set_limits(post, to);
     set_target(post, to);
     SET(CURLOPT_HTTPHEADER, post->fields);

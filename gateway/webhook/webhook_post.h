@@ -30,10 +30,11 @@ typedef enum WebhookOutcome {
     WEBHOOK_REFUSED, /* it never will */
 } WebhookOutcome;
 
-/* Nothing is borrowed: the config may go while it is under way. `id` is the same for all attempts.
+/* Nothing is borrowed: the config may go while it is under way. `type`: the content's, which
+   is JSON. `id` is the same for all attempts.
    `wall`: nanoseconds since 1970, of this one. */
-void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *id,
-                        Bytes json, int64_t wall);
+void webhook_post_begin(WebhookPost *post, CURLM *multi, const WebhookConfig *to, const char *type,
+                        const char *id, Bytes json, int64_t wall);
 
 /* "v1,K5oZ...=": what a receiver computes again, by Standard Webhooks 1.0: the HMAC-SHA256 of
    "ID.TIMESTAMP.BODY". In the arena. */

@@ -244,8 +244,8 @@ static void begin_posts(WebhookSender *sender)
     int64_t now = clock_now();
     for (Receiver *receiver = sender->receivers; receiver; receiver = receiver->next)
         if (is_ready(receiver, now))
-            webhook_post_begin(&receiver->post, sender->multi, &receiver->to, receiver->first->id,
-                               receiver->first->json, clock_wall());
+            webhook_post_begin(&receiver->post, sender->multi, &receiver->to, "application/json",
+                               receiver->first->id, receiver->first->json, clock_wall());
 }
 
 /* Until when there is nothing to do but what libcurl waits for. */

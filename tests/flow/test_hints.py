@@ -759,6 +759,8 @@ ELSEWHERE = {
     "check_fallbacks": "a doubt: nothing fails by it (test_config.c)",
     "check_route": "a composed service of two versions beside another service (test_compose_config.c)",
     "read_secret": "the content of a file (test_webhooks.py)",
+    "read_job_webhook": "a doubt: nothing fails by it (test_job_webhooks.py)",
+    "check_method": "a method that no job begins with (test_job_webhooks.py)",
     "read_secrets": "files of tokens and authorities, and a doubt (test_webhooks.py)",
     "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",

@@ -92,7 +92,7 @@ static void on_ordered(void *owner, Result result, JobOrderOutcome outcome)
     g->outcome = outcome;
 }
 
-static void on_done(void *owner, Result result)
+static inline void on_done(void *owner, Result result)
 {
     take(owner, result);
 }
@@ -158,7 +158,7 @@ static bool write_job(Gateway *g, const JobRecord *record, bool content, bool re
     return g->written;
 }
 
-static JobOrderOutcome order_job(Gateway *g, Bytes id, JobEvent event, const char *why)
+static inline JobOrderOutcome order_job(Gateway *g, Bytes id, JobEvent event, const char *why)
 {
     JobOrder order = {true, event, bytes_of("ann"), bytes_of(why)};
     g->jobs->order(g->jobs, id, &order, on_ordered, g);
@@ -167,7 +167,7 @@ static JobOrderOutcome order_job(Gateway *g, Bytes id, JobEvent event, const cha
 }
 
 /* NULL: there is none. */
-static const JobRecord *read_job(Gateway *g, Bytes id)
+static inline const JobRecord *read_job(Gateway *g, Bytes id)
 {
     g->jobs->read(g->jobs, id, on_job, g);
     wait_for(g);

@@ -578,6 +578,7 @@ static void several_gateways_may_make_the_schema_at_once(void **state)
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_members"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_samples"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_acts"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE job_events"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE store_schema"));
     store_close(b->store);
     b->store = NULL;
@@ -668,6 +669,7 @@ static void begin_old_gateway(Bench *b, OldGateway *old)
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_members"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_samples"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_acts"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE job_events"));
     assert_ok(b->arena, run_sql(b, "DELETE FROM store_schema WHERE number > 2"));
     *old = (OldGateway){.bench = b};
     assert_int_equal(pthread_create(&old->thread, NULL, run_old_gateway, old), 0);

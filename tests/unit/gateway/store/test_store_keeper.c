@@ -429,12 +429,15 @@ static void add_job_rows(StoreTask *task, int64_t old, int64_t new)
         "INSERT INTO job_parks (definition, cause, client, times, at) VALUES ('old', '', '', 1, "
         "$1),"
         " ('new', '', '', 1, $2)",
+        "INSERT INTO job_events (webhook, job, number, at, due, client, content)"
+        " SELECT '', v.id, 1, v.at, 0, '', $3 FROM (SELECT 'old' AS id,"
+        " CAST($1 AS BIGINT) AS at UNION ALL SELECT 'new', CAST($2 AS BIGINT)) v",
     };
     for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
         StoreStatement *s = store_task_add(task, inserts[i]);
         store_bind_integer(s, old);
         store_bind_integer(s, new);
-        if (i == 0)
+        if (strstr(inserts[i], "content"))
             store_bind_bytes(task, s, bytes_of("content"));
     }
 }
@@ -513,6 +516,7 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     run_sql(b, "DELETE FROM job_owners");
     run_sql(b, "DELETE FROM job_parks");
     run_sql(b, "DELETE FROM rollouts");
+    run_sql(b, "DELETE FROM job_events");
     StoreTask *task = store_task_new(STORE_PROMISED);
     StoreStatement *s = store_task_add(
         task, "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"

@@ -136,6 +136,7 @@ static void of_an_older_schema_the_tables_that_it_has_are_reported(void **state)
     run_sql(b, "DROP TABLE rollout_members");
     run_sql(b, "DROP TABLE rollout_samples");
     run_sql(b, "DROP TABLE rollout_acts");
+    run_sql(b, "DROP TABLE job_events");
     StoreReport report = report_of(b, NULL);
     assert_true(store_report_is_usable(&report));
     assert_int_equal(report.schema, 1);
