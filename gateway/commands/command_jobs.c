@@ -46,16 +46,39 @@ static Bytes note_of(Arena *arena, const JsonNode *job)
 {
     const JsonNode *failure = json_member(job, "failure"), *order = json_member(job, "order");
     const JsonNode *stuck = json_member(job, "stuck");
+    Bytes parked = json_member_text(job, "parked");
     bool is_stuck = stuck && stuck->kind == JSON_TRUE;
     Buffer note = buffer_in(arena);
     if (failure)
         buffer_printf(&note, "%.*s", BYTES_ARGS(json_member_text(failure, "fault")));
     else if (is_stuck)
         buffer_add_text(&note, "no such definition");
+    else if (parked.size)
+        buffer_printf(&note, "parked: %.*s", BYTES_ARGS(parked));
     if (order)
         buffer_printf(&note, "%s(%.*s is ordered)", note.size ? " " : "",
                       BYTES_ARGS(json_member_text(order, "what")));
     return buffer_bytes(&note);
+}
+
+/* What to do about a job that is parked. */
+static void add_hint(Buffer *out, const JsonNode *job)
+{
+    if (json_member(job, "parked"))
+        buffer_printf(out,
+                      "too many jobs of this method have failed in the same way, so that no more "
+                      "begin: passerelle jobs unpark %.*s --why TEXT\n",
+                      BYTES_ARGS(json_member_text(job, "method")));
+}
+
+/* The first one of those that are parked stands for all: mostly they are of one method. */
+static void add_hint_of_list(Buffer *out, const JsonNode *jobs)
+{
+    const JsonNode *job = jobs->first;
+    while (job && !json_member(job, "parked"))
+        job = job->next;
+    if (job)
+        add_hint(out, job);
 }
 
 /* False: it is no such page. */
@@ -81,6 +104,7 @@ static bool add_list(Buffer *out, Bytes page)
         buffer_printf(out, "there may be more: --after %.*s\n", BYTES_ARGS(next));
     if (!jobs->count)
         buffer_add_text(out, "no such jobs\n");
+    add_hint_of_list(out, jobs);
     return true;
 }
 
@@ -125,6 +149,7 @@ static bool add_job(Buffer *out, Bytes page)
         for (const JsonNode *step = member->first; step; step = step->next)
             add_step(out, step);
     }
+    add_hint(out, root);
     return true;
 }
 

@@ -84,6 +84,17 @@ static void write_row(Exposition *e, const JobCount *count, bool age, int64_t wa
     arena_free(arena);
 }
 
+static void write_parked(Exposition *e, const JobCensus *census)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    if (census->n_parked)
+        exposition_family(e, "passerelle_jobs_parked", METRIC_GAUGE,
+                          "Methods whose jobs do not begin until an operator says so.");
+    for (uint32_t i = 0; i < census->n_parked && i < ROWS_MOST; i++)
+        exposition_number(e, "", &(Label){"method", arena_text(arena, census->parked[i])}, 1, 1);
+    arena_free(arena);
+}
+
 void job_metrics_write(Exposition *e, void *owner)
 {
     JobMetrics *metrics = owner;
@@ -100,5 +111,6 @@ void job_metrics_write(Exposition *e, void *owner)
                           "For how long the oldest of them is in its state and step.");
     for (uint32_t i = 0; i < n; i++)
         write_row(e, &census->counts[i], true, wall);
+    write_parked(e, census);
     pthread_mutex_unlock(&metrics->mutex);
 }

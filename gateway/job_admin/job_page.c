@@ -84,6 +84,7 @@ static void add_members(const Config *config, const JobRecord *record, int64_t w
     if (record->behind)
         json_text_add_bool(out, "behind", true);
     json_text_add_bool(out, "stuck", is_stuck(config, record));
+    add_text(out, "parked", record->parked);
     add_failure(record, whole, out);
     add_order(record, whole, out);
 }

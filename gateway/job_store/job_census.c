@@ -1,11 +1,15 @@
 #include "gateway/job_store/job_census.h"
 
 #include "base/arena.h"
+#include "gateway/job_store/job_sql.h"
 #include "gateway/store/store_apart.h"
 
 static const char count_jobs[] = "SELECT definition, state, step, count(*), min(since) FROM jobs"
                                  " GROUP BY definition, state, step"
                                  " ORDER BY definition, state, step";
+
+static const char find_parked[] =
+    "SELECT p.definition FROM job_parks p WHERE " JOB_IS_PARKED " ORDER BY p.definition";
 
 /* A state that this gateway does not know is one of a newer one, and is left out. */
 static void read_rows(const StoreStatement *found, Arena *arena, JobCensus *out)
@@ -24,14 +28,24 @@ static void read_rows(const StoreStatement *found, Arena *arena, JobCensus *out)
     }
 }
 
+static void read_parked(const StoreStatement *found, Arena *arena, JobCensus *out)
+{
+    out->parked = arena_array(arena, Bytes, found->n_rows);
+    for (const StoreRow *row = found->rows; row; row = row->next)
+        out->parked[out->n_parked++] = bytes_copy(arena, row->values[0].bytes);
+}
+
 Result job_census_read(const StoreSettings *settings, Arena *arena, JobCensus *out)
 {
     StoreTask *task = store_task_new(STORE_SOON);
     const StoreStatement *found = store_task_add(task, count_jobs);
-    *out = (JobCensus){NULL, 0};
+    const StoreStatement *parked = store_task_add(task, find_parked);
+    *out = (JobCensus){NULL, 0, NULL, 0};
     Result r = store_run_apart(settings, arena, task);
-    if (!failed(r))
+    if (!failed(r)) {
         read_rows(found, arena, out);
+        read_parked(parked, arena, out);
+    }
     store_task_free(task);
     return r;
 }

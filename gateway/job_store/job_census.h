@@ -20,6 +20,8 @@ typedef struct JobCount {
 typedef struct JobCensus {
     JobCount *counts; /* by definition, state and step */
     uint32_t n;
+    Bytes *parked; /* names of definitions whose jobs do not begin */
+    uint32_t n_parked;
 } JobCensus;
 
 /* In the arena. Faults: as those of store_run_apart. */

@@ -41,6 +41,7 @@ JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
         &copy->owner,
         &copy->order.who,
         &copy->order.why,
+        &copy->parked,
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = bytes_copy(arena, *texts[i]);

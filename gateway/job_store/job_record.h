@@ -62,6 +62,8 @@ typedef struct JobRecord {
     uint64_t token; /* fencing: larger with each owner; what is written with an older one is lost */
     JobOrder order; /* for the owner, who clears it with what it writes */
     bool behind;    /* another job is executed first on its resource */
+    Bytes parked; /* not empty: it is queued, and jobs of its definition do not begin: the step and
+                     the fault of those that have failed */
 } JobRecord;
 
 /* By which it is executed: that of its revision, if that has its structure. NULL: the config has

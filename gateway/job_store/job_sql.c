@@ -147,15 +147,18 @@
     " ordered = CASE WHEN $4 IN ('undone', 'done') OR ordered = $19 THEN '' ELSE ordered END"      \
     " WHERE id = $1 AND owner = $2 AND token = $3"
 
-/* $1 id, $2 token, $3 wall: of the write before. The job that failed is the cause. What fails for
-   one client only, again and again, counts once: it must not stop the jobs of others. */
+/* $1 id, $2 token, $3 wall: of the write before; $4 park_after. The job that failed is the cause.
+   What fails for one client only, again and again, counts once: it must not stop the jobs of
+   others. */
 #define PARK                                                                                       \
-    "INSERT INTO job_parks AS p (definition, cause, client, times, at)"                            \
-    " SELECT j.definition, j.fault_step || ' ' || j.fault, j.client, 1, $3 FROM jobs j"            \
+    "INSERT INTO job_parks AS p (definition, cause, client, times, at, most)"                      \
+    " SELECT j.definition, j.fault_step || ' ' || j.fault, j.client, 1, $3, $4 FROM jobs j"        \
     " WHERE j.id = $1 AND j.token = $2 AND j.changed = $3 AND j.state = 'failed'"                  \
     " ON CONFLICT (definition) DO UPDATE SET at = excluded.at, cause = excluded.cause,"            \
-    " client = excluded.client, times = CASE WHEN p.cause <> excluded.cause THEN 1"                \
-    " WHEN p.client = excluded.client THEN p.times ELSE p.times + 1 END"
+    " client = excluded.client, most = excluded.most, times = CASE WHEN p.cause <> "               \
+    "excluded.cause THEN 1"                                                                        \
+    " WHEN p.client = excluded.client THEN p.times ELSE p.times + 1 END"                           \
+    " RETURNING times, cause"
 
 /* What is parked stays so. $1 id, $2 token, $3 park_after. */
 #define SUCCEED                                                                                    \

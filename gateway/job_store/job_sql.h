@@ -42,7 +42,12 @@ typedef struct JobSql {
     " id, definition, revision, structure, client, resource, request_id, impact, created, keep,"   \
     " behind, state, step, since, changed, step_number, begun, undone, undoing, cancelled, tries," \
     " step_began, due, fault, fault_step, code, message, owner, token, ordered, ordered_by,"       \
-    " ordered_why, told, "
+    " ordered_why, told,"                                                                          \
+    " CASE WHEN stage = 0 THEN (SELECT p.cause FROM job_parks p"                                   \
+    " WHERE p.definition = jobs.definition AND " JOB_IS_PARKED ") END, "
+
+/* Of a row p of job_parks. */
+#define JOB_IS_PARKED "p.most > 0 AND p.times >= p.most"
 
 extern const JobSql job_sql_sqlite, job_sql_postgresql;
 

@@ -172,6 +172,12 @@ void job_table_use_outbox(JobTable *table, JobOutbox *outbox)
     table->outbox = outbox;
 }
 
+void job_table_tell_parked(JobTable *table, JobOnParked *on_parked, void *owner)
+{
+    table->on_parked = on_parked;
+    table->parked_owner = owner;
+}
+
 JobStorage *job_table_storage(JobTable *table)
 {
     return &table->storage;

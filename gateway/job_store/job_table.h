@@ -25,6 +25,10 @@ struct JobOutbox {
     void (*added)(JobOutbox *outbox);
 };
 
+/* What is written has failed as so many before, of this definition: none of its jobs begins any
+   more until somebody says so. `cause`: the step and the fault. Texts live during the call. */
+typedef void JobOnParked(void *owner, Bytes definition, Bytes cause, uint32_t times);
+
 /* Of the port's loop. `store` and `keys` outlive it. Never NULL. */
 JobTable *job_table_open(Store *store, StorePort *port, const StoreKeys *keys);
 
@@ -33,6 +37,9 @@ void job_table_use_keys(JobTable *table, const StoreKeys *keys);
 
 /* From now on; outlives the table. NULL: nobody is told. */
 void job_table_use_outbox(JobTable *table, JobOutbox *outbox);
+
+/* Whoever is told of that. */
+void job_table_tell_parked(JobTable *table, JobOnParked *on_parked, void *owner);
 
 /* Its operations; as long as the table. */
 JobStorage *job_table_storage(JobTable *table);

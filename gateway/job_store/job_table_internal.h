@@ -24,6 +24,8 @@ typedef struct JobRequest {
     } on;
     const StoreStatement *decides; /* accept, write: it changes a row, or nothing took effect */
     bool has_news;                 /* accept, write: something is told of it */
+    const StoreStatement *parks;   /* write: counts its failure; NULL: it is none */
+    Bytes definition;              /* of that */
 
     JobAdmission admission; /* accept */
     bool again;             /* accept: it was tried before */
@@ -60,7 +62,9 @@ struct JobTable {
     StorePort *port;
     const char *tag; /* of the store */
     const StoreKeys *keys;
-    JobOutbox *outbox; /* NULL: nobody is told */
+    JobOutbox *outbox;      /* NULL: nobody is told */
+    JobOnParked *on_parked; /* NULL: nobody is told */
+    void *parked_owner;
     JobRequest *requests;
     JobOwners owners;
     int64_t renewed, lease; /* when the last good renewal was asked for; lease 0: there was none */

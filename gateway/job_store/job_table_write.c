@@ -6,6 +6,20 @@
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
+/* With this failure, and not before: times grow one by one. Of one and the same client it may be
+   said again. */
+static void tell_parked(const JobRequest *request)
+{
+    const StoreStatement *parks = request->parks;
+    const JobTable *table = request->table;
+    if (!parks || !parks->rows || !table->on_parked)
+        return;
+    const StoreValue *found = parks->rows->values;
+    if (found[0].integer == parks->parameters[3].integer)
+        table->on_parked(table->parked_owner, request->definition, found[1].bytes,
+                         (uint32_t)found[0].integer);
+}
+
 static void on_written(void *owner, Result result, StoreTask *task)
 {
     JobRequest *request = owner;
@@ -13,6 +27,7 @@ static void on_written(void *owner, Result result, StoreTask *task)
     if (written) {
         job_table_tell(request->table, request->decides->parameters[0].bytes);
         job_request_told(request);
+        tell_parked(request);
     }
     request->on.written(request->owner, job_request_result(request, result), written);
     job_request_end(request);
@@ -54,8 +69,10 @@ static int64_t park_after(const JobTable *table, Bytes definition)
 }
 
 /* Failures of the same kind, one after the other, are counted where they park their definition. */
-static void count_failures(JobTable *table, StoreTask *task, const JobRecord *record, int64_t wall)
+static void count_failures(JobRequest *request, StoreTask *task, const JobRecord *record,
+                           int64_t wall)
 {
+    const JobTable *table = request->table;
     int64_t most = park_after(table, record->definition);
     JobState state = record->position.state;
     if (!most || (state != JOB_FAILED && state != JOB_DONE))
@@ -65,6 +82,11 @@ static void count_failures(JobTable *table, StoreTask *task, const JobRecord *re
     store_bind_text(task, s, record->id);
     store_bind_integer(s, (int64_t)record->token);
     store_bind_integer(s, state == JOB_FAILED ? wall : most);
+    if (state == JOB_DONE)
+        return;
+    store_bind_integer(s, most);
+    request->parks = s;
+    request->definition = bytes_copy(request->arena, record->definition);
 }
 
 /* The one that waits for the resource is next. */
@@ -104,7 +126,7 @@ void job_table_write(JobStorage *storage, const JobRecord *record, bool content,
     job_request_add_news(request, task, record, wall);
     if (ends) {
         promote(table, task, record);
-        count_failures(table, task, record, wall);
+        count_failures(request, task, record, wall);
     }
     job_request_submit(request, task, on_written);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gateway/job_run/job_caller.h"
 #include "gateway/job_view/job_desk_internal.h"
+#include "gateway/job_view/operation_message.h"
 #include "gateway/job_view/operations.h"
 
 #include <stdlib.h>
@@ -106,6 +107,8 @@ JobSources job_sources(const JobRecord *record, bool full)
     JobSources sources = job_sources_of(record);
     sources.code = record->failure.fault.size ? record->failure.code : CODE_OK;
     sources.reason = job_failure_told(&record->failure, full);
+    if (record->parked.size)
+        sources.reason = bytes_of(JOB_PARKED_REASON);
     return sources;
 }
 

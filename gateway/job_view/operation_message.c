@@ -44,6 +44,8 @@ static void write_metadata(const JobRecord *record, Buffer *out)
     add_text(out, "state", bytes_of(job_state_name(record->position.state)));
     add_text(out, "step", record->step);
     add_text(out, "failedStep", job_failed_step(record));
+    if (record->parked.size)
+        add_text(out, "reason", bytes_of(JOB_PARKED_REASON));
     add_text(out, "method", record->definition);
     add_time(out, "createTime", record->created);
     add_time(out, "updateTime", record->changed);

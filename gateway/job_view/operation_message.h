@@ -11,6 +11,10 @@
 
 /* The type of the metadata, where the job's definition says nothing: one that each client knows,
    since some refuse an operation with a type that they have not. */
+/* Why a job that is parked does not begin; what has failed was others' business. */
+#define JOB_PARKED_REASON                                                                          \
+    "it begins when an operator says so: too many jobs of its method have failed in the same way"
+
 #define JOB_METADATA_TYPE "type.googleapis.com/google.protobuf.Struct"
 
 /* Appends `state`, `step`, `failedStep`, `method`, `createTime` and `updateTime` as the operation's

@@ -1,6 +1,7 @@
 #include "gateway/job_view/worker_jobs.h"
 
 #include "gateway/job_view/job_desk.h"
+#include "gateway/telemetry/telemetry.h"
 
 enum { WATCHES = 1000 };
 
@@ -32,6 +33,14 @@ static void listen_to_others(WorkerJobs *jobs, const Config *config)
             store_ear_open(jobs->shared->store, &jobs->loop->uv, JOB_CHANNEL, on_notice, jobs);
 }
 
+static void on_parked(void *owner, Bytes definition, Bytes cause, uint32_t times)
+{
+    telemetry_event("warning", "job_parked", OK,
+                    "%.*s: %u jobs have failed one after the other, of several clients (%.*s): no "
+                    "more of them begin until somebody says so: passerelle jobs unpark %.*s",
+                    BYTES_ARGS(definition), times, BYTES_ARGS(cause), BYTES_ARGS(definition));
+}
+
 static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *owner), void *owner)
 {
     jobs->executor =
@@ -42,6 +51,7 @@ static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *ow
                                                 .on_idle = on_idle,
                                                 .owner = owner});
     jobs->shared->executor = jobs->executor;
+    job_table_tell_parked(jobs->table, on_parked, NULL);
 }
 
 void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,

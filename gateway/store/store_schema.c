@@ -209,6 +209,8 @@ static const Migration migrations[] = {
         "CREATE INDEX job_events_due ON job_events (webhook, due);"
         "CREATE INDEX job_events_at ON job_events (at);"
         "CREATE INDEX job_events_client ON job_events (client)"},
+    /* After how many failures a definition is parked, as of the last one; 0: it is not known. */
+    {1, "ALTER TABLE job_parks ADD COLUMN most BIGINT NOT NULL DEFAULT 0"},
 };
 
 enum {

@@ -256,9 +256,17 @@ def use(gateway, text):
 def test_parked_jobs_begin_when_an_operator_says_so(gateway):
     use(gateway, revision(1, "    park_after: 1\n"))
     failed(gateway, "parks")
+    event, = eventually(lambda: gateway.events("job_parked"))
+    assert "passerelle jobs unpark hosting.Sites/Create" in event["message"] and "publish" in event["message"]
     job = create(gateway, "parked")
     time.sleep(0.2)
-    assert show(gateway, job)["state"] == "queued"
+    page = show(gateway, job)
+    assert page["state"] == "queued" and page["parked"].startswith("publish ")
+    for words in (["list", "--state", "queued"], ["show", job]):
+        told = command(gateway, "jobs", *words).stdout
+        assert "parked" in told and "passerelle jobs unpark hosting.Sites/Create --why" in told, told
+    assert "an operator" in gateway.http("GET", f"/v1/operations/{job}", headers={"X-Client-Id": "ada"}).json["metadata"]["value"]["reason"]
+    assert eventually(lambda: gateway.metric("passerelle_jobs_parked", method="hosting.Sites/Create") == 1)
     assert "the config has no jobs of hosting.Sites/Get" in refused(gateway, "unpark", "hosting.Sites/Get")
     assert jobs(gateway, "unpark", "hosting.Sites/Create", "--why", "the disk has room") == {
         "action": "unpark", "method": "hosting.Sites/Create"}

@@ -13,7 +13,7 @@ static void a_copy_has_all_and_shares_nothing(void **state)
                       &record->resource,  &record->request_id,      &record->step,
                       &record->request,   &record->failure.step,    &record->failure.fault,
                       &record->owner,     &record->failure.message, &record->damage,
-                      &record->order.who, &record->order.why};
+                      &record->order.who, &record->order.why,         &record->parked};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = bytes_of(text);
     record->responses[2] = bytes_of(response);

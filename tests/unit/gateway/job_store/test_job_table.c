@@ -780,9 +780,25 @@ static void what_fails_for_one_client_only_parks_nothing(void **state)
     assert_int_equal(claim_at(&b->a, &limit, 1, 1, WALL), 1);
 }
 
+typedef struct Parked {
+    int n;
+    char cause[64];
+} Parked;
+
+static void on_parked(void *owner, Bytes definition, Bytes cause, uint32_t times)
+{
+    Parked *parked = owner;
+    parked->n++;
+    assert_bytes(definition, "hosting.Sites/Create");
+    assert_int_equal(times, 3);
+    snprintf(parked->cause, sizeof parked->cause, "%.*s", BYTES_ARGS(cause));
+}
+
 static void jobs_that_fail_in_the_same_way_again_and_again_are_parked(void **state)
 {
     Bench *b = *state;
+    Parked parked = {0};
+    job_table_tell_parked(b->a.table, on_parked, &parked);
     JobLimit limit = any;
     limit.park_after = 3;
     fail_one(b, "reserve", "UPSTREAM_DOWN");
@@ -797,14 +813,20 @@ static void jobs_that_fail_in_the_same_way_again_and_again_are_parked(void **sta
     add(b, "ann");
     assert_int_equal(claim_at(&b->a, &limit, 1, 1, WALL), 1); /* begun before the third failure */
     JobRecord *begun = (JobRecord *)b->a.jobs_out[0];
+    assert_int_equal(parked.n, 0);
     fail_one(b, "configure", "UPSTREAM_DOWN");
-    add(b, "ann");
+    assert_int_equal(parked.n, 1);
+    assert_string_equal(parked.cause, "configure UPSTREAM_DOWN");
+    JobRecord *waits = add(b, "ann");
+    assert_bytes(read_job(&b->a, waits->id)->parked, "configure UPSTREAM_DOWN");
+    assert_int_equal(read_job(&b->a, begun->id)->parked.size, 0);
     assert_int_equal(claim_at(&b->a, &limit, 1, 8, WALL), 0);
     assert_int_equal(claim_at(&b->b, &limit, 1, 8, WALL), 0);
     end(&b->a, begun, JOB_DONE); /* it stays parked until somebody says so */
     assert_int_equal(claim_at(&b->a, &limit, 1, 8, WALL), 0);
     b->b.jobs->unpark(b->b.jobs, limit.definition, on_done, &b->b);
     wait_for(&b->b);
+    assert_int_equal(read_job(&b->a, waits->id)->parked.size, 0);
     assert_int_equal(claim_at(&b->a, &limit, 1, 8, WALL), 1);
 }
 
