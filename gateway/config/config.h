@@ -433,6 +433,9 @@ struct Method {
     const FieldType *const *key; /* of a route with affinity by a field: its path, ending with NULL;
                                     NULL: requests have no such field */
     const Plan *to_key;          /* then: from JSON to the protobuf that has it */
+    const FieldType *const
+        *cohort_key; /* of a rollout whose clients a field tells apart: likewise */
+    const Plan *to_cohort_key;
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */
     /* In all versions that may serve it: */

@@ -85,12 +85,23 @@ static void read_claims(ConfigReader *reader, const Passerelle__Config__Identity
     reader->config->identity.n_claims = (uint32_t)text->n_claim_headers;
 }
 
+/* What tells clients apart in rollouts. NULL: no header does. */
+static const char *cohort_header(ConfigReader *reader, const Passerelle__Config__Cohort *cohort)
+{
+    return cohort && cohort->header
+               ? arena_text(reader->arena, bytes_lower(reader->arena, bytes_of(cohort->header)))
+               : NULL;
+}
+
 static void list_headers(ConfigReader *reader)
 {
     IdentityConfig *identity = &reader->config->identity;
-    const char *all[] = {identity->header, identity->tenant_header, identity->class_header};
+    const Passerelle__Config__Config *text = reader->file.content;
+    const char *all[] = {identity->header, identity->tenant_header, identity->class_header,
+                         cohort_header(reader, text->cohort)};
     enum { MOST = sizeof all / sizeof *all };
-    const char **list = arena_array(reader->arena, const char *, MOST + identity->n_claims + 1);
+    const char **list =
+        arena_array(reader->arena, const char *, MOST + identity->n_claims + text->n_rollouts + 1);
     size_t n = 0;
     for (size_t i = 0; i < MOST; i++)
         if (all[i])
@@ -98,6 +109,10 @@ static void list_headers(ConfigReader *reader)
     for (uint32_t i = 0; i < identity->n_claims; i++)
         if (identity->claims[i].header)
             list[n++] = identity->claims[i].header;
+    for (size_t i = 0; i < text->n_rollouts; i++) {
+        list[n] = cohort_header(reader, text->rollouts[i]->cohort);
+        n += list[n] != NULL;
+    }
     list[n] = NULL;
     identity->headers = n ? list : NULL;
 }
@@ -154,4 +169,9 @@ void config_check_identity(ConfigReader *reader)
     for (uint32_t i = 0; i < config->identity.n_claims; i++)
         check_group(reader, config->identity.claims[i].header, any_trusted,
                     claim_path(reader, config->identity.claims[i].name));
+    const Passerelle__Config__Config *text = reader->file.content;
+    check_header(reader, cohort_header(reader, text->cohort), any_trusted, "cohort.header");
+    for (size_t i = 0; i < text->n_rollouts; i++)
+        check_header(reader, cohort_header(reader, text->rollouts[i]->cohort), any_trusted,
+                     config_path(reader, "rollouts[%zu].cohort.header", i));
 }

@@ -60,6 +60,8 @@ static Result compile(ConfigReader *reader)
     if (!failed(r))
         r = service_make_keys(reader);
     if (!failed(r))
+        r = service_make_cohort_keys(reader);
+    if (!failed(r))
         r = service_make_idempotency(reader);
     if (failed(r))
         return r;
@@ -97,6 +99,7 @@ static Result read_config(ConfigReader *reader)
     config_check_identity(reader);
     config_read_services(reader);
     config_read_routes(reader);
+    config_read_rollouts(reader);
     Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
     if (!failed(r))
         r = compile(reader);

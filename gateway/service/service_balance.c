@@ -73,22 +73,20 @@ static const FieldType *const *find_key(ConfigReader *reader, const MessageType 
     return n && is_key(fields[n - 1]) ? fields : NULL;
 }
 
-static Result make_key(ConfigReader *reader, Method *method)
+Result service_make_key(ConfigReader *reader, const Method *method, const char *field,
+                        const FieldType *const **key_out, const Plan **plan_out)
 {
     PlanOptions options = {.from = CODEC_JSON,
                            .to = CODEC_PROTO,
                            .unknown = UNKNOWN_COUNT,
                            .types = method->version->to[method->version->index]};
-    method->key = find_key(reader, method->type->input, method->route->affinity.name);
+    *key_out = find_key(reader, method->type->input, field);
     const Mapping *mapping = service_request(method, method->version);
-    if (!method->key || !mapping)
-        return OK;
-    return service_plan(reader, mapping, &options, &method->to_key);
+    return *key_out && mapping ? service_plan(reader, mapping, &options, plan_out) : OK;
 }
 
-/* `matcher` matches methods, but the request of none of them has the field. */
-static void tell_no_key(ConfigReader *reader, const char *path, const char *matcher,
-                        const char *name, const Method *method)
+void service_tell_no_key(ConfigReader *reader, const char *path, const char *matcher,
+                         const char *name, const Method *method)
 {
     Bytes rest = bytes_of(name), first;
     bytes_split(&rest, '.', &first);
@@ -96,8 +94,15 @@ static void tell_no_key(ConfigReader *reader, const char *path, const char *matc
     const char *near = message_nearest_field(type, first, reader->arena), *hint = NULL;
     if (near)
         hint = config_path(reader, "did you mean %s", message_field(type, bytes_of(near))->name);
-    config_tell(reader, config_path(reader, "%s.affinity.field", path), hint,
-                "no request of %s has the text or whole number %s", matcher, name);
+    config_tell(reader, path, hint, "no request of %s has the text or whole number %s", matcher,
+                name);
+}
+
+static void tell_no_key(ConfigReader *reader, const char *path, const char *matcher,
+                        const Affinity *affinity, const Method *method)
+{
+    service_tell_no_key(reader, config_path(reader, "%s.affinity.field", path), matcher,
+                        affinity->name, method);
 }
 
 typedef struct Keys {
@@ -113,7 +118,8 @@ static Result make_keys(ConfigReader *reader, const Route *route, Keys *keys)
             Method *method = &service->versions[i].methods[k];
             if (method->route != route)
                 continue;
-            Result r = make_key(reader, method);
+            Result r = service_make_key(reader, method, route->affinity.name, &method->key,
+                                        &method->to_key);
             if (failed(r))
                 return r;
             keys->first = keys->first ? keys->first : method;
@@ -138,13 +144,12 @@ Result service_make_keys(ConfigReader *reader)
         if (failed(r))
             return r;
         if (own.first && !own.n)
-            tell_no_key(reader, reader->route_paths[i], route->match, route->affinity.name,
-                        own.first);
+            tell_no_key(reader, reader->route_paths[i], route->match, &route->affinity, own.first);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         if (of_services[i].first && !of_services[i].n)
-            tell_no_key(reader, reader->services[i].path, service->name, service->affinity.name,
+            tell_no_key(reader, reader->services[i].path, service->name, &service->affinity,
                         of_services[i].first);
     }
     return OK;

@@ -29,6 +29,16 @@ void config_inherit_affinity(Config *config);
 
 /* Method.key, once methods have their routes and mappings. */
 MUST_USE Result service_make_keys(ConfigReader *reader);
+
+/* The field of the method's requests at this path, a text or whole number, and from JSON to the
+   protobuf that has it; NULL: there is no such field. */
+MUST_USE Result service_make_key(ConfigReader *reader, const Method *method, const char *field,
+                                 const FieldType *const **key_out, const Plan **plan_out);
+
+/* Reports that `matcher` matches methods, but the request of none of them, such as this one, has
+   the field `name`. */
+void service_tell_no_key(ConfigReader *reader, const char *path, const char *matcher,
+                         const char *name, const Method *method);
 /* service_idempotency.c: Route.keys; then, once methods have their plans, Method.keys. */
 void config_read_keys(ConfigReader *reader, const Passerelle__Config__Idempotency *text,
                       const char *path, Route *route);
@@ -37,6 +47,11 @@ MUST_USE Result service_make_idempotency(ConfigReader *reader);
 void config_read_guards(ConfigReader *reader, Service *service,
                         const Passerelle__Config__Breaker *breaker,
                         const Passerelle__Config__Concurrency *concurrency, const char *path);
+
+/* service_rollout.c: Config.rollouts and Service.rollout; after the routes. */
+void config_read_rollouts(ConfigReader *reader);
+/* Then Method.cohort_key, as Method.key. */
+MUST_USE Result service_make_cohort_keys(ConfigReader *reader);
 
 /* service_read.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);

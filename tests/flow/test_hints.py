@@ -473,6 +473,15 @@ def page(before, then, pick, old=PAGE, new=SAY):
     return ConfigCase(before, then, pick, old=old, new=new)
 
 
+def rollout(before, then, pick):
+    def said(more):
+        candidate = "" if "candidate" in more else "candidate: {version: v2}, "
+        return config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:3", versions: [v1], build: "3.1"}}]',
+                      rest=f"rollouts: [{{service: s, {candidate}{more}}}]\n")
+
+    return ConfigCase(said(before), then and said(then), pick)
+
+
 STEP = "{name: a, method: s.R/Look}"
 
 
@@ -715,6 +724,16 @@ CONFIG_CASES = JOB_CASES + [
                config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], affinity: {client: true}}")), "is not read"),
     ConfigCase(config(rest=route("{match: s.S/Go, warm: 2}")), config(service="    warm: 2\n", rest=route("{match: s.S/Go}")),
                "has connections"),
+    rollout("candidate: {}", "candidate: {build: '3.1'}", "exactly one of build and version"),
+    rollout("candidate: {build: '3.l'}", "candidate: {build: '3.1'}", "has the build"),
+    rollout("pilot: ['*-test']", "pilot: ['test-*']", "star at its end"),
+    rollout("tiers: [1, 5, 5%%, all]", 'tiers: [1, 5, "5 %", all]', "is no tier"),
+    rollout("tiers: [1, 10]", "tiers: [1, 10, 100, 1000, all]", "the last tier"),
+    rollout("judge: {alpha: 0}", "judge: {alpha: 0.05}", "a probability"),
+    rollout("judge: {slow: 100}", "judge: {slow: 99}", "a percentage"),
+    ConfigCase(config(listener("trusted_proxies: [unix]"), rest="cohort: {}\n"),
+               config(listener("trusted_proxies: [unix]"), rest="cohort: {header: x-account}\n"), "tells clients apart"),
+    rollout("cohort: {field: ss}", None, "has the text or whole number"),
     ConfigCase(listed("{}"), listed("{file: instances.yaml}"), "does not say where"),
     ConfigCase(listed("{file: a.yaml, folder: b}"), listed("{file: instances.yaml}"), "listed in one place"),
     ConfigCase(listed("{dns: [{name: a.test, instance: {versions: [v1]}}]}"),
