@@ -61,7 +61,9 @@ void cohort_sample_free(CohortSample *sample)
 CohortSample *cohort_sample_copy(const CohortSample *sample)
 {
     CohortSample *copy = cohort_sample_new(sample->rollout, sample->round);
-    cohort_sample_merge(copy, sample);
+    copy->unserved = sample->unserved;
+    for (int i = 0; i < SETS; i++)
+        key_set_copy(set_of(copy, i), set_at(sample, i));
     return copy;
 }
 
@@ -96,6 +98,13 @@ void cohort_sample_add(CohortSample *sample, CohortArm arm, uint64_t client, uin
         if (metric < ROLLOUT_METRICS)
             key_set_add(&sets->failed[metric], key);
     }
+}
+
+bool cohort_sample_may_have(const CohortSample *sample, CohortArm arm, uint64_t client)
+{
+    const KeySet *clients = &sample->arms[arm].clients;
+    uint64_t key = shuffled(client);
+    return (clients->limit && key >= clients->limit) || key_set_has(clients, key);
 }
 
 void cohort_sample_merge(CohortSample *sample, const CohortSample *from)

@@ -43,6 +43,9 @@ uint64_t cohort_sample_round(const CohortSample *sample);
    was bad. */
 void cohort_sample_add(CohortSample *sample, CohortArm arm, uint64_t client, uint32_t failed);
 
+/* Whether the client has called in this arm; also true where that is not known any more. */
+bool cohort_sample_may_have(const CohortSample *sample, CohortArm arm, uint64_t client);
+
 /* Adds another one of the same rollout and round; one of another round changes nothing. */
 void cohort_sample_merge(CohortSample *sample, const CohortSample *from);
 

@@ -2,14 +2,15 @@
 
 #include "base/result.h"
 #include "gateway/cohort/key_set.h"
+#include "gateway/rollout/tier.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 typedef struct Standing {
     CohortPlan plan; /* without its members, which are: */
     KeySet before, fresh;
+    CohortSample *known; /* a copy; NULL: all count */
 } Standing;
 
 struct CohortTable {
@@ -51,6 +52,7 @@ CohortTable *cohort_table_new(const CohortPlan *plans, uint32_t n)
         standing->plan = plans[i];
         take_members(standing, &plans[i]);
         standing->plan.members = NULL;
+        standing->known = plans[i].known ? cohort_sample_copy(plans[i].known) : NULL;
     }
     return table;
 }
@@ -68,6 +70,7 @@ void cohort_table_unref(CohortTable *table)
     for (uint32_t i = 0; i < table->n; i++) {
         key_set_deinit(&table->standings[i].before);
         key_set_deinit(&table->standings[i].fresh);
+        cohort_sample_free(table->standings[i].known);
     }
     free(table);
 }
@@ -82,12 +85,6 @@ static const Standing *standing_of(const CohortTable *table, uint64_t rollout)
     return NULL;
 }
 
-/* Of all hashes, those below a share of them. */
-static bool is_below(uint64_t hash, double share)
-{
-    return share >= 1 || (share > 0 && (double)hash < ldexp(share, 64));
-}
-
 /* Whether it has the candidate; then whether it had it before this round. */
 static bool has_it(const Standing *standing, uint64_t hash, bool *before_out)
 {
@@ -95,9 +92,14 @@ static bool has_it(const Standing *standing, uint64_t hash, bool *before_out)
     if (plan->reach < COHORT_MEMBERS)
         return false;
     *before_out = key_set_has(&standing->before, hash) ||
-                  (plan->reach >= COHORT_SHARE && is_below(hash, plan->share_before));
+                  (plan->reach >= COHORT_SHARE && tier_hash_is_in(hash, plan->share_before));
     return *before_out || plan->reach == COHORT_ALL || key_set_has(&standing->fresh, hash) ||
-           (plan->reach == COHORT_SHARE && is_below(hash, plan->share));
+           (plan->reach == COHORT_SHARE && tier_hash_is_in(hash, plan->share));
+}
+
+static bool is_known(const Standing *standing, uint64_t client)
+{
+    return !standing->known || cohort_sample_may_have(standing->known, COHORT_BASELINE, client);
 }
 
 static CohortPlace place_known(const Standing *standing, const RolloutDefinition *rollout,
@@ -109,11 +111,13 @@ static CohortPlace place_known(const Standing *standing, const RolloutDefinition
     bool before = false;
     if (rollout_is_pilot(rollout, client->name)) {
         place.arm = plan->reach == COHORT_NOBODY ? COHORT_BASELINE : COHORT_CANDIDATE;
-        return place;
+    } else if (has_it(standing, place.client, &before)) {
+        place.arm = COHORT_CANDIDATE;
+        place.judged = !before;
+    } else {
+        place.knocks = tier_door_admits(place.client, plan->round, plan->door);
+        place.judged = !place.knocks && is_known(standing, place.client);
     }
-    place.arm = has_it(standing, place.client, &before) ? COHORT_CANDIDATE : COHORT_BASELINE;
-    place.judged = !before;
-    place.knocks = place.arm == COHORT_BASELINE && is_below(place.client, plan->door);
     return place;
 }
 

@@ -33,9 +33,12 @@ typedef struct CohortPlan {
     /* Clients that had the candidate before this round have it still, and are not judged again: */
     double share_before;
     uint32_t n_before; /* of `members`: the first ones */
-    /* Clients that are not among them knock if their hash is below this share: they may become
-       members. 0: there is no room. See tier_door. */
+    /* The door of a tier of members that has room: clients that it admits knock, and are on neither
+       side until they are members. 0: it is shut. See tier_door. */
     double door;
+    /* Once it is shut: what was counted until then. Clients of the baseline that are not in it do
+       not count any more, as no client becomes a member any more. NULL: all count. */
+    const CohortSample *known;
     const Bytes *members; /* as CohortKnock.client; of NOBODY and PILOTS they do not count */
     uint32_t n_members;
 } CohortPlan;

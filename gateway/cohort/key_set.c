@@ -132,6 +132,16 @@ void key_set_lower(KeySet *set, uint64_t limit)
         refill(set, set->n_slots);
 }
 
+void key_set_copy(KeySet *set, const KeySet *from)
+{
+    CHECK(!set->slots);
+    *set = *from;
+    if (!from->slots)
+        return;
+    set->slots = take_memory(from->n_slots);
+    memcpy(set->slots, from->slots, from->n_slots * sizeof *from->slots);
+}
+
 void key_set_merge(KeySet *set, const KeySet *from)
 {
     key_set_lower(set, from->limit);

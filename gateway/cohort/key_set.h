@@ -30,6 +30,9 @@ void key_set_deinit(KeySet *set);
 bool key_set_add(KeySet *set, uint64_t key);
 bool key_set_has(const KeySet *set, uint64_t key);
 
+/* `set` is empty, and becomes the same as the other one. */
+void key_set_copy(KeySet *set, const KeySet *from);
+
 /* Adds those of the other one. */
 void key_set_merge(KeySet *set, const KeySet *from);
 

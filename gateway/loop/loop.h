@@ -38,6 +38,7 @@ typedef struct LoopLoad LoopLoad;
 typedef struct GateTable GateTable;
 typedef struct ShedReplies ShedReplies;
 typedef struct ClaimPort ClaimPort;
+typedef struct CohortPort CohortPort;
 
 enum { LOOP_JOINS = 256 };
 
@@ -72,6 +73,7 @@ struct Loop {
     LoopLoad *load;            /* loop_load.h; NULL: not measured */
     GateTable *gates;          /* service_gate.h; NULL: none yet */
     ShedReplies *shed_replies; /* shed_reply.h; NULL: none yet */
+    CohortPort *cohorts;       /* of rollouts: cohort_port.h; NULL: none yet */
     ClaimPort *claims;         /* of idempotency keys: claims.h; NULL: there is no store */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */

@@ -22,6 +22,17 @@ static int64_t end_of(uint32_t bucket)
     return (int64_t)histogram_bucket_start((bucket + 1 + SHIFT) * WIDTH);
 }
 
+int64_t delay_sketch_at(const DelaySketch *sketch, double share)
+{
+    double most = sketch->n * (1 - share);
+    uint32_t above = 0, bucket = DELAY_BUCKETS;
+    if (sketch->n < DELAYS_NEEDED)
+        return 0;
+    while (bucket > 0 && (above += sketch->counts[bucket - 1]) <= most)
+        bucket--;
+    return end_of(bucket ? bucket - 1 : 0);
+}
+
 static int64_t percentile(const DelaySketch *sketch)
 {
     uint32_t above = 0, bucket = DELAY_BUCKETS;

@@ -22,4 +22,8 @@ typedef struct DelaySketch {
    faster: until then. Else those that take longest would be missing. */
 void delay_sketch_add(DelaySketch *sketch, int64_t delay);
 
+/* Nanoseconds within which this share of the responses began, of late: 0.99, say. 0: fewer than
+   DELAYS_NEEDED were measured. */
+int64_t delay_sketch_at(const DelaySketch *sketch, double share);
+
 #endif

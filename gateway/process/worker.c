@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/builtin/health.h"
+#include "gateway/cohort/cohort_port.h"
 #include "gateway/health/checks.h"
 #include "gateway/job_view/job_desk.h"
 #include "gateway/job_view/job_maker.h"
@@ -297,6 +298,7 @@ static void worker_close(Worker *worker)
     claim_port_close(loop->claims);
     ledger_close_book(worker->book);
     worker_jobs_leave(&worker->jobs);
+    cohort_end(loop);
     loop_deinit(loop);
     worker_jobs_close(&worker->jobs, loop);
     candidates_end(loop);

@@ -94,11 +94,24 @@ static void a_part_of_the_others_knocks_while_there_is_room(void **state)
         snprintf(name, sizeof name, "c%d", i);
         CohortPlace found = place(name);
         assert_int_equal(found.arm, COHORT_BASELINE);
+        assert_true(found.judged != found.knocks); /* on neither side until then */
         n += found.knocks;
     }
     assert_in_range(n, MANY / 5, MANY * 3 / 10);
     assert_false(place("bob").knocks);
     assert_false(place("").knocks);
+}
+
+static void once_the_door_is_shut_only_known_clients_count(void **state)
+{
+    Bytes members[] = {bytes_of("bob")};
+    CohortSample *known = cohort_sample_new(rollout.id, 3);
+    cohort_sample_add(known, COHORT_BASELINE, cohort_hash(&salt, bytes_of("cyd")), 0);
+    make((CohortPlan){.reach = COHORT_MEMBERS, .members = members, .n_members = 1, .known = known});
+    cohort_sample_free(known);
+    expect("bob", COHORT_CANDIDATE, true);
+    expect("cyd", COHORT_BASELINE, true);
+    expect("dan", COHORT_BASELINE, false);
 }
 
 /* Larger shares contain smaller ones: nobody who has the candidate loses it. */
@@ -162,6 +175,7 @@ int main(void)
         TEST(whoever_was_rolled_back_is_on_the_baseline),
         TEST(members_of_earlier_tiers_are_judged_no_more),
         TEST(a_part_of_the_others_knocks_while_there_is_room),
+        TEST(once_the_door_is_shut_only_known_clients_count),
         TEST(shares_grow_and_keep_members),
         TEST(the_anonymous_come_last),
         TEST(another_salt_is_another_order),
