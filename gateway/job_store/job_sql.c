@@ -23,10 +23,11 @@
 
 /* $8 refuse if busy, $9 the most queued ones; 0: any number. Changes a row if it is accepted, and
    marks it with the id: so the next statement knows. */
-#define ACCEPT_QUEUE(is_busy)                                                                      \
+#define IS_NEW "NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND "
+#define ACCEPT_QUEUE(is_new, is_busy)                                                              \
     "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
     " SELECT $1, $2, $3, $4, 1, CASE WHEN " is_busy " THEN 0 ELSE 1 END, 0, $6, $7"                \
-    " WHERE NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND NOT ($8 = 1 AND " is_busy ")"    \
+    " WHERE " is_new "NOT ($8 = 1 AND " is_busy ")"                                                \
     " ON CONFLICT (" KIND ", client) DO UPDATE SET queued = q.queued + 1,"                         \
     " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
     " WHERE $9 = 0 OR q.queued < $9"
@@ -34,18 +35,19 @@
 /* Request id, impact, keep, due, content, what was told: $8 to $13, or behind the ones above. */
 #define ACCEPT_JOB(is_busy, more, from)                                                            \
     "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
-    " impact, keep, due, wake, content, told, stage, behind, state)"                                     \
+    " impact, keep, due, wake, content, told, stage, behind, state)"                               \
     " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, " more ", 0,"                                     \
     " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued' FROM " from
 
 #define ACCEPT_JOB_ALONE(is_busy)                                                                  \
-    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12, $13",                                              \
+    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12, $13",                                         \
                "job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"     \
                " AND q.client = $4 AND q.latest = $6")
 
-/* Both in one, where the database can. */
+/* Both in one, where the database can. A job that is there already makes a conflict, so that
+   nothing else of the transaction counts. */
 #define ACCEPT(is_busy)                                                                            \
-    "WITH counted AS (" ACCEPT_QUEUE(is_busy) " RETURNING 1) " ACCEPT_JOB(                         \
+    "WITH counted AS (" ACCEPT_QUEUE("", is_busy) " RETURNING 1) " ACCEPT_JOB(                     \
         is_busy, "$10, $11, $12, $13, $13, $14, $15", "counted")
 
 /* ---- Owners ----------------------------------------------------------------------------------
@@ -276,9 +278,9 @@
 
 const JobSql job_sql_sqlite = {
     FOR_BOTH,
-    .accept_queue = ACCEPT_QUEUE(IS_NEVER_BUSY),
+    .accept_queue = ACCEPT_QUEUE(IS_NEW, IS_NEVER_BUSY),
     .accept_job = ACCEPT_JOB_ALONE(IS_NEVER_BUSY),
-    .accept_queue_of = ACCEPT_QUEUE(IS_BUSY),
+    .accept_queue_of = ACCEPT_QUEUE(IS_NEW, IS_BUSY),
     .accept_job_of = ACCEPT_JOB_ALONE(IS_BUSY),
     .wake = WAKE(KNOWN_SQLITE, ""),
     .turn = TURN(KNOWN_SQLITE),

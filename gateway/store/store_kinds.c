@@ -192,6 +192,8 @@ static const StoreKind kinds[] = {
         .delete_old = "DELETE FROM rollout_acts WHERE (rollout, revision) IN (SELECT rollout,"
                       " revision FROM rollout_acts WHERE at < $1 LIMIT " STORE_STEP ")",
         .measure = MEASURE("rollout_acts", "at"),
+    },
+    {
         .table = "job_events",
         .since = 10,
         .keep = keep_job_events,
