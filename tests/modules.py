@@ -102,6 +102,7 @@ LAYERS = (
         Module("process", "workers, reload, drain", "Worker", "process.h"),
         Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
-        Module("commands", "main and the subcommands", "Command", "command.h"),
+        Module("commands", "the subcommands", "Command", "command.h"),
+        Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),
 )

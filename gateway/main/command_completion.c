@@ -1,4 +1,4 @@
-#include "gateway/commands/command_manual.h"
+#include "gateway/main/command_manual.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
-#include "gateway/commands/command_manual.h"
+#include "gateway/main/command_manual.h"
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
