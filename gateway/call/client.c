@@ -175,6 +175,8 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
         .by_prefix = x->binding && !x->binding->next ? method->version : NULL,
         .head = &c->head->fields,
         .identity = x->identity->name,
+        .client = x->identity->name.size ? x->identity->name
+                                         : bytes(x->client.bytes, sizeof x->client.bytes),
         .wall = x->record.began,
     };
     x->record.method = method;
@@ -184,6 +186,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
     x->record.reply_version = x->version.reply;
     if (x->version.client)
         x->record.rule = version_rule_name(x->version.rule);
+    x->retry_after = x->version.retry_after;
     if (!failed(r))
         r = choose_method(c);
     if (!failed(r))

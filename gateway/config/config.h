@@ -142,6 +142,15 @@ typedef struct StoreConfig {
     uint32_t jobs_held;
 } StoreConfig;
 
+/* Who uses what: gateway/usage. Times in nanoseconds. */
+typedef struct UsageConfig {
+    bool on;
+    size_t memory; /* bytes */
+    int64_t every, keep;
+} UsageConfig;
+
+typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
+
 /* Kinds of failures for which something is to be done: all of it must hold. Lists end with NULL;
    NULL: any. */
 typedef struct FailureTrigger {
@@ -383,6 +392,24 @@ typedef struct ReflectedSchema {
                           cached one */
 } ReflectedSchema;
 
+typedef struct RetireState RetireState; /* gateway/version/retiring.h */
+
+enum { BROWNOUT_WHOLE = 10000 /* a share of all clients */ };
+
+/* Calls of some clients fail at this time. Wall time in nanoseconds. */
+typedef struct Brownout {
+    int64_t from, until;
+    uint32_t share; /* of BROWNOUT_WHOLE */
+} Brownout;
+
+/* An old version that ends when nobody uses it any more. */
+typedef struct Retiring {
+    int64_t unused_for; /* nanoseconds */
+    Brownout *brownouts;
+    uint32_t n_brownouts;
+    RetireState *state; /* gateway/usage's; outlives the config. NULL: nobody judges it */
+} Retiring;
+
 struct Version {
     const char *name; /* "v1" */
     uint32_t index;   /* in the service, oldest first */
@@ -393,6 +420,7 @@ struct Version {
     int64_t released;           /* wall time in nanoseconds, for dates in headers; 0: not said */
     int64_t deprecated, sunset; /* wall time in nanoseconds; 0: not */
     const char *successor_link; /* Link: <...>; rel="successor-version", or NULL */
+    Retiring *retiring;         /* NULL: it ends at its sunset */
     Method *methods;
     uint32_t n_methods;
     bool composes;    /* its methods have no instances: see Composed */
@@ -455,6 +483,7 @@ struct Method {
     uint32_t id;       /* in the Config, for counters */
     uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
     uint32_t series;   /* telemetry's */
+    uint32_t use;      /* gateway/usage's; 0: it is not counted */
     Bytes log_part;    /* telemetry's: its members in a log line */
 };
 
@@ -699,6 +728,7 @@ struct Config {
     DnsConfig dns;
     StoreConfig store;
     LedgerConfig ledger;
+    UsageConfig usage;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
     OverloadConfig overload;

@@ -106,6 +106,14 @@ void config_read_cache(ConfigReader *reader)
         .memory = text->memory, .client_percent = text->client_percent, .joined = text->joined};
 }
 
+void config_read_usage(ConfigReader *reader)
+{
+    const Passerelle__Config__Usage *text = reader->file.content->usage;
+    if (text)
+        reader->config->usage = (UsageConfig){
+            .on = true, .memory = text->memory, .every = text->every, .keep = text->keep};
+}
+
 void config_read_overload(ConfigReader *reader)
 {
     static const Passerelle__Config__Overload defaults = PASSERELLE__CONFIG__OVERLOAD__INIT;

@@ -115,10 +115,11 @@ void config_hash_end(ConfigReader *reader);
 /* Method.contract of all that need one; after config_hash_end. */
 void config_hash_contracts(const Config *config);
 
-/* config_process.c: reads what belongs to the process as a whole; Config.cache; Config.overload;
-   and Config.cors, without the verbs of bindings. */
+/* config_process.c: reads what belongs to the process as a whole; Config.cache; Config.usage;
+   Config.overload; and Config.cors, without the verbs of bindings. */
 void config_read_process(ConfigReader *reader);
 void config_read_cache(ConfigReader *reader);
+void config_read_usage(ConfigReader *reader);
 void config_read_overload(ConfigReader *reader);
 void config_read_cors(ConfigReader *reader);
 

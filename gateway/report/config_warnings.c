@@ -51,7 +51,7 @@ static bool has_rule(const Service *service, VersionRule rule)
 
 static bool is_past(const Warnings *w, const Version *version)
 {
-    return version->sunset && version->sunset <= w->here->wall;
+    return !version->retiring && version->sunset && version->sunset <= w->here->wall;
 }
 
 static void warn_of_sunsets(Warnings *w, const Service *service)

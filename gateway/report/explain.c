@@ -109,6 +109,7 @@ static Result ask_version(const ExplainRequest *request, Arena *arena, Explained
         .by_prefix = found->binding ? exact : NULL,
         .head = &request->fields,
         .identity = request->identity,
+        .client = request->identity,
         .wall = clock_wall(),
     };
     return negotiate(&question, arena, &found->negotiation);

@@ -89,6 +89,7 @@ static Result read_config(ConfigReader *reader)
     config_read_store(reader);
     config_read_ledger(reader);
     config_read_job_webhooks(reader);
+    config_read_usage(reader);
     config_read_cache(reader);
     config_read_healing(reader);
     config_read_overload(reader);

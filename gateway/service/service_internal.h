@@ -59,6 +59,9 @@ void config_read_services(ConfigReader *reader);
 const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
                                    const char *path);
 
+/* service_retire.c: reads Service.retire; after its versions. */
+void config_read_retiring(ConfigReader *reader, Service *service, const ServicePlan *plan);
+
 /* service_schema.c: reads Version.schema; reports why there is none. */
 void config_read_schema(ConfigReader *reader, Version *version,
                         const Passerelle__Config__Schema *text, const char *path);

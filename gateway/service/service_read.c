@@ -305,6 +305,7 @@ void config_read_services(ConfigReader *reader)
         read_versions(reader, service, plan);
         check_mixins(reader, service, plan);
         read_negotiation(reader, service, plan);
+        config_read_retiring(reader, service, plan);
         read_status_codes(reader, service, plan);
         config_read_retry_budget(reader, service, plan->text->retry_budget, plan->path);
         config_use_cells(reader, service);

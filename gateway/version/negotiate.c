@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/media_range.h"
+#include "gateway/version/retiring.h"
 #include "gateway/version/version_media.h"
 
 const char *version_rule_name(VersionRule rule)
@@ -79,16 +80,21 @@ static const char *day_text(Arena *arena, int64_t wall)
     return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
 }
 
-/* "v2, v3": the versions that are still supported. */
-static const char *supported_text(const VersionQuestion *question, Arena *arena)
+/* "v2, v3": the versions that are still supported, without `but` (NULL: none). */
+static const char *supported_but(const VersionQuestion *question, Arena *arena, const Version *but)
 {
     Buffer text = buffer_in(arena);
     for (uint32_t i = 0; i < question->service->n_versions; i++) {
         const Version *version = &question->service->versions[i];
-        if (!version_is_sunset(version, question->wall))
+        if (version != but && !version_is_sunset(version, question->wall))
             buffer_printf(&text, "%s%s", text.size ? ", " : "", version->name);
     }
     return arena_text(arena, buffer_bytes(&text));
+}
+
+static const char *supported_text(const VersionQuestion *question, Arena *arena)
+{
+    return supported_but(question, arena, NULL);
 }
 
 static Result unknown_version(const VersionQuestion *question, Arena *arena, const char *where,
@@ -105,9 +111,41 @@ static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const
         return OK;
     return FAIL_TELL(arena, FAULT_VERSION_SUNSET,
                      "%s of %s is no longer served since %s: use %s%s%s", version->name,
-                     question->service->name, day_text(arena, version->sunset),
+                     question->service->name, day_text(arena, version_end(version)),
                      supported_text(question, arena), version->successor_link ? ", see " : "",
                      version->successor_link ? version->successor_link : "");
+}
+
+static const char *time_text(Arena *arena, int64_t wall)
+{
+    char text[DATE_RFC3339_SIZE];
+    size_t size = date_write_rfc3339(wall / SECOND, 0, text);
+    return arena_text(arena, bytes(text, size));
+}
+
+static Result refuse_brownout(const VersionQuestion *question, Arena *arena, const Version *version,
+                              uint32_t *retry_after)
+{
+    const Brownout *brownout = brownout_now(version, question->wall);
+    if (!brownout || !brownout_hits(brownout, question->client))
+        return OK;
+    *retry_after = (uint32_t)((brownout->until - question->wall + SECOND - 1) / SECOND);
+    return FAIL_TELL(arena, FAULT_VERSION_BROWNOUT,
+                     "%s of %s will end, and is not served until %s so that its clients notice: "
+                     "use %s%s%s",
+                     version->name, question->service->name, time_text(arena, brownout->until),
+                     supported_but(question, arena, version),
+                     version->successor_link ? ", see " : "",
+                     version->successor_link ? version->successor_link : "");
+}
+
+/* Whether this version may be used now. Most never end. */
+static Result check_served(const VersionQuestion *question, Arena *arena, const Version *version,
+                           uint32_t *retry_after)
+{
+    Result r = refuse_sunset(question, arena, version);
+    return failed(r) || !version->retiring ? r
+                                           : refuse_brownout(question, arena, version, retry_after);
 }
 
 /* The value that a rule found, for error messages. */
@@ -321,6 +359,9 @@ Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *neg
         return r;
     if (!negotiation_out->reply)
         negotiation_out->reply = negotiation_out->client;
-    r = refuse_sunset(question, arena, negotiation_out->client);
-    return failed(r) ? r : refuse_sunset(question, arena, negotiation_out->reply);
+    uint32_t *retry_after = &negotiation_out->retry_after;
+    r = check_served(question, arena, negotiation_out->client, retry_after);
+    if (failed(r) || negotiation_out->reply == negotiation_out->client)
+        return r;
+    return check_served(question, arena, negotiation_out->reply, retry_after);
 }

@@ -29,6 +29,7 @@ typedef struct VersionQuestion {
     const Version *by_prefix; /* the only version with this REST template; NULL likewise */
     const Fields *head;
     Bytes identity; /* of the client, or empty */
+    Bytes client;   /* as brown-outs know it: its identity, or else its address */
     int64_t wall;   /* nanoseconds, for sunset */
 } VersionQuestion;
 
@@ -36,10 +37,11 @@ typedef struct Negotiation {
     const Version *client; /* of the request's messages */
     const Version *reply;  /* of the response's: the same unless Accept has another */
     VersionRule rule;      /* the rule that decided `client`; RULE_COUNT: none found a version */
+    uint32_t retry_after;  /* of VERSION_BROWNOUT: seconds until it is over; else 0 */
 } Negotiation;
 
-/* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is the last one tried), VERSION_SUNSET (all is
-   filled in). */
+/* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is the last one tried), VERSION_SUNSET and
+   VERSION_BROWNOUT (all is filled in). */
 MUST_USE Result negotiate(const VersionQuestion *question, Arena *arena,
                           Negotiation *negotiation_out);
 

@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/media_range.h"
+#include "gateway/version/retiring.h"
 
 bool version_is_sunset(const Version *version, int64_t wall)
 {
-    return version->sunset && version->sunset <= wall;
+    int64_t end = version_end(version);
+    return end && end <= wall;
 }
 
 /* "v2" is also called "2". */

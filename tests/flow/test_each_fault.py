@@ -7,6 +7,7 @@ there, or without a reason in NEVER why no call ends with it, fails.
 """
 import base64
 import contextlib
+import datetime
 import json
 import re
 import socket
@@ -154,12 +155,16 @@ def gateways(tmp_path_factory):
                            "  - match: orders.Orders/List") + (
         "store: {sqlite: $store}\nclients: {recorded: hashed, key: $folder/clients.key}\n")
 
+    began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+    failing = "usage: {}\n" + guarded(
+        f"retire: [{{version: v1, brownouts: [{{at: '{began.strftime('%Y-%m-%dT%H:%M:%SZ')}', for: 20h}}]}}]")
+
     def with_keys(store="$folder/store.db"):
         gateway = make(config=keyed.replace("$store", store))
         (gateway.folder / "clients.key").write_text("0123456789abcdef")
         return gateway
     makers = {"keyed": with_keys, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
-              "old": lambda: make(version="v1"),
+              "old": lambda: make(version="v1"), "in a brown-out": lambda: make(config=failing),
               "alone": alone, "busy": busy, "full": full, "broken": broken,
               "small": lambda: make(limits="call_memory: 1MiB, message_bytes: 1MiB, answer_bytes: 64KiB")}
 
@@ -401,6 +406,7 @@ FAULTS = {
     "UNKNOWN_VERSION": Row(lambda dialect: with_fields(Call(dialect), api_version="v9")),
     "VERSION_CONFLICT": Row(lambda dialect: with_fields(Call(dialect), api_version="v1")),
     "VERSION_SUNSET": Row(in_v2),
+    "VERSION_BROWNOUT": Row(lambda dialect: Call(dialect, "List", "v1", {"limit": 5}), "in a brown-out"),
     "UNSUPPORTED_MEDIA": Row(other_media, form={"connect": "http"}),
     "NOT_ACCEPTABLE": Row(lambda dialect: with_fields(Call(dialect), accept="text/html"), but=HTTP_ONLY),
     "UNSUPPORTED_ENCODING": Row(other_encoding),
