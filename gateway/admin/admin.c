@@ -405,6 +405,16 @@ static void answer_service(Admin *admin, h2o_req_t *req, const Operator *who)
     answer_by_hand(admin, req, who, ADMIN_SERVICE);
 }
 
+static void answer_usage(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    answer_by_hand(admin, req, who, ADMIN_READ_USAGE);
+}
+
+static void answer_retire(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    answer_by_hand(admin, req, who, ADMIN_RETIRE);
+}
+
 /* With the query. Answers itself where there is no store: NULL. */
 static AdminAction *make_job_action(Admin *admin, h2o_req_t *req, const Operator *who,
                                     AdminDoing what)
@@ -467,6 +477,8 @@ static const Page pages[] = {
     {"/audit", false, false, ROLE_READ, answer_audit},
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},
+    {"/usage", false, false, ROLE_READ, answer_usage},
+    {"/retire", true, true, ROLE_OPERATE, answer_retire},
     {"/jobs", false, false, ROLE_READ, answer_jobs},
     {"/jobs/unpark", true, true, ROLE_OPERATE, answer_job_order},
     {"/jobs/", false, false, ROLE_READ, answer_job},

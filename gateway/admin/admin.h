@@ -12,12 +12,14 @@
  *   GET /requests/ID  the record of a call; role `read`
  *   GET /jobs       jobs in the store, by the query; role `read`
  *   GET /jobs/ID    one of them, with its messages; role `read`
+ *   GET /usage      who uses which version, by the query; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
  *   POST /upgrade   a new process takes over; role `operate`
  *   POST /instance/eject?address=ADDRESS&for=TIME  and drain, return: role `operate`
  *   POST /service/pin?service=NAME&to=VERSION&for=TIME  and unpin: role `operate`
+ *   POST /retire?service=NAME&version=NAME  ends a version, or `again=true`: serves it; `operate`
  *   POST /jobs/ID/retry  and skip-step, cancel, undo, replay, migrate, event: role `operate`
  *   POST /jobs/unpark?method=METHOD  its jobs begin again; role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`

@@ -138,9 +138,11 @@ int command_jobs(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
 int command_request(const CommandLine *line);
+int command_retire(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_service(const CommandLine *line);
 int command_store(const CommandLine *line);
 int command_upgrade(const CommandLine *line);
+int command_usage_of(const CommandLine *line);
 
 #endif

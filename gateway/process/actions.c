@@ -1,6 +1,7 @@
 #include "gateway/process/process_internal.h"
 
 #include "base/arena.h"
+#include "base/text/json_text.h"
 #include "gateway/healing/manual.h"
 #include "gateway/identity/identity.h"
 
@@ -138,6 +139,57 @@ static void do_by_hand(Process *p, AdminAction *action, const char *of)
     admin_action_done(action);
 }
 
+/* ---- Usage -------------------------------------------------------------------------------------
+ */
+
+static void on_usage_read(void *owner, Result result, Bytes json)
+{
+    AdminAction *action = owner;
+    action->result = error_copy(action->arena, result);
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
+/* On its way to the store. */
+typedef struct RetireAction {
+    Process *process;
+    AdminAction *action;
+    RetireOrder order;
+} RetireAction;
+
+static void on_ordered(void *owner, Result result)
+{
+    const RetireAction *ordered = owner;
+    AdminAction *action = ordered->action;
+    const RetireOrder *order = &ordered->order;
+    const char *done = order->again ? "retire_again" : "retire";
+    Buffer body = buffer_in(action->arena);
+    action->result = error_copy(action->arena, result);
+    action->why =
+        bytes_of(arena_printf(action->arena, "%.*s of %.*s: %.*s", BYTES_ARGS(order->version),
+                              BYTES_ARGS(order->service), BYTES_ARGS(action->why)));
+    buffer_add_byte(&body, '{');
+    json_text_add_member(&body, "action", bytes_of(done));
+    json_text_add_member(&body, "service", order->service);
+    json_text_add_member(&body, "version", order->version);
+    buffer_add_text(&body, "}\n");
+    action->body = buffer_bytes(&body);
+    actions_audit(ordered->process, action, done, actions_state_of(ordered->process->config));
+    admin_action_done(action);
+}
+
+static void retire(Process *p, AdminAction *action)
+{
+    RetireAction *ordered = arena_make(action->arena, RetireAction);
+    *ordered = (RetireAction){
+        .process = p, .action = action, .order = {.who = action->who, .why = action->why}};
+    Result r = retire_order_read(action->text, action->arena, &ordered->order);
+    if (failed(r))
+        on_ordered(ordered, r);
+    else
+        usage_retire(p->shared.usage, &ordered->order, on_ordered, ordered);
+}
+
 /* ---- Forgetting a client -----------------------------------------------------------------------
  */
 
@@ -173,6 +225,7 @@ static void forget_client(Process *p, AdminAction *action)
                      FAIL(action->arena, FAULT_OUT_OF_MEMORY, "hashing the name"), NULL);
         return;
     }
+    usage_forget_client(p->shared.usage, hash.size ? hash : action->client);
     store_submit(p->port,
                  store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
                                            hash.size ? hash : action->client),
@@ -233,6 +286,8 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_ANNOTATE: annotate(p, action); break;
     case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
     case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
+    case ADMIN_READ_USAGE: usage_ask(p->shared.usage, action->text, on_usage_read, action); break;
+    case ADMIN_RETIRE: retire(p, action); break;
     case ADMIN_READ_JOBS:
     case ADMIN_READ_JOB:
     case ADMIN_ORDER_JOB: job_actions_do(p, action); break;

@@ -179,9 +179,11 @@ static void stop_admin(Process *p)
     metrics_remove_writer(&p->shared);
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
+    metrics_remove_writer(p->shared.usage);
     metrics_remove_writer(p->shared.fallbacks);
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
+    usage_free(p->shared.usage);
 }
 
 /* What is recorded of calls, failures and operators. */
@@ -204,6 +206,9 @@ static void open_books(Process *p)
     else
         ledger_hand_on(p->shared.ledger, p->config);
     metrics_add_writer(ledger_metrics_write, p->shared.ledger);
+    p->shared.usage = usage_new(&p->loop, p->port);
+    usage_use(p->shared.usage, p->config);
+    metrics_add_writer(usage_metrics_write, p->shared.usage);
     p->shared.fallbacks = fallbacks_new(p->config);
     metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
 }

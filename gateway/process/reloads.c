@@ -125,6 +125,7 @@ static void use_config(Process *p, Config *config)
     judge_use(p->judge, config);
     audit_use(p->audit, config);
     ledger_use(p->shared.ledger, config);
+    usage_use(p->shared.usage, config);
     fallbacks_use(p->shared.fallbacks, config);
     if (p->store) {
         fleet_use(p->fleet, config);

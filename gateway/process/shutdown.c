@@ -104,6 +104,7 @@ static void close_down(Process *p)
     reloads_refuse(p, &p->waiting);
     upgrade_refuse_left(p);
     ledger_stop(p->shared.ledger);
+    usage_stop(p->shared.usage);
     process_store_leave(p);
     healing_stop();
     manual_stop();

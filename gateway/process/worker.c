@@ -327,6 +327,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->config = config_ref(config);
     loop->telemetry = telemetry_new();
     worker->book = ledger_open_book(shared->ledger, loop);
+    usage_count(shared->usage, loop);
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);

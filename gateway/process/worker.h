@@ -12,6 +12,7 @@
 #include "gateway/idempotency/claims.h"
 #include "gateway/job_view/worker_jobs.h"
 #include "gateway/ledger/ledger.h"
+#include "gateway/usage/usage.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
 
@@ -26,6 +27,7 @@ typedef struct WorkerShared {
     WorkPool *pool;
     Fallbacks *fallbacks;
     Ledger *ledger;
+    Usage *usage;
     JobsShared jobs;
     Claims *claims;                /* NULL: there is no store */
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */

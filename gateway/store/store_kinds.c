@@ -44,7 +44,7 @@ static int64_t keep_job_queues(const Config *config)
 }
 
 /* Until an operator says otherwise, whenever that is. */
-static int64_t keep_job_parks(const Config *config)
+static int64_t keep_always(const Config *config)
 {
     return 10 * 365 * 24 * HOURS;
 }
@@ -85,6 +85,11 @@ static int64_t keep_rollout_rests(const Config *config)
     "DELETE FROM " table " WHERE (rollout, " key ") IN (SELECT t.rollout, t." key " FROM " table   \
     " t WHERE t.at < $1 AND NOT EXISTS (SELECT 1 FROM rollouts r WHERE r.id = t.rollout"           \
     " AND r.trial = t.trial AND r.open = 1) LIMIT " STORE_STEP ")"
+
+static int64_t keep_usage(const Config *config)
+{
+    return config->usage.on ? config->usage.keep : 30 * 24 * HOURS;
+}
 
 static const StoreKind kinds[] = {
     {
@@ -148,7 +153,7 @@ static const StoreKind kinds[] = {
     {
         .table = "job_parks",
         .since = 6,
-        .keep = keep_job_parks,
+        .keep = keep_always,
         .delete_old = OLDER("job_parks", "definition", "at"),
         .measure = MEASURE("job_parks", "at"),
         .forget_client = "UPDATE job_parks SET client = $1 WHERE client IN ($2, $3)",
@@ -202,6 +207,25 @@ static const StoreKind kinds[] = {
                       " ORDER BY at LIMIT " STORE_STEP ")",
         .measure = MEASURE("job_events", "at"),
         .forget_client = "DELETE FROM job_events WHERE client IN ($2, $3) AND client <> $1",
+    },
+    {
+        .table = "usage",
+        .since = 12,
+        .keep = keep_usage,
+        .delete_old =
+            "DELETE FROM usage WHERE (service, version, method, field, client, shared, period) IN"
+            " (SELECT service, version, method, field, client, shared, period FROM usage"
+            " WHERE last < $1 ORDER BY last LIMIT " STORE_STEP ")",
+        .measure = MEASURE("usage", "last"),
+        .forget_client = "UPDATE usage" FORGET_CLIENT,
+    },
+    {
+        /* What ended stays so for as long as the config has its `retire`. */
+        .table = "retirements",
+        .since = 12,
+        .keep = keep_always,
+        .delete_old = OLDER("retirements", "service || ' ' || version", "watched"),
+        .measure = MEASURE("retirements", "since"),
     },
 };
 

@@ -211,6 +211,33 @@ static const Migration migrations[] = {
         "CREATE INDEX job_events_client ON job_events (client)"},
     /* After how many failures a definition is parked, as of the last one; 0: it is not known. */
     {1, "ALTER TABLE job_parks ADD COLUMN most BIGINT NOT NULL DEFAULT 0"},
+    /* Who uses what: the sum of what all gateways have counted, in periods of 10 days. `shared`:
+       which of the rows that several clients have; 0: the client's own. And versions that end when
+       nobody uses them any more: since when they are watched, and when they ended (0: they are
+       served). */
+    {1, "CREATE TABLE usage ("
+        " service TEXT NOT NULL,"
+        " version TEXT NOT NULL,"
+        " method TEXT NOT NULL,"
+        " field TEXT NOT NULL,"
+        " client TEXT NOT NULL,"
+        " shared BIGINT NOT NULL,"
+        " period BIGINT NOT NULL,"
+        " calls BIGINT NOT NULL,"
+        " last BIGINT NOT NULL,"
+        " PRIMARY KEY (service, version, method, field, client, shared, period));"
+        "CREATE INDEX usage_client ON usage (client);"
+        "CREATE INDEX usage_last ON usage (last);"
+        "CREATE TABLE retirements ("
+        " service TEXT NOT NULL,"
+        " version TEXT NOT NULL,"
+        " since BIGINT NOT NULL,"
+        " watched BIGINT NOT NULL,"
+        " used BIGINT NOT NULL,"
+        " retired BIGINT NOT NULL DEFAULT 0,"
+        " who TEXT NOT NULL DEFAULT '',"
+        " why TEXT NOT NULL DEFAULT '',"
+        " PRIMARY KEY (service, version))"},
 };
 
 enum {
