@@ -8,7 +8,7 @@
 #include "gateway/rollout/rollout_state.h"
 
 enum {
-    ROLLOUT_BYTES = 8 + 8 * 6 + 8 * (4 + ROLLOUT_METRICS * (WEALTH_RATIOS + 5)),
+    ROLLOUT_BYTES = 8 + 8 * 6 + 8 * (5 + ROLLOUT_METRICS * (WEALTH_RATIOS + 5)),
 };
 
 void rollout_write(const RolloutState *state, const RolloutEvidence *evidence,

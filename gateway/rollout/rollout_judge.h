@@ -11,8 +11,10 @@
  *   - A hash decides on which side a client is (tier.h), not its calls.
  *   - In each tier, clients are compared that came in with it. Who was a member before is watched
  * no more: a client that always fails would count again in each tier.
- *   - A client of either side comes in with its first call in the tier. If the candidate's side is
- *     full, so is the baseline's: those that call first then are the rare callers.
+ *   - A client of either side comes in with its first call in the tier, also one that only asks to
+ *     be a member by it: if it were counted from its next call on, rare callers would be missing.
+ *     If the candidate's side is full, so is the baseline's: those that call first then are the
+ *     rare callers.
  *
  *      look --> rollout_evidence_add --> RolloutEvidence --> rollout_judge --> RolloutJudgement
  *
@@ -26,7 +28,9 @@
 
 /* One side as it was counted since the tier began, by all gateways together. */
 typedef struct RolloutSide {
-    double clients;                 /* that have called */
+    double clients; /* that came in. Of recorded members those that joined in this tier, even if
+                       they have not called since; else those that have called */
+    double called;  /* of the candidate: those whose calls it has served */
     double failed[ROLLOUT_METRICS]; /* of which at least one call was bad */
 } RolloutSide;
 
@@ -35,8 +39,8 @@ typedef struct RolloutLook {
     bool full;    /* the tier takes in no more clients. The baseline's that come after the first
                      such look are left out, but for those that fail: to leave these out, too, is
                      exact; to count them is careful */
-    double error; /* relative: how far `clients` may be off if they are estimates; 0: they are
-                     exact. Below 1 */
+    double error; /* relative: how far the numbers of clients may be off if they are estimates; 0:
+                     they are exact. Below 1 */
 } RolloutLook;
 
 typedef struct MetricEvidence {
@@ -48,9 +52,9 @@ typedef struct MetricEvidence {
 
 /* All zeros: nothing was seen. */
 typedef struct RolloutEvidence {
-    double clients_before;   /* of the candidate, compared in earlier tiers, */
-    double clients;          /* and in this one */
-    double baseline_clients; /* in this one */
+    double called_before;                       /* of the candidate, in earlier tiers, */
+    double called;                              /* and in this one */
+    double candidate_clients, baseline_clients; /* that came in, in this one */
     bool full;
     MetricEvidence metrics[ROLLOUT_METRICS];
 } RolloutEvidence;

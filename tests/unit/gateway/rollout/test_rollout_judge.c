@@ -14,7 +14,8 @@ static const TierNeed of_100 = {.clients = 100, .excess = 1, .compared = true};
 
 static RolloutLook look_at(double clients, double failed, double others, double others_failed)
 {
-    RolloutLook look = {.candidate.clients = clients, .baseline.clients = others};
+    RolloutLook look = {.candidate = {.clients = clients, .called = clients},
+                        .baseline.clients = others};
     look.candidate.failed[ROLLOUT_FAILURES] = failed;
     look.baseline.failed[ROLLOUT_FAILURES] = others_failed;
     return look;
