@@ -19,7 +19,7 @@
 enum { WEALTH_RATIOS = 9 };
 
 typedef struct Wealth {
-    double logs[WEALTH_RATIOS]; /* of the money on each ratio */
+    double logs[WEALTH_RATIOS]; /* of what one unit on each ratio has become */
 } Wealth;
 
 /* Clients have failed: so many of the candidate's and of the baseline's. `share`: the candidate's
@@ -27,7 +27,7 @@ typedef struct Wealth {
    a one raises false alarms. At 0 or 1 there is nothing to compare, and nothing changes. */
 void wealth_bet(Wealth *wealth, double share, double candidate, double baseline);
 
-/* The logarithm of the average. */
+/* The logarithm of all of it. */
 double wealth_log(const Wealth *wealth);
 
 #endif

@@ -5,6 +5,7 @@
 #include <math.h>
 
 static const double ratios[WEALTH_RATIOS] = {1.25, 1.5, 2, 3, 5, 8, 13, 30, 100};
+static const double parts[WEALTH_RATIOS] = {0.20, 0.16, 0.13, 0.11, 0.10, 0.09, 0.08, 0.07, 0.06};
 
 /* The slow, obvious twin: the money itself, one failing client after the other. */
 static double money(double share, int candidate, int baseline)
@@ -16,9 +17,9 @@ static double money(double share, int candidate, int baseline)
             one *= q / share;
         for (int n = 0; n < baseline; n++)
             one *= (1 - q) / (1 - share);
-        sum += one;
+        sum += parts[i] * one;
     }
-    return sum / WEALTH_RATIOS;
+    return sum;
 }
 
 static void nothing_seen_is_one_unit(void **state)
