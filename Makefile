@@ -5,12 +5,13 @@ FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 KILLS ?= 500
 SIMULATED ?= 10000
+ROLLOUTS ?= 50000
 CHAOS_SECONDS ?= 30
 ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation jobs-kills model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -86,6 +87,10 @@ crashes: build ## KILLS (500) kills of a writer and its store, on SQLite and on 
 jobs-simulation: build ## SIMULATED (10000) kills of gateways, stores and backends, in memory: each job ends as a simple model says; SEED=1
 	@ninja -C $(BUILD) tests/unit/gateway/test_job_simulation
 	@$(BUILD)/tests/unit/gateway/test_job_simulation $(SIMULATED) $(or $(SEED),1)
+
+rollouts-simulation: build ## ROLLOUTS (50000) simulated rollouts, judged beside other judges; writes docs/rollouts/, in about ten minutes
+	@ninja -C $(BUILD) loadtest/rollouts/rollouts
+	@/usr/bin/python3 loadtest/rollouts/run $(BUILD) $(ROLLOUTS)
 
 model: ## the model of who executes a job, with more disorder than in `test`: no double owner, no lost job
 	@.ci/deps model

@@ -106,8 +106,8 @@ bool kayenta_is_high(const Rates *experiment, const Rates *control)
     return shift.low > 0.25 * fabs(shift.estimate) && !(effect < 1);
 }
 
-bool threshold_is_crossed(uint32_t *n_failed, double rate)
+bool threshold_is_crossed(uint32_t *n_above, double rate, double limit)
 {
-    *n_failed += rate > 0.01;
-    return *n_failed >= 5;
+    *n_above += rate > limit;
+    return *n_above >= 5;
 }

@@ -7,7 +7,8 @@
  * MannWhitneyClassifier with a tolerance of 0.25 and effect sizes of 1 makes of a critical metric
  * with the direction `increase`. Written anew after its source, for this comparison only.
  *
- * Flagger's: the success rate of a minute is below 99 %, five times.
+ * A threshold, as in Flagger's examples (docs.flagger.app/usage/metrics): the success rate of a
+ * minute is below 99 %, five times. And one that is set by somebody who has seen incidents: 95 %.
  */
 #ifndef LOADTEST_ROLLOUTS_RIVALS_H
 #define LOADTEST_ROLLOUTS_RIVALS_H
@@ -31,7 +32,7 @@ typedef struct Shift {
 
 bool kayenta_shift(const Rates *experiment, const Rates *control, Shift *shift_out);
 
-/* The fifth minute above 1 % is over; `rate`: of the latest one. */
-bool threshold_is_crossed(uint32_t *n_failed, double rate);
+/* The fifth minute above the limit is over; `rate`: of the latest one. */
+bool threshold_is_crossed(uint32_t *n_above, double rate, double limit);
 
 #endif

@@ -113,10 +113,12 @@ static int tell_good(int n_words, char **words)
 /* ---- Power ----------------------------------------------------------------------------------- */
 
 /* The clients of the candidate that a test of fixed size needs: two proportions, one-sided alpha of
-   0.05, power 0.8 (Fleiss 1981), with `others` clients of the baseline for each. */
-static double fixed_size(double usual, double worse, double others)
+   0.05, power 0.8 (Fleiss 1981), with `others` clients of the baseline for each. The alpha is that
+   of all metrics together: of four, each is tested with a fourth of it. */
+static double fixed_size(double usual, double worse, double others, uint32_t metrics)
 {
-    double za = 1.6448536, zb = 0.8416212, mean = (worse + others * usual) / (1 + others);
+    double za = metrics == 1 ? 1.6448536 : 2.2414027, zb = 0.8416212,
+           mean = (worse + others * usual) / (1 + others);
     double root = za * sqrt((1 + 1 / others) * mean * (1 - mean)) +
                   zb * sqrt(worse * (1 - worse) + usual * (1 - usual) / others);
     return root * root / ((worse - usual) * (worse - usual));
@@ -158,7 +160,7 @@ static double median_until_bad(double usual, double worse, double others, uint32
                                uint32_t n)
 {
     uint32_t *clients = calloc(n, sizeof *clients);
-    uint32_t most = (uint32_t)(4 * fixed_size(usual, worse, others));
+    uint32_t most = (uint32_t)(4 * fixed_size(usual, worse, others, metrics));
     for (uint32_t i = 0; i < n; i++)
         clients[i] = clients_until_bad(usual, worse, others, metrics, most, 1000000 + i);
     qsort(clients, n, sizeof *clients, by_number);
@@ -177,8 +179,8 @@ static int tell_power(int n_words, char **words)
         for (int points = 1; points <= 5; points++)
             for (int many = 0; many <= 1; many++)
                 for (uint32_t metrics = 1; metrics <= ALL_METRICS; metrics += ALL_METRICS - 1) {
-                    double usual = usuals[u], worse = usual + points / 100., others = many ? 50 : 4;
-                    double fixed = fixed_size(usual, worse, others);
+                    double usual = usuals[u], worse = usual + points / 100., others = many ? 10 : 4;
+                    double fixed = fixed_size(usual, worse, others, metrics);
                     double median = median_until_bad(usual, worse, others, metrics, n);
                     printf("%g,%g,%g,%d,%.0f,%.0f,%.2f\n", usual, points / 100., others,
                            __builtin_popcount(metrics), fixed, median, median / fixed);
@@ -188,12 +190,12 @@ static int tell_power(int n_words, char **words)
 
 /* ---- Rivals ---------------------------------------------------------------------------------- */
 
-enum { JUDGES = 3, HOURS = 3, KAYENTA_EVERY = 30, KAYENTA_FIRST = 60 };
+enum { JUDGES = 4, HOURS = 3, KAYENTA_EVERY = 30, KAYENTA_FIRST = 60 };
 
 /* Who has rolled back, when, and how many clients were broken until then. */
 typedef struct Contest {
     Rates sides[2];
-    uint32_t threshold;
+    uint32_t above[2];   /* minutes, of each threshold */
     int stopped[JUDGES]; /* minute; 0: not */
     uint32_t hit[JUDGES], hit_in_all;
 } Contest;
@@ -220,17 +222,18 @@ static void on_minute(void *owner, const TrialMinute *minute)
     stops(contest, 0, minute, minute->verdict == ROLLOUT_BAD);
     if (minute->minute >= KAYENTA_FIRST && minute->minute % KAYENTA_EVERY == 0)
         stops(contest, 1, minute, kayenta_is_high(&contest->sides[1], &contest->sides[0]));
-    if (minute->calls[1])
-        stops(contest, 2, minute,
-              threshold_is_crossed(&contest->threshold,
-                                   (double)minute->failed[1] / minute->calls[1]));
+    for (int i = 0; i < 2 && minute->calls[1]; i++) {
+        double rate = (double)minute->failed[1] / minute->calls[1];
+        stops(contest, 2 + i, minute,
+              threshold_is_crossed(&contest->above[i], rate, i ? 0.05 : 0.01));
+    }
     contest->hit_in_all = minute->hit;
 }
 
 static int tell_rivals(int n_words, char **words)
 {
     static const double faults[] = {0, 0.005, 0.01, 0.02, 0.03, 0.05};
-    static const char *const names[JUDGES] = {"passerelle", "kayenta", "threshold"};
+    static const char *const names[JUDGES] = {"passerelle", "kayenta", "1 % limit", "5 % limit"};
     uint32_t n = (uint32_t)atoi(words[0]);
     RolloutDefinition one_tier = rollout;
     one_tier.tiers = &tiers[3];
@@ -276,7 +279,7 @@ static int check(int n_words, char **words)
     Crowd crowd;
     make_crowd(&crowd);
     Ends good = run_many(&crowd, 0, 100, 1), bad = run_many(&crowd, 0.05, 40, 1);
-    double ratio = median_until_bad(0.01, 0.03, 4, 1, 400) / fixed_size(0.01, 0.03, 4);
+    double ratio = median_until_bad(0.01, 0.03, 4, 1, 400) / fixed_size(0.01, 0.03, 4, 1);
     return holds(good.rolled_back <= 5, "of 100 good ones are rolled back", good.rolled_back) +
            holds(good.complete >= 85, "of 100 good ones complete", good.complete) +
            holds(bad.complete == 0, "of 40 that break 5 % complete", bad.complete) +
