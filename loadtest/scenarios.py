@@ -134,10 +134,10 @@ def scenarios(stubs):
         return Scenario("HTTP/1.1 passed through", lambda: Http1Service(body),
                         lambda port: Http1Client(port, "GET", "/raw/orders/42"), lambda answer: answer == body)
 
-    def unary(name, version, is_right, route="", request=get):
+    def unary(name, version, is_right, route="", request=get, **more):
         return Scenario(name, lambda: GrpcService(order),
                         lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", request),
-                        framed(is_right), at_once=TOGETHER, route=route)
+                        framed(is_right), at_once=TOGETHER, route=route, **more)
 
     large, bearer = v3.Order(id="42", currency="x" * 1017).SerializeToString(), "Bearer " + "a" * 40
     assert len(large) == 1024
@@ -180,6 +180,8 @@ def scenarios(stubs):
               ", parameters: {id: {required: true, at_most: 64}}"),
         unary("gRPC unary, v3 to v3, with a default", "v3", is_v3, ", parameters: {id: {default: '42'}}", request=b""),
         unary("gRPC unary, v1 to v3", "v1", is_v1),
+        unary("gRPC unary, v1 to v3, of a route with shadow calls, not copied", "v1", is_v1,
+              ", shadow: {to: {version: v3}, share: 0.0001 %}", beside="gRPC unary, v1 to v3", most=1),
         unary_of_1_kib("gRPC unary, 1 KiB"),
         unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
         unary_of_1_kib("gRPC unary, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="gRPC unary, 1 KiB"),

@@ -92,6 +92,7 @@ LAYERS = (
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
         Module("failure", "what stands in for the response of a failed call", "Fallbacks", "fallbacks.h"),
         Module("compose", "one response of several calls", "Composition", "composition.h"),
+        Module("shadow", "copies of calls, and how their responses differ", "Shadows", "shadows.h"),
         Module("job_run", "jobs: their steps are executed", "JobRunner", "job_runner.h"),
         Module("job_view", "what clients see of jobs", "JobDesk", "job_desk.h"),
         Module("job_admin", "what operators see of jobs, and do with them", "JobAdmin", "job_admin.h"),

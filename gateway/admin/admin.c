@@ -166,6 +166,21 @@ static void answer_healing(Admin *admin, h2o_req_t *req, const Operator *who)
     arena_free(arena);
 }
 
+/* "service=NAME"; empty: of all. Names of services need no escapes. */
+static void answer_shadow(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    Bytes query = BYTES_NONE, name;
+    if (req->query_at != SIZE_MAX)
+        query = bytes(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
+    name = bytes_start_with(query, "service=") ? bytes_slice(query, 8, SIZE_MAX) : BYTES_NONE;
+    shadow_book_write(admin->sees.shadows, name, &text);
+    buffer_add_byte(&text, '\n');
+    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    arena_free(arena);
+}
+
 /* ---- Actions --------------------------------------------------------------------------------- */
 
 static h2o_iovec_t field_of(const h2o_req_t *req, const char *name)
@@ -474,6 +489,7 @@ static const Page pages[] = {
     {"/config", false, false, ROLE_GUEST, answer_config},
     {"/fleet", false, false, ROLE_GUEST, answer_fleet},
     {"/healing", false, false, ROLE_READ, answer_healing},
+    {"/shadow", false, false, ROLE_READ, answer_shadow},
     {"/audit", false, false, ROLE_READ, answer_audit},
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},

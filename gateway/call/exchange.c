@@ -813,6 +813,8 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     if (x->joining)
         join_leave(x->joining);
     exchange_learn_end(x);
+    if (x->method && x->method->shadow)
+        exchange_offer_copy(x);
     if (x->keyed)
         exchange_leave_key(x);
     for (Attempt *each = x->latest; each; each = each->before)

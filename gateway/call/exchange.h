@@ -174,6 +174,34 @@ struct OperationTable {
 /* The exchange may be freed before the return. */
 void exchange_told(Exchange *x, const Told *told);
 
+/*
+ * What takes copies of calls that have ended, for another version or build: gateway/shadow
+ * implements it, and process/ gives it to each loop.
+ */
+
+/* A unary call whose client has the response of an instance. All of it is valid during the
+   functions of the port only. */
+typedef struct EndedCall {
+    Config *config;
+    const Method *method;     /* in the client's version; it has Method.shadow */
+    const Version *served;    /* by which the response was made, */
+    const Instance *instance; /* and whose it is; of `admit` only */
+    Codec codec;              /* of the response */
+    const Fields *metadata;   /* what the client sent, and what is said about the way */
+    Bytes request_id;
+    Code code;
+    Bytes request;  /* in protobuf, in the client's version; only for `take` */
+    Bytes response; /* code OK: as the instance gave it, in its codec; only for `take` */
+} EndedCall;
+
+struct ShadowPort {
+    /* Whether a copy is made now of a call whose messages have so many bytes: the arena into which
+       they are read, for `take`; NULL: none is. */
+    Arena *(*admit)(ShadowPort *port, const EndedCall *call, size_t bytes);
+    /* Takes the arena and copies the call. NULL: its messages could not be read. */
+    void (*take)(ShadowPort *port, Arena *arena, const EndedCall *call);
+};
+
 /* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);
 bool exchange_go(Exchange *x);

@@ -1,5 +1,5 @@
-/* One message of an exchange through a plan; and the details of a service's error, for a client of
-   another version or codec. */
+/* One message of an exchange through a plan; the details of a service's error, for a client of
+   another version or codec; and both messages of a call that has ended, for a copy of it. */
 #include "adapters/details/details.h"
 #include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
@@ -436,4 +436,59 @@ void attempt_convert_details(Attempt *attempt, Status *status)
         converted = BYTES_NONE;
     }
     status->details = converted;
+}
+
+/* ---- Copies of calls ------------------------------------------------------------------------- */
+
+/* The attempt whose response the client has got, whole and as the instance gave it; NULL: it got
+   another one, or none. What is a copy itself is not copied again. */
+static Attempt *copied_attempt(const Exchange *x)
+{
+    Attempt *attempt = x->chosen;
+    bool ok = x->record.status.code == CODE_OK;
+    if (!x->caller || !attempt || x->own_response || x->record.degraded || x->only ||
+        attempt->passed || !(ok ? attempt->has_answer_message : attempt->has_error) ||
+        fields_get(&x->call.metadata, "passerelle-shadow").data)
+        return NULL;
+    return attempt;
+}
+
+static Result read_both(Exchange *x, Attempt *attempt, Arena *arena, EndedCall *call)
+{
+    const Method *method = x->method;
+    bool json = x->call.codec == CODEC_JSON;
+    Message answer = attempt->answer_message;
+    Result r = exchange_read_by(x, json ? method->shadow->to_proto : NULL, arena, &call->request);
+    if (!failed(r) && method->rules)
+        r = rules_check(method->rules, json, arena, &call->request);
+    if (!failed(r) && call->code == CODE_OK)
+        r = attempt_read_answer(attempt, &answer, arena, &call->response);
+    return r;
+}
+
+void exchange_offer_copy(Exchange *x)
+{
+    ShadowPort *port = x->loop->shadows;
+    if (!port || random_next(&x->loop->random) >> 32 >= x->method->shadow->rules->share)
+        return;
+    Attempt *attempt = copied_attempt(x);
+    if (!attempt)
+        return;
+    EndedCall call = {
+        .config = x->config,
+        .method = x->method,
+        .served = attempt->pick.served,
+        .instance = attempt->pick.instance,
+        .codec = attempt->pick.instance->codec,
+        .metadata = &x->call.metadata,
+        .request_id = x->record.request_id,
+        .code = x->record.status.code,
+    };
+    Arena *arena =
+        port->admit(port, &call, x->message.bytes.size + attempt->answer_message.bytes.size);
+    if (!arena)
+        return;
+    Result r = read_both(x, attempt, arena, &call);
+    port->take(port, arena, failed(r) ? NULL : &call);
+    error_ignore(r, "what cannot be read is not copied, and counted as such");
 }

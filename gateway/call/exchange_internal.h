@@ -213,6 +213,9 @@ MUST_USE Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, By
 MUST_USE Result attempt_read_answer(Attempt *attempt, Message *message, Arena *arena,
                                     Bytes *plain_out);
 
+/* exchange_convert.c: the call has ended, and Method.shadow is not NULL: it may be copied. */
+void exchange_offer_copy(Exchange *x);
+
 /* ---- exchange_retry.c: another attempt ---------------------------------------------------------
  */
 

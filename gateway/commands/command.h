@@ -141,6 +141,7 @@ int command_request(const CommandLine *line);
 int command_retire(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_service(const CommandLine *line);
+int command_shadow(const CommandLine *line);
 int command_store(const CommandLine *line);
 int command_upgrade(const CommandLine *line);
 int command_usage_of(const CommandLine *line);

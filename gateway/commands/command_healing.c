@@ -1,8 +1,10 @@
-/* passerelle healing: what a running gateway does about what is broken. */
+/* passerelle healing: what a running gateway does about what is broken. passerelle shadow: what
+   copies of calls have shown. */
 #include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
+#include "gateway/shadow/shadow_report.h"
 
 /* A column of a table: the member of a row. */
 typedef struct Column {
@@ -113,4 +115,14 @@ int command_healing(const CommandLine *line)
     if (line->n)
         return command_usage(line->command);
     return admin_page_show(line, "/healing", add_page);
+}
+
+int command_shadow(const CommandLine *line)
+{
+    char path[200];
+    if (line->n > 1)
+        return command_usage(line->command);
+    snprintf(path, sizeof path, "/shadow%s%s", line->n ? "?service=" : "",
+             line->n ? line->arguments[0] : "");
+    return admin_page_show(line, path, shadow_report_write);
 }

@@ -20,6 +20,7 @@
 #include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
 #include "gateway/config/rollout_config.h"
+#include "gateway/config/shadow_config.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -331,12 +332,13 @@ struct Route {
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
-    const KeyPolicy *keys;   /* NULL: idempotency keys are passed on, and mean nothing here */
-    Bytes parameters;        /* as JSON, as they are written; empty: none */
-    Affinity affinity;       /* its own, or that of its service */
-    const Service *service;  /* of opaque HTTP: a service without versions, for the instances */
-    const char *path_prefix; /* opaque HTTP */
-    Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
+    const KeyPolicy *keys;     /* NULL: idempotency keys are passed on, and mean nothing here */
+    const ShadowRules *shadow; /* NULL: none of its calls are copied */
+    Bytes parameters;          /* as JSON, as they are written; empty: none */
+    Affinity affinity;         /* its own, or that of its service */
+    const Service *service;    /* of opaque HTTP: a service without versions, for the instances */
+    const char *path_prefix;   /* opaque HTTP */
+    Bytes loose_prefix;        /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
     uint32_t series; /* telemetry's, for opaque calls */
@@ -473,11 +475,12 @@ struct Method {
     bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     /* The gateway makes the response itself, in that method's version: */
-    const Method *made_as;    /* the same method in it, maybe this one; NULL: instances do */
-    Maker maker;              /* of that one */
-    size_t made_bytes;        /* likewise: of a request, at most */
-    const Composed *composed; /* likewise: MAKER_COMPOSE */
-    const JobMethod *job;     /* likewise: MAKER_JOB */
+    const Method *made_as;      /* the same method in it, maybe this one; NULL: instances do */
+    Maker maker;                /* of that one */
+    size_t made_bytes;          /* likewise: of a request, at most */
+    const Composed *composed;   /* likewise: MAKER_COMPOSE */
+    const JobMethod *job;       /* likewise: MAKER_JOB */
+    const ShadowMethod *shadow; /* NULL: its calls are not copied */
     uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
                           Config.contracts, and its names */
     uint32_t id;       /* in the Config, for counters */

@@ -39,6 +39,7 @@ typedef struct GateTable GateTable;
 typedef struct ShedReplies ShedReplies;
 typedef struct ClaimPort ClaimPort;
 typedef struct CohortPort CohortPort;
+typedef struct ShadowPort ShadowPort;
 
 enum { LOOP_JOINS = 256 };
 
@@ -75,6 +76,7 @@ struct Loop {
     ShedReplies *shed_replies; /* shed_reply.h; NULL: none yet */
     CohortPort *cohorts;       /* of rollouts: cohort_port.h; NULL: none yet */
     ClaimPort *claims;         /* of idempotency keys: claims.h; NULL: there is no store */
+    ShadowPort *shadows;       /* takes copies of calls: exchange.h; NULL: there are none */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */

@@ -181,6 +181,8 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
     metrics_remove_writer(p->shared.fallbacks);
+    metrics_remove_writer(p->shared.shadows);
+    shadow_book_free(p->shared.shadows);
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
@@ -211,6 +213,8 @@ static void open_books(Process *p)
     metrics_add_writer(usage_metrics_write, p->shared.usage);
     p->shared.fallbacks = fallbacks_new(p->config);
     metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
+    p->shared.shadows = shadow_book_new();
+    metrics_add_writer(shadow_book_metrics, p->shared.shadows);
 }
 
 /* Runs until all workers have ended. Telemetry is started. */

@@ -30,6 +30,7 @@ struct Worker {
     bool held;   /* it serves later, and executes no jobs until then */
     bool started, aborted;
     WorkerJobs jobs;
+    Shadows *shadows;
 };
 
 static const MakerTable *const makers[MAKERS] = {
@@ -93,6 +94,7 @@ static void begin_drain(Loop *loop)
     timer_start(&loop->timers, &worker->timer,
                 loop->now + (time ? time : loop->config->drain_time));
     health_end_watches(loop); /* before GOAWAY, so that these clients do not reconnect here */
+    shadows_stop(worker->shadows);
     worker_jobs_drain(&worker->jobs, loop);
     connections_drain(&worker->connections);
     if (has_nothing_left(worker))
@@ -293,6 +295,7 @@ static void worker_close(Worker *worker)
     connections_abort(&worker->connections, why);
     worker_jobs_end(&worker->jobs);
     checks_free(worker->checks);
+    shadows_stop(worker->shadows);
     upstreams_close(loop->upstreams, why);
     work_pool_leave(loop->pool, loop);
     claim_port_close(loop->claims);
@@ -301,6 +304,7 @@ static void worker_close(Worker *worker)
     cohort_end(loop);
     loop_deinit(loop);
     worker_jobs_close(&worker->jobs, loop);
+    shadows_free(worker->shadows);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
     gates_free(loop);
@@ -340,6 +344,8 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     }
     if (shared->claims)
         loop->claims = claim_port_open(shared->claims, &loop->uv);
+    worker->shadows = shadows_open(loop, shared->shadows);
+    loop->shadows = shadows_port(worker->shadows);
     loop_load_open(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

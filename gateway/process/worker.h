@@ -15,6 +15,7 @@
 #include "gateway/usage/usage.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
+#include "gateway/shadow/shadows.h"
 
 typedef struct Worker Worker;
 
@@ -30,6 +31,7 @@ typedef struct WorkerShared {
     Usage *usage;
     JobsShared jobs;
     Claims *claims;                /* NULL: there is no store */
+    ShadowBook *shadows;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;

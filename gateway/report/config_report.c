@@ -134,6 +134,16 @@ static void add_job(const JobDefinition *job, Buffer *out)
                   plural(job->rules.n_steps), job->accepts ? "" : "; begins none any more");
 }
 
+static void add_shadow(const Route *route, Buffer *out)
+{
+    const ShadowRules *rules = route->shadow;
+    buffer_printf(out,
+                  "%s: %s of its calls are copied to %s, at most %u a second: %u method%s of all "
+                  "versions\n",
+                  route->match, rules->share_text, rules->target, rules->per_second,
+                  rules->n_methods, plural(rules->n_methods));
+}
+
 void config_report(const Config *config, Buffer *out)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++)
@@ -145,6 +155,9 @@ void config_report(const Config *config, Buffer *out)
         add_service(&config->services[i], out);
     for (uint32_t i = 0; i < config->n_jobs; i++)
         add_job(&config->jobs[i], out);
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        if (config->routes[i].shadow)
+            add_shadow(&config->routes[i], out);
     buffer_printf(out, "%s is good\n", config->file);
 }
 
@@ -234,6 +247,17 @@ static void add_service_json(const Service *service, Buffer *out)
     buffer_add_text(out, "]}");
 }
 
+static void add_shadow_json(const Route *route, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    add_text_member(out, "match", route->match);
+    buffer_add_byte(out, ',');
+    add_text_member(out, "to", route->shadow->target);
+    buffer_add_byte(out, ',');
+    add_text_member(out, "share", route->shadow->share_text);
+    buffer_printf(out, ",\"methods\":%u}", route->shadow->n_methods);
+}
+
 void config_report_json(const Config *config, const Problems *problems, const Problems *warnings,
                         Buffer *out)
 {
@@ -246,6 +270,15 @@ void config_report_json(const Config *config, const Problems *problems, const Pr
     for (uint32_t i = 0; config && i < config->n_services; i++) {
         buffer_add_text(out, i ? "," : "");
         add_service_json(&config->services[i], out);
+    }
+    buffer_add_text(out, "],\"shadows\":[");
+    const char *between = "";
+    for (uint32_t i = 0; config && i < config->n_routes; i++) {
+        if (!config->routes[i].shadow)
+            continue;
+        buffer_add_text(out, between);
+        add_shadow_json(&config->routes[i], out);
+        between = ",";
     }
     buffer_add_text(out, "],\"warnings\":[");
     for (size_t i = 0; i < warnings->n; i++) {

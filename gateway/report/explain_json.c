@@ -203,6 +203,15 @@ static void add_keys(const KeyPolicy *keys, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
+static void add_shadow(const ShadowRules *rules, Buffer *out)
+{
+    open(out, "copied", '{');
+    add_text(out, "to", rules->target);
+    add_text(out, "share", rules->share_text);
+    json_text_add_number(out, "per_second", rules->per_second);
+    buffer_add_byte(out, '}');
+}
+
 static void add_losses(const Version *from, const Version *to, const MethodType *method,
                        bool response, Buffer *out)
 {
@@ -300,6 +309,8 @@ static void add_method(const ExplainRequest *request, const Explained *found, Bu
         explain_job_json(found->method->made_as->job, out);
     if (found->method->keys)
         add_keys(found->method->keys, out);
+    if (found->method->shadow)
+        add_shadow(found->method->shadow->rules, out);
     open(out, "served", '[');
     for (uint32_t i = 0; i < found->n_served; i++)
         add_served(request, found, found->served[i], out);

@@ -192,6 +192,19 @@ static void tell_keys(const Explained *found, Buffer *out)
         keys->proceeds ? "; without the store it is made all the same" : "");
 }
 
+static void tell_shadow(const Explained *found, Buffer *out)
+{
+    const ShadowRules *rules =
+        found->method && found->method->shadow ? found->method->shadow->rules : NULL;
+    if (!rules)
+        return;
+    buffer_printf(out, "copied    %s to %s, at most %u a second", rules->share_text, rules->target,
+                  rules->per_second);
+    for (const char *const *text = rules->ignored_texts; text && *text; text++)
+        buffer_printf(out, "%s%s", text == rules->ignored_texts ? "; may differ: " : ", ", *text);
+    buffer_add_byte(out, '\n');
+}
+
 static void tell_losses(const Version *from, const Version *to, const MethodType *method,
                         bool response, Buffer *out)
 {
@@ -318,6 +331,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);
     tell_keys(found, out);
+    tell_shadow(found, out);
     tell_fallbacks(found, out);
     if (!found->method || !method_is_made(found->method)) { /* else it is told of its legs */
         tell_hedge(found, out);

@@ -80,6 +80,7 @@ static Result compile(ConfigReader *reader)
     config_check_webhooks(reader);
     config_check_job_webhooks(reader);
     return r;
+    return service_make_shadows(reader);
 }
 
 static Result read_config(ConfigReader *reader)

@@ -136,6 +136,11 @@ MUST_USE Result service_make_jobs(ConfigReader *reader);
 /* service_made.c: made_as of the methods of other versions. Last. */
 void service_choose_made(ConfigReader *reader);
 
+/* service_shadow.c: Route.shadow; then Method.shadow, when it is known what the gateway makes. */
+void config_read_shadow(ConfigReader *reader, const Passerelle__Config__Shadow *text,
+                        const char *path, Route *route);
+MUST_USE Result service_make_shadows(ConfigReader *reader);
+
 /* service_details.c: the types of details in all errors, before any plan; then Version.details and
    Config.details. */
 MUST_USE Result service_read_error_types(ConfigReader *reader);

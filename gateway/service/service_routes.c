@@ -199,6 +199,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     route->parameters = read_parameters(reader, path);
     config_read_affinity(reader, text->affinity, path, &route->affinity);
     config_read_keys(reader, text->idempotency, path, route);
+    config_read_shadow(reader, text->shadow, path, route);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);

@@ -452,6 +452,7 @@ NEVER = {
     "STORE_DOWN": "of operators' requests", "STORE_CONFLICT": "of operators' requests", "STORE_DAMAGED": "of operators' requests",
     "STORE_SEALED": "of operators' requests", "STORE_UNKNOWN": "of operators' requests",
     "JOB_STUCK": "of a job: flow/test_jobs.py",
+    "SHADOW_DIFFERS": "of a copy of a call: flow/test_shadow.py",
     "NOT_UPGRADED": "of operators' requests", "CRASHED": "of the process: flow/test_live_upgrade.py",
     "INTERNAL": "of mistakes in the gateway itself: none is known",
 }

@@ -405,6 +405,13 @@ SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED 
 LOOK = SAY + " service R { rpc Look(M) returns (M) { option idempotency_level = NO_SIDE_EFFECTS; } }"
 
 
+def shadow(what, match="s.R/Look", instances=BOTH):
+    return config(instances=instances, rest=route(f"{{match: {match}, shadow: {what}}}"))
+
+
+BUILD = '[{address: "127.0.0.1:2", versions: [v1, v2], build: "3.1.0"}]'
+
+
 class ConfigCase(Case):
     """A config, and the config with what its hint says; `lists`: the change list with either."""
 
@@ -694,6 +701,17 @@ CONFIG_CASES = JOB_CASES + [
                config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 2}")), "needs at least 2 attempts", old=LOOK, new=LOOK),
     ConfigCase(config(rest=route("{match: s.R/Look, hedge: {after: soon}}")),
                config(rest=route("{match: s.R/Look, hedge: {after: 50ms}}")), "is no time", old=LOOK, new=LOOK),
+    ConfigCase(shadow("{to: {version: v2}, share: 5}"), shadow("{to: {version: v2}, share: 1 %}"), "is no share", old=LOOK, new=LOOK),
+    ConfigCase(shadow("{to: {}}"), shadow("{to: {version: v2}}"), "to one version, or to one build", old=LOOK, new=LOOK),
+    ConfigCase(shadow('{to: {build: "3.1"}}', instances=BUILD), shadow('{to: {build: "3.1.0"}}', instances=BUILD),
+               "has the build 3.1", old=LOOK, new=LOOK),
+    ConfigCase(shadow("{to: {version: v2}, ignore: [s]}"), shadow("{to: {version: v2}, ignore: [M.s]}"), "has the field s", old=LOOK, new=LOOK),
+    ConfigCase(shadow("{to: {version: v2}, methods: [Look]}"), shadow("{to: {version: v2}, methods: [R/Look]}"), "has no method Look",
+               old=LOOK, new=LOOK),
+    ConfigCase(shadow("{to: {version: v2}}", match="s.S/Go"), config(instances=BOTH, rest=route("{match: s.S/Go}")),
+               "matches no method that can be copied", old=LOOK, new=LOOK),
+    ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], shadow: {to: {version: v2}}}")),
+               config(instances=BOTH, rest=route("{match: s.R/Look, shadow: {to: {version: v2}}}")), "no two responses", old=LOOK, new=LOOK),
     ConfigCase(config(service="    retry_budget: {percent: 0}\n"), config(service="    retry_budget: {percent: 20}\n"),
                "may any be retried"),
     ConfigCase(config(service="    breaker: {calls: 2, probes: 3}\n"), config(service="    breaker: {calls: 2, probes: 1}\n"),
@@ -796,7 +814,7 @@ PROSE = {"take the whole field", "s.RpcService/Method", "less than wait.for", "t
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
-         "for example [a, b]", "one rule with both, or other versions",
+         "for example [a, b]", "a message and one of its fields, for example Order.updated", "RpcService/Method", "one rule with both, or other versions",
          "give each value a meaning of its own", "retry_budget in the service", "warm in the service", "write it in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",

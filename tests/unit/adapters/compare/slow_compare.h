@@ -87,7 +87,7 @@ static void slow_lists(SlowCompare *slow, const char *path, const FieldType *fie
         a_end--;
         b_end--;
     }
-    if (a_end == b_end &&
+    if (a_end == b_end && a_end > begin &&
         slow_permuted(slow, field, a->values + begin, b->values + begin, a_end - begin)) {
         slow_tell(slow, path, "order");
         return;
