@@ -141,6 +141,8 @@ typedef struct StoreConfig {
     StoreKeys keys;
     int64_t job_lease, job_look; /* gateway/job_run */
     uint32_t jobs_held;
+    uint32_t job_waits, job_waits_per_client; /* gateway/job_view: of each loop */
+    int64_t job_wait;                         /* the longest one */
 } StoreConfig;
 
 /* Who uses what: gateway/usage. Times in nanoseconds. */

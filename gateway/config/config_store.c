@@ -115,6 +115,9 @@ void config_read_store(ConfigReader *reader)
         .job_lease = jobs->lease,
         .job_look = jobs->look,
         .jobs_held = jobs->held,
+        .job_waits = jobs->waits,
+        .job_waits_per_client = jobs->waits_per_client,
+        .job_wait = jobs->wait,
         .keep_idempotency = keep->idempotency,
     };
     read_keys(reader, text);

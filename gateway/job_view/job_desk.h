@@ -18,7 +18,7 @@ typedef struct JobDeskSettings {
     Loop *loop;
     JobStorage *storage; /* of the same loop */
     JobNews *news;
-    uint32_t watches; /* operations that are waited for or followed at the same time */
+    JobWatchLimits watches; /* operations that are waited for or followed at the same time */
     /* A job was accepted; or has got an order: whoever executes jobs looks at it. On this loop;
        NULL: nobody does here. */
     void (*on_work)(void *owner, Bytes id);

@@ -8,8 +8,6 @@
 #include "gateway/job_view/operation_request.h"
 #include "gateway/version/negotiate.h"
 
-/* What a client that names no time waits, and nobody waits longer in one call. */
-#define WAIT_MOST (60 * SECOND)
 /* There must be time to tell it before the client's deadline: a tenth of the rest, at most this. */
 #define ROOM (100 * MILLISECOND)
 
@@ -392,7 +390,8 @@ static void on_timer(Timer *timer)
 static int64_t end_of_wait(const OperationTelling *t)
 {
     int64_t now = t->call.loop->now, left = t->call.deadline - now;
-    int64_t wait = t->request.timeout < WAIT_MOST ? t->request.timeout : WAIT_MOST;
+    int64_t most = t->call.config->store.job_wait;
+    int64_t wait = t->request.timeout < most ? t->request.timeout : most;
     if (t->call.deadline != NO_TIMEOUT) {
         left -= left / 10 < ROOM ? left / 10 : ROOM;
         wait = left < wait ? left : wait;
@@ -400,11 +399,28 @@ static int64_t end_of_wait(const OperationTelling *t)
     return now + (wait > 0 ? wait : 0);
 }
 
+/* Clients without an identity share by their addresses. */
+static Bytes client_of(const OperationTelling *t)
+{
+    const CallRecord *record = t->call.record;
+    if (record->client.size || !record->address)
+        return record->client;
+    return bytes(record->address->bytes, sizeof record->address->bytes);
+}
+
 static Result begin_waiting(OperationTelling *t)
 {
     t->watch.look = look;
-    if (!job_watch_start(t->ask.desk->watches, &t->watch, t->request.id))
-        return FAIL(t->call.arena, FAULT_OVERLOADED, "as many operations are waited for as may be");
+    switch (job_watch_start(t->ask.desk->watches, &t->watch, t->request.id, client_of(t))) {
+    case JOB_WATCH_RUNS: break;
+    case JOB_WATCH_TOO_MANY:
+    case JOB_WATCH_NO_ID:
+        return FAIL(t->call.arena, FAULT_OVERLOADED,
+                    "store.jobs.waits: as many operations are waited for as may be");
+    case JOB_WATCH_SHARE:
+        return FAIL_TELL(t->call.arena, FAULT_TOO_MANY_WAITS, "it is %u",
+                         t->call.config->store.job_waits_per_client);
+    }
     if (method_of(t) == BUILTIN_WAIT_OPERATION)
         timer_start(&t->call.loop->timers, &t->timer, end_of_wait(t));
     return OK;

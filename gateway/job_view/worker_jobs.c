@@ -3,8 +3,6 @@
 #include "gateway/job_view/job_desk.h"
 #include "gateway/telemetry/telemetry.h"
 
-enum { WATCHES = 1000 };
-
 static void on_work(void *owner, Bytes id)
 {
     const JobsShared *shared = owner;
@@ -59,10 +57,11 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
 {
     if (!shared->store)
         return;
+    const StoreConfig *store = &loop->config->store;
     jobs->shared = shared;
     jobs->loop = loop;
     jobs->port = store_port_open(shared->store, &loop->uv);
-    jobs->table = job_table_open(shared->store, jobs->port, &loop->config->store.keys);
+    jobs->table = job_table_open(shared->store, jobs->port, &store->keys);
     job_hooks_init(&jobs->hooks, loop->config, shared->postman);
     job_table_use_outbox(jobs->table, &jobs->hooks.outbox);
     if (loop->index == 0)
@@ -70,7 +69,7 @@ void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,
     job_desk_open(&(JobDeskSettings){.loop = loop,
                                      .storage = job_table_storage(jobs->table),
                                      .news = shared->news,
-                                     .watches = WATCHES,
+                                     .watches = {store->job_waits, store->job_waits_per_client},
                                      .on_work = on_work,
                                      .on_order = on_order,
                                      .owner = shared});

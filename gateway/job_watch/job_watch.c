@@ -12,13 +12,21 @@ struct JobNews {
     atomic_uint n_watching; /* watches, of all loops */
 };
 
+/* How many a client has: at least one. */
+typedef struct Share {
+    struct Share *next;
+    uint64_t client;
+    uint32_t n;
+} Share;
+
 struct JobWatches {
     JobNews *news;
     Loop *loop;
     JobWatches *next; /* of the process */
-    uint32_t most;
+    JobWatchLimits limits;
     atomic_uint n;
     JobWatch *buckets[BUCKETS]; /* by the id */
+    Share *shares[BUCKETS];     /* by the client */
 };
 
 /* A message to a loop. Its watches are looked up when it comes: they may have gone meanwhile. */
@@ -104,13 +112,13 @@ void job_news_tell(JobNews *news, Bytes id)
 
 /* ---- The watches of a loop ------------------------------------------------------------------- */
 
-JobWatches *job_watches_new(JobNews *news, Loop *loop, uint32_t most)
+JobWatches *job_watches_new(JobNews *news, Loop *loop, JobWatchLimits limits)
 {
     JobWatches *watches = calloc(1, sizeof *watches);
     CHECK(watches);
     watches->news = news;
     watches->loop = loop;
-    watches->most = most;
+    watches->limits = limits;
     pthread_mutex_lock(&news->mutex);
     watches->next = news->loops;
     news->loops = watches;
@@ -146,10 +154,51 @@ static void on_timer(Timer *timer)
     watch->look(watch);
 }
 
-bool job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id)
+/* Where the client's share is, or would be. */
+static Share **share_of(JobWatches *watches, uint64_t client)
 {
-    if (id.size != JOB_ID_SIZE || atomic_load(&watches->n) >= watches->most)
-        return false;
+    Share **at = &watches->shares[client % BUCKETS];
+    while (*at && (*at)->client != client)
+        at = &(*at)->next;
+    return at;
+}
+
+static void take_share(JobWatches *watches, uint64_t client)
+{
+    Share **at = share_of(watches, client);
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        CHECK(*at);
+        (*at)->client = client;
+    }
+    (*at)->n++;
+}
+
+static void leave_share(JobWatches *watches, uint64_t client)
+{
+    Share **at = share_of(watches, client), *share = *at;
+    if (--share->n)
+        return;
+    *at = share->next;
+    free(share);
+}
+
+static bool has_its_share(JobWatches *watches, uint64_t client)
+{
+    const Share *share = *share_of(watches, client);
+    return share && share->n >= watches->limits.per_client;
+}
+
+JobWatchStart job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id, Bytes client)
+{
+    if (id.size != JOB_ID_SIZE)
+        return JOB_WATCH_NO_ID;
+    watch->client = bytes_hash(client);
+    if (has_its_share(watches, watch->client))
+        return JOB_WATCH_SHARE;
+    if (atomic_load(&watches->n) >= watches->limits.most)
+        return JOB_WATCH_TOO_MANY;
+    take_share(watches, watch->client);
     memcpy(watch->id, id.data, JOB_ID_SIZE);
     watch->watches = watches;
     watch->timer.fire = on_timer;
@@ -161,7 +210,7 @@ bool job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id)
     atomic_fetch_add(&watches->n, 1);
     atomic_fetch_add(&watches->news->n_watching, 1);
     look_again(watch);
-    return true;
+    return JOB_WATCH_RUNS;
 }
 
 void job_watch_stop(JobWatch *watch)
@@ -172,6 +221,7 @@ void job_watch_stop(JobWatch *watch)
     if (watch->next)
         watch->next->at = watch->at;
     watch->at = NULL;
+    leave_share(watch->watches, watch->client);
     atomic_fetch_sub(&watch->watches->n, 1);
     atomic_fetch_sub(&watch->watches->news->n_watching, 1);
     timer_stop(&watch->watches->loop->timers, &watch->timer);

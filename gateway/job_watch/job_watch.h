@@ -31,9 +31,13 @@ void job_news_free(JobNews *news);
    watches any job. An id of another size is nobody's. */
 void job_news_tell(JobNews *news, Bytes id);
 
-/* On the loop's thread, or before it runs. `most`: watches at the same time. `news` outlives it.
-   Never NULL. */
-JobWatches *job_watches_new(JobNews *news, Loop *loop, uint32_t most);
+/* Watches at the same time: of all clients, and of each. */
+typedef struct JobWatchLimits {
+    uint32_t most, per_client;
+} JobWatchLimits;
+
+/* On the loop's thread, or before it runs. `news` outlives it. Never NULL. */
+JobWatches *job_watches_new(JobNews *news, Loop *loop, JobWatchLimits limits);
 
 /* When no watch runs any more, before loop_deinit: news that are on their way are dropped there.
    NULL is allowed. */
@@ -46,13 +50,23 @@ struct JobWatch {
     void (*look)(JobWatch *watch);
     /* private; `at` is NULL while it does not run */
     char id[JOB_ID_SIZE];
+    uint64_t client; /* a hash of its name */
     JobWatches *watches;
     JobWatch *next, **at;
     Timer timer;
 };
 
-/* False: there are as many as may be, or the id has another size; then it does not run. */
-bool job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id);
+typedef enum JobWatchStart {
+    JOB_WATCH_RUNS,
+    /* It does not: */
+    JOB_WATCH_TOO_MANY, /* there are as many as may be */
+    JOB_WATCH_SHARE,    /* its client has as many as one may have */
+    JOB_WATCH_NO_ID,    /* the id has another size */
+} JobWatchStart;
+
+/* `client`: a name or an address; any text. */
+MUST_USE JobWatchStart job_watch_start(JobWatches *watches, JobWatch *watch, Bytes id,
+                                       Bytes client);
 void job_watch_stop(JobWatch *watch); /* does nothing if it does not run */
 
 /* All of them look at once: the loop drains. */

@@ -91,7 +91,7 @@ Desk *desk_play(void **state, const char *config)
     job_desk_open(&(JobDeskSettings){.loop = &desk->scene->loop,
                                      .storage = &desk->storage,
                                      .news = desk->news,
-                                     .watches = 2,
+                                     .watches = {.most = 3, .per_client = 2},
                                      .on_work = on_work,
                                      .on_order = on_order,
                                      .owner = desk});

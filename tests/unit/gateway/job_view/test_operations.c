@@ -490,17 +490,53 @@ static void a_wait_ends_when_the_gateway_goes_down(void **state)
     assert_int_equal(client->head.status, 202);
 }
 
+/* For a job of his own. */
+static Peer *wait_as(const char *client_name)
+{
+    desk_has(desk, client_name, JOB_RUNNING);
+    Peer *client = as(client_name, "POST", "/v1/" NAME ":wait");
+    if (desk->asked != NOTHING)
+        desk_give(desk);
+    scene_pass(desk->scene, 1);
+    return client;
+}
+
 static void no_more_wait_than_may(void **state)
+{
+    Peer *waits[] = {wait_as("ann"), wait_as("bob"), wait_as("cid")};
+    Peer *more = wait_as("dan");
+    assert_int_equal(more->head.status, 503);
+    assert_record(desk->scene, "UNAVAILABLE OVERLOADED, 0 sent");
+    for (int i = 0; i < 3; i++)
+        break_off(waits[i], 8);
+}
+
+static void a_client_waits_for_no_more_than_its_share_and_others_have_theirs(void **state)
+{
+    Peer *one = wait_as("ann"), *two = wait_as("ann");
+    Peer *more = wait_as("ann");
+    assert_int_equal(more->head.status, 429);
+    assert_record(desk->scene, "RESOURCE_EXHAUSTED TOO_MANY_WAITS, 0 sent");
+    Peer *other = wait_as("bob");
+    break_off(one, 8);
+    Peer *again = wait_as("ann"); /* one of hers has ended */
+    assert_int_equal(other->head.status, 0);
+    assert_int_equal(again->head.status, 0);
+    break_off(two, 8);
+    break_off(other, 8);
+    break_off(again, 8);
+}
+
+static void clients_without_an_identity_share_by_their_address(void **state)
 {
     desk_has(desk, NULL, JOB_RUNNING);
     Peer *one = wait_for("");
     desk_give(desk);
     Peer *two = wait_for("");
     desk_give(desk);
-    Peer *three = wait_for("");
+    Peer *more = wait_for("");
     scene_pass(desk->scene, 1);
-    assert_int_equal(three->head.status, 503);
-    assert_record(desk->scene, "UNAVAILABLE OVERLOADED, 0 sent");
+    assert_int_equal(more->head.status, 429);
     break_off(one, 8);
     break_off(two, 8);
 }
@@ -622,6 +658,8 @@ int main(void)
         TEST(what_changes_while_the_store_is_asked_is_not_missed),
         TEST(a_wait_ends_when_the_gateway_goes_down),
         TEST(no_more_wait_than_may),
+        TEST(a_client_waits_for_no_more_than_its_share_and_others_have_theirs),
+        TEST(clients_without_an_identity_share_by_their_address),
         TEST(each_state_is_told_once_as_it_comes),
         TEST(a_new_step_is_news),
         TEST(a_finished_job_is_told_and_that_is_all),

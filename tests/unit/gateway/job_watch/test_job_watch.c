@@ -29,7 +29,7 @@ static int begin(void **state)
 {
     loop_init(&loop, 0);
     news = job_news_new();
-    watches = job_watches_new(news, &loop, 3);
+    watches = job_watches_new(news, &loop, (JobWatchLimits){.most = 3, .per_client = 2});
     return 0;
 }
 
@@ -41,10 +41,19 @@ static int end(void **state)
     return 0;
 }
 
-static bool start(Looker *looker, const char *id)
+static JobWatchStart start_as(Looker *looker, const char *id, const char *client)
 {
     looker->watch.look = look;
-    return job_watch_start(watches, &looker->watch, bytes_of(id));
+    return job_watch_start(watches, &looker->watch, bytes_of(id), bytes_of(client));
+}
+
+/* Each by a client of its own. */
+static bool start(Looker *looker, const char *id)
+{
+    static unsigned n;
+    char client[16];
+    snprintf(client, sizeof client, "client-%u", n++);
+    return start_as(looker, id, client) == JOB_WATCH_RUNS;
 }
 
 static void stop_loop(Loop *on, void *argument)
@@ -123,6 +132,22 @@ static void there_are_no_more_than_may_be(void **state)
     job_watch_stop(&lookers[0].watch);
     job_watch_stop(&lookers[2].watch);
     job_watch_stop(&lookers[3].watch);
+    job_watch_stop(&lookers[3].watch);
+}
+
+static void a_client_has_no_more_than_its_share(void **state)
+{
+    Looker lookers[4] = {{.looked = 0}};
+    assert_int_equal(start_as(&lookers[0], ONE, "ann"), JOB_WATCH_RUNS);
+    assert_int_equal(start_as(&lookers[1], TWO, "ann"), JOB_WATCH_RUNS);
+    assert_int_equal(start_as(&lookers[2], ONE, "ann"), JOB_WATCH_SHARE);
+    assert_int_equal(start_as(&lookers[2], ONE, "bob"), JOB_WATCH_RUNS);
+    assert_int_equal(start_as(&lookers[3], ONE, "cid"), JOB_WATCH_TOO_MANY);
+    assert_int_equal(start_as(&lookers[3], "short", "cid"), JOB_WATCH_NO_ID);
+    job_watch_stop(&lookers[1].watch);
+    assert_int_equal(start_as(&lookers[3], TWO, "ann"), JOB_WATCH_RUNS);
+    job_watch_stop(&lookers[0].watch);
+    job_watch_stop(&lookers[2].watch);
     job_watch_stop(&lookers[3].watch);
 }
 
@@ -207,6 +232,7 @@ int main(void)
         TEST(nobody_hears_before_the_caller_has_returned),
         TEST(without_news_it_looks_by_itself),
         TEST(there_are_no_more_than_may_be),
+        TEST(a_client_has_no_more_than_its_share),
         TEST(what_is_no_id_is_nobodys),
         TEST(a_watch_may_end_another_one_of_the_same_job),
         TEST(all_look_when_the_loop_drains),
