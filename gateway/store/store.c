@@ -200,6 +200,16 @@ static size_t still_wanted(StoreTask **batch, size_t n, StoreTask **wanted)
     return n_wanted;
 }
 
+/* What only reads has had no effect, whatever became of the connection. */
+static void tell_reads(StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Result r = tasks[i]->result;
+        if (tasks[i]->reads && failed(r) && r.error->fault == &FAULT_STORE_UNKNOWN)
+            tasks[i]->result = FAIL_OVER(tasks[i]->arena, r, FAULT_STORE_DOWN, "reading");
+    }
+}
+
 static void count_results(Store *store, StoreTask **tasks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -246,6 +256,7 @@ static void execute(StoreThread *t, StoreTask **tasks, size_t n)
         for (size_t i = 0; i < n; i++)
             tasks[i]->result = error_copy(tasks[i]->arena, t->why);
     }
+    tell_reads(tasks, n);
     count_results(store, tasks, n);
 }
 
@@ -398,10 +409,13 @@ static bool withdraw(StoreTask *task)
     return atomic_compare_exchange_strong(&task->state, &waiting, GIVEN_UP);
 }
 
-static Result given_up(Store *store, bool withdrawn, Arena *arena)
+static Result given_up(Store *store, bool withdrawn, bool reads, Arena *arena)
 {
     double seconds = (double)store->settings.time / SECOND;
     atomic_fetch_add(&store->given_up, 1);
+    if (reads)
+        return FAIL(arena, FAULT_STORE_DOWN, "it was not read within %.1f s: the store is busy",
+                    seconds);
     return withdrawn ? FAIL(arena, FAULT_STORE_DOWN, "it did not begin within %.1f s", seconds)
                      : FAIL(arena, FAULT_STORE_UNKNOWN, "it did not end within %.1f s", seconds);
 }
@@ -530,13 +544,18 @@ static void on_woken(uv_async_t *async)
     }
 }
 
+static Result give_up(const StorePort *port, StoreTask *task, Arena *arena)
+{
+    return given_up(port->store, withdraw(task), task->reads, arena);
+}
+
 static void on_look(uv_timer_t *timer)
 {
     StorePort *port = timer->data;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     int64_t now = clock_now();
     while (port->first && port->first->task->due <= now)
-        report(port, port->first, given_up(port->store, withdraw(port->first->task), arena));
+        report(port, port->first, give_up(port, port->first->task, arena));
     arena_free(arena);
 }
 
@@ -591,6 +610,7 @@ void store_submit(StorePort *port, StoreTask *task,
     task->on_done = on_done;
     task->owner = owner;
     task->due = clock_now() + port->store->settings.time;
+    task->reads = store_task_reads(task);
     uv_mutex_lock(&port->mutex);
     port->n_out++;
     uv_mutex_unlock(&port->mutex);
@@ -664,6 +684,7 @@ Result store_run(Store *store, Arena *arena, StoreTask **task_in_out)
     task->waiter = wait;
     task->on_executed = on_executed_for_thread;
     task->due = clock_now() + store->settings.time;
+    bool reads = task->reads = store_task_reads(task);
     if (!enqueue(pick_thread(store), task)) {
         wait_free(wait);
         return queue_full(store, arena);
@@ -671,7 +692,7 @@ Result store_run(Store *store, Arena *arena, StoreTask **task_in_out)
     Waited waited = wait_for(wait, task);
     if (waited != IN_TIME) {
         *task_in_out = NULL;
-        return given_up(store, waited == TOO_LATE_TO_BEGIN, arena);
+        return given_up(store, waited == TOO_LATE_TO_BEGIN, reads, arena);
     }
     wait_free(wait);
     return error_copy(arena, task->result);

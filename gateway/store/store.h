@@ -12,7 +12,7 @@
  * Results of tasks:
  *   STORE_DOWN      nothing took effect; the same task may succeed later
  *   STORE_CONFLICT  a condition of the task does not hold; nothing took effect
- *   STORE_UNKNOWN   the store was lost or too slow during the commit: it may have taken effect
+ *   STORE_UNKNOWN   the store was lost or too slow during the commit: a change may be stored
  *   INTERNAL        a mistake in a statement
  */
 #ifndef GATEWAY_STORE_H

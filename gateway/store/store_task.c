@@ -30,6 +30,14 @@ StoreStatement *store_task_add(StoreTask *task, const char *sql)
     return statement;
 }
 
+bool store_task_reads(const StoreTask *task)
+{
+    bool reads = true;
+    for (const StoreStatement *s = task->first; s; s = s->next)
+        reads &= bytes_start_with(bytes_of(s->sql), "SELECT ");
+    return reads;
+}
+
 static StoreValue *next_parameter(StoreStatement *statement, StoreType type)
 {
     CHECK(statement->n_parameters < STORE_MAX_PARAMETERS);

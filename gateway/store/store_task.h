@@ -62,6 +62,7 @@ typedef struct StoreTask {
     /* For the store only. */
     struct StoreTask *next;
     int64_t due; /* monotonic nanoseconds: it is given up then */
+    bool reads;  /* it changes nothing, however it ends */
     _Atomic int state;
     void (*on_executed)(struct StoreTask *task); /* on the store's thread */
     void *waiter;
@@ -76,6 +77,9 @@ void store_task_free(StoreTask *task);
 
 /* Adds a statement. `sql` lives as long as the process. */
 StoreStatement *store_task_add(StoreTask *task, const char *sql);
+
+/* Whether all statements are SELECTs: such a task has no effect, however it ends. */
+bool store_task_reads(const StoreTask *task);
 
 /* The next parameter of the statement; bytes and texts are copied into the task. */
 void store_bind_integer(StoreStatement *statement, int64_t value);

@@ -432,6 +432,20 @@ static void what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_e
     assert_int_equal(count(b), 0); /* what waited was never executed */
 }
 
+static const char slow_read[] = "SELECT * FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT "
+                                "n + 1 FROM c WHERE n < 8000000)"
+                                " SELECT count(*) FROM c) counted";
+
+static void a_read_that_takes_too_long_has_had_no_effect_and_says_so(void **state)
+{
+    Bench *b = *state;
+    reopen(b, 100, 500 * MILLISECOND);
+    assert_fault(run_sql(b, slow_read), FAULT_STORE_DOWN);
+    store_close(b->store);
+    b->settings.time = 10 * SECOND;
+    b->store = store_open(&b->settings);
+}
+
 static void a_thread_that_waits_gives_up_in_time(void **state)
 {
     Bench *b = *state;
@@ -948,6 +962,7 @@ int main(void)
         SQLITE(as_many_tasks_wait_as_the_queue_allows),
         SQLITE(what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_effect),
         BOTH(a_thread_that_waits_gives_up_in_time),
+        BOTH(a_read_that_takes_too_long_has_had_no_effect_and_says_so),
         SQLITE(a_store_that_is_down_fails_at_once_and_comes_back),
         SQLITE(a_damaged_file_is_named),
         BOTH(while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on),
