@@ -230,8 +230,10 @@
 
 /* Of one state, the latest first. $1 state, $2 id of the last one before, or a text behind all ids;
    $3 the most; $4 method, and $5, $6: names from it up to it; $7 step, $8 resource, $9 since before
-   or 0, $10 with content. */
-#define LIST_COLUMNS "SELECT" JOB_COLUMNS "CASE WHEN $10 = 1 THEN content END FROM jobs WHERE "
+   or 0, $10 JobListed. */
+#define LIST_COLUMNS                                                                               \
+    "SELECT" JOB_COLUMNS "CASE WHEN $10 = 2 OR ($10 = 1 AND state = 'done') THEN content END"      \
+    " FROM jobs WHERE "
 #define FILTERS                                                                                    \
     "id < $2 AND ($4 = '' OR definition = $4 OR (definition > $5 AND definition < $6))"            \
     " AND ($7 = '' OR step = $7) AND ($8 = '' OR resource = $8) AND (since < $9 OR $9 = 0)"

@@ -99,6 +99,9 @@ typedef void JobOnOrdered(void *owner, Result result, JobOrderOutcome outcome);
 /* NULL: there is none. */
 typedef void JobOnRead(void *owner, Result result, const JobRecord *record);
 
+/* Of which jobs the content is read: it may be much. */
+typedef enum JobListed { JOB_BARE, JOB_CONTENT_OF_DONE, JOB_CONTENT_OF_ALL } JobListed;
+
 /* All that is set must hold. */
 typedef struct JobFilter {
     const Bytes *client; /* NULL: of any */
@@ -109,7 +112,7 @@ typedef struct JobFilter {
     int64_t since_before; /* it has been in its state and step since before; 0: any */
     Bytes after;          /* the last id of the page before; empty: the first page */
     uint32_t most;        /* of the page; at most JOB_PAGE_MOST */
-    bool with_content;
+    JobListed content;
 } JobFilter;
 
 /* The latest first. */

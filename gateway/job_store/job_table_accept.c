@@ -192,7 +192,7 @@ static void add_list(JobRequest *request, StoreTask *task, const JobFilter *filt
     store_bind_text(task, s, filter->step);
     store_bind_text(task, s, filter->resource);
     store_bind_integer(s, filter->since_before);
-    store_bind_integer(s, filter->with_content);
+    store_bind_integer(s, filter->content);
     if (filter->client)
         store_bind_text(task, s, state);
 }

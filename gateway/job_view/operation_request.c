@@ -311,7 +311,8 @@ Result operation_request_filter(const OperationRequest *request, Arena *arena,
 {
     uint32_t states, size = request->page_size ? request->page_size : OPERATION_PAGE;
     size = size > OPERATION_PAGE ? OPERATION_PAGE : size;
-    *filter_out = (JobFilter){.most = size, .after = request->page_token, .with_content = true};
+    *filter_out =
+        (JobFilter){.most = size, .after = request->page_token, .content = JOB_CONTENT_OF_DONE};
     if (request->page_token.size && !job_id_is_valid(request->page_token))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, "page_token", "it is none of a page before");
     Result r = read_filter(request->filter, arena, &states);

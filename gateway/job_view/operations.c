@@ -359,6 +359,15 @@ static void on_listed(void *owner, Result result, const JobRecord *const *jobs, 
     arena_free(arena);
 }
 
+/* Whether metadata is made of messages, also while a job is unfinished. */
+static bool tells_of_unfinished(const Config *config)
+{
+    bool tells = false;
+    for (uint32_t i = 0; i < config->n_jobs; i++)
+        tells |= config->jobs[i].metadata != NULL;
+    return tells;
+}
+
 /* Clients that nothing tells apart would be told of each other's. */
 static Result list_jobs(OperationTelling *t)
 {
@@ -370,6 +379,8 @@ static Result list_jobs(OperationTelling *t)
     if (failed(r))
         return r;
     filter.client = &t->call.record->client;
+    if (tells_of_unfinished(t->call.config))
+        filter.content = JOB_CONTENT_OF_ALL;
     JobStorage *storage = job_ask_storage(&t->ask);
     storage->list(storage, &filter, on_listed, t);
     return OK;

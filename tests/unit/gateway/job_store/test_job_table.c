@@ -903,6 +903,17 @@ static uint32_t list(Gateway *g, JobFilter filter)
     return g->n;
 }
 
+static void a_list_has_the_content_of_what_is_done(void **state)
+{
+    Bench *b = *state;
+    add(b, "ann");
+    end(&b->a, claim_one(&b->a), JOB_DONE);
+    assert_int_equal(list(&b->a, (JobFilter){.content = JOB_CONTENT_OF_DONE}), 1);
+    assert_bytes(b->a.jobs_out[0]->request, "request");
+    assert_int_equal(list(&b->a, (JobFilter){.content = JOB_BARE}), 1);
+    assert_int_equal(b->a.jobs_out[0]->request.size, 0);
+}
+
 static void lists_have_what_was_asked_for(void **state)
 {
     Bench *b = *state;
@@ -921,8 +932,10 @@ static void lists_have_what_was_asked_for(void **state)
     assert_int_equal(list(&b->a, (JobFilter){0}), 4);
     assert_int_equal(b->a.jobs_out[0]->request.size, 0);
     assert_int_equal(b->a.jobs_out[0]->damage.size, 0);
-    assert_int_equal(list(&b->a, (JobFilter){.with_content = true}), 4);
+    assert_int_equal(list(&b->a, (JobFilter){.content = JOB_CONTENT_OF_ALL}), 4);
     assert_bytes(b->a.jobs_out[0]->request, "request");
+    assert_int_equal(list(&b->a, (JobFilter){.content = JOB_CONTENT_OF_DONE}), 4);
+    assert_int_equal(b->a.jobs_out[0]->request.size, 0);
     assert_int_equal(list(&b->a, (JobFilter){.client = &ann}), 3);
     assert_int_equal(list(&b->a, (JobFilter){.client = &bob}), 1);
     assert_int_equal(list(&b->a, (JobFilter){.client = &nobody}), 0);
@@ -1350,6 +1363,7 @@ static int run_on(const bool *kind)
         TEST(a_job_behind_another_one_is_moved_and_gets_its_turn),
         TEST(what_somebody_has_or_has_had_since_is_not_moved),
         TEST(lists_have_what_was_asked_for),
+        TEST(a_list_has_the_content_of_what_is_done),
         TEST(a_page_goes_on_where_the_one_before_ended),
         TEST(jobs_end_when_they_were_kept_for_their_time),
         TEST(only_what_is_at_rest_can_be_removed),

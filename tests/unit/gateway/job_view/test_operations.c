@@ -386,6 +386,7 @@ static void a_client_lists_its_own_jobs(void **state)
     assert_int_equal(desk->asked, LIST);
     assert_bytes(*desk->filter.client, "ada");
     assert_int_equal(desk->filter.most, 1);
+    assert_int_equal(desk->filter.content, JOB_CONTENT_OF_DONE); /* no other is shown */
     assert_int_not_equal(desk->filter.states, 0);
     desk_give(desk);
     assert_int_equal(client->head.status, 200);
