@@ -1,6 +1,7 @@
 #include "gateway/job_run/job_executor.h"
 
 #include "base/arena.h"
+#include "gateway/job/job_time.h"
 #include "gateway/job_run/job_caller.h"
 #include "gateway/job_run/job_orphans.h"
 #include "gateway/job_run/job_scheduler.h"
@@ -19,6 +20,7 @@ struct JobExecutor {
     JobExecutorSettings settings;
     JobBook book;
     JobClock clock;
+    JobTime time;
     JobHearer hearer;
     JobCaller caller;
     JobRunner *runner;
@@ -84,7 +86,7 @@ static int64_t now(JobClock *clock)
 
 static int64_t wall(JobClock *clock)
 {
-    return clock_wall();
+    return job_time_look(&of_clock(clock)->time, clock_wall(), clock_now());
 }
 
 static void tell_if_idle(JobExecutor *executor)

@@ -73,7 +73,7 @@ struct JobBook {
 typedef struct JobClock JobClock;
 struct JobClock {
     int64_t (*now)(JobClock *clock);  /* monotonic nanoseconds */
-    int64_t (*wall)(JobClock *clock); /* nanoseconds since 1970; may jump */
+    int64_t (*wall)(JobClock *clock); /* nanoseconds since 1970; may jump: job_time.h */
     /* job_runner_turn is to be called at this monotonic time, in place of the one before. */
     void (*wake)(JobClock *clock, int64_t when);
 };
