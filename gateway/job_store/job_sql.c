@@ -89,7 +89,9 @@
                   " ORDER BY j.wake LIMIT $4" for_update ")"                                       \
                   " AND EXISTS (SELECT 1 FROM job_owners o WHERE o.owner = $1)" RETURNING
 
-#define RUNNING "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.definition = "
+/* Those that wait hold no place. */
+#define RUNNING                                                                                    \
+    "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.state <> 'waiting' AND r.definition = "
 
 /* Of each definition the client that was served least recently; of these that of the greatest
    impact, and of these the one of which the fewest run. The owner's row notes it. $1 owner, $2

@@ -57,7 +57,8 @@ typedef void JobOnAccepted(void *owner, Result result, JobAcceptance acceptance,
 /* ---- Owners ---------------------------------------------------------------------------------- */
 
 /* What this gateway can execute, and how much of it at the same time in all gateways. Jobs that
-   have begun count until they are at rest, also those that wait. */
+   have begun count until they are at rest, but not while they wait; one that goes on needs no
+   place, so that there may be more of them for a while. */
 typedef struct JobLimit {
     Bytes definition;
     uint32_t revision;

@@ -79,7 +79,6 @@ static Result compile(ConfigReader *reader)
     service_choose_made(reader);
     config_check_webhooks(reader);
     config_check_job_webhooks(reader);
-    return r;
     return service_make_shadows(reader);
 }
 

@@ -238,6 +238,10 @@ static const Migration migrations[] = {
         " who TEXT NOT NULL DEFAULT '',"
         " why TEXT NOT NULL DEFAULT '',"
         " PRIMARY KEY (service, version))"},
+    /* Jobs that wait hold no place: they are not counted, however many there are. */
+    {1, "CREATE INDEX jobs_place ON jobs (definition, client)"
+        " WHERE stage = 1 AND state <> 'waiting';"
+        "DROP INDEX jobs_running"},
 };
 
 enum {

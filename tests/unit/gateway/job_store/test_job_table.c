@@ -332,15 +332,35 @@ static void so_many_jobs_of_a_definition_run_in_all_gateways(void **state)
     JobRecord *first = (JobRecord *)b->a.jobs_out[0];
     assert_int_equal(claim_at(&b->b, &two, 1, 8, WALL), 1);
     assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
-    set(first, JOB_WAITING, "ready"); /* what waits has begun, and counts */
+    set(first, JOB_WAITING, "ready"); /* what waits leaves its place to another one */
     first->position.due = WALL + SECOND;
     assert_true(write_job(&b->a, first, false, true, WALL));
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 1);
     assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
     assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL + SECOND), 1); /* it goes on all the same */
-    end(&b->a, (JobRecord *)b->a.jobs_out[0], JOB_DONE);
-    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 1);
+    first = (JobRecord *)b->a.jobs_out[0];
+    set(first, JOB_RUNNING, "ready");
+    assert_true(write_job(&b->a, first, false, false, WALL)); /* three run now */
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
     two.running = 3;
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
+    end(&b->a, first, JOB_DONE);
     assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 1);
+}
+
+static void what_waits_holds_no_place_of_its_client(void **state)
+{
+    Bench *b = *state;
+    JobLimit one = any;
+    one.running_per_client = 1;
+    add(b, "ann");
+    add(b, "ann");
+    assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 1);
+    JobRecord *first = (JobRecord *)b->a.jobs_out[0];
+    set(first, JOB_WAITING, "approval");
+    first->position.due = WALL + SECOND;
+    assert_true(write_job(&b->a, first, false, true, WALL));
+    assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 1);
 }
 
 static void so_many_jobs_of_a_client_run_in_all_gateways(void **state)
@@ -652,6 +672,8 @@ static void an_order_wakes_a_job_that_nobody_has(void **state)
     set(waits, JOB_WAITING, "approval");
     waits->position.due = WALL + HOUR_SECONDS * SECOND;
     assert_true(write_job(&b->a, waits, false, true, WALL));
+    add(b, "ann");
+    claim_one(&b->a);
     JobRecord *queued = add(b, "ann");
     assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 0);
     assert_int_equal(order_job(&b->b, queued->id, JOB_CANCEL, ""), JOB_ORDERED);
@@ -1175,15 +1197,16 @@ static void hold(Racer *racer, const JobRecord *job, bool begins)
         racer->n_over += atomic_fetch_add(&held_by_ann, 1) >= CLIENT_MOST;
 }
 
-static void let_go(const JobRecord *job, bool ends)
+/* One that begins waits from now on, and leaves its place; the other one is done. */
+static void let_go(const JobRecord *job, bool begins)
 {
     atomic_store(&holder[atoi((const char *)job->request.data)], NULL);
-    if (!ends)
-        return;
-    atomic_fetch_sub(&running, 1);
-    if (bytes_are(job->client, "ann"))
+    if (begins)
+        atomic_fetch_sub(&running, 1);
+    if (begins && bytes_are(job->client, "ann"))
         atomic_fetch_sub(&held_by_ann, 1);
-    atomic_fetch_add(&done, 1);
+    if (!begins)
+        atomic_fetch_add(&done, 1);
 }
 
 /* Each job waits once, and is done then. */
@@ -1192,7 +1215,7 @@ static void execute(Racer *racer, Gateway *g, JobRecord *job)
     bool begins = job->position.state == JOB_QUEUED;
     hold(racer, job, begins);
     set(job, begins ? JOB_WAITING : JOB_DONE, "only");
-    let_go(job, !begins); /* before others can have it */
+    let_go(job, begins); /* before others can have it */
     racer->n_done += write_job(g, job, false, true, WALL) && !begins;
 }
 
@@ -1338,6 +1361,7 @@ static int run_on(const bool *kind)
         TEST(unknown_definitions_are_left_alone),
         TEST(so_many_jobs_of_a_definition_run_in_all_gateways),
         TEST(so_many_jobs_of_a_client_run_in_all_gateways),
+        TEST(what_waits_holds_no_place_of_its_client),
         TEST(clients_take_turns),
         TEST(what_matters_more_comes_first),
         TEST(definitions_that_matter_the_same_take_turns),
