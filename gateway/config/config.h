@@ -152,8 +152,6 @@ typedef struct UsageConfig {
     int64_t every, keep;
 } UsageConfig;
 
-typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
-
 /* Kinds of failures for which something is to be done: all of it must hold. Lists end with NULL;
    NULL: any. */
 typedef struct FailureTrigger {

@@ -1,5 +1,6 @@
 #include "gateway/job_run/job_orphans.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -52,6 +53,29 @@ static void on_listed(void *owner, Result result, const JobRecord *const *jobs, 
         tell_orphan(owner, jobs[i]);
 }
 
+static void on_given_up(void *owner, Result result, bool written)
+{
+    error_ignore(result, "the next look finds it again");
+}
+
+/* Orders that nobody will ever carry out, as far as can be known here. */
+static void give_up(JobOrphans *orphans, const JobRecord *record)
+{
+    if (job_definition_of(orphans->loop->config, record) || record->damage.size)
+        return;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    JobRecord *copy = job_record_copy(record, arena);
+    if (job_give_up(copy, arena))
+        orphans->storage->abandon(orphans->storage, copy, clock_wall(), on_given_up, NULL);
+    arena_free(arena);
+}
+
+static void on_ordered(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
+{
+    for (uint32_t i = 0; !failed(result) && i < n; i++)
+        give_up(owner, jobs[i]);
+}
+
 /* A revision that is missing here, another gateway may have; but one with other steps is a mistake.
  */
 static void on_listed_at_once(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
@@ -76,10 +100,18 @@ static void look(JobOrphans *orphans, int64_t since_before, JobOnListed *on_foun
     orphans->storage->list(orphans->storage, &filter, on_found, orphans);
 }
 
+/* For a while anybody who has the definition may have carried them out. */
+static void look_for_orders(JobOrphans *orphans, int64_t since_before)
+{
+    JobFilter filter = {.since_before = since_before, .ordered = true, .most = JOB_CLAIM_MOST};
+    orphans->storage->list(orphans->storage, &filter, on_ordered, orphans);
+}
+
 static void on_timer(Timer *timer)
 {
     JobOrphans *orphans = (JobOrphans *)((char *)timer - offsetof(JobOrphans, timer));
     look(orphans, clock_wall() - orphans->every, on_listed);
+    look_for_orders(orphans, clock_wall() - orphans->every);
     look_later(orphans);
 }
 

@@ -3,6 +3,9 @@
  * revision and structure any more. Another gateway may have it; if not, they wait until somebody
  * acts, so that they are told of: one of each revision, once for each config.
  *
+ * An order for such a job is given up, so that a cancelled one ends, and holds nothing any more
+ * (job_give_up).
+ *
  * A look now and then at the latest jobs that have not changed for a while. One loop, its thread
  * only.
  */

@@ -1,6 +1,7 @@
 #include "gateway/job_store/job_record.h"
 
 #include "base/arena.h"
+#include "gateway/job/job_told.h"
 
 #include <string.h>
 
@@ -104,6 +105,38 @@ Bytes job_failed_step(const JobRecord *record)
     bool has_failed = state == JOB_FAILED || state == JOB_UNDOING || state == JOB_UNDONE;
     bool cancelled = bytes_are(record->failure.fault, FAULT_CANCELLED.name);
     return has_failed && !cancelled ? record->failure.step : BYTES_NONE;
+}
+
+/* What has begun may have had effects, so that it is not undone, but has failed. */
+static void cancel_without_undo(JobRecord *record, Arena *arena)
+{
+    JobPosition *position = &record->position;
+    Bytes why = record->order.why;
+    bool begun = position->state != JOB_QUEUED;
+    const char *message =
+        begun ? arena_printf(arena,
+                             "%.*s%sits definition is not in the config any more: nothing that it "
+                             "has done is undone",
+                             BYTES_ARGS(why), why.size ? "; " : "")
+              : arena_text(arena, why);
+    position->state = begun ? JOB_FAILED : JOB_UNDONE;
+    position->due = 0;
+    position->cancelled = true;
+    record->failure = (JobFailure){.step = record->step,
+                                   .fault = bytes_of(FAULT_CANCELLED.name),
+                                   .code = CODE_CANCELLED,
+                                   .message = bytes_of(message)};
+}
+
+bool job_give_up(JobRecord *record, Arena *arena)
+{
+    bool rests = job_is_at_rest(record->position.state);
+    if (!rests && record->order.event == JOB_CANCEL)
+        cancel_without_undo(record, arena);
+    else if (!rests)
+        return false;
+    record->is_news = job_told_next(&record->told, &record->position);
+    return true;
 }
 
 bool job_order_fits(JobEvent order, JobState state)

@@ -92,6 +92,11 @@ Bytes job_failure_cause(Bytes message);
    cancelled. */
 Bytes job_failed_step(const JobRecord *record);
 
+/* What its order comes to where no gateway can execute it: one that is cancelled ends, and nothing
+   of it is undone; one at rest stays so. False: it waits for its definition. Texts are in the
+   arena. */
+bool job_give_up(JobRecord *record, Arena *arena);
+
 /* Whether the order fits a job in that state. */
 bool job_order_fits(JobEvent order, JobState state);
 

@@ -89,9 +89,12 @@
                   " ORDER BY j.wake LIMIT $4" for_update ")"                                       \
                   " AND EXISTS (SELECT 1 FROM job_owners o WHERE o.owner = $1)" RETURNING
 
-/* Those that wait hold no place. */
-#define RUNNING                                                                                    \
-    "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.state <> 'waiting' AND r.definition = "
+/* Those that wait hold no place, nor those that nobody executes: that nobody has, and of which the
+   claiming gateway has no definition. */
+#define RUNNING(known)                                                                             \
+    "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.state <> 'waiting'"                      \
+    " AND (r.owner <> '' OR (SELECT count(*) FROM " known                                          \
+    " WHERE " SAME_KIND("k", "r") ") > 0) AND r.definition = "
 
 /* Of each definition the client that was served least recently; of these that of the greatest
    impact, and of these the one of which the fewest run. The owner's row notes it. $1 owner, $2
@@ -99,18 +102,22 @@
 #define TURN(known)                                                                                \
     "UPDATE job_owners SET turn = $3, definition = p.definition, revision = p.revision,"           \
     " structure = p.structure, client = p.client FROM (SELECT m.* FROM (SELECT k." KIND            \
-    ", k.impact, k.running_most, " RUNNING "k.definition) AS running, (SELECT q.client"            \
-    " FROM job_queues q WHERE " SAME_KIND(                                                         \
-        "q",                                                                                       \
-        "k") " AND q.ready > 0"                                                                    \
-             " AND (k.client_most = 0 OR " RUNNING                                                 \
-             "q.definition AND r.client = q.client) < k.client_most)"                              \
-             " ORDER BY q.served, q.client LIMIT 1) AS client"                                     \
-             " FROM " known " WHERE k.park_after = 0 OR NOT EXISTS (SELECT 1 FROM job_parks c"     \
-             " WHERE c.definition = k.definition AND c.times >= k.park_after)) m"                  \
-             " WHERE m.client IS NOT NULL AND (m.running_most = 0 OR m.running < m.running_most)"  \
-             " ORDER BY m.impact DESC, m.running, m.definition LIMIT 1) p"                         \
-             " WHERE job_owners.owner = $1"
+    ", k.impact, k.running_most, " RUNNING(                                                        \
+        known) "k.definition) AS running, (SELECT q.client"                                        \
+               " FROM job_queues q WHERE " SAME_KIND(                                              \
+                   "q",                                                                            \
+                   "k") " AND q.ready > 0"                                                         \
+                        " AND (k.client_most = 0 OR " RUNNING(                                     \
+                            known) "q.definition AND r.client = q.client) < k.client_most)"        \
+                                   " ORDER BY q.served, q.client LIMIT 1) AS client"               \
+                                   " FROM " known " WHERE k.park_after = 0 OR NOT EXISTS (SELECT " \
+                                                  "1 FROM job_parks c"                             \
+                                   " WHERE c.definition = k.definition AND c.times >= "            \
+                                   "k.park_after)) m"                                              \
+                                   " WHERE m.client IS NOT NULL AND (m.running_most = 0 OR "       \
+                                   "m.running < m.running_most)"                                   \
+                                   " ORDER BY m.impact DESC, m.running, m.definition LIMIT 1) p"   \
+                                   " WHERE job_owners.owner = $1"
 
 #define OF_TURN "(SELECT o." KIND ", o.client FROM job_owners o WHERE o.owner = $1 AND o.turn = $2)"
 
@@ -241,6 +248,11 @@
     " AND ($7 = '' OR step = $7) AND ($8 = '' OR resource = $8) AND (since < $9 OR $9 = 0)"
 #define LIST LIST_COLUMNS "state = $1 AND " FILTERS " ORDER BY id DESC LIMIT $3"
 
+/* Of those that have an order, and nobody. Few of all: not by the index of states. */
+#define LIST_ORDERED                                                                               \
+    LIST_COLUMNS "state || '' = $1 AND ordered <> '' AND owner = '' AND " FILTERS                  \
+                 " ORDER BY id DESC LIMIT $3"
+
 /* $1 client, $11 state, or empty. */
 #define LIST_CLIENT                                                                                \
     LIST_COLUMNS "client = $1 AND " FILTERS " AND ($11 = '' OR state = $11)"                       \
@@ -276,6 +288,9 @@
     .order_queue = ORDER_QUEUE, .order_job = ORDER_JOB,                                            \
     .found = "SELECT 1 FROM jobs WHERE id = $1", .read = SELECT_JOB "id = $1",                     \
     .find_open = FIND_OPEN, .find_latest = FIND_LATEST, .list = LIST, .list_client = LIST_CLIENT,  \
+    .list_ordered = LIST_ORDERED,                                                                  \
+    .seize = "UPDATE jobs SET owner = $3, token = token + 1"                                       \
+             " WHERE id = $1 AND token = $2 AND owner = ''",                                       \
     .migrate_from = MIGRATE_FROM, .migrate_to = MIGRATE_TO, .migrate_job = MIGRATE_JOB,            \
     .unpark = "DELETE FROM job_parks WHERE definition = $1",                                       \
     .remove = "DELETE FROM jobs WHERE id = $1 AND stage = 2"

@@ -30,9 +30,9 @@ typedef struct JobSql {
     const char *renew, *enroll, *owners, *orders, *ahead, *bury, *orphans;
     const char *wake, *turn, *turn_queue, *turn_job;
     const char *release, *unclaim, *leave;
-    const char *write, *park, *succeed, *promote_queue, *promote_job;
+    const char *seize, *write, *park, *succeed, *promote_queue, *promote_job;
     const char *order_queue, *order_job, *found;
-    const char *read, *find_open, *find_latest, *list, *list_client;
+    const char *read, *find_open, *find_latest, *list, *list_client, *list_ordered;
     const char *unpark, *remove, *tell;
     const char *migrate_from, *migrate_to, *migrate_job;
 } JobSql;

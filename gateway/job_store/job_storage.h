@@ -114,6 +114,7 @@ typedef struct JobFilter {
     Bytes after;          /* the last id of the page before; empty: the first page */
     uint32_t most;        /* of the page; at most JOB_PAGE_MOST */
     JobListed content;
+    bool ordered; /* those that have an order, and no owner; not with `client` */
 } JobFilter;
 
 /* The latest first. */
@@ -145,6 +146,12 @@ struct JobStorage {
        `release`: the job is nobody's afterwards. A job at rest is released always. */
     void (*write)(JobStorage *storage, const JobRecord *record, bool content, bool release,
                   int64_t wall, JobOnWritten *on_written, void *owner);
+
+    /* Writes the position and the failure of a job that nobody has, as `record`, unless somebody
+       has had it since it was read: for one that is at rest from now on, because nobody can execute
+       it. */
+    void (*abandon)(JobStorage *storage, const JobRecord *record, int64_t wall,
+                    JobOnWritten *on_written, void *owner);
 
     /* All jobs of the owner are nobody's, and due: it stops. Its row goes, too. */
     void (*release_all)(JobStorage *storage, Bytes name, JobOnDone *on_done, void *owner);

@@ -140,6 +140,7 @@ static const JobStorage operations = {
     .renew = job_table_renew,
     .claim = job_table_claim,
     .write = job_table_write,
+    .abandon = job_table_abandon,
     .release_all = job_table_release_all,
     .order = job_table_order,
     .read = job_table_read,

@@ -182,7 +182,9 @@ static void add_list(JobRequest *request, StoreTask *task, const JobFilter *filt
     const JobSql *sql = request->table->sql;
     Bytes from = bytes_of(arena_printf(task->arena, "%.*s.", BYTES_ARGS(filter->method)));
     Bytes to = bytes_of(arena_printf(task->arena, "%.*s0", BYTES_ARGS(filter->method)));
-    StoreStatement *s = store_task_add(task, filter->client ? sql->list_client : sql->list);
+    StoreStatement *s = store_task_add(task, filter->client    ? sql->list_client
+                                             : filter->ordered ? sql->list_ordered
+                                                               : sql->list);
     store_bind_text(task, s, filter->client ? *filter->client : state);
     store_bind_text(task, s, filter->after.size ? filter->after : bytes_of("~"));
     store_bind_integer(s, request->most);

@@ -121,6 +121,8 @@ void job_table_claim(JobStorage *storage, Bytes name, const JobLimit *limits, ui
 void job_table_release_all(JobStorage *storage, Bytes name, JobOnDone *on_done, void *owner);
 void job_table_write(JobStorage *storage, const JobRecord *record, bool content, bool release,
                      int64_t wall, JobOnWritten *on_written, void *owner);
+void job_table_abandon(JobStorage *storage, const JobRecord *record, int64_t wall,
+                       JobOnWritten *on_written, void *owner);
 void job_table_order(JobStorage *storage, Bytes id, const JobOrder *order, JobOnOrdered *on_ordered,
                      void *owner);
 void job_table_unpark(JobStorage *storage, Bytes definition, JobOnDone *on_done, void *owner);

@@ -98,16 +98,21 @@ static void promote(JobTable *table, StoreTask *task, const JobRecord *record)
     store_bind_text(task, store_task_add(task, table->sql->promote_job), record->resource);
 }
 
-void job_table_write(JobStorage *storage, const JobRecord *record, bool content, bool release,
-                     int64_t wall, JobOnWritten *on_done, void *owner)
+/* Of a job that may end with this. */
+static StoreTask *begin_write(const JobTable *table, const JobRecord *record)
 {
-    JobTable *table = job_table_of(storage);
-    JobRequest *request = job_request_new(table, owner);
-    request->on.written = on_done;
     bool ends = job_is_at_rest(record->position.state);
     StoreTask *task = store_task_new(STORE_PROMISED);
     if (ends && record->resource.size && table->sql->lock_resource)
         store_bind_text(task, store_task_add(task, table->sql->lock_resource), record->resource);
+    return task;
+}
+
+static void end_write(JobRequest *request, StoreTask *task, const JobRecord *record, bool content,
+                      bool release, int64_t wall)
+{
+    JobTable *table = request->table;
+    bool ends = job_is_at_rest(record->position.state);
     StoreStatement *s = store_task_add(task, table->sql->write);
     store_bind_text(task, s, record->id);
     store_bind_text(task, s, record->owner);
@@ -129,6 +134,33 @@ void job_table_write(JobStorage *storage, const JobRecord *record, bool content,
         count_failures(request, task, record, wall);
     }
     job_request_submit(request, task, on_written);
+}
+
+void job_table_write(JobStorage *storage, const JobRecord *record, bool content, bool release,
+                     int64_t wall, JobOnWritten *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    request->on.written = on_done;
+    end_write(request, begin_write(table, record), record, content, release, wall);
+}
+
+/* It belongs to nobody whom others see: it is given up in the same transaction. */
+void job_table_abandon(JobStorage *storage, const JobRecord *record, int64_t wall,
+                       JobOnWritten *on_done, void *owner)
+{
+    JobTable *table = job_table_of(storage);
+    JobRequest *request = job_request_new(table, owner);
+    request->on.written = on_done;
+    JobRecord *seized = job_record_copy(record, request->arena);
+    seized->owner = bytes_of("nobody");
+    seized->token++;
+    StoreTask *task = begin_write(table, seized);
+    StoreStatement *s = store_task_add(task, table->sql->seize);
+    store_bind_text(task, s, record->id);
+    store_bind_integer(s, (int64_t)record->token);
+    store_bind_text(task, s, seized->owner);
+    end_write(request, task, seized, false, true, wall);
 }
 
 /* ---- Orders ---------------------------------------------------------------------------------- */

@@ -242,6 +242,8 @@ static const Migration migrations[] = {
     {1, "CREATE INDEX jobs_place ON jobs (definition, client)"
         " WHERE stage = 1 AND state <> 'waiting';"
         "DROP INDEX jobs_running"},
+    /* Orders for jobs that nobody has, to be carried out or given up. */
+    {1, "CREATE INDEX jobs_ordered ON jobs (id) WHERE ordered <> '' AND owner = ''"},
 };
 
 enum {

@@ -291,3 +291,16 @@ def test_waiting_jobs_are_moved_to_a_compatible_revision(gateway):
         reached(gateway, each, "done")
     assert (gateway.backend.effects.of("moved"), gateway.backend.effects.of("stays")) == (["announce", "publish"], ["publish"])
     assert "JOB_UNFIT: it is done: what has ended stays as it is" in refused(gateway, "migrate", job, "--to", "1")
+
+
+def test_a_job_whose_definition_is_gone_ends_when_it_is_cancelled(gateway):
+    use(gateway, revision(5))
+    job, other = create(gateway, "orphan"), create(gateway, "orphan-of-ada")
+    for each in (job, other):
+        reached(gateway, each, "waiting", "approval")
+    use(gateway, revision(6))
+    jobs(gateway, "cancel", job, "--why", "nobody needs it")
+    assert gateway.http("POST", f"/v1/operations/{other}:cancel", {}, headers={"X-Client-Id": "ada"}).status == 200
+    for each in (job, other):
+        assert "its definition is not in the config any more" in reached(gateway, each, "failed")["failure"]["message"]
+    create(gateway, "orphan")  # the site is free again

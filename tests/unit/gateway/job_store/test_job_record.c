@@ -13,7 +13,7 @@ static void a_copy_has_all_and_shares_nothing(void **state)
                       &record->resource,  &record->request_id,      &record->step,
                       &record->request,   &record->failure.step,    &record->failure.fault,
                       &record->owner,     &record->failure.message, &record->damage,
-                      &record->order.who, &record->order.why,         &record->parked};
+                      &record->order.who, &record->order.why,       &record->parked};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = bytes_of(text);
     record->responses[2] = bytes_of(response);
@@ -100,9 +100,38 @@ static void the_failed_step_is_told_only_of_what_has_failed_for_good(void **stat
     assert_bytes(job_failed_step(&record), "");
 }
 
+/* Without a definition nobody knows what there is to undo. */
+static void what_nobody_can_execute_ends_if_it_is_cancelled_and_rests_else(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    static const struct {
+        JobState from;
+        JobEvent order;
+        bool given_up;
+        JobState to;
+    } rows[] = {
+        {JOB_QUEUED, JOB_CANCEL, true, JOB_UNDONE},     {JOB_RUNNING, JOB_CANCEL, true, JOB_FAILED},
+        {JOB_WAITING, JOB_CANCEL, true, JOB_FAILED},    {JOB_UNDOING, JOB_CANCEL, true, JOB_FAILED},
+        {JOB_WAITING, JOB_ARRIVED, false, JOB_WAITING}, {JOB_FAILED, JOB_RETRY, true, JOB_FAILED},
+        {JOB_FAILED, JOB_SKIP, true, JOB_FAILED},       {JOB_FAILED, JOB_UNDO, true, JOB_FAILED},
+        {JOB_DONE, JOB_UNDO, true, JOB_DONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        JobRecord record = {.position = {.state = rows[i].from, .due = 7},
+                            .order = {.given = true, .event = rows[i].order}};
+        assert_int_equal(job_give_up(&record, arena), rows[i].given_up);
+        assert_int_equal(record.position.state, rows[i].to);
+        bool cancelled = rows[i].to != rows[i].from;
+        assert_int_equal(record.failure.fault.size != 0, cancelled);
+        assert_int_equal(record.position.due, cancelled ? 0 : 7);
+    }
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_nobody_can_execute_ends_if_it_is_cancelled_and_rests_else),
         cmocka_unit_test(a_copy_has_all_and_shares_nothing),
         cmocka_unit_test(what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told),
         cmocka_unit_test(the_failed_step_is_told_only_of_what_has_failed_for_good),

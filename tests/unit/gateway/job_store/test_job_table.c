@@ -382,6 +382,74 @@ static void so_many_jobs_of_a_client_run_in_all_gateways(void **state)
     assert_bytes(b->b.jobs_out[0]->client, "ann");
 }
 
+/* Of a revision that only `g` knows, which runs there. */
+static JobRecord *run_unknown(Bench *b, Gateway *g, const char *resource)
+{
+    JobRecord *record = make(b, "ann");
+    JobLimit limit = any;
+    limit.revision = record->revision = 9;
+    record->resource = bytes_of(resource);
+    assert_int_equal(accept_job(g, record, false, 0), JOB_ACCEPTED);
+    assert_int_equal(claim_at(g, &limit, 1, 1, WALL), 1);
+    record = (JobRecord *)g->jobs_out[0];
+    set(record, JOB_RUNNING, "reserve");
+    assert_true(write_job(g, record, false, false, WALL));
+    return record;
+}
+
+static void a_job_that_nobody_can_execute_holds_no_place(void **state)
+{
+    Bench *b = *state;
+    JobLimit one = any;
+    one.running = one.running_per_client = 1;
+    JobRecord *unknown = run_unknown(b, &b->b, "");
+    add(b, "ann");
+    assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 0); /* somebody can, and does */
+    assert_true(write_job(&b->b, unknown, false, true, WALL));
+    assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 1);
+}
+
+static const JobRecord *only_ordered(Gateway *g)
+{
+    JobFilter filter = {.ordered = true, .most = 8};
+    g->jobs->list(g->jobs, &filter, on_jobs, g);
+    wait_for(g);
+    return g->n == 1 ? g->jobs_out[0] : NULL;
+}
+
+static bool abandon_job(Gateway *g, const JobRecord *record)
+{
+    g->jobs->abandon(g->jobs, record, WALL, on_written, g);
+    wait_for(g);
+    return g->written;
+}
+
+static void an_order_that_nobody_can_carry_out_is_given_up(void **state)
+{
+    Bench *b = *state;
+    JobRecord *unknown = run_unknown(b, &b->b, "site/x");
+    JobRecord *next = add_of(b, "ann", "site/x");
+    assert_int_equal(order_job(&b->a, unknown->id, JOB_CANCEL, "why"), JOB_ORDERED);
+    assert_null(only_ordered(&b->a)); /* it has an owner, who hears of it */
+    assert_true(write_job(&b->b, unknown, false, true, WALL));
+    JobRecord *found = (JobRecord *)only_ordered(&b->a);
+    assert_non_null(found);
+    JobRecord *old = job_record_copy(found, b->a.arena);
+    assert_int_equal(claim(&b->a, 8), 0);
+    assert_true(job_give_up(found, b->a.arena));
+    assert_true(abandon_job(&b->a, found));
+    assert_false(abandon_job(&b->a, old)); /* it has had an owner since */
+    const JobRecord *given_up = read_job(&b->a, unknown->id);
+    assert_int_equal(given_up->position.state, JOB_FAILED);
+    assert_false(given_up->order.given);
+    assert_int_equal(given_up->owner.size, 0);
+    assert_true(given_up->token > old->token);
+    assert_non_null(
+        memmem(given_up->failure.message.data, given_up->failure.message.size, "definition", 10));
+    assert_int_equal(claim(&b->a, 8), 1); /* who waits for the resource has its turn */
+    assert_true(bytes_equal(b->a.jobs_out[0]->id, next->id));
+}
+
 static void clients_take_turns(void **state)
 {
     Bench *b = *state;
@@ -1362,6 +1430,8 @@ static int run_on(const bool *kind)
         TEST(so_many_jobs_of_a_definition_run_in_all_gateways),
         TEST(so_many_jobs_of_a_client_run_in_all_gateways),
         TEST(what_waits_holds_no_place_of_its_client),
+        TEST(a_job_that_nobody_can_execute_holds_no_place),
+        TEST(an_order_that_nobody_can_carry_out_is_given_up),
         TEST(clients_take_turns),
         TEST(what_matters_more_comes_first),
         TEST(definitions_that_matter_the_same_take_turns),
