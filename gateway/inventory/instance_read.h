@@ -30,4 +30,14 @@ void config_read_instance(ConfigReader *reader, const Service *service, bool opa
 void config_read_discovery(ConfigReader *reader, Service *service,
                            const Passerelle__Config__Discovery *text, const char *path);
 
+/* instance_health.c: the checks and the ejection of a service; `text` may be NULL. After the
+ * instances. */
+void config_read_health(ConfigReader *reader, Service *service,
+                        const Passerelle__Config__Health *text, const char *path);
+
+/* instance_guards.c: Service.breaker and Service.concurrency; both may be NULL. */
+void config_read_guards(ConfigReader *reader, Service *service,
+                        const Passerelle__Config__Breaker *breaker,
+                        const Passerelle__Config__Concurrency *concurrency, const char *path);
+
 #endif

@@ -111,7 +111,7 @@
                             known) "q.definition AND r.client = q.client) < k.client_most)"        \
                                    " ORDER BY q.served, q.client LIMIT 1) AS client"               \
                                    " FROM " known " WHERE k.park_after = 0 OR NOT EXISTS (SELECT " \
-                                                  "1 FROM job_parks c"                             \
+                                   "1 FROM job_parks c"                                            \
                                    " WHERE c.definition = k.definition AND c.times >= "            \
                                    "k.park_after)) m"                                              \
                                    " WHERE m.client IS NOT NULL AND (m.running_most = 0 OR "       \

@@ -10,7 +10,11 @@
 static Result start_at(Process *p, Arena *arena, const Config *config, const Address *address,
                        Admin **admin_out)
 {
-    AdminSees sees = {.ready = &p->ready, .fleet = p->fleet, .shadows = p->shared.shadows, .act = actions_ask, .owner = p};
+    AdminSees sees = {.ready = &p->ready,
+                      .fleet = p->fleet,
+                      .shadows = p->shared.shadows,
+                      .act = actions_ask,
+                      .owner = p};
     *admin_out = NULL;
     if (!address->host && !address->path)
         return OK;

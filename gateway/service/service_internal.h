@@ -13,9 +13,6 @@
 void config_read_retry_budget(ConfigReader *reader, Service *service,
                               const Passerelle__Config__RetryBudget *text, const char *path);
 
-/* service_health.c: checks and ejection; `text` may be NULL. After the instances. */
-void config_read_health(ConfigReader *reader, Service *service,
-                        const Passerelle__Config__Health *text, const char *path);
 /* service_balance.c: Config.cell, before the services; then the policy of each. */
 void config_read_cells(ConfigReader *reader);
 void config_use_cells(ConfigReader *reader, Service *service);
@@ -43,11 +40,6 @@ void service_tell_no_key(ConfigReader *reader, const char *path, const char *mat
 void config_read_keys(ConfigReader *reader, const Passerelle__Config__Idempotency *text,
                       const char *path, Route *route);
 MUST_USE Result service_make_idempotency(ConfigReader *reader);
-/* service_guards.c: Service.breaker and Service.concurrency; both may be NULL. */
-void config_read_guards(ConfigReader *reader, Service *service,
-                        const Passerelle__Config__Breaker *breaker,
-                        const Passerelle__Config__Concurrency *concurrency, const char *path);
-
 /* service_rollout.c: Config.rollouts and Service.rollout; after the routes. */
 void config_read_rollouts(ConfigReader *reader);
 /* Then Method.cohort_key, as Method.key. */

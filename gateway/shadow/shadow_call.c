@@ -50,18 +50,17 @@ static Result why_of(ShadowCall *call, const ShadowDifference *difference)
                      target);
 }
 
+/* The record is no call: no client has used a version. */
 static void tell_ledger(ShadowCall *call, const ShadowDifference *difference)
 {
     const Method *method = call->real.method;
-    telemetry_record_refused(
-        call->owner->loop, &(CallRecord){.request_id = call->real.request_id,
+    telemetry_record_apart(call->owner->loop,
+                           &(CallRecord){.request_id = call->real.request_id,
                                          .peer = "",
                                          .listener = "",
                                          .dialect = DIALECT_GRPC,
                                          .method = method,
                                          .route = method->route,
-                                         .client_version = method->version,
-                                         .reply_version = method->version,
                                          .served_version = call->target.version,
                                          .instance = call->target.instance,
                                          .rule = "",

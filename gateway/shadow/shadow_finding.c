@@ -1,6 +1,7 @@
 #include "gateway/shadow/shadow_finding.h"
 
 #include "adapters/compare/compare.h"
+#include "adapters/compare/settle.h"
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
 #include "gateway/ledger/redaction.h"
@@ -23,29 +24,30 @@ static Result run(Arena *arena, const Plan *plan, Bytes *message)
     return !failed(r) && out.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "converting a response") : r;
 }
 
-/* To that version and back. */
-static Result there_and_back(Arena *arena, const Method *method, const Version *version,
-                             Bytes *message)
+/* To that version and back; false: there is no need to. */
+static bool way_to(const Method *method, const Version *version, ThereAndBack *way_out)
 {
     const MethodPair *pair = &method->pairs[version->index];
     if (version == method->version || !pair->target)
-        return OK;
+        return false;
     const MethodPair *back = &pair->target->pairs[method->version->index];
-    Result r = run(arena, back->response[CODEC_PROTO][CODEC_PROTO], message);
-    return failed(r) ? r : run(arena, pair->response[CODEC_PROTO][CODEC_PROTO], message);
+    *way_out = (ThereAndBack){back->response[CODEC_PROTO][CODEC_PROTO],
+                              pair->response[CODEC_PROTO][CODEC_PROTO]};
+    return true;
 }
 
 /* What can be compared of the response of this side. */
-static Result bring(const ShadowQuestion *q, const ShadowSide *side, Arena *arena, Bytes *message)
+static Result bring(const ShadowQuestion *q, const ShadowSide *side, Arena *arena, Bytes *message,
+                    bool *settled_out)
 {
     const MethodPair *pair = &q->method->pairs[side->version->index];
+    ThereAndBack ways[2];
+    uint32_t n = way_to(q->method, q->shadow.version, &ways[0]);
+    if (q->real.version != q->shadow.version)
+        n += way_to(q->method, q->real.version, &ways[n]);
     *message = side->response;
     Result r = run(arena, pair->response[side->codec][CODEC_PROTO], message);
-    if (!failed(r))
-        r = there_and_back(arena, q->method, q->shadow.version, message);
-    if (!failed(r) && q->real.version != q->shadow.version)
-        r = there_and_back(arena, q->method, q->real.version, message);
-    return r;
+    return failed(r) ? r : settle_message(ways, n, arena, message, settled_out);
 }
 
 static bool hides(const void *names, Bytes path)
@@ -73,9 +75,14 @@ static Result compare_responses(const ShadowQuestion *q, Arena *arena, ShadowFin
                           .show = {.most = SHOWN, .hides = hides, .owner = q->redact}};
     Bytes real, shadow;
     Comparison comparison = {.n = 0};
-    Result r = bring(q, &q->real, arena, &real);
-    if (!failed(r))
-        r = bring(q, &q->shadow, arena, &shadow);
+    bool settled = true;
+    Result r = bring(q, &q->real, arena, &real, &settled);
+    if (!failed(r) && settled)
+        r = bring(q, &q->shadow, arena, &shadow, &settled);
+    if (!failed(r) && !settled) {
+        *finding = (ShadowFinding){.outcome = SHADOW_UNLIKE, .reason = "the change lists"};
+        return OK;
+    }
     if (!failed(r))
         r = compare_messages(q->method->type->output, real, shadow, &rules, arena, &comparison);
     if (failed(r) || !comparison.n)

@@ -6,9 +6,9 @@
  *      shadow  as v3 served it ----> v1 ---> v3 ---> v1 /
  *
  * Both are brought into the client's version, and from there to each version that has served one of
- * them and back. What a conversion loses by the change lists, it so loses of both, and only what
- * both versions can say is compared. Where a conversion refuses to go on, by the change lists, they
- * cannot be compared.
+ * them and back, until nothing changes any more (settle.h). What a conversion loses by the change
+ * lists, it so loses of both, and only what both versions can say is compared. Where a conversion
+ * refuses to go on, by the change lists, they cannot be compared.
  *
  * Pure; any thread.
  */

@@ -225,7 +225,7 @@ static const StoreKind kinds[] = {
         .since = 12,
         .keep = keep_always,
         .delete_old = OLDER("retirements", "service || ' ' || version", "watched"),
-        .measure = MEASURE("retirements", "since"),
+        .measure = MEASURE("retirements", "watched"),
     },
 };
 

@@ -200,6 +200,15 @@ static void tell_sinks(const Telemetry *telemetry, const CallRecord *record)
         telemetry->sinks[i].tell(telemetry->sinks[i].owner, record, buffer_bytes(&telemetry->line));
 }
 
+void telemetry_record_apart(Loop *loop, const CallRecord *record)
+{
+    Telemetry *telemetry = loop->telemetry;
+    if (!telemetry)
+        return;
+    make_line(telemetry, record);
+    tell_sinks(telemetry, record);
+}
+
 void telemetry_record(Loop *loop, const CallRecord *record)
 {
     Telemetry *telemetry = loop->telemetry;

@@ -100,6 +100,9 @@ typedef struct CallRecord {
 
 void telemetry_record(Loop *loop, const CallRecord *record);
 
+/* The same for what is no failure of a call: it is not counted, and only the sinks get it. */
+void telemetry_record_apart(Loop *loop, const CallRecord *record);
+
 /* A request that was refused before it was a call: it is not counted as one, and the log has it as
    an event. Its failure is counted by fault, and the sink gets it as a call that failed. */
 void telemetry_record_refused(Loop *loop, const CallRecord *record);

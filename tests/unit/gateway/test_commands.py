@@ -47,6 +47,9 @@ GOOD = {
     "request": ["0" * 32],
     "store": ["check", "STORED"],
     "jobs": ["list"],
+    "shadow": [],
+    "usage": ["garage"],
+    "retire": ["garage", "v1", "--why", "a test"],
     "client": ["forget", "ada", "--why", "a test"],
     "version": [],
     "help": [],
@@ -65,8 +68,11 @@ def gateway(folder=None, options=()):
         config = pathlib.Path(folder) / "gateway.yaml"
         config.write_text(f"listen: [unix:{folder}/calls.sock]\nadmin: {{socket: 'unix:{admin}'}}\n"
                           f"store: {folder}/store.db\nlog: {folder}/log\nloops: 1\n"
-                          f"services:\n  - {{name: garage, versions: [{{name: v1, package: garage.v1, schema: {FOLDER.resolve()}/garage.binpb}}],\n"
-                          f"     instances: [{{address: '127.0.0.1:1'}}]}}\n")
+                          f"usage: {{}}\n"
+                          f"services:\n  - {{name: garage, versions: [{{name: v1, package: garage.v1, schema: {FOLDER.resolve()}/garage.binpb}},\n"
+                          f"      {{name: v2, package: garage.v2, schema: {FOLDER.resolve()}/garage.binpb}}],\n"
+                          f"     retire: [{{version: v1}}],\n"
+                          f"     instances: [{{address: '127.0.0.1:1', versions: [v1, v2]}}]}}\n")
         running = subprocess.Popen([BINARY, "run", *options, config], stderr=subprocess.PIPE, text=True)
         try:
             while run("reload", "--quiet", "--admin", admin).returncode and running.poll() is None:

@@ -576,23 +576,19 @@ static void *open_and_count(void *argument)
     return good ? "good" : NULL;
 }
 
+/* Those that a later schema than `number` has made. */
+static void drop_tables(Bench *b, int64_t number)
+{
+    for (size_t i = 0; i < store_kinds.n; i++)
+        if (store_kinds.kinds[i].since > number)
+            assert_ok(b->arena, run_sql(b, arena_printf(b->arena, "DROP TABLE %s",
+                                                        store_kinds.kinds[i].table)));
+}
+
 static void several_gateways_may_make_the_schema_at_once(void **state)
 {
     Bench *b = *state;
-    assert_ok(b->arena, run_sql(b, "DROP TABLE gateways"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE audit"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE failures"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE annotations"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE jobs"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_queues"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_owners"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_parks"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE idempotency"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollouts"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_members"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_samples"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_acts"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_events"));
+    drop_tables(b, 0);
     assert_ok(b->arena, run_sql(b, "DROP TABLE store_schema"));
     store_close(b->store);
     b->store = NULL;
@@ -672,18 +668,7 @@ static void begin_old_gateway(Bench *b, OldGateway *old)
     assert_ok(b->arena, run_sql(b, "DELETE FROM audit"));
     assert_ok(b->arena, run_sql(b, "DELETE FROM gateways"));
     assert_ok(b->arena, run_sql(b, "ALTER TABLE audit DROP COLUMN why_sealed"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE failures"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE annotations"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE jobs"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_queues"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_owners"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_parks"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE idempotency"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollouts"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_members"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_samples"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE rollout_acts"));
-    assert_ok(b->arena, run_sql(b, "DROP TABLE job_events"));
+    drop_tables(b, 2);
     assert_ok(b->arena, run_sql(b, "DELETE FROM store_schema WHERE number > 2"));
     *old = (OldGateway){.bench = b};
     assert_int_equal(pthread_create(&old->thread, NULL, run_old_gateway, old), 0);

@@ -542,6 +542,16 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
     store_bind_integer(s, now - HOUR + 30 * SECOND);
     store_bind_bytes(task, s, bytes_of("content"));
     add_rollout_rows(task, now - HOUR - SECOND, now - HOUR + 30 * SECOND);
+    s = store_task_add(task,
+                       "INSERT INTO usage (service, version, method, field, client, shared,"
+                       " period, calls, last) VALUES ('s', 'v1', 'm', '', 'old', 0, 0, 1, $1),"
+                       " ('s', 'v1', 'm', '', 'new', 0, 0, 1, $2)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    s = store_task_add(task, "INSERT INTO retirements (service, version, since, watched, used)"
+                             " VALUES ('old', 'v1', 0, $1, 0), ('new', 'v1', 0, $2, 0)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);

@@ -1,5 +1,5 @@
 /* When instances of a service get no calls: active checks, and ejection. */
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_read.h"
 
 #include "adapters/text/spelling.h"
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 /* What keeps a service from being asked too much: its breaker, and its calls in flight. */
 #include "base/arena.h"
-#include "gateway/service/service_internal.h"
+#include "gateway/inventory/instance_read.h"
 
 static const BreakerConfig *read_breaker(ConfigReader *reader,
                                          const Passerelle__Config__Breaker *text, const char *path)
