@@ -13,6 +13,13 @@
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 
+/* What is needed while the loop sheds. Heap. */
+typedef struct ClientRest {
+    Pace pace;
+    int64_t until;     /* nothing is read until then */
+    uint64_t n_others; /* that were refused since the last record */
+} ClientRest;
+
 /* The client's connection; outlives its exchanges. */
 typedef struct ClientConnection ClientConnection;
 typedef struct Client Client; /* client_internal.h */
@@ -26,14 +33,13 @@ struct ClientConnection {
     bool unnamed;                        /* the PROXY header gives no client address */
     bool secure;
     bool trusted;         /* it is a trusted proxy, by the config of `generation` */
+    bool shed_next;       /* the next call is refused with a record */
+    uint8_t highest;      /* impact of its calls of late, and when there was one */
     uint32_t n_exchanges; /* that refer to this */
+    int64_t highest_at;
     uint64_t generation;
-    Pace pace;          /* while the loop sheds */
-    int64_t highest_at; /* the highest impact of its calls of late, and when there was one */
-    uint8_t highest;
-    bool shed_next;    /* the next call is refused with a record, */
-    uint64_t n_others; /* which tells of so many others */
-    Client *clients;   /* one for each exchange */
+    ClientRest *rest; /* NULL: the loop has never shed when it had a call. The owner frees it */
+    Client *clients;  /* one for each exchange */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };

@@ -5,6 +5,8 @@
 #include "gateway/overload/loop_load.h"
 #include "gateway/overload/shed_reply.h"
 
+#include <stdlib.h>
+
 #define LATELY (200 * MILLISECOND)
 
 static const Method *method_of(const Destination *to)
@@ -50,6 +52,15 @@ void client_note_destination(ClientConnection *connection, const Destination *to
         note_impact(connection, route->impact);
 }
 
+static ClientRest *rest_of(ClientConnection *connection)
+{
+    if (!connection->rest) {
+        connection->rest = calloc(1, sizeof *connection->rest);
+        CHECK(connection->rest);
+    }
+    return connection->rest;
+}
+
 /* What is served nowhere harms nobody if it is refused. */
 static bool is_admitted(ClientConnection *connection, const Destination *to)
 {
@@ -59,7 +70,7 @@ static bool is_admitted(ClientConnection *connection, const Destination *to)
     Impact impact = route ? route->impact : IMPACT_LOW;
     bool admitted = overload_admits(connection->loop, impact, service);
     note_impact(connection, impact);
-    pace_count(&connection->pace, admitted);
+    pace_count(&rest_of(connection)->pace, admitted);
     return admitted;
 }
 
@@ -80,7 +91,7 @@ bool client_shed(ClientConnection *connection, HttpStream *stream, const HttpHea
     /* What a page of another origin may read depends on its name. */
     bool is_of_page = config->cors.n_origins && fields_get(&head->fields, "origin").data;
     const HttpReady *reply = NULL;
-    connection->shed_next = overload_is_recorded(loop, &connection->n_others) || is_of_page;
+    connection->shed_next = overload_is_recorded(loop, &connection->rest->n_others) || is_of_page;
     if (!connection->shed_next)
         reply = shed_reply(loop, dialect_of(head, &to));
     if (!reply) {
@@ -103,6 +114,6 @@ void client_refuse(Client *c)
     error_ignore(client_name(c), "it is refused in any case");
     x->retry_after = overload_retry_after(x->loop);
     Result r = FAIL(x->arena, FAULT_SHED, "with %llu others since the last such record",
-                    (unsigned long long)c->connection->n_others);
+                    (unsigned long long)c->connection->rest->n_others);
     exchange_run(x, exchange_fail(x, r));
 }

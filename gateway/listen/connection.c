@@ -39,18 +39,25 @@ typedef enum ConnectionState {
     CONNECTION_GONE,
 } ConnectionState;
 
+/* While a head that is not complete takes much: it is ended above the limit. */
+typedef struct HeadWait {
+    MemoryWait wait;
+    Connection *connection;
+} HeadWait;
+
 struct Connection {
     Pump pump; /* `http` is NULL until CONNECTION_SERVING */
     ClientConnection client;
     ConnectionSet *set;
     Connection *next, **at; /* in the set */
-    MemoryWait head;    /* while a head that is not complete takes much: ended above the limit */
-    ProxyReader *proxy; /* while a PROXY header is expected; else NULL */
+    HeadWait *head;         /* NULL: no head has taken much yet */
+    ProxyReader *proxy;     /* while a PROXY header is expected; else NULL */
     int64_t since; /* start of the current timeout: when the phase began, or its last progress */
-    int64_t lingers_since; /* CONNECTION_LINGERING */
-    int64_t rests_until;   /* nothing is read until then, while the loop sheds */
-    uint64_t progress;     /* http_connection_progress at the last check */
-    uint32_t n_streams;    /* accepted so far */
+    union {
+        uint64_t progress;     /* CONNECTION_SERVING: http_connection_progress at the last check */
+        int64_t lingers_since; /* CONNECTION_LINGERING */
+    };
+    uint32_t n_streams; /* accepted so far */
     uint32_t n_streams_seen;
     HttpPhase phase; /* at the last check */
     ConnectionState state;
@@ -117,9 +124,17 @@ static void connection_free(Connection *c)
     close_account(c);
     free((void *)c->client.certificate);
     free(c->proxy);
+    free(c->head);
+    free(c->client.rest);
     free(c);
     if (--set->n == 0 && set->on_empty)
         set->on_empty(set);
+}
+
+static void end_head(Connection *c)
+{
+    if (c->head)
+        memory_wait_end(loop_of(c), &c->head->wait);
 }
 
 /* The socket is lost or abandoned: tells the exchanges. Memory is freed after on_closed. */
@@ -128,7 +143,7 @@ static void connection_end(Connection *c, Result why)
     if (c->state == CONNECTION_GONE)
         return;
     c->state = CONNECTION_GONE;
-    memory_wait_end(loop_of(c), &c->head);
+    end_head(c);
     if (c->pump.http)
         http_connection_lost(c->pump.http, why);
     pump_stop(&c->pump);
@@ -218,8 +233,9 @@ static void set_timer(Connection *c)
     int64_t deadline = deadline_of(c), now = loop_of(c)->now;
     if (c->pump.socket.eof && now + LEFT_TIME < deadline)
         deadline = now + LEFT_TIME;
-    if (c->rests_until > now && c->rests_until < deadline)
-        deadline = c->rests_until;
+    const ClientRest *rest = c->client.rest;
+    if (rest && rest->until > now && rest->until < deadline)
+        deadline = rest->until;
     if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
         pump_wake_by(&c->pump, deadline);
 }
@@ -238,14 +254,27 @@ static void note_phase(Connection *c)
     c->n_streams_seen = c->n_streams;
 }
 
+static void look_at_head(MemoryWait *wait)
+{
+    (void)wait; /* it needs nothing but that it can be shed */
+}
+
+static void shed_head(MemoryWait *wait);
+
 /* The memory of an unfinished head is a client's that has no call: above the limit it is ended like
    a call that waits. */
 static void note_head(Connection *c)
 {
-    if (http_connection_holds_head(c->pump.http))
-        memory_wait_begin(loop_of(c), &c->head, c->client.account);
-    else
-        memory_wait_end(loop_of(c), &c->head);
+    if (!http_connection_holds_head(c->pump.http)) {
+        end_head(c);
+        return;
+    }
+    if (!c->head) {
+        c->head = calloc(1, sizeof *c->head);
+        CHECK(c->head);
+        *c->head = (HeadWait){{.look = look_at_head, .shed = shed_head}, c};
+    }
+    memory_wait_begin(loop_of(c), &c->head->wait, c->client.account);
 }
 
 /* ---- Rest ------------------------------------------------------------------------------------ */
@@ -253,30 +282,31 @@ static void note_head(Connection *c)
 /* Input was processed while the loop sheds. What the client sends during a rest stays with the
    kernel, and then with the client. Where calls of an impact come of which none are refused, they
    would have to wait. */
-static void begin_rest(Connection *c)
+static void begin_rest(Connection *c, ClientRest *rest)
 {
     Loop *loop = loop_of(c);
     int64_t most = loop->config->overload.pause;
-    int64_t rest = pace_next(&c->client.pace, most, random_next(&loop->random));
+    int64_t time = pace_next(&rest->pace, most, random_next(&loop->random));
     if (overload_spares(loop, (Impact)c->client.highest))
-        c->client.pace = (Pace){0};
-    else if (rest)
-        c->rests_until = loop->now + rest;
-    if (c->rests_until > loop->now)
+        rest->pace = (Pace){0};
+    else if (time)
+        rest->until = loop->now + time;
+    if (rest->until > loop->now)
         overload_leave_unread(loop);
-    socket_read_most(&c->pump.socket, pace_piece(&c->client.pace));
+    socket_read_most(&c->pump.socket, pace_piece(&rest->pace));
 }
 
-static void end_rest(Connection *c)
+static void end_rest(Connection *c, ClientRest *rest)
 {
-    c->client.pace = (Pace){0};
-    c->rests_until = 0;
+    rest->pace = (Pace){0};
+    rest->until = 0;
     socket_read_most(&c->pump.socket, 0);
 }
 
 static bool rests(Connection *c)
 {
-    return c->rests_until > loop_of(c)->now && loop_of(c)->sheds;
+    const ClientRest *rest = c->client.rest;
+    return rest && rest->until > loop_of(c)->now && loop_of(c)->sheds;
 }
 
 static void set_reading(Connection *c)
@@ -298,7 +328,7 @@ static void connection_settle(Connection *c)
         http_connection_drain(c->pump.http);
     }
     note_phase(c);
-    if (c->phase == HTTP_HEAD || c->head.at)
+    if (c->phase == HTTP_HEAD || (c->head && c->head->wait.at))
         note_head(c);
     set_reading(c);
     set_timer(c);
@@ -452,14 +482,9 @@ static void break_off(Connection *c, Result why)
     pump_flush_later(&c->pump);
 }
 
-static void look_at_head(MemoryWait *wait)
-{
-    (void)wait; /* it needs nothing but that it can be shed */
-}
-
 static void shed_head(MemoryWait *wait)
 {
-    Connection *c = (Connection *)((char *)wait - offsetof(Connection, head));
+    Connection *c = ((HeadWait *)wait)->connection;
     break_off(c, http_connection_shed_head(c->pump.http));
     connection_settle(c);
 }
@@ -481,10 +506,11 @@ static void feed(Connection *c, Bytes input)
         set_rank(c, c->n_streams - n_before);
     if (failed(r))
         break_off(c, r);
-    if (loop_of(c)->sheds)
-        begin_rest(c);
-    else if (c->client.pace.rest)
-        end_rest(c);
+    ClientRest *rest = c->client.rest;
+    if (rest && loop_of(c)->sheds)
+        begin_rest(c, rest);
+    else if (rest && rest->pace.rest)
+        end_rest(c, rest);
     connection_settle(c);
 }
 
@@ -737,7 +763,6 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *add
                                    .address = ip_of(address),
                                    .listener = c->names,
                                    .on_unused = on_unused};
-    c->head = (MemoryWait){.look = look_at_head, .shed = shed_head};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
     c->next = set->first;

@@ -40,10 +40,9 @@ void loop_urgent(Loop *loop)
 void loop_defer(Loop *loop, LoopWork *work)
 {
     LoopPrivate *p = loop->private;
-    if (work->queued)
+    if (loop_deferred(work))
         return;
-    work->queued = true;
-    work->next = NULL;
+    work->next = &p->no_work;
     *p->work_end = work;
     p->work_end = &work->next;
 }
@@ -51,24 +50,29 @@ void loop_defer(Loop *loop, LoopWork *work)
 void loop_undefer(Loop *loop, LoopWork *work)
 {
     LoopPrivate *p = loop->private;
-    if (!work->queued)
+    if (!loop_deferred(work))
         return;
     LoopWork **at = &p->work;
     while (*at != work)
         at = &(*at)->next;
     *at = work->next;
-    if (!*at)
+    if (*at == &p->no_work)
         p->work_end = at;
-    work->queued = false;
+    work->next = NULL;
+}
+
+static bool has_work(const LoopPrivate *p)
+{
+    return p->work != &p->no_work;
 }
 
 static LoopWork *work_pop(LoopPrivate *p)
 {
     LoopWork *work = p->work;
     p->work = work->next;
-    if (!p->work)
+    if (!has_work(p))
         p->work_end = &p->work;
-    work->queued = false;
+    work->next = NULL;
     return work;
 }
 
@@ -81,10 +85,10 @@ static void end_of_pass(LoopWork *work)
 static void run_work(Loop *loop)
 {
     LoopPrivate *p = loop->private;
-    for (int pass = 0; pass < WORK_PASSES && p->work; pass++) {
+    for (int pass = 0; pass < WORK_PASSES && has_work(p); pass++) {
         LoopWork end = {.run = end_of_pass};
         loop_defer(loop, &end);
-        while (end.queued) {
+        while (loop_deferred(&end)) {
             LoopWork *work = work_pop(p);
             work->run(work); /* may free itself */
         }
@@ -146,7 +150,7 @@ static void measure_turn(Loop *loop)
     LoopTurn turn = {.ended = ended,
                      .slept = loop->now - p->turn_ended,
                      .busy = ended - loop->now,
-                     .waited = read_order_waited(&p->order, ended)};
+                     .waited = p->order.crowded_until ? read_order_waited(&p->order, ended) : 0};
     loop->on_turn(loop, &turn);
     p->turn_ended = ended;
 }
@@ -157,7 +161,7 @@ static void before_wait(uv_prepare_t *prepare)
     LoopPrivate *p = loop->private;
     loop_enter(loop);
     run_work(loop);
-    if (p->work)
+    if (has_work(p))
         uv_idle_start(&p->no_wait, do_not_wait);
     else
         uv_idle_stop(&p->no_wait);
@@ -223,6 +227,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
 
     CHECK(uv_mutex_init(&p->lock) == 0);
     p->posts_end = &p->posts;
+    p->work = &p->no_work;
     p->work_end = &p->work;
     p->wake_at = INT64_MAX;
     p->turn_began = p->turn_ended = loop->now;

@@ -124,10 +124,14 @@ static inline Arena *loop_scratch(Loop *loop)
    write. `work` is embedded in its owner; queueing it again has no effect. */
 typedef struct LoopWork {
     void (*run)(struct LoopWork *work);
-    struct LoopWork *next;
-    bool queued;
+    struct LoopWork *next; /* NULL: it is not queued */
 } LoopWork;
 void loop_defer(Loop *loop, LoopWork *work);
+
+static inline bool loop_deferred(const LoopWork *work)
+{
+    return work->next != NULL;
+}
 
 /* Removes it, so that its owner can be freed. Does nothing if it is not queued. */
 void loop_undefer(Loop *loop, LoopWork *work);

@@ -33,7 +33,8 @@ struct LoopPrivate {
     int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
 
     ReadOrder order;
-    LoopWork *work, **work_end;
+    LoopWork *work, **work_end; /* the last one is followed by this: */
+    LoopWork no_work;
     int64_t date_until;             /* monotonic: when loop->date must be updated */
     int64_t turn_began, turn_ended; /* monotonic: of the last turn that was measured */
     uint32_t n_watched;             /* turns that are measured in any case */
@@ -43,7 +44,9 @@ struct LoopPrivate {
        within the callback that filled them. */
     uint8_t *read_buffer, *plain_buffer, *record_buffer;
     uint8_t *cipher_buffer;
-    size_t cipher_size; /* bytes in it */
+    size_t cipher_size;    /* bytes in it */
+    const void *cipher_of; /* the socket that reads; NULL: none does. What its TLS engine */
+    Bytes cipher_in;       /* has not taken yet, in the read buffer */
 };
 
 #endif

@@ -283,9 +283,11 @@ static void decrypt_all(Socket *socket)
 
 static void read_cipher(Socket *socket, Bytes input)
 {
-    socket->cipher_in = input;
-    decrypt_all(socket);            /* may close the socket */
-    socket->cipher_in = BYTES_NONE; /* the buffer is the loop's */
+    LoopPrivate *p = socket->loop->private;
+    p->cipher_of = socket;
+    p->cipher_in = input;
+    decrypt_all(socket); /* may close the socket */
+    p->cipher_of = NULL;
 }
 
 static uv_buf_t buffer_of(const Socket *socket, uint32_t most)
@@ -297,8 +299,11 @@ static uv_buf_t buffer_of(const Socket *socket, uint32_t most)
 
 static bool waits(Socket *socket)
 {
+    ReadOrder *order = &socket->loop->private->order;
+    if (!order->urgent_at)
+        return false; /* there has never been an urgent call */
     loop_enter(socket->loop);
-    return read_order_waits(&socket->loop->private->order, socket, socket->loop->now);
+    return read_order_waits(order, socket, socket->loop->now);
 }
 
 /* Without a buffer libuv reads nothing, and tells it again in the next turn. */

@@ -68,7 +68,6 @@ struct Socket {
     Loop *loop;
     const SocketEvents *events;
     SSL *tls;          /* NULL: cleartext */
-    Bytes cipher_in;   /* input of the TLS engine, borrowed from the read buffer */
     LoopWork later;    /* delivers events of what happened within a call */
     int error;         /* libuv's error, if it is lost, or if it is as soon as the rest is read */
     uint32_t n_writes; /* pending */

@@ -15,14 +15,15 @@ enum { RECORD_SIZE = LOOP_RECORD_SIZE, RECORD_ROOM = RECORD_SIZE + 512 };
 static int bio_read(BIO *bio, char *out, int size)
 {
     Socket *socket = BIO_get_data(bio);
+    LoopPrivate *p = socket->loop->private;
     BIO_clear_retry_flags(bio);
-    if (socket->cipher_in.size == 0) {
+    if (p->cipher_of != socket || p->cipher_in.size == 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
-    size_t n = (size_t)size < socket->cipher_in.size ? (size_t)size : socket->cipher_in.size;
-    memcpy(out, socket->cipher_in.data, n);
-    socket->cipher_in = bytes(socket->cipher_in.data + n, socket->cipher_in.size - n);
+    size_t n = (size_t)size < p->cipher_in.size ? (size_t)size : p->cipher_in.size;
+    memcpy(out, p->cipher_in.data, n);
+    p->cipher_in = bytes(p->cipher_in.data + n, p->cipher_in.size - n);
     return (int)n;
 }
 

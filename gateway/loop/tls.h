@@ -1,8 +1,8 @@
 /*
  * The TLS engine of a Socket: OpenSSL without sockets of its own. For socket.c only.
  *
- * It reads from socket->cipher_in and writes into the loop's cipher buffer, which socket.c empties
- * after every call. So no connection holds a TLS buffer.
+ * It reads from the loop's cipher_in and writes into the loop's cipher buffer, which socket.c
+ * empties after every call. So no connection holds a TLS buffer.
  */
 #ifndef GATEWAY_TLS_H
 #define GATEWAY_TLS_H

@@ -788,7 +788,7 @@ static bool is_forgotten(const Upstream *u)
         if (u->n_links[state])
             return false;
     }
-    return u->retired_at && u->n_waits == 0 && !u->candidates && !u->serve.queued &&
+    return u->retired_at && u->n_waits == 0 && !u->candidates && !loop_deferred(&u->serve) &&
            u->retired_at < u->table->loop->now;
 }
 

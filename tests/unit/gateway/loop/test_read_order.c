@@ -122,6 +122,7 @@ static bool waits(int at, uint8_t rank, int64_t turn_began)
 static int64_t crowd(void)
 {
     int64_t now = clock_now();
+    read_order_urgent(order, now);
     order->crowded_until = now + FAR;
     return now;
 }
