@@ -56,7 +56,35 @@ static void a_short_turn_in_between_begins_a_new_run(void **state)
     assert_int_equal(late_turns(&s, 30 * MILLISECOND, 0, 4), SHEDDING_BEGUN);
 }
 
+static void neither_its_turns_nor_its_time_count_those_of_the_run_before(void **state)
+{
+    Shedding s = {0};
+    late_turns(&s, 34 * MILLISECOND, 0, 1);
+    late_turns(&s, MILLISECOND, 0, 1);
+    assert_int_equal(late_turns(&s, 34 * MILLISECOND, 0, 3), SHEDDING_SAME); /* 102 ms */
+    s = (Shedding){0};
+    late_turns(&s, 20 * MILLISECOND, 0, 1);
+    late_turns(&s, MILLISECOND, 0, 1);
+    assert_int_equal(late_turns(&s, 20 * MILLISECOND, 0, 4), SHEDDING_SAME); /* 80 ms */
+}
+
 /* So does input that has waited for twice the time without being read, however short turns are. */
+/* It is calm from the end of the first window on in which all could be admitted. */
+static void it_ends_when_it_was_calm_for_so_long(void **state)
+{
+    enum { BEGUN = 100 * MILLISECOND };
+    Shedding s = {.active = true, .window_since = BEGUN};
+    int64_t now = BEGUN;
+    SheddingChange change = SHEDDING_SAME;
+    shedding_leave_unread(&s);
+    for (int windows = 0; !change; windows++) {
+        assert_in_range(windows, 0, 26);
+        now += 20 * MILLISECOND;
+        change = shedding_turn(&s, &limits, &(LoopTurn){.ended = now, .busy = 20 * MILLISECOND});
+    }
+    assert_int_equal(now, BEGUN + 40 * MILLISECOND + limits.calm);
+}
+
 static void it_also_begins_when_something_is_left_unread_for_long(void **state)
 {
     static const struct {
@@ -80,7 +108,13 @@ static void it_also_begins_when_something_is_left_unread_for_long(void **state)
 
 static void it_does_not_end_while_something_is_left_unread_for_long(void **state)
 {
-    for (int waits = 0; waits < 2; waits++) {
+    static const struct {
+        int64_t waited;
+        SheddingChange change;
+    } rows[] = {{40 * MILLISECOND - 1, SHEDDING_ENDED},
+                {40 * MILLISECOND, SHEDDING_SAME},
+                {SECOND, SHEDDING_SAME}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Shedding s = {.active = true, .window_since = SECOND};
         SheddingChange change = SHEDDING_SAME;
         for (int64_t now = SECOND; now < 3 * SECOND && !change; now += MILLISECOND)
@@ -88,8 +122,8 @@ static void it_does_not_end_while_something_is_left_unread_for_long(void **state
                                    &(LoopTurn){.ended = now,
                                                .busy = MILLISECOND / 2,
                                                .slept = MILLISECOND / 2,
-                                               .waited = 40 * MILLISECOND - !waits});
-        assert_int_equal(change, waits ? SHEDDING_SAME : SHEDDING_ENDED);
+                                               .waited = rows[i].waited});
+        assert_int_equal(change, rows[i].change);
     }
 }
 
@@ -142,6 +176,12 @@ static void an_impact_is_spared_when_none_of_its_calls_was_refused_for_a_second(
     s.refused_at[IMPACT_HIGH] = 9 * SECOND;
     assert_false(shedding_spares(&s, IMPACT_LOW));
     assert_true(shedding_spares(&s, IMPACT_HIGH));
+    s.refused_at[IMPACT_HIGH] = 5 * SECOND;
+    assert_true(shedding_spares(&s, IMPACT_HIGH));
+    s.cut = 1;
+    assert_true(shedding_spares(&s, IMPACT_HIGH));
+    s = (Shedding){.active = true, .window_since = SECOND / 2};
+    assert_true(shedding_spares(&s, IMPACT_LOW)); /* none ever was */
 }
 
 static void memory_above_its_limit_refuses_low_and_then_high_impact(void **state)
@@ -149,8 +189,8 @@ static void memory_above_its_limit_refuses_low_and_then_high_impact(void **state
     static const struct {
         int64_t used;
         double cut;
-    } rows[] = {{700, 0},   {800, 0},    {825, 0.5}, {850, 1},
-                {875, 1.5}, {899, 1.98}, {900, 0},   {5000, 0}};
+    } rows[] = {{50, 0},  {700, 0},   {790, 0},    {800, 0}, {825, 0.5},
+                {850, 1}, {875, 1.5}, {899, 1.98}, {900, 0}, {1650, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Shedding s = {0};
         shedding_set_memory(&s, rows[i].used, 800);
@@ -161,6 +201,16 @@ static void memory_above_its_limit_refuses_low_and_then_high_impact(void **state
         assert_false(shedding_on(&s));
         assert_true(shedding_admits(&s, IMPACT_LOW, 0));
     }
+}
+
+static void what_time_refuses_memory_does_not_admit(void **state)
+{
+    Shedding s = {.active = true, .cut = 0.5};
+    shedding_set_memory(&s, 850, 800);
+    assert_float_equal(s.cut, 1, 1e-9);
+    s.cut = 1.5;
+    shedding_set_memory(&s, 850, 800);
+    assert_float_equal(s.cut, 1.5, 1e-9);
 }
 
 /* ---- A loop ---------------------------------------------------------------------------------- */
@@ -337,6 +387,9 @@ static void it_ends_also_if_nothing_arrives_any_more(void **state)
     s = (Shedding){0};
     late_turns(&s, 100 * MILLISECOND, 0, 10);
     assert_int_equal(late_turns(&s, MILLISECOND, 500 * MILLISECOND, 1), SHEDDING_ENDED);
+    s = (Shedding){0};
+    late_turns(&s, 100 * MILLISECOND, 0, 10);
+    assert_int_equal(late_turns(&s, MILLISECOND, 501 * MILLISECOND, 1), SHEDDING_ENDED);
     assert_false(shedding_on(&s));
 }
 
@@ -345,6 +398,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_when_turns_are_late_for_the_interval_without_a_pause),
         cmocka_unit_test(a_short_turn_in_between_begins_a_new_run),
+        cmocka_unit_test(neither_its_turns_nor_its_time_count_those_of_the_run_before),
+        cmocka_unit_test(what_time_refuses_memory_does_not_admit),
+        cmocka_unit_test(it_ends_when_it_was_calm_for_so_long),
         cmocka_unit_test(it_also_begins_when_something_is_left_unread_for_long),
         cmocka_unit_test(it_does_not_end_while_something_is_left_unread_for_long),
         cmocka_unit_test(the_last_impact_gets_tokens_those_above_it_all_and_those_below_it_nothing),
