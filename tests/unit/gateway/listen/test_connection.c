@@ -31,6 +31,7 @@ static int n_calls, n_resets;
 static const Fault *reset_by;
 static int64_t call_began;
 static char identity[64];
+static Impact impact; /* of calls, from now on */
 
 static bool outlives; /* a call goes on when its client has left: */
 static Answerer *left;
@@ -130,6 +131,7 @@ void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
     Answerer *a = calloc(1, sizeof(*a));
     *a = (Answerer){.stream = stream, .client = client};
     client->n_exchanges++;
+    client->highest = (uint8_t)impact;
     n_calls++;
     call_began = began;
     snprintf(identity, sizeof(identity), "%s",
@@ -279,6 +281,35 @@ static void a_request_of_http1_is_answered_and_the_connection_kept(void **state)
     assert_int_equal(n_calls, 2);
     assert_false(client_ended);
     assert_int_equal(counted[COUNTER_CONNECTIONS_OPENED], 1);
+}
+
+static bool has_four(void)
+{
+    return n_calls == 4;
+}
+
+/* While the loop is crowded (read_order.h). */
+static void it_is_read_by_the_impact_of_its_calls_and_in_pieces_if_it_brings_many(void **state)
+{
+    static const Impact impacts[] = {IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC};
+    connect_clear();
+    const Socket *socket = (const Socket *)set.first;
+    assert_int_equal(socket->rank, 0); /* nobody knows what it brings */
+    for (int i = 0; i < 3; i++) {
+        impact = impacts[i];
+        n_received = 0;
+        received[0] = '\0';
+        say_text(GET);
+        loop_run_until(&loop, has_body);
+        assert_int_equal(socket->rank, 2 - i);
+        assert_false(socket->floods);
+    }
+    n_calls = 0;
+    say_text("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
+             "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    loop_run_until(&loop, has_four);
+    assert_true(socket->floods);
+    impact = IMPACT_LOW;
 }
 
 /* What an HTTP/2 client sends first: preface, SETTINGS, and a GET. */
@@ -970,6 +1001,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         connection_test(a_request_of_http1_is_answered_and_the_connection_kept),
+        connection_test(it_is_read_by_the_impact_of_its_calls_and_in_pieces_if_it_brings_many),
         connection_test(the_preface_of_http2_is_known_at_every_split),
         connection_test(a_method_that_begins_as_the_preface_is_http1),
         connection_test(a_connection_that_says_nothing_is_closed),
