@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "gateway/reflect/reflection_client.h"
 #include "gateway/service/config_load.h"
+#include "gateway/usage/usage_warnings.h"
 
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ static void find_warnings(const Config *config, Problems *warnings)
     Patience patience = {.patience = NAMES_TIME};
     Surroundings here = surroundings_here(&patience);
     config_warnings(config, &here, warnings);
+    usage_warnings(config, here.wall, warnings);
 }
 
 /* The mistakes are the result; without it they are told as errors. */

@@ -157,3 +157,23 @@ def test_a_brown_out_is_loud_until_it_is_over(tmp_path, backends):
         gateway.reload()
         ended = eventually(lambda: gateway.events("brownout_ended"))
         assert "1 calls were refused" in ended[0]["message"] and call(gateway).status == 200
+
+
+def test_check_warns_of_a_sunset_that_hits_clients_of_last_week(tmp_path, backends, store):  # noqa: F811
+    ageing = CONFIG.replace("schema: $orders}", "schema: $orders, sunset: 2099-03-01}", 1)
+    with gateway_of(tmp_path, backends, ageing, store=store) as gateway:
+        assert "sunset of v1" not in gateway.check().stdout  # nobody has called it
+        for client in "ada", "bob", "carl", "dora":
+            call(gateway, client)
+        call(gateway, "eva", "v3")
+        usage(gateway)
+        warned = [line for line in gateway.check().stdout.splitlines() if "sunset of v1" in line]
+        assert len(warned) == 1 and "2099-03-01, will hit" in warned[0] and "and 1 more" in warned[0], warned
+        assert "eva" not in warned[0] and "passerelle usage orders v1" in warned[0]
+        retiring = ageing.replace("    changes:", "    retire: [{version: v1}]\n    changes:")
+        gateway.write(retiring)
+        assert "sunset of v1" not in gateway.check().stdout
+        gateway.write(ageing)
+    nobody = tmp_path / "nobody"
+    nobody.mkdir()
+    assert gateway_of(nobody, backends, ageing, more="store: {sqlite: nothing.db}").check().returncode == 0
