@@ -185,6 +185,7 @@ def scenarios(stubs):
         unary_of_1_kib("gRPC unary, 1 KiB"),
         unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
         unary_of_1_kib("gRPC unary, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="gRPC unary, 1 KiB"),
+        unary_of_1_kib("gRPC unary, 1 KiB, with usage", config="usage: {}\n", beside="gRPC unary, 1 KiB", most=2),
         rest_of_1_kib("REST GET, 1 KiB"),
         rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
