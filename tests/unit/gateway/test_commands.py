@@ -42,6 +42,7 @@ GOOD = {
     "audit": [],
     "errors": [],
     "healing": [],
+    "shadow": [],
     "instance": ["eject", "127.0.0.1:1", "--for", "10m", "--why", "a test"],
     "service": ["pin", "garage", "v1", "--why", "a test"],
     "request": ["0" * 32],

@@ -108,6 +108,7 @@ struct Scene {
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
+    uint32_t n_apart; /* records of what is no call */
     unsigned counted[COUNTER_COUNT], healed[HEALING_ACTS];
     bool healing_stopped; /* healing_may */
     Cut *cut;             /* of the next connections; NULL: none */

@@ -287,6 +287,11 @@ void telemetry_record(Loop *loop, const CallRecord *record)
     scene->record_texts[scene->n_records++] = record_text(arena, record);
 }
 
+void telemetry_record_apart(Loop *loop, const CallRecord *record)
+{
+    scene_of(loop)->n_apart++;
+}
+
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
 {
 }
