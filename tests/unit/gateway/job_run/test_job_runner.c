@@ -622,6 +622,19 @@ static void what_is_heard_is_looked_for_at_once_but_not_each_time(void **state)
     tear_down(&b);
 }
 
+static void when_a_job_ends_another_one_may_run_in_its_place(void **state)
+{
+    Bench b;
+    begin_call(&b);
+    ended(&b, JOB_DECLINED); /* there is nothing to undo */
+    WRITTEN(&b, "undone", 0, true);
+    assert_null(b.claims);
+    written(&b, OK, true);
+    pass(&b, 20 * MILLISECOND);
+    assert_non_null(b.claims);
+    tear_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,6 +659,7 @@ int main(void)
         cmocka_unit_test(one_that_stops_lets_its_call_end_and_hands_the_job_over),
         cmocka_unit_test(what_is_claimed_under_a_lease_that_is_over_is_given_back),
         cmocka_unit_test(what_is_heard_is_looked_for_at_once_but_not_each_time),
+        cmocka_unit_test(when_a_job_ends_another_one_may_run_in_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
