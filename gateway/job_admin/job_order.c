@@ -173,6 +173,9 @@ static void on_replayed(void *owner, Result result, JobAcceptance acceptance, By
     } else if (acceptance == JOB_TOO_MANY) {
         job_asked_refuse(asked, FAIL(arena_of(asked), FAULT_JOB_UNFIT,
                                      "the client has as many queued jobs as it may have"));
+    } else if (acceptance == JOB_TOO_MUCH) {
+        job_asked_refuse(asked, FAIL(arena_of(asked), FAULT_JOB_UNFIT,
+                                     "as much is stored of the client's jobs as may be"));
     } else {
         Buffer out = begin_answer(asked, asked->replayed->id);
         json_text_add_member(&out, "of", asked->question.id);

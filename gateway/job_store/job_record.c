@@ -23,6 +23,14 @@ JobRecord job_record_of(const JobDefinition *definition, Bytes id, int64_t wall)
                        .position = job_accepted(wall)};
 }
 
+int64_t job_record_size(const JobRecord *record)
+{
+    size_t size = JOB_ROW + record->request.size;
+    for (uint32_t i = 0; i < record->forwarded.n; i++)
+        size += record->forwarded.items[i].name.size + record->forwarded.items[i].value.size;
+    return (int64_t)size;
+}
+
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
 {
     JobRecord *copy = arena_make(arena, JobRecord);

@@ -74,6 +74,11 @@ const JobDefinition *job_definition_of(const Config *config, const JobRecord *re
    it, what and of which thing is still to be filled in. */
 JobRecord job_record_of(const JobDefinition *definition, Bytes id, int64_t wall);
 
+/* What it counts for, of what a client may have stored: its request, the fields that are forwarded,
+   and JOB_ROW for the rest. What services respond does not count. */
+enum { JOB_ROW = 1024 };
+int64_t job_record_size(const JobRecord *record);
+
 /* A copy of all of it, in the arena. */
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
 

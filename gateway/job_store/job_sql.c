@@ -21,26 +21,30 @@
 /* Without a resource: spares the server the planning. */
 #define IS_NEVER_BUSY "($5 <> '')"
 
-/* $8 refuse if busy, $9 the most queued ones; 0: any number. Changes a row if it is accepted, and
+/* $8 refuse if busy, $9 the most queued ones; 0: any number; $10 size, $11 the most that may be
+   stored, of which the first one has enough. Changes a row if it is accepted, and
    marks it with the id: so the next statement knows. */
 #define IS_NEW "NOT EXISTS (SELECT 1 FROM jobs s WHERE s.id = $6) AND "
 #define ACCEPT_QUEUE(is_new, is_busy)                                                              \
-    "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
-    " SELECT $1, $2, $3, $4, 1, CASE WHEN " is_busy " THEN 0 ELSE 1 END, 0, $6, $7"                \
+    "INSERT INTO job_queues AS q (" KIND                                                           \
+    ", client, queued, ready, served, latest, changed, stored)"                                    \
+    " SELECT $1, $2, $3, $4, 1, CASE WHEN " is_busy " THEN 0 ELSE 1 END, 0, $6, $7, $10"           \
     " WHERE " is_new "NOT ($8 = 1 AND " is_busy ")"                                                \
     " ON CONFLICT (" KIND ", client) DO UPDATE SET queued = q.queued + 1,"                         \
-    " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed"      \
-    " WHERE $9 = 0 OR q.queued < $9"
+    " ready = q.ready + excluded.ready, latest = excluded.latest, changed = excluded.changed,"     \
+    " stored = q.stored + excluded.stored"                                                         \
+    " WHERE ($9 = 0 OR q.queued < $9) AND q.stored + excluded.stored <= $11"
 
-/* Request id, impact, keep, due, content, what was told: $8 to $13, or behind the ones above. */
+/* Request id, impact, keep, due, content, what was told, size: $8 to $14, or behind the ones above.
+ */
 #define ACCEPT_JOB(is_busy, more, from)                                                            \
     "INSERT INTO jobs (" KIND ", client, resource, id, created, since, changed, request_id,"       \
-    " impact, keep, due, wake, content, told, stage, behind, state)"                               \
+    " impact, keep, due, wake, content, told, size, stage, behind, state)"                         \
     " SELECT $1, $2, $3, $4, $5, $6, $7, $7, $7, " more ", 0,"                                     \
     " CASE WHEN " is_busy " THEN 1 ELSE 0 END, 'queued' FROM " from
 
 #define ACCEPT_JOB_ALONE(is_busy)                                                                  \
-    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12, $13",                                         \
+    ACCEPT_JOB(is_busy, "$8, $9, $10, $11, $11, $12, $13, $14",                                    \
                "job_queues q WHERE q.definition = $1 AND q.revision = $2 AND q.structure = $3"     \
                " AND q.client = $4 AND q.latest = $6")
 
@@ -48,7 +52,12 @@
    nothing else of the transaction counts. */
 #define ACCEPT(is_busy)                                                                            \
     "WITH counted AS (" ACCEPT_QUEUE("", is_busy) " RETURNING 1) " ACCEPT_JOB(                     \
-        is_busy, "$10, $11, $12, $13, $13, $14, $15", "counted")
+        is_busy, "$12, $13, $14, $15, $15, $16, $17, $10", "counted")
+
+/* $1 definition, $2 revision, $3 structure, $4 client. */
+#define WHY                                                                                        \
+    "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2 AND structure = $3"          \
+    " AND client = $4 AND "
 
 /* ---- Owners ----------------------------------------------------------------------------------
  */
@@ -215,16 +224,21 @@
 #define STILL                                                                                      \
     "j.id = $1 AND j.token = $2 AND j.revision = $3 AND j.structure = $4 AND j.owner = ''"         \
     " AND j.ordered = '' AND j.state NOT IN ('done', 'undone')"
+#define QUEUED "CASE WHEN j.stage = 0 THEN 1 ELSE 0 END"
+#define READY "CASE WHEN j.stage = 0 THEN 1 - j.behind ELSE 0 END"
 #define MIGRATE_FROM                                                                               \
-    "UPDATE job_queues SET queued = queued - 1,"                                                   \
-    " ready = ready - (SELECT 1 - j.behind FROM jobs j WHERE j.id = $1)"                           \
-    " WHERE (" KIND ", client) = (SELECT j." KIND ", j.client FROM jobs j WHERE " STILL            \
-    " AND j.stage = 0)"
+    "UPDATE job_queues SET queued = job_queues.queued - m.queued,"                                 \
+    " ready = job_queues.ready - m.ready, stored = job_queues.stored - m.size"                     \
+    " FROM (SELECT " KIND ", client, size, " QUEUED " AS queued, " READY " AS ready"               \
+    " FROM jobs j WHERE " STILL ") m"                                                              \
+    " WHERE " SAME_KIND("job_queues", "m") " AND job_queues.client = m.client"
 #define MIGRATE_TO                                                                                 \
-    "INSERT INTO job_queues AS q (" KIND ", client, queued, ready, served, latest, changed)"       \
-    " SELECT j.definition, $5, $6, j.client, 1, 1 - j.behind, 0, j.id, j.changed FROM jobs j"      \
-    " WHERE " STILL " AND j.stage = 0 ON CONFLICT (" KIND ", client) DO UPDATE SET"                \
-    " queued = q.queued + 1, ready = q.ready + excluded.ready"
+    "INSERT INTO job_queues AS q (" KIND                                                           \
+    ", client, queued, ready, served, latest, changed, stored)"                                    \
+    " SELECT j.definition, $5, $6, j.client, " QUEUED ", " READY ", 0, j.id, j.changed, j.size"    \
+    " FROM jobs j WHERE " STILL " ON CONFLICT (" KIND ", client) DO UPDATE SET"                    \
+    " queued = q.queued + excluded.queued, ready = q.ready + excluded.ready,"                      \
+    " stored = q.stored + excluded.stored"
 #define MIGRATE_JOB                                                                                \
     "UPDATE jobs AS j SET revision = $5, structure = $6,"                                          \
     " wake = CASE WHEN j.stage = 1 THEN 0 ELSE j.wake END WHERE " STILL
@@ -273,9 +287,8 @@
     " client bigint, park bigint)) k"
 
 #define FOR_BOTH                                                                                   \
-    .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1",                                         \
-    .accept_why_many = "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2"          \
-                       " AND structure = $3 AND client = $4 AND queued >= $5",                     \
+    .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1", .accept_why_many = WHY "queued >= $5",  \
+    .accept_why_much = WHY "stored + $5 > $6",                                                     \
     .accept_why_busy = "SELECT b.id " OPEN " ORDER BY b.behind, b.id LIMIT 1", .renew = RENEW,     \
     .enroll = ENROLL, .owners = "SELECT owner, beat, lease FROM job_owners",                       \
     .orders = "SELECT id, ordered, ordered_by, ordered_why FROM jobs WHERE owner = $1"             \
@@ -293,7 +306,10 @@
              " WHERE id = $1 AND token = $2 AND owner = ''",                                       \
     .migrate_from = MIGRATE_FROM, .migrate_to = MIGRATE_TO, .migrate_job = MIGRATE_JOB,            \
     .unpark = "DELETE FROM job_parks WHERE definition = $1",                                       \
-    .remove = "DELETE FROM jobs WHERE id = $1 AND stage = 2"
+    .remove = "DELETE FROM jobs WHERE id = $1 AND stage = 2",                                      \
+    .remove_queue = "UPDATE job_queues SET stored = stored - (SELECT j.size FROM jobs j"           \
+                    " WHERE j.id = $1) WHERE (" KIND ", client) = (SELECT j." KIND                 \
+                    ", j.client FROM jobs j WHERE j.id = $1 AND j.stage = 2)"
 
 const JobSql job_sql_sqlite = {
     FOR_BOTH,

@@ -26,14 +26,14 @@ typedef struct JobSql {
     const char *lock_claims, *lock_resource, *lock_resource_of;
     /* `_of`: of a resource. The queue NULL: the job's statement does that, too. */
     const char *accept_queue, *accept_job, *accept_queue_of, *accept_job_of;
-    const char *accept_why_same, *accept_why_busy, *accept_why_many;
+    const char *accept_why_same, *accept_why_busy, *accept_why_many, *accept_why_much;
     const char *renew, *enroll, *owners, *orders, *ahead, *bury, *orphans;
     const char *wake, *turn, *turn_queue, *turn_job;
     const char *release, *unclaim, *leave;
     const char *seize, *write, *park, *succeed, *promote_queue, *promote_job;
     const char *order_queue, *order_job, *found;
     const char *read, *find_open, *find_latest, *list, *list_client, *list_ordered;
-    const char *unpark, *remove, *tell;
+    const char *unpark, *remove_queue, *remove, *tell;
     const char *migrate_from, *migrate_to, *migrate_job;
 } JobSql;
 

@@ -34,12 +34,14 @@ typedef enum JobAcceptance {
     JOB_ACCEPTED_BEFORE, /* there is a job with this id: the same one, asked again */
     JOB_RESOURCE_BUSY,   /* another job on it is unfinished */
     JOB_TOO_MANY,        /* the client has as many as may be queued */
+    JOB_TOO_MUCH,        /* as much of the client is stored as may be */
 } JobAcceptance;
 
 typedef struct JobAdmission {
     const JobRecord *record;    /* of its position: job_accepted; without a lease */
     bool refuse_busy;           /* JOB_RESOURCE_BUSY; else it waits for its turn */
     uint32_t queued_per_client; /* 0: any number */
+    uint64_t stored_per_client; /* job_record_size of all; 0: any number */
 } JobAdmission;
 
 /* As the definition says. */
@@ -48,7 +50,8 @@ static inline JobAdmission job_admission_of(const JobRecord *record,
 {
     return (JobAdmission){.record = record,
                           .refuse_busy = definition->resource.busy == JOB_BUSY_REFUSE,
-                          .queued_per_client = definition->queued_per_client};
+                          .queued_per_client = definition->queued_per_client,
+                          .stored_per_client = definition->stored_per_client};
 }
 
 /* `busy`: the id of the job that has the resource, JOB_RESOURCE_BUSY only. */

@@ -21,27 +21,45 @@ static int64_t most_queued(const JobRequest *request)
     return most < INT_MAX ? most : INT_MAX;
 }
 
-/* Why not: the job is there already, or its resource is busy, or there are too many of the client.
+static int64_t most_stored(const JobRequest *request)
+{
+    uint64_t most = request->admission.stored_per_client;
+    return most && most < INT64_MAX ? (int64_t)most : INT64_MAX;
+}
+
+/* Why not: the job is there already, or its resource is busy, or there is too much of the client.
    If nothing of that is so any more, it is tried once more. */
 static void on_why(void *owner, Result result, StoreTask *task)
 {
     JobRequest *request = owner;
     result = job_request_result(request, result);
     const StoreStatement *same = task->first, *busy = same->next, *many = busy->next;
-    JobAcceptance acceptance = JOB_TOO_MANY;
+    bool too_many = request->admission.queued_per_client && many->n_rows;
+    bool too_much = many->next->n_rows != 0;
+    JobAcceptance acceptance = too_much && !too_many ? JOB_TOO_MUCH : JOB_TOO_MANY;
     Bytes busy_with = BYTES_NONE;
     if (!failed(result) && same->n_rows) {
         acceptance = JOB_ACCEPTED_BEFORE;
     } else if (!failed(result) && busy->n_rows && request->admission.refuse_busy) {
         acceptance = JOB_RESOURCE_BUSY;
         busy_with = busy->rows->values[0].bytes;
-    } else if (!failed(result) && !many->n_rows && !request->again) {
+    } else if (!failed(result) && !too_many && !too_much && !request->again) {
         request->again = true;
         submit(request);
         return;
     }
     request->on.accepted(request->owner, result, acceptance, busy_with);
     job_request_end(request);
+}
+
+static StoreStatement *add_with_queue(StoreTask *task, const char *sql, const JobRecord *record)
+{
+    StoreStatement *s = store_task_add(task, sql);
+    store_bind_text(task, s, record->definition);
+    store_bind_integer(s, record->revision);
+    store_bind_integer(s, (int64_t)record->structure);
+    store_bind_text(task, s, record->client);
+    return s;
 }
 
 static void ask_why(JobRequest *request)
@@ -51,12 +69,10 @@ static void ask_why(JobRequest *request)
     StoreTask *task = store_task_new(STORE_SOON);
     store_bind_text(task, store_task_add(task, sql->accept_why_same), record->id);
     store_bind_text(task, store_task_add(task, sql->accept_why_busy), record->resource);
-    StoreStatement *many = store_task_add(task, sql->accept_why_many);
-    store_bind_text(task, many, record->definition);
-    store_bind_integer(many, record->revision);
-    store_bind_integer(many, (int64_t)record->structure);
-    store_bind_text(task, many, record->client);
-    store_bind_integer(many, most_queued(request));
+    store_bind_integer(add_with_queue(task, sql->accept_why_many, record), most_queued(request));
+    StoreStatement *much = add_with_queue(task, sql->accept_why_much, record);
+    store_bind_integer(much, job_record_size(record));
+    store_bind_integer(much, most_stored(request));
     job_request_submit(request, task, on_why);
 }
 
@@ -93,11 +109,7 @@ static void on_accepted(void *owner, Result result, StoreTask *task)
 /* What both statements begin with. */
 static StoreStatement *add_with_what(StoreTask *task, const char *sql, const JobRecord *record)
 {
-    StoreStatement *s = store_task_add(task, sql);
-    store_bind_text(task, s, record->definition);
-    store_bind_integer(s, record->revision);
-    store_bind_integer(s, (int64_t)record->structure);
-    store_bind_text(task, s, record->client);
+    StoreStatement *s = add_with_queue(task, sql, record);
     store_bind_text(task, s, record->resource);
     store_bind_text(task, s, record->id);
     store_bind_integer(s, record->created);
@@ -117,6 +129,8 @@ static void submit(JobRequest *request)
     StoreStatement *s = add_with_what(task, queue ? queue : job, record);
     store_bind_integer(s, request->admission.refuse_busy);
     store_bind_integer(s, most_queued(request));
+    store_bind_integer(s, job_record_size(record));
+    store_bind_integer(s, most_stored(request));
     if (queue)
         s = add_with_what(task, job, record);
     store_bind_text(task, s, record->request_id);
@@ -125,6 +139,8 @@ static void submit(JobRequest *request)
     store_bind_integer(s, record->position.due);
     job_row_bind_content(task, s, record, table->keys);
     store_bind_integer(s, (int64_t)record->told);
+    if (queue)
+        store_bind_integer(s, job_record_size(record));
     request->decides = s;
     job_request_add_news(request, task, record, record->created);
     job_request_submit(request, task, on_accepted);

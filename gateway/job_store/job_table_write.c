@@ -210,6 +210,8 @@ void job_table_remove(JobStorage *storage, Bytes id, JobOnOrdered *on_done, void
     JobRequest *request = job_request_new(table, owner);
     request->on.ordered = on_done;
     StoreTask *task = store_task_new(STORE_PROMISED);
+    job_table_add(task, table->sql->lock_claims);
+    store_bind_text(task, store_task_add(task, table->sql->remove_queue), id);
     store_bind_text(task, store_task_add(task, table->sql->remove), id);
     store_bind_text(task, store_task_add(task, table->sql->found), id);
     job_request_submit(request, task, on_ordered);

@@ -121,6 +121,9 @@ static Result refusal(const JobMaking *m, JobAcceptance acceptance)
     if (acceptance == JOB_RESOURCE_BUSY)
         return FAIL_TELL(m->call.arena, FAULT_JOB_BUSY, "another job works on %.*s",
                          BYTES_ARGS(bytes_cut_text(m->resource, 200)));
+    if (acceptance == JOB_TOO_MUCH)
+        return FAIL_TELL(m->call.arena, FAULT_TOO_MUCH_STORED, "it is %llu bytes",
+                         (unsigned long long)m->job->definition->stored_per_client);
     return FAIL_TELL(m->call.arena, FAULT_TOO_MANY_JOBS, "%u are unfinished",
                      m->job->definition->queued_per_client);
 }

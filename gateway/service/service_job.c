@@ -155,6 +155,7 @@ static void read_limits(const JobDraft *draft)
     definition->running = text->running;
     definition->running_per_client = text->running_per_client;
     definition->queued_per_client = text->queued_per_client;
+    definition->stored_per_client = text->stored_per_client;
     definition->keep = text->keep;
     definition->park_after = text->park_after;
     definition->forward = read_forward(draft);

@@ -77,17 +77,25 @@ static void on_deleted(void *owner, Result result, StoreTask *task)
     kept->deleting = false;
     if (failed(result))
         return; /* the next beat tries again */
-    atomic_fetch_add(&kept->n_deleted, (unsigned long long)task->first->changed);
-    if (task->first->changed == STORE_STEP_ROWS)
+    atomic_fetch_add(&kept->n_deleted, (unsigned long long)task->last->changed);
+    if (task->last->changed == STORE_STEP_ROWS)
         delete_old(kept);
 }
+
+/* Other gateways wait for the row until this transaction has ended, and then see what it left. */
+static const char one_at_a_time[] = "UPDATE store_schema SET number = number WHERE number = 1";
 
 static void delete_old(Kept *kept)
 {
     if (kept->deleting || uv_is_closing((uv_handle_t *)&kept->keeper->timer))
         return;
     StoreTask *task = store_task_new(STORE_SOON);
-    store_bind_integer(store_task_add(task, kept->kind->delete_old), clock_wall() - kept->keep);
+    int64_t before = clock_wall() - kept->keep;
+    if (kept->kind->uncount) {
+        store_task_add(task, one_at_a_time);
+        store_bind_integer(store_task_add(task, kept->kind->uncount), before);
+    }
+    store_bind_integer(store_task_add(task, kept->kind->delete_old), before);
     kept->deleting = true;
     store_submit(kept->keeper->port, task, on_deleted, kept);
 }

@@ -11,6 +11,10 @@
 
 #define MEASURE(table, age) "SELECT count(*), coalesce(min(" age "), 0) FROM " table
 
+#define OLD_JOBS                                                                                   \
+    "SELECT id FROM jobs WHERE expires > 0 AND expires < $1 ORDER BY expires, id "                 \
+    "LIMIT " STORE_STEP
+
 static int64_t keep_gateways(const Config *config)
 {
     return config->store.keep_gateways;
@@ -126,8 +130,13 @@ static const StoreKind kinds[] = {
         .table = "jobs",
         .since = 6,
         .keep = keep_jobs,
-        .delete_old = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE expires > 0"
-                      " AND expires < $1 ORDER BY expires LIMIT " STORE_STEP ")",
+        .delete_old = "DELETE FROM jobs WHERE id IN (" OLD_JOBS ")",
+        .uncount = "UPDATE job_queues SET stored = stored - g.size FROM (SELECT definition,"
+                   " revision, structure, client, sum(size) AS size FROM jobs"
+                   " WHERE id IN (" OLD_JOBS ") GROUP BY definition, revision, structure, client) g"
+                   " WHERE job_queues.definition = g.definition"
+                   " AND job_queues.revision = g.revision"
+                   " AND job_queues.structure = g.structure AND job_queues.client = g.client",
         .measure = MEASURE("jobs", "created"),
         .forget_client = "UPDATE jobs" FORGET_CLIENT,
     },
@@ -137,7 +146,7 @@ static const StoreKind kinds[] = {
         .keep = keep_job_queues,
         .delete_old = "DELETE FROM job_queues WHERE (definition, revision, structure, client) IN"
                       " (SELECT definition, revision, structure, client FROM job_queues"
-                      " WHERE queued = 0 AND changed < $1 LIMIT " STORE_STEP ")",
+                      " WHERE queued = 0 AND stored = 0 AND changed < $1 LIMIT " STORE_STEP ")",
         .measure = MEASURE("job_queues", "changed"),
         .forget_client = "UPDATE job_queues" FORGET_CLIENT,
     },

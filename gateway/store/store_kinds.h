@@ -26,6 +26,10 @@ typedef struct StoreKind {
     /* Deletes records that are older than $1 (wall time in nanoseconds), STORE_STEP at most. */
     const char *delete_old;
 
+    /* Before that, in the same transaction: takes what will be deleted, of $1, out of what is
+       counted elsewhere. NULL: it is counted nowhere. One gateway at a time does so. */
+    const char *uncount;
+
     /* One row: the number of records, and the time from which the oldest counts. */
     const char *measure;
 

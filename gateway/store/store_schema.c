@@ -244,6 +244,9 @@ static const Migration migrations[] = {
         "DROP INDEX jobs_running"},
     /* Orders for jobs that nobody has, to be carried out or given up. */
     {1, "CREATE INDEX jobs_ordered ON jobs (id) WHERE ordered <> '' AND owner = ''"},
+    /* What a job counts for, and all jobs of a client: job_record_size. */
+    {1, "ALTER TABLE jobs ADD COLUMN size BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE job_queues ADD COLUMN stored BIGINT NOT NULL DEFAULT 0"},
 };
 
 enum {

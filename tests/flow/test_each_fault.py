@@ -464,6 +464,7 @@ ELSEWHERE = {
     "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
     "JOB_UNFIT": "flow/test_jobs_operators.py",
     "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
+    "TOO_MUCH_STORED": "unit/gateway/job_view/test_job_maker.c",
     "TOO_MANY_WAITS": "unit/gateway/job_view/test_operations.c",
     "TOO_MANY_JOBS": "unit/gateway/job_view/test_job_maker.c",
     "UNKNOWN_OPERATION": "unit/gateway/job_view/test_operations.c",

@@ -129,7 +129,7 @@ static void gateway_close(Gateway *g)
 
 static JobAcceptance accept_job(Gateway *g, const JobRecord *record, bool refuse, uint32_t most)
 {
-    JobAdmission admission = {record, refuse, most};
+    JobAdmission admission = {record, refuse, most, 0};
     g->jobs->accept(g->jobs, &admission, on_accepted, g);
     wait_for(g);
     return g->acceptance;

@@ -210,6 +210,53 @@ static void a_client_may_have_so_many_queued(void **state)
     assert_int_equal(accept_job(&b->a, make(b, "ann"), false, UINT32_MAX), JOB_ACCEPTED);
 }
 
+/* Of one client, with so many bytes stored at most. */
+static JobAcceptance store_job(Gateway *g, const JobRecord *record, uint64_t most)
+{
+    JobAdmission admission = {.record = record, .stored_per_client = most};
+    g->jobs->accept(g->jobs, &admission, on_accepted, g);
+    wait_for(g);
+    assert_null(g->fault);
+    return g->acceptance;
+}
+
+static int64_t stored(Bench *b)
+{
+    return read_number(&b->a, "SELECT CAST(sum(stored) AS BIGINT) FROM job_queues");
+}
+
+static void a_client_may_have_so_much_stored(void **state)
+{
+    Bench *b = *state;
+    JobRecord *first = make(b, "ann");
+    uint64_t size = (uint64_t)job_record_size(first);
+    assert_int_equal(size, JOB_ROW + sizeof "request" - 1);
+    assert_int_equal(store_job(&b->a, first, 2 * size), JOB_ACCEPTED);
+    assert_int_equal(store_job(&b->a, make(b, "ann"), 2 * size - 1), JOB_TOO_MUCH);
+    assert_int_equal(store_job(&b->b, make(b, "ann"), 2 * size), JOB_ACCEPTED);
+    assert_int_equal(store_job(&b->a, make(b, "ann"), 2 * size), JOB_TOO_MUCH);
+    assert_int_equal(store_job(&b->a, first, 2 * size), JOB_ACCEPTED_BEFORE);
+    assert_int_equal(store_job(&b->a, make(b, "bob"), 2 * size), JOB_ACCEPTED);
+    assert_int_equal(store_job(&b->a, make(b, "ann"), 0), JOB_ACCEPTED);
+    assert_int_equal(stored(b), 4 * (int64_t)size);
+}
+
+static void what_has_ended_counts_until_it_is_removed(void **state)
+{
+    Bench *b = *state;
+    JobRecord *job = make(b, "ann");
+    uint64_t size = (uint64_t)job_record_size(job);
+    assert_int_equal(store_job(&b->a, job, size), JOB_ACCEPTED);
+    end(&b->a, claim_one(&b->a), JOB_DONE);
+    assert_int_equal(store_job(&b->a, make(b, "ann"), size), JOB_TOO_MUCH);
+    for (int i = 0; i < 2; i++) { /* once only */
+        b->a.jobs->remove(b->a.jobs, job->id, on_ordered, &b->a);
+        wait_for(&b->a);
+        assert_int_equal(stored(b), 0);
+    }
+    assert_int_equal(store_job(&b->a, make(b, "ann"), size), JOB_ACCEPTED);
+}
+
 /* ---- Resources ------------------------------------------------------------------------------- */
 
 static void a_busy_resource_is_refused(void **state)
@@ -980,6 +1027,27 @@ static void what_somebody_has_or_has_had_since_is_not_moved(void **state)
     assert_int_equal(migrate(&b->b, make(b, "ann")), JOB_NOT_THERE);
 }
 
+static void what_is_moved_to_another_revision_counts_there(void **state)
+{
+    Bench *b = *state;
+    JobRecord *waits = make(b, "ann"), *has_begun = make(b, "bob");
+    store_job(&b->a, has_begun, 0);
+    JobRecord *taken = claim_one(&b->a);
+    set(taken, JOB_WAITING, "ready");
+    taken->position.due = WALL + SECOND;
+    assert_true(write_job(&b->a, taken, false, true, WALL));
+    store_job(&b->a, waits, 0);
+    int64_t all = stored(b);
+    assert_int_equal(migrate(&b->a, read_job(&b->a, waits->id)), JOB_ORDERED);
+    assert_int_equal(migrate(&b->a, read_job(&b->a, has_begun->id)), JOB_ORDERED);
+    assert_int_equal(stored(b), all);
+    assert_int_equal(
+        read_number(&b->a, "SELECT CAST(sum(stored) AS BIGINT) FROM job_queues WHERE revision = 2"),
+        all);
+    assert_int_equal(read_number(&b->a, "SELECT CAST(sum(queued) AS BIGINT) FROM job_queues"), 1);
+    assert_int_equal(read_number(&b->a, "SELECT CAST(sum(ready) AS BIGINT) FROM job_queues"), 1);
+}
+
 /* ---- Lists, and the end ---------------------------------------------------------------------- */
 
 static uint32_t list(Gateway *g, JobFilter filter)
@@ -1078,11 +1146,13 @@ static void jobs_end_when_they_were_kept_for_their_time(void **state)
     assert_int_equal(store_kind_keep(kind, &config), 0);
     for (int i = 0; i < 2; i++) {
         StoreTask *task = store_task_new(STORE_SOON);
-        store_bind_integer(store_task_add(task, kind->delete_old),
-                           WALL + HOUR_SECONDS * SECOND + i);
+        int64_t before = WALL + HOUR_SECONDS * SECOND + i;
+        store_bind_integer(store_task_add(task, kind->uncount), before);
+        store_bind_integer(store_task_add(task, kind->delete_old), before);
         assert_ok(b->a.arena, store_run(b->a.store, b->a.arena, &task));
-        assert_int_equal(task->first->changed, i); /* the one that is queued stays */
+        assert_int_equal(task->last->changed, i); /* the one that is queued stays */
         store_task_free(task);
+        assert_int_equal(stored(b), (2 - i) * job_record_size(job));
     }
     assert_null(read_job(&b->a, job->id));
 }
@@ -1421,6 +1491,9 @@ static int run_on(const bool *kind)
         TEST(what_calls_say_is_sealed),
         TEST(a_job_is_accepted_once),
         TEST(a_client_may_have_so_many_queued),
+        TEST(a_client_may_have_so_much_stored),
+        TEST(what_has_ended_counts_until_it_is_removed),
+        TEST(what_is_moved_to_another_revision_counts_there),
         TEST(a_busy_resource_is_refused),
         TEST(jobs_of_one_resource_are_executed_one_after_the_other),
         TEST(a_resource_is_found_by_its_unfinished_job),

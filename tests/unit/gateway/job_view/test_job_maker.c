@@ -110,6 +110,16 @@ static void a_client_with_too_many_jobs_is_told_so(void **state)
     assert_record(desk->scene, "RESOURCE_EXHAUSTED TOO_MANY_JOBS, 0 sent");
 }
 
+static void a_client_of_which_too_much_is_stored_is_told_so(void **state)
+{
+    desk = desk_play(state, JOB_OF("    stored_per_client: 40MiB\n", ""));
+    Peer *client = ask_grpc(desk->scene, MAKE_ITEM, ITEM);
+    assert_int_equal(desk->admission.stored_per_client, 40 << 20);
+    desk_accept(desk, JOB_TOO_MUCH);
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(desk->scene, "RESOURCE_EXHAUSTED TOO_MUCH_STORED, 0 sent");
+}
+
 static void a_request_that_does_not_say_on_what_is_refused(void **state)
 {
     play(state);
@@ -414,6 +424,7 @@ int main(void)
         TEST(a_second_job_on_the_same_thing_is_refused),
         TEST(or_waits_for_its_turn),
         TEST(a_client_with_too_many_jobs_is_told_so),
+        TEST(a_client_of_which_too_much_is_stored_is_told_so),
         TEST(a_request_that_does_not_say_on_what_is_refused),
         TEST(fields_that_the_job_forwards_are_kept),
         TEST(without_the_store_no_job_is_promised),
