@@ -63,10 +63,10 @@ static void state_fields(Cursor *cursor, RolloutState *state)
 
 static void evidence_fields(Cursor *cursor, RolloutEvidence *evidence)
 {
-    real(cursor, &evidence->called_before);
-    real(cursor, &evidence->called);
-    real(cursor, &evidence->candidate_clients);
-    real(cursor, &evidence->baseline_clients);
+    real(cursor, &evidence->clients_before);
+    real(cursor, &evidence->clients);
+    real(cursor, &evidence->candidate_joined);
+    real(cursor, &evidence->baseline_joined);
     uint32_t full = evidence->full;
     small(cursor, &full, 1);
     evidence->full = full;

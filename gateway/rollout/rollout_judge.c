@@ -4,8 +4,8 @@
 
 void rollout_evidence_next_tier(RolloutEvidence *evidence)
 {
-    evidence->called_before += evidence->called;
-    evidence->called = evidence->candidate_clients = evidence->baseline_clients = 0;
+    evidence->clients_before += evidence->clients;
+    evidence->clients = evidence->candidate_joined = evidence->baseline_joined = 0;
     evidence->full = false;
     for (int m = 0; m < ROLLOUT_METRICS; m++)
         evidence->metrics[m].candidate_failed = evidence->metrics[m].baseline_failed = 0;
@@ -61,16 +61,16 @@ static void bet(MetricEvidence *evidence, AtRisk first, AtRisk last, double hit,
 
 void rollout_evidence_add(RolloutEvidence *evidence, const RolloutLook *look)
 {
-    double candidate = evidence->candidate_clients, baseline = evidence->baseline_clients;
-    news(&evidence->called, look->candidate.called);
-    news(&evidence->candidate_clients, fmax(look->candidate.clients, look->candidate.called));
+    double candidate = evidence->candidate_joined, baseline = evidence->baseline_joined;
+    news(&evidence->clients, look->candidate.clients);
+    news(&evidence->candidate_joined, fmax(look->candidate.clients, look->candidate.joined));
     if (!evidence->full)
-        news(&evidence->baseline_clients, look->baseline.clients);
+        news(&evidence->baseline_joined, look->baseline.clients);
     evidence->full = look->full;
     for (int m = 0; m < ROLLOUT_METRICS; m++) {
         MetricEvidence *metric = &evidence->metrics[m];
         AtRisk first = at_risk(candidate, baseline, metric);
-        AtRisk last = at_risk(evidence->candidate_clients, evidence->baseline_clients, metric);
+        AtRisk last = at_risk(evidence->candidate_joined, evidence->baseline_joined, metric);
         double hit = news(&metric->candidate_failed, look->candidate.failed[m]);
         double others = news(&metric->baseline_failed, look->baseline.failed[m]);
         bet(metric, first, last, hit, others, look->error);
@@ -81,7 +81,7 @@ static MetricJudgement judge_metric(const RolloutEvidence *evidence, RolloutMetr
                                     const TierNeed *need)
 {
     const MetricEvidence *e = &evidence->metrics[metric];
-    TierSeen seen = {evidence->called_before + evidence->called, e->hit, e->expected,
+    TierSeen seen = {evidence->clients_before + evidence->clients, e->hit, e->expected,
                      sqrt(e->variance)};
     double of = fmax(seen.clients, 1), must = need->clients > 0 ? need->clients : of;
     double can = tier_excess(must, fmin(seen.expected / of, 1), seen.error / of);
@@ -149,7 +149,7 @@ static void judge_need(RolloutJudgement *judgement, const RolloutEvidence *evide
     if (compared)
         find_missing(judgement, judging->metrics);
     if (judgement->clients_missing > 0) {
-        int64_t time = time_for(judgement->clients_missing, evidence->called, lasted);
+        int64_t time = time_for(judgement->clients_missing, evidence->clients, lasted);
         judgement->want = ROLLOUT_WANTS_CLIENTS;
         judgement->time_missing = time > 0 && time < rest ? rest : time;
     } else if (rest > 0) {

@@ -28,10 +28,10 @@
 
 /* One side as it was counted since the tier began, by all gateways together. */
 typedef struct RolloutSide {
-    double clients; /* that came in. Of recorded members those that joined in this tier, even if
-                       they have not called since; else those that have called */
-    double called;  /* of the candidate: those whose calls it has served */
-    double failed[ROLLOUT_METRICS]; /* of which at least one call was bad */
+    double clients; /* that have called: of the candidate, those of which it has served a call */
+    double joined;  /* of the candidate: recorded members that joined in this tier, also those that
+                       have not called since. 0: it has none */
+    double failed[ROLLOUT_METRICS]; /* of `clients` those of which at least one call was bad */
 } RolloutSide;
 
 typedef struct RolloutLook {
@@ -52,9 +52,9 @@ typedef struct MetricEvidence {
 
 /* All zeros: nothing was seen. */
 typedef struct RolloutEvidence {
-    double called_before;                       /* of the candidate, in earlier tiers, */
-    double called;                              /* and in this one */
-    double candidate_clients, baseline_clients; /* that came in, in this one */
+    double clients_before;                    /* of the candidate, in earlier tiers, */
+    double clients;                           /* and in this one */
+    double candidate_joined, baseline_joined; /* that came in, in this one */
     bool full;
     MetricEvidence metrics[ROLLOUT_METRICS];
 } RolloutEvidence;

@@ -204,7 +204,7 @@ uint32_t rollout_room_wanted(const RolloutDefinition *rollout, const RolloutStat
                              const RolloutEvidence *evidence, const RolloutJudgement *judgement,
                              int64_t wall)
 {
-    double called = evidence->called_before + evidence->called;
+    double called = evidence->clients_before + evidence->clients;
     if (!rollout_is_open(rollout, state) || judgement->verdict != ROLLOUT_UNDECIDED ||
         judgement->want != ROLLOUT_WANTS_CLIENTS || called < state->room ||
         wall - state->tier_since < rollout->judging.least)

@@ -139,7 +139,6 @@ static uint32_t clients_until_bad(double usual, double worse, double others, uin
         RolloutSide *side = candidate ? &look.candidate : &look.baseline;
         bool fails = chance_of(&chance, candidate ? worse : usual);
         side->clients++;
-        side->called++;
         side->failed[ROLLOUT_FAILURES] += fails;
         rollout_evidence_add(&evidence, &look);
         if (fails && wealth_log(&evidence.metrics[ROLLOUT_FAILURES].wealth) >= limit - 1)

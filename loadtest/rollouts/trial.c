@@ -76,7 +76,7 @@ static bool joins(Trial *trial, uint32_t client, uint64_t hash)
         return false;
     trial->known[client].member = (uint8_t)(trial->state.tier + 1);
     trial->members++;
-    trial->look.candidate.clients++;
+    trial->look.candidate.joined++;
     trial->end.beyond += trial->members > trial->state.room;
     return true;
 }
@@ -92,8 +92,7 @@ static void count(Trial *trial, uint32_t client, uint64_t hash, bool candidate, 
         known->round = (uint8_t)(trial->state.tier + 1);
         known->candidate = candidate;
         known->failed = 0;
-        side->called++;
-        side->clients += !candidate || !known->member;
+        side->clients++;
     }
     for (int m = 0; m < CROWD_METRICS; m++)
         side->failed[m] += failed >> m & 1 & ~(known->failed >> m);

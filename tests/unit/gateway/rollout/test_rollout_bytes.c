@@ -18,10 +18,10 @@ static RolloutState some_state(void)
 
 static RolloutEvidence some_evidence(void)
 {
-    RolloutEvidence evidence = {.called_before = 110,
-                                .called = 7.5,
-                                .candidate_clients = 8,
-                                .baseline_clients = 4000,
+    RolloutEvidence evidence = {.clients_before = 110,
+                                .clients = 7.5,
+                                .candidate_joined = 8,
+                                .baseline_joined = 4000,
                                 .full = true};
     double number = 0.1;
     for (int m = 0; m < ROLLOUT_METRICS; m++) {
@@ -51,7 +51,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(to.since, -5);
     assert_int_equal(to.tier_since, INT64_MAX);
     assert_true(to.bad && to.gone && read.full);
-    assert_float_equal(read.called, 7.5, 0);
+    assert_float_equal(read.clients, 7.5, 0);
     assert_float_equal(read.metrics[2].variance, 7, 0);
     assert_float_equal(wealth_log(&read.metrics[1].wealth), wealth_log(&evidence.metrics[1].wealth),
                        0);

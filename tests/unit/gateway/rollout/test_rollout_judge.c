@@ -14,8 +14,7 @@ static const TierNeed of_100 = {.clients = 100, .excess = 1, .compared = true};
 
 static RolloutLook look_at(double clients, double failed, double others, double others_failed)
 {
-    RolloutLook look = {.candidate = {.clients = clients, .called = clients},
-                        .baseline.clients = others};
+    RolloutLook look = {.candidate.clients = clients, .baseline.clients = others};
     look.candidate.failed[ROLLOUT_FAILURES] = failed;
     look.baseline.failed[ROLLOUT_FAILURES] = others_failed;
     return look;
@@ -70,6 +69,18 @@ static void clients_come_in_between_two_looks_and_the_larger_share_counts(void *
     assert_float_equal(failures(&shrinks), wealth_log(&other), 1e-12);
 }
 
+static void members_are_at_risk_before_they_call_again(void **state)
+{
+    RolloutEvidence evidence = {0};
+    Wealth twin = {0};
+    RolloutLook look = look_at(50, 2, 300, 2);
+    look.candidate.joined = 100;
+    rollout_evidence_add(&evidence, &look);
+    wealth_bet(&twin, 0.25, 2, 2);
+    assert_float_equal(failures(&evidence), wealth_log(&twin), 1e-12);
+    assert_float_equal(evidence.clients, 50, 0); /* the others have shown nothing */
+}
+
 static void when_the_tier_is_full_no_more_of_the_baseline_come_in(void **state)
 {
     RolloutEvidence evidence = {0}, exact = {0};
@@ -80,7 +91,7 @@ static void when_the_tier_is_full_no_more_of_the_baseline_come_in(void **state)
     add(&exact, 50, 0, 150, 0);
     add(&exact, 50, 3, 150, 3);
     assert_float_equal(failures(&evidence), failures(&exact), 1e-12);
-    assert_float_equal(evidence.baseline_clients, 150, 0);
+    assert_float_equal(evidence.baseline_joined, 150, 0);
     rollout_evidence_next_tier(&evidence);
     assert_false(evidence.full);
 }
@@ -239,6 +250,7 @@ int main(void)
         cmocka_unit_test(nothing_seen_is_undecided),
         cmocka_unit_test(clients_that_fail_are_bets_at_the_share_of_those_at_risk),
         cmocka_unit_test(clients_come_in_between_two_looks_and_the_larger_share_counts),
+        cmocka_unit_test(members_are_at_risk_before_they_call_again),
         cmocka_unit_test(when_the_tier_is_full_no_more_of_the_baseline_come_in),
         cmocka_unit_test(estimates_are_taken_from_their_careful_end),
         cmocka_unit_test(counts_that_shrink_are_no_news),

@@ -60,8 +60,7 @@ static bool is_found(double fresh, double others, double hits, double failing, u
 {
     RolloutJudging judging = {.alpha = 0.05, .metrics = metrics};
     RolloutEvidence evidence = {0};
-    RolloutLook look = {.candidate = {.clients = fresh, .called = fresh},
-                        .baseline = {.clients = others}};
+    RolloutLook look = {.candidate = {.clients = fresh}, .baseline = {.clients = others}};
     look.candidate.failed[0] = hits;
     look.baseline.failed[0] = others * failing;
     rollout_evidence_add(&evidence, &look);

@@ -213,7 +213,7 @@ static void who_has_the_candidate(void **state)
 static void a_room_is_widened_for_the_clients_that_are_missing(void **state)
 {
     RolloutState now = at(ROLLOUT_RUNNING, 0);
-    RolloutEvidence evidence = {.called_before = 1, .called = 9};
+    RolloutEvidence evidence = {.clients_before = 1, .clients = 9};
     RolloutJudgement judgement = {.want = ROLLOUT_WANTS_CLIENTS, .clients_missing = 4};
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1003), 14);
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1002), 10);
@@ -221,9 +221,9 @@ static void a_room_is_widened_for_the_clients_that_are_missing(void **state)
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1003), 22);
     judgement.clients_missing = INFINITY;
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1003), 22);
-    evidence.called = 8; /* one has not called yet */
+    evidence.clients = 8; /* one has not called yet */
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1003), 10);
-    evidence.called = 9;
+    evidence.clients = 9;
     judgement.want = ROLLOUT_WANTS_TIME;
     assert_int_equal(rollout_room_wanted(&usual, &now, &evidence, &judgement, 1003), 10);
     judgement = (RolloutJudgement){.verdict = ROLLOUT_BAD, .want = ROLLOUT_WANTS_CLIENTS};
@@ -236,7 +236,7 @@ static void a_room_is_never_above_what_is_recorded_at_all(void **state)
     RolloutDefinition rollout = {.tiers = &large, .n_tiers = 1, .judging.least = 1000};
     RolloutState now = at(ROLLOUT_RUNNING, 0);
     now.room = 900;
-    RolloutEvidence evidence = {.called = 900};
+    RolloutEvidence evidence = {.clients = 900};
     RolloutJudgement judgement = {.want = ROLLOUT_WANTS_CLIENTS, .clients_missing = 500};
     assert_int_equal(rollout_room_wanted(&rollout, &now, &evidence, &judgement, 2000),
                      ROLLOUT_CLIENTS_MOST);
