@@ -2,6 +2,7 @@
 
 #include "base/text/utf8.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/headers/baggage.h"
 #include "gateway/loop/config_use.h"
 #include "protocols/http/http_rules.h"
 
@@ -391,9 +392,29 @@ static void take_names(CallRecord *record, const CallRecord *of)
     record->claimed = of->claimed;
 }
 
+static void copy_field(Exchange *x, const Exchange *of, const char *name)
+{
+    Bytes value = of->call.head && !fields_get(&x->call.metadata, name).data
+                      ? fields_get(of->call.head, name)
+                      : BYTES_NONE;
+    if (value.data)
+        fields_add(&x->call.metadata, bytes_of(name), value);
+}
+
+/* What says which arm of a rollout its client is in. */
+static void take_cohort(Exchange *x, const Exchange *of)
+{
+    const RolloutDefinition *rollout = x->method->version->service->rollout;
+    copy_field(x, of, BAGGAGE_FIELD);
+    if (rollout && rollout->cohort.header)
+        copy_field(x, of, rollout->cohort.header);
+}
+
 /* It is a call of the same client as the one that it is a leg of. */
 static void become_leg(Exchange *x, const CallOrder *order)
 {
+    if (x->config->n_rollouts)
+        take_cohort(x, order->of);
     const Exchange *of = order->of;
     take_names(&x->record, &of->record);
     x->record.leg = order->leg->name;
@@ -772,6 +793,8 @@ static void give_record(Exchange *x)
     x->record.n_losses = x->losses.n;
     record_main_attempt(x);
     record_attempts(x);
+    if (x->cohort)
+        exchange_count_arm(x);
     exchange_charge(x, NULL, false); /* the account may go with the caller */
     caller->events->on_record(caller, &x->record);
     x->caller = NULL;
@@ -810,6 +833,8 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     timer_stop(&loop->timers, &x->deadline_timer);
     exchange_stop_hedge(x);
     exchange_stop_retry(x);
+    if (x->cohort)
+        cohort_unfollow(&x->cohort->stream);
     if (x->joining)
         join_leave(x->joining);
     exchange_learn_end(x);

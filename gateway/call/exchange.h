@@ -59,6 +59,7 @@ typedef struct FallbackCall {
     const Identity *identity;
     const IpAddress *client;
     Message request; /* as the client sent it */
+    bool candidate;  /* it is one of a client that has the candidate of a rollout */
     Arena *arena;    /* as long as the exchange */
 } FallbackCall;
 

@@ -29,6 +29,7 @@ static FallbackCall call_of(const Exchange *x)
         .identity = x->identity,
         .client = &x->client,
         .request = x->message,
+        .candidate = x->cohort && x->cohort->place.arm == COHORT_CANDIDATE,
         .arena = x->arena,
     };
 }
@@ -115,6 +116,8 @@ static int64_t join_until(const Exchange *x)
 
 const Step *exchange_join(Exchange *x)
 {
+    if (x->config->n_rollouts)
+        exchange_find_arm(x);
     FallbackCall call = call_of(x);
     ResponseKey key;
     if (!x->method->safe || !x->loop->fallbacks->key(&call, &key))

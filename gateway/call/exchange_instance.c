@@ -134,6 +134,8 @@ static Result pick_any_version(Attempt *attempt, const PickWish *wish)
     if (!x->method)
         return pick_any(x->loop, x->route->service, wish, x->arena, pick);
     uint64_t but = attempt->older ? failed_versions(x) : 0;
+    if (x->cohort)
+        but |= exchange_versions_barred(x, attempt->older);
     return pick_other_version(x->loop, x->method, but, wish, x->arena, pick);
 }
 
@@ -143,13 +145,16 @@ static Result pick_any_version(Attempt *attempt, const PickWish *wish)
 static Result pick_for(Attempt *attempt, const PickTried *tried, bool undecided)
 {
     Exchange *x = attempt->exchange;
-    PickWish wish = {.tried = tried, .key = x->key, .undecided = undecided};
+    PickWish wish = {.tried = tried,
+                     .key = x->key,
+                     .undecided = undecided,
+                     .candidate = x->cohort && exchange_wants_candidate(x)};
     const Version *version = settled_version(attempt);
     if (!version)
         return pick_any_version(attempt, &wish);
     Result r = pick_at_version(x->loop, x->method, version, &wish, x->arena, &attempt->pick);
     bool may_leave = failed(r) && !attempt->also && !x->route->has_older &&
-                     !pick_is_served(x->loop, x->method, version);
+                     !pick_is_served(x->loop, x->method, version, &wish);
     return may_leave ? pick_any_version(attempt, &wish) : r;
 }
 
@@ -164,10 +169,13 @@ static Result pick_again(Attempt *attempt)
 
 Result attempt_pick(Attempt *attempt)
 {
+    Exchange *x = attempt->exchange;
     bool undecided = attempt->before && attempt->before->pick.cell_up;
     Result r = pick_for(attempt, attempt->tried.before, undecided);
     if (failed(r) && attempt->may_return)
         r = pick_again(attempt);
+    if (failed(r) && x->cohort && exchange_leaves_arm(x))
+        r = pick_for(attempt, NULL, false);
     if (failed(r))
         return r;
     attempt->tried.instance = attempt->pick.instance;
@@ -230,6 +238,8 @@ static const Step *exchange_pick(Exchange *x, Attempt *attempt)
         return STEP_WAIT;
     if (x->route && x->route->affinity.by && !attempt->before)
         exchange_find_key(x);
+    if (x->config->n_rollouts && !attempt->before)
+        exchange_find_arm(x);
     if (!failed(r) && !attempt->pick.instance)
         r = attempt_pick(attempt);
     if (failed(r))

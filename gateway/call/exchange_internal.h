@@ -18,6 +18,7 @@
 #include "gateway/cache/joins.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
+#include "gateway/cohort/cohort_port.h"
 #include "gateway/healing/healing.h"
 #include "gateway/identity/identity.h"
 #include "gateway/loop/work_pool.h"
@@ -113,11 +114,12 @@ struct Exchange {
     Config *config; /* the generation it began with */
     Caller *caller; /* NULL: it has had its last event */
     const ExchangeKind *kind;
-    Attempt *latest;         /* of its attempts; never NULL */
-    Attempt *chosen;         /* the one whose response goes to the caller; NULL: none yet */
-    struct Hedge *hedge;     /* exchange_retry.c; NULL: no other attempt is planned */
-    struct Retry *retry;     /* exchange_retry.c; NULL: there was no wait before another attempt */
-    struct KeyedCall *keyed; /* exchange_idempotency.c; NULL: it has no idempotency key */
+    Attempt *latest;     /* of its attempts; never NULL */
+    Attempt *chosen;     /* the one whose response goes to the caller; NULL: none yet */
+    struct Hedge *hedge; /* exchange_retry.c; NULL: no other attempt is planned */
+    struct Retry *retry; /* exchange_retry.c; NULL: there was no wait before another attempt */
+    struct CohortCall *cohort; /* exchange_place.c; NULL: its service has no rollout */
+    struct KeyedCall *keyed;   /* exchange_idempotency.c; NULL: it has no idempotency key */
     Joining *joining; /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
     Attempt first;
 
@@ -129,6 +131,8 @@ struct Exchange {
     bool firm;     /* some of the request has gone out: memory is not refused any more */
     bool keeps;    /* its response is kept: Route.stale_for */
     bool bodiless; /* opaque HTTP: the request ended with its head */
+    bool told_off; /* an instance asked for no other attempt */
+    bool over;     /* it has finished, and its memory stays until its jobs (n_jobs) are back */
 
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
@@ -151,14 +155,14 @@ struct Exchange {
     uint32_t
         retry_after; /* seconds that the client is told, if the gateway has refused it; 0: none */
     uint32_t
-        n_jobs;    /* of all attempts on the work pool, with those that nobody waits for any more */
-    bool told_off; /* an instance asked for no other attempt */
-    bool over;     /* it has finished, and its memory stays until they are back */
-    bool responding;    /* some of a response has gone to the caller */
-    bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
-    uint8_t used_up;    /* PolicyQuestion.used_up */
-    uint8_t delivering; /* events of the caller that are running, nested: */
-    const Step *next;   /* the step after they have returned; NULL: the usual one */
+        n_jobs; /* of all attempts on the work pool, with those that nobody waits for any more */
+    bool responding;       /* some of a response has gone to the caller */
+    bool own_response : 1; /* it is the gateway's own: nothing of the chosen attempt's goes into it
+                            */
+    bool arms_found : 1;   /* exchange_find_arm */
+    uint8_t used_up;       /* PolicyQuestion.used_up */
+    uint8_t delivering;    /* events of the caller that are running, nested: */
+    const Step *next;      /* the step after they have returned; NULL: the usual one */
 
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
@@ -199,14 +203,41 @@ const Step *attempt_failed_by_service(Attempt *attempt);    /* the service retur
    attempt before; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
 
-/* exchange_affinity.c: Exchange.key, for a route with affinity; before the first pick. */
+/* ---- exchange_place.c: where a call belongs ---------------------------------------------------
+ */
+
+/* In a rollout of its service. */
+typedef struct CohortCall {
+    CohortPlace place;
+    Exchange *x;
+    CohortStream stream; /* of a candidate's call that lasts */
+    bool away;           /* its arm has no usable instance: the other one serves */
+} CohortCall;
+
+/* Exchange.cohort, if its service has a rollout; before the first pick. Once for each call. Also
+   tells instances of which rollouts its client has the candidate. */
+void exchange_find_arm(Exchange *x);
+
+/* Of a build: whether only its instances may serve; of a version: in which ones the call may not be
+   served, a bit each. */
+bool exchange_wants_candidate(const Exchange *x);
+uint64_t exchange_versions_barred(const Exchange *x, bool older);
+
+/* Nobody could be picked. Whether its arm has no usable instance, so that the other one serves from
+   now on. */
+bool exchange_leaves_arm(Exchange *x);
+
+/* The call has ended: counts it for its client, and says its arm in the record. */
+void exchange_count_arm(Exchange *x);
+
+/* Exchange.key, for a route with affinity; before the first pick. */
 void exchange_find_key(Exchange *x);
 
 /* exchange_convert.c: the request's message as protobuf of the caller's version, in the arena or
    borrowed. Only for a method with a key. */
 MUST_USE Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out);
-/* The same by another plan, for a method with idempotency keys: to protobuf of any version. NULL:
-   the message is as it came. */
+/* The same by another plan: of a method with idempotency keys, to protobuf of any version; of one
+   in whose requests a rollout looks for its clients. NULL: the message is as it came. */
 MUST_USE Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *message_out);
 /* The message of a good response in the codec of the instance, without conversion: opened, and in
    REST taken out of the body. *message: the same as it came, but opened. */

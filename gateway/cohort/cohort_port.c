@@ -210,6 +210,16 @@ static void knock(CohortPort *port, uint64_t rollout, const CohortPlace *place, 
         *knocked = place->client;
 }
 
+CohortPlace cohort_look(Loop *loop, const RolloutDefinition *rollout, const CohortClient *client)
+{
+    return cohort_table_find(port_of(loop)->table, rollout, client);
+}
+
+bool cohort_is_over(Loop *loop, const RolloutDefinition *rollout)
+{
+    return cohort_table_is_empty(port_of(loop)->table, rollout->id);
+}
+
 CohortPlace cohort_find(Loop *loop, const RolloutDefinition *rollout, const CohortClient *client)
 {
     CohortPort *port = port_of(loop);

@@ -24,6 +24,12 @@ CohortTable *cohort_published(void);
 /* Where the client of a call belongs; it may knock. */
 CohortPlace cohort_find(Loop *loop, const RolloutDefinition *rollout, const CohortClient *client);
 
+/* The same, and it does not knock. */
+CohortPlace cohort_look(Loop *loop, const RolloutDefinition *rollout, const CohortClient *client);
+
+/* Whether the candidate has no clients: it was rolled back, or has not begun. */
+bool cohort_is_over(Loop *loop, const RolloutDefinition *rollout);
+
 /* The call has ended in the arm of its place: cohort_sample_add. A place of an older round does not
    count. */
 void cohort_count(Loop *loop, const RolloutDefinition *rollout, const CohortPlace *place,

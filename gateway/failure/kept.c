@@ -27,6 +27,7 @@ typedef enum Part {
     PART_CLAIM,
     PART_AUTHORITY,
     PART_ORIGIN,
+    PART_CANDIDATE,
     PART_CACHE_CONTROL, /* not of the key */
 } Part;
 
@@ -114,6 +115,8 @@ bool kept_place(const FallbackCall *call, const KeySeed *seed, KeptPlace *place_
     key_begin(&hash, seed);
     /* Two contracts that differ by the bits of a shape are as unlikely as two that are equal. */
     key_add_number(&hash, call->method->contract ^ shape_of(call));
+    if (call->candidate)
+        key_add(&hash, PART_CANDIDATE, BYTES_NONE);
     add_client(&hash, call, place_out);
     if (!place_out->has_client && !call->route->stale_public)
         return false;

@@ -1,6 +1,7 @@
 #include "gateway/headers/forwarding.h"
 
 #include "base/arena.h"
+#include "gateway/headers/baggage.h"
 #include "gateway/headers/request_id.h"
 #include "protocols/http/head_fields.h"
 
@@ -50,7 +51,8 @@ typedef enum Role {
     ROLE_VIA,
     ROLE_HOPS,
     ROLE_ATTEMPTS,
-    ROLE_OTHER, /* trusted by some services: passed on unchanged if the peer is trusted */
+    ROLE_BAGGAGE, /* kept, of others than trusted peers without the gateway's member */
+    ROLE_OTHER,   /* trusted by some services: passed on unchanged if the peer is trusted */
 } Role;
 
 enum { MOST_NAMES = 5, LONGEST_NAME = 26 };
@@ -62,6 +64,7 @@ static const struct {
 } names_by_length[LONGEST_NAME + 1][MOST_NAMES + 1] = {
     [3] = {{"via", ROLE_VIA}},
     [5] = {{"proxy", ROLE_OTHER}}, /* CVE-2016-5385 */
+    [7] = {{BAGGAGE_FIELD, ROLE_BAGGAGE}},
     [9] = {{"forwarded", ROLE_FORWARDED}, {"x-real-ip", ROLE_OTHER}},
     [11] = {{"x-client-ip", ROLE_OTHER}, {"x-forwarded", ROLE_OTHER}},
     [12] = {{"x-request-id", ROLE_REQUEST_ID}, {"x-url-scheme", ROLE_OTHER}},
@@ -167,6 +170,8 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
 /* Whether the field stays among the others. */
 static bool is_kept(const Field *field, Role role, bool trusted, const char *const *identity)
 {
+    if (role == ROLE_BAGGAGE)
+        return trusted;
     if (role == ROLE_NONE && !(identity && is_identity(field->name, identity)))
         return true;
     return trusted && (role == ROLE_NONE || role == ROLE_OTHER);
@@ -185,11 +190,21 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
     case ROLE_FORWARDED: into = &forwarding->forwarded; break;
     case ROLE_REQUEST_ID: into = &forwarding->request_id; break;
     case ROLE_NONE:
+    case ROLE_BAGGAGE:
     case ROLE_OTHER: return;
     }
     bool any_peer = role == ROLE_VIA || role == ROLE_HOPS || role == ROLE_ATTEMPTS;
     if (forwarding->trusted || any_peer)
         join(into, value, arena, full);
+}
+
+/* Whoever is no trusted peer does not say which candidates it has. */
+static void take_baggage(Bytes value, Fields *rest, bool *full)
+{
+    Bytes kept = baggage_without(value, BAGGAGE_CANDIDATES, rest->arena);
+    *full |= value.size && !kept.data;
+    if (kept.size)
+        fields_add(rest, bytes_of(BAGGAGE_FIELD), kept);
 }
 
 /* Several identity fields contradict each other: all are dropped. */
@@ -234,6 +249,8 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
         take(forwarding, role, field->value, arena, &full);
         if (is_kept(field, role, forwarding->trusted, identity))
             fields_add(rest_out, field->name, field->value);
+        else if (role == ROLE_BAGGAGE)
+            take_baggage(field->value, rest_out, &full);
     }
     for (; identity && *identity; identity++)
         drop_contradiction(rest_out, *identity);

@@ -98,13 +98,32 @@ uint64_t instance_lists(const Service *service, const Instance *instance)
     return service->n_versions ? instance->versions : 1;
 }
 
+bool instance_is_candidate(const Service *service, const Instance *instance)
+{
+    const RolloutDefinition *rollout = service->rollout;
+    return rollout && rollout->build && strcmp(instance->build, rollout->build) == 0;
+}
+
+/* What a list has instances of. */
+typedef struct ListOf {
+    uint32_t version;
+    bool far, candidate;
+} ListOf;
+
+static bool belongs(const Service *service, const Instance *instance, const ListOf *list)
+{
+    return instance->far == list->far &&
+           instance_is_candidate(service, instance) == list->candidate &&
+           (instance_lists(service, instance) >> list->version & 1);
+}
+
 /* Of the instances that one list has. */
-static Ring *ring_of(const InstanceSet *set, uint32_t list, bool far, RingMember *space)
+static Ring *ring_of(const InstanceSet *set, const ListOf *list, RingMember *space)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < set->n; i++) {
         const Instance *instance = set->instances[i];
-        if (instance->far == far && (instance_lists(set->service, instance) >> list & 1))
+        if (belongs(set->service, instance, list))
             space[n++] = (RingMember){.name = bytes_hash(bytes_of(instance->address.text)),
                                       .member = i,
                                       .weight = instance_weight(instance)};
@@ -114,13 +133,15 @@ static Ring *ring_of(const InstanceSet *set, uint32_t list, bool far, RingMember
 
 static void make_rings(InstanceSet *set)
 {
-    uint32_t n = n_lists(set->service);
-    set->n_rings = set->has_far ? 2 * n : n;
+    uint32_t n = n_lists(set->service), n_of_arm = set->has_far ? 2 * n : n;
+    bool has_arms = set->service->rollout && set->service->rollout->build;
+    set->n_rings = has_arms ? 2 * n_of_arm : n_of_arm;
     set->rings = calloc(set->n_rings, sizeof *set->rings);
     RingMember *space = malloc((set->n + 1) * sizeof *space);
     CHECK(set->rings && space);
     for (uint32_t i = 0; i < set->n_rings; i++)
-        set->rings[i] = ring_of(set, i % n, i >= n, space);
+        set->rings[i] = ring_of(
+            set, &(ListOf){i % n, .far = i % n_of_arm >= n, .candidate = i >= n_of_arm}, space);
     free(space);
 }
 

@@ -26,7 +26,8 @@ struct InstanceSet {
     uint32_t n;
     bool has_far; /* one is of another cell than the gateway */
     /* Of a service with affinity, by the number of a version; if has_far, then as many of the
-       instances of other cells. Members are indexes in `instances`. Else NULL. */
+       instances of other cells; of a service whose build is rolled out, then all of these of the
+       candidate's. Members are indexes in `instances`. Else NULL. */
     Ring **rings;
     uint32_t n_rings;
     uint64_t n_joined, n_left; /* instances, from the service's first set to this one */
@@ -41,6 +42,9 @@ typedef struct InstanceChanges {
 /* The versions of the service that the instance has: a bit each. A service without versions has one
    list of all. */
 uint64_t instance_lists(const Service *service, const Instance *instance);
+
+/* Whether it is of the build that is rolled out: only clients that have the candidate get it. */
+bool instance_is_candidate(const Service *service, const Instance *instance);
 
 /* Its share of the calls: 1 and more. */
 uint32_t instance_weight(const Instance *instance);

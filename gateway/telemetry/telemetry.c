@@ -45,13 +45,6 @@ void telemetry_unlock_events(void)
 
 /* ---- One call -------------------------------------------------------------------------------- */
 
-FaultSide telemetry_side(const CallRecord *r)
-{
-    const Fault *fault = r->why.error->fault;
-    bool callers = fault == &FAULT_UPSTREAM_STATUS && code_is_callers(r->status.code);
-    return callers ? SIDE_CLIENT : fault->side;
-}
-
 /* Failures that are not the caller's: operators should look at them. */
 static const char *level_of(const CallRecord *r)
 {
@@ -104,6 +97,11 @@ static void add_version(Buffer *line, Bytes key, const Version *version)
         log_line_word(line, key, version->name);
 }
 
+static const char *const arm_names[] = {[ARM_NONE] = NULL,
+                                        [ARM_BASELINE] = "baseline",
+                                        [ARM_CANDIDATE] = "candidate",
+                                        [ARM_INSTEAD] = "instead"};
+
 static void add_decisions(Buffer *line, const CallRecord *r)
 {
     if (r->method)
@@ -115,6 +113,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     add_version(line, LOG_KEY("served_version"), r->served_version);
     log_line_word(line, LOG_KEY("rule"), r->rule);
     log_line_word(line, LOG_KEY("served_why"), r->served_why);
+    log_line_word(line, LOG_KEY("arm"), arm_names[r->arm]);
     if (r->instance)
         log_line_part(line, r->instance->log_part);
     if (r->route)

@@ -49,6 +49,14 @@ typedef enum KeyedAs {
     KEYED_AS_UNPROTECTED, /* made without a record: the store was down */
 } KeyedAs;
 
+/* Which arm of a rollout has served a call. */
+typedef enum ArmServed {
+    ARM_NONE, /* its service has no rollout */
+    ARM_BASELINE,
+    ARM_CANDIDATE,
+    ARM_INSTEAD, /* the other one, since that of its client has no usable instance */
+} ArmServed;
+
 /* The record of one finished call. All pointers are borrowed during telemetry_record. */
 typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
@@ -76,6 +84,7 @@ typedef struct CallRecord {
     bool claimed;  /* what the identity claims may be recorded, too */
     bool partial;  /* composed: not all legs are ok */
     uint8_t key;   /* KeyedAs */
+    uint8_t arm;   /* ArmServed */
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */
     Result

@@ -24,7 +24,7 @@ static uint64_t versions_of(const Candidate *candidate)
 static CandidateList *list_of(const Candidate *candidate, uint32_t version)
 {
     const Candidates *of = candidate->of;
-    return &(candidate->instance->far ? of->far : of->lists)[version];
+    return &(candidate->instance->far ? of->far : of->lists)[version + candidate->arm];
 }
 
 static void put(CandidateList *list, uint32_t version, uint32_t place, Candidate *candidate)
@@ -128,17 +128,25 @@ static uint32_t n_versions(const Service *service)
     return service->n_versions ? service->n_versions : 1;
 }
 
+static uint32_t arm_of(const Candidates *c, const Instance *instance)
+{
+    return instance_is_candidate(c->service, instance) ? c->n_of_arm : 0;
+}
+
 /* Lists with room for their candidates. */
 static void make_lists(Candidates *c)
 {
     const InstanceSet *set = c->set;
     uint32_t n_places = 0, n = n_versions(c->service);
+    bool has_arms = c->service->rollout && c->service->rollout->build;
     c->n_lists = set->has_far ? 2 * n : n;
+    c->n_of_arm = has_arms ? c->n_lists : 0;
+    c->n_lists += c->n_of_arm;
     c->lists = take_memory(c->n_lists, sizeof *c->lists);
     c->far = set->has_far ? c->lists + n : NULL;
     for (uint32_t i = 0; i < set->n; i++) {
         const Instance *instance = set->instances[i];
-        CandidateList *lists = instance->far ? c->far : c->lists;
+        CandidateList *lists = (instance->far ? c->far : c->lists) + arm_of(c, instance);
         for (uint64_t left = instance_lists(c->service, instance); left; left &= left - 1) {
             lists[__builtin_ctzll(left)].n++;
             n_places++;
@@ -228,6 +236,7 @@ static Candidates *candidates_new(Loop *loop, InstanceSet *set)
                                  .at = first,
                                  .of = c,
                                  .weight = (float)instance_weight(instance) / mean,
+                                 .arm = arm_of(c, instance),
                                  .places = places};
         if (*first)
             (*first)->at = &candidate->next;

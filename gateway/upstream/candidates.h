@@ -12,7 +12,8 @@
  * A service without versions has one list of all instances. Picking detects that an instance is
  * down; its Upstream reports that it is back. Instances with a bar (instances.h) are in the second
  * part, too, from the next pick on. Where instances are of other cells than the gateway, each
- * version has a second list, of those.
+ * version has a second list, of those. Where a build is rolled out, its instances are in lists of
+ * their own, which are like those of the others (the baseline's) and behind them.
  *
  * A loop keeps the candidates of each service of loop->config, with a pointer to the Upstream of
  * each instance. When a set is replaced, candidates of the new set replace the old ones. Candidates
@@ -40,6 +41,7 @@ typedef struct Candidate {
     uint32_t *places; /* in each list that has it, by version */
     float weight;     /* in relation to the mean of the set */
     bool down, barred;
+    uint32_t arm; /* added to the number of a version: 0, or Candidates.n_of_arm */
 } Candidate;
 
 typedef struct CandidateList {
@@ -78,7 +80,8 @@ struct Candidates {
     uint32_t *places;
     CandidateList *lists; /* by version */
     CandidateList *far;   /* of instances of other cells, likewise, behind them; NULL: none are */
-    uint32_t n_lists;     /* in both */
+    uint32_t n_lists;     /* in both, and in those of the candidate's build, which are further */
+    uint32_t n_of_arm;    /* ones: lists[version + n_of_arm]; 0: none is rolled out */
     RetryBudget budget;
     DelaySketch *delays; /* by Method.delays; NULL: none are measured, or its successor has them */
 };

@@ -30,6 +30,7 @@ typedef struct PickWish {
     const PickTried *tried; /* none of these; NULL: any */
     PickKey key;
     bool undecided; /* the last one of these was picked while its cell was up: Pick.cell_up */
+    bool candidate; /* of the build that is rolled out; else one of the others */
 } PickWish;
 
 enum {

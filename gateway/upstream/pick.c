@@ -4,6 +4,14 @@
 
 #include "gateway/policy/spill.h"
 
+/* ---- By arm ---------------------------------------------------------------------------------- */
+
+/* The number of a list, by version and arm: in `lists`, and in `far`. */
+static uint32_t list_in(const Candidates *from, uint32_t version, const PickWish *wish)
+{
+    return wish->candidate ? version + from->n_of_arm : version;
+}
+
 /* ---- By cell --------------------------------------------------------------------------------- */
 
 /* Instances that the own cell has of the version, or would have if they did not fail. */
@@ -46,10 +54,10 @@ static uint32_t share_of(const CandidateList *near, const CellPolicy *policy, co
 /* Where the own cell has instances of this version, calls leave it only as far as these are
    missing, or if the call has tried two of them, or all. */
 __attribute__((noinline)) static Candidate *choose_by_cell(Loop *loop, const Candidates *from,
-                                                           uint32_t version, const PickWish *wish)
+                                                           uint32_t list, const PickWish *wish)
 {
     const CellPolicy *policy = &from->service->cells;
-    CandidateList *near = &from->lists[version], *far = &from->far[version];
+    CandidateList *near = &from->lists[list], *far = &from->far[list];
     if (n_in(near) == 0)
         return choose_up(loop, far, wish);
     uint32_t share = share_of(near, policy, wish);
@@ -63,38 +71,37 @@ __attribute__((noinline)) static Candidate *choose_by_cell(Loop *loop, const Can
                                                                   : choose_up(loop, far, wish);
 }
 
-static Candidate *choose_among_up(Loop *loop, const Candidates *from, uint32_t version,
+static Candidate *choose_among_up(Loop *loop, const Candidates *from, uint32_t list,
                                   const PickWish *wish)
 {
-    return from->far ? choose_by_cell(loop, from, version, wish)
-                     : choose_up(loop, &from->lists[version], wish);
+    return from->far ? choose_by_cell(loop, from, list, wish)
+                     : choose_up(loop, &from->lists[list], wish);
 }
 
 /* The list of the own cell, unless that has no instance of the version. */
-static CandidateList *main_list(const Candidates *from, uint32_t version)
+static CandidateList *main_list(const Candidates *from, uint32_t list)
 {
-    CandidateList *near = &from->lists[version];
-    return from->far && n_in(near) == 0 ? &from->far[version] : near;
+    CandidateList *near = &from->lists[list];
+    return from->far && n_in(near) == 0 ? &from->far[list] : near;
 }
 
-static Candidate *choose_among_down(Loop *loop, const Candidates *from, uint32_t version,
+static Candidate *choose_among_down(Loop *loop, const Candidates *from, uint32_t list,
                                     const PickWish *wish)
 {
-    return choose_down(loop, main_list(from, version), wish);
+    return choose_down(loop, main_list(from, list), wish);
 }
 
 /* Nobody is up in any cell. A bar that the loop sees is one more that is away than is down. */
-static Candidate *choose_among_barred(Loop *loop, const Candidates *from, uint32_t version,
+static Candidate *choose_among_barred(Loop *loop, const Candidates *from, uint32_t list,
                                       const PickWish *wish)
 {
-    if (from->n_away == from->n_down || from->lists[version].n_up ||
-        (from->far && from->far[version].n_up))
+    if (from->n_away == from->n_down || from->lists[list].n_up ||
+        (from->far && from->far[list].n_up))
         return NULL;
-    return choose_at_need(loop, main_list(from, version), wish);
+    return choose_at_need(loop, main_list(from, list), wish);
 }
 
-typedef Candidate *Choose(Loop *loop, const Candidates *from, uint32_t version,
-                          const PickWish *wish);
+typedef Candidate *Choose(Loop *loop, const Candidates *from, uint32_t list, const PickWish *wish);
 
 /* ---- By version ------------------------------------------------------------------------------ */
 
@@ -108,7 +115,7 @@ static Candidate *choose_version(Loop *loop, const Candidates *from, const Metho
         *served_out = method->preferred[i];
         if (but >> (*served_out)->index & 1)
             continue;
-        Candidate *candidate = choose(loop, from, (*served_out)->index, wish);
+        Candidate *candidate = choose(loop, from, list_in(from, (*served_out)->index, wish), wish);
         if (candidate)
             return candidate;
     }
@@ -130,14 +137,14 @@ static uint32_t count(const PickTried *tried)
     return n;
 }
 
-static bool cell_is_up(const Candidates *from, uint32_t version)
+static bool cell_is_up(const Candidates *from, uint32_t list)
 {
-    return from->far && from->lists[version].n_up > 0;
+    return from->far && from->lists[list].n_up > 0;
 }
 
-static bool has_spilled(const Candidates *from, uint32_t version, const Candidate *found)
+static bool has_spilled(const Candidates *from, uint32_t list, const Candidate *found)
 {
-    return found->instance->far && n_in(&from->lists[version]) > 0;
+    return found->instance->far && n_in(&from->lists[list]) > 0;
 }
 
 /* ---- Nobody ---------------------------------------------------------------------------------- */
@@ -152,10 +159,10 @@ static const Candidate *untried_down(const CandidateList *list, const PickTried 
 }
 
 /* Why calls do not leave the cell, though others have instances; "": they may. */
-static const char *kept_in_cell(const Candidates *from, uint32_t version, Arena *arena)
+static const char *kept_in_cell(const Candidates *from, uint32_t list, Arena *arena)
 {
     const CellPolicy *policy = &from->service->cells;
-    if (!from->far || n_in(&from->lists[version]) == 0 || from->far[version].n_up == 0)
+    if (!from->far || n_in(&from->lists[list]) == 0 || from->far[list].n_up == 0)
         return "";
     const char *text = arena_printf(arena, "; cells.spill lets %u %% of the calls leave cell %s",
                                     policy->spill, policy->own);
@@ -194,15 +201,16 @@ static const char *barred(const Candidates *from, Arena *arena)
     return arena_text(arena, buffer_bytes(&text));
 }
 
-static Result nobody(const Candidates *from, const Method *method, const PickTried *tried,
+static Result nobody(const Candidates *from, const Method *method, const PickWish *wish,
                      Arena *arena)
 {
+    const PickTried *tried = wish->tried;
     const Service *service = method->version->service;
     const char *path = method->type->path, *kept = "";
     for (uint32_t i = 0; i < method->n_preferred; i++) {
-        uint32_t version = method->preferred[i]->index;
-        const Candidate *down = untried_down(main_list(from, version), tried);
-        kept = *kept ? kept : kept_in_cell(from, version, arena);
+        uint32_t list = list_in(from, method->preferred[i]->index, wish);
+        const Candidate *down = untried_down(main_list(from, list), tried);
+        kept = *kept ? kept : kept_in_cell(from, list, arena);
         if (down)
             return FAIL_OVER(
                 arena, error_copy(arena, upstream_failure(down->upstream)), FAULT_UPSTREAM_DOWN,
@@ -248,25 +256,27 @@ Result pick_other_version(Loop *loop, const Method *method, uint64_t but, const 
     if (!found)
         found = choose_version(loop, from, method, but, wish, choose_among_barred, &served);
     if (!found) {
-        Result r = nobody(from, method, wish->tried, arena);
+        Result r = nobody(from, method, wish, arena);
         candidates_release(loop, from);
         return r;
     }
+    uint32_t list = list_in(from, served->index, wish);
     *pick_out = (Pick){.instance = found->instance,
                        .served = served,
                        .pair = &method->pairs[served->index],
                        .upstream = found->upstream,
                        .from = from,
-                       .spilled = has_spilled(from, served->index, found),
-                       .cell_up = cell_is_up(from, served->index)};
+                       .spilled = has_spilled(from, list, found),
+                       .cell_up = cell_is_up(from, list)};
     pick_out->why = why_of(pick_out, method);
     return OK;
 }
 
-static Result nobody_at_all(const Candidates *from, const PickTried *tried, Arena *arena)
+static Result nobody_at_all(const Candidates *from, const PickWish *wish, Arena *arena)
 {
-    const Candidate *down = untried_down(main_list(from, 0), tried);
-    const char *name = from->service->name, *kept = kept_in_cell(from, 0, arena);
+    uint32_t list = list_in(from, 0, wish);
+    const Candidate *down = untried_down(main_list(from, list), wish->tried);
+    const char *name = from->service->name, *kept = kept_in_cell(from, list, arena);
     if (down)
         return FAIL_OVER(arena, error_copy(arena, upstream_failure(down->upstream)),
                          FAULT_UPSTREAM_DOWN, "no instance of %s can be reached%s", name, kept);
@@ -278,13 +288,14 @@ Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena 
                 Pick *pick_out)
 {
     Candidates *from = candidates_use(loop, service);
-    Candidate *found = choose_among_up(loop, from, 0, wish);
+    uint32_t list = list_in(from, 0, wish);
+    Candidate *found = choose_among_up(loop, from, list, wish);
     if (!found)
-        found = choose_among_down(loop, from, 0, wish);
+        found = choose_among_down(loop, from, list, wish);
     if (!found)
-        found = choose_among_barred(loop, from, 0, wish);
+        found = choose_among_barred(loop, from, list, wish);
     if (!found) {
-        Result r = nobody_at_all(from, wish->tried, arena);
+        Result r = nobody_at_all(from, wish, arena);
         candidates_release(loop, from);
         return r;
     }
@@ -292,8 +303,8 @@ Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena 
                        .upstream = found->upstream,
                        .why = "native",
                        .from = from,
-                       .spilled = has_spilled(from, 0, found),
-                       .cell_up = cell_is_up(from, 0)};
+                       .spilled = has_spilled(from, list, found),
+                       .cell_up = cell_is_up(from, list)};
     return OK;
 }
 
@@ -374,11 +385,12 @@ static bool may_answer(const Loop *loop, const CandidateList *list)
 }
 
 /* Moves no turn: nothing is picked. */
-bool pick_is_served(Loop *loop, const Method *method, const Version *version)
+bool pick_is_served(Loop *loop, const Method *method, const Version *version, const PickWish *wish)
 {
     Candidates *from = candidates_use(loop, method->version->service);
-    bool is_served = may_answer(loop, &from->lists[version->index]) ||
-                     (from->far && may_answer(loop, &from->far[version->index]));
+    uint32_t list = list_in(from, version->index, wish);
+    bool is_served =
+        may_answer(loop, &from->lists[list]) || (from->far && may_answer(loop, &from->far[list]));
     candidates_release(loop, from);
     return is_served;
 }
@@ -395,13 +407,48 @@ static bool any_up(const CandidateList *list)
     return false;
 }
 
+static bool any_up_in(const Candidates *from, uint32_t list)
+{
+    return any_up(&from->lists[list]) || (from->far && any_up(&from->far[list]));
+}
+
+/* Whether any of these lists, or the one of other cells beside it, is so. */
+static bool any_list(Loop *loop, const Service *service, uint64_t lists, bool candidate,
+                     bool (*test)(const Loop *loop, const CandidateList *list))
+{
+    const PickWish wish = {.candidate = candidate};
+    Candidates *from = candidates_use(loop, service);
+    bool found = false;
+    for (uint64_t left = lists; left && !found; left &= left - 1) {
+        uint32_t list = list_in(from, (uint32_t)__builtin_ctzll(left), &wish);
+        found = test(loop, &from->lists[list]) || (from->far && test(loop, &from->far[list]));
+    }
+    candidates_release(loop, from);
+    return found;
+}
+
+static bool is_filled(const Loop *loop, const CandidateList *list)
+{
+    return list->n > 0;
+}
+
+bool pick_has_any(Loop *loop, const Service *service, uint64_t lists, bool candidate)
+{
+    return any_list(loop, service, lists, candidate, is_filled);
+}
+
+bool pick_may_answer(Loop *loop, const Service *service, uint64_t lists, bool candidate)
+{
+    return any_list(loop, service, lists, candidate, may_answer);
+}
+
 bool pick_possible(Loop *loop, const Method *method)
 {
     Candidates *from = candidates_use(loop, method->version->service);
     bool possible = false;
     for (uint32_t i = 0; i < method->n_preferred && !possible; i++) {
         uint32_t version = method->preferred[i]->index;
-        possible = any_up(&from->lists[version]) || (from->far && any_up(&from->far[version]));
+        possible = any_up_in(from, version) || any_up_in(from, version + from->n_of_arm);
     }
     candidates_release(loop, from);
     return possible;

@@ -44,7 +44,12 @@ MUST_USE Result pick_at_version(Loop *loop, const Method *method, const Version 
                                 const PickWish *wish, Arena *arena, Pick *pick_out);
 
 /* Whether pick_at_version finds an instance if none was tried. */
-bool pick_is_served(Loop *loop, const Method *method, const Version *version);
+bool pick_is_served(Loop *loop, const Method *method, const Version *version, const PickWish *wish);
+
+/* Whether the service has an instance of these lists (a bit for each version; bit 0 of one without
+   versions) in this arm, PickWish.candidate: any; or one that may answer. */
+bool pick_has_any(Loop *loop, const Service *service, uint64_t lists, bool candidate);
+bool pick_may_answer(Loop *loop, const Service *service, uint64_t lists, bool candidate);
 
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, const PickWish *wish, Arena *arena,

@@ -200,13 +200,13 @@ static void at_one_version_no_other_is_picked(void **state)
 
 static void a_version_is_served_while_one_of_its_instances_may_answer(void **state)
 {
-    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2], &(PickWish){0}));
     upstreams[2].state = UPSTREAM_DOWN;
-    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2], &(PickWish){0}));
     upstreams[3].state = UPSTREAM_DOWN;
-    assert_false(pick_is_served(&loop, &methods[0], &versions[2]));
+    assert_false(pick_is_served(&loop, &methods[0], &versions[2], &(PickWish){0}));
     become_worth_a_try(3);
-    assert_true(pick_is_served(&loop, &methods[0], &versions[2]));
+    assert_true(pick_is_served(&loop, &methods[0], &versions[2], &(PickWish){0}));
 }
 
 static void where_all_were_tried_nobody_is_left(void **state)

@@ -1,0 +1,333 @@
+/* Where a call belongs: to one instance, by affinity (choose.h); to an arm of a rollout, by its
+   client. */
+#include "adapters/schema/wire.h"
+#include "gateway/call/client_internal.h"
+#include "gateway/headers/baggage.h"
+
+static bool key_of_header(const Exchange *x, const char *name, uint32_t *hash_out)
+{
+    Bytes value = x->call.head ? fields_get(x->call.head, name) : BYTES_NONE;
+    *hash_out = ring_key(value);
+    return value.size > 0;
+}
+
+/* The address of an anonymous client; one that has a name is the same at all of its addresses, for
+   all gateways. */
+static bool key_of_client(const Exchange *x, uint32_t *hash_out)
+{
+    Bytes name = x->identity->name;
+    *hash_out = ring_key(name.size ? name : bytes(x->client.bytes, sizeof x->client.bytes));
+    return name.size || x->client.known;
+}
+
+/* The last field with this number, as protobuf requires. */
+static bool find_last(Bytes message, const FieldType *field, WireField *found_out)
+{
+    WireReader reader = wire_reader(message);
+    WireField each;
+    bool found = false;
+    while (wire_next(&reader, &each)) {
+        if (each.number != field->number)
+            continue;
+        *found_out = each;
+        found = true;
+    }
+    return found && !reader.bad;
+}
+
+/* The field at the path, which ends with NULL. A text is the same in all codecs: they have become
+   protobuf. */
+static bool find_field(const FieldType *const *path, Bytes message, WireField *found_out)
+{
+    for (; path[1]; path++)
+        message = wire_find_bytes(message, (*path)->number);
+    return message.data && find_last(message, *path, found_out) &&
+           (found_out->type != WIRE_LENGTH || found_out->bytes.size > 0);
+}
+
+/* A message that cannot be read is told when it is converted. Large JSON would hold the loop; a
+   stream has no message yet. `plan`: from JSON to the protobuf that has the field. What is found is
+   in the arena, or in the message. */
+static bool read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
+                       WireField *found_out)
+{
+    Bytes message;
+    bool is_json = x->call.codec == CODEC_JSON;
+    if (!path || !x->has_message ||
+        (is_json && x->message.bytes.size > x->config->limits.work_bytes))
+        return false;
+    Result r = exchange_read_by(x, is_json ? plan : NULL, arena, &message);
+    if (!failed(r))
+        return find_field(path, message, found_out);
+    error_ignore(r, "it is as if the field were not set");
+    return false;
+}
+
+static bool key_of_field(Exchange *x, uint32_t *hash_out)
+{
+    WireField field;
+    Arena *arena = exchange_arena_new(x);
+    bool found = x->method && read_field(x, x->method->key, x->method->to_key, arena, &field);
+    if (found)
+        *hash_out = ring_key(field.type == WIRE_LENGTH ? field.bytes
+                                                       : bytes(&field.value, sizeof field.value));
+    arena_free(arena);
+    return found;
+}
+
+void exchange_find_key(Exchange *x)
+{
+    const Affinity *affinity = &x->route->affinity;
+    uint32_t hash = 0;
+    bool found = false;
+    switch (affinity->by) {
+    case AFFINITY_NONE: return;
+    case AFFINITY_HEADER: found = key_of_header(x, affinity->name, &hash); break;
+    case AFFINITY_FIELD: found = key_of_field(x, &hash); break;
+    case AFFINITY_CLIENT: found = key_of_client(x, &hash); break;
+    }
+    if (found)
+        x->key = (PickKey){.hash = hash, .bound = affinity->bound};
+}
+
+/* ---- Arms of rollouts ------------------------------------------------------------------------ */
+
+static const Service *service_of(const Exchange *x)
+{
+    if (x->only)
+        return NULL;
+    return x->method ? x->method->version->service : x->route->service;
+}
+
+/* Whether the candidate can serve the call at all, and whoever asks for its version gets it. */
+static bool is_part_of(const RolloutDefinition *rollout, const Exchange *x)
+{
+    if (!rollout->version)
+        return true;
+    return x->method && x->method->version != rollout->version &&
+           x->method->pairs[rollout->version->index].target;
+}
+
+/* The rollout that the call is a part of; NULL: none. */
+static const RolloutDefinition *rollout_of(const Exchange *x)
+{
+    const Service *service = service_of(x);
+    const RolloutDefinition *rollout = service ? service->rollout : NULL;
+    return rollout && is_part_of(rollout, x) ? rollout : NULL;
+}
+
+/* A text, or a whole number as one. */
+static Bytes text_of_field(Exchange *x)
+{
+    WireField field;
+    const Method *method = x->method;
+    if (!method || !read_field(x, method->cohort_key, method->to_cohort_key, x->arena, &field))
+        return BYTES_NONE;
+    if (field.type == WIRE_LENGTH)
+        return field.bytes;
+    return bytes_of(arena_printf(x->arena, "%lld", (long long)field.value));
+}
+
+static CohortClient client_of_rollout(Exchange *x, const RolloutDefinition *rollout)
+{
+    bool is_own = rollout == rollout_of(x);
+    CohortEvidence evidence = {
+        .config = x->config,
+        .identity = x->identity,
+        .recorded = x->record.client,
+        .head = x->call.head,
+        .field = is_own && rollout->cohort.field ? text_of_field(x) : BYTES_NONE,
+    };
+    return cohort_client_find(&rollout->cohort, &evidence, x->arena);
+}
+
+/* ---- Told by whoever is in front ------------------------------------------------------------- */
+
+/* Numbers of rollouts, 16 digits each, with dots between; "-" if there are none. */
+static bool is_listed(Bytes list, uint64_t rollout)
+{
+    char text[17];
+    Bytes each;
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)rollout);
+    while (bytes_split(&list, '.', &each))
+        if (bytes_are(each, text))
+            return true;
+    return false;
+}
+
+/* What was decided where the request came in holds for all that it leads to, as long as the
+   candidate has clients at all. */
+static void obey(Exchange *x, const RolloutDefinition *rollout, Bytes told, CohortPlace *place)
+{
+    bool candidate = is_listed(told, rollout->id) && !cohort_is_over(x->loop, rollout);
+    place->judged &= candidate == (place->arm == COHORT_CANDIDATE);
+    place->arm = candidate ? COHORT_CANDIDATE : COHORT_BASELINE;
+}
+
+static void add_number(Buffer *list, uint64_t rollout)
+{
+    buffer_printf(list, "%s%016llx", list->size ? "." : "", (unsigned long long)rollout);
+}
+
+/* The arms of all rollouts, for instances. */
+static void tell_arms(Exchange *x, const RolloutDefinition *own)
+{
+    Fields *fields =
+        x->kind == &KIND_OPAQUE ? &client_of(x)->opaque_head->fields : &x->call.metadata;
+    Buffer list = buffer_in(x->arena);
+    for (uint32_t i = 0; i < x->config->n_rollouts; i++) {
+        const RolloutDefinition *rollout = &x->config->rollouts[i];
+        CohortClient client;
+        if (rollout != own)
+            client = client_of_rollout(x, rollout);
+        CohortPlace place =
+            rollout == own ? x->cohort->place : cohort_look(x->loop, rollout, &client);
+        if (place.arm == COHORT_CANDIDATE)
+            add_number(&list, rollout->id);
+    }
+    const char *value =
+        arena_printf(x->arena, BAGGAGE_CANDIDATES "=%.*s", list.size ? (int)list.size : 1,
+                     list.size ? (const char *)list.data : "-");
+    if (value && !list.full)
+        fields_add(fields, bytes_of(BAGGAGE_FIELD), bytes_of(value));
+}
+
+/* ---- Finding --------------------------------------------------------------------------------- */
+
+/* Whoever has followed a stream to its candidate is to call again. */
+static void on_rollback(CohortStream *stream)
+{
+    CohortCall *call = (CohortCall *)((char *)stream - offsetof(CohortCall, stream));
+    Exchange *x = call->x;
+    call->place.arm = COHORT_BASELINE;
+    call->place.judged = false;
+    exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_ROLLED_BACK, "%s has no clients any more",
+                                          rollout_of(x)->name)));
+}
+
+static void find_own(Exchange *x, const RolloutDefinition *rollout, Bytes told)
+{
+    CohortCall *call = arena_make(x->arena, CohortCall);
+    if (!call)
+        return;
+    CohortClient client = client_of_rollout(x, rollout);
+    call->x = x;
+    if (told.data) {
+        call->place = cohort_look(x->loop, rollout, &client);
+        obey(x, rollout, told, &call->place);
+    } else {
+        call->place = cohort_find(x->loop, rollout, &client);
+    }
+    x->cohort = call;
+    if (call->place.arm == COHORT_CANDIDATE && (!x->method || x->kind->streams)) {
+        call->stream = (CohortStream){.rollout = rollout->id, .on_rollback = on_rollback};
+        cohort_follow(x->loop, &call->stream);
+    }
+}
+
+void exchange_find_arm(Exchange *x)
+{
+    const RolloutDefinition *own = rollout_of(x);
+    if (x->arms_found || x->only)
+        return;
+    x->arms_found = true;
+    Bytes told = x->call.head ? baggage_find(x->call.head, BAGGAGE_CANDIDATES) : BYTES_NONE;
+    if (own)
+        find_own(x, own, told);
+    if (!told.data && (!own || x->cohort))
+        tell_arms(x, own);
+}
+
+/* ---- Being served ---------------------------------------------------------------------------- */
+
+static bool is_served_by_candidate(const Exchange *x)
+{
+    const CohortCall *call = x->cohort;
+    return (call->place.arm == COHORT_CANDIDATE) != call->away;
+}
+
+bool exchange_wants_candidate(const Exchange *x)
+{
+    return rollout_of(x)->build && is_served_by_candidate(x);
+}
+
+uint64_t exchange_versions_barred(const Exchange *x, bool older)
+{
+    const RolloutDefinition *rollout = rollout_of(x);
+    uint64_t candidate = rollout->version ? UINT64_C(1) << rollout->version->index : 0;
+    if (!candidate || (older && is_served_by_candidate(x)))
+        return 0;
+    return is_served_by_candidate(x) ? ~candidate : candidate;
+}
+
+/* The lists of an arm: of a version these are its own, and those of all others. */
+static uint64_t lists_of(const RolloutDefinition *rollout, bool candidate)
+{
+    if (!rollout->version)
+        return rollout->service->n_versions ? UINT64_MAX >> (64 - rollout->service->n_versions) : 1;
+    uint64_t version = UINT64_C(1) << rollout->version->index;
+    uint64_t all = UINT64_MAX >> (64 - rollout->service->n_versions);
+    return candidate ? version : all & ~version;
+}
+
+/* The candidate's clients do not suffer from its absence. Those of the baseline get the candidate
+   only where there is nothing else at all. */
+bool exchange_leaves_arm(Exchange *x)
+{
+    CohortCall *call = x->cohort;
+    const RolloutDefinition *rollout = rollout_of(x);
+    const Service *service = rollout->service;
+    bool candidate = call->place.arm == COHORT_CANDIDATE;
+    uint64_t lists = lists_of(rollout, candidate);
+    if (call->away)
+        return false;
+    call->away = candidate ? !pick_may_answer(x->loop, service, lists, rollout->build != NULL)
+                           : !pick_has_any(x->loop, service, lists, false);
+    return call->away;
+}
+
+/* ---- What has become of it ------------------------------------------------------------------- */
+
+static bool is_blamed(const CallRecord *record)
+{
+    return record->why.error->fault == &FAULT_UPSTREAM_STATUS;
+}
+
+static bool was_slow(const Exchange *x, const RolloutDefinition *rollout)
+{
+    const Attempt *chosen = x->chosen;
+    if (!chosen || !chosen->record.headed || !exchange_is_unary(x) || x->own_response)
+        return false;
+    return cohort_is_slow(x->loop, x->config, rollout, x->method, (CohortArm)x->cohort->place.arm,
+                          chosen->record.headed - x->first.record.began);
+}
+
+/* Bits of RolloutMetric. Mistakes of the client that the gateway has found say nothing of an arm.
+ */
+static uint32_t failed_metrics(const Exchange *x, const RolloutDefinition *rollout)
+{
+    const CallRecord *record = &x->record;
+    uint32_t bad = 0;
+    if (record->n_losses || record->degraded)
+        bad |= 1u << ROLLOUT_LOSSES;
+    if (record->status.code == CODE_OK)
+        return was_slow(x, rollout) ? bad | 1u << ROLLOUT_LATENCY : bad;
+    if (!failed(record->why) || telemetry_side(record) != SIDE_CLIENT)
+        return bad | 1u << ROLLOUT_FAILURES;
+    return is_blamed(record) ? bad | 1u << ROLLOUT_CALLER_BLAMED : bad;
+}
+
+void exchange_count_arm(Exchange *x)
+{
+    const RolloutDefinition *rollout = rollout_of(x);
+    const CohortCall *call = x->cohort;
+    if (!x->first.pick.instance)
+        return; /* no arm has had to do with it */
+    x->record.arm = call->away                            ? ARM_INSTEAD
+                    : call->place.arm == COHORT_CANDIDATE ? ARM_CANDIDATE
+                                                          : ARM_BASELINE;
+    if (!call->away)
+        cohort_count(x->loop, rollout, &call->place, failed_metrics(x, rollout));
+    else if (call->place.arm == COHORT_CANDIDATE)
+        cohort_count_unserved(x->loop, rollout, &call->place);
+}
