@@ -48,10 +48,10 @@ typedef struct RolloutAct {
     Bytes content; /* as its owner writes it */
 } RolloutAct;
 
-/* What one process of a gateway has seen of a trial. */
+/* What a gateway has seen of a trial. */
 typedef struct RolloutSample {
-    Bytes process, node; /* the process, and the gateway's name */
-    int64_t at;          /* wall time */
+    Bytes node; /* its name */
+    int64_t at; /* wall time */
     Bytes content;
 } RolloutSample;
 

@@ -220,39 +220,36 @@ void rollout_table_claim(RolloutTable *table, const RolloutAsk *ask, const Bytes
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-/* $3 process, $4 node, $5 wall time, $6 content. */
+/* $3 node, $4 wall time, $5 content. */
 static const char write_sample[] =
-    "INSERT INTO rollout_samples (rollout, trial, process, node, at, content)"
-    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rollout, process) DO UPDATE SET"
-    " trial = excluded.trial, node = excluded.node, at = excluded.at, content = excluded.content";
+    "INSERT INTO rollout_samples (rollout, trial, node, at, content)"
+    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (rollout, node) DO UPDATE SET"
+    " trial = excluded.trial, at = excluded.at, content = excluded.content"
+    " WHERE rollout_samples.trial <= excluded.trial";
 
-static const char drop_sample[] = "DELETE FROM rollout_samples WHERE rollout = $1 AND process = $2";
-
-static const char read_samples[] =
-    "SELECT process, node, at, content FROM rollout_samples" OF_TRIAL " ORDER BY process";
+#define READ_SAMPLES "SELECT node, at, content FROM rollout_samples" OF_TRIAL
+static const char read_samples[] = READ_SAMPLES " ORDER BY node";
+static const char read_sample_of[] = READ_SAMPLES " AND node = $3";
 
 static void on_sample_written(void *owner, Result result, StoreTask *task)
 {
     RolloutRequest *request = owner;
-    request->on.written(request->owner, result, !failed(result));
+    request->on.written(request->owner, result, !failed(result) && task->first->changed > 0);
     rollout_request_end(request);
 }
 
 void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
-                              const RolloutSample *sample, Bytes heir_of,
-                              RolloutOnWritten *on_written, void *owner)
+                              const RolloutSample *sample, RolloutOnWritten *on_written,
+                              void *owner)
 {
     RolloutRequest *request = rollout_request_new(table, owner);
     request->on.written = on_written;
     StoreTask *task = store_task_new(STORE_SOON);
     StoreStatement *s = rollout_table_add(task, write_sample, id);
     store_bind_integer(s, trial);
-    store_bind_text(task, s, sample->process);
     store_bind_text(task, s, sample->node);
     store_bind_integer(s, sample->at);
     store_bind_bytes(task, s, sample->content);
-    if (heir_of.size)
-        store_bind_text(task, rollout_table_add(task, drop_sample, id), heir_of);
     rollout_request_submit(request, task, on_sample_written);
 }
 
@@ -264,19 +261,22 @@ static void on_samples(void *owner, Result result, StoreTask *task)
     RolloutSample *samples = arena_array(request->arena, RolloutSample, read->n_rows);
     for (const StoreRow *row = failed(result) ? NULL : read->rows; row; row = row->next) {
         const StoreValue *v = row->values;
-        samples[n++] = (RolloutSample){v[0].bytes, v[1].bytes, v[2].integer, v[3].bytes};
+        samples[n++] = (RolloutSample){v[0].bytes, v[1].integer, v[2].bytes};
     }
     request->on.samples(request->owner, result, samples, n);
     rollout_request_end(request);
 }
 
-void rollout_table_samples(RolloutTable *table, Bytes id, int64_t trial, RolloutOnSamples *on_done,
-                           void *owner)
+void rollout_table_samples(RolloutTable *table, Bytes id, int64_t trial, Bytes node,
+                           RolloutOnSamples *on_done, void *owner)
 {
     RolloutRequest *request = rollout_request_new(table, owner);
     request->on.samples = on_done;
     StoreTask *task = store_task_new(STORE_SOON);
-    store_bind_integer(rollout_table_add(task, read_samples, id), trial);
+    StoreStatement *s = rollout_table_add(task, node.size ? read_sample_of : read_samples, id);
+    store_bind_integer(s, trial);
+    if (node.size)
+        store_bind_text(task, s, node);
     rollout_request_submit(request, task, on_samples);
 }
 

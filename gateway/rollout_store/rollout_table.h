@@ -5,7 +5,7 @@
  *                       of two acts at the same time one takes effect
  *      rollout_members  the clients of tiers that are recorded, each with a number: the row is
  *                       locked while one is inserted, and none is beyond its room
- *      rollout_samples  what each process of a gateway has seen
+ *      rollout_samples  what each gateway has seen
  *      rollout_acts     the history
  *
  * A store that was restored from an older backup is brought up to date by rollout_table_put: a row
@@ -69,9 +69,14 @@ void rollout_table_claim(RolloutTable *table, const RolloutAsk *ask, const Bytes
    written. */
 typedef void RolloutOnWritten(void *owner, Result result, bool written);
 
-/* The row is there afterwards with this revision or a greater one: for a new rollout, or for one
-   of which the store has forgotten acts. Its judge is not written, its evidence only if it is. */
-void rollout_table_put(RolloutTable *table, const RolloutRow *row, RolloutOnWritten *on_written,
+/*
+ * The row is there afterwards with this revision or a greater one, and if it is of the same trial,
+ * with these members, as far as their numbers are free: for a new rollout, or for one of which the
+ * store has forgotten something. Its judge is not written, its evidence only if it is. True: the
+ * row was written.
+ */
+void rollout_table_put(RolloutTable *table, const RolloutRow *row, const Bytes *clients,
+                       const int64_t *numbers, uint32_t n, RolloutOnWritten *on_written,
                        void *owner);
 
 /*
@@ -90,7 +95,7 @@ void rollout_table_history(RolloutTable *table, Bytes id, RolloutOnHistory *on_h
 
 /* ---- The judge's lease ----------------------------------------------------------------------- */
 
-/* The judge of the rollout is `next` if it was `before`. */
+/* The judge of the rollout is `next` if it was `before`, with the same beat. */
 void rollout_table_take(RolloutTable *table, Bytes id, const RolloutJudge *before,
                         const RolloutJudge *next, RolloutOnWritten *on_written, void *owner);
 
@@ -104,16 +109,16 @@ void rollout_table_leave(RolloutTable *table, Bytes process);
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-/* In place of what the process wrote before, and of the process `heir_of`, whose sample is in it;
-   empty: of none. */
+/* In place of what the gateway wrote before. A process that begins to write takes what the one
+   before it has written as a part of its own. */
 void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
-                              const RolloutSample *sample, Bytes heir_of,
-                              RolloutOnWritten *on_written, void *owner);
+                              const RolloutSample *sample, RolloutOnWritten *on_written,
+                              void *owner);
 
 typedef void RolloutOnSamples(void *owner, Result result, const RolloutSample *samples, uint32_t n);
 
-/* Of all processes, also of those that have ended. */
-void rollout_table_samples(RolloutTable *table, Bytes id, int64_t trial,
+/* That of the gateway `node`; empty: of all, also of those that have gone. */
+void rollout_table_samples(RolloutTable *table, Bytes id, int64_t trial, Bytes node,
                            RolloutOnSamples *on_samples, void *owner);
 
 #endif

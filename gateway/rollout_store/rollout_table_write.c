@@ -12,6 +12,12 @@ static const char put_row[] =
     " open = excluded.open, content = excluded.content, changed = excluded.changed,"
     " evidence = excluded.evidence WHERE rollouts.revision < excluded.revision";
 
+/* $2 trial, $3 client, $4 wall time, $5 number. */
+static const char put_member[] =
+    "INSERT INTO rollout_members (rollout, trial, client, at, number)"
+    " SELECT $1, $2, $3, $4, $5 FROM rollouts r WHERE r.id = $1 AND r.trial = $2 AND r.open = 1"
+    " ON CONFLICT DO NOTHING";
+
 /* $8 the revision before; and the judge: $9 name, $10 token. */
 #define CHANGE_ROW                                                                                 \
     "UPDATE rollouts SET revision = $2, trial = $3, room = $4, open = $5, content = $6,"           \
@@ -33,9 +39,9 @@ static const char drop_samples[] = DROP_FROM("rollout_samples");
 static const char read_acts[] = "SELECT revision, trial, at, content FROM rollout_acts"
                                 " WHERE rollout = $1 ORDER BY revision DESC LIMIT $2";
 
-/* $2 name, $3 token, $4 beat; $5 name and $6 token before. */
+/* $2 name, $3 token, $4 beat; $5 name, $6 token and $7 beat before. */
 static const char take_place[] = "UPDATE rollouts SET judge = $2, token = $3, beat = $4"
-                                 " WHERE id = $1 AND judge = $5 AND token = $6";
+                                 " WHERE id = $1 AND judge = $5 AND token = $6 AND beat = $7";
 
 /* $5 evidence. */
 static const char renew_place[] = "UPDATE rollouts SET beat = $4, evidence = $5"
@@ -79,11 +85,18 @@ static void submit_write(RolloutTable *table, StoreTask *task, RolloutOnWritten 
     rollout_request_submit(request, task, on_written);
 }
 
-void rollout_table_put(RolloutTable *table, const RolloutRow *row, RolloutOnWritten *on_done,
-                       void *owner)
+void rollout_table_put(RolloutTable *table, const RolloutRow *row, const Bytes *clients,
+                       const int64_t *numbers, uint32_t n, RolloutOnWritten *on_done, void *owner)
 {
     StoreTask *task = store_task_new(STORE_PROMISED);
     store_bind_bytes(task, add_row(task, put_row, row), row->evidence);
+    for (uint32_t i = 0; i < n; i++) {
+        StoreStatement *s = rollout_table_add(task, put_member, row->id);
+        store_bind_integer(s, row->trial);
+        store_bind_text(task, s, clients[i]);
+        store_bind_integer(s, clock_wall());
+        store_bind_integer(s, numbers[i]);
+    }
     submit_write(table, task, on_done, owner);
 }
 
@@ -201,6 +214,7 @@ void rollout_table_take(RolloutTable *table, Bytes id, const RolloutJudge *befor
     StoreStatement *s = add_judge(task, take_place, id, next);
     store_bind_text(task, s, before->name);
     store_bind_integer(s, before->token);
+    store_bind_integer(s, before->beat);
     submit_judge(table, task, on_done, owner);
 }
 

@@ -196,7 +196,7 @@ static const StoreKind kinds[] = {
         .table = "rollout_samples",
         .since = 9,
         .keep = keep_rollout_rests,
-        .delete_old = LEFT_OF_ROLLOUT("rollout_samples", "process"),
+        .delete_old = LEFT_OF_ROLLOUT("rollout_samples", "node"),
         .measure = MEASURE("rollout_samples", "at"),
     },
     {

@@ -153,10 +153,6 @@ static const Migration migrations[] = {
         "CREATE INDEX idempotency_expires ON idempotency (expires);"
         "CREATE INDEX idempotency_at ON idempotency (at);"
         "CREATE INDEX idempotency_client ON idempotency (client)"},
-    /* Whose turn it is, also among very many clients that were never served: the first entry. */
-    {1, "DROP INDEX job_queues_turn;"
-        "CREATE INDEX job_queues_turn ON job_queues"
-        " (definition, revision, structure, served, client) WHERE ready > 0"},
     /* Rollouts: gateway/rollout_store/rollout_table.h. */
     {1, "CREATE TABLE rollouts ("
         " id TEXT NOT NULL PRIMARY KEY,"
@@ -181,12 +177,11 @@ static const Migration migrations[] = {
         "CREATE INDEX rollout_members_client ON rollout_members (client);"
         "CREATE TABLE rollout_samples ("
         " rollout TEXT NOT NULL,"
-        " process TEXT NOT NULL,"
         " node TEXT NOT NULL,"
         " trial BIGINT NOT NULL,"
         " at BIGINT NOT NULL,"
         " content BYTEA NOT NULL,"
-        " PRIMARY KEY (rollout, process));"
+        " PRIMARY KEY (rollout, node));"
         "CREATE TABLE rollout_acts ("
         " rollout TEXT NOT NULL,"
         " revision BIGINT NOT NULL,"

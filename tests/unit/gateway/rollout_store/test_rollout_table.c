@@ -189,7 +189,6 @@ static void on_samples(void *owner, Result result, const RolloutSample *samples,
     g->n_samples = n;
     for (uint32_t i = 0; i < n && i < 8; i++) {
         g->samples[i] = samples[i];
-        g->samples[i].process = bytes_copy(g->arena, samples[i].process);
         g->samples[i].node = bytes_copy(g->arena, samples[i].node);
         g->samples[i].content = bytes_copy(g->arena, samples[i].content);
     }
@@ -211,7 +210,7 @@ static RolloutRow row_of(int64_t revision, int64_t room)
 
 static bool put(Gateway *g, RolloutRow row)
 {
-    rollout_table_put(g->table, &row, on_written, g);
+    rollout_table_put(g->table, &row, NULL, NULL, 0, on_written, g);
     wait_for(g);
     return g->written;
 }
@@ -250,7 +249,7 @@ static uint32_t claim(Gateway *g, const char *const *names, uint32_t n)
 static bool judge(Gateway *g, const char *before, int64_t token_before, const char *name,
                   int64_t token)
 {
-    RolloutJudge old = {bytes_of(before), token_before, 0};
+    RolloutJudge old = {bytes_of(before), token_before, token_before ? 1 : 0};
     RolloutJudge next = {bytes_of(name), token, 1};
     rollout_table_take(g->table, ID, &old, &next, on_written, g);
     wait_for(g);
@@ -265,17 +264,17 @@ static bool renew(Gateway *g, const char *name, int64_t token, int64_t beat, con
     return g->written;
 }
 
-static bool put_sample(Gateway *g, const char *process, const char *content, const char *heir_of)
+static bool put_sample(Gateway *g, const char *node, int64_t trial, const char *content)
 {
-    RolloutSample sample = {bytes_of(process), bytes_of("node"), 9, bytes_of(content)};
-    rollout_table_put_sample(g->table, ID, 1, &sample, bytes_of(heir_of), on_written, g);
+    RolloutSample sample = {bytes_of(node), 9, bytes_of(content)};
+    rollout_table_put_sample(g->table, ID, trial, &sample, on_written, g);
     wait_for(g);
     return g->written;
 }
 
-static uint32_t read_samples(Gateway *g, int64_t trial)
+static uint32_t read_samples(Gateway *g, int64_t trial, const char *node)
 {
-    rollout_table_samples(g->table, ID, trial, on_samples, g);
+    rollout_table_samples(g->table, ID, trial, bytes_of(node), on_samples, g);
     wait_for(g);
     return g->n_samples;
 }
@@ -391,6 +390,31 @@ static void a_client_that_is_forgotten_is_no_member_and_leaves_no_room(void **st
     assert_true(b->a.members.last == 2 && b->a.members.count == 1);
 }
 
+static void what_a_store_has_forgotten_is_put_back(void **state)
+{
+    static const char *const names[] = {"ada", "eve"}, *const other[] = {"fay"};
+    static const int64_t numbers[] = {1, 2, 3};
+    Bench *b = *state;
+    Bytes clients[] = {bytes_of("ada"), bytes_of("bob"), bytes_of("cyd")};
+    RolloutRow row = row_of(4, 3);
+    put(&b->a, row_of(3, 3));
+    claim(&b->a, names, 2); /* it has forgotten bob, whose number has been given again */
+    rollout_table_put(b->b.table, &row, clients, numbers, 3, on_written, &b->b);
+    wait_for(&b->b);
+    assert_true(b->b.written);
+    assert_int_equal(claim(&b->b, other, 1), 3);
+    assert_bytes(b->b.clients[0], "ada");
+    assert_bytes(b->b.clients[1], "eve");
+    assert_bytes(b->b.clients[2], "cyd");
+    row.revision = 3; /* of an older trial, by now */
+    row.trial = 0;
+    clients[0] = bytes_of("gus");
+    rollout_table_put(b->b.table, &row, clients, numbers, 3, on_written, &b->b);
+    wait_for(&b->b);
+    assert_false(b->b.written);
+    assert_true(read_number(&b->a, "SELECT count(*) FROM rollout_members") == 3);
+}
+
 /* ---- Acts -------------------------------------------------------------------------------------
  */
 
@@ -455,21 +479,21 @@ static void members_and_samples_go_with_their_trial(void **state)
     RolloutRow advanced = row_of(2, 10), back = row_of(3, 0), again = row_of(4, 10);
     put(&b->a, row_of(1, 1));
     claim(&b->a, names, 1);
-    put_sample(&b->a, "p", "seen", "");
+    put_sample(&b->a, "p", 1, "seen");
     act(&b->a, advanced, false, "advanced");
     look(&b->b, 0);
     assert_int_equal(b->b.members.n, 1);
-    assert_int_equal(read_samples(&b->a, 1), 1);
+    assert_int_equal(read_samples(&b->a, 1, ""), 1);
     back.open = false;
     act(&b->a, back, false, "rolled back");
     look(&b->b, 0);
     assert_int_equal(b->b.members.n, 0);
-    assert_int_equal(read_samples(&b->a, 1), 0);
+    assert_int_equal(read_samples(&b->a, 1, ""), 0);
     again.trial = 2;
     claim(&b->a, names, 1);
-    put_sample(&b->a, "p", "late", "");
+    put_sample(&b->a, "p", 1, "late");
     act(&b->a, again, false, "started");
-    assert_int_equal(read_samples(&b->a, 1), 0);
+    assert_int_equal(read_samples(&b->a, 1, ""), 0);
     assert_true(read_number(&b->a, "SELECT count(*) FROM rollout_members") == 0);
 }
 
@@ -501,7 +525,9 @@ static void a_judge_shows_that_it_lives_and_what_it_has_seen(void **state)
     act(&b->b, row_of(2, 20), false, "advanced");
     assert_bytes(look(&b->b, 0).evidence, "more");
     assert_true(renew(&b->a, "a", 1, 3, "even more"));
-    judge(&b->b, "a", 1, "b", 2);
+    assert_false(judge(&b->b, "a", 1, "b", 2)); /* it has seen the first beat only */
+    assert_true(renew(&b->a, "a", 1, 1, "even more"));
+    assert_true(judge(&b->b, "a", 1, "b", 2));
     assert_false(renew(&b->a, "a", 1, 4, "too late"));
     assert_false(renew(&b->a, "a", 2, 4, "too late"));
     assert_bytes(look(&b->b, 0).evidence, "even more");
@@ -526,23 +552,24 @@ static void who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing(v
 /* ---- Samples ----------------------------------------------------------------------------------
  */
 
-static void a_process_has_one_sample_and_leaves_it_to_its_heir(void **state)
+static void a_gateway_has_one_sample_of_the_latest_trial(void **state)
 {
     Bench *b = *state;
     put(&b->a, row_of(1, 10));
-    assert_true(put_sample(&b->a, "p", "one", ""));
-    assert_true(put_sample(&b->a, "p", "two", ""));
-    assert_true(put_sample(&b->b, "q", "other", ""));
-    assert_int_equal(read_samples(&b->b, 1), 2);
-    assert_bytes(b->b.samples[0].process, "p");
-    assert_bytes(b->b.samples[0].node, "node");
+    assert_true(put_sample(&b->a, "p", 1, "one"));
+    assert_true(put_sample(&b->a, "p", 1, "two"));
+    assert_true(put_sample(&b->b, "q", 1, "other"));
+    assert_int_equal(read_samples(&b->b, 1, ""), 2);
+    assert_bytes(b->b.samples[0].node, "p");
     assert_bytes(b->b.samples[0].content, "two");
     assert_true(b->b.samples[0].at == 9);
-    assert_int_equal(read_samples(&b->b, 2), 0);
-    assert_true(put_sample(&b->b, "r", "two and more", "p"));
-    assert_int_equal(read_samples(&b->b, 1), 2);
-    assert_bytes(b->b.samples[0].process, "q");
-    assert_bytes(b->b.samples[1].process, "r");
+    assert_int_equal(read_samples(&b->a, 1, "q"), 1);
+    assert_bytes(b->a.samples[0].content, "other");
+    assert_int_equal(read_samples(&b->a, 1, "r"), 0);
+    assert_int_equal(read_samples(&b->b, 2, ""), 0);
+    assert_true(put_sample(&b->a, "p", 2, "three"));
+    assert_false(put_sample(&b->a, "p", 1, "late"));
+    assert_int_equal(read_samples(&b->b, 2, ""), 1);
 }
 
 /* ---- Others -----------------------------------------------------------------------------------
@@ -592,7 +619,7 @@ static void a_store_that_is_away_is_told(void **state)
     assert_int_equal(g->n_rows, 0);
     assert_false(act(g, row_of(2, 1), false, "act"));
     assert_ptr_equal(g->fault, &FAULT_STORE_DOWN);
-    assert_int_equal(read_samples(g, 1), 0);
+    assert_int_equal(read_samples(g, 1, ""), 0);
     assert_ptr_equal(g->fault, &FAULT_STORE_DOWN);
     gateway_close(g);
     free(g);
@@ -614,6 +641,7 @@ static int run_on(const bool *kind)
         TEST(there_are_no_more_members_than_a_tier_may_have),
         TEST(gateways_that_race_do_not_exceed_the_room),
         TEST(a_client_that_is_forgotten_is_no_member_and_leaves_no_room),
+        TEST(what_a_store_has_forgotten_is_put_back),
         TEST(of_two_acts_at_the_same_time_one_takes_effect),
         TEST(only_who_judges_acts_as_judge),
         TEST(the_history_has_all_acts_and_is_sealed),
@@ -621,7 +649,7 @@ static int run_on(const bool *kind)
         TEST(of_two_that_want_to_judge_one_does),
         TEST(a_judge_shows_that_it_lives_and_what_it_has_seen),
         TEST(who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing),
-        TEST(a_process_has_one_sample_and_leaves_it_to_its_heir),
+        TEST(a_gateway_has_one_sample_of_the_latest_trial),
         TEST(other_gateways_hear_of_changes),
         TEST(a_store_that_is_away_is_told),
     };

@@ -449,8 +449,8 @@ static void add_rollout_rows(StoreTask *task, int64_t old, int64_t new)
         "INSERT INTO rollouts (id, revision, trial, room, open, content, evidence, changed, judge,"
         " token, beat) VALUES ('old', 1, 1, 0, 0, $3, $3, $1, '', 0, 0),"
         " ('new', 1, 1, 0, 0, $3, $3, $2, '', 0, 0)",
-        "INSERT INTO rollout_samples (rollout, process, node, trial, at, content)"
-        " VALUES ('old', '', '', 1, $1, $3), ('new', '', '', 1, $2, $3)",
+        "INSERT INTO rollout_samples (rollout, node, trial, at, content)"
+        " VALUES ('old', '', 1, $1, $3), ('new', '', 1, $2, $3)",
         "INSERT INTO rollout_acts (rollout, revision, trial, at, content)"
         " VALUES ('old', 1, 1, $1, $3), ('new', 1, 1, $2, $3)",
         "INSERT INTO rollout_members (rollout, trial, client, number, at)"
