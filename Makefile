@@ -11,7 +11,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -99,6 +99,10 @@ model: ## the model of who executes a job, with more disorder than in `test`: no
 jobs-kills: build ## KILLS (500) of two gateways, a backend and the store, on SQLite and on PostgreSQL: no accepted job is lost, no call has an effect twice
 	@.ci/deps build test
 	@cd tests/flow && PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 job_kills.py $(KILLS)
+
+rollouts-kills: build ## KILLS (500) of three gateways and their PostgreSQL: each client sees one build, tiers keep their size, each decision is made once
+	@.ci/deps build test
+	@cd tests/flow && PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 rollout_kills.py $(KILLS)
 
 chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
 	@.ci/deps build test bench chaos

@@ -471,6 +471,25 @@ static void answer_job_order(Admin *admin, h2o_req_t *req, const Operator *who)
     admin->sees.act(admin->sees.owner, action);
 }
 
+static void ask_for_rollouts(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    AdminAction *action = make_action(admin, req, who, what);
+    Bytes path = bytes(req->path_normalized.base, req->path_normalized.len);
+    action->target = bytes_copy(action->arena, bytes_slice(path, strlen("/rollouts/"), SIZE_MAX));
+    action->text = bytes_copy(action->arena, query_of(req));
+    admin->sees.act(admin->sees.owner, action);
+}
+
+static void answer_rollouts(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_rollouts(admin, req, who, ADMIN_READ_ROLLOUTS);
+}
+
+static void answer_rollout_order(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_rollouts(admin, req, who, ADMIN_ORDER_ROLLOUT);
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
@@ -498,6 +517,13 @@ static const Page pages[] = {
     {"/jobs", false, false, ROLE_READ, answer_jobs},
     {"/jobs/unpark", true, true, ROLE_OPERATE, answer_job_order},
     {"/jobs/", false, false, ROLE_READ, answer_job},
+    {"/rollouts", false, false, ROLE_READ, answer_rollouts},
+    {"/rollouts/start", true, true, ROLE_OPERATE, answer_rollout_order},
+    {"/rollouts/advance", true, true, ROLE_OPERATE, answer_rollout_order},
+    {"/rollouts/pause", true, true, ROLE_OPERATE, answer_rollout_order},
+    {"/rollouts/resume", true, true, ROLE_OPERATE, answer_rollout_order},
+    {"/rollouts/rollback", true, true, ROLE_OPERATE, answer_rollout_order},
+    {"/rollouts/tell", true, true, ROLE_OPERATE, answer_rollout_order},
     {"/errors/", true, false, ROLE_OPERATE, answer_annotate},
     {"/reload", true, false, ROLE_OPERATE, answer_reload},
     {"/drain", true, false, ROLE_OPERATE, answer_drain},

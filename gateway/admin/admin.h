@@ -14,6 +14,7 @@
  *   GET /jobs       jobs in the store, by the query; role `read`
  *   GET /jobs/ID    one of them, with its messages; role `read`
  *   GET /usage      who uses which version, by the query; role `read`
+ *   GET /rollouts   new builds and versions, and how far they have come; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`
@@ -23,6 +24,8 @@
  *   POST /retire?service=NAME&version=NAME  ends a version, or `again=true`: serves it; `operate`
  *   POST /jobs/ID/retry  and skip-step, cancel, undo, replay, migrate, event: role `operate`
  *   POST /jobs/unpark?method=METHOD  its jobs begin again; role `operate`
+ *   POST /rollouts/advance?name=ROLLOUT  and start, pause, resume, rollback: role `operate`
+ *   POST /rollouts/tell?name=ROLLOUT&client=NAME&metric=NAME  a business metric: role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay

@@ -34,6 +34,8 @@ typedef enum AdminDoing {
     ADMIN_READ_JOBS,    /* `text` is the query */
     ADMIN_READ_JOB,     /* `target` is its id */
     ADMIN_READ_USAGE,   /* `text` is the query */
+    ADMIN_READ_ROLLOUTS, /* `text` is the query */
+    ADMIN_ORDER_ROLLOUT, /* `target` is "advance" or the like, `text` the query */
     ADMIN_RETIRE,       /* `text` is the query */
     ADMIN_ORDER_JOB,    /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
 } AdminDoing;

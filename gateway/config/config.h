@@ -776,6 +776,7 @@ struct Config {
     uint32_t n_jobs;
     const RolloutDefinition *rollouts; /* likewise; each of another service: Service.rollout */
     uint32_t n_rollouts;
+    const char *rollouts_file; /* of a gateway without a store */
     JobWebhookConfig *job_webhooks;
     uint32_t n_job_webhooks;
     Details details; /* of errors that belong to no version */

@@ -9,7 +9,7 @@
 enum { KEY_FILE_MOST = 4096 };
 
 /* Only a doubt: the folder may exist on the machine that runs the gateway. */
-static void doubt_folder(ConfigReader *reader, const char *file)
+static void doubt_folder(ConfigReader *reader, const char *path, const char *file)
 {
     const char *slash = strrchr(file, '/');
     struct stat found;
@@ -17,7 +17,7 @@ static void doubt_folder(ConfigReader *reader, const char *file)
         return;
     const char *folder = arena_text(reader->arena, bytes(file, (size_t)(slash - file)));
     if (stat(folder, &found) != 0 || !S_ISDIR(found.st_mode))
-        config_doubt(reader, "store.sqlite", "create it, and let the gateway write in it",
+        config_doubt(reader, path, "create it, and let the gateway write in it",
                      "the folder %s does not exist", folder);
 }
 
@@ -92,12 +92,26 @@ static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *tex
 
 /* ---- The store ------------------------------------------------------------------------------- */
 
+/* Of a gateway without a store; it is used as one. */
+static void read_rollouts_file(ConfigReader *reader)
+{
+    static const Passerelle__Config__Store defaults = PASSERELLE__CONFIG__STORE__INIT;
+    const Passerelle__Config__Config *text = reader->file.content;
+    Config *config = reader->config;
+    config->store = (StoreConfig){.queue = defaults.queue, .time = defaults.time};
+    config->rollouts_file =
+        text->rollouts_file ? text->rollouts_file : "/var/lib/passerelle/rollouts.db";
+    if (text->n_rollouts && !text->store)
+        doubt_folder(reader, "rollouts_file", config->rollouts_file);
+}
+
 void config_read_store(ConfigReader *reader)
 {
     static const Passerelle__Config__Keep default_keep = PASSERELLE__CONFIG__KEEP__INIT;
     static const Passerelle__Config__JobExecution default_jobs =
         PASSERELLE__CONFIG__JOB_EXECUTION__INIT;
     const Passerelle__Config__Store *text = reader->file.content->store;
+    read_rollouts_file(reader);
     if (!text)
         return;
     const Passerelle__Config__Keep *keep = text->keep ? text->keep : &default_keep;
@@ -128,6 +142,6 @@ void config_read_store(ConfigReader *reader)
         config_tell(reader, "store.postgresql", "for example service=passerelle", "it is empty");
     else if (!text->postgresql) {
         store->sqlite = text->sqlite ? text->sqlite : "/var/lib/passerelle/store.db";
-        doubt_folder(reader, store->sqlite);
+        doubt_folder(reader, "store.sqlite", store->sqlite);
     }
 }

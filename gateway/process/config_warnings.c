@@ -16,6 +16,9 @@ void config_warn_restart(const Config *old, const Config *config)
                         config->n_loops);
     if (!same_store(&old->store, &config->store))
         telemetry_event("warning", "restart_needed", OK, "store: it takes effect after a restart");
+    if (!text_equal(old->rollouts_file, config->rollouts_file))
+        telemetry_event("warning", "restart_needed", OK,
+                        "rollouts_file: it takes effect after a restart");
     if (old->n_work_threads != config->n_work_threads)
         telemetry_event("warning", "restart_needed", OK,
                         "work_threads: %u takes effect after a restart", config->n_work_threads);

@@ -227,6 +227,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     reloads_start_log(p);
     process_store_open(p);
     open_books(p);
+    process_store_use_rollouts(p);
+    process_store_await_rollouts(p);
     Result r = admin_listeners_start(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */

@@ -16,6 +16,7 @@
 #include "gateway/process/reload.h"
 #include "gateway/process/succession.h"
 #include "gateway/process/worker.h"
+#include "gateway/rollout_run/rollout_runner.h"
 #include "gateway/store/store_keeper.h"
 
 /* The progress of a shutdown. */
@@ -45,6 +46,9 @@ typedef struct Process {
     StorePort *port;
     StoreKeeper *keeper;
     JobAdmin *job_admin;
+    Store *rollout_store; /* of a gateway without a store, from the first rollout on */
+    StorePort *rollout_port;
+    RolloutRunner *rollouts; /* NULL: there were none yet, and there is no store */
     Fleet *fleet;
     Audit *audit;
     Judge *judge;
@@ -104,6 +108,13 @@ static inline uint64_t process_milliseconds(int64_t time)
 /* Opens the store, if one is configured. */
 void process_store_open(Process *p);
 
+/* The config may have rollouts for the first time. */
+void process_store_use_rollouts(Process *p);
+
+/* Waits until it is known which clients have which build, for a short time at most: a gateway that
+   starts while others serve must not give clients back to the baseline. */
+void process_store_await_rollouts(Process *p);
+
 /* Before the loop ends. */
 void process_store_leave(Process *p);
 
@@ -153,13 +164,16 @@ void actions_audit_change(Process *p, const AdminAction *action, const char *don
 /* The same; the config after it is the one that the process has. */
 void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before);
 
-/* ---- job_actions.c: what they see of jobs, and do with them -----------------------------------
+/* ---- store_actions.c: what they see of jobs, and do with them -----------------------------------
  */
 
 void job_actions_do(Process *p, AdminAction *action);
 
 /* For JobAdmin: there is work for whoever executes jobs here; `owner` is the Process. */
 void job_actions_tell_work(void *owner);
+
+/* The same of rollouts. */
+void rollout_actions_do(Process *p, AdminAction *action);
 
 /* ---- reloads.c: when the config is read again, and how it comes into use ----------------------
  */

@@ -1,8 +1,89 @@
 #include "gateway/process/process_internal.h"
 
+#include "base/clock.h"
 #include "gateway/handover/handover.h"
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
+
+#define ROLLOUTS_PATIENCE (2 * SECOND) /* for the store, when the gateway starts */
+
+/* ---- Rollouts ----------------------------------------------------------------------------------
+ */
+
+static void on_bad_rollout(void *owner, Result why)
+{
+    Process *p = owner;
+    if (p->workers)
+        worker_record(p->workers[0], why);
+}
+
+/* Without a store they are in a file of their own. */
+static void open_rollout_file(Process *p)
+{
+    const StoreConfig *config = &p->config->store;
+    p->rollout_store = store_open(&(StoreSettings){.sqlite = p->config->rollouts_file,
+                                                   .connections = 1,
+                                                   .queue = config->queue,
+                                                   .time = config->time});
+    p->rollout_port = store_port_open(p->rollout_store, &p->loop);
+}
+
+void process_store_use_rollouts(Process *p)
+{
+    if (p->rollouts) {
+        rollout_runner_use(p->rollouts, p->config);
+        return;
+    }
+    if (!p->config->n_rollouts)
+        return;
+    if (!p->store)
+        open_rollout_file(p);
+    p->rollouts = rollout_runner_start(
+        &(RolloutRunnerSettings){.loop = &p->loop,
+                                 .store = p->store ? p->store : p->rollout_store,
+                                 .port = p->store ? p->port : p->rollout_port,
+                                 .config = p->config,
+                                 .on_bad = on_bad_rollout,
+                                 .owner = p});
+    metrics_add_writer(rollout_metrics_write, p->rollouts);
+}
+
+static void on_patience(uv_timer_t *patience)
+{
+    *(bool *)patience->data = true;
+}
+
+void process_store_await_rollouts(Process *p)
+{
+    bool over = false;
+    uv_timer_t patience = {.data = &over};
+    if (!p->rollouts)
+        return;
+    CHECK(uv_timer_init(&p->loop, &patience) == 0);
+    CHECK(uv_timer_start(&patience, on_patience, process_milliseconds(ROLLOUTS_PATIENCE), 0) == 0);
+    while (!over && !rollout_runner_is_ready(p->rollouts))
+        uv_run(&p->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&patience, NULL);
+    uv_run(&p->loop, UV_RUN_NOWAIT);
+}
+
+static void leave_rollouts(Process *p)
+{
+    rollout_runner_leave(p->rollouts);
+    if (p->rollout_port)
+        store_port_close(p->rollout_port);
+}
+
+static void close_rollouts(Process *p)
+{
+    if (p->rollouts)
+        metrics_remove_writer(p->rollouts);
+    rollout_runner_free(p->rollouts);
+    store_close(p->rollout_store);
+}
+
+/* ---- The store ---------------------------------------------------------------------------------
+ */
 
 void process_store_open(Process *p)
 {
@@ -42,17 +123,20 @@ void process_store_open(Process *p)
 
 void process_store_leave(Process *p)
 {
-    if (!p->store)
-        return;
-    job_postman_stop(p->shared.jobs.postman);
-    fleet_stop(p->fleet);
-    store_keeper_stop(p->keeper);
-    store_port_close(p->port);
-    job_admin_close(p->job_admin);
+    leave_rollouts(p);
+    if (p->store) {
+        job_postman_stop(p->shared.jobs.postman);
+        fleet_stop(p->fleet);
+        store_keeper_stop(p->keeper);
+        store_port_close(p->port);
+        job_admin_close(p->job_admin);
+    }
+    rollout_runner_stop(p->rollouts);
 }
 
 void process_store_close(Process *p)
 {
+    close_rollouts(p);
     if (!p->store)
         return;
     metrics_remove_writer(p->store);

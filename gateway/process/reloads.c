@@ -133,6 +133,7 @@ static void use_config(Process *p, Config *config)
         job_admin_use(p->job_admin, config);
         job_postman_use(p->shared.jobs.postman, config);
     }
+    process_store_use_rollouts(p);
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     healing_use(config);
     for (uint32_t i = 0; i < p->n_workers; i++)

@@ -453,6 +453,7 @@ NEVER = {
     "STORE_SEALED": "of operators' requests", "STORE_UNKNOWN": "of operators' requests",
     "JOB_STUCK": "of a job: flow/test_jobs.py",
     "SHADOW_DIFFERS": "of a copy of a call: flow/test_shadow.py",
+    "ROLLOUT_BAD": "of a rollout: flow/test_rollout_acts.py",
     "NOT_UPGRADED": "of operators' requests", "CRASHED": "of the process: flow/test_live_upgrade.py",
     "INTERNAL": "of mistakes in the gateway itself: none is known",
 }
@@ -463,6 +464,7 @@ ELSEWHERE = {
     "IDENTITY_REQUIRED": "unit/gateway/job_view/test_operations.c",
     "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
     "JOB_UNFIT": "flow/test_jobs_operators.py",
+    "ROLLOUT_UNFIT": "flow/test_rollout_acts.py",
     "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
     "TOO_MUCH_STORED": "unit/gateway/job_view/test_job_maker.c",
     "TOO_MANY_WAITS": "unit/gateway/job_view/test_operations.c",

@@ -1,6 +1,11 @@
+/* What operators see of jobs and rollouts, and do with them. */
 #include "gateway/process/process_internal.h"
 
 #include "base/arena.h"
+
+/* ---- Jobs
+ * ----------------------------------------------------------------------------------------
+ */
 
 /* A question on its way to the store. */
 typedef struct JobAsking {
@@ -92,4 +97,76 @@ void job_actions_do(Process *p, AdminAction *action)
                             .why = action->why,
                             .arena = action->arena};
     job_admin_ask(p->job_admin, &question, question.word.size ? on_done : on_shown, asking);
+}
+
+/* ---- Rollouts
+ * ------------------------------------------------------------------------------------
+ */
+
+/* A question on its way to the runner. */
+typedef struct RolloutAsking {
+    Process *process;
+    AdminAction *action;
+} RolloutAsking;
+
+static void on_rollout_answered(void *owner, Result result, Bytes json)
+{
+    const RolloutAsking *asking = owner;
+    asking->action->result = result;
+    asking->action->body = json;
+    admin_action_done(asking->action);
+}
+
+/* "name=orders: the fault is mended" */
+static Bytes rollout_subject(const AdminAction *action)
+{
+    return bytes_of(arena_printf(action->arena, "%.*s%s%.*s",
+                                 BYTES_ARGS(bytes_cut_text(action->text, 200)),
+                                 action->why.size ? ": " : "", BYTES_ARGS(action->why)));
+}
+
+static void on_rollout_done(void *owner, Result result, Bytes json)
+{
+    const RolloutAsking *asking = owner;
+    AdminAction *action = asking->action;
+    action->result = result;
+    action->why = rollout_subject(action);
+    actions_audit(asking->process, action,
+                  arena_printf(action->arena, "rollout_%.*s", BYTES_ARGS(action->target)),
+                  actions_state_of(asking->process->config));
+    on_rollout_answered(owner, result, json);
+}
+
+/* Without one there is nothing to show, and nothing to do. */
+static void answer_none(AdminAction *action)
+{
+    if (action->what == ADMIN_READ_ROLLOUTS)
+        action->body = bytes_of("{\"rollouts\":[]}\n");
+    else
+        action->result = FAIL(action->arena, FAULT_UNKNOWN_PATH, "the config has no rollouts");
+    admin_action_done(action);
+}
+
+/* What is told of clients comes all the time, and is no change by an operator. */
+static bool is_audited(const AdminAction *action)
+{
+    return action->what == ADMIN_ORDER_ROLLOUT && !bytes_are(action->target, "tell");
+}
+
+void rollout_actions_do(Process *p, AdminAction *action)
+{
+    if (!p->rollouts) {
+        answer_none(action);
+        return;
+    }
+    RolloutAsking *asking = arena_make(action->arena, RolloutAsking);
+    *asking = (RolloutAsking){p, action};
+    bool orders = action->what == ADMIN_ORDER_ROLLOUT;
+    RolloutQuestion question = {.word = orders ? action->target : BYTES_NONE,
+                                .query = action->text,
+                                .who = action->who,
+                                .why = action->why,
+                                .arena = action->arena};
+    rollout_runner_ask(p->rollouts, &question,
+                       is_audited(action) ? on_rollout_done : on_rollout_answered, asking);
 }
