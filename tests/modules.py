@@ -107,6 +107,5 @@ LAYERS = (
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "the subcommands", "Command", "command.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
-        Module("main", "main, the table of subcommands, its man page and completions", "Command", "main.c"),
     )),
 )

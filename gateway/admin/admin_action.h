@@ -27,17 +27,17 @@ typedef enum AdminDoing {
     ADMIN_READ_AUDIT,
     ADMIN_FORGET_CLIENT,
     ADMIN_READ_ERRORS,
-    ADMIN_READ_REQUEST, /* `target` is its id */
-    ADMIN_ANNOTATE,     /* `target` is a fingerprint, `text` what is said of it */
-    ADMIN_INSTANCE,     /* `target` is "eject", "drain" or "return", `text` the query */
-    ADMIN_SERVICE,      /* `target` is "pin" or "unpin", `text` the query */
-    ADMIN_READ_JOBS,    /* `text` is the query */
-    ADMIN_READ_JOB,     /* `target` is its id */
-    ADMIN_READ_USAGE,   /* `text` is the query */
+    ADMIN_READ_REQUEST,  /* `target` is its id */
+    ADMIN_ANNOTATE,      /* `target` is a fingerprint, `text` what is said of it */
+    ADMIN_INSTANCE,      /* `target` is "eject", "drain" or "return", `text` the query */
+    ADMIN_SERVICE,       /* `target` is "pin" or "unpin", `text` the query */
+    ADMIN_READ_JOBS,     /* `text` is the query */
+    ADMIN_READ_JOB,      /* `target` is its id */
+    ADMIN_READ_USAGE,    /* `text` is the query */
     ADMIN_READ_ROLLOUTS, /* `text` is the query */
     ADMIN_ORDER_ROLLOUT, /* `target` is "advance" or the like, `text` the query */
-    ADMIN_RETIRE,       /* `text` is the query */
-    ADMIN_ORDER_JOB,    /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
+    ADMIN_RETIRE,        /* `text` is the query */
+    ADMIN_ORDER_JOB,     /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
 } AdminDoing;
 
 struct AdminAction {

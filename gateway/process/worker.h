@@ -12,10 +12,10 @@
 #include "gateway/idempotency/claims.h"
 #include "gateway/job_view/worker_jobs.h"
 #include "gateway/ledger/ledger.h"
-#include "gateway/usage/usage.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/shadow/shadows.h"
+#include "gateway/usage/usage.h"
 
 typedef struct Worker Worker;
 
@@ -30,7 +30,7 @@ typedef struct WorkerShared {
     Ledger *ledger;
     Usage *usage;
     JobsShared jobs;
-    Claims *claims;                /* NULL: there is no store */
+    Claims *claims; /* NULL: there is no store */
     ShadowBook *shadows;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;

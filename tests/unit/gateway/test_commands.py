@@ -43,6 +43,7 @@ GOOD = {
     "errors": [],
     "healing": [],
     "shadow": [],
+    "rollout": ["status"],
     "instance": ["eject", "127.0.0.1:1", "--for", "10m", "--why", "a test"],
     "service": ["pin", "garage", "v1", "--why", "a test"],
     "request": ["0" * 32],
