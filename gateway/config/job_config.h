@@ -51,6 +51,7 @@ typedef struct JobStepRules {
     int64_t initial_backoff, max_backoff; /* before the next try */
     int64_t every;                        /* JOB_STEP_POLL: between two calls */
     int64_t wait;                         /* POLL, TIME, EVENT: how long at most; TIME: exactly */
+    uint64_t needs; /* bit i: its call is made of the response of step i, or of one that is */
 } JobStepRules;
 
 typedef struct JobRules {

@@ -80,11 +80,22 @@ static void begin_step(const JobRules *rules, JobPosition *p, int64_t wall)
 
 /* ---- Undoing --------------------------------------------------------------------------------- */
 
-/* The last step that is still to be undone; false: there is none. */
+/* What steps are built on that are not undone. */
+static uint64_t kept_back(const JobRules *rules, const JobPosition *p)
+{
+    uint64_t kept = 0;
+    for (uint32_t i = 0; i < rules->n_steps; i++)
+        if (p->undo_failed & bit_of(i))
+            kept |= rules->steps[i].needs;
+    return kept;
+}
+
+/* The last step that is still to be undone, and can be; false: there is none. */
 static bool find_undo(const JobRules *rules, const JobPosition *p, uint32_t *step_out)
 {
+    uint64_t open = p->begun & ~p->undone & ~p->undo_failed & ~kept_back(rules, p);
     for (uint32_t i = rules->n_steps; i-- > 0;)
-        if (rules->steps[i].has_undo && (p->begun & ~p->undone & bit_of(i))) {
+        if (rules->steps[i].has_undo && (open & bit_of(i))) {
             *step_out = i;
             return true;
         }
@@ -100,11 +111,20 @@ static void begin_undo(JobPosition *p, int64_t wall)
     p->due = 0;
 }
 
-/* The next undo, if there is one; else the job ends as `end`. */
+/* At the last step whose undo has failed: from there an operator goes on. */
+static void rest_at_failed_undo(JobPosition *p)
+{
+    p->step = 63 - (uint32_t)__builtin_clzll(p->undo_failed);
+    rest(p, JOB_FAILED);
+}
+
+/* The next undo, if there is one; else the job ends as `end`, or has failed because of an undo. */
 static void undo_next(const JobRules *rules, JobPosition *p, JobState end, int64_t wall)
 {
     if (find_undo(rules, p, &p->step))
         begin_undo(p, wall);
+    else if (p->undo_failed)
+        rest_at_failed_undo(p);
     else
         rest(p, end);
 }
@@ -112,6 +132,20 @@ static void undo_next(const JobRules *rules, JobPosition *p, JobState end, int64
 static void undone(const JobRules *rules, JobPosition *p, int64_t wall)
 {
     p->undone |= bit_of(p->step);
+    p->undo_failed &= ~bit_of(p->step);
+    undo_next(rules, p, JOB_UNDONE, wall);
+}
+
+static void undo_fails(const JobRules *rules, JobPosition *p, int64_t wall)
+{
+    p->undo_failed |= bit_of(p->step);
+    undo_next(rules, p, JOB_UNDONE, wall);
+}
+
+/* Also those whose undos have failed before. */
+static void undo_all(const JobRules *rules, JobPosition *p, int64_t wall)
+{
+    p->undo_failed = 0;
     undo_next(rules, p, JOB_UNDONE, wall);
 }
 
@@ -259,10 +293,10 @@ static bool while_undoing(const JobRules *rules, JobPosition *p, JobEvent event,
     case JOB_CANCEL: return true; /* so it is already */
     case JOB_SUCCEEDED: undone(rules, p, wall); return true;
     case JOB_REFUSED:
-    case JOB_DECLINED: rest(p, JOB_FAILED); return true;
+    case JOB_DECLINED: undo_fails(rules, p, wall); return true;
     case JOB_BROKE:
         if (!try_again(step_of(rules, p), p, wall, random))
-            rest(p, JOB_FAILED);
+            undo_fails(rules, p, wall);
         return true;
     case JOB_NOT_YET:
     case JOB_PASSED_OVER:
@@ -278,7 +312,7 @@ static bool while_undoing(const JobRules *rules, JobPosition *p, JobEvent event,
 static bool while_failed(const JobRules *rules, JobPosition *p, JobEvent event, int64_t wall)
 {
     if (event == JOB_RETRY && p->undoing)
-        begin_undo(p, wall);
+        undo_all(rules, p, wall);
     else if (event == JOB_RETRY)
         begin_step(rules, p, wall);
     else if (event == JOB_SKIP && p->undoing)
@@ -286,7 +320,7 @@ static bool while_failed(const JobRules *rules, JobPosition *p, JobEvent event, 
     else if (event == JOB_SKIP)
         go_on(rules, p, wall);
     else if (event == JOB_UNDO || event == JOB_CANCEL)
-        undo_next(rules, p, JOB_UNDONE, wall);
+        undo_all(rules, p, wall);
     else
         return false;
     return true;

@@ -13,6 +13,10 @@
  * knows how its last call ended. Only one that is known to have had none (JOB_DECLINED) is not
  * undone: its undo would hit what others have made.
  *
+ * An undo that fails for good keeps back the undos of the steps that its own step is built on
+ * (JobStepRules.needs), for what it has made may still be there. All others are called. Then the
+ * job has failed, at the last one of the steps whose undos have failed.
+ *
  * Pure: without store, loop, clock or chance. Times are wall nanoseconds since 1970, because they
  * outlive the process; whoever reads them must bear a clock that jumps (job_is_due).
  */
@@ -24,15 +28,16 @@
 
 typedef struct JobPosition {
     JobState state;
-    uint32_t step;      /* the current one; JOB_UNDOING: the one that is being undone */
-    uint64_t begun;     /* bit i: step i may have had an effect */
-    uint64_t undone;    /* bit i: there is nothing to undo of it: its undo has been called with
-                           success, or was skipped; or it was declined */
-    bool undoing;       /* also of a failed one: it was an undo that failed */
-    uint32_t tries;     /* calls of the step, or of its undo, that have ended */
-    int64_t step_began; /* 0: not yet */
-    int64_t due;        /* nothing is to be done before; 0: at once. Not of an end state */
-    bool cancelled;     /* it is to be undone as soon as its call has ended */
+    uint32_t step;        /* the current one; JOB_UNDOING: the one that is being undone */
+    uint64_t begun;       /* bit i: step i may have had an effect */
+    uint64_t undone;      /* bit i: there is nothing to undo of it: its undo has been called with
+                             success, or was skipped; or it was declined */
+    uint64_t undo_failed; /* bit i: the undo of step i has failed for good */
+    bool undoing;         /* also of a failed one: it was an undo that failed */
+    uint32_t tries;       /* calls of the step, or of its undo, that have ended */
+    int64_t step_began;   /* 0: not yet */
+    int64_t due;          /* nothing is to be done before; 0: at once. Not of an end state */
+    bool cancelled;       /* it is to be undone as soon as its call has ended */
 } JobPosition;
 
 /* What has happened. */

@@ -129,6 +129,8 @@ static const char *state_of_step(const JobRecord *record, uint32_t step)
 {
     const JobPosition *p = &record->position;
     uint64_t bit = UINT64_C(1) << step;
+    if (p->undo_failed & bit)
+        return "undo_failed";
     if (p->state == JOB_FAILED && p->step == step) /* also if it was refused without an effect */
         return "current";
     if (p->undone & bit)

@@ -284,7 +284,7 @@ static void note_failure(HeldJob *job, const JobFailure *failure)
                                             (p->step != job->order.step || !failure));
     if (goes_on) {
         *known = (JobFailure){.code = CODE_OK};
-    } else if (failure && job->order.undo && p->state == JOB_FAILED) {
+    } else if (failure && job->order.undo && (p->undo_failed >> job->order.step & 1)) {
         JobFailure both = job_failure_add_undo(known, failure, job->arena);
         *known = copy_failure(job->arena, &both);
     } else if (failure && !job->order.undo && !p->cancelled) {

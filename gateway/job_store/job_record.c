@@ -76,15 +76,30 @@ Bytes job_failure_cause(Bytes message)
     return end ? bytes(message.data, (size_t)(end - message.data)) : message;
 }
 
+/* What a message tells of undos, without the one of this step. */
+static void add_other_undos(Bytes message, Bytes step, Buffer *out)
+{
+    Bytes rest = bytes_slice(message, job_failure_cause(message).size, SIZE_MAX);
+    while (rest.size) {
+        Bytes told = bytes_slice(rest, sizeof THEN_UNDO - 1, SIZE_MAX);
+        Bytes one = job_failure_cause(told);
+        if (!bytes_equal(bytes_slice(one, 0, bytes_find(one, ' ')), step))
+            buffer_printf(out, THEN_UNDO "%.*s", BYTES_ARGS(one));
+        rest = bytes_slice(told, one.size, SIZE_MAX);
+    }
+}
+
 JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo, Arena *arena)
 {
     if (!first->fault.size)
         return *undo;
-    Bytes cause = job_failure_cause(first->message);
     JobFailure both = *first;
-    both.message =
-        bytes_of(arena_printf(arena, "%.*s" THEN_UNDO "%.*s failed: %.*s", BYTES_ARGS(cause),
-                              BYTES_ARGS(undo->step), BYTES_ARGS(undo->message)));
+    Buffer message = buffer_in(arena);
+    buffer_add_bytes(&message, job_failure_cause(first->message));
+    add_other_undos(first->message, undo->step, &message);
+    buffer_printf(&message, THEN_UNDO "%.*s failed: %.*s", BYTES_ARGS(undo->step),
+                  BYTES_ARGS(undo->message));
+    both.message = buffer_bytes(&message);
     return both;
 }
 

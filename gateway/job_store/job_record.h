@@ -83,7 +83,7 @@ int64_t job_record_size(const JobRecord *record);
 JobRecord *job_record_copy(const JobRecord *record, Arena *arena);
 
 /* An undo has failed for good, too: what has failed first stays the failure, and its message tells
-   of the undo, in place of the one before. What was none becomes the undo's. Borrows from both. */
+   of the undo behind those of other steps. What was none becomes the undo's. Borrows from both. */
 JobFailure job_failure_add_undo(const JobFailure *first, const JobFailure *undo, Arena *arena);
 
 /* What is told of it to those who are no operators: what the service said, and why it was

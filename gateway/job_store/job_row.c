@@ -165,6 +165,7 @@ JobRecord *job_row_read(const StoreRow *row, const StoreKeys *keys, Arena *arena
     record->order = job_row_read_order(columns.next, record->id, keys, arena);
     columns.next += 3;
     record->told = (uint64_t)next_integer(&columns);
+    record->position.undo_failed = (uint64_t)next_integer(&columns);
     record->parked = next_text(&columns);
     if (columns.next->type != STORE_NULL)
         open_content(columns.next, keys, arena, record);

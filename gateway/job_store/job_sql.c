@@ -154,12 +154,13 @@
 /* $1 id, $2 owner, $3 token; $4 state, $5 step, $6 its number, $7 begun, $8 undone, $9 undoing, $10
    cancelled, $11 tries, $12 when the step began, $13 due; $14 fault, $15 its step, $16 code, $17
    message; $18 wall, $19 the order that is carried out, $20 release, $21 content or NULL, $22 what
-   was told. */
+   was told, $23 steps whose undos have failed. */
 #define WRITE                                                                                      \
     "UPDATE jobs SET since = CASE WHEN state = $4 AND step = $5 THEN since ELSE $18 END,"          \
     " changed = $18, state = $4, step = $5, step_number = $6, begun = $7, undone = $8,"            \
     " undoing = $9, cancelled = $10, tries = $11, step_began = $12, due = $13, fault = $14,"       \
     " fault_step = $15, code = $16, message = $17, content = coalesce($21, content), told = $22,"  \
+    " undo_failed = $23,"                                                                          \
     " wake = CASE WHEN " PENDING " THEN 0 ELSE CAST($13 AS BIGINT) END,"                           \
     " stage = CASE WHEN " AT_REST " THEN 2 ELSE 1 END,"                                            \
     " expires = CASE WHEN " AT_REST " THEN $18 + keep ELSE 0 END,"                                 \

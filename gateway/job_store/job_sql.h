@@ -42,7 +42,7 @@ typedef struct JobSql {
     " id, definition, revision, structure, client, resource, request_id, impact, created, keep,"   \
     " behind, state, step, since, changed, step_number, begun, undone, undoing, cancelled, tries," \
     " step_began, due, fault, fault_step, code, message, owner, token, ordered, ordered_by,"       \
-    " ordered_why, told,"                                                                          \
+    " ordered_why, told, undo_failed,"                                                             \
     " CASE WHEN stage = 0 THEN (SELECT p.cause FROM job_parks p"                                   \
     " WHERE p.definition = jobs.definition AND " JOB_IS_PARKED ") END, "
 

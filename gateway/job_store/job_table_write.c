@@ -127,6 +127,7 @@ static void end_write(JobRequest *request, StoreTask *task, const JobRecord *rec
     else
         store_bind_null(s);
     store_bind_integer(s, (int64_t)record->told);
+    store_bind_integer(s, (int64_t)record->position.undo_failed);
     request->decides = s;
     job_request_add_news(request, task, record, wall);
     if (ends) {

@@ -468,10 +468,21 @@ static void doubt_graceful_needs(const JobDraft *draft, uint32_t i)
 
 /* ---- All ------------------------------------------------------------------------------------- */
 
+/* What the step is built on. */
+static void note_needs(const JobDraft *draft, uint32_t i)
+{
+    uint64_t needs = draft->steps[i].call->needs.steps;
+    for (uint32_t k = 0; k < i; k++)
+        if (needs >> k & 1)
+            needs |= draft->rules[k].needs;
+    draft->steps[i].rules.needs = draft->rules[i].needs = needs;
+}
+
 static Result make_call(const JobDraft *draft, uint32_t i, const Passerelle__Config__JobStep *text)
 {
     const JobStep *step = &draft->steps[i];
     Result r = make_request(draft, i, text);
+    note_needs(draft, i);
     if (!failed(r))
         r = make_check(draft, i);
     if (!failed(r))

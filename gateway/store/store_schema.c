@@ -242,6 +242,8 @@ static const Migration migrations[] = {
     /* What a job counts for, and all jobs of a client: job_record_size. */
     {1, "ALTER TABLE jobs ADD COLUMN size BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE job_queues ADD COLUMN stored BIGINT NOT NULL DEFAULT 0"},
+    /* Bits of steps whose undos have failed for good. */
+    {1, "ALTER TABLE jobs ADD COLUMN undo_failed BIGINT NOT NULL DEFAULT 0"},
 };
 
 enum {

@@ -192,7 +192,7 @@ static void an_undo_is_repeated_too(void **state)
     assert_int_equal(job_act(&p), JOB_ACT_UNDO);
 }
 
-static void an_undo_that_fails_for_good_fails_the_job(void **state)
+static void an_undo_that_fails_for_good_fails_the_job_when_the_others_are_called(void **state)
 {
     JobRules rules = rules_of(three, 3);
     for (int refused = 0; refused < 2; refused++) {
@@ -202,9 +202,61 @@ static void an_undo_that_fails_for_good_fails_the_job(void **state)
             happen(&rules, &p, JOB_REFUSED);
         else
             assert_true(job_next(&rules, &p, JOB_BROKE, T0 + 11 * SECOND, 0));
+        AT(p, "undoing", 1);
+        happen(&rules, &p, JOB_SUCCEEDED);
+        happen(&rules, &p, JOB_SUCCEEDED);
         AT(p, "failed", 2);
         assert_true(p.undoing);
+        assert_int_equal(p.undo_failed, 4);
+        assert_int_equal(p.undone, 3);
     }
+}
+
+/* The third is made of what the second has made, and that of nothing. */
+static void an_undo_that_fails_keeps_back_what_its_step_is_built_on(void **state)
+{
+    JobStepRules steps[] = {three[0], three[1], three[2]};
+    steps[2].needs = 2;
+    JobRules rules = rules_of(steps, 3);
+    JobPosition p = running(&rules, 2);
+    happen(&rules, &p, JOB_REFUSED);
+    happen(&rules, &p, JOB_REFUSED);
+    AT(p, "undoing", 0);
+    happen(&rules, &p, JOB_SUCCEEDED);
+    AT(p, "failed", 2);
+    JobPosition again = p, skip = p, undo = p;
+    happen(&rules, &again, JOB_RETRY);
+    AT(again, "undoing", 2);
+    happen(&rules, &again, JOB_SUCCEEDED);
+    AT(again, "undoing", 1); /* nothing keeps it back any more */
+    happen(&rules, &again, JOB_SUCCEEDED);
+    AT(again, "undone", 1);
+    happen(&rules, &skip, JOB_SKIP);
+    AT(skip, "undoing", 1);
+    happen(&rules, &undo, JOB_UNDO);
+    AT(undo, "undoing", 2);
+}
+
+static void of_several_failed_undos_each_is_tried_again_or_skipped(void **state)
+{
+    JobRules rules = rules_of(three, 3);
+    JobPosition p = running(&rules, 2);
+    happen(&rules, &p, JOB_REFUSED);
+    happen(&rules, &p, JOB_REFUSED);
+    happen(&rules, &p, JOB_REFUSED);
+    happen(&rules, &p, JOB_SUCCEEDED);
+    AT(p, "failed", 2);
+    assert_int_equal(p.undo_failed, 6);
+    JobPosition again = p;
+    happen(&rules, &again, JOB_RETRY);
+    happen(&rules, &again, JOB_SUCCEEDED);
+    AT(again, "undoing", 1);
+    happen(&rules, &again, JOB_REFUSED);
+    AT(again, "failed", 1);
+    happen(&rules, &p, JOB_SKIP);
+    AT(p, "failed", 1); /* it has failed before, and is not tried again by that */
+    happen(&rules, &p, JOB_SKIP);
+    AT(p, "undone", 1);
 }
 
 static void a_step_that_was_declined_is_not_undone(void **state)
@@ -402,11 +454,13 @@ static void and_so_is_a_failed_undo(void **state)
     JobPosition again = running(&rules, 1), skip;
     happen(&rules, &again, JOB_REFUSED);
     happen(&rules, &again, JOB_REFUSED);
+    happen(&rules, &again, JOB_SUCCEEDED);
+    AT(again, "failed", 1);
     skip = again;
     happen(&rules, &again, JOB_RETRY);
     AT(again, "undoing", 1);
     happen(&rules, &skip, JOB_SKIP);
-    AT(skip, "undoing", 0);
+    AT(skip, "undone", 1);
 }
 
 static void a_job_that_is_done_can_be_undone(void **state)
@@ -540,7 +594,9 @@ int main(void)
         cmocka_unit_test(a_job_of_which_nothing_has_happened_is_undone_without_a_call),
         cmocka_unit_test(a_declined_step_that_is_tried_again_is_undone),
         cmocka_unit_test(an_undo_that_is_declined_fails_the_job),
-        cmocka_unit_test(an_undo_that_fails_for_good_fails_the_job),
+        cmocka_unit_test(an_undo_that_fails_for_good_fails_the_job_when_the_others_are_called),
+        cmocka_unit_test(an_undo_that_fails_keeps_back_what_its_step_is_built_on),
+        cmocka_unit_test(of_several_failed_undos_each_is_tried_again_or_skipped),
         cmocka_unit_test(a_poll_is_repeated_until_it_is_done),
         cmocka_unit_test(only_a_poll_may_be_not_done_yet),
         cmocka_unit_test(a_time_is_waited_for),

@@ -56,13 +56,24 @@ static void make_good(JobPlay *play)
     }
 }
 
+static uint64_t any_needs(const JobPlay *play, uint32_t i, Random *random)
+{
+    uint64_t needs = 0;
+    for (uint32_t k = 0; k < i; k++)
+        if (one_in(random, 3))
+            needs |= UINT64_C(1) << k | play->steps[k].needs;
+    return needs;
+}
+
 JobPlay job_play_any(Random *random)
 {
     JobPlay play = {.n_steps = 1 + (uint32_t)random_below(random, PLAY_STEPS),
                     .remedy = (Remedy)random_below(random, 4),
                     .cancelled_early = one_in(random, 8)};
-    for (uint32_t i = 0; i < play.n_steps; i++)
+    for (uint32_t i = 0; i < play.n_steps; i++) {
         play.steps[i] = any_step(random);
+        play.steps[i].needs = any_needs(&play, i, random);
+    }
     StepPlay *last = &play.steps[play.n_steps - 1];
     if (play.cancelled_early)
         make_good(&play);
@@ -78,28 +89,36 @@ static bool is_good(Fate fate)
     return fate == FATE_GOOD || fate == FATE_BREAKS || fate == FATE_LOSES;
 }
 
-/* The steps before `n` that may have had an effect are undone, the last one first. */
-static void undo_all(const JobPlay *play, const bool open[], uint32_t n, bool helped, JobEnd *end)
+enum { NOBODY = PLAY_STEPS };
+
+/* The steps before `n` that may have had an effect are undone, the last one first; not those that a
+   step needs which is not. `helped`: that undo is good now. The last step whose undo fails. */
+static uint32_t undo_once(const JobPlay *play, const bool open[], uint32_t n, uint32_t helped,
+                          JobEnd *end)
 {
+    uint32_t last = NOBODY;
+    uint64_t kept = 0;
     for (uint32_t i = n; i-- > 0;) {
         const StepPlay *step = &play->steps[i];
-        if (!open[i] || !step->has_undo)
+        if (!open[i] || !step->has_undo || (kept >> i & 1))
             continue;
-        bool good = is_good(step->undo);
-        if (!good && !helped && play->remedy == REMEDY_RETRY)
-            helped = good = true;
-        else if (!good && !helped && play->remedy == REMEDY_SKIP) {
-            helped = true;
+        end->undone[i] = i == helped ? play->remedy == REMEDY_RETRY : is_good(step->undo);
+        if (i == helped || is_good(step->undo))
             continue;
-        }
-        /* That it is to be undone does not help where an undo does not work; it leaves that out. */
-        if (!good) {
-            end->state = JOB_FAILED;
-            return;
-        }
-        end->undone[i] = true;
+        kept |= step->needs;
+        last = last == NOBODY ? i : last;
     }
-    end->state = JOB_UNDONE;
+    return last;
+}
+
+/* That it is to be undone does not help where an undo does not work; it leaves that out. */
+static void undo_all(const JobPlay *play, const bool open[], uint32_t n, bool helped, JobEnd *end)
+{
+    uint32_t failed = undo_once(play, open, n, NOBODY, end);
+    bool helps = play->remedy == REMEDY_RETRY || play->remedy == REMEDY_SKIP;
+    if (failed != NOBODY && !helped && helps)
+        failed = undo_once(play, open, n, failed, end);
+    end->state = failed == NOBODY ? JOB_UNDONE : JOB_FAILED;
 }
 
 static bool has_undos(const JobPlay *play, const bool begun[], uint32_t n)

@@ -33,6 +33,7 @@ typedef struct StepPlay {
     uint32_t n; /* calls that are not good yet, of FATE_BREAKS, FATE_LOSES, and of a poll */
     bool has_undo;
     Fate undo;
+    uint64_t needs; /* bit i: step i, and all that that one needs */
     bool cancelled; /* the job is cancelled while it waits here: JOB_STEP_EVENT, FATE_NEVER */
 } StepPlay;
 

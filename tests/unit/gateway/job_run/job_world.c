@@ -921,6 +921,7 @@ static JobStepRules rules_of(const StepPlay *step)
     JobStepRules rules = {.kind = step->kind,
                           .graceful = step->graceful,
                           .has_undo = step->has_undo,
+                          .needs = step->needs,
                           .retry_for = LONG,
                           .initial_backoff = SECOND,
                           .max_backoff = 1200 * SECOND};

@@ -56,7 +56,7 @@ static void orders_fit_the_states_in_which_they_mean_something(void **state)
     assert_false(job_order_fits(JOB_SUCCEEDED, JOB_RUNNING));
 }
 
-static void what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told(void **state)
+static void what_failed_first_stays_the_failure_and_each_failed_undo_is_told(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     JobFailure none = {.code = CODE_OK};
@@ -77,6 +77,15 @@ static void what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told
     JobFailure again = job_failure_add_undo(&both, &undo, arena);
     assert_bytes(again.message, "it is there; then the undo of reserve failed: still away");
     assert_bytes(job_failure_cause(again.message), "it is there");
+    undo.step = bytes_of("res");
+    again = job_failure_add_undo(&again, &undo, arena);
+    assert_bytes(again.message, "it is there; then the undo of reserve failed: still away; then the"
+                                " undo of res failed: still away");
+    undo.step = bytes_of("reserve");
+    undo.message = bytes_of("gone");
+    again = job_failure_add_undo(&again, &undo, arena);
+    assert_bytes(again.message, "it is there; then the undo of res failed: still away; then the"
+                                " undo of reserve failed: gone");
     assert_bytes(job_failure_cause(first.message), "it is there");
     assert_bytes(job_failure_cause(BYTES_NONE), "");
     JobFailure alone = job_failure_add_undo(&none, &undo, arena);
@@ -133,7 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_can_execute_ends_if_it_is_cancelled_and_rests_else),
         cmocka_unit_test(a_copy_has_all_and_shares_nothing),
-        cmocka_unit_test(what_failed_first_stays_the_failure_and_the_last_failed_undo_is_told),
+        cmocka_unit_test(what_failed_first_stays_the_failure_and_each_failed_undo_is_told),
         cmocka_unit_test(the_failed_step_is_told_only_of_what_has_failed_for_good),
         cmocka_unit_test(orders_fit_the_states_in_which_they_mean_something),
     };
