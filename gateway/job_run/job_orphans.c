@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { TOLD_MOST = 32 /* revisions */ };
@@ -22,6 +23,9 @@ struct JobOrphans {
     uint64_t generation; /* of the config that `told` is about */
     Told told[TOLD_MOST];
     uint32_t n_told;
+    /* Ids of those with orders that nobody had taken at the last look. */
+    char ordered[JOB_CLAIM_MOST][JOB_ID_SIZE + 1];
+    uint32_t n_ordered;
 };
 
 /* Structures differ between definitions, so that their names need not be kept. */
@@ -70,10 +74,27 @@ static void give_up(JobOrphans *orphans, const JobRecord *record)
     arena_free(arena);
 }
 
+static bool was_seen(const JobOrphans *orphans, Bytes id)
+{
+    for (uint32_t i = 0; i < orphans->n_ordered; i++)
+        if (bytes_are(id, orphans->ordered[i]))
+            return true;
+    return false;
+}
+
+/* Whoever has the definition has had the time between two looks to carry them out. */
 static void on_ordered(void *owner, Result result, const JobRecord *const *jobs, uint32_t n)
 {
-    for (uint32_t i = 0; !failed(result) && i < n; i++)
-        give_up(owner, jobs[i]);
+    JobOrphans *orphans = owner;
+    if (failed(result))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        if (was_seen(orphans, jobs[i]->id))
+            give_up(orphans, jobs[i]);
+    orphans->n_ordered = 0;
+    for (uint32_t i = 0; i < n && i < JOB_CLAIM_MOST; i++)
+        snprintf(orphans->ordered[orphans->n_ordered++], JOB_ID_SIZE + 1, "%.*s",
+                 BYTES_ARGS(jobs[i]->id));
 }
 
 /* A revision that is missing here, another gateway may have; but one with other steps is a mistake.
@@ -100,10 +121,9 @@ static void look(JobOrphans *orphans, int64_t since_before, JobOnListed *on_foun
     orphans->storage->list(orphans->storage, &filter, on_found, orphans);
 }
 
-/* For a while anybody who has the definition may have carried them out. */
-static void look_for_orders(JobOrphans *orphans, int64_t since_before)
+static void look_for_orders(JobOrphans *orphans)
 {
-    JobFilter filter = {.since_before = since_before, .ordered = true, .most = JOB_CLAIM_MOST};
+    JobFilter filter = {.ordered = true, .most = JOB_CLAIM_MOST};
     orphans->storage->list(orphans->storage, &filter, on_ordered, orphans);
 }
 
@@ -111,7 +131,7 @@ static void on_timer(Timer *timer)
 {
     JobOrphans *orphans = (JobOrphans *)((char *)timer - offsetof(JobOrphans, timer));
     look(orphans, clock_wall() - orphans->every, on_listed);
-    look_for_orders(orphans, clock_wall() - orphans->every);
+    look_for_orders(orphans);
     look_later(orphans);
 }
 
