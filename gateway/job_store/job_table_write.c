@@ -68,6 +68,12 @@ static int64_t park_after(const JobTable *table, Bytes definition)
     return 0;
 }
 
+/* Its failure says nothing of its method: somebody did not want it any more. */
+static bool was_cancelled(const JobRecord *record)
+{
+    return bytes_are(record->failure.fault, FAULT_CANCELLED.name);
+}
+
 /* Failures of the same kind, one after the other, are counted where they park their definition. */
 static void count_failures(JobRequest *request, StoreTask *task, const JobRecord *record,
                            int64_t wall)
@@ -75,7 +81,8 @@ static void count_failures(JobRequest *request, StoreTask *task, const JobRecord
     const JobTable *table = request->table;
     int64_t most = park_after(table, record->definition);
     JobState state = record->position.state;
-    if (!most || (state != JOB_FAILED && state != JOB_DONE))
+    bool counts = state == JOB_DONE || (state == JOB_FAILED && !was_cancelled(record));
+    if (!most || !counts)
         return;
     StoreStatement *s =
         store_task_add(task, state == JOB_FAILED ? table->sql->park : table->sql->succeed);

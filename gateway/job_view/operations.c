@@ -239,7 +239,7 @@ static bool has_ended_well(const JobRecord *record)
    with it, is for operators to say. */
 static void fail_as_failed(OperationTelling *t)
 {
-    fail(t, FAIL_TELL(t->call.arena, FAULT_JOB_STUCK,
+    fail(t, FAIL_TELL(t->call.arena, FAULT_JOB_UNFIT,
                       "the job has failed: an operator has it undone, or goes on with it"));
 }
 

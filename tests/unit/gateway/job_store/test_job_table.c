@@ -917,6 +917,17 @@ static void what_fails_for_one_client_only_parks_nothing(void **state)
     assert_int_equal(claim_at(&b->a, &limit, 1, 1, WALL), 1);
 }
 
+static void jobs_that_were_cancelled_park_nothing(void **state)
+{
+    Bench *b = *state;
+    JobLimit limit = any;
+    limit.park_after = 3;
+    for (int i = 0; i < 4; i++)
+        fail_one(b, "reserve", "CANCELLED");
+    add(b, "ann");
+    assert_int_equal(claim_at(&b->a, &limit, 1, 8, WALL), 1);
+}
+
 typedef struct Parked {
     int n;
     char cause[64];
@@ -1525,6 +1536,7 @@ static int run_on(const bool *kind)
         TEST(a_failed_job_that_is_tried_again_waits_for_its_resource),
         TEST(a_job_behind_another_one_can_be_cancelled),
         TEST(what_fails_for_one_client_only_parks_nothing),
+        TEST(jobs_that_were_cancelled_park_nothing),
         TEST(jobs_that_fail_in_the_same_way_again_and_again_are_parked),
         TEST(a_queued_job_is_moved_to_another_revision),
         TEST(a_job_behind_another_one_is_moved_and_gets_its_turn),
