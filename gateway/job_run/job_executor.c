@@ -212,11 +212,12 @@ static void on_scheduled(void *owner, Bytes id)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
-/* Of this process only: it has its own leases, also beside the one that it replaces. */
-static void name_it(Loop *loop, char name_out[64])
+/* Of this process only: it has its own leases, also beside the one that it replaces. As
+   gateway/job_store/job_owners.h reads it. */
+static const char *name_of(Loop *loop)
 {
-    snprintf(name_out, 64, "%.30s/%ld/%08lx", loop->config->node, (long)getpid(),
-             (unsigned long)(random_next(&loop->random) & UINT32_MAX));
+    return arena_printf(loop_scratch(loop), "%s/%ld/%08lx", loop->config->node, (long)getpid(),
+                        (unsigned long)(random_next(&loop->random) & UINT32_MAX));
 }
 
 JobExecutor *job_executor_new(const JobExecutorSettings *settings)
@@ -225,8 +226,6 @@ JobExecutor *job_executor_new(const JobExecutorSettings *settings)
     const StoreConfig *store = &loop->config->store;
     JobExecutor *executor = calloc(1, sizeof *executor);
     CHECK(executor);
-    char name[64];
-    name_it(loop, name);
     *executor = (JobExecutor){.settings = *settings,
                               .book = {hold, release, limits},
                               .clock = {now, wall, wake},
@@ -238,7 +237,7 @@ JobExecutor *job_executor_new(const JobExecutorSettings *settings)
                                                            .book = &executor->book,
                                                            .clock = &executor->clock,
                                                            .hearer = &executor->hearer,
-                                                           .name = name,
+                                                           .name = name_of(loop),
                                                            .lease = store->job_lease,
                                                            .beat = store->job_look,
                                                            .most = store->jobs_held,

@@ -3,6 +3,7 @@
 #include "base/result.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static JobOwner *find(const JobOwners *owners, Bytes name)
 {
@@ -29,6 +30,28 @@ void job_owners_set_self(JobOwners *owners, Bytes name)
     owners->self = text_copy_bytes(name);
 }
 
+void job_owners_mourn(JobOwners *owners)
+{
+    owners->mourns = true;
+}
+
+/* "gw/1" of "gw/1/4711/0a1b2c3d"; empty: it has none. */
+static Bytes node_of(Bytes name)
+{
+    Bytes node = name;
+    for (int parts = 0; parts < 2; parts++) {
+        const uint8_t *slash = node.size ? memrchr(node.data, '/', node.size) : NULL;
+        node.size = slash ? (size_t)(slash - node.data) : 0;
+    }
+    return node;
+}
+
+static bool is_of_our_node(const JobOwners *owners, Bytes name)
+{
+    Bytes node = node_of(name);
+    return node.size && bytes_equal(node, node_of(bytes_of(owners->self)));
+}
+
 void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now)
 {
     JobOwner *owner = find(owners, name);
@@ -36,6 +59,7 @@ void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, 
         owner = owner ? owner : add(owners, name);
         owner->beat = beat;
         owner->since = now;
+        owner->gone = owners->mourns && is_of_our_node(owners, name);
     }
     owner->lease = lease;
     owner->listed = true;
@@ -43,6 +67,7 @@ void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, 
 
 void job_owners_listed(JobOwners *owners)
 {
+    owners->mourns = false;
     for (JobOwner **at = &owners->first, *owner; (owner = *at);) {
         if (owner->listed) {
             owner->listed = false;
@@ -54,10 +79,16 @@ void job_owners_listed(JobOwners *owners)
     }
 }
 
+static bool is_dead(const JobOwners *owners, const JobOwner *owner, int64_t now)
+{
+    return !bytes_are(owner->name, owners->self) &&
+           (owner->gone || now - owner->since >= owner->lease);
+}
+
 const JobOwner *job_owners_dead(const JobOwners *owners, const JobOwner *from, int64_t now)
 {
     const JobOwner *owner = from ? from->next : owners->first;
-    while (owner && (bytes_are(owner->name, owners->self) || now - owner->since < owner->lease))
+    while (owner && !is_dead(owners, owner, now))
         owner = owner->next;
     return owner;
 }

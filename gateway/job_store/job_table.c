@@ -173,6 +173,11 @@ void job_table_use_outbox(JobTable *table, JobOutbox *outbox)
     table->outbox = outbox;
 }
 
+void job_table_mourn(JobTable *table)
+{
+    job_owners_mourn(&table->owners);
+}
+
 void job_table_tell_parked(JobTable *table, JobOnParked *on_parked, void *owner)
 {
     table->on_parked = on_parked;

@@ -1,5 +1,6 @@
 #include "gateway/job_view/worker_jobs.h"
 
+#include "gateway/handover/handover.h"
 #include "gateway/job_view/job_desk.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -50,6 +51,8 @@ static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *ow
                                                 .owner = owner});
     jobs->shared->executor = jobs->executor;
     job_table_tell_parked(jobs->table, on_parked, NULL);
+    if (!handover_succeeds())
+        job_table_mourn(jobs->table);
 }
 
 void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,

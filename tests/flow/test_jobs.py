@@ -246,6 +246,20 @@ def test_a_call_that_runs_when_its_gateway_stops_ends_there_and_another_one_goes
     assert len(calls(staying, job)) == 2
 
 
+def test_a_gateway_that_starts_again_after_a_crash_goes_on_at_once_however_long_the_lease_is(world):
+    folder = subfolder(world, "crashing")
+    config = CONFIG.replace("lease: 1s", "lease: 600s")
+    settings = {"node": "crashing", "store": folder / "jobs.db", "instance": world.backend.port, "revision": 9}
+    crashing = Gateway(folder, config, **settings).start()
+    job = create(crashing, "crashed", "slow")
+    eventually(lambda: f'"{job}-reserve"' in world.backend.effects.keys())
+    crashing.process.child.kill()
+    crashing.process.child.wait()
+    with Gateway(folder, config, **settings) as again:
+        assert end(again, job) == "done"
+    assert effects(world, job, "crashed") == ["announce", "publish", "reserve"]
+
+
 def test_no_step_begins_after_a_cancel_however_long_the_lease_is(world):
     folder = world.folder / "cancelling"
     folder.mkdir()

@@ -83,9 +83,37 @@ static void a_lease_may_change(void **state)
     job_owners_free(&owners);
 }
 
+static void who_was_there_before_us_on_our_node_is_dead_at_once(void **state)
+{
+    static const struct {
+        const char *name;
+        bool dead;
+    } rows[] = {{"gw/1/10/aa", true},   {"gw/1/11/bb", true}, {"gw/1/12/cc", false}, /* itself */
+                {"gw/10/10/aa", false}, {"gw/10/aa", false},  {"gw/1/x/10/aa", false},
+                {"gw", false},          {"/10/aa", false}};
+    for (int mourns = 0; mourns < 2; mourns++) {
+        JobOwners owners = {NULL};
+        job_owners_set_self(&owners, bytes_of("gw/1/12/cc"));
+        if (mourns)
+            job_owners_mourn(&owners);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            see(&owners, rows[i].name, 7, 0);
+        job_owners_listed(&owners);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            assert_int_equal(is_dead(&owners, rows[i].name, 0), mourns && rows[i].dead);
+        see(&owners, "gw/1/10/aa", 8, 0); /* it lives all the same */
+        see(&owners, "gw/1/13/dd", 7, 0); /* it has come after us */
+        job_owners_listed(&owners);
+        assert_false(is_dead(&owners, "gw/1/10/aa", 0));
+        assert_false(is_dead(&owners, "gw/1/13/dd", 0));
+        job_owners_free(&owners);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_was_there_before_us_on_our_node_is_dead_at_once),
         cmocka_unit_test(who_does_not_change_for_its_lease_is_dead),
         cmocka_unit_test(any_change_of_the_beat_is_a_sign_of_life),
         cmocka_unit_test(who_is_not_listed_any_more_is_forgotten),

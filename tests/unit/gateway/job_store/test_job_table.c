@@ -46,7 +46,7 @@ static int setup(void **state)
                                          "DELETE FROM job_owners", "DELETE FROM job_parks"};
     for (size_t i = 0; i < 4; i++)
         run_sql(&b->a, tables[i]);
-    gateway_open(&b->b, "b", &b->settings, &keys); /* SQLite is not made by two at once */
+    gateway_open(&b->b, "b", &b->settings, &keys);
     renew(&b->a, LEASE);
     renew(&b->b, LEASE);
     *state = b;
@@ -627,6 +627,29 @@ static void who_is_silent_for_its_lease_loses_its_jobs(void **state)
     assert_int_equal(read_job(&b->a, job->id)->position.state, JOB_DONE);
     assert_true(renew(&b->a, LEASE)); /* lost */
     assert_false(renew(&b->a, LEASE));
+}
+
+/* Each on its node: c is what a was, after a crash. */
+static void a_gateway_that_starts_anew_goes_on_at_once_with_what_it_had(void **state)
+{
+    Bench *b = *state;
+    b->a.name = "gw/1/aa";
+    renew(&b->a, LEASE);
+    add(b, "ann");
+    add(b, "ann");
+    JobRecord *job = claim_one(&b->a);
+    Gateway c;
+    gateway_open(&c, "gw/2/bb", &b->settings, &keys);
+    job_table_mourn(c.table);
+    renew(&c, LEASE);
+    renew(&b->b, LEASE);
+    assert_int_equal(claim(&c, 8), 2);
+    for (uint32_t i = 0; i < 2; i++)
+        if (bytes_equal(c.jobs_out[i]->id, job->id))
+            assert_true(c.jobs_out[i]->token > job->token + 1);
+    assert_false(write_job(&b->a, job, false, false, WALL));
+    assert_false(renew(&b->b, LEASE)); /* of another node: it has lost nothing */
+    gateway_close(&c);
 }
 
 /* The store was away for longer than the lease, and nobody else was there: the jobs that it has
@@ -1522,6 +1545,7 @@ static int run_on(const bool *kind)
         TEST(a_job_that_waits_is_claimed_at_its_time),
         TEST(content_stays_where_only_the_position_is_written),
         TEST(who_is_silent_for_its_lease_loses_its_jobs),
+        TEST(a_gateway_that_starts_anew_goes_on_at_once_with_what_it_had),
         TEST(who_renews_too_late_has_lost_its_jobs),
         TEST(who_renews_keeps_its_jobs_whatever_clocks_say),
         TEST(a_former_owner_writes_nothing_although_it_has_claimed_it_again),
