@@ -216,7 +216,7 @@ static void tell_losses(const Version *from, const Version *to, const MethodType
     loss_report(out->arena, set, mapping, &report);
     buffer_printf(out, "%-9s %s of %s as %s's: %s\n", response ? "answer" : "request",
                   mapping->from->name, from->name, to->name,
-                  loss_report_is_clean(&report) ? "nothing is lost" : "");
+                  loss_report_is_clean(&report) ? "nothing is lost" : "not all is kept");
     loss_report_text(&report, false, out);
 }
 

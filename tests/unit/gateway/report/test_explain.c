@@ -97,7 +97,7 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "served    v3, converted: /garage.v3.Cars/List by 127.0.0.1:7003 (grpc, proto)\n"
            "request   ListRequest of v1 as v3's: nothing is lost\n"
            "  1 kept, 0 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 0 loud\n"
-           "answer    ListResponse of v3 as v1's: \n"
+           "answer    ListResponse of v3 as v1's: not all is kept\n"
            "  defaulted Car.note: stays unset\n"
            "  dropped   Car.colour: it has no counterpart  [v1-v2.yaml:7]\n"
            "  4 kept, 0 converted, 0 respelled, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n");
