@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_PREPARED = 128, LONGEST_TEXT = 1 << 30 };
@@ -94,13 +95,26 @@ static int run_text(StoreSession *s, const char *sql)
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
+/* SQLite does not wait where another process makes the same file into one with a WAL. */
+static int make_wal(StoreSession *s, int64_t time)
+{
+    static const struct timespec pause = {.tv_nsec = 5 * MILLISECOND};
+    int64_t until = clock_now() + time;
+    int code = run_text(s, "PRAGMA journal_mode = WAL");
+    while ((code & 0xff) == SQLITE_BUSY && clock_now() < until) {
+        nanosleep(&pause, NULL);
+        code = run_text(s, "PRAGMA journal_mode = WAL");
+    }
+    return code;
+}
+
 static int set_up(StoreSession *s, int64_t time)
 {
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, (int)(time / MILLISECOND));
     if (s->read_only)
         return SQLITE_OK;
-    int code = run_text(s, "PRAGMA journal_mode = WAL");
+    int code = make_wal(s, time);
     if (code == SQLITE_OK)
         code = run_text(s, "PRAGMA synchronous = FULL");
     s->syncs = true;

@@ -602,6 +602,26 @@ static void several_gateways_may_make_the_schema_at_once(void **state)
     }
 }
 
+/* Ten times, for it is a matter of moments. */
+static void several_gateways_may_make_the_file_at_once(void **state)
+{
+    Bench *b = *state;
+    StoreSettings settings = b->settings;
+    for (int round = 0; round < 10; round++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s.new%d", b->settings.sqlite, round);
+        settings.sqlite = path;
+        pthread_t threads[6];
+        for (int i = 0; i < 6; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, open_and_count, &settings), 0);
+        for (int i = 0; i < 6; i++) {
+            void *good;
+            assert_int_equal(pthread_join(threads[i], &good), 0);
+            assert_non_null(good);
+        }
+    }
+}
+
 /* ---- Migrations beside older gateways ---------------------------------------------------------
  */
 
@@ -944,6 +964,7 @@ int main(void)
         BOTH(what_was_submitted_while_connecting_is_executed_at_the_end),
         BOTH(a_schema_that_needs_a_newer_gateway_is_refused),
         BOTH(several_gateways_may_make_the_schema_at_once),
+        SQLITE(several_gateways_may_make_the_file_at_once),
         SQLITE(as_many_tasks_wait_as_the_queue_allows),
         SQLITE(what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_effect),
         BOTH(a_thread_that_waits_gives_up_in_time),
