@@ -268,6 +268,8 @@ const Fault *exchange_deadline_fault(const Exchange *x)
 {
     if (exchange_is_ending(x))
         return &FAULT_IDEMPOTENCY_NOT_KEPT;
+    if (exchange_asks_for_key(x))
+        return &FAULT_IDEMPOTENCY_STORE_DOWN;
     const Attempt *attempt = x->chosen ? x->chosen : x->latest;
     bool gave_time = x->deadline > x->began;
     if (!exchange_is_unary(x) || !x->has_message || !gave_time)

@@ -658,6 +658,11 @@ bool exchange_is_honoured(const Exchange *x)
     return x->keyed && policy_of(x)->honoured;
 }
 
+bool exchange_asks_for_key(const Exchange *x)
+{
+    return x->keyed && x->keyed->phase == KEY_ASKING;
+}
+
 bool exchange_is_ending(const Exchange *x)
 {
     return x->keyed && x->keyed->phase == KEY_ENDING;

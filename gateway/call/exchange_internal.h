@@ -327,6 +327,8 @@ void exchange_add_key_fields(const Exchange *x, Fields *fields);
 bool exchange_is_honoured(const Exchange *x);
 /* Whether what has become of it is being recorded. */
 bool exchange_is_ending(const Exchange *x);
+/* Whether it waits for the store, which is to say whether it may be made. */
+bool exchange_asks_for_key(const Exchange *x);
 
 /* exchange.c: whether a service may have executed the call, and must not do so twice. */
 bool exchange_may_have_effect(const Exchange *x);

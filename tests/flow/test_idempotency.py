@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import threading
@@ -518,6 +519,19 @@ def suppressed(gateway, key, method):
 
 
 # ---- The store -----------------------------------------------------------------------------------------------------------------
+
+def test_a_store_that_is_locked_for_longer_than_the_call_may_take_is_told_as_that(tmp_path):
+    setting = "{sqlite: " + str(tmp_path / "keys.db") + ", time: 5s}"
+    with Instance() as instance, gateway_of(tmp_path, setting, instance, timeout="300ms") as gateway:
+        assert call(gateway, next(keys)).code is None
+        n = len(instance.seen)
+        with contextlib.closing(sqlite3.connect(tmp_path / "keys.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told = call(gateway, next(keys))
+            assert (told.code, told.reason, told.retryable) == ("UNAVAILABLE", "IDEMPOTENCY_STORE_DOWN", True)
+            other.execute("ROLLBACK")
+        assert len(instance.seen) == n
+
 
 def test_without_the_store_calls_with_keys_are_refused_or_made_as_the_route_says(tmp_path, server):  # noqa: F811
     config = CONFIG.replace("honoured: true", "store_down: proceed")
