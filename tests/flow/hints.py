@@ -3,7 +3,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ROOT / "adapters", ROOT / "gateway" / "config"
+FOLDERS = ROOT / "adapters", *(ROOT / "gateway" / name for name in ("config", "inventory", "service"))
 STRING = r'"(?:[^"\\]|\\.)*"'
 
 

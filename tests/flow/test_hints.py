@@ -496,6 +496,16 @@ def job(more="", steps=STEP, method="s.S/Go", store="store: {sqlite: /tmp/s.db}\
     return config(rest=f"{store}jobs:\n  - {{method: {method}{more}, steps: [{steps}]}}\n{others}")
 
 
+def circle(step):
+    """A job of a method, whose step calls one that is composed of it."""
+    return composed(rest=f"store: {{sqlite: /tmp/s.db}}\njobs:\n  - {{method: s.S/Go, steps: [{{name: a, method: {step}, idempotency: key}}]}}\n")
+
+
+def keyed_route(what):
+    return config(rest="store: {sqlite: /tmp/s.db}\nclients: {recorded: hashed, key: good.key}\n" +
+                  route(f"{{match: {what}, idempotency: {{key: optional}}}}"))
+
+
 def slow(before, then, pick):
     """Jobs of the first version, whose messages have what they need."""
     messages = LOOK.replace("string s = 3;", "string s = 3; bool b = 4; M m = 5; string t = 6; string word = 7;") + \
@@ -510,6 +520,8 @@ def states(value):
 THING = "resource: {kind: thing, key: request.s"
 READY = "{name: ready, method: s.R/Look, wait: {until: {field: s, is: [READY]}, every: 2s, for: 10m}}"
 JOB_CASES = [
+    page(circle("p.S/Go"), circle("s.S/Go"), "begins another one of it"),
+    ConfigCase(keyed_route("/legacy/, instances: [{address: '127.0.0.1:9'}]"), keyed_route("s.S/Go"), "no two requests can be compared"),
     slow(job(store=""), job(), "no store that keeps them"),
     slow(job(steps="{name: a-b, method: s.R/Look}"), job(steps="{name: sites, method: s.R/Look}"), "the name of a step"),
     slow(job(steps="{name: a, method: s.S/Go}"), job(steps="{name: a, method: s.S/Go, idempotency: key}"), "does no harm"),
@@ -805,12 +817,15 @@ ELSEWHERE = {
     "check_method": "a method that no job begins with (test_job_webhooks.py)",
     "read_secrets": "files of tokens and authorities, and a doubt (test_webhooks.py)",
     "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
+    "result_type": "operations need Google's schema (mistakes.def of test_job_config.c)",
+    "make_metadata": "operations need Google's schema (mistakes.def of test_job_config.c)",
+    "doubt_passing": "a doubt: nothing fails by it (test_job_config.c)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
 }
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"take the whole field", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
+PROSE = {"take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
