@@ -129,19 +129,16 @@ void held_job_write_again(HeldJob *job)
     submit(job);
 }
 
-/* The runner looks again when the job is due; or soon, for another one of its method or client may
-   run in its place. */
+/* The runner looks again soon, for another one of its method or client may run in the place of a
+   job that has ended or waits; and when it is due. */
 static void expect(const HeldJob *job)
 {
     JobRunner *runner = job->runner;
-    if (job_is_at_rest(position_of(job)->state)) {
-        job_runner_hear(runner, BYTES_NONE);
-        return;
-    }
     JobClock *clock = runner->settings.clock;
     int64_t wait = position_of(job)->due - clock->wall(clock);
     int64_t due = clock->now(clock) + (wait > 0 ? wait : 0);
-    if (due < runner->look_at)
+    job_runner_hear(runner, BYTES_NONE);
+    if (!job_is_at_rest(position_of(job)->state) && due < runner->look_at)
         runner->look_at = due;
 }
 

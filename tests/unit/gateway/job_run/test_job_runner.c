@@ -635,6 +635,18 @@ static void when_a_job_ends_another_one_may_run_in_its_place(void **state)
     tear_down(&b);
 }
 
+static void while_a_job_waits_another_one_may_run_in_its_place(void **state)
+{
+    Bench b;
+    begin_call(&b);
+    ended(&b, JOB_SUCCEEDED);
+    WRITTEN(&b, "waiting", 1, true); /* for longer than a beat */
+    written(&b, OK, true);
+    pass(&b, 20 * MILLISECOND);
+    assert_non_null(b.claims);
+    tear_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -660,6 +672,7 @@ int main(void)
         cmocka_unit_test(what_is_claimed_under_a_lease_that_is_over_is_given_back),
         cmocka_unit_test(what_is_heard_is_looked_for_at_once_but_not_each_time),
         cmocka_unit_test(when_a_job_ends_another_one_may_run_in_its_place),
+        cmocka_unit_test(while_a_job_waits_another_one_may_run_in_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
