@@ -134,6 +134,19 @@ static void after_wait(uv_check_t *check)
     run_work(loop);
 }
 
+/* For how long of the turn the thread did not run. After turns that were not measured it has run
+   for longer than this one. */
+static int64_t find_stood(LoopPrivate *p, int64_t busy)
+{
+    struct timespec time;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) != 0)
+        return 0;
+    int64_t before = p->ran;
+    p->ran = time.tv_sec * SECOND + time.tv_nsec;
+    int64_t stood = busy - (p->ran - before);
+    return stood > 0 ? stood : 0;
+}
+
 /* The clock is read only when a turn may have been long: reading it in each would be a part of the
    cost of a call. */
 static void measure_turn(Loop *loop)
@@ -150,6 +163,7 @@ static void measure_turn(Loop *loop)
     LoopTurn turn = {.ended = ended,
                      .slept = loop->now - p->turn_ended,
                      .busy = ended - loop->now,
+                     .stood = find_stood(p, ended - loop->now),
                      .waited = p->order.crowded_until ? read_order_waited(&p->order, ended) : 0};
     loop->on_turn(loop, &turn);
     p->turn_ended = ended;

@@ -10,6 +10,7 @@
 typedef struct LoopTurn {
     int64_t ended; /* by the clock */
     int64_t slept, busy;
+    int64_t stood;  /* of `busy`: the processor did something else */
     int64_t waited; /* one has input that was not read, for so long at most; 0: nobody */
 } LoopTurn;
 

@@ -4,6 +4,8 @@
 
 enum {
     LATE_TURNS = 4, /* in a run, at least: fewer are hiccups */
+    LEAST_WORK = 8, /* of which it worked for at least such a part: else it is late because of
+                       others on the machine, and nobody knows what it could do */
 };
 
 #define PAUSE MILLISECOND         /* who sleeps so long has nothing left to do */
@@ -30,14 +32,17 @@ static int64_t delay_of(const LoopTurn *turn)
 static bool is_late(Shedding *s, const OverloadConfig *limits, const LoopTurn *turn)
 {
     if (turn->slept >= PAUSE || delay_of(turn) < limits->delay) {
-        s->late_since = 0;
+        s->late_since = s->late_stood = 0;
         s->n_late = 0;
         return false;
     }
     if (!s->late_since)
         s->late_since = turn->ended - turn->busy;
+    s->late_stood += turn->stood;
     s->n_late++;
-    return s->n_late >= LATE_TURNS && turn->ended - s->late_since >= limits->interval;
+    int64_t lasted = turn->ended - s->late_since;
+    return s->n_late >= LATE_TURNS && lasted >= limits->interval &&
+           lasted - s->late_stood >= lasted / LEAST_WORK;
 }
 
 static void begin_window(Shedding *s, int64_t now)
@@ -134,9 +139,11 @@ static void set_cut(Shedding *s, double cut)
     s->cut = bounded(cut > s->memory_cut ? cut : s->memory_cut, 0, IMPACTS - LEAST_ADMITTED);
 }
 
-static void add_tokens(Shedding *s, int64_t passed)
+/* What arrives while the processor does something else comes together. */
+static void add_tokens(Shedding *s, int64_t passed, int64_t stood)
 {
-    double most = s->spare * BURST;
+    double kept = (double)stood / SECOND;
+    double most = s->spare * (kept > BURST ? kept : BURST);
     s->tokens = bounded(s->tokens + s->spare * (double)passed / SECOND, 0, most > 1 ? most : 1);
 }
 
@@ -172,7 +179,7 @@ SheddingChange shedding_turn(Shedding *s, const OverloadConfig *limits, const Lo
     s->busy += turn->busy;
     s->n_turns++;
     s->unread |= turn->waited / 2 >= limits->delay;
-    add_tokens(s, turn->slept + turn->busy);
+    add_tokens(s, turn->slept + turn->busy, turn->stood);
     if (turn->ended - s->window_since < WINDOW)
         return SHEDDING_SAME;
     end_window(s, limits, turn->ended);

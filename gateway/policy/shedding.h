@@ -2,7 +2,8 @@
  * Shedding: which calls a loop refuses while it has more to do than it can.
  *
  * A loop is late when turn follows turn without a pause and each takes long: then everything that
- * arrives waits for as long as a turn. One long turn is a hiccup; a run of them is overload. From
+ * arrives waits for as long as a turn. One long turn is a hiccup; a run of them is overload, unless
+ * the processor did something else for most of it: then refusing calls would not help. From
  * then on the loop measures how many calls it does in a second of work, with what the refusals cost
  * it. So many are admitted, a few less while its turns are long, a few more while they are short;
  * by impact:
@@ -36,6 +37,7 @@ typedef struct Shedding {
     double tokens; /* and now */
 
     int64_t late_since; /* the first of an unbroken run of long turns began; 0: there is none */
+    int64_t late_stood; /* so much of it the processor did something else */
     uint32_t n_late;
     int64_t calm_since; /* while active: all could be admitted since then; 0: not all */
     int64_t last_since; /* nothing below catastrophic could be; 0: something could */

@@ -21,6 +21,14 @@ static SheddingChange late_turns(Shedding *s, int64_t busy, int64_t slept, int n
     return change;
 }
 
+static uint32_t n_admitted(Shedding *s)
+{
+    uint32_t n = 0;
+    while (shedding_admits(s, s->last, 0))
+        n++;
+    return n;
+}
+
 /* ---- When it begins -------------------------------------------------------------------------- */
 
 static void it_begins_when_turns_are_late_for_the_interval_without_a_pause(void **state)
@@ -127,6 +135,36 @@ static void it_does_not_end_while_something_is_left_unread_for_long(void **state
     }
 }
 
+/* Others on the machine have the processor: refusing calls would not help. */
+static void it_does_not_begin_where_the_loop_hardly_runs(void **state)
+{
+    static const struct {
+        int64_t stood; /* of 20 ms */
+        SheddingChange change;
+    } rows[] = {{17500000, SHEDDING_BEGUN}, {17500001, SHEDDING_SAME}, {20000000, SHEDDING_SAME}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Shedding s = {0};
+        SheddingChange change = SHEDDING_SAME;
+        for (int n = 1; n < 20 && !change; n++)
+            change = shedding_turn(&s, &limits,
+                                   &(LoopTurn){.ended = SECOND + n * 20 * MILLISECOND,
+                                               .busy = 20 * MILLISECOND,
+                                               .stood = rows[i].stood});
+        assert_int_equal(change, rows[i].change);
+        late_turns(&s, MILLISECOND, 0, 1);
+        assert_int_equal(s.late_stood, 0);
+    }
+}
+
+static void what_comes_while_it_does_not_run_may_come_together(void **state)
+{
+    Shedding s = {.active = true, .last = IMPACT_LOW, .spare = 5000};
+    shedding_turn(&s, &limits, &(LoopTurn){.busy = 10 * MILLISECOND, .stood = 3 * MILLISECOND});
+    assert_int_equal(n_admitted(&s), 20); /* of 4 ms, as always */
+    shedding_turn(&s, &limits, &(LoopTurn){.busy = 10 * MILLISECOND, .stood = 9 * MILLISECOND});
+    assert_int_equal(n_admitted(&s), 45);
+}
+
 /* ---- Who is refused -------------------------------------------------------------------------- */
 
 static void the_last_impact_gets_tokens_those_above_it_all_and_those_below_it_nothing(void **state)
@@ -140,14 +178,6 @@ static void the_last_impact_gets_tokens_those_above_it_all_and_those_below_it_no
     for (int i = 0; i < IMPACTS; i++)
         assert_int_equal(s.arrived[i], 5);
     assert_int_equal(s.admitted, 7);
-}
-
-static uint32_t n_admitted(Shedding *s)
-{
-    uint32_t n = 0;
-    while (shedding_admits(s, s->last, 0))
-        n++;
-    return n;
 }
 
 static void tokens_come_with_time_and_few_are_kept(void **state)
@@ -225,7 +255,8 @@ typedef struct Sim {
     double rates[IMPACTS];
     double due[IMPACTS]; /* calls that have arrived and are not taken in, and a part of one */
     uint32_t responses;
-    bool on; /* it refuses at all */
+    bool on;      /* it refuses at all */
+    int64_t gone; /* in each turn the processor does something else for so long */
     /* Since sim_forget: */
     int64_t since, longest;
     uint64_t arrived[IMPACTS], admitted[IMPACTS];
@@ -273,6 +304,8 @@ static SheddingChange turn(Sim *sim)
         busy += take_in(sim, (Impact)i);
     if (busy == 0)
         slept = busy = 10 * MILLISECOND / 1000;
+    int64_t stood = slept ? 0 : sim->gone;
+    busy += stood;
     int64_t passed = slept + busy;
     sim->now += passed;
     for (int i = 0; i < IMPACTS; i++) {
@@ -280,8 +313,9 @@ static SheddingChange turn(Sim *sim)
         sim->due[i] = sim->due[i] < MOST_DUE ? sim->due[i] : MOST_DUE;
     }
     sim->longest = busy > sim->longest ? busy : sim->longest;
-    return shedding_turn(&sim->s, &limits,
-                         &(LoopTurn){.ended = sim->now, .slept = slept, .busy = busy});
+    return shedding_turn(
+        &sim->s, &limits,
+        &(LoopTurn){.ended = sim->now, .slept = slept, .busy = busy, .stood = stood});
 }
 
 static void run(Sim *sim, int64_t time)
@@ -319,6 +353,14 @@ static void a_loop_below_its_capacity_refuses_nothing(void **state)
         run(&sim, 5 * SECOND);
         assert_false(shedding_on(&sim.s));
     }
+}
+
+static void a_loop_that_others_keep_from_running_refuses_nothing_that_it_can_do(void **state)
+{
+    Sim sim = sim_of(0.05, 500);
+    sim.gone = 15 * MILLISECOND;
+    run(&sim, 20 * SECOND);
+    assert_false(sim.s.active);
 }
 
 static void
@@ -400,6 +442,9 @@ int main(void)
         cmocka_unit_test(a_short_turn_in_between_begins_a_new_run),
         cmocka_unit_test(neither_its_turns_nor_its_time_count_those_of_the_run_before),
         cmocka_unit_test(what_time_refuses_memory_does_not_admit),
+        cmocka_unit_test(it_does_not_begin_where_the_loop_hardly_runs),
+        cmocka_unit_test(what_comes_while_it_does_not_run_may_come_together),
+        cmocka_unit_test(a_loop_that_others_keep_from_running_refuses_nothing_that_it_can_do),
         cmocka_unit_test(it_ends_when_it_was_calm_for_so_long),
         cmocka_unit_test(it_also_begins_when_something_is_left_unread_for_long),
         cmocka_unit_test(it_does_not_end_while_something_is_left_unread_for_long),
