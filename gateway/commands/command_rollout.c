@@ -1,5 +1,6 @@
 /* passerelle rollout: new builds and versions, how far they have come, and what operators do. */
 #include "gateway/commands/admin_client.h"
+#include "gateway/commands/command_rollout_plan.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
@@ -207,6 +208,13 @@ int command_rollout(const CommandLine *line)
     static const char *const words[] = {"start", "advance", "pause", "resume", "rollback", NULL};
     const char *word = line->n ? line->arguments[0] : "";
     bool shows = strcmp(word, "status") == 0;
+    if (strcmp(word, "plan") == 0)
+        return command_rollout_plan(line);
+    const char *planning = command_rollout_plan_option(line);
+    if (planning) {
+        command_tell(line, "%s: it is for plan", planning);
+        return EXIT_USAGE;
+    }
     if (shows ? line->n > 2 : line->n != 2 || !bytes_are_one_of(bytes_of(word), words))
         return command_usage(line->command);
     if (strcmp(word, "start") == 0 && !command_option(line, "--why")) {

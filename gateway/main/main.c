@@ -1,5 +1,6 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
+#include "gateway/commands/command_rollout_plan.h"
 #include "gateway/main/command_manual.h"
 
 #include "base/arena.h"
@@ -202,14 +203,15 @@ static const Command commands[] = {
      {"passerelle retire orders v1 --why 'ada moves on Monday'",
       "passerelle retire orders v1 --again --why 'ada needs a week more'"}},
     {"rollout",
-     "status|start|advance|pause|resume|rollback [ROLLOUT]",
-     "print how far new builds and versions have come, or steer one",
+     "status|plan|start|advance|pause|resume|rollback [CONFIG] [ROLLOUT]",
+     "print how far new builds and versions have come, or steer one; plan: what its tiers can show",
      COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
-     {{NULL}},
+     {ROLLOUT_PLAN_OPTIONS},
      command_rollout,
-     {"passerelle rollout status orders",
+     {"passerelle rollout plan gateway.yaml orders --clients 9000 --clients-per-hour 700 --failing "
+      "1",
       "passerelle rollout rollback orders --why 'complaints by telephone'",
-      "passerelle rollout start 'orders build 3.1.0' --why 'the fault was in the test'"}},
+      "passerelle rollout status orders"}},
     {"request",
      "ID",
      "print what a running gateway knows of a call of the last hour",

@@ -52,6 +52,7 @@ GOOD = {
     "shadow": [],
     "usage": ["garage"],
     "retire": ["garage", "v1", "--why", "a test"],
+    "rollout": ["status"],
     "client": ["forget", "ada", "--why", "a test"],
     "version": [],
     "help": [],
@@ -108,6 +109,18 @@ def run_good(word, *more):
 def section_of(word):
     """What docs/commands.md says of a command."""
     return re.search(rf"(?ms)^## passerelle {word}\b.*?(?=^## |\Z)", REFERENCE).group()
+
+
+@contextlib.contextmanager
+def planned(settings):
+    """The path of a config with a rollout."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder) / "gateway.yaml"
+        config.write_text("listen: ['127.0.0.1:0']\nservices:\n"
+                          f"  - {{name: garage, versions: [{{name: v1, package: garage.v1, schema: {FOLDER.resolve()}/garage.binpb}}],\n"
+                          "     instances: [{address: '127.0.0.1:1'}]}\n"
+                          f"rollouts: [{{service: garage, candidate: {{build: 3.1.0}}, {settings}}}]\n")
+        yield config
 
 
 class Conventions(unittest.TestCase):
@@ -464,6 +477,47 @@ class Commands(unittest.TestCase):
             done = run("diff", f"{folder}/s.binpb:only.v1", f"{folder}/s.binpb:only.v2")
             self.assertEqual((done.returncode, done.stderr), (1, ""))
             self.assertIn("Pingsv1.Ping: moved to Pingsv2.Ping", done.stdout)
+
+    def test_rollout_plan_says_what_each_tier_can_show(self):
+        with planned("tiers: [1, 100, 25 %, all]") as config:
+            flags = ["--clients", "100000", "--clients-per-hour", "20000", "--failing", "0.1 %"]
+            done = run("rollout", "plan", config, "garage", *flags)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, r"(?m)^garage build 3\.1\.0: impact low, 100000 clients, 20000 in an hour, of which 0\.1 % fail")
+            self.assertRegex(done.stdout, r"(?m)^1 +1 +1 in 100 +1 in 1000 +1 in 100000 +nothing +nothing +95 % +30 min$")
+            self.assertRegex(done.stdout, r"(?m)^all +100000 +1000 +100 +1 +nothing +nothing +nothing +30 min$")
+            self.assertIn("It has too few clients to prove any fault", done.stdout)
+            self.assertIn("There are no others to compare with", done.stdout)
+
+            told = json.loads(run("rollout", "plan", config, *flags, "--json").stdout)
+            self.assertEqual((told["rollout"], told["impact"], told["failing"]), ("garage build 3.1.0", "low", 0.001))
+            one, hundred, share, everybody = told["tiers"]
+            self.assertEqual([tier["clients"] for tier in told["tiers"]], [1, 100, 25075, 100000])
+            self.assertNotIn("found_half", one)
+            self.assertLess(hundred["found_half"], hundred["found_most"])
+            self.assertLess(share["found_most"], hundred["found_half"])
+            self.assertEqual(everybody["hours"], 0.5)
+
+    def test_rollout_plan_needs_the_traffic_and_a_rollout(self):
+        flags = {"--clients": "1000", "--clients-per-hour": "100", "--failing": "1"}
+        with planned("tiers: [10, all]") as config:
+            def plan(name=config, **changed):
+                return run("rollout", "plan", name, *(word for pair in {**flags, **changed}.items() for word in pair))
+            self.assertEqual(plan().returncode, 0)
+            for option, wrong in ("--clients", "0.9"), ("--clients", "many"), ("--clients-per-hour", "0"), ("--failing", "-1"), \
+                    ("--failing", "99.1"), ("--failing", "1 percent"), ("--clients", ""), ("--failing", "nan"):
+                done = plan(**{option: wrong})
+                self.assertEqual((done.returncode, done.stdout), (2, ""), (option, wrong))
+                self.assertIn(f'{option}: "{wrong}" is no number between', done.stderr)
+            self.assertIn("the config has no rollout of orders", run("rollout", "plan", config, "orders", "--clients", "1",
+                                                                     "--clients-per-hour", "1", "--failing", "0").stderr)
+            done = plan("garage.yaml")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("the config has 0 rollouts", done.stderr)
+        for word in "status", "advance":
+            done = run("rollout", word, "orders", "--failing", "1")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("--failing: it is for plan", done.stderr)
 
     def test_prove_agrees_and_the_same_seed_says_the_same(self):
         done = run("prove", "garage.yaml", "--messages=500", "--seed", 7)
