@@ -150,11 +150,14 @@ static int64_t lasted_since(const HeldRollout *held, int64_t now)
     return !counts ? 0 : time < most ? time : most;
 }
 
-/* Tiers of a share are never full: both sides take in who calls. */
+/* Tiers of a share are never full: both sides take in who calls. Of recorded members nobody joins
+   while it is paused, either. */
 static bool is_full(const HeldRollout *held)
 {
     const RolloutState *state = &held->record.state;
-    return rollout_is_open(held->definition, state) && held->roster.last >= state->room;
+    if (rollout_is_open(held->definition, state))
+        return held->roster.last >= state->room;
+    return rollout_share(held->definition, state) == 0;
 }
 
 static void judge_sum(HeldRollout *held, const CohortSample *sum)
@@ -163,7 +166,8 @@ static void judge_sum(HeldRollout *held, const CohortSample *sum)
     CohortCount baseline = cohort_sample_count(sum, COHORT_BASELINE);
     CohortCount candidate = cohort_sample_count(sum, COHORT_CANDIDATE);
     RolloutFindings findings = rollout_findings_in(&held->record, &held->findings);
-    RolloutLook look = rollout_look_of(&baseline, &candidate, is_full(held));
+    RolloutLook look = rollout_look_of(&baseline, &candidate,
+                                       held->roster.last - held->record.before, is_full(held));
     renewal->held = held;
     renewal->revision = held->record.revision;
     renewal->asked_at = clock_now();

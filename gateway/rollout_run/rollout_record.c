@@ -242,12 +242,15 @@ static RolloutSide side_of(const CohortCount *count)
     return side;
 }
 
-RolloutLook rollout_look_of(const CohortCount *baseline, const CohortCount *candidate, bool full)
+RolloutLook rollout_look_of(const CohortCount *baseline, const CohortCount *candidate,
+                            int64_t joined, bool full)
 {
-    return (RolloutLook){
+    RolloutLook look = {
         .baseline = side_of(baseline),
         .candidate = side_of(candidate),
         .full = full,
         .error = fmin(fmax(baseline->clients_error, candidate->clients_error), 0.99),
     };
+    look.candidate.joined = joined > 0 ? (double)joined : 0;
+    return look;
 }

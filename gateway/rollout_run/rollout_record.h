@@ -80,7 +80,9 @@ CohortPlan rollout_record_plan(const RolloutDefinition *definition, const Rollou
 
 /* ---- For the judge --------------------------------------------------------------------------- */
 
-/* What was counted in a round, by all gateways. `full`: there is no room for more members. */
-RolloutLook rollout_look_of(const CohortCount *baseline, const CohortCount *candidate, bool full);
+/* What was counted in a round, by all gateways. `joined`: members of this round; `full`: no more of
+   them can join. */
+RolloutLook rollout_look_of(const CohortCount *baseline, const CohortCount *candidate,
+                            int64_t joined, bool full);
 
 #endif

@@ -165,12 +165,13 @@ static void a_look_is_what_was_counted_with_the_larger_error(void **state)
 {
     CohortCount baseline = {.clients = 40, .clients_error = 0.1, .failed = {2, 1}};
     CohortCount candidate = {.clients = 10, .clients_error = 0.02, .failed = {3}};
-    RolloutLook look = rollout_look_of(&baseline, &candidate, true);
+    RolloutLook look = rollout_look_of(&baseline, &candidate, 12, true);
     assert_true(look.full && look.error == 0.1);
     assert_true(look.baseline.clients == 40 && look.baseline.failed[1] == 1);
     assert_true(look.candidate.clients == 10 && look.candidate.failed[0] == 3);
+    assert_true(look.candidate.joined == 12);
     baseline.clients_error = 7;
-    assert_true(rollout_look_of(&baseline, &candidate, false).error < 1);
+    assert_true(rollout_look_of(&baseline, &candidate, 0, false).error < 1);
 }
 
 int main(void)
