@@ -47,7 +47,7 @@ bool exchange_send(Exchange *x, Message message)
 
 size_t exchange_run_size(const Exchange *x)
 {
-    return x->latest->request_run_size;
+    return x->method->fields ? 0 : x->latest->request_run_size;
 }
 
 bool exchange_send_run(Exchange *x, MessageRun run)

@@ -5,6 +5,7 @@
 #include "gateway/call/exchange_internal.h"
 #include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
+#include "gateway/usage/usage_fields.h"
 
 enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
 
@@ -225,6 +226,26 @@ Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
 {
     return exchange_read_by(x, x->call.codec == CODEC_JSON ? x->method->to_key : NULL, arena,
                             message_out);
+}
+
+void exchange_see_fields(Exchange *x, Message message)
+{
+    Arena *arena = exchange_arena_new(x);
+    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
+    Result r = open_message(&c, &message);
+    PlanInput input = {.bytes = message.bytes};
+    if (!failed(r) && x->binding)
+        r = add_rest(x, arena, &input);
+    if (failed(r))
+        error_ignore(r, "it is told where the request is converted");
+    else
+        usage_fields_see(x->method->fields,
+                         &(UsageRequest){.input = &input,
+                                         .json = x->call.codec == CODEC_JSON,
+                                         .client = x->record.client,
+                                         .wall = x->record.began},
+                         arena);
+    arena_free(arena);
 }
 
 static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,

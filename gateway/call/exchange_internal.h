@@ -511,6 +511,10 @@ void exchange_sent(Attempt *attempt);
 void attempt_charge_request(Attempt *attempt, size_t bytes);
 /* For work on a part of a message. */
 Arena *exchange_arena_new(const Exchange *x);
+
+/* Counts the fields of a message of the request, in the client's version; the method has `fields`.
+   exchange_convert.c */
+void exchange_see_fields(Exchange *x, Message message);
 Arena *exchange_scratch(Exchange *x); /* for the message at hand */
 /* The current message was passed on: its memory is reused for the next one, which may follow at
    once. */

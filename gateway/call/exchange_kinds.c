@@ -42,6 +42,8 @@ static const Step *end_one(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     x->has_message = true;
     x->record.messages_in = 1;
+    if (x->method->fields)
+        exchange_see_fields(x, x->message);
     if (x->method->keys)
         return exchange_claim(x);
     return x->keeps && x->route->join_for ? exchange_join(x) : exchange_serve(x);
@@ -57,11 +59,15 @@ static bool wants_next(const Exchange *x)
 
 static const Step *forward_request(Exchange *x, Message message)
 {
+    if (x->method->fields)
+        exchange_see_fields(x, message);
     return exchange_forward_request(x, message, false);
 }
 
 static const Step *end_many(Exchange *x, const Message *last)
 {
+    if (last && x->method->fields)
+        exchange_see_fields(x, *last);
     if (last)
         return exchange_forward_request(x, *last, true);
     exchange_sent(x->latest);

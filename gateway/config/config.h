@@ -487,7 +487,8 @@ struct Method {
     uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
     uint32_t series;   /* telemetry's */
     uint32_t use;      /* gateway/usage's; 0: it is not counted */
-    Bytes log_part;    /* telemetry's: its members in a log line */
+    const struct UsageFields *fields; /* gateway/usage's; NULL: those of requests are not counted */
+    Bytes log_part;                   /* telemetry's: its members in a log line */
 };
 
 /* Whether the gateway makes all of its responses itself, and never asks an instance. */
@@ -665,7 +666,8 @@ typedef struct ConcurrencyConfig {
 struct Service {
     const char *name;
     uint32_t index;
-    Version *versions; /* oldest first, at most 64 */
+    Version *versions;  /* oldest first, at most 64 */
+    bool counts_fields; /* of requests: UsageFields */
     uint32_t n_versions;
     Instance *instances; /* those read with the config */
     uint32_t n_instances;

@@ -1,4 +1,5 @@
-/* Versions of a service that end when nobody uses them any more, and their brown-outs. */
+/* What of the use of a service is counted; its versions that end when nobody uses them any more,
+   and their brown-outs. */
 #include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
@@ -72,6 +73,10 @@ static void read_one(ConfigReader *reader, Service *service, const Passerelle__C
 
 void config_read_retiring(ConfigReader *reader, Service *service, const ServicePlan *plan)
 {
+    service->counts_fields = plan->text->usage && plan->text->usage->fields;
+    if (plan->text->usage && !reader->config->usage.on)
+        config_tell(reader, config_path(reader, "%s.usage", plan->path), "usage: {}",
+                    "nobody counts who uses what");
     for (size_t i = 0; i < plan->text->n_retire; i++)
         read_one(reader, service, plan->text->retire[i],
                  config_path(reader, "%s.retire[%zu]", plan->path, i));

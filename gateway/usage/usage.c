@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gateway/handover/handover.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/usage/usage_fields.h"
 #include "gateway/usage/usage_page.h"
 #include "gateway/usage/usage_store.h"
 #include "gateway/usage/usage_text.h"
@@ -97,7 +98,7 @@ void usage_count(Usage *usage, Loop *loop)
 
 /* ---- Configs --------------------------------------------------------------------------------- */
 
-static void number_version(Usage *usage, Version *version)
+static void number_version(Usage *usage, Version *version, Arena *arena)
 {
     for (uint32_t i = 0; i < version->n_methods; i++) {
         Method *method = &version->methods[i];
@@ -105,6 +106,8 @@ static void number_version(Usage *usage, Version *version)
                                          &(UsageName){.service = bytes_of(version->service->name),
                                                       .version = bytes_of(version->name),
                                                       .method = bytes_of(method->type->path + 1)});
+        if (version->service->counts_fields)
+            method->fields = usage_fields_new(method, usage->names, usage->table, arena);
     }
 }
 
@@ -112,7 +115,7 @@ static void number_config(Usage *usage, Config *config)
 {
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++)
-            number_version(usage, &config->services[i].versions[k]);
+            number_version(usage, &config->services[i].versions[k], config->arena);
 }
 
 static void write_rows(void *owner, Buffer *out)

@@ -56,6 +56,9 @@ void usage_text_write(UsageTable *table, UsageNames *names, size_t most, Buffer 
     usage_table_free(writing.rest);
 }
 
+/* Of a row, so that no sum overflows. */
+#define CALLS_MOST (UINT64_C(1) << 48)
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 static bool read_text(Bytes *line, Arena *arena, Bytes *text_out)
@@ -88,7 +91,7 @@ static bool read_row(UsageTable *table, UsageNames *names, Bytes line, Arena *ar
     uint64_t shared, period, last;
     Buffer client = buffer_in(arena);
     if (!read_name(&line, arena, &name) || !read_number(&line, USAGE_SHARED, &shared) ||
-        !read_number(&line, UINT16_MAX, &period) || !read_number(&line, INT64_MAX, &row.calls) ||
+        !read_number(&line, UINT16_MAX, &period) || !read_number(&line, CALLS_MOST, &row.calls) ||
         !read_number(&line, UINT32_MAX, &last) ||
         !percent_decode(&client, line, PERCENT_LEAVE_NOTHING))
         return false;

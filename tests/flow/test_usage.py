@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from backends import Backend
+from backends import Backend, client, v1
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from processes import eventually
 from stores import store  # noqa: F401  (a fixture)
@@ -36,8 +36,8 @@ def usage(gateway, *words):
     return json.loads(done.stdout)
 
 
-def call(gateway, client="ada", version="v1"):
-    return gateway.http("GET", f"/{version}/orders", headers={"x-client": client} if client else {})
+def call(gateway, who="ada", version="v1"):
+    return gateway.http("GET", f"/{version}/orders", headers={"x-client": who} if who else {})
 
 
 def calls_by_client(page):
@@ -177,3 +177,17 @@ def test_check_warns_of_a_sunset_that_hits_clients_of_last_week(tmp_path, backen
     nobody = tmp_path / "nobody"
     nobody.mkdir()
     assert gateway_of(nobody, backends, ageing, more="store: {sqlite: nothing.db}").check().returncode == 0
+
+
+def test_fields_that_requests_set_are_counted_in_each_format(tmp_path, backends):
+    config = CONFIG.replace("    changes:", "    usage: {fields: true}\n    changes:")
+    with gateway_of(tmp_path, backends, config) as gateway:
+        gateway.http("POST", "/v1/orders", {"customer": "ada", "items": [{"sku": "tea"}, {"sku": "mug"}]}, {"x-client": "ada"})
+        gateway.http("GET", "/v1/orders?customer=ada", headers={"x-client": "ada"})
+        client(gateway, "v1").List(v1.ListRequest(customer="ada", limit=5))
+        fields = {row["field"]: row["calls"] for row in usage(gateway, "v1", "--fields")["methods"] if "field" in row}
+        assert fields == {"CreateRequest.order": 1, "Order.customer": 1, "Order.items": 1, "Item.sku": 1,
+                          "ListRequest.customer": 2, "ListRequest.limit": 1}
+        assert not any("field" in row for row in usage(gateway, "v1")["methods"])
+        text = command(gateway, "usage", "orders", "v1", "--fields", "--client", "ada").stdout
+        assert "Item.sku" in text and "ListRequest.limit" not in text
