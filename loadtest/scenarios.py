@@ -77,15 +77,15 @@ LEDGER = "ledger: {webhooks: [{name: pager, url: 'http://127.0.0.1:1/', every: 1
 class Scenario:
     """
     The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages. `route`: more settings of
-    the route; `config`: more lines of the config. `beside`: the name of a scenario, before this one, than which it may have at
-    most `most` percent more.
+    the route; `config`: more lines of the config; `services`: of the service. `beside`: the name of a scenario, before this one,
+    than which it may have at most `most` percent more.
     """
 
     def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route="", config="",
-                 beside=None, most=6):
+                 services="", beside=None, most=6):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
         self.kind, self.n, self.warm, self.at_once, self.route, self.config = kind, n, warm, at_once, route, config
-        self.beside, self.most = beside, most
+        self.services, self.beside, self.most = services, beside, most
 
     def start(self, port, service):
         return self.kind(self, self.start_client(port), service)
@@ -186,6 +186,8 @@ def scenarios(stubs):
         unary_of_1_kib("gRPC unary, 1 KiB, kept", route=", on_failure: {graceful: {stale: 10m, writes: true}}"),
         unary_of_1_kib("gRPC unary, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="gRPC unary, 1 KiB"),
         unary_of_1_kib("gRPC unary, 1 KiB, with usage", config="usage: {}\n", beside="gRPC unary, 1 KiB", most=2),
+        unary_of_1_kib("gRPC unary, 1 KiB, with usage of fields", config="usage: {}\n",
+                       services="\n    usage: {fields: true}"),
         rest_of_1_kib("REST GET, 1 KiB"),
         rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
