@@ -1,6 +1,7 @@
 /* Copies of calls, played: what they send, and what becomes of them. */
 #include "gateway/shadow/shadows.h"
 
+#include "gateway/instances/instances.h"
 #include "tests/unit/gateway/call/scene.h"
 
 /* Clients of v1 are served by 7101; copies go to v2, at 7102. */
@@ -156,6 +157,47 @@ static void an_instance_with_much_to_do_gets_none(void **state)
     stop();
 }
 
+static void an_instance_that_is_barred_gets_none(void **state)
+{
+    Scene *scene = play(state, COPIED("100 %"));
+    KnownInstance *known = scene->config->services[0].instances[1].known;
+    known_instance_bar(known, BAR_DRAINED, true);
+    call(scene);
+    scene_pass(scene, 2);
+    assert_int_equal(n_instances(scene), 1);
+    assert_page(scene, "\"instance\":1");
+    known_instance_bar(known, BAR_DRAINED, false);
+    stop();
+}
+
+static int port_of(const Peer *peer)
+{
+    return peer->instance->address.port;
+}
+
+/* What goes there by itself is not copied. */
+static void a_build_is_asked_in_the_version_of_the_client(void **state)
+{
+    Scene *scene =
+        play(state,
+             LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"
+                    "      - {address: '127.0.0.1:7102', versions: [v1, v2], build: new}\n"
+                    "routes: [{match: yard.Yard/Get, shadow: {to: {build: new}, share: 100 %}}]\n");
+    int port = 7102;
+    for (int i = 0; i < 50 && port == 7102; i++) {
+        ask_grpc(scene, GET_ITEM, GET_X);
+        port = port_of(instance(scene));
+        answer(instance(scene), ITEM);
+    }
+    assert_int_equal(port, 7101);
+    scene_pass(scene, 2);
+    assert_int_equal(port_of(instance(scene)), 7102);
+    answer(instance(scene), ITEM);
+    scene_pass(scene, 1);
+    assert_page(scene, "\"version\":\"v1\",\"to\":\"build new\",\"compared\":1,\"equal\":1,");
+    stop();
+}
+
 static void a_client_that_leaves_has_nothing_to_be_compared(void **state)
 {
     Scene *scene = play(state, COPIED("100 %"));
@@ -240,6 +282,8 @@ int main(void)
         SCENE_TEST(a_message_that_is_none_is_a_failure),
         SCENE_TEST(without_an_instance_that_is_up_there_is_no_copy),
         SCENE_TEST(an_instance_with_much_to_do_gets_none),
+        SCENE_TEST(an_instance_that_is_barred_gets_none),
+        SCENE_TEST(a_build_is_asked_in_the_version_of_the_client),
         SCENE_TEST(a_client_that_leaves_has_nothing_to_be_compared),
         SCENE_TEST(what_stops_drops_copies_wherever_they_are),
         SCENE_TEST(the_pool_compares_and_may_be_left),
