@@ -47,7 +47,8 @@ bool exchange_send(Exchange *x, Message message)
 
 size_t exchange_run_size(const Exchange *x)
 {
-    return x->method->fields ? 0 : x->latest->request_run_size;
+    bool each_is_seen = x->method && x->method->fields; /* there is none of built-in services */
+    return each_is_seen ? 0 : x->latest->request_run_size;
 }
 
 bool exchange_send_run(Exchange *x, MessageRun run)
