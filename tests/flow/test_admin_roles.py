@@ -23,6 +23,8 @@ PATHS = {
     "/jobs": ("GET", "read"),
     "/jobs/": ("GET", "read"),
     "/jobs/unpark": ("POST", "operate"),
+    "/rollouts": ("GET", "read"),
+    **{f"/rollouts/{word}": ("POST", "operate") for word in ("start", "advance", "pause", "resume", "rollback", "tell")},
     "/errors/": ("POST", "operate"),
     **{f"/jobs/*/{word}": ("POST", "operate")
        for word in ("retry", "skip-step", "cancel", "undo", "event", "migrate", "replay")},
@@ -41,7 +43,8 @@ QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?addre
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
            "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
-UNKNOWN = {"/requests/", "/errors/", *JOBS}  # there is no such call, no such failure, and no such job
+ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
+UNKNOWN = {"/requests/", "/errors/", *JOBS, *ROLLOUTS}  # there is no such call, failure, job, and rollout
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
@@ -63,7 +66,7 @@ ASKERS = {
 }
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
-# (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/.)
+# (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/, test_rollout_acts.py those of /rollouts/.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
            "/client/forget": ["client", "forget", "ada"],
            "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
@@ -101,7 +104,7 @@ def expected(asker, path):
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", *JOBS}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", *JOBS, *ROLLOUTS}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])
