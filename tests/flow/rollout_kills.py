@@ -39,7 +39,7 @@ cohort: {header: x-account}
 rollouts:
   - service: orders
     candidate: {build: b}
-    tiers: [1, 5, 20]
+    tiers: [1, 5, 20, all]  # of which the last one needs more instances of b
     judge: {least: 300ms, every: 100ms, metrics: [failures]}
 """
 CLIENTS = 60
@@ -50,7 +50,7 @@ class Build(Shop):
 
     def __init__(self, build):
         super().__init__(lambda context: None)
-        self.build, self.fails = build, False
+        self.build, self.fails, self.weight = build, False, 2 if build == "a" else 1
 
     def Get(self, request, context):
         if self.fails:
@@ -80,7 +80,7 @@ class World:
         self.store, self.builds = store, builds
         with open(store.folder / "data/postgresql.conf", "a") as settings:
             settings.write("fsync = off\n")  # processes are killed, not the machine
-        instances = "[" + ", ".join(f"{{address: '127.0.0.1:{build.port}', protocol: grpc, build: {build.build}}}"
+        instances = "[" + ", ".join(f"{{address: '127.0.0.1:{build.port}', protocol: grpc, build: {build.build}, weight: {build.weight}}}"
                                     for build in builds) + "]"
         self.gateways = []
         for node in ("one", "two", "three"):
