@@ -97,7 +97,7 @@ static void read_members(const JsonNode *members, RolloutRoster *roster)
         int64_t number;
         if (node->kind == JSON_ARRAY && node->count == 2 && node->first->kind == JSON_STRING &&
             read_number(node->first->next, &number) && number > roster->last)
-            rollout_roster_add(roster, node->first->text, number);
+            rollout_roster_add(roster, node->first->text, number, 0);
     }
 }
 

@@ -2,13 +2,14 @@
 
 #include "base/arena.h"
 
-void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number)
+void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number, int64_t at)
 {
     if (roster->n == ROLLOUT_MEMBERS_MOST)
         return;
     if (!roster->arena)
         roster->arena = arena_new(ARENA_UNLIMITED);
     roster->clients[roster->n] = bytes_copy(roster->arena, client);
+    roster->at[roster->n] = at;
     roster->numbers[roster->n++] = number;
     roster->last = number;
 }
@@ -19,6 +20,25 @@ void rollout_roster_clear(RolloutRoster *roster)
     roster->arena = NULL;
     roster->n = 0;
     roster->last = 0;
+}
+
+/* A clock that was ahead delays nobody for longer. */
+uint32_t rollout_roster_settled(const RolloutRoster *roster, int64_t wall, int64_t *next_out)
+{
+    *next_out = 0;
+    for (uint32_t i = 0; i < roster->n; i++) {
+        int64_t waits = roster->at[i] + ROLLOUT_SETTLING - wall;
+        if (waits <= 0 || waits > ROLLOUT_SETTLING)
+            continue;
+        *next_out = wall + waits;
+        return i;
+    }
+    return roster->n;
+}
+
+static int64_t at_of(const RolloutMembers *members, uint32_t i)
+{
+    return members->at ? members->at[i] : 0;
 }
 
 static bool has_same(const RolloutRoster *roster, const RolloutMembers *members)
@@ -38,7 +58,7 @@ static RosterNews replace(RolloutRoster *roster, const RolloutMembers *members)
         return ROSTER_SAME;
     rollout_roster_clear(roster);
     for (uint32_t i = 0; i < members->n; i++)
-        rollout_roster_add(roster, members->clients[i], members->numbers[i]);
+        rollout_roster_add(roster, members->clients[i], members->numbers[i], at_of(members, i));
     roster->last = members->last;
     return ROSTER_MORE;
 }
@@ -51,7 +71,7 @@ RosterNews rollout_roster_take(RolloutRoster *roster, const RolloutMembers *memb
         return ROSTER_LOST;
     for (uint32_t i = 0; i < members->n; i++)
         if (members->numbers[i] > roster->last)
-            rollout_roster_add(roster, members->clients[i], members->numbers[i]);
+            rollout_roster_add(roster, members->clients[i], members->numbers[i], at_of(members, i));
     if (roster->n != members->count)
         return ROSTER_FEWER;
     return members->n ? ROSTER_MORE : ROSTER_SAME;

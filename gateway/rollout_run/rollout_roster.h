@@ -5,12 +5,15 @@
 #ifndef GATEWAY_ROLLOUT_ROSTER_H
 #define GATEWAY_ROLLOUT_ROSTER_H
 
+#include "base/clock.h"
 #include "gateway/rollout_store/rollout_row.h"
 
 typedef struct RolloutRoster {
     Arena *arena; /* of the names; NULL: there are none */
     Bytes clients[ROLLOUT_MEMBERS_MOST];
     int64_t numbers[ROLLOUT_MEMBERS_MOST];
+    int64_t
+        at[ROLLOUT_MEMBERS_MOST]; /* wall time in nanoseconds: when it was claimed; 0: long ago */
     uint32_t n;
     int64_t last; /* the number of the latest one */
 } RolloutRoster;
@@ -27,7 +30,16 @@ typedef enum RosterNews {
 RosterNews rollout_roster_take(RolloutRoster *roster, const RolloutMembers *members, int64_t after);
 
 /* One more, who is copied. Nothing happens if it is full. */
-void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number);
+void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number, int64_t at);
+
+/* How long a member is one before it gets the candidate: until then all gateways have heard of it,
+   and they begin at the same time, so that a client that calls several of them does not see the
+   candidate and then the baseline again. */
+#define ROLLOUT_SETTLING SECOND
+
+/* How many of them, from the first on, have settled at `wall` (nanoseconds since 1970). The others
+   are in the order of their numbers: the first of them settles at *next_out; 0: there is none. */
+uint32_t rollout_roster_settled(const RolloutRoster *roster, int64_t wall, int64_t *next_out);
 
 /* Nobody. */
 void rollout_roster_clear(RolloutRoster *roster);

@@ -136,8 +136,27 @@ static bool move_door(HeldRollout *held)
     return moves;
 }
 
+static void on_settled(uv_timer_t *settling)
+{
+    RolloutRunner *runner = settling->data;
+    runner->changed = true;
+    rollout_runner_publish(runner);
+}
+
+/* Of its members those who have settled; for the others it is published once more. */
+static uint32_t settled(HeldRollout *held, int64_t wall)
+{
+    int64_t next;
+    uv_timer_t *settling = &held->runner->settling;
+    uint32_t n = rollout_roster_settled(&held->roster, wall, &next);
+    if (next && !held->runner->stopped && !uv_is_active((uv_handle_t *)settling))
+        CHECK(uv_timer_start(settling, on_settled, milliseconds(next - wall) + 1, 0) == 0);
+    return n;
+}
+
 void rollout_runner_publish(RolloutRunner *runner)
 {
+    int64_t wall = clock_wall();
     CohortPlan *plans = NULL;
     uint32_t n = 0, most = 0;
     for (HeldRollout *held = runner->held; held; held = held->next, most++)
@@ -148,10 +167,10 @@ void rollout_runner_publish(RolloutRunner *runner)
     runner->changed = false;
     plans = calloc(most + 1, sizeof *plans);
     CHECK(plans);
-    for (const HeldRollout *held = runner->held; held; held = held->next)
+    for (HeldRollout *held = runner->held; held; held = held->next)
         if (held->known)
             plans[n++] = rollout_record_plan(held->definition, &held->record, held->roster.clients,
-                                             held->roster.numbers, held->roster.n, held->door);
+                                             held->roster.numbers, settled(held, wall), held->door);
     cohort_publish(n ? cohort_table_new(plans, n) : NULL);
     free(plans);
     handover_changed(ROLLOUT_BLOB);
@@ -397,9 +416,10 @@ RolloutRunner *rollout_runner_start(const RolloutRunnerSettings *settings)
     runner->process = store_tag(settings->store);
     runner->table =
         rollout_table_open(settings->store, settings->port, &settings->config->store.keys);
-    runner->beat.data = runner->soon.data = runner->knocked.data = runner;
+    runner->beat.data = runner->soon.data = runner->settling.data = runner->knocked.data = runner;
     CHECK(uv_timer_init(settings->loop, &runner->beat) == 0);
     CHECK(uv_timer_init(settings->loop, &runner->soon) == 0);
+    CHECK(uv_timer_init(settings->loop, &runner->settling) == 0);
     CHECK(uv_async_init(settings->loop, &runner->knocked, on_knocked) == 0);
     cohort_on_knock(on_knock, runner);
     handover_offer(ROLLOUT_BLOB, rollout_memory_write, runner);
@@ -433,6 +453,7 @@ void rollout_runner_stop(RolloutRunner *runner)
     store_ear_close(runner->ear);
     uv_close((uv_handle_t *)&runner->beat, NULL);
     uv_close((uv_handle_t *)&runner->soon, NULL);
+    uv_close((uv_handle_t *)&runner->settling, NULL);
     uv_close((uv_handle_t *)&runner->knocked, NULL);
     rollout_table_close(runner->table);
     runner->table = NULL;

@@ -63,7 +63,7 @@ struct RolloutRunner {
     RolloutTable *table;
     StoreEar *ear;       /* NULL: there is nothing to hear */
     const char *process; /* the store's tag */
-    uv_timer_t beat, soon;
+    uv_timer_t beat, soon, settling;
     uv_async_t knocked;
     HeldRollout *held, *left; /* of the config; and those that it has no more */
     bool looking, look_again;

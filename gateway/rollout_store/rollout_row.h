@@ -39,6 +39,7 @@ typedef struct RolloutMembers {
     const Bytes *clients;   /* those that were asked for */
     const int64_t *numbers; /* of each, from 1: never above the room that there was then */
     uint32_t n;
+    const int64_t *at; /* wall time in nanoseconds of each: when it was claimed; NULL: long ago */
 } RolloutMembers;
 
 /* What somebody did with it. */

@@ -86,7 +86,7 @@ static const char count_members[] =
     "SELECT coalesce(max(number), 0), count(*) FROM rollout_members" OF_TRIAL;
 /* $3 after. */
 static const char read_members[] =
-    "SELECT client, number FROM rollout_members" OF_TRIAL " AND number > $3 ORDER BY number";
+    "SELECT client, number, at FROM rollout_members" OF_TRIAL " AND number > $3 ORDER BY number";
 
 static RolloutRow row_of(const StoreValue *v)
 {
@@ -118,13 +118,16 @@ static RolloutMembers members_of(const StoreStatement *count, Arena *arena)
     const StoreStatement *read = count->next;
     Bytes *clients = arena_array(arena, Bytes, read->n_rows);
     int64_t *numbers = arena_array(arena, int64_t, read->n_rows);
+    int64_t *at = arena_array(arena, int64_t, read->n_rows);
     RolloutMembers members = {.last = count->rows->values[0].integer,
                               .count = count->rows->values[1].integer,
                               .clients = clients,
-                              .numbers = numbers};
+                              .numbers = numbers,
+                              .at = at};
     for (const StoreRow *row = read->rows; row; row = row->next, members.n++) {
         clients[members.n] = row->values[0].bytes;
         numbers[members.n] = row->values[1].integer;
+        at[members.n] = row->values[2].integer;
     }
     return members;
 }

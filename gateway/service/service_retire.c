@@ -37,7 +37,7 @@ static void read_brownout(ConfigReader *reader, Retiring *retiring,
     if (!text->at)
         return;
     if (!read_share(bytes_of(text->share), &brownout.share))
-        config_tell(reader, config_path(reader, "%s.share", path), "for example 5 %",
+        config_tell(reader, config_path(reader, "%s.share", path), "share: 5 %",
                     "\"%s\" is no share above 0 %% and up to 100 %%", text->share);
     else if (overlaps(retiring, &brownout))
         config_tell(reader, config_path(reader, "%s.at", path), NULL,

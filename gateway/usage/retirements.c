@@ -272,9 +272,9 @@ static const char end_unused[] =
     "UPDATE retirements SET retired = $3, who = '', why = $4"
     " WHERE service = $1 AND version = $2 AND retired = 0 AND used <= $5";
 
-static const char order_row[] =
-    "UPDATE retirements SET retired = $3, who = $4, why = $5,"
-    " since = CASE WHEN CAST($3 AS BIGINT) = 0 THEN $6 ELSE since END WHERE service = $1 AND version = $2";
+static const char order_row[] = "UPDATE retirements SET retired = $3, who = $4, why = $5,"
+                                " since = CASE WHEN CAST($3 AS BIGINT) = 0 THEN $6 ELSE since END "
+                                "WHERE service = $1 AND version = $2";
 
 static StoreStatement *about(StoreTask *task, const char *sql, const Retirement *r)
 {

@@ -38,7 +38,7 @@ def strings(code):
 
 def pattern(text):
     """What a format prints, as a regular expression."""
-    return "".join(re.escape(part) if k % 2 == 0 else ".*"
+    return "".join(re.escape(part.replace("%%", "%")) if k % 2 == 0 else ".*"
                    for k, part in enumerate(re.split(r"(%[-.*\d]*(?:ll|l|z)?[a-zA-Z])", text)))
 
 

@@ -24,6 +24,9 @@ PATHS = {
     "/jobs/": ("GET", "read"),
     "/jobs/unpark": ("POST", "operate"),
     "/rollouts": ("GET", "read"),
+    "/shadow": ("GET", "read"),
+    "/usage": ("GET", "read"),
+    "/retire": ("POST", "operate"),
     **{f"/rollouts/{word}": ("POST", "operate") for word in ("start", "advance", "pause", "resume", "rollback", "tell")},
     "/errors/": ("POST", "operate"),
     **{f"/jobs/*/{word}": ("POST", "operate")
@@ -41,10 +44,11 @@ PATHS = {
 QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
+           "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
            "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
-UNKNOWN = {"/requests/", "/errors/", *JOBS, *ROLLOUTS}  # there is no such call, failure, job, and rollout
+UNKNOWN = {"/requests/", "/errors/", "/usage", "/retire", *JOBS, *ROLLOUTS}  # no such call, failure, ..., and nobody counts usage
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
@@ -66,7 +70,8 @@ ASKERS = {
 }
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
-# (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/, test_rollout_acts.py those of /rollouts/.)
+# (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/, test_rollout_acts.py those of /rollouts/,
+# test_usage.py that of /retire.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
            "/client/forget": ["client", "forget", "ada"],
            "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
@@ -104,7 +109,7 @@ def expected(asker, path):
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", *JOBS, *ROLLOUTS}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", "/retire", *JOBS, *ROLLOUTS}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])
@@ -150,7 +155,7 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
 
 def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    assert {command["name"] for command in table if command["changes"]} == {"errors", "jobs", "rollout", *(words[0] for words in AUDITED.values())}
+    assert {command["name"] for command in table if command["changes"]} == {"errors", "jobs", "retire", "rollout", *(words[0] for words in AUDITED.values())}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])

@@ -484,7 +484,7 @@ def rollout(before, then, pick):
     def said(more):
         candidate = "" if "candidate" in more else "candidate: {version: v2}, "
         return config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:3", versions: [v1], build: "3.1"}}]',
-                      rest=f"rollouts: [{{service: s, {candidate}{more}}}]\n")
+                      rest=f"rollouts_file: rollouts.db\nrollouts: [{{service: s, {candidate}{more}}}]\n")
 
     return ConfigCase(said(before), then and said(then), pick)
 
@@ -733,7 +733,9 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest=route("{match: s.S/Go, breaker: {}}")), config(service="    breaker: {}\n", rest=route("{match: s.S/Go}")),
                "has limits of its own"),
     ConfigCase(config(service="    retire: [{version: v1}]\n"), config(service="    retire: [{version: v1}]\n", rest="usage: {}\n"),
-               "nobody counts"),
+               "nobody counts who uses a version"),
+    ConfigCase(config(service="    usage: {fields: true}\n"), config(service="    usage: {fields: true}\n", rest="usage: {}\n"),
+               "nobody counts who uses what"),
     ConfigCase(config(service="    retire: [{version: v1, brownouts: [{at: 2026-12-01, share: 5}]}]\n", rest="usage: {}\n"),
                config(service="    retire: [{version: v1, brownouts: [{at: 2026-12-01, share: 5 %}]}]\n", rest="usage: {}\n"),
                "is no share"),

@@ -143,7 +143,7 @@ def test_while_the_store_is_down_nothing_is_ordered(tmp_path, shops, store):  # 
             refused = order(gateway, "rollback")
             assert refused.returncode == 3 and "STORE_" in refused.stderr
             assert rollouts(gateway)[0]["state"] == "running"
-        eventually(lambda: not status(gateway)["store_down"])
+        eventually(lambda: not rollouts(gateway)[0]["store_down"])
         if "UNKNOWN" not in refused.stderr:
             assert acts(gateway) == []
         assert gateway.events("rollouts_held_up")

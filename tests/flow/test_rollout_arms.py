@@ -152,6 +152,8 @@ def test_a_rollback_moves_all_at_once_and_ends_streams(builds):
     with pytest.raises(grpc.RpcError) as ended:
         next(iter(events))
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE and "was rolled back" in ended.value.details()
+    line = builds.gateway.logged(client="ada", method="shop.orders.v3.Orders/Watch")
+    assert any(cause["fault"] == "ROLLED_BACK" for cause in line["causes"]), line
     assert not any(builds.is_candidates(name) for name in ["ada", *NAMES])
 
 

@@ -60,14 +60,31 @@ static void what_the_store_has_lost_stays(void **state)
 static void there_are_no_more_than_may_be(void **state)
 {
     for (int64_t i = 3; i < ROLLOUT_MEMBERS_MOST + 10; i++)
-        rollout_roster_add(&roster, bytes_of("x"), i);
+        rollout_roster_add(&roster, bytes_of("x"), i, 0);
     assert_int_equal(roster.n, ROLLOUT_MEMBERS_MOST);
     assert_true(roster.last == ROLLOUT_MEMBERS_MOST);
+}
+
+static void a_member_settles_a_second_after_its_claim(void **state)
+{
+    int64_t next, wall = 1000 * SECOND;
+    assert_int_equal(rollout_roster_settled(&roster, wall, &next), 2); /* long ago */
+    assert_true(next == 0);
+    rollout_roster_add(&roster, bytes_of("cyd"), 3, wall);
+    rollout_roster_add(&roster, bytes_of("dan"), 4, wall - SECOND);
+    assert_int_equal(rollout_roster_settled(&roster, wall, &next), 2); /* in their order */
+    assert_true(next == wall + SECOND);
+    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND - 1, &next), 2);
+    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND, &next), 4);
+    assert_true(next == 0);
+    rollout_roster_add(&roster, bytes_of("eve"), 5, wall + 3 * SECOND); /* by a clock ahead */
+    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND, &next), 5);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_member_settles_a_second_after_its_claim, setup, teardown),
         cmocka_unit_test_setup_teardown(members_join, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_forgotten_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_store_has_lost_stays, setup, teardown),
