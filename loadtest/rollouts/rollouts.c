@@ -163,7 +163,8 @@ static double median_until_bad(double usual, double worse, double others, uint32
     for (uint32_t i = 0; i < n; i++)
         clients[i] = clients_until_bad(usual, worse, others, metrics, most, 1000000 + i);
     qsort(clients, n, sizeof *clients, by_number);
-    double median = clients[n / 2];
+    uint32_t middle = n / 2;
+    double median = clients[middle];
     free(clients);
     return median;
 }
