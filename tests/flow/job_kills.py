@@ -132,7 +132,8 @@ class World:
         return True
 
     def kill_something(self):
-        what = self.random.choice(["gateway", "gateway", "backend", "store"])
+        n = sum(self.kills.values())  # the first kills are of each kind; which is next depends on how the calls went
+        what = ["gateway", "backend", "store"][n] if n < 3 else self.random.choice(["gateway", "gateway", "backend", "store"])
         if what == "store" and isinstance(self.store, PostgreSQL):
             self.store.stop(signal.SIGKILL)
             self.store.start()
