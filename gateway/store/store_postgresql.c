@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { NUMBER_SIZE = 24, NAME_SIZE = 16, MOST_PREPARED = 128 };
+enum { NUMBER_SIZE = 24, NAME_SIZE = 24, MOST_PREPARED = 128 };
 enum { LOCKS_WAIT = 5 /* one part of `time`, for the locks of a change of the schema */ };
 
 /* Of pg_type: they never change. */
