@@ -92,7 +92,8 @@ static bool is(const Row *row, const Key *key)
 {
     return row->hash == key->hash && row->use == key->use && row->period == key->period &&
            row->size == key->size &&
-           (key->size == SHARED || memcmp(row->client, key->client, key->size) == 0);
+           (key->size == SHARED || key->size == 0 ||
+            memcmp(row->client, key->client, key->size) == 0);
 }
 
 static Row *find(const UsageRows *rows, const Key *key)
