@@ -286,6 +286,21 @@ int admin_tell_stranger(const CommandLine *line)
     return EXIT_NO;
 }
 
+int admin_print(const CommandLine *line, AdminAsk *ask, const char *path, AdminAnswerWriter *write,
+                Arena *arena)
+{
+    Buffer text = buffer_in(arena);
+    Bytes answer;
+    int code = ask(line, path, arena, &answer);
+    if (code == EXIT_WELL && !write(&text, answer)) {
+        code = admin_tell_stranger(line);
+    } else if (code == EXIT_WELL) {
+        command_print(line, &text);
+        command_print_json(line, answer);
+    }
+    return code;
+}
+
 static int tell_unreached(const CommandLine *line, const Access *access, Arena *arena, Result r)
 {
     if (r.error->fault == &FAULT_BAD_CONFIG) {

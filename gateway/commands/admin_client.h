@@ -29,6 +29,16 @@ int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *aren
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);
 
+/* admin_get or admin_act. */
+typedef int AdminAsk(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
+
+/* Writes the answer for people. False: it is no such answer. */
+typedef bool AdminAnswerWriter(Buffer *out, Bytes answer);
+
+/* Asks, and prints the answer: as `write` makes it, or with --json as it is. Gives an exit code. */
+int admin_print(const CommandLine *line, AdminAsk *ask, const char *path, AdminAnswerWriter *write,
+                Arena *arena);
+
 /* Adds "?name=value", or "&name=value", encoded. NULL: left out. */
 void admin_path_add(Buffer *path, const char *name, const char *value);
 

@@ -42,9 +42,9 @@ static void add_row(Buffer *out, const Row *row)
 }
 
 /* False: the page is no such list. */
-static bool add_rows(Arena *arena, Bytes page, Buffer *out)
+static bool add_rows(Buffer *out, Bytes page)
 {
-    JsonCursor cursor = json_cursor(page, arena);
+    JsonCursor cursor = json_cursor(page, out->arena);
     Bytes name;
     add_row(out, &(Row){bytes_of("AT"), bytes_of("NODE"), bytes_of("WHO"), bytes_of("ACTION"),
                         bytes_of("RESULT"), bytes_of("WHY")});
@@ -62,15 +62,7 @@ int command_audit(const CommandLine *line)
     if (line->n)
         return command_usage(line->command);
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer rows = buffer_in(arena);
-    Bytes page;
-    int code = admin_get(line, "/audit", arena, &page);
-    if (code == EXIT_WELL && !add_rows(arena, page, &rows)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &rows);
-        command_print_json(line, page);
-    }
+    int code = admin_print(line, admin_get, "/audit", add_rows, arena);
     arena_free(arena);
     return code;
 }

@@ -169,22 +169,11 @@ static bool add_done(Buffer *out, Bytes answer)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-typedef int AskGateway(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
-
-static int ask(const CommandLine *line, AskGateway *ask_gateway, const Buffer *path,
-               bool (*add)(Buffer *out, Bytes page))
+static int ask(const CommandLine *line, AdminAsk *ask_gateway, const Buffer *path,
+               AdminAnswerWriter *add)
 {
-    Arena *arena = path->arena;
-    Buffer text = buffer_in(arena);
-    Bytes page;
-    int code = ask_gateway(line, arena_text(arena, buffer_bytes(path)), arena, &page);
-    if (code == EXIT_WELL && !add(&text, page)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &text);
-        command_print_json(line, page);
-    }
-    return code;
+    const char *text = arena_text(path->arena, buffer_bytes(path));
+    return admin_print(line, ask_gateway, text, add, path->arena);
 }
 
 static int list(const CommandLine *line, Buffer *path)

@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* {"action": "reload", "generation": 2, "config": "230c..."} as a line. False: it is none. */
-static bool add_done(Arena *arena, Bytes answer, Buffer *out)
+static bool add_done(Buffer *out, Bytes answer)
 {
-    JsonCursor cursor = json_cursor(answer, arena);
+    JsonCursor cursor = json_cursor(answer, out->arena);
     Bytes name, action = BYTES_NONE, generation = BYTES_NONE, config = BYTES_NONE;
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
         if (bytes_are(name, "action"))
@@ -27,28 +27,12 @@ static bool add_done(Arena *arena, Bytes answer, Buffer *out)
     return json_cursor_finish(&cursor) && action.size;
 }
 
-/* `add_answer` adds what the gateway answered as a line; false: it is no answer of this kind. */
-static int operate(const CommandLine *line, const char *path,
-                   bool (*add_answer)(Arena *arena, Bytes answer, Buffer *out), Arena *arena)
-{
-    Buffer done = buffer_in(arena);
-    Bytes answer;
-    int code = admin_act(line, path, arena, &answer);
-    if (code == EXIT_WELL && !add_answer(arena, answer, &done)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &done);
-        command_print_json(line, answer);
-    }
-    return code;
-}
-
 static int operate_at(const CommandLine *line, const char *path)
 {
     if (line->n)
         return command_usage(line->command);
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    int code = operate(line, path, add_done, arena);
+    int code = admin_print(line, admin_act, path, add_done, arena);
     arena_free(arena);
     return code;
 }
@@ -69,9 +53,9 @@ int command_upgrade(const CommandLine *line)
 }
 
 /* {"action": "client_forget", "records": 3} as a line. False: it is none. */
-static bool add_forgotten(Arena *arena, Bytes answer, Buffer *out)
+static bool add_forgotten(Buffer *out, Bytes answer)
 {
-    JsonCursor cursor = json_cursor(answer, arena);
+    JsonCursor cursor = json_cursor(answer, out->arena);
     Bytes name, records = BYTES_NONE;
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
         if (bytes_are(name, "records"))
@@ -92,7 +76,7 @@ int command_client(const CommandLine *line)
     buffer_add_text(&path, "/client/forget?name=");
     percent_encode(&path, bytes_of(line->arguments[1]), PERCENT_KEEP_UNRESERVED);
     buffer_add_byte(&path, 0);
-    int code = operate(line, (const char *)path.data, add_forgotten, arena);
+    int code = admin_print(line, admin_act, (const char *)path.data, add_forgotten, arena);
     arena_free(arena);
     return code;
 }

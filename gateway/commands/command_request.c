@@ -96,16 +96,8 @@ int command_request(const CommandLine *line)
         return EXIT_USAGE;
     }
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer text = buffer_in(arena);
-    Bytes page;
-    int code =
-        admin_get(line, arena_printf(arena, "/requests/%s", line->arguments[0]), arena, &page);
-    if (code == EXIT_WELL && !add_record(&text, page)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &text);
-        command_print_json(line, page);
-    }
+    const char *path = arena_printf(arena, "/requests/%s", line->arguments[0]);
+    int code = admin_print(line, admin_get, path, add_record, arena);
     arena_free(arena);
     return code;
 }

@@ -171,24 +171,6 @@ static bool add_done(Buffer *out, Bytes answer)
 /* ---- The command line ---------------------------------------------------------------------------
  */
 
-typedef int AskGateway(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
-
-static int ask(const CommandLine *line, AskGateway *ask_gateway, const Buffer *path,
-               bool (*add)(Buffer *out, Bytes page))
-{
-    Arena *arena = path->arena;
-    Buffer text = buffer_in(arena);
-    Bytes page;
-    int code = ask_gateway(line, arena_text(arena, buffer_bytes(path)), arena, &page);
-    if (code == EXIT_WELL && !add(&text, page)) {
-        code = admin_tell_stranger(line);
-    } else if (code == EXIT_WELL) {
-        command_print(line, &text);
-        command_print_json(line, page);
-    }
-    return code;
-}
-
 static int ask_for(const CommandLine *line, const char *word, const char *name)
 {
     bool shows = strcmp(word, "status") == 0;
@@ -198,7 +180,9 @@ static int ask_for(const CommandLine *line, const char *word, const char *name)
     if (!shows)
         buffer_printf(&path, "/%s", word);
     admin_path_add(&path, "name", name);
-    int code = ask(line, shows ? admin_get : admin_act, &path, shows ? add_status : add_done);
+    int code =
+        admin_print(line, shows ? admin_get : admin_act, arena_text(arena, buffer_bytes(&path)),
+                    shows ? add_status : add_done, arena);
     arena_free(arena);
     return code;
 }
