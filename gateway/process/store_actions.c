@@ -3,23 +3,30 @@
 
 #include "base/arena.h"
 
-/* ---- Jobs
- * ----------------------------------------------------------------------------------------
- */
-
-/* A question on its way to the store. */
-typedef struct JobAsking {
+/* A question on its way to the store, or to the runner of rollouts. */
+typedef struct Asking {
     Process *process;
     AdminAction *action;
-} JobAsking;
+} Asking;
 
-static void on_shown(void *owner, Result result, Bytes json)
+static Asking *asking_of(Process *p, AdminAction *action)
 {
-    const JobAsking *asking = owner;
+    Asking *asking = arena_make(action->arena, Asking);
+    *asking = (Asking){p, action};
+    return asking;
+}
+
+static void on_answered(void *owner, Result result, Bytes json)
+{
+    const Asking *asking = owner;
     asking->action->result = result;
     asking->action->body = json;
     admin_action_done(asking->action);
 }
+
+/* ---- Jobs
+ * ----------------------------------------------------------------------------------------
+ */
 
 /* Empty: no single one's. */
 static Bytes id_of(const AdminAction *action)
@@ -64,14 +71,13 @@ static const char *name_of(const AdminAction *action)
 
 static void on_done(void *owner, Result result, Bytes json)
 {
-    const JobAsking *asking = owner;
+    const Asking *asking = owner;
     AdminAction *action = asking->action;
     action->result = result;
-    action->body = json;
     action->why = subject_of(action);
     actions_audit(asking->process, action, name_of(action),
                   actions_state_of(asking->process->config));
-    admin_action_done(action);
+    on_answered(owner, result, json);
 }
 
 void job_actions_tell_work(void *owner)
@@ -88,34 +94,19 @@ void job_actions_do(Process *p, AdminAction *action)
         admin_action_done(action);
         return;
     }
-    JobAsking *asking = arena_make(action->arena, JobAsking);
-    *asking = (JobAsking){p, action};
     JobQuestion question = {.id = id_of(action),
                             .word = word_of(action),
                             .query = action->text,
                             .who = action->who,
                             .why = action->why,
                             .arena = action->arena};
-    job_admin_ask(p->job_admin, &question, question.word.size ? on_done : on_shown, asking);
+    job_admin_ask(p->job_admin, &question, question.word.size ? on_done : on_answered,
+                  asking_of(p, action));
 }
 
 /* ---- Rollouts
  * ------------------------------------------------------------------------------------
  */
-
-/* A question on its way to the runner. */
-typedef struct RolloutAsking {
-    Process *process;
-    AdminAction *action;
-} RolloutAsking;
-
-static void on_rollout_answered(void *owner, Result result, Bytes json)
-{
-    const RolloutAsking *asking = owner;
-    asking->action->result = result;
-    asking->action->body = json;
-    admin_action_done(asking->action);
-}
 
 /* "name=orders: the fault is mended" */
 static Bytes rollout_subject(const AdminAction *action)
@@ -127,14 +118,14 @@ static Bytes rollout_subject(const AdminAction *action)
 
 static void on_rollout_done(void *owner, Result result, Bytes json)
 {
-    const RolloutAsking *asking = owner;
+    const Asking *asking = owner;
     AdminAction *action = asking->action;
     action->result = result;
     action->why = rollout_subject(action);
     actions_audit(asking->process, action,
                   arena_printf(action->arena, "rollout_%.*s", BYTES_ARGS(action->target)),
                   actions_state_of(asking->process->config));
-    on_rollout_answered(owner, result, json);
+    on_answered(owner, result, json);
 }
 
 /* Without one there is nothing to show, and nothing to do. */
@@ -159,14 +150,12 @@ void rollout_actions_do(Process *p, AdminAction *action)
         answer_none(action);
         return;
     }
-    RolloutAsking *asking = arena_make(action->arena, RolloutAsking);
-    *asking = (RolloutAsking){p, action};
     bool orders = action->what == ADMIN_ORDER_ROLLOUT;
     RolloutQuestion question = {.word = orders ? action->target : BYTES_NONE,
                                 .query = action->text,
                                 .who = action->who,
                                 .why = action->why,
                                 .arena = action->arena};
-    rollout_runner_ask(p->rollouts, &question,
-                       is_audited(action) ? on_rollout_done : on_rollout_answered, asking);
+    rollout_runner_ask(p->rollouts, &question, is_audited(action) ? on_rollout_done : on_answered,
+                       asking_of(p, action));
 }
