@@ -70,15 +70,6 @@ static void tell(Comparing *c, DifferenceShape shape, const FieldType *field,
     c->out->n++;
 }
 
-static size_t enter(Comparing *c, const char *name)
-{
-    size_t size = c->path.size;
-    if (size)
-        buffer_add_byte(&c->path, '.');
-    buffer_add_text(&c->path, name);
-    return size;
-}
-
 static bool is_ignored(const Comparing *c, const FieldType *field)
 {
     for (const FieldType *const *each = c->rules->ignored; each && *each; each++)
@@ -253,7 +244,7 @@ static bool is_other_member(const Meaning *first, const Meaning *second, const F
 /* Told once, where the first message has its member. */
 static void tell_other_member(Comparing *c, const OneofType *oneof)
 {
-    size_t path = enter(c, oneof->name);
+    size_t path = meaning_enter(&c->path, oneof->name);
     tell(c, DIFFERENCE_TYPE, NULL, NULL, NULL);
     c->path.size = path;
 }
@@ -292,7 +283,7 @@ static void compare_field(Comparing *c, const Meaning *of_first, const Meaning *
             tell_other_member(c, type->oneof);
         return;
     }
-    size_t path = enter(c, type->name);
+    size_t path = meaning_enter(&c->path, type->name);
     if (first && second)
         compare_fields(c, first, second);
     else

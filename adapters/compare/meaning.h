@@ -57,4 +57,7 @@ typedef struct MeaningShow {
 void meaning_show(const FieldType *field, const MeaningValue *value, Bytes path,
                   const MeaningShow *show, Buffer *out);
 
+/* Adds a step to a path of names; gives its size before, to which whoever leaves sets it back. */
+size_t meaning_enter(Buffer *path, const char *name);
+
 #endif

@@ -12,6 +12,15 @@ typedef struct Showing {
     size_t end; /* of the output */
 } Showing;
 
+size_t meaning_enter(Buffer *path, const char *name)
+{
+    size_t size = path->size;
+    if (size)
+        buffer_add_byte(path, '.');
+    buffer_add_text(path, name);
+    return size;
+}
+
 static void show_value(Showing *showing, const FieldType *field, const MeaningValue *value);
 
 static bool is_over(const Showing *showing)
@@ -23,15 +32,6 @@ static bool is_hidden(const Showing *showing)
 {
     const MeaningShow *show = showing->show;
     return show->hides && show->hides(show->owner, buffer_bytes(&showing->path));
-}
-
-static size_t enter(Showing *showing, const char *name)
-{
-    size_t size = showing->path.size;
-    if (size)
-        buffer_add_byte(&showing->path, '.');
-    buffer_add_text(&showing->path, name);
-    return size;
 }
 
 static void show_number(Buffer *out, const FieldType *field, uint64_t number)
@@ -70,7 +70,7 @@ static void show_list(Showing *showing, const MeaningField *field)
 
 static void show_field(Showing *showing, const MeaningField *field)
 {
-    size_t path = enter(showing, field->type->name);
+    size_t path = meaning_enter(&showing->path, field->type->name);
     buffer_printf(showing->out, "%s: ", field->type->name);
     if (is_hidden(showing))
         buffer_add_text(showing->out, "redacted");
