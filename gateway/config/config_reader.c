@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 /* ---- Reporting mistakes ---------------------------------------------------------------------- */
 
@@ -108,6 +109,15 @@ bool config_read_hex(Bytes text, uint8_t *out, size_t size)
         out[i] = (uint8_t)(high << 4 | low);
     }
     return true;
+}
+
+double config_percent(const char *text)
+{
+    char *end;
+    double percent = strtod(text, &end);
+    while (*end == ' ')
+        end++;
+    return end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100 ? percent : 0;
 }
 
 Bytes config_read_token(ConfigReader *reader, const char *file, const char *path)

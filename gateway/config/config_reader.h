@@ -103,6 +103,9 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out);
 
+/* "5 %", "0.5%": the number before the sign, above 0 and up to 100; 0: it is none of these. */
+double config_percent(const char *text);
+
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 

@@ -3,8 +3,6 @@
 
 #include "base/arena.h"
 
-#include <stdlib.h>
-
 enum { TEXTS_OF_TIERS = 5 };
 
 typedef Passerelle__Config__Rollout RolloutText;
@@ -108,25 +106,15 @@ static void read_pilots(ConfigReader *reader, const RolloutText *text, const cha
     }
 }
 
-/* "5 %", "0.5%". 0: it is no share. */
-static double read_share(const char *text)
-{
-    char *end;
-    double percent = strtod(text, &end);
-    while (*end == ' ')
-        end++;
-    bool is_share = end != text && strcmp(end, "%") == 0 && percent > 0 && percent < 100;
-    return is_share ? percent / 100 : 0;
-}
-
 static bool read_tier(const char *text, RolloutTier *tier)
 {
     uint64_t clients;
     *tier = (RolloutTier){.text = text, .kind = ROLLOUT_TIER_ALL};
     if (strcmp(text, "all") == 0)
         return true;
-    tier->share = read_share(text);
-    if (tier->share > 0) {
+    double percent = config_percent(text);
+    if (percent > 0 && percent < 100) {
+        tier->share = percent / 100;
         tier->kind = ROLLOUT_TIER_SHARE;
         return true;
     }

@@ -5,7 +5,6 @@
 #include "base/arena.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define WHOLE ((uint64_t)1 << 32)
 
@@ -19,17 +18,13 @@ typedef struct ShadowText {
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* "1 %", "0.5%": of 2^32. False: it is no share. */
+/* Of 2^32. False: it is no share. */
 static bool read_share(const char *text, uint64_t *share_out)
 {
-    char *end;
-    double percent = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : NAN;
-    if (!(percent > 0) || percent > 100)
-        return false;
-    while (*end == ' ')
-        end++;
-    *share_out = (uint64_t)ceil(percent / 100 * (double)WHOLE);
-    return strcmp(end, "%") == 0;
+    double percent = text[0] >= '0' && text[0] <= '9' ? config_percent(text) : 0;
+    if (percent > 0)
+        *share_out = (uint64_t)ceil(percent / 100 * (double)WHOLE);
+    return percent > 0;
 }
 
 static uint32_t part_of_loop(uint32_t all, uint32_t n_loops)
