@@ -275,8 +275,8 @@ const Fault *exchange_deadline_fault(const Exchange *x)
     bool gave_time = x->deadline > x->began;
     if (!exchange_is_unary(x) || !x->has_message || !gave_time)
         return &FAULT_CLIENT_DEADLINE;
-    return attempt->request_job || attempt->answer_job ? &FAULT_GATEWAY_DEADLINE
-                                                       : &FAULT_DEADLINE_EXCEEDED;
+    bool works = attempt->request_job || attempt->answer_job || exchange_is_printing(x);
+    return works ? &FAULT_GATEWAY_DEADLINE : &FAULT_DEADLINE_EXCEEDED;
 }
 
 /* What the call was waiting for, if the instance is not at fault alone. */

@@ -202,24 +202,29 @@ static Result add_rest(const Exchange *x, Arena *arena, PlanInput *input)
     return OK;
 }
 
-Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *message_out)
+Result exchange_read_with(const Exchange *x, Message message, const Plan *plan, Conversion *c,
+                          Bytes *message_out)
 {
-    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
-    Message message = x->message;
-    Result r = open_message(&c, &message);
+    Result r = open_message(c, &message);
     PlanInput input = {.bytes = message.bytes};
     if (!failed(r) && x->binding)
-        r = add_rest(x, arena, &input);
+        r = add_rest(x, c->arena, &input);
     if (failed(r))
         return r;
     *message_out = input.bytes;
     PlanRun run = {.all_mistakes = true};
-    Buffer out = buffer_in(arena);
+    Buffer out = buffer_in(c->arena);
     if (!plan)
         return OK;
-    r = plan_run(plan, &input, arena, &out, &run);
+    r = plan_run(plan, &input, c->arena, &out, &run);
     *message_out = buffer_bytes(&out);
     return r;
+}
+
+Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *message_out)
+{
+    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
+    return exchange_read_with(x, x->message, plan, &c, message_out);
 }
 
 Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)

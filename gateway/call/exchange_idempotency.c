@@ -24,10 +24,14 @@ typedef enum KeyPhase {
     KEY_ENDED,
 } KeyPhase;
 
+typedef struct PrintJob PrintJob;
+
 struct KeyedCall {
     Timer timer; /* first: of KEY_ENDING */
     Exchange *x;
-    ClaimTask *task; /* with the store; NULL: none */
+    ClaimTask *task;         /* with the store; NULL: none */
+    PrintJob *job;           /* on the work pool; NULL: none */
+    struct Judging *judging; /* KEY_ASKING: of another call's record; else NULL */
     KeyPhase phase;
     ClaimRow row;
     ClaimRecord record;
@@ -89,43 +93,151 @@ static bool find_client(const Exchange *x, Bytes *client_out, Bytes *shown_out)
     return client_out->size > 0;
 }
 
-/* ---- What is asked for ----------------------------------------------------------------------- */
+/* ---- Fingerprints ---------------------------------------------------------------------------- */
 
-/* The request in this version. */
-static Result print_in(Exchange *x, const Version *version, Arena *arena, Fingerprint *out)
+/* Reading a request in several versions, on the loop, or, if it is large, on the work pool. */
+struct PrintJob {
+    WorkJob work; /* first */
+    KeyedCall *call;
+    Arena *arena;                /* the job is in it */
+    Account *account;            /* that the arena is charged to; NULL: none */
+    const MessageReader *reader; /* of the caller, who may leave */
+    Message message;
+    const Version *versions[CLAIM_PRINTS];
+    Result results[CLAIM_PRINTS]; /* failed: it has no counterpart in that version */
+    Fingerprint prints[CLAIM_PRINTS];
+    uint32_t n;
+    bool dropped; /* nobody waits for it any more */
+    const Step *(*then)(KeyedCall *k, const PrintJob *job);
+};
+
+static const Plan *plan_to(const Exchange *x, const Version *version)
 {
-    const MethodPair *pair = &x->method->pairs[version->index];
-    const Method *target = version == x->method->version ? x->method : pair->target;
+    return x->method->pairs[version->index].print[x->call.codec];
+}
+
+static Result print_in(PrintJob *job, const Version *version, Fingerprint *out)
+{
+    const Exchange *x = job->call->x;
+    const Method *target =
+        version == x->method->version ? x->method : x->method->pairs[version->index].target;
+    Conversion c = {.arena = job->arena, .reader = job->reader};
     Bytes message;
-    Result r = exchange_read_by(x, pair->print[x->call.codec], arena, &message);
-    return failed(r) ? r
-                     : fingerprint_of(target->type, message, x->config->limits.depth, arena, out);
+    Result r = exchange_read_with(x, job->message, plan_to(x, version), &c, &message);
+    return failed(r)
+               ? r
+               : fingerprint_of(target->type, message, x->config->limits.depth, job->arena, out);
 }
 
-static void add_print(ClaimRecord *record, const Version *version, const Fingerprint *print)
+static void run_prints(PrintJob *job)
 {
-    record->prints[record->n_prints++] =
-        (ClaimPrint){.version = bytes_of(version->name), .print = *print};
+    for (uint32_t i = 0; i < job->n; i++)
+        job->results[i] = print_in(job, job->versions[i], &job->prints[i]);
 }
 
-/* In the client's version, and in the newest one, in which other clients' can be compared; what has
-   no counterpart there is compared in the client's alone. */
-static Result take_prints(KeyedCall *k, Arena *arena)
+static void run_on_pool(WorkJob *work)
+{
+    run_prints((PrintJob *)work);
+    memory_settle(); /* this thread may have nothing to do for long */
+}
+
+static void print_job_free(PrintJob *job)
+{
+    exchange_free_job(job->arena, job->account);
+}
+
+static const Step *finish_prints(PrintJob *job)
+{
+    const Step *step = job->then(job->call, job);
+    print_job_free(job);
+    return step;
+}
+
+static void on_pool_done(WorkJob *work, bool has_run)
+{
+    PrintJob *job = (PrintJob *)work;
+    KeyedCall *k = job->call;
+    Exchange *x = k->x;
+    bool dropped = job->dropped;
+    if (dropped)
+        print_job_free(job);
+    if (!exchange_job_is_back(x, dropped))
+        return;
+    k->job = NULL;
+    if (has_run) {
+        exchange_run(x, finish_prints(job));
+        return;
+    }
+    print_job_free(job);
+    exchange_run(x, exchange_fail(x, exchange_refuse_work(x)));
+}
+
+/* The call ends, and the job with it; or its client leaves, and the job ends by itself. */
+static void drop_prints(KeyedCall *k)
+{
+    PrintJob *job = k->job;
+    k->job = NULL;
+    if (!job)
+        return;
+    job->dropped = true;
+    if (!work_pool_cancel(k->x->loop->pool, &job->work))
+        return;
+    k->x->n_jobs--;
+    print_job_free(job);
+}
+
+/* A compressed message is opened into the arena to find out. */
+static bool is_light(PrintJob *job)
+{
+    const Exchange *x = job->call->x;
+    bool light = true;
+    for (uint32_t i = 0; i < job->n && light; i++)
+        light = exchange_prints_fast(x, plan_to(x, job->versions[i]), &job->message, job->arena);
+    return light;
+}
+
+/* `then` is told of the request in these versions: now, or when the pool has read it. */
+static const Step *print(KeyedCall *k, const Version *const *versions, uint32_t n,
+                         const Step *(*then)(KeyedCall *k, const PrintJob *job))
 {
     Exchange *x = k->x;
-    const Version *own = x->method->version, *newest = x->method->print_in;
-    Fingerprint print;
-    Result r = print_in(x, own, arena, &print);
-    if (failed(r))
-        return exchange_keep_error(x, arena, r);
-    add_print(&k->record, own, &print);
-    r = newest == own ? OK : print_in(x, newest, arena, &print);
-    if (failed(r))
-        error_ignore(r, "it has no counterpart there, and the call may do without");
-    else if (newest != own)
-        add_print(&k->record, newest, &print);
-    return OK;
+    Account *account;
+    Arena *arena = exchange_job_arena(x, &account);
+    PrintJob *job = arena_make(arena, PrintJob);
+    CHECK(job); /* an arena's first block has room for it */
+    *job = (PrintJob){.call = k,
+                      .arena = arena,
+                      .account = account,
+                      .reader = exchange_reader(x),
+                      .message = x->message,
+                      .n = n,
+                      .then = then};
+    memcpy(job->versions, versions, n * sizeof *versions);
+    if (is_light(job)) {
+        run_prints(job);
+        return finish_prints(job);
+    }
+    job->work = (WorkJob){
+        .run = run_on_pool, .on_done = on_pool_done, .loop = x->loop, .client = x->client};
+    k->job = job;
+    x->n_jobs++;
+    work_pool_add(x->loop->pool, &job->work);
+    return STEP_WAIT;
 }
+
+static void add_prints(ClaimRecord *record, const PrintJob *job)
+{
+    for (uint32_t i = 0; i < job->n; i++) {
+        if (failed(job->results[i]))
+            error_ignore(job->results[i],
+                         "it has no counterpart there, and the call may do without");
+        else
+            record->prints[record->n_prints++] =
+                (ClaimPrint){.version = bytes_of(job->versions[i]->name), .print = job->prints[i]};
+    }
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------- */
 
 static const Version *version_named(const Exchange *x, Bytes name)
 {
@@ -136,38 +248,24 @@ static const Version *version_named(const Exchange *x, Bytes name)
     return NULL;
 }
 
-static bool is_print(const Fingerprint *a, const Fingerprint *b)
-{
-    return memcmp(a->bytes, b->bytes, FINGERPRINT_SIZE) == 0;
-}
+/* The record of the key, while the request is compared with it. */
+typedef struct Judging {
+    ClaimRecord record;
+    ClaimQuestion question;
+    Bytes token;
+    Result why; /* failed: it cannot be read */
+} Judging;
 
-/* By one of the recorded versions: the client's own, if it is there; else the newest one that the
-   request can be converted to. */
-static RequestLikeness compare(KeyedCall *k, const ClaimRecord *record)
+/* The recorded versions in which the request can be read, too. */
+static uint32_t find_common(const Exchange *x, const ClaimRecord *record, const Version **out)
 {
-    Exchange *x = k->x;
-    const Version *own = x->method->version;
-    RequestLikeness likeness = LIKENESS_UNKNOWN;
-    for (uint32_t i = 0; i < record->n_prints; i++)
-        if (bytes_are(record->prints[i].version, own->name))
-            return is_print(&record->prints[i].print, &k->record.prints[0].print) ? LIKENESS_SAME
-                                                                                  : LIKENESS_OTHER;
-    Arena *arena = exchange_arena_new(x);
-    for (uint32_t i = record->n_prints; i-- > 0;) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < record->n_prints; i++) {
         const Version *version = version_named(x, record->prints[i].version);
-        Fingerprint print;
-        if (!version || !x->method->pairs[version->index].target)
-            continue;
-        likeness = LIKENESS_OTHER; /* at least it can be told */
-        Result r = print_in(x, version, arena, &print);
-        if (!failed(r)) {
-            likeness = is_print(&record->prints[i].print, &print) ? LIKENESS_SAME : LIKENESS_OTHER;
-            break;
-        }
-        error_ignore(r, "another version may be comparable");
+        if (version && x->method->pairs[version->index].target)
+            out[n++] = version;
     }
-    arena_free(arena);
-    return likeness;
+    return n;
 }
 
 /* ---- Records --------------------------------------------------------------------------------- */
@@ -343,37 +441,69 @@ static const Step *refuse_by(KeyedCall *k, ClaimVerdict verdict, Result why)
                             x->method->version->service->name));
 }
 
-static const Step *judge(KeyedCall *k, const ClaimFound *found)
+static const Step *decide(KeyedCall *k, RequestLikeness likeness)
 {
     Exchange *x = k->x;
-    ClaimRecord record = {.n_prints = 0};
-    SealPlace place = place_of(&k->row);
-    Bytes text;
-    if (!found->token.size) /* it has just been released */
-        return in_use(k);
-    Result r = unseal(&x->config->store.keys, &place, found->content, x->arena, &text);
-    if (!failed(r))
-        r = claim_record_read(text, x->arena, &record);
-    ClaimQuestion question = {
-        .state = found->state,
-        .likeness = failed(r) ? LIKENESS_UNKNOWN : compare(k, &record),
-        .overdue = clock_wall() > found->until,
-        .honoured = policy_of(x)->honoured,
-        .kept = record.response.version.size && !record.response.too_large,
-    };
-    ClaimVerdict verdict = claim_decide(&question);
-    k->row.expires = found->expires;
+    Judging *judging = k->judging;
+    judging->question.likeness = likeness;
+    ClaimVerdict verdict = claim_decide(&judging->question);
     switch (verdict) {
-    case CLAIM_REPLAY: return replay(k, &record.response);
+    case CLAIM_REPLAY: return replay(k, &judging->record.response);
     case CLAIM_IN_USE: return in_use(k);
     case CLAIM_AGAIN:
-        k->task = claim_take(x->loop->claims, &k->row, found->token, on_taken, x);
+        k->task = claim_take(x->loop->claims, &k->row, judging->token, on_taken, x);
         return STEP_WAIT;
     case CLAIM_REUSED:
     case CLAIM_UNCERTAIN:
     case CLAIM_UNREADABLE: break;
     }
-    return refuse_by(k, verdict, r);
+    return refuse_by(k, verdict, judging->why);
+}
+
+/* What cannot be read in any of the recorded versions is another request. */
+static const Step *compare_printed(KeyedCall *k, const PrintJob *job)
+{
+    ClaimRecord asked = {.n_prints = 0};
+    add_prints(&asked, job);
+    RequestLikeness likeness = claim_record_compare(&k->judging->record, &asked);
+    return decide(k, likeness == LIKENESS_UNKNOWN ? LIKENESS_OTHER : likeness);
+}
+
+static const Step *compare(KeyedCall *k)
+{
+    const Version *versions[CLAIM_PRINTS];
+    const ClaimRecord *recorded = &k->judging->record;
+    RequestLikeness likeness = claim_record_compare(recorded, &k->record);
+    uint32_t n = likeness == LIKENESS_UNKNOWN ? find_common(k->x, recorded, versions) : 0;
+    return n ? print(k, versions, n, compare_printed) : decide(k, likeness);
+}
+
+static const Step *judge(KeyedCall *k, const ClaimFound *found)
+{
+    Exchange *x = k->x;
+    Judging *judging = arena_make(x->arena, Judging);
+    SealPlace place = place_of(&k->row);
+    Bytes text;
+    if (!found->token.size) /* it has just been released */
+        return in_use(k);
+    if (!judging)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading what is recorded"));
+    ClaimRecord *record = &judging->record;
+    Result r = unseal(&x->config->store.keys, &place, found->content, x->arena, &text);
+    if (!failed(r))
+        r = claim_record_read(text, x->arena, record);
+    *judging = (Judging){.record = failed(r) ? (ClaimRecord){.n_prints = 0} : *record,
+                         .why = r,
+                         .token = bytes_copy(x->arena, found->token)};
+    judging->question = (ClaimQuestion){
+        .state = found->state,
+        .overdue = clock_wall() > found->until,
+        .honoured = policy_of(x)->honoured,
+        .kept = record->response.version.size && !record->response.too_large,
+    };
+    k->judging = judging;
+    k->row.expires = found->expires;
+    return compare(k);
 }
 
 static void on_found(void *owner, const ClaimFound *found)
@@ -387,21 +517,27 @@ static void on_found(void *owner, const ClaimFound *found)
         exchange_run(x, found->ours ? run_call(k, KEYED_FIRST) : judge(k, found));
 }
 
-static const Step *ask(KeyedCall *k)
+/* Without a fingerprint in the client's own version it is no request of the method. */
+static const Step *ask_with(KeyedCall *k, const PrintJob *job)
 {
     Exchange *x = k->x;
-    Arena *arena = exchange_arena_new(x);
-    Result r = take_prints(k, arena);
-    Bytes content = failed(r) ? BYTES_NONE : sealed(k, arena);
-    const Step *step = STEP_WAIT;
-    if (failed(r))
-        step = exchange_fail(x, r);
-    else if (!content.size || !k->row.id.size)
-        step = exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "recording a key"));
-    else
-        k->task = claim_ask(x->loop->claims, &k->row, content, on_found, x);
-    arena_free(arena);
-    return step;
+    if (failed(job->results[0]))
+        return exchange_fail(x, exchange_keep_error(x, job->arena, job->results[0]));
+    add_prints(&k->record, job);
+    Bytes content = sealed(k, job->arena);
+    if (!content.size || !k->row.id.size)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "recording a key"));
+    k->task = claim_ask(x->loop->claims, &k->row, content, on_found, x);
+    return STEP_WAIT;
+}
+
+/* In the client's version, and in the newest one, in which other clients' can be compared; what has
+   no counterpart there is compared in the client's alone. */
+static const Step *ask(KeyedCall *k)
+{
+    const Version *own = k->x->method->version, *newest = k->x->method->print_in;
+    const Version *versions[] = {own, newest};
+    return print(k, versions, newest == own ? 1 : 2, ask_with);
 }
 
 static const Step *begin(Exchange *x, Bytes key)
@@ -606,6 +742,7 @@ bool exchange_ends_key(Exchange *x, const Status *status)
     if (k->phase == KEY_ENDED)
         return false;
     bool runs = k->phase == KEY_RUNNING;
+    drop_prints(k);
     claim_abandon(k->task);
     k->task = NULL;
     if (k->phase == KEY_ENDING)
@@ -642,6 +779,7 @@ Result exchange_why_left(const Exchange *x)
 void exchange_leave_key(Exchange *x)
 {
     KeyedCall *k = x->keyed;
+    drop_prints(k);
     claim_abandon(k->task);
     k->task = NULL;
     if (k->phase == KEY_RUNNING)
@@ -660,7 +798,12 @@ bool exchange_is_honoured(const Exchange *x)
 
 bool exchange_asks_for_key(const Exchange *x)
 {
-    return x->keyed && x->keyed->phase == KEY_ASKING;
+    return x->keyed && x->keyed->phase == KEY_ASKING && !x->keyed->job;
+}
+
+bool exchange_is_printing(const Exchange *x)
+{
+    return x->keyed && x->keyed->job;
 }
 
 bool exchange_is_ending(const Exchange *x)

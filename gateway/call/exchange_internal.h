@@ -329,6 +329,8 @@ bool exchange_is_honoured(const Exchange *x);
 bool exchange_is_ending(const Exchange *x);
 /* Whether it waits for the store, which is to say whether it may be made. */
 bool exchange_asks_for_key(const Exchange *x);
+/* Whether it waits for the work pool, which reads its large request. */
+bool exchange_is_printing(const Exchange *x);
 
 /* exchange.c: whether a service may have executed the call, and must not do so twice. */
 bool exchange_may_have_effect(const Exchange *x);
@@ -592,6 +594,11 @@ typedef struct Conversion {
     Message unclosed; /* data NULL: none */
 } Conversion;
 
+/* exchange_read_by on any thread: `message` is the request's, and the conversion has arena and
+ * reader. */
+MUST_USE Result exchange_read_with(const Exchange *x, Message message, const Plan *plan,
+                                   Conversion *c, Bytes *message_out);
+
 /*
  * One message for the other side. The result lives in conversion->arena, or is the message itself.
  * On any thread: of the attempt and its exchange they read what is settled before its messages
@@ -629,7 +636,24 @@ void losses_add(Losses *losses, const Losses *more);
 bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *arena);
 bool attempt_weigh_answer(const Attempt *attempt, Message *message, Arena *arena);
 
-enum { EXCHANGE_COMPRESSING = 4 /* times what a conversion costs */ };
+/*
+ * Other jobs of a call. Each is in an arena of its own, which is charged to the call's account; the
+ * call counts it in n_jobs while the pool has it. Back on the loop, a dropped one is freed first:
+ * whether anybody waits for it. If not, the call may be gone by then.
+ */
+Arena *exchange_job_arena(const Exchange *x, Account **account_out);
+void exchange_free_job(Arena *arena, Account *account);
+bool exchange_job_is_back(Exchange *x, bool dropped);
+/* The pool's queue was full. */
+Result exchange_refuse_work(Exchange *x);
+
+/* Whether the request is read by this plan, and its fingerprint made, fast enough for the loop. */
+bool exchange_prints_fast(const Exchange *x, const Plan *plan, Message *message, Arena *arena);
+
+enum {
+    EXCHANGE_COMPRESSING = 4, /* times what a conversion costs */
+    EXCHANGE_PRINTING = 8,    /* likewise, of a message of many small fields */
+};
 
 /* Most messages are small: light, whatever their plan costs. */
 static inline bool exchange_is_small(const Exchange *x, const Message *message)

@@ -71,6 +71,12 @@ static bool is_light(Message *message, size_t most, const MessageReader *reader,
     return true;
 }
 
+bool exchange_prints_fast(const Exchange *x, const Plan *plan, Message *message, Arena *arena)
+{
+    size_t most = light_size(x, plan) / EXCHANGE_PRINTING;
+    return !x->loop->pool || is_light(message, most, exchange_reader(x), arena);
+}
+
 bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *arena)
 {
     const Exchange *x = attempt->exchange;
@@ -143,20 +149,31 @@ static void run_answer(WorkJob *work)
 
 /* ---- Back on the loop ------------------------------------------------------------------------ */
 
-static void job_free(MessageJob *job)
+/* The job is in the arena. */
+void exchange_free_job(Arena *arena, Account *account)
 {
-    Account *account = job->account;
-    arena_free(job->arena);
+    arena_free(arena);
     account_close(account);
 }
 
-/* A job that nobody waits for any more. */
-static void bury(MessageJob *job)
+static void job_free(MessageJob *job)
 {
-    Exchange *x = job->x;
-    job_free(job);
-    if (x->over && x->n_jobs == 0)
+    exchange_free_job(job->arena, job->account);
+}
+
+bool exchange_job_is_back(Exchange *x, bool dropped)
+{
+    x->n_jobs--;
+    if (dropped && x->over && x->n_jobs == 0)
         exchange_free(x);
+    return !dropped;
+}
+
+Result exchange_refuse_work(Exchange *x)
+{
+    return FAIL(x->arena, FAULT_OVERLOADED,
+                "too many large messages wait for the work pool "
+                "(limits.work_waits)");
 }
 
 static void take_report(const MessageJob *job)
@@ -170,9 +187,7 @@ static Result result_of(const MessageJob *job, bool has_run)
 {
     Exchange *x = job->x;
     if (!has_run)
-        return FAIL(x->arena, FAULT_OVERLOADED,
-                    "too many large messages wait for the work pool "
-                    "(limits.work_waits)");
+        return exchange_refuse_work(x);
     return failed(job->result) ? exchange_keep_error(x, job->arena, job->result) : OK;
 }
 
@@ -225,11 +240,11 @@ static void job_done(MessageJob *job, bool has_run, const Step *(*made)(MessageJ
 /* False: nobody waits for the job any more. */
 static bool job_is_back(MessageJob *job)
 {
-    bool wanted = !job->dropped;
-    job->x->n_jobs--;
-    if (!wanted)
-        bury(job); /* which frees it */
-    return wanted;
+    Exchange *x = job->x;
+    bool dropped = job->dropped;
+    if (dropped)
+        job_free(job);
+    return exchange_job_is_back(x, dropped);
 }
 
 static void on_request_done(WorkJob *work, bool has_run)
@@ -252,6 +267,15 @@ static void on_answer_done(WorkJob *work, bool has_run)
 }
 
 /* ---- Starting and dropping ------------------------------------------------------------------- */
+
+Arena *exchange_job_arena(const Exchange *x, Account **account_out)
+{
+    Arena *arena = arena_new(x->memory);
+    account_keep(x->account);
+    arena_charge(arena, x->account, x->firm);
+    *account_out = x->account;
+    return arena;
+}
 
 /* Where all that a call makes is in one arena, its limit is that of both. */
 static size_t room_for_job(const Exchange *x)

@@ -174,3 +174,32 @@ Result claim_record_read(Bytes text, Arena *arena, ClaimRecord *record_out)
                ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading the response of an idempotency key")
                : OK;
 }
+
+/* ---- Comparing --------------------------------------------------------------------------------
+ */
+
+static const Fingerprint *print_in(const ClaimRecord *record, Bytes version)
+{
+    for (uint32_t i = 0; i < record->n_prints; i++)
+        if (bytes_equal(record->prints[i].version, version))
+            return &record->prints[i].print;
+    return NULL;
+}
+
+static RequestLikeness likeness(const Fingerprint *a, const Fingerprint *b)
+{
+    return memcmp(a->bytes, b->bytes, FINGERPRINT_SIZE) == 0 ? LIKENESS_SAME : LIKENESS_OTHER;
+}
+
+RequestLikeness claim_record_compare(const ClaimRecord *record, const ClaimRecord *asked)
+{
+    const Fingerprint *print = asked->n_prints ? print_in(record, asked->prints[0].version) : NULL;
+    if (print)
+        return likeness(print, &asked->prints[0].print);
+    for (uint32_t i = record->n_prints; i-- > 0;) {
+        print = print_in(asked, record->prints[i].version);
+        if (print)
+            return likeness(print, &record->prints[i].print);
+    }
+    return LIKENESS_UNKNOWN;
+}

@@ -12,6 +12,7 @@
 #define GATEWAY_CLAIM_RECORD_H
 
 #include "base/call.h"
+#include "gateway/idempotency/claim_verdict.h"
 #include "gateway/idempotency/fingerprint.h"
 
 enum { CLAIM_PRINTS = 2 };
@@ -47,5 +48,9 @@ void claim_record_write(const ClaimRecord *record, Buffer *out);
 
 /* Borrows from `text`; lists are in the arena. Faults: STORE_DAMAGED, OUT_OF_MEMORY. */
 MUST_USE Result claim_record_read(Bytes text, Arena *arena, ClaimRecord *record_out);
+
+/* A request beside the recorded one: in its own version, the first of `asked`, or else in the
+   newest one that both were read in. LIKENESS_UNKNOWN: there is none. */
+RequestLikeness claim_record_compare(const ClaimRecord *record, const ClaimRecord *asked);
 
 #endif

@@ -234,6 +234,19 @@ def test_a_response_comes_again_in_every_dialect_and_version(running, dialect, v
     assert instance.made[f'"{key}"'] == 1
 
 
+def test_a_large_request_is_compared_on_the_work_pool(running):
+    gateway, instance = running
+    key, order = next(keys), {**ORDERS["v1"], "comment": "x" * 100_000}
+    ran = gateway.metric("passerelle_work_jobs_total")
+    first = call(gateway, key, "rest", "v1", order)
+    assert first.code is None
+    assert gateway.metric("passerelle_work_jobs_total") > ran
+    again = call(gateway, key, "connect", "v1", order)
+    assert (again.id, again.replayed) == (first.id, True)
+    assert call(gateway, key, "grpc", "v1", {**order, "comment": "x" * 99_999 + "y"}).reason == "IDEMPOTENCY_KEY_REUSED"
+    assert instance.made[f'"{key}"'] == 1
+
+
 @pytest.mark.parametrize("version", ["v1", "v3"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_error_of_the_instance_comes_again_as_it_was(running, dialect, version):

@@ -147,6 +147,46 @@ static void what_a_later_gateway_adds_is_skipped(void **state)
     arena_free(arena);
 }
 
+/* "v1:a v3:b": the prints in these versions. */
+static ClaimRecord prints_of(Arena *arena, const char *text)
+{
+    ClaimRecord record = {.n_prints = 0};
+    Bytes rest = bytes_of(text), one;
+    while (bytes_split(&rest, ' ', &one)) {
+        ClaimPrint *print = &record.prints[record.n_prints++];
+        print->version = bytes_copy(arena, bytes_slice(one, 0, 2));
+        print->print.bytes[0] = one.data[3];
+    }
+    return record;
+}
+
+static void requests_are_compared_in_the_clients_version_or_the_newest_that_both_have(void **state)
+{
+    static const struct {
+        const char *recorded, *asked;
+        RequestLikeness likeness;
+    } rows[] = {
+        {"v1:a v3:b", "v1:a v3:b", LIKENESS_SAME},
+        {"v1:a v3:b", "v1:x v3:b", LIKENESS_OTHER}, /* what v3 cannot say counts, too */
+        {"v1:a v3:b", "v1:a v3:x", LIKENESS_SAME},
+        {"v1:a v3:b", "v2:x v3:b", LIKENESS_SAME},
+        {"v1:a v3:b", "v2:x v3:y", LIKENESS_OTHER},
+        {"v2:a v3:b", "v4:x v2:a", LIKENESS_SAME}, /* v3 is gone, or cannot say it */
+        {"v2:a v3:b", "v3:b", LIKENESS_SAME},
+        {"v2:a v3:b", "v3:a", LIKENESS_OTHER},
+        {"v3:b", "v1:a", LIKENESS_UNKNOWN},
+        {"", "v1:a", LIKENESS_UNKNOWN},
+        {"v1:a", "", LIKENESS_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        ClaimRecord recorded = prints_of(arena, rows[i].recorded);
+        ClaimRecord asked = prints_of(arena, rows[i].asked);
+        assert_int_equal(claim_record_compare(&recorded, &asked), rows[i].likeness);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +195,8 @@ int main(void)
         cmocka_unit_test(a_record_that_was_cut_off_is_refused_or_has_no_response),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(what_a_later_gateway_adds_is_skipped),
+        cmocka_unit_test(
+            requests_are_compared_in_the_clients_version_or_the_newest_that_both_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
