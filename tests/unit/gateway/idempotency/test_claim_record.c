@@ -195,8 +195,7 @@ int main(void)
         cmocka_unit_test(a_record_that_was_cut_off_is_refused_or_has_no_response),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(what_a_later_gateway_adds_is_skipped),
-        cmocka_unit_test(
-            requests_are_compared_in_the_clients_version_or_the_newest_that_both_have),
+        cmocka_unit_test(requests_are_compared_in_the_clients_version_or_the_newest_that_both_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
