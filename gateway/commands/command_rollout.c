@@ -40,6 +40,7 @@ static void add_waits(Buffer *out, const JsonNode *rollout, const JsonNode *judg
     Bytes what = text_of(judgement, "waits_for"), clients = text_of(judgement, "clients_missing");
     Bytes seconds = text_of(judgement, "seconds_missing");
     Bytes short_of = text_of(json_member(rollout, "instances"), "short_of");
+    Bytes silent = text_of(rollout, "silent");
     if (bytes_are(what, "clients"))
         buffer_printf(out, "  %-12s%s%.*s more clients, for %.*s%s%.*s%s\n", "needs",
                       clients.size ? "" : "more clients than it can have: ", BYTES_ARGS(clients),
@@ -50,6 +51,8 @@ static void add_waits(Buffer *out, const JsonNode *rollout, const JsonNode *judg
     if (short_of.size)
         buffer_printf(out, "  %-12s%.*s instances of the candidate for the next tier\n", "needs",
                       BYTES_ARGS(short_of));
+    if (silent.size)
+        buffer_printf(out, "  %-12sword from the gateway %.*s\n", "needs", BYTES_ARGS(silent));
 }
 
 static const struct {

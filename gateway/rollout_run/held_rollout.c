@@ -4,6 +4,8 @@
 #include "gateway/rollout_run/rollout_runner_internal.h"
 #include "gateway/telemetry/telemetry.h"
 
+#include <stdlib.h>
+
 /* ---- What it is now -----------------------------------------------------------------------------
  */
 
@@ -18,6 +20,8 @@ void held_adopt(HeldRollout *held, const RolloutRecord *record)
     }
     if (held->record.round != record->round)
         held->looked_at = 0;
+    if (!held->known && record->from <= clock_wall())
+        held->begun = record->from; /* as on the others */
     held->findings = rollout_findings_in(record, &held->findings);
     held->record = *record;
     held->known = true;
@@ -49,9 +53,10 @@ static void put(HeldRollout *held, const RolloutRecord *record)
     RolloutRow row = rollout_record_row(held->definition, record, arena);
     row.evidence = rollout_findings_write(record, &held->findings, arena);
     const RolloutRoster *roster = &held->roster;
+    RolloutMembers members = {
+        .clients = roster->clients, .numbers = roster->numbers, .n = roster->n, .at = roster->at};
     held_begin(held);
-    rollout_table_put(held->runner->table, &row, roster->clients, roster->numbers, roster->n,
-                      on_put, held);
+    rollout_table_put(held->runner->table, &row, &members, on_put, held);
     arena_free(arena);
 }
 
@@ -126,9 +131,20 @@ void held_see_members(HeldRollout *held, const RolloutMembers *members, int64_t 
         return;
     case ROSTER_LOST: put_back(held); return;
     }
+    if (!held->complete)
+        rollout_roster_join(&held->roster, beginning_step(held->definition), clock_wall());
     held->complete = true;
     if (after == 0)
         held->reread = false;
+}
+
+void held_see_heard(HeldRollout *held, const RolloutHeard *heard, int64_t looked)
+{
+    bool silent = heard->node.size && looked - heard->at > held_lease(held);
+    held->all_know_revision = heard->revision;
+    held->all_know_member = heard->member;
+    free(held->silent);
+    held->silent = silent ? text_copy_bytes(heard->node) : NULL;
 }
 
 /* ---- Claims
@@ -190,7 +206,7 @@ void held_claim(HeldRollout *held)
     claim->held = held;
     claim->trial = held->record.trial;
     claim->after = held->roster.last;
-    RolloutAsk ask = {bytes_of(held->name), claim->trial, claim->after};
+    RolloutAsk ask = {.id = bytes_of(held->name), .trial = claim->trial, .after = claim->after};
     held->claiming = true;
     held_begin(held);
     rollout_table_claim(held->runner->table, &ask, held->clients, n, on_claimed, claim);

@@ -102,7 +102,8 @@ void held_act(HeldRollout *held, const RolloutStep *step, RolloutEvent event,
     RolloutMoment moment = {.last = held->roster.last,
                             .known = clients[COHORT_BASELINE] + clients[COHORT_CANDIDATE] +
                                      held->roster.n,
-                            .salt = key_seed_new()};
+                            .salt = key_seed_new(),
+                            .wall = clock_wall()};
     acting->held = held;
     acting->record = rollout_record_after(held->definition, &held->record, step, &moment);
     acting->act = rollout_act_name(event, &step->state);

@@ -13,7 +13,7 @@ static void end(HeldRollout *held)
     held_end(held);
 }
 
-static int64_t lease_of(const HeldRollout *held)
+int64_t held_lease(const HeldRollout *held)
 {
     int64_t lease = LEASE_BEATS * held->runner->every;
     return lease > LEASE_LEAST ? lease : LEASE_LEAST;
@@ -83,10 +83,11 @@ static RolloutEvent event_of(HeldRollout *held)
     return found;
 }
 
-/* Whoever advances needs instances for the next tier. */
+/* Whoever advances needs instances for the next tier, and all gateways have to hear of it: one
+   that is silent may serve clients. */
 static bool is_held_up(const HeldRollout *held, const RolloutStep *step)
 {
-    return held->short_of && step->state.tier != held->record.state.tier;
+    return (held->short_of || held->silent) && step->state.tier != held->record.state.tier;
 }
 
 static void decide(HeldRollout *held)
@@ -130,7 +131,7 @@ static void on_renewed(void *owner, Result result, bool written)
     if (!failed(result) && written) {
         RolloutJudge judge_now = held->lease.seen;
         judge_now.beat = renewal->beat;
-        rollout_lease_won(&held->lease, &judge_now, renewal->asked_at, lease_of(held));
+        rollout_lease_won(&held->lease, &judge_now, renewal->asked_at, held_lease(held));
     }
     if (!failed(result) && written && same) {
         held->findings = renewal->findings;
@@ -145,8 +146,9 @@ static void on_renewed(void *owner, Result result, bool written)
 
 static int64_t lasted_since(const HeldRollout *held, int64_t now)
 {
-    int64_t time = held->looked_at ? now - held->looked_at : 0, most = lease_of(held);
-    bool counts = held->record.state.phase == ROLLOUT_RUNNING && !held->record.state.gone;
+    int64_t time = held->looked_at ? now - held->looked_at : 0, most = held_lease(held);
+    bool counts = held->record.state.phase == ROLLOUT_RUNNING && !held->record.state.gone &&
+                  held_has_begun(held);
     return !counts ? 0 : time < most ? time : most;
 }
 
@@ -199,6 +201,9 @@ static void write_sample(HeldRollout *held)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     RolloutSample sample = {.node = bytes_of(held->runner->settings.config->node),
                             .at = clock_wall(),
+                            .revision = held->record.revision,
+                            .member = held->roster.last,
+                            .cell = beginning_cell(held->definition),
                             .content = cohort_sample_write(held->sample, arena)};
     rollout_table_put_sample(held->runner->table, bytes_of(held->name), held->record.trial, &sample,
                              on_sample_written, NULL);
@@ -291,7 +296,7 @@ static void on_taken(void *owner, Result result, bool written)
     }
     if (written) {
         RolloutJudge us = {self_of(held), token, 1};
-        rollout_lease_won(&held->lease, &us, asked_at, lease_of(held));
+        rollout_lease_won(&held->lease, &us, asked_at, held_lease(held));
         held->looked_at = 0;
     }
     read_samples(held);
@@ -315,7 +320,7 @@ void held_judge(HeldRollout *held)
         return;
     held->judging = true;
     held_begin(held);
-    if (rollout_lease_may_take(&held->lease, self_of(held), lease_of(held), clock_now()))
+    if (rollout_lease_may_take(&held->lease, self_of(held), held_lease(held), clock_now()))
         take_place(held);
     else
         read_samples(held);

@@ -1,13 +1,8 @@
-/*
- * What a process hands to the next one: the rollouts as it knows them, with their members. So the
- * next one has the right clients on the candidate before the store has answered.
- *
- *      {"rollouts": [{"name", "revision", "trial", "content": hex, "members": [["ada", 1], ...]}]}
- */
+#include "gateway/rollout_run/rollout_memory.h"
+
 #include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
-#include "gateway/rollout_run/rollout_runner_internal.h"
 
 /* ---- Writing ------------------------------------------------------------------------------------
  */
@@ -17,18 +12,26 @@ static void add_member(const RolloutRoster *roster, uint32_t i, Buffer *out)
     json_text_add_element(out);
     buffer_add_byte(out, '[');
     json_text_add(out, roster->clients[i]);
-    buffer_printf(out, ",%lld]", (long long)roster->numbers[i]);
+    buffer_printf(out, ",%lld,%lld]", (long long)roster->numbers[i], (long long)roster->at[i]);
 }
 
-static void add_rollout(const HeldRollout *held, Buffer *out)
+void rollout_memory_begin(Buffer *out)
+{
+    buffer_add_text(out, "{\"rollouts\":[");
+}
+
+void rollout_memory_add(const RolloutDefinition *definition, const RolloutMemory *memory,
+                        const RolloutRoster *roster, Buffer *out)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    RolloutRow row = rollout_record_row(held->definition, &held->record, arena);
+    RolloutRow row = rollout_record_row(definition, &memory->record, arena);
     json_text_add_element(out);
     buffer_add_byte(out, '{');
-    json_text_add_member(out, "name", bytes_of(held->name));
+    json_text_add_member(out, "name", bytes_of(definition->name));
     json_text_add_number(out, "revision", (uint64_t)row.revision);
     json_text_add_number(out, "trial", (uint64_t)row.trial);
+    json_text_add_number(out, "begun", (uint64_t)memory->begun);
+    json_text_add_number(out, "settled", (uint64_t)roster->settled);
     json_text_add_key(out, "content");
     buffer_add_byte(out, '"');
     for (size_t i = 0; i < row.content.size; i++)
@@ -36,24 +39,14 @@ static void add_rollout(const HeldRollout *held, Buffer *out)
     buffer_add_byte(out, '"');
     json_text_add_key(out, "members");
     buffer_add_byte(out, '[');
-    for (uint32_t i = 0; i < held->roster.n; i++)
-        add_member(&held->roster, i, out);
+    for (uint32_t i = 0; i < roster->n; i++)
+        add_member(roster, i, out);
     buffer_add_text(out, "]}");
     arena_free(arena);
 }
 
-void rollout_memory_write(void *owner, Buffer *out)
+void rollout_memory_end(Buffer *out)
 {
-    const RolloutRunner *runner = owner;
-    bool any = false;
-    for (const HeldRollout *held = runner->held; held; held = held->next)
-        any |= held->known;
-    if (!any)
-        return;
-    buffer_add_text(out, "{\"rollouts\":[");
-    for (const HeldRollout *held = runner->held; held; held = held->next)
-        if (held->known)
-            add_rollout(held, out);
     buffer_add_text(out, "]}");
 }
 
@@ -83,40 +76,46 @@ static Bytes bytes_of_hex(Bytes hex, Arena *arena)
     return bytes(out, hex.size / 2);
 }
 
-static bool read_row(const JsonNode *node, Arena *arena, RolloutRecord *record_out)
+static bool read_memory(const JsonNode *node, Arena *arena, RolloutMemory *memory_out,
+                        int64_t *settled_out)
 {
     RolloutRow row = {.content = bytes_of_hex(json_member_text(node, "content"), arena)};
     return read_number(json_member(node, "revision"), &row.revision) &&
            read_number(json_member(node, "trial"), &row.trial) &&
-           rollout_record_read(&row, record_out);
+           read_number(json_member(node, "begun"), &memory_out->begun) &&
+           read_number(json_member(node, "settled"), settled_out) &&
+           rollout_record_read(&row, &memory_out->record);
 }
 
+/* Members whom one cannot read are read from the store. */
 static void read_members(const JsonNode *members, RolloutRoster *roster)
 {
     for (const JsonNode *node = members ? members->first : NULL; node; node = node->next) {
-        int64_t number;
-        if (node->kind == JSON_ARRAY && node->count == 2 && node->first->kind == JSON_STRING &&
-            read_number(node->first->next, &number) && number > roster->last)
-            rollout_roster_add(roster, node->first->text, number, 0);
+        int64_t number, at;
+        if (node->kind == JSON_ARRAY && node->count == 3 && node->first->kind == JSON_STRING &&
+            read_number(node->first->next, &number) && number > roster->last &&
+            read_number(node->first->next->next, &at))
+            rollout_roster_add(roster, node->first->text, number, at);
     }
 }
 
-void rollout_memory_read(Bytes blob, HeldRollout *held)
+bool rollout_memory_read(Bytes text, const char *name, RolloutMemory *memory_out,
+                         RolloutRoster *roster_out)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     JsonNode *root;
-    Result r = json_parse(arena, blob, &(JsonLimits){.elements = 100000000}, &root);
+    Result r = json_parse(arena, text, &(JsonLimits){.elements = 100000000}, &root);
     error_ignore(r, "the store says it, too");
     const JsonNode *all = failed(r) ? NULL : json_member(root, "rollouts");
-    for (const JsonNode *node = all ? all->first : NULL; node; node = node->next) {
-        RolloutRecord record;
-        if (!bytes_are(json_member_text(node, "name"), held->name) ||
-            !read_row(node, arena, &record))
-            continue;
-        held_adopt(held, &record);
-        if (held_is_live(held))
-            read_members(json_member(node, "members"), &held->roster);
-        held->complete = true;
+    const JsonNode *node = all ? all->first : NULL;
+    while (node && !bytes_are(json_member_text(node, "name"), name))
+        node = node->next;
+    int64_t settled = 0;
+    bool read = node && read_memory(node, arena, memory_out, &settled);
+    if (read) {
+        read_members(json_member(node, "members"), roster_out);
+        roster_out->settled = settled;
     }
     arena_free(arena);
+    return read;
 }

@@ -149,7 +149,9 @@ static void give_order(RolloutAsked *asked, HeldRollout *held)
     }
     RolloutStep step =
         rollout_step(held->definition, &held->record.state, asked->order, clock_wall());
-    if (step.taken)
+    if (asked->order == ROLLOUT_ORDER_ADVANCE && !held_has_begun(held))
+        refuse_unfit(asked, held, "its tier has not begun yet");
+    else if (step.taken)
         held_act(held, &step, asked->order, &actor);
     else
         refuse_unfit(asked, held, step.refusal ? step.refusal : "that changes nothing");

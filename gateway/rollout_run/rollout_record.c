@@ -1,13 +1,14 @@
 #include "gateway/rollout_run/rollout_record.h"
 
 #include "base/arena.h"
+#include "gateway/rollout/beginning.h"
 #include "gateway/rollout/rollout_bytes.h"
 
 #include <math.h>
 
 enum {
-    FORMAT = 1,
-    NUMBERS = 9, /* in front of a state, or of evidence */
+    FORMAT = 2,
+    NUMBERS = 11, /* in front of a state, or of evidence */
     SIZE = NUMBERS * 8 + ROLLOUT_BYTES,
 };
 
@@ -24,7 +25,8 @@ RolloutRecord rollout_record_begin(const RolloutDefinition *definition, const Ke
                             .state = rollout_state_new(definition, wall),
                             .salt = *salt,
                             .round = 1,
-                            .era = 1};
+                            .era = 1,
+                            .from = beginning_from(wall, beginning_step(definition))};
     record.room = room_left(&record, 0);
     return record;
 }
@@ -56,6 +58,11 @@ RolloutRecord rollout_record_after(const RolloutDefinition *definition, const Ro
     RolloutRecord next = *record;
     next.state = step->state;
     next.revision++;
+    bool back = record->state.gone && !next.state.gone;
+    if (back || step->renews >= ROLLOUT_RENEWS_COUNTS) {
+        next.from = beginning_from(moment->wall, beginning_step(definition));
+        next.nobody_before = back;
+    }
     if (step->renews >= ROLLOUT_RENEWS_COUNTS)
         next.round = (uint64_t)next.revision;
     if (step->renews >= ROLLOUT_RENEWS_EVIDENCE)
@@ -130,6 +137,8 @@ RolloutRow rollout_record_row(const RolloutDefinition *definition, const Rollout
         bits_of(record->share_before),
         bits_of(record->room),
         bits_of(record->known),
+        (uint64_t)record->from,
+        record->nobody_before,
     };
     const RolloutState *state = &record->state;
     bool takes = rollout_is_open(definition, state);
@@ -158,6 +167,8 @@ bool rollout_record_read(const RolloutRow *row, RolloutRecord *record_out)
     record_out->share_before = number_of(numbers[6]);
     record_out->room = number_of(numbers[7]);
     record_out->known = number_of(numbers[8]);
+    record_out->from = (int64_t)numbers[9];
+    record_out->nobody_before = numbers[10] != 0;
     return true;
 }
 
@@ -206,9 +217,26 @@ RolloutFindings rollout_findings_in(const RolloutRecord *record, const RolloutFi
 /* ---- For calls --------------------------------------------------------------------------------
  */
 
+bool rollout_record_grows(const RolloutDefinition *definition, const RolloutRecord *record)
+{
+    return rollout_reach(definition, &record->state) != ROLLOUT_REACH_NOBODY &&
+           (record->nobody_before ||
+            rollout_share(definition, &record->state) > record->share_before);
+}
+
+/* What holds until the beginning: nothing of it counts for this round. */
+static void hold_back(const RolloutRecord *record, CohortPlan *plan)
+{
+    plan->round = 0;
+    plan->share = record->share_before;
+    plan->door = 0;
+    plan->reach = record->nobody_before      ? COHORT_NOBODY
+                  : record->share_before > 0 ? COHORT_SHARE
+                                             : COHORT_MEMBERS;
+}
+
 CohortPlan rollout_record_plan(const RolloutDefinition *definition, const RolloutRecord *record,
-                               const Bytes *members, const int64_t *numbers, uint32_t n,
-                               double door)
+                               const RolloutHere *here)
 {
     static const CohortReach reaches[] = {
         [ROLLOUT_REACH_NOBODY] = COHORT_NOBODY,
@@ -223,12 +251,14 @@ CohortPlan rollout_record_plan(const RolloutDefinition *definition, const Rollou
         .reach = reaches[rollout_reach(definition, &record->state)],
         .share = rollout_share(definition, &record->state),
         .share_before = record->share_before,
-        .door = rollout_is_open(definition, &record->state) ? door : 0,
-        .members = members,
-        .n_members = n,
+        .door = rollout_is_open(definition, &record->state) ? here->door : 0,
+        .members = here->members,
+        .n_members = here->n,
     };
-    while (plan.n_before < n && numbers[plan.n_before] <= record->before)
+    while (plan.n_before < here->n && here->numbers[plan.n_before] <= record->before)
         plan.n_before++;
+    if (!here->begun && rollout_record_grows(definition, record))
+        hold_back(record, &plan);
     return plan;
 }
 

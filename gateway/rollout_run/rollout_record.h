@@ -24,6 +24,8 @@ typedef struct RolloutRecord {
     /* Who had the candidate before this round, and is not judged again: */
     int64_t before;      /* members up to this number, */
     double share_before; /* and clients with a hash below this share */
+    int64_t from;        /* wall time: its share holds from then on (beginning.h); until then: */
+    bool nobody_before;  /* nobody has the candidate; false: who had it before this round */
     /* When the round began; for tier_door: */
     double room;  /* recorded members that there could be more */
     double known; /* clients that were known to call; 0: nobody knew */
@@ -45,9 +47,11 @@ typedef struct RolloutMoment {
     int64_t last; /* the number of the latest member */
     double known; /* clients that are known to call */
     KeySeed salt; /* for a new trial */
+    int64_t wall;
 } RolloutMoment;
 
-/* The record after a step that was taken. */
+/* The record after a step that was taken: who gets the candidate by it gets it a step of
+   beginning_step later. */
 RolloutRecord rollout_record_after(const RolloutDefinition *definition, const RolloutRecord *record,
                                    const RolloutStep *step, const RolloutMoment *moment);
 
@@ -72,11 +76,21 @@ RolloutFindings rollout_findings_in(const RolloutRecord *record, const RolloutFi
 
 /* ---- For calls ------------------------------------------------------------------------------- */
 
-/* `members`: recorded clients in the order of their numbers. Borrowed by the plan. `door`:
-   CohortPlan.door. */
+/* Whether clients get the candidate by it at `from`, beside those who become members. */
+bool rollout_record_grows(const RolloutDefinition *definition, const RolloutRecord *record);
+
+/* What a gateway knows of it beside the record. */
+typedef struct RolloutHere {
+    const Bytes *members; /* recorded clients that have the candidate, by their numbers: borrowed */
+    const int64_t *numbers;
+    uint32_t n;
+    double door; /* CohortPlan.door */
+    bool begun;  /* what holds from `from` on holds here */
+} RolloutHere;
+
+/* Until it has begun nothing is counted that the round brings. */
 CohortPlan rollout_record_plan(const RolloutDefinition *definition, const RolloutRecord *record,
-                               const Bytes *members, const int64_t *numbers, uint32_t n,
-                               double door);
+                               const RolloutHere *here);
 
 /* ---- For the judge --------------------------------------------------------------------------- */
 

@@ -20,20 +20,33 @@ void rollout_roster_clear(RolloutRoster *roster)
     roster->arena = NULL;
     roster->n = 0;
     roster->last = 0;
+    roster->settled = 0;
 }
 
-/* A clock that was ahead delays nobody for longer. */
-uint32_t rollout_roster_settled(const RolloutRoster *roster, int64_t wall, int64_t *next_out)
+static int64_t begins(const RolloutRoster *roster, uint32_t i, int64_t step)
 {
-    *next_out = 0;
+    return roster->at[i] ? beginning_from(roster->at[i], step) : 0;
+}
+
+uint32_t rollout_roster_settle(RolloutRoster *roster, int64_t step, const BeginningNow *now,
+                               int64_t *again_out)
+{
+    *again_out = 0;
     for (uint32_t i = 0; i < roster->n; i++) {
-        int64_t waits = roster->at[i] + ROLLOUT_SETTLING - wall;
-        if (waits <= 0 || waits > ROLLOUT_SETTLING)
+        if (roster->numbers[i] <= roster->settled)
             continue;
-        *next_out = wall + waits;
-        return i;
+        if (!beginning_is_now(roster->numbers[i], begins(roster, i, step), step, now, again_out))
+            return i;
+        *again_out = 0;
+        roster->settled = roster->numbers[i];
     }
     return roster->n;
+}
+
+void rollout_roster_join(RolloutRoster *roster, int64_t step, int64_t wall)
+{
+    for (uint32_t i = 0; i < roster->n && begins(roster, i, step) <= wall; i++)
+        roster->settled = roster->numbers[i];
 }
 
 static int64_t at_of(const RolloutMembers *members, uint32_t i)
@@ -56,7 +69,9 @@ static RosterNews replace(RolloutRoster *roster, const RolloutMembers *members)
 {
     if (has_same(roster, members))
         return ROSTER_SAME;
+    int64_t settled = roster->settled;
     rollout_roster_clear(roster);
+    roster->settled = settled;
     for (uint32_t i = 0; i < members->n; i++)
         rollout_roster_add(roster, members->clients[i], members->numbers[i], at_of(members, i));
     roster->last = members->last;

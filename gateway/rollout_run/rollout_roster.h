@@ -5,7 +5,7 @@
 #ifndef GATEWAY_ROLLOUT_ROSTER_H
 #define GATEWAY_ROLLOUT_ROSTER_H
 
-#include "base/clock.h"
+#include "gateway/rollout/beginning.h"
 #include "gateway/rollout_store/rollout_row.h"
 
 typedef struct RolloutRoster {
@@ -15,7 +15,8 @@ typedef struct RolloutRoster {
     int64_t
         at[ROLLOUT_MEMBERS_MOST]; /* wall time in nanoseconds: when it was claimed; 0: long ago */
     uint32_t n;
-    int64_t last; /* the number of the latest one */
+    int64_t last;    /* the number of the latest one */
+    int64_t settled; /* the number up to which they have the candidate */
 } RolloutRoster;
 
 typedef enum RosterNews {
@@ -32,14 +33,15 @@ RosterNews rollout_roster_take(RolloutRoster *roster, const RolloutMembers *memb
 /* One more, who is copied. Nothing happens if it is full. */
 void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number, int64_t at);
 
-/* How long a member is one before it gets the candidate: until then all gateways have heard of it,
-   and they begin at the same time, so that a client that calls several of them does not see the
-   candidate and then the baseline again. */
-#define ROLLOUT_SETTLING SECOND
+/* How many of them, from the first on, have the candidate: a step after their claim (beginning.h),
+   one after the other. Of the first of those that have not: ask again at *again_out; 0: there is
+   none. */
+uint32_t rollout_roster_settle(RolloutRoster *roster, int64_t step, const BeginningNow *now,
+                               int64_t *again_out);
 
-/* How many of them, from the first on, have settled at `wall` (nanoseconds since 1970). The others
-   are in the order of their numbers: the first of them settles at *next_out; 0: there is none. */
-uint32_t rollout_roster_settled(const RolloutRoster *roster, int64_t wall, int64_t *next_out);
+/* Of a gateway that has just heard of them: who has the candidate at `wall` on the others has it.
+ */
+void rollout_roster_join(RolloutRoster *roster, int64_t step, int64_t wall);
 
 /* Nobody. */
 void rollout_roster_clear(RolloutRoster *roster);

@@ -12,6 +12,7 @@
 
 #define SOON (20 * MILLISECOND) /* changes of so long are looked at together */
 #define IDLE_BEAT (10 * SECOND) /* while there are no rollouts */
+enum { SILENT_LEASES = 10 };    /* then a gateway is taken for dead */
 #define DOOR_STEP 0.01          /* smaller changes are not published */
 
 static uint64_t milliseconds(int64_t time)
@@ -50,6 +51,7 @@ static void held_free(HeldRollout *held)
     rollout_roster_clear(&held->roster);
     rollout_lease_deinit(&held->lease);
     cohort_sample_free(held->sample);
+    free(held->silent);
     free(held->name);
     free(held);
 }
@@ -89,6 +91,12 @@ bool held_is_live(const HeldRollout *held)
     return held->known && phase != ROLLOUT_ROLLED_BACK && phase != ROLLOUT_COMPLETE;
 }
 
+bool held_has_begun(const HeldRollout *held)
+{
+    return held->begun == held->record.from || held->record.state.phase == ROLLOUT_COMPLETE ||
+           !rollout_record_grows(held->definition, &held->record);
+}
+
 RolloutStory held_story(const HeldRollout *held)
 {
     const RolloutRunner *runner = held->runner;
@@ -103,6 +111,8 @@ RolloutStory held_story(const HeldRollout *held)
         .judges_here = rollout_lease_is_ours(&held->lease, clock_now()),
         .store_down = runner->store_down,
         .short_of = held->short_of,
+        .silent = held->silent,
+        .begun = held->known && held_has_begun(held),
     };
 }
 
@@ -136,31 +146,67 @@ static bool move_door(HeldRollout *held)
     return moves;
 }
 
-static void on_settled(uv_timer_t *settling)
+static void look(RolloutRunner *runner);
+
+static void on_settling(uv_timer_t *settling)
 {
     RolloutRunner *runner = settling->data;
-    runner->changed = true;
     rollout_runner_publish(runner);
+    look(runner);
 }
 
-/* Of its members those who have settled; for the others it is published once more. */
-static uint32_t settled(HeldRollout *held, int64_t wall)
+/* Looks in time before `again`, and then begins. */
+static void wait_to_settle(RolloutRunner *runner, int64_t again, int64_t step, int64_t wall)
 {
-    int64_t next;
-    uv_timer_t *settling = &held->runner->settling;
-    uint32_t n = rollout_roster_settled(&held->roster, wall, &next);
-    if (next && !held->runner->stopped && !uv_is_active((uv_handle_t *)settling))
-        CHECK(uv_timer_start(settling, on_settled, milliseconds(next - wall) + 1, 0) == 0);
-    return n;
+    int64_t look_at = beginning_look(again, step), at = look_at > wall ? look_at : again;
+    uint64_t in = milliseconds(at - wall) + 1;
+    uv_handle_t *settling = (uv_handle_t *)&runner->settling;
+    if (!runner->stopped &&
+        (!uv_is_active(settling) || uv_timer_get_due_in(&runner->settling) > in))
+        CHECK(uv_timer_start(&runner->settling, on_settling, in, 0) == 0);
+}
+
+/* Members and tiers begin whose time has come. */
+static void settle(HeldRollout *held)
+{
+    RolloutRunner *runner = held->runner;
+    BeginningNow now = {clock_wall(), runner->looked, runner->failed, held->all_know_member};
+    int64_t again = 0, step = beginning_step(held->definition), before = held->roster.settled;
+    rollout_roster_settle(&held->roster, step, &now, &again);
+    runner->changed |= held->roster.settled != before;
+    if (again)
+        wait_to_settle(runner, again, step, now.wall);
+    if (!held->known || held_has_begun(held))
+        return;
+    now.known = held->all_know_revision;
+    if (beginning_is_now(held->record.revision, held->record.from, step, &now, &again)) {
+        held->begun = held->record.from;
+        runner->changed = true;
+    } else {
+        wait_to_settle(runner, again, step, now.wall);
+    }
+}
+
+static CohortPlan plan_of(const HeldRollout *held)
+{
+    const RolloutRoster *roster = &held->roster;
+    RolloutHere here = {.members = roster->clients,
+                        .numbers = roster->numbers,
+                        .door = held->door,
+                        .begun = held_has_begun(held)};
+    while (here.n < roster->n && roster->numbers[here.n] <= roster->settled)
+        here.n++;
+    return rollout_record_plan(held->definition, &held->record, &here);
 }
 
 void rollout_runner_publish(RolloutRunner *runner)
 {
-    int64_t wall = clock_wall();
     CohortPlan *plans = NULL;
     uint32_t n = 0, most = 0;
-    for (HeldRollout *held = runner->held; held; held = held->next, most++)
+    for (HeldRollout *held = runner->held; held; held = held->next, most++) {
         runner->changed |= move_door(held);
+        settle(held);
+    }
     rollout_metrics_show(runner);
     if (!runner->changed)
         return;
@@ -169,8 +215,7 @@ void rollout_runner_publish(RolloutRunner *runner)
     CHECK(plans);
     for (HeldRollout *held = runner->held; held; held = held->next)
         if (held->known)
-            plans[n++] = rollout_record_plan(held->definition, &held->record, held->roster.clients,
-                                             held->roster.numbers, settled(held, wall), held->door);
+            plans[n++] = plan_of(held);
     cohort_publish(n ? cohort_table_new(plans, n) : NULL);
     free(plans);
     handover_changed(ROLLOUT_BLOB);
@@ -185,9 +230,8 @@ typedef struct Look {
     RolloutRunner *runner;
     RolloutAsk *asks;
     uint32_t n;
+    int64_t wall;
 } Look;
-
-static void look(RolloutRunner *runner);
 
 static HeldRollout *find_held(const RolloutRunner *runner, Bytes name)
 {
@@ -211,8 +255,10 @@ static void take_seen(RolloutRunner *runner, const Look *asked, const RolloutSee
         held_see_row(held, find_row(seen, held->name));
     for (uint32_t i = 0; i < asked->n; i++) {
         HeldRollout *held = find_held(runner, asked->asks[i].id);
-        if (held && held->record.trial == asked->asks[i].trial)
-            held_see_members(held, &seen->members[i], asked->asks[i].after);
+        if (!held || held->record.trial != asked->asks[i].trial)
+            continue;
+        held_see_heard(held, &seen->heard[i], asked->wall);
+        held_see_members(held, &seen->members[i], asked->asks[i].after);
     }
 }
 
@@ -232,8 +278,14 @@ static void on_seen(void *owner, Result result, const RolloutSeen *seen)
     RolloutRunner *runner = asked->runner;
     runner->looking = false;
     tell_store(runner, failed(result));
-    if (!failed(result))
+    for (HeldRollout *held = runner->held; held; held = held->next)
+        settle(held); /* by the look before: this one may have been too late for it */
+    if (failed(result)) {
+        runner->failed = clock_wall();
+    } else {
+        runner->looked = asked->wall;
         take_seen(runner, asked, seen);
+    }
     rollout_pending_end(&asked->pending);
     rollout_runner_publish(runner);
     for (HeldRollout *held = runner->held; held && !failed(result); held = held->next)
@@ -253,12 +305,18 @@ static void look(RolloutRunner *runner)
     Look *asked = rollout_pending_new(runner, sizeof *asked);
     Arena *arena = asked->pending.arena;
     asked->runner = runner;
+    asked->wall = clock_wall();
     asked->asks = arena_array(arena, RolloutAsk, most);
     for (const HeldRollout *held = runner->held; held; held = held->next)
         if (held_is_live(held))
-            asked->asks[asked->n++] =
-                (RolloutAsk){bytes_of(arena_string(arena, held->name)), held->record.trial,
-                             held->reread ? 0 : held->roster.last};
+            asked->asks[asked->n++] = (RolloutAsk){
+                .id = bytes_of(arena_string(arena, held->name)),
+                .trial = held->record.trial,
+                .after = held->reread ? 0 : held->roster.last,
+                .since = asked->wall - SILENT_LEASES * held_lease(held),
+                .now = asked->wall,
+                .cell = beginning_cell(held->definition),
+            };
     runner->looking = true;
     rollout_table_look(runner->table, asked->asks, asked->n, on_seen, asked);
 }
@@ -402,7 +460,7 @@ static void take_handed_over(RolloutRunner *runner)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Bytes blob = handover_take(ROLLOUT_BLOB, arena);
     for (HeldRollout *held = runner->held; held && blob.size; held = held->next)
-        rollout_memory_read(blob, held);
+        rollout_handover_read(blob, held);
     arena_free(arena);
     runner->changed = true;
     rollout_runner_publish(runner);
@@ -422,7 +480,7 @@ RolloutRunner *rollout_runner_start(const RolloutRunnerSettings *settings)
     CHECK(uv_timer_init(settings->loop, &runner->settling) == 0);
     CHECK(uv_async_init(settings->loop, &runner->knocked, on_knocked) == 0);
     cohort_on_knock(on_knock, runner);
-    handover_offer(ROLLOUT_BLOB, rollout_memory_write, runner);
+    handover_offer(ROLLOUT_BLOB, rollout_handover_write, runner);
     rollout_runner_use(runner, settings->config);
     take_handed_over(runner);
     return runner;
@@ -442,7 +500,8 @@ void rollout_runner_leave(RolloutRunner *runner)
         return;
     handover_withdraw(ROLLOUT_BLOB);
     cohort_on_knock(NULL, NULL);
-    rollout_table_leave(runner->table, bytes_of(runner->process));
+    rollout_table_leave(runner->table, bytes_of(runner->process),
+                        bytes_of(runner->settings.config->node));
 }
 
 void rollout_runner_stop(RolloutRunner *runner)

@@ -40,7 +40,8 @@ typedef struct HeldRollout {
     bool reread;   /* the next look is for all of them */
     bool unreadable;
     RolloutRoster roster;
-    double door; /* published */
+    double door;   /* published */
+    int64_t begun; /* the latest `from` of a record that holds here */
 
     bool claiming;
     Arena *knocks; /* of `clients`; NULL: there are none */
@@ -55,6 +56,8 @@ typedef struct HeldRollout {
     RolloutCapacity capacity;
     uint32_t n_gone, n_back; /* looks, one after the other, with this said of the candidate */
     uint32_t short_of;
+    int64_t all_know_revision, all_know_member; /* by the latest look: RolloutHeard */
+    char *silent;         /* the gateway that does not write any more; NULL: all do */
     CohortSample *sample; /* what the gateway has seen of the round, also before this process */
 } HeldRollout;
 
@@ -68,6 +71,7 @@ struct RolloutRunner {
     HeldRollout *held, *left; /* of the config; and those that it has no more */
     bool looking, look_again;
     bool store_down;
+    int64_t looked, failed; /* as of BeginningNow */
     bool stopped;
     bool changed;            /* something is to be published */
     int64_t every;           /* of the beat, in nanoseconds */
@@ -99,7 +103,14 @@ void rollout_pending_end(RolloutPending *pending);
 void held_begin(HeldRollout *held);
 bool held_end(HeldRollout *held);
 
-bool held_is_live(const HeldRollout *held); /* it has members, and is judged */
+bool held_is_live(const HeldRollout *held);   /* it has members, and is judged */
+bool held_has_begun(const HeldRollout *held); /* who has the candidate by its record has it here */
+
+/* What a look that began then has heard of the gateways. */
+void held_see_heard(HeldRollout *held, const RolloutHeard *heard, int64_t looked);
+
+/* How long a judge, or a gateway, may be silent. */
+int64_t held_lease(const HeldRollout *held);
 
 /* What is known of it; borrows from it. */
 RolloutStory held_story(const HeldRollout *held);
@@ -153,12 +164,12 @@ void rollout_asked_written(RolloutAsked *asked, HeldRollout *held, Result result
 /* The gateway stops. */
 void rollout_asked_refuse_all(RolloutRunner *runner);
 
-/* ---- rollout_memory.c: what is handed over ------------------------------------------------------
+/* ---- rollout_handover.c -------------------------------------------------------------------------
  */
 
-void rollout_memory_write(void *runner, Buffer *out);
+void rollout_handover_write(void *runner, Buffer *out);
 /* What the process before has left of this rollout. */
-void rollout_memory_read(Bytes blob, HeldRollout *held);
+void rollout_handover_read(Bytes blob, HeldRollout *held);
 
 /* ---- rollout_metrics.c --------------------------------------------------------------------------
  */

@@ -211,6 +211,10 @@ static void add_state(const RolloutStory *story, Buffer *out)
     json_text_add_number(out, "revision", (uint64_t)record->revision);
     add_time(out, "since", state->since);
     add_time(out, "tier_since", state->tier_since);
+    if (!story->begun)
+        add_time(out, "begins", record->from);
+    if (story->silent)
+        json_text_add_member(out, "silent", bytes_of(story->silent));
     json_text_add_number(out, "members", story->members);
     json_text_add_number(out, "room", state->room);
     add_tiers(story, out);

@@ -20,6 +20,8 @@ typedef struct RolloutStory {
     bool store_down;
     uint32_t
         short_of; /* instances of the candidate that the next tier needs; 0: there are enough */
+    const char *silent; /* a gateway that does not write any more: it does not advance */
+    bool begun;         /* who has the candidate by the record has it here */
 } RolloutStory;
 
 /* One object: state, tiers, numbers, what it waits for; left open, for more members. */

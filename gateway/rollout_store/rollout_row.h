@@ -10,6 +10,7 @@ enum {
     ROLLOUT_MEMBERS_MOST = 1000, /* that are recorded; larger tiers are a hash */
     ROLLOUT_CLAIM_MOST = 256,    /* clients of one claim */
     ROLLOUT_ROWS_MOST = 1000,    /* that are read */
+    ROLLOUT_NODES_MOST = 1000,   /* gateways that are heard of */
     ROLLOUT_ACTS_MOST = 200,     /* of a history that are read: the latest */
 };
 
@@ -52,8 +53,12 @@ typedef struct RolloutAct {
 /* What a gateway has seen of a trial. */
 typedef struct RolloutSample {
     Bytes node; /* its name */
-    int64_t at; /* wall time */
+    int64_t at; /* wall time; 0: it has left */
     Bytes content;
+    /* To write: */
+    int64_t revision, member; /* the latest ones that it knows */
+    int64_t cell; /* time is cut into cells of this length, and what the gateway has known in an
+                     earlier one is kept, too */
 } RolloutSample;
 
 #endif

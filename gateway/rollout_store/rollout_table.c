@@ -88,6 +88,13 @@ static const char count_members[] =
 static const char read_members[] =
     "SELECT client, number, at FROM rollout_members" OF_TRIAL " AND number > $3 ORDER BY number";
 
+/* $3 since, $4 cell, $5 the number of the cell before this one, $6 how many. */
+#define IN_CELL(name)                                                                              \
+    " CASE WHEN at / $4 = $5 THEN " name                                                           \
+    " WHEN at / $4 > $5 AND earlier / $4 = $5 THEN earlier_" name " ELSE 0 END"
+static const char read_heard[] = "SELECT node, at," IN_CELL("revision") "," IN_CELL(
+    "member") " FROM rollout_samples" OF_TRIAL " AND at >= $3 ORDER BY at LIMIT $6";
+
 static RolloutRow row_of(const StoreValue *v)
 {
     return (RolloutRow){
@@ -132,6 +139,26 @@ static RolloutMembers members_of(const StoreStatement *count, Arena *arena)
     return members;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static RolloutHeard heard_of(const StoreStatement *read)
+{
+    RolloutHeard heard = {.revision = INT64_MAX, .member = INT64_MAX};
+    for (const StoreRow *row = read->rows; row; row = row->next) {
+        const StoreValue *v = row->values;
+        if (row == read->rows) {
+            heard.node = v[0].bytes;
+            heard.at = v[1].integer;
+        }
+        heard.revision = least(heard.revision, v[2].integer);
+        heard.member = least(heard.member, v[3].integer);
+    }
+    return heard;
+}
+
 static RolloutSeen seen_in(const StoreTask *task, Arena *arena)
 {
     const StoreStatement *read = task->first;
@@ -140,12 +167,16 @@ static RolloutSeen seen_in(const StoreTask *task, Arena *arena)
     for (const StoreRow *row = read->rows; row; row = row->next)
         rows[seen.n_rows++] = row_of(row->values);
     uint32_t n = 0;
-    for (const StoreStatement *s = read->next; s; s = s->next->next)
+    for (const StoreStatement *s = read->next; s; s = s->next->next->next)
         n++;
     RolloutMembers *members = arena_array(arena, RolloutMembers, n);
+    RolloutHeard *heard = arena_array(arena, RolloutHeard, n);
     seen.members = members;
-    for (const StoreStatement *s = read->next; s; s = s->next->next)
+    seen.heard = heard;
+    for (const StoreStatement *s = read->next; s; s = s->next->next->next) {
         *members++ = members_of(s, arena);
+        *heard++ = heard_of(s->next->next);
+    }
     return seen;
 }
 
@@ -166,8 +197,15 @@ void rollout_table_look(RolloutTable *table, const RolloutAsk *asks, uint32_t n,
     request->on.seen = on_done;
     StoreTask *task = store_task_new(STORE_SOON);
     store_bind_integer(store_task_add(task, read_rows), ROLLOUT_ROWS_MOST);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         ask_for_members(task, &asks[i]);
+        StoreStatement *s = rollout_table_add(task, read_heard, asks[i].id);
+        store_bind_integer(s, asks[i].trial);
+        store_bind_integer(s, asks[i].since);
+        store_bind_integer(s, asks[i].cell);
+        store_bind_integer(s, asks[i].now / asks[i].cell - 1);
+        store_bind_integer(s, ROLLOUT_NODES_MOST);
+    }
     rollout_request_submit(request, task, on_seen);
 }
 
@@ -223,12 +261,17 @@ void rollout_table_claim(RolloutTable *table, const RolloutAsk *ask, const Bytes
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-/* $3 node, $4 wall time, $5 content. */
+/* $3 node, $4 wall time, $5 content, $6 revision, $7 member, $8 cell. */
+#define LEAVES_CELL " CASE WHEN rollout_samples.at / $8 < excluded.at / $8 THEN rollout_samples."
+#define EARLIER(name, of) " " name " =" LEAVES_CELL of " ELSE rollout_samples." name " END,"
 static const char write_sample[] =
-    "INSERT INTO rollout_samples (rollout, trial, node, at, content)"
-    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (rollout, node) DO UPDATE SET"
-    " trial = excluded.trial, at = excluded.at, content = excluded.content"
-    " WHERE rollout_samples.trial <= excluded.trial";
+    "INSERT INTO rollout_samples (rollout, trial, node, at, content, revision, member)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (rollout, node) DO UPDATE SET" EARLIER(
+        "earlier", "at") EARLIER("earlier_revision", "revision")
+        EARLIER("earlier_member",
+                "member") " trial = excluded.trial, at = excluded.at, content = excluded.content,"
+                          " revision = excluded.revision, member = excluded.member"
+                          " WHERE rollout_samples.trial <= excluded.trial";
 
 #define READ_SAMPLES "SELECT node, at, content FROM rollout_samples" OF_TRIAL
 static const char read_samples[] = READ_SAMPLES " ORDER BY node";
@@ -253,6 +296,9 @@ void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
     store_bind_text(task, s, sample->node);
     store_bind_integer(s, sample->at);
     store_bind_bytes(task, s, sample->content);
+    store_bind_integer(s, sample->revision);
+    store_bind_integer(s, sample->member);
+    store_bind_integer(s, sample->cell);
     rollout_request_submit(request, task, on_sample_written);
 }
 
@@ -264,7 +310,8 @@ static void on_samples(void *owner, Result result, StoreTask *task)
     RolloutSample *samples = arena_array(request->arena, RolloutSample, read->n_rows);
     for (const StoreRow *row = failed(result) ? NULL : read->rows; row; row = row->next) {
         const StoreValue *v = row->values;
-        samples[n++] = (RolloutSample){v[0].bytes, v[1].integer, v[2].bytes};
+        samples[n++] =
+            (RolloutSample){.node = v[0].bytes, .at = v[1].integer, .content = v[2].bytes};
     }
     request->on.samples(request->owner, result, samples, n);
     rollout_request_end(request);

@@ -41,12 +41,23 @@ void rollout_table_close(RolloutTable *table);
 typedef struct RolloutAsk {
     Bytes id;
     int64_t trial, after;
+    /* For a look, in wall time: what gateways that have written a sample since then have known in
+       the cell (RolloutSample.cell) before that of `now`. */
+    int64_t since, now, cell;
 } RolloutAsk;
+
+/* All of them: */
+typedef struct RolloutHeard {
+    Bytes node;               /* who has written the oldest sample; empty: nobody has written any */
+    int64_t at;               /* that one's */
+    int64_t revision, member; /* known by all in that cell; 0: not all have written in it */
+} RolloutHeard;
 
 typedef struct RolloutSeen {
     const RolloutRow *rows;
     uint32_t n_rows;
     const RolloutMembers *members; /* as asked for, in order */
+    const RolloutHeard *heard;
 } RolloutSeen;
 
 typedef void RolloutOnSeen(void *owner, Result result, const RolloutSeen *seen);
@@ -75,9 +86,8 @@ typedef void RolloutOnWritten(void *owner, Result result, bool written);
  * store has forgotten something. Its judge is not written, its evidence only if it is. True: the
  * row was written.
  */
-void rollout_table_put(RolloutTable *table, const RolloutRow *row, const Bytes *clients,
-                       const int64_t *numbers, uint32_t n, RolloutOnWritten *on_written,
-                       void *owner);
+void rollout_table_put(RolloutTable *table, const RolloutRow *row, const RolloutMembers *members,
+                       RolloutOnWritten *on_written, void *owner);
 
 /*
  * The row of revision `row->revision - 1` becomes this one, and the act is added to its history.
@@ -104,8 +114,9 @@ void rollout_table_take(RolloutTable *table, Bytes id, const RolloutJudge *befor
 void rollout_table_renew(RolloutTable *table, Bytes id, const RolloutJudge *judge, Bytes evidence,
                          RolloutOnWritten *on_written, void *owner);
 
-/* This process judges nothing any more, and another one may do so at once. Nobody is told. */
-void rollout_table_leave(RolloutTable *table, Bytes process);
+/* This process judges nothing any more, and another one may do so at once; the gateway `node`
+   writes no more samples, those that it has written say so by `at` 0. Nobody is told. */
+void rollout_table_leave(RolloutTable *table, Bytes process, Bytes node);
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 

@@ -47,6 +47,7 @@ static const char take_place[] = "UPDATE rollouts SET judge = $2, token = $3, be
 static const char renew_place[] = "UPDATE rollouts SET beat = $4, evidence = $5"
                                   " WHERE id = $1 AND judge = $2 AND token = $3";
 
+static const char leave_samples[] = "UPDATE rollout_samples SET at = 0 WHERE node = $1";
 static const char leave[] = "UPDATE rollouts SET judge = '', token = token + 1 WHERE judge = $1";
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -85,17 +86,17 @@ static void submit_write(RolloutTable *table, StoreTask *task, RolloutOnWritten 
     rollout_request_submit(request, task, on_written);
 }
 
-void rollout_table_put(RolloutTable *table, const RolloutRow *row, const Bytes *clients,
-                       const int64_t *numbers, uint32_t n, RolloutOnWritten *on_done, void *owner)
+void rollout_table_put(RolloutTable *table, const RolloutRow *row, const RolloutMembers *members,
+                       RolloutOnWritten *on_done, void *owner)
 {
     StoreTask *task = store_task_new(STORE_PROMISED);
     store_bind_bytes(task, add_row(task, put_row, row), row->evidence);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < members->n; i++) {
         StoreStatement *s = rollout_table_add(task, put_member, row->id);
         store_bind_integer(s, row->trial);
-        store_bind_text(task, s, clients[i]);
-        store_bind_integer(s, clock_wall());
-        store_bind_integer(s, numbers[i]);
+        store_bind_text(task, s, members->clients[i]);
+        store_bind_integer(s, members->at ? members->at[i] : 0);
+        store_bind_integer(s, members->numbers[i]);
     }
     submit_write(table, task, on_done, owner);
 }
@@ -226,9 +227,10 @@ void rollout_table_renew(RolloutTable *table, Bytes id, const RolloutJudge *judg
     submit_judge(table, task, on_done, owner);
 }
 
-void rollout_table_leave(RolloutTable *table, Bytes process)
+void rollout_table_leave(RolloutTable *table, Bytes process, Bytes node)
 {
     StoreTask *task = store_task_new(STORE_SOON);
     rollout_table_add(task, leave, process);
+    rollout_table_add(task, leave_samples, node);
     store_submit(table->port, task, NULL, NULL);
 }

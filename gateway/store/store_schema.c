@@ -244,6 +244,13 @@ static const Migration migrations[] = {
         "ALTER TABLE job_queues ADD COLUMN stored BIGINT NOT NULL DEFAULT 0"},
     /* Bits of steps whose undos have failed for good. */
     {1, "ALTER TABLE jobs ADD COLUMN undo_failed BIGINT NOT NULL DEFAULT 0"},
+    /* With its sample a gateway writes the revision and the number of the latest member that it
+       knows; and when it did so last in an earlier cell of time, and what it knew then. */
+    {1, "ALTER TABLE rollout_samples ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN member BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN earlier BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN earlier_revision BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN earlier_member BIGINT NOT NULL DEFAULT 0"},
 };
 
 enum {

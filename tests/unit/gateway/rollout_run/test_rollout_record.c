@@ -18,7 +18,7 @@ static const RolloutDefinition definition = {
     .id = 77,
     .tiers = tiers,
     .n_tiers = 4,
-    .judging = {.alpha = 0.05, .least = SECOND, .metrics = 1}};
+    .judging = {.alpha = 0.05, .least = SECOND, .every = SECOND, .metrics = 1}};
 static const KeySeed salt = {3, 4};
 
 static RolloutRecord begun(void)
@@ -28,7 +28,7 @@ static RolloutRecord begun(void)
 
 static RolloutRecord after(const RolloutRecord *record, RolloutEvent event, int64_t last)
 {
-    RolloutMoment moment = {.last = last, .known = 50, .salt = {5, 6}};
+    RolloutMoment moment = {.last = last, .known = 50, .salt = {5, 6}, .wall = WALL + 1};
     RolloutStep step = rollout_step(&definition, &record->state, event, WALL + 1);
     assert_true(step.taken);
     return rollout_record_after(&definition, record, &step, &moment);
@@ -46,11 +46,12 @@ static void a_record_is_read_as_it_was_written(void **state)
     assert_true(read.revision == 2 && read.trial == 1 && read.round == 2 && read.era == 1);
     assert_true(read.before == 1 && read.share_before == 0 && read.room == 9 && read.known == 50);
     assert_true(read.salt.low == 3 && read.salt.high == 4);
+    assert_true(read.from == WALL + 4 * SECOND && !read.nobody_before);
     assert_true(read.state.tier == 1 && read.state.room == 10 && read.state.tier_since == WALL + 1);
     row.content.size--;
     assert_false(rollout_record_read(&row, &read));
     row.content.size++;
-    ((uint8_t *)row.content.data)[0] = 2; /* a newer format */
+    ((uint8_t *)row.content.data)[0]++; /* a newer format */
     assert_false(rollout_record_read(&row, &read));
     row.content = BYTES_NONE;
     assert_false(rollout_record_read(&row, &read));
@@ -137,28 +138,66 @@ static void findings_count_for_their_round_and_their_era(void **state)
     arena_free(arena);
 }
 
-static void the_plan_says_who_has_the_candidate(void **state)
+static CohortPlan plan_of(const RolloutRecord *record, bool begun)
 {
     static const int64_t numbers[] = {1, 3};
-    Bytes members[] = {bytes_of("ada"), bytes_of("bob")};
+    static Bytes members[2];
+    members[0] = bytes_of("ada");
+    members[1] = bytes_of("bob");
+    RolloutHere here = {members, numbers, 2, 0.5, begun};
+    return rollout_record_plan(&definition, record, &here);
+}
+
+static void the_plan_says_who_has_the_candidate(void **state)
+{
     RolloutRecord first = begun(), ten = after(&first, ROLLOUT_FOUND_GOOD, 1);
     RolloutRecord share = after(&ten, ROLLOUT_FOUND_GOOD, 3);
     RolloutRecord all = after(&share, ROLLOUT_FOUND_GOOD, 3);
     RolloutRecord back = after(&ten, ROLLOUT_FOUND_BAD, 3);
     RolloutRecord gone = after(&ten, ROLLOUT_CANDIDATE_GONE, 3);
-    CohortPlan plan = rollout_record_plan(&definition, &ten, members, numbers, 2, 0.5);
+    CohortPlan plan = plan_of(&ten, false); /* members have times of their own */
     assert_true(plan.rollout == 77 && plan.round == 2 && plan.salt.low == 3);
     assert_true(plan.reach == COHORT_MEMBERS && plan.n_members == 2 && plan.n_before == 1);
     assert_true(plan.door == 0.5);
-    plan = rollout_record_plan(&definition, &share, members, numbers, 2, 0.5);
+    plan = plan_of(&share, true);
     assert_true(plan.reach == COHORT_SHARE && plan.share == 0.05 && plan.share_before == 0);
-    assert_true(plan.n_before == 2 && plan.door == 0);
-    plan = rollout_record_plan(&definition, &all, members, numbers, 2, 0.5);
+    assert_true(plan.n_before == 2 && plan.door == 0 && plan.round == share.round);
+    plan = plan_of(&all, true);
     assert_true(plan.reach == COHORT_ALL && plan.share_before == 0.05);
-    plan = rollout_record_plan(&definition, &back, members, numbers, 2, 0.5);
+    plan = plan_of(&back, false);
     assert_true(plan.reach == COHORT_NOBODY && plan.door == 0);
-    plan = rollout_record_plan(&definition, &gone, members, numbers, 2, 0.5);
+    plan = plan_of(&gone, false);
     assert_true(plan.reach == COHORT_NOBODY && plan.door == 0);
+}
+
+static void until_a_tier_begins_who_had_the_candidate_has_it_and_nothing_is_counted(void **state)
+{
+    RolloutRecord first = begun(), ten = after(&first, ROLLOUT_FOUND_GOOD, 1);
+    RolloutRecord share = after(&ten, ROLLOUT_FOUND_GOOD, 3);
+    RolloutRecord all = after(&share, ROLLOUT_FOUND_GOOD, 3);
+    CohortPlan plan = plan_of(&share, false);
+    assert_true(plan.reach == COHORT_MEMBERS && plan.round == 0 && plan.n_before == 2);
+    plan = plan_of(&all, false);
+    assert_true(plan.reach == COHORT_SHARE && plan.share == 0.05 && plan.round == 0);
+    RolloutRecord paused = after(&all, ROLLOUT_ORDER_PAUSE, 3);
+    assert_true(paused.from == all.from && plan_of(&paused, false).reach == COHORT_SHARE);
+}
+
+static void a_candidate_that_is_back_begins_with_nobody(void **state)
+{
+    RolloutRecord first = begun(), ten = after(&first, ROLLOUT_FOUND_GOOD, 1);
+    RolloutRecord gone = after(&ten, ROLLOUT_CANDIDATE_GONE, 3);
+    assert_false(rollout_record_grows(&definition, &gone));
+    RolloutRecord back = after(&gone, ROLLOUT_CANDIDATE_BACK, 3);
+    back.from++; /* of the next act it is the same */
+    RolloutRecord paused = after(&back, ROLLOUT_ORDER_PAUSE, 3);
+    assert_true(rollout_record_grows(&definition, &paused) && paused.from == back.from);
+    CohortPlan plan = plan_of(&paused, false);
+    assert_true(plan.reach == COHORT_NOBODY && plan.door == 0 && plan.round == 0);
+    plan = plan_of(&back, true);
+    assert_true(plan.reach == COHORT_MEMBERS && plan.door == 0.5 && plan.round == ten.round);
+    RolloutRecord share = after(&back, ROLLOUT_ORDER_ADVANCE, 3);
+    assert_true(plan_of(&share, false).reach == COHORT_MEMBERS);
 }
 
 static void a_look_is_what_was_counted_with_the_larger_error(void **state)
@@ -183,6 +222,8 @@ int main(void)
         cmocka_unit_test(only_an_open_tier_of_clients_has_room),
         cmocka_unit_test(findings_count_for_their_round_and_their_era),
         cmocka_unit_test(the_plan_says_who_has_the_candidate),
+        cmocka_unit_test(until_a_tier_begins_who_had_the_candidate_has_it_and_nothing_is_counted),
+        cmocka_unit_test(a_candidate_that_is_back_begins_with_nobody),
         cmocka_unit_test(a_look_is_what_was_counted_with_the_larger_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "base/clock.h"
 #include "gateway/rollout_run/rollout_roster.h"
 
 static RolloutRoster roster; /* large */
@@ -65,26 +66,81 @@ static void there_are_no_more_than_may_be(void **state)
     assert_true(roster.last == ROLLOUT_MEMBERS_MOST);
 }
 
-static void a_member_settles_a_second_after_its_claim(void **state)
+#define WALL (1000 * SECOND)
+
+static int64_t again;
+
+/* Of a gateway that has looked just before `wall`. */
+static uint32_t settle(int64_t wall)
 {
-    int64_t next, wall = 1000 * SECOND;
-    assert_int_equal(rollout_roster_settled(&roster, wall, &next), 2); /* long ago */
-    assert_true(next == 0);
-    rollout_roster_add(&roster, bytes_of("cyd"), 3, wall);
-    rollout_roster_add(&roster, bytes_of("dan"), 4, wall - SECOND);
-    assert_int_equal(rollout_roster_settled(&roster, wall, &next), 2); /* in their order */
-    assert_true(next == wall + SECOND);
-    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND - 1, &next), 2);
-    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND, &next), 4);
-    assert_true(next == 0);
-    rollout_roster_add(&roster, bytes_of("eve"), 5, wall + 3 * SECOND); /* by a clock ahead */
-    assert_int_equal(rollout_roster_settled(&roster, wall + SECOND, &next), 5);
+    return rollout_roster_settle(&roster, SECOND, &(BeginningNow){wall, wall - 1, 0, 9}, &again);
+}
+
+static void a_member_settles_a_step_after_its_claim(void **state)
+{
+    assert_int_equal(settle(WALL), 2); /* long ago */
+    assert_true(again == 0);
+    rollout_roster_add(&roster, bytes_of("cyd"), 3, WALL);
+    rollout_roster_add(&roster, bytes_of("dan"), 4, WALL - SECOND);
+    assert_int_equal(settle(WALL), 2); /* in their order */
+    assert_true(again == WALL + SECOND);
+    assert_int_equal(settle(WALL + SECOND - 1), 2);
+    assert_int_equal(settle(WALL + SECOND), 4);
+    assert_true(again == 0);
+    assert_int_equal(settle(WALL + SECOND / 2), 4); /* what has settled stays so */
+    rollout_roster_add(&roster, bytes_of("eve"), 5, WALL + 3 * SECOND); /* by a clock ahead */
+    assert_int_equal(settle(WALL + SECOND), 5);
+}
+
+static void who_has_not_looked_in_time_settles_a_step_later(void **state)
+{
+    BeginningNow late = {WALL + SECOND, WALL + SECOND / 2 - 1, 0, 9};
+    settle(WALL);
+    rollout_roster_add(&roster, bytes_of("cyd"), 3, WALL);
+    assert_int_equal(rollout_roster_settle(&roster, SECOND, &late, &again), 2);
+    assert_true(again == WALL + 2 * SECOND);
+    late.wall = WALL + 2 * SECOND;
+    late.looked = late.wall - 1;
+    assert_int_equal(rollout_roster_settle(&roster, SECOND, &late, &again), 3);
+}
+
+static void a_member_of_whom_not_all_know_waits(void **state)
+{
+    BeginningNow now = {WALL + SECOND, WALL + SECOND - 1, 0, 3};
+    settle(WALL);
+    rollout_roster_add(&roster, bytes_of("cyd"), 3, WALL);
+    rollout_roster_add(&roster, bytes_of("dan"), 4, WALL);
+    assert_int_equal(rollout_roster_settle(&roster, SECOND, &now, &again), 3);
+    assert_true(again == WALL + 2 * SECOND);
+}
+
+static void who_has_just_heard_of_them_takes_who_has_settled_elsewhere(void **state)
+{
+    rollout_roster_add(&roster, bytes_of("cyd"), 3, WALL - SECOND);
+    rollout_roster_add(&roster, bytes_of("dan"), 4, WALL - SECOND + 1);
+    rollout_roster_join(&roster, SECOND, WALL);
+    BeginningNow now = {WALL, 0, 0, 0};
+    assert_int_equal(rollout_roster_settle(&roster, SECOND, &now, &again), 3);
+}
+
+static void what_is_read_anew_has_settled_as_before(void **state)
+{
+    static const int64_t numbers[] = {2, 3};
+    settle(WALL);
+    assert_int_equal(take("bob cyd", numbers, 3, 2, 0), ROSTER_MORE);
+    assert_true(roster.settled == 2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_member_settles_a_second_after_its_claim, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_member_settles_a_step_after_its_claim, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_not_looked_in_time_settles_a_step_later, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_member_of_whom_not_all_know_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_just_heard_of_them_takes_who_has_settled_elsewhere,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_read_anew_has_settled_as_before, setup, teardown),
         cmocka_unit_test_setup_teardown(members_join, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_forgotten_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_store_has_lost_stays, setup, teardown),

@@ -32,6 +32,8 @@ typedef struct Gateway {
     int64_t numbers[MOST];
     RolloutAct acts[8];
     uint32_t n_acts;
+    RolloutHeard heard;
+    int64_t now, knows; /* the wall time of what follows; a revision */
     RolloutSample samples[8];
     uint32_t n_samples;
 } Gateway;
@@ -169,6 +171,10 @@ static void on_seen(void *owner, Result result, const RolloutSeen *seen)
     }
     if (seen->members)
         keep_members(g, seen->members);
+    if (seen->heard) {
+        g->heard = *seen->heard;
+        g->heard.node = bytes_copy(g->arena, seen->heard->node);
+    }
 }
 
 static void on_history(void *owner, Result result, const RolloutAct *acts, uint32_t n)
@@ -210,7 +216,7 @@ static RolloutRow row_of(int64_t revision, int64_t room)
 
 static bool put(Gateway *g, RolloutRow row)
 {
-    rollout_table_put(g->table, &row, NULL, NULL, 0, on_written, g);
+    rollout_table_put(g->table, &row, &(RolloutMembers){0}, on_written, g);
     wait_for(g);
     return g->written;
 }
@@ -224,7 +230,7 @@ static bool act(Gateway *g, RolloutRow row, bool by_judge, const char *content)
 
 static RolloutRow look(Gateway *g, int64_t after)
 {
-    RolloutAsk ask = {ID, 1, after};
+    RolloutAsk ask = {ID, 1, after, .since = 20, .now = g->now, .cell = 10};
     rollout_table_look(g->table, &ask, 1, on_seen, g);
     wait_for(g);
     return g->rows[0];
@@ -266,7 +272,7 @@ static bool renew(Gateway *g, const char *name, int64_t token, int64_t beat, con
 
 static bool put_sample(Gateway *g, const char *node, int64_t trial, const char *content)
 {
-    RolloutSample sample = {bytes_of(node), 9, bytes_of(content)};
+    RolloutSample sample = {bytes_of(node), g->now, bytes_of(content), g->knows, g->knows + 1, 10};
     rollout_table_put_sample(g->table, ID, trial, &sample, on_written, g);
     wait_for(g);
     return g->written;
@@ -393,23 +399,25 @@ static void a_client_that_is_forgotten_is_no_member_and_leaves_no_room(void **st
 static void what_a_store_has_forgotten_is_put_back(void **state)
 {
     static const char *const names[] = {"ada", "eve"}, *const other[] = {"fay"};
-    static const int64_t numbers[] = {1, 2, 3};
+    static const int64_t numbers[] = {1, 2, 3}, at[] = {11, 12, 13};
     Bench *b = *state;
     Bytes clients[] = {bytes_of("ada"), bytes_of("bob"), bytes_of("cyd")};
+    RolloutMembers members = {.clients = clients, .numbers = numbers, .at = at, .n = 3};
     RolloutRow row = row_of(4, 3);
     put(&b->a, row_of(3, 3));
     claim(&b->a, names, 2); /* it has forgotten bob, whose number has been given again */
-    rollout_table_put(b->b.table, &row, clients, numbers, 3, on_written, &b->b);
+    rollout_table_put(b->b.table, &row, &members, on_written, &b->b);
     wait_for(&b->b);
     assert_true(b->b.written);
     assert_int_equal(claim(&b->b, other, 1), 3);
     assert_bytes(b->b.clients[0], "ada");
     assert_bytes(b->b.clients[1], "eve");
     assert_bytes(b->b.clients[2], "cyd");
+    assert_true(read_number(&b->a, "SELECT at FROM rollout_members WHERE client = 'cyd'") == 13);
     row.revision = 3; /* of an older trial, by now */
     row.trial = 0;
     clients[0] = bytes_of("gus");
-    rollout_table_put(b->b.table, &row, clients, numbers, 3, on_written, &b->b);
+    rollout_table_put(b->b.table, &row, &members, on_written, &b->b);
     wait_for(&b->b);
     assert_false(b->b.written);
     assert_true(read_number(&b->a, "SELECT count(*) FROM rollout_members") == 3);
@@ -538,9 +546,9 @@ static void who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing(v
     Bench *b = *state;
     put(&b->a, row_of(1, 10));
     judge(&b->a, "", 0, "a", 1);
-    rollout_table_leave(b->b.table, bytes_of("b"));
+    rollout_table_leave(b->b.table, bytes_of("b"), bytes_of("two"));
     assert_bytes(look(&b->b, 0).judge.name, "a");
-    rollout_table_leave(b->a.table, bytes_of("a"));
+    rollout_table_leave(b->a.table, bytes_of("a"), bytes_of("one"));
     RolloutRow row = look(&b->a, 0);
     assert_int_equal(row.judge.name.size, 0);
     assert_true(row.judge.token == 2);
@@ -555,6 +563,7 @@ static void who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing(v
 static void a_gateway_has_one_sample_of_the_latest_trial(void **state)
 {
     Bench *b = *state;
+    b->a.now = b->b.now = 9;
     put(&b->a, row_of(1, 10));
     assert_true(put_sample(&b->a, "p", 1, "one"));
     assert_true(put_sample(&b->a, "p", 1, "two"));
@@ -570,6 +579,63 @@ static void a_gateway_has_one_sample_of_the_latest_trial(void **state)
     assert_true(put_sample(&b->a, "p", 2, "three"));
     assert_false(put_sample(&b->a, "p", 1, "late"));
     assert_int_equal(read_samples(&b->b, 2, ""), 1);
+}
+
+static void the_sample_of_a_gateway_that_has_left_stays_and_says_so(void **state)
+{
+    Bench *b = *state;
+    put(&b->a, row_of(1, 10));
+    b->a.now = b->b.now = 9;
+    put_sample(&b->a, "p", 1, "one");
+    put_sample(&b->b, "q", 1, "two");
+    rollout_table_leave(b->a.table, bytes_of("a"), bytes_of("p"));
+    look(&b->a, 0); /* the same port: it has been done */
+    assert_int_equal(read_samples(&b->a, 1, ""), 2);
+    assert_true(b->a.samples[0].at == 0 && b->a.samples[1].at == 9);
+    assert_bytes(b->a.samples[0].content, "one");
+}
+
+/* Known by all, by a look at this time. */
+static int64_t known_at(Gateway *g, int64_t now)
+{
+    g->now = now;
+    look(g, 0);
+    assert_true(g->heard.member == g->heard.revision + (g->heard.revision > 0 ? 1 : 0) ||
+                g->heard.member == INT64_MAX);
+    return g->heard.revision;
+}
+
+static void sample_at(Gateway *g, const char *node, int64_t now, int64_t knows)
+{
+    g->now = now;
+    g->knows = knows;
+    assert_true(put_sample(g, node, 1, "x"));
+}
+
+static void what_all_gateways_knew_in_the_cell_before_is_seen(void **state)
+{
+    Bench *b = *state;
+    put(&b->a, row_of(1, 10));
+    assert_true(known_at(&b->a, 55) == INT64_MAX);
+    assert_int_equal(b->a.heard.node.size, 0);
+    sample_at(&b->a, "p", 49, 3);
+    sample_at(&b->b, "q", 40, 1);
+    sample_at(&b->b, "q", 45, 2);
+    assert_int_equal(known_at(&b->a, 50), 2);
+    assert_int_equal(known_at(&b->a, 59), 2);
+    assert_int_equal(known_at(&b->a, 60), 0);
+    assert_bytes(b->a.heard.node, "q");
+    assert_true(b->a.heard.at == 45);
+    sample_at(&b->a, "p", 50, 4); /* in the cell itself: it changes nothing */
+    sample_at(&b->b, "q", 52, 4);
+    sample_at(&b->b, "q", 59, 5);
+    assert_int_equal(known_at(&b->a, 59), 2);
+    assert_int_equal(known_at(&b->a, 60), 4);
+    sample_at(&b->a, "p", 70, 6);
+    assert_int_equal(known_at(&b->a, 75), 0); /* nobody has written in 60 to 69 */
+    sample_at(&b->a, "p", 19, 1);             /* long ago */
+    sample_at(&b->b, "q", 95, 7);
+    assert_int_equal(known_at(&b->a, 100), 7);
 }
 
 /* ---- Others -----------------------------------------------------------------------------------
@@ -650,6 +716,8 @@ static int run_on(const bool *kind)
         TEST(a_judge_shows_that_it_lives_and_what_it_has_seen),
         TEST(who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing),
         TEST(a_gateway_has_one_sample_of_the_latest_trial),
+        TEST(the_sample_of_a_gateway_that_has_left_stays_and_says_so),
+        TEST(what_all_gateways_knew_in_the_cell_before_is_seen),
         TEST(other_gateways_hear_of_changes),
         TEST(a_store_that_is_away_is_told),
     };
