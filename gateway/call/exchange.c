@@ -441,6 +441,7 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
     x->method = order->method ? order->method : bare_method(x->arena, order->type);
     x->route = x->record.route = order->route ? order->route : x->method->route;
     x->record.step_of = order->step_of;
+    x->record.client = order->client;
     x->record.request_id = order->request_id;
     x->record.trace_id = order->trace_id;
     x->version.client = x->version.reply = x->method->version;

@@ -33,6 +33,7 @@ typedef struct CallOrder {
     const Leg *leg;         /* of that */
     const Route *route;     /* in place of the method's; NULL: that */
     const char *step_of;    /* a job's id: the call is of one of its steps; NULL: of none */
+    Bytes client;           /* of a step: the job's, as it may be recorded; empty: none */
     Bytes request_id;       /* for the log; empty: none */
     Bytes trace_id;         /* likewise */
     Codec codec;            /* of the messages; of a single instance: its own */

@@ -230,6 +230,7 @@ static void begin(StepCall *call, const JobCall *called)
     CallOrder exchange = {.method = called->method,
                           .route = called->route,
                           .step_of = arena_text(call->arena, order->record->id),
+                          .client = order->record->client,
                           .request_id = order->record->request_id,
                           .trace_id = trace_of(&order->record->forwarded, call->arena),
                           .codec = CODEC_PROTO,

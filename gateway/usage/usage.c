@@ -78,13 +78,12 @@ static void count_in(Usage *usage, const CallRecord *record, const Version *vers
         note_use(version->retiring, record);
 }
 
-/* Legs and steps are the gateway's own calls. */
+/* Legs and steps are uses by whoever they are made for. */
 static void on_call(void *owner, const CallRecord *record, Bytes line)
 {
     const Version *version = record->client_version, *reply = record->reply_version;
     (void)line;
-    if (!record->method || !record->method->use || !version || record->leg || record->step_of ||
-        is_refused(record))
+    if (!record->method || !record->method->use || !version || is_refused(record))
         return;
     count_in(owner, record, version);
     if (reply && reply != version)

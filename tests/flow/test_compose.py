@@ -12,7 +12,7 @@ import grpc
 import pytest
 from backends import Backend, order_v3, v3
 from gateway import BINARY, ROOT, Gateway
-from operators import command
+from operators import command, own_user
 from processes import eventually, free_port
 from test_ledger import CONFIG as LEDGER_CONFIG, rows
 
@@ -66,7 +66,7 @@ PAGE = """  - name: panel
 routes:
   - {match: panel, impact: high, timeout: 5s}
 """
-CONFIG = HEAD + SERVICES + "".join(PART.replace("NAME", name) for name in PARTS) + PAGE
+CONFIG = HEAD + "usage: {}\n" + SERVICES + "".join(PART.replace("NAME", name) for name in PARTS) + PAGE
 
 
 # google.rpc.Status with an ErrorInfo: the reason and the domain.
@@ -239,6 +239,8 @@ def test_older_clients_get_the_page_through_the_change_list(tmp_path, schema_fil
         for dialect in DIALECTS:
             page, fields = panel.ask(dialect, "v1")
             assert page.customer == "d of ada" and states(page) == {name: "ok" for name in ALL}
+        used = own_user(panel.gateway)("GET", "/usage?service=part_a").json["methods"]
+        assert [(row["method"], row["calls"]) for row in used] == [("part.a.Parts/Get", len(DIALECTS))]  # by its legs
 
 
 def test_a_leg_sends_only_the_named_credentials(tmp_path, schema_file, backend):

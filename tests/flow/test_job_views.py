@@ -13,6 +13,7 @@ import pytest
 from gateway import Gateway
 from google.protobuf import json_format
 from operations_service import Operations, lro, state_of
+from operators import on_socket
 from processes import eventually, free_port
 from shop.hosting.v1 import hosting_pb2 as v1
 from shop.hosting.v2 import hosting_pb2 as v2
@@ -25,6 +26,7 @@ log: "-"
 loops: 2
 store: {sqlite: $folder/jobs.db, jobs: {look: 100ms}}
 identity_header: x-client
+usage: {}
 trusted_proxies: [127.0.0.0/8]
 services:
   - name: hosting
@@ -285,3 +287,14 @@ def test_operations_are_told_in_each_dialect(world, dialect):
     read = json_format.Parse(told, lro.Operation())
     site = v1.Site()
     assert read.name == operation and read.done and read.response.Unpack(site) and site.status == v1.ONLINE
+
+
+def test_steps_are_uses_of_the_client_of_the_job(world):
+    world.create("used", client="eve")
+    world.let_go_on("used")
+
+    def used():
+        page = on_socket(world.one.folder / "one.sock", "GET", "/usage?service=machines&client=eve").json
+        other = on_socket(world.two.folder / "two.sock", "GET", "/usage?service=machines&client=eve").json
+        return page["all_gateways"] and [(row["method"], row["calls"]) for row in (page["methods"] or other["methods"])]
+    eventually(lambda: used() == [("shop.machines.v1.Machines/Reserve", 1)])
