@@ -108,7 +108,7 @@ static void add_own_fields(const Client *c, Fields *fields)
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity.header,
-                              fields);
+                              x->record.began, fields);
     else if (x->record.method) /* another value of these fields would have selected a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity.header, fields);

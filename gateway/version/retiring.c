@@ -45,6 +45,18 @@ const Brownout *brownout_now(const Version *version, int64_t wall)
     return NULL;
 }
 
+const Brownout *brownout_after(const Version *version, int64_t wall)
+{
+    const Retiring *retiring = version->retiring;
+    const Brownout *first = NULL;
+    for (uint32_t i = 0; retiring && i < retiring->n_brownouts; i++) {
+        const Brownout *b = &retiring->brownouts[i];
+        if (b->from > wall && (!first || b->from < first->from))
+            first = b;
+    }
+    return first;
+}
+
 int64_t brownout_next(const Version *version, int64_t wall)
 {
     const Retiring *retiring = version->retiring;

@@ -51,6 +51,9 @@ bool version_outlives_sunset(const Version *version, int64_t wall);
 /* The brown-out of the version at this time; NULL: none. */
 const Brownout *brownout_now(const Version *version, int64_t wall);
 
+/* The first one that begins after this time; NULL: none is planned. */
+const Brownout *brownout_after(const Version *version, int64_t wall);
+
 /* When the next one begins or the present one ends; INT64_MAX: never. */
 int64_t brownout_next(const Version *version, int64_t wall);
 

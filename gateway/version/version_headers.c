@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
+#include "gateway/version/retiring.h"
 
 /* The request field that a rule reads, or NULL when it reads none. */
 static const char *field_of_rule(const Service *service, VersionRule rule,
@@ -66,8 +67,19 @@ static void add_successor(const char *link, Fields *out)
     add_buffer("link", &value, out);
 }
 
+static void add_brownout(const Brownout *brownout, Fields *out)
+{
+    _Static_assert(BROWNOUT_WHOLE == 10000, "hundredths of a percent");
+    uint32_t hundredths = brownout->share;
+    Buffer value = buffer_in(out->arena);
+    buffer_printf(&value, "@%lld;for=%lld;share=%u.%02u", (long long)(brownout->from / SECOND),
+                  (long long)((brownout->until - brownout->from) / SECOND), hundredths / 100,
+                  hundredths % 100);
+    add_buffer("passerelle-brownout", &value, out);
+}
+
 void version_headers_write(const Version *version, VersionRule decided_by,
-                           const char *identity_header, Fields *out)
+                           const char *identity_header, int64_t wall, Fields *out)
 {
     const Service *service = version->service;
     fields_add(out, bytes_of(service->version_header ? service->version_header : "api-version"),
@@ -79,4 +91,7 @@ void version_headers_write(const Version *version, VersionRule decided_by,
         add_date("sunset", version->sunset / SECOND, out);
     if (version->successor_link)
         add_successor(version->successor_link, out);
+    const Brownout *next = brownout_after(version, wall);
+    if (next)
+        add_brownout(next, out);
 }

@@ -159,6 +159,17 @@ def test_a_brown_out_is_loud_until_it_is_over(tmp_path, backends):
         assert "1 calls were refused" in ended[0]["message"] and call(gateway).status == 200
 
 
+def test_a_brown_out_is_announced_before_it_begins(tmp_path, backends):
+    begin = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(hours=1)
+    brownouts = f"[{{at: '{begin.strftime('%Y-%m-%dT%H:%M:%SZ')}', for: 10m, share: 5 %}}]"
+    told = f"@{int(begin.timestamp())};for=600;share=5.00"
+    with gateway_of(tmp_path, backends, RETIRING, brownouts=brownouts) as gateway:
+        assert call(gateway).headers["passerelle-brownout"] == told
+        assert "passerelle-brownout" not in call(gateway, version="v3").headers
+        _, made = client(gateway, "v1").List.with_call(v1.ListRequest())
+        assert dict(made.initial_metadata())["passerelle-brownout"] == told
+
+
 def test_check_warns_of_a_sunset_that_hits_clients_of_last_week(tmp_path, backends, store):  # noqa: F811
     ageing = CONFIG.replace("schema: $orders}", "schema: $orders, sunset: 2099-03-01}", 1)
     with gateway_of(tmp_path, backends, ageing, store=store) as gateway:
