@@ -492,8 +492,10 @@ static void shed_head(MemoryWait *wait)
 /* Who calls what matters most is read first while there is much to read. */
 static void set_rank(Connection *c, uint32_t n_new)
 {
-    uint8_t rank = c->n_streams ? (uint8_t)(IMPACT_CATASTROPHIC - c->client.highest) : 0;
-    socket_rank(&c->pump.socket, rank, n_new >= FLOOD);
+    static const ReadRank ranks[] = {
+        [IMPACT_LOW] = READ_LOW, [IMPACT_HIGH] = READ_HIGH, [IMPACT_CATASTROPHIC] = READ_URGENT};
+    socket_rank(&c->pump.socket, ranks[c->client.highest]);
+    socket_floods(&c->pump.socket, n_new >= FLOOD);
 }
 
 static void feed(Connection *c, Bytes input)

@@ -32,11 +32,6 @@ void loop_enter(Loop *loop)
         set_date(loop);
 }
 
-void loop_urgent(Loop *loop)
-{
-    read_order_urgent(&loop->private->order, loop->now);
-}
-
 void loop_defer(Loop *loop, LoopWork *work)
 {
     LoopPrivate *p = loop->private;
@@ -129,7 +124,10 @@ static void after_wait(uv_check_t *check)
 {
     Loop *loop = check->data;
     loop_enter(loop);
-    read_order_run(&loop->private->order, loop->now);
+    if (loop_is_crowded(loop)) {
+        run_work(loop); /* what is urgent goes out before others are read */
+        read_order_run(&loop->order, loop->now);
+    }
     timer_wheel_run(&loop->timers, loop->now);
     run_work(loop);
 }
@@ -154,7 +152,7 @@ static void measure_turn(Loop *loop)
     LoopPrivate *p = loop->private;
     int64_t apart = loop->now - p->turn_began;
     p->turn_began = loop->now;
-    if (apart >= loop->watch_from || p->order.crowded_until || memory_is_short())
+    if (apart >= loop->watch_from || loop_is_crowded(loop) || memory_is_short())
         p->n_watched = WATCHED;
     if (p->n_watched == 0)
         return;
@@ -164,7 +162,7 @@ static void measure_turn(Loop *loop)
                      .slept = loop->now - p->turn_ended,
                      .busy = ended - loop->now,
                      .stood = find_stood(p, ended - loop->now),
-                     .waited = p->order.crowded_until ? read_order_waited(&p->order, ended) : 0};
+                     .waited = loop_is_crowded(loop) ? read_order_waited(&loop->order, ended) : 0};
     loop->on_turn(loop, &turn);
     p->turn_ended = ended;
 }
@@ -175,7 +173,7 @@ static void before_wait(uv_prepare_t *prepare)
     LoopPrivate *p = loop->private;
     loop_enter(loop);
     run_work(loop);
-    if (has_work(p))
+    if (has_work(p) || read_order_has_left(&loop->order))
         uv_idle_start(&p->no_wait, do_not_wait);
     else
         uv_idle_stop(&p->no_wait);
@@ -302,7 +300,7 @@ void loop_deinit(Loop *loop)
 
     uv_mutex_destroy(&p->lock);
     arena_free(loop->scratch);
-    read_order_deinit(&p->order);
+    read_order_deinit(&loop->order);
     free(p->read_buffer);
     free(p->plain_buffer);
     free(p->cipher_buffer);

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/text/date.h"
 #include "gateway/loop/loop_turn.h"
+#include "gateway/loop/read_order.h"
 #include "gateway/loop/timer.h"
 
 #include <uv.h>
@@ -77,6 +78,7 @@ struct Loop {
     CohortPort *cohorts;       /* of rollouts: cohort_port.h; NULL: none yet */
     ClaimPort *claims;         /* of idempotency keys: claims.h; NULL: there is no store */
     ShadowPort *shadows;       /* takes copies of calls: exchange.h; NULL: there are none */
+    ReadOrder order;           /* of reading, if there is much to read */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */
@@ -111,7 +113,16 @@ void loop_enter(Loop *loop);
 
 /* An urgent call has arrived: for a while others are read after such calls if there is much to
    read. See read_order.h. */
-void loop_urgent(Loop *loop);
+static inline void loop_urgent(Loop *loop)
+{
+    read_order_urgent(&loop->order, loop->now);
+}
+
+/* Whether others are read after urgent calls now. */
+static inline bool loop_is_crowded(const Loop *loop)
+{
+    return read_order_is_crowded(&loop->order);
+}
 
 /* For errors and texts that live until the turn ends. */
 static inline Arena *loop_scratch(Loop *loop)

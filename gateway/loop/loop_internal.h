@@ -5,7 +5,6 @@
 #define GATEWAY_LOOP_INTERNAL_H
 
 #include "gateway/loop/loop.h"
-#include "gateway/loop/read_order.h"
 
 enum {
     LOOP_READ_SIZE = 64 * 1024,    /* one read of a socket */
@@ -32,7 +31,6 @@ struct LoopPrivate {
     uv_timer_t wake;   /* drives the wheel */
     int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
 
-    ReadOrder order;
     LoopWork *work, **work_end; /* the last one is followed by this: */
     LoopWork no_work;
     int64_t date_until;             /* monotonic: when loop->date must be updated */

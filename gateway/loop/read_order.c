@@ -15,44 +15,43 @@ enum { ASKED_FOR_TIME = 8 /* sockets, for each of which the clock is read */ };
 
 /* ---- A queue --------------------------------------------------------------------------------- */
 
-static ReadWait *queue_at(const ReadQueue *queue, uint32_t i)
+static ReadWait *queue_at(const ReadQueue *queue, uint32_t place)
 {
-    return &queue->items[(queue->first + i) & (queue->room - 1)];
+    return &queue->items[place & (queue->room - 1)];
 }
 
 static void grow(ReadQueue *queue)
 {
-    uint32_t room = queue->room ? 2 * queue->room : 64;
-    ReadWait *items = malloc(room * sizeof *items);
-    CHECK(items);
+    ReadQueue grown = *queue;
+    grown.room = queue->room ? 2 * queue->room : 64;
+    grown.items = malloc(grown.room * sizeof *grown.items);
+    CHECK(grown.items);
     for (uint32_t i = 0; i < queue->n; i++)
-        items[i] = *queue_at(queue, i);
+        *queue_at(&grown, queue->first + i) = *queue_at(queue, queue->first + i);
     free(queue->items);
-    *queue = (ReadQueue){.items = items, .n = queue->n, .room = room};
+    *queue = grown;
 }
 
 static void queue_add(ReadQueue *queue, Socket *socket, int64_t now)
 {
     if (queue->n == queue->room)
         grow(queue);
-    *queue_at(queue, queue->n++) = (ReadWait){.socket = socket, .since = now};
+    socket->wait_place = queue->first + queue->n++;
+    *queue_at(queue, socket->wait_place) = (ReadWait){.socket = socket, .since = now};
 }
 
-static void drop_first(ReadQueue *queue)
+static void drop_those_who_left(ReadQueue *queue)
 {
-    queue->first++;
-    queue->n--;
-}
-
-/* NULL: nobody waits. */
-static Socket *queue_take(ReadQueue *queue)
-{
-    Socket *socket = NULL;
-    while (queue->n && !socket) {
-        socket = queue_at(queue, 0)->socket;
-        drop_first(queue);
+    while (queue->n && !queue_at(queue, queue->first)->socket) {
+        queue->first++;
+        queue->n--;
     }
-    return socket;
+}
+
+static void queue_remove(ReadQueue *queue, uint32_t place)
+{
+    queue_at(queue, place)->socket = NULL;
+    drop_those_who_left(queue);
 }
 
 /* ---- The order ------------------------------------------------------------------------------- */
@@ -71,14 +70,19 @@ static bool is_crowded(ReadOrder *order, int64_t turn_began)
     return order->crowded_until != 0;
 }
 
+static void wait_for(ReadOrder *order, Socket *socket, int64_t since)
+{
+    socket->waits = socket->rank;
+    queue_add(&order->ranks[socket->rank], socket, since);
+}
+
 bool read_order_waits(ReadOrder *order, Socket *socket, int64_t turn_began)
 {
     if (socket->waits)
         return true;
     if (!is_crowded(order, turn_began))
         return false;
-    socket->waits = true;
-    queue_add(&order->ranks[socket->rank], socket, turn_began);
+    wait_for(order, socket, turn_began);
     return true;
 }
 
@@ -89,43 +93,48 @@ static bool has_time(int64_t turn_began)
 
 static int64_t waited(const ReadQueue *queue, int64_t now)
 {
-    return queue->n ? now - queue_at(queue, 0)->since : 0;
+    return queue->n ? now - queue_at(queue, queue->first)->since : 0;
 }
 
-static void read_first(ReadQueue *queue)
+/* What it has more than the piece that is read waits behind the others. */
+static void read_first(ReadOrder *order, ReadQueue *queue, int64_t turn_began)
 {
-    Socket *socket = queue_take(queue);
-    if (socket)
-        socket_read_now(socket);
+    Socket *socket = queue_at(queue, queue->first)->socket;
+    read_order_forget(order, socket);
+    if (socket_read_now(socket) && socket->rank && !socket->waits)
+        wait_for(order, socket, turn_began);
 }
 
-/* True: some are left. */
-static bool read_rank(ReadQueue *queue, int64_t turn_began)
+static void read_rank(ReadOrder *order, ReadRank rank, int64_t turn_began)
 {
-    if (waited(queue, turn_began) >= PATIENCE)
-        read_first(queue);
+    ReadQueue *queue = &order->ranks[rank];
+    if (queue->n && (rank == READ_INSTANCE || waited(queue, turn_began) >= PATIENCE))
+        read_first(order, queue, turn_began);
     while (queue->n && has_time(turn_began))
-        read_first(queue);
-    return queue->n > 0;
+        read_first(order, queue, turn_began);
 }
 
 void read_order_run(ReadOrder *order, int64_t turn_began)
 {
     if (!order->crowded_until)
         return;
-    bool left = false;
-    for (int rank = 1; rank < READ_RANKS; rank++)
-        left |= read_rank(&order->ranks[rank], turn_began);
-    if (left)
+    for (ReadRank rank = READ_INSTANCE; rank < READ_RANKS; rank++)
+        read_rank(order, rank, turn_began);
+    if (read_order_has_left(order))
         order->crowded_until = turn_began + CROWDED_FOR;
     else if (turn_began > order->crowded_until)
         order->crowded_until = 0;
 }
 
+bool read_order_has_left(const ReadOrder *order)
+{
+    return order->ranks[READ_INSTANCE].n || order->ranks[READ_HIGH].n || order->ranks[READ_LOW].n;
+}
+
 int64_t read_order_waited(const ReadOrder *order, int64_t now)
 {
     int64_t longest = 0;
-    for (int rank = 1; rank < READ_RANKS; rank++) {
+    for (ReadRank rank = READ_INSTANCE; rank < READ_RANKS; rank++) {
         int64_t here = waited(&order->ranks[rank], now);
         longest = here > longest ? here : longest;
     }
@@ -134,13 +143,8 @@ int64_t read_order_waited(const ReadOrder *order, int64_t now)
 
 void read_order_forget(ReadOrder *order, Socket *socket)
 {
-    for (int rank = 1; rank < READ_RANKS && socket->waits; rank++) {
-        ReadQueue *queue = &order->ranks[rank];
-        for (uint32_t i = 0; i < queue->n; i++)
-            if (queue_at(queue, i)->socket == socket)
-                queue_at(queue, i)->socket = NULL;
-    }
-    socket->waits = false;
+    queue_remove(&order->ranks[socket->waits], socket->wait_place);
+    socket->waits = READ_URGENT;
 }
 
 void read_order_deinit(ReadOrder *order)

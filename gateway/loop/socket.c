@@ -17,7 +17,8 @@ enum {
     WRITES_MAX = 1024 * 1024,   /* pending bytes with TLS: a peer may cause TLS responses (key
                                    updates) without reading */
     REST_MAX = 8 * 1024 * 1024, /* read at most after a failed write: more than the kernel keeps */
-    KEEPALIVE_DELAY = 60,       /* seconds without data until the kernel sends keep-alive probes */
+    TOLD_OFTEN = 8,       /* watching it costs more than two system calls that end and begin it */
+    KEEPALIVE_DELAY = 60, /* seconds without data until the kernel sends keep-alive probes */
 };
 
 /* A copy of bytes that the kernel did not accept at once. */
@@ -37,7 +38,7 @@ static void stop_reading(Socket *socket)
 {
     if (socket->reading)
         uv_read_stop(&socket->uv.stream);
-    socket->reading = false;
+    socket->reading = socket->unwatched = false;
 }
 
 /* The connection is broken, detected in a callback of the loop: notifies the owner now. */
@@ -299,7 +300,7 @@ static uv_buf_t buffer_of(const Socket *socket, uint32_t most)
 
 static bool waits(Socket *socket)
 {
-    ReadOrder *order = &socket->loop->private->order;
+    ReadOrder *order = &socket->loop->order;
     if (!order->urgent_at)
         return false; /* there has never been an urgent call */
     loop_enter(socket->loop);
@@ -332,9 +333,22 @@ static void read_input(Socket *socket, Bytes input)
         socket->events->on_read(socket, input);
 }
 
+/* It waits for its turn, and has input. Who waits for long is not watched. */
+static void told_again(Socket *socket)
+{
+    if (socket->n_told < TOLD_OFTEN)
+        socket->n_told++;
+    if (socket->n_told < TOLD_OFTEN)
+        return;
+    uv_read_stop(&socket->uv.stream);
+    socket->unwatched = true;
+}
+
 static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     Socket *socket = stream->data;
+    if (n == UV_ENOBUFS)
+        told_again(socket);
     if (n == 0 || n == UV_ENOBUFS || socket->state >= SOCKET_LOST)
         return;
     loop_enter(socket->loop);
@@ -354,17 +368,30 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     }
 }
 
-void socket_read_now(Socket *socket)
+/* `reading` may be set already. */
+static void watch(Socket *socket)
 {
-    socket->waits = false;
+    int error = uv_read_start(&socket->uv.stream, give_buffer, on_input);
+    socket->reading = !error;
+    socket->unwatched = false;
+    if (error)
+        socket_break(socket, error);
+}
+
+bool socket_read_now(Socket *socket)
+{
+    socket->n_told = 0;
     uv_os_fd_t fd;
     if (!socket->reading || uv_fileno(&socket->uv.handle, &fd))
-        return;
+        return false;
     uv_buf_t buffer = buffer_of(socket, socket->floods ? READ_FEW : READ_SOME);
     ssize_t n = read(fd, buffer.base, buffer.len);
     int error = n < 0 ? uv_translate_sys_error(errno) : 0;
     if (error != UV_EAGAIN && error != UV_EINTR)
         on_input(&socket->uv.stream, n == 0 ? UV_EOF : error ? error : n, &buffer);
+    if (socket->unwatched)
+        watch(socket);
+    return n == (ssize_t)buffer.len && socket->reading;
 }
 
 void socket_resume(Socket *socket)
@@ -373,11 +400,7 @@ void socket_resume(Socket *socket)
     if (socket->reading || socket->eof || socket->state == SOCKET_FRESH ||
         socket->state >= SOCKET_LOST)
         return;
-    int error = uv_read_start(&socket->uv.stream, give_buffer, on_input);
-    if (error)
-        socket_break(socket, error);
-    else
-        socket->reading = true;
+    watch(socket);
 }
 
 void socket_pause(Socket *socket)
@@ -516,7 +539,7 @@ void socket_close(Socket *socket)
         return;
     socket->state = SOCKET_CLOSING;
     if (socket->waits)
-        read_order_forget(&socket->loop->private->order, socket);
+        read_order_forget(&socket->loop->order, socket);
     loop_undefer(socket->loop, &socket->later);
     uv_close(&socket->uv.handle, on_handle_closed);
 }

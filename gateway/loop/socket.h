@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/net/ip.h"
 #include "gateway/loop/loop.h"
+#include "gateway/loop/read_order.h"
 #include "gateway/tls/certificate_names.h"
 
 typedef struct ssl_st SSL; /* OpenSSL's */
@@ -76,9 +77,12 @@ struct Socket {
     uint32_t read_most; /* bytes of one read; 0: as many as fit into the loop's buffer */
     bool dialed;        /* by socket_connect */
     bool reading, paused, eof, shut, wants_writable;
-    uint8_t rank; /* in which it is read while the loop is crowded: read_order.h */
-    bool floods;  /* its reads bring many calls each */
-    bool waits;   /* it is in the loop's order */
+    uint8_t rank;        /* in which it is read while the loop is crowded: ReadRank */
+    uint8_t waits;       /* in this rank of the loop's order; READ_URGENT: it does not */
+    uint8_t n_told;      /* while it waits: so often the kernel has said that it has input; */
+    bool unwatched;      /* after that it is not asked */
+    bool floods;         /* its reads bring many calls each */
+    uint32_t wait_place; /* while it waits */
 };
 
 /* Takes over a connected file descriptor, with TLS as the server if `tls` is not NULL (a reference
@@ -125,16 +129,21 @@ static inline void socket_read_most(Socket *socket, uint32_t most)
     socket->read_most = most;
 }
 
-/* In which rank it is read while the loop is crowded; 0, as at first: as it comes. `floods`: its
-   last read has brought many calls, so that less is read at a time. */
-static inline void socket_rank(Socket *socket, uint8_t rank, bool floods)
+/* In which rank it is read while the loop is crowded; READ_URGENT, as at first: as it comes. */
+static inline void socket_rank(Socket *socket, ReadRank rank)
 {
     socket->rank = rank;
+}
+
+/* Whether its last read has brought many calls, so that less is read at a time. */
+static inline void socket_floods(Socket *socket, bool floods)
+{
     socket->floods = floods;
 }
 
-/* For the loop's order: it has input. */
-void socket_read_now(Socket *socket);
+/* For the loop's order: it has input, of which a piece is read. Whether there may be more, and it
+   is to be read. */
+bool socket_read_now(Socket *socket);
 
 /* Pauses and resumes reading. */
 void socket_pause(Socket *socket);

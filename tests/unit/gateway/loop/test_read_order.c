@@ -1,6 +1,5 @@
 #include "tests/unit/check.h"
 
-#include "gateway/loop/loop_internal.h"
 #include "gateway/loop/socket.h"
 #include "tests/unit/gateway/doubles.h"
 
@@ -76,7 +75,7 @@ static int set_up(void **state)
     n_told = 0;
     told[0] = 0;
     loop_init(&loop, 0);
-    order = &loop.private->order;
+    order = &loop.order;
     return 0;
 }
 
@@ -112,9 +111,9 @@ static void say(int at, size_t size)
 }
 
 /* The end has input, in a turn that began then. */
-static bool waits(int at, uint8_t rank, int64_t turn_began)
+static bool waits(int at, ReadRank rank, int64_t turn_began)
 {
-    socket_rank(&ends[at].socket, rank, ends[at].socket.floods);
+    socket_rank(&ends[at].socket, rank);
     return read_order_waits(order, &ends[at].socket, turn_began);
 }
 
@@ -138,10 +137,10 @@ static void without_urgent_calls_nobody_waits_however_long_a_turn_is(void **stat
 {
     connect_all(1);
     for (int i = 0; i < 100; i++)
-        assert_false(waits(0, 2, an_old_turn()));
+        assert_false(waits(0, READ_LOW, an_old_turn()));
     read_order_urgent(order, an_old_turn() - SECOND); /* long ago */
     for (int i = 0; i < 100; i++)
-        assert_false(waits(0, 2, an_old_turn()));
+        assert_false(waits(0, READ_LOW, an_old_turn()));
 }
 
 static void a_long_turn_with_urgent_calls_makes_others_wait(void **state)
@@ -150,13 +149,15 @@ static void a_long_turn_with_urgent_calls_makes_others_wait(void **state)
     int64_t turn = an_old_turn();
     read_order_urgent(order, turn);
     int n = 0;
-    while (n < 100 && !waits(0, 2, turn))
+    assert_false(loop_is_crowded(&loop));
+    while (n < 100 && !waits(0, READ_LOW, turn))
         n++;
     assert_in_range(n, 1, 8);
     assert_true(order->crowded_until > turn);
-    assert_int_equal(order->ranks[2].n, 1);
-    assert_true(waits(0, 2, turn)); /* the kernel tells it again */
-    assert_int_equal(order->ranks[2].n, 1);
+    assert_true(loop_is_crowded(&loop));
+    assert_int_equal(order->ranks[READ_LOW].n, 1);
+    assert_true(waits(0, READ_LOW, turn)); /* the kernel tells it again */
+    assert_int_equal(order->ranks[READ_LOW].n, 1);
 }
 
 static void a_short_turn_makes_nobody_wait(void **state)
@@ -165,7 +166,7 @@ static void a_short_turn_makes_nobody_wait(void **state)
     int64_t turn = clock_now() + SECOND;
     read_order_urgent(order, turn);
     for (int i = 0; i < 100; i++)
-        assert_false(waits(0, 2, turn));
+        assert_false(waits(0, READ_LOW, turn));
 }
 
 static void it_ends_when_nobody_had_to_wait_for_a_while(void **state)
@@ -176,33 +177,35 @@ static void it_ends_when_nobody_had_to_wait_for_a_while(void **state)
     order->crowded_until = turn;
     read_order_run(order, turn - 1);
     assert_int_equal(order->crowded_until, turn);
-    assert_true(waits(0, 1, turn - MILLISECOND));
+    assert_true(waits(0, READ_HIGH, turn - MILLISECOND));
     read_order_run(order, turn - MILLISECOND); /* it has no time: the one is left */
+    assert_true(read_order_has_left(order));
     assert_true(order->crowded_until > turn);
     while (n_told == 0)
         read_order_run(order, clock_now());
+    assert_false(read_order_has_left(order));
     int64_t until = order->crowded_until;
     read_order_run(order, until);
     assert_int_equal(order->crowded_until, until);
     read_order_run(order, until + 1);
     assert_int_equal(order->crowded_until, 0);
-    assert_false(waits(0, 1, clock_now()));
+    assert_false(waits(0, READ_HIGH, clock_now()));
 }
 
 /* ---- Who is read ----------------------------------------------------------------------------- */
 
 static void those_of_the_higher_rank_are_read_first_and_then_those_that_wait_longest(void **state)
 {
-    connect_all(4);
-    for (int i = 0; i < 4; i++)
-        say(i, 1);
+    static const ReadRank ranks[] = {READ_LOW, READ_HIGH, READ_LOW, READ_INSTANCE, READ_HIGH};
+    connect_all(5);
     int64_t turn = crowd();
-    static const uint8_t ranks[] = {2, 1, 2, 1};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++) {
+        say(i, 1);
         assert_true(waits(i, ranks[i], turn));
-    while (n_told < 4)
+    }
+    while (n_told < 5)
         read_order_run(order, clock_now()); /* one turn may be too short for all */
-    assert_string_equal(told, "BDAC");
+    assert_string_equal(told, "DBEAC");
 }
 
 static void without_time_one_of_each_rank_is_read_that_has_waited_for_long(void **state)
@@ -211,10 +214,11 @@ static void without_time_one_of_each_rank_is_read_that_has_waited_for_long(void 
     for (int i = 0; i < 6; i++)
         say(i, 1);
     int64_t turn = crowd() - SECOND;
+    static const ReadRank ranks[] = {READ_HIGH, READ_LOW};
     for (int i = 0; i < 4; i++)
-        assert_true(waits(i, (uint8_t)(1 + i % 2), turn));
+        assert_true(waits(i, ranks[i % 2], turn));
     for (int i = 4; i < 6; i++)
-        assert_true(waits(i, (uint8_t)(1 + i % 2), turn + 2 * MILLISECOND));
+        assert_true(waits(i, ranks[i % 2], turn + 2 * MILLISECOND));
     read_order_run(order, turn + 50 * MILLISECOND - 1);
     assert_string_equal(told, "");
     assert_int_equal(read_order_waited(order, turn + 7), 7);
@@ -227,32 +231,69 @@ static void without_time_one_of_each_rank_is_read_that_has_waited_for_long(void 
     assert_string_equal(told, "ABCD");
 }
 
+static void without_time_a_piece_of_one_instance_is_read_in_each_turn(void **state)
+{
+    connect_all(3);
+    int64_t turn = crowd() - SECOND;
+    for (int i = 0; i < 3; i++) {
+        say(i, 1);
+        assert_true(waits(i, i == 2 ? READ_HIGH : READ_INSTANCE, turn));
+    }
+    read_order_run(order, turn);
+    assert_string_equal(told, "A");
+    read_order_run(order, turn);
+    assert_string_equal(told, "AB");
+    read_order_run(order, turn);
+    assert_string_equal(told, "AB");
+}
+
 static void a_flood_is_read_in_small_pieces_and_others_in_larger_ones(void **state)
 {
     connect_all(2);
-    socket_rank(&ends[1].socket, 2, true);
+    socket_floods(&ends[1].socket, true);
+    int64_t turn = crowd() - SECOND;
     for (int i = 0; i < 2; i++) {
         say(i, 20000);
-        assert_true(waits(i, 2, crowd()));
-        while (n_told == (size_t)i)
-            read_order_run(order, clock_now());
+        assert_true(waits(i, READ_INSTANCE, turn));
     }
+    for (int i = 0; i < 5; i++)
+        read_order_run(order, turn);
+    assert_string_equal(told, "ABABB"); /* what is left of one waits behind the others */
     assert_int_equal(told_sizes[0], READ_SOME);
     assert_int_equal(told_sizes[1], READ_FEW);
+    assert_int_equal(told_sizes[2], 20000 - READ_SOME);
+    assert_int_equal(told_sizes[3], READ_FEW);
+    assert_int_equal(order->ranks[READ_INSTANCE].n, 1);
 }
 
 static void one_that_is_closed_or_paused_is_not_read(void **state)
 {
-    connect_all(3);
-    for (int i = 0; i < 3; i++) {
+    connect_all(5);
+    int64_t turn = crowd();
+    for (int i = 0; i < 5; i++) {
         say(i, 1);
-        assert_true(waits(i, 2, crowd()));
+        assert_true(waits(i, READ_LOW, turn + i));
     }
+    socket_pause(&ends[2].socket);
+    socket_close(&ends[3].socket);
+    assert_int_equal(read_order_waited(order, turn + 9), 9);
     socket_close(&ends[0].socket);
-    socket_pause(&ends[1].socket);
-    while (order->ranks[2].n)
+    assert_int_equal(read_order_waited(order, turn + 9), 8);
+    while (order->ranks[READ_LOW].n)
         read_order_run(order, clock_now());
-    assert_string_equal(told, "C");
+    assert_string_equal(told, "BE");
+}
+
+static void the_last_one_that_leaves_leaves_nobody(void **state)
+{
+    connect_all(2);
+    for (int i = 0; i < 2; i++)
+        assert_true(waits(i, READ_LOW, crowd()));
+    socket_close(&ends[1].socket);
+    assert_true(read_order_has_left(order));
+    socket_close(&ends[0].socket);
+    assert_false(read_order_has_left(order));
+    assert_int_equal(read_order_waited(order, clock_now()), 0);
 }
 
 static void many_wait_in_their_order(void **state)
@@ -262,9 +303,9 @@ static void many_wait_in_their_order(void **state)
         n_told = 0;
         for (int i = 0; i < MOST; i++) {
             say(i, 1);
-            assert_true(waits(i, 2, crowd()));
+            assert_true(waits(i, READ_LOW, crowd()));
         }
-        while (order->ranks[2].n)
+        while (order->ranks[READ_LOW].n)
             read_order_run(order, clock_now());
         assert_int_equal(n_told, MOST);
         for (int i = 0; i < MOST; i++)
@@ -284,7 +325,8 @@ static void a_crowded_loop_reads_what_is_urgent_at_once_and_others_after_it(void
     connect_all(3);
     crowd();
     for (int i = 0; i < 3; i++) {
-        socket_rank(&ends[i].socket, (uint8_t)(2 - i), false);
+        static const ReadRank ranks[] = {READ_LOW, READ_INSTANCE, READ_URGENT};
+        socket_rank(&ends[i].socket, ranks[i]);
         say(i, 1);
     }
     loop_run_until(&loop, all_told);
@@ -292,6 +334,82 @@ static void a_crowded_loop_reads_what_is_urgent_at_once_and_others_after_it(void
     say(0, 1);
     n_told = 2;
     loop_run_until(&loop, all_told); /* also if it is alone */
+}
+
+/* Each turn of the loop takes so long that only what is urgent is read, as long as `busy`. */
+static bool busy;
+
+static void keep_busy(Socket *socket, Bytes input)
+{
+    int64_t until = clock_now() + MILLISECOND;
+    while (clock_now() < until)
+        continue;
+    for (int i = 0; busy && i < 2; i++)
+        say(i, 1);
+}
+
+static const SocketEvents busy_events = {on_ready, keep_busy, on_other,
+                                         on_other, on_lost,   on_closed};
+
+static bool is_unwatched(void)
+{
+    return ends[1].socket.unwatched;
+}
+
+static bool is_told(void)
+{
+    return n_told > 0;
+}
+
+/* The second one waits for many turns. */
+static void let_wait(void)
+{
+    ends[0].socket.events = &busy_events;
+    crowd();
+    order->crowded_until = INT64_MAX;
+    busy = true;
+    socket_rank(&ends[1].socket, READ_LOW);
+    say(0, 1);
+    loop_run_until(&loop, is_unwatched);
+    busy = false;
+    n_told = 0;
+}
+
+static void who_waits_for_long_is_not_watched_and_is_read_all_the_same(void **state)
+{
+    connect_all(2);
+    for (int round = 0; round < 2; round++) {
+        let_wait();
+        loop_run_until(&loop, is_told);
+        assert_int_equal(told[0], 'B');
+        assert_false(ends[1].socket.unwatched);
+    }
+}
+
+static bool nobody_waits(void)
+{
+    return !read_order_has_left(order);
+}
+
+static void who_is_not_watched_may_be_paused(void **state)
+{
+    connect_all(2);
+    let_wait();
+    socket_pause(&ends[1].socket);
+    assert_false(ends[1].socket.unwatched);
+    loop_run_until(&loop, nobody_waits);
+    assert_int_equal(n_told, 0);
+    socket_resume(&ends[1].socket);
+    loop_run_until(&loop, is_told);
+    assert_int_equal(told[0], 'B');
+}
+
+static void who_is_not_watched_may_be_closed(void **state)
+{
+    connect_all(2);
+    let_wait();
+    socket_close(&ends[1].socket);
+    assert_true(nobody_waits());
 }
 
 #define order_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -305,10 +423,15 @@ int main(void)
         order_test(it_ends_when_nobody_had_to_wait_for_a_while),
         order_test(those_of_the_higher_rank_are_read_first_and_then_those_that_wait_longest),
         order_test(without_time_one_of_each_rank_is_read_that_has_waited_for_long),
+        order_test(without_time_a_piece_of_one_instance_is_read_in_each_turn),
         order_test(a_flood_is_read_in_small_pieces_and_others_in_larger_ones),
         order_test(one_that_is_closed_or_paused_is_not_read),
+        order_test(the_last_one_that_leaves_leaves_nobody),
         order_test(many_wait_in_their_order),
         order_test(a_crowded_loop_reads_what_is_urgent_at_once_and_others_after_it),
+        order_test(who_waits_for_long_is_not_watched_and_is_read_all_the_same),
+        order_test(who_is_not_watched_may_be_paused),
+        order_test(who_is_not_watched_may_be_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
