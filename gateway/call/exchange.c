@@ -425,6 +425,7 @@ static void become_leg(Exchange *x, const CallOrder *order)
     x->client = of->client;
     x->n_elsewhere = of->n_elsewhere;
     x->route = x->record.route = order->leg->route;
+    x->urgent = exchange_is_urgent(of);
     exchange_charge(x, of->account, false);
 }
 

@@ -365,6 +365,7 @@ static const Step *exchange_connect(Exchange *x, Attempt *attempt)
     attempt->wait.on_ready = on_ready;
     attempt->wait.client = x->client;
     attempt->wait.partial = has != CALLER_HAS_ALL;
+    attempt->wait.urgent = exchange_is_urgent(x);
     upstream_want(attempt->pick.upstream, &attempt->wait, &attempt->side.connection);
     attempt->waiting = !attempt->side.connection;
     return attempt->waiting ? STEP_WAIT : &STEP_send;

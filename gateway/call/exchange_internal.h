@@ -160,6 +160,7 @@ struct Exchange {
     bool own_response : 1; /* it is the gateway's own: nothing of the chosen attempt's goes into it
                             */
     bool arms_found : 1;   /* exchange_find_arm */
+    bool urgent : 1;       /* a leg of a call of catastrophic impact */
     uint8_t used_up;       /* PolicyQuestion.used_up */
     uint8_t delivering;    /* events of the caller that are running, nested: */
     const Step *next;      /* the step after they have returned; NULL: the usual one */
@@ -169,6 +170,12 @@ struct Exchange {
     Losses losses;
     CallRecord record;
 };
+
+/* Whether it goes before others while the loop is crowded. */
+static inline bool exchange_is_urgent(const Exchange *x)
+{
+    return x->urgent || (x->route && x->route->impact == IMPACT_CATASTROPHIC);
+}
 
 /* A new exchange with its arena; `memory` is the limit of the arena, and `config` is used. The
    function that creates it fills in the rest. */

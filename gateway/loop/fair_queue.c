@@ -101,11 +101,16 @@ void fair_queue_remove(FairQueue *queue, FairWait *wait)
         client_remove(queue, client);
 }
 
+FairWait *fair_queue_next(const FairQueue *queue)
+{
+    return queue->turn ? queue->turn->first : NULL;
+}
+
 FairWait *fair_queue_take(FairQueue *queue)
 {
-    if (!queue->turn)
+    FairWait *wait = fair_queue_next(queue);
+    if (!wait)
         return NULL;
-    FairWait *wait = queue->turn->first;
     queue->turn = queue->turn->next;
     fair_queue_remove(queue, wait);
     return wait;

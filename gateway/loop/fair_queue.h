@@ -46,7 +46,11 @@ void fair_queue_remove(FairQueue *queue, FairWait *wait);
    client. NULL: the queue is empty. */
 FairWait *fair_queue_take(FairQueue *queue);
 
-/* The same of the first client, from the turn on, that may be served. NULL: there is none. */
+/* The one that fair_queue_take would return. NULL: the queue is empty. */
+FairWait *fair_queue_next(const FairQueue *queue);
+
+/* As fair_queue_take, of the first client, from the turn on, that may be served. NULL: there is
+ * none. */
 FairWait *fair_queue_take_from(FairQueue *queue, bool (*may)(void *owner, const IpAddress *client),
                                void *owner);
 

@@ -87,7 +87,8 @@ void endpoint_connected(Endpoint *endpoint)
 
 bool endpoint_is_missed(const Endpoint *endpoint, int64_t now)
 {
-    return endpoint->named && endpoint->n_links == 0 && now >= endpoint->avoid_until;
+    bool lacks = endpoint->n_links == 0 || endpoint->mixed;
+    return endpoint->named && lacks && now >= endpoint->avoid_until;
 }
 
 /* A sort key: the most important part first; the lowest rank comes first. */

@@ -19,6 +19,7 @@ struct Endpoint {
     Endpoint *next;
     IpAddress ip;      /* unknown: the unix socket */
     bool named;        /* the latest lookup has it */
+    bool mixed;        /* HTTP/2: urgent calls share its links with others, and should not */
     uint32_t n_links;  /* connected ones, and connecting ones that try it first */
     uint32_t n_full;   /* HTTP/1.1: running calls */
     uint64_t used;     /* when it was last chosen, as a number of choices */
@@ -48,7 +49,7 @@ bool endpoints_any_named(const Endpoint *first);
 void endpoint_failed(Endpoint *endpoint, int64_t now);
 void endpoint_connected(Endpoint *endpoint);
 
-/* It has no link, and should have one. */
+/* It has no link, and should have one; or one more. */
 bool endpoint_is_missed(const Endpoint *endpoint, int64_t now);
 
 /*

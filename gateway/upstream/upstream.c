@@ -18,6 +18,7 @@
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers close connections with pings more often than every 5 minutes */
 #define MAX_AGE (600 * SECOND)
+#define URGENT_FOR (200 * MILLISECOND) /* a connection is that of urgent calls */
 
 enum { FAILURE_MEMORY = 16 * 1024, WAITS = 1000 };
 
@@ -471,21 +472,51 @@ static Endpoint *choose_endpoint(Upstream *u)
     return best;
 }
 
-/* A connection with capacity. The one that was used last is used first, so that the others become
-   idle and close. */
-static HttpConnection *take_room(Upstream *u, bool partial)
+static bool has_urgent(const Upstream *u, const Link *link)
+{
+    return link->urgent_at && u->table->loop->now - link->urgent_at < URGENT_FOR;
+}
+
+/* The one that was used last is used first, so that the others become idle and close. In a crowded
+   loop, responses to urgent calls would have to wait for others in front of them. */
+static Link *choose_link(Upstream *u, Endpoint *endpoint, bool urgent)
+{
+    Link *link = endpoint->ready;
+    if (!u->http2 || !loop_is_crowded(u->table->loop))
+        return link;
+    while (link && has_urgent(u, link) != urgent)
+        link = link->next;
+    if (!link && !urgent && u->n_links[LINK_CONNECTING] == 0) {
+        endpoint->mixed = u->missed = true;
+        upstream_look(u);
+    }
+    return link ? link : endpoint->ready;
+}
+
+/* In which order it is read. One that has urgent calls with others is urgent. */
+static void set_rank(Upstream *u, Link *link, bool urgent)
+{
+    if (urgent)
+        link->urgent_at = u->table->loop->now;
+    bool is_urgent = u->http2 ? has_urgent(u, link) : urgent;
+    socket_rank(&link->pump.socket, is_urgent ? READ_URGENT : READ_INSTANCE);
+}
+
+/* A connection with capacity. */
+static HttpConnection *take_room(Upstream *u, const UpstreamWait *wait)
 {
     Endpoint *endpoint;
     while ((endpoint = choose_endpoint(u))) {
-        Link *link = endpoint->ready;
+        Link *link = choose_link(u, endpoint, wait->urgent);
         link_settle(link);
         if (link->state != LINK_READY)
             continue;
         if (!u->http2) {
             link_move(link, LINK_FULL);
-            link->partial = partial;
-            u->n_partial += partial;
+            link->partial = wait->partial;
+            u->n_partial += wait->partial;
         }
+        set_rank(u, link, wait->urgent);
         /* link_settle runs again when the caller has opened its stream, or has not. */
         pump_flush_later(&link->pump);
         return link->pump.http;
@@ -535,6 +566,7 @@ static void connect_missed(Upstream *u)
     for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next) {
         if (endpoint_is_missed(endpoint, now) && may_connect(u))
             link_connect(u, endpoint);
+        endpoint->mixed = false;
     }
 }
 
@@ -653,7 +685,7 @@ static void serve_waits(Upstream *u)
 {
     FairQueue *queue;
     HttpConnection *room;
-    while ((queue = queue_in_turn(u)) && (room = take_room(u, queue == &u->waits[WAIT_PARTIAL]))) {
+    while ((queue = queue_in_turn(u)) && (room = take_room(u, wait_of(fair_queue_next(queue))))) {
         UpstreamWait *wait = wait_of(fair_queue_take(queue));
         u->n_waits--;
         wait->on_ready(wait, room, OK);
@@ -688,7 +720,7 @@ static bool may_take_room(const Upstream *u, const UpstreamWait *wait)
 void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_out)
 {
     wait->place = (FairWait){.client = NULL};
-    *connection_out = may_take_room(u, wait) ? take_room(u, wait->partial) : NULL;
+    *connection_out = may_take_room(u, wait) ? take_room(u, wait) : NULL;
     if (*connection_out)
         return;
     wait_add(u, wait);

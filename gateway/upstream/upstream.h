@@ -69,13 +69,16 @@ void upstream_measured(const Loop *loop, const Instance *instance, int64_t time,
  *
  * Clients take turns for capacity (fair_queue.h). If there are too many waits, the client with the
  * most waits loses its last one. Some of the connections to an HTTP/1.1 instance are reserved for
- * complete requests.
+ * complete requests. While the loop is crowded (read_order.h), urgent calls have an HTTP/2
+ * connection for themselves, if limits.http2_connections allows for two.
  */
 typedef struct UpstreamWait UpstreamWait;
 struct UpstreamWait {
     void (*on_ready)(UpstreamWait *wait, HttpConnection *connection, Result why);
     IpAddress client; /* unknown for the gateway's own calls */
     bool partial;     /* the request's body is still arriving */
+    bool urgent;      /* of catastrophic impact: while the loop is crowded, its response is read
+                         before those of others */
     /* private */
     FairWait place;
     Upstream *upstream;

@@ -73,7 +73,7 @@ struct Upstream {
     Lookup lookup;    /* of a host name; else never begun */
     int64_t known_to; /* until when the result of the lookup is valid */
     uint64_t choices; /* of endpoints */
-    bool missed;      /* an endpoint has no link, and there are calls */
+    bool missed;      /* an endpoint has no link, or is mixed, and there are calls */
 
     FairQueue waits[WAIT_KINDS];
     uint32_t n_waits;   /* in both */
@@ -99,6 +99,7 @@ struct Link {
     int64_t give_up_at; /* unless data arrives; 0: it is not in doubt */
     int64_t doubt_from; /* no sooner is it in doubt again */
     int64_t old_at;
+    int64_t urgent_at; /* when an urgent call was last sent on it; 0: never */
 
     Endpoint *endpoint; /* the one it is connected or connecting to; NULL: none yet, or GONE */
     Dial *dial;         /* while it is CONNECTING */

@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
+enum { FLOOD = 4 /* calls that end with one read */ };
+
 static Link *link_of(Socket *socket)
 {
     return (Link *)socket;
@@ -414,8 +416,11 @@ static void on_read(Socket *socket, Bytes input)
 {
     Link *link = link_of(socket);
     Loop *loop = loop_of(link);
+    uint32_t n_before = http_connection_streams(link->pump.http);
     link_hears(link);
     Result r = http_connection_feed(link->pump.http, input, loop->now);
+    uint32_t n_left = http_connection_streams(link->pump.http);
+    socket_floods(socket, n_before >= n_left + FLOOD);
     if (failed(r)) {
         telemetry_event("warning", "upstream_broken", r, "instance %s",
                         upstream_name(link->upstream));
@@ -427,7 +432,7 @@ static void on_read(Socket *socket, Bytes input)
     } else if (link->state == LINK_CONNECTING) {
         link_up(link);
     }
-    if (http_connection_streams(link->pump.http) == 0)
+    if (n_left == 0)
         link->since = loop->now;
     link_settle(link);
 }

@@ -370,6 +370,24 @@ static const UpstreamWait *wait_of(Scene *scene)
     return wait ? wait : scene_upstream(scene, 7202)->wait;
 }
 
+static void what_is_of_catastrophic_impact_is_urgent(void **state)
+{
+    static const char *const impacts[] = {"low", "high", "catastrophic"};
+    for (int i = 0; i < 3; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 SCENE_INSTANCES_TEXT "routes:\n  - {match: /old/, impact: %s, instances: "
+                                      "['127.0.0.1:7201']}\n",
+                 impacts[i]);
+        Scene *scene = scene_again(state, text);
+        scene_upstream(scene, 7201)->want = WANT_WAITS;
+        get(scene, "/old/x");
+        assert_int_equal(wait_of(scene)->urgent, i == 2);
+        scene_connect(scene, 7201);
+        answer_head(instance(scene), 204, "", -1, true);
+    }
+}
+
 static void a_connection_is_wanted_for_a_whole_request_or_a_part_of_one(void **state)
 {
     Scene *scene = *state;
@@ -577,6 +595,7 @@ int main(void)
         TEST(a_client_waits_for_an_instance_that_takes_nothing),
         TEST(a_request_takes_no_connection_before_its_body_comes),
         TEST(an_empty_body_has_come_when_it_has_ended),
+        TEST(what_is_of_catastrophic_impact_is_urgent),
         TEST(a_connection_is_wanted_for_a_whole_request_or_a_part_of_one),
         TEST(who_leaves_before_its_body_came_has_asked_nobody),
         TEST(a_get_is_asked_again_where_the_instance_breaks_off),

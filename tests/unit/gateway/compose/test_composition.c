@@ -112,6 +112,22 @@ static void another_version_of_the_composed_method_gets_it_through_the_change_li
                               "\"legs\":[{\"name\":\"a\",\"state\":\"ok\"}]}"));
 }
 
+static void a_leg_is_as_urgent_as_its_call(void **state)
+{
+    static const char *const impacts[] = {"high", "catastrophic"};
+    for (int i = 0; i < 2; i++) {
+        char text[4096];
+        snprintf(text, sizeof text, "%sroutes:\n  - {match: panel, impact: %s}\n",
+                 PANEL("", LEG("a", THING)), impacts[i]);
+        Scene *scene = play(state, text);
+        scene_upstream(scene, 7101)->want = WANT_WAITS;
+        ask_grpc(scene, PAGE_V2, CUSTOMER);
+        assert_int_equal(scene_upstream(scene, 7101)->wait->urgent, i == 1);
+        scene_connect(scene, 7101);
+        answer(leg(scene, 0), ITEM);
+    }
+}
+
 static void a_leg_waits_for_the_response_that_it_needs(void **state)
 {
     Scene *scene =
@@ -594,6 +610,7 @@ int main(void)
         SCENE_TEST(a_response_is_made_of_the_responses_of_legs_that_run_at_the_same_time),
         SCENE_TEST(each_leg_has_its_record_beside_that_of_the_call),
         SCENE_TEST(another_version_of_the_composed_method_gets_it_through_the_change_list),
+        SCENE_TEST(a_leg_is_as_urgent_as_its_call),
         SCENE_TEST(a_leg_waits_for_the_response_that_it_needs),
         SCENE_TEST(two_legs_fill_one_message),
         SCENE_TEST(no_more_legs_run_at_the_same_time_than_fan_out_says),

@@ -41,7 +41,9 @@ static void add(const char *names)
 
 static char take(void)
 {
+    FairWait *next = fair_queue_next(&queue);
     FairWait *wait = fair_queue_take(&queue);
+    assert_ptr_equal(next, wait);
     if (!wait)
         return '-';
     return owner[wait - waits];

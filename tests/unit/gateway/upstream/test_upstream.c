@@ -325,7 +325,7 @@ static void on_call_ready(UpstreamWait *wait, HttpConnection *connection, Result
 
 /* For whom the next calls are, and whether their bodies are still arriving. */
 static IpAddress client_next;
-static bool partial_next;
+static bool partial_next, urgent_next;
 
 static void calls_are_of(const char *client)
 {
@@ -339,6 +339,7 @@ static bool begin_call(CallDouble *call, Upstream *upstream)
     *call = (CallDouble){.wait.on_ready = on_call_ready};
     call->wait.client = client_next;
     call->wait.partial = partial_next;
+    call->wait.urgent = urgent_next;
     upstream_want(upstream, &call->wait, &connection);
     assert_int_equal(call->n_ready, 0); /* never from within the call */
     if (connection)
@@ -427,7 +428,7 @@ static int fresh(void **state)
     memset(n_requests, 0, sizeof(n_requests));
     memset(counted, 0, sizeof(counted));
     client_next = (IpAddress){.known = false};
-    partial_next = false;
+    partial_next = urgent_next = false;
     loop_init(&loop, 0);
     loop.config = &config;
     loop.upstreams = upstreams_new(&loop);
@@ -489,6 +490,116 @@ static void what_the_instance_does_not_take_goes_to_another_connection(void **st
     assert_int_equal(n_served, 4);
     loop_run_until(&loop, all_answered);
     assert_int_equal(count_status(200), 10);
+}
+
+/* Others are read after what is urgent. */
+static void crowd(void)
+{
+    loop.order.crowded_until = INT64_MAX;
+}
+
+/* The connections on which an urgent call is, and another. */
+static HttpConnection *of_urgent, *of_other;
+
+static void call_both(void)
+{
+    n_begun = 0;
+    urgent_next = true;
+    begin_calls(1);
+    urgent_next = false;
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    of_urgent = calls[0].connection;
+    of_other = calls[1].connection;
+    loop_run_until(&loop, all_answered);
+}
+
+static void call_both_until_served(int n)
+{
+    while (n_served < n)
+        call_both();
+    call_both();
+}
+
+static ReadRank rank_of(const HttpConnection *connection)
+{
+    for (const Link *link = upstream_of(&loop, &instance)->endpoints->ready; link;
+         link = link->next)
+        if (link->pump.http == connection)
+            return (ReadRank)link->pump.socket.rank;
+    fail_msg("it has no room");
+    return READ_RANKS;
+}
+
+static void urgent_calls_share_a_connection_with_others_while_there_is_time_for_all(void **state)
+{
+    lead_to(open_door(0));
+    for (int i = 0; i < 5; i++)
+        call_both();
+    assert_ptr_equal(of_urgent, of_other);
+    assert_int_equal(n_served, 1);
+    assert_int_equal(rank_of(of_urgent), READ_URGENT);
+}
+
+static void in_a_crowded_loop_urgent_calls_have_a_connection_for_themselves(void **state)
+{
+    lead_to(open_door(0));
+    call_both();
+    crowd();
+    call_both_until_served(2);
+    const HttpConnection *urgent = of_urgent, *other = of_other;
+    assert_ptr_not_equal(urgent, other);
+    for (int i = 0; i < 10; i++) {
+        call_both();
+        assert_ptr_equal(of_urgent, urgent);
+        assert_ptr_equal(of_other, other);
+    }
+    assert_int_equal(rank_of(urgent), READ_URGENT);
+    assert_int_equal(rank_of(other), READ_INSTANCE);
+    assert_int_equal(n_served, 2);
+}
+
+static void without_urgent_calls_a_crowded_loop_has_one_connection_for_all(void **state)
+{
+    lead_to(open_door(0));
+    crowd();
+    begin_calls(5);
+    loop_run_until(&loop, all_asked);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(n_served, 1);
+    assert_int_equal(rank_of(calls[0].connection), READ_INSTANCE);
+}
+
+static void if_only_one_connection_is_allowed_it_is_urgent_for_all(void **state)
+{
+    config.limits.http2_connections = 1;
+    lead_to(open_door(0));
+    crowd();
+    for (int i = 0; i < 5; i++)
+        call_both();
+    assert_ptr_equal(of_urgent, of_other);
+    assert_int_equal(n_served, 1);
+    assert_int_equal(rank_of(of_urgent), READ_URGENT);
+}
+
+static bool has_one_left(void)
+{
+    return upstream_of(&loop, &instance)->n_links[LINK_READY] == 1;
+}
+
+static void if_it_breaks_urgent_calls_go_to_that_of_others_and_those_get_another(void **state)
+{
+    lead_to(open_door(0));
+    crowd();
+    call_both_until_served(2);
+    const HttpConnection *left = of_other;
+    served_end(served[0]); /* the first one is that of urgent calls */
+    loop_run_until(&loop, has_one_left);
+    call_both();
+    assert_ptr_equal(of_urgent, left);
+    call_both_until_served(3);
+    assert_ptr_equal(of_urgent, left);
+    assert_ptr_not_equal(of_other, left);
 }
 
 static void calls_beyond_all_connections_wait_for_room(void **state)
@@ -1228,6 +1339,23 @@ static void http1_calls_have_a_connection_each_and_reuse_it(void **state)
     assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 0);
 }
 
+static void an_http1_connection_is_as_urgent_as_its_call(void **state)
+{
+    static const bool urgent[] = {true, false, true};
+    serve_http2 = instance.http2 = false;
+    lead_to(open_door(0));
+    for (int i = 0; i < 3; i++) {
+        n_begun = 0;
+        urgent_next = urgent[i];
+        begin_calls(1);
+        loop_run_until(&loop, all_asked);
+        const Link *link = upstream_of(&loop, &instance)->links[LINK_FULL];
+        assert_int_equal(link->pump.socket.rank, urgent[i] ? READ_URGENT : READ_INSTANCE);
+        loop_run_until(&loop, all_answered);
+    }
+    assert_int_equal(n_served, 1);
+}
+
 static void http1_connections_are_bounded(void **state)
 {
     serve_http2 = instance.http2 = false;
@@ -1639,6 +1767,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         upstream_test(calls_share_one_connection),
         upstream_test(what_the_instance_does_not_take_goes_to_another_connection),
+        upstream_test(urgent_calls_share_a_connection_with_others_while_there_is_time_for_all),
+        upstream_test(in_a_crowded_loop_urgent_calls_have_a_connection_for_themselves),
+        upstream_test(without_urgent_calls_a_crowded_loop_has_one_connection_for_all),
+        upstream_test(if_only_one_connection_is_allowed_it_is_urgent_for_all),
+        upstream_test(if_it_breaks_urgent_calls_go_to_that_of_others_and_those_get_another),
         upstream_test(calls_beyond_all_connections_wait_for_room),
         upstream_test(a_wait_for_room_ends),
         upstream_test(a_cancelled_wait_hears_nothing),
@@ -1680,6 +1813,7 @@ int main(void)
         upstream_test(no_http2_call_is_lost_while_connections_are_replaced),
         upstream_test(a_change_of_the_name_is_followed_at_that_age),
         upstream_test(http1_calls_have_a_connection_each_and_reuse_it),
+        upstream_test(an_http1_connection_is_as_urgent_as_its_call),
         upstream_test(http1_connections_are_bounded),
         upstream_test(clients_take_turns_for_a_connection),
         upstream_test(when_too_many_wait_the_client_with_the_most_loses_its_last),
