@@ -270,6 +270,7 @@ static void gather(Judge *judge, const InstanceSet *set, bool joins, int64_t now
         known->judged.unhealthy = set->service->check.kind &&
                                   atomic_load_explicit(&known->unhealthy, memory_order_relaxed);
         known->judged.aside = is_aside(set->instances[i]);
+        known->judged.versions = instance_lists(set->service, set->instances[i]);
         watch_comings(known, joins, now);
         judge->known[judge->n] = known;
         judge->all[judge->n++] = &known->judged;

@@ -332,6 +332,16 @@ static void where_all_are_used_they_are_so_at_once(void **state)
     assert_share(0, SHARE_WHOLE);
 }
 
+static void the_last_one_of_a_version_is_used_although_it_fails(void **state)
+{
+    static const uint64_t versions[N] = {1, 2, 2, 2};
+    scene.service.n_versions = 2;
+    for (uint32_t i = 0; i < N; i++)
+        scene.instances[i].versions = versions[i];
+    fail_first(2);
+    assert_bars(0, BAR_EJECTED);
+}
+
 static void an_instance_of_two_services_is_judged_once(void **state)
 {
     Service services[2] = {
@@ -369,6 +379,7 @@ int main(void)
         judge_test(those_that_come_back_start_slowly),
         judge_test(those_that_join_start_slowly),
         judge_test(where_all_are_used_they_are_so_at_once),
+        judge_test(the_last_one_of_a_version_is_used_although_it_fails),
         judge_test(an_instance_of_two_services_is_judged_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
