@@ -78,6 +78,7 @@ typedef struct Limits {
     int64_t idle_time;          /* keep-alive */
     int64_t send_time;          /* without progress while data waits to be sent */
     int64_t handshake_time;     /* TLS */
+    int64_t session_time;       /* how long TLS sessions can be resumed; 0: not at all */
     int64_t call_time;          /* a call without any other timeout (unary); 0: none */
     uint32_t connections;       /* client connections in the whole process */
     size_t message_bytes;       /* one message of a request, before and after decompression */
@@ -811,6 +812,16 @@ bool version_mixes_in(const Version *version, const ServiceType *type);
    listener's, and that over the config's. `listener` is an address, which a newer config may not
    have any more; `route` may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
+
+/*
+ * Calls `see` for each certificate that the gateway shows: those of listeners, of the admin
+ * listener and towards instances, with their chains; and for the first revocation list there that
+ * ends. `where` ("listener 127.0.0.1:443") is in `arena`; `what` is static; times are wall time in
+ * nanoseconds.
+ */
+typedef void CertificateSeen(void *owner, const char *where, const char *what, int64_t begin,
+                             int64_t end);
+void config_certificates(const Config *config, Arena *arena, CertificateSeen *see, void *owner);
 
 /* Whether there are fewer file descriptors than limits.connections needs; then adds a warning, one
    line without newline. */

@@ -41,6 +41,7 @@ void config_read_limits(ConfigReader *reader)
         .idle_time = text->idle_time,
         .send_time = text->send_time,
         .handshake_time = text->handshake_time,
+        .session_time = text->session_time,
         .call_time = text->call_time,
         .connections = text->connections,
         .message_bytes = text->message_bytes,

@@ -2,6 +2,7 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/tls/tls_context.h"
 
 void config_tell_tls(ConfigReader *reader, Result r, const char *path)
@@ -10,6 +11,28 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path)
     const char *key = error ? error->field : "certificate";
     config_tell(reader, config_path(reader, "%s.%s", path, key), NULL, "%s",
                 error ? error->doing : r.error->doing);
+}
+
+/* False: a part is missing, which was reported. */
+static bool read_more(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
+                      TlsFiles *files)
+{
+    TlsPair *more = arena_array(reader->arena, TlsPair, text->n_certificates);
+    files->more = more;
+    for (; files->n_more < text->n_certificates; files->n_more++) {
+        const Passerelle__Config__NamedCertificate *one = text->certificates[files->n_more];
+        if (!one->certificate || !one->key)
+            return false;
+        more[files->n_more] = (TlsPair){one->certificate, one->key};
+    }
+    return true;
+}
+
+/* A ticket is good for whole seconds, and its key for half of them. */
+static uint32_t session_seconds(ConfigReader *reader)
+{
+    int64_t time = reader->config->limits.session_time;
+    return time > 0 && time < 2 * SECOND ? 2 : (uint32_t)(time / SECOND);
 }
 
 SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
@@ -22,11 +45,17 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
         .certificate = text->certificate,
         .key = text->key,
         .authorities = text->client_ca,
+        .revocations = text->client_crl,
+        .session_seconds = session_seconds(reader),
         .certificate_optional = text->client_certificate_optional,
         .http1_only = http1_only,
     };
+    if (!read_more(reader, text, &files))
+        return NULL;
     if (text->client_certificate_optional && !text->client_ca)
         config_tell(reader, path, NULL, "client_certificate_optional needs client_ca");
+    if (text->client_crl && !text->client_ca)
+        config_tell(reader, path, NULL, "client_crl needs client_ca");
     Result r = tls_server_context(reader->arena, &files, &context);
     if (failed(r))
         config_tell_tls(reader, r, path);

@@ -1,6 +1,7 @@
 #include "gateway/instances/instances.h"
 
 #include "base/result.h"
+#include "gateway/tls/spiffe.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -49,6 +50,7 @@ static bool same_tls(SSL_CTX *a, SSL_CTX *b)
     if (a == b || !a || !b)
         return a == b;
     return SSL_CTX_get_verify_mode(a) == SSL_CTX_get_verify_mode(b) &&
+           text_equal(spiffe_expected(a), spiffe_expected(b)) &&
            same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) &&
            same_trust(a, b);
 }

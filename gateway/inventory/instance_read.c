@@ -2,6 +2,7 @@
 #include "gateway/inventory/instance_read.h"
 
 #include "base/arena.h"
+#include "gateway/tls/spiffe.h"
 #include "gateway/tls/tls_context.h"
 
 #include <openssl/ssl.h>
@@ -70,9 +71,10 @@ static Result make_context(ConfigReader *reader, const TlsFiles *files, SSL_CTX 
 {
     if (!reader->contexts)
         return tls_client_context(reader->arena, files, context_out);
-    const char *key = config_path(
-        reader, "%s\n%s\n%s\n%d", files->certificate ? files->certificate : "",
-        files->key ? files->key : "", files->authorities ? files->authorities : "", files->http2);
+    const char *key =
+        config_path(reader, "%s\n%s\n%s\n%s\n%d", files->certificate ? files->certificate : "",
+                    files->key ? files->key : "", files->authorities ? files->authorities : "",
+                    files->spiffe ? files->spiffe : "", files->http2);
     *context_out = table_get(reader->contexts, bytes_of(key));
     if (!*context_out) {
         Result r = tls_client_context(reader->arena, files, context_out);
@@ -91,12 +93,18 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         .certificate = text->certificate,
         .key = text->key,
         .authorities = text->ca,
+        .spiffe = text->spiffe,
         .http2 = instance->http2,
     };
     instance->tls_name = text->name ? text->name : instance->address.host;
-    if (!instance->tls_name)
+    if (!instance->tls_name && !text->spiffe)
         config_tell(reader, config_path(reader, "%s.name", path), NULL,
                     "the key name is missing: a Unix socket has no host name");
+    const char *wrong = text->spiffe ? spiffe_id_is_wrong(bytes_of(text->spiffe)) : NULL;
+    if (wrong)
+        config_tell(reader, config_path(reader, "%s.spiffe", path),
+                    "for example spiffe://shop.example/orders", "%s is no SPIFFE id: %s",
+                    text->spiffe, wrong);
     if (!files.certificate != !files.key) {
         config_tell(reader, path, NULL, "the key %s is missing", files.key ? "certificate" : "key");
         return;

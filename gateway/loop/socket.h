@@ -94,7 +94,8 @@ void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd,
 /* TLS settings for a peer. */
 typedef struct SocketPeer {
     SSL_CTX *tls;     /* NULL: cleartext */
-    const char *name; /* for SNI and verification; a host name or an IP address */
+    const char *name; /* for SNI and, without a SPIFFE id, verification; a host name or an IP
+                         address */
     const char *alpn; /* the only protocol offered: "h2"; NULL: none */
 } SocketPeer;
 

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/loop/loop_internal.h"
+#include "gateway/tls/spiffe.h"
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -114,7 +115,8 @@ int tls_connect(Socket *socket, const SocketPeer *peer)
         return error;
     SSL_set_connect_state(socket->tls);
     if (peer->name) {
-        if (!SSL_set1_host(socket->tls, peer->name) ||
+        bool by_name = !spiffe_expected(peer->tls);
+        if ((by_name && !SSL_set1_host(socket->tls, peer->name)) ||
             (!is_ip(peer->name) && !SSL_set_tlsext_host_name(socket->tls, peer->name)))
             return UV_EINVAL;
     }
@@ -145,7 +147,9 @@ static Result tls_error(Socket *socket, const char *doing)
     if (verified != X509_V_OK)
         return FAIL(arena, FAULT_TLS, "%s: %s: %s", doing,
                     reason ? reason : "the peer's certificate is not trusted",
-                    X509_verify_cert_error_string(verified));
+                    verified == X509_V_ERR_APPLICATION_VERIFICATION
+                        ? "it does not have the SPIFFE id of the config"
+                        : X509_verify_cert_error_string(verified));
     return FAIL(arena, FAULT_TLS, "%s: %s", doing,
                 reason ? reason : "the peer aborted the handshake or the connection");
 }

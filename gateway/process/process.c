@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/memory/budget.h"
 #include "gateway/admin/refusals.h"
+#include "gateway/certificates/certificate_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -16,6 +17,7 @@
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/tls/tickets.h"
 #include "gateway/upstream/warm.h"
 
 #include <signal.h>
@@ -188,6 +190,27 @@ static void stop_admin(Process *p)
     usage_free(p->shared.usage);
 }
 
+static void write_tickets(void *unused, Buffer *out)
+{
+    (void)unused;
+    tickets_write(out);
+}
+
+static void on_new_ticket_key(void)
+{
+    handover_changed("tickets");
+}
+
+/* Clients resume sessions that the process before has begun. */
+static void take_tickets(void)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    tickets_read(handover_take("tickets", arena));
+    handover_offer("tickets", write_tickets, NULL);
+    tickets_told_to(on_new_ticket_key);
+    arena_free(arena);
+}
+
 /* What is recorded of calls, failures and operators. */
 static void open_books(Process *p)
 {
@@ -196,6 +219,8 @@ static void open_books(Process *p)
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
+    certificate_watch_start(&p->loop);
+    certificate_watch_use(p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
     metrics_add_writer(gates_metrics_write, &p->shared);
     manual_start(&p->loop);
@@ -224,6 +249,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
     open_loop(p);
+    take_tickets();
     reloads_start_log(p);
     process_store_open(p);
     open_books(p);

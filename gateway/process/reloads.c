@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/memory/budget.h"
+#include "gateway/certificates/certificate_watch.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -136,6 +137,7 @@ static void use_config(Process *p, Config *config)
     process_store_use_rollouts(p);
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     healing_use(config);
+    certificate_watch_use(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);

@@ -1,6 +1,7 @@
 #include "gateway/process/process_internal.h"
 
 #include "base/clock.h"
+#include "gateway/certificates/certificate_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -107,6 +108,7 @@ static void close_down(Process *p)
     usage_stop(p->shared.usage);
     process_store_leave(p);
     healing_stop();
+    certificate_watch_stop();
     manual_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);

@@ -7,6 +7,8 @@
 #include "base/net/ip.h"
 #include "base/text/date.h"
 #include "gateway/store/sqlite_file.h"
+#include "gateway/tls/certificate_time.h"
+#include "gateway/tls/tls_context.h"
 
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -76,14 +78,6 @@ static void warn_of_sunsets(Warnings *w, const Service *service)
 
 /* ---- Certificates ---------------------------------------------------------------------------- */
 
-static int64_t wall_of(const ASN1_TIME *time)
-{
-    struct tm tm = {0};
-    CHECK(ASN1_TIME_to_tm(time, &tm) == 1); /* OpenSSL has read it before */
-    int64_t days = date_to_days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-    return days * DAY + (tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec) * SECOND;
-}
-
 /* Instances may share one. */
 static bool is_new_certificate(Warnings *w, const X509 *certificate)
 {
@@ -97,8 +91,7 @@ static bool is_new_certificate(Warnings *w, const X509 *certificate)
 static void warn_of_certificate(Warnings *w, const X509 *certificate, const char *which,
                                 const char *where)
 {
-    int64_t begins = wall_of(X509_get0_notBefore(certificate));
-    int64_t ends = wall_of(X509_get0_notAfter(certificate));
+    int64_t begins = certificate_begins(certificate), ends = certificate_ends(certificate);
     if (begins > w->here->wall)
         warn(w, "%s: %s is not valid before %s", where, which, day_text(w, begins));
     if (ends <= w->here->wall)
@@ -107,17 +100,40 @@ static void warn_of_certificate(Warnings *w, const X509 *certificate, const char
         warn(w, "%s: %s ends on %s", where, which, day_text(w, ends));
 }
 
-/* The gateway's certificate there, and those that follow it in its file. */
+typedef struct Place {
+    Warnings *w;
+    const char *where;
+    bool seen; /* the certificate that the chain belongs to */
+} Place;
+
+static void see_certificate(void *owner, X509 *certificate, int at)
+{
+    Place *place = owner;
+    if (at == 0)
+        place->seen = !is_new_certificate(place->w, certificate);
+    if (!place->seen)
+        warn_of_certificate(place->w, certificate,
+                            at == 0 ? "the certificate" : "a certificate of the chain",
+                            place->where);
+}
+
+static void warn_of_revocations(Warnings *w, SSL_CTX *tls, const char *where)
+{
+    int64_t ends = revocations_end(tls);
+    if (ends <= w->here->wall)
+        warn(w,
+             "%s: a revocation list ended on %s: certificates of its authority are refused until "
+             "there is a new one",
+             where, day_text(w, ends));
+}
+
+/* The gateway's certificates there, and those that follow them in their files. */
 static void warn_of_certificates(Warnings *w, SSL_CTX *tls, const char *where)
 {
-    X509 *own = tls ? SSL_CTX_get0_certificate(tls) : NULL;
-    if (!own || !is_new_certificate(w, own))
+    if (!tls)
         return;
-    warn_of_certificate(w, own, "the certificate", where);
-    STACK_OF(X509) *chain = NULL;
-    CHECK(SSL_CTX_get0_chain_certs(tls, &chain) == 1);
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        warn_of_certificate(w, sk_X509_value(chain, i), "a certificate of the chain", where);
+    tls_context_certificates(tls, see_certificate, &(Place){w, where, false});
+    warn_of_revocations(w, tls, where);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -254,6 +270,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
         warn_of_certificates(&w, listener->tls, where);
         warn_of_name(&w, &listener->address, where);
     }
+    warn_of_certificates(&w, config->admin_tls, "admin");
     warn_of_name(&w, &config->admin, "admin");
     for (uint32_t i = 0; i < config->n_services; i++)
         warn_of_service(&w, &config->services[i]);

@@ -2,9 +2,14 @@
 
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "gateway/tls/certificate_table.h"
+#include "gateway/tls/spiffe.h"
+#include "gateway/tls/tickets.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <string.h>
 
 /* AEAD with forward secrecy only: the ciphers of TLS 1.2 that RFC 9113 appendix A allows. */
@@ -61,29 +66,37 @@ static Result begin_file(Arena *arena, const char *field, const char *what, cons
                  : OK;
 }
 
-static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+/* `prefix`: of the keys in the config. */
+static Result load_pair(Arena *arena, SSL_CTX *context, const TlsPair *pair, const char *prefix)
 {
-    if (!files->certificate)
-        return OK;
-    Result r = begin_file(arena, "certificate", "certificate", files->certificate);
+    const char *certificate_key = arena_printf(arena, "%scertificate", prefix);
+    const char *key_key = arena_printf(arena, "%skey", prefix);
+    Result r = begin_file(arena, certificate_key, "certificate", pair->certificate);
     if (failed(r))
         return r;
-    if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1)
-        return FAIL_FIELD(arena, FAULT_TLS, "certificate", "reading the certificate %s: %s",
-                          files->certificate, reason(arena));
-    r = begin_file(arena, "key", "key", files->key);
+    if (SSL_CTX_use_certificate_chain_file(context, pair->certificate) != 1)
+        return FAIL_FIELD(arena, FAULT_TLS, certificate_key, "reading the certificate %s: %s",
+                          pair->certificate, reason(arena));
+    r = begin_file(arena, key_key, "key", pair->key);
     if (failed(r))
         return r;
     ERR_clear_error();
-    if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) == 1 &&
+    if (SSL_CTX_use_PrivateKey_file(context, pair->key, SSL_FILETYPE_PEM) == 1 &&
         SSL_CTX_check_private_key(context) == 1)
         return OK;
     unsigned long code = ERR_peek_last_error();
     if (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
         ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH)
-        return FAIL_FIELD(arena, FAULT_TLS, "key", "the key %s does not match the certificate %s",
-                          files->key, files->certificate);
-    return FAIL_FIELD(arena, FAULT_TLS, "key", "reading the key %s: %s", files->key, reason(arena));
+        return FAIL_FIELD(arena, FAULT_TLS, key_key, "the key %s does not match the certificate %s",
+                          pair->key, pair->certificate);
+    return FAIL_FIELD(arena, FAULT_TLS, key_key, "reading the key %s: %s", pair->key,
+                      reason(arena));
+}
+
+static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    TlsPair pair = {files->certificate, files->key};
+    return files->certificate ? load_pair(arena, context, &pair, "") : OK;
 }
 
 /* Fails without memory, and where the settings of the system's OpenSSL allow none of our ciphers.
@@ -113,9 +126,135 @@ static Result finish(SSL_CTX *context, Result r, SSL_CTX **context_out)
     return r;
 }
 
+/* ---- Certificates by name -------------------------------------------------------------------- */
+
+static int table_index;
+
+static void free_table(void *parent, void *table, CRYPTO_EX_DATA *data, int index, long argument,
+                       void *pointer)
+{
+    certificate_table_free(table);
+}
+
+static void make_table_index(void)
+{
+    table_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_table);
+}
+
+/* -1: there is no memory. */
+static int index_of_table(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_table_index);
+    return table_index;
+}
+
+/* SSL_CTX_set_cert_cb(3): 1: go on. Of several certificates for the name, OpenSSL chooses one whose
+   kind of key the client knows. */
+static int choose_certificate(SSL *ssl, void *table)
+{
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const ShownCertificate *shown = host ? certificate_table_find(table, bytes_of(host)) : NULL;
+    if (!shown)
+        return 1;
+    SSL_certs_clear(ssl);
+    for (; shown; shown = shown->next)
+        if (SSL_use_cert_and_key(ssl, shown->certificate, shown->key, shown->chain, 1) != 1)
+            return 0;
+    return 1;
+}
+
+static size_t add_to_table(CertificateTable *table, SSL_CTX *context)
+{
+    STACK_OF(X509) *chain = NULL;
+    CHECK(SSL_CTX_get0_chain_certs(context, &chain) == 1);
+    return certificate_table_add(table, SSL_CTX_get0_certificate(context),
+                                 SSL_CTX_get0_privatekey(context), chain);
+}
+
+/* Each pair is read in a context of its own, which checks it. */
+static Result add_pair(Arena *arena, CertificateTable *table, const TlsPair *pair, size_t at)
+{
+    SSL_CTX *alone = SSL_CTX_new(TLS_server_method());
+    if (!alone)
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+    SSL_CTX_set_default_passwd_cb(alone, no_password);
+    const char *prefix = arena_printf(arena, "certificates[%zu].", at);
+    Result r = load_pair(arena, alone, pair, prefix);
+    if (!failed(r) && add_to_table(table, alone) == 0)
+        r = FAIL_FIELD(arena, FAULT_TLS, arena_printf(arena, "%scertificate", prefix),
+                       "the certificate %s has no DNS name, by which a client could ask for it",
+                       pair->certificate);
+    SSL_CTX_free(alone);
+    return r;
+}
+
+static Result load_more(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    if (!files->n_more)
+        return OK;
+    CertificateTable *table = certificate_table_new();
+    if (index_of_table() < 0 || SSL_CTX_set_ex_data(context, index_of_table(), table) != 1) {
+        certificate_table_free(table);
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+    }
+    add_to_table(table, context);
+    Result r = OK;
+    for (size_t i = 0; !failed(r) && i < files->n_more; i++)
+        r = add_pair(arena, table, &files->more[i], i);
+    SSL_CTX_set_cert_cb(context, choose_certificate, table);
+    return r;
+}
+
+typedef struct Seeing {
+    void (*see)(void *owner, X509 *certificate, int place);
+    void *owner;
+} Seeing;
+
+static void see_one(void *owner, const ShownCertificate *shown)
+{
+    const Seeing *seeing = owner;
+    seeing->see(seeing->owner, shown->certificate, 0);
+    for (int i = 0; i < sk_X509_num(shown->chain); i++)
+        seeing->see(seeing->owner, sk_X509_value(shown->chain, i), i + 1);
+}
+
+void tls_context_certificates(SSL_CTX *context,
+                              void (*see)(void *owner, X509 *certificate, int place), void *owner)
+{
+    Seeing seeing = {see, owner};
+    const CertificateTable *table =
+        index_of_table() < 0 ? NULL : SSL_CTX_get_ex_data(context, index_of_table());
+    if (table) {
+        certificate_table_each(table, see_one, &seeing); /* also the context's own */
+        return;
+    }
+    ShownCertificate own = {.certificate = SSL_CTX_get0_certificate(context)};
+    CHECK(SSL_CTX_get0_chain_certs(context, &own.chain) == 1);
+    if (own.certificate)
+        see_one(&seeing, &own);
+}
+
+/* ---- Certificates of clients ----------------------------------------------------------------- */
+
+static Result refuse_revoked(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    if (!files->revocations)
+        return OK;
+    Result r = begin_file(arena, "client_crl", "revocation lists", files->revocations);
+    if (failed(r))
+        return r;
+    X509_STORE *store = SSL_CTX_get_cert_store(context);
+    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (!lookup || X509_load_crl_file(lookup, files->revocations, X509_FILETYPE_PEM) <= 0 ||
+        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) != 1)
+        return FAIL_FIELD(arena, FAULT_TLS, "client_crl", "reading the revocation lists %s: %s",
+                          files->revocations, reason(arena));
+    return OK;
+}
+
 static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 {
-    static const unsigned char session_name[] = "passerelle";
     if (!files->authorities)
         return OK;
     Result r = begin_file(arena, "client_ca", "CA certificates", files->authorities);
@@ -132,9 +271,47 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
                        SSL_VERIFY_PEER |
                            (files->certificate_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
                        NULL);
-    /* Without it, a verified client cannot resume a session. */
-    CHECK(SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1) == 1);
-    return OK;
+    return refuse_revoked(arena, context, files);
+}
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+static bool digest_trusted(EVP_MD_CTX *digest, const X509_OBJECT *object)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const X509 *certificate = X509_OBJECT_get0_X509(object);
+    const X509_CRL *revocations = X509_OBJECT_get0_X509_CRL(object);
+    return (!certificate || X509_digest(certificate, EVP_sha256(), hash, &size) == 1) &&
+           (!revocations || X509_CRL_digest(revocations, EVP_sha256(), hash, &size) == 1) &&
+           EVP_DigestUpdate(digest, hash, size) == 1;
+}
+
+/* A session tells who the client is. So it is resumed only where the same authorities are trusted
+   to say so, the same certificates are revoked, and the same is demanded of the client. */
+static bool name_sessions(SSL_CTX *context, const TlsFiles *files)
+{
+    const uint8_t demands[] = {files->authorities != NULL, files->certificate_optional,
+                               files->http1_only};
+    STACK_OF(X509_OBJECT) *trusted = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+    uint8_t name[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    bool good = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(digest, demands, sizeof demands) == 1;
+    for (int i = 0; good && i < sk_X509_OBJECT_num(trusted); i++)
+        good = digest_trusted(digest, sk_X509_OBJECT_value(trusted, i));
+    good = good && EVP_DigestFinal_ex(digest, name, &size) == 1 &&
+           SSL_CTX_set_session_id_context(context, name, size) == 1;
+    EVP_MD_CTX_free(digest);
+    return good;
+}
+
+static Result allow_sessions(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    return name_sessions(context, files) && tickets_use(context, files->session_seconds)
+               ? OK
+               : FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
 }
 
 Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
@@ -146,9 +323,15 @@ Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context
     SSL_CTX_set_alpn_select_cb(context, files->http1_only ? choose_http1 : choose_protocol, NULL);
     r = load_certificate(arena, context, files);
     if (!failed(r))
+        r = load_more(arena, context, files);
+    if (!failed(r))
         r = ask_client_certificate(arena, context, files);
+    if (!failed(r))
+        r = allow_sessions(arena, context, files);
     return finish(context, r, context_out);
 }
+
+/* ---- Towards instances ----------------------------------------------------------------------- */
 
 /* Unlike others, this function of OpenSSL returns 0 for success. */
 static Result offer_protocol(Arena *arena, SSL_CTX *context, bool http2)
@@ -184,5 +367,7 @@ Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context
         r = trust(arena, context, files);
     if (!failed(r))
         r = load_certificate(arena, context, files);
+    if (!failed(r) && files->spiffe && !spiffe_expect(context, files->spiffe))
+        r = FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
     return finish(context, r, context_out);
 }

@@ -86,7 +86,7 @@ class Http1Backend:
             while self.each and (told := peer.head()):
                 self.told.append(told)
                 self.script(peer, told, peer.body(told))
-        except (ConnectionError, ValueError):
+        except (OSError, ValueError):
             pass  # the gateway has left, or the test has
         except AssertionError as error:
             self.failures.append(error)

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/instances/instance_set.h"
-
+#include "gateway/tls/spiffe.h"
 #include "tests/unit/gateway/certificates.h"
 
 #include <openssl/ssl.h>
@@ -81,6 +81,13 @@ static SSL_CTX *trusting(const Authority *first, const Authority *second)
     return context;
 }
 
+static SSL_CTX *known_by(const char *id, const Authority *trusted)
+{
+    SSL_CTX *context = client_context(trusted, NULL, NULL);
+    CHECK(spiffe_expect(context, id));
+    return context;
+}
+
 static void contexts_differ_by_whom_they_trust_and_what_they_show(void **state)
 {
     Authority a = authority_new(), b = authority_new();
@@ -93,6 +100,9 @@ static void contexts_differ_by_whom_they_trust_and_what_they_show(void **state)
     assert_false(are_same(client_context(&a, &a, "shop"), client_context(&a, &b, "shop")));
     assert_true(are_same(showing(&a, a.certificate), showing(&a, a.certificate)));
     assert_false(are_same(showing(&a, a.certificate), showing(&a, b.certificate)));
+    assert_false(are_same(known_by("spiffe://x/a", &a), client_context(&a, NULL, NULL)));
+    assert_false(are_same(known_by("spiffe://x/a", &a), known_by("spiffe://x/b", &a)));
+    assert_true(are_same(known_by("spiffe://x/a", &a), known_by("spiffe://x/a", &a)));
     authority_free(&a);
     authority_free(&b);
 }

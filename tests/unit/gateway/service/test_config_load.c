@@ -96,6 +96,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(limits->http.queue_low, http_limits_default.queue_low);
     assert_int_equal(limits->http.requests, http_limits_default.requests);
     assert_int_equal(limits->call_time, 60 * SECOND);
+    assert_int_equal(limits->session_time, 7200 * SECOND);
     assert_int_equal(limits->instance_max_age, 600 * SECOND);
     assert_int_equal(limits->message_bytes, 16 << 20);
 
@@ -456,6 +457,41 @@ static void tls_contexts_are_made_from_the_files(void **state)
     unload(&l);
 }
 
+static void what_is_wrong_with_tls_is_told_at_its_key(void **state)
+{
+    static const struct {
+        const char *listener, *instance, *told;
+    } rows[] = {
+        {"certificates: [{certificate: server.pem, key: other.key}]", "",
+         "listen[0].tls.certificates[0].key: the key other.key does not match the certificate "
+         "server.pem"},
+        {"certificates: [{certificate: server.pem, key: server.key}, {certificate: none.pem, key: "
+         "server.key}]",
+         "", "listen[0].tls.certificates[1].certificate: "},
+        {"certificates: [{certificate: server.pem}]", "", "listen[0].tls.certificates[0]"},
+        {"client_crl: server.pem", "", "listen[0].tls: client_crl needs client_ca"},
+        {"client_ca: server.pem, client_crl: none.pem", "", "listen[0].tls.client_crl: reading"},
+        {"client_ca: server.pem, client_crl: server.key", "", "listen[0].tls.client_crl: reading"},
+        {"", "spiffe: 'https://x/y'",
+         "services[0].instances[0].tls.spiffe: https://x/y is no SPIFFE id: it does not begin with "
+         "spiffe://"},
+    };
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Loaded l = load(arena_printf(
+            arena,
+            "listen:\n  - {address: '127.0.0.1:0', tls: {certificate: server.pem, key: server.key"
+            "%s%s}}\nservices:\n  - name: garage\n"
+            "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n"
+            "    instances: [{address: 'cars.example:443', tls: {%s}}]\n",
+            rows[i].listener[0] ? ", " : "", rows[i].listener, rows[i].instance));
+        if (l.config || !strstr(l.told, rows[i].told))
+            fail_msg("%s %s: %s", rows[i].listener, rows[i].instance, l.told);
+        unload(&l);
+    }
+    arena_free(arena);
+}
+
 /* ---- Mistakes -------------------------------------------------------------------------------- */
 
 static void many_mistakes_in_one_file_are_all_told(void **state)
@@ -583,6 +619,7 @@ static void each_limit_is_taken_up_to_its_bounds(void **state)
         {"connect_patience", LIMIT(connect_patience), "999us", "1ms", MILLISECOND, NULL, NULL, 0,
          ""},
         {"call_time", LIMIT(call_time), NULL, "0s", 0, NULL, NULL, 0, ""},
+        {"session_time", LIMIT(session_time), NULL, "0s", 0, "24h", "24h1ms", 86400 * SECOND, ""},
         {"instance_idle_time", LIMIT(instance_idle_time), NULL, "0s", 0, NULL, NULL, 0, ""},
         {"instance_max_age", LIMIT(instance_max_age), "999ms", "1s", SECOND, NULL, NULL, 0, ""},
         {"ping_time", LIMIT(ping_time), "999ms", "1s", SECOND, NULL, NULL, 0, ""},
@@ -1665,6 +1702,7 @@ int main(void)
         cmocka_unit_test(pages_may_use_the_verbs_of_the_schemas),
         cmocka_unit_test(generations_count_up_and_the_last_reference_frees),
         cmocka_unit_test(tls_contexts_are_made_from_the_files),
+        cmocka_unit_test(what_is_wrong_with_tls_is_told_at_its_key),
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(each_limit_is_taken_up_to_its_bounds),
         cmocka_unit_test(connections_without_a_limit_have_the_default_one),

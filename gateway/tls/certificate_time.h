@@ -1,0 +1,17 @@
+/* CertificateTime: from when to when certificates and revocation lists are valid, as wall time in
+   nanoseconds. Plain functions; any thread. */
+#ifndef GATEWAY_CERTIFICATE_TIME_H
+#define GATEWAY_CERTIFICATE_TIME_H
+
+#include <stdint.h>
+
+typedef struct x509_st X509;       /* OpenSSL's */
+typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
+
+int64_t certificate_begins(const X509 *certificate);
+int64_t certificate_ends(const X509 *certificate);
+
+/* When the first of the context's revocation lists ends; INT64_MAX: it has none, or none ends. */
+int64_t revocations_end(SSL_CTX *context);
+
+#endif

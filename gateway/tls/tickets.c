@@ -1,0 +1,117 @@
+#include "gateway/tls/tickets.h"
+
+#include "base/clock.h"
+#include "gateway/tls/ticket_keys.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static TicketKeys all;            /* under the lock, as is the next one */
+static void (*told)(void) = NULL; /* of a new key */
+
+/* Under the lock: forgets old keys, and makes a new one if it is time. False: there are no random
+   numbers. */
+static bool renew(int64_t now, int64_t period, bool *made_out)
+{
+    uint8_t random[TICKET_RANDOM];
+    ticket_keys_forget(&all, now, period);
+    *made_out = ticket_keys_are_due(&all, now, period);
+    if (!*made_out)
+        return true;
+    if (RAND_bytes(random, sizeof random) != 1)
+        return false;
+    ticket_keys_add(&all, now, random);
+    OPENSSL_cleanse(random, sizeof random);
+    return true;
+}
+
+/* The key that seals (`name` NULL), or the one of the name. False: there is none. `*new_out`: the
+   client is to get a new ticket. */
+static bool get_key(const uint8_t *name, int64_t period, TicketKey *key_out, bool *new_out)
+{
+    bool made = false;
+    pthread_mutex_lock(&lock);
+    bool good = renew(clock_wall(), period, &made);
+    const TicketKey *found = name ? ticket_keys_find(&all, name) : &all.keys[0];
+    good = good && found;
+    if (good)
+        *key_out = *found;
+    *new_out = found != &all.keys[0];
+    void (*tell)(void) = made ? told : NULL;
+    pthread_mutex_unlock(&lock);
+    if (tell)
+        tell();
+    return good;
+}
+
+static bool begin(const TicketKey *key, const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                  int sealing)
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->mac, TICKET_SECRET),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, sealing) == 1 &&
+           EVP_MAC_CTX_set_params(mac, parameters) == 1;
+}
+
+/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1: done; 2: the client is to get a new ticket; 0: the
+   session cannot be resumed; -1: failed. */
+static int on_ticket(SSL *tls, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int sealing)
+{
+    TicketKey key;
+    bool renewed = false;
+    int64_t period = SSL_CTX_get_timeout(SSL_get_SSL_CTX(tls)) * SECOND / 2;
+    if (!get_key(sealing ? NULL : name, period, &key, &renewed))
+        return sealing ? -1 : 0;
+    bool good = true;
+    if (sealing) {
+        memcpy(name, key.name, TICKET_NAME);
+        good = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1;
+    }
+    good = good && begin(&key, iv, cipher, mac, sealing);
+    OPENSSL_cleanse(&key, sizeof key);
+    return !good ? -1 : renewed ? 2 : 1;
+}
+
+bool tickets_use(SSL_CTX *context, uint32_t seconds)
+{
+    /* Sessions are kept by the clients alone. */
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    if (seconds == 0) {
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        return SSL_CTX_set_num_tickets(context, 0) == 1;
+    }
+    SSL_CTX_set_timeout(context, seconds);
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
+}
+
+void tickets_write(Buffer *out)
+{
+    pthread_mutex_lock(&lock);
+    if (all.n)
+        ticket_keys_write(&all, out);
+    pthread_mutex_unlock(&lock);
+}
+
+void tickets_read(Bytes text)
+{
+    pthread_mutex_lock(&lock);
+    ticket_keys_read(text, &all);
+    pthread_mutex_unlock(&lock);
+}
+
+void tickets_told_to(void (*changed)(void))
+{
+    pthread_mutex_lock(&lock);
+    told = changed;
+    pthread_mutex_unlock(&lock);
+}
