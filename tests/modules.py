@@ -54,6 +54,7 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
+        Module("token", "signed tokens, and the keys that check them", "Token", "token.h"),
         Module("config", "the configuration: its settings, read and checked", "Config", "config.h"),
         Module("inventory", "instances, read from the config or from lists", "InstanceList", "instance_list.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
