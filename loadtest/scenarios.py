@@ -1,5 +1,14 @@
 """The scenarios of the instruction guard: calls of each kind, with and without a version change."""
+import atexit
+import base64
+import hashlib
+import hmac
 import json
+import os
+import pathlib
+import shutil
+import tempfile
+import time
 
 import contenders
 from lockstep import GrpcClient, GrpcService, Http1Client, Http1Service
@@ -74,6 +83,31 @@ EVERYTHING = ("}\n  - {match: orders.Orders/Get, impact: high, parameters: {id: 
 LEDGER = "ledger: {webhooks: [{name: pager, url: 'http://127.0.0.1:1/', every: 1m}]}\n"
 
 
+class Credentials:
+    """Files of an API key and of a token's key, as long as the process; what a config says of them; and what a client sends."""
+
+    def __init__(self):
+        folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder)
+        secret, key = os.urandom(32), "key_0123abcd_" + "k" * 43
+        parts = [self.encode(json.dumps(part).encode()) for part in (
+            {"alg": "HS256", "typ": "JWT", "kid": "a"},
+            {"iss": "https://login.example", "aud": "shop", "sub": "ann", "scope": "orders.read orders.write", "iat": int(time.time()),
+             "exp": int(time.time()) + 86400})]
+        signed = ".".join(parts)
+        self.token = f"{signed}.{self.encode(hmac.digest(secret, signed.encode(), 'sha256'))}"
+        self.key = key
+        keys, api_keys = pathlib.Path(folder, "keys.json"), pathlib.Path(folder, "api-keys.yaml")
+        keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "a", "k": self.encode(secret)}]}))
+        api_keys.write_text(f"keys: [{{sha256: {hashlib.sha256(key.encode()).hexdigest()}, client: ann, claims: {{scope: orders.read}}}}]\n")
+        self.config = ("authentication:\n  - jwt: {issuer: 'https://login.example', audience: [shop], algorithms: [HS256], "
+                       f"claims: {{scope: scope}}, keys: {keys}}}\n  - api_keys: {api_keys}\n")
+
+    @staticmethod
+    def encode(part):
+        return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
 class Scenario:
     """
     The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages. `route`: more settings of
@@ -142,10 +176,13 @@ def scenarios(stubs):
     large, bearer = v3.Order(id="42", currency="x" * 1017).SerializeToString(), "Bearer " + "a" * 40
     assert len(large) == 1024
 
-    def unary_of_1_kib(name, **more):
+    def unary_of_1_kib(name, fields=None, **more):
         return Scenario(name, lambda: GrpcService(large),
-                        lambda port: GrpcClient(port, "/shop.orders.v3.Orders/Get", get, authorization=bearer),
+                        lambda port: GrpcClient(port, "/shop.orders.v3.Orders/Get", get, **(fields or {"authorization": bearer})),
                         lambda body: body[5:] == large, at_once=TOGETHER, **more)
+
+    credentials = Credentials()
+    ruled = {"config": credentials.config, "route": ", allow: [{claims: {scope: orders.read}}]"}
 
     def rest_of_1_kib(name, **more):
         return Scenario(name, lambda: GrpcService(large), lambda port: Http1Client(port, "GET", "/v3/orders/42", authorization=bearer),
@@ -188,6 +225,12 @@ def scenarios(stubs):
         unary_of_1_kib("gRPC unary, 1 KiB, with usage", config="usage: {}\n", beside="gRPC unary, 1 KiB", most=2),
         unary_of_1_kib("gRPC unary, 1 KiB, with usage of fields", config="usage: {}\n",
                        services="\n    usage: {fields: true}"),
+        unary_of_1_kib("gRPC unary, 1 KiB, sent with an API key", {"x-api-key": credentials.key}),
+        unary_of_1_kib("gRPC unary, 1 KiB, known by an API key", {"x-api-key": credentials.key}, **ruled,
+                       beside="gRPC unary, 1 KiB, sent with an API key", most=2),
+        unary_of_1_kib("gRPC unary, 1 KiB, sent with a token", {"authorization": f"Bearer {credentials.token}"}),
+        unary_of_1_kib("gRPC unary, 1 KiB, known by a token", {"authorization": f"Bearer {credentials.token}"}, **ruled,
+                       beside="gRPC unary, 1 KiB, sent with a token", most=3),
         rest_of_1_kib("REST GET, 1 KiB"),
         rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),

@@ -67,6 +67,7 @@ LAYERS = (
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("identity", "who makes a call, and how that was proved", "Identity", "identity.h"),
+        Module("access", "whether a client may call: its credentials, and what routes demand", "Authenticated", "authenticator.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
         Module("rollout", "how a rollout is judged, and how far it has come", "RolloutJudgement", "rollout_judge.h"),
         Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
@@ -109,6 +110,7 @@ LAYERS = (
         Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "the subcommands", "Command", "command.h"),
+        Module("key_file", "API keys in a file: made, listed, taken out", "command_key", "command_key.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),
 )

@@ -37,6 +37,11 @@ const Builtin *builtin_find_rest(const Config *config, Bytes verb, Bytes path, B
 /* The states of an operation as a stream. */
 const Builtin *builtin_follow(void);
 
+static inline bool builtin_is_health(const Builtin *builtin)
+{
+    return builtin->method <= BUILTIN_WATCH;
+}
+
 static inline bool builtin_is_operation(const Builtin *builtin)
 {
     return builtin->method >= BUILTIN_GET_OPERATION;

@@ -35,6 +35,9 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
     if (x->config->cors.n_origins && cors_is_preflight(c->head))
         return answer_preflight(c);
     r = client_resolve(c, &builtin);
+    r = client_authenticate(c, r, builtin);
+    if (!failed(r) && x->route && !x->method && !x->binding)
+        r = client_authorize(c, NULL);
     if (!failed(r))
         r = forwarding_check(&c->forwarding, x->config->limits.max_hops, x->arena);
     if (failed(r))
@@ -94,9 +97,8 @@ static Result choose_bindings(Exchange *x)
     return OK;
 }
 
-static Result choose_method(Client *c)
+static Result choose_method(Exchange *x)
 {
-    Exchange *x = c->x;
     const Version *version = x->version.client;
     if (x->binding) {
         Result r = choose_bindings(x);
@@ -111,7 +113,7 @@ static Result choose_method(Client *c)
     }
     x->record.method = x->method;
     x->route = x->record.route = x->method->route;
-    return x->binding ? client_take_rest(c) : client_check_get(c);
+    return OK;
 }
 
 /* Bytes of any media type that a REST client sends to a method that takes a stream: a message for
@@ -188,7 +190,10 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
         x->record.rule = version_rule_name(x->version.rule);
     x->retry_after = x->version.retry_after;
     if (!failed(r))
-        r = choose_method(c);
+        r = choose_method(x);
+    r = failed(r) ? client_conceal(c, r) : client_authorize(c, x->version.client);
+    if (!failed(r))
+        r = x->binding ? client_take_rest(c) : client_check_get(c);
     if (!failed(r))
         r = check_framing(x);
     if (!failed(r))

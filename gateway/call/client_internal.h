@@ -79,6 +79,17 @@ static inline Client *client_of(const Exchange *x)
 MUST_USE Result client_name(Client *c);
 /* *builtin_out: a built-in service, or NULL. */
 MUST_USE Result client_resolve(Client *c, const Builtin **builtin_out);
+/* After client_resolve, whose result `found` is: who calls, by the credentials that the request
+   brings, and whether it may be nobody. Who must prove who he is does not learn before what is
+   there. Faults: those of `found`, CREDENTIALS_MISSING, CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED,
+   KEYS_UNAVAILABLE. */
+MUST_USE Result client_authenticate(Client *c, Result found, const Builtin *builtin);
+/* Once the route is known, and the client's version (NULL: it has none): whether the client may
+   call it. Fault: NOT_ALLOWED. */
+MUST_USE Result client_authorize(Client *c, const Version *version);
+/* What becomes of a failure from before the client's rights were known: NOT_ALLOWED, where it would
+   tell that something is there, or is not, to a client that may not know. */
+MUST_USE Result client_conceal(Client *c, Result why);
 /* Once the method is known: whether Connect's GET may call it. Fault: METHOD_NOT_ALLOWED. */
 MUST_USE Result client_check_get(Client *c);
 /* REST, once the binding in the client's version is known: reads the parameters from the head, and

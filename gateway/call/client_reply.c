@@ -1,4 +1,5 @@
 /* The response to the client: its head, its messages, its end. */
+#include "gateway/access/access.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
@@ -102,10 +103,27 @@ static Bytes served_version(const Exchange *x)
     return asked && asked->pick.served ? bytes_of(asked->pick.served->name) : BYTES_NONE;
 }
 
+/* Whether it is refused to a client that must not learn what is there. */
+static bool tells_nothing(const Exchange *x)
+{
+    static const Fault *const faults[] = {&FAULT_NOT_ALLOWED, &FAULT_CREDENTIALS_MISSING,
+                                          &FAULT_CREDENTIALS_REFUSED, &FAULT_CREDENTIALS_EXPIRED,
+                                          &FAULT_KEYS_UNAVAILABLE};
+    const Error *why = x->own_response ? x->record.why.error : NULL;
+    for (size_t i = 0; why && i < sizeof faults / sizeof *faults; i++)
+        if (why->fault == faults[i])
+            return true;
+    return false;
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
+    if (x->own_response && x->record.status.code == CODE_UNAUTHENTICATED)
+        fields_add(fields, bytes_of("www-authenticate"), bytes_of(access_challenge(x->config)));
+    if (tells_nothing(x))
+        return;
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity.header,
                               x->record.began, fields);
@@ -419,12 +437,14 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
                         ReplyEnd *end)
 {
     const Exchange *x = c->x;
-    const Service *service = x->record.method ? x->record.method->version->service : NULL;
-    const Version *version = x->version.reply;
+    bool hides = tells_nothing(x);
+    const Method *method = hides ? NULL : x->record.method;
+    const Service *service = method ? method->version->service : NULL;
+    const Version *version = hides ? NULL : x->version.reply;
     const Attempt *asked = asked_attempt(x);
     DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
-        .full = config_errors_full(x->config, c->connection->listener, x->route),
+        .full = !hides && config_errors_full(x->config, c->connection->listener, x->route),
         .help = x->config->error_help,
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),

@@ -1,6 +1,8 @@
 /* Finds the target of a request: an RPC by its path, a REST binding, or an opaque route. */
 #include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
+#include "gateway/access/access.h"
+#include "gateway/access/authenticator.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
@@ -29,6 +31,14 @@ static const TrustedPeers *trusted_peers(const Client *c)
     return &config_listener(x->config, c->connection->listener)->trusted;
 }
 
+static void set_identity(Exchange *x, const Identity *identity)
+{
+    x->identity = identity;
+    x->record.client = identity_shown(identity, x->config, x->arena);
+    x->record.identity = identity;
+    x->record.claimed = !x->config->identity.hash_key.size;
+}
+
 static void take_identity(Client *c)
 {
     Exchange *x = c->x;
@@ -38,10 +48,7 @@ static void take_identity(Client *c)
     IdentityEvidence evidence = {.config = x->config,
                                  .head = told ? &c->head->fields : NULL,
                                  .certificate = c->connection->certificate};
-    x->identity = identity_find(&evidence, x->arena);
-    x->record.client = identity_shown(x->identity, x->config, x->arena);
-    x->record.identity = x->identity;
-    x->record.claimed = !x->config->identity.hash_key.size;
+    set_identity(x, identity_find(&evidence, x->arena));
 }
 
 /* Calls on a connection of a proxy are charged to its clients; others to the connection's. */
@@ -346,4 +353,122 @@ Result client_resolve(Client *c, const Builtin **builtin_out)
     x->route = x->record.route = to.route;
     client_note_destination(c->connection, &to);
     return to.is_rpc ? resolve_rpc(c, &to, builtin_out) : resolve_plain(c, found, &to, builtin_out);
+}
+
+/* ---- Who calls, and whether he may ----------------------------------------------------------- */
+
+/* NULL: no route is known. */
+static const AccessRules *rules_of(const Exchange *x)
+{
+    const Method *method = x->method ? x->method : x->binding ? x->binding->method : NULL;
+    const Route *route = method ? method->route : x->route;
+    return route ? &route->access : NULL;
+}
+
+/* Instances do not get it, unless the config says so. */
+static void withhold(Client *c, const CredentialConfig *credential)
+{
+    if (credential->forward)
+        return;
+    fields_remove(&c->x->call.metadata, credential->header);
+    if (c->opaque_head)
+        fields_remove(&c->opaque_head->fields, credential->header);
+}
+
+/* A trusted proxy's word comes before credentials, and these before the certificate of the
+ * connection. */
+static Result take_credentials(Client *c)
+{
+    Exchange *x = c->x;
+    Authenticated proved;
+    if (x->identity->how == PROOF_HEADER || !x->config->access.n_credentials)
+        return OK;
+    Result r =
+        authenticate(x->loop, x->config, &c->head->fields, x->record.began, x->arena, &proved);
+    if (failed(r) || !proved.identity)
+        return r;
+    set_identity(x, proved.identity);
+    take_place(c);
+    withhold(c, proved.credential);
+    int64_t left = proved.expires - x->record.began;
+    if (proved.expires != INT64_MAX && left < x->call.timeout) {
+        x->call.timeout = left;
+        x->by_proof = true;
+    }
+    return OK;
+}
+
+/* The form of an error must not tell either what is at the path: a request that is not clearly of
+   an RPC dialect, and can be none, gets it in that of REST. */
+static void choose_form(Client *c)
+{
+    Exchange *x = c->x;
+    bool plain = dialect_of_request(c->head) == DIALECT_REST;
+    if (plain && (x->call.dialect == DIALECT_HTTP || !bytes_are(x->call.verb, "POST")))
+        x->call.dialect = DIALECT_REST;
+}
+
+static Result missing(Client *c)
+{
+    const Exchange *x = c->x;
+    choose_form(c);
+    return FAIL_TELL(x->arena, FAULT_CREDENTIALS_MISSING, "the request has no credentials");
+}
+
+Result client_authenticate(Client *c, Result found, const Builtin *builtin)
+{
+    Exchange *x = c->x;
+    const AccessConfig *access = &x->config->access;
+    Authenticate mode = access_authenticate(
+        access, config_listener(x->config, c->connection->listener), rules_of(x));
+    if (builtin && builtin_is_health(builtin))
+        return found;
+    Result r = mode == AUTHENTICATE_NONE ? OK : take_credentials(c);
+    if (failed(r)) {
+        choose_form(c);
+        return r;
+    }
+    if (mode == AUTHENTICATE_REQUIRED && !x->identity->name.size)
+        return missing(c);
+    return failed(found) ? client_conceal(c, found) : OK;
+}
+
+/* The log says which of both it is; the client learns the same. */
+static Result refuse(Client *c, Result why)
+{
+    choose_form(c);
+    return error_new(c->x->arena, &FAULT_NOT_ALLOWED, why, "", __FILE__, __LINE__,
+                     "there is no such call, or no rule allows it to this client");
+}
+
+Result client_authorize(Client *c, const Version *version)
+{
+    const Exchange *x = c->x;
+    const AccessRules *rules = &x->route->access;
+    if (!access_allows(&x->config->access, rules, x->identity, version ? version->name : NULL))
+        return refuse(c, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows it",
+                              x->route->match));
+    /* Of the bindings for one path, only one was known when the client was asked. */
+    return rules->authenticate == AUTHENTICATE_REQUIRED && !x->identity->name.size ? missing(c)
+                                                                                   : OK;
+}
+
+/* Whether the client may know that what its request names is there. */
+static bool may_know(const Exchange *x)
+{
+    const AccessConfig *access = &x->config->access;
+    if (x->method)
+        return access_allows_some(access, &x->method->route->access, x->identity);
+    if (x->route && !x->binding)
+        return access_allows_some(access, &x->route->access, x->identity);
+    for (const RestBinding *one = x->binding; one; one = one->next)
+        if (access_allows_some(access, &one->method->route->access, x->identity))
+            return true;
+    return !x->binding && !access_hides_some(x->config, x->identity);
+}
+
+Result client_conceal(Client *c, Result why)
+{
+    const Exchange *x = c->x;
+    return x->config->access.has_rules && !may_know(x) ? refuse(c, why) : why;
 }

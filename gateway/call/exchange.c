@@ -273,6 +273,8 @@ const Fault *exchange_deadline_fault(const Exchange *x)
         return &FAULT_IDEMPOTENCY_STORE_DOWN;
     const Attempt *attempt = x->chosen ? x->chosen : x->latest;
     bool gave_time = x->deadline > x->began;
+    if (x->by_proof && !exchange_is_unary(x))
+        return &FAULT_CREDENTIALS_EXPIRED;
     if (!exchange_is_unary(x) || !x->has_message || !gave_time)
         return &FAULT_CLIENT_DEADLINE;
     bool works = attempt->request_job || attempt->answer_job || exchange_is_printing(x);
@@ -320,6 +322,8 @@ static const char *deadline_by(const Exchange *x)
         return route_timeout_of(&x->record);
     if (x->call.timeout == NO_TIMEOUT)
         return "limits.call_time";
+    if (x->by_proof)
+        return "the credentials'";
     return x->record.leg ? "the composed call's" : "the client's";
 }
 

@@ -192,6 +192,7 @@ typedef struct EndedCall {
     const Fields *metadata;   /* what the client sent, and what is said about the way */
     Bytes request_id;
     Code code;
+    const Identity *identity; /* of `admit` only */
     Bytes request;  /* in protobuf, in the client's version; only for `take` */
     Bytes response; /* code OK: as the instance gave it, in its codec; only for `take` */
 } EndedCall;

@@ -509,6 +509,7 @@ void exchange_offer_copy(Exchange *x)
         .metadata = &x->call.metadata,
         .request_id = x->record.request_id,
         .code = x->record.status.code,
+        .identity = x->identity,
     };
     Arena *arena =
         port->admit(port, &call, x->message.bytes.size + attempt->answer_message.bytes.size);

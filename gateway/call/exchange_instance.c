@@ -445,7 +445,9 @@ static Result write_head_of_call(Attempt *attempt, HttpHead *head, bool *has_bod
     Exchange *x = attempt->exchange;
     RequestTarget *target = &attempt->target;
     *has_body_out = true;
-    target->timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
+    /* That a stream's credentials end is the gateway's to say. */
+    bool none = x->deadline == NO_TIMEOUT || (x->by_proof && !exchange_is_unary(x));
+    target->timeout = none ? NO_TIMEOUT : x->deadline - x->loop->now;
     if (target->timeout <= 0)
         return FAIL(x->arena, *exchange_deadline_fault(x), "nothing was sent in time");
     if (dialect_is_framed(target->dialect))

@@ -130,6 +130,7 @@ struct Exchange {
     bool owns_account;
     bool firm;     /* some of the request has gone out: memory is not refused any more */
     bool keeps;    /* its response is kept: Route.stale_for */
+    bool by_proof; /* call.timeout ends with the credentials of the client */
     bool bodiless; /* opaque HTTP: the request ended with its head */
     bool told_off; /* an instance asked for no other attempt */
     bool over;     /* it has finished, and its memory stays until its jobs (n_jobs) are back */

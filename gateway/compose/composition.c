@@ -4,6 +4,7 @@
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/access/access.h"
 #include "gateway/compose/composition_internal.h"
 
 /* A leg ends before the call does, so that there is time to make its response: a tenth of the rest,
@@ -228,7 +229,9 @@ static void begin_leg(LegCall *leg)
     Fields fields = fields_of(leg);
     Bytes request;
     leg->began = c->call.loop->now;
-    Result r = make_request(leg, &request);
+    Result r = access_check(c->call.config, leg->leg->method, c->call.identity, c->call.arena);
+    if (!failed(r))
+        r = make_request(leg, &request);
     if (!failed(r) && fields.full)
         r = out_of_memory(leg);
     if (failed(r)) {

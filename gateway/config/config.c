@@ -29,6 +29,7 @@ static void free_contexts(Config *config)
 void config_free_parts(Config *config)
 {
     free_contexts(config);
+    config_free_access(config);
     config_forget_lists(config);
     arena_free(config->programs);
 }

@@ -16,6 +16,7 @@
 #include "base/memory/descriptors.h"
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
+#include "gateway/config/access_config.h"
 #include "gateway/config/healing_act.h"
 #include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
@@ -65,6 +66,7 @@ typedef struct ListenerConfig {
     bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
     bool private;            /* a unix socket that only its owner may connect to */
     ErrorsTold errors;
+    Authenticate authenticate; /* UNSAID: as Config.access */
 } ListenerConfig;
 
 /* Where the admin listens if the config names no address. */
@@ -336,6 +338,7 @@ struct Route {
     const KeyPolicy *keys;     /* NULL: idempotency keys are passed on, and mean nothing here */
     const ShadowRules *shadow; /* NULL: none of its calls are copied */
     Bytes parameters;          /* as JSON, as they are written; empty: none */
+    AccessRules access;        /* who may call */
     Affinity affinity;         /* its own, or that of its service */
     const Service *service;    /* of opaque HTTP: a service without versions, for the instances */
     const char *path_prefix;   /* opaque HTTP */
@@ -763,6 +766,7 @@ struct Config {
     ErrorsTold errors; /* never UNSAID */
     const char *error_help; /* URL; "{reason}" in it becomes the fault's name; or NULL */
     IdentityConfig identity;
+    AccessConfig access;
     const char *node;         /* name of this gateway in request ids and logs */
     const Schema *own_schema; /* of the built-in services */
     bool no_reflection;

@@ -53,28 +53,37 @@ Result config_schema(Arena *arena, const Schema **schema_out, const DocumentRule
     return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading the config's own schema") : OK;
 }
 
-Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                        Problems *doubts, ConfigFile *file_out)
+Result config_document_read(Arena *arena, Bytes text, const char *path,
+                            const ProtobufCMessageDescriptor *descriptor, Problems *problems,
+                            Problems *doubts, YamlDocument *document,
+                            ProtobufCMessage **message_out)
 {
-    *file_out = (ConfigFile){.path = path};
     const Schema *schema;
     const DocumentRules *rules;
+    *message_out = NULL;
     Result r = config_schema(arena, &schema, &rules);
     if (failed(r))
         return r;
-
-    yaml_parse(arena, text, path, NULL, problems, &file_out->document);
-    const JsonNode *root = file_out->document.root;
+    yaml_parse(arena, text, path, NULL, problems, document);
+    const JsonNode *root = document->root;
     if (!root)
         return OK;
-    const MessageType *type = schema_message(schema, bytes_of("passerelle.config.Config"));
+    const MessageType *type = schema_message(schema, bytes_of(descriptor->name));
     Buffer json = buffer_in(arena);
-    document_read(rules, type, &file_out->document, root, "", problems, doubts, &json);
+    document_read(rules, type, document, root, "", problems, doubts, &json);
     if (root->kind != JSON_OBJECT)
         return OK;
-    ProtobufCMessage *message = NULL;
-    r = config_message(arena, type, buffer_bytes(&json), &passerelle__config__config__descriptor,
-                       &message);
-    file_out->content = (const Passerelle__Config__Config *)message;
+    r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
     return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", path) : OK;
+}
+
+Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
+                        Problems *doubts, ConfigFile *file_out)
+{
+    ProtobufCMessage *message;
+    *file_out = (ConfigFile){.path = path};
+    Result r = config_document_read(arena, text, path, &passerelle__config__config__descriptor,
+                                    problems, doubts, &file_out->document, &message);
+    file_out->content = (const Passerelle__Config__Config *)message;
+    return r;
 }

@@ -47,16 +47,6 @@ static void check_other_names(ConfigReader *reader, const char *name, const char
             config_tell(reader, path, NULL, "another webhook has the name %s already", name);
 }
 
-static const char *const *list_of(Arena *arena, char *const *texts, size_t n)
-{
-    if (!n)
-        return NULL;
-    const char **list = arena_array(arena, const char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        list[i] = texts[i];
-    return list;
-}
-
 static const Fault *read_fault(ConfigReader *reader, const char *name, const char *path)
 {
     const Fault *fault = fault_by_name(name);
@@ -86,8 +76,8 @@ static void read_when(ConfigReader *reader, const Passerelle__Config__FailureTri
         .criticality = text->criticality,
         .failures = text->failures,
         .new_only = text->new_,
-        .routes = list_of(reader->arena, text->routes, text->n_routes),
-        .services = list_of(reader->arena, text->services, text->n_services),
+        .routes = config_texts(reader->arena, text->routes, text->n_routes),
+        .services = config_texts(reader->arena, text->services, text->n_services),
     };
     if (!(text->criticality >= 0 && text->criticality <= 100))
         config_tell(reader, config_path(reader, "%s.when.criticality", path), "for example 0.5",

@@ -144,6 +144,8 @@ void config_read_listeners(ConfigReader *reader)
                            config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
         listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
+        listener->authenticate =
+            config_authenticate(text->listen[i]->has_authenticate, text->listen[i]->authenticate);
         config->n_listeners++;
         read_proxies(reader, text->listen[i], &trusted, path, listener);
         const Passerelle__Config__ListenerTls *tls = text->listen[i]->tls;

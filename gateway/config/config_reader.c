@@ -120,6 +120,16 @@ double config_percent(const char *text)
     return end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100 ? percent : 0;
 }
 
+const char *const *config_texts(Arena *arena, char *const *texts, size_t n)
+{
+    if (!n)
+        return NULL;
+    const char **list = arena_array(arena, const char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        list[i] = texts[i];
+    return list;
+}
+
 Bytes config_read_token(ConfigReader *reader, const char *file, const char *path)
 {
     enum { TOKEN_FILE_MOST = 4096 };

@@ -32,6 +32,12 @@ typedef struct ConfigFile {
 MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
                                  Problems *doubts, ConfigFile *file_out);
 
+/* Another document, as a message of config.proto; NULL if it is no YAML, or no map. */
+MUST_USE Result config_document_read(Arena *arena, Bytes text, const char *path,
+                                     const ProtobufCMessageDescriptor *descriptor,
+                                     Problems *problems, Problems *doubts, YamlDocument *document,
+                                     ProtobufCMessage **message_out);
+
 /* The same in two steps, for other texts: their schema, ... */
 MUST_USE Result config_schema(Arena *arena, const Schema **schema_out,
                               const DocumentRules **rules_out);
@@ -106,6 +112,9 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* "5 %", "0.5%": the number before the sign, above 0 and up to 100; 0: it is none of these. */
 double config_percent(const char *text);
 
+/* The texts of a list, ending with NULL; NULL if there are none. */
+const char *const *config_texts(Arena *arena, char *const *texts, size_t n);
+
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
@@ -165,6 +174,19 @@ Impact config_impact(Passerelle__Config__Impact impact);
 /* config_identity.c: reads Config.identity; then, with the listeners, whether it can work. */
 void config_read_identity(ConfigReader *reader);
 void config_check_identity(ConfigReader *reader);
+
+/* config_access.c: reads Config.access; the rules of a route; `authenticate` of either. */
+void config_read_access(ConfigReader *reader);
+AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
+                              const char *path);
+Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate text);
+/* Once all routes were read: what they do not say, of wider ones. */
+void config_assign_access(Config *config);
+/* Whether what the route matches, of methods, is part of what the other one matches. */
+bool route_is_within(const Route *route, const Route *other);
+
+/* Drops what it holds outside of the arena. */
+void config_free_access(Config *config);
 
 /* config_admin.c: reads Config.admin and what belongs to it. After the listeners. */
 void config_read_admin(ConfigReader *reader);

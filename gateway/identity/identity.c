@@ -75,10 +75,53 @@ const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena)
     return &identity_anonymous;
 }
 
+static size_t copied_size(const Identity *identity)
+{
+    size_t size = identity->name.size + identity->tenant.size + identity->class.size;
+    for (uint32_t i = 0; i < identity->n_claims; i++)
+        size += strlen(identity->claims[i].name) + 1 + identity->claims[i].value.size;
+    return size;
+}
+
+static Bytes move_in(uint8_t **at, Bytes text)
+{
+    Bytes copy = bytes(*at, text.size);
+    if (text.size)
+        memcpy(*at, text.data, text.size);
+    *at += text.size;
+    return copy;
+}
+
+/* One piece of memory: the identity, its claims, and behind them all texts. */
+const Identity *identity_copy(const Identity *identity, Arena *arena)
+{
+    if (identity == &identity_anonymous)
+        return identity;
+    uint32_t n = identity->n_claims;
+    Identity *copy = arena_alloc(arena, sizeof *copy + n * sizeof(Claim) + copied_size(identity));
+    if (!copy)
+        return NULL;
+    Claim *claims = (Claim *)(copy + 1);
+    uint8_t *at = (uint8_t *)(claims + n);
+    *copy = (Identity){.how = identity->how, .claims = claims, .n_claims = n};
+    copy->name = move_in(&at, identity->name);
+    copy->tenant = move_in(&at, identity->tenant);
+    copy->class = move_in(&at, identity->class);
+    for (uint32_t i = 0; i < n; i++) {
+        const Claim *from = &identity->claims[i];
+        claims[i].name = (const char *)at;
+        move_in(&at, bytes((const uint8_t *)from->name, strlen(from->name) + 1));
+        claims[i].value = move_in(&at, from->value);
+    }
+    return copy;
+}
+
 const char *identity_how(const Identity *identity)
 {
-    static const char *const names[] = {
-        [PROOF_ADDRESS] = NULL, [PROOF_HEADER] = "header", [PROOF_CERTIFICATE] = "certificate"};
+    static const char *const names[PROOFS] = {
+        [PROOF_ADDRESS] = NULL,  [PROOF_HEADER] = "header",   [PROOF_CERTIFICATE] = "certificate",
+        [PROOF_TOKEN] = "token", [PROOF_API_KEY] = "api_key",
+    };
     return names[identity->how];
 }
 

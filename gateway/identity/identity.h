@@ -18,11 +18,14 @@ typedef enum IdentityProof {
     PROOF_ADDRESS,     /* nothing else is known: anonymous */
     PROOF_HEADER,      /* a field that a trusted proxy has set */
     PROOF_CERTIFICATE, /* a verified client certificate */
+    PROOF_TOKEN,       /* a signed token: gateway/access */
+    PROOF_API_KEY,     /* a secret that only the client has */
+    PROOFS,            /* their number; jobs keep them by number, so new ones come last */
 } IdentityProof;
 
 /* What the source of the name says of the client besides. */
 typedef struct Claim {
-    const char *name; /* needs no escapes in JSON; borrowed from the config */
+    const char *name; /* needs no escapes in JSON; lives as long as the identity */
     Bytes value;      /* not empty */
 } Claim;
 
@@ -45,6 +48,10 @@ typedef struct IdentityEvidence {
 
 /* The identity in the arena, or `identity_anonymous`; also where the arena is full. */
 const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena);
+
+/* A copy of all of it, the names of claims too; NULL: the arena is full. `identity_anonymous` stays
+ * what it is. */
+const Identity *identity_copy(const Identity *identity, Arena *arena);
 
 /* "certificate", as the log says it; NULL for an anonymous call. */
 const char *identity_how(const Identity *identity);

@@ -1,6 +1,7 @@
 #include "gateway/job_run/job_caller.h"
 
 #include "base/arena.h"
+#include "gateway/access/access.h"
 #include "gateway/call/exchange.h"
 #include "gateway/headers/trace_context.h"
 
@@ -212,13 +213,25 @@ static size_t bytes_left(const JobDefinition *definition, const JobRecord *recor
     return used < definition->bytes ? definition->bytes - used : 1;
 }
 
+/* It is the client's call, which asks for the step; to undo is the gateway's duty, whoever may. */
+static Result check_access(const StepCall *call, const JobCall *called)
+{
+    const JobCallOrder *order = &call->order;
+    const Identity *identity = order->record->identity;
+    return identity && !order->undo
+               ? access_check(call->loop->config, called->method, identity, call->arena)
+               : OK;
+}
+
 static void begin(StepCall *call, const JobCall *called)
 {
     const JobCallOrder *order = &call->order;
     JobSources sources = job_sources_of(order->record);
     Message request = {.bytes = BYTES_NONE};
-    Result r = job_make_request(order->definition, order->step, order->undo, order->key, &sources,
-                                call->arena, &request.bytes);
+    Result r = check_access(call, called);
+    if (!failed(r))
+        r = job_make_request(order->definition, order->step, order->undo, order->key, &sources,
+                             call->arena, &request.bytes);
     if (failed(r)) {
         fail(call, r);
         if (call->end.event == JOB_REFUSED)

@@ -6,6 +6,7 @@
 typedef Passerelle__Jobs__Content Content;
 typedef Passerelle__Jobs__Field ContentField;
 typedef Passerelle__Jobs__Response ContentResponse;
+typedef Passerelle__Jobs__Identity ContentIdentity;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
@@ -15,17 +16,40 @@ static ProtobufCBinaryData data_of(Bytes from)
     return (ProtobufCBinaryData){from.size, (uint8_t *)from.data};
 }
 
+static ContentField *field_of(Bytes name, Bytes value, Arena *arena)
+{
+    ContentField *field = arena_make(arena, ContentField);
+    passerelle__jobs__field__init(field);
+    field->has_name = field->has_value = true;
+    field->name = data_of(name);
+    field->value = data_of(value);
+    return field;
+}
+
 static void put_forwarded(const Fields *forwarded, Arena *arena, Content *content)
 {
     content->forwarded = arena_calloc(arena, forwarded->n, sizeof *content->forwarded);
-    for (uint32_t i = 0; i < forwarded->n; i++) {
-        ContentField *field = arena_make(arena, ContentField);
-        passerelle__jobs__field__init(field);
-        field->has_name = field->has_value = true;
-        field->name = data_of(forwarded->items[i].name);
-        field->value = data_of(forwarded->items[i].value);
-        content->forwarded[content->n_forwarded++] = field;
-    }
+    for (uint32_t i = 0; i < forwarded->n; i++)
+        content->forwarded[content->n_forwarded++] =
+            field_of(forwarded->items[i].name, forwarded->items[i].value, arena);
+}
+
+static void put_identity(const Identity *from, Arena *arena, Content *content)
+{
+    if (!from)
+        return;
+    ContentIdentity *identity = content->identity = arena_make(arena, ContentIdentity);
+    passerelle__jobs__identity__init(identity);
+    identity->has_name = identity->has_tenant = identity->has_class_ = true;
+    identity->name = data_of(from->name);
+    identity->tenant = data_of(from->tenant);
+    identity->class_ = data_of(from->class);
+    identity->has_how = true;
+    identity->how = from->how;
+    identity->claims = arena_calloc(arena, from->n_claims, sizeof *identity->claims);
+    for (uint32_t i = 0; i < from->n_claims; i++)
+        identity->claims[identity->n_claims++] =
+            field_of(bytes_of(from->claims[i].name), from->claims[i].value, arena);
 }
 
 static void put_responses(const Bytes responses[JOB_STEPS_MOST], Arena *arena, Content *content)
@@ -50,6 +74,7 @@ void job_content_write(const JobRecord *record, Buffer *out)
     content.request = data_of(record->request);
     put_forwarded(&record->forwarded, out->arena, &content);
     put_responses(record->responses, out->arena, &content);
+    put_identity(record->identity, out->arena, &content);
     size_t size = passerelle__jobs__content__get_packed_size(&content);
     uint8_t *packed = arena_alloc(out->arena, size);
     passerelle__jobs__content__pack(&content, packed);
@@ -81,6 +106,25 @@ static void take_forwarded(const Content *content, Arena *arena, JobRecord *reco
                    bytes_of_data(content->forwarded[i]->value));
 }
 
+static const Identity *identity_of(const Content *content, Arena *arena)
+{
+    const ContentIdentity *from = content->identity;
+    if (!from)
+        return NULL;
+    Identity *identity = arena_make(arena, Identity);
+    Claim *claims = arena_array(arena, Claim, from->n_claims + 1);
+    *identity = (Identity){.name = bytes_of_data(from->name),
+                           .tenant = bytes_of_data(from->tenant),
+                           .class = bytes_of_data(from->class_),
+                           .claims = claims,
+                           .n_claims = (uint32_t)from->n_claims,
+                           .how = from->how < PROOFS ? (IdentityProof)from->how : PROOF_ADDRESS};
+    for (size_t i = 0; i < from->n_claims; i++)
+        claims[i] = (Claim){arena_text(arena, bytes_of_data(from->claims[i]->name)),
+                            bytes_of_data(from->claims[i]->value)};
+    return identity;
+}
+
 Result job_content_read(Bytes text, Arena *arena, JobRecord *record)
 {
     ProtobufCAllocator allocator = {allocate, free_nothing, arena};
@@ -96,5 +140,6 @@ Result job_content_read(Bytes text, Arena *arena, JobRecord *record)
             bytes_of_data(content->responses[i]->message);
     record->request = bytes_of_data(content->request);
     take_forwarded(content, arena, record);
+    record->identity = identity_of(content, arena);
     return OK;
 }

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "gateway/job_store/job_record.h"
 
-/* Request, forwarded fields and responses, at the end of the buffer. */
+/* Request, forwarded fields, responses and who began it, at the end of the buffer. */
 void job_content_write(const JobRecord *record, Buffer *out);
 
 /* Sets them in the record, from the arena. Fault: STORE_DAMAGED (no such message; a response of a

@@ -63,6 +63,7 @@ JobRecord *job_record_copy(const JobRecord *record, Arena *arena)
         fields_add(&copy->forwarded, bytes_copy(arena, field->name),
                    bytes_copy(arena, field->value));
     }
+    copy->identity = record->identity ? identity_copy(record->identity, arena) : NULL;
     return copy;
 }
 

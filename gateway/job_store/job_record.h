@@ -11,6 +11,7 @@
 #include "base/call.h"
 #include "base/fields.h"
 #include "gateway/config/config.h"
+#include "gateway/identity/identity.h"
 #include "gateway/job/job_id.h"
 #include "gateway/job/job_state.h"
 
@@ -50,8 +51,10 @@ typedef struct JobRecord {
     bool is_news;    /* of a writing: this position is to be told */
 
     /* The content: sealed in the store. Messages are protobuf. */
-    Bytes request;                   /* in the definition's version */
-    Fields forwarded;                /* of the caller's request, for each step */
+    Bytes request;            /* in the definition's version */
+    Fields forwarded;         /* of the caller's request, for each step */
+    const Identity *identity; /* of who began it: each step must be allowed to it. NULL: the gateway
+                                 itself */
     Bytes responses[JOB_STEPS_MOST]; /* in the versions of the steps; data NULL: none */
     JobFailure failure;
     Bytes damage; /* not empty: the content cannot be read, and why; what is above is empty then.

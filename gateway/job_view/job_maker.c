@@ -192,6 +192,7 @@ static Result begin_job(JobMaking *m)
     m->record.request_id = m->call.record->request_id;
     m->record.request = m->call.request;
     m->record.forwarded = forwarded(m);
+    m->record.identity = m->call.identity;
     if (!failed(r) && m->record.forwarded.full)
         r = out_of_memory(m);
     if (!failed(r) && m->job->kind && !m->resource.size)

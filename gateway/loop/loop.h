@@ -79,6 +79,7 @@ struct Loop {
     ClaimPort *claims;         /* of idempotency keys: claims.h; NULL: there is no store */
     ShadowPort *shadows;       /* takes copies of calls: exchange.h; NULL: there are none */
     ReadOrder order;           /* of reading, if there is much to read */
+    struct ProofCache *proofs; /* credentials that were found good: proof_cache.h; NULL: none yet */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */

@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
+#include "gateway/key_file/command_key.h"
 #include "gateway/main/command_manual.h"
 
 #include "base/arena.h"
@@ -117,6 +118,17 @@ static const Command commands[] = {
      {{NULL}},
      command_client,
      {"passerelle client forget CN=panel --why 'request 4711'"}},
+    {"key",
+     "make|list|revoke FILE [CLIENT|ID]",
+     "make an API key for a client, list the keys of a file, or take one out of it",
+     COMMAND_PRINTS,
+     {{"--tenant", "NAME", "make: the client's tenant"},
+      {"--class", "NAME", "make: the client's class"},
+      {"--claim", "NAME=VALUE", "make: a claim, for the rules of routes; may be given again"},
+      {"--expires", "DATE", "make: the day from which on it is refused, as 2027-01-31"}},
+     command_key,
+     {"passerelle key make api-keys.yaml ada --class partner --expires 2027-01-31",
+      "passerelle key list api-keys.yaml", "passerelle key revoke api-keys.yaml key_1f0c9a2e"}},
     {"errors",
      "[annotate FINGERPRINT]",
      "print the failures of a running gateway by their kind, the most critical first; or annotate "

@@ -1,4 +1,5 @@
 #include "gateway/process/worker.h"
+#include "gateway/access/authenticator.h"
 
 #include "base/arena.h"
 #include "gateway/builtin/health.h"
@@ -310,6 +311,7 @@ static void worker_close(Worker *worker)
     gates_free(loop);
     shed_replies_free(loop);
     loop_load_close(loop);
+    authenticator_close(loop);
     memory_waits_free(loop);
     config_uses_trim(loop);
     config_unref(loop->config);

@@ -254,6 +254,47 @@ static void warn_of_cell(Warnings *w)
              config->cell, other);
 }
 
+/* ---- Rules ----------------------------------------------------------------------------------- */
+
+static void warn_of_rules(Warnings *w, const char *what, bool more)
+{
+    warn(w,
+         "no rule says who may call %s%s: whoever proves who he is may; write `allow` in a route, "
+         "or "
+         "`authorization: {default: deny}`",
+         what, more ? " and other methods" : "");
+}
+
+static void warn_of_methods(Warnings *w, const Service *service)
+{
+    const Method *first = NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            const Method *method = &service->versions[i].methods[k];
+            if (!method->route || method->route->access.n_allow)
+                continue;
+            first = first ? first : method;
+            n++;
+        }
+    if (first)
+        warn_of_rules(w, first->type->path, n > 1);
+}
+
+/* Who wants to know who calls may want to say who may: or has said that all may. */
+static void warn_of_missing_rules(Warnings *w)
+{
+    const Config *config = w->config;
+    if (!config->access.n_credentials || config->access.deny_said)
+        return;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        warn_of_methods(w, &config->services[i]);
+    for (uint32_t i = 0; i < config->n_http_routes; i++)
+        if (!config->http_routes[i].access.n_allow &&
+            config->http_routes[i].access.authenticate != AUTHENTICATE_NONE)
+            warn_of_rules(w, config->http_routes[i].match, false);
+}
+
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings)
 {
     Warnings w = {.config = config, .here = here, .told = warnings};
@@ -264,6 +305,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_keys(&w);
     warn_of_nothing(&w);
     warn_of_cell(&w);
+    warn_of_missing_rules(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];
         const char *where = arena_printf(warnings->arena, "listener %s", listener->address.text);

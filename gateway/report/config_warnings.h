@@ -34,6 +34,7 @@ Surroundings surroundings_here(Patience *patience);
  *   - the log's file cannot be opened;
  *   - the file of the store, or its folder, cannot be written, or it is damaged;
  *   - others may read the key for payloads in the store, or for names of clients;
+ *   - clients must prove who they are, and no rule says what each of them may call;
  *   - limits are beyond the file descriptors or the memory of the process, or one call may need
  * more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);

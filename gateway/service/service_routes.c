@@ -200,6 +200,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     config_read_affinity(reader, text->affinity, path, &route->affinity);
     config_read_keys(reader, text->idempotency, path, route);
     config_read_shadow(reader, text->shadow, path, route);
+    route->access = config_read_rules(reader, text, path);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);
@@ -462,14 +463,6 @@ static void tell_useless_hedges(ConfigReader *reader)
     }
 }
 
-/* Whether what the route matches is part of what the other one matches. */
-static bool is_within(const Route *route, const Route *other)
-{
-    Bytes rest = bytes_of(route->match);
-    return route != other && route->service == other->service && !other->path_prefix &&
-           take(&rest, other->match) && rest.size && (rest.data[0] == '.' || rest.data[0] == '/');
-}
-
 /* A route without a timeout has that of the next wider one. */
 static void inherit_timeout(const Config *config, Route *route)
 {
@@ -478,7 +471,7 @@ static void inherit_timeout(const Config *config, Route *route)
         return;
     for (uint32_t i = 0; i < config->n_routes; i++) {
         const Route *other = &config->routes[i];
-        if (is_within(route, other) && other->line && other->timeout != NO_TIMEOUT &&
+        if (route_is_within(route, other) && other->line && other->timeout != NO_TIMEOUT &&
             (!best || strlen(other->match) > strlen(best->match)))
             best = other;
     }
@@ -504,4 +497,5 @@ void config_assign_routes(ConfigReader *reader)
         }
     tell_unused(reader, used);
     tell_useless_hedges(reader);
+    config_assign_access(reader->config);
 }

@@ -22,7 +22,7 @@ const char *shadow_skip_name(ShadowSkip skip)
         [SHADOW_SKIP_RATE] = "per_second",   [SHADOW_SKIP_FLIGHT] = "in_flight",
         [SHADOW_SKIP_SIZE] = "bytes",        [SHADOW_SKIP_LOAD] = "load",
         [SHADOW_SKIP_INSTANCE] = "instance", [SHADOW_SKIP_SAME] = "same",
-        [SHADOW_SKIP_MESSAGE] = "message"};
+        [SHADOW_SKIP_MESSAGE] = "message",   [SHADOW_SKIP_ACCESS] = "access"};
     return names[skip];
 }
 

@@ -31,6 +31,7 @@ typedef enum ShadowSkip {
     SHADOW_SKIP_INSTANCE, /* none is up, or all have much to do */
     SHADOW_SKIP_SAME,     /* the call itself went where copies go */
     SHADOW_SKIP_MESSAGE,  /* its messages could not be read */
+    SHADOW_SKIP_ACCESS,   /* the client may not make the call that would be its copy */
     SHADOW_SKIPS,
 } ShadowSkip;
 

@@ -1,6 +1,7 @@
 #include "gateway/shadow/shadows.h"
 
 #include "base/arena.h"
+#include "gateway/access/access.h"
 #include "gateway/shadow/shadow_call.h"
 
 #include <stdlib.h>
@@ -89,12 +90,26 @@ static size_t memory_of(const ShadowRules *rules)
     return rules->bytes * MEMORY_TIMES + MEMORY_LEAST;
 }
 
+/* The client may have a version, and not the one that its calls are copied to. */
+static bool may_call(const EndedCall *call)
+{
+    const Method *method = call->method, *target = NULL;
+    const ShadowRules *rules = method->shadow->rules;
+    if (rules->version)
+        target = method->pairs[rules->version->index].target;
+    target = target ? target : method;
+    return access_allows(&call->config->access, &target->route->access, call->identity,
+                         target->version->name);
+}
+
 /* SHADOW_SKIPS: nothing is against a copy, and it has its token. */
 static ShadowSkip obstacle(Shadows *shadows, const EndedCall *call, size_t bytes)
 {
     const ShadowRules *rules = call->method->shadow->rules;
     if (shadow_target_is(call->method, call->served, call->instance))
         return SHADOW_SKIP_SAME;
+    if (!may_call(call))
+        return SHADOW_SKIP_ACCESS;
     if (bytes > rules->bytes)
         return SHADOW_SKIP_SIZE;
     if (is_busy(shadows, memory_of(rules)))

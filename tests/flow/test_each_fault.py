@@ -8,6 +8,7 @@ there, or without a reason in NEVER why no call ends with it, fails.
 import base64
 import contextlib
 import datetime
+import hashlib
 import json
 import re
 import socket
@@ -163,7 +164,17 @@ def gateways(tmp_path_factory):
         gateway = make(config=keyed.replace("$store", store))
         (gateway.folder / "clients.key").write_text("0123456789abcdef")
         return gateway
-    makers = {"keyed": with_keys, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
+    known = CONFIG.replace("{match: orders, impact", "{match: orders, allow: [{client: [ada]}], impact") + (
+        "authentication: [{api_keys: $folder/api-keys.yaml}]\n")
+
+    def closed():
+        """Its clients have API keys: `of ada`, `of bob`, and one that has ended."""
+        gateway = make(config=known)
+        (gateway.folder / "api-keys.yaml").write_text("keys:\n" + "".join(
+            f"  - {{sha256: {hashlib.sha256(f'of {client}'.encode()).hexdigest()}, client: {client}, expires: {day}}}\n"
+            for client, day in (("ada", "2199-01-01"), ("bob", "2199-01-01"), ("eve", "2001-01-01"))))
+        return gateway
+    makers = {"keyed": with_keys, "closed": closed, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
               "old": lambda: make(version="v1"), "in a brown-out": lambda: make(config=failing),
               "alone": alone, "busy": busy, "full": full, "broken": broken,
               "small": lambda: make(limits="call_memory: 1MiB, message_bytes: 1MiB, answer_bytes: 64KiB")}
@@ -423,6 +434,10 @@ FAULTS = {
     "IDEMPOTENCY_CLIENT_UNKNOWN": Row(lambda dialect: with_fields(create(dialect), idempotency_key="a"), "keyed"),
     "IDEMPOTENCY_STORE_DOWN": Row(
         lambda dialect: with_fields(create(dialect), idempotency_key="a", authorization="Bearer ada"), "keyed, without its store"),
+    "CREDENTIALS_MISSING": Row(Call, "closed"),
+    "CREDENTIALS_REFUSED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of nobody"), "closed"),
+    "CREDENTIALS_EXPIRED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of eve"), "closed"),
+    "NOT_ALLOWED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of bob"), "closed"),
     "EXPECTATION_FAILED": Row(lambda dialect: with_fields(Call(dialect), expect="much"), form="refused"),
     "DEADLINE_EXCEEDED": Row(do("hang"), "late"),
     "UPSTREAM_STATUS": Row(do("error"), code="INTERNAL", reason=False),
@@ -462,8 +477,6 @@ ELSEWHERE = {
     "CANCELLED": "flow/test_each_fault.py",
     "CLIENT_STALLED": "flow/test_slow_peers.py",
     "IDENTITY_REQUIRED": "unit/gateway/job_view/test_operations.c",
-    "CREDENTIALS_REFUSED": "unit/gateway/token/test_token.c",
-    "CREDENTIALS_EXPIRED": "unit/gateway/token/test_token.c",
     "KEYS_UNAVAILABLE": "unit/gateway/token/test_token.c",
     "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
     "JOB_UNFIT": "flow/test_jobs_operators.py",

@@ -427,6 +427,7 @@ class ConfigCase(Case):
         (folder / "list.yaml").write_text(self.lists[self.is_after])
         (folder / "good.key").write_text("0f" * 32)
         (folder / "instances.yaml").write_text("instances: []")
+        (folder / "keys.yaml").write_text("keys: []")
         (folder / "c.yaml").write_text(changes)
         return mistakes(folder, "c.yaml")
 
@@ -453,6 +454,10 @@ def addressed(address):
 
 def demanded(rules):
     return config(rest=route(f"{{match: s.S/Go, parameters: {{{rules}}}}}"))
+
+
+def proved(by):
+    return f"authentication: [{{{by}}}]\n"
 
 
 def webhook(name="pager", url="https://pager.test/", when=""):
@@ -797,6 +802,13 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(listed("{etcd: {endpoints: ['a:1'], prefix: /o/, password_file: good.key, user: gateway}}"),
                listed("{etcd: {endpoints: ['a:1'], prefix: /o/, tls: {}, password_file: good.key, user: gateway}}"),
                "is sent unencrypted"),
+    ConfigCase(config(rest=proved("jwt: {issuer: a, keys: no.jwks, algorithms: [HS255]}")),
+               config(rest=proved("jwt: {issuer: a, keys: no.jwks, algorithms: [HS256]}")), "is no algorithm"),
+    ConfigCase(config(rest=proved("jwt: {issuer: a, keys: no.jwks, claims: {a b: c}}")),
+               config(rest=proved("jwt: {issuer: a, keys: no.jwks, claims: {a_b: c}}")), "no name of a claim"),
+    ConfigCase(config(rest=proved("")), config(rest=proved("api_keys: keys.yaml")), "either a jwt or api_keys"),
+    ConfigCase(config(rest=route("{match: s.S/Go, allow: [{}]}")), config(rest=route('{match: s.S/Go, allow: [{client: ["*"]}]}')),
+               "demands nothing"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),

@@ -54,6 +54,7 @@ GOOD = {
     "retire": ["garage", "v1", "--why", "a test"],
     "rollout": ["status"],
     "client": ["forget", "ada", "--why", "a test"],
+    "key": ["list", "KEYS"],
     "version": [],
     "help": [],
 }
@@ -96,6 +97,8 @@ def stored_config():
 
 
 FOLDER_OF_STORE, GOOD["store"][1] = stored_config()
+GOOD["key"][1] = f"{FOLDER_OF_STORE.name}/api-keys.yaml"
+pathlib.Path(GOOD["key"][1]).write_text("keys: []\n")
 
 
 def run_good(word, *more):

@@ -283,6 +283,20 @@ static void a_fault_of_the_gateway_keeps_its_own_code(void **state)
                         "a; state=failed; reason=UPSTREAM_DOWN; ms=0");
 }
 
+#define FOR_ADA "routes: [{match: yard, allow: [{client: [ada]}]}]\n"
+
+static void a_leg_that_the_client_may_not_call_is_not_sent(void **state)
+{
+    Scene *scene = play(state, PANEL("", LEG("a", THING)) FOR_ADA);
+    Peer *client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    assert_string_equal(said(client, "grpc-status"), "7");
+    assert_int_equal(n_instances(scene), 0);
+    scene = play(state, PANEL("", LEG("a", THING GRACEFUL("default: {}"))) FOR_ADA);
+    client = ask_grpc(scene, PAGE_V2, CUSTOMER);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(n_instances(scene), 0);
+}
+
 static void a_graceful_leg_leaves_what_its_fallback_says(void **state)
 {
     Scene *scene = play(state, PANEL("", LEG("a", THING GRACEFUL("default: {name: none}")) ", " LEG(
@@ -619,6 +633,7 @@ int main(void)
         SCENE_TEST(the_error_of_a_loud_leg_is_what_its_service_has_said),
         SCENE_TEST(and_in_a_problem_too),
         SCENE_TEST(a_fault_of_the_gateway_keeps_its_own_code),
+        SCENE_TEST(a_leg_that_the_client_may_not_call_is_not_sent),
         SCENE_TEST(a_graceful_leg_leaves_what_its_fallback_says),
         SCENE_TEST(a_graceful_leg_without_a_fallback_that_has_a_response_has_failed),
         SCENE_TEST(a_kept_response_stands_in_with_its_age),

@@ -34,6 +34,13 @@ static void what_was_written_is_read(void **state)
     record->forwarded = fields_in(arena);
     fields_add(&record->forwarded, bytes_of("accept-language"), bytes_of("fr"));
     fields_add(&record->forwarded, bytes_of("accept-language"), bytes_of(""));
+    const Claim scope = {"scope", bytes_of("orders.read orders.write")};
+    const Identity ada = {.name = bytes_of("ada"),
+                          .class = bytes_of("partner"),
+                          .claims = &scope,
+                          .n_claims = 1,
+                          .how = PROOF_TOKEN};
+    record->identity = &ada;
     assert_ok(arena, job_content_read(written(arena, record), arena, read));
     assert_bytes(read->request, "the request");
     assert_non_null(read->responses[0].data); /* an empty message is a response */
@@ -43,6 +50,13 @@ static void what_was_written_is_read(void **state)
     assert_int_equal(read->forwarded.n, 2);
     assert_bytes(read->forwarded.items[0].value, "fr");
     assert_int_equal(read->forwarded.items[1].value.size, 0);
+    assert_bytes(read->identity->name, "ada");
+    assert_bytes(read->identity->tenant, "");
+    assert_bytes(read->identity->class, "partner");
+    assert_int_equal(read->identity->how, PROOF_TOKEN);
+    assert_int_equal(read->identity->n_claims, 1);
+    assert_string_equal(read->identity->claims[0].name, "scope");
+    assert_bytes(read->identity->claims[0].value, "orders.read orders.write");
 }
 
 static void a_job_may_have_no_content(void **state)
@@ -52,6 +66,7 @@ static void a_job_may_have_no_content(void **state)
     assert_ok(arena, job_content_read(written(arena, record), arena, read));
     assert_int_equal(read->request.size, 0);
     assert_int_equal(read->forwarded.n, 0);
+    assert_null(read->identity); /* the gateway itself has begun it */
     for (int i = 0; i < JOB_STEPS_MOST; i++)
         assert_null(read->responses[i].data);
 }

@@ -10,7 +10,10 @@ static Version v1 = {.name = "v1"}, v3 = {.name = "v3", .index = 1};
 static Instance stable = {.build = "3.0.0"}, candidate = {.build = "3.1.0"};
 static ShadowRules rules;
 static ShadowMethod shadow = {.rules = &rules};
-static Method method = {.version = &v1, .shadow = &shadow};
+static Route route;
+static Method newer = {.version = &v3, .route = &route};
+static MethodPair pairs[] = {{0}, {.target = &newer}};
+static Method method = {.version = &v1, .route = &route, .shadow = &shadow, .pairs = pairs};
 static Loop loop;
 static ShadowBook *book;
 static Shadows *shadows;
@@ -18,6 +21,7 @@ static Shadows *shadows;
 static int set_up(void **state)
 {
     loop = (Loop){.now = SECOND, .config = &config};
+    route = (Route){0};
     rules = (ShadowRules){.version = &v3,
                           .target = "v3",
                           .per_second = 4,
@@ -40,7 +44,11 @@ static int tear_down(void **state)
 
 static bool admits_from(const Version *served, const Instance *instance, size_t bytes)
 {
-    EndedCall call = {.config = &config, .method = &method, .served = served, .instance = instance};
+    EndedCall call = {.config = &config,
+                      .method = &method,
+                      .served = served,
+                      .instance = instance,
+                      .identity = &identity_anonymous};
     ShadowPort *port = shadows_port(shadows);
     Arena *arena = port->admit(port, &call, bytes);
     arena_free(arena);
@@ -111,6 +119,22 @@ static void nothing_is_copied_to_where_it_was_served(void **state)
     assert_true(admits_from(&v3, &stable, 10));
 }
 
+static void a_copy_needs_the_right_to_call_its_version(void **state)
+{
+    const char *const only_v1[] = {"v1", NULL}, *const both[] = {"v1", "v3", NULL};
+    AllowRule rule = {.versions = only_v1};
+    route.access = (AccessRules){.allow = &rule, .n_allow = 1};
+    assert_false(admits());
+    assert_skipped("\"access\":1");
+    rule.versions = both;
+    assert_true(admits());
+    rules.version = NULL; /* to another build: what the client may is known */
+    rules.build = "3.1.0";
+    rule.versions = only_v1;
+    loop.now += SECOND;
+    assert_true(admits());
+}
+
 static void copies_are_refused_first(void **state)
 {
     loop.sheds = true;
@@ -139,7 +163,11 @@ static void each_config_has_its_own_allowance(void **state)
 
 static void what_cannot_be_read_is_not_copied(void **state)
 {
-    EndedCall call = {.config = &config, .method = &method, .served = &v1, .instance = &stable};
+    EndedCall call = {.config = &config,
+                      .method = &method,
+                      .served = &v1,
+                      .instance = &stable,
+                      .identity = &identity_anonymous};
     ShadowPort *port = shadows_port(shadows);
     port->take(port, port->admit(port, &call, 10), NULL);
     assert_skipped("\"message\":1");
@@ -155,6 +183,7 @@ int main(void)
         TEST(so_many_at_once_are_copied),
         TEST(a_large_message_is_not_copied),
         TEST(nothing_is_copied_to_where_it_was_served),
+        TEST(a_copy_needs_the_right_to_call_its_version),
         TEST(copies_are_refused_first),
         TEST(each_config_has_its_own_allowance),
         TEST(what_cannot_be_read_is_not_copied),

@@ -1,0 +1,109 @@
+#include "gateway/access/access.h"
+
+Authenticate access_authenticate(const AccessConfig *config, const ListenerConfig *listener,
+                                 const AccessRules *rules)
+{
+    if (rules && rules->authenticate)
+        return rules->authenticate;
+    return listener && listener->authenticate ? listener->authenticate : config->authenticate;
+}
+
+bool access_matches(const char *pattern, Bytes name)
+{
+    size_t size = strlen(pattern);
+    if (size && pattern[size - 1] == '*')
+        return name.size && name.size >= size - 1 &&
+               bytes_equal(bytes_slice(name, 0, size - 1), bytes(pattern, size - 1));
+    return bytes_are(name, pattern);
+}
+
+bool access_has_word(Bytes value, const char *word)
+{
+    Bytes part;
+    while (bytes_split(&value, ' ', &part))
+        if (part.size && bytes_are(part, word))
+            return true;
+    return false;
+}
+
+static bool one_matches(const char *const *patterns, Bytes name)
+{
+    if (!patterns)
+        return true;
+    for (; *patterns; patterns++)
+        if (access_matches(*patterns, name))
+            return true;
+    return false;
+}
+
+static bool claim_holds(const ClaimRule *rule, const Identity *identity)
+{
+    for (uint32_t i = 0; i < identity->n_claims; i++)
+        if (text_equal(identity->claims[i].name, rule->name) &&
+            access_has_word(identity->claims[i].value, rule->word))
+            return true;
+    return false;
+}
+
+/* In some version. */
+static bool holds(const AllowRule *rule, const Identity *identity)
+{
+    if (!one_matches(rule->clients, identity->name) ||
+        !one_matches(rule->tenants, identity->tenant) ||
+        !one_matches(rule->classes, identity->class))
+        return false;
+    for (uint32_t i = 0; i < rule->n_claims; i++)
+        if (!claim_holds(&rule->claims[i], identity))
+            return false;
+    return true;
+}
+
+bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,
+                   const char *version)
+{
+    if (!rules->n_allow)
+        return !config->deny;
+    for (uint32_t i = 0; i < rules->n_allow; i++)
+        if (one_matches(rules->allow[i].versions, bytes_of(version)) &&
+            holds(&rules->allow[i], identity))
+            return true;
+    return false;
+}
+
+bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
+                        const Identity *identity)
+{
+    for (uint32_t i = 0; i < rules->n_allow; i++)
+        if (holds(&rules->allow[i], identity))
+            return true;
+    return !rules->n_allow && !config->deny;
+}
+
+Result access_check(const Config *config, const Method *method, const Identity *identity,
+                    Arena *arena)
+{
+    const AccessRules *rules = &method->route->access;
+    if (!access_allows(&config->access, rules, identity, method->version->name))
+        return FAIL(arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows %s to the client",
+                    method->route->match, method->type->path);
+    if (rules->authenticate == AUTHENTICATE_REQUIRED && !identity->name.size)
+        return FAIL(arena, FAULT_CREDENTIALS_MISSING, "%s is for clients that are known",
+                    method->type->path);
+    return OK;
+}
+
+const char *access_challenge(const Config *config)
+{
+    for (uint32_t i = 0; i < config->access.n_credentials; i++)
+        if (config->access.credentials[i].bearer)
+            return "Bearer";
+    return "ApiKey";
+}
+
+bool access_hides_some(const Config *config, const Identity *identity)
+{
+    for (uint32_t i = 0; config->access.has_rules && i < config->n_routes; i++)
+        if (!access_allows_some(&config->access, &config->routes[i].access, identity))
+            return true;
+    return false;
+}

@@ -1,0 +1,44 @@
+/*
+ * Access: whether a client may make a call. Pure: it knows the identity, the rules and the version.
+ */
+#ifndef GATEWAY_ACCESS_H
+#define GATEWAY_ACCESS_H
+
+#include "gateway/identity/identity.h"
+
+/* Whether clients must prove who they are: what the route says, else the listener, else the config.
+   `rules` may be NULL: no route is known. */
+Authenticate access_authenticate(const AccessConfig *config, const ListenerConfig *listener,
+                                 const AccessRules *rules);
+
+/* Whether one of the rules holds; without rules, what the config says. `version`: the client's, or
+   NULL where there are none (path prefixes): rules that name a version do not hold then. */
+bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,
+                   const char *version);
+
+/* Whether one of them could hold, in some version. */
+bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
+                        const Identity *identity);
+
+/*
+ * Whether a call that the gateway makes for the client is one that the client may make: a leg, a
+ * job's step, a copy. `method` has a route. Faults: NOT_ALLOWED; CREDENTIALS_MISSING: it is for
+ * clients who have proved who they are.
+ */
+MUST_USE Result access_check(const Config *config, const Method *method, const Identity *identity,
+                             Arena *arena);
+
+/* Whether there is anything that the client may not call. */
+bool access_hides_some(const Config *config, const Identity *identity);
+
+/* What WWW-Authenticate asks for (RFC 9110, section 11.6.1); there is no registered scheme for API
+   keys. */
+const char *access_challenge(const Config *config);
+
+/* Whether the name is the pattern's; "*" at its end stands for any text. */
+bool access_matches(const char *pattern, Bytes name);
+
+/* Whether the word is among those of a claim, between spaces. */
+bool access_has_word(Bytes value, const char *word);
+
+#endif

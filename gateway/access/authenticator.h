@@ -1,0 +1,32 @@
+/*
+ * Authenticator: who a client is, by the credentials that its request brings.
+ *
+ * Proofs that were checked a moment ago are remembered on the loop, so that a token or key costs
+ * its check once. What is remembered counts for the config that checked it only: with a new config,
+ * of other keys perhaps, all are checked again. One loop, its thread.
+ */
+#ifndef GATEWAY_AUTHENTICATOR_H
+#define GATEWAY_AUTHENTICATOR_H
+
+#include "gateway/identity/identity.h"
+#include "gateway/loop/loop.h"
+
+typedef struct Authenticated {
+    const Identity *identity;           /* NULL: there are no credentials */
+    const CredentialConfig *credential; /* that proved it */
+    int64_t expires; /* nanoseconds since 1970, from which the proof counts no more; INT64_MAX:
+                        never */
+} Authenticated;
+
+/*
+ * Looks for credentials in the head, in the order of the config. The identity is in the arena.
+ * `wall`: nanoseconds since 1970. Faults: CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED,
+ * KEYS_UNAVAILABLE, OUT_OF_MEMORY.
+ */
+MUST_USE Result authenticate(Loop *loop, const Config *config, const Fields *head, int64_t wall,
+                             Arena *arena, Authenticated *out);
+
+/* The loop has ended. Does nothing if nothing was remembered. */
+void authenticator_close(Loop *loop);
+
+#endif

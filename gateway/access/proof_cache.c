@@ -1,0 +1,135 @@
+#include "gateway/access/proof_cache.h"
+
+#include "base/arena.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+enum { WAYS = 4 };
+
+typedef struct Entry {
+    Arena *arena; /* of what it has; NULL: free */
+    uint64_t hash;
+    Bytes credential;
+    Proof proof;
+    int64_t at; /* nanoseconds since 1970 */
+} Entry;
+
+struct ProofCache {
+    Entry *entries;
+    uint32_t n_sets;
+    uint64_t generation, seeds[2];
+};
+
+ProofCache *proof_cache_new(uint32_t entries, Random *random)
+{
+    ProofCache *cache = calloc(1, sizeof *cache);
+    uint32_t n_sets = (entries + WAYS - 1) / WAYS;
+    CHECK(cache);
+    *cache = (ProofCache){.n_sets = n_sets ? n_sets : 1,
+                          .seeds = {random_next(random), random_next(random) | 1}};
+    cache->entries = calloc((size_t)cache->n_sets * WAYS, sizeof(Entry));
+    CHECK(cache->entries);
+    return cache;
+}
+
+static void forget(Entry *entry)
+{
+    if (entry->arena) {
+        OPENSSL_cleanse((void *)entry->credential.data, entry->credential.size);
+        arena_free(entry->arena);
+    }
+    *entry = (Entry){0};
+}
+
+static void forget_all(ProofCache *cache)
+{
+    for (uint32_t i = 0; i < cache->n_sets * WAYS; i++)
+        forget(&cache->entries[i]);
+}
+
+void proof_cache_free(ProofCache *cache)
+{
+    if (!cache)
+        return;
+    forget_all(cache);
+    free(cache->entries);
+    free(cache);
+}
+
+void proof_cache_begin(ProofCache *cache, uint64_t generation)
+{
+    if (cache->generation == generation)
+        return;
+    forget_all(cache);
+    cache->generation = generation;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    __extension__ unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Of the last bytes: those of a signature, or of a secret. */
+static uint64_t hash_of(const ProofCache *cache, Bytes credential)
+{
+    enum { LOOKED_AT = 64 };
+    size_t size = credential.size < LOOKED_AT ? credential.size : LOOKED_AT;
+    Bytes end = bytes_slice(credential, credential.size - size, size);
+    uint64_t hash = cache->seeds[0] ^ credential.size;
+    for (size_t at = 0; at < end.size; at += sizeof(uint64_t)) {
+        Bytes piece = bytes_slice(end, at, sizeof(uint64_t));
+        uint64_t eight = 0;
+        memcpy(&eight, piece.data, piece.size);
+        hash = mix(hash ^ eight, cache->seeds[1]) + cache->seeds[0];
+    }
+    return mix(hash, cache->seeds[1]);
+}
+
+static Entry *set_of(const ProofCache *cache, uint64_t hash)
+{
+    return &cache->entries[WAYS * (hash % cache->n_sets)];
+}
+
+const Proof *proof_cache_find(const ProofCache *cache, Bytes credential, int64_t wall,
+                              int64_t since)
+{
+    uint64_t hash = hash_of(cache, credential);
+    Entry *set = set_of(cache, hash);
+    for (int i = 0; i < WAYS; i++)
+        if (set[i].arena && set[i].hash == hash && bytes_equal(set[i].credential, credential))
+            return set[i].at >= since && set[i].at <= wall && wall < set[i].proof.expires
+                       ? &set[i].proof
+                       : NULL;
+    return NULL;
+}
+
+/* The one that has it, or a free one, or the oldest. */
+static Entry *place_for(const ProofCache *cache, uint64_t hash, Bytes credential)
+{
+    Entry *set = set_of(cache, hash), *best = set;
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].hash == hash && bytes_equal(set[i].credential, credential))
+            return &set[i];
+        if (set[i].at < best->at)
+            best = &set[i];
+    }
+    return best;
+}
+
+void proof_cache_add(ProofCache *cache, Bytes credential, const Proof *proof, int64_t wall)
+{
+    uint64_t hash = hash_of(cache, credential);
+    Entry *entry = place_for(cache, hash, credential);
+    forget(entry);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    *entry = (Entry){
+        .arena = arena,
+        .hash = hash,
+        .credential = bytes_copy(arena, credential),
+        .proof = *proof,
+        .at = wall,
+    };
+    entry->proof.identity = identity_copy(proof->identity, arena);
+}

@@ -1,0 +1,38 @@
+/*
+ * ProofCache: credentials that were found good, with the identity that they prove.
+ *
+ * Of a fixed number of entries: one that is new takes the place of the oldest of the four that it
+ * could be in. Credentials are compared whole, and their places depend on secret seeds, so that
+ * nobody can choose whose entry is replaced. What is found lives until the next change. One thread.
+ */
+#ifndef GATEWAY_PROOF_CACHE_H
+#define GATEWAY_PROOF_CACHE_H
+
+#include "base/random.h"
+#include "gateway/identity/identity.h"
+
+typedef struct ProofCache ProofCache;
+
+typedef struct Proof {
+    const Identity *identity;
+    const CredentialConfig *credential;
+    int64_t expires; /* nanoseconds since 1970: of the credential */
+} Proof;
+
+/* For so many proofs; at least 4. Without memory the process ends. */
+ProofCache *proof_cache_new(uint32_t entries, Random *random);
+
+/* `cache` may be NULL. */
+void proof_cache_free(ProofCache *cache);
+
+/* Forgets all, if `generation` is another than before: that of the config. */
+void proof_cache_begin(ProofCache *cache, uint64_t generation);
+
+/* NULL: not there, or older than `since`, or expired at `wall` (both nanoseconds since 1970). */
+const Proof *proof_cache_find(const ProofCache *cache, Bytes credential, int64_t wall,
+                              int64_t since);
+
+/* Remembers a copy of all of it. `wall`: now. */
+void proof_cache_add(ProofCache *cache, Bytes credential, const Proof *proof, int64_t wall);
+
+#endif

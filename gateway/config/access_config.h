@@ -1,0 +1,74 @@
+/*
+ * What the config says of who may call: read-only, in the Config's arena. Read by config_access.c;
+ * decided by gateway/access.
+ */
+#ifndef GATEWAY_ACCESS_CONFIG_H
+#define GATEWAY_ACCESS_CONFIG_H
+
+#include "gateway/token/api_keys.h"
+#include "gateway/token/token.h"
+
+typedef enum CredentialKind { CREDENTIAL_TOKEN, CREDENTIAL_API_KEY } CredentialKind;
+
+/* A claim's name for rules and logs, and the path in the token that has its value. */
+typedef struct ClaimPath {
+    const char *name, *path;
+} ClaimPath;
+
+enum { CREDENTIALS_MOST = 16, CLAIMS_MOST = 32 };
+
+/* One kind of proof, and what follows from it. */
+typedef struct CredentialConfig {
+    CredentialKind kind;
+    const char *header; /* the request field that has it, in lower case */
+    bool bearer;        /* behind "Bearer " (RFC 6750, section 2.1) */
+    bool forward;       /* instances get it, too */
+    /* CREDENTIAL_TOKEN: */
+    TokenRules rules;
+    TokenKeys *keys;
+    const char *keys_file;
+    const char *client, *tenant, *class; /* paths in its claims; NULL: none */
+    const ClaimPath *claims;
+    uint32_t n_claims;
+    /* CREDENTIAL_API_KEY: */
+    const ApiKeys *api_keys;
+} CredentialConfig;
+
+typedef enum Authenticate {
+    AUTHENTICATE_UNSAID,
+    AUTHENTICATE_NONE,     /* credentials are not looked at: the service does that, or nobody */
+    AUTHENTICATE_OPTIONAL, /* those that are there must be good */
+    AUTHENTICATE_REQUIRED,
+} Authenticate;
+
+typedef struct ClaimRule {
+    const char *name, *word; /* which is among the claim's words */
+} ClaimRule;
+
+/* All that it names must hold. Lists end with NULL, and "*" at the end of an entry stands for any
+   text; NULL: anything. */
+typedef struct AllowRule {
+    const char *const *clients, *const *tenants, *const *classes, *const *versions;
+    const ClaimRule *claims;
+    uint32_t n_claims;
+} AllowRule;
+
+/* Of a route. */
+typedef struct AccessRules {
+    Authenticate authenticate; /* UNSAID: as the listener */
+    const AllowRule *allow;    /* one of them must hold */
+    uint32_t n_allow;          /* 0: as the next wider route, or AccessConfig.deny */
+} AccessRules;
+
+typedef struct AccessConfig {
+    const CredentialConfig *credentials; /* asked in order */
+    uint32_t n_credentials;
+    Authenticate authenticate; /* of listeners that say nothing; never UNSAID */
+    bool deny;                 /* calls of routes without rules are refused */
+    bool deny_said;            /* the config says what becomes of them */
+    bool has_rules;            /* some call may be refused to somebody */
+    int64_t cache_time;     /* nanoseconds for which a proof that was seen is not checked again */
+    uint32_t cache_entries; /* on each loop */
+} AccessConfig;
+
+#endif

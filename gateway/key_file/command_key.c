@@ -1,0 +1,353 @@
+#include "gateway/key_file/command_key.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/file/file.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
+#include "gateway/config/config_reader.h"
+#include "gateway/token/api_keys.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_BYTES_MOST = 64 << 20, HASH_TEXT_SIZE = 2 * API_KEY_HASH_SIZE };
+
+typedef Passerelle__Config__ApiKey KeyText;
+
+/* The file as it is, or as it is to be. */
+typedef struct KeyFile {
+    const char *path;
+    Bytes text;
+    YamlDocument document;
+    const Passerelle__Config__ApiKeyFile *content; /* NULL: it is empty */
+} KeyFile;
+
+/* ---- The file -------------------------------------------------------------------------------- */
+
+static size_t size_of(const KeyFile *file)
+{
+    return file->content ? file->content->n_keys : 0;
+}
+
+/* False: it has mistakes, which were told unless `quiet`. */
+static bool parse(const CommandLine *line, KeyFile *file, bool quiet, Arena *arena)
+{
+    Problems problems = problems_in(arena);
+    ProtobufCMessage *message;
+    Result r = config_document_read(arena, file->text, file->path,
+                                    &passerelle__config__api_key_file__descriptor, &problems,
+                                    &problems, &file->document, &message);
+    file->content = (const Passerelle__Config__ApiKeyFile *)message;
+    if (!failed(r) && !problems.n)
+        return true;
+    Buffer told = buffer_in(arena);
+    problems_print(&problems, &told);
+    if (!quiet)
+        command_tell_lines(buffer_bytes(&told));
+    error_ignore(r, "it comes from mistakes of the file, which are told");
+    return false;
+}
+
+/* One that is not there is empty, if `fresh`. */
+static bool open_file(const CommandLine *line, bool fresh, KeyFile *file, Arena *arena)
+{
+    *file = (KeyFile){.path = line->arguments[1]};
+    if (fresh && access(file->path, F_OK) != 0)
+        return true;
+    Result r = file_read(arena, file->path, FILE_BYTES_MOST, &file->text);
+    if (failed(r))
+        command_tell(line, "%s", r.error->doing);
+    return !failed(r) && parse(line, file, false, arena);
+}
+
+static bool write_all(int fd, Bytes text)
+{
+    while (text.size) {
+        ssize_t n = write(fd, text.data, text.size);
+        if (n <= 0)
+            return false;
+        text = bytes_slice(text, (size_t)n, text.size);
+    }
+    return fsync(fd) == 0;
+}
+
+/* Whole or not at all. A new file is for its owner only, who may give it to the gateway's user. */
+static bool replace(const CommandLine *line, const KeyFile *file, Arena *arena)
+{
+    struct stat old = {.st_mode = 0600};
+    char *real = realpath(file->path, NULL);
+    const char *path = arena_string(arena, real ? real : file->path);
+    const char *part = arena_printf(arena, "%s.part", path);
+    bool there = stat(path, &old) == 0;
+    free(real);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, old.st_mode & 0777);
+    bool good = fd >= 0 && write_all(fd, file->text) &&
+                (!there || geteuid() != 0 || fchown(fd, old.st_uid, old.st_gid) == 0);
+    if (fd >= 0)
+        close(fd);
+    good = good && rename(part, path) == 0;
+    if (!good) {
+        command_tell(line, "%s cannot be written", path);
+        unlink(part);
+    }
+    return good;
+}
+
+/* ---- make ------------------------------------------------------------------------------------ */
+
+static void add_member(Buffer *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buffer_printf(out, ", %s: ", name);
+    json_text_add(out, bytes_of(value));
+}
+
+/* False: one is not NAME=VALUE. */
+static bool add_claims(const CommandLine *line, Buffer *out)
+{
+    bool first = true;
+    for (int i = 0; i < line->n_given; i++) {
+        if (strcmp(line->given[i].option->name, "--claim") != 0)
+            continue;
+        Bytes rest = bytes_of(line->given[i].value), name;
+        bytes_split(&rest, '=', &name);
+        if (!name.size || !rest.size)
+            return false;
+        buffer_add_text(out, first ? ", claims: {" : ", ");
+        json_text_add(out, name);
+        buffer_add_text(out, ": ");
+        json_text_add(out, rest);
+        first = false;
+    }
+    buffer_add_text(out, first ? "" : "}");
+    return true;
+}
+
+/* The key as a line of the file. */
+static bool describe(const CommandLine *line, const char *key, const uint8_t *hash, Buffer *out)
+{
+    buffer_printf(out, "  - {id: %.*s, sha256: ", API_KEY_ID_SIZE, key);
+    for (int i = 0; i < API_KEY_HASH_SIZE; i++)
+        buffer_printf(out, "%02x", hash[i]);
+    add_member(out, "client", line->arguments[2]);
+    add_member(out, "tenant", command_option(line, "--tenant"));
+    add_member(out, "class", command_option(line, "--class"));
+    bool good = add_claims(line, out);
+    if (command_option(line, "--expires"))
+        buffer_printf(out, ", expires: %s", command_option(line, "--expires"));
+    buffer_add_text(out, "}\n");
+    return good;
+}
+
+/* Whether the file with the line is one with one key more. */
+static bool append(const CommandLine *line, const KeyFile *file, Bytes entry, KeyFile *new_out,
+                   Arena *arena)
+{
+    Buffer text = buffer_in(arena);
+    buffer_add_bytes(&text, size_of(file) ? file->text : bytes_of("keys:"));
+    if (text.data[text.size - 1] != '\n')
+        buffer_add_byte(&text, '\n');
+    buffer_add_bytes(&text, entry);
+    *new_out = (KeyFile){.path = file->path, .text = buffer_bytes(&text)};
+    return parse(line, new_out, false, arena) && size_of(new_out) == size_of(file) + 1;
+}
+
+static void print_made(const CommandLine *line, const char *key, Arena *arena)
+{
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    buffer_printf(&text, "%s\n", key);
+    command_print(line, &text);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "id", bytes(key, API_KEY_ID_SIZE));
+    json_text_add_member(&json, "client", bytes_of(line->arguments[2]));
+    json_text_add_member(&json, "key", bytes_of(key));
+    buffer_add_byte(&json, '}');
+    command_print_json(line, buffer_bytes(&json));
+}
+
+static int make(const CommandLine *line, Arena *arena)
+{
+    KeyFile file, new;
+    int64_t day;
+    char key[API_KEY_SIZE + 1];
+    uint8_t hash[API_KEY_HASH_SIZE];
+    const char *expires = command_option(line, "--expires");
+    Buffer entry = buffer_in(arena);
+    api_key_make(key, hash);
+    if ((expires && !date_read_day(bytes_of(expires), &day)) || !*line->arguments[2] ||
+        !describe(line, key, hash, &entry))
+        return command_usage(line->command);
+    if (!open_file(line, true, &file, arena))
+        return EXIT_NO;
+    if (!append(line, &file, buffer_bytes(&entry), &new, arena)) {
+        command_tell(line,
+                     "%s cannot take a line at its end; it needs `keys:` with a line for each "
+                     "key, and nothing behind them",
+                     file.path);
+        return EXIT_NO;
+    }
+    if (!replace(line, &new, arena))
+        return EXIT_NO;
+    print_made(line, key, arena);
+    return EXIT_WELL;
+}
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+static const char *day_of(const KeyText *key, Arena *arena)
+{
+    char day[DATE_DAY_SIZE];
+    if (!key->has_expires)
+        return "";
+    date_write_day(key->expires / SECOND, day);
+    return arena_text(arena, bytes(day, sizeof day));
+}
+
+static void add_row(Buffer *out, const KeyText *key, const char *ends)
+{
+    command_add_cell(out, bytes_of(key->id), API_KEY_ID_SIZE);
+    command_add_cell(out, bytes_of(key->client), 24);
+    command_add_cell(out, bytes_of(key->tenant), 12);
+    command_add_cell(out, bytes_of(key->class_), 12);
+    command_add_cell(out, bytes_of(ends), 0);
+}
+
+static void add_object(Buffer *out, const KeyText *key, const char *ends)
+{
+    const struct {
+        const char *name, *value;
+    } members[] = {{"id", key->id},
+                   {"client", key->client},
+                   {"tenant", key->tenant},
+                   {"class", key->class_},
+                   {"expires", ends}};
+    buffer_add_byte(out, '{');
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i].value && *members[i].value)
+            json_text_add_member(out, members[i].name, bytes_of(members[i].value));
+    buffer_add_byte(out, '}');
+}
+
+static int list(const CommandLine *line, Arena *arena)
+{
+    KeyFile file;
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    if (!open_file(line, false, &file, arena))
+        return EXIT_NO;
+    KeyText heads = PASSERELLE__CONFIG__API_KEY__INIT;
+    heads.id = "ID", heads.client = "CLIENT", heads.tenant = "TENANT", heads.class_ = "CLASS";
+    add_row(&text, &heads, "EXPIRES");
+    buffer_add_text(&json, "{\"keys\":[");
+    for (size_t i = 0; i < size_of(&file); i++) {
+        const KeyText *key = file.content->keys[i];
+        const char *ends = day_of(key, arena);
+        add_row(&text, key, ends);
+        buffer_add_text(&json, i ? "," : "");
+        add_object(&json, key, ends);
+    }
+    buffer_add_text(&json, "]}");
+    command_print(line, &text);
+    command_print_json(line, buffer_bytes(&json));
+    return EXIT_WELL;
+}
+
+/* ---- revoke ---------------------------------------------------------------------------------- */
+
+/* The index of the only key with this id; -1: there is none, or there are several. */
+static int find(const KeyFile *file, const char *id)
+{
+    int found = -1;
+    for (size_t i = 0; i < size_of(file); i++) {
+        if (!file->content->keys[i]->id || strcmp(file->content->keys[i]->id, id) != 0)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
+static const JsonNode *node_at(const KeyFile *file, int index)
+{
+    const JsonNode *keys = json_member(file->document.root, "keys");
+    const JsonNode *node = keys ? keys->first : NULL;
+    while (node && index-- > 0)
+        node = node->next;
+    return node;
+}
+
+/* The text from a line (from 1) on; of a line behind the last one, its end. */
+static Bytes from_line(Bytes text, int line)
+{
+    Bytes skipped;
+    while (line-- > 1 && bytes_split(&text, '\n', &skipped))
+        ;
+    return text;
+}
+
+/* The lines of the key, up to those of the next one. */
+static Bytes without(const KeyFile *file, int index, Arena *arena)
+{
+    const JsonNode *node = node_at(file, index), *next = node_at(file, index + 1);
+    if (size_of(file) == 1)
+        return bytes_of("keys: []\n");
+    Buffer text = buffer_in(arena);
+    Bytes begin = from_line(file->text, yaml_place(&file->document, node)->line);
+    buffer_add_bytes(&text, bytes(file->text.data, (size_t)(begin.data - file->text.data)));
+    if (next)
+        buffer_add_bytes(&text, from_line(file->text, yaml_place(&file->document, next)->line));
+    return buffer_bytes(&text);
+}
+
+static int take_out(const CommandLine *line, Arena *arena)
+{
+    KeyFile file;
+    if (!open_file(line, false, &file, arena))
+        return EXIT_NO;
+    int index = find(&file, line->arguments[2]);
+    if (index < 0) {
+        command_tell(line, "%s has not exactly one key with the id %s", file.path,
+                     line->arguments[2]);
+        return EXIT_NO;
+    }
+    KeyFile new = {.path = file.path, .text = without(&file, index, arena)};
+    if (!parse(line, &new, true, arena) || size_of(&new) + 1 != size_of(&file) ||
+        find(&new, line->arguments[2]) >= 0) {
+        command_tell(line, "%s has no line of its own for each key: take this one out by hand",
+                     file.path);
+        return EXIT_NO;
+    }
+    if (!replace(line, &new, arena))
+        return EXIT_NO;
+    Buffer text = buffer_in(arena), json = buffer_in(arena);
+    buffer_printf(&text, "revoked: %s\n", line->arguments[2]);
+    command_print(line, &text);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "revoked", bytes_of(line->arguments[2]));
+    buffer_add_byte(&json, '}');
+    command_print_json(line, buffer_bytes(&json));
+    return EXIT_WELL;
+}
+
+int command_key(const CommandLine *line)
+{
+    static const struct {
+        const char *word;
+        int n;
+        int (*run)(const CommandLine *line, Arena *arena);
+    } words[] = {{"make", 3, make}, {"list", 2, list}, {"revoke", 3, take_out}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (line->n != words[i].n || strcmp(line->arguments[0], words[i].word) != 0)
+            continue;
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        int code = words[i].run(line, arena);
+        arena_free(arena);
+        return code;
+    }
+    return command_usage(line->command);
+}
