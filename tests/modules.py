@@ -80,7 +80,7 @@ LAYERS = (
         Module("rollout_store", "rollouts in the store: acts, members, samples, judges", "RolloutTable", "rollout_table.h"),
         Module("idempotency", "calls with a key: made once, their responses given again", "Claims", "claim_verdict.h"),
         Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
-        Module("limits", "how much each client may do: buckets, shares, who is limited", "LimitTable", "limit_table.h"),
+        Module("limits", "how much each client may do: buckets, shares, who is limited", "RateLimits", "rate_limits.h"),
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
         Module("webhook", "posts about failures to receivers elsewhere", "WebhookSender", "webhook_sender.h"),
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),

@@ -166,6 +166,16 @@ static void answer_healing(Admin *admin, h2o_req_t *req, const Operator *who)
     arena_free(arena);
 }
 
+static void answer_limits(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    rate_limits_write(admin->sees.limits, clock_wall(), &text);
+    buffer_add_byte(&text, '\n');
+    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    arena_free(arena);
+}
+
 /* "service=NAME"; empty: of all. Names of services need no escapes. */
 static void answer_shadow(Admin *admin, h2o_req_t *req, const Operator *who)
 {
@@ -508,6 +518,7 @@ static const Page pages[] = {
     {"/config", false, false, ROLE_GUEST, answer_config},
     {"/fleet", false, false, ROLE_GUEST, answer_fleet},
     {"/healing", false, false, ROLE_READ, answer_healing},
+    {"/limits", false, false, ROLE_READ, answer_limits},
     {"/shadow", false, false, ROLE_READ, answer_shadow},
     {"/audit", false, false, ROLE_READ, answer_audit},
     {"/errors", false, false, ROLE_READ, answer_errors},

@@ -7,6 +7,7 @@
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /fleet      the gateways that share the store, and where they differ
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`
+ *   GET /limits     who is refused most by limits, and since when; role `read`
  *   GET /shadow?service=NAME  what copies of calls have shown, of all services or one; role `read`
  *   GET /audit      what operators changed; role `read`
  *   GET /errors     the failures by their kind; records of calls in it need the role `read`
@@ -38,6 +39,7 @@
 #include "gateway/admin/admin_action.h"
 #include "gateway/config/config.h"
 #include "gateway/fleet/fleet.h"
+#include "gateway/limits/rate_limits.h"
 #include "gateway/shadow/shadow_book.h"
 
 #include <stdatomic.h>
@@ -47,6 +49,7 @@ typedef struct AdminSees {
     const atomic_bool *ready; /* whether calls are accepted; may change at any time */
     Fleet *fleet;             /* NULL: there is no store */
     ShadowBook *shadows;
+    RateLimits *limits;
     /* Takes the action, and answers it later by admin_action_done. Called on the admin's thread.
        NULL: there is nobody who acts. */
     void (*act)(void *owner, AdminAction *action);

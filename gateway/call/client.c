@@ -59,7 +59,10 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         }
         return exchange_begin_builtin(x, builtin, &c->head->fields);
     }
-    return x->method || x->binding ? &STEP_negotiate : exchange_begin(x, &KIND_OPAQUE);
+    if (x->method || x->binding)
+        return &STEP_negotiate;
+    r = client_limit(c);
+    return failed(r) ? exchange_fail(x, r) : exchange_begin(x, &KIND_OPAQUE);
 }
 
 const Step STEP_resolve = {"resolve", resolve};
@@ -200,6 +203,8 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
         r = check_length(c);
     if (!failed(r))
         r = exchange_check_acceptable(x);
+    if (!failed(r))
+        r = client_limit(c);
     if (failed(r))
         return exchange_fail(x, r);
 
@@ -335,6 +340,11 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         fail(c, client_refuse_media(c));
         return;
     }
+    Result r = client_flow(c);
+    if (failed(r)) {
+        fail(c, r);
+        return;
+    }
     if (!c->early.size && !send_messages(c, &piece))
         return;
     exchange_forget_messages(c->x);
@@ -451,6 +461,7 @@ static void on_record(Caller *caller, const CallRecord *record)
         http_stream_release(c->stream);
     timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
+    client_leave_limits(c);
     telemetry_record(c->x->loop, record);
     *c->at = c->next;
     if (c->next)

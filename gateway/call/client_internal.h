@@ -2,9 +2,9 @@
  * The inside of a client, for the files of gateway/call only.
  *
  *      client.c          its stream's events, and the steps until the method is known
- *      client_shed.c     refuses calls of an overloaded loop
- *      client_resolve.c  finds the method, binding or route
- *      client_reply.c    the response: its head, its messages, its end
+ *      client_shed.c     refuses calls: of an overloaded loop, and beyond the limits of their
+ * client client_resolve.c  finds the method, binding or route client_reply.c    the response: its
+ * head, its messages, its end
  */
 #ifndef GATEWAY_CLIENT_INTERNAL_H
 #define GATEWAY_CLIENT_INTERNAL_H
@@ -16,6 +16,7 @@
 #include "gateway/headers/request_id.h"
 #include "gateway/headers/trace_context.h"
 #include "gateway/identity/identity.h"
+#include "gateway/limits/rate_limits.h"
 #include "gateway/match/destination.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/compression_stream.h"
@@ -37,7 +38,8 @@ struct Client {
     Bytes origin;                     /* of the page that calls, or empty */
     Bytes if_none_match; /* REST: as the client said it; the instance gets its own tags */
     MessageReader reader;
-    Buffer early; /* body that the exchange does not accept yet */
+    Buffer early;      /* body that the exchange does not accept yet */
+    LimitPass *limits; /* that it has met and must remember; NULL: none */
     Timer
         more; /* reports the first of it to the exchange, after everything of this turn was read */
     size_t owed;        /* bytes received and not given back to the client's window yet */
@@ -108,6 +110,18 @@ void client_refuse(Client *c);
 
 /* client.c: a stream of JSON. */
 const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind);
+
+/* client_shed.c: how much the client may do, once it is known who calls what. Faults: RATE_LIMITED,
+   OUT_OF_MEMORY. */
+MUST_USE Result client_limit(Client *c);
+/* Of what has passed by now; of a stream that owes too much: RATE_LIMITED. */
+MUST_USE Result client_count_flow(Client *c);
+static inline Result client_flow(Client *c)
+{
+    return c->limits && c->limits->flows ? client_count_flow(c) : OK;
+}
+/* The call is over. */
+void client_leave_limits(Client *c);
 
 /* client_reply.c: events of the caller. */
 Result client_on_head(Caller *caller);

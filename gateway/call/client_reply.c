@@ -4,6 +4,7 @@
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
 #include "gateway/headers/own_fields.h"
+#include "gateway/limits/limit_fields.h"
 #include "gateway/version/version_headers.h"
 
 /* ---- Fields that the gateway adds ------------------------------------------------------------ */
@@ -143,6 +144,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         add_job(x, fields);
     if (x->keyed)
         exchange_add_key_fields(x, fields);
+    if (c->limits)
+        limit_fields_add(x->loop->limits, c->limits, x->loop->now, x->arena, fields);
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
     if (x->record.retry_refused && x->record.status.code != CODE_OK)
@@ -272,9 +275,10 @@ static MUST_USE Result begin_stream(Client *c, bool *over_out)
 {
     Exchange *x = c->x;
     *over_out = false;
-    if (x->responding)
-        return OK;
-    Result r = send_head(c, client_framing(&c->caller)->compression, -1, NULL);
+    Result r = client_flow(c);
+    if (failed(r) || x->responding)
+        return r;
+    r = send_head(c, client_framing(&c->caller)->compression, -1, NULL);
     *over_out = !failed(r) && is_head_of_stream(x);
     if (*over_out)
         leave_stream(c);

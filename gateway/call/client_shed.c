@@ -1,4 +1,5 @@
-/* Refuses calls when the loop has too much to do. */
+/* Refuses calls: when the loop has too much to do, and when their client has done as much as it
+ * may. */
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/match/destination.h"
@@ -116,4 +117,116 @@ void client_refuse(Client *c)
     Result r = FAIL(x->arena, FAULT_SHED, "with %llu others since the last such record",
                     (unsigned long long)c->connection->rest->n_others);
     exchange_run(x, exchange_fail(x, r));
+}
+
+/* ---- How much a client may do ---------------------------------------------------------------- */
+
+static const MethodLimits *limits_of(const Exchange *x)
+{
+    return x->method ? x->method->limits : x->route->limits;
+}
+
+static LimitCall limited_call(const Client *c)
+{
+    const Exchange *x = c->x;
+    return (LimitCall){
+        .limits = limits_of(x),
+        .identity = x->identity,
+        .address = &x->client,
+        .shown = x->record.client,
+        .now = x->loop->now,
+        .wall = x->record.began,
+        .arena = x->arena,
+    };
+}
+
+static Result take_refusal(Exchange *x, Result r, const LimitRefusal *refusal)
+{
+    if (!failed(r))
+        return r;
+    x->retry_after = refusal->retry_after;
+    x->record.quiet = refusal->quiet;
+    return r;
+}
+
+Result client_limit(Client *c)
+{
+    Exchange *x = c->x;
+    LimitRefusal refusal = {0};
+    if (!limits_of(x) || !x->loop->limits)
+        return OK;
+    LimitCall call = limited_call(c);
+    Result r = rate_limits_admit(x->loop->limits, &call, &c->limits, &refusal);
+    return take_refusal(x, r, &refusal);
+}
+
+/* Nothing below 0 is less than nothing. */
+static uint64_t number_of(const FieldType *field, uint64_t value)
+{
+    int64_t number = (int64_t)value;
+    if (field->kind == KIND_UINT64 || field->kind == KIND_FIXED64)
+        return value;
+    if (field->kind == KIND_SINT32 || field->kind == KIND_SINT64)
+        number = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+    if (field->kind == KIND_SFIXED32)
+        number = (int32_t)value;
+    return number > 0 ? (uint64_t)number : 0;
+}
+
+static const FieldType *last_of(const FieldType *const *path)
+{
+    while (path[1])
+        path++;
+    return *path;
+}
+
+/* What is too large to look into costs as much as a call can. */
+static uint64_t cost_of(void *owner, const MethodLimit *item)
+{
+    Exchange *x = owner;
+    WireField field;
+    if (x->call.codec == CODEC_JSON && x->message.bytes.size > x->config->limits.work_bytes)
+        return UINT64_MAX;
+    Arena *arena = exchange_arena_new(x);
+    bool found = exchange_read_field(x, item->cost, item->to_cost, arena, &field);
+    uint64_t cost = found ? number_of(last_of(item->cost), field.value) : 0;
+    arena_free(arena);
+    return cost;
+}
+
+Result exchange_pay(Exchange *x)
+{
+    LimitRefusal refusal = {0};
+    if (x->record.leg || !x->record.listener) /* a call of the gateway's own */
+        return OK;
+    const Client *c = client_of(x);
+    if (!c->limits || !c->limits->costs)
+        return OK;
+    LimitCall call = limited_call(c);
+    Result r = rate_limits_admit_cost(x->loop->limits, &call, c->limits, cost_of, x, &refusal);
+    return take_refusal(x, r, &refusal);
+}
+
+static bool charge(Client *c)
+{
+    const CallRecord *record = &c->x->record;
+    return rate_limits_charge(c->x->loop->limits, c->limits,
+                              (uint64_t)record->messages_in + record->messages_out,
+                              record->bytes_in + record->bytes_out, c->x->loop->now);
+}
+
+Result client_count_flow(Client *c)
+{
+    if (!charge(c) || exchange_is_unary(c->x))
+        return OK;
+    return FAIL_TELL(c->x->arena, FAULT_RATE_LIMITED,
+                     "more has passed on the stream than the client may have");
+}
+
+void client_leave_limits(Client *c)
+{
+    if (!c->limits)
+        return;
+    charge(c);
+    rate_limits_leave(c->limits);
 }

@@ -14,6 +14,7 @@
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
 #include "adapters/run/plan_run.h"
+#include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "gateway/cache/joins.h"
 #include "gateway/call/attempt.h"
@@ -240,6 +241,16 @@ void exchange_count_arm(Exchange *x);
 
 /* Exchange.key, for a route with affinity; before the first pick. */
 void exchange_find_key(Exchange *x);
+
+/* The field of the request's message at the path, which ends with NULL; `plan`: from JSON to the
+   protobuf that has it. False: there is none, or the message cannot be read, or is too large for
+   that. What is found is in the arena, or in the message. */
+bool exchange_read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
+                         WireField *found_out);
+
+/* client_shed.c: the request is complete, of a method whose calls may cost more than others. Fault:
+   RATE_LIMITED. */
+MUST_USE Result exchange_pay(Exchange *x);
 
 /* exchange_convert.c: the request's message as protobuf of the caller's version, in the arena or
    borrowed. Only for a method with a key. */

@@ -44,6 +44,9 @@ static const Step *end_one(Exchange *x, const Message *last)
     x->record.messages_in = 1;
     if (x->method->fields)
         exchange_see_fields(x, x->message);
+    Result r = x->method->limits && x->method->limits->costs ? exchange_pay(x) : OK;
+    if (failed(r))
+        return exchange_fail(x, r);
     if (x->method->keys)
         return exchange_claim(x);
     return x->keeps && x->route->join_for ? exchange_join(x) : exchange_serve(x);

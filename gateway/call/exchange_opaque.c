@@ -165,6 +165,9 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     x->record.bytes_out += piece.size;
     http_stream_send_body(client_of(x)->stream, piece);
     attempt_settle(attempt);
+    Result r = client_flow(client_of(x));
+    if (failed(r))
+        exchange_run(x, exchange_fail(x, r));
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)

@@ -1,6 +1,5 @@
 /* Where a call belongs: to one instance, by affinity (choose.h); to an arm of a rollout, by its
    client. */
-#include "adapters/schema/wire.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/baggage.h"
 
@@ -48,8 +47,8 @@ static bool find_field(const FieldType *const *path, Bytes message, WireField *f
 /* A message that cannot be read is told when it is converted. Large JSON would hold the loop; a
    stream has no message yet. `plan`: from JSON to the protobuf that has the field. What is found is
    in the arena, or in the message. */
-static bool read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
-                       WireField *found_out)
+bool exchange_read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
+                         WireField *found_out)
 {
     Bytes message;
     bool is_json = x->call.codec == CODEC_JSON;
@@ -67,7 +66,8 @@ static bool key_of_field(Exchange *x, uint32_t *hash_out)
 {
     WireField field;
     Arena *arena = exchange_arena_new(x);
-    bool found = x->method && read_field(x, x->method->key, x->method->to_key, arena, &field);
+    bool found =
+        x->method && exchange_read_field(x, x->method->key, x->method->to_key, arena, &field);
     if (found)
         *hash_out = ring_key(field.type == WIRE_LENGTH ? field.bytes
                                                        : bytes(&field.value, sizeof field.value));
@@ -121,7 +121,8 @@ static Bytes text_of_field(Exchange *x)
 {
     WireField field;
     const Method *method = x->method;
-    if (!method || !read_field(x, method->cohort_key, method->to_cohort_key, x->arena, &field))
+    if (!method ||
+        !exchange_read_field(x, method->cohort_key, method->to_cohort_key, x->arena, &field))
         return BYTES_NONE;
     if (field.type == WIRE_LENGTH)
         return field.bytes;

@@ -137,6 +137,7 @@ int command_instance(const CommandLine *line);
 int command_jobs(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
+int command_limits(const CommandLine *line);
 int command_rollout(const CommandLine *line);
 int command_request(const CommandLine *line);
 int command_retire(const CommandLine *line);

@@ -1,5 +1,5 @@
-/* passerelle healing: what a running gateway does about what is broken. passerelle shadow: what
-   copies of calls have shown. */
+/* passerelle healing: what a running gateway does about what is broken. passerelle limits: who is
+   refused most. passerelle shadow: what copies of calls have shown. */
 #include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
@@ -32,6 +32,11 @@ static const Column act_columns[] = {
 static const Column manual_columns[] = {
     {"UNTIL", "until", 25}, {"ACT", "act", 10}, {"TARGET", "target", 24},
     {"TO", "to", 10},       {"WHO", "who", 16}, {"WHY", "why", 0},
+};
+
+static const Column limited_columns[] = {
+    {"SINCE", "since", 25}, {"LAST", "last", 25},    {"REFUSED", "refused", 10},
+    {"LIMIT", "limit", 24}, {"CLIENT", "client", 0},
 };
 
 /* What is beneath a row of a table. */
@@ -115,6 +120,24 @@ int command_healing(const CommandLine *line)
     if (line->n)
         return command_usage(line->command);
     return admin_page_show(line, "/healing", add_page);
+}
+
+static bool add_limited(Buffer *out, Bytes page, uint64_t limit)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    const JsonNode *limited = failed(r) ? NULL : json_member(root, "limited");
+    if (limited)
+        add_rows(out, "limited now", limited_columns, limited, limit);
+    return limited != NULL;
+}
+
+int command_limits(const CommandLine *line)
+{
+    if (line->n)
+        return command_usage(line->command);
+    return admin_page_show(line, "/limits", add_limited);
 }
 
 int command_shadow(const CommandLine *line)

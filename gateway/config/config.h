@@ -20,6 +20,7 @@
 #include "gateway/config/healing_act.h"
 #include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
+#include "gateway/config/limit_config.h"
 #include "gateway/config/rollout_config.h"
 #include "gateway/config/shadow_config.h"
 #include "gateway/tls/certificate_names.h"
@@ -335,14 +336,15 @@ struct Route {
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
-    const KeyPolicy *keys;     /* NULL: idempotency keys are passed on, and mean nothing here */
-    const ShadowRules *shadow; /* NULL: none of its calls are copied */
-    Bytes parameters;          /* as JSON, as they are written; empty: none */
-    AccessRules access;        /* who may call */
-    Affinity affinity;         /* its own, or that of its service */
-    const Service *service;    /* of opaque HTTP: a service without versions, for the instances */
-    const char *path_prefix;   /* opaque HTTP */
-    Bytes loose_prefix;        /* the same, read loosely (http_path.h) */
+    const KeyPolicy *keys;      /* NULL: idempotency keys are passed on, and mean nothing here */
+    const ShadowRules *shadow;  /* NULL: none of its calls are copied */
+    Bytes parameters;           /* as JSON, as they are written; empty: none */
+    AccessRules access;         /* who may call */
+    Affinity affinity;          /* its own, or that of its service */
+    const MethodLimits *limits; /* of opaque HTTP; NULL: none */
+    const Service *service;     /* of opaque HTTP: a service without versions, for the instances */
+    const char *path_prefix;    /* opaque HTTP */
+    Bytes loose_prefix;         /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
     uint32_t series; /* telemetry's, for opaque calls */
@@ -470,6 +472,7 @@ struct Method {
     const FieldType *const
         *cohort_key; /* of a rollout whose clients a field tells apart: likewise */
     const Plan *to_cohort_key;
+    MethodLimits *limits;    /* that calls in this version meet; NULL: none */
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */
     /* In all versions that may serve it: */
@@ -741,6 +744,9 @@ struct Config {
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
     OverloadConfig overload;
+    RateLimit *rate_limits; /* of all calls, then of services, then of routes */
+    uint32_t n_rate_limits;
+    LimitRoom limit_room;
     uint64_t contracts;      /* hash of the schemas and change lists: what messages mean */
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;

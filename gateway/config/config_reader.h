@@ -138,6 +138,11 @@ void config_read_cors(ConfigReader *reader);
 /* config_store.c: reads Config.store. */
 void config_read_store(ConfigReader *reader);
 
+/* config_rates.c: reads Config.rate_limits, once services and routes are known; then gives methods, which
+   have their routes, and path prefixes the limits that they meet. */
+void config_read_rate_limits(ConfigReader *reader);
+void config_assign_rate_limits(ConfigReader *reader);
+
 /* config_healing.c: reads Config.healing. */
 void config_read_healing(ConfigReader *reader);
 

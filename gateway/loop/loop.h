@@ -41,6 +41,7 @@ typedef struct ShedReplies ShedReplies;
 typedef struct ClaimPort ClaimPort;
 typedef struct CohortPort CohortPort;
 typedef struct ShadowPort ShadowPort;
+typedef struct RateLimits RateLimits;
 
 enum { LOOP_JOINS = 256 };
 
@@ -80,6 +81,7 @@ struct Loop {
     ShadowPort *shadows;       /* takes copies of calls: exchange.h; NULL: there are none */
     ReadOrder order;           /* of reading, if there is much to read */
     struct ProofCache *proofs; /* credentials that were found good: proof_cache.h; NULL: none yet */
+    RateLimits *limits;        /* how much clients may do: rate_limits.h; NULL: nobody is limited */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */

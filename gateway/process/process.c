@@ -182,12 +182,14 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
+    metrics_remove_writer(p->shared.limits);
     metrics_remove_writer(p->shared.fallbacks);
     metrics_remove_writer(p->shared.shadows);
     shadow_book_free(p->shared.shadows);
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
+    rate_limits_free(p->shared.limits);
 }
 
 static void write_tickets(void *unused, Buffer *out)
@@ -236,6 +238,10 @@ static void open_books(Process *p)
     p->shared.usage = usage_new(&p->loop, p->port);
     usage_use(p->shared.usage, p->config);
     metrics_add_writer(usage_metrics_write, p->shared.usage);
+    p->shared.limits = rate_limits_new();
+    rate_limits_use(p->shared.limits, p->config);
+    rate_limits_hand_on(p->shared.limits);
+    metrics_add_writer(rate_limits_metrics_write, p->shared.limits);
     p->shared.fallbacks = fallbacks_new(p->config);
     metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
     p->shared.shadows = shadow_book_new();

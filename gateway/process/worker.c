@@ -334,6 +334,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->telemetry = telemetry_new();
     worker->book = ledger_open_book(shared->ledger, loop);
     usage_count(shared->usage, loop);
+    loop->limits = shared->limits;
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);

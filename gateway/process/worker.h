@@ -12,6 +12,7 @@
 #include "gateway/idempotency/claims.h"
 #include "gateway/job_view/worker_jobs.h"
 #include "gateway/ledger/ledger.h"
+#include "gateway/limits/rate_limits.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/shadow/shadows.h"
@@ -29,6 +30,7 @@ typedef struct WorkerShared {
     Fallbacks *fallbacks;
     Ledger *ledger;
     Usage *usage;
+    RateLimits *limits;
     JobsShared jobs;
     Claims *claims; /* NULL: there is no store */
     ShadowBook *shadows;

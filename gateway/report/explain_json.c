@@ -332,6 +332,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_balance(request, found, out);
         if (!found->method || !found->method->made_as)
             add_guards(explain_service(found), out);
+        explain_limits_json(found, out);
         add_rules(found, out);
         if (!found->method || !method_is_made(found->method)) /* else it is of its legs */
             add_failures(request, found, out);

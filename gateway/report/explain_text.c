@@ -330,6 +330,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     tell_balance(request, found, out);
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);
+    explain_limits_text(found, out);
     tell_keys(found, out);
     tell_shadow(found, out);
     tell_fallbacks(found, out);

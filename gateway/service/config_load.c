@@ -54,11 +54,14 @@ static Result compile(ConfigReader *reader)
     if (failed(r))
         return r;
     config_assign_routes(reader);
+    config_assign_rate_limits(reader);
     r = service_make_pairs(reader);
     if (!failed(r))
         r = service_read_parameters(reader);
     if (!failed(r))
         r = service_make_keys(reader);
+    if (!failed(r))
+        r = service_make_costs(reader);
     if (!failed(r))
         r = service_make_cohort_keys(reader);
     if (!failed(r))
@@ -102,6 +105,7 @@ static Result read_config(ConfigReader *reader)
     config_read_services(reader);
     config_read_routes(reader);
     config_read_rollouts(reader);
+    config_read_rate_limits(reader);
     Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
     if (!failed(r))
         r = compile(reader);

@@ -1,4 +1,5 @@
-/* How calls find an instance: cells, affinity, and connections that are kept ready. */
+/* How calls find an instance: cells, affinity, and connections that are kept ready. Fields of
+   requests by which calls go to one instance, or cost more than others. */
 #include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
@@ -152,6 +153,60 @@ Result service_make_keys(ConfigReader *reader)
             tell_no_key(reader, reader->services[i].path, service->name, &service->affinity,
                         of_services[i].first);
     }
+    return OK;
+}
+
+/* ---- Costs ----------------------------------------------------------------------------------- */
+
+static Result make_cost(ConfigReader *reader, const Method *method, MethodLimit *item)
+{
+    Result r = service_make_key(reader, method, item->limit->cost, &item->cost, &item->to_cost);
+    const FieldType *const *last = item->cost;
+    while (last && last[1])
+        last++;
+    if (last && (!service_is_whole(*last) || method->type->client_streaming))
+        item->cost = NULL;
+    return r;
+}
+
+/* Whether a method has the field of a limit. */
+typedef struct Costs {
+    const Method *first; /* that meets it; NULL: none does */
+    bool found;
+} Costs;
+
+static Result make_costs(ConfigReader *reader, const Method *method, Costs *costs)
+{
+    for (uint32_t i = 0; method->limits && i < method->limits->n; i++) {
+        MethodLimit *item = &method->limits->items[i];
+        Costs *of = &costs[item->limit - reader->config->rate_limits];
+        if (!item->limit->cost)
+            continue;
+        Result r = make_cost(reader, method, item);
+        if (failed(r))
+            return r;
+        of->first = of->first ? of->first : method;
+        of->found |= item->cost != NULL;
+    }
+    return OK;
+}
+
+Result service_make_costs(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    Costs *costs = arena_array(reader->arena, Costs, config->n_rate_limits + 1);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++)
+            for (uint32_t m = 0; m < config->services[i].versions[k].n_methods; m++) {
+                Result r = make_costs(reader, &config->services[i].versions[k].methods[m], costs);
+                if (failed(r))
+                    return r;
+            }
+    for (uint32_t i = 0; i < config->n_rate_limits; i++)
+        if (costs[i].first && !costs[i].found)
+            service_tell_no_key(reader, config_path(reader, "%s.cost", config->rate_limits[i].path),
+                                config->rate_limits[i].name, config->rate_limits[i].cost,
+                                costs[i].first);
     return OK;
 }
 

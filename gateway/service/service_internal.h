@@ -32,6 +32,9 @@ MUST_USE Result service_make_keys(ConfigReader *reader);
 MUST_USE Result service_make_key(ConfigReader *reader, const Method *method, const char *field,
                                  const FieldType *const **key_out, const Plan **plan_out);
 
+/* MethodLimit.cost of all methods, likewise. */
+MUST_USE Result service_make_costs(ConfigReader *reader);
+
 /* Reports that `matcher` matches methods, but the request of none of them, such as this one, has
    the field `name`. */
 void service_tell_no_key(ConfigReader *reader, const char *path, const char *matcher,

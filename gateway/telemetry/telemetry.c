@@ -214,6 +214,8 @@ void telemetry_record(Loop *loop, const CallRecord *record)
     if (!telemetry)
         return;
     counters_record(telemetry, record);
+    if (record->quiet)
+        return;
     make_line(telemetry, record);
     log_write(telemetry->ring, buffer_bytes(&telemetry->line));
     tell_sinks(telemetry, record);

@@ -81,10 +81,12 @@ typedef struct CallRecord {
     uint32_t n_spilled;            /* attempts out of the gateway's cell, which lacks instances */
     RetryRefusal retry_refused;    /* what alone has prevented another one */
     uint16_t http_status;
-    bool claimed;  /* what the identity claims may be recorded, too */
-    bool partial;  /* composed: not all legs are ok */
-    uint8_t key;   /* KeyedAs */
-    uint8_t arm;   /* ArmServed */
+    bool claimed; /* what the identity claims may be recorded, too */
+    bool partial; /* composed: not all legs are ok */
+    uint8_t key;  /* KeyedAs */
+    uint8_t arm;  /* ArmServed */
+    bool quiet;   /* it is one of many that are refused alike: it is counted, and has neither a line
+                     in   the log nor a record */
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */
     Result

@@ -24,6 +24,7 @@ PATHS = {
     "/jobs/": ("GET", "read"),
     "/jobs/unpark": ("POST", "operate"),
     "/rollouts": ("GET", "read"),
+    "/limits": ("GET", "read"),
     "/shadow": ("GET", "read"),
     "/usage": ("GET", "read"),
     "/retire": ("POST", "operate"),

@@ -494,6 +494,7 @@ ELSEWHERE = {
     "GATEWAY_DEADLINE": "unit/gateway/call/test_exchange_work.c",
     "MEMORY_FULL": "flow/test_memory_budget.py",
     "MEMORY_SHARE": "flow/test_memory_budget.py",
+    "RATE_LIMITED": "flow/test_rate_limits.py",
     "ROLLED_BACK": "flow/test_rollout_arms.py",
     "SHED": "flow/test_overload.py",
     "SHUTTING_DOWN": "flow/test_drain.py",

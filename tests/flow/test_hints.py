@@ -223,6 +223,7 @@ UNLIMITED, LIMIT = "message M { bool unlimited = 1; }", "message M { int32 limit
 PRICES = "message M { int64 a = 1; int64 b = 2; string tender = 3; }"
 PRICED, IN_EUROS = f"message M {{ Money a = 1; Money b = 2; }} {MONEY}", "b: {by: cents_to_money, currency: EUR}"
 PAIRED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; }"
+COUNTED = "message M { int32 e = 1; }"
 LISTED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; string w = 3; }"
 OPERATIONS = ("message M { } message Result { } service T { rpc Purge(M) returns (google.longrunning.Operation);"
               " rpc Get(M) returns (google.longrunning.Operation); }")
@@ -403,6 +404,10 @@ SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED 
 
 
 LOOK = SAY + " service R { rpc Look(M) returns (M) { option idempotency_level = NO_SIDE_EFFECTS; } }"
+
+
+def limited(what):
+    return config(rest=f"rate_limits: [{{per: [client], {what}}}]\n")
 
 
 def shadow(what, match="s.R/Look", instances=BOTH):
@@ -732,6 +737,22 @@ CONFIG_CASES = JOB_CASES + [
                "matches no method that can be copied", old=LOOK, new=LOOK),
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], shadow: {to: {version: v2}}}")),
                config(instances=BOTH, rest=route("{match: s.R/Look, shadow: {to: {version: v2}}}")), "no two responses", old=LOOK, new=LOOK),
+    ConfigCase(limited("rate: often"), limited("rate: 100/s"), "is no rate"),
+    ConfigCase(limited("rate: 2000000/s"), limited("rate: 1000000/s"), "told apart from no limit"),
+    ConfigCase(limited("rate: 5/s, burst: 0"), limited("rate: 5/s, burst: 1"), "ever be admitted"),
+    ConfigCase(limited("rate: 1/d, burst: 32"), limited("rate: 1/d, burst: 31"), "more than 31 days"),
+    ConfigCase(limited("rate: 5/s, count: bytes, cost: e"), limited("rate: 5/s, cost: e"), "no other cost", old=COUNTED, new=COUNTED),
+    ConfigCase(limited("rate: 5/s, cost: {field: e, most: 6}"), limited("rate: 5/s, cost: {field: e, most: 5}"), "more than the burst",
+               old=COUNTED, new=COUNTED),
+    ConfigCase(limited("rate: 5/s, cost: ee"), None, "whole number ee", old=COUNTED, new=COUNTED),
+    ConfigCase(limited("concurrent: 5, burst: 5"), limited("concurrent: 5"), "counts calls, one each"),
+    ConfigCase(limited("rate: 5/s, on: {client: ['*-test']}"), limited("rate: 5/s, on: {client: ['test-*']}"), "a client's name"),
+    ConfigCase(limited("rate: 5/s, on: {class: [free], anonymous: true}"), limited("rate: 5/s, on: {anonymous: true}"), "neither a name nor a class"),
+    ConfigCase(limited("rate: 5/s, on: {}"), limited("rate: 5/s, on: {version: [v1]}"), "nothing of a call"),
+    ConfigCase(limited("rate: 5/s, name: a b"), limited("rate: 5/s, name: client-burst"), "a limit's name"),
+    ConfigCase(limited("burst: 5"), limited("rate: 100/s, burst: 5"), "exactly one of rate and concurrent"),
+    ConfigCase(config(rest="rate_limits: [" + ", ".join(["{rate: 5/s}"] * 17) + "]\n"),
+               config(rest="rate_limits: [" + ", ".join(["{rate: 5/s}"] * 16) + "]\n"), "more than 16 limits"),
     ConfigCase(config(service="    retry_budget: {percent: 0}\n"), config(service="    retry_budget: {percent: 20}\n"),
                "may any be retried"),
     ConfigCase(config(service="    breaker: {calls: 2, probes: 3}\n"), config(service="    breaker: {calls: 2, probes: 1}\n"),
@@ -842,7 +863,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
+PROSE = {"fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",

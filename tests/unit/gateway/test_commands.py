@@ -42,6 +42,7 @@ GOOD = {
     "audit": [],
     "errors": [],
     "healing": [],
+    "limits": [],
     "shadow": [],
     "rollout": ["status"],
     "instance": ["eject", "127.0.0.1:1", "--for", "10m", "--why", "a test"],

@@ -1,0 +1,35 @@
+/* The inside of RateLimits, for the files of gateway/limits. */
+#ifndef GATEWAY_RATE_LIMITS_INTERNAL_H
+#define GATEWAY_RATE_LIMITS_INTERNAL_H
+
+#include "gateway/cache/response_key.h"
+#include "gateway/limits/rate_limits.h"
+
+#include <pthread.h>
+
+/* What was counted of a limit, by its name: as long as the process. */
+typedef struct LimitTally {
+    struct LimitTally *next;
+    char name[LIMIT_NAME_MOST + 1];
+    atomic_ullong refused;
+    atomic_ullong shared;     /* calls that had to share a bucket */
+    atomic_ullong unrecorded; /* since the last record */
+    atomic_llong recorded_at; /* monotonic */
+} LimitTally;
+
+/* Of one RateLimit of a config, in its arena. */
+struct RateLimitState {
+    Rate rate;
+    LimitTally *tally;
+};
+
+struct RateLimits {
+    _Atomic(LimitTable *) table; /* NULL: nothing was limited yet */
+    KeySeed seed;                /* of keys; the same after an upgrade */
+    atomic_uint share;           /* of RATE_WHOLE */
+    LimitHot *hot;
+    pthread_mutex_t lock; /* of the list */
+    LimitTally *tallies;
+};
+
+#endif
