@@ -193,8 +193,8 @@ typedef struct EndedCall {
     Bytes request_id;
     Code code;
     const Identity *identity; /* of `admit` only */
-    Bytes request;  /* in protobuf, in the client's version; only for `take` */
-    Bytes response; /* code OK: as the instance gave it, in its codec; only for `take` */
+    Bytes request;            /* in protobuf, in the client's version; only for `take` */
+    Bytes response;           /* code OK: as the instance gave it, in its codec; only for `take` */
 } EndedCall;
 
 struct ShadowPort {

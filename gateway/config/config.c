@@ -1,6 +1,7 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
+#include "gateway/token/token_keys.h"
 
 #include <openssl/ssl.h>
 
@@ -25,11 +26,17 @@ static void free_contexts(Config *config)
         free_service_contexts(&config->services[i]);
 }
 
+static void free_keys(Config *config)
+{
+    for (uint32_t i = 0; i < config->access.n_credentials; i++)
+        token_keys_drop(config->access.credentials[i].keys);
+}
+
 /* Frees everything outside of the config's arena. */
 void config_free_parts(Config *config)
 {
     free_contexts(config);
-    config_free_access(config);
+    free_keys(config);
     config_forget_lists(config);
     arena_free(config->programs);
 }

@@ -1,5 +1,6 @@
 /*
- * ConfigReader: the state of one config_load: for this module, and for gateway/service.
+ * ConfigReader: the state of one config_load: for this module, gateway/settings and
+ * gateway/service.
  *
  * Each file reads its part of the ConfigFile into the Config and reports mistakes in it. Values
  * that were left out because of a mistake (NULL, 0) are skipped silently. Compilation
@@ -101,22 +102,11 @@ Bytes config_read_token(ConfigReader *reader, const char *file, const char *path
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);
 
-/* Reports a failure of tls_context.h, at the key under `path` that it names. */
-void config_tell_tls(ConfigReader *reader, Result r, const char *path);
-
-/* An address to listen on or to connect to (then the port must not be 0). False: a mistake, which
-   was reported. */
-bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
-                    Address *address_out);
-
 /* "5 %", "0.5%": the number before the sign, above 0 and up to 100; 0: it is none of these. */
 double config_percent(const char *text);
 
 /* The texts of a list, ending with NULL; NULL if there are none. */
 const char *const *config_texts(Arena *arena, char *const *texts, size_t n);
-
-/* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
-bool config_is_host_pattern(Bytes host);
 
 /* The hash of all texts and descriptor sets that the config is made from. `contract`: the text says
    what messages mean, as schemas and change lists do. */
@@ -127,81 +117,10 @@ void config_hash_end(ConfigReader *reader);
 /* Method.contract of all that need one; after config_hash_end. */
 void config_hash_contracts(const Config *config);
 
-/* config_process.c: reads what belongs to the process as a whole; Config.cache; Config.usage;
-   Config.overload; and Config.cors, without the verbs of bindings. */
-void config_read_process(ConfigReader *reader);
-void config_read_cache(ConfigReader *reader);
-void config_read_usage(ConfigReader *reader);
-void config_read_overload(ConfigReader *reader);
-void config_read_cors(ConfigReader *reader);
-
-/* config_store.c: reads Config.store. */
-void config_read_store(ConfigReader *reader);
-
-/* config_rates.c: reads Config.rate_limits, once services and routes are known; then gives methods, which
-   have their routes, and path prefixes the limits that they meet. */
-void config_read_rate_limits(ConfigReader *reader);
-void config_assign_rate_limits(ConfigReader *reader);
-
-/* config_healing.c: reads Config.healing. */
-void config_read_healing(ConfigReader *reader);
-
-/* config_ledger.c: reads Config.ledger; then, with services, routes and schemas, what is only known
-   by them. */
-void config_read_ledger(ConfigReader *reader);
-void config_check_ledger(ConfigReader *reader);
-
-/* config_webhook.c: what says of a webhook who it is and where, as the file has it: name, URL, and
-   files; each may be NULL. */
-typedef struct ReceiverText {
-    const char *name, *url, *ca, *token_file, *secret_file;
-} ReceiverText;
-
-/* Reads it into the config of a webhook, whose other settings stay. */
-void config_read_receiver(ConfigReader *reader, const ReceiverText *text, const char *path,
-                          WebhookConfig *webhook);
-
-/* Reads Config.job_webhooks; then, with jobs, the methods that they name. */
-void config_read_job_webhooks(ConfigReader *reader);
-void config_check_job_webhooks(ConfigReader *reader);
-
-/* The routes and services that webhooks name; once methods are composed. */
-void config_check_webhooks(ConfigReader *reader);
-
-/* Reads Config.dns. */
-void config_read_dns(ConfigReader *reader);
-
 /* The value of `errors`; UNSAID if it is absent. */
 ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
 
 Impact config_impact(Passerelle__Config__Impact impact);
-
-/* config_identity.c: reads Config.identity; then, with the listeners, whether it can work. */
-void config_read_identity(ConfigReader *reader);
-void config_check_identity(ConfigReader *reader);
-
-/* config_access.c: reads Config.access; the rules of a route; `authenticate` of either. */
-void config_read_access(ConfigReader *reader);
-AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
-                              const char *path);
-Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate text);
-/* Once all routes were read: what they do not say, of wider ones. */
-void config_assign_access(Config *config);
-/* Whether what the route matches, of methods, is part of what the other one matches. */
-bool route_is_within(const Route *route, const Route *other);
-
-/* Drops what it holds outside of the arena. */
-void config_free_access(Config *config);
-
-/* config_admin.c: reads Config.admin and what belongs to it. After the listeners. */
-void config_read_admin(ConfigReader *reader);
-
-/* The context of a listener; NULL: a mistake, which was reported. The caller frees it. */
-SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
-                           const char *path, bool http1_only);
-
-/* config_listener.c */
-void config_read_listeners(ConfigReader *reader);
 
 /* The loops that the gateway will have. */
 uint32_t config_n_loops(const Config *config);

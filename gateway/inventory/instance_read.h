@@ -5,7 +5,7 @@
 #ifndef GATEWAY_INSTANCE_READ_H
 #define GATEWAY_INSTANCE_READ_H
 
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 /* instance_reach.c: reports a doubt if an instance's address is one of the gateway's listeners.
    After config_read_listeners. */

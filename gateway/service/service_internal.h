@@ -6,8 +6,8 @@
 #define GATEWAY_SERVICE_INTERNAL_H
 
 #include "adapters/place/placement.h"
-#include "gateway/config/config_reader.h"
 #include "gateway/inventory/instance_read.h"
+#include "gateway/settings/settings.h"
 
 /* The retry budget of a service; `text` may be NULL. After Config.n_loops. */
 void config_read_retry_budget(ConfigReader *reader, Service *service,

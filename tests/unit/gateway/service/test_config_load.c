@@ -1,4 +1,4 @@
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "adapters/run/plan_run.h"
 #include "base/clock.h"

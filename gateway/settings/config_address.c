@@ -1,5 +1,5 @@
 /* Addresses as written in a config. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/net/ip.h"

@@ -1,5 +1,5 @@
 /* How often the gateway may work around what is broken. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/clock.h"
 

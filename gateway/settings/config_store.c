@@ -1,5 +1,5 @@
 /* The store for data that must outlive the process. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

@@ -1,5 +1,5 @@
 /* Receivers of webhooks: where they are, and what proves the gateway to them. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

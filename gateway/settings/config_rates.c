@@ -1,6 +1,6 @@
 /* How much clients may do: the limits of the config, of services and of routes; and which ones
    calls of each method meet. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "adapters/text/spelling.h"
 #include "base/arena.h"

@@ -1,5 +1,5 @@
 /* The ledger of failures: its settings, who is told of them, and what its records do not show. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 

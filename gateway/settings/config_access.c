@@ -1,5 +1,5 @@
 /* Who may call: credentials, and what routes demand. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"
@@ -301,12 +301,6 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
         .allow = allow,
         .n_allow = (uint32_t)text->n_allow,
     };
-}
-
-void config_free_access(Config *config)
-{
-    for (uint32_t i = 0; i < config->access.n_credentials; i++)
-        token_keys_drop(config->access.credentials[i].keys);
 }
 
 /* ---- The routes, together ---------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /* The listeners for clients and operators. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /* Who clients are, and how they are recorded. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 #include "base/file/file.h"

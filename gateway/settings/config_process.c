@@ -1,5 +1,5 @@
 /* What belongs to the process as a whole, and to no other file. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 

@@ -1,5 +1,5 @@
 /* The admin listener: where it listens, by which names it is asked, and who its operators are. */
-#include "gateway/config/config_reader.h"
+#include "gateway/settings/settings.h"
 
 #include "base/arena.h"
 
