@@ -245,7 +245,7 @@ void cohort_count(Loop *loop, const RolloutDefinition *rollout, const CohortPlac
     pthread_mutex_lock(&port->lock);
     CohortSample *sample = sample_of(&port->tallies, rollout->id, place->round);
     cohort_sample_add(sample, (CohortArm)place->arm, place->client,
-                      failed & rollout->judging.metrics);
+                      place->late ? 0 : failed & rollout->judging.metrics);
     pthread_mutex_unlock(&port->lock);
 }
 
@@ -342,9 +342,10 @@ bool cohort_tell(const RolloutDefinition *rollout, const CohortClient *client, R
 {
     pthread_mutex_lock(&lock);
     CohortPlace place = cohort_table_find(published, rollout, client);
-    if (place.judged && place.round)
+    bool counts = place.judged && place.round && !place.late;
+    if (counts)
         cohort_sample_add(sample_of(&told, rollout->id, place.round), (CohortArm)place.arm,
                           place.client, rollout->judging.metrics & 1u << metric);
     pthread_mutex_unlock(&lock);
-    return place.judged && place.round;
+    return counts;
 }

@@ -116,7 +116,8 @@ static CohortPlace place_known(const Standing *standing, const RolloutDefinition
         place.judged = !before;
     } else {
         place.knocks = tier_door_admits(place.client, plan->round, plan->door);
-        place.judged = !place.knocks && is_known(standing, place.client);
+        place.judged = !place.knocks;
+        place.late = place.judged && !is_known(standing, place.client);
     }
     return place;
 }

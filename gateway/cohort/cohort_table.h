@@ -36,8 +36,9 @@ typedef struct CohortPlan {
     /* The door of a tier of members that has room: clients that it admits knock, and are on neither
        side until they are members. 0: it is shut. See tier_door. */
     double door;
-    /* Once it is shut: what was counted until then. Clients of the baseline that are not in it do
-       not count any more, as no client becomes a member any more. NULL: all count. */
+    /* Once it is shut: what was counted until then. Clients of the baseline that are not in it are
+       late: they are counted, and not what becomes of their calls, as no client becomes a member
+       any more. NULL: nobody is late. */
     const CohortSample *known;
     const Bytes *members; /* as CohortKnock.client; of NOBODY and PILOTS they do not count */
     uint32_t n_members;
@@ -49,6 +50,7 @@ typedef struct CohortTable CohortTable;
 typedef struct CohortPlace {
     uint8_t arm;     /* CohortArm */
     bool judged;     /* it counts in this round, for the client: */
+    bool late;       /* only that it has called counts */
     bool knocks;     /* its client may become a member */
     uint64_t client; /* its hash; 0: none */
     uint64_t round;

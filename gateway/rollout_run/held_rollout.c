@@ -11,15 +11,16 @@
 
 void held_adopt(HeldRollout *held, const RolloutRecord *record)
 {
-    if (!held->known || held->record.trial != record->trial)
-        rollout_roster_clear(&held->roster);
     if (!held->known || held->record.trial != record->trial) {
+        rollout_roster_clear(&held->roster);
         held->complete = false;
         held->reread = false;
         held_drop_knocks(held);
     }
-    if (held->record.round != record->round)
+    if (held->record.round != record->round) {
         held->looked_at = 0;
+        held_forget_known(held);
+    }
     if (!held->known && record->from <= clock_wall())
         held->begun = record->from; /* as on the others */
     held->findings = rollout_findings_in(record, &held->findings);

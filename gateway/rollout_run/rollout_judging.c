@@ -220,6 +220,7 @@ static void collect(HeldRollout *held, const RolloutSample *samples, uint32_t n)
         held->sample = cohort_sample_new(id, round);
     }
     CohortSample *counted = cohort_collect(id, round);
+    held_tell_unserved(held, cohort_sample_n_unserved(counted));
     cohort_sample_merge(held->sample, counted);
     cohort_sample_free(counted);
     for (uint32_t i = 0; i < n; i++) {
@@ -256,18 +257,20 @@ static void on_samples(void *owner, Result result, const RolloutSample *samples,
     collect(held, samples, n);
     write_sample(held);
     held->capacity = rollout_capacity_now(held->definition);
-    if (!rollout_lease_is_ours(&held->lease, clock_now())) {
-        end(held);
-        return;
-    }
     CohortSample *sum = sum_of(held, samples, n);
-    judge_sum(held, sum);
+    held_learn_known(held, sum);
+    if (rollout_lease_is_ours(&held->lease, clock_now())) {
+        judge_sum(held, sum);
+    } else {
+        rollout_runner_publish(held->runner);
+        end(held);
+    }
     cohort_sample_free(sum);
 }
 
 static void read_samples(HeldRollout *held)
 {
-    bool all = rollout_lease_is_ours(&held->lease, clock_now());
+    bool all = rollout_lease_is_ours(&held->lease, clock_now()) || held_wants_known(held);
     rollout_table_samples(held->runner->table, bytes_of(held->name), held->record.trial,
                           all ? BYTES_NONE : bytes_of(held->runner->settings.config->node),
                           on_samples, held);

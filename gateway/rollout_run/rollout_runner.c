@@ -52,6 +52,7 @@ static void held_free(HeldRollout *held)
     rollout_lease_deinit(&held->lease);
     cohort_sample_free(held->sample);
     free(held->silent);
+    cohort_sample_free(held->known_clients);
     free(held->name);
     free(held);
 }
@@ -110,7 +111,7 @@ RolloutStory held_story(const HeldRollout *held)
         .judge = held_is_live(held) ? held->lease.seen.name : BYTES_NONE,
         .judges_here = rollout_lease_is_ours(&held->lease, clock_now()),
         .store_down = runner->store_down,
-        .short_of = held->short_of,
+        .short_of = held_is_live(held) ? held->short_of : 0,
         .silent = held->silent,
         .begun = held->known && held_has_begun(held),
     };
@@ -196,7 +197,9 @@ static CohortPlan plan_of(const HeldRollout *held)
                         .begun = held_has_begun(held)};
     while (here.n < roster->n && roster->numbers[here.n] <= roster->settled)
         here.n++;
-    return rollout_record_plan(held->definition, &held->record, &here);
+    CohortPlan plan = rollout_record_plan(held->definition, &held->record, &here);
+    plan.known = held->door > 0 ? NULL : held->known_clients;
+    return plan;
 }
 
 void rollout_runner_publish(RolloutRunner *runner)

@@ -59,6 +59,9 @@ typedef struct HeldRollout {
     int64_t all_know_revision, all_know_member; /* by the latest look: RolloutHeard */
     char *silent;         /* the gateway that does not write any more; NULL: all do */
     CohortSample *sample; /* what the gateway has seen of the round, also before this process */
+    CohortSample *known_clients; /* CohortPlan.known, of all gateways; NULL: the tier is not full */
+    uint64_t unserved;           /* calls of the round of which was told */
+    int64_t told_unserved;       /* monotonic: when; 0: never */
 } HeldRollout;
 
 struct RolloutRunner {
@@ -140,6 +143,21 @@ void held_judge(HeldRollout *held);
 
 /* The judgement by its findings. */
 void held_see_findings(HeldRollout *held, Bytes evidence);
+
+/* ---- rollout_counts.c --------------------------------------------------------------------------
+ */
+
+/* Whether it has to know of the baseline's clients on all gateways: its tier is full, and it does
+   not know them yet. */
+bool held_wants_known(const HeldRollout *held);
+
+/* What all gateways have counted; of a tier that is full, it is kept as what is known. */
+void held_learn_known(HeldRollout *held, const CohortSample *sum);
+void held_forget_known(HeldRollout *held);
+
+/* So many calls could not be served by the candidate, in this round and since the process began: it
+   is told when there are more of them, once a minute at most. */
+void held_tell_unserved(HeldRollout *held, uint64_t n);
 
 /* ---- rollout_acts.c ----------------------------------------------------------------------------
  */

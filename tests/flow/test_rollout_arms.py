@@ -139,6 +139,7 @@ def test_without_an_instance_of_the_candidate_the_baseline_serves_and_says_so(bu
     assert eventually(lambda: builds.gateway.events("config_loaded"))
     assert not builds.is_candidates("ada")
     assert builds.gateway.logged(client="ada", build="old")
+    assert "1 calls of its clients" in eventually(lambda: builds.gateway.events("rollout_unserved"))[0]["message"]
     builds.gateway.write(instances=instances)
     builds.gateway.reload()
     assert eventually(lambda: builds.is_candidates("ada"))

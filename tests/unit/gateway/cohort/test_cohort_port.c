@@ -78,6 +78,18 @@ static void what_loops_have_counted_is_summed_up(void **state)
     assert_float_equal(base.failed[ROLLOUT_FAILURES], 0, 0);
 }
 
+static void of_whoever_is_late_only_that_it_called_counts(void **state)
+{
+    CohortPlace place = cohort_find(&loops[0], &rollout, &cyd);
+    place.late = true;
+    cohort_count(&loops[0], &rollout, &place, FAILED);
+    assert_float_equal(counted(ROUND, COHORT_BASELINE).clients, 1, 0);
+    assert_float_equal(counted(ROUND, COHORT_BASELINE).failed[ROLLOUT_FAILURES], 0, 0);
+    place.late = false;
+    cohort_count(&loops[0], &rollout, &place, FAILED);
+    assert_float_equal(counted(ROUND, COHORT_BASELINE).failed[ROLLOUT_FAILURES], 1, 0);
+}
+
 static void each_round_begins_anew(void **state)
 {
     CohortPlace before = call(&loops[0], &bob, FAILED);
@@ -175,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_loops_have_counted_is_summed_up),
+        TEST(of_whoever_is_late_only_that_it_called_counts),
         TEST(each_round_begins_anew),
         TEST(whoever_may_become_a_member_knocks_once),
         TEST(streams_hear_of_a_rollback),

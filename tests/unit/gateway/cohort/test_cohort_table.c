@@ -102,7 +102,7 @@ static void a_part_of_the_others_knocks_while_there_is_room(void **state)
     assert_false(place("").knocks);
 }
 
-static void once_the_door_is_shut_only_known_clients_count(void **state)
+static void whoever_comes_once_the_door_is_shut_is_late(void **state)
 {
     Bytes members[] = {bytes_of("bob")};
     CohortSample *known = cohort_sample_new(rollout.id, 3);
@@ -111,7 +111,11 @@ static void once_the_door_is_shut_only_known_clients_count(void **state)
     cohort_sample_free(known);
     expect("bob", COHORT_CANDIDATE, true);
     expect("cyd", COHORT_BASELINE, true);
-    expect("dan", COHORT_BASELINE, false);
+    expect("dan", COHORT_BASELINE, true);
+    assert_false(place("bob").late);
+    assert_false(place("cyd").late);
+    assert_true(place("dan").late);
+    assert_false(place("ada").late); /* a pilot */
 }
 
 /* Larger shares contain smaller ones: nobody who has the candidate loses it. */
@@ -175,7 +179,7 @@ int main(void)
         TEST(whoever_was_rolled_back_is_on_the_baseline),
         TEST(members_of_earlier_tiers_are_judged_no_more),
         TEST(a_part_of_the_others_knocks_while_there_is_room),
-        TEST(once_the_door_is_shut_only_known_clients_count),
+        TEST(whoever_comes_once_the_door_is_shut_is_late),
         TEST(shares_grow_and_keep_members),
         TEST(the_anonymous_come_last),
         TEST(another_salt_is_another_order),
