@@ -468,7 +468,7 @@ NEVER = {
     "STORE_SEALED": "of operators' requests", "STORE_UNKNOWN": "of operators' requests",
     "JOB_STUCK": "of a job: flow/test_jobs.py",
     "SHADOW_DIFFERS": "of a copy of a call: flow/test_shadow.py",
-    "ROLLOUT_BAD": "of a rollout: flow/test_rollout_acts.py",
+    "ROLLOUT_BAD": "of a rollout: flow/test_rollout_story.py",
     "NOT_UPGRADED": "of operators' requests", "CRASHED": "of the process: flow/test_live_upgrade.py",
     "INTERNAL": "of mistakes in the gateway itself: none is known",
 }
