@@ -9,6 +9,9 @@ can ask for trouble by metadata, so that tests need no second kind of server:
     x-echo-...              sent back as leading metadata under the same name (also -bin)
     x-trailer-...           sent back as trailing metadata
 
+With `--build 3.1.0` each response says which build it is, as `shop-build`; with `--fail 0.05` one call in twenty goes wrong by itself,
+and with `--breaks 20` all calls of each twentieth client that comes (`x-account`).
+
 What happens is told on stdout, one JSON object a line: ready, call, done, failed, cancelled, each with
 the time at which it happened.
 """
@@ -17,6 +20,7 @@ import asyncio
 import json
 import os
 import pathlib
+import random
 import signal
 import sys
 import time
@@ -114,8 +118,9 @@ class Store:
 class Switches(grpc.aio.ServerInterceptor):
     """Does what the caller's metadata asks for, tells what happens, and spells errors."""
 
-    def __init__(self, version):
-        self.version = version
+    def __init__(self, version, build=None, fail=0, breaks=0):
+        self.version, self.fail, self.breaks, self.numbers = version, fail, breaks, {}
+        self.leading = [("shop-build", build)] if build else []
 
     async def intercept_service(self, continuation, details):
         handler = await continuation(details)
@@ -136,30 +141,36 @@ class Switches(grpc.aio.ServerInterceptor):
     def unary(self, method, inner):
         async def answer(request, context):
             async with Told(self.version, method, context):
-                await obey(context)
+                await self.obey(context)
                 return await inner(request, context)
         return answer
 
     def stream(self, method, inner):
         async def answer(request, context):
             async with Told(self.version, method, context):
-                await obey(context)
+                await self.obey(context)
                 async for message in inner(request, context):
                     yield message
         return answer
 
+    async def obey(self, context):
+        metadata = context.invocation_metadata()
+        await context.send_initial_metadata(self.leading + [(k, v) for k, v in metadata if k.startswith("x-echo-")])
+        context.set_trailing_metadata([(k, v) for k, v in metadata if k.startswith("x-trailer-")])
+        for key, value in metadata:
+            if key == "shop-delay":
+                await asyncio.sleep(float(value))
+            elif key == "shop-fail":
+                wished = [Any.FromString(detail) for name, detail in metadata if name == "shop-detail-bin"]
+                raise Refused(grpc.StatusCode[value], "as the caller wished",
+                              status_pb2.ErrorInfo(reason="AS_YOU_WISH", domain="shop.example"), *wished)
+        if self.goes_wrong(dict(metadata).get("x-account")):
+            raise Refused(grpc.StatusCode.INTERNAL, "the total does not add up",
+                          status_pb2.ErrorInfo(reason="WRONG_TOTAL", domain="shop.example"))
 
-async def obey(context):
-    metadata = context.invocation_metadata()
-    await context.send_initial_metadata([(k, v) for k, v in metadata if k.startswith("x-echo-")])
-    context.set_trailing_metadata([(k, v) for k, v in metadata if k.startswith("x-trailer-")])
-    for key, value in metadata:
-        if key == "shop-delay":
-            await asyncio.sleep(float(value))
-        elif key == "shop-fail":
-            wished = [Any.FromString(detail) for name, detail in metadata if name == "shop-detail-bin"]
-            raise Refused(grpc.StatusCode[value], "as the caller wished",
-                          status_pb2.ErrorInfo(reason="AS_YOU_WISH", domain="shop.example"), *wished)
+    def goes_wrong(self, account):
+        number = self.numbers.setdefault(account, len(self.numbers) + 1) if account else 0
+        return random.random() < self.fail or (self.breaks and number and number % self.breaks == 0)
 
 
 class Told:
@@ -188,8 +199,8 @@ class Told:
             say("broken", **self.what, error=repr(error))
 
 
-async def run(version, service, add_to_server, options):
-    server = grpc.aio.server(interceptors=[Switches(version)],
+async def run(version, service, add_to_server, options, switches=None):
+    server = grpc.aio.server(interceptors=[switches or Switches(version)],
                              options=UNLIMITED + [("grpc.so_reuseport", 0)],
                              compression=grpc.Compression.Gzip if options.gzip else None)
     add_to_server(service, server)
@@ -216,10 +227,14 @@ def main(version, service, add_to_server):
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--gzip", action="store_true", help="compress answers")
+    parser.add_argument("--build")
+    parser.add_argument("--fail", type=float, default=0, help="the share of calls that go wrong")
+    parser.add_argument("--breaks", type=int, default=0, help="each so-many-th client gets nothing but errors")
     options = parser.parse_args()
 
     async def begin():
-        await run(version, service(Store(version)), add_to_server, options)
+        await run(version, service(Store(version)), add_to_server, options,
+                  Switches(version, options.build, options.fail, options.breaks))
 
     try:
         asyncio.run(begin())

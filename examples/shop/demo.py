@@ -11,6 +11,7 @@ import sys
 import time
 
 from followers import Listener, Waiter, progress
+from rollout import a_build_with_a_fault
 from shop.hosting.v2 import hosting_pb2 as hosting
 from stage import SITES, Stage, v1, v2, v3, wait_for
 
@@ -339,6 +340,7 @@ def tell(stage):
     one_page_of_many_calls(stage)
     a_site_takes_its_time(stage)
     what_cannot_be_is_undone(stage)
+    a_build_with_a_fault(stage)
     a_version_ends(stage)
 
 

@@ -34,6 +34,7 @@ from shop.orders.v3 import orders_pb2 as v3, orders_pb2_grpc as v3_grpc  # noqa:
 
 STUB = {"v1": v1_grpc.OrdersStub, "v2": v2_grpc.OrdersStub, "v3": v3_grpc.OrdersStub}
 SITES = hosting_grpc.SitesStub
+OLD_BUILD, NEW_BUILD = ("--build", "3.1.0", "--fail", "0.001"), ("--build", "3.2.0", "--breaks", "20")
 
 
 class Page:
@@ -159,6 +160,12 @@ class Backend:
     def kill(self):
         self.process.stop(signal.SIGKILL)
 
+    def become(self, *arguments):
+        """Another one takes its place."""
+        self.kill()
+        self.arguments = arguments
+        self.start()
+
     def told(self, event):
         """What it said happened, of one kind."""
         return [told for told in map(json.loads, self.process.lines) if told["event"] == event]
@@ -176,7 +183,8 @@ class Stage:
             say_why_not(f"{binary} is not there: run `make build` first")
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="passerelle-shop-"))
-        self.port, self.admin, *ports, extras, hosting = ports_near(8080, 9901, 7001, 7002, 7003, 7004, 7005)
+        self.port, self.admin, *ports, extras, hosting, new = \
+            ports_near(8080, 9901, 7001, 7002, 7003, 7004, 7005, 7006)
         self.backends = {name: Backend(name, port) for name, port in zip(("v1", "v2", "v3"), ports)}
         self.config = (HERE / "shop.yaml").read_text()
         self.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
@@ -187,6 +195,7 @@ class Stage:
         self.replace("127.0.0.1:7004", f"127.0.0.1:{extras}")
         self.hosting = Backend("hosting", hosting, "--slow", "0.4", "--fail", "0.2")  # seconds, and one in five
         self.config = self.config.replace("127.0.0.1:7005", f"127.0.0.1:{hosting}")  # of two services
+        self.new_build = Backend("v3", new, *NEW_BUILD)
         for source in (HERE / "orders-v1-v2.yaml", HERE / "orders-v2-v3.yaml", HERE / "hosting-v1-v2.yaml",
                        BUILD / "examples/shop/orders.binpb"):
             shutil.copy(source, self.folder)
@@ -239,7 +248,7 @@ class Stage:
 
     def stop(self):
         codes = [process.stop() for process in
-                 [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras, self.hosting)]
+                 [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras, self.hosting, self.new_build)]
                  if process]
         shutil.rmtree(self.folder, ignore_errors=True)
         return codes[0] if codes else 0
@@ -324,6 +333,17 @@ class Stage:
         for line in shown:
             self.page.put(line.replace(f"{self.folder}/", ""), indent=6, fold=False)
         return done.stdout
+
+    def command(self, what, *arguments):
+        """A command for the running gateway, shown with what it prints; the finished process."""
+        self.page.step(what, shlex.join(["passerelle", *arguments]))
+        done = self.run_command(*arguments)
+        self.page.put(done.stdout or done.stderr, indent=6, fold=False)
+        return done
+
+    def run_command(self, *arguments):
+        return subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=30, cwd=self.folder,
+                              env={**os.environ, "PASSERELLE_ADMIN": f"unix:{self.folder}/shop.sock"})
 
     def why(self, answer):
         """The gateway's own account of the call, from its log."""
