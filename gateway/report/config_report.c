@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
+#include "gateway/report/rollout_report.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
@@ -158,6 +159,8 @@ void config_report(const Config *config, Buffer *out)
     for (uint32_t i = 0; i < config->n_routes; i++)
         if (config->routes[i].shadow)
             add_shadow(&config->routes[i], out);
+    for (uint32_t i = 0; i < config->n_rollouts; i++)
+        rollout_report(&config->rollouts[i], out);
     buffer_printf(out, "%s is good\n", config->file);
 }
 
@@ -279,6 +282,11 @@ void config_report_json(const Config *config, const Problems *problems, const Pr
         buffer_add_text(out, between);
         add_shadow_json(&config->routes[i], out);
         between = ",";
+    }
+    buffer_add_text(out, "],\"rollouts\":[");
+    for (uint32_t i = 0; config && i < config->n_rollouts; i++) {
+        buffer_add_text(out, i ? "," : "");
+        rollout_report_json(&config->rollouts[i], out);
     }
     buffer_add_text(out, "],\"warnings\":[");
     for (size_t i = 0; i < warnings->n; i++) {

@@ -6,6 +6,7 @@
 #include "base/memory/machine.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
+#include "gateway/report/rollout_report.h"
 #include "gateway/store/sqlite_file.h"
 #include "gateway/tls/certificate_time.h"
 #include "gateway/tls/tls_context.h"
@@ -316,6 +317,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_name(&w, &config->admin, "admin");
     for (uint32_t i = 0; i < config->n_services; i++)
         warn_of_service(&w, &config->services[i]);
+    rollout_warnings(config, warnings);
 }
 
 /* ---- This process ---------------------------------------------------------------------------- */

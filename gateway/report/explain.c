@@ -174,6 +174,7 @@ void explain(const Config *config, const ExplainRequest *request, Arena *arena,
 {
     *found_out = (Explained){.method = NULL};
     found_out->refused = find_all(config, request, arena, found_out);
+    found_out->arm = explain_arm(config, request, found_out, arena);
 }
 
 /* ---- What both forms say --------------------------------------------------------------------- */

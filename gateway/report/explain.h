@@ -19,6 +19,15 @@ typedef struct ExplainRequest {
     bool plan;        /* print the plans too */
 } ExplainRequest;
 
+/* Of a rollout of the service. */
+typedef struct ExplainArm {
+    const RolloutDefinition *rollout; /* NULL: there is none; then all are NULL */
+    Bytes client;                     /* in the rollout; empty: nothing tells it */
+    const char *arm; /* "candidate", "baseline"; NULL: it is no part of the rollout, or only the
+                        gateways know */
+    const char *why;
+} ExplainArm;
+
 /* What was found until the end, or until the request was refused. All but `refused` belongs to the
    config. */
 typedef struct Explained {
@@ -28,6 +37,7 @@ typedef struct Explained {
     const Route *route;         /* NULL: refused before one was found */
     const Version *served[EXPLAIN_VERSIONS]; /* which may serve it, best first */
     uint32_t n_served;
+    ExplainArm arm;
     bool by_gateway; /* a built-in service answers */
     Result refused;  /* OK: it is not */
 } Explained;

@@ -56,6 +56,11 @@ const char *explain_affinity_name(AffinityBy by);
 /* explain_limits.c: the limits that it meets, or nothing; and as a member of an object. */
 void explain_limits_text(const Explained *found, Buffer *out);
 void explain_limits_json(const Explained *found, Buffer *out);
+/* explain_rollout.c: what a rollout has to do with the call, whose route was found. */
+ExplainArm explain_arm(const Config *config, const ExplainRequest *request, const Explained *found,
+                       Arena *arena);
+void explain_arm_text(const Explained *found, Buffer *out);
+void explain_arm_json(const Explained *found, Buffer *out);
 
 /* explain_job.c: who serves a call that begins a job; what else a method has to do with jobs,
    before its instances are told, or nothing; and all of it as a member of an object. */

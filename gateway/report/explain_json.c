@@ -141,6 +141,8 @@ static void add_instances(const Service *service, uint64_t versions, Buffer *out
             add_text(out, "cell", instance->cell);
         if (instance->weight > 1)
             json_text_add_number(out, "weight", instance->weight);
+        if (instance->build[0])
+            add_text(out, "build", instance->build);
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
@@ -329,6 +331,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_version(&found->negotiation, out);
     if (found->route) {
         add_route(found, out);
+        explain_arm_json(found, out);
         add_balance(request, found, out);
         if (!found->method || !found->method->made_as)
             add_guards(explain_service(found), out);

@@ -109,6 +109,8 @@ static void tell_instances(const Service *service, uint64_t versions, Buffer *ou
             buffer_printf(out, ", cell %s", instance->cell);
         if (instance->weight > 1)
             buffer_printf(out, ", weight %u", instance->weight);
+        if (service->rollout && instance->build[0])
+            buffer_printf(out, ", build %s", instance->build);
         buffer_add_byte(out, ')');
         between = ", ";
     }
@@ -327,6 +329,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
         tell_instances(found->route->service, 0, out);
     }
     tell_route(found->route, out);
+    explain_arm_text(found, out);
     tell_balance(request, found, out);
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);

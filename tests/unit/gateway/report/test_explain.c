@@ -319,10 +319,80 @@ static void what_keeps_calls_away_from_a_service_is_said(void **state)
     }
 }
 
+#define ROLLOUT(candidate, more)                                                                   \
+    "listen: [{address: '127.0.0.1:0', trusted_proxies: [10.0.0.0/8]}]\nrollouts_file: r.db\n"     \
+    "services:\n  - name: garage\n    versions:\n"                                                 \
+    "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"                               \
+    "      - {name: v3, package: garage.v3, schema: garage.binpb}\n"                               \
+    "    instances:\n      - {address: '127.0.0.1:1', versions: [v2], build: a}\n"                 \
+    "      - {address: '127.0.0.1:2', versions: [v3], build: b}\n"                                 \
+    "rollouts:\n  - {service: garage, candidate: " candidate ", pilot: [ada]" more "}\n"
+
+static void in_which_arm_of_a_rollout_a_client_is_said_as_far_as_it_is_known(void **state)
+{
+    static const struct {
+        const char *candidate, *more, *client, *account, *path, *said, *json;
+    } rows[] = {
+        {"{build: b}", "", "ada", "", "/garage.v2.Cars/Get",
+         "build b, for ada by their identity: candidate, it is a pilot; after a rollback the "
+         "baseline",
+         "\"client\":\"ada\",\"arm\":\"candidate\""},
+        {"{build: b}", "", "bob", "", "/garage.v2.Cars/Get",
+         "build b, for bob by their identity: only the gateways know: the candidate if it is a "
+         "recorded member, or within the share of the tier; else the baseline",
+         "\"client\":\"bob\",\"why\":\"only the gateways know"},
+        {"{build: b}", "", "", "", "/garage.v2.Cars/Get",
+         "build b: baseline, nothing tells the client; in the tier `all` the candidate",
+         "\"rollout\":\"garage build b\",\"arm\":\"baseline\""},
+        {"{build: b}", ", cohort: {header: x-account}", "bob", "ada", "/garage.v2.Cars/Get",
+         "build b, for ada by the header x-account: candidate, it is a pilot; after a rollback the "
+         "baseline",
+         "\"client\":\"ada\",\"arm\":\"candidate\""},
+        {"{build: b}", ", cohort: {header: x-account}", "ada", "", "/garage.v2.Cars/Get",
+         "build b: baseline, nothing tells the client; in the tier `all` the candidate",
+         "\"arm\":\"baseline\""},
+        {"{version: v3}", "", "ada", "", "/garage.v3.Cars/Get",
+         "version v3: it is no part of it: its client speaks the candidate's version, and gets it",
+         "\"why\":\"it is no part of it"},
+        {"{version: v3}", "", "ada", "", "/garage.v2.Cars/Get",
+         "version v3, for ada by their identity: candidate, it is a pilot; after a rollback the "
+         "baseline",
+         "\"arm\":\"candidate\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        Fixture f = load(arena_printf(arena, ROLLOUT("%s", "%s"), rows[i].candidate, rows[i].more));
+        ExplainRequest request = request_of(&f, "POST", rows[i].path);
+        request.identity = bytes_of(rows[i].client);
+        if (rows[i].account[0])
+            fields_add(&request.fields, bytes_of("x-account"), bytes_of(rows[i].account));
+        assert_string_equal(line_of(&f, &request, "rollout"),
+                            arena_printf(arena, "rollout   garage %s", rows[i].said));
+        assert_has(json_of(&f, &request), rows[i].json);
+        unload(&f);
+        arena_free(arena);
+    }
+}
+
+static void of_a_rollout_by_a_field_the_client_is_in_the_message(void **state)
+{
+    Fixture f = load(ROLLOUT("{build: b}", ", cohort: {field: name}"));
+    ExplainRequest request = request_of(&f, "POST", "/garage.v3.Cars/Get");
+    request.identity = bytes_of("ada");
+    assert_string_equal(line_of(&f, &request, "rollout"),
+                        "rollout   garage build b: who the client is stands in the message; it has "
+                        "the candidate if it is a pilot, a recorded member, or within the share of "
+                        "the tier");
+    assert_has(line_of(&f, &request, "served"), "127.0.0.1:2 (grpc, proto, build b)");
+    unload(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rest_request_is_explained_to_the_last_field),
+        cmocka_unit_test(in_which_arm_of_a_rollout_a_client_is_said_as_far_as_it_is_known),
+        cmocka_unit_test(of_a_rollout_by_a_field_the_client_is_in_the_message),
         cmocka_unit_test(the_rule_that_decides_is_said),
         cmocka_unit_test(the_version_with_fewer_losses_is_served_first),
         cmocka_unit_test(a_path_that_is_passed_through_is_said),
