@@ -239,8 +239,9 @@ static bool has_ended_well(const JobRecord *record)
    with it, is for operators to say. */
 static void fail_as_failed(OperationTelling *t)
 {
-    fail(t, FAIL_TELL(t->call.arena, FAULT_JOB_UNFIT,
-                      "the job has failed: an operator has it undone, or goes on with it"));
+    fail(t, FAIL_TELL(t->call.arena, FAULT_OPERATION_FAILED,
+                      "%.*s: an operator has it undone, or goes on with it",
+                      BYTES_ARGS(t->request.name)));
 }
 
 /* Of what has ended well it comes too late, which is no error (AIP-151). */

@@ -481,6 +481,7 @@ ELSEWHERE = {
     "JOB_BUSY": "unit/gateway/job_view/test_job_maker.c",
     "JOB_UNFIT": "flow/test_jobs_operators.py",
     "ROLLOUT_UNFIT": "flow/test_rollout_acts.py",
+    "OPERATION_FAILED": "unit/gateway/job_view/test_operations.c",
     "OPERATION_UNFINISHED": "unit/gateway/job_view/test_operations.c",
     "TOO_MUCH_STORED": "unit/gateway/job_view/test_job_maker.c",
     "TOO_MANY_WAITS": "unit/gateway/job_view/test_operations.c",

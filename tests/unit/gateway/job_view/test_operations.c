@@ -325,7 +325,7 @@ static void a_cancel_that_comes_too_late_is_no_error(void **state)
 static void assert_failed(Peer *client)
 {
     assert_int_equal(client->head.status, 409);
-    assert_record(desk->scene, "FAILED_PRECONDITION JOB_UNFIT, 0 sent");
+    assert_record(desk->scene, "FAILED_PRECONDITION OPERATION_FAILED, 0 sent");
 }
 
 static void what_has_failed_is_not_cancelled(void **state)
