@@ -182,10 +182,11 @@ typedef struct JobDefinition {
                                    step gets: names in lower case, ending with NULL */
     size_t bytes;               /* of the request and all responses together */
     uint32_t running, running_per_client, queued_per_client;
-    uint64_t stored_per_client;  /* bytes */
-    int64_t keep;                /* after its end */
-    uint32_t park_after;         /* failures of the same kind, one after the other */
-    const JobSchedule *schedule; /* NULL: none */
+    uint32_t retrying, retrying_per_client; /* that wait for another try */
+    uint64_t stored_per_client;             /* bytes */
+    int64_t keep;                           /* after its end */
+    uint32_t park_after;                    /* failures of the same kind, one after the other */
+    const JobSchedule *schedule;            /* NULL: none */
 } JobDefinition;
 
 /* ---- Methods --------------------------------------------------------------------------------- */

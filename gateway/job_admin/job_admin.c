@@ -149,6 +149,7 @@ JobAdmin *job_admin_open(const JobAdminSettings *settings)
     job_table_use_outbox(admin->table, &admin->hooks.outbox);
     admin->metrics = job_metrics_start(settings->loop, settings->store,
                                        COUNT_EVERY * settings->config->store.job_look);
+    job_metrics_use(admin->metrics, settings->config);
     metrics_add_writer(job_metrics_write, admin->metrics);
     return admin;
 }
@@ -159,6 +160,7 @@ void job_admin_use(JobAdmin *admin, const Config *config)
         return;
     admin->settings.config = config;
     admin->hooks.config = config;
+    job_metrics_use(admin->metrics, config);
     job_table_use_keys(admin->table, &config->store.keys);
 }
 

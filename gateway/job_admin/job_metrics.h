@@ -14,8 +14,15 @@
 
 typedef struct JobMetrics JobMetrics;
 
+/* Whether no more jobs of a definition begin, as so many of them wait for another try. `most` 0:
+   any number may. */
+bool job_begins_are_held(uint64_t retrying, uint32_t most);
+
 /* `every`: nanoseconds between two counts. `store` outlives it. Never NULL. */
 JobMetrics *job_metrics_start(uv_loop_t *loop, Store *store, int64_t every);
+
+/* The definitions of the config, of which it is told when their begins are held. */
+void job_metrics_use(JobMetrics *metrics, const Config *config);
 
 /* Before the loop ends. */
 void job_metrics_stop(JobMetrics *metrics);

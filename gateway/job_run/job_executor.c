@@ -67,6 +67,8 @@ static const JobLimit *limits(JobBook *book, uint32_t *n_out)
                             .impact = job->method->route->impact,
                             .running = job->running,
                             .running_per_client = job->running_per_client,
+                            .retrying = job->retrying,
+                            .retrying_per_client = job->retrying_per_client,
                             .park_after = job->park_after};
     }
     return all;

@@ -98,35 +98,47 @@
                   " ORDER BY j.wake LIMIT $4" for_update ")"                                       \
                   " AND EXISTS (SELECT 1 FROM job_owners o WHERE o.owner = $1)" RETURNING
 
-/* Those that wait hold no place, nor those that nobody executes: that nobody has, and of which the
-   claiming gateway has no definition. */
-#define RUNNING(known)                                                                             \
-    "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND r.state <> 'waiting'"                      \
+/* Those that nobody executes do not count: that nobody has, and of which the claiming gateway has
+   no definition. */
+#define COUNT(known, which)                                                                        \
+    "(SELECT count(*) FROM jobs r WHERE r.stage = 1 AND " which                                    \
     " AND (r.owner <> '' OR (SELECT count(*) FROM " known                                          \
     " WHERE " SAME_KIND("k", "r") ") > 0) AND r.definition = "
+
+/* Those that wait hold no place. */
+#define RUNNING(known) COUNT(known, "r.state <> 'waiting'")
+#define RETRYING(known) COUNT(known, JOB_IS_RETRYING("r."))
 
 /* Of each definition the client that was served least recently; of these that of the greatest
    impact, and of these the one of which the fewest run. The owner's row notes it. $1 owner, $2
    limits, $3 number of the turn. */
+#define MAY_HAVE_MORE(most, count, of) "(" most " = 0 OR " count of ") < " most ")"
+#define OF_CLIENT "q.definition AND r.client = q.client"
+#define NEXT_CLIENT(known)                                                                         \
+    "(SELECT q.client FROM job_queues q WHERE " SAME_KIND(                                         \
+        "q", "k") " AND q.ready > 0"                                                               \
+                  " AND " MAY_HAVE_MORE(                                                           \
+                      "k.client_most", RUNNING(known),                                             \
+                      OF_CLIENT) " AND " MAY_HAVE_MORE("k.client_retrying_most", RETRYING(known),  \
+                                                       OF_CLIENT) " ORDER BY q.served, q.client "  \
+                                                                  "LIMIT 1)"
+#define IS_NOT_PARKED                                                                              \
+    "(k.park_after = 0 OR NOT EXISTS (SELECT 1 FROM job_parks c"                                   \
+    " WHERE c.definition = k.definition AND c.times >= k.park_after))"
 #define TURN(known)                                                                                \
     "UPDATE job_owners SET turn = $3, definition = p.definition, revision = p.revision,"           \
     " structure = p.structure, client = p.client FROM (SELECT m.* FROM (SELECT k." KIND            \
     ", k.impact, k.running_most, " RUNNING(                                                        \
-        known) "k.definition) AS running, (SELECT q.client"                                        \
-               " FROM job_queues q WHERE " SAME_KIND(                                              \
-                   "q",                                                                            \
-                   "k") " AND q.ready > 0"                                                         \
-                        " AND (k.client_most = 0 OR " RUNNING(                                     \
-                            known) "q.definition AND r.client = q.client) < k.client_most)"        \
-                                   " ORDER BY q.served, q.client LIMIT 1) AS client"               \
-                                   " FROM " known " WHERE k.park_after = 0 OR NOT EXISTS (SELECT " \
-                                   "1 FROM job_parks c"                                            \
-                                   " WHERE c.definition = k.definition AND c.times >= "            \
-                                   "k.park_after)) m"                                              \
-                                   " WHERE m.client IS NOT NULL AND (m.running_most = 0 OR "       \
-                                   "m.running < m.running_most)"                                   \
-                                   " ORDER BY m.impact DESC, m.running, m.definition LIMIT 1) p"   \
-                                   " WHERE job_owners.owner = $1"
+        known) "k.definition) AS running,"                                                         \
+               " " NEXT_CLIENT(                                                                    \
+                   known) " AS client FROM " known " WHERE " IS_NOT_PARKED                         \
+                          " AND " MAY_HAVE_MORE(                                                   \
+                              "k.retrying_most", RETRYING(known),                                  \
+                              "k.definition") ") m"                                                \
+                                              " WHERE m.client IS NOT NULL AND (m.running_most = " \
+                                              "0 OR m.running < m.running_most)"                   \
+                                              " ORDER BY m.impact DESC, m.running, m.definition "  \
+                                              "LIMIT 1) p WHERE job_owners.owner = $1"
 
 #define OF_TURN "(SELECT o." KIND ", o.client FROM job_owners o WHERE o.owner = $1 AND o.turn = $2)"
 
@@ -280,12 +292,15 @@
     "(SELECT value->>'definition' AS definition, value->>'revision' AS revision,"                  \
     " value->>'structure' AS structure, value->>'impact' AS impact,"                               \
     " value->>'running' AS running_most, value->>'client' AS client_most,"                         \
+    " value->>'retrying' AS retrying_most,"                                                        \
+    " value->>'client_retrying' AS client_retrying_most,"                                          \
     " value->>'park' AS park_after FROM json_each($2)) k"
 #define KNOWN_POSTGRESQL                                                                           \
     "(SELECT definition, revision, structure, impact, running AS running_most,"                    \
-    " client AS client_most, park AS park_after FROM json_to_recordset($2::json)"                  \
+    " client AS client_most, retrying AS retrying_most, client_retrying AS client_retrying_most,"  \
+    " park AS park_after FROM json_to_recordset($2::json)"                                         \
     " AS r(definition text, revision bigint, structure bigint, impact bigint, running bigint,"     \
-    " client bigint, park bigint)) k"
+    " client bigint, retrying bigint, client_retrying bigint, park bigint)) k"
 
 #define FOR_BOTH                                                                                   \
     .accept_why_same = "SELECT 1 FROM jobs WHERE id = $1", .accept_why_many = WHY "queued >= $5",  \

@@ -49,6 +49,9 @@ typedef struct JobSql {
 /* Of a row p of job_parks. */
 #define JOB_IS_PARKED "p.most > 0 AND p.times >= p.most"
 
+/* It waits for another try of a call that has failed. `of`: "r.", of a row of jobs. */
+#define JOB_IS_RETRYING(of) of "state = 'waiting' AND " of "tries > 0"
+
 extern const JobSql job_sql_sqlite, job_sql_postgresql;
 
 #endif

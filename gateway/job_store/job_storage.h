@@ -69,6 +69,9 @@ typedef struct JobLimit {
     Impact impact;
     uint32_t running;            /* of this definition, all revisions; 0: any number */
     uint32_t running_per_client; /* 0: any number */
+    /* How many may wait for another try of a call that has failed; while there are as many, no job
+       begins. 0: any number. */
+    uint32_t retrying, retrying_per_client;
     uint32_t park_after; /* failures of the same kind, one after the other; then no job begins until
                             somebody says so (unpark). 0: never */
 } JobLimit;

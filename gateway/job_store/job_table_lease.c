@@ -154,9 +154,10 @@ static Bytes limits_as_json(const JobLimit *limits, uint32_t n, Arena *arena)
         json_write_string(&out, limit->definition);
         buffer_printf(&out,
                       ",\"revision\":%u,\"structure\":%lld,\"impact\":%d,\"running\":%u,"
-                      "\"client\":%u,\"park\":%u}",
+                      "\"client\":%u,\"retrying\":%u,\"client_retrying\":%u,\"park\":%u}",
                       limit->revision, (long long)limit->structure, (int)limit->impact,
-                      limit->running, limit->running_per_client, limit->park_after);
+                      limit->running, limit->running_per_client, limit->retrying,
+                      limit->retrying_per_client, limit->park_after);
     }
     buffer_add_text(&out, n ? "]" : "[]");
     return buffer_bytes(&out);

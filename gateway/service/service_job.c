@@ -154,6 +154,9 @@ static void read_limits(const JobDraft *draft)
     definition->bytes = text->bytes;
     definition->running = text->running;
     definition->running_per_client = text->running_per_client;
+    definition->retrying = text->has_retrying ? text->retrying : text->running;
+    definition->retrying_per_client =
+        text->has_retrying_per_client ? text->retrying_per_client : text->running_per_client;
     definition->queued_per_client = text->queued_per_client;
     definition->stored_per_client = text->stored_per_client;
     definition->keep = text->keep;

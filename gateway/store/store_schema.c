@@ -251,6 +251,9 @@ static const Migration migrations[] = {
         "ALTER TABLE rollout_samples ADD COLUMN earlier BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE rollout_samples ADD COLUMN earlier_revision BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE rollout_samples ADD COLUMN earlier_member BIGINT NOT NULL DEFAULT 0"},
+    /* Jobs that wait for another try: while there are many of them, none begins. */
+    {1, "CREATE INDEX jobs_retrying ON jobs (definition, client)"
+        " WHERE stage = 1 AND state = 'waiting' AND tries > 0"},
 };
 
 enum {

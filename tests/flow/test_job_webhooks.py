@@ -158,10 +158,12 @@ def test_what_is_not_told_before_the_gateway_dies_is_told_by_the_next_one(world)
         gateway = world.gateway(world.hook(hangs, timeout="200ms", states=["queued", "done"])).start()
         job = create(gateway, "lost")
         assert eventually(lambda: hangs.posts)
+        assert eventually(lambda: (gateway.metric("passerelle_job_events_oldest_seconds") or 0) > 0)
         gateway.process.kill()
-    with Receiver() as receiver, world.gateway(world.hook(receiver, states=["queued", "done"])):
+    with Receiver() as receiver, world.gateway(world.hook(receiver, states=["queued", "done"])) as later:
         ends(receiver, job, "done")
         assert states(receiver, job) == ["queued", "done"]
+        assert eventually(lambda: later.metric("passerelle_job_events_oldest_seconds") == 0)
     assert hangs.posts[0][2]["id"] == told(receiver, job)[0]["id"]
 
 

@@ -275,6 +275,27 @@ def test_parked_jobs_begin_when_an_operator_says_so(gateway):
         "method=hosting.Sites%2FCreate: the disk has room"]
 
 
+def test_while_jobs_wait_for_another_try_no_other_begins(gateway):
+    labels = {"method": "hosting.Sites/Create"}
+    config = revision(1, "    retrying: 1\n").replace("for: 1h, initial_backoff: 10ms, max_backoff: 50ms",
+                                                     "for: 1h, initial_backoff: 200ms, max_backoff: 300ms")
+    use(gateway, config)
+    gateway.backend.kill()
+    first = create(gateway, "held-1")
+    reached(gateway, first, "waiting", "reserve")
+    second = create(gateway, "held-2", client="bob")
+    assert eventually(lambda: gateway.metric("passerelle_jobs_begins_held", **labels) == 1)
+    assert gateway.metric("passerelle_jobs_retrying", **labels) == 1
+    assert show(gateway, second)["state"] == "queued"
+    event, = eventually(lambda: gateway.events("job_begins_held"))
+    assert event["message"].startswith("hosting.Sites/Create: 1 jobs wait for another try")
+    gateway.backend.start()
+    for job in (first, second):
+        reached(gateway, job, "waiting", "approval")
+    assert eventually(lambda: gateway.metric("passerelle_jobs_begins_held", **labels) == 0)
+    assert eventually(lambda: gateway.events("job_begins"))
+
+
 def test_waiting_jobs_are_moved_to_a_compatible_revision(gateway):
     job, other = create(gateway, "moved"), create(gateway, "stays")
     for each in (job, other):

@@ -128,6 +128,8 @@ static void a_definition_has_its_defaults(void **state)
     assert_int_equal(job->bytes, 256 << 10);
     assert_int_equal(job->running, 100);
     assert_int_equal(job->running_per_client, 10);
+    assert_int_equal(job->retrying, 100);
+    assert_int_equal(job->retrying_per_client, 10);
     assert_int_equal(job->queued_per_client, 10000);
     assert_int_equal(job->keep, 30 * 86400 * SECOND);
     assert_int_equal(job->park_after, 20);

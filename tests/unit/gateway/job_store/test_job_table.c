@@ -429,6 +429,69 @@ static void so_many_jobs_of_a_client_run_in_all_gateways(void **state)
     assert_bytes(b->b.jobs_out[0]->client, "ann");
 }
 
+/* It is claimed, its call fails, and it waits until the next try. */
+static JobRecord *break_one(Gateway *g, const JobLimit *limit)
+{
+    assert_int_equal(claim_at(g, limit, 1, 1, WALL), 1);
+    JobRecord *job = (JobRecord *)g->jobs_out[0];
+    set(job, JOB_WAITING, "reserve");
+    job->position.tries = 1;
+    job->position.due = WALL + SECOND;
+    assert_true(write_job(g, job, false, true, WALL));
+    return job;
+}
+
+static void while_so_many_wait_for_another_try_no_job_begins(void **state)
+{
+    Bench *b = *state;
+    JobLimit two = any;
+    two.retrying = 2;
+    for (int i = 0; i < 4; i++)
+        add(b, i % 2 ? "ann" : "bob");
+    break_one(&b->a, &two);
+    break_one(&b->b, &two); /* one waits: another one may begin */
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
+    assert_int_equal(claim_at(&b->a, &two, 1, 1, WALL + SECOND), 1); /* it is tried again */
+    JobRecord *first = (JobRecord *)b->a.jobs_out[0];
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
+    set(first, JOB_RUNNING, "ready");
+    first->position.tries = 0;
+    assert_true(write_job(&b->a, first, false, false, WALL)); /* it goes on: so does the queue */
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 2);
+}
+
+static void what_waits_for_something_else_holds_no_other_job_back(void **state)
+{
+    Bench *b = *state;
+    JobLimit one = any;
+    one.retrying = one.retrying_per_client = 1;
+    add(b, "ann");
+    add(b, "ann");
+    assert_int_equal(claim_at(&b->a, &one, 1, 1, WALL), 1);
+    JobRecord *first = (JobRecord *)b->a.jobs_out[0];
+    set(first, JOB_WAITING, "approval");
+    first->position.due = WALL + SECOND;
+    assert_true(write_job(&b->a, first, false, true, WALL));
+    assert_int_equal(claim_at(&b->a, &one, 1, 8, WALL), 1);
+}
+
+static void jobs_of_a_client_that_wait_for_another_try_hold_back_its_own_only(void **state)
+{
+    Bench *b = *state;
+    JobLimit two = any;
+    two.retrying_per_client = 2;
+    for (int i = 0; i < 3; i++)
+        add(b, "ann");
+    break_one(&b->a, &two);
+    break_one(&b->a, &two);
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 0);
+    add(b, "bob");
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 1);
+    assert_bytes(b->a.jobs_out[0]->client, "bob");
+    two.retrying_per_client = 3;
+    assert_int_equal(claim_at(&b->a, &two, 1, 8, WALL), 1);
+}
+
 /* Of a revision that only `g` knows, which runs there. */
 static JobRecord *run_unknown(Bench *b, Gateway *g, const char *resource)
 {
@@ -1243,6 +1306,13 @@ static void jobs_are_counted_by_what_becomes_of_them(void **state)
     assert_bytes(counts.counts[1].step, "ready");
     assert_int_equal(counts.counts[1].n, 1);
     assert_true(counts.counts[1].oldest == WALL + SECOND);
+    assert_int_equal(counts.n_retrying, 0); /* it waits for its time */
+    assert_int_equal(counts.event, 0);
+    break_one(&b->a, &any);
+    assert_ok(b->a.arena, job_census_read(&b->settings, b->a.arena, &counts));
+    assert_int_equal(counts.n_retrying, 1);
+    assert_bytes(counts.retrying[0].definition, "hosting.Sites/Create");
+    assert_int_equal(counts.retrying[0].n, 1);
 }
 
 typedef struct Heard {
@@ -1536,6 +1606,9 @@ static int run_on(const bool *kind)
         TEST(unknown_definitions_are_left_alone),
         TEST(so_many_jobs_of_a_definition_run_in_all_gateways),
         TEST(so_many_jobs_of_a_client_run_in_all_gateways),
+        TEST(while_so_many_wait_for_another_try_no_job_begins),
+        TEST(what_waits_for_something_else_holds_no_other_job_back),
+        TEST(jobs_of_a_client_that_wait_for_another_try_hold_back_its_own_only),
         TEST(what_waits_holds_no_place_of_its_client),
         TEST(a_job_that_nobody_can_execute_holds_no_place),
         TEST(an_order_that_nobody_can_carry_out_is_given_up),
