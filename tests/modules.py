@@ -101,6 +101,7 @@ LAYERS = (
         Module("job_run", "jobs: their steps are executed", "JobRunner", "job_runner.h"),
         Module("job_view", "what clients see of jobs", "JobDesk", "job_desk.h"),
         Module("job_admin", "what operators see of jobs, and do with them", "JobAdmin", "job_admin.h"),
+        Module("claim_admin", "what operators see of idempotency keys", "ClaimAdmin", "claim_admin.h"),
         Module("rollout_run", "rollouts: carried out, judged, steered", "RolloutRunner", "rollout_runner.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),

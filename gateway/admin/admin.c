@@ -441,11 +441,12 @@ static void answer_retire(Admin *admin, h2o_req_t *req, const Operator *who)
 }
 
 /* With the query. Answers itself where there is no store: NULL. */
-static AdminAction *make_job_action(Admin *admin, h2o_req_t *req, const Operator *who,
-                                    AdminDoing what)
+static AdminAction *make_stored_action(Admin *admin, h2o_req_t *req, const Operator *who,
+                                       AdminDoing what)
 {
     if (!admin->sees.fleet) {
-        send_problem(req, 404, "Not Found", "this gateway has no store, and so no jobs");
+        send_problem(req, 404, "Not Found",
+                     "this gateway has no store, and so neither jobs nor idempotency keys");
         return NULL;
     }
     AdminAction *action = make_action(admin, req, who, what);
@@ -453,28 +454,38 @@ static AdminAction *make_job_action(Admin *admin, h2o_req_t *req, const Operator
     return action;
 }
 
-static void ask_for_jobs(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+static void ask_for_stored(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
 {
-    AdminAction *action = make_job_action(admin, req, who, what);
+    AdminAction *action = make_stored_action(admin, req, who, what);
     if (action)
         admin->sees.act(admin->sees.owner, action);
 }
 
 static void answer_jobs(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    ask_for_jobs(admin, req, who, ADMIN_READ_JOBS);
+    ask_for_stored(admin, req, who, ADMIN_READ_JOBS);
 }
 
 static void answer_job(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    ask_for_jobs(admin, req, who, ADMIN_READ_JOB);
+    ask_for_stored(admin, req, who, ADMIN_READ_JOB);
+}
+
+static void answer_key(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_stored(admin, req, who, ADMIN_READ_KEY);
+}
+
+static void answer_key_forgotten(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    ask_for_stored(admin, req, who, ADMIN_FORGET_KEY);
 }
 
 /* What is behind the first segment of the path: "ID/retry", "unpark". */
 static void answer_job_order(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     Bytes path = bytes(req->path_normalized.base, req->path_normalized.len);
-    AdminAction *action = make_job_action(admin, req, who, ADMIN_ORDER_JOB);
+    AdminAction *action = make_stored_action(admin, req, who, ADMIN_ORDER_JOB);
     if (!action)
         return;
     action->target = bytes_copy(action->arena, bytes_slice(path, strlen("/jobs/"), SIZE_MAX));
@@ -546,6 +557,8 @@ static const Page pages[] = {
     {"/jobs/*/event", true, true, ROLE_OPERATE, answer_job_order},
     {"/jobs/*/migrate", true, true, ROLE_OPERATE, answer_job_order},
     {"/jobs/*/replay", true, true, ROLE_OPERATE, answer_job_order},
+    {"/idempotency", false, false, ROLE_READ, answer_key},
+    {"/idempotency/forget", true, true, ROLE_OPERATE, answer_key_forgotten},
     {"/client/forget", true, true, ROLE_OPERATE, answer_forget},
     {"/instance/eject", true, true, ROLE_OPERATE, answer_instance},
     {"/instance/drain", true, true, ROLE_OPERATE, answer_instance},

@@ -14,6 +14,7 @@
  *   GET /requests/ID  the record of a call; role `read`
  *   GET /jobs       jobs in the store, by the query; role `read`
  *   GET /jobs/ID    one of them, with its messages; role `read`
+ *   GET /idempotency?key=KEY  what is kept of a key; role `read`
  *   GET /usage      who uses which version, by the query; role `read`
  *   GET /rollouts   new builds and versions, and how far they have come; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
@@ -27,6 +28,7 @@
  *   POST /jobs/unpark?method=METHOD  its jobs begin again; role `operate`
  *   POST /rollouts/advance?name=ROLLOUT  and start, pause, resume, rollback: role `operate`
  *   POST /rollouts/tell?name=ROLLOUT&client=NAME&metric=NAME  a business metric: role `operate`
+ *   POST /idempotency/forget?key=KEY  a call whose outcome is unknown; role `operate`
  *   POST /client/forget?name=NAME   takes a client out of the store; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay

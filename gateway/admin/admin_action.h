@@ -38,6 +38,8 @@ typedef enum AdminDoing {
     ADMIN_ORDER_ROLLOUT, /* `target` is "advance" or the like, `text` the query */
     ADMIN_RETIRE,        /* `text` is the query */
     ADMIN_ORDER_JOB,     /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
+    ADMIN_READ_KEY,      /* `text` is the query */
+    ADMIN_FORGET_KEY,    /* `text` is the query */
 } AdminDoing;
 
 struct AdminAction {

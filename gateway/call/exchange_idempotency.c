@@ -294,6 +294,8 @@ static bool fill_row(KeyedCall *k, Bytes key)
     int64_t now = clock_wall(), left = x->deadline - x->loop->now;
     bool ends = x->deadline != NO_TIMEOUT;
     k->row.id = claim_id(bytes_of(x->method->version->service->name), client, key, x->arena);
+    k->row.key = claim_key_hash(key, x->arena);
+    k->record.method = bytes_of(x->method->type->path);
     k->row.node = bytes_of(x->config->node);
     k->row.token = bytes_of(arena_printf(x->arena, "%016llx%016llx",
                                          (unsigned long long)random_next(&x->loop->random),
@@ -525,7 +527,7 @@ static const Step *ask_with(KeyedCall *k, const PrintJob *job)
         return exchange_fail(x, exchange_keep_error(x, job->arena, job->results[0]));
     add_prints(&k->record, job);
     Bytes content = sealed(k, job->arena);
-    if (!content.size || !k->row.id.size)
+    if (!content.size || !k->row.id.size || !k->row.key.size)
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "recording a key"));
     k->task = claim_ask(x->loop->claims, &k->row, content, on_found, x);
     return STEP_WAIT;

@@ -135,6 +135,7 @@ int command_fleet(const CommandLine *line);
 int command_healing(const CommandLine *line);
 int command_instance(const CommandLine *line);
 int command_jobs(const CommandLine *line);
+int command_idempotency(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_reload(const CommandLine *line);
 int command_limits(const CommandLine *line);

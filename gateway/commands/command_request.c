@@ -1,4 +1,5 @@
-/* passerelle request: what a running gateway knows of one call. */
+/* passerelle request, idempotency: what a running gateway knows of one call, by its id or by its
+   idempotency key. */
 #include "gateway/commands/admin_client.h"
 
 #include "adapters/text/json.h"
@@ -77,6 +78,8 @@ static bool add_record(Buffer *out, Bytes page)
     return true;
 }
 
+/* ---- By its id ------------------------------------------------------------------------------- */
+
 /* Ids are made of these; others would be another path. */
 static bool is_id(const char *id)
 {
@@ -98,6 +101,57 @@ int command_request(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     const char *path = arena_printf(arena, "/requests/%s", line->arguments[0]);
     int code = admin_print(line, admin_get, path, add_record, arena);
+    arena_free(arena);
+    return code;
+}
+
+/* ---- By its idempotency key ------------------------------------------------------------------ */
+
+/* False: it is no such page. */
+static bool add_records(Buffer *out, Bytes page)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    const JsonNode *records = failed(r) ? NULL : json_member(root, "records");
+    if (!records)
+        return false;
+    for (const JsonNode *record = records->first; record; record = record->next) {
+        if (record != records->first)
+            buffer_add_byte(out, '\n');
+        for (const JsonNode *member = record->first; member; member = member->next)
+            add_member(out, member);
+    }
+    return true;
+}
+
+/* "forgotten: 1 record" */
+static bool add_forgotten(Buffer *out, Bytes answer)
+{
+    JsonNode *root;
+    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    if (failed(r) || !json_member(root, "records"))
+        return false;
+    long long n = (long long)json_member_number(root, "records");
+    buffer_printf(out, "forgotten: %lld record%s\n", n, n == 1 ? "" : "s");
+    return true;
+}
+
+int command_idempotency(const CommandLine *line)
+{
+    const char *word = line->n == 2 ? line->arguments[0] : "";
+    bool forgets = strcmp(word, "forget") == 0;
+    if ((!forgets && strcmp(word, "show") != 0) || !*line->arguments[1])
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer path = buffer_in(arena);
+    buffer_add_text(&path, forgets ? "/idempotency/forget" : "/idempotency");
+    admin_path_add(&path, "key", line->arguments[1]);
+    admin_path_add(&path, "client", command_option(line, "--client"));
+    const char *text = arena_text(arena, buffer_bytes(&path));
+    int code = forgets ? admin_print(line, admin_act, text, add_forgotten, arena)
+                       : admin_print(line, admin_get, text, add_records, arena);
     arena_free(arena);
     return code;
 }

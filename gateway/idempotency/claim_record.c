@@ -4,7 +4,7 @@
 #include "base/arena.h"
 
 /* Never given another meaning. */
-enum { RECORD_PRINT = 1, RECORD_RESPONSE = 2 };
+enum { RECORD_PRINT = 1, RECORD_RESPONSE = 2, RECORD_METHOD = 3 };
 enum { PRINT_VERSION = 1, PRINT_BYTES = 2 };
 enum { FIELD_NAME = 1, FIELD_VALUE = 2 };
 enum {
@@ -79,6 +79,7 @@ void claim_record_write(const ClaimRecord *record, Buffer *out)
 {
     for (uint32_t i = 0; i < record->n_prints; i++)
         write_print(&record->prints[i], out);
+    wire_add_bytes(out, RECORD_METHOD, record->method);
     if (!record->response.version.size)
         return;
     Buffer text = buffer_in(out->arena);
@@ -163,6 +164,8 @@ Result claim_record_read(Bytes text, Arena *arena, ClaimRecord *record_out)
     while (good && wire_next(&reader, &field)) {
         if (field.number == RECORD_PRINT)
             good = read_print(text_of(&field), record_out);
+        else if (field.number == RECORD_METHOD)
+            record_out->method = text_of(&field);
         else if (field.number == RECORD_RESPONSE)
             good = read_response(text_of(&field), arena, &record_out->response);
     }

@@ -40,6 +40,7 @@ typedef struct ClaimResponse {
 typedef struct ClaimRecord {
     ClaimPrint prints[CLAIM_PRINTS]; /* the client's version first */
     uint32_t n_prints;
+    Bytes method; /* its path in the client's version; empty: an older gateway has recorded it */
     ClaimResponse response;
 } ClaimRecord;
 

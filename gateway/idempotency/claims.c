@@ -30,8 +30,8 @@ struct ClaimTask {
  */
 
 static const char insert_row[] =
-    "INSERT INTO idempotency (id, token, client, node, state, at, until, expires, content)"
-    " VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO idempotency (id, token, client, node, state, at, until, expires, content, key)"
+    " VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
 
 static const char read_row[] =
     "SELECT token, state, until, expires, content FROM idempotency WHERE id = $1";
@@ -149,6 +149,7 @@ ClaimTask *claim_ask(ClaimPort *port, const ClaimRow *row, Bytes content,
     store_bind_integer(s, row->until);
     store_bind_integer(s, row->expires);
     store_bind_bytes(work, s, content);
+    store_bind_text(work, s, row->key);
     store_bind_text(work, store_task_add(work, read_row), row->id);
     ClaimTask *task = submit(port, work, end_asking, owner);
     task->on_found = on_found;
@@ -232,20 +233,31 @@ static void add_part(EVP_MD_CTX *hash, Bytes part)
     CHECK(EVP_DigestUpdate(hash, part.data, part.size) == 1);
 }
 
-Bytes claim_id(Bytes service, Bytes client, Bytes key, Arena *arena)
+/* The first `size` bytes, in hexadecimal digits. */
+static Bytes hash_parts(const Bytes *parts, size_t n, size_t size, Arena *arena)
 {
     uint8_t digest[32];
     Buffer text = buffer_in(arena);
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     CHECK(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1);
-    add_part(hash, service);
-    add_part(hash, client);
-    add_part(hash, key);
+    for (size_t i = 0; i < n; i++)
+        add_part(hash, parts[i]);
     CHECK(EVP_DigestFinal_ex(hash, digest, NULL) == 1);
     EVP_MD_CTX_free(hash);
-    for (size_t i = 0; i < sizeof digest; i++)
+    for (size_t i = 0; i < size; i++)
         buffer_printf(&text, "%02x", digest[i]);
     return text.full ? BYTES_NONE : buffer_bytes(&text);
+}
+
+Bytes claim_id(Bytes service, Bytes client, Bytes key, Arena *arena)
+{
+    const Bytes parts[] = {service, client, key};
+    return hash_parts(parts, 3, 32, arena);
+}
+
+Bytes claim_key_hash(Bytes key, Arena *arena)
+{
+    return hash_parts(&key, 1, 16, arena);
 }
 
 /* ---- The whole ---------------------------------------------------------------------------------

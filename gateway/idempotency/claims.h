@@ -56,6 +56,7 @@ typedef enum ClaimClose {
 /* One record. Texts are borrowed by each function during the call only. */
 typedef struct ClaimRow {
     Bytes id;     /* claim_id */
+    Bytes key;    /* claim_key_hash */
     Bytes client; /* whose it is, as `clients` of the config shows it: for `client forget` */
     Bytes node;   /* the gateway's name */
     Bytes token;  /* of this run of the call */
@@ -87,6 +88,10 @@ void claim_port_close(ClaimPort *port);
 /* The primary key of a record: 64 hexadecimal digits, in the arena. `client` is who it is, with how
    that was proved. */
 Bytes claim_id(Bytes service, Bytes client, Bytes key, Arena *arena);
+
+/* By which operators find the records of a key, of all clients: 32 hexadecimal digits, in the
+   arena. */
+Bytes claim_key_hash(Bytes key, Arena *arena);
 
 /*
  * Each calls its function once, in a later turn of the loop, and never after claim_abandon. A task

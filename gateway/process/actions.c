@@ -291,6 +291,8 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_READ_JOBS:
     case ADMIN_READ_JOB:
     case ADMIN_ORDER_JOB: job_actions_do(p, action); break;
+    case ADMIN_READ_KEY:
+    case ADMIN_FORGET_KEY: claim_actions_do(p, action); break;
     case ADMIN_READ_ROLLOUTS:
     case ADMIN_ORDER_ROLLOUT: rollout_actions_do(p, action); break;
     }

@@ -7,6 +7,7 @@
 
 #include "gateway/admin/admin.h"
 #include "gateway/audit/audit.h"
+#include "gateway/claim_admin/claim_admin.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
@@ -171,6 +172,9 @@ void job_actions_do(Process *p, AdminAction *action);
 
 /* For JobAdmin: there is work for whoever executes jobs here; `owner` is the Process. */
 void job_actions_tell_work(void *owner);
+
+/* The same of idempotency keys. */
+void claim_actions_do(Process *p, AdminAction *action);
 
 /* The same of rollouts. */
 void rollout_actions_do(Process *p, AdminAction *action);

@@ -1,4 +1,4 @@
-/* What operators see of jobs and rollouts, and do with them. */
+/* What operators see of jobs, idempotency keys and rollouts, and do with them. */
 #include "gateway/process/process_internal.h"
 
 #include "base/arena.h"
@@ -102,6 +102,55 @@ void job_actions_do(Process *p, AdminAction *action)
                             .arena = action->arena};
     job_admin_ask(p->job_admin, &question, question.word.size ? on_done : on_answered,
                   asking_of(p, action));
+}
+
+/* ---- Idempotency keys
+ * ------------------------------------------------------------------------------------
+ */
+
+typedef struct KeyAsking {
+    Asking asking; /* first */
+    ClaimAdmin admin;
+} KeyAsking;
+
+/* "8e03978e: ada has no such order". The client is not named: audits outlive it. */
+static Bytes key_subject(const KeyAsking *asking)
+{
+    const AdminAction *action = asking->asking.action;
+    return bytes_of(arena_printf(action->arena, "%.*s%s%.*s",
+                                 BYTES_ARGS(bytes_cut_text(asking->admin.key, 300)),
+                                 action->why.size ? ": " : "", BYTES_ARGS(action->why)));
+}
+
+static void on_key_forgotten(void *owner, Result result, Bytes json)
+{
+    const Asking *asking = owner;
+    AdminAction *action = asking->action;
+    action->result = result;
+    action->why = key_subject(owner);
+    actions_audit(asking->process, action, "idempotency_forget",
+                  actions_state_of(asking->process->config));
+    on_answered(owner, result, json);
+}
+
+void claim_actions_do(Process *p, AdminAction *action)
+{
+    bool forgets = action->what == ADMIN_FORGET_KEY;
+    KeyAsking *asking = arena_make(action->arena, KeyAsking);
+    *asking = (KeyAsking){.asking = {p, action},
+                          .admin = {.port = p->port,
+                                    .config = &p->config,
+                                    .query = action->text,
+                                    .forgets = forgets,
+                                    .arena = action->arena,
+                                    .on_answered = forgets ? on_key_forgotten : on_answered,
+                                    .owner = asking}};
+    if (p->port)
+        claim_admin_ask(&asking->admin);
+    else
+        asking->admin.on_answered(
+            asking, FAIL(action->arena, FAULT_UNKNOWN_PATH, "this gateway has no store"),
+            BYTES_NONE);
 }
 
 /* ---- Rollouts

@@ -254,6 +254,9 @@ static const Migration migrations[] = {
     /* Jobs that wait for another try: while there are many of them, none begins. */
     {1, "CREATE INDEX jobs_retrying ON jobs (definition, client)"
         " WHERE stage = 1 AND state = 'waiting' AND tries > 0"},
+    /* By which operators find the records of a key; empty: an older gateway has recorded it. */
+    {1, "ALTER TABLE idempotency ADD COLUMN key TEXT NOT NULL DEFAULT '';"
+        "CREATE INDEX idempotency_key ON idempotency (key) WHERE key <> ''"},
 };
 
 enum {

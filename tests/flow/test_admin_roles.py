@@ -23,6 +23,8 @@ PATHS = {
     "/jobs": ("GET", "read"),
     "/jobs/": ("GET", "read"),
     "/jobs/unpark": ("POST", "operate"),
+    "/idempotency": ("GET", "read"),
+    "/idempotency/forget": ("POST", "operate"),
     "/rollouts": ("GET", "read"),
     "/limits": ("GET", "read"),
     "/shadow": ("GET", "read"),
@@ -46,10 +48,12 @@ QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?addre
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
            "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
+           "/idempotency": "?key=none", "/idempotency/forget": "?key=none",
            "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
-UNKNOWN = {"/requests/", "/errors/", "/usage", "/retire", *JOBS, *ROLLOUTS}  # no such call, failure, ..., and nobody counts usage
+KEYS = {"/idempotency", "/idempotency/forget"}
+UNKNOWN = {"/requests/", "/errors/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such call, failure, ..., and nobody counts usage
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
@@ -72,7 +76,7 @@ ASKERS = {
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
 # (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/, test_rollout_acts.py those of /rollouts/,
-# test_usage.py that of /retire.)
+# test_usage.py that of /retire, test_idempotency.py that of /idempotency/forget.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
            "/client/forget": ["client", "forget", "ada"],
            "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
@@ -110,7 +114,7 @@ def expected(asker, path):
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", "/retire", *JOBS, *ROLLOUTS}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", "/retire", *JOBS, *KEYS, *ROLLOUTS}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])

@@ -487,6 +487,7 @@ ELSEWHERE = {
     "TOO_MANY_WAITS": "unit/gateway/job_view/test_operations.c",
     "TOO_MANY_JOBS": "unit/gateway/job_view/test_job_maker.c",
     "UNKNOWN_OPERATION": "unit/gateway/job_view/test_operations.c",
+    "IDEMPOTENCY_UNFIT": "flow/test_idempotency.py",
     "IDEMPOTENCY_KEY_IN_USE": "flow/test_idempotency.py",
     "IDEMPOTENCY_KEY_REUSED": "flow/test_idempotency.py",
     "IDEMPOTENCY_NOT_KEPT": "flow/test_idempotency.py",

@@ -27,6 +27,7 @@ from gateway import BINARY, Gateway
 from google.protobuf import json_format
 from http2_backend import Http2Backend
 from http2_client import http2_request
+from operators import command, entries
 from processes import eventually
 from stores import PostgreSQL, SQLite, postgresql, server, store  # noqa: F401  (fixtures)
 from test_error_fields import connect_error, details_of
@@ -600,6 +601,60 @@ def test_what_is_kept_is_sealed_and_goes_with_its_client(tmp_path):
 def test_what_is_kept_survives_a_new_version_and_says_so_when_its_own_is_gone(tmp_path):
     versions = "      - {name: v3, package: shop.orders.v3, schema: $orders}\n"
     old = CONFIG.replace(versions, "").replace(", $shop/orders-v2-v3.yaml", "").replace("versions: [v3]", "versions: [v1]")
+def asked(gateway, *words, code=0):
+    done = command(gateway, "idempotency", *words, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout) if code == 0 else done.stderr
+
+
+def test_operators_see_what_is_kept_of_a_key_and_forget_what_nobody_knows(tmp_path):
+    config = CONFIG.replace("clients: {", "identity_header: x-client\nledger: {redact: [buyer]}\nclients: {").replace(
+        "'127.0.0.1:$port'", "'127.0.0.1:$port', trusted_proxies: [127.0.0.1]")
+    with Instance() as instance, gateway_of(tmp_path, SQLite(tmp_path).setting, instance, config=config) as gateway:
+        key = next(keys)
+        first = call(gateway, key, "connect", "v1", x_client="zebra")
+        kept, = asked(gateway, "show", key)["records"]
+        assert (kept["state"], kept["node"], kept["method"], kept["version"]) == ("done", "one", "/shop.orders.v1.Orders/Create", "v1")
+        assert "zebra" not in json.dumps(kept) and kept["since"] < kept["expires"] and "until" not in kept
+        assert set(kept["fingerprints"]) == {"v1", "v3"} and all(len(head) == 16 for head in kept["fingerprints"].values())
+        assert (kept["served_version"], kept["code"], kept["response"]["id"]) == ("v3", "OK", first.id)
+        assert kept["response"]["buyer"] == "redacted"
+        assert asked(gateway, "show", key, "--client", "zebra")["records"] == [kept]
+        assert "there is no record of this key" in asked(gateway, "show", key, "--client", "yucca", code=1)
+        assert "IDEMPOTENCY_UNFIT: its call was done" in asked(gateway, "forget", key, code=1)
+        assert first.id in command(gateway, "idempotency", "show", key).stdout
+        error = next(keys)
+        call(gateway, error, x_client="zebra", x_do="3")
+        told, = asked(gateway, "show", error)["records"]
+        assert told["code"] == "INVALID_ARGUMENT" and told["message"].startswith("error ") and "response" not in told
+
+        running = next(keys)
+        thread = threading.Thread(target=lambda: call(gateway, running, x_client="zebra", x_do="hold"))
+        thread.start()
+        eventually(lambda: instance.held)
+        told, = asked(gateway, "show", running)["records"]
+        assert told["state"] == "running" and told["since"] < told["until"] < told["expires"]
+        assert "its call is under way" in asked(gateway, "forget", running, code=1)
+        instance.let_go()
+        thread.join()
+
+        lost = next(keys)
+        for client in ("zebra", "yucca"):
+            assert call(gateway, lost, x_client=client, x_do="reset").code
+        assert {told["state"] for told in asked(gateway, "show", lost)["records"]} == {"unknown"}
+        assert "several clients have used this key" in asked(gateway, "forget", lost, code=1)
+        assert asked(gateway, "forget", lost, "--client", "zebra", "--why", "there is no such order") == {
+            "action": "idempotency_forget", "key": lost, "records": 1}
+        assert call(gateway, lost, x_client="zebra").code is None
+        assert call(gateway, lost, x_client="yucca").reason == "IDEMPOTENCY_OUTCOME_UNKNOWN"
+        audited = [entry for entry in entries(gateway) if entry["action"] == "idempotency_forget"]
+        assert [(entry["why"], entry["result"]) for entry in audited] == [
+            (f"{lost}: there is no such order", "done"), (lost, "IDEMPOTENCY_UNFIT"),
+            (running, "IDEMPOTENCY_UNFIT"), (key, "IDEMPOTENCY_UNFIT")]
+        for words in (["show"], ["paint", key], ["show", key, "more"], ["show", ""]):
+            assert command(gateway, "idempotency", *words).returncode == 2
+
+
     third = CONFIG.replace("      - {name: v1, package: shop.orders.v1, schema: $orders}\n"
                            "      - {name: v2, package: shop.orders.v2, schema: $orders}\n", "").replace(
         "    changes: [$shop/orders-v1-v2.yaml, $shop/orders-v2-v3.yaml]\n", "")

@@ -50,6 +50,7 @@ GOOD = {
     "request": ["0" * 32],
     "store": ["check", "STORED"],
     "jobs": ["list"],
+    "idempotency": ["show", "key-1"],
     "shadow": [],
     "usage": ["garage"],
     "retire": ["garage", "v1", "--why", "a test"],
@@ -61,8 +62,8 @@ GOOD = {
 }
 
 
-# Without a good answer: one has no end, and no call was made that the other could know.
-UNANSWERED = {"run", "request"}
+# Without a good answer: one has no end, and no call was made that the others could know.
+UNANSWERED = {"run", "request", "idempotency"}
 
 
 @contextlib.contextmanager

@@ -97,6 +97,11 @@ Bytes claim_id(Bytes service, Bytes client, Bytes key, Arena *arena)
     return bytes_of("id");
 }
 
+Bytes claim_key_hash(Bytes key, Arena *arena)
+{
+    return bytes_of("hash");
+}
+
 /* ---- Scenes -----------------------------------------------------------------------------------
  */
 
