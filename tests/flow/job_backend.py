@@ -6,6 +6,7 @@ have had an effect on is in a file, and a call with a key that has had one has n
 
 The plan of a site says how its calls go: see PLANS.
 """
+import json
 import os
 import signal
 import sqlite3
@@ -44,13 +45,16 @@ PLANS = {
 UNHEARD = {"refused": {"unpublish"}, "full": {"release"}}
 
 
+FIELDS = ("authorization", "cookie", "x-tenant", "x-team")  # whose values are kept
+
+
 class Effects:
     """Who asks for what is to be told by keys only: the same call with another key has an effect again."""
 
     def __init__(self, file):
         self.file = file
         self.query("CREATE TABLE IF NOT EXISTS effects (key TEXT PRIMARY KEY, call TEXT, thing TEXT)")
-        self.query("CREATE TABLE IF NOT EXISTS calls (key TEXT, wall REAL, trace TEXT)")
+        self.query("CREATE TABLE IF NOT EXISTS calls (key TEXT, wall REAL, trace TEXT, fields TEXT)")
 
     def query(self, sql, *values):
         database = sqlite3.connect(self.file, timeout=30, isolation_level=None)
@@ -60,9 +64,10 @@ class Effects:
         finally:
             database.close()
 
-    def arrive(self, key, trace):
+    def arrive(self, key, metadata):
         """How many calls there were with it, and this one."""
-        self.query("INSERT INTO calls VALUES (?, ?, ?)", key, time.time(), trace)
+        fields = json.dumps({name: metadata[name] for name in FIELDS if name in metadata})
+        self.query("INSERT INTO calls VALUES (?, ?, ?, ?)", key, time.time(), metadata.get("traceparent"), fields)
         return self.query("SELECT count(*) FROM calls WHERE key = ?", key)[0][0]
 
     def take(self, key, call, thing):
@@ -75,6 +80,10 @@ class Effects:
     def traces(self, job):
         return [trace for trace, in self.query("SELECT trace FROM calls WHERE key LIKE ?", f"%{job}%")]
 
+    def fields(self, job):
+        """Those of FIELDS that its calls had."""
+        return [json.loads(fields) for fields, in self.query("SELECT fields FROM calls WHERE key LIKE ?", f"%{job}%")]
+
     def keys(self):
         return [key for key, in self.query("SELECT key FROM calls ORDER BY wall")]
 
@@ -86,7 +95,7 @@ class Services:
     def serve(self, call, thing, plan, context, refused=()):
         metadata = dict(context.invocation_metadata())
         key = metadata["idempotency-key"]
-        arrivals = self.effects.arrive(key, metadata.get("traceparent"))
+        arrivals = self.effects.arrive(key, metadata)
         if plan in refused:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"no {call} for {thing}")
         if plan == "spoilt" and call == "publish":

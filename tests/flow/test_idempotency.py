@@ -349,9 +349,11 @@ def test_a_key_is_a_string_or_one_word(running):
     key = next(keys)
     first = call(gateway, f'"{key}"')
     assert call(gateway, key, raw=True).id == call(gateway, f'"{key}";a=1').id == first.id
-    for bad in ('""', '"a', 'a b', '"a"b', '"\\a"', "a,b", '"' + "x" * 256 + '"', "é".encode().decode("latin-1")):
-        told = call(gateway, bad, raw=True)
-        assert (told.reason, told.status) == ("IDEMPOTENCY_KEY_MALFORMED", 400), bad
+    for dialect, bad in itertools.product(DIALECTS, ('""', '"a', 'a b', '"a"b', '"\\a"', "a,b", '"' + "x" * 256 + '"')):
+        told = call(gateway, bad, dialect, raw=True)
+        assert (told.code, told.reason) == ("INVALID_ARGUMENT", "IDEMPOTENCY_KEY_MALFORMED"), (dialect, bad)
+        assert told.status == http_of(dialect, 400, 400)
+    assert call(gateway, "é".encode().decode("latin-1"), raw=True).reason == "IDEMPOTENCY_KEY_MALFORMED"
     assert call(gateway, '"' + "x" * 255 + '"').code is None
 
 
@@ -360,8 +362,9 @@ def test_each_client_has_its_own_keys_and_nobody_else_has_any(running):
     key = next(keys)
     ids = {call(gateway, key, client=f"Bearer {name}").id for name in ("ada", "bob")}
     assert len(ids) == 2 and instance.made[f'"{key}"'] == 2
-    told = call(gateway, key, client=None)
-    assert (told.status, told.reason, told.code) == (401, "IDEMPOTENCY_CLIENT_UNKNOWN", "UNAUTHENTICATED")
+    for dialect in DIALECTS:
+        told = call(gateway, key, dialect, client=None)
+        assert (told.status, told.reason, told.code) == (http_of(dialect, 401, 401), "IDEMPOTENCY_CLIENT_UNKNOWN", "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("does,reason", [("refuse", "UPSTREAM_REFUSED"), ("8", None), ("10", None), ("16", None)])
@@ -598,9 +601,6 @@ def test_what_is_kept_is_sealed_and_goes_with_its_client(tmp_path):
         assert call(gateway, key, x_client="zebra", x_tenant="a").id not in {first.id, other.id, third.id}
 
 
-def test_what_is_kept_survives_a_new_version_and_says_so_when_its_own_is_gone(tmp_path):
-    versions = "      - {name: v3, package: shop.orders.v3, schema: $orders}\n"
-    old = CONFIG.replace(versions, "").replace(", $shop/orders-v2-v3.yaml", "").replace("versions: [v3]", "versions: [v1]")
 def asked(gateway, *words, code=0):
     done = command(gateway, "idempotency", *words, "--json")
     assert done.returncode == code, done.stdout + done.stderr
@@ -655,6 +655,9 @@ def test_operators_see_what_is_kept_of_a_key_and_forget_what_nobody_knows(tmp_pa
             assert command(gateway, "idempotency", *words).returncode == 2
 
 
+def test_what_is_kept_survives_a_new_version_and_says_so_when_its_own_is_gone(tmp_path):
+    versions = "      - {name: v3, package: shop.orders.v3, schema: $orders}\n"
+    old = CONFIG.replace(versions, "").replace(", $shop/orders-v2-v3.yaml", "").replace("versions: [v3]", "versions: [v1]")
     third = CONFIG.replace("      - {name: v1, package: shop.orders.v1, schema: $orders}\n"
                            "      - {name: v2, package: shop.orders.v2, schema: $orders}\n", "").replace(
         "    changes: [$shop/orders-v1-v2.yaml, $shop/orders-v2-v3.yaml]\n", "")

@@ -175,12 +175,25 @@ def test_what_nobody_takes_is_given_up_and_counted(world):
         assert posts(gateway, "sent") == 0
 
 
-def test_nothing_is_sent_to_an_internal_address_unless_the_config_says_so(world):
-    with Receiver() as receiver, world.gateway({"name": "panel", "url": receiver.url, "for": "50ms", "backoff": "10ms"}) as gateway:
-        create(gateway, "inside")
-        assert eventually(lambda: posts(gateway, "given_up") == 1)
-        assert "not public" in str(gateway.events("job_webhook_given_up"))
+def test_nothing_is_sent_to_an_internal_address_however_it_is_written_unless_the_config_says_so(world):
+    with Receiver() as receiver:
+        hosts = {"panel": "127.0.0.1", "named": "localhost", "mapped": "[::ffff:127.0.0.1]", "six": "[::1]"}
+        hooks = [{"name": name, "url": receiver.url.replace("127.0.0.1", host), "for": "50ms", "backoff": "10ms"}
+                 for name, host in hosts.items()]
+        with world.gateway(*hooks) as gateway:
+            create(gateway, "inside")
+            assert eventually(lambda: all(gateway.metric("passerelle_job_webhook_posts_total", webhook=name, result="given_up") == 1
+                                          for name in hosts))
+            assert str(gateway.events("job_webhook_given_up")).count("not public") == len(hosts)
         assert not receiver.posts
+
+
+def test_a_redirect_is_not_followed(world):
+    with Receiver() as inside, Receiver(307, fields=[("Location", inside.url)]) as outside, \
+            world.gateway(world.hook(outside, **{"for": "50ms"})) as gateway:
+        create(gateway, "moved")
+        assert eventually(lambda: posts(gateway, "given_up") == 1)
+        assert outside.posts and not inside.posts
 
 
 def test_check_doubts_what_is_not_signed(world):

@@ -27,6 +27,8 @@ jobs:
     state: state
     states: {queued: PROVISIONING, running: PROVISIONING, waiting: PROVISIONING, failed: FAILED, undoing: REMOVING,
              undone: REMOVED, done: LIVE}
+    token_file: $folder/../steps.token
+    forward: [x-tenant]
     send: {x-team: hosting}
     steps:
       - name: reserve
@@ -55,6 +57,8 @@ class World:
     def __init__(self, folder):
         self.folder, self.store = folder, folder / "jobs.db"
         self.backend = JobBackend(folder)
+        (folder / "steps.token").write_text("of-the-gateway")
+        (folder / "steps.token").chmod(0o600)
 
     def gateway(self, node, revision=1, **more):
         folder = self.folder / node
@@ -142,6 +146,15 @@ def test_a_job_that_was_begun_without_a_trace_has_none(world, gateway):
     job = create(gateway, "untraced")
     assert end(gateway, job) == "done"
     assert set(world.backend.effects.traces(job)) == {None}
+
+
+def test_steps_have_the_gateways_credentials_and_what_is_delegated_but_none_of_the_callers(world, gateway):
+    answer = gateway.http("POST", "/v2/sites", {"name": "delegated", "plan": "refused"},
+                          headers={"Authorization": "Bearer of-the-caller", "Cookie": "session=1", "X-Tenant": "acme"})
+    job = answer.headers["location"].rpartition("/")[2]
+    assert eventually(lambda: world.backend.effects.of(job) == ["release", "reserve"])
+    expected = {"authorization": "Bearer of-the-gateway", "x-tenant": "acme", "x-team": "hosting"}
+    assert all(fields == expected for fields in world.backend.effects.fields(job))
 
 
 def test_a_call_that_fails_or_whose_response_is_lost_is_made_again_with_the_same_key(world, gateway):
