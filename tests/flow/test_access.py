@@ -301,11 +301,13 @@ def test_check_warns_of_what_has_no_rule_unless_that_is_said(tmp_path):
 
 
 def test_each_step_of_a_job_must_be_allowed_to_the_client(tmp_path):
-    config = JOBS.replace("{match: machines, attempts: 1}", "{match: machines, attempts: 1, allow: [{class: [staff]}]}") + (
+    config = JOBS.replace("{match: machines, attempts: 1}", "{match: machines, attempts: 1, allow: [{class: [staff]}]}").replace("$folder/..", "$folder") + (
         "authentication: [{api_keys: $folder/api-keys.yaml}]\n")
     make = lambda *arguments: subprocess.run([BINARY, "key", "make", tmp_path / "api-keys.yaml", *arguments],  # noqa: E731
                                              capture_output=True, text=True, check=True, timeout=60).stdout.strip()
     keys = {"ada": make("ada"), "eve": make("eve", "--class", "staff")}
+    (tmp_path / "steps.token").write_text("of-the-gateway")
+    (tmp_path / "steps.token").chmod(0o600)
     with JobBackend(tmp_path) as backend, Gateway(tmp_path, config, node="one", store=tmp_path / "jobs.db",
                                                   instance=backend.port, revision=1) as gateway:
         for client, key in keys.items():

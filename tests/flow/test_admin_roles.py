@@ -160,7 +160,7 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
 
 def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    assert {command["name"] for command in table if command["changes"]} == {"errors", "jobs", "retire", "rollout", *(words[0] for words in AUDITED.values())}
+    assert {command["name"] for command in table if command["changes"]} == {"errors", "idempotency", "jobs", "retire", "rollout", *(words[0] for words in AUDITED.values())}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])
