@@ -18,7 +18,8 @@
  *
  * It cannot be so always: a gateway that loses the store in the second cell, and alone, knows
  * nothing of the others, which begin; it is late then. So are gateways that have the store again
- * within that cell, after an outage that has begun after they had written in the first.
+ * within that cell, after an outage that has begun after they had written in the first. Gateways
+ * write, too, with what they have begun: who is late, or starts, begins when it reads that.
  *
  * Clocks of gateways are compared here: they differ by much less than a cell. Pure. Times are wall
  * nanoseconds since 1970.

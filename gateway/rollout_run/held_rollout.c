@@ -21,8 +21,6 @@ void held_adopt(HeldRollout *held, const RolloutRecord *record)
         held->looked_at = 0;
         held_forget_known(held);
     }
-    if (!held->known && record->from <= clock_wall())
-        held->begun = record->from; /* as on the others */
     held->findings = rollout_findings_in(record, &held->findings);
     held->record = *record;
     held->known = true;
@@ -132,11 +130,22 @@ void held_see_members(HeldRollout *held, const RolloutMembers *members, int64_t 
         return;
     case ROSTER_LOST: put_back(held); return;
     }
-    if (!held->complete)
-        rollout_roster_join(&held->roster, beginning_step(held->definition), clock_wall());
     held->complete = true;
     if (after == 0)
         held->reread = false;
+}
+
+/* This gateway is late, or has just started: it begins at once. */
+static void begin_as_others(HeldRollout *held, const RolloutHeard *heard)
+{
+    if (heard->begun > held->begun) {
+        held->begun = heard->begun;
+        held->runner->changed = true;
+    }
+    if (heard->settled > held->roster.settled) {
+        held->roster.settled = heard->settled;
+        held->runner->changed = true;
+    }
 }
 
 void held_see_heard(HeldRollout *held, const RolloutHeard *heard, int64_t looked)
@@ -144,6 +153,7 @@ void held_see_heard(HeldRollout *held, const RolloutHeard *heard, int64_t looked
     bool silent = heard->node.size && looked - heard->at > held_lease(held);
     held->all_know_revision = heard->revision;
     held->all_know_member = heard->member;
+    begin_as_others(held, heard);
     free(held->silent);
     held->silent = silent ? text_copy_bytes(heard->node) : NULL;
 }

@@ -203,6 +203,8 @@ static void write_sample(HeldRollout *held)
                             .at = clock_wall(),
                             .revision = held->record.revision,
                             .member = held->roster.last,
+                            .begun = held->begun,
+                            .settled = held->roster.settled,
                             .cell = beginning_cell(held->definition),
                             .content = cohort_sample_write(held->sample, arena)};
     rollout_table_put_sample(held->runner->table, bytes_of(held->name), held->record.trial, &sample,

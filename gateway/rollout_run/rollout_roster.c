@@ -43,12 +43,6 @@ uint32_t rollout_roster_settle(RolloutRoster *roster, int64_t step, const Beginn
     return roster->n;
 }
 
-void rollout_roster_join(RolloutRoster *roster, int64_t step, int64_t wall)
-{
-    for (uint32_t i = 0; i < roster->n && begins(roster, i, step) <= wall; i++)
-        roster->settled = roster->numbers[i];
-}
-
 static int64_t at_of(const RolloutMembers *members, uint32_t i)
 {
     return members->at ? members->at[i] : 0;

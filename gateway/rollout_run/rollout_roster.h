@@ -39,10 +39,6 @@ void rollout_roster_add(RolloutRoster *roster, Bytes client, int64_t number, int
 uint32_t rollout_roster_settle(RolloutRoster *roster, int64_t step, const BeginningNow *now,
                                int64_t *again_out);
 
-/* Of a gateway that has just heard of them: who has the candidate at `wall` on the others has it.
- */
-void rollout_roster_join(RolloutRoster *roster, int64_t step, int64_t wall);
-
 /* Nobody. */
 void rollout_roster_clear(RolloutRoster *roster);
 

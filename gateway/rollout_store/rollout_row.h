@@ -10,7 +10,6 @@ enum {
     ROLLOUT_MEMBERS_MOST = 1000, /* that are recorded; larger tiers are a hash */
     ROLLOUT_CLAIM_MOST = 256,    /* clients of one claim */
     ROLLOUT_ROWS_MOST = 1000,    /* that are read */
-    ROLLOUT_NODES_MOST = 1000,   /* gateways that are heard of */
     ROLLOUT_ACTS_MOST = 200,     /* of a history that are read: the latest */
 };
 
@@ -57,6 +56,7 @@ typedef struct RolloutSample {
     Bytes content;
     /* To write: */
     int64_t revision, member; /* the latest ones that it knows */
+    int64_t begun, settled;   /* the latest ones with which it has begun */
     int64_t cell; /* time is cut into cells of this length, and what the gateway has known in an
                      earlier one is kept, too */
 } RolloutSample;

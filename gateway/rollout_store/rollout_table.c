@@ -88,12 +88,14 @@ static const char count_members[] =
 static const char read_members[] =
     "SELECT client, number, at FROM rollout_members" OF_TRIAL " AND number > $3 ORDER BY number";
 
-/* $3 since, $4 cell, $5 the number of the cell before this one, $6 how many. */
-#define IN_CELL(name)                                                                              \
-    " CASE WHEN at / $4 = $5 THEN " name                                                           \
-    " WHEN at / $4 > $5 AND earlier / $4 = $5 THEN earlier_" name " ELSE 0 END"
-static const char read_heard[] = "SELECT node, at," IN_CELL("revision") "," IN_CELL(
-    "member") " FROM rollout_samples" OF_TRIAL " AND at >= $3 ORDER BY at LIMIT $6";
+/* $3 since, $4 cell, $5 the number of the cell before this one, $6 the largest number. */
+#define KNOWN_BY_ALL(name)                                                                         \
+    " coalesce(min(CASE WHEN at < $3 THEN $6 WHEN at / $4 = $5 THEN " name                         \
+    " WHEN at / $4 > $5 AND earlier / $4 = $5 THEN earlier_" name " ELSE 0 END), $6),"
+static const char read_heard[] = "SELECT" KNOWN_BY_ALL("revision") KNOWN_BY_ALL(
+    "member") " coalesce(max(begun), 0), coalesce(max(settled), 0) FROM rollout_samples" OF_TRIAL;
+static const char read_oldest[] =
+    "SELECT node, at FROM rollout_samples" OF_TRIAL " AND at >= $3 ORDER BY at LIMIT 1";
 
 static RolloutRow row_of(const StoreValue *v)
 {
@@ -119,6 +121,19 @@ static void ask_for_members(StoreTask *task, const RolloutAsk *ask)
     store_bind_integer(s, ask->after);
 }
 
+static void ask_for_heard(StoreTask *task, const RolloutAsk *ask)
+{
+    StoreStatement *s = rollout_table_add(task, read_heard, ask->id);
+    store_bind_integer(s, ask->trial);
+    store_bind_integer(s, ask->since);
+    store_bind_integer(s, ask->cell);
+    store_bind_integer(s, ask->now / ask->cell - 1);
+    store_bind_integer(s, INT64_MAX);
+    s = rollout_table_add(task, read_oldest, ask->id);
+    store_bind_integer(s, ask->trial);
+    store_bind_integer(s, ask->since);
+}
+
 /* Of both statements. */
 static RolloutMembers members_of(const StoreStatement *count, Arena *arena)
 {
@@ -139,24 +154,30 @@ static RolloutMembers members_of(const StoreStatement *count, Arena *arena)
     return members;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
+/* Of both statements. */
 static RolloutHeard heard_of(const StoreStatement *read)
 {
-    RolloutHeard heard = {.revision = INT64_MAX, .member = INT64_MAX};
-    for (const StoreRow *row = read->rows; row; row = row->next) {
-        const StoreValue *v = row->values;
-        if (row == read->rows) {
-            heard.node = v[0].bytes;
-            heard.at = v[1].integer;
-        }
-        heard.revision = least(heard.revision, v[2].integer);
-        heard.member = least(heard.member, v[3].integer);
+    const StoreValue *v = read->rows->values;
+    const StoreRow *oldest = read->next->rows;
+    RolloutHeard heard = {.revision = v[0].integer,
+                          .member = v[1].integer,
+                          .begun = v[2].integer,
+                          .settled = v[3].integer};
+    if (oldest) {
+        heard.node = oldest->values[0].bytes;
+        heard.at = oldest->values[1].integer;
     }
     return heard;
+}
+
+/* The statements of one rollout in a look. */
+enum { OF_ASK = 4 };
+
+static const StoreStatement *after_ask(const StoreStatement *s)
+{
+    for (int i = 0; i < OF_ASK; i++)
+        s = s->next;
+    return s;
 }
 
 static RolloutSeen seen_in(const StoreTask *task, Arena *arena)
@@ -167,13 +188,13 @@ static RolloutSeen seen_in(const StoreTask *task, Arena *arena)
     for (const StoreRow *row = read->rows; row; row = row->next)
         rows[seen.n_rows++] = row_of(row->values);
     uint32_t n = 0;
-    for (const StoreStatement *s = read->next; s; s = s->next->next->next)
+    for (const StoreStatement *s = read->next; s; s = after_ask(s))
         n++;
     RolloutMembers *members = arena_array(arena, RolloutMembers, n);
     RolloutHeard *heard = arena_array(arena, RolloutHeard, n);
     seen.members = members;
     seen.heard = heard;
-    for (const StoreStatement *s = read->next; s; s = s->next->next->next) {
+    for (const StoreStatement *s = read->next; s; s = after_ask(s)) {
         *members++ = members_of(s, arena);
         *heard++ = heard_of(s->next->next);
     }
@@ -199,12 +220,7 @@ void rollout_table_look(RolloutTable *table, const RolloutAsk *asks, uint32_t n,
     store_bind_integer(store_task_add(task, read_rows), ROLLOUT_ROWS_MOST);
     for (uint32_t i = 0; i < n; i++) {
         ask_for_members(task, &asks[i]);
-        StoreStatement *s = rollout_table_add(task, read_heard, asks[i].id);
-        store_bind_integer(s, asks[i].trial);
-        store_bind_integer(s, asks[i].since);
-        store_bind_integer(s, asks[i].cell);
-        store_bind_integer(s, asks[i].now / asks[i].cell - 1);
-        store_bind_integer(s, ROLLOUT_NODES_MOST);
+        ask_for_heard(task, &asks[i]);
     }
     rollout_request_submit(request, task, on_seen);
 }
@@ -261,16 +277,17 @@ void rollout_table_claim(RolloutTable *table, const RolloutAsk *ask, const Bytes
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-/* $3 node, $4 wall time, $5 content, $6 revision, $7 member, $8 cell. */
+/* $3 node, $4 wall time, $5 content, $6 revision, $7 member, $8 cell, $9 begun, $10 settled. */
 #define LEAVES_CELL " CASE WHEN rollout_samples.at / $8 < excluded.at / $8 THEN rollout_samples."
 #define EARLIER(name, of) " " name " =" LEAVES_CELL of " ELSE rollout_samples." name " END,"
 static const char write_sample[] =
-    "INSERT INTO rollout_samples (rollout, trial, node, at, content, revision, member)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (rollout, node) DO UPDATE SET" EARLIER(
-        "earlier", "at") EARLIER("earlier_revision", "revision")
+    "INSERT INTO rollout_samples (rollout, trial, node, at, content, revision, member,"
+    " begun, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $10) ON CONFLICT (rollout, node) DO "
+    "UPDATE SET" EARLIER("earlier", "at") EARLIER("earlier_revision", "revision")
         EARLIER("earlier_member",
                 "member") " trial = excluded.trial, at = excluded.at, content = excluded.content,"
-                          " revision = excluded.revision, member = excluded.member"
+                          " revision = excluded.revision, member = excluded.member,"
+                          " begun = excluded.begun, settled = excluded.settled"
                           " WHERE rollout_samples.trial <= excluded.trial";
 
 #define READ_SAMPLES "SELECT node, at, content FROM rollout_samples" OF_TRIAL
@@ -299,6 +316,8 @@ void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
     store_bind_integer(s, sample->revision);
     store_bind_integer(s, sample->member);
     store_bind_integer(s, sample->cell);
+    store_bind_integer(s, sample->begun);
+    store_bind_integer(s, sample->settled);
     rollout_request_submit(request, task, on_sample_written);
 }
 

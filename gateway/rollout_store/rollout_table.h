@@ -46,11 +46,11 @@ typedef struct RolloutAsk {
     int64_t since, now, cell;
 } RolloutAsk;
 
-/* All of them: */
 typedef struct RolloutHeard {
-    Bytes node;               /* who has written the oldest sample; empty: nobody has written any */
-    int64_t at;               /* that one's */
+    Bytes node; /* who of them has written the oldest sample; empty: nobody has written any */
+    int64_t at; /* that one's */
     int64_t revision, member; /* known by all in that cell; 0: not all have written in it */
+    int64_t begun, settled;   /* the latest ones with which any gateway has ever begun */
 } RolloutHeard;
 
 typedef struct RolloutSeen {

@@ -245,12 +245,15 @@ static const Migration migrations[] = {
     /* Bits of steps whose undos have failed for good. */
     {1, "ALTER TABLE jobs ADD COLUMN undo_failed BIGINT NOT NULL DEFAULT 0"},
     /* With its sample a gateway writes the revision and the number of the latest member that it
-       knows; and when it did so last in an earlier cell of time, and what it knew then. */
+       knows; when it did so last in an earlier cell of time, and what it knew then; and with what
+       it has begun: a time and a number. */
     {1, "ALTER TABLE rollout_samples ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE rollout_samples ADD COLUMN member BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE rollout_samples ADD COLUMN earlier BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE rollout_samples ADD COLUMN earlier_revision BIGINT NOT NULL DEFAULT 0;"
-        "ALTER TABLE rollout_samples ADD COLUMN earlier_member BIGINT NOT NULL DEFAULT 0"},
+        "ALTER TABLE rollout_samples ADD COLUMN earlier_member BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN begun BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE rollout_samples ADD COLUMN settled BIGINT NOT NULL DEFAULT 0"},
     /* Jobs that wait for another try: while there are many of them, none begins. */
     {1, "CREATE INDEX jobs_retrying ON jobs (definition, client)"
         " WHERE stage = 1 AND state = 'waiting' AND tries > 0"},

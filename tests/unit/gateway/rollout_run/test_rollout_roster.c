@@ -114,15 +114,6 @@ static void a_member_of_whom_not_all_know_waits(void **state)
     assert_true(again == WALL + 2 * SECOND);
 }
 
-static void who_has_just_heard_of_them_takes_who_has_settled_elsewhere(void **state)
-{
-    rollout_roster_add(&roster, bytes_of("cyd"), 3, WALL - SECOND);
-    rollout_roster_add(&roster, bytes_of("dan"), 4, WALL - SECOND + 1);
-    rollout_roster_join(&roster, SECOND, WALL);
-    BeginningNow now = {WALL, 0, 0, 0};
-    assert_int_equal(rollout_roster_settle(&roster, SECOND, &now, &again), 3);
-}
-
 static void what_is_read_anew_has_settled_as_before(void **state)
 {
     static const int64_t numbers[] = {2, 3};
@@ -138,8 +129,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_has_not_looked_in_time_settles_a_step_later, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_member_of_whom_not_all_know_waits, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_has_just_heard_of_them_takes_who_has_settled_elsewhere,
-                                        setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_read_anew_has_settled_as_before, setup, teardown),
         cmocka_unit_test_setup_teardown(members_join, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_forgotten_is_noticed, setup, teardown),

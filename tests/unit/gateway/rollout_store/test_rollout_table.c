@@ -272,7 +272,8 @@ static bool renew(Gateway *g, const char *name, int64_t token, int64_t beat, con
 
 static bool put_sample(Gateway *g, const char *node, int64_t trial, const char *content)
 {
-    RolloutSample sample = {bytes_of(node), g->now, bytes_of(content), g->knows, g->knows + 1, 10};
+    RolloutSample sample = {bytes_of(node), g->now,       bytes_of(content), g->knows,
+                            g->knows + 1,   g->knows + 2, g->knows + 3,      10};
     rollout_table_put_sample(g->table, ID, trial, &sample, on_written, g);
     wait_for(g);
     return g->written;
@@ -636,6 +637,10 @@ static void what_all_gateways_knew_in_the_cell_before_is_seen(void **state)
     sample_at(&b->a, "p", 19, 1);             /* long ago */
     sample_at(&b->b, "q", 95, 7);
     assert_int_equal(known_at(&b->a, 100), 7);
+    assert_true(b->a.heard.begun == 9 && b->a.heard.settled == 10);
+    rollout_table_leave(b->a.table, bytes_of("a"), bytes_of("q"));
+    assert_true(known_at(&b->a, 100) == INT64_MAX); /* but what has begun has begun: */
+    assert_true(b->a.heard.begun == 9 && b->a.heard.settled == 10);
 }
 
 /* ---- Others -----------------------------------------------------------------------------------
