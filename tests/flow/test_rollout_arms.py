@@ -51,12 +51,12 @@ class Streaming(Shop):
 class Builds:
     """A gateway before two builds of orders: `old` and `new`."""
 
-    def __init__(self, folder, cohort="", field="x-client"):
+    def __init__(self, folder, cohort="", field="x-client", candidate="{build: new}"):
         self.field = field  # that names clients
         self.old, self.new = Streaming(well), Streaming(well)
         self.outside = free_port()
         self.gateway = Gateway(folder, CONFIG, instances=self.instances(self.old, self.new), outside=self.outside, cohort=cohort,
-                               candidate="{build: new}")
+                               candidate=candidate)
 
     @staticmethod
     def instances(*shops):
@@ -67,7 +67,7 @@ class Builds:
         self.old.__enter__()
         self.new.__enter__()
         self.gateway.__enter__()
-        eventually(lambda: self.is_candidates("ada"))
+        eventually(lambda: self.is_candidates("ada", order="ada"))
         return self
 
     def __exit__(self, *error):
@@ -75,13 +75,16 @@ class Builds:
         self.old.__exit__()
         self.new.__exit__()
 
-    def is_candidates(self, name=None, outside=False, **fields):
+    def is_candidates(self, name=None, outside=False, order="1", **fields):
         """Whether the client's call comes to the new build."""
         before = len(self.new.asked)
         metadata = [*({self.field: name} if name else {}).items(), *((key.replace("_", "-"), value) for key, value in fields.items())]
         stub = client(self.gateway, "v3", address=f"127.0.0.1:{self.outside}" if outside else None)
-        stub.Get(v3.GetRequest(id="1"), metadata=metadata, timeout=20)
+        stub.Get(v3.GetRequest(id=order), metadata=metadata, timeout=20)
         return len(self.new.asked) > before
+
+    def status(self):
+        return own_user(self.gateway)("GET", "/rollouts").json["rollouts"][0]
 
     def order(self, word, *more):
         done = command(self.gateway, "rollout", word, "orders", *more)
@@ -140,6 +143,7 @@ def test_without_an_instance_of_the_candidate_the_baseline_serves_and_says_so(bu
     assert not builds.is_candidates("ada")
     assert builds.gateway.logged(client="ada", build="old")
     assert "1 calls of its clients" in eventually(lambda: builds.gateway.events("rollout_unserved"))[0]["message"]
+    eventually(lambda: builds.status()["gone"])
     builds.gateway.write(instances=instances)
     builds.gateway.reload()
     assert eventually(lambda: builds.is_candidates("ada"))
@@ -177,6 +181,15 @@ def test_a_header_of_trusted_proxies_tells_clients_apart(tmp_path):
     with Builds(tmp_path, "cohort: {header: x-account}", "x-account") as builds:
         assert not builds.is_candidates(x_client="ada")
         assert not builds.is_candidates("ada", outside=True) and not builds.is_candidates("bob")
+
+
+def test_a_field_of_the_request_tells_clients_apart(tmp_path):
+    with Builds(tmp_path, candidate="{build: new}, cohort: {field: id}") as builds:
+        assert builds.is_candidates("bob", order="test-7") and not builds.is_candidates("ada", order="7")
+        before = len(builds.new.asked)
+        assert builds.gateway.http("GET", "/v3/orders/ada").status == 200
+        assert builds.gateway.http("GET", "/v3/orders/bob").status == 200
+        assert len(builds.new.asked) == before + 1
 
 
 def test_two_rollouts_of_a_service_are_refused(tmp_path):
