@@ -8,6 +8,14 @@ Authenticate access_authenticate(const AccessConfig *config, const ListenerConfi
     return listener && listener->authenticate ? listener->authenticate : config->authenticate;
 }
 
+CredentialList access_credentials(const AccessConfig *config, const ListenerConfig *listener,
+                                  const AccessRules *rules)
+{
+    if (rules && rules->credentials)
+        return rules->credentials;
+    return listener && listener->credentials ? listener->credentials : config->all;
+}
+
 bool access_matches(const char *pattern, Bytes name)
 {
     size_t size = strlen(pattern);

@@ -11,6 +11,10 @@
 Authenticate access_authenticate(const AccessConfig *config, const ListenerConfig *listener,
                                  const AccessRules *rules);
 
+/* The methods by which clients may prove it: likewise. Ends with NULL. */
+CredentialList access_credentials(const AccessConfig *config, const ListenerConfig *listener,
+                                  const AccessRules *rules);
+
 /* Whether one of the rules holds; without rules, what the config says. `version`: the client's, or
    NULL where there are none (path prefixes): rules that name a version do not hold then. */
 bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,

@@ -1,13 +1,15 @@
 #include "gateway/access/authenticator.h"
 
 #include "base/arena.h"
+#include "gateway/access/access.h"
 #include "gateway/access/proof_cache.h"
 
 typedef struct Asking {
+    const Asked *of;
     const CredentialConfig *credential;
     Bytes text;
-    int64_t wall;
-    Arena *arena;
+    const SourceKeys *keys;
+    bool unknown_key;
 } Asking;
 
 /* ---- Tokens -----------------------------------------------------------------------------------
@@ -45,48 +47,47 @@ static Bytes claim_text(const Token *token, const char *path, Arena *arena)
 static const Claim *token_claims(const Asking *asking, const Token *token, uint32_t *n_out)
 {
     const CredentialConfig *credential = asking->credential;
-    Claim *claims = arena_array(asking->arena, Claim, credential->n_claims);
+    Claim *claims = arena_array(asking->of->arena, Claim, credential->n_claims);
     for (uint32_t i = 0; claims && i < credential->n_claims; i++) {
-        Bytes value = claim_text(token, credential->claims[i].path, asking->arena);
+        Bytes value = claim_text(token, credential->claims[i].path, asking->of->arena);
         if (value.size)
             claims[(*n_out)++] = (Claim){credential->claims[i].name, value};
     }
     return claims;
 }
 
-static Result by_token(const Asking *asking, Identity *found, int64_t *expires)
+static Result by_token(Asking *asking, Identity *found, int64_t *expires)
 {
     const CredentialConfig *credential = asking->credential;
     Token token;
-    bool unknown_key;
-    Result r = token_verify(asking->text, credential->keys, &credential->rules, asking->wall,
-                            asking->arena, &token, &unknown_key);
+    Result r = token_verify(asking->text, asking->keys->tokens, &credential->rules,
+                            asking->of->wall, asking->of->arena, &token, &asking->unknown_key);
     if (failed(r))
         return r;
     *expires = token.expires;
     *found = (Identity){.how = PROOF_TOKEN,
-                        .name = claim_text(&token, credential->client, asking->arena),
-                        .tenant = claim_text(&token, credential->tenant, asking->arena),
-                        .class = claim_text(&token, credential->class, asking->arena)};
+                        .name = claim_text(&token, credential->client, asking->of->arena),
+                        .tenant = claim_text(&token, credential->tenant, asking->of->arena),
+                        .class = claim_text(&token, credential->class, asking->of->arena)};
     found->claims = token_claims(asking, &token, &found->n_claims);
     return found->name.size ? OK
-                            : FAIL(asking->arena, FAULT_CREDENTIALS_REFUSED,
+                            : FAIL(asking->of->arena, FAULT_CREDENTIALS_REFUSED,
                                    "the token names no client: it has no %s", credential->client);
 }
 
 /* ---- API keys ---------------------------------------------------------------------------------
  */
 
-static Result by_api_key(const Asking *asking, Identity *found, int64_t *expires)
+static Result by_api_key(Asking *asking, Identity *found, int64_t *expires)
 {
-    const ApiKey *key = api_keys_find(asking->credential->api_keys, asking->text);
+    const ApiKey *key = api_keys_find(asking->keys->api_keys, asking->text);
     if (!key)
-        return FAIL(asking->arena, FAULT_CREDENTIALS_REFUSED, "there is no such API key");
+        return FAIL(asking->of->arena, FAULT_CREDENTIALS_REFUSED, "there is no such API key");
     const char *id = key->id ? key->id : "an API key";
-    if (asking->wall >= key->expires)
-        return FAIL(asking->arena, FAULT_CREDENTIALS_EXPIRED, "%s of %.*s has ended", id,
+    if (asking->of->wall >= key->expires)
+        return FAIL(asking->of->arena, FAULT_CREDENTIALS_EXPIRED, "%s of %.*s has ended", id,
                     BYTES_ARGS(key->client));
-    Claim *claims = arena_array(asking->arena, Claim, key->n_claims);
+    Claim *claims = arena_array(asking->of->arena, Claim, key->n_claims);
     for (uint32_t i = 0; claims && i < key->n_claims; i++)
         claims[i] = (Claim){key->claims[i].name, key->claims[i].value};
     *expires = key->expires;
@@ -99,7 +100,35 @@ static Result by_api_key(const Asking *asking, Identity *found, int64_t *expires
     return OK;
 }
 
-/* ---- Asking -----------------------------------------------------------------------------------
+/* ---- Certificates -----------------------------------------------------------------------------
+ */
+
+static bool is_one_of(const char *const *patterns, Bytes name)
+{
+    for (; patterns && *patterns; patterns++)
+        if (access_matches(*patterns, name))
+            return true;
+    return !patterns;
+}
+
+/* Its names live as long as the connection. */
+static Result by_certificate(const Asked *asked, const CredentialConfig *method, Authenticated *out)
+{
+    Bytes name = asked->certificate ? bytes_of(asked->certificate->names[method->of]) : BYTES_NONE;
+    if (!name.size || !is_one_of(method->names, name))
+        return OK;
+    Identity *identity = arena_make(asked->arena, Identity);
+    if (!identity)
+        return FAIL(asked->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
+    *identity = (Identity){.name = name,
+                           .tenant = bytes_of(method->tenant),
+                           .class = bytes_of(method->class),
+                           .how = PROOF_CERTIFICATE};
+    *out = (Authenticated){identity, method, INT64_MAX};
+    return OK;
+}
+
+/* ---- Asking ------------------------------------------------------------------------------------
  */
 
 /* The credential in a field, without "Bearer "; empty: the field has none of this kind. */
@@ -128,68 +157,79 @@ static ProofCache *cache_of(Loop *loop, const Config *config)
         return NULL;
     if (!loop->proofs)
         loop->proofs = proof_cache_new(config->access.cache_entries, &loop->random);
-    proof_cache_begin(loop->proofs, config->generation);
+    proof_cache_begin(loop->proofs, config->generation, key_sources_changes());
     return loop->proofs;
 }
 
-static Result check(const Asking *asking, Authenticated *out)
+static Result keep(const Asked *asked, const Identity *found, const CredentialConfig *method,
+                   int64_t expires, Authenticated *out)
 {
+    *out = (Authenticated){identity_copy(found, asked->arena), method, expires};
+    return out->identity
+               ? OK
+               : FAIL(asked->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
+}
+
+/* A key that is not there may be on its way: the call may be made again. */
+static Result check(Asking *asking, Authenticated *out)
+{
+    const Asked *asked = asking->of;
+    const CredentialConfig *method = asking->credential;
     Identity found;
     int64_t expires = INT64_MAX;
-    Result r = asking->credential->kind == CREDENTIAL_TOKEN ? by_token(asking, &found, &expires)
-                                                            : by_api_key(asking, &found, &expires);
-    if (failed(r))
-        return r;
-    Identity *identity = arena_make(asking->arena, Identity);
-    if (!identity)
-        return FAIL(asking->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
-    *identity = found;
-    *out = (Authenticated){identity, asking->credential, expires};
-    return OK;
+    KeyHold *hold = key_source_take(method->source, &asking->keys);
+    Result r = method->kind == CREDENTIAL_TOKEN ? by_token(asking, &found, &expires)
+                                                : by_api_key(asking, &found, &expires);
+    if (!failed(r))
+        r = keep(asked, &found, method, expires, out);
+    else if (asking->unknown_key && key_source_want(method->source, asked->loop->now))
+        r = FAIL_OVER(asked->arena, r, FAULT_KEYS_UNAVAILABLE, "the keys are asked for again");
+    key_source_return(hold);
+    return r;
 }
 
 /* Of several kinds that a credential could be, the first one that it is decides; if it is none, the
    first one says why. */
-static Result ask(Loop *loop, const Config *config, Asking *asking, Result before,
-                  Authenticated *out)
+static Result ask(Asking *asking, Result before, Authenticated *out)
 {
-    ProofCache *cache = cache_of(loop, config);
-    const Proof *proof = cache ? proof_cache_find(cache, asking->text, asking->wall,
-                                                  asking->wall - config->access.cache_time)
+    const Asked *asked = asking->of;
+    const AccessConfig *access = &asked->config->access;
+    ProofCache *cache = cache_of(asked->loop, asked->config);
+    const Proof *proof = cache ? proof_cache_find(cache, asking->credential, asking->text,
+                                                  asked->wall, asked->wall - access->cache_time)
                                : NULL;
-    if (proof) {
-        *out = (Authenticated){identity_copy(proof->identity, asking->arena), proof->credential,
-                               proof->expires};
-        return out->identity
-                   ? OK
-                   : FAIL(asking->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
-    }
+    if (proof)
+        return keep(asked, proof->identity, proof->credential, proof->expires, out);
     Result r = check(asking, out);
     if (failed(r))
         return failed(before) ? before : r;
     if (cache)
         proof_cache_add(cache, asking->text, &(Proof){out->identity, out->credential, out->expires},
-                        asking->wall);
+                        asked->wall);
     return OK;
 }
 
-Result authenticate(Loop *loop, const Config *config, const Fields *head, int64_t wall,
-                    Arena *arena, Authenticated *out)
+static Result by_field(const Asked *asked, const CredentialConfig *method, Result before,
+                       Authenticated *out)
+{
+    Asking asking = {asked, method, credential_in(method, fields_get(asked->head, method->header))};
+    if (!asking.text.size)
+        return before;
+    if (count(asked->head, method->header) > 1)
+        return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %s twice",
+                    method->header);
+    return ask(&asking, before, out);
+}
+
+Result authenticate(const Asked *asked, CredentialList methods, Authenticated *out)
 {
     Result r = OK;
     *out = (Authenticated){0};
-    for (uint32_t i = 0; i < config->access.n_credentials; i++) {
-        const CredentialConfig *credential = &config->access.credentials[i];
-        Bytes text = credential_in(credential, fields_get(head, credential->header));
-        if (!text.size)
-            continue;
-        if (count(head, credential->header) > 1)
-            return FAIL(arena, FAULT_CREDENTIALS_REFUSED, "the request has %s twice",
-                        credential->header);
-        Asking asking = {credential, text, wall, arena};
-        r = ask(loop, config, &asking, r, out);
-        if (!failed(r))
-            return OK;
+    for (; *methods && !out->identity; methods++) {
+        if ((*methods)->kind != CREDENTIAL_CERTIFICATE)
+            r = by_field(asked, *methods, r, out);
+        else if (!failed(r))
+            r = by_certificate(asked, *methods, out);
     }
     return r;
 }

@@ -18,13 +18,22 @@ typedef struct Authenticated {
                         never */
 } Authenticated;
 
+/* What a call comes with. */
+typedef struct Asked {
+    Loop *loop;
+    const Config *config;
+    const Fields *head;
+    const CertificateNames *certificate; /* of the peer, verified; or NULL */
+    int64_t wall;                        /* nanoseconds since 1970 */
+    Arena *arena;                        /* of the identity */
+} Asked;
+
 /*
- * Looks for credentials in the head, in the order of the config. The identity is in the arena.
- * `wall`: nanoseconds since 1970. Faults: CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED,
- * KEYS_UNAVAILABLE, OUT_OF_MEMORY.
+ * Tries the methods in their order. Bad credentials are an error, unless another method that looks
+ * at the same ones, or at others, finds good ones; a certificate does not make up for them. Faults:
+ * CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED, KEYS_UNAVAILABLE, OUT_OF_MEMORY.
  */
-MUST_USE Result authenticate(Loop *loop, const Config *config, const Fields *head, int64_t wall,
-                             Arena *arena, Authenticated *out);
+MUST_USE Result authenticate(const Asked *asked, CredentialList methods, Authenticated *out);
 
 /* The loop has ended. Does nothing if nothing was remembered. */
 void authenticator_close(Loop *loop);

@@ -10,7 +10,7 @@ enum { WAYS = 4 };
 typedef struct Entry {
     Arena *arena; /* of what it has; NULL: free */
     uint64_t hash;
-    Bytes credential;
+    Bytes text;
     Proof proof;
     int64_t at; /* nanoseconds since 1970 */
 } Entry;
@@ -18,7 +18,7 @@ typedef struct Entry {
 struct ProofCache {
     Entry *entries;
     uint32_t n_sets;
-    uint64_t generation, seeds[2];
+    uint64_t generation, changes, seeds[2];
 };
 
 ProofCache *proof_cache_new(uint32_t entries, Random *random)
@@ -36,7 +36,7 @@ ProofCache *proof_cache_new(uint32_t entries, Random *random)
 static void forget(Entry *entry)
 {
     if (entry->arena) {
-        OPENSSL_cleanse((void *)entry->credential.data, entry->credential.size);
+        OPENSSL_cleanse((void *)entry->text.data, entry->text.size);
         arena_free(entry->arena);
     }
     *entry = (Entry){0};
@@ -57,12 +57,13 @@ void proof_cache_free(ProofCache *cache)
     free(cache);
 }
 
-void proof_cache_begin(ProofCache *cache, uint64_t generation)
+void proof_cache_begin(ProofCache *cache, uint64_t generation, uint64_t changes)
 {
-    if (cache->generation == generation)
+    if (cache->generation == generation && cache->changes == changes)
         return;
     forget_all(cache);
     cache->generation = generation;
+    cache->changes = changes;
 }
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -72,12 +73,12 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Of the last bytes: those of a signature, or of a secret. */
-static uint64_t hash_of(const ProofCache *cache, Bytes credential)
+static uint64_t hash_of(const ProofCache *cache, Bytes text)
 {
     enum { LOOKED_AT = 64 };
-    size_t size = credential.size < LOOKED_AT ? credential.size : LOOKED_AT;
-    Bytes end = bytes_slice(credential, credential.size - size, size);
-    uint64_t hash = cache->seeds[0] ^ credential.size;
+    size_t size = text.size < LOOKED_AT ? text.size : LOOKED_AT;
+    Bytes end = bytes_slice(text, text.size - size, size);
+    uint64_t hash = cache->seeds[0] ^ text.size;
     for (size_t at = 0; at < end.size; at += sizeof(uint64_t)) {
         Bytes piece = bytes_slice(end, at, sizeof(uint64_t));
         uint64_t eight = 0;
@@ -92,13 +93,19 @@ static Entry *set_of(const ProofCache *cache, uint64_t hash)
     return &cache->entries[WAYS * (hash % cache->n_sets)];
 }
 
-const Proof *proof_cache_find(const ProofCache *cache, Bytes credential, int64_t wall,
-                              int64_t since)
+static bool is_of(const Entry *entry, const CredentialConfig *method, uint64_t hash, Bytes text)
 {
-    uint64_t hash = hash_of(cache, credential);
+    return entry->arena && entry->hash == hash && entry->proof.credential == method &&
+           bytes_equal(entry->text, text);
+}
+
+const Proof *proof_cache_find(const ProofCache *cache, const CredentialConfig *method, Bytes text,
+                              int64_t wall, int64_t since)
+{
+    uint64_t hash = hash_of(cache, text);
     Entry *set = set_of(cache, hash);
     for (int i = 0; i < WAYS; i++)
-        if (set[i].arena && set[i].hash == hash && bytes_equal(set[i].credential, credential))
+        if (is_of(&set[i], method, hash, text))
             return set[i].at >= since && set[i].at <= wall && wall < set[i].proof.expires
                        ? &set[i].proof
                        : NULL;
@@ -106,11 +113,12 @@ const Proof *proof_cache_find(const ProofCache *cache, Bytes credential, int64_t
 }
 
 /* The one that has it, or a free one, or the oldest. */
-static Entry *place_for(const ProofCache *cache, uint64_t hash, Bytes credential)
+static Entry *place_for(const ProofCache *cache, const CredentialConfig *method, uint64_t hash,
+                        Bytes text)
 {
     Entry *set = set_of(cache, hash), *best = set;
     for (int i = 0; i < WAYS; i++) {
-        if (set[i].hash == hash && bytes_equal(set[i].credential, credential))
+        if (is_of(&set[i], method, hash, text))
             return &set[i];
         if (set[i].at < best->at)
             best = &set[i];
@@ -118,16 +126,16 @@ static Entry *place_for(const ProofCache *cache, uint64_t hash, Bytes credential
     return best;
 }
 
-void proof_cache_add(ProofCache *cache, Bytes credential, const Proof *proof, int64_t wall)
+void proof_cache_add(ProofCache *cache, Bytes text, const Proof *proof, int64_t wall)
 {
-    uint64_t hash = hash_of(cache, credential);
-    Entry *entry = place_for(cache, hash, credential);
+    uint64_t hash = hash_of(cache, text);
+    Entry *entry = place_for(cache, proof->credential, hash, text);
     forget(entry);
     Arena *arena = arena_new(ARENA_UNLIMITED);
     *entry = (Entry){
         .arena = arena,
         .hash = hash,
-        .credential = bytes_copy(arena, credential),
+        .text = bytes_copy(arena, text),
         .proof = *proof,
         .at = wall,
     };

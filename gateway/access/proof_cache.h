@@ -25,14 +25,16 @@ ProofCache *proof_cache_new(uint32_t entries, Random *random);
 /* `cache` may be NULL. */
 void proof_cache_free(ProofCache *cache);
 
-/* Forgets all, if `generation` is another than before: that of the config. */
-void proof_cache_begin(ProofCache *cache, uint64_t generation);
+/* Forgets all, if one of both is another than before: the generation of the config, and the number
+   of changes of keys (key_sources_changes). */
+void proof_cache_begin(ProofCache *cache, uint64_t generation, uint64_t changes);
 
-/* NULL: not there, or older than `since`, or expired at `wall` (both nanoseconds since 1970). */
-const Proof *proof_cache_find(const ProofCache *cache, Bytes credential, int64_t wall,
-                              int64_t since);
+/* By that method. NULL: not there, or older than `since`, or expired at `wall` (both nanoseconds
+   since 1970). */
+const Proof *proof_cache_find(const ProofCache *cache, const CredentialConfig *method, Bytes text,
+                              int64_t wall, int64_t since);
 
 /* Remembers a copy of all of it. `wall`: now. */
-void proof_cache_add(ProofCache *cache, Bytes credential, const Proof *proof, int64_t wall);
+void proof_cache_add(ProofCache *cache, Bytes text, const Proof *proof, int64_t wall);
 
 #endif

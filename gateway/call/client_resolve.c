@@ -43,11 +43,12 @@ static void take_identity(Client *c)
 {
     Exchange *x = c->x;
     bool told = c->forwarding.trusted && x->config->identity.header;
-    if (!told && !c->connection->certificate)
+    const CertificateNames *certificate =
+        x->config->access.by_certificate ? NULL : c->connection->certificate;
+    if (!told && !certificate)
         return; /* anonymous, as it began */
-    IdentityEvidence evidence = {.config = x->config,
-                                 .head = told ? &c->head->fields : NULL,
-                                 .certificate = c->connection->certificate};
+    IdentityEvidence evidence = {
+        .config = x->config, .head = told ? &c->head->fields : NULL, .certificate = certificate};
     set_identity(x, identity_find(&evidence, x->arena));
 }
 
@@ -368,11 +369,25 @@ static const AccessRules *rules_of(const Exchange *x)
 /* Instances do not get it, unless the config says so. */
 static void withhold(Client *c, const CredentialConfig *credential)
 {
-    if (credential->forward)
+    if (credential->forward || !credential->header)
         return;
     fields_remove(&c->x->call.metadata, credential->header);
     if (c->opaque_head)
         fields_remove(&c->opaque_head->fields, credential->header);
+}
+
+/* The call, or stream, does not outlive its credentials, nor the time after which they must be
+   shown again. */
+static void end_with(Exchange *x, const Authenticated *proved)
+{
+    int64_t renew = proved->credential->renew;
+    int64_t left = proved->expires == INT64_MAX ? NO_TIMEOUT : proved->expires - x->record.began;
+    if (renew && renew < left)
+        left = renew;
+    if (left >= x->call.timeout)
+        return;
+    x->call.timeout = left;
+    x->by_proof = true;
 }
 
 /* A trusted proxy's word comes before credentials, and these before the certificate of the
@@ -383,18 +398,21 @@ static Result take_credentials(Client *c)
     Authenticated proved;
     if (x->identity->how == PROOF_HEADER || !x->config->access.n_credentials)
         return OK;
-    Result r =
-        authenticate(x->loop, x->config, &c->head->fields, x->record.began, x->arena, &proved);
+    const Asked asked = {.loop = x->loop,
+                         .config = x->config,
+                         .head = &c->head->fields,
+                         .certificate = c->connection->certificate,
+                         .wall = x->record.began,
+                         .arena = x->arena};
+    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    Result r = authenticate(&asked, access_credentials(&x->config->access, listener, rules_of(x)),
+                            &proved);
     if (failed(r) || !proved.identity)
         return r;
     set_identity(x, proved.identity);
     take_place(c);
     withhold(c, proved.credential);
-    int64_t left = proved.expires - x->record.began;
-    if (proved.expires != INT64_MAX && left < x->call.timeout) {
-        x->call.timeout = left;
-        x->by_proof = true;
-    }
+    end_with(x, &proved);
     return OK;
 }
 

@@ -5,10 +5,15 @@
 #ifndef GATEWAY_ACCESS_CONFIG_H
 #define GATEWAY_ACCESS_CONFIG_H
 
-#include "gateway/token/api_keys.h"
+#include "gateway/tls/certificate_names.h"
+#include "gateway/token/key_source.h"
 #include "gateway/token/token.h"
 
-typedef enum CredentialKind { CREDENTIAL_TOKEN, CREDENTIAL_API_KEY } CredentialKind;
+typedef enum CredentialKind {
+    CREDENTIAL_TOKEN,
+    CREDENTIAL_API_KEY,
+    CREDENTIAL_CERTIFICATE,
+} CredentialKind;
 
 /* A claim's name for rules and logs, and the path in the token that has its value. */
 typedef struct ClaimPath {
@@ -20,19 +25,25 @@ enum { CREDENTIALS_MOST = 16, CLAIMS_MOST = 32 };
 /* One kind of proof, and what follows from it. */
 typedef struct CredentialConfig {
     CredentialKind kind;
-    const char *header; /* the request field that has it, in lower case */
+    const char *name;   /* NULL: it has none */
+    const char *header; /* the request field that has it, in lower case; NULL: a certificate */
     bool bearer;        /* behind "Bearer " (RFC 6750, section 2.1) */
     bool forward;       /* instances get it, too */
+    int64_t renew;      /* nanoseconds after which calls end, as if it had; 0: no such limit */
     /* CREDENTIAL_TOKEN: */
     TokenRules rules;
-    TokenKeys *keys;
-    const char *keys_file;
     const char *client, *tenant, *class; /* paths in its claims; NULL: none */
     const ClaimPath *claims;
     uint32_t n_claims;
-    /* CREDENTIAL_API_KEY: */
-    const ApiKeys *api_keys;
+    /* Of both: */
+    KeySource *source; /* the config's count */
+    /* CREDENTIAL_CERTIFICATE, whose tenant and class are texts: */
+    CertificateName of;
+    const char *const *names; /* patterns, as in an AllowRule */
 } CredentialConfig;
+
+/* In the order in which they are tried; ends with NULL. */
+typedef const CredentialConfig *const *CredentialList;
 
 typedef enum Authenticate {
     AUTHENTICATE_UNSAID,
@@ -55,14 +66,17 @@ typedef struct AllowRule {
 
 /* Of a route. */
 typedef struct AccessRules {
-    Authenticate authenticate; /* UNSAID: as the listener */
-    const AllowRule *allow;    /* one of them must hold */
-    uint32_t n_allow;          /* 0: as the next wider route, or AccessConfig.deny */
+    Authenticate authenticate;  /* UNSAID: as the listener */
+    CredentialList credentials; /* NULL: those of the listener */
+    const AllowRule *allow;     /* one of them must hold */
+    uint32_t n_allow;           /* 0: as the next wider route, or AccessConfig.deny */
 } AccessRules;
 
 typedef struct AccessConfig {
-    const CredentialConfig *credentials; /* asked in order */
+    CredentialConfig *credentials;
     uint32_t n_credentials;
+    CredentialList all;
+    bool by_certificate;       /* one of them is a certificate: others prove nothing */
     Authenticate authenticate; /* of listeners that say nothing; never UNSAID */
     bool deny;                 /* calls of routes without rules are refused */
     bool deny_said;            /* the config says what becomes of them */

@@ -1,7 +1,7 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
-#include "gateway/token/token_keys.h"
+#include "gateway/token/key_source.h"
 
 #include <openssl/ssl.h>
 
@@ -29,7 +29,7 @@ static void free_contexts(Config *config)
 static void free_keys(Config *config)
 {
     for (uint32_t i = 0; i < config->access.n_credentials; i++)
-        token_keys_drop(config->access.credentials[i].keys);
+        key_source_drop(config->access.credentials[i].source);
 }
 
 /* Frees everything outside of the config's arena. */

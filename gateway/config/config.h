@@ -67,7 +67,8 @@ typedef struct ListenerConfig {
     bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
     bool private;            /* a unix socket that only its owner may connect to */
     ErrorsTold errors;
-    Authenticate authenticate; /* UNSAID: as Config.access */
+    Authenticate authenticate;  /* UNSAID: as Config.access */
+    CredentialList credentials; /* NULL: all */
 } ListenerConfig;
 
 /* Where the admin listens if the config names no address. */

@@ -33,6 +33,23 @@ void instance_news_start(Process *p)
     discovery_use(p->watching, p->config);
 }
 
+/* Once begun it goes on: configs change, and what there is not costs nothing. */
+void process_keep_keys(Process *p)
+{
+    if (p->keys || !p->config->access.n_credentials)
+        return;
+    p->keys = key_keeper_start();
+    metrics_add_writer(key_keeper_metrics_write, p->keys);
+}
+
+void process_leave_keys(Process *p)
+{
+    if (!p->keys)
+        return;
+    metrics_remove_writer(p->keys);
+    key_keeper_end(p->keys);
+}
+
 void instance_news_stop(Process *p)
 {
     metrics_remove_writer(p->watching);

@@ -265,6 +265,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
     instance_news_start(p);
+    process_keep_keys(p);
     p->judge = judge_new(&p->loop);
     judge_use(p->judge, p->config);
     config_warn_descriptors(p->config);
@@ -349,6 +350,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
         stop_admin(&p);
+        process_leave_keys(&p);
         healing_forget();
         manual_forget();
         process_store_close(&p);

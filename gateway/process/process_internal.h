@@ -11,6 +11,7 @@
 #include "gateway/discovery/discovery.h"
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
+#include "gateway/keys/key_keeper.h"
 #include "gateway/process/process.h"
 #include "gateway/process/proof.h"
 #include "gateway/process/pulse.h"
@@ -55,6 +56,7 @@ typedef struct Process {
     Judge *judge;
 
     Watching *watching;     /* lists of instances */
+    KeyKeeper *keys;        /* that check credentials; NULL: no config had any yet */
     uv_timer_t later;       /* until the workers are told of more changed instances */
     int64_t instances_told; /* when they were told last */
 
@@ -209,6 +211,10 @@ void instance_news_start(Process *p);
 
 /* Before the loop ends. */
 void instance_news_stop(Process *p);
+
+/* Keys that check credentials are kept fresh, if the config has any; until process_leave_keys. */
+void process_keep_keys(Process *p);
+void process_leave_keys(Process *p);
 
 /* ---- upgrade.c: a successor takes the place of this process, or this is one -------------------
  */

@@ -123,6 +123,7 @@ static void use_config(Process *p, Config *config)
     instances_adopt(config, old);
     manual_apply(config);
     discovery_use(p->watching, config);
+    process_keep_keys(p);
     judge_use(p->judge, config);
     audit_use(p->audit, config);
     ledger_use(p->shared.ledger, config);

@@ -5,8 +5,6 @@
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 
-enum { API_KEY_FILE_MOST = 64 << 20 };
-
 /* ---- Tokens -----------------------------------------------------------------------------------
  */
 
@@ -34,34 +32,99 @@ static AlgorithmSet read_algorithms(ConfigReader *reader, const Passerelle__Conf
     return text->n_algorithms ? set : algorithms_of_public_keys();
 }
 
-static TokenKeys *read_keys(ConfigReader *reader, const char *file, AlgorithmSet algorithms,
-                            const char *path)
+/* What the place of keys has now, offered to the source; NULL: it cannot be read, which was told.
+ */
+static KeySource *open_source(ConfigReader *reader, const KeyPlace *place, const char *path,
+                              SourceKeys *set_out)
 {
     Bytes text;
-    TokenKeys *keys = NULL;
-    bool secrets = algorithms & ~algorithms_of_public_keys();
-    Result r = file_read(reader->arena, file, TOKEN_KEYS_BYTES_MOST, &text);
+    Result r = file_read(reader->arena, place->file, KEYS_FILE_MOST, &text);
+    if (!failed(r))
+        r = key_set_read(reader->arena, place, text, set_out);
     if (failed(r)) {
         config_tell(reader, path, NULL, "%s", r.error->doing);
         return NULL;
     }
     config_hash_add(reader, text, false);
-    r = token_keys_read(reader->arena, text, secrets, &keys);
-    if (failed(r))
-        config_tell(reader, path, NULL, "%s: %s", file, r.error->doing);
-    return keys;
+    KeySource *source = key_source_use(place);
+    key_source_offer(source, set_out);
+    return source;
 }
 
-static void check_usable(ConfigReader *reader, const CredentialConfig *credential, const char *path)
+static void check_usable(ConfigReader *reader, const CredentialConfig *credential,
+                         const TokenKeys *keys, const char *file, const char *path)
 {
     for (int i = 0; i < TOKEN_ALGORITHMS; i++) {
         uint32_t at = 0;
-        if ((credential->rules.algorithms >> i & 1) &&
-            token_keys_next(credential->keys, i, BYTES_NONE, &at))
+        if ((credential->rules.algorithms >> i & 1) && token_keys_next(keys, i, BYTES_NONE, &at))
             return;
     }
     config_tell(reader, config_path(reader, "%s.algorithms", path), NULL,
-                "no key of %s is for one of these algorithms", credential->keys_file);
+                "no key of %s is for one of these algorithms", file);
+}
+
+/* The server is not asked here: what it gave last is enough to begin with, if it is there. */
+static KeySource *open_url(ConfigReader *reader, const KeyPlace *place)
+{
+    Bytes text;
+    SourceKeys set;
+    KeySource *source = key_source_use(place);
+    if (!place->file || key_source_has(source))
+        return source;
+    Result r = file_read(reader->arena, place->file, TOKEN_KEYS_BYTES_MOST, &text);
+    if (!failed(r))
+        r = key_set_read(reader->arena, place, text, &set);
+    if (!failed(r))
+        key_source_offer(source, &set);
+    error_ignore(r, "the URL has the keys; the file only spares the time until they are here");
+    return source;
+}
+
+/* Whoever is on the way could give keys of his own. */
+static bool is_safe_url(const char *url)
+{
+    static const char *const safe[] = {
+        "https://", "http://127.0.0.1:", "http://[::1]:", "http://localhost:", NULL};
+    for (int i = 0; safe[i]; i++)
+        if (strncmp(url, safe[i], strlen(safe[i])) == 0)
+            return true;
+    return false;
+}
+
+static Bytes read_authorities(ConfigReader *reader, const char *file, const char *path)
+{
+    Bytes text = BYTES_NONE;
+    if (!file)
+        return text;
+    Result r = file_read(reader->arena, file, 1 << 20, &text);
+    if (failed(r))
+        config_tell(reader, config_path(reader, "%s.keys_ca", path), NULL, "%s", r.error->doing);
+    return text;
+}
+
+static void read_source(ConfigReader *reader, const Passerelle__Config__Jwt *text, const char *path,
+                        CredentialConfig *credential)
+{
+    SourceKeys set;
+    KeyPlace place = {.file = text->keys,
+                      .url = text->keys_url,
+                      .ca = read_authorities(reader, text->keys_ca, path),
+                      .secrets = !text->keys_url &&
+                                 (credential->rules.algorithms & ~algorithms_of_public_keys()),
+                      .every = text->keys_url ? text->refresh : text->look,
+                      .timeout = text->timeout};
+    if (!place.file && !place.url)
+        config_tell(reader, path, "keys: FILE, or keys_url: https://...", "it has no keys");
+    else if (place.url && !is_safe_url(place.url))
+        config_tell(reader, config_path(reader, "%s.keys_url", path), "https://",
+                    "whoever is on the way could give other keys");
+    else if (place.url)
+        credential->source = open_url(reader, &place);
+    else
+        credential->source =
+            open_source(reader, &place, config_path(reader, "%s.keys", path), &set);
+    if (credential->source && !place.url)
+        check_usable(reader, credential, set.tokens, place.file, path);
 }
 
 static bool is_claim_name(const char *name)
@@ -100,27 +163,20 @@ static void read_jwt(ConfigReader *reader, const Passerelle__Config__Jwt *text, 
                   .algorithms = read_algorithms(reader, text, path),
                   .skew = text->skew,
                   .longest = text->longest},
-        .keys_file = text->keys,
         .client = text->client,
         .tenant = text->tenant,
         .class = text->class_,
     };
     read_claims(reader, text, path, credential);
-    if (!text->keys)
-        return;
-    credential->keys = read_keys(reader, text->keys, credential->rules.algorithms,
-                                 config_path(reader, "%s.keys", path));
-    if (credential->keys)
-        check_usable(reader, credential, path);
+    read_source(reader, text, path, credential);
 }
 
 /* ---- API keys ---------------------------------------------------------------------------------
  */
 
-static const ApiKeyClaim *read_key_claims(ConfigReader *reader,
-                                          const Passerelle__Config__ApiKey *text)
+static const ApiKeyClaim *read_key_claims(Arena *arena, const Passerelle__Config__ApiKey *text)
 {
-    ApiKeyClaim *claims = arena_array(reader->arena, ApiKeyClaim, text->n_claims + 1);
+    ApiKeyClaim *claims = arena_array(arena, ApiKeyClaim, text->n_claims + 1);
     for (size_t i = 0; i < text->n_claims; i++)
         claims[i] = (ApiKeyClaim){text->claims[i]->key, bytes_of(text->claims[i]->value)};
     return claims;
@@ -139,76 +195,122 @@ static const char *mistake_in_key(const Passerelle__Config__ApiKey *text, ApiKey
     return NULL;
 }
 
-static ApiKey read_key(ConfigReader *reader, const Passerelle__Config__ApiKey *text)
+static ApiKey read_key(Arena *arena, const Passerelle__Config__ApiKey *text)
 {
     return (ApiKey){
         .id = text->id,
         .client = bytes_of(text->client),
         .tenant = bytes_of(text->tenant),
         .class = bytes_of(text->class_),
-        .claims = read_key_claims(reader, text),
+        .claims = read_key_claims(arena, text),
         .n_claims = (uint32_t)text->n_claims,
         .expires = text->has_expires ? text->expires : INT64_MAX,
     };
 }
 
-/* Mistakes are told at the place of the file with the keys, in which they are. */
-static void tell_in_file(ConfigReader *reader, const YamlDocument *document, size_t i,
-                         const char *mistake)
+static void tell_key(Problems *problems, const YamlDocument *document, size_t i,
+                     const char *mistake)
 {
-    document_tell(document, reader->problems, config_path(reader, "keys[%zu]", i), NULL, "%s",
+    document_tell(document, problems, arena_printf(problems->arena, "keys[%zu]", i), NULL, "%s",
                   mistake);
 }
 
-static const ApiKeys *compile_keys(ConfigReader *reader, const YamlDocument *document,
+static const ApiKeys *compile_keys(Arena *arena, Problems *problems, const YamlDocument *document,
                                    const Passerelle__Config__ApiKeyFile *text)
 {
-    ApiKey *keys = arena_array(reader->arena, ApiKey, text->n_keys + 1);
-    size_t n_problems = reader->problems->n;
+    ApiKey *keys = arena_array(arena, ApiKey, text->n_keys + 1);
     for (size_t i = 0; i < text->n_keys; i++) {
         if (!text->keys[i]->sha256 || !text->keys[i]->client)
             continue; /* told already */
-        keys[i] = read_key(reader, text->keys[i]);
+        keys[i] = read_key(arena, text->keys[i]);
         const char *mistake = mistake_in_key(text->keys[i], &keys[i]);
         if (mistake)
-            tell_in_file(reader, document, i, mistake);
+            tell_key(problems, document, i, mistake);
     }
-    if (reader->problems->n > n_problems)
+    if (problems->n)
         return NULL;
     uint32_t twin;
     ApiKeys *table = NULL;
-    Result r = api_keys_new(reader->arena, keys, (uint32_t)text->n_keys, &table, &twin);
+    Result r = api_keys_new(arena, keys, (uint32_t)text->n_keys, &table, &twin);
     if (failed(r))
-        tell_in_file(reader, document, twin, "another key has the same sha256");
+        tell_key(problems, document, twin, "another key has the same sha256");
     return table;
+}
+
+/* The arena is the set's. */
+static const ApiKeys *read_key_file(Arena *arena, const KeyPlace *place, Bytes text,
+                                    Problems *problems)
+{
+    YamlDocument document;
+    ProtobufCMessage *message;
+    Result r = config_document_read(arena, bytes_copy(arena, text), place->file,
+                                    &passerelle__config__api_key_file__descriptor, problems,
+                                    problems, &document, &message);
+    if (failed(r))
+        problem_add(problems, place->file, 0, 0, "", NULL, "%s", r.error->doing);
+    else if (message)
+        return compile_keys(arena, problems, &document,
+                            (const Passerelle__Config__ApiKeyFile *)message);
+    return NULL;
+}
+
+static Result key_file_set(Arena *arena, const KeyPlace *place, Bytes text, SourceKeys *set_out)
+{
+    Problems problems = problems_in(arena);
+    *set_out = (SourceKeys){.arena = arena_new(ARENA_UNLIMITED)};
+    set_out->api_keys = read_key_file(set_out->arena, place, text, &problems);
+    if (set_out->api_keys)
+        return OK;
+    Buffer told = buffer_in(arena);
+    problems_print(&problems, &told);
+    arena_free(set_out->arena);
+    return FAIL(arena, FAULT_BAD_VALUE, "%.*s", BYTES_ARGS(bytes_trim(buffer_bytes(&told))));
+}
+
+Result key_set_read(Arena *arena, const KeyPlace *place, Bytes text, SourceKeys *set_out)
+{
+    if (place->api_keys)
+        return key_file_set(arena, place, text, set_out);
+    *set_out = (SourceKeys){0};
+    Result r =
+        text.size > TOKEN_KEYS_BYTES_MOST
+            ? FAIL(arena, FAULT_BAD_VALUE, "it is larger than %d bytes", TOKEN_KEYS_BYTES_MOST)
+            : token_keys_read(arena, text, place->secrets, &set_out->tokens);
+    return failed(r) ? FAIL_OVER(arena, r, FAULT_BAD_VALUE, "%s: %s",
+                                 place->url ? "the keys of the URL" : place->file, r.error->doing)
+                     : OK;
 }
 
 static void read_api_keys(ConfigReader *reader, const Passerelle__Config__ApiKeys *text,
                           const char *path, CredentialConfig *credential)
 {
-    Bytes content;
-    YamlDocument document;
-    ProtobufCMessage *message;
+    SourceKeys set;
+    KeyPlace place = {.file = text->file, .api_keys = true, .every = text->look};
     *credential = (CredentialConfig){
         .kind = CREDENTIAL_API_KEY,
         .header = config_field_name(reader, text->header, config_path(reader, "%s.header", path)),
         .forward = text->forward,
-        .keys_file = text->file,
     };
-    if (!text->file)
-        return;
-    Result r = file_read(reader->arena, text->file, API_KEY_FILE_MOST, &content);
-    if (!failed(r)) {
-        config_hash_add(reader, content, false);
-        r = config_document_read(reader->arena, content, text->file,
-                                 &passerelle__config__api_key_file__descriptor, reader->problems,
-                                 reader->problems, &document, &message);
-    }
-    if (failed(r))
-        config_tell(reader, config_path(reader, "%s.file", path), NULL, "%s", r.error->doing);
-    else if (message)
-        credential->api_keys =
-            compile_keys(reader, &document, (const Passerelle__Config__ApiKeyFile *)message);
+    if (text->file)
+        credential->source =
+            open_source(reader, &place, config_path(reader, "%s.file", path), &set);
+}
+
+/* ---- Certificates -----------------------------------------------------------------------------
+ */
+
+static void read_certificate(ConfigReader *reader,
+                             const Passerelle__Config__ClientCertificate *text,
+                             CredentialConfig *credential)
+{
+    *credential = (CredentialConfig){
+        .kind = CREDENTIAL_CERTIFICATE,
+        .of = config_certificate_name(text->of),
+        .names = config_texts(reader->arena, text->name, text->n_name),
+        .tenant = text->tenant,
+        .class = text->class_,
+    };
+    reader->config->access.by_certificate = true;
 }
 
 /* ---- All of it --------------------------------------------------------------------------------
@@ -228,13 +330,62 @@ Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate tex
 static void read_credential(ConfigReader *reader, const Passerelle__Config__Credential *text,
                             const char *path, CredentialConfig *credential)
 {
-    if (!text->jwt == !text->api_keys)
-        config_tell(reader, path, "jwt: {...}, or api_keys: FILE",
-                    "it is either a jwt or api_keys");
+    if (!!text->jwt + !!text->api_keys + !!text->certificate != 1)
+        config_tell(reader, path, "jwt: {...}, or api_keys: FILE, or certificate: {}",
+                    "it is one of jwt, api_keys and certificate");
     else if (text->jwt)
         read_jwt(reader, text->jwt, config_path(reader, "%s.jwt", path), credential);
+    else if (text->certificate)
+        read_certificate(reader, text->certificate, credential);
     else
         read_api_keys(reader, text->api_keys, config_path(reader, "%s.api_keys", path), credential);
+    credential->name = text->name;
+    credential->renew = text->renew;
+}
+
+/* NULL: there is none. */
+static const CredentialConfig *find_method(const AccessConfig *access, const char *name)
+{
+    for (uint32_t i = 0; i < access->n_credentials; i++)
+        if (access->credentials[i].name && strcmp(access->credentials[i].name, name) == 0)
+            return &access->credentials[i];
+    return NULL;
+}
+
+CredentialList config_credentials(ConfigReader *reader, char *const *names, size_t n,
+                                  const char *path)
+{
+    const AccessConfig *access = &reader->config->access;
+    const CredentialConfig **list = arena_array(reader->arena, const CredentialConfig *, n + 1);
+    size_t n_found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const CredentialConfig *method = find_method(access, names[i]);
+        if (method)
+            list[n_found++] = method;
+        else
+            config_tell(reader, config_path(reader, "%s.authentication[%zu]", path, i), NULL,
+                        "no method of `authentication` has the name %s", names[i]);
+    }
+    return n ? list : NULL;
+}
+
+static CredentialList all_of(ConfigReader *reader, const AccessConfig *access)
+{
+    const CredentialConfig **list =
+        arena_array(reader->arena, const CredentialConfig *, access->n_credentials + 1);
+    for (uint32_t i = 0; i < access->n_credentials; i++)
+        list[i] = &access->credentials[i];
+    return list;
+}
+
+static void check_names(ConfigReader *reader, const AccessConfig *access)
+{
+    for (uint32_t i = 0; i < access->n_credentials; i++) {
+        const CredentialConfig *method = &access->credentials[i];
+        if (method->name && find_method(access, method->name) != method)
+            config_tell(reader, config_path(reader, "authentication[%u].name", i), NULL,
+                        "another method has the name %s already", method->name);
+    }
 }
 
 void config_read_access(ConfigReader *reader)
@@ -265,6 +416,8 @@ void config_read_access(ConfigReader *reader)
     for (size_t i = 0; i < n; i++)
         read_credential(reader, text->authentication[i],
                         config_path(reader, "authentication[%zu]", i), &credentials[i]);
+    access->all = all_of(reader, access);
+    check_names(reader, access);
 }
 
 static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allow *text)
@@ -298,6 +451,8 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
     }
     return (AccessRules){
         .authenticate = config_authenticate(text->has_authenticate, text->authenticate),
+        .credentials =
+            config_credentials(reader, text->authentication, text->n_authentication, path),
         .allow = allow,
         .n_allow = (uint32_t)text->n_allow,
     };
@@ -326,7 +481,7 @@ static bool is_wider(const Route *other, const Route *route)
 /* What the route does not say itself, the next wider one does that says it. */
 static void inherit(const Route *routes, uint32_t n, Route *route)
 {
-    const Route *mode = NULL, *allow = NULL;
+    const Route *mode = NULL, *methods = NULL, *allow = NULL;
     for (uint32_t i = 0; i < n; i++) {
         const Route *other = &routes[i];
         if (!is_wider(other, route))
@@ -334,11 +489,15 @@ static void inherit(const Route *routes, uint32_t n, Route *route)
         size_t size = strlen(other->match);
         if (other->access.authenticate && (!mode || size > strlen(mode->match)))
             mode = other;
+        if (other->access.credentials && (!methods || size > strlen(methods->match)))
+            methods = other;
         if (other->access.n_allow && (!allow || size > strlen(allow->match)))
             allow = other;
     }
     if (mode && !route->access.authenticate)
         route->access.authenticate = mode->access.authenticate;
+    if (methods && !route->access.credentials)
+        route->access.credentials = methods->access.credentials;
     if (allow && !route->access.n_allow) {
         route->access.allow = allow->access.allow;
         route->access.n_allow = allow->access.n_allow;

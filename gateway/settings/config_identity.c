@@ -59,9 +59,9 @@ static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients
         reader->config->identity.hash_key = key;
 }
 
-static CertificateName certificate_name(const Passerelle__Config__Identity *text)
+CertificateName config_certificate_name(Passerelle__Config__CertificateName name)
 {
-    switch (text->certificate) {
+    switch (name) {
     case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_COMMON_NAME:
         return CERTIFICATE_COMMON_NAME;
     case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_DNS: return CERTIFICATE_DNS;
@@ -124,7 +124,7 @@ void config_read_identity(ConfigReader *reader)
     static const Passerelle__Config__Clients default_clients = PASSERELLE__CONFIG__CLIENTS__INIT;
     const Passerelle__Config__Identity *said = text->identity ? text->identity : &defaults;
     IdentityConfig *identity = &reader->config->identity;
-    identity->certificate = certificate_name(said);
+    identity->certificate = config_certificate_name(said->certificate);
     identity->header = read_header(reader, text->identity_header, "identity_header");
     identity->tenant_header = read_header(reader, said->tenant_header, "identity.tenant_header");
     identity->class_header = read_header(reader, said->class_header, "identity.class_header");

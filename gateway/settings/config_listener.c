@@ -146,6 +146,8 @@ void config_read_listeners(ConfigReader *reader)
         listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
         listener->authenticate =
             config_authenticate(text->listen[i]->has_authenticate, text->listen[i]->authenticate);
+        listener->credentials = config_credentials(reader, text->listen[i]->authentication,
+                                                   text->listen[i]->n_authentication, path);
         config->n_listeners++;
         read_proxies(reader, text->listen[i], &trusted, path, listener);
         const Passerelle__Config__ListenerTls *tls = text->listen[i]->tls;

@@ -67,11 +67,20 @@ void config_read_dns(ConfigReader *reader);
 void config_read_identity(ConfigReader *reader);
 void config_check_identity(ConfigReader *reader);
 
+CertificateName config_certificate_name(Passerelle__Config__CertificateName name);
+
 /* config_access.c: reads Config.access; the rules of a route; `authenticate` of either. */
 void config_read_access(ConfigReader *reader);
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
                               const char *path);
 Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate text);
+/* The methods with these names; NULL if none are named. */
+CredentialList config_credentials(ConfigReader *reader, char *const *names, size_t n,
+                                  const char *path);
+/* The keys in a file, or from a URL, as a set of the caller's. `arena`: of the Result. Fault:
+   BAD_VALUE. */
+enum { KEYS_FILE_MOST = 64 << 20 };
+MUST_USE Result key_set_read(Arena *arena, const KeyPlace *place, Bytes text, SourceKeys *set_out);
 /* Once all routes were read: what they do not say, of wider ones. */
 void config_assign_access(Config *config);
 /* Whether what the route matches, of methods, is part of what the other one matches. */

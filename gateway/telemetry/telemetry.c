@@ -59,7 +59,9 @@ static void add_claims(Buffer *line, const Identity *identity)
 {
     buffer_add_text(line, ",\"claims\":{");
     for (uint32_t i = 0; i < identity->n_claims; i++) {
-        buffer_printf(line, "%s\"%s\":", i ? "," : "", identity->claims[i].name);
+        buffer_add_text(line, i ? ",\"" : "\"");
+        buffer_add_text(line, identity->claims[i].name);
+        buffer_add_text(line, "\":");
         log_line_text(line, BYTES_NONE, identity->claims[i].value);
     }
     buffer_add_text(line, "}");

@@ -1,21 +1,29 @@
 """Who may call: tokens made by PyJWT, API keys, rules of routes; in all dialects."""
+import base64
 import datetime
 import hashlib
+import http.client
 import http.server
+import itertools
 import json
+import posixpath
 import re
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import grpc
 import jwt
 import pytest
+import yaml
 from backends import Backend, client, order_v3, v1, v3
 from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import BINARY, Gateway
 from job_backend import JobBackend
 from processes import eventually
+from http2_client import http2_request
+from test_each_fault import DIALECTS, IN_FRAMES, Call
 from test_jobs import CONFIG as JOBS
 
 CONFIG = """
@@ -24,8 +32,8 @@ admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: "-"
 errors: full
 authentication:
-  - jwt: {issuer: 'https://issuer', audience: [orders], keys: $folder/keys.json, skew: 0s, class: class, claims: {scope: scope, roles: realm.roles}}
-  - api_keys: $folder/api-keys.yaml
+  - jwt: {issuer: 'https://issuer', audience: [orders], keys: $folder/keys.json, look: 50ms, skew: 0s, class: class, claims: {scope: scope, roles: realm.roles}}
+  - api_keys: {file: $folder/api-keys.yaml, look: 50ms}
 services:
   - name: orders
     versions:
@@ -54,7 +62,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        body = json.dumps({":path": self.path, **{name.lower(): value for name, value in self.headers.items()}}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -266,16 +274,127 @@ def test_where_credentials_are_optional_they_must_be_good(scene):
 def test_a_new_key_of_the_issuer_counts_beside_the_old_one(scene):
     issuer, gateway, _ = scene
     old, old_token = issuer.publish(), issuer.token()
-    newer = Issuer(gateway.folder, kid="b")
-    newer.others = [old]
+    (gateway.folder / "new").mkdir()
+    newer = Issuer(gateway.folder / "new", kid="b")
     assert get(gateway, newer.token()).status == 401
+    newer.folder, newer.others = gateway.folder, [old]
     newer.publish()
-    gateway.reload()
-    deadline = time.time() + 20
-    while get(gateway, newer.token()).status == 401 and time.time() < deadline:
-        time.sleep(0.05)
-    assert get(gateway, newer.token()).status != 401
+    eventually(lambda: get(gateway, newer.token()).status != 401)
     assert get(gateway, old_token).status != 401
+
+
+def test_a_key_that_is_revoked_is_refused_when_the_file_has_changed(scene):
+    _, gateway, _ = scene
+    file = gateway.folder / "api-keys.yaml"
+    made = key("make", file, "eve", "--class", "staff")[1].strip()
+    eventually(lambda: get(gateway, key=made).status not in (401, 403))
+    file.write_text(file.read_text() + "nonsense\n")  # the last good keys stay
+    gateway.logged(event="keys_not_read")
+    assert get(gateway, key=made).status not in (401, 403)
+    file.write_text(file.read_text().replace("nonsense\n", ""))
+    assert key("revoke", file, made[:12])[0] == 0
+    eventually(lambda: get(gateway, key=made).status == 401)
+    assert get(gateway, key="key-of-staff").status not in (401, 403)
+    assert gateway.metric("passerelle_key_reads_total", result="good") >= 2 and gateway.metric("passerelle_key_reads_total", result="failed") >= 1
+
+
+# ---- Tricks ------------------------------------------------------------------------------------------------------------
+
+SPELLINGS = ["/open/../staff/x", "/open/%2e%2e/staff/x", "/open/..%2fstaff/x", "/open/.%2e/staff/x", "/open/x/../../staff/x", "//staff/x",
+             "/./staff/x", "/staff//x", "/STAFF/x", "/staff%2fx", "/staff;a=b/x", "/%73taff/x", "/open\\..\\staff/x", "/open/..;/staff/x",
+             "/open/%252e%252e/staff/x", "/open/%c0%ae%c0%ae/staff/x", "http://x/staff/x", "/staff/x?/open/", "/staff/x#/open/", "/staff/.",
+             "/staff", "/open/..", "/v1/../staff/x", "/open/%00/../staff/x"]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_no_spelling_of_a_path_leads_past_its_rules(scene, path):
+    _, gateway, _ = scene
+    try:
+        answer = gateway.http("GET", path)
+    except http.client.HTTPException:
+        pytest.skip("the client refuses to send it")
+    assert answer.status in (400, 401, 403, 404) or (answer.status == 200 and meant(answer.json[":path"]).startswith("/open")), answer.body
+
+
+def meant(path):
+    """As the most generous reader takes it."""
+    for _ in range(3):
+        path = urllib.parse.unquote(path)
+    return posixpath.normpath(re.sub("/+", "/", path.replace("\\", "/").partition("?")[0].replace(";", "/;")))
+
+
+@pytest.mark.parametrize("fields", [
+    {"authorization": "Bearer "}, {"authorization": "Bearer"}, {"authorization": "Bearer a.b.c"}, {"authorization": "bearer\tx"},
+    {"proxy-authorization": "TOKEN"}, {"x-authorization": "TOKEN"}, {"x_api_key": "key-of-staff"}, {"x-api-key": " "},
+    {"x-api-key": "key-of-staff, key-of-staff"}, {"x-api-key": "key-of-staf"}, {"x-api-key": "KEY-OF-STAFF"}, {"cookie": "x-api-key=key-of-staff"},
+    {"x-client": "eve", "x-forwarded-user": "eve", "x-client-id": "eve"}, {"connection": "x-api-key", "x-api-key": "key-of-staff"}])
+def test_no_other_field_proves_anything(scene, fields):
+    issuer, gateway, _ = scene
+    headers = {name: value.replace("TOKEN", f"Bearer {issuer.token()}") for name, value in fields.items()}
+    assert gateway.http("GET", "/staff/x", headers=headers).status in (400, 401), fields
+
+
+def test_a_verb_in_a_field_does_not_change_the_rule(scene):
+    issuer, gateway, _ = scene
+    token = {"authorization": f"Bearer {issuer.token()}", "x-http-method-override": "GET", "content-type": "application/json"}
+    assert gateway.http("POST", "/v1/orders", b"{}", headers=token).status == 403
+
+
+# ---- All dialects and versions -----------------------------------------------------------------------------------------
+
+def rules_of(method):
+    """Those of the narrowest route of the config that has some."""
+    routes = yaml.safe_load(CONFIG.replace("$port", "1").replace("$admin", "1"))["routes"]
+    found = {route["match"]: route["allow"] for route in routes if "allow" in route}
+    return next(found[match] for match in (f"orders.Orders/{method}", "orders.Orders", "orders") if match in found)
+
+
+def holds(rule, who, version):
+    named = lambda patterns, name: any(name == pattern or (pattern.endswith("*") and name and name.startswith(pattern[:-1]))  # noqa: E731
+                                       for pattern in patterns)
+    return (("client" not in rule or named(rule["client"], who.get("client", ""))) and
+            ("class" not in rule or named(rule["class"], who.get("class", ""))) and
+            ("version" not in rule or named(rule["version"], version)) and
+            all(word in who.get("claims", {}).get(name, "").split() for name, word in rule.get("claims", {}).items()))
+
+
+WHO = {"nobody": {}, "reader": {"client": "ada", "claims": {"scope": "orders.read"}},
+       "writer": {"client": "ada", "claims": {"scope": "orders.read orders.write"}}, "stranger": {"client": "ada", "claims": {"scope": "other"}},
+       "key-of-staff": {"client": "eve", "class": "staff"}, "key-of-bot": {"client": "bot-1"}}
+
+
+def code_of(dialect, answer):
+    """OK is None."""
+    status, fields, body = answer
+    if dialect == "grpc-web-text":
+        body = b"".join(base64.b64decode(piece + b"=" * (-len(piece) % 4)) for piece in body.replace(b"=", b" ").split())
+    told = fields.get("grpc-status") or (re.findall(rb"grpc-status: *(\d+)", body) or [b""])[-1].decode()
+    return {"7": 403, "16": 401}.get(told) if dialect in IN_FRAMES else status if status in (401, 403) else None
+
+
+def ask(gateway, dialect, method, version, headers):
+    call = Call(dialect, method, version, {"order": {}} if method == "Create" else {"id": "1", "limit": 5})
+    if dialect != "rest":
+        call.text = b"" if call.codec == "proto" else b"{}"
+    body, fields = call.body, {**({"content-type": call.media} if call.body is not None else {}), **headers}
+    if dialect == "grpc":
+        status, head, body, trailers = http2_request(gateway.port, call.verb, call.path, [*fields.items(), ("te", "trailers")], body)
+        return status, {name: value[0] for name, value in {**head, **trailers}.items()}, body
+    answer = gateway.http(call.verb, call.path, body, fields)
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.body
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_a_call_is_allowed_or_refused_alike_in_all_dialects_and_versions(scene, who):
+    issuer, gateway, _ = scene
+    scope = WHO[who].get("claims", {}).get("scope")
+    headers = {} if who == "nobody" else {"authorization": f"Bearer {issuer.token(scope=scope)}"} if scope else {"x-api-key": who}
+    seen, right = {}, {}
+    for method, version, dialect in itertools.product(("Get", "List", "Create"), ("v1", "v2", "v3"), DIALECTS):
+        allowed = any(holds(rule, WHO[who], version) for rule in rules_of(method))
+        right[method, version, dialect] = 401 if who == "nobody" else None if allowed else 403
+        seen[method, version, dialect] = code_of(dialect, ask(gateway, dialect, method, version, headers))
+    assert seen == right
 
 
 def test_check_tells_what_is_wrong_with_credentials(tmp_path):

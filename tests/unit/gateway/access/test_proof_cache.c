@@ -16,7 +16,7 @@ static ProofCache *cache_of(uint32_t entries)
 {
     random_seed_fixed(&numbers, 1);
     ProofCache *cache = proof_cache_new(entries, &numbers);
-    proof_cache_begin(cache, 1);
+    proof_cache_begin(cache, 1, 7);
     return cache;
 }
 
@@ -27,7 +27,7 @@ static void add(ProofCache *cache, const char *text, int64_t expires, int64_t wa
 
 static const Proof *find(const ProofCache *cache, const char *text, int64_t wall, int64_t since)
 {
-    return proof_cache_find(cache, bytes_of(text), wall, since);
+    return proof_cache_find(cache, &credential, bytes_of(text), wall, since);
 }
 
 static void what_was_added_is_found_as_a_copy(void **state)
@@ -61,6 +61,16 @@ static void credentials_are_compared_whole(void **state)
     proof_cache_free(cache);
 }
 
+static void another_method_has_proved_nothing(void **state)
+{
+    static CredentialConfig other;
+    ProofCache *cache = cache_of(4);
+    add(cache, "a", INT64_MAX, NOW);
+    assert_null(proof_cache_find(cache, &other, bytes_of("a"), NOW, 0));
+    assert_non_null(find(cache, "a", NOW, 0));
+    proof_cache_free(cache);
+}
+
 static void it_is_not_found_when_it_is_too_old_or_has_ended(void **state)
 {
     ProofCache *cache = cache_of(4);
@@ -78,9 +88,12 @@ static void another_config_knows_nothing_of_it(void **state)
 {
     ProofCache *cache = cache_of(4);
     add(cache, "a", INT64_MAX, NOW);
-    proof_cache_begin(cache, 1);
+    proof_cache_begin(cache, 1, 7);
     assert_non_null(find(cache, "a", NOW, 0));
-    proof_cache_begin(cache, 2);
+    proof_cache_begin(cache, 2, 7);
+    assert_null(find(cache, "a", NOW, 0));
+    add(cache, "a", INT64_MAX, NOW);
+    proof_cache_begin(cache, 2, 8); /* other keys */
     assert_null(find(cache, "a", NOW, 0));
     proof_cache_free(cache);
 }
@@ -102,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_found_as_a_copy),
         cmocka_unit_test(credentials_are_compared_whole),
+        cmocka_unit_test(another_method_has_proved_nothing),
         cmocka_unit_test(it_is_not_found_when_it_is_too_old_or_has_ended),
         cmocka_unit_test(another_config_knows_nothing_of_it),
         cmocka_unit_test(a_new_one_takes_the_place_of_the_oldest),

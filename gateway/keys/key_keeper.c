@@ -1,0 +1,181 @@
+#include "gateway/keys/key_keeper.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/file/file.h"
+#include "base/random.h"
+#include "gateway/settings/settings.h"
+#include "gateway/keys/key_fetch.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOOK (50 * MILLISECOND) /* at whether anything is due */
+#define END_TIME SECOND
+
+struct KeyKeeper {
+    pthread_t thread;
+    Random random; /* the thread's */
+    atomic_bool stop;
+    atomic_ullong good, failed;
+};
+
+static void tell(KeyKeeper *keeper, const KeySource *source, Result r)
+{
+    const KeyPlace *place = key_source_place(source);
+    atomic_fetch_add(failed(r) ? &keeper->failed : &keeper->good, 1);
+    if (failed(r))
+        telemetry_event("warning", "keys_not_read", r, "%s: the keys that are known already stay",
+                        place->url ? "the keys of a URL" : place->file);
+}
+
+/* ---- Files ------------------------------------------------------------------------------------
+ */
+
+static bool is_changed(KeyWatch *watch, const char *file)
+{
+    struct stat now;
+    if (stat(file, &now) != 0)
+        return false; /* it is about to be replaced, or gone: what is known stays */
+    int64_t mtime = now.st_mtim.tv_sec * SECOND + now.st_mtim.tv_nsec;
+    bool changed =
+        watch->mtime != mtime || watch->size != now.st_size || watch->inode != now.st_ino;
+    watch->mtime = mtime;
+    watch->size = now.st_size;
+    watch->inode = now.st_ino;
+    return changed;
+}
+
+static Result offer(KeySource *source, Bytes text, Arena *arena)
+{
+    SourceKeys set;
+    Result r = key_set_read(arena, key_source_place(source), text, &set);
+    if (!failed(r))
+        key_source_offer(source, &set);
+    return r;
+}
+
+static void look_at_file(KeyKeeper *keeper, KeySource *source, KeyWatch *watch, Arena *arena)
+{
+    const KeyPlace *place = key_source_place(source);
+    Bytes text;
+    if (!is_changed(watch, place->file))
+        return;
+    Result r = file_read(arena, place->file, KEYS_FILE_MOST, &text);
+    if (!failed(r))
+        r = offer(source, text, arena);
+    tell(keeper, source, r);
+}
+
+/* ---- URLs -------------------------------------------------------------------------------------
+ */
+
+static bool write_all(int fd, Bytes text)
+{
+    while (text.size) {
+        ssize_t n = write(fd, text.data, text.size);
+        if (n <= 0)
+            return false;
+        text = bytes_slice(text, (size_t)n, text.size);
+    }
+    return fsync(fd) == 0;
+}
+
+/* Whole or not at all: a gateway may start from it at any time. */
+static Result keep(Arena *arena, const char *path, Bytes text)
+{
+    const char *part = arena_printf(arena, "%s.part", path);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool good = fd >= 0 && write_all(fd, text);
+    if (fd >= 0)
+        close(fd);
+    if (good && rename(part, path) == 0)
+        return OK;
+    return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, strerror(errno));
+}
+
+static void fetch(KeyKeeper *keeper, KeySource *source, KeySchedule *schedule, Arena *arena)
+{
+    const KeyPlace *place = key_source_place(source);
+    Bytes text;
+    Result r = key_fetch(arena, place, &keeper->stop, &text);
+    if (!failed(r))
+        r = offer(source, text, arena);
+    if (!failed(r) && place->file)
+        r = keep(arena, place->file, text);
+    if (atomic_load(&keeper->stop)) {
+        error_ignore(r, "the process ends");
+        return;
+    }
+    tell(keeper, source, r);
+    key_schedule_done(schedule, clock_now(), !failed(r), place->every,
+                      random_next(&keeper->random));
+}
+
+/* ---- The thread -------------------------------------------------------------------------------
+ */
+
+static void look(KeyKeeper *keeper, KeySource *source)
+{
+    const KeyPlace *place = key_source_place(source);
+    KeyWatch *watch = key_source_watch(source);
+    int64_t now = clock_now();
+    bool wanted = place->url && key_source_is_wanted(source);
+    if (!key_schedule_is_due(&watch->schedule, now, wanted))
+        return;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    if (place->url) {
+        KeySchedule schedule = watch->schedule;
+        fetch(keeper, source, &schedule, arena);
+        key_source_scheduled(source, &schedule);
+    } else {
+        look_at_file(keeper, source, watch, arena);
+        watch->schedule.due = now + place->every;
+    }
+    arena_free(arena);
+}
+
+static void *run(void *argument)
+{
+    KeyKeeper *keeper = argument;
+    while (!atomic_load(&keeper->stop)) {
+        for (KeySource *source = NULL; (source = key_sources_next(source));)
+            if (!atomic_load(&keeper->stop))
+                look(keeper, source);
+        nanosleep(&(struct timespec){.tv_nsec = LOOK}, NULL);
+    }
+    return NULL;
+}
+
+KeyKeeper *key_keeper_start(void)
+{
+    KeyKeeper *keeper = calloc(1, sizeof *keeper);
+    CHECK(keeper);
+    random_seed(&keeper->random);
+    CHECK(thread_make(&keeper->thread, run, keeper) == 0);
+    return keeper;
+}
+
+void key_keeper_end(KeyKeeper *keeper)
+{
+    if (!keeper)
+        return;
+    atomic_store(&keeper->stop, true);
+    if (thread_join_by(keeper->thread, clock_now() + END_TIME))
+        free(keeper);
+}
+
+void key_keeper_metrics_write(Exposition *e, void *owner)
+{
+    const KeyKeeper *keeper = owner;
+    exposition_family(e, "passerelle_key_reads", METRIC_COUNTER,
+                      "Keys that check credentials: read again from files and URLs, by result.");
+    Label good[] = {{"result", "good"}}, bad[] = {{"result", "failed"}};
+    exposition_number(e, "", good, 1, atomic_load(&keeper->good));
+    exposition_number(e, "", bad, 1, atomic_load(&keeper->failed));
+}

@@ -1,0 +1,35 @@
+#include "gateway/token/key_schedule.h"
+
+#define SECOND INT64_C(1000000000)
+
+bool key_schedule_is_due(const KeySchedule *schedule, int64_t now, bool wanted)
+{
+    return now >= schedule->due || (wanted && key_schedule_may_hope(schedule, now));
+}
+
+bool key_schedule_may_hope(const KeySchedule *schedule, int64_t now)
+{
+    return !schedule->begun || now - schedule->begun >= KEY_FETCH_PAUSE;
+}
+
+static int64_t below(uint64_t random, int64_t most)
+{
+    return most > 0 ? (int64_t)(random % (uint64_t)most) : 0;
+}
+
+void key_schedule_done(KeySchedule *schedule, int64_t now, bool good, int64_t every,
+                       uint64_t random)
+{
+    enum { DOUBLED_MOST = 16 };
+    schedule->begun = now;
+    if (good) {
+        schedule->failures = 0;
+        schedule->due = now + every - below(random, every / 10);
+        return;
+    }
+    uint32_t n = schedule->failures < DOUBLED_MOST ? schedule->failures++ : DOUBLED_MOST;
+    int64_t wait = SECOND << n;
+    if (wait > every)
+        wait = every;
+    schedule->due = now + wait - below(random, wait / 2);
+}

@@ -1,0 +1,30 @@
+/*
+ * When keys are read again: pure. Times are monotonic nanoseconds; chance is passed in.
+ */
+#ifndef GATEWAY_KEY_SCHEDULE_H
+#define GATEWAY_KEY_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KEY_FETCH_PAUSE (INT64_C(10) * 1000000000) /* between two fetches of one URL, at least */
+
+typedef struct KeySchedule {
+    int64_t begun;     /* the last time that it was fetched; 0: never */
+    int64_t due;       /* the next time */
+    uint32_t failures; /* in a row */
+} KeySchedule;
+
+/* Whether to fetch now. `wanted`: somebody asks for a key that is not there. */
+bool key_schedule_is_due(const KeySchedule *schedule, int64_t now, bool wanted);
+
+/* Whether a wish would be met within the pause: a call may come again then. */
+bool key_schedule_may_hope(const KeySchedule *schedule, int64_t now);
+
+/* It was fetched, or not. After a success the next time is in `every`, up to a tenth earlier, so
+   that many gateways do not ask at once; after a failure in 1 s, and in twice as long after
+   each further one, but in `every` at most, up to half of it earlier. `random`: any number. */
+void key_schedule_done(KeySchedule *schedule, int64_t now, bool good, int64_t every,
+                       uint64_t random);
+
+#endif

@@ -1,0 +1,74 @@
+#include "tests/unit/check.h"
+
+#include "base/clock.h"
+#include "gateway/token/key_schedule.h"
+
+#define NOW (1000 * SECOND)
+#define EVERY (300 * SECOND)
+
+static void a_new_url_is_due_at_once(void **state)
+{
+    assert_true(key_schedule_is_due(&(KeySchedule){0}, 0, false));
+    assert_true(key_schedule_may_hope(&(KeySchedule){0}, 0));
+}
+
+static void the_next_time_is_up_to_a_tenth_earlier(void **state)
+{
+    static const struct {
+        uint64_t random;
+        int64_t wait;
+    } rows[] = {{0, EVERY}, {EVERY / 10 - 1, EVERY - EVERY / 10 + 1}, {EVERY / 10, EVERY}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        KeySchedule schedule = {0};
+        key_schedule_done(&schedule, NOW, true, EVERY, rows[i].random);
+        assert_int_equal(schedule.due, NOW + rows[i].wait);
+        assert_false(key_schedule_is_due(&schedule, schedule.due - 1, false));
+        assert_true(key_schedule_is_due(&schedule, schedule.due, false));
+    }
+}
+
+static void a_wish_is_met_after_the_pause(void **state)
+{
+    KeySchedule schedule = {0};
+    key_schedule_done(&schedule, NOW, true, EVERY, 0);
+    assert_false(key_schedule_may_hope(&schedule, NOW + KEY_FETCH_PAUSE - 1));
+    assert_false(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE - 1, true));
+    assert_true(key_schedule_may_hope(&schedule, NOW + KEY_FETCH_PAUSE));
+    assert_true(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE, true));
+    assert_false(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE, false));
+}
+
+static void failures_double_the_wait_up_to_the_interval(void **state)
+{
+    static const int64_t waits[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+    KeySchedule schedule = {0};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        key_schedule_done(&schedule, NOW, false, EVERY, 0);
+        assert_int_equal(schedule.due, NOW + waits[i] * SECOND);
+    }
+    for (int i = 0; i < 100; i++)
+        key_schedule_done(&schedule, NOW, false, EVERY, 0);
+    assert_int_equal(schedule.due, NOW + EVERY);
+    key_schedule_done(&schedule, NOW, true, EVERY, 0); /* and one success ends that */
+    key_schedule_done(&schedule, NOW, false, EVERY, 0);
+    assert_int_equal(schedule.due, NOW + SECOND);
+}
+
+static void after_a_failure_it_is_up_to_half_earlier(void **state)
+{
+    KeySchedule schedule = {0};
+    key_schedule_done(&schedule, NOW, false, EVERY, SECOND / 2 - 1);
+    assert_int_equal(schedule.due, NOW + SECOND - SECOND / 2 + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_url_is_due_at_once),
+        cmocka_unit_test(the_next_time_is_up_to_a_tenth_earlier),
+        cmocka_unit_test(a_wish_is_met_after_the_pause),
+        cmocka_unit_test(failures_double_the_wait_up_to_the_interval),
+        cmocka_unit_test(after_a_failure_it_is_up_to_half_earlier),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
