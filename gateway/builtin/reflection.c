@@ -30,8 +30,8 @@ static void see_version(const VersionQuestion *question, Arena *arena, Reflected
     }
 }
 
-Result reflection_view(const Config *config, const Fields *head, Bytes identity, int64_t wall,
-                       Arena *arena, ReflectionView *view_out)
+Result reflection_view(const Config *config, const Fields *head, const Identity *identity,
+                       int64_t wall, Arena *arena, ReflectionView *view_out)
 {
     ReflectedService *services = arena_array(arena, ReflectedService, config->n_services);
     if (!services)
@@ -40,12 +40,12 @@ Result reflection_view(const Config *config, const Fields *head, Bytes identity,
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         VersionQuestion question = {
-            .service = service, .head = head, .identity = identity, .wall = wall};
+            .service = service, .head = head, .identity = identity->name, .wall = wall};
         services[i] = (ReflectedService){service->default_version, false};
         if (service->n_versions)
             see_version(&question, arena, &services[i], &refusals);
     }
-    *view_out = (ReflectionView){config, services};
+    *view_out = (ReflectionView){{config, identity}, config, services};
     return refusals.first && !refusals.known
                ? FAIL_TELL(arena, *refusals.first, "%.*s", BYTES_ARGS(buffer_bytes(&refusals.text)))
                : OK;
@@ -103,7 +103,7 @@ static const SchemaFile *find_file(const ReflectionView *view, FindFile *find, c
         if (view->services[i].version)
             file = find_in_service(&view->services[i], find, argument, schema_out);
     }
-    if (file)
+    if (file && reflection_shows_file(&view->onlooker, file))
         return file;
     *schema_out = view->config->own_schema;
     return find(*schema_out, argument);
@@ -153,7 +153,8 @@ static void say_error(Buffer *out, Arena *arena, Code code, const char *what, By
 }
 
 /* A file and all its dependencies, each once, the file first. */
-static void say_files(Buffer *out, Arena *arena, const Schema *schema, const SchemaFile *file)
+static void say_files(Buffer *out, Arena *arena, const ReflectionView *view, const Schema *schema,
+                      const SchemaFile *file)
 {
     Buffer files = buffer_in(arena);
     Table said = table_in(arena);
@@ -162,7 +163,7 @@ static void say_files(Buffer *out, Arena *arena, const Schema *schema, const Sch
     queue[n++] = file;
     table_put(&said, bytes_of(file->name), (void *)(uintptr_t)file);
     for (size_t i = 0; i < n; i++) {
-        wire_add_bytes(&files, 1, queue[i]->descriptor);
+        wire_add_bytes(&files, 1, reflection_descriptor(&view->onlooker, queue[i], arena));
         for (uint32_t d = 0; d < queue[i]->n_dependencies; d++) {
             Bytes name = bytes_of(queue[i]->dependencies[d]);
             const SchemaFile *needed = table_get(&schema->files, name);
@@ -191,8 +192,10 @@ static void say_services(Buffer *out, Arena *arena, const ReflectionView *view)
     for (uint32_t i = 0; i < view->config->n_services; i++) {
         const Version *version = view->services[i].version;
         for (uint32_t k = 0; version && k < version->schema->n_services; k++) {
-            if (version_serves(version, &version->schema->services[k]))
-                say_service(&services, &said, &version->schema->services[k]);
+            const ServiceType *type = &version->schema->services[k];
+            if (version_serves(version, type) &&
+                reflection_shows_service(&view->onlooker, type->full_name))
+                say_service(&services, &said, type);
         }
     }
     const Schema *own = view->config->own_schema;
@@ -241,7 +244,7 @@ static void say_file_with(Buffer *out, Arena *arena, const ReflectionView *view,
     const Schema *schema = NULL;
     const SchemaFile *file = find_file(view, find, argument, &schema);
     if (file)
-        say_files(out, arena, schema, file);
+        say_files(out, arena, view, schema, file);
     else
         say_error(out, arena, CODE_NOT_FOUND, "not found:", name);
 }
@@ -253,7 +256,12 @@ static void say(const ReflectionView *view, const WireField *ask, Arena *arena, 
     case ASK_SERVICES: say_services(out, arena, view); break;
     case ASK_EXTENSION_NUMBERS: say_extension_numbers(out, arena, view, ask->bytes); break;
     case ASK_FILE: say_file_with(out, arena, view, by_name, &ask->bytes, ask->bytes); break;
-    case ASK_SYMBOL: say_file_with(out, arena, view, by_symbol, &ask->bytes, ask->bytes); break;
+    case ASK_SYMBOL:
+        if (reflection_shows_symbol(&view->onlooker, ask->bytes))
+            say_file_with(out, arena, view, by_symbol, &ask->bytes, ask->bytes);
+        else
+            say_error(out, arena, CODE_NOT_FOUND, "not found:", ask->bytes);
+        break;
     case ASK_EXTENSION:
         extension = read_extension(ask->bytes);
         say_file_with(out, arena, view, by_extension, &extension, extension.type);

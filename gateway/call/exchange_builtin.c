@@ -236,7 +236,7 @@ const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fi
     call->x = x;
     call->builtin = builtin;
     Result r = builtin->method == BUILTIN_REFLECT
-                   ? reflection_view(x->config, head, x->identity->name, x->record.began, x->arena,
+                   ? reflection_view(x->config, head, x->identity, x->record.began, x->arena,
                                      &call->reflection)
                    : OK;
     if (failed(r))

@@ -20,6 +20,7 @@ import yaml
 from backends import Backend, client, order_v3, v1, v3
 from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import BINARY, Gateway
+from grpc_services import Reflection, parsed
 from job_backend import JobBackend
 from processes import eventually
 from http2_client import http2_request
@@ -296,6 +297,28 @@ def test_a_key_that_is_revoked_is_refused_when_the_file_has_changed(scene):
     eventually(lambda: get(gateway, key=made).status == 401)
     assert get(gateway, key="key-of-staff").status not in (401, 403)
     assert gateway.metric("passerelle_key_reads_total", result="good") >= 2 and gateway.metric("passerelle_key_reads_total", result="failed") >= 1
+
+
+def test_reflection_shows_what_the_client_may_call(scene):
+    issuer, gateway, _ = scene
+    orders = "shop.orders.v1.Orders"
+    sees = lambda **claims: Reflection(gateway, metadata=[("authorization", f"Bearer {issuer.token(**claims)}")])  # noqa: E731
+    reader, stranger = sees(), sees(scope="other")
+    with pytest.raises(grpc.RpcError) as refused:
+        Reflection(gateway).services()
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert orders in reader.services() and not any(name.startswith("shop.") for name in stranger.services())
+    [file, *_] = parsed(reader.ask(file_containing_symbol=orders))
+    [service] = file.service
+    assert "Get" in {method.name for method in service.method} and "Create" not in {method.name for method in service.method}
+    assert {message.name for message in file.message_type} >= {"Order", "GetRequest"}
+    assert reader.files(file_containing_symbol=f"{orders}.Get")[0] == file.name
+    for hidden in ({"file_containing_symbol": f"{orders}.Create"}, {"file_containing_symbol": f"{orders}.Nothing"}):
+        assert reader.files(**hidden) == 5
+    for hidden in ({"file_containing_symbol": orders}, {"file_by_filename": file.name}, {"file_containing_symbol": "shop.orders.v1.Order"}):
+        assert stranger.files(**hidden) == 5
+    writer = sees(scope="orders.read orders.write")
+    assert "Create" in {method.name for method in parsed(writer.ask(file_containing_symbol=orders))[0].service[0].method}
 
 
 # ---- Tricks ------------------------------------------------------------------------------------------------------------
