@@ -31,6 +31,7 @@ typedef struct ExplainArm {
 /* What was found until the end, or until the request was refused. All but `refused` belongs to the
    config. */
 typedef struct Explained {
+    const Config *config;
     Negotiation negotiation;    /* `client` NULL: not reached, or no version is asked for */
     const Method *method;       /* in the client's version; NULL: the path is passed through */
     const RestBinding *binding; /* its HTTP rule; NULL: an RPC */

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
+#include "gateway/report/explain_access.h"
 
 static void open(Buffer *out, const char *name, char bracket)
 {
@@ -332,6 +333,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
     if (found->route) {
         add_route(found, out);
         explain_arm_json(found, out);
+        explain_access_json(request, found, out);
         add_balance(request, found, out);
         if (!found->method || !found->method->made_as)
             add_guards(explain_service(found), out);

@@ -3,6 +3,7 @@
 #include "adapters/mapping/loss.h"
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
+#include "gateway/report/explain_access.h"
 
 static void tell_route(const Route *route, Buffer *out)
 {
@@ -330,6 +331,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     }
     tell_route(found->route, out);
     explain_arm_text(found, out);
+    explain_access_text(request, found, out);
     tell_balance(request, found, out);
     if (!found->method || !found->method->made_as)
         tell_guards(explain_service(found), out);

@@ -321,6 +321,20 @@ def test_reflection_shows_what_the_client_may_call(scene):
     assert "Create" in {method.name for method in parsed(writer.ask(file_containing_symbol=orders))[0].service[0].method}
 
 
+def test_explain_says_who_may_call(scene):
+    _, gateway, _ = scene
+    explained = lambda *arguments: subprocess.run([BINARY, "explain", gateway.file, *arguments], capture_output=True,  # noqa: E731
+                                                  text=True, timeout=60).stdout
+    told = json.loads(explained("POST", "/v1/orders", "--json"))["access"]
+    assert told == {"authenticate": "required", "methods": ["jwt", "api_keys"], "allow": [{"claims": {"scope": "orders.write"}, "holds": False}]}
+    told = json.loads(explained("GET", "/v3/orders/1", "--client", "bot-7", "--json"))["access"]
+    assert [rule["holds"] for rule in told["allow"]] == [False, False, True] and told["allowed"]
+    text = explained("GET", "/v1/orders/1", "--client", "bot-7")
+    assert "proof     required, by jwt, api_keys\n" in text and 'allow     {"client":["bot-*"],"version":["v3"]}\n' in text
+    assert "client    bot-7: not allowed by its name alone" in text
+    assert "allow     no rule: everybody who is known" in explained("GET", "/either/x")
+
+
 # ---- Tricks ------------------------------------------------------------------------------------------------------------
 
 SPELLINGS = ["/open/../staff/x", "/open/%2e%2e/staff/x", "/open/..%2fstaff/x", "/open/.%2e/staff/x", "/open/x/../../staff/x", "//staff/x",
