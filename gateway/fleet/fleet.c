@@ -214,6 +214,17 @@ static bool is_silent(const Snapshot *snapshot, const Node *node)
     return snapshot->as_of - node->last_seen > FLEET_SILENT_AFTER;
 }
 
+uint32_t fleet_n_alive(Fleet *fleet)
+{
+    uint32_t n = 0;
+    pthread_mutex_lock(&fleet->mutex);
+    const Snapshot *snapshot = fleet->snapshot;
+    for (uint32_t i = 0; snapshot && i < snapshot->n; i++)
+        n += !is_silent(snapshot, &snapshot->nodes[i]);
+    pthread_mutex_unlock(&fleet->mutex);
+    return n ? n : 1;
+}
+
 typedef Bytes NodeText(const Node *node);
 
 static Bytes hash_of(const Node *node)

@@ -35,6 +35,9 @@ void fleet_stop(Fleet *fleet);
 /* After the loop has ended, and nothing calls fleet_write any more. */
 void fleet_free(Fleet *fleet);
 
+/* How many gateways are not silent, as the last beat has read it; at least 1, this one. */
+uint32_t fleet_n_alive(Fleet *fleet);
+
 /*
  * One JSON object: {"gateways": [{"node", "version", "generation", "config", "started",
  * "last_seen", "drift": ["silent", "config", "build"]}], "as_of", "failure"}. `failure` is there

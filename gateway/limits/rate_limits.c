@@ -23,6 +23,7 @@ RateLimits *rate_limits_new(void)
     CHECK(limits && pthread_mutex_init(&limits->lock, NULL) == 0);
     limits->seed = key_seed_new();
     limits->hot = limit_hot_new();
+    limits->shares = limit_share_map_new();
     atomic_init(&limits->share, RATE_WHOLE);
     return limits;
 }
@@ -38,6 +39,7 @@ void rate_limits_free(RateLimits *limits)
     handover_withdraw(HANDED);
     limit_table_free(limits->table);
     limit_hot_free(limits->hot);
+    limit_share_map_free(limits->shares);
     pthread_mutex_destroy(&limits->lock);
     free(limits);
 }
@@ -66,6 +68,9 @@ static RateLimitState *state_of(RateLimits *limits, const RateLimit *limit, Aren
     if (limit->rate)
         state->rate = rate_of(limit->rate, limit->period, limit->burst);
     state->tally = tally_of(limits, limit->name);
+    state->tally->per_second = limit->rate && limit->count == LIMIT_CALLS
+                                   ? (double)limit->rate * (double)SECOND / (double)limit->period
+                                   : 0;
     return state;
 }
 
@@ -107,15 +112,25 @@ static void write_blob(void *owner, Buffer *out)
         limit_blob_write(table, &limits->seed, clock_now(), clock_wall(), HANDED_MOST, out);
 }
 
+void rate_limits_agree(RateLimits *limits, KeySeed seed)
+{
+    limits->seed = seed;
+    limits->agreed = true;
+}
+
 void rate_limits_hand_on(RateLimits *limits)
 {
     LimitTable *table = atomic_load(&limits->table);
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Bytes blob = handover_take(HANDED, arena);
-    if (table)
-        limit_blob_read(table, blob, clock_now(), clock_wall(), &limits->seed);
-    else
-        limit_blob_seed(blob, &limits->seed);
+    KeySeed seed;
+    bool known =
+        limit_blob_seed(blob, &seed) &&
+        (!limits->agreed || (seed.low == limits->seed.low && seed.high == limits->seed.high));
+    if (known)
+        limits->seed = seed;
+    if (known && table)
+        limit_blob_read(table, blob, clock_now(), clock_wall(), &seed);
     arena_free(arena);
     handover_offer(HANDED, write_blob, limits);
 }
@@ -261,10 +276,16 @@ static bool enter(void *how, uint64_t word, uint64_t *word_out)
 }
 
 /* The part of it that this gateway has. */
-static Rate rate_here(const RateLimits *limits, const RateLimit *limit)
+static uint32_t share_here(const RateLimits *limits, uint64_t key)
 {
-    uint32_t share = atomic_load_explicit(&limits->share, memory_order_relaxed);
-    Rate rate = limit->state->rate;
+    uint32_t share = limit_share_map_get(limits->shares, key);
+    return share ? share : atomic_load_explicit(&limits->share, memory_order_relaxed);
+}
+
+static Rate rate_here(const RateLimits *limits, const LimitTicket *ticket)
+{
+    uint32_t share = share_here(limits, ticket->key);
+    Rate rate = ticket->of->limit->state->rate;
     return share == RATE_WHOLE ? rate : rate_share(rate, share);
 }
 
@@ -281,7 +302,7 @@ static Doing doing_of(const RateLimits *limits, const LimitTicket *ticket, uint6
     const RateLimit *limit = ticket->of->limit;
     Doing doing = {.cost = cost, .now = now, .good = true};
     if (limit->rate)
-        doing.rate = rate_here(limits, limit);
+        doing.rate = rate_here(limits, ticket);
     else
         doing.concurrent = concurrent_here(limits, limit);
     return doing;
@@ -532,7 +553,7 @@ LimitStanding rate_limits_standing(RateLimits *limits, const LimitTicket *ticket
         uint64_t used = word & LIMIT_COUNT ? word - LIMIT_COUNT : 0;
         return (LimitStanding){.left = used < most ? most - used : 0};
     }
-    Rate rate = rate_here(limits, limit);
+    Rate rate = rate_here(limits, ticket);
     LimitStanding standing = {.left = rate_left(&rate, word, now), .wait = rate_missing(word, now)};
     if (!standing.left)
         standing.wait = rate_take(&rate, word, 1, now).wait;

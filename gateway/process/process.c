@@ -240,7 +240,6 @@ static void open_books(Process *p)
     metrics_add_writer(usage_metrics_write, p->shared.usage);
     p->shared.limits = rate_limits_new();
     rate_limits_use(p->shared.limits, p->config);
-    rate_limits_hand_on(p->shared.limits);
     metrics_add_writer(rate_limits_metrics_write, p->shared.limits);
     p->shared.fallbacks = fallbacks_new(p->config);
     metrics_add_writer(fallbacks_metrics_write, p->shared.fallbacks);
@@ -261,6 +260,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     open_books(p);
     process_store_use_rollouts(p);
     process_store_await_rollouts(p);
+    process_store_use_limits(p);
     Result r = admin_listeners_start(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */

@@ -12,6 +12,7 @@
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
 #include "gateway/keys/key_keeper.h"
+#include "gateway/limits/limit_fleet.h"
 #include "gateway/process/process.h"
 #include "gateway/process/proof.h"
 #include "gateway/process/pulse.h"
@@ -52,6 +53,7 @@ typedef struct Process {
     StorePort *rollout_port;
     RolloutRunner *rollouts; /* NULL: there were none yet, and there is no store */
     Fleet *fleet;
+    LimitFleet *limit_fleet; /* with a store */
     Audit *audit;
     Judge *judge;
 
@@ -117,6 +119,9 @@ void process_store_use_rollouts(Process *p);
 /* Waits until it is known which clients have which build, for a short time at most: a gateway that
    starts while others serve must not give clients back to the baseline. */
 void process_store_await_rollouts(Process *p);
+/* Several gateways divide limits; what the process before has counted is taken over. Before the
+   workers start. */
+void process_store_use_limits(Process *p);
 
 /* Before the loop ends. */
 void process_store_leave(Process *p);

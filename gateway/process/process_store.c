@@ -5,7 +5,7 @@
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
 
-#define ROLLOUTS_PATIENCE (2 * SECOND) /* for the store, when the gateway starts */
+#define STORE_PATIENCE (2 * SECOND) /* when the gateway starts */
 
 /* ---- Rollouts ----------------------------------------------------------------------------------
  */
@@ -53,18 +53,27 @@ static void on_patience(uv_timer_t *patience)
     *(bool *)patience->data = true;
 }
 
-void process_store_await_rollouts(Process *p)
+static void await(Process *p, bool (*is_ready)(const Process *p))
 {
     bool over = false;
     uv_timer_t patience = {.data = &over};
-    if (!p->rollouts)
-        return;
     CHECK(uv_timer_init(&p->loop, &patience) == 0);
-    CHECK(uv_timer_start(&patience, on_patience, process_milliseconds(ROLLOUTS_PATIENCE), 0) == 0);
-    while (!over && !rollout_runner_is_ready(p->rollouts))
+    CHECK(uv_timer_start(&patience, on_patience, process_milliseconds(STORE_PATIENCE), 0) == 0);
+    while (!over && !is_ready(p))
         uv_run(&p->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&p->loop, UV_RUN_NOWAIT);
+}
+
+static bool rollouts_are_ready(const Process *p)
+{
+    return rollout_runner_is_ready(p->rollouts);
+}
+
+void process_store_await_rollouts(Process *p)
+{
+    if (p->rollouts)
+        await(p, rollouts_are_ready);
 }
 
 static void leave_rollouts(Process *p)
@@ -80,6 +89,26 @@ static void close_rollouts(Process *p)
         metrics_remove_writer(p->rollouts);
     rollout_runner_free(p->rollouts);
     store_close(p->rollout_store);
+}
+
+/* ---- Limits ----------------------------------------------------------------------------------
+ */
+
+static bool limits_are_ready(const Process *p)
+{
+    return limit_fleet_is_ready(p->limit_fleet);
+}
+
+void process_store_use_limits(Process *p)
+{
+    if (p->store)
+        p->limit_fleet =
+            limit_fleet_start(&p->loop, p->port, p->fleet, p->shared.limits, p->config);
+    if (p->store && p->config->n_rate_limits)
+        await(p, limits_are_ready);
+    if (p->store)
+        limit_fleet_settle(p->limit_fleet);
+    rate_limits_hand_on(p->shared.limits);
 }
 
 /* ---- The store ---------------------------------------------------------------------------------
@@ -126,6 +155,7 @@ void process_store_leave(Process *p)
     leave_rollouts(p);
     if (p->store) {
         job_postman_stop(p->shared.jobs.postman);
+        limit_fleet_stop(p->limit_fleet);
         fleet_stop(p->fleet);
         store_keeper_stop(p->keeper);
         store_port_close(p->port);
@@ -147,6 +177,7 @@ void process_store_close(Process *p)
     claims_free(p->shared.claims);
     store_keeper_free(p->keeper);
     job_admin_free(p->job_admin);
+    limit_fleet_free(p->limit_fleet);
     fleet_free(p->fleet);
     store_close(p->store);
     job_news_free(p->shared.jobs.news);

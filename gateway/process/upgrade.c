@@ -30,8 +30,10 @@ static void refuse_upgrade(Process *p, const char *why)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Result r = FAIL(arena, FAULT_NOT_UPGRADED, "%s", why);
     telemetry_event("error", "not_upgraded", r, "this process goes on");
-    if (p->fleet)
+    if (p->fleet) {
         fleet_rest(p->fleet, false);
+        limit_fleet_rest(p->limit_fleet, false);
+    }
     end_upgrade(p, r, actions_state_of(p->config));
     arena_free(arena);
 }
@@ -81,8 +83,10 @@ static void write_for_successor(Process *p)
 {
     telemetry_event("info", "upgrading", OK, "a new process is started");
     p->upgrading = true;
-    if (p->fleet)
+    if (p->fleet) {
         fleet_rest(p->fleet, true);
+        limit_fleet_rest(p->limit_fleet, true);
+    }
     ledger_read(p->shared.ledger, on_ledger_collected, p);
 }
 

@@ -260,6 +260,21 @@ static const Migration migrations[] = {
     /* By which operators find the records of a key; empty: an older gateway has recorded it. */
     {1, "ALTER TABLE idempotency ADD COLUMN key TEXT NOT NULL DEFAULT '';"
         "CREATE INDEX idempotency_key ON idempotency (key) WHERE key <> ''"},
+    /* What clients that are limited need at each gateway, of RATE_WHOLE; and the seed of the hashes
+       that name their buckets. */
+    {1, "CREATE TABLE limit_needs ("
+        " part BIGINT NOT NULL,"
+        " key BIGINT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " need BIGINT NOT NULL,"
+        " asks BIGINT NOT NULL,"
+        " at BIGINT NOT NULL,"
+        " PRIMARY KEY (part, key, node));"
+        "CREATE INDEX limit_needs_at ON limit_needs (at);"
+        "CREATE TABLE limit_seeds ("
+        " id BIGINT PRIMARY KEY,"
+        " low BIGINT NOT NULL,"
+        " high BIGINT NOT NULL)"},
 };
 
 enum {

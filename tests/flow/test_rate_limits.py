@@ -2,6 +2,7 @@
 import json
 import subprocess
 import threading
+import time
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from http1_backend import Http1Backend
 from operators import on_socket
 from processes import eventually
 from refusals import DIALECTS, GET, refusal
+from stores import store  # noqa: F401  (a fixture)
 
 CONFIG = """
 listen: [{address: "127.0.0.1:$port"}]
@@ -227,3 +229,55 @@ def test_explain_says_which_limits_a_call_meets(shop):
     told = subprocess.run([BINARY, "explain", "--json", shop.file, "GET", "/v2/orders/x"], capture_output=True, text=True, timeout=20)
     names = [limit["name"] for limit in json.loads(told.stdout)["rate_limits"]]
     assert "squeezed" not in names and names[-1] == "orders.client-method"
+
+
+SHARED = """
+listen: [{address: "127.0.0.1:$port"}]
+admin: {address: "127.0.0.1:$admin", socket: "unix:$folder/admin.sock"}
+log: "-"
+node: $node
+loops: 2
+store: $store
+identity_header: x-client
+trusted_proxies: [127.0.0.1]
+rate_limiting: {clients: 1000, addresses: 1000, every: 100ms}
+rate_limits: [{per: [client], rate: 20/s}]
+services:
+  - name: orders
+    versions: [{name: v1, package: shop.orders.v1, schema: $orders}]
+    instances: [{address: "127.0.0.1:$instance", protocol: connect, versions: [v1]}]
+"""
+RATE = 20
+
+
+def hammer(gateway, who, seconds):
+    """Calls without a pause: how many were admitted in a second."""
+    admitted, began = 0, time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        admitted += get(gateway, who).status == 200
+    return admitted / passed
+
+
+def test_gateways_divide_a_rate_by_what_the_client_needs_where(tmp_path, store):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    words = {"store": store.setting}
+    with Http1Backend(Instance()) as backend, \
+            Gateway(tmp_path / "a", SHARED, instance=backend.port, node="a", **words) as a, \
+            Gateway(tmp_path / "b", SHARED, instance=backend.port, node="b", **words) as b:
+        a.reload()  # it sees the other one at once
+        eventually(lambda: all(it.metric("passerelle_rate_limit_share_parts") == 32768 for it in (a, b)))
+        assert sum(get(a, "bob").status == 200 for _ in range(30)) in range(RATE // 2, RATE // 2 + 10)  # half of the burst, and what came
+        hammer(a, "ada", 1)
+        assert RATE * 0.75 < hammer(a, "ada", 1) < RATE * 1.1
+        hammer(b, "ada", 0.4)  # it begins to call here, too
+        both = [None, None]
+
+        def call(number):
+            both[number] = hammer((a, b)[number], "ada", 1)
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(both) < RATE * 1.3 and min(both) > RATE * 0.2
