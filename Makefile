@@ -11,7 +11,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -113,6 +113,12 @@ chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under l
 	@.ci/deps build test bench chaos
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/chaos/run.py $(BUILD) --seconds $(CHAOS_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+
+sandbox: ## all flow tests with `sandbox: true`: nothing that a gateway needs is refused
+	@.ci/deps build demo test
+	@$(MAKE) --no-print-directory build
+	@cd tests/flow && SANDBOX=1 PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle \
+		SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs /usr/bin/python3 -m pytest -q -p no:cacheprovider -n auto .
 
 upgrades: ## UPGRADES (100) upgrades, and as many CRASHES, under the load of clients of all dialects: no call is lost but those in flight at a crash
 	@.ci/deps build demo test

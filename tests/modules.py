@@ -75,6 +75,7 @@ LAYERS = (
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("certificates", "when certificates end, told in time", "CertificateEnd", "certificate_watch.h"),
+        Module("sandbox", "what the process gives up before it serves", "SandboxConfig", "sandbox_watch.h"),
         Module("job_watch", "who waits for changes of a job", "JobWatch", "job_watch.h"),
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("job_store", "jobs in the store: leases, turns, orders", "JobRecord", "job_storage.h"),

@@ -33,6 +33,7 @@ class PostgreSQL:
         """`parent`: the folder in which it makes its own; by default /tmp."""
         self.bin = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
+        self.folder.chmod(0o711)  # also for a gateway that has given up the privileges of root
         self.user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid} if os.geteuid() == 0 else {}
         if self.user:
             os.chown(self.folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)

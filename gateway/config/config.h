@@ -727,6 +727,12 @@ typedef struct Cors {
     uint32_t max_age_seconds; /* how long a browser may cache a preflight */
 } Cors;
 
+/* What the process gives up when its sockets are open. */
+typedef struct SandboxConfig {
+    bool on;
+    const char *user, *group; /* NULL: as it was started; the user's own */
+} SandboxConfig;
+
 struct Config {
     atomic_uint references;
     uint64_t generation;
@@ -767,6 +773,7 @@ struct Config {
     int64_t drain_delay; /* at shutdown: from the first signal on, while it still serves */
     int64_t drain_time;  /* then: for running calls */
     UpgradeConfig upgrade;
+    SandboxConfig sandbox;
     const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */

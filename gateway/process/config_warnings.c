@@ -19,6 +19,11 @@ void config_warn_restart(const Config *old, const Config *config)
     if (!text_equal(old->rollouts_file, config->rollouts_file))
         telemetry_event("warning", "restart_needed", OK,
                         "rollouts_file: it takes effect after a restart");
+    if (old->sandbox.on != config->sandbox.on ||
+        !text_equal(old->sandbox.user, config->sandbox.user) ||
+        !text_equal(old->sandbox.group, config->sandbox.group))
+        telemetry_event("warning", "restart_needed", OK,
+                        "sandbox: it takes effect after a restart");
     if (old->n_work_threads != config->n_work_threads)
         telemetry_event("warning", "restart_needed", OK,
                         "work_threads: %u takes effect after a restart", config->n_work_threads);

@@ -15,6 +15,7 @@
 #include "gateway/process/crash_report.h"
 #include "gateway/process/process_internal.h"
 #include "gateway/reflect/schema_cache.h"
+#include "gateway/sandbox/sandbox_watch.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/tls/tickets.h"
@@ -222,6 +223,7 @@ static void open_books(Process *p)
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
     certificate_watch_start(&p->loop);
+    sandbox_watch_start(&p->loop);
     certificate_watch_use(p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
     metrics_add_writer(gates_metrics_write, &p->shared);
@@ -315,7 +317,9 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
         r = bind_listeners(arena, p->config, NULL, p->n_workers, sockets);
     if (failed(r))
         return r;
-    r = open_log(p, arena);
+    r = sandbox_enter(arena, &p->config->sandbox);
+    if (!failed(r))
+        r = open_log(p, arena);
     if (failed(r)) {
         bind_close(*sockets, p->n_workers);
         bind_forget(p->config, NULL);

@@ -6,6 +6,7 @@
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
 #include "gateway/healing/manual.h"
+#include "gateway/sandbox/sandbox_watch.h"
 #include "gateway/telemetry/telemetry.h"
 
 #define LEFT_TIME (2 * SECOND)   /* for the supervisor to close its sockets */
@@ -109,6 +110,7 @@ static void close_down(Process *p)
     process_store_leave(p);
     healing_stop();
     certificate_watch_stop();
+    sandbox_watch_stop();
     manual_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->patience, NULL);

@@ -74,6 +74,17 @@ static UpgradeConfig upgrade_of(const Passerelle__Config__Upgrade *text)
                            .hung = text->hung};
 }
 
+static void read_sandbox(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    reader->config->sandbox =
+        (SandboxConfig){.on = text->sandbox, .user = text->user, .group = text->group};
+    if (text->user && !text->sandbox)
+        config_tell(reader, "user", "sandbox: true", "user needs sandbox");
+    if (text->group && !text->user)
+        config_tell(reader, "group", NULL, "group needs user");
+}
+
 void config_read_process(ConfigReader *reader)
 {
     static const Passerelle__Config__Upgrade upgrades = PASSERELLE__CONFIG__UPGRADE__INIT;
@@ -94,6 +105,7 @@ void config_read_process(ConfigReader *reader)
     config->no_reflection = !text->reflection;
     config->untyped_json =
         text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
+    read_sandbox(reader);
     config->log_file = text->log ? text->log->file : "-";
 }
 

@@ -9,6 +9,7 @@ import subprocess
 from processes import ROOT, Process, eventually, free_port
 
 BINARY = os.environ.get("PASSERELLE", str(ROOT / "build/passerelle"))
+SANDBOX = bool(os.environ.get("SANDBOX"))  # every gateway gives up what it does not need, and nothing that it needs is refused
 SHOP = ROOT / "examples/shop"
 ORDERS = os.path.join(os.path.dirname(os.environ.get("SHOP_STUBS", str(ROOT / "build/examples/shop/stubs"))),
                       "orders.binpb")
@@ -80,7 +81,8 @@ class Gateway:
         """Writes the config file (anew)."""
         self.words.update(words)
         self.config = config or self.config
-        self.file.write_text(string.Template(self.config).substitute(self.words))
+        sandbox = "sandbox: true\n" if SANDBOX and "sandbox:" not in self.config else ""
+        self.file.write_text(sandbox + string.Template(self.config).substitute(self.words))
 
     def check(self):
         """passerelle check: the finished process."""
@@ -104,6 +106,7 @@ class Gateway:
         code = self.process.terminate()
         told = "\n".join(self.process.errors)
         assert not any(complaint in told for complaint in COMPLAINTS), told
+        assert not SANDBOX or not self.events("sandbox_refused"), self.events("sandbox_refused")
         assert code == 0, f"exit code {code}\n{told[-4000:]}"
 
     def __enter__(self):
