@@ -57,7 +57,8 @@ static void print_report(Arena *arena, const StoreReport *report, const Config *
 {
     buffer_printf(
         out, "%s %s: %lld bytes, schema %lld; this gateway knows schema %lld\n", report->kind,
-        config->store.sqlite ? config->store.sqlite : config->store.postgresql,
+        config->store.sqlite ? config->store.sqlite
+                             : store_shown_address(arena, config->store.postgresql),
         (long long)report->bytes, (long long)report->schema, (long long)store_schema_number());
     if (report->n_tables)
         buffer_printf(out, "%-16s %12s %14s %s\n", "TABLE", "ROWS", "BYTES", "OLDEST");
@@ -148,7 +149,7 @@ static int print_dump_command(const CommandLine *line, const Config *config, Are
     buffer_add_text(&out, " --file=");
     add_quoted(&out, line->arguments[2]);
     buffer_add_text(&out, " --dbname=");
-    add_quoted(&out, config->store.postgresql);
+    add_quoted(&out, store_shown_address(arena, config->store.postgresql));
     buffer_add_byte(&out, '\n');
     command_tell(line, "nothing was copied: PostgreSQL is backed up by its own tools, for example "
                        "by this command:");

@@ -221,7 +221,6 @@ typedef struct IdentityConfig {
     uint32_t n_claims;
     const char *const *headers; /* all of these, ending with NULL; NULL: there are none */
     Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
-    const char *hash_key_file;  /* from which it came; or NULL */
     int64_t retention;          /* nanoseconds: of what the store keeps about clients */
 } IdentityConfig;
 
@@ -733,6 +732,12 @@ typedef struct SandboxConfig {
     const char *user, *group; /* NULL: as it was started; the user's own */
 } SandboxConfig;
 
+/* A file with a key, a token or a password. */
+typedef struct SecretFile {
+    const char *path, *file; /* "listen[0].tls.key", "server.key" */
+    struct SecretFile *next;
+} SecretFile;
+
 struct Config {
     atomic_uint references;
     uint64_t generation;
@@ -774,6 +779,7 @@ struct Config {
     int64_t drain_time;  /* then: for running calls */
     UpgradeConfig upgrade;
     SandboxConfig sandbox;
+    SecretFile *secrets;  /* all that it names, in the order in which they were read */
     const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
@@ -840,6 +846,10 @@ bool config_errors_full(const Config *config, const char *listener, const Route 
 typedef void CertificateSeen(void *owner, const char *where, const char *what, int64_t begin,
                              int64_t end);
 void config_certificates(const Config *config, Arena *arena, CertificateSeen *see, void *owner);
+
+/* Calls `see` for each file with a secret that other users may use; `mode` is its permissions. */
+typedef void SecretSeen(void *owner, const SecretFile *secret, unsigned mode);
+void config_open_secrets(const Config *config, SecretSeen *see, void *owner);
 
 /* Whether there are fewer file descriptors than limits.connections needs; then adds a warning, one
    line without newline. */

@@ -134,6 +134,7 @@ Bytes config_read_token(ConfigReader *reader, const char *file, const char *path
 {
     enum { TOKEN_FILE_MOST = 4096 };
     Bytes text = BYTES_NONE;
+    config_secret_file(reader, path, file);
     Result r = file_read(reader->arena, file, TOKEN_FILE_MOST, &text);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;

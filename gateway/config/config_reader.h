@@ -99,6 +99,10 @@ bool config_is_word(const char *text, const char *also);
    characters, without its end. What is no such line, or cannot be read, is reported. */
 Bytes config_read_token(ConfigReader *reader, const char *file, const char *path);
 
+/* The key at the path names a file with a secret; both stay. NULL is allowed, and a reader without
+   a Config: of lists of instances. */
+void config_secret_file(ConfigReader *reader, const char *path, const char *file);
+
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);
 

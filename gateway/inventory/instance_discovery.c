@@ -115,6 +115,7 @@ static void read_dns(ConfigReader *reader, const Service *service, DiscoveryText
 static const char *read_password(ConfigReader *reader, const char *file, const char *path)
 {
     Bytes text = BYTES_NONE;
+    config_secret_file(reader, path, file);
     Result r = file_read(reader->arena, file, PASSWORD_FILE_MOST, &text);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;

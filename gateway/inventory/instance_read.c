@@ -96,6 +96,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         .spiffe = text->spiffe,
         .http2 = instance->http2,
     };
+    config_secret_file(reader, config_path(reader, "%s.key", path), text->key);
     instance->tls_name = text->name ? text->name : instance->address.host;
     if (!instance->tls_name && !text->spiffe)
         config_tell(reader, config_path(reader, "%s.name", path), NULL,

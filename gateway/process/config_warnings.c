@@ -51,6 +51,19 @@ void config_warn_doubts(const Config *config)
     arena_free(arena);
 }
 
+static void tell_open(void *unused, const SecretFile *secret, unsigned mode)
+{
+    (void)unused;
+    telemetry_event("warning", "secret_open", OK,
+                    "%s: other users may use %s (mode %03o): chmod 600", secret->path, secret->file,
+                    mode);
+}
+
+void config_warn_secrets(const Config *config)
+{
+    config_open_secrets(config, tell_open, NULL);
+}
+
 void config_warn_descriptors(const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);

@@ -88,6 +88,7 @@ void process_serve(Process *p)
     if (crash_report(p->workers[0]))
         ledger_hurry(p->shared.ledger);
     config_warn_doubts(p->config);
+    config_warn_secrets(p->config);
 }
 
 /* ---- The main thread's loop ------------------------------------------------------------------ */
@@ -222,8 +223,8 @@ static void open_books(Process *p)
     metrics_add_writer(audit_metrics_write, p->audit);
     metrics_add_writer(refusals_metrics_write, p);
     healing_start(&p->loop, p->config);
-    certificate_watch_start(&p->loop);
     sandbox_watch_start(&p->loop);
+    certificate_watch_start(&p->loop);
     certificate_watch_use(p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
     metrics_add_writer(gates_metrics_write, &p->shared);

@@ -149,6 +149,7 @@ static void use_config(Process *p, Config *config)
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     config_warn_doubts(config);
+    config_warn_secrets(config);
     config_unref(old);
 }
 

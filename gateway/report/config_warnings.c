@@ -13,7 +13,7 @@
 
 #include <netdb.h>
 #include <openssl/ssl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define DAY (86400 * SECOND)
 #define CERTIFICATE_TIME (30 * DAY) /* warned of when a certificate ends sooner */
@@ -179,21 +179,10 @@ static void warn_of_log(Warnings *w)
 
 /* ---- The store and keys ---------------------------------------------------------------------- */
 
-/* As ssh has it: whoever reads the key reads what it protects. */
-static void warn_of_key(Warnings *w, const char *key, const char *file)
+static void see_open_secret(void *owner, const SecretFile *secret, unsigned mode)
 {
-    struct stat found;
-    if (file && stat(file, &found) == 0 && found.st_mode & (S_IRWXG | S_IRWXO))
-        warn(w, "%s: other users may use %s (mode %03o): chmod 600", key, file,
-             (unsigned)found.st_mode & 0777);
-}
-
-static void warn_of_keys(Warnings *w)
-{
-    const StoreKeys *keys = &w->config->store.keys;
-    warn_of_key(w, "clients.key", w->config->identity.hash_key_file);
-    for (uint32_t i = 0; i < keys->n; i++)
-        warn_of_key(w, arena_printf(w->told->arena, "store.keys[%u]", i), keys->keys[i].file);
+    warn(owner, "%s: other users may use %s (mode %03o): chmod 600", secret->path, secret->file,
+         mode);
 }
 
 /* A file that is missing is made when the gateway starts. */
@@ -203,6 +192,15 @@ static void warn_of_store(Warnings *w)
     Result r = file ? sqlite_file_look(w->told->arena, file) : OK;
     if (failed(r))
         warn(w, "store: %s", error_text(w->told->arena, r));
+}
+
+/* ---- The sandbox ----------------------------------------------------------------------------- */
+
+static void warn_of_sandbox(Warnings *w)
+{
+    const SandboxConfig *sandbox = &w->config->sandbox;
+    if (w->here->root && sandbox->on && !sandbox->user)
+        warn(w, "sandbox: root stays root, and owns the files of root: name a user");
 }
 
 /* ---- All ------------------------------------------------------------------------------------- */
@@ -303,7 +301,8 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_limits(&w);
     warn_of_log(&w);
     warn_of_store(&w);
-    warn_of_keys(&w);
+    config_open_secrets(config, see_open_secret, &w);
+    warn_of_sandbox(&w);
     warn_of_nothing(&w);
     warn_of_cell(&w);
     warn_of_missing_rules(&w);
@@ -338,5 +337,9 @@ static const char *resolve(void *owner, const char *host)
 Surroundings surroundings_here(Patience *patience)
 {
     patience->began = clock_now();
-    return (Surroundings){clock_wall(), machine_memory(""), resolve, patience};
+    return (Surroundings){.wall = clock_wall(),
+                          .memory = machine_memory(""),
+                          .root = geteuid() == 0,
+                          .resolve = resolve,
+                          .owner = patience};
 }

@@ -11,6 +11,7 @@
 typedef struct Surroundings {
     int64_t wall;    /* now: wall time in nanoseconds */
     uint64_t memory; /* bytes that the process may have; 0: unknown */
+    bool root;       /* it is started by root */
     /* Why the host name has no address, as a literal; NULL: it has one. */
     const char *(*resolve)(void *owner, const char *host);
     void *owner;
@@ -35,6 +36,8 @@ Surroundings surroundings_here(Patience *patience);
  *   - the file of the store, or its folder, cannot be written, or it is damaged;
  *   - others may read the key for payloads in the store, or for names of clients;
  *   - clients must prove who they are, and no rule says what each of them may call;
+ *   - others may use a file with a key, a token or a password;
+ *   - root stays root in the sandbox;
  *   - limits are beyond the file descriptors or the memory of the process, or one call may need
  * more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);

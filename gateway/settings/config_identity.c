@@ -37,7 +37,6 @@ static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients
 {
     Bytes key;
     reader->config->identity.retention = text->retention;
-    reader->config->identity.hash_key_file = text->key;
     if (text->recorded == PASSERELLE__CONFIG__RECORDED__RECORDED_NAMED) {
         if (text->key)
             config_tell(reader, "clients.key", "clients: {recorded: hashed, key: FILE}",
@@ -49,6 +48,7 @@ static void read_clients(ConfigReader *reader, const Passerelle__Config__Clients
                     "hashed needs a key");
         return;
     }
+    config_secret_file(reader, "clients.key", text->key);
     Result r = file_read(reader->arena, text->key, HASH_KEY_MOST, &key);
     if (failed(r))
         config_tell(reader, "clients.key", NULL, "%s", r.error->doing);

@@ -15,7 +15,7 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path)
 
 /* False: a part is missing, which was reported. */
 static bool read_more(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
-                      TlsFiles *files)
+                      const char *path, TlsFiles *files)
 {
     TlsPair *more = arena_array(reader->arena, TlsPair, text->n_certificates);
     files->more = more;
@@ -24,6 +24,8 @@ static bool read_more(ConfigReader *reader, const Passerelle__Config__ListenerTl
         if (!one->certificate || !one->key)
             return false;
         more[files->n_more] = (TlsPair){one->certificate, one->key};
+        config_secret_file(
+            reader, config_path(reader, "%s.certificates[%zu].key", path, files->n_more), one->key);
     }
     return true;
 }
@@ -50,7 +52,8 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
         .certificate_optional = text->client_certificate_optional,
         .http1_only = http1_only,
     };
-    if (!read_more(reader, text, &files))
+    config_secret_file(reader, config_path(reader, "%s.key", path), text->key);
+    if (!read_more(reader, text, path, &files))
         return NULL;
     if (text->client_certificate_optional && !text->client_ca)
         config_tell(reader, path, NULL, "client_certificate_optional needs client_ca");

@@ -41,6 +41,7 @@ static bool read_key_file(ConfigReader *reader, const char *file, const char *pa
                           uint8_t key[STORE_KEY_SIZE])
 {
     Bytes text = BYTES_NONE;
+    config_secret_file(reader, path, file);
     Result r = file_read(reader->arena, file, KEY_FILE_MOST, &text);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;

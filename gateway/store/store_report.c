@@ -4,6 +4,8 @@
 #include "gateway/store/store_backend.h"
 #include "gateway/store/store_schema.h"
 
+#include <libpq-fe.h>
+
 typedef struct Reading {
     const StoreBackend *backend;
     StoreSession *session;
@@ -124,4 +126,29 @@ Result store_report(const StoreSettings *settings, const StoreKinds *kinds, bool
 bool store_report_is_usable(const StoreReport *report)
 {
     return !report->n_damage && report->oldest_reader <= store_schema_number();
+}
+
+/* ---- Its address ----------------------------------------------------------------------------- */
+
+/* As libpq reads it: in single quotes, with a backslash before quotes and backslashes. */
+static void add_option(Buffer *out, const PQconninfoOption *option)
+{
+    buffer_printf(out, "%s%s='", out->size ? " " : "", option->keyword);
+    for (const char *c = option->val; *c; c++) {
+        if (*c == '\'' || *c == '\\')
+            buffer_add_byte(out, '\\');
+        buffer_add_byte(out, (uint8_t)*c);
+    }
+    buffer_add_byte(out, '\'');
+}
+
+const char *store_shown_address(Arena *arena, const char *address)
+{
+    Buffer out = buffer_in(arena);
+    PQconninfoOption *options = PQconninfoParse(address, NULL);
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (o->val && o->dispchar[0] != '*') /* libpq marks passwords so */
+            add_option(&out, o);
+    PQconninfoFree(options);
+    return arena_text(arena, buffer_bytes(&out));
 }

@@ -34,6 +34,9 @@ typedef struct StoreReport {
 MUST_USE Result store_report(const StoreSettings *settings, const StoreKinds *kinds, bool check,
                              Arena *arena, StoreReport *out);
 
+/* The address of a PostgreSQL as it may be shown, in the arena: without its passwords. */
+const char *store_shown_address(Arena *arena, const char *address);
+
 /* Whether this gateway can use it. */
 bool store_report_is_usable(const StoreReport *report);
 

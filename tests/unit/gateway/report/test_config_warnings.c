@@ -287,12 +287,12 @@ static void a_key_that_others_may_use_is_warned_of(void **state)
 {
     Look *look = look_at(GOOD);
     char file[] = "/tmp/keyXXXXXX";
-    StoreKey key = {.id = "a", .file = file};
+    SecretFile second = {.path = "store.keys[0].file", .file = file},
+               first = {.path = "clients.key", .file = file, .next = &second};
     int fd = mkstemp(file);
     assert_true(fd >= 0);
     close(fd);
-    look->config->identity.hash_key_file = file;
-    look->config->store.keys = (StoreKeys){&key, 1};
+    look->config->secrets = &first;
     static const mode_t good[] = {0600, 0400, 0700}, bad[] = {0640, 0620, 0604, 0602, 0601};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(chmod(file, good[i]), 0);
@@ -304,11 +304,33 @@ static void a_key_that_others_may_use_is_warned_of(void **state)
             warnings_at(look, 1),
             arena_printf(look->arena,
                          "clients.key: other users may use %s (mode %03o): chmod 600\n"
-                         "store.keys[0]: other users may use %s (mode %03o): chmod 600\n",
+                         "store.keys[0].file: other users may use %s (mode %03o): chmod 600\n",
                          file, (unsigned)bad[i], file, (unsigned)bad[i]));
     }
     unlink(file);
     assert_string_equal(warnings_at(look, 1), "");
+    forget(look);
+}
+
+static void root_that_stays_root_in_the_sandbox_is_warned_of(void **state)
+{
+    static const struct {
+        bool root, on;
+        const char *user;
+        bool warned;
+    } rows[] = {{true, true, NULL, true},
+                {true, true, "passerelle", false},
+                {true, false, NULL, false},
+                {false, true, NULL, false}};
+    Look *look = look_at(GOOD);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        look->here.root = rows[i].root;
+        look->config->sandbox = (SandboxConfig){.on = rows[i].on, .user = rows[i].user};
+        assert_string_equal(warnings_at(look, 1),
+                            rows[i].warned ? "sandbox: root stays root, and owns the files of "
+                                             "root: name a user\n"
+                                           : "");
+    }
     forget(look);
 }
 
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_log_that_cannot_be_opened_is_warned_of),
         cmocka_unit_test(a_store_that_cannot_be_used_is_warned_of),
         cmocka_unit_test(a_key_that_others_may_use_is_warned_of),
+        cmocka_unit_test(root_that_stays_root_in_the_sandbox_is_warned_of),
         cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -370,6 +370,22 @@ static void where_a_copy_cannot_be_written_or_made_nothing_is_left(void **state)
     assert_int_not_equal(access(arena_printf(b->arena, "%s.part", b->copy), F_OK), 0);
 }
 
+static void an_address_is_shown_without_its_passwords(void **state)
+{
+    static const char *const rows[][2] = {
+        {"host=db.internal dbname=passerelle", "dbname='passerelle' host='db.internal'"},
+        {"host=db password=SECRET sslpassword=SECRET", "host='db'"},
+        {"postgresql://gateway:SECRET@db:5433/shop?application_name=a%20b",
+         "user='gateway' dbname='shop' host='db' port='5433' application_name='a b'"},
+        {"host='it\\'s' password='a b'", "host='it\\'s'"},
+        {"host=db passwort SECRET", ""},
+    };
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(store_shown_address(arena, rows[i][0]), rows[i][1]);
+    arena_free(arena);
+}
+
 int main(void)
 {
     static bool sqlite = false, postgresql = true;
@@ -396,6 +412,7 @@ int main(void)
         SQLITE(a_copy_stands_alone_and_is_its_owners),
         SQLITE(the_store_is_not_a_copy_of_itself),
         SQLITE(where_a_copy_cannot_be_written_or_made_nothing_is_left),
+        cmocka_unit_test(an_address_is_shown_without_its_passwords),
     };
     if (!getenv("POSTGRESQL"))
         cmocka_set_skip_filter("*(PostgreSQL)");
