@@ -11,7 +11,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox tls-scan instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -119,6 +119,11 @@ sandbox: ## all flow tests with `sandbox: true`: nothing that a gateway needs is
 	@$(MAKE) --no-print-directory build
 	@cd tests/flow && SANDBOX=1 PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle \
 		SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs /usr/bin/python3 -m pytest -q -p no:cacheprovider -n auto .
+
+tls-scan: ## sslscan and testssl.sh look at a listener, and see no weakness; some minutes
+	@.ci/deps build demo test scan
+	@$(MAKE) --no-print-directory build
+	@PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 tests/flow/tls_scan.py
 
 upgrades: ## UPGRADES (100) upgrades, and as many CRASHES, under the load of clients of all dialects: no call is lost but those in flight at a crash
 	@.ci/deps build demo test
