@@ -7,6 +7,7 @@
 #include "gateway/headers/own_fields.h"
 #include "gateway/headers/request_id.h"
 #include "gateway/identity/identity.h"
+#include "gateway/loop/fair_queue.h"
 #include "gateway/loop/pump.h"
 #include "gateway/memory/accounts.h"
 #include "gateway/memory/memory_wait.h"
@@ -96,6 +97,8 @@ static void open_account(Connection *c)
     IpAddress place =
         identity_connection_place(loop_of(c)->config, c->client.certificate, &c->client.address);
     c->client.account = account_open(&place);
+    IpAddress client = fair_client_of(&place);
+    socket_is_of(&c->pump.socket, sender_of(&client, loop_of(c)->seed));
     http_connection_charge(c->pump.http, c->client.account);
     hold_own(c, 1);
 }

@@ -235,6 +235,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     loop->uv.data = loop;
     set_date(loop);
     random_seed(&loop->random);
+    loop->seed = random_next(&loop->random);
     timer_wheel_init(&loop->timers, loop->now);
 
     CHECK(uv_mutex_init(&p->lock) == 0);

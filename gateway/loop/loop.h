@@ -82,6 +82,7 @@ struct Loop {
     ReadOrder order;           /* of reading, if there is much to read */
     struct ProofCache *proofs; /* credentials that were found good: proof_cache.h; NULL: none yet */
     RateLimits *limits;        /* how much clients may do: rate_limits.h; NULL: nobody is limited */
+    uint64_t seed;             /* a random number */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */
     bool draining;   /* shutting down: no new calls */

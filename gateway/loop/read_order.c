@@ -8,7 +8,7 @@
 #define URGENT_FOR (200 * MILLISECOND)  /* an urgent call makes the loop watch its turns */
 #define CROWDED_FOR (100 * MILLISECOND) /* after the last one that had to wait */
 #define LONG_TURN (2 * MILLISECOND)     /* with it the order begins */
-#define READ_FOR (MILLISECOND / 4)      /* then come the writes */
+#define READ_FOR (MILLISECOND / 5)      /* then come the writes */
 #define PATIENCE (50 * MILLISECOND)     /* who has waited so long is read in any case */
 
 enum { ASKED_FOR_TIME = 8 /* sockets, for each of which the clock is read */ };
@@ -72,8 +72,11 @@ static bool is_crowded(ReadOrder *order, int64_t turn_began)
 
 static void wait_for(ReadOrder *order, Socket *socket, int64_t since)
 {
-    socket->waits = socket->rank;
-    queue_add(&order->ranks[socket->rank], socket, since);
+    uint8_t rank = socket->rank;
+    if (rank > READ_INSTANCE && sender_shares_is_over(&order->shares, socket->client))
+        rank++;
+    socket->waits = rank;
+    queue_add(&order->ranks[rank], socket, since);
 }
 
 bool read_order_waits(ReadOrder *order, Socket *socket, int64_t turn_began)
@@ -100,8 +103,12 @@ static int64_t waited(const ReadQueue *queue, int64_t now)
 static void read_first(ReadOrder *order, ReadQueue *queue, int64_t turn_began)
 {
     Socket *socket = queue_at(queue, queue->first)->socket;
+    uint8_t rank = socket->rank, client = socket->client;
     read_order_forget(order, socket);
-    if (socket_read_now(socket) && socket->rank && !socket->waits)
+    ReadNow got = socket_read_now(socket);
+    if (rank > READ_INSTANCE)
+        sender_shares_add(&order->shares, client, got.bytes, turn_began);
+    if (got.more && socket->rank && !socket->waits)
         wait_for(order, socket, turn_began);
 }
 
@@ -128,7 +135,10 @@ void read_order_run(ReadOrder *order, int64_t turn_began)
 
 bool read_order_has_left(const ReadOrder *order)
 {
-    return order->ranks[READ_INSTANCE].n || order->ranks[READ_HIGH].n || order->ranks[READ_LOW].n;
+    ReadRank rank = READ_INSTANCE;
+    while (rank < READ_RANKS && !order->ranks[rank].n)
+        rank++;
+    return rank < READ_RANKS;
 }
 
 int64_t read_order_waited(const ReadOrder *order, int64_t now)

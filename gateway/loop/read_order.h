@@ -8,6 +8,8 @@
  *
  *      turn  [ urgent ones ] writes [ instances .. | high ... | low . ] writes     left: low low
  *
+ * Of connections of the same impact, those of clients that are over their share come last.
+ *
  * Of each rank one that has waited for long is read in each turn, so that nobody waits for ever; of
  * instances, one in any case: what has begun takes memory until it ends. It begins when a turn
  * takes long while there are urgent calls, and ends when nobody had to wait for a while. A loop
@@ -17,6 +19,8 @@
  */
 #ifndef GATEWAY_READ_ORDER_H
 #define GATEWAY_READ_ORDER_H
+
+#include "base/net/sender_shares.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +33,9 @@ typedef enum ReadRank {
     READ_URGENT,   /* or not known: as it comes */
     READ_INSTANCE, /* responses to calls that are not urgent */
     READ_HIGH,
+    READ_HIGH_MORE, /* of clients that are over their share: sender_shares.h */
     READ_LOW,
+    READ_LOW_MORE,
     READ_RANKS,
 } ReadRank;
 
@@ -53,8 +59,9 @@ typedef struct ReadQueue {
 
 typedef struct ReadOrder {
     ReadQueue ranks[READ_RANKS]; /* the first one stays empty */
-    int64_t urgent_at;           /* when there was an urgent call; 0: never */
-    int64_t crowded_until;       /* 0: it is not crowded */
+    SenderShares shares;
+    int64_t urgent_at;     /* when there was an urgent call; 0: never */
+    int64_t crowded_until; /* 0: it is not crowded */
     uint32_t n_asked;
 } ReadOrder;
 

@@ -378,12 +378,12 @@ static void watch(Socket *socket)
         socket_break(socket, error);
 }
 
-bool socket_read_now(Socket *socket)
+ReadNow socket_read_now(Socket *socket)
 {
     socket->n_told = 0;
     uv_os_fd_t fd;
     if (!socket->reading || uv_fileno(&socket->uv.handle, &fd))
-        return false;
+        return (ReadNow){.more = false};
     uv_buf_t buffer = buffer_of(socket, socket->floods ? READ_FEW : READ_SOME);
     ssize_t n = read(fd, buffer.base, buffer.len);
     int error = n < 0 ? uv_translate_sys_error(errno) : 0;
@@ -391,7 +391,8 @@ bool socket_read_now(Socket *socket)
         on_input(&socket->uv.stream, n == 0 ? UV_EOF : error ? error : n, &buffer);
     if (socket->unwatched)
         watch(socket);
-    return n == (ssize_t)buffer.len && socket->reading;
+    return (ReadNow){.bytes = n > 0 ? (uint32_t)n : 0,
+                     .more = n == (ssize_t)buffer.len && socket->reading};
 }
 
 void socket_resume(Socket *socket)

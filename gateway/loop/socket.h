@@ -78,6 +78,7 @@ struct Socket {
     bool dialed;        /* by socket_connect */
     bool reading, paused, eof, shut, wants_writable;
     uint8_t rank;        /* in which it is read while the loop is crowded: ReadRank */
+    uint8_t client;      /* whose it is: sender_of */
     uint8_t waits;       /* in this rank of the loop's order; READ_URGENT: it does not */
     uint8_t n_told;      /* while it waits: so often the kernel has said that it has input; */
     bool unwatched;      /* after that it is not asked */
@@ -136,15 +137,24 @@ static inline void socket_rank(Socket *socket, ReadRank rank)
     socket->rank = rank;
 }
 
+/* Whose it is: sender_of. */
+static inline void socket_is_of(Socket *socket, uint8_t client)
+{
+    socket->client = client;
+}
+
 /* Whether its last read has brought many calls, so that less is read at a time. */
 static inline void socket_floods(Socket *socket, bool floods)
 {
     socket->floods = floods;
 }
 
-/* For the loop's order: it has input, of which a piece is read. Whether there may be more, and it
-   is to be read. */
-bool socket_read_now(Socket *socket);
+/* For the loop's order: it has input, of which a piece is read. */
+typedef struct ReadNow {
+    uint32_t bytes;
+    bool more; /* there may be more, and it is to be read */
+} ReadNow;
+ReadNow socket_read_now(Socket *socket);
 
 /* Pauses and resumes reading. */
 void socket_pause(Socket *socket);

@@ -313,6 +313,17 @@ static void it_is_read_by_the_impact_of_its_calls_and_in_pieces_if_it_brings_man
     impact = IMPACT_LOW;
 }
 
+static void it_is_known_to_the_order_of_reading_whose_it_is(void **state)
+{
+    static const IpAddress nobody = {.known = false};
+    for (loop.seed = 1; sender_of(&nobody, loop.seed) == 0; loop.seed++)
+        continue;
+    connect_clear();
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    assert_int_equal(((const Socket *)set.first)->client, sender_of(&nobody, loop.seed));
+}
+
 /* What an HTTP/2 client sends first: preface, SETTINGS, and a GET. */
 static size_t http2_request(uint8_t *bytes_out)
 {
@@ -1003,6 +1014,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         connection_test(a_request_of_http1_is_answered_and_the_connection_kept),
         connection_test(it_is_read_by_the_impact_of_its_calls_and_in_pieces_if_it_brings_many),
+        connection_test(it_is_known_to_the_order_of_reading_whose_it_is),
         connection_test(the_preface_of_http2_is_known_at_every_split),
         connection_test(a_method_that_begins_as_the_preface_is_http1),
         connection_test(a_connection_that_says_nothing_is_closed),

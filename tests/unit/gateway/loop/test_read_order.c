@@ -208,6 +208,25 @@ static void those_of_the_higher_rank_are_read_first_and_then_those_that_wait_lon
     assert_string_equal(told, "DBEAC");
 }
 
+/* The first three are of one client, the others have one each. */
+static void a_client_that_floods_is_read_after_others_of_its_rank(void **state)
+{
+    connect_all(6);
+    for (int i = 0; i < 6; i++)
+        socket_is_of(&ends[i].socket, (uint8_t)(i < 3 ? 7 : i));
+    for (int round = 0; round < 2; round++) {
+        int64_t turn = crowd();
+        n_told = 0;
+        for (int i = 0; i < 6; i++) {
+            say(i, i < 3 ? 1000 : 100);
+            assert_true(waits(i, i == 5 ? READ_LOW : READ_HIGH, turn));
+        }
+        while (n_told < 6)
+            read_order_run(order, clock_now());
+        assert_string_equal(told, round == 0 ? "ABCDEF" : "DEABCF");
+    }
+}
+
 static void without_time_one_of_each_rank_is_read_that_has_waited_for_long(void **state)
 {
     connect_all(6);
@@ -422,6 +441,7 @@ int main(void)
         order_test(a_short_turn_makes_nobody_wait),
         order_test(it_ends_when_nobody_had_to_wait_for_a_while),
         order_test(those_of_the_higher_rank_are_read_first_and_then_those_that_wait_longest),
+        order_test(a_client_that_floods_is_read_after_others_of_its_rank),
         order_test(without_time_one_of_each_rank_is_read_that_has_waited_for_long),
         order_test(without_time_a_piece_of_one_instance_is_read_in_each_turn),
         order_test(a_flood_is_read_in_small_pieces_and_others_in_larger_ones),
