@@ -186,12 +186,19 @@ static void see_open_secret(void *owner, const SecretFile *secret, unsigned mode
 }
 
 /* A file that is missing is made when the gateway starts. */
-static void warn_of_store(Warnings *w)
+static void warn_of_store(Warnings *w, const char *key, const char *file)
 {
-    const char *file = w->config->store.sqlite;
     Result r = file ? sqlite_file_look(w->told->arena, file) : OK;
     if (failed(r))
-        warn(w, "store: %s", error_text(w->told->arena, r));
+        warn(w, "%s: %s", key, error_text(w->told->arena, r));
+}
+
+static void warn_of_stores(Warnings *w)
+{
+    const StoreConfig *store = &w->config->store;
+    bool keeps = w->config->n_rollouts && !store->sqlite && !store->postgresql;
+    warn_of_store(w, "store", store->sqlite);
+    warn_of_store(w, "rollouts_file", keeps ? w->config->rollouts_file : NULL);
 }
 
 /* ---- The sandbox ----------------------------------------------------------------------------- */
@@ -300,7 +307,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     w.certificates = w.names = table_in(warnings->arena);
     warn_of_limits(&w);
     warn_of_log(&w);
-    warn_of_store(&w);
+    warn_of_stores(&w);
     config_open_secrets(config, see_open_secret, &w);
     warn_of_sandbox(&w);
     warn_of_nothing(&w);

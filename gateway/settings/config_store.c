@@ -5,11 +5,14 @@
 #include "base/file/file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { KEY_FILE_MOST = 4096 };
 
-/* Only a doubt: the folder may exist on the machine that runs the gateway. */
-static void doubt_folder(ConfigReader *reader, const char *path, const char *file)
+static const char create_it[] = "create it, and let the gateway write in it";
+
+/* Only a doubt: on the machine that runs the gateway, or for its user, it may be another one. */
+static void doubt_folder(ConfigReader *reader, const char *path, const char *hint, const char *file)
 {
     const char *slash = strrchr(file, '/');
     struct stat found;
@@ -17,8 +20,9 @@ static void doubt_folder(ConfigReader *reader, const char *path, const char *fil
         return;
     const char *folder = arena_text(reader->arena, bytes(file, (size_t)(slash - file)));
     if (stat(folder, &found) != 0 || !S_ISDIR(found.st_mode))
-        config_doubt(reader, path, "create it, and let the gateway write in it",
-                     "the folder %s does not exist", folder);
+        config_doubt(reader, path, hint, "the folder %s does not exist", folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        config_doubt(reader, path, hint, "the folder %s cannot be written by this user", folder);
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
@@ -102,8 +106,13 @@ static void read_rollouts_file(ConfigReader *reader)
     config->store = (StoreConfig){.queue = defaults.queue, .time = defaults.time};
     config->rollouts_file =
         text->rollouts_file ? text->rollouts_file : "/var/lib/passerelle/rollouts.db";
-    if (text->n_rollouts && !text->store)
-        doubt_folder(reader, "rollouts_file", config->rollouts_file);
+    if (!text->n_rollouts || text->store)
+        return;
+    if (text->rollouts_file)
+        doubt_folder(reader, "rollouts_file", create_it, config->rollouts_file);
+    else
+        doubt_folder(reader, "rollouts", "rollouts_file: rollouts.db, or create it",
+                     config->rollouts_file);
 }
 
 void config_read_store(ConfigReader *reader)
@@ -143,6 +152,6 @@ void config_read_store(ConfigReader *reader)
         config_tell(reader, "store.postgresql", "for example service=passerelle", "it is empty");
     else if (!text->postgresql) {
         store->sqlite = text->sqlite ? text->sqlite : "/var/lib/passerelle/store.db";
-        doubt_folder(reader, "store.sqlite", store->sqlite);
+        doubt_folder(reader, "store.sqlite", create_it, store->sqlite);
     }
 }

@@ -499,6 +499,10 @@ def rollout(before, then, pick):
     return ConfigCase(said(before), then and said(then), pick)
 
 
+def kept(file):
+    return f"rollouts_file: {file}\nrollouts: [{{service: s, candidate: {{version: v2}}}}]\n"
+
+
 STEP = "{name: a, method: s.R/Look}"
 
 
@@ -801,6 +805,7 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(listener("trusted_proxies: [unix]"), rest="cohort: {}\n"),
                config(listener("trusted_proxies: [unix]"), rest="cohort: {header: x-account}\n"), "tells clients apart"),
     rollout("cohort: {field: ss}", None, "has the text or whole number"),
+    ConfigCase(config(rest=kept("/none/rollouts.db")), config(rest=kept("rollouts.db")), "the folder /none does not exist"),
     ConfigCase(listed("{}"), listed("{file: instances.yaml}"), "does not say where"),
     ConfigCase(listed("{file: a.yaml, folder: b}"), listed("{file: instances.yaml}"), "listed in one place"),
     ConfigCase(listed("{dns: [{name: a.test, instance: {versions: [v1]}}]}"),

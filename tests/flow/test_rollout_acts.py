@@ -1,9 +1,13 @@
 """What operators do with rollouts: it is done once, kept, followed by other gateways, refused where it does not fit, and told."""
 import contextlib
 import json
+import os
+import pathlib
+import subprocess
+import tempfile
 
 import pytest
-from gateway import Gateway
+from gateway import BINARY, Gateway
 from operators import command, entries, own_user
 from processes import eventually
 from stores import PostgreSQL, SQLite, server, store  # noqa: F401  (fixtures)
@@ -121,6 +125,32 @@ def test_what_was_rolled_back_stays_so(tmp_path, shops):
         gateway.reload()
         eventually(lambda: rollouts(gateway))
         assert eventually(lambda: state(gateway) == "rolled back")
+
+
+def test_without_a_store_check_tells_that_rollouts_cannot_be_kept(shops):
+    def told(file):
+        gateway = gateway_of(folder, shops, file)
+        gateway.write()
+        as_user = {"user": 65534} if os.getuid() == 0 else {}  # root may write everywhere
+        done = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60, **as_user)
+        return done.returncode, done.stdout
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        missing = told(f"rollouts_file: {name}/none/r.db")
+        assert missing == (1, f"{name}/gateway.yaml:7:16: rollouts_file: the folder {name}/none does not exist"
+                              " (create it, and let the gateway write in it)\n")
+        closed = told("rollouts_file: /usr/r.db")
+        assert closed[0] == 1 and "gateway.yaml:7:16: rollouts_file: the folder /usr cannot be written by this user" in closed[1]
+        usual = told("")[1]
+        assert os.access("/var/lib/passerelle", os.W_OK) or "gateway.yaml:13:3: rollouts: the folder /var/lib/passerelle" in usual
+        assert os.path.exists("/var/lib/passerelle") or "does not exist (rollouts_file: rollouts.db, or create it)" in usual
+        damaged = folder / "r.db"
+        damaged.write_text("no database at all, but something else" * 30)
+        damaged.chmod(0o666)
+        folder.chmod(0o777)
+        assert "warning: rollouts_file: " in told(f"rollouts_file: {damaged}")[1]
 
 
 def test_a_candidate_without_instances_has_no_clients_until_it_is_there(tmp_path, shops):
