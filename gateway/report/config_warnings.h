@@ -34,7 +34,6 @@ Surroundings surroundings_here(Patience *patience);
  *   - nothing is served: there are no services and no routes;
  *   - the log's file cannot be opened;
  *   - the file of the store, or its folder, cannot be written, or it is damaged;
- *   - others may read the key for payloads in the store, or for names of clients;
  *   - clients must prove who they are, and no rule says what each of them may call;
  *   - others may use a file with a key, a token or a password;
  *   - root stays root in the sandbox;
