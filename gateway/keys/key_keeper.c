@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/file/file.h"
 #include "base/random.h"
-#include "gateway/settings/settings.h"
 #include "gateway/keys/key_fetch.h"
+#include "gateway/settings/settings.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
 

@@ -264,7 +264,8 @@ static void on_beat(uv_timer_t *timer)
 /* ---- The seed -------------------------------------------------------------------------------- */
 
 static const char write_seed[] =
-    "INSERT INTO limit_seeds (id, low, high) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO limit_seeds (id, low, high, at) VALUES (1, $1, $2, $3)"
+    " ON CONFLICT (id) DO NOTHING";
 static const char read_seed[] = "SELECT low, high FROM limit_seeds WHERE id = 1";
 
 /* The first gateway of the store has chosen it. It is too late once something was counted. */
@@ -287,6 +288,7 @@ static void ask_seed(LimitFleet *fleet)
     StoreStatement *s = store_task_add(task, write_seed);
     store_bind_integer(s, (int64_t)seed.low);
     store_bind_integer(s, (int64_t)seed.high);
+    store_bind_integer(s, clock_wall());
     store_task_add(task, read_seed);
     store_submit(fleet->port, task, on_seed, fleet);
 }

@@ -95,6 +95,12 @@ static int64_t keep_usage(const Config *config)
     return config->usage.on ? config->usage.keep : 30 * 24 * HOURS;
 }
 
+/* Longer than gateways believe what another one needs: it is of their next word. */
+static int64_t keep_limit_needs(const Config *config)
+{
+    return 24 * HOURS;
+}
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -235,6 +241,22 @@ static const StoreKind kinds[] = {
         .keep = keep_always,
         .delete_old = OLDER("retirements", "service || ' ' || version", "watched"),
         .measure = MEASURE("retirements", "watched"),
+    },
+    {
+        /* Keys are hashes, which name nobody. */
+        .table = "limit_needs",
+        .since = 19,
+        .keep = keep_limit_needs,
+        .delete_old = "DELETE FROM limit_needs WHERE (part, key, node) IN (SELECT part, key, node"
+                      " FROM limit_needs WHERE at < $1 LIMIT " STORE_STEP ")",
+        .measure = MEASURE("limit_needs", "at"),
+    },
+    {
+        .table = "limit_seeds",
+        .since = 19,
+        .keep = keep_always,
+        .delete_old = OLDER("limit_seeds", "id", "at"),
+        .measure = MEASURE("limit_seeds", "at"),
     },
 };
 

@@ -274,7 +274,8 @@ static const Migration migrations[] = {
         "CREATE TABLE limit_seeds ("
         " id BIGINT PRIMARY KEY,"
         " low BIGINT NOT NULL,"
-        " high BIGINT NOT NULL)"},
+        " high BIGINT NOT NULL,"
+        " at BIGINT NOT NULL)"},
 };
 
 enum {
