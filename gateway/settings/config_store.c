@@ -5,13 +5,13 @@
 #include "base/file/file.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { KEY_FILE_MOST = 4096 };
 
 static const char create_it[] = "create it, and let the gateway write in it";
 
-/* Only a doubt: on the machine that runs the gateway, or for its user, it may be another one. */
+/* Only a doubt: the folder may exist on the machine that runs the gateway. Whether it can be
+   written is a warning of `check` (config_warnings.h), since who checks may be another user. */
 static void doubt_folder(ConfigReader *reader, const char *path, const char *hint, const char *file)
 {
     const char *slash = strrchr(file, '/');
@@ -21,8 +21,6 @@ static void doubt_folder(ConfigReader *reader, const char *path, const char *hin
     const char *folder = arena_text(reader->arena, bytes(file, (size_t)(slash - file)));
     if (stat(folder, &found) != 0 || !S_ISDIR(found.st_mode))
         config_doubt(reader, path, hint, "the folder %s does not exist", folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        config_doubt(reader, path, hint, "the folder %s cannot be written by this user", folder);
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */

@@ -142,9 +142,8 @@ def test_without_a_store_check_tells_that_rollouts_cannot_be_kept(shops):
         assert missing == (1, f"{name}/gateway.yaml:7:16: rollouts_file: the folder {name}/none does not exist"
                               " (create it, and let the gateway write in it)\n")
         closed = told("rollouts_file: /usr/r.db")
-        assert closed[0] == 1 and "gateway.yaml:7:16: rollouts_file: the folder /usr cannot be written by this user" in closed[1]
+        assert "warning: rollouts_file: STORE_DOWN: the folder /usr cannot be written: Permission denied" in closed[1]
         usual = told("")[1]
-        assert os.access("/var/lib/passerelle", os.W_OK) or "gateway.yaml:13:3: rollouts: the folder /var/lib/passerelle" in usual
         assert os.path.exists("/var/lib/passerelle") or "does not exist (rollouts_file: rollouts.db, or create it)" in usual
         damaged = folder / "r.db"
         damaged.write_text("no database at all, but something else" * 30)
