@@ -17,6 +17,10 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+# At a time, on two processors three: tests wait more than they compute.
+AT_A_TIME = str(min(16, max(2, os.cpu_count() * 3 // 2)))
+
+
 def meson_run(build, *words):
     """{name: whether it passed} of the unit tests and the fuzz seeds; nothing when they could not run."""
     log = build / "meson-logs/testlog.json"
@@ -30,7 +34,7 @@ def meson_run(build, *words):
 
 
 def meson_tests(build):
-    return twice(lambda: meson_run(build),
+    return twice(lambda: meson_run(build, "--num-processes", AT_A_TIME),
                  lambda failed: meson_run(build, "--no-rebuild", "--num-processes", "1",
                                           *(name.split(" / ")[-1] for name in failed)))
 
@@ -63,10 +67,8 @@ def flow_run(build, *words):
 
 
 def flow_tests(build):
-    """Three files at a time on two processors, since tests wait more than they compute; those that failed, one after
-    the other."""
-    files = min(16, max(2, os.cpu_count() * 3 // 2))
-    return twice(lambda: flow_run(build, "-n", str(files), "--dist", "loadfile"),
+    """A file at a time in each process; those that failed, one after the other."""
+    return twice(lambda: flow_run(build, "-n", AT_A_TIME, "--dist", "loadfile"),
                  lambda failed: flow_run(build, "--last-failed", "--last-failed-no-failures", "none"))
 
 
