@@ -7,6 +7,7 @@ KILLS ?= 500
 SIMULATED ?= 10000
 ROLLOUTS ?= 50000
 CHAOS_SECONDS ?= 30
+CLANG = CC=clang CC_LD=lld
 ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
@@ -36,14 +37,14 @@ test: deps ## unit tests, fuzz seeds and flow tests with real clients; WHAT=unit
 
 asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer, built with clang, whose sanitizers see more
 	@.ci/deps clang fuzz
-	@CC=clang $(MAKE) --no-print-directory test BUILD=build-asan SETUP='$(ASAN)'
+	@$(CLANG) $(MAKE) --no-print-directory test BUILD=build-asan SETUP='$(ASAN)'
 
 tsan: ## the same under ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" $(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
 
 clang: ## the same, built with clang
 	@.ci/deps clang
-	@CC=clang $(MAKE) --no-print-directory test BUILD=build-clang
+	@$(CLANG) $(MAKE) --no-print-directory test BUILD=build-clang
 
 coverage: ## lines and branches of each module that the unit tests run; FILES=1 lists the files, too
 	@.ci/deps coverage
@@ -67,13 +68,13 @@ browser: ## pages in headless Chromium call the shop; not part of test, for Chro
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@.ci/deps build fuzz
-	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
+	@[ -f build-asan/build.ninja ] || $(CLANG) meson setup build-asan $(ASAN)
 	@ninja -C build-asan fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS)
 
 faults: ## each read, write, connect, accept, lookup, TLS operation and allocation fails, one at a time, in each dialect; DIALECTS='gRPC REST'; FLOW=tests/flow: one in 1000 in the flow tests, by SEED (1)
 	@.ci/deps build clang fuzz test
-	@[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan $(ASAN)
+	@[ -f build-asan/build.ninja ] || $(CLANG) meson setup build-asan $(ASAN)
 	@ninja -C build-asan tests/faults/passerelle-faults examples/shop/orders.binpb
 	@$(if $(FLOW),SEED=$(or $(SEED),1) /usr/bin/python3 tests/faults/flow.py build-asan $(FLOW),/usr/bin/python3 tests/faults/run.py build-asan $(DIALECTS))
 
