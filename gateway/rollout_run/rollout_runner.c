@@ -434,7 +434,7 @@ static void listen_to_others(RolloutRunner *runner)
 void rollout_runner_use(RolloutRunner *runner, const Config *config)
 {
     HeldRollout *kept = NULL, **at = &kept;
-    int64_t every = IDLE_BEAT;
+    int64_t every = config->n_rollouts ? INT64_MAX : IDLE_BEAT;
     runner->settings.config = config;
     rollout_table_use_keys(runner->table, &config->store.keys);
     for (uint32_t i = 0; i < config->n_rollouts; i++) {
