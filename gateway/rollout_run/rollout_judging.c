@@ -87,7 +87,8 @@ static RolloutEvent event_of(HeldRollout *held)
    that is silent may serve clients. */
 static bool is_held_up(const HeldRollout *held, const RolloutStep *step)
 {
-    return (held->short_of || held->silent) && step->state.tier != held->record.state.tier;
+    return (held->short_of || held->silent || !held_has_begun(held)) &&
+           step->state.tier != held->record.state.tier;
 }
 
 static void decide(HeldRollout *held)

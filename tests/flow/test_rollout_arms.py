@@ -1,5 +1,6 @@
 """Clients of a rollout: who has the candidate gets it with each call and keeps it; nobody else does, and nobody can say that it has."""
 import threading
+import time
 
 import grpc
 import pytest
@@ -154,8 +155,10 @@ def test_a_rollback_moves_all_at_once_and_ends_streams(builds):
     events = stub.Watch(v3.WatchRequest(id="1"), metadata=[("x-client", "ada")], timeout=20)
     next(iter(events))
     builds.order("rollback", "--why", "a test")
+    ordered = time.monotonic()
     with pytest.raises(grpc.RpcError) as ended:
         next(iter(events))
+    assert time.monotonic() - ordered < 10  # the stream would have lasted for 20 s
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE and "was rolled back" in ended.value.details()
     line = builds.gateway.logged(client="ada", method="shop.orders.v3.Orders/Watch")
     assert any(cause["fault"] == "ROLLED_BACK" for cause in line["causes"]), line
