@@ -145,13 +145,24 @@ static CohortClient client_of_rollout(Exchange *x, const RolloutDefinition *roll
 /* ---- Told by whoever is in front ------------------------------------------------------------- */
 
 /* Numbers of rollouts, 16 digits each, with dots between; "-" if there are none. */
+#define NOBODYS BAGGAGE_CANDIDATES "=-"
+
+enum { DIGITS = 16 };
+
+/* By hand: it is done for each call. */
+static void write_number(uint64_t rollout, uint8_t out[DIGITS])
+{
+    for (int i = DIGITS; i-- > 0; rollout >>= 4)
+        out[i] = (uint8_t) "0123456789abcdef"[rollout & 15];
+}
+
 static bool is_listed(Bytes list, uint64_t rollout)
 {
-    char text[17];
+    uint8_t text[DIGITS];
     Bytes each;
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)rollout);
+    write_number(rollout, text);
     while (bytes_split(&list, '.', &each))
-        if (bytes_are(each, text))
+        if (bytes_equal(each, bytes(text, DIGITS)))
             return true;
     return false;
 }
@@ -167,7 +178,10 @@ static void obey(Exchange *x, const RolloutDefinition *rollout, Bytes told, Coho
 
 static void add_number(Buffer *list, uint64_t rollout)
 {
-    buffer_printf(list, "%s%016llx", list->size ? "." : "", (unsigned long long)rollout);
+    uint8_t text[DIGITS];
+    write_number(rollout, text);
+    buffer_add_text(list, list->size ? "." : BAGGAGE_CANDIDATES "=");
+    buffer_add(list, text, DIGITS);
 }
 
 /* The arms of all rollouts, for instances. */
@@ -186,11 +200,9 @@ static void tell_arms(Exchange *x, const RolloutDefinition *own)
         if (place.arm == COHORT_CANDIDATE)
             add_number(&list, rollout->id);
     }
-    const char *value =
-        arena_printf(x->arena, BAGGAGE_CANDIDATES "=%.*s", list.size ? (int)list.size : 1,
-                     list.size ? (const char *)list.data : "-");
-    if (value && !list.full)
-        fields_add(fields, bytes_of(BAGGAGE_FIELD), bytes_of(value));
+    if (!list.full)
+        fields_add(fields, bytes_of(BAGGAGE_FIELD),
+                   list.size ? buffer_bytes(&list) : bytes_of(NOBODYS));
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */

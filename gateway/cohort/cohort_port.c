@@ -6,7 +6,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { KNOCKED = 256 /* clients of a loop that need not knock again now */, PACE_LEARNS = 64 };
+enum {
+    KNOCKED = 256, /* clients of a loop that need not knock again now */
+    COUNTED = 512, /* that need not be counted again */
+    PACE_LEARNS = 64
+};
 
 /* How long the baseline's calls of a method take. */
 typedef struct Pace {
@@ -14,6 +18,13 @@ typedef struct Pace {
     int64_t slow; /* from here on; 0: not known yet */
     uint32_t until;
 } Pace;
+
+/* What a sample has already. */
+typedef struct Counted {
+    uint64_t client, rollout, round;
+    uint32_t failed;
+    uint8_t arm;
+} Counted;
 
 /* What was counted of one rollout: of its latest round. */
 typedef struct Tally {
@@ -35,6 +46,7 @@ struct CohortPort {
     uint32_t n_paces;
     uint64_t knocked[KNOCKED]; /* since: */
     int64_t knocked_from;
+    Counted counted[COUNTED];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of these: */
@@ -236,16 +248,31 @@ static bool is_counted(const CohortPort *port, const RolloutDefinition *rollout,
     return place->round && cohort_table_round(port->table, rollout->id) == place->round;
 }
 
+/* A client counts once: most calls change nothing, and need no lock. True: this one does. */
+static bool is_news(CohortPort *port, uint64_t rollout, const CohortPlace *place, uint32_t failed)
+{
+    Counted *counted = &port->counted[place->client % COUNTED];
+    if (counted->client == place->client && counted->rollout == rollout &&
+        counted->round == place->round && counted->arm == place->arm) {
+        failed |= counted->failed;
+        if (failed == counted->failed)
+            return false;
+    }
+    *counted = (Counted){place->client, rollout, place->round, failed, place->arm};
+    return true;
+}
+
 void cohort_count(Loop *loop, const RolloutDefinition *rollout, const CohortPlace *place,
                   uint32_t failed)
 {
     CohortPort *port = port_of(loop);
-    if (!place->judged || !is_counted(port, rollout, place))
+    failed = place->late ? 0 : failed & rollout->judging.metrics;
+    if (!place->judged || !is_counted(port, rollout, place) ||
+        !is_news(port, rollout->id, place, failed))
         return;
     pthread_mutex_lock(&port->lock);
     CohortSample *sample = sample_of(&port->tallies, rollout->id, place->round);
-    cohort_sample_add(sample, (CohortArm)place->arm, place->client,
-                      place->late ? 0 : failed & rollout->judging.metrics);
+    cohort_sample_add(sample, (CohortArm)place->arm, place->client, failed);
     pthread_mutex_unlock(&port->lock);
 }
 
