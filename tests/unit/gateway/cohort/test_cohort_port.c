@@ -101,6 +101,22 @@ static void each_round_begins_anew(void **state)
     assert_float_equal(counted(ROUND + 1, COHORT_CANDIDATE).failed[ROLLOUT_FAILURES], 0, 0);
 }
 
+static void a_client_counts_again_for_what_is_new(void **state)
+{
+    call(&loops[0], &bob, 0);
+    call(&loops[0], &bob, 0);
+    assert_float_equal(counted(ROUND, COHORT_CANDIDATE).failed[ROLLOUT_FAILURES], 0, 0);
+    call(&loops[0], &bob, FAILED);
+    call(&loops[0], &bob, 0);
+    call(&loops[0], &bob, FAILED);
+    assert_float_equal(counted(ROUND, COHORT_CANDIDATE).clients, 1, 0);
+    assert_float_equal(counted(ROUND, COHORT_CANDIDATE).failed[ROLLOUT_FAILURES], 1, 0);
+    CohortPlace other = cohort_find(&loops[0], &rollout, &bob);
+    other.arm = COHORT_BASELINE; /* by baggage */
+    cohort_count(&loops[0], &rollout, &other, 0);
+    assert_float_equal(counted(ROUND, COHORT_BASELINE).clients, 1, 0);
+}
+
 static int n_woken;
 
 static void on_knock(void *owner)
@@ -189,6 +205,7 @@ int main(void)
         TEST(what_loops_have_counted_is_summed_up),
         TEST(of_whoever_is_late_only_that_it_called_counts),
         TEST(each_round_begins_anew),
+        TEST(a_client_counts_again_for_what_is_new),
         TEST(whoever_may_become_a_member_knocks_once),
         TEST(streams_hear_of_a_rollback),
         TEST(what_is_told_from_outside_counts),
