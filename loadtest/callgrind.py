@@ -14,14 +14,14 @@ import lockstep
 class Counted:
     """Use it in a `with` block, and `counted()` after the block."""
 
-    def __init__(self, build, folder, upstream, config="", route="", services=""):
+    def __init__(self, build, folder, upstream, config="", route="", services="", instances=""):
         self.out = folder / "callgrind.out"
         self.marks, self.first = [], None
         config += "overload: {shed: false, delay: 10s, interval: 10s}\n"  # it is so slow that it may well be overloaded
         self.gateway = contenders.start_gateway(build, folder, upstream, under=[
             "valgrind", "--tool=callgrind", "--dump-before=accept4", "--dump-line=no",
             f"--callgrind-out-file={self.out}", f"--log-file={folder / 'valgrind.log'}"], config=config, route=route,
-            services=services)
+            services=services, instances=instances)
         self.port = self.gateway.port
 
     def __enter__(self):

@@ -19,7 +19,7 @@ services:
       - {{name: v2, package: shop.orders.v2, schema: {orders}}}
       - {{name: v3, package: shop.orders.v3, schema: {orders}}}
     changes: [{shop}/orders-v1-v2.yaml, {shop}/orders-v2-v3.yaml]
-    instances: [{{address: 127.0.0.1:{upstream}, protocol: grpc, versions: [v3]}}]{services}
+    instances: [{{address: 127.0.0.1:{upstream}, protocol: grpc, versions: [v3]{instances}}}]{services}
 routes:
   - {{match: orders, timeout: 60s{route}}}
   - {{match: /raw/, timeout: 60s, instances: [{{address: 127.0.0.1:{upstream}, protocol: http}}]}}
@@ -83,14 +83,14 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream, under=(), config="", route="", services="", log="/dev/null", routes=""):
-    """`under`: a command that runs it, with its options. `config`: more lines of it. `route`: more of the orders' route.
-    `services`, `routes`: more of them, each on a new line."""
+def start_gateway(build, folder, upstream, under=(), config="", route="", services="", log="/dev/null", routes="", instances=""):
+    """`under`: a command that runs it, with its options. `config`: more lines of it, in which FOLDER is the folder. `route`: more of the orders' route.
+    `services`, `routes`: more of them, each on a new line. `instances`: more of the first one, and others."""
     port = free_port()
     file = pathlib.Path(folder) / "gateway.yaml"
     file.write_text(GATEWAY_CONFIG.format(
-        port=port, upstream=upstream, route=route, services=services, log=log, routes=routes, shop=ROOT / "examples/shop",
-        orders=build / "examples/shop/orders.binpb") + config)
+        port=port, upstream=upstream, route=route, services=services, log=log, routes=routes, instances=instances, shop=ROOT / "examples/shop",
+        orders=build / "examples/shop/orders.binpb") + config.replace("FOLDER", str(folder)))
     return Watched([*under, build / "passerelle", "run", file], port)
 
 

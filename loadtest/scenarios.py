@@ -80,6 +80,7 @@ RETRIES = ", attempts: 3, retry: {initial_backoff: 25ms, max_backoff: 1s}, hedge
 # All that is there for calls that fail; the receiver of the webhook hears of none.
 EVERYTHING = ("}\n  - {match: orders.Orders/Get, impact: high, parameters: {id: {required: true, at_most: 64}}" + RETRIES +
               ", on_failure: {graceful: {older: true, stale: 10m, default: {id: none}}}")
+CLIENTS = "identity_header: x-client\ntrusted_proxies: [127.0.0.1]\n"
 LEDGER = "ledger: {webhooks: [{name: pager, url: 'http://127.0.0.1:1/', every: 1m}]}\n"
 
 
@@ -111,15 +112,16 @@ class Credentials:
 class Scenario:
     """
     The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages. `route`: more settings of
-    the route; `config`: more lines of the config; `services`: of the service. `beside`: the name of a scenario, before this one,
+    the route; `config`: more lines of the config; `services`: of the service; `instances`: of the instance, and others. It has
+    `settles` seconds before. `beside`: the name of a scenario, before this one,
     than which it may have at most `most` percent more.
     """
 
     def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route="", config="",
-                 services="", beside=None, most=6):
+                 services="", instances="", settles=0, beside=None, most=6):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
         self.kind, self.n, self.warm, self.at_once, self.route, self.config = kind, n, warm, at_once, route, config
-        self.services, self.beside, self.most = services, beside, most
+        self.services, self.instances, self.settles, self.beside, self.most = services, instances, settles, beside, most
 
     def start(self, port, service):
         return self.kind(self, self.start_client(port), service)
@@ -184,6 +186,16 @@ def scenarios(stubs):
     credentials = Credentials()
     ruled = {"config": credentials.config, "route": ", allow: [{claims: {scope: orders.read}}]"}
 
+    def unary_of_a_client(name, config="", **more):
+        return unary_of_1_kib(name, {"x-client": "ada"}, config=CLIENTS + config, **more)
+
+    def with_rollout(name, pilot, build, other):
+        """Nothing is looked at while calls are counted. The other build has an instance that gets no call."""
+        rollouts = (f"rollouts: [{{service: orders, candidate: {{build: new}}, pilot: [{pilot}], tiers: [1, all], judge: {{every: 1h, least: 1h}}}}]\n"
+                    "rollouts_file: FOLDER/rollouts.db\n")
+        return unary_of_a_client(name, rollouts, instances=f", build: {build}}}, {{address: 127.0.0.1:9, protocol: grpc, versions: [v3], build: {other}",
+                                 settles=10, beside="gRPC unary, 1 KiB, of a client", most=8)
+
     def rest_of_1_kib(name, **more):
         return Scenario(name, lambda: GrpcService(large), lambda port: Http1Client(port, "GET", "/v3/orders/42", authorization=bearer),
                         lambda body: json.loads(body)["currency"] == "x" * 1017, **more)
@@ -231,6 +243,9 @@ def scenarios(stubs):
         unary_of_1_kib("gRPC unary, 1 KiB, sent with a token", {"authorization": f"Bearer {credentials.token}"}),
         unary_of_1_kib("gRPC unary, 1 KiB, known by a token", {"authorization": f"Bearer {credentials.token}"}, **ruled,
                        beside="gRPC unary, 1 KiB, sent with a token", most=3),
+        unary_of_a_client("gRPC unary, 1 KiB, of a client"),
+        with_rollout("gRPC unary, 1 KiB, of a client that has not the candidate of a rollout", "bob", "old", "new"),
+        with_rollout("gRPC unary, 1 KiB, of a client that has the candidate of a rollout", "ada", "new", "old"),
         rest_of_1_kib("REST GET, 1 KiB"),
         rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
