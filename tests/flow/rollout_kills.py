@@ -39,7 +39,7 @@ cohort: {header: x-account}
 rollouts:
   - service: orders
     candidate: {build: b}
-    tiers: [1, 5, 20, all]  # of which the last one needs more instances of b
+    tiers: [1, 5, 20, "50 %", all]  # of which the last one needs more instances of b
     judge: {least: 300ms, every: 100ms, metrics: [failures]}
 """
 CLIENTS = 60
@@ -127,7 +127,7 @@ class World:
 
     def check_members(self):
         """Of the tier: its room may grow to twice its clients and two more, where they cannot show enough."""
-        (last, count, room), = self.sql("SELECT coalesce(max(number), 0), count(*), (SELECT max(room) FROM rollouts)"
+        (last, count, room), = self.sql("SELECT coalesce(max(number), 0), count(*), (SELECT coalesce(max(room), 0) FROM rollouts)"
                                         " FROM rollout_members")
         assert int(count) == int(last) and (int(last) <= int(room) or int(room) == 0), (last, count, room)
 
