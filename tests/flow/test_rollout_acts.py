@@ -74,7 +74,7 @@ def order(gateway, word, *more):
 
 
 def is_judged(gateway):
-    return eventually(lambda: status(gateway)["judges_here"])
+    return eventually(lambda: status(gateway).get("judges_here"))
 
 
 def test_what_operators_do_is_told_kept_and_audited(tmp_path, shops, store):  # noqa: F811
@@ -183,7 +183,7 @@ def test_gateways_that_share_a_store_do_the_same(tmp_path, shops, server):  # no
     (tmp_path / "two").mkdir()
     with contextlib.ExitStack() as stack:
         one, two = (stack.enter_context(gateway_of(tmp_path / node, shops, with_store(server), node)) for node in ("one", "two"))
-        eventually(lambda: status(one)["judges_here"] or status(two)["judges_here"])
+        eventually(lambda: status(one).get("judges_here") or status(two).get("judges_here"))
         assert status(one)["judges_here"] != status(two)["judges_here"]
         judge, other = (one, two) if status(one)["judges_here"] else (two, one)
         assert order(other, "advance", "--why", "by hand").returncode == 0
