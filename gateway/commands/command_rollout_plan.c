@@ -73,8 +73,9 @@ static void set_missing(double *number, double value)
         *number = value;
 }
 
-/* What the gateway has counted in the present tier stands for what was not given. */
-static void use_counts(RolloutTraffic *traffic, const JsonNode *judgement)
+/* What the gateway has counted in the present tier stands for what was not given; the seconds for
+   which it has counted, 0: it has not. */
+static double use_counts(RolloutTraffic *traffic, const JsonNode *judgement)
 {
     const JsonNode *sides = judgement ? json_member(judgement, "clients") : NULL;
     const JsonNode *metrics = judgement ? json_member(judgement, "metrics") : NULL;
@@ -82,14 +83,15 @@ static void use_counts(RolloutTraffic *traffic, const JsonNode *judgement)
     double baseline = number_of(sides, "baseline"), seconds = number_of(judgement, "seconds");
     double clients = baseline + number_of(sides, "candidate");
     if (baseline < 1 || seconds <= 0)
-        return;
+        return 0;
     set_missing(&traffic->clients, clients);
     set_missing(&traffic->clients_per_hour, clients / fmax(seconds / 3600, 1));
     set_missing(&traffic->failing, fmin(number_of(failures, "baseline_failed") / baseline, 0.99));
+    return seconds;
 }
 
 static int ask_traffic(const CommandLine *line, const RolloutDefinition *rollout, Arena *arena,
-                       RolloutTraffic *traffic)
+                       RolloutTraffic *traffic, double *counted_for_out)
 {
     Bytes page;
     int code = admin_get(line, "/rollouts", arena, &page);
@@ -102,7 +104,7 @@ static int ask_traffic(const CommandLine *line, const RolloutDefinition *rollout
         return admin_tell_stranger(line);
     const JsonNode *found = find_rollout(root, rollout->name);
     if (found)
-        use_counts(traffic, json_member(found, "judgement"));
+        *counted_for_out = use_counts(traffic, json_member(found, "judgement"));
     return EXIT_WELL;
 }
 
@@ -135,6 +137,8 @@ static void add_time(Buffer *out, double hours)
 {
     if (!isfinite(hours))
         buffer_add_text(out, "never");
+    else if (hours < 1.5 / 60)
+        buffer_printf(out, "%.0f s", hours * 3600);
     else if (hours < 1.5)
         buffer_printf(out, "%.0f min", hours * 60);
     else if (hours < 48)
@@ -215,8 +219,12 @@ static void add_passing(Buffer *out, const TierPlan *plan)
 
 static void add_words(Buffer *out, const RolloutTier *tier, const TierPlan *plan)
 {
-    buffer_printf(out, "\n%s: %.0f clients, for ", tier->text, plan->clients);
-    add_time(out, plan->hours);
+    buffer_printf(out, "\n%s: %.0f client%s", tier->text, plan->clients,
+                  plan->clients == 1 ? "" : "s");
+    if (isfinite(plan->hours)) {
+        buffer_add_text(out, ", for ");
+        add_time(out, plan->hours);
+    }
     buffer_add_byte(out, '\n');
     if (plan->compared) {
         add_found(out, plan);
@@ -235,13 +243,20 @@ static const char *impact_of(const RolloutDefinition *rollout)
     return names[rollout->impact];
 }
 
+/* `counted_for`: so many hours were counted; 0: all of it was given. */
 static void add_plan(Buffer *out, const RolloutDefinition *rollout, const RolloutTraffic *traffic,
-                     const TierPlan *plans)
+                     double counted_for, const TierPlan *plans)
 {
     buffer_printf(out, "%s: impact %s, %.0f clients, %.0f in an hour, of which ", rollout->name,
                   impact_of(rollout), traffic->clients, traffic->clients_per_hour);
     add_share(out, traffic->failing);
-    buffer_add_text(out, " fail in the time of a tier\n\n");
+    buffer_add_text(out, " fail in the time of a tier\n");
+    if (counted_for > 0) {
+        buffer_add_text(out, "What was not given was counted by the gateway, for ");
+        add_time(out, counted_for);
+        buffer_add_text(out, counted_for < 24 ? ": more clients may call in a day\n" : "\n");
+    }
+    buffer_add_byte(out, '\n');
     add_table(out, rollout, plans);
     for (uint32_t i = 0; i < rollout->n_tiers; i++)
         add_words(out, &rollout->tiers[i], &plans[i]);
@@ -259,7 +274,7 @@ static void add_real(Buffer *out, const char *name, double value)
 }
 
 static void add_json(Buffer *out, const RolloutDefinition *rollout, const RolloutTraffic *traffic,
-                     const TierPlan *plans)
+                     double counted_for, const TierPlan *plans)
 {
     buffer_add_byte(out, '{');
     json_text_add_member(out, "rollout", bytes_of(rollout->name));
@@ -267,6 +282,8 @@ static void add_json(Buffer *out, const RolloutDefinition *rollout, const Rollou
     add_real(out, "clients", traffic->clients);
     add_real(out, "clients_per_hour", traffic->clients_per_hour);
     add_real(out, "failing", traffic->failing);
+    if (counted_for > 0)
+        add_real(out, "counted_seconds", counted_for);
     json_text_add_key(out, "tiers");
     buffer_add_byte(out, '[');
     for (uint32_t i = 0; i < rollout->n_tiers; i++) {
@@ -310,7 +327,9 @@ static const RolloutDefinition *find_definition(const CommandLine *line, const C
 static int print_plan(const CommandLine *line, const RolloutDefinition *rollout,
                       RolloutTraffic *traffic, Arena *arena)
 {
-    int code = is_complete(traffic) ? EXIT_WELL : ask_traffic(line, rollout, arena, traffic);
+    double counted_for = 0;
+    int code =
+        is_complete(traffic) ? EXIT_WELL : ask_traffic(line, rollout, arena, traffic, &counted_for);
     if (code != EXIT_WELL)
         return code;
     if (!is_complete(traffic)) {
@@ -323,8 +342,8 @@ static int print_plan(const CommandLine *line, const RolloutDefinition *rollout,
     TierPlan plans[ROLLOUT_TIERS_MOST];
     Buffer text = buffer_in(arena), json = buffer_in(arena);
     rollout_plan(rollout, traffic, plans);
-    add_plan(&text, rollout, traffic, plans);
-    add_json(&json, rollout, traffic, plans);
+    add_plan(&text, rollout, traffic, counted_for / 3600, plans);
+    add_json(&json, rollout, traffic, counted_for, plans);
     command_print(line, &text);
     command_print_json(line, buffer_bytes(&json));
     return EXIT_WELL;
