@@ -151,15 +151,15 @@ def test_of_the_baseline_those_count_that_came_before_the_tier_was_full(tmp_path
         """Clients that nobody has seen before come, and fail; how many of them count."""
         clients, failed = counted()
         await crowd.all_call(names)
-        await comes_to_be(lambda: counted()[0] == clients + len(names))
+        await comes_to_be(lambda: counted()[0] >= clients + len(names))
         return counted()[1] - failed
 
     async def story():
         await crowd.all_call(early)
-        await comes_to_be(lambda: status(gateway)["members"] == 1)
-        await asyncio.sleep(1.1)  # then the member gets the candidate
-        await crowd.all_call(early)
-        await comes_to_be(lambda: counted()[0] == len(early) - 1)
+        while not any("new" in builds for builds in crowd.seen.values()):  # the member begins a little later
+            await asyncio.sleep(0.1)
+            await crowd.all_call(early)
+        await comes_to_be(lambda: counted()[0] >= len(early) - 1)
         for late in groups:  # until all know that it is full
             if await new_failures(late) == 0:
                 return
