@@ -214,11 +214,11 @@ static void warn_of_clients(const Config *config, const RolloutDefinition *rollo
 {
     const CohortSource *cohort = &rollout->cohort;
     if (cohort->header || cohort->claim || cohort->field || config->identity.header ||
-        has_certificates(config))
+        config->access.n_credentials || has_certificates(config))
         return;
     warn(warnings, rollout,
-         "nothing tells clients apart, neither identity_header nor certificates of clients nor "
-         "`cohort`: all of them stay on the baseline until `all`");
+         "nothing tells clients apart, neither identity_header nor certificates or credentials of "
+         "clients nor `cohort`: all of them stay on the baseline until `all`");
 }
 
 static void warn_of_alpha(const RolloutDefinition *rollout, Problems *warnings)

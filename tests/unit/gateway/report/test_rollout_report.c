@@ -100,8 +100,8 @@ static void what_is_doubtful_is_warned_of(void **state)
     } rows[] = {
         {NAMED, "1", "low", "", ""},
         {LISTEN, "1", "low", "",
-         "nothing tells clients apart, neither identity_header nor certificates of clients nor "
-         "`cohort`: all of them stay on the baseline until `all`"},
+         "nothing tells clients apart, neither identity_header nor certificates or credentials of "
+         "clients nor `cohort`: all of them stay on the baseline until `all`"},
         {LISTEN, "1", "low", ", cohort: {field: name}", ""},
         {TRUSTING, "1", "low", ", cohort: {header: x-account}", ""},
         {NAMED, "1", "low", ", judge: {alpha: 0.1}", ""},
@@ -138,12 +138,22 @@ static void what_is_doubtful_is_warned_of(void **state)
     }
 }
 
+static void credentials_tell_clients_apart(void **state)
+{
+    Loaded l = load(LISTEN, "1", "low", "");
+    assert_string_not_equal(warnings_of(&l), "");
+    l.config->access.n_credentials = 1;
+    assert_string_equal(warnings_of(&l), "");
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rollout_is_told_in_a_few_lines),
         cmocka_unit_test(programs_read_the_same),
         cmocka_unit_test(what_is_doubtful_is_warned_of),
+        cmocka_unit_test(credentials_tell_clients_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
