@@ -27,6 +27,10 @@ void config_warn_restart(const Config *old, const Config *config)
     if (old->n_work_threads != config->n_work_threads)
         telemetry_event("warning", "restart_needed", OK,
                         "work_threads: %u takes effect after a restart", config->n_work_threads);
+    if (old->n_rate_limits && (old->limit_room.clients != config->limit_room.clients ||
+                               old->limit_room.addresses != config->limit_room.addresses))
+        telemetry_event("warning", "restart_needed", OK,
+                        "rate_limiting: it takes effect after a restart");
     if (old->ledger.requests != config->ledger.requests)
         telemetry_event("warning", "restart_needed", OK,
                         "ledger.requests: %zu takes effect after a restart",

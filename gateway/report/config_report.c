@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
+#include "gateway/report/limit_words.h"
 #include "gateway/report/rollout_report.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */
@@ -145,6 +146,13 @@ static void add_shadow(const Route *route, Buffer *out)
                   rules->n_methods, plural(rules->n_methods));
 }
 
+static void add_limit(const RateLimit *limit, Buffer *out)
+{
+    buffer_printf(out, "limit%s%s ", limit->scope ? " of " : "", limit->scope ? limit->scope : "");
+    limit_words_add(limit, limit->cost != NULL, true, out);
+    buffer_add_byte(out, '\n');
+}
+
 void config_report(const Config *config, Buffer *out)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++)
@@ -161,6 +169,8 @@ void config_report(const Config *config, Buffer *out)
             add_shadow(&config->routes[i], out);
     for (uint32_t i = 0; i < config->n_rollouts; i++)
         rollout_report(&config->rollouts[i], out);
+    for (uint32_t i = 0; i < config->n_rate_limits; i++)
+        add_limit(&config->rate_limits[i], out);
     buffer_printf(out, "%s is good\n", config->file);
 }
 
@@ -261,6 +271,18 @@ static void add_shadow_json(const Route *route, Buffer *out)
     buffer_printf(out, ",\"methods\":%u}", route->shadow->n_methods);
 }
 
+static void add_limits_json(const Config *config, Buffer *out)
+{
+    if (!config || !config->n_rate_limits)
+        return;
+    buffer_add_text(out, ",\"limits\":[");
+    for (uint32_t i = 0; i < config->n_rate_limits; i++) {
+        buffer_add_text(out, i ? "," : "");
+        limit_words_add_json(&config->rate_limits[i], config->rate_limits[i].cost != NULL, out);
+    }
+    buffer_add_byte(out, ']');
+}
+
 void config_report_json(const Config *config, const Problems *problems, const Problems *warnings,
                         Buffer *out)
 {
@@ -288,7 +310,9 @@ void config_report_json(const Config *config, const Problems *problems, const Pr
         buffer_add_text(out, i ? "," : "");
         rollout_report_json(&config->rollouts[i], out);
     }
-    buffer_add_text(out, "],\"warnings\":[");
+    buffer_add_byte(out, ']');
+    add_limits_json(config, out);
+    buffer_add_text(out, ",\"warnings\":[");
     for (size_t i = 0; i < warnings->n; i++) {
         buffer_add_text(out, i ? "," : "");
         json_write_string(out, bytes_of(warnings->items[i].reason));

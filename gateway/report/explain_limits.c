@@ -1,5 +1,6 @@
-/* Which limits a call meets: of how much its client may do. */
+/* Which limits there are, and which ones a call meets: of how much clients may do. */
 #include "gateway/report/explain_internal.h"
+#include "gateway/report/limit_words.h"
 
 #include "base/clock.h"
 #include "base/text/json_text.h"
@@ -44,41 +45,44 @@ static void tell_list(const char *what, const char *const *names, Buffer *out)
         buffer_printf(out, "%s%s", i ? " or " : what, names[i]);
 }
 
-/* Versions are settled: the call meets the limit, as far as they go. */
-static void tell_test(const char *what, const LimitTest *test, Buffer *out)
+static void tell_test(const char *what, const LimitTest *test, bool versions, Buffer *out)
 {
-    if (!test->classes && !test->clients && !test->anonymous)
+    versions &= test->versions != NULL;
+    if (!test->classes && !test->clients && !test->anonymous && !versions)
         return;
     buffer_add_text(out, what);
+    if (versions)
+        tell_list(" version ", test->versions, out);
     tell_list(" class ", test->classes, out);
     tell_list(" client ", test->clients, out);
     if (test->anonymous)
         buffer_add_text(out, " clients without an identity");
 }
 
-static void tell_one(const MethodLimit *item, Buffer *out)
+void limit_words_add(const RateLimit *limit, bool costs, bool versions, Buffer *out)
 {
-    const RateLimit *limit = item->limit;
-    buffer_printf(out, "limit     %s: ", limit->name);
+    buffer_printf(out, "%s: ", limit->name);
     if (limit->concurrent)
-        buffer_printf(out, "%u calls at a time ", limit->concurrent);
+        buffer_printf(out, "%u calls at a time, ", limit->concurrent);
     else
         buffer_printf(out, "%llu %s per %s, %llu at once, ", (unsigned long long)limit->rate,
                       counted[limit->count], period_of(limit), (unsigned long long)limit->burst);
     tell_per(limit, out);
-    if (item->cost)
+    if (costs)
         buffer_printf(out, "; a call costs its %s, 1 to %llu", limit->cost,
                       (unsigned long long)limit->most_cost);
-    tell_test("; only", &limit->on, out);
-    tell_test("; not", &limit->unless, out);
-    buffer_add_byte(out, '\n');
+    tell_test("; only", &limit->on, versions, out);
+    tell_test("; not", &limit->unless, versions, out);
 }
 
 void explain_limits_text(const Explained *found, Buffer *out)
 {
     const MethodLimits *limits = limits_of(found);
-    for (uint32_t i = 0; limits && i < limits->n; i++)
-        tell_one(&limits->items[i], out);
+    for (uint32_t i = 0; limits && i < limits->n; i++) {
+        buffer_add_text(out, "limit     ");
+        limit_words_add(limits->items[i].limit, limits->items[i].cost != NULL, false, out);
+        buffer_add_byte(out, '\n');
+    }
 }
 
 static void add_names(Buffer *out, const char *name, const char *const *names)
@@ -121,12 +125,12 @@ static void add_per(Buffer *out, const RateLimit *limit)
     buffer_add_byte(out, ']');
 }
 
-static void add_one(Buffer *out, const MethodLimit *item)
+void limit_words_add_json(const RateLimit *limit, bool costs, Buffer *out)
 {
-    const RateLimit *limit = item->limit;
-    json_text_add_element(out);
     buffer_add_byte(out, '{');
     json_text_add_member(out, "name", bytes_of(limit->name));
+    if (limit->scope)
+        json_text_add_member(out, limit->of_service ? "service" : "route", bytes_of(limit->scope));
     add_per(out, limit);
     if (limit->concurrent) {
         json_text_add_number(out, "concurrent", limit->concurrent);
@@ -136,7 +140,7 @@ static void add_one(Buffer *out, const MethodLimit *item)
         json_text_add_number(out, "burst", limit->burst);
         json_text_add_member(out, "count", bytes_of(counted[limit->count]));
     }
-    if (item->cost) {
+    if (costs) {
         json_text_add_member(out, "cost", bytes_of(limit->cost));
         json_text_add_number(out, "most", limit->most_cost);
     }
@@ -152,7 +156,9 @@ void explain_limits_json(const Explained *found, Buffer *out)
         return;
     json_text_add_key(out, "rate_limits");
     buffer_add_byte(out, '[');
-    for (uint32_t i = 0; i < limits->n; i++)
-        add_one(out, &limits->items[i]);
+    for (uint32_t i = 0; i < limits->n; i++) {
+        json_text_add_element(out);
+        limit_words_add_json(limits->items[i].limit, limits->items[i].cost != NULL, out);
+    }
     buffer_add_byte(out, ']');
 }

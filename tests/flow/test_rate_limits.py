@@ -1,4 +1,5 @@
 """How much clients may do: refused in every dialect, told when to come back, counted, shown, and kept over reloads."""
+import http.client
 import json
 import subprocess
 import threading
@@ -9,7 +10,7 @@ import pytest
 from backends import client, v1
 from gateway import BINARY, Gateway
 from http1_backend import Http1Backend
-from operators import on_socket
+from operators import command, on_socket
 from processes import eventually
 from refusals import DIALECTS, GET, refusal
 from stores import store  # noqa: F401  (a fixture)
@@ -43,6 +44,7 @@ services:
     rate_limits: [{per: [client, method], rate: 1/d, on: {client: [each-*]}}]
 routes:
   - {match: orders, impact: high}
+  - {match: /large/, instances: ["127.0.0.1:$instance"], rate_limits: [{per: [client], rate: 4KiB/h, count: bytes}]}
   - {match: /files/, instances: ["127.0.0.1:$instance"], rate_limits: [{per: [client], rate: 2/d}]}
 """
 
@@ -58,7 +60,8 @@ class Instance:
     def __call__(self, peer, told, body):
         self.asked += 1
         self.free.wait(20)
-        peer.say("HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 0\r\n\r\n")
+        size = 2_000_000 if told.target.startswith("/large/") else 0
+        peer.say(f"HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: {size}\r\n\r\n" + "x" * size)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +197,13 @@ def test_bytes_that_passed_are_owed(shop):
     assert create() == 429
 
 
+def test_a_stream_that_owes_too_much_is_ended(shop):
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        get(shop, "ada", "/large/file")
+    assert shop.logged(path="/large/file", client="ada")["causes"][0]["fault"] == "RATE_LIMITED"
+    assert get(shop, "ada", "/large/file").status == 429
+
+
 def test_operators_see_who_is_limited_most_and_since_when(shop):
     statuses(shop, "limited-most", 60)
     page = on_socket(shop.folder / "admin.sock", "GET", "/limits").json
@@ -222,10 +232,24 @@ def test_a_reload_gives_nobody_anything_back(shop):
     assert statuses(shop, "limited-reload", 2) == [429] * 2
 
 
+def test_an_upgrade_gives_nobody_anything_back(tmp_path):
+    with Http1Backend(Instance()) as backend, Gateway(tmp_path, CONFIG, options=["--supervise"], instance=backend.port) as gateway:
+        assert statuses(gateway, "limited-upgrade", 4) == [200] * 4
+        assert statuses(gateway, "limited-other", 1) == [200]
+        assert command(gateway, "upgrade").returncode == 0
+        assert statuses(gateway, "limited-upgrade", 2) == [429] * 2
+        assert statuses(gateway, "limited-other", 4) == [200] * 3 + [429]
+
+
 def test_explain_says_which_limits_a_call_meets(shop):
     told = subprocess.run([BINARY, "explain", shop.file, "GET", "/v1/orders?limit=7"], capture_output=True, text=True, timeout=20).stdout
     assert "limit     squeezed: 1 calls per hour, 1 at once, of each client and version; only client old-*" in told
     assert "limit     pages: 100 calls per hour, 100 at once, of each client; a call costs its limit, 1 to 100" in told
+    checked = subprocess.run([BINARY, "check", shop.file], capture_output=True, text=True, timeout=20).stdout
+    assert "limit squeezed: 1 calls per hour, 1 at once, of each client and version; only version v1 client old-*" in checked
+    assert "limit of orders orders.client-method: 1 calls per day, 1 at once, of each client and method; only client each-*" in checked
+    listed = subprocess.run([BINARY, "check", "--json", shop.file], capture_output=True, text=True, timeout=20).stdout
+    assert {limit["name"]: limit.get("service") for limit in json.loads(listed)["limits"]}["orders.client-method"] == "orders"
     told = subprocess.run([BINARY, "explain", "--json", shop.file, "GET", "/v2/orders/x"], capture_output=True, text=True, timeout=20)
     names = [limit["name"] for limit in json.loads(told.stdout)["rate_limits"]]
     assert "squeezed" not in names and names[-1] == "orders.client-method"
