@@ -246,6 +246,8 @@ def scenarios(stubs):
         unary_of_a_client("gRPC unary, 1 KiB, of a client"),
         with_rollout("gRPC unary, 1 KiB, of a client that has not the candidate of a rollout", "bob", "old", "new"),
         with_rollout("gRPC unary, 1 KiB, of a client that has the candidate of a rollout", "ada", "new", "old"),
+        unary_of_1_kib("gRPC unary, 1 KiB, within a limit", config="rate_limits: [{per: [client], rate: 1000000/s}]\n",
+                       beside="gRPC unary, 1 KiB", most=2),
         rest_of_1_kib("REST GET, 1 KiB"),
         rest_of_1_kib("REST GET, 1 KiB, with everything", route=EVERYTHING, config=LEDGER, beside="REST GET, 1 KiB"),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
