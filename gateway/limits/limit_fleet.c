@@ -320,6 +320,7 @@ bool limit_fleet_is_ready(const LimitFleet *fleet)
 void limit_fleet_settle(LimitFleet *fleet)
 {
     fleet->settled = true;
+    use_shares(fleet); /* by now the store has told of the other gateways, or has not answered */
 }
 
 void limit_fleet_rest(LimitFleet *fleet, bool rest)
