@@ -7,8 +7,10 @@ import threading
 import time
 import urllib.request
 
+import grpc
+import jwt
 import pytest
-from backends import Backend
+from backends import Backend, client, order_v3, v3
 from certificates import certificate
 from gateway import Gateway
 from processes import eventually, free_port
@@ -24,6 +26,7 @@ log: "-"
 authentication:
   - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/keys.json', keys: $folder/kept.json, refresh: 1s, timeout: 300ms, skew: 0s, claims: {scope: scope}}}
   - {name: partners, api_keys: {file: $folder/api-keys.yaml, look: 50ms}}
+  - {name: guests, renew: 700ms, api_keys: {file: $folder/guests.yaml, header: x-guest-key}}
   - {name: machines, certificate: {of: common_name, name: ["bot-*"], class: machine}}
 authorization: allow
 services:
@@ -81,6 +84,8 @@ def scene(tmp_path_factory):
     folder = tmp_path_factory.mktemp("access_keys")
     issuer = Issuer(folder)
     (folder / "api-keys.yaml").write_text("keys: []\n")
+    (folder / "guests.yaml").write_text("keys: []\n")
+    key("make", folder / "guests.yaml", "guest", "--class", "machine")
     certificate(folder)
     certificate(folder, "ca")
     for name in ("bot-1", "stranger"):
@@ -141,7 +146,7 @@ def test_a_key_that_is_published_later_counts_without_a_reload_and_the_old_one_b
 
 def test_a_gateway_that_starts_while_the_publisher_is_down_has_the_keys_that_were_kept(scene, tmp_path):
     issuer, gateway, _ = scene
-    for name in ("api-keys.yaml", "server.pem", "server.key", "ca.pem", "kept.json"):
+    for name in ("api-keys.yaml", "guests.yaml", "server.pem", "server.key", "ca.pem", "kept.json"):
         (tmp_path / name).write_bytes((gateway.folder / name).read_bytes())
     with Gateway(tmp_path, gateway.config, instance=1, jwks=free_port(), tls=free_port(), keys_only=free_port()) as other:
         assert get(other, issuer.token(), version="v3").status == 503  # there is no instance, but the client is known
@@ -171,3 +176,56 @@ def test_listeners_and_routes_name_the_methods_that_count_there(scene):
     # The route's methods count before the listener's.
     assert at(None, "/v3/orders?limit=5", {"x-api-key": partner}).status == 401
     assert passes(at(None, "/v3/orders?limit=5", token)) and passes(at(keys_only, "/v3/orders?limit=5", token))
+
+
+def test_a_stream_ends_when_its_client_must_prove_itself_again(scene):
+    issuer, gateway, _ = scene
+    guest = key("make", gateway.folder / "guests.yaml", "guest", "--class", "machine")[1].strip()
+    eventually(lambda: passes(gateway.http("GET", "/v3/orders/1", headers={"x-guest-key": guest})), timeout=20)
+    orders = client(gateway, "v3")
+    order = orders.Create(v3.CreateRequest(order=order_v3()), metadata=(("x-guest-key", guest),), timeout=10)
+    began = time.monotonic()
+    with pytest.raises(grpc.RpcError) as ended:
+        for _ in orders.Watch(v3.WatchRequest(id=order.id), metadata=(("x-guest-key", guest),), timeout=60):
+            pass
+    assert ended.value.code() == grpc.StatusCode.UNAUTHENTICATED and 0.6 < time.monotonic() - began < 30
+
+
+def test_keys_that_rotate_under_load_lose_no_call(scene):
+    """Published before it signs, and made before the old one is taken out: as issuers and operators do it."""
+    issuer, gateway, _ = scene
+    file, failed, rounds, stop = gateway.folder / "api-keys.yaml", [], [0, 0, 0], threading.Event()
+    issuer.publish()
+    proofs = {"token": issuer.token, "key": key("make", file, "load")[1].strip()}
+    now = lambda: ({"authorization": f"Bearer {proofs['token']()}"}, {"x-api-key": proofs["key"]})  # noqa: E731
+    eventually(lambda: all(passes(gateway.http("GET", "/v3/orders/1", headers=headers)) for headers in now()))
+
+    def load(at):
+        while not stop.is_set():
+            for headers in now():
+                answer = gateway.http("GET", "/v3/orders/1", headers=headers)
+                if not passes(answer):
+                    failed.append(answer.body)
+            rounds[at] += 1
+    threads = [threading.Thread(target=load, args=(at,)) for at in range(len(rounds))]
+    for thread in threads:
+        thread.start()
+    current = issuer
+    for turn in range(2):
+        (gateway.folder / f"turn{turn}").mkdir()
+        newer = Issuer(gateway.folder / f"turn{turn}", kid=f"turn{turn}")
+        newer.folder, newer.others = gateway.folder, [*current.others, {**json.loads(
+            jwt.algorithms.ECAlgorithm.to_jwk(current.key.public_key())), "kid": current.kid}]
+        newer.publish()
+        other = key("make", file, "load")[1].strip()
+        eventually(lambda: all(passes(gateway.http("GET", "/v3/orders/1", headers=headers)) for headers in (
+            {"authorization": f"Bearer {newer.token()}"}, {"x-api-key": other})))
+        old, proofs["token"], proofs["key"] = proofs["key"], newer.token, other
+        before = list(rounds)  # all calls with the old key end
+        eventually(lambda: all(after >= then + 2 for after, then in zip(rounds, before)))
+        assert key("revoke", file, old[:12])[0] == 0
+        current = newer
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failed and min(rounds) > 4, (rounds, failed[:2])
