@@ -287,6 +287,21 @@ static void warn_of_methods(Warnings *w, const Service *service)
         warn_of_rules(w, first->type->path, n > 1);
 }
 
+/* An upgrade, too, begins a new process. */
+static void warn_of_urls(Warnings *w)
+{
+    const AccessConfig *access = &w->config->access;
+    for (uint32_t i = 0; i < access->n_credentials; i++) {
+        const CredentialConfig *method = &access->credentials[i];
+        const KeyPlace *place = method->source ? key_source_place(method->source) : NULL;
+        if (place && place->url && !place->file)
+            warn(w,
+                 "tokens of %s: a process that begins refuses them until their keys are fetched; "
+                 "write `keys: FILE` beside `keys_url`",
+                 method->rules.issuer);
+    }
+}
+
 /* Who wants to know who calls may want to say who may: or has said that all may. */
 static void warn_of_missing_rules(Warnings *w)
 {
@@ -313,6 +328,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_nothing(&w);
     warn_of_cell(&w);
     warn_of_missing_rules(&w);
+    warn_of_urls(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];
         const char *where = arena_printf(warnings->arena, "listener %s", listener->address.text);

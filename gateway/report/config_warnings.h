@@ -37,6 +37,7 @@ Surroundings surroundings_here(Patience *patience);
  *   - clients must prove who they are, and no rule says what each of them may call;
  *   - others may use a file with a key, a token or a password;
  *   - root stays root in the sandbox;
+ *   - keys of tokens come from a URL, and no file keeps them for the next start;
  *   - limits are beyond the file descriptors or the memory of the process, or one call may need
  * more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);

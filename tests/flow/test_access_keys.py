@@ -229,3 +229,12 @@ def test_keys_that_rotate_under_load_lose_no_call(scene):
     for thread in threads:
         thread.join()
     assert not failed and min(rounds) > 4, (rounds, failed[:2])
+
+
+def test_check_warns_of_keys_that_a_new_process_would_not_have(scene, tmp_path):
+    _, gateway, _ = scene
+    for config, warned in ((gateway.config, False), (gateway.config.replace(" keys: $folder/kept.json,", ""), True)):
+        other = Gateway(gateway.folder, config, **{name: gateway.words[name] for name in ("instance", "jwks", "tls", "keys_only")})
+        other.file = tmp_path / "gateway.yaml"
+        told = other.check()
+        assert told.returncode == 0 and ("until their keys are fetched" in told.stdout) == warned, told.stdout + told.stderr
