@@ -142,12 +142,16 @@ static Bytes credential_in(const CredentialConfig *credential, Bytes value)
                                            : BYTES_NONE;
 }
 
-/* Whoever sends two may mean either. */
-static uint32_t count(const Fields *head, const char *name)
+/* How often the request has the field, and its first value: whoever sends two may mean either. */
+static uint32_t find_field(const Fields *head, const char *name, Bytes *value_out)
 {
+    size_t size = strlen(name);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < head->n; i++)
-        n += bytes_are(head->items[i].name, name);
+    for (uint32_t i = 0; i < head->n; i++) {
+        const Field *field = &head->items[i];
+        if (field->name.size == size && memcmp(field->name.data, name, size) == 0 && n++ == 0)
+            *value_out = field->value;
+    }
     return n;
 }
 
@@ -212,10 +216,12 @@ static Result ask(Asking *asking, Result before, Authenticated *out)
 static Result by_field(const Asked *asked, const CredentialConfig *method, Result before,
                        Authenticated *out)
 {
-    Asking asking = {asked, method, credential_in(method, fields_get(asked->head, method->header))};
+    Bytes value = BYTES_NONE;
+    uint32_t n = find_field(asked->head, method->header, &value);
+    Asking asking = {asked, method, credential_in(method, value)};
     if (!asking.text.size)
         return before;
-    if (count(asked->head, method->header) > 1)
+    if (n > 1)
         return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %s twice",
                     method->header);
     return ask(&asking, before, out);

@@ -79,13 +79,16 @@ static uint64_t hash_of(const ProofCache *cache, Bytes text)
     size_t size = text.size < LOOKED_AT ? text.size : LOOKED_AT;
     Bytes end = bytes_slice(text, text.size - size, size);
     uint64_t hash = cache->seeds[0] ^ text.size;
-    for (size_t at = 0; at < end.size; at += sizeof(uint64_t)) {
-        Bytes piece = bytes_slice(end, at, sizeof(uint64_t));
-        uint64_t eight = 0;
-        memcpy(&eight, piece.data, piece.size);
+    uint64_t eight = 0;
+    size_t whole = end.size - end.size % sizeof eight;
+    for (size_t at = 0; at < whole; at += sizeof eight) {
+        memcpy(&eight, end.data + at, sizeof eight);
         hash = mix(hash ^ eight, cache->seeds[1]) + cache->seeds[0];
     }
-    return mix(hash, cache->seeds[1]);
+    eight = 0;
+    if (whole < end.size)
+        memcpy(&eight, end.data + whole, end.size - whole);
+    return mix(hash ^ eight, cache->seeds[1]);
 }
 
 static Entry *set_of(const ProofCache *cache, uint64_t hash)
