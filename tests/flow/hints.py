@@ -3,7 +3,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ROOT / "adapters", *(ROOT / "gateway" / name for name in ("config", "inventory", "service"))
+FOLDERS = ROOT / "adapters", *(ROOT / "gateway" / name for name in ("config", "inventory", "service", "settings"))
 STRING = r'"(?:[^"\\]|\\.)*"'
 
 
