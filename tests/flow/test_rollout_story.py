@@ -193,4 +193,4 @@ def the_plan_is_for_what_was_counted(gateway):
     assert everybody == f"all: {clients} clients, for 2 min\n  There are no others to compare with: nothing is found here.\n"
     as_json = json.loads(plan(gateway, "--json", "--clients", "9000", "--failing", "2").stdout)
     assert (as_json["clients"], as_json["failing"], as_json["clients_per_hour"]) == (9000, 0.02, clients)
-    assert 0 < as_json["counted_seconds"] < 60
+    assert as_json["counted_seconds"] > 0
