@@ -551,6 +551,8 @@ static bool is_trusted(ClientConnection *connection, const Config *config)
 _Static_assert(ROOM_OF(Exchange) + ROOM_OF(Client) + ROOM_OF(Attempt) + ROOM_OF(MessageReader) <=
                    ARENA_FIRST_ROOM,
                "an ordinary call does not fit into the first block of its arena any more");
+/* Above this size the C library zeroes it by `rep stosb`, which costs far more. */
+_Static_assert(sizeof(Exchange) <= 2048, "a call is zeroed slowly");
 
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began)
 {

@@ -134,7 +134,6 @@ struct Exchange {
     bool by_proof; /* call.timeout ends with the credentials of the client */
     bool bodiless; /* opaque HTTP: the request ended with its head */
     bool told_off; /* an instance asked for no other attempt */
-    bool over;     /* it has finished, and its memory stays until its jobs (n_jobs) are back */
 
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
@@ -163,6 +162,7 @@ struct Exchange {
                             */
     bool arms_found : 1;   /* exchange_find_arm */
     bool urgent : 1;       /* a leg of a call of catastrophic impact */
+    bool over : 1;         /* it has finished; its memory stays until its jobs (n_jobs) are back */
     uint8_t used_up;       /* PolicyQuestion.used_up */
     uint8_t delivering;    /* events of the caller that are running, nested: */
     const Step *next;      /* the step after they have returned; NULL: the usual one */
