@@ -23,6 +23,7 @@ listen:
   - {address: '127.0.0.1:$keys_only', authentication: [partners]}
 admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: "-"
+sandbox: true
 authentication:
   - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/keys.json', keys: $folder/kept.json, refresh: 1s, timeout: 300ms, skew: 0s, claims: {scope: scope}}}
   - {name: partners, api_keys: {file: $folder/api-keys.yaml, look: 50ms}}
@@ -94,6 +95,7 @@ def scene(tmp_path_factory):
         with Gateway(folder, CONFIG, instance=backend.port, jwks=publisher.server_port, tls=free_port(), keys_only=free_port()) as gateway:
             eventually(lambda: get(gateway, issuer.token(), version="v3").status not in (401, 503))
             yield issuer, gateway, publisher
+            assert gateway.metric("passerelle_sandbox_refused_total") == 0
         publisher.shutdown()
 
 
