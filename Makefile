@@ -108,7 +108,7 @@ jobs-kills: build ## KILLS (500) of two gateways, a backend and the store, on SQ
 
 rollouts-kills: build ## KILLS (500) of three gateways and their PostgreSQL: each client sees one build, tiers keep their size, each decision is made once
 	@.ci/deps build test
-	@cd tests/flow && PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 rollout_kills.py $(KILLS)
+	@cd tests/flow && PYTHONDONTWRITEBYTECODE=1 GRPC_ENABLE_FORK_SUPPORT=0 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle /usr/bin/python3 rollout_kills.py $(KILLS)
 
 chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under load: no call hangs or is lost, and other routes notice nothing; ONLY=name; half an hour
 	@.ci/deps build test bench chaos
