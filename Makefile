@@ -12,7 +12,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox tls-scan instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -120,6 +120,16 @@ sandbox: ## all flow tests with `sandbox: true`: nothing that a gateway needs is
 	@$(MAKE) --no-print-directory build
 	@cd tests/flow && SANDBOX=1 PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle \
 		SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs /usr/bin/python3 -m pytest -q -p no:cacheprovider -n auto .
+
+sbom: ## build/passerelle.cdx.json: the software bill of materials, CycloneDX 1.5
+	@.ci/deps build
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 tests/supply/sbom.py $(BUILD)/passerelle "$$($(BUILD)/passerelle version | sed -n 's/^passerelle \([^ ]*\).*/\1/p')" \
+		> $(BUILD)/passerelle.cdx.json && echo $(BUILD)/passerelle.cdx.json
+
+reproducible: ## builds the commit twice, in other folders at other times, and compares the bits
+	@.ci/deps build
+	@tests/supply/reproducible.sh $(CURDIR)
 
 tls-scan: ## sslscan and testssl.sh look at a listener, and see no weakness; some minutes
 	@.ci/deps build demo test scan
