@@ -74,15 +74,15 @@ class Gateway:
         self.port, self.admin_port = self.words["port"], self.words["admin"]
         self.config = config
         self.file = folder / "gateway.yaml"
-        self.process = None
+        self.process, self.started = None, False
         self.clients = []  # grpcio channels, closed before it stops: grpcio hears of a GOAWAY after 5 s only
 
     def write(self, config=None, **words):
         """Writes the config file (anew)."""
         self.words.update(words)
         self.config = config or self.config
-        sandbox = "sandbox: true\n" if SANDBOX and "sandbox:" not in self.config else ""
-        self.file.write_text(sandbox + string.Template(self.config).substitute(self.words))
+        sandbox = "\nsandbox: true\n" if SANDBOX and self.started and "sandbox:" not in self.config else ""
+        self.file.write_text(string.Template(self.config).substitute(self.words) + sandbox)
 
     def check(self):
         """passerelle check: the finished process."""
@@ -90,6 +90,7 @@ class Gateway:
         return subprocess.run([BINARY, "check", self.file], capture_output=True, text=True, timeout=60)
 
     def start(self):
+        self.started = True
         self.write()
         self.process = Process([*self.under, self.binary, "run", *self.options, str(self.file)], self.environment).wait_until(self.ready)
         return self
