@@ -44,6 +44,12 @@ Rate rate_share(Rate rate, uint32_t share)
     return rate;
 }
 
+uint64_t rate_fit(const Rate *rate, uint64_t word, uint32_t bursts, int64_t now)
+{
+    uint64_t most = (uint64_t)now * RATE_TICKS + bursts * rate->depth;
+    return word < most ? word : most;
+}
+
 RateVerdict rate_take(const Rate *rate, uint64_t word, uint64_t cost, int64_t now)
 {
     uint64_t ticks = (uint64_t)now * RATE_TICKS;
@@ -59,9 +65,8 @@ uint64_t rate_charge(const Rate *rate, uint64_t word, uint64_t cost, int64_t now
     uint64_t ticks = (uint64_t)now * RATE_TICKS;
     uint64_t next =
         later(word, ticks) + bounded((Wide)cost * rate->step / RATE_FRACTION, DEPTH_MOST);
-    uint64_t most = ticks + 3 * rate->depth;
     *owes_out = next > ticks + 2 * rate->depth;
-    return later(word, next < most ? next : most);
+    return rate_fit(rate, next, RATE_OWED, now);
 }
 
 uint64_t rate_return(const Rate *rate, uint64_t word, uint64_t cost)

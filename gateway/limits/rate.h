@@ -44,12 +44,22 @@ typedef struct RateVerdict {
     int64_t wait;  /* not admitted: nanoseconds until so much can be taken, if nobody else does */
 } RateVerdict;
 
+/* How much can be missing: a burst, where calls are taken; and what is owed, where it is charged.
+ */
+enum { RATE_TAKEN = 1, RATE_OWED = 3 /* bursts */ };
+
+/*
+ * The word, where no more is missing than `bursts`: more was taken under a slower rate or a larger
+ * burst, before the config changed. So nobody waits longer than from an empty bucket of this rate.
+ */
+uint64_t rate_fit(const Rate *rate, uint64_t word, uint32_t bursts, int64_t now);
+
 /* Takes `cost` units if there are so many. A bucket gives no more than its burst at once: a greater
    cost counts as that. */
 RateVerdict rate_take(const Rate *rate, uint64_t word, uint64_t cost, int64_t now);
 
-/* Takes them in any case: what is not there is owed, at most the burst twice. *owes_out: whether
-   the bucket owes more than a burst. */
+/* Takes them in any case: what is not there is owed, at most the burst twice, whatever was owed
+   before. *owes_out: whether the bucket owes more than a burst. */
 uint64_t rate_charge(const Rate *rate, uint64_t word, uint64_t cost, int64_t now, bool *owes_out);
 
 /* Puts them back, after rate_take. */

@@ -232,21 +232,29 @@ typedef struct Doing {
     int64_t wait;
 } Doing;
 
+static void ask(Doing *it, RateVerdict verdict)
+{
+    it->good = verdict.admitted;
+    it->wait = verdict.wait;
+}
+
 static bool take(void *how, uint64_t word, uint64_t *word_out)
 {
     Doing *it = how;
-    RateVerdict verdict = rate_take(&it->rate, word, it->cost, it->now);
+    uint64_t fit = rate_fit(&it->rate, word, RATE_TAKEN, it->now);
+    RateVerdict verdict = rate_take(&it->rate, fit, it->cost, it->now);
+    ask(it, verdict);
     *word_out = verdict.word;
-    it->good = verdict.admitted;
-    it->wait = verdict.wait;
-    return verdict.admitted;
+    return verdict.word != word; /* also of who is refused, so that its time passes */
 }
 
 /* What passes is charged as it does: for now there only has to be some. */
 static bool look(void *how, uint64_t word, uint64_t *word_out)
 {
-    take(how, word, word_out);
-    return false;
+    Doing *it = how;
+    *word_out = rate_fit(&it->rate, word, RATE_OWED, it->now);
+    ask(it, rate_take(&it->rate, *word_out, it->cost, it->now));
+    return *word_out != word;
 }
 
 static bool put_back(void *how, uint64_t word, uint64_t *word_out)
@@ -554,6 +562,7 @@ LimitStanding rate_limits_standing(RateLimits *limits, const LimitTicket *ticket
         return (LimitStanding){.left = used < most ? most - used : 0};
     }
     Rate rate = rate_here(limits, ticket);
+    word = rate_fit(&rate, word, limit->count == LIMIT_CALLS ? RATE_TAKEN : RATE_OWED, now);
     LimitStanding standing = {.left = rate_left(&rate, word, now), .wait = rate_missing(word, now)};
     if (!standing.left)
         standing.wait = rate_take(&rate, word, 1, now).wait;

@@ -347,6 +347,67 @@ static void another_config_keeps_what_was_used(void **state)
     drop(w);
 }
 
+/* The burst of the limit is used up under one rate, and the next call comes under others. */
+static void nobody_waits_longer_than_a_changed_rate_says(void **state)
+{
+    enum { DAY = 24 * 3600, HOUR = 3600 };
+    typedef struct {
+        uint64_t rate, burst;
+        int64_t period; /* seconds */
+    } Said;
+    static const struct {
+        Said before, between, after; /* between: 0 for none */
+        uint32_t retry_after;
+    } rows[] = {
+        {{5, 5, HOUR}, {0}, {1000, 1000, 1}, 1},                       /* raised */
+        {{100, 100, DAY}, {0}, {1000, 1000, DAY}, 87},                 /* likewise */
+        {{100, 100, DAY}, {1000, 1000, DAY}, {10000, 10000, HOUR}, 1}, /* twice */
+        {{10, 10, HOUR}, {0}, {10, 1, HOUR}, 360},                     /* a smaller burst */
+        {{10, 10, HOUR}, {0}, {10, 10, HOUR}, 360},                    /* nothing */
+        {{1000, 1000, 1}, {5, 5, HOUR}, {1000, 1000, 1}, 1},           /* there and back */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Said *const said[] = {&rows[i].before, &rows[i].between, &rows[i].after};
+        RateLimit list[] = {limit("client", LIMIT_PER_CLIENT, 1, 1)};
+        World *w = make(list, 1);
+        for (size_t k = 0; k < 3; k++) {
+            if (!said[k]->rate)
+                continue;
+            w->list[0].rate = said[k]->rate;
+            w->list[0].burst = said[k]->burst;
+            w->list[0].period = said[k]->period * SECOND;
+            use(w);
+            calls_admitted(w, 2000);
+        }
+        assert_false(calls(w));
+        assert_int_equal(w->refusal.retry_after, rows[i].retry_after);
+        w->call.now += rows[i].retry_after * SECOND;
+        assert_true(calls(w));
+        drop(w);
+    }
+}
+
+/* And the wait for it becomes shorter with time. */
+static void what_is_owed_under_a_slower_rate_is_at_most_what_can_be_owed(void **state)
+{
+    RateLimit list[] = {limit("bytes", LIMIT_PER_CLIENT, 100, 100)};
+    list[0].count = LIMIT_BYTES;
+    list[0].period = 3600 * SECOND;
+    World *w = make(list, 1);
+    assert_true(calls(w));
+    assert_true(rate_limits_charge(w->limits, w->pass, 0, 1000, w->call.now));
+    w->list[0].period = SECOND;
+    use(w);
+    assert_false(calls(w)); /* three bursts are missing, and one has to be there in part */
+    assert_int_equal(w->refusal.retry_after, 3);
+    w->call.now += SECOND;
+    assert_false(calls(w));
+    assert_int_equal(w->refusal.retry_after, 2);
+    w->call.now += SECOND + 10 * MILLISECOND;
+    assert_true(calls(w));
+    drop(w);
+}
+
 static void a_gateway_with_a_share_gives_that_part(void **state)
 {
     RateLimit list[] = {limit("client", LIMIT_PER_CLIENT, 10, 10)};
@@ -519,6 +580,8 @@ int main(void)
         cmocka_unit_test(a_call_costs_what_its_request_says_within_bounds),
         cmocka_unit_test(clients_without_room_share_buckets_and_take_none_away),
         cmocka_unit_test(another_config_keeps_what_was_used),
+        cmocka_unit_test(nobody_waits_longer_than_a_changed_rate_says),
+        cmocka_unit_test(what_is_owed_under_a_slower_rate_is_at_most_what_can_be_owed),
         cmocka_unit_test(a_gateway_with_a_share_gives_that_part),
         cmocka_unit_test(responses_say_where_the_client_stands),
         cmocka_unit_test(the_last_unit_is_waited_for_as_long_as_retry_after_says),
