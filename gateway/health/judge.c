@@ -254,6 +254,15 @@ static bool is_aside(const Instance *instance)
     return (instance_barred(instance) & ~(uint32_t)BARS_OF_FAILURES) != 0;
 }
 
+/* In which arm of the service's rollout it is: who has the candidate gets it, or all others. */
+static EjectionArm arm_of(const Service *service, const Instance *instance)
+{
+    const RolloutDefinition *rollout = service->rollout;
+    bool speaks = rollout && rollout->version && instance->versions >> rollout->version->index & 1;
+    return speaks || instance_is_candidate(service, instance) ? EJECTION_CANDIDATE
+                                                              : EJECTION_BASELINE;
+}
+
 /* An instance of several services is judged in the first one. */
 static void gather(Judge *judge, const InstanceSet *set, bool joins, int64_t now)
 {
@@ -271,6 +280,7 @@ static void gather(Judge *judge, const InstanceSet *set, bool joins, int64_t now
                                   atomic_load_explicit(&known->unhealthy, memory_order_relaxed);
         known->judged.aside = is_aside(set->instances[i]);
         known->judged.versions = instance_lists(set->service, set->instances[i]);
+        known->judged.arm = arm_of(set->service, set->instances[i]);
         watch_comings(known, joins, now);
         judge->known[judge->n] = known;
         judge->all[judge->n++] = &known->judged;

@@ -46,7 +46,7 @@ uint32_t ejections_most(const EjectRules *rules, uint32_t n)
 
 /* ---- One instance ---------------------------------------------------------------------------- */
 
-/* The calls of all instances that are in use. */
+/* The calls of all instances of an arm that are in use. */
 typedef struct Totals {
     Sample recent, longer;
 } Totals;
@@ -153,29 +153,29 @@ static void end_those_over(Judged *const *all, uint32_t n, int64_t now)
     }
 }
 
-static Totals totals_of(Judged *const *all, uint32_t n)
+static void add_totals(Judged *const *all, uint32_t n, Totals totals[EJECTION_ARMS])
 {
-    Totals totals = {{.calls = 0}};
     for (uint32_t i = 0; i < n; i++) {
         if (judged_is_ejected(all[i]))
             continue;
-        sample_add(&totals.recent, &all[i]->recent);
-        sample_add(&totals.longer, &all[i]->longer);
+        sample_add(&totals[all[i]->arm].recent, &all[i]->recent);
+        sample_add(&totals[all[i]->arm].longer, &all[i]->longer);
     }
-    return totals;
 }
 
 /* Finds the reasons of those that are not ejected yet, and counts all that are bad. */
 static void find_bad(const EjectRules *rules, JudgedService *service, Judged *const *all,
                      uint32_t n)
 {
-    Totals totals = totals_of(all, n);
+    Totals totals[EJECTION_ARMS] = {{{.calls = 0}}};
+    add_totals(all, n, totals);
     service->n = n;
     service->n_bad = service->n_unhealthy = 0;
     for (uint32_t i = 0; i < n; i++) {
         Judged *judged = all[i];
         if (!judged_is_ejected(judged))
-            judged->reason = rules->off || n < 2 ? OUTLIER_NOT : reason_of(rules, judged, &totals);
+            judged->reason =
+                rules->off || n < 2 ? OUTLIER_NOT : reason_of(rules, judged, &totals[judged->arm]);
         bool fails = !rules->off && n > 1 && fails_all(rules, judged);
         service->n_unhealthy += judged->unhealthy;
         service->n_bad += judged->unhealthy || judged->reason || fails;
@@ -195,9 +195,9 @@ static void set_all_used(JudgedService *service, bool too_many, int64_t now)
 
 enum { VERSIONS = 64 };
 
-/* Instances that can be used: all, and those of each version. */
+/* Instances that can be used: all, and those of each version, in each arm. */
 typedef struct Usable {
-    uint32_t n, of[VERSIONS];
+    uint32_t n, of[EJECTION_ARMS][VERSIONS];
     uint32_t n_free; /* all but those that are aside */
 } Usable;
 
@@ -220,7 +220,7 @@ static Usable count_usable(Judged *const *all, uint32_t n)
             continue;
         usable.n++;
         for (uint64_t left = versions_of(all[i]); left; left &= left - 1)
-            usable.of[__builtin_ctzll(left)]++;
+            usable.of[all[i]->arm][__builtin_ctzll(left)]++;
     }
     return usable;
 }
@@ -230,15 +230,26 @@ static bool take_out(Usable *usable, const Judged *judged, uint32_t least)
 {
     if (!is_usable(judged))
         return true;
+    uint32_t *of = usable->of[judged->arm];
     for (uint64_t left = versions_of(judged); left; left &= left - 1)
-        if (usable->of[__builtin_ctzll(left)] < 2)
+        if (of[__builtin_ctzll(left)] < 2)
             return false;
     if (usable->n <= least)
         return false;
     usable->n--;
     for (uint64_t left = versions_of(judged); left; left &= left - 1)
-        usable->of[__builtin_ctzll(left)]--;
+        of[__builtin_ctzll(left)]--;
     return true;
+}
+
+/* The other arm serves instead of one that is unhealthy, and not of one whose calls fail. */
+static bool has_other(const Usable *usable, const Judged *judged, int version)
+{
+    uint32_t n = usable->of[judged->arm][version];
+    if (judged->unhealthy)
+        for (int arm = 0; arm < EJECTION_ARMS; arm++)
+            n += usable->of[arm][version];
+    return n > 0;
 }
 
 /* Whether it serves a version of which no instance can be used. */
@@ -247,7 +258,7 @@ static bool is_needed(const Usable *usable, const Judged *judged)
     if (judged->aside || (!judged->unhealthy && !judged_is_ejected(judged)))
         return false;
     for (uint64_t left = versions_of(judged); left; left &= left - 1)
-        if (usable->of[__builtin_ctzll(left)] == 0)
+        if (!has_other(usable, judged, __builtin_ctzll(left)))
             return true;
     return false;
 }

@@ -8,6 +8,10 @@
  * sometimes would always fail. If all others of a version go down later, those that are ejected or
  * unhealthy are `needed`: they are used all the same.
  *
+ * Where a rollout divides the instances into arms, each is compared with those of its own arm only,
+ * and the last usable one of an arm is not ejected either: the rollout's judge decides about what
+ * differs between the arms, and sees it only if it is used. Health checks count for each, as ever.
+ *
  * An instance is ejected if it is an outlier (outlier.h), for the time `first` at first, then for
  * twice as long each time, up to `most`; once it stays in use for `most`, it begins with `first`
  * again.
@@ -39,6 +43,13 @@ typedef enum EjectionNews {
     EJECTION_NEEDED,   /* or because no other one of a version can be used */
 } EjectionNews;
 
+/* Whom a rollout of the service sends there. */
+typedef enum EjectionArm {
+    EJECTION_BASELINE, /* or there is no rollout */
+    EJECTION_CANDIDATE,
+    EJECTION_ARMS,
+} EjectionArm;
+
 /* What is known of one instance. All zeros: nothing. */
 typedef struct Judged {
     Sample recent, longer;        /* its calls of the last 2 seconds, and of about the last 30 */
@@ -48,9 +59,10 @@ typedef struct Judged {
     uint32_t silent_looks; /* so many looks ago, at most EJECTION_LOOKS */
     uint32_t row;          /* failures in a row, as of the latest look; 0: it had no calls then */
     uint64_t
-        versions;   /* that it serves: a bit each; 0: the service has none. The caller says so, */
-    bool down;      /* whether it cannot be reached, */
-    bool unhealthy; /* and whether its active checks fail, */
+        versions;    /* that it serves: a bit each; 0: the service has none. The caller says so, */
+    EjectionArm arm; /* of a rollout, */
+    bool down;       /* whether it cannot be reached, */
+    bool unhealthy;  /* and whether its active checks fail, */
     bool aside; /* and whether it gets no calls for a reason of others: a bar by hand, a breaker */
 
     int64_t ejected_at, until; /* 0: it is not ejected */

@@ -147,6 +147,29 @@ static void what_the_gateway_before_has_ejected_is_so_from_the_start(void **stat
     assert_true(log_has("what was known of 1 instances goes on"));
 }
 
+/* Of a build, and of a version that is rolled out. */
+static void the_only_instance_of_a_candidate_is_not_barred_for_its_failures(void **state)
+{
+    Version versions[2] = {{.name = "v1"}, {.name = "v2", .index = 1}};
+    RolloutDefinition rollout = {.build = "new"};
+    for (uint32_t i = 0; i < N; i++)
+        scene.instances[i].build = i ? "old" : "new";
+    scene.service.rollout = &rollout;
+    fail_first(1);
+    assert_bars(0, 0);
+    scene.service.versions = versions;
+    scene.service.n_versions = 2;
+    scene.instances[0].versions = 3;
+    rollout = (RolloutDefinition){.version = &versions[1]};
+    fail_first(1);
+    assert_bars(0, 0);
+    scene.service.rollout = NULL;
+    scene.instances[0].versions = 1;
+    fail_first(1);
+    assert_bars(BAR_EJECTED, 0);
+    scene.service.n_versions = 0;
+}
+
 static void one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides(void **state)
 {
     fail_first(1);
@@ -365,6 +388,7 @@ int main(void)
     leave_an_ejection_of_the_fourth();
     const struct CMUnitTest tests[] = {
         judge_test(what_the_gateway_before_has_ejected_is_so_from_the_start),
+        judge_test(the_only_instance_of_a_candidate_is_not_barred_for_its_failures),
         judge_test(one_that_fails_is_barred_and_told_with_the_numbers_of_both_sides),
         judge_test(its_row_of_failures_is_forgotten_when_it_returns),
         judge_test(if_too_many_fail_all_are_used_and_that_is_told),

@@ -513,6 +513,78 @@ static void the_last_usable_instance_of_a_version_is_not_ejected(void **state)
     }
 }
 
+/* The first one fails one call in five, and the rollout's judge is to see it. */
+static void the_last_usable_instance_of_an_arm_is_not_ejected(void **state)
+{
+    static const struct {
+        uint32_t n_candidates; /* the first ones; 0: there is no rollout */
+        bool second_down, second_aside, ejected;
+    } rows[] = {
+        {0, false, false, true},  {1, false, false, false}, {2, false, false, true},
+        {2, true, false, false},  {2, false, true, false},  {19, false, false, true},
+        {20, false, false, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fresh(state);
+        for (uint32_t k = 0; k < rows[i].n_candidates; k++)
+            world.judged[k].arm = EJECTION_CANDIDATE;
+        world.failing[0] = 0.2;
+        world.judged[1].down = rows[i].second_down;
+        world.judged[1].aside = rows[i].second_aside;
+        run(30 * SECOND);
+        assert_int_equal(world.judged[0].times > 0, rows[i].ejected);
+        assert_int_equal(world.n_begun > 0, rows[i].ejected);
+    }
+}
+
+static void the_last_instance_of_the_baseline_is_not_ejected_for_being_slower(void **state)
+{
+    for (uint32_t k = 1; k < world.n; k++)
+        world.judged[k].arm = EJECTION_CANDIDATE;
+    world.mean_ms[0] = 500;
+    run(60 * SECOND);
+    assert_int_equal(world.n_begun, 0);
+}
+
+/* All of the candidate fail alike: what they have in common is for the rollout's judge. */
+static void instances_are_compared_within_their_arm_only(void **state)
+{
+    for (uint32_t k = 0; k < 4; k++) {
+        world.judged[k].arm = EJECTION_CANDIDATE;
+        world.failing[k] = 0.3;
+    }
+    run(60 * SECOND);
+    assert_int_equal(world.n_begun, 0);
+    world.failing[3] = 0.9;
+    run(5 * SECOND);
+    assert_int_equal(world.n_begun, 1);
+    assert_true(judged_is_ejected(&world.judged[3]));
+}
+
+static void one_that_is_the_last_of_its_arm_by_now_is_used_again(void **state)
+{
+    world.judged[0].arm = world.judged[1].arm = EJECTION_CANDIDATE;
+    fail_in_a_row(world.now);
+    assert_int_equal(world.n_begun, 1);
+    world.judged[1].down = true;
+    judge();
+    assert_int_equal(count_out(), 0);
+    assert_int_equal(world.judged[0].news, EJECTION_NEEDED);
+}
+
+/* The baseline serves instead. */
+static void health_checks_count_for_the_last_one_of_an_arm(void **state)
+{
+    world.judged[0].arm = EJECTION_CANDIDATE;
+    world.judged[0].unhealthy = true;
+    judge();
+    assert_true(world.judged[0].barred_unhealthy);
+    for (uint32_t k = 1; k < world.n; k++)
+        world.judged[k].down = true;
+    judge();
+    assert_false(world.judged[0].barred_unhealthy);
+}
+
 /* Else a zone that is cut off and a few ejections could leave nothing. */
 static void those_that_are_down_leave_less_room_for_ejections(void **state)
 {
@@ -657,6 +729,11 @@ int main(void)
         world_test(both_kinds_count_together),
         world_test(without_ejection_only_checks_count),
         world_test(the_last_usable_instance_of_a_version_is_not_ejected),
+        world_test(the_last_usable_instance_of_an_arm_is_not_ejected),
+        world_test(the_last_instance_of_the_baseline_is_not_ejected_for_being_slower),
+        world_test(instances_are_compared_within_their_arm_only),
+        world_test(one_that_is_the_last_of_its_arm_by_now_is_used_again),
+        world_test(health_checks_count_for_the_last_one_of_an_arm),
         world_test(those_that_are_out_stay_out_when_no_more_may_be),
         world_test(those_that_are_out_are_used_when_nothing_else_of_a_version_is),
         world_test(those_that_were_needed_are_judged_anew),
