@@ -45,13 +45,11 @@ void fields_add_number(Fields *fields, const char *name, uint64_t value)
 void fields_drop(Fields *fields, Bytes name)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < fields->n; i++) {
-        if (bytes_equal(fields->items[i].name, name))
-            continue;
-        if (n != i)
-            fields->items[n] = fields->items[i];
+    while (n < fields->n && !bytes_equal(fields->items[n].name, name))
         n++;
-    }
+    for (uint32_t i = n + 1; i < fields->n; i++)
+        if (!bytes_equal(fields->items[i].name, name))
+            fields->items[n++] = fields->items[i];
     fields->n = n;
 }
 
