@@ -1,5 +1,7 @@
 #include "gateway/access/access.h"
 
+#include "gateway/identity/known_client.h"
+
 Authenticate access_authenticate(const AccessConfig *config, const ListenerConfig *listener,
                                  const AccessRules *rules)
 {
@@ -76,6 +78,22 @@ bool access_allows(const AccessConfig *config, const AccessRules *rules, const I
             holds(&rules->allow[i], identity))
             return true;
     return false;
+}
+
+static KnownVerdict *verdict_of(KnownClient *client, const AccessRules *rules)
+{
+    return &client->verdicts[(uintptr_t)rules / sizeof *rules % KNOWN_VERDICTS];
+}
+
+bool access_allows_call(const AccessConfig *config, const AccessRules *rules,
+                        const Identity *identity, const char *version)
+{
+    if (!identity->known || !rules->n_allow)
+        return access_allows(config, rules, identity, version);
+    KnownVerdict *verdict = verdict_of(identity->known, rules);
+    if (verdict->rules != rules || verdict->version != version)
+        *verdict = (KnownVerdict){rules, version, access_allows(config, rules, identity, version)};
+    return verdict->allowed;
 }
 
 bool access_allows_some(const AccessConfig *config, const AccessRules *rules,

@@ -20,6 +20,10 @@ CredentialList access_credentials(const AccessConfig *config, const ListenerConf
 bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,
                    const char *version);
 
+/* The same, remembered with a client that is known. `identity` is of one loop, and of `config`. */
+bool access_allows_call(const AccessConfig *config, const AccessRules *rules,
+                        const Identity *identity, const char *version);
+
 /* Whether one of them could hold, in some version. */
 bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
                         const Identity *identity);

@@ -143,15 +143,13 @@ static Bytes credential_in(const CredentialConfig *credential, Bytes value)
 }
 
 /* How often the request has the field, and its first value: whoever sends two may mean either. */
-static uint32_t find_field(const Fields *head, const char *name, Bytes *value_out)
+static uint32_t find_field(const Fields *head, Bytes name, Bytes *value_out)
 {
-    size_t size = strlen(name);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < head->n; i++) {
-        const Field *field = &head->items[i];
-        if (field->name.size == size && memcmp(field->name.data, name, size) == 0 && n++ == 0)
+    for (const Field *field = head->items, *end = field + head->n; field < end; field++)
+        if (field->name.size == name.size && field->name.data[0] == name.data[0] &&
+            bytes_equal(field->name, name) && n++ == 0)
             *value_out = field->value;
-    }
     return n;
 }
 
@@ -202,14 +200,18 @@ static Result ask(Asking *asking, Result before, Authenticated *out)
     const Proof *proof = cache ? proof_cache_find(cache, asking->credential, asking->text,
                                                   asked->wall, asked->wall - access->cache_time)
                                : NULL;
-    if (proof)
-        return keep(asked, proof->identity, proof->credential, proof->expires, out);
+    if (proof) {
+        *out = (Authenticated){&proof->client->identity, proof->credential, proof->expires};
+        return OK;
+    }
     Result r = check(asking, out);
     if (failed(r))
         return failed(before) ? before : r;
     if (cache)
-        proof_cache_add(cache, asking->text, &(Proof){out->identity, out->credential, out->expires},
-                        asked->wall);
+        proof_cache_add(
+            cache, asking->text,
+            &(Proof){known_client_new(out->identity, asked->config), out->credential, out->expires},
+            asked->wall);
     return OK;
 }
 
@@ -222,8 +224,8 @@ static Result by_field(const Asked *asked, const CredentialConfig *method, Resul
     if (!asking.text.size)
         return before;
     if (n > 1)
-        return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %s twice",
-                    method->header);
+        return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %.*s twice",
+                    BYTES_ARGS(method->header));
     return ask(&asking, before, out);
 }
 

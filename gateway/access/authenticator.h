@@ -12,7 +12,8 @@
 #include "gateway/loop/loop.h"
 
 typedef struct Authenticated {
-    const Identity *identity;           /* NULL: there are no credentials */
+    const Identity *identity; /* NULL: there are no credentials. In the arena, or of a KnownClient,
+                                 to be held by who needs it after this turn */
     const CredentialConfig *credential; /* that proved it */
     int64_t expires; /* nanoseconds since 1970, from which the proof counts no more; INT64_MAX:
                         never */

@@ -8,11 +8,10 @@
 enum { WAYS = 4 };
 
 typedef struct Entry {
-    Arena *arena; /* of what it has; NULL: free */
     uint64_t hash;
-    Bytes text;
-    Proof proof;
-    int64_t at; /* nanoseconds since 1970 */
+    Bytes text;  /* in the client's arena */
+    Proof proof; /* without a client: free */
+    int64_t at;  /* nanoseconds since 1970 */
 } Entry;
 
 struct ProofCache {
@@ -35,9 +34,9 @@ ProofCache *proof_cache_new(uint32_t entries, Random *random)
 
 static void forget(Entry *entry)
 {
-    if (entry->arena) {
+    if (entry->proof.client) {
         OPENSSL_cleanse((void *)entry->text.data, entry->text.size);
-        arena_free(entry->arena);
+        known_client_release(entry->proof.client);
     }
     *entry = (Entry){0};
 }
@@ -75,7 +74,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 /* Of the last bytes: those of a signature, or of a secret. */
 static uint64_t hash_of(const ProofCache *cache, Bytes text)
 {
-    enum { LOOKED_AT = 64 };
+    enum { LOOKED_AT = 32 };
     size_t size = text.size < LOOKED_AT ? text.size : LOOKED_AT;
     Bytes end = bytes_slice(text, text.size - size, size);
     uint64_t hash = cache->seeds[0] ^ text.size;
@@ -98,7 +97,7 @@ static Entry *set_of(const ProofCache *cache, uint64_t hash)
 
 static bool is_of(const Entry *entry, const CredentialConfig *method, uint64_t hash, Bytes text)
 {
-    return entry->arena && entry->hash == hash && entry->proof.credential == method &&
+    return entry->proof.client && entry->hash == hash && entry->proof.credential == method &&
            bytes_equal(entry->text, text);
 }
 
@@ -134,13 +133,10 @@ void proof_cache_add(ProofCache *cache, Bytes text, const Proof *proof, int64_t 
     uint64_t hash = hash_of(cache, text);
     Entry *entry = place_for(cache, proof->credential, hash, text);
     forget(entry);
-    Arena *arena = arena_new(ARENA_UNLIMITED);
     *entry = (Entry){
-        .arena = arena,
         .hash = hash,
-        .text = bytes_copy(arena, text),
+        .text = bytes_copy(proof->client->arena, text),
         .proof = *proof,
         .at = wall,
     };
-    entry->proof.identity = identity_copy(proof->identity, arena);
 }

@@ -9,12 +9,12 @@
 #define GATEWAY_PROOF_CACHE_H
 
 #include "base/random.h"
-#include "gateway/identity/identity.h"
+#include "gateway/identity/known_client.h"
 
 typedef struct ProofCache ProofCache;
 
 typedef struct Proof {
-    const Identity *identity;
+    KnownClient *client; /* held by the cache */
     const CredentialConfig *credential;
     int64_t expires; /* nanoseconds since 1970: of the credential */
 } Proof;
@@ -34,7 +34,7 @@ void proof_cache_begin(ProofCache *cache, uint64_t generation, uint64_t changes)
 const Proof *proof_cache_find(const ProofCache *cache, const CredentialConfig *method, Bytes text,
                               int64_t wall, int64_t since);
 
-/* Remembers a copy of all of it. `wall`: now. */
+/* Takes the caller's hold of the client, and remembers a copy of the text. `wall`: now. */
 void proof_cache_add(ProofCache *cache, Bytes text, const Proof *proof, int64_t wall);
 
 #endif

@@ -6,6 +6,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
+#include "gateway/identity/known_client.h"
 #include "gateway/match/destination.h"
 #include "gateway/memory/accounts.h"
 
@@ -33,8 +34,9 @@ static const TrustedPeers *trusted_peers(const Client *c)
 
 static void set_identity(Exchange *x, const Identity *identity)
 {
-    x->identity = identity;
-    x->record.client = identity_shown(identity, x->config, x->arena);
+    exchange_identify(x, identity);
+    x->record.client =
+        identity->known ? identity->known->shown : identity_shown(identity, x->config, x->arena);
     x->record.identity = identity;
     x->record.claimed = !x->config->identity.hash_key.size;
 }
@@ -52,22 +54,37 @@ static void take_identity(Client *c)
     set_identity(x, identity_find(&evidence, x->arena));
 }
 
+static void charge(Client *c, Account *account, bool owned)
+{
+    exchange_charge(c->x, account, owned);
+    http_stream_charge(c->stream, account);
+}
+
 /* Calls on a connection of a proxy are charged to its clients; others to the connection's. */
 static void take_place(Client *c)
+{
+    Exchange *x = c->x;
+    const KnownClient *known = x->identity->known;
+    x->client = known ? known->place : identity_place(x->identity, &x->client);
+    if (known && known->account != c->connection->account)
+        charge(c, known->account, false);
+    else if (!known &&
+             !(c->connection->account && account_is_of(c->connection->account, &x->client)))
+        charge(c, account_open(&x->client), true);
+}
+
+/* Of a client that has shown no credentials yet. */
+static void take_first_place(Client *c)
 {
     Exchange *x = c->x;
     IpAddress told;
     if (c->forwarding.forwarded_for.size)
         x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
-    if (ip_read(x->record.forwarded_for, &told))
+    bool is_told = x->record.forwarded_for.size && ip_read(x->record.forwarded_for, &told);
+    if (is_told)
         x->client = told;
-    else if (!x->identity->name.size)
-        return;
-    x->client = identity_place(x->identity, &x->client);
-    if (c->connection->account && account_is_of(c->connection->account, &x->client))
-        return;
-    exchange_charge(x, account_open(&x->client), true);
-    http_stream_charge(c->stream, x->account);
+    if (is_told || x->identity->name.size)
+        take_place(c);
 }
 
 Result client_name(Client *c)
@@ -89,7 +106,7 @@ Result client_name(Client *c)
     if (c->trace.continued)
         x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
     take_identity(c);
-    take_place(c);
+    take_first_place(c);
     return r;
 }
 
@@ -369,11 +386,11 @@ static const AccessRules *rules_of(const Exchange *x)
 /* Instances do not get it, unless the config says so. */
 static void withhold(Client *c, const CredentialConfig *credential)
 {
-    if (credential->forward || !credential->header)
+    if (credential->forward || !credential->header.size)
         return;
-    fields_remove(&c->x->call.metadata, credential->header);
+    fields_drop(&c->x->call.metadata, credential->header);
     if (c->opaque_head)
-        fields_remove(&c->opaque_head->fields, credential->header);
+        fields_drop(&c->opaque_head->fields, credential->header);
 }
 
 /* The call, or stream, does not outlive its credentials, nor the time after which they must be
@@ -392,7 +409,7 @@ static void end_with(Exchange *x, const Authenticated *proved)
 
 /* A trusted proxy's word comes before credentials, and these before the certificate of the
  * connection. */
-static Result take_credentials(Client *c)
+static Result take_credentials(Client *c, const ListenerConfig *listener, const AccessRules *rules)
 {
     Exchange *x = c->x;
     Authenticated proved;
@@ -404,9 +421,8 @@ static Result take_credentials(Client *c)
                          .certificate = c->connection->certificate,
                          .wall = x->record.began,
                          .arena = x->arena};
-    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
-    Result r = authenticate(&asked, access_credentials(&x->config->access, listener, rules_of(x)),
-                            &proved);
+    Result r =
+        authenticate(&asked, access_credentials(&x->config->access, listener, rules), &proved);
     if (failed(r) || !proved.identity)
         return r;
     set_identity(x, proved.identity);
@@ -437,11 +453,12 @@ Result client_authenticate(Client *c, Result found, const Builtin *builtin)
 {
     Exchange *x = c->x;
     const AccessConfig *access = &x->config->access;
-    Authenticate mode = access_authenticate(
-        access, config_listener(x->config, c->connection->listener), rules_of(x));
+    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    const AccessRules *rules = rules_of(x);
+    Authenticate mode = access_authenticate(access, listener, rules);
     if (builtin && builtin_is_health(builtin))
         return found;
-    Result r = mode == AUTHENTICATE_NONE ? OK : take_credentials(c);
+    Result r = mode == AUTHENTICATE_NONE ? OK : take_credentials(c, listener, rules);
     if (failed(r)) {
         choose_form(c);
         return r;
@@ -463,7 +480,7 @@ Result client_authorize(Client *c, const Version *version)
 {
     const Exchange *x = c->x;
     const AccessRules *rules = &x->route->access;
-    if (!access_allows(&x->config->access, rules, x->identity, version ? version->name : NULL))
+    if (!access_allows_call(&x->config->access, rules, x->identity, version ? version->name : NULL))
         return refuse(c, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows it",
                               x->route->match));
     /* Of the bindings for one path, only one was known when the client was asked. */

@@ -3,6 +3,7 @@
 #include "base/text/utf8.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/headers/baggage.h"
+#include "gateway/identity/known_client.h"
 #include "gateway/loop/config_use.h"
 #include "protocols/http/http_rules.h"
 
@@ -265,6 +266,15 @@ Exchange *exchange_make(Loop *loop, Config *config, size_t memory, int64_t began
     return x;
 }
 
+void exchange_identify(Exchange *x, const Identity *identity)
+{
+    if (identity->known)
+        known_client_hold(identity->known);
+    if (x->identity->known)
+        known_client_release(x->identity->known);
+    x->identity = identity;
+}
+
 const Fault *exchange_deadline_fault(const Exchange *x)
 {
     if (exchange_is_ending(x))
@@ -425,7 +435,7 @@ static void become_leg(Exchange *x, const CallOrder *order)
     const Exchange *of = order->of;
     take_names(&x->record, &of->record);
     x->record.leg = order->leg->name;
-    x->identity = of->identity;
+    exchange_identify(x, of->identity);
     x->client = of->client;
     x->n_elsewhere = of->n_elsewhere;
     x->route = x->record.route = order->leg->route;
@@ -829,6 +839,7 @@ void exchange_free(Exchange *x)
         arena_free(each->answer_in);
     }
     memory_add(MEMORY_CALLS, -CALL_MEMORY);
+    exchange_identify(x, &identity_anonymous);
     config_release(x->loop, x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);

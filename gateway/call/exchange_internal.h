@@ -124,7 +124,7 @@ struct Exchange {
     Joining *joining; /* exchange_fallback.c; NULL: no other call waits for it, nor it for one */
     Attempt first;
 
-    const Identity *identity; /* never NULL */
+    const Identity *identity; /* never NULL: exchange_identify */
     IpAddress client; /* stands for the client where clients take turns: identity_place. Unknown: a
                          call of the gateway itself, or anonymous by a unix socket */
     bool has_message;
@@ -487,6 +487,9 @@ const Step *exchange_settle(Exchange *x);
 const Step *attempt_settle(Attempt *attempt);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* Who makes the call. One that is known is held until another is told, or the exchange is freed. */
+void exchange_identify(Exchange *x, const Identity *identity);
 
 /* The account of the call: `account` may be NULL; `owned`: with a reference that the exchange
    returns in its end. */

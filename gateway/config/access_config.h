@@ -25,11 +25,11 @@ enum { CREDENTIALS_MOST = 16, CLAIMS_MOST = 32 };
 /* One kind of proof, and what follows from it. */
 typedef struct CredentialConfig {
     CredentialKind kind;
-    const char *name;   /* NULL: it has none */
-    const char *header; /* the request field that has it, in lower case; NULL: a certificate */
-    bool bearer;        /* behind "Bearer " (RFC 6750, section 2.1) */
-    bool forward;       /* instances get it, too */
-    int64_t renew;      /* nanoseconds after which calls end, as if it had; 0: no such limit */
+    const char *name; /* NULL: it has none */
+    Bytes header;     /* the request field that has it, in lower case; empty: a certificate */
+    bool bearer;      /* behind "Bearer " (RFC 6750, section 2.1) */
+    bool forward;     /* instances get it, too */
+    int64_t renew;    /* nanoseconds after which calls end, as if it had; 0: no such limit */
     /* CREDENTIAL_TOKEN: */
     TokenRules rules;
     const char *client, *tenant, *class; /* paths in its claims; NULL: none */

@@ -35,6 +35,7 @@ typedef struct Identity {
     const Claim *claims; /* in the order of the config */
     uint32_t n_claims;
     IdentityProof how;
+    struct KnownClient *known; /* that this is of (known_client.h); NULL: it is of one call */
 } Identity;
 
 extern const Identity identity_anonymous;

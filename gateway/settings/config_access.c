@@ -154,7 +154,7 @@ static void read_jwt(ConfigReader *reader, const Passerelle__Config__Jwt *text, 
 {
     *credential = (CredentialConfig){
         .kind = CREDENTIAL_TOKEN,
-        .header = "authorization",
+        .header = bytes_of("authorization"),
         .bearer = true,
         .forward = text->forward,
         .rules = {.issuer = text->issuer,
@@ -288,7 +288,8 @@ static void read_api_keys(ConfigReader *reader, const Passerelle__Config__ApiKey
     KeyPlace place = {.file = text->file, .api_keys = true, .every = text->look};
     *credential = (CredentialConfig){
         .kind = CREDENTIAL_API_KEY,
-        .header = config_field_name(reader, text->header, config_path(reader, "%s.header", path)),
+        .header = bytes_of(
+            config_field_name(reader, text->header, config_path(reader, "%s.header", path))),
         .forward = text->forward,
     };
     if (text->file)

@@ -1,5 +1,6 @@
 #include "gateway/tally/tally.h"
 
+#include "gateway/identity/known_client.h"
 #include "gateway/tally/failure_cause.h"
 #include "gateway/telemetry/series.h"
 
@@ -20,6 +21,8 @@ static uint32_t series_of(const CallRecord *r)
 /* A client is its identity, else its address. */
 static uint64_t client_of(const CallRecord *r)
 {
+    if (r->identity && r->identity->known)
+        return r->identity->known->hash;
     if (r->client.size)
         return bytes_hash(r->client);
     uint64_t halves[2] = {0};

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/identity/known_client.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
 #include "gateway/telemetry/log_line.h"
@@ -67,7 +68,7 @@ static void add_claims(Buffer *line, const Identity *identity)
     buffer_add_text(line, "}");
 }
 
-static void add_identity(Buffer *line, const CallRecord *r)
+static void make_members(Buffer *line, const CallRecord *r)
 {
     log_line_text(line, LOG_KEY("client"), r->client);
     log_line_word(line, LOG_KEY("client_by"), identity_how(r->identity));
@@ -75,6 +76,19 @@ static void add_identity(Buffer *line, const CallRecord *r)
     log_line_text(line, LOG_KEY("class"), r->identity->class);
     if (r->claimed && r->identity->n_claims)
         add_claims(line, r->identity);
+}
+
+/* They are the same in all lines of a client that is known. */
+static void add_identity(Buffer *line, const CallRecord *r)
+{
+    KnownClient *known = r->identity->known;
+    if (!known) {
+        make_members(line, r);
+        return;
+    }
+    if (!known->members.size)
+        make_members(&known->members, r);
+    log_line_part(line, buffer_bytes(&known->members));
 }
 
 static void add_client(Buffer *line, const CallRecord *r)

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/access/access.h"
+#include "gateway/identity/known_client.h"
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -98,6 +99,32 @@ static void where_there_are_no_versions_a_rule_that_names_one_does_not_hold(void
     assert_false(allows(rules, 1, &identity_anonymous, "v1"));
 }
 
+/* Routes more than verdicts that are remembered, so that they take each other's places. */
+static void what_is_remembered_of_a_client_is_what_the_rules_say(void **state)
+{
+    enum { ROUTES = 3 * KNOWN_VERDICTS };
+    static const char *const versions[] = {"v1", "v2", NULL};
+    static const Config config;
+    static AccessRules routes[ROUTES];
+    const AllowRule for_ada = {.clients = LIST("ada")}, for_bob = {.clients = LIST("bob")},
+                    for_v2 = {.clients = LIST("ada"), .versions = LIST("v2")};
+    const AllowRule *const rules[] = {&for_ada, &for_bob, &for_v2};
+    const AccessConfig access = {.deny = true};
+    Identity ada = ada_of();
+    KnownClient *known = known_client_new(&ada, &config);
+    for (int i = 0; i < ROUTES; i++)
+        routes[i] = (AccessRules){.allow = rules[i % 3], .n_allow = i % 4 != 3};
+    for (int i = 0; i < 6 * ROUTES; i++) {
+        const AccessRules *of = &routes[i * 7 % ROUTES];
+        const char *version = versions[i / 2 % 3];
+        bool right = access_allows(&access, of, &ada, version);
+        assert_int_equal(access_allows_call(&access, of, &ada, version), right);
+        assert_int_equal(access_allows_call(&access, of, &known->identity, version), right);
+        assert_int_equal(access_allows_call(&access, of, &known->identity, version), right);
+    }
+    known_client_release(known);
+}
+
 static void without_rules_the_config_decides(void **state)
 {
     Identity ada = ada_of();
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test(all_that_a_rule_names_must_hold),
         cmocka_unit_test(one_of_the_rules_must_hold),
         cmocka_unit_test(where_there_are_no_versions_a_rule_that_names_one_does_not_hold),
+        cmocka_unit_test(what_is_remembered_of_a_client_is_what_the_rules_say),
         cmocka_unit_test(without_rules_the_config_decides),
         cmocka_unit_test(a_rule_of_a_version_holds_in_some_version),
         cmocka_unit_test(a_client_has_nothing_hidden_from_it_that_may_call_each_route),

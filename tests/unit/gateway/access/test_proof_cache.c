@@ -2,11 +2,13 @@
 
 #include "base/clock.h"
 #include "gateway/access/proof_cache.h"
+#include "gateway/memory/accounts.h"
 
 #define NOW (1700000000 * SECOND)
 
 static Random numbers;
 static CredentialConfig credential;
+static const Config config;
 
 static const Claim claims[] = {{"scope", {(const uint8_t *)"a b", 3}}};
 static const Identity ada = {
@@ -22,7 +24,8 @@ static ProofCache *cache_of(uint32_t entries)
 
 static void add(ProofCache *cache, const char *text, int64_t expires, int64_t wall)
 {
-    proof_cache_add(cache, bytes_of(text), &(Proof){&ada, &credential, expires}, wall);
+    Proof proof = {known_client_new(&ada, &config), &credential, expires};
+    proof_cache_add(cache, bytes_of(text), &proof, wall);
 }
 
 static const Proof *find(const ProofCache *cache, const char *text, int64_t wall, int64_t since)
@@ -30,7 +33,7 @@ static const Proof *find(const ProofCache *cache, const char *text, int64_t wall
     return proof_cache_find(cache, &credential, bytes_of(text), wall, since);
 }
 
-static void what_was_added_is_found_as_a_copy(void **state)
+static void what_was_added_is_found(void **state)
 {
     ProofCache *cache = cache_of(4);
     assert_null(find(cache, "secret", NOW, 0));
@@ -38,11 +41,22 @@ static void what_was_added_is_found_as_a_copy(void **state)
     const Proof *proof = find(cache, "secret", NOW, 0);
     assert_non_null(proof);
     assert_ptr_equal(proof->credential, &credential);
-    assert_ptr_not_equal(proof->identity, &ada);
-    assert_bytes(proof->identity->name, "ada");
-    assert_int_equal(proof->identity->how, PROOF_TOKEN);
-    assert_bytes(proof->identity->claims[0].value, "a b");
+    assert_bytes(proof->client->identity.name, "ada");
     proof_cache_free(cache);
+}
+
+/* A call of it goes on. */
+static void a_client_that_is_held_outlives_the_cache(void **state)
+{
+    ProofCache *cache = cache_of(4);
+    add(cache, "a", INT64_MAX, NOW);
+    KnownClient *client = find(cache, "a", NOW, 0)->client;
+    known_client_hold(client);
+    proof_cache_free(cache);
+    assert_bytes(client->identity.name, "ada");
+    assert_int_equal(accounts_open(), 1);
+    known_client_release(client);
+    assert_int_equal(accounts_open(), 0);
 }
 
 /* Of which only the end is hashed. */
@@ -113,7 +127,8 @@ static void a_new_one_takes_the_place_of_the_oldest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_added_is_found_as_a_copy),
+        cmocka_unit_test(what_was_added_is_found),
+        cmocka_unit_test(a_client_that_is_held_outlives_the_cache),
         cmocka_unit_test(credentials_are_compared_whole),
         cmocka_unit_test(another_method_has_proved_nothing),
         cmocka_unit_test(it_is_not_found_when_it_is_too_old_or_has_ended),

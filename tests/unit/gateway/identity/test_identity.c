@@ -1,4 +1,5 @@
-#include "gateway/identity/identity.h"
+#include "gateway/identity/known_client.h"
+#include "gateway/memory/accounts.h"
 #include "tests/unit/gateway/openssl_memory.h"
 
 #include "tests/unit/check.h"
@@ -163,6 +164,34 @@ static void a_connection_has_the_place_of_its_certificate(void **state)
     assert_true(ip_equal(&place, &address));
 }
 
+static void what_calls_need_of_a_known_client_is_made_once(void **state)
+{
+    static const IpAddress address = {.known = true, .bytes = {0x20, 1}};
+    const Identity ada = {.name = bytes_of("ada"), .how = PROOF_API_KEY};
+    config.identity.hash_key = bytes_of("0123456789abcdef");
+    KnownClient *known = known_client_new(&ada, &config);
+    Bytes shown = identity_shown(&ada, &config, arena);
+    IpAddress place = identity_place(&ada, &address);
+    assert_ptr_equal(known->identity.known, known);
+    assert_bytes(known->identity.name, "ada");
+    assert_int_equal(known->identity.how, PROOF_API_KEY);
+    assert_true(bytes_equal(known->shown, shown));
+    assert_int_equal(known->hash, bytes_hash(shown));
+    assert_true(ip_equal(&known->place, &place));
+    assert_true(account_is_of(known->account, &place));
+    known_client_release(known);
+    assert_int_equal(accounts_open(), 0);
+}
+
+static void a_copy_is_not_known(void **state)
+{
+    KnownClient *known = known_client_new(&(Identity){.name = bytes_of("ada")}, &config);
+    const Identity *copy = identity_copy(&known->identity, arena);
+    known_client_release(known);
+    assert_null(copy->known);
+    assert_bytes(copy->name, "ada");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static void without_memory_there_is_no_hash_and_no_name(void **state)
@@ -194,6 +223,8 @@ int main(void)
         TEST(names_are_hashed_where_the_config_says_so),
         TEST(a_proved_name_has_one_place_at_all_addresses),
         TEST(a_connection_has_the_place_of_its_certificate),
+        TEST(what_calls_need_of_a_known_client_is_made_once),
+        TEST(a_copy_is_not_known),
         TEST(without_memory_there_is_no_hash_and_no_name),
     };
     return openssl_memory_begin() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/text/json_text.h"
+#include "gateway/identity/known_client.h"
 #include "gateway/telemetry/log_line.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
@@ -124,6 +125,33 @@ static void who_called_is_told_whole(void **state)
                            "\"client\":\"ada\",\"client_by\":\"certificate\","
                            "\"tenant\":\"shop\",\"class\":\"partner\","
                            "\"claims\":{\"plan\":\"gold\",\"said\":\"\\\"so\\\"\"},"));
+}
+
+/* How many lines of the log have it. */
+static int count_of(Fixture *f, const char *text)
+{
+    int n = 0;
+    for (const char *at = arena_text(f->arena, fixture_log(f)); (at = strstr(at, text)); at++)
+        n++;
+    return n;
+}
+
+static void each_line_of_a_client_that_is_known_tells_it(void **state)
+{
+    Fixture *f = *state;
+    static const Config config;
+    KnownClient *known = known_client_new(&identity, &config);
+    f->record.client = known->shown;
+    f->record.identity = &known->identity;
+    f->record.claimed = true;
+    telemetry_record(&f->loop, &f->record);
+    telemetry_record(&f->loop, &f->record);
+    assert_int_equal(count_of(f,
+                              ",\"client\":\"ada\",\"client_by\":\"certificate\","
+                              "\"tenant\":\"shop\",\"class\":\"partner\","
+                              "\"claims\":{\"plan\":\"gold\",\"said\":\"\\\"so\\\"\"},\"dialect\""),
+                     2);
+    known_client_release(known);
 }
 
 static void claims_are_told_only_where_they_may_be(void **state)
@@ -286,6 +314,7 @@ int main(void)
         TEST(what_a_client_can_cause_is_none),
         TEST(a_degraded_call_is_a_warning),
         TEST(who_called_is_told_whole),
+        TEST(each_line_of_a_client_that_is_known_tells_it),
         TEST(claims_are_told_only_where_they_may_be),
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
