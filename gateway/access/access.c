@@ -55,6 +55,15 @@ static bool claim_holds(const ClaimRule *rule, const Identity *identity)
     return false;
 }
 
+static bool fields_hold(const AllowRule *rule, const FieldType *const *const *paths, Bytes request,
+                        const Identity *identity)
+{
+    for (uint32_t i = 0; i < rule->n_fields; i++)
+        if (!paths[i] || !access_field_holds(&rule->fields[i], paths[i], request, identity))
+            return false;
+    return true;
+}
+
 /* In some version. */
 static bool holds(const AllowRule *rule, const Identity *identity)
 {
@@ -105,11 +114,26 @@ bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
     return !rules->n_allow && !config->deny;
 }
 
-Result access_check(const Config *config, const Method *method, const Identity *identity,
-                    Arena *arena)
+bool access_allows_request(const Config *config, const Method *method, const Identity *identity,
+                           Bytes request)
 {
     const AccessRules *rules = &method->route->access;
-    if (!access_allows(&config->access, rules, identity, method->version->name))
+    if (!method->allow_paths)
+        return access_allows(&config->access, rules, identity, method->version->name);
+    const FieldType *const *const *paths = method->allow_paths->paths;
+    for (uint32_t i = 0; i < rules->n_allow; paths += rules->allow[i++].n_fields)
+        if (one_matches(rules->allow[i].versions, bytes_of(method->version->name)) &&
+            holds(&rules->allow[i], identity) &&
+            fields_hold(&rules->allow[i], paths, request, identity))
+            return true;
+    return false;
+}
+
+Result access_check(const Config *config, const Method *method, const Identity *identity,
+                    Bytes request, Arena *arena)
+{
+    const AccessRules *rules = &method->route->access;
+    if (!access_allows_request(config, method, identity, request))
         return FAIL(arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows %s to the client",
                     method->route->match, method->type->path);
     if (rules->authenticate == AUTHENTICATE_REQUIRED && !identity->name.size)

@@ -16,7 +16,8 @@ CredentialList access_credentials(const AccessConfig *config, const ListenerConf
                                   const AccessRules *rules);
 
 /* Whether one of the rules holds; without rules, what the config says. `version`: the client's, or
-   NULL where there are none (path prefixes): rules that name a version do not hold then. */
+   NULL where there are none (path prefixes): rules that name a version do not hold then. Rules of
+   fields count as if the request had them: access_allows_request decides. */
 bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,
                    const char *version);
 
@@ -24,17 +25,28 @@ bool access_allows(const AccessConfig *config, const AccessRules *rules, const I
 bool access_allows_call(const AccessConfig *config, const AccessRules *rules,
                         const Identity *identity, const char *version);
 
+/* Whether one holds for this request, in protobuf of the method's version. Empty: there is none to
+   look at, and no rule of fields holds. The method has a route. */
+bool access_allows_request(const Config *config, const Method *method, const Identity *identity,
+                           Bytes request);
+
+/* Whether the request has the value of the rule in the field at `path`, which ends with NULL. Where
+   the field, or a message that it is in, is there several times, each must have it: readers differ
+   in which one counts. Likewise nothing else of its oneof may be there. */
+bool access_field_holds(const AllowField *field, const FieldType *const *path, Bytes request,
+                        const Identity *identity);
+
 /* Whether one of them could hold, in some version. */
 bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
                         const Identity *identity);
 
 /*
  * Whether a call that the gateway makes for the client is one that the client may make: a leg, a
- * job's step, a copy. `method` has a route. Faults: NOT_ALLOWED; CREDENTIALS_MISSING: it is for
- * clients who have proved who they are.
+ * job's step. `method` has a route, and `request` is in protobuf of its version. Faults:
+ * NOT_ALLOWED; CREDENTIALS_MISSING: it is for clients who have proved who they are.
  */
 MUST_USE Result access_check(const Config *config, const Method *method, const Identity *identity,
-                             Arena *arena);
+                             Bytes request, Arena *arena);
 
 /* Whether there is anything that the client may not call. */
 bool access_hides_some(const Config *config, const Identity *identity);

@@ -469,23 +469,76 @@ Result client_authenticate(Client *c, Result found, const Builtin *builtin)
 }
 
 /* The log says which of both it is; the client learns the same. */
+static Result not_allowed(const Exchange *x, Result why)
+{
+    return error_new(x->arena, &FAULT_NOT_ALLOWED, why, "", __FILE__, __LINE__,
+                     "there is no such call, or no rule allows it to this client");
+}
+
 static Result refuse(Client *c, Result why)
 {
     choose_form(c);
-    return error_new(c->x->arena, &FAULT_NOT_ALLOWED, why, "", __FILE__, __LINE__,
-                     "there is no such call, or no rule allows it to this client");
+    return not_allowed(c->x, why);
+}
+
+/* Rules of the request's fields are asked when it is there; of a stream none holds. */
+static bool may_call(const Exchange *x, const Version *version)
+{
+    if (x->method && x->method->allow_paths && x->method->type->client_streaming)
+        return access_allows_request(x->config, x->method, x->identity, BYTES_NONE);
+    return access_allows_call(&x->config->access, &x->route->access, x->identity,
+                              version ? version->name : NULL);
 }
 
 Result client_authorize(Client *c, const Version *version)
 {
     const Exchange *x = c->x;
     const AccessRules *rules = &x->route->access;
-    if (!access_allows_call(&x->config->access, rules, x->identity, version ? version->name : NULL))
+    if (!may_call(x, version))
         return refuse(c, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows it",
                               x->route->match));
     /* Of the bindings for one path, only one was known when the client was asked. */
     return rules->authenticate == AUTHENTICATE_REQUIRED && !x->identity->name.size ? missing(c)
                                                                                    : OK;
+}
+
+/* The request in protobuf. A large one would hold the loop: then it is as if there were none. */
+static Result read_fields(Exchange *x, Arena *arena, Bytes *request_out)
+{
+    size_t most = x->config->limits.work_bytes;
+    Message message = x->message;
+    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
+    const Plan *plan = x->call.codec == CODEC_JSON ? x->method->allow_paths->to_proto : NULL;
+    *request_out = BYTES_NONE;
+    if (message.compressed) {
+        Bytes plain;
+        if (!message_reader_decompress_small(c.reader, message.bytes, most, arena, &plain))
+            return OK;
+        message = (Message){.bytes = plain};
+    }
+    return message.bytes.size > most ? OK : exchange_read_with(x, message, plan, &c, request_out);
+}
+
+/* Who may call whatever the request has does not pay for a look at it. */
+Result exchange_allow(Exchange *x)
+{
+    Bytes request;
+    if (x->record.leg || !x->record.listener) /* a call of the gateway's own: access_check */
+        return OK;
+    if (access_allows_request(x->config, x->method, x->identity, BYTES_NONE))
+        return OK;
+    Arena *arena = exchange_arena_new(x);
+    Result r = read_fields(x, arena, &request);
+    if (failed(r))
+        r = error_copy(x->arena, r);
+    else if (!access_allows_request(x->config, x->method, x->identity, request))
+        r = not_allowed(x, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows %s",
+                                x->route->match,
+                                request.data ? "a request with these fields"
+                                             : "a request whose fields are not known: it is "
+                                               "larger than limits.work_bytes"));
+    arena_free(arena);
+    return r;
 }
 
 /* Whether the client may know that what its request names is there. */

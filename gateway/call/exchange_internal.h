@@ -248,6 +248,10 @@ void exchange_find_key(Exchange *x);
 bool exchange_read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
                          WireField *found_out);
 
+/* client_resolve.c: the request is complete, of a method with rules of its fields: whether the
+   client may make this call. Faults: NOT_ALLOWED, those of reading it. */
+MUST_USE Result exchange_allow(Exchange *x);
+
 /* client_shed.c: the request is complete, of a method whose calls may cost more than others. Fault:
    RATE_LIMITED. */
 MUST_USE Result exchange_pay(Exchange *x);

@@ -44,7 +44,9 @@ static const Step *end_one(Exchange *x, const Message *last)
     x->record.messages_in = 1;
     if (x->method->fields)
         exchange_see_fields(x, x->message);
-    Result r = x->method->limits && x->method->limits->costs ? exchange_pay(x) : OK;
+    Result r = x->method->allow_paths ? exchange_allow(x) : OK;
+    if (!failed(r) && x->method->limits && x->method->limits->costs)
+        r = exchange_pay(x);
     if (failed(r))
         return exchange_fail(x, r);
     if (x->method->keys)

@@ -229,9 +229,10 @@ static void begin_leg(LegCall *leg)
     Fields fields = fields_of(leg);
     Bytes request;
     leg->began = c->call.loop->now;
-    Result r = access_check(c->call.config, leg->leg->method, c->call.identity, c->call.arena);
+    Result r = make_request(leg, &request);
     if (!failed(r))
-        r = make_request(leg, &request);
+        r = access_check(c->call.config, leg->leg->method, c->call.identity, request,
+                         c->call.arena);
     if (!failed(r) && fields.full)
         r = out_of_memory(leg);
     if (failed(r)) {

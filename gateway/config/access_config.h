@@ -9,6 +9,9 @@
 #include "gateway/token/key_source.h"
 #include "gateway/token/token.h"
 
+typedef struct FieldType FieldType;
+typedef struct Plan Plan;
+
 typedef enum CredentialKind {
     CREDENTIAL_TOKEN,
     CREDENTIAL_API_KEY,
@@ -56,12 +59,39 @@ typedef struct ClaimRule {
     const char *name, *word; /* which is among the claim's words */
 } ClaimRule;
 
+/* Whose value a field of the request must have. */
+typedef enum AllowValue {
+    ALLOW_TEXT, /* the rule's */
+    ALLOW_CLIENT,
+    ALLOW_TENANT,
+    ALLOW_CLASS,
+    ALLOW_CLAIM, /* one of the words of a claim */
+} AllowValue;
+
+typedef struct AllowField {
+    const char *path; /* in the request of the client's version */
+    AllowValue value;
+    const char *text;     /* ALLOW_TEXT: a pattern; ALLOW_CLAIM: the claim's name */
+    const char *said;     /* as the config has it */
+    const char *document; /* where: while the config is loaded */
+} AllowField;
+
+/* Where the requests of a method have the fields that rules of its route name. */
+typedef struct AllowPaths {
+    const FieldType *const *const *paths; /* of each field of all rules, in their order; each ends
+                                             with NULL; NULL: requests have no such field */
+    const Plan *to_proto; /* from JSON; strict: it refuses what another reader could take for one of
+                             the fields */
+} AllowPaths;
+
 /* All that it names must hold. Lists end with NULL, and "*" at the end of an entry stands for any
    text; NULL: anything. */
 typedef struct AllowRule {
     const char *const *clients, *const *tenants, *const *classes, *const *versions;
     const ClaimRule *claims;
     uint32_t n_claims;
+    const AllowField *fields;
+    uint32_t n_fields;
 } AllowRule;
 
 /* Of a route. */

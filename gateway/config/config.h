@@ -472,7 +472,8 @@ struct Method {
     const FieldType *const
         *cohort_key; /* of a rollout whose clients a field tells apart: likewise */
     const Plan *to_cohort_key;
-    MethodLimits *limits;    /* that calls in this version meet; NULL: none */
+    const AllowPaths *allow_paths; /* NULL: no rule of its route is of fields */
+    MethodLimits *limits;          /* that calls in this version meet; NULL: none */
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */
     /* In all versions that may serve it: */

@@ -214,12 +214,12 @@ static size_t bytes_left(const JobDefinition *definition, const JobRecord *recor
 }
 
 /* It is the client's call, which asks for the step; to undo is the gateway's duty, whoever may. */
-static Result check_access(const StepCall *call, const JobCall *called)
+static Result check_access(const StepCall *call, const JobCall *called, Bytes request)
 {
     const JobCallOrder *order = &call->order;
     const Identity *identity = order->record->identity;
     return identity && !order->undo
-               ? access_check(call->loop->config, called->method, identity, call->arena)
+               ? access_check(call->loop->config, called->method, identity, request, call->arena)
                : OK;
 }
 
@@ -228,10 +228,10 @@ static void begin(StepCall *call, const JobCall *called)
     const JobCallOrder *order = &call->order;
     JobSources sources = job_sources_of(order->record);
     Message request = {.bytes = BYTES_NONE};
-    Result r = check_access(call, called);
+    Result r = job_make_request(order->definition, order->step, order->undo, order->key, &sources,
+                                call->arena, &request.bytes);
     if (!failed(r))
-        r = job_make_request(order->definition, order->step, order->undo, order->key, &sources,
-                             call->arena, &request.bytes);
+        r = check_access(call, called, request.bytes);
     if (failed(r)) {
         fail(call, r);
         if (call->end.event == JOB_REFUSED)

@@ -81,13 +81,20 @@ static void add_rule(Buffer *out, const AllowRule *rule)
     add_list(out, "tenant", rule->tenants);
     add_list(out, "class", rule->classes);
     add_list(out, "version", rule->versions);
-    if (!rule->n_claims)
-        return;
-    json_text_add_key(out, "claims");
-    buffer_add_byte(out, '{');
-    for (uint32_t i = 0; i < rule->n_claims; i++)
-        json_text_add_member(out, rule->claims[i].name, bytes_of(rule->claims[i].word));
-    buffer_add_byte(out, '}');
+    if (rule->n_claims) {
+        json_text_add_key(out, "claims");
+        buffer_add_byte(out, '{');
+        for (uint32_t i = 0; i < rule->n_claims; i++)
+            json_text_add_member(out, rule->claims[i].name, bytes_of(rule->claims[i].word));
+        buffer_add_byte(out, '}');
+    }
+    if (rule->n_fields) {
+        json_text_add_key(out, "fields");
+        buffer_add_byte(out, '{');
+        for (uint32_t i = 0; i < rule->n_fields; i++)
+            json_text_add_member(out, rule->fields[i].path, bytes_of(rule->fields[i].said));
+        buffer_add_byte(out, '}');
+    }
 }
 
 /* ---- Text -------------------------------------------------------------------------------------
@@ -107,7 +114,10 @@ static void tell_rule(const ExplainRequest *request, const Explained *found, con
 {
     buffer_add_text(out, "allow     {");
     add_rule(out, rule);
-    buffer_printf(out, "}%s\n", holds(request, found, rule) ? ": holds" : "");
+    buffer_printf(out, "}%s\n",
+                  !holds(request, found, rule) ? ""
+                  : rule->n_fields             ? ": holds for requests with these fields"
+                                               : ": holds");
 }
 
 void explain_access_text(const ExplainRequest *request, const Explained *found, Buffer *out)

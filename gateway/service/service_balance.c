@@ -1,5 +1,5 @@
 /* How calls find an instance: cells, affinity, and connections that are kept ready. Fields of
-   requests by which calls go to one instance, or cost more than others. */
+   requests by which calls go to one instance, cost more than others, or are allowed. */
 #include "gateway/service/service_internal.h"
 
 #include "base/arena.h"
@@ -93,7 +93,7 @@ void service_tell_no_key(ConfigReader *reader, const char *path, const char *mat
     bytes_split(&rest, '.', &first);
     const MessageType *type = method->type->input;
     const char *near = message_nearest_field(type, first, reader->arena), *hint = NULL;
-    if (near)
+    if (near && !bytes_are(first, near))
         hint = config_path(reader, "did you mean %s", message_field(type, bytes_of(near))->name);
     config_tell(reader, path, hint, "no request of %s has the text or whole number %s", matcher,
                 name);
@@ -209,6 +209,149 @@ Result service_make_costs(ConfigReader *reader)
                                 costs[i].first);
     return OK;
 }
+
+/* ---- Who may call ---------------------------------------------------------------------------- */
+
+static uint32_t count_fields(const AccessRules *rules)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rules->n_allow; i++)
+        n += rules->allow[i].n_fields;
+    return n;
+}
+
+/* A stream of requests is allowed before its first message is there. */
+static const FieldType *const *find_path(ConfigReader *reader, const Method *method,
+                                         const char *name)
+{
+    if (method->type->client_streaming)
+        return NULL;
+    const FieldType *const *path = find_key(reader, method->type->input, name);
+    const FieldType *const *last = path;
+    while (last && last[1])
+        last++;
+    return last && ((*last)->kind == KIND_STRING || service_is_whole(*last)) ? path : NULL;
+}
+
+/* A member that the version does not have is refused: another reader of JSON may take it for one
+   that it has. */
+static Result make_paths(ConfigReader *reader, Method *method, uint32_t n_fields)
+{
+    const AccessRules *rules = &method->route->access;
+    PlanOptions options = {.from = CODEC_JSON,
+                           .to = CODEC_PROTO,
+                           .unknown = UNKNOWN_REFUSE,
+                           .types = method->version->to[method->version->index]};
+    const Mapping *mapping = service_request(method, method->version);
+    AllowPaths *paths = arena_make(reader->arena, AllowPaths);
+    const FieldType *const **list =
+        arena_array(reader->arena, const FieldType *const *, n_fields + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rules->n_allow; i++)
+        for (uint32_t k = 0; k < rules->allow[i].n_fields; k++)
+            list[n++] = find_path(reader, method, rules->allow[i].fields[k].path);
+    paths->paths = list;
+    method->allow_paths = paths;
+    return mapping ? service_plan(reader, mapping, &options, &paths->to_proto) : OK;
+}
+
+typedef Result MethodAction(ConfigReader *reader, Method *method, void *owner);
+
+static Result each_method(ConfigReader *reader, MethodAction *action, void *owner)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++) {
+            const Version *version = &config->services[i].versions[k];
+            for (uint32_t m = 0; m < version->n_methods; m++) {
+                Result r = action(reader, &version->methods[m], owner);
+                if (failed(r))
+                    return r;
+            }
+        }
+    return OK;
+}
+
+static Result make_method(ConfigReader *reader, Method *method, void *owner)
+{
+    uint32_t n = method->route ? count_fields(&method->route->access) : 0;
+    return n ? make_paths(reader, method, n) : OK;
+}
+
+/* ---- Fields that are nowhere ----------------------------------------------------------------- */
+
+typedef struct Search {
+    const AllowRule *rules; /* of a route, and of those that have them from it */
+    uint32_t at;            /* of the field, among all of them */
+    bool found, streams;    /* a method with the rules is a stream of requests */
+    const Method *first;    /* that has them, and is none */
+} Search;
+
+static Result search_method(ConfigReader *reader, Method *method, void *owner)
+{
+    Search *search = owner;
+    if (!method->allow_paths || method->route->access.allow != search->rules)
+        return OK;
+    if (method->type->client_streaming)
+        search->streams = true;
+    else if (!search->first)
+        search->first = method;
+    search->found |= method->allow_paths->paths[search->at] != NULL;
+    return OK;
+}
+
+static Result check_field(ConfigReader *reader, const Route *route, const AllowField *field,
+                          uint32_t at)
+{
+    Search search = {.rules = route->access.allow, .at = at};
+    if (route->path_prefix) {
+        config_tell(reader, field->document, NULL,
+                    "what comes for a path prefix has no fields that are known");
+        return OK;
+    }
+    Result r = each_method(reader, search_method, &search);
+    if (!failed(r) && search.first && !search.found)
+        service_tell_no_key(reader, field->document, route->match, field->path, search.first);
+    else if (!failed(r) && search.streams && !search.first)
+        config_tell(reader, field->document, NULL,
+                    "%s takes streams of requests, which are allowed before a message is there",
+                    route->match);
+    return r;
+}
+
+/* Rules that a route has from a wider one are checked there. */
+static bool has_own(const Config *config, uint32_t route)
+{
+    const AllowRule *rules = config->routes[route].access.allow;
+    for (uint32_t i = 0; i < route; i++)
+        if (config->routes[i].access.allow == rules)
+            return false;
+    return true;
+}
+
+static Result check_route(ConfigReader *reader, const Route *route)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < route->access.n_allow; i++)
+        for (uint32_t k = 0; k < route->access.allow[i].n_fields; k++) {
+            Result r = check_field(reader, route, &route->access.allow[i].fields[k], at++);
+            if (failed(r))
+                return r;
+        }
+    return OK;
+}
+
+Result service_make_allow_paths(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    Result r = each_method(reader, make_method, NULL);
+    for (uint32_t i = 0; !failed(r) && i < config->n_routes; i++)
+        if (has_own(config, i))
+            r = check_route(reader, &config->routes[i]);
+    return r;
+}
+
+/* ---- Routes ---------------------------------------------------------------------------------- */
 
 void config_inherit_affinity(Config *config)
 {

@@ -32,6 +32,9 @@ MUST_USE Result service_make_keys(ConfigReader *reader);
 MUST_USE Result service_make_key(ConfigReader *reader, const Method *method, const char *field,
                                  const FieldType *const **key_out, const Plan **plan_out);
 
+/* Method.allow_paths of all methods, likewise. */
+MUST_USE Result service_make_allow_paths(ConfigReader *reader);
+
 /* MethodLimit.cost of all methods, likewise. */
 MUST_USE Result service_make_costs(ConfigReader *reader);
 

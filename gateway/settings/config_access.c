@@ -421,7 +421,39 @@ void config_read_access(ConfigReader *reader)
     check_names(reader, access);
 }
 
-static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allow *text)
+static AllowField read_field(ConfigReader *reader, const char *name, const char *said,
+                             const char *path)
+{
+    static const struct {
+        const char *said;
+        AllowValue value;
+    } known[] = {{"$client", ALLOW_CLIENT}, {"$tenant", ALLOW_TENANT}, {"$class", ALLOW_CLASS}};
+    AllowField field = {.path = name, .text = said, .said = said, .document = path};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(said, known[i].said) == 0)
+            field.value = known[i].value;
+    if (strncmp(said, "$claims.", 8) == 0 && is_claim_name(said + 8)) {
+        field.value = ALLOW_CLAIM;
+        field.text = said + 8;
+    } else if (!field.value && (!said[0] || said[0] == '$')) {
+        config_tell(reader, path, "$client, $tenant, $class, $claims.NAME, or a text",
+                    "the field %s cannot have the value \"%s\"", name, said);
+    }
+    return field;
+}
+
+static const AllowField *read_fields(ConfigReader *reader, const Passerelle__Config__Allow *text,
+                                     const char *path)
+{
+    AllowField *fields = arena_array(reader->arena, AllowField, text->n_fields + 1);
+    path = config_path(reader, "%s.fields", path);
+    for (size_t i = 0; i < text->n_fields; i++)
+        fields[i] = read_field(reader, text->fields[i]->key, text->fields[i]->value, path);
+    return fields;
+}
+
+static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allow *text,
+                            const char *path)
 {
     Arena *arena = reader->arena;
     ClaimRule *claims = arena_array(arena, ClaimRule, text->n_claims + 1);
@@ -434,7 +466,15 @@ static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allo
         .versions = config_texts(arena, text->version, text->n_version),
         .claims = claims,
         .n_claims = (uint32_t)text->n_claims,
+        .fields = read_fields(reader, text, path),
+        .n_fields = (uint32_t)text->n_fields,
     };
+}
+
+static bool demands_something(const Passerelle__Config__Allow *text)
+{
+    return text->n_client || text->n_tenant || text->n_class_ || text->n_claims ||
+           text->n_version || text->n_fields;
 }
 
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
@@ -442,12 +482,10 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
 {
     AllowRule *allow = arena_array(reader->arena, AllowRule, text->n_allow + 1);
     for (size_t i = 0; i < text->n_allow; i++) {
-        const Passerelle__Config__Allow *said = text->allow[i];
-        allow[i] = read_allow(reader, said);
-        if (!said->n_client && !said->n_tenant && !said->n_class_ && !said->n_claims &&
-            !said->n_version)
-            config_tell(reader, config_path(reader, "%s.allow[%zu]", path, i),
-                        "client: [\"*\"] for everybody who is known",
+        const char *rule = config_path(reader, "%s.allow[%zu]", path, i);
+        allow[i] = read_allow(reader, text->allow[i], rule);
+        if (!demands_something(text->allow[i]))
+            config_tell(reader, rule, "client: [\"*\"] for everybody who is known",
                         "it demands nothing, and allows every call");
     }
     return (AccessRules){

@@ -839,6 +839,8 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest=proved("")), config(rest=proved("api_keys: keys.yaml")), "one of jwt, api_keys and"),
     ConfigCase(config(rest=route("{match: s.S/Go, allow: [{}]}")), config(rest=route('{match: s.S/Go, allow: [{client: ["*"]}]}')),
                "demands nothing"),
+    ConfigCase(config(rest=route("{match: s.S/Go, allow: [{fields: {s: $who}}]}")), config(rest=route("{match: s.S/Go, allow: [{fields: {s: $client}}]}")),
+               "cannot have the value", old=SAY, new=SAY),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),

@@ -169,15 +169,47 @@ static void what_the_gateway_calls_for_a_client_needs_its_right(void **state)
     MethodType type = {.path = "/shop.orders.v3.Orders/Get"};
     Method method = {.type = &type, .version = &v3, .route = &route};
     Config config = {.access.has_rules = true};
-    assert_ok(arena, access_check(&config, &method, &ada, arena));
-    assert_fault(access_check(&config, &method, &identity_anonymous, arena), FAULT_NOT_ALLOWED);
+    assert_ok(arena, access_check(&config, &method, &ada, BYTES_NONE, arena));
+    assert_fault(access_check(&config, &method, &identity_anonymous, BYTES_NONE, arena),
+                 FAULT_NOT_ALLOWED);
     method.version = &v1;
-    assert_fault(access_check(&config, &method, &ada, arena), FAULT_NOT_ALLOWED);
+    assert_fault(access_check(&config, &method, &ada, BYTES_NONE, arena), FAULT_NOT_ALLOWED);
     route.access = (AccessRules){.authenticate = AUTHENTICATE_REQUIRED};
-    assert_ok(arena, access_check(&config, &method, &ada, arena));
-    assert_fault(access_check(&config, &method, &identity_anonymous, arena),
+    assert_ok(arena, access_check(&config, &method, &ada, BYTES_NONE, arena));
+    assert_fault(access_check(&config, &method, &identity_anonymous, BYTES_NONE, arena),
                  FAULT_CREDENTIALS_MISSING);
     arena_free(arena);
+}
+
+static void a_rule_of_fields_holds_for_requests_that_have_them(void **state)
+{
+    Identity ada = ada_of();
+    const FieldType name = {.name = "name", .number = 1, .kind = KIND_STRING};
+    const FieldType *const path[] = {&name, NULL}, *const *const paths[] = {NULL, path};
+    const AllowField owned = {.path = "name", .value = ALLOW_CLIENT};
+    const AllowRule rules[] = {{.clients = LIST("*"), .fields = &owned, .n_fields = 1},
+                               {.clients = LIST("*"), .fields = &owned, .n_fields = 1},
+                               {.classes = LIST("staff")}};
+    Route route = {.match = "orders", .access = {.allow = rules, .n_allow = 1}};
+    Version v1 = {.name = "v1"};
+    const AllowPaths found = {.paths = paths};
+    Method method = {.version = &v1, .route = &route, .allow_paths = &found};
+    Config config = {.access.has_rules = true};
+    Bytes of_ada = bytes("\x0a\x03"
+                         "ada",
+                         5),
+          of_bob = bytes("\x0a\x03"
+                         "bob",
+                         5);
+    /* The first rule alone: the method has no such field. */
+    assert_false(access_allows_request(&config, &method, &ada, of_ada));
+    route.access.n_allow = 3;
+    assert_true(access_allows_request(&config, &method, &ada, of_ada));
+    assert_false(access_allows_request(&config, &method, &ada, of_bob));
+    assert_false(access_allows_request(&config, &method, &ada, BYTES_NONE));
+    assert_true(access_allows(&config.access, &route.access, &ada, "v1"));
+    ada.class = bytes_of("staff");
+    assert_true(access_allows_request(&config, &method, &ada, BYTES_NONE));
 }
 
 static void the_route_decides_before_the_listener_and_this_before_the_config(void **state)
@@ -205,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_rule_of_a_version_holds_in_some_version),
         cmocka_unit_test(a_client_has_nothing_hidden_from_it_that_may_call_each_route),
         cmocka_unit_test(what_the_gateway_calls_for_a_client_needs_its_right),
+        cmocka_unit_test(a_rule_of_fields_holds_for_requests_that_have_them),
         cmocka_unit_test(the_route_decides_before_the_listener_and_this_before_the_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
