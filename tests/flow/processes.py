@@ -83,7 +83,9 @@ class Process:
         """Until ready(); one that ends instead, or does not get there, is gone when this fails."""
         try:
             eventually(lambda: not self.running() or ready())
-            assert self.running(), "it did not start:\n" + "\n".join(self.errors)
+            if not self.running():
+                self.wait()  # for all that it has said
+                raise AssertionError("it did not start:\n" + "\n".join(self.errors))
         except BaseException:
             self.kill()
             raise
