@@ -114,6 +114,10 @@ const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind);
 /* client_shed.c: how much the client may do, once it is known who calls what. Faults: RATE_LIMITED,
    OUT_OF_MEMORY. */
 MUST_USE Result client_limit(Client *c);
+/* Whether the client's address may send credentials, or has sent wrong ones too often. Fault:
+   RATE_LIMITED. */
+MUST_USE Result client_may_guess(Client *c);
+void client_guessed_wrong(Client *c);
 /* Of what has passed by now; of a stream that owes too much: RATE_LIMITED. */
 MUST_USE Result client_count_flow(Client *c);
 static inline Result client_flow(Client *c)

@@ -421,8 +421,12 @@ static Result take_credentials(Client *c, const ListenerConfig *listener, const 
                          .certificate = c->connection->certificate,
                          .wall = x->record.began,
                          .arena = x->arena};
-    Result r =
-        authenticate(&asked, access_credentials(&x->config->access, listener, rules), &proved);
+    Result r = client_may_guess(c);
+    if (failed(r))
+        return r;
+    r = authenticate(&asked, access_credentials(&x->config->access, listener, rules), &proved);
+    if (failed(r) && r.error->fault == &FAULT_CREDENTIALS_REFUSED)
+        client_guessed_wrong(c);
     if (failed(r) || !proved.identity)
         return r;
     set_identity(x, proved.identity);

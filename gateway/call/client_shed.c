@@ -126,11 +126,11 @@ static const MethodLimits *limits_of(const Exchange *x)
     return x->method ? x->method->limits : x->route->limits;
 }
 
-static LimitCall limited_call(const Client *c)
+static LimitCall limited_call(const Client *c, const MethodLimits *limits)
 {
     const Exchange *x = c->x;
     return (LimitCall){
-        .limits = limits_of(x),
+        .limits = limits,
         .identity = x->identity,
         .address = &x->client,
         .shown = x->record.client,
@@ -155,9 +155,40 @@ Result client_limit(Client *c)
     LimitRefusal refusal = {0};
     if (!limits_of(x) || !x->loop->limits)
         return OK;
-    LimitCall call = limited_call(c);
+    LimitCall call = limited_call(c, limits_of(x));
     Result r = rate_limits_admit(x->loop->limits, &call, &c->limits, &refusal);
     return take_refusal(x, r, &refusal);
+}
+
+/* By address, whoever else the connection is known to belong to. Clients without one, on unix
+   sockets, would be taken for one. */
+static bool is_guessing(const Client *c, LimitCall *call)
+{
+    const Exchange *x = c->x;
+    const MethodLimits *guesses = x->config->access.guesses;
+    if (!guesses || !x->loop->limits || !x->client.known)
+        return false;
+    *call = limited_call(c, guesses);
+    call->identity = &identity_anonymous;
+    call->shown = BYTES_NONE;
+    return true;
+}
+
+Result client_may_guess(Client *c)
+{
+    LimitCall call;
+    LimitRefusal refusal = {0};
+    if (!is_guessing(c, &call))
+        return OK;
+    Result r = rate_limits_admit_guess(c->x->loop->limits, &call, &refusal);
+    return take_refusal(c->x, r, &refusal);
+}
+
+void client_guessed_wrong(Client *c)
+{
+    LimitCall call;
+    if (is_guessing(c, &call))
+        rate_limits_count_guess(c->x->loop->limits, &call);
 }
 
 /* Nothing below 0 is less than nothing. */
@@ -202,7 +233,7 @@ Result exchange_pay(Exchange *x)
     const Client *c = client_of(x);
     if (!c->limits || !c->limits->costs)
         return OK;
-    LimitCall call = limited_call(c);
+    LimitCall call = limited_call(c, limits_of(x));
     Result r = rate_limits_admit_cost(x->loop->limits, &call, c->limits, cost_of, x, &refusal);
     return take_refusal(x, r, &refusal);
 }

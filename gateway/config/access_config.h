@@ -5,6 +5,7 @@
 #ifndef GATEWAY_ACCESS_CONFIG_H
 #define GATEWAY_ACCESS_CONFIG_H
 
+#include "gateway/config/limit_config.h"
 #include "gateway/tls/certificate_names.h"
 #include "gateway/token/key_source.h"
 #include "gateway/token/token.h"
@@ -106,11 +107,13 @@ typedef struct AccessConfig {
     CredentialConfig *credentials;
     uint32_t n_credentials;
     CredentialList all;
-    bool by_certificate;       /* one of them is a certificate: others prove nothing */
-    Authenticate authenticate; /* of listeners that say nothing; never UNSAID */
-    bool deny;                 /* calls of routes without rules are refused */
-    bool deny_said;            /* the config says what becomes of them */
-    bool has_rules;            /* some call may be refused to somebody */
+    bool by_certificate;         /* one of them is a certificate: others prove nothing */
+    Authenticate authenticate;   /* of listeners that say nothing; never UNSAID */
+    bool deny;                   /* calls of routes without rules are refused */
+    bool deny_said;              /* the config says what becomes of them */
+    bool has_rules;              /* some call may be refused to somebody */
+    RateLimit *failures;         /* of credentials, by address; NULL: they are not counted */
+    const MethodLimits *guesses; /* then: that, as calls meet it */
     int64_t cache_time;     /* nanoseconds for which a proof that was seen is not checked again */
     uint32_t cache_entries; /* on each loop */
 } AccessConfig;

@@ -32,7 +32,12 @@ typedef enum LimitPer {
 /* Of these, what nothing in the config says. */
 enum { LIMIT_PER_CALLER = LIMIT_PER_CLIENT | LIMIT_PER_TENANT | LIMIT_PER_CLASS };
 
-typedef enum LimitCount { LIMIT_CALLS, LIMIT_MESSAGES, LIMIT_BYTES } LimitCount;
+typedef enum LimitCount {
+    LIMIT_CALLS,
+    LIMIT_MESSAGES,
+    LIMIT_BYTES,
+    LIMIT_FAILURES, /* of credentials: AccessConfig.failures */
+} LimitCount;
 
 /* Calls of whom, in which version. Lists end with NULL; NULL: any. */
 typedef struct LimitTest {

@@ -86,12 +86,15 @@ static void make_table(RateLimits *limits, const LimitRoom *room)
 
 void rate_limits_use(RateLimits *limits, Config *config)
 {
-    if (!config->n_rate_limits)
+    RateLimit *failures = config->access.failures;
+    if (!config->n_rate_limits && !failures)
         return;
     make_table(limits, &config->limit_room);
     pthread_mutex_lock(&limits->lock);
     for (uint32_t i = 0; i < config->n_rate_limits; i++)
         config->rate_limits[i].state = state_of(limits, &config->rate_limits[i], config->arena);
+    if (failures)
+        failures->state = state_of(limits, failures, config->arena);
     pthread_mutex_unlock(&limits->lock);
 }
 
@@ -398,8 +401,10 @@ static bool is_recorded(LimitTally *tally, int64_t now)
 
 static const char *unit_of(const RateLimit *limit)
 {
-    static const char *const names[] = {
-        [LIMIT_CALLS] = "calls", [LIMIT_MESSAGES] = "messages", [LIMIT_BYTES] = "bytes"};
+    static const char *const names[] = {[LIMIT_CALLS] = "calls",
+                                        [LIMIT_MESSAGES] = "messages",
+                                        [LIMIT_BYTES] = "bytes",
+                                        [LIMIT_FAILURES] = "wrong credentials"};
     return names[limit->count];
 }
 
@@ -541,6 +546,38 @@ bool rate_limits_charge(RateLimits *limits, LimitPass *pass, uint64_t messages, 
     pass->bytes = bytes;
     return owes;
 }
+
+/* ---- Guesses --------------------------------------------------------------------------------- */
+
+/* A bucket may owe as much as it holds, twice. */
+static int64_t time_to_forget(const RateLimit *limit)
+{
+    return (int64_t)(limit->state->rate.depth / RATE_TICKS) * 3 + SECOND;
+}
+
+/* Where nobody has guessed of late, as nearly always, nothing is looked up. */
+Result rate_limits_admit_guess(RateLimits *limits, const LimitCall *call, LimitRefusal *refusal_out)
+{
+    LimitPass *none;
+    if (call->now >= atomic_load_explicit(&limits->guessed_until, memory_order_relaxed))
+        return OK;
+    return rate_limits_admit(limits, call, &none, refusal_out);
+}
+
+void rate_limits_count_guess(RateLimits *limits, const LimitCall *call)
+{
+    for (uint32_t i = 0; i < call->limits->n; i++) {
+        const MethodLimit *item = &call->limits->items[i];
+        LimitTicket ticket = ticket_of(limits, call, item);
+        Doing doing = doing_of(limits, &ticket, 1, call->now);
+        change(limits, &ticket, charge, &doing);
+        long long until = call->now + time_to_forget(item->limit);
+        if (until > atomic_load_explicit(&limits->guessed_until, memory_order_relaxed))
+            atomic_store_explicit(&limits->guessed_until, until, memory_order_relaxed);
+    }
+}
+
+/* ---- Leaving --------------------------------------------------------------------------------- */
 
 void rate_limits_leave(LimitPass *pass)
 {

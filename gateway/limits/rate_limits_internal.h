@@ -32,7 +32,8 @@ struct RateLimits {
     atomic_uint share;           /* of RATE_WHOLE */
     LimitShareMap *shares;       /* of buckets with other ones */
     LimitHot *hot;
-    pthread_mutex_t lock; /* of the list */
+    atomic_llong guessed_until; /* monotonic: then all who have guessed wrong are forgotten */
+    pthread_mutex_t lock;       /* of the list */
     LimitTally *tallies;
 };
 

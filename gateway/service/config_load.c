@@ -108,6 +108,7 @@ static Result read_config(ConfigReader *reader)
     config_read_routes(reader);
     config_read_rollouts(reader);
     config_read_rate_limits(reader);
+    config_read_failures(reader);
     Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
     if (!failed(r))
         r = compile(reader);

@@ -323,6 +323,37 @@ void config_read_rate_limits(ConfigReader *reader)
     }
 }
 
+/* ---- Failures of credentials ----------------------------------------------------------------- */
+
+void config_read_failures(ConfigReader *reader)
+{
+    static const Passerelle__Config__AuthenticationFailures defaults =
+        PASSERELLE__CONFIG__AUTHENTICATION_FAILURES__INIT;
+    const Passerelle__Config__AuthenticationFailures *said =
+        reader->file.content->authentication_failures;
+    Passerelle__Config__RateLimit text = PASSERELLE__CONFIG__RATE_LIMIT__INIT;
+    AccessConfig *access = &reader->config->access;
+    said = said ? said : &defaults;
+    if (!access->n_credentials || strcmp(said->rate, "none") == 0)
+        return;
+    text.has_burst = true;
+    text.burst = said->burst;
+    RateLimit *limit = arena_make(reader->arena, RateLimit);
+    MethodLimits *guesses = arena_make(reader->arena, MethodLimits);
+    MethodLimit *item = arena_make(reader->arena, MethodLimit);
+    *limit = (RateLimit){.name = "authentication_failures",
+                         .path = "authentication_failures",
+                         .per = LIMIT_PER_CLIENT,
+                         .count = LIMIT_FAILURES};
+    limit->id = hash_text(HASH_EMPTY, limit->name);
+    read_rate(reader, said->rate, limit);
+    read_burst(reader, &text, limit);
+    *item = (MethodLimit){.limit = limit, .fixed = limit->id};
+    *guesses = (MethodLimits){.items = item, .n = 1};
+    access->failures = limit;
+    access->guesses = guesses;
+}
+
 /* ---- Which ones a call meets ----------------------------------------------------------------- */
 
 /* What is called: a method, or a path prefix without one. */

@@ -32,6 +32,7 @@ listen: [{address: '127.0.0.1:$port'}]
 admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: "-"
 errors: full
+authentication_failures: {rate: 1000/s, burst: 1000}
 authentication:
   - jwt: {issuer: 'https://issuer', audience: [orders], keys: $folder/keys.json, look: 50ms, skew: 0s, class: class, claims: {scope: scope, roles: realm.roles}}
   - api_keys: {file: $folder/api-keys.yaml, look: 50ms}

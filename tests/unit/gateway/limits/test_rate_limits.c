@@ -107,6 +107,34 @@ static void each_client_has_what_it_may(void **state)
     drop(w);
 }
 
+static void only_wrong_guesses_are_counted(void **state)
+{
+    World *w = make(NULL, 0);
+    RateLimit failures = limit("failures", LIMIT_PER_CLIENT, 1, 2);
+    failures.count = LIMIT_FAILURES;
+    w->items[0] = (MethodLimit){.limit = &failures, .fixed = 1};
+    w->of_method = (MethodLimits){.items = w->items, .n = 1};
+    w->config.access.failures = &failures;
+    rate_limits_use(w->limits, &w->config);
+    for (int i = 0; i < 5; i++)
+        assert_ok(w->arena, rate_limits_admit_guess(w->limits, &w->call, &w->refusal));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(w->arena, rate_limits_admit_guess(w->limits, &w->call, &w->refusal));
+        rate_limits_count_guess(w->limits, &w->call);
+    }
+    assert_fault(rate_limits_admit_guess(w->limits, &w->call, &w->refusal), FAULT_RATE_LIMITED);
+    assert_int_equal(w->refusal.retry_after, 1);
+    w->call.now += SECOND - 1;
+    assert_fault(rate_limits_admit_guess(w->limits, &w->call, &w->refusal), FAULT_RATE_LIMITED);
+    w->call.now += 1;
+    assert_ok(w->arena, rate_limits_admit_guess(w->limits, &w->call, &w->refusal));
+    /* Another address is not touched by it. */
+    w->call.now -= SECOND;
+    assert_true(ip_read(bytes_of("192.0.2.2"), &w->address));
+    assert_ok(w->arena, rate_limits_admit_guess(w->limits, &w->call, &w->refusal));
+    drop(w);
+}
+
 static void a_refused_client_is_told_when_to_come_back(void **state)
 {
     RateLimit list[] = {limit("client", LIMIT_PER_CLIENT, 1, 1)};
@@ -567,6 +595,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_client_has_what_it_may),
+        cmocka_unit_test(only_wrong_guesses_are_counted),
         cmocka_unit_test(a_refused_client_is_told_when_to_come_back),
         cmocka_unit_test(a_name_is_another_client_than_an_address),
         cmocka_unit_test(addresses_of_one_ipv6_network_are_one_client),
