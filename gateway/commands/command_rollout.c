@@ -124,6 +124,10 @@ static void add_rollout(Buffer *out, const JsonNode *rollout)
     if (is_true(rollout, "store_down"))
         add_line(out, "store",
                  bytes_of("it is down: clients stay where they are, nothing advances"));
+    if (is_true(rollout, "withdrawn"))
+        add_line(out, "entry",
+                 bytes_of("the config has none: instances of the build get no calls while another "
+                          "one has any. Put it back, or take them away"));
     if (!judgement)
         return;
     add_line(out, "since", text_of(rollout, "since"));

@@ -377,7 +377,7 @@ struct Instance {
     const Service *service;
     Bytes log_part;         /* telemetry's: its members in a log line */
     KnownInstance *known;   /* state shared by all loops; NULL until it is in a set */
-    atomic_bool set_aside;  /* a pin of its service leaves it out: BAR_PINNED */
+    atomic_uint set_aside;  /* by what is said of its service: BAR_PINNED, BAR_WITHDRAWN */
     Bytes said;             /* if it is from a list outside of the config: its entry, as JSON */
     bool discovered;        /* after the config was read: it belongs to the sets that contain it, */
     atomic_uint references; /* which count it here; else it belongs to the config */

@@ -115,7 +115,8 @@ static void pin_service(const Service *service)
     const ManualAct *pin = manual_acts_find(&acts, MANUAL_PIN, service->name);
     InstanceSet *set = instance_set_of(service);
     for (uint32_t i = 0; i < set->n; i++)
-        instance_set_aside(set->instances[i], pin && !is_pinned_to(set->instances[i], pin->to));
+        instance_set_aside(set->instances[i], BAR_PINNED,
+                           pin && !is_pinned_to(set->instances[i], pin->to));
     if (pin && set->n && manual_count_pinned(set, pin->to) == 0)
         telemetry_event("error", "pin_without_instances", OK,
                         "%s is pinned to %s by %s, and no instance has it: its calls fail",

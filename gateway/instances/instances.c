@@ -185,11 +185,12 @@ void known_instance_bar(KnownInstance *known, Bar bar, bool on)
         atomic_fetch_add_explicit(&known_instances_barred, 1, memory_order_release);
 }
 
-void instance_set_aside(Instance *instance, bool aside)
+void instance_set_aside(Instance *instance, Bar bar, bool aside)
 {
-    if (atomic_load_explicit(&instance->set_aside, memory_order_relaxed) == aside)
+    uint32_t before = atomic_load_explicit(&instance->set_aside, memory_order_relaxed);
+    if (((before & bar) != 0) == aside)
         return;
-    atomic_store_explicit(&instance->set_aside, aside, memory_order_relaxed);
+    atomic_store_explicit(&instance->set_aside, before ^ bar, memory_order_relaxed);
     atomic_fetch_add_explicit(&known_instances_barred, 1, memory_order_release);
 }
 
@@ -201,6 +202,7 @@ const char *bar_name(uint32_t bars)
     case BAR_DRAINED: return "drained";
     case BAR_REMOVED: return "removed";
     case BAR_PINNED: return "pinned";
+    case BAR_WITHDRAWN: return "withdrawn";
     default: return "none";
     }
 }

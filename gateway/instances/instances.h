@@ -58,12 +58,14 @@ typedef enum Bar {
     BAR_EJECTED = 2,   /* its calls fail more often, or take longer, than those of the others */
     BAR_DRAINED = 4,   /* an operator drains it */
     BAR_REMOVED = 8,   /* an operator ejected it */
-    BAR_PINNED = 16,   /* its service is pinned to another version or build: of an Instance only */
+    /* Of an Instance only: */
+    BAR_PINNED = 16,    /* its service is pinned to another version or build */
+    BAR_WITHDRAWN = 32, /* the rollout of its build is not complete, and not in the config */
 } Bar;
 
 /* Which are not obeyed if nothing else can be used. */
 #define BARS_OF_FAILURES (BAR_UNHEALTHY | BAR_EJECTED)
-#define BARS_OF_OPERATORS (BAR_DRAINED | BAR_REMOVED | BAR_PINNED)
+#define BARS_OF_OPERATORS (BAR_DRAINED | BAR_REMOVED | BAR_PINNED | BAR_WITHDRAWN)
 
 /* How often any instance came back: the sum of all `n_back`. */
 extern atomic_uint known_instances_back;
@@ -95,16 +97,17 @@ void known_instance_bar(KnownInstance *known, Bar bar, bool on);
    ejected. On the judge's thread. */
 bool known_instance_pardon(KnownInstance *known, int64_t now);
 
-/* Whether a pin of its service leaves the instance out. Main thread only. */
-void instance_set_aside(Instance *instance, bool aside);
+/* Whether what is said of its service leaves the instance out: BAR_PINNED, BAR_WITHDRAWN. Main
+   thread only. */
+void instance_set_aside(Instance *instance, Bar bar, bool aside);
 
 /* The bars of the instance: bits of Bar; 0: it may be used. */
 static inline uint32_t instance_barred(const Instance *instance)
 {
-    bool aside = atomic_load_explicit(&instance->set_aside, memory_order_relaxed);
+    uint32_t aside = atomic_load_explicit(&instance->set_aside, memory_order_relaxed);
     uint32_t bars =
         instance->known ? atomic_load_explicit(&instance->known->barred, memory_order_acquire) : 0;
-    return bars | (aside ? BAR_PINNED : 0);
+    return bars | aside;
 }
 
 /* The name of the lowest bar in these bits, for operators: "ejected"; "none" for 0. */

@@ -19,6 +19,8 @@ static void on_changed(void *owner)
 {
     Process *p = owner;
     manual_apply(p->config);
+    if (p->rollouts)
+        rollout_runner_use_instances(p->rollouts);
     int64_t wait = p->instances_told + PAUSE - clock_now();
     if (!uv_is_active((uv_handle_t *)&p->later))
         uv_timer_start(&p->later, tell_instances, wait > 0 ? process_milliseconds(wait) : 0, 0);

@@ -5,6 +5,8 @@
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
 
+#include <unistd.h>
+
 #define STORE_PATIENCE (2 * SECOND) /* when the gateway starts */
 
 /* ---- Rollouts ----------------------------------------------------------------------------------
@@ -28,13 +30,35 @@ static void open_rollout_file(Process *p)
     p->rollout_port = store_port_open(p->rollout_store, &p->loop);
 }
 
+/* Else no build is known that a rollout could have been of. */
+static bool has_builds(const Config *config)
+{
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        bool any = service_is_listed_afar(service);
+        for (uint32_t k = 0; k < service->n_instances && !any; k++)
+            any = service->instances[k].build[0];
+        if (any)
+            return true;
+    }
+    return false;
+}
+
+/* A build whose rollout has left the config may be one that was rolled back. */
+static bool has_rollouts(const Process *p)
+{
+    const Config *config = p->config;
+    bool kept = p->store || access(config->rollouts_file, R_OK | W_OK) == 0;
+    return config->n_rollouts || (kept && has_builds(config));
+}
+
 void process_store_use_rollouts(Process *p)
 {
     if (p->rollouts) {
         rollout_runner_use(p->rollouts, p->config);
         return;
     }
-    if (!p->config->n_rollouts)
+    if (!has_rollouts(p))
         return;
     if (!p->store)
         open_rollout_file(p);

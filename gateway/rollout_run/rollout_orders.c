@@ -75,14 +75,18 @@ static void add_rollout(const HeldRollout *held, Buffer *out)
     rollout_story_begin(&story, out);
 }
 
+/* Of a name that is withdrawn: that one only. */
 static void show_all(RolloutAsked *asked)
 {
     Buffer out = buffer_in(asked->question.arena);
+    const HeldRollout *held = asked->query.name.size ? NULL : asked->runner->held;
     buffer_add_text(&out, "{\"rollouts\":[");
-    for (const HeldRollout *held = asked->runner->held; held; held = held->next) {
+    for (; held; held = held->next) {
         add_rollout(held, &out);
         buffer_add_byte(&out, '}');
     }
+    withdrawals_show(&asked->runner->withdrawals, asked->runner->settings.config, asked->query.name,
+                     &out);
     buffer_add_text(&out, "]}\n");
     answer(asked, OK, buffer_bytes(&out));
 }
@@ -250,6 +254,28 @@ static HeldRollout *find(const RolloutRunner *runner, Bytes name)
     return held;
 }
 
+/* What is said of a name that the config does not have. */
+static void take_unknown(RolloutAsked *asked)
+{
+    const RolloutRunner *runner = asked->runner;
+    Arena *arena = asked->question.arena;
+    Bytes name = bytes_cut_text(asked->query.name, 100);
+    Buffer has = buffer_in(arena);
+    const Withdrawal *withdrawn =
+        withdrawals_find(&runner->withdrawals, runner->settings.config, asked->query.name);
+    for (const HeldRollout *held = runner->held; held; held = held->next)
+        buffer_printf(&has, "%s%s", has.size ? ", " : ": it has ", held->name);
+    if (withdrawn && !asked->question.word.size)
+        show_all(asked);
+    else if (withdrawn)
+        refuse(asked,
+               FAIL(arena, FAULT_ROLLOUT_UNFIT,
+                    "%s: the config has no entry of it: put that back first", withdrawn->rollout));
+    else
+        refuse(asked, FAIL(arena, FAULT_UNKNOWN_PATH, "the config has no rollout \"%.*s\"%.*s",
+                           BYTES_ARGS(name), BYTES_ARGS(buffer_bytes(&has))));
+}
+
 static bool read_word(RolloutAsked *asked)
 {
     Bytes word = asked->question.word;
@@ -278,8 +304,7 @@ static void take_question(RolloutAsked *asked)
     if (!asked->query.name.size && !asked->question.word.size)
         show_all(asked);
     else if (!held)
-        refuse(asked, FAIL(arena, FAULT_UNKNOWN_PATH, "the config has no rollout \"%.*s\"",
-                           BYTES_ARGS(bytes_cut_text(asked->query.name, 100))));
+        take_unknown(asked);
     else if (asked->order != ROLLOUT_EVENTS)
         give_order(asked, held);
     else if (asked->question.word.size)

@@ -254,6 +254,8 @@ static const RolloutRow *find_row(const RolloutSeen *seen, const char *name)
 
 static void take_seen(RolloutRunner *runner, const Look *asked, const RolloutSeen *seen)
 {
+    if (withdrawals_see(&runner->withdrawals, seen->rows, seen->n_rows))
+        rollout_runner_use_instances(runner);
     for (HeldRollout *held = runner->held; held; held = held->next)
         held_see_row(held, find_row(seen, held->name));
     for (uint32_t i = 0; i < asked->n; i++) {
@@ -337,9 +339,7 @@ void rollout_runner_look_soon(RolloutRunner *runner)
 
 static void on_beat(uv_timer_t *beat)
 {
-    RolloutRunner *runner = beat->data;
-    if (runner->held)
-        look(runner);
+    look(beat->data);
 }
 
 static void on_notice(void *owner, Bytes text)
@@ -450,9 +450,15 @@ void rollout_runner_use(RolloutRunner *runner, const Config *config)
     runner->changed = true;
     CHECK(uv_timer_start(&runner->beat, on_beat, milliseconds(every), milliseconds(every)) == 0);
     listen_to_others(runner);
+    withdrawals_tell_again(&runner->withdrawals);
+    rollout_runner_use_instances(runner);
     rollout_runner_publish(runner);
-    if (runner->held)
-        look(runner);
+    look(runner);
+}
+
+void rollout_runner_use_instances(RolloutRunner *runner)
+{
+    withdrawals_apply(&runner->withdrawals, runner->settings.config);
 }
 
 /* ---- Beginning and end -------------------------------------------------------------------------
@@ -491,6 +497,8 @@ RolloutRunner *rollout_runner_start(const RolloutRunnerSettings *settings)
 
 bool rollout_runner_is_ready(const RolloutRunner *runner)
 {
+    if (!runner->held)
+        return runner->looked || runner->failed;
     for (const HeldRollout *held = runner->held; held; held = held->next)
         if (!held->known || (held_is_live(held) && !held->complete))
             return false;
@@ -534,6 +542,7 @@ void rollout_runner_free(RolloutRunner *runner)
         held_free(held);
     }
     arena_free(runner->shown_arena);
+    withdrawals_deinit(&runner->withdrawals);
     pthread_mutex_destroy(&runner->mutex);
     free(runner);
 }

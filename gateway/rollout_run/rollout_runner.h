@@ -41,6 +41,9 @@ bool rollout_runner_is_ready(const RolloutRunner *runner);
 /* The config that is used from now on; the former one may go. */
 void rollout_runner_use(RolloutRunner *runner, const Config *config);
 
+/* Instances of the config have joined or left: which of them serve. */
+void rollout_runner_use_instances(RolloutRunner *runner);
+
 /* What an operator wants. All of it lives until the answer. */
 typedef struct RolloutQuestion {
     Bytes word;  /* "start", "advance", "pause", "resume", "rollback", "tell"; empty: it is shown */

@@ -6,6 +6,7 @@
 #include "gateway/rollout_run/rollout_roster.h"
 #include "gateway/rollout_run/rollout_runner.h"
 #include "gateway/rollout_run/rollout_story.h"
+#include "gateway/rollout_run/withdrawals.h"
 #include "gateway/rollout_store/rollout_lease.h"
 #include "gateway/rollout_store/rollout_table.h"
 #include "gateway/store/store_ear.h"
@@ -72,6 +73,7 @@ struct RolloutRunner {
     uv_timer_t beat, soon, settling;
     uv_async_t knocked;
     HeldRollout *held, *left; /* of the config; and those that it has no more */
+    Withdrawals withdrawals;
     bool looking, look_again;
     bool store_down;
     int64_t looked, failed; /* as of BeginningNow */

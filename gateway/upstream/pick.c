@@ -189,7 +189,7 @@ static const char *barred(const Candidates *from, Arena *arena)
     Buffer text = buffer_in(arena);
     buffer_printf(&text, ", %u barred", n);
     const char *before = " (";
-    for (uint32_t bar = BAR_UNHEALTHY; bar <= BAR_PINNED; bar <<= 1) {
+    for (uint32_t bar = BAR_UNHEALTHY; bar <= BAR_WITHDRAWN; bar <<= 1) {
         uint32_t n_of = count_barred(from, bar);
         if (!n_of)
             continue;

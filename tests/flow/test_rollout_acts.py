@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 import pytest
+from backends import client, v3
 from gateway import BINARY, Gateway
 from operators import command, entries, own_user
 from processes import eventually
@@ -120,11 +121,51 @@ def test_what_was_rolled_back_stays_so(tmp_path, shops):
         assert state(gateway) == "rolled back" and acts(gateway) == ["rollback"]
         gateway.write(CONFIG[:CONFIG.index("rollouts:")])
         gateway.reload()
-        eventually(lambda: rollouts(gateway) == [])
+        eventually(lambda: rollouts(gateway)[0].get("withdrawn"))
         gateway.write(CONFIG)
         gateway.reload()
         eventually(lambda: rollouts(gateway))
         assert eventually(lambda: state(gateway) == "rolled back")
+
+
+def test_a_build_that_was_rolled_back_does_not_serve_because_its_entry_is_gone(tmp_path, shops):
+    """Neither after the reload, nor after a restart; it serves again if nothing else is there, or by its rollout."""
+    with gateway_of(tmp_path, shops, f"rollouts_file: {tmp_path}/rollouts.db") as gateway:
+        def asked():
+            before = [len(shop.asked) for shop in shops]
+            stub = client(gateway, "v3")
+            for i in range(20):
+                stub.Get(v3.GetOrderRequest(id=f"o{i}"), timeout=20)
+            return [len(shop.asked) > n for shop, n in zip(shops, before)]
+
+        def events():
+            return [line for line in gateway.events("rollout_withdrawn") if "b: it is rolled back" in line["message"]]
+
+        is_judged(gateway)
+        assert order(gateway, "rollback", "--why", "complaints").returncode == 0
+        without = CONFIG[:CONFIG.index("rollouts:")]
+        gateway.write(without)
+        gateway.reload()
+        eventually(events)
+        assert asked() == [True, False]
+        assert own_user(gateway)("GET", "/rollouts").json["rollouts"] == [
+            {"rollout": "orders build b", "service": "orders", "candidate": "build b", "state": "rolled back", "withdrawn": True}]
+        assert "the config has none" in command(gateway, "rollout", "status", "orders").stdout
+        assert "put that back first" in order(gateway, "start", "--why", "it is mended").stderr
+        assert gateway.metric("passerelle_instance_barred", reason="withdrawn") == 1
+        gateway.process.child.kill()
+        gateway.process.child.wait()
+        gateway.start()
+        assert asked() == [True, False]
+        gateway.write(without, instances=instances(shops, "bb"))
+        gateway.reload()
+        eventually(lambda: events()[-1]["level"] == "error")
+        assert asked() == [True, True]
+        gateway.write(CONFIG, instances=instances(shops))
+        gateway.reload()
+        eventually(lambda: state(gateway) == "rolled back")
+        assert order(gateway, "start", "--why", "it is mended").returncode == 0
+        assert "withdrawn" not in status(gateway)
 
 
 def test_without_a_store_check_tells_that_rollouts_cannot_be_kept(shops):

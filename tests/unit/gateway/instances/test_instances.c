@@ -271,14 +271,14 @@ static void a_pin_bars_an_instance_of_its_service_only(void **state)
     instance.known = known_instance_of(&instance);
     of_another.known = known_instance_of(&of_another);
     uint32_t before = known_instances_barred;
-    instance_set_aside(&instance, false);
+    instance_set_aside(&instance, BAR_PINNED, false);
     assert_int_equal(known_instances_barred, before);
-    instance_set_aside(&instance, true);
-    instance_set_aside(&instance, true);
+    instance_set_aside(&instance, BAR_PINNED, true);
+    instance_set_aside(&instance, BAR_PINNED, true);
     assert_int_equal(known_instances_barred, before + 1);
     assert_int_equal(instance_barred(&instance), BAR_PINNED);
     assert_int_equal(instance_barred(&of_another), 0);
-    instance_set_aside(&instance, false);
+    instance_set_aside(&instance, BAR_PINNED, false);
     assert_int_equal(instance_barred(&instance), 0);
     known_instance_unref(instance.known);
     known_instance_unref(of_another.known);
@@ -292,6 +292,7 @@ static void bars_have_names(void **state)
     assert_string_equal(bar_name(BAR_DRAINED | BAR_REMOVED), "drained");
     assert_string_equal(bar_name(BAR_REMOVED), "removed");
     assert_string_equal(bar_name(BAR_PINNED), "pinned");
+    assert_string_equal(bar_name(BAR_WITHDRAWN), "withdrawn");
 }
 
 static void the_share_grows_in_a_slow_start(void **state)

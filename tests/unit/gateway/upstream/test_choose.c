@@ -384,9 +384,9 @@ static void one_that_a_pin_leaves_out_is_not_used_at_need(void **state)
 {
     use_instances(1);
     bar(0, BAR_EJECTED, true);
-    instance_set_aside(&instances[0], true);
+    instance_set_aside(&instances[0], BAR_PINNED, true);
     assert_int_equal(chosen(), -1);
-    instance_set_aside(&instances[0], false);
+    instance_set_aside(&instances[0], BAR_PINNED, false);
     assert_int_equal(chosen(), 0);
     bar(0, BAR_EJECTED, false);
 }
