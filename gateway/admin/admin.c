@@ -232,7 +232,7 @@ static AdminAction *make_action(Admin *admin, h2o_req_t *req, const Operator *wh
     *action = (AdminAction){.what = what,
                             .who = arena_string(arena, who->name ? who->name : ""),
                             .by = arena_string(arena, who->by ? who->by : ""),
-                            .why = bytes_copy(arena, bytes(why.base, why.len)),
+                            .why = bytes_copy(arena, bytes_trim(bytes(why.base, why.len))),
                             .target = bytes_copy(arena, target_of(req)),
                             .text = bytes_copy(arena, bytes(req->entity.base, req->entity.len)),
                             .arena = arena,

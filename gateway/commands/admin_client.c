@@ -120,7 +120,7 @@ static bool take_token(const CommandLine *line, Arena *arena, Access *access)
 
 static bool take_why(const CommandLine *line, Access *access)
 {
-    Bytes why = bytes_of(command_option(line, "--why"));
+    Bytes why = bytes_trim(bytes_of(command_option(line, "--why")));
     bool good = why.size <= AUDIT_WHY_MOST && utf8_valid(why);
     for (size_t i = 0; i < why.size; i++)
         good &= why.data[i] >= ' ' && why.data[i] != 0x7f;

@@ -192,3 +192,8 @@ const char *command_option(const CommandLine *line, const char *name)
             return line->given[i].value;
     return NULL;
 }
+
+bool command_has_reason(const CommandLine *line)
+{
+    return bytes_trim(bytes_of(command_option(line, "--why"))).size > 0;
+}

@@ -96,6 +96,9 @@ bool command_flag(const CommandLine *line, const char *name);
 /* The value of the option, the last one where there are several; NULL when it was not given. */
 const char *command_option(const CommandLine *line, const char *name);
 
+/* Whether --why was given, and says something. */
+bool command_has_reason(const CommandLine *line);
+
 /*
  * The result, for people (nothing with --json): each line without control characters (printable.h).
  * Nothing with --quiet.

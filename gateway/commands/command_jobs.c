@@ -229,7 +229,7 @@ int command_jobs(const CommandLine *line)
         command_tell(line, "this is no id of a job");
         return EXIT_USAGE;
     }
-    if (strcmp(word, "replay") == 0 && !command_option(line, "--why")) {
+    if (strcmp(word, "replay") == 0 && !command_has_reason(line)) {
         command_tell(line, "replay has effects once more: say why with --why");
         return EXIT_USAGE;
     }

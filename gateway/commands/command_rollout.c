@@ -208,7 +208,7 @@ int command_rollout(const CommandLine *line)
     }
     if (shows ? line->n > 2 : line->n != 2 || !bytes_are_one_of(bytes_of(word), words))
         return command_usage(line->command);
-    if (strcmp(word, "start") == 0 && !command_option(line, "--why")) {
+    if (strcmp(word, "start") == 0 && !command_has_reason(line)) {
         command_tell(line, "start tries again what was rolled back: say why with --why");
         return EXIT_USAGE;
     }

@@ -129,7 +129,7 @@ int command_retire(const CommandLine *line)
 {
     if (line->n != 2)
         return command_usage(line->command);
-    if (!command_option(line, "--why")) {
+    if (!command_has_reason(line)) {
         command_tell(line, "this needs a reason: --why TEXT");
         return EXIT_USAGE;
     }

@@ -146,6 +146,10 @@ static void show_one(RolloutAsked *asked, HeldRollout *held)
 static void give_order(RolloutAsked *asked, HeldRollout *held)
 {
     RolloutActor actor = {asked->question.who, asked->question.why, asked};
+    if (asked->order == ROLLOUT_ORDER_START && !asked->question.why.size) {
+        refuse_unfit(asked, held, "this needs a reason: --why, or the field passerelle-why");
+        return;
+    }
     if (!held->known || !held->stored) {
         refuse(asked, FAIL(asked->question.arena, FAULT_STORE_DOWN,
                            "%s: the store has not said yet how it stands", held->name));

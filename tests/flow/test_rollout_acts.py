@@ -89,7 +89,10 @@ def test_what_operators_do_is_told_kept_and_audited(tmp_path, shops, store):  # 
         for word in ("resume", "advance", "rollback"):
             assert order(gateway, word).returncode == 0
         assert "start it anew" in order(gateway, "advance").stderr
-        assert order(gateway, "start").returncode == 2  # it needs a reason
+        assert order(gateway, "start").returncode == 2  # it needs a reason,
+        assert [order(gateway, "start", "--why", nothing).returncode for nothing in ("", " ", "\t")] == [2, 2, 2]
+        bare = own_user(gateway)("POST", "/rollouts/start?name=orders")  # of whoever asks
+        assert bare.status == 409 and "needs a reason" in bare.body.decode()
         assert order(gateway, "start", "--why", "it is mended").returncode == 0
         assert acts(gateway) == ["pause", "resume", "advance", "rollback", "start"]
         told = status(gateway)
