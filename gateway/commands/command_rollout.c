@@ -48,6 +48,11 @@ static void add_waits(Buffer *out, const JsonNode *rollout, const JsonNode *judg
                       BYTES_ARGS(seconds), seconds.size ? " s at this rate" : "");
     else if (bytes_are(what, "time"))
         buffer_printf(out, "  %-12s%.*s s more of this tier\n", "needs", BYTES_ARGS(seconds));
+    else if (bytes_are(what, "operator"))
+        buffer_printf(out,
+                      "  %-12san operator: earlier tiers have shown more failures (%.*s) than the "
+                      "impact allows; advance completes it, rollback ends it\n",
+                      "needs", BYTES_ARGS(text_of(judgement, "metric")));
     if (short_of.size)
         buffer_printf(out, "  %-12s%.*s instances of the candidate for the next tier\n", "needs",
                       BYTES_ARGS(short_of));
@@ -113,13 +118,20 @@ static void add_history(Buffer *out, const JsonNode *history)
 /* ---- One rollout --------------------------------------------------------------------------------
  */
 
+static bool is_complete_by_hand(const JsonNode *rollout)
+{
+    return bytes_are(text_of(rollout, "state"), "complete") && is_true(rollout, "by_hand");
+}
+
 static void add_rollout(Buffer *out, const JsonNode *rollout)
 {
     const JsonNode *judgement = json_member(rollout, "judgement");
     const JsonNode *instances = json_member(rollout, "instances");
     buffer_printf(out, "%.*s: %.*s%s%s\n", BYTES_ARGS(text_of(rollout, "rollout")),
                   BYTES_ARGS(text_of(rollout, "state")),
-                  is_true(rollout, "bad") ? ", found bad" : "",
+                  is_true(rollout, "bad")        ? ", found bad"
+                  : is_complete_by_hand(rollout) ? ", not judged"
+                                                 : "",
                   is_true(rollout, "gone") ? ", without instances" : "");
     if (is_true(rollout, "store_down"))
         add_line(out, "store",

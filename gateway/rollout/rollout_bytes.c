@@ -49,16 +49,18 @@ static void small(Cursor *cursor, uint32_t *value, uint64_t most)
 
 static void state_fields(Cursor *cursor, RolloutState *state)
 {
-    uint32_t phase = state->phase, flags = (state->bad ? 1 : 0) + (state->gone ? 2 : 0);
+    uint32_t phase = state->phase;
+    uint32_t flags = (state->bad ? 1 : 0) + (state->gone ? 2 : 0) + (state->by_hand << 2);
     small(cursor, &phase, ROLLOUT_PHASES - 1);
     small(cursor, &state->tier, ROLLOUT_TIERS_MOST - 1);
     small(cursor, &state->room, ROLLOUT_CLIENTS_MOST);
     integer(cursor, &state->since);
     integer(cursor, &state->tier_since);
-    small(cursor, &flags, 3);
+    small(cursor, &flags, (1u << (ROLLOUT_TIERS_MOST + 2)) - 1);
     state->phase = phase;
     state->bad = flags & 1;
     state->gone = flags & 2;
+    state->by_hand = flags >> 2;
 }
 
 static void evidence_fields(Cursor *cursor, RolloutEvidence *evidence)

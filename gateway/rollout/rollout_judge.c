@@ -142,11 +142,30 @@ static int64_t time_for(double clients, double came, int64_t lasted)
     return time < 1e18 ? (int64_t)time : 0;
 }
 
+/* More clients of earlier tiers have failed than the baseline's explain, by more than is allowed: a
+   tier that has passed rules that out, and one that was advanced by hand does not. */
+static bool find_worse(RolloutJudgement *judgement, const RolloutEvidence *evidence,
+                       uint32_t metrics, double allowed)
+{
+    double most = allowed * evidence->clients_before;
+    bool any = false;
+    for (int m = 0; m < ROLLOUT_METRICS; m++) {
+        const MetricEvidence *metric = &evidence->metrics[m];
+        double excess = metric->hit - metric->candidate_failed - metric->expected;
+        if (!(metrics & 1u << m) || excess <= most)
+            continue;
+        most = excess;
+        judgement->metric = m;
+        any = true;
+    }
+    return any;
+}
+
 static void judge_need(RolloutJudgement *judgement, const RolloutEvidence *evidence,
-                       const RolloutJudging *judging, bool compared, int64_t lasted)
+                       const RolloutJudging *judging, const TierNeed *need, int64_t lasted)
 {
     int64_t rest = lasted < judging->least ? judging->least - lasted : 0;
-    if (compared)
+    if (need->compared)
         find_missing(judgement, judging->metrics);
     if (judgement->clients_missing > 0) {
         int64_t time = time_for(judgement->clients_missing, evidence->clients, lasted);
@@ -155,6 +174,9 @@ static void judge_need(RolloutJudgement *judgement, const RolloutEvidence *evide
     } else if (rest > 0) {
         judgement->want = ROLLOUT_WANTS_TIME;
         judgement->time_missing = rest;
+    } else if (!need->compared &&
+               find_worse(judgement, evidence, judging->metrics, need->allowed)) {
+        judgement->want = ROLLOUT_WANTS_OPERATOR;
     } else {
         judgement->verdict = ROLLOUT_GOOD;
     }
@@ -172,6 +194,6 @@ RolloutJudgement rollout_judge(const RolloutEvidence *evidence, const RolloutJud
     if (judgement.wealth >= judgement.limit)
         judgement.verdict = ROLLOUT_BAD;
     else
-        judge_need(&judgement, evidence, judging, need->compared, lasted);
+        judge_need(&judgement, evidence, judging, need, lasted);
     return judgement;
 }

@@ -70,8 +70,9 @@ typedef enum RolloutVerdict { ROLLOUT_UNDECIDED, ROLLOUT_GOOD, ROLLOUT_BAD } Rol
 /* What an undecided one waits for. */
 typedef enum RolloutWant {
     ROLLOUT_WANTS_NOTHING,
-    ROLLOUT_WANTS_TIME,    /* of the tier: `time_missing` */
-    ROLLOUT_WANTS_CLIENTS, /* `clients_missing`, for `metric` */
+    ROLLOUT_WANTS_TIME,     /* of the tier: `time_missing` */
+    ROLLOUT_WANTS_CLIENTS,  /* `clients_missing`, for `metric` */
+    ROLLOUT_WANTS_OPERATOR, /* earlier tiers have shown, for `metric`, more than is allowed */
 } RolloutWant;
 
 typedef struct MetricJudgement {
@@ -92,7 +93,8 @@ typedef struct RolloutJudgement {
     MetricJudgement metrics[ROLLOUT_METRICS]; /* of those that are judged */
 } RolloutJudgement;
 
-/* `lasted`: nanoseconds since the tier began. Without a baseline (all clients) only time counts. */
+/* `lasted`: nanoseconds since the tier began. Without a baseline (all clients) only time counts,
+   and whether what earlier tiers have shown is allowed. */
 RolloutJudgement rollout_judge(const RolloutEvidence *evidence, const RolloutJudging *judging,
                                const TierNeed *need, int64_t lasted);
 

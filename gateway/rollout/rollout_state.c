@@ -126,11 +126,14 @@ static RolloutStep advance(const RolloutDefinition *rollout, const RolloutState 
     }
     if (state->gone)
         return refused(state, "the candidate has no instances");
+    RolloutState next = *state;
+    if (state->phase == ROLLOUT_RUNNING)
+        next.by_hand |= 1u << tier_of(rollout, state);
     if (kind_of(rollout, state) == ROLLOUT_TIER_ALL)
-        return becomes(*state, ROLLOUT_COMPLETE, wall);
+        return becomes(next, ROLLOUT_COMPLETE, wall);
     if (is_last(rollout, state))
         return refused(state, "it is in its last tier: add one to `tiers`");
-    return next_tier(rollout, *state, wall);
+    return next_tier(rollout, next, wall);
 }
 
 static RolloutStep pause(const RolloutState *state, int64_t wall)

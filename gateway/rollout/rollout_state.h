@@ -10,6 +10,9 @@
  *        pause  v  |  resume                         |
  *              paused <------------------------------+
  *
+ *      An operator may let it advance from running, too: such tiers have not passed (by_hand), and
+ *      if earlier ones have shown more failures than the impact allows it stays in the last tier.
+ *
  *      bad, anywhere but in complete: rolled back, or paused (on_bad). An operator may roll back
  *      anything. What was rolled back is started anew by an operator only.
  *
@@ -41,6 +44,7 @@ typedef struct RolloutState {
     int64_t tier_since; /* that it is in this tier */
     bool bad;           /* PAUSED, ROLLED_BACK: because it was found bad */
     bool gone;          /* the candidate has no instances */
+    uint32_t by_hand;   /* bits of tiers that had not passed when an operator let it advance */
 } RolloutState;
 
 /* What has happened. */

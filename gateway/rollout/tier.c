@@ -16,6 +16,7 @@ TierNeed tier_need(const RolloutDefinition *rollout, uint32_t tier)
         .excess = final ? tier_impact_excess(rollout->impact) : 1,
         .compared = at->kind != ROLLOUT_TIER_ALL,
         .approval = final && rollout->impact == IMPACT_CATASTROPHIC,
+        .allowed = tier_impact_excess(rollout->impact),
     };
 }
 

@@ -31,6 +31,7 @@ typedef struct TierNeed {
     double excess;  /* must be ruled out whatever they can tell: of the impact. 1: no matter */
     bool compared;  /* there is a baseline at the same time */
     bool approval;  /* an operator lets it advance */
+    double allowed; /* if it is not compared: the excess that earlier tiers may have shown */
 } TierNeed;
 
 /* Of tier `tier` of the rollout, from 0. The impact counts before the tier of all clients. */

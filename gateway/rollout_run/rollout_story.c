@@ -64,12 +64,23 @@ static void add_metric(const RolloutStory *story, RolloutMetric metric, Buffer *
     buffer_add_byte(out, '}');
 }
 
+static const char *const wants[] = {[ROLLOUT_WANTS_TIME] = "time",
+                                    [ROLLOUT_WANTS_CLIENTS] = "clients",
+                                    [ROLLOUT_WANTS_OPERATOR] = "operator"};
+
+/* Where operators let it advance before a tier had passed, time that is over says nothing. */
+static const char *verdict_of(const RolloutStory *story)
+{
+    RolloutVerdict verdict = story->judgement->verdict;
+    bool by_hand = story->record && story->record->state.by_hand;
+    return verdict == ROLLOUT_GOOD && by_hand ? "not judged" : verdicts[verdict];
+}
+
 static void add_want(const RolloutJudgement *judgement, Buffer *out)
 {
     if (judgement->want == ROLLOUT_WANTS_NOTHING)
         return;
-    json_text_add_member(out, "waits_for",
-                         bytes_of(judgement->want == ROLLOUT_WANTS_TIME ? "time" : "clients"));
+    json_text_add_member(out, "waits_for", bytes_of(wants[judgement->want]));
     if (judgement->want == ROLLOUT_WANTS_CLIENTS)
         add_real(out, "clients_missing", judgement->clients_missing);
     if (judgement->time_missing)
@@ -81,7 +92,7 @@ void rollout_story_judgement(const RolloutStory *story, Buffer *out)
     const RolloutJudgement *judgement = story->judgement;
     const RolloutFindings *findings = story->findings;
     buffer_add_byte(out, '{');
-    json_text_add_member(out, "verdict", bytes_of(verdicts[judgement->verdict]));
+    json_text_add_member(out, "verdict", bytes_of(verdict_of(story)));
     json_text_add_member(out, "metric",
                          bytes_of(rollout_metric_name(story->definition, judgement->metric)));
     add_wealth(out, "wealth", judgement->wealth);
@@ -167,6 +178,12 @@ void rollout_story_deed(const RolloutStory *story, const RolloutDeed *deed, Buff
 /* ---- The whole ----------------------------------------------------------------------------------
  */
 
+/* Of a tier that it has left. */
+static const char *left_by(const RolloutState *state, uint32_t tier)
+{
+    return state->by_hand >> tier & 1 ? "advanced by hand" : "passed";
+}
+
 static void add_tiers(const RolloutStory *story, Buffer *out)
 {
     const RolloutDefinition *definition = story->definition;
@@ -181,7 +198,7 @@ static void add_tiers(const RolloutStory *story, Buffer *out)
         buffer_add_byte(out, '{');
         json_text_add_member(out, "tier", bytes_of(definition->tiers[i].text));
         json_text_add_member(out, "state",
-                             bytes_of(passed ? "passed"
+                             bytes_of(passed ? left_by(state, i)
                                       : now  ? rollout_phase_text(state->phase)
                                              : "to come"));
         buffer_add_byte(out, '}');
@@ -206,6 +223,7 @@ static void add_state(const RolloutStory *story, Buffer *out)
     json_text_add_member(out, "state", bytes_of(rollout_phase_text(state->phase)));
     json_text_add_bool(out, "bad", state->bad);
     json_text_add_bool(out, "gone", state->gone);
+    json_text_add_bool(out, "by_hand", state->by_hand != 0);
     json_text_add_member(out, "tier", bytes_of(story->definition->tiers[tier_of(story)].text));
     json_text_add_number(out, "trial", (uint64_t)record->trial);
     json_text_add_number(out, "revision", (uint64_t)record->revision);

@@ -13,7 +13,8 @@ static RolloutState some_state(void)
                           .since = -5,
                           .tier_since = INT64_MAX,
                           .bad = true,
-                          .gone = true};
+                          .gone = true,
+                          .by_hand = 1 << (ROLLOUT_TIERS_MOST - 1) | 1};
 }
 
 static RolloutEvidence some_evidence(void)
@@ -51,6 +52,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(to.since, -5);
     assert_int_equal(to.tier_since, INT64_MAX);
     assert_true(to.bad && to.gone && read.full);
+    assert_int_equal(to.by_hand, 1 << (ROLLOUT_TIERS_MOST - 1) | 1);
     assert_float_equal(read.clients, 7.5, 0);
     assert_float_equal(read.metrics[2].variance, 7, 0);
     assert_float_equal(wealth_log(&read.metrics[1].wealth), wealth_log(&evidence.metrics[1].wealth),

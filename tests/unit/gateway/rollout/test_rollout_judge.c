@@ -244,6 +244,31 @@ static void without_a_baseline_only_time_counts(void **state)
     assert_int_equal(rollout_judge(&evidence, &one, &all, 30 * MINUTE).verdict, ROLLOUT_GOOD);
 }
 
+/* What fails in `all` itself has nothing to be compared with. */
+static void what_earlier_tiers_have_shown_needs_an_operator_if_it_is_not_allowed(void **state)
+{
+    static const struct {
+        double failed, others_failed, in_all;
+        bool completes;
+    } rows[] = {
+        {0, 0, 0, true},  {3, 0, 0, true},  {4, 0, 0, false}, {4, 4, 0, true},
+        {4, 4, 90, true}, {3, 0, 90, true}, {8, 4, 0, false},
+    };
+    TierNeed all = {.excess = 1, .compared = false, .allowed = 0.03};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        RolloutEvidence evidence = {0};
+        RolloutJudging careful = one;
+        careful.alpha = 1e-9; /* it is not bad */
+        add(&evidence, 100, rows[i].failed, 100, rows[i].others_failed);
+        rollout_evidence_next_tier(&evidence);
+        add(&evidence, 1000, rows[i].in_all, 0, 0);
+        RolloutJudgement judgement = rollout_judge(&evidence, &careful, &all, 30 * MINUTE);
+        assert_int_equal(judgement.verdict, rows[i].completes ? ROLLOUT_GOOD : ROLLOUT_UNDECIDED);
+        assert_int_equal(judgement.want,
+                         rows[i].completes ? ROLLOUT_WANTS_NOTHING : ROLLOUT_WANTS_OPERATOR);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_tier_passes_with_its_clean_clients_and_its_time_and_not_before),
         cmocka_unit_test(each_metric_must_rule_its_excess_out),
         cmocka_unit_test(the_impact_asks_for_more),
+        cmocka_unit_test(what_earlier_tiers_have_shown_needs_an_operator_if_it_is_not_allowed),
         cmocka_unit_test(a_share_is_asked_for_what_all_that_came_can_tell),
         cmocka_unit_test(without_a_baseline_only_time_counts),
     };

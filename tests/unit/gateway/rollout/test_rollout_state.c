@@ -91,6 +91,25 @@ static void the_last_tier_ends_it(void **state)
     assert_int_equal(step.state.phase, ROLLOUT_COMPLETE);
 }
 
+static void a_tier_that_had_not_passed_was_advanced_by_hand(void **state)
+{
+    RolloutState from = at(ROLLOUT_RUNNING, 0);
+    RolloutStep step = rollout_step(&usual, &from, ROLLOUT_ORDER_ADVANCE, 9);
+    assert_int_equal(step.state.by_hand, 1);
+    step = rollout_step(&usual, &step.state, ROLLOUT_FOUND_GOOD, 9);
+    assert_int_equal(step.state.by_hand, 1);
+    step.state.phase = ROLLOUT_WAITING;
+    step = rollout_step(&usual, &step.state, ROLLOUT_ORDER_ADVANCE, 9);
+    assert_int_equal(step.state.by_hand, 1);
+    assert_int_equal(step.state.tier, LAST);
+    step = rollout_step(&usual, &step.state, ROLLOUT_ORDER_ADVANCE, 9);
+    assert_int_equal(step.state.phase, ROLLOUT_COMPLETE);
+    assert_int_equal(step.state.by_hand, 1 | 1 << LAST);
+    step = rollout_step(&usual, &step.state, ROLLOUT_ORDER_ROLL_BACK, 9);
+    step = rollout_step(&usual, &step.state, ROLLOUT_ORDER_START, 9);
+    assert_int_equal(step.state.by_hand, 0);
+}
+
 static void without_all_the_last_tier_waits_for_further_ones(void **state)
 {
     RolloutDefinition three = usual;
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_good_tier_is_followed_by_the_next_one),
         cmocka_unit_test(a_room_that_was_widened_is_never_smaller_again),
         cmocka_unit_test(the_last_tier_ends_it),
+        cmocka_unit_test(a_tier_that_had_not_passed_was_advanced_by_hand),
         cmocka_unit_test(without_all_the_last_tier_waits_for_further_ones),
         cmocka_unit_test(on_good_wait_waits_for_an_operator),
         cmocka_unit_test(what_is_catastrophic_reaches_all_by_an_operator_only),

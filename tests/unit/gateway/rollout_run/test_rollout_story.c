@@ -90,6 +90,33 @@ static void the_story_has_where_it_stands_and_what_it_waits_for(void **state)
     arena_free(arena);
 }
 
+static void what_was_advanced_by_hand_is_not_called_good(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena), of_bad = buffer_in(arena), of_undecided = buffer_in(arena);
+    RolloutJudgement judgement = judgement_of(ROLLOUT_GOOD);
+    RolloutStory story = story_of(&judgement);
+    RolloutRecord complete = record;
+    complete.state.phase = ROLLOUT_COMPLETE;
+    complete.state.by_hand = 2;
+    story.record = &complete;
+    rollout_story_begin(&story, &out);
+    const char *text = text_of(&out);
+    assert_has(text, "\"state\":\"complete\"");
+    assert_has(text, "\"by_hand\":true");
+    assert_has(text, "{\"tier\":\"10\",\"state\":\"advanced by hand\"},"
+                     "{\"tier\":\"all\",\"state\":\"passed\"}]");
+    assert_has(text, "\"verdict\":\"not judged\"");
+    judgement = judgement_of(ROLLOUT_BAD);
+    rollout_story_begin(&story, &of_bad);
+    assert_has(text_of(&of_bad), "\"verdict\":\"bad\"");
+    judgement.verdict = ROLLOUT_UNDECIDED;
+    judgement.want = ROLLOUT_WANTS_OPERATOR;
+    rollout_story_begin(&story, &of_undecided);
+    assert_has(text_of(&of_undecided), "\"waits_for\":\"operator\"");
+    arena_free(arena);
+}
+
 static void what_nobody_knows_is_not_told(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -156,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_story_has_where_it_stands_and_what_it_waits_for),
+        cmocka_unit_test(what_was_advanced_by_hand_is_not_called_good),
         cmocka_unit_test(what_nobody_knows_is_not_told),
         cmocka_unit_test(a_deed_says_who_and_why_with_the_numbers),
         cmocka_unit_test(each_step_has_its_name),
