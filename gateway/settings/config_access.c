@@ -5,6 +5,17 @@
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 
+/* A message cannot tell an empty list from one that is not written, and what is not written is
+   inherited, or demands nothing: the opposite of what an empty list looks like. */
+static void refuse_empty(ConfigReader *reader, const char *path, const char *name, const char *hint)
+{
+    const char *whole = config_path(reader, "%s.%s", path, name);
+    const JsonNode *node = document_node(&reader->file.document, whole);
+    if (node && node->kind == JSON_ARRAY && !node->first)
+        config_tell(reader, whole, hint,
+                    "an empty list is as if it were not there: it closes nothing");
+}
+
 /* ---- Tokens -----------------------------------------------------------------------------------
  */
 
@@ -301,9 +312,10 @@ static void read_api_keys(ConfigReader *reader, const Passerelle__Config__ApiKey
  */
 
 static void read_certificate(ConfigReader *reader,
-                             const Passerelle__Config__ClientCertificate *text,
+                             const Passerelle__Config__ClientCertificate *text, const char *path,
                              CredentialConfig *credential)
 {
+    refuse_empty(reader, path, "name", "write an entry, or leave it out");
     *credential = (CredentialConfig){
         .kind = CREDENTIAL_CERTIFICATE,
         .of = config_certificate_name(text->of),
@@ -337,7 +349,8 @@ static void read_credential(ConfigReader *reader, const Passerelle__Config__Cred
     else if (text->jwt)
         read_jwt(reader, text->jwt, config_path(reader, "%s.jwt", path), credential);
     else if (text->certificate)
-        read_certificate(reader, text->certificate, credential);
+        read_certificate(reader, text->certificate, config_path(reader, "%s.certificate", path),
+                         credential);
     else
         read_api_keys(reader, text->api_keys, config_path(reader, "%s.api_keys", path), credential);
     credential->name = text->name;
@@ -359,6 +372,7 @@ CredentialList config_credentials(ConfigReader *reader, char *const *names, size
     const AccessConfig *access = &reader->config->access;
     const CredentialConfig **list = arena_array(reader->arena, const CredentialConfig *, n + 1);
     size_t n_found = 0;
+    refuse_empty(reader, path, "authentication", "authenticate: none, or leave it out");
     for (size_t i = 0; i < n; i++) {
         const CredentialConfig *method = find_method(access, names[i]);
         if (method)
@@ -477,16 +491,27 @@ static bool demands_something(const Passerelle__Config__Allow *text)
            text->n_version || text->n_fields;
 }
 
+static void check_allow(ConfigReader *reader, const Passerelle__Config__Allow *text,
+                        const char *path)
+{
+    static const char *const lists[] = {"client", "tenant", "class", "version"};
+    if (!demands_something(text))
+        config_tell(reader, path, "client: [\"*\"] for everybody who is known",
+                    "it demands nothing, and allows every call");
+    else
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            refuse_empty(reader, path, lists[i], "write an entry, or leave it out");
+}
+
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
                               const char *path)
 {
     AllowRule *allow = arena_array(reader->arena, AllowRule, text->n_allow + 1);
+    refuse_empty(reader, path, "allow", "write a rule, or leave it out");
     for (size_t i = 0; i < text->n_allow; i++) {
         const char *rule = config_path(reader, "%s.allow[%zu]", path, i);
         allow[i] = read_allow(reader, text->allow[i], rule);
-        if (!demands_something(text->allow[i]))
-            config_tell(reader, rule, "client: [\"*\"] for everybody who is known",
-                        "it demands nothing, and allows every call");
+        check_allow(reader, text->allow[i], rule);
     }
     return (AccessRules){
         .authenticate = config_authenticate(text->has_authenticate, text->authenticate),
