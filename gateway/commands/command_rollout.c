@@ -53,6 +53,10 @@ static void add_waits(Buffer *out, const JsonNode *rollout, const JsonNode *judg
                       "  %-12san operator: earlier tiers have shown more failures (%.*s) than the "
                       "impact allows; advance completes it, rollback ends it\n",
                       "needs", BYTES_ARGS(text_of(judgement, "metric")));
+    if (is_true(judgement, "beyond_room"))
+        add_line(out, "but",
+                 bytes_of("its room can become no larger than twice its clients and two more: it "
+                          "does not pass by itself, and waits for an operator"));
     if (short_of.size)
         buffer_printf(out, "  %-12s%.*s instances of the candidate for the next tier\n", "needs",
                       BYTES_ARGS(short_of));

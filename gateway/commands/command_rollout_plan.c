@@ -10,6 +10,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* Of a tier that has been counted for less nothing can be told. */
+#define COUNTED_LEAST 1.0 /* seconds */
 
 /* ---- Traffic ----------------------------------------------------------------------------------
  */
@@ -82,7 +86,7 @@ static double use_counts(RolloutTraffic *traffic, const JsonNode *judgement)
     const JsonNode *failures = metrics ? json_member(metrics, "failures") : NULL;
     double baseline = number_of(sides, "baseline"), seconds = number_of(judgement, "seconds");
     double clients = baseline + number_of(sides, "candidate");
-    if (baseline < 1 || seconds <= 0)
+    if (baseline < 1 || seconds < COUNTED_LEAST)
         return 0;
     set_missing(&traffic->clients, clients);
     set_missing(&traffic->clients_per_hour, clients / fmax(seconds / 3600, 1));
@@ -95,8 +99,11 @@ static int ask_traffic(const CommandLine *line, const RolloutDefinition *rollout
 {
     Bytes page;
     int code = admin_get(line, "/rollouts", arena, &page);
-    if (code != EXIT_WELL)
+    if (code != EXIT_WELL) {
+        command_tell(line, "what is not given is asked of a running gateway: without one give "
+                           "--clients, --clients-per-hour and --failing");
         return code;
+    }
     JsonNode *root;
     Result r = json_parse(arena, page, &(JsonLimits){.elements = 100000000}, &root);
     error_ignore(r, "the gateway's own page; told by the caller");
@@ -334,9 +341,9 @@ static int print_plan(const CommandLine *line, const RolloutDefinition *rollout,
         return code;
     if (!is_complete(traffic)) {
         command_tell(line,
-                     "the gateway has not yet counted clients of %s: give --clients, "
-                     "--clients-per-hour and --failing",
-                     rollout->name);
+                     "the gateway has not yet counted clients of %s for %.0f s in its present "
+                     "tier: give --clients, --clients-per-hour and --failing",
+                     rollout->name, COUNTED_LEAST);
         return EXIT_NO;
     }
     TierPlan plans[ROLLOUT_TIERS_MOST];
@@ -365,6 +372,11 @@ int command_rollout_plan(const CommandLine *line)
         return command_usage(line->command);
     if (!take_traffic(line, &traffic))
         return EXIT_USAGE;
+    if (access(line->arguments[1], F_OK) != 0) {
+        command_tell(line, "there is no config %s: passerelle rollout plan CONFIG [SERVICE]",
+                     line->arguments[1]);
+        return EXIT_USAGE;
+    }
     Config *config = command_config(line, 1);
     if (!config)
         return EXIT_NO;

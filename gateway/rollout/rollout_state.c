@@ -203,6 +203,14 @@ RolloutEvent rollout_event_of(const RolloutJudgement *judgement)
     return ROLLOUT_EVENTS;
 }
 
+double rollout_room_most(const RolloutDefinition *rollout, const RolloutState *state)
+{
+    if (kind_of(rollout, state) != ROLLOUT_TIER_CLIENTS)
+        return INFINITY;
+    double most = 2.0 * rollout->tiers[tier_of(rollout, state)].clients + 2;
+    return fmin(most, ROLLOUT_CLIENTS_MOST);
+}
+
 uint32_t rollout_room_wanted(const RolloutDefinition *rollout, const RolloutState *state,
                              const RolloutEvidence *evidence, const RolloutJudgement *judgement,
                              int64_t wall)
@@ -212,9 +220,8 @@ uint32_t rollout_room_wanted(const RolloutDefinition *rollout, const RolloutStat
         judgement->want != ROLLOUT_WANTS_CLIENTS || called < state->room ||
         wall - state->tier_since < rollout->judging.least)
         return state->room;
-    double most = 2.0 * rollout->tiers[tier_of(rollout, state)].clients + 2;
     double wanted =
-        fmin(called + ceil(judgement->clients_missing), fmin(most, ROLLOUT_CLIENTS_MOST));
+        fmin(called + ceil(judgement->clients_missing), rollout_room_most(rollout, state));
     return wanted > state->room ? (uint32_t)wanted : state->room;
 }
 

@@ -91,9 +91,12 @@ RolloutStep rollout_step_widen(const RolloutState *state, uint32_t room);
 /* What follows of a judgement: FOUND_GOOD or FOUND_BAD; ROLLOUT_EVENTS: nothing. */
 RolloutEvent rollout_event_of(const RolloutJudgement *judgement);
 
+/* The largest room of the present tier that is recorded: twice its clients and two more, and not
+   above ROLLOUT_CLIENTS_MOST; of others infinite. */
+double rollout_room_most(const RolloutDefinition *rollout, const RolloutState *state);
+
 /* The room that the tier needs: more than the present one if all its members have called, its time
-   is over, and they are too few to tell; at most twice the tier's clients and two more, and not
-   above ROLLOUT_CLIENTS_MOST. */
+   is over, and they are too few to tell; at most rollout_room_most. */
 uint32_t rollout_room_wanted(const RolloutDefinition *rollout, const RolloutState *state,
                              const RolloutEvidence *evidence, const RolloutJudgement *judgement,
                              int64_t wall);

@@ -76,13 +76,25 @@ static const char *verdict_of(const RolloutStory *story)
     return verdict == ROLLOUT_GOOD && by_hand ? "not judged" : verdicts[verdict];
 }
 
-static void add_want(const RolloutJudgement *judgement, Buffer *out)
+/* Also if its room is widened as far as it may be. */
+static bool needs_more_than_room(const RolloutStory *story)
 {
+    const RolloutEvidence *evidence = &story->findings->evidence;
+    double called = evidence->clients_before + evidence->clients;
+    return story->record && called + story->judgement->clients_missing >
+                                rollout_room_most(story->definition, &story->record->state);
+}
+
+static void add_want(const RolloutStory *story, Buffer *out)
+{
+    const RolloutJudgement *judgement = story->judgement;
     if (judgement->want == ROLLOUT_WANTS_NOTHING)
         return;
     json_text_add_member(out, "waits_for", bytes_of(wants[judgement->want]));
-    if (judgement->want == ROLLOUT_WANTS_CLIENTS)
+    if (judgement->want == ROLLOUT_WANTS_CLIENTS) {
         add_real(out, "clients_missing", judgement->clients_missing);
+        json_text_add_bool(out, "beyond_room", needs_more_than_room(story));
+    }
     if (judgement->time_missing)
         add_real(out, "seconds_missing", (double)judgement->time_missing / SECOND);
 }
@@ -102,7 +114,7 @@ void rollout_story_judgement(const RolloutStory *story, Buffer *out)
     add_real(out, "candidate", findings->clients[COHORT_CANDIDATE]);
     add_real(out, "baseline", findings->clients[COHORT_BASELINE]);
     buffer_add_byte(out, '}');
-    add_want(judgement, out);
+    add_want(story, out);
     begin_object(out, "metrics");
     for (int m = 0; m < ROLLOUT_METRICS; m++)
         if (story->definition->judging.metrics >> m & 1)

@@ -169,6 +169,10 @@ def test_of_the_baseline_those_count_that_came_before_the_tier_was_full(tmp_path
     with gateway_of(tmp_path, "[1, all]", "100s") as gateway:
         crowd = Crowd(gateway, sum(groups, early))
         assert "has not yet counted clients" in plan(gateway).stderr
+        forgotten = command(gateway, "rollout", "plan", "orders")
+        assert forgotten.returncode == 2 and "rollout plan CONFIG [SERVICE]" in forgotten.stderr
+        alone = command(gateway, "rollout", "plan", str(gateway.file), "--admin", f"127.0.0.1:{free_port()}")
+        assert alone.returncode == 3 and "without one give --clients, --clients-per-hour and --failing" in alone.stderr
         with_builds(gateway, story, old=lambda account: account.startswith(b"l"))
         the_plan_is_for_what_was_counted(gateway)
 

@@ -82,12 +82,37 @@ static void the_story_has_where_it_stands_and_what_it_waits_for(void **state)
     assert_has(
         text,
         "\"wealth\":25,\"limit\":20,\"seconds\":90,\"clients\":{\"candidate\":9,\"baseline\":400}");
-    assert_has(text, "\"waits_for\":\"clients\",\"metrics\"");
+    assert_has(text, "\"waits_for\":\"clients\",\"beyond_room\":true,\"metrics\"");
     assert_has(text, "\"failures\":{\"candidate_failed\":4,\"baseline_failed\":12");
     assert_has(text, "\"latency\":{");
     assert_null(strstr(text, "losses"));
     assert_null(strstr(text, "inf"));
     arena_free(arena);
+}
+
+/* A tier of 10 has room for 22 at most, and one of `all` for everybody. */
+static void whether_a_tier_can_have_the_clients_that_it_needs(void **state)
+{
+    static const struct {
+        uint32_t tier;
+        double missing;
+        const char *beyond;
+    } rows[] = {{1, 22, "\"clients_missing\":22,\"beyond_room\":false"},
+                {1, 23, "\"clients_missing\":23,\"beyond_room\":true"},
+                {2, 2300, "\"beyond_room\":false"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        Buffer out = buffer_in(arena);
+        RolloutJudgement judgement = judgement_of(ROLLOUT_UNDECIDED);
+        RolloutRecord there = record;
+        judgement.clients_missing = rows[i].missing;
+        there.state.tier = rows[i].tier;
+        RolloutStory story = story_of(&judgement);
+        story.record = &there;
+        rollout_story_begin(&story, &out);
+        assert_has(text_of(&out), rows[i].beyond);
+        arena_free(arena);
+    }
 }
 
 static void what_was_advanced_by_hand_is_not_called_good(void **state)
@@ -184,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_story_has_where_it_stands_and_what_it_waits_for),
         cmocka_unit_test(what_was_advanced_by_hand_is_not_called_good),
+        cmocka_unit_test(whether_a_tier_can_have_the_clients_that_it_needs),
         cmocka_unit_test(what_nobody_knows_is_not_told),
         cmocka_unit_test(a_deed_says_who_and_why_with_the_numbers),
         cmocka_unit_test(each_step_has_its_name),
