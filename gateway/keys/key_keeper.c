@@ -25,13 +25,12 @@ struct KeyKeeper {
     atomic_ullong good, failed;
 };
 
-static void tell(KeyKeeper *keeper, const KeySource *source, Result r)
+static void tell(KeyKeeper *keeper, const KeySource *source, Result r, Arena *arena)
 {
-    const KeyPlace *place = key_source_place(source);
     atomic_fetch_add(failed(r) ? &keeper->failed : &keeper->good, 1);
     if (failed(r))
         telemetry_event("warning", "keys_not_read", r, "%s: the keys that are known already stay",
-                        place->url ? "the keys of a URL" : place->file);
+                        key_place_name(arena, key_source_place(source)));
 }
 
 /* ---- Files ------------------------------------------------------------------------------------
@@ -69,7 +68,7 @@ static void look_at_file(KeyKeeper *keeper, KeySource *source, KeyWatch *watch, 
     Result r = file_read(arena, place->file, KEYS_FILE_MOST, &text);
     if (!failed(r))
         r = offer(source, text, arena);
-    tell(keeper, source, r);
+    tell(keeper, source, r, arena);
 }
 
 /* ---- URLs -------------------------------------------------------------------------------------
@@ -99,6 +98,17 @@ static Result keep(Arena *arena, const char *path, Bytes text)
     return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, strerror(errno));
 }
 
+/* The keys count nevertheless: only a process that begins later has the older ones, or none. */
+static void keep_for_starts(const KeyPlace *place, Bytes text, Arena *arena)
+{
+    Result r = keep(arena, place->file, text);
+    if (failed(r))
+        telemetry_event("warning", "keys_not_kept", r,
+                        "the keys of %s count, but %s does not have them: a gateway that starts "
+                        "has them when it has fetched them",
+                        key_place_name(arena, place), place->file);
+}
+
 static void fetch(KeyKeeper *keeper, KeySource *source, KeySchedule *schedule, Arena *arena)
 {
     const KeyPlace *place = key_source_place(source);
@@ -107,12 +117,12 @@ static void fetch(KeyKeeper *keeper, KeySource *source, KeySchedule *schedule, A
     if (!failed(r))
         r = offer(source, text, arena);
     if (!failed(r) && place->file)
-        r = keep(arena, place->file, text);
+        keep_for_starts(place, text, arena);
     if (atomic_load(&keeper->stop)) {
         error_ignore(r, "the process ends");
         return;
     }
-    tell(keeper, source, r);
+    tell(keeper, source, r, arena);
     key_schedule_done(schedule, clock_now(), !failed(r), place->every,
                       random_next(&keeper->random));
 }

@@ -7,6 +7,7 @@
 #include "base/net/ip.h"
 #include "base/text/date.h"
 #include "gateway/report/rollout_report.h"
+#include "gateway/report/writable.h"
 #include "gateway/store/sqlite_file.h"
 #include "gateway/tls/certificate_time.h"
 #include "gateway/tls/tls_context.h"
@@ -287,6 +288,19 @@ static void warn_of_methods(Warnings *w, const Service *service)
         warn_of_rules(w, first->type->path, n > 1);
 }
 
+/* Who started this may be another user than the one that writes: root becomes that of the sandbox.
+ */
+static void warn_of_kept_keys(Warnings *w, const char *issuer, const char *file)
+{
+    const SandboxConfig *sandbox = &w->config->sandbox;
+    const char *user = w->here->root && sandbox->on ? sandbox->user : NULL;
+    if (!folder_takes_files(file, user, sandbox->group))
+        warn(w,
+             "tokens of %s: the folder of %s takes no file of %s: keys are not kept there, so that "
+             "a process that begins refuses tokens until it has fetched them",
+             issuer, file, user ? user : "this user");
+}
+
 /* An upgrade, too, begins a new process. */
 static void warn_of_urls(Warnings *w)
 {
@@ -299,6 +313,8 @@ static void warn_of_urls(Warnings *w)
                  "tokens of %s: a process that begins refuses them until their keys are fetched; "
                  "write `keys: FILE` beside `keys_url`",
                  method->rules.issuer);
+        else if (place && place->url)
+            warn_of_kept_keys(w, method->rules.issuer, place->file);
     }
 }
 

@@ -37,7 +37,8 @@ Surroundings surroundings_here(Patience *patience);
  *   - clients must prove who they are, and no rule says what each of them may call;
  *   - others may use a file with a key, a token or a password;
  *   - root stays root in the sandbox;
- *   - keys of tokens come from a URL, and no file keeps them for the next start;
+ *   - keys of tokens come from a URL, and no file keeps them for the next start, or it cannot be
+ *     written;
  *   - limits are beyond the file descriptors or the memory of the process, or one call may need
  * more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);

@@ -60,6 +60,24 @@ static bool is_same(const KeyPlace *a, const KeyPlace *b)
            a->timeout == b->timeout;
 }
 
+const char *key_place_name(Arena *arena, const KeyPlace *place)
+{
+    Bytes rest = bytes_of(place->url ? place->url : ""), scheme, host;
+    if (!place->url)
+        return place->file;
+    size_t query = strcspn(place->url, "?#");
+    rest = bytes_slice(rest, 0, query);
+    size_t begin = bytes_find(rest, ':') + strlen("://");
+    scheme = bytes_slice(rest, 0, begin);
+    rest = bytes_slice(rest, begin, rest.size);
+    host = bytes_slice(rest, 0, bytes_find(rest, '/'));
+    size_t user = host.size;
+    while (user && host.data[user - 1] != '@')
+        user--;
+    rest = bytes_slice(rest, user, rest.size);
+    return arena_printf(arena, "%.*s%.*s", BYTES_ARGS(scheme), BYTES_ARGS(rest));
+}
+
 static KeySource *make(const KeyPlace *place)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);

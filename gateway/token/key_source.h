@@ -22,7 +22,7 @@ typedef struct SourceKeys {
     Arena *arena;            /* its own; NULL: it needs none */
 } SourceKeys;
 
-/* Where keys come from. Texts are copied; the URL is told nowhere, as it may have a secret. */
+/* Where keys come from. Texts are copied; of the URL only key_place_name is told. */
 typedef struct KeyPlace {
     const char *file; /* that is read; of a URL: where the last good keys are kept; or NULL */
     const char *url;  /* NULL: the file alone */
@@ -32,6 +32,9 @@ typedef struct KeyPlace {
     int64_t every;    /* nanoseconds until it is looked at again */
     int64_t timeout;  /* of one request */
 } KeyPlace;
+
+/* How logs name it: the file; or the URL without what may be a secret, its user and its query. */
+const char *key_place_name(Arena *arena, const KeyPlace *place);
 
 typedef struct KeySource KeySource;
 

@@ -111,6 +111,27 @@ static void only_a_url_is_asked_again_and_not_within_the_pause(void **state)
     key_source_drop(source);
 }
 
+static void a_place_is_named_without_what_may_be_a_secret(void **state)
+{
+    static const struct {
+        const char *url, *named;
+    } rows[] = {
+        {"https://a/", "https://a/"},
+        {"https://a", "https://a"},
+        {"https://ada:secret@a:8443/keys.json?key=secret#x", "https://a:8443/keys.json"},
+        {"https://a@b@c/d@e", "https://c/d@e"},
+        {"https://a?u@b", "https://a"},
+        {"http://localhost:80/x", "http://localhost:80/x"},
+        {NULL, "kept.json"},
+    };
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(
+            key_place_name(arena, &(KeyPlace){.url = rows[i].url, .file = "kept.json"}),
+            rows[i].named);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_set_that_is_held_outlives_the_next_one_and_its_source),
         cmocka_unit_test(all_sources_are_visited_each_with_a_count),
         cmocka_unit_test(only_a_url_is_asked_again_and_not_within_the_pause),
+        cmocka_unit_test(a_place_is_named_without_what_may_be_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
