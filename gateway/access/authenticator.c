@@ -10,6 +10,7 @@ typedef struct Asking {
     Bytes text;
     const SourceKeys *keys;
     bool unknown_key;
+    int64_t issued; /* of such a token, since 1970: it says so itself */
 } Asking;
 
 /* ---- Tokens -----------------------------------------------------------------------------------
@@ -62,6 +63,7 @@ static Result by_token(Asking *asking, Identity *found, int64_t *expires)
     Token token;
     Result r = token_verify(asking->text, asking->keys->tokens, &credential->rules,
                             asking->of->wall, asking->of->arena, &token, &asking->unknown_key);
+    asking->issued = token.issued;
     if (failed(r))
         return r;
     *expires = token.expires;
@@ -172,7 +174,20 @@ static Result keep(const Asked *asked, const Identity *found, const CredentialCo
                : FAIL(asked->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
 }
 
-/* A key that is not there may be on its way: the call may be made again. */
+/* A key that is not there may be on its way: the call may be made again then. Whoever invents keys
+   only has himself told to come again. */
+static Result ask_for_keys(const Asking *asking, Result why, Authenticated *out)
+{
+    const Asked *asked = asking->of;
+    int64_t now = asked->loop->now, wait, issued = INT64_MAX;
+    if (asking->unknown_key && asking->issued != INT64_MAX)
+        issued = now - (asked->wall - asking->issued) + asking->credential->rules.skew;
+    if (!key_source_want(asking->credential->source, now, issued, &wait))
+        return why;
+    out->retry_after = wait > SECOND ? (uint32_t)((wait + SECOND - 1) / SECOND) : 1;
+    return FAIL_OVER(asked->arena, why, FAULT_KEYS_UNAVAILABLE, "the keys are asked for again");
+}
+
 static Result check(Asking *asking, Authenticated *out)
 {
     const Asked *asked = asking->of;
@@ -184,8 +199,8 @@ static Result check(Asking *asking, Authenticated *out)
                                                 : by_api_key(asking, &found, &expires);
     if (!failed(r))
         r = keep(asked, &found, method, expires, out);
-    else if (asking->unknown_key && key_source_want(method->source, asked->loop->now))
-        r = FAIL_OVER(asked->arena, r, FAULT_KEYS_UNAVAILABLE, "the keys are asked for again");
+    else if (asking->unknown_key || r.error->fault == &FAULT_KEYS_UNAVAILABLE)
+        r = ask_for_keys(asking, r, out);
     key_source_return(hold);
     return r;
 }

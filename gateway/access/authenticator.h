@@ -15,8 +15,9 @@ typedef struct Authenticated {
     const Identity *identity; /* NULL: there are no credentials. In the arena, or of a KnownClient,
                                  to be held by who needs it after this turn */
     const CredentialConfig *credential; /* that proved it */
-    int64_t expires; /* nanoseconds since 1970, from which the proof counts no more; INT64_MAX:
-                        never */
+    int64_t expires;      /* nanoseconds since 1970, from which the proof counts no more; INT64_MAX:
+                             never */
+    uint32_t retry_after; /* of KEYS_UNAVAILABLE: seconds until the keys are fetched again */
 } Authenticated;
 
 /* What a call comes with. */

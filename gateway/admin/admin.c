@@ -17,6 +17,7 @@
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
+#include "gateway/token/key_source.h"
 #include "protocols/http1/http1_head.h"
 
 #include <openssl/ssl.h>
@@ -115,11 +116,14 @@ static void answer_healthz(Admin *admin, h2o_req_t *req, const Operator *who)
 
 static void answer_readyz(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    if (atomic_load(admin->sees.ready))
-        send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
-    else
+    if (!atomic_load(admin->sees.ready))
         send_problem(req, 503, "Service Unavailable",
                      "no calls are accepted: starting, or shutting down");
+    else if (key_sources_are_awaited(clock_now()))
+        send_problem(req, 503, "Service Unavailable",
+                     "the first keys that check tokens are not here yet");
+    else
+        send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
 }
 
 static void answer_config(Admin *admin, h2o_req_t *req, const Operator *who)

@@ -3,7 +3,7 @@
  *
  *   GET /metrics    Prometheus text, or OpenMetrics where Accept asks for it
  *   GET /healthz    200 as long as the process responds
- *   GET /readyz     200 while calls are accepted, else 503
+ *   GET /readyz     200 while calls are accepted and their clients can be known, else 503
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /fleet      the gateways that share the store, and where they differ
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`

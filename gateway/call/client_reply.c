@@ -123,8 +123,11 @@ static void add_own_fields(const Client *c, Fields *fields)
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->own_response && x->record.status.code == CODE_UNAUTHENTICATED)
         fields_add(fields, bytes_of("www-authenticate"), bytes_of(access_challenge(x->config)));
-    if (tells_nothing(x))
+    if (tells_nothing(x)) {
+        if (is_refused(x))
+            fields_add_number(fields, "retry-after", x->retry_after);
         return;
+    }
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity.header,
                               x->record.began, fields);

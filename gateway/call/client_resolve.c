@@ -427,6 +427,8 @@ static Result take_credentials(Client *c, const ListenerConfig *listener, const 
     r = authenticate(&asked, access_credentials(&x->config->access, listener, rules), &proved);
     if (failed(r) && r.error->fault == &FAULT_CREDENTIALS_REFUSED)
         client_guessed_wrong(c);
+    if (failed(r) && r.error->fault == &FAULT_KEYS_UNAVAILABLE)
+        x->retry_after = proved.retry_after;
     if (failed(r) || !proved.identity)
         return r;
     set_identity(x, proved.identity);

@@ -17,6 +17,8 @@
 
 #define LOOK (50 * MILLISECOND) /* at whether anything is due */
 #define END_TIME SECOND
+#define FIRST_TIME (10 * SECOND) /* for the first keys, before the gateway is ready without them   \
+                                  */
 
 struct KeyKeeper {
     pthread_t thread;
@@ -167,6 +169,7 @@ KeyKeeper *key_keeper_start(void)
     KeyKeeper *keeper = calloc(1, sizeof *keeper);
     CHECK(keeper);
     random_seed(&keeper->random);
+    key_sources_await(clock_now() + FIRST_TIME);
     CHECK(thread_make(&keeper->thread, run, keeper) == 0);
     return keeper;
 }

@@ -16,7 +16,8 @@
 
 typedef struct KeyKeeper KeyKeeper;
 
-/* Starts the thread. Never NULL. */
+/* Starts the thread, and lets the gateway wait for the first keys (key_sources_are_awaited). Never
+   NULL. */
 KeyKeeper *key_keeper_start(void);
 
 /* Ends the thread, or leaves it behind if it waits for a file. NULL is allowed. */

@@ -4,12 +4,20 @@
 
 bool key_schedule_is_due(const KeySchedule *schedule, int64_t now, bool wanted)
 {
-    return now >= schedule->due || (wanted && key_schedule_may_hope(schedule, now));
+    return now >= schedule->due || (wanted && !key_schedule_wait(schedule, now));
 }
 
-bool key_schedule_may_hope(const KeySchedule *schedule, int64_t now)
+int64_t key_schedule_wait(const KeySchedule *schedule, int64_t now)
 {
-    return !schedule->begun || now - schedule->begun >= KEY_FETCH_PAUSE;
+    int64_t next = schedule->begun ? schedule->begun + KEY_FETCH_PAUSE : 0;
+    if (schedule->due < next)
+        next = schedule->due;
+    return next > now ? next - now : 0;
+}
+
+bool key_schedule_may_be_new(const KeySchedule *schedule, int64_t issued)
+{
+    return !schedule->good || issued > schedule->good - KEY_FETCH_PAUSE;
 }
 
 static int64_t below(uint64_t random, int64_t most)
@@ -23,6 +31,7 @@ void key_schedule_done(KeySchedule *schedule, int64_t now, bool good, int64_t ev
     enum { DOUBLED_MOST = 16 };
     schedule->begun = now;
     if (good) {
+        schedule->good = now;
         schedule->failures = 0;
         schedule->due = now + every - below(random, every / 10);
         return;

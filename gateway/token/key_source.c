@@ -25,6 +25,7 @@ struct KeySource {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static KeySource *sources;
 static atomic_ullong changes;
+static atomic_llong awaited_until;
 
 /* ---- Sets, under the mutex --------------------------------------------------------------------
  */
@@ -193,13 +194,14 @@ void key_source_return(KeyHold *hold)
     free_hold(last);
 }
 
-bool key_source_want(KeySource *source, int64_t now)
+bool key_source_want(KeySource *source, int64_t now, int64_t issued, int64_t *wait_out)
 {
     if (!source->place.url)
         return false;
     pthread_mutex_lock(&mutex);
-    source->wanted = true;
-    bool hope = key_schedule_may_hope(&source->watch.schedule, now);
+    bool hope = key_schedule_may_be_new(&source->watch.schedule, issued);
+    source->wanted |= hope;
+    *wait_out = key_schedule_wait(&source->watch.schedule, now);
     pthread_mutex_unlock(&mutex);
     return hope;
 }
@@ -223,6 +225,23 @@ void key_source_scheduled(KeySource *source, const KeySchedule *schedule)
     source->watch.schedule = *schedule;
     source->wanted = false;
     pthread_mutex_unlock(&mutex);
+}
+
+void key_sources_await(int64_t until)
+{
+    atomic_store(&awaited_until, until);
+}
+
+bool key_sources_are_awaited(int64_t now)
+{
+    bool lacks = false;
+    if (now >= atomic_load(&awaited_until))
+        return false;
+    pthread_mutex_lock(&mutex);
+    for (const KeySource *source = sources; source && !lacks; source = source->next)
+        lacks = source->place.url && !source->now;
+    pthread_mutex_unlock(&mutex);
+    return lacks;
 }
 
 uint64_t key_sources_changes(void)

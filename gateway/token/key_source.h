@@ -58,9 +58,10 @@ KeyHold *key_source_take(KeySource *source, const SourceKeys **set_out);
 /* `hold` may be NULL. */
 void key_source_return(KeyHold *hold);
 
-/* A token was signed with a key that is not there: it may be newer than the set. `now`: monotonic
-   nanoseconds. True: the URL is asked soon, because it was not asked just now. */
-bool key_source_want(KeySource *source, int64_t now);
+/* A token was signed with a key that is not there, at `issued`: both are monotonic nanoseconds.
+   True: the key may be newer than the set, which is fetched again as soon as that is allowed,
+   within *wait_out. False: the set would have it, or it is a file's. */
+bool key_source_want(KeySource *source, int64_t now, int64_t issued, int64_t *wait_out);
 bool key_source_is_wanted(KeySource *source);
 
 /* What the keeper knows of it; its thread only, which changes the schedule by key_source_scheduled:
@@ -76,6 +77,11 @@ void key_source_scheduled(KeySource *source, const KeySchedule *schedule);
 /* How often sets were replaced, of all sources: what was proved with keys before may be so no
    more. */
 uint64_t key_sources_changes(void);
+
+/* Whether a URL has given no keys yet, while the gateway may wait for them: until `until`, of
+   key_sources_await. Monotonic nanoseconds. */
+void key_sources_await(int64_t until);
+bool key_sources_are_awaited(int64_t now);
 
 /* The next source behind this one, with a count (that of `before` is dropped); NULL: the first; and
    at the end. */

@@ -263,6 +263,14 @@ static Result check_times(Check *check, const JsonNode *claims, int64_t *expires
     return OK;
 }
 
+/* What it says itself: nobody has proved it. */
+static int64_t issued_of(const JsonNode *claims)
+{
+    const JsonNode *node = json_member(claims, "iat");
+    int64_t issued;
+    return node && read_time(node, &issued) ? issued : INT64_MAX;
+}
+
 static Result check_claims(Check *check, Token *out)
 {
     JsonNode *claims;
@@ -277,22 +285,33 @@ static Result check_claims(Check *check, Token *out)
         return refused(check, "is for another audience");
     if (sub && sub->kind != JSON_STRING)
         return refused(check, "has a subject that is no text");
-    *out = (Token){.claims = claims, .subject = sub ? sub->text : BYTES_NONE};
+    *out = (Token){
+        .claims = claims, .subject = sub ? sub->text : BYTES_NONE, .issued = issued_of(claims)};
     return check_times(check, claims, &out->expires);
+}
+
+/* Of a token that would be refused in any case nobody needs the key. */
+static Result judge_unproved(Check *check, Result why, Token *out, bool *unknown_key_out)
+{
+    Result r = check_claims(check, out);
+    *out = (Token){.issued = out->issued};
+    *unknown_key_out = !failed(r);
+    return failed(r) ? r : why;
 }
 
 Result token_verify(Bytes text, const TokenKeys *keys, const TokenRules *rules, int64_t now,
                     Arena *arena, Token *out, bool *unknown_key_out)
 {
     Check check = {.keys = keys, .rules = rules, .now = now, .arena = arena};
-    *out = (Token){0};
+    *out = (Token){.issued = INT64_MAX};
     *unknown_key_out = false;
     if (!keys)
         return FAIL(arena, FAULT_KEYS_UNAVAILABLE, "no keys were read yet");
     Result r = split(&check, text);
     if (!failed(r))
         r = check_header(&check);
-    *unknown_key_out = check.unknown_key;
+    if (check.unknown_key)
+        return judge_unproved(&check, r, out, unknown_key_out);
     return failed(r) ? r : check_claims(&check, out);
 }
 

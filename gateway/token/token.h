@@ -27,6 +27,8 @@ typedef struct Token {
     const JsonNode *claims; /* an object: no name is there twice */
     Bytes subject;          /* may be empty */
     int64_t expires;        /* nanoseconds since 1970, the skew included */
+    int64_t issued; /* nanoseconds since 1970; INT64_MAX: it does not say. Also of a token whose key
+                       is not known, which only says so itself */
 } Token;
 
 /*
@@ -34,7 +36,8 @@ typedef struct Token {
  * are known yet. Faults, whose texts never contain the token or its claims:
  * CREDENTIALS_REFUSED: it is malformed, forged, from another issuer, or for somebody else;
  * CREDENTIALS_EXPIRED; KEYS_UNAVAILABLE: no keys; OUT_OF_MEMORY.
- * `unknown_key_out`: it may be good, but the set lacks its key (the set may be older than the key).
+ * `unknown_key_out`: all but its signature is good, and the set lacks its key (the set may be
+ * older).
  */
 MUST_USE Result token_verify(Bytes text, const TokenKeys *keys, const TokenRules *rules,
                              int64_t now, Arena *arena, Token *out, bool *unknown_key_out);

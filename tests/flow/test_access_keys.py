@@ -149,8 +149,11 @@ def test_a_key_that_is_published_later_counts_without_a_reload_and_the_old_one_b
     old = issuer.publish()
     (gateway.folder / "new").mkdir()
     newer = Issuer(gateway.folder / "new", kid="b")
-    early = get(gateway, newer.token(), version="v3")
-    assert reason(early) in ("KEYS_UNAVAILABLE", "CREDENTIALS_REFUSED")
+    for n in range(3):  # also just after a fetch, and whatever others asked for
+        early = get(gateway, newer.token(iat=time.time(), sub=f"early-{n}"), version="v3")
+        assert (early.status, reason(early)) == (503, "KEYS_UNAVAILABLE") and 1 <= int(early.headers["retry-after"]) <= 10
+    late = get(gateway, newer.token(iat=time.time() - 60), version="v3")  # its key would be there
+    assert (late.status, reason(late)) == (401, "CREDENTIALS_REFUSED")
     newer.folder, newer.others = gateway.folder, [old]
     newer.publish()
     eventually(lambda: passes(get(gateway, newer.token(), version="v3")))
@@ -163,6 +166,29 @@ def test_a_gateway_that_starts_while_the_publisher_is_down_has_the_keys_that_wer
         (tmp_path / name).write_bytes((gateway.folder / name).read_bytes())
     with Gateway(tmp_path, gateway.config, instance=1, jwks=free_port(), tls=free_port(), keys_only=free_port()) as other:
         assert get(other, issuer.token(), version="v3").status == 503  # there is no instance, but the client is known
+        assert reason(get(other, issuer.token(aud="bills"), version="v3")) == "CREDENTIALS_REFUSED"
+
+
+class Keyless(Gateway):
+    def ready(self):
+        try:
+            answer = self.admin("/readyz")
+        except OSError:
+            return False
+        return answer.status == 503 and b"the first keys" in answer.body
+
+
+def test_a_gateway_without_any_keys_of_an_issuer_is_not_ready_at_first(scene, tmp_path):
+    issuer, gateway, _ = scene
+    for name in ("api-keys.yaml", "guests.yaml", "server.pem", "server.key", "ca.pem"):
+        (tmp_path / name).write_bytes((gateway.folder / name).read_bytes())
+    jwks = free_port()
+    with Keyless(tmp_path, gateway.config, instance=1, jwks=jwks, tls=free_port(), keys_only=free_port()) as other:
+        answer = get(other, issuer.token(), version="v3")
+        assert (answer.status, reason(answer)) == (503, "KEYS_UNAVAILABLE") and 1 <= int(answer.headers["retry-after"]) <= 10
+        with Publisher(gateway.folder, jwks) as publisher:
+            eventually(lambda: other.admin("/readyz").status == 200)
+            publisher.shutdown()
         assert reason(get(other, issuer.token(aud="bills"), version="v3")) == "CREDENTIALS_REFUSED"
 
 

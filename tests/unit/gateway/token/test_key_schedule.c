@@ -9,7 +9,7 @@
 static void a_new_url_is_due_at_once(void **state)
 {
     assert_true(key_schedule_is_due(&(KeySchedule){0}, 0, false));
-    assert_true(key_schedule_may_hope(&(KeySchedule){0}, 0));
+    assert_int_equal(key_schedule_wait(&(KeySchedule){0}, 0), 0);
 }
 
 static void the_next_time_is_up_to_a_tenth_earlier(void **state)
@@ -31,11 +31,34 @@ static void a_wish_is_met_after_the_pause(void **state)
 {
     KeySchedule schedule = {0};
     key_schedule_done(&schedule, NOW, true, EVERY, 0);
-    assert_false(key_schedule_may_hope(&schedule, NOW + KEY_FETCH_PAUSE - 1));
+    assert_int_equal(key_schedule_wait(&schedule, NOW), KEY_FETCH_PAUSE);
+    assert_int_equal(key_schedule_wait(&schedule, NOW + KEY_FETCH_PAUSE - 1), 1);
     assert_false(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE - 1, true));
-    assert_true(key_schedule_may_hope(&schedule, NOW + KEY_FETCH_PAUSE));
+    assert_int_equal(key_schedule_wait(&schedule, NOW + KEY_FETCH_PAUSE), 0);
     assert_true(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE, true));
     assert_false(key_schedule_is_due(&schedule, NOW + KEY_FETCH_PAUSE, false));
+}
+
+static void after_a_failure_the_wait_is_shorter_where_it_is_due_sooner(void **state)
+{
+    KeySchedule schedule = {0};
+    key_schedule_done(&schedule, NOW, false, EVERY, 0);
+    assert_int_equal(key_schedule_wait(&schedule, NOW), SECOND);
+    for (int i = 0; i < 10; i++)
+        key_schedule_done(&schedule, NOW, false, EVERY, 0);
+    assert_int_equal(key_schedule_wait(&schedule, NOW), KEY_FETCH_PAUSE);
+}
+
+static void a_key_may_be_new_if_it_signed_after_the_last_good_fetch_or_shortly_before(void **state)
+{
+    KeySchedule schedule = {0};
+    assert_true(key_schedule_may_be_new(&schedule, 0)); /* nothing is known yet */
+    key_schedule_done(&schedule, NOW, true, EVERY, 0);
+    assert_true(key_schedule_may_be_new(&schedule, NOW - KEY_FETCH_PAUSE + 1));
+    assert_false(key_schedule_may_be_new(&schedule, NOW - KEY_FETCH_PAUSE));
+    key_schedule_done(&schedule, NOW + SECOND, false, EVERY, 0); /* which has not shown anything */
+    assert_true(key_schedule_may_be_new(&schedule, NOW - KEY_FETCH_PAUSE + 1));
+    assert_true(key_schedule_may_be_new(&schedule, INT64_MAX));
 }
 
 static void failures_double_the_wait_up_to_the_interval(void **state)
@@ -64,6 +87,8 @@ static void after_a_failure_it_is_up_to_half_earlier(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(after_a_failure_the_wait_is_shorter_where_it_is_due_sooner),
+        cmocka_unit_test(a_key_may_be_new_if_it_signed_after_the_last_good_fetch_or_shortly_before),
         cmocka_unit_test(a_new_url_is_due_at_once),
         cmocka_unit_test(the_next_time_is_up_to_a_tenth_earlier),
         cmocka_unit_test(a_wish_is_met_after_the_pause),

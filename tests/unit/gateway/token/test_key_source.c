@@ -97,16 +97,38 @@ static void only_a_url_is_asked_again_and_not_within_the_pause(void **state)
 {
     KeyPlace url = {.url = "https://a/"};
     KeySource *file = key_source_use(&place), *source = key_source_use(&url);
-    assert_false(key_source_want(file, 0));
+    int64_t wait;
+    assert_false(key_source_want(file, 0, INT64_MAX, &wait));
     assert_false(key_source_is_wanted(file));
-    assert_true(key_source_want(source, 0));
+    assert_true(key_source_want(source, 0, 0, &wait));
+    assert_int_equal(wait, 0);
     assert_true(key_source_is_wanted(source));
     KeySchedule schedule = {0};
-    key_schedule_done(&schedule, SECOND, true, 300 * SECOND, 0);
+    key_schedule_done(&schedule, 100 * SECOND, true, 300 * SECOND, 0);
     key_source_scheduled(source, &schedule);
     assert_false(key_source_is_wanted(source));
-    assert_false(key_source_want(source, SECOND + KEY_FETCH_PAUSE - 1));
-    assert_true(key_source_want(source, SECOND + KEY_FETCH_PAUSE));
+    assert_false(key_source_want(source, 101 * SECOND, 90 * SECOND, &wait));
+    assert_false(key_source_is_wanted(source)); /* it would be there */
+    assert_true(key_source_want(source, 101 * SECOND, 100 * SECOND, &wait));
+    assert_int_equal(wait, KEY_FETCH_PAUSE - SECOND);
+    assert_true(key_source_is_wanted(source));
+    assert_true(key_source_want(source, 100 * SECOND + KEY_FETCH_PAUSE, INT64_MAX, &wait));
+    assert_int_equal(wait, 0);
+    key_source_drop(file);
+    key_source_drop(source);
+}
+
+static void keys_of_a_url_are_awaited_until_they_come_or_for_a_time(void **state)
+{
+    KeyPlace url = {.url = "https://a/"};
+    KeySource *file = key_source_use(&place);
+    key_sources_await(10 * SECOND);
+    assert_false(key_sources_are_awaited(0)); /* a file has its keys, or the config is bad */
+    KeySource *source = key_source_use(&url);
+    assert_true(key_sources_are_awaited(10 * SECOND - 1));
+    assert_false(key_sources_are_awaited(10 * SECOND));
+    offer(source, "ada");
+    assert_false(key_sources_are_awaited(0));
     key_source_drop(file);
     key_source_drop(source);
 }
@@ -140,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_set_that_is_held_outlives_the_next_one_and_its_source),
         cmocka_unit_test(all_sources_are_visited_each_with_a_count),
         cmocka_unit_test(only_a_url_is_asked_again_and_not_within_the_pause),
+        cmocka_unit_test(keys_of_a_url_are_awaited_until_they_come_or_for_a_time),
         cmocka_unit_test(a_place_is_named_without_what_may_be_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

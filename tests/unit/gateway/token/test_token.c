@@ -268,6 +268,18 @@ static void only_the_lack_of_a_key_says_that_the_set_may_be_old(void **state)
     assert_fault(token_verify(text, keys, &rules, NOW, arena, &token, &unknown_key),
                  FAULT_CREDENTIALS_REFUSED);
     assert_true(unknown_key);
+    assert_true(token.issued == INT64_MAX && !token.claims);
+    text = token_of(arena, &ada, "{\"alg\": \"ES256\", \"kid\": \"newer\"}",
+                    "{\"iss\": \"https://issuer\", \"aud\": \"orders\", \"exp\": 1700000060, "
+                    "\"iat\": 1699999990}");
+    assert_fault(token_verify(text, keys, &rules, NOW, arena, &token, &unknown_key),
+                 FAULT_CREDENTIALS_REFUSED);
+    assert_true(unknown_key && token.issued == 1699999990 * SECOND);
+    text = token_of(arena, &ada, "{\"alg\": \"ES256\", \"kid\": \"newer\"}",
+                    "{\"iss\": \"https://issuer\", \"aud\": \"orders\", \"exp\": 1600000000}");
+    assert_fault(token_verify(text, keys, &rules, NOW, arena, &token, &unknown_key),
+                 FAULT_CREDENTIALS_EXPIRED);
+    assert_false(unknown_key); /* it would be refused in any case */
     Signer forger = {"ES256", "SHA256", stranger, NULL, false};
     text = token_of(arena, &forger, HEADER, GOOD);
     assert_fault(token_verify(text, keys, &rules, NOW, arena, &token, &unknown_key),
