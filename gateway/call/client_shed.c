@@ -114,8 +114,9 @@ void client_refuse(Client *c)
     x->route = x->record.route = route_of(&to);
     error_ignore(client_name(c), "it is refused in any case");
     x->retry_after = overload_retry_after(x->loop);
-    Result r = FAIL(x->arena, FAULT_SHED, "with %llu others since the last such record",
-                    (unsigned long long)c->connection->rest->n_others);
+    Result others = FAIL(x->arena, FAULT_SHED, "with %llu others since the last such record",
+                         (unsigned long long)c->connection->rest->n_others);
+    Result r = FAIL_OVER(x->arena, others, FAULT_SHED, "others matter more");
     exchange_run(x, exchange_fail(x, r));
 }
 

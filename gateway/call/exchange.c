@@ -578,13 +578,28 @@ static Result what_to_tell(Exchange *x, Result why)
     return failed(x->record.why) && !x->responding ? x->record.why : why;
 }
 
+/* How many others were refused since the last record is for the log: the client gets the rest. */
+static Result without_others(Exchange *x, Result why)
+{
+    const Error *cause = why.error->cause;
+    bool counts = why.error->fault == &FAULT_RATE_LIMITED || why.error->fault == &FAULT_SHED;
+    Error *alone = counts && cause && cause->fault == why.error->fault
+                       ? arena_alloc(x->arena, sizeof *alone)
+                       : NULL;
+    if (!alone)
+        return why;
+    *alone = *why.error;
+    alone->cause = NULL;
+    return (Result){alone};
+}
+
 static const Step *tell(Exchange *x, Result why)
 {
     x->record.why = what_to_tell(x, why);
     x->record.degraded = NULL;
     x->own_response = true;
     const Status *said = x->record.leg_said;
-    Status status = said ? *said : status_of_error(x->arena, x->record.why);
+    Status status = said ? *said : status_of_error(x->arena, without_others(x, x->record.why));
     if (x->keyed && exchange_ends_key(x, &status))
         return STEP_WAIT;
     return exchange_give_end(x, &status, NULL);
