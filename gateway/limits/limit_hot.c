@@ -184,7 +184,8 @@ static int hottest_first(const void *a, const void *b)
 
 static void add_time(Buffer *out, const char *name, int64_t wall)
 {
-    json_text_add_time(out, name, wall / SECOND, (int32_t)(wall % SECOND));
+    json_text_add_time(out, name, wall / SECOND,
+                       (int32_t)(wall % SECOND / MILLISECOND * MILLISECOND));
 }
 
 static void write_row(const LimitHotRow *row, Buffer *out)

@@ -28,7 +28,8 @@ static void add_wealth(Buffer *out, const char *name, double logarithm)
 static void add_time(Buffer *out, const char *name, int64_t wall)
 {
     if (wall > 0)
-        json_text_add_time(out, name, wall / SECOND, (int32_t)(wall % SECOND));
+        json_text_add_time(out, name, wall / SECOND,
+                           (int32_t)(wall % SECOND / MILLISECOND * MILLISECOND));
 }
 
 static void begin_object(Buffer *out, const char *name)

@@ -210,6 +210,7 @@ def test_operators_see_who_is_limited_most_and_since_when(shop):
     most = page["limited"][0]
     assert (most["client"], most["limit"], most["refused"]) == ("limited-most", "client", 56)
     assert most["since"] <= most["last"] and page["n_limited"] >= 1
+    assert all(len(most[time].partition(".")[2]) in (0, len("123Z")) for time in ("since", "last")), most  # milliseconds
     printed = subprocess.run([BINARY, "limits", "--admin", f"unix:{shop.folder}/admin.sock"], capture_output=True, text=True, timeout=20)
     assert printed.returncode == 0 and "limited-most" in printed.stdout.splitlines()[2], printed
 
