@@ -142,12 +142,20 @@ Result access_check(const Config *config, const Method *method, const Identity *
     return OK;
 }
 
-const char *access_challenge(const Config *config)
+const char *access_challenge(CredentialList methods, bool bad_token)
 {
-    for (uint32_t i = 0; i < config->access.n_credentials; i++)
-        if (config->access.credentials[i].bearer)
-            return "Bearer";
-    return "ApiKey";
+    enum { BEARER = 1, API_KEY = 2 };
+    static const char *const told[2][4] = {
+        {"ClientCertificate", "Bearer", "ApiKey", "Bearer, ApiKey"},
+        {"ClientCertificate", "Bearer error=\"invalid_token\"", "ApiKey",
+         "Bearer error=\"invalid_token\", ApiKey"},
+    };
+    int schemes = 0;
+    for (; methods && *methods; methods++) {
+        schemes |= (*methods)->bearer ? BEARER : 0;
+        schemes |= (*methods)->kind == CREDENTIAL_API_KEY ? API_KEY : 0;
+    }
+    return told[bad_token][schemes];
 }
 
 bool access_hides_some(const Config *config, const Identity *identity)

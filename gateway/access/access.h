@@ -51,9 +51,9 @@ MUST_USE Result access_check(const Config *config, const Method *method, const I
 /* Whether there is anything that the client may not call. */
 bool access_hides_some(const Config *config, const Identity *identity);
 
-/* What WWW-Authenticate asks for (RFC 9110, section 11.6.1); there is no registered scheme for API
-   keys. */
-const char *access_challenge(const Config *config);
+/* The WWW-Authenticate of a 401: the schemes of the methods (RFC 9110, section 11.6.1).
+   `bad_token`: the request has a token, which is why (RFC 6750, section 3.1). A literal. */
+const char *access_challenge(CredentialList methods, bool bad_token);
 
 /* Whether the name is the pattern's; "*" at its end stands for any text. */
 bool access_matches(const char *pattern, Bytes name);

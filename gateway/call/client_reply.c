@@ -117,12 +117,24 @@ static bool tells_nothing(const Exchange *x)
     return false;
 }
 
+/* By the methods of the listener: those of a route would tell that it is there. */
+static const char *challenge(const Client *c)
+{
+    const Exchange *x = c->x;
+    const Error *why = x->record.why.error;
+    Bytes sent = c->head ? fields_get(&c->head->fields, "authorization") : BYTES_NONE;
+    bool bad = why && why->fault != &FAULT_CREDENTIALS_MISSING &&
+               bytes_are_nocase(bytes_slice(sent, 0, strlen("bearer ")), "bearer ");
+    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    return access_challenge(access_credentials(&x->config->access, listener, NULL), bad);
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->own_response && x->record.status.code == CODE_UNAUTHENTICATED)
-        fields_add(fields, bytes_of("www-authenticate"), bytes_of(access_challenge(x->config)));
+        fields_add(fields, bytes_of("www-authenticate"), bytes_of(challenge(c)));
     if (tells_nothing(x)) {
         if (is_refused(x))
             fields_add_number(fields, "retry-after", x->retry_after);

@@ -129,7 +129,7 @@ def reason(answer):
 def test_who_proves_nothing_may_call_nothing(scene):
     _, gateway, _ = scene
     answer = get(gateway)
-    assert (answer.status, reason(answer), answer.headers["www-authenticate"]) == (401, "CREDENTIALS_MISSING", "Bearer")
+    assert (answer.status, reason(answer), answer.headers["www-authenticate"]) == (401, "CREDENTIALS_MISSING", "Bearer, ApiKey")
 
 
 def looks(answer):
@@ -208,6 +208,8 @@ def test_a_token_with_one_thing_wrong_is_refused(scene, wrong):
         answer = get(gateway, token)
     expected = {"exp": "CREDENTIALS_EXPIRED", "scheme": "CREDENTIALS_MISSING"}.get(wrong, "CREDENTIALS_REFUSED")
     assert (answer.status, reason(answer)) == (401, expected)
+    bearer = "Bearer" if wrong == "scheme" else 'Bearer error="invalid_token"'
+    assert answer.headers["www-authenticate"] == f"{bearer}, ApiKey"
 
 
 def test_rules_of_the_route_decide_what_a_client_may(scene):

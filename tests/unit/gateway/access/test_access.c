@@ -224,11 +224,28 @@ static void the_route_decides_before_the_listener_and_this_before_the_config(voi
     assert_int_equal(access_authenticate(&config, &optional, &none), AUTHENTICATE_NONE);
 }
 
+static void a_challenge_names_what_counts_and_says_that_a_token_was_bad(void **state)
+{
+    static const CredentialConfig token = {.kind = CREDENTIAL_TOKEN, .bearer = true},
+                                  key = {.kind = CREDENTIAL_API_KEY},
+                                  certificate = {.kind = CREDENTIAL_CERTIFICATE};
+    const CredentialConfig *const all[] = {&key, &token, &certificate, NULL},
+                                  *const tokens[] = {&token, NULL}, *const keys[] = {&key, NULL},
+                                  *const certificates[] = {&certificate, NULL};
+    assert_string_equal(access_challenge(all, false), "Bearer, ApiKey");
+    assert_string_equal(access_challenge(all, true), "Bearer error=\"invalid_token\", ApiKey");
+    assert_string_equal(access_challenge(tokens, true), "Bearer error=\"invalid_token\"");
+    assert_string_equal(access_challenge(tokens, false), "Bearer");
+    assert_string_equal(access_challenge(keys, true), "ApiKey");
+    assert_string_equal(access_challenge(certificates, false), "ClientCertificate");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_a_whole_name_or_the_begin_of_one),
         cmocka_unit_test(a_claim_has_words),
+        cmocka_unit_test(a_challenge_names_what_counts_and_says_that_a_token_was_bad),
         cmocka_unit_test(all_that_a_rule_names_must_hold),
         cmocka_unit_test(one_of_the_rules_must_hold),
         cmocka_unit_test(where_there_are_no_versions_a_rule_that_names_one_does_not_hold),
