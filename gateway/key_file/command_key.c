@@ -107,8 +107,7 @@ static void add_member(Buffer *out, const char *name, const char *value)
     json_text_add(out, bytes_of(value));
 }
 
-/* False: one is not NAME=VALUE. */
-static bool add_claims(const CommandLine *line, Buffer *out)
+static void add_claims(const CommandLine *line, Buffer *out)
 {
     bool first = true;
     for (int i = 0; i < line->n_given; i++) {
@@ -116,8 +115,6 @@ static bool add_claims(const CommandLine *line, Buffer *out)
             continue;
         Bytes rest = bytes_of(line->given[i].value), name;
         bytes_split(&rest, '=', &name);
-        if (!name.size || !rest.size)
-            return false;
         buffer_add_text(out, first ? ", claims: {" : ", ");
         json_text_add(out, name);
         buffer_add_text(out, ": ");
@@ -125,11 +122,10 @@ static bool add_claims(const CommandLine *line, Buffer *out)
         first = false;
     }
     buffer_add_text(out, first ? "" : "}");
-    return true;
 }
 
 /* The key as a line of the file. */
-static bool describe(const CommandLine *line, const char *key, const uint8_t *hash, Buffer *out)
+static void describe(const CommandLine *line, const char *key, const uint8_t *hash, Buffer *out)
 {
     buffer_printf(out, "  - {id: %.*s, sha256: ", API_KEY_ID_SIZE, key);
     for (int i = 0; i < API_KEY_HASH_SIZE; i++)
@@ -137,11 +133,61 @@ static bool describe(const CommandLine *line, const char *key, const uint8_t *ha
     add_member(out, "client", line->arguments[2]);
     add_member(out, "tenant", command_option(line, "--tenant"));
     add_member(out, "class", command_option(line, "--class"));
-    bool good = add_claims(line, out);
+    add_claims(line, out);
     if (command_option(line, "--expires"))
         buffer_printf(out, ", expires: %s", command_option(line, "--expires"));
     buffer_add_text(out, "}\n");
-    return good;
+}
+
+/* What is wrong with a text of a client, which logs and fields are to have; NULL: nothing. */
+static const char *mistake_in_text(const char *text)
+{
+    if (!*text)
+        return "it is empty";
+    for (; *text; text++)
+        if ((uint8_t)*text < ' ' || *text == 0x7f)
+            return "it has a control character";
+    return NULL;
+}
+
+static const char *mistake_in_day(const char *text)
+{
+    int64_t day;
+    if (!date_read_day(bytes_of(text), &day))
+        return "it is no day, as 2027-01-31";
+    return day * SECOND <= clock_wall() ? "the key would have ended already" : NULL;
+}
+
+static const char *mistake_in_claim(const char *text)
+{
+    Bytes rest = bytes_of(text), name;
+    bytes_split(&rest, '=', &name);
+    return name.size && rest.size ? mistake_in_text(text) : "it is not NAME=VALUE";
+}
+
+static const char *mistake_in(const char *option, const char *value)
+{
+    if (strcmp(option, "--expires") == 0)
+        return mistake_in_day(value);
+    if (strcmp(option, "--claim") == 0)
+        return mistake_in_claim(value);
+    return strcmp(option, "--tenant") == 0 || strcmp(option, "--class") == 0
+               ? mistake_in_text(value)
+               : NULL;
+}
+
+/* Whether all that is said of the key can be; tells what cannot. */
+static bool is_good(const CommandLine *line)
+{
+    const char *mistake = mistake_in_text(line->arguments[2]);
+    if (mistake)
+        command_tell(line, "the client: %s", mistake);
+    for (int i = 0; !mistake && i < line->n_given; i++) {
+        mistake = mistake_in(line->given[i].option->name, line->given[i].value);
+        if (mistake)
+            command_tell(line, "%s: %s", line->given[i].option->name, mistake);
+    }
+    return !mistake;
 }
 
 /* Whether the file with the line is one with one key more. */
@@ -173,15 +219,13 @@ static void print_made(const CommandLine *line, const char *key, Arena *arena)
 static int make(const CommandLine *line, Arena *arena)
 {
     KeyFile file, new;
-    int64_t day;
     char key[API_KEY_SIZE + 1];
     uint8_t hash[API_KEY_HASH_SIZE];
-    const char *expires = command_option(line, "--expires");
     Buffer entry = buffer_in(arena);
+    if (!is_good(line))
+        return EXIT_USAGE;
     api_key_make(key, hash);
-    if ((expires && !date_read_day(bytes_of(expires), &day)) || !*line->arguments[2] ||
-        !describe(line, key, hash, &entry))
-        return command_usage(line->command);
+    describe(line, key, hash, &entry);
     if (!open_file(line, true, &file, arena))
         return EXIT_NO;
     if (!append(line, &file, buffer_bytes(&entry), &new, arena)) {

@@ -510,4 +510,12 @@ def test_a_file_that_lines_cannot_be_added_to_stays_as_it_is(tmp_path):
     file.write_text("keys: 5\n")
     code, _, told = key("list", file)
     assert code == 1 and "keys.yaml:1:7" in told
+    today, tomorrow = (datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=n) for n in (0, 1))
+    for wrong, why in ((("bob", "--expires", "tomorrow"), "--expires: it is no day, as 2027-01-31"), (("",), "the client: it is empty"),
+                       (("bob", "--expires", str(today)), "--expires: the key would have ended already"),
+                       (("b\nob",), "the client: it has a control character"), (("bob", "--class", "\x7f"), "--class: it has a control character"),
+                       (("bob", "--claim", "scope"), "--claim: it is not NAME=VALUE"), (("bob", "--claim", "=a"), "--claim: it is not NAME=VALUE")):
+        code, _, told = key("make", tmp_path / "none.yaml", *wrong)
+        assert code == 2 and why in told and not (tmp_path / "none.yaml").exists(), (wrong, told)
+    assert key("make", tmp_path / "none.yaml", "b\u00f6b", "--expires", str(tomorrow))[0] == 0
     assert key("make", file, "bob", "--expires", "tomorrow")[0] == 2 and key("make", file)[0] == 2
