@@ -72,6 +72,17 @@ static bool is_about_head(const Attempt *attempt, Code code)
     return code == CODE_RESOURCE_EXHAUSTED && fields_size(metadata) > USUAL_MOST;
 }
 
+/* Whether an error may be about a message that nobody can look at now: it is too large for that,
+   or one of many, and gone. These are the codes that servers have for what they cannot parse. */
+static bool maybe_by_request(const Attempt *attempt, const Fault *fault, Code code)
+{
+    const Exchange *x = attempt->exchange;
+    bool is_gone = x->method && !x->only && x->method->type->client_streaming && attempt->sent &&
+                   !x->binding && attempt_copies_request(attempt);
+    bool is_parsing = code == CODE_INTERNAL || code == CODE_UNKNOWN;
+    return fault == &FAULT_UPSTREAM_STATUS && (attempt->unsure || (is_gone && is_parsing));
+}
+
 /* What the outcome tells of the instance: see telemetry_side. */
 static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
 {
@@ -85,7 +96,8 @@ static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
         return ATTEMPT_GOOD;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
         return ATTEMPT_LOST;
-    return fault->side == SIDE_UPSTREAM ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
+    bool is_its_own = fault->side == SIDE_UPSTREAM && !maybe_by_request(attempt, fault, code);
+    return is_its_own ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
 }
 
 /* Nanoseconds until it responded, or was given up for want of a response; 0: of a stream, which may

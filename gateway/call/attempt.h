@@ -81,6 +81,7 @@ struct Attempt {
     bool charged;            /* to the limits of two at once */
     bool older;              /* at a version that has not failed: FALLBACK_OLDER */
     bool trial;              /* it follows the first refusal: PolicyCharge */
+    bool unsure;             /* it has failed, maybe because of the message */
     bool broken;             /* its connection or stream broke */
     bool has_answer;         /* the head of the response is read */
     bool has_error;          /* and the response is an error, which can be passed on */

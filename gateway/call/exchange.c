@@ -650,9 +650,31 @@ static const Step *wait_for_other(Exchange *x, const PolicyVerdict *verdict)
     return STEP_WAIT;
 }
 
+/* Whether the instance has said, or shown by breaking off, that it cannot do the call. */
+static bool blames_instance(const Attempt *attempt, const PolicyQuestion *question, Result why)
+{
+    bool is_told = question->event == POLICY_STATUS ? !code_is_callers(question->code)
+                                                    : attempt->has_answer || attempt->broken;
+    return question->attempted && attempt->sent && !attempt->record.ended && is_told &&
+           why.error->fault->side == SIDE_UPSTREAM;
+}
+
+/* A request that passed unread, and is not a message of its type, is its client's mistake. */
+static Result look_at_request(Attempt *attempt, PolicyQuestion *question, Result why)
+{
+    Result r = blames_instance(attempt, question, why) ? attempt_blame_request(attempt) : OK;
+    if (!failed(r))
+        return why;
+    question->event = POLICY_FAULT;
+    question->fault = r.error->fault;
+    question->attempted = attempt->has_error = false;
+    return r;
+}
+
 /* The call has failed, or this attempt of it: policy decides what to do. */
 static const Step *decide(Exchange *x, Attempt *attempt, PolicyQuestion *question, Result why)
 {
+    why = look_at_request(attempt, question, why);
     bool by_service = question->event == POLICY_STATUS;
     Code code = by_service ? question->code : (Code)question->fault->grpc_status;
     PolicyVerdict verdict = policy_decide(question);

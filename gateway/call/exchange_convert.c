@@ -1,6 +1,7 @@
 /* One message of an exchange through a plan; the details of a service's error, for a client of
    another version or codec; and both messages of a call that has ended, for a copy of it. */
 #include "adapters/details/details.h"
+#include "adapters/schema/message_check.h"
 #include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/rest/http_body.h"
@@ -393,6 +394,69 @@ Result attempt_convert_answer(Attempt *attempt, Message message, Message *conver
         .arena = exchange_scratch(x), .reader = &attempt->side.reader, .losses = &x->losses};
     Result r = attempt_make_answer(attempt, message, &c, converted_out);
     x->record.n_unknown += c.n_unknown;
+    return r;
+}
+
+/* ---- Whose mistake it was ---------------------------------------------------------------------
+ */
+
+/* The request passed unread, and is still held. */
+static bool is_held_unread(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    return x->method && !x->only && !x->binding && x->has_message && x->message.bytes.data &&
+           !x->method->type->client_streaming && attempt_copies_request(attempt);
+}
+
+static Result blame(Arena *arena, MessageCheck found)
+{
+    switch (found) {
+    case MESSAGE_CHECK_NOT_WIRE:
+        return FAIL(arena, FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    case MESSAGE_CHECK_NOT_UTF8:
+        return FAIL(arena, FAULT_BAD_VALUE, "a string that is not valid UTF-8");
+    case MESSAGE_CHECK_TOO_DEEP:
+        return FAIL(arena, FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
+    case MESSAGE_CHECK_INCOMPLETE:
+        return FAIL(arena, FAULT_FIELD_REQUIRED, "a required field is missing");
+    case MESSAGE_CHECK_VALID:
+    case MESSAGE_CHECK_TOO_LONG: break;
+    }
+    return OK;
+}
+
+/* What cannot be opened within what the loop may do is not known to be right: `unsure`. */
+static Result check_held(Attempt *attempt, Arena *arena, bool *unsure_out)
+{
+    const Exchange *x = attempt->exchange;
+    size_t most = x->config->limits.work_bytes;
+    Bytes message = x->message.bytes;
+    *unsure_out = x->message.compressed && !message_reader_decompress_small(
+                                               exchange_reader(x), message, most, arena, &message);
+    if (*unsure_out)
+        return OK;
+    if (x->call.codec == CODEC_JSON) {
+        JsonCursor cursor = json_cursor(message, arena);
+        json_cursor_skip(&cursor);
+        return json_cursor_finish(&cursor)
+                   ? OK
+                   : FAIL(x->arena, FAULT_BAD_JSON, "the message is not JSON");
+    }
+    MessageCheck found =
+        message_check(x->method->type->input, message, x->config->limits.depth, most);
+    *unsure_out = found == MESSAGE_CHECK_TOO_LONG;
+    return blame(x->arena, found);
+}
+
+Result attempt_blame_request(Attempt *attempt)
+{
+    if (!is_held_unread(attempt))
+        return OK;
+    Arena *arena = exchange_arena_new(attempt->exchange);
+    bool unsure;
+    Result r = check_held(attempt, arena, &unsure);
+    attempt->unsure = unsure;
+    arena_free(arena);
     return r;
 }
 

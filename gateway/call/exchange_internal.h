@@ -646,6 +646,13 @@ MUST_USE Result attempt_convert_requests(Attempt *attempt, MessageRun *run,
 MUST_USE Result attempt_convert_answers(Attempt *attempt, MessageRun *run,
                                         MessageRun *converted_out);
 
+/*
+ * The instance has failed with a request that passed unread: the fault of its message, as a
+ * conversion would have told it; OK: it has none, or was read, or is not held any more. If the
+ * loop cannot find out within limits.work_bytes, Attempt.unsure is set.
+ */
+MUST_USE Result attempt_blame_request(Attempt *attempt);
+
 /* Counts and names what a conversion lost. `names` is in the arena. */
 Losses losses_in(Arena *arena, Config *config);
 void losses_on_loss(void *owner, const Loss *loss); /* PlanRun.on_loss, whose owner is a Losses */
