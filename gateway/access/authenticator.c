@@ -4,13 +4,21 @@
 #include "gateway/access/access.h"
 #include "gateway/access/proof_cache.h"
 
+/* What one method has found. */
+typedef struct Found {
+    const Identity *identity; /* NULL: nothing */
+    const CredentialConfig *credential;
+    int64_t expires;
+} Found;
+
 typedef struct Asking {
     const Asked *of;
     const CredentialConfig *credential;
     Bytes text;
     const SourceKeys *keys;
     bool unknown_key;
-    int64_t issued; /* of such a token, since 1970: it says so itself */
+    int64_t issued;        /* of such a token, since 1970: it says so itself */
+    uint32_t *retry_after; /* Authenticated.retry_after */
 } Asking;
 
 /* ---- Tokens -----------------------------------------------------------------------------------
@@ -114,7 +122,7 @@ static bool is_one_of(const char *const *patterns, Bytes name)
 }
 
 /* Its names live as long as the connection. */
-static Result by_certificate(const Asked *asked, const CredentialConfig *method, Authenticated *out)
+static Result by_certificate(const Asked *asked, const CredentialConfig *method, Found *out)
 {
     Bytes name = asked->certificate ? bytes_of(asked->certificate->names[method->of]) : BYTES_NONE;
     if (!name.size || !is_one_of(method->names, name))
@@ -126,32 +134,43 @@ static Result by_certificate(const Asked *asked, const CredentialConfig *method,
                            .tenant = bytes_of(method->tenant),
                            .class = bytes_of(method->class),
                            .how = PROOF_CERTIFICATE};
-    *out = (Authenticated){identity, method, INT64_MAX};
+    *out = (Found){identity, method, INT64_MAX};
     return OK;
 }
 
 /* ---- Asking ------------------------------------------------------------------------------------
  */
 
-/* The credential in a field, without "Bearer "; empty: the field has none of this kind. */
-static Bytes credential_in(const CredentialConfig *credential, Bytes value)
+/* Whether a field has a credential of this kind; it is without "Bearer ". Of tokens it may be
+   empty: what names the scheme is meant as one. */
+static bool credential_in(const CredentialConfig *credential, Bytes value, Bytes *text_out)
 {
-    static const char scheme[] = "Bearer ";
-    Bytes begin = bytes_slice(value, 0, sizeof scheme - 1);
+    static const char scheme[] = "Bearer";
+    size_t size = sizeof scheme - 1;
+    *text_out = value = bytes_trim(value);
     if (!credential->bearer)
-        return value;
-    return bytes_are_nocase(begin, scheme) ? bytes_trim(bytes_slice(value, begin.size, value.size))
-                                           : BYTES_NONE;
+        return value.size > 0;
+    Bytes token = bytes_trim(bytes_slice(value, size, value.size));
+    *text_out = token.size ? token : bytes_of("");
+    return bytes_are_nocase(bytes_slice(value, 0, size), scheme) &&
+           (value.size == size || value.data[size] == ' ' || value.data[size] == '\t');
 }
 
-/* How often the request has the field, and its first value: whoever sends two may mean either. */
-static uint32_t find_field(const Fields *head, Bytes name, Bytes *value_out)
+/* How often the request has the field, and the credential in it; NULL data: in none of them.
+   Whoever sends two may mean either. */
+static uint32_t find_credential(const Fields *head, const CredentialConfig *method, Bytes *text_out)
 {
+    Bytes name = method->header, text;
     uint32_t n = 0;
-    for (const Field *field = head->items, *end = field + head->n; field < end; field++)
-        if (field->name.size == name.size && field->name.data[0] == name.data[0] &&
-            bytes_equal(field->name, name) && n++ == 0)
-            *value_out = field->value;
+    *text_out = BYTES_NONE;
+    for (const Field *field = head->items, *end = field + head->n; field < end; field++) {
+        if (field->name.size != name.size || field->name.data[0] != name.data[0] ||
+            !bytes_equal(field->name, name))
+            continue;
+        n++;
+        if (credential_in(method, field->value, &text))
+            *text_out = text;
+    }
     return n;
 }
 
@@ -166,9 +185,9 @@ static ProofCache *cache_of(Loop *loop, const Config *config)
 }
 
 static Result keep(const Asked *asked, const Identity *found, const CredentialConfig *method,
-                   int64_t expires, Authenticated *out)
+                   int64_t expires, Found *out)
 {
-    *out = (Authenticated){identity_copy(found, asked->arena), method, expires};
+    *out = (Found){identity_copy(found, asked->arena), method, expires};
     return out->identity
                ? OK
                : FAIL(asked->arena, FAULT_OUT_OF_MEMORY, "keeping the identity of a client");
@@ -176,7 +195,7 @@ static Result keep(const Asked *asked, const Identity *found, const CredentialCo
 
 /* A key that is not there may be on its way: the call may be made again then. Whoever invents keys
    only has himself told to come again. */
-static Result ask_for_keys(const Asking *asking, Result why, Authenticated *out)
+static Result ask_for_keys(const Asking *asking, Result why)
 {
     const Asked *asked = asking->of;
     int64_t now = asked->loop->now, wait, issued = INT64_MAX;
@@ -184,11 +203,11 @@ static Result ask_for_keys(const Asking *asking, Result why, Authenticated *out)
         issued = now - (asked->wall - asking->issued) + asking->credential->rules.skew;
     if (!key_source_want(asking->credential->source, now, issued, &wait))
         return why;
-    out->retry_after = wait > SECOND ? (uint32_t)((wait + SECOND - 1) / SECOND) : 1;
+    *asking->retry_after = wait > SECOND ? (uint32_t)((wait + SECOND - 1) / SECOND) : 1;
     return FAIL_OVER(asked->arena, why, FAULT_KEYS_UNAVAILABLE, "the keys are asked for again");
 }
 
-static Result check(Asking *asking, Authenticated *out)
+static Result check(Asking *asking, Found *out)
 {
     const Asked *asked = asking->of;
     const CredentialConfig *method = asking->credential;
@@ -200,14 +219,13 @@ static Result check(Asking *asking, Authenticated *out)
     if (!failed(r))
         r = keep(asked, &found, method, expires, out);
     else if (asking->unknown_key || r.error->fault == &FAULT_KEYS_UNAVAILABLE)
-        r = ask_for_keys(asking, r, out);
+        r = ask_for_keys(asking, r);
     key_source_return(hold);
     return r;
 }
 
-/* Of several kinds that a credential could be, the first one that it is decides; if it is none, the
-   first one says why. */
-static Result ask(Asking *asking, Result before, Authenticated *out)
+/* One that was found good a moment ago is not checked again. */
+static Result ask(Asking *asking, Found *out)
 {
     const Asked *asked = asking->of;
     const AccessConfig *access = &asked->config->access;
@@ -216,45 +234,77 @@ static Result ask(Asking *asking, Result before, Authenticated *out)
                                                   asked->wall, asked->wall - access->cache_time)
                                : NULL;
     if (proof) {
-        *out = (Authenticated){&proof->client->identity, proof->credential, proof->expires};
+        *out = (Found){&proof->client->identity, proof->credential, proof->expires};
         return OK;
     }
     Result r = check(asking, out);
-    if (failed(r))
-        return failed(before) ? before : r;
-    if (cache)
+    if (!failed(r) && cache)
         proof_cache_add(
             cache, asking->text,
             &(Proof){known_client_new(out->identity, asked->config), out->credential, out->expires},
             asked->wall);
-    return OK;
+    return r;
 }
 
-static Result by_field(const Asked *asked, const CredentialConfig *method, Result before,
-                       Authenticated *out)
+static Result by_method(const Asked *asked, const CredentialConfig *method, uint32_t *retry_after,
+                        Found *out)
 {
-    Bytes value = BYTES_NONE;
-    uint32_t n = find_field(asked->head, method->header, &value);
-    Asking asking = {asked, method, credential_in(method, value)};
-    if (!asking.text.size)
-        return before;
+    Asking asking = {.of = asked, .credential = method, .retry_after = retry_after};
+    uint32_t n = find_credential(asked->head, method, &asking.text);
+    if (!asking.text.data)
+        return OK;
     if (n > 1)
         return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %.*s twice",
                     BYTES_ARGS(method->header));
-    return ask(&asking, before, out);
+    return ask(&asking, out);
 }
 
+/* Of several kinds that the credential in a field could be, the first one that it is decides; if it
+   is none, the first one says why. `methods`: from the first one that looks at the field. */
+static Result by_field(const Asked *asked, CredentialList methods, uint32_t *retry_after,
+                       Found *out)
+{
+    Result why = OK;
+    for (CredentialList at = methods; *at && !out->identity; at++) {
+        Result r = bytes_equal((*at)->header, (*methods)->header)
+                       ? by_method(asked, *at, retry_after, out)
+                       : OK;
+        why = failed(why) ? why : r;
+    }
+    return out->identity ? OK : why;
+}
+
+static bool was_looked_at(CredentialList methods, CredentialList at)
+{
+    for (; methods < at; methods++)
+        if (bytes_equal((*methods)->header, (*at)->header))
+            return true;
+    return false;
+}
+
+/* Each field once: a good credential does not make up for a bad one elsewhere. */
 Result authenticate(const Asked *asked, CredentialList methods, Authenticated *out)
 {
-    Result r = OK;
-    *out = (Authenticated){0};
-    for (; *methods && !out->identity; methods++) {
-        if ((*methods)->kind != CREDENTIAL_CERTIFICATE)
-            r = by_field(asked, *methods, r, out);
-        else if (!failed(r))
-            r = by_certificate(asked, *methods, out);
+    out->identity = NULL;
+    out->n_withheld = out->retry_after = 0;
+    for (CredentialList at = methods; *at; at++) {
+        Found found = {0};
+        bool field = (*at)->header.size > 0;
+        if (field && was_looked_at(methods, at))
+            continue;
+        Result r = field ? by_field(asked, at, &out->retry_after, &found)
+                         : by_certificate(asked, *at, &found);
+        if (failed(r))
+            return r;
+        if (field && found.identity && !found.credential->forward)
+            out->withheld[out->n_withheld++] = found.credential->header;
+        if (!out->identity) {
+            out->identity = found.identity;
+            out->credential = found.credential;
+            out->expires = found.expires;
+        }
     }
-    return r;
+    return OK;
 }
 
 void authenticator_close(Loop *loop)

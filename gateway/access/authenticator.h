@@ -12,12 +12,15 @@
 #include "gateway/loop/loop.h"
 
 typedef struct Authenticated {
-    const Identity *identity; /* NULL: there are no credentials. In the arena, or of a KnownClient,
-                                 to be held by who needs it after this turn */
+    const Identity *identity; /* of the first method that has one; NULL: there are no credentials.
+                                 In the arena, or of a KnownClient, to be held by who needs it after
+                                 this turn */
     const CredentialConfig *credential; /* that proved it */
     int64_t expires;      /* nanoseconds since 1970, from which the proof counts no more; INT64_MAX:
                              never */
     uint32_t retry_after; /* of KEYS_UNAVAILABLE: seconds until the keys are fetched again */
+    uint32_t n_withheld;
+    Bytes withheld[CREDENTIALS_MOST]; /* fields with credentials, for the gateway alone */
 } Authenticated;
 
 /* What a call comes with. */
@@ -31,8 +34,9 @@ typedef struct Asked {
 } Asked;
 
 /*
- * Tries the methods in their order. Bad credentials are an error, unless another method that looks
- * at the same ones, or at others, finds good ones; a certificate does not make up for them. Faults:
+ * Tries the methods in their order; the first one that proves an identity decides. All credentials
+ * that the request has for any of them are checked, and a bad one is an error, whatever else there
+ * is; in one field, it is good if it is of one of the methods that look at that field. Faults:
  * CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED, KEYS_UNAVAILABLE, OUT_OF_MEMORY.
  */
 MUST_USE Result authenticate(const Asked *asked, CredentialList methods, Authenticated *out);

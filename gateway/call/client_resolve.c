@@ -383,14 +383,14 @@ static const AccessRules *rules_of(const Exchange *x)
     return route ? &route->access : NULL;
 }
 
-/* Instances do not get it, unless the config says so. */
-static void withhold(Client *c, const CredentialConfig *credential)
+/* Instances do not get what proves the client's name. */
+static void withhold(Client *c, const Authenticated *proved)
 {
-    if (credential->forward || !credential->header.size)
-        return;
-    fields_drop(&c->x->call.metadata, credential->header);
-    if (c->opaque_head)
-        fields_drop(&c->opaque_head->fields, credential->header);
+    for (uint32_t i = 0; i < proved->n_withheld; i++) {
+        fields_drop(&c->x->call.metadata, proved->withheld[i]);
+        if (c->opaque_head)
+            fields_drop(&c->opaque_head->fields, proved->withheld[i]);
+    }
 }
 
 /* The call, or stream, does not outlive its credentials, nor the time after which they must be
@@ -407,13 +407,13 @@ static void end_with(Exchange *x, const Authenticated *proved)
     x->by_proof = true;
 }
 
-/* A trusted proxy's word comes before credentials, and these before the certificate of the
- * connection. */
+/* A trusted proxy's word comes before credentials, which are checked nevertheless, and these before
+   the certificate of the connection. */
 static Result take_credentials(Client *c, const ListenerConfig *listener, const AccessRules *rules)
 {
     Exchange *x = c->x;
     Authenticated proved;
-    if (x->identity->how == PROOF_HEADER || !x->config->access.n_credentials)
+    if (!x->config->access.n_credentials)
         return OK;
     const Asked asked = {.loop = x->loop,
                          .config = x->config,
@@ -429,11 +429,13 @@ static Result take_credentials(Client *c, const ListenerConfig *listener, const 
         client_guessed_wrong(c);
     if (failed(r) && r.error->fault == &FAULT_KEYS_UNAVAILABLE)
         x->retry_after = proved.retry_after;
-    if (failed(r) || !proved.identity)
+    if (failed(r))
         return r;
+    withhold(c, &proved);
+    if (!proved.identity || x->identity->how == PROOF_HEADER)
+        return OK;
     set_identity(x, proved.identity);
     take_place(c);
-    withhold(c, proved.credential);
     end_with(x, &proved);
     return OK;
 }

@@ -22,13 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import BINARY, Gateway
 from grpc_services import Reflection, parsed
 from job_backend import JobBackend
-from processes import eventually
+from processes import eventually, free_port
 from http2_client import http2_request
 from test_each_fault import DIALECTS, IN_FRAMES, Call
 from test_jobs import CONFIG as JOBS
 
 CONFIG = """
-listen: [{address: '127.0.0.1:$port'}]
+listen: [{address: '127.0.0.1:$port'}, {address: '127.0.0.1:$behind', trusted_proxies: [127.0.0.0/8]}]
+identity_header: x-client
 admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: "-"
 errors: full
@@ -36,6 +37,7 @@ authentication_failures: {rate: 1000/s, burst: 1000}
 authentication:
   - jwt: {issuer: 'https://issuer', audience: [orders], keys: $folder/keys.json, look: 50ms, skew: 0s, class: class, claims: {scope: scope, roles: realm.roles}}
   - api_keys: {file: $folder/api-keys.yaml, look: 50ms}
+  - {name: kept, api_keys: {file: $folder/api-keys.yaml, header: x-kept-key, forward: true}}
 services:
   - name: orders
     versions:
@@ -106,7 +108,7 @@ def scene(tmp_path_factory):
         for key, said in KEYS.items()))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as echo, Backend("v3") as backend:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
-        with Gateway(folder, CONFIG, instance=backend.port, echo=echo.server_address[1]) as gateway:
+        with Gateway(folder, CONFIG, instance=backend.port, echo=echo.server_address[1], behind=free_port()) as gateway:
             yield issuer, gateway, backend
         echo.shutdown()
 
@@ -265,6 +267,34 @@ def test_what_was_checked_here_is_withheld_and_the_rest_passes(scene):
     assert bearer("/open/x", "Bearer garbage").json["authorization"] == "Bearer garbage"
 
 
+BAD = {"forged": {"authorization": "Bearer FORGED"}, "ended": {"authorization": "Bearer ENDED"}, "of a stranger": {"authorization": "Bearer STRANGE"},
+       "no token": {"authorization": "Bearer garbage"}, "empty": {"authorization": "Bearer"}, "behind a tab": {"authorization": "bearer\tx"},
+       "twice": {"authorization": "Basic eDp5", "Authorization": "Bearer FORGED"}, "a key": {"x-kept-key": "of nobody"}}
+GOOD = {"a key": {"x-api-key": "key-of-bot"}, "a proxy's word": {"x-client": "ada"}, "both": {"x-api-key": "key-of-bot", "x-client": "ada"}}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("good", GOOD)
+def test_good_credentials_do_not_make_up_for_bad_ones(scene, good, bad):
+    issuer, gateway, _ = scene
+    words = {"FORGED": issuer.token(key=ec.generate_private_key(ec.SECP256R1())), "ENDED": issuer.token(exp=time.time() - 1),
+             "STRANGE": issuer.token(iss="https://issuer.evil")}
+    fields = {name: re.sub("[A-Z]{4,}", lambda word: words[word[0]], value) for name, value in BAD[bad].items()}
+    port = int(gateway.words["behind"])
+    assert gateway.http("GET", "/echo/x", headers=GOOD[good], port=port).status == 200
+    answer = gateway.http("GET", "/echo/x", headers={**GOOD[good], **fields}, port=port)
+    assert (answer.status, reason(answer)) == (401, "CREDENTIALS_EXPIRED" if bad == "ended" else "CREDENTIALS_REFUSED")
+
+
+@pytest.mark.parametrize("proxy", [{}, {"x-client": "ada"}])
+def test_all_credentials_that_count_are_withheld_but_those_that_are_forwarded(scene, proxy):
+    issuer, gateway, _ = scene
+    sent = {"authorization": f"Bearer {issuer.token()}", "x-api-key": "key-of-bot", "x-kept-key": "key-of-staff", **proxy}
+    told = gateway.http("GET", "/echo/x", headers=sent, port=int(gateway.words["behind"])).json
+    assert (told.get("authorization"), told.get("x-api-key"), told["x-kept-key"]) == (None, None, "key-of-staff")
+    assert gateway.http("GET", "/echo/x", headers={"authorization": "Basic eDp5", "x-api-key": "key-of-bot"}).json["authorization"] == "Basic eDp5"
+
+
 def test_where_credentials_are_optional_they_must_be_good(scene):
     issuer, gateway, _ = scene
     assert gateway.http("GET", "/either/x").status == 200
@@ -329,11 +359,11 @@ def test_explain_says_who_may_call(scene):
     explained = lambda *arguments: subprocess.run([BINARY, "explain", gateway.file, *arguments], capture_output=True,  # noqa: E731
                                                   text=True, timeout=60).stdout
     told = json.loads(explained("POST", "/v1/orders", "--json"))["access"]
-    assert told == {"authenticate": "required", "methods": ["jwt", "api_keys"], "allow": [{"claims": {"scope": "orders.write"}, "holds": False}]}
+    assert told == {"authenticate": "required", "methods": ["jwt", "api_keys", "kept"], "allow": [{"claims": {"scope": "orders.write"}, "holds": False}]}
     told = json.loads(explained("GET", "/v3/orders/1", "--client", "bot-7", "--json"))["access"]
     assert [rule["holds"] for rule in told["allow"]] == [False, False, True] and told["allowed"]
     text = explained("GET", "/v1/orders/1", "--client", "bot-7")
-    assert "proof     required, by jwt, api_keys\n" in text and 'allow     {"client":["bot-*"],"version":["v3"]}\n' in text
+    assert "proof     required, by jwt, api_keys, kept\n" in text and 'allow     {"client":["bot-*"],"version":["v3"]}\n' in text
     assert "client    bot-7: not allowed by its name alone" in text
     assert "allow     no rule: everybody who is known" in explained("GET", "/either/x")
 
@@ -438,7 +468,7 @@ def test_a_call_is_allowed_or_refused_alike_in_all_dialects_and_versions(scene, 
 
 
 def test_check_tells_what_is_wrong_with_credentials(tmp_path):
-    gateway = Gateway(tmp_path, CONFIG, instance=1, echo=2)
+    gateway = Gateway(tmp_path, CONFIG, instance=1, echo=2, behind=3)
     (tmp_path / "keys.json").write_text("{}")
     (tmp_path / "api-keys.yaml").write_text("keys: [{client: ada, sha256: abc}]\n")
     told = gateway.check()
@@ -452,7 +482,7 @@ def test_check_warns_of_what_has_no_rule_unless_that_is_said(tmp_path):
     unruled = CONFIG.replace("    allow: [{claims: {scope: orders.read}}, {class: [staff]}, {client: ['bot-*'], version: [v3]}]\n", "")
     for config, warnings in ((CONFIG, ["/either/"]), (unruled, ["/shop.orders.v1.Orders/Get and other", "/either/"]),
                              (unruled + "authorization: allow\n", []), (unruled + "authorization: {default: deny}\n", [])):
-        told = Gateway(tmp_path, config, instance=1, echo=2).check()
+        told = Gateway(tmp_path, config, instance=1, echo=2, behind=3).check()
         found = [line for line in (told.stdout + told.stderr).splitlines() if "no rule says who may call" in line]
         assert told.returncode == 0 and len(found) == len(warnings), told.stdout + told.stderr
         assert all(any(warning in line for line in found) for warning in warnings)
