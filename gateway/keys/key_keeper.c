@@ -38,11 +38,13 @@ static void tell(KeyKeeper *keeper, const KeySource *source, Result r, Arena *ar
 /* ---- Files ------------------------------------------------------------------------------------
  */
 
+/* A file that is gone differs from the one that was there, once: who deletes one of keys may
+   believe that they are refused from then on. */
 static bool is_changed(KeyWatch *watch, const char *file)
 {
     struct stat now;
     if (stat(file, &now) != 0)
-        return false; /* it is about to be replaced, or gone: what is known stays */
+        now = (struct stat){.st_size = -1};
     int64_t mtime = now.st_mtim.tv_sec * SECOND + now.st_mtim.tv_nsec;
     bool changed =
         watch->mtime != mtime || watch->size != now.st_size || watch->inode != now.st_ino;

@@ -68,7 +68,7 @@ bool key_source_is_wanted(KeySource *source);
    a wish has been met then, as far as it can be. */
 typedef struct KeyWatch {
     KeySchedule schedule;
-    int64_t mtime, size; /* of the file that was read */
+    int64_t mtime, size; /* of the file that was read; size -1: there was none */
     uint64_t inode;
 } KeyWatch;
 KeyWatch *key_source_watch(KeySource *source);

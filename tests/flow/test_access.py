@@ -332,6 +332,20 @@ def test_a_key_that_is_revoked_is_refused_when_the_file_has_changed(scene):
     assert gateway.metric("passerelle_key_reads_total", result="good") >= 2 and gateway.metric("passerelle_key_reads_total", result="failed") >= 1
 
 
+def test_a_file_of_keys_that_is_deleted_is_told_once_and_its_keys_stay(scene):
+    _, gateway, _ = scene
+    file, away = gateway.folder / "api-keys.yaml", gateway.folder / "away.yaml"
+    reads = lambda result: gateway.metric("passerelle_key_reads_total", result=result)  # noqa: E731
+    told = lambda: [line for line in gateway.events("keys_not_read") if "No such file" in json.dumps(line)]  # noqa: E731
+    failed, good = reads("failed"), reads("good")
+    file.rename(away)
+    eventually(told)
+    assert get(gateway, key="key-of-staff").status not in (401, 403)
+    away.rename(file)
+    eventually(lambda: reads("good") == good + 1)
+    assert len(told()) == 1 and reads("failed") == failed + 1
+
+
 def test_reflection_shows_what_the_client_may_call(scene):
     issuer, gateway, _ = scene
     orders = "shop.orders.v1.Orders"
