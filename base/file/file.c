@@ -14,6 +14,17 @@ enum { READ_SIZE = 65536 };
 /* ---- What a thread reads --------------------------------------------------------------------- */
 
 static _Thread_local FileNote *own_note;
+static _Thread_local FileSeen *own_see;
+static _Thread_local void *own_seer;
+
+static bool opened_by_shell(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+            return true;
+    return strcmp(path, "/dev/stdin") == 0;
+}
 
 void file_note_init(FileNote *note)
 {
@@ -30,8 +41,16 @@ void file_note_use(FileNote *note)
     own_note = note;
 }
 
+void file_note_tell(FileSeen *see, void *owner)
+{
+    own_see = see;
+    own_seer = owner;
+}
+
 void file_note_reading(const char *path)
 {
+    if (own_see && path && !opened_by_shell(path))
+        own_see(own_seer, path);
     if (!own_note)
         return;
     pthread_mutex_lock(&own_note->mutex);
@@ -48,15 +67,6 @@ const char *file_note_read(FileNote *note, Arena *arena)
 }
 
 /* ---- What is a file -------------------------------------------------------------------------- */
-
-static bool opened_by_shell(const char *path)
-{
-    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (strncmp(path, folders[i], strlen(folders[i])) == 0)
-            return true;
-    return strcmp(path, "/dev/stdin") == 0;
-}
 
 /* NULL: it is a regular file. */
 static const char *not_a_file(mode_t mode)

@@ -40,6 +40,11 @@ void file_note_use(FileNote *note);
 /* The calling thread reads this file by other means than file_read; NULL: no more. */
 void file_note_reading(const char *path);
 
+/* Who hears of each file and folder that the calling thread reads, by its name; NULL: nobody, as at
+   first. What a shell has opened is left out: it can be read once. */
+typedef void FileSeen(void *owner, const char *path);
+void file_note_tell(FileSeen *see, void *owner);
+
 /* A copy of what the thread reads just now, in the arena; NULL: no file. Any thread. */
 const char *file_note_read(FileNote *note, Arena *arena);
 

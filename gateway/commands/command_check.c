@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/reflect/reflection_client.h"
+#include "gateway/sandbox/privileges.h"
 #include "gateway/service/config_load.h"
 #include "gateway/usage/usage_warnings.h"
 
@@ -29,6 +30,30 @@ static void find_warnings(const Config *config, Problems *warnings)
     Surroundings here = surroundings_here(&patience);
     config_warnings(config, &here, warnings);
     usage_warnings(config, here.wall, warnings);
+}
+
+typedef struct Reading {
+    const Config *config;
+    Buffer files; /* that cannot be read */
+} Reading;
+
+static void try_reading(void *owner)
+{
+    Reading *reading = owner;
+    (void)config_unreadable(reading->config, &reading->files);
+}
+
+/* The gateway reads them again as another user. Only root can find out. */
+static void find_unreadable(const Config *config, Problems *problems)
+{
+    Reading reading = {config, buffer_in(problems->arena)};
+    if (!config->sandbox.user ||
+        !privileges_try(config->sandbox.user, config->sandbox.group, try_reading, &reading) ||
+        !reading.files.size)
+        return;
+    problem_add(problems, config->file, 0, 0, "user", NULL,
+                "%s cannot read files that each reload reads: chown or chgrp them, or chmod: %.*s",
+                config->sandbox.user, BYTES_ARGS(buffer_bytes(&reading.files)));
 }
 
 /* The mistakes are the result; without it they are told as errors. */
@@ -63,6 +88,9 @@ int command_check(const CommandLine *line)
     Result r = config_load(path, &ask, config_arena, &problems, &config);
     if (failed(r))
         problem_add(&problems, path, 0, 0, "", NULL, "%s", error_text(arena, r));
+
+    if (config && !config->doubts.n)
+        find_unreadable(config, &problems);
 
     const Problems *told = config && config->doubts.n ? &config->doubts : &problems;
     bool good = config && !told->n;

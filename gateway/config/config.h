@@ -731,7 +731,14 @@ typedef struct Cors {
 typedef struct SandboxConfig {
     bool on;
     const char *user, *group; /* NULL: as it was started; the user's own */
+    bool root;                /* that user is root */
 } SandboxConfig;
+
+/* A file or folder that was read for the config, and will be again. */
+typedef struct ConfigSource {
+    const char *file;
+    struct ConfigSource *next;
+} ConfigSource;
 
 /* A file with a key, a token or a password. */
 typedef struct SecretFile {
@@ -780,8 +787,9 @@ struct Config {
     int64_t drain_time;  /* then: for running calls */
     UpgradeConfig upgrade;
     SandboxConfig sandbox;
-    SecretFile *secrets;  /* all that it names, in the order in which they were read */
-    const char *log_file; /* access log: path, "-" for stdout */
+    ConfigSource *sources; /* the config itself is the last one */
+    SecretFile *secrets;   /* all that it names, in the order in which they were read */
+    const char *log_file;  /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */
@@ -851,6 +859,12 @@ void config_certificates(const Config *config, Arena *arena, CertificateSeen *se
 /* Calls `see` for each file with a secret that other users may use; `mode` is its permissions. */
 typedef void SecretSeen(void *owner, const SecretFile *secret, unsigned mode);
 void config_open_secrets(const Config *config, SecretSeen *see, void *owner);
+
+/*
+ * Adds those of the files that a reload reads again which this process may not read with its rights
+ * of now, and why: "/etc/server.key (of root, mode 600), ...". False: it may read all of them.
+ */
+bool config_unreadable(const Config *config, Buffer *out);
 
 /* Whether there are fewer file descriptors than limits.connections needs; then adds a warning, one
    line without newline. */

@@ -1,9 +1,13 @@
-/* The files with secrets that a config names. */
+/* The files that a config was read from, and those of them that have secrets. */
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void config_secret_file(ConfigReader *reader, const char *path, const char *file)
 {
@@ -25,4 +29,53 @@ void config_open_secrets(const Config *config, SecretSeen *see, void *owner)
     for (const SecretFile *one = config->secrets; one; one = one->next)
         if (stat(one->file, &found) == 0 && found.st_mode & (S_IRWXG | S_IRWXO))
             see(owner, one, (unsigned)found.st_mode & 0777);
+}
+
+/* ---- What can be read again ------------------------------------------------------------------ */
+
+/* A file that is missing is another mistake, which a reload tells. */
+static bool may_read(const char *file)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool refused = fd < 0 && (errno == EACCES || errno == EPERM);
+    if (fd >= 0)
+        close(fd);
+    return !refused;
+}
+
+static void add_owner(Buffer *out, const char *file)
+{
+    struct stat found;
+    if (stat(file, &found) != 0) {
+        buffer_printf(out, "%s (its folder cannot be entered)", file);
+        return;
+    }
+    const struct passwd *owner = getpwuid(found.st_uid);
+    if (owner)
+        buffer_printf(out, "%s (of %s, mode %03o)", file, owner->pw_name,
+                      (unsigned)found.st_mode & 0777);
+    else
+        buffer_printf(out, "%s (of %u, mode %03o)", file, (unsigned)found.st_uid,
+                      (unsigned)found.st_mode & 0777);
+}
+
+static bool was_seen(const ConfigSource *first, const ConfigSource *until)
+{
+    while (first != until && strcmp(first->file, until->file) != 0)
+        first = first->next;
+    return first != until;
+}
+
+bool config_unreadable(const Config *config, Buffer *out)
+{
+    bool any = false;
+    for (const ConfigSource *one = config->sources; one; one = one->next) {
+        if (was_seen(config->sources, one) || may_read(one->file))
+            continue;
+        if (any)
+            buffer_add_text(out, ", ");
+        add_owner(out, one->file);
+        any = true;
+    }
+    return any;
 }

@@ -310,6 +310,19 @@ static Result open_log(Process *p, Arena *arena)
     return telemetry_start(arena, NULL, p->config->node);
 }
 
+/* Root has read the files, and a reload reads them as who it is then. */
+static Result check_sources(Arena *arena, const Config *config)
+{
+    Buffer files = buffer_in(arena);
+    if (!config->sandbox.on || !config_unreadable(config, &files))
+        return OK;
+    return FAIL(arena, FAULT_SYSTEM,
+                "sandbox: %s cannot read files that each reload reads: chown or chgrp them, or "
+                "chmod: %.*s",
+                config->sandbox.user ? config->sandbox.user : "who it is without capabilities",
+                BYTES_ARGS(buffer_bytes(&files)));
+}
+
 static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
 {
     descriptors_raise();
@@ -319,6 +332,8 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
     if (failed(r))
         return r;
     r = sandbox_enter(arena, &p->config->sandbox);
+    if (!failed(r))
+        r = check_sources(arena, p->config);
     if (!failed(r))
         r = open_log(p, arena);
     if (failed(r)) {

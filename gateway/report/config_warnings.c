@@ -207,8 +207,10 @@ static void warn_of_stores(Warnings *w)
 static void warn_of_sandbox(Warnings *w)
 {
     const SandboxConfig *sandbox = &w->config->sandbox;
-    if (w->here->root && sandbox->on && !sandbox->user)
-        warn(w, "sandbox: root stays root, and owns the files of root: name a user");
+    bool root = sandbox->user ? sandbox->root : w->here->root;
+    if (sandbox->on && root)
+        warn(w, "sandbox: root stays root, and owns the files of root: name %s user",
+             sandbox->user ? "another" : "a");
 }
 
 /* ---- All ------------------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "gateway/sandbox/privileges.h"
 
+#include "base/arena.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -95,4 +97,26 @@ Result privileges_drop(Arena *arena, const char *user, const char *group)
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return system_error(arena, "forbidding core files");
     return OK;
+}
+
+/* ---- For a while ----------------------------------------------------------------------------- */
+
+enum { GROUPS_MOST = 65536 }; /* NGROUPS_MAX of Linux */
+
+bool privileges_try(const char *user, const char *group, void (*act)(void *owner), void *owner)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    gid_t *groups = arena_array(arena, gid_t, GROUPS_MOST), own = getegid();
+    int n = geteuid() == 0 ? getgroups(GROUPS_MOST, groups) : -1;
+    Ids ids = {0, 0};
+    bool can = n >= 0 && !failed(find_ids(arena, user, group, &ids)) &&
+               initgroups(user, ids.group) == 0 && setegid(ids.group) == 0 &&
+               seteuid(ids.user) == 0;
+    if (can)
+        act(owner);
+    /* The saved user is root still: so it gets all of it back. */
+    if (n >= 0)
+        CHECK(seteuid(0) == 0 && setegid(own) == 0 && setgroups((size_t)n, groups) == 0);
+    arena_free(arena);
+    return can;
 }

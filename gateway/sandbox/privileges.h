@@ -14,4 +14,10 @@
  */
 MUST_USE Result privileges_drop(Arena *arena, const char *user, const char *group);
 
+/*
+ * Calls `act` with the rights to files that privileges_drop would leave, and comes back. False:
+ * only root can, and it was not called. Where no other thread runs.
+ */
+bool privileges_try(const char *user, const char *group, void (*act)(void *owner), void *owner);
+
 #endif

@@ -117,6 +117,14 @@ static Result read_config(ConfigReader *reader)
     return r;
 }
 
+static void add_source(void *owner, const char *path)
+{
+    Config *config = owner;
+    ConfigSource *source = arena_array(config->arena, ConfigSource, 1);
+    *source = (ConfigSource){arena_string(config->arena, path), config->sources};
+    config->sources = source;
+}
+
 Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                         Problems *problems, Config **config_out)
 {
@@ -138,9 +146,12 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     config_hash_begin(&reader);
     config_hash_add(&reader, text, false);
 
+    add_source(config, config->file);
+    file_note_tell(add_source, config);
     Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
+    file_note_tell(NULL, NULL);
     config_hash_end(&reader);
     arena_free(proof);
     if (failed(r) || problems->n) {

@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 static const char *host_name(Arena *arena)
@@ -74,11 +76,35 @@ static UpgradeConfig upgrade_of(const Passerelle__Config__Upgrade *text)
                            .hung = text->hung};
 }
 
+enum { NAMES_SIZE = 65536 }; /* of a user with all that belongs to it, or of a group */
+
+/* What cannot be looked up now is told when the process becomes it. */
+static void find_user(ConfigReader *reader, const char *name)
+{
+    char *room = arena_array(reader->arena, char, NAMES_SIZE);
+    struct passwd one, *found = NULL;
+    if (getpwnam_r(name, &one, room, NAMES_SIZE, &found) == 0 && !found)
+        config_tell(reader, "user", NULL, "there is no user %s", name);
+    reader->config->sandbox.root = found && found->pw_uid == 0;
+}
+
+static void find_group(ConfigReader *reader, const char *name)
+{
+    char *room = arena_array(reader->arena, char, NAMES_SIZE);
+    struct group one, *found = NULL;
+    if (getgrnam_r(name, &one, room, NAMES_SIZE, &found) == 0 && !found)
+        config_tell(reader, "group", NULL, "there is no group %s", name);
+}
+
 static void read_sandbox(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     reader->config->sandbox =
         (SandboxConfig){.on = text->sandbox, .user = text->user, .group = text->group};
+    if (text->user)
+        find_user(reader, text->user);
+    if (text->group)
+        find_group(reader, text->group);
     if (text->user && !text->sandbox)
         config_tell(reader, "user", "sandbox: true", "user needs sandbox");
     if (text->group && !text->user)

@@ -644,7 +644,7 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: [v2], tls: {spiffe: orders}}]'),
                config(instances='[{address: "127.0.0.1:2", versions: [v2], tls: {spiffe: "spiffe://shop.example/orders"}}]'),
                "no SPIFFE id"),
-    ConfigCase(config(rest="user: nobody\n"), config(rest="user: nobody\nsandbox: true\n"), "needs sandbox"),
+    ConfigCase(config(rest="user: root\n"), config(rest="user: root\nsandbox: true\n"), "needs sandbox"),
     ConfigCase(config(rest="cors: {origins: [panel]}\n"), config(rest='cors: {origins: ["https://panel.example"]}\n'), "not an origin"),
     ConfigCase(config('["unix:"]'), config('["unix:/run/passerelle.sock"]'), "no path after"),
     ConfigCase(config('["8080"]'), config('["0.0.0.0:8080"]'), "is not an address"),

@@ -5,6 +5,7 @@ certificates, stores. `make sandbox` runs all flow tests in this way; which call
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import sqlite3
@@ -140,6 +141,34 @@ def test_all_goes_on_as_another_user(folder, backend):
         live(gateway)
 
 
+@ROOT
+def test_what_could_not_be_read_again_is_told_at_the_start_and_by_check(folder, backend):
+    """A list in a folder that root alone may enter, a key of root, and then a config that is good."""
+    hidden = folder / "hidden"
+    hidden.mkdir(mode=0o700)
+    (hidden / "keys").write_text("keys: []\n")
+    key = folder / "server.key"
+    key.chmod(0o600)
+    more = f"user: nobody\nauthorization: allow\nauthentication:\n  - {{name: partners, api_keys: {{file: {hidden}/keys}}}}"
+    gateway = Gateway(folder, CONFIG, backend=backend.port, secure=free_port(), store=f"{{sqlite: {folder}/store.db}}", more=more)
+    gateway.write()
+    refused = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1
+    checked = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 1
+    for text in (refused.stderr, checked.stdout):
+        assert "nobody cannot read files that each reload reads" in text and "chown" in text
+        assert f"{key} (of root, mode 600)" in text and f"{hidden}/keys (its folder cannot be entered)" in text
+        assert "server.pem" not in text
+    hidden.chmod(0o711)
+    shutil.chown(key, "nobody")
+    assert subprocess.run([BINARY, "check", gateway.file], capture_output=True, timeout=60).returncode == 0
+    with of_folder(folder, backend, f"{{sqlite: {folder}/store.db}}", more) as running:
+        running.reload()
+        eventually(lambda: told(running, "config_loaded"))
+        assert told(running, "config_refused") == []
+
+
 def test_all_goes_on_with_a_postgresql_store(folder, backend):
     with PostgreSQL() as server:
         with of_folder(folder, backend, server.setting) as gateway:
@@ -151,3 +180,5 @@ def test_a_user_that_does_not_exist_is_told(folder, backend):
                       more="user: no-such-user")
     with pytest.raises(AssertionError, match="there is no user no-such-user"):
         gateway.start()
+    checked = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 1 and ":3:7: user: there is no user no-such-user" in checked.stdout

@@ -316,20 +316,25 @@ static void root_that_stays_root_in_the_sandbox_is_warned_of(void **state)
 {
     static const struct {
         bool root, on;
-        const char *user;
-        bool warned;
-    } rows[] = {{true, true, NULL, true},
-                {true, true, "passerelle", false},
-                {true, false, NULL, false},
-                {false, true, NULL, false}};
+        SandboxConfig said;
+        const char *to_name; /* NULL: nothing is warned of */
+    } rows[] = {{true, true, {0}, "a"},
+                {true, true, {.user = "passerelle"}, NULL},
+                {true, true, {.user = "root", .root = true}, "another"},
+                {false, true, {.user = "root", .root = true}, "another"},
+                {true, false, {0}, NULL},
+                {false, true, {0}, NULL}};
     Look *look = look_at(GOOD);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         look->here.root = rows[i].root;
-        look->config->sandbox = (SandboxConfig){.on = rows[i].on, .user = rows[i].user};
-        assert_string_equal(warnings_at(look, 1),
-                            rows[i].warned ? "sandbox: root stays root, and owns the files of "
-                                             "root: name a user\n"
-                                           : "");
+        look->config->sandbox = rows[i].said;
+        look->config->sandbox.on = rows[i].on;
+        char text[128] = "";
+        if (rows[i].to_name)
+            snprintf(text, sizeof text,
+                     "sandbox: root stays root, and owns the files of root: name %s user\n",
+                     rows[i].to_name);
+        assert_string_equal(warnings_at(look, 1), text);
     }
     forget(look);
 }

@@ -5,6 +5,7 @@
 #include "gateway/sandbox/syscall_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <pthread.h>
 #include <sched.h>
@@ -296,6 +297,27 @@ static void only_root_becomes_another_user(void **state)
     assert_int_equal(status, 0);
 }
 
+static void see_who(void *owner)
+{
+    int fd = open("/etc/shadow", O_RDONLY | O_CLOEXEC);
+    bool refused = fd < 0 && errno == EACCES;
+    if (fd >= 0)
+        close(fd);
+    *(bool *)owner = refused && geteuid() != 0 && getegid() != 0;
+}
+
+static void root_tries_as_another_user_and_comes_back(void **state)
+{
+    bool tried = false, root = geteuid() == 0;
+    assert_int_equal(privileges_try("nobody", NULL, see_who, &tried), root);
+    assert_int_equal(tried, root);
+    assert_int_equal(geteuid() == 0, root);
+    tried = false;
+    assert_false(privileges_try("no-such-user", NULL, see_who, &tried));
+    assert_false(tried);
+    assert_int_equal(geteuid() == 0, root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +328,7 @@ int main(void)
         cmocka_unit_test(capabilities_are_gone_but_that_for_low_ports),
         cmocka_unit_test(wrong_names_are_told),
         cmocka_unit_test(only_root_becomes_another_user),
+        cmocka_unit_test(root_tries_as_another_user_and_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
