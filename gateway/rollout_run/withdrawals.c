@@ -33,8 +33,9 @@ bool withdrawals_see(Withdrawals *withdrawals, const RolloutRow *rows, uint32_t 
         *one =
             (Withdrawal){.rollout = arena_text(now.arena, rows[i].id), .phase = record.state.phase};
         const Withdrawal *same = find_before(&before, now.n++, one->rollout);
-        one->told = same && same->told;
-        news |= !same || same->phase != one->phase;
+        bool is_same = same && same->phase == one->phase;
+        one->told = is_same && same->told;
+        news |= !is_same;
     }
     news |= now.n != before.n;
     arena_free(before.arena);

@@ -138,7 +138,7 @@ def test_a_build_that_was_rolled_back_does_not_serve_because_its_entry_is_gone(t
             before = [len(shop.asked) for shop in shops]
             stub = client(gateway, "v3")
             for i in range(20):
-                stub.Get(v3.GetOrderRequest(id=f"o{i}"), timeout=20)
+                stub.Get(v3.GetRequest(id=f"o{i}"), timeout=20)
             return [len(shop.asked) > n for shop, n in zip(shops, before)]
 
         def events():
