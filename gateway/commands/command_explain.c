@@ -30,6 +30,32 @@ static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
     return true;
 }
 
+/* What is known of the client beside its name. False: it is told. */
+static bool take_client(Arena *arena, const CommandLine *line, ExplainRequest *request)
+{
+    Claim *claims = arena_array(arena, Claim, (uint32_t)line->n_given);
+    request->identity = bytes_of(command_option(line, "--client"));
+    request->tenant = bytes_of(command_option(line, "--tenant"));
+    request->class = bytes_of(command_option(line, "--class"));
+    request->claims = claims;
+    for (int i = 0; i < line->n_given; i++) {
+        if (strcmp(line->given[i].option->name, "--claim") != 0)
+            continue;
+        const char *text = line->given[i].value, *equals = strchr(text, '=');
+        if (!equals || equals == text || !equals[1]) {
+            command_tell(line, "a claim is written NAME=VALUE, not %s", text);
+            return false;
+        }
+        claims[request->n_claims++] =
+            (Claim){.name = arena_text(arena, bytes(text, (size_t)(equals - text))),
+                    .value = bytes_of(equals + 1)};
+    }
+    bool more = request->tenant.size || request->class.size || request->n_claims;
+    if (more && !request->identity.size)
+        command_tell(line, "--tenant, --class and --claim are of a client: name it with --client");
+    return !more || request->identity.size;
+}
+
 static int print(const CommandLine *line, const Config *config, const ExplainRequest *request,
                  Arena *arena)
 {
@@ -50,13 +76,13 @@ int command_explain(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ExplainRequest request = {.fields = fields_in(arena)};
     int code = EXIT_NO;
-    if (!take_fields(arena, line, &request.fields) || line->n < 2 || line->n > 3) {
+    if (!take_fields(arena, line, &request.fields) || !take_client(arena, line, &request) ||
+        line->n < 2 || line->n > 3) {
         code = command_usage(line->command);
         arena_free(arena);
         return code;
     }
     request.plan = command_flag(line, "--plan");
-    request.identity = bytes_of(command_option(line, "--client"));
     request.verb = bytes_of(line->n == 3 ? line->arguments[1] : "POST");
     request.path = bytes_of(line->arguments[line->n - 1]);
 

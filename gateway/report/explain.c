@@ -172,9 +172,10 @@ static Result find_all(const Config *config, const ExplainRequest *request, Aren
 void explain(const Config *config, const ExplainRequest *request, Arena *arena,
              Explained *found_out)
 {
-    *found_out = (Explained){.config = config};
+    *found_out =
+        (Explained){.config = config, .identity = explain_identity(config, request, arena)};
     found_out->refused = find_all(config, request, arena, found_out);
-    found_out->arm = explain_arm(config, request, found_out, arena);
+    found_out->arm = explain_arm(request, found_out, arena);
 }
 
 /* ---- What both forms say --------------------------------------------------------------------- */

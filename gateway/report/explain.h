@@ -8,6 +8,7 @@
 #define GATEWAY_EXPLAIN_H
 
 #include "gateway/config/config.h"
+#include "gateway/identity/identity.h"
 #include "gateway/version/negotiate.h"
 
 enum { EXPLAIN_VERSIONS = 64 /* of one service, at most */ };
@@ -15,8 +16,11 @@ enum { EXPLAIN_VERSIONS = 64 /* of one service, at most */ };
 typedef struct ExplainRequest {
     Bytes verb, path; /* the path with its query, if any */
     Fields fields;    /* lower-case names */
-    Bytes identity;   /* of the client, or empty */
-    bool plan;        /* print the plans too */
+    Bytes identity;   /* of the client, or empty; then that is its name, and this is known of it: */
+    Bytes tenant, class;
+    const Claim *claims; /* what is not given is taken from the fields, as trusted proxies say it */
+    uint32_t n_claims;
+    bool plan; /* print the plans too */
 } ExplainRequest;
 
 /* Of a rollout of the service. */
@@ -32,6 +36,7 @@ typedef struct ExplainArm {
    config. */
 typedef struct Explained {
     const Config *config;
+    Identity identity;          /* who the request says that the client is */
     Negotiation negotiation;    /* `client` NULL: not reached, or no version is asked for */
     const Method *method;       /* in the client's version; NULL: the path is passed through */
     const RestBinding *binding; /* its HTTP rule; NULL: an RPC */

@@ -43,22 +43,15 @@ static const char *version_of(const Explained *found)
     return found->negotiation.client ? found->negotiation.client->name : NULL;
 }
 
-static Identity identity_of(const ExplainRequest *request)
-{
-    return (Identity){.name = request->identity, .how = PROOF_HEADER};
-}
-
-static bool holds(const ExplainRequest *request, const Explained *found, const AllowRule *rule)
+static bool holds(const Explained *found, const AllowRule *rule)
 {
     AccessRules one = {.allow = rule, .n_allow = 1};
-    Identity identity = identity_of(request);
-    return access_allows(&found->config->access, &one, &identity, version_of(found));
+    return access_allows(&found->config->access, &one, &found->identity, version_of(found));
 }
 
-static bool allowed(const ExplainRequest *request, const Explained *found)
+static bool allowed(const Explained *found)
 {
-    Identity identity = identity_of(request);
-    return access_allows(&found->config->access, &found->route->access, &identity,
+    return access_allows(&found->config->access, &found->route->access, &found->identity,
                          version_of(found));
 }
 
@@ -109,13 +102,12 @@ static void tell_methods(const Explained *found, Buffer *out)
     buffer_add_byte(out, '\n');
 }
 
-static void tell_rule(const ExplainRequest *request, const Explained *found, const AllowRule *rule,
-                      Buffer *out)
+static void tell_rule(const Explained *found, const AllowRule *rule, Buffer *out)
 {
     buffer_add_text(out, "allow     {");
     add_rule(out, rule);
     buffer_printf(out, "}%s\n",
-                  !holds(request, found, rule) ? ""
+                  !holds(found, rule) ? ""
                   : rule->n_fields             ? ": holds for requests with these fields"
                                                : ": holds");
 }
@@ -128,15 +120,15 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
         return;
     tell_methods(found, out);
     for (uint32_t i = 0; i < rules->n_allow; i++)
-        tell_rule(request, found, &rules->allow[i], out);
+        tell_rule(found, &rules->allow[i], out);
     if (!rules->n_allow)
         buffer_printf(out, "allow     no rule: %s\n",
                       access->deny ? "nobody" : "everybody who is known");
     if (request->identity.size)
         buffer_printf(out, "client    %.*s: %s\n", BYTES_ARGS(request->identity),
-                      allowed(request, found) ? "allowed"
-                                              : "not allowed by its name alone (its class, tenant "
-                                                "and claims are not known here)");
+                      allowed(found) ? "allowed"
+                                     : "not allowed by what is given of it (its name; "
+                                       "--class, --tenant, --claim)");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------
@@ -170,11 +162,11 @@ void explain_access_json(const ExplainRequest *request, const Explained *found, 
         json_text_add_element(out);
         buffer_add_byte(out, '{');
         add_rule(out, &rules->allow[i]);
-        json_text_add_bool(out, "holds", holds(request, found, &rules->allow[i]));
+        json_text_add_bool(out, "holds", holds(found, &rules->allow[i]));
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
     if (request->identity.size || !rules->n_allow)
-        json_text_add_bool(out, "allowed", allowed(request, found));
+        json_text_add_bool(out, "allowed", allowed(found));
     buffer_add_byte(out, '}');
 }

@@ -53,12 +53,14 @@ typedef struct ExplainBalance {
 ExplainBalance explain_balance(const ExplainRequest *request, const Explained *found, Arena *arena);
 const char *explain_affinity_name(AffinityBy by);
 
+/* explain_identity.c: what is given of the client, and the rest as trusted proxies say it. */
+Identity explain_identity(const Config *config, const ExplainRequest *request, Arena *arena);
+
 /* explain_limits.c: the limits that it meets, or nothing; and as a member of an object. */
 void explain_limits_text(const Explained *found, Buffer *out);
 void explain_limits_json(const Explained *found, Buffer *out);
 /* explain_rollout.c: what a rollout has to do with the call, whose route was found. */
-ExplainArm explain_arm(const Config *config, const ExplainRequest *request, const Explained *found,
-                       Arena *arena);
+ExplainArm explain_arm(const ExplainRequest *request, const Explained *found, Arena *arena);
 void explain_arm_text(const Explained *found, Buffer *out);
 void explain_arm_json(const Explained *found, Buffer *out);
 

@@ -7,32 +7,12 @@
 #include "gateway/cohort/cohort_client.h"
 #include "gateway/report/rollout_report.h"
 
-/* What trusted proxies would say of the client. */
-static Identity identity_of(const Config *config, const ExplainRequest *request, Arena *arena)
-{
-    const IdentityConfig *named = &config->identity;
-    Claim *claims = arena_array(arena, Claim, named->n_claims);
-    for (uint32_t i = 0; i < named->n_claims; i++)
-        claims[i] = (Claim){.name = named->claims[i].name,
-                            .value = fields_get(&request->fields, named->claims[i].header)};
-    return (Identity){
-        .name = request->identity,
-        .tenant =
-            named->tenant_header ? fields_get(&request->fields, named->tenant_header) : BYTES_NONE,
-        .class =
-            named->class_header ? fields_get(&request->fields, named->class_header) : BYTES_NONE,
-        .claims = claims,
-        .n_claims = named->n_claims,
-    };
-}
-
-static Bytes client_of(const Config *config, const RolloutDefinition *rollout,
+static Bytes client_of(const Explained *found, const RolloutDefinition *rollout,
                        const ExplainRequest *request, Arena *arena)
 {
-    Identity identity = identity_of(config, request, arena);
-    CohortEvidence evidence = {.config = config,
-                               .identity = &identity,
-                               .recorded = identity.name,
+    CohortEvidence evidence = {.config = found->config,
+                               .identity = &found->identity,
+                               .recorded = found->identity.name,
                                .head = &request->fields};
     return cohort_client_find(&rollout->cohort, &evidence, arena).name;
 }
@@ -58,8 +38,7 @@ static ExplainArm known(const ExplainArm *arm, const char *name, const char *why
     return known;
 }
 
-ExplainArm explain_arm(const Config *config, const ExplainRequest *request, const Explained *found,
-                       Arena *arena)
+ExplainArm explain_arm(const ExplainRequest *request, const Explained *found, Arena *arena)
 {
     const Service *service = found->route ? explain_service(found) : NULL;
     const RolloutDefinition *rollout = service ? service->rollout : NULL;
@@ -74,7 +53,7 @@ ExplainArm explain_arm(const Config *config, const ExplainRequest *request, cons
         return known(&arm, NULL,
                      "who the client is stands in the message; it has the candidate if it is a "
                      "pilot, a recorded member, or within the share of the tier");
-    arm.client = client_of(config, rollout, request, arena);
+    arm.client = client_of(found, rollout, request, arena);
     if (!arm.client.size)
         return known(&arm, "baseline", "nothing tells the client; in the tier `all` the candidate");
     if (rollout_is_pilot(rollout, arm.client))

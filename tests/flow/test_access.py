@@ -376,9 +376,14 @@ def test_explain_says_who_may_call(scene):
     assert told == {"authenticate": "required", "methods": ["jwt", "api_keys", "kept"], "allow": [{"claims": {"scope": "orders.write"}, "holds": False}]}
     told = json.loads(explained("GET", "/v3/orders/1", "--client", "bot-7", "--json"))["access"]
     assert [rule["holds"] for rule in told["allow"]] == [False, False, True] and told["allowed"]
+    for scope, holds in (("orders.write", True), ("orders.read", False)):
+        told = json.loads(explained("POST", "/v1/orders", "--client", "ada", "--claim", f"scope={scope}", "--json"))["access"]
+        assert told["allow"][0]["holds"] == told["allowed"] == holds
+    for wrong in (["--client", "ada", "--claim", "scope"], ["--client", "ada", "--claim", "scope="], ["--claim", "scope=x"], ["--class", "gold"]):
+        assert explained("GET", "/v3/orders/1", *wrong) == ""
     text = explained("GET", "/v1/orders/1", "--client", "bot-7")
     assert "proof     required, by jwt, api_keys, kept\n" in text and 'allow     {"client":["bot-*"],"version":["v3"]}\n' in text
-    assert "client    bot-7: not allowed by its name alone" in text
+    assert "client    bot-7: not allowed by what is given of it" in text
     assert "allow     no rule: everybody who is known" in explained("GET", "/either/x")
 
 
