@@ -740,9 +740,10 @@ typedef struct ConfigSource {
     struct ConfigSource *next;
 } ConfigSource;
 
-/* A file with a key, a token or a password. */
+/* A file with a key, a token or a password, or with what shows which ones are good. */
 typedef struct SecretFile {
     const char *path, *file; /* "listen[0].tls.key", "server.key" */
+    bool shown;              /* others may read it, but not write in it */
     struct SecretFile *next;
 } SecretFile;
 
@@ -856,8 +857,8 @@ typedef void CertificateSeen(void *owner, const char *where, const char *what, i
                              int64_t end);
 void config_certificates(const Config *config, Arena *arena, CertificateSeen *see, void *owner);
 
-/* Calls `see` for each file with a secret that other users may use; `mode` is its permissions. */
-typedef void SecretSeen(void *owner, const SecretFile *secret, unsigned mode);
+/* Calls `see` for each such file that other users may use; `text`: which, how, and what to do. */
+typedef void SecretSeen(void *owner, const char *text);
 void config_open_secrets(const Config *config, SecretSeen *see, void *owner);
 
 /*

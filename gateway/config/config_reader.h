@@ -102,6 +102,8 @@ Bytes config_read_token(ConfigReader *reader, const char *file, const char *path
 /* The key at the path names a file with a secret; both stay. NULL is allowed, and a reader without
    a Config: of lists of instances. */
 void config_secret_file(ConfigReader *reader, const char *path, const char *file);
+/* Likewise of a file that all may read, and who writes in it can make credentials good. */
+void config_shown_file(ConfigReader *reader, const char *path, const char *file);
 
 /* The name of a request field, in lower case; an invalid one is reported. */
 const char *config_field_name(ConfigReader *reader, const char *name, const char *path);

@@ -9,26 +9,53 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void config_secret_file(ConfigReader *reader, const char *path, const char *file)
+static void add(ConfigReader *reader, const char *path, const char *file, bool shown)
 {
     Config *config = reader->config;
     if (!config || !file)
         return;
     SecretFile *one = arena_array(reader->arena, SecretFile, 1);
-    *one = (SecretFile){.path = arena_string(reader->arena, path), .file = file};
+    *one = (SecretFile){.path = arena_string(reader->arena, path), .file = file, .shown = shown};
     SecretFile **at = &config->secrets;
     while (*at)
         at = &(*at)->next;
     *at = one;
 }
 
+void config_secret_file(ConfigReader *reader, const char *path, const char *file)
+{
+    add(reader, path, file, false);
+}
+
+void config_shown_file(ConfigReader *reader, const char *path, const char *file)
+{
+    add(reader, path, file, true);
+}
+
+static void PRINTF_LIKE(3, 4) tell(SecretSeen *see, void *owner, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    text_format(text, sizeof text, format, args);
+    va_end(args);
+    see(owner, text);
+}
+
 /* As ssh has it: whoever reads the key reads what it protects. */
 void config_open_secrets(const Config *config, SecretSeen *see, void *owner)
 {
     struct stat found;
-    for (const SecretFile *one = config->secrets; one; one = one->next)
-        if (stat(one->file, &found) == 0 && found.st_mode & (S_IRWXG | S_IRWXO))
-            see(owner, one, (unsigned)found.st_mode & 0777);
+    for (const SecretFile *one = config->secrets; one; one = one->next) {
+        unsigned mode = stat(one->file, &found) == 0 ? (unsigned)found.st_mode & 0777 : 0;
+        if (!one->shown && mode & (S_IRWXG | S_IRWXO))
+            tell(see, owner, "%s: other users may use %s (mode %03o): chmod 600", one->path,
+                 one->file, mode);
+        if (one->shown && mode & (S_IWGRP | S_IWOTH))
+            tell(see, owner,
+                 "%s: other users may write in %s (mode %03o), and so add keys: chmod go-w",
+                 one->path, one->file, mode);
+    }
 }
 
 /* ---- What can be read again ------------------------------------------------------------------ */

@@ -55,12 +55,10 @@ void config_warn_doubts(const Config *config)
     arena_free(arena);
 }
 
-static void tell_open(void *unused, const SecretFile *secret, unsigned mode)
+static void tell_open(void *unused, const char *text)
 {
     (void)unused;
-    telemetry_event("warning", "secret_open", OK,
-                    "%s: other users may use %s (mode %03o): chmod 600", secret->path, secret->file,
-                    mode);
+    telemetry_event("warning", "secret_open", OK, "%s", text);
 }
 
 void config_warn_secrets(const Config *config)

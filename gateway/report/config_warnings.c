@@ -180,10 +180,9 @@ static void warn_of_log(Warnings *w)
 
 /* ---- The store and keys ---------------------------------------------------------------------- */
 
-static void see_open_secret(void *owner, const SecretFile *secret, unsigned mode)
+static void see_open_secret(void *owner, const char *text)
 {
-    warn(owner, "%s: other users may use %s (mode %03o): chmod 600", secret->path, secret->file,
-         mode);
+    warn(owner, "%s", text);
 }
 
 /* A file that is missing is made when the gateway starts. */

@@ -124,6 +124,11 @@ static void read_source(ConfigReader *reader, const Passerelle__Config__Jwt *tex
                                  (credential->rules.algorithms & ~algorithms_of_public_keys()),
                       .every = text->keys_url ? text->refresh : text->look,
                       .timeout = text->timeout};
+    const char *keys_path = config_path(reader, "%s.keys", path);
+    if (place.secrets)
+        config_secret_file(reader, keys_path, place.file);
+    else
+        config_shown_file(reader, keys_path, place.file);
     if (!place.file && !place.url)
         config_tell(reader, path, "keys: FILE, or keys_url: https://...", "it has no keys");
     else if (place.url && !is_safe_url(place.url))
@@ -132,8 +137,7 @@ static void read_source(ConfigReader *reader, const Passerelle__Config__Jwt *tex
     else if (place.url)
         credential->source = open_url(reader, &place);
     else
-        credential->source =
-            open_source(reader, &place, config_path(reader, "%s.keys", path), &set);
+        credential->source = open_source(reader, &place, keys_path, &set);
     if (credential->source && !place.url)
         check_usable(reader, credential, set.tokens, place.file, path);
 }
@@ -303,9 +307,10 @@ static void read_api_keys(ConfigReader *reader, const Passerelle__Config__ApiKey
             config_field_name(reader, text->header, config_path(reader, "%s.header", path))),
         .forward = text->forward,
     };
+    const char *file_path = config_path(reader, "%s.file", path);
+    config_shown_file(reader, file_path, text->file);
     if (text->file)
-        credential->source =
-            open_source(reader, &place, config_path(reader, "%s.file", path), &set);
+        credential->source = open_source(reader, &place, file_path, &set);
 }
 
 /* ---- Certificates -----------------------------------------------------------------------------

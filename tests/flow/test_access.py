@@ -332,6 +332,18 @@ def test_a_key_that_is_revoked_is_refused_when_the_file_has_changed(scene):
     assert gateway.metric("passerelle_key_reads_total", result="good") >= 2 and gateway.metric("passerelle_key_reads_total", result="failed") >= 1
 
 
+@pytest.mark.parametrize("mode,told", [(0o644, False), (0o664, True), (0o646, True)])
+def test_check_warns_of_files_of_keys_that_others_may_write_in(scene, tmp_path, mode, told):
+    _, gateway, _ = scene
+    for name in ("keys.json", "api-keys.yaml"):
+        (tmp_path / name).write_bytes((gateway.folder / name).read_bytes())
+        (tmp_path / name).chmod(mode)
+    other = Gateway(tmp_path, CONFIG, instance=1, echo=2, behind=3)
+    warned = set(re.findall(r"(\S+): other users may write in \S+ \(mode (\d+)\), and so add keys: chmod go-w", other.check().stdout))
+    assert warned == ({(path, f"{mode:o}") for path in ("authentication[0].jwt.keys", "authentication[1].api_keys.file",
+                                                         "authentication[2].api_keys.file")} if told else set())
+
+
 def test_a_file_of_keys_that_is_deleted_is_told_once_and_its_keys_stay(scene):
     _, gateway, _ = scene
     file, away = gateway.folder / "api-keys.yaml", gateway.folder / "away.yaml"
