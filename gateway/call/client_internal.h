@@ -87,10 +87,10 @@ MUST_USE Result client_resolve(Client *c, const Builtin **builtin_out);
    KEYS_UNAVAILABLE. */
 MUST_USE Result client_authenticate(Client *c, Result found, const Builtin *builtin);
 /* Once the route is known, and the client's version (NULL: it has none): whether the client may
-   call it. Fault: NOT_ALLOWED. */
+   call it. Faults: NOT_ALLOWED; CREDENTIALS_MISSING: nobody knows who it is. */
 MUST_USE Result client_authorize(Client *c, const Version *version);
-/* What becomes of a failure from before the client's rights were known: NOT_ALLOWED, where it would
-   tell that something is there, or is not, to a client that may not know. */
+/* What becomes of a failure from before the client's rights were known: as in client_authorize,
+   where it would tell that something is there, or is not, to a client that may not know. */
 MUST_USE Result client_conceal(Client *c, Result why);
 /* Once the method is known: whether Connect's GET may call it. Fault: METHOD_NOT_ALLOWED. */
 MUST_USE Result client_check_get(Client *c);

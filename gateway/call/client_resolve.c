@@ -476,9 +476,13 @@ Result client_authenticate(Client *c, Result found, const Builtin *builtin)
     return failed(found) ? client_conceal(c, found) : OK;
 }
 
-/* The log says which of both it is; the client learns the same. */
+/* The log says which of both it is; the client learns the same: that it may not, or, while nobody
+   knows who it is, that it may say so. */
 static Result not_allowed(const Exchange *x, Result why)
 {
+    if (!x->identity->name.size && x->config->access.n_credentials)
+        return error_new(x->arena, &FAULT_CREDENTIALS_MISSING, why, "", __FILE__, __LINE__,
+                         "the request has no credentials");
     return error_new(x->arena, &FAULT_NOT_ALLOWED, why, "", __FILE__, __LINE__,
                      "there is no such call, or no rule allows it to this client");
 }
