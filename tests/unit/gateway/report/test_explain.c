@@ -46,7 +46,8 @@ static int teardown(void **state)
 
 static ExplainRequest request_of(Fixture *f, const char *verb, const char *path)
 {
-    return (ExplainRequest){bytes_of(verb), bytes_of(path), fields_in(f->arena), BYTES_NONE, false};
+    return (ExplainRequest){
+        .verb = bytes_of(verb), .path = bytes_of(path), .fields = fields_in(f->arena)};
 }
 
 static Result told(Fixture *f, const ExplainRequest *request, Buffer *out)
