@@ -26,8 +26,8 @@ static Loaded load(void)
 
 static const char *explained(Loaded *l, const char *path, bool json)
 {
-    ExplainRequest request = {bytes_of("POST"), bytes_of(path), fields_in(l->arena), BYTES_NONE,
-                              false};
+    ExplainRequest request = {
+        .verb = bytes_of("POST"), .path = bytes_of(path), .fields = fields_in(l->arena)};
     Explained found;
     Buffer out = buffer_in(l->arena);
     explain(l->config, &request, l->arena, &found);
