@@ -425,14 +425,16 @@ static Result blame(Arena *arena, MessageCheck found)
     return OK;
 }
 
-/* What cannot be opened within what the loop may do is not known to be right: `unsure`. */
+/* What cannot be looked at within what the loop may do is not known to be right: `unsure`. */
 static Result check_held(Attempt *attempt, Arena *arena, bool *unsure_out)
 {
+    enum { LEAST = 1024 }; /* as of limits.work_bytes */
     const Exchange *x = attempt->exchange;
-    size_t most = x->config->limits.work_bytes;
+    size_t most = x->config->limits.work_bytes > LEAST ? x->config->limits.work_bytes : LEAST;
     Bytes message = x->message.bytes;
     *unsure_out = x->message.compressed && !message_reader_decompress_small(
                                                exchange_reader(x), message, most, arena, &message);
+    *unsure_out |= x->call.codec == CODEC_JSON && message.size > most;
     if (*unsure_out)
         return OK;
     if (x->call.codec == CODEC_JSON) {

@@ -17,8 +17,9 @@
 
 #define LOOK (50 * MILLISECOND) /* at whether anything is due */
 #define END_TIME SECOND
-#define FIRST_TIME (10 * SECOND) /* for the first keys, before the gateway is ready without them   \
-                                  */
+#define FIRST_TIME                                                                                 \
+    (10 * SECOND) /* for the first keys, before the gateway is ready without them                  \
+                   */
 
 struct KeyKeeper {
     pthread_t thread;
