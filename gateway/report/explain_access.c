@@ -108,8 +108,8 @@ static void tell_rule(const Explained *found, const AllowRule *rule, Buffer *out
     add_rule(out, rule);
     buffer_printf(out, "}%s\n",
                   !holds(found, rule) ? ""
-                  : rule->n_fields             ? ": holds for requests with these fields"
-                                               : ": holds");
+                  : rule->n_fields    ? ": holds for requests with these fields"
+                                      : ": holds");
 }
 
 void explain_access_text(const ExplainRequest *request, const Explained *found, Buffer *out)
