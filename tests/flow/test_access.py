@@ -301,7 +301,7 @@ def test_where_credentials_are_optional_they_must_be_good(scene):
     assert get_at(gateway, "/either/x", issuer.token()).status == 200
     assert get_at(gateway, "/either/x", "garbage").status == 401
     anonymous = gateway.http("GET", "/known/x")  # no rule is for it, but it may log in
-    assert (anonymous.status, reason(anonymous), anonymous.headers["www-authenticate"]) == (401, "CREDENTIALS_MISSING", "Bearer")
+    assert (anonymous.status, reason(anonymous), anonymous.headers["www-authenticate"]) == (401, "CREDENTIALS_MISSING", "Bearer, ApiKey")
     assert looks(anonymous) == looks(gateway.http("GET", "/nothing"))
     assert gateway.logged(request_id=anonymous.headers["x-request-id"])["causes"][1]["fault"] == "NOT_ALLOWED"
     assert get_at(gateway, "/known/x", issuer.token()).status == 200

@@ -91,11 +91,20 @@ def test_connections_with_nothing_but_refusals_are_read_once_in_a_pause(tmp_path
             return gateway.metric("passerelle_calls_shed_total")
 
         def in_a_second():
-            before, began = shed(), time.monotonic()
-            time.sleep(0.5)
-            return (shed() - before) / (time.monotonic() - began)
+            """Of these the loop sheds all the time; None: not so, since others have the processor, and it hardly runs."""
+            before, began, sheds = shed(), time.monotonic(), []
+            while time.monotonic() < began + 0.5:
+                sheds.append(shedding(gateway))
+            return (shed() - before) / (time.monotonic() - began) if all(sheds) else None
         assert eventually(lambda: shed() > 4000)
-        assert eventually(lambda: in_a_second() < 40 * 100 * 2.5)  # a rest is half of the pause at least
+        seconds = []
+        while len(seconds) < 20 and min(seconds, default=1e9) >= 40 * 100 * 2.5:  # a rest is half of the pause at least
+            second = in_a_second()
+            seconds.append(1e9 if second is None else second)
+        told = [second for second in seconds if second < 1e9]
+        if not told:
+            pytest.skip("the machine is too busy: the loop hardly runs")
+        assert min(told) < 40 * 100 * 2.5, told
 
 
 def test_few_refusals_are_in_the_log_and_tell_of_the_others(tmp_path):

@@ -163,7 +163,7 @@ def test_a_build_that_was_rolled_back_does_not_serve_because_its_entry_is_gone(t
         gateway.write(without, instances=instances(shops, "bb"))
         gateway.reload()
         eventually(lambda: events()[-1]["level"] == "error")
-        assert asked() == [True, True]
+        eventually(lambda: asked() == [True, True])
         gateway.write(CONFIG, instances=instances(shops))
         gateway.reload()
         eventually(lambda: state(gateway) == "rolled back")
