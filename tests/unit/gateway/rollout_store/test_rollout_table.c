@@ -601,8 +601,8 @@ static int64_t known_at(Gateway *g, int64_t now)
 {
     g->now = now;
     look(g, 0);
-    assert_true(g->heard.member == g->heard.revision + (g->heard.revision > 0 ? 1 : 0) ||
-                g->heard.member == INT64_MAX);
+    assert_true(g->heard.member == INT64_MAX ||
+                g->heard.member == g->heard.revision + (g->heard.revision > 0 ? 1 : 0));
     return g->heard.revision;
 }
 
