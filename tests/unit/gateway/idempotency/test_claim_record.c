@@ -152,7 +152,7 @@ static ClaimRecord prints_of(Arena *arena, const char *text)
 {
     ClaimRecord record = {.n_prints = 0};
     Bytes rest = bytes_of(text), one;
-    while (bytes_split(&rest, ' ', &one)) {
+    while (rest.size && bytes_split(&rest, ' ', &one)) {
         ClaimPrint *print = &record.prints[record.n_prints++];
         print->version = bytes_copy(arena, bytes_slice(one, 0, 2));
         print->print.bytes[0] = one.data[3];
