@@ -141,3 +141,40 @@ Result file_read(Arena *arena, const char *path, size_t most, Bytes *content_out
     file_note_reading(NULL);
     return r;
 }
+
+/* ---- Replacing ------------------------------------------------------------------------------- */
+
+static bool write_all(int file, Bytes content)
+{
+    while (content.size) {
+        ssize_t n = write(file, content.data, content.size);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0)
+            content = bytes_slice(content, (size_t)n, content.size);
+    }
+    return fsync(file) == 0;
+}
+
+static bool make_like(int file, const struct stat *like)
+{
+    bool gives = like && geteuid() == 0; /* nobody else may give files away */
+    return !gives || fchown(file, like->st_uid, like->st_gid) == 0;
+}
+
+Result file_replace(Arena *arena, const char *path, Bytes content, const struct stat *like)
+{
+    const char *fresh = arena_printf(arena, "%s.%d.part", path, (int)getpid());
+    int file =
+        open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, like ? like->st_mode & 0777 : 0644);
+    if (file < 0)
+        return FAIL(arena, FAULT_NO_FILE, "open %s: %s", fresh, strerror(errno));
+    bool good = write_all(file, content) && make_like(file, like);
+    int error = errno;
+    close(file);
+    if (good && rename(fresh, path) == 0)
+        return OK;
+    error = good ? errno : error;
+    unlink(fresh);
+    return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, strerror(error));
+}

@@ -1,5 +1,5 @@
 /*
- * Files, read whole; and which one a thread reads just now.
+ * Files, read and replaced whole; and which one a thread reads just now.
  *
  * A mount that hangs blocks the thread that reads a file there, and only the end of the process
  * interrupts that. The running gateway therefore reads files on threads that it can leave behind
@@ -19,6 +19,13 @@
 /* The whole file; from most + 1 bytes on it is refused. Faults: NO_FILE; OUT_OF_MEMORY if the arena
    has a limit. */
 MUST_USE Result file_read(Arena *arena, const char *path, size_t most, Bytes *content_out);
+
+/* Whole or not at all: writes a new file beside it, and renames that. `like`: whose mode it gets,
+   and owner, as far as this process may give files away; NULL: mode 0644, and its own. Fault:
+   NO_FILE. Not noted as a read. */
+struct stat;
+MUST_USE Result file_replace(Arena *arena, const char *path, Bytes content,
+                             const struct stat *like);
 
 /* For a file that a library will read by its name, perhaps more than once: why it is not a regular
    one. NULL: it is, or is not there. */

@@ -8,7 +8,6 @@
 #include "gateway/config/config_reader.h"
 #include "gateway/token/api_keys.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,37 +63,19 @@ static bool open_file(const CommandLine *line, bool fresh, KeyFile *file, Arena 
     return !failed(r) && parse(line, file, false, arena);
 }
 
-static bool write_all(int fd, Bytes text)
-{
-    while (text.size) {
-        ssize_t n = write(fd, text.data, text.size);
-        if (n <= 0)
-            return false;
-        text = bytes_slice(text, (size_t)n, text.size);
-    }
-    return fsync(fd) == 0;
-}
-
-/* Whole or not at all. A new file is for its owner only, who may give it to the gateway's user. */
+/* A new file is for its owner only, who may give it to the gateway's user. */
 static bool replace(const CommandLine *line, const KeyFile *file, Arena *arena)
 {
-    struct stat old = {.st_mode = 0600};
+    struct stat old;
     char *real = realpath(file->path, NULL);
     const char *path = arena_string(arena, real ? real : file->path);
-    const char *part = arena_printf(arena, "%s.part", path);
-    bool there = stat(path, &old) == 0;
     free(real);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, old.st_mode & 0777);
-    bool good = fd >= 0 && write_all(fd, file->text) &&
-                (!there || geteuid() != 0 || fchown(fd, old.st_uid, old.st_gid) == 0);
-    if (fd >= 0)
-        close(fd);
-    good = good && rename(part, path) == 0;
-    if (!good) {
-        command_tell(line, "%s cannot be written", path);
-        unlink(part);
-    }
-    return good;
+    if (stat(path, &old) != 0)
+        old = (struct stat){.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
+    Result r = file_replace(arena, path, file->text, &old);
+    if (failed(r))
+        command_tell(line, "%s cannot be written: %s", path, r.error->doing);
+    return !failed(r);
 }
 
 /* ---- make ------------------------------------------------------------------------------------ */

@@ -9,8 +9,6 @@
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,34 +77,10 @@ static void look_at_file(KeyKeeper *keeper, KeySource *source, KeyWatch *watch, 
 /* ---- URLs -------------------------------------------------------------------------------------
  */
 
-static bool write_all(int fd, Bytes text)
-{
-    while (text.size) {
-        ssize_t n = write(fd, text.data, text.size);
-        if (n <= 0)
-            return false;
-        text = bytes_slice(text, (size_t)n, text.size);
-    }
-    return fsync(fd) == 0;
-}
-
-/* Whole or not at all: a gateway may start from it at any time. */
-static Result keep(Arena *arena, const char *path, Bytes text)
-{
-    const char *part = arena_printf(arena, "%s.part", path);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool good = fd >= 0 && write_all(fd, text);
-    if (fd >= 0)
-        close(fd);
-    if (good && rename(part, path) == 0)
-        return OK;
-    return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, strerror(errno));
-}
-
 /* The keys count nevertheless: only a process that begins later has the older ones, or none. */
 static void keep_for_starts(const KeyPlace *place, Bytes text, Arena *arena)
 {
-    Result r = keep(arena, place->file, text);
+    Result r = file_replace(arena, place->file, text, NULL);
     if (failed(r))
         telemetry_event("warning", "keys_not_kept", r,
                         "the keys of %s count, but %s does not have them: a gateway that starts "

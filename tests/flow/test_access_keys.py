@@ -123,11 +123,12 @@ def test_keys_are_fetched_and_kept_in_a_file(scene):
 
 def test_keys_that_cannot_be_kept_count_and_were_fetched(scene):
     issuer, gateway, publisher = scene
-    (gateway.folder / "kept.json.part").mkdir()
+    part = gateway.folder / f"kept.json.{gateway.process.child.pid}.part"
+    part.mkdir()
     told = gateway.logged(event="keys_not_kept")
     failed, asked = gateway.metric("passerelle_key_reads_total", result="failed"), publisher.asked
     eventually(lambda: publisher.asked > asked)
-    (gateway.folder / "kept.json.part").rmdir()
+    part.rmdir()
     assert f"http://127.0.0.1:{publisher.server_port}/keys.json" in str(told) and "kept.json" in str(told), told
     assert gateway.metric("passerelle_key_reads_total", result="failed") == failed and passes(get(gateway, issuer.token(sub="unkept"), version="v3"))
 

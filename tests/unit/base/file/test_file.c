@@ -182,6 +182,31 @@ static void what_is_read_by_other_means_is_noted_too(void **state)
     file_note_deinit(&note);
 }
 
+/* What is left beside it would keep the folder from being removed in the end. */
+static void a_file_is_replaced_whole_with_the_mode_that_it_is_to_have(void **state)
+{
+    struct stat like = {.st_mode = 0640, .st_uid = geteuid(), .st_gid = getegid()}, found;
+    mode_t mask = umask(0);
+    Bytes content;
+    assert_ok(arena, file_replace(arena, path, bytes_of("one"), &like));
+    assert_true(stat(path, &found) == 0 && (found.st_mode & 0777) == 0640);
+    assert_ok(arena, file_replace(arena, path, bytes_of("another"), NULL));
+    umask(mask);
+    assert_true(stat(path, &found) == 0 && (found.st_mode & 0777) == 0644);
+    assert_ok(arena, file_read(arena, path, 100, &content));
+    assert_bytes(content, "another");
+}
+
+static void one_that_cannot_be_replaced_stays_as_it_is(void **state)
+{
+    assert_int_equal(mkdir(path, 0700), 0);
+    Result r = file_replace(arena, path, bytes_of("one"), NULL);
+    assert_int_equal(rmdir(path), 0);
+    assert_true(failed(r));
+    assert_string_equal(r.error->fault->name, "NO_FILE");
+    assert_true(failed(file_replace(arena, "/none/at/all", bytes_of("one"), NULL)));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -195,6 +220,8 @@ int main(void)
         TEST(only_what_is_no_regular_file_has_a_reason),
         TEST(another_thread_is_told_what_a_thread_reads),
         TEST(what_is_read_by_other_means_is_noted_too),
+        TEST(a_file_is_replaced_whole_with_the_mode_that_it_is_to_have),
+        TEST(one_that_cannot_be_replaced_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }
