@@ -133,21 +133,20 @@ static LimitSlot *find_free(const Part *part, uint64_t key, int64_t now)
 }
 
 /* While it changes hands, whoever still has the old key finds that the word has changed, or the
-   key: see try_change. False: somebody else was faster, or its bucket is in use again. */
-static bool take(const Part *part, LimitSlot *slot, uint64_t key, int64_t now)
+   key: see try_change. Does nothing if somebody else was faster, or if its bucket is in use again. */
+static void take(const Part *part, LimitSlot *slot, uint64_t key, int64_t now)
 {
     uint64_t old = key_in(slot);
     uint64_t word = atomic_load(&slot->word);
     if (old == CHANGES_HANDS || !is_idle(word, now) ||
         !atomic_compare_exchange_strong(&slot->key, &old, CHANGES_HANDS))
-        return false;
+        return;
     /* Not the word that it was: nobody who has read that one can change this one. */
     uint64_t fresh = word == (uint64_t)now * RATE_TICKS ? word - 1 : (uint64_t)now * RATE_TICKS;
     bool taken = atomic_compare_exchange_strong(&slot->word, &word, fresh);
     if (taken)
         atomic_store_explicit(&part->notes[slot - part->slots], 0, memory_order_relaxed);
     atomic_store_explicit(&slot->key, taken ? key : old, memory_order_release);
-    return taken;
 }
 
 /* NULL: there is no room. */
@@ -163,8 +162,9 @@ static LimitSlot *find_or_take(const Part *part, uint64_t key, int64_t now)
         slot = find_free(part, key, now);
         if (!slot)
             return NULL;
-        if (take(part, slot, key, now))
-            return find(part, key, &changes); /* the first one, if two were as fast */
+        /* It is looked for again in any case: if two were as fast, the first slot is the key's; and
+           until its word says that it is in use, another key may take it. */
+        take(part, slot, key, now);
     }
 }
 

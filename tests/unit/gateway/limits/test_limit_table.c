@@ -221,6 +221,7 @@ typedef struct Worker {
     const Rate *rate;
     uint64_t admitted;
     uint32_t number;
+    uint32_t without_room;
 } Worker;
 
 static void *work(void *argument)
@@ -230,25 +231,27 @@ static void *work(void *argument)
         for (uint32_t i = 0; i < KEYS; i++) {
             Take how = {.rate = worker->rate, .now = SECOND};
             uint64_t key = key_of((i + worker->number * KEYS / THREADS) % KEYS);
-            assert_non_null(call(worker->table, LIMIT_PART_PROVED, key, &how));
+            worker->without_room += !call(worker->table, LIMIT_PART_PROVED, key, &how);
             worker->admitted += how.admitted;
         }
     }
     return NULL;
 }
 
+/* What they were admitted together. There is room for all of them. */
 static uint64_t run_threads(LimitTable *table, const Rate *rate, void *(*run)(void *))
 {
     pthread_t threads[THREADS];
     Worker workers[THREADS];
     uint64_t admitted = 0;
     for (uint32_t i = 0; i < THREADS; i++) {
-        workers[i] = (Worker){table, rate, 0, i};
+        workers[i] = (Worker){.table = table, .rate = rate, .number = i};
         assert_int_equal(pthread_create(&threads[i], NULL, run, &workers[i]), 0);
     }
     for (uint32_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
         admitted += workers[i].admitted;
+        assert_int_equal(workers[i].without_room, 0);
     }
     return admitted;
 }
@@ -281,6 +284,30 @@ static void threads_replace_slots_without_losing_what_was_taken(void **state)
     Rate rate = rate_of(1000, SECOND, 4);
     uint64_t admitted = run_threads(table, &rate, replace);
     assert_in_range(admitted, 1, 20000 * THREADS);
+    limit_table_free(table);
+}
+
+static bool leave_idle(void *how, uint64_t word, uint64_t *word_out)
+{
+    return false;
+}
+
+/* All slots stay free, so that the one that a key was just given is taken by the next key. */
+static void *bring_new_keys(void *argument)
+{
+    Worker *worker = argument;
+    for (uint32_t i = 0; i < 500000; i++) {
+        uint64_t key = key_of((uint64_t)i * THREADS + worker->number);
+        worker->without_room += !limit_table_change(worker->table, LIMIT_PART_PROVED, key, SECOND,
+                                                    leave_idle, NULL);
+    }
+    return NULL;
+}
+
+static void threads_that_bring_new_keys_find_room_as_long_as_there_is_some(void **state)
+{
+    LimitTable *table = make(1);
+    run_threads(table, NULL, bring_new_keys);
     limit_table_free(table);
 }
 
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(another_table_takes_over_what_is_missing),
         cmocka_unit_test(threads_together_take_what_is_there_and_no_more),
         cmocka_unit_test(threads_replace_slots_without_losing_what_was_taken),
+        cmocka_unit_test(threads_that_bring_new_keys_find_room_as_long_as_there_is_some),
         cmocka_unit_test(a_hundred_thousand_clients_get_what_they_may_within_a_percent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
