@@ -703,8 +703,8 @@ def test_what_is_sealed_with_another_key_is_overwritten_by_nothing(tmp_path):
     with sealed("two") as gateway:
         eventually(lambda: gateway.events("ledger_row_damaged"))
         wander(gateway, 2)
-        (row,) = eventually(lambda: [row for row in mistakes(gateway) if "annotation" in row])
-        assert row["count"] == 2 and "owner" not in row["annotation"] and "sealed" in row["annotation"]["failure"]
+        (row,) = eventually(lambda: [row for row in mistakes(gateway) if "annotation" in row and row["count"] == 2])
+        assert "owner" not in row["annotation"] and "sealed" in row["annotation"]["failure"]
         refused = annotate(gateway, fingerprint, {"owner": "bob"})
         assert refused.status == 500 and "would be lost" in refused.json["detail"]
     with sealed("one", "two") as gateway:
