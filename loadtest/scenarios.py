@@ -127,6 +127,10 @@ class Scenario:
         return self.kind(self, self.start_client(port), service)
 
 
+def traced(share):
+    return f"tracing: {{collector: '127.0.0.1:9', share: {share}}}\n"
+
+
 def scenarios(stubs):
     """`stubs`: folder of the Python stubs of the shop."""
     v3 = contenders.import_orders(stubs, "v3")
@@ -237,6 +241,9 @@ def scenarios(stubs):
         unary_of_1_kib("gRPC unary, 1 KiB, with usage", config="usage: {}\n", beside="gRPC unary, 1 KiB", most=2),
         unary_of_1_kib("gRPC unary, 1 KiB, with usage of fields", config="usage: {}\n",
                        services="\n    usage: {fields: true}"),
+        # The collector is away: what waits for it is bounded, and the rest is dropped.
+        unary_of_1_kib("gRPC unary, 1 KiB, none of it traced", config=traced("none"), beside="gRPC unary, 1 KiB", most=0.5),
+        unary_of_1_kib("gRPC unary, 1 KiB, a tenth of it traced", config=traced("10 %"), beside="gRPC unary, 1 KiB", most=3),
         unary_of_1_kib("gRPC unary, 1 KiB, sent with an API key", {"x-api-key": credentials.key}),
         unary_of_1_kib("gRPC unary, 1 KiB, known by an API key", {"x-api-key": credentials.key}, **ruled,
                        beside="gRPC unary, 1 KiB, sent with an API key", most=2),

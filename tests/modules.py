@@ -105,6 +105,7 @@ LAYERS = (
         Module("job_admin", "what operators see of jobs, and do with them", "JobAdmin", "job_admin.h"),
         Module("claim_admin", "what operators see of idempotency keys", "ClaimAdmin", "claim_admin.h"),
         Module("rollout_run", "rollouts: carried out, judged, steered", "RolloutRunner", "rollout_runner.h"),
+        Module("trace", "spans of calls, and how they get to a collector", "TraceExporter", "span_write.h"),
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),

@@ -6,6 +6,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
+#include "gateway/headers/trace_sample.h"
 #include "gateway/identity/known_client.h"
 #include "gateway/match/destination.h"
 #include "gateway/memory/accounts.h"
@@ -103,8 +104,10 @@ Result client_name(Client *c)
         request_id_write(&x->loop->random, c->request_id);
         x->record.request_id = bytes(c->request_id, REQUEST_ID_SIZE);
     }
-    if (c->trace.continued)
-        x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
+    if (x->config->tracing.on)
+        trace_sample(&c->trace, &x->config->tracing, &x->loop->random);
+    if (c->trace.known)
+        x->record.trace = &c->trace;
     take_identity(c);
     take_first_place(c);
     return r;

@@ -399,7 +399,6 @@ static const Method *bare_method(Arena *arena, const MethodType *type)
 static void take_names(CallRecord *record, const CallRecord *of)
 {
     record->request_id = of->request_id;
-    record->trace_id = of->trace_id;
     record->peer = of->peer;
     record->listener = of->listener;
     record->address = of->address;
@@ -443,6 +442,17 @@ static void become_leg(Exchange *x, const CallOrder *order)
     exchange_charge(x, of->account, false);
 }
 
+/* Within the span of what it is made for; a span of its own if that is recorded. */
+static void join_trace(Exchange *x, const TraceContext *outer)
+{
+    TraceContext *own = NULL;
+    if (outer && outer->recorded)
+        own = trace_context_within(outer, &x->loop->random, x->arena);
+    if (own)
+        trace_context_write(own, &x->call.metadata);
+    x->record.trace = own ? own : outer;
+}
+
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
 {
     Config *config = order->of ? config_use_again(loop, order->of->config) : config_use(loop);
@@ -458,7 +468,6 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
     x->record.step_of = order->step_of;
     x->record.client = order->client;
     x->record.request_id = order->request_id;
-    x->record.trace_id = order->trace_id;
     x->version.client = x->version.reply = x->method->version;
     x->record.client_version = x->record.reply_version = x->method->version;
     if (order->method)
@@ -479,6 +488,7 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
     x->kind = exchange_kind_of(x->method);
     if (order->of)
         become_leg(x, order);
+    join_trace(x, order->of ? order->of->record.trace : order->trace);
     return x;
 }
 

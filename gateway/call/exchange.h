@@ -30,17 +30,17 @@ typedef struct CallOrder {
     /* NULL: a call of the gateway itself. Else the call that it is a leg of, which ends after it:
        it is one of the same client. */
     Exchange *of;
-    const Leg *leg;         /* of that */
-    const Route *route;     /* in place of the method's; NULL: that */
-    const char *step_of;    /* a job's id: the call is of one of its steps; NULL: of none */
-    Bytes client;           /* of a step: the job's, as it may be recorded; empty: none */
-    Bytes request_id;       /* for the log; empty: none */
-    Bytes trace_id;         /* likewise */
-    Codec codec;            /* of the messages; of a single instance: its own */
-    int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
-    const Fields *metadata; /* sent along; NULL: none */
-    size_t response_bytes;  /* of one message of the response; 0: limits.answer_bytes */
-    size_t memory;          /* of the call; 0: limits.call_memory */
+    const Leg *leg;            /* of that */
+    const Route *route;        /* in place of the method's; NULL: that */
+    const char *step_of;       /* a job's id: the call is of one of its steps; NULL: of none */
+    Bytes client;              /* of a step: the job's, as it may be recorded; empty: none */
+    Bytes request_id;          /* for the log; empty: none */
+    const TraceContext *trace; /* in whose span it is; NULL: none */
+    Codec codec;               /* of the messages; of a single instance: its own */
+    int64_t timeout;           /* nanoseconds for all of it, or NO_TIMEOUT */
+    const Fields *metadata;    /* sent along; NULL: none */
+    size_t response_bytes;     /* of one message of the response; 0: limits.answer_bytes */
+    size_t memory;             /* of the call; 0: limits.call_memory */
 } CallOrder;
 
 /*

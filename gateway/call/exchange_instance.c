@@ -460,10 +460,18 @@ static Result write_head_of_call(Attempt *attempt, HttpHead *head, bool *has_bod
     return r;
 }
 
+void attempt_begin_span(Attempt *attempt, Fields *head)
+{
+    const TraceContext *trace = attempt->exchange->record.trace;
+    if (trace && trace->recorded)
+        attempt->record.span = trace_context_attempt(trace, &attempt->exchange->loop->random, head);
+}
+
 /* The head of the request, until the turn ends, and whether `framed` is to follow as its body. */
 static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
+    attempt_begin_span(attempt, &x->call.metadata);
     Result r = write_head_of_call(attempt, head, has_body_out);
     if (failed(r))
         return error_copy(x->arena, r);

@@ -557,6 +557,10 @@ Arena *exchange_last_arena(Exchange *x);
 /* ---- exchange_instance.c: the instance's side -------------------------------------------------
  */
 
+/* The attempt's request is about to go out with these fields: of a call that is recorded, they name
+   a span of the attempt's own. */
+void attempt_begin_span(Attempt *attempt, Fields *head);
+
 /* The kinds' parts that have to do with instances: of a request of one message, and of many. */
 MUST_USE Result attempt_prepare(Attempt *attempt);
 /* The plans between the caller and the picked version, whose side has this codec. */

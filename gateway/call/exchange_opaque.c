@@ -57,6 +57,7 @@ static const Step *send_request(Attempt *attempt)
     Exchange *x = attempt->exchange;
     const Instance *instance = attempt->pick.instance;
     HttpHead head = *client_of(x)->opaque_head;
+    attempt_begin_span(attempt, &head.fields);
     if (instance->authority_said || !head.authority.size)
         head.authority = bytes_of(instance->authority);
     if (!exchange_is_first(x))

@@ -23,6 +23,7 @@
 #include "gateway/config/limit_config.h"
 #include "gateway/config/rollout_config.h"
 #include "gateway/config/shadow_config.h"
+#include "gateway/config/tracing_config.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -762,6 +763,7 @@ struct Config {
     StoreConfig store;
     LedgerConfig ledger;
     UsageConfig usage;
+    TracingConfig tracing;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
     OverloadConfig overload;

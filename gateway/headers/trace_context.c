@@ -174,8 +174,8 @@ void trace_context_begin(const Fields *head, Random *random, Arena *arena,
 {
     TraceContext *context = context_out;
     *context = (TraceContext){0};
-    context->continued = trace_parent_read(bytes_trim(only_value(head, "traceparent")), context);
-    if (!context->continued)
+    context->known = trace_parent_read(bytes_trim(only_value(head, "traceparent")), context);
+    if (!context->known)
         return;
     random_hex(random, context->span, TRACE_SPAN_SIZE);
     Bytes state = fields_joined(head, "tracestate");
@@ -183,7 +183,26 @@ void trace_context_begin(const Fields *head, Random *random, Arena *arena,
         context->state = write_state(context, state, arena);
 }
 
-static Bytes write_parent(const TraceContext *context, Arena *arena)
+void trace_context_start(TraceContext *context, Random *random)
+{
+    *context =
+        (TraceContext){.known = true, .recorded = true, .flags = TRACE_SAMPLED | TRACE_RANDOM};
+    random_hex(random, context->trace_id, TRACE_ID_SIZE);
+    random_hex(random, context->span, TRACE_SPAN_SIZE);
+}
+
+TraceContext *trace_context_within(const TraceContext *outer, Random *random, Arena *arena)
+{
+    TraceContext *context = arena_make(arena, TraceContext);
+    if (!context)
+        return NULL;
+    *context = *outer;
+    memcpy(context->caller, outer->span, TRACE_SPAN_SIZE);
+    random_hex(random, context->span, TRACE_SPAN_SIZE);
+    return context;
+}
+
+static Bytes write_parent(const TraceContext *context, const char *span, Arena *arena)
 {
     char *text = arena_alloc(arena, PARENT_SIZE);
     if (!text)
@@ -191,7 +210,7 @@ static Bytes write_parent(const TraceContext *context, Arena *arena)
     memcpy(text, "00-", 3);
     memcpy(text + TRACE_AT, context->trace_id, TRACE_ID_SIZE);
     text[CALLER_AT - 1] = '-';
-    memcpy(text + CALLER_AT, context->span, TRACE_SPAN_SIZE);
+    memcpy(text + CALLER_AT, span, TRACE_SPAN_SIZE);
     text[FLAGS_AT - 1] = '-';
     text[FLAGS_AT] = '0';
     text[FLAGS_AT + 1] = (char)('0' + context->flags);
@@ -202,9 +221,9 @@ void trace_context_write(const TraceContext *context, Fields *metadata)
 {
     fields_remove(metadata, "traceparent");
     fields_remove(metadata, "tracestate");
-    if (!context->continued)
+    if (!context->known)
         return;
-    Bytes parent = write_parent(context, metadata->arena);
+    Bytes parent = write_parent(context, context->span, metadata->arena);
     if (!parent.data) {
         metadata->full = true;
         return;
@@ -212,4 +231,24 @@ void trace_context_write(const TraceContext *context, Fields *metadata)
     fields_add(metadata, bytes_of("traceparent"), parent);
     if (context->state.size)
         fields_add(metadata, bytes_of("tracestate"), context->state);
+}
+
+uint64_t trace_context_attempt(const TraceContext *context, Random *random, Fields *metadata)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t id;
+    do
+        id = random_next(random);
+    while (!id); /* all zeros mean "none" */
+    char span[TRACE_SPAN_SIZE];
+    for (int i = 0; i < TRACE_SPAN_SIZE; i++)
+        span[i] = digits[id >> (60 - 4 * i) & 15];
+    for (uint32_t i = 0; i < metadata->n; i++) {
+        if (!bytes_are(metadata->items[i].name, "traceparent"))
+            continue;
+        Bytes parent = write_parent(context, span, metadata->arena);
+        if (parent.data) /* else the instance's spans are in the call's, beside the attempt's */
+            metadata->items[i].value = parent;
+    }
+    return id;
 }

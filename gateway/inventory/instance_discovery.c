@@ -149,12 +149,11 @@ static void read_etcd(ConfigReader *reader, const Passerelle__Config__DiscoveryE
     *etcd = (EtcdSource){.prefix = text->prefix ? text->prefix : "", .silence = text->silence};
     etcd->endpoints = arena_array(reader->arena, Instance, text->n_endpoints);
     for (size_t i = 0; i < text->n_endpoints; i++) {
-        const Passerelle__Config__Reflection endpoint = {.address = text->endpoints[i],
-                                                         .tls = text->tls};
+        PeerText endpoint = {.address = text->endpoints[i], .tls = text->tls};
         Instance *instance = &etcd->endpoints[i];
         const char *at = config_path(reader, "%s.endpoints[%zu]", path, i);
         etcd->n_endpoints = (uint32_t)i + 1;
-        config_read_reflecting(reader, &endpoint, at, instance);
+        config_read_peer(reader, &endpoint, at, instance);
         buffer_printf(&place, "%s%s", i ? ", " : "etcd ", text->endpoints[i]);
     }
     if (text->prefix && !*text->prefix)

@@ -129,8 +129,8 @@ static bool read_address(ConfigReader *reader, const char *address, const char *
     return good;
 }
 
-bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
-                            const char *path, Instance *instance)
+bool config_read_peer(ConfigReader *reader, const PeerText *text, const char *path,
+                      Instance *instance)
 {
     *instance = (Instance){.protocol = UPSTREAM_GRPC, .http2 = true, .build = ""};
     bool good = read_address(reader, text->address, text->authority, path, instance);

@@ -11,9 +11,18 @@
    After config_read_listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
-/* An instance for a schema only. False: a mistake, which was reported. */
-bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
-                            const char *path, Instance *instance);
+/* One of no service, which speaks gRPC: for a schema, or for traces. */
+typedef struct PeerText {
+    const char *address, *authority; /* NULL: not said */
+    const Passerelle__Config__InstanceTls *tls;
+} PeerText;
+
+/* False: a mistake, which was reported. */
+bool config_read_peer(ConfigReader *reader, const PeerText *text, const char *path,
+                      Instance *instance);
+
+/* tracing_read.c: reads Config.tracing. */
+void config_read_tracing(ConfigReader *reader);
 
 /* Those of a service, once it has its versions. */
 void config_read_instances(ConfigReader *reader, Service *service,

@@ -196,12 +196,15 @@ static Fields fields_of(const StepCall *call, const JobCall *called)
     return fields;
 }
 
-/* For the log: of the trace that the job was begun in. */
-static Bytes trace_of(const Fields *fields, Arena *arena)
+/* Of the trace that the job was begun in: its span there was what the client's call was told. */
+static const TraceContext *trace_of(const StepCall *call, const Fields *fields)
 {
-    TraceContext trace;
-    bool known = trace_parent_read(fields_get(fields, "traceparent"), &trace);
-    return known ? bytes_copy(arena, bytes(trace.trace_id, TRACE_ID_SIZE)) : BYTES_NONE;
+    TraceContext *trace = arena_make(call->arena, TraceContext);
+    *trace = (TraceContext){0};
+    trace->known = trace_parent_read(fields_get(fields, "traceparent"), trace);
+    memcpy(trace->span, trace->caller, TRACE_SPAN_SIZE);
+    trace->recorded = call->loop->config->tracing.on && trace->flags & TRACE_SAMPLED;
+    return trace->known ? trace : NULL;
 }
 
 /* What is left for the response, of what all messages of the job may have together. */
@@ -245,7 +248,7 @@ static void begin(StepCall *call, const JobCall *called)
                           .step_of = arena_text(call->arena, order->record->id),
                           .client = order->record->client,
                           .request_id = order->record->request_id,
-                          .trace_id = trace_of(&order->record->forwarded, call->arena),
+                          .trace = trace_of(call, &order->record->forwarded),
                           .codec = CODEC_PROTO,
                           .timeout = NO_TIMEOUT, /* the route has it */
                           .metadata = &fields,

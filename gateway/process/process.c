@@ -184,6 +184,7 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
+    metrics_remove_writer(p->shared.traces);
     metrics_remove_writer(p->shared.limits);
     metrics_remove_writer(p->shared.fallbacks);
     metrics_remove_writer(p->shared.shadows);
@@ -191,6 +192,7 @@ static void stop_admin(Process *p)
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
+    trace_exporter_end(p->shared.traces);
     rate_limits_free(p->shared.limits);
 }
 
@@ -241,6 +243,9 @@ static void open_books(Process *p)
     p->shared.usage = usage_new(&p->loop, p->port);
     usage_use(p->shared.usage, p->config);
     metrics_add_writer(usage_metrics_write, p->shared.usage);
+    p->shared.traces = trace_exporter_new();
+    trace_exporter_use(p->shared.traces, p->config);
+    metrics_add_writer(trace_exporter_metrics_write, p->shared.traces);
     p->shared.limits = rate_limits_new();
     rate_limits_use(p->shared.limits, p->config);
     metrics_add_writer(rate_limits_metrics_write, p->shared.limits);

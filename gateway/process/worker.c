@@ -13,6 +13,7 @@
 #include "gateway/overload/service_gate.h"
 #include "gateway/overload/shed_reply.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/trace/trace_book.h"
 #include "gateway/upstream/upstream.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct Worker {
     ListenerSet listeners;
     WorkerShared *shared;
     LedgerBook *book;
+    TraceBook *traces;
     Checks *checks; /* NULL: another worker makes them */
     uv_thread_t thread;
     Timer timer; /* end of the drain, then of LAST_TIME */
@@ -301,9 +303,11 @@ static void worker_close(Worker *worker)
     work_pool_leave(loop->pool, loop);
     claim_port_close(loop->claims);
     ledger_close_book(worker->book);
+    trace_book_close(worker->traces);
     worker_jobs_leave(&worker->jobs);
     cohort_end(loop);
     loop_deinit(loop);
+    trace_book_free(worker->traces);
     worker_jobs_close(&worker->jobs, loop);
     shadows_free(worker->shadows);
     candidates_end(loop);
@@ -334,6 +338,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->telemetry = telemetry_new();
     worker->book = ledger_open_book(shared->ledger, loop);
     usage_count(shared->usage, loop);
+    worker->traces = trace_book_open(shared->traces, loop);
     loop->limits = shared->limits;
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;

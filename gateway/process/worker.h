@@ -16,6 +16,7 @@
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/shadow/shadows.h"
+#include "gateway/trace/trace_exporter.h"
 #include "gateway/usage/usage.h"
 
 typedef struct Worker Worker;
@@ -30,6 +31,7 @@ typedef struct WorkerShared {
     Fallbacks *fallbacks;
     Ledger *ledger;
     Usage *usage;
+    TraceExporter *traces;
     RateLimits *limits;
     JobsShared jobs;
     Claims *claims; /* NULL: there is no store */

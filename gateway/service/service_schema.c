@@ -109,7 +109,8 @@ static void read_reflection(ConfigReader *reader, Version *version,
     version->reflected = arena_make(reader->arena, ReflectedSchema);
     version->reflected->cache = text->cache;
     check_cache(reader, version, path);
-    bool good = config_read_reflecting(reader, text, path, &version->reflected->instance);
+    PeerText peer = {text->address, text->authority, text->tls};
+    bool good = config_read_peer(reader, &peer, path, &version->reflected->instance);
     if (!reader->ask)
         config_tell(reader, path, "name a file", "schemas by reflection are not available here");
     else if (good && *version->package)

@@ -94,7 +94,8 @@ static void add_identity(Buffer *line, const CallRecord *r)
 static void add_client(Buffer *line, const CallRecord *r)
 {
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
-    log_line_plain(line, LOG_KEY("trace_id"), r->trace_id);
+    if (r->trace)
+        log_line_plain(line, LOG_KEY("trace_id"), bytes(r->trace->trace_id, TRACE_ID_SIZE));
     log_line_word(line, LOG_KEY("peer"), r->peer);
     log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));

@@ -11,6 +11,7 @@
 
 #include "base/call.h"
 #include "gateway/config/healing_act.h"
+#include "gateway/headers/trace_context.h"
 #include "gateway/identity/identity.h"
 #include "gateway/policy/policy.h"
 
@@ -27,6 +28,7 @@ typedef struct AttemptRecord {
     int64_t asked;                    /* the request's head was sent */
     int64_t headed;                   /* the response's head arrived */
     int64_t ended;
+    uint64_t span; /* its id in the trace, which the instance was told; 0: none */
     Code code;
     Result why; /* of a code other than OK */
 } AttemptRecord;
@@ -60,7 +62,7 @@ typedef enum ArmServed {
 /* The record of one finished call. All pointers are borrowed during telemetry_record. */
 typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
-    Bytes trace_id;   /* W3C, 32 hex digits; or empty */
+    const TraceContext *trace; /* NULL: the call belongs to none */
     const char *peer, *listener;
     const IpAddress *address; /* the client's: behind trusted proxies the one that they tell; NULL:
                                  of nobody */

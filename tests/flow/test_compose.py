@@ -11,6 +11,7 @@ from concurrent import futures
 import grpc
 import pytest
 from backends import Backend, order_v3, v3
+from collector import CLIENT, INTERNAL, SERVER, GrpcCollector
 from gateway import BINARY, ROOT, Gateway
 from operators import command, own_user
 from processes import eventually, free_port
@@ -241,6 +242,22 @@ def test_older_clients_get_the_page_through_the_change_list(tmp_path, schema_fil
             assert page.customer == "d of ada" and states(page) == {name: "ok" for name in ALL}
         used = own_user(panel.gateway)("GET", "/usage?service=part_a").json["methods"]
         assert [(row["method"], row["calls"]) for row in used] == [("part.a.Parts/Get", len(DIALECTS))]  # by its legs
+
+
+def test_each_leg_is_a_span_within_that_of_the_page_and_its_attempt_one_within_the_leg(tmp_path, schema_file, backend):
+    with GrpcCollector() as collector, Panel(tmp_path, schema_file, backend.port) as panel:
+        panel.gateway.stop()
+        panel.gateway.config = CONFIG + f"tracing: {{{collector.setting}, share: 100 %, every: 20ms}}\n"
+        panel.gateway.start()
+        panel.ask("rest")
+        spans = {span.id: span for span in collector.wait(1 + 2 * len(ALL))}
+        (page,) = collector.of(SERVER)
+        legs = {span.said["passerelle.leg"]: span for span in collector.of(INTERNAL)}
+        assert set(legs) == set(ALL) and all(leg.parent == page.id for leg in legs.values())
+        attempts = collector.of(CLIENT)
+        assert sorted(spans[attempt.parent].said["passerelle.leg"] for attempt in attempts) == sorted(ALL)
+        told = panel.parts["a"].fields[0]["traceparent"].split("-")
+        assert spans[told[2]].parent == legs["away"].id and {span.trace for span in spans.values()} == {told[1]}
 
 
 def test_a_leg_sends_only_the_named_credentials(tmp_path, schema_file, backend):

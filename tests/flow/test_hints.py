@@ -410,6 +410,10 @@ def limited(what):
     return config(rest=f"rate_limits: [{{per: [client], {what}}}]\n")
 
 
+def traced(what):
+    return config(rest=f"tracing: {{{what}}}\n")
+
+
 def shadow(what, match="s.R/Look", instances=BOTH):
     return config(instances=instances, rest=route(f"{{match: {match}, shadow: {what}}}"))
 
@@ -756,6 +760,8 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(limited("rate: 5/s, on: {}"), limited("rate: 5/s, on: {version: [v1]}"), "nothing of a call"),
     ConfigCase(limited("rate: 5/s, name: a b"), limited("rate: 5/s, name: client-burst"), "a limit's name"),
     ConfigCase(limited("burst: 5"), limited("rate: 100/s, burst: 5"), "exactly one of rate and concurrent"),
+    ConfigCase(traced("collector: '127.0.0.1:4317', share: 0 %"), traced("collector: '127.0.0.1:4317', share: 10 %"), "is no share of the calls"),
+    ConfigCase(traced("share: 10 %"), traced("share: 10 %, collector: '127.0.0.1:4317'"), "nobody gets the spans"),
     ConfigCase(config(rest="rate_limits: [" + ", ".join(["{rate: 5/s}"] * 17) + "]\n"),
                config(rest="rate_limits: [" + ", ".join(["{rate: 5/s}"] * 16) + "]\n"), "more than 16 limits"),
     ConfigCase(config(service="    retry_budget: {percent: 0}\n"), config(service="    retry_budget: {percent: 20}\n"),

@@ -97,6 +97,9 @@ static inline Config *fixture_config(uint64_t generation)
     return config;
 }
 
+static const TraceContext fixture_trace = {.known = true,
+                                           .trace_id = "0af7651916cd43dd8448eb211c80319c"};
+
 /* A good call from v1 to v2. */
 static inline CallRecord fixture_record(const Config *config)
 {
@@ -111,7 +114,7 @@ static inline CallRecord fixture_record(const Config *config)
     };
     return (CallRecord){
         .request_id = bytes_of("0123456789abcdef0123456789abcdef"),
-        .trace_id = bytes_of("0af7651916cd43dd8448eb211c80319c"),
+        .trace = &fixture_trace,
         .peer = "127.0.0.1:52314",
         .listener = "127.0.0.1:8080",
         .dialect = DIALECT_REST,

@@ -63,7 +63,7 @@ static void a_trace_goes_on_with_a_span_of_ours(void **state)
 {
     Fixture *f = *state;
     TraceContext context = context_of(f, PARENT, NULL);
-    assert_true(context.continued);
+    assert_true(context.known);
     assert_memory_equal(context.trace_id, TRACE, TRACE_ID_SIZE);
     assert_memory_equal(context.caller, SPAN, TRACE_SPAN_SIZE);
     assert_memory_not_equal(context.span, SPAN, TRACE_SPAN_SIZE);
@@ -107,7 +107,7 @@ static void malformed_parents_are_none(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         TraceContext context = context_of(f, bad[i], "vendor=1");
-        if (context.continued)
+        if (context.known)
             fail_msg("taken: %s", bad[i]);
         assert_null(passed_on(f, &context, "traceparent").data);
         assert_null(passed_on(f, &context, "tracestate").data);
@@ -122,7 +122,7 @@ static void two_parents_are_none(void **state)
     fields_add_text(&f->head, "traceparent", PARENT);
     fields_add_text(&f->head, "tracestate", "vendor=1");
     trace_context_begin(&f->head, &f->random, f->arena, &context);
-    assert_false(context.continued);
+    assert_false(context.known);
     assert_int_equal(context.state.size, 0);
 }
 
@@ -130,7 +130,7 @@ static void a_state_without_a_parent_is_dropped(void **state)
 {
     Fixture *f = *state;
     TraceContext context = context_of(f, NULL, "vendor=1");
-    assert_false(context.continued);
+    assert_false(context.known);
     assert_null(passed_on(f, &context, "tracestate").data);
 }
 
@@ -145,7 +145,7 @@ static void a_higher_version_is_read_as_far_as_we_know_it_and_goes_on_as_00(void
     };
     for (size_t i = 0; i < sizeof higher / sizeof *higher; i++) {
         TraceContext context = context_of(f, higher[i], NULL);
-        assert_true(context.continued);
+        assert_true(context.known);
         Bytes parent = passed_on(f, &context, "traceparent");
         assert_int_equal(parent.size, 55);
         assert_true(bytes_start_with(parent, "00-" TRACE "-"));
@@ -172,7 +172,7 @@ static void no_trace_is_begun_here(void **state)
 {
     Fixture *f = *state;
     TraceContext context = context_of(f, NULL, NULL);
-    assert_false(context.continued);
+    assert_false(context.known);
     Fields out = fields_in(f->arena);
     fields_add_text(&out, "traceparent", "nonsense");
     fields_add_text(&out, "x-other", "kept");
@@ -232,7 +232,7 @@ static void a_malformed_state_is_dropped_but_the_trace_goes_on(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         TraceContext context = context_of(f, PARENT, bad[i]);
-        assert_true(context.continued);
+        assert_true(context.known);
         if (without_own_member(context.state).size)
             fail_msg("passed on: %s", bad[i]);
     }

@@ -1,0 +1,118 @@
+#include "gateway/trace/trace_book.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/trace/span_write.h"
+
+#include <stdlib.h>
+
+struct TraceBook {
+    TraceExporter *exporter;
+    Loop *loop;
+    Arena *arena; /* of the spans; NULL: there are none */
+    Buffer spans;
+    uint32_t n;
+    Timer timer; /* runs while there are some */
+    bool closed;
+    int64_t second; /* in which so many were recorded late: */
+    uint32_t n_late;
+};
+
+static void pass_on(TraceBook *book)
+{
+    timer_stop(&book->loop->timers, &book->timer);
+    if (book->arena)
+        trace_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
+    book->arena = NULL;
+    book->n = 0;
+}
+
+static void on_old(Timer *timer)
+{
+    pass_on((TraceBook *)((char *)timer - offsetof(TraceBook, timer)));
+}
+
+static bool may_be_late(TraceBook *book, uint32_t most)
+{
+    int64_t second = book->loop->now / SECOND;
+    if (second != book->second) {
+        book->second = second;
+        book->n_late = 0;
+    }
+    return book->n_late++ < most;
+}
+
+/* Nobody has decided that it is recorded. */
+static bool is_worth_it(const TracingConfig *config, const CallRecord *record)
+{
+    if (record->quiet)
+        return false;
+    if (record->time_total >= config->slow)
+        return true;
+    return config->errors && failed(record->why) && telemetry_side(record) != SIDE_CLIENT;
+}
+
+static void begin_batch(TraceBook *book)
+{
+    const TracingConfig *config = &book->loop->config->tracing;
+    book->arena = arena_new(ARENA_UNLIMITED); /* `batch` and one call: its texts are cut */
+    book->spans = buffer_in(book->arena);
+    buffer_extend(&book->spans, config->batch + config->batch / 8);
+    if (!book->closed)
+        timer_start(&book->loop->timers, &book->timer, book->loop->now + config->every);
+}
+
+static void add(TraceBook *book, const CallRecord *record, const TraceContext *context)
+{
+    if (!book->arena)
+        begin_batch(book);
+    book->n += spans_write(record, context, clock_now() - record->time_total, &book->loop->random,
+                           &book->spans);
+    if (book->spans.size >= book->loop->config->tracing.batch)
+        pass_on(book);
+}
+
+static void on_call(void *owner, const CallRecord *record, Bytes line)
+{
+    TraceBook *book = owner;
+    const TracingConfig *config = &book->loop->config->tracing;
+    (void)line;
+    if (!config->on)
+        return;
+    if (record->trace && record->trace->recorded) {
+        add(book, record, record->trace);
+        return;
+    }
+    if (!is_worth_it(config, record) || !may_be_late(book, config->late_per_second))
+        return;
+    TraceContext late;
+    if (record->trace)
+        late = *record->trace;
+    else
+        trace_context_start(&late, &book->loop->random);
+    add(book, record, &late);
+}
+
+TraceBook *trace_book_open(TraceExporter *exporter, Loop *loop)
+{
+    TraceBook *book = calloc(1, sizeof *book);
+    CHECK(book);
+    book->exporter = exporter;
+    book->loop = loop;
+    book->timer.fire = on_old;
+    telemetry_feed(loop->telemetry, on_call, book);
+    return book;
+}
+
+void trace_book_close(TraceBook *book)
+{
+    pass_on(book);
+    book->closed = true;
+}
+
+void trace_book_free(TraceBook *book)
+{
+    if (book->arena)
+        trace_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
+    free(book);
+}
