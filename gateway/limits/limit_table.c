@@ -133,7 +133,8 @@ static LimitSlot *find_free(const Part *part, uint64_t key, int64_t now)
 }
 
 /* While it changes hands, whoever still has the old key finds that the word has changed, or the
-   key: see try_change. Does nothing if somebody else was faster, or if its bucket is in use again. */
+   key: see try_change. Does nothing if somebody else was faster, or if its bucket is in use again.
+ */
 static void take(const Part *part, LimitSlot *slot, uint64_t key, int64_t now)
 {
     uint64_t old = key_in(slot);

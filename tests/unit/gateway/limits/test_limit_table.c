@@ -298,8 +298,8 @@ static void *bring_new_keys(void *argument)
     Worker *worker = argument;
     for (uint32_t i = 0; i < 500000; i++) {
         uint64_t key = key_of((uint64_t)i * THREADS + worker->number);
-        worker->without_room += !limit_table_change(worker->table, LIMIT_PART_PROVED, key, SECOND,
-                                                    leave_idle, NULL);
+        worker->without_room +=
+            !limit_table_change(worker->table, LIMIT_PART_PROVED, key, SECOND, leave_idle, NULL);
     }
     return NULL;
 }
