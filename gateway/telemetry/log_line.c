@@ -15,24 +15,27 @@ static uint64_t special_bytes(uint64_t eight)
     return (eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs;
 }
 
-static uint64_t load_eight(const uint8_t *at)
+/* Up to seven bytes: the first half and the last one, which may overlap. What is missing is a
+   letter. */
+static uint64_t load_few(Bytes text)
 {
-    uint64_t eight;
-    memcpy(&eight, at, sizeof eight);
-    return eight;
+    const uint64_t letters = UINT64_C(0x6161616100000000);
+    if (text.size >= 4)
+        return bytes_half(text.data) | (uint64_t)bytes_half(text.data + text.size - 4) << 32;
+    if (!text.size)
+        return letters | 0x61616161;
+    return letters | 0x61000000 | (uint64_t)text.data[0] << 16 |
+           (uint64_t)text.data[text.size / 2] << 8 | text.data[text.size - 1];
 }
 
 static bool is_plain(Bytes text)
 {
     uint64_t found = 0;
-    if (text.size < 8) {
-        for (size_t i = 0; i < text.size; i++)
-            found |= special_bytes(UINT64_C(0x2020202020202000) | text.data[i]);
-        return found == 0;
-    }
+    if (text.size < 8)
+        return special_bytes(load_few(text)) == 0;
     for (size_t i = 0; i + 8 <= text.size; i += 8)
-        found |= special_bytes(load_eight(text.data + i));
-    return (found | special_bytes(load_eight(text.data + text.size - 8))) == 0;
+        found |= special_bytes(bytes_word(text.data + i));
+    return (found | special_bytes(bytes_word(text.data + text.size - 8))) == 0;
 }
 
 static void add_text(Buffer *line, Bytes key, Bytes text)
@@ -84,19 +87,21 @@ void log_line_text(Buffer *line, Bytes key, Bytes text)
         add_text(line, key, text);
 }
 
-void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
+uint8_t *log_line_put_millis(uint8_t *at, int64_t nanoseconds)
 {
-    uint8_t *at = log_line_begin_value(line, key, DECIMAL_SIZE + 4);
-    if (!at)
-        return;
     uint64_t micros = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
-    uint64_t part = micros % 1000;
-    at += decimal_write(micros / 1000, (char *)at);
+    uint64_t millis = micros / 1000;
+    unsigned part = (unsigned)(micros - millis * 1000);
+    if (millis < 10)
+        *at++ = (uint8_t)('0' + millis);
+    else
+        at += decimal_write(millis, (char *)at);
+    unsigned tens = part / 10;
     *at++ = '.';
-    *at++ = (uint8_t)('0' + part / 100);
-    *at++ = (uint8_t)('0' + part / 10 % 10);
-    *at++ = (uint8_t)('0' + part % 10);
-    log_line_end_value(line, at);
+    *at++ = (uint8_t)('0' + tens / 10);
+    *at++ = (uint8_t)('0' + tens % 10);
+    *at++ = (uint8_t)('0' + part - tens * 10);
+    return at;
 }
 
 /* __FILE__ is relative to the build folder: removes "../". */

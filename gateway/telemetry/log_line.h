@@ -32,13 +32,19 @@ static inline void log_line_part(Buffer *line, Bytes part)
     buffer_add_bytes(line, part);
 }
 
+/* What is inlined into each of its uses: most keys are literals, of a size that is known there. A
+   line has about thirty members, and their calls would cost more than what they write. */
+#define LOG_LINE_INLINED static inline __attribute__((always_inline))
+
 /* Writes the key, with its ",", and reserves `size` bytes for the value, which log_line_end_value
    ends. NULL: out of memory. */
-static inline uint8_t *log_line_begin_value(Buffer *line, Bytes key, size_t size)
+LOG_LINE_INLINED uint8_t *log_line_begin_value(Buffer *line, Bytes key, size_t size)
 {
     if (!buffer_reserve(line, key.size + size))
         return NULL;
     uint8_t *at = line->data + line->size;
+    if (!__builtin_constant_p(key.size))
+        return bytes_put(at, key);
     if (key.size)
         memcpy(at, key.data, key.size);
     return at + key.size;
@@ -53,7 +59,7 @@ static inline void log_line_end_value(Buffer *line, const uint8_t *end)
 void log_line_text(Buffer *line, Bytes key, Bytes text);
 
 /* The same for a text that needs no escapes. May be empty. */
-static inline void log_line_plain(Buffer *line, Bytes key, Bytes text)
+LOG_LINE_INLINED void log_line_plain(Buffer *line, Bytes key, Bytes text)
 {
     uint8_t *at = text.size ? log_line_begin_value(line, key, text.size + 2) : NULL;
     if (!at)
@@ -64,21 +70,35 @@ static inline void log_line_plain(Buffer *line, Bytes key, Bytes text)
     log_line_end_value(line, at);
 }
 
-static inline void log_line_word(Buffer *line, Bytes key, const char *word)
+LOG_LINE_INLINED void log_line_word(Buffer *line, Bytes key, const char *word)
 {
     if (word)
         log_line_plain(line, key, bytes_of(word));
 }
 
-static inline void log_line_number(Buffer *line, Bytes key, uint64_t number)
+LOG_LINE_INLINED void log_line_number(Buffer *line, Bytes key, uint64_t number)
 {
     uint8_t *at = log_line_begin_value(line, key, DECIMAL_SIZE);
-    if (at)
-        log_line_end_value(line, at + decimal_write(number, (char *)at));
+    if (!at)
+        return;
+    if (number < 10)
+        *at++ = (uint8_t)('0' + number);
+    else
+        at += decimal_write(number, (char *)at);
+    log_line_end_value(line, at);
 }
 
-/* Nanoseconds as milliseconds with three decimals. */
-void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds);
+enum { LOG_MILLIS_SIZE = DECIMAL_SIZE + 4 };
+
+/* Writes nanoseconds as milliseconds with three decimals; returns the end. */
+uint8_t *log_line_put_millis(uint8_t *at, int64_t nanoseconds);
+
+LOG_LINE_INLINED void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
+{
+    uint8_t *at = log_line_begin_value(line, key, LOG_MILLIS_SIZE);
+    if (at)
+        log_line_end_value(line, log_line_put_millis(at, nanoseconds));
+}
 
 /* The chain as [{"fault", "doing", "field", "at"}], outermost first. Left out for success. */
 void log_line_causes(Buffer *line, Bytes key, Result why);
