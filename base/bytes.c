@@ -95,6 +95,8 @@ bool bytes_split(Bytes *rest, uint8_t separator, Bytes *part_out)
 
 Bytes bytes_copy(Arena *arena, Bytes from)
 {
+    if (!from.size)
+        return bytes("", 0);
     uint8_t *copy = arena_alloc(arena, from.size);
     if (!copy)
         return BYTES_NONE;

@@ -7,7 +7,10 @@
 #include "gateway/headers/own_fields.h"
 #include "protocols/dialect/code.h"
 
-enum { INTERIM_MOST = 16 };
+enum {
+    INTERIM_MOST = 16,
+    OPAQUE_ADDED = 6, /* fields that most requests get here: forwarding, a trace, a request id */
+};
 
 static const HttpStreamEvents opaque_events;
 
@@ -15,6 +18,8 @@ static const HttpStreamEvents opaque_events;
 static Bytes target_with(const Client *c, Bytes path)
 {
     Bytes query = bytes_slice(c->head->path, bytes_find(c->head->path, '?'), SIZE_MAX);
+    if (!query.size)
+        return path;
     Buffer target = buffer_in(c->x->arena);
     buffer_add_bytes(&target, path);
     buffer_add_bytes(&target, query);
@@ -32,14 +37,9 @@ Result opaque_keep_head(Client *c, Bytes path)
     *head = *received;
     head->method = x->call.verb;
     head->scheme = bytes_of("http");
-    head->authority = bytes_copy(x->arena, received->authority);
+    head->authority = x->call.authority;
     head->path = target_with(c, path);
-    head->fields = fields_in(x->arena);
-    for (uint32_t i = 0; i < received->fields.n; i++) {
-        const Field *field = &received->fields.items[i];
-        fields_add(&head->fields, bytes_copy(x->arena, field->name),
-                   bytes_copy(x->arena, field->value));
-    }
+    head->fields = fields_copy(x->arena, x->call.head, OPAQUE_ADDED);
     x->call.head = &head->fields;
     trace_context_write(&c->trace, &head->fields);
     forwarding_write(&c->forwarding, FORWARDING_HTTP, head->authority, received->minor,
@@ -176,7 +176,9 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     Attempt *attempt = owner;
     Exchange *x = attempt->exchange;
     const Client *c = client_of(x);
-    Fields own = fields_of_service(attempt, trailers);
+    Fields own = fields_in(x->arena);
+    if (trailers && trailers->n)
+        own = fields_of_service(attempt, trailers);
     attempt->side.ended = true;
     http_stream_send_end(c->stream, own.n ? &own : NULL);
     if (!c->tunnel || c->ended)

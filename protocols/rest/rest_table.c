@@ -282,17 +282,22 @@ static Result fill_match(const Search *search, const Leaf *leaf, Arena *arena, R
 Result rest_table_match(const RestTable *table, Bytes verb, Bytes path, Arena *arena,
                         RestMatch *match_out, bool *found_out)
 {
+    enum { FEW = 16 }; /* segments of a path as most tables have them */
+    Bytes few[2 * FEW], *segments = few;
+    size_t depth = table->depth;
     *match_out = (RestMatch){.value = NULL};
     *found_out = false;
+    if (depth > FEW)
+        segments = arena_array(arena, Bytes, 2 * depth);
+    if (!segments)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "matching a path");
     Search search = {
         .http_method = verb,
-        .segments = arena_array(arena, Bytes, table->depth),
-        .decoded = arena_array(arena, Bytes, table->depth),
+        .segments = segments,
+        .decoded = segments + depth,
         .table = table,
         .allowed = buffer_in(arena),
     };
-    if (!search.segments || !search.decoded)
-        return FAIL(arena, FAULT_OUT_OF_MEMORY, "matching a path");
     if (path.size == 0 || path.data[0] != '/')
         return OK;
 
