@@ -50,34 +50,40 @@ bool http_is_token(Bytes text)
 /* Most names, values and paths consist of usual characters, which is checked sixteen bytes at a
    time. Each of these functions marks the other bytes; a text with such bytes is checked again,
    byte by byte. */
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
+typedef int8_t Sixteen __attribute__((vector_size(16))); /* signed: above ASCII is negative */
 typedef uint64_t Halves __attribute__((vector_size(16)));
 
 /* All but "a" to "z", "0" to "9" and "-". */
 static inline Sixteen unusual_in_name(Sixteen x)
 {
-    return (Sixteen)((x - 'a' > 'z' - 'a') & (x - '0' > '9' - '0') & (x != '-'));
+    return ~(((x > 'a' - 1) & (x < 'z' + 1)) | ((x > '0' - 1) & (x < '9' + 1)) | (x == '-'));
 }
 
 /* All but visible ASCII and space. */
 static inline Sixteen unusual_in_value(Sixteen x)
 {
-    return (Sixteen)(x - ' ' > '~' - ' ');
+    return (x < ' ') | (x == 0x7f);
 }
 
 /* All but visible ASCII without "#". */
 static inline Sixteen unusual_in_path(Sixteen x)
 {
-    return (Sixteen)((x - '!' > '~' - '!') | (x == '#'));
+    return (x < '!') | (x == 0x7f) | (x == '#');
 }
 
-/* The first and the last eight bytes of a text of at least eight. */
-static inline Sixteen load_ends(Bytes text)
+/* All bytes of a text of one to fifteen, some of them twice. What is missing is a letter, which is
+   usual everywhere. */
+static inline Sixteen load_few(Bytes text)
 {
-    Halves halves;
-    memcpy(&halves, text.data, 8);
-    memcpy((uint8_t *)&halves + 8, text.data + text.size - 8, 8);
-    return (Sixteen)halves;
+    const uint64_t letters = UINT64_C(0x6161616161000000);
+    const uint8_t *at = text.data;
+    size_t size = text.size;
+    if (size >= 8)
+        return (Sixteen)(Halves){bytes_word(at), bytes_word(at + size - 8)};
+    uint64_t all =
+        size >= 4 ? bytes_half(at) | (uint64_t)bytes_half(at + size - 4) << 32
+                  : letters | (uint64_t)at[0] << 16 | (uint64_t)at[size / 2] << 8 | at[size - 1];
+    return (Sixteen)(Halves){all, all};
 }
 
 static inline Sixteen load(const uint8_t *at)
@@ -87,15 +93,14 @@ static inline Sixteen load(const uint8_t *at)
     return x;
 }
 
-/* Whether all bytes are usual; false also for fewer than eight. The last sixteen bytes may overlap
-   those before. */
+/* Whether there are bytes, and all are usual. The last sixteen may overlap those before. */
 static inline bool all_usual(Bytes text, Sixteen (*unusual)(Sixteen))
 {
     Sixteen found;
-    if (text.size < 8)
+    if (!text.size)
         return false;
     if (text.size < sizeof found) {
-        found = unusual(load_ends(text));
+        found = unusual(load_few(text));
     } else {
         found = unusual(load(text.data + text.size - sizeof found));
         for (size_t i = 0; i + sizeof found < text.size; i += sizeof found)
@@ -127,8 +132,10 @@ bool http_is_field_value(Bytes value)
 {
     if (value.size == 0)
         return true;
-    return !is_blank(value.data[0]) && !is_blank(value.data[value.size - 1]) &&
-           (all_usual(value, unusual_in_value) || all_have(value, TEXT));
+    uint8_t first = value.data[0], last = value.data[value.size - 1];
+    if (first > ' ' && last > ' ' && all_usual(value, unusual_in_value))
+        return true;
+    return !is_blank(first) && !is_blank(last) && all_have(value, TEXT);
 }
 
 static bool is_port(Bytes port)

@@ -18,16 +18,40 @@ static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
     return HTTP1_BAD;
 }
 
-/* The parser accepts LF alone as the end of a line. (It refuses CR alone.) */
+typedef uint8_t Sixteen __attribute__((vector_size(16)));
+typedef uint64_t Halves __attribute__((vector_size(16)));
+
+static Sixteen load_sixteen(const uint8_t *at)
+{
+    Sixteen x;
+    memcpy(&x, at, sizeof x);
+    return x;
+}
+
+/* Marks each LF of these sixteen bytes that no CR is before. */
+static Sixteen bare_lf(const uint8_t *at)
+{
+    return (Sixteen)((load_sixteen(at) == '\n') & (load_sixteen(at - 1) != '\r'));
+}
+
+/* The parser accepts LF alone as the end of a line. (It refuses CR alone.) Sixteen bytes at once;
+   the last ones may overlap those before. */
 static bool has_bare_lf(Bytes head)
 {
-    const uint8_t *at = head.data, *end = head.data + head.size;
-    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
-        if (at == head.data || at[-1] != '\r')
-            return true;
-        at++;
+    Sixteen found = {0};
+    size_t i = 1;
+    if (head.size && head.data[0] == '\n')
+        return true;
+    if (head.size > sizeof found) {
+        for (; i + sizeof found < head.size; i += sizeof found)
+            found |= bare_lf(head.data + i);
+        found |= bare_lf(head.data + head.size - sizeof found);
+        Halves halves = (Halves)found;
+        return halves[0] | halves[1];
     }
-    return false;
+    while (i < head.size && !(head.data[i] == '\n' && head.data[i - 1] != '\r'))
+        i++;
+    return i < head.size;
 }
 
 static size_t count_lines(Bytes head)
@@ -106,16 +130,26 @@ static uint64_t lower_eight(uint64_t x)
     return x | upper >> 2;
 }
 
-static void copy_lower(uint8_t *into, const char *from, size_t size)
+/* Eight bytes at a time, or four; the last ones may overlap those before. */
+static void copy_lower(uint8_t *into, const char *name, size_t size)
 {
+    const uint8_t *from = (const uint8_t *)name;
     uint64_t eight;
-    for (; size >= sizeof eight; into += sizeof eight, from += sizeof eight, size -= sizeof eight) {
-        memcpy(&eight, from, sizeof eight);
-        eight = lower_eight(eight);
-        memcpy(into, &eight, sizeof eight);
+    if (size >= sizeof eight) {
+        for (size_t i = 0; i + sizeof eight < size; i += sizeof eight) {
+            eight = lower_eight(bytes_word(from + i));
+            memcpy(into + i, &eight, sizeof eight);
+        }
+        eight = lower_eight(bytes_word(from + size - sizeof eight));
+        memcpy(into + size - sizeof eight, &eight, sizeof eight);
+    } else if (size >= 4) {
+        eight = lower_eight(bytes_half(from) | (uint64_t)bytes_half(from + size - 4) << 32);
+        memcpy(into, &eight, 4);
+        memcpy(into + size - 4, (uint8_t *)&eight + 4, 4);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            into[i] = ascii_lower(from[i]);
     }
-    for (size_t i = 0; i < size; i++)
-        into[i] = (uint8_t)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
 }
 
 /* Copies the parser's headers to `fields`, with lower-case names. */

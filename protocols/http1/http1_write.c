@@ -77,6 +77,10 @@ static void put_status(Http1 *http1, unsigned status)
 {
     char line[] = "HTTP/1.1 000 ";
     enum { DIGITS = 9 };
+    if (status == 200) { /* which most are */
+        put_text(http1, "HTTP/1.1 200 OK\r\n");
+        return;
+    }
     line[DIGITS] = (char)('0' + status / 100);
     line[DIGITS + 1] = (char)('0' + status / 10 % 10);
     line[DIGITS + 2] = (char)('0' + status % 10);
