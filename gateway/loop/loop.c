@@ -173,7 +173,7 @@ static void before_wait(uv_prepare_t *prepare)
     LoopPrivate *p = loop->private;
     loop_enter(loop);
     run_work(loop);
-    if (has_work(p) || read_order_has_left(&loop->order))
+    if (has_work(p) || (loop_is_crowded(loop) && read_order_has_left(&loop->order)))
         uv_idle_start(&p->no_wait, do_not_wait);
     else
         uv_idle_stop(&p->no_wait);
