@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { NOT_ASKED = 1 /* HpackEntry.flaws of a field that did not go through `may` */ };
+
 void hpack_encoder_init(HpackEncoder *encoder)
 {
     *encoder = (HpackEncoder){.lowest = HPACK_TABLE_DEFAULT};
@@ -131,8 +133,9 @@ static inline bool is_of(const HpackTable *table, const HpackEntry *entry, Bytes
     return bytes_are_at(text, name) && bytes_are_at(text + name.size, value);
 }
 
-/* The index of this field in the dynamic table, or 0. */
-static uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Bytes value)
+/* The index of this field in the dynamic table, or 0; and its flaws there. */
+static inline uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Bytes value,
+                                  uint8_t *flaws_out)
 {
     const HpackTable *table = &encoder->table;
     uint32_t number;
@@ -140,8 +143,10 @@ static uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Byt
         return 0;
     for (uint16_t at = *bucket_of(encoder, hash); is_alive(table, at, &number);) {
         const HpackEntry *entry = hpack_table_entry(table, number);
-        if (entry->hash == hash && is_of(table, entry, name, value))
+        if (entry->hash == hash && is_of(table, entry, name, value)) {
+            *flaws_out = entry->flaws;
             return index_of(table, number);
+        }
         uint16_t step = (uint16_t)(at - entry->older);
         if (step == 0 || step >= table->n)
             return 0;
@@ -160,7 +165,8 @@ static uint32_t find_name(const HpackTable *table, uint32_t name_hash, Bytes nam
     return 0;
 }
 
-static void add(HpackEncoder *encoder, uint32_t hash, uint32_t name_hash, Bytes name, Bytes value)
+static void add(HpackEncoder *encoder, uint32_t hash, uint32_t name_hash, Bytes name, Bytes value,
+                uint8_t flaws)
 {
     HpackTable *table = &encoder->table;
     if (!encoder->buckets) {
@@ -175,6 +181,7 @@ static void add(HpackEncoder *encoder, uint32_t hash, uint32_t name_hash, Bytes 
     uint16_t *bucket = bucket_of(encoder, hash);
     entry->hash = hash;
     entry->name_hash = name_hash;
+    entry->flaws = flaws;
     entry->older = *bucket;
     *bucket = (uint16_t)(table->added - 1);
 }
@@ -232,7 +239,7 @@ static bool is_small_enough(const HpackTable *table, Bytes name, Bytes value)
 }
 
 static uint8_t *put_literal(HpackEncoder *encoder, uint8_t *at, uint32_t known, uint32_t hash,
-                            Bytes name, Bytes value)
+                            Bytes name, Bytes value, uint8_t flaws)
 {
     uint32_t name_hash = hash_of(ends_of(name), name.size);
     bool secret = is_secret(name, value);
@@ -250,7 +257,7 @@ static uint8_t *put_literal(HpackEncoder *encoder, uint8_t *at, uint32_t known, 
         at = put_shortest(at, name);
     at = index ? put_shortest(at, value) : put_plain(at, value);
     if (index)
-        add(encoder, hash, name_hash, name, value);
+        add(encoder, hash, name_hash, name, value, flaws);
     return at;
 }
 
@@ -258,16 +265,22 @@ uint8_t *hpack_encode_known(HpackEncoder *encoder, uint8_t *at, uint32_t known, 
 {
     Bytes name = bytes(hpack_static[known].name, hpack_static[known].name_size);
     uint32_t hash = hash_of(ends_of(name), ends_of(value));
-    uint32_t index = find_field(encoder, hash, name, value);
+    uint8_t flaws;
+    uint32_t index = find_field(encoder, hash, name, value, &flaws);
     return index ? put_number(at, 0x80, 7, index)
-                 : put_literal(encoder, at, known, hash, name, value);
+                 : put_literal(encoder, at, known, hash, name, value, NOT_ASKED);
 }
 
-uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, Bytes name, Bytes value)
+uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, const Field *field, HpackMay *may)
 {
+    Bytes name = field->name, value = field->value;
     uint32_t hash = hash_of(ends_of(name), ends_of(value));
-    uint32_t index = find_field(encoder, hash, name, value);
-    return index ? put_number(at, 0x80, 7, index) : put_literal(encoder, at, 0, hash, name, value);
+    uint8_t flaws = NOT_ASKED;
+    uint32_t index = find_field(encoder, hash, name, value, &flaws);
+    if (flaws && may && !may(field))
+        return at;
+    return index ? put_number(at, 0x80, 7, index)
+                 : put_literal(encoder, at, 0, hash, name, value, 0);
 }
 
 uint8_t *hpack_encode_alone(uint8_t *at, Bytes name, Bytes value)

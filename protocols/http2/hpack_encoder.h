@@ -10,6 +10,7 @@
 #ifndef PROTOCOLS_HPACK_ENCODER_H
 #define PROTOCOLS_HPACK_ENCODER_H
 
+#include "base/fields.h"
 #include "protocols/http2/hpack_static.h"
 #include "protocols/http2/hpack_table.h"
 
@@ -50,8 +51,13 @@ bool hpack_encoder_rewind(HpackEncoder *encoder, const HpackMark *mark);
 /* Each writes at `at`, where the caller has made room, and returns the end. */
 uint8_t *hpack_encode_begin(HpackEncoder *encoder, uint8_t *at);
 
-/* Any field, with its name in lower case. */
-uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, Bytes name, Bytes value);
+/* Whether a field may be sent; always the same of the same one. */
+typedef bool HpackMay(const Field *field);
+
+/* Any field, with its name in lower case. Nothing is written if it may not be sent. That is asked
+   only of what is not in the table from such a field already. `may`: the same for all fields of an
+   encoder; NULL: all may. */
+uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, const Field *field, HpackMay *may);
 
 /* A field whose name is that of the static entry `known`. */
 uint8_t *hpack_encode_known(HpackEncoder *encoder, uint8_t *at, uint32_t known, Bytes value);

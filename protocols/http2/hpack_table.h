@@ -23,7 +23,7 @@ typedef struct HpackEntry {
     uint32_t at; /* position of the name; the value follows */
     uint16_t name_size, value_size;
     uint8_t token;  /* HpackToken */
-    uint8_t flaws;  /* HpackFlaw */
+    uint8_t flaws;  /* HpackFlaw; encoder: whether it was not asked if it may be sent */
     uint16_t older; /* encoder: the number of the previous entry in the same bucket */
     uint32_t hash;  /* encoder: of name and value */
     uint32_t name_hash;

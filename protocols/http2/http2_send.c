@@ -83,9 +83,10 @@ static Block block_begin(Http2 *http2, size_t most)
     return block;
 }
 
-static void block_add(Block *block, Bytes name, Bytes value)
+/* Nothing is added if the field may not go out. */
+static void block_add(Block *block, const Field *field)
 {
-    block->at = hpack_encode(&block->http2->encoder, block->at, name, value);
+    block->at = hpack_encode(&block->http2->encoder, block->at, field, http_may_go_out);
 }
 
 static void block_add_known(Block *block, uint32_t known, Bytes value)
@@ -199,8 +200,8 @@ static void put_trailers(Http2 *http2, Http2Stream *stream, const Http2Trailers 
     }
     Block block = block_begin(http2, most_of_fields(fields));
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (may_be_trailer(&fields->items[i]))
-            block_add(&block, fields->items[i].name, fields->items[i].value);
+        if (!http_is_barred_from_trailers(fields->items[i].name))
+            block_add(&block, &fields->items[i]);
     }
     block_end(&block, stream->id, true);
     http2_stream_end_sent(http2, stream);
@@ -318,8 +319,8 @@ static void block_add_head(Block *block, const HttpHead *head, bool client)
     }
     for (uint32_t i = 0; i < head->fields.n; i++) {
         const Field *field = &head->fields.items[i];
-        if (http_may_go_out(field) && !(client && bytes_are(field->name, "host")))
-            block_add(block, field->name, field->value);
+        if (!(client && bytes_are(field->name, "host")))
+            block_add(block, field);
     }
 }
 

@@ -294,7 +294,8 @@ static void what_a_field_is_stays_with_its_entry(void **state)
 static size_t written(HpackEncoder *encoder, const char *name, const char *value, uint8_t *first)
 {
     uint8_t out[512], *at = hpack_encode_begin(encoder, out);
-    uint8_t *end = hpack_encode(encoder, at, bytes_of(name), bytes_of(value));
+    Field field = {bytes_of(name), bytes_of(value)};
+    uint8_t *end = hpack_encode(encoder, at, &field, NULL);
     *first = *at;
     return (size_t)(end - at);
 }
@@ -310,6 +311,46 @@ static void a_field_is_one_byte_the_second_time(void **state)
     assert_int_equal(first, 0xbe);
     assert_int_equal(written(&encoder, "grpc-encoding", "br", &first),
                      1 + 1 + 2); /* the name is known */
+    hpack_encoder_deinit(&encoder);
+}
+
+static int asked;
+
+static bool may_go(const Field *field)
+{
+    asked++;
+    return !bytes_are(field->name, "content-length");
+}
+
+static void a_field_of_the_table_is_not_asked_again_if_it_may_be_sent(void **state)
+{
+    HpackEncoder encoder;
+    uint8_t out[512];
+    const Field good = {bytes_of("grpc-encoding"), bytes_of("gzip")};
+    hpack_encoder_init(&encoder);
+    asked = 0;
+    assert_true(hpack_encode(&encoder, out, &good, may_go) > out + 10);
+    assert_int_equal(asked, 1);
+    assert_ptr_equal(hpack_encode(&encoder, out, &good, may_go), out + 1);
+    assert_int_equal(asked, 1);
+    hpack_encoder_deinit(&encoder);
+}
+
+static void what_may_not_be_sent_is_not_sent_because_the_table_has_it(void **state)
+{
+    HpackEncoder encoder;
+    uint8_t out[512];
+    const Field length = {bytes_of("content-length"), bytes_of("123")};
+    hpack_encoder_init(&encoder);
+    for (int i = 0; i < 3; i++) /* by the third time it is in the table */
+        hpack_encode_known(&encoder, out, HPACK_CONTENT_LENGTH, length.value);
+    assert_int_equal(encoder.table.n, 1);
+    asked = 0;
+    assert_ptr_equal(hpack_encode(&encoder, out, &length, may_go), out);
+    assert_ptr_equal(hpack_encode(&encoder, out, &length, may_go), out);
+    assert_int_equal(asked, 2);
+    assert_ptr_equal(hpack_encode_known(&encoder, out, HPACK_CONTENT_LENGTH, length.value),
+                     out + 1);
     hpack_encoder_deinit(&encoder);
 }
 
@@ -471,7 +512,8 @@ static void what_we_write_nghttp2_reads(void **state)
             uint8_t *at = hpack_encode_begin(&encoder, out);
             for (size_t n = 0; n < head.n; n++) {
                 uint8_t *before = at;
-                at = hpack_encode(&encoder, at, head.fields[n].name, head.fields[n].value);
+                Field field = {head.fields[n].name, head.fields[n].value};
+                at = hpack_encode(&encoder, at, &field, NULL);
                 assert_true((size_t)(at - before) <= head.fields[n].name.size +
                                                          head.fields[n].value.size +
                                                          HPACK_FIELD_EXTRA);
@@ -552,6 +594,8 @@ int main(void)
         cmocka_unit_test(a_field_that_only_might_be_too_large_is_in_the_table),
         cmocka_unit_test(what_a_field_is_stays_with_its_entry),
         cmocka_unit_test(a_field_is_one_byte_the_second_time),
+        cmocka_unit_test(a_field_of_the_table_is_not_asked_again_if_it_may_be_sent),
+        cmocka_unit_test(what_may_not_be_sent_is_not_sent_because_the_table_has_it),
         cmocka_unit_test(secrets_go_into_no_table),
         cmocka_unit_test(what_seldom_repeats_comes_into_the_table_when_it_does),
         cmocka_unit_test(the_peer_is_told_of_each_size_of_the_table),
