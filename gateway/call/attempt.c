@@ -1,6 +1,7 @@
 #include "gateway/call/attempt.h"
 
 #include "gateway/call/exchange_internal.h"
+#include "gateway/policy/patience.h"
 
 #define PREVIOUS_FIELD "grpc-previous-rpc-attempts"
 #define TRANSPARENT_FIELD "grpc-transparent-retry-attempts"
@@ -60,16 +61,12 @@ void attempt_drop(Attempt *attempt)
     side->stream = NULL;
 }
 
-/* An instance that refuses the request's head says so by 431; or, in gRPC, by the same code as one
-   that has too much to do. A head may be larger than it takes only if it has not said yet how much
-   that is; then it is one that servers refuse by default. */
-static bool is_about_head(const Attempt *attempt, Code code)
+/* An instance that is full, one whose client has used up its quota, and one that finds a request
+   too large say the same; and two clients that write the same make each other fail. So it is
+   nobody's failure. */
+static bool is_nobodys(Code code)
 {
-    enum { USUAL_MOST = 8 * 1024 };
-    const Fields *metadata = &attempt->exchange->call.metadata;
-    if (attempt->answer.http_status == 431)
-        return true;
-    return code == CODE_RESOURCE_EXHAUSTED && fields_size(metadata) > USUAL_MOST;
+    return code == CODE_RESOURCE_EXHAUSTED || code == CODE_ABORTED;
 }
 
 /* Whether an error may be about a message that nobody can look at now: it is too large for that,
@@ -83,6 +80,35 @@ static bool maybe_by_request(const Attempt *attempt, const Fault *fault, Code co
     return fault == &FAULT_UPSTREAM_STATUS && (attempt->unsure || (is_gone && is_parsing));
 }
 
+/* The timeout that the config gives to the call: see start_deadline. */
+static int64_t allowed_time(const Exchange *x)
+{
+    int64_t route = x->route ? x->route->timeout : NO_TIMEOUT;
+    int64_t call = x->config->limits.call_time;
+    return route == NO_TIMEOUT && call ? call : route;
+}
+
+/* Whether it had the time that such calls take, before the deadline. How long a stream lasts is its
+   client's choice. */
+static bool had_time(const Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    const int64_t *usual = pick_usual(&attempt->pick, x->method);
+    int64_t asked = attempt->record.asked ? attempt->record.asked : attempt->record.began;
+    Patience patience = {
+        .given = x->deadline - asked, .allowed = allowed_time(x), .usual = usual ? *usual : 0};
+    return exchange_is_unary(x) && patience_is_enough(&patience);
+}
+
+/* The deadline has passed, or the instance, which has it too, fails for it. */
+static bool is_cut_short(const Attempt *attempt, const Fault *fault, Code code)
+{
+    const Exchange *x = attempt->exchange;
+    bool is_time = fault == &FAULT_DEADLINE_EXCEEDED || code == CODE_DEADLINE_EXCEEDED ||
+                   x->deadline - x->loop->now < DEADLINE_NEAR;
+    return x->deadline != NO_TIMEOUT && is_time && !had_time(attempt);
+}
+
 /* What the outcome tells of the instance: see telemetry_side. */
 static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
 {
@@ -92,17 +118,21 @@ static AttemptVerdict verdict_of(const Attempt *attempt, Code code, Result why)
     if (fault == &FAULT_SUPERSEDED && !attempt->record.headed &&
         exchange_is_unary(attempt->exchange))
         return ATTEMPT_UNANSWERED;
-    if (fault == &FAULT_UPSTREAM_STATUS && (code_is_callers(code) || is_about_head(attempt, code)))
+    bool said = fault == &FAULT_UPSTREAM_STATUS;
+    if (said && (code_is_callers(code) || attempt->answer.http_status == 431))
         return ATTEMPT_GOOD;
+    if (said && is_nobodys(code))
+        return ATTEMPT_UNJUDGED;
     if (fault == &FAULT_UPSTREAM_RESET || fault == &FAULT_UPSTREAM_REFUSED)
         return ATTEMPT_LOST;
-    bool is_its_own = fault->side == SIDE_UPSTREAM && !maybe_by_request(attempt, fault, code);
+    bool is_its_own = fault->side == SIDE_UPSTREAM && !maybe_by_request(attempt, fault, code) &&
+                      !is_cut_short(attempt, fault, code);
     return is_its_own ? ATTEMPT_FAILED : ATTEMPT_UNJUDGED;
 }
 
 /* Nanoseconds until it responded, or was given up for want of a response; 0: of a stream, which may
    take its time. */
-static int64_t time_of(const Attempt *attempt, Result why)
+static int64_t time_of(const Attempt *attempt, AttemptVerdict verdict, Result why)
 {
     const AttemptRecord *record = &attempt->record;
     const Exchange *x = attempt->exchange;
@@ -113,7 +143,7 @@ static int64_t time_of(const Attempt *attempt, Result why)
         return record->headed - record->asked;
     bool given_up = fault == &FAULT_SUPERSEDED || fault == &FAULT_CLIENT_DEADLINE ||
                     fault == &FAULT_DEADLINE_EXCEEDED;
-    return given_up ? record->ended - record->asked : 0;
+    return given_up && verdict != ATTEMPT_UNJUDGED ? record->ended - record->asked : 0;
 }
 
 static void tell_instance(const Attempt *attempt, AttemptVerdict verdict, Result why)
@@ -125,7 +155,7 @@ static void tell_instance(const Attempt *attempt, AttemptVerdict verdict, Result
     if (record->asked && !record->headed)
         upstream_measured(x->loop, record->instance, record->ended - record->asked, false);
     if (counts)
-        instance_attempt_ended(counts, verdict, time_of(attempt, why), record->ended);
+        instance_attempt_ended(counts, verdict, time_of(attempt, verdict, why), record->ended);
 }
 
 /* Whether a code says that the service does not work. Others are answers, also if they tell of a
@@ -146,9 +176,11 @@ static bool is_failure(Code code)
 static BreakerOutcome outcome_of(const Attempt *attempt, AttemptVerdict verdict, Code code,
                                  Result why)
 {
+    bool said = failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
+    if (said && is_nobodys(code) && !attempt->unsure)
+        return OUTCOME_GOOD;
     if (verdict == ATTEMPT_UNJUDGED || verdict == ATTEMPT_UNANSWERED || !attempt->record.instance)
         return OUTCOME_UNKNOWN;
-    bool said = failed(why) && why.error->fault == &FAULT_UPSTREAM_STATUS;
     return verdict == ATTEMPT_GOOD || (said && !is_failure(code)) ? OUTCOME_GOOD : OUTCOME_FAILED;
 }
 
@@ -238,7 +270,8 @@ void exchange_learn_failure(Attempt *attempt, const Fault *fault)
 {
     Exchange *x = attempt->exchange;
     bool refused = fault == &FAULT_UPSTREAM_REFUSED && attempt->record.asked;
-    bool slow = fault == &FAULT_SUPERSEDED || fault == &FAULT_DEADLINE_EXCEEDED;
+    bool slow =
+        fault == &FAULT_SUPERSEDED || (fault == &FAULT_DEADLINE_EXCEEDED && had_time(attempt));
     x->n_refused += refused;
     pick_end_trial(x->loop, &attempt->pick, refused);
     DelaySketch *delays = slow ? pick_delays(&attempt->pick, x->method) : NULL;
@@ -252,7 +285,11 @@ static void measure(const Attempt *attempt)
     const Loop *loop = attempt->exchange->loop;
     const Answer *answer = &attempt->answer;
     bool answered = !answer->is_error && (!answer->has_status || answer->status.code == CODE_OK);
-    upstream_measured(loop, attempt->pick.instance, loop->now - attempt->record.asked, answered);
+    int64_t took = loop->now - attempt->record.asked;
+    int64_t *usual = answered ? pick_usual(&attempt->pick, attempt->exchange->method) : NULL;
+    if (usual)
+        *usual = patience_usual(*usual, took);
+    upstream_measured(loop, attempt->pick.instance, took, answered);
 }
 
 void exchange_learn_head(Attempt *attempt)

@@ -5,8 +5,6 @@
 #include "gateway/rest/rest_request.h"
 #include "protocols/http/http_rules.h"
 
-#define DEADLINE_NEAR (10 * MILLISECOND)
-
 static const HttpStreamEvents instance_events;
 
 /* ---- Picking and connecting ------------------------------------------------------------------ */

@@ -198,6 +198,9 @@ enum { FOREIGN_SHOWN = 300 /* bytes of an error's body in no known form that the
    other one, the route's fallback, or an error to the caller. */
 const Step *exchange_fail(Exchange *x, Result why); /* of the whole call */
 
+/* An instance has the same deadline, and its clock may be slightly ahead. */
+#define DEADLINE_NEAR (10 * MILLISECOND)
+
 /* What a passed deadline is. Whoever has sent a whole request may expect a response: then the
    service is too slow, or the gateway's work pool. A stream lasts as long as the client lets it,
    and a request that does not come is the client's. */

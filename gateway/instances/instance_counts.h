@@ -23,7 +23,7 @@ typedef struct InstanceCounts {
 
 /* What the end of an attempt tells of its instance. */
 typedef enum AttemptVerdict {
-    ATTEMPT_UNJUDGED,   /* nothing: it was cancelled, or the gateway failed */
+    ATTEMPT_UNJUDGED,   /* nothing: it was cancelled, the gateway failed, or a client may be why */
     ATTEMPT_UNANSWERED, /* it was still silent when another instance responded to the call */
     ATTEMPT_GOOD,       /* it has responded; also with an error that is the caller's mistake */
     ATTEMPT_FAILED,

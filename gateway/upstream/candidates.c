@@ -195,6 +195,23 @@ static float mean_weight(const InstanceSet *set)
     return set->n ? (float)(sum / set->n) : 1;
 }
 
+/* One block: the rows, and behind them what they point to. */
+static int64_t **usual_new(const Service *service)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        n += service->versions[i].n_methods;
+    if (n == 0)
+        return NULL;
+    int64_t **rows = take_memory(service->n_versions + n, sizeof(int64_t));
+    int64_t *next = (int64_t *)(rows + service->n_versions);
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        rows[service->versions[i].index] = next;
+        next += service->versions[i].n_methods;
+    }
+    return rows;
+}
+
 /* What was learned goes on: of the latest candidates of a service with this name. Methods have
    their places in one config only. */
 static void take_over(Loop *loop, Candidates *c)
@@ -209,7 +226,11 @@ static void take_over(Loop *loop, Candidates *c)
     if (before && before->service == c->service) {
         c->delays = before->delays;
         before->delays = NULL;
+        c->usual = before->usual;
+        before->usual = NULL;
     }
+    if (!c->usual)
+        c->usual = usual_new(c->service);
     if (!c->delays && c->service->n_delays)
         c->delays = take_memory(c->service->n_delays, sizeof *c->delays);
 }
@@ -287,6 +308,7 @@ static void candidates_free(Loop *loop, Candidates *c)
     *at = c->next;
     strip(c);
     free(c->delays);
+    free(c->usual);
     if (--c->count->references == 0)
         free(c->count);
     instance_set_unref(c->set);

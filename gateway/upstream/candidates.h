@@ -83,6 +83,7 @@ struct Candidates {
     uint32_t n_lists;     /* in both, and in those of the candidate's build, which are further */
     uint32_t n_of_arm;    /* ones: lists[version + n_of_arm]; 0: none is rolled out */
     RetryBudget budget;
+    int64_t **usual;     /* by version, then by its methods: patience_usual; NULL: see delays */
     DelaySketch *delays; /* by Method.delays; NULL: none are measured, or its successor has them */
 };
 

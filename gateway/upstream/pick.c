@@ -373,6 +373,13 @@ DelaySketch *pick_delays(const Pick *pick, const Method *method)
     return measured ? &pick->from->delays[method->delays] : NULL;
 }
 
+int64_t *pick_usual(const Pick *pick, const Method *method)
+{
+    if (!pick->from || !pick->from->usual || !method)
+        return NULL;
+    return &pick->from->usual[method->version->index][method - method->version->methods];
+}
+
 static bool may_answer(const Loop *loop, const CandidateList *list)
 {
     for (uint32_t i = 0; i < list->n; i++) {

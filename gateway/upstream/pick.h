@@ -71,6 +71,10 @@ void pick_earn(Loop *loop, const Pick *pick);              /* a call went well *
 /* How long the instances of the method take; NULL: it is not measured. */
 DelaySketch *pick_delays(const Pick *pick, const Method *method);
 
+/* How long good responses of the method usually take in this loop: patience_usual. NULL: it is not
+   measured. */
+int64_t *pick_usual(const Pick *pick, const Method *method);
+
 /* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
 void pick_release(Loop *loop, Pick *pick);
 

@@ -2,6 +2,7 @@
 import contextlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway import Gateway
@@ -31,7 +32,7 @@ class Instance(Http1Backend):
     """Fails, as servers do, with bytes that it cannot parse; with all, if it is broken. Responds when the time is over."""
 
     def __init__(self):
-        self.broken, self.hangs, self.time, self.over = False, False, 0, threading.Event()
+        self.broken, self.full, self.hangs, self.time, self.over = False, False, False, 0, threading.Event()
         super().__init__(self.answer)
 
     def answer(self, peer, told, body):
@@ -39,7 +40,10 @@ class Instance(Http1Backend):
         if self.hangs:
             self.over.wait(10)
         bad = self.broken or body in BAD
-        status, kind, text = ("500 No", "application/json", b'{"code": "internal"}') if bad else ("200 OK", "application/proto", b"")
+        kind = "application/json" if bad or self.full else "application/proto"
+        status, text = ("500 No", b'{"code": "internal"}') if bad else ("200 OK", b"")
+        if self.full:
+            status, text = "429 Full", b'{"code": "resource_exhausted"}'
         peer.say(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
 
 
@@ -75,4 +79,32 @@ def test_a_message_that_does_not_parse_is_its_clients_mistake(tmp_path, guards):
             assert ask(gateway, WELL).status == 200
         assert not has_judged(gateway, instances, guards)
         instances[0].broken = True
+        eventually(lambda: [ask(gateway, WELL) for _ in range(20)] and has_judged(gateway, instances, guards))
+
+
+@pytest.mark.parametrize("guards", GUARDS, ids=["breaker", "ejection"])
+def test_a_deadline_that_leaves_no_time_is_its_clients_choice_and_a_generous_one_is_not(tmp_path, guards):
+    with running(tmp_path, guards) as (instances, gateway):
+        for each in instances:
+            each.time = 0.02
+        for _ in range(20):
+            assert ask(gateway, WELL, Connect_Timeout_Ms="2").status == 504
+        for _ in range(20):
+            ask(gateway, WELL, Connect_Timeout_Ms="2")
+            assert ask(gateway, WELL).status == 200
+        assert not has_judged(gateway, instances, guards)
+        instances[0].hangs = True
+        with ThreadPoolExecutor(40) as pool:
+            list(pool.map(lambda _: ask(gateway, WELL, Connect_Timeout_Ms="600"), range(60)))
+        eventually(lambda: has_judged(gateway, instances, guards))
+
+
+@pytest.mark.parametrize("guards", GUARDS, ids=["breaker", "ejection"])
+def test_a_quota_of_one_client_that_an_instance_holds_counts_neither_for_nor_against_it(tmp_path, guards):
+    with running(tmp_path, guards) as (instances, gateway):
+        instances[0].full = True
+        told = [ask(gateway, WELL).status for _ in range(60)]
+        assert told.count(429) >= 10, told
+        assert not has_judged(gateway, instances, guards)
+        instances[0].full, instances[0].broken = False, True
         eventually(lambda: [ask(gateway, WELL) for _ in range(20)] and has_judged(gateway, instances, guards))

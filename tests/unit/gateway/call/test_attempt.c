@@ -312,8 +312,8 @@ static void errors_count_against_an_instance_unless_they_are_the_callers(void **
     static const struct {
         int code;
         unsigned failures;
-    } rows[] = {{2, 1}, {3, 0},  {4, 1},  {5, 0},  {6, 0},  {7, 0},  {8, 1},
-                {9, 0}, {10, 1}, {11, 0}, {12, 1}, {13, 1}, {15, 1}, {16, 0}};
+    } rows[] = {{2, 1}, {3, 0},  {4, 1},  {5, 0},  {6, 0},  {7, 0},
+                {9, 0}, {11, 0}, {12, 1}, {13, 1}, {15, 1}, {16, 0}};
     Scene *scene = *state;
     scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -321,6 +321,19 @@ static void errors_count_against_an_instance_unless_they_are_the_callers(void **
         scene_pass(scene, 7);
         answer_error(instance(scene), rows[i].code, "no");
         assert_counts(scene, 7101, 1, rows[i].failures, 1);
+    }
+}
+
+static void quotas_and_conflicts_of_clients_count_neither_for_nor_against_an_instance(void **state)
+{
+    static const int codes[] = {8, 10};
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        ask_grpc(scene, MAKE_ITEM, ITEM);
+        scene_pass(scene, 7);
+        answer_error(instance(scene), codes[i], "no");
+        assert_counts(scene, 7101, 0, 0, 1);
     }
 }
 
@@ -358,14 +371,66 @@ static void what_the_client_cancels_does_not_count(void **state)
     assert_counts(scene, 7101, 0, 0, 0);
 }
 
-static void an_instance_that_does_not_respond_in_time_has_failed_and_taken_that_time(void **state)
+/* A call whose deadline passes. */
+static void call_in_vain(Scene *scene, const char *method, int milliseconds)
 {
-    Scene *scene = *state;
-    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 1S");
+    const char *timeout = arena_printf(scene->arena, "grpc-timeout: %dm", milliseconds);
+    Peer *client = begin_grpc(scene, method, timeout);
     say_frame(client, GET_X);
     say_end(client);
-    scene_pass(scene, 1001);
+    scene_pass(scene, milliseconds + 1);
+}
+
+/* One instance, whose good responses take 7 ms. */
+static Scene *responsive_scene(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 7);
+    answer(instance(scene), ITEM);
+    assert_counts(scene, 7101, 1, 0, 1);
+    return scene;
+}
+
+static void an_instance_that_does_not_respond_in_time_has_failed_and_taken_that_time(void **state)
+{
+    Scene *scene = responsive_scene(state);
+    call_in_vain(scene, GET_ITEM, 14);
     assert_counts(scene, 7101, 1, 1, 1);
+}
+
+static void a_deadline_that_left_less_than_twice_the_usual_time_says_nothing(void **state)
+{
+    Scene *scene = responsive_scene(state);
+    call_in_vain(scene, GET_ITEM, 13);
+    assert_counts(scene, 7101, 0, 0, 0);
+}
+
+static void a_deadline_says_nothing_of_a_method_that_has_not_responded_yet(void **state)
+{
+    Scene *scene = responsive_scene(state);
+    call_in_vain(scene, MAKE_ITEM, 1000);
+    assert_counts(scene, 7101, 0, 0, 0);
+}
+
+static void an_error_just_before_a_short_deadline_says_nothing(void **state)
+{
+    static const struct {
+        int timeout, after;
+        unsigned calls;
+    } rows[] = {{13, 2, 1}, {13, 4, 0}, {14, 13, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = responsive_scene(state);
+        const char *timeout = arena_printf(scene->arena, "grpc-timeout: %dm", rows[i].timeout);
+        Peer *client = begin_grpc(scene, GET_ITEM, timeout);
+        say_frame(client, GET_X);
+        say_end(client);
+        scene_pass(scene, rows[i].after);
+        answer_error(instance(scene), 13, "no");
+        assert_counts(scene, 7101, rows[i].calls, rows[i].calls, 1);
+        scene_pass(scene, 20);
+    }
 }
 
 static void a_stream_counts_without_its_time(void **state)
@@ -946,10 +1011,15 @@ int main(void)
         TEST(an_error_after_a_possible_effect_forbids_a_retry_to_grpc_clients),
         TEST(an_error_without_an_effect_allows_it),
         TEST(errors_count_against_an_instance_unless_they_are_the_callers),
+        TEST(quotas_and_conflicts_of_clients_count_neither_for_nor_against_an_instance),
+        SCENE_TEST(quotas_and_conflicts_of_clients_count_neither_for_nor_against_an_instance),
         TEST(each_attempt_counts_for_its_own_instance),
         TEST(what_was_not_sent_does_not_count),
         TEST(what_the_client_cancels_does_not_count),
         TEST(an_instance_that_does_not_respond_in_time_has_failed_and_taken_that_time),
+        TEST(a_deadline_that_left_less_than_twice_the_usual_time_says_nothing),
+        TEST(a_deadline_says_nothing_of_a_method_that_has_not_responded_yet),
+        TEST(an_error_just_before_a_short_deadline_says_nothing),
         TEST(a_stream_counts_without_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
