@@ -71,7 +71,8 @@ static void compile_target(Draft *d, const Mapping *mapping)
     for (uint32_t i = 0; i < mapping->to->n_fields && !failed(d->failure); i++) {
         const FieldType *target = &mapping->to->fields[i];
         if (rule == mapping->n_rules || mapping->rules[rule].target != target) {
-            compile_put_nothing(d, target);
+            if (!mapping->hidden || !mapping->hidden[target->index])
+                compile_put_nothing(d, target);
         } else {
             if (!straight || !straight[rule].source)
                 compile_put(d, target, mapping->rules[rule].value);

@@ -116,6 +116,9 @@ struct Mapping {
     bool identity;  /* nothing changes by name and meaning, including sub-messages */
     bool same_wire; /* and the wire bytes may be copied */
     uint32_t index; /* in its MappingSet */
+    /* By FieldType.index of the target: never written, not even as a default. NULL: none is. See
+       field_list.h. */
+    const bool *hidden;
 };
 
 /* ---- Converters ------------------------------------------------------------------------------ */
