@@ -12,7 +12,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations chaos sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -156,6 +156,11 @@ conformance: ## the standards' own test suites (they want a Go newer than Debian
 	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance --suite conformance-operations --verbose
+
+conformance-tracing: ## a request through two services that OpenTelemetry's SDK, from PyPI, instruments, and through the gateway, is one tree of spans
+	@.ci/deps build
+	@$(MAKE) --no-print-directory build
+	@meson test -C $(BUILD) --suite conformance-tracing --verbose
 
 conformance-operations: ## Google's long-running client, from PyPI, against operations of jobs
 	@.ci/deps build

