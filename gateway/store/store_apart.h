@@ -15,8 +15,8 @@
    tasks, store.h. */
 MUST_USE Result store_run_apart(const StoreSettings *settings, Arena *arena, StoreTask *task);
 
-/* Reading that is repeated, and takes a thousandth of the time at most. Filled in by its owner up
-   to `owner`, the rest zeros. One thread uses it. */
+/* Reading that is repeated, and takes a thousandth of the time at most: of SQLite that of a
+   processor. Filled in by its owner up to `owner`, the rest zeros. One thread uses it. */
 typedef struct StoreSurvey {
     Store *store;
     void (*run)(void *owner); /* on its thread */
