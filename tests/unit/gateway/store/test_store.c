@@ -727,6 +727,14 @@ static void while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on(vo
     assert_int_equal(old.n_failed, 0);
 }
 
+static void the_server_compiles_no_statements(void **state)
+{
+    Bench *b = *state;
+    assert_int_equal(number_of(b, "SELECT count(*) FROM pg_settings WHERE name = 'jit' AND"
+                                  " setting = 'on'"),
+                     0);
+}
+
 /* A migration needs a lock that a backup prevents, and whoever comes after the migration would wait
    for both. */
 static void a_migration_that_waits_for_a_backup_lets_older_gateways_go_on(void **state)
@@ -972,6 +980,7 @@ int main(void)
         SQLITE(a_store_that_is_down_fails_at_once_and_comes_back),
         SQLITE(a_damaged_file_is_named),
         BOTH(while_an_older_gateway_writes_a_newer_one_migrates_and_both_go_on),
+        POSTGRESQL(the_server_compiles_no_statements),
         POSTGRESQL(a_migration_that_waits_for_a_backup_lets_older_gateways_go_on),
         SQLITE(a_new_file_is_for_its_owner_only),
         SQLITE(a_file_that_was_restored_in_use_has_what_the_backup_has),
