@@ -5,6 +5,7 @@ import pathlib
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -86,3 +87,27 @@ def server():
         pytest.skip("PostgreSQL is not installed: apt install postgresql")
     with PostgreSQL() as started:
         yield started
+
+
+@contextlib.contextmanager
+def small_disk(size):
+    """Not in a folder of pytest's, which only root may enter: its server is somebody else's."""
+    with tempfile.TemporaryDirectory(prefix="disk-") as name:
+        disk = pathlib.Path(name)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", disk], check=False).returncode:
+            pytest.skip("mount is not allowed here")
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+
+def fill(disk):
+    """A file that takes all the room there is."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return filler

@@ -18,7 +18,7 @@ from backends import Backend
 from clocks import WallClock
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from processes import eventually
-from stores import PostgreSQL, postgresql, server, store  # noqa: F401  (fixtures)
+from stores import PostgreSQL, fill, postgresql, server, small_disk, store  # noqa: F401  (fixtures)
 
 STORED = "store: $store\nnode: $node\n" + SHOP_CONFIG
 
@@ -285,34 +285,9 @@ def test_a_file_that_was_cut_off_is_damaged_and_its_wal_stays(tmp_path):
     assert (tmp_path / "store.db-wal").read_bytes() == (tmp_path / "kept-store.db-wal").read_bytes()
 
 
-@contextlib.contextmanager
-def small_disk(folder, size):
-    disk = folder / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", disk], check=False).returncode:
-        pytest.skip("mount is not allowed here")
-    for parent in disk.parents[:-2]:  # a server that is not root's comes through
-        parent.chmod(0o755)
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", disk], check=True)
-
-
-def fill(disk):
-    """A file that takes all the room there is."""
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            return filler
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
 def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
-    with small_disk(tmp_path, "1m") as disk, \
+    with small_disk("1m") as disk, \
             gateway_with(tmp_path / "a", f"{{sqlite: {disk}/store.db}}") as gateway:
         eventually(lambda: fleet(gateway))
         filler = fill(disk)
@@ -460,7 +435,7 @@ def test_the_command_that_a_backup_of_postgresql_prints_makes_one_that_can_be_re
 def test_a_server_with_a_full_disk_is_told_and_the_audit_goes_on_when_there_is_room(tmp_path):
     if not postgresql.programs():
         pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    with small_disk(tmp_path, "100m") as disk, PostgreSQL(parent=disk) as server:
+    with small_disk("100m") as disk, PostgreSQL(parent=disk) as server:
         config = STORED.replace("{address: 127.0.0.1:$admin}", "{address: 127.0.0.1:$admin, socket: unix:admin.sock}")
         with Backend("v3") as backend, gateway_with(tmp_path / "a", server.setting, backend, config=config) as gateway:
             eventually(lambda: fleet(gateway) == {"one": []})
