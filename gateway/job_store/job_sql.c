@@ -109,14 +109,15 @@
 #define RUNNING(known) COUNT(known, "r.state <> 'waiting'")
 #define RETRYING(known) COUNT(known, JOB_IS_RETRYING("r."))
 
-/* Of each definition the client that was served least recently; of these that of the greatest
+/* `turns`: the condition of the index job_queues_turn, of a queue of which something is ready.
+   Of each definition the client that was served least recently; of these that of the greatest
    impact, and of these the one of which the fewest run. The owner's row notes it. $1 owner, $2
    limits, $3 number of the turn. */
 #define MAY_HAVE_MORE(most, count, of) "(" most " = 0 OR " count of ") < " most ")"
 #define OF_CLIENT "q.definition AND r.client = q.client"
-#define NEXT_CLIENT(known)                                                                         \
+#define NEXT_CLIENT(known, turns)                                                                  \
     "(SELECT q.client FROM job_queues q WHERE " SAME_KIND(                                         \
-        "q", "k") " AND q.ready > 0"                                                               \
+        "q", "k") " AND q." turns                                                                  \
                   " AND " MAY_HAVE_MORE(                                                           \
                       "k.client_most", RUNNING(known),                                             \
                       OF_CLIENT) " AND " MAY_HAVE_MORE("k.client_retrying_most", RETRYING(known),  \
@@ -125,13 +126,14 @@
 #define IS_NOT_PARKED                                                                              \
     "(k.park_after = 0 OR NOT EXISTS (SELECT 1 FROM job_parks c"                                   \
     " WHERE c.definition = k.definition AND c.times >= k.park_after))"
-#define TURN(known)                                                                                \
+#define TURN(known, turns)                                                                         \
     "UPDATE job_owners SET turn = $3, definition = p.definition, revision = p.revision,"           \
     " structure = p.structure, client = p.client FROM (SELECT m.* FROM (SELECT k." KIND            \
     ", k.impact, k.running_most, " RUNNING(                                                        \
         known) "k.definition) AS running,"                                                         \
                " " NEXT_CLIENT(                                                                    \
-                   known) " AS client FROM " known " WHERE " IS_NOT_PARKED                         \
+                   known,                                                                          \
+                   turns) " AS client FROM " known " WHERE " IS_NOT_PARKED                         \
                           " AND " MAY_HAVE_MORE(                                                   \
                               "k.retrying_most", RETRYING(known),                                  \
                               "k.definition") ") m"                                                \
@@ -143,11 +145,10 @@
 #define OF_TURN "(SELECT o." KIND ", o.client FROM job_owners o WHERE o.owner = $1 AND o.turn = $2)"
 
 /* $1 owner, $2 the number of the turn, $3 wall. */
-#define TURN_QUEUE                                                                                 \
-    "UPDATE job_queues SET queued = queued - 1, ready = ready - 1, changed = $3,"                  \
-    " served = 1 + (SELECT max(s.served) FROM job_queues s WHERE " SAME_KIND(                      \
-        "s", "job_queues") " AND s.ready > 0)"                                                     \
-                           " WHERE ready > 0 AND (" KIND ", client) = " OF_TURN
+#define TURN_QUEUE(turns)                                                                          \
+    "UPDATE job_queues SET queued = queued - 1, ready = ready - 1, changed = $3, served = 1 + "    \
+    "(SELECT max(s.served) FROM job_queues s WHERE " SAME_KIND(                                    \
+        "s", "job_queues") " AND s." turns ") WHERE " turns " AND (" KIND ", client) = " OF_TURN
 
 /* $1 owner, $2 the number of the turn. */
 #define TURN_JOB(for_update)                                                                       \
@@ -309,7 +310,7 @@
     .enroll = ENROLL, .owners = "SELECT owner, beat, lease FROM job_owners",                       \
     .orders = "SELECT id, ordered, ordered_by, ordered_why FROM jobs WHERE owner = $1"             \
               " AND owner <> '' AND ordered <> ''",                                                \
-    .ahead = AHEAD, .bury = BURY, .orphans = ORPHANS, .turn_queue = TURN_QUEUE,                    \
+    .ahead = AHEAD, .bury = BURY, .orphans = ORPHANS,                                              \
     .release = "UPDATE jobs" FREE "owner = $1 AND owner <> ''",                                    \
     .unclaim = "UPDATE jobs" FREE "owner = $1 AND owner <> '' AND claim >= $2 AND claim <= $3",    \
     .leave = "DELETE FROM job_owners WHERE owner = $1", .write = WRITE, .park = PARK,              \
@@ -334,7 +335,8 @@ const JobSql job_sql_sqlite = {
     .accept_queue_of = ACCEPT_QUEUE(IS_NEW, IS_BUSY),
     .accept_job_of = ACCEPT_JOB_ALONE(IS_BUSY),
     .wake = WAKE(KNOWN_SQLITE, ""),
-    .turn = TURN(KNOWN_SQLITE),
+    .turn = TURN(KNOWN_SQLITE, "ready > 0"),
+    .turn_queue = TURN_QUEUE("ready > 0"),
     .turn_job = TURN_JOB(""),
 };
 
@@ -351,6 +353,7 @@ const JobSql job_sql_postgresql = {
     .tell = "SELECT pg_notify('" JOB_CHANNEL "', $1),"
             " set_config('synchronous_commit', 'off', true)",
     .wake = WAKE(KNOWN_POSTGRESQL, " FOR UPDATE OF j SKIP LOCKED"),
-    .turn = TURN(KNOWN_POSTGRESQL),
+    .turn = TURN(KNOWN_POSTGRESQL, "turns"),
+    .turn_queue = TURN_QUEUE("turns"),
     .turn_job = TURN_JOB(" FOR UPDATE SKIP LOCKED"),
 };

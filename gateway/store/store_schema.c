@@ -5,6 +5,7 @@
 typedef struct Migration {
     int64_t oldest_reader; /* a gateway must know this migration to use the database after it */
     const char *sql;
+    const char *postgresql; /* what is done there besides, or NULL */
 } Migration;
 
 /* The types are those that both databases know: SQLite takes any name, and keeps 64-bit numbers,
@@ -276,6 +277,14 @@ static const Migration migrations[] = {
         " low BIGINT NOT NULL,"
         " high BIGINT NOT NULL,"
         " at BIGINT NOT NULL)"},
+    /* PostgreSQL changes a row without its indexes if none of their columns has another value, and
+       the page has room (HOT). A job more in a queue that has some does not change `turns`. */
+    {1, "",
+     "ALTER TABLE job_queues ADD COLUMN turns BOOLEAN GENERATED ALWAYS AS (ready > 0) STORED;"
+     "ALTER TABLE job_queues SET (fillfactor = 50);"
+     "DROP INDEX job_queues_turn;"
+     "CREATE INDEX job_queues_turn ON job_queues (definition, revision, structure, served)"
+     " WHERE turns"},
 };
 
 enum {
@@ -311,11 +320,13 @@ static Result migrate(const StoreBackend *backend, StoreSession *session, Arena 
                       int64_t number)
 {
     const Migration *migration = &migrations[number - 1];
+    bool more = backend == &store_postgresql && migration->postgresql;
     return backend->script(
         session, arena,
         arena_printf(arena,
-                     "INSERT INTO store_schema (number, oldest_reader) VALUES (%lld, %lld);%s",
-                     (long long)number, (long long)migration->oldest_reader, migration->sql));
+                     "INSERT INTO store_schema (number, oldest_reader) VALUES (%lld, %lld);%s%s",
+                     (long long)number, (long long)migration->oldest_reader, migration->sql,
+                     more ? migration->postgresql : ""));
 }
 
 static Result apply(const StoreBackend *backend, StoreSession *session, Arena *arena)

@@ -259,6 +259,23 @@ static void what_has_ended_counts_until_it_is_removed(void **state)
 
 /* ---- Resources ------------------------------------------------------------------------------- */
 
+/* PostgreSQL: the row of the queue stays in its page, so that no index is written (HOT). */
+static void another_job_of_a_queue_is_accepted_without_its_indexes(void **state)
+{
+    static const char hot[] = "SELECT pg_stat_get_tuples_hot_updated('job_queues'::regclass)";
+    Bench *b = *state;
+    if (!b->settings.postgresql)
+        return;
+    add(b, "ann"); /* its first one makes the row */
+    run_sql(&b->a, "SELECT pg_stat_force_next_flush()");
+    int64_t before = read_number(&b->a, hot);
+    for (int i = 0; i < 3; i++)
+        add(b, "ann");
+    run_sql(&b->a, "SELECT pg_stat_force_next_flush()");
+    assert_int_equal(read_number(&b->a, hot), before + 3);
+    assert_int_equal(claim(&b->a, 10), 4);
+}
+
 static void a_busy_resource_is_refused(void **state)
 {
     Bench *b = *state;
@@ -1598,6 +1615,7 @@ static int run_on(const bool *kind)
         TEST(a_client_may_have_so_much_stored),
         TEST(what_has_ended_counts_until_it_is_removed),
         TEST(what_is_moved_to_another_revision_counts_there),
+        TEST(another_job_of_a_queue_is_accepted_without_its_indexes),
         TEST(a_busy_resource_is_refused),
         TEST(jobs_of_one_resource_are_executed_one_after_the_other),
         TEST(a_resource_is_found_by_its_unfinished_job),
