@@ -55,6 +55,7 @@ LAYERS = (
         Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("token", "signed tokens, and the keys that check them", "Token", "token.h"),
+        Module("password", "passwords of operators: Argon2id", "PasswordHash", "password_hash.h"),
         Module("config", "the configuration: one generation, and how mistakes are told", "Config", "config.h"),
         Module("settings", "what of a config belongs to no service, read and checked", "ConfigReader", "settings.h"),
         Module("inventory", "instances, read from the config or from lists", "InstanceList", "instance_list.h"),
@@ -115,7 +116,7 @@ LAYERS = (
         Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "the subcommands", "Command", "command.h"),
-        Module("key_file", "API keys in a file: made, listed, taken out", "command_key", "command_key.h"),
+        Module("key_file", "API keys in a file, and hashes of passwords: made", "command_key", "command_key.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),
 )

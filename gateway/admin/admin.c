@@ -11,6 +11,7 @@
 #include "gateway/admin/h2o_problem.h"
 #include "gateway/admin/h2o_thread.h"
 #include "gateway/admin/operator.h"
+#include "gateway/admin/password_desk.h"
 #include "gateway/admin/refusals.h"
 #include "gateway/healing/healing_page.h"
 #include "gateway/healing/manual.h"
@@ -49,6 +50,7 @@ struct Admin {
     AdminConnections connections;
     Refusals refusals;
     uv_timer_t refusals_look; /* ends their minutes */
+    PasswordDesk *desk;
 
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -578,6 +580,8 @@ static bool is(h2o_iovec_t text, const char *expected)
     return h2o_memis(text.base, text.len, expected, strlen(expected));
 }
 
+#define BASIC "Basic realm=\"passerelle\", charset=\"UTF-8\""
+
 /* ---- Who may ask what ------------------------------------------------------------------------ */
 
 /* A request, and who it is from. */
@@ -683,10 +687,12 @@ static bool has_role(const Asking *asking, const Page *page)
                             operator_role_name(who->role), needed));
     } else {
         set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer");
+        if (asking->config && operator_passwords(asking->config))
+            set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, BASIC);
         refuse(asking, REFUSED_NO_PROOF, 401, "Unauthorized",
                arena_printf(asking->arena,
-                            "this needs the role %s: ask on the unix socket, or show a certificate "
-                            "or a token that admin.operators lists",
+                            "this needs the role %s: ask on the unix socket, or show a "
+                            "certificate, a token or a password that admin.operators lists",
                             needed));
     }
     return false;
@@ -769,19 +775,227 @@ static bool is_strict(const Asking *asking)
     return false;
 }
 
+static void send_stopping(h2o_req_t *req)
+{
+    req->http1_is_persistent = 0;
+    send_problem(req, 503, "Service Unavailable", "the gateway stops");
+}
+
+/* ---- Passwords ------------------------------------------------------------------------------- */
+
+/* A request whose password is being checked, or waits for that; in its pool. */
+typedef struct Login {
+    PasswordAsker asker; /* first */
+    Admin *admin;
+    h2o_req_t *req;
+    const Page *page;
+    PasswordMark mark; /* that was checked */
+    bool right;
+} Login;
+
+static void answer_to(Asking *asking, const Page *page)
+{
+    if (has_role(asking, page) &&
+        (!page->acts || (may_act(asking) && (page->takes_query || has_no_query(asking)))))
+        page->answer(asking->admin, asking->req, &asking->who);
+}
+
+static void on_login_gone(void *argument)
+{
+    password_desk_take_back(&((Login *)argument)->asker);
+}
+
+static LimitCall guess_of(const Asking *asking, IpAddress *address)
+{
+    h2o_conn_t *connection = asking->req->conn;
+    struct sockaddr_storage name;
+    *address = (IpAddress){.known = false};
+    if (h2o_socket_getpeername(connection->callbacks->get_socket(connection),
+                               (struct sockaddr *)&name) > 0)
+        *address = ip_of((struct sockaddr *)&name);
+    return (LimitCall){.limits = asking->config->admin_guesses,
+                       .identity = &identity_anonymous,
+                       .address = address,
+                       .now = clock_now(),
+                       .wall = clock_wall(),
+                       .arena = asking->arena};
+}
+
+static bool may_guess(const Asking *asking)
+{
+    RateLimits *limits = asking->admin->sees.limits;
+    IpAddress address;
+    LimitRefusal refusal = {0};
+    if (!limits || !asking->config->admin_guesses)
+        return true;
+    LimitCall call = guess_of(asking, &address);
+    Result r = rate_limits_admit_guess(limits, &call, &refusal);
+    if (!failed(r))
+        return true;
+    set_field(asking->req, H2O_TOKEN_RETRY_AFTER,
+              arena_printf(asking->arena, "%u", refusal.retry_after));
+    refuse(asking, REFUSED_GUESSES, 429, "Too Many Requests",
+           "too many wrong passwords came from this address: none of it is looked at for now");
+    error_ignore(r, "the response says it");
+    return false;
+}
+
+static void refuse_password(const Asking *asking)
+{
+    RateLimits *limits = asking->admin->sees.limits;
+    IpAddress address;
+    if (limits && asking->config->admin_guesses) {
+        LimitCall call = guess_of(asking, &address);
+        rate_limits_count_guess(limits, &call);
+    }
+    set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, BASIC);
+    refuse(asking, REFUSED_PASSWORD, 401, "Unauthorized",
+           "no operator has this name and this password");
+}
+
+static void refuse_busy(const Asking *asking, const char *text)
+{
+    set_field(asking->req, H2O_TOKEN_RETRY_AFTER, "1");
+    refuse(asking, REFUSED_BUSY, 503, "Service Unavailable", text);
+}
+
+static void let_in(Asking *asking, const OperatorConfig *one, const Page *page)
+{
+    asking->who = (Operator){one->role, one->name, "password"};
+    admin_connections_prove(&asking->admin->connections, asking->req->conn);
+    answer_to(asking, page);
+}
+
+static void on_login_turn(PasswordAsker *asker);
+static void on_login_verdict(PasswordAsker *asker, PasswordVerdict verdict);
+
+/* libh2o does not read from a connection whose request waits: without a response it would stay. */
+static void on_login_closed(PasswordAsker *asker)
+{
+    send_stopping(((Login *)asker)->req);
+}
+
+static Login *login_new(const Asking *asking, const Page *page)
+{
+    Login *login = h2o_mem_alloc_shared(&asking->req->pool, sizeof *login, on_login_gone);
+    *login = (Login){.asker = {.on_turn = on_login_turn,
+                               .on_verdict = on_login_verdict,
+                               .on_closed = on_login_closed},
+                     .admin = asking->admin,
+                     .req = asking->req,
+                     .page = page};
+    return login;
+}
+
+/* Lets in whose password was right a moment ago; else it is checked, at once or when others were.
+   `login` NULL: it is the request's first time here. */
+static void log_in(Asking *asking, const Page *page, Login *login)
+{
+    PasswordDesk *desk = asking->admin->desk;
+    PasswordCache *cache = password_desk_cache(desk);
+    const Config *config = asking->config;
+    h2o_iovec_t said = field_of(asking->req, "authorization");
+    uint32_t n = operator_passwords(config);
+    PasswordLogin named;
+    bool is_basic;
+    if (!may_guess(asking))
+        return;
+    if (!n || !password_login_read(asking->arena, bytes(said.base, said.len), &named, &is_basic)) {
+        refuse_password(asking);
+        return;
+    }
+    const OperatorConfig *one = operator_with_password(config, named.user);
+    const OperatorConfig *like =
+        one ? one : operator_password_at(config, password_cache_stand_in(cache, named.user, n));
+    PasswordMark mark = password_cache_mark(cache, &named, like->password);
+    bool right = login && login->right && memcmp(&login->mark, &mark, sizeof mark) == 0;
+    if (one &&
+        (right || password_cache_has(cache, &mark, config->admin_password_time, clock_now()))) {
+        let_in(asking, one, page);
+        return;
+    }
+    login = login ? login : login_new(asking, page);
+    login->mark = mark;
+    if (password_desk_is_free(desk))
+        password_desk_check(desk, like->password, named.password, one != NULL, &mark,
+                            &login->asker);
+    else if (!password_desk_wait(desk, &login->asker))
+        refuse_busy(asking, "too many passwords are being checked");
+}
+
+/* A request that has waited goes on, with the config of now. */
+static void resume(Login *login, void (*go_on)(Asking *asking, Login *login))
+{
+    Config *config = telemetry_config();
+    Asking asking = {.admin = login->admin,
+                     .req = login->req,
+                     .arena = arena_new(ARENA_UNLIMITED),
+                     .config = config};
+    go_on(&asking, login);
+    arena_free(asking.arena);
+    config_unref(config);
+}
+
+static void log_in_again(Asking *asking, Login *login)
+{
+    log_in(asking, login->page, login);
+}
+
+static void refuse_wrong(Asking *asking, Login *login)
+{
+    refuse_password(asking);
+}
+
+static void refuse_unchecked(Asking *asking, Login *login)
+{
+    refuse_busy(asking, "there is no memory for checking a password");
+}
+
+static void on_login_turn(PasswordAsker *asker)
+{
+    resume((Login *)asker, log_in_again);
+}
+
+static void on_login_verdict(PasswordAsker *asker, PasswordVerdict verdict)
+{
+    Login *login = (Login *)asker;
+    login->right = verdict == PASSWORD_RIGHT;
+    switch (verdict) {
+    case PASSWORD_RIGHT: resume(login, log_in_again); break;
+    case PASSWORD_WRONG: resume(login, refuse_wrong); break;
+    case PASSWORD_NO_MEMORY: resume(login, refuse_unchecked); break;
+    }
+}
+
+/* Pages for everybody are shown whatever the password is, as with a token. On the unix socket
+   nobody needs one. */
+static bool needs_login(const Asking *asking, const Page *page)
+{
+    PasswordLogin login;
+    bool is_basic;
+    h2o_iovec_t said = field_of(asking->req, "authorization");
+    bool known = asking->who.name || !asking->config || asking->who.role >= page->role;
+    if (known)
+        return false;
+    (void)password_login_read(asking->arena, bytes(said.base, said.len), &login, &is_basic);
+    return is_basic;
+}
+
 static void answer_page(Asking *asking)
 {
     if (!is_strict(asking) || !know_operator(asking))
         return;
     if (asking->admin->stopping) { /* an action would get no answer any more */
-        asking->req->http1_is_persistent = 0;
-        send_problem(asking->req, 503, "Service Unavailable", "the gateway stops");
+        send_stopping(asking->req);
         return;
     }
     const Page *page = find_page(asking);
-    if (page && is_verb_of(page, asking->req) && has_role(asking, page) &&
-        (!page->acts || (may_act(asking) && (page->takes_query || has_no_query(asking)))))
-        page->answer(asking->admin, asking->req, &asking->who);
+    if (!page || !is_verb_of(page, asking->req))
+        return;
+    if (needs_login(asking, page))
+        log_in(asking, page, NULL);
+    else
+        answer_to(asking, page);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
@@ -866,6 +1080,7 @@ static void on_stop(uv_async_t *stop)
 {
     Admin *admin = stop->data;
     admin->stopping = true;
+    password_desk_close(admin->desk);
     answer_actions(admin);
     uv_close((uv_handle_t *)&admin->refusals_look, NULL);
     uv_close((uv_handle_t *)stop, NULL);
@@ -962,6 +1177,7 @@ static void free_admin(Admin *admin)
     uv_run(&admin->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&admin->loop) == 0);
     admin_connections_free(&admin->connections);
+    password_desk_free(admin->desk);
     arena_free(admin->arena);
     free(admin);
 }
@@ -1004,6 +1220,7 @@ static Result admin_new(Arena *arena, const Config *config, const Address *addre
         .in_files = address->path != NULL,
         .most = most_connections(config),
     };
+    admin->desk = password_desk_new(&admin->loop);
     *admin_out = admin;
     return OK;
 }

@@ -69,3 +69,29 @@ bool operator_find(const Config *config, const OperatorProof *proof, Arena *aren
         by_token(config, bytes_trim(bytes_slice(said, SCHEME_SIZE, SIZE_MAX)), operator_out);
     return true;
 }
+
+/* ---- Passwords ------------------------------------------------------------------------------- */
+
+const OperatorConfig *operator_with_password(const Config *config, Bytes name)
+{
+    for (uint32_t i = 0; i < config->n_operators; i++)
+        if (config->operators[i].password && bytes_are(name, config->operators[i].name))
+            return &config->operators[i];
+    return NULL;
+}
+
+const OperatorConfig *operator_password_at(const Config *config, uint32_t at)
+{
+    for (uint32_t i = 0; i < config->n_operators; i++)
+        if (config->operators[i].password && at-- == 0)
+            return &config->operators[i];
+    return NULL;
+}
+
+uint32_t operator_passwords(const Config *config)
+{
+    uint32_t n = 0;
+    while (operator_password_at(config, n))
+        n++;
+    return n;
+}

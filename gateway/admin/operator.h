@@ -5,6 +5,7 @@
  *                     the file says (SO_PEERCRED)
  *      certificate    a verified one whose name the config lists: the role there
  *      token          Authorization: Bearer; the config lists its SHA-256 and a role
+ *      password       Authorization: Basic; the config lists its Argon2id hash (password_desk.h)
  *      otherwise      a guest: only pages for everybody
  *
  * Plain functions on the admin's thread.
@@ -17,7 +18,7 @@
 typedef struct Operator {
     OperatorRole role;
     const char *name; /* "uid 0", or as the config names it; NULL: a guest */
-    const char *by;   /* "socket", "certificate", "token"; NULL: a guest */
+    const char *by;   /* "socket", "certificate", "token", "password"; NULL: a guest */
 } Operator;
 
 /* What a request brings. */
@@ -31,6 +32,12 @@ typedef struct OperatorProof {
    whom nothing is shown; then the name is that of the user. */
 bool operator_find(const Config *config, const OperatorProof *proof, Arena *arena,
                    Operator *operator_out);
+
+/* Of those who have a password: the one with that name, the one at an index; NULL: there is none.
+   And how many there are. */
+const OperatorConfig *operator_with_password(const Config *config, Bytes name);
+const OperatorConfig *operator_password_at(const Config *config, uint32_t at);
+uint32_t operator_passwords(const Config *config);
 
 /* "read", "operate". */
 const char *operator_role_name(OperatorRole role);

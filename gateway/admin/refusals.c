@@ -9,8 +9,8 @@
 
 #define MINUTE (60 * SECOND)
 
-static const char *const reason_names[REFUSALS] = {"stranger", "no_proof", "role",
-                                                   "origin",   "host",     "certificate"};
+static const char *const reason_names[REFUSALS] = {
+    "stranger", "no_proof", "role", "origin", "host", "certificate", "password", "guesses", "busy"};
 static atomic_ullong counts[REFUSALS];
 
 static void tell(const Refusal *refusal)

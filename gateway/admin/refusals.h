@@ -21,6 +21,9 @@ typedef enum RefusalReason {
     REFUSED_ORIGIN,      /* a web page that wants to act */
     REFUSED_HOST,        /* a name that a web page may have made resolve to this machine */
     REFUSED_CERTIFICATE, /* in the TLS handshake: there is no request */
+    REFUSED_PASSWORD,
+    REFUSED_GUESSES, /* passwords of an address that has sent too many wrong ones */
+    REFUSED_BUSY,    /* too many passwords are to be checked */
     REFUSALS
 } RefusalReason;
 

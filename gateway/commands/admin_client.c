@@ -3,11 +3,13 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file/file.h"
+#include "base/text/base64.h"
 #include "base/text/json_text.h"
 #include "base/text/percent.h"
 #include "base/text/utf8.h"
 #include "gateway/admin/admin_action.h"
 #include "gateway/audit/audit.h"
+#include "gateway/password/password_hash.h"
 #include "gateway/remote/admin_link.h"
 #include "protocols/http/http.h"
 
@@ -35,6 +37,8 @@ typedef struct Access {
     AdminAddress address;
     TlsFiles files;
     Bytes token, why; /* or empty */
+    const char *user; /* NULL: no password is sent */
+    Bytes password;
 } Access;
 
 static const char *address_of(const CommandLine *line)
@@ -79,27 +83,37 @@ static bool is_token(Bytes token)
     return token.size > 0 && token.size < TOKEN_MOST;
 }
 
-static void warn_of_readers(const CommandLine *line, const char *path)
+static void warn_of_readers(const CommandLine *line, const char *path, const char *what)
 {
     struct stat info;
     if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IRWXO))
-        command_tell(line, "warning: every user of this machine may use the token in %s: chmod 600",
-                     path);
+        command_tell(line, "warning: every user of this machine may use the %s in %s: chmod 600",
+                     what, path);
+}
+
+/* The only line of the file that the option names. */
+static bool read_secret(const CommandLine *line, const char *option, const char *what, Arena *arena,
+                        Bytes *secret_out)
+{
+    const char *path = command_option(line, option);
+    Bytes text;
+    Result r = file_read(arena, path, TOKEN_FILE_MOST, &text);
+    if (failed(r)) {
+        command_tell(line, "%s: %s", option, r.error->doing);
+        return false;
+    }
+    warn_of_readers(line, path, what);
+    while (text.size && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
+        text.size--;
+    *secret_out = text;
+    return true;
 }
 
 static bool read_token(const CommandLine *line, const char *path, Arena *arena, Bytes *token_out)
 {
-    Bytes text;
-    Result r = file_read(arena, path, TOKEN_FILE_MOST, &text);
-    if (failed(r)) {
-        command_tell(line, "--token-file: %s", r.error->doing);
+    if (!read_secret(line, "--token-file", "token", arena, token_out))
         return false;
-    }
-    warn_of_readers(line, path);
-    while (text.size && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
-        text.size--;
-    *token_out = text;
-    if (is_token(text))
+    if (is_token(*token_out))
         return true;
     command_tell(line, "--token-file: %s has no token: one line of at most %d visible characters",
                  path, TOKEN_MOST - 1);
@@ -118,6 +132,38 @@ static bool take_token(const CommandLine *line, Arena *arena, Access *access)
     return false;
 }
 
+/* One line, as `passerelle password` takes it. */
+static bool is_password(Bytes password)
+{
+    return password.size > 0 && password.size <= PASSWORD_BYTES_MOST &&
+           bytes_find(password, '\n') == password.size;
+}
+
+static bool take_password(const CommandLine *line, Arena *arena, Access *access)
+{
+    const char *file = command_option(line, "--password-file");
+    access->user = command_option(line, "--user");
+    if (!access->user) {
+        if (file)
+            command_tell(line, "--password-file is for --user NAME");
+        return !file;
+    }
+    if (access->token.size) {
+        command_tell(line, "--user and a token are two proofs: give one of them");
+        return false;
+    }
+    access->password = bytes_of(getenv("PASSERELLE_PASSWORD"));
+    if (file && !read_secret(line, "--password-file", "password", arena, &access->password))
+        return false;
+    if (is_password(access->password) && *access->user && !strchr(access->user, ':'))
+        return true;
+    command_tell(line,
+                 "--user NAME, without a colon, needs a password of one line, at most %d bytes: "
+                 "--password-file FILE, or PASSERELLE_PASSWORD",
+                 PASSWORD_BYTES_MOST);
+    return false;
+}
+
 static bool take_why(const CommandLine *line, Access *access)
 {
     Bytes why = bytes_trim(bytes_of(command_option(line, "--why")));
@@ -133,7 +179,8 @@ static bool take_why(const CommandLine *line, Access *access)
 static bool take_access(const CommandLine *line, Arena *arena, Access *access)
 {
     return take_address(line, arena, access) && take_files(line, access) &&
-           take_token(line, arena, access) && take_why(line, access);
+           take_token(line, arena, access) && take_password(line, arena, access) &&
+           take_why(line, access);
 }
 
 /* ---- The response ---------------------------------------------------------------------------- */
@@ -214,12 +261,24 @@ static Result turn(Asked *asked, HttpConnection *http, AdminLink *link, uint8_t 
     return OK;
 }
 
+static Bytes basic_of(const Access *access, Arena *arena)
+{
+    Buffer text = buffer_in(arena);
+    buffer_add_text(&text, "Basic ");
+    base64_encode(
+        &text, bytes_of(arena_printf(arena, "%s:%.*s", access->user, BYTES_ARGS(access->password))),
+        BASE64_STANDARD, true);
+    return buffer_bytes(&text);
+}
+
 static Fields fields_for(const Access *access, Arena *arena)
 {
     Fields fields = fields_in(arena);
     if (access->token.size && !access->address.path)
         fields_add(&fields, bytes_of("authorization"),
                    bytes_of(arena_printf(arena, "Bearer %.*s", BYTES_ARGS(access->token))));
+    if (access->user && !access->address.path)
+        fields_add(&fields, bytes_of("authorization"), basic_of(access, arena));
     if (access->why.size)
         fields_add(&fields, bytes_of(ADMIN_REASON), access->why);
     return fields;
@@ -311,6 +370,19 @@ static int tell_unreached(const CommandLine *line, const Access *access, Arena *
     return EXIT_UNREACHED;
 }
 
+/* A token can be taken back; a password is often used elsewhere, too. */
+static int tell_open(const CommandLine *line, const Access *access)
+{
+    if (access->user) {
+        command_tell(line, "the password would go over the network unencrypted: it is not sent; "
+                           "write https://HOST:PORT");
+        return EXIT_USAGE;
+    }
+    if (access->token.size)
+        command_tell(line, "warning: the token goes over the network unencrypted");
+    return EXIT_WELL;
+}
+
 static int ask_gateway(const CommandLine *line, const char *verb, const char *path,
                        int64_t patience, Bytes said, Arena *arena, Bytes *body_out)
 {
@@ -322,10 +394,12 @@ static int ask_gateway(const CommandLine *line, const char *verb, const char *pa
     Result r =
         admin_link_open(arena, &access.address, &access.files, clock_now() + patience, &link);
     if (!failed(r)) {
-        if (access.token.size && admin_link_is_open_to_others(link))
-            command_tell(line, "warning: the token goes over the network unencrypted");
-        r = exchange(&asked, link, verb, path, &access);
+        int code = admin_link_is_open_to_others(link) ? tell_open(line, &access) : EXIT_WELL;
+        if (code == EXIT_WELL)
+            r = exchange(&asked, link, verb, path, &access);
         admin_link_close(link);
+        if (code != EXIT_WELL)
+            return code;
     }
     if (failed(r))
         return tell_unreached(line, &access, arena, r);

@@ -3,7 +3,8 @@
  *
  * The gateway is found by --admin, else by the environment's PASSERELLE_ADMIN, else at the default
  * socket. On a unix socket the kernel says who we are; over TCP a token (--token-file, or
- * PASSERELLE_TOKEN) or a certificate (--cert and --key, with https://) proves it.
+ * PASSERELLE_TOKEN), a certificate (--cert and --key, with https://) or a password (--user, with
+ * --password-file or PASSERELLE_PASSWORD) proves it.
  */
 #ifndef GATEWAY_ADMIN_CLIENT_H
 #define GATEWAY_ADMIN_CLIENT_H

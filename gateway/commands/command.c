@@ -19,6 +19,7 @@ const CommandExit command_exits[] = {
 const CommandVariable command_variables[] = {
     {"PASSERELLE_ADMIN", "the admin listener of the gateway, where --admin is not given"},
     {"PASSERELLE_TOKEN", "the token of an operator, where --token-file is not given"},
+    {"PASSERELLE_PASSWORD", "the password of --user, where --password-file is not given"},
     {NULL, NULL},
 };
 
@@ -32,6 +33,8 @@ static const struct {
     {COMMAND_PRINTS, {"--quiet", NULL, "print nothing but errors; the exit code has the answer"}},
     {COMMAND_ASKS, {"--admin", "ADDRESS", "the admin listener; default " ADMIN_DEFAULT}},
     {COMMAND_ASKS, {"--token-file", "FILE", "a file with the token of an operator"}},
+    {COMMAND_ASKS, {"--user", "NAME", "the operator whose password it is"}},
+    {COMMAND_ASKS, {"--password-file", "FILE", "a file with that password"}},
     {COMMAND_ASKS, {"--ca", "FILE", "authorities for the gateway's certificate (PEM)"}},
     {COMMAND_ASKS, {"--cert", "FILE", "certificate of an operator (PEM)"}},
     {COMMAND_ASKS, {"--key", "FILE", "the key of --cert (PEM)"}},

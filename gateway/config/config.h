@@ -24,6 +24,7 @@
 #include "gateway/config/rollout_config.h"
 #include "gateway/config/shadow_config.h"
 #include "gateway/config/tracing_config.h"
+#include "gateway/password/password_hash.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -256,7 +257,7 @@ typedef struct OverloadConfig {
     int64_t delay, interval, calm, retry_after, pause;
 } OverloadConfig;
 
-/* Who may do more than a guest; has a certificate or a token. */
+/* Who may do more than a guest; has a certificate, a token or a password. */
 typedef struct OperatorConfig {
     const char *name;
     OperatorRole role;
@@ -264,6 +265,7 @@ typedef struct OperatorConfig {
         *certificate; /* the name in it, of the kind of IdentityConfig.certificate; or NULL */
     bool has_token;
     uint8_t token_hash[TOKEN_HASH_SIZE];
+    const PasswordHash *password; /* NULL: none */
 } OperatorConfig;
 
 /* How an RPC fails. */
@@ -782,10 +784,13 @@ struct Config {
     SSL_CTX *admin_tls;     /* NULL: cleartext. Freed with the Config */
     OperatorConfig *operators;
     uint32_t n_operators;
-    uint32_t admin_refused_events; /* in a minute */
-    const char *cell;              /* of this gateway; NULL: none */
-    uint32_t n_loops;              /* 0: one per core */
-    uint32_t n_work_threads;       /* of the work pool; 0: one per core */
+    uint32_t admin_refused_events;     /* in a minute */
+    int64_t admin_password_time;       /* nanoseconds for which a right password is remembered */
+    RateLimit *admin_failures;         /* wrong passwords, by address; NULL: they are not counted */
+    const MethodLimits *admin_guesses; /* then: that, as calls meet it */
+    const char *cell;                  /* of this gateway; NULL: none */
+    uint32_t n_loops;                  /* 0: one per core */
+    uint32_t n_work_threads;           /* of the work pool; 0: one per core */
     int64_t drain_delay; /* at shutdown: from the first signal on, while it still serves */
     int64_t drain_time;  /* then: for running calls */
     UpgradeConfig upgrade;

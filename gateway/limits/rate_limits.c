@@ -86,15 +86,16 @@ static void make_table(RateLimits *limits, const LimitRoom *room)
 
 void rate_limits_use(RateLimits *limits, Config *config)
 {
-    RateLimit *failures = config->access.failures;
-    if (!config->n_rate_limits && !failures)
+    RateLimit *const failures[] = {config->access.failures, config->admin_failures};
+    if (!config->n_rate_limits && !failures[0] && !failures[1])
         return;
     make_table(limits, &config->limit_room);
     pthread_mutex_lock(&limits->lock);
     for (uint32_t i = 0; i < config->n_rate_limits; i++)
         config->rate_limits[i].state = state_of(limits, &config->rate_limits[i], config->arena);
-    if (failures)
-        failures->state = state_of(limits, failures, config->arena);
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+        if (failures[i])
+            failures[i]->state = state_of(limits, failures[i], config->arena);
     pthread_mutex_unlock(&limits->lock);
 }
 

@@ -2,6 +2,7 @@
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
 #include "gateway/key_file/command_key.h"
+#include "gateway/key_file/command_password.h"
 #include "gateway/main/command_manual.h"
 
 #include "base/arena.h"
@@ -132,6 +133,13 @@ static const Command commands[] = {
      command_key,
      {"passerelle key make api-keys.yaml ada --class partner --expires 2027-01-31",
       "passerelle key list api-keys.yaml", "passerelle key revoke api-keys.yaml key_1f0c9a2e"}},
+    {"password",
+     "",
+     "print the hash of an operator's password, which is read from the standard input",
+     COMMAND_PRINTS,
+     {{NULL}},
+     command_password,
+     {"passerelle password", "passerelle password < ada.password"}},
     {"errors",
      "[annotate FINGERPRINT]",
      "print the failures of a running gateway by their kind, the most critical first; or annotate "

@@ -2,8 +2,13 @@
 #include "gateway/settings/settings.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
+#include "base/net/ip.h"
 
 #include <string.h>
+#include <strings.h>
+
+enum { PASSWORD_FILE_MOST = 4096 };
 
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
@@ -63,6 +68,47 @@ static void read_token(ConfigReader *reader, const char *text, const char *path,
         config_tell(reader, path, NULL, "this is the SHA-256 of an empty token");
 }
 
+static Bytes read_password_file(ConfigReader *reader, const char *file, const char *path)
+{
+    Bytes text = BYTES_NONE;
+    config_secret_file(reader, path, file);
+    Result r = file_read(reader->arena, file, PASSWORD_FILE_MOST, &text);
+    if (failed(r))
+        config_tell(reader, path, NULL, "%s", r.error->doing);
+    while (text.size && strchr("\r\n", text.data[text.size - 1]))
+        text.size--;
+    return text;
+}
+
+/* Nothing of it is told: it may be the password itself. */
+static void read_hash(ConfigReader *reader, Bytes text, const char *path, OperatorConfig *one)
+{
+    PasswordHash *hash = arena_make(reader->arena, PasswordHash);
+    Result r = password_hash_read(reader->arena, text, hash);
+    one->password = hash;
+    if (failed(r))
+        config_tell(reader, path, "the output of: passerelle password", "%s", r.error->doing);
+}
+
+static void read_password(ConfigReader *reader, const Passerelle__Config__Operator *text,
+                          const char *path, OperatorConfig *one)
+{
+    const char *file = text->password_file;
+    const char *at = config_path(reader, file ? "%s.password_file" : "%s.password", path);
+    Bytes hash = file ? read_password_file(reader, file, at) : bytes_of(text->password);
+    if (text->name && strchr(text->name, ':'))
+        config_tell(reader, config_path(reader, "%s.name", path), NULL,
+                    "the user of a password has no colon");
+    if (text->name)
+        read_hash(reader, hash, at, one);
+}
+
+static unsigned count_proofs(const Passerelle__Config__Operator *text)
+{
+    return (text->certificate != NULL) + (text->token_sha256 != NULL) + (text->password != NULL) +
+           (text->password_file != NULL);
+}
+
 static void read_operator(ConfigReader *reader, const Passerelle__Config__Operator *text,
                           const Passerelle__Config__ListenerTls *tls, const char *path,
                           OperatorConfig *one)
@@ -71,8 +117,11 @@ static void read_operator(ConfigReader *reader, const Passerelle__Config__Operat
     *one = (OperatorConfig){.name = text->name,
                             .role = operates ? ROLE_OPERATE : ROLE_READ,
                             .certificate = text->certificate};
-    if (!text->certificate == !text->token_sha256)
-        config_tell(reader, path, NULL, "it has either a certificate or a token_sha256");
+    if (count_proofs(text) != 1)
+        config_tell(reader, path, NULL,
+                    "it has one of: certificate, token_sha256, password, password_file");
+    else if (text->password || text->password_file)
+        read_password(reader, text, path, one);
     else if (text->token_sha256)
         read_token(reader, text->token_sha256, config_path(reader, "%s.token_sha256", path), one);
     else if (!tls || !tls->client_ca)
@@ -86,6 +135,8 @@ static bool same_proof(const OperatorConfig *a, const OperatorConfig *b)
 {
     if (a->certificate && b->certificate)
         return strcmp(a->certificate, b->certificate) == 0;
+    if (a->password && b->password)
+        return strcmp(a->name, b->name) == 0;
     return a->has_token && b->has_token &&
            memcmp(a->token_hash, b->token_hash, TOKEN_HASH_SIZE) == 0;
 }
@@ -97,7 +148,9 @@ static void tell_same_proof(ConfigReader *reader, uint32_t at, const char *path)
     for (uint32_t i = 0; i < at; i++)
         if (same_proof(&operators[i], &operators[at])) {
             config_tell(reader, path, NULL, "admin.operators[%u] has the same %s", i,
-                        operators[at].certificate ? "certificate" : "token");
+                        operators[at].certificate ? "certificate"
+                        : operators[at].password  ? "name, and a password, too"
+                                                  : "token");
             return;
         }
 }
@@ -114,6 +167,29 @@ static void read_operators(ConfigReader *reader, const Passerelle__Config__Admin
     }
 }
 
+/* Whoever listens in has a password for ever. */
+static bool is_private(const Config *config)
+{
+    IpAddress address, one;
+    IpRange loopback;
+    const char *host = config->admin.host;
+    if (!host || config->admin_tls || strcasecmp(host, "localhost") == 0)
+        return true;
+    return ip_read(bytes_of(host), &address) && ip_read(bytes_of("::1"), &one) &&
+           ip_range_read(bytes_of("127.0.0.0/8"), &loopback) &&
+           (ip_equal(&address, &one) || ip_range_has(&loopback, &address));
+}
+
+static void check_passwords(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_operators && !is_private(config); i++)
+        if (config->operators[i].password)
+            config_tell(reader, config_path(reader, "admin.operators[%u]", i),
+                        "admin.tls, or a loopback address such as 127.0.0.1:9901",
+                        "passwords would go over the network unencrypted");
+}
+
 /* ---- All together ---------------------------------------------------------------------------- */
 
 void config_read_admin(ConfigReader *reader)
@@ -122,6 +198,7 @@ void config_read_admin(ConfigReader *reader)
     const Passerelle__Config__Admin *text = reader->file.content->admin;
     Config *config = reader->config;
     config->admin_refused_events = text ? text->refused_events : defaults.refused_events;
+    config->admin_password_time = text ? text->password_time : defaults.password_time;
     if (!text || !(text->address || text->socket)) {
         config->admin_socket =
             (Address){.text = "unix:" CONFIG_ADMIN_SOCKET, .path = CONFIG_ADMIN_SOCKET};
@@ -137,4 +214,6 @@ void config_read_admin(ConfigReader *reader)
         config->admin_tls = config_server_tls(reader, text->tls, "admin.tls", true);
     read_hosts(reader, text);
     read_operators(reader, text);
+    if (!text->tls) /* with mistakes in it, there is no context */
+        check_passwords(reader);
 }

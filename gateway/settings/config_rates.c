@@ -325,33 +325,62 @@ void config_read_rate_limits(ConfigReader *reader)
 
 /* ---- Failures of credentials ----------------------------------------------------------------- */
 
+/* `name`: also where it is in the document. NULL: they are not counted. */
+static RateLimit *read_failures(ConfigReader *reader, const char *name, const char *rate,
+                                uint64_t burst, const MethodLimits **guesses_out)
+{
+    Passerelle__Config__RateLimit text = PASSERELLE__CONFIG__RATE_LIMIT__INIT;
+    if (strcmp(rate, "none") == 0)
+        return NULL;
+    text.has_burst = true;
+    text.burst = burst;
+    RateLimit *limit = arena_make(reader->arena, RateLimit);
+    MethodLimits *guesses = arena_make(reader->arena, MethodLimits);
+    MethodLimit *item = arena_make(reader->arena, MethodLimit);
+    *limit =
+        (RateLimit){.name = name, .path = name, .per = LIMIT_PER_CLIENT, .count = LIMIT_FAILURES};
+    limit->id = hash_text(HASH_EMPTY, limit->name);
+    read_rate(reader, rate, limit);
+    read_burst(reader, &text, limit);
+    *item = (MethodLimit){.limit = limit, .fixed = limit->id};
+    *guesses = (MethodLimits){.items = item, .n = 1};
+    *guesses_out = guesses;
+    return limit;
+}
+
+static bool has_passwords(const Config *config)
+{
+    for (uint32_t i = 0; i < config->n_operators; i++)
+        if (config->operators[i].password)
+            return true;
+    return false;
+}
+
+static void read_password_failures(ConfigReader *reader)
+{
+    static const Passerelle__Config__PasswordFailures defaults =
+        PASSERELLE__CONFIG__PASSWORD_FAILURES__INIT;
+    const Passerelle__Config__Admin *admin = reader->file.content->admin;
+    const Passerelle__Config__PasswordFailures *said =
+        admin && admin->password_failures ? admin->password_failures : &defaults;
+    Config *config = reader->config;
+    if (has_passwords(config))
+        config->admin_failures = read_failures(reader, "admin.password_failures", said->rate,
+                                               said->burst, &config->admin_guesses);
+}
+
 void config_read_failures(ConfigReader *reader)
 {
     static const Passerelle__Config__AuthenticationFailures defaults =
         PASSERELLE__CONFIG__AUTHENTICATION_FAILURES__INIT;
     const Passerelle__Config__AuthenticationFailures *said =
         reader->file.content->authentication_failures;
-    Passerelle__Config__RateLimit text = PASSERELLE__CONFIG__RATE_LIMIT__INIT;
     AccessConfig *access = &reader->config->access;
     said = said ? said : &defaults;
-    if (!access->n_credentials || strcmp(said->rate, "none") == 0)
-        return;
-    text.has_burst = true;
-    text.burst = said->burst;
-    RateLimit *limit = arena_make(reader->arena, RateLimit);
-    MethodLimits *guesses = arena_make(reader->arena, MethodLimits);
-    MethodLimit *item = arena_make(reader->arena, MethodLimit);
-    *limit = (RateLimit){.name = "authentication_failures",
-                         .path = "authentication_failures",
-                         .per = LIMIT_PER_CLIENT,
-                         .count = LIMIT_FAILURES};
-    limit->id = hash_text(HASH_EMPTY, limit->name);
-    read_rate(reader, said->rate, limit);
-    read_burst(reader, &text, limit);
-    *item = (MethodLimit){.limit = limit, .fixed = limit->id};
-    *guesses = (MethodLimits){.items = item, .n = 1};
-    access->failures = limit;
-    access->guesses = guesses;
+    if (access->n_credentials)
+        access->failures = read_failures(reader, "authentication_failures", said->rate, said->burst,
+                                         &access->guesses);
+    read_password_failures(reader);
 }
 
 /* ---- Which ones a call meets ----------------------------------------------------------------- */

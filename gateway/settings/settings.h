@@ -33,7 +33,7 @@ void config_read_store(ConfigReader *reader);
 /* config_rates.c: reads Config.rate_limits, once services and routes are known; then gives methods,
    which have their routes, and path prefixes the limits that they meet. */
 void config_read_rate_limits(ConfigReader *reader);
-/* AccessConfig.failures; after its credentials. */
+/* AccessConfig.failures, and Config.admin_failures; after credentials and operators. */
 void config_read_failures(ConfigReader *reader);
 void config_assign_rate_limits(ConfigReader *reader);
 

@@ -537,6 +537,8 @@ def states(value):
 
 THING = "resource: {kind: thing, key: request.s"
 READY = "{name: ready, method: s.R/Look, wait: {until: {field: s, is: [READY]}, every: 2s, for: 10m}}"
+PASSWORD = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+
 JOB_CASES = [
     page(circle("p.S/Go"), circle("s.S/Go"), "begins another one of it"),
     ConfigCase(keyed_route("/legacy/, instances: [{address: '127.0.0.1:9'}]"), keyed_route("s.S/Go"), "no two requests can be compared"),
@@ -704,6 +706,10 @@ CONFIG_CASES = JOB_CASES + [
                config(rest='admin: {socket: "unix:/run/passerelle/admin.sock"}\n'), "not a unix socket"),
     ConfigCase(config(rest='admin: {address: "127.0.0.1:3", hosts: ["a:1"]}\n'),
                config(rest='admin: {address: "127.0.0.1:3", hosts: ["gw1.internal"]}\n'), "the name of a host"),
+    ConfigCase(config(rest=f'admin: {{address: "127.0.0.1:3", operators: [{{name: ada, password: "secret"}}]}}\n'),
+               config(rest=f'admin: {{address: "127.0.0.1:3", operators: [{{name: ada, password: "{PASSWORD}"}}]}}\n'), "begins with $argon2id"),
+    ConfigCase(config(rest=f'admin: {{address: "10.0.0.7:3", operators: [{{name: ada, password: "{PASSWORD}"}}]}}\n'),
+               config(rest=f'admin: {{address: "127.0.0.1:9901", operators: [{{name: ada, password: "{PASSWORD}"}}]}}\n'), "unencrypted"),
     ConfigCase(config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:1", versions: [v1]}}]'),
                config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:3", versions: [v1]}}]'), "itself listens"),
     ConfigCase(config(rest=route('{match: /a/../b/, instances: ["127.0.0.1:3"]}')),
@@ -892,7 +898,7 @@ PROSE = {"fewer limits", "take the whole field", "call another method in one of 
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",
          "for example [a, b]", "write a rule, or leave it out", "write an entry, or leave it out", "a message and one of its fields, for example Order.updated", "RpcService/Method", "one rule with both, or other versions",
-         "give each value a meaning of its own", "retry_budget in the service", "warm in the service", "write it in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "list them under X to Y",
+         "give each value a meaning of its own", "retry_budget in the service", "warm in the service", "write it in the service", "what always has a response comes last", "leave it out", "create it, and let the gateway write in it", "leave out one of them", "openssl rand -hex 32", "the output of: passerelle password", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
          "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",

@@ -1000,9 +1000,9 @@ static void operators_are_checked(void **state)
     static const struct {
         const char *admin, *told;
     } cases[] = {
-        {"operators: [{name: a}]", "either a certificate or a token_sha256"},
+        {"operators: [{name: a}]", "it has one of: certificate, token_sha256, password"},
         {"operators: [{name: a, certificate: CN=a, token_sha256: " HASH "}]",
-         "either a certificate or a token_sha256"},
+         "it has one of: certificate, token_sha256, password"},
         {"operators: [{name: a, token_sha256: " HASH "0}]", "64 hexadecimal digits"},
         {"operators: [{name: a, token_sha256: abc}]", "64 hexadecimal digits"},
         {"operators: [{name: a, certificate: CN=a}]", "over TLS only"},
