@@ -25,6 +25,17 @@ static Annotation copy_in(Arena *arena, const Annotation *from)
     return copy;
 }
 
+/* Twice as much: what an arena has outgrown stays in it. */
+static void make_room(Annotations *annotations)
+{
+    uint32_t room = annotations->room ? 2 * annotations->room : 16;
+    annotations->items =
+        arena_grow(annotations->arena, annotations->items,
+                   annotations->n * sizeof *annotations->items, room * sizeof *annotations->items);
+    CHECK(annotations->items); /* the arena has no limit */
+    annotations->room = room;
+}
+
 void annotations_put(Annotations *annotations, const Annotation *annotation)
 {
     if (!annotations->arena)
@@ -37,9 +48,8 @@ void annotations_put(Annotations *annotations, const Annotation *annotation)
     }
     if (annotations->n == ANNOTATIONS_MOST)
         return;
-    annotations->items = arena_grow(annotations->arena, annotations->items,
-                                    annotations->n * sizeof *annotations->items,
-                                    (annotations->n + 1) * sizeof *annotations->items);
+    if (annotations->n == annotations->room)
+        make_room(annotations);
     annotations->items[annotations->n++] = copy;
 }
 

@@ -28,7 +28,7 @@ typedef struct Annotation {
 typedef struct Annotations {
     Arena *arena; /* of the texts */
     Annotation *items;
-    uint32_t n;
+    uint32_t n, room;
 } Annotations;
 
 /* NULL: nobody has said anything. */

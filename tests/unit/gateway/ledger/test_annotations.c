@@ -22,7 +22,9 @@ static void what_was_said_last_counts(void **state)
 static void their_number_is_bounded(void **state)
 {
     /* All but one are there from the start: each that is put in is compared with all others. */
-    Annotations all = {.arena = arena_new(ARENA_UNLIMITED), .n = ANNOTATIONS_MOST - 1};
+    Annotations all = {.arena = arena_new(ARENA_UNLIMITED),
+                       .n = ANNOTATIONS_MOST - 1,
+                       .room = ANNOTATIONS_MOST - 1};
     all.items = arena_alloc(all.arena, all.n * sizeof *all.items);
     for (uint32_t i = 0; i < all.n; i++)
         all.items[i] = (Annotation){.fingerprint = i + 1};
@@ -31,6 +33,19 @@ static void their_number_is_bounded(void **state)
     assert_int_equal(all.n, ANNOTATIONS_MOST);
     assert_non_null(annotations_find(&all, ANNOTATIONS_MOST));
     assert_null(annotations_find(&all, ANNOTATIONS_MOST + 1));
+    annotations_clear(&all);
+}
+
+static void they_hold_a_few_times_what_they_need(void **state)
+{
+    enum { N = 1000 };
+    Annotations all = {0};
+    for (uint32_t i = 0; i < N; i++)
+        annotations_put(&all, &(Annotation){.fingerprint = i + 1});
+    assert_int_equal(all.n, N);
+    for (uint32_t i = 0; i < N; i++)
+        assert_ptr_equal(annotations_find(&all, i + 1), &all.items[i]);
+    assert_true(arena_size(all.arena) < 6 * N * sizeof(Annotation));
     annotations_clear(&all);
 }
 
@@ -124,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_said_last_counts),
         cmocka_unit_test(their_number_is_bounded),
+        cmocka_unit_test(they_hold_a_few_times_what_they_need),
         cmocka_unit_test(texts_come_back_as_they_were),
         cmocka_unit_test(what_is_not_said_stays),
         cmocka_unit_test(wrong_annotations_are_refused),
