@@ -19,8 +19,12 @@ REFERENCE = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text()
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PASSERELLE_")}
 
 
+# What those that read their standard input get.
+SAID = {"password": "a password of operators\n"}
+
+
 def run(*arguments, **environment):
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+    return subprocess.run([BINARY, *map(str, arguments)], input=SAID.get(arguments and arguments[0]), capture_output=True, text=True, timeout=120,
                           cwd=FOLDER, check=False, env={**ENVIRONMENT, **environment})
 
 
@@ -57,6 +61,7 @@ GOOD = {
     "rollout": ["status"],
     "client": ["forget", "ada", "--why", "a test"],
     "key": ["list", "KEYS"],
+    "password": [],
     "version": [],
     "help": [],
 }
@@ -201,7 +206,7 @@ class Conventions(unittest.TestCase):
             if GOOD[word] is None or TABLE[word]["asks"]:
                 continue
             with open("/dev/full", "w") as full:
-                done = subprocess.run([BINARY, word, *GOOD[word]], stdout=full, stderr=subprocess.PIPE, text=True, cwd=FOLDER)
+                done = subprocess.run([BINARY, word, *GOOD[word]], input=SAID.get(word), stdout=full, stderr=subprocess.PIPE, text=True, cwd=FOLDER)
             self.assertEqual(done.returncode, 1, word)
             self.assertIn(f"passerelle {word}: writing the result: No space left on device", done.stderr)
 
