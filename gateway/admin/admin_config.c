@@ -118,10 +118,9 @@ static void add_listener(Buffer *out, const ListenerConfig *listener)
 
 static void add_route(Buffer *out, const Route *route)
 {
-    static const char *const impacts[] = {"low", "high", "catastrophic"};
     begin_item(out);
     add_text(out, "match", route->match);
-    add_text(out, "impact", impacts[route->impact]);
+    add_text(out, "impact", impact_name(route->impact));
     add_text(out, "on_failure", route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
     json_text_add_number(out, "attempts", route->attempts);
     if (route->hedge_after)

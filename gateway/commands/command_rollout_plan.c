@@ -243,19 +243,12 @@ static void add_words(Buffer *out, const RolloutTier *tier, const TierPlan *plan
     }
 }
 
-static const char *impact_of(const RolloutDefinition *rollout)
-{
-    static const char *const names[] = {
-        [IMPACT_LOW] = "low", [IMPACT_HIGH] = "high", [IMPACT_CATASTROPHIC] = "catastrophic"};
-    return names[rollout->impact];
-}
-
 /* `counted_for`: so many hours were counted; 0: all of it was given. */
 static void add_plan(Buffer *out, const RolloutDefinition *rollout, const RolloutTraffic *traffic,
                      double counted_for, const TierPlan *plans)
 {
     buffer_printf(out, "%s: impact %s, %.0f clients, %.0f in an hour, of which ", rollout->name,
-                  impact_of(rollout), traffic->clients, traffic->clients_per_hour);
+                  impact_name(rollout->impact), traffic->clients, traffic->clients_per_hour);
     add_share(out, traffic->failing);
     buffer_add_text(out, " fail in the time of a tier\n");
     if (counted_for > 0) {
@@ -285,7 +278,7 @@ static void add_json(Buffer *out, const RolloutDefinition *rollout, const Rollou
 {
     buffer_add_byte(out, '{');
     json_text_add_member(out, "rollout", bytes_of(rollout->name));
-    json_text_add_member(out, "impact", bytes_of(impact_of(rollout)));
+    json_text_add_member(out, "impact", bytes_of(impact_name(rollout->impact)));
     add_real(out, "clients", traffic->clients);
     add_real(out, "clients_per_hour", traffic->clients_per_hour);
     add_real(out, "failing", traffic->failing);

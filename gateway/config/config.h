@@ -695,6 +695,7 @@ struct Service {
     const char *const *mixins; /* RPC services of other packages that every version has, too */
     uint32_t n_mixins;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
+    double objectives[IMPACTS];       /* percent of the calls that must not fail; below 100 */
     RetryAllowance retries;
     CellPolicy cells;
     const RolloutDefinition *rollout; /* NULL: none */
@@ -768,6 +769,7 @@ struct Config {
     TracingConfig tracing;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
+    double objectives[IMPACTS]; /* of services that say nothing else */
     OverloadConfig overload;
     RateLimit *rate_limits; /* of all calls, then of services, then of routes */
     uint32_t n_rate_limits;

@@ -194,13 +194,12 @@ static void add_annotation(Buffer *out, const LedgerRank *rank)
 
 void ledger_row_write(const LedgerPage *page, const LedgerRank *rank, Buffer *out)
 {
-    static const char *const impacts[] = {"low", "high", "catastrophic"};
     const FailureRow *row = rank->row;
     buffer_add_byte(out, '{');
     json_text_add_key(out, "fingerprint");
     buffer_printf(out, "\"%016llx\"", (unsigned long long)row->fingerprint);
     add_share(out, "criticality", rank->criticality.value);
-    add_text(out, "impact", bytes_of(impacts[row->impact]));
+    add_text(out, "impact", bytes_of(impact_name(row->impact)));
     add_share(out, "share_of_calls", rank->criticality.calls);
     add_share(out, "share_of_clients", rank->criticality.clients);
     add_key(out, &row->key);

@@ -166,8 +166,6 @@ uint32_t overload_retry_after(Loop *loop)
 
 /* ---- Metrics --------------------------------------------------------------------------------- */
 
-static const char *const impact_names[IMPACTS] = {"low", "high", "catastrophic"};
-
 static void write_shed(Exposition *e)
 {
     exposition_family(e, "passerelle_calls_shed", METRIC_COUNTER,
@@ -176,7 +174,7 @@ static void write_shed(Exposition *e)
         uint64_t n = 0;
         for (const LoopLoad *load = all; load; load = load->next)
             n += atomic_load_explicit(&load->shed[i], memory_order_relaxed);
-        exposition_number(e, "", &(Label){"impact", impact_names[i]}, 1, n);
+        exposition_number(e, "", &(Label){"impact", impact_name((Impact)i)}, 1, n);
     }
 }
 

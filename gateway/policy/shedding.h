@@ -27,8 +27,6 @@
 #include "gateway/config/config.h"
 #include "gateway/loop/loop_turn.h"
 
-enum { IMPACTS = IMPACT_CATASTROPHIC + 1 };
-
 typedef struct Shedding {
     bool active;
     double cut;    /* impacts that end below it are refused, those that begin above it are not */

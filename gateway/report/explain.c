@@ -186,12 +186,6 @@ const char *explain_protocol_name(UpstreamProtocol protocol)
     return names[protocol];
 }
 
-const char *explain_impact_name(Impact impact)
-{
-    static const char *const names[] = {"low", "high", "catastrophic"};
-    return names[impact];
-}
-
 bool explain_hedges(const Explained *found)
 {
     RetryRefusal refusal;

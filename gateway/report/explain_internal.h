@@ -23,7 +23,6 @@ uint32_t explain_failures(const ExplainRequest *request, const Explained *found,
 bool explain_hedges(const Explained *found);
 
 const char *explain_protocol_name(UpstreamProtocol protocol);
-const char *explain_impact_name(Impact impact);
 
 /* The codec of the client's messages, by its header fields. */
 Codec explain_client_codec(const ExplainRequest *request, const Explained *found);

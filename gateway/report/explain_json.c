@@ -73,7 +73,7 @@ static void add_route(const Explained *found, Buffer *out)
         add_text(out, "file", route->file);
         json_text_add_number(out, "line", (uint64_t)route->line);
     }
-    add_text(out, "impact", explain_impact_name(route->impact));
+    add_text(out, "impact", impact_name(route->impact));
     add_text(out, "on_failure", route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
     if (route->timeout != NO_TIMEOUT)
         add_millis(out, "timeout_ms", route->timeout);
@@ -267,7 +267,7 @@ static void add_leg(const Composed *composed, const Leg *leg, Buffer *out)
     buffer_add_byte(out, ']');
     if (leg->route->timeout != NO_TIMEOUT)
         add_millis(out, "timeout_ms", leg->route->timeout);
-    add_text(out, "impact", explain_impact_name(leg->route->impact));
+    add_text(out, "impact", impact_name(leg->route->impact));
     add_text(out, "on_failure", leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
     json_text_add_bool(out, "required", leg->required);
     buffer_add_byte(out, '}');

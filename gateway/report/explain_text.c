@@ -12,7 +12,7 @@ static void tell_route(const Route *route, Buffer *out)
         buffer_printf(out, " (%s:%d)", route->file, route->line);
     else
         buffer_add_text(out, " (none is written: the defaults)");
-    buffer_printf(out, ": impact %s, %s, ", explain_impact_name(route->impact),
+    buffer_printf(out, ": impact %s, %s, ", impact_name(route->impact),
                   route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
     if (route->timeout != NO_TIMEOUT) {
         buffer_add_text(out, "timeout ");
@@ -259,7 +259,7 @@ static void tell_leg(const Composed *composed, const Leg *leg, Buffer *out)
                   leg->method->version->name);
     tell_needs(composed, leg, out);
     tell_timeout(leg->route, out);
-    buffer_printf(out, ", impact %s, %s", explain_impact_name(leg->route->impact),
+    buffer_printf(out, ", impact %s, %s", impact_name(leg->route->impact),
                   leg->route->on_failure == FAILURE_LOUD ? "loud" : "graceful");
     for (uint32_t i = 0; i < q.n_fallbacks; i++)
         buffer_printf(out, "%s%s", i ? ", then " : ": ", fallback_name(q.fallbacks[i]));

@@ -51,13 +51,6 @@ const char *rollout_cohort_text(const CohortSource *cohort, Arena *arena)
     return "their identity";
 }
 
-static const char *impact_name(Impact impact)
-{
-    static const char *const names[] = {
-        [IMPACT_LOW] = "low", [IMPACT_HIGH] = "high", [IMPACT_CATASTROPHIC] = "catastrophic"};
-    return names[impact];
-}
-
 /* Whether the tier is the last one in which there is something to compare with. */
 static bool is_before_all(const RolloutDefinition *rollout, uint32_t tier)
 {

@@ -98,6 +98,7 @@ static Result read_config(ConfigReader *reader)
     config_read_tracing(reader);
     config_read_cache(reader);
     config_read_healing(reader);
+    config_read_all_objectives(reader);
     config_read_overload(reader);
     config_read_process(reader);
     config_read_identity(reader);

@@ -311,6 +311,10 @@ void config_read_services(ConfigReader *reader)
         config_use_cells(reader, service);
         config_read_affinity(reader, plan->text->affinity, plan->path, &service->affinity);
         service->warm = plan->text->warm;
+        memcpy(service->objectives, config->objectives, sizeof service->objectives);
+        config_read_objectives(reader, plan->text->objectives,
+                               config_path(reader, "%s.objectives", plan->path),
+                               service->objectives);
         config_read_guards(reader, service, plan->text->breaker, plan->text->concurrency,
                            plan->path);
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,

@@ -136,6 +136,9 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     config_read_retry_budget(reader, service, text->retry_budget, path);
     config_use_cells(reader, service);
     service->warm = text->warm;
+    memcpy(service->objectives, config->objectives, sizeof service->objectives);
+    config_read_objectives(reader, text->objectives, config_path(reader, "%s.objectives", path),
+                           service->objectives);
     if (route->affinity.by == AFFINITY_FIELD)
         config_tell(reader, config_path(reader, "%s.affinity.field", path), "header or client",
                     "what passes through a path prefix is not read");
@@ -224,6 +227,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
             reader, config_path(reader, "%s.%s", path, text->breaker ? "breaker" : "concurrency"),
             "write it in the service",
             "only a route that matches a path has limits of its own; a service has its own");
+    if (text->objectives)
+        config_tell(reader, config_path(reader, "%s.objectives", path), "objectives in the service",
+                    "only a route that matches a path has objectives; a service has its own");
     if (text->n_instances)
         config_tell(reader, config_path(reader, "%s.instances", path), NULL,
                     "only a route that matches a path has instances; a service has its own");

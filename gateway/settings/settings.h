@@ -40,6 +40,12 @@ void config_assign_rate_limits(ConfigReader *reader);
 /* config_healing.c: reads Config.healing. */
 void config_read_healing(ConfigReader *reader);
 
+/* config_objectives.c: reads Config.objectives. */
+void config_read_all_objectives(ConfigReader *reader);
+/* Those that are said at `path` replace what is in `objectives`; `text` may be NULL. */
+void config_read_objectives(ConfigReader *reader, const Passerelle__Config__Objectives *text,
+                            const char *path, double objectives[IMPACTS]);
+
 /* config_ledger.c: reads Config.ledger; then, with services, routes and schemas, what is only known
    by them. */
 void config_read_ledger(ConfigReader *reader);

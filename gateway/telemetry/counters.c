@@ -199,10 +199,20 @@ void counters_record_failure(Telemetry *telemetry, const CallRecord *r)
     cells_count(telemetry, &counters_of(telemetry, r)->errors, error_key(&key));
 }
 
+static Outcome outcome_of(const CallRecord *r)
+{
+    if (r->degraded)
+        return OUTCOME_DEGRADED;
+    if (!failed(r->why))
+        return OUTCOME_GOOD;
+    return telemetry_side(r) == SIDE_CLIENT ? OUTCOME_CLIENT : OUTCOME_FAILED;
+}
+
 static void record_service(Telemetry *telemetry, const CallRecord *r)
 {
     ServiceCounters *s = counters_of(telemetry, r);
     count_add(&s->calls, 1);
+    count_add(&s->outcomes[r->route ? r->route->impact : IMPACT_LOW][outcome_of(r)], 1);
     histogram_record(&s->durations, (uint64_t)r->time_total);
     if (r->retry_refused)
         count_add(&s->retries_refused[r->retry_refused], 1);

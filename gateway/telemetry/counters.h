@@ -68,8 +68,18 @@ typedef struct MethodCounters {
     Count bytes_in, bytes_out, messages_in, messages_out, unknown_fields, losses;
 } MethodCounters;
 
+/* How a call ended for those who judge a service by its calls. */
+typedef enum Outcome {
+    OUTCOME_GOOD,
+    OUTCOME_DEGRADED, /* the client got a fallback's response */
+    OUTCOME_CLIENT,   /* it failed by a mistake of the client */
+    OUTCOME_FAILED,   /* by the gateway or an instance */
+    OUTCOMES
+} Outcome;
+
 typedef struct ServiceCounters {
     CountCells errors;
+    Count outcomes[IMPACTS][OUTCOMES]; /* by the impact of their route */
     Count retries_refused[RETRY_REFUSALS];
     Count calls, healing[HEALING_ACTS];
     Histogram durations; /* nanoseconds */

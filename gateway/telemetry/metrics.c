@@ -241,6 +241,9 @@ static void write_config(Exposition *e, const TelemetryProcess *p)
         return;
     exposition_single(e, "passerelle_config_generation", METRIC_GAUGE,
                       "Number of the running config.", p->generations->config->generation);
+    exposition_family(e, "passerelle_config", METRIC_INFO,
+                      "The running config, as a hash: gateways of a fleet have the same.");
+    exposition_number(e, "", &(Label){"hash", p->generations->config->hash}, 1, 1);
     exposition_family(e, "passerelle_config_loaded_timestamp_seconds", METRIC_GAUGE,
                       "When the running config was loaded, in seconds since 1970.");
     exposition_seconds(e, "", NULL, 0, p->adopted);

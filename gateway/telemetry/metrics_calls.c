@@ -161,6 +161,41 @@ static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
         write_errors_of(e, p, number, &counts);
 }
 
+static uint64_t sum_outcome(const TelemetryProcess *p, uint32_t number, Impact impact,
+                            Outcome outcome)
+{
+    uint64_t sum = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const ServiceCounters *s = service_of(loop, number);
+        sum += s ? count_read(&s->outcomes[impact][outcome]) : 0;
+    }
+    return sum;
+}
+
+static void write_outcomes_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
+                              Impact impact)
+{
+    static const char *const outcomes[OUTCOMES] = {"good", "degraded", "client", "failed"};
+    for (Outcome outcome = 0; outcome < OUTCOMES; outcome++) {
+        Label labels[] = {{"service", label_of(p, SERIES_SERVICE, number, 0)},
+                          {"impact", impact_name(impact)},
+                          {"outcome", outcomes[outcome]}};
+        exposition_number(e, "", labels, 3, sum_outcome(p, number, impact, outcome));
+    }
+}
+
+/* Also those that have not happened: a rate needs the number from before the first failure. */
+static void write_outcomes(Exposition *e, const TelemetryProcess *p)
+{
+    exposition_family(e, "passerelle_outcomes", METRIC_COUNTER,
+                      "Finished calls by the impact of their route and by how they ended: good, "
+                      "degraded, failed by the client's mistake, failed.");
+    for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++)
+        for (int impact = 0; impact < IMPACTS; impact++)
+            if (p->impacts[number] & 1 << impact)
+                write_outcomes_of(e, p, number, (Impact)impact);
+}
+
 static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
 {
     exposition_family(e, "passerelle_retries_refused", METRIC_COUNTER,
@@ -313,6 +348,7 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
 {
     write_calls(e, process, arena);
     write_errors(e, process, arena);
+    write_outcomes(e, process);
     write_refused_retries(e, process);
     write_durations(e, process);
     write_quantiles(e, process, arena);

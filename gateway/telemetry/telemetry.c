@@ -314,12 +314,6 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
 
 /* ---- Configs --------------------------------------------------------------------------------- */
 
-static const char *impact_name(Impact impact)
-{
-    static const char *const names[] = {"low", "high", "catastrophic"};
-    return names[impact];
-}
-
 /* The members that are the same in the log line of every call of a method. */
 static Bytes method_part(const Method *method, Arena *arena)
 {
@@ -387,6 +381,12 @@ static void describe_jobs(const Config *config)
         }
 }
 
+static void note_impact(TelemetryProcess *p, const Service *service, const Route *route)
+{
+    if (service && route)
+        p->impacts[service->series] |= (uint8_t)(1 << route->impact);
+}
+
 static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
 {
     const char *service = version->service->name;
@@ -397,6 +397,7 @@ static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
             series_number(&p->series[SERIES_METHOD],
                           (const char *[]){service, method->type->path + 1, version->name});
         method->log_part = method_part(method, arena);
+        note_impact(p, version->service, method->route);
         describe_legs(method->composed, arena);
     }
 }
@@ -435,6 +436,7 @@ static void number_config(TelemetryProcess *p, Config *config)
     for (uint32_t i = 0; i < config->n_http_routes; i++) {
         Route *route = (Route *)&config->http_routes[i]; /* these fields are ours: config.h */
         number_route(p, route);
+        note_impact(p, route->service, route);
         route->log_part = route_part(route, config->arena);
     }
 }

@@ -30,6 +30,7 @@ typedef struct TelemetryProcess {
     Bytes node_part; /* of each line */
     SeriesSet series[SERIES_KINDS];
     uint64_t losses[SERIES_LIMIT]; /* of freed configs */
+    uint8_t impacts[SERIES_LIMIT]; /* by SERIES_SERVICE: bits 1 << Impact of its routes */
     uint64_t events[SERIES_LIMIT]; /* these and SERIES_EVENT: guarded by telemetry_lock_events */
     Telemetry *loops;
     uint32_t n_loops;

@@ -1293,6 +1293,31 @@ static void fallbacks_that_cannot_be_used_are_told(void **state)
         "a.yaml:15:39: cache.client_percent: must be at most 100\n");
 }
 
+/* What is not said is the config's; what that does not say is the default. */
+static void objectives_are_those_of_the_service_else_of_the_config(void **state)
+{
+    Loaded l = load_good(GOOD "    objectives: {low: 90%}\n"
+                              "routes: [{match: /old/, instances: ['127.0.0.1:7201'], "
+                              "objectives: {high: 99.5 %}}]\n"
+                              "objectives: {low: 95 %, catastrophic: 99.999 %}\n");
+    const double expected[][IMPACTS] = {{90, 99.9, 99.999}, {95, 99.5, 99.999}};
+    for (uint32_t s = 0; s < 2; s++)
+        for (int impact = 0; impact < IMPACTS; impact++)
+            assert_float_equal(l.config->services[s].objectives[impact], expected[s][impact], 1e-9);
+    unload(&l);
+
+    static const char *const wrong[] = {"100 %", "0 %", "99", "most", "101 %", "-1 %"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[4096], told[512];
+        snprintf(text, sizeof text, GOOD "objectives: {high: %s}\n", wrong[i]);
+        snprintf(told, sizeof told,
+                 "a.yaml:12:20: objectives.high: %s is not a share of the calls above 0 %% and "
+                 "below 100 %% (99.9 %%)\n",
+                 wrong[i]);
+        expect_told(text, told);
+    }
+}
+
 static void times_by_which_one_instance_uses_up_all_ejections_are_doubted(void **state)
 {
     static const struct {
@@ -1728,6 +1753,7 @@ int main(void)
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(fallbacks_are_in_the_order_of_their_keys),
         cmocka_unit_test(fallbacks_that_cannot_be_used_are_told),
+        cmocka_unit_test(objectives_are_those_of_the_service_else_of_the_config),
         cmocka_unit_test(times_by_which_one_instance_uses_up_all_ejections_are_doubted),
         cmocka_unit_test(a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted),
         cmocka_unit_test(a_route_without_a_timeout_has_that_of_the_next_wider_one),

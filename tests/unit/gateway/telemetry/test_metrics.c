@@ -152,6 +152,31 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
         "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
 }
 
+/* "high" is the impact of the service's route; the opaque one is of no service here. */
+static void calls_are_counted_by_impact_and_outcome(void **state)
+{
+    Fixture *f = *state;
+#define OUTCOME(impact, outcome)                                                                   \
+    "passerelle_outcomes_total{service=\"orders\",impact=\"" impact "\",outcome=\"" outcome "\"} "
+    assert_line(page(f, false), OUTCOME("high", "failed") "0"); /* from the start */
+    assert_no(page(f, false), "impact=\"low\"");
+
+    telemetry_record(&f->loop, &f->record);
+    f->record.why = FAIL(f->arena, FAULT_UNKNOWN_METHOD, "Get");
+    telemetry_record(&f->other_loop, &f->record);
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "connecting");
+    telemetry_record(&f->loop, &f->record);
+    telemetry_record(&f->other_loop, &f->record);
+    f->record.degraded = FAULT_UPSTREAM_DOWN.name;
+    telemetry_record(&f->loop, &f->record);
+    const char *text = page(f, false);
+    assert_line(text, OUTCOME("high", "good") "1");
+    assert_line(text, OUTCOME("high", "client") "1");
+    assert_line(text, OUTCOME("high", "failed") "2");
+    assert_line(text, OUTCOME("high", "degraded") "1");
+#undef OUTCOME
+}
+
 static void what_alone_prevented_an_attempt_is_counted_by_service(void **state)
 {
     Fixture *f = *state;
@@ -447,6 +472,7 @@ int main(void)
         TEST(each_bucket_ends_at_its_bound),
         TEST(durations_fall_into_cumulative_buckets),
         TEST(errors_are_told_by_both_ends_of_their_chain),
+        TEST(calls_are_counted_by_impact_and_outcome),
         TEST(what_alone_prevented_an_attempt_is_counted_by_service),
         TEST(a_services_own_error_is_the_callers_mistake_by_its_code),
         TEST(calls_without_a_method_are_counted_without_names),
