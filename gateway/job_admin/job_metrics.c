@@ -180,9 +180,8 @@ static void write_row(Exposition *e, const JobCount *count, bool age, int64_t wa
 static void write_parked(Exposition *e, const JobCensus *census)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    if (census->n_parked)
-        exposition_family(e, "passerelle_jobs_parked", METRIC_GAUGE,
-                          "Methods whose jobs do not begin until an operator says so.");
+    exposition_family(e, "passerelle_jobs_parked", METRIC_GAUGE,
+                      "Methods whose jobs do not begin until an operator says so.");
     for (uint32_t i = 0; i < census->n_parked && i < ROWS_MOST; i++)
         exposition_number(e, "", &(Label){"method", arena_text(arena, census->parked[i])}, 1, 1);
     arena_free(arena);
@@ -192,9 +191,8 @@ static void write_retrying(Exposition *e, const JobMetrics *metrics)
 {
     const JobCensus *census = &metrics->census;
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    if (census->n_retrying)
-        exposition_family(e, "passerelle_jobs_retrying", METRIC_GAUGE,
-                          "Jobs that wait for another try of a call that has failed.");
+    exposition_family(e, "passerelle_jobs_retrying", METRIC_GAUGE,
+                      "Jobs that wait for another try of a call that has failed.");
     for (uint32_t i = 0; i < census->n_retrying && i < ROWS_MOST; i++)
         exposition_number(e, "",
                           &(Label){"method", arena_text(arena, census->retrying[i].definition)}, 1,
@@ -224,13 +222,11 @@ void job_metrics_write(Exposition *e, void *owner)
     pthread_mutex_lock(&metrics->mutex);
     const JobCensus *census = &metrics->census;
     uint32_t n = census->n < ROWS_MOST ? census->n : ROWS_MOST;
-    if (n)
-        exposition_family(e, "passerelle_jobs", METRIC_GAUGE, "Jobs in the store.");
+    exposition_family(e, "passerelle_jobs", METRIC_GAUGE, "Jobs in the store.");
     for (uint32_t i = 0; i < n; i++)
         write_row(e, &census->counts[i], false, wall);
-    if (n)
-        exposition_family(e, "passerelle_jobs_oldest_seconds", METRIC_GAUGE,
-                          "For how long the oldest of them is in its state and step.");
+    exposition_family(e, "passerelle_jobs_oldest_seconds", METRIC_GAUGE,
+                      "For how long the oldest of them is in its state and step.");
     for (uint32_t i = 0; i < n; i++)
         write_row(e, &census->counts[i], true, wall);
     write_parked(e, census);

@@ -114,9 +114,8 @@ void job_counts_write(Exposition *e, void *owner)
     pthread_mutex_lock(&counts->mutex);
     exposition_single(e, "passerelle_jobs_held", METRIC_GAUGE,
                       "Jobs that this gateway executes now.", counts->held);
-    if (counts->rows)
-        exposition_family(e, "passerelle_job_calls", METRIC_COUNTER,
-                          "Calls of the steps of jobs, and of their undos, by how they ended.");
+    exposition_family(e, "passerelle_job_calls", METRIC_COUNTER,
+                      "Calls of the steps of jobs, and of their undos, by how they ended.");
     for (const CountRow *row = counts->rows; row; row = row->next)
         write_row(e, row);
     pthread_mutex_unlock(&counts->mutex);

@@ -4,6 +4,7 @@
 #include "gateway/key_file/command_key.h"
 #include "gateway/key_file/command_password.h"
 #include "gateway/main/command_manual.h"
+#include "gateway/monitoring/command_monitoring.h"
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
@@ -69,6 +70,19 @@ static const Command commands[] = {
       {"--seed", "N", "the same seed gives the same messages; default 1"}},
      command_prove,
      {"passerelle prove gateway.yaml", "passerelle prove --messages 1000 --seed 7 gateway.yaml"}},
+    {"monitoring",
+     "CONFIG",
+     "write alerts and recording rules for Prometheus, dashboards for Grafana, and a list of "
+     "probes",
+     COMMAND_PRINTS,
+     {{"--out", "FOLDER", "write them there; without it the rules are printed"},
+      {"--job", "NAME", "the job by which Prometheus scrapes the gateways; default passerelle"},
+      {"--host", "NAME", "the machine, for probes of addresses like 0.0.0.0; default `node`"},
+      {"--docs", "URL", "where monitoring.md is, for links; default docs/monitoring.md"},
+      {"--time-scale", "N", "all times of the rules N times shorter, for tests; default 1"}},
+     command_monitoring,
+     {"passerelle monitoring gateway.yaml --out /etc/prometheus/passerelle",
+      "passerelle monitoring gateway.yaml | promtool check rules"}},
     {"fleet",
      "",
      "print the gateways that share the store of a running one, and where they differ",

@@ -39,6 +39,7 @@ GOOD = {
     "explain": ["garage.yaml", "GET", "/cars"],
     "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
     "prove": ["garage.yaml", "--messages", "20"],
+    "monitoring": ["garage.yaml"],
     "fleet": [],
     "reload": ["--why", "a test"],
     "drain": ["--why", "a test"],
