@@ -117,7 +117,6 @@ LAYERS = (
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "the subcommands", "Command", "command.h"),
         Module("key_file", "API keys in a file, and hashes of passwords: made", "command_key", "command_key.h"),
-        Module("key_file", "API keys in a file: made, listed, taken out", "command_key", "command_key.h"),
         Module("monitoring", "alerts, dashboards and probes, made from the config", "Alert", "monitoring.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),

@@ -17,7 +17,7 @@ static void calls_are_counted_by_how_they_ended(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     JobCounts *counts = job_counts_new();
-    assert_null(strstr(written(counts, arena), "passerelle_job_calls"));
+    assert_null(strstr(written(counts, arena), "passerelle_job_calls_total{"));
     job_counts_held(counts, 7);
     job_counts_call(counts, "hosting.Sites/Create", "reserve", false, JOB_BROKE);
     job_counts_call(counts, "hosting.Sites/Create", "reserve", false, JOB_BROKE);

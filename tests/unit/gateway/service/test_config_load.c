@@ -1311,7 +1311,7 @@ static void objectives_are_those_of_the_service_else_of_the_config(void **state)
         char text[4096], told[512];
         snprintf(text, sizeof text, GOOD "objectives: {high: %s}\n", wrong[i]);
         snprintf(told, sizeof told,
-                 "a.yaml:12:20: objectives.high: %s is not a share of the calls above 0 %% and "
+                 "a.yaml:11:20: objectives.high: %s is not a share of the calls above 0 %% and "
                  "below 100 %% (99.9 %%)\n",
                  wrong[i]);
         expect_told(text, told);
