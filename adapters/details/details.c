@@ -142,6 +142,28 @@ Result details_convert(const Plan *any, const Mapping *request, Bytes status, Ar
     return r;
 }
 
+/* ---- Leaving some out ------------------------------------------------------------------------ */
+
+static bool is_among(const char *const *types, Bytes any)
+{
+    Bytes name = any_type_name(wire_find_bytes(any, ANY_TYPE));
+    for (; *types; types++)
+        if (bytes_are(name, *types))
+            return true;
+    return false;
+}
+
+Result details_keep(const char *const *types, Bytes status, Arena *arena, Bytes *status_out)
+{
+    Buffer out = buffer_in(arena);
+    WireReader reader = wire_reader(status);
+    for (WireField f; wire_next(&reader, &f);)
+        if (f.number != STATUS_DETAILS || is_among(types, f.bytes))
+            buffer_add_bytes(&out, f.record);
+    *status_out = reader.bad ? BYTES_NONE : buffer_bytes(&out);
+    return out.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "leaving out details of an error") : OK;
+}
+
 /* ---- As JSON --------------------------------------------------------------------------------- */
 
 static bool run_plan(const Plan *any, Bytes from, Arena *arena, Buffer *out)

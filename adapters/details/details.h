@@ -30,6 +30,11 @@ typedef struct DetailsRun {
 MUST_USE Result details_convert(const Plan *any, const Mapping *request, Bytes status, Arena *arena,
                                 DetailsRun *run, Bytes *status_out);
 
+/* Leaves out of a serialized google.rpc.Status the details whose types are not among the full
+   names, which end with NULL; of a malformed status all of it. Fault: OUT_OF_MEMORY. */
+MUST_USE Result details_keep(const char *const *types, Bytes status, Arena *arena,
+                             Bytes *status_out);
+
 /* One detail (a serialized google.protobuf.Any) as JSON, by a plan from protobuf to JSON; the value
    of an unknown type as base64. False: it is malformed; `json` is unchanged. */
 bool detail_to_json(const Plan *any, Bytes detail, Arena *arena, Buffer *json);

@@ -62,13 +62,39 @@ const FieldType *field_list_lacks(const FieldList *list)
     return lacking;
 }
 
-bool field_list_shows(const FieldList *list, Bytes path)
+bool field_list_hides(const FieldList *list, Bytes path)
 {
     for (Bytes name; list && !list->whole && bytes_split(&path, '.', &name);) {
         const FieldType *field = message_field(list->type, name);
-        list = field ? list->fields[field->index] : NULL;
+        if (!field)
+            return false;
+        list = list->fields[field->index];
     }
-    return list;
+    return !list;
+}
+
+static void add_hidden(const FieldList *list, const char *prefix, bool *first, Buffer *out)
+{
+    for (uint32_t i = 0; !list->whole && i < list->type->n_fields; i++) {
+        const char *path = arena_printf(out->arena, "%s%s", prefix, list->type->fields[i].name);
+        if (list->fields[i]) {
+            add_hidden(list->fields[i], arena_printf(out->arena, "%s.", path), first, out);
+        } else {
+            buffer_printf(out, "%s%s", *first ? "" : ", ", path);
+            *first = false;
+        }
+    }
+}
+
+void field_list_add_hidden(const FieldList *list, Buffer *out)
+{
+    bool first = true;
+    add_hidden(list, "", &first, out);
+}
+
+bool field_list_shows_all(const FieldList *list)
+{
+    return list->whole;
 }
 
 /* ---- Restricting ----------------------------------------------------------------------------- */

@@ -41,8 +41,16 @@ FieldListMistake field_list_add(Arena *arena, FieldList *list, Bytes path,
    read that; NULL: there is none. */
 const FieldType *field_list_lacks(const FieldList *list);
 
-/* Whether something of the field at the path is shown. A path that does not fit is not. */
-bool field_list_shows(const FieldList *list, Bytes path);
+/* Whether nothing of the field at the path is shown. A path that does not fit is not hidden. NONE:
+   all of the message. */
+bool field_list_hides(const FieldList *list, Bytes path);
+
+/* "total, items.price": the paths of what is hidden, each as far up as all of it is. Nothing, if
+   all that the schema has is shown. The buffer has an arena. */
+void field_list_add_hidden(const FieldList *list, Buffer *out);
+
+/* Whether it has "*". */
+bool field_list_shows_all(const FieldList *list);
 
 /*
  * The mapping, which makes a message of the list's type, without what is hidden. Plans of it need

@@ -231,6 +231,7 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
     if (!x->record.legs.size)
         exchange_describe_making(x);
     x->record.status = *status;
+    exchange_hide_details(x, &x->record.status);
     x->record.status.may_have_effect = exchange_may_have_effect(x) && !exchange_is_honoured(x);
     x->record.status.told_off = x->told_off;
     x->delivering++;

@@ -530,6 +530,18 @@ void attempt_convert_details(Attempt *attempt, Status *status)
     status->details = converted;
 }
 
+/* Without memory for those that stay, none do. */
+void exchange_hide_details(const Exchange *x, Status *status)
+{
+    const ShownFields *shown = x->route ? x->route->shown : NULL;
+    if (!shown || !status->details.size)
+        return;
+    Result r = details_keep(shown->details, status->details, x->arena, &status->details);
+    if (failed(r))
+        status->details = BYTES_NONE;
+    error_ignore(r, "an error can always be sent without its details");
+}
+
 /* ---- Copies of calls ------------------------------------------------------------------------- */
 
 /* The attempt whose response the client has got, whole and as the instance gave it; NULL: it got

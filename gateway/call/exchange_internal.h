@@ -744,6 +744,9 @@ void exchange_free(Exchange *x);
 /* exchange_convert.c, too: the details of errors. A detail that cannot be converted to the caller's
    version never replaces the error: it is counted, named and logged. */
 void attempt_convert_details(Attempt *attempt, Status *status);
+
+/* And those that the route hides are left out. */
+void exchange_hide_details(const Exchange *x, Status *status);
 DetailJson exchange_detail_json(const Exchange *x,
                                 const Version *version); /* NULL: of no version */
 

@@ -312,6 +312,21 @@ typedef struct KeyPolicy {
 } KeyPolicy;
 
 /* Policy for the methods that it matches; the most specific match wins. */
+/* One entry of `response_fields`. */
+typedef struct ShownField {
+    const char *path;
+    const char *const *versions; /* ends with NULL; NULL: all */
+} ShownField;
+
+/* What leaves the gateway of the responses of a route. */
+typedef struct ShownFields {
+    const ShownField *fields;
+    uint32_t n;
+    const char *const *details; /* full names of types; ends with NULL */
+    const char *document;       /* "routes[0]": while the config is loaded */
+    Bytes text;                 /* `response_fields` as JSON */
+} ShownFields;
+
 struct Route {
     const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
     Impact impact;
@@ -343,6 +358,7 @@ struct Route {
     const ShadowRules *shadow;  /* NULL: none of its calls are copied */
     Bytes parameters;           /* as JSON, as they are written; empty: none */
     AccessRules access;         /* who may call */
+    const ShownFields *shown;   /* NULL: responses leave whole */
     Affinity affinity;          /* its own, or that of its service */
     const MethodLimits *limits; /* of opaque HTTP; NULL: none */
     const Service *service;     /* of opaque HTTP: a service without versions, for the instances */
@@ -476,6 +492,7 @@ struct Method {
         *cohort_key; /* of a rollout whose clients a field tells apart: likewise */
     const Plan *to_cohort_key;
     const AllowPaths *allow_paths; /* NULL: no rule of its route is of fields */
+    const struct FieldList *shown; /* of its responses; NULL: all. Its plans heed it */
     MethodLimits *limits;          /* that calls in this version meet; NULL: none */
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */

@@ -69,6 +69,7 @@ static uint64_t contract_of(const Config *config, const Method *method)
     hash_add(hash, bytes_of(method->type->path));
     hash_add(hash, bytes(style, sizeof style));
     hash_add(hash, method->route->parameters);
+    hash_add(hash, method->route->shown ? method->route->shown->text : BYTES_NONE);
     if (method->made_as) /* it means what its legs do */
         hash_add(hash, bytes_of(config->hash));
     hash_end(hash, digest);

@@ -62,6 +62,7 @@ typedef struct ConfigReader {
     Table identities;         /* Schema (its address) -> the identity MappingSet */
     Table answers;            /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans; /* PlanKey -> Plan: many methods share a message and a pair of codecs */
+    Table shown; /* RestrictKey -> Mapping: what routes show of a message */
     const MappingSet *error_types;   /* google.rpc's, part of all versions */
     struct LossCounter *losses;      /* of all mappings; while pairs are made */
     PlanCache *programs;             /* shared by these plans */

@@ -55,6 +55,7 @@ static Result compile(ConfigReader *reader)
         return r;
     config_assign_routes(reader);
     config_assign_rate_limits(reader);
+    config_make_shown(reader);
     r = service_make_pairs(reader);
     if (!failed(r))
         r = service_read_parameters(reader);
@@ -141,7 +142,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
-        table_in(arena);
+        reader.shown = table_in(arena);
     Arena *proof = arena_new(ARENA_UNLIMITED);
     reader.programs = plan_cache_new(config->programs, proof);
     config->methods = table_in(arena);

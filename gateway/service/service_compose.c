@@ -89,6 +89,9 @@ static Result make_request(Composing *c, uint32_t i)
             continue;
         leg->needs_request |= source == 0;
         leg->needs |= source ? UINT64_C(1) << (source - 1) : 0;
+        if (source && c->legs[source - 1].method)
+            config_check_shown(c->reader, c->legs[source - 1].method, from,
+                               config_path(c->reader, "%s.%s", path, entry->key));
         service_place(c->reader, placement, entry->key, source, from, path);
     }
     return service_place_plan(c->reader, placement, false, &leg->request);
@@ -105,6 +108,8 @@ static Result make_part(Composing *c, uint32_t i)
         const Passerelle__Config__Leg__ResponseEntry *entry = text->response[k];
         Bytes from = bytes_of(entry->value), rest = bytes_of(entry->key), first = BYTES_NONE;
         service_place(c->reader, c->whole, entry->key, i + 1, from, path);
+        config_check_shown(c->reader, leg->method, from,
+                           config_path(c->reader, "%s.%s", path, entry->key));
         (void)placement_move(part, rest, i + 1, from); /* what is wrong with it was told */
         bytes_split(&rest, '.', &first);
         if (c->composed->report && bytes_are(first, c->composed->report->name))

@@ -306,7 +306,7 @@ static Result convert_all(ConfigReader *reader, Conversion *c)
 static Result make_empty(ConfigReader *reader, Method *method)
 {
     Conversion c = {.method = method, .written = method->version, .json = "{}"};
-    c.mapping = service_answer(method, method->version);
+    c.mapping = service_answer(reader, method, method->version);
     return c.mapping ? convert_all(reader, &c) : OK;
 }
 
@@ -327,7 +327,7 @@ static Result make_default(ConfigReader *reader, Method *method)
     }
     Conversion c = {.method = method, .written = written};
     c.json = read_answer(reader, method->route, target->type->output);
-    c.mapping = service_answer(method, written);
+    c.mapping = service_answer(reader, method, written);
     return c.json && c.mapping ? convert_all(reader, &c) : OK;
 }
 
@@ -361,7 +361,7 @@ static Result make_leg_default(ConfigReader *reader, const char *path, const Met
                                Route *route)
 {
     return service_json_message(reader, path, "the default response",
-                                service_answer(method, method->version),
+                                service_answer(reader, method, method->version),
                                 method->version->to[method->version->index], &route->leg_default);
 }
 

@@ -92,10 +92,10 @@ MUST_USE Result service_make_pairs(ConfigReader *reader);
 MUST_USE Result service_make_responses(ConfigReader *reader, const Method *method,
                                        const Version *from);
 
-/* The mapping of a method's requests to the served version, and of the responses back; NULL: none.
- */
+/* The mapping of a method's requests to the served version, and of the responses back, of what its
+   route shows; NULL: none. */
 const Mapping *service_request(const Method *method, const Version *served);
-const Mapping *service_answer(const Method *method, const Version *served);
+const Mapping *service_answer(ConfigReader *reader, const Method *method, const Version *served);
 
 /* The codecs of the instances that serve a version natively: a bit each. */
 uint32_t service_codecs(const Version *version);

@@ -26,6 +26,14 @@ static void make_envelope(JobDraft *draft)
     draft->envelope = place_envelope(draft->reader->arena, sources, n + 2);
 }
 
+/* The call whose response the source is; NULL: it is none, or a mistake, which was reported. */
+static const JobCall *call_of(const JobDraft *draft, uint32_t source)
+{
+    bool is_step = source > 0 && source <= draft->names.n;
+    const JobCall *call = is_step ? draft->steps[source - 1].call : NULL;
+    return call && call->method ? call : NULL;
+}
+
 bool job_take_source(const JobDraft *draft, const char *said, const char *path, JobNeeds *needs,
                      uint32_t *source_out, Bytes *rest_out)
 {
@@ -37,6 +45,9 @@ bool job_take_source(const JobDraft *draft, const char *said, const char *path, 
         needs->job = true;
     else
         needs->steps |= UINT64_C(1) << (*source_out - 1);
+    const JobCall *call = call_of(draft, *source_out);
+    if (call)
+        config_check_shown(draft->reader, call->method, *rest_out, path);
     return true;
 }
 

@@ -369,6 +369,8 @@ static const JobCondition *read_own(const JobDraft *draft, uint32_t i, const cha
     const char *path = config_path(draft->reader, "%s.wait.%s", job_step_path(draft, i), key);
     if (!text || !text->field)
         return NULL;
+    config_check_shown(draft->reader, draft->steps[i].call->method, bytes_of(text->field),
+                       config_path(draft->reader, "%s.field", path));
     return read_condition(draft, text, path, i + 1, bytes_of(text->field));
 }
 

@@ -202,21 +202,35 @@ static const Mapping *mapping_to(const JobDraft *draft, const JobView *view, con
                                                     : mapping_set_find(set, view->type);
 }
 
+/* The method in that version, if its route hides something of what the view is; else NULL. */
+static const Method *hiding_method(const JobView *view, const Version *to)
+{
+    const Method *method = view->method;
+    if (to != method->version)
+        method = method->pairs[to->index].target;
+    return method && method->shown && view->type == view->method->type->output ? method : NULL;
+}
+
 static Result make_conversion(const JobDraft *draft, const JobView *view, const Version *to,
                               MessageConversion *conversion)
 {
     const Version *from = draft->method->version;
     const Mapping *mapping = mapping_to(draft, view, to);
+    const Method *hiding = hiding_method(view, to);
     PlanOptions options = {.from = CODEC_PROTO,
                            .to = CODEC_PROTO,
                            .unknown = UNKNOWN_COUNT,
                            .types = from->to[to->index]};
-    if (to == from) {
+    if (to == from && !hiding) {
         conversion->type = view->type;
         return OK;
     }
     if (!mapping)
         return OK;
+    if (hiding) {
+        mapping = config_restrict(draft->reader, hiding, mapping);
+        config_show_options(hiding, &options);
+    }
     conversion->type = mapping->to;
     return service_plan(draft->reader, mapping, &options, &conversion->plan);
 }

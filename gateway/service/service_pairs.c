@@ -74,11 +74,12 @@ const Mapping *service_request(const Method *method, const Version *served)
     return set ? mapping_set_input(set, method->type) : NULL;
 }
 
-const Mapping *service_answer(const Method *method, const Version *served)
+const Mapping *service_answer(ConfigReader *reader, const Method *method, const Version *served)
 {
     const Method *target = method->pairs[served->index].target;
     const MappingSet *set = served->to[method->version->index];
-    return set && target ? mapping_set_output(set, target->type) : NULL;
+    return set && target ? config_restrict(reader, method, mapping_set_output(set, target->type))
+                         : NULL;
 }
 
 uint32_t service_codecs(const Version *version)
@@ -175,13 +176,14 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
         .proto_names = route->proto_names,
         .types = from->to[method->version->index],
     };
+    config_show_options(method, &options);
     return service_plan(reader, mapping, &options,
                         &method->pairs[from->index].response[instance][client]);
 }
 
 Result service_make_responses(ConfigReader *reader, const Method *method, const Version *from)
 {
-    const Mapping *mapping = service_answer(method, from);
+    const Mapping *mapping = service_answer(reader, method, from);
     Result r = OK;
     for (Codec instance = 0; mapping && instance < CODEC_COUNT; instance++)
         for (Codec client = 0; client < CODEC_COUNT && !failed(r); client++)
@@ -203,7 +205,7 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     if (!pair->target || (served == method->version && !codecs))
         return OK; /* no instance serves this version natively */
     const Mapping *request = service_request(method, served);
-    const Mapping *response = service_answer(method, served);
+    const Mapping *response = service_answer(reader, method, served);
     if (!request || !response) {
         pair->target = NULL;
         pair->reason =

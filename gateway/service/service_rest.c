@@ -112,6 +112,8 @@ static void check_fields(ConfigReader *reader, const RestBinding *binding)
         tell(reader, binding->method, rule,
              arena_printf(reader->arena, "the response body %s is not a field of %s",
                           rule->response_body, type->output->full_name));
+    else if (rule->response_body[0])
+        config_check_shown(reader, binding->method, bytes_of(rule->response_body), NULL);
 }
 
 /* Plans for responses that are one field of the message, for each served version. */
@@ -140,7 +142,9 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
                 .only_field = field->name,
                 .types = served->to[method->version->index],
             };
-            Result r = service_plan(reader, service_answer(method, served), &options, &plans[i]);
+            config_show_options(method, &options);
+            Result r =
+                service_plan(reader, service_answer(reader, method, served), &options, &plans[i]);
             if (failed(r))
                 return r;
         }

@@ -94,6 +94,23 @@ void config_assign_access(Config *config);
 /* Whether what the route matches, of methods, is part of what the other one matches. */
 bool route_is_within(const Route *route, const Route *other);
 
+/* config_shown.c: Route.shown; */
+void config_read_shown(ConfigReader *reader, const Passerelle__Config__Route *text,
+                       const char *path, Route *route);
+/* then, once methods have their routes, Method.shown. */
+void config_make_shown(ConfigReader *reader);
+
+/* The mapping, which makes a response of the method in its version, without what is hidden. NULL
+   stays NULL. */
+const Mapping *config_restrict(ConfigReader *reader, const Method *method, const Mapping *mapping);
+
+/* What plans of such a mapping need. */
+void config_show_options(const Method *method, PlanOptions *options);
+
+/* Reports that the config takes a field of the method's response that is hidden: nobody would ever
+   see a value of it. `field` is its path; NONE, and ".": the whole response. */
+void config_check_shown(ConfigReader *reader, const Method *method, Bytes field, const char *path);
+
 /* config_admin.c: reads Config.admin and what belongs to it. After the listeners. */
 void config_read_admin(ConfigReader *reader);
 

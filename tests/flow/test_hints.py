@@ -860,6 +860,19 @@ CONFIG_CASES = JOB_CASES + [
                "it closes nothing"),
     ConfigCase(config(rest=route("{match: s.S/Go, allow: [{class: [a], client: []}]}")), config(rest=route("{match: s.S/Go, allow: [{class: [a]}]}")),
                "it closes nothing"),
+    *(ConfigCase(config(rest=route(f"{{match: s.S/Go, {before}}}")), config(rest=route(f"{{match: s.S/Go, {then}}}")), pick, old=body, new=body)
+      for before, then, pick, body in (
+          ("response_fields: []", "response_fields: [n]", "it hides nothing", SAY),
+          ("response_details: [t.v1.M]", 'response_fields: ["*"], response_details: [t.v1.M]', "all details of errors", SAY),
+          ("response_fields: [n, {path: s, version: [v3]}]", "response_fields: [n, {path: s, version: [v2]}]", "no version v3", SAY),
+          ("response_fields: [n], response_details: [M]", "response_fields: [n], response_details: [t.v1.M]", "a message M", SAY),
+          ("response_fields: [alphaa]", "response_fields: [alpha]", "no field", "message M { string alpha = 1; }"),
+          ("response_fields: [n.x]", "response_fields: [n]", "to choose from", SAY),
+          ("response_fields: [b]", "response_fields: [a, b]", "required, and hidden",
+           "proto2 message M { required string a = 1; optional string b = 2; }"),
+          ("response_fields: [{path: n, version: [v1]}]", "response_fields: [n]", "no entry applies", SAY))),
+    ConfigCase(config(rest=route("{match: /a/, response_fields: [n], instances: ['127.0.0.1:3']}")),
+               config(rest=route("{match: /a/, instances: ['127.0.0.1:3']}")), "is not read"),
     ConfigCase(config(rest=route("{match: s.S/Go, authentication: []}")), config(rest=route("{match: s.S/Go, authenticate: none}")),
                "it closes nothing"),
     ConfigCase(config(rest=proved("certificate: {name: []}")), config(rest=proved("certificate: {name: [a]}")), "it closes nothing"),
@@ -891,12 +904,15 @@ ELSEWHERE = {
     "result_type": "operations need Google's schema (mistakes.def of test_job_config.c)",
     "make_metadata": "operations need Google's schema (mistakes.def of test_job_config.c)",
     "doubt_passing": "a doubt: nothing fails by it (test_job_config.c)",
+    "check_list": "a required field, and operations, which need Google's schema (test_response_fields.py)",
+    "config_check_shown": "legs and steps, which have more to be right (test_response_fields.py)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
 }
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
+PROSE = {"write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
+         "its full name, for example shop.orders.v1.OutOfStock", "fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
          "leave out one of the paths", "call another method in one of the legs", "a smaller one, or a larger at_most",

@@ -294,6 +294,26 @@ static void json_that_no_type_explains_is_kept_whole(void **state)
     assert_false(detail_from_json(bench.read, bytes_of("{"), bench.loaded->arena, &any));
 }
 
+static void details_that_are_not_listed_are_left_out(void **state)
+{
+    static const char *const listed[] = {"a.Listed", "a.Other", NULL};
+    Arena *arena = bench.loaded->arena;
+    Buffer status = buffer_in(arena), expected = buffer_in(arena);
+    Bytes left;
+    wire_add_number(&status, 1, 5);
+    wire_add_number(&expected, 1, 5);
+    add_raw(&status, HOST "a.Hidden", "1");
+    add_raw(&status, HOST "a.Listed", "2");
+    add_raw(&status, HOST "b.a.Listed", "3");
+    add_raw(&status, "", "4");
+    wire_add_number(&status, 3, 7); /* no message at all */
+    add_raw(&expected, HOST "a.Listed", "2");
+    assert_ok(arena, details_keep(listed, buffer_bytes(&status), arena, &left));
+    assert_true(bytes_equal(left, buffer_bytes(&expected)));
+    assert_ok(arena, details_keep(listed, bytes("\x1a\x05", 2), arena, &left));
+    assert_int_equal(left.size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +328,7 @@ int main(void)
         cmocka_unit_test(memory_at_its_limit_is_a_fault),
         cmocka_unit_test(a_bad_request_names_the_clients_fields),
         cmocka_unit_test(a_field_made_of_several_is_at_fault_in_each),
+        cmocka_unit_test(details_that_are_not_listed_are_left_out),
         cmocka_unit_test(json_that_no_type_explains_is_kept_whole),
     };
     return cmocka_run_group_tests(tests, begin, unload);

@@ -175,17 +175,40 @@ static void what_is_wrong_with_a_path_is_told(void **state)
     }
 }
 
-static void whether_something_of_a_path_is_shown(void **state)
+static void whether_all_of_a_path_is_hidden(void **state)
 {
     const FieldList *list = LIST("test.kinds.Kinds", "inner.name", "child", "texts");
-    assert_true(field_list_shows(list, bytes_of("texts")));
-    assert_true(field_list_shows(list, bytes_of("inner.name")));
-    assert_true(field_list_shows(list, bytes_of("inner")));
-    assert_true(field_list_shows(list, bytes_of("child.child.an_int32")));
-    assert_false(field_list_shows(list, bytes_of("inner.size")));
-    assert_false(field_list_shows(list, bytes_of("an_int32")));
-    assert_false(field_list_shows(list, bytes_of("nothing")));
-    assert_true(field_list_shows(LIST("test.kinds.Kinds", "*"), bytes_of("an_int32")));
+    static const char *const shown[] = {"texts",   "inner.name",   "inner", "child.child.an_int32",
+                                        "nothing", "inner.nothing"};
+    static const char *const hidden[] = {"inner.size", "an_int32", "children.an_int32"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        assert_false(field_list_hides(list, bytes_of(shown[i])));
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        assert_true(field_list_hides(list, bytes_of(hidden[i])));
+    assert_false(field_list_hides(list, BYTES_NONE));
+    assert_false(field_list_shows_all(list));
+    list = LIST("test.kinds.Kinds", "*");
+    assert_false(field_list_hides(list, bytes_of("an_int32")));
+    assert_true(field_list_shows_all(list));
+}
+
+static void what_is_hidden_is_told_by_its_paths(void **state)
+{
+    const MessageType *inner = identity_of("test.kinds.Kinds.Inner")->to;
+    Buffer out = buffer_in(bench.call);
+    FieldListPlace place;
+    FieldList *list = field_list_new(bench.arena, inner);
+    field_list_add_hidden(list, &out);
+    assert_bytes(buffer_bytes(&out), "name, size");
+    assert_int_equal(field_list_add(bench.arena, list, bytes_of("name"), &place), FIELD_LIST_FITS);
+    out.size = 0;
+    field_list_add_hidden(list, &out);
+    assert_bytes(buffer_bytes(&out), "size");
+    out.size = 0;
+    field_list_add_hidden(LIST("test.kinds.Kinds", "*"), &out);
+    assert_int_equal(out.size, 0);
+    field_list_add_hidden(LIST("test.kinds.Kinds", "inner.name"), &out);
+    assert_non_null(memmem(out.data, out.size, ", inner.size, ", 14));
 }
 
 static void a_required_field_that_is_hidden_is_found(void **state)
@@ -447,7 +470,8 @@ int main(void)
         cmocka_unit_test(unknown_fields_are_dropped_at_every_depth),
         cmocka_unit_test(hidden_fields_are_not_written_as_defaults_either),
         cmocka_unit_test(what_is_wrong_with_a_path_is_told),
-        cmocka_unit_test(whether_something_of_a_path_is_shown),
+        cmocka_unit_test(whether_all_of_a_path_is_hidden),
+        cmocka_unit_test(what_is_hidden_is_told_by_its_paths),
         cmocka_unit_test(a_required_field_that_is_hidden_is_found),
         cmocka_unit_test(plans_of_random_lists_show_what_the_slow_way_shows),
     };
