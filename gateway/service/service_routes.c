@@ -263,10 +263,29 @@ static void add_implicit(ConfigReader *reader, const Service *service)
     read_policy(&unsaid, route);
 }
 
+/* A route that says nothing of the impact has that of the next wider one that does: it may be there
+   for something else. `said`: which of the routes do. */
+static void inherit_impacts(Config *config, const bool *said)
+{
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        Route *route = &config->routes[i];
+        const Route *best = NULL;
+        for (uint32_t k = 0; k < config->n_routes && !said[i] && route->service; k++) {
+            const Route *other = &config->routes[k];
+            if (said[k] && route_is_within(route, other) &&
+                (!best || strlen(other->match) > strlen(best->match)))
+                best = other;
+        }
+        if (best)
+            route->impact = best->impact;
+    }
+}
+
 void config_read_routes(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
+    bool *has_impact = arena_array(reader->arena, bool, text->n_routes + text->n_services);
     config->routes = arena_array(reader->arena, Route, text->n_routes + text->n_services);
     reader->route_paths =
         arena_array(reader->arena, const char *, text->n_routes + text->n_services);
@@ -275,12 +294,14 @@ void config_read_routes(ConfigReader *reader)
             continue;
         const char *path = reader->route_paths[config->n_routes] =
             config_path(reader, "routes[%zu]", i);
+        has_impact[config->n_routes] = text->routes[i]->has_impact;
         read_route(reader, text->routes[i], path, &config->routes[config->n_routes++]);
     }
     for (uint32_t i = 0; i < config->n_services; i++)
         if (reader->services[i].text)
             add_implicit(reader, &config->services[i]);
     config_inherit_affinity(config);
+    inherit_impacts(config, has_impact);
     sort_opaque(reader);
 }
 

@@ -1373,6 +1373,21 @@ static void a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted(void
     }
 }
 
+static void a_route_that_says_no_impact_has_that_of_the_next_wider_one(void **state)
+{
+    Loaded l = load_good(GOOD "routes:\n"
+                              "  - {match: garage, impact: catastrophic}\n"
+                              "  - {match: garage.Cars, impact: high}\n"
+                              "  - {match: garage.Cars/List, attempts: 1}\n"
+                              "  - {match: garage.Cars/Get, impact: low}\n");
+    assert_int_equal(method(&l, "/garage.v1.Cars/List")->route->impact, IMPACT_HIGH);
+    assert_int_equal(method(&l, "/garage.v1.Cars/Get")->route->impact, IMPACT_LOW);
+    unload(&l);
+    l = load_good(GOOD "routes: [{match: garage.Cars/List, attempts: 1}]\n");
+    assert_int_equal(method(&l, "/garage.v1.Cars/List")->route->impact, IMPACT_LOW);
+    unload(&l);
+}
+
 static void a_route_without_a_timeout_has_that_of_the_next_wider_one(void **state)
 {
     Loaded l = load_good(GOOD "routes:\n"
@@ -1756,6 +1771,7 @@ int main(void)
         cmocka_unit_test(objectives_are_those_of_the_service_else_of_the_config),
         cmocka_unit_test(times_by_which_one_instance_uses_up_all_ejections_are_doubted),
         cmocka_unit_test(a_wait_for_equal_calls_that_is_not_below_the_timeout_is_doubted),
+        cmocka_unit_test(a_route_that_says_no_impact_has_that_of_the_next_wider_one),
         cmocka_unit_test(a_route_without_a_timeout_has_that_of_the_next_wider_one),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
         cmocka_unit_test(an_instance_of_any_version_and_protocol_may_join),
