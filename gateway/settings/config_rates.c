@@ -133,11 +133,17 @@ static LimitTest read_test(ConfigReader *reader, const Passerelle__Config__Limit
 static const char *const per_names[] = {"client", "tenant", "class",  "service",
                                         "route",  "method", "version"};
 
-static uint32_t read_per(const Passerelle__Config__RateLimit *text)
+static uint32_t read_per(ConfigReader *reader, const Passerelle__Config__RateLimit *text,
+                         const char *path)
 {
     uint32_t per = 0;
-    for (size_t i = 0; i < text->n_per; i++)
-        per |= 1u << text->per[i];
+    for (size_t i = 0; i < text->n_per; i++) {
+        uint32_t bit = 1u << text->per[i];
+        if (per & bit)
+            config_tell(reader, config_path(reader, "%s.per[%zu]", path, i), "leave it out",
+                        "%s is in the list already", per_names[text->per[i]]);
+        per |= bit;
+    }
     return per;
 }
 
@@ -207,7 +213,7 @@ static void read_one(ConfigReader *reader, const Passerelle__Config__RateLimit *
     RateLimit limit = {.scope = scope->name,
                        .of_service = scope->of_service,
                        .path = path,
-                       .per = read_per(text),
+                       .per = read_per(reader, text, path),
                        .count = (LimitCount)text->count,
                        .told = text->tell};
     if (!text->rate == !text->has_concurrent)

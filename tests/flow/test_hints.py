@@ -873,6 +873,7 @@ CONFIG_CASES = JOB_CASES + [
           ("response_fields: [{path: n, version: [v1]}]", "response_fields: [n]", "no entry applies", SAY))),
     ConfigCase(config(rest=route("{match: /a/, response_fields: [n], instances: ['127.0.0.1:3']}")),
                config(rest=route("{match: /a/, instances: ['127.0.0.1:3']}")), "is not read"),
+    ConfigCase(limited("rate: 1/s").replace("[client]", "[client, client]"), limited("rate: 1/s"), "in the list already"),
     ConfigCase(config(rest=route("{match: s.S/Go, authentication: []}")), config(rest=route("{match: s.S/Go, authenticate: none}")),
                "it closes nothing"),
     ConfigCase(config(rest=proved("certificate: {name: []}")), config(rest=proved("certificate: {name: [a]}")), "it closes nothing"),
