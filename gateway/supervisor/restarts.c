@@ -11,6 +11,8 @@ const SupervisorLimits supervisor_limits_default = {
     .hung = 30 * SECOND,
 };
 
+#define REFUSED_LONGEST (60 * SECOND)
+
 enum { NUMBERS = sizeof(SupervisorLimits) / sizeof(int64_t) };
 
 typedef union LimitNumbers {
@@ -40,12 +42,17 @@ bool supervisor_limits_read(Bytes text, SupervisorLimits *limits)
     return true;
 }
 
+/* `wait`, doubled so many times, up to the longest. */
+static int64_t doubled(int64_t wait, uint32_t times, int64_t longest)
+{
+    for (; times && wait < longest; times--)
+        wait = wait > longest / 2 ? longest : wait * 2;
+    return wait < longest ? wait : longest;
+}
+
 static int64_t wait_before(const SupervisorLimits *limits, uint32_t in_row)
 {
-    int64_t wait = in_row > 1 ? limits->wait : 0;
-    for (uint32_t i = 2; i < in_row && wait < limits->longest; i++)
-        wait = wait > limits->longest / 2 ? limits->longest : wait * 2;
-    return wait < limits->longest ? wait : limits->longest;
+    return in_row > 1 ? doubled(limits->wait, in_row - 2, limits->longest) : 0;
 }
 
 RestartVerdict restarts_after(const SupervisorLimits *limits, int64_t served, uint32_t *in_row)
@@ -56,4 +63,12 @@ RestartVerdict restarts_after(const SupervisorLimits *limits, int64_t served, ui
         return (RestartVerdict){.again = false};
     ++*in_row;
     return (RestartVerdict){.again = true, .wait = wait_before(limits, *in_row)};
+}
+
+int64_t restarts_after_refusal(const SupervisorLimits *limits, uint32_t *refused)
+{
+    int64_t wait = doubled(limits->wait, *refused, REFUSED_LONGEST);
+    if (*refused < UINT32_MAX)
+        ++*refused;
+    return wait;
 }

@@ -2,7 +2,9 @@
  * Restarts: whether a gateway that has ended is started again, and when.
  *
  * One that had served for a while is started at once. One that ends sooner waits longer each time,
- * and after so many in a row it is given up: then whoever runs the supervisor has to act. Pure.
+ * and after so many in a row it is given up: then whoever runs the supervisor has to act. One that
+ * refuses to start, for its config has a mistake, is tried for as long as it takes to mend that:
+ * nothing is gained by giving up. Pure.
  */
 #ifndef GATEWAY_RESTARTS_H
 #define GATEWAY_RESTARTS_H
@@ -32,5 +34,10 @@ typedef struct RestartVerdict {
 
 /* One has ended that served for `served` nanoseconds; -1: it never did. `in_row` begins with 0. */
 RestartVerdict restarts_after(const SupervisorLimits *limits, int64_t served, uint32_t *in_row);
+
+/* One has ended by itself before it served, and has said why. Nanoseconds until the next try: first
+   limits->wait, then twice as long each time, up to a minute. `refused`: how often in a row; it
+   begins with 0. */
+int64_t restarts_after_refusal(const SupervisorLimits *limits, uint32_t *refused);
 
 #endif

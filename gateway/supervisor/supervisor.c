@@ -48,6 +48,7 @@ typedef struct Supervisor {
     int64_t asked;         /* since then the gateway writes for its successor; 0: it does not */
     int64_t restart_at;    /* 0: no restart is due */
     uint32_t in_row;       /* restarts */
+    uint32_t refused;      /* starts in a row that were refused: since then none has served */
     SupervisorLimits limits;
     bool served;   /* one has ever served */
     bool stopping; /* no gateway is started any more */
@@ -226,6 +227,23 @@ static void restart_later(Supervisor *s, int64_t served)
     s->restart_at = clock_now() + verdict.wait;
     if (verdict.wait)
         tell("the next start is in %lld ms", (long long)(verdict.wait / MILLISECOND));
+}
+
+/* After one that does not start as things are: until somebody has mended that. */
+static void try_later(Supervisor *s, const char *text)
+{
+    int64_t wait = restarts_after_refusal(&s->limits, &s->refused);
+    tell("%s", text);
+    tell("the next start is in %lld ms, or with SIGHUP", (long long)(wait / MILLISECOND));
+    notify_send("STATUS=The gateway does not start, and is tried again: see the log.");
+    s->restart_at = clock_now() + wait;
+}
+
+/* Whoever sends SIGHUP has changed something. */
+static void try_now(Supervisor *s)
+{
+    if (s->refused && s->restart_at)
+        s->restart_at = clock_now();
 }
 
 static void restart_if_due(Supervisor *s, int64_t now)
@@ -410,6 +428,7 @@ static void on_serving(Supervisor *s, Supervised *child, Bytes state)
     child->role = ROLE_SERVING;
     child->served = child->alive = clock_now();
     s->served = true;
+    s->refused = 0;
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
@@ -535,6 +554,13 @@ static void keep_crash(Supervisor *s, Supervised *child, const char *text)
     child->crash = -1;
 }
 
+/* It has ended by itself before it served, and has said why: a mistake in its config, and the
+   like. */
+static bool refuses(const Supervised *child, int status)
+{
+    return WIFEXITED(status) && !child->served && *child->why;
+}
+
 static void on_current_ended(Supervisor *s, Supervised *child, int status, const char *text)
 {
     s->current = NULL;
@@ -545,6 +571,10 @@ static void on_current_ended(Supervisor *s, Supervised *child, int status, const
     if (s->stopping || child->left || ended_well(status) || refused) {
         s->stopping = true;
         abandon_successor(s);
+        return;
+    }
+    if (!s->successor && refuses(child, status)) {
+        try_later(s, text);
         return;
     }
     tell("%s", text);
@@ -611,6 +641,7 @@ static void on_signal(Supervisor *s, int number)
             s->asked = 0;
             end_proof(s);
         }
+        try_now(s);
         forward(s, number);
     }
 }

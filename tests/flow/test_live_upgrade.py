@@ -440,12 +440,31 @@ def test_an_abort_by_the_kernel_has_no_backtrace_and_is_told_too(plain):
 
 
 def test_a_gateway_that_never_works_is_given_up(plain):
-    plain.words["upgrade"] = "restarts: 3, wait: 10ms"
+    plain.words["upgrade"] = "restarts: 3, wait: 10ms, steady: 1h"
     plain.start()
-    plain.file.write_text("listen: nowhere:x\n")
-    os.kill(plain.newest(), signal.SIGSEGV)
-    assert plain.process.wait() == 1
+    while plain.process.running():
+        for child in plain.children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSEGV)
+        time.sleep(0.05)
+    assert plain.process.wait() == 128 + signal.SIGSEGV
     assert any("3 restarts in a row were in vain" in line for line in plain.process.errors)
+
+
+def test_a_gateway_whose_config_has_a_mistake_by_now_is_tried_until_it_is_mended(plain):
+    plain.words["upgrade"] = "restarts: 1, wait: 10ms"
+
+    def refusals():
+        return sum("the config cannot be loaded" in line for line in plain.process.errors)
+    with plain as gateway:
+        good = gateway.file.read_text()
+        gateway.file.write_text("listen: nowhere:x\n")
+        gateway.crash()
+        eventually(lambda: refusals() >= 4)
+        assert gateway.process.running() and "in vain" not in "\n".join(gateway.process.errors)
+        gateway.file.write_text(good)
+        gateway.process.child.send_signal(signal.SIGHUP)  # it does not wait any longer
+        eventually(lambda: gateway.ready() and gateway.http("GET", "/").body == b"ok")
 
 
 def test_a_config_with_mistakes_ends_the_supervisor_with_the_same_code(tmp_path):

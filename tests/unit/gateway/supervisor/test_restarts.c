@@ -47,6 +47,24 @@ static void one_that_has_served_for_a_while_begins_a_new_row(void **state)
         expect_again(SECOND, &in_row, 0);
 }
 
+static void one_that_refuses_to_start_is_tried_for_ever_and_ever_more_slowly(void **state)
+{
+    static const int64_t waits[] = {100,  200,   400,   800,   1600, 3200,
+                                    6400, 12800, 25600, 51200, 60000};
+    uint32_t refused = 0;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+        assert_int_equal(restarts_after_refusal(&limits, &refused), waits[i] * MILLISECOND);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(restarts_after_refusal(&limits, &refused), 60 * SECOND);
+    refused = UINT32_MAX;
+    assert_int_equal(restarts_after_refusal(&limits, &refused), 60 * SECOND);
+    assert_int_equal(refused, UINT32_MAX);
+    SupervisorLimits slow = limits;
+    slow.wait = 90 * SECOND;
+    refused = 0;
+    assert_int_equal(restarts_after_refusal(&slow, &refused), 60 * SECOND);
+}
+
 static void no_restarts_at_all_may_be_demanded(void **state)
 {
     SupervisorLimits none = limits;
@@ -100,6 +118,7 @@ int main(void)
         cmocka_unit_test(the_first_restart_is_at_once_then_the_wait_doubles_up_to_the_longest),
         cmocka_unit_test(after_so_many_in_a_row_it_is_given_up),
         cmocka_unit_test(one_that_has_served_for_a_while_begins_a_new_row),
+        cmocka_unit_test(one_that_refuses_to_start_is_tried_for_ever_and_ever_more_slowly),
         cmocka_unit_test(no_restarts_at_all_may_be_demanded),
         cmocka_unit_test(waits_do_not_overflow),
         cmocka_unit_test(limits_travel_as_a_text),
