@@ -113,6 +113,7 @@ LAYERS = (
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
         Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),
         Module("process", "workers, reload, drain", "Worker", "process.h"),
+        Module("access_report", "who may call what, told; rules that never hold", "access_report", "access_report.h"),
         Module("report", "what a config means, and what becomes of one request", "Explained", "explain.h"),
         Module("remote", "connections to the admin listener of a gateway", "AdminLink", "admin_link.h"),
         Module("commands", "the subcommands", "Command", "command.h"),

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
+#include "gateway/access_report/access_report.h"
 #include "gateway/report/limit_words.h"
 #include "gateway/report/rollout_report.h"
 
@@ -171,6 +172,7 @@ void config_report(const Config *config, Buffer *out)
         rollout_report(&config->rollouts[i], out);
     for (uint32_t i = 0; i < config->n_rate_limits; i++)
         add_limit(&config->rate_limits[i], out);
+    access_report(config, out);
     buffer_printf(out, "%s is good\n", config->file);
 }
 
@@ -312,6 +314,8 @@ void config_report_json(const Config *config, const Problems *problems, const Pr
     }
     buffer_add_byte(out, ']');
     add_limits_json(config, out);
+    if (config)
+        access_report_json(config, out);
     buffer_add_text(out, ",\"warnings\":[");
     for (size_t i = 0; i < warnings->n; i++) {
         buffer_add_text(out, i ? "," : "");

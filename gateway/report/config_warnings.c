@@ -6,6 +6,7 @@
 #include "base/memory/machine.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
+#include "gateway/access_report/access_warnings.h"
 #include "gateway/report/rollout_report.h"
 #include "gateway/report/writable.h"
 #include "gateway/store/sqlite_file.h"
@@ -262,6 +263,29 @@ static void warn_of_cell(Warnings *w)
              config->cell, other);
 }
 
+/* ---- Limits of clients ----------------------------------------------------------------------- */
+
+/* A message is counted when it has passed. A client that sends a large one is then refused for as
+   long as it takes to make up for it. */
+static void warn_of_rates(Warnings *w)
+{
+    enum { LONG = 60 /* seconds */ };
+    uint64_t largest = w->config->limits.message_bytes;
+    for (uint32_t i = 0; i < w->config->n_rate_limits; i++) {
+        const RateLimit *limit = &w->config->rate_limits[i];
+        if (limit->count != LIMIT_BYTES || !limit->rate || limit->burst >= largest)
+            continue;
+        double seconds =
+            (double)(largest - limit->burst) / (double)limit->rate * (double)limit->period / SECOND;
+        if (seconds > LONG)
+            warn(w,
+                 "limit %s: one message of %llu bytes, which limits.message_bytes allows, keeps "
+                 "its client "
+                 "out for %.0f seconds: write a larger rate or burst",
+                 limit->name, (unsigned long long)largest, seconds);
+    }
+}
+
 /* ---- Rules ----------------------------------------------------------------------------------- */
 
 static void warn_of_rules(Warnings *w, const char *what, bool more)
@@ -344,6 +368,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_sandbox(&w);
     warn_of_nothing(&w);
     warn_of_cell(&w);
+    warn_of_rates(&w);
     warn_of_missing_rules(&w);
     warn_of_urls(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
@@ -356,6 +381,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_name(&w, &config->admin, "admin");
     for (uint32_t i = 0; i < config->n_services; i++)
         warn_of_service(&w, &config->services[i]);
+    access_warnings(config, warnings);
     rollout_warnings(config, warnings);
 }
 

@@ -35,6 +35,8 @@ Surroundings surroundings_here(Patience *patience);
  *   - the log's file cannot be opened;
  *   - the file of the store, or its folder, cannot be written, or it is damaged;
  *   - clients must prove who they are, and no rule says what each of them may call;
+ *   - a rule about who may call does not do what one expects of it (access_warnings.h);
+ *   - one message uses up a limit of bytes for more than a minute;
  *   - others may use a file with a key, a token or a password;
  *   - root stays root in the sandbox;
  *   - keys of tokens come from a URL, and no file keeps them for the next start, or it cannot be
