@@ -77,7 +77,7 @@ static void end_of_pass(LoopWork *work)
     (void)work;
 }
 
-static void run_work(Loop *loop)
+void loop_run_work(Loop *loop)
 {
     LoopPrivate *p = loop->private;
     for (int pass = 0; pass < WORK_PASSES && has_work(p); pass++) {
@@ -125,11 +125,11 @@ static void after_wait(uv_check_t *check)
     Loop *loop = check->data;
     loop_enter(loop);
     if (loop_is_crowded(loop)) {
-        run_work(loop); /* what is urgent goes out before others are read */
+        loop_run_work(loop); /* what is urgent goes out before others are read */
         read_order_run(&loop->order, loop->now);
     }
     timer_wheel_run(&loop->timers, loop->now);
-    run_work(loop);
+    loop_run_work(loop);
 }
 
 /* For how long of the turn the thread did not run. After turns that were not measured it has run
@@ -172,7 +172,7 @@ static void before_wait(uv_prepare_t *prepare)
     Loop *loop = prepare->data;
     LoopPrivate *p = loop->private;
     loop_enter(loop);
-    run_work(loop);
+    loop_run_work(loop);
     if (has_work(p) || (loop_is_crowded(loop) && read_order_has_left(&loop->order)))
         uv_idle_start(&p->no_wait, do_not_wait);
     else

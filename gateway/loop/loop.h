@@ -128,6 +128,10 @@ static inline bool loop_is_crowded(const Loop *loop)
     return read_order_is_crowded(&loop->order);
 }
 
+/* Runs deferred work now: what comes of an urgent response does not wait until others were read. In
+   a callback of a libuv handle; objects may be freed in it. */
+void loop_run_work(Loop *loop);
+
 /* For errors and texts that live until the turn ends. */
 static inline Arena *loop_scratch(Loop *loop)
 {

@@ -40,8 +40,8 @@ typedef enum ReadRank {
 } ReadRank;
 
 enum {
-    READ_FEW = 1024, /* bytes of one that brings many calls with each read: some 20 small ones */
-    READ_SOME = 16 * 1024, /* of others */
+    READ_FEW = 512, /* bytes of one that brings many calls with each read: some 10 small ones */
+    READ_SOME = 8 * 1024, /* of others */
 };
 
 /* One that has input. */

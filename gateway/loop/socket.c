@@ -291,6 +291,13 @@ static void read_cipher(Socket *socket, Bytes input)
     p->cipher_of = NULL;
 }
 
+/* One from an instance that has urgent responses, while others wait: each is sent as soon as it is
+   read, in place of after all. Of requests many share one write to an instance. */
+static bool is_hurried(const Socket *socket)
+{
+    return socket->dialed && !socket->rank && loop_is_crowded(socket->loop);
+}
+
 static uv_buf_t buffer_of(const Socket *socket, uint32_t most)
 {
     bool least = socket->read_most && socket->read_most < most;
@@ -312,8 +319,9 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_
 {
     Socket *socket = handle->data;
     (void)suggested;
-    *buffer_out =
-        socket->rank && waits(socket) ? uv_buf_init(NULL, 0) : buffer_of(socket, LOOP_READ_SIZE);
+    *buffer_out = socket->rank && waits(socket)
+                      ? uv_buf_init(NULL, 0)
+                      : buffer_of(socket, is_hurried(socket) ? READ_SOME : LOOP_READ_SIZE);
 }
 
 static void read_input(Socket *socket, Bytes input)
@@ -347,11 +355,13 @@ static void told_again(Socket *socket)
 static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     Socket *socket = stream->data;
+    Loop *loop = socket->loop;
+    bool hurried = is_hurried(socket);
     if (n == UV_ENOBUFS)
         told_again(socket);
     if (n == 0 || n == UV_ENOBUFS || socket->state >= SOCKET_LOST)
         return;
-    loop_enter(socket->loop);
+    loop_enter(loop);
     if (n == UV_EOF && !socket->tls) {
         end_of_input(socket);
     } else if (n == UV_EOF) {
@@ -366,6 +376,8 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     } else {
         read_input(socket, bytes(buffer->base, (size_t)n));
     }
+    if (hurried)
+        loop_run_work(loop);
 }
 
 /* `reading` may be set already. */

@@ -14,6 +14,8 @@ typedef struct End {
     Socket socket;
     int peer;
     bool ready, closed;
+    bool responds; /* to what it reads, in deferred work: a small letter is told */
+    LoopWork respond;
 } End;
 
 static Loop loop;
@@ -32,7 +34,18 @@ static void on_ready(Socket *socket)
 static void on_read(Socket *socket, Bytes input)
 {
     told_sizes[n_told] = input.size;
-    told[n_told++] = (char)('A' + ((End *)socket - ends) % 26);
+    End *end = (End *)socket;
+    told[n_told++] = (char)('A' + (end - ends) % 26);
+    told[n_told] = 0;
+    if (end->responds)
+        loop_defer(&loop, &end->respond);
+}
+
+static void respond(LoopWork *work)
+{
+    const End *end = (End *)((char *)work - offsetof(End, respond));
+    told_sizes[n_told] = 0;
+    told[n_told++] = (char)('a' + (end - ends) % 26);
     told[n_told] = 0;
 }
 
@@ -276,7 +289,7 @@ static void a_flood_is_read_in_small_pieces_and_others_in_larger_ones(void **sta
     socket_floods(&ends[1].socket, true);
     int64_t turn = crowd() - SECOND;
     for (int i = 0; i < 2; i++) {
-        say(i, 20000);
+        say(i, 12000);
         assert_true(waits(i, READ_INSTANCE, turn));
     }
     for (int i = 0; i < 5; i++)
@@ -284,9 +297,54 @@ static void a_flood_is_read_in_small_pieces_and_others_in_larger_ones(void **sta
     assert_string_equal(told, "ABABB"); /* what is left of one waits behind the others */
     assert_int_equal(told_sizes[0], READ_SOME);
     assert_int_equal(told_sizes[1], READ_FEW);
-    assert_int_equal(told_sizes[2], 20000 - READ_SOME);
+    assert_int_equal(told_sizes[2], 12000 - READ_SOME);
     assert_int_equal(told_sizes[3], READ_FEW);
     assert_int_equal(order->ranks[READ_INSTANCE].n, 1);
+}
+
+static bool four_were_told(void)
+{
+    return n_told >= 4;
+}
+
+static void respond_to_two(bool dialed)
+{
+    connect_all(2);
+    crowd();
+    order->crowded_until = INT64_MAX;
+    for (int i = 0; i < 2; i++) {
+        ends[i].responds = true;
+        ends[i].respond.run = respond;
+        ends[i].socket.dialed = dialed;
+        say(i, 1);
+    }
+    loop_run_until(&loop, four_were_told);
+}
+
+static void what_comes_of_an_urgent_response_is_sent_before_the_next_one_is_read(void **state)
+{
+    respond_to_two(true);
+    assert_string_equal(told, "AaBb");
+}
+
+static void what_comes_of_urgent_requests_is_sent_together(void **state)
+{
+    respond_to_two(false);
+    assert_string_equal(told, "ABab");
+}
+
+static void an_urgent_response_is_read_in_pieces(void **state)
+{
+    connect_all(1);
+    crowd();
+    order->crowded_until = INT64_MAX;
+    ends[0].socket.dialed = ends[0].responds = true;
+    ends[0].respond.run = respond;
+    say(0, READ_SOME + 1);
+    loop_run_until(&loop, four_were_told);
+    assert_string_equal(told, "AaAa");
+    assert_int_equal(told_sizes[0], READ_SOME);
+    assert_int_equal(told_sizes[2], 1);
 }
 
 static void one_that_is_closed_or_paused_is_not_read(void **state)
@@ -453,6 +511,9 @@ int main(void)
         order_test(without_time_one_of_each_rank_is_read_that_has_waited_for_long),
         order_test(without_time_a_piece_of_one_instance_is_read_in_each_turn),
         order_test(a_flood_is_read_in_small_pieces_and_others_in_larger_ones),
+        order_test(what_comes_of_an_urgent_response_is_sent_before_the_next_one_is_read),
+        order_test(what_comes_of_urgent_requests_is_sent_together),
+        order_test(an_urgent_response_is_read_in_pieces),
         order_test(one_that_is_closed_or_paused_is_not_read),
         order_test(the_last_one_that_leaves_leaves_nobody),
         order_test(many_wait_in_their_order),
