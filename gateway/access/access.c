@@ -18,6 +18,14 @@ CredentialList access_credentials(const AccessConfig *config, const ListenerConf
     return listener && listener->credentials ? listener->credentials : config->all;
 }
 
+const PolicyServer *access_policy_server(const AccessConfig *config, const ListenerConfig *listener,
+                                         const AccessRules *rules)
+{
+    if (rules && rules->policy.said)
+        return rules->policy.server;
+    return listener && listener->policy.said ? listener->policy.server : config->policy.server;
+}
+
 bool access_matches(const char *pattern, Bytes name)
 {
     size_t size = strlen(pattern);

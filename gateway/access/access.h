@@ -15,6 +15,10 @@ Authenticate access_authenticate(const AccessConfig *config, const ListenerConfi
 CredentialList access_credentials(const AccessConfig *config, const ListenerConfig *listener,
                                   const AccessRules *rules);
 
+/* The policy server that is asked about the call: likewise. NULL: none. */
+const PolicyServer *access_policy_server(const AccessConfig *config, const ListenerConfig *listener,
+                                         const AccessRules *rules);
+
 /* Whether one of the rules holds; without rules, what the config says. `version`: the client's, or
    NULL where there are none (path prefixes): rules that name a version do not hold then. Rules of
    fields count as if the request had them: access_allows_request decides. */

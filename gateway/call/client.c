@@ -52,17 +52,17 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         r = exchange_admit(x);
     if (failed(r))
         return exchange_fail(x, r);
-    if (builtin) { /* which reads its messages on the loop */
-        if (c->reader.limit > BUILTIN_MESSAGE) {
-            c->reader.limit = BUILTIN_MESSAGE;
-            c->reader.limit_name = NULL;
-        }
-        return exchange_begin_builtin(x, builtin, &c->head->fields);
+    if (builtin && c->reader.limit > BUILTIN_MESSAGE) { /* which reads its messages on the loop */
+        c->reader.limit = BUILTIN_MESSAGE;
+        c->reader.limit_name = NULL;
     }
+    if (builtin)
+        return is_vital && builtin_is_health(builtin) ? client_begin(c, builtin)
+                                                      : client_ask_policy(c, builtin);
     if (x->method || x->binding)
         return &STEP_negotiate;
     r = client_limit(c);
-    return failed(r) ? exchange_fail(x, r) : exchange_begin(x, &KIND_OPAQUE);
+    return failed(r) ? exchange_fail(x, r) : client_ask_policy(c, NULL);
 }
 
 const Step STEP_resolve = {"resolve", resolve};
@@ -170,6 +170,17 @@ const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind)
     return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL) : exchange_begin(x, kind);
 }
 
+const Step *client_begin(Client *c, const Builtin *builtin)
+{
+    Exchange *x = c->x;
+    if (builtin)
+        return exchange_begin_builtin(x, builtin, x->call.head);
+    if (!x->method)
+        return exchange_begin(x, &KIND_OPAQUE);
+    return is_rest_stream(x) ? client_begin_rest_stream(c, exchange_kind_of(x->method))
+                             : exchange_begin(x, exchange_kind_of(x->method));
+}
+
 static const Step *negotiate_step(Exchange *x, Attempt *attempt)
 {
     Client *c = client_of(x);
@@ -212,9 +223,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
     c->reader.most_growth = x->config->limits.compression_ratio;
     if (is_upload_in_pieces(x))
         c->reader.unframed = UNFRAMED_PIECES;
-    if (is_rest_stream(x))
-        return client_begin_rest_stream(c, exchange_kind_of(x->method));
-    return exchange_begin(x, exchange_kind_of(x->method));
+    return client_ask_policy(c, NULL);
 }
 
 const Step STEP_negotiate = {"negotiate", negotiate_step};
@@ -353,6 +362,10 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         fail(c, FAIL(c->x->arena, FAULT_OUT_OF_MEMORY, "keeping the request while connecting"));
         return;
     }
+    if (c->policy && c->policy->waits) {
+        client_show_body(c);
+        return;
+    }
     settle(c);
     if (c->early.size && c->x->latest->held)
         timer_start(&c->x->loop->timers, &c->more, 0); /* in this turn */
@@ -369,7 +382,9 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Client *c = owner;
     c->ended = true;
-    if (exchange_more(c->x))
+    if (c->policy && c->policy->waits)
+        client_show_body(c);
+    else if (exchange_more(c->x))
         go_on(c);
 }
 
@@ -462,6 +477,7 @@ static void on_record(Caller *caller, const CallRecord *record)
     timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
     client_leave_limits(c);
+    client_leave_policy(c);
     telemetry_record(c->x->loop, record);
     *c->at = c->next;
     if (c->next)

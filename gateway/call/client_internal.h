@@ -9,6 +9,7 @@
 #ifndef GATEWAY_CLIENT_INTERNAL_H
 #define GATEWAY_CLIENT_INTERNAL_H
 
+#include "gateway/authz/authz_port.h"
 #include "gateway/builtin/builtin.h"
 #include "gateway/call/client.h"
 #include "gateway/call/exchange_internal.h"
@@ -20,6 +21,21 @@
 #include "gateway/match/destination.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/compression_stream.h"
+
+/*
+ * A call about which a policy server is asked (client_resolve.c). It is held (KIND_HELD) until the
+ * answer is there. In the exchange's arena.
+ */
+typedef struct ClientPolicy {
+    const PolicyServer *server;
+    const Builtin *builtin; /* what it is for; NULL: none */
+    Buffer http;            /* AuthzAttributes.http */
+    bool has_body;          /* of which the server gets a part, */
+    bool waits;             /* for which the call waits */
+    AuthzAsking *asking;    /* NULL: nobody is asked now */
+    AuthzChanges response;  /* that it has ordered, for the response to the client */
+    Status said;            /* refused: what the client is told */
+} ClientPolicy;
 
 /* Lives in the exchange's arena, and as long. */
 struct Client {
@@ -40,6 +56,7 @@ struct Client {
     MessageReader reader;
     Buffer early;      /* body that the exchange does not accept yet */
     LimitPass *limits; /* that it has met and must remember; NULL: none */
+    ClientPolicy *policy; /* of the policy server that is asked, or was; NULL: none */
     Timer
         more; /* reports the first of it to the exchange, after everything of this turn was read */
     size_t owed;        /* bytes received and not given back to the client's window yet */
@@ -107,6 +124,23 @@ void client_note_destination(ClientConnection *connection, const Destination *to
 /* client_shed.c: refuses a call with all that is known of it. Its head is there; the exchange
    ends. */
 void client_refuse(Client *c);
+
+/* client_resolve.c: the client may make the call, as far as the gateway knows, whose head is still
+   there: it begins at once, or when a policy server has allowed it. `builtin` may be NULL. */
+const Step *client_ask_policy(Client *c, const Builtin *builtin);
+/* `policy` is not NULL: more of the body has come early, or its end. */
+void client_show_body(Client *c);
+/* The call is over. */
+void client_leave_policy(Client *c);
+/* Fields of a response to the client, whoever makes it. */
+static inline void client_apply_policy(const Client *c, Fields *fields)
+{
+    if (c->policy)
+        authz_apply(&c->policy->response, fields);
+}
+
+/* client.c: what is allowed begins. */
+const Step *client_begin(Client *c, const Builtin *builtin);
 
 /* client.c: a stream of JSON. */
 const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind);

@@ -109,7 +109,7 @@ static bool tells_nothing(const Exchange *x)
 {
     static const Fault *const faults[] = {&FAULT_NOT_ALLOWED, &FAULT_CREDENTIALS_MISSING,
                                           &FAULT_CREDENTIALS_REFUSED, &FAULT_CREDENTIALS_EXPIRED,
-                                          &FAULT_KEYS_UNAVAILABLE};
+                                          &FAULT_KEYS_UNAVAILABLE,    &FAULT_POLICY_DENIED};
     const Error *why = x->own_response ? x->record.why.error : NULL;
     for (size_t i = 0; why && i < sizeof faults / sizeof *faults; i++)
         if (why->fault == faults[i])
@@ -133,7 +133,7 @@ static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
-    if (x->own_response && x->record.status.code == CODE_UNAUTHENTICATED)
+    if (x->own_response && x->record.status.code == CODE_UNAUTHENTICATED && !x->record.said)
         fields_add(fields, bytes_of("www-authenticate"), bytes_of(challenge(c)));
     if (tells_nothing(x)) {
         if (is_refused(x))
@@ -189,6 +189,7 @@ static Fields reply_fields(const Client *c, Arena *arena)
         if (!degraded || !is_for_caches(from_service->items[i].name))
             fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
     add_own_fields(c, &fields);
+    client_apply_policy(c, &fields);
     return fields;
 }
 

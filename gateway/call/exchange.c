@@ -284,6 +284,8 @@ const Fault *exchange_deadline_fault(const Exchange *x)
         return &FAULT_IDEMPOTENCY_STORE_DOWN;
     const Attempt *attempt = x->chosen ? x->chosen : x->latest;
     bool gave_time = x->deadline > x->began;
+    if (x->asks && gave_time)
+        return &FAULT_DEADLINE_EXCEEDED;
     if (x->by_proof && !exchange_is_unary(x))
         return &FAULT_CREDENTIALS_EXPIRED;
     if (!exchange_is_unary(x) || !x->has_message || !gave_time)
@@ -300,6 +302,8 @@ static Result what_it_waited_for(Exchange *x)
     if (x->joining && x->joining->waited)
         r = FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "%lld ms of it waiting for an equal call",
                  (long long)(x->joining->waited / MILLISECOND));
+    if (x->asks)
+        return FAIL(x->arena, FAULT_POLICY_UNAVAILABLE, "waiting for a policy server");
     if (attempt->queued)
         return FAIL_OVER(x->arena, r, FAULT_SERVICE_FULL, "waiting for another call to end");
     if (!attempt->pick.instance || attempt->sent || attempt->request_job)
@@ -381,6 +385,26 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
     return kind->first;
 }
 
+const Step *exchange_hold(Exchange *x)
+{
+    x->kind = &KIND_HELD;
+    x->used_up = UINT8_MAX; /* of its fallbacks */
+    if (x->call.dialect != DIALECT_HTTP)
+        start_deadline(x);
+    if (x->deadline != NO_TIMEOUT) {
+        x->deadline_timer.fire = exchange_on_deadline;
+        timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
+    }
+    return STEP_WAIT;
+}
+
+/* Where the first step is not one that asks for the request, its caller is told here to go on. */
+const Step *exchange_release(Exchange *x, const Step *begun)
+{
+    x->used_up = 0;
+    return begun == STEP_WAIT ? exchange_ask_for_more(x) : begun;
+}
+
 /* ---- Calls of the gateway's own -------------------------------------------------------------- */
 
 static const Route no_route = {
@@ -393,6 +417,7 @@ static const Method *bare_method(Arena *arena, const MethodType *type)
     CHECK(method); /* the arena is new */
     method->type = type;
     method->route = &no_route;
+    method->safe = method->safe_to_repeat = type->no_side_effects;
     return method;
 }
 
@@ -456,7 +481,8 @@ static void join_trace(Exchange *x, const TraceContext *outer)
 
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
 {
-    Config *config = order->of ? config_use_again(loop, order->of->config) : config_use(loop);
+    Config *whose = order->of ? order->of->config : order->config;
+    Config *config = whose ? config_use_again(loop, whose) : config_use(loop);
     size_t memory = order->memory ? order->memory : config->limits.call_memory;
     Exchange *x = exchange_make(loop, config, memory, loop->now);
     exchange_charge(x, NULL, false);
@@ -609,7 +635,7 @@ static const Step *tell(Exchange *x, Result why)
     x->record.why = what_to_tell(x, why);
     x->record.degraded = NULL;
     x->own_response = true;
-    const Status *said = x->record.leg_said;
+    const Status *said = x->record.said;
     Status status = said ? *said : status_of_error(x->arena, without_others(x, x->record.why));
     if (x->keyed && exchange_ends_key(x, &status))
         return STEP_WAIT;

@@ -23,18 +23,19 @@ typedef struct Exchange Exchange;
 /* A call of the gateway's own. Everything that it points to outlives the exchange. */
 typedef struct CallOrder {
     const Method *method; /* of the loop's config, in the version of the messages */
-    /* NULL: `type` is called on `instance`, without version, conversion or route. `instance->known`
-       is not NULL. */
+    /* NULL: `type` is called on `instance`, whose `known` is not NULL, or else on any one of the
+       service of `route`; without version or conversion. */
     const Instance *instance;
     const MethodType *type;
     /* NULL: a call of the gateway itself. Else the call that it is a leg of, which ends after it:
        it is one of the same client. */
     Exchange *of;
-    const Leg *leg;            /* of that */
-    const Route *route;        /* in place of the method's; NULL: that */
-    const char *step_of;       /* a job's id: the call is of one of its steps; NULL: of none */
-    Bytes client;              /* of a step: the job's, as it may be recorded; empty: none */
-    Bytes request_id;          /* for the log; empty: none */
+    Config *config;      /* whose method or route it is; NULL: that of `of`, else the loop's */
+    const Leg *leg;      /* of that */
+    const Route *route;  /* in place of the method's; NULL: that */
+    const char *step_of; /* a job's id: the call is of one of its steps; NULL: of none */
+    Bytes client;        /* of a step: the job's, as it may be recorded; empty: none */
+    Bytes request_id;    /* for the log; empty: none */
     const TraceContext *trace; /* in whose span it is; NULL: none */
     Codec codec;               /* of the messages; of a single instance: its own */
     int64_t timeout;           /* nanoseconds for all of it, or NO_TIMEOUT */

@@ -74,7 +74,7 @@ Result attempt_prepare(Attempt *attempt)
         return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
                          "%s is a stream of requests, and its instances speak REST",
                          x->method->type->path);
-    Result r = x->only ? OK : attempt_choose_plans(attempt, pick->instance->codec);
+    Result r = exchange_is_bare(x) ? OK : attempt_choose_plans(attempt, pick->instance->codec);
     if (failed(r))
         return r;
     choose_target(attempt);
@@ -83,23 +83,32 @@ Result attempt_prepare(Attempt *attempt)
     return OK;
 }
 
-/* Picks the only allowed instance, unless it was tried. */
+/* The only allowed instance, unless it was tried. */
 static Result pick_only(Attempt *attempt, const PickTried *tried)
 {
     Exchange *x = attempt->exchange;
-    MethodPair *pair = arena_make(x->arena, MethodPair);
-    if (!pair)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "asking %s", x->only->address.text);
     if (tried)
         return FAIL(x->arena, FAULT_UPSTREAM_DOWN, "%s was tried already", x->only->address.text);
-    pair->target = x->method;
     attempt->pick = (Pick){
         .instance = x->only,
-        .pair = pair,
         .upstream = upstream_of(x->loop, x->only),
         .why = "said",
     };
     return OK;
+}
+
+/* The method is called as it is. */
+static Result pick_bare(Attempt *attempt, const PickWish *wish)
+{
+    Exchange *x = attempt->exchange;
+    MethodPair *pair = arena_make(x->arena, MethodPair);
+    if (!pair)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "calling %s", x->method->type->path);
+    Result r = x->only ? pick_only(attempt, wish->tried)
+                       : pick_any(x->loop, x->route->service, wish, x->arena, &attempt->pick);
+    pair->target = x->method;
+    attempt->pick.pair = pair;
+    return r;
 }
 
 /* A bit for each that the call was sent to before it fell back to another one. */
@@ -127,8 +136,8 @@ static Result pick_any_version(Attempt *attempt, const PickWish *wish)
 {
     Exchange *x = attempt->exchange;
     Pick *pick = &attempt->pick;
-    if (x->only)
-        return pick_only(attempt, wish->tried);
+    if (exchange_is_bare(x))
+        return pick_bare(attempt, wish);
     if (!x->method)
         return pick_any(x->loop, x->route->service, wish, x->arena, pick);
     uint64_t but = attempt->older ? failed_versions(x) : 0;
@@ -191,9 +200,9 @@ Result attempt_pick(Attempt *attempt)
 static const Service *guarded_service(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    const Service *service = x->only     ? NULL
-                             : x->method ? x->method->version->service
-                                         : x->route->service;
+    const Service *service = x->only                            ? NULL
+                             : x->method && x->method->version ? x->method->version->service
+                                                                : x->route->service;
     return service && service_is_guarded(service) && !attempt->pass.gate ? service : NULL;
 }
 

@@ -87,6 +87,8 @@ void exchange_drop_making(Exchange *x);
 void exchange_describe_making(Exchange *x);
 extern const ExchangeKind KIND_BUILTIN; /* exchange_builtin.c */
 extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
+/* exchange_kinds.c: nothing is done with the call yet, nor taken of its request. */
+extern const ExchangeKind KIND_HELD;
 
 /* What conversions have lost. */
 typedef struct Losses {
@@ -162,6 +164,7 @@ struct Exchange {
                             */
     bool arms_found : 1;   /* exchange_find_arm */
     bool urgent : 1;       /* a leg of a call of catastrophic impact */
+    bool asks : 1;         /* KIND_HELD: a policy server is asked about it */
     bool over : 1;         /* it has finished; its memory stays until its jobs (n_jobs) are back */
     uint8_t used_up;       /* PolicyQuestion.used_up */
     uint8_t delivering;    /* events of the caller that are running, nested: */
@@ -191,6 +194,10 @@ bool attempt_run(Attempt *attempt, const Step *step);
 
 /* The call is known, and its kind; its deadline runs from here on. */
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
+/* Its deadline runs, and nothing else happens until one of the two functions here: its kind is
+   KIND_HELD, and nothing can stand in for its response. */
+const Step *exchange_hold(Exchange *x);
+const Step *exchange_release(Exchange *x, const Step *begun); /* what exchange_begin has returned */
 
 enum { FOREIGN_SHOWN = 300 /* bytes of an error's body in no known form that the log shows */ };
 
@@ -442,6 +449,13 @@ bool exchange_is_unary(const Exchange *x);
 
 /* REST: the response is the bytes of a google.api.HttpBody, of any media type. */
 bool exchange_is_raw(const Exchange *x);
+
+/* A call of the gateway's own of a method that no config has: there is no version, and nothing is
+   converted. */
+static inline bool exchange_is_bare(const Exchange *x)
+{
+    return x->method && !x->method->version;
+}
 
 /* ---- attempt.c: what is learned from attempts, for later ones ----------------------------------
  */

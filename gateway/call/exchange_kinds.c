@@ -203,6 +203,16 @@ static const Step *fallback_many(Exchange *x, Bytes message)
     return step == STEP_WAIT ? exchange_give_end(x, &ok, NULL) : step;
 }
 
+/* ---- Held ------------------------------------------------------------------------------------ */
+
+static bool never(const Exchange *x)
+{
+    return false;
+}
+
+const ExchangeKind KIND_HELD = {
+    .name = "held", .wants = never, .has_room = never, .room = exchange_settle, .first = STEP_WAIT};
+
 /* ---- The kinds ------------------------------------------------------------------------------- */
 
 #define REQUEST_OF_ONE                                                                             \

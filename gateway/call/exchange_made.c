@@ -103,7 +103,7 @@ void exchange_made(Exchange *x, const Made *made)
         if (made->said && code_is_callers(made->said->code))
             tell_code(x, made->said->code);
         x->record.failed_leg = made->leg;
-        x->record.leg_said = made->said;
+        x->record.said = made->said;
         exchange_run(x, exchange_fail(x, made->why));
         return;
     }

@@ -135,6 +135,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     HttpHead reply = *head;
     reply.fields = fields_of_service(attempt, &head->fields);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
+    client_apply_policy(c, &reply.fields);
     cors_add(&x->config->cors, c->origin, &reply.fields);
     own_fields_merge_vary(&reply.fields);
     if (reply.fields.full) {

@@ -241,7 +241,7 @@ static void find_own(Exchange *x, const RolloutDefinition *rollout, Bytes told)
 void exchange_find_arm(Exchange *x)
 {
     const RolloutDefinition *own = rollout_of(x);
-    if (x->arms_found || x->only)
+    if (x->arms_found || exchange_is_bare(x))
         return;
     x->arms_found = true;
     Bytes told = x->call.head ? baggage_find(x->call.head, BAGGAGE_CANDIDATES) : BYTES_NONE;

@@ -6,6 +6,7 @@
 #define GATEWAY_ACCESS_CONFIG_H
 
 #include "gateway/config/limit_config.h"
+#include "gateway/config/policy_server.h"
 #include "gateway/tls/certificate_names.h"
 #include "gateway/token/key_source.h"
 #include "gateway/token/token.h"
@@ -101,6 +102,9 @@ typedef struct AccessRules {
     CredentialList credentials; /* NULL: those of the listener */
     const AllowRule *allow;     /* one of them must hold */
     uint32_t n_allow;           /* 0: as the next wider route, or AccessConfig.deny */
+    PolicyUse policy;           /* who is asked besides */
+    const PolicyContext *context;
+    uint32_t n_context; /* 0: as the next wider route */
 } AccessRules;
 
 typedef struct AccessConfig {
@@ -112,6 +116,9 @@ typedef struct AccessConfig {
     bool deny;                   /* calls of routes without rules are refused */
     bool deny_said;              /* the config says what becomes of them */
     bool has_rules;              /* some call may be refused to somebody */
+    PolicyServer *policy_servers;
+    uint32_t n_policy_servers;
+    PolicyUse policy; /* of routes and listeners that say nothing */
     RateLimit *failures;         /* of credentials, by address; NULL: they are not counted */
     const MethodLimits *guesses; /* then: that, as calls meet it */
     int64_t cache_time;     /* nanoseconds for which a proof that was seen is not checked again */

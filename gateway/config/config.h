@@ -71,6 +71,7 @@ typedef struct ListenerConfig {
     ErrorsTold errors;
     Authenticate authenticate;  /* UNSAID: as Config.access */
     CredentialList credentials; /* NULL: all */
+    PolicyUse policy;           /* not said: as Config.access */
 } ListenerConfig;
 
 /* Where the admin listens if the config names no address. */

@@ -73,7 +73,8 @@ typedef struct ConfigReader {
 /* Data of a service until it is compiled. */
 struct ServicePlan {
     const Passerelle__Config__Service
-        *text;                /* NULL: created for the instances of an opaque route */
+        *text;                /* NULL: created for the instances of an opaque route, or */
+    bool is_policy_server;    /* for those of a policy server, which speak gRPC */
     const char *path;         /* "services[0]" */
     const ChangeList **lists; /* [i]: between versions i and i + 1; NULL: no conversion */
 };

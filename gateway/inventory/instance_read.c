@@ -205,7 +205,8 @@ static void tell_duplicate(ConfigReader *reader, Table *seen, const Instance *in
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path)
 {
-    bool opaque = !reader->services[service->index].text;
+    const ServicePlan *plan = &reader->services[service->index];
+    bool opaque = !plan->text && !plan->is_policy_server;
     Table seen = table_in(reader->arena);
     service->instances = arena_array(reader->arena, Instance, n);
     for (uint32_t i = 0; i < n; i++) {

@@ -42,6 +42,7 @@ typedef struct ClaimPort ClaimPort;
 typedef struct CohortPort CohortPort;
 typedef struct ShadowPort ShadowPort;
 typedef struct RateLimits RateLimits;
+typedef struct AuthzPort AuthzPort;
 
 enum { LOOP_JOINS = 256 };
 
@@ -82,6 +83,7 @@ struct Loop {
     ReadOrder order;           /* of reading, if there is much to read */
     struct ProofCache *proofs; /* credentials that were found good: proof_cache.h; NULL: none yet */
     RateLimits *limits;        /* how much clients may do: rate_limits.h; NULL: nobody is limited */
+    const AuthzPort *authz;    /* how policy servers are asked: authz_port.h; NULL: no clients */
     uint64_t seed;             /* a random number */
     bool sheds;      /* it refuses calls, since it has more to do than it can: loop_load.h */
     bool leaving;    /* shutting down: health reports NOT_SERVING */

@@ -2,6 +2,7 @@
 #include "gateway/access/authenticator.h"
 
 #include "base/arena.h"
+#include "gateway/authz_call/authz_asking.h"
 #include "gateway/builtin/health.h"
 #include "gateway/cohort/cohort_port.h"
 #include "gateway/health/checks.h"
@@ -344,6 +345,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->pool = shared->pool;
     loop->fallbacks = fallbacks_table(shared->fallbacks);
     loop->makers = makers;
+    loop->authz = &authz_asking_port;
     worker_jobs_open(&worker->jobs, loop, &shared->jobs, on_jobs_idle, worker);
     loop->upstreams = upstreams_new(loop);
     if (index == 0) {

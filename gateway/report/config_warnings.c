@@ -344,6 +344,34 @@ static void warn_of_urls(Warnings *w)
 }
 
 /* Who wants to know who calls may want to say who may: or has said that all may. */
+static bool is_asked(const Config *config, const PolicyServer *server)
+{
+    bool found = config->access.policy.server == server;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        found |= config->listeners[i].policy.server == server;
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        found |= config->routes[i].access.policy.server == server;
+    return found;
+}
+
+static void warn_of_policy_servers(Warnings *w)
+{
+    const AccessConfig *access = &w->config->access;
+    for (uint32_t i = 0; i < access->n_policy_servers; i++) {
+        const PolicyServer *server = &access->policy_servers[i];
+        if (!is_asked(w->config, server))
+            warn(w,
+                 "the policy server %s is never asked: write `policy_server: %s` in "
+                 "`authorization`, in a listener or in a route",
+                 server->name, server->name);
+        if (server->admits)
+            warn(w,
+                 "while the policy server %s cannot be asked, the calls that it decides about are "
+                 "made (on_error: admit), with all fields that clients send",
+                 server->name);
+    }
+}
+
 static void warn_of_missing_rules(Warnings *w)
 {
     const Config *config = w->config;
@@ -370,6 +398,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     warn_of_cell(&w);
     warn_of_rates(&w);
     warn_of_missing_rules(&w);
+    warn_of_policy_servers(&w);
     warn_of_urls(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];

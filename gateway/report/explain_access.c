@@ -1,12 +1,13 @@
 #include "gateway/report/explain_access.h"
 
+#include "base/clock.h"
 #include "base/text/json_text.h"
 #include "gateway/access/access.h"
 #include "gateway/access_report/access_words.h"
 
 static bool is_silent(const AccessConfig *access)
 {
-    return !access->n_credentials && !access->has_rules;
+    return !access->n_credentials && !access->has_rules && !access->n_policy_servers;
 }
 
 /* On the first listener. */
@@ -45,6 +46,13 @@ static bool allowed(const Explained *found)
                          version_of(found));
 }
 
+/* NULL: none. */
+static const PolicyServer *policy_of(const Explained *found)
+{
+    const Config *config = found->config;
+    return access_policy_server(&config->access, listener_of(config), &found->route->access);
+}
+
 /* ---- Text -------------------------------------------------------------------------------------
  */
 
@@ -67,16 +75,34 @@ static void tell_rule(const Explained *found, const AllowRule *rule, Buffer *out
                                       : ": holds");
 }
 
+static void tell_policy(const Explained *found, Buffer *out)
+{
+    const PolicyServer *server = policy_of(found);
+    const AccessRules *rules = &found->route->access;
+    if (!server) {
+        buffer_add_text(out, "policy    nobody is asked\n");
+        return;
+    }
+    buffer_printf(out, "policy    %s decides within %lld ms; without its answer the call is %s",
+                  server->name, (long long)(server->timeout / MILLISECOND),
+                  server->admits ? "made" : "refused");
+    for (uint32_t i = 0; i < rules->n_context; i++)
+        buffer_printf(out, "%s %s=%s", i ? "," : "; it is told", rules->context[i].name,
+                      rules->context[i].value);
+    buffer_add_byte(out, '\n');
+}
+
 void explain_access_text(const ExplainRequest *request, const Explained *found, Buffer *out)
 {
     const AccessConfig *access = &found->config->access;
     const AccessRules *rules = &found->route->access;
     if (is_silent(access))
         return;
-    tell_methods(found, out);
+    if (access->n_credentials || access->has_rules)
+        tell_methods(found, out);
     for (uint32_t i = 0; i < rules->n_allow; i++)
         tell_rule(found, &rules->allow[i], out);
-    if (!rules->n_allow)
+    if (!rules->n_allow && (access->n_credentials || access->has_rules))
         buffer_printf(out, "allow     no rule: %s\n",
                       access->deny ? "nobody" : "everybody who is known");
     if (request->identity.size)
@@ -84,6 +110,8 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
                       allowed(found) ? "allowed"
                                      : "not allowed by what is given of it (its name; "
                                        "--class, --tenant, --claim)");
+    if (access->n_policy_servers)
+        tell_policy(found, out);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------
@@ -99,6 +127,24 @@ static void add_methods(const Explained *found, Buffer *out)
         json_text_add(out, bytes_of(access_method_name(methods[i])));
     }
     buffer_add_byte(out, ']');
+}
+
+static void add_policy(const Explained *found, Buffer *out)
+{
+    const PolicyServer *server = policy_of(found);
+    const AccessRules *rules = &found->route->access;
+    if (!server)
+        return;
+    json_text_add_key(out, "policy");
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "server", bytes_of(server->name));
+    json_text_add_number(out, "timeout_ms", (uint64_t)(server->timeout / MILLISECOND));
+    json_text_add_member(out, "on_error", bytes_of(server->admits ? "admit" : "refuse"));
+    json_text_add_key(out, "context");
+    buffer_add_byte(out, '{');
+    for (uint32_t i = 0; i < rules->n_context; i++)
+        json_text_add_member(out, rules->context[i].name, bytes_of(rules->context[i].value));
+    buffer_add_text(out, "}}");
 }
 
 void explain_access_json(const ExplainRequest *request, const Explained *found, Buffer *out)
@@ -123,5 +169,7 @@ void explain_access_json(const ExplainRequest *request, const Explained *found, 
     buffer_add_byte(out, ']');
     if (request->identity.size || !rules->n_allow)
         json_text_add_bool(out, "allowed", allowed(found));
+    if (access->n_policy_servers)
+        add_policy(found, out);
     buffer_add_byte(out, '}');
 }

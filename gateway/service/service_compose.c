@@ -67,6 +67,7 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
                                service_method_text(reader, c->method), leg->name);
     leg->route = route;
     leg->required = text->required;
+    service_check_policy(reader, config_path(reader, "%s.method", path), c->method, leg->method);
     Result r = config_read_leg_policy(reader, text, path, leg->method, route);
     check_required(c, leg, path);
     return r;

@@ -177,6 +177,11 @@ bool service_check_unary(ConfigReader *reader, const Method *method, const char 
 Method *service_named_method(ConfigReader *reader, const char *name, const char *version_name,
                              const char *path);
 
+/* Calls of `caller` make the gateway call the other one, by itself: reports that nobody would ask
+   the policy server of its route. */
+void service_check_policy(ConfigReader *reader, const char *path, const Method *caller,
+                          const Method *called);
+
 /* Reports what is wrong with the name of source i + 1. */
 void service_check_source_name(ConfigReader *reader, const PlaceNames *names, uint32_t i,
                                const char *path);

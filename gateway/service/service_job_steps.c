@@ -196,6 +196,9 @@ static void read_calls(JobDraft *draft, uint32_t i, const Passerelle__Config__Jo
     JobCall *call = read_call(draft, &said, path, step->name);
     if (call)
         call->metadata = fields;
+    if (call)
+        service_check_policy(draft->reader, config_path(draft->reader, "%s.method", path),
+                             draft->method, call->method);
     step->call = call;
     if (!text->undo)
         return;

@@ -63,6 +63,22 @@ static bool is_source_name(const char *name)
     return config_is_word(name, "_") && isalpha((unsigned char)*name);
 }
 
+void service_check_policy(ConfigReader *reader, const char *path, const Method *caller,
+                          const Method *called)
+{
+    if (!called->route || !caller->route)
+        return;
+    const PolicyUse *asked = &called->route->access.policy, *before = &caller->route->access.policy;
+    if (!asked->server || (before->said && before->server == asked->server))
+        return;
+    config_tell(reader, path,
+                config_path(reader, "policy_server: %s in the route of %s", asked->server->name,
+                            service_method_text(reader, caller)),
+                "the policy server %s would not be asked about this call of %s: it is asked about "
+                "calls of clients only",
+                asked->server->name, called->type->path);
+}
+
 void service_check_source_name(ConfigReader *reader, const PlaceNames *names, uint32_t i,
                                const char *path)
 {

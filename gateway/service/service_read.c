@@ -287,14 +287,15 @@ void config_read_services(ConfigReader *reader)
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
     config_read_cells(reader);
-    /* With room for opaque routes, each of which becomes a service. */
-    size_t most = text->n_services + text->n_routes;
+    /* With room for opaque routes and policy servers, each of which becomes a service. */
+    size_t most = text->n_services + text->n_routes + text->n_policy_servers;
     config->services = arena_array(reader->arena, Service, most);
     reader->services = arena_array(reader->arena, ServicePlan, most);
     for (size_t i = 0; i < text->n_services; i++) {
         Service *service = &config->services[i];
         ServicePlan *plan = &reader->services[i];
-        *plan = (ServicePlan){text->services[i], config_path(reader, "services[%zu]", i), NULL};
+        *plan = (ServicePlan){.text = text->services[i],
+                              .path = config_path(reader, "services[%zu]", i)};
         service->name = plan->text->name ? plan->text->name : "";
         service->index = (uint32_t)i;
         config->n_services++;

@@ -147,6 +147,63 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     config_read_health(reader, service, NULL, path);
 }
 
+/* ---- Policy servers ---------------------------------------------------------------------------
+ */
+
+static void check_policy_instances(ConfigReader *reader, const Service *service, const char *path)
+{
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        if (service->instances[i].protocol != UPSTREAM_GRPC)
+            config_tell(reader, config_path(reader, "%s.instances[%u].protocol", path, i), "grpc",
+                        "policy servers speak gRPC");
+}
+
+/* Other services and path prefixes have the same names in metrics. */
+static void check_name_is_free(ConfigReader *reader, const char *name, const char *path)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (reader->services[i].text && strcmp(config->services[i].name, name) == 0)
+            config_tell(reader, config_path(reader, "%s.name", path), NULL,
+                        "there already is a service %s", name);
+}
+
+/* Its calls are made as those of a service without versions, by a route of their own. */
+static void read_policy_server(ConfigReader *reader, const Passerelle__Config__PolicyServer *text,
+                               const char *path, PolicyServer *server)
+{
+    static const Passerelle__Config__Route unsaid = PASSERELLE__CONFIG__ROUTE__INIT;
+    Config *config = reader->config;
+    Route *route = arena_make(reader->arena, Route);
+    Service *service = &config->services[config->n_services];
+    check_name_is_free(reader, server->name, path);
+    reader->services[config->n_services] = (ServicePlan){.path = path, .is_policy_server = true};
+    service->name = server->name;
+    service->index = config->n_services++;
+    service->pins = arena_make(reader->arena, Table);
+    config_read_retry_budget(reader, service, text->retry_budget, path);
+    config_use_cells(reader, service);
+    service->warm = text->warm;
+    config_read_guards(reader, service, text->breaker, text->concurrency, path);
+    config_read_instances(reader, service, text->instances, text->n_instances, path);
+    config_read_health(reader, service, NULL, path);
+    check_policy_instances(reader, service, path);
+    *route = (Route){.match = server->name, .service = service, .file = config->file};
+    read_policy(&unsaid, route);
+    route->attempts = text->attempts;
+    server->route = route;
+}
+
+static void read_policy_servers(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    AccessConfig *access = &reader->config->access;
+    for (uint32_t i = 0; i < access->n_policy_servers; i++)
+        read_policy_server(reader, text->policy_servers[i],
+                           config_path(reader, "policy_servers[%u]", i),
+                           &access->policy_servers[i]);
+}
+
 const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)
 {
     const Config *config = reader->config;
@@ -286,6 +343,7 @@ void config_read_routes(ConfigReader *reader)
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
     bool *has_impact = arena_array(reader->arena, bool, text->n_routes + text->n_services);
+    read_policy_servers(reader);
     config->routes = arena_array(reader->arena, Route, text->n_routes + text->n_services);
     reader->route_paths =
         arena_array(reader->arena, const char *, text->n_routes + text->n_services);

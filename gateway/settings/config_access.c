@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
+#include "protocols/http/http_rules.h"
 
 /* A message cannot tell an empty list from one that is not written, and what is not written is
    inherited, or demands nothing: the opposite of what an empty list looks like. */
@@ -408,6 +409,103 @@ static void check_names(ConfigReader *reader, const AccessConfig *access)
     }
 }
 
+/* ---- Policy servers ---------------------------------------------------------------------------
+ */
+
+static const PolicyServer *find_policy_server(const AccessConfig *access, const char *name)
+{
+    for (uint32_t i = 0; i < access->n_policy_servers; i++)
+        if (text_equal(access->policy_servers[i].name, name))
+            return &access->policy_servers[i];
+    return NULL;
+}
+
+static void check_policy_name(ConfigReader *reader, const PolicyServer *server, const char *path)
+{
+    path = config_path(reader, "%s.name", path);
+    if (!config_is_word(server->name, "-_.") || strcmp(server->name, "none") == 0)
+        config_tell(reader, path, "letters, digits, - and _",
+                    "\"%s\" cannot be the name of a policy server", server->name);
+    if (find_policy_server(&reader->config->access, server->name) != server)
+        config_tell(reader, path, NULL, "another policy server has the name %s already",
+                    server->name);
+}
+
+/* `[none]` is a list of nothing. */
+static const char *const *
+policy_headers(ConfigReader *reader, const Passerelle__Config__PolicyServer *text, const char *path)
+{
+    path = config_path(reader, "%s.headers", path);
+    const char **names = arena_array(reader->arena, const char *, text->n_headers + 1);
+    if (text->n_headers == 1 && strcmp(text->headers[0], "none") == 0)
+        return names;
+    for (size_t i = 0; i < text->n_headers; i++) {
+        Bytes name = bytes_lower(reader->arena, bytes_of(text->headers[i]));
+        Bytes fixed = bytes_end_with(name, "*") ? bytes_slice(name, 0, name.size - 1) : name;
+        names[i] = arena_text(reader->arena, name);
+        if (name.size && !(fixed.size ? http_is_field_name(fixed) : true))
+            config_tell(reader, config_path(reader, "%s[%zu]", path, i), NULL,
+                        "\"%s\" is no name of a request field", text->headers[i]);
+    }
+    return text->n_headers ? names : NULL;
+}
+
+static void read_policy_server(ConfigReader *reader, const Passerelle__Config__PolicyServer *text,
+                               const char *path, PolicyServer *server)
+{
+    refuse_empty(reader, path, "headers", "headers: [none], or leave it out");
+    server->timeout = text->timeout;
+    server->admits = text->on_error == PASSERELLE__CONFIG__ON_POLICY_ERROR__ON_POLICY_ERROR_ADMIT;
+    server->headers = policy_headers(reader, text, path);
+    server->body = text->body;
+    server->partial_body = text->partial_body;
+    server->raw_body = text->raw_body;
+    server->response_bytes = text->response_bytes;
+    server->message_bytes = text->message_bytes;
+    server->fields = text->fields;
+    check_policy_name(reader, server, path);
+    if ((text->has_partial_body || text->has_raw_body) && !text->body)
+        config_tell(reader,
+                    config_path(reader, "%s.%s", path,
+                                text->has_partial_body ? "partial_body" : "raw_body"),
+                    "body: 8KiB", "it gets nothing of a body");
+}
+
+/* Its instances are read later: policy_servers.c of gateway/inventory. */
+static void read_policy_servers(ConfigReader *reader, AccessConfig *access)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    size_t n = text->n_policy_servers;
+    access->policy_servers = arena_array(reader->arena, PolicyServer, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = text->policy_servers[i]->name;
+        access->policy_servers[i].name = name ? name : "";
+    }
+    access->n_policy_servers = (uint32_t)n;
+    for (size_t i = 0; i < n; i++)
+        read_policy_server(reader, text->policy_servers[i],
+                           config_path(reader, "policy_servers[%zu]", i),
+                           &access->policy_servers[i]);
+}
+
+PolicyUse config_policy_use(ConfigReader *reader, const char *name, const char *path)
+{
+    const AccessConfig *access = &reader->config->access;
+    PolicyUse use = {.said = name != NULL};
+    if (!name || strcmp(name, "none") == 0)
+        return use;
+    use.server = find_policy_server(access, name);
+    if (!use.server) {
+        const char **names = arena_array(reader->arena, const char *, access->n_policy_servers + 1);
+        for (uint32_t i = 0; i < access->n_policy_servers; i++)
+            names[i] = access->policy_servers[i].name;
+        config_tell(reader, config_path(reader, "%s.policy_server", path),
+                    config_hint(reader, name, names, access->n_policy_servers),
+                    "no policy server of `policy_servers` has the name %s", name);
+    }
+    return use;
+}
+
 void config_read_access(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -438,6 +536,10 @@ void config_read_access(ConfigReader *reader)
                         config_path(reader, "authentication[%zu]", i), &credentials[i]);
     access->all = all_of(reader, access);
     check_names(reader, access);
+    read_policy_servers(reader, access);
+    if (text->authorization)
+        access->policy =
+            config_policy_use(reader, text->authorization->policy_server, "authorization");
 }
 
 static AllowField read_field(ConfigReader *reader, const char *name, const char *said,
@@ -508,6 +610,15 @@ static void check_allow(ConfigReader *reader, const Passerelle__Config__Allow *t
             refuse_empty(reader, path, lists[i], "write an entry, or leave it out");
 }
 
+static const PolicyContext *read_context(ConfigReader *reader,
+                                         const Passerelle__Config__Route *text)
+{
+    PolicyContext *context = arena_array(reader->arena, PolicyContext, text->n_policy_context + 1);
+    for (size_t i = 0; i < text->n_policy_context; i++)
+        context[i] = (PolicyContext){text->policy_context[i]->key, text->policy_context[i]->value};
+    return context;
+}
+
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
                               const char *path)
 {
@@ -524,6 +635,9 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
             config_credentials(reader, text->authentication, text->n_authentication, path),
         .allow = allow,
         .n_allow = (uint32_t)text->n_allow,
+        .policy = config_policy_use(reader, text->policy_server, path),
+        .context = read_context(reader, text),
+        .n_context = (uint32_t)text->n_policy_context,
     };
 }
 
@@ -550,7 +664,7 @@ static bool is_wider(const Route *other, const Route *route)
 /* What the route does not say itself, the next wider one does that says it. */
 static void inherit(const Route *routes, uint32_t n, Route *route)
 {
-    const Route *mode = NULL, *methods = NULL, *allow = NULL;
+    const Route *mode = NULL, *methods = NULL, *allow = NULL, *policy = NULL, *context = NULL;
     for (uint32_t i = 0; i < n; i++) {
         const Route *other = &routes[i];
         if (!is_wider(other, route))
@@ -562,6 +676,10 @@ static void inherit(const Route *routes, uint32_t n, Route *route)
             methods = other;
         if (other->access.n_allow && (!allow || size > strlen(allow->match)))
             allow = other;
+        if (other->access.policy.said && (!policy || size > strlen(policy->match)))
+            policy = other;
+        if (other->access.n_context && (!context || size > strlen(context->match)))
+            context = other;
     }
     if (mode && !route->access.authenticate)
         route->access.authenticate = mode->access.authenticate;
@@ -570,6 +688,12 @@ static void inherit(const Route *routes, uint32_t n, Route *route)
     if (allow && !route->access.n_allow) {
         route->access.allow = allow->access.allow;
         route->access.n_allow = allow->access.n_allow;
+    }
+    if (policy && !route->access.policy.said)
+        route->access.policy = policy->access.policy;
+    if (context && !route->access.n_context) {
+        route->access.context = context->access.context;
+        route->access.n_context = context->access.n_context;
     }
 }
 

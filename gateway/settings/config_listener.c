@@ -151,6 +151,7 @@ void config_read_listeners(ConfigReader *reader)
             config_authenticate(text->listen[i]->has_authenticate, text->listen[i]->authenticate);
         listener->credentials = config_credentials(reader, text->listen[i]->authentication,
                                                    text->listen[i]->n_authentication, path);
+        listener->policy = config_policy_use(reader, text->listen[i]->policy_server, path);
         config->n_listeners++;
         read_proxies(reader, text->listen[i], &trusted, path, listener);
         const Passerelle__Config__ListenerTls *tls = text->listen[i]->tls;

@@ -85,6 +85,8 @@ Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate tex
 /* The methods with these names; NULL if none are named. */
 CredentialList config_credentials(ConfigReader *reader, char *const *names, size_t n,
                                   const char *path);
+/* The policy server with this name, "none" or NULL (it is not said), at `path`.policy_server. */
+PolicyUse config_policy_use(ConfigReader *reader, const char *name, const char *path);
 /* The keys in a file, or from a URL, as a set of the caller's. `arena`: of the Result. Fault:
    BAD_VALUE. */
 enum { KEYS_FILE_MOST = 64 << 20 };

@@ -55,6 +55,15 @@ static const struct {
     [COUNTER_DETAILS_UNCONVERTED] =
         {"passerelle_error_details_unconverted",
          "Error details that could not be converted to the client's version."},
+    [COUNTER_POLICY_ASKED] = {"passerelle_policy_asked",
+                              "Calls about which a policy server was asked."},
+    [COUNTER_POLICY_DENIED] = {"passerelle_policy_denied", "Those of them that it refused."},
+    [COUNTER_POLICY_FAILED] = {"passerelle_policy_failed",
+                               "Those of them about which it gave no answer that can be used."},
+    [COUNTER_POLICY_ADMITTED] = {"passerelle_policy_admitted",
+                                 "Those of these that were made nevertheless (on_error: admit)."},
+    [COUNTER_POLICY_UNFIT] = {"passerelle_policy_fields_refused",
+                              "Changes of fields by policy servers that may not be made."},
 };
 
 static uint64_t count_events(const TelemetryProcess *p, Counter counter)

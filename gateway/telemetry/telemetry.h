@@ -102,7 +102,8 @@ typedef struct CallRecord {
     const char *step_of;    /* the id of the job that it is a step of; else NULL */
     Bytes legs;             /* composed: the state of each leg: "sites; state=ok; ms=3, ..." */
     const char *failed_leg; /* composed: whose error the call's is; or NULL, */
-    const Status *leg_said; /* and if that is of a service, its own words; else NULL */
+    const Status *said; /* whose own words the error has, of a leg's service or of a policy server;
+                           else NULL */
     Bytes lost; /* paths of the fields that conversions lost: "Order.comment, ..."; may be empty */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;
@@ -152,6 +153,11 @@ typedef enum Counter {
     COUNTER_MEMORY_SHARE,
     COUNTER_MEMORY_FULL,
     COUNTER_DETAILS_UNCONVERTED,
+    COUNTER_POLICY_ASKED,
+    COUNTER_POLICY_DENIED,
+    COUNTER_POLICY_FAILED,
+    COUNTER_POLICY_ADMITTED,
+    COUNTER_POLICY_UNFIT,
     COUNTER_COUNT,
 } Counter;
 void telemetry_count(Loop *loop, Counter counter);

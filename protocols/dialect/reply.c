@@ -63,7 +63,8 @@ static Result fill_error(Reply *reply)
     const Status *status = reply->status;
     bool is_rpc = !is_http_dialect(reply->call->dialect);
     reply->message = status->message;
-    if (status->error && !reply->options->full)
+    bool is_said = reply_is_fault(reply, &FAULT_POLICY_DENIED); /* in the words of another */
+    if (status->error && !is_said && !reply->options->full)
         reply->message = error_message(status->error, false, reply->arena);
     if (!status->error)
         return needs_list(reply) ? error_details_of(status, is_rpc, reply->options->leg,

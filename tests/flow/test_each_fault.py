@@ -24,6 +24,7 @@ from google.protobuf import json_format
 from http2_backend import Http2Backend
 from http2_client import http2_request
 from operators import on_socket
+from policy_server import PolicyServer, allowed, denied
 from processes import eventually, free_port
 from test_error_fields import connect_error, details_of
 
@@ -174,7 +175,15 @@ def gateways(tmp_path_factory):
             f"  - {{sha256: {hashlib.sha256(f'of {client}'.encode()).hexdigest()}, client: {client}, expires: {day}}}\n"
             for client, day in (("ada", "2199-01-01"), ("bob", "2199-01-01"), ("eve", "2001-01-01"))))
         return gateway
-    makers = {"keyed": with_keys, "closed": closed, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
+
+    def asked():
+        """Its policy server does what the field `x-policy` says."""
+        policy = running.enter_context(PolicyServer())
+        said = {"deny": denied(), "silent": b""}
+        policy.decide = lambda request, context: said.get(request.request.http.headers.get("x-policy"), allowed())
+        return make(config=CONFIG + f"policy_servers: [{{name: opa, instances: ['127.0.0.1:{policy.port}'], timeout: 10s}}]\n"
+                                    "authorization: {policy_server: opa}\n")
+    makers = {"asked": asked, "keyed": with_keys, "closed": closed, "keyed, without its store": lambda: with_keys("$folder/nowhere/store.db"), "well": make, "down": lambda: make(instance=free_port()), "late": lambda: make(timeout="200ms"),
               "old": lambda: make(version="v1"), "in a brown-out": lambda: make(config=failing),
               "alone": alone, "busy": busy, "full": full, "broken": broken,
               "small": lambda: make(limits="call_memory: 1MiB, message_bytes: 1MiB, answer_bytes: 64KiB")}
@@ -438,6 +447,8 @@ FAULTS = {
     "CREDENTIALS_REFUSED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of nobody"), "closed"),
     "CREDENTIALS_EXPIRED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of eve"), "closed"),
     "NOT_ALLOWED": Row(lambda dialect: with_fields(Call(dialect), x_api_key="of bob"), "closed"),
+    "POLICY_DENIED": Row(lambda dialect: with_fields(Call(dialect), x_policy="deny"), "asked"),
+    "POLICY_UNAVAILABLE": Row(lambda dialect: with_fields(Call(dialect), x_policy="silent"), "asked"),
     "EXPECTATION_FAILED": Row(lambda dialect: with_fields(Call(dialect), expect="much"), form="refused"),
     "DEADLINE_EXCEEDED": Row(do("hang"), "late"),
     "UPSTREAM_STATUS": Row(do("error"), code="INTERNAL", reason=False),

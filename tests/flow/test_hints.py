@@ -469,6 +469,10 @@ def proved(by):
     return f"authentication: [{{{by}}}]\n"
 
 
+def asking(server="name: a, instances: ['127.0.0.1:2']", rest="authorization: {policy_server: a}\n"):
+    return f"policy_servers: [{{{server}}}]\n{rest}"
+
+
 def webhook(name="pager", url="https://pager.test/", when=""):
     return config(rest=f"ledger: {{webhooks: [{{name: {name}, url: '{url}', when: {{{when}}}}}]}}\n")
 
@@ -877,6 +881,17 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest=route("{match: s.S/Go, authentication: []}")), config(rest=route("{match: s.S/Go, authenticate: none}")),
                "it closes nothing"),
     ConfigCase(config(rest=proved("certificate: {name: []}")), config(rest=proved("certificate: {name: [a]}")), "it closes nothing"),
+    ConfigCase(config(rest=asking("name: none, instances: ['127.0.0.1:2']", "")), config(rest=asking()), "cannot be the name of a policy server"),
+    ConfigCase(config(rest=asking("name: a, instances: ['127.0.0.1:2'], headers: []")),
+               config(rest=asking("name: a, instances: ['127.0.0.1:2'], headers: [none]")), "it closes nothing"),
+    ConfigCase(config(rest=asking("name: a, instances: ['127.0.0.1:2'], partial_body: true")),
+               config(rest=asking("name: a, instances: ['127.0.0.1:2'], partial_body: true, body: 8KiB")), "nothing of a body"),
+    ConfigCase(config(rest=asking(rest="authorization: {policy_server: b}\n")), config(rest=asking()), "no policy server of"),
+    ConfigCase(config(rest=asking("name: a, instances: [{address: '127.0.0.1:2', protocol: connect}]")),
+               config(rest=asking("name: a, instances: [{address: '127.0.0.1:2', protocol: grpc}]")), "policy servers speak gRPC"),
+    ConfigCase(composed(rest=asking() + route("{match: s.S/Go, policy_server: a}")),
+               composed(rest=asking() + route("{match: s.S/Go, policy_server: a}, {match: p, policy_server: a}")),
+               "would not be asked about this call"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
