@@ -248,17 +248,23 @@ void usage_find(UsageTable *table, UsageNames *names, const UsageQuestion *quest
 
 #define ASKED                                                                                      \
     " FROM usage WHERE ($1 = '' OR service = $1) AND ($2 = '' OR version = $2)"                    \
-    " AND ($3 = 1 OR field = '') AND ($4 = 0 OR (shared = 0 AND client = $5) OR shared = $6)"
+    " AND ($3 = 1 OR field = '')"
 
-static const char find_methods[] =
-    "SELECT service, version, method, field, CAST(sum(calls) AS BIGINT), max(last),"
-    " count(DISTINCT CASE WHEN shared = 0 THEN client END), max(shared)" ASKED
-    " GROUP BY service, version, method, field ORDER BY service, version, method, field LIMIT $7";
+/* $5 client, $6 its shared rows, which have no name: by the index of clients. */
+#define OF_ONE " AND client IN ($5, '') AND ((shared = 0 AND client = $5) OR shared = $6)"
 
-static const char find_clients[] =
-    "SELECT client, service, version, CAST(sum(calls) AS BIGINT), max(last)" ASKED
-    " AND shared = 0 GROUP BY client, service, version"
-    " ORDER BY max(last) DESC, client, version LIMIT $7";
+#define FIND_METHODS(which)                                                                        \
+    "SELECT service, version, method, field, CAST(sum(calls) AS BIGINT), max(last),"               \
+    " count(DISTINCT CASE WHEN shared = 0 THEN client END), max(shared)" ASKED which               \
+    " GROUP BY service, version, method, field ORDER BY service, version, method, field LIMIT $4"
+
+#define FIND_CLIENTS(which)                                                                        \
+    "SELECT client, service, version, CAST(sum(calls) AS BIGINT), max(last)" ASKED which           \
+    " AND shared = 0 GROUP BY client, service, version"                                            \
+    " ORDER BY max(last) DESC, client, version LIMIT $4"
+
+static const char find_methods[] = FIND_METHODS(""), find_methods_of_one[] = FIND_METHODS(OF_ONE);
+static const char find_clients[] = FIND_CLIENTS(""), find_clients_of_one[] = FIND_CLIENTS(OF_ONE);
 
 static void ask(StoreTask *task, const char *sql, const UsageQuestion *question, bool fields,
                 uint32_t limit)
@@ -267,17 +273,20 @@ static void ask(StoreTask *task, const char *sql, const UsageQuestion *question,
     store_bind_text(task, s, question->service);
     store_bind_text(task, s, question->version);
     store_bind_integer(s, fields);
-    store_bind_integer(s, question->one_client);
+    store_bind_integer(s, limit);
+    if (!question->one_client)
+        return;
     store_bind_text(task, s, question->client);
     store_bind_integer(s, usage_shared_of(question->client));
-    store_bind_integer(s, limit);
 }
 
 StoreTask *usage_find_task(const UsageQuestion *question)
 {
     StoreTask *task = store_task_new(STORE_SOON);
-    ask(task, find_methods, question, question->fields, USAGE_USES_MOST);
-    ask(task, find_clients, question, false, question->limit);
+    bool one = question->one_client;
+    ask(task, one ? find_methods_of_one : find_methods, question, question->fields,
+        USAGE_USES_MOST);
+    ask(task, one ? find_clients_of_one : find_clients, question, false, question->limit);
     return task;
 }
 
