@@ -153,6 +153,7 @@ void held_see_heard(HeldRollout *held, const RolloutHeard *heard, int64_t looked
     bool silent = heard->node.size && looked - heard->at > held_lease(held);
     held->all_know_revision = heard->revision;
     held->all_know_member = heard->member;
+    held->all_wrote = !heard->node.size || heard->at >= held->runner->started;
     begin_as_others(held, heard);
     free(held->silent);
     held->silent = silent ? text_copy_bytes(heard->node) : NULL;

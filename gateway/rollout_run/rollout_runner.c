@@ -481,6 +481,7 @@ RolloutRunner *rollout_runner_start(const RolloutRunnerSettings *settings)
     CHECK(runner && pthread_mutex_init(&runner->mutex, NULL) == 0);
     runner->settings = *settings;
     runner->process = store_tag(settings->store);
+    runner->started = clock_wall();
     runner->table =
         rollout_table_open(settings->store, settings->port, &settings->config->store.keys);
     runner->beat.data = runner->soon.data = runner->settling.data = runner->knocked.data = runner;
@@ -495,12 +496,19 @@ RolloutRunner *rollout_runner_start(const RolloutRunnerSettings *settings)
     return runner;
 }
 
+/* Others may have begun with what has not begun here, and not have written it yet, for the store
+   was down: as the process before this one may have. */
+static bool may_have_begun(const HeldRollout *held)
+{
+    return !held->all_wrote && (!held_has_begun(held) || held->roster.settled < held->roster.last);
+}
+
 bool rollout_runner_is_ready(const RolloutRunner *runner)
 {
     if (!runner->held)
         return runner->looked || runner->failed;
     for (const HeldRollout *held = runner->held; held; held = held->next)
-        if (!held->known || (held_is_live(held) && !held->complete))
+        if (!held->known || (held_is_live(held) && (!held->complete || may_have_begun(held))))
             return false;
     return true;
 }

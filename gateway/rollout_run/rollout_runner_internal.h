@@ -58,6 +58,7 @@ typedef struct HeldRollout {
     uint32_t n_gone, n_back; /* looks, one after the other, with this said of the candidate */
     uint32_t short_of;
     int64_t all_know_revision, all_know_member; /* by the latest look: RolloutHeard */
+    bool all_wrote;       /* all gateways that are there have written since this one started */
     char *silent;         /* the gateway that does not write any more; NULL: all do */
     CohortSample *sample; /* what the gateway has seen of the round, also before this process */
     CohortSample *known_clients; /* CohortPlan.known, of all gateways; NULL: the tier is not full */
@@ -70,6 +71,7 @@ struct RolloutRunner {
     RolloutTable *table;
     StoreEar *ear;       /* NULL: there is nothing to hear */
     const char *process; /* the store's tag */
+    int64_t started;     /* wall time */
     uv_timer_t beat, soon, settling;
     uv_async_t knocked;
     HeldRollout *held, *left; /* of the config; and those that it has no more */
