@@ -1,10 +1,14 @@
 """
 Rollouts while everything that takes part in them is killed: three gateways on one PostgreSQL, and PostgreSQL itself.
 
-  rollout_kills.py KILLS   `make rollouts-kills`
+  rollout_kills.py KILLS   `make rollouts-kills`: a rollout of its own, in a process of its own, for each hundred
+  rollout_kills.py KILLS SEED
 
 Each client sees one build at a time and never goes back, recorded tiers never exceed their size, and each decision is made
 once. In the end the candidate begins to fail, and is rolled back for everybody.
+
+Times are such that a busy machine does not look like an outage: who is silent for 30 times `judge.every` is taken for dead,
+and a gateway that has not read the store within 2 s of its start does not know who has the candidate (docs/rollouts.md).
 """
 import collections
 import contextlib
@@ -13,6 +17,7 @@ import json
 import pathlib
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -40,9 +45,10 @@ rollouts:
   - service: orders
     candidate: {build: b}
     tiers: [1, 5, 20, "50 %", all]  # of which the last one needs more instances of b
-    judge: {least: 300ms, every: 100ms, metrics: [failures]}
+    judge: {least: 300ms, every: 300ms, metrics: [failures]}
 """
 CLIENTS = 60
+TOGETHER = 100  # kills of one rollout
 
 
 class Build(Shop):
@@ -61,12 +67,25 @@ class Build(Shop):
 class Killed(Gateway):
     """A gateway that is killed and started again."""
 
+    began, sees = 0, True
+
     def kill(self):
         self.process.child.kill()
         self.process.child.wait()
 
     def begin(self):
-        self.process = Process([BINARY, "run", str(self.file)])
+        self.process, self.sees = Process([BINARY, "run", str(self.file)]), False
+        self.began = (pathlib.Path(self.folder) / "log").stat().st_size
+
+    def is_blind(self):
+        """It could not read the store when it started, and has not since: it knows no members, and has said so."""
+        text = (pathlib.Path(self.folder) / "log").read_bytes()[self.began:]
+        if self.sees or b'"rollouts_held_up"' not in text.partition(b'"event":"started"')[0]:
+            return False
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            rollout, = own_user(self)("GET", "/rollouts").json["rollouts"]
+            self.sees = "tier" in rollout and not rollout["store_down"]
+        return not self.sees
 
     def told(self):
         """The events about rollouts, of all its processes."""
@@ -76,7 +95,7 @@ class Killed(Gateway):
 
 
 class World:
-    def __init__(self, folder, store, builds):
+    def __init__(self, folder, store, builds, seed):
         self.store, self.builds = store, builds
         with open(store.folder / "data/postgresql.conf", "a") as settings:
             settings.write("fsync = off\n")  # processes are killed, not the machine
@@ -85,10 +104,11 @@ class World:
         self.gateways = []
         for node in ("one", "two", "three"):
             (folder / node).mkdir()
-            self.gateways.append(Killed(folder / node, CONFIG, store=store.setting[:-1] + ", time: 1s}", node=node,
+            self.gateways.append(Killed(folder / node, CONFIG, store=store.setting[:-1] + ", time: 5s}", node=node,
                                         instances=instances))
-        self.random = random.Random(1)
+        self.random = random.Random(seed)
         self.seen = collections.defaultdict(str)  # client: the builds that it has seen, in order, without repetitions
+        self.calls_of = collections.defaultdict(lambda: collections.deque(maxlen=5))  # client: the latest: when, whose, build
         self.kills = collections.Counter()
         self.calls = 0
 
@@ -113,13 +133,23 @@ class World:
 
     def call(self, n=1):
         for _ in range(n):
-            client = f"c{self.random.randrange(CLIENTS)}"
-            build = self.ask(client, self.random.choice(self.gateways))
+            client, gateway = f"c{self.random.randrange(CLIENTS)}", self.random.choice(self.gateways)
+            was_blind, build = gateway.is_blind(), self.ask(client, gateway)
+            if was_blind or gateway.is_blind():
+                continue
+            self.calls_of[client].append((time.strftime("%H:%M:%S"), f"{time.time() % 1:.3f}", gateway.words["node"], build))
             if build and not self.seen[client].endswith(build):
                 self.seen[client] += build
             back = ("aba", "ba") if self.builds[1].fails else ()  # it may have been rolled back
-            assert self.seen[client] in ("", "a", "b", "ab", *back), f"{client} has seen {self.seen[client]}"
+            assert self.seen[client] in ("", "a", "b", "ab", *back), self.story(client)
             self.calls += 1
+
+    def story(self, client):
+        """Of a client that has seen what it should not: its latest calls, and what its gateways have told lately."""
+        told = (line for gateway in self.gateways
+                for line in (pathlib.Path(gateway.folder) / "log").read_text().splitlines()[-300:] if '"event":' in line)
+        lately = sorted((line for line in told), key=lambda line: json.loads(line)["time"])[-60:]
+        return "\n".join((f"{client} has seen {self.seen[client]}", *map(str, self.calls_of[client]), *lately))
 
     def sql(self, text):
         rows = self.store.run("psql", "-q", "-h", self.store.folder, "-U", "passerelle", "-d", "postgres", "-At", "-c", text)
@@ -167,8 +197,8 @@ class World:
         return told
 
 
-def run(folder, store, kills):
-    with Build("a") as baseline, Build("b") as candidate, World(pathlib.Path(folder), store, (baseline, candidate)) as world:
+def run(folder, store, kills, seed=1):
+    with Build("a") as baseline, Build("b") as candidate, World(pathlib.Path(folder), store, (baseline, candidate), seed) as world:
         for _ in range(kills):
             end = time.monotonic() + world.random.uniform(0.05, 0.4)
             while time.monotonic() < end:
@@ -192,14 +222,23 @@ def run(folder, store, kills):
         return world
 
 
-def main():
-    kills = int(sys.argv[1])
+def kill(kills, seed):
     with tempfile.TemporaryDirectory() as folder, PostgreSQL() as store:
         began = time.monotonic()
-        world = run(folder, store, kills)
+        world = run(folder, store, kills, seed)
         seen = collections.Counter(world.seen.values())
         print(f"{sum(world.kills.values())} kills {dict(world.kills)}, {world.calls} calls of {CLIENTS} clients, which saw {dict(seen)}; "
-              f"decisions {dict(world.check_decisions())}; {time.monotonic() - began:.0f} s")
+              f"decisions {dict(world.check_decisions())}; {time.monotonic() - began:.0f} s", flush=True)
+
+
+def main():
+    kills = int(sys.argv[1])
+    if len(sys.argv) > 2:
+        kill(kills, int(sys.argv[2]))
+        return
+    for seed in range(-(-kills // TOGETHER)):
+        part = min(TOGETHER, kills - seed * TOGETHER)
+        subprocess.run([sys.executable, __file__, str(part), str(seed)], check=True)
 
 
 if __name__ == "__main__":
