@@ -96,6 +96,7 @@ typedef struct Status {
                       unchanged, so that details of unknown types are kept */
     bool may_have_effect; /* the service may have executed the call, and must not do so twice: no
                              retry */
+    bool said;            /* `error` is the gateway's, but `message` is another's, for the client */
     bool told_off;        /* the service asked for no other attempt: no retry */
     const Error *error; /* the gateway's chain of causes; NULL: the service returned this status */
 } Status;

@@ -2,9 +2,13 @@
  * The inside of a client, for the files of gateway/call only.
  *
  *      client.c          its stream's events, and the steps until the method is known
- *      client_shed.c     refuses calls: of an overloaded loop, and beyond the limits of their
- * client client_resolve.c  finds the method, binding or route client_reply.c    the response: its
- * head, its messages, its end
+ *      client_shed.c     refuses calls of an overloaded loop, and beyond limits
+ *
+ *      client_resolve.c  finds the method, binding or route
+ *
+ *      client_policy.c   asks a policy server
+ *
+ *      client_reply.c    the response: its head, its messages, its end
  */
 #ifndef GATEWAY_CLIENT_INTERNAL_H
 #define GATEWAY_CLIENT_INTERNAL_H
@@ -23,7 +27,7 @@
 #include "protocols/http/compression_stream.h"
 
 /*
- * A call about which a policy server is asked (client_resolve.c). It is held (KIND_HELD) until the
+ * A call about which a policy server is asked (client_policy.c). It is held (KIND_HELD) until the
  * answer is there. In the exchange's arena.
  */
 typedef struct ClientPolicy {
@@ -54,8 +58,8 @@ struct Client {
     Bytes origin;                     /* of the page that calls, or empty */
     Bytes if_none_match; /* REST: as the client said it; the instance gets its own tags */
     MessageReader reader;
-    Buffer early;      /* body that the exchange does not accept yet */
-    LimitPass *limits; /* that it has met and must remember; NULL: none */
+    Buffer early;         /* body that the exchange does not accept yet */
+    LimitPass *limits;    /* that it has met and must remember; NULL: none */
     ClientPolicy *policy; /* of the policy server that is asked, or was; NULL: none */
     Timer
         more; /* reports the first of it to the exchange, after everything of this turn was read */
@@ -125,7 +129,15 @@ void client_note_destination(ClientConnection *connection, const Destination *to
    ends. */
 void client_refuse(Client *c);
 
-/* client_resolve.c: the client may make the call, as far as the gateway knows, whose head is still
+/* What the route of the call demands of clients; NULL: no route is known. */
+static inline const AccessRules *client_rules(const Exchange *x)
+{
+    const Method *method = x->method ? x->method : x->binding ? x->binding->method : NULL;
+    const Route *route = method ? method->route : x->route;
+    return route ? &route->access : NULL;
+}
+
+/* client_policy.c: the client may make the call, as far as the gateway knows, whose head is still
    there: it begins at once, or when a policy server has allowed it. `builtin` may be NULL. */
 const Step *client_ask_policy(Client *c, const Builtin *builtin);
 /* `policy` is not NULL: more of the body has come early, or its end. */

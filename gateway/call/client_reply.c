@@ -107,7 +107,7 @@ static Bytes served_version(const Exchange *x)
 /* Whether it is refused to a client that must not learn what is there. */
 static bool tells_nothing(const Exchange *x)
 {
-    static const Fault *const faults[] = {&FAULT_NOT_ALLOWED, &FAULT_CREDENTIALS_MISSING,
+    static const Fault *const faults[] = {&FAULT_NOT_ALLOWED,         &FAULT_CREDENTIALS_MISSING,
                                           &FAULT_CREDENTIALS_REFUSED, &FAULT_CREDENTIALS_EXPIRED,
                                           &FAULT_KEYS_UNAVAILABLE,    &FAULT_POLICY_DENIED};
     const Error *why = x->own_response ? x->record.why.error : NULL;

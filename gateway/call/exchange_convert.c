@@ -404,8 +404,9 @@ Result attempt_convert_answer(Attempt *attempt, Message message, Message *conver
 static bool is_held_unread(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    return x->method && !exchange_is_bare(x) && !x->binding && x->has_message && x->message.bytes.data &&
-           !x->method->type->client_streaming && attempt_copies_request(attempt);
+    return x->method && !exchange_is_bare(x) && !x->binding && x->has_message &&
+           x->message.bytes.data && !x->method->type->client_streaming &&
+           attempt_copies_request(attempt);
 }
 
 static Result blame(Arena *arena, MessageCheck found)

@@ -79,7 +79,7 @@ typedef struct ExchangeKind {
 const ExchangeKind *exchange_kind_of(const Method *method);
 /* A response of one message, in the version of the attempt: of an instance, or made. */
 const Step *attempt_reply_with(Attempt *attempt, Message message);
-/* exchange_made.c */
+/* exchange_fallback.c: responses that are made. */
 /* The request is complete: the step in which an instance is picked, or the response is made. */
 const Step *exchange_serve(const Exchange *x);
 /* What runs is cancelled: before anything that it refers to goes. */

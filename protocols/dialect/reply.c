@@ -63,8 +63,7 @@ static Result fill_error(Reply *reply)
     const Status *status = reply->status;
     bool is_rpc = !is_http_dialect(reply->call->dialect);
     reply->message = status->message;
-    bool is_said = reply_is_fault(reply, &FAULT_POLICY_DENIED); /* in the words of another */
-    if (status->error && !is_said && !reply->options->full)
+    if (status->error && !status->said && !reply->options->full)
         reply->message = error_message(status->error, false, reply->arena);
     if (!status->error)
         return needs_list(reply) ? error_details_of(status, is_rpc, reply->options->leg,
