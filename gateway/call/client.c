@@ -557,6 +557,7 @@ static bool is_trusted(ClientConnection *connection, const Config *config)
         connection->trusted = listener && !connection->unnamed &&
                               trusted_peers_have(&listener->trusted, &connection->address);
         connection->generation = config->generation;
+        connection->heard_on = listener;
     }
     return connection->trusted;
 }

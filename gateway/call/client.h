@@ -22,7 +22,8 @@ typedef struct ClientRest {
 
 /* The client's connection; outlives its exchanges. */
 typedef struct ClientConnection ClientConnection;
-typedef struct Client Client; /* client_internal.h */
+typedef struct Client Client;                 /* client_internal.h */
+typedef struct ListenerConfig ListenerConfig; /* config.h */
 struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header: the address in it */
@@ -38,6 +39,7 @@ struct ClientConnection {
     uint32_t n_exchanges; /* that refer to this */
     int64_t highest_at;
     uint64_t generation;
+    const ListenerConfig *heard_on; /* likewise; NULL: look for it */
     ClientRest *rest; /* NULL: the loop has never shed when it had a call. The owner frees it */
     Client *clients;  /* one for each exchange */
     void (*on_unused)(

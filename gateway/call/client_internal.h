@@ -96,6 +96,15 @@ static inline Client *client_of(const Exchange *x)
     return (Client *)x->caller;
 }
 
+/* In the call's config; NULL: it is no longer there. */
+static inline const ListenerConfig *client_listener(const Client *c)
+{
+    const ClientConnection *connection = c->connection;
+    const Config *config = c->x->config;
+    bool known = connection->heard_on && connection->generation == config->generation;
+    return known ? connection->heard_on : config_listener(config, connection->listener);
+}
+
 /* client_resolve.c: assigns a request id and a trace before anything can fail; then fills in the
    call, its dialect, and the method or binding. Forwarding fields are separated from the others:
    see forwarding.h. */

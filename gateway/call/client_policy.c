@@ -119,7 +119,7 @@ const Step *client_ask_policy(Client *c, const Builtin *builtin)
     const AccessConfig *access = &x->config->access;
     if (!access->n_policy_servers)
         return client_begin(c, builtin);
-    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    const ListenerConfig *listener = client_listener(c);
     const PolicyServer *server = access_policy_server(access, listener, client_rules(x));
     return server ? hold(c, server, builtin) : client_begin(c, builtin);
 }

@@ -125,7 +125,7 @@ static const char *challenge(const Client *c)
     Bytes sent = c->head ? fields_get(&c->head->fields, "authorization") : BYTES_NONE;
     bool bad = why && why->fault != &FAULT_CREDENTIALS_MISSING &&
                bytes_are_nocase(bytes_slice(sent, 0, strlen("bearer ")), "bearer ");
-    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    const ListenerConfig *listener = client_listener(c);
     return access_challenge(access_credentials(&x->config->access, listener, NULL), bad);
 }
 

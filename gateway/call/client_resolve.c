@@ -29,8 +29,7 @@ static Result take_forwarding(Client *c)
 /* The trusted proxies of the listener, which exists, since the peer is trusted. */
 static const TrustedPeers *trusted_peers(const Client *c)
 {
-    const Exchange *x = c->x;
-    return &config_listener(x->config, c->connection->listener)->trusted;
+    return &client_listener(c)->trusted;
 }
 
 static void set_identity(Exchange *x, const Identity *identity)
@@ -456,7 +455,7 @@ Result client_authenticate(Client *c, Result found, const Builtin *builtin)
 {
     Exchange *x = c->x;
     const AccessConfig *access = &x->config->access;
-    const ListenerConfig *listener = config_listener(x->config, c->connection->listener);
+    const ListenerConfig *listener = client_listener(c);
     const AccessRules *rules = client_rules(x);
     Authenticate mode = access_authenticate(access, listener, rules);
     if (builtin && builtin_is_health(builtin))
