@@ -42,15 +42,21 @@ void fields_add_number(Fields *fields, const char *name, uint64_t value)
         fields_add(fields, bytes_of(name), bytes_of(text));
 }
 
+static inline bool has_name(const Field *field, Bytes name)
+{
+    return field->name.size == name.size && bytes_are_at(field->name.data, name);
+}
+
 void fields_drop(Fields *fields, Bytes name)
 {
-    uint32_t n = 0;
-    while (n < fields->n && !bytes_equal(fields->items[n].name, name))
-        n++;
-    for (uint32_t i = n + 1; i < fields->n; i++)
-        if (!bytes_equal(fields->items[i].name, name))
-            fields->items[n++] = fields->items[i];
-    fields->n = n;
+    Field *kept = fields->items;
+    const Field *end = kept + fields->n;
+    while (kept < end && !has_name(kept, name))
+        kept++;
+    for (const Field *from = kept; from < end; from++)
+        if (!has_name(from, name))
+            *kept++ = *from;
+    fields->n = (uint32_t)(kept - fields->items);
 }
 
 Bytes fields_find(const Fields *fields, Bytes name)

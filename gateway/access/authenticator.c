@@ -266,20 +266,10 @@ static Result by_field(const Asked *asked, CredentialList methods, uint32_t *ret
 {
     Result why = OK;
     for (CredentialList at = methods; *at && !out->identity; at++) {
-        Result r = bytes_equal((*at)->header, (*methods)->header)
-                       ? by_method(asked, *at, retry_after, out)
-                       : OK;
+        Result r = (*at)->field == (*methods)->field ? by_method(asked, *at, retry_after, out) : OK;
         why = failed(why) ? why : r;
     }
     return out->identity ? OK : why;
-}
-
-static bool was_looked_at(CredentialList methods, CredentialList at)
-{
-    for (; methods < at; methods++)
-        if (bytes_equal((*methods)->header, (*at)->header))
-            return true;
-    return false;
 }
 
 /* Each field once: a good credential does not make up for a bad one elsewhere. */
@@ -287,11 +277,13 @@ Result authenticate(const Asked *asked, CredentialList methods, Authenticated *o
 {
     out->identity = NULL;
     out->n_withheld = out->retry_after = 0;
+    uint32_t looked_at = 0; /* CredentialConfig.field of all */
     for (CredentialList at = methods; *at; at++) {
         Found found = {0};
-        bool field = (*at)->header.size > 0;
-        if (field && was_looked_at(methods, at))
+        uint32_t field = (*at)->field;
+        if (field & looked_at)
             continue;
+        looked_at |= field;
         Result r = field ? by_field(asked, at, &out->retry_after, &found)
                          : by_certificate(asked, *at, &found);
         if (failed(r))

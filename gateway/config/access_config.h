@@ -32,6 +32,7 @@ typedef struct CredentialConfig {
     CredentialKind kind;
     const char *name; /* NULL: it has none */
     Bytes header;     /* the request field that has it, in lower case; empty: a certificate */
+    uint32_t field;   /* a bit, the same of all with that header; 0: a certificate */
     bool bearer;      /* behind "Bearer " (RFC 6750, section 2.1) */
     bool forward;     /* instances get it, too */
     int64_t renew;    /* nanoseconds after which calls end, as if it had; 0: no such limit */

@@ -409,6 +409,18 @@ static void check_names(ConfigReader *reader, const AccessConfig *access)
     }
 }
 
+/* CredentialConfig.field. */
+static void number_fields(CredentialConfig *credentials, size_t n)
+{
+    _Static_assert(CREDENTIALS_MOST <= 32, "each field has a bit");
+    for (size_t i = 0; i < n && i < CREDENTIALS_MOST; i++) {
+        size_t first = 0;
+        while (!bytes_equal(credentials[first].header, credentials[i].header))
+            first++;
+        credentials[i].field = credentials[i].header.size ? 1u << first : 0;
+    }
+}
+
 /* ---- Policy servers ---------------------------------------------------------------------------
  */
 
@@ -534,6 +546,7 @@ void config_read_access(ConfigReader *reader)
     for (size_t i = 0; i < n; i++)
         read_credential(reader, text->authentication[i],
                         config_path(reader, "authentication[%zu]", i), &credentials[i]);
+    number_fields(credentials, n);
     access->all = all_of(reader, access);
     check_names(reader, access);
     read_policy_servers(reader, access);
