@@ -144,25 +144,19 @@ static CohortClient client_of_rollout(Exchange *x, const RolloutDefinition *roll
 
 /* ---- Told by whoever is in front ------------------------------------------------------------- */
 
-/* Numbers of rollouts, 16 digits each, with dots between; "-" if there are none. */
+/* "-" if there are none. */
 #define NOBODYS BAGGAGE_CANDIDATES "=-"
 
-enum { DIGITS = 16 };
-
-/* By hand: it is done for each call. */
-static void write_number(uint64_t rollout, uint8_t out[DIGITS])
+static Bytes number_of(const RolloutDefinition *rollout)
 {
-    for (int i = DIGITS; i-- > 0; rollout >>= 4)
-        out[i] = (uint8_t) "0123456789abcdef"[rollout & 15];
+    return bytes_slice(rollout->told, strlen(BAGGAGE_CANDIDATES "="), SIZE_MAX);
 }
 
-static bool is_listed(Bytes list, uint64_t rollout)
+static bool is_listed(Bytes list, const RolloutDefinition *rollout)
 {
-    uint8_t text[DIGITS];
-    Bytes each;
-    write_number(rollout, text);
+    Bytes each, number = number_of(rollout);
     while (bytes_split(&list, '.', &each))
-        if (bytes_equal(each, bytes(text, DIGITS)))
+        if (bytes_equal(each, number))
             return true;
     return false;
 }
@@ -171,17 +165,17 @@ static bool is_listed(Bytes list, uint64_t rollout)
    candidate has clients at all. */
 static void obey(Exchange *x, const RolloutDefinition *rollout, Bytes told, CohortPlace *place)
 {
-    bool candidate = is_listed(told, rollout->id) && !cohort_is_over(x->loop, rollout);
+    bool candidate = is_listed(told, rollout) && !cohort_is_over(x->loop, rollout);
     place->judged &= candidate == (place->arm == COHORT_CANDIDATE);
     place->arm = candidate ? COHORT_CANDIDATE : COHORT_BASELINE;
 }
 
-static void add_number(Buffer *list, uint64_t rollout)
+static void add_number(Buffer *list, Bytes told, const RolloutDefinition *rollout)
 {
-    uint8_t text[DIGITS];
-    write_number(rollout, text);
-    buffer_add_text(list, list->size ? "." : BAGGAGE_CANDIDATES "=");
-    buffer_add(list, text, DIGITS);
+    if (!list->size)
+        buffer_add_bytes(list, told);
+    buffer_add_byte(list, '.');
+    buffer_add_bytes(list, number_of(rollout));
 }
 
 /* The arms of all rollouts, for instances. */
@@ -189,7 +183,8 @@ static void tell_arms(Exchange *x, const RolloutDefinition *own)
 {
     Fields *fields =
         x->kind == &KIND_OPAQUE ? &client_of(x)->opaque_head->fields : &x->call.metadata;
-    Buffer list = buffer_in(x->arena);
+    Buffer list = buffer_in(x->arena); /* of several */
+    Bytes told = BYTES_NONE;           /* of one */
     for (uint32_t i = 0; i < x->config->n_rollouts; i++) {
         const RolloutDefinition *rollout = &x->config->rollouts[i];
         CohortClient client;
@@ -197,12 +192,17 @@ static void tell_arms(Exchange *x, const RolloutDefinition *own)
             client = client_of_rollout(x, rollout);
         CohortPlace place =
             rollout == own ? x->cohort->place : cohort_look(x->loop, rollout, &client);
-        if (place.arm == COHORT_CANDIDATE)
-            add_number(&list, rollout->id);
+        if (place.arm != COHORT_CANDIDATE)
+            continue;
+        if (told.size)
+            add_number(&list, told, rollout);
+        else
+            told = rollout->told;
     }
+    if (!told.size)
+        told = bytes_of(NOBODYS);
     if (!list.full)
-        fields_add(fields, bytes_of(BAGGAGE_FIELD),
-                   list.size ? buffer_bytes(&list) : bytes_of(NOBODYS));
+        fields_add(fields, bytes_of(BAGGAGE_FIELD), list.size ? buffer_bytes(&list) : told);
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */

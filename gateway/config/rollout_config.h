@@ -69,10 +69,15 @@ typedef struct CohortSource {
     const char *field;  /* path in the request: Method.cohort_key */
 } CohortSource;
 
+/* The member of Baggage that says which candidates a client has: `id` of each rollout in 16 digits,
+   with dots between. */
+#define ROLLOUT_MEMBER "passerelle-candidates"
+
 typedef struct RolloutDefinition {
     const char *name;      /* "orders build 3.1.0", "orders version v3": its identity */
     const char *candidate; /* "build 3.1.0" */
     uint64_t id;           /* hash of the name: the same on all gateways; never 0 */
+    Bytes told;            /* what Baggage says of a client that has this candidate alone */
     uint32_t index;        /* in the Config */
     const Service *service;
     const char *build;         /* NULL: the candidate is */

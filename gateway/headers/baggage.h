@@ -10,11 +10,12 @@
 #define GATEWAY_BAGGAGE_H
 
 #include "base/fields.h"
+#include "gateway/config/rollout_config.h"
 
 /* The gateway's own member: of which rollouts the client of the request at the edge has the
    candidate. From others than trusted proxies it is removed. */
 #define BAGGAGE_FIELD "baggage"
-#define BAGGAGE_CANDIDATES "passerelle-candidates"
+#define BAGGAGE_CANDIDATES ROLLOUT_MEMBER
 
 /* The value of the first member with this name, without properties. data NULL: there is none. */
 Bytes baggage_find(const Fields *fields, const char *name);

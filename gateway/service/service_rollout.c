@@ -82,6 +82,8 @@ static void read_candidate(ConfigReader *reader, const Passerelle__Config__Candi
                                      text->build ? text->build : text->version);
     rollout->name = config_path(reader, "%s %s", rollout->service->name, rollout->candidate);
     rollout->id = bytes_hash(bytes_of(rollout->name)) | 1;
+    rollout->told =
+        bytes_of(config_path(reader, ROLLOUT_MEMBER "=%016llx", (unsigned long long)rollout->id));
 }
 
 /* ---- Whom it reaches ------------------------------------------------------------------------- */
