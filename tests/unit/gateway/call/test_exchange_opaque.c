@@ -1,3 +1,4 @@
+#include "gateway/call/client_internal.h"
 #include "tests/unit/gateway/call/scene.h"
 
 static Peer *http1(Scene *scene)
@@ -34,6 +35,22 @@ static void a_request_goes_through_as_it_is(void **state)
     assert_int_equal(scene->records[0].http_status, 404);
     assert_int_equal(scene->records[0].bytes_out, 4);
     assert_int_equal(scene->records[0].dialect, DIALECT_HTTP);
+}
+
+/* With the fields that most requests and responses have: another block would cost as much as the
+   log line. */
+static void an_ordinary_call_needs_one_block_of_memory(void **state)
+{
+    Scene *scene = *state;
+    Peer *client =
+        ask(scene, "GET", "/old/orders/42", "accept: */*\nuser-agent: curl/7.88.1", BYTES_NONE);
+    answer_head(instance(scene), 200,
+                "content-type: application/json\ndate: Mon, 30 Nov 2026 08:00:00 GMT", 4, false);
+    say(instance(scene), BYTES("no"));
+    size_t held = arena_size(client->client->clients->x->arena);
+    say(instance(scene), BYTES("ne"));
+    assert_true(client->ended);
+    assert_int_equal(held, 4096);
 }
 
 static void an_answer_without_a_body_ends_with_its_head(void **state)
@@ -573,6 +590,7 @@ int main(void)
 #define TEST(name) SCENE_TEST(name)
     const struct CMUnitTest tests[] = {
         TEST(a_request_goes_through_as_it_is),
+        TEST(an_ordinary_call_needs_one_block_of_memory),
         TEST(an_answer_without_a_body_ends_with_its_head),
         TEST(a_path_is_sent_on_in_its_normal_form),
         TEST(a_path_that_can_be_read_in_two_ways_is_refused),
