@@ -198,14 +198,69 @@ static Bytes place_of(const IpAddress *address)
     return bytes(address->bytes, ip_is_v4(address) ? sizeof address->bytes : IPV6_NETWORK);
 }
 
-static void add_client(KeyHash *hash, const LimitCall *call, LimitTicket *ticket)
+/* How a client is told from others. */
+typedef struct Told {
+    uint64_t tag;
+    Bytes text;
+} Told;
+
+static inline Told told_of(const LimitCall *call)
 {
     Bytes name = call->identity->name;
-    ticket->part = name.size ? LIMIT_PART_PROVED : LIMIT_PART_ADDRESSES;
-    key_add(hash, name.size ? TAG_NAME : TAG_ADDRESS, name.size ? name : place_of(call->address));
+    return name.size ? (Told){TAG_NAME, name} : (Told){TAG_ADDRESS, place_of(call->address)};
 }
 
-static void find_key(const RateLimits *limits, const LimitCall *call, LimitTicket *ticket)
+static inline LimitPart part_of(Told client)
+{
+    return client.tag == TAG_NAME ? LIMIT_PART_PROVED : LIMIT_PART_ADDRESSES;
+}
+
+enum { REMEMBERED = 64 /* a power of two */, SHORTEST = 8, LONGEST = 24 /* bytes of a text */ };
+
+/* The keys of the latest clients of a thread: a keyed hash costs a third of what a limit does. */
+typedef struct Remembered {
+    uint64_t seed, fixed, tag, size, key;
+    uint8_t text[LONGEST];
+} Remembered;
+
+static __attribute__((noinline)) uint64_t hash_client(const RateLimits *limits, uint64_t fixed,
+                                                      Told client)
+{
+    KeyHash hash;
+    key_begin(&hash, &limits->seed);
+    key_add_number(&hash, fixed);
+    key_add(&hash, client.tag, client.text);
+    return key_end(&hash).low;
+}
+
+/* Which of them it is, is no secret: another client there only costs the hash. */
+static Remembered *place_for(uint64_t fixed, Bytes text)
+{
+    static _Thread_local Remembered all[REMEMBERED];
+    uint64_t ends = bytes_word(text.data) ^ bytes_word(text.data + text.size - 8) * 3 ^ fixed;
+    return &all[ends * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (REMEMBERED - 1)];
+}
+
+static uint64_t key_of_client(const RateLimits *limits, uint64_t fixed, Told client)
+{
+    Bytes text = client.text;
+    if (text.size < SHORTEST || text.size > LONGEST)
+        return hash_client(limits, fixed, client);
+    Remembered *one = place_for(fixed, text);
+    if (one->fixed == fixed && one->seed == limits->seed.low && one->tag == client.tag &&
+        one->size == text.size && bytes_are_at(one->text, text))
+        return one->key;
+    *one = (Remembered){.seed = limits->seed.low,
+                        .fixed = fixed,
+                        .tag = client.tag,
+                        .size = text.size,
+                        .key = hash_client(limits, fixed, client)};
+    bytes_put(one->text, text);
+    return one->key;
+}
+
+static __attribute__((noinline)) void find_other_key(const RateLimits *limits,
+                                                     const LimitCall *call, LimitTicket *ticket)
 {
     const Identity *identity = call->identity;
     uint32_t per = ticket->of->limit->per;
@@ -219,9 +274,23 @@ static void find_key(const RateLimits *limits, const LimitCall *call, LimitTicke
         key_add(&hash, TAG_TENANT, identity->tenant);
     if (per & LIMIT_PER_CLASS)
         key_add(&hash, TAG_CLASS, identity->class);
-    if (of_client)
-        add_client(&hash, call, ticket);
+    if (of_client) {
+        Told client = told_of(call);
+        ticket->part = part_of(client);
+        key_add(&hash, client.tag, client.text);
+    }
     ticket->key = key_end(&hash).low;
+}
+
+static void find_key(const RateLimits *limits, const LimitCall *call, LimitTicket *ticket)
+{
+    if ((ticket->of->limit->per & LIMIT_PER_CALLER) != LIMIT_PER_CLIENT) {
+        find_other_key(limits, call, ticket);
+        return;
+    }
+    Told client = told_of(call);
+    ticket->part = part_of(client);
+    ticket->key = key_of_client(limits, ticket->of->fixed, client);
 }
 
 /* ---- Buckets --------------------------------------------------------------------------------- */
@@ -288,13 +357,13 @@ static bool enter(void *how, uint64_t word, uint64_t *word_out)
 }
 
 /* The part of it that this gateway has. */
-static uint32_t share_here(const RateLimits *limits, uint64_t key)
+static inline uint32_t share_here(const RateLimits *limits, uint64_t key)
 {
     uint32_t share = limit_share_map_get(limits->shares, key);
     return share ? share : atomic_load_explicit(&limits->share, memory_order_relaxed);
 }
 
-static Rate rate_here(const RateLimits *limits, const LimitTicket *ticket)
+static inline Rate rate_here(const RateLimits *limits, const LimitTicket *ticket)
 {
     uint32_t share = share_here(limits, ticket->key);
     Rate rate = ticket->of->limit->state->rate;
@@ -308,8 +377,8 @@ static uint32_t concurrent_here(const RateLimits *limits, const RateLimit *limit
     return most ? most : 1;
 }
 
-static Doing doing_of(const RateLimits *limits, const LimitTicket *ticket, uint64_t cost,
-                      int64_t now)
+static inline Doing doing_of(const RateLimits *limits, const LimitTicket *ticket, uint64_t cost,
+                             int64_t now)
 {
     const RateLimit *limit = ticket->of->limit;
     Doing doing = {.cost = cost, .now = now, .good = true};
@@ -465,12 +534,11 @@ static LimitPass *make_pass(const LimitCall *call)
     return pass;
 }
 
-static LimitTicket ticket_of(const RateLimits *limits, const LimitCall *call,
-                             const MethodLimit *item)
+static void fill_ticket(const RateLimits *limits, const LimitCall *call, const MethodLimit *item,
+                        LimitTicket *ticket)
 {
-    LimitTicket ticket = {.of = item, .later = item->cost != NULL};
-    find_key(limits, call, &ticket);
-    return ticket;
+    *ticket = (LimitTicket){.of = item, .later = item->cost != NULL};
+    find_key(limits, call, ticket);
 }
 
 static void undo_all(RateLimits *limits, LimitTicket *tickets, uint32_t n, int64_t now)
@@ -494,7 +562,7 @@ Result rate_limits_admit(RateLimits *limits, const LimitCall *call, LimitPass **
         int64_t wait;
         if (!meets(item, call->identity))
             continue;
-        tickets[n] = ticket_of(limits, call, item);
+        fill_ticket(limits, call, item, &tickets[n]);
         if (!tickets[n].later && !admit_one(limits, &tickets[n], 1, call->now, &wait)) {
             undo_all(limits, tickets, n, call->now);
             if (pass) /* the response says where it stands, up to this one */
@@ -569,7 +637,8 @@ void rate_limits_count_guess(RateLimits *limits, const LimitCall *call)
 {
     for (uint32_t i = 0; i < call->limits->n; i++) {
         const MethodLimit *item = &call->limits->items[i];
-        LimitTicket ticket = ticket_of(limits, call, item);
+        LimitTicket ticket;
+        fill_ticket(limits, call, item, &ticket);
         Doing doing = doing_of(limits, &ticket, 1, call->now);
         change(limits, &ticket, charge, &doing);
         long long until = call->now + time_to_forget(item->limit);
