@@ -74,7 +74,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 /* Of the last bytes: those of a signature, or of a secret. */
 static uint64_t hash_of(const ProofCache *cache, Bytes text)
 {
-    enum { LOOKED_AT = 32 };
+    enum { LOOKED_AT = 16 };
     size_t size = text.size < LOOKED_AT ? text.size : LOOKED_AT;
     Bytes end = bytes_slice(text, text.size - size, size);
     uint64_t hash = cache->seeds[0] ^ text.size;
