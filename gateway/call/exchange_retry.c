@@ -103,12 +103,18 @@ static uint32_t count_live(const Exchange *x)
     return n;
 }
 
+static bool may_respond(const Attempt *attempt)
+{
+    return attempt_is_live(attempt) && attempt->record.asked &&
+           !upstream_is_silent(attempt->pick.upstream);
+}
+
 /* Whether an instance has seen the call and may still respond. Else another attempt is no load
    beside the first one, but in place of it. */
 static bool any_is_asked(const Exchange *x)
 {
     const Attempt *attempt = x->latest;
-    while (attempt && !(attempt_is_live(attempt) && attempt->record.asked))
+    while (attempt && !may_respond(attempt))
         attempt = attempt->before;
     return attempt != NULL;
 }
@@ -195,9 +201,22 @@ static void make_way_for(const Attempt *attempt)
         cancel_other(oldest, attempt, "is asked in its place");
 }
 
+/* Also if no other one may be asked: the sooner it is known that instances are silent, the fewer
+   calls go there, and those that did need no budget to be sent elsewhere. */
+static void doubt_instances(const Exchange *x)
+{
+    for (const Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
+        const AttemptRecord *record = &attempt->record;
+        if (attempt_is_live(attempt) && record->asked && !record->headed)
+            upstream_doubt(x->loop, record->instance, record->asked);
+    }
+}
+
 static void on_slow(Timer *timer)
 {
-    exchange_attempt_also(((struct Hedge *)timer)->x);
+    Exchange *x = ((struct Hedge *)timer)->x;
+    doubt_instances(x);
+    exchange_attempt_also(x);
 }
 
 static void charge_also(Attempt *attempt)

@@ -214,6 +214,11 @@ bool upstream_is_connected(const Upstream *u)
     return has_live_link(u);
 }
 
+bool upstream_is_silent(const Upstream *u)
+{
+    return u->n_silent > 0 && !has_heard_link(u);
+}
+
 Result upstream_failure(const Upstream *u)
 {
     return u->failure;
@@ -261,17 +266,29 @@ static void doubt_links(Upstream *u, int64_t asked)
     doubt_all(u->links[LINK_LEAVING], asked);
 }
 
-/* Its Upstream may be gone, if the instance has left and the connection was lost. */
-void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered)
+/* It may be gone, if the instance has left and the connection was lost. */
+static Upstream *upstream_still(const Loop *loop, const Instance *instance)
 {
     const UpstreamTable *table = loop->upstreams;
     uint32_t number = instance->known->number;
-    Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
+    return number < table->n_numbers ? table->by_number[number] : NULL;
+}
+
+void upstream_doubt(const Loop *loop, const Instance *instance, int64_t asked)
+{
+    Upstream *u = upstream_still(loop, instance);
+    if (u && u->http2 && loop->now - asked >= DOUBTFUL)
+        doubt_links(u, asked);
+}
+
+void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered)
+{
+    Upstream *u = upstream_still(loop, instance);
     if (!u)
         return;
     latency_add(&u->latency, time, answered, loop->now);
-    if (u->http2 && !answered && time >= DOUBTFUL)
-        doubt_links(u, loop->now - time);
+    if (!answered)
+        upstream_doubt(loop, instance, loop->now - time);
 }
 
 const char *upstream_name(const Upstream *u)

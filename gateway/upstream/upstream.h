@@ -40,6 +40,10 @@ int64_t upstream_try_from(const Upstream *upstream);
 /* Whether this loop has a connection to it, maybe without capacity. */
 bool upstream_is_connected(const Upstream *upstream);
 
+/* None of its HTTP/2 connections responds to a PING within limits.connect_patience: what was sent
+   on them will hardly get a response. */
+bool upstream_is_silent(const Upstream *upstream);
+
 /* Why it is down: the last failure's chain, borrowed until the next connect. */
 Result upstream_failure(const Upstream *upstream);
 
@@ -55,9 +59,12 @@ uint32_t upstream_load(const Upstream *upstream);
 /* How long it takes to respond to calls of this loop. Never NULL. */
 const Latency *upstream_latency(const Upstream *upstream);
 
-/* A response of the instance began, or an attempt ended without one: latency_add. If then nothing
-   at all has arrived on an HTTP/2 connection since the attempt was sent, a PING must be answered on
-   it, or it is given up. */
+/* What was asked then has no response for long. If nothing at all has arrived on an HTTP/2
+   connection since, a PING must be answered on it, or it is given up. */
+void upstream_doubt(const Loop *loop, const Instance *instance, int64_t asked);
+
+/* A response of the instance began, or an attempt ended without one: latency_add; and
+   upstream_doubt. */
 void upstream_measured(const Loop *loop, const Instance *instance, int64_t time, bool answered);
 
 /*

@@ -40,6 +40,8 @@ struct Upstream {
     const char *address;
     UpstreamState state;
     bool worth_a_try;
+    bool silent;
+    uint32_t n_doubts;
     bool connected; /* while a call waits for it, others have its connections */
     uint32_t load;
     Result failure;

@@ -69,6 +69,16 @@ bool upstream_is_connected(const Upstream *upstream)
     return upstream->connected;
 }
 
+bool upstream_is_silent(const Upstream *upstream)
+{
+    return upstream->silent;
+}
+
+void upstream_doubt(const Loop *loop, const Instance *instance, int64_t asked)
+{
+    find_upstream(scene_playing(), instance->address.text)->n_doubts++;
+}
+
 Result upstream_failure(const Upstream *upstream)
 {
     return upstream->failure;

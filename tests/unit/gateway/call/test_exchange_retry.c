@@ -671,6 +671,44 @@ static void second_attempts_count_in_the_retry_budget(void **state)
     assert_int_equal(scene->records[scene->n_records - 1].retry_refused, RETRY_REFUSED_BUDGET);
 }
 
+/* Two instances, and no budget for attempts beside others. */
+static Scene *scene_without_budget(void **state)
+{
+    return scene_again(state, LISTEN
+                       "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"
+                       "      - {address: '127.0.0.1:7102', versions: [v1]}\n"
+                       "    retry_budget: {percent: 20, at_least: 0}\n"
+                       "routes:\n  - {match: yard, hedge: {after: 50ms, percent: 100}}\n");
+}
+
+static void an_attempt_in_place_of_one_at_a_silent_instance_costs_no_budget(void **state)
+{
+    Scene *scene = scene_without_budget(state);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 1);
+    for (int port = 7101; port <= 7102; port++)
+        scene_upstream(scene, port)->silent = true;
+    pass_until_hedge(scene);
+    assert_asked(scene, 2);
+    answer(instance(scene), ITEM);
+}
+
+static void an_instance_that_does_not_respond_is_doubted_also_if_no_other_one_is_asked(void **state)
+{
+    Scene *scene = scene_without_budget(state);
+    ask_grpc(scene, GET_ITEM, GET_X);
+    struct Upstream *one = scene_upstream(scene, 7101), *two = scene_upstream(scene, 7102);
+    assert_int_equal(one->n_doubts + two->n_doubts, 0);
+    pass_until_hedge(scene);
+    assert_int_equal(one->n_doubts + two->n_doubts, 1);
+    answer_grpc_head(instance(scene));
+    pass_until_hedge(scene);
+    assert_int_equal(one->n_doubts + two->n_doubts, 1); /* it has begun */
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), "grpc-status: 0");
+}
+
 /* ---- After what is measured --------------------------------------------------------------------
  */
 
@@ -822,6 +860,8 @@ int main(void)
         TEST(after_a_retry_the_next_one_is_planned_anew),
         TEST(second_attempts_tell_how_many_there_were),
         TEST(second_attempts_count_in_the_retry_budget),
+        TEST(an_attempt_in_place_of_one_at_a_silent_instance_costs_no_budget),
+        TEST(an_instance_that_does_not_respond_is_doubted_also_if_no_other_one_is_asked),
         TEST(there_is_none_before_enough_was_measured),
         TEST(the_second_attempt_begins_when_most_calls_have_a_response),
         TEST(those_that_lose_are_measured_too),

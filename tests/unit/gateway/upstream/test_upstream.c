@@ -701,9 +701,9 @@ static void wait_for(int64_t time)
     loop_run_until(&loop, it_was_quiet_for_long);
 }
 
-/* A call that is under way: its connection hears nothing from now on, if `is_deaf`. After `silence`
-   an attempt on it ends without a response. */
-static void end_an_attempt_after(int64_t silence, bool is_deaf)
+/* Two calls that are under way: their connection hears nothing from the second one on, if
+   `is_deaf`. Returns when that was asked. */
+static int64_t ask_twice(bool is_deaf)
 {
     config.limits.connect_time = 300 * MILLISECOND;
     lead_to(open_door(0));
@@ -712,7 +712,13 @@ static void end_an_attempt_after(int64_t silence, bool is_deaf)
     wait_for(MILLISECOND); /* the acknowledgements of settings have come */
     deaf = is_deaf;
     begin_calls(1);
-    int64_t sent = loop.now;
+    return loop.now;
+}
+
+/* After `silence` an attempt ends without a response. */
+static void end_an_attempt_after(int64_t silence, bool is_deaf)
+{
+    int64_t sent = ask_twice(is_deaf);
     wait_for(silence);
     upstream_measured(&loop, &instance, loop.now - sent, false);
 }
@@ -836,11 +842,25 @@ static void one_that_is_heard_again_gets_calls_as_before(void **state)
     end_an_attempt_after(60 * MILLISECOND, true);
     close_door(); /* so that there is no other connection */
     loop_run_until(&loop, is_late);
+    assert_true(upstream_is_silent(upstream_of(&loop, &instance)));
     answer_all();
     loop_run_until(&loop, is_up_again);
+    assert_false(upstream_is_silent(upstream_of(&loop, &instance)));
     assert_int_equal(calls[0].status, 200);
     assert_true(begin_call(&calls[2], upstream_of(&loop, &instance)));
     assert_ptr_equal(calls[2].connection, calls[0].connection);
+}
+
+static void a_call_that_waits_for_long_raises_the_doubt_before_it_ends(void **state)
+{
+    config.limits.connect_patience = 50 * MILLISECOND;
+    int64_t sent = ask_twice(true);
+    wait_for(60 * MILLISECOND);
+    upstream_doubt(&loop, &instance, sent);
+    assert_false(upstream_is_silent(upstream_of(&loop, &instance)));
+    int64_t began = loop.now;
+    loop_run_until(&loop, two_are_served);
+    assert_true(loop.now - began >= 50 * MILLISECOND);
 }
 
 /* Over HTTP/1.1, where a connection has one call. */
@@ -1786,6 +1806,7 @@ int main(void)
         upstream_test(a_connect_in_time_is_not_late),
         upstream_test(a_silent_connection_gets_no_more_calls),
         upstream_test(one_that_is_heard_again_gets_calls_as_before),
+        upstream_test(a_call_that_waits_for_long_raises_the_doubt_before_it_ends),
         upstream_test(a_busy_instance_that_takes_no_more_connections_is_late),
         upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
         upstream_test(an_instance_that_refuses_is_down),
