@@ -1,19 +1,23 @@
 /*
  * Offers calls at given rates, whether or not they are answered: a load that does not give way.
  *
- *      offer PORT DIALECT CONNECTIONS MIXED SCHEDSTAT PHASE...
+ *      offer PORT DIALECT CONNECTIONS MIXED GATEWAY_SCHEDSTAT SERVICE_SCHEDSTAT PHASE...
  *
  * PHASE: SECONDS:CATASTROPHIC:HIGH:LOW, calls/s; or, as the only one, SECONDS:=N with so many calls
  * of each connection always in flight. DIALECT: connect (unary calls in JSON, over HTTP/2), http1
  * (the same over HTTP/1.1) or grpc; in clear. Calls are due at random times (Poisson). Each impact
  * has connections of its own, or with MIXED 1 all impacts are on each. A call that finds no room on
  * its connections waits, and is given up after a second. Latency counts from when a call was due.
- * SCHEDSTAT is the file of /proc that says how long the gateway's thread was ready to run while its
- * core ran something else.
+ *
+ * The machine has other work. The files of /proc say how long the threads of the gateway and of the
+ * service behind it were ready to run while their core ran something else; so does one of the
+ * load's own. Times in which that was much are disturbed, and with them what is done for 5 ms
+ * before and after.
  *
  * For each phase and impact one line: phase impact due good refused failed given_up p50 p99 (us),
- * and the p99 without that time. One more tells what the load itself adds, from when a call was due
- * to when it was first tried: phase own n 0 0 0 0 p50 p99 0.
+ * and of the calls in undisturbed times their number and p99. One more tells what the load itself
+ * adds, from when a call was due to when it was first tried, and for how long the gateway waited
+ * for its core (us): phase own n 0 0 0 0 p50 p99 0 waited.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -32,10 +36,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IMPACTS = 3, PHASES = 16, CONNECTIONS = 1024, WAITING = 1 << 16, READ_SIZE = 1 << 16 };
+enum {
+    IMPACTS = 3,
+    PHASES = 16,
+    CONNECTIONS = 1024,
+    WAITING = 1 << 16,
+    READ_SIZE = 1 << 16,
+    WINDOWS = 1 << 14,
+    SAMPLES = 1 << 22,
+};
 
 #define PATIENCE SECOND
 #define TICK (MILLISECOND / 4) /* in which calls that are due are sent together */
+#define WINDOW (5 * MILLISECOND)
+/* In a window, at most, so that it is not disturbed. The load and the service share a core, and so
+   wait for each other. */
+#define GATEWAY_WAITS (MILLISECOND / 4)
+#define LOAD_WAITS (3 * MILLISECOND / 2)
 
 static const char *const names[IMPACTS] = {"catastrophic", "high", "low"};
 static const char *const paths[IMPACTS] = {"/shop.orders.v1.Orders/Get",
@@ -49,7 +66,7 @@ static const char *const dialects[DIALECTS] = {"connect", "http1", "grpc"};
 typedef struct Figures {
     uint64_t due, good, refused, failed, given_up;
     Histogram latency; /* of good ones, nanoseconds */
-    Histogram running; /* without the time in which the gateway did not run */
+    Histogram quiet;   /* of those in undisturbed times */
 } Figures;
 
 typedef struct Phase {
@@ -57,7 +74,8 @@ typedef struct Phase {
     double rates[IMPACTS];
     int closed;
     Figures figures[IMPACTS];
-    Histogram own; /* how late the load is itself, nanoseconds */
+    Histogram own;  /* how late the load is itself, nanoseconds */
+    int64_t waited; /* the gateway for its core, nanoseconds */
 } Phase;
 
 typedef struct Line {
@@ -71,14 +89,13 @@ typedef struct CallOut {
     Line *line;
     int impact;
     int64_t due;
-    int64_t stood; /* for how long the gateway had not run by then, nanoseconds */
     bool refused, good;
 } CallOut;
 
 /* Those that found no room, in their order. */
 typedef struct Waiting {
     struct {
-        int64_t due, stood;
+        int64_t due;
         Phase *phase;
     } items[WAITING];
     uint32_t first, n;
@@ -94,17 +111,88 @@ static int64_t next_due[IMPACTS], started;
 static uint32_t turn[IMPACTS];
 static Random chance;
 static Arena *arena;
-static int poll_fd, schedstat_fd;
-static int64_t stood; /* for how long the gateway has not run so far */
+static int poll_fd;
 static HttpLimits limits;
+
+/* ---- Disturbed times ------------------------------------------------------------------------- */
+
+/* A thread that may have to wait for its core. */
+typedef struct Runner {
+    int fd;
+    int64_t waited; /* so far */
+} Runner;
+
+enum { GATEWAY, SERVICE, LOAD, RUNNERS };
+
+typedef struct Sample {
+    Figures *figures;
+    int64_t due, took;
+} Sample;
+
+static Runner runners[RUNNERS];
+static struct {
+    int64_t gateway, load; /* nanoseconds for which they waited */
+} windows[WINDOWS];
+static Sample samples[SAMPLES];
+static uint32_t n_samples;
+
+static bool runner_open(Runner *runner, const char *path)
+{
+    runner->fd = open(path, O_RDONLY | O_CLOEXEC);
+    return runner->fd >= 0;
+}
+
+/* For how long it has waited since it was last asked: the second number in its file. */
+static int64_t runner_waited(Runner *runner)
+{
+    char text[128] = "";
+    const char *second;
+    int64_t before = runner->waited;
+    if (pread(runner->fd, text, sizeof text - 1, 0) > 0 && (second = strchr(text, ' ')))
+        runner->waited = atoll(second);
+    return runner->waited - before;
+}
+
+static int64_t window_at(int64_t time)
+{
+    int64_t at = time > started ? (time - started) / WINDOW : 0;
+    return at < WINDOWS ? at : WINDOWS - 1;
+}
+
+static void note_waits(Phase *phase, int64_t now)
+{
+    int64_t at = window_at(now), gateway = runner_waited(&runners[GATEWAY]);
+    windows[at].gateway += gateway;
+    windows[at].load += runner_waited(&runners[SERVICE]) + runner_waited(&runners[LOAD]);
+    if (phase)
+        phase->waited += gateway;
+}
+
+/* What is late because of a disturbance may be so for a while; and it is seen when it is over. */
+static bool is_quiet(int64_t from, int64_t until)
+{
+    int64_t at = window_at(from - WINDOW), last = window_at(until + WINDOW);
+    while (at <= last && windows[at].gateway <= GATEWAY_WAITS && windows[at].load <= LOAD_WAITS)
+        at++;
+    return at > last;
+}
+
+static void count_quiet(void)
+{
+    for (uint32_t i = 0; i < n_samples; i++) {
+        const Sample *sample = &samples[i];
+        if (is_quiet(sample->due, sample->due + sample->took))
+            histogram_record(&sample->figures->quiet, (uint64_t)sample->took);
+    }
+}
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
-static void record_latency(Figures *f, const CallOut *call, int64_t took)
+static void record_latency(Figures *f, int64_t due, int64_t took)
 {
-    int64_t ran = took - (stood - call->stood);
     histogram_record(&f->latency, (uint64_t)took);
-    histogram_record(&f->running, (uint64_t)(ran > 0 ? ran : 0));
+    if (n_samples < SAMPLES)
+        samples[n_samples++] = (Sample){.figures = f, .due = due, .took = took};
 }
 
 static void finish(CallOut *call, HttpStream *stream)
@@ -114,7 +202,7 @@ static void finish(CallOut *call, HttpStream *stream)
     f->refused += call->refused;
     f->failed += !call->good && !call->refused;
     if (call->good)
-        record_latency(f, call, clock_now() - call->due);
+        record_latency(f, call->due, clock_now() - call->due);
     http_stream_release(stream);
     free(call);
 }
@@ -172,7 +260,7 @@ static void add_fields(Fields *fields)
     }
 }
 
-static bool call_begin(Line *line, int impact, Phase *phase, int64_t due, int64_t stood_then)
+static bool call_begin(Line *line, int impact, Phase *phase, int64_t due)
 {
     if (line->blocked || http_connection_capacity(line->http) == 0)
         return false;
@@ -180,8 +268,7 @@ static bool call_begin(Line *line, int impact, Phase *phase, int64_t due, int64_
     Bytes body = dialect == GRPC ? bytes(empty, sizeof empty) : bytes_of("{}");
     CallOut *call = calloc(1, sizeof *call);
     CHECK(call);
-    *call =
-        (CallOut){.phase = phase, .line = line, .impact = impact, .due = due, .stood = stood_then};
+    *call = (CallOut){.phase = phase, .line = line, .impact = impact, .due = due};
     HttpHead head = {.method = bytes_of("POST"),
                      .scheme = bytes_of("http"),
                      .authority = bytes_of("gateway"),
@@ -198,12 +285,11 @@ static bool call_begin(Line *line, int impact, Phase *phase, int64_t due, int64_
 }
 
 /* Tries the connections of the impact, in turn. */
-static bool call_begin_any(int impact, Phase *phase, int64_t due, int64_t stood_then)
+static bool call_begin_any(int impact, Phase *phase, int64_t due)
 {
     int n = mixed ? n_lines : n_lines / IMPACTS, first = mixed ? 0 : impact * n;
     for (int i = 0; i < n; i++)
-        if (call_begin(&lines[first + (int)(turn[impact]++ % (uint32_t)n)], impact, phase, due,
-                       stood_then))
+        if (call_begin(&lines[first + (int)(turn[impact]++ % (uint32_t)n)], impact, phase, due))
             return true;
     return false;
 }
@@ -226,7 +312,7 @@ static void serve_waiting(int impact, int64_t now)
         Phase *phase = w->items[at].phase;
         if (now - w->items[at].due >= PATIENCE)
             phase->figures[impact].given_up++;
-        else if (!call_begin_any(impact, phase, w->items[at].due, w->items[at].stood))
+        else if (!call_begin_any(impact, phase, w->items[at].due))
             return;
         w->first++;
         w->n--;
@@ -242,7 +328,6 @@ static void add_waiting(int impact, Phase *phase, int64_t due)
     }
     uint32_t at = (w->first + w->n++) % WAITING;
     w->items[at].due = due;
-    w->items[at].stood = stood;
     w->items[at].phase = phase;
 }
 
@@ -262,7 +347,7 @@ static void offer_due(int impact, int64_t now)
         }
         phase->figures[impact].due++;
         histogram_record(&phase->own, (uint64_t)(now - next_due[impact]));
-        if (waiting[impact].n || !call_begin_any(impact, phase, next_due[impact], stood))
+        if (waiting[impact].n || !call_begin_any(impact, phase, next_due[impact]))
             add_waiting(impact, phase, next_due[impact]);
         next_due[impact] += pause_before_next(phase->rates[impact]);
     }
@@ -272,7 +357,7 @@ static void keep_in_flight(int n, int64_t now)
 {
     for (int i = 0; i < n_lines; i++)
         while (http_connection_streams(lines[i].http) < (uint32_t)n &&
-               call_begin(&lines[i], i % IMPACTS, &phases[0], now, stood))
+               call_begin(&lines[i], i % IMPACTS, &phases[0], now))
             phases[0].figures[i % IMPACTS].due++;
 }
 
@@ -347,19 +432,10 @@ static void poll_once(int64_t wait)
             flush(&lines[i]);
 }
 
-/* The second number. */
-static void read_schedstat(void)
-{
-    char text[128] = "";
-    const char *second;
-    if (pread(schedstat_fd, text, sizeof text - 1, 0) > 0 && (second = strchr(text, ' ')))
-        stood = atoll(second);
-}
-
 static void run(int64_t until)
 {
     for (int64_t now; (now = clock_now()) < until;) {
-        read_schedstat();
+        note_waits(phase_at(now), now);
         if (phases[0].closed && now < started + phases[0].until)
             keep_in_flight(phases[0].closed, now);
         for (int i = 0; i < IMPACTS && !phases[0].closed; i++)
@@ -375,16 +451,18 @@ static void print_phase(int at)
 {
     for (int i = 0; i < IMPACTS; i++) {
         Figures *f = &phases[at].figures[i];
-        printf("%d %s %llu %llu %llu %llu %llu %.0f %.0f %.0f\n", at, names[i],
+        printf("%d %s %llu %llu %llu %llu %llu %.0f %.0f %llu %.0f\n", at, names[i],
                (unsigned long long)f->due, (unsigned long long)f->good,
                (unsigned long long)f->refused, (unsigned long long)f->failed,
                (unsigned long long)f->given_up, (double)histogram_quantile(&f->latency, 0.5) / 1e3,
                (double)histogram_quantile(&f->latency, 0.99) / 1e3,
-               (double)histogram_quantile(&f->running, 0.99) / 1e3);
+               (unsigned long long)histogram_count(&f->quiet),
+               (double)histogram_quantile(&f->quiet, 0.99) / 1e3);
     }
     Histogram *own = &phases[at].own;
-    printf("%d own %llu 0 0 0 0 %.0f %.0f 0\n", at, (unsigned long long)histogram_count(own),
-           (double)histogram_quantile(own, 0.5) / 1e3, (double)histogram_quantile(own, 0.99) / 1e3);
+    printf("%d own %llu 0 0 0 0 %.0f %.0f 0 %.0f\n", at, (unsigned long long)histogram_count(own),
+           (double)histogram_quantile(own, 0.5) / 1e3, (double)histogram_quantile(own, 0.99) / 1e3,
+           (double)phases[at].waited / 1e3);
 }
 
 static bool read_phase(const char *text, int64_t *from)
@@ -407,7 +485,7 @@ static Dialect dialect_named(const char *name)
     return found;
 }
 
-enum { FIRST_PHASE = 6 /* of the arguments */ };
+enum { FIRST_PHASE = 7 /* of the arguments */ };
 
 static bool read_arguments(int argc, char **argv, int64_t *end)
 {
@@ -419,17 +497,18 @@ static bool read_arguments(int argc, char **argv, int64_t *end)
     dialect = dialect_named(argv[2]);
     n_lines = atoi(argv[3]);
     mixed = atoi(argv[4]);
-    schedstat_fd = open(argv[5], O_RDONLY | O_CLOEXEC);
-    return schedstat_fd >= 0 && dialect < DIALECTS && n_lines >= IMPACTS && n_lines <= CONNECTIONS;
+    bool found = runner_open(&runners[GATEWAY], argv[5]) &&
+                 runner_open(&runners[SERVICE], argv[6]) &&
+                 runner_open(&runners[LOAD], "/proc/thread-self/schedstat");
+    return found && dialect < DIALECTS && n_lines >= IMPACTS && n_lines <= CONNECTIONS;
 }
 
 int main(int argc, char **argv)
 {
     int64_t end = 0;
     if (!read_arguments(argc, argv, &end)) {
-        fprintf(
-            stderr,
-            "usage: offer PORT DIALECT CONNECTIONS MIXED SCHEDSTAT SECONDS:RATE:RATE:RATE...\n");
+        fprintf(stderr, "usage: offer PORT DIALECT CONNECTIONS MIXED GATEWAY_SCHEDSTAT "
+                        "SERVICE_SCHEDSTAT SECONDS:RATE:RATE:RATE...\n");
         return 2;
     }
     arena = arena_new(ARENA_UNLIMITED);
@@ -443,9 +522,12 @@ int main(int argc, char **argv)
     for (int i = 0; i < 50; i++)
         poll_once(10 * MILLISECOND); /* until all have their SETTINGS */
     started = clock_now();
+    note_waits(NULL, started); /* before */
+    memset(windows, 0, sizeof windows);
     for (int i = 0; i < IMPACTS; i++)
         next_due[i] = started;
     run(started + end + SECOND); /* what is late has another second */
+    count_quiet();
     for (int i = 0; i < n_phases; i++)
         print_phase(i);
     return 0;
