@@ -113,9 +113,24 @@ bool access_allows_call(const AccessConfig *config, const AccessRules *rules,
     return verdict->allowed;
 }
 
+/* Who has to say who he is first. What listeners demand is asked before anything is looked for. */
+static bool is_unknown(const AccessRules *rules, const Identity *identity)
+{
+    return rules->authenticate == AUTHENTICATE_REQUIRED && !identity->name.size;
+}
+
+bool access_allows_method(const Config *config, const Method *method, const Identity *identity)
+{
+    const AccessRules *rules = &method->route->access;
+    return !is_unknown(rules, identity) &&
+           access_allows(&config->access, rules, identity, method->version->name);
+}
+
 bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
                         const Identity *identity)
 {
+    if (is_unknown(rules, identity))
+        return false;
     for (uint32_t i = 0; i < rules->n_allow; i++)
         if (holds(&rules->allow[i], identity))
             return true;
@@ -144,7 +159,7 @@ Result access_check(const Config *config, const Method *method, const Identity *
     if (!access_allows_request(config, method, identity, request))
         return FAIL(arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows %s to the client",
                     method->route->match, method->type->path);
-    if (rules->authenticate == AUTHENTICATE_REQUIRED && !identity->name.size)
+    if (is_unknown(rules, identity))
         return FAIL(arena, FAULT_CREDENTIALS_MISSING, "%s is for clients that are known",
                     method->type->path);
     return OK;

@@ -40,7 +40,12 @@ bool access_allows_request(const Config *config, const Method *method, const Ide
 bool access_field_holds(const AllowField *field, const FieldType *const *path, Bytes request,
                         const Identity *identity);
 
-/* Whether one of them could hold, in some version. */
+/* Whether the client may call the method, which has a route, with some request: what reflection
+ * shows. */
+bool access_allows_method(const Config *config, const Method *method, const Identity *identity);
+
+/* Whether one of them could hold, in some version, for a client that is as well known as it must
+ * be. */
 bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
                         const Identity *identity);
 

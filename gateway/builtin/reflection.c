@@ -37,15 +37,16 @@ Result reflection_view(const Config *config, const Fields *head, const Identity 
     if (!services)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "choosing what to show");
     Refusals refusals = {.text = buffer_in(arena)};
+    const Onlooker onlooker = {config, identity};
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         VersionQuestion question = {
             .service = service, .head = head, .identity = identity->name, .wall = wall};
         services[i] = (ReflectedService){service->default_version, false};
-        if (service->n_versions)
+        if (service->n_versions && reflection_shows_versions(&onlooker, service))
             see_version(&question, arena, &services[i], &refusals);
     }
-    *view_out = (ReflectionView){{config, identity}, config, services};
+    *view_out = (ReflectionView){onlooker, config, services};
     return refusals.first && !refusals.known
                ? FAIL_TELL(arena, *refusals.first, "%.*s", BYTES_ARGS(buffer_bytes(&refusals.text)))
                : OK;

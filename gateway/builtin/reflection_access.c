@@ -9,8 +9,18 @@ enum { FILE_SERVICE = 6, FILE_SOURCE_INFO = 9, ITS_NAME = 1, SERVICE_METHOD = 2 
 
 static bool may_call(const Onlooker *onlooker, const Method *method)
 {
-    return !method->route || access_allows(&onlooker->config->access, &method->route->access,
-                                           onlooker->identity, method->version->name);
+    return !method->route || access_allows_method(onlooker->config, method, onlooker->identity);
+}
+
+bool reflection_shows_versions(const Onlooker *onlooker, const Service *service)
+{
+    if (!onlooker->config->access.has_rules)
+        return true;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++)
+            if (may_call(onlooker, &service->versions[i].methods[k]))
+                return true;
+    return false;
 }
 
 /* Of one service of the config. NAME empty: any method of the RPC service. */

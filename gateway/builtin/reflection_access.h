@@ -13,6 +13,10 @@ typedef struct Onlooker {
     const Identity *identity;
 } Onlooker;
 
+/* Whether it may call one of the methods of the service, in some version: else its versions are
+   hidden, too. */
+bool reflection_shows_versions(const Onlooker *onlooker, const Service *service);
+
 /* Whether it may call one of the methods of the RPC service. */
 bool reflection_shows_service(const Onlooker *onlooker, const char *full_name);
 

@@ -723,5 +723,6 @@ void config_assign_access(Config *config)
     inherit_all((Route *)config->http_routes, config->n_http_routes); /* being made */
     access->has_rules = access->deny;
     for (uint32_t i = 0; i < config->n_routes; i++)
-        access->has_rules |= config->routes[i].access.n_allow > 0;
+        access->has_rules |= config->routes[i].access.n_allow > 0 ||
+                             config->routes[i].access.authenticate == AUTHENTICATE_REQUIRED;
 }

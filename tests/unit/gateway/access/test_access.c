@@ -143,6 +143,9 @@ static void a_rule_of_a_version_holds_in_some_version(void **state)
     assert_false(access_allows_some(&(AccessConfig){0}, &of, &identity_anonymous));
     assert_true(access_allows_some(&(AccessConfig){0}, &(AccessRules){0}, &ada));
     assert_false(access_allows_some(&(AccessConfig){.deny = true}, &(AccessRules){0}, &ada));
+    const AccessRules known = {.authenticate = AUTHENTICATE_REQUIRED};
+    assert_true(access_allows_some(&(AccessConfig){0}, &known, &ada));
+    assert_false(access_allows_some(&(AccessConfig){0}, &known, &identity_anonymous));
 }
 
 static void a_client_has_nothing_hidden_from_it_that_may_call_each_route(void **state)
