@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 import pytest
 from backends import client, v3
@@ -205,6 +206,11 @@ def test_a_candidate_without_instances_has_no_clients_until_it_is_there(tmp_path
         gateway.reload()
         eventually(lambda: not status(gateway)["gone"])
         assert acts(gateway) == ["gone", "back"]
+        gateway.write(instances=instances(shops, "aa"))  # they vanish
+        gateway.reload()
+        eventually(lambda: status(gateway)["gone"])
+        assert acts(gateway) == ["gone", "back", "gone"] and state(gateway) == "running"
+        assert "no instances" in order(gateway, "advance").stderr
 
 
 def test_while_the_store_is_down_nothing_is_ordered(tmp_path, shops, store):  # noqa: F811
@@ -220,6 +226,27 @@ def test_while_the_store_is_down_nothing_is_ordered(tmp_path, shops, store):  # 
         if "UNKNOWN" not in refused.stderr:
             assert acts(gateway) == []
         assert gateway.events("rollouts_held_up")
+
+
+def test_while_the_store_is_down_members_keep_the_candidate_and_nobody_becomes_one(tmp_path, shops, server):  # noqa: F811
+    text = CONFIG.replace("127.0.0.1:$port'}", "127.0.0.1:$port', trusted_proxies: [127.0.0.1]}").replace(
+        "rollouts:", "cohort: {header: x-account}\nrollouts:").replace("least: 100s", "least: 1s")
+    setting = "store: " + server.setting[:-1] + ", time: 300ms}"
+    with Gateway(tmp_path, text, instances=instances(shops), node="one", store=setting) as gateway:
+        def has_candidate(name):
+            before = len(shops[1].asked)
+            assert gateway.http("GET", "/v3/orders/o", headers={"x-account": name}).status == 200
+            return len(shops[1].asked) > before
+
+        member = eventually(lambda: next(filter(has_candidate, (f"c{i}" for i in range(20))), None))
+        with server.hanging():
+            eventually(lambda: rollouts(gateway)[0]["store_down"])
+            before = rollouts(gateway)[0]
+            assert not any(has_candidate(f"new{i}") for i in range(50)) and has_candidate(member)
+            time.sleep(1)  # the tier's shortest time is over
+            after = rollouts(gateway)[0]
+            assert (after["tier"], after["members"]) == (before["tier"], before["members"]) == ("1", 1)
+            assert not any(has_candidate(f"new{i}") for i in range(50)) and has_candidate(member)
 
 
 def test_gateways_that_share_a_store_do_the_same(tmp_path, shops, server):  # noqa: F811
