@@ -23,7 +23,8 @@ enum {
     LONGEST_VIOLATIONS = 640, /* all but the first */
     MOST_VIOLATIONS = 16,
     MOST_CAUSES = 8,
-    MOST_MADE = 6, /* ErrorInfo, BadRequest, RetryInfo, RequestInfo, Help, DebugInfo */
+    MOST_MADE =
+        7, /* ErrorInfo, BadRequest, QuotaFailure, RetryInfo, RequestInfo, Help, DebugInfo */
 };
 
 /* ---- protobuf-c in an arena ------------------------------------------------------------------ */
@@ -266,6 +267,21 @@ static bool add_bad_request(ErrorDetails *details, const Error *with_field, Aren
     return add_detail(details, TYPE_PREFIX "BadRequest", &request.base, arena);
 }
 
+/* `told`: "NAME: 100 calls per second, 200 at once", as limits tell it. */
+static bool add_quota_failure(ErrorDetails *details, const Error *told, Arena *arena)
+{
+    Rpc__QuotaFailure failure = RPC__QUOTA_FAILURE__INIT;
+    Rpc__QuotaFailure__Violation violation = RPC__QUOTA_FAILURE__VIOLATION__INIT,
+                                 *list[] = {&violation};
+    Bytes text = bytes_of(told->doing);
+    size_t end = bytes_find(text, ':');
+    violation.subject = text_of(bytes_slice(text, 0, end), arena);
+    violation.description = text_of(bytes_trim(bytes_slice(text, end + 1, SIZE_MAX)), arena);
+    failure.n_violations = 1;
+    failure.violations = list;
+    return add_detail(details, TYPE_PREFIX "QuotaFailure", &failure.base, arena);
+}
+
 static bool add_retry_info(ErrorDetails *details, Bytes retry_after, Arena *arena)
 {
     Rpc__RetryInfo info = RPC__RETRY_INFO__INIT;
@@ -332,6 +348,9 @@ Result error_details_make(const Status *status, const ReplyOptions *options, Byt
     bool good = add_error_info(details_out, status, options, arena);
     if (good && by_caller && with_field && with_field->field)
         good = add_bad_request(details_out, with_field, arena);
+    const Error *told = told_link(error);
+    if (good && told && told->fault == &FAULT_RATE_LIMITED)
+        good = add_quota_failure(details_out, told, arena);
     if (good && retry_after.size)
         good = add_retry_info(details_out, retry_after, arena);
     if (good && options->request_id.size)

@@ -50,7 +50,8 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 
 /*
  * The details of an error of our own (status->error): an ErrorInfo; a BadRequest when the chain
- * names a field and the caller is responsible; a RetryInfo when `retry_after` is a number of
+ * names a field and the caller is responsible; a QuotaFailure of a rate limit, with its name and
+ * rate; a RetryInfo when `retry_after` is a number of
  * seconds (it may be empty or a date); a RequestInfo; a Help if the config has a link; for a full
  * error also the instance in ErrorInfo, and a DebugInfo with the chain. Fault: OUT_OF_MEMORY.
  */

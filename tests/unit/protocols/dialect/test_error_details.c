@@ -256,6 +256,24 @@ static void a_delay_is_told_where_it_is_a_number_of_seconds(void **state)
     }
 }
 
+static void a_rate_limit_says_which_one_it_is(void **state)
+{
+    Result why = error_new(arena, &FAULT_RATE_LIMITED, OK, "", __FILE__, __LINE__,
+                           "client: 2 calls per hour, 4 at once");
+    ErrorDetails details = made(why, &public_options, "1800");
+    assert_bytes(value_of(details, "QuotaFailure"), "\x0a\x25\x0a\x06"
+                                                    "client"
+                                                    "\x12\x1b"
+                                                    "2 calls per hour, 4 at once");
+    assert_non_null(value_of(details, "RetryInfo").data);
+    assert_null(value_of(details, "BadRequest").data);
+    /* Where nothing may be told, and of other faults, there is none. */
+    details = made(FAIL(arena, FAULT_RATE_LIMITED, "inner: x"), &public_options, "1");
+    assert_null(value_of(details, "QuotaFailure").data);
+    details = made(FAIL(arena, FAULT_OVERLOADED, "x"), &public_options, "1");
+    assert_null(value_of(details, "QuotaFailure").data);
+}
+
 static void the_reason_is_that_of_the_error_info(void **state)
 {
     ErrorDetails details = made(FAIL(arena, FAULT_OVERLOADED, "x"), &public_options, NULL);
@@ -282,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_message_is_cut),
         cmocka_unit_test(a_message_is_cut_before_a_character_that_does_not_fit),
         cmocka_unit_test(a_delay_is_told_where_it_is_a_number_of_seconds),
+        cmocka_unit_test(a_rate_limit_says_which_one_it_is),
         cmocka_unit_test(the_reason_is_that_of_the_error_info),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
