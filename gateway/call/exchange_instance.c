@@ -200,9 +200,9 @@ Result attempt_pick(Attempt *attempt)
 static const Service *guarded_service(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
-    const Service *service = x->only                            ? NULL
+    const Service *service = x->only                           ? NULL
                              : x->method && x->method->version ? x->method->version->service
-                                                                : x->route->service;
+                                                               : x->route->service;
     return service && service_is_guarded(service) && !attempt->pass.gate ? service : NULL;
 }
 
