@@ -8,7 +8,7 @@ typedef struct Row {
     Bytes node, version, config, last_seen, drift;
 } Row;
 
-/* "silent", "config" and "build", with commas between them. */
+/* "silent", "config", "build" and "name", with commas between them. */
 static Bytes read_drift(JsonCursor *cursor)
 {
     Buffer text = buffer_in(cursor->arena);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
+#include "gateway/fleet/process_mark.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <pthread.h>
@@ -12,8 +13,9 @@ enum { MOST_SHOWN = 1000 };
 
 /* A gateway, as its row says. */
 typedef struct Node {
-    Bytes name, version, hash;
+    Bytes name, version, hash, process;
     int64_t generation, started, last_seen;
+    int64_t rival; /* when another process with the same name was last seen */
 } Node;
 
 /* What the last beat has read. Immutable. */
@@ -27,10 +29,12 @@ typedef struct Snapshot {
 struct Fleet {
     uv_timer_t beat;
     StorePort *port;
-    Arena *arena; /* of the texts below */
-    const char *node, *hash;
+    Arena *arena;            /* of the texts below */
+    const char *node, *hash; /* NULL: it has no config yet */
+    Bytes process;
     int64_t generation, started;
     bool rests; /* no beats */
+    bool left;  /* likewise, for ever */
     bool taken; /* another gateway has our name */
 
     pthread_mutex_t mutex;
@@ -40,18 +44,22 @@ struct Fleet {
 };
 
 static const char write_row[] =
-    "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
-    " VALUES ($1, $2, $3, $4, $5, $6)"
+    "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen, process)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $9)"
     " ON CONFLICT (node) DO UPDATE SET version = excluded.version,"
     " generation = excluded.generation, config_hash = excluded.config_hash,"
-    " started = excluded.started, last_seen = excluded.last_seen"
+    " started = excluded.started, last_seen = excluded.last_seen, process = excluded.process,"
+    " rival = CASE WHEN gateways.process = excluded.process THEN gateways.rival ELSE 0 END"
     " WHERE gateways.started <= excluded.started OR gateways.last_seen < $7"
     " OR gateways.last_seen > $8";
 
-static const char leave[] = "DELETE FROM gateways WHERE node = $1 AND started = $2";
+static const char delete_row[] = "DELETE FROM gateways WHERE node = $1 AND process = $2";
+
+static const char dispute_row[] = "UPDATE gateways SET rival = $3 WHERE node = $1 AND process = $2";
 
 static const char read_all[] =
-    "SELECT node, version, config_hash, generation, started, last_seen FROM gateways"
+    "SELECT node, version, config_hash, generation, started, last_seen, process,"
+    " rival FROM gateways"
     " ORDER BY node LIMIT $1";
 
 /* ---- What was read ------------------------------------------------------------------------------
@@ -73,6 +81,8 @@ static Node node_of(Arena *arena, const StoreRow *row)
         .generation = v[3].integer,
         .started = v[4].integer,
         .last_seen = v[5].integer,
+        .process = bytes_copy(arena, v[6].bytes),
+        .rival = v[7].integer,
     };
 }
 
@@ -99,12 +109,67 @@ static void show(Fleet *fleet, Snapshot *snapshot)
 /* ---- Beats --------------------------------------------------------------------------------------
  */
 
-/* The row belongs to the gateway that started last; the other one would be invisible. */
-static void tell_if_taken(Fleet *fleet, bool taken)
+static StoreStatement *add_row(StoreTask *task, const Fleet *fleet, const char *sql, Bytes process)
 {
-    if (taken && !fleet->taken && !fleet->rests)
-        telemetry_event("warning", "fleet_name_taken", OK,
-                        "another gateway that uses this store is also called %s: set `node`",
+    StoreStatement *s = store_task_add(task, sql);
+    store_bind_text(task, s, bytes_of(fleet->node));
+    store_bind_text(task, s, process);
+    return s;
+}
+
+/* The row belongs to the gateway that started last; the other one would be invisible. */
+static void dispute(Fleet *fleet, Bytes process)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_integer(add_row(task, fleet, dispute_row, process), clock_wall());
+    store_submit(fleet->port, task, NULL, NULL);
+}
+
+static void bury(Fleet *fleet, Bytes process)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    add_row(task, fleet, delete_row, process);
+    store_submit(fleet->port, task, NULL, NULL);
+}
+
+static bool is_disputed(const Snapshot *snapshot, const Node *node)
+{
+    int64_t age = snapshot->as_of - node->rival;
+    return age <= FLEET_SILENT_AFTER && age >= -FLEET_SILENT_AFTER;
+}
+
+static const Node *find_node(const Snapshot *snapshot, const char *name)
+{
+    for (uint32_t i = 0; i < snapshot->n; i++)
+        if (bytes_are(snapshot->nodes[i].name, name))
+            return &snapshot->nodes[i];
+    return NULL;
+}
+
+/* A successor that has died before it served has left its row, which is free. */
+static bool is_taken(Fleet *fleet, const Snapshot *snapshot)
+{
+    const Node *row = find_node(snapshot, fleet->node);
+    bool ours = !row || bytes_equal(row->process, fleet->process);
+    if (ours)
+        return row && is_disputed(snapshot, row);
+    if (process_mark_life(row->process, fleet->process) == PROCESS_GONE) {
+        bury(fleet, row->process);
+        return false;
+    }
+    dispute(fleet, row->process);
+    return true;
+}
+
+static void tell_if_taken(Fleet *fleet, const Snapshot *snapshot)
+{
+    if (fleet->rests || fleet->left)
+        return;
+    bool taken = is_taken(fleet, snapshot);
+    if (taken && !fleet->taken)
+        telemetry_event("error", "fleet_name_taken", OK,
+                        "another gateway that uses this store is also called %s: give one of them "
+                        "another name with `node`",
                         fleet->node);
     fleet->taken = taken;
 }
@@ -127,8 +192,9 @@ static void on_beaten(void *owner, Result result, StoreTask *task)
     show_failure(fleet, result);
     if (failed(result))
         return;
-    tell_if_taken(fleet, task->first->changed == 0);
-    show(fleet, snapshot_of(task->last));
+    Snapshot *snapshot = snapshot_of(task->last);
+    tell_if_taken(fleet, snapshot);
+    show(fleet, snapshot);
 }
 
 static void beat(Fleet *fleet)
@@ -144,6 +210,7 @@ static void beat(Fleet *fleet)
     store_bind_integer(s, now);
     store_bind_integer(s, now - FLEET_SILENT_AFTER);
     store_bind_integer(s, now + FLEET_SILENT_AFTER); /* of a clock that was ahead */
+    store_bind_text(task, s, fleet->process);
     s = store_task_add(task, read_all);
     store_bind_integer(s, MOST_SHOWN);
     store_submit(fleet->port, task, on_beaten, fleet);
@@ -152,15 +219,16 @@ static void beat(Fleet *fleet)
 static void on_beat(uv_timer_t *timer)
 {
     Fleet *fleet = timer->data;
-    if (!fleet->rests)
+    if (!fleet->rests && !fleet->left && fleet->node)
         beat(fleet);
 }
 
-Fleet *fleet_start(uv_loop_t *loop, StorePort *port)
+Fleet *fleet_start(uv_loop_t *loop, StorePort *port, Bytes process)
 {
     Fleet *fleet = calloc(1, sizeof *fleet);
     CHECK(fleet);
     fleet->port = port;
+    fleet->process = process;
     fleet->started = clock_wall();
     fleet->beat.data = fleet;
     CHECK(pthread_mutex_init(&fleet->mutex, NULL) == 0);
@@ -186,14 +254,17 @@ void fleet_rest(Fleet *fleet, bool rest)
     fleet->rests = rest;
 }
 
+void fleet_leave(Fleet *fleet)
+{
+    fleet->left = true;
+    if (fleet->node)
+        bury(fleet, fleet->process);
+}
+
 /* One that stops in order is not silent: it is gone. */
 void fleet_stop(Fleet *fleet)
 {
-    StoreTask *task = store_task_new(STORE_SOON);
-    StoreStatement *s = store_task_add(task, leave);
-    store_bind_text(task, s, bytes_of(fleet->node));
-    store_bind_integer(s, fleet->started);
-    store_submit(fleet->port, task, NULL, NULL);
+    fleet_leave(fleet);
     uv_close((uv_handle_t *)&fleet->beat, NULL);
 }
 
@@ -294,6 +365,8 @@ static void add_node(Buffer *out, const Snapshot *snapshot, const Node *node, By
         add_drift(out, "config");
     if (!silent && !bytes_equal(node->version, usual_version))
         add_drift(out, "build");
+    if (!silent && is_disputed(snapshot, node))
+        add_drift(out, "name");
     buffer_add_text(out, "]}");
 }
 

@@ -7,6 +7,7 @@
 
 struct Claims {
     Store *store;
+    char *process; /* the mark of this one */
     _Atomic uint64_t outcomes[KEYED_OUTCOMES], closes[CLAIM_CLOSES];
 };
 
@@ -30,14 +31,15 @@ struct ClaimTask {
  */
 
 static const char insert_row[] =
-    "INSERT INTO idempotency (id, token, client, node, state, at, until, expires, content, key)"
-    " VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO idempotency (id, token, client, node, state, at, until, expires, content, key,"
+    " process) VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
 
 static const char read_row[] =
     "SELECT token, state, until, expires, content FROM idempotency WHERE id = $1";
 
-static const char take_row[] = "UPDATE idempotency SET token = $2, node = $4, until = $5, state = 0"
-                               " WHERE id = $1 AND token = $3 AND state <> 1";
+static const char take_row[] =
+    "UPDATE idempotency SET token = $2, node = $4, until = $5, process = $6,"
+    " state = 0 WHERE id = $1 AND token = $3 AND state <> 1";
 
 static const char keep_row[] =
     "UPDATE idempotency SET state = 1, content = $3 WHERE id = $1 AND token = $2";
@@ -48,7 +50,8 @@ static const char release_row[] =
 static const char doubt_row[] =
     "UPDATE idempotency SET state = 2 WHERE id = $1 AND token = $2 AND state = 0";
 
-static const char mourn_rows[] = "UPDATE idempotency SET state = 2 WHERE node = $1 AND state = 0";
+static const char mourn_rows[] =
+    "UPDATE idempotency SET state = 2 WHERE process = $1 AND state = 0";
 
 /* The first two parameters of each statement that changes a record. */
 static StoreStatement *add_statement(StoreTask *task, const char *sql, Bytes id, Bytes token)
@@ -150,6 +153,7 @@ ClaimTask *claim_ask(ClaimPort *port, const ClaimRow *row, Bytes content,
     store_bind_integer(s, row->expires);
     store_bind_bytes(work, s, content);
     store_bind_text(work, s, row->key);
+    store_bind_text(work, s, bytes_of(port->claims->process));
     store_bind_text(work, store_task_add(work, read_row), row->id);
     ClaimTask *task = submit(port, work, end_asking, owner);
     task->on_found = on_found;
@@ -182,6 +186,7 @@ ClaimTask *claim_take(ClaimPort *port, const ClaimRow *row, Bytes token,
     store_bind_text(work, s, token);
     store_bind_text(work, s, row->node);
     store_bind_integer(s, row->until);
+    store_bind_text(work, s, bytes_of(port->claims->process));
     s->expected = 1;
     ClaimTask *task = submit(port, work, end_taking, owner);
     task->on_done = on_done;
@@ -214,10 +219,10 @@ ClaimTask *claim_end(ClaimPort *port, const ClaimRow *row, ClaimEnd end,
     return task;
 }
 
-void claims_mourn(StorePort *port, const char *node)
+void claims_mourn(StorePort *port, Bytes process)
 {
     StoreTask *work = store_task_new(STORE_SOON);
-    store_bind_text(work, store_task_add(work, mourn_rows), bytes_of(node));
+    store_bind_text(work, store_task_add(work, mourn_rows), process);
     store_submit(port, work, NULL, NULL);
 }
 
@@ -263,16 +268,19 @@ Bytes claim_key_hash(Bytes key, Arena *arena)
 /* ---- The whole ---------------------------------------------------------------------------------
  */
 
-Claims *claims_new(Store *store)
+Claims *claims_new(Store *store, Bytes process)
 {
     Claims *claims = calloc(1, sizeof *claims);
     CHECK(claims);
     claims->store = store;
+    claims->process = text_copy_bytes(process);
     return claims;
 }
 
 void claims_free(Claims *claims)
 {
+    if (claims)
+        free(claims->process);
     free(claims);
 }
 

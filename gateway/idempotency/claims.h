@@ -72,13 +72,12 @@ typedef struct ClaimFound {
     Bytes token, content; /* content is sealed; token empty: it has just gone */
 } ClaimFound;
 
-/* The store outlives it. */
-Claims *claims_new(Store *store);
+/* The store outlives it. `process`: what tells this process from all others; copied. */
+Claims *claims_new(Store *store, Bytes process);
 void claims_free(Claims *claims);
 
-/* The gateway has started, and none of its earlier process runs any more: what that one has left
-   RUNNING is UNKNOWN from now on. */
-void claims_mourn(StorePort *port, const char *node);
+/* That process has died: what it has left RUNNING is UNKNOWN from now on. */
+void claims_mourn(StorePort *port, Bytes process);
 
 /* For the loop that belongs to this thread. */
 ClaimPort *claim_port_open(Claims *claims, uv_loop_t *loop);

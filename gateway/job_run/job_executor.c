@@ -214,14 +214,6 @@ static void on_scheduled(void *owner, Bytes id)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
-/* Of this process only: it has its own leases, also beside the one that it replaces. As
-   gateway/job_store/job_owners.h reads it. */
-static const char *name_of(Loop *loop)
-{
-    return arena_printf(loop_scratch(loop), "%s/%ld/%08lx", loop->config->node, (long)getpid(),
-                        (unsigned long)(random_next(&loop->random) & UINT32_MAX));
-}
-
 JobExecutor *job_executor_new(const JobExecutorSettings *settings)
 {
     Loop *loop = settings->loop;
@@ -239,7 +231,7 @@ JobExecutor *job_executor_new(const JobExecutorSettings *settings)
                                                            .book = &executor->book,
                                                            .clock = &executor->clock,
                                                            .hearer = &executor->hearer,
-                                                           .name = name_of(loop),
+                                                           .name = settings->name,
                                                            .lease = store->job_lease,
                                                            .beat = store->job_look,
                                                            .most = store->jobs_held,

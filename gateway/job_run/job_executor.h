@@ -19,6 +19,7 @@ typedef struct JobExecutorSettings {
     JobStorage *storage; /* of the same loop */
     JobNews *news;       /* is told of each change */
     JobCounts *counts;
+    const char *name; /* of this process, as an owner of jobs */
     /* After job_executor_stop: nothing is held any more. */
     void (*on_idle)(void *owner);
     void *owner;

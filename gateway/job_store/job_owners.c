@@ -30,26 +30,10 @@ void job_owners_set_self(JobOwners *owners, Bytes name)
     owners->self = text_copy_bytes(name);
 }
 
-void job_owners_mourn(JobOwners *owners)
+void job_owners_mourn(JobOwners *owners, Bytes name)
 {
-    owners->mourns = true;
-}
-
-/* "gw/1" of "gw/1/4711/0a1b2c3d"; empty: it has none. */
-static Bytes node_of(Bytes name)
-{
-    Bytes node = name;
-    for (int parts = 0; parts < 2; parts++) {
-        const uint8_t *slash = node.size ? memrchr(node.data, '/', node.size) : NULL;
-        node.size = slash ? (size_t)(slash - node.data) : 0;
-    }
-    return node;
-}
-
-static bool is_of_our_node(const JobOwners *owners, Bytes name)
-{
-    Bytes node = node_of(name);
-    return node.size && bytes_equal(node, node_of(bytes_of(owners->self)));
+    free(owners->late);
+    owners->late = text_copy_bytes(name);
 }
 
 void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now)
@@ -59,7 +43,7 @@ void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, 
         owner = owner ? owner : add(owners, name);
         owner->beat = beat;
         owner->since = now;
-        owner->gone = owners->mourns && is_of_our_node(owners, name);
+        owner->gone = owners->late && bytes_are(name, owners->late);
     }
     owner->lease = lease;
     owner->listed = true;
@@ -67,7 +51,8 @@ void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, 
 
 void job_owners_listed(JobOwners *owners)
 {
-    owners->mourns = false;
+    free(owners->late);
+    owners->late = NULL;
     for (JobOwner **at = &owners->first, *owner; (owner = *at);) {
         if (owner->listed) {
             owner->listed = false;
@@ -100,5 +85,6 @@ void job_owners_free(JobOwners *owners)
         free(owner);
     }
     free(owners->self);
+    free(owners->late);
     *owners = (JobOwners){NULL};
 }

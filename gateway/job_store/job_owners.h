@@ -5,8 +5,8 @@
  * has not changed for its lease, by our own monotonic clock, is dead. Clocks of others are never
  * read. Pure: times are passed in, in nanoseconds.
  *
- * A name is "NODE/PROCESS/NUMBER". A gateway that has started anew knows that the process of its
- * node before it is gone, and need not wait.
+ * A name is that of one process. A gateway that has started anew may know that the one before it is
+ * gone, and need not wait.
  */
 #ifndef GATEWAY_JOB_OWNERS_H
 #define GATEWAY_JOB_OWNERS_H
@@ -18,22 +18,22 @@ typedef struct JobOwner {
     int64_t beat, lease;
     int64_t since; /* that we see this beat */
     bool listed;
-    bool gone; /* before us on our node: dead, unless its beat changes */
+    bool gone; /* it is mourned: dead, unless its beat changes */
     Bytes name;
     uint8_t text[];
 } JobOwner;
 
 typedef struct JobOwners {
     JobOwner *first;
-    char *self;  /* is never dead for itself; NULL: nobody */
-    bool mourns; /* until the first list has ended */
+    char *self; /* is never dead for itself; NULL: nobody */
+    char *late; /* known to be gone, until the first list has ended; NULL: nobody */
 } JobOwners;
 
 /* Copies the name. */
 void job_owners_set_self(JobOwners *owners, Bytes name);
 
-/* Those of our node in the first list are dead at once. Before it. */
-void job_owners_mourn(JobOwners *owners);
+/* If the first list has this one, it is dead at once. Before it. Copies the name. */
+void job_owners_mourn(JobOwners *owners, Bytes name);
 
 /* A row of the list that was read at `now`. */
 void job_owners_see(JobOwners *owners, Bytes name, int64_t beat, int64_t lease, int64_t now);

@@ -173,9 +173,9 @@ void job_table_use_outbox(JobTable *table, JobOutbox *outbox)
     table->outbox = outbox;
 }
 
-void job_table_mourn(JobTable *table)
+void job_table_mourn(JobTable *table, Bytes name)
 {
-    job_owners_mourn(&table->owners);
+    job_owners_mourn(&table->owners, name);
 }
 
 void job_table_tell_parked(JobTable *table, JobOnParked *on_parked, void *owner)

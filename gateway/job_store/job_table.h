@@ -38,9 +38,9 @@ void job_table_use_keys(JobTable *table, const StoreKeys *keys);
 /* From now on; outlives the table. NULL: nobody is told. */
 void job_table_use_outbox(JobTable *table, JobOutbox *outbox);
 
-/* No other process of this node lives: what one before has had is taken over with the first
-   renewal, without waiting for its lease. Before that. */
-void job_table_mourn(JobTable *table);
+/* The owner of that name has died: what it had is taken over with the first renewal, without
+   waiting for its lease. Before that. Copies the name. */
+void job_table_mourn(JobTable *table, Bytes name);
 
 /* Whoever is told of that. */
 void job_table_tell_parked(JobTable *table, JobOnParked *on_parked, void *owner);

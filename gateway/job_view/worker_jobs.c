@@ -1,6 +1,5 @@
 #include "gateway/job_view/worker_jobs.h"
 
-#include "gateway/handover/handover.h"
 #include "gateway/job_view/job_desk.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -47,12 +46,13 @@ static void open_executor(WorkerJobs *jobs, Loop *loop, void (*on_idle)(void *ow
                                                 .storage = job_table_storage(jobs->table),
                                                 .news = jobs->shared->news,
                                                 .counts = jobs->shared->counts,
+                                                .name = jobs->shared->name,
                                                 .on_idle = on_idle,
                                                 .owner = owner});
     jobs->shared->executor = jobs->executor;
     job_table_tell_parked(jobs->table, on_parked, NULL);
-    if (!handover_succeeds())
-        job_table_mourn(jobs->table);
+    if (jobs->shared->gone)
+        job_table_mourn(jobs->table, bytes_of(jobs->shared->gone));
 }
 
 void worker_jobs_open(WorkerJobs *jobs, Loop *loop, JobsShared *shared,

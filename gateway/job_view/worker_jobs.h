@@ -22,6 +22,9 @@ typedef struct JobsShared {
     JobNews *news; /* who changes a job, or hears that another gateway has, tells it there */
     JobCounts *counts;
     JobPostman *postman;
+    /* Who executes jobs here: one process, for ever; and who did so before, if it is known to have
+       died; else NULL. */
+    const char *name, *gone;
     JobExecutor *executor; /* of the first worker, as long as its loop */
 } JobsShared;
 

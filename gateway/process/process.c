@@ -264,12 +264,15 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     open_loop(p);
     take_tickets();
     reloads_start_log(p);
-    process_store_open(p);
+    Result r = process_store_open(p, arena);
     open_books(p);
-    process_store_use_rollouts(p);
-    process_store_await_rollouts(p);
+    if (!failed(r)) {
+        process_store_use_rollouts(p);
+        process_store_await_rollouts(p);
+    }
     process_store_use_limits(p);
-    Result r = admin_listeners_start(p, arena);
+    if (!failed(r))
+        r = admin_listeners_start(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
     instance_news_start(p);

@@ -9,6 +9,7 @@
 #include "gateway/audit/audit.h"
 #include "gateway/claim_admin/claim_admin.h"
 #include "gateway/discovery/discovery.h"
+#include "gateway/fleet/fleet_name.h"
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
 #include "gateway/keys/key_keeper.h"
@@ -53,6 +54,7 @@ typedef struct Process {
     StorePort *rollout_port;
     RolloutRunner *rollouts; /* NULL: there were none yet, and there is no store */
     Fleet *fleet;
+    FleetName *fleet_name;
     LimitFleet *limit_fleet; /* with a store */
     Audit *audit;
     Judge *judge;
@@ -67,7 +69,7 @@ typedef struct Process {
     AdminAction *asked; /* under the mutex: actions that the main thread has not seen */
     bool over;          /* under the mutex: its loop ends, and nobody wakes it any more */
 
-    Result no_log;        /* why the log could not be opened; lives in `arena` */
+    Result no_log;         /* why the log could not be opened; lives in `arena` */
     uv_timer_t log_retry; /* active: stderr stands in for it */
 
     Reload *reload;            /* running; or NULL */
@@ -110,8 +112,9 @@ static inline uint64_t process_milliseconds(int64_t time)
 
 /* ---- process_store.c ------------------------------------------------------------------------- */
 
-/* Opens the store, if one is configured. */
-void process_store_open(Process *p);
+/* Opens the store, if one is configured. Fault: BAD_CONFIG, another gateway has this one's name; it
+   is opened all the same. */
+MUST_USE Result process_store_open(Process *p, Arena *arena);
 
 /* The config may have rollouts for the first time. */
 void process_store_use_rollouts(Process *p);

@@ -1,6 +1,7 @@
 #include "gateway/process/process_internal.h"
 
 #include "base/clock.h"
+#include "gateway/fleet/process_mark.h"
 #include "gateway/handover/handover.h"
 #include "gateway/store/store_metrics.h"
 #include "gateway/telemetry/metrics.h"
@@ -138,30 +139,49 @@ void process_store_use_limits(Process *p)
 /* ---- The store ---------------------------------------------------------------------------------
  */
 
-void process_store_open(Process *p)
+static bool has_name(const Process *p)
+{
+    return fleet_name_is_settled(p->fleet_name);
+}
+
+/* Of one process: it has its own leases, also beside the one that it replaces. */
+static const char *owner_name(Process *p, Bytes mark)
+{
+    return arena_printf(p->arena, "%s/%ld/%08lx", p->config->node, (long)process_mark_pid(mark),
+                        (unsigned long)(bytes_hash(mark) & UINT32_MAX));
+}
+
+Result process_store_open(Process *p, Arena *arena)
 {
     const StoreConfig *config = &p->config->store;
     if (!config->sqlite && !config->postgresql)
-        return;
+        return OK;
     p->store = store_open(&(StoreSettings){.sqlite = config->sqlite,
                                            .postgresql = config->postgresql,
                                            .connections = config->connections,
                                            .queue = config->queue,
                                            .time = config->time});
     p->port = store_port_open(p->store, &p->loop);
+    p->fleet_name = fleet_name_look(&p->loop, p->port, p->config->node, handover_succeeds());
+    await(p, has_name);
+    Result r = fleet_name_check(p->fleet_name, arena);
+    Bytes gone = fleet_name_gone(p->fleet_name);
     p->shared.jobs = (JobsShared){.store = p->store,
+                                  .name = owner_name(p, fleet_name_own(p->fleet_name)),
+                                  .gone = gone.size ? owner_name(p, gone) : NULL,
                                   .news = job_news_new(),
                                   .counts = job_counts_new(),
                                   .postman = job_postman_start(p->store, p->config)};
     metrics_add_writer(job_counts_write, p->shared.jobs.counts);
     metrics_add_writer(job_postman_metrics_write, p->shared.jobs.postman);
-    p->fleet = fleet_start(&p->loop, p->port);
-    fleet_use(p->fleet, p->config);
+    p->fleet = fleet_start(&p->loop, p->port, fleet_name_own(p->fleet_name));
+    if (!failed(r))
+        fleet_use(p->fleet, p->config);
     p->keeper = store_keeper_start(&p->loop, p->store, p->port, &store_kinds);
     store_keeper_use(p->keeper, p->config);
-    p->shared.claims = claims_new(p->store);
-    if (!handover_succeeds())
-        claims_mourn(p->port, p->config->node);
+    p->shared.claims = claims_new(p->store, fleet_name_own(p->fleet_name));
+    if (gone.size)
+        claims_mourn(p->port, gone);
     metrics_add_writer(claims_metrics_write, p->shared.claims);
     p->job_admin = job_admin_open(&(JobAdminSettings){.store = p->store,
                                                       .loop = &p->loop,
@@ -172,6 +192,7 @@ void process_store_open(Process *p)
                                                       .owner = p});
     metrics_add_writer(store_metrics_write, p->store);
     metrics_add_writer(store_keeper_metrics_write, p->keeper);
+    return r;
 }
 
 void process_store_leave(Process *p)
@@ -181,6 +202,7 @@ void process_store_leave(Process *p)
         job_postman_stop(p->shared.jobs.postman);
         limit_fleet_stop(p->limit_fleet);
         fleet_stop(p->fleet);
+        fleet_name_stop(p->fleet_name);
         store_keeper_stop(p->keeper);
         store_port_close(p->port);
         job_admin_close(p->job_admin);
@@ -203,6 +225,7 @@ void process_store_close(Process *p)
     job_admin_free(p->job_admin);
     limit_fleet_free(p->limit_fleet);
     fleet_free(p->fleet);
+    fleet_name_free(p->fleet_name);
     store_close(p->store);
     job_news_free(p->shared.jobs.news);
     job_counts_free(p->shared.jobs.counts);

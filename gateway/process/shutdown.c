@@ -15,6 +15,8 @@
 void shutdown_drain_workers(Process *p)
 {
     uv_timer_stop(&p->delay);
+    if (p->fleet)
+        fleet_leave(p->fleet);
     process_tell_workers(p, worker_drain);
 }
 

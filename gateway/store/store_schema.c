@@ -285,6 +285,12 @@ static const Migration migrations[] = {
      "DROP INDEX job_queues_turn;"
      "CREATE INDEX job_queues_turn ON job_queues (definition, revision, structure, served)"
      " WHERE turns"},
+    /* Which process of a gateway it is (gateway/fleet/process_mark.h), so that what a dead one was
+       doing is told from what another one of the same name does; empty: an older gateway's.
+       `rival`: when another gateway of the same name was last seen. */
+    {1, "ALTER TABLE gateways ADD COLUMN process TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE gateways ADD COLUMN rival BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE idempotency ADD COLUMN process TEXT NOT NULL DEFAULT ''"},
 };
 
 enum {

@@ -507,6 +507,23 @@ def test_of_calls_at_the_same_time_one_is_made(tmp_path, store):  # noqa: F811
             assert {call(gateway, key).id for gateway in gateways} == {one.id for one in told if one.code is None}
 
 
+def test_a_call_that_runs_is_nobody_elses_whatever_a_second_gateway_of_the_same_name_does(tmp_path, store):  # noqa: F811
+    key, told = next(keys), []
+    with Instance() as instance, gateway_of(tmp_path / "a", store.setting, instance, timeout="60s") as gateway:
+        thread = threading.Thread(target=lambda: told.append(call(gateway, key, x_do="hold")))
+        thread.start()
+        eventually(lambda: instance.held)
+        second = gateway_of(tmp_path / "b", store.setting, instance)
+        second.write()
+        ended = subprocess.run([BINARY, "run", second.file], capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 1 and "the name one is taken" in ended.stderr, ended.stderr
+        assert {record["state"] for record in asked(gateway, "show", key)["records"]} == {"running"}
+        instance.let_go()
+        thread.join()
+        assert told[0].code is None and instance.made[f'"{key}"'] == 1
+        assert call(gateway, key).id == told[0].id
+
+
 def test_what_a_killed_gateway_has_begun_is_unknown_and_what_it_has_kept_stays(tmp_path, store):  # noqa: F811
     with Instance() as instance:
         gateway = gateway_of(tmp_path, store.setting, instance).start()

@@ -70,11 +70,24 @@ def test_the_hash_of_a_config_changes_with_its_text_and_comes_back_with_it(tmp_p
         assert watch.admin("/fleet").json["gateways"][0]["config"] == one["config"]
 
 
-def test_two_gateways_of_one_name_are_told_of(tmp_path, store):  # noqa: F811
+def test_a_gateway_does_not_start_with_the_name_of_one_that_runs(tmp_path, store):  # noqa: F811
     with gateway_with(tmp_path / "a", store.setting, node="same") as first:
         eventually(lambda: fleet(first))
-        with gateway_with(tmp_path / "b", store.setting, node="same"):
-            eventually(lambda: first.events("fleet_name_taken"))
+        second = gateway_with(tmp_path / "b", store.setting, node="same")
+        second.write()
+        ended = subprocess.run([BINARY, "run", second.file], capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 1 and "the name same is taken: process " in ended.stderr, ended.stderr
+        assert f"process {first.process.child.pid}," in ended.stderr and "`node:`" in ended.stderr
+        assert fleet(first) == {"same": []} and not first.events("fleet_name_taken")
+
+
+def test_a_gateway_starts_at_once_with_the_name_of_one_that_has_died(tmp_path, store):  # noqa: F811
+    first = gateway_with(tmp_path / "a", store.setting, node="same").start()
+    eventually(lambda: fleet(first))
+    first.process.kill()
+    with gateway_with(tmp_path / "b", store.setting, node="same") as second:
+        eventually(lambda: fleet(second) == {"same": []})
+        assert not second.events("fleet_name_taken")
 
 
 def test_without_a_store_there_is_no_fleet(tmp_path):

@@ -76,7 +76,7 @@ static const char *written(Bench *b)
 /* Once the first beat has read all. */
 static void start(Bench *b)
 {
-    b->fleet = fleet_start(&b->loop, b->port);
+    b->fleet = fleet_start(&b->loop, b->port, bytes_of("boot.space.1.2"));
     assert_string_equal(written(b), "{\"gateways\":[]}");
     fleet_use(b->fleet, &b->config);
     while (!strstr(written(b), "ours"))
@@ -179,6 +179,18 @@ static void the_row_of_another_one_that_started_later_stays(void **state)
     assert_non_null(strstr(written(b), "0.0.9"));
 }
 
+/* Of another host, so that nobody can tell whether it lives. */
+static void two_of_one_name_are_seen_by_all(void **state)
+{
+    Bench *b = *state;
+    put(b, "ours", VERSION, "aaaa", -5 * SECOND);
+    start(b);
+    assert_drift(b, "ours", "[]");
+    fleet_use(b->fleet, &b->config); /* beats again */
+    while (!strstr(written(b), "\"drift\":[\"name\"]"))
+        uv_run(&b->loop, UV_RUN_ONCE);
+}
+
 static void names_are_escaped(void **state)
 {
     Bench *b = *state;
@@ -202,6 +214,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_row_of_another_one_that_started_later_stays, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(two_of_one_name_are_seen_by_all, setup, teardown),
         cmocka_unit_test_setup_teardown(names_are_escaped, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -709,7 +709,7 @@ static void who_is_silent_for_its_lease_loses_its_jobs(void **state)
     assert_false(renew(&b->a, LEASE));
 }
 
-/* Each on its node: c is what a was, after a crash. */
+/* c knows that a has died. */
 static void a_gateway_that_starts_anew_goes_on_at_once_with_what_it_had(void **state)
 {
     Bench *b = *state;
@@ -720,7 +720,7 @@ static void a_gateway_that_starts_anew_goes_on_at_once_with_what_it_had(void **s
     JobRecord *job = claim_one(&b->a);
     Gateway c;
     gateway_open(&c, "gw/2/bb", &b->settings, &keys);
-    job_table_mourn(c.table);
+    job_table_mourn(c.table, bytes_of("gw/1/aa"));
     renew(&c, LEASE);
     renew(&b->b, LEASE);
     assert_int_equal(claim(&c, 8), 2);
