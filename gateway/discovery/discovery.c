@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define NO_INSTANCES "its instances" /* what is wrong in the service */
+
 enum { PROBLEMS_TOLD = 10 }; /* per reading, one event each; the others are only counted */
 
 /* ---- Mistakes in a list ---------------------------------------------------------------------- */
@@ -106,12 +108,28 @@ static void note_state(Watch *watch, const Reading *reading)
     pthread_mutex_unlock(&watch->of->mutex);
 }
 
+/* As long as a service has no instances all of its calls fail, whatever its list says, and whether
+   that is meant or not. At the beginning nobody has looked yet. */
+static void tell_whether_bare(Watch *watch, bool bare)
+{
+    if (bare == watch->bare)
+        return;
+    watch->bare = bare;
+    if (!bare) {
+        healing_end(HEALING_DISCOVERY, watch->name, NO_INSTANCES, "it has instances");
+        return;
+    }
+    healing_begin(HEALING_DISCOVERY, watch->name, NO_INSTANCES, OK,
+                  "%s lists none: calls fail (NO_INSTANCE)", watch->place);
+}
+
 static void note_instances(Watch *watch)
 {
     InstanceSet *set = instance_set_of(watch->service);
     pthread_mutex_lock(&watch->of->mutex);
     watch->state.n_instances = set->n;
     pthread_mutex_unlock(&watch->of->mutex);
+    tell_whether_bare(watch, set->n == 0 && watch->state.n_readings > 0);
     instance_set_unref(set);
 }
 
@@ -131,6 +149,9 @@ static bool use_set(Watch *watch, InstanceSet *set)
     telemetry_event("info", "instances_changed", OK,
                     "%s: %u joined, %u left, %u altered; there are %u now", watch->name,
                     changes.joined, changes.left, changes.altered, set->n);
+    if (set->n == 0)
+        telemetry_event("error", "instances_gone", OK,
+                        "%s has no instances any more: its calls fail (NO_INSTANCE)", watch->name);
     instance_set_use(watch->service, set);
     return true;
 }
@@ -322,6 +343,9 @@ static void close_all(Watch *first)
         next = watch->next;
         watch->source->kind->stop(watch->source);
         end_healing(watch, "the list is watched no longer");
+        if (watch->bare)
+            healing_end(HEALING_DISCOVERY, watch->name, NO_INSTANCES,
+                        "the list is watched no longer");
         uv_close((uv_handle_t *)&watch->emptying, on_closed);
     }
 }

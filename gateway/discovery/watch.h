@@ -30,6 +30,7 @@ typedef struct Watch {
     bool heals;     /* what is not read is made good by what was read before: healing.h */
     uint64_t *told; /* hashes of the mistakes in the last reading, in their order */
     size_t n_told;
+    bool bare;           /* it is told that the service has no instances */
     int64_t empty_since; /* monotonic nanoseconds; 0: the list is not empty */
 } Watch;
 

@@ -197,8 +197,12 @@ def test_an_empty_list_empties_the_service_only_after_a_while(tmp_path):
         eventually(lambda: gateway.listed() == [])
         assert time.monotonic() - began > 1
         assert gateway.get() == "UNAVAILABLE"
+        assert any("no instances any more" in told for told in gateway.events("instances_gone"))
+        assert gateway.metric("passerelle_healing_now", act="discovery") == 1
+        assert gateway.metric("passerelle_instances") == 0
         gateway.put([backend])
         eventually(lambda: gateway.get() == "OK")
+        eventually(lambda: gateway.metric("passerelle_healing_now", act="discovery") == 0)
 
 
 def test_a_list_that_is_empty_for_a_moment_changes_nothing(tmp_path):

@@ -43,11 +43,17 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 
 static char healed[200]; /* "orders, file list.yaml: its 1 instances ..."; empty: nothing is now */
 static int n_healed;
+static bool bare; /* it is told that a service has no instances */
 
 void healing_begin(HealingAct act, const char *service, const char *subject, Result cause,
                    const char *format, ...)
 {
     assert_int_equal(act, HEALING_DISCOVERY);
+    if (strcmp(subject, "its instances") == 0) {
+        assert_false(bare);
+        bare = true;
+        return;
+    }
     assert_true(failed(cause) || strstr(format, "the list is empty"));
     n_healed++;
     int size = snprintf(healed, sizeof healed, "%s, %s: ", service, subject);
@@ -60,6 +66,11 @@ void healing_begin(HealingAct act, const char *service, const char *subject, Res
 void healing_end(HealingAct act, const char *service, const char *subject, const char *format, ...)
 {
     assert_int_equal(act, HEALING_DISCOVERY);
+    if (strcmp(subject, "its instances") == 0) {
+        assert_true(bare);
+        bare = false;
+        return;
+    }
     assert_string_not_equal(healed, "");
     *healed = '\0';
 }
@@ -222,7 +233,7 @@ static int tear_down_all(void **state)
 static int set_up(void **state)
 {
     n_events = n_changed = n_hanging = n_healed = 0;
-    hangs = false;
+    hangs = bare = false;
     discovery = (Discovery){.path = list,
                             .place = "file list.yaml",
                             .every = EVERY * MILLISECOND,
@@ -413,16 +424,24 @@ static void an_empty_list_is_taken_after_a_while(void **state)
     assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
                  1);
     assert_non_null(strstr(healed, ": the list is empty: its 1 instances stay for 3600.0 s"));
+    assert_false(bare);
     discovery.empty_after = 0; /* it is over */
     pass(10 * EVERY);
+    assert_true(bare);
     assert_string_equal(healed, "");
     assert_int_equal(n_healed, 1);
     assert_instances(0, "");
     assert_event("instances_changed orders: 0 joined, 1 left, 0 altered; there are 0 now", 2);
+    assert_event("instances_gone orders has no instances any more: its calls fail (NO_INSTANCE)",
+                 1);
     assert_int_equal(n_changed, 1);
     pass(10 * EVERY);
     assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
                  1);
+    put(A);
+    pass(10 * EVERY);
+    assert_instances(0, "a");
+    assert_false(bare);
 }
 
 static void the_time_of_an_empty_list_begins_anew_when_it_is_empty_again(void **state)
@@ -464,6 +483,7 @@ static void a_service_without_instances_does_not_wait_for_an_empty_list(void **s
     pass(10 * EVERY);
     assert_instances(0, "");
     assert_int_equal(n_events, 0);
+    assert_true(bare);
 }
 
 static void what_is_wrong_in_a_list_is_reported_and_left_out(void **state)
