@@ -364,8 +364,10 @@ Result log_reopen(Log *log, Arena *arena, const char *path)
 {
     int file;
     Result r = open_file(arena, path, &file);
-    if (failed(r))
+    if (failed(r)) {
+        atomic_fetch_add_explicit(&log->failed, 1, memory_order_relaxed);
         return r;
+    }
     int unused = atomic_exchange(&log->next_file, file);
     if (unused >= 0 && unused != STDOUT_FILENO)
         close(unused);

@@ -5,13 +5,15 @@
 #include "base/text/json_text.h"
 #include "base/text/percent.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* {"action": "reload", "generation": 2, "config": "230c..."} as a line. False: it is none. */
+/* {"action": "reload", "generation": 2, "config": "230c..."} as a line; of a reload also why the
+   log could not be opened again. False: it is none. */
 static bool add_done(Buffer *out, Bytes answer)
 {
     JsonCursor cursor = json_cursor(answer, out->arena);
-    Bytes name, action = BYTES_NONE, generation = BYTES_NONE, config = BYTES_NONE;
+    Bytes name, action = BYTES_NONE, generation = BYTES_NONE, config = BYTES_NONE, log = BYTES_NONE;
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
         if (bytes_are(name, "action"))
             action = json_cursor_string(&cursor);
@@ -19,9 +21,13 @@ static bool add_done(Buffer *out, Bytes answer)
             config = json_cursor_string(&cursor);
         else if (bytes_are(name, "generation"))
             generation = json_cursor_skip(&cursor);
+        else if (bytes_are(name, "log_failure"))
+            log = json_cursor_string(&cursor);
         else
             json_cursor_skip(&cursor);
     }
+    if (log.size)
+        fprintf(stderr, "passerelle: the log cannot be opened again: %.*s\n", BYTES_ARGS(log));
     buffer_printf(out, "%.*s: generation %.*s, config %.*s\n", BYTES_ARGS(action),
                   BYTES_ARGS(generation), BYTES_ARGS(config));
     return json_cursor_finish(&cursor) && action.size;

@@ -70,7 +70,8 @@ typedef struct Process {
     bool over;          /* under the mutex: its loop ends, and nobody wakes it any more */
 
     Result no_log;         /* why the log could not be opened; lives in `arena` */
-    uv_timer_t log_retry; /* active: stderr stands in for it */
+    uv_timer_t log_retry;  /* active: another file or stderr stands in for it */
+    char log_failure[512]; /* why it could not be opened again; empty: it could */
 
     Reload *reload;            /* running; or NULL */
     AdminAction *waiting;      /* for the next reload */

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/memory/budget.h"
+#include "base/text/json_text.h"
 #include "gateway/certificates/certificate_watch.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/handover/notify.h"
@@ -14,9 +15,25 @@
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define LOG_RETRY (10 * SECOND)    /* to open a log that could not be opened */
 #define RELOAD_SLOW (1 * SECOND)   /* from then on, who asks for another one is told */
 #define RELOAD_STUCK (10 * SECOND) /* from then on, it is told without being asked */
+
+/* As actions_answer_state; and that the log could not be opened again. */
+static void answer_reload(const Process *p, AdminAction *action)
+{
+    Buffer body = buffer_in(action->arena);
+    actions_answer_state(action, "reload", actions_state_of(p->config));
+    if (!p->log_failure[0])
+        return;
+    buffer_add(&body, action->body.data, action->body.size - strlen("}\n"));
+    json_text_add_member(&body, "log_failure", bytes_of(p->log_failure));
+    buffer_add_text(&body, "}\n");
+    action->body = buffer_bytes(&body);
+}
 
 /* The reload that they waited for has ended. */
 static void answer(Process *p, AdminAction **list, AuditState before, Result result, Bytes mistakes)
@@ -25,7 +42,7 @@ static void answer(Process *p, AdminAction **list, AuditState before, Result res
         next = action->next;
         action->result = error_copy(action->arena, result);
         action->detail = bytes_copy(action->arena, mistakes);
-        actions_answer_state(action, "reload", actions_state_of(p->config));
+        answer_reload(p, action);
         actions_audit(p, action, "reload", before);
         admin_action_done(action);
     }
@@ -50,6 +67,8 @@ static void end_missing_log(Process *p)
     if (!log_is_missing(p))
         return;
     uv_timer_stop(&p->log_retry);
+    p->log_failure[0] = '\0';
+    p->no_log = OK;
     telemetry_event("info", "log_opened", OK, "lines go to %s again", p->config->log_file);
 }
 
@@ -62,14 +81,31 @@ static void retry_log(uv_timer_t *retry)
     arena_free(arena);
 }
 
+static void begin_retries(Process *p)
+{
+    uint64_t millis = process_milliseconds(LOG_RETRY);
+    CHECK(uv_timer_start(&p->log_retry, retry_log, millis, millis) == 0);
+}
+
 void reloads_start_log(Process *p)
 {
     if (!failed(p->no_log))
         return;
-    uint64_t millis = process_milliseconds(LOG_RETRY);
     telemetry_event("error", "log_not_opened", p->no_log,
                     "lines go to stderr until it can be opened");
-    CHECK(uv_timer_start(&p->log_retry, retry_log, millis, millis) == 0);
+    begin_retries(p);
+}
+
+/* Lines go on to the file that is open, which may have no name any more: so stderr has it, too. */
+static void tell_log_failure(Process *p, Arena *arena, Result why)
+{
+    bool on_stderr = failed(p->no_log);
+    snprintf(p->log_failure, sizeof p->log_failure, "%s", error_text(arena, why));
+    telemetry_event("error", "log_not_reopened", why, "lines continue to go to %s",
+                    on_stderr ? "stderr" : "the file that is open");
+    if (!on_stderr)
+        fprintf(stderr, "passerelle: the log cannot be opened again: %s\n", p->log_failure);
+    begin_retries(p);
 }
 
 void reloads_reopen_log(Process *p)
@@ -77,8 +113,7 @@ void reloads_reopen_log(Process *p)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Result r = telemetry_reopen(arena, p->config->log_file);
     if (failed(r))
-        telemetry_event("error", "log_not_reopened", r, "lines continue to go to %s",
-                        log_is_missing(p) ? "stderr" : "the file that is open");
+        tell_log_failure(p, arena, r);
     else
         end_missing_log(p);
     arena_free(arena);

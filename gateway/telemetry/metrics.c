@@ -298,7 +298,9 @@ static void write_log(Exposition *e, TelemetryProcess *p)
     exposition_single(e, "passerelle_log_dropped", METRIC_COUNTER,
                       "Log lines dropped because the log was too slow.", log_dropped(p->log));
     exposition_single(e, "passerelle_log_failed", METRIC_COUNTER,
-                      "Log lines that could not be written to the log file.", log_failed(p->log));
+                      "Log lines that could not be written to the log file, and times that it "
+                      "could not be opened again.",
+                      log_failed(p->log));
     exposition_family(e, "passerelle_events", METRIC_COUNTER,
                       "Log events by level and name (calls are not events).");
     telemetry_lock_events();

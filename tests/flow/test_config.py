@@ -141,13 +141,19 @@ def test_the_log_is_reopened_on_sighup_whatever_the_config_says(tmp_path):
 
 
 def test_a_log_that_cannot_be_reopened_goes_on_where_it_was(tmp_path):
-    config = "listen: [127.0.0.1:$port]\nadmin: 127.0.0.1:$admin\nlog: logs/calls.log\n"
+    config = "listen: [127.0.0.1:$port]\nadmin: {address: 127.0.0.1:$admin, socket: unix:admin.sock}\nlog: logs/calls.log\n"
     (tmp_path / "logs").mkdir()
     with Gateway(tmp_path, config) as gateway:
         (tmp_path / "logs").rename(tmp_path / "moved")
         gateway.reload()
         eventually(lambda: lines_of(tmp_path / "moved/calls.log", "config_loaded"))
         assert lines_of(tmp_path / "moved/calls.log", '"log_not_reopened"')
+        assert any("the log cannot be opened again" in line for line in gateway.process.errors)
+        assert gateway.metric("passerelle_log_failed_total") >= 1
+        told = subprocess.run([BINARY, "reload", "--admin", f"unix:{tmp_path}/admin.sock"], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert (told.returncode, "reload: generation 3" in told.stdout) == (0, True), told
+        assert "the log cannot be opened again: NO_FILE" in told.stderr
         (tmp_path / "logs").mkdir()
         gateway.reload()
         eventually(lambda: lines_of(tmp_path / "logs/calls.log", "config_loaded"))
