@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { BATCH = 256 }; /* tasks that are executed together */
 
@@ -37,6 +38,7 @@ typedef struct StoreThread {
 
     /* The thread's own. */
     StoreSession *session; /* NULL: the store is down */
+    bool was_up;           /* at any time before */
     bool stores_nothing;   /* the session lives, and what is written fails: a full disk */
     int64_t next_try, pause;
     Arena *why_arena;
@@ -50,7 +52,7 @@ struct Store {
     StoreThread *threads;
     uint32_t n_threads;
     atomic_uint next_thread, n_up;
-    _Atomic uint64_t done, conflicts, failed, given_up, batches;
+    _Atomic uint64_t done, conflicts, failed, given_up, batches, n_made_empty;
     _Atomic int64_t busy;
 };
 
@@ -155,6 +157,28 @@ static void keep_why(StoreThread *t, Result why)
     t->why = copy;
 }
 
+/* Nobody would look for what was stored before if it were only said that the store is there. */
+static void tell_made(StoreThread *t, bool was_empty_file)
+{
+    const char *name = t->store->backend->name;
+    atomic_fetch_add(&t->store->n_made_empty, t->was_up || was_empty_file);
+    if (t->was_up)
+        telemetry_event("error", "store_made_empty", OK,
+                        "%s: the store has gone, and a new, empty one was made: nothing that was "
+                        "stored before is in it",
+                        name);
+    else if (was_empty_file)
+        telemetry_event("warning", "store_made_empty", OK,
+                        "%s: the file %s had no bytes, and a new, empty store was made in it", name,
+                        t->store->settings.sqlite);
+}
+
+static bool has_empty_file(const StoreSettings *settings)
+{
+    struct stat found;
+    return settings->sqlite && stat(settings->sqlite, &found) == 0 && found.st_size == 0;
+}
+
 /* Tries to reach the store, unless it was tried a moment ago. The first failure of a row is told.
  */
 static void need_session(StoreThread *t)
@@ -163,9 +187,10 @@ static void need_session(StoreThread *t)
         return;
     const StoreBackend *backend = t->store->backend;
     Arena *arena = arena_new(ARENA_UNLIMITED);
+    bool was_empty_file = has_empty_file(&t->store->settings), made = false;
     Result r = backend->open(&t->store->settings, arena, &t->session);
     if (!failed(r)) {
-        r = store_schema_apply(backend, t->session, arena);
+        r = store_schema_apply(backend, t->session, arena, &made);
         if (failed(r)) {
             backend->close(t->session);
             t->session = NULL;
@@ -181,7 +206,10 @@ static void need_session(StoreThread *t)
     } else {
         if (failed(t->why))
             telemetry_event("info", "store_up", OK, "%s can be used again", backend->name);
+        if (made)
+            tell_made(t, was_empty_file);
         t->why = OK;
+        t->was_up = true;
         t->pause = 0;
         atomic_fetch_add(&t->store->n_up, 1);
     }
@@ -379,6 +407,7 @@ StoreStats store_stats(Store *store)
         .failed = atomic_load(&store->failed),
         .given_up = atomic_load(&store->given_up),
         .batches = atomic_load(&store->batches),
+        .made_empty = atomic_load(&store->n_made_empty),
         .busy = atomic_load(&store->busy),
     };
     for (uint32_t i = 0; i < store->n_threads; i++) {

@@ -40,8 +40,9 @@ typedef struct StoreStats {
     bool up;
     uint64_t waiting; /* tasks now */
     uint64_t done, conflicts, failed, given_up;
-    uint64_t batches; /* of tasks that were executed together */
-    int64_t busy;     /* nanoseconds that the store's threads spent executing */
+    uint64_t batches;    /* of tasks that were executed together */
+    uint64_t made_empty; /* in place of a store that had gone */
+    int64_t busy;        /* nanoseconds that the store's threads spent executing */
 } StoreStats;
 
 /* Starts the store's threads. Does not wait for the database: a store that is down now is tried

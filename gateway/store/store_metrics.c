@@ -15,6 +15,9 @@ void store_metrics_write(Exposition *e, void *store)
     exposition_family(e, "passerelle_store_up", METRIC_GAUGE,
                       "Whether the store can be used; all its connections.");
     exposition_number(e, "", &(Label){"kind", stats.kind}, 1, stats.up);
+    exposition_single(e, "passerelle_store_made_empty", METRIC_COUNTER,
+                      "New, empty stores that were made in place of one that had gone.",
+                      stats.made_empty);
     exposition_single(e, "passerelle_store_waiting", METRIC_GAUGE, "Tasks that wait for the store.",
                       stats.waiting);
     exposition_family(e, "passerelle_store_tasks", METRIC_COUNTER,

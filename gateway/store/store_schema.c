@@ -335,8 +335,10 @@ static Result migrate(const StoreBackend *backend, StoreSession *session, Arena 
                      more ? migration->postgresql : ""));
 }
 
-static Result apply(const StoreBackend *backend, StoreSession *session, Arena *arena)
+static Result apply(const StoreBackend *backend, StoreSession *session, Arena *arena,
+                    bool *made_out)
 {
+    *made_out = false;
     Result r = backend->script(session, arena,
                                "CREATE TABLE IF NOT EXISTS store_schema ("
                                " number BIGINT NOT NULL PRIMARY KEY,"
@@ -351,6 +353,7 @@ static Result apply(const StoreBackend *backend, StoreSession *session, Arena *a
                         (long long)number, (long long)oldest_reader, (int)N_MIGRATIONS);
         if (failed(r) || number >= N_MIGRATIONS)
             return r;
+        *made_out |= number == 0;
         r = migrate(backend, session, arena, number + 1);
     }
     return r;
@@ -358,11 +361,12 @@ static Result apply(const StoreBackend *backend, StoreSession *session, Arena *a
 
 /* Another gateway that migrates at the same time makes conflicts, also over the very first table:
    what it did is there when we look again. */
-Result store_schema_apply(const StoreBackend *backend, StoreSession *session, Arena *arena)
+Result store_schema_apply(const StoreBackend *backend, StoreSession *session, Arena *arena,
+                          bool *made_out)
 {
     Result r = OK;
     for (int i = 0; i < TRIES; i++) {
-        r = apply(backend, session, arena);
+        r = apply(backend, session, arena, made_out);
         if (!failed(r) || error_origin(r)->fault != &FAULT_STORE_CONFLICT)
             break;
     }

@@ -12,9 +12,10 @@
 #include "gateway/store/store_backend.h"
 
 /* Brings the database up to this gateway's schema. Several gateways may do so at once. Faults: as
-   those of StoreBackend; STORE_DOWN also if the database needs a newer gateway. */
-MUST_USE Result store_schema_apply(const StoreBackend *backend, StoreSession *session,
-                                   Arena *arena);
+   those of StoreBackend; STORE_DOWN also if the database needs a newer gateway. `made_out`: it was
+   empty, and this has made all of its tables. */
+MUST_USE Result store_schema_apply(const StoreBackend *backend, StoreSession *session, Arena *arena,
+                                   bool *made_out);
 
 /* The number of the last migration. */
 int64_t store_schema_number(void);

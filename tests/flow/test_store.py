@@ -233,6 +233,20 @@ def test_a_file_that_is_removed_is_told_and_made_anew(tmp_path):
         assert f"{file} was removed or replaced" in str(told)
         eventually(file.exists)
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+        told, = eventually(lambda: gateway.events("store_made_empty"))
+        assert "nothing that was stored before is in it" in str(told)
+        assert gateway.metric("passerelle_store_made_empty_total") == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_without_a_byte_is_told_at_the_start_and_one_that_is_new_is_not(tmp_path, there):
+    file = tmp_path / "store.db"
+    if there:
+        file.touch()
+    with gateway_with(tmp_path / "a", f"{{sqlite: {file}}}", node="one") as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        assert [f"{file} had no bytes" in str(told) for told in gateway.events("store_made_empty")] == [True] * there
+        assert gateway.metric("passerelle_store_made_empty_total") == there
 
 
 def test_the_fleet_says_that_it_cannot_read_its_store(tmp_path, server):  # noqa: F811
