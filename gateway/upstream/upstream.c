@@ -100,9 +100,9 @@ static void tell_reconnects(const Upstream *u, bool down)
     if (!down)
         healing_end(HEALING_RECONNECT, NULL, upstream_name(u), "%s",
                     u->reach.failures ? "it is no longer used" : "a connect has succeeded");
-    else if (u->candidates)
-        healing_begin(HEALING_RECONNECT, u->candidates->of->service->name, upstream_name(u),
-                      u->failure, "%u connects in a row have failed", u->reach.failures);
+    else
+        healing_begin(HEALING_RECONNECT, u->service, upstream_name(u), u->failure,
+                      "it cannot be reached: connects are tried again and again");
 }
 
 static void set_down(Upstream *u, bool down)
@@ -168,6 +168,7 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
     Upstream *u = *place;
     if (is_of(table->loop->config, instance)) {
         u->named = true;
+        u->service = instance->service->name;
         u->retired_at = 0;
         tell_state(u);
     } else if (!u->named) {
@@ -873,6 +874,7 @@ void upstreams_reload(UpstreamTable *table)
     const Config *config = table->loop->config;
     for (Upstream *u = table->first; u; u = u->next) {
         u->named = false;
+        u->service = NULL;
         u->warmth.wanted = 0;
         u->limits = limits_for(config, u->http2);
     }

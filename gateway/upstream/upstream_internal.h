@@ -60,6 +60,7 @@ struct Upstream {
     UpstreamLimits limits; /* of the loop's config */
     Candidate *candidates; /* its entries in those of the loop's services */
     bool named;            /* an instance set of the loop's config contains it */
+    const char *service;   /* whose set that is; NULL: it is not named */
     bool told_down;        /* as known to all loops */
     int64_t retired_at;    /* since when no set contains it; 0: one does */
 

@@ -11,7 +11,7 @@ from certificates import certificate
 from gateway import Gateway
 from grpc_services import health
 from http1_backend import Http1Backend
-from processes import eventually
+from processes import eventually, free_port
 
 CONFIG = """
 listen: [{address: '127.0.0.1:$port'}]
@@ -229,6 +229,12 @@ def test_an_instance_of_a_list_that_speaks_no_grpc_is_not_checked_by_it(tmp_path
             eventually(lambda: len(first.asked) > 4)
             assert not second.backend.told
             assert gateway.barred() == {}
+
+
+def test_an_instance_that_is_away_from_the_beginning_is_listed_as_reconnected(tmp_path):
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    with Gateway(tmp_path, CONFIG, instances=listed(*addresses), health=checked("grpc: {}")) as gateway:
+        eventually(lambda: gateway.metric("passerelle_healing_now", act="reconnect") == 2)
 
 
 def test_a_tcp_check_wants_a_connection(tmp_path):
