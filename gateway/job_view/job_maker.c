@@ -124,7 +124,7 @@ static Result refusal(const JobMaking *m, JobAcceptance acceptance)
     if (acceptance == JOB_TOO_MUCH)
         return FAIL_TELL(m->call.arena, FAULT_TOO_MUCH_STORED, "it is %llu bytes",
                          (unsigned long long)m->job->definition->stored_per_client);
-    return FAIL_TELL(m->call.arena, FAULT_TOO_MANY_JOBS, "%u are unfinished",
+    return FAIL_TELL(m->call.arena, FAULT_TOO_MANY_JOBS, "%u have not begun",
                      m->job->definition->queued_per_client);
 }
 
