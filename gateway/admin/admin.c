@@ -101,13 +101,13 @@ static void answer_metrics(Admin *admin, h2o_req_t *req, const Operator *who)
     Bytes accept = BYTES_NONE;
     if (at >= 0)
         accept = bytes(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
-    bool openmetrics = metrics_wants_openmetrics(accept);
+    MetricsFormat format = metrics_format(accept);
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer page = buffer_in(arena);
-    metrics_write(openmetrics, &page);
+    metrics_write(format, &page);
     set_field(req, H2O_TOKEN_VARY, "accept");
-    send_answer(req, 200, "OK", metrics_media_type(openmetrics), buffer_bytes(&page));
+    send_answer(req, 200, "OK", metrics_media_type(format), buffer_bytes(&page));
     arena_free(arena);
 }
 

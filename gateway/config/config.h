@@ -108,6 +108,7 @@ typedef struct Limits {
     uint32_t http1_uploads;  /* of the former, for requests whose body is still arriving; 0: half */
     uint32_t instance_waits; /* calls that may wait for capacity on them */
     uint32_t warm_connections; /* of the whole process, that are kept ready */
+    uint32_t series;           /* of metrics, of one kind; 0: as many as there can be */
     uint32_t max_hops;         /* gateways that a call may have passed before this one */
 } Limits;
 

@@ -64,6 +64,7 @@ void config_read_limits(ConfigReader *reader)
         .http1_uploads = text->http1_uploads,
         .instance_waits = text->instance_waits,
         .warm_connections = text->warm_connections,
+        .series = text->series,
         .max_hops = text->max_hops,
     };
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/instances/instances.h"
 
-enum { MAX_CELLS = 1 << 16 }; /* per loop; calls with further keys are not counted by key */
+enum { MAX_CELLS = 1 << 16 }; /* per loop; calls with further keys are counted as one key */
 
 const int64_t duration_bounds[DURATION_BOUNDS] = {
     500 * MICROSECOND, 1 * MILLISECOND,    2500 * MICROSECOND, 5 * MILLISECOND,   10 * MILLISECOND,
@@ -67,8 +67,6 @@ static CountCell *cell_find(const CountCells *cells, uint64_t key)
 
 static CountCell *cell_add(Telemetry *telemetry, CountCells *cells, uint64_t key)
 {
-    if (telemetry->n_cells == MAX_CELLS)
-        return NULL;
     telemetry->n_cells++;
     CountCell *cell = arena_make(telemetry->arena, CountCell);
     cell->key = key;
@@ -77,16 +75,25 @@ static CountCell *cell_add(Telemetry *telemetry, CountCells *cells, uint64_t key
     return cell;
 }
 
+/* The cell of a new key; or, if there are too many, the one of all such keys of a method. */
+static CountCell *cell_new(Telemetry *telemetry, CountCells *cells, uint64_t key)
+{
+    if (telemetry->n_cells < MAX_CELLS)
+        return cell_add(telemetry, cells, key);
+    count_add(&telemetry->cells_beyond, 1);
+    CountCell *other = cell_find(cells, CELL_OTHER);
+    return other ? other : cell_add(telemetry, cells, CELL_OTHER);
+}
+
 static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
 {
     CountCell *cell = cells->latest;
     if (!cell || cell->key != key) {
         cell = cell_find(cells, key);
         if (!cell)
-            cell = cell_add(telemetry, cells, key);
-        if (!cell)
-            return;
-        cells->latest = cell;
+            cell = cell_new(telemetry, cells, key);
+        if (cell->key == key)
+            cells->latest = cell;
     }
     count_add(&cell->count, 1);
 }
@@ -171,6 +178,7 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
         bucket++;
     count_add(&m->durations[bucket], 1);
     count_add(&m->duration_sum, (uint64_t)r->time_total);
+    native_record(&m->native, telemetry->arena, r->time_total);
 
     count_add(&m->bytes_in, r->bytes_in);
     count_add(&m->bytes_out, r->bytes_out);

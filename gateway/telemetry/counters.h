@@ -11,6 +11,7 @@
 
 #include "base/histogram.h"
 #include "base/log.h"
+#include "gateway/telemetry/native_histogram.h"
 #include "gateway/telemetry/series.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -34,6 +35,9 @@ typedef struct CountCell {
     uint64_t key;
     Count count;
 } CountCell;
+
+/* The key of what had no room for a cell of its own. */
+#define CELL_OTHER UINT64_MAX
 
 typedef struct CountCells {
     CountCell *_Atomic first;
@@ -65,6 +69,7 @@ extern const int64_t duration_bounds[DURATION_BOUNDS];
 typedef struct MethodCounters {
     CountCells calls;
     Count durations[DURATION_BOUNDS + 1], duration_sum;
+    NativeHistogram native; /* of the same durations */
     Count bytes_in, bytes_out, messages_in, messages_out, unknown_fields, losses;
 } MethodCounters;
 
@@ -107,6 +112,7 @@ struct Telemetry {
     } sinks[TELEMETRY_SINKS];
     uint32_t n_sinks;
     uint32_t n_cells;
+    Count cells_beyond; /* how often there was no room */
     Count events[COUNTER_COUNT];
     MethodCounters *_Atomic methods[SERIES_LIMIT];
     ServiceCounters *_Atomic services[SERIES_LIMIT];

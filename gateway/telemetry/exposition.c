@@ -1,8 +1,13 @@
 #include "gateway/telemetry/exposition.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/telemetry/exposition_protobuf.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+enum { FULL_NAME_MOST = 128 };
 
 /* The suffix of a sample's name after the name of its family. */
 static const char *type_suffix(MetricType type)
@@ -19,14 +24,26 @@ static const char *type_name(const Exposition *e, MetricType type)
     case METRIC_SUMMARY: return "summary";
     case METRIC_INFO: break;
     }
-    return e->openmetrics ? "info" : "gauge";
+    return e->format == METRICS_OPENMETRICS ? "info" : "gauge";
+}
+
+static void begin_message(Exposition *e, const char *name, const char *suffix, const char *help)
+{
+    char full[FULL_NAME_MOST];
+    int size = snprintf(full, sizeof full, "%s%s", name, suffix);
+    CHECK(size > 0 && (size_t)size < sizeof full); /* names are our own */
+    protobuf_family_begin(e, full, e->type, help);
 }
 
 void exposition_family(Exposition *e, const char *name, MetricType type, const char *help)
 {
-    const char *suffix = e->openmetrics ? "" : type_suffix(type);
+    const char *suffix = e->format == METRICS_OPENMETRICS ? "" : type_suffix(type);
     e->family = name;
     e->type = type;
+    if (e->format == METRICS_PROTOBUF) {
+        begin_message(e, name, suffix, help);
+        return;
+    }
     buffer_printf(e->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix,
                   type_name(e, type));
 }
@@ -64,6 +81,10 @@ static void begin_sample(Exposition *e, const char *suffix, const Label *labels,
 void exposition_number(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                        uint64_t value)
 {
+    if (e->format == METRICS_PROTOBUF) {
+        protobuf_sample(e, suffix, labels, n_labels, (double)value, value);
+        return;
+    }
     begin_sample(e, suffix, labels, n_labels);
     buffer_printf(e->out, "%" PRIu64 "\n", value);
 }
@@ -71,9 +92,19 @@ void exposition_number(Exposition *e, const char *suffix, const Label *labels, s
 void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                         int64_t nanoseconds)
 {
+    if (e->format == METRICS_PROTOBUF) {
+        protobuf_sample(e, suffix, labels, n_labels, (double)nanoseconds / (double)SECOND, 0);
+        return;
+    }
     begin_sample(e, suffix, labels, n_labels);
     buffer_printf(e->out, "%" PRId64 ".%09" PRId64 "\n", nanoseconds / SECOND,
                   nanoseconds % SECOND);
+}
+
+void exposition_native(Exposition *e, const NativeCounts *counts)
+{
+    if (e->format == METRICS_PROTOBUF)
+        protobuf_native(e, counts);
 }
 
 void exposition_single(Exposition *e, const char *name, MetricType type, const char *help,
@@ -85,6 +116,8 @@ void exposition_single(Exposition *e, const char *name, MetricType type, const c
 
 void exposition_end(Exposition *e)
 {
-    if (e->openmetrics)
+    if (e->format == METRICS_OPENMETRICS)
         buffer_add_text(e->out, "# EOF\n");
+    if (e->format == METRICS_PROTOBUF)
+        protobuf_end(e);
 }

@@ -1,14 +1,17 @@
 /*
- * Exposition: the text in which Prometheus reads metrics, in its own format 0.0.4 and in
- * OpenMetrics 1.0.
+ * Exposition: the form in which Prometheus reads metrics: as text, in its own format 0.0.4 and in
+ * OpenMetrics 1.0; or as protobuf, the only one with native histograms.
  *
- * A family, then its samples. The two formats differ in how the family of a counter is named (with
- * or without "_total") and in the end mark. Writes to a Buffer of the caller's; one thread.
+ * A family, then its samples. The texts differ in how the family of a counter is named (with or
+ * without "_total") and in the end mark. Writes to a Buffer of the caller's; one thread.
  */
 #ifndef GATEWAY_EXPOSITION_H
 #define GATEWAY_EXPOSITION_H
 
 #include "base/bytes.h"
+#include "gateway/telemetry/native_histogram.h"
+
+typedef enum MetricsFormat { METRICS_TEXT, METRICS_OPENMETRICS, METRICS_PROTOBUF } MetricsFormat;
 
 typedef enum MetricType {
     METRIC_COUNTER,
@@ -22,10 +25,13 @@ typedef struct Label {
     const char *name, *value;
 } Label;
 
+typedef struct ProtobufFamily ProtobufFamily; /* exposition_protobuf.h */
+
 typedef struct Exposition {
     Buffer *out;
-    bool openmetrics;
-    const char *family; /* the current one */
+    MetricsFormat format;
+    ProtobufFamily *gathered; /* METRICS_PROTOBUF: the current one */
+    const char *family;       /* the current one */
     MetricType type;
 } Exposition;
 
@@ -40,6 +46,10 @@ void exposition_number(Exposition *e, const char *suffix, const Label *labels, s
 /* The same for nanoseconds, written in seconds. */
 void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                         int64_t nanoseconds);
+
+/* The same histogram as a native one, after its "_bucket", "_sum" and "_count"; texts do not have
+   it. */
+void exposition_native(Exposition *e, const NativeCounts *counts);
 
 /* A family of one sample without labels. */
 void exposition_single(Exposition *e, const char *name, MetricType type, const char *help,

@@ -307,7 +307,8 @@ static void write_log(Exposition *e, TelemetryProcess *p)
     for (uint32_t number = 1; number < p->series[SERIES_EVENT].n; number++) {
         const Series *series = &p->series[SERIES_EVENT].items[number];
         Label labels[] = {{"level", series->labels[0]}, {"event", series->labels[1]}};
-        exposition_number(e, "", labels, 2, p->events[number]);
+        if (p->events[number])
+            exposition_number(e, "", labels, 2, p->events[number]);
     }
     telemetry_unlock_events();
 }
@@ -388,9 +389,9 @@ static void write_others(Exposition *e)
     pthread_mutex_unlock(&writers_mutex);
 }
 
-void metrics_write(bool openmetrics, Buffer *out)
+void metrics_write(MetricsFormat format, Buffer *out)
 {
-    Exposition e = {.out = out, .openmetrics = openmetrics};
+    Exposition e = {.out = out, .format = format};
     exposition_family(&e, "passerelle_build", METRIC_INFO, "The version of the gateway.");
     exposition_number(&e, "", &(Label){"version", VERSION}, 1, 1);
     write_gateway(&e);
@@ -399,18 +400,46 @@ void metrics_write(bool openmetrics, Buffer *out)
     exposition_end(&e);
 }
 
-const char *metrics_media_type(bool openmetrics)
+static const char *const media_types[] = {
+    [METRICS_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+    [METRICS_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    [METRICS_PROTOBUF] = "application/vnd.google.protobuf; "
+                         "proto=io.prometheus.client.MetricFamily; encoding=delimited",
+};
+
+const char *metrics_media_type(MetricsFormat format)
 {
-    return openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                       : "text/plain; version=0.0.4; charset=utf-8";
+    return media_types[format];
 }
 
-bool metrics_wants_openmetrics(Bytes accept)
+/* Of a media range with its parameters, without blanks. */
+static MetricsFormat format_of(Bytes range)
 {
+    if (bytes_start_with(range, "application/vnd.google.protobuf;proto=io.prometheus.client."
+                                "MetricFamily;encoding=delimited"))
+        return METRICS_PROTOBUF;
+    if (bytes_start_with(range, "application/openmetrics-text"))
+        return METRICS_OPENMETRICS;
+    return METRICS_TEXT;
+}
+
+static Bytes without_blanks(Bytes range, char *buffer, size_t most)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < range.size && n < most; i++)
+        if (range.data[i] != ' ' && range.data[i] != '\t')
+            buffer[n++] = (char)range.data[i];
+    return bytes(buffer, n);
+}
+
+MetricsFormat metrics_format(Bytes accept)
+{
+    MetricsFormat best = METRICS_TEXT;
     Bytes range;
     while (bytes_split(&accept, ',', &range)) {
-        if (bytes_start_with(bytes_trim(range), "application/openmetrics-text"))
-            return true;
+        char buffer[128];
+        MetricsFormat format = format_of(without_blanks(range, buffer, sizeof buffer));
+        best = format > best ? format : best;
     }
-    return false;
+    return best;
 }

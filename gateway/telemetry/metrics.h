@@ -1,5 +1,5 @@
 /*
- * Metrics: all counters, as text for Prometheus; docs/seeing.md lists the names.
+ * Metrics: all counters, for Prometheus; docs/seeing.md lists the names.
  *
  * Reads the counters of all loops while they count. Only combinations that occurred have a sample,
  * so that a config with many methods does not make a long page. Any thread.
@@ -9,9 +9,8 @@
 
 #include "gateway/telemetry/exposition.h"
 
-/* Writes the page; `openmetrics` chooses OpenMetrics 1.0 instead of Prometheus 0.0.4. Without
-   telemetry_start there are only the metrics of the process. */
-void metrics_write(bool openmetrics, Buffer *out);
+/* Writes the page. Without telemetry_start there are only the metrics of the process. */
+void metrics_write(MetricsFormat format, Buffer *out);
 
 /* Registers a function that writes more families, for modules above this one; it is called on the
    thread that writes the page, until it is removed. One per owner, at most 16. */
@@ -19,10 +18,11 @@ typedef void MetricsWriter(Exposition *e, void *owner);
 void metrics_add_writer(MetricsWriter *write, void *owner);
 void metrics_remove_writer(void *owner);
 
-/* The Content-Type of either format. */
-const char *metrics_media_type(bool openmetrics);
+/* The Content-Type of a format. */
+const char *metrics_media_type(MetricsFormat format);
 
-/* Whether an Accept field (data NULL: none) accepts OpenMetrics. */
-bool metrics_wants_openmetrics(Bytes accept);
+/* The richest format that an Accept field (data NULL: none) has: Prometheus names protobuf only if
+   it is to read native histograms. */
+MetricsFormat metrics_format(Bytes accept);
 
 #endif

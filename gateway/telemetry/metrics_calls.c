@@ -84,6 +84,15 @@ static void fold(KeyCounts *counts)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+static void write_other_calls(Exposition *e, Label *labels, uint64_t count)
+{
+    static const char *const names[] = {"client_version", "served_version", "dialect",
+                                        "code",           "fault",          "degraded"};
+    for (int i = 0; i < 6; i++)
+        labels[2 + i] = (Label){names[i], "other"};
+    exposition_number(e, "", labels, 8, count);
+}
+
 static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
                            KeyCounts *counts)
 {
@@ -98,6 +107,10 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
         CallKey key = call_key_of(counts->items[i].key);
         Label labels[MAX_LABELS];
         size_t n = method_labels(p, number, "client_version", labels);
+        if (counts->items[i].key == CELL_OTHER) {
+            write_other_calls(e, labels, counts->items[i].count);
+            continue;
+        }
         labels[2].value = label_of(p, SERIES_VERSION, key.client_version, 0);
         labels[n++] = (Label){"served_version", label_of(p, SERIES_VERSION, key.served_version, 0)};
         labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
@@ -126,6 +139,16 @@ static const char *side_name(FaultSide side)
     return names[side];
 }
 
+static void write_other_errors(Exposition *e, const char *service, uint64_t count)
+{
+    Label labels[] = {{"service", service},
+                      {"fault", "other"},
+                      {"side", "other"},
+                      {"origin", "other"},
+                      {"degraded", "other"}};
+    exposition_number(e, "", labels, 5, count);
+}
+
 static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
                             KeyCounts *counts)
 {
@@ -137,6 +160,10 @@ static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t n
     }
     fold(counts);
     for (size_t i = 0; i < counts->n; i++) {
+        if (counts->items[i].key == CELL_OTHER) {
+            write_other_errors(e, label_of(p, SERIES_SERVICE, number, 0), counts->items[i].count);
+            continue;
+        }
         ErrorKey key = error_key_of(counts->items[i].key);
         const Fault *fault = fault_table[key.fault];
         Label labels[] = {
@@ -220,6 +247,7 @@ static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
 {
     uint64_t buckets[DURATION_BOUNDS + 1] = {0}, sum = 0, seen = 0;
+    NativeCounts native = {0};
     bool any = false;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
         const MethodCounters *m = method_of(loop, number);
@@ -229,6 +257,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
         sum += count_read(&m->duration_sum);
         for (int i = 0; i <= DURATION_BOUNDS; i++)
             buckets[i] += count_read(&m->durations[i]);
+        native_add(&native, &m->native);
     }
     if (!any)
         return;
@@ -245,6 +274,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
     }
     exposition_seconds(e, "_sum", labels, n, (int64_t)sum);
     exposition_number(e, "_count", labels, n, seen);
+    exposition_native(e, &native);
 }
 
 static void write_durations(Exposition *e, const TelemetryProcess *p)
@@ -344,6 +374,24 @@ static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
     }
 }
 
+/* ---- What had no room ------------------------------------------------------------------------ */
+
+static void write_beyond(Exposition *e, const TelemetryProcess *p)
+{
+    static const char *const kinds[SERIES_KINDS] = {"method", "service", "version", "loss",
+                                                    "event"};
+    exposition_family(
+        e, "passerelle_series_other", METRIC_COUNTER,
+        "How often there was no room for further labels, so that they are \"other\".");
+    for (int kind = 0; kind < SERIES_KINDS; kind++)
+        if (kind != SERIES_EVENT)
+            exposition_number(e, "", &(Label){"kind", kinds[kind]}, 1, p->series[kind].beyond);
+    uint64_t calls = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next)
+        calls += count_read(&loop->cells_beyond);
+    exposition_number(e, "", &(Label){"kind", "call"}, 1, calls);
+}
+
 void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
 {
     write_calls(e, process, arena);
@@ -355,4 +403,5 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
     for (size_t i = 0; i < sizeof method_sums / sizeof *method_sums; i++)
         write_method_sums(e, process, i);
     write_losses(e, process, arena);
+    write_beyond(e, process);
 }

@@ -5,8 +5,10 @@
 
 static uint32_t add_series(SeriesSet *set, const char *const labels[], Bytes key)
 {
-    if (set->n == SERIES_LIMIT)
-        return 0;
+    if (set->n >= set->limit) {
+        set->beyond++;
+        return SERIES_OTHER;
+    }
     if (set->n == set->capacity) {
         uint32_t capacity = set->capacity ? set->capacity * 2 : 64;
         set->items =
@@ -39,8 +41,11 @@ uint32_t series_number(SeriesSet *set, const char *const labels[])
 SeriesSet series_set_in(Arena *arena, uint32_t n_labels)
 {
     static const char *const empty[SERIES_LABELS];
-    SeriesSet set = {.arena = arena, .numbers = table_in(arena), .n_labels = n_labels};
+    static const char *const other[SERIES_LABELS] = {"other", "other", "other", "other", "other"};
+    SeriesSet set = {
+        .arena = arena, .numbers = table_in(arena), .n_labels = n_labels, .limit = SERIES_LIMIT};
     CHECK(n_labels <= SERIES_LABELS);
-    series_number(&set, empty);
+    CHECK(series_number(&set, empty) == 0);
+    CHECK(series_number(&set, other) == SERIES_OTHER);
     return set;
 }

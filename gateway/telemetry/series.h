@@ -3,14 +3,15 @@
  *
  * Labels come from configs and from this program, never from peers, and stay for the life of the
  * process: a service of the same name continues its counters in the next config. There is a limit;
- * series beyond it count as number 0, whose labels are empty. Guarded by its owner's lock.
+ * series beyond it count as SERIES_OTHER, whose labels are "other". Number 0 has empty labels.
+ * Guarded by its owner's lock.
  */
 #ifndef GATEWAY_SERIES_H
 #define GATEWAY_SERIES_H
 
 #include "base/table.h"
 
-enum { SERIES_LIMIT = 1 << 14, SERIES_LABELS = 5 };
+enum { SERIES_LIMIT = 1 << 14, SERIES_LABELS = 5, SERIES_OTHER = 1 };
 
 typedef struct Series {
     const char *labels[SERIES_LABELS]; /* never NULL up to the set's n_labels */
@@ -21,9 +22,11 @@ typedef struct SeriesSet {
     Table numbers; /* labels, each ended by NUL -> the number plus one */
     Series *items;
     uint32_t n, capacity, n_labels;
+    uint32_t limit;  /* SERIES_LIMIT at most; may be changed at any time */
+    uint64_t beyond; /* how often there was no room */
 } SeriesSet;
 
-/* An empty set, with number 0. */
+/* An empty set, with number 0 and SERIES_OTHER. */
 SeriesSet series_set_in(Arena *arena, uint32_t n_labels);
 
 /* The number of these labels, existing or new. They are copied. NULL is an empty label. */

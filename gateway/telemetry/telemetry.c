@@ -505,6 +505,9 @@ void telemetry_adopt(Config *config)
 {
     TelemetryProcess *p = telemetry_lock();
     CHECK(p);
+    for (int kind = 0; kind < SERIES_KINDS; kind++)
+        if (kind != SERIES_EVENT) /* its names are the program's */
+            p->series[kind].limit = config->limits.series ? config->limits.series : SERIES_LIMIT;
     number_config(p, config);
     Generation *generation = malloc(sizeof *generation);
     CHECK(generation);

@@ -17,17 +17,17 @@ admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: $folder/log
 loops: 1
 node: $node
-store: {sqlite: $folder/store.db, time: 300ms, jobs: {lease: 1s, look: 50ms}}
+store: {sqlite: $folder/store.db, jobs: {look: 50ms}}
 sandbox: $sandbox
 usage: {every: 200ms}
 ledger:
   every: 200ms
   rows: $rows
-  webhooks: [{name: pager, url: 'http://127.0.0.1:$receiver/', attempts: 1, every: 1s}]
+  webhooks: [{name: pager, url: 'http://127.0.0.1:$receiver/', attempts: 1, every: 1s, when: {impact: high}}]
 limits: {connections: $connections}
 rate_limits: [{name: all, rate: 100000/s}]
 authentication:
-  - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/', refresh: 1s, timeout: 300ms, claims: {scope: scope}}}
+  - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/', refresh: 1s, claims: {scope: scope}}}
 authenticate: optional
 identity_header: x-client
 trusted_proxies: [127.0.0.1]
@@ -78,7 +78,7 @@ rollouts:
 def monitored(folder, config=CONFIG, kind=Gateway, days=90, **words):
     """The Gateway, not yet started. What is not given as a keyword is well."""
     certificate(folder, days=days)
-    (folder / "machines.yaml").write_text("- {address: '127.0.0.1:%s', protocol: grpc}\n" % words.get("jobs", 1))
+    (folder / "machines.yaml").write_text("instances: [{address: '127.0.0.1:%s', protocol: grpc}]\n" % words.get("jobs", 1))
     return kind(folder, config, **{"tls": free_port(), "node": "gw1", "sandbox": "true", "rows": 500, "connections": 1000,
                                       "receiver": 1, "jwks": 1, "jobs": 1, "sunset": "2036-01-01",
                                       "instances": "[{address: '127.0.0.1:1', protocol: grpc, versions: [v3]}]", **words})

@@ -9,7 +9,7 @@
 static const char *page(Fixture *f, bool openmetrics)
 {
     Buffer out = buffer_in(f->arena);
-    metrics_write(openmetrics, &out);
+    metrics_write(openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT, &out);
     return arena_text(f->arena, buffer_bytes(&out));
 }
 
@@ -429,13 +429,33 @@ static void a_page_can_be_read_before_there_is_a_config(void **state)
     arena_free(f.arena);
 }
 
-static void openmetrics_is_given_where_it_is_asked_for(void **state)
+static void each_format_is_given_where_it_is_asked_for(void **state)
 {
-    assert_true(metrics_wants_openmetrics(
-        bytes_of("application/openmetrics-text;version=1.0.0;q=0.5, text/plain;q=0.3")));
-    assert_true(metrics_wants_openmetrics(bytes_of("text/plain, application/openmetrics-text")));
-    assert_false(metrics_wants_openmetrics(bytes_of("text/plain;version=0.0.4")));
-    assert_false(metrics_wants_openmetrics(BYTES_NONE));
+    static const struct {
+        const char *accept;
+        MetricsFormat format;
+    } cases[] = {
+        {"application/openmetrics-text;version=1.0.0;q=0.5, text/plain;q=0.3", METRICS_OPENMETRICS},
+        {"text/plain, application/openmetrics-text", METRICS_OPENMETRICS},
+        {"text/plain;version=0.0.4", METRICS_TEXT},
+        {"", METRICS_TEXT},
+        {"*/*", METRICS_TEXT},
+        /* as Prometheus 2.42 asks with native histograms */
+        {"application/"
+         "vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
+         "application/openmetrics-text;version=1.0.0;q=0.8,application/"
+         "openmetrics-text;version=0.0.1;"
+         "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+         METRICS_PROTOBUF},
+        {"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+         "encoding=delimited; q=0.5",
+         METRICS_PROTOBUF},
+        {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+         METRICS_TEXT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(metrics_format(bytes_of(cases[i].accept)), cases[i].format);
+    assert_int_equal(metrics_format(BYTES_NONE), METRICS_TEXT);
 }
 
 static void *record_many(void *argument)
@@ -488,7 +508,7 @@ int main(void)
         TEST(both_formats_are_well_formed),
         TEST(pages_can_be_read_while_calls_are_counted),
         cmocka_unit_test(a_page_can_be_read_before_there_is_a_config),
-        cmocka_unit_test(openmetrics_is_given_where_it_is_asked_for),
+        cmocka_unit_test(each_format_is_given_where_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,16 +24,27 @@ static void number_zero_is_without_names(void **state)
     arena_free(arena);
 }
 
-static void what_comes_after_the_limit_is_number_zero(void **state)
+static void what_comes_after_the_limit_is_the_other_one_and_counted(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     SeriesSet set = series_set_in(arena, 1);
-    for (uint32_t i = 1; i < SERIES_LIMIT; i++) {
+    set.limit = 100;
+    for (uint32_t i = SERIES_OTHER + 1; i < 100; i++) {
         const char *label = arena_printf(arena, "%u", i);
         assert_int_equal(series_number(&set, &label), i);
     }
-    assert_int_equal(series_number(&set, (const char *[]){"one more"}), 0);
+    assert_int_equal(set.beyond, 0);
+    assert_int_equal(series_number(&set, (const char *[]){"one more"}), SERIES_OTHER);
     assert_int_equal(series_number(&set, (const char *[]){"7"}), 7);
+    assert_int_equal(series_number(&set, (const char *[]){"other"}), SERIES_OTHER);
+    assert_int_equal(set.beyond, 1);
+    assert_string_equal(set.items[SERIES_OTHER].labels[0], "other");
+
+    set.limit = 101; /* of another config */
+    assert_int_equal(series_number(&set, (const char *[]){"one more"}), 100);
+    set.limit = 50; /* what is there stays */
+    assert_int_equal(series_number(&set, (const char *[]){"99"}), 99);
+    assert_int_equal(series_number(&set, (const char *[]){"two more"}), SERIES_OTHER);
     arena_free(arena);
 }
 
@@ -42,7 +53,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_labels_have_the_same_number),
         cmocka_unit_test(number_zero_is_without_names),
-        cmocka_unit_test(what_comes_after_the_limit_is_number_zero),
+        cmocka_unit_test(what_comes_after_the_limit_is_the_other_one_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
