@@ -191,12 +191,28 @@ static void judge_sum(HeldRollout *held, const CohortSample *sum)
 /* ---- Samples ------------------------------------------------------------------------------------
  */
 
+typedef struct Writing {
+    RolloutPending pending;
+    HeldRollout *held;
+    int64_t begun, settled;
+} Writing;
+
 static void on_sample_written(void *owner, Result result, bool written)
 {
+    Writing *writing = owner;
+    HeldRollout *held = writing->held;
+    int64_t begun = writing->begun, settled = writing->settled;
+    rollout_pending_end(&writing->pending);
     if (failed(result))
         error_ignore(result, "the next beat writes it again");
+    if (!held_end(held) || failed(result))
+        return;
+    held->told_begun = begun;
+    held->told_settled = settled;
 }
 
+/* Others begin with what this gateway says to have begun with: that is not forgotten if the
+   database crashes. */
 static void write_sample(HeldRollout *held)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -206,10 +222,17 @@ static void write_sample(HeldRollout *held)
                             .member = held->roster.last,
                             .begun = held->begun,
                             .settled = held->roster.settled,
+                            .promised = held->begun != held->told_begun ||
+                                        held->roster.settled != held->told_settled,
                             .cell = beginning_cell(held->definition),
                             .content = cohort_sample_write(held->sample, arena)};
+    Writing *writing = rollout_pending_new(held->runner, sizeof *writing);
+    writing->held = held;
+    writing->begun = sample.begun;
+    writing->settled = sample.settled;
+    held_begin(held);
     rollout_table_put_sample(held->runner->table, bytes_of(held->name), held->record.trial, &sample,
-                             on_sample_written, NULL);
+                             on_sample_written, writing);
     arena_free(arena);
 }
 

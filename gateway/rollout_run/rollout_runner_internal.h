@@ -43,6 +43,8 @@ typedef struct HeldRollout {
     RolloutRoster roster;
     double door;   /* published */
     int64_t begun; /* the latest `from` of a record that holds here */
+    /* `begun`, and `settled` of the roster, as the store has them. */
+    int64_t told_begun, told_settled;
 
     bool claiming;
     Arena *knocks; /* of `clients`; NULL: there are none */

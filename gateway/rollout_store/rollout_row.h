@@ -57,8 +57,9 @@ typedef struct RolloutSample {
     /* To write: */
     int64_t revision, member; /* the latest ones that it knows */
     int64_t begun, settled;   /* the latest ones with which it has begun */
-    int64_t cell; /* time is cut into cells of this length, and what the gateway has known in an
-                     earlier one is kept, too */
+    int64_t cell;  /* time is cut into cells of this length, and what the gateway has known in an
+                      earlier one is kept, too */
+    bool promised; /* it is to be durable */
 } RolloutSample;
 
 #endif

@@ -307,8 +307,7 @@ void rollout_table_put_sample(RolloutTable *table, Bytes id, int64_t trial,
 {
     RolloutRequest *request = rollout_request_new(table, owner);
     request->on.written = on_written;
-    /* Others begin by what it says: a store that crashes must not forget it. */
-    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreTask *task = store_task_new(sample->promised ? STORE_PROMISED : STORE_SOON);
     StoreStatement *s = rollout_table_add(task, write_sample, id);
     store_bind_integer(s, trial);
     store_bind_text(task, s, sample->node);
