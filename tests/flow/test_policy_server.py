@@ -2,12 +2,14 @@
 import contextlib
 import http.server
 import json
+import subprocess
 import threading
 
 import grpc
 import pytest
 from backends import Backend, client, v3
-from gateway import Gateway
+from gateway import BINARY, Gateway
+from grpc_services import Health, Reflection
 from http2_client import http2_request
 from operators import on_socket
 from policy_server import PolicyServer, allowed, auth, denied, option
@@ -153,6 +155,30 @@ def test_where_none_is_named_none_is_asked(gateway, server):
     assert gateway.http("GET", "/free/").status == 200
     assert gateway.http("GET", "/echo/", port=gateway.words["free"]).status == 200
     assert not server.asked
+
+
+def test_the_gateways_own_services_are_asked_about_but_for_health(gateway, server):
+    assert Health(gateway).check() == "SERVING" and not server.asked
+    assert "shop.orders.v1.Orders" in Reflection(gateway).services()
+    (attributes, _), = server.asked
+    assert attributes.request.http.path.endswith("ServerReflectionInfo")
+    server.decide = lambda request, context: denied()
+    with pytest.raises(grpc.RpcError) as caught:
+        Reflection(gateway).services()
+    assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_explain_and_check_say_who_decides(gateway):
+    def said(*words):
+        return subprocess.run([BINARY, words[0], gateway.file, *words[1:]], capture_output=True, text=True, timeout=60)
+    assert ("opa decides within 300 ms; without its answer the call is refused; it is told area=orders, level=high"
+            in said("explain", "GET", "/v3/orders/1").stdout)
+    assert "lax decides within 200 ms; without its answer the call is made" in said("explain", "GET", "/lax/").stdout
+    assert "nobody is asked" in said("explain", "GET", "/free/").stdout
+    policy = json.loads(said("explain", "GET", "/v3/orders/1", "--json").stdout)["access"]["policy"]
+    assert policy == {"server": "opa", "timeout_ms": 300, "on_error": "refuse", "context": {"area": "orders", "level": "high"}}
+    checked = said("check")
+    assert checked.returncode == 0 and "while the policy server lax cannot be asked" in checked.stdout + checked.stderr
 
 
 # ---- What it says ------------------------------------------------------------------------------------
