@@ -153,13 +153,17 @@ void client_show_body(Client *c)
     }
 }
 
+/* Those that the arena has room for. */
 static AuthzChanges copy_changes(const AuthzChanges *from, Arena *arena)
 {
     AuthzChanges changes = {.items = arena_array(arena, AuthzChange, from->n)};
     for (; changes.items && changes.n < from->n; changes.n++) {
-        changes.items[changes.n] = from->items[changes.n];
-        changes.items[changes.n].name = bytes_copy(arena, from->items[changes.n].name);
-        changes.items[changes.n].value = bytes_copy(arena, from->items[changes.n].value);
+        AuthzChange *change = &changes.items[changes.n];
+        *change = from->items[changes.n];
+        change->name = bytes_copy(arena, change->name);
+        change->value = change->value.size ? bytes_copy(arena, change->value) : bytes("", 0);
+        if (!change->name.data || (change->value.size == 0 && from->items[changes.n].value.size))
+            break;
     }
     return changes;
 }
