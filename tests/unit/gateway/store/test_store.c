@@ -688,6 +688,8 @@ static void begin_old_gateway(Bench *b, OldGateway *old)
     assert_ok(b->arena, run_sql(b, "DELETE FROM audit"));
     assert_ok(b->arena, run_sql(b, "DELETE FROM gateways"));
     assert_ok(b->arena, run_sql(b, "ALTER TABLE audit DROP COLUMN why_sealed"));
+    assert_ok(b->arena, run_sql(b, "ALTER TABLE gateways DROP COLUMN process"));
+    assert_ok(b->arena, run_sql(b, "ALTER TABLE gateways DROP COLUMN rival"));
     drop_tables(b, 2);
     assert_ok(b->arena, run_sql(b, "DELETE FROM store_schema WHERE number > 2"));
     *old = (OldGateway){.bench = b};
