@@ -198,7 +198,7 @@ def scenarios(stubs):
         rollouts = (f"rollouts: [{{service: orders, candidate: {{build: new}}, pilot: [{pilot}], tiers: [1, all], judge: {{every: 1h, least: 1h}}}}]\n"
                     "rollouts_file: FOLDER/rollouts.db\n")
         return unary_of_a_client(name, rollouts, instances=f", build: {build}}}, {{address: 127.0.0.1:9, protocol: grpc, versions: [v3], build: {other}",
-                                 settles=10, beside="gRPC unary, 1 KiB, of a client", most=8)
+                                 settles=10, beside="gRPC unary, 1 KiB, of a client", most=5)
 
     def rest_of_1_kib(name, **more):
         return Scenario(name, lambda: GrpcService(large), lambda port: Http1Client(port, "GET", "/v3/orders/42", authorization=bearer),
