@@ -163,7 +163,9 @@ WebhookOutcome webhook_post_outcome(const WebhookPost *post, CURLcode code, Aren
     if (status >= 200 && status < 300)
         return WEBHOOK_TAKEN;
     if (!status && post->refused) {
-        *why_out = FAIL(arena, FAULT_SYSTEM, "the receiver's address is not public");
+        *why_out = FAIL(arena, FAULT_SYSTEM,
+                        "the receiver's address is not public: a receiver inside needs `public: "
+                        "false`");
         return WEBHOOK_AGAIN;
     }
     if (!status) {

@@ -324,7 +324,8 @@ def test_a_public_webhook_is_never_sent_inside(tmp_path):
         with serving(tmp_path, *inside) as gateway:
             fail(gateway)
             failed = eventually(lambda: len(gateway.events("webhook_failed")) == 3 and gateway.events("webhook_failed"))
-            assert {event["causes"][0]["doing"] for event in failed} == {"the receiver's address is not public"}
+            assert {event["causes"][0]["doing"] for event in failed} == \
+                {"the receiver's address is not public: a receiver inside needs `public: false`"}
     assert not receiver.posts
 
 
