@@ -187,9 +187,17 @@ static int list(const CommandLine *line, Buffer *path)
     return ask(line, admin_get, path, add_list);
 }
 
+/* Clients know a job as "operations/ID". */
+static const char *id_of(const char *argument)
+{
+    static const char of_clients[] = "operations/";
+    bool is_theirs = strncmp(argument, of_clients, sizeof of_clients - 1) == 0;
+    return is_theirs ? argument + sizeof of_clients - 1 : argument;
+}
+
 static int with_one(const CommandLine *line, const char *word, Buffer *path)
 {
-    buffer_printf(path, "/jobs/%s", line->arguments[1]);
+    buffer_printf(path, "/jobs/%s", id_of(line->arguments[1]));
     if (strcmp(word, "show") == 0)
         return ask(line, admin_get, path, add_job);
     buffer_printf(path, "/%s", word);
@@ -225,7 +233,7 @@ int command_jobs(const CommandLine *line)
     if (!options_fit(line, word))
         return EXIT_USAGE;
     bool unparks = strcmp(word, "unpark") == 0;
-    if (line->n > 1 && !unparks && !is_id(line->arguments[1])) {
+    if (line->n > 1 && !unparks && !is_id(id_of(line->arguments[1]))) {
         command_tell(line, "this is no id of a job");
         return EXIT_USAGE;
     }

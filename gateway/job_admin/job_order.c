@@ -97,10 +97,20 @@ static const char *awaited(const JobAsked *asked, const JobRecord *record)
     return waits ? definition->steps[p->step].event : NULL;
 }
 
+static bool is_unknown(const JobAsked *asked, const JobRecord *record)
+{
+    return record->position.state == JOB_WAITING && !job_definition_of(config_of(asked), record);
+}
+
 static void deliver(JobAsked *asked, const JobRecord *record)
 {
     const char *event = awaited(asked, record);
-    if (!event)
+    if (is_unknown(asked, record))
+        job_asked_refuse(asked, FAIL(arena_of(asked), FAULT_JOB_UNFIT,
+                                     "the config has no definition of its revision %u with its "
+                                     "steps, so that nobody knows which event it waits for",
+                                     record->revision));
+    else if (!event)
         job_asked_refuse(asked,
                          FAIL(arena_of(asked), FAULT_JOB_UNFIT,
                               "it is %s%s%.*s, and waits for no "

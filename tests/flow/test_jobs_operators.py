@@ -117,6 +117,7 @@ def test_a_job_waits_for_an_event_from_outside(gateway):
     assert "it waits for the event approved" in refused(gateway, "event", job, "signed")
     assert jobs(gateway, "event", job, "approved") == {"action": "event", "job": job}
     reached(gateway, job, "done")
+    assert jobs(gateway, "show", f"operations/{job}") == jobs(gateway, "show", job)  # as clients know it
     assert "waits for no event" in refused(gateway, "event", job, "approved")
 
 
