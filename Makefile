@@ -12,7 +12,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -114,6 +114,12 @@ chaos: ## instances and networks fail in each way for CHAOS_SECONDS (30) under l
 	@.ci/deps build test bench chaos
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/chaos/run.py $(BUILD) --seconds $(CHAOS_SECONDS) $(if $(ONLY),--only '$(ONLY)')
+
+alerts: ## faults in a real gateway, and what a real Prometheus tells of them: in about ten minutes; ONLY=name
+	@.ci/deps build test alerts
+	@$(MAKE) --no-print-directory build
+	@PYTHONDONTWRITEBYTECODE=1 PASSERELLE=$(CURDIR)/$(BUILD)/passerelle SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider -n 3 $(if $(ONLY),-k '$(ONLY)') tests/alerts
 
 sandbox: ## all flow tests with `sandbox: true`: nothing that a gateway needs is refused
 	@.ci/deps build demo test
