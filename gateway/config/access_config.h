@@ -112,14 +112,14 @@ typedef struct AccessConfig {
     CredentialConfig *credentials;
     uint32_t n_credentials;
     CredentialList all;
-    bool by_certificate;         /* one of them is a certificate: others prove nothing */
-    Authenticate authenticate;   /* of listeners that say nothing; never UNSAID */
-    bool deny;                   /* calls of routes without rules are refused */
-    bool deny_said;              /* the config says what becomes of them */
-    bool has_rules;              /* some call may be refused to somebody */
+    bool by_certificate;       /* one of them is a certificate: others prove nothing */
+    Authenticate authenticate; /* of listeners that say nothing; never UNSAID */
+    bool deny;                 /* calls of routes without rules are refused */
+    bool deny_said;            /* the config says what becomes of them */
+    bool has_rules;            /* some call may be refused to somebody */
     PolicyServer *policy_servers;
     uint32_t n_policy_servers;
-    PolicyUse policy; /* of routes and listeners that say nothing */
+    PolicyUse policy;            /* of routes and listeners that say nothing */
     RateLimit *failures;         /* of credentials, by address; NULL: they are not counted */
     const MethodLimits *guesses; /* then: that, as calls meet it */
     int64_t cache_time;     /* nanoseconds for which a proof that was seen is not checked again */
