@@ -24,6 +24,9 @@ struct KeyKeeper {
     Random random; /* the thread's */
     atomic_bool stop;
     atomic_ullong good, failed;
+    int64_t begun;
+    atomic_uint failing; /* sources whose last reading has failed */
+    atomic_llong stale;  /* nanoseconds since the oldest of them was good; 0: none fails */
 };
 
 static void tell(KeyKeeper *keeper, const KeySource *source, Result r, Arena *arena)
@@ -129,13 +132,34 @@ static void look(KeyKeeper *keeper, KeySource *source)
     arena_free(arena);
 }
 
+/* How long the keys of a URL are as they were, because its server fails; 0: it does not. */
+static int64_t stale_for(const KeyKeeper *keeper, KeySource *source, int64_t now)
+{
+    const KeySchedule *schedule = &key_source_watch(source)->schedule;
+    int64_t since = schedule->good ? schedule->good : keeper->begun;
+    return key_source_place(source)->url && schedule->failures ? now - since : 0;
+}
+
+static void look_at_all(KeyKeeper *keeper)
+{
+    uint32_t failing = 0;
+    int64_t stale = 0;
+    for (KeySource *source = NULL; (source = key_sources_next(source));) {
+        if (!atomic_load(&keeper->stop))
+            look(keeper, source);
+        int64_t time = stale_for(keeper, source, clock_now());
+        failing += time > 0;
+        stale = time > stale ? time : stale;
+    }
+    atomic_store(&keeper->failing, failing);
+    atomic_store(&keeper->stale, stale);
+}
+
 static void *run(void *argument)
 {
     KeyKeeper *keeper = argument;
     while (!atomic_load(&keeper->stop)) {
-        for (KeySource *source = NULL; (source = key_sources_next(source));)
-            if (!atomic_load(&keeper->stop))
-                look(keeper, source);
+        look_at_all(keeper);
         nanosleep(&(struct timespec){.tv_nsec = LOOK}, NULL);
     }
     return NULL;
@@ -146,6 +170,7 @@ KeyKeeper *key_keeper_start(void)
     KeyKeeper *keeper = calloc(1, sizeof *keeper);
     CHECK(keeper);
     random_seed(&keeper->random);
+    keeper->begun = clock_now();
     key_sources_await(clock_now() + FIRST_TIME);
     CHECK(thread_make(&keeper->thread, run, keeper) == 0);
     return keeper;
@@ -168,4 +193,11 @@ void key_keeper_metrics_write(Exposition *e, void *owner)
     Label good[] = {{"result", "good"}}, bad[] = {{"result", "failed"}};
     exposition_number(e, "", good, 1, atomic_load(&keeper->good));
     exposition_number(e, "", bad, 1, atomic_load(&keeper->failed));
+    exposition_single(e, "passerelle_key_urls_failing", METRIC_GAUGE,
+                      "URLs of keys whose server fails: their last good keys count.",
+                      atomic_load(&keeper->failing));
+    exposition_family(
+        e, "passerelle_keys_stale_seconds", METRIC_GAUGE,
+        "For how long the keys of one of these URLs are as they were; 0: none fails.");
+    exposition_seconds(e, "", NULL, 0, atomic_load(&keeper->stale));
 }

@@ -140,7 +140,9 @@ def test_a_publisher_that_fails_has_no_effect(scene, broken):
     failed = gateway.metric("passerelle_key_reads_total", result="failed")
     publisher.broken = broken
     eventually(lambda: gateway.metric("passerelle_key_reads_total", result="failed") > failed)
+    eventually(lambda: gateway.metric("passerelle_key_urls_failing") == 1 and gateway.metric("passerelle_keys_stale_seconds") > 0)
     publisher.broken = None
+    eventually(lambda: gateway.metric("passerelle_key_urls_failing") == gateway.metric("passerelle_keys_stale_seconds") == 0)
     assert passes(get(gateway, issuer.token(sub=f"during-{broken}"), version="v3"))
     assert (gateway.folder / "kept.json").read_text() == kept
 

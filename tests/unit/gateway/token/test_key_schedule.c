@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "gateway/token/key_schedule.h"
 
 #define NOW (1000 * SECOND)
@@ -84,9 +85,81 @@ static void after_a_failure_it_is_up_to_half_earlier(void **state)
     assert_int_equal(schedule.due, NOW + SECOND - SECOND / 2 + 1);
 }
 
+/* Fetches of a server that is down, as the keeper makes them: it looks every 50 ms. `wanted_every`:
+   how often a token names a key that is not known; 0: never. */
+static uint32_t fetches_while_down(KeySchedule *schedule, int64_t time, int64_t wanted_every,
+                                   Random *random)
+{
+    int64_t end = NOW + time, last = NOW;
+    uint32_t n = 0;
+    for (int64_t now = NOW; now < end; now += 50 * MILLISECOND) {
+        bool wanted = wanted_every && now % wanted_every == 0;
+        if (!key_schedule_is_due(schedule, now, wanted))
+            continue;
+        assert_true(now - last <= EVERY);
+        key_schedule_done(schedule, now, false, EVERY, random_next(random));
+        last = now;
+        n++;
+    }
+    assert_true(end - last <= EVERY);
+    return n;
+}
+
+static void a_server_that_is_down_for_an_hour_is_asked_now_and_then(void **state)
+{
+    Random random;
+    random_seed_fixed(&random, 18);
+    for (int i = 0; i < 20; i++) {
+        KeySchedule schedule = {0};
+        key_schedule_done(&schedule, NOW - EVERY, true, EVERY, random_next(&random));
+        int64_t good = schedule.good;
+        uint32_t n = fetches_while_down(&schedule, 3600 * SECOND, 0, &random);
+        assert_in_range(n, 9 + 10, 9 + 24); /* up to 256 s, then each 150 s to 300 s */
+        assert_int_equal(schedule.good, good);
+        /* A token of before is refused, and not told to come again: its key would be there. */
+        assert_false(key_schedule_may_be_new(&schedule, good - KEY_FETCH_PAUSE));
+        /* Back again: it has its keys within `every`, and then asks as usual. */
+        assert_true(schedule.due - (NOW + 3600 * SECOND) <= EVERY);
+        key_schedule_done(&schedule, schedule.due, true, EVERY, random_next(&random));
+        assert_int_equal(schedule.failures, 0);
+    }
+}
+
+static void
+whoever_invents_keys_has_a_server_that_is_down_asked_once_in_a_pause_at_most(void **state)
+{
+    Random random;
+    random_seed_fixed(&random, 18);
+    KeySchedule schedule = {0};
+    uint32_t n = fetches_while_down(&schedule, 3600 * SECOND, 50 * MILLISECOND, &random);
+    assert_in_range(n, 3600 / 10, 3600 / 10 + 4); /* the first failures come sooner */
+}
+
+static void gateways_that_fail_together_do_not_ask_together(void **state)
+{
+    enum { GATEWAYS = 100, SECONDS = 300 };
+    Random random;
+    random_seed_fixed(&random, 18);
+    uint32_t at[SECONDS + 1] = {0}, most = 0;
+    for (int i = 0; i < GATEWAYS; i++) {
+        KeySchedule schedule = {.failures = 20};
+        key_schedule_done(&schedule, NOW, false, EVERY, random_next(&random));
+        at[(schedule.due - NOW) / SECOND]++;
+    }
+    for (int i = 0; i <= SECONDS; i++) {
+        assert_true(i >= 149 || !at[i]);
+        most = at[i] > most ? at[i] : most;
+    }
+    assert_true(most <= 6); /* of 100 over 150 s */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_is_down_for_an_hour_is_asked_now_and_then),
+        cmocka_unit_test(
+            whoever_invents_keys_has_a_server_that_is_down_asked_once_in_a_pause_at_most),
+        cmocka_unit_test(gateways_that_fail_together_do_not_ask_together),
         cmocka_unit_test(after_a_failure_the_wait_is_shorter_where_it_is_due_sooner),
         cmocka_unit_test(a_key_may_be_new_if_it_signed_after_the_last_good_fetch_or_shortly_before),
         cmocka_unit_test(a_new_url_is_due_at_once),
