@@ -88,6 +88,7 @@ LAYERS = (
         Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
         Module("webhook", "posts about failures to receivers elsewhere", "WebhookSender", "webhook_sender.h"),
         Module("keys", "keys that check credentials, kept fresh: files, URLs", "KeyKeeper", "key_keeper.h"),
+        Module("key_use", "when API keys were used last, and how often", "KeyUses", "key_uses.h"),
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),
         Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
         Module("overload", "which calls are refused or wait, when there are too many", "ServiceGate", "loop_load.h"),

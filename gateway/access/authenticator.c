@@ -16,6 +16,7 @@ typedef struct Asking {
     const CredentialConfig *credential;
     Bytes text;
     const SourceKeys *keys;
+    KeyUse *use; /* of an API key that was found; or NULL */
     bool unknown_key;
     int64_t issued;        /* of such a token, since 1970: it says so itself */
     uint32_t *retry_after; /* Authenticated.retry_after */
@@ -101,6 +102,7 @@ static Result by_api_key(Asking *asking, Identity *found, int64_t *expires)
     for (uint32_t i = 0; claims && i < key->n_claims; i++)
         claims[i] = (Claim){key->claims[i].name, key->claims[i].value};
     *expires = key->expires;
+    asking->use = key_use_of(asking->of->loop, key->hash);
     *found = (Identity){.how = PROOF_API_KEY,
                         .name = key->client,
                         .tenant = key->tenant,
@@ -224,6 +226,12 @@ static Result check(Asking *asking, Found *out)
     return r;
 }
 
+static void count(KeyUse *use, int64_t wall)
+{
+    if (use)
+        key_use_count(use, wall);
+}
+
 /* One that was found good a moment ago is not checked again. */
 static Result ask(Asking *asking, Found *out)
 {
@@ -234,15 +242,19 @@ static Result ask(Asking *asking, Found *out)
                                                   asked->wall, asked->wall - access->cache_time)
                                : NULL;
     if (proof) {
+        count(proof->use, asked->wall);
         *out = (Found){&proof->client->identity, proof->credential, proof->expires};
         return OK;
     }
     Result r = check(asking, out);
-    if (!failed(r) && cache)
-        proof_cache_add(
-            cache, asking->text,
-            &(Proof){known_client_new(out->identity, asked->config), out->credential, out->expires},
-            asked->wall);
+    if (failed(r))
+        return r;
+    count(asking->use, asked->wall);
+    if (cache)
+        proof_cache_add(cache, asking->text,
+                        &(Proof){known_client_new(out->identity, asked->config), out->credential,
+                                 out->expires, asking->use},
+                        asked->wall);
     return r;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "gateway/identity/known_client.h"
+#include "gateway/token/key_use.h"
 
 typedef struct ProofCache ProofCache;
 
@@ -17,6 +18,7 @@ typedef struct Proof {
     KnownClient *client; /* held by the cache */
     const CredentialConfig *credential;
     int64_t expires; /* nanoseconds since 1970: of the credential */
+    KeyUse *use;     /* of an API key; NULL: it is none */
 } Proof;
 
 /* For so many proofs; at least 4. Without memory the process ends. */

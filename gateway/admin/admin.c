@@ -441,6 +441,11 @@ static void answer_usage(Admin *admin, h2o_req_t *req, const Operator *who)
     answer_by_hand(admin, req, who, ADMIN_READ_USAGE);
 }
 
+static void answer_api_keys(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_READ_API_KEYS);
+}
+
 static void answer_retire(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     answer_by_hand(admin, req, who, ADMIN_RETIRE);
@@ -541,6 +546,7 @@ static const Page pages[] = {
     {"/errors", false, false, ROLE_READ, answer_errors},
     {"/requests/", false, false, ROLE_READ, answer_request},
     {"/usage", false, false, ROLE_READ, answer_usage},
+    {"/keys", false, false, ROLE_READ, answer_api_keys},
     {"/retire", true, true, ROLE_OPERATE, answer_retire},
     {"/jobs", false, false, ROLE_READ, answer_jobs},
     {"/jobs/unpark", true, true, ROLE_OPERATE, answer_job_order},

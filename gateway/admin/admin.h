@@ -15,6 +15,7 @@
  *   GET /jobs       jobs in the store, by the query; role `read`
  *   GET /jobs/ID    one of them, with its messages; role `read`
  *   GET /idempotency?key=KEY  what is kept of a key; role `read`
+ *   GET /keys       when API keys were used last, and how often; role `read`
  *   GET /usage      who uses which version, by the query; role `read`
  *   GET /rollouts   new builds and versions, and how far they have come; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`

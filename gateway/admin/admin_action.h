@@ -40,6 +40,7 @@ typedef enum AdminDoing {
     ADMIN_ORDER_JOB,     /* `target` is "ID/retry" or the like, or "unpark", `text` the query */
     ADMIN_READ_KEY,      /* `text` is the query */
     ADMIN_FORGET_KEY,    /* `text` is the query */
+    ADMIN_READ_API_KEYS, /* when they were used */
 } AdminDoing;
 
 struct AdminAction {

@@ -124,6 +124,7 @@ typedef struct AccessConfig {
     const MethodLimits *guesses; /* then: that, as calls meet it */
     int64_t cache_time;     /* nanoseconds for which a proof that was seen is not checked again */
     uint32_t cache_entries; /* on each loop */
+    uint32_t key_unused;    /* seconds after which an API key that nobody uses is told */
 } AccessConfig;
 
 #endif

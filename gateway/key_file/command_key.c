@@ -1,10 +1,12 @@
 #include "gateway/key_file/command_key.h"
 
+#include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file/file.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
+#include "gateway/commands/admin_client.h"
 #include "gateway/config/config_reader.h"
 #include "gateway/token/api_keys.h"
 
@@ -233,16 +235,32 @@ static const char *day_of(const KeyText *key, Arena *arena)
     return arena_text(arena, bytes(day, sizeof day));
 }
 
-static void add_row(Buffer *out, const KeyText *key, const char *ends)
+/* What a gateway says of a key. */
+typedef struct KeyTold {
+    Bytes last;     /* a time; empty: it was never used */
+    uint64_t calls; /* how often it was used */
+} KeyTold;
+
+static void add_told(Buffer *out, const KeyTold *told)
+{
+    Bytes last = told->last.size ? told->last : bytes_of("never");
+    command_add_cell(out, last, 20);
+    command_add_cell(
+        out, bytes_of(arena_printf(out->arena, "%llu", (unsigned long long)told->calls)), 0);
+}
+
+static void add_row(Buffer *out, const KeyText *key, const char *ends, const KeyTold *told)
 {
     command_add_cell(out, bytes_of(key->id), API_KEY_ID_SIZE);
     command_add_cell(out, bytes_of(key->client), 24);
     command_add_cell(out, bytes_of(key->tenant), 12);
     command_add_cell(out, bytes_of(key->class_), 12);
-    command_add_cell(out, bytes_of(ends), 0);
+    command_add_cell(out, bytes_of(ends), told ? 10 : 0);
+    if (told)
+        add_told(out, told);
 }
 
-static void add_object(Buffer *out, const KeyText *key, const char *ends)
+static void add_object(Buffer *out, const KeyText *key, const char *ends, const KeyTold *told)
 {
     const struct {
         const char *name, *value;
@@ -255,26 +273,77 @@ static void add_object(Buffer *out, const KeyText *key, const char *ends)
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (members[i].value && *members[i].value)
             json_text_add_member(out, members[i].name, bytes_of(members[i].value));
+    if (told && told->last.size)
+        json_text_add_member(out, "last", told->last);
+    if (told)
+        json_text_add_number(out, "calls", told->calls);
     buffer_add_byte(out, '}');
+}
+
+/* The keys that a gateway knows; NULL: nobody was asked. Gives an exit code. */
+static int ask_used(const CommandLine *line, Arena *arena, const JsonNode **keys_out)
+{
+    Bytes page;
+    JsonNode *root;
+    *keys_out = NULL;
+    if (!command_flag(line, "--used"))
+        return EXIT_WELL;
+    int code = admin_get(line, "/keys", arena, &page);
+    if (code != EXIT_WELL)
+        return code;
+    Result r = json_parse(arena, page, &(JsonLimits){0}, &root);
+    *keys_out = !failed(r) && root->kind == JSON_OBJECT ? json_member(root, "keys") : NULL;
+    error_ignore(r, "it is told as something else that answers");
+    return *keys_out ? EXIT_WELL : admin_tell_stranger(line);
+}
+
+static KeyTold told_of(const JsonNode *keys, const KeyText *key)
+{
+    for (const JsonNode *one = keys->first; one; one = one->next) {
+        Bytes name = json_member_text(one, "key");
+        if (name.size && bytes_equal_nocase(name, bytes_slice(bytes_of(key->sha256), 0, name.size)))
+            return (KeyTold){json_member_text(one, "last"),
+                             (uint64_t)json_member_number(one, "calls")};
+    }
+    return (KeyTold){BYTES_NONE, 0};
+}
+
+static void add_keys(const KeyFile *file, const JsonNode *used, Buffer *text, Buffer *json)
+{
+    static const KeyTold nothing;
+    for (size_t i = 0; i < size_of(file); i++) {
+        const KeyText *key = file->content->keys[i];
+        const char *ends = day_of(key, text->arena);
+        KeyTold told = used ? told_of(used, key) : nothing;
+        add_row(text, key, ends, used ? &told : NULL);
+        buffer_add_text(json, i ? "," : "");
+        add_object(json, key, ends, used ? &told : NULL);
+    }
+}
+
+static void add_heads(Buffer *text, bool used)
+{
+    KeyText heads = PASSERELLE__CONFIG__API_KEY__INIT;
+    heads.id = "ID", heads.client = "CLIENT", heads.tenant = "TENANT", heads.class_ = "CLASS";
+    if (used)
+        add_row(text, &heads, "EXPIRES    LAST USED            CALLS", NULL);
+    else
+        add_row(text, &heads, "EXPIRES", NULL);
 }
 
 static int list(const CommandLine *line, Arena *arena)
 {
     KeyFile file;
+    const JsonNode *used;
     Buffer text = buffer_in(arena), json = buffer_in(arena);
     if (!open_file(line, false, &file, arena))
         return EXIT_NO;
-    KeyText heads = PASSERELLE__CONFIG__API_KEY__INIT;
-    heads.id = "ID", heads.client = "CLIENT", heads.tenant = "TENANT", heads.class_ = "CLASS";
-    add_row(&text, &heads, "EXPIRES");
+    int code = ask_used(line, arena, &used);
+    if (code != EXIT_WELL)
+        return code;
+    add_heads(&text, used != NULL);
     buffer_add_text(&json, "{\"keys\":[");
-    for (size_t i = 0; i < size_of(&file); i++) {
-        const KeyText *key = file.content->keys[i];
-        const char *ends = day_of(key, arena);
-        add_row(&text, key, ends);
-        buffer_add_text(&json, i ? "," : "");
-        add_object(&json, key, ends);
-    }
+    add_keys(&file, used, &text, &json);
     buffer_add_text(&json, "]}");
     command_print(line, &text);
     command_print_json(line, buffer_bytes(&json));

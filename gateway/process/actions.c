@@ -287,6 +287,7 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
     case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
     case ADMIN_READ_USAGE: usage_ask(p->shared.usage, action->text, on_usage_read, action); break;
+    case ADMIN_READ_API_KEYS: key_uses_ask(p->key_uses, on_usage_read, action); break;
     case ADMIN_RETIRE: retire(p, action); break;
     case ADMIN_READ_JOBS:
     case ADMIN_READ_JOB:

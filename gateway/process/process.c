@@ -185,6 +185,7 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
     metrics_remove_writer(p->shared.traces);
+    metrics_remove_writer(p->key_uses);
     metrics_remove_writer(p->shared.limits);
     metrics_remove_writer(p->shared.fallbacks);
     metrics_remove_writer(p->shared.shadows);
@@ -193,6 +194,7 @@ static void stop_admin(Process *p)
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
     trace_exporter_end(p->shared.traces);
+    key_uses_free(p->key_uses);
     rate_limits_free(p->shared.limits);
 }
 
@@ -246,6 +248,9 @@ static void open_books(Process *p)
     p->shared.traces = trace_exporter_new();
     trace_exporter_use(p->shared.traces, p->config);
     metrics_add_writer(trace_exporter_metrics_write, p->shared.traces);
+    p->key_uses = key_uses_start(&p->loop, p->port);
+    key_uses_use(p->key_uses, p->config);
+    metrics_add_writer(key_uses_metrics_write, p->key_uses);
     p->shared.limits = rate_limits_new();
     rate_limits_use(p->shared.limits, p->config);
     metrics_add_writer(rate_limits_metrics_write, p->shared.limits);

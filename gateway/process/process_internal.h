@@ -12,6 +12,7 @@
 #include "gateway/fleet/fleet_name.h"
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
+#include "gateway/key_use/key_uses.h"
 #include "gateway/keys/key_keeper.h"
 #include "gateway/limits/limit_fleet.h"
 #include "gateway/process/process.h"
@@ -59,7 +60,8 @@ typedef struct Process {
     Audit *audit;
     Judge *judge;
 
-    Watching *watching;     /* lists of instances */
+    Watching *watching; /* lists of instances */
+    KeyUses *key_uses;
     KeyKeeper *keys;        /* that check credentials; NULL: no config had any yet */
     uv_timer_t later;       /* until the workers are told of more changed instances */
     int64_t instances_told; /* when they were told last */

@@ -164,6 +164,7 @@ static void use_config(Process *p, Config *config)
     ledger_use(p->shared.ledger, config);
     usage_use(p->shared.usage, config);
     trace_exporter_use(p->shared.traces, config);
+    key_uses_use(p->key_uses, config);
     rate_limits_use(p->shared.limits, config);
     fallbacks_use(p->shared.fallbacks, config);
     if (p->store) {

@@ -109,6 +109,7 @@ static void close_down(Process *p)
     upgrade_refuse_left(p);
     ledger_stop(p->shared.ledger);
     usage_stop(p->shared.usage);
+    key_uses_stop(p->key_uses);
     process_store_leave(p);
     healing_stop();
     certificate_watch_stop();

@@ -2,6 +2,7 @@
 #include "gateway/settings/settings.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/file/file.h"
 #include "protocols/http/head_fields.h"
 #include "protocols/http/http_rules.h"
@@ -538,6 +539,7 @@ void config_read_access(ConfigReader *reader)
         .deny_said = text->authorization && text->authorization->has_default_,
         .deny = text->authorization &&
                 text->authorization->default_ == PASSERELLE__CONFIG__UNRULED__UNRULED_DENY,
+        .key_unused = (uint32_t)(text->api_keys_unused / SECOND),
         .cache_time = cache->time,
         .cache_entries = cache->entries,
     };

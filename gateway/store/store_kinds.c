@@ -101,6 +101,13 @@ static int64_t keep_limit_needs(const Config *config)
     return 24 * HOURS;
 }
 
+/* Since a gateway has last had the key in its config, of which it tells each day. */
+static int64_t keep_key_uses(const Config *config)
+{
+    int64_t unused = config->access.key_unused * SECOND;
+    return (unused > 365 * 24 * HOURS ? unused : 365 * 24 * HOURS) + 7 * 24 * HOURS;
+}
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -257,6 +264,15 @@ static const StoreKind kinds[] = {
         .keep = keep_always,
         .delete_old = OLDER("limit_seeds", "id", "at"),
         .measure = MEASURE("limit_seeds", "at"),
+    },
+    {
+        /* Keys are hashes; whose they are is in their files only. */
+        .table = "key_uses",
+        .since = 21,
+        .keep = keep_key_uses,
+        .delete_old = "DELETE FROM key_uses WHERE (key, node) IN (SELECT key, node FROM key_uses"
+                      " WHERE seen < $1 LIMIT " STORE_STEP ")",
+        .measure = MEASURE("key_uses", "seen"),
     },
 };
 

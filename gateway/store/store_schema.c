@@ -291,6 +291,16 @@ static const Migration migrations[] = {
     {1, "ALTER TABLE gateways ADD COLUMN process TEXT NOT NULL DEFAULT '';"
         "ALTER TABLE gateways ADD COLUMN rival BIGINT NOT NULL DEFAULT 0;"
         "ALTER TABLE idempotency ADD COLUMN process TEXT NOT NULL DEFAULT ''"},
+    /* When each gateway has seen an API key used last, and how often; `since`: since when it knows
+       the key, `seen`: when it last said that it does. */
+    {1, "CREATE TABLE key_uses ("
+        " key TEXT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " since BIGINT NOT NULL,"
+        " last BIGINT NOT NULL,"
+        " calls BIGINT NOT NULL,"
+        " seen BIGINT NOT NULL,"
+        " PRIMARY KEY (key, node))"},
 };
 
 enum {

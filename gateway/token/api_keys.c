@@ -11,6 +11,7 @@
 /* Open addressing; at most half of the slots are taken. */
 struct ApiKeys {
     const ApiKey *keys;
+    uint32_t n;
     uint32_t *slots; /* index + 1; 0: free */
     uint32_t mask;
 };
@@ -38,7 +39,7 @@ Result api_keys_new(Arena *arena, const ApiKey *list, uint32_t n, ApiKeys **out,
     uint32_t n_slots = 2;
     while (n_slots < 2 * n)
         n_slots *= 2;
-    *keys = (ApiKeys){list, arena_array(arena, uint32_t, n_slots), n_slots - 1};
+    *keys = (ApiKeys){list, n, arena_array(arena, uint32_t, n_slots), n_slots - 1};
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *slot = slot_of(keys, list[i].hash);
         *twin_out = i;
@@ -48,6 +49,11 @@ Result api_keys_new(Arena *arena, const ApiKey *list, uint32_t n, ApiKeys **out,
     }
     *out = keys;
     return OK;
+}
+
+const ApiKey *api_keys_at(const ApiKeys *keys, uint32_t at)
+{
+    return at < keys->n ? &keys->keys[at] : NULL;
 }
 
 const ApiKey *api_keys_find(const ApiKeys *keys, Bytes text)

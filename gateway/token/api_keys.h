@@ -46,6 +46,9 @@ typedef struct ApiKeys ApiKeys;
 MUST_USE Result api_keys_new(Arena *arena, const ApiKey *keys, uint32_t n, ApiKeys **out,
                              uint32_t *twin_out);
 
+/* The key at an index; NULL: there are no more. */
+const ApiKey *api_keys_at(const ApiKeys *keys, uint32_t at);
+
 /* The key with this text, also one that has ended; NULL: there is none. */
 const ApiKey *api_keys_find(const ApiKeys *keys, Bytes text);
 

@@ -29,6 +29,7 @@ PATHS = {
     "/limits": ("GET", "read"),
     "/shadow": ("GET", "read"),
     "/usage": ("GET", "read"),
+    "/keys": ("GET", "read"),
     "/retire": ("POST", "operate"),
     **{f"/rollouts/{word}": ("POST", "operate") for word in ("start", "advance", "pause", "resume", "rollback", "tell")},
     "/errors/": ("POST", "operate"),

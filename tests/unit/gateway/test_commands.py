@@ -61,7 +61,7 @@ GOOD = {
     "retire": ["garage", "v1", "--why", "a test"],
     "rollout": ["status"],
     "client": ["forget", "ada", "--why", "a test"],
-    "key": ["list", "KEYS"],
+    "key": ["list", "KEYS", "--used"],
     "password": [],
     "version": [],
     "help": [],

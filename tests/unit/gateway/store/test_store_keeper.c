@@ -560,6 +560,10 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
                              " VALUES (1, 0, 0, $1), (2, 0, 0, $2)");
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
+    s = store_task_add(task, "INSERT INTO key_uses (key, node, since, last, calls, seen)"
+                             " VALUES ('old', '', 0, 0, 1, $1), ('new', '', 0, 0, 1, $2)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);
