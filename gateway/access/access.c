@@ -72,12 +72,23 @@ static bool fields_hold(const AllowRule *rule, const FieldType *const *const *pa
     return true;
 }
 
+/* By a kind of proof, or by one method. */
+static bool proof_holds(const char *const *by, const Identity *identity)
+{
+    const char *how = identity_how(identity);
+    for (; by && *by; by++)
+        if ((how && strcmp(*by, how) == 0) || (identity->by && strcmp(*by, identity->by) == 0))
+            return true;
+    return false;
+}
+
 /* In some version. */
 static bool holds(const AllowRule *rule, const Identity *identity)
 {
     if (!one_matches(rule->clients, identity->name) ||
         !one_matches(rule->tenants, identity->tenant) ||
-        !one_matches(rule->classes, identity->class))
+        !one_matches(rule->classes, identity->class) ||
+        (rule->by && !proof_holds(rule->by, identity)))
         return false;
     for (uint32_t i = 0; i < rule->n_claims; i++)
         if (!claim_holds(&rule->claims[i], identity))

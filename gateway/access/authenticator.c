@@ -77,6 +77,7 @@ static Result by_token(Asking *asking, Identity *found, int64_t *expires)
         return r;
     *expires = token.expires;
     *found = (Identity){.how = PROOF_TOKEN,
+                        .by = credential->name,
                         .name = claim_text(&token, credential->client, asking->of->arena),
                         .tenant = claim_text(&token, credential->tenant, asking->of->arena),
                         .class = claim_text(&token, credential->class, asking->of->arena)};
@@ -104,6 +105,7 @@ static Result by_api_key(Asking *asking, Identity *found, int64_t *expires)
     *expires = key->expires;
     asking->use = key_use_of(asking->of->loop, key->hash);
     *found = (Identity){.how = PROOF_API_KEY,
+                        .by = asking->credential->name,
                         .name = key->client,
                         .tenant = key->tenant,
                         .class = key->class,
@@ -135,7 +137,8 @@ static Result by_certificate(const Asked *asked, const CredentialConfig *method,
     *identity = (Identity){.name = name,
                            .tenant = bytes_of(method->tenant),
                            .class = bytes_of(method->class),
-                           .how = PROOF_CERTIFICATE};
+                           .how = PROOF_CERTIFICATE,
+                           .by = method->name};
     *out = (Found){identity, method, INT64_MAX};
     return OK;
 }

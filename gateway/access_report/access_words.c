@@ -55,6 +55,7 @@ void access_words_add_rule(const AllowRule *rule, Buffer *out)
     add_list(out, "tenant", rule->tenants);
     add_list(out, "class", rule->classes);
     add_list(out, "version", rule->versions);
+    add_list(out, "by", rule->by);
     if (rule->n_claims)
         add_claims(out, rule);
     if (rule->n_fields)

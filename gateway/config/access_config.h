@@ -95,6 +95,7 @@ typedef struct AllowRule {
     uint32_t n_claims;
     const AllowField *fields;
     uint32_t n_fields;
+    const char *const *by; /* kinds of proof (identity_how), or names of methods */
 } AllowRule;
 
 /* Of a route. */

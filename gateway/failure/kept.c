@@ -28,6 +28,7 @@ typedef enum Part {
     PART_AUTHORITY,
     PART_ORIGIN,
     PART_CANDIDATE,
+    PART_METHOD,        /* by which the client has proved its name */
     PART_CACHE_CONTROL, /* not of the key */
 } Part;
 
@@ -68,6 +69,8 @@ static void add_identity(KeyHash *hash, const Identity *identity)
     add_if(hash, PART_IDENTITY, identity->name);
     add_if(hash, PART_TENANT, identity->tenant);
     add_if(hash, PART_CLASS, identity->class);
+    if (identity->by)
+        key_add(hash, PART_METHOD, bytes_of(identity->by));
     for (uint32_t i = 0; i < identity->n_claims; i++) {
         key_add(hash, PART_CLAIM, bytes_of(identity->claims[i].name));
         key_add(hash, PART_CLAIM, identity->claims[i].value);

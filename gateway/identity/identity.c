@@ -78,6 +78,7 @@ const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena)
 static size_t copied_size(const Identity *identity)
 {
     size_t size = identity->name.size + identity->tenant.size + identity->class.size;
+    size += identity->by ? strlen(identity->by) + 1 : 0;
     for (uint32_t i = 0; i < identity->n_claims; i++)
         size += strlen(identity->claims[i].name) + 1 + identity->claims[i].value.size;
     return size;
@@ -107,6 +108,10 @@ const Identity *identity_copy(const Identity *identity, Arena *arena)
     copy->name = move_in(&at, identity->name);
     copy->tenant = move_in(&at, identity->tenant);
     copy->class = move_in(&at, identity->class);
+    if (identity->by) {
+        copy->by = (const char *)at;
+        move_in(&at, bytes((const uint8_t *)identity->by, strlen(identity->by) + 1));
+    }
     for (uint32_t i = 0; i < n; i++) {
         const Claim *from = &identity->claims[i];
         claims[i].name = (const char *)at;

@@ -36,6 +36,8 @@ typedef struct Identity {
     uint32_t n_claims;
     IdentityProof how;
     struct KnownClient *known; /* that this is of (known_client.h); NULL: it is of one call */
+    const char *by; /* the name of the method in `authentication` that proved it; NULL: it has none.
+                       Lives as long as the identity */
 } Identity;
 
 extern const Identity identity_anonymous;

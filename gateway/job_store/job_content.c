@@ -46,6 +46,8 @@ static void put_identity(const Identity *from, Arena *arena, Content *content)
     identity->class_ = data_of(from->class);
     identity->has_how = true;
     identity->how = from->how;
+    identity->has_by = from->by != NULL;
+    identity->by = data_of(bytes_of(from->by));
     identity->claims = arena_calloc(arena, from->n_claims, sizeof *identity->claims);
     for (uint32_t i = 0; i < from->n_claims; i++)
         identity->claims[identity->n_claims++] =
@@ -118,7 +120,8 @@ static const Identity *identity_of(const Content *content, Arena *arena)
                            .class = bytes_of_data(from->class_),
                            .claims = claims,
                            .n_claims = (uint32_t)from->n_claims,
-                           .how = from->how < PROOFS ? (IdentityProof)from->how : PROOF_ADDRESS};
+                           .how = from->how < PROOFS ? (IdentityProof)from->how : PROOF_ADDRESS,
+                           .by = from->has_by ? arena_text(arena, bytes_of_data(from->by)) : NULL};
     for (size_t i = 0; i < from->n_claims; i++)
         claims[i] = (Claim){arena_text(arena, bytes_of_data(from->claims[i]->name)),
                             bytes_of_data(from->claims[i]->value)};

@@ -600,6 +600,7 @@ static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allo
         .tenants = config_texts(arena, text->tenant, text->n_tenant),
         .classes = config_texts(arena, text->class_, text->n_class_),
         .versions = config_texts(arena, text->version, text->n_version),
+        .by = config_texts(arena, text->by, text->n_by),
         .claims = claims,
         .n_claims = (uint32_t)text->n_claims,
         .fields = read_fields(reader, text, path),
@@ -610,13 +611,13 @@ static AllowRule read_allow(ConfigReader *reader, const Passerelle__Config__Allo
 static bool demands_something(const Passerelle__Config__Allow *text)
 {
     return text->n_client || text->n_tenant || text->n_class_ || text->n_claims ||
-           text->n_version || text->n_fields;
+           text->n_version || text->n_fields || text->n_by;
 }
 
 static void check_allow(ConfigReader *reader, const Passerelle__Config__Allow *text,
                         const char *path)
 {
-    static const char *const lists[] = {"client", "tenant", "class", "version"};
+    static const char *const lists[] = {"client", "tenant", "class", "version", "by"};
     if (!demands_something(text))
         config_tell(reader, path, "client: [\"*\"] for everybody who is known",
                     "it demands nothing, and allows every call");
@@ -634,6 +635,23 @@ static const PolicyContext *read_context(ConfigReader *reader,
     return context;
 }
 
+/* A name is either a kind of proof or a method: else a rule could mean more than it says. */
+static void check_by(ConfigReader *reader, const char *name, const char *path)
+{
+    const char *kinds[] = {"token", "api_key", "certificate", "header"};
+    const CredentialConfig *method = find_method(&reader->config->access, name);
+    bool is_kind = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        is_kind |= strcmp(kinds[i], name) == 0;
+    if (is_kind && method)
+        config_tell(reader, path, "another name for the method",
+                    "%s is a kind of proof, and a method of `authentication` has that name, too",
+                    name);
+    else if (!is_kind && !method)
+        config_tell(reader, path, "token, api_key, certificate, header, or the name of a method",
+                    "no method of `authentication` has the name %s", name);
+}
+
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
                               const char *path)
 {
@@ -643,6 +661,8 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
         const char *rule = config_path(reader, "%s.allow[%zu]", path, i);
         allow[i] = read_allow(reader, text->allow[i], rule);
         check_allow(reader, text->allow[i], rule);
+        for (size_t k = 0; k < text->allow[i]->n_by; k++)
+            check_by(reader, text->allow[i]->by[k], config_path(reader, "%s.by[%zu]", rule, k));
     }
     return (AccessRules){
         .authenticate = config_authenticate(text->has_authenticate, text->authenticate),

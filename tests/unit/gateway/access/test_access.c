@@ -100,6 +100,35 @@ static void where_there_are_no_versions_a_rule_that_names_one_does_not_hold(void
 }
 
 /* Routes more than verdicts that are remembered, so that they take each other's places. */
+static void a_rule_may_ask_how_the_name_was_proved(void **state)
+{
+    static const struct {
+        const char *by[3];
+        IdentityProof how;
+        const char *method;
+        bool holds;
+    } cases[] = {
+        {{"token"}, PROOF_TOKEN, NULL, true},
+        {{"token"}, PROOF_TOKEN, "people", true},
+        {{"token"}, PROOF_API_KEY, "people", false},
+        {{"people"}, PROOF_TOKEN, "people", true},
+        {{"people"}, PROOF_TOKEN, "others", false},
+        {{"people"}, PROOF_TOKEN, NULL, false},
+        {{"people*"}, PROOF_TOKEN, "people", false}, /* no patterns */
+        {{"api_key", "certificate"}, PROOF_CERTIFICATE, NULL, true},
+        {{"api_key", "certificate"}, PROOF_HEADER, NULL, false},
+        {{"header"}, PROOF_HEADER, NULL, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Identity client = {.name = bytes_of("ada"), .how = cases[i].how, .by = cases[i].method};
+        const AllowRule rules[] = {{.clients = LIST("ada"), .by = cases[i].by}},
+                        others[] = {{.clients = LIST("bob"), .by = cases[i].by}};
+        assert_int_equal(allows(rules, 1, &client, "v1"), cases[i].holds);
+        assert_false(allows(others, 1, &client, "v1"));
+        assert_false(allows(rules, 1, &identity_anonymous, "v1"));
+    }
+}
+
 static void what_is_remembered_of_a_client_is_what_the_rules_say(void **state)
 {
     enum { ROUTES = 3 * KNOWN_VERDICTS };
@@ -252,6 +281,7 @@ int main(void)
         cmocka_unit_test(all_that_a_rule_names_must_hold),
         cmocka_unit_test(one_of_the_rules_must_hold),
         cmocka_unit_test(where_there_are_no_versions_a_rule_that_names_one_does_not_hold),
+        cmocka_unit_test(a_rule_may_ask_how_the_name_was_proved),
         cmocka_unit_test(what_is_remembered_of_a_client_is_what_the_rules_say),
         cmocka_unit_test(without_rules_the_config_decides),
         cmocka_unit_test(a_rule_of_a_version_holds_in_some_version),

@@ -183,6 +183,17 @@ static void what_calls_need_of_a_known_client_is_made_once(void **state)
     assert_int_equal(accounts_open(), 0);
 }
 
+static void a_copy_has_its_own_name_of_the_method(void **state)
+{
+    char method[] = "people";
+    const Identity *copy = identity_copy(&(Identity){.name = bytes_of("ada"), .by = method}, arena);
+    method[0] = 'x';
+    assert_string_equal(copy->by, "people");
+    assert_bytes(copy->name, "ada");
+    copy = identity_copy(&(Identity){.name = bytes_of("ada")}, arena);
+    assert_null(copy->by);
+}
+
 static void a_copy_is_not_known(void **state)
 {
     KnownClient *known = known_client_new(&(Identity){.name = bytes_of("ada")}, &config);
@@ -224,6 +235,7 @@ int main(void)
         TEST(a_proved_name_has_one_place_at_all_addresses),
         TEST(a_connection_has_the_place_of_its_certificate),
         TEST(what_calls_need_of_a_known_client_is_made_once),
+        TEST(a_copy_has_its_own_name_of_the_method),
         TEST(a_copy_is_not_known),
         TEST(without_memory_there_is_no_hash_and_no_name),
     };

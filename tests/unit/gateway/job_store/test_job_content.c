@@ -39,7 +39,8 @@ static void what_was_written_is_read(void **state)
                           .class = bytes_of("partner"),
                           .claims = &scope,
                           .n_claims = 1,
-                          .how = PROOF_TOKEN};
+                          .how = PROOF_TOKEN,
+                          .by = "people"};
     record->identity = &ada;
     assert_ok(arena, job_content_read(written(arena, record), arena, read));
     assert_bytes(read->request, "the request");
@@ -54,6 +55,7 @@ static void what_was_written_is_read(void **state)
     assert_bytes(read->identity->tenant, "");
     assert_bytes(read->identity->class, "partner");
     assert_int_equal(read->identity->how, PROOF_TOKEN);
+    assert_string_equal(read->identity->by, "people");
     assert_int_equal(read->identity->n_claims, 1);
     assert_string_equal(read->identity->claims[0].name, "scope");
     assert_bytes(read->identity->claims[0].value, "orders.read orders.write");
