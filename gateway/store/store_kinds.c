@@ -268,7 +268,7 @@ static const StoreKind kinds[] = {
     {
         /* Keys are hashes; whose they are is in their files only. */
         .table = "key_uses",
-        .since = 21,
+        .since = 22,
         .keep = keep_key_uses,
         .delete_old = "DELETE FROM key_uses WHERE (key, node) IN (SELECT key, node FROM key_uses"
                       " WHERE seen < $1 LIMIT " STORE_STEP ")",
