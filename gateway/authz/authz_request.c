@@ -118,11 +118,11 @@ void authz_add_head(Buffer *out, const PolicyServer *server, const AuthzHead *as
     add_text(out, ASKED_ID, asked->id);
     add_text(out, ASKED_METHOD, head->method);
     add_entry(out, ASKED_HEADERS, bytes_of(":method"), head->method);
-    add_entry(out, ASKED_HEADERS, bytes_of(":path"), head->path);
+    add_entry(out, ASKED_HEADERS, bytes_of(":path"), asked->path);
     add_entry(out, ASKED_HEADERS, bytes_of(":authority"), asked->authority);
     add_entry(out, ASKED_HEADERS, bytes_of(":scheme"), scheme);
     add_headers(out, server, &head->fields);
-    add_text(out, ASKED_PATH, head->path);
+    add_text(out, ASKED_PATH, asked->path);
     add_text(out, ASKED_HOST, asked->authority);
     add_text(out, ASKED_SCHEME, scheme);
     wire_add_number(out, ASKED_SIZE, (uint64_t)head->content_length); /* -1: unknown */

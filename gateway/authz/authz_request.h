@@ -14,6 +14,7 @@
 /* The client's request, during the event of its head. */
 typedef struct AuthzHead {
     const HttpHead *head;
+    Bytes path; /* with its query: as it is matched and sent on, not as the client has spelled it */
     Bytes authority;
     Bytes id; /* of the request */
     bool secure;

@@ -4,6 +4,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/dialect/code.h"
+#include "protocols/http/http_path.h"
 
 static const Service *service_of(const Exchange *x)
 {
@@ -92,6 +93,39 @@ static bool has_body(const Client *c, const Builtin *builtin)
     return !is_stream && !x->bodiless && c->head->content_length != 0;
 }
 
+static size_t count_slashes(Bytes path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < path.size; i++)
+        n += path.data[i] == '/';
+    return n;
+}
+
+/* The path that the call is about, whatever its spelling: of a path that is passed through the one
+   that the instance gets. One with dot segments, which a method's template takes as they are, is a
+   different one for whoever removes them. */
+static Result find_path(const Client *c, Bytes *path_out)
+{
+    Arena *arena = c->x->arena;
+    Bytes asked = c->head->path, path = bytes_slice(asked, 0, bytes_find(asked, '?')), normal;
+    if (c->opaque_head) {
+        *path_out = c->opaque_head->path;
+        return OK;
+    }
+    Result r = http_path_normalize(path, arena, &normal);
+    if (failed(r))
+        return r;
+    if (count_slashes(normal) != count_slashes(path))
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST,
+                         "%.*s can also be read as another path, and a policy server is asked",
+                         BYTES_ARGS(bytes_cut_text(path, 200)));
+    Buffer whole = buffer_in(arena);
+    buffer_add_bytes(&whole, normal);
+    buffer_add_bytes(&whole, bytes_slice(asked, path.size, SIZE_MAX));
+    *path_out = buffer_bytes(&whole);
+    return whole.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a path") : OK;
+}
+
 static const Step *hold(Client *c, const PolicyServer *server, const Builtin *builtin)
 {
     Exchange *x = c->x;
@@ -99,17 +133,22 @@ static const Step *hold(Client *c, const PolicyServer *server, const Builtin *bu
     if (!policy)
         return exchange_fail(
             x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "asking the policy server %s", server->name));
+    *policy = (ClientPolicy){.server = server, .builtin = builtin, .http = buffer_in(x->arena)};
+    Bytes path;
+    Result r = find_path(c, &path);
+    if (failed(r))
+        return exchange_fail(x, r);
     AuthzHead head = {.head = c->head,
+                      .path = path,
                       .authority = x->call.authority,
                       .id = x->record.request_id,
                       .secure = c->forwarding.secure};
-    *policy = (ClientPolicy){.server = server, .builtin = builtin, .http = buffer_in(x->arena)};
     authz_add_head(&policy->http, server, &head);
     policy->has_body = policy->waits = server->body && has_body(c, builtin);
     const Step *step = exchange_hold(x);
-    Result r = policy->http.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping the head")
-               : policy->waits   ? OK
-                                 : ask(c);
+    r = policy->http.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping the head")
+        : policy->waits   ? OK
+                          : ask(c);
     return failed(r) ? exchange_fail(x, r) : step;
 }
 

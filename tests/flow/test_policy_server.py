@@ -123,6 +123,22 @@ def test_it_is_asked_what_policies_look_at(gateway, server, dialect):
     assert metadata["x-request-id"] == told.id == http.id and metadata["traceparent"].startswith(TRACE[:36])
 
 
+@pytest.mark.parametrize("spelled, meant", [
+    ("/echo/public/../admin/x?a=%61", "/echo/admin/x?a=%61"), ("/echo/public/%2e%2e/admin/x", "/echo/admin/x"),
+    ("/echo/%61dmin/x", "/echo/admin/x"), ("/v3/orders/%31?x=%61", "/v3/orders/1?x=%61"), ("/v3/orders/a%2fb", "/v3/orders/a%2Fb")])
+def test_it_is_told_the_path_that_is_meant_however_it_is_spelled(gateway, server, spelled, meant):
+    server.decide = lambda request, context: denied()
+    assert gateway.http("GET", spelled).status == 403
+    (attributes, _), = server.asked
+    assert attributes.request.http.path == attributes.request.http.headers[":path"] == meant
+
+
+@pytest.mark.parametrize("spelled", ["/v3/orders/%2e%2e", "/v3/orders/.."])
+def test_a_path_of_a_method_that_could_be_another_one_is_refused_unasked(gateway, server, spelled):
+    assert gateway.http("GET", spelled).status == 400
+    assert not server.asked
+
+
 def test_a_stream_is_asked_about_once(gateway, server):
     requests = [v3.GetRequest(id=order) for order in ("1", "2", "3")]
     with pytest.raises(grpc.RpcError) as caught:

@@ -41,8 +41,11 @@ static Bytes entry(Bytes message, uint32_t number, const char *key)
 
 static Bytes head_for(Arena *arena, const PolicyServer *server, const HttpHead *head)
 {
-    AuthzHead asked = {
-        .head = head, .authority = bytes_of("shop.example"), .id = bytes_of("r1"), .secure = true};
+    AuthzHead asked = {.head = head,
+                       .path = head->path,
+                       .authority = bytes_of("shop.example"),
+                       .id = bytes_of("r1"),
+                       .secure = true};
     Buffer out = buffer_in(arena);
     authz_add_head(&out, server, &asked);
     return buffer_bytes(&out);
