@@ -167,6 +167,19 @@ static const bool *hidden_of(Arena *arena, const FieldList *list)
     return hidden;
 }
 
+/* What is lost of a message that is shown in part is not told: it would tell of what is hidden.
+   What must not be lost is an error as before. */
+static const Guard *loud_guards(const Restricting *r, const Mapping *mapping, uint32_t *n_out)
+{
+    Guard *guards = arena_array(r->arena, Guard, mapping->n_guards + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        if (mapping->guards[i].loud)
+            guards[n++] = mapping->guards[i];
+    *n_out = n;
+    return guards;
+}
+
 static const Mapping *restrict_mapping(const Restricting *r, const FieldList *list,
                                        const Mapping *mapping)
 {
@@ -176,6 +189,7 @@ static const Mapping *restrict_mapping(const Restricting *r, const FieldList *li
     Mapping *made = arena_make(r->arena, Mapping);
     *made = *mapping;
     made->rules = restrict_rules(r, list, mapping->rules, mapping->n_rules, &made->n_rules);
+    made->guards = loud_guards(r, mapping, &made->n_guards);
     made->hidden = hidden_of(r->arena, list);
     made->identity = made->same_wire = false;
     return made;

@@ -7,7 +7,8 @@
  *      *            all fields that the schema has
  *
  * A list restricts the mapping that makes the message: what is hidden is not computed, so that a
- * plan of it costs less than one of everything. Made when a config is loaded, in its arena, which
+ * plan of it costs less than one of everything, and what a message that is shown in part loses is
+ * not counted. Made when a config is loaded, in its arena, which
  * has no limit; immutable then.
  */
 #ifndef ADAPTERS_FIELD_LIST_H

@@ -198,6 +198,14 @@ def test_only_what_is_listed_leaves(gateway, dialect):
                 assert len(message) == len(left.SerializeToString()), "there is more than the schema knows"
 
 
+def test_what_a_message_shown_in_part_loses_is_not_told(gateway):
+    """`gift_note` and `Line.gift`, which v1 does not have: that they are lost would tell that they are there."""
+    for version in LEFT:
+        assert gateway.http("GET", f"/{version}/orders/o1").headers["passerelle-lost"] is None
+    told = [line for line in gateway.log() if line.get("path") == "/v1/orders/o1"]
+    assert told and not any(line.get("losses") for line in told)
+
+
 def test_a_star_drops_what_the_schema_does_not_have(gateway):
     assert gateway.http("GET", "/v3/recommendations").status == 404  # it is under the star, too: its error goes on below
     told = gateway.http("GET", "/v3/orders/o1").json
