@@ -72,6 +72,7 @@ Bytes fields_join(const Fields *fields, Bytes name)
 {
     Bytes first = BYTES_NONE;
     Buffer all = buffer_in(fields->arena);
+    const char *between = bytes_are(name, "cookie") ? "; " : ", ";
     for (uint32_t i = 0; i < fields->n; i++) {
         if (!bytes_equal(fields->items[i].name, name))
             continue;
@@ -82,7 +83,7 @@ Bytes fields_join(const Fields *fields, Bytes name)
         }
         if (all.size == 0)
             buffer_add_bytes(&all, first);
-        buffer_add_text(&all, ", ");
+        buffer_add_text(&all, between);
         buffer_add_bytes(&all, value);
     }
     return all.size ? buffer_bytes(&all) : first;

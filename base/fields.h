@@ -90,8 +90,8 @@ static inline Bytes fields_get(const Fields *fields, const char *name)
     return fields_find(fields, bytes_of(name));
 }
 
-/* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL if there is none.
- */
+/* All values under that name joined by ", " (RFC 9110 section 5.3), those of "cookie" by "; "
+   (RFC 9113 section 8.2.3); data is NULL if there is none. */
 Bytes fields_join(const Fields *fields, Bytes name);
 
 static inline Bytes fields_joined(const Fields *fields, const char *name)

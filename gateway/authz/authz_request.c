@@ -99,7 +99,8 @@ static void add_headers(Buffer *out, const PolicyServer *server, const Fields *f
     Fields joined = fields_copy(out->arena, fields, 0);
     for (uint32_t i = 0; i < joined.n; i++) {
         Bytes name = joined.items[i].name;
-        if (is_sent(server, name) && is_first(&joined, i))
+        bool is_own = bytes_are(name, PARTIAL_BODY);
+        if (is_sent(server, name) && is_first(&joined, i) && !is_own)
             add_entry(out, ASKED_HEADERS, name, fields_join(&joined, name));
     }
     out->full |= joined.full;

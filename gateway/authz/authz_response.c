@@ -274,6 +274,17 @@ static void take_code(Reading *r, const WireField *field, void *into)
         *code = field->value;
 }
 
+/* No is no, whatever else is said with it. */
+static void deny(Reading *r, Bytes denied)
+{
+    read_message(r, denied, NULL, take_denied);
+    if (!failed(r->why))
+        return;
+    error_ignore(r->why, "the call is refused anyway, without what cannot be used");
+    r->why = OK;
+    r->out->response = (AuthzChanges){0};
+}
+
 /* Something must say so, and nothing else. To Envoy an empty message is a yes, too, and a refusal
    whose status was forgotten. */
 static void decide(Reading *r, const Parts *parts)
@@ -285,8 +296,8 @@ static void decide(Reading *r, const Parts *parts)
         refuse(r, FAIL(r->arena, FAULT_UPSTREAM_MESSAGE, "its response decides nothing"));
     else if (r->out->allowed)
         read_message(r, parts->ok, NULL, take_ok);
-    else
-        read_message(r, parts->denied, NULL, take_denied);
+    else if (!failed(r->why))
+        deny(r, parts->denied);
 }
 
 Result authz_response_read(const PolicyServer *server, Bytes message, Arena *arena,

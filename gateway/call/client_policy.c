@@ -242,15 +242,17 @@ static const Step *deny(Client *c, const AuthzResponse *said)
     return exchange_fail(x, why);
 }
 
-/* Who is allowed with a change that cannot be made is not allowed without it. */
+/* Who is allowed with a change that cannot be made is not allowed without it; and what is too long
+   to be read may be a refusal, whose length the client may have chosen. */
 static const Step *miss(Client *c, Result why)
 {
     Exchange *x = c->x;
     bool is_change = why.error->fault == &FAULT_BAD_VALUE;
+    bool is_long = why.error->fault == &FAULT_UPSTREAM_TOO_LARGE;
     telemetry_count(x->loop, COUNTER_POLICY_FAILED);
     if (is_change)
         telemetry_count(x->loop, COUNTER_POLICY_UNFIT);
-    if (c->policy->server->admits && !is_change) {
+    if (c->policy->server->admits && !is_change && !is_long) {
         telemetry_count(x->loop, COUNTER_POLICY_ADMITTED);
         return go_ahead(c);
     }

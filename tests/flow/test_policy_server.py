@@ -297,6 +297,15 @@ def test_without_an_answer_calls_are_refused_or_admitted_as_the_config_says(gate
     assert failed >= counted[0] + 1 and admitted >= counted[1] + (how not in ("huge", "too many fields"))
 
 
+@pytest.mark.parametrize("said, status", [
+    (denied(401, "", *[option(f"x-{i}", "b") for i in range(65)]), 401), (denied(401, "", option("x-a", "b", action=9)), 401),
+    (denied(401, "x" * 70_000), 503)], ids=["many fields", "an unknown action", "long"])
+def test_a_refusal_at_length_admits_nobody(gateway, server, said, status):
+    """By a server without which calls are made."""
+    server.decide = lambda request, context: said
+    assert gateway.http("GET", "/loose/").status == status
+
+
 def test_a_server_that_is_down_is_the_gateways_fault_and_in_the_ledger(gateway, server):
     told = gateway.http("GET", "/away/")
     assert told.status == 503 and told.json["reason"] == "POLICY_UNAVAILABLE"

@@ -15,6 +15,9 @@ static void a_field_that_is_set_is_there_once_and_the_others_keep_their_order(vo
     assert_bytes(fields.items[0].name, "a");
     assert_bytes(fields.items[1].name, "b");
     assert_bytes(fields_joined(&fields, "x"), "5");
+    fields_add_text(&fields, "cookie", "a=1");
+    fields_add_text(&fields, "cookie", "b=2");
+    assert_bytes(fields_joined(&fields, "cookie"), "a=1; b=2");
     arena_free(arena);
 }
 

@@ -110,13 +110,32 @@ static void what_decides_nothing_or_is_malformed_is_an_error(void **state)
         both(arena, status_of(arena, 0), bytes("\x1a\x05\x01", 3)),
         message_of(arena, 1, bytes("\x08", 1)),
         allowed(arena, bytes("\x12\x07", 2)),
-        denied(arena, bytes("\x0a\x02\x08", 3)),
         allowed(arena,
                 message_of(arena, 2, option(arena, "x-a", "b", UNSAID, 4))), /* a newer action */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         AuthzResponse said;
         assert_fault(read_response(arena, bad[i], &said), FAULT_UPSTREAM_MESSAGE);
+    }
+    arena_free(arena);
+}
+
+static void a_refusal_is_one_whatever_comes_with_it(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer many = buffer_in(arena);
+    for (int i = 0; i < 100; i++)
+        buffer_add_bytes(&many, message_of(arena, 2, option(arena, "x-a", "b", UNSAID, 0)));
+    const Bytes odd[] = {
+        denied(arena, bytes("\x0a\x02\x08", 3)),
+        denied(arena, buffer_bytes(&many)),
+        denied(arena, message_of(arena, 2, option(arena, "x-a", "b", UNSAID, 9))),
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        AuthzResponse said;
+        assert_ok(arena, read_response(arena, odd[i], &said));
+        assert_false(said.allowed);
+        assert_int_equal(said.response.n, 0);
     }
     arena_free(arena);
 }
@@ -288,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_clear_yes_allows_a_call),
         cmocka_unit_test(what_decides_nothing_or_is_malformed_is_an_error),
+        cmocka_unit_test(a_refusal_is_one_whatever_comes_with_it),
         cmocka_unit_test(a_refusal_has_a_status_and_a_short_text),
         cmocka_unit_test(fields_are_overwritten_appended_and_removed),
         cmocka_unit_test(a_call_is_not_allowed_without_a_change_that_cannot_be_made),
