@@ -35,9 +35,11 @@ enum {
 /* The way of the call, and who answers for it: forwarding.h and own_fields.h. */
 static bool is_own(Bytes name)
 {
-    static const char *const names[] = {"host",         "via",    "forwarded",
-                                        "x-request-id", "expect", "grpc-previous-rpc-attempts",
-                                        "keep-alive",   NULL};
+    static const char *const names[] = {"host",       "via",
+                                        "forwarded",  "x-request-id",
+                                        "expect",     "grpc-previous-rpc-attempts",
+                                        "keep-alive", "traceparent",
+                                        "tracestate", NULL};
     return bytes_are_one_of(name, names) || bytes_start_with(name, "passerelle-") ||
            bytes_start_with(name, "x-forwarded-");
 }

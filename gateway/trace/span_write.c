@@ -194,6 +194,14 @@ static void add_span_number(Buffer *out, uint64_t span)
     add_field(out, SPAN_ID, bytes(id, sizeof id));
 }
 
+/* Of others there are as many as clients invent. */
+static bool is_known_verb(Bytes verb)
+{
+    static const char *const known[] = {"GET",     "HEAD",    "POST",  "PUT",   "DELETE",
+                                        "CONNECT", "OPTIONS", "TRACE", "PATCH", NULL};
+    return bytes_are_one_of(verb, known);
+}
+
 /* "shop.orders.v1.Orders/Get"; of a path that is passed through: "GET /legacy/". */
 static void add_name(Buffer *out, const CallRecord *record)
 {
@@ -202,7 +210,7 @@ static void add_name(Buffer *out, const CallRecord *record)
         return;
     }
     Bytes match = record->route ? bytes_of(record->route->match) : BYTES_NONE;
-    Bytes verb = bytes_cut_text(record->verb, 32);
+    Bytes verb = is_known_verb(record->verb) ? record->verb : bytes_of("HTTP");
     char name[160];
     size_t size = 0;
     memcpy(name, verb.data ? verb.data : (const uint8_t *)"", verb.size);
@@ -320,7 +328,8 @@ static void add_client(Buffer *out, const CallRecord *r)
     add_word(out, WORD("passerelle.dialect"), dialect_name(r->dialect));
     add_word(out, WORD("rpc.system"), rpc_systems[r->dialect]);
     if (!is_grpc(r->dialect)) { /* else they say nothing that the method does not */
-        add_text(out, WORD("http.request.method"), r->verb);
+        add_text(out, WORD("http.request.method"),
+                 is_known_verb(r->verb) ? r->verb : bytes_of("_OTHER"));
         add_text(out, WORD("url.path"), r->path);
     }
     add_word(out, WORD("passerelle.leg"), r->leg);

@@ -164,6 +164,8 @@ static Result take_response(TraceExporter *e, Bytes response)
     Bytes why;
     if (!spans_response_read(response, &e->rejected, &why))
         return FAIL(e->arena, FAULT_UPSTREAM_MESSAGE, "it is no ExportTraceServiceResponse");
+    if (e->rejected > e->first->n) /* a negative number, too */
+        e->rejected = e->first->n;
     if (e->rejected)
         telemetry_event("warning", "traces_rejected", OK, "the collector rejected %llu spans: %.*s",
                         (unsigned long long)e->rejected,
@@ -213,7 +215,9 @@ static void on_end(Caller *caller, const Status *status, const Fields *trailers)
     (void)trailers;
     if (status->code == CODE_OK)
         return;
-    e->again = may_pass(status->code);
+    /* What is too long to be read has been taken all the same. */
+    bool is_long = status->error && status->error->fault == &FAULT_UPSTREAM_TOO_LARGE;
+    e->again = may_pass(status->code) && !is_long;
     if (status->error)
         e->why = error_copy(e->arena, (Result){status->error});
     else

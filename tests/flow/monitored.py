@@ -26,6 +26,8 @@ ledger:
   webhooks: [{name: pager, url: 'http://127.0.0.1:$receiver/', attempts: 1, every: 1s, when: {impact: high}}]
 limits: {connections: $connections}
 rate_limits: [{name: all, rate: 100000/s}]
+policy_servers: [{name: opa, instances: ['127.0.0.1:1']}]
+tracing: {collector: '127.0.0.1:1', share: none, errors: false}
 authentication:
   - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/', refresh: 1s, claims: {scope: scope}}}
 authenticate: optional
