@@ -96,11 +96,16 @@ static bool holds(const AllowRule *rule, const Identity *identity)
     return true;
 }
 
+bool access_is_open(const AccessConfig *config, const AccessRules *rules)
+{
+    return !config->deny || rules->authenticate == AUTHENTICATE_NONE;
+}
+
 bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,
                    const char *version)
 {
     if (!rules->n_allow)
-        return !config->deny;
+        return access_is_open(config, rules);
     for (uint32_t i = 0; i < rules->n_allow; i++)
         if (one_matches(rules->allow[i].versions, bytes_of(version)) &&
             holds(&rules->allow[i], identity))
@@ -145,7 +150,7 @@ bool access_allows_some(const AccessConfig *config, const AccessRules *rules,
     for (uint32_t i = 0; i < rules->n_allow; i++)
         if (holds(&rules->allow[i], identity))
             return true;
-    return !rules->n_allow && !config->deny;
+    return !rules->n_allow && access_is_open(config, rules);
 }
 
 bool access_allows_request(const Config *config, const Method *method, const Identity *identity,

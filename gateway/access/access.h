@@ -19,7 +19,11 @@ CredentialList access_credentials(const AccessConfig *config, const ListenerConf
 const PolicyServer *access_policy_server(const AccessConfig *config, const ListenerConfig *listener,
                                          const AccessRules *rules);
 
-/* Whether one of the rules holds; without rules, what the config says. `version`: the client's, or
+/* Whether a route without rules is for everybody: the config says so, or the route itself, by not
+   wanting to know who calls. */
+bool access_is_open(const AccessConfig *config, const AccessRules *rules);
+
+/* Whether one of the rules holds; without rules, access_is_open. `version`: the client's, or
    NULL where there are none (path prefixes): rules that name a version do not hold then. Rules of
    fields count as if the request had them: access_allows_request decides. */
 bool access_allows(const AccessConfig *config, const AccessRules *rules, const Identity *identity,

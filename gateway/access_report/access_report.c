@@ -102,7 +102,8 @@ static void add_line(const Config *config, const Route *route, Buffer *out)
         buffer_add_byte(out, '}');
     }
     if (!rules->n_allow)
-        buffer_add_text(out, config->access.deny ? " nobody" : " whoever gets so far");
+        buffer_add_text(out, access_is_open(&config->access, rules) ? " whoever gets so far"
+                                                                    : " nobody");
     buffer_add_byte(out, '\n');
 }
 
@@ -169,7 +170,7 @@ static void add_route_json(const Config *config, const Route *route, Buffer *out
     }
     buffer_add_byte(out, ']');
     if (!rules->n_allow)
-        json_text_add_bool(out, "denied", config->access.deny);
+        json_text_add_bool(out, "denied", !access_is_open(&config->access, rules));
     buffer_add_byte(out, '}');
 }
 

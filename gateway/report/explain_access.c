@@ -104,7 +104,9 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
         tell_rule(found, &rules->allow[i], out);
     if (!rules->n_allow && (access->n_credentials || access->has_rules))
         buffer_printf(out, "allow     no rule: %s\n",
-                      access->deny ? "nobody" : "everybody who is known");
+                      !access_is_open(access, rules)             ? "nobody"
+                      : rules->authenticate == AUTHENTICATE_NONE ? "everybody"
+                                                                 : "everybody who is known");
     if (request->identity.size)
         buffer_printf(out, "client    %.*s: %s\n", BYTES_ARGS(request->identity),
                       allowed(found) ? "allowed"

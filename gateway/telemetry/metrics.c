@@ -403,8 +403,8 @@ void metrics_write(MetricsFormat format, Buffer *out)
 static const char *const media_types[] = {
     [METRICS_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
     [METRICS_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    [METRICS_PROTOBUF] = "application/vnd.google.protobuf; "
-                         "proto=io.prometheus.client.MetricFamily; encoding=delimited",
+    [METRICS_PROTOBUF] = ("application/vnd.google.protobuf; "
+                          "proto=io.prometheus.client.MetricFamily; encoding=delimited"),
 };
 
 const char *metrics_media_type(MetricsFormat format)

@@ -469,7 +469,7 @@ def proved(by):
     return f"authentication: [{{{by}}}]\n"
 
 
-def asking(server="name: a, instances: ['127.0.0.1:2']", rest="authorization: {policy_server: a}\n"):
+def asking(server="name: opa, instances: ['127.0.0.1:2']", rest="authorization: {policy_server: opa}\n"):
     return f"policy_servers: [{{{server}}}]\n{rest}"
 
 
@@ -872,9 +872,9 @@ CONFIG_CASES = JOB_CASES + [
       for before, then, pick, body in (
           ("response_fields: []", "response_fields: [n]", "it hides nothing", SAY),
           ("response_details: [t.v1.M]", 'response_fields: ["*"], response_details: [t.v1.M]', "all details of errors", SAY),
-          ("response_fields: [n, {path: s, version: [v3]}]", "response_fields: [n, {path: s, version: [v2]}]", "no version v3", SAY),
+          ("response_fields: [n, {path: s, version: [v3]}]", "response_fields: [n, {path: s, version: [v1]}]", "no version v3", SAY),
           ("response_fields: [n], response_details: [M]", "response_fields: [n], response_details: [t.v1.M]", "a message M", SAY),
-          ("response_fields: [alphaa]", "response_fields: [alpha]", "no field", "message M { string alpha = 1; }"),
+          ("response_fields: [alphx]", "response_fields: [alpha]", "no field", "message M { string alpha = 1; }"),
           ("response_fields: [n.x]", "response_fields: [n]", "to choose from", SAY),
           ("response_fields: [b]", "response_fields: [a, b]", "required, and hidden",
            "proto2 message M { required string a = 1; optional string b = 2; }"),
@@ -886,15 +886,15 @@ CONFIG_CASES = JOB_CASES + [
                "it closes nothing"),
     ConfigCase(config(rest=proved("certificate: {name: []}")), config(rest=proved("certificate: {name: [a]}")), "it closes nothing"),
     ConfigCase(config(rest=asking("name: none, instances: ['127.0.0.1:2']", "")), config(rest=asking()), "cannot be the name of a policy server"),
-    ConfigCase(config(rest=asking("name: a, instances: ['127.0.0.1:2'], headers: []")),
-               config(rest=asking("name: a, instances: ['127.0.0.1:2'], headers: [none]")), "it closes nothing"),
-    ConfigCase(config(rest=asking("name: a, instances: ['127.0.0.1:2'], partial_body: true")),
-               config(rest=asking("name: a, instances: ['127.0.0.1:2'], partial_body: true, body: 8KiB")), "nothing of a body"),
-    ConfigCase(config(rest=asking(rest="authorization: {policy_server: b}\n")), config(rest=asking()), "no policy server of"),
-    ConfigCase(config(rest=asking("name: a, instances: [{address: '127.0.0.1:2', protocol: connect}]")),
-               config(rest=asking("name: a, instances: [{address: '127.0.0.1:2', protocol: grpc}]")), "policy servers speak gRPC"),
-    ConfigCase(composed(rest=asking() + route("{match: s.S/Go, policy_server: a}")),
-               composed(rest=asking() + route("{match: s.S/Go, policy_server: a}, {match: p, policy_server: a}")),
+    ConfigCase(config(rest=asking("name: opa, instances: ['127.0.0.1:2'], headers: []")),
+               config(rest=asking("name: opa, instances: ['127.0.0.1:2'], headers: [none]")), "it closes nothing"),
+    ConfigCase(config(rest=asking("name: opa, instances: ['127.0.0.1:2'], partial_body: true")),
+               config(rest=asking("name: opa, instances: ['127.0.0.1:2'], partial_body: true, body: 8KiB")), "nothing of a body"),
+    ConfigCase(config(rest=asking(rest="authorization: {policy_server: oqa}\n")), config(rest=asking()), "no policy server of"),
+    ConfigCase(config(rest=asking("name: opa, instances: [{address: '127.0.0.1:2', protocol: connect}]")),
+               config(rest=asking("name: opa, instances: [{address: '127.0.0.1:2', protocol: grpc}]")), "policy servers speak gRPC"),
+    ConfigCase(composed(rest=asking() + route("{match: s.S/Go, policy_server: opa}")),
+               composed(rest=asking() + route("{match: s.S/Go, policy_server: opa}, {match: p, policy_server: opa}")),
                "would not be asked about this call"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),

@@ -23,6 +23,7 @@ CONFIG = """
 listen: [{address: '127.0.0.1:$port'}]
 admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/$name.sock'}
 log: "-"
+node: $name
 loops: 2
 store: {sqlite: $folder/jobs.db, jobs: {look: 100ms}}
 identity_header: x-client

@@ -184,7 +184,7 @@ def test_nothing_is_sent_to_an_internal_address_however_it_is_written_unless_the
             create(gateway, "inside")
             assert eventually(lambda: all(gateway.metric("passerelle_job_webhook_posts_total", webhook=name, result="given_up") == 1
                                           for name in hosts))
-            assert str(gateway.events("job_webhook_given_up")).count("not public") == len(hosts)
+            assert eventually(lambda: str(gateway.events("job_webhook_given_up")).count("not public") == len(hosts))
         assert not receiver.posts
 
 

@@ -84,7 +84,7 @@ def test_a_key_that_nobody_uses_is_told_and_one_that_is_used_is_not(tmp_path, ke
     file, ada = keys
     with gateway_of(tmp_path, "gw1", file, tmp_path / "store.db") as gateway:
         eventually(lambda: gateway.metric("passerelle_api_keys", state="used") == 2)  # both are known since just now
-    with gateway_of(tmp_path, "gw1", file, tmp_path / "store.db", unused="2s") as gateway:
+    with gateway_of(tmp_path, "gw1", file, tmp_path / "store.db", unused="1s") as gateway:
         call(gateway, ada)
         told = eventually(lambda: gateway.events("key_unused"))
         bob = key("list", file)[1].splitlines()[2].split()[0]

@@ -172,6 +172,12 @@ static void a_rule_of_a_version_holds_in_some_version(void **state)
     assert_false(access_allows_some(&(AccessConfig){0}, &of, &identity_anonymous));
     assert_true(access_allows_some(&(AccessConfig){0}, &(AccessRules){0}, &ada));
     assert_false(access_allows_some(&(AccessConfig){.deny = true}, &(AccessRules){0}, &ada));
+    const AccessRules open = {.authenticate = AUTHENTICATE_NONE};
+    assert_true(access_allows(&(AccessConfig){.deny = true}, &open, &identity_anonymous, NULL));
+    assert_true(access_allows_some(&(AccessConfig){.deny = true}, &open, &identity_anonymous));
+    const AccessRules optional = {.authenticate = AUTHENTICATE_OPTIONAL};
+    assert_false(
+        access_allows(&(AccessConfig){.deny = true}, &optional, &identity_anonymous, NULL));
     const AccessRules known = {.authenticate = AUTHENTICATE_REQUIRED};
     assert_true(access_allows_some(&(AccessConfig){0}, &known, &ada));
     assert_false(access_allows_some(&(AccessConfig){0}, &known, &identity_anonymous));

@@ -47,10 +47,10 @@ static pid_t start_child(Bytes *mark_out)
     pid_t child = fork();
     if (child == 0) {
         Bytes mark = process_mark_own(arena);
-        ssize_t n = write(ends[1], mark.data, mark.size);
-        while (n > 0)
+        if (write(ends[1], mark.data, mark.size) < 0)
+            _exit(1);
+        for (;;)
             pause();
-        _exit(1);
     }
     ssize_t n = read(ends[0], line, sizeof line);
     assert_true(n > 0);
