@@ -49,14 +49,14 @@ static inline bool has_name(const Field *field, Bytes name)
 
 void fields_drop(Fields *fields, Bytes name)
 {
-    Field *kept = fields->items;
-    const Field *end = kept + fields->n;
-    while (kept < end && !has_name(kept, name))
+    Field *items = fields->items; /* NULL: there are none */
+    uint32_t kept = 0;
+    while (kept < fields->n && !has_name(&items[kept], name))
         kept++;
-    for (const Field *from = kept; from < end; from++)
-        if (!has_name(from, name))
-            *kept++ = *from;
-    fields->n = (uint32_t)(kept - fields->items);
+    for (uint32_t from = kept; from < fields->n; from++)
+        if (!has_name(&items[from], name))
+            items[kept++] = items[from];
+    fields->n = kept;
 }
 
 Bytes fields_find(const Fields *fields, Bytes name)

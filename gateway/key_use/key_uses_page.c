@@ -56,7 +56,7 @@ void key_uses_page_write(const KeyRow *rows, uint32_t n, const KeyNode *nodes, u
             first++;
         for (end = first; end < n_nodes && bytes_equal(nodes[end].key, name);)
             end++;
-        add_row(out, &rows[i], nodes + first, end - first,
+        add_row(out, &rows[i], n_nodes ? nodes + first : NULL, end - first,
                 wall - key_row_idle_since(&rows[i]) >= unused);
     }
     buffer_add_byte(out, ']');

@@ -116,7 +116,8 @@ static bool compute(const PasswordHash *hash, Bytes password, uint8_t out[PASSWO
     PasswordHash copy = *hash; /* the library takes what it only reads without const */
     uint8_t text[PASSWORD_BYTES_MOST];
     CHECK(password.size <= sizeof text);
-    memcpy(text, password.data, password.size);
+    if (password.size)
+        memcpy(text, password.data, password.size);
     argon2_context context = {
         .out = out,
         .outlen = copy.hash_size,

@@ -57,7 +57,7 @@ static void each_route_tells_who_may_call_and_by_which_proof(void **state)
                                "['127.0.0.1:1']}\n",
                   "garage: proof required by machines; allowed {\"class\":[\"machine\"]}, "
                   "{\"client\":[\"bot\"],\"version\":[\"v3\"]}\n"
-                  "/status/: proof none; allowed nobody\n");
+                  "/status/: proof none; allowed whoever gets so far\n");
 }
 
 static void listeners_that_differ_are_told_apart(void **state)

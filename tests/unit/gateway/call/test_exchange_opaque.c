@@ -37,6 +37,10 @@ static void a_request_goes_through_as_it_is(void **state)
     assert_int_equal(scene->records[0].dialect, DIALECT_HTTP);
 }
 
+#ifndef __has_feature
+#define __has_feature(name) 0 /* gcc defines __SANITIZE_ADDRESS__ instead */
+#endif
+
 /* With the fields that most requests and responses have: another block would cost as much as the
    log line. */
 static void an_ordinary_call_needs_one_block_of_memory(void **state)
@@ -50,7 +54,11 @@ static void an_ordinary_call_needs_one_block_of_memory(void **state)
     size_t held = arena_size(client->client->clients->x->arena);
     say(instance(scene), BYTES("ne"));
     assert_true(client->ended);
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+    assert_true(held >= 4096); /* there is space between allocations then */
+#else
     assert_int_equal(held, 4096);
+#endif
 }
 
 static void an_answer_without_a_body_ends_with_its_head(void **state)
