@@ -24,6 +24,7 @@ listen:
 admin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}
 log: "-"
 sandbox: true
+authentication_failures: {rate: 1000/s, burst: 10000}
 authentication:
   - {name: people, jwt: {issuer: 'https://issuer', audience: [orders], keys_url: 'http://127.0.0.1:$jwks/keys.json', keys: $folder/kept.json, refresh: 1s, timeout: 300ms, skew: 0s, claims: {scope: scope}}}
   - {name: partners, api_keys: {file: $folder/api-keys.yaml, look: 50ms}}
