@@ -103,8 +103,8 @@ def test_a_deadline_that_leaves_no_time_is_its_clients_choice_and_a_generous_one
 def test_a_quota_of_one_client_that_an_instance_holds_counts_neither_for_nor_against_it(tmp_path, guards):
     with running(tmp_path, guards) as (instances, gateway):
         instances[0].full = True
-        told = [ask(gateway, WELL).status for _ in range(60)]
-        assert told.count(429) >= 10, told
+        told = []
+        eventually(lambda: told.append(ask(gateway, WELL).status) or told.count(429) >= 10)  # the others may be quicker for a while
         assert not has_judged(gateway, instances, guards)
         instances[0].full, instances[0].broken = False, True
         eventually(lambda: [ask(gateway, WELL) for _ in range(20)] and has_judged(gateway, instances, guards))
