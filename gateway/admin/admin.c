@@ -13,6 +13,7 @@
 #include "gateway/admin/operator.h"
 #include "gateway/admin/password_desk.h"
 #include "gateway/admin/refusals.h"
+#include "gateway/admin/response.h"
 #include "gateway/healing/healing_page.h"
 #include "gateway/healing/manual.h"
 #include "gateway/telemetry/metrics.h"
@@ -64,82 +65,48 @@ typedef struct Handler {
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void set_field(h2o_req_t *req, const h2o_token_t *name, const char *value)
-{
-    h2o_add_header(&req->pool, &req->res.headers, name, NULL, value, strlen(value));
-}
-
-static void send_answer(h2o_req_t *req, int status, const char *reason, const char *media_type,
-                        Bytes body)
-{
-    req->res.status = status;
-    req->res.reason = reason;
-    req->res.content_length = body.size;
-    set_field(req, H2O_TOKEN_CONTENT_TYPE, media_type);
-    set_field(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
-    h2o_send_inline(req, (const char *)body.data, body.size);
-}
-
-/* RFC 9457, with the phrase of the status as title. */
-static void send_problem(h2o_req_t *req, int status, const char *title, const char *detail)
-{
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer body = buffer_in(arena);
-    buffer_printf(&body,
-                  "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title,
-                  status);
-    json_text_add(&body, bytes_of(detail));
-    buffer_add_text(&body, "}\n");
-    send_answer(req, status, title, "application/problem+json", buffer_bytes(&body));
-    arena_free(arena);
-}
-
 /* A page is written for the operator `who`, who may see it. */
 static void answer_metrics(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
-    Bytes accept = BYTES_NONE;
-    if (at >= 0)
-        accept = bytes(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
-    MetricsFormat format = metrics_format(accept);
+    MetricsFormat format = metrics_format(request_field(req, "accept"));
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer page = buffer_in(arena);
     metrics_write(format, &page);
-    set_field(req, H2O_TOKEN_VARY, "accept");
-    send_answer(req, 200, "OK", metrics_media_type(format), buffer_bytes(&page));
+    response_field(req, "vary", "accept");
+    response_send(req, 200, "OK", metrics_media_type(format), buffer_bytes(&page));
     arena_free(arena);
 }
 
 static void answer_healthz(Admin *admin, h2o_req_t *req, const Operator *who)
 {
-    send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("alive\n"));
+    response_send(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("alive\n"));
 }
 
 static void answer_readyz(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     if (!atomic_load(admin->sees.ready))
-        send_problem(req, 503, "Service Unavailable",
-                     "no calls are accepted: starting, or shutting down");
+        response_send_problem(req, 503, "Service Unavailable",
+                              "no calls are accepted: starting, or shutting down");
     else if (key_sources_are_awaited(clock_now()))
-        send_problem(req, 503, "Service Unavailable",
-                     "the first keys that check tokens are not here yet");
+        response_send_problem(req, 503, "Service Unavailable",
+                              "the first keys that check tokens are not here yet");
     else
-        send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
+        response_send(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
 }
 
 static void answer_config(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     Config *config = telemetry_config();
     if (!config) {
-        send_problem(req, 503, "Service Unavailable", "no config is loaded yet");
+        response_send_problem(req, 503, "Service Unavailable", "no config is loaded yet");
         return;
     }
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
     admin_config_write(config, &text);
     buffer_add_byte(&text, '\n');
-    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
     config_unref(config);
 }
@@ -147,15 +114,15 @@ static void answer_config(Admin *admin, h2o_req_t *req, const Operator *who)
 static void answer_fleet(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     if (!admin->sees.fleet) {
-        send_problem(req, 404, "Not Found",
-                     "this gateway has no store: the config has no key `store`");
+        response_send_problem(req, 404, "Not Found",
+                              "this gateway has no store: the config has no key `store`");
         return;
     }
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
     fleet_write(admin->sees.fleet, &text);
     buffer_add_byte(&text, '\n');
-    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
 }
 
@@ -168,7 +135,7 @@ static void answer_healing(Admin *admin, h2o_req_t *req, const Operator *who)
     manual_write(&text);
     healing_write(&text);
     buffer_add_text(&text, "}\n");
-    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
 }
 
@@ -178,7 +145,7 @@ static void answer_limits(Admin *admin, h2o_req_t *req, const Operator *who)
     Buffer text = buffer_in(arena);
     rate_limits_write(admin->sees.limits, clock_wall(), &text);
     buffer_add_byte(&text, '\n');
-    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
 }
 
@@ -193,17 +160,11 @@ static void answer_shadow(Admin *admin, h2o_req_t *req, const Operator *who)
     name = bytes_start_with(query, "service=") ? bytes_slice(query, 8, SIZE_MAX) : BYTES_NONE;
     shadow_book_write(admin->sees.shadows, name, &text);
     buffer_add_byte(&text, '\n');
-    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
     arena_free(arena);
 }
 
 /* ---- Actions --------------------------------------------------------------------------------- */
-
-static h2o_iovec_t field_of(const h2o_req_t *req, const char *name)
-{
-    ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
-    return at < 0 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
-}
 
 /* The request of an action. It goes with its connection, and then nobody waits for the response. */
 typedef struct Waiting {
@@ -233,12 +194,11 @@ static AdminAction *make_action(Admin *admin, h2o_req_t *req, const Operator *wh
     Arena *arena = arena_new(ARENA_UNLIMITED);
     AdminAction *action = arena_make(arena, AdminAction);
     Waiting *waiting = h2o_mem_alloc_shared(&req->pool, sizeof *waiting, on_request_gone);
-    h2o_iovec_t why = field_of(req, ADMIN_REASON);
     *waiting = (Waiting){req, action};
     *action = (AdminAction){.what = what,
                             .who = arena_string(arena, who->name ? who->name : ""),
                             .by = arena_string(arena, who->by ? who->by : ""),
-                            .why = bytes_copy(arena, bytes_trim(bytes(why.base, why.len))),
+                            .why = bytes_copy(arena, bytes_trim(request_field(req, ADMIN_REASON))),
                             .target = bytes_copy(arena, target_of(req)),
                             .text = bytes_copy(arena, bytes(req->entity.base, req->entity.len)),
                             .arena = arena,
@@ -281,7 +241,7 @@ static void send_failure(h2o_req_t *req, const AdminAction *action)
     int status = is_of_files(fault) ? 409 : fault->http_status;
     const char *detail = action->detail.size ? arena_text(action->arena, action->detail)
                                              : error_text(action->arena, action->result);
-    send_problem(req, status, http_status_phrase((unsigned)status), detail);
+    response_send_problem(req, status, http_status_phrase((unsigned)status), detail);
 }
 
 static void answer_action(AdminAction *action)
@@ -292,7 +252,7 @@ static void answer_action(AdminAction *action)
         if (failed(action->result))
             send_failure(waiting->req, action);
         else
-            send_answer(waiting->req, 200, "OK", "application/json", action->body);
+            response_send(waiting->req, 200, "OK", "application/json", action->body);
     }
     admin_action_free(action);
 }
@@ -365,8 +325,8 @@ static void answer_audit(Admin *admin, h2o_req_t *req, const Operator *who)
     if (admin->sees.fleet)
         begin_action(admin, req, who, ADMIN_READ_AUDIT);
     else
-        send_problem(req, 404, "Not Found",
-                     "this gateway has no store: the audit is in its log only");
+        response_send_problem(req, 404, "Not Found",
+                              "this gateway has no store: the audit is in its log only");
 }
 
 static Bytes query_of(const h2o_req_t *req)
@@ -391,9 +351,10 @@ static void answer_forget(Admin *admin, h2o_req_t *req, const Operator *who)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer name = buffer_in(arena);
     if (!admin->sees.fleet) {
-        send_problem(req, 404, "Not Found", "this gateway has no store: it records no clients");
+        response_send_problem(req, 404, "Not Found",
+                              "this gateway has no store: it records no clients");
     } else if (!read_client(req, &name)) {
-        send_problem(
+        response_send_problem(
             req, 400, "Bad Request",
             "this takes the name of one client, and nothing else: /client/forget?name=NAME");
     } else {
@@ -456,8 +417,9 @@ static AdminAction *make_stored_action(Admin *admin, h2o_req_t *req, const Opera
                                        AdminDoing what)
 {
     if (!admin->sees.fleet) {
-        send_problem(req, 404, "Not Found",
-                     "this gateway has no store, and so neither jobs nor idempotency keys");
+        response_send_problem(
+            req, 404, "Not Found",
+            "this gateway has no store, and so neither jobs nor idempotency keys");
         return NULL;
     }
     AdminAction *action = make_action(admin, req, who, what);
@@ -522,11 +484,21 @@ static void answer_rollout_order(Admin *admin, h2o_req_t *req, const Operator *w
     ask_for_rollouts(admin, req, who, ADMIN_ORDER_ROLLOUT);
 }
 
+static void answer_asset(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    const Asset *asset = asset_find(bytes(req->path_normalized.base, req->path_normalized.len));
+    if (asset)
+        response_send_asset(req, asset);
+    else
+        response_send_problem(req, 404, "Not Found",
+                              "the web page has no such file; it begins at /");
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 typedef struct Page {
-    const char *path;  /* "*": one segment; that ends with a slash: of all beneath it, but for
-                          itself */
+    const char *path;  /* "*": one segment; that ends with a slash: of all right beneath it, but
+                          for itself; with "**": of all beneath it */
     bool acts;         /* by POST; else it is read by GET */
     bool takes_query;  /* of those that act */
     OperatorRole role; /* that it needs */
@@ -534,6 +506,8 @@ typedef struct Page {
 } Page;
 
 static const Page pages[] = {
+    {"/", false, false, ROLE_GUEST, answer_asset},
+    {"/page/**", false, false, ROLE_GUEST, answer_asset},
     {"/metrics", false, false, ROLE_GUEST, answer_metrics},
     {"/healthz", false, false, ROLE_GUEST, answer_healthz},
     {"/readyz", false, false, ROLE_GUEST, answer_readyz},
@@ -626,7 +600,7 @@ static void refuse(const Asking *asking, RefusalReason reason, int status, const
                        .text = text};
     uint32_t most = asking->config ? asking->config->admin_refused_events : 0;
     refusals_add(&asking->admin->refusals, &refusal, most, clock_now());
-    send_problem(req, status, title, text);
+    response_send_problem(req, status, title, text);
 }
 
 /* Behind a unix socket there is no name that a browser could have looked up. */
@@ -648,11 +622,10 @@ static bool know_operator(Asking *asking)
 {
     h2o_req_t *req = asking->req;
     AdminConnections *connections = &asking->admin->connections;
-    h2o_iovec_t authorization = field_of(req, "authorization");
     OperatorProof proof = {
         .unix_fd = unix_fd_of(asking->admin, req),
         .certificate = admin_connections_names(connections, req->conn),
-        .authorization = bytes(authorization.base, authorization.len),
+        .authorization = request_field(req, "authorization"),
     };
     if (operator_find(asking->config, &proof, asking->arena, &asking->who)) {
         if (asking->who.role > ROLE_GUEST)
@@ -667,7 +640,7 @@ static bool know_operator(Asking *asking)
 /* A page in a browser sends Origin; none is an operator's. */
 static bool may_act(const Asking *asking)
 {
-    if (!field_of(asking->req, "origin").base)
+    if (!request_field(asking->req, "origin").data)
         return true;
     refuse(asking, REFUSED_ORIGIN, 403, "Forbidden", "web pages may not act");
     return false;
@@ -677,7 +650,7 @@ static bool has_no_query(const Asking *asking)
 {
     if (!query_of(asking->req).size)
         return true;
-    send_problem(asking->req, 400, "Bad Request", "this takes no parameters");
+    response_send_problem(asking->req, 400, "Bad Request", "this takes no parameters");
     return false;
 }
 
@@ -692,9 +665,9 @@ static bool has_role(const Asking *asking, const Page *page)
                arena_printf(asking->arena, "%s has the role %s; this needs %s", who->name,
                             operator_role_name(who->role), needed));
     } else {
-        set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer");
+        response_field(asking->req, "www-authenticate", "Bearer");
         if (asking->config && operator_passwords(asking->config))
-            set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, BASIC);
+            response_field(asking->req, "www-authenticate", BASIC);
         refuse(asking, REFUSED_NO_PROOF, 401, "Unauthorized",
                arena_printf(asking->arena,
                             "this needs the role %s: ask on the unix socket, or show a "
@@ -708,9 +681,9 @@ static bool is_verb_of(const Page *page, h2o_req_t *req)
 {
     if (page->acts ? is(req->method, "POST") : is(req->method, "GET") || is(req->method, "HEAD"))
         return true;
-    set_field(req, H2O_TOKEN_ALLOW, page->acts ? "POST" : "GET, HEAD");
-    send_problem(req, 405, "Method Not Allowed",
-                 page->acts ? "this is done by POST" : "this page can only be read");
+    response_field(req, "allow", page->acts ? "POST" : "GET, HEAD");
+    response_send_problem(req, 405, "Method Not Allowed",
+                          page->acts ? "this is done by POST" : "this page can only be read");
     return false;
 }
 
@@ -719,11 +692,15 @@ static bool is_page(const Page *page, h2o_iovec_t asked)
 {
     Bytes path = bytes(asked.base, asked.len), pattern = bytes_of(page->path);
     size_t star = bytes_find(pattern, '*');
-    bool open = pattern.data[pattern.size - 1] == '/';
+    bool open = pattern.size > 1 && pattern.data[pattern.size - 1] == '/';
     if (star == pattern.size && !open)
         return is(asked, page->path);
     Bytes behind = bytes_slice(pattern, star + 1, SIZE_MAX);
-    if (path.size <= star + behind.size || memcmp(path.data, pattern.data, star) != 0)
+    if (path.size <= star || memcmp(path.data, pattern.data, star) != 0)
+        return false;
+    if (bytes_are(behind, "*"))
+        return true;
+    if (path.size <= star + behind.size)
         return false;
     Bytes segment = bytes_slice(path, star, path.size - behind.size - star);
     return bytes_find(segment, '/') == segment.size &&
@@ -736,7 +713,8 @@ static void send_not_found(const Asking *asking)
     buffer_add_text(&text, "there are");
     for (size_t i = 0; i < N_PAGES; i++)
         buffer_printf(&text, " %s", pages[i].path);
-    send_problem(asking->req, 404, "Not Found", arena_text(asking->arena, buffer_bytes(&text)));
+    response_send_problem(asking->req, 404, "Not Found",
+                          arena_text(asking->arena, buffer_bytes(&text)));
 }
 
 static const Page *find_page(const Asking *asking)
@@ -777,14 +755,14 @@ static bool is_strict(const Asking *asking)
     if (parse == HTTP1_PARSED && !is_said_twice(&head.http.fields))
         return true;
     req->http1_is_persistent = 0;
-    send_problem(req, why.status, http_status_phrase(why.status), why.detail);
+    response_send_problem(req, why.status, http_status_phrase(why.status), why.detail);
     return false;
 }
 
 static void send_stopping(h2o_req_t *req)
 {
     req->http1_is_persistent = 0;
-    send_problem(req, 503, "Service Unavailable", "the gateway stops");
+    response_send_problem(req, 503, "Service Unavailable", "the gateway stops");
 }
 
 /* ---- Passwords ------------------------------------------------------------------------------- */
@@ -838,8 +816,8 @@ static bool may_guess(const Asking *asking)
     Result r = rate_limits_admit_guess(limits, &call, &refusal);
     if (!failed(r))
         return true;
-    set_field(asking->req, H2O_TOKEN_RETRY_AFTER,
-              arena_printf(asking->arena, "%u", refusal.retry_after));
+    response_field(asking->req, "retry-after",
+                   arena_printf(asking->arena, "%u", refusal.retry_after));
     refuse(asking, REFUSED_GUESSES, 429, "Too Many Requests",
            "too many wrong passwords came from this address: none of it is looked at for now");
     error_ignore(r, "the response says it");
@@ -854,14 +832,14 @@ static void refuse_password(const Asking *asking)
         LimitCall call = guess_of(asking, &address);
         rate_limits_count_guess(limits, &call);
     }
-    set_field(asking->req, H2O_TOKEN_WWW_AUTHENTICATE, BASIC);
+    response_field(asking->req, "www-authenticate", BASIC);
     refuse(asking, REFUSED_PASSWORD, 401, "Unauthorized",
            "no operator has this name and this password");
 }
 
 static void refuse_busy(const Asking *asking, const char *text)
 {
-    set_field(asking->req, H2O_TOKEN_RETRY_AFTER, "1");
+    response_field(asking->req, "retry-after", "1");
     refuse(asking, REFUSED_BUSY, 503, "Service Unavailable", text);
 }
 
@@ -900,13 +878,13 @@ static void log_in(Asking *asking, const Page *page, Login *login)
     PasswordDesk *desk = asking->admin->desk;
     PasswordCache *cache = password_desk_cache(desk);
     const Config *config = asking->config;
-    h2o_iovec_t said = field_of(asking->req, "authorization");
+    Bytes said = request_field(asking->req, "authorization");
     uint32_t n = operator_passwords(config);
     PasswordLogin named;
     bool is_basic;
     if (!may_guess(asking))
         return;
-    if (!n || !password_login_read(asking->arena, bytes(said.base, said.len), &named, &is_basic)) {
+    if (!n || !password_login_read(asking->arena, said, &named, &is_basic)) {
         refuse_password(asking);
         return;
     }
@@ -979,11 +957,11 @@ static bool needs_login(const Asking *asking, const Page *page)
 {
     PasswordLogin login;
     bool is_basic;
-    h2o_iovec_t said = field_of(asking->req, "authorization");
+    Bytes said = request_field(asking->req, "authorization");
     bool known = asking->who.name || !asking->config || asking->who.role >= page->role;
     if (known)
         return false;
-    (void)password_login_read(asking->arena, bytes(said.base, said.len), &login, &is_basic);
+    (void)password_login_read(asking->arena, said, &login, &is_basic);
     return is_basic;
 }
 

@@ -11,6 +11,8 @@ from processes import eventually
 
 # Every path: how it is asked for, and what it needs.
 PATHS = {
+    "/": ("GET", "guest"),
+    "/page/**": ("GET", "guest"),
     "/healthz": ("GET", "guest"),
     "/readyz": ("GET", "guest"),
     "/metrics": ("GET", "guest"),
@@ -54,7 +56,7 @@ QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?addre
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
 KEYS = {"/idempotency", "/idempotency/forget"}
-UNKNOWN = {"/requests/", "/errors/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such call, failure, ..., and nobody counts usage
+UNKNOWN = {"/page/**", "/requests/", "/errors/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such file, call, failure, ..., and nobody counts usage
 UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.

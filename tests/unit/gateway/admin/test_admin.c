@@ -138,7 +138,7 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
 
 static void other_pages_and_verbs_are_problems(void **state)
 {
-    const char *answer = ask("GET", "/", "");
+    const char *answer = ask("GET", "/nothing", "");
     assert_has(answer, "HTTP/1.1 404 Not Found\r\n");
     assert_has(answer, "content-type: application/problem+json\r\n");
     answer = ask("POST", "/metrics", "content-length: 2\r\n\r\n{}");
