@@ -16,6 +16,7 @@
 #include "gateway/admin/response.h"
 #include "gateway/healing/healing_page.h"
 #include "gateway/healing/manual.h"
+#include "gateway/page/same_origin.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
@@ -76,6 +77,34 @@ static void answer_metrics(Admin *admin, h2o_req_t *req, const Operator *who)
     response_field(req, "vary", "accept");
     response_send(req, 200, "OK", metrics_media_type(format), buffer_bytes(&page));
     arena_free(arena);
+}
+
+/* A text, or null. */
+static void add_maybe(Buffer *out, const char *name, const char *text)
+{
+    json_text_add_key(out, name);
+    if (text)
+        json_text_add(out, bytes_of(text));
+    else
+        buffer_add_text(out, "null");
+}
+
+static void answer_whoami(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    Config *config = telemetry_config();
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    buffer_add_byte(&text, '{');
+    add_maybe(&text, "name", who->name);
+    json_text_add_member(&text, "role", bytes_of(operator_role_name(who->role)));
+    add_maybe(&text, "by", who->by);
+    add_maybe(&text, "node", config ? config->node : NULL);
+    json_text_add_member(&text, "version", bytes_of(VERSION));
+    buffer_add_text(&text, "}\n");
+    response_send(req, 200, "OK", "application/json", buffer_bytes(&text));
+    arena_free(arena);
+    if (config)
+        config_unref(config);
 }
 
 static void answer_healthz(Admin *admin, h2o_req_t *req, const Operator *who)
@@ -508,6 +537,7 @@ typedef struct Page {
 static const Page pages[] = {
     {"/", false, false, ROLE_GUEST, answer_asset},
     {"/page/**", false, false, ROLE_GUEST, answer_asset},
+    {"/whoami", false, false, ROLE_GUEST, answer_whoami},
     {"/metrics", false, false, ROLE_GUEST, answer_metrics},
     {"/healthz", false, false, ROLE_GUEST, answer_healthz},
     {"/readyz", false, false, ROLE_GUEST, answer_readyz},
@@ -637,12 +667,19 @@ static bool know_operator(Asking *asking)
     return false;
 }
 
-/* A page in a browser sends Origin; none is an operator's. */
 static bool may_act(const Asking *asking)
 {
-    if (!request_field(asking->req, "origin").data)
+    h2o_req_t *req = asking->req;
+    OriginSaid said = {
+        .sec_fetch_site = request_field(req, "sec-fetch-site"),
+        .origin = request_field(req, "origin"),
+        .authority = bytes(req->input.authority.base, req->input.authority.len),
+        .tls = asking->admin->accept.ssl_ctx != NULL,
+    };
+    if (is_same_origin(&said))
         return true;
-    refuse(asking, REFUSED_ORIGIN, 403, "Forbidden", "web pages may not act");
+    refuse(asking, REFUSED_ORIGIN, 403, "Forbidden",
+           "web pages of other origins may not act: only the page of this listener may");
     return false;
 }
 
@@ -729,7 +766,7 @@ static const Page *find_page(const Asking *asking)
 /* What an operator says is said once. */
 static bool is_said_twice(const Fields *fields)
 {
-    static const char *const names[] = {"authorization", "origin", ADMIN_REASON};
+    static const char *const names[] = {"authorization", "origin", "sec-fetch-site", ADMIN_REASON};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         uint32_t n = 0;
         for (uint32_t k = 0; k < fields->n; k++)

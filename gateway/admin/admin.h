@@ -2,6 +2,7 @@
  * Admin: the listener for operators: metrics, health, and the running config.
  *
  *   GET /           the web page; GET /page/... are its files
+ *   GET /whoami     the operator's name and role, as the request proves them
  *   GET /metrics    Prometheus text, or OpenMetrics where Accept asks for it
  *   GET /healthz    200 as long as the process responds
  *   GET /readyz     200 while calls are accepted and their clients can be known, else 503

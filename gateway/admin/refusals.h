@@ -18,7 +18,7 @@ typedef enum RefusalReason {
     REFUSED_STRANGER, /* another user at the unix socket */
     REFUSED_NO_PROOF,
     REFUSED_ROLE,
-    REFUSED_ORIGIN,      /* a web page that wants to act */
+    REFUSED_ORIGIN,      /* a web page of another site that wants to act */
     REFUSED_HOST,        /* a name that a web page may have made resolve to this machine */
     REFUSED_CERTIFICATE, /* in the TLS handshake: there is no request */
     REFUSED_PASSWORD,

@@ -13,6 +13,7 @@ from processes import eventually
 PATHS = {
     "/": ("GET", "guest"),
     "/page/**": ("GET", "guest"),
+    "/whoami": ("GET", "guest"),
     "/healthz": ("GET", "guest"),
     "/readyz": ("GET", "guest"),
     "/metrics": ("GET", "guest"),

@@ -1,10 +1,11 @@
 """The operators' web page: its files, who may load them, and what a browser may do with them."""
 import gzip
+import os
 import pathlib
 
 import pytest
 from gateway import Gateway
-from operators import CONFIG, HASHES, plain
+from operators import CONFIG, HASHES, own_user, plain
 
 WEB = pathlib.Path(__file__).parents[2] / "gateway/page/web"
 FILES = sorted(path for path in WEB.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -70,3 +71,47 @@ def test_files_are_only_read(gateway):
     for path in ("/", "/page/index.html"):
         answer = plain(gateway, "ops")("POST", path)
         assert answer.status == 405 and answer.headers["allow"] == "GET, HEAD"
+
+
+def test_whoever_asks_is_told_who_that_is(gateway):
+    told = plain(gateway)("GET", "/whoami").json
+    assert (told["name"], told["role"], told["by"]) == (None, "guest", None) and told["version"] and told["node"]
+    assert plain(gateway, "wrong")("GET", "/whoami").json == told
+    for name, role in (("reader", "read"), ("ops", "operate")):
+        known = plain(gateway, name)("GET", "/whoami").json
+        assert (known["name"], known["role"], known["by"]) == (name, role, "token")
+    assert own_user(gateway)("GET", "/whoami").json == {**told, "name": f"uid {os.geteuid()}", "role": "operate", "by": "socket"}
+
+
+ACT = "/instance/return?address=127.0.0.1:1"
+
+
+def attempts(gateway):
+    own = f"http://127.0.0.1:{gateway.admin_port}"
+    return [
+        ({}, 200),  # curl
+        ({"Sec-Fetch-Site": "same-origin", "Origin": own}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": own}, 200),  # a browser says no Sec-Fetch-Site to what is neither TLS nor localhost
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": own}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"}, 403),  # another port of this machine
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),  # a frame in a sandbox
+        ({"Origin": f"http://127.0.0.1:{gateway.admin_port}.evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Host": "rebound.example", "Origin": "http://rebound.example"}, 421),
+        ({"Host": "rebound.example", "Origin": "http://rebound.example"}, 421)]
+
+
+def test_no_page_of_another_site_acts(gateway):
+    refused = gateway.metric("passerelle_admin_refused_total", reason="origin")
+    for fields, status in attempts(gateway):
+        answer = gateway.http("POST", ACT, headers={"Authorization": f"Bearer {'o' * 40}", **fields}, port=gateway.admin_port)
+        assert answer.status == status, fields
+    more = sum(status == 403 for _, status in attempts(gateway))
+    assert gateway.metric("passerelle_admin_refused_total", reason="origin") == refused + more
+
+
+def test_whoever_only_reads_may_come_from_anywhere(gateway):
+    answer = plain(gateway, "reader")("GET", "/healing", **{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"})
+    assert answer.status == 200 and "access-control-allow-origin" not in answer.headers  # so no page gets to see it

@@ -181,6 +181,8 @@ static void malformed_requests_are_refused_with_a_problem(void **state)
         {"passerelle-why: a\r\nPasserelle-Why: b\r\n",
          "a field that may be sent once is sent twice"},
         {"origin: http://a\r\norigin: http://a\r\n", "a field that may be sent once is sent twice"},
+        {"sec-fetch-site: none\r\nSec-Fetch-Site: none\r\n",
+         "a field that may be sent once is sent twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *answer = ask("GET", "/healthz", cases[i].fields);
