@@ -1,9 +1,8 @@
 /*
- * AdminAction: something that an operator wants from the main thread: a change, or what only it can
- * read.
+ * AdminAction: something that an operator wants of the gateway: a change, or a page.
  *
- *      admin thread   request --> action --> sees->act ......... on_done: response, freed
- *      main thread                              | does it, audits it, admin_action_done |
+ *      admin thread   admin_page_ask --> action --> page->write, or sees->act ..... on_done, freed
+ *      main thread                                    does it, audits it, admin_action_done |
  *
  * The admin thread makes it and hands it over; from then on only the main thread touches what it
  * says, until admin_action_done, which may be called on any thread, exactly once.
@@ -21,11 +20,12 @@ typedef struct AdminAction AdminAction;
 #define ADMIN_REASON "passerelle-why"
 
 typedef enum AdminDoing {
+    ADMIN_WRITE, /* nothing: the admin thread has all that the page shows */
     ADMIN_RELOAD,
     ADMIN_DRAIN,
     ADMIN_UPGRADE,
     ADMIN_READ_AUDIT,
-    ADMIN_FORGET_CLIENT,
+    ADMIN_FORGET_CLIENT, /* `text` is the query */
     ADMIN_READ_ERRORS,
     ADMIN_READ_REQUEST,  /* `target` is its id */
     ADMIN_ANNOTATE,      /* `target` is a fingerprint, `text` what is said of it */
@@ -45,11 +45,10 @@ typedef enum AdminDoing {
 
 struct AdminAction {
     AdminDoing what;
-    const char *who, *by; /* the operator, and how that was proved */
+    const char *who, *by; /* the operator, and how that was proved; "": it does not matter */
     Bytes why;            /* may be empty */
-    Bytes client;         /* the name of the one to be forgotten */
-    Bytes target;         /* what the path names; else empty */
-    Bytes text;           /* the body of the request, or the query; may be empty */
+    Bytes target;         /* of the path, behind its first segment; may be empty */
+    Bytes text;           /* the query, or the body of the request; may be empty */
 
     /* The response, set before it is done, in its arena. */
     Arena *arena;
@@ -58,8 +57,11 @@ struct AdminAction {
     Bytes detail; /* of a failure: more than the error says; may be empty */
 
     AdminAction *next; /* for whoever has it */
-    Admin *admin;      /* for admin.c */
-    void *request;
+    Admin *admin;
+    /* On the admin's thread; after it, the action is freed. Not called when the Admin has stopped.
+     */
+    void (*on_done)(AdminAction *action);
+    void *owner; /* for on_done; NULL: nobody waits any more */
 };
 
 /* Gives it back with its response. */

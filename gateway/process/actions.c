@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
+#include "base/text/percent.h"
 #include "gateway/healing/manual.h"
 #include "gateway/identity/identity.h"
 
@@ -212,24 +213,49 @@ static void on_forgotten(void *owner, Result result, StoreTask *task)
     admin_action_done(action);
 }
 
+/* The name is in the query, for paths are logged where a request is refused; and nothing else: of
+   two names one would be forgotten, and nobody knows which was meant. Empty: it is not so. */
+static Bytes client_of(const AdminAction *action)
+{
+    static const char key[] = "name=";
+    Buffer name = buffer_in(action->arena);
+    Bytes value = bytes_slice(action->text, strlen(key), SIZE_MAX);
+    bool one = bytes_start_with(action->text, key) && bytes_find(value, '&') == value.size &&
+               percent_decode(&name, value, PERCENT_PLUS_IS_SPACE);
+    return one ? buffer_bytes(&name) : BYTES_NONE;
+}
+
 /* A pseudonym is new each time: two clients that were forgotten do not become one. */
-static void forget_client(Process *p, AdminAction *action)
+static void forget(Process *p, AdminAction *action, Bytes client)
 {
     Random random;
     random_seed(&random);
     const char *pseudonym =
         arena_printf(action->arena, "forgotten-%016llx", (unsigned long long)random_next(&random));
-    Bytes hash = identity_hash(action->client, p->config, action->arena);
+    Bytes hash = identity_hash(client, p->config, action->arena);
     if (!hash.size && p->config->identity.hash_key.size) {
         on_forgotten(storing_of(p, action),
                      FAIL(action->arena, FAULT_OUT_OF_MEMORY, "hashing the name"), NULL);
         return;
     }
-    usage_forget_client(p->shared.usage, hash.size ? hash : action->client);
+    usage_forget_client(p->shared.usage, hash.size ? hash : client);
     store_submit(p->port,
-                 store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), action->client,
-                                           hash.size ? hash : action->client),
+                 store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), client,
+                                           hash.size ? hash : client),
                  on_forgotten, storing_of(p, action));
+}
+
+static void forget_client(Process *p, AdminAction *action)
+{
+    Bytes client = client_of(action);
+    if (client.size) {
+        forget(p, action, client);
+        return;
+    }
+    action->detail =
+        bytes_of("this takes the name of one client, and nothing else: /client/forget?name=NAME");
+    action->result = FAIL(action->arena, FAULT_BAD_VALUE, "reading the name of a client");
+    admin_action_done(action);
 }
 
 /* ---- The queue ---------------------------------------------------------------------------------
@@ -269,6 +295,7 @@ static AdminAction *take_asked(Process *p)
 static void do_action(Process *p, AdminAction *action)
 {
     switch (action->what) {
+    case ADMIN_WRITE: break; /* the admin thread does that */
     case ADMIN_RELOAD:
         action->next = p->waiting;
         p->waiting = action;

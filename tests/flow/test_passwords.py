@@ -73,6 +73,11 @@ def test_an_operator_logs_in_with_a_password_and_has_the_role_of_it(gateway):
     # Pages for everybody ask nobody, whatever they send; tokens work beside.
     assert ask(gateway, "GET", "/metrics", "ada", "wrong").status == 200
     assert plain(gateway, "reader")("GET", "/limits").status == 200
+    # But for the one that tells who it is.
+    told = ask(gateway, "GET", "/whoami", "eve", EVE).json
+    assert (told["name"], told["role"], told["by"]) == ("eve", "read", "password")
+    wrong = ask(gateway, "GET", "/whoami", "eve", "wrong")
+    assert wrong.status == 401 and "Basic" in wrong.headers["www-authenticate"]
 
 
 def test_a_wrong_password_is_401_and_the_one_who_is_not_there_gets_the_same(gateway):

@@ -1,4 +1,4 @@
-#include "gateway/admin/admin_config.h"
+#include "gateway/page/config_page.h"
 
 #include "base/clock.h"
 #include "base/text/json_text.h"
@@ -132,7 +132,7 @@ static void add_route(Buffer *out, const Route *route)
     buffer_add_byte(out, '}');
 }
 
-void admin_config_write(const Config *config, Buffer *out)
+void config_page_write(const Config *config, Buffer *out)
 {
     buffer_add_byte(out, '{');
     json_text_add_number(out, "generation", config->generation);

@@ -1,10 +1,10 @@
 /* The running config as JSON for operators, with the state of its instances as the loops see it. */
-#ifndef GATEWAY_ADMIN_CONFIG_H
-#define GATEWAY_ADMIN_CONFIG_H
+#ifndef GATEWAY_CONFIG_PAGE_H
+#define GATEWAY_CONFIG_PAGE_H
 
 #include "gateway/config/config.h"
 
 /* One object. Any thread that holds a reference to the config. */
-void admin_config_write(const Config *config, Buffer *out);
+void config_page_write(const Config *config, Buffer *out);
 
 #endif

@@ -1,0 +1,64 @@
+/* What the files of the admin listener share. All on its thread, but where a mutex is named. */
+#ifndef GATEWAY_ADMIN_INTERNAL_H
+#define GATEWAY_ADMIN_INTERNAL_H
+
+#include "gateway/admin/admin.h"
+#include "gateway/admin/admin_connections.h"
+#include "gateway/admin/admin_pages.h"
+#include "gateway/admin/operator.h"
+#include "gateway/admin/password_desk.h"
+#include "gateway/admin/refusals.h"
+
+#include <h2o.h>
+
+struct Admin {
+    bool stopping; /* on_stop was called */
+    Arena *arena;
+    AdminSees sees;
+    ListenerConfig listener;
+    Config binding; /* nothing but the listener, for bind.h */
+    uint16_t port;
+
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t stop;
+    uv_async_t answered;
+    pthread_mutex_t mutex;
+    AdminAction *done;            /* under the mutex: with their responses */
+    void (*on_turn)(void *owner); /* under the mutex: of admin_ask; NULL: nobody asks */
+    void *asker;                  /* under the mutex */
+    atomic_bool leaving;          /* accepts nobody any more */
+    AdminConnections connections;
+    Refusals refusals;
+    uv_timer_t refusals_look; /* ends their minutes */
+    PasswordDesk *desk;
+
+    h2o_globalconf_t config;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+};
+
+/* A request, and who it is from. */
+struct Asking {
+    Admin *admin;
+    h2o_req_t *req;
+    Arena *arena;         /* of this turn of the loop */
+    const Config *config; /* NULL: none is loaded yet */
+    Operator who;
+};
+
+/* ---- admin_desk.c: who may ask what ---------------------------------------------------------- */
+
+/* Responds to the request, now or later. */
+void admin_desk_receive(Admin *admin, h2o_req_t *req);
+
+/* Counts the refusal, and sends it as a problem. */
+void admin_desk_refuse(const Asking *asking, RefusalReason reason, int status, const char *title,
+                       const char *text);
+
+/* "192.0.2.7:5000"; empty: on a unix socket, or unknown. */
+Bytes admin_desk_peer(h2o_socket_t *socket, Arena *arena);
+
+void admin_desk_send_stopping(h2o_req_t *req);
+
+#endif
