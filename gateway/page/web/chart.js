@@ -1,0 +1,68 @@
+// A chart over time, drawn by uPlot, with the same figures as text for those who do not see it.
+import { h, number } from "./dom.js";
+
+const HEIGHT = 160;
+
+// A colour of app.css in the present theme: only as the colour of a node it is resolved.
+function colour(host, name) {
+  host.style.color = `var(${name})`;
+  const resolved = getComputedStyle(host).color;
+  host.style.color = "";
+  return resolved;
+}
+
+function optionsOf(host, { series, unit }, width) {
+  const axis = { stroke: colour(host, "--muted"), grid: { stroke: colour(host, "--line"), width: 1 }, ticks: { stroke: colour(host, "--line"), width: 1 } };
+  return {
+    width, height: HEIGHT, legend: { live: true }, cursor: { drag: { x: false, y: false } },
+    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${number(tick)}${unit ?? ""}`) }],
+    series: [{ label: "time" }, ...series.map(({ label, tone }, at) => ({
+      label, stroke: colour(host, `--${tone ?? "accent"}`), width: 1.5, dash: at % 2 ? [5, 3] : undefined, points: { show: false },
+      value: (_, value) => (value === null ? "–" : `${number(value)}${unit ?? ""}`) }))],
+  };
+}
+
+/** chart({label, times, series: [{label, values, tone}], unit}): `times` are seconds since 1970, `values` numbers or null,
+ *  `tone` a colour of app.css (accent, good, warn, bad, muted). */
+export function chart(given) {
+  const host = h("figure", { class: "chart", "aria-label": `${given.label}: ${toldAs(given)}`, role: "img" });
+  let plot = null;
+  let now = given;
+  const data = () => [now.times, ...now.series.map(({ values }) => values)];
+
+  function draw() {
+    plot?.destroy();
+    plot = new window.uPlot(optionsOf(host, now, host.clientWidth || 300), data(), host);
+  }
+
+  // A frame later it is in the page and has a width.
+  const seen = new ResizeObserver(() => {
+    if (!host.isConnected) return;
+    if (!plot) draw();
+    else if (plot.width !== host.clientWidth) plot.setSize({ width: host.clientWidth, height: HEIGHT });
+  });
+  seen.observe(host);
+  const themed = () => {
+    if (host.isConnected) draw();
+    else if (plot) document.removeEventListener("theme", themed);
+  };
+  document.addEventListener("theme", themed);
+
+  host.given = given;
+  host.become = (made) => {
+    const other = String(now.series.map(({ label }) => label)) !== String(made.given.series.map(({ label }) => label));
+    now = made.given;
+    host.setAttribute("aria-label", made.getAttribute("aria-label"));
+    if (other) draw();
+    else plot?.setData(data());
+  };
+  return host;
+}
+
+function toldAs({ series, unit }) {
+  return series.map(({ label, values }) => {
+    const known = values.filter((value) => value !== null);
+    if (!known.length) return `${label} has no values`;
+    return `${label} now ${number(known.at(-1))}${unit ?? ""}, at most ${number(Math.max(...known))}${unit ?? ""}`;
+  }).join("; ");
+}
