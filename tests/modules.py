@@ -92,6 +92,7 @@ LAYERS = (
         Module("tally", "failures by kind, counted and ranked", "Tally", "failure_table.h"),
         Module("healing", "what is being healed, counted and limited", "HealingBook", "healing.h"),
         Module("overload", "which calls are refused or wait, when there are too many", "ServiceGate", "loop_load.h"),
+        Module("requests", "the records of the newest calls, and which of them are asked for", "RequestRing", "request_ring.h"),
         Module("ledger", "failures of all loops, and the records of calls", "Ledger", "ledger.h"),
         Module("cohort", "which clients have the candidate of a rollout, and how they fare", "CohortTable", "cohort_table.h"),
         Module("job_hook", "webhooks of jobs: an outbox in the store, and who empties it", "JobPostman", "job_outbox.h"),

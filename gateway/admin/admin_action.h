@@ -28,6 +28,7 @@ typedef enum AdminDoing {
     ADMIN_FORGET_CLIENT, /* `text` is the query */
     ADMIN_READ_ERRORS,
     ADMIN_READ_REQUEST,  /* `target` is its id */
+    ADMIN_LIST_REQUESTS, /* `text` is the query */
     ADMIN_ANNOTATE,      /* `target` is a fingerprint, `text` what is said of it */
     ADMIN_INSTANCE,      /* `target` is "eject", "drain" or "return", `text` the query */
     ADMIN_SERVICE,       /* `target` is "pin" or "unpin", `text` the query */

@@ -137,6 +137,7 @@ static const AdminPage pages[] = {
     {"/shadow", PAGE_READ, ROLE_READ, .write = write_shadow},
     {"/audit", PAGE_READ, ROLE_READ, NO_AUDIT, .doing = ADMIN_READ_AUDIT},
     {"/errors", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_ERRORS},
+    {"/requests", PAGE_READ, ROLE_READ, .doing = ADMIN_LIST_REQUESTS},
     {"/requests/", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_REQUEST},
     {"/usage", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_USAGE},
     {"/keys", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_API_KEYS},

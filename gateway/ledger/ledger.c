@@ -7,6 +7,7 @@
 #include "gateway/ledger/ledger_webhooks.h"
 #include "gateway/ledger/muting.h"
 #include "gateway/ledger/redaction.h"
+#include "gateway/ledger/request_list.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,20 +16,27 @@
 struct LedgerErrand {
     LedgerErrand *next; /* of those that are done */
     LedgerBook *book;
-    Tally *tally;             /* empty, then full; NULL: a record is wanted */
+    Tally *tally;             /* empty, then full; NULL: records are wanted */
     LedgerQuestion *question; /* whom the answer is for; NULL: nobody waits for it */
     char *record;             /* found; NULL: none */
     size_t record_size;
+    RequestList *list; /* NULL: none is wanted */
 };
+
+typedef enum LedgerWish { WISH_PAGE, WISH_RECORD, WISH_LIST } LedgerWish;
 
 /* Somebody waits until all loops have answered. */
 struct LedgerQuestion {
     LedgerQuestion *next;
+    LedgerWish wish;
     uint32_t n_open; /* errands */
-    char *id;        /* of a request; NULL: the page is wanted */
+    char *id;        /* of the record that is wanted */
     size_t id_size;
     char *record;
     size_t record_size;
+    Arena *arena; /* of the query */
+    RequestQuery query;
+    RequestList *lists; /* one of each loop */
     void (*on_answer)(void *owner, Bytes json);
     void *owner;
 };
@@ -92,6 +100,15 @@ static void find_record(LedgerErrand *errand)
     errand->record_size = found.size;
 }
 
+static void list_records(LedgerErrand *errand)
+{
+    const LedgerBook *book = errand->book;
+    int64_t since = clock_wall() - LEDGER_REQUEST_AGE;
+    errand->list = request_list_new();
+    request_list_look(errand->list, &book->bad, &errand->question->query, since);
+    request_list_look(errand->list, &book->good, &errand->question->query, since);
+}
+
 static void run_errand(Loop *loop, void *argument)
 {
     LedgerErrand *errand = argument;
@@ -101,6 +118,8 @@ static void run_errand(Loop *loop, void *argument)
         Tally *full = book->tally;
         book->tally = errand->tally;
         errand->tally = full;
+    } else if (errand->question->wish == WISH_LIST) {
+        list_records(errand);
     } else {
         find_record(errand);
     }
@@ -119,7 +138,7 @@ static void send_errand(LedgerBook *book, LedgerQuestion *question)
     CHECK(errand);
     errand->book = book;
     errand->question = question;
-    if (!question || !question->id) {
+    if (!question || question->wish == WISH_PAGE) {
         errand->tally = book->spare;
         book->spare = NULL;
     }
@@ -153,9 +172,13 @@ static void take_tally(Ledger *ledger, LedgerBook *book, Tally *tally)
     show_counts(ledger);
 }
 
-static void take_record(LedgerErrand *errand)
+static void take_records(LedgerErrand *errand)
 {
     LedgerQuestion *question = errand->question;
+    if (errand->list) {
+        errand->list->next = question->lists;
+        question->lists = errand->list;
+    }
     if (question->record || !errand->record)
         return;
     question->record = errand->record;
@@ -168,7 +191,7 @@ static void end_errand(Ledger *ledger, LedgerErrand *errand)
     if (errand->tally)
         take_tally(ledger, errand->book, errand->tally);
     else
-        take_record(errand);
+        take_records(errand);
     if (errand->question)
         errand->question->n_open--;
     free(errand->record);
@@ -195,25 +218,42 @@ static void notice_changes(Ledger *ledger)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void answer(Ledger *ledger, LedgerQuestion *question)
+static void write_page(Ledger *ledger, Buffer *out)
 {
-    if (!question->id) {
-        tally_count_calls(ledger->all, clock_wall());
-        notice_changes(ledger);
-    }
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Buffer out = buffer_in(arena);
+    tally_count_calls(ledger->all, clock_wall());
+    notice_changes(ledger);
     LedgerPage page = {.all = ledger->all,
                        .annotations = &ledger->annotations,
                        .node = ledger->node,
                        .redact = ledger->redact,
                        .wall = clock_wall()};
-    if (!question->id)
-        ledger_page_write(&page, &out);
-    else if (question->record)
-        redact_record(bytes(question->record, question->record_size), ledger->redact, &out);
+    ledger_page_write(&page, out);
+}
+
+static void write_answer(Ledger *ledger, const LedgerQuestion *question, Buffer *out)
+{
+    switch (question->wish) {
+    case WISH_PAGE: write_page(ledger, out); break;
+    case WISH_RECORD:
+        if (question->record)
+            redact_record(bytes(question->record, question->record_size), ledger->redact, out);
+        break;
+    case WISH_LIST:
+        request_list_write(question->lists, &question->query, ledger->redact, out);
+        break;
+    }
+}
+
+static void answer(Ledger *ledger, LedgerQuestion *question)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    write_answer(ledger, question, &out);
     question->on_answer(question->owner, buffer_bytes(&out));
     arena_free(arena);
+    request_list_free(question->lists);
+    if (question->arena)
+        arena_free(question->arena);
     free(question->record);
     free(question->id);
     free(question);
@@ -335,7 +375,7 @@ static void send_to_all(Ledger *ledger, LedgerQuestion *question)
     for (LedgerBook *book = ledger->books; book; book = book->next) {
         if (!book->loop)
             continue;
-        if (!question->id && !book->spare)
+        if (question->wish == WISH_PAGE && !book->spare)
             book->spare = tally_new(ledger->rows);
         send_errand(book, question);
     }
@@ -351,11 +391,31 @@ void ledger_find(Ledger *ledger, Bytes request_id, void (*on_found)(void *owner,
                  void *owner)
 {
     LedgerQuestion *question = ask(ledger, on_found, owner);
+    question->wish = WISH_RECORD;
     question->id_size = request_id.size;
     question->id = malloc(request_id.size + 1);
     CHECK(question->id);
     memcpy(question->id, request_id.data, request_id.size);
     send_to_all(ledger, question);
+}
+
+Result ledger_list(Ledger *ledger, Bytes query, Arena *arena,
+                   void (*on_listed)(void *owner, Bytes json), void *owner)
+{
+    RequestQuery read;
+    Arena *kept = arena_new(ARENA_UNLIMITED);
+    Result r = request_query_read(query, kept, &read);
+    if (failed(r)) {
+        r = error_copy(arena, r);
+        arena_free(kept);
+        return r;
+    }
+    LedgerQuestion *question = ask(ledger, on_listed, owner);
+    question->wish = WISH_LIST;
+    question->arena = kept;
+    question->query = read;
+    send_to_all(ledger, question);
+    return OK;
 }
 
 /* ---- Annotations ----------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  *
  *      loop  <----------- a tally, empty ------------  main thread
  *      loop  ------------ its tally, full ---------->  adds it to the sum of all
- *      loop  ------------ the record of a call ----->  answers
+ *      loop  ------------ records of calls --------->  answers
  *
  * Each loop counts into its own book. Nothing of it is shared: the main thread posts an errand to
  * the loop, which does it between two turns and gives it back; so a loop never waits, and counts
@@ -54,6 +54,13 @@ void ledger_read(Ledger *ledger, void (*on_read)(void *owner, Bytes json), void 
    copied. */
 void ledger_find(Ledger *ledger, Bytes request_id, void (*on_found)(void *owner, Bytes json),
                  void *owner);
+
+/* The records of calls that ended in the last hour, as gateway/requests/request_query.h asks for
+   them:
+   {"requests":[...]}, the newest first. A query that is wrong fails at once, with an error in
+   `arena`, and `on_listed` is not called; else it is called once, later, on this thread. */
+MUST_USE Result ledger_list(Ledger *ledger, Bytes query, Arena *arena,
+                            void (*on_listed)(void *owner, Bytes json), void *owner);
 
 /*
  * What an operator says of a kind of failures: `json` as for annotation_change. `on_done` is called

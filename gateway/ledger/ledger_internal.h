@@ -6,7 +6,7 @@
 
 #include "gateway/ledger/annotations.h"
 #include "gateway/ledger/ledger.h"
-#include "gateway/ledger/request_ring.h"
+#include "gateway/requests/request_ring.h"
 #include "gateway/tally/criticality.h"
 
 /* Calls that ended longer ago are not shown. */

@@ -89,6 +89,14 @@ static void on_request_found(void *owner, Bytes json)
     admin_action_done(action);
 }
 
+static void list_requests(Process *p, AdminAction *action)
+{
+    action->result =
+        ledger_list(p->shared.ledger, action->text, action->arena, on_errors_read, action);
+    if (failed(action->result))
+        admin_action_done(action);
+}
+
 static void on_annotated(void *owner, Result result)
 {
     const Storing *storing = owner;
@@ -310,6 +318,7 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_READ_REQUEST:
         ledger_find(p->shared.ledger, action->target, on_request_found, action);
         break;
+    case ADMIN_LIST_REQUESTS: list_requests(p, action); break;
     case ADMIN_ANNOTATE: annotate(p, action); break;
     case ADMIN_INSTANCE: do_by_hand(p, action, "instance"); break;
     case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;

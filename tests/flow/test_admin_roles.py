@@ -22,6 +22,7 @@ PATHS = {
     "/healing": ("GET", "read"),
     "/audit": ("GET", "read"),
     "/errors": ("GET", "read"),
+    "/requests": ("GET", "read"),
     "/requests/": ("GET", "read"),
     "/jobs": ("GET", "read"),
     "/jobs/": ("GET", "read"),

@@ -309,6 +309,44 @@ def test_who_has_no_role_sees_nothing_of_the_ledger(away):
     assert away.http("GET", "/requests/", port=away.admin_port, headers=READER).status == 404
 
 
+# ---- Calls of the last hour ----
+
+
+def listed(gateway, query=""):
+    answer = gateway.http("GET", f"/requests{query}", port=gateway.admin_port, headers=READER)
+    return answer.json["requests"] if answer.status == 200 else answer
+
+
+def test_calls_of_the_last_hour_are_listed_the_newest_first(run_shop):
+    shop = run_shop("v3", config=CONFIG, ledger="{}")
+    shop.http("POST", "/v1/orders", {"customer": "ada", "totalCents": "5", "comment": "hello"})
+    shop.http("GET", "/v1/orders/nowhere")
+    shop.http("GET", "/v3/orders")
+    calls = eventually(lambda: [found for found in [listed(shop.gateway)] if len(found) == 3])[0]
+    assert [call["path"] for call in calls] == ["/v3/orders", "/v1/orders/nowhere", "/v1/orders"]
+    lossy, = listed(shop.gateway, "?lost=true&service=orders&version=v1&served=v3")
+    assert lossy["lost"] == "Order.comment" and lossy == calls[2]
+    assert [call["path"] for call in listed(shop.gateway, "?text=orders%2Fnowhere")] == ["/v1/orders/nowhere"]
+    assert listed(shop.gateway, f"?id={lossy['request_id']}") == [lossy]
+    assert [call["path"] for call in listed(shop.gateway, "?limit=1")] == ["/v3/orders"]
+    assert listed(shop.gateway, "?failed=true") == listed(shop.gateway, "?version=v2") == []
+
+
+def test_who_asks_for_calls_needs_the_role_and_a_good_query(away):
+    request_id = get(away).json["request_id"]
+    assert away.admin("/requests").status == 401
+    assert [call["request_id"] for call in listed(away, "?failed=true")] == [request_id]
+    refused = listed(away, "?who=ada")
+    assert refused.status == 400 and "the query has id, client" in refused.json["detail"]
+
+
+def test_what_is_redacted_is_neither_listed_nor_found(tmp_path):
+    with Gateway(tmp_path, CONFIG, instances=instances(("v3", free_port())), ledger="{redact: [path]}") as gateway:
+        get(gateway)
+        assert [call["path"] for call in listed(gateway)] == ["redacted"]
+        assert listed(gateway, "?text=orders%2Fsome") == []
+
+
 # ---- Texts of clients ----
 
 WORD = "xyzzy"

@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/random.h"
-#include "gateway/ledger/request_ring.h"
+#include "gateway/requests/request_ring.h"
 
 #include <stdio.h>
 #include <string.h>

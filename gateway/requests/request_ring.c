@@ -1,4 +1,4 @@
-#include "gateway/ledger/request_ring.h"
+#include "gateway/requests/request_ring.h"
 
 #include "base/arena.h"
 #include "base/result.h"
@@ -80,19 +80,38 @@ void request_ring_add(RequestRing *ring, int64_t at, Bytes record)
     ring->n++;
 }
 
+void request_ring_each(const RequestRing *ring, int64_t since,
+                       void (*see)(void *owner, int64_t at, Bytes record), void *owner)
+{
+    size_t at = ring->begin;
+    for (uint32_t i = 0; i < ring->n; i++) {
+        const Entry *entry = entry_at(ring, at);
+        if (entry->at >= since)
+            see(owner, entry->at, bytes(entry + 1, entry->record_size));
+        if (i + 1 < ring->n)
+            at = after(ring, at);
+    }
+}
+
+typedef struct Finding {
+    const char *member;
+    Bytes found;
+} Finding;
+
+static void see_member(void *owner, int64_t at, Bytes record)
+{
+    Finding *finding = owner;
+    if (memmem(record.data, record.size, finding->member, strlen(finding->member)))
+        finding->found = record;
+}
+
 /* A quote inside of a value is escaped: the text can only be the member. */
 Bytes request_ring_find(const RequestRing *ring, Bytes request_id, int64_t since)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    const char *member = arena_printf(arena, "\"request_id\":\"%.*s\"", BYTES_ARGS(request_id));
-    Bytes found = BYTES_NONE;
-    for (uint32_t i = 0, at = (uint32_t)ring->begin; i < ring->n; i++) {
-        const Entry *entry = entry_at(ring, at);
-        if (entry->at >= since && memmem(entry + 1, entry->record_size, member, strlen(member)))
-            found = bytes(entry + 1, entry->record_size);
-        if (i + 1 < ring->n)
-            at = (uint32_t)after(ring, at);
-    }
+    Finding finding = {arena_printf(arena, "\"request_id\":\"%.*s\"", BYTES_ARGS(request_id)),
+                       BYTES_NONE};
+    request_ring_each(ring, since, see_member, &finding);
     arena_free(arena);
-    return found;
+    return finding.found;
 }

@@ -27,4 +27,9 @@ void request_ring_add(RequestRing *ring, int64_t at, Bytes record);
    until the next one is added. BYTES_NONE: there is none. */
 Bytes request_ring_find(const RequestRing *ring, Bytes request_id, int64_t since);
 
+/* Calls `see` for each record that is not from before `since`, the oldest first; the record is
+   valid until the next one is added. */
+void request_ring_each(const RequestRing *ring, int64_t since,
+                       void (*see)(void *owner, int64_t at, Bytes record), void *owner);
+
 #endif
