@@ -38,7 +38,7 @@ async function show() {
   const pages = typeof view.pages === "function" ? view.pages({ parameters, role: session.role }) : view.pages ?? [];
   const same = !other && String(shown.pages) === String(pages);
   if (!same) shown?.leave.abort();
-  shown = { name, view, parameters, pages, data: same ? shown.data : {}, leave: same ? shown.leave : new AbortController() };
+  shown = { at: location.hash, name, view, parameters, pages, data: same ? shown.data : {}, leave: same ? shown.leave : new AbortController() };
   if (other) enter(name, view);
   if (!same) read(pages, shown);
   draw();
@@ -66,7 +66,7 @@ let entered = false;
 function read(pages, of) {
   const refused = (page) => !may("read") && !OPEN.has(page.split("?")[0]);
   for (const page of pages.filter(refused))
-    of.data[page] = { failed: { status: 401, detail: "This needs the role read. Sign in to see it." } };
+    of.data[page] = { failed: { status: 401, detail: "needs the role read: sign in to see it" } };
   const open = pages.filter((page) => !refused(page));
   const on = {
     page: (page, content) => {
@@ -86,8 +86,8 @@ function drawSoon() {
 function draw() {
   cancelAnimationFrame(waiting);
   waiting = 0;
-  const { view, parameters, data } = shown;
-  const made = h("div", { id: "view" });
+  const { at, view, parameters, data, pages } = shown;
+  const made = h("div", { id: "view", dataset: { at }, "aria-busy": String(pages.some((page) => !data[page])) });
   try {
     made.append(view.render(data, { parameters, role: session.role, go, get }));
   } catch (error) {

@@ -12,11 +12,14 @@ function colour(host, name) {
 }
 
 function optionsOf(host, { series, unit }, width) {
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (seconds) => { const at = new Date(seconds * 1000); return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":"); };
   const axis = { stroke: colour(host, "--muted"), grid: { stroke: colour(host, "--line"), width: 1 }, ticks: { stroke: colour(host, "--line"), width: 1 } };
   return {
     width, height: HEIGHT, legend: { live: true }, cursor: { drag: { x: false, y: false } },
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${number(tick)}${unit ?? ""}`) }],
-    series: [{ label: "time" }, ...series.map(({ label, tone }, at) => ({
+    scales: { x: { range: (_, least, most) => [Math.min(least, most - 60), most] }, y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.1] } },
+    axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${number(tick)}${unit ?? ""}`) }],
+    series: [{ label: "time", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series.map(({ label, tone }, at) => ({
       label, stroke: colour(host, `--${tone ?? "accent"}`), width: 1.5, dash: at % 2 ? [5, 3] : undefined, points: { show: false },
       value: (_, value) => (value === null ? "–" : `${number(value)}${unit ?? ""}`) }))],
   };

@@ -16,7 +16,7 @@ function listen(node, handlers) {
   }
 }
 
-/** h("p", {class: "x", dataset: {id: 1}, on: {click}}, "text", node, [more]): an element.
+/** h("p", {class: "x", dataset: {id: 1}, style: {width: "1%"}, on: {click}}, "text", node, [more]): an element.
  *  A property that is null, undefined or false is left out, `true` is an attribute without value; so are children. */
 export function h(tag, properties, ...children) {
   const node = document.createElement(tag);
@@ -24,6 +24,7 @@ export function h(tag, properties, ...children) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") listen(node, value);
     else if (name === "dataset") Object.assign(node.dataset, value);
+    else if (name === "style") Object.assign(node.style, value); // not as an attribute, which the policy forbids
     else node.setAttribute(name, value === true ? "" : String(value));
   }
   put(node, children);
@@ -33,14 +34,20 @@ export function h(tag, properties, ...children) {
 function put(node, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
-    node.append(child instanceof Node ? child : cut(String(child)));
+    node.append(child instanceof Node ? child : visible(String(child)));
   }
 }
 
 const LONGEST = 2000; // characters: what comes from outside may be longer than a page should be
+const UNSEEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
-function cut(text) {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${number(text.length)} characters)` : text;
+// What comes from outside cannot be endless, turn the text around it, or look like another text.
+function visible(text) {
+  return cut(text, LONGEST).replace(UNSEEN, (char) => `⟨U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}
+
+function cut(text, longest) {
+  return text.length > longest ? `${text.slice(0, longest)}… (${number(text.length)} characters)` : text;
 }
 
 // ---- replacing them --------------------------------------------------------------------------------
@@ -74,7 +81,8 @@ function morphAttributes(old, made) {
   for (const { name } of [...old.attributes]) if (!made.hasAttribute(name) && !kept(name)) old.removeAttribute(name);
   for (const { name, value } of made.attributes) {
     if (kept(name) || old.getAttribute(name) === value) continue;
-    old.setAttribute(name, value);
+    if (name === "style") old.style.cssText = made.style.cssText;
+    else old.setAttribute(name, value);
     if (name === "value" && old !== document.activeElement) old.value = value;
   }
 }
@@ -168,7 +176,7 @@ const SIGNS = { good: "✓", bad: "✕", warn: "!", info: "i", muted: "–" };
 /** A word with a tone: good, bad, warn, info, muted. It has a sign, too, for those who do not see the colour. */
 export function badge(text, tone = "muted") {
   return h("span", { class: `badge ${tone}` }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[tone] ?? SIGNS.muted),
-    h("bdi", {}, text));
+    h("bdi", {}, cut(String(text), 60)));
 }
 
 /** A name that others have chosen: of a client, a header, an error. It cannot turn the text around it, and breaks anywhere. */
@@ -227,7 +235,7 @@ function rowOf(columns, row, key) {
   return h("tr", { "data-key": key }, columns.map((column, at) => {
     const shown = column.cell ? column.cell(row) : valueOf(column)(row);
     const text = typeof shown === "number" ? number(shown) : shown;
-    return at === 0 ? h("th", { scope: "row" }, text) : h("td", { class: column.numeric && "figure" }, text);
+    return h(at === 0 ? "th" : "td", { scope: at === 0 && "row", class: column.numeric && "figure" }, text);
   }));
 }
 
@@ -257,7 +265,7 @@ export function section(title, ...children) {
 
 /** Names and what they are: facts([["Version", "v1"], ...]). Those without a value are left out. */
 export function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
     .map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))));
 }
 
@@ -320,13 +328,14 @@ export function setActor(given) {
 }
 
 /** A button that does something: it opens a dialog, asks for the reason, POSTs to `path`, and shows what came back.
- *  `confirm`: what will happen, in a sentence. `fields`: more that is asked for; each becomes a parameter, or a member of
- *  the JSON body if `json` is true. An operator without the role `operate` does not see it. */
-export function actionButton({ label, path, parameters = {}, confirm, fields = [], json = false, tone, title = label }) {
+ *  `confirm`: what will happen, in a sentence. `fields`: more that is asked for, as of openDialog(); each becomes a parameter, if
+ *  it is not empty. With `body`, an object, JSON is sent, and the fields are members of it.
+ *  An operator without the role `operate` does not see it. */
+export function actionButton({ label, path, parameters = {}, confirm, fields = [], body, tone, title = label }) {
   if (!actor?.may("operate")) return null;
   const send = async ({ why, ...given }) => {
     const filled = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
-    const asked = json ? { parameters, body: { ...filled }, why } : { parameters: { ...parameters, ...filled }, why };
+    const asked = body ? { parameters, body: { ...body, ...given }, why } : { parameters: { ...parameters, ...filled }, why };
     const answer = await actor.post(path, asked);
     return { done: answer.ok, shown: answerOf(answer) };
   };
