@@ -36,11 +36,25 @@ static RolloutJudgement judge(const HeldRollout *held, const RolloutFindings *fi
     return rollout_judge(&findings->evidence, &held->definition->judging, &need, findings->lasted);
 }
 
+/* They are what is known from now on. */
+static void take_findings(HeldRollout *held, const RolloutFindings *findings)
+{
+    held->findings = *findings;
+    held->judgement = judge(held, &held->findings);
+    RolloutPoint point = {.at = clock_wall(),
+                          .tier = tier_of(held),
+                          .wealth = held->judgement.wealth,
+                          .candidate = findings->clients[COHORT_CANDIDATE],
+                          .baseline = findings->clients[COHORT_BASELINE]};
+    if (held_is_live(held))
+        rollout_trail_add(&held->trail, held->record.trial, &point);
+}
+
 void held_see_findings(HeldRollout *held, Bytes evidence)
 {
-    RolloutFindings findings = rollout_findings_read(evidence);
-    held->findings = rollout_findings_in(&held->record, &findings);
-    held->judgement = judge(held, &held->findings);
+    RolloutFindings read = rollout_findings_read(evidence);
+    RolloutFindings findings = rollout_findings_in(&held->record, &read);
+    take_findings(held, &findings);
 }
 
 /* ---- What follows -------------------------------------------------------------------------------
@@ -135,9 +149,8 @@ static void on_renewed(void *owner, Result result, bool written)
         rollout_lease_won(&held->lease, &judge_now, renewal->asked_at, held_lease(held));
     }
     if (!failed(result) && written && same) {
-        held->findings = renewal->findings;
         held->looked_at = renewal->asked_at;
-        held->judgement = judge(held, &held->findings);
+        take_findings(held, &renewal->findings);
         decide(held);
     }
     rollout_pending_end(&renewal->pending);

@@ -123,6 +123,10 @@ static void on_history(void *owner, Result result, const RolloutAct *acts, uint3
     Buffer out = buffer_in(asked->question.arena);
     buffer_add_text(&out, "{\"rollouts\":[");
     add_rollout(telling.held, &out);
+    json_text_add_key(&out, "latest_members");
+    rollout_story_members(&telling.held->roster, &out);
+    json_text_add_key(&out, "trail");
+    rollout_story_trail(telling.held->definition, &telling.held->trail, &out);
     json_text_add_key(&out, "history");
     buffer_add_byte(&out, '[');
     for (uint32_t i = 0; i < n; i++)

@@ -54,6 +54,7 @@ typedef struct HeldRollout {
     RolloutLease lease;
     RolloutFindings findings;
     RolloutJudgement judgement;
+    RolloutTrail trail;
     bool judging;      /* a beat is under way */
     int64_t looked_at; /* monotonic: when `findings` were added to last; 0: not in this round */
     RolloutCapacity capacity;

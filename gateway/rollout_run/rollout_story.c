@@ -123,6 +123,44 @@ void rollout_story_judgement(const RolloutStory *story, Buffer *out)
     buffer_add_text(out, "}}");
 }
 
+static void add_point(const RolloutDefinition *definition, const RolloutPoint *point, Buffer *out)
+{
+    uint32_t last = definition->n_tiers - 1;
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    add_time(out, "at", point->at);
+    json_text_add_member(out, "tier",
+                         bytes_of(definition->tiers[point->tier < last ? point->tier : last].text));
+    add_wealth(out, "wealth", point->wealth);
+    add_real(out, "candidate", point->candidate);
+    add_real(out, "baseline", point->baseline);
+    buffer_add_byte(out, '}');
+}
+
+void rollout_story_trail(const RolloutDefinition *definition, const RolloutTrail *trail,
+                         Buffer *out)
+{
+    buffer_add_byte(out, '[');
+    for (uint32_t i = 0; i < trail->n; i++)
+        add_point(definition, &trail->points[i], out);
+    buffer_add_byte(out, ']');
+}
+
+void rollout_story_members(const RolloutRoster *roster, Buffer *out)
+{
+    uint32_t least = roster->n > ROLLOUT_NAMED ? roster->n - ROLLOUT_NAMED : 0;
+    buffer_add_byte(out, '[');
+    for (uint32_t i = roster->n; i > least; i--) {
+        json_text_add_element(out);
+        buffer_add_byte(out, '{');
+        json_text_add_member(out, "client", roster->clients[i - 1]);
+        add_time(out, "at", roster->at[i - 1]);
+        json_text_add_bool(out, "has_it", roster->numbers[i - 1] <= roster->settled);
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+}
+
 Bytes rollout_story_why(const RolloutStory *story, Arena *arena)
 {
     const RolloutJudgement *judgement = story->judgement;

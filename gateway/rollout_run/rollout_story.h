@@ -4,8 +4,10 @@
 #ifndef GATEWAY_ROLLOUT_STORY_H
 #define GATEWAY_ROLLOUT_STORY_H
 
+#include "gateway/rollout/rollout_trail.h"
 #include "gateway/rollout_run/rollout_capacity.h"
 #include "gateway/rollout_run/rollout_record.h"
+#include "gateway/rollout_run/rollout_roster.h"
 
 /* What is known of a rollout. Borrowed. */
 typedef struct RolloutStory {
@@ -29,6 +31,16 @@ void rollout_story_begin(const RolloutStory *story, Buffer *out);
 
 /* {"verdict": "bad", "metric": "failures", "wealth": 21.3, "limit": 20, "clients": {...}, ...} */
 void rollout_story_judgement(const RolloutStory *story, Buffer *out);
+
+/* [{"at", "tier", "wealth", "candidate", "baseline"}, ...], the oldest first. */
+void rollout_story_trail(const RolloutDefinition *definition, const RolloutTrail *trail,
+                         Buffer *out);
+
+/* [{"client", "at", "has_it"}, ...]: the latest members first, at most ROLLOUT_NAMED of them; `at`
+   is left out of those whose time is unknown, and who has not settled does not have the candidate
+   yet. */
+enum { ROLLOUT_NAMED = 100 };
+void rollout_story_members(const RolloutRoster *roster, Buffer *out);
 
 /* A sentence: what speaks for the act. */
 Bytes rollout_story_why(const RolloutStory *story, Arena *arena);

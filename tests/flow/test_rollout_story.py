@@ -134,6 +134,10 @@ def test_a_build_that_breaks_one_client_in_twenty_is_stopped_in_the_tier_that_sh
         text = command(gateway, "rollout", "status", "orders").stdout
         assert "100 rolled back, 1000 to come" in text and "rollback by judge" in text and "advance by judge" in text
         assert "more clients" not in text and "needs" not in text  # nothing is waited for any more
+        trail = told["trail"]  # how the evidence has grown, until it was enough
+        assert list(dict.fromkeys(point["tier"] for point in trail)) == ["1", "10", "100"] and trail[0]["wealth"] <= 1
+        assert trail[-1]["wealth"] == told["judgement"]["wealth"] >= told["judgement"]["limit"] > trail[-2]["wealth"]
+        assert trail[-1]["candidate"] == told["judgement"]["clients"]["candidate"] and told["latest_members"] == []
         event = gateway.events("rollout")[-1]
         assert event["level"] == "error" and event["deed"]["judgement"]["verdict"] == "bad"
         assert "ROLLOUT_BAD" in command(gateway, "errors").stdout
@@ -159,6 +163,8 @@ def test_of_the_baseline_those_count_that_came_before_the_tier_was_full(tmp_path
         while not any("new" in builds for builds in crowd.seen.values()):  # the member begins a little later
             await asyncio.sleep(0.1)
             await crowd.all_call(early)
+        member, = status(gateway)["latest_members"]
+        assert member["client"] in early and member["has_it"] and member["at"]
         await comes_to_be(lambda: counted()[0] >= len(early) - 1)
         for late in groups:  # until all know that it is full
             if await new_failures(late) == 0:

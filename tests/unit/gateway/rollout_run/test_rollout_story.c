@@ -204,6 +204,41 @@ static void each_step_has_its_name(void **state)
     }
 }
 
+static void the_trail_has_times_tiers_and_clients(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    RolloutTrail trail = {
+        .n = 2,
+        .points = {{1700000000 * SECOND, 0, log(2), 1, 8}, {1700000060 * SECOND, 7, 1e6, 10, 40}}};
+    rollout_story_trail(&definition, &trail, &out);
+    assert_string_equal(text_of(&out),
+                        "[{\"at\":\"2023-11-14T22:13:20Z\",\"tier\":\"1\",\"wealth\":2,"
+                        "\"candidate\":1,\"baseline\":8},"
+                        "{\"at\":\"2023-11-14T22:14:20Z\",\"tier\":\"all\","
+                        "\"wealth\":1.94243e+130,\"candidate\":10,\"baseline\":40}]");
+    arena_free(arena);
+}
+
+static void the_latest_members_come_first_and_some_do_not_have_it_yet(void **state)
+{
+    static RolloutRoster roster;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    for (int i = 1; i <= ROLLOUT_NAMED + 1; i++)
+        rollout_roster_add(&roster, bytes_of(arena_printf(arena, "c%d", i)), i,
+                           i == ROLLOUT_NAMED ? 0 : 1700000000 * SECOND);
+    roster.settled = ROLLOUT_NAMED;
+    rollout_story_members(&roster, &out);
+    const char *text = text_of(&out);
+    assert_has(text, "[{\"client\":\"c101\",\"at\":\"2023-11-14T22:13:20Z\",\"has_it\":false},"
+                     "{\"client\":\"c100\",\"has_it\":true},");
+    assert_has(text, "\"c2\"");
+    assert_null(strstr(text, "\"c1\""));
+    rollout_roster_clear(&roster);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +248,8 @@ int main(void)
         cmocka_unit_test(what_nobody_knows_is_not_told),
         cmocka_unit_test(a_deed_says_who_and_why_with_the_numbers),
         cmocka_unit_test(each_step_has_its_name),
+        cmocka_unit_test(the_trail_has_times_tiers_and_clients),
+        cmocka_unit_test(the_latest_members_come_first_and_some_do_not_have_it_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
