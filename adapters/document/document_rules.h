@@ -17,7 +17,7 @@ typedef enum FieldSpelling {
 /* The options of one field. */
 typedef struct FieldRules {
     FieldSpelling spelled;
-    bool bare, needed, has_least, has_most;
+    bool bare, needed, secret, has_least, has_most;
     int64_t least, most;
     const char *replaced_by; /* NULL: it is read */
 } FieldRules;

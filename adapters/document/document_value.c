@@ -86,7 +86,7 @@ static bool above(Whole number, uint64_t most)
     return !number.negative && number.size > most;
 }
 
-static void add_in_spelling(Buffer *out, FieldSpelling spelled, int64_t number)
+void document_add_number(Buffer *out, FieldSpelling spelled, int64_t number)
 {
     if (spelled == SPELLED_DURATION)
         spelling_add_duration(out, number);
@@ -100,7 +100,7 @@ static const char *bound(Arena *arena, const char *words, FieldSpelling spelled,
 {
     Buffer text = buffer_in(arena);
     buffer_add_text(&text, words);
-    add_in_spelling(&text, spelled, number);
+    document_add_number(&text, spelled, number);
     return arena_text(arena, buffer_bytes(&text));
 }
 

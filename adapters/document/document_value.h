@@ -18,6 +18,9 @@ bool document_scalar(Arena *arena, const FieldType *field, const FieldRules *rul
                      const YamlDocument *document, const JsonNode *node, Buffer *out,
                      ValueMistake *mistake_out);
 
+/* A number as a document has it: "1m30s", "64KiB". */
+void document_add_number(Buffer *out, FieldSpelling spelled, int64_t number);
+
 /* Adds any tree as JSON; unquoted words are read by YAML's core schema: true, 42, a string. */
 void document_tree(const JsonNode *node, Buffer *out);
 
