@@ -174,6 +174,30 @@ static void look_at_routes(Look *look, const Route *routes, uint32_t n)
     }
 }
 
+/* ---- Pins ------------------------------------------------------------------------------------ */
+
+static void warn_of_pins(Look *look, const Method *method, const char *verb, const char *path)
+{
+    WARN(look,
+         "pins of %s do not count for %s %s: it is a method of another route in another version, "
+         "which demands other credentials, so that the version decides by what clients prove their "
+         "names, and not the other way round (names that a trusted proxy says are pinned)",
+         method->version->service->name, verb, path);
+}
+
+static void look_at_pins(Look *look, const Version *version)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        const Method *method = &version->methods[i];
+        if (method->demands_differ && method->next_same_path)
+            warn_of_pins(look, method, "POST", method->type->path);
+        for (uint32_t k = 0; k < method->n_bindings; k++)
+            if (method->bindings[k].demands_differ)
+                warn_of_pins(look, method, method->bindings[k].rule->verb,
+                             method->bindings[k].rule->path);
+    }
+}
+
 void access_warnings(const Config *config, Problems *warnings)
 {
     Look look = {.config = config, .told = warnings};
@@ -183,4 +207,7 @@ void access_warnings(const Config *config, Problems *warnings)
             WARN(&look, "authentication[%u]: the issuer is empty: tokens have one with a name", i);
     }
     look_at_routes(&look, config->routes, config->n_routes);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; config->services[i].pins && k < config->services[i].n_versions; k++)
+            look_at_pins(&look, &config->services[i].versions[k]);
 }

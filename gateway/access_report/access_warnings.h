@@ -11,7 +11,8 @@
  *   - a pattern has a star that is not at its end, and so stands for itself, or is in a claim's
  *     word;
  *   - a route without authentication has rules, none of which an anonymous client satisfies;
- *   - a method takes tokens of the issuer "". */
+ *   - a method takes tokens of the issuer "";
+ *   - pins do not count where the version decides which credentials do. */
 void access_warnings(const Config *config, Problems *warnings);
 
 #endif

@@ -160,6 +160,10 @@ static inline void client_apply_policy(const Client *c, Fields *fields)
         authz_apply(&c->policy->response, fields);
 }
 
+/* client.c: of several methods that the request may be for, that of the version that it asks for.
+   NULL: there is none, or the request has no version. */
+const Method *client_foresee_method(const Client *c);
+
 /* client.c: what is allowed begins. */
 const Step *client_begin(Client *c, const Builtin *builtin);
 

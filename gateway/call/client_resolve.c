@@ -451,12 +451,23 @@ static Result missing(Client *c)
     return FAIL_TELL(x->arena, FAULT_CREDENTIALS_MISSING, "the request has no credentials");
 }
 
+/* What the route demands that the call has in the end. */
+static const AccessRules *demands(const Client *c)
+{
+    const Exchange *x = c->x;
+    bool differ = x->binding  ? x->binding->demands_differ
+                  : x->method ? x->method->demands_differ
+                              : false;
+    const Method *method = differ ? client_foresee_method(c) : NULL;
+    return method ? &method->route->access : client_rules(x);
+}
+
 Result client_authenticate(Client *c, Result found, const Builtin *builtin)
 {
     Exchange *x = c->x;
     const AccessConfig *access = &x->config->access;
     const ListenerConfig *listener = client_listener(c);
-    const AccessRules *rules = client_rules(x);
+    const AccessRules *rules = demands(c);
     Authenticate mode = access_authenticate(access, listener, rules);
     if (builtin && builtin_is_health(builtin))
         return found;
@@ -499,13 +510,10 @@ static bool may_call(const Exchange *x, const Version *version)
 Result client_authorize(Client *c, const Version *version)
 {
     const Exchange *x = c->x;
-    const AccessRules *rules = &x->route->access;
-    if (!may_call(x, version))
-        return refuse(c, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows it",
-                              x->route->match));
-    /* Of the bindings for one path, only one was known when the client was asked. */
-    return rules->authenticate == AUTHENTICATE_REQUIRED && !x->identity->name.size ? missing(c)
-                                                                                   : OK;
+    return may_call(x, version)
+               ? OK
+               : refuse(c, FAIL(x->arena, FAULT_NOT_ALLOWED, "no rule of the route %s allows it",
+                                x->route->match));
 }
 
 /* The request in protobuf. A large one would hold the loop: then it is as if there were none. */

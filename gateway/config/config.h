@@ -502,6 +502,8 @@ struct Method {
     bool takes_get;      /* NO_SIDE_EFFECTS: Connect's GET */
     bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
     bool safe_to_repeat; /* that, or IDEMPOTENT */
+    bool demands_differ; /* a request with its path may be for another method in the end, by its
+                            version, whose route demands other credentials */
     bool has_default;    /* graceful: the default response in this version, or the empty one */
     Bytes default_reply[CODEC_COUNT];
     /* The gateway makes the response itself, in that method's version: */
@@ -566,6 +568,8 @@ struct RestBinding {
     const HttpRule *rule;
     const RestTemplate *template;
     bool raw_request, raw_answer; /* the body is the data of a google.api.HttpBody: http_body.h */
+    bool demands_differ; /* the routes of its method and of those in `next` demand different
+                            credentials */
     const Bytes
         *variables; /* field paths, in order: versions may share a template with other fields */
     size_t n_variables;

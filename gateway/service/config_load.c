@@ -72,8 +72,10 @@ static Result compile(ConfigReader *reader)
     if (failed(r))
         return r;
     r = service_make_rest(reader);
-    if (!failed(r))
-        r = service_make_details(reader);
+    if (failed(r))
+        return r;
+    service_note_demands(reader);
+    r = service_make_details(reader);
     if (!failed(r))
         r = service_make_fallbacks(reader);
     if (!failed(r))

@@ -103,6 +103,10 @@ uint32_t service_codecs(const Version *version);
 /* service_rest.c: Config.rest and the bindings. */
 MUST_USE Result service_make_rest(ConfigReader *reader);
 
+/* service_pairs.c: which requests may be for one of several methods, whose routes demand different
+   proofs of who calls; once routes, counterparts and bindings are there. */
+void service_note_demands(ConfigReader *reader);
+
 /* service_fallbacks.c: the fallbacks of a route; then, once methods have their counterparts,
    whether they can be used, and the default responses in every version. */
 void config_read_fallbacks(ConfigReader *reader, const Passerelle__Config__OnFailure *text,

@@ -262,3 +262,63 @@ Result service_make_pairs(ConfigReader *reader)
     arena_free(scratch);
     return r;
 }
+
+/* ---- Demands ---------------------------------------------------------------------------------
+ */
+
+static bool same_list(CredentialList one, CredentialList other)
+{
+    if (one == other || !one || !other)
+        return one == other;
+    while (*one && *one == *other) {
+        one++;
+        other++;
+    }
+    return *one == *other;
+}
+
+static bool same_demands(const Method *one, const Method *other)
+{
+    const AccessRules *a = &one->route->access, *b = &other->route->access;
+    return a->authenticate == b->authenticate && same_list(a->credentials, b->credentials);
+}
+
+/* Of a path of an RPC: the version may be another one than the path's. */
+static bool pairs_differ(const Method *method)
+{
+    bool differ = false;
+    for (uint32_t i = 0; i < method->version->service->n_versions; i++) {
+        const Method *target = method->pairs[i].target;
+        differ |= target && !same_demands(method, target);
+    }
+    for (const Method *same = method->next_same_path; same; same = same->next_same_path)
+        differ |= !same_demands(method, same);
+    return differ;
+}
+
+/* Of a REST path: each of the methods has it in its version. */
+static bool bindings_differ(const RestBinding *first)
+{
+    bool differ = false;
+    for (const RestBinding *one = first->next; one; one = one->next)
+        differ |= !same_demands(first->method, one->method);
+    return differ;
+}
+
+static void note_method(Method *method)
+{
+    method->demands_differ = pairs_differ(method);
+    for (uint32_t i = 0; i < method->n_bindings; i++)
+        method->bindings[i].demands_differ = bindings_differ(&method->bindings[i]);
+}
+
+void service_note_demands(ConfigReader *reader)
+{
+    Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
+            Version *version = &config->services[i].versions[j];
+            for (uint32_t k = 0; k < version->n_methods; k++)
+                note_method(&version->methods[k]);
+        }
+}
