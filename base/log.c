@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DOZE = 10000000 }; /* nanoseconds */
+enum { DOZE = 10000000 /* nanoseconds */, PATIENCE = 2000 /* milliseconds */ };
 
 /*
  *   bytes:   [ ....waiting lines.... ]
@@ -45,6 +45,9 @@ struct Log {
         over; /* the writer has ended, or log_close does not wait for it: the other one frees */
     atomic_int next_file; /* to be written from now on; -1: none */
     atomic_ullong failed;
+    pthread_mutex_t tap_lock; /* of the next two */
+    LogTap *tap;              /* NULL: nobody gets the lines */
+    void *tap_owner;
     int file;       /* owned by the writer thread, as is the next one */
     bool stands_in; /* `file` is stderr, in place of one that could not be opened */
 };
@@ -162,6 +165,14 @@ static uint64_t count_lines(const struct iovec *parts)
     return lines;
 }
 
+static void pass_on(Log *log, const struct iovec parts[2])
+{
+    pthread_mutex_lock(&log->tap_lock);
+    if (log->tap)
+        log->tap(log->tap_owner, parts);
+    pthread_mutex_unlock(&log->tap_lock);
+}
+
 /* Writes the lines of a ring. False: there are none. */
 static bool empty_ring(Log *log, LogRing *ring)
 {
@@ -175,6 +186,7 @@ static bool empty_ring(Log *log, LogRing *ring)
     size_t first = size < to_end ? size : to_end;
     struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
     const struct iovec lines[2] = {parts[0], parts[1]};
+    pass_on(log, parts);
     if (!write_all(log->file, parts, 2) || log->stands_in)
         atomic_fetch_add_explicit(&log->failed, count_lines(lines), memory_order_relaxed);
     atomic_store_explicit(&ring->taken, given, memory_order_release);
@@ -251,6 +263,7 @@ static void free_log(Log *log)
     sem_destroy(&log->wake);
     sem_destroy(&log->ended);
     pthread_mutex_destroy(&log->shared_lock);
+    pthread_mutex_destroy(&log->tap_lock);
     free(log);
 }
 
@@ -347,6 +360,7 @@ Result log_open(Arena *arena, const char *path, Log **log_out)
     log->stands_in = !path;
     atomic_init(&log->next_file, -1);
     pthread_mutex_init(&log->shared_lock, NULL);
+    pthread_mutex_init(&log->tap_lock, NULL);
     sem_init(&log->wake, 0, 0);
     sem_init(&log->ended, 0, 0);
     log->shared = log_ring(log, LOG_RING_SIZE / 4);
@@ -373,6 +387,24 @@ Result log_reopen(Log *log, Arena *arena, const char *path)
         close(unused);
     wake_writer(log);
     return OK;
+}
+
+/* Until the writer has what was logged before, or does not get on. */
+static void wait_for_writer(Log *log)
+{
+    const struct timespec pause = {.tv_nsec = MILLISECOND};
+    for (int i = 0; i < PATIENCE && !rings_are_empty(log); i++)
+        nanosleep(&pause, NULL);
+}
+
+void log_tap(Log *log, LogTap *tap, void *owner)
+{
+    if (!tap)
+        wait_for_writer(log);
+    pthread_mutex_lock(&log->tap_lock);
+    log->tap = tap;
+    log->tap_owner = owner;
+    pthread_mutex_unlock(&log->tap_lock);
 }
 
 bool log_close(Log *log, int64_t patience)

@@ -16,6 +16,8 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
+#include <sys/uio.h>
+
 typedef struct Log Log;
 typedef struct LogRing LogRing;
 
@@ -43,6 +45,14 @@ bool log_write(LogRing *ring, Bytes line);
 
 /* The same from any thread, for rare lines: takes a lock. */
 bool log_write_shared(Log *log, Bytes line);
+
+/* Who else gets all lines, on the writer's thread, before they are written: in two parts, each line
+   with its newline, of which one may begin in the first part and end in the second. */
+typedef void LogTap(void *owner, const struct iovec parts[2]);
+
+/* From now on `tap` gets the lines; NULL: nobody, once those from before have come, for which it
+   waits a moment. At most one. Any thread but the writer's. */
+void log_tap(Log *log, LogTap *tap, void *owner);
 
 /* Lines dropped because a ring was full, and lines (or parts) that could not be written. Any
    thread. */

@@ -103,7 +103,7 @@ Result client_name(Client *c)
         request_id_write(&x->loop->random, c->request_id);
         x->record.request_id = bytes(c->request_id, REQUEST_ID_SIZE);
     }
-    if (x->config->tracing.on)
+    if (x->config->tracing.to.on)
         trace_sample(&c->trace, &x->config->tracing, &x->loop->random);
     if (c->trace.known)
         x->record.trace = &c->trace;

@@ -22,8 +22,10 @@ static void free_contexts(Config *config)
     for (uint32_t i = 0; i < config->n_listeners; i++)
         SSL_CTX_free(config->listeners[i].tls);
     SSL_CTX_free(config->admin_tls);
-    if (config->tracing.collector)
-        SSL_CTX_free(config->tracing.collector->tls);
+    if (config->otlp.collector)
+        SSL_CTX_free(config->otlp.collector->tls);
+    if (config->tracing.to.collector && config->tracing.to.collector != config->otlp.collector)
+        SSL_CTX_free(config->tracing.to.collector->tls);
     for (uint32_t i = 0; i < config->n_services; i++)
         free_service_contexts(&config->services[i]);
 }

@@ -790,6 +790,7 @@ struct Config {
     LedgerConfig ledger;
     UsageConfig usage;
     TracingConfig tracing;
+    OtlpConfig otlp;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
     double objectives[IMPACTS]; /* of services that say nothing else */

@@ -9,7 +9,7 @@
 #include "gateway/headers/trace_context.h"
 
 /* Decides for a call whose context was read. May begin a trace; one that it records of a client
-   who does not is from here on recorded by all. `config->on`. */
+   who does not is from here on recorded by all. `config->to.on`. */
 void trace_sample(TraceContext *context, const TracingConfig *config, Random *random);
 
 #endif

@@ -11,7 +11,7 @@
    After config_read_listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
-/* One of no service, which speaks gRPC: for a schema, or for traces. */
+/* One of no service, which speaks gRPC: for a schema, or for telemetry. */
 typedef struct PeerText {
     const char *address, *authority; /* NULL: not said */
     const Passerelle__Config__InstanceTls *tls;
@@ -21,8 +21,8 @@ typedef struct PeerText {
 bool config_read_peer(ConfigReader *reader, const PeerText *text, const char *path,
                       Instance *instance);
 
-/* tracing_read.c: reads Config.tracing. */
-void config_read_tracing(ConfigReader *reader);
+/* otlp_read.c: reads Config.otlp and Config.tracing. */
+void config_read_otlp(ConfigReader *reader);
 
 /* Those of a service, once it has its versions. */
 void config_read_instances(ConfigReader *reader, Service *service,

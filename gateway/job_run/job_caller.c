@@ -203,7 +203,7 @@ static const TraceContext *trace_of(const StepCall *call, const Fields *fields)
     *trace = (TraceContext){0};
     trace->known = trace_parent_read(fields_get(fields, "traceparent"), trace);
     memcpy(trace->span, trace->caller, TRACE_SPAN_SIZE);
-    trace->recorded = call->loop->config->tracing.on && trace->flags & TRACE_SAMPLED;
+    trace->recorded = call->loop->config->tracing.to.on && trace->flags & TRACE_SAMPLED;
     return trace->known ? trace : NULL;
 }
 

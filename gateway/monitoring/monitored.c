@@ -94,7 +94,7 @@ uint32_t monitored_of(const Config *config)
         {config->sandbox.on, WITH_SANDBOX},
         {config->usage.on, WITH_USAGE},
         {config->access.n_policy_servers, WITH_POLICY},
-        {config->tracing.on, WITH_TRACING},
+        {config->tracing.to.on || config->otlp.metrics.on || config->otlp.logs.on, WITH_OTLP},
     };
     uint32_t found = of_credentials(config) | of_losses(config);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -23,7 +23,7 @@ typedef enum Monitorable {
     WITH_SANDBOX = 1 << 15,
     WITH_USAGE = 1 << 16,
     WITH_POLICY = 1 << 17, /* a policy server */
-    WITH_TRACING = 1 << 18,
+    WITH_OTLP = 1 << 18,
 } Monitorable;
 
 /* The bits of what the config has. */

@@ -176,6 +176,8 @@ static void stop_admin(Process *p)
     actions_refuse_left(p);
     admin_stop(p->admin);
     admin_stop(p->admin_socket);
+    metrics_remove_writer(p->shared.otlp);
+    otlp_stop(p->shared.otlp); /* its last metrics have those of all others */
     metrics_remove_writer(p);
     metrics_remove_writer(&p->reload_began);
     metrics_remove_writer(&p->instances_told);
@@ -184,7 +186,6 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->audit);
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
-    metrics_remove_writer(p->shared.traces);
     metrics_remove_writer(p->key_uses);
     metrics_remove_writer(p->shared.limits);
     metrics_remove_writer(p->shared.fallbacks);
@@ -193,7 +194,6 @@ static void stop_admin(Process *p)
     audit_free(p->audit);
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
-    trace_exporter_end(p->shared.traces);
     key_uses_free(p->key_uses);
     rate_limits_free(p->shared.limits);
 }
@@ -245,9 +245,8 @@ static void open_books(Process *p)
     p->shared.usage = usage_new(&p->loop, p->port);
     usage_use(p->shared.usage, p->config);
     metrics_add_writer(usage_metrics_write, p->shared.usage);
-    p->shared.traces = trace_exporter_new();
-    trace_exporter_use(p->shared.traces, p->config);
-    metrics_add_writer(trace_exporter_metrics_write, p->shared.traces);
+    p->shared.otlp = otlp_open(p->config);
+    metrics_add_writer(otlp_metrics_write, p->shared.otlp);
     p->key_uses = key_uses_start(&p->loop, p->port);
     key_uses_use(p->key_uses, p->config);
     metrics_add_writer(key_uses_metrics_write, p->key_uses);
@@ -388,6 +387,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
         manual_forget();
         process_store_close(&p);
         tell_end(&p, r);
+        otlp_end(p.shared.otlp);
         telemetry_stop();
         bind_close(sockets, p.n_workers);
         bind_forget(p.config, NULL);

@@ -163,7 +163,7 @@ static void use_config(Process *p, Config *config)
     audit_use(p->audit, config);
     ledger_use(p->shared.ledger, config);
     usage_use(p->shared.usage, config);
-    trace_exporter_use(p->shared.traces, config);
+    otlp_use(p->shared.otlp, config);
     key_uses_use(p->key_uses, config);
     rate_limits_use(p->shared.limits, config);
     fallbacks_use(p->shared.fallbacks, config);

@@ -339,7 +339,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->telemetry = telemetry_new();
     worker->book = ledger_open_book(shared->ledger, loop);
     usage_count(shared->usage, loop);
-    worker->traces = trace_book_open(shared->traces, loop);
+    worker->traces = trace_book_open(otlp_of_traces(shared->otlp), loop);
     loop->limits = shared->limits;
     loop->hop = shared->hop.text;
     loop->pool = shared->pool;

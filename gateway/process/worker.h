@@ -15,8 +15,8 @@
 #include "gateway/limits/rate_limits.h"
 #include "gateway/listen/listener.h"
 #include "gateway/loop/work_pool.h"
+#include "gateway/otlp/otlp.h"
 #include "gateway/shadow/shadows.h"
-#include "gateway/trace/trace_exporter.h"
 #include "gateway/usage/usage.h"
 
 typedef struct Worker Worker;
@@ -31,7 +31,7 @@ typedef struct WorkerShared {
     Fallbacks *fallbacks;
     Ledger *ledger;
     Usage *usage;
-    TraceExporter *traces;
+    Otlp *otlp;
     RateLimits *limits;
     JobsShared jobs;
     Claims *claims; /* NULL: there is no store */

@@ -27,10 +27,18 @@ typedef struct Label {
 
 typedef struct ProtobufFamily ProtobufFamily; /* exposition_protobuf.h */
 
+/* metrics.pb-c.h: a family as Prometheus reads it in protobuf. */
+typedef struct Io__Prometheus__Client__MetricFamily MetricFamily;
+
+/* Takes a family that has samples; it is borrowed during the call. */
+typedef void FamilyTaker(void *owner, const MetricFamily *family);
+
 typedef struct Exposition {
     Buffer *out;
     MetricsFormat format;
     ProtobufFamily *gathered; /* METRICS_PROTOBUF: the current one */
+    FamilyTaker *take;        /* then: gets each, which is not written; NULL: nobody */
+    void *owner;              /* of `take` */
     const char *family;       /* the current one */
     MetricType type;
 } Exposition;

@@ -45,20 +45,26 @@ static void add_length(Buffer *out, size_t size)
 }
 
 /* A family without samples is left out: its name says nothing to a reader of messages. */
+static void pack(Exposition *e, const ProtobufFamily *family)
+{
+    if (!family->message.n_metric)
+        return;
+    size_t size = io__prometheus__client__metric_family__get_packed_size(&family->message);
+    add_length(e->out, size);
+    if (buffer_reserve(e->out, size))
+        e->out->size += io__prometheus__client__metric_family__pack(&family->message,
+                                                                    e->out->data + e->out->size);
+}
+
 void protobuf_end(Exposition *e)
 {
     ProtobufFamily *family = e->gathered;
     if (!family)
         return;
-    size_t size = family->message.n_metric
-                      ? io__prometheus__client__metric_family__get_packed_size(&family->message)
-                      : 0;
-    if (size) {
-        add_length(e->out, size);
-        if (buffer_reserve(e->out, size))
-            e->out->size += io__prometheus__client__metric_family__pack(
-                &family->message, e->out->data + e->out->size);
-    }
+    if (!e->take)
+        pack(e, family);
+    else if (family->message.n_metric)
+        e->take(e->owner, &family->message);
     arena_free(family->arena);
     e->gathered = NULL;
 }

@@ -389,15 +389,24 @@ static void write_others(Exposition *e)
     pthread_mutex_unlock(&writers_mutex);
 }
 
+static void write_all(Exposition *e)
+{
+    exposition_family(e, "passerelle_build", METRIC_INFO, "The version of the gateway.");
+    exposition_number(e, "", &(Label){"version", VERSION}, 1, 1);
+    write_gateway(e);
+    write_others(e);
+    metrics_write_process(e);
+    exposition_end(e);
+}
+
 void metrics_write(MetricsFormat format, Buffer *out)
 {
-    Exposition e = {.out = out, .format = format};
-    exposition_family(&e, "passerelle_build", METRIC_INFO, "The version of the gateway.");
-    exposition_number(&e, "", &(Label){"version", VERSION}, 1, 1);
-    write_gateway(&e);
-    write_others(&e);
-    metrics_write_process(&e);
-    exposition_end(&e);
+    write_all(&(Exposition){.out = out, .format = format});
+}
+
+void metrics_read(FamilyTaker *take, void *owner)
+{
+    write_all(&(Exposition){.format = METRICS_PROTOBUF, .take = take, .owner = owner});
 }
 
 static const char *const media_types[] = {

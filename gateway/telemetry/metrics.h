@@ -12,6 +12,9 @@
 /* Writes the page. Without telemetry_start there are only the metrics of the process. */
 void metrics_write(MetricsFormat format, Buffer *out);
 
+/* The same without a page: each family as Prometheus reads it in protobuf. */
+void metrics_read(FamilyTaker *take, void *owner);
+
 /* Registers a function that writes more families, for modules above this one; it is called on the
    thread that writes the page, until it is removed. One per owner, at most 16. */
 typedef void MetricsWriter(Exposition *e, void *owner);

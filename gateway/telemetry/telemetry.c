@@ -96,6 +96,8 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
     if (r->trace)
         log_line_plain(line, LOG_KEY("trace_id"), bytes(r->trace->trace_id, TRACE_ID_SIZE));
+    if (r->trace && r->trace->recorded)
+        log_line_plain(line, LOG_KEY("span_id"), bytes(r->trace->span, TRACE_SPAN_SIZE));
     log_line_word(line, LOG_KEY("peer"), r->peer);
     log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
@@ -636,6 +638,12 @@ Result telemetry_reopen(Arena *arena, const char *log_file)
 {
     CHECK(process);
     return log_reopen(process->log, arena, log_file);
+}
+
+void telemetry_tap(LogTap *tap, void *owner)
+{
+    CHECK(process);
+    log_tap(process->log, tap, owner);
 }
 
 Telemetry *telemetry_new(void)

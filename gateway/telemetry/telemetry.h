@@ -10,6 +10,7 @@
 #define GATEWAY_TELEMETRY_H
 
 #include "base/call.h"
+#include "base/log.h"
 #include "gateway/config/healing_act.h"
 #include "gateway/headers/trace_context.h"
 #include "gateway/identity/identity.h"
@@ -185,6 +186,10 @@ MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *
 /* Reopens the log's file after a rotation, or opens another one for a new config. If that fails,
    lines continue to go to the file that is open. */
 MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
+
+/* From now on `tap` gets all lines of the log, or nobody: log_tap. Between start and stop; main
+   thread. */
+void telemetry_tap(LogTap *tap, void *owner);
 
 /* Closes the log, releases all configs, frees the counters. After all loops and the admin listener.
  */

@@ -7,7 +7,7 @@
  *
  * What is recorded is what the access log says of a call, under the names of OpenTelemetry's
  * semantic conventions 1.27 where they have one, else under `passerelle.`. No payload, no field of
- * the head, and no query. Texts are cut to SPAN_TEXT_MOST bytes. Pure; any thread.
+ * the head, and no query. Texts are cut to OTLP_TEXT_MOST bytes. Pure; any thread.
  *
  * https://github.com/open-telemetry/opentelemetry-proto, opentelemetry/proto/trace/v1/trace.proto
  */
@@ -17,18 +17,9 @@
 #include "base/random.h"
 #include "gateway/telemetry/telemetry.h"
 
-enum { SPAN_TEXT_MOST = 1024 };
-
 /* Appends each as a field `spans` of ScopeSpans; returns their number. `began`: of the call, on the
    clock of its attempts. `context`: the call's. Attempts that were not told a span get one. */
 uint32_t spans_write(const CallRecord *record, const TraceContext *context, int64_t began,
                      Random *random, Buffer *out);
-
-/* Appends ExportTraceServiceRequest with these spans, of this service and gateway. */
-void spans_wrap(const char *service, const char *node, Bytes spans, Buffer *out);
-
-/* How many spans the response says were not accepted, and why: in the response. False: it is not
-   one. */
-bool spans_response_read(Bytes response, uint64_t *rejected_out, Bytes *why_out);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct TraceBook {
-    TraceExporter *exporter;
+    OtlpExporter *exporter;
     Loop *loop;
     Arena *arena; /* of the spans; NULL: there are none */
     Buffer spans;
@@ -22,7 +22,7 @@ static void pass_on(TraceBook *book)
 {
     timer_stop(&book->loop->timers, &book->timer);
     if (book->arena)
-        trace_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
+        otlp_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
     book->arena = NULL;
     book->n = 0;
 }
@@ -57,9 +57,9 @@ static void begin_batch(TraceBook *book)
     const TracingConfig *config = &book->loop->config->tracing;
     book->arena = arena_new(ARENA_UNLIMITED); /* `batch` and one call: its texts are cut */
     book->spans = buffer_in(book->arena);
-    buffer_extend(&book->spans, config->batch + config->batch / 8);
+    buffer_extend(&book->spans, config->to.batch + config->to.batch / 8);
     if (!book->closed)
-        timer_start(&book->loop->timers, &book->timer, book->loop->now + config->every);
+        timer_start(&book->loop->timers, &book->timer, book->loop->now + config->to.every);
 }
 
 static void add(TraceBook *book, const CallRecord *record, const TraceContext *context)
@@ -68,7 +68,7 @@ static void add(TraceBook *book, const CallRecord *record, const TraceContext *c
         begin_batch(book);
     book->n += spans_write(record, context, clock_now() - record->time_total, &book->loop->random,
                            &book->spans);
-    if (book->spans.size >= book->loop->config->tracing.batch)
+    if (book->spans.size >= book->loop->config->tracing.to.batch)
         pass_on(book);
 }
 
@@ -77,7 +77,7 @@ static void on_call(void *owner, const CallRecord *record, Bytes line)
     TraceBook *book = owner;
     const TracingConfig *config = &book->loop->config->tracing;
     (void)line;
-    if (!config->on)
+    if (!config->to.on)
         return;
     if (record->trace && record->trace->recorded) {
         add(book, record, record->trace);
@@ -93,7 +93,7 @@ static void on_call(void *owner, const CallRecord *record, Bytes line)
     add(book, record, &late);
 }
 
-TraceBook *trace_book_open(TraceExporter *exporter, Loop *loop)
+TraceBook *trace_book_open(OtlpExporter *exporter, Loop *loop)
 {
     TraceBook *book = calloc(1, sizeof *book);
     CHECK(book);
@@ -113,6 +113,6 @@ void trace_book_close(TraceBook *book)
 void trace_book_free(TraceBook *book)
 {
     if (book->arena)
-        trace_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
+        otlp_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
     free(book);
 }

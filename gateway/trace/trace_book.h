@@ -10,12 +10,12 @@
 #define GATEWAY_TRACE_BOOK_H
 
 #include "gateway/loop/loop.h"
-#include "gateway/trace/trace_exporter.h"
+#include "gateway/otlp/otlp_exporter.h"
 
 typedef struct TraceBook TraceBook;
 
 /* From now on it gets the records of the loop. The exporter outlives it. */
-TraceBook *trace_book_open(TraceExporter *exporter, Loop *loop);
+TraceBook *trace_book_open(OtlpExporter *exporter, Loop *loop);
 
 /* The loop is about to end: calls that end from now on are those that are cut off. */
 void trace_book_close(TraceBook *book);

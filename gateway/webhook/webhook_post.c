@@ -18,6 +18,14 @@ static size_t on_received(char *data, size_t one, size_t size, void *owner)
     return post->received <= WEBHOOK_RESPONSE_MOST ? size : 0;
 }
 
+static size_t on_body(char *data, size_t one, size_t size, void *owner)
+{
+    WebhookPost *post = owner;
+    if (post->body)
+        buffer_add(post->body, data, size);
+    return on_received(data, one, size, owner);
+}
+
 static void add_field(WebhookPost *post, const char *field)
 {
     struct curl_slist *fields = curl_slist_append(post->fields, field); /* copies it */
@@ -74,7 +82,7 @@ static void set_limits(WebhookPost *post, const WebhookConfig *to)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HEADERFUNCTION, on_received);
     SET(CURLOPT_HEADERDATA, post);
-    SET(CURLOPT_WRITEFUNCTION, on_received);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, post);
     SET(CURLOPT_ERRORBUFFER, post->told);
 }

@@ -15,8 +15,9 @@
 
 enum { WEBHOOK_RESPONSE_MOST = 64 * 1024 /* bytes of head and body */ };
 
-/* `begin` makes it from zeros, `end` leaves zeros. */
+/* `begin` makes it from zeros, but for `body`; `end` leaves zeros. */
 typedef struct WebhookPost {
+    Buffer *body; /* takes the response's; NULL: nobody reads it */
     CURL *handle; /* NULL: none is under way */
     struct curl_slist *fields;
     size_t received;

@@ -220,7 +220,7 @@ def test_what_a_collector_refuses_is_not_sent_again(tmp_path):
     with GrpcCollector(answers=[grpc.StatusCode.INVALID_ARGUMENT, partial]) as collector, Backend() as backend, \
             running(tmp_path, collector, backend) as gateway:
         def counted(result):
-            return gateway.metric("passerelle_trace_spans_total", result=result)
+            return gateway.metric("passerelle_otlp_items_total", signal="traces", result=result)
         get(gateway, SAMPLED)
         eventually(lambda: counted("rejected") == 2)
         get(gateway, SAMPLED)
@@ -236,11 +236,11 @@ def test_without_a_collector_calls_are_answered_and_spans_are_dropped_and_counte
                      tracing=f"collector: '127.0.0.1:{port}', batch: 1024, queue: 8KiB") as gateway:
             for _ in range(100):
                 assert get(gateway, SAMPLED).status == 200
-            eventually(lambda: gateway.metric("passerelle_trace_spans_total", result="dropped") > 100)
-            assert gateway.metric("passerelle_trace_queue_bytes") <= 8192
+            eventually(lambda: gateway.metric("passerelle_otlp_items_total", signal="traces", result="dropped") > 100)
+            assert gateway.metric("passerelle_otlp_queue_bytes", signal="traces") <= 8192
             with GrpcCollector(port) as collector:
                 collector.wait(2)
-                eventually(lambda: gateway.metric("passerelle_trace_queue_bytes") == 0)
+                eventually(lambda: gateway.metric("passerelle_otlp_queue_bytes", signal="traces") == 0)
 
 
 def test_the_last_calls_are_sent_before_the_gateway_ends(tmp_path):

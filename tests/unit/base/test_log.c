@@ -327,6 +327,42 @@ static void without_a_file_lines_are_counted_until_there_is_one(void **state)
     assert_true(failed >= 2);
 }
 
+/* ---- Who else gets the lines -------------------------------------------------------------------
+ */
+
+typedef struct Tapped {
+    Arena *arena;
+    Buffer lines;
+} Tapped;
+
+/* On the writer's thread; read when it has ended, or nobody gets lines any more. */
+static void tap(void *owner, const struct iovec parts[2])
+{
+    Tapped *tapped = owner;
+    for (int i = 0; i < 2; i++)
+        buffer_add(&tapped->lines, parts[i].iov_base, parts[i].iov_len);
+}
+
+static void who_taps_the_log_gets_all_lines_from_then_on_until_it_has_enough(void **state)
+{
+    Fixture *f = *state;
+    Log *log = open_log(f);
+    Tapped tapped = {.lines = buffer_in(f->arena)};
+    LogRing *ring = log_ring(log, 16); /* lines begin at its end, and end at its start */
+    log_tap(log, tap, &tapped);
+    log_write_shared(log, bytes_of("one"));
+    for (int i = 0; i < 3; i++)
+        while (!log_write(ring, bytes_of("0123456")))
+            ;
+    log_tap(log, NULL, NULL);
+    log_write_shared(log, bytes_of("none"));
+    assert_true(log_close(log, PATIENCE));
+    assert_int_equal(tapped.lines.size, strlen("one\n") + 3 * strlen("0123456\n"));
+    assert_null(memmem(tapped.lines.data, tapped.lines.size, "none", 4));
+    assert_non_null(memmem(tapped.lines.data, tapped.lines.size, "0123456\n", 8));
+    assert_bytes(bytes_slice(read_whole(f, f->path), tapped.lines.size, SIZE_MAX), "none\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +379,7 @@ int main(void)
                                         end),
         cmocka_unit_test(whether_a_file_could_be_opened_is_known_without_creating_it),
         TEST(many_threads_write_whole_lines_each_in_its_order),
+        TEST(who_taps_the_log_gets_all_lines_from_then_on_until_it_has_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 #include "adapters/schema/wire.h"
+#include "gateway/otlp/otlp_wire.h"
 #include "gateway/trace/span_write.h"
 
 static const TraceContext within = {.known = true,
@@ -60,12 +61,6 @@ static Bytes said(Bytes span, const char *key)
         if (field.number == ATTRIBUTE && bytes_are(wire_find_bytes(field.bytes, 1), key))
             return wire_find_bytes(wire_find_bytes(field.bytes, 2), 1);
     return BYTES_NONE;
-}
-
-static void assert_ends_with(Bytes whole, Bytes end)
-{
-    assert_true(whole.size >= end.size);
-    assert_memory_equal(whole.data + whole.size - end.size, end.data, end.size);
 }
 
 static void a_call_and_each_of_its_attempts_are_spans(void **state)
@@ -150,62 +145,32 @@ static void mistakes_of_clients_are_no_errors(void **state)
 static void texts_are_whole_up_to_a_size_and_cut_beyond(void **state)
 {
     Fixture *f = *state;
-    char text[SPAN_TEXT_MOST + 1];
+    char text[OTLP_TEXT_MOST + 1];
     memset(text, 'x', sizeof text);
-    f->record.path = bytes(text, SPAN_TEXT_MOST);
-    assert_int_equal(said(span_at(write_spans(f, &within, 0), 0), "url.path").size, SPAN_TEXT_MOST);
-    f->record.path = bytes(text, SPAN_TEXT_MOST + 1);
+    f->record.path = bytes(text, OTLP_TEXT_MOST);
+    assert_int_equal(said(span_at(write_spans(f, &within, 0), 0), "url.path").size, OTLP_TEXT_MOST);
+    f->record.path = bytes(text, OTLP_TEXT_MOST + 1);
     assert_in_range(said(span_at(write_spans(f, &within, 0), 0), "url.path").size, 1,
-                    SPAN_TEXT_MOST);
+                    OTLP_TEXT_MOST);
 }
 
 static void long_causes_and_names_are_cut(void **state)
 {
     Fixture *f = *state;
-    char text[2 * SPAN_TEXT_MOST];
+    char text[2 * OTLP_TEXT_MOST];
     memset(text, 'x', sizeof text);
-    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "%.*s", SPAN_TEXT_MOST / 2 - 1, text);
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "%.*s", OTLP_TEXT_MOST / 2 - 1, text);
     for (int i = 0; i < 3; i++)
         f->record.why = FAIL_OVER(f->arena, f->record.why, FAULT_UPSTREAM_DOWN, "%.*s",
-                                  SPAN_TEXT_MOST / 2 - 1, text);
+                                  OTLP_TEXT_MOST / 2 - 1, text);
     f->record.status.code = CODE_UNAVAILABLE;
     f->record.method = NULL;
     f->record.verb = bytes(text, sizeof text);
     Bytes call = span_at(write_spans(f, &within, 0), 0);
-    assert_in_range(wire_find_bytes(wire_find_bytes(call, STATUS), 2).size, SPAN_TEXT_MOST / 2,
-                    SPAN_TEXT_MOST);
+    assert_in_range(wire_find_bytes(wire_find_bytes(call, STATUS), 2).size, OTLP_TEXT_MOST / 2,
+                    OTLP_TEXT_MOST);
     assert_bytes(wire_find_bytes(call, NAME),
                  "HTTP orders"); /* verbs that clients invent are one */
-}
-
-static void a_request_names_the_service_and_has_all_spans(void **state)
-{
-    Fixture *f = *state;
-    Buffer request = buffer_in(f->arena);
-    Bytes spans = write_spans(f, &within, 0);
-    spans_wrap("gate", "node-1", spans, &request);
-    Bytes resource_spans = wire_find_bytes(buffer_bytes(&request), 1);
-    Bytes scope_spans = wire_find_bytes(resource_spans, 2);
-    Bytes attribute = wire_find_bytes(wire_find_bytes(resource_spans, 1), 1); /* the last one */
-    assert_bytes(wire_find_bytes(attribute, 1), "host.name");
-    assert_bytes(wire_find_bytes(wire_find_bytes(attribute, 2), 1), "node-1");
-    assert_bytes(wire_find_bytes(wire_find_bytes(scope_spans, 1), 1), "passerelle");
-    assert_ends_with(scope_spans, spans);
-    assert_ends_with(buffer_bytes(&request), spans);
-}
-
-static void a_response_says_what_was_rejected(void **state)
-{
-    static const uint8_t partial[] = {0x0a, 6, 0x08, 3, 0x12, 2, 'n', 'o'};
-    uint64_t rejected;
-    Bytes why;
-    assert_true(spans_response_read(BYTES_NONE, &rejected, &why));
-    assert_int_equal(rejected, 0);
-    assert_true(spans_response_read(bytes(partial, sizeof partial), &rejected, &why));
-    assert_int_equal(rejected, 3);
-    assert_bytes(why, "no");
-    for (size_t size = 1; size < sizeof partial; size++)
-        assert_false(spans_response_read(bytes(partial, size), &rejected, &why));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
@@ -222,8 +187,6 @@ int main(void)
         TEST(mistakes_of_clients_are_no_errors),
         TEST(texts_are_whole_up_to_a_size_and_cut_beyond),
         TEST(long_causes_and_names_are_cut),
-        TEST(a_request_names_the_service_and_has_all_spans),
-        TEST(a_response_says_what_was_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* Any bytes as the response of a collector: what it says is within them. */
+/* Any bytes as the response of a collector, and as its status: what it says is within them. */
+#include "base/clock.h"
 #include "base/result.h"
-#include "gateway/trace/span_write.h"
+#include "gateway/otlp/otlp_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -8,7 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t rejected;
     Bytes why;
-    if (!spans_response_read(bytes(data, size), &rejected, &why))
+    int64_t delay = otlp_retry_delay(bytes(data, size));
+    CHECK(delay >= 0 && delay <= 3600 * SECOND);
+    if (!otlp_response_read(bytes(data, size), &rejected, &why))
         return 0;
     CHECK(!why.size || (why.data >= data && why.data + why.size <= data + size));
     CHECK(size || !rejected);
