@@ -6,13 +6,14 @@ MESSAGES ?= 100000
 KILLS ?= 500
 SIMULATED ?= 10000
 ROLLOUTS ?= 50000
+DAYS ?= 20
 CHAOS_SECONDS ?= 30
 CLANG = CC=clang CC_LD=lld
 ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -92,6 +93,10 @@ jobs-simulation: build ## SIMULATED (10000) kills of gateways, stores and backen
 rollouts-simulation: build ## ROLLOUTS (50000) simulated rollouts, judged beside other judges; writes docs/rollouts/, in about ten minutes
 	@ninja -C $(BUILD) loadtest/rollouts/rollouts
 	@/usr/bin/python3 loadtest/rollouts/run $(BUILD) $(ROLLOUTS)
+
+signals-simulation: build ## DAYS (20) simulated days with ten weak signals each: at least eight are found, at most two are false; writes docs/signals/
+	@ninja -C $(BUILD) loadtest/signals/signals
+	@/usr/bin/python3 loadtest/signals/run $(BUILD) $(DAYS)
 
 access: build ## an ES256 token that was not seen before costs at most 1.1 times OpenSSL's verification; the time of a lookup tells nothing of the API keys
 	@ninja -C $(BUILD) loadtest/access/access_es256 loadtest/access/access_lookup

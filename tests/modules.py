@@ -97,6 +97,7 @@ LAYERS = (
         Module("cohort", "which clients have the candidate of a rollout, and how they fare", "CohortTable", "cohort_table.h"),
         Module("job_hook", "webhooks of jobs: an outbox in the store, and who empties it", "JobPostman", "job_outbox.h"),
         Module("usage", "who uses which version, and when an old one ends", "UsageTable", "usage.h"),
+        Module("signal", "weak signals: what is new, shifts, falls silent or drifts", "Watch", "watch.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("match", "what the path of a request belongs to", "Destination", "destination.h"),
