@@ -67,67 +67,12 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
 
 const Step STEP_resolve = {"resolve", resolve};
 
-/* The same RPC in the version that was negotiated. */
-static const Method *method_in(const Method *method, const Version *version)
-{
-    for (const Method *same = method; same; same = same->next_same_path) {
-        if (same->version == version)
-            return same;
-    }
-    return method->pairs[version->index].target;
-}
-
 /* The method's rule among those of all versions for one path; NULL: it has none. */
 static const RestBinding *binding_of(const RestBinding *all, const Method *method)
 {
     while (all && all->method != method)
         all = all->next;
     return all;
-}
-
-/* The method that the request is for in this version; NULL: there is none. */
-static const Method *method_of(const Exchange *x, const Version *version)
-{
-    const RestBinding *binding = x->binding;
-    if (!binding)
-        return method_in(x->method, version);
-    while (binding && binding->method->version != version)
-        binding = binding->next;
-    return binding ? binding->method : NULL;
-}
-
-/* Where the version decides by what clients prove their names, these cannot decide the version:
-   only what a trusted proxy says pins it. */
-static Bytes pinned_name(const Exchange *x)
-{
-    bool differ = x->binding ? x->binding->demands_differ : x->method->demands_differ;
-    return differ && x->identity->how != PROOF_HEADER ? BYTES_NONE : x->identity->name;
-}
-
-static Result find_version(const Client *c, Negotiation *out)
-{
-    const Exchange *x = c->x;
-    const Method *method = x->binding ? x->binding->method : x->method;
-    VersionQuestion question = {
-        .service = method->version->service,
-        .by_path = !x->binding && !method->next_same_path ? method->version : NULL,
-        .by_prefix = x->binding && !x->binding->next ? method->version : NULL,
-        .head = &c->head->fields,
-        .identity = pinned_name(x),
-        .client = x->identity->name.size ? x->identity->name
-                                         : bytes(x->client.bytes, sizeof x->client.bytes),
-        .wall = x->record.began,
-    };
-    return negotiate(&question, x->arena, out);
-}
-
-const Method *client_foresee_method(const Client *c)
-{
-    Negotiation found = {0};
-    Result r = find_version(c, &found);
-    if (failed(r))
-        error_ignore(r, "it is told once it is known who asks");
-    return found.client ? method_of(c->x, found.client) : NULL;
 }
 
 /* The rules of the client's version, and of the response's. */
@@ -153,7 +98,7 @@ static Result choose_method(Exchange *x)
         if (failed(r))
             return r;
     } else {
-        const Method *method = method_in(x->method, version);
+        const Method *method = client_method_in(x->method, version);
         if (!method)
             return FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%s has no counterpart in %s",
                              x->method->type->path, version->name);
@@ -232,7 +177,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
     const Method *method = x->binding ? x->binding->method : x->method;
     x->record.method = method;
     x->route = x->record.route = method->route;
-    Result r = find_version(c, &x->version);
+    Result r = client_find_version(c, &x->version);
     x->record.client_version = x->version.client;
     x->record.reply_version = x->version.reply;
     if (x->version.client)

@@ -160,9 +160,11 @@ static inline void client_apply_policy(const Client *c, Fields *fields)
         authz_apply(&c->policy->response, fields);
 }
 
-/* client.c: of several methods that the request may be for, that of the version that it asks for.
-   NULL: there is none, or the request has no version. */
-const Method *client_foresee_method(const Client *c);
+/* client_resolve.c: which version the request asks for, by what is known of it now; negotiate(). */
+Result client_find_version(const Client *c, Negotiation *out);
+
+/* client_resolve.c: the same RPC in another version of its service; NULL: it has none. */
+const Method *client_method_in(const Method *method, const Version *version);
 
 /* client.c: what is allowed begins. */
 const Step *client_begin(Client *c, const Builtin *builtin);

@@ -451,6 +451,62 @@ static Result missing(Client *c)
     return FAIL_TELL(x->arena, FAULT_CREDENTIALS_MISSING, "the request has no credentials");
 }
 
+const Method *client_method_in(const Method *method, const Version *version)
+{
+    for (const Method *same = method; same; same = same->next_same_path) {
+        if (same->version == version)
+            return same;
+    }
+    return method->pairs[version->index].target;
+}
+
+/* The method that the request is for in this version; NULL: there is none. */
+static const Method *method_of(const Exchange *x, const Version *version)
+{
+    const RestBinding *binding = x->binding;
+    if (!binding)
+        return client_method_in(x->method, version);
+    while (binding && binding->method->version != version)
+        binding = binding->next;
+    return binding ? binding->method : NULL;
+}
+
+/* Where the version decides by what clients prove their names, these cannot decide the version:
+   only what a trusted proxy says pins it. */
+static Bytes pinned_name(const Exchange *x)
+{
+    bool differ = x->binding ? x->binding->demands_differ : x->method->demands_differ;
+    return differ && x->identity->how != PROOF_HEADER ? BYTES_NONE : x->identity->name;
+}
+
+Result client_find_version(const Client *c, Negotiation *out)
+{
+    const Exchange *x = c->x;
+    const Method *method = x->binding ? x->binding->method : x->method;
+    VersionQuestion question = {
+        .service = method->version->service,
+        .by_path = !x->binding && !method->next_same_path ? method->version : NULL,
+        .by_prefix = x->binding && !x->binding->next ? method->version : NULL,
+        .head = &c->head->fields,
+        .identity = pinned_name(x),
+        .client = x->identity->name.size ? x->identity->name
+                                         : bytes(x->client.bytes, sizeof x->client.bytes),
+        .wall = x->record.began,
+    };
+    return negotiate(&question, x->arena, out);
+}
+
+/* Of several methods that the request may be for, that of the version that it asks for. NULL:
+   there is none, or the request has no version. */
+static const Method *foresee_method(const Client *c)
+{
+    Negotiation found = {0};
+    Result r = client_find_version(c, &found);
+    if (failed(r))
+        error_ignore(r, "it is told once it is known who asks");
+    return found.client ? method_of(c->x, found.client) : NULL;
+}
+
 /* What the route demands that the call has in the end. */
 static const AccessRules *demands(const Client *c)
 {
@@ -458,7 +514,7 @@ static const AccessRules *demands(const Client *c)
     bool differ = x->binding  ? x->binding->demands_differ
                   : x->method ? x->method->demands_differ
                               : false;
-    const Method *method = differ ? client_foresee_method(c) : NULL;
+    const Method *method = differ ? foresee_method(c) : NULL;
     return method ? &method->route->access : client_rules(x);
 }
 

@@ -21,8 +21,8 @@ static void who_calls_decides_if_it_may(void **state)
 {
     Random random = random_of(1);
     TraceContext sampled = known_with(TRACE_SAMPLED), unsampled = known_with(TRACE_RANDOM);
-    TracingConfig none = {.on = true, .parent = true};
-    TracingConfig all = {.on = true, .parent = true, .share = WHOLE};
+    TracingConfig none = {.to.on = true, .parent = true};
+    TracingConfig all = {.to.on = true, .parent = true, .share = WHOLE};
     trace_sample(&sampled, &none, &random);
     trace_sample(&unsampled, &all, &random);
     assert_true(sampled.recorded && sampled.flags == TRACE_SAMPLED);
@@ -33,7 +33,7 @@ static void else_chance_decides_and_what_is_recorded_is_so_for_all(void **state)
 {
     Random random = random_of(1);
     TraceContext sampled = known_with(TRACE_SAMPLED), unsampled = known_with(TRACE_RANDOM);
-    TracingConfig none = {.on = true}, all = {.on = true, .share = WHOLE};
+    TracingConfig none = {.to.on = true}, all = {.to.on = true, .share = WHOLE};
     trace_sample(&sampled, &none, &random);
     trace_sample(&unsampled, &all, &random);
     assert_true(!sampled.recorded && sampled.flags == TRACE_SAMPLED); /* it goes on as it came */
@@ -43,8 +43,8 @@ static void else_chance_decides_and_what_is_recorded_is_so_for_all(void **state)
 static void a_trace_begins_only_with_a_call_that_is_recorded(void **state)
 {
     Random random = random_of(1);
-    TracingConfig none = {.on = true, .parent = true};
-    TracingConfig all = {.on = true, .parent = true, .share = WHOLE};
+    TracingConfig none = {.to.on = true, .parent = true};
+    TracingConfig all = {.to.on = true, .parent = true, .share = WHOLE};
     TraceContext context = {0};
     trace_sample(&context, &none, &random);
     assert_false(context.known || context.recorded);
@@ -58,7 +58,7 @@ static void a_share_is_a_share(void **state)
 {
     enum { CALLS = 100000 };
     Random random = random_of(7);
-    TracingConfig tenth = {.on = true, .parent = true, .share = WHOLE / 10};
+    TracingConfig tenth = {.to.on = true, .parent = true, .share = WHOLE / 10};
     uint32_t n = 0;
     for (int i = 0; i < CALLS; i++) {
         TraceContext context = {0};

@@ -21,7 +21,7 @@ static bool fits(const char *query, const char *record)
 static void a_record_fits_what_it_has(void **state)
 {
     static const char *const queries[] = {
-        "",          "id=da2b",       "client=a+%22b%22",    "service=orders&version=v1&served=v3",
+        "",          "id=da2b",      "client=a+%22b%22",    "service=orders&version=v1&served=v3",
         "lost=true", "text=orders/", "text=note&lost=true", "lost=false&failed=false",
         "text="};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
