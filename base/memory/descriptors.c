@@ -5,7 +5,7 @@
 enum {
     BASE = 20,              /* always open: standard streams, the log, the main loop, admin */
     BASE_PER_LOOP = 6,      /* epoll, wake-up, signals, the spare one of the listeners */
-    ADMIN_CONNECTIONS = 64, /* at most half of the reserve */
+    ADMIN_CONNECTIONS = 96, /* at most half of the reserve */
     OWN = 2 * ADMIN_CONNECTIONS,
     OWN_PER_LOOP = 2, /* for new listeners at a reload */
     SHARE = 4,        /* each reserve is at most 1 / SHARE of the rest */

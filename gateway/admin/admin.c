@@ -67,8 +67,10 @@ static void on_answered(uv_async_t *answered)
     Admin *admin = answered->data;
     answer_actions(admin);
     answer_asker(admin);
-    if (atomic_load(&admin->leaving))
+    if (atomic_load(&admin->leaving)) {
         admin_connections_leave(&admin->connections);
+        live_end(admin->live);
+    }
 }
 
 void admin_ask(Admin *admin, void (*on_turn)(void *owner), void *owner)
@@ -141,10 +143,17 @@ static void use_certificate(h2o_accept_ctx_t *accept)
 
 /* ---- The thread ------------------------------------------------------------------------------ */
 
-static void on_refusals_look(uv_timer_t *look)
+static void on_look(uv_timer_t *look)
 {
     Admin *admin = look->data;
     refusals_look(&admin->refusals, clock_now());
+    admin_live_look(admin);
+}
+
+void admin_metrics_write(Exposition *e, void *unused)
+{
+    refusals_metrics_write(e, unused);
+    live_metrics_write(e, unused);
 }
 
 static void on_stop(uv_async_t *stop)
@@ -153,7 +162,8 @@ static void on_stop(uv_async_t *stop)
     admin->stopping = true;
     password_desk_close(admin->desk);
     answer_actions(admin);
-    uv_close((uv_handle_t *)&admin->refusals_look, NULL);
+    admin_live_end(admin);
+    uv_close((uv_handle_t *)&admin->look, NULL);
     uv_close((uv_handle_t *)stop, NULL);
     uv_close((uv_handle_t *)&admin->answered, NULL);
     admin_connections_close(&admin->connections);
@@ -255,6 +265,7 @@ static void free_admin(Admin *admin)
     CHECK(uv_loop_close(&admin->loop) == 0);
     admin_connections_free(&admin->connections);
     password_desk_free(admin->desk);
+    live_free(admin->live);
     arena_free(admin->arena);
     free(admin);
 }
@@ -298,6 +309,7 @@ static Result admin_new(Arena *arena, const Config *config, const Address *addre
         .most = most_connections(config),
     };
     admin->desk = password_desk_new(&admin->loop);
+    admin_live_begin(admin);
     *admin_out = admin;
     return OK;
 }
@@ -320,9 +332,9 @@ Result admin_start(Arena *arena, const Config *config, const Address *address,
     admin->stop.data = admin;
     CHECK(error == 0); /* the loop has its descriptor for this since its init */
     CHECK(uv_async_init(&admin->loop, &admin->answered, on_answered) == 0);
-    CHECK(uv_timer_init(&admin->loop, &admin->refusals_look) == 0);
-    CHECK(uv_timer_start(&admin->refusals_look, on_refusals_look, LOOK_TIME, LOOK_TIME) == 0);
-    admin->answered.data = admin->refusals_look.data = admin;
+    CHECK(uv_timer_init(&admin->loop, &admin->look) == 0);
+    CHECK(uv_timer_start(&admin->look, on_look, LOOK_TIME, LOOK_TIME) == 0);
+    admin->answered.data = admin->look.data = admin;
     error = thread_make(&admin->thread, run_thread, admin);
     if (error) {
         h2o_context_dispose(&admin->context);

@@ -2,6 +2,7 @@
  * Admin: the listener for operators: metrics, health, and the running config.
  *
  *   GET /           the web page; GET /page/... are its files
+ *   GET /live?page=PATH&page=PATH  pages, and each again when it changes, as events; role `read`
  *   GET /whoami     the operator's name and role, as the request proves them
  *   GET /metrics    Prometheus text, or OpenMetrics where Accept asks for it
  *   GET /healthz    200 as long as the process responds
@@ -46,6 +47,7 @@
 #include "gateway/fleet/fleet.h"
 #include "gateway/limits/rate_limits.h"
 #include "gateway/shadow/shadow_book.h"
+#include "gateway/telemetry/exposition.h"
 
 #include <stdatomic.h>
 
@@ -78,6 +80,9 @@ void admin_ask(Admin *admin, void (*on_turn)(void *owner), void *owner);
 
 /* It accepts nobody any more; its connections stay. NULL is allowed. */
 void admin_leave(Admin *admin);
+
+/* A MetricsWriter: of all admin listeners. Any thread. */
+void admin_metrics_write(Exposition *e, void *unused);
 
 /* The port that it listens on: if the address has port 0, the one that the system chose; 0 for
    unix. */

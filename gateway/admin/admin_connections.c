@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -201,6 +202,20 @@ void admin_connections_prove(AdminConnections *set, h2o_conn_t *connection)
     AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
     if (c)
         c->proved = true;
+}
+
+void admin_connections_drop(AdminConnections *set, h2o_conn_t *connection)
+{
+    AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
+    if (c && !c->leaving)
+        leave(c);
+}
+
+bool admin_connections_has_left(h2o_conn_t *connection)
+{
+    struct pollfd polled = {.fd = h2o_socket_get_fd(connection->callbacks->get_socket(connection)),
+                            .events = POLLRDHUP};
+    return poll(&polled, 1, 0) > 0 && polled.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
 void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names)

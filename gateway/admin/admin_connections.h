@@ -53,6 +53,13 @@ void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, Certifi
 const CertificateNames *admin_connections_names(const AdminConnections *set,
                                                 h2o_conn_t *connection);
 
+/* Ends it: what is being sent fails. */
+void admin_connections_drop(AdminConnections *set, h2o_conn_t *connection);
+
+/* Whether its client has closed its side. libh2o does not read while it responds, and does not
+   notice. */
+bool admin_connections_has_left(h2o_conn_t *connection);
+
 /* Closes the listeners; the connections stay. */
 void admin_connections_leave(AdminConnections *set);
 

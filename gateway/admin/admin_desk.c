@@ -20,7 +20,7 @@ static Bytes path_of(const h2o_req_t *req)
     return bytes(req->path_normalized.base, req->path_normalized.len);
 }
 
-static Bytes query_of(const h2o_req_t *req)
+Bytes admin_desk_query(const h2o_req_t *req)
 {
     return req->query_at == SIZE_MAX
                ? BYTES_NONE
@@ -96,7 +96,7 @@ static bool know_operator(Asking *asking)
     return false;
 }
 
-static bool may_act(const Asking *asking)
+bool admin_desk_is_same_origin(const Asking *asking)
 {
     h2o_req_t *req = asking->req;
     OriginSaid said = {
@@ -107,25 +107,26 @@ static bool may_act(const Asking *asking)
     };
     if (is_same_origin(&said))
         return true;
-    admin_desk_refuse(asking, REFUSED_ORIGIN, 403, "Forbidden",
-                      "web pages of other origins may not act: only the page of this listener may");
+    admin_desk_refuse(
+        asking, REFUSED_ORIGIN, 403, "Forbidden",
+        "web pages of other origins may not ask this: only the page of this listener may");
     return false;
 }
 
 static bool has_no_query(const Asking *asking)
 {
-    if (!query_of(asking->req).size)
+    if (!admin_desk_query(asking->req).size)
         return true;
     response_send_problem(asking->req, 400, "Bad Request", "this takes no parameters");
     return false;
 }
 
-static bool has_role(const Asking *asking, const AdminPage *page)
+bool admin_desk_has_role(const Asking *asking, OperatorRole role)
 {
     const Operator *who = &asking->who;
-    if (who->role >= page->role)
+    if (who->role >= role)
         return true;
-    const char *needed = operator_role_name(page->role);
+    const char *needed = operator_role_name(role);
     if (who->name) {
         admin_desk_refuse(asking, REFUSED_ROLE, 403, "Forbidden",
                           arena_printf(asking->arena, "%s has the role %s; this needs %s",
@@ -244,7 +245,7 @@ static void ask_for(const Asking *asking, const AdminPage *page)
 {
     h2o_req_t *req = asking->req;
     AdminQuestion question = {.path = path_of(req),
-                              .query = query_of(req),
+                              .query = admin_desk_query(req),
                               .body = bytes(req->entity.base, req->entity.len),
                               .why = request_field(req, ADMIN_REASON),
                               .who = &asking->who};
@@ -261,15 +262,15 @@ static bool may_use(const Asking *asking, const AdminPage *page)
 {
     switch (page->use) {
     case PAGE_READ: return true;
-    case PAGE_ACT: return may_act(asking) && has_no_query(asking);
-    case PAGE_ORDER: return may_act(asking);
+    case PAGE_ACT: return admin_desk_is_same_origin(asking) && has_no_query(asking);
+    case PAGE_ORDER: return admin_desk_is_same_origin(asking);
     }
     return false;
 }
 
 static void answer_to(Asking *asking, const AdminPage *page)
 {
-    if (!has_role(asking, page) || !may_use(asking, page))
+    if (!admin_desk_has_role(asking, page->role) || !may_use(asking, page))
         return;
     if (page->respond)
         page->respond(asking);
@@ -343,7 +344,7 @@ static void refuse_password(const Asking *asking)
                       "no operator has this name and this password");
 }
 
-static void refuse_busy(const Asking *asking, const char *text)
+void admin_desk_refuse_busy(const Asking *asking, const char *text)
 {
     response_field(asking->req, "retry-after", "1");
     admin_desk_refuse(asking, REFUSED_BUSY, 503, "Service Unavailable", text);
@@ -410,7 +411,7 @@ static void log_in(Asking *asking, const AdminPage *page, Login *login)
         password_desk_check(desk, like->password, named.password, one != NULL, &mark,
                             &login->asker);
     else if (!password_desk_wait(desk, &login->asker))
-        refuse_busy(asking, "too many passwords are being checked");
+        admin_desk_refuse_busy(asking, "too many passwords are being checked");
 }
 
 /* A request that has waited goes on, with the config of now. */
@@ -438,7 +439,7 @@ static void refuse_wrong(Asking *asking, Login *login)
 
 static void refuse_unchecked(Asking *asking, Login *login)
 {
-    refuse_busy(asking, "there is no memory for checking a password");
+    admin_desk_refuse_busy(asking, "there is no memory for checking a password");
 }
 
 static void on_login_turn(PasswordAsker *asker)

@@ -8,8 +8,11 @@
 #include "gateway/admin/operator.h"
 #include "gateway/admin/password_desk.h"
 #include "gateway/admin/refusals.h"
+#include "gateway/page/live.h"
 
 #include <h2o.h>
+
+typedef struct LiveStream LiveStream;
 
 struct Admin {
     bool stopping; /* on_stop was called */
@@ -30,8 +33,11 @@ struct Admin {
     atomic_bool leaving;          /* accepts nobody any more */
     AdminConnections connections;
     Refusals refusals;
-    uv_timer_t refusals_look; /* ends their minutes */
+    uv_timer_t look; /* at what is to be done by the second */
     PasswordDesk *desk;
+    Live *live;
+    uint64_t live_generation; /* of the config that let its readers in */
+    LiveStream *streams;      /* of its readers */
 
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -60,5 +66,28 @@ void admin_desk_refuse(const Asking *asking, RefusalReason reason, int status, c
 Bytes admin_desk_peer(h2o_socket_t *socket, Arena *arena);
 
 void admin_desk_send_stopping(h2o_req_t *req);
+
+/* 503: too much of what the text says is being done. */
+void admin_desk_refuse_busy(const Asking *asking, const char *text);
+
+/* Whether the request proves the role. If it does not, it has its response. */
+bool admin_desk_has_role(const Asking *asking, OperatorRole role);
+
+/* Whether it comes from a page of this listener, or no page. The same. */
+bool admin_desk_is_same_origin(const Asking *asking);
+
+/* Behind the question mark; may be empty. */
+Bytes admin_desk_query(const h2o_req_t *req);
+
+/* ---- admin_live.c: the readers of /live ------------------------------------------------------ */
+
+void admin_live_begin(Admin *admin);
+void admin_live_respond(const Asking *asking);
+
+/* Once a second. */
+void admin_live_look(Admin *admin);
+
+/* Its readers are ended; for the last time before its connections are closed. */
+void admin_live_end(Admin *admin);
 
 #endif

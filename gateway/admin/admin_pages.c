@@ -127,6 +127,7 @@ static const AdminPage pages[] = {
     {"/", PAGE_READ, ROLE_GUEST, .respond = respond_asset},
     {"/page/**", PAGE_READ, ROLE_GUEST, .respond = respond_asset},
     {"/whoami", PAGE_READ, ROLE_GUEST, .tells_who = true, .respond = respond_whoami},
+    {"/live", PAGE_READ, ROLE_READ, .respond = admin_live_respond},
     {"/metrics", PAGE_READ, ROLE_GUEST, .respond = respond_metrics},
     {"/healthz", PAGE_READ, ROLE_GUEST, .respond = respond_healthz},
     {"/readyz", PAGE_READ, ROLE_GUEST, .respond = respond_readyz},

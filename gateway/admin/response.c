@@ -32,25 +32,43 @@ static void end(h2o_req_t *req, Bytes body)
     h2o_send_inline(req, (const char *)body.data, body.size);
 }
 
-void response_send(h2o_req_t *req, int status, const char *reason, const char *media_type,
-                   Bytes body)
+/* Of what is made for this request. */
+static void begin_own(h2o_req_t *req, int status, const char *reason, const char *media_type)
 {
     begin(req, status, reason);
     response_field(req, "content-type", media_type);
     response_field(req, "content-security-policy", "default-src 'none'; frame-ancestors 'none'");
     response_field(req, "cache-control", "no-store");
+}
+
+void response_send(h2o_req_t *req, int status, const char *reason, const char *media_type,
+                   Bytes body)
+{
+    begin_own(req, status, reason, media_type);
     end(req, body);
+}
+
+void response_begin_events(h2o_req_t *req, h2o_generator_t *generator)
+{
+    begin_own(req, 200, "OK", "text/event-stream");
+    h2o_start_response(req, generator);
+}
+
+void response_write_problem(Buffer *out, int status, const char *title, const char *detail)
+{
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "type", bytes_of("about:blank"));
+    json_text_add_member(out, "title", bytes_of(title));
+    json_text_add_number(out, "status", (uint64_t)status);
+    json_text_add_member(out, "detail", bytes_of(detail));
+    buffer_add_text(out, "}\n");
 }
 
 void response_send_problem(h2o_req_t *req, int status, const char *title, const char *detail)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer body = buffer_in(arena);
-    buffer_printf(&body,
-                  "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title,
-                  status);
-    json_text_add(&body, bytes_of(detail));
-    buffer_add_text(&body, "}\n");
+    response_write_problem(&body, status, title, detail);
     response_send(req, status, title, "application/problem+json", buffer_bytes(&body));
     arena_free(arena);
 }

@@ -14,16 +14,19 @@
 /* A field of the request; empty: it has none. */
 Bytes request_field(const h2o_req_t *req, const char *name);
 
-/* `name` and `value` stay until the response is sent: they are literals, or in the request's pool.
- */
+/* `name` and `value` stay until the response is sent. */
 void response_field(h2o_req_t *req, const char *name, const char *value);
 
 /* Copies the body. */
 void response_send(h2o_req_t *req, int status, const char *reason, const char *media_type,
                    Bytes body);
 
-/* RFC 9457, with the phrase of the status as title. */
+/* A problem document (RFC 9457), with the phrase of the status as title. */
+void response_write_problem(Buffer *out, int status, const char *title, const char *detail);
 void response_send_problem(h2o_req_t *req, int status, const char *title, const char *detail);
+
+/* Begins a stream of server-sent events, which h2o_send continues. */
+void response_begin_events(h2o_req_t *req, h2o_generator_t *generator);
 
 /* Or 304, if the request knows it. */
 void response_send_asset(h2o_req_t *req, const Asset *asset);

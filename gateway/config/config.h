@@ -811,6 +811,7 @@ struct Config {
     OperatorConfig *operators;
     uint32_t n_operators;
     uint32_t admin_refused_events;     /* in a minute */
+    uint32_t admin_live_readers;       /* at once, of each listener */
     int64_t admin_password_time;       /* nanoseconds for which a right password is remembered */
     RateLimit *admin_failures;         /* wrong passwords, by address; NULL: they are not counted */
     const MethodLimits *admin_guesses; /* then: that, as calls meet it */

@@ -225,7 +225,7 @@ static void open_books(Process *p)
     p->audit = audit_new(p->port);
     audit_use(p->audit, p->config);
     metrics_add_writer(audit_metrics_write, p->audit);
-    metrics_add_writer(refusals_metrics_write, p);
+    metrics_add_writer(admin_metrics_write, p);
     healing_start(&p->loop, p->config);
     sandbox_watch_start(&p->loop);
     certificate_watch_start(&p->loop);

@@ -198,6 +198,7 @@ void config_read_admin(ConfigReader *reader)
     const Passerelle__Config__Admin *text = reader->file.content->admin;
     Config *config = reader->config;
     config->admin_refused_events = text ? text->refused_events : defaults.refused_events;
+    config->admin_live_readers = text ? text->live_readers : defaults.live_readers;
     config->admin_password_time = text ? text->password_time : defaults.password_time;
     if (!text || !(text->address || text->socket)) {
         config->admin_socket =

@@ -1,11 +1,15 @@
 """The operators' web page: its files, who may load them, and what a browser may do with them."""
 import gzip
+import json
 import os
 import pathlib
+import socket
+import time
 
 import pytest
 from gateway import Gateway
-from operators import CONFIG, HASHES, own_user, plain
+from operators import CONFIG, HASHES, TOKENS, own_user, plain
+from processes import eventually
 
 WEB = pathlib.Path(__file__).parents[2] / "gateway/page/web"
 FILES = sorted(path for path in WEB.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -115,3 +119,122 @@ def test_no_page_of_another_site_acts(gateway):
 def test_whoever_only_reads_may_come_from_anywhere(gateway):
     answer = plain(gateway, "reader")("GET", "/healing", **{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"})
     assert answer.status == 200 and "access-control-allow-origin" not in answer.headers  # so no page gets to see it
+
+
+class Watcher:
+    """A reader of /live."""
+
+    def __init__(self, gateway, *pages, token="reader", **fields):
+        query = "&".join(f"page={page.replace('?', '%3F').replace('=', '%3D')}" for page in pages)
+        self.socket = socket.create_connection(("127.0.0.1", gateway.admin_port), timeout=10)
+        said = {"Host": "localhost", "Authorization": f"Bearer {TOKENS[token]}", **fields}
+        head = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+        self.socket.sendall(f"GET /live?{query} HTTP/1.1\r\n{head}\r\n".encode())
+        self.file = self.socket.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        self.fields = dict(line.decode().strip().lower().split(": ", 1) for line in iter(self.file.readline, b"\r\n"))
+
+    def _lines(self):
+        while size := int(self.file.readline(), 16):
+            yield from self.file.read(size).decode().split("\n\n")[:-1]
+            self.file.readline()
+
+    def __iter__(self):
+        """What is told of each page: (page, status, body)."""
+        for event in self._lines():
+            if event.startswith("event: page\n"):
+                data = json.loads(event.split("\ndata: ")[1])
+                yield data["page"], data["status"], data["body"]
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def readers(gateway):
+    return gateway.metric("passerelle_admin_live_readers")
+
+
+def test_a_reader_gets_what_the_pages_say_and_what_they_say_anew(gateway):
+    watcher = Watcher(gateway, "/healing", "/rollouts", "/usage?service=orders", "/requests/" + "0" * 32)
+    told, seen = iter(watcher), {}
+    assert watcher.fields["content-type"] == "text/event-stream" and watcher.fields["cache-control"] == "no-store"
+    for page, status, body in (next(told) for _ in range(4)):
+        seen[page] = status, body
+        answer = plain(gateway, "reader")("GET", page)
+        assert (status, body) == (answer.status, answer.json)
+    assert sorted(status for status, _ in seen.values()) == [200, 200, 404, 404]
+    plain(gateway, "ops")("POST", "/instance/drain?address=127.0.0.1:1&for=1m", passerelle_why="</script><b>")
+    page, status, body = next(told)
+    assert (page, status) == ("/healing", 200) and body["now"][0]["why"].endswith("</script><b>")
+    plain(gateway, "ops")("POST", "/instance/return?address=127.0.0.1:1")
+    assert readers(gateway) == 1
+    watcher.close()
+    eventually(lambda: readers(gateway) == 0)
+
+
+@pytest.mark.parametrize("query, status", [
+    ("", 400), ("?page=", 400), ("?page=/nothing", 400), ("?page=/metrics", 400), ("?page=/live", 400), ("?page=/reload", 400),
+    ("?page=/", 400), ("?page=/page/app.js", 400), ("?page=/healing&x=1", 400), ("?page=%zz", 400), ("?/healing", 400),
+    ("?page=/healing?" + "x" * 2000, 400), ("?page=" + "&page=".join(f"/jobs/{i}" for i in range(17)), 400),
+    ("?page=" + "&page=".join(["/healing"] * 17), 200)])  # one page
+def test_only_pages_that_there_are_can_be_watched(gateway, query, status):
+    assert plain(gateway, "reader")("HEAD", "/live" + query).status == status
+
+
+def test_who_may_not_read_may_not_watch(gateway):
+    assert plain(gateway)("GET", "/live?page=/config").status == 401
+    for fields in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert plain(gateway, "reader")("GET", "/live?page=/config", **fields).status == 403
+
+
+def test_one_reader_too_many_is_told_to_ask_for_the_pages(gateway):
+    watchers = [Watcher(gateway, "/config") for _ in range(32)]
+    assert {watcher.status for watcher in watchers} == {200}
+    answer = plain(gateway, "reader")("GET", "/live?page=/config")
+    assert answer.status == 503 and answer.headers["retry-after"] == "1"
+    assert gateway.metric("passerelle_admin_refused_total", reason="busy") >= 1
+    assert plain(gateway, "reader")("GET", "/config").status == 200
+    for watcher in watchers:
+        watcher.close()
+    eventually(lambda: readers(gateway) == 0)
+    Watcher(gateway, "/config").close()
+
+
+def test_a_reload_lets_all_in_anew(tmp_path):
+    with Gateway(tmp_path, CONFIG + "drain: 5s\n", **HASHES) as gateway:
+        watcher = Watcher(gateway, "/config")
+        told = iter(watcher)
+        assert next(told)[2]["generation"] == 1
+        gateway.write(reader="0" * 64)
+        gateway.reload()
+        assert next(told, None) is None
+        watcher.close()
+        assert plain(gateway, "reader")("GET", "/live?page=/config").status == 401
+
+
+def test_who_reads_nothing_is_dropped_and_counted(tmp_path):
+    """A page that is larger than what the kernel takes."""
+    many = ", ".join(f"{{address: '127.0.0.1:{i}', protocol: grpc, build: {'x' * 60}}}" for i in range(1, 3001))
+    with Gateway(tmp_path, CONFIG.replace("{address: '127.0.0.1:1', protocol: grpc}", many), **HASHES) as gateway:
+        slow = socket.socket(socket.AF_UNIX)
+        slow.connect(str(tmp_path / "admin.sock"))
+        slow.sendall(b"GET /live?page=/config HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        quick = Watcher(gateway, "/config")
+        assert len(next(iter(quick))[2]["services"][0]["instances"]) == 3000
+        assert readers(gateway) == 2
+        eventually(lambda: gateway.metric("passerelle_admin_live_dropped_total") == 1)
+        assert readers(gateway) == 1
+        quick.close()
+        slow.close()
+
+
+def test_readers_end_when_the_gateway_drains(tmp_path):
+    with Gateway(tmp_path, CONFIG + "drain: 5s\n", **HASHES) as gateway:
+        watcher = Watcher(gateway, "/healing")
+        told = iter(watcher)
+        assert next(told)[0] == "/healing"
+        began = time.monotonic()
+        assert plain(gateway, "ops")("POST", "/drain").status == 200
+        assert next(told, None) is None and time.monotonic() - began < 4
+        watcher.close()

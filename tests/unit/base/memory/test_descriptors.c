@@ -14,9 +14,9 @@ static void where_there_are_plenty_each_reserve_is_what_it_may_need(void **state
     DescriptorNeeds needs = needs_of(2 * (50 + 4));
     Descriptors d = descriptors_share(100000, &needs);
     assert_int_equal(d.most, 100000);
-    assert_int_equal(d.most - d.instances, 128 + 2 * 2);
+    assert_int_equal(d.most - d.instances, 192 + 2 * 2);
     assert_int_equal(d.instances - d.clients, 2 * (50 + 4));
-    assert_int_equal(d.admin, 64);
+    assert_int_equal(d.admin, 96);
     assert_int_equal(d.room, d.clients - (20 + 2 * (6 + 1)));
 }
 
