@@ -109,6 +109,11 @@ function morphChildren(old, made) {
   }
 }
 
+/** Tells those who hear the page of something that matters now. */
+export function say(text) {
+  document.getElementById("said").textContent = visible(text);
+}
+
 /** Asks app.js to draw the view again, when something has changed that is kept here: how a table is sorted. */
 export function redraw() {
   document.dispatchEvent(new Event("redraw"));
@@ -146,6 +151,7 @@ export function duration(ms) {
 
 function ago(when) {
   const past = Date.now() - when;
+  if (Math.abs(past) > 60 * 86400000) return new Date(when).toISOString().slice(0, 10);
   const text = Math.abs(past) < 1000 ? "now" : short(Math.abs(past));
   if (text === "now") return text;
   return past < 0 ? `in ${text}` : `${text} ago`;
@@ -181,7 +187,7 @@ export function badge(text, tone = "muted") {
 
 /** A name that others have chosen: of a client, a header, an error. It cannot turn the text around it, and breaks anywhere. */
 export function name(text, properties = {}) {
-  return h("bdi", { class: "name", ...properties }, text);
+  return h("bdi", { class: "name", title: String(text).length > 60 && visible(String(text)), ...properties }, text);
 }
 
 /** A link to a view: link("request", {id}, "text"). */

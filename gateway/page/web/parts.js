@@ -2,9 +2,10 @@
 import { badge, h, link, name, number, table, time } from "./dom.js";
 
 /** The tone of a call's record. */
-export function toneOf({ level, losses }) {
+export function toneOf({ level, losses, code }) {
   if (level === "error") return "bad";
-  return level === "warning" || losses ? "warn" : "good";
+  if (level === "warning" || losses) return "warn";
+  return code === "OK" ? "good" : "muted"; // the client's own mistake
 }
 
 /** The method without its package: "Orders/Get". */

@@ -1,5 +1,5 @@
 // What is wrong now, first; then the ways to the usual questions, and the services.
-import { badge, h, link, name, number, percent, section, table, time } from "../dom.js";
+import { badge, h, link, name, number, percent, say, section, table, time } from "../dom.js";
 import { chart } from "../chart.js";
 import { PAGES, troubles } from "../troubles.js";
 
@@ -12,9 +12,19 @@ function troubleRow({ key, tone, kind, what, why, since, to }) {
     h("span", { class: "since" }, since && time(since)));
 }
 
+let known = null; // the urgent ones that were shown before; null: not all pages have been there yet
+
+function sayWhatIsNew(found) {
+  const urgent = found.filter(({ tone }) => tone === "bad");
+  const fresh = known && urgent.filter(({ key }) => !known.has(key));
+  if (fresh?.length) say(`Wrong now: ${fresh.map(({ what }) => what).join(". ")}`);
+  known = new Set(urgent.map(({ key }) => key));
+}
+
 function wrongNow(data) {
   const found = troubles(data);
   const loaded = PAGES.every((page) => data[page]);
+  if (loaded) sayWhatIsNew(found);
   const unread = PAGES.filter((page) => data[page]?.failed && data[page].failed.status !== 404);
   return section("Wrong now",
     found.length ? h("ul", { class: "troubles" }, found.map(troubleRow))

@@ -39,7 +39,7 @@ function steps(r) {
       `${r.client_version} and ${r.served_version} are not the same. What one has, and the other has no place for:`, h("ul", { class: "lost" }, lost.map((field) => h("li", {}, name(field)))),
       link("matrix", { service: r.service, client: r.client_version, served: r.served_version }, "What this conversion loses"))],
     r.degraded && ["Degraded", badge(r.degraded, "warn"), [`${r.degraded_by} stands in`, r.age_s !== undefined && `${number(r.age_s)} s old`].filter(Boolean).join("; ")],
-    ["Answered", badge(`${r.code ?? ""}${r.http_status ? ` (${r.http_status})` : ""}`, toneOf({ level: r.level })), `after ${number(r.total_ms)} ms` +
+    ["Answered", badge(`${r.code ?? ""}${r.http_status ? ` (${r.http_status})` : ""}`, toneOf({ level: r.level, code: r.code })), `after ${number(r.total_ms)} ms` +
       `${r.retry_refused ? `; no other attempt: ${r.retry_refused}` : ""}`],
   ].filter(Boolean);
 }
