@@ -73,7 +73,7 @@ function one(found, id) {
   const r = all.find((record) => !record.leg && !record.job) ?? all[0];
   if (!r) return h("p", { class: "empty" }, "No call of the last hour has the id ", name(id), ". Another gateway may have had it.");
   return h("div", {}, section("Path", h("p", {}, "Request ", name(r.request_id)),
-    h("ol", { class: "steps" }, steps(r).map(([title, what, more]) => h("li", {}, h("strong", {}, title), h("div", {}, what, more && h("div", { class: "why" }, more)))))),
+    h("ol", { class: "path" }, steps(r).map(([title, what, more]) => h("li", {}, h("strong", {}, title), h("div", {}, what, more && h("div", { class: "why" }, more)))))),
   r.causes && section("Why it failed", causes(r.causes)), r.detail_causes && section("Details that could not be converted", causes(r.detail_causes)),
   attempts(r), legs(all.filter((other) => other !== r), r),
   facts([["Job", r.job && link("jobs", { id: r.job }, name(r.job))], ["Operation", r.operation && link("jobs", { id: r.operation.replace(/^.*\//, "") }, name(r.operation))], ["Trace", r.trace_id && name(r.trace_id)], ["Peer", r.peer], ["Gateway", r.node]]),
