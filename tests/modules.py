@@ -117,6 +117,7 @@ LAYERS = (
         Module("health", "which instances get no calls: ejected, or by their checks", "Judge", "judge.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),
         Module("page", "the web page of operators: its files, what it shows live", "Asset", "asset.h"),
+        Module("in_force", "which config is in force, where its values are from, and which were refused", "RefusedConfig", "in_force.h"),
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
         Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),
         Module("process", "workers, reload, drain", "Worker", "process.h"),

@@ -8,6 +8,7 @@
  *   GET /healthz    200 as long as the process responds
  *   GET /readyz     200 while calls are accepted and their clients can be known, else 503
  *   GET /config     the running config as JSON: services, versions, instances and their state
+ *   GET /settings   what the config says, with its lines, and which were refused; role `read`
  *   GET /fleet      the gateways that share the store, and where they differ
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`
  *   GET /limits     who is refused most by limits, and since when; role `read`

@@ -7,6 +7,7 @@
 #include "gateway/admin/response.h"
 #include "gateway/healing/healing_page.h"
 #include "gateway/healing/manual.h"
+#include "gateway/in_force/in_force.h"
 #include "gateway/page/config_page.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -88,6 +89,11 @@ static void write_config(const AdminSees *sees, const Config *config, Bytes quer
     config_page_write(config, out);
 }
 
+static void write_settings(const AdminSees *sees, const Config *config, Bytes query, Buffer *out)
+{
+    in_force_write(config, out);
+}
+
 static void write_fleet(const AdminSees *sees, const Config *config, Bytes query, Buffer *out)
 {
     fleet_write(sees->fleet, out);
@@ -132,6 +138,7 @@ static const AdminPage pages[] = {
     {"/healthz", PAGE_READ, ROLE_GUEST, .respond = respond_healthz},
     {"/readyz", PAGE_READ, ROLE_GUEST, .respond = respond_readyz},
     {"/config", PAGE_READ, ROLE_GUEST, .write = write_config},
+    {"/settings", PAGE_READ, ROLE_READ, .write = write_settings},
     {"/fleet", PAGE_READ, ROLE_GUEST, NO_FLEET, .write = write_fleet},
     {"/healing", PAGE_READ, ROLE_READ, .write = write_healing},
     {"/limits", PAGE_READ, ROLE_READ, .write = write_limits},

@@ -781,6 +781,7 @@ struct Config {
     Arena *lists;    /* change lists for `prove`; NULL: freed */
     Arena *programs; /* of the plans, compiled when they are first needed: see plan_compile.h */
     const char *file;
+    Bytes text;                  /* of the file; empty if it was not read from one */
     char hash[CONFIG_HASH_SIZE]; /* of the text and of the change lists and schemas that it names:
                                     equal on gateways that do the same */
     Problems doubts;             /* mistakes that `check` refuses and a running gateway only logs */

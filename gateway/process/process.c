@@ -1,6 +1,7 @@
 #include "gateway/process/process.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/memory/budget.h"
 #include "gateway/admin/refusals.h"
 #include "gateway/certificates/certificate_watch.h"
@@ -8,6 +9,7 @@
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
 #include "gateway/healing/manual.h"
+#include "gateway/in_force/in_force.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/overload/loop_load.h"
 #include "gateway/overload/service_gate.h"
@@ -265,6 +267,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     memory_set_limit(limits_memory(&p->config->limits));
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
+    in_force_use(p->config->generation, clock_wall());
     open_loop(p);
     take_tickets();
     reloads_start_log(p);

@@ -10,6 +10,7 @@
 #include "gateway/healing/healing.h"
 #include "gateway/healing/manual.h"
 #include "gateway/health/judge.h"
+#include "gateway/in_force/in_force.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/process/config_warnings.h"
 #include "gateway/telemetry/log_line.h"
@@ -175,6 +176,7 @@ static void use_config(Process *p, Config *config)
     }
     process_store_use_rollouts(p);
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
+    in_force_use(config->generation, clock_wall());
     healing_use(config);
     certificate_watch_use(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
@@ -195,6 +197,12 @@ static void tell_refused(Process *p, Result why)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer mistakes = buffer_in(arena);
     log_line_lines(&mistakes, LOG_KEY("mistakes"), reload_mistakes(p->reload));
+    const AdminAction *wanted = p->reloads;
+    in_force_refuse(&(RefusedConfig){.at = clock_wall(),
+                                     .who = wanted ? wanted->who : NULL,
+                                     .why = wanted ? wanted->why : BYTES_NONE,
+                                     .cause = error_text(arena, why),
+                                     .mistakes = reload_mistakes(p->reload)});
     telemetry_reload_failed();
     telemetry_event_members("error", "config_refused", why, buffer_bytes(&mistakes),
                             "%s: the running config stays", p->config_path);

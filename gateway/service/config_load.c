@@ -178,5 +178,8 @@ Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problem
     Result r = file_read(arena, path, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
-    return config_load_text(text, path, ask, arena, problems, config_out);
+    r = config_load_text(text, path, ask, arena, problems, config_out);
+    if (*config_out)
+        (*config_out)->text = text;
+    return r;
 }

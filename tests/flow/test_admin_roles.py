@@ -20,6 +20,7 @@ PATHS = {
     "/metrics": ("GET", "guest"),
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
+    "/settings": ("GET", "read"),
     "/healing": ("GET", "read"),
     "/audit": ("GET", "read"),
     "/errors": ("GET", "read"),

@@ -29,7 +29,7 @@ ledger:
 """
 FILES = {"server.key": "listen[1].tls.key", "more.key": "listen[1].tls.certificates[0].key", "store.key": "store.keys[0].file",
          "clients.key": "clients.key", "hook.token": "ledger.webhooks[0].token_file", "hook.secret": "ledger.webhooks[0].secret_file"}
-PAGES = ("/config", "/metrics", "/healthz", "/readyz", "/fleet", "/errors", "/healing", "/audit", "/usage", "/rollouts", "/shadow", "/jobs")
+PAGES = ("/config", "/metrics", "/healthz", "/readyz", "/settings", "/fleet", "/errors", "/healing", "/audit", "/usage", "/rollouts", "/shadow", "/jobs")
 OPERATOR, BEARER, COOKIE = (f"SECRET-of-{what}-{os.urandom(8).hex()}" for what in ("operator", "bearer", "cookie"))
 
 
