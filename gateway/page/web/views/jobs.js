@@ -68,7 +68,7 @@ function toneOf(job, step) {
 }
 
 function steps(job) {
-  return h("ol", { class: "steps down", "aria-label": "Steps" }, job.steps.map((step) =>
+  return h("ol", { class: "stages down", "aria-label": "Steps" }, job.steps.map((step) =>
     h("li", { class: toneOf(job, step), "aria-current": step.state === "current" && "step" },
       h("span", { class: "step" }, h("bdi", {}, step.name), badge(wordOf(job, step), toneOf(job, step)),
         step.event && h("span", { class: "muted" }, `event ${step.event}`)),

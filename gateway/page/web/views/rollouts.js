@@ -101,7 +101,7 @@ function deeds(rollout) {
 const TIER_TONES = { passed: "good", "advanced by hand": "warn", "to come": "muted" };
 
 function tiers(rollout) {
-  return h("ol", { class: "steps", "aria-label": "Tiers" }, (rollout.tiers ?? []).map(({ tier, state }) =>
+  return h("ol", { class: "stages", "aria-label": "Tiers" }, (rollout.tiers ?? []).map(({ tier, state }) =>
     h("li", { class: TIER_TONES[state] ?? TONES[state], "aria-current": !TIER_TONES[state] && "step" },
       h("span", { class: "step" }, tier === "all" ? "all clients" : /%/.test(tier) ? tier : count(Number(tier), "client")), h("span", { class: "state" }, state))));
 }
