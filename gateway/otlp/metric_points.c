@@ -1,9 +1,12 @@
 #include "gateway/otlp/metric_points.h"
 
+#include "base/clock.h"
 #include "gateway/headers/trace_context.h"
 #include "gateway/otlp/otlp_request.h"
 #include "gateway/otlp/otlp_wire.h"
 #include "gateway/telemetry/metrics.pb-c.h"
+
+#include <math.h>
 
 /* metrics.proto: numbers of fields. */
 enum {
@@ -36,6 +39,10 @@ enum {
     EXPONENTIAL_THRESHOLD = 14,
     BUCKETS_OFFSET = 1,
     BUCKETS_COUNTS = 2,
+    EXEMPLAR_TIME = 2,
+    EXEMPLAR_DOUBLE = 3,
+    EXEMPLAR_SPAN = 4,
+    EXEMPLAR_TRACE = 5,
     SUMMARY_QUANTILES = 6,
     SUMMARY_ATTRIBUTES = 7,
     QUANTILE_QUANTILE = 1,
@@ -79,6 +86,21 @@ static void add_number(Buffer *out, const Sample *sample, const PointForm *form)
 /* ---- Histograms -------------------------------------------------------------------------------
  */
 
+/* Its labels are the ids of a trace and of a span, in this order. */
+static void add_exemplars(Buffer *out, uint32_t number, const Buckets *buckets)
+{
+    for (size_t i = 0; i < buckets->n_exemplars; i++) {
+        const Io__Prometheus__Client__Exemplar *exemplar = buckets->exemplars[i];
+        const Io__Prometheus__Client__Timestamp *at = exemplar->timestamp;
+        size_t message = otlp_begin(out, number);
+        otlp_add_fixed64(out, EXEMPLAR_TIME, (uint64_t)(at->seconds * SECOND + at->nanos));
+        otlp_add_double(out, EXEMPLAR_DOUBLE, exemplar->value);
+        otlp_add_id(out, EXEMPLAR_SPAN, exemplar->label[1]->value, TRACE_SPAN_SIZE);
+        otlp_add_id(out, EXEMPLAR_TRACE, exemplar->label[0]->value, TRACE_ID_SIZE);
+        otlp_end(out, message);
+    }
+}
+
 static void add_packed(Buffer *out, uint32_t number, const uint64_t *values, size_t n)
 {
     otlp_add_head(out, number, n * 8);
@@ -92,20 +114,24 @@ static void add_packed(Buffer *out, uint32_t number, const uint64_t *values, siz
 static void add_explicit(Buffer *out, const Sample *sample, const PointForm *form)
 {
     const Buckets *buckets = sample->histogram;
-    uint64_t *counts = arena_array(out->arena, uint64_t, buckets->n_bucket + 1), seen = 0;
-    uint64_t *bounds = arena_array(out->arena, uint64_t, buckets->n_bucket);
-    for (size_t i = 0; i < buckets->n_bucket; i++) {
+    size_t n = buckets->n_bucket;
+    if (n && isinf(buckets->bucket[n - 1]->upper_bound))
+        n--; /* it is there for its exemplar */
+    uint64_t *counts = arena_array(out->arena, uint64_t, n + 1), seen = 0;
+    uint64_t *bounds = arena_array(out->arena, uint64_t, n);
+    for (size_t i = 0; i < n; i++) {
         counts[i] = buckets->bucket[i]->cumulative_count - seen;
         seen = buckets->bucket[i]->cumulative_count;
         memcpy(&bounds[i], &buckets->bucket[i]->upper_bound, sizeof *bounds);
     }
-    counts[buckets->n_bucket] = buckets->sample_count > seen ? buckets->sample_count - seen : 0;
+    counts[n] = buckets->sample_count > seen ? buckets->sample_count - seen : 0;
     size_t point = otlp_begin(out, DATA_POINTS);
     add_times(out, form, true);
-    otlp_add_fixed64(out, POINT_COUNT, seen + counts[buckets->n_bucket]);
+    otlp_add_fixed64(out, POINT_COUNT, seen + counts[n]);
     otlp_add_double(out, POINT_SUM, buckets->sample_sum);
-    add_packed(out, HISTOGRAM_COUNTS, counts, buckets->n_bucket + 1);
-    add_packed(out, HISTOGRAM_BOUNDS, bounds, buckets->n_bucket);
+    add_packed(out, HISTOGRAM_COUNTS, counts, n + 1);
+    add_packed(out, HISTOGRAM_BOUNDS, bounds, n);
+    add_exemplars(out, HISTOGRAM_EXEMPLARS, buckets);
     add_labels(out, HISTOGRAM_ATTRIBUTES, sample);
     otlp_end(out, point);
 }
@@ -144,6 +170,7 @@ static void add_exponential(Buffer *out, const Sample *sample, const PointForm *
     otlp_add_varint(out, EXPONENTIAL_SCALE, wire_zigzag(buckets->schema));
     otlp_add_fixed64(out, EXPONENTIAL_ZEROS, buckets->zero_count);
     add_positive(out, buckets);
+    add_exemplars(out, EXPONENTIAL_EXEMPLARS, buckets);
     otlp_add_double(out, EXPONENTIAL_THRESHOLD, buckets->zero_threshold);
     otlp_end(out, point);
 }

@@ -159,10 +159,24 @@ static Code known_code(Code code)
     return code < CODE_COUNT ? code : CODE_UNKNOWN;
 }
 
+static MethodCounters *method_of(Telemetry *telemetry, const CallRecord *r)
+{
+    return method_counters(telemetry, r->method  ? r->method->series
+                                      : r->route ? r->route->series
+                                                 : 0);
+}
+
+static int bucket_of(int64_t duration)
+{
+    int bucket = 0;
+    while (bucket < DURATION_BOUNDS && duration > duration_bounds[bucket])
+        bucket++;
+    return bucket;
+}
+
 static void record_method(Telemetry *telemetry, const CallRecord *r)
 {
-    uint32_t series = r->method ? r->method->series : r->route ? r->route->series : 0;
-    MethodCounters *m = method_counters(telemetry, series);
+    MethodCounters *m = method_of(telemetry, r);
     CallKey key = {
         .client_version = r->client_version ? r->client_version->series : 0,
         .served_version = r->served_version ? r->served_version->series : 0,
@@ -173,10 +187,7 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
     };
     cells_count(telemetry, &m->calls, call_key(&key));
 
-    int bucket = 0;
-    while (bucket < DURATION_BOUNDS && r->time_total > duration_bounds[bucket])
-        bucket++;
-    count_add(&m->durations[bucket], 1);
+    count_add(&m->durations[bucket_of(r->time_total)], 1);
     count_add(&m->duration_sum, (uint64_t)r->time_total);
     native_record(&m->native, telemetry->arena, r->time_total);
 
@@ -247,6 +258,20 @@ void counters_record(Telemetry *telemetry, const CallRecord *record)
     record_service(telemetry, record);
     for (const AttemptRecord *at = record->attempts; at; at = at->next)
         record_attempt(telemetry, at);
+}
+
+void counters_exemplar(Telemetry *telemetry, const CallRecord *record, const TraceContext *trace)
+{
+    MethodCounters *m = method_of(telemetry, record);
+    ExemplarCell *cells = atomic_load_explicit(&m->exemplars, memory_order_relaxed);
+    Exemplar exemplar = {.value = record->time_total, .at = record->began + record->time_total};
+    memcpy(exemplar.trace, trace->trace_id, TRACE_ID_SIZE);
+    memcpy(exemplar.span, trace->span, TRACE_SPAN_SIZE);
+    if (!cells) {
+        cells = arena_array(telemetry->arena, ExemplarCell, DURATION_BOUNDS + 1);
+        atomic_store_explicit(&m->exemplars, cells, memory_order_release);
+    }
+    exemplar_write(&cells[bucket_of(record->time_total)], &exemplar);
 }
 
 void counters_heal(Telemetry *telemetry, HealingAct act, uint32_t service)

@@ -11,6 +11,7 @@
 
 #include "base/histogram.h"
 #include "base/log.h"
+#include "gateway/telemetry/exemplar.h"
 #include "gateway/telemetry/native_histogram.h"
 #include "gateway/telemetry/series.h"
 #include "gateway/telemetry/telemetry.h"
@@ -69,7 +70,8 @@ extern const int64_t duration_bounds[DURATION_BOUNDS];
 typedef struct MethodCounters {
     CountCells calls;
     Count durations[DURATION_BOUNDS + 1], duration_sum;
-    NativeHistogram native; /* of the same durations */
+    NativeHistogram native;          /* of the same durations */
+    ExemplarCell *_Atomic exemplars; /* one for each bucket; NULL: no call was recorded */
     Count bytes_in, bytes_out, messages_in, messages_out, unknown_fields, losses;
 } MethodCounters;
 
@@ -111,6 +113,8 @@ struct Telemetry {
         void *owner;
     } sinks[TELEMETRY_SINKS];
     uint32_t n_sinks;
+    const CallRecord *counted; /* the call that sinks are told of; NULL: none, or it is not counted
+                                */
     uint32_t n_cells;
     Count cells_beyond; /* how often there was no room */
     Count events[COUNTER_COUNT];
@@ -122,6 +126,9 @@ struct Telemetry {
 /* Only the loop's thread. */
 void counters_record(Telemetry *telemetry, const CallRecord *record);
 void counters_heal(Telemetry *telemetry, HealingAct act, uint32_t service);
+
+/* A call that was counted has its spans there. */
+void counters_exemplar(Telemetry *telemetry, const CallRecord *record, const TraceContext *trace);
 
 /* Only its failure, by fault: of a request that was refused before it was a call. `why` has failed.
  */

@@ -89,6 +89,36 @@ void exposition_number(Exposition *e, const char *suffix, const Label *labels, s
     buffer_printf(e->out, "%" PRIu64 "\n", value);
 }
 
+static void add_seconds(Buffer *out, int64_t nanoseconds)
+{
+    buffer_printf(out, "%" PRId64 ".%09" PRId64, nanoseconds / SECOND, nanoseconds % SECOND);
+}
+
+static void add_exemplar(Buffer *out, const Exemplar *exemplar)
+{
+    buffer_printf(out, " # {trace_id=\"%.*s\",span_id=\"%.*s\"} ", TRACE_ID_SIZE, exemplar->trace,
+                  TRACE_SPAN_SIZE, exemplar->span);
+    add_seconds(out, exemplar->value);
+    buffer_add_byte(out, ' ');
+    add_seconds(out, exemplar->at);
+}
+
+void exposition_bucket(Exposition *e, const Label *labels, size_t n_labels, uint64_t value,
+                       const Exemplar *exemplar)
+{
+    if (e->format == METRICS_PROTOBUF) {
+        protobuf_sample(e, "_bucket", labels, n_labels, (double)value, value);
+        if (exemplar)
+            protobuf_exemplar(e, labels[n_labels - 1].value, value, exemplar);
+        return;
+    }
+    begin_sample(e, "_bucket", labels, n_labels);
+    buffer_printf(e->out, "%" PRIu64, value);
+    if (exemplar && e->format == METRICS_OPENMETRICS)
+        add_exemplar(e->out, exemplar);
+    buffer_add_byte(e->out, '\n');
+}
+
 void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                         int64_t nanoseconds)
 {
@@ -97,8 +127,8 @@ void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, 
         return;
     }
     begin_sample(e, suffix, labels, n_labels);
-    buffer_printf(e->out, "%" PRId64 ".%09" PRId64 "\n", nanoseconds / SECOND,
-                  nanoseconds % SECOND);
+    add_seconds(e->out, nanoseconds);
+    buffer_add_byte(e->out, '\n');
 }
 
 void exposition_native(Exposition *e, const NativeCounts *counts)

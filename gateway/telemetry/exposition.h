@@ -9,6 +9,7 @@
 #define GATEWAY_EXPOSITION_H
 
 #include "base/bytes.h"
+#include "gateway/telemetry/exemplar.h"
 #include "gateway/telemetry/native_histogram.h"
 
 typedef enum MetricsFormat { METRICS_TEXT, METRICS_OPENMETRICS, METRICS_PROTOBUF } MetricsFormat;
@@ -50,6 +51,11 @@ void exposition_family(Exposition *e, const char *name, MetricType type, const c
    and "_info" are added for their types. */
 void exposition_number(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                        uint64_t value);
+
+/* A "_bucket": its bound is the last label, "le". NULL: without an exemplar, as in METRICS_TEXT,
+   which has none. */
+void exposition_bucket(Exposition *e, const Label *labels, size_t n_labels, uint64_t value,
+                       const Exemplar *exemplar);
 
 /* The same for nanoseconds, written in seconds. */
 void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,

@@ -1,6 +1,7 @@
 #include "gateway/telemetry/exposition_protobuf.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/telemetry/metrics.pb-c.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 typedef Io__Prometheus__Client__Metric Metric;
 typedef Io__Prometheus__Client__Histogram HistogramMessage;
 typedef Io__Prometheus__Client__Summary SummaryMessage;
+typedef Io__Prometheus__Client__Exemplar ExemplarMessage;
 
 enum { BOUNDS_MOST = 32 /* classic buckets, or quantiles, of one metric */ };
 
@@ -153,12 +155,9 @@ static HistogramMessage *histogram_of(ProtobufFamily *family, Metric *metric)
     return metric->histogram;
 }
 
-static void add_bucket(ProtobufFamily *family, HistogramMessage *histogram, const char *bound,
+static void add_bucket(ProtobufFamily *family, HistogramMessage *histogram, double upper,
                        uint64_t count)
 {
-    double upper = strtod(bound, NULL);
-    if (isinf(upper))
-        return; /* it is sample_count */
     CHECK(histogram->n_bucket < BOUNDS_MOST);
     Io__Prometheus__Client__Bucket *bucket =
         arena_make(family->arena, Io__Prometheus__Client__Bucket);
@@ -175,7 +174,9 @@ static void add_to_histogram(ProtobufFamily *family, const char *suffix, const L
     bool is_bucket = strcmp(suffix, "_bucket") == 0;
     HistogramMessage *histogram = histogram_of(family, metric_of(family, labels, n - is_bucket));
     if (is_bucket) {
-        add_bucket(family, histogram, labels[n - 1].value, exact);
+        double upper = strtod(labels[n - 1].value, NULL);
+        if (!isinf(upper)) /* that is sample_count */
+            add_bucket(family, histogram, upper, exact);
     } else if (strcmp(suffix, "_sum") == 0) {
         histogram->has_sample_sum = true;
         histogram->sample_sum = value;
@@ -251,6 +252,51 @@ void protobuf_sample(Exposition *e, const char *suffix, const Label *labels, siz
         add_to_summary(e->gathered, suffix, labels, n_labels, value, exact);
     else
         add_number(e->gathered, e->type, labels, n_labels, value);
+}
+
+/* ---- Exemplars ------------------------------------------------------------------------------- */
+
+static void add_id(ProtobufFamily *family, ExemplarMessage *message, const char *name, Bytes id)
+{
+    Io__Prometheus__Client__LabelPair *pair =
+        arena_make(family->arena, Io__Prometheus__Client__LabelPair);
+    io__prometheus__client__label_pair__init(pair);
+    pair->name = copy(family, name);
+    pair->value = (char *)(uintptr_t)arena_text(family->arena, id);
+    message->label[message->n_label++] = pair;
+}
+
+static ExemplarMessage *make_exemplar(ProtobufFamily *family, const Exemplar *exemplar)
+{
+    ExemplarMessage *message = arena_make(family->arena, ExemplarMessage);
+    Io__Prometheus__Client__Timestamp *time =
+        arena_make(family->arena, Io__Prometheus__Client__Timestamp);
+    io__prometheus__client__exemplar__init(message);
+    io__prometheus__client__timestamp__init(time);
+    message->label = arena_array(family->arena, Io__Prometheus__Client__LabelPair *, 2);
+    add_id(family, message, "trace_id", bytes(exemplar->trace, TRACE_ID_SIZE));
+    add_id(family, message, "span_id", bytes(exemplar->span, TRACE_SPAN_SIZE));
+    message->has_value = time->has_seconds = time->has_nanos = true;
+    message->value = (double)exemplar->value / (double)SECOND;
+    time->seconds = exemplar->at / SECOND;
+    time->nanos = (int32_t)(exemplar->at % SECOND);
+    message->timestamp = time;
+    return message;
+}
+
+/* The last bucket is there only for its exemplar. Readers of native histograms want a list. */
+void protobuf_exemplar(Exposition *e, const char *bound, uint64_t count, const Exemplar *exemplar)
+{
+    ProtobufFamily *family = e->gathered;
+    HistogramMessage *histogram = histogram_of(family, last_metric(family));
+    ExemplarMessage *message = make_exemplar(family, exemplar);
+    double upper = strtod(bound, NULL);
+    if (isinf(upper))
+        add_bucket(family, histogram, upper, count);
+    histogram->bucket[histogram->n_bucket - 1]->exemplar = message;
+    if (!histogram->exemplars)
+        histogram->exemplars = arena_array(family->arena, ExemplarMessage *, BOUNDS_MOST);
+    histogram->exemplars[histogram->n_exemplars++] = message;
 }
 
 /* ---- Native histograms ----------------------------------------------------------------------- */

@@ -17,6 +17,9 @@ void protobuf_family_begin(Exposition *e, const char *full, MetricType type, con
 void protobuf_sample(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                      double value, uint64_t exact);
 
+/* Of the last bucket of the last histogram, which ends at `bound` and has so many. */
+void protobuf_exemplar(Exposition *e, const char *bound, uint64_t count, const Exemplar *exemplar);
+
 /* Of the last histogram, whose samples have been added. */
 void protobuf_native(Exposition *e, const NativeCounts *counts);
 

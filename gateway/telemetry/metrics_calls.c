@@ -244,9 +244,18 @@ static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
 
 /* ---- Durations ------------------------------------------------------------------------------- */
 
+/* The newest of all loops. */
+static void read_exemplars(const MethodCounters *m, Exemplar *newest)
+{
+    ExemplarCell *cells = atomic_load_explicit(&m->exemplars, memory_order_acquire);
+    for (int i = 0; cells && i <= DURATION_BOUNDS; i++)
+        exemplar_read(&cells[i], &newest[i]);
+}
+
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
 {
     uint64_t buckets[DURATION_BOUNDS + 1] = {0}, sum = 0, seen = 0;
+    Exemplar exemplars[DURATION_BOUNDS + 1] = {0};
     NativeCounts native = {0};
     bool any = false;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
@@ -258,6 +267,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
         for (int i = 0; i <= DURATION_BOUNDS; i++)
             buckets[i] += count_read(&m->durations[i]);
         native_add(&native, &m->native);
+        read_exemplars(m, exemplars);
     }
     if (!any)
         return;
@@ -270,7 +280,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
             snprintf(bound, sizeof bound, "%g", (double)duration_bounds[i] / (double)SECOND);
         seen += buckets[i];
         labels[n] = (Label){"le", bound};
-        exposition_number(e, "_bucket", labels, n + 1, seen);
+        exposition_bucket(e, labels, n + 1, seen, exemplars[i].at ? &exemplars[i] : NULL);
     }
     exposition_seconds(e, "_sum", labels, n, (int64_t)sum);
     exposition_number(e, "_count", labels, n, seen);

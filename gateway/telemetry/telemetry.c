@@ -237,7 +237,15 @@ void telemetry_record(Loop *loop, const CallRecord *record)
         return;
     make_line(telemetry, record);
     log_write(telemetry->ring, buffer_bytes(&telemetry->line));
+    telemetry->counted = record;
     tell_sinks(telemetry, record);
+    telemetry->counted = NULL;
+}
+
+void telemetry_exemplar(Loop *loop, const CallRecord *record, const TraceContext *trace)
+{
+    if (loop->telemetry->counted == record)
+        counters_exemplar(loop->telemetry, record, trace);
 }
 
 void telemetry_record_refused(Loop *loop, const CallRecord *record)

@@ -128,6 +128,10 @@ typedef void TelemetrySink(void *owner, const CallRecord *record, Bytes line);
 
 enum { TELEMETRY_SINKS = 4 };
 
+/* For a sink, while it is told of a call: its spans are recorded there, so that the metrics of its
+   duration point to them. Nothing is kept of what is not counted. */
+void telemetry_exemplar(Loop *loop, const CallRecord *record, const TraceContext *trace);
+
 /* The responsible side of a failed call: by its fault, or by the code of the service's own error.
    `why` has failed. */
 FaultSide telemetry_side(const CallRecord *record);

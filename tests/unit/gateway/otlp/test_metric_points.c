@@ -189,6 +189,73 @@ static void an_exponential_histogram_has_buckets_where_they_are_by_its_scale(voi
     assert_int_equal(sum, 3);
 }
 
+static Exemplar exemplar_of(char digit, int64_t value)
+{
+    Exemplar exemplar = {.value = value, .at = 8 * SECOND + 1};
+    memset(exemplar.trace, digit, sizeof exemplar.trace);
+    memset(exemplar.span, digit, sizeof exemplar.span);
+    return exemplar;
+}
+
+/* One in the second bucket, and one beyond the last bound. */
+static void write_with_exemplars(void)
+{
+    NativeCounts counts = {.slots = {[0] = 2}};
+    Exemplar inside = exemplar_of('1', 50 * MILLISECOND), beyond = exemplar_of('2', 60 * SECOND);
+    Exposition e = begin("duration_seconds", METRIC_HISTOGRAM);
+    Label label = {"le", "0.01"};
+    exposition_bucket(&e, &label, 1, 0, NULL);
+    label.value = "0.1";
+    exposition_bucket(&e, &label, 1, 1, &inside);
+    label.value = "+Inf";
+    exposition_bucket(&e, &label, 1, 2, &beyond);
+    exposition_seconds(&e, "_sum", NULL, 0, 60 * SECOND);
+    exposition_number(&e, "_count", NULL, 0, 2);
+    exposition_native(&e, &counts);
+    exposition_end(&e);
+}
+
+static uint32_t exemplars_of(Bytes point, uint32_t number, Bytes *last_out)
+{
+    uint32_t n = 0;
+    WireReader reader = wire_reader(point);
+    for (WireField field; wire_next(&reader, &field);) {
+        if (field.number == number) {
+            *last_out = field.bytes;
+            n++;
+        }
+    }
+    return n;
+}
+
+static void exemplars_say_which_span_was_measured(void **state)
+{
+    static const uint32_t kinds[] = {HISTOGRAM, EXPONENTIAL}, fields[] = {8, 11};
+    for (int i = 0; i < 2; i++) {
+        Bytes last;
+        form.exponential = i;
+        write_with_exemplars();
+        Bytes point = wire_find_bytes(data_of(metrics[0], kinds[i]), 1);
+        assert_int_equal(exemplars_of(point, fields[i], &last), 2);
+        assert_int_equal(number_in(last, 2), 8 * SECOND + 1);
+        assert_true(double_in(last, 3) == 60);
+        assert_bytes(wire_find_bytes(last, 4), "\x22\x22\x22\x22\x22\x22\x22\x22");
+        assert_int_equal(wire_find_bytes(last, 5).size, 16);
+    }
+}
+
+static void
+what_is_beyond_the_last_bound_is_in_the_last_bucket_with_an_exemplar_or_without(void **state)
+{
+    write_with_exemplars();
+    Bytes point = wire_find_bytes(data_of(metrics[0], HISTOGRAM), 1);
+    assert_int_equal(wire_find_bytes(point, 6).size, 3 * 8);
+    assert_int_equal(wire_find_bytes(point, 7).size, 2 * 8);
+    assert_int_equal(packed_in(point, 6, 0), 0);
+    assert_int_equal(packed_in(point, 6, 1), 1);
+    assert_int_equal(packed_in(point, 6, 2), 1);
+}
+
 static void a_summary_has_its_quantiles(void **state)
 {
     Exposition e = begin("duration", METRIC_SUMMARY);
@@ -237,6 +304,8 @@ int main(void)
         TEST(units_are_those_of_names),
         TEST(a_histogram_has_the_buckets_of_the_page),
         TEST(an_exponential_histogram_has_buckets_where_they_are_by_its_scale),
+        TEST(exemplars_say_which_span_was_measured),
+        TEST(what_is_beyond_the_last_bound_is_in_the_last_bucket_with_an_exemplar_or_without),
         TEST(a_summary_has_its_quantiles),
         TEST(a_long_family_is_several_metrics_of_the_same_name),
         TEST(a_family_without_samples_is_left_out),
