@@ -4,6 +4,7 @@
 #include "gateway/access/access.h"
 #include "gateway/access/authenticator.h"
 #include "gateway/call/client_internal.h"
+#include "gateway/headers/baggage.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
 #include "gateway/headers/trace_sample.h"
@@ -22,8 +23,8 @@ static Result take_forwarding(Client *c)
                     received->fields.n);
     *head = *received;
     c->head = head;
-    return forwarding_read(&c->forwarding, &received->fields, x->config->identity.headers, x->arena,
-                           &head->fields);
+    return forwarding_read(&c->forwarding, &received->fields, x->config->identity.headers,
+                           &x->config->baggage, x->arena, &head->fields);
 }
 
 /* The trusted proxies of the listener, which exists, since the peer is trusted. */
@@ -87,6 +88,15 @@ static void take_first_place(Client *c)
         take_place(c);
 }
 
+static void note_baggage(Client *c)
+{
+    const BaggageConfig *config = &c->x->config->baggage;
+    if (c->forwarding.baggage == BAGGAGE_CUT)
+        telemetry_count(c->x->loop, COUNTER_BAGGAGE_CUT);
+    if (config->n_record)
+        c->trace.noted = baggage_note(&c->head->fields, config, c->x->arena);
+}
+
 Result client_name(Client *c)
 {
     Exchange *x = c->x;
@@ -105,7 +115,9 @@ Result client_name(Client *c)
     }
     if (x->config->tracing.to.on)
         trace_sample(&c->trace, &x->config->tracing, &x->loop->random);
-    if (c->trace.known)
+    if (c->forwarding.baggage)
+        note_baggage(c);
+    if (c->trace.known || c->trace.noted)
         x->record.trace = &c->trace;
     take_identity(c);
     take_first_place(c);

@@ -247,6 +247,8 @@ static const Step *exchange_pick(Exchange *x, Attempt *attempt)
         exchange_find_key(x);
     if (x->config->n_rollouts && !attempt->before)
         exchange_find_arm(x);
+    if (x->config->baggage.withheld && !attempt->before)
+        exchange_withhold_baggage(x);
     if (!failed(r) && !attempt->pick.instance)
         r = attempt_pick(attempt);
     if (failed(r))

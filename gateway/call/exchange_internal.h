@@ -237,6 +237,10 @@ typedef struct CohortCall {
    tells instances of which rollouts its client has the candidate. */
 void exchange_find_arm(Exchange *x);
 
+/* Takes the baggage out of what instances get, if their service gets none. After exchange_find_arm.
+ */
+void exchange_withhold_baggage(Exchange *x);
+
 /* Of a build: whether only its instances may serve; of a version: in which ones the call may not be
    served, a bit each. */
 bool exchange_wants_candidate(const Exchange *x);

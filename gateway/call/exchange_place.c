@@ -178,11 +178,22 @@ static void add_number(Buffer *list, Bytes told, const RolloutDefinition *rollou
     buffer_add_bytes(list, number_of(rollout));
 }
 
+static Fields *sent_fields(Exchange *x)
+{
+    return x->kind == &KIND_OPAQUE ? &client_of(x)->opaque_head->fields : &x->call.metadata;
+}
+
+void exchange_withhold_baggage(Exchange *x)
+{
+    const Service *service = service_of(x);
+    if (service && service->no_baggage)
+        fields_remove(sent_fields(x), BAGGAGE_FIELD);
+}
+
 /* The arms of all rollouts, for instances. */
 static void tell_arms(Exchange *x, const RolloutDefinition *own)
 {
-    Fields *fields =
-        x->kind == &KIND_OPAQUE ? &client_of(x)->opaque_head->fields : &x->call.metadata;
+    Fields *fields = sent_fields(x);
     Buffer list = buffer_in(x->arena); /* of several */
     Bytes told = BYTES_NONE;           /* of one */
     for (uint32_t i = 0; i < x->config->n_rollouts; i++) {

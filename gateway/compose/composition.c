@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gateway/access/access.h"
 #include "gateway/compose/composition_internal.h"
+#include "gateway/headers/baggage.h"
 
 /* A leg ends before the call does, so that there is time to make its response: a tenth of the rest,
    and not more than this. */
@@ -193,7 +194,8 @@ static bool is_of_way(Bytes name)
 {
     return bytes_start_with(name, "x-forwarded-") || bytes_are(name, "forwarded") ||
            bytes_are(name, "x-request-id") || bytes_are(name, "passerelle-hops") ||
-           bytes_are(name, "traceparent") || bytes_are(name, "tracestate");
+           bytes_are(name, "traceparent") || bytes_are(name, "tracestate") ||
+           bytes_are(name, BAGGAGE_FIELD);
 }
 
 static Fields fields_of(const LegCall *leg)

@@ -17,6 +17,7 @@
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
 #include "gateway/config/access_config.h"
+#include "gateway/config/baggage_config.h"
 #include "gateway/config/healing_act.h"
 #include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
@@ -724,6 +725,7 @@ struct Service {
     const RolloutDefinition *rollout; /* NULL: none */
     Affinity affinity;                /* of routes without their own */
     bool has_affinity;                /* it, or one of its routes */
+    bool no_baggage;                  /* its requests have none */
     uint32_t warm;                    /* connections that each loop keeps ready to each instance */
     CheckRules check;
     EjectRules eject;
@@ -792,6 +794,7 @@ struct Config {
     UsageConfig usage;
     TracingConfig tracing;
     OtlpConfig otlp;
+    BaggageConfig baggage;
     CacheConfig cache;
     HealingLimit healing[HEALING_ACTS];
     double objectives[IMPACTS]; /* of services that say nothing else */

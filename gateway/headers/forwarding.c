@@ -51,7 +51,8 @@ typedef enum Role {
     ROLE_VIA,
     ROLE_HOPS,
     ROLE_ATTEMPTS,
-    ROLE_BAGGAGE, /* kept, of others than trusted peers without the gateway's member */
+    ROLE_BAGGAGE, /* kept as far as there is room, of others than trusted peers without the
+                     gateway's member */
     ROLE_OTHER,   /* trusted by some services: passed on unchanged if the peer is trusted */
 } Role;
 
@@ -170,8 +171,6 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
 /* Whether the field stays among the others. */
 static bool is_kept(const Field *field, Role role, bool trusted, const char *const *identity)
 {
-    if (role == ROLE_BAGGAGE)
-        return trusted;
     if (role == ROLE_NONE && !(identity && is_identity(field->name, identity)))
         return true;
     return trusted && (role == ROLE_NONE || role == ROLE_OTHER);
@@ -199,12 +198,22 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
 }
 
 /* Whoever is no trusted peer does not say which candidates it has. */
-static void take_baggage(Bytes value, Fields *rest, bool *full)
+static void take_baggage(Forwarding *forwarding, Bytes value, BaggageRoom *room, Fields *rest,
+                         bool *full)
 {
-    Bytes kept = baggage_without(value, BAGGAGE_CANDIDATES, rest->arena);
-    *full |= value.size && !kept.data;
-    if (kept.size)
-        fields_add(rest, bytes_of(BAGGAGE_FIELD), kept);
+    if (!forwarding->trusted) {
+        Bytes others = baggage_without(value, BAGGAGE_CANDIDATES, rest->arena);
+        *full |= value.size && !others.data;
+        value = others;
+    }
+    Bytes kept = baggage_within(value, room);
+    if (kept.size < value.size)
+        forwarding->baggage = BAGGAGE_CUT;
+    if (!kept.size)
+        return;
+    if (!forwarding->baggage)
+        forwarding->baggage = BAGGAGE_WHOLE;
+    fields_add(rest, bytes_of(BAGGAGE_FIELD), kept);
 }
 
 /* Several identity fields contradict each other: all are dropped. */
@@ -235,8 +244,9 @@ static bool has_open_quote(Bytes value)
 }
 
 Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *const *identity,
-                       Arena *arena, Fields *rest_out)
+                       const BaggageConfig *baggage, Arena *arena, Fields *rest_out)
 {
+    BaggageRoom room = {baggage->members, baggage->bytes};
     *rest_out = (Fields){.items = arena_alloc(arena, fields->n * sizeof(Field)),
                          .capacity = fields->n,
                          .arena = arena};
@@ -249,8 +259,8 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
         take(forwarding, role, field->value, arena, &full);
         if (is_kept(field, role, forwarding->trusted, identity))
             fields_add(rest_out, field->name, field->value);
-        else if (role == ROLE_BAGGAGE)
-            take_baggage(field->value, rest_out, &full);
+        else if (role == ROLE_BAGGAGE && (forwarding->trusted || baggage->strangers))
+            take_baggage(forwarding, field->value, &room, rest_out, &full);
     }
     for (; identity && *identity; identity++)
         drop_contradiction(rest_out, *identity);

@@ -13,6 +13,7 @@
 
 #include "base/net/trusted_peers.h"
 #include "base/random.h"
+#include "gateway/config/baggage_config.h"
 #include "protocols/http/http.h"
 
 typedef struct Forwarding {
@@ -22,6 +23,7 @@ typedef struct Forwarding {
     bool secure;      /* TLS */
     bool trusted;     /* the peer is a trusted proxy: only then the five texts below are set */
     bool passed_us;   /* of any peer: this gateway is one of the hops; */
+    uint8_t baggage;  /* BaggageRead, of any peer */
     uint32_t hops;    /* and so many of them are Passerelle gateways */
     Bytes forwarded_for, forwarded_host, forwarded_proto; /* as received, lists joined by ", " */
     Bytes forwarded;                                      /* RFC 7239 */
@@ -30,6 +32,13 @@ typedef struct Forwarding {
     Bytes via, passed; /* the names of hops: in Via, and in passerelle-hops */
     Bytes attempts;    /* grpc-previous-rpc-attempts: whoever invents some has fewer retries */
 } Forwarding;
+
+/* What has come of the field `baggage`. */
+typedef enum BaggageRead {
+    BAGGAGE_NONE,
+    BAGGAGE_WHOLE,
+    BAGGAGE_CUT, /* there was too much of it */
+} BaggageRead;
 
 /* The name of a gateway in Via and passerelle-hops: "passerelle-" and 16 random hex digits, with a
    NUL. */
@@ -50,11 +59,12 @@ typedef enum ForwardingKind {
 /*
  * Reads the forwarding fields; all others go to `rest_out` (borrowed, in their order). The caller
  * has set self, peer, secure and trusted. `identity` (ends with NULL; may be NULL) names the
- * fields about the client's identity: they are dropped, too, unless the peer is trusted. Fault:
- * OUT_OF_MEMORY.
+ * fields about the client's identity: they are dropped, too, unless the peer is trusted. `baggage`
+ * says how much of it there may be. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result forwarding_read(Forwarding *forwarding, const Fields *fields,
-                                const char *const *identity, Arena *arena, Fields *rest_out);
+                                const char *const *identity, const BaggageConfig *baggage,
+                                Arena *arena, Fields *rest_out);
 
 /* Fault: LOOP_DETECTED, if the request has passed this gateway before, or `most` gateways. */
 MUST_USE Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena);

@@ -185,8 +185,10 @@ void trace_context_begin(const Fields *head, Random *random, Arena *arena,
 
 void trace_context_start(TraceContext *context, Random *random)
 {
-    *context =
-        (TraceContext){.known = true, .recorded = true, .flags = TRACE_SAMPLED | TRACE_RANDOM};
+    *context = (TraceContext){.known = true,
+                              .recorded = true,
+                              .flags = TRACE_SAMPLED | TRACE_RANDOM,
+                              .noted = context->noted};
     random_hex(random, context->trace_id, TRACE_ID_SIZE);
     random_hex(random, context->span, TRACE_SPAN_SIZE);
 }

@@ -19,14 +19,18 @@ enum {
 
 enum { TRACE_SAMPLED = 1, TRACE_RANDOM = 2 };
 
+typedef struct BaggageNotes BaggageNotes; /* gateway/headers/baggage.h */
+
 typedef struct TraceContext {
-    bool known;                   /* there is one; false: the members below are unset */
-    bool recorded;                /* the gateway sends its spans to a collector */
+    bool known;    /* there is one; false: the members below are unset, but `noted` */
+    bool recorded; /* the gateway sends its spans to a collector */
     char trace_id[TRACE_ID_SIZE]; /* lower-case hex, no NUL */
     char caller[TRACE_SPAN_SIZE]; /* the client's span; zeros: the gateway has begun the trace */
     char span[TRACE_SPAN_SIZE];   /* the gateway's: the parent-id that is sent on */
     uint8_t flags;                /* TRACE_SAMPLED, TRACE_RANDOM */
     Bytes state;                  /* tracestate to pass on; empty: none */
+    const BaggageNotes *noted; /* what is recorded of the request's baggage, also without a trace;
+                                  NULL: nothing */
 } TraceContext;
 
 /*
@@ -36,7 +40,7 @@ typedef struct TraceContext {
 void trace_context_begin(const Fields *head, Random *random, Arena *arena,
                          TraceContext *context_out);
 
-/* Begins a trace, which is recorded. */
+/* Begins a trace, which is recorded. `noted` stays. */
 void trace_context_start(TraceContext *context, Random *random);
 
 /* The context of a call that is made for another one, with a span within that of the other, in the

@@ -99,6 +99,7 @@ static Result read_config(ConfigReader *reader)
     config_read_job_webhooks(reader);
     config_read_usage(reader);
     config_read_otlp(reader);
+    config_read_baggage(reader);
     config_read_cache(reader);
     config_read_healing(reader);
     config_read_all_objectives(reader);

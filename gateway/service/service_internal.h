@@ -213,4 +213,7 @@ bool service_is_whole(const FieldType *field);
 MUST_USE Result service_place_plan(ConfigReader *reader, Placement *placement, bool read,
                                    const Plan **plan_out);
 
+/* service_read.c: whether its requests have `baggage`. */
+void service_read_baggage(ConfigReader *reader, Service *service, bool has);
+
 #endif

@@ -282,6 +282,12 @@ static void check_servers(ConfigReader *reader, const Service *service, const ch
         config_tell(reader, path, NULL, "the service %s has no instances", service->name);
 }
 
+void service_read_baggage(ConfigReader *reader, Service *service, bool has)
+{
+    service->no_baggage = !has;
+    reader->config->baggage.withheld |= !has;
+}
+
 void config_read_services(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -312,6 +318,7 @@ void config_read_services(ConfigReader *reader)
         config_use_cells(reader, service);
         config_read_affinity(reader, plan->text->affinity, plan->path, &service->affinity);
         service->warm = plan->text->warm;
+        service_read_baggage(reader, service, plan->text->baggage);
         memcpy(service->objectives, config->objectives, sizeof service->objectives);
         config_read_objectives(reader, plan->text->objectives,
                                config_path(reader, "%s.objectives", plan->path),

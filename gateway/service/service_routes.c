@@ -136,6 +136,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     config_read_retry_budget(reader, service, text->retry_budget, path);
     config_use_cells(reader, service);
     service->warm = text->warm;
+    service_read_baggage(reader, service, text->baggage);
     memcpy(service->objectives, config->objectives, sizeof service->objectives);
     config_read_objectives(reader, text->objectives, config_path(reader, "%s.objectives", path),
                            service->objectives);
@@ -280,6 +281,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     if (text->has_warm)
         config_tell(reader, config_path(reader, "%s.warm", path), "warm in the service",
                     "only a route that matches a path has connections; a service has its own");
+    if (text->has_baggage)
+        config_tell(reader, config_path(reader, "%s.baggage", path), "baggage in the service",
+                    "only a route that matches a path says so; a service says it itself");
     if (text->breaker || text->concurrency)
         config_tell(
             reader, config_path(reader, "%s.%s", path, text->breaker ? "breaker" : "concurrency"),

@@ -2,6 +2,7 @@
 #include "gateway/settings/settings.h"
 
 #include "base/arena.h"
+#include "protocols/http/http_rules.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -133,6 +134,22 @@ void config_read_process(ConfigReader *reader)
         text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     read_sandbox(reader);
     config->log_file = text->log ? text->log->file : "-";
+}
+
+void config_read_baggage(ConfigReader *reader)
+{
+    static const Passerelle__Config__Baggage defaults = PASSERELLE__CONFIG__BAGGAGE__INIT;
+    const Passerelle__Config__Baggage *said = reader->file.content->baggage;
+    const Passerelle__Config__Baggage *text = said ? said : &defaults;
+    for (size_t i = 0; i < text->n_record; i++)
+        if (!http_is_token(bytes_of(text->record[i])))
+            config_tell(reader, config_path(reader, "baggage.record[%zu]", i), "for example tenant",
+                        "%s cannot be the name of a member", text->record[i]);
+    reader->config->baggage = (BaggageConfig){.record = (const char *const *)text->record,
+                                              .n_record = (uint32_t)text->n_record,
+                                              .members = text->members,
+                                              .bytes = text->bytes,
+                                              .strangers = text->strangers};
 }
 
 void config_read_cache(ConfigReader *reader)

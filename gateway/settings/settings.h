@@ -22,6 +22,9 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 /* config_process.c: reads what belongs to the process as a whole; Config.cache; Config.usage;
    Config.overload; and Config.cors, without the verbs of bindings. */
 void config_read_process(ConfigReader *reader);
+
+/* Reads Config.baggage. */
+void config_read_baggage(ConfigReader *reader);
 void config_read_cache(ConfigReader *reader);
 void config_read_usage(ConfigReader *reader);
 void config_read_overload(ConfigReader *reader);

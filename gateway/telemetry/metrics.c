@@ -64,6 +64,9 @@ static const struct {
                                  "Those of these that were made nevertheless (on_error: admit)."},
     [COUNTER_POLICY_UNFIT] = {"passerelle_policy_fields_refused",
                               "Changes of fields by policy servers that may not be made."},
+    [COUNTER_BAGGAGE_CUT] = {"passerelle_baggage_cut",
+                             "Requests whose baggage was passed on in part, for it was more than "
+                             "baggage.members or baggage.bytes."},
 };
 
 static uint64_t count_events(const TelemetryProcess *p, Counter counter)

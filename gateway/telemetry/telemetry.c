@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/headers/baggage.h"
 #include "gateway/identity/known_client.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
@@ -91,13 +92,33 @@ static void add_identity(Buffer *line, const CallRecord *r)
     log_line_part(line, buffer_bytes(&known->members));
 }
 
+static void add_baggage(Buffer *line, const BaggageNotes *notes)
+{
+    buffer_add_text(line, ",\"baggage\":{");
+    for (uint32_t i = 0; i < notes->n; i++) {
+        buffer_add_text(line, i ? ",\"" : "\"");
+        buffer_add_text(line, notes->items[i].name); /* needs no escapes */
+        buffer_add_text(line, "\":");
+        log_line_text(line, BYTES_NONE, notes->items[i].value);
+    }
+    buffer_add_text(line, "}");
+}
+
+static void add_trace(Buffer *line, const TraceContext *trace)
+{
+    if (trace->known)
+        log_line_plain(line, LOG_KEY("trace_id"), bytes(trace->trace_id, TRACE_ID_SIZE));
+    if (trace->recorded)
+        log_line_plain(line, LOG_KEY("span_id"), bytes(trace->span, TRACE_SPAN_SIZE));
+    if (trace->noted)
+        add_baggage(line, trace->noted);
+}
+
 static void add_client(Buffer *line, const CallRecord *r)
 {
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
     if (r->trace)
-        log_line_plain(line, LOG_KEY("trace_id"), bytes(r->trace->trace_id, TRACE_ID_SIZE));
-    if (r->trace && r->trace->recorded)
-        log_line_plain(line, LOG_KEY("span_id"), bytes(r->trace->span, TRACE_SPAN_SIZE));
+        add_trace(line, r->trace);
     log_line_word(line, LOG_KEY("peer"), r->peer);
     log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));

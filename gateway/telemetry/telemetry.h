@@ -163,6 +163,7 @@ typedef enum Counter {
     COUNTER_POLICY_FAILED,
     COUNTER_POLICY_ADMITTED,
     COUNTER_POLICY_UNFIT,
+    COUNTER_BAGGAGE_CUT,
     COUNTER_COUNT,
 } Counter;
 void telemetry_count(Loop *loop, Counter counter);

@@ -1,5 +1,6 @@
 #include "gateway/trace/span_write.h"
 
+#include "gateway/headers/baggage.h"
 #include "gateway/otlp/otlp_request.h"
 #include "gateway/otlp/otlp_wire.h"
 
@@ -94,8 +95,8 @@ static void add_name(Buffer *out, const CallRecord *record)
 static const char *const rpc_systems[] = {[DIALECT_GRPC] = "grpc",
                                           [DIALECT_GRPC_WEB] = "grpc",
                                           [DIALECT_GRPC_WEB_TEXT] = "grpc",
-                                          [DIALECT_CONNECT] = "connect_rpc",
-                                          [DIALECT_CONNECT_STREAM] = "connect_rpc",
+                                          [DIALECT_CONNECT] = "connectrpc",
+                                          [DIALECT_CONNECT_STREAM] = "connectrpc",
                                           [DIALECT_REST] = NULL,
                                           [DIALECT_HTTP] = NULL};
 
@@ -171,8 +172,8 @@ static void add_versions(Buffer *out, const CallRecord *r)
 static void add_outcome(Buffer *out, const CallRecord *r)
 {
     add_word(out, WORD("passerelle.code"), code_name(r->status.code));
-    if (is_grpc(r->dialect))
-        add_number(out, WORD("rpc.grpc.status_code"), r->status.code);
+    add_word(out, WORD("rpc.status_code"),
+             rpc_systems[r->dialect] ? code_name(r->status.code) : NULL);
     add_counted(out, WORD("http.response.status_code"), r->http_status);
     add_word(out, WORD("passerelle.degraded"), r->degraded);
     if (r->degraded)
@@ -193,7 +194,7 @@ static void add_client(Buffer *out, const CallRecord *r)
              : r->peer             ? bytes_of(r->peer)
                                    : BYTES_NONE);
     add_word(out, WORD("passerelle.dialect"), dialect_name(r->dialect));
-    add_word(out, WORD("rpc.system"), rpc_systems[r->dialect]);
+    add_word(out, WORD("rpc.system.name"), rpc_systems[r->dialect]);
     if (!is_grpc(r->dialect)) { /* else they say nothing that the method does not */
         add_text(out, WORD("http.request.method"),
                  is_known_verb(r->verb) ? r->verb : bytes_of("_OTHER"));
@@ -203,6 +204,13 @@ static void add_client(Buffer *out, const CallRecord *r)
     add_word(out, WORD("passerelle.job"), r->step_of);
     if (r->route)
         add_word(out, WORD("passerelle.route"), r->route->match);
+}
+
+/* Under the members' own names, as services record them. */
+static void add_baggage(Buffer *out, const BaggageNotes *notes)
+{
+    for (uint32_t i = 0; i < notes->n; i++)
+        add_text(out, bytes_of(notes->items[i].name), notes->items[i].value);
 }
 
 static bool has_parent(const TraceContext *context)
@@ -224,6 +232,8 @@ static void add_call(Buffer *out, const CallRecord *record, const TraceContext *
     otlp_add_fixed64(out, SPAN_START, (uint64_t)record->began);
     otlp_add_fixed64(out, SPAN_END, (uint64_t)(record->began + record->time_total));
     add_client(out, record);
+    if (context->noted)
+        add_baggage(out, context->noted);
     add_method(out, record->method);
     add_versions(out, record);
     add_outcome(out, record);

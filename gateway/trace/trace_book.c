@@ -86,10 +86,10 @@ static void on_call(void *owner, const CallRecord *record, Bytes line)
     }
     if (!is_worth_it(config, record) || !may_be_late(book, config->late_per_second))
         return;
-    TraceContext late;
+    TraceContext late = {0};
     if (record->trace)
         late = *record->trace;
-    else
+    if (!late.known)
         trace_context_start(&late, &book->loop->random);
     add(book, record, &late);
 }

@@ -56,13 +56,15 @@ static Forwarding from(const char *peer, bool trusted)
     return (Forwarding){.self = SELF, .peer = peer, .trusted = trusted};
 }
 
+static BaggageConfig baggage = {.members = 64, .bytes = 8192, .strangers = true};
+
 static const char *const identity[] = {"x-client", "x-tenant", NULL};
 
 /* What is left of the fields; `forwarding` has read the others. */
 static const char *left_of(Forwarding *forwarding, const char *text)
 {
     Fields fields = fields_of(text), rest;
-    assert_ok(arena, forwarding_read(forwarding, &fields, identity, arena, &rest));
+    assert_ok(arena, forwarding_read(forwarding, &fields, identity, &baggage, arena, &rest));
     return text_of(&rest);
 }
 
@@ -327,7 +329,8 @@ static void a_head_that_does_not_fit_is_an_error(void **state)
     for (int i = 0; i < 4; i++)
         fields_add(&fields, bytes_of("x-forwarded-for"), bytes(value, sizeof value));
     Forwarding proxy = from("10.0.0.7:1", true);
-    assert_fault(forwarding_read(&proxy, &fields, NULL, small, &rest), FAULT_OUT_OF_MEMORY);
+    assert_fault(forwarding_read(&proxy, &fields, NULL, &baggage, small, &rest),
+                 FAULT_OUT_OF_MEMORY);
     arena_free(small);
 }
 

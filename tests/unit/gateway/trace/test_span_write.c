@@ -92,7 +92,7 @@ static void a_trace_that_the_gateway_has_begun_has_no_parent(void **state)
 {
     Fixture *f = *state;
     Random random;
-    TraceContext begun;
+    TraceContext begun = {0};
     random_seed_fixed(&random, 1);
     trace_context_start(&begun, &random);
     assert_null(wire_find_bytes(span_at(write_spans(f, &begun, 0), 0), PARENT).data);
