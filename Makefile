@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -172,6 +172,11 @@ conformance-tracing: ## a request through two services that OpenTelemetry's SDK,
 	@.ci/deps build
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-tracing --verbose
+
+conformance-collector: ## the Collector of OpenTelemetry, built from the Go module proxy, gets spans, metrics and the log (it wants a Go newer than Debian's)
+	@.ci/deps build conformance
+	@$(MAKE) --no-print-directory build
+	@meson test -C $(BUILD) --suite conformance-collector --verbose
 
 conformance-operations: ## Google's long-running client, from PyPI, against operations of jobs
 	@.ci/deps build

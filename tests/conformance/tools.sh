@@ -15,11 +15,12 @@ opentelemetry_contrib=0.66b2 # PyPI's opentelemetry-instrumentation-grpc
 
 go_least=1.24
 
+# need_go [LEAST]
 need_go() {
-    local found
+    local found least=${1:-$go_least}
     found=$(go version 2>/dev/null | sed -E 's/^go version go([0-9.]+).*/\1/') || true
-    if [ "$(printf '%s\n' "$go_least" "${found:-0}" | sort -V | head -1)" != "$go_least" ]; then
-        echo "This suite is written in Go: put Go $go_least or newer into PATH (found: ${found:-none};" \
+    if [ "$(printf '%s\n' "$least" "${found:-0}" | sort -V | head -1)" != "$least" ]; then
+        echo "This suite is written in Go: put Go $least or newer into PATH (found: ${found:-none};" \
             "Debian 12's is 1.19)." >&2
         exit 1
     fi
