@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/thread/thread_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -270,6 +271,7 @@ static void free_log(Log *log)
 static void *run_writer(void *argument)
 {
     Log *log = argument;
+    pthread_setname_np(pthread_self(), "log");
     for (;;) {
         /* Read before the rings, so that lines before log_close are still written. */
         bool closing = atomic_load(&log->closing);
@@ -336,12 +338,12 @@ Result log_check(Arena *arena, const char *path)
                  : OK;
 }
 
-/* The writer blocks all signals: the main thread handles them. */
+/* The main thread handles signals. */
 static int start_writer(Log *log)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t others, before;
+    thread_signals_of_others(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     int error = pthread_create(&log->writer, NULL, run_writer, log);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;

@@ -22,6 +22,7 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("base", (), (
         Module("memory", "what the process and its clients hold, against a limit", "Account", "budget.h"),
+        Module("thread", "which signals a thread leaves to others", "thread_signals_of_others", "thread_signals.h"),
         Module("", "results and faults, arenas, bytes, calls, logs, clocks", "Result", "result.h"),
         Module("text", "base64, dates, numbers, escapes, UTF-8", "Base64Alphabet", "utf8.h"),
         Module("net", "addresses, and whom to trust by them", "IpAddress", "ip.h"),

@@ -17,6 +17,7 @@ struct SourceLoop {
 static void *run_thread(void *argument)
 {
     SourceLoop *sources = argument;
+    pthread_setname_np(pthread_self(), "discovery");
     loop_run(&sources->loop);
     return NULL;
 }

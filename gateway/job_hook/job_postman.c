@@ -323,6 +323,7 @@ static void *run_thread(void *argument)
 {
     JobPostman *postman = argument;
     int64_t deadline = 0;
+    pthread_setname_np(pthread_self(), "job webhooks");
     while (goes_on(postman, deadline)) {
         take_config(postman);
         if (!deadline)

@@ -158,6 +158,7 @@ static void look_at_all(KeyKeeper *keeper)
 static void *run(void *argument)
 {
     KeyKeeper *keeper = argument;
+    pthread_setname_np(pthread_self(), "keys");
     while (!atomic_load(&keeper->stop)) {
         look_at_all(keeper);
         nanosleep(&(struct timespec){.tv_nsec = LOOK}, NULL);

@@ -1,5 +1,6 @@
 #include "gateway/loop/work_pool.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 struct WorkPool {
@@ -54,6 +55,7 @@ static void run_job(WorkPool *pool, WorkJob *job)
 static void run_thread(void *argument)
 {
     WorkPool *pool = argument;
+    pthread_setname_np(pthread_self(), "work pool");
     uv_mutex_lock(&pool->lock);
     while (!pool->ending) {
         FairWait *place = fair_queue_take(&pool->queue);

@@ -522,6 +522,7 @@ static void run_use(Loop *loop, void *argument)
 
 static void *run_thread(void *argument)
 {
+    pthread_setname_np(pthread_self(), "otlp");
     loop_run(&((OtlpExporter *)argument)->loop);
     return NULL;
 }

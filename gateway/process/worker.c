@@ -17,7 +17,10 @@
 #include "gateway/trace/trace_book.h"
 #include "gateway/upstream/upstream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { THREAD_NAME = 16 }; /* with its NUL */
 
 #define LAST_TIME (2 * SECOND) /* to send the errors of calls that were cut off */
 
@@ -325,6 +328,9 @@ static void worker_close(Worker *worker)
 static void worker_run(void *argument)
 {
     Worker *worker = argument;
+    char name[THREAD_NAME];
+    snprintf(name, sizeof name, "loop %u", worker->loop.index);
+    pthread_setname_np(pthread_self(), name);
     loop_run(&worker->loop);
     worker->shared->on_ended(worker->shared->owner);
 }

@@ -292,6 +292,7 @@ static void *run_thread(void *argument)
 {
     StoreThread *t = argument;
     StoreTask *batch[BATCH], *wanted[BATCH];
+    pthread_setname_np(pthread_self(), "store");
     for (;;) {
         size_t n = take_batch(t, batch);
         size_t n_wanted = still_wanted(batch, n, wanted);

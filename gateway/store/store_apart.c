@@ -37,6 +37,7 @@ static int64_t time_spent(const StoreSurvey *survey)
 static void *run(void *argument)
 {
     StoreSurvey *survey = argument;
+    pthread_setname_np(pthread_self(), "store survey");
     int64_t began = time_spent(survey);
     survey->run(survey->owner);
     int64_t took = time_spent(survey) - began;

@@ -99,6 +99,7 @@ static void hear(StoreEar *ear, PGconn *connection)
 static void *run_ear(void *argument)
 {
     StoreEar *ear = argument;
+    pthread_setname_np(pthread_self(), "store ear");
     do {
         PGconn *connection = connect_to(ear);
         if (connection)

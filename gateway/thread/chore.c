@@ -34,6 +34,7 @@ static void end_left(const Chore *chore)
 static void *run_thread(void *argument)
 {
     Chore *chore = argument;
+    pthread_setname_np(pthread_self(), "chore");
     chore->work.run(chore->work.owner);
     pthread_mutex_lock(&chore->mutex);
     chore->has_run = true;

@@ -17,7 +17,7 @@
 typedef struct Chore Chore;
 
 typedef struct ChoreWork {
-    void (*run)(void *owner);     /* on a thread that blocks all signals */
+    void (*run)(void *owner);     /* on a thread of thread_make */
     void (*on_done)(void *owner); /* on the loop; the chore no longer exists */
     /* Instead of on_done, on either thread: frees the owner. NULL: the owner stays, because the
        process ends. */

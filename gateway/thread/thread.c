@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/thread/thread_signals.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,9 +12,9 @@ static atomic_uint n_left;
 
 int thread_make(pthread_t *thread, void *(*run)(void *argument), void *argument)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t others, before;
+    thread_signals_of_others(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     int error = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Returns its
-   error number. */
+/* pthread_create for a thread that blocks all signals but its own (thread_signals.h), whatever
+   the calling one blocks. Returns its error number. */
 int thread_make(pthread_t *thread, void *(*run)(void *argument), void *argument);
 
 /* Waits until the thread has ended, at most until then (clock_now). False: it is left behind, and

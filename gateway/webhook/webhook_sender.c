@@ -281,6 +281,7 @@ static void wait_and_work(WebhookSender *sender, int64_t until)
 static void *run_thread(void *argument)
 {
     WebhookSender *sender = argument;
+    pthread_setname_np(pthread_self(), "webhooks");
     pthread_mutex_lock(&sender->mutex);
     while (goes_on(sender, clock_now())) {
         free_gone(sender);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "gateway/sandbox/privileges.h"
 #include "gateway/sandbox/syscall_filter.h"
+#include "gateway/thread/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -192,6 +193,28 @@ static void each_refusal_is_counted_and_told(void **state)
     arena_free(arena);
 }
 
+static void *start_program_there(void *result_out)
+{
+    *(int *)result_out = start_program();
+    return NULL;
+}
+
+/* A thread that blocked SIGSYS would end the process. */
+static int start_program_on_a_thread(void)
+{
+    pthread_t thread;
+    int result = -1;
+    if (thread_make(&thread, start_program_there, &result) != 0)
+        return -1;
+    pthread_join(thread, NULL);
+    return result;
+}
+
+static void on_threads_of_the_gateway_too_what_is_refused_fails(void **state)
+{
+    assert_int_equal(in_sandbox(start_program_on_a_thread), EPERM);
+}
+
 /* ---- What goes on ---------------------------------------------------------------------------- */
 
 static void *nothing(void *unused)
@@ -325,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_does_not_need_is_refused_and_counted),
         cmocka_unit_test(each_refusal_is_counted_and_told),
+        cmocka_unit_test(on_threads_of_the_gateway_too_what_is_refused_fails),
         cmocka_unit_test(what_a_gateway_does_goes_on),
         cmocka_unit_test(it_may_send_signals_to_itself),
         cmocka_unit_test(capabilities_are_gone_but_that_for_low_ports),
