@@ -161,6 +161,7 @@ static void on_stop(uv_async_t *stop)
     Admin *admin = stop->data;
     admin->stopping = true;
     password_desk_close(admin->desk);
+    profile_desk_close();
     answer_actions(admin);
     admin_live_end(admin);
     uv_close((uv_handle_t *)&admin->look, NULL);

@@ -21,6 +21,10 @@
  *   GET /idempotency?key=KEY  what is kept of a key; role `read`
  *   GET /keys       when API keys were used last, and how often; role `read`
  *   GET /usage      who uses which version, by the query; role `read`
+ *   GET /debug/profile?seconds=N  what threads do, as pprof reads it; role `operate`
+ *   GET /debug/heap  who holds memory, likewise; role `operate`
+ *   GET /debug/allocator  the statistics of jemalloc; role `operate`
+ *   GET /debug/loops  how long things wait for each event loop; role `read`
  *   GET /rollouts   new builds and versions, and how far they have come; role `read`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`

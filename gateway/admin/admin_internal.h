@@ -89,5 +89,21 @@ void admin_live_look(Admin *admin);
 
 /* Its readers are ended; for the last time before its connections are closed. */
 void admin_live_end(Admin *admin);
+/* ---- profile_desk.c: how operators look into this process ------------------------------------ */
+
+/*
+ *      admin's thread   request --> [turn] --> chore ............... --> response
+ *      thread                                    samples, symbols, pprof
+ *
+ * A profile ends when its asker goes. The process has one at a time (profiling.h).
+ */
+void profile_desk_respond_cpu(const Asking *asking);
+void profile_desk_respond_heap(const Asking *asking);
+
+/* A page of AdminPage.respond: the allocator's statistics. */
+void profile_desk_respond_allocator(const Asking *asking);
+
+/* The admin stops: who waits is told so. */
+void profile_desk_close(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "gateway/healing/healing_page.h"
 #include "gateway/healing/manual.h"
 #include "gateway/in_force/in_force.h"
+#include "gateway/overload/loop_load.h"
 #include "gateway/page/config_page.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
@@ -122,6 +123,11 @@ static void write_shadow(const AdminSees *sees, const Config *config, Bytes quer
         bytes_start_with(query, key) ? bytes_slice(query, strlen(key), SIZE_MAX) : BYTES_NONE, out);
 }
 
+static void write_loops(const AdminSees *sees, const Config *config, Bytes query, Buffer *out)
+{
+    loop_lags_write(out);
+}
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 #define NO_FLEET "this gateway has no store: the config has no key `store`"
@@ -149,6 +155,10 @@ static const AdminPage pages[] = {
     {"/requests/", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_REQUEST},
     {"/usage", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_USAGE},
     {"/keys", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_API_KEYS},
+    {"/debug/loops", PAGE_READ, ROLE_READ, .write = write_loops},
+    {"/debug/profile", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_cpu},
+    {"/debug/heap", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_heap},
+    {"/debug/allocator", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_allocator},
     {"/jobs", PAGE_READ, ROLE_READ, NO_JOBS, .doing = ADMIN_READ_JOBS},
     {"/jobs/unpark", PAGE_ORDER, ROLE_OPERATE, NO_JOBS, .doing = ADMIN_ORDER_JOB},
     {"/jobs/", PAGE_READ, ROLE_READ, NO_JOBS, .doing = ADMIN_READ_JOB},

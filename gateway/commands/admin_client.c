@@ -412,6 +412,12 @@ int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
     return ask_gateway(line, "GET", path, GET_TIME, BYTES_NONE, arena, body_out);
 }
 
+int admin_get_within(const CommandLine *line, const char *path, int64_t patience, Arena *arena,
+                     Bytes *body_out)
+{
+    return ask_gateway(line, "GET", path, patience, BYTES_NONE, arena, body_out);
+}
+
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
 {
     return ask_gateway(line, "POST", path, ACT_TIME, BYTES_NONE, arena, body_out);

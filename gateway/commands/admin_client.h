@@ -21,6 +21,10 @@
  */
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
 
+/* The same, for as long as `patience` says, in nanoseconds. */
+int admin_get_within(const CommandLine *line, const char *path, int64_t patience, Arena *arena,
+                     Bytes *body_out);
+
 /* The same for an action, with the reason of the command line. Waits for a minute at most. */
 int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out);
 

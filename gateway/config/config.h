@@ -757,6 +757,12 @@ typedef struct Cors {
 } Cors;
 
 /* What the process gives up when its sockets are open. */
+/* How operators may look into the process. */
+typedef struct ProfilesConfig {
+    int64_t longest; /* nanoseconds */
+    bool heap;       /* allocations are sampled */
+} ProfilesConfig;
+
 typedef struct SandboxConfig {
     bool on;
     const char *user, *group; /* NULL: as it was started; the user's own */
@@ -816,6 +822,7 @@ struct Config {
     uint32_t n_operators;
     uint32_t admin_refused_events;     /* in a minute */
     uint32_t admin_live_readers;       /* at once, of each listener */
+    ProfilesConfig profiles;
     int64_t admin_password_time;       /* nanoseconds for which a right password is remembered */
     RateLimit *admin_failures;         /* wrong passwords, by address; NULL: they are not counted */
     const MethodLimits *admin_guesses; /* then: that, as calls meet it */

@@ -14,6 +14,8 @@ enum {
                         overflow */
 };
 
+#define LOOK_EVERY (100 * MILLISECOND) /* one turn at least is measured, if there are any */
+
 static void set_date(Loop *loop)
 {
     int64_t wall = clock_wall();
@@ -152,6 +154,8 @@ static void measure_turn(Loop *loop)
     LoopPrivate *p = loop->private;
     int64_t apart = loop->now - p->turn_began;
     p->turn_began = loop->now;
+    if (p->n_watched == 0 && loop->now >= p->look_at)
+        p->n_watched = 1;
     if (apart >= loop->watch_from || loop_is_crowded(loop) || memory_is_short())
         p->n_watched = WATCHED;
     if (p->n_watched == 0)
@@ -165,6 +169,7 @@ static void measure_turn(Loop *loop)
                      .waited = loop_is_crowded(loop) ? read_order_waited(&loop->order, ended) : 0};
     loop->on_turn(loop, &turn);
     p->turn_ended = ended;
+    p->look_at = ended + LOOK_EVERY;
 }
 
 static void before_wait(uv_prepare_t *prepare)

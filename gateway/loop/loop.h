@@ -70,8 +70,8 @@ struct Loop {
     WorkPool *pool;  /* for large messages: work_pool.h. NULL: the loop does it all */
     uint32_t n_jobs; /* on the pool; under the pool's lock */
     /* A turn ends, which began with `now`. Called for turns that began at least `watch_from`
-       nanoseconds after the one before, while the loop is crowded or memory is short, and for some
-       that follow: others were short. NULL: nobody measures. */
+       nanoseconds after the one before, while the loop is crowded or memory is short, for some that
+       follow, and for one in a tenth of a second: others were short. NULL: nobody measures. */
     void (*on_turn)(Loop *loop, const LoopTurn *turn);
     int64_t watch_from;
     LoopLoad *load;            /* loop_load.h; NULL: not measured */

@@ -36,6 +36,7 @@ struct LoopPrivate {
     int64_t date_until;             /* monotonic: when loop->date must be updated */
     int64_t turn_began, turn_ended; /* monotonic: of the last turn that was measured */
     int64_t ran;                    /* CPU time of the thread by the end of that turn */
+    int64_t look_at;                /* when a turn is measured in any case */
     uint32_t n_watched;             /* turns that are measured in any case */
     bool now_is_old;                /* no event since the wait began */
 

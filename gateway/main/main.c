@@ -5,6 +5,7 @@
 #include "gateway/key_file/command_password.h"
 #include "gateway/main/command_manual.h"
 #include "gateway/monitoring/command_monitoring.h"
+#include "gateway/profile_file/command_profile.h"
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
@@ -18,9 +19,11 @@
 
 /* For jemalloc. What was freed goes back to the system after a second, so that the process holds
    little more than limits.memory counts, and also while nothing happens: by itself it looks only
-   when it is called. */
+   when it is called. Allocations can be sampled, but are not until heap_watch says so: whether they
+   can is decided before the first one. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000";
+const char *malloc_conf =
+    "background_thread:true,dirty_decay_ms:1000,prof:true,prof_active:false,lg_prof_sample:19";
 
 static int help(const CommandLine *line);
 static int version(const CommandLine *line);
@@ -268,6 +271,15 @@ static const Command commands[] = {
       "1",
       "passerelle rollout rollback orders --why 'complaints by telephone'",
       "passerelle rollout status orders"}},
+    {"profile",
+     "",
+     "write what the threads of a running gateway do into a file for pprof",
+     COMMAND_PRINTS | COMMAND_ASKS,
+     {{"--heap", NULL, "who holds memory, instead (admin.profiles.heap)"},
+      {"--seconds", "N", "for how long; 10 by default"},
+      {"-o", "FILE", "the file"}},
+     command_profile,
+     {"passerelle profile --seconds 30 -o cpu.pb.gz", "passerelle profile --heap -o heap.pb.gz"}},
     {"request",
      "ID",
      "print what a running gateway knows of a call of the last hour",

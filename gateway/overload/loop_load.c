@@ -2,6 +2,7 @@
 
 #include "base/memory/budget.h"
 #include "gateway/healing/healing.h"
+#include "gateway/overload/loop_lag.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ enum { NAME_SIZE = 24 };
 struct LoopLoad {
     LoopLoad *next; /* of all loops */
     char name[NAME_SIZE];
+    uint32_t index;
     Shedding shedding;
     int64_t memory_at; /* when the memory was last looked at */
     int64_t recorded_at;
@@ -26,6 +28,7 @@ struct LoopLoad {
     clockid_t clock; /* the CPU time of its thread */
     _Atomic uint64_t shed[IMPACTS];
     _Atomic uint32_t cut; /* thousandths */
+    LoopLag lag;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -83,6 +86,7 @@ static void on_turn(Loop *loop, const LoopTurn *turn)
         find_clock(load);
     if (turn->ended - load->memory_at >= MEMORY_EVERY)
         look_at_memory(load, turn->ended);
+    loop_lag_turn(&load->lag, turn);
     shedding_turn(&load->shedding, limits, turn);
     loop->sheds = limits->shed && shedding_on(&load->shedding);
     loop->watch_from = load->shedding.active ? 0 : limits->delay;
@@ -96,6 +100,7 @@ void loop_load_open(Loop *loop)
 {
     LoopLoad *load = calloc(1, sizeof *load);
     CHECK(load);
+    load->index = loop->index;
     snprintf(load->name, sizeof load->name, "loop %u", loop->index);
     loop->load = load;
     loop->on_turn = on_turn;
@@ -190,6 +195,20 @@ static void write_cpu(Exposition *e)
             exposition_seconds(e, "", &(Label){"loop", load->name + strlen("loop ")}, 1,
                                time.tv_sec * SECOND + time.tv_nsec);
     }
+}
+
+void loop_lags_write(Buffer *out)
+{
+    const char *between = "";
+    buffer_add_text(out, "{\"loops\":[");
+    pthread_mutex_lock(&lock);
+    for (const LoopLoad *load = all; load; load = load->next) {
+        buffer_add_text(out, between);
+        loop_lag_write(&load->lag, load->index, clock_now(), clock_wall(), out);
+        between = ",";
+    }
+    pthread_mutex_unlock(&lock);
+    buffer_add_text(out, "]}");
 }
 
 void loop_load_metrics_write(Exposition *e, void *unused)

@@ -37,6 +37,9 @@ bool overload_is_recorded(Loop *loop, uint64_t *since_out);
 /* Seconds after which a client that was refused may come back: not all at the same time. */
 uint32_t overload_retry_after(Loop *loop);
 
+/* JSON: how long turns of each loop took in the last minute (loop_lag.h). Any thread. */
+void loop_lags_write(Buffer *out);
+
 /* MetricsWriter: all loops. */
 void loop_load_metrics_write(Exposition *e, void *unused);
 

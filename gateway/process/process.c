@@ -16,6 +16,7 @@
 #include "gateway/process/config_warnings.h"
 #include "gateway/process/crash_report.h"
 #include "gateway/process/process_internal.h"
+#include "gateway/profile/heap.h"
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/sandbox/sandbox_watch.h"
 #include "gateway/telemetry/metrics.h"
@@ -236,6 +237,7 @@ static void open_books(Process *p)
     metrics_add_writer(gates_metrics_write, &p->shared);
     manual_start(&p->loop);
     manual_apply(p->config);
+    heap_watch(p->config->profiles.heap);
     metrics_add_writer(reloads_metrics_write, &p->reload_began);
     metrics_add_writer(warm_metrics_write, &p->instances_told);
     p->shared.ledger = ledger_new(&p->loop, p->config);

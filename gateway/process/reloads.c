@@ -13,6 +13,7 @@
 #include "gateway/in_force/in_force.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/process/config_warnings.h"
+#include "gateway/profile/heap.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -158,6 +159,7 @@ static void use_config(Process *p, Config *config)
     memory_set_limit(limits_memory(&config->limits));
     instances_adopt(config, old);
     manual_apply(config);
+    heap_watch(config->profiles.heap);
     discovery_use(p->watching, config);
     process_keep_keys(p);
     judge_use(p->judge, config);

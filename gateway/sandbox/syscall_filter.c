@@ -28,7 +28,7 @@ static const char *const plain[] = {
     "connect accept accept4 bind listen shutdown getsockname getpeername getsockopt "
     "setsockopt sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg",
     /* Files: logs, stores, certificates, lists of instances. */
-    "open openat stat fstat lstat newfstatat statx statfs fstatfs access faccessat "
+    "open openat creat stat fstat lstat newfstatat statx statfs fstatfs access faccessat "
     "faccessat2 readlink readlinkat getdents64 getcwd fsync fdatasync ftruncate "
     "fallocate fadvise64 flock rename renameat renameat2 unlink unlinkat mkdir mkdirat "
     "rmdir chmod fchmod fchmodat fchown umask utimensat memfd_create inotify_init1 "
@@ -42,6 +42,7 @@ static const char *const plain[] = {
     "rt_sigsuspend sigaltstack restart_syscall",
     /* Times, random numbers, and what it is itself. */
     "nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time getrandom "
+    "timer_create timer_settime timer_delete " /* of this process, for profiles */
     "uname sysinfo getrusage getrlimit times getpid getppid getuid geteuid getgid "
     "getegid getgroups getresuid getresgid",
 };

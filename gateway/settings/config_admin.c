@@ -192,6 +192,13 @@ static void check_passwords(ConfigReader *reader)
 
 /* ---- All together ---------------------------------------------------------------------------- */
 
+static ProfilesConfig read_profiles(const Passerelle__Config__Admin *text)
+{
+    static const Passerelle__Config__Profiles defaults = PASSERELLE__CONFIG__PROFILES__INIT;
+    const Passerelle__Config__Profiles *said = text && text->profiles ? text->profiles : &defaults;
+    return (ProfilesConfig){.longest = said->longest, .heap = said->heap};
+}
+
 void config_read_admin(ConfigReader *reader)
 {
     static const Passerelle__Config__Admin defaults = PASSERELLE__CONFIG__ADMIN__INIT;
@@ -200,6 +207,7 @@ void config_read_admin(ConfigReader *reader)
     config->admin_refused_events = text ? text->refused_events : defaults.refused_events;
     config->admin_live_readers = text ? text->live_readers : defaults.live_readers;
     config->admin_password_time = text ? text->password_time : defaults.password_time;
+    config->profiles = read_profiles(text);
     if (!text || !(text->address || text->socket)) {
         config->admin_socket =
             (Address){.text = "unix:" CONFIG_ADMIN_SOCKET, .path = CONFIG_ADMIN_SOCKET};

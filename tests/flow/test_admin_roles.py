@@ -36,6 +36,10 @@ PATHS = {
     "/shadow": ("GET", "read"),
     "/usage": ("GET", "read"),
     "/keys": ("GET", "read"),
+    "/debug/loops": ("GET", "read"),
+    "/debug/allocator": ("GET", "operate"),
+    "/debug/profile": ("GET", "operate"),
+    "/debug/heap": ("GET", "operate"),
     "/retire": ("POST", "operate"),
     **{f"/rollouts/{word}": ("POST", "operate") for word in ("start", "advance", "pause", "resume", "rollback", "tell")},
     "/errors/": ("POST", "operate"),
@@ -51,7 +55,7 @@ PATHS = {
     "/service/pin": ("POST", "operate"),
     "/service/unpin": ("POST", "operate"),
 }
-QUERIES = {"/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
+QUERIES = {"/debug/profile": "?seconds=0", "/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
            "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
@@ -61,7 +65,8 @@ JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
 KEYS = {"/idempotency", "/idempotency/forget"}
 UNKNOWN = {"/page/**", "/requests/", "/errors/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such file, call, failure, ..., and nobody counts usage
-UNSUPERVISED = {"/upgrade"}  # there is no supervisor that could
+UNFIT = {"/upgrade", "/debug/heap"}  # there is no supervisor that could; allocations are not sampled
+MALFORMED = {"/debug/profile", "/live"}  # a good question would take a second; which pages?
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"
@@ -114,7 +119,7 @@ def expected(asker, path):
     """The statuses that are right for the role."""
     role, needed = ASKERS[asker][2], PATHS[path][1]
     if RANKS.index(role) >= RANKS.index(needed):
-        return 400 if path == "/live" else 404 if path in UNKNOWN else 409 if path in UNSUPERVISED else 200
+        return 404 if path in UNKNOWN else 409 if path in UNFIT else 400 if path in MALFORMED else 200
     return 401 if role == "guest" else 403
 
 

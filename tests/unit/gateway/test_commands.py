@@ -52,6 +52,7 @@ GOOD = {
     "rollout": ["status"],
     "instance": ["eject", "127.0.0.1:1", "--for", "10m", "--why", "a test"],
     "service": ["pin", "garage", "v1", "--why", "a test"],
+    "profile": ["--seconds", "1", "-o", "profile.pb.gz"],
     "request": ["0" * 32],
     "store": ["check", "STORED"],
     "jobs": ["list"],
