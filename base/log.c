@@ -5,16 +5,13 @@
 #include "base/thread/thread_signals.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { DOZE = 10000000 /* nanoseconds */, PATIENCE = 2000 /* milliseconds */ };
 
@@ -44,13 +41,12 @@ struct Log {
     atomic_bool closing;
     atomic_bool
         over; /* the writer has ended, or log_close does not wait for it: the other one frees */
-    atomic_int next_file; /* to be written from now on; -1: none */
+    _Atomic(LogTarget *) next_target; /* from now on; NULL: none */
     atomic_ullong failed;
     pthread_mutex_t tap_lock; /* of the next two */
     LogTap *tap;              /* NULL: nobody gets the lines */
     void *tap_owner;
-    int file;       /* owned by the writer thread, as is the next one */
-    bool stands_in; /* `file` is stderr, in place of one that could not be opened */
+    LogTarget *target; /* the writer thread's */
 };
 
 /* ---- Producers ------------------------------------------------------------------------------- */
@@ -64,9 +60,9 @@ static void copy_in(LogRing *ring, size_t at, Bytes piece)
     memcpy(ring->bytes, piece.data + first, piece.size - first);
 }
 
-/* To be called after `given` or `next_file` was stored. That store and the load here, and the store
-   and loads of wait_for_lines, are sequentially consistent: either the writer sees the change, or
-   we see that it sleeps. */
+/* To be called after `given` or `next_target` was stored. That store and the load here, and the
+   store and loads of wait_for_lines, are sequentially consistent: either the writer sees the
+   change, or we see that it sleeps. */
 static void wake_writer(Log *log)
 {
     if (atomic_load(&log->sleeping) && atomic_exchange(&log->sleeping, false))
@@ -134,38 +130,6 @@ uint64_t log_failed(const Log *log)
 
 /* ---- The writer ------------------------------------------------------------------------------ */
 
-/* Writes everything, in several calls if needed. False: an error of the file. */
-static bool write_all(int file, struct iovec *parts, int n)
-{
-    while (n) {
-        ssize_t written = writev(file, parts, n);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        while (n && (size_t)written >= parts->iov_len) {
-            written -= (ssize_t)parts->iov_len;
-            parts++;
-            n--;
-        }
-        if (n) {
-            parts->iov_base = (uint8_t *)parts->iov_base + written;
-            parts->iov_len -= (size_t)written;
-        }
-    }
-    return true;
-}
-
-static uint64_t count_lines(const struct iovec *parts)
-{
-    uint64_t lines = 0;
-    for (int i = 0; i < 2; i++) {
-        for (size_t at = 0; at < parts[i].iov_len; at++)
-            lines += ((const uint8_t *)parts[i].iov_base)[at] == '\n';
-    }
-    return lines;
-}
-
 static void pass_on(Log *log, const struct iovec parts[2])
 {
     pthread_mutex_lock(&log->tap_lock);
@@ -185,11 +149,11 @@ static bool empty_ring(Log *log, LogRing *ring)
     size_t from = taken & (ring->size - 1), size = given - taken;
     size_t to_end = ring->size - from;
     size_t first = size < to_end ? size : to_end;
-    struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
-    const struct iovec lines[2] = {parts[0], parts[1]};
+    const struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
     pass_on(log, parts);
-    if (!write_all(log->file, parts, 2) || log->stands_in)
-        atomic_fetch_add_explicit(&log->failed, count_lines(lines), memory_order_relaxed);
+    uint64_t lost = log->target->write(log->target, parts);
+    if (lost)
+        atomic_fetch_add_explicit(&log->failed, lost, memory_order_relaxed);
     atomic_store_explicit(&ring->taken, given, memory_order_release);
     return true;
 }
@@ -211,26 +175,19 @@ static bool rings_are_empty(const Log *log)
     return true;
 }
 
-static void close_file(Log *log)
+static void change_target(Log *log)
 {
-    if (log->file != STDOUT_FILENO && !log->stands_in)
-        close(log->file);
-    log->stands_in = false;
-}
-
-static void change_file(Log *log)
-{
-    int next = atomic_exchange(&log->next_file, -1);
-    if (next >= 0) {
-        close_file(log);
-        log->file = next;
-    }
+    LogTarget *next = atomic_exchange(&log->next_target, NULL);
+    if (!next)
+        return;
+    log->target->free(log->target);
+    log->target = next;
 }
 
 static void wait_for_lines(Log *log)
 {
     atomic_store(&log->sleeping, true);
-    if (rings_are_empty(log) && !atomic_load(&log->closing) && atomic_load(&log->next_file) < 0) {
+    if (rings_are_empty(log) && !atomic_load(&log->closing) && !atomic_load(&log->next_target)) {
         while (sem_wait(&log->wake) != 0)
             ; /* interrupted by a signal */
     }
@@ -260,7 +217,7 @@ static void free_log(Log *log)
         next = ring->next;
         free(ring);
     }
-    close_file(log);
+    log->target->free(log->target);
     sem_destroy(&log->wake);
     sem_destroy(&log->ended);
     pthread_mutex_destroy(&log->shared_lock);
@@ -275,7 +232,7 @@ static void *run_writer(void *argument)
     for (;;) {
         /* Read before the rings, so that lines before log_close are still written. */
         bool closing = atomic_load(&log->closing);
-        change_file(log);
+        change_target(log);
         bool any = empty_rings(log);
         if (closing)
             break;
@@ -284,7 +241,7 @@ static void *run_writer(void *argument)
         else
             wait_for_lines(log);
     }
-    change_file(log);
+    change_target(log);
     if (atomic_exchange(&log->over, true)) /* log_close has not waited for it */
         free_log(log);
     else
@@ -294,51 +251,7 @@ static void *run_writer(void *argument)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-/* A FIFO that nobody reads is an error: to wait for its reader would be to do nothing, in silence.
- */
-static Result open_file(Arena *arena, const char *path, int *file_out)
-{
-    if (strcmp(path, "-") == 0) {
-        *file_out = STDOUT_FILENO;
-        return OK;
-    }
-    *file_out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
-    if (*file_out < 0)
-        return FAIL(arena, FAULT_NO_FILE, "opening the log %s: %s", path,
-                    errno == ENXIO ? "it is a FIFO or a socket that nobody reads"
-                                   : strerror(errno));
-    fcntl(*file_out, F_SETFL, O_APPEND);
-    return OK;
-}
-
-/* The folder of a path. */
-static const char *folder_of(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return ".";
-    return slash == path ? "/" : arena_text(arena, bytes(path, (size_t)(slash - path)));
-}
-
-Result log_check(Arena *arena, const char *path)
-{
-    struct stat found;
-    int error = 0;
-    if (strcmp(path, "-") == 0)
-        return OK;
-    if (stat(path, &found) == 0)
-        error = S_ISDIR(found.st_mode)                             ? EISDIR
-                : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 ? errno
-                                                                   : 0;
-    else if (errno != ENOENT ||
-             faccessat(AT_FDCWD, folder_of(arena, path), W_OK | X_OK, AT_EACCESS) != 0)
-        error = errno;
-    return error ? FAIL(arena, FAULT_NO_FILE, "the log %s cannot be opened: %s", path,
-                        strerror(error))
-                 : OK;
-}
-
-/* The main thread handles signals. */
+/* The writer blocks all signals: the main thread handles them. */
 static int start_writer(Log *log)
 {
     sigset_t others, before;
@@ -349,18 +262,11 @@ static int start_writer(Log *log)
     return error;
 }
 
-Result log_open(Arena *arena, const char *path, Log **log_out)
+Result log_start(Arena *arena, LogTarget *target, Log **log_out)
 {
-    int file = STDERR_FILENO;
-    Result r = path ? open_file(arena, path, &file) : OK;
-    if (failed(r))
-        return r;
-
     Log *log = calloc(1, sizeof *log);
     CHECK(log);
-    log->file = file;
-    log->stands_in = !path;
-    atomic_init(&log->next_file, -1);
+    log->target = target;
     pthread_mutex_init(&log->shared_lock, NULL);
     pthread_mutex_init(&log->tap_lock, NULL);
     sem_init(&log->wake, 0, 0);
@@ -376,19 +282,17 @@ Result log_open(Arena *arena, const char *path, Log **log_out)
     return OK;
 }
 
-Result log_reopen(Log *log, Arena *arena, const char *path)
+void log_direct(Log *log, LogTarget *target)
 {
-    int file;
-    Result r = open_file(arena, path, &file);
-    if (failed(r)) {
-        atomic_fetch_add_explicit(&log->failed, 1, memory_order_relaxed);
-        return r;
-    }
-    int unused = atomic_exchange(&log->next_file, file);
-    if (unused >= 0 && unused != STDOUT_FILENO)
-        close(unused);
+    LogTarget *unused = atomic_exchange(&log->next_target, target);
+    if (unused)
+        unused->free(unused);
     wake_writer(log);
-    return OK;
+}
+
+void log_count_failure(Log *log)
+{
+    atomic_fetch_add_explicit(&log->failed, 1, memory_order_relaxed);
 }
 
 /* Until the writer has what was logged before, or does not get on. */

@@ -1,12 +1,12 @@
 /*
- * Log: writes lines to a file without delaying the threads that log them.
+ * Log: writes lines somewhere without delaying the threads that log them.
  *
  *   producer thread --line--> [LogRing] --+
- *   producer thread --line--> [LogRing] --+--> writer thread --> file or stdout
+ *   producer thread --line--> [LogRing] --+--> writer thread --> LogTarget
  *   any thread -----line--> [shared ring]-+
  *
  * Each producer has its own ring of bytes; the writer empties all of them. If a ring is full, the
- * line is dropped and counted, so that a slow disk costs lines, never time. Lines are written
+ * line is dropped and counted, so that a slow target costs lines, never time. Lines are written
  * whole. The Log is process-wide: opened by the main thread before the producers start, closed
  * after they ended.
  */
@@ -23,19 +23,24 @@ typedef struct LogRing LogRing;
 
 enum { LOG_RING_SIZE = 1 << 20 };
 
-/* Opens (appends to) the file, or stdout for "-", and starts the writer. NULL: no file could be
-   opened; until log_reopen, lines go to stderr and are counted by log_failed. Faults: NO_FILE (also
-   for a FIFO that nobody reads), SYSTEM. */
-MUST_USE Result log_open(Arena *arena, const char *path, Log **log_out);
+/* Where lines go: base/file/log_file.h, gateway/log_output. All of it happens on one thread at a
+   time, and once a Log has it, on that of its writer. */
+typedef struct LogTarget LogTarget;
+struct LogTarget {
+    /* Takes lines, each with its newline; the first part may end within a line that the second one
+       completes, and either may be empty. Returns how many of them it could not write. */
+    uint64_t (*write)(LogTarget *target, const struct iovec parts[2]);
+    void (*free)(LogTarget *target);
+};
 
-/* Whether log_open could open the file now; opens and creates nothing. Fault: NO_FILE. */
-MUST_USE Result log_check(Arena *arena, const char *path);
+/* Starts the writer, which owns the target from now on, also if this fails. Fault: SYSTEM. */
+MUST_USE Result log_start(Arena *arena, LogTarget *target, Log **log_out);
 
-/*
- * Opens `path` again, after a rotation or for a new config; lines go there from now on. If that
- * fails, the old file stays in use; a FIFO that nobody reads fails. Any thread. Fault: NO_FILE.
- */
-MUST_USE Result log_reopen(Log *log, Arena *arena, const char *path);
+/* From now on lines go to this target, of which the log is the owner. Any thread. */
+void log_direct(Log *log, LogTarget *target);
+
+/* Adds one to log_failed: a target could not be opened. Any thread. */
+void log_count_failure(Log *log);
 
 /* A ring for the calling thread; `size` is a power of two. Lives as long as the Log. Any thread. */
 LogRing *log_ring(Log *log, size_t size);
@@ -59,8 +64,8 @@ void log_tap(Log *log, LogTap *tap, void *owner);
 uint64_t log_dropped(const Log *log);
 uint64_t log_failed(const Log *log);
 
-/* Writes the remaining lines, ends the writer and frees everything, including the rings. False: the
-   file has not taken all lines within `patience` nanoseconds; the writer waits for it on, and
+/* Writes the remaining lines, ends the writer and frees everything, with the rings and the target.
+   False: it has not taken all lines within `patience` nanoseconds; the writer waits for it on, and
    frees everything then. NULL is allowed. */
 bool log_close(Log *log, int64_t patience);
 

@@ -57,6 +57,8 @@ LAYERS = (
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("token", "signed tokens, and the keys that check them", "Token", "token.h"),
         Module("password", "passwords of operators: Argon2id", "PasswordHash", "password_hash.h"),
+        Module("redaction", "what is never shown: fields and members by their paths", "redact_record", "redaction.h"),
+        Module("log_output", "where log lines go, in which form; who follows them", "LogOutputs", "log_outputs.h"),
         Module("config", "the configuration: one generation, and how mistakes are told", "Config", "config.h"),
         Module("settings", "what of a config belongs to no service, read and checked", "ConfigReader", "settings.h"),
         Module("inventory", "instances, read from the config or from lists", "InstanceList", "instance_list.h"),

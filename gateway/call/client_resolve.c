@@ -11,6 +11,7 @@
 #include "gateway/identity/known_client.h"
 #include "gateway/match/destination.h"
 #include "gateway/memory/accounts.h"
+#include "gateway/telemetry/log_line.h"
 
 /* Removes forwarding fields from the head, and reads them. */
 static Result take_forwarding(Client *c)
@@ -97,6 +98,29 @@ static void note_baggage(Client *c)
         c->trace.noted = baggage_note(&c->head->fields, config, c->x->arena);
 }
 
+static const char *protocol_of(const HttpHead *head)
+{
+    return head->minor == 2 ? "HTTP/2.0" : head->minor == 1 ? "HTTP/1.1" : "HTTP/1.0";
+}
+
+static Bytes first_of(const Client *c, const char *name, size_t size)
+{
+    return bytes_copy(c->x->arena, bytes_slice(fields_get(&c->head->fields, name), 0, size));
+}
+
+/* For the log, which cuts them, too. */
+static void note_head(Client *c)
+{
+    CallNotes *notes = arena_make(c->x->arena, CallNotes);
+    if (!notes)
+        return;
+    Bytes referer = first_of(c, "referer", LOG_TEXT_SIZE + 1);
+    notes->protocol = protocol_of(c->head);
+    notes->user_agent = first_of(c, "user-agent", LOG_TEXT_SIZE + 1);
+    notes->referer = bytes_slice(referer, 0, bytes_find(referer, '?'));
+    c->x->record.notes = notes;
+}
+
 Result client_name(Client *c)
 {
     Exchange *x = c->x;
@@ -106,6 +130,8 @@ Result client_name(Client *c)
     x->call.verb = bytes_copy(x->arena, c->head->method);
     x->call.path =
         bytes_copy(x->arena, bytes_slice(c->head->path, 0, bytes_find(c->head->path, '?')));
+    if (x->config->log.head)
+        note_head(c);
     c->origin = bytes_copy(x->arena, fields_get(&c->head->fields, "origin"));
     trace_context_begin(&c->head->fields, &x->loop->random, x->arena, &c->trace);
     x->record.request_id = c->forwarding.request_id;

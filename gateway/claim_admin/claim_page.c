@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 #include "gateway/store/seal.h"
 
 enum { PRINT_HEAD = 8 /* bytes of a fingerprint that are shown */ };

@@ -25,6 +25,7 @@
 #include "gateway/config/rollout_config.h"
 #include "gateway/config/shadow_config.h"
 #include "gateway/config/tracing_config.h"
+#include "gateway/log_output/log_config.h"
 #include "gateway/password/password_hash.h"
 #include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
@@ -835,7 +836,7 @@ struct Config {
     SandboxConfig sandbox;
     ConfigSource *sources; /* the config itself is the last one */
     SecretFile *secrets;   /* all that it names, in the order in which they were read */
-    const char *log_file;  /* access log: path, "-" for stdout */
+    LogConfig log;
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */

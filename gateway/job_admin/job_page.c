@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text/json_text.h"
 #include "gateway/job_hook/job_event.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 /* ---- What both pages have -------------------------------------------------------------------- */
 

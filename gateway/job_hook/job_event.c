@@ -5,7 +5,7 @@
 #include "base/text/json_text.h"
 #include "gateway/job/job_messages.h"
 #include "gateway/job/job_told.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 bool job_event_is_wanted(const JobWebhookConfig *webhook, const JobRecord *record)
 {

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/text/base64.h"
 #include "base/text/json_text.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 #include <stdio.h>
 #include <stdlib.h>

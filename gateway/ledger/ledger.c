@@ -6,8 +6,8 @@
 #include "gateway/ledger/ledger_store.h"
 #include "gateway/ledger/ledger_webhooks.h"
 #include "gateway/ledger/muting.h"
-#include "gateway/ledger/redaction.h"
 #include "gateway/ledger/request_list.h"
+#include "gateway/redaction/redaction.h"
 
 #include <pthread.h>
 #include <stdlib.h>

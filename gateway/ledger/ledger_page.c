@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/text/json_text.h"
 #include "gateway/ledger/muting.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 #include "gateway/telemetry/log_line.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "gateway/ledger/request_list.h"
 
 #include "base/text/json_text.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 #include <stdlib.h>
 

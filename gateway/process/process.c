@@ -11,6 +11,7 @@
 #include "gateway/healing/manual.h"
 #include "gateway/in_force/in_force.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/overload/loop_load.h"
 #include "gateway/overload/service_gate.h"
 #include "gateway/process/config_warnings.h"
@@ -320,11 +321,14 @@ static Result check_descriptors(Arena *arena, const Config *config)
    there to mend it. */
 static Result open_log(Process *p, Arena *arena)
 {
-    Result r = telemetry_start(arena, p->config->log_file, p->config->node);
+    LogOutputConfig errors;
+    LogConfig to_stderr = log_config_of_file(NULL, &errors);
+    Result r = telemetry_start(arena, &p->config->log, p->config->node);
     if (!failed(r) || !handover_replaces())
         return r;
     p->no_log = r;
-    return telemetry_start(arena, NULL, p->config->node);
+    to_stderr.redact = p->config->log.redact;
+    return telemetry_start(arena, &to_stderr, p->config->node);
 }
 
 /* Root has read the files, and a reload reads them as who it is then. */

@@ -12,6 +12,7 @@
 #include "gateway/health/judge.h"
 #include "gateway/in_force/in_force.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/process/config_warnings.h"
 #include "gateway/profile/heap.h"
 #include "gateway/telemetry/log_line.h"
@@ -71,14 +72,14 @@ static void end_missing_log(Process *p)
     uv_timer_stop(&p->log_retry);
     p->log_failure[0] = '\0';
     p->no_log = OK;
-    telemetry_event("info", "log_opened", OK, "lines go to %s again", p->config->log_file);
+    telemetry_event("info", "log_opened", OK, "lines go to the log again");
 }
 
 static void retry_log(uv_timer_t *retry)
 {
     Process *p = retry->data;
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    if (!failed(telemetry_reopen(arena, p->config->log_file)))
+    if (!failed(telemetry_reopen(arena, &p->config->log)))
         end_missing_log(p);
     arena_free(arena);
 }
@@ -113,7 +114,7 @@ static void tell_log_failure(Process *p, Arena *arena, Result why)
 void reloads_reopen_log(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Result r = telemetry_reopen(arena, p->config->log_file);
+    Result r = telemetry_reopen(arena, &p->config->log);
     if (failed(r))
         tell_log_failure(p, arena, r);
     else
@@ -238,8 +239,8 @@ static void on_read(void *owner)
         r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     if (!failed(r))
         r = admin_change_begin(p, arena, config, &change);
-    if (!failed(r) && strcmp(config->log_file, p->config->log_file) != 0)
-        r = telemetry_reopen(arena, config->log_file);
+    if (!failed(r) && !log_outputs_are_same(&config->log, &p->config->log))
+        r = telemetry_reopen(arena, &config->log);
     if (failed(r)) {
         refuse_config(p, r, config);
         admin_change_undo(&change);

@@ -2,11 +2,11 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory/machine.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
 #include "gateway/access_report/access_warnings.h"
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/report/rollout_report.h"
 #include "gateway/report/writable.h"
 #include "gateway/store/sqlite_file.h"
@@ -174,7 +174,7 @@ static void warn_of_limits(Warnings *w)
 
 static void warn_of_log(Warnings *w)
 {
-    Result r = log_check(w->told->arena, w->config->log_file);
+    Result r = log_outputs_check(w->told->arena, &w->config->log);
     if (failed(r))
         warn(w, "%s", r.error->doing);
 }

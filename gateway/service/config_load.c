@@ -105,6 +105,7 @@ static Result read_config(ConfigReader *reader)
     config_read_all_objectives(reader);
     config_read_overload(reader);
     config_read_process(reader);
+    config_read_log(reader);
     config_read_identity(reader);
     config_read_access(reader);
     config_read_cors(reader);

@@ -133,7 +133,6 @@ void config_read_process(ConfigReader *reader)
     config->untyped_json =
         text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     read_sandbox(reader);
-    config->log_file = text->log ? text->log->file : "-";
 }
 
 void config_read_baggage(ConfigReader *reader)

@@ -71,6 +71,9 @@ void config_check_job_webhooks(ConfigReader *reader);
 /* The routes and services that webhooks name; once methods are composed. */
 void config_check_webhooks(ConfigReader *reader);
 
+/* config_log.c: reads Config.log. */
+void config_read_log(ConfigReader *reader);
+
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);
 

@@ -4,7 +4,7 @@
 #include "adapters/compare/settle.h"
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 enum { SHOWN = SHADOW_TEXT_MOST - 8 /* bytes of a value; "..." follows what is cut */ };
 

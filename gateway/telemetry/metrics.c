@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "base/memory/budget.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/log_output/log_outputs.h"
+#include "gateway/log_output/tail.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/telemetry/metrics_internal.h"
 
@@ -296,14 +298,33 @@ static void write_pool(Exposition *e, WorkPool *pool)
                   figures.time_waited);
 }
 
+static void write_outputs(Exposition *e)
+{
+    LogOutputFigures figures[LOG_FIGURES_MOST];
+    uint32_t n = log_outputs_figures(figures);
+    exposition_family(e, "passerelle_log_output_lost", METRIC_COUNTER,
+                      "Log lines that an output did not take; they count as failed, too.");
+    for (uint32_t i = 0; i < n; i++)
+        exposition_number(e, "", &(Label){"output", figures[i].name}, 1, figures[i].lost);
+    exposition_family(e, "passerelle_log_output_cut", METRIC_COUNTER,
+                      "Messages to syslog that were too long, and lack their end.");
+    for (uint32_t i = 0; i < n; i++)
+        exposition_number(e, "", &(Label){"output", figures[i].name}, 1, figures[i].cut);
+    exposition_single(e, "passerelle_tail_readers", METRIC_GAUGE,
+                      "Operators that follow the log by /tail.", tail_readers());
+    exposition_single(e, "passerelle_tail_lost", METRIC_COUNTER,
+                      "Log lines that they did not get, since they read too slowly.", tail_lost());
+}
+
 static void write_log(Exposition *e, TelemetryProcess *p)
 {
     exposition_single(e, "passerelle_log_dropped", METRIC_COUNTER,
                       "Log lines dropped because the log was too slow.", log_dropped(p->log));
     exposition_single(e, "passerelle_log_failed", METRIC_COUNTER,
-                      "Log lines that could not be written to the log file, and times that it "
+                      "Log lines that an output of the log did not take, and times that a file "
                       "could not be opened again.",
                       log_failed(p->log));
+    write_outputs(e);
     exposition_family(e, "passerelle_events", METRIC_COUNTER,
                       "Log events by level and name (calls are not events).");
     telemetry_lock_events();

@@ -5,6 +5,7 @@
 #include "gateway/headers/baggage.h"
 #include "gateway/identity/known_client.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/loop/loop.h"
 #include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry_internal.h"
@@ -114,6 +115,13 @@ static void add_trace(Buffer *line, const TraceContext *trace)
         add_baggage(line, trace->noted);
 }
 
+static void add_notes(Buffer *line, const CallNotes *notes)
+{
+    log_line_word(line, LOG_KEY("protocol"), notes->protocol);
+    log_line_text(line, LOG_KEY("user_agent"), notes->user_agent);
+    log_line_text(line, LOG_KEY("referer"), notes->referer);
+}
+
 static void add_client(Buffer *line, const CallRecord *r)
 {
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
@@ -128,6 +136,8 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_word(line, LOG_KEY("codec"), codec_name(r->codec));
     log_line_text(line, LOG_KEY("verb"), r->verb);
     log_line_text(line, LOG_KEY("path"), r->path);
+    if (r->notes)
+        add_notes(line, r->notes);
 }
 
 /* Versions have names in which nothing needs an escape: see config.proto. */
@@ -233,6 +243,47 @@ static void make_line(Telemetry *telemetry, const CallRecord *record)
     log_line_end(line);
 }
 
+/* ---- Which calls are in the log -------------------------------------------------------------- */
+
+static bool went_well(const CallRecord *r, const LogSample *sample)
+{
+    return r->status.code == CODE_OK && r->http_status < 400 && !failed(r->why) &&
+           !failed(r->detail_why) && !r->degraded && !r->partial && !r->n_losses && !r->n_unknown &&
+           r->n_attempts < 2 && r->time_total < sample->slow;
+}
+
+static Bytes drawn_by(const CallRecord *r)
+{
+    return r->trace ? bytes(r->trace->trace_id, TRACE_ID_SIZE) : r->request_id;
+}
+
+/* A call that may be left out, and is not, stands for others: its line says for how many. */
+static void log_line(Telemetry *telemetry, const CallRecord *record)
+{
+    const LogSample *sample = atomic_load_explicit(&process->sample, memory_order_acquire);
+    Buffer *line = &telemetry->line;
+    if (!log_sample_keeps_all(sample) && went_well(record, sample)) {
+        if (!log_sample_draws(sample, drawn_by(record)))
+            return;
+        line->size--;
+        log_line_part(line, sample->member);
+        log_line_end(line);
+    }
+    log_write(telemetry->ring, buffer_bytes(line));
+}
+
+/* In the arena of telemetry, until its end: loops may have the one before. */
+static void use_sample(TelemetryProcess *p, const LogConfig *log)
+{
+    const LogSample *before = atomic_load(&p->sample);
+    LogSample next = log_sample_of(log->samples ? log->share : 1, log->slow, p->arena);
+    if (before && before->below == next.below && before->slow == next.slow)
+        return;
+    LogSample *kept = arena_make(p->arena, LogSample);
+    *kept = next;
+    atomic_store(&p->sample, kept);
+}
+
 static void tell_sinks(const Telemetry *telemetry, const CallRecord *record)
 {
     for (uint32_t i = 0; i < telemetry->n_sinks; i++)
@@ -257,7 +308,7 @@ void telemetry_record(Loop *loop, const CallRecord *record)
     if (record->quiet)
         return;
     make_line(telemetry, record);
-    log_write(telemetry->ring, buffer_bytes(&telemetry->line));
+    log_line(telemetry, record);
     telemetry->counted = record;
     tell_sinks(telemetry, record);
     telemetry->counted = NULL;
@@ -540,6 +591,7 @@ void telemetry_adopt(Config *config)
         if (kind != SERIES_EVENT) /* its names are the program's */
             p->series[kind].limit = config->limits.series ? config->limits.series : SERIES_LIMIT;
     number_config(p, config);
+    use_sample(p, &config->log);
     Generation *generation = malloc(sizeof *generation);
     CHECK(generation);
     *generation = (Generation){p->generations, config_ref(config)};
@@ -635,7 +687,7 @@ void telemetry_read_healing(void (*read)(void *owner, const char *service,
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
-Result telemetry_start(Arena *arena, const char *log_file, const char *node)
+Result telemetry_start(Arena *arena, const LogConfig *config, const char *node)
 {
     static const uint32_t n_labels[SERIES_KINDS] = {
         [SERIES_METHOD] = 3, [SERIES_SERVICE] = 1, [SERIES_VERSION] = 1,
@@ -643,7 +695,10 @@ Result telemetry_start(Arena *arena, const char *log_file, const char *node)
     };
     CHECK(!process);
     Log *log;
-    Result r = log_open(arena, log_file, &log);
+    LogTarget *target;
+    Result r = log_outputs_open(arena, config, node, &target);
+    if (!failed(r))
+        r = log_start(arena, target, &log);
     if (failed(r))
         return r;
 
@@ -656,6 +711,7 @@ Result telemetry_start(Arena *arena, const char *log_file, const char *node)
     Buffer node_part = buffer_in(p->arena);
     log_line_text(&node_part, LOG_KEY("node"), bytes_of(p->node));
     p->node_part = buffer_bytes(&node_part);
+    use_sample(p, config);
     for (int kind = 0; kind < SERIES_KINDS; kind++)
         p->series[kind] =
             series_set_in(kind == SERIES_EVENT ? p->event_arena : p->arena, n_labels[kind]);
@@ -663,10 +719,16 @@ Result telemetry_start(Arena *arena, const char *log_file, const char *node)
     return OK;
 }
 
-Result telemetry_reopen(Arena *arena, const char *log_file)
+Result telemetry_reopen(Arena *arena, const LogConfig *config)
 {
     CHECK(process);
-    return log_reopen(process->log, arena, log_file);
+    LogTarget *target;
+    Result r = log_outputs_open(arena, config, process->node, &target);
+    if (failed(r))
+        log_count_failure(process->log);
+    else
+        log_direct(process->log, target);
+    return r;
 }
 
 void telemetry_tap(LogTap *tap, void *owner)

@@ -43,6 +43,12 @@ typedef struct JobNote {
     uint32_t retry_after; /* a REST client is told to look again in so many seconds; 0: it is not */
 } JobNote;
 
+/* What the config wants in the log besides; in the call's arena. */
+typedef struct CallNotes {
+    const char *protocol;      /* "HTTP/1.1"; NULL: none of the first three is wanted */
+    Bytes user_agent, referer; /* as the client said it, without the query of the latter */
+} CallNotes;
+
 /* What a call was by its idempotency key. */
 typedef enum KeyedAs {
     KEYED_AS_NONE, /* it had none, or is refused for it */
@@ -82,14 +88,14 @@ typedef struct CallRecord {
     const AttemptRecord *attempts; /* in order; without those that had no instance */
     uint32_t n_attempts;           /* number of those that were sent */
     uint32_t n_spilled;            /* attempts out of the gateway's cell, which lacks instances */
-    RetryRefusal retry_refused;    /* what alone has prevented another one */
     uint16_t http_status;
-    bool claimed; /* what the identity claims may be recorded, too */
-    bool partial; /* composed: not all legs are ok */
-    uint8_t key;  /* KeyedAs */
-    uint8_t arm;  /* ArmServed */
-    bool quiet;   /* it is one of many that are refused alike: it is counted, and has neither a line
-                     in   the log nor a record */
+    RetryRefusal retry_refused : 8; /* what alone has prevented another attempt */
+    bool claimed;                   /* what the identity claims may be recorded, too */
+    bool partial;                   /* composed: not all legs are ok */
+    uint8_t key;                    /* KeyedAs */
+    uint8_t arm;                    /* ArmServed */
+    bool quiet; /* it is one of many that are refused alike: it is counted, and has neither a line
+                   in   the log nor a record */
     Status status; /* the client's status; OK also when degraded */
     Result why;    /* the chain of the error, also when degraded */
     Result
@@ -98,6 +104,7 @@ typedef struct CallRecord {
     Fallback degraded_by;  /* then: which one, */
     uint32_t degraded_age; /* and of a kept response its age in seconds */
     const JobNote *job;    /* NULL: the call has to do with none */
+    CallNotes *notes;      /* NULL: none are wanted */
     Bytes joined;    /* whose response it was, of an equal call: its request id; empty: its own */
     const char *leg; /* of a composed call that it is made for: its name; else NULL */
     const char *step_of;    /* the id of the job that it is a step of; else NULL */
@@ -183,14 +190,13 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
 /* ---- For the process ----------------------------------------------------------------------------
  */
 
-/* Opens the log ("-": stdout; NULL: stderr, until telemetry_reopen) and starts counting. Before any
-   loop; from the main thread. `node` is copied. Earlier events go to stderr. Faults: NO_FILE,
-   SYSTEM. */
-MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *node);
+/* Opens the log and starts counting. Before any loop; from the main thread. `log` and `node` are
+   copied. Earlier events go to stderr. Faults: those of log_outputs_open; SYSTEM. */
+MUST_USE Result telemetry_start(Arena *arena, const LogConfig *log, const char *node);
 
-/* Reopens the log's file after a rotation, or opens another one for a new config. If that fails,
-   lines continue to go to the file that is open. */
-MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
+/* Opens the files of the log again after a rotation, or what a new config says. If that fails,
+   lines continue to go where they go. */
+MUST_USE Result telemetry_reopen(Arena *arena, const LogConfig *log);
 
 /* From now on `tap` gets all lines of the log, or nobody: log_tap. Between start and stop; main
    thread. */

@@ -6,6 +6,7 @@
 #ifndef GATEWAY_TELEMETRY_INTERNAL_H
 #define GATEWAY_TELEMETRY_INTERNAL_H
 
+#include "gateway/log_output/log_sample.h"
 #include "gateway/telemetry/counters.h"
 
 typedef enum SeriesKind {
@@ -27,7 +28,8 @@ typedef struct TelemetryProcess {
     Arena *arena, *event_arena;
     Log *log;
     const char *node;
-    Bytes node_part; /* of each line */
+    Bytes node_part;                   /* of each line */
+    _Atomic(const LogSample *) sample; /* which lines of calls are in the log; never NULL */
     SeriesSet series[SERIES_KINDS];
     uint64_t losses[SERIES_LIMIT]; /* of freed configs */
     uint8_t impacts[SERIES_LIMIT]; /* by SERIES_SERVICE: bits 1 << Impact of its routes */

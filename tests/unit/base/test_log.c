@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/file/log_file.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,11 +53,25 @@ static Bytes read_whole(Fixture *f, const char *path)
     return buffer_bytes(&out);
 }
 
+static Log *start_log(Fixture *f, const char *path)
+{
+    LogTarget *target;
+    Log *log;
+    assert_ok(f->arena, log_file_open(f->arena, path, &target));
+    assert_ok(f->arena, log_start(f->arena, target, &log));
+    return log;
+}
+
 static Log *open_log(Fixture *f)
 {
-    Log *log;
-    assert_ok(f->arena, log_open(f->arena, f->path, &log));
-    return log;
+    return start_log(f, f->path);
+}
+
+static void open_again(Fixture *f, Log *log)
+{
+    LogTarget *target;
+    assert_ok(f->arena, log_file_open(f->arena, f->path, &target));
+    log_direct(log, target);
 }
 
 static void what_was_said_before_the_end_is_in_the_file(void **state)
@@ -91,9 +105,9 @@ static void a_line_that_crosses_the_rings_end_stays_whole(void **state)
 static void a_fifo_that_nobody_reads_is_refused(void **state)
 {
     Fixture *f = *state;
-    Log *none;
+    LogTarget *none;
     assert_int_equal(mkfifo(f->path, 0600), 0);
-    Result r = log_open(f->arena, f->path, &none);
+    Result r = log_file_open(f->arena, f->path, &none);
     assert_fault(r, FAULT_NO_FILE);
     assert_non_null(strstr(error_text(f->arena, r), "nobody reads"));
 }
@@ -159,7 +173,7 @@ static void after_a_rotation_lines_go_to_the_new_file(void **state)
     while (read_whole(f, f->path).size == 0)
         usleep(1000);
     assert_int_equal(rename(f->path, old), 0);
-    assert_ok(f->arena, log_reopen(log, f->arena, f->path));
+    open_again(f, log);
     usleep(20000);
     log_write(ring, bytes_of("after"));
     assert_true(log_close(log, PATIENCE));
@@ -167,17 +181,23 @@ static void after_a_rotation_lines_go_to_the_new_file(void **state)
     assert_bytes(read_whole(f, f->path), "after\n");
 }
 
-static void a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays(void **state)
+static void a_file_that_cannot_be_opened_is_an_error(void **state)
 {
     Fixture *f = *state;
-    Log *log, *none = NULL;
-    Result r = log_open(f->arena, "/nonexistent/log", &none);
-    assert_fault(r, FAULT_NO_FILE);
+    LogTarget *none = NULL;
+    assert_fault(log_file_open(f->arena, "/nonexistent/log", &none), FAULT_NO_FILE);
     assert_null(none);
+}
 
-    log = open_log(f);
-    assert_fault(log_reopen(log, f->arena, "/nonexistent/log"), FAULT_NO_FILE);
+static void of_two_targets_the_later_one_is_used(void **state)
+{
+    Fixture *f = *state;
+    Log *log = open_log(f);
+    open_again(f, log);
+    open_again(f, log);
     assert_true(log_write_shared(log, bytes_of("still here")));
+    log_count_failure(log);
+    assert_int_equal(log_failed(log), 1);
     assert_true(log_close(log, PATIENCE));
     assert_bytes(read_whole(f, f->path), "still here\n");
 }
@@ -191,23 +211,23 @@ static void whether_a_file_could_be_opened_is_known_without_creating_it(void **s
     snprintf(path, sizeof path, "%s/log", folder);
     snprintf(missing, sizeof missing, "%s/none/log", folder);
     snprintf(beneath_file, sizeof beneath_file, "%s/log", path);
-    assert_ok(arena, log_check(arena, "-"));
-    assert_ok(arena, log_check(arena, path));
+    assert_ok(arena, log_file_check(arena, "-"));
+    assert_ok(arena, log_file_check(arena, path));
     assert_int_equal(access(path, F_OK), -1); /* not created */
-    assert_ok(arena, log_check(arena, "log-in-this-folder"));
-    assert_fault(log_check(arena, missing), FAULT_NO_FILE);
-    Result r = log_check(arena, folder);
+    assert_ok(arena, log_file_check(arena, "log-in-this-folder"));
+    assert_fault(log_file_check(arena, missing), FAULT_NO_FILE);
+    Result r = log_file_check(arena, folder);
     assert_fault(r, FAULT_NO_FILE);
     assert_non_null(strstr(r.error->doing, "Is a directory"));
     close(open(path, O_CREAT | O_WRONLY, 0600));
-    assert_ok(arena, log_check(arena, path));
-    assert_fault(log_check(arena, beneath_file), FAULT_NO_FILE);
+    assert_ok(arena, log_file_check(arena, path));
+    assert_fault(log_file_check(arena, beneath_file), FAULT_NO_FILE);
     if (geteuid() != 0) { /* root may write everywhere */
         assert_int_equal(chmod(path, 0400), 0);
-        assert_fault(log_check(arena, path), FAULT_NO_FILE);
+        assert_fault(log_file_check(arena, path), FAULT_NO_FILE);
         unlink(path);
         assert_int_equal(chmod(folder, 0500), 0);
-        assert_fault(log_check(arena, path), FAULT_NO_FILE);
+        assert_fault(log_file_check(arena, path), FAULT_NO_FILE);
     }
     unlink(path);
     rmdir(folder);
@@ -217,8 +237,7 @@ static void whether_a_file_could_be_opened_is_known_without_creating_it(void **s
 static void lines_that_the_file_refuses_are_counted(void **state)
 {
     Fixture *f = *state;
-    Log *log;
-    assert_ok(f->arena, log_open(f->arena, "/dev/full", &log));
+    Log *log = start_log(f, "/dev/full");
     LogRing *ring = log_ring(log, 4096);
     log_write(ring, bytes_of("one"));
     log_write(ring, bytes_of("two"));
@@ -307,12 +326,12 @@ static void without_a_file_lines_are_counted_until_there_is_one(void **state)
     const char *errors = arena_printf(f->arena, "%s.old", f->path);
     int before = dup(STDERR_FILENO), file = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(file, STDERR_FILENO);
-    assert_ok(f->arena, log_open(f->arena, NULL, &log));
+    log = start_log(f, NULL);
     assert_true(log_write_shared(log, bytes_of("one")));
     assert_true(log_write_shared(log, bytes_of("two")));
     while (log_failed(log) < 2)
         usleep(1000);
-    assert_ok(f->arena, log_reopen(log, f->arena, f->path));
+    open_again(f, log);
     while (access(f->path, F_OK) != 0 || read_whole(f, f->path).size == 0) {
         log_write_shared(log, bytes_of("three"));
         usleep(1000);
@@ -372,7 +391,8 @@ int main(void)
         TEST(a_full_ring_drops_and_counts),
         TEST(a_line_larger_than_the_ring_is_dropped),
         TEST(after_a_rotation_lines_go_to_the_new_file),
-        TEST(a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
+        TEST(a_file_that_cannot_be_opened_is_an_error),
+        TEST(of_two_targets_the_later_one_is_used),
         TEST(lines_that_the_file_refuses_are_counted),
         TEST(a_file_that_takes_no_lines_does_not_hold_up_the_end),
         cmocka_unit_test_setup_teardown(without_a_file_lines_are_counted_until_there_is_one, begin,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/loop/loop.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -149,7 +150,9 @@ static inline int fixture_begin(void **state)
     f->arena = arena_new(ARENA_UNLIMITED);
     strcpy(f->log, "/tmp/telemetry.XXXXXX");
     close(mkstemp(f->log));
-    if (failed(telemetry_start(f->arena, f->log, "node-1")))
+    LogOutputConfig output;
+    LogConfig log = log_config_of_file(f->log, &output);
+    if (failed(telemetry_start(f->arena, &log, "node-1")))
         return -1;
     f->loop.telemetry = telemetry_new();
     f->other_loop.telemetry = telemetry_new();

@@ -265,7 +265,8 @@ static void a_log_that_cannot_be_opened_is_warned_of(void **state)
     Look *look = look_at(GOOD "log: {file: /proc/none/log}\n");
     assert_string_equal(warnings_at(look, 1),
                         "the log /proc/none/log cannot be opened: No such file or directory\n");
-    look->config->log_file = "-";
+    LogOutputConfig output;
+    look->config->log = log_config_of_file("-", &output);
     assert_string_equal(warnings_at(look, 1), "");
     forget(look);
 }

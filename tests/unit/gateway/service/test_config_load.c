@@ -122,7 +122,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_true(garage->retries.n_loops >= 1); /* one per core */
     assert_int_equal(route->timeout, NO_TIMEOUT);
     assert_null(l.config->admin.host);
-    assert_string_equal(l.config->log_file, "-");
+    assert_string_equal(l.config->log.outputs[0].path, "-");
     assert_true(strlen(l.config->node) > 0);
     unload(&l);
 }
@@ -172,7 +172,7 @@ static void everything_can_be_said(void **state)
     assert_int_equal(config->limits.idle_time, 60 * SECOND);
     assert_int_equal(config->limits.message_bytes, 4 << 20);
     assert_int_equal(config->limits.connections, 10);
-    assert_string_equal(config->log_file, "-");
+    assert_string_equal(config->log.outputs[0].path, "-");
     assert_int_equal(config->n_loops, 3);
     assert_int_equal(config->drain_time, 2 * SECOND);
     assert_string_equal(config->node, "edge-1");
@@ -757,11 +757,53 @@ static void names_of_files_are_relative_to_the_config(void **state)
     assert_string_equal(l.config->admin.path, "/run/admin.sock");
     assert_string_equal(l.config->http_routes[0].service->instances[0].address.path,
                         FILES "run/old.sock");
-    assert_string_equal(l.config->log_file, FILES "calls.log");
+    assert_string_equal(l.config->log.outputs[0].path, FILES "calls.log");
     unload(&l);
     l = load_good(LISTEN "log: {file: /dev/null}\n");
-    assert_string_equal(l.config->log_file, "/dev/null");
+    assert_string_equal(l.config->log.outputs[0].path, "/dev/null");
     unload(&l);
+}
+
+static void a_log_has_places_and_forms(void **state)
+{
+    Loaded l =
+        load_good(LISTEN "log: {to: 'syslog:tcp:[::1]:601', facility: daemon, message_bytes: "
+                         "480, also: [calls.log, {to: journald}, {to: syslog, format: "
+                         "combined}], sample: {successes: 0, slow: 0s}}\n");
+    const LogConfig *log = &l.config->log;
+    const LogOutputConfig *output = log->outputs;
+    assert_int_equal(log->n_outputs, 4);
+    assert_int_equal(output[0].transport, LOG_BY_TCP);
+    assert_string_equal(output[0].host, "::1");
+    assert_int_equal(output[0].port, 601);
+    assert_int_equal(output[0].facility, 3);
+    assert_int_equal(output[0].most, 480);
+    assert_string_equal(output[1].path, FILES "calls.log");
+    assert_int_equal(output[2].to, LOG_TO_JOURNAL);
+    assert_true(output[2].readable);
+    assert_string_equal(output[3].path, "/dev/log");
+    assert_int_equal(output[3].lines, LOG_CALLS);
+    assert_true(log->samples && log->head && log->slow == 0);
+    unload(&l);
+
+    l = load_good(LISTEN "log: {lines: events, format: readable}\n");
+    assert_string_equal(l.config->log.outputs[0].path, "-");
+    assert_int_equal(l.config->log.outputs[0].lines, LOG_EVENTS);
+    assert_false(l.config->log.samples || l.config->log.head);
+    unload(&l);
+    l = load_good(LISTEN "log: {format: '%{client}', sample: {successes: 1}}\n");
+    assert_false(l.config->log.samples || l.config->log.head);
+    unload(&l);
+}
+
+static void a_log_without_a_place_is_a_mistake(void **state)
+{
+    expect_told(LISTEN "log: {file: a, to: syslog, also: [{}, {to: 'syslog:udp:x:1'}, a, b]}\n",
+                "a.yaml:2:20: log.to: a log goes to a file or elsewhere\n"
+                "a.yaml:2:34: log.also: a log goes to at most 4 places\n"
+                "a.yaml:2:35: log.also[0]: it has no place ({file: calls.log}, or {to: syslog})\n"
+                "a.yaml:2:44: log.also[1].to: x:1 is no IP address, and a lookup of a name could "
+                "hold up the log (for example syslog:udp:10.0.0.7:514)\n");
 }
 
 static void a_host_is_a_name_without_a_port(void **state)
@@ -1750,6 +1792,8 @@ int main(void)
         cmocka_unit_test(a_warning_says_when_the_limit_of_connections_cannot_be_had),
         cmocka_unit_test(without_a_limit_memory_is_half_of_the_machines),
         cmocka_unit_test(addresses_are_checked),
+        cmocka_unit_test(a_log_has_places_and_forms),
+        cmocka_unit_test(a_log_without_a_place_is_a_mistake),
         cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),

@@ -421,7 +421,9 @@ static void both_formats_are_well_formed(void **state)
 static void a_page_can_be_read_before_there_is_a_config(void **state)
 {
     Fixture f = {.arena = arena_new(ARENA_UNLIMITED)};
-    assert_ok(f.arena, telemetry_start(f.arena, "/dev/null", NULL));
+    LogOutputConfig output;
+    LogConfig log = log_config_of_file("/dev/null", &output);
+    assert_ok(f.arena, telemetry_start(f.arena, &log, NULL));
     const char *text = page(&f, false);
     assert_well_formed(&f, bytes_of(text));
     assert_line(text, "passerelle_loops 0");

@@ -215,9 +215,113 @@ static void mistakes_are_a_list_of_limited_length(void **state)
 static void a_start_without_its_log_fails(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    assert_fault(telemetry_start(arena, "/nonexistent/log", NULL), FAULT_NO_FILE);
+    LogOutputConfig output;
+    LogConfig log = log_config_of_file("/nonexistent/log", &output);
+    assert_fault(telemetry_start(arena, &log, NULL), FAULT_NO_FILE);
     assert_null(telemetry_config());
     arena_free(arena);
+}
+
+/* Whether a call is in the log, where none that went well is; with its line in `line_out`. */
+static bool is_logged(Fixture *f, const CallRecord *record, const char **line_out)
+{
+    f->config->log.samples = true;
+    f->config->log.slow = 10 * MILLISECOND;
+    telemetry_adopt(f->config);
+    telemetry_record(&f->loop, record);
+    Bytes log = fixture_log(f);
+    *line_out = arena_text(f->arena, log);
+    return log.size > 0;
+}
+
+static CallRecord good_call(Fixture *f)
+{
+    CallRecord record = f->record;
+    record.n_losses = record.n_unknown = 0;
+    return record;
+}
+
+/* Each of these alone keeps a call. */
+static void keep_failed(CallRecord *r, Result why)
+{
+    r->status.code = CODE_NOT_FOUND;
+}
+static void keep_status(CallRecord *r, Result why)
+{
+    r->http_status = 400;
+}
+static void keep_cause(CallRecord *r, Result why)
+{
+    r->why = why;
+}
+static void keep_detail(CallRecord *r, Result why)
+{
+    r->detail_why = why;
+}
+static void keep_degraded(CallRecord *r, Result why)
+{
+    r->degraded = "UPSTREAM_DOWN";
+}
+static void keep_partial(CallRecord *r, Result why)
+{
+    r->partial = true;
+}
+static void keep_lossy(CallRecord *r, Result why)
+{
+    r->n_losses = 1;
+}
+static void keep_unknown(CallRecord *r, Result why)
+{
+    r->n_unknown = 1;
+}
+static void keep_repeated(CallRecord *r, Result why)
+{
+    r->n_attempts = 2;
+}
+static void keep_slow(CallRecord *r, Result why)
+{
+    r->time_total = 10 * MILLISECOND;
+}
+
+static void whatever_did_not_go_well_is_in_the_log(void **state)
+{
+    static void (*const changes[])(CallRecord * r, Result why) = {
+        keep_failed,  keep_status, keep_cause,   keep_detail,   keep_degraded,
+        keep_partial, keep_lossy,  keep_unknown, keep_repeated, keep_slow};
+    Fixture *f = *state;
+    const char *line;
+    fixture_end(state);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        assert_int_equal(fixture_begin(state), 0);
+        f = *state;
+        CallRecord record = good_call(f);
+        changes[i](&record, FAIL(f->arena, FAULT_UPSTREAM_DOWN, "down"));
+        assert_true(is_logged(f, &record, &line));
+        assert_null(strstr(line, "sampled"));
+        fixture_end(state);
+    }
+    assert_int_equal(fixture_begin(state), 0);
+}
+
+static void a_call_that_went_well_and_is_not_drawn_is_only_counted(void **state)
+{
+    Fixture *f = *state;
+    const char *line;
+    CallRecord record = good_call(f);
+    record.time_total = 10 * MILLISECOND - 1;
+    record.http_status = 399;
+    assert_false(is_logged(f, &record, &line));
+}
+
+/* The share is that of the running config, and the draw that of the trace. */
+static void a_call_that_is_drawn_says_its_share(void **state)
+{
+    Fixture *f = *state;
+    const char *line;
+    CallRecord record = good_call(f);
+    f->config->log.share = 0.9999999999;
+    assert_true(is_logged(f, &record, &line));
+    assert_non_null(strstr(line, ",\"sampled\":0.9999999999}\n"));
 }
 
 static void the_config_stays_until_its_last_call_has_ended(void **state)
@@ -319,6 +423,9 @@ int main(void)
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
         TEST(mistakes_are_a_list_of_limited_length),
+        TEST(whatever_did_not_go_well_is_in_the_log),
+        TEST(a_call_that_went_well_and_is_not_drawn_is_only_counted),
+        TEST(a_call_that_is_drawn_says_its_share),
         TEST(the_config_stays_until_its_last_call_has_ended),
         TEST(a_config_that_is_used_keeps_no_older_one),
         TEST(an_opaque_routes_call_says_its_route),

@@ -1,4 +1,4 @@
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/ledger/redaction.h"
+#include "gateway/redaction/redaction.h"
 
 static void check(const char *record, const char *const *names, const char *expected)
 {

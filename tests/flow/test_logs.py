@@ -1,0 +1,239 @@
+"""Where the log goes, in which form, and which calls are in it."""
+import array
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import socketserver
+import subprocess
+import threading
+
+import pytest
+import raw
+from backends import Backend
+from gateway import SHOP_CONFIG, Gateway, instances
+from processes import eventually
+
+# Apache's own description of it: https://httpd.apache.org/docs/2.4/logs.html#combined
+COMBINED = re.compile(r'(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
+                      r'(?P<status>\d{3}) (?P<size>\d+|-) "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"')
+RFC5424 = re.compile(r"<(\d+)>1 (\S+) (\S+) passerelle (\d+) (call|event) - (.*)", re.DOTALL)
+
+
+class Journal:
+    """What journald does with its socket, by https://systemd.io/JOURNAL_NATIVE_PROTOCOL/."""
+
+    def __init__(self, path):
+        self.entries = []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        while True:
+            data, control, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+            for _, kind, passed in control:
+                if kind == socket.SCM_RIGHTS:
+                    with os.fdopen(array.array("i", passed[:4])[0], "rb") as file:
+                        data = file.read()
+            self.entries.append(self.parse(data))
+
+    @staticmethod
+    def parse(data):
+        entry = {}
+        while data:
+            line, _, data = data.partition(b"\n")
+            name, equals, value = line.partition(b"=")
+            if not equals:
+                size = int.from_bytes(data[:8], "little")
+                value, data = data[8:8 + size], data[9 + size:]
+            entry[name.decode()] = value.decode()
+        return entry
+
+
+class Syslog(socketserver.ThreadingTCPServer):
+    """A receiver of RFC 5424 over TCP with octet counting (RFC 6587, 3.4.1)."""
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self):
+        self.messages = []
+        super().__init__(("127.0.0.1", 0), self.handle)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle(self, connection, address, server):
+        stream = connection.makefile("rb")
+        while digits := self.take_count(stream):
+            self.messages.append(stream.read(int(digits)).decode())
+
+    @staticmethod
+    def take_count(stream):
+        digits = b""
+        while (byte := stream.read(1)) not in (b"", b" "):
+            assert byte.isdigit(), byte
+            digits += byte
+        return digits
+
+
+@pytest.fixture(scope="module")
+def backend():
+    with Backend("v3") as one:
+        yield one
+
+
+@contextlib.contextmanager
+def gateway_with(folder, backend, log, more=""):
+    config = SHOP_CONFIG.replace('log: "-"\n', "") + f"log: {log}\n{more}"
+    with Gateway(folder, config, instances=instances(("v3", backend.port))) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, backend):
+    folder = tmp_path_factory.mktemp("outputs")
+    with Syslog() as syslog:
+        journal = Journal(folder / "journal")
+        log = (f"{{also: [{{file: access.log, format: combined}}, {{to: 'journald:unix:journal'}}, "
+               f"{{to: 'syslog:tcp:127.0.0.1:{syslog.server_address[1]}', facility: daemon}}]}}")
+        with gateway_with(folder, backend, log) as gateway:
+            gateway.syslog, gateway.journal, gateway.access = syslog, journal, folder / "access.log"
+            yield gateway
+
+
+def call(gateway, agent=b"curl/8.5", referer=b"https://shop.example/a?secret=1", path=b"/v1/orders"):
+    response = raw.talk(gateway.port, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nUser-Agent: " + agent +
+                            b"\r\nReferer: " + referer + b"\r\nConnection: close\r\n\r\n")
+    return re.search(rb"(?i)x-request-id: (\S+)", response)[1].decode()
+
+
+def test_combined_is_read_as_apache_describes_it(outputs):
+    line = outputs.logged(request_id=call(outputs))
+    text = eventually(lambda: outputs.access.read_text()).splitlines()[-1]
+    found = COMBINED.fullmatch(text)
+    assert found["request"] == "GET /v1/orders HTTP/1.1" and found["status"] == "200"
+    assert (found["host"], found["user"], found["size"]) == ("127.0.0.1", "-", str(line["bytes_out"]))
+    assert (found["agent"], found["referer"]) == ("curl/8.5", "https://shop.example/a")
+    assert line["user_agent"] == "curl/8.5" and line["protocol"] == "HTTP/1.1"
+    assert "event" not in outputs.access.read_text()
+
+
+@pytest.mark.parametrize("agent", [b'" 200 1 "-" "x', b"\\", b'\\" 500', b"\x1b[2J", b"a\tb", b"\xe2\x80\xae", b"\xff\xfe", b"%{client}"])
+def test_what_a_client_sends_stays_a_value(outputs, agent):
+    before = len(outputs.access.read_text().splitlines())
+    response = raw.talk(outputs.port, b"GET /v1/orders?x HTTP/1.1\r\nHost: x\r\nUser-Agent: " + agent + b"\r\nConnection: close\r\n\r\n")
+    if b" 400 " in response.split(b"\r\n")[0]:
+        return  # it was refused before it was a call
+    lines = eventually(lambda: outputs.access.read_text().splitlines()[before:])
+    assert len(lines) == 1
+    found = COMBINED.fullmatch(lines[0])
+    assert found["request"] == "GET /v1/orders HTTP/1.1" and lines[0].isprintable()
+
+
+def test_a_path_stays_a_path(outputs):
+    call(outputs, path=b"/v1/orders/%0a%22%20x%5c")
+    last = eventually(lambda: [line for line in outputs.access.read_text().splitlines() if "%22" in line])[0]
+    assert COMBINED.fullmatch(last)["request"].startswith("GET /v1/orders/%0")
+
+
+def test_syslog_gets_whole_messages(outputs):
+    request_id = call(outputs)
+    message = eventually(lambda: [m for m in outputs.syslog.messages if request_id in m])[0]
+    priority, _, host, process, kind, text = RFC5424.fullmatch(message).groups()
+    assert (priority, kind) == (str(3 * 8 + 6), "call") and int(process) == outputs.process.child.pid
+    assert json.loads(text) == outputs.logged(request_id=request_id) and host
+    assert any(RFC5424.fullmatch(m)[5] == "event" for m in outputs.syslog.messages)
+
+
+def test_the_journal_gets_fields(outputs):
+    request_id = call(outputs)
+    entry = eventually(lambda: [e for e in outputs.journal.entries if e.get("PASSERELLE_REQUEST_ID") == request_id])[0]
+    assert entry["PRIORITY"] == "6" and entry["SYSLOG_IDENTIFIER"] == "passerelle"
+    assert entry["PASSERELLE_CODE"] == "OK" and entry["PASSERELLE_USER_AGENT"] == "curl/8.5"
+    assert " OK " in entry["MESSAGE"] and entry["MESSAGE"].endswith(request_id)
+    assert [e["MESSAGE"] for e in outputs.journal.entries if e.get("PASSERELLE_EVENT") == "config_loaded" or "started" in e.get("PASSERELLE_EVENT", "")]
+
+
+def test_what_an_output_loses_is_counted_for_it(tmp_path, backend):
+    with gateway_with(tmp_path, backend, "{also: [{to: 'syslog:unix:nobody', lines: calls}]}") as gateway:
+        gateway.http("GET", "/v1/orders")
+        gateway.http("GET", "/v1/orders")
+        eventually(lambda: gateway.metric("passerelle_log_output_lost_total", output="syslog:unix:nobody") == 2)
+        assert gateway.metric("passerelle_log_failed_total") == 2
+        assert len([line for line in gateway.log() if line["log"] == "call"]) == 2
+
+
+# ---- Sampling ------------------------------------------------------------------------------------
+
+def draw(text):
+    """As gateway/log_output/log_sample.c."""
+    value = 0xcbf29ce484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        value = (value ^ value >> 33) * factor % 2**64
+    return (value ^ value >> 33) >> 32
+
+
+def test_of_calls_that_went_well_a_share_stays_and_of_others_all(tmp_path, backend):
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    receiver.settimeout(20)
+    log = f"{{also: [{{to: 'syslog:udp:127.0.0.1:{receiver.getsockname()[1]}', lines: calls}}], sample: {{successes: 0.5, slow: 20s}}}}"
+    with gateway_with(tmp_path, backend, log) as gateway:
+        traces = [f"{number:032x}" for number in range(1, 31)]
+        for trace in traces:
+            gateway.http("GET", "/v1/orders", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+        assert gateway.http("GET", "/v1/orders/nowhere").status == 404
+        wrong = gateway.logged(http_status=404)
+        kept = [line for line in gateway.log() if line.get("code") == "OK"]
+        assert "sampled" not in wrong and all(line["sampled"] == 0.5 for line in kept)
+        assert [line["trace_id"] for line in kept] == [trace for trace in traces if draw(trace) < 2**31]
+        assert gateway.metric("passerelle_calls_total") == 31
+        messages = [receiver.recv(65536).decode() for _ in range(len(kept) + 1)]
+        assert [json.loads(RFC5424.fullmatch(m)[6]) for m in messages] == kept + [wrong]
+
+
+# ---- A real journald -----------------------------------------------------------------------------
+
+JOURNALD = "/lib/systemd/systemd-journald"
+
+
+@contextlib.contextmanager
+def journald(name):
+    """A real one, with a namespace of its own: its sockets, and what reads its entries."""
+    folder, process = f"/run/systemd/journal.{name}", subprocess.Popen([JOURNALD, name], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: os.path.exists(f"{folder}/socket") and os.path.exists(f"{folder}/dev-log"))
+        yield folder
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+        with open("/etc/machine-id", encoding="ascii") as file:
+            machine = file.read().strip()
+        for kept in (f"/var/log/journal/{machine}.{name}", f"/run/log/journal/{machine}.{name}"):
+            shutil.rmtree(kept, ignore_errors=True)
+
+
+def entries(name, *matches):
+    said = subprocess.run(["journalctl", f"--namespace={name}", "--all", "-o", "json", *matches], capture_output=True, text=True, check=False)
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists(JOURNALD) or not shutil.which("journalctl"),
+                    reason="a journald of one's own needs root")
+def test_a_real_journald_has_each_member_and_each_message_of_syslog(tmp_path, backend):
+    name = f"passerelle{os.getpid()}"
+    with journald(name) as folder:
+        log = f"{{also: [{{to: 'journald:unix:{folder}/socket'}}, {{to: 'syslog:unix:{folder}/dev-log', lines: calls}}]}}"
+        with gateway_with(tmp_path, backend, log) as gateway:
+            request_id = gateway.http("GET", "/v1/orders/nowhere").headers["X-Request-Id"]
+            line = gateway.logged(request_id=request_id)
+            entry = eventually(lambda: entries(name, f"PASSERELLE_REQUEST_ID={request_id}"))[0]
+            assert (entry["PASSERELLE_CODE"], entry["PRIORITY"]) == ("NOT_FOUND", "6")
+            assert json.loads(entry["PASSERELLE_CAUSES"]) == line["causes"] and entry["_TRANSPORT"] == "journal"
+            by_syslog = eventually(lambda: [e for e in entries(name, "_TRANSPORT=syslog") if request_id in e["MESSAGE"]])[0]
+            assert json.loads(by_syslog["MESSAGE"]) == line
+            assert by_syslog["SYSLOG_IDENTIFIER"] == "passerelle" and by_syslog["SYSLOG_FACILITY"] == "16"
+            assert by_syslog["SYSLOG_PID"] == str(gateway.process.child.pid)
