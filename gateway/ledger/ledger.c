@@ -555,8 +555,8 @@ static void free_book(LedgerBook *book)
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 /* Members that tell who a client is. Nothing in the store does. */
-static const char *const client_names[] = {"client",        "tenant", "class", "claims",
-                                           "forwarded_for", "peer",   NULL};
+static const char *const client_names[] = {"client",        "tenant", "class",   "claims",
+                                           "forwarded_for", "peer",   "baggage", NULL};
 
 static size_t count_names(const char *const *names)
 {

@@ -100,15 +100,11 @@ static const char *const rpc_systems[] = {[DIALECT_GRPC] = "grpc",
                                           [DIALECT_REST] = NULL,
                                           [DIALECT_HTTP] = NULL};
 
-/* "/shop.orders.v1.Orders/Get" */
+/* "shop.orders.v1.Orders/Get" */
 static void add_method(Buffer *out, const Method *method)
 {
-    if (!method)
-        return;
-    Bytes path = bytes_of(method->type->path + 1);
-    size_t slash = bytes_find(path, '/');
-    add_text(out, WORD("rpc.service"), bytes_slice(path, 0, slash));
-    add_text(out, WORD("rpc.method"), bytes_slice(path, slash + 1, SIZE_MAX));
+    if (method)
+        add_text(out, WORD("rpc.method"), bytes_of(method->type->path + 1));
 }
 
 /* The chain of causes, as the log says it. */

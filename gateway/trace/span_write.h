@@ -6,7 +6,7 @@
  *        attempt            CLIENT
  *
  * What is recorded is what the access log says of a call, under the names of OpenTelemetry's
- * semantic conventions 1.27 where they have one, else under `passerelle.`. No payload, no field of
+ * semantic conventions 1.44 where they have one, else under `passerelle.`. No payload, no field of
  * the head, and no query. Texts are cut to OTLP_TEXT_MOST bytes. Pure; any thread.
  *
  * https://github.com/open-telemetry/opentelemetry-proto, opentelemetry/proto/trace/v1/trace.proto

@@ -414,6 +414,10 @@ def traced(what):
     return config(rest=f"tracing: {{{what}}}\n")
 
 
+def sent(what):
+    return config(rest=f"otlp: {{{what}}}\n")
+
+
 def shadow(what, match="s.R/Look", instances=BOTH):
     return config(instances=instances, rest=route(f"{{match: {match}, shadow: {what}}}"))
 
