@@ -821,8 +821,8 @@ struct Config {
     SSL_CTX *admin_tls;     /* NULL: cleartext. Freed with the Config */
     OperatorConfig *operators;
     uint32_t n_operators;
-    uint32_t admin_refused_events;     /* in a minute */
-    uint32_t admin_live_readers;       /* at once, of each listener */
+    uint32_t admin_refused_events; /* in a minute */
+    uint32_t admin_live_readers;   /* at once, of each listener */
     ProfilesConfig profiles;
     int64_t admin_password_time;       /* nanoseconds for which a right password is remembered */
     RateLimit *admin_failures;         /* wrong passwords, by address; NULL: they are not counted */

@@ -1,3 +1,4 @@
+#include "gateway/log_output/log_outputs.h"
 #include "gateway/report/config_warnings.h"
 #include "gateway/service/config_load.h"
 
