@@ -10,6 +10,8 @@
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /settings   what the config says, with its lines, and which were refused; role `read`
  *   GET /fleet      the gateways that share the store, and where they differ
+ *   GET /matrix     calls by the versions of clients and of instances; role `read`
+ *   GET /matrix     calls by the versions of clients and of instances; role `read`
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`
  *   GET /limits     who is refused most by limits, and since when; role `read`
  *   GET /shadow?service=NAME  what copies of calls have shown, of all services or one; role `read`

@@ -10,6 +10,7 @@
 #include "gateway/in_force/in_force.h"
 #include "gateway/overload/loop_load.h"
 #include "gateway/page/config_page.h"
+#include "gateway/page/matrix_page.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/token/key_source.h"
@@ -100,6 +101,11 @@ static void write_fleet(const AdminSees *sees, const Config *config, Bytes query
     fleet_write(sees->fleet, out);
 }
 
+static void write_matrix(const AdminSees *sees, const Config *config, Bytes query, Buffer *out)
+{
+    matrix_page_write(config, out);
+}
+
 static void write_healing(const AdminSees *sees, const Config *config, Bytes query, Buffer *out)
 {
     buffer_add_byte(out, '{');
@@ -146,6 +152,7 @@ static const AdminPage pages[] = {
     {"/config", PAGE_READ, ROLE_GUEST, .write = write_config},
     {"/settings", PAGE_READ, ROLE_READ, .write = write_settings},
     {"/fleet", PAGE_READ, ROLE_GUEST, NO_FLEET, .write = write_fleet},
+    {"/matrix", PAGE_READ, ROLE_READ, .write = write_matrix},
     {"/healing", PAGE_READ, ROLE_READ, .write = write_healing},
     {"/limits", PAGE_READ, ROLE_READ, .write = write_limits},
     {"/shadow", PAGE_READ, ROLE_READ, .write = write_shadow},

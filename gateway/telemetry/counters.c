@@ -151,6 +151,33 @@ static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInst
     return block;
 }
 
+static ServedDurations *served_durations(Telemetry *telemetry, MethodCounters *m, uint32_t version)
+{
+    ServedDurations *served = m->latest;
+    if (served && served->served_version == version)
+        return served;
+    served = atomic_load_explicit(&m->served, memory_order_relaxed);
+    while (served && served->served_version != version)
+        served = atomic_load_explicit(&served->next, memory_order_relaxed);
+    if (!served) {
+        served = arena_make(telemetry->arena, ServedDurations);
+        served->served_version = version;
+        atomic_init(&served->next, atomic_load_explicit(&m->served, memory_order_relaxed));
+        atomic_store_explicit(&m->served, served, memory_order_release);
+    }
+    m->latest = served;
+    return served;
+}
+
+void method_durations_add(NativeCounts *sum, const MethodCounters *method,
+                          const uint32_t *served_version)
+{
+    const ServedDurations *served = atomic_load_explicit(&method->served, memory_order_acquire);
+    for (; served; served = atomic_load_explicit(&served->next, memory_order_relaxed))
+        if (!served_version || served->served_version == *served_version)
+            native_add(sum, &served->native);
+}
+
 /* ---- One call -------------------------------------------------------------------------------- */
 
 /* A service may return a number that is not a gRPC code. */
@@ -189,7 +216,8 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
 
     count_add(&m->durations[bucket_of(r->time_total)], 1);
     count_add(&m->duration_sum, (uint64_t)r->time_total);
-    native_record(&m->native, telemetry->arena, r->time_total);
+    native_record(&served_durations(telemetry, m, key.served_version)->native, telemetry->arena,
+                  r->time_total);
 
     count_add(&m->bytes_in, r->bytes_in);
     count_add(&m->bytes_out, r->bytes_out);

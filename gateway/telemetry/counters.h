@@ -67,13 +67,26 @@ ErrorKey error_key_of(uint64_t key);
 enum { DURATION_BOUNDS = 15 };
 extern const int64_t duration_bounds[DURATION_BOUNDS];
 
+/* The durations of those calls of a method that one version has served. */
+typedef struct ServedDurations {
+    struct ServedDurations *_Atomic next;
+    uint32_t served_version; /* SERIES_VERSION */
+    NativeHistogram native;
+} ServedDurations;
+
 typedef struct MethodCounters {
     CountCells calls;
     Count durations[DURATION_BOUNDS + 1], duration_sum;
-    NativeHistogram native;          /* of the same durations */
     ExemplarCell *_Atomic exemplars; /* one for each bucket; NULL: no call was recorded */
+    ServedDurations *_Atomic served;
+    ServedDurations *latest; /* used by the loop only: most calls are served as the previous one */
     Count bytes_in, bytes_out, messages_in, messages_out, unknown_fields, losses;
 } MethodCounters;
+
+/* Adds the durations of the calls of a method; of those that `served_version` has served, or, NULL,
+   of all. Any thread. */
+void method_durations_add(NativeCounts *sum, const MethodCounters *method,
+                          const uint32_t *served_version);
 
 /* How a call ended for those who judge a service by its calls. */
 typedef enum Outcome {

@@ -266,8 +266,8 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
         sum += count_read(&m->duration_sum);
         for (int i = 0; i <= DURATION_BOUNDS; i++)
             buckets[i] += count_read(&m->durations[i]);
-        native_add(&native, &m->native);
         read_exemplars(m, exemplars);
+        method_durations_add(&native, m, NULL);
     }
     if (!any)
         return;

@@ -74,6 +74,26 @@ void native_add(NativeCounts *sum, const NativeHistogram *histogram)
     }
 }
 
+/* The middle of a slot. */
+static int64_t duration_of(int slot)
+{
+    return (int64_t)(exp2((slot + NATIVE_FIRST - 0.5) / NATIVE_SHARE) * (double)SECOND);
+}
+
+int64_t native_quantile(const NativeCounts *counts, double q)
+{
+    uint64_t n = counts->zero, seen = counts->zero;
+    for (int slot = 0; slot < NATIVE_SLOTS; slot++)
+        n += counts->slots[slot];
+    uint64_t rank = (uint64_t)ceil(q * (double)n);
+    if (seen >= rank)
+        return 0;
+    int slot = 0;
+    while ((seen += counts->slots[slot]) < rank && slot < NATIVE_SLOTS - 1)
+        slot++;
+    return duration_of(slot);
+}
+
 static void add_bucket(NativeSpans *spans, uint64_t count, int64_t *before)
 {
     spans->spans[spans->n_spans - 1].length++;

@@ -47,6 +47,10 @@ typedef struct NativeCounts {
 
 void native_add(NativeCounts *sum, const NativeHistogram *histogram);
 
+/* A duration in nanoseconds that the share `q` of them does not exceed, within 5 %; 0: it is less
+   than a microsecond, or there is none. */
+int64_t native_quantile(const NativeCounts *counts, double q);
+
 /* A run of buckets without a large gap: it begins `offset` buckets behind the run before; the first
    one at the index `offset`. */
 typedef struct NativeSpan {

@@ -707,6 +707,7 @@ Result telemetry_start(Arena *arena, const LogConfig *config, const char *node)
     p->arena = arena_new(ARENA_UNLIMITED);
     p->event_arena = arena_new(ARENA_UNLIMITED);
     p->log = log;
+    p->began = clock_wall();
     p->node = arena_string(p->arena, node ? node : "");
     Buffer node_part = buffer_in(p->arena);
     log_line_text(&node_part, LOG_KEY("node"), bytes_of(p->node));

@@ -39,6 +39,7 @@ typedef struct TelemetryProcess {
     WorkPool *pool;          /* NULL: none */
     Generation *generations; /* newest first */
     uint64_t reloads, reloads_failed;
+    int64_t began;   /* wall time since which there are counts */
     int64_t adopted; /* wall time of the newest */
     bool last_reload_failed;
 } TelemetryProcess;

@@ -21,6 +21,7 @@ PATHS = {
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
     "/settings": ("GET", "read"),
+    "/matrix": ("GET", "read"),
     "/healing": ("GET", "read"),
     "/audit": ("GET", "read"),
     "/errors": ("GET", "read"),

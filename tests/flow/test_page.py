@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from gateway import Gateway
+from gateway import SHOP_CONFIG, Gateway
 from operators import CONFIG, HASHES, TOKENS, own_user, plain
 from processes import eventually
 
@@ -238,3 +238,19 @@ def test_readers_end_when_the_gateway_drains(tmp_path):
         assert plain(gateway, "ops")("POST", "/drain").status == 200
         assert next(told, None) is None and time.monotonic() - began < 4
         watcher.close()
+
+
+def test_the_matrix_tells_who_still_speaks_an_old_version_and_what_that_loses(run_shop):
+    socket_too = "admin: {address: '127.0.0.1:$admin', socket: 'unix:admin.sock'}"
+    gateway = run_shop("v3", config=SHOP_CONFIG.replace("admin: {address: 127.0.0.1:$admin}", socket_too)).gateway
+    for version, n in (("v1", 3), ("v3", 2)):
+        for _ in range(n):
+            assert gateway.http("GET", f"/{version}/orders").status == 200
+    orders, = [one for one in own_user(gateway)("GET", "/matrix").json["services"] if one["service"] == "orders"]
+    assert orders["versions"] == ["v1", "v2", "v3"]
+    cells = {(cell["client_version"], cell["served_version"]): cell for cell in orders["cells"]}
+    assert set(cells) == {("v1", "v3"), ("v3", "v3")}
+    old, own = cells["v1", "v3"], cells["v3", "v3"]
+    assert (old["calls"], own["calls"], own["loses"], own["losses"]) == (3, 2, [], 0)
+    assert 0 < old["p50_ms"] <= old["p99_ms"] < 10000
+    assert old["loses"] and {loss["field"] for loss in old["lost"]} <= set(old["loses"]) and old["losses"] == sum(loss["calls"] for loss in old["lost"])

@@ -117,6 +117,36 @@ static void buckets_are_written_in_spans_and_differences(void **state)
         assert_spans(&cases[i]);
 }
 
+static void a_quantile_is_within_five_percent(void **state)
+{
+    static const double shares[] = {0.001, 0.5, 0.99, 1};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (int64_t at = 2 * MICROSECOND; at < 1000 * SECOND; at += at / 7) {
+        NativeHistogram one = {0};
+        NativeCounts sum = {0};
+        native_record(&one, arena, at);
+        native_add(&sum, &one);
+        for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+            double ratio = (double)native_quantile(&sum, shares[i]) / (double)at;
+            assert_true(ratio > 0.95 && ratio < 1.05);
+        }
+    }
+    arena_free(arena);
+}
+
+static void a_quantile_is_of_the_share_of_all(void **state)
+{
+    NativeCounts counts = {.zero = 0};
+    assert_int_equal(native_quantile(&counts, 0.5), 0);
+    counts.zero = 50;
+    counts.slots[159] = 49; /* up to 1 s */
+    counts.slots[167] = 1;  /* up to 2 s */
+    assert_int_equal(native_quantile(&counts, 0.5), 0);
+    assert_true(native_quantile(&counts, 0.51) > 9 * SECOND / 10);
+    assert_true(native_quantile(&counts, 0.99) < SECOND);
+    assert_true(native_quantile(&counts, 0.991) > SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +154,8 @@ int main(void)
         cmocka_unit_test(the_ends_take_what_is_beyond_them),
         cmocka_unit_test(counts_of_several_histograms_are_added),
         cmocka_unit_test(buckets_are_written_in_spans_and_differences),
+        cmocka_unit_test(a_quantile_is_within_five_percent),
+        cmocka_unit_test(a_quantile_is_of_the_share_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
