@@ -99,6 +99,8 @@ static Bytes write_dashboard(const Monitoring *m, const Dashboard *dashboard)
     json_text_add_key(&out, "time");
     buffer_add_text(&out, "{\"from\":\"now-6h\",\"to\":\"now\"}");
     add(&out, "refresh", "30s");
+    json_text_add_key(&out, "annotations");
+    buffer_add_text(&out, "{\"list\":[]}");
     add_variables(&out, dashboard);
     json_text_add_key(&out, "panels");
     buffer_add_byte(&out, '[');

@@ -7,7 +7,10 @@
 /* clang-format off */
 
 #define RATE(metric, labels) "rate(" metric "{" labels "}[$__rate_interval])"
-#define QUANTILE(q, by, labels) "histogram_quantile(" q ", sum by (le" by ") (" RATE("passerelle_call_duration_seconds_bucket", labels) "))"
+/* Of classic buckets, or where Prometheus stores native ones in place of them (which have no le), of
+   these. */
+#define QUANTILE_OF(metric, q, by, labels) "histogram_quantile(" q ", sum by (le" by ") (" RATE(metric, labels) "))"
+#define QUANTILE(q, by, labels) QUANTILE_OF("passerelle_call_duration_seconds_bucket", q, by, labels) " or " QUANTILE_OF("passerelle_call_duration_seconds", q, by, labels)
 #define SERVICE "service=~\"$service\""
 
 static const Panel overview[] = {

@@ -1,5 +1,6 @@
 """Metrics as protobuf: the same as in the text, and durations as native histograms, which a real Prometheus reads."""
 import importlib
+import json
 import math
 import re
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 import pytest
 from backends import v3
-from monitored import Prometheus
+from monitored import Prometheus, generated
 from processes import ROOT, eventually
 
 ACCEPT = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
@@ -91,8 +92,20 @@ def test_each_call_is_in_both_histograms(called, message):
     assert histogram.sample_sum <= sum(bound * n for bound, n in buckets.items()) * 1.0001
 
 
+def quantile_of_panel(panels):
+    """What a dashboard asks of durations, over a time that a test has."""
+    expression, = [target["expr"] for panel in panels if panel["title"] == "95th percentile of durations" for target in panel["targets"]]
+    return expression.replace("$__rate_interval", "5s")
+
+
+@pytest.fixture(scope="module")
+def overview(called, tmp_path_factory):
+    made = generated(called.file, tmp_path_factory.mktemp("made"))
+    return json.loads(made["dashboards/passerelle-overview.json"])["panels"]
+
+
 @pytest.mark.parametrize("native", [True, False])
-def test_prometheus_reads_the_histograms(called, tmp_path, native):
+def test_prometheus_reads_the_histograms_and_dashboards_show_them(shop, called, overview, tmp_path, native):
     (tmp_path / "none.yaml").write_text("groups: []\n")
     options = ["--enable-feature=native-histograms"] if native else []
     with Prometheus(tmp_path, tmp_path / "none.yaml", [called.admin_port], every="200ms", options=options) as prometheus:
@@ -103,3 +116,19 @@ def test_prometheus_reads_the_histograms(called, tmp_path, native):
         middle = float(prometheus.query(quantile)[0][1])
         assert 0 < middle < 10 and not math.isnan(middle)
         assert [value for _, value in prometheus.query("up")] == ["1"]
+        assert bool(prometheus.query(f"{DURATION}_bucket")) == (not native)  # as docs/monitoring.md says
+        shop.client("v3").ListRecommendations(v3.ListRecommendationsRequest())
+
+        def shown():
+            told = prometheus.query(quantile_of_panel(overview))
+            return told and 0 < float(told[0][1]) < 10
+        assert eventually(shown)
+
+
+def test_the_word_that_has_both_stored_is_known_from_the_version_on_that_the_page_names(tmp_path):
+    known = tuple(map(int, re.search(r"version (\d+)\.(\d+)", subprocess.run(["promtool", "--version"], capture_output=True, text=True, check=True).stdout).groups())) >= (2, 45)
+    (tmp_path / "prometheus.yaml").write_text("scrape_configs: [{job_name: passerelle, scrape_classic_histograms: true}]\n")
+    done = subprocess.run(["promtool", "check", "config", "prometheus.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == known, done.stderr
+    assert known or "scrape_classic_histograms not found" in done.stderr
+    assert "From Prometheus 2.45 on `scrape_classic_histograms" in (ROOT / "docs/monitoring.md").read_text()
