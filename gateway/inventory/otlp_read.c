@@ -34,7 +34,7 @@ static void read_collector(ConfigReader *reader, const PlaceText *text, OtlpTarg
 static void read_place(ConfigReader *reader, const PlaceText *text, OtlpTarget *target)
 {
     if (text->collector && text->url)
-        config_tell(reader, text->path, "collector: \"127.0.0.1:4317\"",
+        config_tell(reader, text->path, "leave out one of them",
                     "signals go to the collector, or to the url: not to both");
     if (text->token_file && !text->url)
         config_tell(reader, config_path(reader, "%s.token_file", text->path), NULL,
