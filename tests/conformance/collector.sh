@@ -33,8 +33,7 @@ service:
 YAML
 "$tools/otelcol" --config "file:$made/collector.yaml" > "$made/collector.log" 2>&1 &
 collector=$!
-wait_for "$by_grpc" $collector
-wait_for "$by_http" $collector
+(wait_for "$by_grpc" $collector && wait_for "$by_http" $collector) || { cat "$made/collector.log"; exit 1; }
 SHOP_STUBS=$stubs /usr/bin/python3 "$shop/backend_v3.py" --listen "127.0.0.1:$orders" > "$made/shop.log" 2>&1 &
 wait_for "$orders" $!
 
