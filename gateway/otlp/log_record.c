@@ -6,6 +6,7 @@
 #include "gateway/headers/trace_context.h"
 #include "gateway/otlp/otlp_request.h"
 #include "gateway/otlp/otlp_wire.h"
+#include "gateway/redaction/redaction.h"
 
 #include <stdlib.h>
 
@@ -192,13 +193,22 @@ static void add_trace(Buffer *out, const JsonNode *line)
     buffer_add(out, sampled, sizeof sampled);
 }
 
-bool log_record_write(Bytes line, LogLevel least, int64_t observed, Arena *scratch, Buffer *out)
+static Bytes redact(Bytes line, const char *const *names, Arena *scratch)
+{
+    Buffer shown = buffer_in(scratch);
+    redact_record(line, names, &shown);
+    return buffer_bytes(&shown);
+}
+
+bool log_record_write(Bytes line, const LogRecordForm *form, Arena *scratch, Buffer *out)
 {
     static const JsonLimits limits = {.depth = DEPTH_MOST, .elements = 10000};
     JsonNode *root;
+    if (form->redact)
+        line = redact(line, form->redact, scratch);
     Result r = json_parse(scratch, line, &limits, &root);
     int level = !failed(r) && root->kind == JSON_OBJECT ? level_of(root) : LEVELS;
-    if (level == LEVELS || level < (int)least)
+    if (level == LEVELS || level < (int)form->least)
         return false;
     size_t record = otlp_begin(out, OTLP_ITEM);
     add_time(out, json_member_text(root, "time"));
@@ -207,7 +217,7 @@ bool log_record_write(Bytes line, LogLevel least, int64_t observed, Arena *scrat
     add_body(out, root, scratch);
     add_attributes(out, root);
     add_trace(out, root);
-    otlp_add_fixed64(out, RECORD_OBSERVED, (uint64_t)observed);
+    otlp_add_fixed64(out, RECORD_OBSERVED, (uint64_t)form->observed);
     add_event(out, root);
     otlp_end(out, record);
     return true;

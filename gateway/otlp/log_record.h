@@ -20,8 +20,14 @@
 #include "base/bytes.h"
 #include "gateway/config/otlp_config.h"
 
+typedef struct LogRecordForm {
+    LogLevel least;
+    const char *const *redact; /* what is never shown, as in LogConfig; NULL: nothing */
+    int64_t observed;          /* wall, nanoseconds: now */
+} LogRecordForm;
+
 /* Appends a record. False, and nothing is appended: the line is below `least`, or it is none of the
-   log. `scratch` is used for what is read; `observed`: wall, nanoseconds. */
-bool log_record_write(Bytes line, LogLevel least, int64_t observed, Arena *scratch, Buffer *out);
+   log. `scratch` is used for what is read. */
+bool log_record_write(Bytes line, const LogRecordForm *form, Arena *scratch, Buffer *out);
 
 #endif

@@ -72,8 +72,8 @@ static void take_lines(void *owner, const struct iovec parts[2])
 
 typedef struct Collection {
     OtlpExporter *exporter;
-    const OtlpConfig *config;
-    int64_t now;
+    size_t batch;
+    LogRecordForm form;
     Arena *arena; /* of the next request; NULL: it is empty */
     Arena *scratch;
     Buffer records;
@@ -85,7 +85,7 @@ static void begin_request(Collection *c)
     c->arena = arena_new(ARENA_UNLIMITED);
     c->scratch = arena_new(ARENA_UNLIMITED);
     c->records = buffer_in(c->arena);
-    buffer_extend(&c->records, c->config->logs.batch + c->config->logs.batch / 8);
+    buffer_extend(&c->records, c->batch + c->batch / 8);
     c->n = 0;
 }
 
@@ -105,15 +105,19 @@ static void add_line(Collection *c, Bytes line)
 {
     if (!c->arena)
         begin_request(c);
-    c->n += log_record_write(line, c->config->least, c->now, c->scratch, &c->records);
-    if (c->records.size >= c->config->logs.batch)
+    c->n += log_record_write(line, &c->form, c->scratch, &c->records);
+    if (c->records.size >= c->batch)
         end_request(c);
 }
 
 void log_source_gather(void *owner, OtlpExporter *exporter, const Config *config)
 {
     LogSource *source = owner;
-    Collection c = {.exporter = exporter, .config = &config->otlp, .now = clock_wall()};
+    Collection c = {.exporter = exporter,
+                    .batch = config->otlp.logs.batch,
+                    .form = {.least = config->otlp.least,
+                             .redact = config->log.redact,
+                             .observed = clock_wall()}};
     pthread_mutex_lock(&source->mutex);
     Arena *arena = source->arena;
     Bytes lines = arena ? buffer_bytes(&source->lines) : BYTES_NONE, line;

@@ -134,6 +134,7 @@ def test_a_collector_gets_them(running):
     call(gateway, "1" * 32)
     eventually(lambda: (point := collector.point(DURATION, service="orders")) and point.exemplars)
     (exemplar,) = collector.point(DURATION, service="orders").exemplars
+    collector.wait(2)
     server = collector.of(SERVER)[0]
     assert (exemplar.trace_id.hex(), exemplar.span_id.hex()) == ("1" * 32, server.id)
     assert exemplar.as_double == (server.end - server.start) / 1e9

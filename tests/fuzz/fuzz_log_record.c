@@ -9,7 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer out = buffer_in(arena);
-    bool written = log_record_write(bytes(data, size), LOG_INFO, 1, arena, &out);
+    static const char *const hidden[] = {"path", "a.b", NULL};
+    const LogRecordForm form = {.redact = size % 2 ? hidden : NULL, .observed = 1};
+    bool written = log_record_write(bytes(data, size), &form, arena, &out);
     CHECK(written == (out.size > 0));
     Bytes record = wire_find_bytes(buffer_bytes(&out), 2);
     CHECK(!written || record.size);

@@ -20,10 +20,12 @@ enum { /* fields of a LogRecord */
 
 static Arena *arena;
 static bool written;
+static const char *const *hidden; /* NULL: nothing is */
 
 static int set_up(void **state)
 {
     arena = arena_new(ARENA_UNLIMITED);
+    hidden = NULL;
     return 0;
 }
 
@@ -37,7 +39,8 @@ static int tear_down(void **state)
 static Bytes record_of_least(const char *line, LogLevel least)
 {
     Buffer out = buffer_in(arena);
-    written = log_record_write(bytes_of(line), least, 77, arena, &out);
+    const LogRecordForm form = {.least = least, .redact = hidden, .observed = 77};
+    written = log_record_write(bytes_of(line), &form, arena, &out);
     assert_int_equal(written, out.size > 0);
     return wire_find_bytes(buffer_bytes(&out), 2);
 }
@@ -154,6 +157,16 @@ static void a_trace_that_is_not_recorded_has_no_span(void **state)
     assert_bytes(wire_find_bytes(wire_find_bytes(record, BODY), 1), "GET /x OK");
 }
 
+static void what_the_log_does_not_show_is_not_sent(void **state)
+{
+    hidden = (const char *const[]){"path", NULL};
+    Bytes record =
+        record_of("{\"log\":\"call\",\"level\":\"info\",\"verb\":\"GET\",\"path\":\"/secret\","
+                  "\"code\":\"OK\"}");
+    assert_bytes(text_said(record, "url.path"), "redacted");
+    assert_bytes(wire_find_bytes(wire_find_bytes(record, BODY), 1), "GET redacted OK");
+}
+
 static void lines_below_a_level_are_left_out(void **state)
 {
     static const char info[] = "{\"level\":\"info\"}", warning[] = "{\"level\":\"warning\"}",
@@ -191,6 +204,7 @@ int main(void)
         TEST(lists_and_objects_are_nested_as_in_the_line),
         TEST(an_event_has_its_name_and_its_message),
         TEST(a_trace_that_is_not_recorded_has_no_span),
+        TEST(what_the_log_does_not_show_is_not_sent),
         TEST(lines_below_a_level_are_left_out),
         TEST(what_is_no_line_of_the_log_is_left_out),
     };
