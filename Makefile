@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -138,6 +138,23 @@ sbom: ## build/passerelle.cdx.json: the software bill of materials, CycloneDX 1.
 	@/usr/bin/python3 tests/supply/sbom.py $(BUILD)/passerelle "$$($(BUILD)/passerelle version | sed -n 's/^passerelle \([^ ]*\).*/\1/p')" \
 		> $(BUILD)/passerelle.cdx.json && echo $(BUILD)/passerelle.cdx.json
 
+deb: ## build-deb/passerelle_*.deb of the commit, in which lintian finds nothing
+	@.ci/deps build package
+	@rm -rf build-deb && mkdir -p build-deb/passerelle
+	@git archive HEAD | tar -x -C build-deb/passerelle
+	@cd build-deb/passerelle && SOURCE_DATE_EPOCH=$$(git -C $(CURDIR) log -1 --format=%ct) dpkg-buildpackage --no-sign -b
+	@lintian --fail-on error,warning,info build-deb/*.changes
+	@ls build-deb/*.deb
+
+package: deb ## the package on a minimal Debian of its own: installed, upgraded under load, purged; as root
+	@.ci/deps package build
+	@/usr/bin/python3 tests/package/run.py build-deb/passerelle_*.deb build-dist/root
+
+dist: ## build-dist/passerelle-VERSION.tar.gz of the commit, which builds without git, and its hash, to be signed
+	@mkdir -p build-dist
+	@name=passerelle-$$(sed -n "s/^  version: '\(.*\)',/\1/p" meson.build) && git archive --prefix=$$name/ HEAD | gzip -9n > build-dist/$$name.tar.gz && \
+		cd build-dist && sha256sum $$name.tar.gz | tee $$name.tar.gz.sha256
+
 reproducible: ## builds the commit twice, in other folders at other times, and compares the bits
 	@.ci/deps build
 	@tests/supply/reproducible.sh $(CURDIR)
@@ -202,4 +219,4 @@ tidy: ## clang-tidy over our C and headers; every finding is an error. Three min
 	@/usr/bin/python3 tests/tidy.py $(BUILD)
 
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-deb build-dist

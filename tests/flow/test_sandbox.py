@@ -36,7 +36,7 @@ upgrade: {steady: 0s}
 store: $store
 routes: [{match: /, instances: ['localhost:$backend']}]
 """
-EXAMPLE = Path(__file__).parents[2] / "examples/systemd/gateway.yaml"
+EXAMPLE = Path(__file__).parents[2] / "debian/gateway.yaml"
 # AddressSanitizer looks for leaks by tracing its own process, which the sandbox refuses.
 NO_LEAKS = {"ASAN_OPTIONS": ":".join([*filter(None, [os.environ.get("ASAN_OPTIONS")]), "detect_leaks=0"])}
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
