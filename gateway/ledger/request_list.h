@@ -34,8 +34,8 @@ void request_list_look(RequestList *list, const RequestRing *ring, const Request
                        int64_t since);
 
 /* Adds {"requests":[...]} to `out`, of this list and those behind it: the newest first, without
-   what `redact` names (gateway/redaction/redaction.h). What only a hidden value has made fit is left
-   out, so that nobody can find out such values by asking. */
+   what `redact` names (gateway/redaction/redaction.h). What only a hidden value has made fit is
+   left out, so that nobody can find out such values by asking. */
 void request_list_write(const RequestList *list, const RequestQuery *query,
                         const char *const *redact, Buffer *out);
 
