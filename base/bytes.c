@@ -67,18 +67,13 @@ void text_format(char *text, size_t capacity, const char *format, va_list args)
         text[bytes_cut_long_text(bytes(text, capacity - 1), capacity - 1).size] = '\0';
 }
 
-static bool is_blank(uint8_t c)
+Bytes bytes_trim_blanks(Bytes whole)
 {
-    return c == ' ' || c == '\t';
-}
-
-Bytes bytes_trim(Bytes whole)
-{
-    while (whole.size && is_blank(whole.data[0])) {
+    while (whole.size && byte_is_blank(whole.data[0])) {
         whole.data++;
         whole.size--;
     }
-    while (whole.size && is_blank(whole.data[whole.size - 1]))
+    while (whole.size && byte_is_blank(whole.data[whole.size - 1]))
         whole.size--;
     return whole;
 }

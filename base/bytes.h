@@ -123,8 +123,20 @@ static inline size_t bytes_find(Bytes whole, uint8_t byte)
     return at ? (size_t)(at - whole.data) : whole.size;
 }
 
-/* Without spaces and tabs at both ends. */
-Bytes bytes_trim(Bytes whole);
+static inline bool byte_is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+Bytes bytes_trim_blanks(Bytes whole);
+
+/* Without spaces and tabs at both ends. Nearly nothing has some. */
+static inline Bytes bytes_trim(Bytes whole)
+{
+    bool has =
+        whole.size && (byte_is_blank(whole.data[0]) || byte_is_blank(whole.data[whole.size - 1]));
+    return has ? bytes_trim_blanks(whole) : whole;
+}
 
 /*
  * Removes the part before `separator` from the front of `*rest`, with the separator. False if

@@ -161,16 +161,38 @@ static bool credential_in(const CredentialConfig *credential, Bytes value, Bytes
            (value.size == size || value.data[size] == ' ' || value.data[size] == '\t');
 }
 
+/* The fields of the head from the first one to the last one that may have a credential. Most names
+   are of another length. */
+static Fields find_part(const Asked *asked)
+{
+    const Fields *head = asked->head;
+    uint64_t sizes = asked->config->access.name_sizes;
+    Field *first = NULL, *last = NULL;
+    for (Field *field = head->items, *end = field + head->n; field < end; field++)
+        if (sizes & access_size_bit(field->name.size)) {
+            first = first ? first : field;
+            last = field;
+        }
+    return first ? (Fields){.items = first, .n = (uint32_t)(last - first) + 1} : (Fields){0};
+}
+
+static bool has_field(const Fields *part, Bytes name)
+{
+    for (const Field *field = part->items, *end = field + part->n; field < end; field++)
+        if (field->name.size == name.size && bytes_are_at(field->name.data, name))
+            return true;
+    return false;
+}
+
 /* How often the request has the field, and the credential in it; NULL data: in none of them.
    Whoever sends two may mean either. */
-static uint32_t find_credential(const Fields *head, const CredentialConfig *method, Bytes *text_out)
+static uint32_t find_credential(const Fields *part, const CredentialConfig *method, Bytes *text_out)
 {
     Bytes name = method->header, text;
     uint32_t n = 0;
     *text_out = BYTES_NONE;
-    for (const Field *field = head->items, *end = field + head->n; field < end; field++) {
-        if (field->name.size != name.size || field->name.data[0] != name.data[0] ||
-            !bytes_equal(field->name, name))
+    for (const Field *field = part->items, *end = field + part->n; field < end; field++) {
+        if (field->name.size != name.size || !bytes_are_at(field->name.data, name))
             continue;
         n++;
         if (credential_in(method, field->value, &text))
@@ -245,6 +267,7 @@ static Result ask(Asking *asking, Found *out)
                                                   asked->wall, asked->wall - access->cache_time)
                                : NULL;
     if (proof) {
+        *asked->last = proof;
         count(proof->use, asked->wall);
         *out = (Found){&proof->client->identity, proof->credential, proof->expires};
         return OK;
@@ -261,30 +284,68 @@ static Result ask(Asking *asking, Found *out)
     return r;
 }
 
-static Result by_method(const Asked *asked, const CredentialConfig *method, uint32_t *retry_after,
-                        Found *out)
+static Result by_method(const Asked *asked, const Fields *part, const CredentialConfig *method,
+                        uint32_t *retry_after, Found *out)
 {
-    Asking asking = {.of = asked, .credential = method, .retry_after = retry_after};
-    uint32_t n = find_credential(asked->head, method, &asking.text);
-    if (!asking.text.data)
+    Bytes text;
+    uint32_t n = find_credential(part, method, &text);
+    if (!text.data)
         return OK;
     if (n > 1)
         return FAIL(asked->arena, FAULT_CREDENTIALS_REFUSED, "the request has %.*s twice",
                     BYTES_ARGS(method->header));
+    Asking asking = {.of = asked, .credential = method, .text = text, .retry_after = retry_after};
     return ask(&asking, out);
 }
 
 /* Of several kinds that the credential in a field could be, the first one that it is decides; if it
    is none, the first one says why. `methods`: from the first one that looks at the field. */
-static Result by_field(const Asked *asked, CredentialList methods, uint32_t *retry_after,
-                       Found *out)
+static Result by_field(const Asked *asked, const Fields *part, CredentialList methods,
+                       uint32_t *retry_after, Found *out)
 {
     Result why = OK;
     for (CredentialList at = methods; *at && !out->identity; at++) {
-        Result r = (*at)->field == (*methods)->field ? by_method(asked, *at, retry_after, out) : OK;
+        Result r =
+            (*at)->field == (*methods)->field ? by_method(asked, part, *at, retry_after, out) : OK;
         why = failed(why) ? why : r;
     }
     return out->identity ? OK : why;
+}
+
+/* Whether the method is asked first about the field that it looks at, and no certificate comes
+   before it. */
+static bool is_first(const Asked *asked, CredentialList methods, const CredentialConfig *method)
+{
+    for (; *methods && (*methods)->field != method->field; methods++)
+        if (!(*methods)->field && asked->certificate)
+            return false;
+    return *methods == method;
+}
+
+/* What has proved a name on the connection last nearly always does so again: then nothing else is
+   looked at, and nothing looked up. `part` has no other field that could have credentials. */
+static bool prove_again(const Asked *asked, const Fields *part, CredentialList methods,
+                        Authenticated *out)
+{
+    const Proof *last = *asked->last;
+    const ProofCache *cache = last && part->n == 1 ? cache_of(asked->loop, asked->config) : NULL;
+    const Field *field = part->items;
+    Bytes text;
+    if (!cache || !last->client)
+        return false;
+    const CredentialConfig *method = last->credential;
+    if (!bytes_equal(field->name, method->header) || !credential_in(method, field->value, &text) ||
+        !is_first(asked, methods, method) ||
+        !proof_cache_holds(cache, last, text, asked->wall,
+                           asked->wall - asked->config->access.cache_time))
+        return false;
+    count(last->use, asked->wall);
+    out->identity = &last->client->identity;
+    out->credential = method;
+    out->expires = last->expires;
+    if (!method->forward)
+        out->withheld[out->n_withheld++] = method->header;
+    return true;
 }
 
 /* Each field once: a good credential does not make up for a bad one elsewhere. */
@@ -292,14 +353,17 @@ Result authenticate(const Asked *asked, CredentialList methods, Authenticated *o
 {
     out->identity = NULL;
     out->n_withheld = out->retry_after = 0;
+    const Fields part = find_part(asked);
     uint32_t looked_at = 0; /* CredentialConfig.field of all */
+    if (prove_again(asked, &part, methods, out))
+        return OK;
     for (CredentialList at = methods; *at; at++) {
         Found found = {0};
         uint32_t field = (*at)->field;
-        if (field & looked_at)
+        if ((field & looked_at) || (field && !has_field(&part, (*at)->header)))
             continue;
         looked_at |= field;
-        Result r = field ? by_field(asked, at, &out->retry_after, &found)
+        Result r = field ? by_field(asked, &part, at, &out->retry_after, &found)
                          : by_certificate(asked, *at, &found);
         if (failed(r))
             return r;

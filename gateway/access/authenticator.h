@@ -11,6 +11,8 @@
 #include "gateway/identity/identity.h"
 #include "gateway/loop/loop.h"
 
+typedef struct Proof Proof; /* proof_cache.h */
+
 typedef struct Authenticated {
     const Identity *identity; /* of the first method that has one; NULL: there are no credentials.
                                  In the arena, or of a KnownClient, to be held by who needs it after
@@ -31,6 +33,8 @@ typedef struct Asked {
     const CertificateNames *certificate; /* of the peer, verified; or NULL */
     int64_t wall;                        /* nanoseconds since 1970 */
     Arena *arena;                        /* of the identity */
+    const Proof **last; /* of the connection: what has proved a name there last, for the next time;
+                           NULL in it: nothing */
 } Asked;
 
 /*

@@ -74,20 +74,14 @@ static uint64_t mix(uint64_t a, uint64_t b)
 /* Of the last bytes: those of a signature, or of a secret. */
 static uint64_t hash_of(const ProofCache *cache, Bytes text)
 {
-    enum { LOOKED_AT = 16 };
-    size_t size = text.size < LOOKED_AT ? text.size : LOOKED_AT;
-    Bytes end = bytes_slice(text, text.size - size, size);
-    uint64_t hash = cache->seeds[0] ^ text.size;
-    uint64_t eight = 0;
-    size_t whole = end.size - end.size % sizeof eight;
-    for (size_t at = 0; at < whole; at += sizeof eight) {
-        memcpy(&eight, end.data + at, sizeof eight);
-        hash = mix(hash ^ eight, cache->seeds[1]) + cache->seeds[0];
-    }
-    eight = 0;
-    if (whole < end.size)
-        memcpy(&eight, end.data + whole, end.size - whole);
-    return mix(hash ^ eight, cache->seeds[1]);
+    uint64_t last[2] = {0};
+    size_t size = text.size < sizeof last ? text.size : sizeof last;
+    if (size == sizeof last) /* nearly always: two moves, and no call of memcpy */
+        memcpy(last, text.data + text.size - sizeof last, sizeof last);
+    else if (size)
+        memcpy(last, text.data, size);
+    uint64_t hash = mix(cache->seeds[0] ^ text.size ^ last[0], cache->seeds[1]);
+    return mix((hash + cache->seeds[0]) ^ last[1], cache->seeds[1]);
 }
 
 static Entry *set_of(const ProofCache *cache, uint64_t hash)
@@ -101,6 +95,21 @@ static bool is_of(const Entry *entry, const CredentialConfig *method, uint64_t h
            bytes_equal(entry->text, text);
 }
 
+static bool is_fresh(const Entry *entry, int64_t wall, int64_t since)
+{
+    return entry->at >= since && entry->at <= wall && wall < entry->proof.expires;
+}
+
+/* By the hash first, as in is_of: else the time of a comparison would tell how much of a secret was
+   guessed. */
+bool proof_cache_holds(const ProofCache *cache, const Proof *proof, Bytes text, int64_t wall,
+                       int64_t since)
+{
+    const Entry *entry = (const Entry *)((const char *)proof - offsetof(Entry, proof));
+    return is_of(entry, proof->credential, hash_of(cache, text), text) &&
+           is_fresh(entry, wall, since);
+}
+
 const Proof *proof_cache_find(const ProofCache *cache, const CredentialConfig *method, Bytes text,
                               int64_t wall, int64_t since)
 {
@@ -108,9 +117,7 @@ const Proof *proof_cache_find(const ProofCache *cache, const CredentialConfig *m
     Entry *set = set_of(cache, hash);
     for (int i = 0; i < WAYS; i++)
         if (is_of(&set[i], method, hash, text))
-            return set[i].at >= since && set[i].at <= wall && wall < set[i].proof.expires
-                       ? &set[i].proof
-                       : NULL;
+            return is_fresh(&set[i], wall, since) ? &set[i].proof : NULL;
     return NULL;
 }
 

@@ -42,6 +42,8 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         r = forwarding_check(&c->forwarding, x->config->limits.max_hops, x->arena);
     if (failed(r))
         return exchange_fail(x, r);
+    if (x->method || x->binding)
+        client_pass_on_names(c);
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     c->reader.limit_name = "limits.message_bytes";
@@ -577,7 +579,7 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     c->more.fire = on_more;
     x->caller = &c->caller;
     x->client = connection->address;
-    exchange_charge(x, connection->account, false);
+    exchange_charge(x, connection->proved ? connection->proved : connection->account, false);
     x->record.peer = connection->peer;
     x->record.address = &x->client;
     x->record.listener = connection->listener;

@@ -111,6 +111,8 @@ static inline const ListenerConfig *client_listener(const Client *c)
 MUST_USE Result client_name(Client *c);
 /* *builtin_out: a built-in service, or NULL. */
 MUST_USE Result client_resolve(Client *c, const Builtin **builtin_out);
+/* To the metadata of a call that is made, last: what is withheld is looked for among few fields. */
+void client_pass_on_names(Client *c);
 /* After client_resolve, whose result `found` is: who calls, by the credentials that the request
    brings, and whether it may be nobody. Who must prove who he is does not learn before what is
    there. Faults: those of `found`, CREDENTIALS_MISSING, CREDENTIALS_REFUSED, CREDENTIALS_EXPIRED,

@@ -62,16 +62,37 @@ static void charge(Client *c, Account *account, bool owned)
     http_stream_charge(c->stream, account);
 }
 
+/* Nearly always all calls of a connection are of one client. So it costs once, and not each call,
+   to charge what is there to that one. */
+static void take_connection(Client *c, Account *account)
+{
+    ClientConnection *connection = c->connection;
+    account_keep(account);
+    connection->proved = account;
+    http_stream_charge_connection(c->stream, account);
+    exchange_charge(c->x, account, false);
+}
+
+static void charge_known(Client *c, Account *account)
+{
+    const ClientConnection *connection = c->connection;
+    if (account == c->x->account)
+        return;
+    if (connection->proved || c->forwarding.trusted)
+        charge(c, account, false);
+    else
+        take_connection(c, account);
+}
+
 /* Calls on a connection of a proxy are charged to its clients; others to the connection's. */
 static void take_place(Client *c)
 {
     Exchange *x = c->x;
     const KnownClient *known = x->identity->known;
     x->client = known ? known->place : identity_place(x->identity, &x->client);
-    if (known && known->account != c->connection->account)
-        charge(c, known->account, false);
-    else if (!known &&
-             !(c->connection->account && account_is_of(c->connection->account, &x->client)))
+    if (known)
+        charge_known(c, known->account);
+    else if (!(x->account && account_is_of(x->account, &x->client)))
         charge(c, account_open(&x->client), true);
 }
 
@@ -169,7 +190,7 @@ static Result restore_tags(Client *c)
     return OK;
 }
 
-static void pass_on_names(Client *c)
+void client_pass_on_names(Client *c)
 {
     Exchange *x = c->x;
     trace_context_write(&c->trace, &x->call.metadata);
@@ -359,7 +380,6 @@ static Result resolve_rpc(Client *c, const Destination *to, const Builtin **buil
         return refuse_rpc(c, r);
     }
     x->call.foreign_media = false;
-    pass_on_names(c);
     *builtin_out = builtin;
     return x->method || builtin ? OK
                                 : destination_missing(to, x->call.verb, x->call.path, x->arena);
@@ -396,7 +416,6 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
         return take_builtin(c, to->builtin, builtin_out);
     if (!x->binding)
         return opaque_keep_head(c, to->path);
-    pass_on_names(c);
     r = restore_tags(c);
     return failed(r) ? r : take_parameters(x, &to->match);
 }
@@ -452,7 +471,8 @@ static Result take_credentials(Client *c, const ListenerConfig *listener, const 
                          .head = &c->head->fields,
                          .certificate = c->connection->certificate,
                          .wall = x->record.began,
-                         .arena = x->arena};
+                         .arena = x->arena,
+                         .last = &c->connection->last_proof};
     Result r = client_may_guess(c);
     if (failed(r))
         return r;

@@ -179,7 +179,8 @@ Result client_may_guess(Client *c)
 {
     LimitCall call;
     LimitRefusal refusal = {0};
-    if (!is_guessing(c, &call))
+    const RateLimits *limits = c->x->loop->limits;
+    if (!limits || !rate_limits_guessed(limits, c->x->loop->now) || !is_guessing(c, &call))
         return OK;
     Result r = rate_limits_admit_guess(c->x->loop->limits, &call, &refusal);
     return take_refusal(c->x, r, &refusal);

@@ -112,6 +112,7 @@ typedef struct AccessRules {
 typedef struct AccessConfig {
     CredentialConfig *credentials;
     uint32_t n_credentials;
+    uint64_t name_sizes; /* access_size_bit of each name of a field with credentials */
     CredentialList all;
     bool by_certificate;       /* one of them is a certificate: others prove nothing */
     Authenticate authenticate; /* of listeners that say nothing; never UNSAID */
@@ -127,5 +128,11 @@ typedef struct AccessConfig {
     uint32_t cache_entries; /* on each loop */
     uint32_t key_unused;    /* seconds after which an API key that nobody uses is told */
 } AccessConfig;
+
+/* One of 64, by which most names of fields are told from those that may have credentials. */
+static inline uint64_t access_size_bit(size_t name_size)
+{
+    return UINT64_C(1) << (name_size & 63);
+}
 
 #endif

@@ -624,11 +624,16 @@ static int64_t time_to_forget(const RateLimit *limit)
     return (int64_t)(limit->state->rate.depth / RATE_TICKS) * 3 + SECOND;
 }
 
+bool rate_limits_guessed(const RateLimits *limits, int64_t now)
+{
+    return now < atomic_load_explicit(&limits->guessed_until, memory_order_relaxed);
+}
+
 /* Where nobody has guessed of late, as nearly always, nothing is looked up. */
 Result rate_limits_admit_guess(RateLimits *limits, const LimitCall *call, LimitRefusal *refusal_out)
 {
     LimitPass *none;
-    if (call->now >= atomic_load_explicit(&limits->guessed_until, memory_order_relaxed))
+    if (!rate_limits_guessed(limits, call->now))
         return OK;
     return rate_limits_admit(limits, call, &none, refusal_out);
 }

@@ -88,6 +88,8 @@ MUST_USE Result rate_limits_admit_cost(RateLimits *limits, const LimitCall *call
 bool rate_limits_charge(RateLimits *limits, LimitPass *pass, uint64_t messages, uint64_t bytes,
                         int64_t now);
 
+/* Whether anybody has guessed wrong of late. */
+bool rate_limits_guessed(const RateLimits *limits, int64_t now);
 /* Guesses: limits by address that only failures are counted in (`call->limits`: AccessConfig's
    guesses). Whether there may be another guess: RATE_LIMITED, likewise. It takes nothing. */
 MUST_USE Result rate_limits_admit_guess(RateLimits *limits, const LimitCall *call,

@@ -109,6 +109,7 @@ static void close_account(Connection *c)
         return;
     hold_own(c, -1);
     account_close(c->client.account);
+    account_close(c->client.proved);
 }
 
 static const Limits *limits_of(Connection *c)

@@ -549,6 +549,8 @@ void config_read_access(ConfigReader *reader)
         read_credential(reader, text->authentication[i],
                         config_path(reader, "authentication[%zu]", i), &credentials[i]);
     number_fields(credentials, n);
+    for (size_t i = 0; i < n; i++)
+        access->name_sizes |= access_size_bit(credentials[i].header.size);
     access->all = all_of(reader, access);
     check_names(reader, access);
     read_policy_servers(reader, access);

@@ -358,6 +358,12 @@ void http_stream_charge(HttpStream *stream, Account *account)
         stream->connection->engine->charge(stream, account);
 }
 
+void http_stream_charge_connection(HttpStream *stream, Account *account)
+{
+    if (stream->connection)
+        http_connection_charge(stream->connection, account);
+}
+
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end)
 {
     if (!stream->connection)

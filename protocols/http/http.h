@@ -247,6 +247,9 @@ HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, b
    it. NULL: to nobody. */
 void http_stream_charge(HttpStream *stream, Account *account);
 
+/* http_connection_charge of the stream's connection, if that is still there. */
+void http_stream_charge_connection(HttpStream *stream, Account *account);
+
 /* Server side: sends the head of the response (copied). Interim responses (1xx) may precede it.
    Status 101 turns an HTTP/1.1 connection into a tunnel: bodies are then raw bytes in both
    directions until each side ends. on_end of the request comes before; a second on_end is that of

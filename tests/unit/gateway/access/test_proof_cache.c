@@ -124,6 +124,25 @@ static void a_new_one_takes_the_place_of_the_oldest(void **state)
     proof_cache_free(cache);
 }
 
+static void a_proof_holds_as_long_as_its_place_has_it(void **state)
+{
+    ProofCache *cache = cache_of(4);
+    add(cache, "a", NOW + 10, NOW);
+    const Proof *proof = find(cache, "a", NOW, 0);
+    assert_true(proof_cache_holds(cache, proof, bytes_of("a"), NOW + 9, NOW));
+    assert_false(proof_cache_holds(cache, proof, bytes_of("b"), NOW + 9, NOW));
+    assert_false(proof_cache_holds(cache, proof, bytes_of("a"), NOW + 10, NOW));
+    assert_false(proof_cache_holds(cache, proof, bytes_of("a"), NOW + 9, NOW + 1));
+    const char *const others[] = {"b", "c", "d", "e"};
+    for (int i = 0; i < 4; i++)
+        add(cache, others[i], INT64_MAX, NOW + 1 + i);
+    assert_false(proof_cache_holds(cache, proof, bytes_of("a"), NOW + 5, 0));
+    assert_true(proof_cache_holds(cache, proof, bytes_of("e"), NOW + 5, 0));
+    proof_cache_begin(cache, 2, 7);
+    assert_false(proof_cache_holds(cache, proof, bytes_of("e"), NOW + 5, 0));
+    proof_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +153,7 @@ int main(void)
         cmocka_unit_test(it_is_not_found_when_it_is_too_old_or_has_ended),
         cmocka_unit_test(another_config_knows_nothing_of_it),
         cmocka_unit_test(a_new_one_takes_the_place_of_the_oldest),
+        cmocka_unit_test(a_proof_holds_as_long_as_its_place_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
