@@ -122,6 +122,11 @@ def test_admin_clients_who_stay_take_nothing_from_others(tmp_path):
             client.close()
 
 
+def warnings(lines):
+    """Without that of the sandbox, which is on in `make sandbox`: root stays root."""
+    return [line for line in lines if ("warning" in line or line.startswith(("{", '"'))) and "sandbox: " not in line]
+
+
 @pytest.mark.parametrize("connections, warned", [(40, False), (20000, True)])
 def test_a_limit_of_connections_that_cannot_be_had_is_warned_of(tmp_path, connections, warned):
     config = CONFIG + "limits: {connections: %d}\n" % connections
@@ -130,10 +135,10 @@ def test_a_limit_of_connections_that_cannot_be_had_is_warned_of(tmp_path, connec
         assert bool(told) == warned
         done = subprocess.run([*FEW, BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0
-        assert ("limits.connections is 20000" in done.stdout) == warned and done.stdout.count("warning") == warned
+        assert ("limits.connections is 20000" in done.stdout) == warned and len(warnings(done.stdout.splitlines())) == warned
         done = subprocess.run([*FEW, BINARY, "check", "--json", gateway.file], capture_output=True, text=True,
                               timeout=60)
-        assert len(json.loads(done.stdout)["warnings"]) == warned
+        assert len(warnings(json.dumps(told) for told in json.loads(done.stdout)["warnings"])) == warned
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one(tmp_path):
