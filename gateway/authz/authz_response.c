@@ -2,6 +2,7 @@
 
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
+#include "base/text/base64.h"
 #include "base/text/utf8.h"
 #include "protocols/http/head_fields.h"
 #include "protocols/http/http_rules.h"
@@ -174,10 +175,24 @@ static void add(Reading *r, AuthzChanges *to, AuthzChange change)
         refuse(r, FAIL(r->arena, FAULT_OUT_OF_MEMORY, "reading the response of a policy server"));
 }
 
-static bool is_sound(const AuthzChange *change, bool (*may_change)(Bytes name))
+/* What instances and clients read as bytes must be base64, in each part of a list. */
+static bool is_readable(const AuthzChange *change, Arena *arena)
+{
+    Bytes rest = change->value, part;
+    if (!bytes_end_with(change->name, "-bin"))
+        return true;
+    while (bytes_split(&rest, ',', &part)) {
+        Buffer decoded = buffer_in(arena);
+        if (!base64_decode(&decoded, bytes_trim(part)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_sound(const Reading *r, const AuthzChange *change, bool (*may_change)(Bytes name))
 {
     return may_change(change->name) && http_is_field_value(change->value) &&
-           change->action <= AUTHZ_REMOVE;
+           is_readable(change, r->arena) && change->action <= AUTHZ_REMOVE;
 }
 
 /* Without one of these changes the client's own field would pass for what the server has said. */
@@ -186,7 +201,7 @@ static void change_request(Reading *r, AuthzChange change)
     change.name = bytes_lower(r->arena, change.name);
     if (!count(r))
         return;
-    if (is_sound(&change, authz_may_change_request))
+    if (is_sound(r, &change, authz_may_change_request))
         add(r, &r->out->request, change);
     else
         refuse(r, FAIL(r->arena, FAULT_BAD_VALUE,
@@ -200,7 +215,7 @@ static void change_response(Reading *r, AuthzChange change)
     change.name = bytes_lower(r->arena, change.name);
     if (!count(r))
         return;
-    if (is_sound(&change, authz_may_change_response))
+    if (is_sound(r, &change, authz_may_change_response))
         add(r, &r->out->response, change);
     else
         r->out->n_unfit++;

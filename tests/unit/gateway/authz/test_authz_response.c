@@ -250,6 +250,8 @@ static void a_call_is_not_allowed_without_a_change_that_cannot_be_made(void **st
         {"x-a", "b\r\nx-b: c"},
         {"x-a", "b\n"},
         {"x-a", " b"},
+        {"x-a-bin", "no base64"},
+        {"x-a-bin", "YWJj, a"},
     };
     Arena *arena = arena_new(ARENA_UNLIMITED);
     AuthzResponse said;
@@ -263,6 +265,22 @@ static void a_call_is_not_allowed_without_a_change_that_cannot_be_made(void **st
         Bytes query = message_of(arena, number, bytes_of(""));
         assert_fault(read_response(arena, allowed(arena, query), &said), FAULT_BAD_VALUE);
     }
+    arena_free(arena);
+}
+
+static void bytes_are_named_in_base64(void **state)
+{
+    static const char *const good[] = {"", "YWJj", "YQ", "YQ==", "YWJj, YQ"};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    AuthzResponse said;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        Bytes ok = message_of(arena, 2, option(arena, "x-a-bin", good[i], UNSAID, 0));
+        assert_ok(arena, read_response(arena, allowed(arena, ok), &said));
+        assert_int_equal(said.request.n, 1);
+    }
+    Bytes content = message_of(arena, 2, option(arena, "x-a-bin", "!", UNSAID, 0));
+    assert_ok(arena, read_response(arena, denied(arena, content), &said));
+    assert_int_equal(said.n_unfit, 1);
     arena_free(arena);
 }
 
@@ -311,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_refusal_has_a_status_and_a_short_text),
         cmocka_unit_test(fields_are_overwritten_appended_and_removed),
         cmocka_unit_test(a_call_is_not_allowed_without_a_change_that_cannot_be_made),
+        cmocka_unit_test(bytes_are_named_in_base64),
         cmocka_unit_test(an_unfit_field_of_a_response_is_left_out),
         cmocka_unit_test(no_more_fields_may_be_named_than_the_config_allows),
     };
