@@ -339,6 +339,8 @@ static const char *deadline_by(const Exchange *x)
         return "limits.call_time";
     if (x->by_proof)
         return "the credentials'";
+    if (!x->record.leg && !x->record.listener)
+        return "the gateway's own"; /* it asks a policy server, or for a schema */
     return x->record.leg ? "the composed call's" : "the client's";
 }
 

@@ -294,6 +294,8 @@ def test_without_an_answer_calls_are_refused_or_admitted_as_the_config_says(gate
     assert "secret" not in told.body.decode() and "opa" not in told.body.decode()
     assert gateway.http("GET", "/loose/").status == 200 or how == "huge"
     failed, admitted = (gateway.metric(f"passerelle_policy_{name}_total") for name in ("failed", "admitted"))
+    causes = gateway.logged(request_id=told.headers["x-request-id"])["causes"]
+    assert how != "slow" or "no response within 300 ms (the gateway's own)" in str(causes)
     assert failed >= counted[0] + 1 and admitted >= counted[1] + (how not in ("huge", "too many fields"))
 
 
