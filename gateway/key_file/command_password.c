@@ -43,13 +43,15 @@ static bool take(const CommandLine *line, char text[LINE_MOST], Bytes *password)
 {
     char again[LINE_MOST];
     Bytes second;
-    if (!ask("password: ", text, password) || password->size < PASSWORD_BYTES_LEAST) {
+    bool is_terminal = isatty(STDIN_FILENO);
+    /* Of several lines nobody knows which one was meant. */
+    if (!ask("password: ", text, password) || password->size < PASSWORD_BYTES_LEAST ||
+        (!is_terminal && getchar() != EOF)) {
         command_tell(line, "the standard input is not one line with a password of %d to %d bytes",
                      PASSWORD_BYTES_LEAST, PASSWORD_BYTES_MOST);
         return false;
     }
-    bool same =
-        !isatty(STDIN_FILENO) || (ask("again: ", again, &second) && bytes_equal(*password, second));
+    bool same = !is_terminal || (ask("again: ", again, &second) && bytes_equal(*password, second));
     OPENSSL_cleanse(again, sizeof again);
     if (!same)
         command_tell(line, "these are two passwords");

@@ -68,13 +68,18 @@ static void read_token(ConfigReader *reader, const char *text, const char *path,
         config_tell(reader, path, NULL, "this is the SHA-256 of an empty token");
 }
 
+/* Data NULL: it cannot be read, which was told. */
 static Bytes read_password_file(ConfigReader *reader, const char *file, const char *path)
 {
     Bytes text = BYTES_NONE;
     config_secret_file(reader, path, file);
     Result r = file_read(reader->arena, file, PASSWORD_FILE_MOST, &text);
-    if (failed(r))
+    if (failed(r)) {
         config_tell(reader, path, NULL, "%s", r.error->doing);
+        return BYTES_NONE;
+    }
+    if (!text.size)
+        return bytes("", 0);
     while (text.size && strchr("\r\n", text.data[text.size - 1]))
         text.size--;
     return text;
@@ -99,7 +104,7 @@ static void read_password(ConfigReader *reader, const Passerelle__Config__Operat
     if (text->name && strchr(text->name, ':'))
         config_tell(reader, config_path(reader, "%s.name", path), NULL,
                     "the user of a password has no colon");
-    if (text->name)
+    if (text->name && hash.data)
         read_hash(reader, hash, at, one);
 }
 
