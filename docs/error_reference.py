@@ -37,7 +37,7 @@ cannot carry it as it is, an ErrorInfo has the rest (`SERVICE_STATUS_CODE`, `HTT
 
 | detail (google.rpc) | member in REST | content |
 |---|---|---|
-| ErrorInfo | `reason`, `request_id`, `service`, `version`, `leg`, `retryable` | the reason, domain `passerelle`, and these as metadata |
+| ErrorInfo | `reason`, `request_id`, `service`, `version`, `leg`, `limit` (the name of the rate limit that refuses), `retryable` | the reason, domain `passerelle`, and these as metadata |
 | BadRequest | in `details` | the fields of the client's message that are invalid, each with a reason and a description: at most 16, and as many as fit into 640 bytes behind the first, for clients limit the size of trailers. The message says how many there are |
 | QuotaFailure | in `details`; REST: in the text | of RATE_LIMITED: the limit's name, and its rate |
 | RetryInfo | in `details`, and `Retry-After` | when to try again, if that is known |

@@ -69,12 +69,8 @@ static Result on_response(Caller *caller, Message message, const Fields *trailer
 static void on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
     AuthzAsking *asking = (AuthzAsking *)caller;
-    if (status->code == CODE_OK)
-        return;
-    asking->why = status->error ? error_copy(asking->arena, (Result){status->error})
-                                : FAIL(asking->arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s",
-                                       code_name(status->code),
-                                       BYTES_ARGS(bytes_cut_text(status->message, 500)));
+    if (status->code != CODE_OK)
+        asking->why = status_failure(asking->arena, status);
 }
 
 static void on_record(Caller *caller, const CallRecord *record)

@@ -323,14 +323,9 @@ static void on_end(Caller *caller, const Status *status, const Fields *trailers)
     (void)trailers;
     if (failed(s->why) || (status->code == CODE_OK && s->step != STEP_WATCH))
         return;
-    if (status->error)
-        s->why = error_copy(s->arena, (Result){status->error});
-    else if (status->code == CODE_OK)
-        s->why = FAIL(s->arena, FAULT_UPSTREAM_PROTOCOL, "it has ended the watch");
-    else
-        s->why =
-            FAIL(s->arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s", code_name(status->code),
-                 BYTES_ARGS(bytes_cut_text(status->message, SHOWN_MOST)));
+    bool has_ended = !status->error && status->code == CODE_OK;
+    s->why = has_ended ? FAIL(s->arena, FAULT_UPSTREAM_PROTOCOL, "it has ended the watch")
+                       : status_failure(s->arena, status);
 }
 
 static void on_record(Caller *caller, const CallRecord *record)

@@ -128,7 +128,7 @@ static Result failure_of(Fetch *f, const Status *status)
 {
     Bytes said = bytes_cut_text(status->message, 500);
     if (status->error)
-        return (Result){status->error};
+        return status_failure(f->arena, status);
     if (status->code == CODE_OK)
         return FAIL(f->arena, FAULT_UPSTREAM_PROTOCOL,
                     "it ended the call before all responses were sent");
@@ -138,8 +138,7 @@ static Result failure_of(Fetch *f, const Status *status)
     if (status->code == CODE_UNAVAILABLE)
         return FAIL(f->arena, FAULT_UPSTREAM_DOWN, "it returned UNAVAILABLE: %.*s",
                     BYTES_ARGS(said));
-    return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s", code_name(status->code),
-                BYTES_ARGS(said));
+    return status_failure(f->arena, status);
 }
 
 static bool tries_the_older(const Fetch *f, const Status *status)

@@ -260,6 +260,10 @@ MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fi
    `why` has failed, and must live as long as the status. */
 Status status_of_error(Arena *arena, Result why);
 
+/* The other way round, for a call of our own: its failure, or what the peer returned: "it returned
+   NOT_FOUND: ...". The status is not OK. In `arena`. Faults: the failure's; UPSTREAM_STATUS. */
+MUST_USE Result status_failure(Arena *arena, const Status *status);
+
 /* ---- Client side: towards an instance -------------------------------------------------------- */
 
 /* How a request is sent to an instance. */

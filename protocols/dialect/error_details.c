@@ -21,6 +21,7 @@ enum {
     LONGEST_FIELD = 256,
     LONGEST_ENTRY = 128,
     LONGEST_VIOLATIONS = 640, /* all but the first */
+    LONGEST_OF_PEER = 500,    /* in an error about a call of our own */
     MOST_VIOLATIONS = 16,
     MOST_CAUSES = 8,
     MOST_MADE =
@@ -187,6 +188,14 @@ Status status_of_error(Arena *arena, Result why)
     };
 }
 
+Result status_failure(Arena *arena, const Status *status)
+{
+    if (status->error)
+        return error_copy(arena, (Result){status->error});
+    return FAIL(arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s", code_name(status->code),
+                BYTES_ARGS(bytes_cut_text(status->message, LONGEST_OF_PEER)));
+}
+
 static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
                        Arena *arena)
 {
@@ -221,6 +230,16 @@ static bool add_info(ErrorDetails *details, const char *reason, const InfoEntry 
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
+/* The name of the limit that refuses; empty: none does. */
+static Bytes limit_of(const Error *error)
+{
+    const Error *told = told_link(error);
+    bool limits = told && told->fault == &FAULT_RATE_LIMITED;
+    Bytes text = limits ? bytes_of(told->doing) : BYTES_NONE;
+    size_t end = bytes_find(text, ':');
+    return end < text.size ? bytes_slice(text, 0, end) : BYTES_NONE;
+}
+
 static bool add_error_info(ErrorDetails *details, const Status *status, const ReplyOptions *options,
                            Arena *arena)
 {
@@ -229,6 +248,7 @@ static bool add_error_info(ErrorDetails *details, const Status *status, const Re
         {"service", options->service},
         {"version", options->version},
         {"leg", options->leg},
+        {"limit", limit_of(status->error)},
         {"instance", options->full ? options->instance : BYTES_NONE},
         {"retryable", bytes_of(status_is_retryable(status) ? "true" : "false")},
     };
@@ -273,10 +293,10 @@ static bool add_quota_failure(ErrorDetails *details, const Error *told, Arena *a
     Rpc__QuotaFailure failure = RPC__QUOTA_FAILURE__INIT;
     Rpc__QuotaFailure__Violation violation = RPC__QUOTA_FAILURE__VIOLATION__INIT,
                                  *list[] = {&violation};
-    Bytes text = bytes_of(told->doing);
-    size_t end = bytes_find(text, ':');
-    violation.subject = text_of(bytes_slice(text, 0, end), arena);
-    violation.description = text_of(bytes_trim(bytes_slice(text, end + 1, SIZE_MAX)), arena);
+    Bytes name = limit_of(told), text = bytes_of(told->doing);
+    size_t begin = name.size ? name.size + 1 : 0;
+    violation.subject = text_of(name, arena);
+    violation.description = text_of(bytes_trim(bytes_slice(text, begin, SIZE_MAX)), arena);
     failure.n_violations = 1;
     failure.violations = list;
     return add_detail(details, TYPE_PREFIX "QuotaFailure", &failure.base, arena);

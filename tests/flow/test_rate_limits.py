@@ -101,6 +101,7 @@ def test_a_refused_call_reaches_no_instance_and_is_in_the_log_and_the_metric(sho
     answer = get(shop, "limited-log")
     assert (answer.status, shop.instance.asked) == (429, asked)
     assert answer.json["reason"] == "RATE_LIMITED" and "client: 2 calls per hour, 4 at once" in answer.json["detail"]
+    assert next(detail for detail in answer.json["details"] if "ErrorInfo" in detail["@type"])["metadata"]["limit"] == "client"
     assert shop.metric("passerelle_rate_limited_total", limit="client") == before + 1
     assert shop.metric("passerelle_errors_total", fault="RATE_LIMITED") > 0
     assert "limited-log" not in shop.admin("/metrics").body.decode()

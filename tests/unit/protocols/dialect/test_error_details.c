@@ -267,11 +267,32 @@ static void a_rate_limit_says_which_one_it_is(void **state)
                                                     "2 calls per hour, 4 at once");
     assert_non_null(value_of(details, "RetryInfo").data);
     assert_null(value_of(details, "BadRequest").data);
+    Bytes info = value_of(details, "ErrorInfo");
+    static const char limit[] = "\x0a\x05limit\x12\x06"
+                                "client";
+    assert_non_null(memmem(info.data, info.size, limit, sizeof limit - 1));
     /* Where nothing may be told, and of other faults, there is none. */
     details = made(FAIL(arena, FAULT_RATE_LIMITED, "inner: x"), &public_options, "1");
     assert_null(value_of(details, "QuotaFailure").data);
     details = made(FAIL(arena, FAULT_OVERLOADED, "x"), &public_options, "1");
     assert_null(value_of(details, "QuotaFailure").data);
+}
+
+static void a_failed_call_of_our_own_is_told_as_its_failure_or_what_the_peer_returned(void **state)
+{
+    char text[600];
+    memset(text, 'x', sizeof text);
+    Status status = {.code = CODE_NOT_FOUND, .message = bytes_of("no such thing")};
+    Result r = status_failure(arena, &status);
+    assert_ptr_equal(r.error->fault, &FAULT_UPSTREAM_STATUS);
+    assert_string_equal(r.error->doing, "it returned NOT_FOUND: no such thing");
+    status.message = bytes(text, sizeof text);
+    r = status_failure(arena, &status);
+    assert_int_equal(strlen(r.error->doing), strlen("it returned NOT_FOUND: ") + 500);
+    status = status_of_error(arena, FAIL(arena, FAULT_UPSTREAM_DOWN, "connecting"));
+    r = status_failure(arena, &status);
+    assert_ptr_equal(r.error->fault, &FAULT_UPSTREAM_DOWN);
+    assert_string_equal(r.error->doing, "connecting");
 }
 
 static void the_reason_is_that_of_the_error_info(void **state)
@@ -301,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_message_is_cut_before_a_character_that_does_not_fit),
         cmocka_unit_test(a_delay_is_told_where_it_is_a_number_of_seconds),
         cmocka_unit_test(a_rate_limit_says_which_one_it_is),
+        cmocka_unit_test(a_failed_call_of_our_own_is_told_as_its_failure_or_what_the_peer_returned),
         cmocka_unit_test(the_reason_is_that_of_the_error_info),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
