@@ -79,7 +79,7 @@ LAYERS = (
         Module("job", "how far slow work has come: its state", "JobPosition", "job_state.h"),
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
-        Module("certificates", "when certificates end, told in time", "CertificateEnd", "certificate_watch.h"),
+        Module("certificates", "when certificates end, and which secrets are open, told in time", "CertificateEnd", "certificate_watch.h"),
         Module("sandbox", "what the process gives up before it serves", "SandboxConfig", "sandbox_watch.h"),
         Module("profile", "what threads do, and who holds memory: profiles of the process", "StackBook", "profiling.h"),
         Module("job_watch", "who waits for changes of a job", "JobWatch", "job_watch.h"),

@@ -290,7 +290,7 @@ const Alert alerts[] = {
      "{{ $labels.instance }} counts what it has no room for as other",
      "The metrics of " GATEWAY " have {{ $value }} times had no room for the labels of a {{ $labels.kind }}, which is counted as `other`."},
     {"SecretOpen", 0, ALERT_TICKET, 0,
-     "passerelle_events_total{event=\"secret_open\"} > 0",
+     "passerelle_secrets_open > 0",
      "Other users can use a secret of {{ $labels.instance }}",
      "Other users may read or write a file with a key, a token or a password of " GATEWAY ": the event secret_open names it."},
     {NULL, 0, ALERT_TICKET, 0, NULL, NULL, NULL},

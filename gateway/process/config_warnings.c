@@ -55,17 +55,6 @@ void config_warn_doubts(const Config *config)
     arena_free(arena);
 }
 
-static void tell_open(void *unused, const char *text)
-{
-    (void)unused;
-    telemetry_event("warning", "secret_open", OK, "%s", text);
-}
-
-void config_warn_secrets(const Config *config)
-{
-    config_open_secrets(config, tell_open, NULL);
-}
-
 void config_warn_descriptors(const Config *config)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);

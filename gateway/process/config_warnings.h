@@ -12,9 +12,6 @@ void config_warn_restart(const Config *old, const Config *config);
 /* What is allowed, and probably not meant. */
 void config_warn_doubts(const Config *config);
 
-/* Files with secrets that other users may use. */
-void config_warn_secrets(const Config *config);
-
 /* There are fewer file descriptors than the limits of the config may need. */
 void config_warn_descriptors(const Config *config);
 

@@ -5,6 +5,7 @@
 #include "base/memory/budget.h"
 #include "gateway/admin/refusals.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/secret_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -92,7 +93,6 @@ void process_serve(Process *p)
     if (crash_report(p->workers[0]))
         ledger_hurry(p->shared.ledger);
     config_warn_doubts(p->config);
-    config_warn_secrets(p->config);
 }
 
 /* ---- The main thread's loop ------------------------------------------------------------------ */
@@ -234,6 +234,8 @@ static void open_books(Process *p)
     sandbox_watch_start(&p->loop);
     certificate_watch_start(&p->loop);
     certificate_watch_use(p->config);
+    secret_watch_start(&p->loop);
+    secret_watch_use(p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);
     metrics_add_writer(gates_metrics_write, &p->shared);
     manual_start(&p->loop);

@@ -5,6 +5,7 @@
 #include "base/memory/budget.h"
 #include "base/text/json_text.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/secret_watch.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -191,7 +192,7 @@ static void use_config(Process *p, Config *config)
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     config_warn_doubts(config);
-    config_warn_secrets(config);
+    secret_watch_use(config);
     config_unref(old);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/secret_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
 #include "gateway/healing/healing.h"
@@ -113,6 +114,7 @@ static void close_down(Process *p)
     process_store_leave(p);
     healing_stop();
     certificate_watch_stop();
+    secret_watch_stop();
     sandbox_watch_stop();
     manual_stop();
     uv_close((uv_handle_t *)&p->delay, NULL);

@@ -135,4 +135,9 @@ def test_files_that_others_can_read_are_told(tmp_path, mode):
         assert re.search(rf"{re.escape(path)}: other users may use \S*{name} \(mode {mode:o}\): chmod 600", told.stdout + told.stderr)
     with gateway:
         assert len(eventually(lambda: gateway.events("secret_open"))) >= 1
+        assert gateway.metric("passerelle_secrets_open") == len(FILES)
+        for name in FILES:
+            (tmp_path / name).chmod(0o600)
+        gateway.reload()
+        eventually(lambda: gateway.metric("passerelle_secrets_open") == 0)
     assert len(gateway.events("secret_open")) == len(FILES)
