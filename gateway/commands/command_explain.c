@@ -50,9 +50,11 @@ static bool take_client(Arena *arena, const CommandLine *line, ExplainRequest *r
             (Claim){.name = arena_text(arena, bytes(text, (size_t)(equals - text))),
                     .value = bytes_of(equals + 1)};
     }
-    bool more = request->tenant.size || request->class.size || request->n_claims;
+    request->by = command_option(line, "--by");
+    bool more = request->tenant.size || request->class.size || request->n_claims || request->by;
     if (more && !request->identity.size)
-        command_tell(line, "--tenant, --class and --claim are of a client: name it with --client");
+        command_tell(line,
+                     "--tenant, --class, --claim and --by are of a client: name it with --client");
     return !more || request->identity.size;
 }
 
@@ -60,6 +62,13 @@ static int print(const CommandLine *line, const Config *config, const ExplainReq
                  Arena *arena)
 {
     Explained found;
+    if (request->by && !explain_knows_proof(config, request->by)) {
+        command_tell(line,
+                     "--by is token, api_key, certificate, header, or the name of a method of "
+                     "`authentication`, not %s",
+                     request->by);
+        return EXIT_NO;
+    }
     Buffer text = buffer_in(arena), json = buffer_in(arena);
     explain(config, request, arena, &found);
     explain_text(request, &found, &text);

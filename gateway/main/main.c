@@ -53,6 +53,7 @@ static const Command commands[] = {
       {"--tenant", "NAME", "its tenant"},
       {"--class", "NAME", "its class"},
       {"--claim", "NAME=VALUE", "what else is known of it; may be repeated"},
+      {"--by", "PROOF", "what has proved that: a method of `authentication`, or a kind of proof"},
       {"--plan", NULL, "print the programs that convert the messages"}},
      command_explain,
      {"passerelle explain gateway.yaml GET /v1/orders/7",

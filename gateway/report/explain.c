@@ -100,6 +100,13 @@ static bool has_exact_path(const Explained *found)
     return found->binding ? !found->binding->next : !found->method->next_same_path;
 }
 
+/* As the data plane does (client.c). */
+static Bytes pinned_name(const ExplainRequest *request, const Explained *found)
+{
+    bool differ = found->binding ? found->binding->demands_differ : found->method->demands_differ;
+    return differ && found->identity.how != PROOF_HEADER ? BYTES_NONE : request->identity;
+}
+
 static Result ask_version(const ExplainRequest *request, Arena *arena, Explained *found)
 {
     const Version *own = found->method->version, *exact = has_exact_path(found) ? own : NULL;
@@ -108,7 +115,7 @@ static Result ask_version(const ExplainRequest *request, Arena *arena, Explained
         .by_path = found->binding ? NULL : exact,
         .by_prefix = found->binding ? exact : NULL,
         .head = &request->fields,
-        .identity = request->identity,
+        .identity = pinned_name(request, found),
         .client = request->identity,
         .wall = clock_wall(),
     };

@@ -20,6 +20,8 @@ typedef struct ExplainRequest {
     Bytes tenant, class;
     const Claim *claims; /* what is not given is taken from the fields, as trusted proxies say it */
     uint32_t n_claims;
+    const char
+        *by;   /* what has proved all that: explain_knows_proof; NULL: a trusted proxy says it */
     bool plan; /* print the plans too */
 } ExplainRequest;
 
@@ -47,6 +49,10 @@ typedef struct Explained {
     bool by_gateway; /* a built-in service answers */
     Result refused;  /* OK: it is not */
 } Explained;
+
+/* Whether it is a kind of proof (token, api_key, certificate, header), or has the name of a method.
+ */
+bool explain_knows_proof(const Config *config, const char *by);
 
 void explain(const Config *config, const ExplainRequest *request, Arena *arena,
              Explained *found_out);

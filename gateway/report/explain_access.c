@@ -1,5 +1,6 @@
 #include "gateway/report/explain_access.h"
 
+#include "adapters/mapping/field_list.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
 #include "gateway/access/access.h"
@@ -75,6 +76,21 @@ static void tell_rule(const Explained *found, const AllowRule *rule, Buffer *out
                                       : ": holds");
 }
 
+static const FieldList *shown_of(const Explained *found)
+{
+    return found->method ? found->method->shown : NULL;
+}
+
+static void tell_hidden(const FieldList *shown, Buffer *out)
+{
+    if (!shown)
+        return;
+    buffer_add_text(out, "hidden    ");
+    size_t before = out->size;
+    field_list_add_hidden(shown, out);
+    buffer_add_text(out, out->size == before ? "what the schema does not have\n" : "\n");
+}
+
 static void tell_policy(const Explained *found, Buffer *out)
 {
     const PolicyServer *server = policy_of(found);
@@ -96,6 +112,7 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
 {
     const AccessConfig *access = &found->config->access;
     const AccessRules *rules = &found->route->access;
+    tell_hidden(shown_of(found), out);
     if (is_silent(access))
         return;
     if (access->n_credentials || access->has_rules)
@@ -111,7 +128,7 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
         buffer_printf(out, "client    %.*s: %s\n", BYTES_ARGS(request->identity),
                       allowed(found) ? "allowed"
                                      : "not allowed by what is given of it (its name; "
-                                       "--class, --tenant, --claim)");
+                                       "--class, --tenant, --claim, --by)");
     if (access->n_policy_servers)
         tell_policy(found, out);
 }
@@ -149,10 +166,20 @@ static void add_policy(const Explained *found, Buffer *out)
     buffer_add_text(out, "}}");
 }
 
+static void add_hidden(const FieldList *shown, Buffer *out)
+{
+    Buffer text = buffer_in(out->arena);
+    if (!shown)
+        return;
+    field_list_add_hidden(shown, &text);
+    json_text_add_member(out, "hidden", buffer_bytes(&text));
+}
+
 void explain_access_json(const ExplainRequest *request, const Explained *found, Buffer *out)
 {
     const AccessConfig *access = &found->config->access;
     const AccessRules *rules = &found->route->access;
+    add_hidden(shown_of(found), out);
     if (is_silent(access))
         return;
     json_text_add_key(out, "access");

@@ -9,7 +9,7 @@ from concurrent import futures
 import grpc
 import pytest
 from backends import v1, v2, v3
-from gateway import ROOT, Gateway
+from gateway import BINARY, ROOT, Gateway
 from http2_client import http2_request
 from processes import eventually, free_port
 
@@ -287,3 +287,13 @@ def test_what_is_wrong_is_told(made, route, told):
     (folder / "key").write_text("00" * 32)
     done = Gateway(folder, ROUTES.replace("ROUTE", route), instance=1, pages=made / "pages.binpb").check()
     assert done.returncode == 1 and told in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_explain_tells_what_is_hidden_of_a_call(gateway):
+    def explained(*words):
+        return subprocess.run([BINARY, "explain", gateway.file, *words], capture_output=True, text=True, timeout=60).stdout
+    for version, hidden in (("v1", "customer"), ("v3", "buyer")):
+        told = json.loads(explained("GET", f"/{version}/orders/1", "--json"))["hidden"].split(", ")
+        assert hidden in told and "id" not in told
+        assert f"hidden    {', '.join(told)}\n" in explained("GET", f"/{version}/orders/1")
+    assert "hidden    what the schema does not have\n" in explained("GET", "/v3/orders")
