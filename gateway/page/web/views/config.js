@@ -1,6 +1,6 @@
 // The config: which one is in force and since when, where each value is from, and which configs were refused and why.
 import { facts, read, section, table } from "../dom.js";
-import { absent, actionButton, actions, badge, count, filters, h, link, name, number, quoted, time, word } from "./shared.js";
+import { absent, actionButton, actions, badge, count, figures, filters, h, link, name, names, number, quoted, time, times, word, words } from "./shared.js";
 
 // ---- what was refused ------------------------------------------------------------------------------
 
@@ -12,7 +12,7 @@ function mistake(line) {
 
 function refused(rows) {
   return section("Refused", table([
-    { label: "When", value: "at", cell: (row) => time(row.at) },
+    times("When", "at"),
     { label: "By", value: "who", cell: (row) => [row.who ? name(row.who) : "a signal", row.why && [": ", quoted(row.why)]] },
     { label: "Why", value: "cause", cell: (row) => h("div", { class: "prose" }, h("bdi", {}, row.cause),
       row.mistakes.length > 0 && h("ul", { class: "mistakes" }, row.mistakes.map(mistake))) },
@@ -31,9 +31,9 @@ function lead(settings) {
 
 function services(config) {
   return section("Services", table([
-    { label: "Service", value: "name", cell: (row) => word(row.name) },
+    words("Service", "name"),
     { label: "Versions", value: (row) => row.versions.length, cell: (row) => h("ul", { class: "versions" }, row.versions.map((version) => versionOf(row, version))) },
-    { label: "Default", value: "default_version", cell: (row) => row.default_version && word(row.default_version) },
+    words("Default", "default_version"),
     { label: "Instances", value: (row) => row.instances.length, numeric: true, cell: (row) => link("instances", { service: row.name }, number(row.instances.length)) },
     { label: "Listed in", value: "listed_in", cell: (row) => (row.listed_in ? name(row.listed_in) : "the config") },
   ], config.services, { caption: "Services in force", key: (row) => row.name, empty: "The config has no services." }));
@@ -50,10 +50,10 @@ const IMPACTS = { low: "muted", high: "warn", catastrophic: "bad" };
 
 function routes(config) {
   return section("Routes", table([
-    { label: "Match", value: "match", cell: (row) => word(row.match) },
+    words("Match", "match"),
     { label: "Impact", value: "impact", cell: (row) => badge(row.impact, IMPACTS[row.impact]) },
     { label: "On failure", value: "on_failure" },
-    { label: "Attempts", value: "attempts", numeric: true },
+    figures("Attempts", "attempts"),
     { label: "Timeout", value: "timeout_ms", numeric: true, cell: (row) => (row.timeout_ms ? `${number(row.timeout_ms)} ms` : "") },
     { label: "Second attempt after", value: (row) => row.hedge_after_ms ?? row.hedge_after, numeric: true,
       cell: (row) => (row.hedge_after_ms ? `${number(row.hedge_after_ms)} ms` : row.hedge_after ?? "") },
@@ -62,7 +62,7 @@ function routes(config) {
 
 function listeners(config) {
   return section("Listeners", table([
-    { label: "Address", value: "address", cell: (row) => name(row.address) },
+    names("Address", "address"),
     { label: "TLS", value: (row) => row.tls, cell: (row) => (row.tls ? (row.client_certificate ? "with certificates of clients" : "yes") : "no") },
   ], config.listeners, { caption: "Listeners in force", key: (row) => row.address }));
 }
@@ -81,7 +81,7 @@ function values(settings, parameters, go) {
     filters("config", parameters, go, [{ name: "text", label: "Path or value has", placeholder: "routes[0].timeout" },
       { name: "origin", label: "From", options: [["", "all"], ["file", "the file"], ["default", "defaults"]] }]),
     table([
-      { label: "Setting", value: "path", cell: (row) => name(row.path) },
+      names("Setting", "path"),
       { label: "Value", value: "value", cell: (row) => (row.secret ? h("span", { class: "muted" }, "secret") : h("bdi", { class: "mono" }, row.value)) },
       { label: "From", value: (row) => row.line ?? 0, cell: (row) => originOf(settings, row) },
     ], rows, { caption: `Values of ${settings.file}`, empty: "No value is like that.", key: (row) => row.path }),

@@ -1,6 +1,6 @@
 // The fleet: the gateways that share the store, where they differ, and what operators have changed on any of them.
 import { read, section, table } from "../dom.js";
-import { absent, actionButton, actions, badge, count, filters, h, name, quoted, time, word } from "./shared.js";
+import { absent, actionButton, actions, badge, count, figures, filters, h, heads, name, names, quoted, time, times } from "./shared.js";
 
 const DRIFT = {
   silent: ["silent", "bad", "it was not seen for 20 s"],
@@ -27,13 +27,13 @@ function lead({ gateways }) {
 
 function gateways(rows, asOf) {
   return section("Gateways", table([
-    { label: "Gateway", value: "node", cell: (row) => name(row.node) },
+    names("Gateway", "node"),
     { label: "State", value: (row) => row.drift.join(" "), cell: drift },
     { label: "Version", value: "version" },
     { label: "Config", value: "config", cell: (row) => h("code", {}, row.config) },
-    { label: "Generation", value: "generation", numeric: true },
-    { label: "Started", value: "started", cell: (row) => time(row.started) },
-    { label: "Seen", value: "last_seen", cell: (row) => time(row.last_seen) },
+    figures("Generation", "generation"),
+    times("Started", "started"),
+    times("Seen", "last_seen"),
   ], rows, { caption: "Gateways that share the store", empty: "No gateway was seen yet.", key: (row) => row.node }),
   h("p", { class: "muted" }, "As of ", time(asOf), "."));
 }
@@ -60,13 +60,13 @@ function audit(rows, parameters, go) {
     { name: "action", label: "Action", options: distinct(rows, "action") },
     { name: "result", label: "Result", options: [["", "all"], ["done", "done"], ["refused", "refused"]] }]),
   table([
-    { label: "When", value: "at", cell: (row) => time(row.at) },
+    times("When", "at"),
     { label: "Who", value: "who", cell: (row) => [name(row.who), row.by && h("span", { class: "muted short" }, ` by ${row.by}`)] },
-    { label: "Action", value: "action", cell: (row) => h("strong", {}, word(row.action)) },
+    heads("Action", "action"),
     { label: "Why", value: "why", cell: (row) => (row.why_failure ? h("span", { class: "muted" }, row.why_failure) : quoted(row.why)) },
     { label: "Result", value: "result", cell: (row) => badge(row.result, row.result === "done" ? "good" : "bad") },
     { label: "Config", cell: change },
-    { label: "At", value: "node", cell: (row) => name(row.node) },
+    names("At", "node"),
   ], entries(rows, parameters), { caption: "What operators have changed", empty: "Nothing was changed.", key: (row) => `${row.at} ${row.node} ${row.action} ${row.why}` }));
 }
 

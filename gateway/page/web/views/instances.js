@@ -1,6 +1,6 @@
 // Instances: which are ill and why, what the gateway does about it now and has done before, and what operators do by hand.
 import { duration, read, section, table } from "../dom.js";
-import { actionButton, badge, count, counts, filters, h, link, name, number, quoted, rowActions, time, word } from "./shared.js";
+import { actionButton, badge, count, counts, figures, filters, h, heads, link, name, names, number, quoted, rowActions, says, time, times, word, words } from "./shared.js";
 
 const BARRED = { ejected: "bad", unhealthy: "bad", removed: "warn", drained: "warn", pinned: "warn", withdrawn: "warn" };
 const ACTS = {
@@ -69,13 +69,13 @@ function instances(rows, healing, form) {
   const ill = rows.filter(isIll);
   const sorted = [...ill, ...rows.filter((row) => !isIll(row))];
   return section("Instances", form, h("p", {}, counts([["in use", rows.length - ill.length, "good"], ["in trouble", ill.length, "bad"]])), table([
-    { label: "Instance", value: "address", cell: (row) => name(row.address) },
-    { label: "Service", value: "service", cell: (row) => word(row.service) },
+    names("Instance", "address"),
+    words("Service", "service"),
     { label: "State", value: (row) => `${isIll(row) ? 0 : 1} ${row.barred.join(" ")}`, cell: stateOf },
     { label: "Why", cell: (row) => whyOf(row, healing) },
     { label: "Serves", value: (row) => `${row.versions.join(" ")} ${row.build ?? ""}`, cell: serves },
-    { label: "Runs", value: "running", numeric: true, hint: "Calls that run there now" },
-    ...(rows.some((row) => row.weight !== 1) ? [{ label: "Weight", value: "weight", numeric: true }] : []),
+    figures("Runs", "running", "Calls that run there now"),
+    ...(rows.some((row) => row.weight !== 1) ? [figures("Weight", "weight")] : []),
     { label: "Act", cell: deeds },
   ], sorted, { caption: "Instances", key: (row) => `${row.service} ${row.address}`, empty: "No instance is like that." }));
 }
@@ -86,7 +86,7 @@ function pinOf(service, healing) {
 
 function services(config, healing) {
   return section("Services", table([
-    { label: "Service", value: "name", cell: (row) => word(row.name) },
+    words("Service", "name"),
     { label: "Instances", value: (row) => row.instances.length, numeric: true },
     { label: "In use", value: (row) => row.instances.filter((instance) => !isIll(instance)).length, numeric: true },
     { label: "State", value: (row) => (row.all_used ? 0 : 1), cell: (row) => [row.all_used && badge("all are used: too many fail", "bad"),
@@ -100,10 +100,10 @@ function services(config, healing) {
 function now(healing) {
   const rows = healing.now.filter((row) => row.act !== "manual");
   return section("What is being healed now", table([
-    { label: "Since", value: "since", cell: (row) => time(row.since) },
+    times("Since", "since"),
     { label: "Act", value: "act", cell: (row) => [badge(row.act, row.excess ? "bad" : "warn"), row.excess && " too often"] },
-    { label: "Service", value: "service", cell: (row) => word(row.service) },
-    { label: "Of", value: "subject", cell: (row) => name(row.subject ?? "") },
+    words("Service", "service"),
+    names("Of", "subject"),
     { label: "Why", value: "why", cell: (row) => [quoted(row.why) ?? ACTS[row.act], row.cause && h("p", { class: "muted" }, row.cause)] },
   ], rows, { caption: "What is being healed now", key: (row) => `${row.act} ${row.service} ${row.subject} ${row.since}`, empty: "Nothing: all is well, as far as the gateway can see." }),
   healing.unlisted > 0 && h("p", { class: "muted" }, `And ${number(healing.unlisted)} more.`));
@@ -112,36 +112,36 @@ function now(healing) {
 function byHand(healing) {
   if (!healing.manual.length) return null;
   return section("By hand", table([
-    { label: "Act", value: "act", cell: (row) => h("strong", {}, row.act) },
-    { label: "Of", value: "target", cell: (row) => name(row.target) },
-    { label: "By", value: "who", cell: (row) => name(row.who) },
-    { label: "Why", value: "why", cell: (row) => quoted(row.why) },
-    { label: "Since", value: "since", cell: (row) => time(row.since) },
-    { label: "Until", value: "until", cell: (row) => time(row.until) },
+    heads("Act", "act"),
+    names("Of", "target"),
+    names("By", "who"),
+    says("Why", "why"),
+    times("Since", "since"),
+    times("Until", "until"),
   ], healing.manual, { caption: "What operators have done", key: (row) => `${row.act} ${row.target}` }));
 }
 
 function often(healing) {
   const rows = healing.acts;
   return section("How often", table([
-    { label: "Act", value: "act", cell: (row) => h("strong", {}, row.act) },
+    heads("Act", "act"),
     { label: "Means", cell: (row) => h("span", { class: "muted" }, ACTS[row.act] ?? "") },
-    { label: "Service", value: "service", cell: (row) => word(row.service) },
-    { label: "Now", value: "now", numeric: true },
+    words("Service", "service"),
+    figures("Now", "now"),
     { label: "Lately", value: "lately", numeric: true, cell: (row) => (row.seconds ? `${number(row.lately)} in ${duration(row.seconds * 1000)}` : "") },
-    { label: "At most", value: "at_most", numeric: true },
-    { label: "In all", value: "total", numeric: true },
+    figures("At most", "at_most"),
+    figures("In all", "total"),
     { label: "State", value: (row) => (row.excess ? 0 : 1), cell: (row) => (row.excess ? badge(row.stopped ? "too often: stopped" : "too often", "bad") : badge("within its limit", "good")) },
   ], rows, { caption: "Acts of healing, and their limits", key: (row) => `${row.act} ${row.service}`, empty: "Nothing was healed since the gateway began." }));
 }
 
 function history(healing) {
   return section("History", table([
-    { label: "Ended", value: "ended", cell: (row) => time(row.ended) },
+    times("Ended", "ended"),
     { label: "Lasted", value: "seconds", numeric: true, cell: (row) => duration(row.seconds * 1000) },
     { label: "Act", value: "act", cell: (row) => [h("strong", {}, row.act), row.excess && " too often"] },
-    { label: "Service", value: "service", cell: (row) => word(row.service) },
-    { label: "Of", value: "subject", cell: (row) => name(row.subject ?? "") },
+    words("Service", "service"),
+    names("Of", "subject"),
     { label: "Why", value: "why", cell: (row) => [quoted(row.why), row.cause && h("p", { class: "muted" }, row.cause)] },
     { label: "How it ended", value: "how", cell: (row) => row.how },
   ], healing.history, { caption: "What was healed before", empty: "Nothing has ended yet.",

@@ -1,6 +1,6 @@
 // Jobs: which there are, which are stuck, and one of them with its steps and messages.
 import { duration, facts, read, section, table } from "../dom.js";
-import { absent, actionButton, actions, badge, choice, filters, h, link, message, name, number, query, quoted, time, word } from "./shared.js";
+import { absent, actionButton, actions, badge, choice, filters, h, link, message, name, names, number, query, quoted, time, word, words } from "./shared.js";
 
 const TONES = { queued: "muted", running: "info", waiting: "info", failed: "bad", undoing: "warn", undone: "muted", done: "good" };
 const STATES = [["", "All"], ["failed", "Failed"], ["waiting", "Waiting"], ["running", "Running"], ["queued", "Queued"], ["undoing", "Undoing"],
@@ -101,11 +101,11 @@ function list(told, parameters) {
   return [table([
     { label: "Job", value: "id", cell: (job) => link("jobs", { id: job.id }, h("code", { class: "short" }, job.id)) },
     { label: "State", value: "state", cell: stateOf },
-    { label: "Step", value: "step", cell: (job) => word(job.step) },
+    words("Step", "step"),
     { label: "For", value: "seconds", numeric: true, cell: (job) => duration(job.seconds * 1000) },
-    { label: "Method", value: "method", cell: (job) => word(job.method) },
-    { label: "Client", value: "client", cell: (job) => job.client && name(job.client) },
-    { label: "Resource", value: "resource", cell: (job) => job.resource && name(job.resource) },
+    words("Method", "method"),
+    names("Client", "client"),
+    names("Resource", "resource"),
     { label: "Why", value: (job) => job.failure?.fault, cell: why },
   ], jobs, { caption: "Jobs", key: (job) => job.id, empty: [...parameters].length ? "No job is like that." : "There are no jobs." }),
   more && h("p", { class: "more" }, link("jobs", more, "Older ones"))];

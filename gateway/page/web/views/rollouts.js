@@ -1,7 +1,7 @@
 // Rollouts: how far each has come, what speaks against its candidate, and why it stopped.
 import { read, section, table, facts } from "../dom.js";
 import { evidence } from "./evidence.js";
-import { absent, actionButton, actions, badge, count, h, link, name, number, query, quoted, time, word } from "./shared.js";
+import { absent, actionButton, actions, badge, count, figures, h, link, name, names, number, query, quoted, time, times, word } from "./shared.js";
 
 const TONES = { running: "info", waiting: "warn", paused: "warn", "rolled back": "bad", complete: "good", unknown: "muted" };
 
@@ -113,8 +113,8 @@ function metrics({ judgement }) {
     { label: "Metric", value: "metric" },
     { label: "Candidate failed", value: "candidate_failed", numeric: true, cell: (row) => `${number(row.candidate_failed)} of ${number(candidate)}` },
     { label: "Baseline failed", value: "baseline_failed", numeric: true, cell: (row) => `${number(row.baseline_failed)} of ${number(baseline)}` },
-    { label: "Expected", value: "expected", numeric: true, hint: "So many of the candidate's would have failed if they were the baseline's; of all tiers" },
-    { label: "Evidence", value: "wealth", numeric: true, hint: "Bad, if the average of all metrics reaches the limit" },
+    figures("Expected", "expected", "So many of the candidate's would have failed if they were the baseline's; of all tiers"),
+    figures("Evidence", "wealth", "Bad, if the average of all metrics reaches the limit"),
     { label: "Rules out above", value: "rules_out", numeric: true, cell: (row) => share(row.rules_out), hint: "An excess that is larger than this would have been seen" },
     { label: "Must rule out", value: "must_rule_out", numeric: true, cell: (row) => share(row.must_rule_out), hint: "What the tier has to show to pass" },
   ], rows, { caption: "Metrics of this tier", empty: "Nothing was compared yet." });
@@ -130,7 +130,7 @@ function members(rollout) {
   return section("Clients that have it",
     rollout.members > rows.length && h("p", { class: "muted" }, `The latest ${number(rows.length)} of ${number(rollout.members)}.`),
     table([
-      { label: "Client", value: "client", cell: (row) => name(row.client) },
+      names("Client", "client"),
       { label: "Member since", value: "at", cell: (row) => (row.at ? time(row.at) : "long ago") },
       { label: "Served by", value: "has_it", cell: (row) => (row.has_it ? "candidate" : "baseline, until all gateways know") },
     ], rows, { caption: `Members of ${rollout.rollout}`, key: (row) => row.client }));
@@ -138,13 +138,13 @@ function members(rollout) {
 
 function history(rollout) {
   return section("History", table([
-    { label: "When", value: "at", cell: (row) => time(row.at) },
+    times("When", "at"),
     { label: "Act", value: (row) => row.deed?.act, cell: (row) => h("strong", {}, word(row.deed?.act)) },
     { label: "By", value: (row) => row.deed?.who, cell: (row) => [name(row.deed?.who), row.deed?.node && h("span", { class: "muted" }, " at ", name(row.deed.node))] },
     { label: "Why", value: (row) => row.deed?.why, cell: (row) => quoted(row.deed?.why) },
     { label: "Then", value: (row) => row.deed?.state, cell: (row) => word(`${row.deed?.state ?? ""}, tier ${row.deed?.tier ?? ""}`) },
     { label: "Evidence", value: (row) => row.deed?.judgement?.wealth, numeric: true },
-    { label: "Trial", value: "trial", numeric: true },
+    figures("Trial", "trial"),
   ], rollout.history ?? [], { caption: `History of ${rollout.rollout}`, empty: "Nothing was done with it yet.", key: (row) => row.revision }));
 }
 
@@ -172,7 +172,7 @@ function list(rollouts) {
     { label: "Clients", value: "members", numeric: true, cell: (row) => (row.members === undefined ? "" : `${number(row.members)} of ${number(row.room)}`) },
     { label: "Evidence", value: (row) => row.judgement?.wealth, numeric: true, cell: (row) => row.judgement && `${number(row.judgement.wealth)} of ${number(row.judgement.limit)}` },
     { label: "Why", cell: (row) => h("span", { class: "prose" }, standing(row), needs(row).map((told) => ` ${told}`)) },
-    { label: "Since", value: "since", cell: (row) => row.since && time(row.since) },
+    times("Since", "since"),
   ], rollouts, { caption: "Rollouts", key: nameOf,
     empty: "The config has no rollouts." });
 }

@@ -29,6 +29,12 @@ export function word(text) {
   return h("bdi", { class: told.length <= SHORT && "short" }, told);
 }
 
+const column = (show) => (label, value, more) => ({ label, value, cell: (row) => row[value] && show(row[value]), ...more });
+
+/** Columns of tables, by the name of a member: words, names that others have chosen, times, what somebody has said, what is to be seen first; and figures. */
+export const words = column(word), names = column(name), times = column(time), says = column(quoted), heads = column((text) => h("strong", {}, word(text)));
+export const figures = (label, value, hint) => ({ label, value, numeric: true, hint });
+
 /** Buttons beside each other; nothing, where the role allows none. */
 export function actions(...buttons) {
   const shown = buttons.flat().filter(Boolean);

@@ -1,6 +1,6 @@
 // Usage: which clients still use which version and method, and which old versions end when.
 import { duration, facts, read, section, table } from "../dom.js";
-import { actionButton, badge, filters, h, link, name, number, query, quoted, rowActions, time, word } from "./shared.js";
+import { actionButton, badge, figures, filters, h, link, name, number, query, quoted, rowActions, time, times, word, words } from "./shared.js";
 
 const PARTS = ["service", "version", "client", "fields"];
 const TONES = { served: "info", brownout: "warn", past_sunset: "warn", retired: "muted" };
@@ -45,8 +45,8 @@ function retireDeeds({ service, version, state }) {
 }
 
 const BROWNOUTS = [
-  { label: "Next brown-out", value: "brownout_at", cell: (row) => row.brownout_at && time(row.brownout_at) },
-  { label: "Refused in brown-outs", value: "brownout_refused", numeric: true },
+  times("Next brown-out", "brownout_at"),
+  figures("Refused in brown-outs", "brownout_refused"),
 ];
 
 function retiring(rows, parameters) {
@@ -56,8 +56,8 @@ function retiring(rows, parameters) {
     { label: "Version", value: (row) => `${row.service} ${row.version}`, cell: (row) => [serviceLink(row), " ", versionLink(row)] },
     { label: "State", value: "state", cell: (row) => badge(WORDS[row.state] ?? row.state, TONES[row.state]) },
     { label: "When it ends", cell: (row) => h("span", { class: "prose" }, end(row)) },
-    { label: "Last call", value: "last", cell: (row) => time(row.last) },
-    { label: "Sunset", value: "sunset", cell: (row) => row.sunset && time(row.sunset) },
+    times("Last call", "last"),
+    times("Sunset", "sunset"),
     ...(shown.some((row) => row.brownout_at || row.brownout_until || row.brownout_refused) ? BROWNOUTS : []),
     { label: "Act", cell: retireDeeds },
   ], shown, { caption: "Old versions, and when they end", key: (row) => `${row.service} ${row.version}` }));
@@ -70,20 +70,20 @@ function clients(rows) {
     { label: "Client", value: "client", cell: clientOf },
     { label: "Service", value: "service", cell: serviceLink },
     { label: "Version", value: "version", cell: versionLink },
-    { label: "Calls", value: "calls", numeric: true },
-    { label: "Last call", value: "last", cell: (row) => time(row.last) },
+    figures("Calls", "calls"),
+    times("Last call", "last"),
   ], rows, { caption: "Clients, and the versions that they use", empty: "No client was seen.", key: (row) => `${row.client}|${row.service}|${row.version}` }));
 }
 
 function methods(rows) {
   const withFields = rows.some((row) => row.field);
   return section(withFields ? "Methods and fields" : "Methods", table([
-    { label: "Method", value: "method", cell: (row) => word(row.method) },
+    words("Method", "method"),
     ...(withFields ? [{ label: "Field", value: "field", cell: (row) => h("code", {}, row.field ?? "") }] : []),
     { label: "Version", value: (row) => `${row.service} ${row.version}`, cell: (row) => [serviceLink(row), " ", versionLink(row)] },
-    { label: "Calls", value: "calls", numeric: true },
+    figures("Calls", "calls"),
     { label: "Clients", value: "clients", numeric: true, cell: (row) => `${number(row.clients)}${row.more_clients ? "+" : ""}` },
-    { label: "Last call", value: "last", cell: (row) => time(row.last) },
+    times("Last call", "last"),
   ], rows, { caption: withFields ? "Methods, and the fields of their requests" : "Methods", empty: "No method was called.",
     key: (row) => `${row.method}|${row.version}|${row.field ?? ""}` }));
 }
