@@ -3,11 +3,14 @@
 
   embed_assets.py FOLDER OUTPUT DEPFILE
 
+Scripts and styles of our own are embedded without comments, spaces and long names of variables: esbuild reads each file alone, so the
+page has the same files as the folder. What is in `vendor` stays as its makers have made it.
 The folders are dependencies, too: a file that comes or goes makes the table anew. The same files always give the same table.
 """
 import gzip
 import hashlib
 import pathlib
+import subprocess
 import sys
 
 MEDIA_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
@@ -25,8 +28,16 @@ def is_asset(path):
     return path.is_file() and not path.name.startswith(".") and not path.name.endswith("~")
 
 
+def content_of(folder, path):
+    """The bytes that are served."""
+    if path.suffix not in (".js", ".css") or path.is_relative_to(folder / "vendor"):
+        return path.read_bytes()
+    return subprocess.run(["esbuild", "--minify", f"--loader={path.suffix[1:]}", "--log-level=warning"], input=path.read_bytes(),
+                          stdout=subprocess.PIPE, check=True).stdout
+
+
 def row(folder, path):
-    content = path.read_bytes()
+    content = content_of(folder, path)
     packed = gzip.compress(content, 9, mtime=0)
     packed = packed if len(packed) < len(content) else b""
     return (f'    {{"/page/{path.relative_to(folder)}", "{MEDIA_TYPES[path.suffix]}",\n'

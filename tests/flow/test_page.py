@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import socket
+import sys
 import time
 
 import pytest
@@ -12,6 +13,9 @@ from operators import CONFIG, HASHES, TOKENS, own_user, plain
 from processes import eventually
 
 WEB = pathlib.Path(__file__).parents[2] / "gateway/page/web"
+sys.path.insert(0, str(WEB.parent))
+from embed_assets import content_of  # noqa: E402
+
 FILES = sorted(path for path in WEB.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
@@ -25,7 +29,7 @@ def test_everybody_gets_each_file_of_the_folder(gateway):
     guest = plain(gateway)
     for path in FILES:
         answer = guest("GET", f"/page/{path.relative_to(WEB)}")
-        assert (answer.status, answer.body) == (200, path.read_bytes()), path
+        assert (answer.status, answer.body) == (200, content_of(WEB, path)), path
     assert guest("GET", "/").body == (WEB / "index.html").read_bytes()
 
 
