@@ -128,10 +128,11 @@ async function* textOf(body, heard) {
 }
 
 /** Reads pages, and then their changes, until `signal` is aborted. `on.page(path, content)` for each, the content as of get();
- *  `on.state(state)`: `live`, `polling` (the gateway has no room for another reader), `away`. */
+ *  `on.state(state)`: `live`; `asked`, where guests look, who may not follow; `full` (the gateway has no room for another reader);
+ *  `refused` (the proof does not count any more); `away`. */
 export async function follow(pages, on, signal) {
   for (let tries = 0; !signal.aborted; tries++) {
-    const ended = await followOnce(pages, on, signal);
+    const ended = may("read") ? await followOnce(pages, on, signal) : "guest";
     if (signal.aborted) return;
     if (ended === "live") tries = 0;
     else await poll(pages, on, signal, ended);
@@ -165,12 +166,12 @@ function tell({ page, status = 200, body }, on) {
   on.page(page, status < 400 ? body : failed(status, body));
 }
 
-// Each page once: what a reader gets whom /live refuses.
+// Each page once: what those get whom /live does not serve.
 async function poll(pages, on, signal, status) {
   const got = await Promise.all(pages.map(async (page) => [page, await get(page, signal)]));
   if (signal.aborted) return;
   const away = got.every(([, content]) => content.failed?.status === 0);
-  on.state(away ? "away" : status === 401 || status === 403 ? "refused" : "polling");
+  on.state(away ? "away" : { guest: "asked", 401: "refused", 403: "refused" }[status] ?? "full");
   if (away) return;
   for (const [page, content] of got) on.page(page, content);
 }

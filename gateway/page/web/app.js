@@ -113,7 +113,7 @@ function go(to, { quietly = false } = {}) {
 let last = null;
 
 function tellState(state) {
-  const told = { live: ["live", ""], polling: ["every 10 s", "The gateway has no room for another live reader: it is asked every 10 s."],
+  const told = { live: ["live", ""], asked: ["every 10 s", ""], full: ["every 10 s", "The gateway has no room for another live reader: it is asked every 10 s."],
     away: ["offline", "The gateway does not answer. What is shown may be old."], refused: ["refused", "This proof is not accepted any more. Sign in again."] };
   const [text, notice] = told[state];
   if (state === last) return;
