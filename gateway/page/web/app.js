@@ -16,7 +16,8 @@ const $ = (id) => document.getElementById(id);
 
 // ---- the view that is shown ------------------------------------------------------------------------
 
-let shown = null; // {name, view, parameters, data, leave}
+const PATIENCE = 1500; // ms for which the old drawing stays, where a view gets other pages: what is there does not jump
+let shown = null; // {at, name, view, parameters, pages, data, leave, patient}
 let waiting = 0;
 
 function place() {
@@ -34,11 +35,12 @@ async function show() {
   }
   const here = place();
   if (here.name !== name || String(here.parameters) !== String(parameters)) return; // gone on meanwhile
-  const other = shown?.name !== name;
+  const other = shown?.name !== name; // also at the beginning
   const pages = typeof view.pages === "function" ? view.pages({ parameters, role: session.role }) : view.pages ?? [];
   const same = !other && String(shown.pages) === String(pages);
   if (!same) shown?.leave.abort();
-  shown = { at: location.hash, name, view, parameters, pages, data: same ? shown.data : {}, leave: same ? shown.leave : new AbortController() };
+  shown = { at: location.hash, name, view, parameters, pages, data: other ? {} : shown.data, leave: same ? shown.leave : new AbortController(),
+    patient: other ? 0 : Date.now() + PATIENCE };
   if (other) enter(name, view);
   if (!same) read(pages, shown);
   draw();
@@ -79,6 +81,18 @@ function read(pages, of) {
   else tellState("live");
 }
 
+// Nobody sees a hidden tab: it costs the gateway nothing, and the browser none of its few connections.
+function rest() {
+  if (!shown?.pages) return;
+  shown.leave.abort();
+  if (document.hidden) {
+    tellState("resting");
+    return;
+  }
+  shown.leave = new AbortController();
+  read(shown.pages, shown);
+}
+
 function drawSoon() {
   waiting ||= requestAnimationFrame(draw);
 }
@@ -86,8 +100,15 @@ function drawSoon() {
 function draw() {
   cancelAnimationFrame(waiting);
   waiting = 0;
-  const { at, view, parameters, data, pages } = shown;
-  const made = h("div", { id: "view", dataset: { at }, "aria-busy": String(pages.some((page) => !data[page])) });
+  if (!shown) return;
+  const { at, view, parameters, data, pages, patient } = shown;
+  const busy = pages.some((page) => !data[page]);
+  if (busy && Date.now() < patient) {
+    $("view").ariaBusy = "true";
+    setTimeout(drawSoon, PATIENCE);
+    return;
+  }
+  const made = h("div", { id: "view", dataset: { at }, "aria-busy": String(busy) });
   try {
     made.append(view.render(data, { parameters, role: session.role, go, get }));
   } catch (error) {
@@ -113,7 +134,7 @@ function go(to, { quietly = false } = {}) {
 let last = null;
 
 function tellState(state) {
-  const told = { live: ["live", ""], asked: ["every 10 s", ""], full: ["every 10 s", "The gateway has no room for another live reader: it is asked every 10 s."],
+  const told = { live: ["live", ""], resting: ["paused", ""], asked: ["every 10 s", ""], full: ["every 10 s", "The gateway has no room for another live reader: it is asked every 10 s."],
     away: ["offline", "The gateway does not answer. What is shown may be old."], refused: ["refused", "This proof is not accepted any more. Sign in again."] };
   const [text, notice] = told[state];
   if (state === last) return;
@@ -156,7 +177,7 @@ function askProof() {
 function begin() {
   tellWho();
   shown?.leave.abort();
-  if (shown) shown.pages = null; // all is read again, as somebody else
+  shown = null; // all is read again, as somebody else
   show();
 }
 
@@ -200,6 +221,7 @@ setActor({ may, post });
 navigation();
 themes();
 addEventListener("hashchange", show);
+document.addEventListener("visibilitychange", rest);
 document.addEventListener("redraw", drawSoon);
 setInterval(tick, 5000);
 const refused = await signIn(null);

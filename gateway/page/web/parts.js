@@ -29,15 +29,20 @@ export function requestTable(requests, { caption, empty }) {
   return table(columns, requests ?? [], { caption, empty, key: (r) => `${r.request_id} ${r.leg ?? ""} ${r.time}` });
 }
 
+let typing = 0;
+
 /** A field of a form that changes a parameter of the view as it is typed. */
 export function filter(view, view_name, key, label, options) {
   const value = view.parameters.get(key) ?? "";
-  const set = (event) => {
-    const parameters = new URLSearchParams(view.parameters);
-    const now = event.target.type === "checkbox" ? (event.target.checked ? "true" : "") : event.target.value;
-    if (now) parameters.set(key, now);
-    else parameters.delete(key);
-    view.go(`#/${view_name}?${parameters}`, { quietly: true });
+  const set = ({ target }) => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const parameters = new URLSearchParams(location.hash.split("?")[1]);
+      const now = target.type === "checkbox" ? (target.checked ? "true" : "") : target.value;
+      if (now) parameters.set(key, now);
+      else parameters.delete(key);
+      view.go(`#/${view_name}?${parameters}`, { quietly: true });
+    }, target.type === "search" ? 300 : 0);
   };
   if (options === "check") return h("label", { class: "check" }, h("input", { type: "checkbox", checked: value === "true", on: { change: set } }), label);
   if (!options) return h("label", {}, label, h("input", { type: "search", value, spellcheck: "false", autocomplete: "off", on: { input: set } }));
