@@ -61,14 +61,15 @@ function clientsOf(usage, note, service, client) {
 }
 
 function lossesOf(cells, service, client) {
-  const rows = cells.flatMap((cell) => {
-    const counted = new Map((cell.lost ?? []).map(({ field, calls }) => [field, calls]));
-    return [...new Set([...counted.keys(), ...(cell.loses ?? [])])].map((field) => ({ field, calls: counted.get(field) ?? 0, served: cell.served_version }));
+  const rows = cells.flatMap(({ served_version: served, lost = [], loses = [] }) => {
+    const counted = new Set(lost.map(({ field }) => field));
+    return [...lost.map((loss) => ({ ...loss, served })), ...loses.filter((field) => !counted.has(field)).map((field) => ({ field, calls: 0, served }))];
   });
   const columns = [{ label: "Field", value: "field", cell: (row) => name(row.field) }, { label: "Served in", value: "served" },
-    { label: "Calls that lost it", value: "calls", numeric: true, cell: (row) => (row.calls ? badge(number(row.calls), "warn") : "0") }];
+    { label: "Lost", value: "from", cell: (row) => row.from && `${row.from === client ? "in requests" : "in responses"}, ${row.from} to ${row.to} (${row.kind})` },
+    { label: "Values lost", value: "calls", numeric: true, cell: (row) => (row.calls ? badge(number(row.calls), "warn") : "0") }];
   return section("What the conversion loses", table(columns, rows, { caption: `Fields that ${client} of ${service} can lose`,
-    key: (row) => `${row.served} ${row.field}`, empty: "Nothing: each field has a place in the other version." }));
+    key: (row) => `${row.served} ${row.from} ${row.kind} ${row.field}`, empty: "Nothing: each field has a place in the other version." }));
 }
 
 function chosen(data, view, one) {
