@@ -295,7 +295,8 @@ def test_without_an_answer_calls_are_refused_or_admitted_as_the_config_says(gate
     assert gateway.http("GET", "/loose/").status == 200 or how == "huge"
     failed, admitted = (gateway.metric(f"passerelle_policy_{name}_total") for name in ("failed", "admitted"))
     causes = gateway.logged(request_id=told.headers["x-request-id"])["causes"]
-    assert how != "slow" or "no response within 300 ms (the gateway's own)" in str(causes)
+    if how == "slow":  # or the server's own clock was first
+        assert any(text in str(causes) for text in ("no response within 300 ms (the gateway's own)", "DEADLINE_EXCEEDED"))
     assert failed >= counted[0] + 1 and admitted >= counted[1] + (how not in ("huge", "too many fields"))
 
 
