@@ -38,6 +38,7 @@ struct Admin {
     Live *live;
     uint64_t live_generation; /* of the config that let its readers in */
     LiveStream *streams;      /* of its readers */
+    int64_t making;           /* the time of this thread when a page for them was begun */
 
     h2o_globalconf_t config;
     h2o_context_t context;

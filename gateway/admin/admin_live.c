@@ -5,7 +5,12 @@
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http1/http1_head.h"
 
-enum { NAME_MOST = 2000 /* bytes of a page with its query */ };
+#include <time.h>
+
+enum {
+    NAME_MOST = 2000,  /* bytes of a page with its query */
+    COST_OF_BYTE = 10, /* nanoseconds, about; of a page that another thread makes */
+};
 
 /* The response to a reader; in the request's pool. */
 struct LiveStream {
@@ -20,6 +25,20 @@ struct LiveStream {
 
 /* ---- Making pages ---------------------------------------------------------------------------- */
 
+static int64_t thread_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * SECOND + time.tv_nsec;
+}
+
+/* What is made elsewhere is known by its size only. */
+static int64_t cost_of(const AdminAction *action)
+{
+    return action->what == ADMIN_WRITE ? thread_time() - action->admin->making
+                                       : (int64_t)action->body.size * COST_OF_BYTE;
+}
+
 static void on_made(AdminAction *action)
 {
     int status = admin_action_status(action);
@@ -28,7 +47,7 @@ static void on_made(AdminAction *action)
         response_write_problem(&problem, status, http_status_phrase((unsigned)status),
                                admin_action_detail(action));
     live_answer(action->owner, status, status == 200 ? action->body : buffer_bytes(&problem),
-                clock_now());
+                cost_of(action), clock_now());
 }
 
 static void make(void *owner, LivePage *made)
@@ -44,6 +63,7 @@ static void make(void *owner, LivePage *made)
     AdminAction *action = admin_page_action(admin, page, &question);
     action->on_done = on_made;
     action->owner = made;
+    admin->making = thread_time();
     admin_page_ask(admin, page, action);
 }
 

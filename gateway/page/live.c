@@ -22,7 +22,7 @@ struct LivePage {
     uint32_t readers;
     bool asked;       /* and not yet answered */
     int64_t asked_at; /* the last time */
-    int64_t took;     /* the last time */
+    int64_t cost;     /* the last time */
     int64_t due;
     uint64_t version; /* 0: not made yet */
     LiveEvent *event; /* of the version */
@@ -145,14 +145,20 @@ static int64_t cost_of(const Live *live)
 {
     int64_t cost = 0;
     for (const LivePage *page = live->pages; page; page = page->next)
-        cost += page->took;
+        cost += page->cost;
     return cost;
 }
 
-static int64_t pause_of(const Live *live)
+static int64_t larger(int64_t a, int64_t b)
 {
-    int64_t pause = LIVE_SHARE * cost_of(live);
-    return pause < LIVE_EVERY ? LIVE_EVERY : pause > LIVE_SELDOM ? LIVE_SELDOM : pause;
+    return a > b ? a : b;
+}
+
+/* From asking for a page to asking again. `took`: until it was here. */
+static int64_t pause_of(const Live *live, int64_t took)
+{
+    int64_t pause = larger(LIVE_SHARE * cost_of(live), LIVE_WAITS * took);
+    return pause < LIVE_SELDOM ? larger(pause, LIVE_EVERY) : LIVE_SELDOM;
 }
 
 Bytes live_page_name(const LivePage *page)
@@ -290,13 +296,13 @@ void live_join(Live *live, LiveReader *reader, const Bytes *pages, size_t n, int
 
 /* ---- What happens ---------------------------------------------------------------------------- */
 
-void live_answer(LivePage *page, int status, Bytes body, int64_t now)
+void live_answer(LivePage *page, int status, Bytes body, int64_t cost, int64_t now)
 {
     Live *live = page->live;
     LiveEvent *event = event_new(page, live->versions + 1, status, body);
     page->asked = false;
-    page->took = now - page->asked_at;
-    page->due = page->asked_at + pause_of(live);
+    page->cost = cost;
+    page->due = page->asked_at + pause_of(live, now - page->asked_at);
     atomic_fetch_add(&made, 1);
     if (says_the_same(page->event, event)) {
         event_unref(event);

@@ -6,7 +6,7 @@
  *      reader      waits ... send one event ... live_taken: the next page, or it waits
  *
  * A page is made once, however many watch it, and not at all when nobody does. Making pages takes
- * at most a hundredth of the time: what takes long is made seldom. A reader gets a page's newest
+ * at most a hundredth of a processor: what takes long is made seldom. A reader gets a page's newest
  * version when it has taken what it got before; what came in between, nobody keeps. One that takes
  * nothing for LIVE_PATIENCE is dropped and counted; each ends after LIVE_LIFE, to show its
  * credentials again.
@@ -32,7 +32,8 @@
 enum {
     LIVE_PAGES = 64,      /* of all readers, each counted once */
     LIVE_PAGES_EACH = 16, /* of one reader */
-    LIVE_SHARE = 100,     /* one part of so many is spent on making pages */
+    LIVE_SHARE = 100,     /* one part of so many of a processor is spent on making pages */
+    LIVE_WAITS = 10,      /* a page is waited for one part of so many of the time */
 };
 
 typedef struct Live Live;
@@ -96,8 +97,9 @@ void live_taken(LiveReader *reader, int64_t now);
 /* The name with which readers asked for it. */
 Bytes live_page_name(const LivePage *page);
 
-/* The page is made. `status`: of HTTP; `body`: JSON. The page may be gone afterwards. */
-void live_answer(LivePage *page, int status, Bytes body, int64_t now);
+/* The page is made. `status`: of HTTP; `body`: JSON; `cost`: nanoseconds of a processor, as far as
+   is known. The page may be gone afterwards. */
+void live_answer(LivePage *page, int status, Bytes body, int64_t cost, int64_t now);
 
 /* To be called once a second: asks for pages that are due, tells readers that nothing has changed,
    and drops those that are slow. */

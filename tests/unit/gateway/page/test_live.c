@@ -31,7 +31,7 @@ static void on_ask(void *owner, LivePage *page)
     Source *s = owner;
     s->asked[s->n++] = page;
     if (s->body)
-        live_answer(page, 200, bytes_of(s->body), s->now);
+        live_answer(page, 200, bytes_of(s->body), 0, s->now);
 }
 
 static void on_send(LiveReader *reader, Bytes text)
@@ -121,7 +121,7 @@ static void another_status_of_the_same_bytes_is_sent(void **state)
     take(reader, 0);
     source.body = NULL;
     look(SECOND);
-    live_answer(source.asked[1], 503, bytes_of("{\"a\":1}"), SECOND);
+    live_answer(source.asked[1], 503, bytes_of("{\"a\":1}"), 0, SECOND);
     assert_non_null(strstr(reader->text, "\"status\":503,\"body\":{\"a\":1}}\n\n"));
 }
 
@@ -203,37 +203,50 @@ static void a_reader_ends_in_time_to_show_its_credentials_again(void **state)
     assert_int_equal(reader->why, LIVE_OVER);
 }
 
-static void what_takes_long_is_made_seldom(void **state)
+static void what_costs_much_is_made_seldom(void **state)
 {
+    int64_t cost = SECOND / 50;
     source.body = NULL;
     join(0, "/errors", NULL, 0);
     look(SECOND);
     assert_int_equal(source.n, 1); /* it is being made */
-    live_answer(source.asked[0], 200, bytes_of("{}"), SECOND / 50);
-    look(LIVE_SHARE * (SECOND / 50) - 1);
+    live_answer(source.asked[0], 200, bytes_of("{}"), cost, SECOND / 50);
+    look(LIVE_SHARE * cost - 1);
     assert_int_equal(source.n, 1);
-    look(LIVE_SHARE * (SECOND / 50));
+    look(LIVE_SHARE * cost);
     assert_int_equal(source.n, 2);
 }
 
 static void all_pages_together_have_that_share(void **state)
 {
+    int64_t cost = SECOND / 50;
     source.body = NULL;
     join(0, "/errors", "/usage", 0);
-    live_answer(source.asked[0], 200, bytes_of("{}"), SECOND / 50);
-    live_answer(source.asked[1], 200, bytes_of("{}"), SECOND / 50);
-    look(LIVE_SHARE * (SECOND / 50));
+    live_answer(source.asked[0], 200, bytes_of("{}"), cost, 0);
+    live_answer(source.asked[1], 200, bytes_of("{}"), cost, 0);
+    look(LIVE_SHARE * cost);
     assert_int_equal(source.n, 3); /* the one that was alone when it was made */
-    look(2 * LIVE_SHARE * (SECOND / 50));
+    look(2 * LIVE_SHARE * cost);
     assert_int_equal(source.n, 4);
 }
 
-static void what_takes_very_long_is_made_in_the_end(void **state)
+static void what_is_waited_for_is_made_less_often(void **state)
 {
     source.body = NULL;
     join(0, "/errors", NULL, 0);
-    live_answer(source.asked[0], 200, bytes_of("{}"), SECOND);
-    take(&readers[0], SECOND);
+    live_answer(source.asked[0], 200, bytes_of("{}"), 0, SECOND / 4);
+    look(LIVE_WAITS * (SECOND / 4) - 1);
+    assert_int_equal(source.n, 1);
+    look(LIVE_WAITS * (SECOND / 4));
+    assert_int_equal(source.n, 2);
+}
+
+static void whatever_it_costs_it_is_made_in_the_end(void **state)
+{
+    source.body = NULL;
+    join(0, "/errors", NULL, 0);
+    live_answer(source.asked[0], 200, bytes_of("{}"), SECOND, 2 * SECOND);
+    take(&readers[0], 2 * SECOND);
     look(LIVE_SELDOM - 1);
     assert_int_equal(source.n, 1);
     look(LIVE_SELDOM);
@@ -249,7 +262,7 @@ static void a_page_whose_readers_left_while_it_was_made_is_gone_afterwards(void 
     join(1, "/errors", NULL, 0);
     assert_int_equal(source.n, 1); /* the same one */
     live_leave(&readers[1].reader);
-    live_answer(source.asked[0], 200, bytes_of("{}"), 0);
+    live_answer(source.asked[0], 200, bytes_of("{}"), 0, 0);
     join(2, "/errors", NULL, 0);
     assert_int_equal(source.n, 2);
 }
@@ -320,9 +333,10 @@ int main(void)
         LIVE(who_takes_nothing_is_dropped_and_nobody_else),
         LIVE(when_nothing_changes_that_is_said),
         LIVE(a_reader_ends_in_time_to_show_its_credentials_again),
-        LIVE(what_takes_long_is_made_seldom),
+        LIVE(what_costs_much_is_made_seldom),
         LIVE(all_pages_together_have_that_share),
-        LIVE(what_takes_very_long_is_made_in_the_end),
+        LIVE(what_is_waited_for_is_made_less_often),
+        LIVE(whatever_it_costs_it_is_made_in_the_end),
         LIVE(a_page_whose_readers_left_while_it_was_made_is_gone_afterwards),
         LIVE(there_is_room_for_so_many_readers),
         LIVE(there_is_room_for_so_many_pages),
