@@ -18,6 +18,7 @@
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers close connections with pings more often than every 5 minutes */
 #define MAX_AGE (600 * SECOND)
+#define FORGET_EVERY SECOND
 #define URGENT_FOR (200 * MILLISECOND) /* a connection is that of urgent calls */
 
 enum { FAILURE_MEMORY = 16 * 1024, WAITS = 1000 };
@@ -160,6 +161,13 @@ static Upstream **place_of(UpstreamTable *table, uint32_t number)
     return &table->by_number[number];
 }
 
+/* What has left is freed when its last call has ended, and with it its series in the metrics. */
+static void forget_later(UpstreamTable *table)
+{
+    if (!table->closing && !timer_running(&table->forgetting))
+        timer_start(&table->loop->timers, &table->forgetting, table->loop->now + FORGET_EVERY);
+}
+
 static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 {
     Upstream **place = place_of(table, instance->known->number);
@@ -173,6 +181,7 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
         tell_state(u);
     } else if (!u->named) {
         u->retired_at = table->loop->now; /* used by calls of an older config or set only */
+        forget_later(table);
     }
     return u;
 }
@@ -811,11 +820,14 @@ void upstream_resolve(Upstream *u)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
+static void on_forgetting(Timer *timer);
+
 UpstreamTable *upstreams_new(Loop *loop)
 {
     UpstreamTable *table = calloc(1, sizeof(*table));
     CHECK(table);
     table->loop = loop;
+    table->forgetting.fire = on_forgetting;
     table->resolver = resolver_new(loop);
     warming_begin(table);
     return table;
@@ -825,6 +837,7 @@ UpstreamTable *upstreams_new(Loop *loop)
 static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
+    forget_later(u->table);
     tell_state(u);
     warm_end(u);
     drain(u->links[LINK_CONNECTING], false);
@@ -857,6 +870,15 @@ static void free_forgotten(UpstreamTable *table)
         lookup_cancel(&u->lookup);
         upstream_free(u);
     }
+}
+
+static void on_forgetting(Timer *timer)
+{
+    UpstreamTable *table = (UpstreamTable *)((char *)timer - offsetof(UpstreamTable, forgetting));
+    free_forgotten(table);
+    for (const Upstream *u = table->first; u; u = u->next)
+        if (u->retired_at)
+            forget_later(table);
 }
 
 /* New connections use the new context: the settings are the same, but its files may be newer. */
@@ -906,6 +928,7 @@ static void end_all(Link **first, Result why)
 void upstreams_close(UpstreamTable *table, Result why)
 {
     table->closing = true;
+    timer_stop(&table->loop->timers, &table->forgetting);
     for (Upstream *u = table->first; u; u = u->next) {
         for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next)
             end_all(&endpoint->ready, why);

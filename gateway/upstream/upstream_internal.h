@@ -120,6 +120,7 @@ struct UpstreamTable {
     Upstream *first;
     Warming warming;
     bool closing;
+    Timer forgetting;     /* runs while an upstream is retired */
     Upstream **by_number; /* of KnownInstance; NULL: not used by this loop yet */
     uint32_t n_numbers;
 };
