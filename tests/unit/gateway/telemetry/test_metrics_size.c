@@ -1,12 +1,17 @@
-/* The page of many services: how large it is; and how long it takes, which is only told. */
+/* The page of many services: how large it is, and how long it takes. The latter is told, and judged
+   only where a number of milliseconds is given: `meson test --benchmark metrics_page`. */
 #include "tests/unit/check.h"
 
 #include "gateway/telemetry/metrics.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <time.h>
 
-enum { SERVICES = 1000, PAGE_MOST = 10 << 20 };
+enum { SERVICES = 1000, PAGE_MOST = 10 << 20, ROUNDS = 5 };
+
+static double time_most; /* milliseconds; 0: it may take any time */
 
 /* Another service like that of the fixture. */
 static void make_service(Config *config, Service *service, uint32_t number)
@@ -56,14 +61,29 @@ static void call_all(Fixture *f, const Config *config)
     }
 }
 
-static void write_page(Arena *arena, MetricsFormat format, const char *name)
+/* Processor time, in milliseconds: other programs run beside it. */
+static double write_once(MetricsFormat format, Buffer *out)
 {
-    Buffer out = buffer_in(arena);
-    clock_t began = clock(); /* processor time: other programs run beside it */
-    metrics_write(format, &out);
-    printf("%s: %.1f MB in %.1f ms\n", name, (double)out.size / (1 << 20),
-           (double)(clock() - began) * 1000 / CLOCKS_PER_SEC);
-    assert_in_range(out.size, SERVICES * 1000, PAGE_MOST);
+    clock_t began = clock();
+    metrics_write(format, out);
+    return (double)(clock() - began) * 1000 / CLOCKS_PER_SEC;
+}
+
+static void write_page(MetricsFormat format, const char *name)
+{
+    double least = INFINITY;
+    for (int i = 0; i < (time_most > 0 ? ROUNDS : 1); i++) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        Buffer out = buffer_in(arena);
+        double took = write_once(format, &out);
+        least = took < least ? took : least;
+        if (i == 0)
+            printf("%s: %.1f MB\n", name, (double)out.size / (1 << 20));
+        assert_in_range(out.size, SERVICES * 1000, PAGE_MOST);
+        arena_free(arena);
+    }
+    printf("%s: %.1f ms\n", name, least);
+    assert_true(time_most <= 0 || least <= time_most);
 }
 
 static void the_page_of_a_thousand_services_is_below_ten_megabytes(void **state)
@@ -72,14 +92,15 @@ static void the_page_of_a_thousand_services_is_below_ten_megabytes(void **state)
     Config *config = many_services();
     telemetry_adopt(config);
     call_all(f, config);
-    write_page(f->arena, METRICS_TEXT, "text");
-    write_page(f->arena, METRICS_OPENMETRICS, "OpenMetrics");
-    write_page(f->arena, METRICS_PROTOBUF, "protobuf");
+    write_page(METRICS_TEXT, "text");
+    write_page(METRICS_OPENMETRICS, "OpenMetrics");
+    write_page(METRICS_PROTOBUF, "protobuf");
     config_unref(config);
 }
 
-int main(void)
+int main(int n, char **arguments)
 {
+    time_most = n > 1 ? atof(arguments[1]) : 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_page_of_a_thousand_services_is_below_ten_megabytes,
                                         fixture_begin, fixture_end),
