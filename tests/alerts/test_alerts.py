@@ -309,6 +309,11 @@ def the_service_of_jobs_is_down(scene):
         scene.begin_job("good")
 
 
+@fault({("JobsParked", PAGE)}, tickets("JobStuck"), before=lambda: {"config": CONFIG.replace("    retrying: 1\n", "    park_after: 1\n")})
+def jobs_fail_all_in_the_same_way(scene):
+    scene.begin_job("full")
+
+
 @fault(tickets("RolloutPaused"), before=lambda: {"config": WITH_ROLLOUT})
 def an_operator_pauses_a_rollout(scene):
     assert command(scene.gateway, "rollout", "pause", "orders", "--why", "a test").returncode == 0
@@ -353,8 +358,9 @@ def a_key_can_be_read_by_others(scene):
     scene.gateway.reload()
 
 
-@fault(tickets("LedgerFull"), BURNS, before=lambda: {"rows": 1})
+@fault(tickets("LedgerFull"), BURNS | tickets("InstanceBarred", "HealingExcess") | {("AllInstancesUsed", PAGE)}, before=lambda: {"rows": 1, "config": CONFIG.replace("every: 200ms\n  rows", "every: 10s\n  rows")})
 def the_ledger_is_full(scene):
+    """What gives way before the store has it."""
     for path in ("/nowhere", "/v1/orders/none?x=%zz"):
         scene.gateway.http("GET", path)
     for status in (grpc.StatusCode.DATA_LOSS, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNIMPLEMENTED):
