@@ -102,6 +102,7 @@ LAYERS = (
         Module("job_hook", "webhooks of jobs: an outbox in the store, and who empties it", "JobPostman", "job_outbox.h"),
         Module("usage", "who uses which version, and when an old one ends", "UsageTable", "usage.h"),
         Module("signal", "weak signals: what is new, shifts, falls silent or drifts", "Watch", "watch.h"),
+        Module("feedback", "what customers say, beside what happened to them", "FeedbackEntry", "feedback.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("match", "what the path of a request belongs to", "Destination", "destination.h"),
@@ -131,7 +132,9 @@ LAYERS = (
         Module("commands", "the subcommands", "Command", "command.h"),
         Module("key_file", "API keys in a file, and hashes of passwords: made", "command_key", "command_key.h"),
         Module("profile_file", "profiles of a running gateway, in a file", "command_profile", "command_profile.h"),
+        Module("notice", "what is unusual and what customers say: shown, entered", "command_feedback", "command_notice.h"),
         Module("monitoring", "alerts, dashboards and probes, made from the config", "Alert", "monitoring.h"),
+        Module("mail", "mailboxes as what customers say: a program of its own", "MailRules", "mail_json.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),
 )

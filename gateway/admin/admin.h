@@ -21,6 +21,8 @@
  *   GET /jobs       jobs in the store, by the query; role `read`
  *   GET /jobs/ID    one of them, with its messages; role `read`
  *   GET /idempotency?key=KEY  what is kept of a key; role `read`
+ *   GET /feedback/list, /feedback/ID  what customers said, by the query; role `read`
+ *   GET /signals    what was found unusual; role `read`
  *   GET /keys       when API keys were used last, and how often; role `read`
  *   GET /usage      who uses which version, by the query; role `read`
  *   GET /debug/profile?seconds=N  what threads do, as pprof reads it; role `operate`
@@ -28,6 +30,8 @@
  *   GET /debug/allocator  the statistics of jemalloc; role `operate`
  *   GET /debug/loops  how long things wait for each event loop; role `read`
  *   GET /rollouts   new builds and versions, and how far they have come; role `read`
+ *   POST /feedback  enters what customers said; role `operate`
+ *   POST /signals/ID  somebody has seen a signal; role `operate`
  *   POST /errors/FINGERPRINT  says something of a kind of failures; role `operate`
  *   POST /reload    reads the config again; role `operate`
  *   POST /drain     stops in order, as SIGTERM; role `operate`

@@ -33,6 +33,11 @@ typedef enum AdminDoing {
     ADMIN_INSTANCE,      /* `target` is "eject", "drain" or "return", `text` the query */
     ADMIN_SERVICE,       /* `target` is "pin" or "unpin", `text` the query */
     ADMIN_READ_JOBS,     /* `text` is the query */
+    ADMIN_READ_SIGNALS,
+    ADMIN_ACKNOWLEDGE,   /* `target` is the id of a signal */
+    ADMIN_POST_FEEDBACK, /* `text` is what customers say */
+    ADMIN_LIST_FEEDBACK, /* `text` is the query */
+    ADMIN_READ_FEEDBACK, /* `target` is its id */
     ADMIN_READ_JOB,      /* `target` is its id */
     ADMIN_READ_USAGE,    /* `text` is the query */
     ADMIN_READ_ROLLOUTS, /* `text` is the query */

@@ -139,6 +139,7 @@ static void write_loops(const AdminSees *sees, const Config *config, Bytes query
 #define NO_FLEET "this gateway has no store: the config has no key `store`"
 #define NO_AUDIT "this gateway has no store: the audit is in its log only"
 #define NO_CLIENTS "this gateway has no store: it records no clients"
+#define NO_FEEDBACK "this gateway has no store, in which feedback is kept"
 #define NO_JOBS "this gateway has no store, and so neither jobs nor idempotency keys"
 
 static const AdminPage pages[] = {
@@ -166,6 +167,9 @@ static const AdminPage pages[] = {
     {"/debug/profile", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_cpu},
     {"/debug/heap", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_heap},
     {"/debug/allocator", PAGE_READ, ROLE_OPERATE, .respond = profile_desk_respond_allocator},
+    {"/feedback/list", PAGE_READ, ROLE_READ, NO_FEEDBACK, .doing = ADMIN_LIST_FEEDBACK},
+    {"/feedback/", PAGE_READ, ROLE_READ, NO_FEEDBACK, .doing = ADMIN_READ_FEEDBACK},
+    {"/signals", PAGE_READ, ROLE_READ, .doing = ADMIN_READ_SIGNALS},
     {"/jobs", PAGE_READ, ROLE_READ, NO_JOBS, .doing = ADMIN_READ_JOBS},
     {"/jobs/unpark", PAGE_ORDER, ROLE_OPERATE, NO_JOBS, .doing = ADMIN_ORDER_JOB},
     {"/jobs/", PAGE_READ, ROLE_READ, NO_JOBS, .doing = ADMIN_READ_JOB},
@@ -176,6 +180,8 @@ static const AdminPage pages[] = {
     {"/drain", PAGE_ACT, ROLE_OPERATE, .doing = ADMIN_DRAIN},
     {"/upgrade", PAGE_ACT, ROLE_OPERATE, .doing = ADMIN_UPGRADE},
     {"/errors/", PAGE_ACT, ROLE_OPERATE, .doing = ADMIN_ANNOTATE},
+    {"/feedback", PAGE_ACT, ROLE_OPERATE, NO_FEEDBACK, .doing = ADMIN_POST_FEEDBACK},
+    {"/signals/", PAGE_ACT, ROLE_OPERATE, .doing = ADMIN_ACKNOWLEDGE},
     {"/retire", PAGE_ORDER, ROLE_OPERATE, .doing = ADMIN_RETIRE},
     {"/rollouts/start", PAGE_ORDER, ROLE_OPERATE, .doing = ADMIN_ORDER_ROLLOUT},
     {"/rollouts/advance", PAGE_ORDER, ROLE_OPERATE, .doing = ADMIN_ORDER_ROLLOUT},

@@ -92,6 +92,16 @@ static void add_annotation(Buffer *out, const JsonNode *row)
     command_add_cell(out, buffer_bytes(&said), 0);
 }
 
+/* "complaints: 2": of so many clients (passerelle feedback) */
+static void add_complaints(Buffer *out, const JsonNode *row)
+{
+    Bytes complaints = json_member_text(row, "complaints");
+    if (!complaints.size)
+        return;
+    buffer_add_text(out, indent);
+    buffer_printf(out, "complaints: %.*s\n", BYTES_ARGS(complaints));
+}
+
 static void add_row(Buffer *out, const JsonNode *row)
 {
     for (int i = 0; i < N_COLUMNS; i++)
@@ -100,6 +110,7 @@ static void add_row(Buffer *out, const JsonNode *row)
     Bytes cause = json_member_text(row, "cause");
     buffer_add_text(out, indent);
     command_add_cell(out, cause.size ? cause : bytes_of("no cause is known"), 0);
+    add_complaints(out, row);
     add_annotation(out, row);
 }
 

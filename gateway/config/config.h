@@ -163,6 +163,23 @@ typedef struct UsageConfig {
     int64_t every, keep;
 } UsageConfig;
 
+/* Weak signals: gateway/signal. Times in nanoseconds. */
+typedef struct SignalsConfig {
+    bool on;
+    int64_t warm_up, forgotten;
+    uint32_t failures, clients; /* of a new kind, in an hour */
+    uint64_t calls;             /* of an hour that says anything */
+    int64_t every, keep;
+    uint32_t per_hour; /* of each kind */
+} SignalsConfig;
+
+/* What customers say: gateway/feedback. Times in nanoseconds. */
+typedef struct FeedbackConfig {
+    int64_t keep, window;
+    size_t size; /* bytes of one */
+    uint64_t entries;
+} FeedbackConfig;
+
 /* Kinds of failures for which something is to be done: all of it must hold. Lists end with NULL;
    NULL: any. */
 typedef struct FailureTrigger {
@@ -189,6 +206,8 @@ typedef struct WebhookConfig {
     Bytes token;    /* empty: none */
     Bytes secret;   /* that signs; empty: none */
     bool is_public; /* nothing is sent to internal addresses */
+    uint32_t signals;  /* bits 1 << FindingKind (gateway/signal) */
+    bool signals_only; /* it is told of no failures */
 } WebhookConfig;
 
 /* Who is told of states of jobs: gateway/job_hook. Of `to` only what says where and how: name, url,
@@ -799,6 +818,8 @@ struct Config {
     StoreConfig store;
     LedgerConfig ledger;
     UsageConfig usage;
+    SignalsConfig signals;
+    FeedbackConfig feedback;
     TracingConfig tracing;
     OtlpConfig otlp;
     BaggageConfig baggage;

@@ -61,6 +61,8 @@ struct Ledger {
     uint64_t n_handed; /* failures that a successor would get */
     bool hurries;      /* a successor is to get them as soon as they are collected */
     LedgerWebhooks webhooks;
+    LedgerComplaints *complaints; /* NULL: nobody knows of any */
+    void *complaints_owner;
     LedgerBook *books;
     LedgerQuestion *questions;
 
@@ -226,7 +228,9 @@ static void write_page(Ledger *ledger, Buffer *out)
                        .annotations = &ledger->annotations,
                        .node = ledger->node,
                        .redact = ledger->redact,
-                       .wall = clock_wall()};
+                       .wall = clock_wall(),
+                       .complaints = ledger->complaints,
+                       .complaints_owner = ledger->complaints_owner};
     ledger_page_write(&page, out);
 }
 
@@ -418,6 +422,38 @@ Result ledger_list(Ledger *ledger, Bytes query, Arena *arena,
     return OK;
 }
 
+void ledger_ask_complaints(Ledger *ledger, LedgerComplaints *count, void *owner)
+{
+    ledger->complaints = count;
+    ledger->complaints_owner = owner;
+}
+
+static void each_row_in(const FailureTable *table, bool mistake,
+                        void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner)
+{
+    for (uint32_t i = 0; i < table->n; i++)
+        see(owner, table->rows[i], mistake);
+}
+
+void ledger_each_row(const Ledger *ledger,
+                     void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner)
+{
+    each_row_in(&ledger->all->failures, false, see, owner);
+    each_row_in(&ledger->all->mistakes, true, see, owner);
+}
+
+const FailureRow *ledger_row(const Ledger *ledger, uint64_t fingerprint)
+{
+    const FailureRow *row = failure_table_find(&ledger->all->failures, fingerprint);
+    return row ? row : failure_table_find(&ledger->all->mistakes, fingerprint);
+}
+
+void ledger_post_signal(Ledger *ledger, uint32_t signal, const char *id, Bytes json)
+{
+    LedgerSignal what = {signal, id, json};
+    ledger_webhooks_tell_signal(&ledger->webhooks, &what, ledger->node, clock_wall());
+}
+
 /* ---- Annotations ----------------------------------------------------------------------------- */
 
 /* An operator waits until the others know what was said. */
@@ -440,19 +476,13 @@ static void end_note(void *owner, Result result)
     arena_free(note->arena);
 }
 
-static const FailureRow *find_row(const Ledger *ledger, uint64_t fingerprint)
-{
-    const FailureRow *row = failure_table_find(&ledger->all->failures, fingerprint);
-    return row ? row : failure_table_find(&ledger->all->mistakes, fingerprint);
-}
-
 static Result make_note(Ledger *ledger, const LedgerSaying *saying, Arena *arena,
                         Annotation *annotation)
 {
     uint64_t fingerprint;
     if (!fingerprint_read(saying->fingerprint, &fingerprint))
         return FAIL(arena, FAULT_UNKNOWN_PATH, "a fingerprint has 16 hexadecimal digits");
-    const FailureRow *row = find_row(ledger, fingerprint);
+    const FailureRow *row = ledger_row(ledger, fingerprint);
     const Annotation *known = annotations_find(&ledger->annotations, fingerprint);
     if (!row && !known)
         return FAIL(arena, FAULT_UNKNOWN_PATH,
@@ -496,8 +526,8 @@ static void on_collected(void *owner, Bytes page)
 static bool may_be_in_a_book(const Ledger *ledger, const LedgerSaying *saying)
 {
     uint64_t fingerprint;
-    return fingerprint_read(saying->fingerprint, &fingerprint) && !find_row(ledger, fingerprint) &&
-           !annotations_find(&ledger->annotations, fingerprint);
+    return fingerprint_read(saying->fingerprint, &fingerprint) &&
+           !ledger_row(ledger, fingerprint) && !annotations_find(&ledger->annotations, fingerprint);
 }
 
 void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,

@@ -16,6 +16,7 @@
 #include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
 #include "gateway/store/store.h"
+#include "gateway/tally/failure_table.h"
 #include "gateway/telemetry/exposition.h"
 
 typedef struct Ledger Ledger;
@@ -76,6 +77,22 @@ typedef struct LedgerSaying {
 } LedgerSaying;
 void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
                      void (*on_done)(void *owner, Result result), void *owner);
+
+/* Who knows how many clients have complained about a kind of failures: the page shows it. `count`
+   is called on this thread; NULL: nobody knows. */
+typedef uint64_t LedgerComplaints(void *owner, uint64_t fingerprint);
+void ledger_ask_complaints(Ledger *ledger, LedgerComplaints *count, void *owner);
+
+/* Each kind of failures that was collected. `see` must not use the ledger, and keeps nothing. */
+void ledger_each_row(const Ledger *ledger,
+                     void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner);
+
+/* The kind with this fingerprint, until the next collection; NULL: it is not known. */
+const FailureRow *ledger_row(const Ledger *ledger, uint64_t fingerprint);
+
+/* Posts to each webhook of the config that is told of such signals (WebhookConfig.signals): its
+   name, that of the gateway, the time, and `json` as `signal`. */
+void ledger_post_signal(Ledger *ledger, uint32_t signal, const char *id, Bytes json);
 
 /* Adds what is still in the books; whoever waits for an answer gets it. All books are closed, and
    their loops are gone. The store gets what has changed; the port may close then. The handles

@@ -45,6 +45,8 @@ typedef struct LedgerPage {
     const char *node;
     const char *const *redact;
     int64_t wall;
+    LedgerComplaints *complaints; /* NULL: nobody knows of any */
+    void *complaints_owner;
 } LedgerPage;
 
 /* The rows of the table, the most critical first; of equal ones the last seen. Behind them come

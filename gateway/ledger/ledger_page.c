@@ -192,6 +192,13 @@ static void add_annotation(Buffer *out, const LedgerRank *rank)
     buffer_add_byte(out, '}');
 }
 
+static void add_complaints(Buffer *out, const LedgerPage *page, const FailureRow *row)
+{
+    uint64_t n = page->complaints ? page->complaints(page->complaints_owner, row->fingerprint) : 0;
+    if (n)
+        add_number(out, "complaints", n);
+}
+
 void ledger_row_write(const LedgerPage *page, const LedgerRank *rank, Buffer *out)
 {
     const FailureRow *row = rank->row;
@@ -204,6 +211,7 @@ void ledger_row_write(const LedgerPage *page, const LedgerRank *rank, Buffer *ou
     add_share(out, "share_of_clients", rank->criticality.clients);
     add_key(out, &row->key);
     add_counts(out, row, page->wall);
+    add_complaints(out, page, row);
     add_instances(out, &row->instances);
     if (rank->annotation)
         add_annotation(out, rank);

@@ -65,6 +65,8 @@ static void try_kind(LedgerWebhooks *webhooks, const LedgerPage *page, LedgerWeb
                      const LedgerRank *rank, Bytes service, int64_t now)
 {
     const WebhookConfig *to = webhook->to;
+    if (to->signals_only)
+        return;
     TriggerLimits limits = {.every = to->every, .per_hour = to->per_hour};
     const char *reason =
         trigger_reason(&webhook->trigger, &to->when, to->every, rank, service, page->wall, now);
@@ -92,6 +94,32 @@ void ledger_webhooks_run(LedgerWebhooks *webhooks, const LedgerPage *page, int64
             try_kind(webhooks, page, &webhooks->items[k], &ranks[i], service, now);
     }
     arena_free(arena);
+}
+
+/* ---- Signals --------------------------------------------------------------------------------- */
+
+static void post_signal(LedgerWebhooks *webhooks, const LedgerWebhook *webhook,
+                        const LedgerSignal *signal, const char *node, int64_t wall)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer json = buffer_in(arena);
+    buffer_add_byte(&json, '{');
+    json_text_add_member(&json, "webhook", bytes_of(webhook->name));
+    json_text_add_member(&json, "node", bytes_of(node));
+    ledger_add_time(&json, "at", wall);
+    json_text_add_key(&json, "signal");
+    buffer_add_bytes(&json, signal->json);
+    buffer_add_byte(&json, '}');
+    webhook_sender_send(webhooks->sender, webhook->name, signal->id, buffer_bytes(&json));
+    arena_free(arena);
+}
+
+void ledger_webhooks_tell_signal(LedgerWebhooks *webhooks, const LedgerSignal *signal,
+                                 const char *node, int64_t wall)
+{
+    for (uint32_t i = 0; i < webhooks->n; i++)
+        if (webhooks->items[i].to->signals & signal->kind)
+            post_signal(webhooks, &webhooks->items[i], signal, node, wall);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */

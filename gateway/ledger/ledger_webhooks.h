@@ -27,6 +27,17 @@ void ledger_webhooks_use(LedgerWebhooks *webhooks, const Config *config, int64_t
 /* `page->redact` has the names of members that tell who clients are, too. `now`: clock_now. */
 void ledger_webhooks_run(LedgerWebhooks *webhooks, const LedgerPage *page, int64_t now);
 
+/* A weak signal: one bit of WebhookConfig.signals, its id, and what is told as JSON. */
+typedef struct LedgerSignal {
+    uint32_t kind;
+    const char *id;
+    Bytes json;
+} LedgerSignal;
+
+/* Posts it to those who are told of such signals. */
+void ledger_webhooks_tell_signal(LedgerWebhooks *webhooks, const LedgerSignal *signal,
+                                 const char *node, int64_t wall);
+
 /* Waits a moment for what is under way. */
 void ledger_webhooks_stop(LedgerWebhooks *webhooks);
 

@@ -5,6 +5,7 @@
 #include "gateway/key_file/command_password.h"
 #include "gateway/main/command_manual.h"
 #include "gateway/monitoring/command_monitoring.h"
+#include "gateway/notice/command_notice.h"
 #include "gateway/profile_file/command_profile.h"
 
 #include "base/arena.h"
@@ -175,6 +176,29 @@ static const Command commands[] = {
      command_errors,
      {"passerelle errors", "passerelle errors --watch",
       "passerelle errors annotate 52de81fa7cda618d --owner ada --ticket T-1 --acknowledge"}},
+    {"feedback",
+     "[list|show ID|add WORDS|import FILE]",
+     "print what customers have said and what happened to them then; or enter it",
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{"--client", "NAME", "list: only of this client; add, or mails: who said it"},
+      {"--request", "ID", "add: the request that it is about"},
+      {"--source", "WORD", "add: where it was said: phone, forum"},
+      {"--at", "TIME", "add: when, for example 2026-11-30T09:00:00Z; now by default"},
+      {"--watch", NULL, "list: print it again every 2 s, until it is stopped"},
+      {"--limit", "N", "list: print at most so many; 20 by default"}},
+     command_feedback,
+     {"passerelle feedback --client ada",
+      "passerelle feedback add 'my order is empty' --client ada --source phone",
+      "passerelle feedback import list.mbox --source list"}},
+    {"signals",
+     "[acknowledge ID]",
+     "print what a running gateway has found unusual; or tell it that somebody has seen it",
+     COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
+     {{"--watch", NULL, "print it again every 2 s, until it is stopped"},
+      {"--limit", "N", "print at most so many; 20 by default"}},
+     command_signals,
+     {"passerelle signals", "passerelle signals --json",
+      "passerelle signals acknowledge 3f0c9a2e77b1d204 --why 'ada moves to v3'"}},
     {"healing",
      "",
      "print what a running gateway does about what is broken: now, before, and how often",

@@ -199,6 +199,42 @@ static void retire(Process *p, AdminAction *action)
         usage_retire(p->shared.usage, &ordered->order, on_ordered, ordered);
 }
 
+/* ---- Signals -----------------------------------------------------------------------------------
+ */
+
+static void on_acknowledged(void *owner, Result result)
+{
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
+    action->result = error_copy(action->arena, result);
+    action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
+                                        BYTES_ARGS(action->why)));
+    actions_answer_state(action, "acknowledge", actions_state_of(storing->process->config));
+    actions_audit(storing->process, action, "acknowledge",
+                  actions_state_of(storing->process->config));
+    admin_action_done(action);
+}
+
+static void acknowledge(Process *p, AdminAction *action)
+{
+    signals_acknowledge(p->weak_signals,
+                        &(SignalSeen){.id = action->target, .who = action->who, .why = action->why},
+                        on_acknowledged, storing_of(p, action));
+}
+
+/* ---- Feedback ----------------------------------------------------------------------------------
+ */
+
+static void on_feedback(void *owner, Result result, Bytes json)
+{
+    const Storing *storing = owner;
+    AdminAction *action = storing->action;
+    action->result = error_copy(action->arena, result);
+    action->body = bytes_copy(action->arena, json);
+    actions_audit(storing->process, action, "feedback", actions_state_of(storing->process->config));
+    admin_action_done(action);
+}
+
 /* ---- Forgetting a client -----------------------------------------------------------------------
  */
 
@@ -247,6 +283,7 @@ static void forget(Process *p, AdminAction *action, Bytes client)
         return;
     }
     usage_forget_client(p->shared.usage, hash.size ? hash : client);
+    signals_forget_client(p->weak_signals, hash.size ? hash : client);
     store_submit(p->port,
                  store_kinds_forget_client(&store_kinds, bytes_of(pseudonym), client,
                                            hash.size ? hash : client),
@@ -324,6 +361,17 @@ static void do_action(Process *p, AdminAction *action)
     case ADMIN_SERVICE: do_by_hand(p, action, "service"); break;
     case ADMIN_READ_USAGE: usage_ask(p->shared.usage, action->text, on_usage_read, action); break;
     case ADMIN_READ_API_KEYS: key_uses_ask(p->key_uses, on_usage_read, action); break;
+    case ADMIN_READ_SIGNALS: signals_read(p->weak_signals, on_usage_read, action); break;
+    case ADMIN_ACKNOWLEDGE: acknowledge(p, action); break;
+    case ADMIN_POST_FEEDBACK:
+        feedback_post(p->feedback, action->text, on_feedback, storing_of(p, action));
+        break;
+    case ADMIN_LIST_FEEDBACK:
+        feedback_ask(p->feedback, BYTES_NONE, action->text, on_usage_read, action);
+        break;
+    case ADMIN_READ_FEEDBACK:
+        feedback_ask(p->feedback, action->target, BYTES_NONE, on_usage_read, action);
+        break;
     case ADMIN_RETIRE: retire(p, action); break;
     case ADMIN_READ_JOBS:
     case ADMIN_READ_JOB:

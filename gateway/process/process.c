@@ -191,11 +191,15 @@ static void stop_admin(Process *p)
     metrics_remove_writer(p->shared.ledger);
     metrics_remove_writer(p->shared.usage);
     metrics_remove_writer(p->key_uses);
+    metrics_remove_writer(p->weak_signals);
     metrics_remove_writer(p->shared.limits);
     metrics_remove_writer(p->shared.fallbacks);
     metrics_remove_writer(p->shared.shadows);
     shadow_book_free(p->shared.shadows);
     audit_free(p->audit);
+    signals_free(p->weak_signals);
+    if (p->feedback)
+        feedback_free(p->feedback);
     ledger_free(p->shared.ledger);
     usage_free(p->shared.usage);
     key_uses_free(p->key_uses);
@@ -257,6 +261,15 @@ static void open_books(Process *p)
     p->key_uses = key_uses_start(&p->loop, p->port);
     key_uses_use(p->key_uses, p->config);
     metrics_add_writer(key_uses_metrics_write, p->key_uses);
+    p->weak_signals = signals_new(&(SignalPlaces){.loop = &p->loop,
+                                                  .ledger = p->shared.ledger,
+                                                  .usage = p->shared.usage,
+                                                  .store = p->store,
+                                                  .port = p->port},
+                                  p->config);
+    metrics_add_writer(signals_metrics_write, p->weak_signals);
+    if (p->port)
+        p->feedback = feedback_new(&p->loop, p->shared.ledger, p->port, p->config);
     p->shared.limits = rate_limits_new();
     rate_limits_use(p->shared.limits, p->config);
     metrics_add_writer(rate_limits_metrics_write, p->shared.limits);

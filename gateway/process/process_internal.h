@@ -9,6 +9,7 @@
 #include "gateway/audit/audit.h"
 #include "gateway/claim_admin/claim_admin.h"
 #include "gateway/discovery/discovery.h"
+#include "gateway/feedback/feedback.h"
 #include "gateway/fleet/fleet_name.h"
 #include "gateway/health/judge.h"
 #include "gateway/job_admin/job_admin.h"
@@ -22,6 +23,7 @@
 #include "gateway/process/succession.h"
 #include "gateway/process/worker.h"
 #include "gateway/rollout_run/rollout_runner.h"
+#include "gateway/signal/weak_signals.h"
 #include "gateway/store/store_keeper.h"
 
 /* The progress of a shutdown. */
@@ -62,6 +64,8 @@ typedef struct Process {
 
     Watching *watching; /* lists of instances */
     KeyUses *key_uses;
+    Signals *weak_signals;
+    Feedback *feedback;     /* with a store */
     KeyKeeper *keys;        /* that check credentials; NULL: no config had any yet */
     uv_timer_t later;       /* until the workers are told of more changed instances */
     int64_t instances_told; /* when they were told last */

@@ -170,6 +170,9 @@ static void use_config(Process *p, Config *config)
     usage_use(p->shared.usage, config);
     otlp_use(p->shared.otlp, config);
     key_uses_use(p->key_uses, config);
+    signals_use(p->weak_signals, config);
+    if (p->feedback)
+        feedback_use(p->feedback, config);
     rate_limits_use(p->shared.limits, config);
     fallbacks_use(p->shared.fallbacks, config);
     if (p->store) {

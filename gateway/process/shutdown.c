@@ -108,6 +108,9 @@ static void close_down(Process *p)
     succession_stop(p->succession);
     reloads_refuse(p, &p->waiting);
     upgrade_refuse_left(p);
+    signals_stop(p->weak_signals);
+    if (p->feedback)
+        feedback_stop(p->feedback);
     ledger_stop(p->shared.ledger);
     usage_stop(p->shared.usage);
     key_uses_stop(p->key_uses);

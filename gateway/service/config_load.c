@@ -100,6 +100,8 @@ static Result read_config(ConfigReader *reader)
     config_read_usage(reader);
     config_read_otlp(reader);
     config_read_baggage(reader);
+    config_read_signals(reader);
+    config_read_feedback(reader);
     config_read_cache(reader);
     config_read_healing(reader);
     config_read_all_objectives(reader);

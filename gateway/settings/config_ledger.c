@@ -118,6 +118,14 @@ static void read_when(ConfigReader *reader, const Passerelle__Config__FailureTri
     when->faults = text->n_faults ? faults : NULL;
 }
 
+static uint32_t read_signals(const Passerelle__Config__Webhook *text)
+{
+    uint32_t signals = 0;
+    for (size_t i = 0; i < text->n_signals; i++)
+        signals |= 1u << text->signals[i];
+    return signals;
+}
+
 static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook *text,
                          const char *path, WebhookConfig *webhook)
 {
@@ -129,6 +137,8 @@ static void read_webhook(ConfigReader *reader, const Passerelle__Config__Webhook
         .attempts = text->attempts,
         .queue = text->queue,
         .is_public = text->public_,
+        .signals = read_signals(text),
+        .signals_only = text->n_signals && !text->when,
     };
     read_when(reader, text->when, path, &webhook->when);
     const ReceiverText receiver = {text->name, text->url, text->ca, text->token_file,

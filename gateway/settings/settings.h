@@ -54,6 +54,10 @@ void config_read_objectives(ConfigReader *reader, const Passerelle__Config__Obje
 void config_read_ledger(ConfigReader *reader);
 void config_check_ledger(ConfigReader *reader);
 
+/* config_signals.c: reads Config.signals; and Config.feedback, after the store. */
+void config_read_signals(ConfigReader *reader);
+void config_read_feedback(ConfigReader *reader);
+
 /* config_webhook.c: what says of a webhook who it is and where, as the file has it: name, URL, and
    files; each may be NULL. */
 typedef struct ReceiverText {

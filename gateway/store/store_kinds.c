@@ -108,6 +108,22 @@ static int64_t keep_key_uses(const Config *config)
     return (unused > 365 * 24 * HOURS ? unused : 365 * 24 * HOURS) + 7 * 24 * HOURS;
 }
 
+static int64_t keep_signals(const Config *config)
+{
+    return config->signals.keep;
+}
+
+/* Of a gateway that has not written for so long. */
+static int64_t keep_signal_states(const Config *config)
+{
+    return 30 * 24 * HOURS;
+}
+
+static int64_t keep_feedback(const Config *config)
+{
+    return config->feedback.keep;
+}
+
 static const StoreKind kinds[] = {
     {
         .table = "gateways",
@@ -273,6 +289,30 @@ static const StoreKind kinds[] = {
         .delete_old = "DELETE FROM key_uses WHERE (key, node) IN (SELECT key, node FROM key_uses"
                       " WHERE seen < $1 LIMIT " STORE_STEP ")",
         .measure = MEASURE("key_uses", "seen"),
+    },
+    {
+        .table = "signals",
+        .since = 23,
+        .keep = keep_signals,
+        .delete_old = OLDER("signals", "id", "at"),
+        .measure = MEASURE("signals", "at"),
+        .forget_client = "DELETE FROM signals WHERE client IN ($2, $3) AND client <> $1",
+    },
+    {
+        /* Clients are in it as hashes of 64 bits, of which nobody makes a name. */
+        .table = "signal_states",
+        .since = 23,
+        .keep = keep_signal_states,
+        .delete_old = OLDER("signal_states", "node", "at"),
+        .measure = MEASURE("signal_states", "at"),
+    },
+    {
+        .table = "feedback",
+        .since = 23,
+        .keep = keep_feedback,
+        .delete_old = OLDER("feedback", "id", "entered"),
+        .measure = MEASURE("feedback", "entered"),
+        .forget_client = "DELETE FROM feedback WHERE client IN ($2, $3) AND client <> $1",
     },
 };
 

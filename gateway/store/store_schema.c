@@ -301,6 +301,36 @@ static const Migration migrations[] = {
         " calls BIGINT NOT NULL,"
         " seen BIGINT NOT NULL,"
         " PRIMARY KEY (key, node))"},
+    /* Weak signals, one row for all times that one was found: `content` is its evidence. What each
+       gateway remembers to find them. And what customers say: `content` has their words, and what
+       happened to them; `kinds` are fingerprints of the ledger. */
+    {1, "CREATE TABLE signals ("
+        " id TEXT NOT NULL PRIMARY KEY,"
+        " kind TEXT NOT NULL,"
+        " subject TEXT NOT NULL,"
+        " client TEXT NOT NULL,"
+        " since BIGINT NOT NULL,"
+        " at BIGINT NOT NULL,"
+        " times BIGINT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " content BYTEA NOT NULL,"
+        " acknowledged BIGINT NOT NULL,"
+        " who TEXT NOT NULL,"
+        " why BYTEA NOT NULL);"
+        "CREATE INDEX signals_at ON signals (at);"
+        "CREATE TABLE signal_states ("
+        " node TEXT NOT NULL PRIMARY KEY,"
+        " at BIGINT NOT NULL,"
+        " content BYTEA NOT NULL);"
+        "CREATE TABLE feedback ("
+        " id TEXT NOT NULL PRIMARY KEY,"
+        " at BIGINT NOT NULL,"
+        " client TEXT NOT NULL,"
+        " kinds TEXT NOT NULL,"
+        " entered BIGINT NOT NULL,"
+        " content BYTEA NOT NULL);"
+        "CREATE INDEX feedback_at ON feedback (at);"
+        "CREATE INDEX feedback_entered ON feedback (entered)"},
 };
 
 enum {

@@ -28,4 +28,17 @@ const char *metrics_media_type(MetricsFormat format);
    it is to read native histograms. */
 MetricsFormat metrics_format(Bytes accept);
 
+/* What was counted of a method since the process began, over all loops: for those who look at it
+   now and then. Names live as long as the process; empty where a path has no schema. */
+typedef struct MethodTotals {
+    const char *service, *method, *version; /* the client's version */
+    uint64_t calls;
+    uint64_t failures; /* by a service or the gateway, also where a fallback has responded */
+    uint64_t losses;   /* fields */
+    double seconds;    /* of all calls */
+} MethodTotals;
+
+/* `read` must not use telemetry. Methods without calls are left out. */
+void method_totals_read(void (*read)(void *owner, const MethodTotals *totals), void *owner);
+
 #endif

@@ -415,3 +415,48 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
     write_losses(e, process, arena);
     write_beyond(e, process);
 }
+
+/* ---- Totals of methods ---------------------------------------------------------------------- */
+
+static bool has_failed(uint64_t key)
+{
+    CallKey call = call_key_of(key);
+    return call.by || (call.code != CODE_OK && !code_is_callers(call.code));
+}
+
+static void add_cells(MethodTotals *totals, const CountCells *cells)
+{
+    const CountCell *cell = atomic_load_explicit(&cells->first, memory_order_acquire);
+    for (; cell; cell = atomic_load_explicit(&cell->next, memory_order_relaxed)) {
+        uint64_t n = count_read(&cell->count);
+        totals->calls += n;
+        totals->failures += cell->key != CELL_OTHER && has_failed(cell->key) ? n : 0;
+    }
+}
+
+static void add_loop(MethodTotals *totals, const Telemetry *loop, uint32_t number)
+{
+    const MethodCounters *m = method_of(loop, number);
+    if (!m)
+        return;
+    add_cells(totals, &m->calls);
+    totals->losses += count_read(&m->losses);
+    totals->seconds += (double)count_read(&m->duration_sum) / (double)SECOND;
+}
+
+void method_totals_read(void (*read)(void *owner, const MethodTotals *totals), void *owner)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return;
+    const SeriesSet *methods = &p->series[SERIES_METHOD];
+    for (uint32_t number = 0; number < methods->n; number++) {
+        const char *const *labels = methods->items[number].labels;
+        MethodTotals totals = {.service = labels[0], .method = labels[1], .version = labels[2]};
+        for (const Telemetry *loop = p->loops; loop; loop = loop->next)
+            add_loop(&totals, loop, number);
+        if (totals.calls)
+            read(owner, &totals);
+    }
+    telemetry_unlock();
+}

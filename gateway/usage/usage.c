@@ -288,6 +288,12 @@ void usage_ask(Usage *usage, Bytes query, void (*on_done)(void *owner, Result re
     answer(asking, r, &found);
 }
 
+void usage_each_client(Usage *usage, void (*see)(void *owner, const UsageCount *row), void *owner)
+{
+    for (uint32_t i = 0; i < USAGE_SHARDS; i++)
+        usage_table_each(usage->table, i, see, owner);
+}
+
 /* ---- The rest -------------------------------------------------------------------------------- */
 
 void usage_retire(Usage *usage, const RetireOrder *order,

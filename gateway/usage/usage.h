@@ -14,6 +14,7 @@
 
 #include "gateway/loop/loop.h"
 #include "gateway/usage/retirements.h"
+#include "gateway/usage/usage_table.h"
 
 typedef struct Usage Usage;
 
@@ -33,6 +34,10 @@ void usage_count(Usage *usage, Loop *loop);
    counted), those of the store. The JSON lives during the call only. */
 void usage_ask(Usage *usage, Bytes query, void (*on_done)(void *owner, Result result, Bytes json),
                void *owner);
+
+/* Each row of a client in memory: without a store all that is known. `see` must not use the usage,
+   and keeps nothing. */
+void usage_each_client(Usage *usage, void (*see)(void *owner, const UsageCount *row), void *owner);
 
 /* As retirements_order. */
 void usage_retire(Usage *usage, const RetireOrder *order,

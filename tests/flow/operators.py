@@ -100,14 +100,14 @@ def secure(gateway, name=None, token=None):
     return ask
 
 
-def on_socket(file, verb, path, headers=None, timeout=60):
+def on_socket(file, verb, path, headers=None, timeout=60, body=None):
     """The answer on a unix socket."""
     connection = http.client.HTTPConnection("localhost", timeout=timeout)
     connection.sock = socket.socket(socket.AF_UNIX)
     try:
         connection.sock.settimeout(timeout)
         connection.sock.connect(str(file))
-        connection.request(verb, path, headers=headers or {})
+        connection.request(verb, path, body, headers=headers or {})
         return Answer(connection.getresponse())
     finally:
         connection.close()

@@ -41,6 +41,11 @@ PATHS = {
     "/debug/allocator": ("GET", "operate"),
     "/debug/profile": ("GET", "operate"),
     "/debug/heap": ("GET", "operate"),
+    "/signals": ("GET", "read"),
+    "/signals/": ("POST", "operate"),
+    "/feedback": ("POST", "operate"),
+    "/feedback/list": ("GET", "read"),
+    "/feedback/": ("GET", "read"),
     "/retire": ("POST", "operate"),
     **{f"/rollouts/{word}": ("POST", "operate") for word in ("start", "advance", "pause", "resume", "rollback", "tell")},
     "/errors/": ("POST", "operate"),
@@ -58,16 +63,16 @@ PATHS = {
 }
 QUERIES = {"/debug/profile": "?seconds=0", "/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
-           "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/jobs/": "0" * 26,
+           "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/signals/": "0" * 16, "/feedback/": "0" * 16, "/jobs/": "0" * 26,
            "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
            "/idempotency": "?key=none", "/idempotency/forget": "?key=none",
            "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
 ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
 KEYS = {"/idempotency", "/idempotency/forget"}
-UNKNOWN = {"/page/**", "/requests/", "/errors/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such file, call, failure, ..., and nobody counts usage
+UNKNOWN = {"/page/**", "/requests/", "/errors/", "/signals/", "/feedback/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such file, call, failure, ..., and nobody counts usage
 UNFIT = {"/upgrade", "/debug/heap"}  # there is no supervisor that could; allocations are not sampled
-MALFORMED = {"/debug/profile", "/live"}  # a good question would take a second; which pages?
+MALFORMED = {"/debug/profile", "/live", "/feedback"}  # a good question would take a second; which pages? nothing is said
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"
@@ -89,7 +94,7 @@ ASKERS = {
 RANKS = [None, "guest", "read", "operate"]
 # Every path that changes something, and the command that asks for it.
 # (test_ledger.py has that of /errors/, test_jobs_operators.py those of /jobs/, test_rollout_acts.py those of /rollouts/,
-# test_usage.py that of /retire, test_idempotency.py that of /idempotency/forget.)
+# test_weak_signals.py that of /signals/, test_feedback.py that of /feedback, test_usage.py that of /retire, test_idempotency.py that of /idempotency/forget.)
 AUDITED = {"/reload": ["reload"], "/drain": ["drain"], "/upgrade": ["upgrade"],
            "/client/forget": ["client", "forget", "ada"],
            "/instance/eject": ["instance", "eject", "127.0.0.1:1"], "/instance/drain": ["instance", "drain", "127.0.0.1:1"],
@@ -127,7 +132,7 @@ def expected(asker, path):
 def test_each_path_has_a_row(running):
     told = plain(running[PLAIN])("GET", "/nothing").json["detail"]
     assert set(told.removeprefix("there are ").split()) == set(PATHS)
-    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", "/retire", *JOBS, *KEYS, *ROLLOUTS}
+    assert set(AUDITED) == {path for path, (verb, _role) in PATHS.items() if verb != "GET"} - {"/errors/", "/signals/", "/feedback", "/retire", *JOBS, *KEYS, *ROLLOUTS}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/drain"])
@@ -173,7 +178,7 @@ def test_what_everybody_sees_has_no_names_of_clients_or_operators(running):
 
 def test_each_command_that_changes_something_has_a_row():
     table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
-    assert {command["name"] for command in table if command["changes"]} == {"errors", "idempotency", "jobs", "retire", "rollout", *(words[0] for words in AUDITED.values())}
+    assert {command["name"] for command in table if command["changes"]} == {"errors", "feedback", "signals", "idempotency", "jobs", "retire", "rollout", *(words[0] for words in AUDITED.values())}
 
 
 @pytest.mark.parametrize("why", [None, "a reason with ümlauts"])

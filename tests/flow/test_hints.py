@@ -917,6 +917,7 @@ CONFIG_CASES = JOB_CASES + [
                "would not be asked about this call"),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
+    ConfigCase(config(rest="feedback: {}\n"), config(rest="store: {sqlite: /tmp/s.db}\nfeedback: {}\n"), "is kept in a store"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
     ConfigCase(config(rest=keyed('{id: a, file: c.yaml}')), config(rest=keyed('{id: a, file: good.key}')), "64 hexadecimal digits"),
     ConfigCase(config(rest=keyed('{id: "a b", file: good.key}')), config(rest=keyed('{id: 2026-11, file: good.key}')), "a key's id"),

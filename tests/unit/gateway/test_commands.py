@@ -47,6 +47,8 @@ GOOD = {
     "audit": [],
     "errors": [],
     "healing": [],
+    "signals": [],
+    "feedback": ["list"],
     "limits": [],
     "shadow": [],
     "rollout": ["status"],

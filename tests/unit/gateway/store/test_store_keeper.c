@@ -564,6 +564,23 @@ static void each_kind_of_the_gateway_is_deleted_by_its_age(void **state)
                              " VALUES ('old', '', 0, 0, 1, $1), ('new', '', 0, 0, 1, $2)");
     store_bind_integer(s, now - HOUR - SECOND);
     store_bind_integer(s, now - HOUR + 30 * SECOND);
+    s = store_task_add(task, "INSERT INTO signals (id, kind, subject, client, since, at, times,"
+                             " node, content, acknowledged, who, why)"
+                             " VALUES ('old', '', '', '', 0, $1, 1, '', $3, 0, '', $3),"
+                             " ('new', '', '', '', 0, $2, 1, '', $3, 0, '', $3)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    store_bind_bytes(task, s, bytes_of("content"));
+    s = store_task_add(task, "INSERT INTO signal_states (node, at, content)"
+                             " VALUES ('old', $1, $3), ('new', $2, $3)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    store_bind_bytes(task, s, bytes_of("content"));
+    s = store_task_add(task, "INSERT INTO feedback (id, at, client, kinds, entered, content)"
+                             " VALUES ('old', 0, '', '', $1, $3), ('new', 0, '', '', $2, $3)");
+    store_bind_integer(s, now - HOUR - SECOND);
+    store_bind_integer(s, now - HOUR + 30 * SECOND);
+    store_bind_bytes(task, s, bytes_of("content"));
     store_task_free(run(b, task));
     for (size_t i = 0; i < store_kinds.n; i++) {
         task = store_task_new(STORE_PROMISED);
