@@ -202,10 +202,10 @@ typedef struct WebhookConfig {
     uint32_t per_hour;
     int64_t timeout, backoff;
     uint32_t attempts, queue;
-    Bytes ca;       /* certificates, PEM; empty: the system's */
-    Bytes token;    /* empty: none */
-    Bytes secret;   /* that signs; empty: none */
-    bool is_public; /* nothing is sent to internal addresses */
+    Bytes ca;          /* certificates, PEM; empty: the system's */
+    Bytes token;       /* empty: none */
+    Bytes secret;      /* that signs; empty: none */
+    bool is_public;    /* nothing is sent to internal addresses */
     uint32_t signals;  /* bits 1 << FindingKind (gateway/signal) */
     bool signals_only; /* it is told of no failures */
 } WebhookConfig;

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/metrics_internal.h"
 
 #include <stdio.h>
