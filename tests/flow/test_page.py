@@ -258,3 +258,16 @@ def test_the_matrix_tells_who_still_speaks_an_old_version_and_what_that_loses(ru
     assert (old["calls"], own["calls"], own["loses"], own["losses"]) == (3, 2, [], 0)
     assert 0 < old["p50_ms"] <= old["p99_ms"] < 10000
     assert old["loses"] and {loss["field"] for loss in old["lost"]} <= set(old["loses"]) and old["losses"] == sum(loss["calls"] for loss in old["lost"])
+
+
+def test_readers_end_when_another_process_takes_over_and_find_it(tmp_path):
+    with Gateway(tmp_path, CONFIG, options=["--supervise"], **HASHES) as gateway:
+        watcher = Watcher(gateway, "/config")
+        told = iter(watcher)
+        assert next(told)[0] == "/config"
+        assert plain(gateway, "ops")("POST", "/upgrade").status == 200
+        assert next(told, None) is None
+        watcher.close()
+        again = eventually(lambda: (one := Watcher(gateway, "/config")).status == 200 and one)
+        assert next(iter(again))[0] == "/config"
+        again.close()
