@@ -26,7 +26,7 @@ static atomic_bool over; /* the busy thread has run long enough */
 static volatile uint64_t work_done;
 
 /* Not static: it has a symbol, and is no part of who calls it. */
-__attribute__((noinline, noclone)) void busy_by_design(void);
+__attribute__((noinline)) void busy_by_design(void);
 void busy_by_design(void)
 {
     struct timespec ran = {0};
