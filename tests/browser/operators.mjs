@@ -1,5 +1,5 @@
 // operators.mjs BASE: the operators' page of the gateway at this URL, in a browser. It takes a line of JSON for each story,
-// {story, arguments}, and gives one, {told} or {error}.
+// {number, story, arguments}, and gives one, {number, told, faults} or {number, error, faults}.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
@@ -109,7 +109,7 @@ const stories = {
     const input = page.getByLabel("Text", { exact: false }).first();
     await input.focus();
     await page.evaluate(() => { window.same = document.querySelector("main input"); });
-    console.log(JSON.stringify({ ready: true }));
+    console.log(JSON.stringify({ number: now, ready: true }));
     await page.waitForFunction((wanted) => document.querySelector("main").innerText.includes(wanted), text, { timeout: 20000 });
     const told = await page.evaluate(() => ({ focus: document.activeElement === window.same, state: document.querySelector("#live").innerText }));
     await close(page);
@@ -158,20 +158,18 @@ const stories = {
     return told;
   },
 
-  // What axe-core finds, in each view, light and dark.
-  async axe(hashes, token) {
+  // What axe-core finds in each view.
+  async axe(hashes, token, scheme) {
     const found = [];
-    for (const scheme of ["light", "dark"]) {
-      const page = await open(hashes[0], { token, scheme });
-      await page.evaluate(AXE);
-      for (const hash of hashes) {
-        await visit(page, hash);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-        for (const { id, impact, nodes } of violations)
-          found.push({ hash, scheme, id, impact, nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`) });
-      }
-      await close(page);
+    const page = await open(hashes[0], { token, scheme });
+    await page.evaluate(AXE);
+    for (const hash of hashes) {
+      await visit(page, hash);
+      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+      for (const { id, impact, nodes } of violations)
+        found.push({ hash, id, impact, nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`) });
     }
+    await close(page);
     return found;
   },
 
@@ -250,14 +248,17 @@ const stories = {
   },
 };
 
+let now = 0; // the number of the story that is told
+
 for await (const line of createInterface({ input: process.stdin })) {
   const wanted = JSON.parse(line);
+  now = wanted.number;
   faults.length = 0;
   try {
     const told = await stories[wanted.story](...wanted.arguments);
-    console.log(JSON.stringify({ told, faults }));
+    console.log(JSON.stringify({ number: now, told, faults }));
   } catch (error) {
-    console.log(JSON.stringify({ error: String(error.stack), faults }));
+    console.log(JSON.stringify({ number: now, error: String(error.stack), faults }));
     for (const context of browser.contexts()) await context.close();
   }
 }
