@@ -4,8 +4,9 @@ import shutil
 import subprocess
 import tempfile
 
+from trouble import ROOT, Trouble  # it knows where the flow tests' harness is
+
 from test_operators_page import OPS, Browser
-from trouble import ROOT, Trouble
 
 FOLDER = ROOT / "docs/page"
 CALLS_OF_V1 = "#/matrix?service=orders&client=v1&served=v3"
