@@ -82,10 +82,11 @@ function usage({ retiring = [] }) {
 }
 
 function losses({ services: all = [] }) {
-  return all.flatMap(({ service, cells = [] }) => cells.filter((cell) => cell.losses > 0).map((cell) => ({
+  const gone = ({ lost = [] }) => lost.filter(({ kind }) => kind !== "defaulted");
+  return all.flatMap(({ service, cells = [] }) => cells.filter((cell) => gone(cell).length > 0).map((cell) => ({
     key: `losses ${service} ${cell.client_version} ${cell.served_version}`, tone: "warn", kind: "lost fields",
     what: `Clients of ${service} ${cell.client_version} lose fields, served in ${cell.served_version}`,
-    why: (cell.lost ?? []).map(({ field }) => field).join(", "),
+    why: gone(cell).map(({ field }) => field).join(", "),
     to: hash("matrix", { service, client: cell.client_version, served: cell.served_version }) })));
 }
 
