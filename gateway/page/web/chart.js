@@ -1,5 +1,6 @@
 // A chart over time, drawn by uPlot, with the same figures as text for those who do not see it.
 import { h, number } from "./dom.js";
+import uPlot from "./vendor/uPlot.js";
 
 const HEIGHT = 160;
 
@@ -35,7 +36,7 @@ export function chart(given) {
 
   function draw() {
     plot?.destroy();
-    plot = new window.uPlot(optionsOf(host, now, host.clientWidth || 300), data(), host);
+    plot = new uPlot(optionsOf(host, now, host.clientWidth || 300), data(), host);
   }
 
   // A frame later it is in the page and has a width.
