@@ -3,8 +3,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/admin/admin_internal.h"
-#include "gateway/admin/h2o_problem.h"
-#include "gateway/admin/h2o_thread.h"
+#include "gateway/h2o/h2o_problem.h"
+#include "gateway/h2o/h2o_thread.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/thread.h"
 
@@ -148,6 +148,7 @@ static void on_look(uv_timer_t *look)
     Admin *admin = look->data;
     refusals_look(&admin->refusals, clock_now());
     admin_live_look(admin);
+    admin_tail_look(admin);
 }
 
 void admin_metrics_write(Exposition *e, void *unused)
@@ -164,6 +165,7 @@ static void on_stop(uv_async_t *stop)
     profile_desk_close();
     answer_actions(admin);
     admin_live_end(admin);
+    admin_tail_end(admin);
     uv_close((uv_handle_t *)&admin->look, NULL);
     uv_close((uv_handle_t *)stop, NULL);
     uv_close((uv_handle_t *)&admin->answered, NULL);
@@ -333,6 +335,7 @@ Result admin_start(Arena *arena, const Config *config, const Address *address,
     admin->stop.data = admin;
     CHECK(error == 0); /* the loop has its descriptor for this since its init */
     CHECK(uv_async_init(&admin->loop, &admin->answered, on_answered) == 0);
+    admin_tail_begin(admin);
     CHECK(uv_timer_init(&admin->loop, &admin->look) == 0);
     CHECK(uv_timer_start(&admin->look, on_look, LOOK_TIME, LOOK_TIME) == 0);
     admin->answered.data = admin->look.data = admin;

@@ -13,6 +13,7 @@
  *   GET /matrix     calls by the versions of clients and of instances; role `read`
  *   GET /matrix     calls by the versions of clients and of instances; role `read`
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`
+ *   GET /tail?FILTER=VALUE  the log, line by line as it is written; role `read`
  *   GET /limits     who is refused most by limits, and since when; role `read`
  *   GET /shadow?service=NAME  what copies of calls have shown, of all services or one; role `read`
  *   GET /audit      what operators changed; role `read`

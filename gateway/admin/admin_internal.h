@@ -13,6 +13,7 @@
 #include <h2o.h>
 
 typedef struct LiveStream LiveStream;
+typedef struct TailStream TailStream;
 
 struct Admin {
     bool stopping; /* on_stop was called */
@@ -39,6 +40,8 @@ struct Admin {
     uint64_t live_generation; /* of the config that let its readers in */
     LiveStream *streams;      /* of its readers */
     int64_t making;           /* the time of this thread when a page for them was begun */
+    uv_async_t tailed;        /* the log has lines for readers of /tail */
+    TailStream *tails;
 
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -90,6 +93,18 @@ void admin_live_look(Admin *admin);
 
 /* Its readers are ended; for the last time before its connections are closed. */
 void admin_live_end(Admin *admin);
+
+/* ---- admin_tail.c: the readers of /tail ------------------------------------------------------ */
+
+void admin_tail_begin(Admin *admin);
+void admin_tail_respond(const Asking *asking);
+
+/* Once a second. */
+void admin_tail_look(Admin *admin);
+
+/* Its readers are ended, before its connections are closed. */
+void admin_tail_end(Admin *admin);
+
 /* ---- profile_desk.c: how operators look into this process ------------------------------------ */
 
 /*

@@ -147,6 +147,7 @@ static const AdminPage pages[] = {
     {"/page/**", PAGE_READ, ROLE_GUEST, .respond = respond_asset},
     {"/whoami", PAGE_READ, ROLE_GUEST, .tells_who = true, .respond = respond_whoami},
     {"/live", PAGE_READ, ROLE_READ, .respond = admin_live_respond},
+    {"/tail", PAGE_READ, ROLE_READ, .respond = admin_tail_respond},
     {"/metrics", PAGE_READ, ROLE_GUEST, .respond = respond_metrics},
     {"/healthz", PAGE_READ, ROLE_GUEST, .respond = respond_healthz},
     {"/readyz", PAGE_READ, ROLE_GUEST, .respond = respond_readyz},

@@ -48,10 +48,15 @@ void response_send(h2o_req_t *req, int status, const char *reason, const char *m
     end(req, body);
 }
 
+void response_begin_stream(h2o_req_t *req, const char *media_type, h2o_generator_t *generator)
+{
+    begin_own(req, 200, "OK", media_type);
+    h2o_start_response(req, generator);
+}
+
 void response_begin_events(h2o_req_t *req, h2o_generator_t *generator)
 {
-    begin_own(req, 200, "OK", "text/event-stream");
-    h2o_start_response(req, generator);
+    response_begin_stream(req, "text/event-stream", generator);
 }
 
 void response_write_problem(Buffer *out, int status, const char *title, const char *detail)

@@ -28,6 +28,7 @@ enum {
 
 #define GET_TIME (10 * SECOND)
 #define ACT_TIME (60 * SECOND)
+#define FOLLOW_TIME (45 * SECOND) /* without a byte: three heartbeats */
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
@@ -187,6 +188,9 @@ static bool take_access(const CommandLine *line, Arena *arena, Access *access)
 
 typedef struct Asked {
     Arena *arena;
+    AdminTake *take; /* gets the body of a good response; NULL: it is kept */
+    void *taker;
+    AdminLink *link;
     Bytes said;      /* the body of the request; empty: there is none */
     unsigned status; /* 0: no response yet */
     Buffer body;
@@ -201,7 +205,10 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
     Asked *asked = owner;
-    if (asked->body.size + piece.size > BODY_MOST)
+    if (asked->take && asked->status == 200) {
+        admin_link_extend(asked->link, clock_now() + FOLLOW_TIME);
+        asked->broken = !asked->take(asked->taker, piece);
+    } else if (asked->body.size + piece.size > BODY_MOST)
         asked->broken = true;
     else
         buffer_add(&asked->body, piece.data, piece.size);
@@ -383,28 +390,46 @@ static int tell_open(const CommandLine *line, const Access *access)
     return EXIT_WELL;
 }
 
-static int ask_gateway(const CommandLine *line, const char *verb, const char *path,
-                       int64_t patience, Bytes said, Arena *arena, Bytes *body_out)
+static int ask_with(const CommandLine *line, const char *verb, const char *path, int64_t patience,
+                    Asked *asked)
 {
     Access access = {.text = NULL};
-    AdminLink *link;
+    Arena *arena = asked->arena;
     if (!take_access(line, arena, &access))
         return EXIT_USAGE;
-    Asked asked = {.arena = arena, .said = said, .body = buffer_in(arena)};
-    Result r =
-        admin_link_open(arena, &access.address, &access.files, clock_now() + patience, &link);
+    Result r = admin_link_open(arena, &access.address, &access.files, clock_now() + patience,
+                               &asked->link);
     if (!failed(r)) {
-        int code = admin_link_is_open_to_others(link) ? tell_open(line, &access) : EXIT_WELL;
+        int code = admin_link_is_open_to_others(asked->link) ? tell_open(line, &access) : EXIT_WELL;
         if (code == EXIT_WELL)
-            r = exchange(&asked, link, verb, path, &access);
-        admin_link_close(link);
+            r = exchange(asked, asked->link, verb, path, &access);
+        admin_link_close(asked->link);
         if (code != EXIT_WELL)
             return code;
     }
+    if (failed(r) && asked->take && asked->status == 200) {
+        error_ignore(r, "what is followed breaks off in the end");
+        return EXIT_WELL;
+    }
     if (failed(r))
         return tell_unreached(line, &access, arena, r);
+    return asked->status == 200 ? EXIT_WELL : tell_refusal(line, asked);
+}
+
+static int ask_gateway(const CommandLine *line, const char *verb, const char *path,
+                       int64_t patience, Bytes said, Arena *arena, Bytes *body_out)
+{
+    Asked asked = {.arena = arena, .said = said, .body = buffer_in(arena)};
+    int code = ask_with(line, verb, path, patience, &asked);
     *body_out = buffer_bytes(&asked.body);
-    return asked.status == 200 ? EXIT_WELL : tell_refusal(line, &asked);
+    return code;
+}
+
+int admin_follow(const CommandLine *line, const char *path, AdminTake *take, void *owner,
+                 Arena *arena)
+{
+    Asked asked = {.arena = arena, .body = buffer_in(arena), .take = take, .taker = owner};
+    return ask_with(line, "GET", path, GET_TIME, &asked);
 }
 
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)

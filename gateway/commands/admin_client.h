@@ -31,6 +31,14 @@ int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
 /* The same with something to say: JSON. */
 int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *arena, Bytes *body_out);
 
+/* Gets a piece of a body. False: it has had enough. */
+typedef bool AdminTake(void *owner, Bytes piece);
+
+/* Follows a page that does not end. EXIT_WELL: `take` has had enough, or the response has ended or
+   broken off; else as admin_get. */
+int admin_follow(const CommandLine *line, const char *path, AdminTake *take, void *owner,
+                 Arena *arena);
+
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);
 

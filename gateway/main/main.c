@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
+#include "gateway/follow/command_tail.h"
 #include "gateway/key_file/command_key.h"
 #include "gateway/key_file/command_password.h"
 #include "gateway/main/command_manual.h"
@@ -199,6 +200,16 @@ static const Command commands[] = {
      command_signals,
      {"passerelle signals", "passerelle signals --json",
       "passerelle signals acknowledge 3f0c9a2e77b1d204 --why 'ada moves to v3'"}},
+    {"tail",
+     "[FILTER=VALUE]...",
+     "follow the log of a running gateway; filters: service, method, client, code, fault, level, "
+     "log, "
+     "path, min_ms, instance, version, request_id",
+     COMMAND_PRINTS | COMMAND_ASKS,
+     {{"-n", "N", "end after so many lines"}},
+     command_tail,
+     {"passerelle tail", "passerelle tail service=orders level=warning",
+      "passerelle tail code=UNAVAILABLE min_ms=100 --json"}},
     {"healing",
      "",
      "print what a running gateway does about what is broken: now, before, and how often",

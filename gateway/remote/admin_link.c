@@ -282,6 +282,11 @@ Result admin_link_receive(AdminLink *link, uint8_t *room, size_t size, size_t *s
     }
 }
 
+void admin_link_extend(AdminLink *link, int64_t deadline)
+{
+    link->deadline = deadline;
+}
+
 bool admin_link_is_open_to_others(const AdminLink *link)
 {
     struct sockaddr_storage name;

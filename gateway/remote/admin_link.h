@@ -29,6 +29,9 @@ MUST_USE Result admin_link_send(AdminLink *link, Bytes bytes, size_t *sent_out);
 /* Waits for bytes; 0: the peer has ended. Faults: as above. */
 MUST_USE Result admin_link_receive(AdminLink *link, uint8_t *room, size_t size, size_t *size_out);
 
+/* From now on its functions have until then. */
+void admin_link_extend(AdminLink *link, int64_t deadline);
+
 /* Whether what is sent can be read on the way: TCP without TLS, and not to this machine. */
 bool admin_link_is_open_to_others(const AdminLink *link);
 

@@ -46,6 +46,7 @@ GOOD = {
     "upgrade": ["--why", "a test"],
     "audit": [],
     "errors": [],
+    "tail": ["-n", "1"],
     "healing": [],
     "signals": [],
     "feedback": ["list"],
@@ -72,7 +73,7 @@ GOOD = {
 
 
 # Without a good answer: one has no end, and no call was made that the others could know.
-UNANSWERED = {"run", "request", "idempotency"}
+UNANSWERED = {"run", "request", "idempotency", "tail"}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-#include "gateway/admin/h2o_problem.h"
+#include "gateway/h2o/h2o_problem.h"
 
 #include "protocols/http/http_engine.h"
 

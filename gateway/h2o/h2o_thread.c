@@ -1,4 +1,4 @@
-#include "gateway/admin/h2o_thread.h"
+#include "gateway/h2o/h2o_thread.h"
 
 #include <h2o.h>
 #include <stdlib.h>
