@@ -227,7 +227,7 @@ class Completion(unittest.TestCase):
     def test_bash_completes_commands_and_options(self):
         def completed(*words):
             script = (f"source <({BINARY} help --bash); COMP_WORDS=(passerelle {' '.join(words)}); "
-                      f"COMP_CWORD={len(words)}; _passerelle; echo ${{COMPREPLY[@]}}")
+                      f"COMP_CWORD={len(words)}; _passerelle; printf '%s ' \"${{COMPREPLY[@]}}\"")
             return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
         for word in WORDS:
             self.assertIn(word, completed(word[:2]))
