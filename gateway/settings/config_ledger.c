@@ -365,15 +365,33 @@ static void check_name(Redacted *redacted, const char *path)
                     redacted->name);
 }
 
+static void check_names(ConfigReader *reader, char *const *said, size_t n, const char *key,
+                        Buffer *names)
+{
+    for (size_t i = 0; i < n; i++) {
+        Redacted redacted = {.reader = reader, .name = said[i], .names = names};
+        check_name(&redacted, config_path(reader, "%s[%zu]", key, i));
+    }
+}
+
+/* A copy that ends with NULL. */
+static const char *const *list_of(ConfigReader *reader, const Buffer *names)
+{
+    Buffer list = buffer_in(reader->arena);
+    const char *end = NULL;
+    buffer_add_bytes(&list, buffer_bytes(names));
+    buffer_add(&list, &end, sizeof end);
+    return (const char *const *)list.data;
+}
+
 void config_check_ledger(ConfigReader *reader)
 {
-    const Passerelle__Config__Ledger *said = reader->file.content->ledger;
+    const Passerelle__Config__Config *text = reader->file.content;
+    const Passerelle__Config__Ledger *said = text->ledger;
     Buffer names = buffer_in(reader->arena);
-    for (size_t i = 0; said && i < said->n_redact; i++) {
-        Redacted redacted = {.reader = reader, .name = said->redact[i], .names = &names};
-        check_name(&redacted, config_path(reader, "ledger.redact[%zu]", i));
-    }
-    const char *end = NULL;
-    buffer_add(&names, &end, sizeof end);
-    reader->config->ledger.redact = (const char *const *)names.data;
+    check_names(reader, text->redact, text->n_redact, "redact", &names);
+    reader->config->log.redact = list_of(reader, &names);
+    if (said)
+        check_names(reader, said->redact, said->n_redact, "ledger.redact", &names);
+    reader->config->ledger.redact = list_of(reader, &names);
 }

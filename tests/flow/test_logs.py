@@ -163,6 +163,14 @@ def test_what_an_output_loses_is_counted_for_it(tmp_path, backend):
         assert len([line for line in gateway.log() if line["log"] == "call"]) == 2
 
 
+def test_what_is_redacted_is_in_no_output(tmp_path, backend):
+    with gateway_with(tmp_path, backend, "{also: [access.log]}", "redact: [path, peer]\n") as gateway:
+        request_id = gateway.http("GET", "/v1/orders/nobody-7").headers["X-Request-Id"]
+        line = gateway.logged(request_id=request_id)
+        assert (line["path"], line["peer"], line["code"]) == ("redacted", "redacted", "NOT_FOUND")
+        assert "nobody-7" not in "".join(gateway.process.lines) + (tmp_path / "access.log").read_text()
+
+
 # ---- Sampling ------------------------------------------------------------------------------------
 
 def draw(text):
