@@ -81,7 +81,7 @@ static bool take_piece(void *owner, Bytes piece)
 static bool is_over(const Tail *tail, int code, bool first)
 {
     if (code == EXIT_WELL)
-        return tail->left == 0 && command_option(tail->line, "-n");
+        return tail->left == 0 && command_option(tail->line, "--lines");
     return first || code != EXIT_UNREACHED || ferror(stdout);
 }
 
@@ -139,11 +139,11 @@ static bool read_path(const CommandLine *line, Arena *arena, Buffer *path)
 
 static bool read_count(const CommandLine *line, uint64_t *count_out)
 {
-    const char *text = command_option(line, "-n");
+    const char *text = command_option(line, "--lines");
     *count_out = 0;
     if (!text || (bytes_to_u64(bytes_of(text), count_out) && *count_out))
         return true;
-    command_tell(line, "-n %s is no number of lines", text);
+    command_tell(line, "--lines %s is no number of lines", text);
     return false;
 }
 

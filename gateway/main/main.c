@@ -206,7 +206,7 @@ static const Command commands[] = {
      "log, "
      "path, min_ms, instance, version, request_id",
      COMMAND_PRINTS | COMMAND_ASKS,
-     {{"-n", "N", "end after so many lines"}},
+     {{"--lines", "N", "end after so many lines"}},
      command_tail,
      {"passerelle tail", "passerelle tail service=orders level=warning",
       "passerelle tail code=UNAVAILABLE min_ms=100 --json"}},

@@ -136,7 +136,7 @@ def follow(gateway, *words):
 
 def test_the_command_prints_lines_for_people(gateway):
     eventually(lambda: gateway.metric("passerelle_tail_readers") == 0)
-    with follow(gateway, "client=eve", "log=call", "-n", "1") as tail:
+    with follow(gateway, "client=eve", "log=call", "--lines", "1") as tail:
         eventually(lambda: gateway.metric("passerelle_tail_readers") == 1)
         wanted = call(gateway, "eve")
         out, _ = tail.communicate(timeout=20)
@@ -147,7 +147,7 @@ def test_the_command_prints_lines_for_people(gateway):
 
 def test_the_command_goes_on_over_a_reload(gateway):
     eventually(lambda: gateway.metric("passerelle_tail_readers") == 0)
-    with follow(gateway, "client=zoe", "--json", "-n", "2") as tail:
+    with follow(gateway, "client=zoe", "--json", "--lines", "2") as tail:
         eventually(lambda: gateway.metric("passerelle_tail_readers") == 1)
         first = call(gateway, "zoe")
         assert json.loads(tail.stdout.readline())["request_id"] == first
@@ -160,7 +160,7 @@ def test_the_command_goes_on_over_a_reload(gateway):
 
 
 def test_the_command_says_what_is_wrong(gateway):
-    for words, said, code in ((("servic=a",), "there is no filter servic", 2), (("orders",), "write service=orders", 2), (("-n", "0"), "no number of lines", 2)):
+    for words, said, code in ((("servic=a",), "there is no filter servic", 2), (("orders",), "write service=orders", 2), (("--lines", "0"), "no number of lines", 2)):
         done = subprocess.run([BINARY, "tail", "--admin", f"unix:{gateway.folder / 'admin.sock'}", *words], capture_output=True, text=True, timeout=20)
         assert said in done.stderr and done.returncode == code
     done = subprocess.run([BINARY, "tail", "--admin", f"unix:{gateway.folder / 'none.sock'}"], capture_output=True, text=True, timeout=20)

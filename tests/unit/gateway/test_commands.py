@@ -46,7 +46,7 @@ GOOD = {
     "upgrade": ["--why", "a test"],
     "audit": [],
     "errors": [],
-    "tail": ["-n", "1"],
+    "tail": ["--lines", "1"],
     "healing": [],
     "signals": [],
     "feedback": ["list"],
