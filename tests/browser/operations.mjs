@@ -1,5 +1,5 @@
 // operations.mjs BASE: the views of operations on the page of the gateway at this URL, in a browser. It takes a line of JSON for each
-// story, {story, arguments}, and gives one, {told, faults} or {error}.
+// story, {number, story, arguments}, and gives one, {number, told, faults} or {number, error, faults}.
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -89,7 +89,7 @@ const stories = {
     const loads = [];
     page.on("framenavigated", () => loads.push(1));
     await page.locator("main details").first().locator("summary").click();
-    console.log(JSON.stringify({ ready: true }));
+    console.log(JSON.stringify({ number: now, ready: true }));
     await page.waitForFunction((wanted) => document.querySelector("main").innerText.includes(wanted), text, { timeout: LONG_ENOUGH });
     const told = { loads: loads.length, open: await page.locator("main details").first().getAttribute("open") !== null };
     await page.context().close();
@@ -113,13 +113,16 @@ const stories = {
   },
 };
 
+let now = 0; // the number of the story that is told
+
 for await (const line of createInterface({ input: process.stdin })) {
   const wanted = JSON.parse(line);
+  now = wanted.number;
   faults.length = 0;
   try {
-    console.log(JSON.stringify({ told: await stories[wanted.story](...wanted.arguments), faults }));
+    console.log(JSON.stringify({ number: now, told: await stories[wanted.story](...wanted.arguments), faults }));
   } catch (error) {
-    console.log(JSON.stringify({ error: String(error.stack), faults }));
+    console.log(JSON.stringify({ number: now, error: String(error.stack), faults }));
     for (const context of browser.contexts()) await context.close();
   }
 }
