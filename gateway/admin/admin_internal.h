@@ -12,8 +12,7 @@
 
 #include <h2o.h>
 
-typedef struct LiveStream LiveStream;
-typedef struct TailStream TailStream;
+typedef struct AdminStream AdminStream;
 
 struct Admin {
     bool stopping; /* on_stop was called */
@@ -38,10 +37,10 @@ struct Admin {
     PasswordDesk *desk;
     Live *live;
     uint64_t live_generation; /* of the config that let its readers in */
-    LiveStream *streams;      /* of its readers */
+    AdminStream *watchers;    /* its readers */
     int64_t making;           /* the time of this thread when a page for them was begun */
     uv_async_t tailed;        /* the log has lines for readers of /tail */
-    TailStream *tails;
+    AdminStream *tails;       /* these */
 
     h2o_globalconf_t config;
     h2o_context_t context;

@@ -1,6 +1,6 @@
 #include "base/arena.h"
 #include "base/text/percent.h"
-#include "gateway/admin/admin_internal.h"
+#include "gateway/admin/admin_stream.h"
 #include "gateway/admin/response.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http1/http1_head.h"
@@ -12,16 +12,11 @@ enum {
     COST_OF_BYTE = 10, /* nanoseconds, about; of a page that another thread makes */
 };
 
-/* The response to a reader; in the request's pool. */
-struct LiveStream {
-    h2o_generator_t generator; /* first */
+/* A reader, and its response. */
+typedef struct LiveStream {
+    AdminStream stream; /* first */
     LiveReader reader;
-    Admin *admin;
-    h2o_req_t *req;
-    LiveStream *next, **at; /* of its admin's; `at` NULL: it is none of them any more */
-    bool sending;           /* libh2o takes one piece at a time */
-    bool over;              /* it is no reader any more, and gets the end */
-};
+} LiveStream;
 
 /* ---- Making pages ---------------------------------------------------------------------------- */
 
@@ -69,91 +64,40 @@ static void make(void *owner, LivePage *made)
 
 /* ---- Streams --------------------------------------------------------------------------------- */
 
-static LiveStream *stream_of(LiveReader *reader)
+static AdminStream *stream_of(LiveReader *reader)
 {
-    return (LiveStream *)((char *)reader - offsetof(LiveStream, reader));
+    return (AdminStream *)((char *)reader - offsetof(LiveStream, reader));
 }
 
-static void stream_send(LiveStream *stream, Bytes text, h2o_send_state_t state)
+static LiveReader *reader_of(AdminStream *stream)
 {
-    h2o_iovec_t part = h2o_iovec_init(text.data, text.size);
-    stream->sending = true;
-    h2o_send(stream->req, &part, part.len ? 1 : 0, state);
+    return &((LiveStream *)stream)->reader;
 }
 
 static void on_send(LiveReader *reader, Bytes text)
 {
-    stream_send(stream_of(reader), text, H2O_SEND_STATE_IN_PROGRESS);
-}
-
-static void finish(LiveStream *stream)
-{
-    stream->over = true;
-    if (!stream->sending)
-        stream_send(stream, BYTES_NONE, H2O_SEND_STATE_FINAL);
-}
-
-/* libh2o closes a connection when it cannot write. */
-static void drop(LiveStream *stream)
-{
-    admin_connections_drop(&stream->admin->connections, stream->req->conn);
-    finish(stream);
+    admin_stream_send(stream_of(reader), text);
 }
 
 static void on_end(LiveReader *reader, LiveEnd why)
 {
     if (why == LIVE_SLOW)
-        drop(stream_of(reader));
+        admin_stream_drop(stream_of(reader));
     else
-        finish(stream_of(reader));
+        admin_stream_end(stream_of(reader));
 }
 
-static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+static void on_taken(AdminStream *stream)
 {
-    LiveStream *stream = (LiveStream *)generator;
-    stream->sending = false;
-    admin_connections_asked(&stream->admin->connections, req->conn);
-    if (stream->over)
-        finish(stream);
-    else
-        live_taken(&stream->reader, clock_now());
+    live_taken(reader_of(stream), clock_now());
 }
 
-static void stream_leave(LiveStream *stream)
+static void on_left(AdminStream *stream)
 {
-    live_leave(&stream->reader);
-    if (!stream->at)
-        return;
-    *stream->at = stream->next;
-    if (stream->next)
-        stream->next->at = stream->at;
-    stream->at = NULL;
+    live_leave(reader_of(stream));
 }
 
-static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
-{
-    stream_leave((LiveStream *)generator);
-}
-
-static void on_gone(void *stream)
-{
-    stream_leave(stream);
-}
-
-static LiveStream *stream_new(const Asking *asking)
-{
-    LiveStream *stream = h2o_mem_alloc_shared(&asking->req->pool, sizeof *stream, on_gone);
-    *stream = (LiveStream){.generator = {.proceed = on_proceed, .stop = on_stop},
-                           .reader = {.send = on_send, .end = on_end},
-                           .admin = asking->admin,
-                           .req = asking->req,
-                           .next = asking->admin->streams,
-                           .at = &asking->admin->streams};
-    if (stream->next)
-        stream->next->at = &stream->next;
-    asking->admin->streams = stream;
-    return stream;
-}
+static const AdminStreamEvents stream_events = {.taken = on_taken, .left = on_left};
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
@@ -214,11 +158,6 @@ static bool read_names(const Asking *asking, PageNames *names)
     return names->n;
 }
 
-static bool is_over(const Admin *admin)
-{
-    return admin->stopping || atomic_load(&admin->leaving) || !atomic_load(admin->sees.ready);
-}
-
 /* Others, such as scrapers, find room beside the readers. */
 static uint32_t most_readers(const Admin *admin, const Config *config)
 {
@@ -241,9 +180,12 @@ static void use_config(Admin *admin)
 
 static void begin(const Asking *asking, const PageNames *names)
 {
-    LiveStream *stream = stream_new(asking);
-    response_begin_events(asking->req, &stream->generator);
-    live_join(asking->admin->live, &stream->reader, names->items, names->n, clock_now());
+    Admin *admin = asking->admin;
+    LiveStream *stream = admin_stream_begin(asking, "text/event-stream", sizeof *stream,
+                                            &stream_events, &admin->watchers);
+    stream->reader.send = on_send;
+    stream->reader.end = on_end;
+    live_join(admin->live, &stream->reader, names->items, names->n, clock_now());
 }
 
 static void begin_if_there_is_room(const Asking *asking, const PageNames *names)
@@ -267,7 +209,7 @@ void admin_live_respond(const Asking *asking)
     h2o_req_t *req = asking->req;
     if (!admin_desk_is_same_origin(asking) || !read_names(asking, &names))
         return;
-    if (is_over(asking->admin))
+    if (admin_stream_is_closing(asking->admin))
         admin_desk_send_stopping(req);
     else if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD")))
         response_send(req, 200, "OK", "text/event-stream", BYTES_NONE);
@@ -284,21 +226,21 @@ void admin_live_begin(Admin *admin)
 
 static void drop_those_who_left(Admin *admin)
 {
-    for (LiveStream *stream = admin->streams; stream; stream = stream->next) {
-        if (stream->over || !admin_connections_has_left(stream->req->conn))
+    for (AdminStream *stream = admin->watchers; stream; stream = stream->next) {
+        if (stream->over || !admin_stream_has_left(stream))
             continue;
-        live_leave(&stream->reader);
-        drop(stream);
+        live_leave(reader_of(stream));
+        admin_stream_drop(stream);
     }
 }
 
 void admin_live_look(Admin *admin)
 {
-    if (!admin->streams)
+    if (!admin->watchers)
         return;
     drop_those_who_left(admin);
     use_config(admin);
-    if (is_over(admin))
+    if (admin_stream_is_closing(admin))
         live_end(admin->live);
     else
         live_look(admin->live, clock_now());

@@ -54,11 +54,6 @@ void response_begin_stream(h2o_req_t *req, const char *media_type, h2o_generator
     h2o_start_response(req, generator);
 }
 
-void response_begin_events(h2o_req_t *req, h2o_generator_t *generator)
-{
-    response_begin_stream(req, "text/event-stream", generator);
-}
-
 void response_write_problem(Buffer *out, int status, const char *title, const char *detail)
 {
     buffer_add_byte(out, '{');

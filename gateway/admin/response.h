@@ -25,9 +25,8 @@ void response_send(h2o_req_t *req, int status, const char *reason, const char *m
 void response_write_problem(Buffer *out, int status, const char *title, const char *detail);
 void response_send_problem(h2o_req_t *req, int status, const char *title, const char *detail);
 
-/* Begins a response that h2o_send continues; and one of server-sent events. */
+/* Begins a response that h2o_send continues. */
 void response_begin_stream(h2o_req_t *req, const char *media_type, h2o_generator_t *generator);
-void response_begin_events(h2o_req_t *req, h2o_generator_t *generator);
 
 /* Or 304, if the request knows it. */
 void response_send_asset(h2o_req_t *req, const Asset *asset);
