@@ -50,15 +50,6 @@ static void on_timer(Timer *timer)
 
 /* ---- Events of the exchange ------------------------------------------------------------------ */
 
-static void on_room(Caller *caller)
-{
-}
-
-static Result on_head(Caller *caller)
-{
-    return OK;
-}
-
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
     AuthzAsking *asking = (AuthzAsking *)caller;
@@ -80,18 +71,10 @@ static void on_record(Caller *caller, const CallRecord *record)
     timer_start(&asking->loop->timers, &asking->timer, 0); /* in this turn */
 }
 
-static bool has_room(const Caller *caller)
-{
-    return true;
-}
-
 static const CallerEvents events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- The port -------------------------------------------------------------------------------- */

@@ -31,11 +31,12 @@ typedef struct Caller Caller;
 typedef enum CallerHas { CALLER_HAS_NOTHING, CALLER_HAS_SOME, CALLER_HAS_ALL } CallerHas;
 
 typedef struct CallerEvents {
-    /* The exchange may accept more of the request now: see exchange_wants and exchange_has_room. */
+    /* The exchange may accept more of the request now: see exchange_wants and exchange_has_room.
+       NULL: the caller has nothing more. */
     void (*on_room)(Caller *caller);
 
     /* The head of a stream of messages has arrived; its first message may take long. A failure
-       returned from here ends the call, as from the next four. */
+       returned from here ends the call, as from the next four. NULL: that is no news. */
     MUST_USE Result (*on_head)(Caller *caller);
     /* One message of a stream. */
     MUST_USE Result (*on_message)(Caller *caller, Message message);
@@ -60,7 +61,7 @@ typedef struct CallerEvents {
     CallerHas (*has)(const Caller *caller);
 
     /* Whether the caller accepts more of the response. While it does not, reading from the instance
-       is paused; the caller calls exchange_room when it does again. */
+       is paused; the caller calls exchange_room when it does again. NULL: it always does. */
     bool (*has_room)(const Caller *caller);
     /* Whether nothing of the response waits in it. NULL: never does anything. */
     bool (*is_idle)(const Caller *caller);
@@ -81,5 +82,10 @@ typedef struct CallerEvents {
 struct Caller {
     const CallerEvents *events;
 };
+
+static inline bool caller_has_room(const Caller *caller)
+{
+    return !caller->events->has_room || caller->events->has_room(caller);
+}
 
 #endif

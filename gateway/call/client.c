@@ -488,11 +488,6 @@ static const CallerEvents caller_events = {
 
 /* ---- Events of the exchange, after its client has left --------------------------------------- */
 
-static void on_nothing(Caller *caller)
-{
-    (void)caller;
-}
-
 static Result take_response(Caller *caller, Message message, const Fields *trailers)
 {
     (void)caller, (void)message, (void)trailers;
@@ -513,18 +508,10 @@ static void end_unseen(Caller *caller, const Status *status, const Fields *trail
         x->record.http_status = left.error->fault->http_status;
 }
 
-static bool always_has_room(const Caller *caller)
-{
-    (void)caller;
-    return true;
-}
-
 static const CallerEvents events_of_left = {
-    .on_room = on_nothing,
     .on_response = take_response,
     .on_end = end_unseen,
     .on_record = on_record,
-    .has_room = always_has_room,
     .reader = reader_of,
 };
 

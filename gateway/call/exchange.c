@@ -103,7 +103,7 @@ const Step *attempt_settle(Attempt *attempt)
 {
     Side *side = &attempt->side;
     Caller *caller = attempt->exchange->caller;
-    if (!side->owed || !side->stream || attempt->answer_job || !caller->events->has_room(caller) ||
+    if (!side->owed || !side->stream || attempt->answer_job || !caller_has_room(caller) ||
         attempt_waits_for_memory(attempt))
         return STEP_WAIT;
     size_t owed = side->owed;
@@ -144,14 +144,15 @@ static const Step *go_on_if(Exchange *x, Result r)
 const Step *exchange_ask_for_more(Exchange *x)
 {
     x->delivering++;
-    x->caller->events->on_room(x->caller);
+    if (x->caller->events->on_room)
+        x->caller->events->on_room(x->caller);
     return go_on(x);
 }
 
 const Step *exchange_give_head(Exchange *x)
 {
     x->delivering++;
-    return go_on_if(x, x->caller->events->on_head(x->caller));
+    return go_on_if(x, x->caller->events->on_head ? x->caller->events->on_head(x->caller) : OK);
 }
 
 const Step *exchange_give_message(Exchange *x, Message message)

@@ -110,7 +110,7 @@ static const Step *begin_operation(Exchange *x)
 /* A state that a slow reader did not take is not kept for it: it would wait for others. */
 static const Step *give_state(Exchange *x, const Told *told)
 {
-    if (!x->caller->events->has_room(x->caller))
+    if (!caller_has_room(x->caller))
         return exchange_fail(x, FAIL(x->arena, FAULT_CLIENT_STALLED,
                                      "%u states of the operation wait to be read",
                                      x->record.messages_out));
@@ -159,7 +159,7 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
 /* Requests are small and responses large: no response is made before the caller accepts it. */
 static bool caller_takes_more(const Exchange *x)
 {
-    return x->caller->events->has_room(x->caller);
+    return caller_has_room(x->caller);
 }
 
 static const Step *keep_request(Exchange *x, Message request)

@@ -88,15 +88,6 @@ static Result take_response(LegCall *leg, Bytes message)
 
 /* ---- Events of a leg ------------------------------------------------------------------------- */
 
-static void on_room(Caller *caller)
-{
-}
-
-static Result on_head(Caller *caller)
-{
-    return OK;
-}
-
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
     return take_response((LegCall *)caller, message.bytes);
@@ -172,18 +163,10 @@ static void on_record(Caller *caller, const CallRecord *record)
     look(c);
 }
 
-static bool has_room(const Caller *caller)
-{
-    return true;
-}
-
 static const CallerEvents leg_events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- Beginning a leg ------------------------------------------------------------------------- */

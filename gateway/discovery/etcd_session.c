@@ -289,12 +289,6 @@ static void on_room(Caller *caller)
     exchange_send(s->x, (Message){.bytes = request_of(s)});
 }
 
-static Result on_head(Caller *caller)
-{
-    (void)caller;
-    return OK;
-}
-
 /* A failure that is returned ends the call. */
 static Result keep(EtcdSession *s, Result r)
 {
@@ -348,20 +342,12 @@ static void on_record(Caller *caller, const CallRecord *record)
     }
 }
 
-static bool has_room(const Caller *caller)
-{
-    (void)caller;
-    return true;
-}
-
 static const CallerEvents caller_events = {
     .on_room = on_room,
-    .on_head = on_head,
     .on_message = on_message,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- Silence --------------------------------------------------------------------------------- */

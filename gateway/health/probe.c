@@ -47,17 +47,6 @@ static uint64_t status_in(Bytes message)
     return reader.bad ? 0 : status;
 }
 
-static void on_room(Caller *caller)
-{
-    (void)caller;
-}
-
-static Result on_head(Caller *caller)
-{
-    (void)caller;
-    return OK;
-}
-
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
     (void)trailers;
@@ -77,19 +66,10 @@ static void on_record(Caller *caller, const CallRecord *record)
     of_caller(caller)->x = NULL;
 }
 
-static bool has_room(const Caller *caller)
-{
-    (void)caller;
-    return true;
-}
-
 static const CallerEvents caller_events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_grpc_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* One from a list outside of the config may not. */

@@ -108,15 +108,6 @@ static void end_soon(StepCall *call)
 
 /* ---- Events of the exchange ------------------------------------------------------------------ */
 
-static void on_room(Caller *caller)
-{
-}
-
-static Result on_head(Caller *caller)
-{
-    return OK;
-}
-
 /* A response that cannot be read is a failure of the service, and of this call. */
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
@@ -158,18 +149,10 @@ static void on_record(Caller *caller, const CallRecord *record)
     end_soon(call);
 }
 
-static bool has_room(const Caller *caller)
-{
-    return true;
-}
-
 static const CallerEvents events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- Beginning ------------------------------------------------------------------------------- */

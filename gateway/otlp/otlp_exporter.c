@@ -266,17 +266,6 @@ static bool may_pass(Code code)
     }
 }
 
-static void on_room(Caller *caller)
-{
-    (void)caller;
-}
-
-static Result on_head(Caller *caller)
-{
-    (void)caller;
-    return OK;
-}
-
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
     OtlpExporter *e = (OtlpExporter *)caller;
@@ -320,19 +309,10 @@ static void on_record(Caller *caller, const CallRecord *record)
     loop_post(&e->loop, run_next, NULL);
 }
 
-static bool has_room(const Caller *caller)
-{
-    (void)caller;
-    return true;
-}
-
 static const CallerEvents caller_events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 static void call(OtlpExporter *e, Bytes body)

@@ -108,11 +108,6 @@ static void on_room(Caller *caller)
 
 /* ---- Responses ------------------------------------------------------------------------------- */
 
-static Result on_head(Caller *caller)
-{
-    return OK;
-}
-
 static Result on_message(Caller *caller, Message message)
 {
     Fetch *f = (Fetch *)caller;
@@ -163,18 +158,11 @@ static void on_record(Caller *caller, const CallRecord *record)
         begin(f);
 }
 
-static bool has_room(const Caller *caller)
-{
-    return true;
-}
-
 static const CallerEvents events = {
     .on_room = on_room,
-    .on_head = on_head,
     .on_message = on_message,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- The whole ------------------------------------------------------------------------------- */

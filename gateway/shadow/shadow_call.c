@@ -148,15 +148,6 @@ static void compare(ShadowCall *call)
 
 /* ---- Its exchange ---------------------------------------------------------------------------- */
 
-static void on_room(Caller *caller)
-{
-}
-
-static Result on_head(Caller *caller)
-{
-    return OK;
-}
-
 static Result on_response(Caller *caller, Message message, const Fields *trailers)
 {
     ShadowCall *call = (ShadowCall *)caller;
@@ -193,18 +184,10 @@ static void on_record(Caller *caller, const CallRecord *record)
         timer_start(&call->owner->loop->timers, &call->timer, 0);
 }
 
-static bool has_room(const Caller *caller)
-{
-    return true;
-}
-
 static const CallerEvents events = {
-    .on_room = on_room,
-    .on_head = on_head,
     .on_response = on_response,
     .on_end = on_end,
     .on_record = on_record,
-    .has_room = has_room,
 };
 
 /* ---- Its request ----------------------------------------------------------------------------- */

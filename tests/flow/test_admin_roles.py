@@ -21,6 +21,7 @@ PATHS = {
     "/config": ("GET", "guest"),
     "/fleet": ("GET", "guest"),
     "/settings": ("GET", "read"),
+    "/tail": ("GET", "read"),
     "/matrix": ("GET", "read"),
     "/healing": ("GET", "read"),
     "/audit": ("GET", "read"),
@@ -64,7 +65,7 @@ PATHS = {
 QUERIES = {"/debug/profile": "?seconds=0", "/instance/eject": "?address=127.0.0.1:1", "/instance/drain": "?address=127.0.0.1:1&for=9s",
            "/instance/return": "?address=127.0.0.1%3A1", "/service/pin": "?to=v3", "/service/unpin": "?service=orders",
            "/client/forget": "?name=ada", "/requests/": "0" * 32, "/errors/": "0" * 16, "/signals/": "0" * 16, "/feedback/": "0" * 16, "/jobs/": "0" * 26,
-           "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
+           "/tail": "?no=filter", "/usage": "?service=orders", "/retire": "?service=orders&version=v1",
            "/idempotency": "?key=none", "/idempotency/forget": "?key=none",
            "/jobs/*/event": "?name=approved", "/jobs/unpark": "?method=orders.Orders/None"}
 JOBS = {path for path in PATHS if path.startswith("/jobs/")}
@@ -72,7 +73,7 @@ ROLLOUTS = {path for path in PATHS if path.startswith("/rollouts/")}
 KEYS = {"/idempotency", "/idempotency/forget"}
 UNKNOWN = {"/page/**", "/requests/", "/errors/", "/signals/", "/feedback/", "/usage", "/retire", *JOBS, *KEYS, *ROLLOUTS}  # no such file, call, failure, ..., and nobody counts usage
 UNFIT = {"/upgrade", "/debug/heap"}  # there is no supervisor that could; allocations are not sampled
-MALFORMED = {"/debug/profile", "/live", "/feedback"}  # a good question would take a second; which pages? nothing is said
+MALFORMED = {"/debug/profile", "/live", "/tail", "/feedback"}  # a good question would take its time; which pages? nothing is said
 
 # Everybody who may ask: the gateway's kind, how, and the role; None: nothing is shown.
 PLAIN, TLS = "plain", "tls"

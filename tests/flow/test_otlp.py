@@ -233,13 +233,18 @@ def test_signals_begin_and_end_with_a_reload(tmp_path, instance):
             gateway.write(otlp=otlp)
             gateway.reload()
             eventually(lambda: gateway.metric("passerelle_config_generation") != before)
-        call(gateway)
+
+        def call_unseen(nth):
+            """What is not in the log yet when a reload comes would be seen."""
+            call(gateway)
+            eventually(lambda: sum(line["log"] == "call" for line in gateway.log()) == nth)
+        call_unseen(1)
         on = f"otlp: {{{collector.setting}, metrics: 100ms, logs: {{least: info, every: 20ms}}}}"
         use(on)
         call(gateway, 2)
         eventually(lambda: len(collector.logged("call")) == 2 and all_of(collector, "passerelle_calls_total", service="orders") == 3)
         use("")
-        call(gateway)
+        call_unseen(4)
         use(on)
         call(gateway)
         eventually(lambda: len(collector.logged("call")) == 3 and all_of(collector, "passerelle_calls_total", service="orders") == 5)
