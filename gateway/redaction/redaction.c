@@ -91,6 +91,14 @@ static void remember(Secrets *secrets, const JsonNode *value)
     }
 }
 
+/* What is in a hidden message may be quoted in parts. */
+static void remember_all(Secrets *secrets, const JsonNode *value)
+{
+    remember(secrets, value);
+    for (const JsonNode *child = value->first; child; child = child->next)
+        remember_all(secrets, child);
+}
+
 static bool is_of_word(uint8_t c)
 {
     uint8_t lower = ascii_lower(c);
@@ -144,7 +152,10 @@ static void redact(JsonNode *node, const char *const *names, Secrets *secrets)
 {
     for (JsonNode *child = node->first; child; child = child->next) {
         if (child->name.size && is_secret(child->name, names)) {
-            remember(secrets, child);
+            if (child->kind == JSON_OBJECT)
+                remember_all(secrets, child);
+            else
+                remember(secrets, child);
             hide(child);
         } else if (child->kind == JSON_ARRAY && names_secret(child, names)) {
             hide_texts(child);
@@ -165,14 +176,6 @@ static void redact_quotes(JsonNode *node, const Secrets *secrets)
 }
 
 /* ---- Pages with messages --------------------------------------------------------------------- */
-
-/* What is in a hidden field may be quoted in parts. */
-static void remember_all(Secrets *secrets, const JsonNode *value)
-{
-    remember(secrets, value);
-    for (const JsonNode *child = value->first; child; child = child->next)
-        remember_all(secrets, child);
-}
 
 /* Elements of lists have the path of the list. */
 static Bytes path_of(Arena *arena, Bytes parent, const JsonNode *child)
