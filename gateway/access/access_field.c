@@ -1,12 +1,7 @@
 /* Rules of a request's fields. */
 #include "gateway/access/access.h"
 
-#include "adapters/schema/wire.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-
-enum { NUMBER_SIZE = 24 };
+#include "adapters/schema/field_value.h"
 
 /* ---- The value that the field must have ------------------------------------------------------ */
 
@@ -54,31 +49,13 @@ static WireType wire_type_of(FieldKind kind)
     }
 }
 
-/* As readers of protobuf take it: of 32 bits, where the field has no more. */
-static Bytes print_number(FieldKind kind, uint64_t value, char out[NUMBER_SIZE])
-{
-    int64_t number = (int64_t)value;
-    switch (kind) {
-    case KIND_UINT64:
-    case KIND_FIXED64: return bytes(out, (size_t)snprintf(out, NUMBER_SIZE, "%" PRIu64, value));
-    case KIND_UINT32:
-    case KIND_FIXED32: number = (uint32_t)value; break;
-    case KIND_INT32:
-    case KIND_SFIXED32: number = (int32_t)value; break;
-    case KIND_SINT32: number = wire_unzigzag((uint32_t)value); break;
-    case KIND_SINT64: number = wire_unzigzag(value); break;
-    default: break;
-    }
-    return bytes(out, (size_t)snprintf(out, NUMBER_SIZE, "%" PRId64, number));
-}
-
 static bool has_value(const AllowField *rule, const FieldType *field, const WireField *found,
                       const Identity *identity)
 {
-    char text[NUMBER_SIZE];
+    char text[FIELD_NUMBER_SIZE];
     return is_value(rule,
                     field->kind == KIND_STRING ? found->bytes
-                                               : print_number(field->kind, found->value, text),
+                                               : field_number_text(field->kind, found->value, text),
                     identity);
 }
 
