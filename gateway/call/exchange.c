@@ -46,10 +46,17 @@ bool exchange_send(Exchange *x, Message message)
     return exchange_run(x, x->kind->take(x, message));
 }
 
+/* Whether the next message must come by itself: usage reads each one, the log the first one. */
+static bool next_is_seen(const Exchange *x)
+{
+    const Method *method = x->method; /* there is none of built-in services */
+    const CallNotes *notes = x->record.notes;
+    return method && (method->fields || (method->log_fields && !(notes && notes->has_fields)));
+}
+
 size_t exchange_run_size(const Exchange *x)
 {
-    bool each_is_seen = x->method && x->method->fields; /* there is none of built-in services */
-    return each_is_seen ? 0 : x->latest->request_run_size;
+    return next_is_seen(x) ? 0 : x->latest->request_run_size;
 }
 
 bool exchange_send_run(Exchange *x, MessageRun run)

@@ -262,6 +262,10 @@ void exchange_find_key(Exchange *x);
 bool exchange_read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
                          WireField *found_out);
 
+/* For a method with fields in the log: those of the request's first message, CallNotes.fields. Of
+   further messages nothing is noted. */
+void exchange_note_fields(Exchange *x, Message message);
+
 /* client_resolve.c: the request is complete, of a method with rules of its fields: whether the
    client may make this call. Faults: NOT_ALLOWED, those of reading it. */
 MUST_USE Result exchange_allow(Exchange *x);

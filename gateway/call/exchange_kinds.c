@@ -1,6 +1,15 @@
 /* The kinds of exchange with an RPC method: one message or many, each way. */
 #include "gateway/call/exchange_internal.h"
 
+/* What is said of its fields elsewhere. */
+static void see_request(Exchange *x, Message message)
+{
+    if (x->method->fields)
+        exchange_see_fields(x, message);
+    if (x->method->log_fields)
+        exchange_note_fields(x, message);
+}
+
 /* ---- A request of one message ---------------------------------------------------------------- */
 
 static bool always(const Exchange *x)
@@ -42,8 +51,7 @@ static const Step *end_one(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     x->has_message = true;
     x->record.messages_in = 1;
-    if (x->method->fields)
-        exchange_see_fields(x, x->message);
+    see_request(x, x->message);
     Result r = x->method->allow_paths ? exchange_allow(x) : OK;
     if (!failed(r) && x->method->limits && x->method->limits->costs)
         r = exchange_pay(x);
@@ -64,17 +72,16 @@ static bool wants_next(const Exchange *x)
 
 static const Step *forward_request(Exchange *x, Message message)
 {
-    if (x->method->fields)
-        exchange_see_fields(x, message);
+    see_request(x, message);
     return exchange_forward_request(x, message, false);
 }
 
 static const Step *end_many(Exchange *x, const Message *last)
 {
-    if (last && x->method->fields)
-        exchange_see_fields(x, *last);
-    if (last)
+    if (last) {
+        see_request(x, *last);
         return exchange_forward_request(x, *last, true);
+    }
     exchange_sent(x->latest);
     http_stream_send_end(x->latest->side.stream, NULL);
     return STEP_WAIT;

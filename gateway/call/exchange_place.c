@@ -1,7 +1,10 @@
 /* Where a call belongs: to one instance, by affinity (choose.h); to an arm of a rollout, by its
    client. */
 #include "gateway/call/client_internal.h"
+
+#include "adapters/schema/field_value.h"
 #include "gateway/headers/baggage.h"
+#include "gateway/log_output/log_fields.h"
 
 static bool key_of_header(const Exchange *x, const char *name, uint32_t *hash_out)
 {
@@ -19,47 +22,46 @@ static bool key_of_client(const Exchange *x, uint32_t *hash_out)
     return name.size || x->client.known;
 }
 
-/* The last field with this number, as protobuf requires. */
-static bool find_last(Bytes message, const FieldType *field, WireField *found_out)
+/* A message that cannot be read is told when it is converted. Large JSON would hold the loop.
+   `plan`: from JSON to protobuf. What is read is in the arena, or it is the message. */
+static bool read_message(Exchange *x, Message message, const Plan *plan, Arena *arena,
+                         Bytes *read_out)
 {
-    WireReader reader = wire_reader(message);
-    WireField each;
-    bool found = false;
-    while (wire_next(&reader, &each)) {
-        if (each.number != field->number)
-            continue;
-        *found_out = each;
-        found = true;
-    }
-    return found && !reader.bad;
+    bool is_json = x->call.codec == CODEC_JSON;
+    Conversion c = {.arena = arena, .reader = exchange_reader(x)};
+    if (is_json && message.bytes.size > x->config->limits.work_bytes)
+        return false;
+    Result r = exchange_read_with(x, message, is_json ? plan : NULL, &c, read_out);
+    if (failed(r))
+        error_ignore(r, "it is as if no field were set");
+    return !failed(r);
 }
 
-/* The field at the path, which ends with NULL. A text is the same in all codecs: they have become
-   protobuf. */
-static bool find_field(const FieldType *const *path, Bytes message, WireField *found_out)
-{
-    for (; path[1]; path++)
-        message = wire_find_bytes(message, (*path)->number);
-    return message.data && find_last(message, *path, found_out) &&
-           (found_out->type != WIRE_LENGTH || found_out->bytes.size > 0);
-}
-
-/* A message that cannot be read is told when it is converted. Large JSON would hold the loop; a
-   stream has no message yet. `plan`: from JSON to the protobuf that has the field. What is found is
-   in the arena, or in the message. */
+/* A stream has no message yet. */
 bool exchange_read_field(Exchange *x, const FieldType *const *path, const Plan *plan, Arena *arena,
                          WireField *found_out)
 {
     Bytes message;
-    bool is_json = x->call.codec == CODEC_JSON;
-    if (!path || !x->has_message ||
-        (is_json && x->message.bytes.size > x->config->limits.work_bytes))
-        return false;
-    Result r = exchange_read_by(x, is_json ? plan : NULL, arena, &message);
-    if (!failed(r))
-        return find_field(path, message, found_out);
-    error_ignore(r, "it is as if the field were not set");
-    return false;
+    return path && x->has_message && read_message(x, x->message, plan, arena, &message) &&
+           field_find(path, message, found_out);
+}
+
+void exchange_note_fields(Exchange *x, Message message)
+{
+    CallRecord *record = &x->record;
+    Bytes read;
+    if (!record->notes)
+        record->notes = arena_make(x->arena, CallNotes);
+    if (!record->notes || record->notes->has_fields)
+        return;
+    record->notes->has_fields = true;
+    Arena *arena = exchange_arena_new(x);
+    Buffer fields = buffer_in(x->arena);
+    if (read_message(x, message, x->method->log_fields->to_proto, arena, &read))
+        log_fields_write(x->method->log_fields, read, &fields);
+    if (!fields.full)
+        record->notes->fields = buffer_bytes(&fields);
+    arena_free(arena);
 }
 
 static bool key_of_field(Exchange *x, uint32_t *hash_out)

@@ -383,6 +383,8 @@ struct Route {
     AccessRules access;         /* who may call */
     const ShownFields *shown;   /* NULL: responses leave whole */
     Affinity affinity;          /* its own, or that of its service */
+    char *const *log_fields;    /* of requests, which its lines of the log have: paths, ... */
+    uint32_t n_log_fields;      /* so many */
     const MethodLimits *limits; /* of opaque HTTP; NULL: none */
     const Service *service;     /* of opaque HTTP: a service without versions, for the instances */
     const char *path_prefix;    /* opaque HTTP */
@@ -514,9 +516,10 @@ struct Method {
     const FieldType *const
         *cohort_key; /* of a rollout whose clients a field tells apart: likewise */
     const Plan *to_cohort_key;
-    const AllowPaths *allow_paths; /* NULL: no rule of its route is of fields */
-    const struct FieldList *shown; /* of its responses; NULL: all. Its plans heed it */
-    MethodLimits *limits;          /* that calls in this version meet; NULL: none */
+    const struct LogFields *log_fields; /* of requests, in the log; NULL: none */
+    const AllowPaths *allow_paths;      /* NULL: no rule of its route is of fields */
+    const struct FieldList *shown;      /* of its responses; NULL: all. Its plans heed it */
+    MethodLimits *limits;               /* that calls in this version meet; NULL: none */
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */
     /* In all versions that may serve it: */

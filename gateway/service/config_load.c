@@ -66,6 +66,8 @@ static Result compile(ConfigReader *reader)
     if (!failed(r))
         r = service_make_allow_paths(reader);
     if (!failed(r))
+        r = service_make_log_fields(reader);
+    if (!failed(r))
         r = service_make_cohort_keys(reader);
     if (!failed(r))
         r = service_make_idempotency(reader);

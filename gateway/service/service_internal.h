@@ -46,6 +46,11 @@ void service_tell_no_key(ConfigReader *reader, const char *path, const char *mat
 void config_read_keys(ConfigReader *reader, const Passerelle__Config__Idempotency *text,
                       const char *path, Route *route);
 MUST_USE Result service_make_idempotency(ConfigReader *reader);
+/* service_parameters.c: Route.log_fields; then Method.log_fields, once methods have their routes.
+ */
+void config_read_log_fields(ConfigReader *reader, const Passerelle__Config__RouteLog *text,
+                            const char *path, Route *route);
+MUST_USE Result service_make_log_fields(ConfigReader *reader);
 /* service_rollout.c: Config.rollouts and Service.rollout; after the routes. */
 void config_read_rollouts(ConfigReader *reader);
 /* Then Method.cohort_key, as Method.key. */

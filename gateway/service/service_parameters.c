@@ -1,7 +1,10 @@
-/* What routes demand of requests: the rules of each method, in its own version. */
+/* What routes demand of requests, and which of their fields the log has: for each method, in its
+   own version. */
 #include "gateway/service/service_internal.h"
 
+#include "adapters/schema/field_value.h"
 #include "base/arena.h"
+#include "gateway/log_output/log_fields.h"
 
 /* A key of a route's `parameters`. */
 typedef struct Parameter {
@@ -236,6 +239,150 @@ Result service_read_parameters(ConfigReader *reader)
         const Route *route = &config->routes[i];
         if (reader->route_paths[i] && route->service && !route->path_prefix)
             r = read_route(reader, route, reader->route_paths[i]);
+    }
+    return r;
+}
+
+/* ---- Fields in the log ----------------------------------------------------------------------- */
+
+void config_read_log_fields(ConfigReader *reader, const Passerelle__Config__RouteLog *text,
+                            const char *path, Route *route)
+{
+    if (!text || !text->n_fields)
+        return;
+    path = config_path(reader, "%s.log.fields", path);
+    if (route->match[0] == '/')
+        config_tell(reader, path, NULL, "what passes through a path prefix is not read");
+    else if (text->n_fields > LOG_FIELDS_MOST)
+        config_tell(reader, path, NULL, "a line of the log has at most %d fields of a request",
+                    LOG_FIELDS_MOST);
+    route->log_fields = text->fields;
+    route->n_log_fields = (uint32_t)text->n_fields;
+}
+
+/* One entry, while it is looked for in all requests of a route. */
+typedef struct LogSearch {
+    const char *said;
+    bool found;
+    const FieldType *textless; /* a field at the path that is a list, map or message */
+    size_t good;               /* bytes of what was said that some request has */
+    const char *near;          /* what may stand there; NULL: nothing is near */
+} LogSearch;
+
+static void miss(ConfigReader *reader, LogSearch *search, const MessageType *type, Bytes part)
+{
+    size_t at = (size_t)((const char *)part.data - search->said);
+    const char *near = message_nearest_field(type, part, reader->arena);
+    if (at < search->good || (at == search->good && (search->near || !near)))
+        return;
+    search->good = at;
+    search->near = near ? arena_printf(reader->arena, "%.*s%s", (int)at, search->said,
+                                       message_field(type, bytes_of(near))->name)
+                        : NULL;
+}
+
+/* Adds the field to the log's, if requests of this type have it. */
+static void look_for(ConfigReader *reader, const MessageType *type, LogSearch *search,
+                     LogField *into, uint32_t *n)
+{
+    Bytes rest = bytes_of(search->said), part;
+    const FieldType **fields = arena_array(reader->arena, const FieldType *, rest.size + 2);
+    const char *name = "";
+    uint32_t depth = 0;
+    while (type && bytes_split(&rest, '.', &part)) {
+        const FieldType *field = message_field(type, part);
+        if (!field) {
+            miss(reader, search, type, part);
+            return;
+        }
+        name = arena_printf(reader->arena, "%s%s%s", name, depth ? "." : "", field->name);
+        fields[depth++] = field;
+        if (rest.size && !field->message)
+            return; /* nothing is in it */
+        if (rest.size ? field->repeated || field->map : !field_has_text(field)) {
+            search->textless = field;
+            return;
+        }
+        type = field->message;
+    }
+    if (!depth)
+        return; /* an empty text */
+    search->found = true;
+    for (uint32_t i = 0; i < *n; i++)
+        if (strcmp(into[i].name, name) == 0)
+            return; /* it is there in its other spelling */
+    into[(*n)++] = (LogField){.name = name, .path = fields};
+}
+
+static Result make_log_fields(ConfigReader *reader, Method *method, LogSearch *searches)
+{
+    const Route *route = method->route;
+    LogFields *fields = arena_make(reader->arena, LogFields);
+    LogField *items = arena_array(reader->arena, LogField, route->n_log_fields);
+    PlanOptions options = {.from = CODEC_JSON,
+                           .to = CODEC_PROTO,
+                           .unknown = UNKNOWN_COUNT,
+                           .types = method->version->to[method->version->index]};
+    const Mapping *mapping = service_request(method, method->version);
+    for (uint32_t i = 0; i < route->n_log_fields; i++)
+        look_for(reader, method->type->input, &searches[i], items, &fields->n);
+    fields->items = items;
+    if (!fields->n || !mapping)
+        return OK;
+    method->log_fields = fields;
+    return service_plan(reader, mapping, &options, &fields->to_proto);
+}
+
+static void tell_log_field(ConfigReader *reader, const Route *route, const LogSearch *search,
+                           const char *path)
+{
+    const FieldType *field = search->textless;
+    const FieldType *inner =
+        field && field->message && !field->repeated ? field->message->fields : NULL;
+    if (field)
+        config_tell(reader, path,
+                    inner && field_has_text(inner)
+                        ? config_path(reader, "for example %s.%s", search->said, inner->name)
+                        : NULL,
+                    "%s is a list, a map or a message, which has no text", field->name);
+    else
+        config_tell(reader, path,
+                    search->near ? config_path(reader, "did you mean %s", search->near) : NULL,
+                    "no request of %s has the field %s", route->match, search->said);
+}
+
+static Result make_route_log_fields(ConfigReader *reader, const Route *route, const char *path)
+{
+    const Service *service = route->service;
+    bool is_used = false;
+    LogSearch *searches = arena_array(reader->arena, LogSearch, route->n_log_fields);
+    for (uint32_t i = 0; i < route->n_log_fields; i++)
+        searches[i] = (LogSearch){.said = route->log_fields[i]};
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
+            Method *method = &service->versions[i].methods[k];
+            if (method->route != route)
+                continue;
+            Result r = make_log_fields(reader, method, searches);
+            if (failed(r))
+                return r;
+            is_used = true;
+        }
+    for (uint32_t i = 0; is_used && i < route->n_log_fields; i++)
+        if (!searches[i].found)
+            tell_log_field(reader, route, &searches[i],
+                           config_path(reader, "%s.log.fields[%u]", path, i));
+    return OK;
+}
+
+Result service_make_log_fields(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    Result r = OK;
+    for (uint32_t i = 0; !failed(r) && i < config->n_routes; i++) {
+        const Route *route = &config->routes[i];
+        if (route->n_log_fields && route->service && !route->path_prefix)
+            r = make_route_log_fields(reader, route, reader->route_paths[i]);
     }
     return r;
 }

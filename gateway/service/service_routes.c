@@ -262,6 +262,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     config_read_keys(reader, text->idempotency, path, route);
     config_read_shadow(reader, text->shadow, path, route);
     route->access = config_read_rules(reader, text, path);
+    config_read_log_fields(reader, text->log, path, route);
     config_read_shown(reader, text, path, route);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);

@@ -26,6 +26,7 @@ static const char *const member_names[] = {
     "doing",
     "failure_mode",
     "field",
+    "fields",
     "forwarded_for",
     "http_status",
     "impact",

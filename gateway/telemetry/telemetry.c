@@ -120,6 +120,11 @@ static void add_notes(Buffer *line, const CallNotes *notes)
     log_line_word(line, LOG_KEY("protocol"), notes->protocol);
     log_line_text(line, LOG_KEY("user_agent"), notes->user_agent);
     log_line_text(line, LOG_KEY("referer"), notes->referer);
+    if (notes->fields.size) {
+        buffer_add_text(line, ",\"fields\":{");
+        buffer_add_bytes(line, notes->fields);
+        buffer_add_byte(line, '}');
+    }
 }
 
 static void add_client(Buffer *line, const CallRecord *r)

@@ -47,6 +47,8 @@ typedef struct JobNote {
 typedef struct CallNotes {
     const char *protocol;      /* "HTTP/1.1"; NULL: none of the first three is wanted */
     Bytes user_agent, referer; /* as the client said it, without the query of the latter */
+    bool has_fields;           /* the message that they are of was there */
+    Bytes fields;              /* of the request: log_fields_write */
 } CallNotes;
 
 /* What a call was by its idempotency key. */

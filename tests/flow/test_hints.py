@@ -403,6 +403,7 @@ BOTH = '[{address: "127.0.0.1:2", versions: [v1, v2]}]'
 SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED = 1; }"
 
 
+NESTED = "message M { I i = 1; } message I { string s = 1; }"
 LOOK = SAY + " service R { rpc Look(M) returns (M) { option idempotency_level = NO_SIDE_EFFECTS; } }"
 
 
@@ -827,6 +828,9 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(service="    affinity: {client: true, bound: 1}\n"), config(service="    affinity: {client: true, bound: 1.25}\n"),
                "times the mean"),
     ConfigCase(config(rest=route("{match: s.S/Go, affinity: {field: ss}}")), None, "has the text or whole number", old=SAY, new=SAY),
+    ConfigCase(config(rest=route("{match: s.S/Go, log: {fields: [ss]}}")), None, "has the field ss", old=SAY, new=SAY),
+    ConfigCase(config(rest=route("{match: s.S/Go, log: {fields: [i]}}")), config(rest=route("{match: s.S/Go, log: {fields: [i.s]}}")),
+               "which has no text", old=NESTED, new=NESTED),
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], affinity: {field: s}}")),
                config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], affinity: {client: true}}")), "is not read"),
     ConfigCase(config(rest=route("{match: s.S/Go, objectives: {low: 90 %}}")),

@@ -10,11 +10,15 @@ import socketserver
 import subprocess
 import threading
 
+import grpc
 import pytest
 import raw
-from backends import Backend
+from backends import Backend, client, v3
 from gateway import SHOP_CONFIG, Gateway, instances
+from http2_client import http2_request
+from operators import on_socket
 from processes import eventually
+from test_each_fault import Call
 
 # Apache's own description of it: https://httpd.apache.org/docs/2.4/logs.html#combined
 COMBINED = re.compile(r'(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
@@ -169,6 +173,118 @@ def test_what_is_redacted_is_in_no_output(tmp_path, backend):
         line = gateway.logged(request_id=request_id)
         assert (line["path"], line["peer"], line["code"]) == ("redacted", "redacted", "NOT_FOUND")
         assert "nobody-7" not in "".join(gateway.process.lines) + (tmp_path / "access.log").read_text()
+
+
+# ---- Fields of requests --------------------------------------------------------------------------
+
+FIELDS = "order.id, order.customer, order.buyer.id, order.total.units, order.state, order.status, id, limit"
+
+
+@contextlib.contextmanager
+def gateway_with_fields(folder, backend, more="", log="'-'"):
+    config = SHOP_CONFIG.replace("match: orders,", f"match: orders, log: {{fields: [{FIELDS}]}},").replace(
+        "$admin}", "$admin, socket: 'unix:admin.sock'}")
+    with Gateway(folder, config.replace('log: "-"', f"log: {log}") + more, instances=instances(("v3", backend.port))) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def filled():
+    """An instance that gets orders."""
+    with Backend("v3") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def fielded(tmp_path_factory, filled):
+    folder = tmp_path_factory.mktemp("fielded")
+    log = "{also: [{file: fields.log, format: '%{request_id} %{fields.id} %{fields.order.id}'}]}"
+    with gateway_with_fields(folder, filled, log=log) as gateway:
+        yield gateway
+
+
+def send(gateway, call):
+    """Whether it goes well or not."""
+    if callable(call):
+        with contextlib.suppress(grpc.RpcError):
+            call()
+        return
+    fields = {"content-type": call.media} if call.body is not None else {}
+    if call.dialect == "grpc":
+        http2_request(gateway.port, call.verb, call.path, [*fields.items(), ("te", "trailers")], call.body)
+    else:
+        gateway.http(call.verb, call.path, call.body, fields)
+
+
+def fields_of(gateway, call):
+    """Of the line about this call."""
+    n_lines = len([line for line in gateway.log() if line["log"] == "call"])
+    send(gateway, call)
+    return eventually(lambda: [line for line in gateway.log() if line["log"] == "call"][n_lines:])[0].get("fields")
+
+
+OLD = {"order": {"id": "7", "customer": 'a "b"', "status": "PAID", "items": [{"sku": "x", "quantity": 2}]}}
+NEW = {"order": {"id": "8", "buyer": {"id": "ann"}, "currency": "EUR", "total": {"units": "-12"}, "state": "DELIVERED"}}
+
+
+@pytest.mark.parametrize("dialect, codec", [("grpc", "proto"), ("grpc", "json"), ("grpc-web", "proto"), ("grpc-web", "json"),
+                                            ("grpc-web-text", "proto"), ("connect", "proto"), ("connect", "json"), ("rest", "json")])
+def test_a_line_has_the_fields_of_the_request_in_the_clients_version(fielded, dialect, codec):
+    def call(*arguments):
+        made = Call(dialect, *arguments)
+        if dialect == "connect":
+            made.codec, made.media = codec, f"application/{codec}"
+        return made.json() if codec == "json" else made
+    assert fields_of(fielded, call("Create", "v1", OLD)) == {"order.id": "7", "order.customer": 'a "b"', "order.status": "PAID"}
+    assert fields_of(fielded, call("Create", "v3", NEW)) == {"order.id": "8", "order.buyer.id": "ann", "order.total.units": "-12",
+                                                            "order.state": "DELIVERED"}
+    assert fields_of(fielded, call("Get", "v1", {"id": "1"})) == {"id": "1"}
+    assert fields_of(fielded, call("List", "v3", {"limit": 3})) == {"limit": "3"}
+
+
+def test_a_stream_has_those_of_its_first_message(fielded):
+    stub = client(fielded, "v3")
+    assert fields_of(fielded, lambda: list(stub.Lookup(iter([v3.GetRequest(id="1"), v3.GetRequest(id="2")]), timeout=20))) == {"id": "1"}
+    assert fields_of(fielded, lambda: list(stub.Lookup(iter([v3.GetRequest(), v3.GetRequest(id="2")]), timeout=20))) is None
+    orders = [v3.CreateRequest(order={"id": str(n)}) for n in range(3, 5)]
+    assert fields_of(fielded, lambda: stub.Import(iter(orders), timeout=20, compression=grpc.Compression.Gzip)) == {"order.id": "3"}
+
+
+@pytest.mark.parametrize("codec", ["proto", "json"])
+def test_a_value_is_cut_at_128_bytes_and_a_request_that_cannot_be_read_has_none(fielded, codec):
+    def call(text):
+        made = Call("grpc", "Get", "v3", {"id": text})
+        return made.json() if codec == "json" else made
+    assert fields_of(fielded, call("x" * 128)) == {"id": "x" * 128}
+    assert fields_of(fielded, call("x" * 129)) == {"id": "x" * 128}
+    assert fields_of(fielded, call("x" + "é" * 64)) == {"id": "x" + "é" * 63}
+    bad = call("x")
+    bad.text = b"{" if codec == "json" else b"\x0a\x05x"
+    assert fields_of(fielded, bad) is None
+
+
+def test_fields_are_in_templates_and_with_the_request(fielded):
+    request_id = fielded.http("GET", "/v1/orders/77").headers["X-Request-Id"]
+    assert fielded.logged(request_id=request_id)["fields"] == {"id": "77"}
+    assert eventually(lambda: [line for line in (fielded.folder / "fields.log").read_text().splitlines() if request_id in line]) == [
+        f"{request_id} 77 -"]
+    assert '"fields":{"id":"77"}' in on_socket(fielded.folder / "admin.sock", "GET", f"/requests/{request_id}").body.decode()
+
+
+def test_what_is_redacted_is_not_among_the_fields(tmp_path, filled):
+    with gateway_with_fields(tmp_path, filled, "redact: [order.buyer, id]\n") as gateway:
+        assert fields_of(gateway, Call("grpc", "Create", "v3", NEW))["order.buyer.id"] == "redacted"
+        assert fields_of(gateway, Call("rest", "Get", "v3")) == {"id": "redacted"}
+        assert "ann" not in "".join(line for line in gateway.process.lines if "Create" in line)
+
+
+def test_check_tells_which_field_no_request_has(tmp_path):
+    config = SHOP_CONFIG.replace("match: orders,", "match: orders, log: {fields: [order.id, order.custmer, order.items, order]},")
+    told = Gateway(tmp_path, config, instances=instances(("v3", 1))).check()
+    said = told.stdout + told.stderr
+    assert told.returncode == 1 and ":16:46: " in said
+    assert "no request of orders has the field order.custmer (did you mean order.customer)" in said
+    assert "items is a list, a map or a message" in said and "(for example order.id)" in said
 
 
 # ---- Sampling ------------------------------------------------------------------------------------

@@ -139,6 +139,15 @@ def test_a_line_of_the_log_is_a_record_with_its_trace_and_its_span(tmp_path, ins
     assert record.resource["service.instance.id"] == "gate-1"
 
 
+def test_what_is_redacted_is_in_no_record(tmp_path, instance):
+    more = "redact: [path, id]\nroutes: [{match: orders, log: {fields: [id]}}]"
+    with GrpcCollector() as collector, running(
+            tmp_path, instance, f"otlp: {{{collector.setting}, logs: {{least: info, every: 20ms}}}}\n{more}") as gateway:
+        call(gateway)
+        said = eventually(lambda: collector.logged("call"))[0].said
+        assert (said["url.path"], said["passerelle.fields"]) == ("redacted", {"id": "redacted"})
+
+
 def test_lines_below_a_level_are_not_sent(tmp_path, instance):
     with GrpcCollector() as collector:
         with running(tmp_path, instance, f"otlp: {{{collector.setting}, logs: {{least: error, every: 20ms}}}}") as gateway:
