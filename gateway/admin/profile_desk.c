@@ -150,9 +150,12 @@ static Bytes query_of(const h2o_req_t *req)
     return req->query_at == SIZE_MAX ? BYTES_NONE : bytes_slice(path, req->query_at + 1, SIZE_MAX);
 }
 
+/* There is one at a time: no page of another site may take it. */
 static void respond(const Asking *asking, ProfileKind kind)
 {
     ProfileTurn turn = {.kind = kind, .since = clock_wall()};
+    if (!admin_desk_is_same_origin(asking))
+        return;
     if (!asking->config) {
         response_send_problem(asking->req, 503, "Service Unavailable", "no config is loaded yet");
         return;
@@ -165,6 +168,8 @@ static void respond(const Asking *asking, ProfileKind kind)
         response_send_problem(asking->req, 409, "Conflict",
                               "allocations are not sampled: admin.profiles.heap is false, or the "
                               "process has another allocator than jemalloc");
+    else if (h2o_memis(asking->req->method.base, asking->req->method.len, H2O_STRLIT("HEAD")))
+        response_send(asking->req, 200, "OK", "application/octet-stream", BYTES_NONE);
     else
         begin(asking, &turn);
 }

@@ -274,6 +274,7 @@ void config_read_ledger(ConfigReader *reader)
 typedef struct Redacted {
     ConfigReader *reader;
     const char *name;
+    bool of_log;   /* of `redact`; else of `ledger.redact` */
     Buffer *names; /* const char *: all spellings of it */
     bool found;
     size_t good;      /* bytes of the name that some message has */
@@ -353,8 +354,20 @@ static const char *hint_of(const Redacted *redacted)
                 : "for example client, or order.customer";
 }
 
+/* Outputs, filters and samples of the log go by them. */
+static bool is_needed(const char *name)
+{
+    return strcmp(name, "level") == 0 || strcmp(name, "log") == 0 || strcmp(name, "time") == 0;
+}
+
 static void check_name(Redacted *redacted, const char *path)
 {
+    if (redacted->of_log && is_needed(redacted->name)) {
+        config_tell(redacted->reader, path, NULL,
+                    "the log needs \"%s\" to know where a line belongs: it cannot be hidden",
+                    redacted->name);
+        return;
+    }
     if (is_member(redacted->name)) {
         redacted->found = true;
         add_name(redacted, redacted->name);
@@ -370,7 +383,10 @@ static void check_names(ConfigReader *reader, char *const *said, size_t n, const
                         Buffer *names)
 {
     for (size_t i = 0; i < n; i++) {
-        Redacted redacted = {.reader = reader, .name = said[i], .names = names};
+        Redacted redacted = {.reader = reader,
+                             .name = said[i],
+                             .names = names,
+                             .of_log = strcmp(key, "redact") == 0};
         check_name(&redacted, config_path(reader, "%s[%zu]", key, i));
     }
 }

@@ -1,5 +1,7 @@
 #include "gateway/trace/span_write.h"
 
+#include "gateway/redaction/redaction.h"
+
 #include "gateway/headers/baggage.h"
 #include "gateway/otlp/otlp_request.h"
 #include "gateway/otlp/otlp_wire.h"
@@ -107,8 +109,14 @@ static void add_method(Buffer *out, const Method *method)
         add_text(out, WORD("rpc.method"), bytes_of(method->type->path + 1));
 }
 
-/* The chain of causes, as the log says it. */
-static void add_failure(Buffer *out, Result why, bool is_error)
+static bool hides_something(const char *const *redact)
+{
+    return redact && *redact;
+}
+
+/* The chain of causes, as the log says it; only its faults, if `redact` names anything that their
+   texts may quote. */
+static void add_failure(Buffer *out, Result why, bool is_error, const char *const *redact)
 {
     if (!failed(why))
         return;
@@ -116,7 +124,8 @@ static void add_failure(Buffer *out, Result why, bool is_error)
     char text[OTLP_TEXT_MOST];
     size_t size = 0;
     for (const Error *error = why.error; error; error = error->cause) {
-        Bytes doing = bytes_of(error->doing ? error->doing : error->fault->text);
+        Bytes doing =
+            bytes_of(error->doing && !hides_something(redact) ? error->doing : error->fault->text);
         doing = bytes_cut_text(doing, sizeof text - size > 2 ? sizeof text - size - 2 : 0);
         if (size && doing.size) {
             memcpy(text + size, ": ", 2);
@@ -181,20 +190,30 @@ static void add_outcome(Buffer *out, const CallRecord *r)
         add_text(out, WORD("passerelle.operation"), r->job->name);
 }
 
-static void add_client(Buffer *out, const CallRecord *r)
+/* The value, or "redacted", if `redact` names the member of the log that has it. */
+static Bytes shown(Bytes value, const char *member, const char *const *redact)
 {
-    add_text(out, WORD("passerelle.request_id"), r->request_id);
-    add_text(out, WORD("enduser.id"), r->client);
-    add_text(out, WORD("client.address"),
-             r->forwarded_for.size ? r->forwarded_for
-             : r->peer             ? bytes_of(r->peer)
-                                   : BYTES_NONE);
+    return value.size && redaction_hides(bytes_of(member), redact) ? bytes_of("redacted") : value;
+}
+
+static Bytes address_of(const CallRecord *r, const char *const *redact)
+{
+    return r->forwarded_for.size ? shown(r->forwarded_for, "forwarded_for", redact)
+           : r->peer             ? shown(bytes_of(r->peer), "peer", redact)
+                                 : BYTES_NONE;
+}
+
+static void add_client(Buffer *out, const CallRecord *r, const char *const *redact)
+{
+    add_text(out, WORD("passerelle.request_id"), shown(r->request_id, "request_id", redact));
+    add_text(out, WORD("enduser.id"), shown(r->client, "client", redact));
+    add_text(out, WORD("client.address"), address_of(r, redact));
     add_word(out, WORD("passerelle.dialect"), dialect_name(r->dialect));
     add_word(out, WORD("rpc.system.name"), rpc_systems[r->dialect]);
     if (!is_grpc(r->dialect)) { /* else they say nothing that the method does not */
         add_text(out, WORD("http.request.method"),
                  is_known_verb(r->verb) ? r->verb : bytes_of("_OTHER"));
-        add_text(out, WORD("url.path"), r->path);
+        add_text(out, WORD("url.path"), shown(r->path, "path", redact));
     }
     add_word(out, WORD("passerelle.leg"), r->leg);
     add_word(out, WORD("passerelle.job"), r->step_of);
@@ -214,7 +233,8 @@ static bool has_parent(const TraceContext *context)
     return context->caller[0] != 0;
 }
 
-static void add_call(Buffer *out, const CallRecord *record, const TraceContext *context)
+static void add_call(Buffer *out, const CallRecord *record, const TraceContext *context,
+                     const char *const *redact)
 {
     size_t span = otlp_begin(out, SCOPE_SPANS_SPANS);
     otlp_add_id(out, SPAN_TRACE_ID, context->trace_id, TRACE_ID_SIZE);
@@ -227,14 +247,14 @@ static void add_call(Buffer *out, const CallRecord *record, const TraceContext *
     otlp_add_varint(out, SPAN_KIND, record->leg || record->step_of ? KIND_INTERNAL : KIND_SERVER);
     otlp_add_fixed64(out, SPAN_START, (uint64_t)record->began);
     otlp_add_fixed64(out, SPAN_END, (uint64_t)(record->began + record->time_total));
-    add_client(out, record);
-    if (context->noted)
+    add_client(out, record, redact);
+    if (context->noted && !redaction_hides(bytes_of("baggage"), redact))
         add_baggage(out, context->noted);
     add_method(out, record->method);
     add_versions(out, record);
     add_outcome(out, record);
     add_failure(out, record->why,
-                record->status.code != CODE_OK && telemetry_side(record) != SIDE_CLIENT);
+                record->status.code != CODE_OK && telemetry_side(record) != SIDE_CLIENT, redact);
     otlp_end(out, span);
 }
 
@@ -252,7 +272,8 @@ static void add_instance(Buffer *out, const Instance *instance)
 
 /* `offset`: from the clock of attempts to wall time. */
 static void add_attempt(Buffer *out, const CallRecord *record, const TraceContext *context,
-                        const AttemptRecord *attempt, uint64_t id, int64_t offset)
+                        const AttemptRecord *attempt, uint64_t id, int64_t offset,
+                        const char *const *redact)
 {
     size_t span = otlp_begin(out, SCOPE_SPANS_SPANS);
     otlp_add_id(out, SPAN_TRACE_ID, context->trace_id, TRACE_ID_SIZE);
@@ -271,18 +292,18 @@ static void add_attempt(Buffer *out, const CallRecord *record, const TraceContex
         add_event(out, attempt->asked + offset, "request sent");
     if (attempt->headed)
         add_event(out, attempt->headed + offset, "response begun");
-    add_failure(out, attempt->why, attempt->code != CODE_OK);
+    add_failure(out, attempt->why, attempt->code != CODE_OK, redact);
     otlp_end(out, span);
 }
 
 uint32_t spans_write(const CallRecord *record, const TraceContext *context, int64_t began,
-                     Random *random, Buffer *out)
+                     Random *random, const char *const *redact, Buffer *out)
 {
     uint32_t n = 1;
-    add_call(out, record, context);
+    add_call(out, record, context, redact);
     for (const AttemptRecord *a = record->attempts; a; a = a->next) {
         uint64_t id = a->span ? a->span : random_next(random) | 1;
-        add_attempt(out, record, context, a, id, record->began - began);
+        add_attempt(out, record, context, a, id, record->began - began, redact);
         n++;
     }
     return n;

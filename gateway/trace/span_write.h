@@ -18,8 +18,10 @@
 #include "gateway/telemetry/telemetry.h"
 
 /* Appends each as a field `spans` of ScopeSpans; returns their number. `began`: of the call, on the
-   clock of its attempts. `context`: the call's. Attempts that were not told a span get one. */
+   clock of its attempts. `context`: the call's. Attempts that were not told a span get one.
+   `redact`: names of members that are not shown (redaction.h); ends with NULL; NULL: all
+   is shown. */
 uint32_t spans_write(const CallRecord *record, const TraceContext *context, int64_t began,
-                     Random *random, Buffer *out);
+                     Random *random, const char *const *redact, Buffer *out);
 
 #endif

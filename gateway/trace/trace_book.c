@@ -67,7 +67,7 @@ static void add(TraceBook *book, const CallRecord *record, const TraceContext *c
     if (!book->arena)
         begin_batch(book);
     book->n += spans_write(record, context, clock_now() - record->time_total, &book->loop->random,
-                           &book->spans);
+                           book->loop->config->log.redact, &book->spans);
     telemetry_exemplar(book->loop, record, context);
     if (book->spans.size >= book->loop->config->tracing.to.batch)
         pass_on(book);

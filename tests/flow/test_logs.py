@@ -175,6 +175,12 @@ def test_what_is_redacted_is_in_no_output(tmp_path, backend):
         assert "nobody-7" not in "".join(gateway.process.lines) + (tmp_path / "access.log").read_text()
 
 
+@pytest.mark.parametrize("name", ["level", "log", "time"])
+def test_what_the_log_goes_by_cannot_be_redacted(tmp_path, backend, name):
+    told = Gateway(tmp_path, SHOP_CONFIG + f"redact: [{name}]\n", instances=instances(("v3", backend.port))).check()
+    assert told.returncode == 1 and "redact[0]" in told.stdout and "cannot be hidden" in told.stdout
+
+
 # ---- Fields of requests --------------------------------------------------------------------------
 
 FIELDS = "order.id, order.customer, order.buyer.id, order.total.units, order.state, order.status, id, limit"

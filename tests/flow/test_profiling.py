@@ -205,6 +205,18 @@ def test_one_is_taken_at_a_time_and_ends_when_its_asker_goes(gateway):
     assert time.monotonic() - gone < LONGEST
 
 
+def test_no_page_of_another_site_takes_one(gateway):
+    for path in ("/debug/profile?seconds=1", "/debug/heap"):
+        for fields in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            assert on_socket(gateway.folder / "admin.sock", "GET", path, fields).status == 403
+
+
+def test_who_asks_for_the_head_takes_none(gateway):
+    began = time.monotonic()
+    assert on_socket(gateway.folder / "admin.sock", "HEAD", "/debug/profile?seconds=1").status == 200
+    assert time.monotonic() - began < 1
+
+
 def test_only_operators_may_take_them(gateway):
     for path in ("/debug/profile", "/debug/heap", "/debug/allocator"):
         assert gateway.admin(path).status == 401

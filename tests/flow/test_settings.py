@@ -32,7 +32,9 @@ def test_what_is_in_force_stays_told_while_others_are_refused(tmp_path):
         assert (latest["who"], latest["why"], before) == ("ops", "again", refused)
         assert settings()["values"] == first["values"] and settings()["since"] == first["since"]
 
-        gateway.write(CONFIG + "drain: {time: 7s}\n")
+        secret = "tracing: {url: 'http://127.0.0.1:1/v1/traces?key=SECRET'}\notlp: {url: 'http://127.0.0.1:1/SECRET', metrics: 60s}\n"
+        gateway.write(CONFIG + secret + "drain: {time: 7s}\n")
         assert plain(gateway, TOKENS["ops"])("POST", "/reload", **{"Passerelle-Why": "good"}).status == 200
+        assert value("tracing.url")["secret"] and value("otlp.url")["secret"] and "SECRET" not in str(settings())
         assert value("drain.time")["value"] == "7s" and settings()["generation"] > first["generation"]
         assert settings()["since"] > latest["at"] and len(settings()["refused"]) == 2

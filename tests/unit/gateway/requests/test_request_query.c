@@ -62,16 +62,16 @@ static void the_number_of_calls_is_limited(void **state)
 
 static void other_queries_are_refused(void **state)
 {
-    static const char *const queries[] = {"limit=0",
-                                          "limit=1001",
-                                          "limit=",
-                                          "lost=yes",
-                                          "who=ada",
-                                          "text=%4",
-                                          "lost",
-                                          "&",
-                                          "id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&"
-                                          "id=1&id=1&id=1&id=1&id=1&id=1"};
+    static const char *const queries[] = {
+        "limit=0",
+        "limit=1001",
+        "limit=",
+        "lost=yes",
+        "who=ada",
+        "text=%4",
+        "lost",
+        "&",
+        "id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1"};
     Arena *arena = arena_new(ARENA_UNLIMITED);
     RequestQuery read;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)

@@ -23,15 +23,22 @@ enum { /* fields of a Span */
 };
 enum { INTERNAL = 1, SERVER = 2, CLIENT = 3, ERROR = 2 };
 
-/* The spans of the fixture's call. */
-static Bytes write_spans(Fixture *f, const TraceContext *context, int64_t began)
+static Bytes write_redacted(Fixture *f, const TraceContext *context, int64_t began,
+                            const char *const *redact)
 {
     Random random;
     Buffer out = buffer_in(f->arena);
     random_seed_fixed(&random, 1);
-    uint32_t n = spans_write(&f->record, context, began, &random, &out);
+    uint32_t n = spans_write(&f->record, context, began, &random, redact, &out);
     assert_int_equal(n, 2);
     return buffer_bytes(&out);
+}
+
+/* The spans of the fixture's call. */
+static Bytes write_spans(Fixture *f, const TraceContext *context, int64_t began)
+{
+    static const char *const nothing[] = {NULL};
+    return write_redacted(f, context, began, nothing);
 }
 
 static Bytes span_at(Bytes spans, uint32_t number)
@@ -173,6 +180,22 @@ static void long_causes_and_names_are_cut(void **state)
                  "HTTP orders"); /* verbs that clients invent are one */
 }
 
+static void what_is_redacted_is_in_no_span(void **state)
+{
+    static const char *const redact[] = {"path", "client", NULL};
+    Fixture *f = *state;
+    f->record.dialect = DIALECT_REST;
+    f->record.path = bytes_of("/v1/orders/secret");
+    f->record.client = bytes_of("ada");
+    f->record.why = FAIL(f->arena, FAULT_UNKNOWN_PATH, "finding /v1/orders/secret");
+    Bytes spans = write_redacted(f, &within, 0, redact), call = span_at(spans, 0);
+    assert_bytes(said(call, "url.path"), "redacted");
+    assert_bytes(said(call, "enduser.id"), "redacted");
+    assert_bytes(said(call, "error.type"), "UNKNOWN_PATH");
+    assert_null(memmem(spans.data, spans.size, "secret", 6));
+    assert_bytes(said(span_at(write_spans(f, &within, 0), 0), "url.path"), "/v1/orders/secret");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 
 int main(void)
@@ -187,6 +210,7 @@ int main(void)
         TEST(mistakes_of_clients_are_no_errors),
         TEST(texts_are_whole_up_to_a_size_and_cut_beyond),
         TEST(long_causes_and_names_are_cut),
+        TEST(what_is_redacted_is_in_no_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
