@@ -145,6 +145,13 @@ class Conventions(unittest.TestCase):
         self.assertEqual(set(GOOD), set(WORDS))
         self.assertEqual([word for word in WORDS if not TABLE[word]["prints"]], ["run"])
 
+    def test_each_command_has_a_section_of_the_reference_in_the_order_of_the_table(self):
+        self.assertEqual(re.findall(r"(?m)^## passerelle (\w+)", REFERENCE), WORDS)
+
+    def test_the_reference_names_once_all_that_ask_a_gateway(self):
+        [row] = re.findall(r"(?m)^\| `--admin ADDRESS` \| ([^|]*) \|", REFERENCE)
+        self.assertEqual(re.findall(r"`(\w+)", row), [word for word in WORDS if TABLE[word]["asks"]])
+
     def test_json_is_one_document_with_documented_members(self):
         for word in WORDS:
             if word in UNANSWERED:
