@@ -1,0 +1,81 @@
+"""Each link of the documentation that leads into the tree arrives: at a file or folder, and at a heading of a page. links.py.
+
+So it is in the package, whose documents link to each other as in the tree; SOURCE_ONLY has the exceptions."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
+# Of use to those who have the source only; the package has its unit and the changes in the places that Debian gives them.
+SOURCE_ONLY = {"CHANGELOG.md", "debian/passerelle.service", "tests/mutants/survivors.md"}
+LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^()\s<>]+)>?(?:\s+\"[^\"]*\")?\)")
+
+
+def prose(path):
+    """The lines of a page that are not in a fenced block."""
+    fence = None
+    for line in path.read_text().splitlines():
+        mark = re.match(r" {0,3}(```+|~~~+)", line)
+        if mark and (fence is None or mark[1].startswith(fence)):
+            fence = None if fence else mark[1]
+        elif fence is None:
+            yield line
+
+
+def anchors_of(path):
+    """The names that GitHub gives to the headings of a page; the second of the same text ends in -1."""
+    found = {}
+    for line in prose(path):
+        heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
+        if heading:
+            text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
+            name = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+            found[name] = found.get(name, -1) + 1
+    return {f"{name}-{n}" if n else name for name, count in found.items() for n in range(count + 1)}
+
+
+def links_of(path):
+    text = "\n".join(re.sub(r"`+[^`]*`+", "code", line) for line in prose(path))
+    return [link for link in LINK.findall(text) if not re.match(r"[a-z][a-z0-9+.-]*:", link)]
+
+
+def trouble_of(page, link):
+    """Why a link does not arrive, or None."""
+    file, _, anchor = link.partition("#")
+    target = (page.parent / file).resolve() if file else page
+    if not target.is_relative_to(ROOT):
+        return "it leads out of the tree"
+    if not target.exists():
+        return "there is no such file"
+    if anchor and target.suffix == ".md" and anchor not in anchors_of(target):
+        return "the page has no such heading"
+    return None
+
+
+def lines_of(name):
+    return (ROOT / "debian" / name).read_text().splitlines()
+
+
+def packaged():
+    """What lies in the package's folder of documents at the place that it has in the tree."""
+    installed = [line.split() for line in lines_of("passerelle.install")]
+    beside = [file for file, folder in installed if folder == f"usr/share/doc/passerelle/{pathlib.Path(file).parent}"]
+    return [ROOT / name for name in lines_of("passerelle.docs") + lines_of("passerelle.examples") + beside]
+
+
+def is_below(path, folders):
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+links = [(page, link) for page in PAGES for link in links_of(page)]
+dead = [f"{page.relative_to(ROOT)}: {link}: {trouble}" for page, link in links if (trouble := trouble_of(page, link))]
+
+there = packaged()
+targets = {(page.parent / link.partition("#")[0]).resolve() for page, link in links if is_below(page, there) and not link.startswith("#")}
+missing = {str(target.relative_to(ROOT)) for target in targets if target.is_relative_to(ROOT) and not is_below(target, there)}
+dead += [f"{name}: documents of the package link to it, and it is not in there" for name in sorted(missing - SOURCE_ONLY)]
+dead += [f"{name}: no document of the package links to it: take it out of SOURCE_ONLY" for name in sorted(SOURCE_ONLY - missing)]
+
+print(*dead, f"{len(links)} links on {len(PAGES)} pages, {len(dead)} mistakes", sep="\n")
+sys.exit(bool(dead) or not links)
