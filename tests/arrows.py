@@ -105,6 +105,11 @@ def tour_disagreements(tour):
     for folder in MODULE:
         if tour.count(f"\n**`{folder}/`**") != 1:
             yield f"docs/tour.md has not one paragraph that begins with **`{folder}/`**"
+    for layer in LAYERS:
+        ours = [folder for folder in MODULE if folder.split("/")[0] == layer.name]
+        told = re.findall(rf"\n\n\*\*`({layer.name}(?:/\w+)?)/`\*\*", tour)
+        if told != ours:
+            yield f"docs/tour.md: the paragraphs of {layer.name}/ have another order than the table, or no empty line before them"
     if DIAGRAM.search(tour) is None or DIAGRAM.sub(framed, tour) != tour:
         yield "docs/tour.md: the diagram is not current; tests/arrows.py --write writes it"
     names = {path.name for top in [*LAYER, "tests", "examples"] for path in (ROOT / top).rglob("*.*")}
