@@ -99,6 +99,7 @@ static void write_cell(const Service *service, const MatrixCell *cell, const Mat
     json_text_add_member(out, "served_version", bytes_of(cell->served));
     json_text_add_number(out, "calls", cell->calls);
     json_text_add_number(out, "errors", cell->errors);
+    json_text_add_number(out, "mistakes", cell->mistakes);
     json_text_add_number(out, "degraded", cell->degraded);
     add_millis(out, "p50_ms", cell->p50);
     add_millis(out, "p99_ms", cell->p99);

@@ -9,7 +9,7 @@
 typedef struct Part {
     const char *service, *client, *served;
     uint32_t method, served_version; /* their series */
-    bool failed, degraded;
+    bool failed, mistaken, degraded; /* at most one of them */
     uint64_t count;
 } Part;
 
@@ -38,17 +38,27 @@ static Part *part_new(Parts *parts)
     return &parts->items[parts->n++];
 }
 
+/* As telemetry_side has it. */
+static bool is_mistake(const CallKey *key)
+{
+    const Fault *fault = key->fault ? fault_table[key->fault - 1] : &FAULT_UPSTREAM_STATUS;
+    return fault->side == SIDE_CLIENT ||
+           (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(key->code));
+}
+
 static Part part_of(const TelemetryProcess *p, uint32_t method, uint64_t key, uint64_t count)
 {
     CallKey labels = call_key_of(key);
     bool other = key == CELL_OTHER;
+    bool bad = !other && labels.code != CODE_OK && !labels.by;
     return (Part){
         .service = label_of(p, SERIES_METHOD, method, 0),
         .client = other ? "other" : label_of(p, SERIES_VERSION, labels.client_version, 0),
         .served = other ? "other" : label_of(p, SERIES_VERSION, labels.served_version, 0),
         .method = method,
         .served_version = other ? SERIES_OTHER : labels.served_version,
-        .failed = !other && labels.code != CODE_OK && !labels.by,
+        .failed = bad && !is_mistake(&labels),
+        .mistaken = bad && is_mistake(&labels),
         .degraded = !other && labels.by,
         .count = count,
     };
@@ -110,6 +120,7 @@ static const Part *add_cell(const TelemetryProcess *p, const Part *first, const 
     for (; part < end && by_cell(part, first) == 0; part++) {
         cell->calls += part->count;
         cell->errors += part->failed ? part->count : 0;
+        cell->mistakes += part->mistaken ? part->count : 0;
         cell->degraded += part->degraded ? part->count : 0;
         if (part == first || part->method != part[-1].method)
             add_durations(p, part, durations);

@@ -11,8 +11,10 @@
 /* The labels are the telemetry's; "": none, "other": there was no room for its own. */
 typedef struct MatrixCell {
     const char *service, *client, *served; /* `served` "": no instance was asked */
-    uint64_t calls, errors, degraded;      /* errors: of those that had no fallback's response */
-    int64_t p50, p99;                      /* nanoseconds, within 5 % */
+    /* Of those that had no fallback's response: errors of the gateway or an instance, and mistakes
+       of clients. */
+    uint64_t calls, errors, mistakes, degraded;
+    int64_t p50, p99; /* nanoseconds, within 5 % */
 } MatrixCell;
 
 typedef struct MatrixLoss {

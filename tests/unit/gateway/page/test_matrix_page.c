@@ -58,6 +58,33 @@ static void failed_and_degraded_calls_are_counted_apart(void **state)
     assert_int_equal(matrix.cells[1].degraded, 0);
 }
 
+static void mistakes_of_clients_are_no_errors(void **state)
+{
+    Fixture *f = *state;
+    CallMatrix matrix;
+    CallRecord bad = f->record;
+    bad.why = FAIL(f->arena, FAULT_UPSTREAM_STATUS, "the instance says so");
+    bad.status.code = CODE_NOT_FOUND;
+    telemetry_record(&f->loop, &bad);
+    bad.why = (Result){NULL};
+    bad.status.code = CODE_INVALID_ARGUMENT;
+    telemetry_record(&f->other_loop, &bad);
+    bad.why = FAIL(f->arena, FAULT_CLIENT_STALLED, "it does not read");
+    bad.status.code = CODE_UNAVAILABLE;
+    telemetry_record(&f->loop, &bad);
+    bad.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "no instance");
+    bad.status.code = CODE_NOT_FOUND; /* of a route that translates codes */
+    telemetry_record(&f->loop, &bad);
+    bad.why = FAIL(f->arena, FAULT_UPSTREAM_STATUS, "the instance says so");
+    bad.status.code = CODE_INTERNAL;
+    telemetry_record(&f->loop, &bad);
+    call_matrix_read(f->arena, &matrix);
+    assert_int_equal(matrix.n_cells, 1);
+    assert_int_equal(matrix.cells[0].calls, 5);
+    assert_int_equal(matrix.cells[0].mistakes, 3);
+    assert_int_equal(matrix.cells[0].errors, 2);
+}
+
 static void the_page_has_what_was_lost_and_what_may_be(void **state)
 {
     Fixture *f = *state;
@@ -71,9 +98,11 @@ static void the_page_has_what_was_lost_and_what_may_be(void **state)
     const char *expected =
         "\"services\":[{\"service\":\"orders\",\"versions\":[\"v1\",\"v2\"],\"cells\":["
         "{\"client_version\":\"v1\",\"served_version\":\"v1\",\"calls\":1,\"errors\":0,"
-        "\"degraded\":0,\"p50_ms\":0,\"p99_ms\":0,\"lost\":[],\"losses\":0,\"loses\":[]},"
+        "\"mistakes\":0,\"degraded\":0,\"p50_ms\":0,\"p99_ms\":0,\"lost\":[],\"losses\":0,"
+        "\"loses\":[]},"
         "{\"client_version\":\"v1\",\"served_version\":\"v2\",\"calls\":1,\"errors\":0,"
-        "\"degraded\":0,\"p50_ms\":9.7,\"p99_ms\":9.7,\"lost\":[{\"field\":\"Order.comment\","
+        "\"mistakes\":0,\"degraded\":0,\"p50_ms\":9.7,\"p99_ms\":9.7,\"lost\":[{\"field\":\"Order."
+        "comment\","
         "\"kind\":\"dropped\",\"from\":\"v1\",\"to\":\"v2\",\"calls\":3}],\"losses\":3,"
         "\"loses\":[\"Order.comment\"]}]}]}";
     if (!strstr(page, expected))
@@ -100,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_cell_has_the_calls_of_all_loops_between_two_versions),
         TEST(failed_and_degraded_calls_are_counted_apart),
+        TEST(mistakes_of_clients_are_no_errors),
         TEST(the_page_has_what_was_lost_and_what_may_be),
         TEST(of_a_service_that_nobody_called_there_are_no_cells),
     };
