@@ -130,6 +130,18 @@ def test_the_matrix_is_that_of_the_api(browser, trouble):
     assert any("legacy-shop" == row[1] and "GET /v1/orders/7" in row[2] and "Order.gift_note" in row[4] for row in calls)
 
 
+def test_mistakes_of_clients_are_no_failures(browser, trouble):
+    cells = {one["service"]: one["cells"] for one in trouble.json("/matrix")["services"]}
+    assert sum(cell["mistakes"] for cell in cells["orders"]) > 0
+    rows = {row[0]: row for row in browser("seen", "#/overview", {"token": OPS})["tables"]["Services"]}
+    for service in ("orders", "stock"):
+        calls = sum(cell["calls"] for cell in cells[service])
+        for column, member in ((4, "errors"), (5, "mistakes")):
+            assert float(rows[service][column].strip(" %")) == pytest.approx(100 * sum(cell[member] for cell in cells[service]) / calls, abs=0.06)
+    grid = browser("seen", "#/matrix?service=orders", {"token": OPS})["text"]
+    assert "clients' mistakes" in grid
+
+
 def test_the_ledger_is_that_of_the_api(browser, trouble):
     rows = browser("seen", "#/ledger", {"token": OPS})["tables"]["Kinds of failures"]
     failures = [row for row in trouble.json("/errors")["failures"] if row["of"] == "call"]

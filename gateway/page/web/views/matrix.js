@@ -24,11 +24,12 @@ function stateOf(version) {
 
 function cellOf(service, cell, chosen) {
   if (!cell?.calls) return h("td", { class: "muted" }, "–");
-  const { client_version: client, served_version: served, calls, errors, degraded, losses } = cell;
+  const { client_version: client, served_version: served, calls, errors, mistakes, degraded, losses } = cell;
   const marks = [errors && badge(`${percent(errors / calls)} failed`, "bad"), degraded && badge(`${number(degraded)} degraded`, "warn"),
     losses && badge(`${number(losses)} lost fields`, "warn")].filter(Boolean);
   return h("td", { class: "cell" }, h("a", { href: hash("matrix", { service, client, served }), "aria-current": chosen && "true" },
-    h("strong", {}, number(calls)), ` ${calls === 1 ? "call" : "calls"}`), h("div", { class: "marks" }, marks.length ? marks : badge("well", "good")),
+    h("strong", {}, number(calls)), ` ${calls === 1 ? "call" : "calls"}`), h("div", { class: "marks" }, marks.length ? marks : badge("well", "good"),
+    mistakes > 0 && badge(`${percent(mistakes / calls)} clients' mistakes`)),
   h("div", { class: "muted" }, `p50 ${number(cell.p50_ms)} ms, p99 ${number(cell.p99_ms)} ms`));
 }
 

@@ -75,16 +75,17 @@ function questions(data) {
 const KEPT = 300; // samples
 const samples = []; // {at, calls, errors}, of all services
 
-function sumOf(matrix) {
-  const cells = matrix.services.flatMap((service) => service.cells ?? []);
-  const sum = (member) => cells.reduce((total, cell) => total + (cell[member] ?? 0), 0);
-  return { calls: sum("calls"), errors: sum("errors"), degraded: sum("degraded"), losses: sum("losses") };
+function sumOf(cells) {
+  const sum = (member) => cells.reduce((total, cell) => total + cell[member], 0);
+  return { calls: sum("calls"), errors: sum("errors"), mistakes: sum("mistakes"), degraded: sum("degraded"), losses: sum("losses") };
 }
+
+const sumOfAll = ({ services }) => sumOf(services.flatMap(({ cells }) => cells));
 
 function sample(matrix) {
   const at = Math.floor(Date.now() / 1000);
   const last = samples.at(-1);
-  const now = { at, ...sumOf(matrix) };
+  const now = { at, ...sumOfAll(matrix) };
   if (last && (now.calls < last.calls || at - last.at > 120)) samples.length = 0; // another process, or long ago
   if (!last || at > last.at) samples.push(now);
   if (samples.length > KEPT) samples.shift();
@@ -102,10 +103,10 @@ function traffic(data) {
   const matrix = data["/matrix"];
   if (!matrix || matrix.failed) return null;
   sample(matrix);
-  const { calls, errors, degraded, losses } = sumOf(matrix);
+  const { calls, errors, mistakes, degraded, losses } = sumOfAll(matrix);
   const share = (n) => (calls ? percent(n / calls) : "–");
   return section("Traffic", h("ul", { class: "tiles" }, tile("Calls", number(calls), since(matrix)), tile("Failed", number(errors), share(errors)),
-    tile("Degraded", number(degraded), share(degraded)), tile("Lost fields", number(losses), "in conversions")),
+    tile("Clients' mistakes", number(mistakes), share(mistakes)), tile("Degraded", number(degraded), share(degraded)), tile("Lost fields", number(losses), "in conversions")),
   chart({ label: "Calls a second since this page was opened", times: samples.map(({ at }) => at), unit: "/s",
     series: [{ label: "calls", values: rates("calls"), tone: "accent" }, { label: "failed", values: rates("errors"), tone: "bad" }] }));
 }
@@ -120,11 +121,14 @@ function serviceRows(config, matrix) {
   const of = new Map((matrix.services ?? []).map((service) => [service.service, service.cells ?? []]));
   return config.services.map(({ name: service, versions = [], instances = [] }) => {
     const cells = of.get(service) ?? [];
-    const sum = (member) => cells.reduce((total, cell) => total + (cell[member] ?? 0), 0);
     return { service, versions: versions.map((version) => version.name).join(", "), instances: instances.length,
-      well: instances.filter(({ up, barred = [] }) => up && !barred.length).length, calls: sum("calls"), errors: sum("errors"), losses: sum("losses"),
-      p99: Math.max(0, ...cells.map((cell) => cell.p99_ms ?? 0)) };
+      well: instances.filter(({ up, barred = [] }) => up && !barred.length).length, ...sumOf(cells), p99: Math.max(0, ...cells.map((cell) => cell.p99_ms ?? 0)) };
   });
+}
+
+function share(label, member, hint) {
+  const value = (row) => (row.calls ? row[member] / row.calls : 0);
+  return { label, value, numeric: true, hint, cell: (row) => (row.calls ? percent(value(row)) : "–") };
 }
 
 function services(data) {
@@ -137,7 +141,7 @@ function services(data) {
     { label: "Instances", value: (row) => row.well - row.instances, numeric: true, hint: "those that get calls, of all",
       cell: (row) => h("span", {}, row.well < row.instances && badge(`${row.instances - row.well} ill`, row.well ? "warn" : "bad"), ` ${row.well} of ${row.instances}`) },
     { label: "Calls", value: "calls", numeric: true },
-    { label: "Failed", value: (row) => (row.calls ? row.errors / row.calls : 0), numeric: true, cell: (row) => (row.calls ? percent(row.errors / row.calls) : "–") },
+    share("Failed", "errors", "by a service or the gateway"), share("Mistakes", "mistakes", "failed by the client: not found, invalid, not allowed"),
     { label: "Lost fields", value: "losses", numeric: true },
     { label: "p99", value: "p99", numeric: true, hint: "99 % of the calls took no longer; of its worst pair of versions", cell: (row) => (row.p99 ? `${number(row.p99)} ms` : "–") },
   ];
