@@ -102,6 +102,7 @@ def test_the_overview_says_what_is_wrong_the_worst_first(browser, trouble):
     assert f"{numbers['candidate_failed']} of {rollout['judgement']['clients']['candidate']} clients of the candidate" in why
     worst = trouble.json("/errors")["failures"][0]
     assert any(kind == "failures" and worst["fault"] in text and worst["cause"] in text for kind, text, *_ in seen["troubles"])
+    assert re.search(r"last (now|\d+ \w+ ago)", seen["text"]) and re.search(r"sunset 2020-03-01", seen["text"])
     tones = [next(tone for tone in ("bad", "warn", "info") if kind in kinds[tone]) for kind, *_ in seen["troubles"]
              if (kinds := {"bad": ["no instance", "rollout"], "warn": ["unreachable", "ejected", "stale schema", "old version"], "info": ["jobs"]})
              and any(kind in of for of in kinds.values())]

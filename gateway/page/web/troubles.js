@@ -1,4 +1,5 @@
-// What is wrong now, out of the pages of the gateway: a list of {key, tone, kind, what, why, since, to}, the worst first.
+// What is wrong now, out of the pages of the gateway: a list of {key, tone, kind, what, why, when, to}, the worst first.
+// `when`: what was when, [word, time].
 import { hash, number } from "./dom.js";
 
 const WORST = { bad: 0, warn: 1, info: 2 };
@@ -17,7 +18,7 @@ const ACTS = {
 function healing({ now = [] }) {
   return now.map((entry) => {
     const [tone, kind, what] = ACTS[entry.act] ?? ["warn", entry.act, (e) => [e.service, e.subject].filter(Boolean).join(" ")];
-    const of = { key: `healing ${entry.act} ${entry.service} ${entry.subject} ${entry.excess}`, since: entry.since,
+    const of = { key: `healing ${entry.act} ${entry.service} ${entry.subject} ${entry.excess}`, when: ["since", entry.since],
       why: [entry.why, entry.cause].filter(Boolean).join("; "), to: hash("instances", { service: entry.service }) };
     return entry.excess ? { ...of, tone: "bad", kind: "too much healing", what: `${entry.act} of ${entry.service || "the gateway"} happens too often` }
       : { ...of, tone, kind, what: what(entry) };
@@ -49,7 +50,7 @@ function whyOf({ judgement, gone, store_down: storeDown }) {
 function rollouts({ rollouts: all = [] }) {
   return all.flatMap((r) => {
     const [tone, told] = ROLLOUTS[r.state]?.(r) ?? (r.gone || r.store_down ? ["warn", "is held up"] : []);
-    return told ? [{ key: `rollout ${r.rollout}`, tone, kind: "rollout", what: `${r.rollout} ${told}`, why: whyOf(r), since: r.since,
+    return told ? [{ key: `rollout ${r.rollout}`, tone, kind: "rollout", what: `${r.rollout} ${told}`, why: whyOf(r), when: ["since", r.since],
       to: hash("rollouts", { name: r.service }) }] : [];
   });
 }
@@ -61,14 +62,14 @@ export function titleOf({ fault, method, route, cause }) {
 
 function failures({ failures: all = [] }) {
   return all.filter((row) => row.of === "call" && row.last_hour > 0 && !row.annotation?.muted).slice(0, 5).map((row) => ({
-    key: `failure ${row.fingerprint}`, tone: row.criticality >= 1 ? "bad" : "warn", kind: "failures", what: titleOf(row), since: row.first,
+    key: `failure ${row.fingerprint}`, tone: row.criticality >= 1 ? "bad" : "warn", kind: "failures", what: titleOf(row), when: ["last", row.last],
     why: `${number(row.last_hour)} in the last hour, of ${number(row.clients)} ${row.clients === 1 ? "client" : "clients"}; impact ${row.impact}`,
     to: hash("ledger", { fingerprint: row.fingerprint }) }));
 }
 
 function jobs({ jobs: all = [] }) {
   const of = (state) => all.filter((job) => job.state === state);
-  const trouble = (state, tone, one, many = one) => of(state).length ? [{ key: `jobs ${state}`, tone, kind: "jobs", since: of(state)[0].since,
+  const trouble = (state, tone, one, many = one) => of(state).length ? [{ key: `jobs ${state}`, tone, kind: "jobs", when: ["last", of(state)[0].since],
     what: `${number(of(state).length)} ${of(state).length === 1 ? "job" : "jobs"} ${of(state).length === 1 ? one : many}`, to: hash("jobs", { state }),
     why: [...new Set(of(state).map(({ method, failure }) => `${method}${failure ? ` at ${failure.step}: ${failure.fault} (${failure.code})` : ""}`))].slice(0, 3).join("; ") }] : [];
   return [...trouble("failed", "bad", "failed and waits for an operator", "failed and wait for an operator"), ...trouble("undone", "info", "failed and was undone", "failed and were undone")];
@@ -76,7 +77,7 @@ function jobs({ jobs: all = [] }) {
 
 function usage({ retiring = [] }) {
   return retiring.filter(({ state }) => state === "past_sunset" || state === "brownout").map((r) => ({
-    key: `retiring ${r.service} ${r.version}`, tone: r.state === "brownout" ? "info" : "warn", kind: "old version", since: r.sunset,
+    key: `retiring ${r.service} ${r.version}`, tone: r.state === "brownout" ? "info" : "warn", kind: "old version", when: ["sunset", r.sunset],
     what: r.state === "brownout" ? `${r.version} of ${r.service} has a brown-out` : `${r.version} of ${r.service} is past its sunset, and still called`,
     why: r.last ? "" : "nobody has called it since it is watched", to: hash("matrix", { service: r.service, client: r.version }) }));
 }
@@ -93,7 +94,7 @@ function losses({ services: all = [] }) {
 function fleet({ gateways = [], failure }) {
   const told = failure ? [{ key: "store", tone: "bad", kind: "store", what: "The store does not answer", why: failure, to: "#/fleet" }] : [];
   return [...told, ...gateways.filter(({ drift }) => drift?.length).map(({ node, drift, last_seen: seen }) => ({
-    key: `gateway ${node}`, tone: drift.includes("silent") ? "bad" : "warn", kind: "fleet", since: seen, why: "", to: "#/fleet",
+    key: `gateway ${node}`, tone: drift.includes("silent") ? "bad" : "warn", kind: "fleet", when: ["seen", seen], why: "", to: "#/fleet",
     what: `The gateway ${node} differs: ${drift.join(", ")}` }))];
 }
 

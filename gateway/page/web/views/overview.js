@@ -5,11 +5,11 @@ import { PAGES, troubles } from "../troubles.js";
 
 const WORDS = { bad: "urgent", warn: "look at it", info: "to know" };
 
-function troubleRow({ key, tone, kind, what, why, since, to }) {
+function troubleRow({ key, tone, kind, what, why, when, to }) {
   return h("li", { "data-key": key, class: `trouble ${tone}` },
     h("span", { class: "kind" }, badge(kind, tone), h("span", { class: "hidden" }, ` (${WORDS[tone]})`)),
     h("div", { class: "what" }, h("a", { href: to }, h("bdi", {}, what)), why && h("p", { class: "why" }, h("bdi", {}, why))),
-    h("span", { class: "since" }, since && time(since)));
+    h("span", { class: "since" }, when?.[1] && [`${when[0]} `, time(when[1])]));
 }
 
 let known = null; // the urgent ones that were shown before; null: not all pages have been there yet
