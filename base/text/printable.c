@@ -2,16 +2,22 @@
 
 #include "base/text/utf8.h"
 
-/* U+0080 to U+009F; U+202A to U+202E and U+2066 to U+2069 change the direction of text. `at` begins
-   a valid character. 0: it is none of these. */
+/* U+0080 to U+009F; U+2028 and U+2029 end lines; U+061C, U+200E, U+200F, U+202A to U+202E and
+   U+2066 to U+2069 change the direction of text. `at` begins a valid character. 0: it is none of
+   these. */
 static uint32_t hidden_control(const uint8_t *at)
 {
     if (at[0] == 0xc2 && at[1] < 0xa0)
         return at[1];
+    if (at[0] == 0xd8 && at[1] == 0x9c)
+        return 0x061c;
     if (at[0] != 0xe2 || (at[1] != 0x80 && at[1] != 0x81))
         return 0;
     uint32_t c = 0x2000 | (at[1] & 1u) << 6 | (at[2] & 63u);
-    return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c : 0;
+    return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+                   (c >= 0x2066 && c <= 0x2069)
+               ? c
+               : 0;
 }
 
 static void add_control(Buffer *out, uint8_t c)
@@ -35,7 +41,7 @@ static void add_valid(Buffer *out, Bytes text, bool lines)
         uint32_t hidden = c >= 0xc2 ? hidden_control(text.data + i) : 0;
         if (hidden) {
             buffer_printf(out, "\\u%04x", hidden);
-            i += hidden < 0x100 ? 1 : 2;
+            i += hidden < 0x800 ? 1 : 2; /* of two or three bytes */
         } else {
             buffer_add_byte(out, c);
         }

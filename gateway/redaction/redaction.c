@@ -238,6 +238,23 @@ static void redact_texts(JsonNode *node, const Secrets *secrets)
     }
 }
 
+/* U+0080 to U+009F stay escaped, as in what was read: a terminal takes them for commands. */
+static void write_shown(Buffer *out, const JsonNode *root, Arena *arena)
+{
+    Buffer plain = buffer_in(arena);
+    json_write(&plain, root);
+    Bytes text = buffer_bytes(&plain);
+    size_t from = 0;
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if (text.data[i] != 0xc2 || text.data[i + 1] >= 0xa0)
+            continue;
+        buffer_add_bytes(out, bytes_slice(text, from, i - from));
+        buffer_printf(out, "\\u%04x", text.data[++i]);
+        from = i + 1;
+    }
+    buffer_add_bytes(out, bytes_slice(text, from, SIZE_MAX));
+}
+
 void redact_job(Bytes page, const char *const *names, Buffer *out)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -252,7 +269,7 @@ void redact_job(Bytes page, const char *const *names, Buffer *out)
         Secrets secrets = {.arena = arena, .record = root};
         redact_members(root, names, &secrets);
         redact_texts(root, &secrets);
-        json_write(out, root);
+        write_shown(out, root, arena);
     }
     arena_free(arena);
 }
@@ -278,7 +295,7 @@ void redact_record(Bytes record, const char *const *names, Buffer *out)
         Secrets secrets = {.arena = arena, .record = root};
         redact(root, names, &secrets);
         redact_quotes(root, &secrets);
-        json_write(out, root);
+        write_shown(out, root, arena);
     }
     arena_free(arena);
 }

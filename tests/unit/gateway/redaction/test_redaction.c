@@ -32,6 +32,13 @@ static void a_member_is_taken_out(void **state)
           "{\"client\":\"redacted\",\"path\":\"redacted\",\"n\":\"redacted\"}");
 }
 
+static void what_a_terminal_obeys_stays_escaped(void **state)
+{
+    static const char *const names[] = {"client", NULL};
+    check("{\"client\":\"ada\",\"path\":\"/\\u009b2J\\u0080\\u00a0\"}", names,
+          "{\"client\":\"redacted\",\"path\":\"/\\u009b2J\\u0080\xc2\xa0\"}");
+}
+
 static void an_error_of_a_field_has_no_texts(void **state)
 {
     static const char expected[] =
@@ -310,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_names_nothing_is_taken_out),
         cmocka_unit_test(a_member_is_taken_out),
+        cmocka_unit_test(what_a_terminal_obeys_stays_escaped),
         cmocka_unit_test(an_error_of_a_field_has_no_texts),
         cmocka_unit_test(both_spellings_of_a_field_are_meant),
         cmocka_unit_test(a_text_that_quotes_a_member_is_taken_out),
