@@ -33,9 +33,9 @@ function cellOf(service, cell, chosen) {
   h("div", { class: "muted" }, `p50 ${number(cell.p50_ms)} ms, p99 ${number(cell.p99_ms)} ms`));
 }
 
-function grid({ service, versions = [], cells = [] }, config, parameters) {
+function grid({ service, versions, cells }, config, parameters) {
   const known = new Map((config?.services?.find((one) => one.name === service)?.versions ?? []).map((version) => [version.name, version]));
-  const all = (member) => [...new Set([...versions, ...cells.map((cell) => cell[member] ?? "")])].filter((one) => cells.some((cell) => (cell[member] ?? "") === one));
+  const all = (member) => [...new Set([...versions, ...cells.map((cell) => cell[member])])].filter((one) => cells.some((cell) => cell[member] === one));
   const [clients, served] = [all("client_version"), all("served_version")];
   if (!clients.length) return h("p", { class: "empty" }, "Nobody has called this service yet.");
   return h("div", { class: "table matrix", role: "region", tabindex: "0", "aria-label": "Version matrix" }, h("table", {},
@@ -44,7 +44,7 @@ function grid({ service, versions = [], cells = [] }, config, parameters) {
       served.map((version) => h("th", { scope: "col" }, version ? `Served in ${version}` : "Served by no instance")))),
     h("tbody", {}, clients.map((client) => h("tr", { "data-key": client }, h("th", { scope: "row" },
       link("matrix", { service, client }, h("strong", {}, client || "none")), " ", stateOf(known.get(client))),
-    served.map((version) => cellOf(service, cells.find((cell) => (cell.client_version ?? "") === client && (cell.served_version ?? "") === version),
+    served.map((version) => cellOf(service, cells.find((cell) => cell.client_version === client && cell.served_version === version),
       parameters.get("client") === client && parameters.get("served") === version)))))));
 }
 
@@ -62,7 +62,7 @@ function clientsOf(usage, note, service, client) {
 }
 
 function lossesOf(cells, service, client) {
-  const rows = cells.flatMap(({ served_version: served, lost = [], loses = [] }) => {
+  const rows = cells.flatMap(({ served_version: served, lost, loses }) => {
     const counted = new Set(lost.map(({ field }) => field));
     return [...lost.map((loss) => ({ ...loss, served })), ...loses.filter((field) => !counted.has(field)).map((field) => ({ field, calls: 0, served }))];
   });
@@ -79,7 +79,7 @@ function chosen(data, view, one) {
   const [usage, note] = usagePage ? read(data, usagePage) : [{ clients: [] }, null];
   const parts = [section(client ? `Who calls ${client}` : "Who calls", clientsOf(usage, note, one.service, client))];
   if (!client) return parts;
-  const cells = (one.cells ?? []).filter((cell) => cell.client_version === client && (!served || cell.served_version === served));
+  const cells = one.cells.filter((cell) => cell.client_version === client && (!served || cell.served_version === served));
   const [requests, missing] = read(data, requestsPage);
   return [lossesOf(cells, one.service, client), ...parts, section("Calls of the last hour that lost something",
     missing ?? requestTable(requests.requests, { caption: "Calls that lost fields", empty: "None." }))];

@@ -37,7 +37,7 @@ function wrongNow(data) {
 const some = (list, many) => (list.length ? list : many);
 
 function oldVersions({ services = [] }) {
-  const old = services.flatMap(({ service, versions = [], cells = [] }) => {
+  const old = services.flatMap(({ service, versions, cells }) => {
     const used = new Set(cells.filter(({ calls }) => calls > 0).map((cell) => cell.client_version));
     const before = versions.slice(0, -1).filter((version) => used.has(version));
     return before.length ? [link("matrix", { service, client: before[0] }, `${service} ${before.join(", ")}`)] : [];
@@ -46,13 +46,13 @@ function oldVersions({ services = [] }) {
 }
 
 function lossy({ services = [] }) {
-  const n = services.flatMap(({ cells = [] }) => cells).reduce((sum, cell) => sum + (cell.losses ?? 0), 0);
+  const n = services.flatMap(({ cells }) => cells).reduce((sum, cell) => sum + cell.losses, 0);
   return link("request", { lost: "true" }, n ? `the calls that lost a field (${number(n)} fields)` : "none has lost any");
 }
 
 function illInstances({ services = [] }) {
-  const ill = services.flatMap(({ name: service, instances = [] }) => instances.filter(({ up, barred = [] }) => !up || barred.length)
-    .map(({ address, up, barred = [] }) => link("instances", { service }, `${address} of ${service} (${[up ? null : "down", ...barred].filter(Boolean).join(", ")})`)));
+  const ill = services.flatMap(({ name: service, instances }) => instances.filter(({ up, barred }) => !up || barred.length)
+    .map(({ address, up, barred }) => link("instances", { service }, `${address} of ${service} (${[up ? null : "down", ...barred].filter(Boolean).join(", ")})`)));
   return some(ill.slice(0, 6).flatMap((node, at) => [at ? ", " : "", node]), "none");
 }
 
@@ -118,11 +118,11 @@ function since({ since: begin, window_s: window }) {
 // ---- services -------------------------------------------------------------------------------------
 
 function serviceRows(config, matrix) {
-  const of = new Map((matrix.services ?? []).map((service) => [service.service, service.cells ?? []]));
-  return config.services.map(({ name: service, versions = [], instances = [] }) => {
+  const of = new Map((matrix.services ?? []).map((service) => [service.service, service.cells]));
+  return config.services.map(({ name: service, versions, instances }) => {
     const cells = of.get(service) ?? [];
     return { service, versions: versions.map((version) => version.name).join(", "), instances: instances.length,
-      well: instances.filter(({ up, barred = [] }) => up && !barred.length).length, ...sumOf(cells), p99: Math.max(0, ...cells.map((cell) => cell.p99_ms ?? 0)) };
+      well: instances.filter(({ up, barred }) => up && !barred.length).length, ...sumOf(cells), p99: Math.max(0, ...cells.map((cell) => cell.p99_ms)) };
   });
 }
 
