@@ -6,7 +6,7 @@ import time
 
 import pytest
 from operators import TOKENS
-from processes import ROOT
+from processes import ROOT, eventually
 from trouble import HOSTILE, Trouble
 
 HERE = ROOT / "tests/browser"
@@ -277,3 +277,22 @@ def test_what_others_say_is_shown_and_does_nothing(browser, hashes, half):
 def test_the_theme_is_that_of_the_system_until_one_is_chosen(browser):
     dark, light, kept = browser("theme")
     assert dark != light and kept == light
+
+
+# ---- last, for it reloads the config ------------------------------------------------------------------
+
+
+def test_a_config_that_was_refused_is_wrong_until_a_good_one_is_read(browser, trouble):
+    def refused():
+        troubles = browser("seen", "#/overview", {"token": OPS})["troubles"]
+        return [(why, to) for kind, _, why, to in troubles if kind == "config"]
+    assert refused() == []
+    good = trouble.gateway.file.read_text()
+    trouble.gateway.file.write_text(good + "\nrouts: []\n")
+    trouble.gateway.reload()
+    latest = eventually(lambda: trouble.json("/settings")["refused"])[0]
+    assert refused() == [(latest["cause"], "#/config")]
+    trouble.gateway.file.write_text(good + "\n# another one\n")
+    trouble.gateway.reload()
+    eventually(lambda: trouble.json("/settings")["since"] > latest["at"])
+    assert refused() == []

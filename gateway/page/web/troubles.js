@@ -25,10 +25,10 @@ function healing({ now = [] }) {
   });
 }
 
-const cannotServe = (instance) => !instance.up || (instance.barred ?? []).length > 0;
+const cannotServe = (instance) => !instance.up || instance.barred.length > 0;
 
 function services({ services: all = [] }) {
-  return all.filter(({ instances = [] }) => instances.length && instances.every(cannotServe)).map(({ name, instances }) => ({
+  return all.filter(({ instances }) => instances.length && instances.every(cannotServe)).map(({ name, instances }) => ({
     key: `service ${name}`, tone: "bad", kind: "no instance", what: `No instance of ${name} can serve`, to: hash("instances", { service: name }),
     why: instances.map(({ address, up, barred }) => `${address}: ${up ? barred.join(", ") : "down"}`).join("; ") }));
 }
@@ -83,8 +83,8 @@ function usage({ retiring = [] }) {
 }
 
 function losses({ services: all = [] }) {
-  const gone = ({ lost = [] }) => lost.filter(({ kind }) => kind !== "defaulted");
-  return all.flatMap(({ service, cells = [] }) => cells.filter((cell) => gone(cell).length > 0).map((cell) => ({
+  const gone = ({ lost }) => lost.filter(({ kind }) => kind !== "defaulted");
+  return all.flatMap(({ service, cells }) => cells.filter((cell) => gone(cell).length > 0).map((cell) => ({
     key: `losses ${service} ${cell.client_version} ${cell.served_version}`, tone: "warn", kind: "lost fields",
     what: `Clients of ${service} ${cell.client_version} lose fields, served in ${cell.served_version}`,
     why: gone(cell).map(({ field }) => field).join(", "),
@@ -98,7 +98,17 @@ function fleet({ gateways = [], failure }) {
     what: `The gateway ${node} differs: ${drift.join(", ")}` }))];
 }
 
-const SOURCES = { "/healing": healing, "/config": services, "/rollouts": rollouts, "/errors": failures, "/jobs?state=failed,undone": jobs,
+/** The latest config that was refused, if the one in force is older: what is on disk is another one. */
+export function refusedNow({ refused: [latest], since }) {
+  return latest?.at < since ? null : latest;
+}
+
+function config(settings) {
+  const latest = refusedNow(settings);
+  return latest ? [{ key: "config", tone: "bad", kind: "config", what: "The config on disk is not in force: it was refused", why: latest.cause, when: ["last", latest.at], to: "#/config" }] : [];
+}
+
+const SOURCES = { "/settings": config, "/healing": healing, "/config": services, "/rollouts": rollouts, "/errors": failures, "/jobs?state=failed,undone": jobs,
   "/usage?limit=1": usage, "/matrix": losses, "/fleet": fleet };
 
 /** The pages of which it is made. */

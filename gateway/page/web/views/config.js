@@ -1,5 +1,6 @@
 // The config: which one is in force and since when, where each value is from, and which configs were refused and why.
 import { facts, read, section, table } from "../dom.js";
+import { refusedNow } from "../troubles.js";
 import { absent, actionButton, actions, badge, count, figures, filters, h, link, name, names, number, quoted, time, times, word, words } from "./shared.js";
 
 // ---- what was refused ------------------------------------------------------------------------------
@@ -21,8 +22,8 @@ function refused(rows) {
 
 /** What is on disk may be another one. */
 function lead(settings) {
-  const latest = settings.refused[0];
-  if (!latest || latest.at < settings.since) return null;
+  const latest = refusedNow(settings);
+  if (!latest) return null;
   return h("p", { class: "notice bad" }, h("strong", {}, "The config on disk is not in force. "), "It was refused ", time(latest.at), ": ", h("bdi", {}, latest.cause),
     ". Generation ", number(settings.generation), " stays until a good one is read.");
 }
