@@ -71,7 +71,7 @@ function legs(others, r) {
 function one(found, id) {
   const all = found.requests ?? [];
   const r = all.find((record) => !record.leg && !record.job) ?? all[0];
-  if (!r) return h("p", { class: "empty" }, "No call of the last hour has the id ", name(id), ". Another gateway may have had it.");
+  if (!r) return h("p", { class: "empty" }, "No call of the last hour has the id ", name(id), ": it is older, gave way to newer ones (ledger.requests), or was another gateway's.");
   return h("div", {}, section("Path", h("p", {}, "Request ", name(r.request_id)),
     h("ol", { class: "path" }, steps(r).map(([title, what, more]) => h("li", {}, h("strong", {}, title), h("div", {}, what, more && h("div", { class: "why" }, more)))))),
   r.causes && section("Why it failed", causes(r.causes)), r.detail_causes && section("Details that could not be converted", causes(r.detail_causes)),
