@@ -241,6 +241,7 @@ def test_a_guest_sees_what_is_for_everybody(browser):
     seen = browser("seen", "#/overview", {})
     assert "guest" in seen["who"] and "needs the role read" in seen["text"] and "No instance of stock can serve" in seen["text"]
     assert "legacy-shop" not in seen["text"] and "rolled back" not in seen["text"]
+    assert all(row[3:] == ["–"] * 5 for row in seen["tables"]["Services"])
 
 
 def test_an_operator_signs_in_with_a_token(browser):

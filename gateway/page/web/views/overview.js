@@ -118,13 +118,15 @@ function since({ since: begin, window_s: window }) {
 // ---- services -------------------------------------------------------------------------------------
 
 function serviceRows(config, matrix) {
-  const of = new Map((matrix.services ?? []).map((service) => [service.service, service.cells]));
+  const of = new Map((matrix?.services ?? []).map((service) => [service.service, service.cells]));
   return config.services.map(({ name: service, versions, instances }) => {
     const cells = of.get(service) ?? [];
     return { service, versions: versions.map((version) => version.name).join(", "), instances: instances.length,
-      well: instances.filter(({ up, barred }) => up && !barred.length).length, ...sumOf(cells), p99: Math.max(0, ...cells.map((cell) => cell.p99_ms)) };
+      well: instances.filter(({ up, barred }) => up && !barred.length).length, ...(matrix && sumOf(cells)), p99: Math.max(0, ...cells.map((cell) => cell.p99_ms)) };
   });
 }
+
+const figure = (label, member) => ({ label, value: member, numeric: true, cell: (row) => row[member] ?? "–" });
 
 function share(label, member, hint) {
   const value = (row) => (row.calls ? row[member] / row.calls : 0);
@@ -134,15 +136,15 @@ function share(label, member, hint) {
 function services(data) {
   const config = data["/config"];
   if (!config || config.failed) return null;
-  const matrix = data["/matrix"]?.services ? data["/matrix"] : {};
+  const matrix = data["/matrix"]?.services && data["/matrix"]; // not for guests
   const columns = [
     { label: "Service", value: "service", cell: (row) => link("matrix", { service: row.service }, name(row.service)) },
     { label: "Versions", value: "versions" },
     { label: "Instances", value: (row) => row.well - row.instances, numeric: true, hint: "those that get calls, of all",
       cell: (row) => h("span", {}, row.well < row.instances && badge(`${row.instances - row.well} ill`, row.well ? "warn" : "bad"), ` ${row.well} of ${row.instances}`) },
-    { label: "Calls", value: "calls", numeric: true },
+    figure("Calls", "calls"),
     share("Failed", "errors", "by a service or the gateway"), share("Mistakes", "mistakes", "failed by the client: not found, invalid, not allowed"),
-    { label: "Lost fields", value: "losses", numeric: true },
+    figure("Lost fields", "losses"),
     { label: "p99", value: "p99", numeric: true, hint: "99 % of the calls took no longer; of its worst pair of versions", cell: (row) => (row.p99 ? `${number(row.p99)} ms` : "–") },
   ];
   return section("Services", table(columns, serviceRows(config, matrix), { caption: "Services", key: (row) => row.service, empty: "The config has no services." }));
