@@ -4,6 +4,7 @@
 #include "base/text/date.h"
 #include "base/text/printable.h"
 #include "base/text/utf8.h"
+#include "gateway/log_output/log_members.h"
 
 const char log_template_combined[] =
     "%{address} - %{client} [%{apache_time}] \"%{verb} %{path} %{protocol}\" %{http_status} "
@@ -113,6 +114,21 @@ bool log_template_has(const LogTemplate *template, const char *member)
             return true;
     }
     return false;
+}
+
+static bool is_of_templates(Bytes member)
+{
+    return bytes_are(member, "address") || bytes_are(member, "apache_time");
+}
+
+Bytes log_template_stranger(const LogTemplate *template)
+{
+    for (uint32_t i = 0; i < template->n; i++) {
+        Bytes member = template->pieces[i].member;
+        if (member.size && !is_of_templates(member) && !log_member_exists(member))
+            return member;
+    }
+    return BYTES_NONE;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

@@ -34,4 +34,7 @@ void log_template_write(const LogTemplate *template, const LogView *view, Buffer
 /* Whether it has this member, or one within it. */
 bool log_template_has(const LogTemplate *template, const char *member);
 
+/* Its first member that no line of a call has; empty: there is none. */
+Bytes log_template_stranger(const LogTemplate *template);
+
 #endif

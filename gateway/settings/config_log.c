@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/net/ip.h"
+#include "gateway/log_output/log_members.h"
 #include "gateway/log_output/log_template.h"
 #include "gateway/log_output/syslog_message.h"
 
@@ -95,9 +96,23 @@ static void read_to(ConfigReader *reader, const OutputText *text, LogOutputConfi
 
 /* ---- In which form --------------------------------------------------------------------------- */
 
-static void read_template(ConfigReader *reader, const char *format, const char *path,
+/* Lines of events have members of many kinds: where an output gets them, all is allowed. */
+static void check_members(ConfigReader *reader, const LogTemplate *template, const char *path)
+{
+    Bytes member = log_template_stranger(template);
+    if (!member.size)
+        return;
+    const char *near = log_member_near(reader->arena, member);
+    config_tell(reader, path,
+                near ? arena_printf(reader->arena, "did you mean \"%%{%s}\"", near)
+                     : "for example \"%{client} %{code}\"",
+                "no line of a call has the member %.*s", BYTES_ARGS(member));
+}
+
+static void read_template(ConfigReader *reader, const OutputText *text, const char *format,
                           LogOutputConfig *output)
 {
+    const char *path = config_path(reader, "%s.format", text->path);
     const LogTemplate *template = NULL;
     Result r = log_template_read(reader->arena, bytes_of(format), &template);
     output->format = format;
@@ -108,6 +123,8 @@ static void read_template(ConfigReader *reader, const char *format, const char *
         error_ignore(r, "it is told");
         return;
     }
+    if (!text->says_lines || text->lines == PASSERELLE__CONFIG__LOG_LINES__LOG_LINES_CALLS)
+        check_members(reader, template, path);
     reader->config->log.head |= log_template_has(template, "user_agent") ||
                                 log_template_has(template, "referer") ||
                                 log_template_has(template, "protocol");
@@ -115,14 +132,14 @@ static void read_template(ConfigReader *reader, const char *format, const char *
 
 static void read_format(ConfigReader *reader, const OutputText *text, LogOutputConfig *output)
 {
-    const char *path = config_path(reader, "%s.format", text->path), *format = text->format;
+    const char *format = text->format;
     if (!format)
         return;
     output->readable = strcmp(format, "readable") == 0;
     if (strcmp(format, "combined") == 0)
-        read_template(reader, log_template_combined, path, output);
+        read_template(reader, text, log_template_combined, output);
     else if (strcmp(format, "json") != 0 && !output->readable)
-        read_template(reader, format, path, output);
+        read_template(reader, text, format, output);
 }
 
 static void read_facility(ConfigReader *reader, const OutputText *text, LogOutputConfig *output)

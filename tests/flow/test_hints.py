@@ -713,6 +713,8 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest="log: {to: 'syslog:tls:x'}\n"), config(rest="log: {to: 'syslog:udp:10.0.0.7:514'}\n"), "is no place for a log: syslog"),
     ConfigCase(config(rest="log: {to: nowhere}\n"), config(rest="log: {to: journald}\n"), "nowhere is no place for a log"),
     ConfigCase(config(rest="log: {format: '%client'}\n"), config(rest="log: {format: combined}\n"), "neither a member"),
+    ConfigCase(config(rest="log: {format: '%{clint}'}\n"), config(rest="log: {format: '%{client}'}\n"), "no line of a call has the member clint"),
+    ConfigCase(config(rest="log: {format: '%{nosuchthing}'}\n"), config(rest="log: {format: '%{client} %{code}'}\n"), "no line of a call has the member nosuchthing"),
     ConfigCase(config(rest="log: {to: syslog, facility: lokal0}\n"), config(rest="log: {to: syslog, facility: local0}\n"), "no facility"),
     ConfigCase(config(rest="log: {also: [{format: json}]}\n"), config(rest="log: {also: [{file: calls.log, format: json}]}\n"), "it has no place"),
     ConfigCase(config(rest="log: {sample: {successes: 2}}\n"), config(rest="log: {sample: {successes: 0.01}}\n"), "no share of calls from 0 to 1"),

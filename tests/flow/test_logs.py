@@ -17,7 +17,7 @@ from backends import Backend, client, v3
 from gateway import SHOP_CONFIG, Gateway, instances
 from http2_client import http2_request
 from operators import on_socket
-from processes import eventually
+from processes import ROOT, eventually
 from test_each_fault import Call
 
 # Apache's own description of it: https://httpd.apache.org/docs/2.4/logs.html#combined
@@ -367,3 +367,16 @@ def test_a_real_journald_has_each_member_and_each_message_of_syslog(tmp_path, ba
             assert json.loads(by_syslog["MESSAGE"]) == line
             assert by_syslog["SYSLOG_IDENTIFIER"] == "passerelle" and by_syslog["SYSLOG_FACILITY"] == "16"
             assert by_syslog["SYSLOG_PID"] == str(gateway.process.child.pid)
+
+
+# ---- Members of templates ------------------------------------------------------------------------
+
+def test_a_template_may_have_the_members_that_are_documented_and_no_others():
+    source = (ROOT / "gateway/log_output/log_members.c").read_text()
+    known = set(re.findall(r'"(\w+)"', source[source.index("member_names[]"):source.index("};")]))
+    page = (ROOT / "docs/seeing.md").read_text()
+    table = page[page.index("| member | meaning |"):page.index("| event | meaning |")]
+    documented = {name for row in table.splitlines() if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    written = set(re.findall(r'LOG_KEY\("(\w+)"\)', (ROOT / "gateway/telemetry/telemetry.c").read_text()))
+    assert known == documented | {"log"}
+    assert written - known == {"why", "ms", "event", "message"}  # of attempts and of events

@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "gateway/log_output/log_members.h"
 #include "gateway/log_output/log_template.h"
 
 #define TIME "\"time\":\"2026-11-30T10:33:00.123Z\""
@@ -142,6 +143,42 @@ static void a_template_knows_which_members_it_has(void **state)
     assert_true(log_template_has(read(log_template_combined), "user_agent"));
 }
 
+static void a_member_that_no_line_has_is_told(void **state)
+{
+    static const struct {
+        const char *name, *near; /* NULL: a line of a call has it */
+    } rows[] = {
+        {"client", NULL},
+        {"causes", NULL},
+        {"causes.0", NULL},
+        {"causes.12.fault", NULL},
+        {"attempts.0.why", NULL},
+        {"detail_causes.1.at", NULL},
+        {"fields.order.id", NULL},
+        {"claims.NAME", NULL},
+        {"baggage.tenant", NULL},
+        {"clint", "client"},
+        {"clint.x", "client"},
+        {"client.name", "client"},
+        {"fields.", "fields.NAME"},
+        {"causes.fault", "causes.0.fault"},
+        {"causes.0.falt", "causes.0.fault"},
+        {"attempts.0.fault", "attempts.0.instance"},
+        {"causes.", "causes.0.fault"},
+        {"causes.0.fault.x", "causes.0.fault"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Bytes name = bytes_of(rows[i].name);
+        assert_int_equal(log_member_exists(name), !rows[i].near);
+        if (rows[i].near)
+            assert_string_equal(log_member_near(arena, name), rows[i].near);
+    }
+    assert_null(log_member_near(arena, bytes_of("nosuchthing")));
+    assert_bytes(log_template_stranger(read("%{client} %{clint} %{x}")), "clint");
+    assert_bytes(log_template_stranger(read("%{address} %{apache_time}")), "");
+    assert_bytes(log_template_stranger(read(log_template_combined)), "");
+}
+
 static void a_line_that_is_no_object_has_no_view(void **state)
 {
     static const char *const bad[] = {"", "[]", "{", "{\"a\":1", "{\"a\":1}x", "{\"a\":01}", "7"};
@@ -179,6 +216,7 @@ int main(void)
         TEST(what_is_no_template_is_refused),
         TEST(a_template_has_a_limit),
         TEST(a_template_knows_which_members_it_has),
+        TEST(a_member_that_no_line_has_is_told),
         TEST(a_line_that_is_no_object_has_no_view),
         TEST(members_beyond_the_most_are_left_out),
     };
