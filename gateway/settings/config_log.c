@@ -190,6 +190,33 @@ static LogOutputConfig read_further(ConfigReader *reader, const Passerelle__Conf
                                              .path = path});
 }
 
+/* "./calls.log" is calls.log. */
+static const char *short_path(const char *path)
+{
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    return path;
+}
+
+static bool is_same_file(const LogOutputConfig *a, const LogOutputConfig *b)
+{
+    return a->to == LOG_TO_FILE && b->to == LOG_TO_FILE && a->path && b->path &&
+           strcmp(short_path(a->path), short_path(b->path)) == 0;
+}
+
+/* Lines of two outputs would be mixed, and metrics would not tell them apart. */
+static void check_files(ConfigReader *reader, const Passerelle__Config__Log *text,
+                        const LogOutputConfig *outputs, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t earlier = 0; earlier < i && text->also[i - 1]->file; earlier++)
+            if (is_same_file(&outputs[i], &outputs[earlier])) {
+                config_tell(reader, config_path(reader, "log.also[%u].file", i - 1), NULL,
+                            "another output of the log is the file %s already", outputs[i].path);
+                break;
+            }
+}
+
 static void read_sample(ConfigReader *reader, const Passerelle__Config__LogSample *said)
 {
     LogConfig *log = &reader->config->log;
@@ -222,6 +249,7 @@ void config_read_log(ConfigReader *reader)
     for (uint32_t i = 0; i < n; i++)
         outputs[i + 1] =
             read_further(reader, text->also[i], config_path(reader, "log.also[%u]", i));
+    check_files(reader, text, outputs, n + 1);
     if (n < text->n_also)
         config_tell(reader, "log.also", NULL, "a log goes to at most %d places", LOG_OUTPUTS_MOST);
     read_sample(reader, text->sample ? text->sample : &all);

@@ -14,7 +14,7 @@ import grpc
 import pytest
 import raw
 from backends import Backend, client, v3
-from gateway import SHOP_CONFIG, Gateway, instances
+from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from http2_client import http2_request
 from operators import on_socket
 from processes import ROOT, eventually
@@ -380,3 +380,17 @@ def test_a_template_may_have_the_members_that_are_documented_and_no_others():
     written = set(re.findall(r'LOG_KEY\("(\w+)"\)', (ROOT / "gateway/telemetry/telemetry.c").read_text()))
     assert known == documented | {"log"}
     assert written - known == {"why", "ms", "event", "message"}  # of attempts and of events
+
+
+@pytest.mark.parametrize("log, said", [
+    ("{also: [{file: t.log}, {file: t.log, lines: events}]}", "log.also[1].file: another output of the log is the file t.log already"),
+    ("{file: t.log, also: [{file: u.log}, {file: ./t.log}]}", "log.also[1].file: another output of the log is the file ./t.log already"),
+    ("{also: [{file: '-', lines: events}]}", "log.also[0].file: another output of the log is the file - already"),
+    ("{file: t.log, also: [{file: '-'}, {to: syslog}, {file: u.log}]}", None),
+])
+def test_two_outputs_are_not_the_same_file(tmp_path, log, said):
+    (tmp_path / "c.yaml").write_text(f"listen: [127.0.0.1:0]\nadmin: 127.0.0.1:0\nlog: {log}\n")
+    done = subprocess.run([BINARY, "check", "c.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert done.stdout.count("another output") == (said is not None)
+    assert done.returncode == (said is not None)
+    assert said is None or re.search(rf"^c\.yaml:3:\d+: {re.escape(said)}$", done.stdout, re.MULTILINE)
