@@ -237,6 +237,11 @@ def test_a_reader_sees_all_and_has_no_actions(browser, trouble):
     assert "reader · read" in seen["who"] and fingerprint in seen["text"] and seen["buttons"] == []
 
 
+def test_a_hash_that_is_no_view_is_said_to_be_none(browser):
+    assert "The view nowhere: there is none." in browser("seen", "#/nowhere", {"token": OPS})["text"]
+    assert browser("seen", "#/errors", {"token": OPS})["title"] == "Failures"
+
+
 def test_a_guest_sees_what_is_for_everybody(browser):
     seen = browser("seen", "#/overview", {})
     assert "guest" in seen["who"] and "needs the role read" in seen["text"] and "No instance of stock can serve" in seen["text"]

@@ -22,17 +22,23 @@ let waiting = 0;
 
 function place() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { name: NAMES.includes(path) ? path : "overview", parameters: new URLSearchParams(query) };
+  const name = path === "errors" ? "ledger" : path || "overview"; // errors: as the API calls it
+  return { name, parameters: new URLSearchParams(query) };
+}
+
+async function viewOf(name) {
+  const none = (status, detail) => ({ title: "Passerelle", render: () => failure(`The view ${name}`, { status, detail }) });
+  if (!NAMES.includes(name)) return none("there is none", "All views are in the navigation.");
+  try {
+    return (await import(`./views/${name}.js`)).default;
+  } catch (error) {
+    return none("it cannot be loaded", error.message);
+  }
 }
 
 async function show() {
   const { name, parameters } = place();
-  let view;
-  try {
-    view = (await import(`./views/${name}.js`)).default;
-  } catch (error) {
-    view = { title: name, pages: [], render: () => failure(`The view ${name}`, { status: "", detail: `It cannot be loaded: ${error.message}` }) };
-  }
+  const view = await viewOf(name);
   const here = place();
   if (here.name !== name || String(here.parameters) !== String(parameters)) return; // gone on meanwhile
   const other = shown?.name !== name; // also at the beginning
