@@ -175,6 +175,7 @@ def test_the_path_of_a_call_is_its_record(browser, trouble):
     listed = browser("seen", "#/request?text=orders%2F7&lost=true", {"token": OPS})["tables"]["Calls of the last hour, the newest first"]
     api = trouble.json("/requests?text=orders%2F7&lost=true&limit=200")["requests"]
     assert len(listed) == len(api) >= 1 and all("Order.gift_note" in row[4] for row in listed)
+    assert browser("seen", f"#/request?id={trouble.lossy.upper()}", {"token": OPS})["steps"] == seen["steps"]
     unknown = browser("seen", "#/request?id=nowhere", {"token": OPS})["text"]
     assert "No call of the last hour has the id nowhere" in unknown and "gave way to newer ones (ledger.requests)" in unknown
 

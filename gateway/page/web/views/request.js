@@ -9,7 +9,8 @@ function listPage({ parameters }) {
   return `/requests?${new URLSearchParams([...given, ["limit", "200"]])}`;
 }
 
-const onePage = (id) => `/requests?id=${encodeURIComponent(id)}`;
+// The gateway's own ids are in lower case; ids of others are taken as they are.
+const onePage = (id) => `/requests?id=${encodeURIComponent(/^[\dA-F]{32}$/.test(id) ? id.toLowerCase() : id)}`;
 
 function list(data, view) {
   const [found, note] = read(data, listPage(view));
