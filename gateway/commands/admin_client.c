@@ -426,10 +426,12 @@ static int ask_gateway(const CommandLine *line, const char *verb, const char *pa
 }
 
 int admin_follow(const CommandLine *line, const char *path, AdminTake *take, void *owner,
-                 Arena *arena)
+                 Arena *arena, bool *answered_out)
 {
     Asked asked = {.arena = arena, .body = buffer_in(arena), .take = take, .taker = owner};
-    return ask_with(line, "GET", path, GET_TIME, &asked);
+    int code = ask_with(line, "GET", path, GET_TIME, &asked);
+    *answered_out = asked.status != 0;
+    return code;
 }
 
 int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)

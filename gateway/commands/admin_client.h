@@ -35,9 +35,9 @@ int admin_say(const CommandLine *line, const char *path, Bytes json, Arena *aren
 typedef bool AdminTake(void *owner, Bytes piece);
 
 /* Follows a page that does not end. EXIT_WELL: `take` has had enough, or the response has ended or
-   broken off; else as admin_get. */
+   broken off; else as admin_get. `answered_out`: a gateway has answered, if only to refuse. */
 int admin_follow(const CommandLine *line, const char *path, AdminTake *take, void *owner,
-                 Arena *arena);
+                 Arena *arena, bool *answered_out);
 
 /* Tells that the response was not one of a gateway. Gives EXIT_NO. */
 int admin_tell_stranger(const CommandLine *line);

@@ -92,16 +92,17 @@ static int follow(Tail *tail, const char *path)
         Arena *arena = arena_new(ARENA_UNLIMITED);
         tail->begun = buffer_in(arena);
         tail->heard = false;
-        int code = admin_follow(tail->line, path, take_piece, tail, arena);
+        bool answered;
+        int code = admin_follow(tail->line, path, take_piece, tail, arena, &answered);
         arena_free(arena);
         if (is_over(tail, code, first))
-            return code;
+            return code == EXIT_UNREACHED && answered ? EXIT_NO : code;
         if (tail->heard || code == EXIT_WELL) {
             command_tell(tail->line, "the connection has ended: a new one is made");
             heard = clock_now();
         }
         if (clock_now() - heard > PATIENCE)
-            return EXIT_UNREACHED;
+            return answered ? EXIT_NO : EXIT_UNREACHED;
         usleep(PAUSE);
     }
 }

@@ -1,6 +1,7 @@
 """GET /tail and `passerelle tail`: the log of a running gateway, followed."""
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import urllib.parse
@@ -96,6 +97,9 @@ def test_readers_need_the_role_and_are_few(gateway):
         assert {reader.status for reader in readers} == {200}
         with Reader(gateway) as late:
             assert late.status == 503
+        with follow(gateway, "--lines", "1") as late:
+            _, said = late.communicate(timeout=20)
+            assert late.returncode == 1 and "the gateway refuses (503): " in said and "16" in said
         assert gateway.metric("passerelle_tail_readers") == 16
         wanted = call(gateway)
         assert {reader.line()["request_id"] for reader in readers} == {wanted}
@@ -165,3 +169,10 @@ def test_the_command_says_what_is_wrong(gateway):
         assert said in done.stderr and done.returncode == code
     done = subprocess.run([BINARY, "tail", "--admin", f"unix:{gateway.folder / 'none.sock'}"], capture_output=True, text=True, timeout=20)
     assert "no gateway answers" in done.stderr and done.returncode == 3
+
+
+def test_the_command_says_that_the_gateway_refuses(gateway):
+    for token, status in (("", 401), ("nobody's", 401)):
+        done = subprocess.run([BINARY, "tail", "--admin", f"127.0.0.1:{gateway.admin_port}"], capture_output=True, text=True, timeout=20,
+                              env={**os.environ, "PASSERELLE_TOKEN": token})
+        assert f"the gateway refuses ({status}): " in done.stderr and done.returncode == 1
