@@ -1,6 +1,7 @@
 #include "gateway/log_output/log_filter.h"
 
 #include "base/arena.h"
+#include "base/call.h"
 #include "base/text/json_text.h"
 #include "base/text/percent.h"
 
@@ -40,6 +41,31 @@ static int rank_of(Bytes level)
                                          : -1;
 }
 
+static bool equals_but_for_case(Bytes a, Bytes b)
+{
+    bool equal = a.size == b.size;
+    for (size_t i = 0; equal && i < a.size; i++)
+        equal = ascii_lower(a.data[i]) == ascii_lower(b.data[i]);
+    return equal;
+}
+
+/* "not_found" is NOT_FOUND. */
+static Result check_code(LogFilter *filter, Arena *arena)
+{
+    Bytes *wanted = &filter->wanted[LOG_FILTER_code];
+    Buffer names = buffer_in(arena);
+    for (int code = CODE_OK; code < CODE_COUNT; code++) {
+        Bytes name = bytes_of(code_name((Code)code));
+        if (equals_but_for_case(*wanted, name)) {
+            *wanted = name;
+            return OK;
+        }
+        buffer_printf(&names, "%s%.*s", code ? ", " : "", BYTES_ARGS(name));
+    }
+    return FAIL(arena, FAULT_BAD_VALUE, "there is no code %.*s: there are %.*s",
+                BYTES_ARGS(*wanted), BYTES_ARGS(buffer_bytes(&names)));
+}
+
 static Result check(LogFilter *filter, Arena *arena)
 {
     Bytes level = filter->wanted[LOG_FILTER_level], millis = filter->wanted[LOG_FILTER_min_ms];
@@ -52,7 +78,7 @@ static Result check(LogFilter *filter, Arena *arena)
     if (millis.data && !bytes_to_u64(millis, &number))
         return FAIL(arena, FAULT_BAD_VALUE, "min_ms is a whole number of milliseconds");
     filter->min_ms = millis.data ? (double)number : 0;
-    return OK;
+    return filter->wanted[LOG_FILTER_code].data ? check_code(filter, arena) : OK;
 }
 
 static Result read_one(Bytes part, Arena *arena, LogFilter *filter)

@@ -61,7 +61,7 @@ def test_a_reader_gets_the_lines_that_the_log_gets(gateway):
 
 
 def test_filters_are_of_the_query(gateway):
-    with Reader(gateway, client="bob l", code="UNAVAILABLE", path="/v3/", level="error", fault="UPSTREAM_DOWN", service="orders") as reader:
+    with Reader(gateway, client="bob l", code="unavailable", path="/v3/", level="error", fault="UPSTREAM_DOWN", service="orders") as reader:
         call(gateway)
         call(gateway, "bob l", "/nowhere")
         wanted = call(gateway, "bob l")
@@ -83,7 +83,7 @@ def test_a_browser_gets_events(gateway):
         assert reader.stream.readline() == b"\n"
 
 
-@pytest.mark.parametrize("query, said", [("servic=a", "there is no filter servic"), ("level=all", "info, warning or error"), ("code=", "no value")])
+@pytest.mark.parametrize("query, said", [("servic=a", "there is no filter servic"), ("level=all", "info, warning or error"), ("code=okay", "there is no code okay: there are OK, CANCELLED, "), ("code=", "no value")])
 def test_what_is_no_filter_is_refused(gateway, query, said):
     answer = plain(gateway, TOKENS["reader"])("GET", f"/tail?{query}")
     assert answer.status == 400 and said in answer.json["detail"]

@@ -34,6 +34,7 @@ static void each_filter_lets_its_own_pass(void **state)
         "client=ac+me",
         "client=ac%20me",
         "code=OK",
+        "code=ok",
         "fault=UPSTREAM_DOWN",
         "fault=SYSTEM",
         "fault=UPSTREAM_RESET",
@@ -60,11 +61,22 @@ static void each_filter_lets_its_own_pass(void **state)
 static void each_filter_holds_back_the_others(void **state)
 {
     static const char *const bad[] = {
-        "service=order",      "method=rders/Get", "method=v1",
-        "client=acme",        "code=UNAVAILABLE", "fault=UPSTREAM",
-        "level=error",        "log=event",        "path=/v2",
-        "path=/v1/orders/77", "min_ms=101",       "instance=10.0.0.9:7001",
-        "version=v2",         "request_id=r",     "service=orders&code=NOT_FOUND",
+        "service=order",
+        "method=rders/Get",
+        "method=v1",
+        "client=acme",
+        "code=UNAVAILABLE",
+        "code=unknown",
+        "fault=UPSTREAM",
+        "level=error",
+        "log=event",
+        "path=/v2",
+        "path=/v1/orders/77",
+        "min_ms=101",
+        "instance=10.0.0.9:7001",
+        "version=v2",
+        "request_id=r",
+        "service=orders&code=NOT_FOUND",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(takes(bad[i], call));
@@ -74,9 +86,10 @@ static void each_filter_holds_back_the_others(void **state)
 
 static void a_query_that_says_something_else_is_refused(void **state)
 {
-    static const char *const bad[] = {"servic=a",      "service",  "service=",   "service=%zz",
-                                      "level=bad",     "log=tail", "min_ms=1.5", "min_ms=-1",
-                                      "code=A&code=B", "=a"};
+    static const char *const bad[] = {
+        "servic=a", "service",    "service=",  "service=%zz",     "level=bad",
+        "log=tail", "min_ms=1.5", "min_ms=-1", "code=OK&code=OK", "code=OKAY",
+        "code=O",   "code=0",     "=a"};
     Arena *arena = arena_new(ARENA_UNLIMITED);
     LogFilter filter;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
