@@ -118,30 +118,64 @@ static bool write_line(GMimeMessage *message, const MailRules *rules, Buffer *li
     return true;
 }
 
+/* ---- The mailbox ----------------------------------------------------------------------------- */
+
+/* The next message begins with a line "From ". */
+static Bytes split_message(Bytes *mbox)
+{
+    static const char begins[] = "\nFrom ";
+    const uint8_t *next = memmem(mbox->data, mbox->size, begins, sizeof begins - 1);
+    size_t size = next ? (size_t)(next - mbox->data) + 1 : mbox->size;
+    Bytes message = bytes_slice(*mbox, 0, size);
+    *mbox = bytes_slice(*mbox, size, SIZE_MAX);
+    return message;
+}
+
+/* Lists of addresses are read by recursion: a field of a hundred thousand groups would end the
+   process, and with it the import of all other messages. */
+static bool has_short_fields(Bytes message)
+{
+    Bytes line;
+    size_t field = 0;
+    while (bytes_split(&message, '\n', &line) && bytes_trim(line).size) {
+        bool goes_on = line.data[0] == ' ' || line.data[0] == '\t';
+        field = goes_on ? field + line.size : line.size;
+        if (field > MAIL_FIELD_MOST)
+            return false;
+    }
+    return true;
+}
+
+static bool write_message(Bytes text, const MailRules *rules, Buffer *line)
+{
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer((const char *)text.data, text.size);
+    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+    g_mime_parser_set_format(parser, GMIME_FORMAT_MBOX);
+    GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
+    bool written = message && write_line(message, rules, line);
+    if (message)
+        g_object_unref(message);
+    g_object_unref(parser);
+    g_object_unref(stream);
+    return written;
+}
+
 MailCounts mail_json_write(Bytes mbox, const MailRules *rules,
                            void (*on_line)(void *owner, Bytes line), void *owner)
 {
     MailCounts counts = {0};
     g_mime_init();
-    GMimeStream *stream = g_mime_stream_mem_new_with_buffer((const char *)mbox.data, mbox.size);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    g_mime_parser_set_format(parser, GMIME_FORMAT_MBOX);
-    while (!g_mime_parser_eos(parser)) {
-        GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
-        if (!message)
-            break;
+    while (mbox.size) {
+        Bytes message = split_message(&mbox);
         Arena *arena = arena_new(ARENA_UNLIMITED);
         Buffer line = buffer_in(arena);
-        if (write_line(message, rules, &line)) {
+        if (has_short_fields(message) && write_message(message, rules, &line)) {
             on_line(owner, buffer_bytes(&line));
             counts.taken++;
         } else {
             counts.left_out++;
         }
         arena_free(arena);
-        g_object_unref(message);
     }
-    g_object_unref(parser);
-    g_object_unref(stream);
     return counts;
 }

@@ -15,6 +15,8 @@
 enum {
     MAIL_WORDS_MOST = 8192, /* bytes of words */
     MAIL_PARTS_MOST = 100,  /* of a message that are looked at */
+    MAIL_FIELD_MOST =
+        16384, /* bytes of a field of its head; a message with a longer one is left out */
 };
 
 typedef struct MailRules {
@@ -23,7 +25,8 @@ typedef struct MailRules {
 } MailRules;
 
 typedef struct MailCounts {
-    uint64_t taken, left_out; /* messages; those without words, or without a sender */
+    uint64_t taken,
+        left_out; /* messages; those without words or a sender, or with a field too long */
 } MailCounts;
 
 /* Reads all of it; `on_line` gets each line with its end. */

@@ -130,6 +130,16 @@ def test_mails_are_imported_in_their_characters_and_without_what_they_quote(gate
     assert "It is slow" in bob["words"] and "<" not in bob["words"]
 
 
+def test_a_mail_that_no_parser_should_read_is_left_out(gateway, tmp_path):
+    def mail(client, to, words):
+        return f"From a@b Mon Nov 30 09:00:00 2026\nFrom: {client}\nTo: {to}\nMessage-ID: <{client}>\n\n{words}\n\n"
+    file = tmp_path / "poison.mbox"
+    file.write_text(mail("one@poison", "x@y", "first") + mail("two@poison", "g:" * 100000 + "x@y;", "second")
+                    + mail("three@poison", "x@y", "third"))
+    done = command(gateway, "feedback", "import", str(file))
+    assert done.returncode == 0 and "2 entered" in done.stdout + done.stderr and "1 left out" in done.stdout + done.stderr, done
+
+
 def test_hostile_words_are_cut_and_harmless_in_a_terminal(gateway):
     words = "\x1b[2J\x07" + "ü" * 300
     answer = on_socket(gateway.folder / "admin.sock", "POST", "/feedback", body=json.dumps({"words": words, "client": "mallory"}).encode())
