@@ -167,3 +167,9 @@ uint64_t known_instance_running(KnownInstance *known)
     uint64_t running = sums_of(known).running;
     return running <= INT64_MAX ? running : 0;
 }
+
+bool known_instance_called(KnownInstance *known)
+{
+    CallSums sums = sums_of(known);
+    return sums.calls || sums.unanswered || sums.running;
+}

@@ -45,6 +45,10 @@ void instance_attempt_leaves(InstanceCounts *counts, KnownInstance *known);
 /* The attempts that run on it, of all loops. Any thread. */
 uint64_t known_instance_running(KnownInstance *known);
 
+/* Whether an attempt runs on it, or the end of one has told something of it: one that was cancelled
+   has not. Any thread. */
+bool known_instance_called(KnownInstance *known);
+
 /* An attempt that was sent to the instance has ended. `time`: nanoseconds until it responded, or
    did not; 0: it tells nothing. On the loop's thread. */
 void instance_attempt_ended(InstanceCounts *counts, AttemptVerdict verdict, int64_t time,

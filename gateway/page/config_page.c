@@ -76,6 +76,7 @@ static void add_instance(Buffer *out, const Instance *instance)
     json_text_add_number(out, "loops_away", down);
     json_text_add_number(out, "running",
                          instance->known ? known_instance_running(instance->known) : 0);
+    json_text_add_bool(out, "called", instance->known && known_instance_called(instance->known));
     begin_list(out, "barred");
     for (uint32_t bars = instance_barred(instance); bars; bars &= bars - 1) {
         json_text_add_element(out);

@@ -140,7 +140,8 @@ def test_which_instance_is_ill(browser, operations, operated):
     assert f"{ill} of orders (ejected)" in shown["text"] and f"{drained} of orders (drained)" in shown["text"]
     entry, = (entry for entry in operated.page("/healing")["now"] if entry["act"] == "eject")
     assert "ejected" in rows["orders", ill][2] and entry["why"] in rows["orders", ill][3]
-    assert all("in use" in row[2] for (_, address), row in rows.items() if address not in (ill, drained))
+    called = {(service["name"], instance["address"]): instance["called"] for service in operated.page("/config")["services"] for instance in service["instances"]}
+    assert all(("in use" if called[key] else "not called yet") in row[2] for key, row in rows.items() if key[1] not in (ill, drained))
     now, = shown["tables"]["What is being healed now"]
     assert now[1].endswith("eject") and now[2:] == ["orders", ill, entry["why"]]
     by_hand, = shown["tables"]["What operators have done"]

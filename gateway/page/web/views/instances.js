@@ -23,7 +23,7 @@ function isIll(instance) {
 function stateOf(instance) {
   const bars = instance.barred.map((bar) => badge(bar === "removed" ? "ejected by hand" : bar, BARRED[bar] ?? "warn"));
   if (!instance.up) bars.unshift(badge("down", "bad"));
-  return h("span", { class: "counts" }, bars.length ? bars : badge("in use", "good"));
+  return h("span", { class: "counts" }, bars.length ? bars : instance.called ? badge("in use", "good") : badge("not called yet"));
 }
 
 /** What is being healed that is about this instance. */

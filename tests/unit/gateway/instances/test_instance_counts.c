@@ -69,6 +69,28 @@ static void what_runs_is_counted_over_all_loops_and_their_ends(void **state)
     assert_int_equal(known_instance_running(known), 0);
 }
 
+static void an_instance_is_called_from_its_first_attempt_on(void **state)
+{
+    assert_false(known_instance_called(known));
+    instance_attempt_begins(&one);
+    assert_true(known_instance_called(known));
+    instance_attempt_leaves(&one, known);
+    ended(&one, ATTEMPT_UNJUDGED, 1);
+    assert_false(known_instance_called(known));
+    ended(&one, ATTEMPT_GOOD, 1);
+    assert_true(known_instance_called(known));
+    instance_counts_leave(&one);
+    assert_true(known_instance_called(known));
+    memset(&one, 0, sizeof one);
+    instance_counts_join(&one, known);
+}
+
+static void only_silence_is_a_call_too(void **state)
+{
+    ended(&one, ATTEMPT_UNANSWERED, 1);
+    assert_true(known_instance_called(known));
+}
+
 /* Nor does it end a row of failures. */
 static void what_was_not_answered_in_time_is_no_call(void **state)
 {
@@ -173,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         counts_test(a_look_sums_all_loops_since_the_last_one),
         counts_test(what_runs_is_counted_over_all_loops_and_their_ends),
+        counts_test(an_instance_is_called_from_its_first_attempt_on),
+        counts_test(only_silence_is_a_call_too),
         counts_test(what_was_not_answered_in_time_is_no_call),
         counts_test(what_a_loop_counted_stays_when_it_leaves),
         counts_test(a_row_is_of_all_loops_and_ends_with_a_good_call),
