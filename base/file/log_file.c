@@ -12,19 +12,23 @@ typedef struct LogFile {
     LogTarget target; /* first */
     int file;
     bool stands_in; /* it is stderr, in place of one that could not be opened */
+    bool torn;      /* its last line has no end */
 } LogFile;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* Writes everything, in several calls if needed. False: an error of the file. */
-static bool write_all(int file, struct iovec *parts, int n)
+/* Writes everything, in several calls if needed; returns how many bytes: fewer after an error of
+   the file. */
+static size_t write_all(int file, struct iovec *parts, int n)
 {
+    size_t done = 0;
     while (n) {
         ssize_t written = writev(file, parts, n);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return false;
+            break;
+        done += (size_t)written;
         while (n && (size_t)written >= parts->iov_len) {
             written -= (ssize_t)parts->iov_len;
             parts++;
@@ -35,25 +39,46 @@ static bool write_all(int file, struct iovec *parts, int n)
             parts->iov_len -= (size_t)written;
         }
     }
-    return true;
+    return done;
 }
 
-static uint64_t count_lines(const struct iovec parts[2])
+/* Those that end behind the first `done` bytes. `torn_out`: of the first one a piece is before. */
+static uint64_t count_lines(const struct iovec parts[2], size_t done, bool *torn_out)
 {
     uint64_t lines = 0;
+    size_t at = 0;
+    *torn_out = false;
     for (int i = 0; i < 2; i++) {
-        for (size_t at = 0; at < parts[i].iov_len; at++)
-            lines += ((const uint8_t *)parts[i].iov_base)[at] == '\n';
+        const uint8_t *text = parts[i].iov_base;
+        for (size_t k = 0; k < parts[i].iov_len; k++, at++) {
+            lines += at >= done && text[k] == '\n';
+            if (at + 1 == done)
+                *torn_out = text[k] != '\n';
+        }
     }
     return lines;
 }
 
+/* What a full disk has cut off is a line of its own, so that the next one is whole. */
+static bool end_torn_line(LogFile *log)
+{
+    if (log->torn)
+        log->torn = write(log->file, "\n", 1) != 1;
+    return !log->torn;
+}
+
 static uint64_t file_write(LogTarget *target, const struct iovec parts[2])
 {
-    const LogFile *log = (const LogFile *)target;
+    LogFile *log = (LogFile *)target;
     struct iovec left[2] = {parts[0], parts[1]};
-    bool written = write_all(log->file, left, 2);
-    return written && !log->stands_in ? 0 : count_lines(parts);
+    size_t size = parts[0].iov_len + parts[1].iov_len;
+    bool torn = false;
+    size_t done = end_torn_line(log) ? write_all(log->file, left, 2) : 0;
+    if (done == size && !log->stands_in)
+        return 0;
+    uint64_t lost = count_lines(parts, log->stands_in ? 0 : done, &torn);
+    log->torn = log->torn || (torn && !log->stands_in);
+    return lost;
 }
 
 static void file_free(LogTarget *target)

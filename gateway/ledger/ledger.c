@@ -586,7 +586,8 @@ static void free_book(LedgerBook *book)
 
 /* Members that tell who a client is. Nothing in the store does. */
 static const char *const client_names[] = {"client",        "tenant", "class",   "claims",
-                                           "forwarded_for", "peer",   "baggage", NULL};
+                                           "forwarded_for", "peer",   "baggage", "user_agent",
+                                           "referer",       NULL};
 
 static size_t count_names(const char *const *names)
 {
