@@ -127,10 +127,11 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
         "\"codec\":\"proto\","
         "\"tls\":false,\"build\":\"3.1.0\",\"weight\":1,\"versions\":[\"v1\"],\"up\":false,\"loops_"
         "away\":1,"
-        "\"running\":0,"
+        "\"running\":0,\"called\":false,"
         "\"barred\":[\"ejected\"]},"
         "{\"address\":\"127.0.0.1:7002\",");
-    assert_has(answer, "\"up\":true,\"loops_away\":0,\"running\":0,\"barred\":[]}]}],\"routes\":[{"
+    assert_has(answer, "\"up\":true,\"loops_away\":0,\"running\":0,\"called\":false,\"barred\":[]}]"
+                       "}],\"routes\":[{"
                        "\"match\":\"orders\","
                        "\"impact\":\"high\",\"on_failure\":\"graceful\",\"attempts\":0,"
                        "\"timeout_ms\":0}]}\n");
