@@ -147,8 +147,10 @@ static bool lasts(const LogView *view, double millis)
 {
     char text[32] = "";
     Bytes total = log_view_get(view, "total_ms");
-    memcpy(text, total.data, total.size < sizeof text ? total.size : 0);
-    return total.size && strtod(text, NULL) >= millis;
+    if (!total.size || total.size >= sizeof text)
+        return false;
+    memcpy(text, total.data, total.size);
+    return strtod(text, NULL) >= millis;
 }
 
 static bool begins(Bytes text, Bytes with)

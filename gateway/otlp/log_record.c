@@ -74,7 +74,8 @@ static Bytes name_of(Bytes member, char name[NAME_MOST])
             return bytes_of(conventions[i].attribute);
     member = bytes_cut_text(member, NAME_MOST - sizeof prefix);
     memcpy(name, prefix, sizeof prefix - 1);
-    memcpy(name + sizeof prefix - 1, member.data, member.size);
+    if (member.size)
+        memcpy(name + sizeof prefix - 1, member.data, member.size);
     return bytes(name, sizeof prefix - 1 + member.size);
 }
 

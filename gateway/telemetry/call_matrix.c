@@ -133,9 +133,9 @@ static const Part *add_cell(const TelemetryProcess *p, const Part *first, const 
 static void make_cells(const TelemetryProcess *p, Parts *parts, CallMatrix *matrix)
 {
     NativeCounts *durations = arena_make(parts->arena, NativeCounts);
-    const Part *end = parts->items + parts->n;
     if (!parts->n)
         return;
+    const Part *end = parts->items + parts->n;
     qsort(parts->items, parts->n, sizeof(Part), by_cell_and_method);
     matrix->cells = arena_array(parts->arena, MatrixCell, parts->n);
     for (const Part *part = parts->items; part < end;)

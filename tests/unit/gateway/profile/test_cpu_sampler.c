@@ -234,7 +234,8 @@ static void functions_have_names_and_files_have_ids(void **state)
     assert_true(n > 2);
     assert_non_null(strstr(files[0].name, "/test_cpu_sampler"));
     assert_true(files[0].start <= here && here < files[0].limit);
-    assert_int_equal(strlen(files[0].build_id), 40);
+    size_t size = strlen(files[0].build_id); /* as the linker makes it: of 8 to 20 bytes */
+    assert_true(size >= 16 && size <= 40);
     symbols_close(symbols);
     arena_free(arena);
 }
