@@ -16,7 +16,9 @@ static int64_t time_of(const JsonNode *record)
     int64_t seconds;
     int32_t nanos;
     Bytes time = json_member_text(record, "time");
-    return date_read_rfc3339(time, &seconds, &nanos) ? seconds * SECOND : 0;
+    bool good =
+        date_read_rfc3339(time, &seconds, &nanos) && seconds > 0 && seconds < INT64_MAX / SECOND;
+    return good ? seconds * SECOND : 0;
 }
 
 static bool is_within(const JsonNode *record, int64_t at, int64_t window)

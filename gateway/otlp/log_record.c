@@ -150,7 +150,7 @@ static void add_time(Buffer *out, Bytes text)
 {
     int64_t seconds;
     int32_t nanos;
-    if (date_read_rfc3339(text, &seconds, &nanos))
+    if (date_read_rfc3339(text, &seconds, &nanos) && seconds > 0 && seconds < INT64_MAX / SECOND)
         otlp_add_fixed64(out, RECORD_TIME, (uint64_t)(seconds * SECOND + nanos));
 }
 

@@ -44,7 +44,7 @@ typedef struct DriftSum {
     float now, usual; /* means of about the last DRIFT_MEAN of these hours */
     uint32_t hours;   /* since `since` */
     int64_t since;    /* wall time: the sum rose from zero */
-    bool was_told;
+    uint8_t was_told;
     float told;    /* then: the mean that was found */
     uint32_t calm; /* hours that the figure was usual since then */
 } DriftSum;

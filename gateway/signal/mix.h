@@ -23,7 +23,7 @@ typedef struct MixVersion {
     char name[MIX_NAME_SIZE];
     Season share;
     int32_t off; /* hours in a row for which it was above (below: negative) */
-    bool was_told;
+    uint8_t was_told;
     float told; /* then: the share that was found */
 } MixVersion;
 

@@ -26,7 +26,8 @@ typedef struct NoveltyRules {
 typedef struct NoveltyKind {
     uint64_t kind;       /* a hash */
     int64_t first, last; /* wall time */
-    bool known;          /* it is no news any more, or never was */
+    uint8_t
+        known; /* a bool, which may be read from a store: it is no news any more, or never was */
     /* Of the look that is under way. */
     uint32_t failures, clients;
     uint64_t example;

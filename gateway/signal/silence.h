@@ -27,20 +27,20 @@ enum {
 };
 
 typedef struct SilentClient {
-    uint64_t client;     /* a hash of its name */
-    int64_t known, last; /* wall time: since when; its last call */
-    int64_t quiet_since; /* the begin of the first hour without a call; 0: it calls */
-    uint32_t hours;      /* without a call, since then */
-    float surprise;      /* of these */
-    float overcome;      /* the largest that ended by a call */
-    bool told, present;  /* `present`: of the hour under way */
-    Season calls;        /* 1: it has called in the hour; 0: it has not */
+    uint64_t client;       /* a hash of its name */
+    int64_t known, last;   /* wall time: since when; its last call */
+    int64_t quiet_since;   /* the begin of the first hour without a call; 0: it calls */
+    uint32_t hours;        /* without a call, since then */
+    float surprise;        /* of these */
+    float overcome;        /* the largest that ended by a call */
+    uint8_t told, present; /* `present`: of the hour under way */
+    Season calls;          /* 1: it has called in the hour; 0: it has not */
 } SilentClient;
 
 typedef struct Silence {
     SilentClient *clients; /* [n], in no order */
     uint32_t n, capacity;
-    bool all_told; /* that most are silent */
+    uint8_t all_told; /* that most are silent */
 } Silence;
 
 /* A client, and when it has called last. */

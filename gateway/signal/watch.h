@@ -29,8 +29,8 @@ typedef struct WatchMethod {
 } WatchMethod;
 
 typedef struct WatchedMethod {
-    uint64_t name; /* a hash of service, method and version */
-    bool counted;  /* `total` is of this process */
+    uint64_t name;   /* a hash of service, method and version */
+    uint8_t counted; /* `total` is of this process */
     DriftHour total;
     Drift drift;
 } WatchedMethod;

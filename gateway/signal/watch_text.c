@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 
-/* Whoever reads must have the same layout: another one is read as nothing. */
+/* Whoever reads must have the same layout: another one is read as nothing. What says yes or no is a
+   uint8_t: a bool that is neither would be undefined. */
 typedef struct WatchHead {
     char magic[8];
     uint32_t sizes[4]; /* of a row of each table */
     uint32_t n[4];
     int64_t novelty_since;
+    uint64_t sum; /* of the tables: what is damaged is read as nothing, too */
 } WatchHead;
 
 enum { KINDS, CLIENTS, METHODS, SERVICES };
@@ -37,11 +39,16 @@ void watch_write(const Watch *watch, Buffer *out)
     head.n[METHODS] = watch->n_methods;
     head.n[SERVICES] = watch->n_services;
     head.novelty_since = watch->novelty.since;
+    size_t at = out->size;
     buffer_add(out, &head, sizeof head);
     add_rows(out, watch->novelty.kinds, watch->novelty.n, sizeof *watch->novelty.kinds);
     add_rows(out, watch->silence.clients, watch->silence.n, sizeof *watch->silence.clients);
     add_rows(out, watch->methods, watch->n_methods, sizeof *watch->methods);
     add_rows(out, watch->services, watch->n_services, sizeof *watch->services);
+    if (out->full)
+        return;
+    head.sum = bytes_hash(bytes_slice(buffer_bytes(out), at + sizeof head, SIZE_MAX));
+    memcpy(out->data + at, &head, sizeof head);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -58,7 +65,8 @@ static bool read_head(Bytes text, WatchHead *head)
         size += (size_t)head->n[i] * head->sizes[i];
     }
     return memcmp(head->magic, layout.magic, sizeof head->magic) == 0 && size == text.size &&
-           head->novelty_since >= 0;
+           head->novelty_since >= 0 &&
+           bytes_hash(bytes_slice(text, sizeof *head, SIZE_MAX)) == head->sum;
 }
 
 /* NULL: there are none. */
