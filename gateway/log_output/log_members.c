@@ -89,6 +89,12 @@ static const Inside insides[] = {
     {"fields", {NULL}},
 };
 
+const char *const *log_members(size_t *n_out)
+{
+    *n_out = N_MEMBERS;
+    return member_names;
+}
+
 static bool is_member(Bytes name)
 {
     for (size_t i = 0; i < N_MEMBERS; i++)

@@ -7,6 +7,9 @@
 
 #include "base/bytes.h"
 
+/* Those that are within no other, sorted. */
+const char *const *log_members(size_t *n_out);
+
 /* Whether a line of some call can have this member. */
 bool log_member_exists(Bytes name);
 

@@ -2,70 +2,7 @@
 #include "gateway/settings/settings.h"
 
 #include "base/arena.h"
-
-/* Of a record of a call: a line of the log, and what the ledger adds to it. */
-static const char *const member_names[] = {
-    "age_s",
-    "attempts",
-    "baggage",
-    "build",
-    "bytes_in",
-    "bytes_out",
-    "causes",
-    "claims",
-    "class",
-    "client",
-    "client_by",
-    "client_version",
-    "code",
-    "codec",
-    "degraded",
-    "degraded_by",
-    "detail_causes",
-    "dialect",
-    "doing",
-    "failure_mode",
-    "field",
-    "fields",
-    "forwarded_for",
-    "http_status",
-    "impact",
-    "instance",
-    "joined",
-    "level",
-    "listener",
-    "log",
-    "losses",
-    "lost",
-    "messages_in",
-    "messages_out",
-    "method",
-    "node",
-    "path",
-    "peer",
-    "request_id",
-    "response_version",
-    "retry_refused",
-    "route",
-    "rule",
-    "served_version",
-    "served_why",
-    "service",
-    "span_id",
-    "spilled",
-    "status_code",
-    "tenant",
-    "time",
-    "to_upstream_ms",
-    "total_ms",
-    "trace_id",
-    "tries",
-    "unknown",
-    "upstream_head_ms",
-    "verb",
-};
-
-enum { N_MEMBERS = sizeof member_names / sizeof *member_names };
+#include "gateway/log_output/log_members.h"
 
 /* ---- Webhooks -------------------------------------------------------------------------------- */
 
@@ -270,9 +207,30 @@ void config_read_ledger(ConfigReader *reader)
 
 /* ---- What is redacted ------------------------------------------------------------------------ */
 
+/* What a record of a call has beside the members of its line in the log. */
+static const char *const added_names[] = {"doing", "field", "lost", "tries"};
+
+enum { N_ADDED = sizeof added_names / sizeof *added_names };
+
+typedef struct Members {
+    const char **names;
+    size_t n;
+} Members;
+
+static Members members_of_records(Arena *arena)
+{
+    size_t n;
+    const char *const *of_lines = log_members(&n);
+    Members all = {arena_array(arena, const char *, n + N_ADDED), n + N_ADDED};
+    memcpy(all.names, of_lines, n * sizeof *of_lines);
+    memcpy(all.names + n, added_names, sizeof added_names);
+    return all;
+}
+
 /* One entry of `redact`, while it is looked for. */
 typedef struct Redacted {
     ConfigReader *reader;
+    const Members *members;
     const char *name;
     bool of_log;   /* of `redact`; else of `ledger.redact` */
     Buffer *names; /* const char *: all spellings of it */
@@ -337,10 +295,10 @@ static void look_everywhere(Redacted *redacted)
         }
 }
 
-static bool is_member(const char *name)
+static bool is_member(const Members *members, const char *name)
 {
-    for (int i = 0; i < N_MEMBERS; i++)
-        if (strcmp(member_names[i], name) == 0)
+    for (size_t i = 0; i < members->n; i++)
+        if (strcmp(members->names[i], name) == 0)
             return true;
     return false;
 }
@@ -348,7 +306,8 @@ static bool is_member(const char *name)
 static const char *hint_of(const Redacted *redacted)
 {
     ConfigReader *reader = redacted->reader;
-    const char *member = nearest_word(bytes_of(redacted->name), member_names, N_MEMBERS);
+    const Members *members = redacted->members;
+    const char *member = nearest_word(bytes_of(redacted->name), members->names, members->n);
     const char *near = redacted->good || !member ? redacted->near : member;
     return near ? arena_printf(reader->arena, "did you mean \"%s\"", near)
                 : "for example client, or order.customer";
@@ -368,7 +327,7 @@ static void check_name(Redacted *redacted, const char *path)
                     redacted->name);
         return;
     }
-    if (is_member(redacted->name)) {
+    if (is_member(redacted->members, redacted->name)) {
         redacted->found = true;
         add_name(redacted, redacted->name);
     }
@@ -382,8 +341,10 @@ static void check_name(Redacted *redacted, const char *path)
 static void check_names(ConfigReader *reader, char *const *said, size_t n, const char *key,
                         Buffer *names)
 {
+    Members members = members_of_records(reader->arena);
     for (size_t i = 0; i < n; i++) {
         Redacted redacted = {.reader = reader,
+                             .members = &members,
                              .name = said[i],
                              .names = names,
                              .of_log = strcmp(key, "redact") == 0};

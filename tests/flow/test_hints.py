@@ -718,7 +718,7 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest="log: {to: syslog, facility: lokal0}\n"), config(rest="log: {to: syslog, facility: local0}\n"), "no facility"),
     ConfigCase(config(rest="log: {also: [{format: json}]}\n"), config(rest="log: {also: [{file: calls.log, format: json}]}\n"), "it has no place"),
     ConfigCase(config(rest="log: {sample: {successes: 2}}\n"), config(rest="log: {sample: {successes: 0.01}}\n"), "no share of calls from 0 to 1"),
-    ConfigCase(config(rest="ledger: {redact: ['a b']}\n"), config(rest="ledger: {redact: [client]}\n"), "neither a member"),
+    ConfigCase(config(rest="ledger: {redact: ['a b c d']}\n"), config(rest="ledger: {redact: [client]}\n"), "neither a member"),
     ConfigCase(config(rest="clients: hashed\n"), config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "needs a key"),
     ConfigCase(config(rest="clients: {recorded: named, key: /etc/os-release}\n"),
                config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "names are not hashed"),

@@ -175,6 +175,13 @@ def test_what_is_redacted_is_in_no_output(tmp_path, backend):
         assert "nobody-7" not in "".join(gateway.process.lines) + (tmp_path / "access.log").read_text()
 
 
+def test_what_clients_say_of_themselves_can_be_redacted(tmp_path, backend):
+    with gateway_with(tmp_path, backend, "{head: true, file: '-'}", "redact: [user_agent, referer]\n") as gateway:
+        fields = {"User-Agent": "secret/1", "Referer": "http://secret/"}
+        line = gateway.logged(request_id=gateway.http("GET", "/v1/orders/nobody-7", headers=fields).headers["X-Request-Id"])
+        assert (line["user_agent"], line["referer"]) == ("redacted", "redacted")
+
+
 @pytest.mark.parametrize("name", ["level", "log", "time"])
 def test_what_the_log_goes_by_cannot_be_redacted(tmp_path, backend, name):
     told = Gateway(tmp_path, SHOP_CONFIG + f"redact: [{name}]\n", instances=instances(("v3", backend.port))).check()
