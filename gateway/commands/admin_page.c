@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 
+#include <string.h>
 #include <unistd.h>
 
 enum { LIMIT = 20, WATCH_SECONDS = 2 };
@@ -59,4 +60,28 @@ int admin_page_show(const CommandLine *line, const char *path, AdminPageWriter *
     }
     return command_flag(line, "--watch") ? watch(line, path, write)
                                          : show(line, path, write, false);
+}
+
+const JsonNode *admin_page_read(Arena *arena, Bytes page)
+{
+    static const JsonNode nothing = {.kind = JSON_NULL};
+    JsonNode *root;
+    Result r = json_parse(arena, page, &(JsonLimits){.elements = 100000000}, &root);
+    error_ignore(r, "the gateway's own page; told by the caller");
+    return failed(r) ? &nothing : root;
+}
+
+void admin_page_add_rows(Buffer *out, const JsonNode *rows, uint64_t limit,
+                         void (*add)(Buffer *out, const JsonNode *row))
+{
+    uint64_t shown = 0;
+    for (const JsonNode *row = rows->first; row && shown < limit; row = row->next, shown++)
+        add(out, row);
+    if (shown < rows->count)
+        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(rows->count - shown));
+}
+
+bool admin_page_is_id(const char *text)
+{
+    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
 }

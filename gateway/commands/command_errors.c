@@ -124,21 +124,15 @@ static void add_rows(Buffer *out, const char *title, const JsonNode *rows, const
     buffer_add_byte(out, '\n');
     if (rows->count)
         add_head(out);
-    uint64_t shown = 0;
-    for (const JsonNode *row = rows->first; row && shown < limit; row = row->next, shown++)
-        add_row(out, row);
-    if (shown < rows->count)
-        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(rows->count - shown));
+    admin_page_add_rows(out, rows, limit, add_row);
 }
 
 /* False: it is no such page. */
 static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *failures = failed(r) ? NULL : json_member(root, "failures");
-    const JsonNode *mistakes = failed(r) ? NULL : json_member(root, "mistakes");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *failures = json_member(root, "failures");
+    const JsonNode *mistakes = json_member(root, "mistakes");
     if (!failures || !mistakes)
         return false;
     add_rows(out, "failures", failures, json_member(root, "evicted_failures"), limit);
@@ -166,11 +160,6 @@ static bool write_annotation(const CommandLine *line, Buffer *out)
     return out->size > 2;
 }
 
-static bool is_fingerprint(const char *text)
-{
-    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
-}
-
 static int annotate(const CommandLine *line)
 {
     const char *fingerprint = line->arguments[1];
@@ -178,7 +167,7 @@ static int annotate(const CommandLine *line)
     Buffer json = buffer_in(arena);
     Bytes answer;
     int code = EXIT_USAGE;
-    if (!is_fingerprint(fingerprint))
+    if (!admin_page_is_id(fingerprint))
         command_tell(line, "a fingerprint has 16 hexadecimal digits");
     else if (!write_annotation(line, &json))
         command_tell(line, "there is nothing to say: give --owner, --cause, --ticket, "

@@ -96,13 +96,11 @@ static void add_rows(Buffer *out, const char *title, const Column *columns, cons
 /* False: it is no such page. */
 static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *now = failed(r) ? NULL : json_member(root, "now");
-    const JsonNode *acts = failed(r) ? NULL : json_member(root, "acts");
-    const JsonNode *history = failed(r) ? NULL : json_member(root, "history");
-    const JsonNode *manual = failed(r) ? NULL : json_member(root, "manual");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *now = json_member(root, "now");
+    const JsonNode *acts = json_member(root, "acts");
+    const JsonNode *history = json_member(root, "history");
+    const JsonNode *manual = json_member(root, "manual");
     if (!now || !acts || !history || !manual)
         return false;
     if (manual->count)
@@ -124,10 +122,8 @@ int command_healing(const CommandLine *line)
 
 static bool add_limited(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *limited = failed(r) ? NULL : json_member(root, "limited");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *limited = json_member(root, "limited");
     if (limited)
         add_rows(out, "limited now", limited_columns, limited, limit);
     return limited != NULL;

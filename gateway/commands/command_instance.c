@@ -1,5 +1,5 @@
 /* passerelle instance eject, drain, return; service pin, unpin: what operators do by hand. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "adapters/text/spelling.h"
@@ -24,11 +24,9 @@ static void add_service(Buffer *out, const JsonNode *row)
 /* False: it is no such answer. */
 static bool add_answer(Buffer *out, Bytes answer)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *services = failed(r) ? NULL : json_member(root, "services");
-    const JsonNode *lifted = failed(r) ? NULL : json_member(root, "lifted");
+    const JsonNode *root = admin_page_read(out->arena, answer);
+    const JsonNode *services = json_member(root, "services");
+    const JsonNode *lifted = json_member(root, "lifted");
     if (!services || !json_member_text(root, "action").size)
         return false;
     buffer_printf(out, "%.*s: %.*s", BYTES_ARGS(json_member_text(root, "action")),

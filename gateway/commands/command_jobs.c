@@ -1,5 +1,5 @@
 /* passerelle jobs: what operators see of jobs, and do with them. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
@@ -84,10 +84,8 @@ static void add_hint_of_list(Buffer *out, const JsonNode *jobs)
 /* False: it is no such page. */
 static bool add_list(Buffer *out, Bytes page)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){0}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *jobs = failed(r) ? NULL : json_member(root, "jobs");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *jobs = json_member(root, "jobs");
     if (!jobs)
         return false;
     for (size_t i = 0; jobs->count && i < N_COLUMNS; i++)
@@ -133,10 +131,8 @@ static void add_step(Buffer *out, const JsonNode *step)
 
 static bool add_job(Buffer *out, Bytes page)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    if (failed(r) || !json_member(root, "id"))
+    const JsonNode *root = admin_page_read(out->arena, page);
+    if (!json_member(root, "id"))
         return false;
     for (const JsonNode *member = root->first; member; member = member->next) {
         int width = NAME_COLUMN - (int)member->name.size;
@@ -156,10 +152,8 @@ static bool add_job(Buffer *out, Bytes page)
 /* "retry: 01jd2v7w3zcmq9e3f5h8k0n4rt", "unpark: hosting.Sites/Create" */
 static bool add_done(Buffer *out, Bytes answer)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    if (failed(r))
+    const JsonNode *root = admin_page_read(out->arena, answer);
+    if (root->kind != JSON_OBJECT)
         return false;
     Bytes job = json_member_text(root, "job"), method = json_member_text(root, "method");
     buffer_printf(out, "%.*s: %.*s%.*s\n", BYTES_ARGS(json_member_text(root, "action")),

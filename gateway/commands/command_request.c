@@ -1,6 +1,6 @@
 /* passerelle request, idempotency: what a running gateway knows of one call, by its id or by its
    idempotency key. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
@@ -67,10 +67,8 @@ static void add_conversion(Buffer *out, const JsonNode *record)
 /* False: it is no such page. */
 static bool add_record(Buffer *out, Bytes page)
 {
-    JsonNode *record;
-    Result r = json_parse(out->arena, page, &(JsonLimits){0}, &record);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    if (failed(r) || record->kind != JSON_OBJECT)
+    const JsonNode *record = admin_page_read(out->arena, page);
+    if (record->kind != JSON_OBJECT)
         return false;
     for (const JsonNode *member = record->first; member; member = member->next)
         add_member(out, member);
@@ -110,10 +108,8 @@ int command_request(const CommandLine *line)
 /* False: it is no such page. */
 static bool add_records(Buffer *out, Bytes page)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *records = failed(r) ? NULL : json_member(root, "records");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *records = json_member(root, "records");
     if (!records)
         return false;
     for (const JsonNode *record = records->first; record; record = record->next) {
@@ -128,10 +124,8 @@ static bool add_records(Buffer *out, Bytes page)
 /* "forgotten: 1 record" */
 static bool add_forgotten(Buffer *out, Bytes answer)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    if (failed(r) || !json_member(root, "records"))
+    const JsonNode *root = admin_page_read(out->arena, answer);
+    if (!json_member(root, "records"))
         return false;
     long long n = (long long)json_member_number(root, "records");
     buffer_printf(out, "forgotten: %lld record%s\n", n, n == 1 ? "" : "s");

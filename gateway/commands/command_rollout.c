@@ -1,5 +1,5 @@
 /* passerelle rollout: new builds and versions, how far they have come, and what operators do. */
-#include "gateway/commands/admin_client.h"
+#include "gateway/commands/admin_page.h"
 #include "gateway/commands/command_rollout_plan.h"
 
 #include "adapters/text/json.h"
@@ -162,10 +162,8 @@ static void add_rollout(Buffer *out, const JsonNode *rollout)
 /* False: it is no such page. */
 static bool add_status(Buffer *out, Bytes page)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *rollouts = failed(r) ? NULL : json_member(root, "rollouts");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *rollouts = json_member(root, "rollouts");
     if (!rollouts)
         return false;
     for (const JsonNode *rollout = rollouts->first; rollout; rollout = rollout->next) {
@@ -181,10 +179,8 @@ static bool add_status(Buffer *out, Bytes page)
 /* "orders build 3.1.0: rolled back" */
 static bool add_done(Buffer *out, Bytes answer)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, answer, &(JsonLimits){0}, &root);
-    error_ignore(r, "the gateway's own answer; told by the caller");
-    if (failed(r) || !json_member(root, "rollout"))
+    const JsonNode *root = admin_page_read(out->arena, answer);
+    if (!json_member(root, "rollout"))
         return false;
     buffer_printf(out, "%.*s: %.*s\n", BYTES_ARGS(json_member_text(root, "rollout")),
                   BYTES_ARGS(json_member_text(root, "state")));

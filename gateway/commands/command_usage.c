@@ -81,13 +81,11 @@ static void add_retiring(Buffer *out, const JsonNode *row)
 /* False: it is no such page. The gateway has limited the clients. */
 static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
     (void)limit;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 100000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *methods = failed(r) ? NULL : json_member(root, "methods");
-    const JsonNode *clients = failed(r) ? NULL : json_member(root, "clients");
-    const JsonNode *retiring = failed(r) ? NULL : json_member(root, "retiring");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *methods = json_member(root, "methods");
+    const JsonNode *clients = json_member(root, "clients");
+    const JsonNode *retiring = json_member(root, "retiring");
     if (!methods || !clients || !retiring)
         return false;
     add_heading(out, "CLIENTS", "METHOD");

@@ -71,10 +71,8 @@ static void add_row(Buffer *out, const JsonNode *row)
 /* False: it is no such page. */
 static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 1000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *said = failed(r) ? NULL : json_member(root, "feedback");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *said = json_member(root, "feedback");
     if (!said)
         return false;
     if (said->count) {
@@ -84,11 +82,7 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
         command_add_cell(out, bytes_of("CLIENT"), 20);
         command_add_cell(out, bytes_of("WORDS"), 0);
     }
-    uint64_t shown = 0;
-    for (const JsonNode *row = said->first; row && shown < limit; row = row->next, shown++)
-        add_row(out, row);
-    if (shown < said->count)
-        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(said->count - shown));
+    admin_page_add_rows(out, said, limit, add_row);
     return true;
 }
 
@@ -106,7 +100,7 @@ static int list(const CommandLine *line)
 
 static int show(const CommandLine *line, const char *id)
 {
-    if (strlen(id) != 16 || strspn(id, "0123456789abcdef") != 16) {
+    if (!admin_page_is_id(id)) {
         command_tell(line, "the id of what was said has 16 hexadecimal digits");
         return EXIT_USAGE;
     }

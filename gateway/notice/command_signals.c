@@ -57,26 +57,15 @@ static void add_row(Buffer *out, const JsonNode *row)
 /* False: it is no such page. */
 static bool add_page(Buffer *out, Bytes page, uint64_t limit)
 {
-    JsonNode *root;
-    Result r = json_parse(out->arena, page, &(JsonLimits){.elements = 1000000}, &root);
-    error_ignore(r, "the gateway's own page; told by the caller");
-    const JsonNode *signals = failed(r) ? NULL : json_member(root, "signals");
+    const JsonNode *root = admin_page_read(out->arena, page);
+    const JsonNode *signals = json_member(root, "signals");
     if (!signals)
         return false;
     buffer_printf(out, "signals: %u\n", signals->count);
     if (signals->count)
         add_head(out);
-    uint64_t shown = 0;
-    for (const JsonNode *row = signals->first; row && shown < limit; row = row->next, shown++)
-        add_row(out, row);
-    if (shown < signals->count)
-        buffer_printf(out, "%llu more: --limit\n", (unsigned long long)(signals->count - shown));
+    admin_page_add_rows(out, signals, limit, add_row);
     return true;
-}
-
-static bool is_id(const char *text)
-{
-    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
 }
 
 static int acknowledge(const CommandLine *line)
@@ -84,7 +73,7 @@ static int acknowledge(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Bytes answer;
     int code = EXIT_USAGE;
-    if (!is_id(line->arguments[1]))
+    if (!admin_page_is_id(line->arguments[1]))
         command_tell(line, "the id of a signal has 16 hexadecimal digits");
     else
         code =
