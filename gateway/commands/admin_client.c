@@ -207,7 +207,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     Asked *asked = owner;
     if (asked->take && asked->status == 200) {
         admin_link_extend(asked->link, clock_now() + FOLLOW_TIME);
-        asked->broken = !asked->take(asked->taker, piece);
+        asked->broken = asked->broken || !asked->take(asked->taker, piece);
     } else if (asked->body.size + piece.size > BODY_MOST)
         asked->broken = true;
     else

@@ -18,7 +18,8 @@ typedef struct LiveEvent {
 struct LivePage {
     Live *live;
     LivePage *next;
-    char *name;
+    uint8_t *name; /* as readers asked for it, which may have any bytes */
+    size_t name_size;
     uint32_t readers;
     bool asked;       /* and not yet answered */
     int64_t asked_at; /* the last time */
@@ -66,7 +67,7 @@ static LiveEvent *event_new(const LivePage *page, uint64_t version, int status, 
     LiveEvent *event = arena_make(arena, LiveEvent);
     Buffer text = buffer_in(arena);
     buffer_printf(&text, "event: page\nid: %llu\ndata: {", (unsigned long long)version);
-    json_text_add_member(&text, "page", bytes_of(page->name));
+    json_text_add_member(&text, "page", live_page_name(page));
     json_text_add_number(&text, "status", (uint64_t)status);
     json_text_add_key(&text, "body");
     size_t at = text.size;
@@ -92,7 +93,7 @@ static bool says_the_same(const LiveEvent *a, const LiveEvent *b)
 static LivePage *find_page(const Live *live, Bytes name)
 {
     LivePage *page = live->pages;
-    while (page && !bytes_are(name, page->name))
+    while (page && !bytes_equal(name, live_page_name(page)))
         page = page->next;
     return page;
 }
@@ -102,7 +103,10 @@ static LivePage *page_new(Live *live, Bytes name)
     LivePage *page = calloc(1, sizeof *page);
     CHECK(page);
     page->live = live;
-    page->name = text_copy_bytes(name);
+    page->name = malloc(name.size + 1); /* an empty one is no NULL */
+    CHECK(page->name);
+    memcpy(page->name, name.data, name.size);
+    page->name_size = name.size;
     LivePage **at = &live->pages;
     while (*at)
         at = &(*at)->next;
@@ -163,7 +167,7 @@ static int64_t pause_of(const Live *live, int64_t took)
 
 Bytes live_page_name(const LivePage *page)
 {
-    return bytes_of(page->name);
+    return bytes(page->name, page->name_size);
 }
 
 /* ---- Readers --------------------------------------------------------------------------------- */
@@ -188,7 +192,14 @@ static void send_next(LiveReader *reader, int64_t now)
     }
 }
 
-void live_leave(LiveReader *reader)
+static void forget_sent(LiveReader *reader)
+{
+    event_unref(reader->sending);
+    reader->sending = NULL;
+}
+
+/* What is being sent to it stays. */
+static void take_out(LiveReader *reader)
 {
     Live *live = reader->live;
     if (!live)
@@ -198,8 +209,6 @@ void live_leave(LiveReader *reader)
         reader->next->at = reader->at;
     for (uint32_t i = 0; i < reader->n_watched; i++)
         reader->watched[i].page->readers--;
-    event_unref(reader->sending);
-    reader->sending = NULL;
     reader->live = NULL;
     live->n_readers--;
     atomic_fetch_sub(&reading, 1);
@@ -207,9 +216,15 @@ void live_leave(LiveReader *reader)
         free_unread(live);
 }
 
+void live_leave(LiveReader *reader)
+{
+    forget_sent(reader);
+    take_out(reader);
+}
+
 static void end(LiveReader *reader, LiveEnd why)
 {
-    live_leave(reader);
+    take_out(reader);
     if (why == LIVE_SLOW)
         atomic_fetch_add(&dropped, 1);
     reader->end(reader, why);
@@ -217,10 +232,9 @@ static void end(LiveReader *reader, LiveEnd why)
 
 void live_taken(LiveReader *reader, int64_t now)
 {
+    forget_sent(reader);
     if (!reader->live)
         return;
-    event_unref(reader->sending);
-    reader->sending = NULL;
     reader->moved = now;
     send_next(reader, now);
 }

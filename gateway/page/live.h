@@ -47,9 +47,10 @@ typedef enum LiveEnd {
 
 /* Embedded in its owner, which sets the functions. Neither may call back before it returns. */
 struct LiveReader {
-    /* `text` stays until live_taken, which is called once for each, or live_leave. */
+    /* `text` stays until live_taken, which is called once for each, or live_leave: one of them also
+       follows `end`, if something was sent and not taken. */
     void (*send)(LiveReader *reader, Bytes text);
-    /* It is no reader any more. What was sent and not taken must not be touched again. */
+    /* It is no reader any more. */
     void (*end)(LiveReader *reader, LiveEnd why);
 
     /* Live's own. */
@@ -88,7 +89,8 @@ LiveRoom live_room(const Live *live, const Bytes *pages, size_t n);
    the names. Sends what is known already. */
 void live_join(Live *live, LiveReader *reader, const Bytes *pages, size_t n, int64_t now);
 
-/* It reads no more; `end` is not called. Nothing happens if it is no reader. */
+/* It reads no more, and nothing is being sent to it; `end` is not called. Nothing happens a second
+   time. */
 void live_leave(LiveReader *reader);
 
 /* What was sent has been taken. */

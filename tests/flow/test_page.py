@@ -1,4 +1,5 @@
 """The operators' web page: its files, who may load them, and what a browser may do with them."""
+import contextlib
 import gzip
 import json
 import os
@@ -174,6 +175,13 @@ def test_a_reader_gets_what_the_pages_say_and_what_they_say_anew(gateway):
     plain(gateway, "ops")("POST", "/instance/return?address=127.0.0.1:1")
     assert readers(gateway) == 1
     watcher.close()
+    eventually(lambda: readers(gateway) == 0)
+
+
+def test_a_page_may_have_any_name_that_its_pattern_allows(gateway):
+    with contextlib.closing(Watcher(gateway, "/requests/%00", "/jobs/%00a")) as watcher:
+        told = iter(watcher)
+        assert {next(told)[:2] for _ in range(2)} == {("/requests/\0", 404), ("/jobs/\0a", 404)}
     eventually(lambda: readers(gateway) == 0)
 
 

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import urllib.parse
@@ -147,6 +148,18 @@ def test_the_command_prints_lines_for_people(gateway):
         assert tail.returncode == 0
         assert " ERROR UNAVAILABLE " in out and "eve GET /v3/orders/7" in out and "UPSTREAM_DOWN: " in out
         assert wanted in out and out.count("\n") == 1 and "\x1b" not in out
+
+
+def test_the_command_ends_after_its_lines_also_when_many_come_at_once(gateway):
+    eventually(lambda: gateway.metric("passerelle_tail_readers") == 0)
+    with follow(gateway, "client=sam", "--json", "--lines", "1") as tail:
+        eventually(lambda: gateway.metric("passerelle_tail_readers") == 1)
+        tail.send_signal(signal.SIGSTOP)
+        wanted = [call(gateway, "sam") for _ in range(5)]
+        eventually(lambda: {line.get("request_id") for line in gateway.log()} >= set(wanted))
+        tail.send_signal(signal.SIGCONT)
+        out, _ = tail.communicate(timeout=20)
+        assert tail.returncode == 0 and json.loads(out)["request_id"] == wanted[0]
 
 
 def test_the_command_goes_on_over_a_reload(gateway):

@@ -7,6 +7,7 @@
 typedef struct Reader {
     LiveReader reader; /* first */
     char text[4096];   /* all that it was sent */
+    Bytes last;        /* what it is being sent, in place */
     bool waits;        /* for live_taken */
     int ends;
     LiveEnd why;
@@ -39,6 +40,7 @@ static void on_send(LiveReader *reader, Bytes text)
     Reader *r = (Reader *)reader;
     assert_false(r->waits);
     r->waits = true;
+    r->last = text;
     snprintf(r->text + strlen(r->text), sizeof r->text - strlen(r->text), "%.*s", BYTES_ARGS(text));
 }
 
@@ -63,6 +65,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     live_end(live);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        live_leave(&readers[i].reader);
     live_free(live);
     return 0;
 }
@@ -307,6 +311,26 @@ static void a_body_of_several_lines_is_one_line(void **state)
     assert_non_null(strstr(reader->text, "\"page\":\"/a\\nevent: evil\""));
 }
 
+static void what_is_being_sent_stays_until_it_is_taken(void **state)
+{
+    Reader *one = join(0, "/healing", NULL, 0), *other = join(1, "/healing", NULL, 0);
+    live_end(live);
+    assert_true(bytes_start_with(one->last, "event: page"));
+    live_taken(&one->reader, 0);
+    assert_true(bytes_start_with(other->last, "event: page"));
+    live_leave(&other->reader);
+}
+
+static void a_name_may_have_any_bytes(void **state)
+{
+    Bytes name = bytes("/jobs/\0a", 8), shorter = bytes("/jobs/", 6);
+    live_join(live, &readers[0].reader, &name, 1, 0);
+    live_join(live, &readers[1].reader, &shorter, 1, 0);
+    assert_int_equal(source.n, 2);
+    assert_true(bytes_equal(live_page_name(source.asked[0]), name));
+    assert_true(bytes_equal(live_page_name(source.asked[1]), shorter));
+}
+
 static void all_are_ended_at_once(void **state)
 {
     for (int i = 0; i < 3; i++)
@@ -341,6 +365,8 @@ int main(void)
         LIVE(there_is_room_for_so_many_readers),
         LIVE(there_is_room_for_so_many_pages),
         LIVE(a_body_of_several_lines_is_one_line),
+        LIVE(what_is_being_sent_stays_until_it_is_taken),
+        LIVE(a_name_may_have_any_bytes),
         LIVE(all_are_ended_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
