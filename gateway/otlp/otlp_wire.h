@@ -121,12 +121,12 @@ static inline void otlp_end(Buffer *out, size_t from)
     out->data[from - 1] = (uint8_t)(size >> 14);
 }
 
-/* An id of `digits` digits in lower case, as bytes. */
+/* An id of `digits` digits in lower case, as bytes; what is no digit gives some number. */
 OTLP_INLINED void otlp_add_id(Buffer *out, uint32_t number, const char *hex, size_t digits)
 {
     uint8_t id[16];
     for (size_t i = 0; i < digits / 2; i++) {
-        char high = hex[2 * i], low = hex[2 * i + 1];
+        unsigned char high = (unsigned char)hex[2 * i], low = (unsigned char)hex[2 * i + 1];
         id[i] = (uint8_t)(((high & 15) + (high >> 6) * 9) << 4 | ((low & 15) + (low >> 6) * 9));
     }
     otlp_add_field(out, number, bytes(id, digits / 2));
