@@ -178,3 +178,11 @@ Result file_replace(Arena *arena, const char *path, Bytes content, const struct 
     unlink(fresh);
     return FAIL(arena, FAULT_NO_FILE, "write %s: %s", path, strerror(error));
 }
+
+const char *file_folder(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return ".";
+    return slash == path ? "/" : arena_text(arena, bytes(path, (size_t)(slash - path)));
+}

@@ -27,6 +27,9 @@ struct stat;
 MUST_USE Result file_replace(Arena *arena, const char *path, Bytes content,
                              const struct stat *like);
 
+/* The folder of a path: "." if it names none. */
+const char *file_folder(Arena *arena, const char *path);
+
 /* For a file that a library will read by its name, perhaps more than once: why it is not a regular
    one. NULL: it is, or is not there. */
 const char *file_not_regular(const char *path);

@@ -1,6 +1,7 @@
 #include "base/file/log_file.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,15 +109,6 @@ static Result open_file(Arena *arena, const char *path, int *file_out)
     return OK;
 }
 
-/* The folder of a path. */
-static const char *folder_of(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return ".";
-    return slash == path ? "/" : arena_text(arena, bytes(path, (size_t)(slash - path)));
-}
-
 Result log_file_check(Arena *arena, const char *path)
 {
     struct stat found;
@@ -128,7 +120,7 @@ Result log_file_check(Arena *arena, const char *path)
                 : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 ? errno
                                                                    : 0;
     else if (errno != ENOENT ||
-             faccessat(AT_FDCWD, folder_of(arena, path), W_OK | X_OK, AT_EACCESS) != 0)
+             faccessat(AT_FDCWD, file_folder(arena, path), W_OK | X_OK, AT_EACCESS) != 0)
         error = errno;
     return error ? FAIL(arena, FAULT_NO_FILE, "the log %s cannot be opened: %s", path,
                         strerror(error))

@@ -15,6 +15,11 @@ static int64_t floor_divide(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+const char *date_month_name(int month)
+{
+    return month_names[month - 1];
+}
+
 int64_t date_to_days(int64_t year, int month, int day)
 {
     if (month <= 2)

@@ -29,6 +29,9 @@ CivilTime date_from_seconds(int64_t seconds);
 /* How many days the month has; 0 when there is no such month. */
 int date_month_days(int64_t year, int month);
 
+/* "Jan" to "Dec", of 1 to 12. */
+const char *date_month_name(int month);
+
 enum {
     DATE_DAY_SIZE = 10,     /* "2026-03-01" */
     DATE_HTTP_SIZE = 29,    /* "Sun, 06 Nov 1994 08:49:37 GMT" */

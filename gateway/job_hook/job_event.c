@@ -29,7 +29,7 @@ static bool hides(const Config *config, const char *name)
 
 static bool hides_anything(const Config *config)
 {
-    return config->ledger.redact && *config->ledger.redact;
+    return config->ledger.redact != NULL;
 }
 
 static bool hides_resource(const Config *config, const JobRecord *record)

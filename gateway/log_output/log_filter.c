@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-const char *const log_filter_names[LOG_FILTER_KINDS] = {
+static const char *const log_filter_names[LOG_FILTER_KINDS] = {
 #define FILTER(name) #name,
     LOG_FILTERS(FILTER)
 #undef FILTER
@@ -41,14 +41,6 @@ static int rank_of(Bytes level)
                                          : -1;
 }
 
-static bool equals_but_for_case(Bytes a, Bytes b)
-{
-    bool equal = a.size == b.size;
-    for (size_t i = 0; equal && i < a.size; i++)
-        equal = ascii_lower(a.data[i]) == ascii_lower(b.data[i]);
-    return equal;
-}
-
 /* "not_found" is NOT_FOUND. */
 static Result check_code(LogFilter *filter, Arena *arena)
 {
@@ -56,7 +48,7 @@ static Result check_code(LogFilter *filter, Arena *arena)
     Buffer names = buffer_in(arena);
     for (int code = CODE_OK; code < CODE_COUNT; code++) {
         Bytes name = bytes_of(code_name((Code)code));
-        if (equals_but_for_case(*wanted, name)) {
+        if (bytes_equal_nocase(*wanted, name)) {
             *wanted = name;
             return OK;
         }

@@ -30,9 +30,6 @@ typedef enum LogFilterKind {
         LOG_FILTER_KINDS
 } LogFilterKind;
 
-/* Their names, in this order. */
-extern const char *const log_filter_names[LOG_FILTER_KINDS];
-
 typedef struct LogFilter {
     Bytes wanted[LOG_FILTER_KINDS]; /* data NULL: anything */
     double min_ms;

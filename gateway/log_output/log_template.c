@@ -160,15 +160,13 @@ static void add_value(Buffer *out, Bytes value, bool quoted)
 
 static Bytes apache_time(const LogView *view)
 {
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int64_t seconds;
     int32_t nanos;
     if (!date_read_rfc3339(log_view_get(view, "time"), &seconds, &nanos))
         return BYTES_NONE;
     CivilTime at = date_from_seconds(seconds);
     return bytes_of(arena_printf(view->arena, "%02d/%s/%04d:%02d:%02d:%02d +0000", at.day,
-                                 months[at.month - 1], (int)at.year, at.hour, at.minute,
+                                 date_month_name(at.month), (int)at.year, at.hour, at.minute,
                                  at.second));
 }
 

@@ -32,7 +32,6 @@ static void add_name(Buffer *out, const char *name, size_t most)
 /* "Nov 30 11:33:00"; of a time that is none, nothing. */
 static void add_local_time(Buffer *out, Bytes time)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     int64_t seconds;
     int32_t nanos;
     struct tm at;
@@ -41,7 +40,7 @@ static void add_local_time(Buffer *out, Bytes time)
         return;
     when = (time_t)seconds;
     if (localtime_r(&when, &at))
-        buffer_printf(out, "%.3s %2d %02d:%02d:%02d ", months + 3 * (size_t)at.tm_mon, at.tm_mday,
+        buffer_printf(out, "%s %2d %02d:%02d:%02d ", date_month_name(at.tm_mon + 1), at.tm_mday,
                       at.tm_hour, at.tm_min, at.tm_sec);
 }
 

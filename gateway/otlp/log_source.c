@@ -72,41 +72,23 @@ static void take_lines(void *owner, const struct iovec parts[2])
 
 typedef struct Collection {
     OtlpExporter *exporter;
-    size_t batch;
+    size_t most; /* bytes of a request */
     LogRecordForm form;
-    Arena *arena; /* of the next request; NULL: it is empty */
-    Arena *scratch;
-    Buffer records;
-    uint32_t n;
+    OtlpBatch batch;
+    Arena *scratch; /* of the lines of one request */
 } Collection;
-
-static void begin_request(Collection *c)
-{
-    c->arena = arena_new(ARENA_UNLIMITED);
-    c->scratch = arena_new(ARENA_UNLIMITED);
-    c->records = buffer_in(c->arena);
-    buffer_extend(&c->records, c->batch + c->batch / 8);
-    c->n = 0;
-}
 
 static void end_request(Collection *c)
 {
-    if (!c->arena)
-        return;
-    arena_free(c->scratch);
-    if (c->n)
-        otlp_exporter_take(c->exporter, c->arena, buffer_bytes(&c->records), c->n);
-    else
-        arena_free(c->arena);
-    c->arena = NULL;
+    otlp_batch_send(&c->batch, c->exporter);
+    arena_reset(c->scratch);
 }
 
 static void add_line(Collection *c, Bytes line)
 {
-    if (!c->arena)
-        begin_request(c);
-    c->n += log_record_write(line, &c->form, c->scratch, &c->records);
-    if (c->records.size >= c->batch)
+    otlp_batch_begin(&c->batch, c->most);
+    c->batch.n += log_record_write(line, &c->form, c->scratch, &c->batch.items);
+    if (c->batch.items.size >= c->most)
         end_request(c);
 }
 
@@ -114,7 +96,8 @@ void log_source_gather(void *owner, OtlpExporter *exporter, const Config *config
 {
     LogSource *source = owner;
     Collection c = {.exporter = exporter,
-                    .batch = config->otlp.logs.batch,
+                    .most = config->otlp.logs.batch,
+                    .scratch = arena_new(ARENA_UNLIMITED),
                     .form = {.least = config->otlp.least,
                              .redact = config->log.redact,
                              .observed = clock_wall()}};
@@ -128,6 +111,7 @@ void log_source_gather(void *owner, OtlpExporter *exporter, const Config *config
         if (line.size)
             add_line(&c, line);
     end_request(&c);
+    arena_free(c.scratch);
     arena_free(arena);
 }
 

@@ -155,6 +155,25 @@ void otlp_exporter_take(OtlpExporter *e, Arena *arena, Bytes items, uint32_t n)
     loop_post(&e->loop, run_take, batch);
 }
 
+/* The last item may pass the size. */
+void otlp_batch_begin(OtlpBatch *batch, size_t size)
+{
+    if (batch->arena)
+        return;
+    batch->arena = arena_new(ARENA_UNLIMITED);
+    batch->items = buffer_in(batch->arena);
+    buffer_extend(&batch->items, size + size / 8);
+}
+
+void otlp_batch_send(OtlpBatch *batch, OtlpExporter *exporter)
+{
+    if (batch->n)
+        otlp_exporter_take(exporter, batch->arena, buffer_bytes(&batch->items), batch->n);
+    else if (batch->arena)
+        arena_free(batch->arena);
+    *batch = (OtlpBatch){.arena = NULL};
+}
+
 void otlp_exporter_drop(OtlpExporter *e, uint32_t n)
 {
     atomic_fetch_add(&e->dropped, n);
@@ -228,7 +247,7 @@ static void settle(OtlpExporter *e)
         return;
     }
     Batch *batch = take_first(e);
-    uint64_t lost = failed(e->why) ? batch->n : e->rejected < batch->n ? e->rejected : batch->n;
+    uint64_t lost = failed(e->why) ? batch->n : e->rejected;
     atomic_fetch_add(&e->sent, batch->n - lost);
     atomic_fetch_add(&e->rejected_items, lost);
     free_batch(e, batch);
@@ -283,12 +302,7 @@ static void on_end(Caller *caller, const Status *status, const Fields *trailers)
     bool is_long = status->error && status->error->fault == &FAULT_UPSTREAM_TOO_LARGE;
     e->again = may_pass(status->code) && !is_long;
     e->after = otlp_retry_delay(status->details);
-    if (status->error)
-        e->why = error_copy(e->arena, (Result){status->error});
-    else
-        e->why =
-            FAIL(e->arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s", code_name(status->code),
-                 BYTES_ARGS(bytes_cut_text(status->message, SHOWN_MOST)));
+    e->why = status_failure(e->arena, status);
 }
 
 static void run_next(Loop *loop, void *argument)

@@ -49,6 +49,19 @@ void otlp_exporter_use(OtlpExporter *exporter, Config *config);
    thread. */
 void otlp_exporter_take(OtlpExporter *exporter, Arena *arena, Bytes items, uint32_t n);
 
+/* Items that come together, until there are enough for a request. */
+typedef struct OtlpBatch {
+    Arena *arena; /* of the items; NULL: there are none */
+    Buffer items;
+    uint32_t n;
+} OtlpBatch;
+
+/* Makes room for `size` bytes of items, unless it has begun already. */
+void otlp_batch_begin(OtlpBatch *batch, size_t size);
+
+/* The exporter takes what there is; the batch is empty again. */
+void otlp_batch_send(OtlpBatch *batch, OtlpExporter *exporter);
+
 /* Counts items that did not come so far, because there was no room. Any thread. */
 void otlp_exporter_drop(OtlpExporter *exporter, uint32_t n);
 

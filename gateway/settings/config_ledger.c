@@ -352,9 +352,11 @@ static void check_names(ConfigReader *reader, char *const *said, size_t n, const
     }
 }
 
-/* A copy that ends with NULL. */
+/* A copy that ends with NULL; NULL: there are none. */
 static const char *const *list_of(ConfigReader *reader, const Buffer *names)
 {
+    if (!names->size)
+        return NULL;
     Buffer list = buffer_in(reader->arena);
     const char *end = NULL;
     buffer_add_bytes(&list, buffer_bytes(names));

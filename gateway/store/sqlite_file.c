@@ -86,17 +86,9 @@ static Result check(Arena *arena, sqlite3 *db, const char *file)
 /* ---- Looking ----------------------------------------------------------------------------------
  */
 
-static const char *folder_of(Arena *arena, const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    if (!slash)
-        return ".";
-    return slash == file ? "/" : arena_text(arena, bytes(file, (size_t)(slash - file)));
-}
-
 static Result check_access(Arena *arena, const char *file, bool *is_there)
 {
-    const char *folder = folder_of(arena, file);
+    const char *folder = file_folder(arena, file);
     Result kind = sqlite_file_check_kind(arena, file);
     *is_there = access(file, F_OK) == 0;
     if (failed(kind))
@@ -199,7 +191,7 @@ static Result give_name(Arena *arena, const char *part, const char *copy)
 {
     if (rename(part, copy) != 0)
         return FAIL(arena, FAULT_NO_FILE, "rename %s to %s: %s", part, copy, strerror(errno));
-    int fd = open(folder_of(arena, copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(file_folder(arena, copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
     int error = errno;
     if (fd >= 0)
@@ -225,7 +217,7 @@ static const char *name_of(const char *path)
 static bool is_same_name(Arena *arena, const char *path, const char *other)
 {
     return strcmp(name_of(path), name_of(other)) == 0 &&
-           is_same(folder_of(arena, path), folder_of(arena, other));
+           is_same(file_folder(arena, path), file_folder(arena, other));
 }
 
 /* The file that SQLite uses, which has its companions beside it. */

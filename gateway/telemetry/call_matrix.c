@@ -19,11 +19,6 @@ typedef struct Parts {
     Arena *arena;
 } Parts;
 
-static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t number, int label)
-{
-    return p->series[kind].items[number].labels[label];
-}
-
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
 static Part *part_new(Parts *parts)
@@ -38,27 +33,19 @@ static Part *part_new(Parts *parts)
     return &parts->items[parts->n++];
 }
 
-/* As telemetry_side has it. */
-static bool is_mistake(const CallKey *key)
-{
-    const Fault *fault = key->fault ? fault_table[key->fault - 1] : &FAULT_UPSTREAM_STATUS;
-    return fault->side == SIDE_CLIENT ||
-           (fault == &FAULT_UPSTREAM_STATUS && code_is_callers(key->code));
-}
-
 static Part part_of(const TelemetryProcess *p, uint32_t method, uint64_t key, uint64_t count)
 {
     CallKey labels = call_key_of(key);
     bool other = key == CELL_OTHER;
     bool bad = !other && labels.code != CODE_OK && !labels.by;
     return (Part){
-        .service = label_of(p, SERIES_METHOD, method, 0),
-        .client = other ? "other" : label_of(p, SERIES_VERSION, labels.client_version, 0),
-        .served = other ? "other" : label_of(p, SERIES_VERSION, labels.served_version, 0),
+        .service = series_label(p, SERIES_METHOD, method, 0),
+        .client = other ? "other" : series_label(p, SERIES_VERSION, labels.client_version, 0),
+        .served = other ? "other" : series_label(p, SERIES_VERSION, labels.served_version, 0),
         .method = method,
         .served_version = other ? SERIES_OTHER : labels.served_version,
-        .failed = bad && !is_mistake(&labels),
-        .mistaken = bad && is_mistake(&labels),
+        .failed = bad && !call_key_is_mistake(&labels),
+        .mistaken = bad && call_key_is_mistake(&labels),
         .degraded = !other && labels.by,
         .count = count,
     };
@@ -66,7 +53,7 @@ static Part part_of(const TelemetryProcess *p, uint32_t method, uint64_t key, ui
 
 static void gather(const TelemetryProcess *p, const Telemetry *loop, uint32_t method, Parts *parts)
 {
-    const MethodCounters *m = atomic_load_explicit(&loop->methods[method], memory_order_acquire);
+    const MethodCounters *m = method_counters(loop, method);
     const CountCell *cell = m ? atomic_load_explicit(&m->calls.first, memory_order_acquire) : NULL;
     for (; cell; cell = atomic_load_explicit(&cell->next, memory_order_relaxed))
         *part_new(parts) = part_of(p, method, cell->key, count_read(&cell->count));
@@ -76,7 +63,7 @@ static void gather(const TelemetryProcess *p, const Telemetry *loop, uint32_t me
 static void gather_all(const TelemetryProcess *p, Parts *parts)
 {
     for (uint32_t method = 0; method < p->series[SERIES_METHOD].n; method++) {
-        if (!label_of(p, SERIES_METHOD, method, 0)[0])
+        if (!series_label(p, SERIES_METHOD, method, 0)[0])
             continue;
         for (const Telemetry *loop = p->loops; loop; loop = loop->next)
             gather(p, loop, method, parts);
@@ -102,8 +89,7 @@ static int by_cell_and_method(const void *one, const void *other)
 static void add_durations(const TelemetryProcess *p, const Part *part, NativeCounts *sum)
 {
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const MethodCounters *m =
-            atomic_load_explicit(&loop->methods[part->method], memory_order_acquire);
+        const MethodCounters *m = method_counters(loop, part->method);
         if (m)
             method_durations_add(sum, m, &part->served_version);
     }

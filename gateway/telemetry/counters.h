@@ -61,6 +61,10 @@ typedef struct ErrorKey {
 } ErrorKey;
 
 CallKey call_key_of(uint64_t key);
+
+/* Whether it failed by a mistake of its client: telemetry_side, of what is counted. */
+bool call_key_is_mistake(const CallKey *key);
+
 ErrorKey error_key_of(uint64_t key);
 
 /* Upper bounds of the buckets of durations, in nanoseconds; one more bucket takes the rest. */

@@ -8,17 +8,6 @@
 
 enum { MAX_LABELS = 9 };
 
-static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t number, int label)
-{
-    return p->series[kind].items[number].labels[label];
-}
-
-/* Blocks are allocated by the loops' threads: acquire makes their content visible. */
-static const MethodCounters *method_of(const Telemetry *loop, uint32_t number)
-{
-    return atomic_load_explicit(&loop->methods[number], memory_order_acquire);
-}
-
 static const ServiceCounters *service_of(const Telemetry *loop, uint32_t number)
 {
     return atomic_load_explicit(&loop->services[number], memory_order_acquire);
@@ -28,9 +17,9 @@ static const ServiceCounters *service_of(const Telemetry *loop, uint32_t number)
 static size_t method_labels(const TelemetryProcess *p, uint32_t number, const char *version_label,
                             Label *labels)
 {
-    labels[0] = (Label){"service", label_of(p, SERIES_METHOD, number, 0)};
-    labels[1] = (Label){"method", label_of(p, SERIES_METHOD, number, 1)};
-    labels[2] = (Label){version_label, label_of(p, SERIES_METHOD, number, 2)};
+    labels[0] = (Label){"service", series_label(p, SERIES_METHOD, number, 0)};
+    labels[1] = (Label){"method", series_label(p, SERIES_METHOD, number, 1)};
+    labels[2] = (Label){version_label, series_label(p, SERIES_METHOD, number, 2)};
     return 3;
 }
 
@@ -99,7 +88,7 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
 {
     counts->n = 0;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const MethodCounters *m = method_of(loop, number);
+        const MethodCounters *m = method_counters(loop, number);
         if (m)
             gather(counts, &m->calls);
     }
@@ -112,8 +101,9 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
             write_other_calls(e, labels, counts->items[i].count);
             continue;
         }
-        labels[2].value = label_of(p, SERIES_VERSION, key.client_version, 0);
-        labels[n++] = (Label){"served_version", label_of(p, SERIES_VERSION, key.served_version, 0)};
+        labels[2].value = series_label(p, SERIES_VERSION, key.client_version, 0);
+        labels[n++] =
+            (Label){"served_version", series_label(p, SERIES_VERSION, key.served_version, 0)};
         labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
         labels[n++] = (Label){"code", code_name(key.code)};
         labels[n++] = (Label){"fault", key.fault ? fault_table[key.fault - 1]->name : ""};
@@ -162,13 +152,14 @@ static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t n
     fold(counts);
     for (size_t i = 0; i < counts->n; i++) {
         if (counts->items[i].key == CELL_OTHER) {
-            write_other_errors(e, label_of(p, SERIES_SERVICE, number, 0), counts->items[i].count);
+            write_other_errors(e, series_label(p, SERIES_SERVICE, number, 0),
+                               counts->items[i].count);
             continue;
         }
         ErrorKey key = error_key_of(counts->items[i].key);
         const Fault *fault = fault_table[key.fault];
         Label labels[] = {
-            {"service", label_of(p, SERIES_SERVICE, number, 0)},
+            {"service", series_label(p, SERIES_SERVICE, number, 0)},
             {"fault", fault->name},
             {"side", side_name(key.side)},
             {"origin", fault_table[key.origin]->name},
@@ -205,7 +196,7 @@ static void write_outcomes_of(Exposition *e, const TelemetryProcess *p, uint32_t
 {
     static const char *const outcomes[OUTCOMES] = {"good", "degraded", "client", "failed"};
     for (Outcome outcome = 0; outcome < OUTCOMES; outcome++) {
-        Label labels[] = {{"service", label_of(p, SERIES_SERVICE, number, 0)},
+        Label labels[] = {{"service", series_label(p, SERIES_SERVICE, number, 0)},
                           {"impact", impact_name(impact)},
                           {"outcome", outcomes[outcome]}};
         exposition_number(e, "", labels, 3, sum_outcome(p, number, impact, outcome));
@@ -235,7 +226,7 @@ static void write_refused_retries(Exposition *e, const TelemetryProcess *p)
                 const ServiceCounters *s = service_of(loop, number);
                 sum += s ? count_read(&s->retries_refused[refusal]) : 0;
             }
-            Label labels[] = {{"service", label_of(p, SERIES_SERVICE, number, 0)},
+            Label labels[] = {{"service", series_label(p, SERIES_SERVICE, number, 0)},
                               {"reason", retry_refusal_name(refusal)}};
             if (sum)
                 exposition_number(e, "", labels, 2, sum);
@@ -260,7 +251,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
     NativeCounts native = {0};
     bool any = false;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const MethodCounters *m = method_of(loop, number);
+        const MethodCounters *m = method_counters(loop, number);
         if (!m)
             continue;
         any = true;
@@ -313,7 +304,7 @@ static void write_quantiles_of(Exposition *e, const TelemetryProcess *p, uint32_
     uint64_t count = histogram_count(sum);
     if (count == 0)
         return;
-    Label labels[2] = {{"service", label_of(p, SERIES_SERVICE, number, 0)}};
+    Label labels[2] = {{"service", series_label(p, SERIES_SERVICE, number, 0)}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
         labels[1] = (Label){"quantile", quantiles[i].label};
         exposition_seconds(e, "", labels, 2,
@@ -354,7 +345,7 @@ static void write_method_sums(Exposition *e, const TelemetryProcess *p, size_t s
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++) {
         uint64_t sum = 0;
         for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-            const MethodCounters *m = method_of(loop, number);
+            const MethodCounters *m = method_counters(loop, number);
             if (m)
                 sum += count_read((const Count *)((const char *)m + method_sums[sum_index].offset));
         }
@@ -379,7 +370,7 @@ static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
         static const char *const names[SERIES_LABELS] = {"service", "from", "to", "field", "kind"};
         Label labels[SERIES_LABELS];
         for (int i = 0; i < SERIES_LABELS; i++)
-            labels[i] = (Label){names[i], label_of(p, SERIES_LOSS, number, i)};
+            labels[i] = (Label){names[i], series_label(p, SERIES_LOSS, number, i)};
         if (sums[number])
             exposition_number(e, "", labels, SERIES_LABELS, sums[number]);
     }
@@ -422,7 +413,7 @@ void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
 static bool has_failed(uint64_t key)
 {
     CallKey call = call_key_of(key);
-    return call.by || (call.code != CODE_OK && !code_is_callers(call.code));
+    return call.by || (call.code != CODE_OK && !call_key_is_mistake(&call));
 }
 
 static void add_cells(MethodTotals *totals, const CountCells *cells)
@@ -437,7 +428,7 @@ static void add_cells(MethodTotals *totals, const CountCells *cells)
 
 static void add_loop(MethodTotals *totals, const Telemetry *loop, uint32_t number)
 {
-    const MethodCounters *m = method_of(loop, number);
+    const MethodCounters *m = method_counters(loop, number);
     if (!m)
         return;
     add_cells(totals, &m->calls);

@@ -259,7 +259,8 @@ static bool went_well(const CallRecord *r, const LogSample *sample)
 
 static Bytes drawn_by(const CallRecord *r)
 {
-    return r->trace ? bytes(r->trace->trace_id, TRACE_ID_SIZE) : r->request_id;
+    bool has_trace = r->trace && r->trace->known; /* else it has baggage only */
+    return has_trace ? bytes(r->trace->trace_id, TRACE_ID_SIZE) : r->request_id;
 }
 
 /* A call that may be left out, and is not, stands for others: its line says for how many. */

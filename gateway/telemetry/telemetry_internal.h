@@ -44,6 +44,19 @@ typedef struct TelemetryProcess {
     bool last_reload_failed;
 } TelemetryProcess;
 
+static inline const char *series_label(const TelemetryProcess *p, SeriesKind kind, uint32_t number,
+                                       int label)
+{
+    return p->series[kind].items[number].labels[label];
+}
+
+/* What a loop counts of a method; NULL: nothing yet. Blocks are allocated by the loops' threads:
+   acquire makes their content visible. */
+static inline const MethodCounters *method_counters(const Telemetry *loop, uint32_t number)
+{
+    return atomic_load_explicit(&loop->methods[number], memory_order_acquire);
+}
+
 /* Takes the lock. NULL, without the lock, if telemetry was not started. */
 TelemetryProcess *telemetry_lock(void);
 void telemetry_unlock(void);

@@ -109,11 +109,6 @@ static void add_method(Buffer *out, const Method *method)
         add_text(out, WORD("rpc.method"), bytes_of(method->type->path + 1));
 }
 
-static bool hides_something(const char *const *redact)
-{
-    return redact && *redact;
-}
-
 /* The chain of causes, as the log says it; only its faults, if `redact` names anything that their
    texts may quote. */
 static void add_failure(Buffer *out, Result why, bool is_error, const char *const *redact)
@@ -124,8 +119,7 @@ static void add_failure(Buffer *out, Result why, bool is_error, const char *cons
     char text[OTLP_TEXT_MOST];
     size_t size = 0;
     for (const Error *error = why.error; error; error = error->cause) {
-        Bytes doing =
-            bytes_of(error->doing && !hides_something(redact) ? error->doing : error->fault->text);
+        Bytes doing = bytes_of(error->doing && !redact ? error->doing : error->fault->text);
         doing = bytes_cut_text(doing, sizeof text - size > 2 ? sizeof text - size - 2 : 0);
         if (size && doing.size) {
             memcpy(text + size, ": ", 2);
@@ -218,14 +212,16 @@ static void add_client(Buffer *out, const CallRecord *r, const char *const *reda
     add_word(out, WORD("passerelle.leg"), r->leg);
     add_word(out, WORD("passerelle.job"), r->step_of);
     if (r->route)
-        add_word(out, WORD("passerelle.route"), r->route->match);
+        add_text(out, WORD("passerelle.route"), shown(bytes_of(r->route->match), "route", redact));
 }
 
 /* Under the members' own names, as services record them. */
-static void add_baggage(Buffer *out, const BaggageNotes *notes)
+static void add_baggage(Buffer *out, const BaggageNotes *notes, const char *const *redact)
 {
-    for (uint32_t i = 0; i < notes->n; i++)
-        add_text(out, bytes_of(notes->items[i].name), notes->items[i].value);
+    for (uint32_t i = 0; i < notes->n; i++) {
+        const char *name = notes->items[i].name;
+        add_text(out, bytes_of(name), shown(notes->items[i].value, name, redact));
+    }
 }
 
 static bool has_parent(const TraceContext *context)
@@ -249,7 +245,7 @@ static void add_call(Buffer *out, const CallRecord *record, const TraceContext *
     otlp_add_fixed64(out, SPAN_END, (uint64_t)(record->began + record->time_total));
     add_client(out, record, redact);
     if (context->noted && !redaction_hides(bytes_of("baggage"), redact))
-        add_baggage(out, context->noted);
+        add_baggage(out, context->noted, redact);
     add_method(out, record->method);
     add_versions(out, record);
     add_outcome(out, record);
@@ -261,11 +257,13 @@ static void add_call(Buffer *out, const CallRecord *record, const TraceContext *
 /* ---- Its attempts -----------------------------------------------------------------------------
  */
 
-static void add_instance(Buffer *out, const Instance *instance)
+static void add_instance(Buffer *out, const Instance *instance, const char *const *redact)
 {
     const Address *address = &instance->address;
-    add_word(out, WORD("server.address"), address->host ? address->host : address->path);
-    add_counted(out, WORD("server.port"), address->port);
+    const char *where = address->host ? address->host : address->path;
+    add_text(out, WORD("server.address"), shown(bytes_of(where), "instance", redact));
+    if (!redaction_hides(bytes_of("instance"), redact))
+        add_counted(out, WORD("server.port"), address->port);
     if (instance->build && *instance->build)
         add_word(out, WORD("passerelle.build"), instance->build);
 }
@@ -283,7 +281,7 @@ static void add_attempt(Buffer *out, const CallRecord *record, const TraceContex
     otlp_add_varint(out, SPAN_KIND, KIND_CLIENT);
     otlp_add_fixed64(out, SPAN_START, (uint64_t)(attempt->began + offset));
     otlp_add_fixed64(out, SPAN_END, (uint64_t)(attempt->ended + offset));
-    add_instance(out, attempt->instance);
+    add_instance(out, attempt->instance, redact);
     add_method(out, record->method);
     add_word(out, WORD("passerelle.served_version"),
              attempt->served ? attempt->served->name : NULL);

@@ -9,9 +9,7 @@
 struct TraceBook {
     OtlpExporter *exporter;
     Loop *loop;
-    Arena *arena; /* of the spans; NULL: there are none */
-    Buffer spans;
-    uint32_t n;
+    OtlpBatch spans;
     Timer timer; /* runs while there are some */
     bool closed;
     int64_t second; /* in which so many were recorded late: */
@@ -21,10 +19,7 @@ struct TraceBook {
 static void pass_on(TraceBook *book)
 {
     timer_stop(&book->loop->timers, &book->timer);
-    if (book->arena)
-        otlp_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
-    book->arena = NULL;
-    book->n = 0;
+    otlp_batch_send(&book->spans, book->exporter);
 }
 
 static void on_old(Timer *timer)
@@ -55,21 +50,20 @@ static bool is_worth_it(const TracingConfig *config, const CallRecord *record)
 static void begin_batch(TraceBook *book)
 {
     const TracingConfig *config = &book->loop->config->tracing;
-    book->arena = arena_new(ARENA_UNLIMITED); /* `batch` and one call: its texts are cut */
-    book->spans = buffer_in(book->arena);
-    buffer_extend(&book->spans, config->to.batch + config->to.batch / 8);
+    otlp_batch_begin(&book->spans, config->to.batch); /* and one call: its texts are cut */
     if (!book->closed)
         timer_start(&book->loop->timers, &book->timer, book->loop->now + config->to.every);
 }
 
 static void add(TraceBook *book, const CallRecord *record, const TraceContext *context)
 {
-    if (!book->arena)
+    if (!book->spans.arena)
         begin_batch(book);
-    book->n += spans_write(record, context, clock_now() - record->time_total, &book->loop->random,
-                           book->loop->config->log.redact, &book->spans);
+    book->spans.n +=
+        spans_write(record, context, clock_now() - record->time_total, &book->loop->random,
+                    book->loop->config->log.redact, &book->spans.items);
     telemetry_exemplar(book->loop, record, context);
-    if (book->spans.size >= book->loop->config->tracing.to.batch)
+    if (book->spans.items.size >= book->loop->config->tracing.to.batch)
         pass_on(book);
 }
 
@@ -113,7 +107,6 @@ void trace_book_close(TraceBook *book)
 
 void trace_book_free(TraceBook *book)
 {
-    if (book->arena)
-        otlp_exporter_take(book->exporter, book->arena, buffer_bytes(&book->spans), book->n);
+    otlp_batch_send(&book->spans, book->exporter);
     free(book);
 }

@@ -331,6 +331,15 @@ def test_of_calls_that_went_well_a_share_stays_and_of_others_all(tmp_path, backe
         assert sorted(messages, key=lambda line: line.get("trace_id", "x")) == kept + [wrong]
 
 
+def test_without_a_trace_the_request_draws_also_if_there_is_baggage(tmp_path, backend):
+    with gateway_with(tmp_path, backend, "{file: '-', sample: {successes: 0.5, slow: 20s}}", "baggage: {record: [tenant]}\n") as gateway:
+        ids = [gateway.http("GET", "/v1/orders", headers={"Baggage": "tenant=acme"}).headers["X-Request-Id"] for _ in range(30)]
+        assert gateway.http("GET", "/v1/orders/nowhere").status == 404
+        gateway.logged(http_status=404)
+        kept = [line["request_id"] for line in gateway.log() if line.get("code") == "OK"]
+        assert sorted(kept) == sorted(one for one in ids if draw(one) < 2**31)
+
+
 # ---- A real journald -----------------------------------------------------------------------------
 
 JOURNALD = "/lib/systemd/systemd-journald"

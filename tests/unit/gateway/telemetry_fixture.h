@@ -81,7 +81,9 @@ static inline Config *fixture_config(uint64_t generation)
         *method = (Method){.version = &versions[v], .type = &types[v], .route = &routes[0]};
         versions[v] = (Version){
             .name = name, .index = v, .service = service, .methods = method, .n_methods = 1};
-        instances[v] = (Instance){.address = {.text = v ? "127.0.0.1:7002" : "127.0.0.1:7001"},
+        instances[v] = (Instance){.address = {.text = v ? "127.0.0.1:7002" : "127.0.0.1:7001",
+                                              .host = "127.0.0.1",
+                                              .port = v ? 7002 : 7001},
                                   .versions = UINT64_C(1) << v,
                                   .build = "3.1.0",
                                   .service = service,

@@ -222,6 +222,31 @@ static void a_services_own_error_is_the_callers_mistake_by_its_code(void **state
     assert_int_equal(telemetry_side(&f->record), SIDE_UPSTREAM);
 }
 
+static void take_failures(void *owner, const MethodTotals *totals)
+{
+    *(uint64_t *)owner += totals->failures;
+}
+
+static uint64_t failures(void)
+{
+    uint64_t sum = 0;
+    method_totals_read(take_failures, &sum);
+    return sum;
+}
+
+static void totals_of_methods_have_no_mistakes_of_clients(void **state)
+{
+    Fixture *f = *state;
+    uint64_t before = failures();
+    f->record.status.code = CODE_DEADLINE_EXCEEDED;
+    f->record.why = FAIL(f->arena, FAULT_CLIENT_DEADLINE, "the client's deadline has passed");
+    telemetry_record(&f->loop, &f->record);
+    assert_int_equal(failures(), before);
+    f->record.why = FAIL(f->arena, FAULT_DEADLINE_EXCEEDED, "the gateway's own has");
+    telemetry_record(&f->loop, &f->record);
+    assert_int_equal(failures(), before + 1);
+}
+
 static void calls_without_a_method_are_counted_without_names(void **state)
 {
     Fixture *f = *state;
@@ -497,6 +522,7 @@ int main(void)
         TEST(calls_are_counted_by_impact_and_outcome),
         TEST(what_alone_prevented_an_attempt_is_counted_by_service),
         TEST(a_services_own_error_is_the_callers_mistake_by_its_code),
+        TEST(totals_of_methods_have_no_mistakes_of_clients),
         TEST(calls_without_a_method_are_counted_without_names),
         TEST(each_attempt_counts_for_its_own_instance),
         TEST(a_code_that_is_none_counts_as_unknown),

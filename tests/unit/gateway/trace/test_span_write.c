@@ -2,6 +2,7 @@
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 #include "adapters/schema/wire.h"
+#include "gateway/headers/baggage.h"
 #include "gateway/otlp/otlp_wire.h"
 #include "gateway/trace/span_write.h"
 
@@ -37,8 +38,7 @@ static Bytes write_redacted(Fixture *f, const TraceContext *context, int64_t beg
 /* The spans of the fixture's call. */
 static Bytes write_spans(Fixture *f, const TraceContext *context, int64_t began)
 {
-    static const char *const nothing[] = {NULL};
-    return write_redacted(f, context, began, nothing);
+    return write_redacted(f, context, began, NULL);
 }
 
 static Bytes span_at(Bytes spans, uint32_t number)
@@ -196,6 +196,25 @@ static void what_is_redacted_is_in_no_span(void **state)
     assert_bytes(said(span_at(write_spans(f, &within, 0), 0), "url.path"), "/v1/orders/secret");
 }
 
+static void members_of_baggage_and_instances_are_redacted_by_their_names(void **state)
+{
+    static const char *const redact[] = {"tenant", "instance", NULL};
+    Fixture *f = *state;
+    BaggageNotes *notes = arena_alloc(f->arena, sizeof *notes + 2 * sizeof notes->items[0]);
+    notes->n = 2;
+    notes->items[0].name = "tenant";
+    notes->items[0].value = bytes_of("acme");
+    notes->items[1].name = "zone";
+    notes->items[1].value = bytes_of("north");
+    TraceContext context = within;
+    context.noted = notes;
+    Bytes spans = write_redacted(f, &context, 0, redact), call = span_at(spans, 0);
+    assert_bytes(said(call, "tenant"), "redacted");
+    assert_bytes(said(call, "zone"), "north");
+    assert_bytes(said(span_at(spans, 1), "server.address"), "redacted");
+    assert_bytes(said(span_at(write_spans(f, &context, 0), 0), "tenant"), "acme");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 
 int main(void)
@@ -211,6 +230,7 @@ int main(void)
         TEST(texts_are_whole_up_to_a_size_and_cut_beyond),
         TEST(long_causes_and_names_are_cut),
         TEST(what_is_redacted_is_in_no_span),
+        TEST(members_of_baggage_and_instances_are_redacted_by_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
