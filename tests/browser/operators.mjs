@@ -22,7 +22,7 @@ async function open(hash, { token = null, width = 1280, scheme = "light" } = {})
   page.on("console", (message) => {
     // The machine's network has changed, not ours: another container came or went.
     if (message.text().includes("ERR_NETWORK_CHANGED")) context.changed = true;
-    else if (message.type() === "error" && !/status of (40[134]|503)/.test(message.text())) faults.push(`${hash}: ${message.text()}`);
+    else if (message.type() === "error" && !/status of (4\d\d|503)/.test(message.text())) faults.push(`${hash}: ${message.text()}`);
   });
   page.on("dialog", (dialog) => { faults.push(`${hash}: ${dialog.message()}`); dialog.dismiss(); });
   await page.goto(`${BASE}/${hash}`);
@@ -55,6 +55,16 @@ const focused = (page) => page.evaluate(() => {
   return { tag: at.tagName, id: at.id, text: at.innerText?.trim().slice(0, 60) ?? "", dialog: Boolean(at.closest("dialog")),
     outlined: at.matches(":focus-visible") && getComputedStyle(at).outlineStyle !== "none" };
 });
+
+// Tab until the element with this text has the focus.
+async function tabTo(page, text, most = 200) {
+  for (let n = 0; n < most; n++) {
+    await page.keyboard.press("Tab");
+    const at = await focused(page);
+    if (at.text === text) return at;
+  }
+  throw new Error(`${text} cannot be reached by the keyboard`);
+}
 
 // ---- stories ----------------------------------------------------------------------------------------
 
@@ -234,6 +244,81 @@ const stories = {
     await page.reload();
     await loaded(page);
     told.push(await ground());
+    await close(page);
+    return told;
+  },
+
+  // An action by the keyboard alone: to its button, the reason, send, and back.
+  async typed(hash, token, button, why) {
+    const page = await open(hash, { token });
+    const told = { button: await tabTo(page, button) };
+    await page.keyboard.press("Enter");
+    for (told.first = await focused(page); (await focused(page)).tag !== "TEXTAREA";) await page.keyboard.press("Tab");
+    await page.keyboard.type(why);
+    await tabTo(page, button, 5);
+    await page.keyboard.press("Enter");
+    await page.locator("dialog .result .notice").waitFor({ timeout: 20000 });
+    told.result = await page.locator("dialog .result").innerText();
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !document.querySelector("dialog"));
+    told.back = await focused(page);
+    await close(page);
+    return told;
+  },
+
+  // An action without a reason is not sent.
+  async unreasoned(hash, token, button) {
+    const page = await open(hash, { token });
+    let sent = 0;
+    page.on("request", (request) => { sent += request.method() === "POST"; });
+    await page.getByRole("main").getByRole("button", { name: button, exact: true }).first().click();
+    await page.locator("dialog").getByRole("button", { name: button, exact: true }).click();
+    await page.waitForTimeout(200);
+    const told = { sent, open: await page.locator("dialog[open]").count() };
+    await close(page);
+    return told;
+  },
+
+  // The drawing of the evidence.
+  async drawing(hash, token) {
+    const page = await open(hash, { token });
+    await page.locator("svg polyline").waitFor({ state: "attached" });
+    const told = await page.evaluate(() => ({
+      label: document.querySelector("figure.wealth svg").getAttribute("aria-label"),
+      points: document.querySelector("figure.wealth polyline").getAttribute("points").split(" ").map((point) => point.split(",").map(Number)),
+      limit: Number(document.querySelector("figure.wealth line.limit").getAttribute("y1")),
+      acts: [...document.querySelectorAll("figure.wealth circle title")].map((title) => title.textContent),
+      texts: [...document.querySelectorAll("figure.wealth text")].map((text) => text.textContent),
+    }));
+    await close(page);
+    return told;
+  },
+
+  // What is shown changes by itself when this text comes; what was opened and typed stays.
+  async changes(hash, token, text) {
+    const page = await open(hash, { token });
+    const loads = [];
+    page.on("framenavigated", () => loads.push(1));
+    await page.locator("main details").first().locator("summary").click();
+    console.log(JSON.stringify({ number: now, ready: true }));
+    await page.waitForFunction((wanted) => document.querySelector("main").innerText.includes(wanted), text, { timeout: 20000 });
+    const told = { loads: loads.length, open: await page.locator("main details").first().getAttribute("open") !== null };
+    await close(page);
+    return told;
+  },
+
+  // A form of filters, and where it leads.
+  async filtered(hash, token, name, value) {
+    const page = await open(hash, { token });
+    const field = page.locator(`main form [name="${name}"]`);
+    if (await field.evaluate((node) => node.tagName) === "SELECT") await field.selectOption(value);
+    else {
+      await field.fill(value);
+      await field.press("Enter");
+    }
+    await page.waitForFunction((was) => location.hash !== was, hash);
+    await loaded(page);
+    const told = { hash: await page.evaluate(() => location.hash), text: await page.locator("main").innerText() };
     await close(page);
     return told;
   },

@@ -6,8 +6,10 @@ import tempfile
 
 from trouble import ROOT, Trouble  # it knows where the flow tests' harness is
 
-from test_operators_page import OPS, Browser
+from browser import Browser
+from operators import TOKENS
 
+OPS = TOKENS["ops"]
 FOLDER = ROOT / "docs/page"
 CALLS_OF_V1 = "#/matrix?service=orders&client=v1&served=v3"
 

@@ -1,14 +1,13 @@
 """The views of operations on the operators' page: what they show is what the API says, and what is done there is done, and audited."""
 import json
-import subprocess
 
 import pytest
+from browser import Browser
 from operated import Operated
 from operators import TOKENS, plain
-from processes import ROOT, eventually
+from processes import eventually
 from trouble import HOSTILE
 
-HERE = ROOT / "tests/browser"
 OPS, READER = TOKENS["ops"], TOKENS["reader"]
 
 
@@ -18,51 +17,11 @@ def operated(tmp_path_factory):
         yield running
 
 
-class Browser:
-    """browser("story", argument...): what the story tells. A page that complains of anything is a failure."""
-
-    def __init__(self, script, base):
-        assert (HERE / "node_modules/axe-core").exists(), "what the page's tests need is not installed: npm ci in tests/browser"
-        self.number = 0
-        self.child = subprocess.Popen(["node", script, base], cwd=HERE, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def begin(self, story, *arguments):
-        self.number += 1
-        self.child.stdin.write(json.dumps({"number": self.number, "story": story, "arguments": arguments}) + "\n")
-        self.child.stdin.flush()
-
-    def answer(self):
-        """The next one; what a test did not wait for belongs to none."""
-        while (answer := json.loads(self.child.stdout.readline())).pop("number") != self.number:
-            pass
-        return answer
-
-    def __call__(self, story, *arguments):
-        self.begin(story, *arguments)
-        return self.told(self.answer())
-
-    @staticmethod
-    def told(answer):
-        assert "told" in answer, answer
-        assert [fault for fault in answer["faults"] if "status of 4" not in fault] == []  # what is refused is told by the browser, too
-        return answer["told"]
-
-    def close(self):
-        self.child.stdin.close()
-        assert self.child.wait(30) == 0
-
-
-def browser_of(script):
-    @pytest.fixture(scope="module")
-    def running(operated):
-        started = Browser(script, f"http://127.0.0.1:{operated.gateway.admin_port}")
-        yield started
-        started.close()
-    return running
-
-
-browser = browser_of("operators.mjs")
-operations = browser_of("operations.mjs")
+@pytest.fixture(scope="module")
+def browser(operated):
+    running = Browser(f"http://127.0.0.1:{operated.gateway.admin_port}")
+    yield running
+    running.close()
 
 
 def figure(text):
@@ -94,9 +53,9 @@ def test_why_a_rollout_stopped(browser, operated):
     assert row[0] == "orders build new" and "rolled back: bad" in row[1] and "It was found bad in tier" in row[5]
 
 
-def test_the_evidence_is_drawn_as_it_has_grown(operations, operated):
+def test_the_evidence_is_drawn_as_it_has_grown(browser, operated):
     rollout, = operated.page("/rollouts?name=orders")["rollouts"]
-    drawn = operations("drawing", "#/rollouts?name=orders", OPS)
+    drawn = browser("drawing", "#/rollouts?name=orders", OPS)
     trail = rollout["trail"]
     assert len(drawn["points"]) == len(trail)
     heights = [y for _, y in drawn["points"]]  # the first is at the top
@@ -110,7 +69,7 @@ def test_the_evidence_is_drawn_as_it_has_grown(operations, operated):
     assert "from 20 on it is bad" in drawn["label"]
 
 
-def test_jobs_are_those_of_the_api(browser, operations, operated):
+def test_jobs_are_those_of_the_api(browser, operated):
     listed = operated.page("/jobs")["jobs"]
     rows = seen(browser, "jobs")["tables"]["Jobs"]
     assert [row[0] for row in rows] == [job["id"] for job in listed]
@@ -119,7 +78,7 @@ def test_jobs_are_those_of_the_api(browser, operations, operated):
     failed = seen(browser, "jobs?state=failed")["tables"]["Jobs"]
     assert [row[0] for row in failed] == [job["id"] for job in listed if job["state"] == "failed"] and len(failed) == 3
     assert all("UPSTREAM_STATUS (FAILED_PRECONDITION)" in row[7] for row in failed)
-    told = operations("filtered", "#/jobs", OPS, "resource", "site/shop-4")
+    told = browser("filtered", "#/jobs", OPS, "resource", "site/shop-4")
     assert told["hash"] == "#/jobs?resource=site%2Fshop-4" and operated.jobs["waiting"] in told["text"] and operated.jobs["failed"] not in told["text"]
 
 
@@ -131,7 +90,7 @@ def test_a_job_is_that_of_the_api(browser, operated):
     assert text.index("reserve") < text.index("approval") < text.index("publish\n")
 
 
-def test_which_instance_is_ill(browser, operations, operated):
+def test_which_instance_is_ill(browser, operated):
     services = operated.page("/config")["services"]
     ill, drained = (f"127.0.0.1:{operated.builds.ports[name]}" for name in "cb")
     shown = seen(browser, "instances")
@@ -149,7 +108,7 @@ def test_which_instance_is_ill(browser, operations, operated):
     acts = {(act["act"], act.get("service", "")): act for act in operated.page("/healing")["acts"]}
     assert {(row[0], row[2]): figure(row[6]) for row in shown["tables"]["Acts of healing, and their limits"]} == \
         {key: act["total"] for key, act in acts.items()}
-    filtered = operations("filtered", "#/instances", OPS, "state", "ill")
+    filtered = browser("filtered", "#/instances", OPS, "state", "ill")
     assert filtered["hash"] == "#/instances?state=ill" and ill in filtered["text"]
 
 
@@ -175,7 +134,7 @@ def test_the_config_is_that_in_force(browser, operated):
     assert seen(browser, "config?text=token_sha256")["tables"][f"Values of {config['file']}"][0][1] == "secret"
 
 
-def test_who_still_uses_an_old_version(browser, operations, operated):
+def test_who_still_uses_an_old_version(browser, operated):
     usage = operated.page("/usage?service=orders&version=v1&limit=1000")
     shown = seen(browser, "usage?service=orders&version=v1")
     assert "1 client uses v1 of orders: ada." in shown["text"]
@@ -185,7 +144,7 @@ def test_who_still_uses_an_old_version(browser, operations, operated):
     assert method[0] == usage["methods"][0]["method"]
     old, = shown["tables"]["Old versions, and when they end"]
     assert old[0] == "orders v1" and "past its sunset, still served" in old[1] and "of 1 h: if nobody calls it, it ends in" in old[2]
-    assert operations("filtered", "#/usage", OPS, "service", "machines")["hash"] == "#/usage?service=machines"
+    assert browser("filtered", "#/usage", OPS, "service", "machines")["hash"] == "#/usage?service=machines"
 
 
 def test_the_fleet_and_its_audit(browser, operated):
@@ -232,7 +191,7 @@ def test_a_rollout_is_steered(browser, operated):
                                ("Roll back", "rollback", "rolled back")):
         done(browser, operated, view, button, f"rollout_{word}")
         assert eventually(lambda: state() == then)
-    assert seen(browser, view)["buttons"][0] == "Start again"
+    assert eventually(lambda: seen(browser, view)["buttons"][0] == "Start again")
 
 
 def test_jobs_are_steered(browser, operated):
@@ -290,11 +249,18 @@ def test_a_refused_reload_says_why_and_a_good_one_ends_it(browser, operated):
     assert "not in force" not in seen(browser, "config")["text"]
 
 
-def test_what_is_done_elsewhere_is_shown_at_once(operations, operated):
-    operations.begin("live", f"#/jobs?id={operated.jobs['hostile']}", OPS, "Undo")
-    assert operations.answer() == {"ready": True}
+def test_what_a_customer_says_is_entered(browser, operated):
+    done(browser, operated, "signals", "Enter what was said", "feedback", **{"What was said": "My <b>order</b> is late", "Client": "ada"})
+    row, = operated.page("/feedback/list?client=ada")["feedback"]
+    assert (row["words"], row["source"]) == ("My <b>order</b> is late", "")
+    assert "My <b>order</b> is late" in seen(browser, "signals?client=ada")["tables"]["What customers say"][0][2]
+
+
+def test_what_is_done_elsewhere_is_shown_at_once(browser, operated):
+    browser.begin("changes", f"#/jobs?id={operated.jobs['hostile']}", OPS, "Undo")
+    assert browser.answer() == {"ready": True}
     assert operated.operate("POST", f"/jobs/{operated.jobs['hostile']}/event?name=approved", **{"Passerelle-Why": "a test"}).status == 200
-    assert operations.told(operations.answer()) == {"loads": 0, "open": True}
+    assert browser.told(browser.answer()) == {"loads": 0, "open": True}
 
 
 # ---- by whom, and how ---------------------------------------------------------------------------------
@@ -320,13 +286,13 @@ def test_a_guest_sees_what_is_open_and_is_told_of_the_rest(browser):
     assert "needs the role read" in browser("seen", "#/rollouts", {})["text"]
 
 
-def test_an_action_needs_a_reason(operations):
-    assert operations("unreasoned", "#/rollouts?name=orders", OPS, "Start again") == {"sent": 0, "open": 1}
+def test_an_action_needs_a_reason(browser):
+    assert browser("unreasoned", "#/rollouts?name=orders", OPS, "Start again") == {"sent": 0, "open": 1}
 
 
-def test_actions_work_by_the_keyboard_alone(operations, operated):
-    told = operations("typed", "#/config", OPS, "Reload", "by the keyboard")
-    assert told["button"]["seen"] and told["first"]["dialog"] and told["result"].startswith("Done.")
+def test_actions_work_by_the_keyboard_alone(browser, operated):
+    told = browser("typed", "#/config", OPS, "Reload", "by the keyboard")
+    assert told["button"]["outlined"] and told["first"]["dialog"] and told["result"].startswith("Done.")
     assert told["back"]["text"] == "Reload" and audited(operated, "reload", "by the keyboard")["result"] == "done"
 
 

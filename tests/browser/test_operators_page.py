@@ -1,15 +1,14 @@
 """The operators' page in headless Chromium, on a gateway with one of everything going wrong: what it shows is what the API says."""
-import json
 import re
 import subprocess
 import time
 
 import pytest
+from browser import HERE, Browser
 from operators import TOKENS
 from processes import ROOT, eventually
 from trouble import HOSTILE, Trouble
 
-HERE = ROOT / "tests/browser"
 OPS, READER = TOKENS["ops"], TOKENS["reader"]
 VIEWS = ["overview", "matrix", "matrix?service=orders&client=v1&served=v3", "ledger", "request", "rollouts", "rollouts?name=orders", "jobs",
          "instances", "usage", "config", "fleet", "signals"]
@@ -20,39 +19,6 @@ WIDTHS = [390, 820, 1440]
 def trouble(tmp_path_factory):
     with Trouble(tmp_path_factory.mktemp("shop")) as running:
         yield running
-
-
-class Browser:
-    """browser("story", argument...): what the story tells. A page that complains of anything is a failure."""
-
-    def __init__(self, base):
-        assert (HERE / "node_modules/axe-core").exists(), "what the page's tests need is not installed: npm ci in tests/browser"
-        self.number = 0
-        self.child = subprocess.Popen(["node", "operators.mjs", base], cwd=HERE, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def begin(self, story, *arguments):
-        self.number += 1
-        self.child.stdin.write(json.dumps({"number": self.number, "story": story, "arguments": arguments}) + "\n")
-        self.child.stdin.flush()
-
-    def answer(self):
-        """The next one; what a test did not wait for belongs to none."""
-        while (answer := json.loads(self.child.stdout.readline())).pop("number") != self.number:
-            pass
-        return answer
-
-    def __call__(self, story, *arguments):
-        self.begin(story, *arguments)
-        return self.told(self.answer())
-
-    def told(self, answer):
-        assert "told" in answer, answer
-        assert answer["faults"] == []
-        return answer["told"]
-
-    def close(self):
-        self.child.stdin.close()
-        assert self.child.wait(30) == 0
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,7 @@ export async function follow(pages, on, signal) {
 async function followOnce(pages, on, signal) {
   const ours = new AbortController();
   const stop = () => ours.abort();
+  let ended = 0;
   let timer = 0;
   const heard = () => { clearTimeout(timer); timer = setTimeout(stop, SILENT); };
   signal.addEventListener("abort", stop);
@@ -151,15 +152,16 @@ async function followOnce(pages, on, signal) {
     const query = new URLSearchParams(pages.map((page) => ["page", page]));
     const response = await fetch(url(`/live?${query}`), options({ signal: ours.signal }));
     if (!response.ok) return response.status;
-    on.state("live");
+    ended = "live"; // also if it breaks
+    on.state(ended);
     for await (const [event, data] of events(textOf(response.body, heard))) if (event === "page") tell(JSON.parse(data), on);
-    return "live";
   } catch {
-    return 0;
+    // It is away, or was silent for too long.
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
+  return ended;
 }
 
 function tell({ page, status = 200, body }, on) {
@@ -178,7 +180,12 @@ async function poll(pages, on, signal, status) {
 
 function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+    function end() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    }
   });
 }

@@ -39,18 +39,14 @@ export function chart(given) {
     plot = new uPlot(optionsOf(host, now, host.clientWidth || 300), data(), host);
   }
 
-  // A frame later it is in the page and has a width.
+  // A frame later it is in the page and has a width; when it leaves the page it has none.
   const seen = new ResizeObserver(() => {
-    if (!host.isConnected) return;
+    if (!host.isConnected) return document.removeEventListener("theme", draw);
+    document.addEventListener("theme", draw);
     if (!plot) draw();
     else if (plot.width !== host.clientWidth) plot.setSize({ width: host.clientWidth, height: HEIGHT });
   });
   seen.observe(host);
-  const themed = () => {
-    if (host.isConnected) draw();
-    else if (plot) document.removeEventListener("theme", themed);
-  };
-  document.addEventListener("theme", themed);
 
   host.given = given;
   host.become = (made) => {

@@ -68,7 +68,7 @@ const ENTRY = [{ name: "words", label: "What was said", long: true, required: tr
 
 function feedback(data, page, parameters, go) {
   const [told, note] = read(data, page);
-  const enter = actionButton({ label: "Enter what was said", path: "/feedback", json: true, fields: ENTRY,
+  const enter = actionButton({ label: "Enter what was said", path: "/feedback", body: {}, fields: ENTRY,
     confirm: "It is kept beside what has happened to this client then, and counts for the failures that it is about." });
   return section("What customers say", enter && h("div", { class: "actions" }, enter), filters("signals", parameters, go, [{ name: "client", label: "Client" }]),
     told ? table([
