@@ -1,4 +1,4 @@
-#include "gateway/handover/memory_file.h"
+#include "base/file/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * MemoryFile: a text in a file that has no name (memfd_create), to be handed to another process.
  * Plain functions; any thread.
  */
-#ifndef GATEWAY_MEMORY_FILE_H
-#define GATEWAY_MEMORY_FILE_H
+#ifndef BASE_MEMORY_FILE_H
+#define BASE_MEMORY_FILE_H
 
 #include "base/bytes.h"
 

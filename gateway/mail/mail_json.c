@@ -131,16 +131,27 @@ static Bytes split_message(Bytes *mbox)
     return message;
 }
 
+/* Whether it may be the first line of a field of a head: a word, and a colon. */
+static bool begins_field(Bytes line)
+{
+    size_t colon = bytes_find(line, ':');
+    Bytes name = bytes_trim(bytes_slice(line, 0, colon));
+    return colon < line.size && bytes_find(name, ' ') == name.size;
+}
+
 /* Lists of addresses are read by recursion: a field of a hundred thousand groups would end the
-   process, and with it the import of all other messages. */
+   process, and with it the import of all other messages. A message may have others in it, so that
+   a head may begin anywhere. */
 static bool has_short_fields(Bytes message)
 {
     Bytes line;
     size_t field = 0;
-    while (bytes_split(&message, '\n', &line) && bytes_trim(line).size) {
-        bool goes_on = line.data[0] == ' ' || line.data[0] == '\t';
+    bool within = false;
+    while (bytes_split(&message, '\n', &line)) {
+        bool goes_on = line.size && (line.data[0] == ' ' || line.data[0] == '\t');
         field = goes_on ? field + line.size : line.size;
-        if (field > MAIL_FIELD_MOST)
+        within = goes_on ? within : begins_field(line);
+        if (within && field > MAIL_FIELD_MOST)
             return false;
     }
     return true;

@@ -178,7 +178,7 @@ static Result read_lines(const CommandLine *line, const char *file, Arena *arena
 {
     Result r = file_read(arena, file, FILE_MOST, lines_out);
     if (!failed(r) && mbox_is_one(*lines_out))
-        r = mbox_filter(arena, file, command_option(line, "--client"),
+        r = mbox_filter(arena, *lines_out, command_option(line, "--client"),
                         command_option(line, "--source"), lines_out);
     return r;
 }

@@ -1,6 +1,7 @@
 #include "gateway/notice/mbox_filter.h"
 
 #include "base/arena.h"
+#include "base/file/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +34,11 @@ static const char *program_path(Arena *arena)
     return access(path, X_OK) == 0 ? path : PROGRAM;
 }
 
-/* Its input is the file, its output the pipe. */
-static int start(Arena *arena, const char *file, char *const words[], int out, pid_t *pid_out)
+static int start(Arena *arena, int in, char *const words[], int out, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
     CHECK(posix_spawn_file_actions_init(&actions) == 0);
-    CHECK(posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, file, O_RDONLY, 0) == 0);
+    CHECK(posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO) == 0);
     CHECK(posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0);
     int error = posix_spawnp(pid_out, program_path(arena), &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -73,12 +73,28 @@ static Result wait_for(Arena *arena, pid_t pid)
                : FAIL(arena, FAULT_SYSTEM, PROGRAM " ended with %d", WEXITSTATUS(status));
 }
 
-Result mbox_filter(Arena *arena, const char *file, const char *client, const char *source,
+/* Its input is `in`. */
+static Result run(Arena *arena, int in, char *const words[], Bytes *lines_out)
+{
+    int ends[2];
+    pid_t pid;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return FAIL(arena, FAULT_SYSTEM, "a pipe: %s", strerror(errno));
+    int error = start(arena, in, words, ends[1], &pid);
+    close(ends[1]);
+    Result r = error ? FAIL(arena, FAULT_SYSTEM, "starting " PROGRAM ", which reads mailboxes: %s",
+                            strerror(error))
+                     : read_all(arena, ends[0], lines_out);
+    close(ends[0]); /* it ends, if not all was read */
+    Result ended = error ? OK : wait_for(arena, pid);
+    return failed(r) ? r : ended;
+}
+
+Result mbox_filter(Arena *arena, Bytes mbox, const char *client, const char *source,
                    Bytes *lines_out)
 {
     const char *words[6] = {PROGRAM};
-    int ends[2], n = 1;
-    pid_t pid;
+    int n = 1;
     if (client) {
         words[n++] = "--client";
         words[n++] = client;
@@ -87,14 +103,10 @@ Result mbox_filter(Arena *arena, const char *file, const char *client, const cha
         words[n++] = "--source";
         words[n++] = source;
     }
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return FAIL(arena, FAULT_SYSTEM, "a pipe: %s", strerror(errno));
-    int error = start(arena, file, (char *const *)words, ends[1], &pid);
-    close(ends[1]);
-    Result r = error ? FAIL(arena, FAULT_SYSTEM, "starting " PROGRAM ", which reads mailboxes: %s",
-                            strerror(error))
-                     : read_all(arena, ends[0], lines_out);
-    close(ends[0]); /* it ends, if not all was read */
-    Result ended = error ? OK : wait_for(arena, pid);
-    return failed(r) ? r : ended;
+    int in = memory_file_make("mbox", mbox);
+    if (in < 0)
+        return FAIL(arena, FAULT_SYSTEM, "a file in memory: %s", strerror(errno));
+    Result r = run(arena, in, (char *const *)words, lines_out);
+    close(in);
+    return r;
 }

@@ -9,12 +9,12 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-/* Whether the file is a mailbox: its first line begins with "From ". */
+/* Whether the text is a mailbox: its first line begins with "From ". */
 bool mbox_is_one(Bytes text);
 
 /* `client`, `source`: for all messages; NULL: what each says. The lines are in the arena. Faults:
    SYSTEM: there is no such program, or it ended badly; MESSAGE_TOO_LARGE. */
-MUST_USE Result mbox_filter(Arena *arena, const char *file, const char *client, const char *source,
+MUST_USE Result mbox_filter(Arena *arena, Bytes mbox, const char *client, const char *source,
                             Bytes *lines_out);
 
 #endif

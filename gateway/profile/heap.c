@@ -1,6 +1,7 @@
 #include "gateway/profile/heap.h"
 
 #include "base/arena.h"
+#include "base/file/memory_file.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,17 +47,6 @@ static Result dump_to(Arena *arena, int file)
                  : OK;
 }
 
-static Result read_all(Arena *arena, int file, Bytes *text_out)
-{
-    off_t size = lseek(file, 0, SEEK_END);
-    void *mapped = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, file, 0) : MAP_FAILED;
-    if (mapped == MAP_FAILED)
-        return FAIL(arena, FAULT_SYSTEM, "reading jemalloc's samples: %s", strerror(errno));
-    *text_out = bytes_copy(arena, bytes(mapped, (size_t)size));
-    munmap(mapped, (size_t)size);
-    return OK;
-}
-
 Result heap_dump_write(Arena *arena, Bytes *text_out)
 {
     bool can = false;
@@ -68,9 +58,11 @@ Result heap_dump_write(Arena *arena, Bytes *text_out)
         return FAIL(arena, FAULT_SYSTEM, "making a file in memory: %s", strerror(errno));
     Result r = dump_to(arena, file);
     if (!failed(r))
-        r = read_all(arena, file, text_out);
+        *text_out = memory_file_read(arena, file, SIZE_MAX);
     close(file);
-    return r;
+    return failed(r) || text_out->size
+               ? r
+               : FAIL(arena, FAULT_SYSTEM, "reading jemalloc's samples: %s", strerror(errno));
 }
 
 /* An allocator that is a part of the program cannot be told from it. */

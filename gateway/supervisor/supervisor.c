@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/handover/memory_file.h"
+#include "base/file/memory_file.h"
 #include "gateway/handover/notify.h"
 #include "gateway/supervisor/restarts.h"
 #include "gateway/supervisor/shelf.h"

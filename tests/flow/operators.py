@@ -167,10 +167,10 @@ def _headers(token, fields):
     return {**({"Authorization": f"Bearer {TOKENS.get(token, token)}"} if token is not None else {}), **said}
 
 
-def command(gateway, *words, **environment):
+def command(gateway, *words, stdin="", **environment):
     """passerelle WORD ...: at the unix socket, unless the environment says otherwise."""
     known = {key: value for key, value in os.environ.items() if not key.startswith("PASSERELLE_")}
-    return subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=gateway.folder,
+    return subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, input=stdin, timeout=120, cwd=gateway.folder,
                           env={**known, "PASSERELLE_ADMIN": f"unix:{gateway.folder}/admin.sock", **environment})
 
 

@@ -130,14 +130,21 @@ def test_mails_are_imported_in_their_characters_and_without_what_they_quote(gate
     assert "It is slow" in bob["words"] and "<" not in bob["words"]
 
 
+def test_a_mailbox_may_come_through_a_pipe(gateway):
+    mail = "From a@b Mon Nov 30 09:00:00 2026\nFrom: pip@list\nMessage-ID: <pip@list>\n\nIt came through a pipe.\n"
+    done = command(gateway, "feedback", "import", "/dev/stdin", stdin=mail)
+    assert done.returncode == 0 and "1 entered" in done.stdout, done
+
+
 def test_a_mail_that_no_parser_should_read_is_left_out(gateway, tmp_path):
     def mail(client, to, words):
         return f"From a@b Mon Nov 30 09:00:00 2026\nFrom: {client}\nTo: {to}\nMessage-ID: <{client}>\n\n{words}\n\n"
     file = tmp_path / "poison.mbox"
     file.write_text(mail("one@poison", "x@y", "first") + mail("two@poison", "g:" * 100000 + "x@y;", "second")
-                    + mail("three@poison", "x@y", "third"))
+                    + mail("three@poison", "x@y", "third")
+                    + mail("four@poison", "x@y\nContent-Type: message/rfc822", "Cc: " + "g:" * 100000 + "x@y;\n\nfourth"))
     done = command(gateway, "feedback", "import", str(file))
-    assert done.returncode == 0 and "2 entered" in done.stdout + done.stderr and "1 left out" in done.stdout + done.stderr, done
+    assert done.returncode == 0 and "2 entered" in done.stdout + done.stderr and "2 left out" in done.stdout + done.stderr, done
 
 
 def test_hostile_words_are_cut_and_harmless_in_a_terminal(gateway):

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "gateway/handover/channel.h"
 #include "gateway/handover/handover.h"
-#include "gateway/handover/memory_file.h"
+#include "base/file/memory_file.h"
 #include "gateway/handover/roll.h"
 
 #include <arpa/inet.h>

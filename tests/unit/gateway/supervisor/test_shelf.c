@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/arena.h"
-#include "gateway/handover/memory_file.h"
+#include "base/file/memory_file.h"
 #include "gateway/supervisor/shelf.h"
 #include "gateway/supervisor/supervised.h"
 
