@@ -779,13 +779,13 @@ typedef struct Cors {
     uint32_t max_age_seconds; /* how long a browser may cache a preflight */
 } Cors;
 
-/* What the process gives up when its sockets are open. */
 /* How operators may look into the process. */
 typedef struct ProfilesConfig {
     int64_t longest; /* nanoseconds */
     bool heap;       /* allocations are sampled */
 } ProfilesConfig;
 
+/* What the process gives up when its sockets are open. */
 typedef struct SandboxConfig {
     bool on;
     const char *user, *group; /* NULL: as it was started; the user's own */

@@ -80,6 +80,7 @@ static bool is_alike(const FailureRow *row, const FeedbackCall *call)
     const FailureKey *key = &row->key;
     return !key->attempt && bytes_equal(key->method, call->method) &&
            bytes_equal(key->client_version, call->client_version) &&
+           bytes_equal(key->served_version, call->served_version) &&
            bytes_are(call->code, code_name(key->code));
 }
 
@@ -199,12 +200,9 @@ static void on_request(void *owner, Bytes json)
 {
     FeedbackPost *post = owner;
     FeedbackEntry *entry = &post->entries[post->at];
-    FeedbackContext context;
     post->of_request = bytes_copy(post->arena, json);
-    feedback_context_make(post->of_request, entry->at, INT64_MAX / 4, kind_of, post->feedback,
-                          post->arena, &context);
     if (!entry->client.size)
-        entry->client = bytes_copy(post->arena, context.client);
+        entry->client = feedback_client_of(post->of_request, post->arena);
     look_at_client(post);
 }
 

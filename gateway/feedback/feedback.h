@@ -3,8 +3,7 @@
  *
  *      POST /feedback --entries--> [ one after the other ] --records of its calls--> ledger
  *                                          |
- *                                          +--> store: the words, what happened, the kinds of
- * failures
+ *                                          +--> store: the words, what happened, kinds of failures
  *                                          '--> ledger: how many clients complained about a kind
  *
  * Only calls of the last hour are known by client (gateway/ledger); what was said of earlier ones

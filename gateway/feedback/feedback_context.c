@@ -64,7 +64,7 @@ static void note_kind(FeedbackContext *context, uint64_t kind)
     for (uint32_t i = 0; i < context->n_kinds; i++)
         if (context->kinds[i] == kind)
             return;
-    if (kind && context->n_kinds < FEEDBACK_KINDS)
+    if (kind)
         context->kinds[context->n_kinds++] = kind;
 }
 
@@ -94,11 +94,10 @@ static const JsonNode *parse(Bytes requests, Arena *arena)
     return failed(r) || root->kind != JSON_OBJECT ? NULL : root;
 }
 
-static void begin(FeedbackContext *context, const JsonNode *newest, Buffer *out)
+static void begin(const JsonNode *newest, Buffer *out)
 {
     Bytes version = json_member_text(newest, "client_version"),
           arm = json_member_text(newest, "arm");
-    context->client = json_member_text(newest, "client");
     buffer_add_byte(out, '{');
     if (version.size)
         json_text_add_member(out, "version", version);
@@ -106,6 +105,12 @@ static void begin(FeedbackContext *context, const JsonNode *newest, Buffer *out)
         json_text_add_member(out, "arm", arm);
     json_text_add_key(out, "bad");
     buffer_add_byte(out, '[');
+}
+
+Bytes feedback_client_of(Bytes requests, Arena *arena)
+{
+    const JsonNode *root = parse(requests, arena), *newest = root ? first_of(root) : NULL;
+    return newest ? json_member_text(newest, "client") : BYTES_NONE;
 }
 
 void feedback_context_make(Bytes requests, int64_t at, int64_t window, FeedbackKindOf *kind_of,
@@ -119,11 +124,12 @@ void feedback_context_make(Bytes requests, int64_t at, int64_t window, FeedbackK
         if (!is_within(record, at, window))
             continue;
         if (context_out->n_calls++ == 0)
-            begin(context_out, record, &out);
+            begin(record, &out);
         if (!is_bad(record))
             continue;
         FeedbackCall call = call_of(record);
-        note_kind(context_out, kind_of(owner, &call));
+        if (context_out->n_kinds < FEEDBACK_KINDS)
+            note_kind(context_out, kind_of(owner, &call));
         if (shown++ < FEEDBACK_CALLS)
             show(record, &out);
     }

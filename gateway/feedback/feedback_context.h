@@ -22,12 +22,14 @@ typedef struct FeedbackCall {
 typedef uint64_t FeedbackKindOf(void *owner, const FeedbackCall *call);
 
 typedef struct FeedbackContext {
-    Bytes client; /* of the newest record; or empty */
     uint32_t n_calls;
     Bytes shown; /* {"version":"v1","arm":"candidate","calls":7,"bad":[...]} */
     uint64_t kinds[FEEDBACK_KINDS];
     uint32_t n_kinds;
 } FeedbackContext;
+
+/* Whose the newest of the records is, in the arena; empty: nobody knows. `requests` as below. */
+Bytes feedback_client_of(Bytes requests, Arena *arena);
 
 /* `requests`: {"requests":[...]}, or one record, or nothing. Calls that began more than `window`
    before or after `at` are left out. The rest is in the arena. */

@@ -185,12 +185,18 @@ static bool look_at_threads(Sampler *s)
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
+/* A timer of an earlier look may have ticked late: then nobody knows whose it was. */
+static const char *name_at(const Sampler *s, uint32_t place)
+{
+    return place < s->n ? s->threads[place].name : NULL;
+}
+
 static void count(Sampler *s, const Tick *tick)
 {
     s->sampled->n_samples++;
     s->sampled->n_broken += tick->broken;
     s->sampled->took += tick->took;
-    stack_book_add(s->book, tick->frames, tick->n, s->threads[tick->thread].name,
+    stack_book_add(s->book, tick->frames, tick->n, name_at(s, tick->thread),
                    (int64_t[STACK_VALUES]){tick->periods, tick->periods * CPU_SAMPLER_PERIOD});
 }
 

@@ -4,15 +4,14 @@
  * Each hour the figure is compared with what is usual at this hour of the day (season.h); how far
  * it is above that, in spreads, goes into a cumulative sum (CUSUM, Page 1954):
  *
- *      sum = max(0, sum + min(above, DRIFT_CLIP) - DRIFT_ALLOWED)       told when it passes
- * DRIFT_LIMIT
+ *      sum = max(0, sum + min(above, DRIFT_CLIP) - DRIFT_ALLOWED)
  *
- * which takes three hours at least, so that neither a bad hour nor a noisy day is news, and forgets
- * nothing while the figure stays high, so that a creep of many hours is. What was found must also
- * matter: the mean of the last of these hours has to be above the usual by a rule of the figure. It
- * is found once, and again when it has become worse by as much again; when the figure was usual for
- * DRIFT_CALM hours, it begins anew. Owned by one thread; zeros know nothing. Plain functions; time
- * is passed in.
+ * and is told when it passes DRIFT_LIMIT, which takes three hours at least, so that neither a bad
+ * hour nor a noisy day is news, and forgets nothing while the figure stays high, so that a creep of
+ * many hours is. What was found must also matter: the mean of the last of these hours has to be
+ * above the usual by a rule of the figure. It is found once, and again when it has become worse by
+ * as much again; when the figure was usual for DRIFT_CALM hours, it begins anew. Owned by one
+ * thread; zeros know nothing. Plain functions; time is passed in.
  */
 #ifndef GATEWAY_DRIFT_H
 #define GATEWAY_DRIFT_H

@@ -18,25 +18,15 @@ static bool is_named(const MixVersion *version, Bytes name)
     return bytes_are(bytes_cut_text(name, MIX_NAME_SIZE - 1), version->name);
 }
 
-/* One that was not there before had no calls before. */
-static MixVersion *add(Mix *mix, Bytes name)
+/* One that was not there before had no calls before. All versions have seen the same hours. */
+static void begin(MixVersion *version, Bytes name, const Season *other)
 {
-    MixVersion *version = &mix->versions[mix->n++];
     Bytes cut = bytes_cut_text(name, MIX_NAME_SIZE - 1);
-    *version = (MixVersion){.off = 0};
+    MixVersion made = {.share = {.n = other->n}};
+    memcpy(made.share.seen, other->seen, sizeof made.share.seen);
     if (cut.size)
-        memcpy(version->name, cut.data, cut.size);
-    memcpy(version->share.seen, mix->versions[0].share.seen, sizeof version->share.seen);
-    version->share.n = mix->versions[0].share.n;
-    return version;
-}
-
-static MixVersion *version_of(Mix *mix, Bytes name)
-{
-    for (uint32_t i = 0; i < mix->n; i++)
-        if (is_named(&mix->versions[i], name))
-            return &mix->versions[i];
-    return mix->n < MIX_VERSIONS ? add(mix, name) : NULL;
+        memcpy(made.name, cut.data, cut.size);
+    *version = made;
 }
 
 static uint64_t calls_of(const MixVersion *version, const MixCount *counts, uint32_t n)
@@ -46,6 +36,27 @@ static uint64_t calls_of(const MixVersion *version, const MixCount *counts, uint
         if (is_named(version, counts[i].version))
             calls += counts[i].calls;
     return calls;
+}
+
+/* Where there is room, or a version that had no calls in this hour; NULL: nowhere. */
+static MixVersion *place_for(Mix *mix, const MixCount *counts, uint32_t n)
+{
+    if (mix->n < MIX_VERSIONS)
+        return &mix->versions[mix->n++];
+    for (uint32_t i = 0; i < mix->n; i++)
+        if (!calls_of(&mix->versions[i], counts, n))
+            return &mix->versions[i];
+    return NULL;
+}
+
+static void see_version(Mix *mix, Bytes name, const MixCount *counts, uint32_t n)
+{
+    for (uint32_t i = 0; i < mix->n; i++)
+        if (is_named(&mix->versions[i], name))
+            return;
+    MixVersion *place = place_for(mix, counts, n);
+    if (place)
+        begin(place, name, &mix->versions[0].share);
 }
 
 /* ---- An hour --------------------------------------------------------------------------------- */
@@ -123,7 +134,7 @@ bool mix_hour(Mix *mix, const MixCount *counts, uint32_t n, uint64_t least, int6
         return false;
     for (uint32_t i = 0; i < n; i++)
         if (counts[i].calls)
-            version_of(mix, counts[i].version);
+            see_version(mix, counts[i].version, counts, n);
     *found_out = (MixFound){.calls = calls};
     for (uint32_t i = 0; i < mix->n; i++) {
         MixVersion *version = &mix->versions[i];

@@ -6,7 +6,8 @@
  * Calls are not independent: one client makes many, so a share is as uncertain as that of a tenth
  * of the calls. A shift is found once: what the mix is then is expected from then on, until it is
  * what it was. A migration of some percent a day moves the usual shares along and is no news.
- * MIX_VERSIONS of a service are told apart; the rest is one. Owned by one thread; zeros know
+ * MIX_VERSIONS of a service are told apart; a new one takes the place of one without calls, or is
+ * left out. Owned by one thread; zeros know
  * nothing. Plain functions; time is passed in.
  */
 #ifndef GATEWAY_MIX_H

@@ -26,8 +26,7 @@ typedef struct NoveltyRules {
 typedef struct NoveltyKind {
     uint64_t kind;       /* a hash */
     int64_t first, last; /* wall time */
-    uint8_t
-        known; /* a bool, which may be read from a store: it is no news any more, or never was */
+    uint8_t known; /* a bool that a store may have kept: it is no news any more, or never was */
     /* Of the look that is under way. */
     uint32_t failures, clients;
     uint64_t example;

@@ -2,9 +2,9 @@
  * Watch: all that is watched for weak signals: figures of methods, the mix of versions of services,
  * clients, and kinds of failures; and what is remembered of them over a restart.
  *
- *      counters of all calls --once an hour--> Drift of each method, Mix of each service --+
- *      last calls of clients --once an hour--> Silence -------------------------------------+-->
- * Finding failures of the ledger --each look----> Novelty (whoever looks makes the finding) ---'
+ *      counters of all calls --each hour--> Drift of a method, Mix of a service --+
+ *      last calls of clients --each hour--> Silence ------------------------------+--> Finding
+ *      failures of the ledger --each look-> Novelty (who looks makes the finding) -'
  *
  * Memory is bounded: WATCH_METHODS and WATCH_SERVICES, and what novelty.h and silence.h say; what
  * comes later is not watched. Owned by one thread. Plain functions; time is passed in.

@@ -35,7 +35,6 @@ static void the_bad_calls_of_that_time_are_shown(void **state)
         "{\"time\":\"2026-12-01T09:58:00Z\",\"request_id\":\"r1\",\"code\":\"OK\","
         "\"degraded\":\"UPSTREAM_DOWN\"}]}");
     assert_int_equal(context.n_calls, 4);
-    assert_bytes(context.client, "ada");
     assert_int_equal(context.n_kinds, 2);
     assert_int_equal(context.kinds[0], 1);
     assert_int_equal(context.kinds[1], 3);
@@ -78,12 +77,24 @@ static void one_record_will_do_and_nothing_is_nothing(void **state)
     FeedbackContext one = context_of(arena, "{\"time\":\"2026-12-01T10:00:00Z\",\"client\":\"ada\","
                                             "\"request_id\":\"r1\",\"code\":\"INTERNAL\"}");
     assert_int_equal(one.n_calls, 1);
-    assert_bytes(one.client, "ada");
     assert_int_equal(one.n_kinds, 1);
     assert_int_equal(context_of(arena, "").n_calls, 0);
     assert_int_equal(context_of(arena, "{\"requests\":[]}").n_calls, 0);
     assert_int_equal(context_of(arena, "[1,2]").n_calls, 0);
     assert_int_equal(context_of(arena, "nonsense").n_calls, 0);
+    arena_free(arena);
+}
+
+static void whose_the_newest_record_is_is_known_if_it_says_so(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    assert_bytes(feedback_client_of(bytes_of("{\"request_id\":\"r1\",\"client\":\"ada\"}"), arena),
+                 "ada");
+    assert_bytes(feedback_client_of(
+                     bytes_of("{\"requests\":[{\"client\":\"bob\"},{\"client\":\"ada\"}]}"), arena),
+                 "bob");
+    assert_bytes(feedback_client_of(bytes_of("{\"requests\":[]}"), arena), "");
+    assert_bytes(feedback_client_of(BYTES_NONE, arena), "");
     arena_free(arena);
 }
 
@@ -114,6 +125,7 @@ int main(void)
         cmocka_unit_test(the_bad_calls_of_that_time_are_shown),
         cmocka_unit_test(calls_of_another_time_are_left_out),
         cmocka_unit_test(one_record_will_do_and_nothing_is_nothing),
+        cmocka_unit_test(whose_the_newest_record_is_is_known_if_it_says_so),
         cmocka_unit_test(many_calls_are_counted_and_few_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

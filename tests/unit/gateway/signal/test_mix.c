@@ -112,6 +112,26 @@ static void more_versions_than_there_is_room_for_are_left_out(void **state)
     assert_int_equal(mix.n, MIX_VERSIONS);
 }
 
+static void a_new_version_takes_the_place_of_one_that_nobody_calls(void **state)
+{
+    Mix mix = {.n = 0};
+    MixFound found;
+    char names[MIX_VERSIONS + 1][8];
+    MixCount counts[MIX_VERSIONS];
+    for (int i = 0; i <= MIX_VERSIONS; i++)
+        snprintf(names[i], sizeof names[i], "v%d", i);
+    for (int i = 0; i < MIX_VERSIONS; i++)
+        counts[i] = (MixCount){bytes_of(names[i]), 1000};
+    for (int64_t wall = MONDAY - 14 * DAY; wall < MONDAY; wall += HOUR)
+        assert_false(mix_hour(&mix, counts, MIX_VERSIONS, 50, wall, &found));
+    counts[3] = (MixCount){bytes_of(names[MIX_VERSIONS]), 2000};
+    assert_false(mix_hour(&mix, counts, MIX_VERSIONS, 50, MONDAY, &found));
+    assert_string_equal(mix.versions[3].name, names[MIX_VERSIONS]);
+    assert_true(mix_hour(&mix, counts, MIX_VERSIONS, 50, MONDAY + HOUR, &found));
+    assert_string_equal(found.version, names[MIX_VERSIONS]);
+    assert_float_equal(found.usual, 0, 0.001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_new_version_had_no_calls_before),
         cmocka_unit_test(it_is_found_again_when_it_was_usual_in_between),
         cmocka_unit_test(more_versions_than_there_is_room_for_are_left_out),
+        cmocka_unit_test(a_new_version_takes_the_place_of_one_that_nobody_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
