@@ -11,7 +11,6 @@
  *   GET /settings   what the config says, with its lines, and which were refused; role `read`
  *   GET /fleet      the gateways that share the store, and where they differ
  *   GET /matrix     calls by the versions of clients and of instances; role `read`
- *   GET /matrix     calls by the versions of clients and of instances; role `read`
  *   GET /healing    what the gateway does about what is broken, now and before; role `read`
  *   GET /tail?FILTER=VALUE  the log, line by line as it is written; role `read`
  *   GET /limits     who is refused most by limits, and since when; role `read`

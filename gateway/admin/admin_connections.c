@@ -211,11 +211,15 @@ void admin_connections_drop(AdminConnections *set, h2o_conn_t *connection)
         leave(c);
 }
 
+bool admin_socket_has_left(int socket)
+{
+    struct pollfd polled = {.fd = socket, .events = POLLRDHUP};
+    return poll(&polled, 1, 0) > 0 && polled.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
 bool admin_connections_has_left(h2o_conn_t *connection)
 {
-    struct pollfd polled = {.fd = h2o_socket_get_fd(connection->callbacks->get_socket(connection)),
-                            .events = POLLRDHUP};
-    return poll(&polled, 1, 0) > 0 && polled.revents & (POLLRDHUP | POLLHUP | POLLERR);
+    return admin_socket_has_left(h2o_socket_get_fd(connection->callbacks->get_socket(connection)));
 }
 
 void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names)

@@ -60,6 +60,9 @@ void admin_connections_drop(AdminConnections *set, h2o_conn_t *connection);
    notice. */
 bool admin_connections_has_left(h2o_conn_t *connection);
 
+/* The same of a connection's socket. Any thread. */
+bool admin_socket_has_left(int socket);
+
 /* Closes the listeners; the connections stay. */
 void admin_connections_leave(AdminConnections *set);
 

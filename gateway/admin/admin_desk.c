@@ -20,6 +20,11 @@ static Bytes path_of(const h2o_req_t *req)
     return bytes(req->path_normalized.base, req->path_normalized.len);
 }
 
+bool admin_desk_is_head(const h2o_req_t *req)
+{
+    return is(req->method, "HEAD");
+}
+
 Bytes admin_desk_query(const h2o_req_t *req)
 {
     return req->query_at == SIZE_MAX
@@ -148,7 +153,7 @@ bool admin_desk_has_role(const Asking *asking, OperatorRole role)
 static bool is_verb_of(const AdminPage *page, h2o_req_t *req)
 {
     bool acts = page->use != PAGE_READ;
-    if (acts ? is(req->method, "POST") : is(req->method, "GET") || is(req->method, "HEAD"))
+    if (acts ? is(req->method, "POST") : is(req->method, "GET") || admin_desk_is_head(req))
         return true;
     response_field(req, "allow", acts ? "POST" : "GET, HEAD");
     response_send_problem(req, 405, "Method Not Allowed",

@@ -82,6 +82,9 @@ bool admin_desk_is_same_origin(const Asking *asking);
 /* Behind the question mark; may be empty. */
 Bytes admin_desk_query(const h2o_req_t *req);
 
+/* Whether the asker wants no body: HEAD. */
+bool admin_desk_is_head(const h2o_req_t *req);
+
 /* ---- admin_live.c: the readers of /live ------------------------------------------------------ */
 
 void admin_live_begin(Admin *admin);

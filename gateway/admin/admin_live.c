@@ -211,7 +211,7 @@ void admin_live_respond(const Asking *asking)
         return;
     if (admin_stream_is_closing(asking->admin))
         admin_desk_send_stopping(req);
-    else if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD")))
+    else if (admin_desk_is_head(req))
         response_send(req, 200, "OK", "text/event-stream", BYTES_NONE);
     else
         begin_if_there_is_room(asking, &names);

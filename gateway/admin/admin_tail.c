@@ -146,7 +146,7 @@ void admin_tail_respond(const Asking *asking)
         response_send_problem(asking->req, 400, "Bad Request", r.error->doing);
     else if (admin_stream_is_closing(asking->admin) || !asking->config)
         admin_desk_send_stopping(asking->req);
-    else if (h2o_memis(asking->req->method.base, asking->req->method.len, H2O_STRLIT("HEAD")))
+    else if (admin_desk_is_head(asking->req))
         response_send(asking->req, 200, "OK", "application/x-ndjson", BYTES_NONE);
     else
         begin(asking, &filter);

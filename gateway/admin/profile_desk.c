@@ -11,7 +11,6 @@
 #include "protocols/http/http.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -39,9 +38,7 @@ static _Thread_local ProfileTask *running;
 static bool is_over(void *owner)
 {
     ProfileTask *task = owner;
-    struct pollfd asker = {.fd = task->socket, .events = POLLRDHUP};
-    return atomic_load(&task->over) ||
-           (poll(&asker, 1, 0) > 0 && (asker.revents & (POLLRDHUP | POLLHUP | POLLERR)));
+    return atomic_load(&task->over) || admin_socket_has_left(task->socket);
 }
 
 static void run_task(void *owner)
@@ -144,12 +141,6 @@ static void begin(const Asking *asking, const ProfileTurn *turn)
     start_task(asking->req, asking->config, turn);
 }
 
-static Bytes query_of(const h2o_req_t *req)
-{
-    Bytes path = bytes(req->path.base, req->path.len);
-    return req->query_at == SIZE_MAX ? BYTES_NONE : bytes_slice(path, req->query_at + 1, SIZE_MAX);
-}
-
 /* There is one at a time: no page of another site may take it. */
 static void respond(const Asking *asking, ProfileKind kind)
 {
@@ -160,7 +151,7 @@ static void respond(const Asking *asking, ProfileKind kind)
         response_send_problem(asking->req, 503, "Service Unavailable", "no config is loaded yet");
         return;
     }
-    Result r = profile_read_query(asking->arena, kind, query_of(asking->req),
+    Result r = profile_read_query(asking->arena, kind, admin_desk_query(asking->req),
                                   asking->config->profiles.longest, &turn.seconds);
     if (failed(r))
         send_failure(asking->req, asking->arena, r);
@@ -168,7 +159,7 @@ static void respond(const Asking *asking, ProfileKind kind)
         response_send_problem(asking->req, 409, "Conflict",
                               "allocations are not sampled: admin.profiles.heap is false, or the "
                               "process has another allocator than jemalloc");
-    else if (h2o_memis(asking->req->method.base, asking->req->method.len, H2O_STRLIT("HEAD")))
+    else if (admin_desk_is_head(asking->req))
         response_send(asking->req, 200, "OK", "application/octet-stream", BYTES_NONE);
     else
         begin(asking, &turn);

@@ -24,11 +24,8 @@ static bool is_tag_of(const Asset *asset, Bytes tag)
 /* No tag of ours has a comma. */
 bool asset_is_known(const Asset *asset, Bytes if_none_match)
 {
-    while (if_none_match.size) {
-        size_t comma = bytes_find(if_none_match, ',');
-        if (is_tag_of(asset, bytes_trim(bytes_slice(if_none_match, 0, comma))))
+    for (Bytes tag; bytes_split(&if_none_match, ',', &tag);)
+        if (is_tag_of(asset, bytes_trim(tag)))
             return true;
-        if_none_match = bytes_slice(if_none_match, comma + 1, SIZE_MAX);
-    }
     return false;
 }

@@ -97,16 +97,20 @@ static void list_requests(Process *p, AdminAction *action)
         admin_action_done(action);
 }
 
-static void on_annotated(void *owner, Result result)
+static void end_saying(const Storing *storing, Result result, const char *act)
 {
-    const Storing *storing = owner;
     AdminAction *action = storing->action;
     action->result = error_copy(action->arena, result);
     action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
                                         BYTES_ARGS(action->why)));
-    actions_answer_state(action, "annotate", actions_state_of(storing->process->config));
-    actions_audit(storing->process, action, "annotate", actions_state_of(storing->process->config));
+    actions_answer_state(action, act, actions_state_of(storing->process->config));
+    actions_audit(storing->process, action, act, actions_state_of(storing->process->config));
     admin_action_done(action);
+}
+
+static void on_annotated(void *owner, Result result)
+{
+    end_saying(owner, result, "annotate");
 }
 
 static void annotate(Process *p, AdminAction *action)
@@ -204,15 +208,7 @@ static void retire(Process *p, AdminAction *action)
 
 static void on_acknowledged(void *owner, Result result)
 {
-    const Storing *storing = owner;
-    AdminAction *action = storing->action;
-    action->result = error_copy(action->arena, result);
-    action->why = bytes_of(arena_printf(action->arena, "%.*s: %.*s", BYTES_ARGS(action->target),
-                                        BYTES_ARGS(action->why)));
-    actions_answer_state(action, "acknowledge", actions_state_of(storing->process->config));
-    actions_audit(storing->process, action, "acknowledge",
-                  actions_state_of(storing->process->config));
-    admin_action_done(action);
+    end_saying(owner, result, "acknowledge");
 }
 
 static void acknowledge(Process *p, AdminAction *action)

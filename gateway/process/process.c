@@ -409,6 +409,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
         process_leave_keys(&p);
         healing_forget();
         manual_forget();
+        in_force_forget();
         process_store_close(&p);
         tell_end(&p, r);
         otlp_end(p.shared.otlp);
