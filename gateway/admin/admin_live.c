@@ -1,5 +1,5 @@
 #include "base/arena.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 #include "gateway/admin/admin_stream.h"
 #include "gateway/admin/response.h"
 #include "gateway/telemetry/telemetry.h"
@@ -131,27 +131,22 @@ static bool may_watch(const Asking *asking, Bytes name)
 /* "page=%2Fhealing&page=%2Fusage%3Fservice%3Dorders". False: it has its response. */
 static bool read_names(const Asking *asking, PageNames *names)
 {
-    Bytes query = admin_desk_query(asking->req), member;
-    static const char key[] = "page=";
-    while (bytes_split(&query, '&', &member)) {
-        Buffer name = buffer_in(asking->arena);
-        bool good = bytes_start_with(member, key) &&
-                    percent_decode(&name, bytes_slice(member, strlen(key), SIZE_MAX),
-                                   PERCENT_PLUS_IS_SPACE) &&
-                    name.size <= NAME_MOST;
-        if (!good) {
+    Bytes query = admin_desk_query(asking->req);
+    for (QueryPair pair; query_next(&query, asking->arena, &pair);) {
+        Bytes name = pair.value;
+        if (!bytes_are(pair.name, "page") || !pair.good || name.size > NAME_MOST) {
             refuse(asking, "this takes pages, and nothing else: /live?page=/healing&page=/config");
             return false;
         }
-        if (!may_watch(asking, buffer_bytes(&name)))
+        if (!may_watch(asking, name))
             return false;
-        if (has(names, buffer_bytes(&name)))
+        if (has(names, name))
             continue;
         if (names->n == LIVE_PAGES_EACH) {
             refuse(asking, "one reader watches at most 16 pages");
             return false;
         }
-        names->items[names->n++] = buffer_bytes(&name);
+        names->items[names->n++] = name;
     }
     if (!names->n)
         refuse(asking, "this takes the pages to watch: /live?page=/healing&page=/config");

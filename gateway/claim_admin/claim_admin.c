@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 #include "gateway/claim_admin/claim_page.h"
 #include "gateway/idempotency/claims.h"
 #include "gateway/identity/identity.h"
@@ -26,28 +26,25 @@ static void end(ClaimAdmin *asked, Result result, Bytes json)
     asked->on_answered(asked->owner, result, json);
 }
 
-static Result read_part(Bytes part, Arena *arena, Bytes *key, Bytes *client)
+static Result read_part(const QueryPair *part, Arena *arena, Bytes *key, Bytes *client)
 {
-    Bytes name = bytes_slice(part, 0, bytes_find(part, '='));
-    Buffer value = buffer_in(arena);
-    bool good =
-        name.size < part.size &&
-        percent_decode(&value, bytes_slice(part, name.size + 1, SIZE_MAX), PERCENT_PLUS_IS_SPACE);
-    Bytes *to = bytes_are(name, "key") ? key : bytes_are(name, "client") ? client : NULL;
-    if (!good || !to || to->size || !value.size)
+    Bytes *to = bytes_are(part->name, "key")      ? key
+                : bytes_are(part->name, "client") ? client
+                                                  : NULL;
+    if (!to || to->size || !part->value.size)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s: this takes key=KEY, and client=NAME, each once",
-                    BYTES_ARGS(bytes_cut_text(part, 100)));
-    *to = buffer_bytes(&value);
+                    BYTES_ARGS(bytes_cut_text(part->name, 100)));
+    *to = part->value;
     return OK;
 }
 
 static Result read_query(ClaimAdmin *asked, Bytes *client_out)
 {
-    Bytes rest = asked->query, part;
+    Bytes rest = asked->query;
     Result r = OK;
     *client_out = BYTES_NONE;
-    while (rest.size && bytes_split(&rest, '&', &part) && !failed(r))
-        r = read_part(part, asked->arena, &asked->key, client_out);
+    for (QueryPair part; !failed(r) && query_next(&rest, asked->arena, &part);)
+        r = read_part(&part, asked->arena, &asked->key, client_out);
     if (!failed(r) && !asked->key.size)
         r = FAIL(asked->arena, FAULT_BAD_VALUE, "key=KEY is missing: which one");
     return r;

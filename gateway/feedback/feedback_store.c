@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/text/decimal.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -76,15 +76,14 @@ static const char list[] = "SELECT id, at, client, kinds, content FROM feedback"
                            " WHERE ($1 = '' OR client = $1) AND ($2 = '' OR id = $2)"
                            " ORDER BY at DESC, id LIMIT $3";
 
-static Result read_parameter(Bytes name, Bytes value, Arena *arena, FeedbackQuery *query)
+static Result read_parameter(const QueryPair *pair, Arena *arena, FeedbackQuery *query)
 {
-    Buffer text = buffer_in(arena);
     uint64_t limit;
-    if (bytes_are(name, "client") && percent_decode(&text, value, PERCENT_PLUS_IS_SPACE)) {
-        query->client = buffer_bytes(&text);
+    if (bytes_are(pair->name, "client") && pair->good) {
+        query->client = pair->value;
         return OK;
     }
-    if (!bytes_are(name, "limit") || !bytes_to_u64(value, &limit) || limit == 0 ||
+    if (!bytes_are(pair->name, "limit") || !bytes_to_u64(pair->value, &limit) || limit == 0 ||
         limit > FEEDBACK_LISTED_MOST)
         return FAIL(arena, FAULT_BAD_VALUE, "this takes client=NAME, and limit=N up to %d",
                     (int)FEEDBACK_LISTED_MOST);
@@ -96,11 +95,8 @@ Result feedback_query_read(Bytes text, Arena *arena, FeedbackQuery *query_out)
 {
     *query_out = (FeedbackQuery){.limit = FEEDBACK_LISTED};
     Result r = OK;
-    for (Bytes part; !failed(r) && text.size && bytes_split(&text, '&', &part);) {
-        size_t equals = bytes_find(part, '=');
-        r = read_parameter(bytes_slice(part, 0, equals), bytes_slice(part, equals + 1, SIZE_MAX),
-                           arena, query_out);
-    }
+    for (QueryPair pair; !failed(r) && query_next(&text, arena, &pair);)
+        r = read_parameter(&pair, arena, query_out);
     return r;
 }
 

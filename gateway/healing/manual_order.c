@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 #include "base/text/utf8.h"
 
 #define TIME_DEFAULT (3600 * SECOND)
@@ -32,37 +32,31 @@ static Result read_time(Arena *arena, Bytes text, Query *query)
     return OK;
 }
 
-static Result read_part(Arena *arena, Bytes part, Query *query)
+static Result read_part(Arena *arena, const QueryPair *pair, Query *query)
 {
-    Buffer value = buffer_in(arena);
-    size_t equals = bytes_find(part, '=');
-    Bytes name = bytes_slice(part, 0, equals);
+    Bytes name = pair->name;
     const char **text = bytes_are(name, "address")   ? &query->address
                         : bytes_are(name, "service") ? &query->service
                         : bytes_are(name, "to")      ? &query->to
                                                      : NULL;
-    if (!percent_decode(&value, bytes_slice(part, equals + 1, SIZE_MAX), PERCENT_PLUS_IS_SPACE) ||
-        memchr(value.data, 0, value.size))
+    if (!pair->good || bytes_find(pair->value, 0) < pair->value.size)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s cannot be decoded", BYTES_ARGS(name));
     if (bytes_are(name, "for") && !query->has_time)
-        return read_time(arena, buffer_bytes(&value), query);
+        return read_time(arena, pair->value, query);
     if (!text || (*text)[0])
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s: it is unknown, or there twice",
                     BYTES_ARGS(name));
-    *text = arena_text(arena, buffer_bytes(&value));
+    *text = arena_text(arena, pair->value);
     return OK;
 }
 
 static Result read_query(Arena *arena, Bytes text, Query *query)
 {
     *query = (Query){.address = "", .service = "", .to = "", .time = TIME_DEFAULT};
-    Bytes part;
-    while (text.size && bytes_split(&text, '&', &part)) {
-        Result r = read_part(arena, part, query);
-        if (failed(r))
-            return r;
-    }
-    return OK;
+    Result r = OK;
+    for (QueryPair pair; !failed(r) && query_next(&text, arena, &pair);)
+        r = read_part(arena, &pair, query);
+    return r;
 }
 
 /* The parts that an order takes, and no other one. */

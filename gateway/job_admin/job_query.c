@@ -2,7 +2,7 @@
 
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 typedef struct Part {
     const char *name;
@@ -112,18 +112,15 @@ static int find_part(Bytes name, unsigned may_say)
     return i;
 }
 
-static Result read_part(Bytes text, unsigned may_say, uint32_t *seen, Arena *arena, JobQuery *query)
+static Result read_part(const QueryPair *pair, unsigned may_say, uint32_t *seen, Arena *arena,
+                        JobQuery *query)
 {
-    Buffer value = buffer_in(arena);
-    size_t equals = bytes_find(text, '=');
-    Bytes name = bytes_slice(text, 0, equals);
-    int at = find_part(name, may_say);
+    int at = find_part(pair->name, may_say);
     if (at == N_PARTS || *seen & 1u << at)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s: it is unknown here, or there twice",
-                    BYTES_ARGS(name));
+                    BYTES_ARGS(pair->name));
     *seen |= 1u << at;
-    if (!percent_decode(&value, bytes_slice(text, equals + 1, SIZE_MAX), PERCENT_PLUS_IS_SPACE) ||
-        !parts[at].read(buffer_bytes(&value), query))
+    if (!pair->good || !parts[at].read(pair->value, query))
         return FAIL(arena, FAULT_BAD_VALUE, "%s takes %s", parts[at].name, parts[at].values);
     return OK;
 }
@@ -132,12 +129,11 @@ Result job_query_read(Bytes text, unsigned may_say, Arena *arena, JobQuery *quer
 {
     *query_out = (JobQuery){.filter.most = JOB_LIST_DEFAULT};
     uint32_t seen = 0;
-    Bytes part;
-    while (text.size && bytes_split(&text, '&', &part)) {
-        Result r = read_part(part, may_say, &seen, arena, query_out);
-        if (failed(r))
-            return r;
-    }
+    Result r = OK;
+    for (QueryPair pair; !failed(r) && query_next(&text, arena, &pair);)
+        r = read_part(&pair, may_say, &seen, arena, query_out);
+    if (failed(r))
+        return r;
     if (may_say & JOB_QUERY_EVENT && !query_out->name.size)
         return FAIL(arena, FAULT_BAD_VALUE, "name=EVENT is missing: the event that has come");
     if (may_say & JOB_QUERY_METHOD && !query_out->name.size)

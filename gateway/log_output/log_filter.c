@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/call.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 #include <stdlib.h>
 
@@ -73,32 +73,26 @@ static Result check(LogFilter *filter, Arena *arena)
     return filter->wanted[LOG_FILTER_code].data ? check_code(filter, arena) : OK;
 }
 
-static Result read_one(Bytes part, Arena *arena, LogFilter *filter)
+static Result read_one(const QueryPair *pair, Arena *arena, LogFilter *filter)
 {
-    size_t equals = bytes_find(part, '=');
-    int kind = find_kind(bytes_slice(part, 0, equals));
-    Buffer value = buffer_in(arena);
+    int kind = find_kind(pair->name);
     if (kind < 0)
-        return unknown(arena, bytes_slice(part, 0, equals));
+        return unknown(arena, pair->name);
     if (filter->wanted[kind].data)
         return FAIL(arena, FAULT_BAD_VALUE, "%s is said twice", log_filter_names[kind]);
-    if (!percent_decode(&value, bytes_slice(part, equals + 1, SIZE_MAX), PERCENT_PLUS_IS_SPACE) ||
-        !value.size)
+    if (!pair->value.size)
         return FAIL(arena, FAULT_BAD_VALUE, "%s has no value", log_filter_names[kind]);
-    filter->wanted[kind] = buffer_bytes(&value);
+    filter->wanted[kind] = pair->value;
     return OK;
 }
 
 Result log_filter_read(Bytes query, Arena *arena, LogFilter *filter_out)
 {
-    Bytes part;
+    Result r = OK;
     *filter_out = (LogFilter){.min_ms = 0};
-    while (bytes_split(&query, '&', &part)) {
-        Result r = part.size ? read_one(part, arena, filter_out) : OK;
-        if (failed(r))
-            return r;
-    }
-    return check(filter_out, arena);
+    for (QueryPair pair; !failed(r) && query_next(&query, arena, &pair);)
+        r = read_one(&pair, arena, filter_out);
+    return failed(r) ? r : check(filter_out, arena);
 }
 
 /* ---- Looking --------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 #include "gateway/healing/manual.h"
 #include "gateway/identity/identity.h"
 
@@ -257,12 +257,10 @@ static void on_forgotten(void *owner, Result result, StoreTask *task)
    two names one would be forgotten, and nobody knows which was meant. Empty: it is not so. */
 static Bytes client_of(const AdminAction *action)
 {
-    static const char key[] = "name=";
-    Buffer name = buffer_in(action->arena);
-    Bytes value = bytes_slice(action->text, strlen(key), SIZE_MAX);
-    bool one = bytes_start_with(action->text, key) && bytes_find(value, '&') == value.size &&
-               percent_decode(&name, value, PERCENT_PLUS_IS_SPACE);
-    return one ? buffer_bytes(&name) : BYTES_NONE;
+    QueryPair pair;
+    Bytes query = action->text;
+    bool one = query_next(&query, action->arena, &pair) && bytes_are(pair.name, "name");
+    return one && !query.size ? pair.value : BYTES_NONE;
 }
 
 /* A pseudonym is new each time: two clients that were forgotten do not become one. */

@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/text/json_text.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 #include <string.h>
 
@@ -77,18 +77,13 @@ static bool read_parameter(Bytes name, Bytes value, Arena *arena, RequestQuery *
 Result request_query_read(Bytes query, Arena *arena, RequestQuery *query_out)
 {
     *query_out = (RequestQuery){.limit = REQUESTS_LISTED};
-    for (Bytes parameter; query.size && bytes_split(&query, '&', &parameter);) {
-        size_t end = bytes_find(parameter, '=');
-        Buffer value = buffer_in(arena);
-        if (query_out->n == REQUEST_PIECES ||
-            !percent_decode(&value, bytes_slice(parameter, end + 1, parameter.size),
-                            PERCENT_PLUS_IS_SPACE) ||
-            !read_parameter(bytes_slice(parameter, 0, end), buffer_bytes(&value), arena, query_out))
+    for (QueryPair pair; query_next(&query, arena, &pair);)
+        if (query_out->n == REQUEST_PIECES || !pair.good ||
+            !read_parameter(pair.name, pair.value, arena, query_out))
             return FAIL(arena, FAULT_BAD_VALUE,
                         "the query has id, client, service, version, served, text, lost=true, "
                         "failed=true and limit, which is from 1 to %d",
                         (int)REQUESTS_LISTED_MOST);
-    }
     return OK;
 }
 

@@ -1,7 +1,7 @@
 #include "gateway/rollout_run/rollout_query.h"
 
 #include "base/arena.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 static bool read_name(Bytes value, RolloutQuery *query)
 {
@@ -48,18 +48,14 @@ static int find_part(Bytes name)
     return i;
 }
 
-static Result read_part(Bytes text, uint32_t *seen, Arena *arena, RolloutQuery *query)
+static Result read_part(const QueryPair *pair, uint32_t *seen, Arena *arena, RolloutQuery *query)
 {
-    Buffer value = buffer_in(arena);
-    size_t equals = bytes_find(text, '=');
-    Bytes name = bytes_slice(text, 0, equals);
-    int at = find_part(name);
+    int at = find_part(pair->name);
     if (at == N_PARTS || *seen & 1u << at)
         return FAIL(arena, FAULT_BAD_VALUE, "%.*s: it is unknown here, or there twice",
-                    BYTES_ARGS(bytes_cut_text(name, 100)));
+                    BYTES_ARGS(bytes_cut_text(pair->name, 100)));
     *seen |= 1u << at;
-    if (!percent_decode(&value, bytes_slice(text, equals + 1, SIZE_MAX), PERCENT_PLUS_IS_SPACE) ||
-        !parts[at].read(buffer_bytes(&value), query))
+    if (!pair->good || !parts[at].read(pair->value, query))
         return FAIL(arena, FAULT_BAD_VALUE, "%s takes %s", parts[at].name, parts[at].values);
     return OK;
 }
@@ -68,9 +64,8 @@ Result rollout_query_read(Bytes text, Arena *arena, RolloutQuery *query_out)
 {
     *query_out = (RolloutQuery){.bad = true};
     uint32_t seen = 0;
-    Bytes part;
     Result r = OK;
-    while (!failed(r) && text.size && bytes_split(&text, '&', &part))
-        r = read_part(part, &seen, arena, query_out);
+    for (QueryPair pair; !failed(r) && query_next(&text, arena, &pair);)
+        r = read_part(&pair, &seen, arena, query_out);
     return r;
 }

@@ -1,21 +1,17 @@
 #include "gateway/usage/retirements.h"
 
 #include "base/arena.h"
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
-static Result read_member(Arena *arena, Bytes member, RetireOrder *order)
+static Result read_member(Arena *arena, const QueryPair *member, RetireOrder *order)
 {
-    size_t end = bytes_find(member, '=');
-    Bytes name = bytes_slice(member, 0, end);
-    Buffer value = buffer_in(arena);
-    bool good =
-        percent_decode(&value, bytes_slice(member, end + 1, member.size), PERCENT_PLUS_IS_SPACE);
-    if (bytes_are(name, "service"))
-        order->service = buffer_bytes(&value);
-    else if (bytes_are(name, "version"))
-        order->version = buffer_bytes(&value);
-    else if (bytes_are(name, "again"))
-        order->again = bytes_are(buffer_bytes(&value), "true");
+    bool good = member->good;
+    if (bytes_are(member->name, "service"))
+        order->service = member->value;
+    else if (bytes_are(member->name, "version"))
+        order->version = member->value;
+    else if (bytes_are(member->name, "again"))
+        order->again = bytes_are(member->value, "true");
     else
         good = false;
     return good ? OK
@@ -27,7 +23,7 @@ static Result read_member(Arena *arena, Bytes member, RetireOrder *order)
 Result retire_order_read(Bytes query, Arena *arena, RetireOrder *order)
 {
     Result r = OK;
-    for (Bytes member; !failed(r) && query.size && bytes_split(&query, '&', &member);)
-        r = read_member(arena, member, order);
+    for (QueryPair member; !failed(r) && query_next(&query, arena, &member);)
+        r = read_member(arena, &member, order);
     return r;
 }

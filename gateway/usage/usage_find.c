@@ -1,6 +1,5 @@
 #include "gateway/usage/usage_find.h"
-
-#include "base/text/percent.h"
+#include "base/text/query.h"
 
 #include <stdlib.h>
 
@@ -41,17 +40,12 @@ static bool read_member(Bytes name, Bytes value, UsageQuestion *question)
 Result usage_question_read(Bytes query, Arena *arena, UsageQuestion *question_out)
 {
     *question_out = (UsageQuestion){.limit = LIMIT};
-    for (Bytes member; query.size && bytes_split(&query, '&', &member);) {
-        size_t end = bytes_find(member, '=');
-        Buffer value = buffer_in(arena);
-        if (!percent_decode(&value, bytes_slice(member, end + 1, member.size),
-                            PERCENT_PLUS_IS_SPACE) ||
-            !read_member(bytes_slice(member, 0, end), buffer_bytes(&value), question_out))
+    for (QueryPair member; query_next(&query, arena, &member);)
+        if (!member.good || !read_member(member.name, member.value, question_out))
             return FAIL(arena, FAULT_BAD_VALUE,
                         "the query has service, version, client, fields and limit, which is at "
                         "most %d",
                         (int)USAGE_CLIENTS_MOST);
-    }
     return OK;
 }
 

@@ -70,7 +70,6 @@ static void other_queries_are_refused(void **state)
         "who=ada",
         "text=%4",
         "lost",
-        "&",
         "id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1&id=1"};
     Arena *arena = arena_new(ARENA_UNLIMITED);
     RequestQuery read;
