@@ -6,11 +6,10 @@
 #include "gateway/commands/command.h"
 
 #include "adapters/diff/schema_diff.h"
+#include "adapters/schema/package.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* Distinct packages, in the order of the schema. */
@@ -28,16 +27,6 @@ static void add_package(Packages *packages, const char *name)
             return;
     if (packages->n < MOST_PACKAGES)
         packages->names[packages->n++] = name;
-}
-
-/* Services that come with others: operations, locations, health, reflection. */
-static bool is_common(const char *package)
-{
-    static const char *const common[] = {"google.", "grpc.health.", "grpc.reflection."};
-    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
-        if (bytes_start_with(bytes_of(package), common[i]))
-            return true;
-    return false;
 }
 
 /* Those with services; without any, those with messages or enums. */
@@ -59,7 +48,7 @@ static const char *only_package(const Packages *packages)
     const char *only = NULL;
     uint32_t n = 0;
     for (uint32_t i = 0; i < packages->n; i++)
-        if (!is_common(packages->names[i])) {
+        if (!package_is_common(bytes_of(packages->names[i]))) {
             only = packages->names[i];
             n++;
         }
@@ -77,14 +66,6 @@ static const char *list_packages(Arena *arena, const Packages *packages)
     return packages->n > MOST_TOLD
                ? arena_printf(arena, "%s and %u more", told, packages->n - MOST_TOLD)
                : told;
-}
-
-/* "v2" of "shop.orders.v2"; else what the caller says. */
-static const char *version_of(const char *package, const char *otherwise)
-{
-    const char *dot = strrchr(package, '.');
-    const char *last = dot ? dot + 1 : package;
-    return last[0] == 'v' && isdigit((unsigned char)last[1]) ? last : otherwise;
 }
 
 /* A package may have services or enums only. */
@@ -169,28 +150,17 @@ static bool load_side(const CommandLine *line, int at, const char *otherwise, Ar
             command_tell(line, "%s has no messages and no services: is it the right file?", file);
         return false;
     }
-    side_out->version = version_of(side_out->package, otherwise);
+    const char *version = package_version(side_out->package);
+    side_out->version = version ? version : otherwise;
     return true;
 }
 
 /* ---- What looks like a mistake --------------------------------------------------------------- */
 
-/* "v2beta1" as numbers that grow: major, stage (alpha 0, beta 1, stable 2) and its number. */
-static int64_t rank_of(const char *version)
-{
-    char *end;
-    int64_t major = strtol(version + 1, &end, 10);
-    bool alpha = bytes_start_with(bytes_of(end), "alpha"),
-         beta = bytes_start_with(bytes_of(end), "beta");
-    int64_t number = alpha ? strtol(end + 5, NULL, 10) : beta ? strtol(end + 4, NULL, 10) : 0;
-    return (major * 3 + (alpha ? 0 : beta ? 1 : 2)) * 1000 + number;
-}
-
 static bool is_older(const ChangeSide *a, const ChangeSide *b)
 {
-    bool versions = a->version[0] == 'v' && isdigit((unsigned char)a->version[1]) &&
-                    b->version[0] == 'v' && isdigit((unsigned char)b->version[1]);
-    return versions && rank_of(a->version) < rank_of(b->version);
+    int64_t rank = version_rank(a->version), other = version_rank(b->version);
+    return rank && rank < other;
 }
 
 enum { MOST_DOUBTS = 2 };

@@ -12,11 +12,11 @@
 /* The parameters. Everything is borrowed for the call. */
 typedef struct SchemaQuery {
     const Instance *instance;  /* a gRPC one; `service` NULL */
-    const char *package;       /* the package of the RPC services */
+    const char *package;       /* the package of the RPC services; NULL: all that it serves */
     const char *const *mixins; /* full names of RPC services of other packages */
     size_t n_mixins;
     const char *version_header, *version; /* sent with the request, for an instance that serves
-                                             several versions */
+                                             several versions; both NULL: not */
     int64_t timeout;                      /* nanoseconds, for the whole exchange */
     size_t most;                          /* bytes of all responses together */
 } SchemaQuery;

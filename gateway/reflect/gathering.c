@@ -1,5 +1,6 @@
 #include "gateway/reflect/gathering.h"
 
+#include "adapters/schema/package.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "base/call.h"
@@ -58,14 +59,19 @@ bool gathering_ask(Gathering *g, Buffer *request)
 
 static bool is_in_package(Bytes service, const char *package)
 {
+    if (!package)
+        return !package_is_common(service);
     size_t size = strlen(package);
     return service.size > size + 1 && bytes_start_with(service, package) &&
            service.data[size] == '.' &&
            !memchr(service.data + size + 1, '.', service.size - size - 1);
 }
 
+/* Without a package: operations, locations and the like, which come with the services. */
 static bool is_mixin(const Gathering *g, Bytes service)
 {
+    if (!g->package)
+        return bytes_start_with(service, "google.");
     for (size_t i = 0; i < g->n_mixins; i++)
         if (bytes_are(service, g->mixins[i]))
             return true;
@@ -81,8 +87,8 @@ static Result no_service(Gathering *g, Bytes list)
         if (n < NAMED_MOST)
             buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(wire_find_bytes(f.bytes, 1)));
     }
-    return FAIL(g->arena, FAULT_BAD_SCHEMA,
-                "it has no RPC service in the package %s; its services: %s%s", g->package,
+    return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service%s%s; its services: %s%s",
+                g->package ? " in the package " : " of its own", g->package ? g->package : "",
                 n ? arena_text(g->arena, buffer_bytes(&names)) : "none",
                 n > NAMED_MOST ? ", ..." : "");
 }

@@ -2,7 +2,8 @@
  * Gathering: builds a schema from an instance's server reflection.
  *
  * Sends one request at a time: for the list of services, then for the file of each service of one
- * package, then for each imported file that is still missing. Responses are limited and validated.
+ * package, or of all, then for each imported file that is still missing. Responses are limited and
+ * validated.
  * Pure: bytes in, bytes out. Lives in its arena, which has no limit; one thread.
  *
  *      gathering_ask -> request -> instance -> response -> gathering_take -> gathering_ask ...
@@ -23,7 +24,7 @@ typedef struct GatheringAsk {
 
 typedef struct Gathering {
     Arena *arena;
-    const char *package;
+    const char *package;       /* NULL: all, but for health and reflection */
     const char *const *mixins; /* RPC services of other packages; none at the beginning */
     size_t n_mixins;
     size_t limit, size; /* bytes of all responses */
@@ -36,8 +37,8 @@ typedef struct Gathering {
     bool awaits; /* a response */
 } Gathering;
 
-/* For all RPC services in `package` (borrowed), with responses of at most `limit` bytes together.
- */
+/* For all RPC services in `package` (borrowed; NULL: whatever the instance serves), with responses
+   of at most `limit` bytes together. */
 void gathering_begin(Gathering *gathering, Arena *arena, const char *package, size_t limit);
 
 /* Adds the next ServerReflectionRequest to `request`; false: the schema is complete. */
@@ -50,8 +51,8 @@ bool gathering_ask(Gathering *gathering, Buffer *request);
  */
 MUST_USE Result gathering_take(Gathering *gathering, Bytes answer);
 
-/* Iterates over the services of the package that the instance listed; false at the end. Start with
- *at = 0. */
+/* Iterates over the services that the instance listed and that were asked for; false at the end.
+ *Start with at = 0. */
 bool gathering_service(const Gathering *gathering, size_t *at, Bytes *name_out);
 
 #endif

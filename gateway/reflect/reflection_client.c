@@ -73,7 +73,8 @@ static void begin(Fetch *f)
     f->gathering.mixins = f->query->mixins;
     f->gathering.n_mixins = f->query->n_mixins;
     Fields said = fields_in(f->arena);
-    fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
+    if (f->query->version)
+        fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
     CallOrder order = {
         .instance = &f->instance,
         .type = &methods[f->method],
@@ -236,7 +237,8 @@ static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *
     Result r = load(&f, arena, set_out, schema_out);
     arena_free(f.arena);
     return failed(r) ? FAIL_OVER(arena, r, *r.error->fault, "asking %s for the schema of %s",
-                                 query->instance->address.text, query->package)
+                                 query->instance->address.text,
+                                 query->package ? query->package : "its services")
                      : OK;
 }
 

@@ -106,6 +106,34 @@ static void only_services_of_the_package_are_asked_for(void **state)
     assert_false(gathering_service(&gathering, &at, &name));
 }
 
+static void without_a_package_all_services_are_asked_for_but_health_and_reflection(void **state)
+{
+    const char *services[] = {"notes.v1.Notes", "grpc.health.v1.Health",
+                              "grpc.reflection.v1.ServerReflection",
+                              "google.longrunning.Operations", "drafts.v2.Drafts"};
+    gathering_begin(&gathering, arena, NULL, LIMIT);
+    asks(ASK_SERVICES, "*");
+    assert_ok(arena, hear(SAY_SERVICES, names(services, 5)));
+    asks(ASK_SYMBOL, "notes.v1.Notes");
+    assert_ok(arena, hear_file("notes.proto", NULL));
+    asks(ASK_SYMBOL, "google.longrunning.Operations");
+    assert_ok(arena, hear_file("operations.proto", NULL));
+    asks(ASK_SYMBOL, "drafts.v2.Drafts");
+    assert_ok(arena, hear_file("drafts.proto", NULL));
+    asks(0, NULL);
+}
+
+static void an_instance_with_common_services_only_has_none_of_its_own(void **state)
+{
+    const char *services[] = {"grpc.health.v1.Health", "google.longrunning.Operations"};
+    gathering_begin(&gathering, arena, NULL, LIMIT);
+    asks(ASK_SERVICES, "*");
+    Result r = hear(SAY_SERVICES, names(services, 2));
+    assert_fault(r, FAULT_BAD_SCHEMA);
+    assert_string_equal(r.error->doing, "it has no RPC service of its own; its services: "
+                                        "grpc.health.v1.Health, google.longrunning.Operations");
+}
+
 static void mixins_are_asked_for_too_and_do_not_stand_for_the_package(void **state)
 {
     static const char *const mixins[] = {"google.longrunning.Operations"};
@@ -239,6 +267,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(only_services_of_the_package_are_asked_for),
+        TEST(without_a_package_all_services_are_asked_for_but_health_and_reflection),
+        TEST(an_instance_with_common_services_only_has_none_of_its_own),
         TEST(mixins_are_asked_for_too_and_do_not_stand_for_the_package),
         TEST(a_mixin_alone_is_no_service_of_the_package),
         TEST(what_is_imported_is_asked_for_once_and_only_if_it_did_not_come_along),
