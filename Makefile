@@ -13,14 +13,14 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz format format-check tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 deps: ## install the Debian packages that building and testing need
-	@.ci/deps build demo test
+	@.ci/deps build demo test docs
 
 build: ## build/passerelle
 	@.ci/deps build
@@ -223,5 +223,10 @@ tidy: ## clang-tidy over our C and headers; every finding is an error. Three min
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/tidy.py $(BUILD)
 
+docs: ## build-docs/index.html: the documentation as a site that needs no network, made with mkdocs; each link in it is followed
+	@.ci/deps docs
+	@mkdocs build --quiet --clean
+	@echo build-docs/index.html
+
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-deb build-dist
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-deb build-dist build-docs

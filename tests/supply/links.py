@@ -1,11 +1,17 @@
 """Each link of the documentation that leads into the tree arrives: at a file or folder, and at a heading of a page. links.py.
 
-So it is in the package, whose documents link to each other as in the tree; SOURCE_ONLY has the exceptions."""
+So it is in the package, whose documents link to each other as in the tree; SOURCE_ONLY has the exceptions. And each page is listed in
+docs/README.md, which is the navigation of the site, too: what is not listed there is not found."""
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "docs/site"))
+sys.dont_write_bytecode = True
+
+from hook import anchor_of, navigation  # noqa: E402
+
 PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
 # Of use to those who have the source only; the package has its unit and the changes in the places that Debian gives them.
 SOURCE_ONLY = {"CHANGELOG.md", "debian/passerelle.service", "tests/mutants/survivors.md"}
@@ -29,8 +35,7 @@ def anchors_of(path):
     for line in prose(path):
         heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
         if heading:
-            text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
-            name = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+            name = anchor_of(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]))
             found[name] = found.get(name, -1) + 1
     return {f"{name}-{n}" if n else name for name, count in found.items() for n in range(count + 1)}
 
@@ -76,6 +81,11 @@ targets = {(page.parent / link.partition("#")[0]).resolve() for page, link in li
 missing = {str(target.relative_to(ROOT)) for target in targets if target.is_relative_to(ROOT) and not is_below(target, there)}
 dead += [f"{name}: documents of the package link to it, and it is not in there" for name in sorted(missing - SOURCE_ONLY)]
 dead += [f"{name}: no document of the package links to it: take it out of SOURCE_ONLY" for name in sorted(SOURCE_ONLY - missing)]
+
+listed = [f"docs/{path}" for _, entries in navigation((ROOT / "docs/README.md").read_text()) for _, path in entries]
+findable = {str(page.relative_to(ROOT)) for page in PAGES if page.is_relative_to(ROOT / "docs") and not re.match(r"\d{4}-", page.name)}
+dead += [f"{name}: no list of docs/README.md has it: add it below the question that it answers" for name in sorted(findable - set(listed) - {"docs/README.md"})]
+dead += [f"docs/README.md: {name} is listed {listed.count(name)} times" for name in sorted(set(listed)) if listed.count(name) > 1]
 
 print(*dead, f"{len(links)} links on {len(PAGES)} pages, {len(dead)} mistakes", sep="\n")
 sys.exit(bool(dead) or not links)
