@@ -61,7 +61,7 @@ Keys have exactly the spelling below; an unknown key is a mistake. Formats of va
 - **date**: `2026-03-01` (midnight UTC), or `2026-03-01T12:00:00Z`.
 - **file**: a name, relative to the file that contains it.
 
-Anchors, aliases and tags of YAML are not supported, and duplicate keys are mistakes.
+Duplicate keys and tags of YAML are mistakes. [config-files.md](config-files.md) is about several files, anchors and aliases.
 '''
 
 

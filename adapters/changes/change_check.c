@@ -23,7 +23,7 @@ static YamlPlace pair_place(ChangeList *list, const MessagePair *pair)
     const JsonNode *messages = list->document.root->kind == JSON_OBJECT
                                    ? json_member(list->document.root, "messages")
                                    : NULL;
-    return messages ? *yaml_place(&list->document, messages) : (YamlPlace){1, 1, 1, 1};
+    return messages ? *yaml_place(&list->document, messages) : (YamlPlace){1, 1, 1, 1, NULL};
 }
 
 /* ---- What is the same by name ---------------------------------------------------------------- */

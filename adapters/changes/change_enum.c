@@ -35,7 +35,7 @@ static YamlPlace place(const Reading *r, const JsonNode *node)
 {
     if (!node)
         node = r->pair->node ? r->pair->node : json_member(r->list->document.root, "enums");
-    return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1};
+    return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1, NULL};
 }
 
 const char *nearest_value(Arena *arena, const EnumType *type, Bytes name)

@@ -11,8 +11,8 @@ void change_problem(ChangeList *list, YamlPlace place, const char *path, const c
     va_start(args, format);
     text_format(reason, sizeof reason, format, args);
     va_end(args);
-    problem_add(list->problems, list->file, place.name_line, place.name_column, path, hint, "%s",
-                reason);
+    problem_add(list->problems, place.file ? place.file : list->file, place.name_line,
+                place.name_column, path, hint, "%s", reason);
 }
 
 const char *side_name(const ChangeSide *side, const char *full_name)

@@ -257,7 +257,8 @@ static void tell_unsaid(ChangeList *list, YamlPlace place, const char *name)
 /* Methods without an entry: by the same service and name. */
 static void follow_name(ChangeList *list, const JsonNode *methods, const MethodType *method)
 {
-    YamlPlace place = methods ? *yaml_place(&list->document, methods) : (YamlPlace){1, 1, 1, 1};
+    YamlPlace place =
+        methods ? *yaml_place(&list->document, methods) : (YamlPlace){1, 1, 1, 1, NULL};
     const char *name = method_name(&list->sides[OLD], list->arena, method);
     const MethodType *same = side_method(&list->sides[NEW], list->arena, bytes_of(name));
     if (entry_at(list, OLD, method))

@@ -25,7 +25,7 @@ static void check_version(ChangeList *list, const char *key, int end)
     const JsonNode *node = json_member(list->document.root, key);
     if (node && bytes_are(node->text, list->sides[end].version))
         return;
-    YamlPlace place = node ? *yaml_place(&list->document, node) : (YamlPlace){1, 1, 1, 1};
+    YamlPlace place = node ? *yaml_place(&list->document, node) : (YamlPlace){1, 1, 1, 1, NULL};
     change_problem(list, place, key,
                    arena_printf(list->arena, "write %s: %s", key, list->sides[end].version),
                    node ? "this list is used between %s and %s"
@@ -41,7 +41,7 @@ static void read_list(ChangeList *list)
         check_version(list, "from", OLD);
         check_version(list, "to", NEW);
     } else if (list->document.root->kind != JSON_NULL) {
-        change_problem(list, (YamlPlace){1, 1, 1, 1}, "", "from: v1",
+        change_problem(list, (YamlPlace){1, 1, 1, 1, NULL}, "", "from: v1",
                        "a change list is from, to, messages, enums and methods");
         return;
     }

@@ -30,8 +30,7 @@ __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const J
     text_format(reason, sizeof reason, format, args);
     va_end(args);
     const YamlPlace *place = yaml_place(reading->document, node);
-    problem_add(reading->problems, reading->document->file,
-                at_name ? place->name_line : place->line,
+    problem_add(reading->problems, place->file, at_name ? place->name_line : place->line,
                 at_name ? place->name_column : place->column, path, hint, "%s", reason);
     return false;
 }
@@ -231,8 +230,8 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     const char *replacement = field_rules(reading->rules, field)->replaced_by;
     if (replacement) {
         const YamlPlace *place = yaml_place(reading->document, member);
-        problem_add(reading->doubts, reading->document->file, place->name_line, place->name_column,
-                    member_path, arena_printf(reading->arena, "write %s", replacement),
+        problem_add(reading->doubts, place->file, place->name_line, place->name_column, member_path,
+                    arena_printf(reading->arena, "write %s", replacement),
                     "this key is no longer read");
         return;
     }
@@ -394,6 +393,7 @@ void document_tell(const YamlDocument *document, Problems *problems, const char 
     va_end(args);
     bool whole;
     const JsonNode *node = follow(document, path, &whole);
-    const YamlPlace *place = node ? yaml_place(document, node) : &(YamlPlace){0};
-    problem_add(problems, document->file, place->line, place->column, path, hint, "%s", reason);
+    const YamlPlace *place =
+        node ? yaml_place(document, node) : &(YamlPlace){.file = document->file};
+    problem_add(problems, place->file, place->line, place->column, path, hint, "%s", reason);
 }

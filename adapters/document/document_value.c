@@ -247,9 +247,9 @@ const char *document_path(Arena *arena, const char *document, const char *name)
     return arena_printf(arena, "%.*s%s", (int)(slash + 1 - document), document, name);
 }
 
-static void add_file(Arena *arena, const YamlDocument *document, Bytes name, Buffer *out)
+static void add_file(Arena *arena, const char *document, Bytes name, Buffer *out)
 {
-    const char *path = document_path(arena, document->file, arena_text(arena, name));
+    const char *path = document_path(arena, document, arena_text(arena, name));
     json_write_string(out, bytes_of(path));
 }
 
@@ -275,7 +275,7 @@ bool document_scalar(Arena *arena, const FieldType *field, const FieldRules *rul
     switch (field->kind) {
     case KIND_STRING:
         if (rules->spelled == SPELLED_FILE)
-            add_file(arena, document, node->text, out);
+            add_file(arena, yaml_place(document, node)->file, node->text, out);
         else
             json_write_string(out, node->text);
         return true;

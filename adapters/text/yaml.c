@@ -1,37 +1,11 @@
-#include "adapters/text/yaml.h"
+#include "adapters/text/yaml_reader.h"
 
 #include "base/arena.h"
-#include "base/table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <yaml.h>
 
 enum { DEFAULT_DEPTH = 64, DEFAULT_ELEMENTS = 1000000 };
-
-/* A sequence or mapping that is open at the moment. */
-typedef struct Level {
-    JsonNode *node;
-    JsonNode **end; /* where the next child is linked */
-    Table names;    /* of a mapping: name -> JsonNode */
-    bool has_name;  /* mapping: a key was read, and its value is next */
-    bool skip;      /* that value is dropped, because its key is invalid */
-    Bytes name;
-    YamlPlace name_place;
-} Level;
-
-typedef struct Reader {
-    Arena *arena;
-    Problems *problems;
-    YamlDocument *document;
-    JsonLimits limits;
-    YamlPlace *places;
-    uint32_t places_capacity;
-    Level *levels; /* limits.depth of them */
-    uint32_t depth;
-    uint32_t skipping; /* number of open levels inside a value that is dropped */
-    bool started;
-} Reader;
 
 const YamlPlace *yaml_place(const YamlDocument *document, const JsonNode *node)
 {
@@ -39,57 +13,54 @@ const YamlPlace *yaml_place(const YamlDocument *document, const JsonNode *node)
     return &document->places[node->offset];
 }
 
-static YamlPlace place_of(const yaml_mark_t *mark)
+YamlPlace yaml_place_of(const YamlReader *reader, const yaml_mark_t *mark)
 {
     int line = (int)mark->line + 1, column = (int)mark->column + 1;
-    return (YamlPlace){line, column, line, column};
+    return (YamlPlace){line, column, line, column, reader->file};
 }
 
-__attribute__((format(printf, 4, 5))) static void tell(Reader *reader, const yaml_mark_t *mark,
-                                                       const char *hint, const char *format, ...)
+void yaml_tell(YamlReader *reader, YamlPlace place, const char *hint, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     char reason[512];
     text_format(reason, sizeof reason, format, args);
     va_end(args);
-    YamlPlace place = place_of(mark);
-    problem_add(reader->problems, reader->document->file, place.line, place.column, "", hint, "%s",
-                reason);
+    problem_add(reader->problems, place.file, place.line, place.column, "", hint, "%s", reason);
 }
 
-static Level *innermost(Reader *reader)
+YamlLevel *yaml_innermost(YamlReader *reader)
 {
     return reader->depth ? &reader->levels[reader->depth - 1] : NULL;
 }
 
-static bool wants_name(Reader *reader)
+static bool wants_name(YamlReader *reader)
 {
-    Level *level = innermost(reader);
+    YamlLevel *level = yaml_innermost(reader);
     return level && level->node->kind == JSON_OBJECT && !level->has_name;
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------------- */
 
-static void add_place(Reader *reader, YamlPlace place)
+static void add_place(YamlReader *reader, YamlPlace place)
 {
     YamlDocument *document = reader->document;
-    if (document->n_places == reader->places_capacity) {
-        uint32_t capacity = reader->places_capacity ? reader->places_capacity * 2 : 64;
-        YamlPlace *grown = arena_grow(reader->arena, reader->places,
-                                      document->n_places * sizeof *grown, capacity * sizeof *grown);
-        reader->places = grown;
-        reader->places_capacity = capacity;
+    if (document->n_places == document->places_capacity) {
+        uint32_t capacity = document->places_capacity ? document->places_capacity * 2 : 64;
+        document->places = arena_grow(reader->arena, document->places,
+                                      document->n_places * sizeof *document->places,
+                                      capacity * sizeof *document->places);
+        document->places_capacity = capacity;
     }
-    reader->places[document->n_places++] = place;
+    document->places[document->n_places++] = place;
 }
 
 /* Links the node to its parent and sets its name. */
-static void attach(Reader *reader, JsonNode *node, YamlPlace *place)
+static void attach(YamlReader *reader, JsonNode *node, YamlPlace *place)
 {
-    Level *level = innermost(reader);
+    YamlLevel *level = yaml_innermost(reader);
     if (!level) {
-        reader->document->root = node;
+        reader->root = node;
         return;
     }
     if (level->node->kind == JSON_OBJECT) {
@@ -104,17 +75,16 @@ static void attach(Reader *reader, JsonNode *node, YamlPlace *place)
     level->node->count++;
 }
 
-/* Adds a node at the current position of the tree; NULL if the text is too large. */
-static JsonNode *add_node(Reader *reader, JsonKind kind, const yaml_mark_t *mark)
+JsonNode *yaml_add_node(YamlReader *reader, JsonKind kind, YamlPlace place)
 {
-    if (reader->document->n_places >= reader->limits.elements) {
-        tell(reader, mark, NULL, "more than %u values", reader->limits.elements);
+    if (reader->document->n_nodes >= reader->limits.elements) {
+        yaml_tell(reader, place, NULL, "more than %u values", reader->limits.elements);
         return NULL;
     }
     JsonNode *node = arena_make(reader->arena, JsonNode);
     node->kind = kind;
     node->offset = reader->document->n_places;
-    YamlPlace place = place_of(mark);
+    reader->document->n_nodes++;
     attach(reader, node, &place);
     add_place(reader, place);
     return node;
@@ -123,9 +93,9 @@ static JsonNode *add_node(Reader *reader, JsonKind kind, const yaml_mark_t *mark
 /* ---- Events: each returns false if reading cannot continue ----------------------------------- */
 
 /* Whether the value that begins here is dropped, because its key was invalid. */
-static bool dropped(Reader *reader)
+static bool dropped(YamlReader *reader)
 {
-    Level *level = innermost(reader);
+    YamlLevel *level = yaml_innermost(reader);
     if (reader->skipping)
         return true;
     if (!level || !level->skip || !level->has_name)
@@ -134,14 +104,11 @@ static bool dropped(Reader *reader)
     return true;
 }
 
-static void tell_decoration(Reader *reader, const yaml_char_t *anchor, const yaml_char_t *tag,
-                            const yaml_mark_t *mark)
+static void tell_tag(YamlReader *reader, const yaml_char_t *tag, const yaml_mark_t *mark)
 {
-    if (anchor)
-        tell(reader, mark, NULL, "anchors are not supported: &%s", (const char *)anchor);
     if (tag)
-        tell(reader, mark, "quote a value that is to be a string", "tags are not supported: %s",
-             (const char *)tag);
+        yaml_tell(reader, yaml_place_of(reader, mark), "quote a value that is to be a string",
+                  "tags are not supported: %s", (const char *)tag);
 }
 
 static bool is_null(Bytes text)
@@ -150,61 +117,77 @@ static bool is_null(Bytes text)
            bytes_are(text, "Null") || bytes_are(text, "NULL");
 }
 
-static void read_name(Reader *reader, Bytes text, const yaml_mark_t *mark)
+static void read_name(YamlReader *reader, Bytes text, bool plain, const yaml_mark_t *mark)
 {
-    Level *level = innermost(reader);
+    YamlLevel *level = yaml_innermost(reader);
     level->has_name = true;
     level->skip = false;
     level->name = bytes_copy(reader->arena, text);
-    level->name_place = place_of(mark);
+    level->name_place = yaml_place_of(reader, mark);
+    level->merges |= plain && bytes_are(text, "<<");
 
     const JsonNode *before = table_get(&level->names, level->name);
     if (before) {
         level->skip = true;
-        tell(reader, mark, NULL, "the key %.*s is here twice, first in line %d", BYTES_ARGS(text),
-             reader->places[before->offset].name_line);
+        yaml_tell(reader, yaml_place_of(reader, mark), NULL,
+                  "the key %.*s is here twice, first in line %d", BYTES_ARGS(text),
+                  yaml_place(reader->document, before)->name_line);
     }
 }
 
-static bool on_scalar(Reader *reader, const yaml_event_t *event)
+static void tell_anchored_name(YamlReader *reader, const yaml_event_t *event)
+{
+    if (event->data.scalar.anchor)
+        yaml_tell(reader, yaml_place_of(reader, &event->start_mark),
+                  arena_printf(reader->arena, "%s: &%s", (const char *)event->data.scalar.value,
+                               (const char *)event->data.scalar.anchor),
+                  "a key has no anchor: &%s", (const char *)event->data.scalar.anchor);
+}
+
+static bool on_scalar(YamlReader *reader, const yaml_event_t *event)
 {
     Bytes text = bytes(event->data.scalar.value, event->data.scalar.length);
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
     if (reader->skipping)
         return true;
-    tell_decoration(reader, event->data.scalar.anchor, event->data.scalar.tag, &event->start_mark);
+    tell_tag(reader, event->data.scalar.tag, &event->start_mark);
     if (memchr(text.data, 0, text.size)) {
-        tell(reader, &event->start_mark, NULL, "a text may not contain the character NUL");
+        yaml_tell(reader, yaml_place_of(reader, &event->start_mark), NULL,
+                  "a text may not contain the character NUL");
         text.size = strlen((const char *)text.data);
     }
     if (wants_name(reader)) {
-        read_name(reader, text, &event->start_mark);
+        tell_anchored_name(reader, event);
+        read_name(reader, text, plain, &event->start_mark);
         return true;
     }
     if (dropped(reader))
         return true;
 
     JsonKind kind = !plain ? JSON_STRING : is_null(text) ? JSON_NULL : JSON_TEXT;
-    JsonNode *node = add_node(reader, kind, &event->start_mark);
+    JsonNode *node = yaml_add_node(reader, kind, yaml_place_of(reader, &event->start_mark));
     if (!node)
         return false;
     node->text = bytes_copy(reader->arena, text);
+    yaml_note_anchor(reader, event->data.scalar.anchor, node);
     return true;
 }
 
 /* A sequence or mapping begins. */
-static bool on_start(Reader *reader, JsonKind kind, const yaml_char_t *anchor,
+static bool on_start(YamlReader *reader, JsonKind kind, const yaml_char_t *anchor,
                      const yaml_char_t *tag, const yaml_mark_t *mark)
 {
-    tell_decoration(reader, anchor, tag, mark);
+    tell_tag(reader, tag, mark);
     if (reader->depth + reader->skipping == reader->limits.depth) {
-        tell(reader, mark, NULL, "nested deeper than %u levels", reader->limits.depth);
+        yaml_tell(reader, yaml_place_of(reader, mark), NULL, "nested deeper than %u levels",
+                  reader->limits.depth);
         return false;
     }
     if (wants_name(reader) && !reader->skipping) {
-        Level *level = innermost(reader);
-        tell(reader, mark, NULL, "a key must be a plain word, not a list or a map");
+        YamlLevel *level = yaml_innermost(reader);
+        yaml_tell(reader, yaml_place_of(reader, mark), NULL,
+                  "a key must be a plain word, not a list or a map");
         level->has_name = level->skip = true;
         reader->skipping = 1;
         return true;
@@ -213,49 +196,52 @@ static bool on_start(Reader *reader, JsonKind kind, const yaml_char_t *anchor,
         reader->skipping++;
         return true;
     }
-    JsonNode *node = add_node(reader, kind, mark);
+    JsonNode *node = yaml_add_node(reader, kind, yaml_place_of(reader, mark));
     if (!node)
         return false;
+    yaml_note_anchor(reader, anchor, node);
     reader->levels[reader->depth++] =
-        (Level){.node = node, .end = &node->first, .names = table_in(reader->arena)};
+        (YamlLevel){.node = node, .end = &node->first, .names = table_in(reader->arena)};
     return true;
 }
 
-static bool on_end(Reader *reader)
+static bool on_end(YamlReader *reader)
 {
-    if (reader->skipping)
+    if (reader->skipping) {
         reader->skipping--;
-    else
-        reader->depth--;
+        return true;
+    }
+    yaml_merge(reader);
+    reader->depth--;
     return true;
 }
 
-static bool on_alias(Reader *reader, const yaml_event_t *event)
+static bool on_alias(YamlReader *reader, const yaml_event_t *event)
 {
-    tell(reader, &event->start_mark, "write the value out",
-         "anchors and aliases are not supported: *%s", (const char *)event->data.alias.anchor);
+    YamlPlace place = yaml_place_of(reader, &event->start_mark);
     if (reader->skipping)
         return true;
     if (wants_name(reader)) {
-        Level *level = innermost(reader);
+        YamlLevel *level = yaml_innermost(reader);
+        yaml_tell(reader, place, NULL, "a key must be a plain word, not an alias");
         level->has_name = level->skip = true;
         return true;
     }
-    return dropped(reader) || add_node(reader, JSON_NULL, &event->start_mark);
+    return dropped(reader) || yaml_add_alias(reader, event->data.alias.anchor, place);
 }
 
-static bool on_document(Reader *reader, const yaml_event_t *event)
+static bool on_document(YamlReader *reader, const yaml_event_t *event)
 {
     if (reader->started) {
-        tell(reader, &event->start_mark, NULL,
-             "one file holds one document; a second one begins here");
+        yaml_tell(reader, yaml_place_of(reader, &event->start_mark), NULL,
+                  "one file holds one document; a second one begins here");
         return false;
     }
     reader->started = true;
     return true;
 }
 
-static bool on_event(Reader *reader, const yaml_event_t *event)
+static bool on_event(YamlReader *reader, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT: return on_scalar(reader, event);
@@ -279,20 +265,22 @@ static bool on_event(Reader *reader, const yaml_event_t *event)
 
 /* ---- The whole ------------------------------------------------------------------------------- */
 
-static void tell_syntax(Reader *reader, const yaml_parser_t *parser)
+static void tell_syntax(YamlReader *reader, const yaml_parser_t *parser)
 {
     const char *what = parser->problem ? parser->problem : "this is not YAML";
     if (parser->error == YAML_READER_ERROR)
-        tell(reader, &parser->mark, NULL, "%s (byte %zu)", what, parser->problem_offset);
+        yaml_tell(reader, yaml_place_of(reader, &parser->mark), NULL, "%s (byte %zu)", what,
+                  parser->problem_offset);
     else if (parser->context)
-        tell(reader, &parser->problem_mark, NULL, "%s, %s that begins in line %zu", what,
-             parser->context, parser->context_mark.line + 1);
+        yaml_tell(reader, yaml_place_of(reader, &parser->problem_mark), NULL,
+                  "%s, %s that begins in line %zu", what, parser->context,
+                  parser->context_mark.line + 1);
     else
-        tell(reader, &parser->problem_mark, NULL, "%s", what);
-    reader->document->root = NULL;
+        yaml_tell(reader, yaml_place_of(reader, &parser->problem_mark), NULL, "%s", what);
+    reader->root = NULL;
 }
 
-static void read_events(Reader *reader, yaml_parser_t *parser)
+static void read_events(YamlReader *reader, yaml_parser_t *parser)
 {
     bool going = true;
     while (going) {
@@ -303,22 +291,25 @@ static void read_events(Reader *reader, yaml_parser_t *parser)
         }
         going = on_event(reader, &event);
         if (!going)
-            reader->document->root = NULL;
+            reader->root = NULL;
         else if (event.type == YAML_STREAM_END_EVENT)
             going = false;
         yaml_event_delete(&event);
     }
 }
 
-void yaml_parse(Arena *arena, Bytes text, const char *file, const JsonLimits *limits,
-                Problems *problems, YamlDocument *document_out)
+JsonNode *yaml_parse_more(Arena *arena, Bytes text, const char *file, const JsonLimits *limits,
+                          Problems *problems, YamlDocument *document)
 {
     size_t n_before = problems->n;
-    *document_out = (YamlDocument){.file = file};
-    Reader reader = {.arena = arena, .problems = problems, .document = document_out};
+    YamlReader reader = {.arena = arena,
+                         .problems = problems,
+                         .document = document,
+                         .file = file,
+                         .anchors = table_in(arena)};
     reader.limits.depth = limits && limits->depth ? limits->depth : DEFAULT_DEPTH;
     reader.limits.elements = limits && limits->elements ? limits->elements : DEFAULT_ELEMENTS;
-    reader.levels = arena_array(arena, Level, reader.limits.depth);
+    reader.levels = arena_array(arena, YamlLevel, reader.limits.depth);
 
     yaml_parser_t parser;
     CHECK(yaml_parser_initialize(&parser)); /* fails only if out of memory */
@@ -326,7 +317,14 @@ void yaml_parse(Arena *arena, Bytes text, const char *file, const JsonLimits *li
     read_events(&reader, &parser);
     yaml_parser_delete(&parser);
 
-    if (!document_out->root && problems->n == n_before)
-        add_node(&reader, JSON_NULL, &(yaml_mark_t){0});
-    document_out->places = reader.places;
+    if (!reader.root && problems->n == n_before)
+        yaml_add_node(&reader, JSON_NULL, yaml_place_of(&reader, &(yaml_mark_t){0}));
+    return reader.root;
+}
+
+void yaml_parse(Arena *arena, Bytes text, const char *file, const JsonLimits *limits,
+                Problems *problems, YamlDocument *document_out)
+{
+    *document_out = (YamlDocument){.file = file};
+    document_out->root = yaml_parse_more(arena, text, file, limits, problems, document_out);
 }

@@ -29,9 +29,8 @@ typedef struct Parameters {
 static void tell(const Parameters *p, const Parameter *parameter, const JsonNode *node,
                  const char *hint, const char *reason)
 {
-    const YamlDocument *document = &p->reader->file.document;
-    const YamlPlace *place = yaml_place(document, node);
-    problem_add(p->reader->problems, document->file, place->name_line, place->name_column,
+    const YamlPlace *place = yaml_place(&p->reader->file.document, node);
+    problem_add(p->reader->problems, place->file, place->name_line, place->name_column,
                 parameter->path, hint, "%s", reason);
 }
 

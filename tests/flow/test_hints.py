@@ -653,7 +653,13 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest='reflection: "false"\n'), config(rest="reflection: false\n"), "text is not a truth"),
     ConfigCase(config(rest='limits: {max_hops: "4"}\n'), config(rest="limits: {max_hops: 4}\n"), "text is not a number"),
     ConfigCase(config(name="!!str s"), config(name='"s"'), "tags are not"),
-    ConfigCase(config(v1="&one " + V1, v2="*one"), config(), "anchors and aliases"),
+    ConfigCase(config(v1="&one " + V1, v2="{<<: *ome, name: v2, package: t.v2, schema: s2.binpb}"),
+               config(v1="&one " + V1, v2="{<<: *one, name: v2, package: t.v2, schema: s2.binpb}"), "no anchor"),
+    ConfigCase(config(v1="&one " + V1, v2="&one " + V2), config(v1="&one " + V1, v2="&one_2 " + V2), "here twice"),
+    ConfigCase(config(v1="{&one name: v1, package: t.v1, schema: s1.binpb}"), config(v1="{name: &one v1, package: t.v1, schema: s1.binpb}"),
+               "has no anchor"),
+    ConfigCase(config(v1="{<<: one, name: v1, package: t.v1, schema: s1.binpb}"), config(v1="{<<: {name: v1}, package: t.v1, schema: s1.binpb}"),
+               "takes a map"),
     ConfigCase(config(rest='cors: {origins: ["*"], credentials: true}\n'),
                config(rest='cors: {origins: ["https://panel.example"], credentials: true}\n'), "every origin"),
     ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: [v2], tls: {spiffe: orders}}]'),
@@ -957,7 +963,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
+PROSE = {"*ANCHOR of a map", "write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
          "its full name, for example shop.orders.v1.OutOfStock", "fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
