@@ -23,8 +23,8 @@ static bool refuse(const Reading *r, const char *key, const char *hint, const ch
     const JsonNode *node = key ? json_member(r->text->node, key) : NULL;
     const YamlPlace *place = yaml_place(r->document, node ? node : r->text->node);
     const char *path = node ? arena_printf(r->arena, "%s.%s", r->text->path, key) : r->text->path;
-    problem_add(r->problems, place->file, place->name_line, place->name_column, path, hint,
-                "%s", reason);
+    problem_add(r->problems, place->file, place->name_line, place->name_column, path, hint, "%s",
+                reason);
     return false;
 }
 
