@@ -67,11 +67,11 @@ browser: ## pages in headless Chromium call the shop; not part of test, for Chro
 	@PASSERELLE=$(CURDIR)/$(BUILD)/passerelle SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/browser
 
-fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer; SEED=1: the same inputs each time
 	@.ci/deps build fuzz
 	@[ -f build-asan/build.ninja ] || $(CLANG) meson setup build-asan $(ASAN)
 	@ninja -C build-asan fuzz
-	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS)
+	@/usr/bin/python3 tests/fuzz/run.py build-asan $(FUZZ_SECONDS) $(SEED)
 
 faults: ## each read, write, connect, accept, lookup, TLS operation and allocation fails, one at a time, in each dialect; DIALECTS='gRPC REST'; FLOW=tests/flow: one in 1000 in the flow tests, by SEED (1)
 	@.ci/deps build clang fuzz test
