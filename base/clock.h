@@ -11,6 +11,9 @@
 /* Nanoseconds that never go back, from an unknown start. */
 int64_t clock_now(void);
 
+/* Nanoseconds for which the calling thread has run. */
+int64_t clock_thread(void);
+
 /* Nanoseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_wall(void);
 

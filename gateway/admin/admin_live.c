@@ -20,17 +20,10 @@ typedef struct LiveStream {
 
 /* ---- Making pages ---------------------------------------------------------------------------- */
 
-static int64_t thread_time(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return time.tv_sec * SECOND + time.tv_nsec;
-}
-
 /* What is made elsewhere is known by its size only. */
 static int64_t cost_of(const AdminAction *action)
 {
-    return action->what == ADMIN_WRITE ? thread_time() - action->admin->making
+    return action->what == ADMIN_WRITE ? clock_thread() - action->admin->making
                                        : (int64_t)action->body.size * COST_OF_BYTE;
 }
 
@@ -58,7 +51,7 @@ static void make(void *owner, LivePage *made)
     AdminAction *action = admin_page_action(admin, page, &question);
     action->on_done = on_made;
     action->owner = made;
-    admin->making = thread_time();
+    admin->making = clock_thread();
     admin_page_ask(admin, page, action);
 }
 

@@ -84,10 +84,9 @@ static bool is_alike(const FailureRow *row, const FeedbackCall *call)
            bytes_are(call->code, code_name(key->code));
 }
 
-static void see_row(void *owner, const FailureRow *row, bool mistake)
+static void see_row(void *owner, const FailureRow *row)
 {
     Match *match = owner;
-    (void)mistake;
     if (match->sure || row->key.attempt)
         return;
     match->sure = is_sample(row, match->call->request);

@@ -428,18 +428,16 @@ void ledger_ask_complaints(Ledger *ledger, LedgerComplaints *count, void *owner)
     ledger->complaints_owner = owner;
 }
 
-static void each_row_in(const FailureTable *table, bool mistake,
-                        void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner)
+static void each_row_in(const FailureTable *table, LedgerSeeRow *see, void *owner)
 {
     for (uint32_t i = 0; i < table->n; i++)
-        see(owner, table->rows[i], mistake);
+        see(owner, table->rows[i]);
 }
 
-void ledger_each_row(const Ledger *ledger,
-                     void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner)
+void ledger_each_row(const Ledger *ledger, LedgerSeeRow *see, void *owner)
 {
-    each_row_in(&ledger->all->failures, false, see, owner);
-    each_row_in(&ledger->all->mistakes, true, see, owner);
+    each_row_in(&ledger->all->failures, see, owner);
+    each_row_in(&ledger->all->mistakes, see, owner);
 }
 
 const FailureRow *ledger_row(const Ledger *ledger, uint64_t fingerprint)

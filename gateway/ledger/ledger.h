@@ -83,9 +83,10 @@ void ledger_annotate(Ledger *ledger, const LedgerSaying *saying,
 typedef uint64_t LedgerComplaints(void *owner, uint64_t fingerprint);
 void ledger_ask_complaints(Ledger *ledger, LedgerComplaints *count, void *owner);
 
-/* Each kind of failures that was collected. `see` must not use the ledger, and keeps nothing. */
-void ledger_each_row(const Ledger *ledger,
-                     void (*see)(void *owner, const FailureRow *row, bool mistake), void *owner);
+/* Each kind of failures that was collected, of clients' mistakes, too. `see` must not use the
+   ledger, and keeps nothing. */
+typedef void LedgerSeeRow(void *owner, const FailureRow *row);
+void ledger_each_row(const Ledger *ledger, LedgerSeeRow *see, void *owner);
 
 /* The kind with this fingerprint, until the next collection; NULL: it is not known. */
 const FailureRow *ledger_row(const Ledger *ledger, uint64_t fingerprint);

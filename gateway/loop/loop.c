@@ -138,11 +138,8 @@ static void after_wait(uv_check_t *check)
    for longer than this one. */
 static int64_t find_stood(LoopPrivate *p, int64_t busy)
 {
-    struct timespec time;
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) != 0)
-        return 0;
     int64_t before = p->ran;
-    p->ran = time.tv_sec * SECOND + time.tv_nsec;
+    p->ran = clock_thread();
     int64_t stood = busy - (p->ran - before);
     return stood > 0 ? stood : 0;
 }

@@ -9,16 +9,6 @@ const char *finding_kind_name(FindingKind kind)
     return kind_names[kind];
 }
 
-bool finding_kind_read(Bytes name, FindingKind *kind_out)
-{
-    for (int i = 0; i < FINDING_KINDS; i++)
-        if (bytes_are(name, kind_names[i])) {
-            *kind_out = (FindingKind)i;
-            return true;
-        }
-    return false;
-}
-
 static void add(Finding *finding, FindingFact fact)
 {
     if (finding->n_facts < FINDING_FACTS)

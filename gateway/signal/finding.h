@@ -39,9 +39,6 @@ typedef void FindingSink(void *owner, const Finding *finding);
 /* "first", "mix", "silent", "drift". */
 const char *finding_kind_name(FindingKind kind);
 
-/* False: there is no such kind. */
-bool finding_kind_read(Bytes name, FindingKind *kind_out);
-
 void finding_add_number(Finding *finding, const char *name, double number);
 void finding_add_text(Finding *finding, const char *name, const char *text);
 

@@ -137,10 +137,9 @@ typedef struct Look {
     int64_t wall;
 } Look;
 
-static void see_row(void *owner, const FailureRow *row, bool mistake)
+static void see_row(void *owner, const FailureRow *row)
 {
     const Look *look = owner;
-    (void)mistake;
     novelty_count(&look->signals->watch.novelty, &look->rules,
                   &(NoveltyCount){.kind = signal_kind(&row->key),
                                   .example = row->fingerprint,

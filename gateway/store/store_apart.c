@@ -27,11 +27,7 @@ Result store_run_apart(const StoreSettings *settings, Arena *arena, StoreTask *t
    processor. */
 static int64_t time_spent(const StoreSurvey *survey)
 {
-    struct timespec spent;
-    if (store_settings(survey->store)->postgresql)
-        return clock_now();
-    CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) == 0);
-    return spent.tv_sec * SECOND + spent.tv_nsec;
+    return store_settings(survey->store)->postgresql ? clock_now() : clock_thread();
 }
 
 static void *run(void *argument)

@@ -193,12 +193,6 @@ static void findings_have_the_same_id_everywhere(void **state)
     assert_true(finding_id(&one) == finding_id(&other));
     other.subject = "versions of users";
     assert_true(finding_id(&one) != finding_id(&other));
-    FindingKind kind;
-    for (int i = 0; i < FINDING_KINDS; i++) {
-        assert_true(finding_kind_read(bytes_of(finding_kind_name((FindingKind)i)), &kind));
-        assert_int_equal(kind, i);
-    }
-    assert_false(finding_kind_read(bytes_of("loud"), &kind));
 }
 
 int main(void)

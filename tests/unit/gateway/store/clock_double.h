@@ -21,6 +21,11 @@ int64_t clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_thread(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID) - later;
+}
+
 int64_t clock_wall(void)
 {
     return read_clock(CLOCK_REALTIME) + jumped;
