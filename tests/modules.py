@@ -136,6 +136,7 @@ LAYERS = (
         Module("profile_file", "profiles of a running gateway, in a file", "command_profile", "command_profile.h"),
         Module("notice", "what is unusual and what customers say: shown, entered", "command_feedback", "command_notice.h"),
         Module("monitoring", "alerts, dashboards and probes, made from the config", "Alert", "monitoring.h"),
+        Module("draft", "a first config, drafted from schemas", "Draft", "draft.h"),
         Module("mail", "mailboxes as what customers say: a program of its own", "MailRules", "mail_json.h"),
         Module("main", "the table of commands, and what is made of it", "Command", "command_manual.h"),
     )),

@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
+#include "gateway/draft/command_init.h"
 #include "gateway/follow/command_tail.h"
 #include "gateway/key_file/command_key.h"
 #include "gateway/key_file/command_password.h"
@@ -39,6 +40,18 @@ static const Command commands[] = {
       {"--prove", NULL, "start nothing: an upgrade asks a new build so whether it can supervise"}},
      command_run,
      {"passerelle run gateway.yaml", "passerelle run --supervise gateway.yaml"}},
+    {"init",
+     "SOURCE...",
+     "write a first config, change lists and notes, from descriptor sets, folders of .proto files, "
+     "or instances",
+     COMMAND_PRINTS,
+     {{"--out", "FOLDER", "where the files go; default: the current folder"},
+      {"--instance", "[NAME=]ADDRESS", "an instance, of the package NAME; may be repeated"},
+      {"--include", "FOLDER", "where .proto files import from, too; may be repeated"},
+      {"--listen", "ADDRESS", "where clients connect; default 127.0.0.1:8080"}},
+     command_init,
+     {"passerelle init proto --instance shop.orders.v1=127.0.0.1:7001",
+      "passerelle init orders.binpb --out /etc/passerelle", "passerelle init 127.0.0.1:7001"}},
     {"check",
      "CONFIG",
      "print all mistakes of a config, or its versions and losses",

@@ -155,8 +155,9 @@ def main(package, folder="build-dist/root"):
         before = root.files()
         root.install(package)
         check("the example config is good", "is good" in root.run("passerelle", "check", "/etc/passerelle/gateway.yaml"))
-        check("man and completion are there", {"usr/share/man/man1/passerelle.1.gz",
-                                               "usr/share/bash-completion/completions/passerelle"} <= root.files())
+        check("man, completion and google/api are there", {
+            "usr/share/man/man1/passerelle.1.gz", "usr/share/bash-completion/completions/passerelle",
+            "usr/share/passerelle/proto/google/api/annotations.proto"} <= root.files())
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 7001), Instance)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with serving(root) as supervisor:

@@ -35,6 +35,7 @@ OPTIONS = {word: [option["name"] for option in TABLE[word]["options"]] for word 
 # Each command with arguments for which its answer is good. `run` prints nothing but its log, and has no end.
 GOOD = {
     "run": None,
+    "init": ["garage.binpb", "--out", "DRAFTED"],
     "check": ["garage.yaml"],
     "explain": ["garage.yaml", "GET", "/cars"],
     "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
@@ -111,6 +112,7 @@ def stored_config():
 FOLDER_OF_STORE, GOOD["store"][1] = stored_config()
 GOOD["key"][1] = f"{FOLDER_OF_STORE.name}/api-keys.yaml"
 pathlib.Path(GOOD["key"][1]).write_text("keys: []\n")
+GOOD["init"][2] = f"{FOLDER_OF_STORE.name}/drafted"
 
 
 def run_good(word, *more):

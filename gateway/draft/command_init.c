@@ -1,0 +1,270 @@
+/*
+ * passerelle init SOURCE...: a first config, change lists and notes, from descriptor sets, folders
+ * of .proto files, and instances. A file that is there and differs stays as it is: what would have
+ * been written is then beside it, as NAME.new.
+ */
+#include "gateway/draft/command_init.h"
+
+#include "base/arena.h"
+#include "base/file/file.h"
+#include "base/text/json_text.h"
+#include "gateway/draft/draft.h"
+#include "gateway/draft/source_read.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SOURCES_MOST = 64, FILE_MOST = 1 << 30 };
+
+#define CONFIG_NAME "gateway.yaml"
+#define NOTES_NAME "gateway-notes.md"
+#define LISTEN_DEFAULT "127.0.0.1:8080"
+
+/* What became of a file. */
+typedef enum Fate { FATE_WRITTEN, FATE_UNCHANGED, FATE_BESIDE } Fate;
+
+typedef struct Written {
+    const DraftFile *file;
+    const char *path; /* the file itself */
+    Fate fate;
+} Written;
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static Result make_folder(Arena *arena, const char *path)
+{
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        return OK;
+    return FAIL(arena, FAULT_NO_FILE, "mkdir %s: %s", path, strerror(errno));
+}
+
+static const char *path_in(Arena *arena, const char *folder, const char *name)
+{
+    return strcmp(folder, ".") == 0 ? name : arena_printf(arena, "%s/%s", folder, name);
+}
+
+static Result write_file(Arena *arena, const char *folder, const DraftFile *file,
+                         Written *written_out)
+{
+    const char *path = path_in(arena, folder, file->name);
+    *written_out = (Written){file, path, FATE_WRITTEN};
+    if (access(path, F_OK) != 0)
+        return file_replace(arena, path, file->content, NULL);
+    Bytes before;
+    Result r = file_read(arena, path, FILE_MOST, &before);
+    if (failed(r))
+        return r;
+    bool same = bytes_equal(before, file->content);
+    written_out->fate = same ? FATE_UNCHANGED : FATE_BESIDE;
+    return same ? OK
+                : file_replace(arena, arena_printf(arena, "%s.new", path), file->content, NULL);
+}
+
+static Result write_files(Arena *arena, const char *folder, const DraftFile *files, uint32_t n,
+                          Written *written)
+{
+    Result r = make_folder(arena, folder);
+    for (uint32_t i = 0; i < n && !failed(r); i++)
+        r = write_file(arena, folder, &files[i], &written[i]);
+    return r;
+}
+
+/* ---- Printing -------------------------------------------------------------------------------- */
+
+static void add_written(const Written *written, Buffer *out)
+{
+    uint32_t n = written->file->n_decisions;
+    switch (written->fate) {
+    case FATE_WRITTEN: buffer_printf(out, "written    %s", written->path); break;
+    case FATE_UNCHANGED: buffer_printf(out, "unchanged  %s", written->path); break;
+    case FATE_BESIDE:
+        buffer_printf(out, "kept       %s: it differs from what is in %s.new", written->path,
+                      written->path);
+    }
+    if (n && written->fate != FATE_UNCHANGED)
+        buffer_printf(out, ", with %u decision%s", n, n == 1 ? "" : "s");
+    buffer_add_byte(out, '\n');
+}
+
+static void add_text(const Draft *draft, const Written *written, uint32_t n, Bytes lacks,
+                     Buffer *out)
+{
+    draft_summary(draft, out);
+    for (uint32_t i = 0; i < n; i++)
+        add_written(&written[i], out);
+    buffer_add_bytes(out, lacks);
+    for (uint32_t i = 0; i < draft->n_doubts; i++)
+        buffer_printf(out, "%s\n", draft->doubts[i]);
+    buffer_printf(out, "next: passerelle check %s\n", written[0].path);
+}
+
+static void open_list(Buffer *out, const char *name)
+{
+    json_text_add_key(out, name);
+    buffer_add_byte(out, '[');
+}
+
+static void open_item(Buffer *out)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+}
+
+static void add_service_json(const DraftService *service, Buffer *out)
+{
+    open_item(out);
+    json_text_add_member(out, "name", bytes_of(service->name));
+    open_list(out, "versions");
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        open_item(out);
+        json_text_add_member(out, "name", bytes_of(service->versions[i].name));
+        json_text_add_member(out, "package", bytes_of(service->versions[i].package));
+        json_text_add_member(out, "schema", bytes_of(service->versions[i].source->file));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+    open_list(out, "instances");
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        json_text_add_element(out);
+        json_text_add(out, bytes_of(service->instances[i].address));
+    }
+    buffer_add_text(out, "]}");
+}
+
+static void add_file_json(const Written *written, Buffer *out)
+{
+    static const char *const fates[] = {"written", "unchanged", "beside"};
+    open_item(out);
+    json_text_add_member(out, "name", bytes_of(written->path));
+    json_text_add_member(out, "state", bytes_of(fates[written->fate]));
+    json_text_add_number(out, "decisions", written->file->n_decisions);
+    buffer_add_byte(out, '}');
+}
+
+static void add_line_json(Bytes line, Buffer *out)
+{
+    if (!line.size)
+        return;
+    json_text_add_element(out);
+    json_text_add(out, line);
+}
+
+static void add_json(const Draft *draft, const Written *written, uint32_t n, Bytes lacks,
+                     Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    open_list(out, "services");
+    for (uint32_t i = 0; i < draft->n_services; i++)
+        add_service_json(&draft->services[i], out);
+    buffer_add_byte(out, ']');
+    open_list(out, "files");
+    for (uint32_t i = 0; i < n; i++)
+        add_file_json(&written[i], out);
+    buffer_add_byte(out, ']');
+    open_list(out, "lacking");
+    for (Bytes line; bytes_split(&lacks, '\n', &line);)
+        add_line_json(line, out);
+    buffer_add_byte(out, ']');
+    open_list(out, "doubts");
+    for (uint32_t i = 0; i < draft->n_doubts; i++)
+        add_line_json(bytes_of(draft->doubts[i]), out);
+    buffer_add_text(out, "]}");
+}
+
+/* What the config that was kept has not of the draft. */
+static Bytes lacks_of(const Draft *draft, const Written *config)
+{
+    Buffer lacks = buffer_in(draft->arena);
+    Bytes text;
+    if (config->fate != FATE_BESIDE)
+        return BYTES_NONE;
+    Result r = file_read(draft->arena, config->path, FILE_MOST, &text);
+    if (failed(r))
+        error_ignore(r, "it was read a moment ago, and is only compared");
+    else
+        draft_lacks(draft, text, config->path, &lacks);
+    return buffer_bytes(&lacks);
+}
+
+static void print(const CommandLine *line, const Draft *draft, const Written *written, uint32_t n)
+{
+    Bytes lacks = lacks_of(draft, &written[0]);
+    Buffer text = buffer_in(draft->arena), json = buffer_in(draft->arena);
+    add_text(draft, written, n, lacks, &text);
+    command_print(line, &text);
+    add_json(draft, written, n, lacks, &json);
+    command_print_json(line, buffer_bytes(&json));
+}
+
+/* ---- The command ----------------------------------------------------------------------------- */
+
+/* All values of an option that may be repeated. */
+static uint32_t values_of(const CommandLine *line, const char *name, const char **values)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < line->n_given; i++)
+        if (strcmp(line->given[i].option->name, name) == 0)
+            values[n++] = line->given[i].value;
+    return n;
+}
+
+static Result read_sources(Arena *arena, const CommandLine *line, const char *folder,
+                           DraftSource *sources)
+{
+    const char *includes[COMMAND_GIVEN_MOST];
+    SourcePlace place = {.folder = folder, .includes = includes};
+    place.n_includes = values_of(line, "--include", includes);
+    Result r = OK;
+    for (int i = 0; i < line->n && !failed(r); i++)
+        r = source_read(arena, line->arguments[i], &place, &sources[i]);
+    return r;
+}
+
+static Result add_instances(const CommandLine *line, const char *folder, Draft *draft)
+{
+    const char *instances[COMMAND_GIVEN_MOST];
+    uint32_t n = values_of(line, "--instance", instances);
+    Result r = OK;
+    for (uint32_t i = 0; i < n && !failed(r); i++)
+        r = draft_add_instance(draft,
+                               source_instance_seen_from(draft->arena, folder, instances[i]));
+    return r;
+}
+
+static Result init(Arena *arena, const CommandLine *line)
+{
+    const char *out = command_option(line, "--out"), *listen = command_option(line, "--listen");
+    const char *folder = out ? out : ".";
+    const DraftTexts texts = {CONFIG_NAME, NOTES_NAME, listen ? listen : LISTEN_DEFAULT,
+                              listen != NULL};
+    DraftSource sources[SOURCES_MOST];
+    Draft draft;
+    Result r = read_sources(arena, line, folder, sources);
+    if (!failed(r))
+        r = draft_make(arena, sources, (uint32_t)line->n, &draft);
+    if (!failed(r))
+        r = add_instances(line, folder, &draft);
+    if (failed(r))
+        return r;
+    const DraftFile *files;
+    uint32_t n;
+    draft_files(&draft, &texts, sources, (uint32_t)line->n, &files, &n);
+    Written *written = arena_array(arena, Written, n);
+    r = write_files(arena, folder, files, n, written);
+    if (!failed(r))
+        print(line, &draft, written, n);
+    return r;
+}
+
+int command_init(const CommandLine *line)
+{
+    if (line->n < 1 || line->n > SOURCES_MOST)
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = init(arena, line);
+    if (failed(r))
+        command_tell(line, "%s", error_text(arena, r));
+    arena_free(arena);
+    return failed(r) ? EXIT_NO : EXIT_WELL;
+}

@@ -1,0 +1,163 @@
+"""passerelle init: a first config, from what is there."""
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from gateway import BINARY, ORDERS, SHOP
+from reflecting import Reflecting, notes_schema
+
+NOTES = """syntax = "proto3"; package notes.%s; import "google/api/annotations.proto";
+service Notes {
+  rpc Get(Note) returns (Note) { option (google.api.http) = {get: "/%s/notes/{text}"}; }
+  rpc Watch(Note) returns (stream Note);
+}
+message Note { string text = 1; %s }
+"""
+PROTO = str(SHOP / "proto")
+
+
+def passerelle(folder, *words, code=0, path=None):
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
+    done = subprocess.run([BINARY, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def write_notes(folder, version, more=""):
+    (folder / "proto/notes").mkdir(parents=True, exist_ok=True)
+    (folder / f"proto/notes/{version}.proto").write_text(NOTES % (version, version, more))
+
+
+def init_notes(folder, *more):
+    return passerelle(folder, "init", "proto", "--include", PROTO, "--instance", "notes.v1=127.0.0.1:7001", *more)
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_check_judges_the_draft_and_takes_it_when_all_is_decided(tmp_path):
+    told = passerelle(tmp_path, "init", ORDERS, *(f"--instance={name}=127.0.0.1:7001" for name in (
+        "shop.orders.v1", "shop.hosting.v2", "machines", "extras", "stock", "panel")))
+    assert "orders: v1 (shop.orders.v1), v2 (shop.orders.v2), v3 (shop.orders.v3);" in told
+    undecided = passerelle(tmp_path, "check", "gateway.yaml", code=1).splitlines()
+    assert all("not decided yet" in line for line in undecided), undecided
+    marks = sum(path.read_text().count("# decide:") for path in tmp_path.glob("*-v*.yaml"))
+    assert len(undecided) == marks == sum(map(int, re.findall(r"-v\d\.yaml, with (\d+) decision", told)))
+    for path in tmp_path.glob("*-v*.yaml"):
+        path.write_text(re.sub(r" # decide:.*", "", path.read_text()))
+    assert "is good" in passerelle(tmp_path, "check", "gateway.yaml")
+
+
+def test_a_draft_of_one_version_is_good_at_once_and_its_notes_say_what_it_serves(tmp_path):
+    write_notes(tmp_path, "v1")
+    told = init_notes(tmp_path, "--listen", "127.0.0.1:8081")
+    assert "notes: v1 (notes.v1); 2 methods, 1 of them with REST; 1 instance\n" in told
+    assert "is good" in passerelle(tmp_path, "check", "gateway.yaml")
+    notes = (tmp_path / "gateway-notes.md").read_text()
+    assert "| `/notes.v1.Notes/Get` | `GET /v1/notes/{text}` |  |  |" in notes
+    assert "| `/notes.v1.Notes/Watch` |  | responses |  |" in notes
+    assert "curl -i 'http://127.0.0.1:8081/v1/notes/{text}'" in notes
+    for line in re.findall(r"`gateway.yaml:(\d+)`", notes):
+        assert "# DECIDE: " in (tmp_path / "gateway.yaml").read_text().splitlines()[int(line) - 1]
+
+
+def test_what_was_edited_stays_and_what_is_new_is_beside_it(tmp_path):
+    write_notes(tmp_path, "v1")
+    init_notes(tmp_path)
+    assert init_notes(tmp_path).count("unchanged") == 3
+    config = tmp_path / "gateway.yaml"
+    edited = config.read_text().replace("timeout: 10s", "timeout: 3s")
+    config.write_text(edited)
+
+    write_notes(tmp_path, "v2", "int64 size = 2;")
+    told = init_notes(tmp_path, "--instance", "notes.v2=127.0.0.1:7002")
+    assert "kept       gateway.yaml: it differs from what is in gateway.yaml.new" in told
+    assert "gateway.yaml has no version v2 of notes (notes.v2)\n" in told
+    assert "gateway.yaml has no instance 127.0.0.1:7002 of notes\n" in told
+    assert config.read_text() == edited
+    assert files(tmp_path) == {"proto", "gateway.yaml", "gateway.yaml.new", "gateway-notes.md", "gateway-notes.md.new",
+                               "proto.binpb", "proto.binpb.new", "notes-v1-v2.yaml"}
+    for name in "gateway.yaml", "gateway-notes.md", "proto.binpb":
+        os.replace(tmp_path / f"{name}.new", tmp_path / name)
+    assert "Note.size: not decided yet" in passerelle(tmp_path, "check", "gateway.yaml", code=1)
+    changes = tmp_path / "notes-v1-v2.yaml"
+    changes.write_text(re.sub(r" # decide:.*", "", changes.read_text()))
+    assert "is good" in passerelle(tmp_path, "check", "gateway.yaml")
+    assert "kept       notes-v1-v2.yaml" in init_notes(tmp_path)  # which was decided
+
+
+def test_instances_tell_what_they_serve(tmp_path):
+    with Reflecting(notes_schema(tmp_path)) as backend:
+        told = json.loads(passerelle(tmp_path, "init", backend.address, "--out", "made", "--json"))
+        assert told["services"] == [{"name": "notes", "instances": [backend.address], "versions": [
+            {"name": "v1", "package": "notes.v1", "schema": f"127.0.0.1-{backend.port}.binpb"}]}]
+        assert [file["state"] for file in told["files"]] == ["written"] * 3
+        assert all("api-version" not in metadata for *_, metadata in backend.asked)
+    assert "is good" in passerelle(tmp_path, "check", "made/gateway.yaml")
+
+
+def test_names_are_from_where_the_config_is(tmp_path):
+    shutil.copy(ORDERS, tmp_path / "orders.binpb")
+    passerelle(tmp_path, "init", "orders.binpb", "--out", "made", "--instance", "stock=unix:stock.sock")
+    config = (tmp_path / "made/gateway.yaml").read_text()
+    assert f'schema: "{tmp_path}/orders.binpb"' in config and f'"unix:{tmp_path}/stock.sock"' in config
+    assert files(tmp_path / "made") == {"gateway.yaml", "gateway-notes.md", "hosting-v1-v2.yaml", "orders-v1-v2.yaml",
+                                        "orders-v2-v3.yaml"}
+
+
+@pytest.mark.parametrize("where, include", [("proto/notes", "proto"), ("proto", PROTO)])
+def test_names_of_files_begin_at_the_include_that_has_the_folder_in_it(tmp_path, where, include):
+    write_notes(tmp_path, "v1")
+    (tmp_path / "proto/notes/node_modules").mkdir()
+    (tmp_path / "proto/notes/node_modules/bad.proto").write_text("bad")
+    (tmp_path / "proto/notes/more.proto").write_text('syntax = "proto3"; import "notes/v1.proto"; package notes.more.v1;')
+    assert "notes: v1" in passerelle(tmp_path, "init", where, "--include", include, "--include", PROTO)
+
+
+def test_buf_builds_a_folder_with_a_buf_yaml_if_it_is_there(tmp_path):
+    write_notes(tmp_path, "v1")
+    (tmp_path / "proto/buf.yaml").write_text("version: v2\n")
+    assert "notes: v1" in init_notes(tmp_path)  # without buf by protoc
+    assert "from `proto, by protoc`" in (tmp_path / "gateway-notes.md").read_text()
+    (tmp_path / "bin").mkdir()
+    buf = tmp_path / "bin/buf"
+    buf.write_text(f'#!/bin/sh\n[ "$*" = "build proto -o -" ] && cat {ORDERS}\n')
+    buf.chmod(0o755)
+    told = passerelle(tmp_path, "init", "proto", "--out", "by-buf", path=tmp_path / "bin")
+    assert "orders: v1" in told and "from `proto, by buf`" in (tmp_path / "by-buf/gateway-notes.md").read_text()
+    buf.write_text("#!/bin/sh\necho 'notes.proto:1:1: no such thing' >&2; exit 100\n")
+    told = passerelle(tmp_path, "init", "proto", "--out", "none", path=tmp_path / "bin", code=1)
+    assert "notes.proto:1:1: no such thing\n" in told and "buf refuses it" in told and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words, told", [
+    (["nothing"], "nothing is no descriptor set, no folder of .proto files, and no address of an instance"),
+    (["empty"], "there is no .proto file below empty"),
+    (["bad"], "protoc refuses it; imports were looked for in bad"),
+    (["bad/bad.proto"], "bad/bad.proto is protobuf source: name its folder, from which its imports begin"),
+    (["words.txt"], "BAD_SCHEMA"),
+    (["localhost:port"], "port is not a port"),
+    (["127.0.0.1:1"], "connection refused"),
+    ([ORDERS, "--instance", "127.0.0.1:7001"], "write PACKAGE=ADDRESS, with one of "),
+    ([ORDERS, "--instance", "orders.v9=127.0.0.1:7001"], "which service the instance orders.v9=127.0.0.1:7001 belongs to is not clear"),
+    ([ORDERS, "--instance", "stock=here"], "here is no address"),
+    ([ORDERS, "--out", "words.txt/made"], "mkdir words.txt/made: Not a directory"),
+])
+def test_a_source_that_is_none_is_told_and_nothing_is_written(tmp_path, words, told):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/bad.proto").write_text('syntax = "proto3";\nimport "nowhere.proto";\n')
+    (tmp_path / "words.txt").write_text("no descriptor set")
+    before = files(tmp_path)
+    assert told in passerelle(tmp_path, "init", *words, code=1)
+    assert files(tmp_path) == before
+
+
+def test_an_instance_without_reflection_is_told_what_to_name_instead(tmp_path):
+    with Reflecting({}, apis=()) as backend:
+        told = passerelle(tmp_path, "init", backend.address, code=1)
+    assert "it has no server reflection" in told and f"name its .proto folder, and --instance {backend.address}" in told
