@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs format format-check tidy clean
+.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -31,6 +31,11 @@ demo: ## three versions of one shop, any client; ONCE=1 ends after the story
 	@.ci/deps build demo
 	@$(MAKE) --no-print-directory build
 	@BUILD=$(BUILD) /usr/bin/python3 examples/shop/demo.py
+
+shop: ## the shop's backends and the gateway, to try things on: docs/how-to begins with it; Ctrl-C stops them
+	@.ci/deps build demo
+	@$(MAKE) --no-print-directory build
+	@BUILD=$(BUILD) /usr/bin/python3 examples/shop/start.py $(BUILD)/shop
 
 test: deps ## unit tests, fuzz seeds and flow tests with real clients; WHAT=unit leaves the flow tests out
 	@$(MAKE) --no-print-directory build

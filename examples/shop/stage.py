@@ -1,4 +1,5 @@
 """What the demo needs to tell its story: processes, clients, and a page that reads well."""
+import contextlib
 import json
 import os
 import pathlib
@@ -34,6 +35,7 @@ from shop.orders.v3 import orders_pb2 as v3, orders_pb2_grpc as v3_grpc  # noqa:
 
 STUB = {"v1": v1_grpc.OrdersStub, "v2": v2_grpc.OrdersStub, "v3": v3_grpc.OrdersStub}
 SITES = hosting_grpc.SitesStub
+PORTS = (8080, 9901, 7001, 7002, 7003, 7004, 7005, 7006, 8000)  # that shop.yaml names, of a new build, and of a load balancer
 OLD_BUILD, NEW_BUILD = ("--build", "3.1.0", "--fail", "0.001"), ("--build", "3.2.0", "--breaks", "20")
 
 
@@ -105,6 +107,15 @@ def ports_near(*wished):
     return given
 
 
+def any_ports(count):
+    """Ports that the system gives, so that several shops can start at once."""
+    with contextlib.ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
 def wait_for(what, timeout=15.0):
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -132,7 +143,7 @@ class Process:
             lines.append(line.rstrip("\n"))
 
     def wait_ready(self, ready):
-        if not wait_for(lambda: self.child.poll() is not None or ready()) or self.child.poll() is not None:
+        if not wait_for(lambda: self.child.poll() is not None or ready(), 60) or self.child.poll() is not None:
             self.stop()
             time.sleep(0.1)
             say_why_not(f"{self.name} did not start:\n" + "\n".join(self.errors[-20:]))
@@ -177,14 +188,14 @@ class Backend:
 class Stage:
     """The gateway with its config in a folder of its own, and three backends, none of them started."""
 
-    def __init__(self):
+    def __init__(self, folder=None, ports=None):
         binary = BUILD / "passerelle"
         if not binary.exists():
             say_why_not(f"{binary} is not there: run `make build` first")
         self.binary = str(binary)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="passerelle-shop-"))
-        self.port, self.admin, *ports, extras, hosting, new = \
-            ports_near(8080, 9901, 7001, 7002, 7003, 7004, 7005, 7006)
+        self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="passerelle-shop-"))
+        self.ports = dict(zip(PORTS, ports or ports_near(*PORTS)))
+        self.port, self.admin, *ports, extras, hosting, new, _ = self.ports.values()
         self.backends = {name: Backend(name, port) for name, port in zip(("v1", "v2", "v3"), ports)}
         self.config = (HERE / "shop.yaml").read_text()
         self.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
@@ -246,11 +257,12 @@ class Stage:
         time.sleep(0.3)
         return self.gateway.errors[before[0]:] + self.gateway.lines[before[1]:]
 
-    def stop(self):
+    def stop(self, keep=False):
         codes = [process.stop() for process in
                  [self.gateway] + [backend.process for backend in (*self.backends.values(), self.extras, self.hosting, self.new_build)]
                  if process]
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
         return codes[0] if codes else 0
 
     def log_line(self, headers):
