@@ -287,6 +287,33 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
     return true;
 }
 
+/* The value of one field, or of a list, in place of the message. */
+static void read_only_member(Reading *reading, const FieldType *field, const JsonNode *node,
+                             const char *path)
+{
+    buffer_add_byte(reading->out, '{');
+    size_t before = begin_member(reading->out, bytes_of(field->name));
+    bool good = field->repeated ? read_list(reading, field, node, path)
+                                : read_value(reading, field, node, path);
+    if (!good)
+        reading->out->size = before;
+    buffer_add_byte(reading->out, '}');
+}
+
+/* The list in place of a message, if it has a list with the `bare` rule. */
+static bool read_bare_list(Reading *reading, const MessageType *type, const JsonNode *node,
+                           const char *path)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const FieldType *field = &type->fields[i];
+        if (!field->repeated || !field_rules(reading->rules, field)->bare)
+            continue;
+        read_only_member(reading, field, node, path);
+        return true;
+    }
+    return false;
+}
+
 /* A scalar in place of a message: the value of the field with the `bare` rule. */
 static bool read_bare(Reading *reading, const MessageType *type, const JsonNode *node,
                       const char *path)
@@ -295,13 +322,9 @@ static bool read_bare(Reading *reading, const MessageType *type, const JsonNode 
         return read_word(reading, type, node, path);
     for (uint32_t i = 0; i < type->n_fields; i++) {
         const FieldType *field = &type->fields[i];
-        if (!field_rules(reading->rules, field)->bare)
+        if (field->repeated || !field_rules(reading->rules, field)->bare)
             continue;
-        buffer_add_byte(reading->out, '{');
-        size_t before = begin_member(reading->out, bytes_of(field->name));
-        if (!read_value(reading, field, node, path))
-            reading->out->size = before;
-        buffer_add_byte(reading->out, '}');
+        read_only_member(reading, field, node, path);
         return true;
     }
     size_t n;
@@ -323,6 +346,8 @@ static bool read_message(Reading *reading, const MessageType *type, const JsonNo
     }
     if (is_scalar(node) && reading->rules)
         return read_bare(reading, type, node, path);
+    if (node->kind == JSON_ARRAY && reading->rules && read_bare_list(reading, type, node, path))
+        return true;
     return tell(reading, node, false, path, NULL, "a map is expected here, not %s",
                 node->kind == JSON_ARRAY  ? "a list"
                 : node->kind == JSON_NULL ? "nothing"

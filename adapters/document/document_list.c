@@ -49,11 +49,12 @@ static void list_scalar(const Listing *listing, const FieldType *field, const Js
     listing->on_value(listing->owner, &value);
 }
 
-/* The field that a scalar in place of the message is the value of; NULL: it is the name of one. */
-static const FieldType *bare_field(const Listing *listing, const MessageType *type)
+/* The field that a scalar, or a list, in place of the message is the value of; NULL: it is the name
+   of one. */
+static const FieldType *bare_field(const Listing *listing, const MessageType *type, bool list)
 {
     for (uint32_t i = 0; i < type->n_fields; i++)
-        if (field_rules(listing->rules, &type->fields[i])->bare)
+        if (field_rules(listing->rules, &type->fields[i])->bare && type->fields[i].repeated == list)
             return &type->fields[i];
     return NULL;
 }
@@ -153,8 +154,10 @@ static void list_message(const Listing *listing, const MessageType *type, const 
 {
     if (node->kind == JSON_OBJECT)
         list_members(listing, type, node, path);
+    else if (node->kind == JSON_ARRAY)
+        list_elements(listing, bare_field(listing, type, true), node, path);
     else
-        list_scalar(listing, bare_field(listing, type), node, path);
+        list_scalar(listing, bare_field(listing, type, false), node, path);
 }
 
 void document_list(const DocumentRules *rules, const MessageType *type,

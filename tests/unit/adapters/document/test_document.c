@@ -207,6 +207,21 @@ static void a_document_that_is_no_map_is_told(void **state)
 
 /* ---- As a value of an API -------------------------------------------------------------------- */
 
+static void a_list_in_place_of_a_message_is_its_list(void **state)
+{
+    Read read = read_house(*state, "{name: a, rooms: [b], noise: [hall]}");
+    assert_bytes(read.told, "");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],"
+                            "\"noise\":{\"rooms\":[\"hall\"]}}");
+    read = read_house(*state, "{name: a, rooms: [b], noise: white}");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],"
+                            "\"noise\":{\"colour\":\"COLOUR_WHITE\"}}");
+    read = read_house(*state, "{name: a, rooms: [b], noise: [{}]}");
+    assert_bytes(read.told, "dir/a.yaml:1:31: noise[0]: one value is expected here, not a map\n");
+    read = read_house(*state, "{name: a, rooms: [b], heating: [gas]}");
+    assert_bytes(read.told, "dir/a.yaml:1:32: heating: a map is expected here, not a list\n");
+}
+
 static void words_take_the_type_of_their_field(void **state)
 {
     Read read =
@@ -290,6 +305,7 @@ int main(void)
         SENTENCE(a_config_has_one_spelling_of_a_key),
         SENTENCE(a_list_that_is_needed_may_not_be_empty),
         SENTENCE(a_document_that_is_no_map_is_told),
+        SENTENCE(a_list_in_place_of_a_message_is_its_list),
         SENTENCE(words_take_the_type_of_their_field),
         SENTENCE(well_known_types_are_spelled_as_in_json),
         SENTENCE(mistakes_in_a_value_name_the_nearest_word),

@@ -63,6 +63,8 @@ static void each_value_has_its_path_and_its_line(void **state)
                   "7 owners[1] = bob\n"
                   "8 guests = {\"eve\":[1,\"x\"]}\n"
                   "9 heating = gas\n");
+    assert_listed("noise: [hall, attic]\n", "1 noise[0] = hall\n1 noise[1] = attic\n");
+    assert_listed("noise: white\n", "1 noise = white\n");
 }
 
 static void what_is_not_said_of_a_message_is_its_default(void **state)
