@@ -52,8 +52,10 @@ typedef struct Call {
     Bytes path;            /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
     Bytes query;           /* without "?", not decoded */
     Bytes authority;
-    bool no_identity;   /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
-    bool is_get;        /* Connect GET: `get_message` is the whole request */
+    uint8_t
+        usual_stream; /* REST: the RestStream for clients whose Accept does not decide; 0: lines */
+    bool no_identity; /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
+    bool is_get;      /* Connect GET: `get_message` is the whole request */
     bool foreign_media; /* REST, Connect's POST: the media type of the body is not one of the
                            dialect, or is missing */
     Bytes get_message;

@@ -158,6 +158,7 @@ const Step *client_begin_rest_stream(Client *c, const ExchangeKind *kind)
     c->rest_body = arena_make(x->arena, RestBody);
     if (!c->rest_body)
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning a stream of JSON"));
+    x->call.usual_stream = x->route ? x->route->json_stream : REST_STREAM_LINES;
     *c->rest_body = rest_body_of(&x->call);
     return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL) : exchange_begin(x, kind);
 }

@@ -463,8 +463,11 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     const Version *version = hides ? NULL : x->version.reply;
     const Attempt *asked = asked_attempt(x);
     DetailJson detail_json = exchange_detail_json(x, version);
+    const char *listener = c->connection->listener;
+    bool google = config_errors_google(x->config, listener, hides ? NULL : x->route);
     ReplyOptions options = {
-        .full = !hides && config_errors_full(x->config, c->connection->listener, x->route),
+        .shape = google ? ERROR_SHAPE_GOOGLE : ERROR_SHAPE_PROBLEM,
+        .full = !hides && config_errors_full(x->config, listener, x->route),
         .help = x->config->error_help,
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),

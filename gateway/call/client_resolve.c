@@ -219,14 +219,52 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
     return OK;
 }
 
+static Result refuse_input(Exchange *x, Bytes name, const char *why)
+{
+    return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, arena_text(x->arena, name), "%s %s%s%.*s %s",
+                      x->binding->rule->verb, x->binding->rule->path,
+                      name.size ? ": parameter " : "", BYTES_ARGS(name), why);
+}
+
 /* Input that the rule has no place for is treated as an unknown field. */
 static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *why)
 {
     if (x->route->unknown_fields == UNKNOWN_REFUSE)
-        return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, arena_text(x->arena, name),
-                          "%s %s%s%.*s %s", x->binding->rule->verb, x->binding->rule->path,
-                          name.size ? ": parameter " : "", BYTES_ARGS(name), why);
+        return refuse_input(x, name, why);
     x->record.n_unknown += n;
+    return OK;
+}
+
+static bool is_ignored(const QueryRule *rule, Bytes name)
+{
+    for (size_t i = 0; i < rule->n_names; i++)
+        if (bytes_are(name, rule->names[i]))
+            return true;
+    return rule->ignore;
+}
+
+/* Whether a part of the path is no field of the message before it. */
+static bool names_nothing(const MessageType *type, Bytes field_path)
+{
+    ParameterPath path = parameter_path(type, field_path);
+    ParameterStep step = PARAMETER_FIELD;
+    while (step == PARAMETER_FIELD)
+        step = parameter_path_next(&path);
+    return step == PARAMETER_UNKNOWN || (step == PARAMETER_END && path.rest.data);
+}
+
+/* Removes parameters that the route ignores, and refuses others that name no field. */
+static Result drop_ignored(Exchange *x)
+{
+    uint32_t kept = (uint32_t)x->binding->n_variables;
+    for (uint32_t i = kept; i < x->n_parameters; i++) {
+        Bytes name = x->parameters[i].field_path;
+        if (!names_nothing(x->method->type->input, name))
+            x->parameters[kept++] = x->parameters[i];
+        else if (!is_ignored(x->route->query, name))
+            return refuse_input(x, name, "names no field of the request");
+    }
+    x->n_parameters = kept;
     return OK;
 }
 
@@ -306,7 +344,8 @@ Result client_take_rest(Client *c)
     /* Another version may have other names for the variables of the same path. */
     for (size_t i = 0; i < binding->n_variables; i++)
         x->parameters[i].field_path = binding->variables[i];
-    return take_query(x);
+    r = x->route->query ? drop_ignored(x) : OK;
+    return failed(r) ? r : take_query(x);
 }
 
 enum { MOST_OF_NOTHING = 64 * 1024 };

@@ -63,6 +63,14 @@ enum { CONFIG_HASH_SIZE = 17 }; /* 16 hexadecimal digits and NUL */
 /* How much detail the gateway's own errors have. */
 typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold;
 
+/* How errors are written for REST clients. */
+typedef enum ErrorsWritten { SHAPE_UNSAID, SHAPE_PROBLEM, SHAPE_GOOGLE } ErrorsWritten;
+
+typedef struct ErrorStyle {
+    ErrorsTold told;
+    ErrorsWritten written;
+} ErrorStyle;
+
 typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls; /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
@@ -70,7 +78,7 @@ typedef struct ListenerConfig {
     TrustedPeers trusted;    /* peers whose forwarding fields are accepted */
     bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
     bool private;            /* a unix socket that only its owner may connect to */
-    ErrorsTold errors;
+    ErrorStyle errors;
     Authenticate authenticate;  /* UNSAID: as Config.access */
     CredentialList credentials; /* NULL: all */
     PolicyUse policy;           /* not said: as Config.access */
@@ -350,6 +358,13 @@ typedef struct ShownFields {
     Bytes text;                 /* `response_fields` as JSON */
 } ShownFields;
 
+/* What becomes of parameters in queries that name no field of the request. */
+typedef struct QueryRule {
+    bool ignore;        /* all are dropped; else those of these names are, and others refused */
+    char *const *names; /* so many */
+    size_t n_names;
+} QueryRule;
+
 struct Route {
     const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
     Impact impact;
@@ -375,8 +390,10 @@ struct Route {
     UnknownFields unknown_fields;         /* of requests */
     UnknownFields unknown_answer_fields;  /* of responses */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
+    RestStream json_stream; /* of messages, for REST clients whose Accept does not decide */
+    const QueryRule *query; /* parameters that name no field; NULL: as unknown_fields */
     CompressAnswers compress_answers;
-    ErrorsTold errors;
+    ErrorStyle errors;
     const KeyPolicy *keys;      /* NULL: idempotency keys are passed on, and mean nothing here */
     const ShadowRules *shadow;  /* NULL: none of its calls are copied */
     Bytes parameters;           /* as JSON, as they are written; empty: none */
@@ -863,7 +880,7 @@ struct Config {
     LogConfig log;
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
-    ErrorsTold errors; /* never UNSAID */
+    ErrorStyle errors; /* nothing of it is UNSAID */
     const char *error_help; /* URL; "{reason}" in it becomes the fault's name; or NULL */
     IdentityConfig identity;
     AccessConfig access;
@@ -916,6 +933,10 @@ bool version_mixes_in(const Version *version, const ServiceType *type);
    listener's, and that over the config's. `listener` is an address, which a newer config may not
    have any more; `route` may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
+
+/* Whether errors have the shape of Google's for a REST client of this listener. `route` may be
+   NULL. */
+bool config_errors_google(const Config *config, const char *listener, const Route *route);
 
 /*
  * Calls `see` for each certificate that the gateway shows: those of listeners, of the admin

@@ -33,11 +33,20 @@ bool version_serves(const Version *version, const ServiceType *type)
 
 bool config_errors_full(const Config *config, const char *listener, const Route *route)
 {
-    if (route && route->errors != ERRORS_UNSAID)
-        return route->errors == ERRORS_FULL;
+    if (route && route->errors.told != ERRORS_UNSAID)
+        return route->errors.told == ERRORS_FULL;
     const ListenerConfig *at = config_listener(config, listener);
-    ErrorsTold told = at && at->errors != ERRORS_UNSAID ? at->errors : config->errors;
-    return told == ERRORS_FULL;
+    bool at_listener = at && at->errors.told != ERRORS_UNSAID;
+    return (at_listener ? at->errors.told : config->errors.told) == ERRORS_FULL;
+}
+
+bool config_errors_google(const Config *config, const char *listener, const Route *route)
+{
+    if (route && route->errors.written != SHAPE_UNSAID)
+        return route->errors.written == SHAPE_GOOGLE;
+    const ListenerConfig *at = config_listener(config, listener);
+    bool at_listener = at && at->errors.written != SHAPE_UNSAID;
+    return (at_listener ? at->errors.written : config->errors.written) == SHAPE_GOOGLE;
 }
 
 uint16_t service_http_status(const Service *service, uint32_t service_code)

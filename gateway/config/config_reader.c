@@ -73,11 +73,16 @@ const char *config_field_name(ConfigReader *reader, const char *name, const char
     return lower_case(reader->arena, name);
 }
 
-ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
+ErrorStyle config_errors(const Passerelle__Config__Errors *text)
 {
-    if (!said)
-        return ERRORS_UNSAID;
-    return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
+    ErrorStyle style = {ERRORS_UNSAID, SHAPE_UNSAID};
+    bool full = text && text->detail == PASSERELLE__CONFIG__ERROR_DETAIL__ERROR_DETAIL_FULL;
+    bool google = text && text->shape == PASSERELLE__CONFIG__ERROR_SHAPE__ERROR_SHAPE_GOOGLE;
+    if (text && text->has_detail)
+        style.told = full ? ERRORS_FULL : ERRORS_PUBLIC;
+    if (text && text->has_shape)
+        style.written = google ? SHAPE_GOOGLE : SHAPE_PROBLEM;
+    return style;
 }
 
 Impact config_impact(Passerelle__Config__Impact impact)

@@ -125,8 +125,8 @@ void config_hash_end(ConfigReader *reader);
 /* Method.contract of all that need one; after config_hash_end. */
 void config_hash_contracts(const Config *config);
 
-/* The value of `errors`; UNSAID if it is absent. */
-ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
+/* The value of `errors`; what it does not say, or all if it is NULL, is UNSAID. */
+ErrorStyle config_errors(const Passerelle__Config__Errors *text);
 
 Impact config_impact(Passerelle__Config__Impact impact);
 

@@ -56,7 +56,9 @@ static void renew(ShedReply *reply, Loop *loop, Dialect dialect)
     uint32_t after = overload_retry_after(loop);
     Call call = {.dialect = dialect, .reply_codec = CODEC_JSON};
     Status status = status_of_error(arena, FAIL(arena, FAULT_SHED, "not recorded"));
-    ReplyOptions options = {.help = loop->config->error_help};
+    bool google = loop->config->errors.written == SHAPE_GOOGLE;
+    ReplyOptions options = {.help = loop->config->error_help,
+                            .shape = google ? ERROR_SHAPE_GOOGLE : ERROR_SHAPE_PROBLEM};
     Fields fields = fields_in(arena), trailers = fields_in(arena);
     fields_add_number(&fields, "retry-after", after);
     if (says_pushback(dialect))

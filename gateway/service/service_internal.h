@@ -51,6 +51,9 @@ MUST_USE Result service_make_idempotency(ConfigReader *reader);
 void config_read_log_fields(ConfigReader *reader, const Passerelle__Config__RouteLog *text,
                             const char *path, Route *route);
 MUST_USE Result service_make_log_fields(ConfigReader *reader);
+/* service_rest_rules.c: what the route says of its REST clients. */
+void config_read_rest(ConfigReader *reader, const Passerelle__Config__Route *text, const char *path,
+                      Route *route);
 /* service_rollout.c: Config.rollouts and Service.rollout; after the routes. */
 void config_read_rollouts(ConfigReader *reader);
 /* Then Method.cohort_key, as Method.key. */

@@ -42,6 +42,17 @@ static CompressAnswers compress_of(Passerelle__Config__CompressAnswers compress)
     return COMPRESS_WEB;
 }
 
+static RestStream stream_of(Passerelle__Config__JsonStream stream)
+{
+    switch (stream) {
+    case PASSERELLE__CONFIG__JSON_STREAM__JSON_STREAM_ARRAY: return REST_STREAM_ARRAY;
+    case PASSERELLE__CONFIG__JSON_STREAM__JSON_STREAM_RESULT: return REST_STREAM_RESULTS;
+    case PASSERELLE__CONFIG__JSON_STREAM__JSON_STREAM_LINES:
+    case _PASSERELLE__CONFIG__JSON_STREAM_IS_INT_SIZE: break;
+    }
+    return REST_STREAM_LINES;
+}
+
 static void read_backoff(const Passerelle__Config__Retry *text, Route *route)
 {
     static const Passerelle__Config__Retry defaults = PASSERELLE__CONFIG__RETRY__INIT;
@@ -58,11 +69,12 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     route->unknown_fields = unknown_of(text->unknown_fields);
     route->unknown_answer_fields = unknown_of(text->unknown_answer_fields);
     route->compress_answers = compress_of(text->compress_answers);
-    route->errors = config_errors(text->has_errors, text->errors);
+    route->errors = config_errors(text->errors);
     if (text->json) {
         route->emit_defaults = text->json->defaults;
         route->proto_names = text->json->proto_names;
         route->enums_as_numbers = text->json->enums_as_numbers;
+        route->json_stream = stream_of(text->json->stream);
     }
     read_backoff(text->retry, route);
     if (text->hedge)
@@ -264,6 +276,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     route->access = config_read_rules(reader, text, path);
     config_read_log_fields(reader, text->log, path, route);
     config_read_shown(reader, text, path, route);
+    config_read_rest(reader, text, path, route);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);

@@ -146,7 +146,7 @@ void config_read_listeners(ConfigReader *reader)
         if (config_address(reader, text->listen[i]->address, true,
                            config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
-        listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
+        listener->errors = config_errors(text->listen[i]->errors);
         listener->authenticate =
             config_authenticate(text->listen[i]->has_authenticate, text->listen[i]->authenticate);
         listener->credentials = config_credentials(reader, text->listen[i]->authentication,

@@ -125,7 +125,11 @@ void config_read_process(ConfigReader *reader)
     config->drain_time = drain->time;
     config->upgrade = upgrade_of(text->upgrade ? text->upgrade : &upgrades);
     config->node = text->node ? text->node : host_name(reader->arena);
-    config->errors = config_errors(true, text->errors);
+    config->errors = config_errors(text->errors);
+    if (config->errors.told == ERRORS_UNSAID)
+        config->errors.told = ERRORS_PUBLIC;
+    if (config->errors.written == SHAPE_UNSAID)
+        config->errors.written = SHAPE_PROBLEM;
     config->error_help = text->error_help;
     if (text->error_help)
         check_error_help(reader, text->error_help);

@@ -222,8 +222,15 @@ struct DetailJson {
     void *owner;
 };
 
+/* How errors are written in REST. */
+typedef enum ErrorShape {
+    ERROR_SHAPE_PROBLEM, /* application/problem+json (RFC 9457) */
+    ERROR_SHAPE_GOOGLE,  /* {"error": {...}} (AIP-193) */
+} ErrorShape;
+
 /* What an error may tell this client, and how details become JSON. */
 typedef struct ReplyOptions {
+    ErrorShape shape;
     bool full;        /* an error of our own includes its causes and the instance; else only what
                          error_message allows */
     const char *help; /* URL about errors of our own, in which "{reason}" is replaced; or NULL */
@@ -249,7 +256,7 @@ typedef struct ReplyOptions {
  * field and the caller is responsible, RetryInfo, RequestInfo, Help (options->help); with
  * options->full also the instance, and DebugInfo with the chain. REST errors are
  * application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and causes
- * if full; their type is the URL of options->help. Connect errors are its error JSON. Error
+ * if full; their type is the URL of options->help; with ERROR_SHAPE_GOOGLE they are AIP-193's. Connect errors are its error JSON. Error
  * bodies have x-content-type-options: nosniff. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,

@@ -2,6 +2,7 @@
 
 #include "base/text/json_text.h"
 #include "protocols/dialect/code.h"
+#include "protocols/dialect/google_error.h"
 #include "protocols/dialect/media.h"
 #include "protocols/rest/rest.h"
 
@@ -39,14 +40,7 @@ static void add_details(const Reply *reply, Buffer *out)
     if (reply->details.n == 0)
         return;
     json_text_add_key(out, "details");
-    buffer_add_byte(out, '[');
-    for (size_t i = 0; i < reply->details.n; i++) {
-        if (i)
-            buffer_add_byte(out, ',');
-        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena,
-                             out);
-    }
-    buffer_add_byte(out, ']');
+    reply_add_details_json(reply, out);
 }
 
 static Bytes reason_of(const Reply *reply)
@@ -93,14 +87,29 @@ static void add_problem(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
+static void add_wrapped_problem(const Reply *reply, Buffer *out)
+{
+    buffer_add_text(out, "{\"error\":");
+    add_problem(reply, out);
+    buffer_add_byte(out, '}');
+}
+
+static bool is_google(const Reply *reply)
+{
+    return reply->options->shape == ERROR_SHAPE_GOOGLE;
+}
+
 /* The head was sent with status 200: the error is the last item of the stream. */
 static void add_last_error(const Reply *reply, Buffer *out)
 {
     Buffer error = buffer_in(reply->arena);
     RestBody rest_body = *reply->options->rest_body;
-    buffer_add_text(&error, "{\"error\":");
-    add_problem(reply, &error);
-    buffer_add_byte(&error, '}');
+    if (rest_body.form == REST_STREAM_RESULTS)
+        google_error_add_of_gateway(reply, &error);
+    else if (is_google(reply))
+        google_error_add(reply, http_status_of(reply->status), &error);
+    else
+        add_wrapped_problem(reply, &error);
     rest_body_fail(&rest_body, buffer_bytes(&error), !status_is_retryable(reply->status), out);
     out->full |= error.full;
 }
@@ -120,9 +129,14 @@ static void add_good_end(const Reply *reply, Buffer *out)
 
 static void write_error(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
-    reply_head_begin(http_status_of(reply->status), reply->metadata, reply->arena, &end->head);
-    add_problem(reply, body);
-    fields_add(&end->head.fields, bytes_of("content-type"), bytes_of("application/problem+json"));
+    uint16_t http_status = http_status_of(reply->status);
+    reply_head_begin(http_status, reply->metadata, reply->arena, &end->head);
+    if (is_google(reply))
+        google_error_add(reply, http_status, body);
+    else
+        add_problem(reply, body);
+    fields_add(&end->head.fields, bytes_of("content-type"),
+               bytes_of(is_google(reply) ? "application/json" : "application/problem+json"));
     reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
 }
 

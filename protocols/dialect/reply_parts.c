@@ -30,7 +30,8 @@ static const char *stream_type(RestStream form)
     switch (form) {
     case REST_STREAM_LINES: break;
     case REST_STREAM_EVENTS: return "text/event-stream";
-    case REST_STREAM_ARRAY: return "application/json";
+    case REST_STREAM_ARRAY:
+    case REST_STREAM_RESULTS: return "application/json";
     }
     return "application/x-ndjson";
 }
@@ -79,6 +80,18 @@ void reply_add_metadata_json(const Fields *fields, Buffer *out)
         buffer_add_byte(out, ']');
     }
     buffer_add_byte(out, '}');
+}
+
+void reply_add_details_json(const Reply *reply, Buffer *out)
+{
+    buffer_add_byte(out, '[');
+    for (size_t i = 0; i < reply->details.n; i++) {
+        if (i)
+            buffer_add_byte(out, ',');
+        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena,
+                             out);
+    }
+    buffer_add_byte(out, ']');
 }
 
 void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to)

@@ -31,6 +31,9 @@ void reply_add_content_type(const Call *call, const Fields *metadata, bool is_st
 /* Appends {"name": ["value", "value"], ...}, with all values of a name in one array. */
 void reply_add_metadata_json(const Fields *fields, Buffer *out);
 
+/* Appends the details of an error as a JSON list. */
+void reply_add_details_json(const Reply *reply, Buffer *out);
+
 /* Appends the trailers with "trailer-" before each name. */
 void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 

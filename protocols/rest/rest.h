@@ -73,13 +73,16 @@ void rest_query_add(Buffer *path, Bytes name, Bytes text);
 
 /* The format of the messages of a response stream. */
 typedef enum RestStream {
-    REST_STREAM_LINES,  /* application/x-ndjson: a message on each line */
-    REST_STREAM_EVENTS, /* text/event-stream: an event for each message */
-    REST_STREAM_ARRAY,  /* application/json: an array, written element by element */
+    REST_STREAM_LINES,   /* application/x-ndjson: a message on each line */
+    REST_STREAM_EVENTS,  /* text/event-stream: an event for each message */
+    REST_STREAM_ARRAY,   /* application/json: an array, written element by element */
+    REST_STREAM_RESULTS, /* application/json: lines as grpc-gateway writes them, {"result": {...}}
+                          */
 } RestStream;
 
-/* The format that the client prefers by the Accept fields of call->head; lines if several are
-   equal. An array only if a range names JSON itself. */
+/* The format that the client prefers by the Accept fields of call->head; call->usual_stream if
+   several are equal. Where lines are usual, an array only if a range names JSON itself; elsewhere,
+   lines only if a range names them. */
 RestStream rest_stream_of(const Call *call);
 
 /* Whether the client accepts JSON; `is_stream`: one of the stream formats. True without an Accept
@@ -101,6 +104,7 @@ bool rest_accepts(const Call *call, bool is_stream);
  *            {...}
  *            ,{...}
  *            ]
+ *   results  {"result": {...}}           an error is the last line
  */
 typedef struct RestBody {
     RestStream form;

@@ -80,10 +80,15 @@ static bool is_more(Wish a, Wish b)
 
 RestStream rest_stream_of(const Call *call)
 {
+    RestStream usual = call->usual_stream;
+    bool is_lines = usual == REST_STREAM_LINES;
     Wish lines = wish_for(call, names_lines), events = wish_for(call, names_events),
          json = wish_for(call, names_json);
-    bool is_array = json.precision == 3 && json.quality && is_more(json, lines);
-    if (events.quality && is_more(events, lines) && !(is_array && is_more(json, events)))
+    Wish first = is_lines ? lines : json, second = is_lines ? json : lines;
+    bool is_second = second.precision == 3 && second.quality && is_more(second, first);
+    if (events.quality && is_more(events, first) && !(is_second && is_more(second, events)))
         return REST_STREAM_EVENTS;
-    return is_array ? REST_STREAM_ARRAY : REST_STREAM_LINES;
+    if (!is_second)
+        return usual;
+    return is_lines ? REST_STREAM_ARRAY : REST_STREAM_LINES;
 }

@@ -43,10 +43,18 @@ static void add_line(Bytes json, Buffer *out)
     buffer_add_byte(out, '\n');
 }
 
+static void add_result(Bytes json, Buffer *out)
+{
+    buffer_add_text(out, "{\"result\":");
+    buffer_add_bytes(out, json);
+    buffer_add_text(out, "}\n");
+}
+
 void rest_body_add(RestBody *body, Bytes message, Buffer *out)
 {
     switch (body->form) {
     case REST_STREAM_LINES: add_line(message, out); break;
+    case REST_STREAM_RESULTS: add_result(message, out); break;
     case REST_STREAM_ARRAY: add_element(body, message, out); return;
     case REST_STREAM_EVENTS:
         buffer_printf(out, "id: %llu\n", (unsigned long long)body->before + body->written + 1);
@@ -64,7 +72,8 @@ static void end_array(const RestBody *body, Buffer *out)
 void rest_body_end(const RestBody *body, Bytes end, Buffer *out)
 {
     switch (body->form) {
-    case REST_STREAM_LINES: break;
+    case REST_STREAM_LINES:
+    case REST_STREAM_RESULTS: break;
     case REST_STREAM_ARRAY: end_array(body, out); break;
     case REST_STREAM_EVENTS: add_event("event: end\nid: " LAST_ID "\n", end, out); break;
     }
@@ -73,7 +82,8 @@ void rest_body_end(const RestBody *body, Bytes end, Buffer *out)
 void rest_body_fail(RestBody *body, Bytes error, bool for_good, Buffer *out)
 {
     switch (body->form) {
-    case REST_STREAM_LINES: add_line(error, out); break;
+    case REST_STREAM_LINES:
+    case REST_STREAM_RESULTS: add_line(error, out); break;
     case REST_STREAM_ARRAY:
         add_element(body, error, out);
         end_array(body, out);

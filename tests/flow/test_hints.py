@@ -616,6 +616,8 @@ CONFIG_CASES = JOB_CASES + [
                "has a rule already"),
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], parameters: {s: {required: true}}}")),
                demanded("s: {required: true}"), "is not read"),
+    ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], unknown_query: ignore}")),
+               config(rest=route("{match: s.S/Go, unknown_query: ignore}")), "queries that pass through"),
     ConfigCase(webhook(name="a b"), webhook(name="pager"), "1 to 64 letters"),
     ConfigCase(webhook(when="faults: [UPSTREAM_DOWM]"), webhook(when="faults: [UPSTREAM_DOWN]"), "there is no fault"),
     ConfigCase(webhook(when="faults: [FIELD_REQUIRED]"), webhook(when="faults: [UPSTREAM_DOWN]"), "a mistake of clients"),

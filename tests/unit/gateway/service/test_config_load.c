@@ -218,7 +218,7 @@ static void everything_can_be_said(void **state)
     assert_int_equal(config->http_routes[1].service->retries.at_least, 3);
     assert_int_equal(route->unknown_fields, UNKNOWN_KEEP);
     assert_int_equal(route->unknown_answer_fields, UNKNOWN_REFUSE);
-    assert_int_equal(route->errors, ERRORS_FULL);
+    assert_int_equal(route->errors.told, ERRORS_FULL);
     assert_true(route->emit_defaults && route->proto_names);
     assert_true(route->enums_as_numbers);
 

@@ -677,6 +677,49 @@ static void an_error_in_a_rest_stream_is_its_last_item(void **state)
     assert_json(end.body);
 }
 
+static void an_error_has_the_shape_of_googles_where_that_is_asked_for(void **state)
+{
+    ReplyOptions options = {.shape = ERROR_SHAPE_GOOGLE, .request_id = bytes_of("r1")};
+    Call call = {.dialect = DIALECT_REST, .reply_codec = CODEC_JSON, .head = &metadata};
+    write_end(call, said(CODE_NOT_FOUND, "no \"x\""), false, &options);
+    assert_int_equal(end.head.status, 404);
+    assert_bytes(fields_get(&end.head.fields, "content-type"), "application/json");
+    assert_bytes(end.body, "{\"error\":{\"code\":404,\"message\":\"no \\\"x\\\"\","
+                           "\"status\":\"NOT_FOUND\",\"details\":[]}}");
+    write_end(call, ours(&FAULT_BAD_VALUE), false, &options);
+    assert_int_equal(end.head.status, 400);
+    assert_true(bytes_start_with(end.body, "{\"error\":{\"code\":400,\"message\":"));
+    assert_true(bytes_end_with(end.body, "]}}"));
+    assert_json(end.body);
+}
+
+/* In a stream that has begun: Google's own in an array, gRPC's number in grpc-gateway's lines. */
+static void an_error_in_a_stream_has_the_shape_that_its_readers_know(void **state)
+{
+    static Fields head;
+    RestBody body;
+    Call call = rest_stream_call("*/*", &head);
+    call.usual_stream = REST_STREAM_ARRAY;
+    ReplyOptions options = stream_options(&call, 1, &body);
+    options.shape = ERROR_SHAPE_GOOGLE;
+    write_end(call, said(CODE_DATA_LOSS, "broke off"), true, &options);
+    assert_bytes(end.body, ",{\"error\":{\"code\":500,\"message\":\"broke off\","
+                           "\"status\":\"DATA_LOSS\",\"details\":[]}}\n]\n");
+    call.usual_stream = REST_STREAM_RESULTS;
+    for (int k = 0; k < 2; k++) {
+        options = stream_options(&call, 1, &body);
+        options.shape = k ? ERROR_SHAPE_GOOGLE : ERROR_SHAPE_PROBLEM;
+        write_end(call, said(CODE_DATA_LOSS, "broke off"), true, &options);
+        assert_bytes(end.body, "{\"error\":{\"code\":15,\"message\":\"broke off\","
+                               "\"details\":[]}}\n");
+    }
+    Status own = said(CODE_UNKNOWN, "x");
+    own.service_code = 2021;
+    options = stream_options(&call, 1, &body);
+    write_end(call, own, true, &options);
+    assert_true(bytes_start_with(end.body, "{\"error\":{\"code\":2021,"));
+}
+
 /* A browser that reconnects to a stream that failed for good would never stop. */
 static void an_error_event_ends_the_stream_for_good_unless_another_try_may_help(void **state)
 {
@@ -1044,6 +1087,8 @@ int main(void)
         TEST(a_rest_stream_is_lines_events_or_an_array_by_accept),
         TEST(events_are_not_to_be_kept_unless_the_service_says_how),
         TEST(an_error_in_a_rest_stream_is_its_last_item),
+        TEST(an_error_has_the_shape_of_googles_where_that_is_asked_for),
+        TEST(an_error_in_a_stream_has_the_shape_that_its_readers_know),
         TEST(an_error_event_ends_the_stream_for_good_unless_another_try_may_help),
         TEST(a_good_end_of_a_rest_stream_is_said_where_its_form_can),
         TEST(a_reconnect_after_the_end_gets_204),

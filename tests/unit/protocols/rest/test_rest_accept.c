@@ -94,6 +94,37 @@ static void a_stream_is_what_is_wanted_more_and_lines_when_in_doubt(void **state
     }
 }
 
+static void a_route_says_what_is_usual_where_accept_does_not_decide(void **state)
+{
+    static const struct {
+        const char *accept;
+        RestStream array, results; /* where these are usual */
+    } rows[] = {
+        {NULL, REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"*/*", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"application/*", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"application/json", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"application/json, application/x-ndjson", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"application/json;q=0.9, application/x-ndjson", REST_STREAM_LINES, REST_STREAM_LINES},
+        {"application/x-ndjson", REST_STREAM_LINES, REST_STREAM_LINES},
+        {"application/x-ndjson;q=0.5, */*;q=0.4", REST_STREAM_LINES, REST_STREAM_LINES},
+        {"text/event-stream", REST_STREAM_EVENTS, REST_STREAM_EVENTS},
+        {"text/event-stream, */*", REST_STREAM_EVENTS, REST_STREAM_EVENTS},
+        {"text/event-stream;q=0.9, */*", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+        {"application/x-ndjson, text/event-stream;q=0.9", REST_STREAM_LINES, REST_STREAM_LINES},
+        {"text/html", REST_STREAM_ARRAY, REST_STREAM_RESULTS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Fields head;
+        Call call = call_that_accepts(rows[i].accept, &head);
+        call.usual_stream = REST_STREAM_ARRAY;
+        RestStream array = rest_stream_of(&call);
+        call.usual_stream = REST_STREAM_RESULTS;
+        if (array != rows[i].array || rest_stream_of(&call) != rows[i].results)
+            fail_msg("accept: %s", rows[i].accept);
+    }
+}
+
 static void odd_qualities_do_no_harm(void **state)
 {
     static const char *const odd[] = {"application/json;q=",
@@ -120,6 +151,7 @@ int main(void)
         cmocka_unit_test(json_is_accepted_by_its_names_and_by_families),
         cmocka_unit_test(the_most_precise_range_decides),
         cmocka_unit_test(a_stream_is_what_is_wanted_more_and_lines_when_in_doubt),
+        cmocka_unit_test(a_route_says_what_is_usual_where_accept_does_not_decide),
         cmocka_unit_test(odd_qualities_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

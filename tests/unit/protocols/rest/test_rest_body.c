@@ -64,6 +64,21 @@ static void an_array_is_one_json_value_whenever_it_ends(void **state)
     assert_bytes(buffer_bytes(&with_error), "[\n{}\n,2\n,{\"error\":1}\n]\n");
 }
 
+static void results_are_lines_as_grpc_gateway_writes_them(void **state)
+{
+    Call call = call_with("application/json", NULL);
+    call.usual_stream = REST_STREAM_RESULTS;
+    RestBody body = rest_body_of(&call);
+    rest_body_add(&body, bytes_of("{}"), &out);
+    rest_body_add(&body, bytes_of("1"), &out);
+    rest_body_end(&body, bytes_of("{}"), &out);
+    assert_bytes(buffer_bytes(&out), "{\"result\":{}}\n{\"result\":1}\n");
+    assert_int_equal(body.written, 2);
+    out.size = 0;
+    rest_body_fail(&body, bytes_of("{\"error\":1}"), true, &out);
+    assert_bytes(buffer_bytes(&out), "{\"error\":1}\n");
+}
+
 static void events_count_on_from_the_last_that_the_client_had(void **state)
 {
     static const struct {
@@ -113,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(lines_are_messages_alone),
         TEST(an_array_is_one_json_value_whenever_it_ends),
+        TEST(results_are_lines_as_grpc_gateway_writes_them),
         TEST(events_count_on_from_the_last_that_the_client_had),
         TEST(only_events_are_over_and_only_by_the_last_ones_id),
     };
