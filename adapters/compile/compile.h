@@ -62,7 +62,9 @@ uint8_t compiler_cost(Compiler *compiler, const MessageType *type);
 /* A rule whose field may be copied straight from protobuf to protobuf. */
 typedef struct Straight {
     const FieldType *source; /* NULL: it may not */
+    const Expr *path;        /* of a source in sub-messages; or NULL */
     const Program *program;  /* of messages */
+    uint64_t fits;           /* as in PlanOp */
 } Straight;
 
 /* Beside mapping->rules: what each rule allows by itself. */

@@ -53,24 +53,35 @@ static const char *source_name(const Draft *d, const FieldType *field)
     return d->program->from_codec == CODEC_JSON ? field->json_name : field->name;
 }
 
-Operand draft_field(Draft *d, const Expr *expr)
+ScanField *draft_scanned(Draft *d, const Expr *path)
 {
     ScanTable *table = d->root;
-    const char *where = NULL;
     ScanField *field = NULL;
-    for (uint32_t i = 0; i < expr->n_steps; i++) {
-        const FieldType *step = expr->steps[i];
+    for (uint32_t i = 0; i < path->n_steps; i++) {
+        const FieldType *step = path->steps[i];
         CHECK(step->parent == table->type);
         field = &table->fields[step->index];
-        where = where ? arena_printf(d->arena, "%s.%s", where, source_name(d, step))
-                      : source_name(d, step);
-        if (i + 1 == expr->n_steps)
+        if (i + 1 == path->n_steps)
             break;
         if (!field->inside)
             field->inside = draft_table(d, step->message);
         table = (ScanTable *)(uintptr_t)field->inside;
     }
     CHECK(field);
+    return field;
+}
+
+static const char *path_name(const Draft *d, const Expr *path)
+{
+    const char *name = source_name(d, path->steps[0]);
+    for (uint32_t i = 1; i < path->n_steps; i++)
+        name = arena_printf(d->arena, "%s.%s", name, source_name(d, path->steps[i]));
+    return name;
+}
+
+Operand draft_field(Draft *d, const Expr *expr)
+{
+    ScanField *field = draft_scanned(d, expr);
     if (field->slot == NO_SLOT)
         field->slot = draft_slot(d);
     const FieldType *type = field->field;
@@ -78,7 +89,7 @@ Operand draft_field(Draft *d, const Expr *expr)
         .slot = field->slot,
         .form = FORM_SOURCE,
         .source = type,
-        .where = where,
+        .where = path_name(d, expr),
         .type = {type->kind, type->repeated, type->message, type->enumeration},
         .zero_when_unset = !type->presence && !type->repeated && expr->n_steps == 1,
     };
@@ -87,8 +98,10 @@ Operand draft_field(Draft *d, const Expr *expr)
 static ScanRead choose_read(const ScanField *scan)
 {
     const FieldType *field = scan->field;
-    if (scan->pass)
+    if (scan->pass && scan->slot == NO_SLOT)
         return straight_read(field, scan->pass->program);
+    if (scan->pass && scan->pass->fits)
+        return PASS_FITTING;
     if (field->parent->message_set && field->extension)
         return READ_OTHER;
     if (field->kind == KIND_MESSAGE && !field->repeated)
@@ -229,6 +242,16 @@ void draft_finish_wakes(Draft *d)
         }
     }
     p->wakes = wakes;
+}
+
+/* Most fields keep their records, and where no slot is set, no operation does anything. */
+void draft_finish_same(Draft *d)
+{
+    Program *p = d->program;
+    uint32_t kept = 0, n = d->root->type->n_fields;
+    for (uint32_t i = 0; i < n; i++)
+        kept += d->root->fields[i].keeps_tag && d->root->fields[i].read >= PASS_VARINT;
+    p->often_same = p->wakes && !p->always && kept * 2 > n;
 }
 
 bool draft_open(Draft *d)

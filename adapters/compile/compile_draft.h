@@ -42,7 +42,8 @@ void draft_refuse(Draft *d, const char *what);
 uint16_t draft_slot(Draft *d);
 ScanTable *draft_table(Draft *d, const MessageType *type);
 
-/* The slot of a field of the source, by its path. */
+/* A field of the source, by its path; and with a slot. */
+ScanField *draft_scanned(Draft *d, const Expr *path);
 Operand draft_field(Draft *d, const Expr *expr);
 
 /* When all operations are there. */
@@ -53,6 +54,9 @@ void draft_finish_ops(Draft *d);
 
 /* After both: which slots wake which operations. */
 void draft_finish_wakes(Draft *d);
+
+/* After all of these: whether its messages are often the same on both sides. */
+void draft_finish_same(Draft *d);
 
 /* ---- Operations ------------------------------------------------------------------------------ */
 
@@ -92,7 +96,7 @@ void compile_put_nothing(Draft *d, const FieldType *target);
 /* What writes a field, for the caller to fill in. */
 PlanOp put_op(Draft *d, PlanCode code, const FieldType *target);
 
-/* Written when the table's message is read, without a slot. */
-void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Straight *straight);
+/* Written when the field is read. */
+void put_straight(Draft *d, ScanField *field, const FieldType *target, const Straight *straight);
 
 #endif

@@ -47,17 +47,32 @@ static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
     return NULL;
 }
 
+/* A number that does not fit is converted and written as usual; also when it becomes zero, which
+   has to replace what went straight before. */
+static void compile_unfitting(Draft *d, const Rule *rule)
+{
+    compile_put(d, rule->target, rule->value);
+    d->ops[d->n_ops - 1].omit_zero = false;
+}
+
 /* Rules that turn out not to be straight are added at the end: in protobuf fields may be in any
    order. */
 static void compile_straight(Draft *d, const Mapping *mapping, const Straight *straight)
 {
     for (uint32_t i = 0; i < mapping->n_rules && !failed(d->failure); i++) {
-        if (!straight[i].source)
+        const Rule *rule = &mapping->rules[i];
+        const Straight *is = &straight[i];
+        if (!is->source)
             continue;
-        if (straight_stands(mapping, straight, d->root, i))
-            put_straight(d, d->root, mapping->rules[i].target, &straight[i]);
-        else
-            compile_put(d, mapping->rules[i].target, mapping->rules[i].value);
+        ScanField *field =
+            is->path ? draft_scanned(d, is->path) : &d->root->fields[is->source->index];
+        if (!straight_stands(mapping, straight, d->root, i) || field->pass) {
+            compile_put(d, rule->target, rule->value);
+            continue;
+        }
+        put_straight(d, field, rule->target, is);
+        if (is->fits)
+            compile_unfitting(d, rule);
     }
 }
 
@@ -118,5 +133,6 @@ Result compile_fields(Compiler *compiler, Program *program)
     program->ops = d.ops;
     draft_finish_tables(&d);
     draft_finish_wakes(&d);
+    draft_finish_same(&d);
     return d.failure;
 }

@@ -213,10 +213,9 @@ static void put_operand(Draft *d, const FieldType *target, const Operand *from,
     draft_op(d, operand_op(d, target, from, program));
 }
 
-void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Straight *straight)
+void put_straight(Draft *d, ScanField *field, const FieldType *target, const Straight *straight)
 {
     const FieldType *source = straight->source;
-    ScanField *field = &table->fields[source->index];
     Operand from = {.slot = NO_SLOT,
                     .form = FORM_SOURCE,
                     .source = source,
@@ -224,8 +223,10 @@ void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Str
                     .type = {source->kind, source->repeated, source->message, source->enumeration}};
     PlanOp *op = arena_make(d->arena, PlanOp);
     *op = operand_op(d, target, &from, straight->program);
+    if (straight->fits)
+        op->fits = straight->fits;
     field->pass = op;
-    field->keeps_tag = source->number == target->number;
+    field->keeps_tag = source->number == target->number && !straight->path;
 }
 
 static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr)
@@ -249,7 +250,8 @@ static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
                    .code = PLAN_PUT_INSIDE, .a = old->slot, .inside = inside, .where = old->where});
     for (uint32_t i = 0; i < expr->n_rules && !failed(d->failure); i++) {
         if (straight && straight[i].source)
-            put_straight(d, inside, expr->rules[i].target, &straight[i]);
+            put_straight(d, &inside->fields[straight[i].source->index], expr->rules[i].target,
+                         &straight[i]);
         else
             compile_put(d, expr->rules[i].target, expr->rules[i].value);
     }

@@ -3,7 +3,9 @@
  * from the field number, so they are written while they are read.
  *
  * They are written in the order of the source, and repeated if the source repeats them; for readers
- * the meaning is the same. Other fields are read to slots.
+ * the meaning is the same. Other fields are read to slots. A straight field has a slot, too, when
+ * an expression reads it besides, and when only some of its values mean the same (`fits`): the
+ * others are converted, and written behind, where they count.
  */
 #include "adapters/compile/compile.h"
 
@@ -23,16 +25,22 @@ static bool same_entries(const MessageType *from, const MessageType *to)
     return true;
 }
 
+/* Whether a record of `from` is a record of `to`, if its value means the same there. */
+static bool same_place(const FieldType *from, const FieldType *to)
+{
+    return from->repeated == to->repeated && from->packed == to->packed && from->map == to->map &&
+           is_open(from->enumeration) && !from->parent->message_set && !to->parent->message_set &&
+           !to->required &&                     /* its presence must be checked */
+           (from->presence || !to->presence) && /* a zero would become set */
+           !from->oneof == !to->oneof;
+}
+
 /* Whether a record of `from` is a valid record of `to` with the same meaning, regardless of other
    fields. */
 static bool same_records(const FieldType *from, const FieldType *to)
 {
-    return from->kind == to->kind && from->kind != KIND_GROUP && from->repeated == to->repeated &&
-           from->packed == to->packed && from->map == to->map && is_open(from->enumeration) &&
-           (!from->map || same_entries(from->message, to->message)) && !from->parent->message_set &&
-           !to->parent->message_set && !to->required && /* its presence must be checked */
-           (from->presence || !to->presence) &&         /* a zero would become set */
-           !from->oneof == !to->oneof;
+    return from->kind == to->kind && from->kind != KIND_GROUP && same_place(from, to) &&
+           (!from->map || same_entries(from->message, to->message));
 }
 
 static const EnumEntry *entry_of(const Converter *by, int32_t number)
@@ -72,6 +80,11 @@ static const FieldType *plain_field(const Expr *value, const FieldType *inside)
     return value->steps[value->n_steps - 1];
 }
 
+static bool is_plain_scalar(const FieldType *field)
+{
+    return !field->repeated && !field->oneof && !kind_is_message(field->kind);
+}
+
 static const Program *program_for(Compiler *c, const Rule *rule)
 {
     const MessageType *type = rule->target->message;
@@ -87,28 +100,98 @@ static Straight straight_rule(Compiler *c, const Rule *rule, const FieldType *in
     const Expr *value = rule->value->kind == EXPR_MESSAGE ? rule->value->args[0] : rule->value;
     const FieldType *source = plain_field(value, inside);
     if (!source || !same_records(source, rule->target))
-        return (Straight){NULL, NULL};
-    Straight straight = {source, program_for(c, rule)};
+        return (Straight){.source = NULL};
+    Straight straight = {.source = source, .program = program_for(c, rule)};
     /* The message may be split in several records, which must be merged before the conversion. */
     if (!rule->target->repeated && straight.program && straight.program->style != PROGRAM_COPY)
-        return (Straight){NULL, NULL};
+        return (Straight){.source = NULL};
     return straight;
+}
+
+/* A scalar of a message within the source. If one of the messages were in a oneof, the field could
+   be unset again. */
+static Straight straight_path(const Rule *rule)
+{
+    const Expr *value = rule->value;
+    if (value->kind == EXPR_CONVERT && converter_keeps_numbers(value->converter))
+        value = value->args[0];
+    if (value->kind != EXPR_FIELD || value->n_steps < 2)
+        return (Straight){.source = NULL};
+    const FieldType *source = value->steps[value->n_steps - 1];
+    bool good = same_records(source, rule->target) && is_plain_scalar(source);
+    for (uint32_t i = 0; i + 1 < value->n_steps; i++)
+        good &= !value->steps[i]->oneof && !value->steps[i]->parent->message_set;
+    return (Straight){.source = good ? source : NULL, .path = value};
+}
+
+/* The highest number of a kind of which records are varints, as they are. */
+static uint64_t highest(FieldKind kind)
+{
+    switch (kind) {
+    case KIND_INT32: return INT32_MAX;
+    case KIND_UINT32: return UINT32_MAX;
+    case KIND_INT64: return INT64_MAX;
+    case KIND_UINT64: return UINT64_MAX;
+    default: return 0;
+    }
+}
+
+/* A bit for each value, of those below 64, that is the same in both versions. Without zero there
+   are none: it unsets the field, so it must not be left to the slot. */
+static uint64_t values_that_stay(const Converter *by)
+{
+    uint64_t stay = 0;
+    for (uint32_t i = 0; i < by->n_entries; i++) {
+        const EnumEntry *entry = &by->entries[i];
+        if (entry->from == entry->to && !entry->merges && entry->from >= 0 && entry->from < 64)
+            stay |= UINT64_C(1) << entry->from;
+    }
+    return stay & 1 ? stay : 0;
+}
+
+static uint64_t numbers_that_fit(const Converter *by)
+{
+    uint64_t from = highest(by->from.kind), to = highest(by->to.kind);
+    switch (by->code) {
+    case CONVERT_NUMBER: return from < to ? from : to;
+    case CONVERT_ENUM: return by->from.enumeration && by->to.enumeration ? values_that_stay(by) : 0;
+    default: return 0;
+    }
+}
+
+/* A number of which most values stay as they are, such as an int64 that becomes an int32. */
+static Straight straight_number(const Rule *rule)
+{
+    const Expr *value = rule->value;
+    const Expr *field = value->kind == EXPR_CONVERT ? value->args[0] : NULL;
+    if (!field || field->kind != EXPR_FIELD || field->n_steps != 1)
+        return (Straight){.source = NULL};
+    const FieldType *source = field->steps[0];
+    bool good = same_place(source, rule->target) && is_plain_scalar(source);
+    uint64_t fits = good ? numbers_that_fit(value->converter) : 0;
+    return (Straight){.source = fits ? source : NULL, .fits = fits};
 }
 
 const Straight *straight_rules(Compiler *c, const Mapping *mapping)
 {
     Straight *rules = arena_array(c->room, Straight, mapping->n_rules);
-    for (uint32_t i = 0; i < mapping->n_rules; i++)
-        rules[i] = straight_rule(c, &mapping->rules[i], NULL);
+    for (uint32_t i = 0; i < mapping->n_rules; i++) {
+        const Rule *rule = &mapping->rules[i];
+        rules[i] = straight_rule(c, rule, NULL);
+        if (!rules[i].source)
+            rules[i] = straight_path(rule);
+        if (!rules[i].source)
+            rules[i] = straight_number(rule);
+    }
     return rules;
 }
 
-/* The only straight rule of a source field; n_rules if there are none or several. */
+/* The only straight rule of a field of the source itself; n_rules if there are none or several. */
 static uint32_t rule_of(const Mapping *mapping, const Straight *rules, const FieldType *source)
 {
     uint32_t found = mapping->n_rules;
     for (uint32_t i = 0; i < mapping->n_rules; i++) {
-        if (rules[i].source != source)
+        if (rules[i].source != source || rules[i].path)
             continue;
         if (found != mapping->n_rules)
             return mapping->n_rules;
@@ -144,7 +227,11 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
                      uint32_t rule)
 {
     const FieldType *source = rules[rule].source, *target = mapping->rules[rule].target;
-    if (rule_of(mapping, rules, source) != rule || !nobody_else_reads(table, source))
+    bool may_be_kept = is_plain_scalar(source) && !rules[rule].fits;
+    if (rules[rule].path)
+        return true;
+    if (rule_of(mapping, rules, source) != rule ||
+        !(may_be_kept || nobody_else_reads(table, source)))
         return false;
     return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
 }

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+enum { DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
+
 /* The programs with the same options, apart from the codecs. */
 typedef struct CacheEntry {
     ProgramSet set; /* first member: a pointer to it is cast to CacheEntry */
@@ -137,6 +139,12 @@ static Result find_only(Arena *arena, const Mapping *mapping, const PlanOptions 
                             mapping->to->full_name, options->only_field);
 }
 
+static uint32_t depth_of(const PlanOptions *options)
+{
+    uint32_t depth = options->max_depth ? options->max_depth : DEFAULT_DEPTH;
+    return depth < MOST_DEPTH ? depth : MOST_DEPTH;
+}
+
 Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                     const Plan **plan_out)
 {
@@ -146,11 +154,14 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
         options->cache ? cached_entry(options->cache, options) : new_entry(arena, options);
     if (!plan || !entry)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "compiling a plan");
-    *plan = (Plan){.set = &entry->set,
-                   .mapping = mapping,
-                   .from = options->from,
-                   .to = options->to,
-                   .unknown = options->unknown};
+    *plan =
+        (Plan){.set = &entry->set,
+               .mapping = mapping,
+               .from = options->from,
+               .to = options->to,
+               .unknown = options->unknown,
+               .max_depth = depth_of(options),
+               .max_elements = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS};
     const FieldType *only;
     Result r = find_only(arena, mapping, options, &only);
     if (!failed(r))

@@ -103,9 +103,10 @@ static void print_scan(Listing *list, const ScanTable *table, unsigned indent)
         if (field->slot == NO_SLOT && !field->inside && !field->pass)
             continue;
         buffer_printf(out, "%*s%u %s", (int)indent, "", field->field->number, field->field->name);
-        print_slot(out, "-> s", field->slot);
+        bool fits = field->read == PASS_FITTING;
         if (field->pass)
             print_pass(list, field->pass);
+        print_slot(out, fits ? "or -> s" : "-> s", field->slot);
         buffer_add_byte(out, '\n');
         if (field->inside)
             print_scan(list, field->inside, indent + 4);

@@ -38,7 +38,8 @@ enum {
 };
 
 /* How a field is read: one case for each common kind of field, with no more checks than it needs;
-   READ_OTHER is the general case. PASS: the record is written to the output at once. */
+   READ_OTHER is the general case. PASS: the record is written to the output at once. READ of a
+   field with ScanField.pass: both. */
 typedef enum ScanRead {
     READ_OTHER,
     READ_TAG, /* not of a field: a tag that is not in `by_tag` */
@@ -58,6 +59,7 @@ typedef enum ScanRead {
     PASS_PACKED,
     PASS_MESSAGE,
     PASS_ENTRY,
+    PASS_FITTING, /* if it is among PlanOp.fits; else its value goes into the slot */
 } ScanRead;
 
 /* How one field of the source is read. */
@@ -146,7 +148,12 @@ typedef struct PlanOp {
     uint32_t skip;
     const char *where; /* path in the source, for errors */
     const Program *program;
-    const ElementShape *shape;
+    union {
+        const ElementShape *shape; /* of a list or map */
+        uint64_t
+            fits; /* PUT_VALUE during the scan, of a number that is converted: the highest that
+                     stays as it is; of an enum, a bit for each such value; 0: all of them do */
+    };
     const Loss *loss;
     union {
         struct { /* PUT */
@@ -162,6 +169,14 @@ typedef struct PlanOp {
         const Loss *order; /* KEYED */
     };
 } PlanOp;
+
+/* Whether a number, as its record has it, is the same in the target (PASS_FITTING). */
+static inline bool op_fits(const PlanOp *op, uint64_t raw)
+{
+    if (op->kind == KIND_ENUM)
+        return raw < 64 && op->fits >> raw & 1;
+    return raw <= op->fits;
+}
 
 typedef enum ProgramStyle {
     PROGRAM_COPY,   /* protobuf to protobuf, nothing changes: the bytes */
@@ -191,6 +206,8 @@ struct Program {
     const uint64_t *wakes;
     uint64_t always; /* with `wakes`: the operations that are always run */
     bool keep_unknown;
+    bool often_same; /* protobuf to protobuf: most messages only have fields that keep their
+                        records, and then come out as they are: message_is_same (run/) */
     const Program *first, *second; /* STAGED; second may be NULL */
     const Converter *holder; /* ANY: which types have a different mapping in this Any; or NULL */
     const Table *held;       /* full name -> AnyType, of those types; or NULL */
@@ -225,8 +242,9 @@ static inline void program_need(const ProgramSet *set, const Program *program)
 struct Plan {
     const Program *program;
     Codec from, to;
-    uint8_t cost;          /* plan_cost */
-    UnknownFields unknown; /* a shared program only knows whether it is UNKNOWN_KEEP */
+    uint8_t cost;                     /* plan_cost */
+    UnknownFields unknown;            /* a shared program only knows whether it is UNKNOWN_KEEP */
+    uint32_t max_depth, max_elements; /* of one message */
     const Mapping *mapping;
     const ProgramSet *set;
 };

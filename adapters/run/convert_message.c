@@ -24,11 +24,33 @@ static bool take_member(Conversion *c, const FieldType *field, const WireField *
     return false;
 }
 
+/* The same, of a message that has nothing but varints of these fields, as most do. */
+static bool read_varints(Bytes message, const FieldType *const *fields, unsigned n,
+                         Value *values_out)
+{
+    const uint8_t *at = message.data, *end = message.size ? at + message.size : at;
+    memset(values_out, 0, n * sizeof(*values_out));
+    while (at != end) {
+        uint32_t tag = *at++; /* of one byte, or else of none of the fields */
+        uint64_t raw;
+        unsigned i = 0;
+        while (i < n && (fields[i]->number << 3 | WIRE_VARINT) != tag)
+            i++;
+        if (i == n || tag >= 0x80 || kind_wire_type(fields[i]->kind) != WIRE_VARINT ||
+            !(at = wire_varint(at, end, &raw)))
+            return false;
+        values_out[i] = value_of_wire(fields[i]->kind, raw);
+    }
+    return true;
+}
+
 /* Reads the last value of each of these fields of a message in one pass; zero for one that is not
    set. */
 static bool read_members(Conversion *c, Bytes message, const FieldType *const *fields, unsigned n,
                          Value *values_out)
 {
+    if (read_varints(message, fields, n, values_out))
+        return true;
     memset(values_out, 0, n * sizeof(*values_out));
     WireReader reader = wire_reader(message);
     for (WireField f; wire_next(&reader, &f);) {

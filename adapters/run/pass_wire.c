@@ -37,6 +37,22 @@ const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *recor
     return NULL;
 }
 
+/* ---- Numbers that do not fit ----------------------------------------------------------------- */
+
+const uint8_t *pass_unfitting(Scan *s, const ScanField *field, const uint8_t *record,
+                              const uint8_t *at)
+{
+    Value value;
+    if (s->run)
+        pass_run(s, record);
+    at = wire_scalar(s->runner, field->field->kind, field->check_utf8, at, s->end, &value);
+    if (!at)
+        return NULL;
+    s->frame->values[field->slot] = value;
+    frame_set(s->frame, field->slot);
+    return at;
+}
+
 /* ---- Messages and maps ----------------------------------------------------------------------- */
 
 /* Reads a length and the bytes after it. NULL: truncated. */
@@ -64,6 +80,49 @@ const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *reco
     if (!run_count_element(s->runner) || !put_one_message(s->runner, field->pass, false, message))
         return pass_failed(s, field, record);
     return behind;
+}
+
+/* Behind a record that keeps its tag and has nothing wrong; NULL: it may be another one. */
+static inline const uint8_t *skip_same(const ScanField *field, const uint8_t *at,
+                                       const uint8_t *end)
+{
+    uint64_t value;
+    switch ((ScanRead)field->read) {
+    case PASS_VARINT: return wire_skip_varint(at, end);
+    case PASS_FITTING:
+        at = wire_varint(at, end, &value);
+        return at && op_fits(field->pass, value) ? at : NULL;
+    case PASS_FIXED_64: return end - at >= 8 ? at + 8 : NULL;
+    case PASS_FIXED_32: return end - at >= 4 ? at + 4 : NULL;
+    case PASS_BYTES:
+        at = wire_varint(at, end, &value);
+        if (!at || value > (uint64_t)(end - at) ||
+            (field->check_utf8 && !text_is_valid(at, (size_t)value)))
+            return NULL;
+        return at + value;
+    default: return NULL;
+    }
+}
+
+bool message_is_same(Runner *runner, const Program *program, Value message)
+{
+    program_need(runner->set, program);
+    if (!program->often_same || runner->depth == runner->max_depth)
+        return false;
+    const ScanTable *table = program->scan;
+    const uint8_t *at = message.data, *end = message.size ? at + message.size : at;
+    uint32_t elements = 0;
+    while (at != end) {
+        const ScanField *field = table->fields + table->by_tag[*at] - 1;
+        at = field->keeps_tag ? skip_same(field, at + 1, end) : NULL;
+        if (!at)
+            return false;
+        elements += field->field->repeated;
+    }
+    if (elements > runner->elements_left)
+        return false;
+    runner->elements_left -= elements;
+    return true;
 }
 
 static const uint8_t *skip_scalar(uint8_t tag, bool check_utf8, const uint8_t *at,

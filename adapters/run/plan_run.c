@@ -7,9 +7,6 @@
 enum {
     OUTPUT_SPARE = 64, /* a small message usually grows by less */
     LARGE_INPUT = 1 << 20,
-    DEFAULT_DEPTH = 100,
-    MOST_DEPTH = 1000,
-    DEFAULT_ELEMENTS = 1000000
 };
 
 static void write_step(Buffer *path, const PathStep *step)
@@ -43,19 +40,6 @@ static Result mistake_result(const Mistake *mistake, Arena *arena)
                      *field ? ": " : "", mistake->text);
 }
 
-static Result source_value(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
-                           Value *source_out)
-{
-    JsonNode *root = NULL;
-    if (plan->from == CODEC_PROTO) {
-        *source_out = value_of_bytes(input->bytes);
-        return OK;
-    }
-    Result r = input_tree(plan, input, arena, run, &root);
-    *source_out = (Value){.node = root};
-    return r;
-}
-
 /* Reserves one block that is usually large enough, instead of growing by doubling. */
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
@@ -70,16 +54,14 @@ static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 
 static void begin(Runner *runner, const Plan *plan, Arena *arena, Buffer *out, PlanRun *report)
 {
-    const PlanOptions *options = &plan->set->options;
-    uint32_t depth = options->max_depth ? options->max_depth : DEFAULT_DEPTH;
     runner->arena = arena;
     runner->out = out;
     runner->report = report;
     runner->set = plan->set;
     runner->unknown = plan->unknown;
     runner->depth = 0;
-    runner->max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
-    runner->elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
+    runner->max_depth = plan->max_depth;
+    runner->elements_left = plan->max_elements;
     uint8_t *frames = (uint8_t *)runner->first_frames;
     runner->free = (FrameRoom){frames, frames + FIRST_FRAMES};
     runner->spare = (FrameRoom){NULL, NULL};
@@ -198,28 +180,38 @@ static Result with_all_mistakes(PlanRun *asked, const Plan *plan, Value source, 
     return error_with_others(arena, all, n < MOST_MISTAKES ? n : MOST_MISTAKES);
 }
 
-Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
+static inline __attribute__((always_inline)) Result
+run_on(const Plan *plan, Value source, size_t size, Arena *arena, Buffer *out, PlanRun *report)
 {
-    PlanRun unreported = {0};
-    PlanRun *report = run ? run : &unreported;
-    Value source;
-    Result r = source_value(plan, input, arena, report, &source);
-    if (failed(r))
-        return with_all_mistakes(report, plan, source, arena, true, r);
-
     Runner runner;
     Mistake mistake;
     begin(&runner, plan, arena, out, report);
     runner.mistakes = &mistake;
     runner.most_mistakes = 1;
-    reserve_output(plan, input->bytes.size, out);
+    reserve_output(plan, size, out);
     size_t start = out->size;
-    bool ok = program_run(&runner, plan->program, source);
-    if (ok && out->full)
-        ok = run_out_of_memory(&runner);
-    if (ok)
+    if (__builtin_expect(program_run(&runner, plan->program, source), 1) &&
+        (!out->full || run_out_of_memory(&runner)))
         return OK;
     out->size = out->size < start ? out->size : start;
-    r = mistake_result(&mistake, arena);
-    return with_all_mistakes(report, plan, source, arena, false, r);
+    return with_all_mistakes(report, plan, source, arena, false, mistake_result(&mistake, arena));
+}
+
+static Result run_on_json(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out,
+                          PlanRun *report)
+{
+    JsonNode *root = NULL;
+    Result r = input_tree(plan, input, arena, report, &root);
+    Value source = {.node = root};
+    return failed(r) ? with_all_mistakes(report, plan, source, arena, true, r)
+                     : run_on(plan, source, input->bytes.size, arena, out, report);
+}
+
+Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
+{
+    PlanRun unreported = {0};
+    PlanRun *report = run ? run : &unreported;
+    if (plan->from == CODEC_JSON)
+        return run_on_json(plan, input, arena, out, report);
+    return run_on(plan, value_of_bytes(input->bytes), input->bytes.size, arena, out, report);
 }

@@ -85,6 +85,10 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
 /* One message through op->program, with its name. json_source: it is a node. */
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
 
+/* pass_wire.c: whether the program (often_same) makes of the message the same bytes. Counts the
+   elements then, and only then. False: run it. */
+bool message_is_same(Runner *runner, const Program *program, Value message);
+
 /* put_map.c: KEYED, of a list of entries, and LISTED, of a map, both made by the run. */
 bool map_of_entries(Runner *runner, const PlanOp *op, Value entries, Value *map_out);
 bool map_as_list(Runner *runner, const PlanOp *op, Value map, Value *list_out);

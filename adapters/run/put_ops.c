@@ -213,7 +213,8 @@ bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value m
     if (op->json || !op->put->delimited) {
         if (!program_run(runner, op->program, message))
             return false;
-    } else if (op->program->style == PROGRAM_COPY) {
+    } else if (op->program->style == PROGRAM_COPY ||
+               message_is_same(runner, op->program, message)) {
         put_wire_scalar(out, KIND_MESSAGE, message);
     } else {
         size_t reserved = length_begin(out, size_guess(json_source, message)), content = out->size;

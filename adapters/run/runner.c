@@ -163,7 +163,8 @@ static __attribute__((cold, noinline)) bool gather_mistakes(Runner *runner, cons
     return ok;
 }
 
-static bool run_fields(Runner *runner, const Program *program, Value source)
+static inline __attribute__((always_inline)) bool run_fields(Runner *runner, const Program *program,
+                                                             Value source)
 {
     Frame frame;
     Buffer unknown;
@@ -202,7 +203,8 @@ static bool run_staged(Runner *runner, const Program *program, Value source)
            program_run(runner, program->second, value_of_bytes(between));
 }
 
-static bool run_style(Runner *runner, const Program *program, Value source)
+static __attribute__((noinline)) bool run_style(Runner *runner, const Program *program,
+                                                Value source)
 {
     switch (program->style) {
     case PROGRAM_COPY: buffer_add_bytes(runner->out, value_bytes(source)); return true;
@@ -224,7 +226,8 @@ bool program_run(Runner *runner, const Program *program, Value source)
         return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     program_need(runner->set, program);
-    bool ok = run_style(runner, program, source);
+    bool fields = program->style == PROGRAM_FIELDS && program->to_codec == CODEC_PROTO;
+    bool ok = fields ? run_fields(runner, program, source) : run_style(runner, program, source);
     runner->depth--;
     return ok;
 }

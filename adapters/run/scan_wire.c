@@ -375,8 +375,10 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
     bool usual = field && field->tag == tag;
     if (usual && field->read >= PASS_VARINT)
         return pass_field(s, (ScanRead)field->read, field, record, at);
-    if (usual)
-        return take_usual(s, field, record, at);
+    if (usual) {
+        const uint8_t *behind = take_usual(s, field, record, at);
+        return field->pass && behind ? pass_record(s, field, record, at, behind) : behind;
+    }
     if (s->run)
         pass_run(s, record);
     return take_unusual(s, field, (uint32_t)tag, record, at);
@@ -387,17 +389,13 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
 static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
 {
     const ScanField *field = s->table->fields + s->table->by_tag[*at] - 1;
-    switch ((ScanRead)field->read) {
-    case READ_TAG: return take_any(s, at);
-    case PASS_BYTES: return pass_field(s, PASS_BYTES, field, at, at + 1);
-    case PASS_VARINT: return pass_field(s, PASS_VARINT, field, at, at + 1);
-    case PASS_FIXED_64:
-    case PASS_FIXED_32:
-    case PASS_PACKED:
-    case PASS_MESSAGE:
-    case PASS_ENTRY: return pass_field(s, (ScanRead)field->read, field, at, at + 1);
-    default: return take_usual(s, field, at, at + 1);
-    }
+    ScanRead read = (ScanRead)field->read;
+    if (read == READ_TAG)
+        return take_any(s, at);
+    if (read >= PASS_VARINT)
+        return pass_field(s, read, field, at, at + 1);
+    const uint8_t *behind = take_usual(s, field, at, at + 1);
+    return field->pass && behind ? pass_record(s, field, at, at + 1, behind) : behind;
 }
 
 /* Adds the open messages to the path of the fault. Returns the end of the record, if the run goes

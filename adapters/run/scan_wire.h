@@ -47,6 +47,10 @@ const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record
 const uint8_t *pass_other_form(Scan *s, const ScanField *field, uint32_t tag, const uint8_t *record,
                                const uint8_t *at);
 
+/* A number that is not the same in the target, into its slot. */
+const uint8_t *pass_unfitting(Scan *s, const ScanField *field, const uint8_t *record,
+                              const uint8_t *at);
+
 /* A packed list; its elements are counted. */
 const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record,
                            const uint8_t *at);
@@ -68,6 +72,19 @@ static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const 
         out->size += size;
     }
     return behind;
+}
+
+/* A number that goes straight if it is the same in the target. One that is not waits in its slot,
+   unless the field comes again. */
+static inline const uint8_t *pass_fitting(Scan *s, const ScanField *field, const uint8_t *record,
+                                          const uint8_t *at)
+{
+    uint64_t raw;
+    const uint8_t *behind = wire_varint(at, s->end, &raw);
+    if (!behind || !op_fits(field->pass, raw))
+        return pass_unfitting(s, field, record, at);
+    frame_clear(s->frame, field->slot);
+    return pass_record(s, field, record, at, behind);
 }
 
 /* One field behind its tag; `read` is its own. */
@@ -94,6 +111,7 @@ pass_field(Scan *s, ScanRead read, const ScanField *field, const uint8_t *record
     case PASS_PACKED: return pass_packed(s, field, record, at);
     case PASS_MESSAGE: return pass_message(s, field, record, at);
     case PASS_ENTRY: return pass_entry(s, field, record, at);
+    case PASS_FITTING: return pass_fitting(s, field, record, at);
     default: break;
     }
     if (!behind)

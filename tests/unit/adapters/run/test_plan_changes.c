@@ -148,9 +148,9 @@ static void what_stands_deep_inside_is_found_and_named(void **state)
         else
             assert_ok(arena, r);
         assert_bytes(buffer_bytes(&out), rows[i].path ? ""
-                                                      : "\x18\x07\x0a\x04"
-                                                        "edge\x12\x04"
-                                                        "deep");
+                                                      : "\x12\x04"
+                                                        "deep\x0a\x04"
+                                                        "edge\x18\x07"); /* as they are read */
     }
 }
 
