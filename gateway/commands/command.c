@@ -1,8 +1,10 @@
 #include "gateway/commands/command.h"
 
+#include "base/arena.h"
 #include "base/problem.h"
 #include "gateway/commands/admin_client.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@ const CommandExit command_exits[] = {
     {EXIT_WELL, "good"},
     {EXIT_NO, "no: mistakes, a difference, or the gateway refuses"},
     {EXIT_USAGE, "wrong usage"},
-    {EXIT_UNREACHED, "the gateway cannot be reached"},
+    {EXIT_UNREACHED, "the gateway, or the instance, cannot be reached"},
     {0, NULL},
 };
 
@@ -20,6 +22,7 @@ const CommandVariable command_variables[] = {
     {"PASSERELLE_ADMIN", "the admin listener of the gateway, where --admin is not given"},
     {"PASSERELLE_TOKEN", "the token of an operator, where --token-file is not given"},
     {"PASSERELLE_PASSWORD", "the password of --user, where --password-file is not given"},
+    {"NO_COLOR", "if it is set, and not empty, nothing is printed in colours"},
     {NULL, NULL},
 };
 
@@ -194,6 +197,26 @@ const char *command_option(const CommandLine *line, const char *name)
         if (strcmp(line->given[i].option->name, name) == 0)
             return line->given[i].value;
     return NULL;
+}
+
+bool command_take_fields(const CommandLine *line, Arena *arena, Fields *fields)
+{
+    for (int i = 0; i < line->n_given; i++) {
+        if (strcmp(line->given[i].option->name, "-H") != 0)
+            continue;
+        const char *text = line->given[i].value;
+        Bytes rest = bytes_of(text), name;
+        if (bytes_find(rest, ':') == rest.size) {
+            command_tell(line, "a field is written 'Name: value', not %s", text);
+            return false;
+        }
+        bytes_split(&rest, ':', &name);
+        char *lower = arena_array(arena, char, name.size + 1);
+        for (size_t k = 0; k < name.size; k++)
+            lower[k] = (char)tolower(name.data[k]);
+        fields_add(fields, bytes(lower, name.size), bytes_trim(rest));
+    }
+    return true;
 }
 
 bool command_has_reason(const CommandLine *line)

@@ -99,6 +99,12 @@ const char *command_option(const CommandLine *line, const char *name);
 /* Whether --why was given, and says something. */
 bool command_has_reason(const CommandLine *line);
 
+/* All "-H 'Name: value'", with lower-case names; false when one has no colon, which is told. */
+bool command_take_fields(const CommandLine *line, Arena *arena, Fields *fields);
+
+/* Whether what is printed may have colours: a terminal reads it, and NO_COLOR is not set. */
+bool command_colours(void);
+
 /*
  * The result, for people (nothing with --json): each line without control characters (printable.h).
  * Nothing with --quiet.

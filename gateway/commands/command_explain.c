@@ -7,29 +7,6 @@
 
 #include "base/arena.h"
 
-#include <ctype.h>
-
-/* All "-H 'Name: value'"; false when one has no colon, which is told. */
-static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
-{
-    for (int i = 0; i < line->n_given; i++) {
-        if (strcmp(line->given[i].option->name, "-H") != 0)
-            continue;
-        const char *text = line->given[i].value;
-        Bytes rest = bytes_of(text), name;
-        if (bytes_find(rest, ':') == rest.size) {
-            command_tell(line, "a field is written 'Name: value', not %s", text);
-            return false;
-        }
-        bytes_split(&rest, ':', &name);
-        char *lower = arena_array(arena, char, name.size + 1);
-        for (size_t k = 0; k < name.size; k++)
-            lower[k] = (char)tolower(name.data[k]);
-        fields_add(fields, bytes(lower, name.size), bytes_trim(rest));
-    }
-    return true;
-}
-
 /* What is known of the client beside its name. False: it is told. */
 static bool take_client(Arena *arena, const CommandLine *line, ExplainRequest *request)
 {
@@ -85,7 +62,7 @@ int command_explain(const CommandLine *line)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ExplainRequest request = {.fields = fields_in(arena)};
     int code = EXIT_NO;
-    if (!take_fields(arena, line, &request.fields) || !take_client(arena, line, &request) ||
+    if (!command_take_fields(line, arena, &request.fields) || !take_client(arena, line, &request) ||
         line->n < 2 || line->n > 3) {
         code = command_usage(line->command);
         arena_free(arena);

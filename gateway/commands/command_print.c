@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void write_lines(Bytes lines, FILE *out)
 {
@@ -17,6 +18,13 @@ static void write_lines(Bytes lines, FILE *out)
     printable_add_lines(&shown, lines);
     fwrite(shown.data, 1, shown.size, out);
     arena_free(arena);
+}
+
+/* https://no-color.org */
+bool command_colours(void)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(none && *none) && !text_equal(terminal, "dumb");
 }
 
 bool command_wants_json(const CommandLine *line)

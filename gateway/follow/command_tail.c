@@ -152,9 +152,7 @@ int command_tail(const CommandLine *line)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer path = buffer_in(arena);
-    Tail tail = {.line = line,
-                 .arena = arena_new(ARENA_UNLIMITED),
-                 .colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+    Tail tail = {.line = line, .arena = arena_new(ARENA_UNLIMITED), .colours = command_colours()};
     int code = EXIT_USAGE;
     if (read_path(line, arena, &path) && read_count(line, &tail.left))
         code = follow(&tail, arena_text(arena, buffer_bytes(&path)));

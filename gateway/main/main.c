@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
+#include "gateway/dial/command_call.h"
 #include "gateway/draft/command_init.h"
 #include "gateway/follow/command_tail.h"
 #include "gateway/key_file/command_key.h"
@@ -73,6 +74,24 @@ static const Command commands[] = {
      command_explain,
      {"passerelle explain gateway.yaml GET /v1/orders/7",
       "passerelle explain gateway.yaml /shop.orders.v1.Orders/Get -H 'API-Version: v2'"}},
+    {"call",
+     "CONFIG METHOD [FIELD=VALUE|JSON|@FILE|-]...",
+     "call a method, and print the request and the response on both sides of the conversion",
+     COMMAND_PRINTS,
+     {{"--version", "NAME", "the client's version; the service's default by default"},
+      {"--as", "NAME", "the version in which an instance is asked; the best one by default"},
+      {"--instance", "ADDRESS", "this one; by default the first that can be reached"},
+      {"--to", "URL", "through a running gateway, in gRPC"},
+      {"--timeout", "TIME", "for the call; that of its route by default, or 30s"},
+      {"-H", "'NAME: VALUE'", "a field of the request; may be repeated"},
+      {"--ca", "FILE", "authorities of an https:// --to or --instance (PEM)"},
+      {"--cert", "FILE", "certificate for it (PEM)"},
+      {"--key", "FILE", "the key of --cert (PEM)"},
+      {"--strict", NULL, "exit with 1 also for losses"}},
+     command_call,
+     {"passerelle call gateway.yaml orders.Orders/Get id=7 --version v1",
+      "passerelle call gateway.yaml orders.Orders/Create @order.json --version v1 --as v3",
+      "passerelle call gateway.yaml orders.Orders/Get id=7 --to https://gw.example"}},
     {"diff",
      "OLD[:PACKAGE] NEW[:PACKAGE]",
      "print the changes between two descriptor sets, what they break, and a first change list",

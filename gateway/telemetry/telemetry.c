@@ -350,11 +350,19 @@ void telemetry_count_healing(Loop *loop, HealingAct act, const Service *service)
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
+static bool silent;
+
+void telemetry_be_silent(void)
+{
+    silent = true;
+}
+
 /* Without a log to write to, the line goes to stderr, so that a failed start says why. */
 static void write_event(const char *level, const char *event, Bytes line)
 {
     if (!process) {
-        fprintf(stderr, "%.*s\n", BYTES_ARGS(line));
+        if (!silent)
+            fprintf(stderr, "%.*s\n", BYTES_ARGS(line));
         return;
     }
     telemetry_lock_events();

@@ -196,6 +196,10 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
    copied. Earlier events go to stderr. Faults: those of log_outputs_open; SYSTEM. */
 MUST_USE Result telemetry_start(Arena *arena, const LogConfig *log, const char *node);
 
+/* Of a command, which has no log, and tells itself what becomes of its calls: events go nowhere.
+   Instead of telemetry_start. */
+void telemetry_be_silent(void);
+
 /* Opens the files of the log again after a rotation, or what a new config says. If that fails,
    lines continue to go where they go. */
 MUST_USE Result telemetry_reopen(Arena *arena, const LogConfig *log);

@@ -1,5 +1,6 @@
 """The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER."""
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -38,6 +40,7 @@ GOOD = {
     "init": ["garage.binpb", "--out", "DRAFTED"],
     "check": ["garage.yaml"],
     "explain": ["garage.yaml", "GET", "/cars"],
+    "call": ["CALLED", "Cars/Get", "name=x"],
     "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
     "prove": ["garage.yaml", "--messages", "20"],
     "monitoring": ["garage.yaml"],
@@ -113,6 +116,34 @@ FOLDER_OF_STORE, GOOD["store"][1] = stored_config()
 GOOD["key"][1] = f"{FOLDER_OF_STORE.name}/api-keys.yaml"
 pathlib.Path(GOOD["key"][1]).write_text("keys: []\n")
 GOOD["init"][2] = f"{FOLDER_OF_STORE.name}/drafted"
+
+
+class Cars(http.server.BaseHTTPRequestHandler):
+    """An instance in Connect, with JSON: each car is the same."""
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "12")
+        self.end_headers()
+        self.wfile.write(b'{"name":"x"}')
+
+    def log_message(self, *_):
+        pass
+
+
+def called_config():
+    """A config with such an instance, which serves until the tests have ended."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cars)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    folder = tempfile.TemporaryDirectory()
+    pathlib.Path(folder.name, "called.yaml").write_text(
+        f"listen: ['127.0.0.1:0']\nservices:\n  - {{name: garage, versions: [{{name: v1, package: garage.v1, schema: {FOLDER.resolve()}/garage.binpb}}],\n"
+        f"     instances: [{{address: '127.0.0.1:{server.server_port}', protocol: connect, codec: json}}]}}\n")
+    return folder, f"{folder.name}/called.yaml"
+
+
+FOLDER_OF_CALLED, GOOD["call"][0] = called_config()
 
 
 def run_good(word, *more):
