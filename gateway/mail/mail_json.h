@@ -13,8 +13,8 @@
 #include "base/bytes.h"
 
 enum {
-    MAIL_WORDS_MOST = 8192, /* bytes of words */
-    MAIL_PARTS_MOST = 100,  /* of a message that are looked at */
+    MAIL_WORDS_MOST = 8192,  /* bytes of words */
+    MAIL_PARTS_MOST = 100,   /* of a message that are looked at */
     MAIL_FIELD_MOST = 16384, /* bytes of a field of a head; a message with a longer one, or with
                                 what may be one, is left out */
 };
