@@ -41,8 +41,8 @@ static void add_head(const DraftTexts *texts, Buffer *out)
     end_line(out, texts->listen_said
                       ? "every protocol on one port"
                       : "DECIDE: clients on this machine only; 0.0.0.0:8080 for all");
-    buffer_add_text(out, "admin: {address: \"127.0.0.1:9901\", socket: \"unix:admin.sock\"}");
-    end_line(out, "metrics and health; the socket is for operators");
+    buffer_add_text(out, "admin: \"unix:admin.sock\"");
+    end_line(out, "for operators: passerelle errors --admin admin.sock; metrics and health");
     buffer_add_text(out, "log: \"-\"");
     end_line(out, "one line of JSON for each call");
     buffer_add_text(out, "errors: full");
