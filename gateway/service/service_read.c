@@ -7,8 +7,9 @@ enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
 
 /* ---- Versions -------------------------------------------------------------------------------- */
 
-/* The package must have an RPC service in the schema. */
-static void check_package(ConfigReader *reader, const Version *version, const char *path)
+/* The package must have an RPC service in the schema. Without one the schema counts as absent, so
+   that nothing else is told of what it lacks. */
+static void check_package(ConfigReader *reader, Version *version, const char *path)
 {
     const Schema *schema = version->schema;
     const char **packages = arena_array(reader->arena, const char *, schema->n_services);
@@ -19,6 +20,7 @@ static void check_package(ConfigReader *reader, const Version *version, const ch
     }
     config_tell(reader, path, config_hint(reader, version->package, packages, schema->n_services),
                 "%s has no RPC service in the package %s", schema->name, version->package);
+    version->schema = NULL;
 }
 
 /* Names are used in headers, URLs and matches of routes. */

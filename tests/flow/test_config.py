@@ -43,6 +43,14 @@ def test_ten_mistakes_are_told_in_one_run_each_with_its_place(tmp_path):
     assert "services[0].versions[0].sunset" in told
 
 
+def test_of_a_wrong_package_nothing_else_is_told(tmp_path):
+    """The change lists beside it would lack all of its types."""
+    config = SHOP_CONFIG.replace("package: shop.orders.v1", "package: shop.orders.v7")
+    gateway = Gateway(tmp_path, config, instances=instances(("v3", 7003)))
+    told = gateway.check().stdout.splitlines()
+    assert len(told) == 1 and "no RPC service in the package shop.orders.v7 (did you mean shop.orders.v1)" in told[0]
+
+
 def test_run_refuses_what_check_refuses(tmp_path):
     gateway = Gateway(tmp_path, TEN_MISTAKES)
     gateway.write()
