@@ -1,8 +1,8 @@
-"""The pages of docs/how-to do what they say."""
+"""The pages of docs/how-to do what they say, and so do the examples of docs/commands.md that use the shop."""
 import pytest
 from how_to import ROOT, fits, shop, steps_of, troubles
 
-PAGES = sorted(path for path in (ROOT / "docs/how-to").glob("*.md") if steps_of(path.read_text()))
+PAGES = [ROOT / "docs/commands.md"] + sorted(path for path in (ROOT / "docs/how-to").glob("*.md") if steps_of(path.read_text()))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
