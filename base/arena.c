@@ -181,7 +181,8 @@ void arena_free(Arena *arena)
 
 void arena_reset(Arena *arena)
 {
-    free_blocks(arena);
+    if (arena->newest)
+        free_blocks(arena);
     arena_rewind(arena);
 }
 

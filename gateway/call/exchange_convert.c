@@ -71,24 +71,29 @@ static Result run_plan(const Plan *plan, const PlanInput *input, PlanRun *run, C
     return r;
 }
 
-enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are sent on */ };
+enum {
+    BATCH = 64 * 1024, /* bytes of messages that are converted before they are sent on */
+    SPARE = 64,        /* by which a small one may grow */
+};
 
 /* Converts messages of the run up to the size of a batch, and frames them. If one fails, those
-   before it are in the result. */
+   before it are in the result. What the conversion of one needs besides is thrown away before the
+   next; of a single one, with the result. */
 static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run, bool of_client,
                               MessageRun *converted_out)
 {
     PlanRun report = {.on_loss = losses_on_loss, .owner = &x->losses, .all_mistakes = of_client};
-    Arena *each = exchange_arena_new(x);
+    PlanInput input = {.body_field = BYTES_NONE};
     Buffer out = buffer_in(exchange_scratch(x));
+    Arena *each = run->n > 1 ? exchange_arena_new(x) : NULL;
     Result r = OK;
     uint32_t n = 0;
-    buffer_reserve(&out, run->frames.size < BATCH ? run->frames.size * 5 / 4 : BATCH);
-    for (Bytes message; out.size < BATCH && message_run_next(run, &message); n++) {
+    buffer_reserve(&out, run->frames.size < BATCH ? run->frames.size * 5 / 4 + SPARE : BATCH);
+    for (; out.size < BATCH && message_run_next(run, &input.bytes); n++) {
         size_t at = message_frame_begin(&out);
-        PlanInput input = {.bytes = message};
-        arena_reset(each);
-        r = plan_run(plan, &input, each, &out, &report);
+        if (each)
+            arena_reset(each);
+        r = plan_run(plan, &input, each ? each : out.arena, &out, &report);
         if (!failed(r))
             r = message_frame_end(&out, at);
         if (failed(r)) {
