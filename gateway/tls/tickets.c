@@ -91,7 +91,9 @@ bool tickets_use(SSL_CTX *context, uint32_t seconds)
         return SSL_CTX_set_num_tickets(context, 0) == 1;
     }
     SSL_CTX_set_timeout(context, seconds);
-    return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
+    /* OpenSSL would seal two for each handshake. */
+    return SSL_CTX_set_num_tickets(context, 1) == 1 &&
+           SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
 }
 
 void tickets_write(Buffer *out)

@@ -13,7 +13,8 @@
 #include <string.h>
 
 /* AEAD with forward secrecy only: the ciphers of TLS 1.2 that RFC 9113 appendix A allows. */
-static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+static const char ciphers[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
+static const char first_suite[] = "TLS_AES_128_GCM_SHA256"; /* of TLS 1.3: decision 69 */
 
 static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
@@ -99,6 +100,26 @@ static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *f
     return files->certificate ? load_pair(arena, context, &pair, "") : OK;
 }
 
+/* The suites of TLS 1.3 that the system's OpenSSL is set to allow; `first_suite` first, if it is
+   one of them. */
+static bool order_suites(Arena *arena, SSL_CTX *context)
+{
+    const STACK_OF(SSL_CIPHER) *allowed = SSL_CTX_get_ciphers(context);
+    const char *others = "", *first = "";
+    for (int i = 0; i < sk_SSL_CIPHER_num(allowed); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(allowed, i);
+        const char *name = SSL_CIPHER_get_name(cipher);
+        if (strcmp(SSL_CIPHER_get_version(cipher), "TLSv1.3") != 0)
+            continue;
+        if (strcmp(name, first_suite) == 0)
+            first = first_suite;
+        else
+            others = arena_printf(arena, "%s:%s", others, name);
+    }
+    const char *all = arena_printf(arena, "%s%s", first, others);
+    return SSL_CTX_set_ciphersuites(context, *first ? all : all + (*all == ':')) == 1;
+}
+
 /* Fails without memory, and where the settings of the system's OpenSSL allow none of our ciphers.
  */
 static Result new_context(Arena *arena, const SSL_METHOD *method, SSL_CTX **context_out)
@@ -106,7 +127,7 @@ static Result new_context(Arena *arena, const SSL_METHOD *method, SSL_CTX **cont
     ERR_clear_error();
     SSL_CTX *context = *context_out = SSL_CTX_new(method);
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(context, ciphers) != 1)
+        SSL_CTX_set_cipher_list(context, ciphers) != 1 || !order_suites(arena, context))
         return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE);

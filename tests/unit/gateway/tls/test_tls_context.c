@@ -50,9 +50,36 @@ static void without_memory_there_is_an_error_in_place_of_a_context(void **state)
     assert_true(fail_each(tls_client_context) > 100);
 }
 
+/* The first suite of the version that the context has; "": none. */
+static const char *first_of(SSL_CTX *context, const char *version)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+        if (strcmp(SSL_CIPHER_get_version(cipher), version) == 0)
+            return SSL_CIPHER_get_name(cipher);
+    }
+    return "";
+}
+
+static void the_cheapest_suites_come_first_and_a_handshake_seals_one_ticket(void **state)
+{
+    TlsFiles with_sessions = files;
+    with_sessions.session_seconds = 60;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    SSL_CTX *context;
+    assert_ok(arena, tls_server_context(arena, &with_sessions, &context));
+    assert_string_equal(first_of(context, "TLSv1.3"), "TLS_AES_128_GCM_SHA256");
+    assert_string_equal(first_of(context, "TLSv1.2"), "ECDHE-ECDSA-AES128-GCM-SHA256");
+    assert_int_equal(SSL_CTX_get_num_tickets(context), 1);
+    SSL_CTX_free(context);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cheapest_suites_come_first_and_a_handshake_seals_one_ticket),
         cmocka_unit_test(without_memory_there_is_an_error_in_place_of_a_context),
     };
     return openssl_memory_begin() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
