@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs format format-check tidy clean
+.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs benchmarks format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -182,7 +182,12 @@ instructions: ## instructions per call and idle memory, compared with loadtest/f
 	@$(MAKE) --no-print-directory build
 	@loadtest/instructions $(BUILD) $(if $(RECORD),--record)
 
-bench: instructions ## that, and speed side by side with peers in one run
+bench: ## speed and memory side by side with HAProxy, nginx, nghttpx, Envoy, grpc-gateway and Vanguard, in 20 minutes; ONLY='TLS' selects, RECORD=1 writes docs/performance.md, RESUME=1 goes on
+	@.ci/deps build test bench
+	@$(MAKE) --no-print-directory build
+	@loadtest/run $(BUILD) $(if $(ONLY),--only '$(ONLY)') $(if $(RECORD),--record) $(if $(RESUME),--resume)
+
+benchmarks: instructions ## that, and every load test; hours
 	@meson test -C $(BUILD) --benchmark --verbose
 
 conformance: ## the standards' own test suites (they want a Go newer than Debian's)

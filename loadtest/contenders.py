@@ -1,7 +1,6 @@
-"""The gateway and its peer, set up for the same work in front of the same service."""
+"""The gateway, set up in front of a service that costs next to nothing."""
 import importlib
 import pathlib
-import resource
 import sys
 
 from processes import ROOT, Watched, free_port
@@ -25,41 +24,6 @@ routes:
   - {{match: /raw/, timeout: 60s, instances: [{{address: 127.0.0.1:{upstream}, protocol: http}}]}}
 {routes}limits: {{connections: 30000}}
 """
-
-HAPROXY_CONFIG = """\
-global
-    nbthread 1
-    maxconn {connections}
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 600s
-    timeout server 600s
-    timeout http-keep-alive 600s
-    http-reuse always
-frontend h1
-    bind 127.0.0.1:{port}
-    default_backend service_h1
-frontend h2
-    bind 127.0.0.1:{h2_port} proto h2
-    default_backend service_h2
-frontend h1_to_h2
-    # Its answers from HTTP/2 have no reason phrase, which h2load does not understand.
-    http-response set-status 200 reason OK
-    bind 127.0.0.1:{mixed_port}
-    default_backend service_h2
-backend service_h1
-    server service 127.0.0.1:{upstream}
-backend service_h2
-    server service 127.0.0.1:{upstream} proto h2
-"""
-
-
-def most_connections():
-    """HAProxy will not start unless it may open two files for each connection that it is to stand."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return 12000 if hard == resource.RLIM_INFINITY else min(12000, hard // 2 - 200)
-
 
 def import_orders(stubs, version):
     """The Python module of the messages of one version."""
@@ -92,12 +56,3 @@ def start_gateway(build, folder, upstream, under=(), config="", route="", servic
         port=port, upstream=upstream, route=route, services=services, log=log, routes=routes, instances=instances, shop=ROOT / "examples/shop",
         orders=build / "examples/shop/orders.binpb") + config.replace("FOLDER", str(folder)))
     return Watched([*under, build / "passerelle", "run", file], port)
-
-
-def start_haproxy(folder, upstream):
-    ports = {"port": free_port(), "h2_port": free_port(), "mixed_port": free_port()}
-    config = pathlib.Path(folder) / "haproxy.cfg"
-    config.write_text(HAPROXY_CONFIG.format(upstream=upstream, connections=most_connections(), **ports))
-    peer = Watched(["/usr/sbin/haproxy", "-db", "-f", config], ports["port"])
-    peer.h2_port, peer.mixed_port = ports["h2_port"], ports["mixed_port"]
-    return peer

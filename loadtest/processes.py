@@ -42,12 +42,17 @@ def ask_for_short_slices(nanoseconds=100_000):
         ctypes.CDLL(None).syscall(sched_setattr, 0, attributes, 0)
 
 
-class Watched:
-    """A process whose CPU time and memory are looked at. Use it in a `with` block."""
+def pinned(core, command):
+    """The command, bound to that core, or unchanged where there is only one."""
+    return ["taskset", "-c", str(core), *command] if os.cpu_count() > 1 else command
 
-    def __init__(self, command, port):
+
+class Watched:
+    """A process whose CPU time and memory are looked at. `errors`: a file for what it says of them. Use it in a `with` block."""
+
+    def __init__(self, command, port, errors=None):
         self.port = port
-        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=errors)
         wait_for_port(port, self.process)
 
     def __enter__(self):
