@@ -1,9 +1,9 @@
 #include "gateway/handover/handover.h"
 
 #include "base/arena.h"
+#include "base/file/memory_file.h"
 #include "base/result.h"
 #include "gateway/handover/channel.h"
-#include "base/file/memory_file.h"
 #include "gateway/handover/roll.h"
 
 #include <errno.h>

@@ -256,8 +256,9 @@ typedef struct ReplyOptions {
  * field and the caller is responsible, RetryInfo, RequestInfo, Help (options->help); with
  * options->full also the instance, and DebugInfo with the chain. REST errors are
  * application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and causes
- * if full; their type is the URL of options->help; with ERROR_SHAPE_GOOGLE they are AIP-193's. Connect errors are its error JSON. Error
- * bodies have x-content-type-options: nosniff. Fault: OUT_OF_MEMORY.
+ * if full; their type is the URL of options->help; with ERROR_SHAPE_GOOGLE they are AIP-193's.
+ * Connect errors are its error JSON. Error bodies have x-content-type-options: nosniff. Fault:
+ * OUT_OF_MEMORY.
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,
                                 const Fields *trailers, bool head_sent, const ReplyOptions *options,

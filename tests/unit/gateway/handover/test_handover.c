@@ -1,9 +1,9 @@
 #include "tests/unit/check.h"
 
 #include "base/arena.h"
+#include "base/file/memory_file.h"
 #include "gateway/handover/channel.h"
 #include "gateway/handover/handover.h"
-#include "base/file/memory_file.h"
 #include "gateway/handover/roll.h"
 
 #include <arpa/inet.h>

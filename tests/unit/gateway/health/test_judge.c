@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
-#include "gateway/handover/handover.h"
 #include "base/file/memory_file.h"
+#include "gateway/handover/handover.h"
 #include "gateway/handover/roll.h"
 #include "gateway/healing/healing.h"
 #include "gateway/health/judge.h"
