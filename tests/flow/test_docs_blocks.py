@@ -2,14 +2,19 @@
 
 docs/first-service.md is run from its first block to its last in one shell, in a folder of its own: a `sh` block is run, a
 `text` block behind it is what it prints (`...` stands for anything), and `norun: REASON` behind `sh` says what cannot be.
+Of all pages each `yaml` block is read, as a config or a change list; each command exists, with its options. `sh` blocks of
+other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
 """
+import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 from typing import NamedTuple
 
-from gateway import BINARY
+import yaml
+from gateway import BINARY, ORDERS, SHOP
 from processes import ROOT, free_port
 
 DOCS = ROOT / "docs"
@@ -80,3 +85,189 @@ def test_the_first_service_is_made_as_its_page_says(tmp_path):
         wrong += [f"{WALK.name}:{block.line}: no line {wanted.strip()!r} in {lines}" for wanted in block.text.splitlines()
                   if block.language == "text" and not any(fits(line, wanted.strip()) for line in lines)]
     assert not wrong, "\n".join(wrong)
+
+
+# `sh` blocks of other pages need what is not there. Who adds one adds its reason here, or makes the walk run it.
+NOT_RUN = {
+    "discovery.md": "a lease of an etcd, whose id comes out of the first line; test_discovery_etcd.py does the same",
+    "logs.md": "a log of many calls, and jq",
+    "rollouts.md": "a gateway of systemd with a rollout; test_rollout_acts.py posts the same",
+}
+
+
+def test_shell_blocks_of_other_pages_are_known():
+    assert {block.page for page in DOCS.rglob("*.md") if page != WALK for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
+
+
+# ---- Configs and change lists --------------------------------------------------------------------
+
+# What the shop of the examples has, for blocks that show a part of a config.
+SHOP_VERSIONS = {"orders": ("v1", "v2", "v3"), "hosting": ("v1", "v2"), "stock": ("v1",), "machines": ("v1",), "extras": ("v1",)}
+STAND_INS = {"carts": "extras", "users": "hosting"}  # for services that the shop has not
+SHOP_CHANGES = {"orders": "orders-v1-v2.yaml, orders-v2-v3.yaml", "hosting": "hosting-v1-v2.yaml"}
+
+# Blocks that are no whole sections of a config: what is around them, by page and first key.
+AROUND = {
+    ("access.md", "allow"): "authentication:\n  - {name: people, jwt: {issuer: https://login.example, audience: [shop], keys: kept.json}}\nroutes:\n  - match: orders\n    ",
+    ("discovery.md", "dns"): "services:\n  - name: orders\n    discovery:\n      ",
+    ("discovery.md", "instances"): "services:\n  - name: orders\n    ",
+    ("overload.md", "concurrency"): "services:\n  - name: orders\n    ",
+}
+
+# What is in these blocks is not read by Passerelle.
+OTHERS = {("monitoring.md", "rule_files"): "the config of Prometheus"}
+
+# What `check` tells of a part of a config, or of a change list, that is no mistake of it: it lacks what the reader has.
+ELSEWHERE = re.compile("|".join((
+    r"No such file or directory", r"the folder /\S+ does not exist",  # files of the reader
+    r"^\.\.\. is not an address", r"has 64 hexadecimal digits", r"has the same token", r"behind its beginning is not m=",  # what `...` stands for
+    r"the key versions is missing: \w+ has more than one", r"has the build 3", r"no job begins with",  # other sections
+    r"nothing tells clients apart", r"nobody counts who uses what",
+    r"has the text or whole number", r"of v\d has no field", r"no version of \w+ has the field",  # fields that the shop has not
+    r"neither a member of a record nor a field of a message")))
+LIST_ELSEWHERE = re.compile("|".join((
+    r"^no (message|enum|method|field|value) ", r"^no \S+ in v\d", r"has no (field|value|counterpart)", r"is only in v\d", r"nothing says what",
+    r"the types differ", r"have no type in common", r"not decided yet")))
+
+
+def key_of(line):
+    match = re.match(r"( *)([\w.]+):", line)
+    return match and (len(match[1]), match[2])
+
+
+def variants_of(text):
+    """The configs of a block: another one begins where a key comes again that must be there once."""
+    found, seen = [""], set()
+    keys = [key_of(line) for line in text.splitlines()]
+    outermost = min(key[0] for key in keys if key)
+    for line, key in zip(text.splitlines(), keys):
+        if key and key[0] == outermost:
+            if key[1] in seen:
+                found.append("")
+                seen = set()
+            seen.add(key[1])
+        found[-1] += line[outermost:] + "\n"
+    return found
+
+
+def settings_of(service):
+    """What the shop's service of a name has, for one that says only something else."""
+    name = STAND_INS.get(service["name"], service["name"])
+    names = [version["name"] for version in service.get("versions", [])] or SHOP_VERSIONS[name]
+    if "versions" not in service:
+        versions = ", ".join(f"{{name: {v}, package: shop.{name}.{v}, schema: orders.binpb}}" for v in names)
+        yield f"versions: [{versions}]"
+        if "changes" not in service and name in SHOP_CHANGES:
+            yield f"changes: [{SHOP_CHANGES[name]}]"
+    if not service.keys() & {"instances", "discovery"} and not any("compose" in version for version in service.get("versions", [])):
+        yield f"instances: [{{address: '127.0.0.1:1', versions: [{', '.join(names)}]}}]"
+
+
+def completed_service(item):
+    """An entry of `services`, with what it does not say."""
+    block = re.match(r"( *)- name: (\w+)", item)
+    flow = re.match(r"( *- \{name: (\w+))", item)
+    more = list(settings_of(yaml.load(item, yaml.BaseLoader)[0]))
+    if block:
+        first, _, rest = item.partition("\n")
+        return "\n".join([first, *(f"{block[1]}  {text}" for text in more), rest])
+    return flow[1] + "".join(f", {text}" for text in more) + item[len(flow[1]):]
+
+
+def completed(text):
+    """A config of a part of one: with a listener, and the shop's services where it has none."""
+    if not re.search(r"^listen:", text, re.MULTILINE):
+        text += "listen: ['127.0.0.1:0']\n"
+    sections = re.split(r"^(?=[\w]+:)", text, flags=re.MULTILINE)
+    at = next((i for i, section in enumerate(sections) if section.startswith("services:")), None)
+    if at is None:
+        return text + "services:\n" + "".join(completed_service(f"  - name: {name}\n") for name in SHOP_VERSIONS)
+    head, *items = re.split(r"^(?= *- \{?name: \w+)", sections[at], flags=re.MULTILINE)
+    level = min((len(re.match(" *", item)[0]) for item in items), default=0)
+    whole = []
+    for item in items:  # entries of inner lists belong to the service before
+        if re.match(" *", item)[0] == " " * level:
+            whole.append(item)
+        else:
+            whole[-1] += item
+    sections[at] = head + "".join(map(completed_service, whole))
+    return "".join(sections)
+
+
+def problems_of(folder, text):
+    config = folder / "gateway.yaml"
+    config.write_text(text)
+    done = subprocess.run([BINARY, "check", "--json", config], capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout)["problems"]
+
+
+def around(block):
+    first = next(key[1] for key in map(key_of, block.text.splitlines()) if key)
+    before = AROUND.get((block.page, first), "")
+    indent = " " * len(before.rpartition("\n")[2])
+    return lambda text: before + text.replace("\n", f"\n{indent}").rstrip(" ") if before else text
+
+
+def mistakes_of_config(folder, block):
+    wrap = around(block)
+    for text in variants_of(block.text):
+        yield from (problem["reason"] for problem in problems_of(folder, completed(wrap(text))) if not ELSEWHERE.search(problem["reason"]))
+
+
+def mistakes_of_list(folder, block):
+    text = block.text if re.search(r"^from:", block.text, re.MULTILINE) else block.text + "from: v1\nto: v2\n"
+    (folder / "list.yaml").write_text(text)
+    service = "services:\n" + completed_service("  - name: orders\n    changes: [list.yaml, orders-v2-v3.yaml]\n")
+    for problem in problems_of(folder, "listen: ['127.0.0.1:0']\n" + service):
+        if problem["file"].endswith("list.yaml") and not LIST_ELSEWHERE.search(problem["reason"]):
+            yield problem["reason"]
+
+
+def test_every_config_and_every_change_list_of_the_docs_is_read(tmp_path):
+    for file in [pathlib.Path(ORDERS), *SHOP.glob("*-v?-v?.yaml")]:
+        shutil.copy(file, tmp_path / file.name)
+    wrong, n = [], 0
+    for page in [*sorted(DOCS.glob("*.md")), ROOT / "README.md"]:
+        for block in blocks_of(page):
+            if block.language != "yaml" or (block.page, block.text.partition(":")[0]) in OTHERS:
+                continue
+            n += 1
+            is_list = re.search(r"^(messages|types|enums|methods):", block.text, re.MULTILINE)
+            mistakes = mistakes_of_list if is_list else mistakes_of_config
+            wrong += [f"{block.page}:{block.line}: {reason}" for reason in mistakes(tmp_path, block)]
+    assert n > 50 and not wrong, "\n".join(wrong)
+
+
+def test_a_mistake_in_a_block_is_told(tmp_path):
+    shutil.copy(ORDERS, tmp_path / "orders.binpb")
+    for mistaken in "routes: [{match: orders, timeot: 2s}]", "routes: [{match: orders, timeout: 5 parsecs}]":
+        assert list(mistakes_of_config(tmp_path, Block("x.md", 1, "yaml", "", mistaken + "\n"))), mistaken
+    for mistaken in "messages: {Order: {customer: {tow: customer_id}}}", "mesages: {}", "messages: {Order: {customer: {to: customer_id, by: x}}}":
+        assert list(mistakes_of_list(tmp_path, Block("x.md", 1, "yaml", "", mistaken + "\n"))), mistaken
+
+
+# ---- Commands ------------------------------------------------------------------------------------
+
+def code_of(page):
+    """(line, code) of each line of code of a page: fenced, indented, or in backticks."""
+    fenced = False
+    for n, line in enumerate(page.read_text().splitlines(), 1):
+        fenced ^= line.startswith("```")
+        if fenced or line.startswith("    "):
+            yield n, line
+        else:
+            yield from ((n, code) for code in re.findall(r"`([^`]+)`", line))
+
+
+def test_every_command_of_the_docs_exists_with_its_options():
+    table = json.loads(subprocess.run([BINARY, "help", "--json"], capture_output=True, check=True).stdout)["commands"]
+    options = {command["name"]: {option["name"] for option in command["options"]} | {"-h"} for command in table}
+    wrong, n = [], 0
+    for page in [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]:
+        for line, code in code_of(page):
+            for word, rest in re.findall(r"(?:^|[\s($])passerelle ([a-z]\S*)([^|;&#>]*)", code):
+                n += 1
+                unknown = set(re.findall(r"(?:^|[\s\[])(--?[a-z][\w-]*)", rest)) - options.get(word, set())
+                if word not in options or unknown:
+                    wrong.append(f"{page.name}:{line}: passerelle {word}{': ' if word in options else ' does not exist'}{' '.join(unknown)}")
+    assert n > 150 and not wrong, "\n".join(wrong)
