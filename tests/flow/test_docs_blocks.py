@@ -1,9 +1,9 @@
 """The code blocks of the docs do what the docs say.
 
 docs/first-service.md is run from its first block to its last in one shell, in a folder of its own: a `sh` block is run, a
-`text` block behind it is what it prints (`...` stands for anything), and `norun: REASON` behind `sh` says what cannot be.
+`text` block behind it is what it prints (how_to.py), and `norun: REASON` behind `sh` says what cannot be.
 Of all pages each `yaml` block is read, as a config or a change list; each command exists, with its options. `sh` blocks of
-other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
+docs/how-to are run by test_how_to.py, those of other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
 """
 import json
 import os
@@ -13,8 +13,10 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
+import pytest
 import yaml
 from gateway import BINARY, ORDERS, SHOP
+from how_to import fits, steps_of
 from processes import ROOT, free_port
 
 DOCS = ROOT / "docs"
@@ -45,46 +47,40 @@ def until_open(script):
     return "".join(f"until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 $!; sleep 0.02; done\n" for port in ports)
 
 
-def told_by_each(folder, blocks, environment):
-    """What each block prints, run one after the other by one shell; it ends with the first one that fails."""
-    mark = "-- block %d --"
+def told_by_each(folder, steps, environment):
+    """The lines that each block prints, run one after the other by one shell; it ends with the first one that fails."""
     script = "set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "".join(
-        f"echo '{mark % block.line}'\n{block.text}{until_open(block.text)}" for block in blocks)
+        f"echo '@step'\n{commands}{until_open(commands)}" for commands, _ in steps)
     (folder / "script").write_text(script)
-    with open(folder / "told", "wb+") as told:
+    with open(folder / "told", "w+") as told:
         done = subprocess.run(["bash", "script"], cwd=folder, env=environment, stdout=told, stderr=told, timeout=60)
         told.seek(0)
-        parts = re.split(r"^-- block (\d+) --\n", told.read().decode(), flags=re.MULTILINE)
-    assert done.returncode == 0, f"{WALK.name}:{parts[-2]}: exit code {done.returncode}\n{parts[-1]}"
-    return dict(zip(map(int, parts[1::2]), parts[2::2]))
-
-
-def fits(line, wanted):
-    return re.fullmatch(".*".join(map(re.escape, wanted.split("..."))), line) is not None
+        parts = [part.strip("\n").splitlines() for part in told.read().split("@step\n")[1:]]
+    assert done.returncode == 0, f"{steps[len(parts) - 1][0]}exit code {done.returncode}: {parts[-1]}"
+    return parts
 
 
 def test_the_first_service_is_made_as_its_page_says(tmp_path):
     ports = {port: str(free_port()) for port in ("8080", "8081", "7001", "7002", "7003")}
     places = {"/usr/share/passerelle/proto": str(ROOT / "examples/shop/proto"), **{f"127.0.0.1:{a}": f"127.0.0.1:{b}" for a, b in ports.items()}}
-
-    def here(text):
-        for documented, own in places.items():
-            text = text.replace(documented, own)
-        return text
-
-    blocks = [block._replace(text=here(block.text)) for block in blocks_of(WALK)]
-    run = [block for block in blocks if block.language == "sh" and not block.more]
-    assert len(run) > 10 and all(re.match("norun: .", block.more) for block in blocks if block.language == "sh" and block not in run)
+    page = WALK.read_text()
+    for documented, here in places.items():
+        page = page.replace(documented, here)
+    steps = steps_of(page)
+    assert len(steps) > 15
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/passerelle").symlink_to(pathlib.Path(BINARY).resolve())
     (tmp_path / "node_modules").symlink_to(ROOT / "tests/flow/node/node_modules")
-    told = told_by_each(tmp_path, run, {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
-    wrong = []
-    for before, block in zip(blocks, blocks[1:]):
-        lines = [line.strip() for line in told.get(before.line, "").splitlines()]
-        wrong += [f"{WALK.name}:{block.line}: no line {wanted.strip()!r} in {lines}" for wanted in block.text.splitlines()
-                  if block.language == "text" and not any(fits(line, wanted.strip()) for line in lines)]
-    assert not wrong, "\n".join(wrong)
+    told = told_by_each(tmp_path, steps, {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+    wrong = [f"{commands}prints\n" + "\n".join(lines) + f"\nand not\n{said}" for (commands, said), lines in zip(steps, told)
+             if said is not None and not fits(said.splitlines(), lines)]
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def test_what_is_not_run_has_its_reason():
+    marks = [block.more for block in blocks_of(WALK) if block.language == "sh" and block.more]
+    assert marks and all(re.match(r"norun: \w", mark) for mark in marks)
 
 
 # `sh` blocks of other pages need what is not there. Who adds one adds its reason here, or makes the walk run it.
@@ -96,7 +92,7 @@ NOT_RUN = {
 
 
 def test_shell_blocks_of_other_pages_are_known():
-    assert {block.page for page in DOCS.rglob("*.md") if page != WALK for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
+    assert {block.page for page in DOCS.glob("*.md") if page != WALK for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
 
 
 # ---- Configs and change lists --------------------------------------------------------------------
@@ -265,7 +261,7 @@ def test_every_command_of_the_docs_exists_with_its_options():
     wrong, n = [], 0
     for page in [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]:
         for line, code in code_of(page):
-            for word, rest in re.findall(r"(?:^|[\s($])passerelle ([a-z]\S*)([^|;&#>]*)", code):
+            for word, rest in re.findall(r"(?:^|[\s($])passerelle ([a-z][\w-]*)([^|;&#>]*)", code):
                 n += 1
                 unknown = set(re.findall(r"(?:^|[\s\[])(--?[a-z][\w-]*)", rest)) - options.get(word, set())
                 if word not in options or unknown:
