@@ -181,6 +181,12 @@ class Conventions(unittest.TestCase):
     def test_each_command_has_a_section_of_the_reference_in_the_order_of_the_table(self):
         self.assertEqual(re.findall(r"(?m)^## passerelle (\w+)", REFERENCE), WORDS)
 
+    def test_each_option_is_in_the_section_of_its_command_or_among_those_of_all(self):
+        of_all = set(re.findall(r"--\w[\w-]*", "".join(re.findall(r"(?m)^\| (`--[^|]*) \|", REFERENCE.split("\n## ")[0]))))
+        for word in WORDS:
+            told = set(re.findall(r"--?\w[\w-]*", section_of(word))) | of_all
+            self.assertEqual(set(OPTIONS[word]) - told, set(), word)
+
     def test_the_reference_names_once_all_that_ask_a_gateway(self):
         [row] = re.findall(r"(?m)^\| `--admin ADDRESS` \| ([^|]*) \|", REFERENCE)
         self.assertEqual(re.findall(r"`(\w+)", row), [word for word in WORDS if TABLE[word]["asks"]])
