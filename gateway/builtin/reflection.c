@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "gateway/builtin/reflection_fields.h"
 #include "gateway/version/negotiate.h"
+#include "gateway/version/other_version.h"
 
 /* The version in a request may exist in one service only; other services are then shown in their
    default version. The request is refused if no service has the version. */
@@ -46,7 +47,7 @@ Result reflection_view(const Config *config, const Fields *head, const Identity 
         if (service->n_versions && reflection_shows_versions(&onlooker, service))
             see_version(&question, arena, &services[i], &refusals);
     }
-    *view_out = (ReflectionView){onlooker, config, services};
+    *view_out = (ReflectionView){onlooker, config, services, wall};
     return refusals.first && !refusals.known
                ? FAIL_TELL(arena, *refusals.first, "%.*s", BYTES_ARGS(buffer_bytes(&refusals.text)))
                : OK;
@@ -239,6 +240,27 @@ static ExtensionQuestion read_extension(Bytes request)
     return question;
 }
 
+/* What is said of a name that is unknown. Where only its version is, also which versions there are,
+   if the client may know of them. */
+static const char *other_versions(const ReflectionView *view, Bytes symbol, Arena *arena)
+{
+    for (uint32_t i = 0; i < view->config->n_services; i++) {
+        const Service *service = &view->config->services[i];
+        for (uint32_t k = service->n_versions; k-- > 0;) {
+            const Version *version = &service->versions[k];
+            Bytes said, same;
+            if (reflection_shows_versions(&view->onlooker, service) &&
+                version_in_name(version, symbol, arena, &said, &same) &&
+                schema_file_with(version->schema, same) &&
+                reflection_shows_symbol(&view->onlooker, same))
+                return arena_printf(arena, "%s has no version %.*s, there are %s; not found:",
+                                    service->name, BYTES_ARGS(bytes_cut_text(said, 100)),
+                                    versions_served(service, view->wall, NULL, arena));
+        }
+    }
+    return "not found:";
+}
+
 static void say_file_with(Buffer *out, Arena *arena, const ReflectionView *view, FindFile *find,
                           const void *argument, Bytes name)
 {
@@ -247,7 +269,8 @@ static void say_file_with(Buffer *out, Arena *arena, const ReflectionView *view,
     if (file)
         say_files(out, arena, view, schema, file);
     else
-        say_error(out, arena, CODE_NOT_FOUND, "not found:", name);
+        say_error(out, arena, CODE_NOT_FOUND,
+                  find == by_symbol ? other_versions(view, name, arena) : "not found:", name);
 }
 
 static void say(const ReflectionView *view, const WireField *ask, Arena *arena, Buffer *out)

@@ -23,6 +23,7 @@ typedef struct ReflectionView {
     Onlooker onlooker;
     const Config *config;
     const ReflectedService *services; /* [service index] */
+    int64_t wall;                     /* nanoseconds, when it began to look */
 } ReflectionView;
 
 /* By the fields of the client's request. Lives in the arena, and as long as the identity. Faults:

@@ -400,6 +400,12 @@ static Result refuse_rpc(Client *c, Result why)
     return of_verb ? refuse_verb(c) : why;
 }
 
+static Result missing_of(const Exchange *x, const Destination *to)
+{
+    MissingRequest request = {x->config, x->call.verb, x->call.path, x->record.began};
+    return destination_missing(to, &request, x->arena);
+}
+
 /* On a method's path, a request that is not clearly of another RPC dialect is Connect's. */
 static Result resolve_rpc(Client *c, const Destination *to, const Builtin **builtin_out)
 {
@@ -420,8 +426,7 @@ static Result resolve_rpc(Client *c, const Destination *to, const Builtin **buil
     }
     x->call.foreign_media = false;
     *builtin_out = builtin;
-    return x->method || builtin ? OK
-                                : destination_missing(to, x->call.verb, x->call.path, x->arena);
+    return x->method || builtin ? OK : missing_of(x, to);
 }
 
 /* An operation is told as a stream of its states to those who take nothing else. */
@@ -447,7 +452,7 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
         return found;
     if (!x->binding && !x->route && !to->builtin) {
         c->allow = to->match.allowed;
-        return destination_missing(to, x->call.verb, x->call.path, x->arena);
+        return missing_of(x, to);
     }
     if (failed(r))
         return r;

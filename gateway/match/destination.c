@@ -1,6 +1,7 @@
 #include "gateway/match/destination.h"
 
 #include "base/arena.h"
+#include "gateway/version/other_version.h"
 #include "protocols/dialect/dialect.h"
 #include "protocols/http/http_path.h"
 
@@ -96,13 +97,56 @@ Result destination_find(const Config *config, const HttpHead *head, Bytes path, 
     return r;
 }
 
-Result destination_missing(const Destination *destination, Bytes verb, Bytes path, Arena *arena)
+/* ---- What is not there ----------------------------------------------------------------------- */
+
+/* Whether the version serves the request, once its own name stands in the path. */
+static bool serves_instead(const MissingRequest *request, bool is_rpc, const Version *version,
+                           Arena *arena, Bytes *said_out)
 {
-    Bytes shown = bytes_cut_text(path, 200), allowed = destination->match.allowed;
-    if (destination->is_rpc)
-        return FAIL_TELL(arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    Bytes same;
+    if (is_rpc) {
+        Bytes name = bytes_slice(request->path, 1, request->path.size);
+        if (!version_in_name(version, name, arena, said_out, &same))
+            return false;
+        same = bytes_of(arena_printf(arena, "/%.*s", BYTES_ARGS(same)));
+        return table_get(&request->config->methods, same);
+    }
+    if (!version_in_path(version, request->path, arena, said_out, &same))
+        return false;
+    RestMatch match;
+    bool found = false;
+    Result r = rest_table_match(request->config->rest, request->verb, same, arena, &match, &found);
+    error_ignore(r, "what cannot be matched is no path of a binding");
+    const RestBinding *binding = found ? match.value : NULL;
+    return binding && binding->method->version->service == version->service;
+}
+
+/* ": orders has no version v9; there are v1, v2, v3", or "". */
+static const char *other_versions(const MissingRequest *request, bool is_rpc, Arena *arena)
+{
+    for (uint32_t i = 0; i < request->config->n_services; i++) {
+        const Service *service = &request->config->services[i];
+        for (uint32_t k = service->n_versions; k-- > 0;) {
+            Bytes said;
+            if (serves_instead(request, is_rpc, &service->versions[k], arena, &said))
+                return arena_printf(arena, ": %s has no version %.*s; there are %s", service->name,
+                                    BYTES_ARGS(bytes_cut_text(said, 100)),
+                                    versions_served(service, request->wall, NULL, arena));
+        }
+    }
+    return "";
+}
+
+Result destination_missing(const Destination *destination, const MissingRequest *request,
+                           Arena *arena)
+{
+    Bytes shown = bytes_cut_text(request->path, 200), allowed = destination->match.allowed;
     if (allowed.size)
         return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
-                         BYTES_ARGS(shown), BYTES_ARGS(allowed), BYTES_ARGS(verb));
-    return FAIL_TELL(arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(verb), BYTES_ARGS(shown));
+                         BYTES_ARGS(shown), BYTES_ARGS(allowed), BYTES_ARGS(request->verb));
+    const char *versions = other_versions(request, destination->is_rpc, arena);
+    if (destination->is_rpc)
+        return FAIL_TELL(arena, FAULT_UNKNOWN_METHOD, "%.*s%s", BYTES_ARGS(shown), versions);
+    return FAIL_TELL(arena, FAULT_UNKNOWN_PATH, "%.*s %.*s%s", BYTES_ARGS(request->verb),
+                     BYTES_ARGS(shown), versions);
 }

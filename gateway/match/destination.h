@@ -33,9 +33,16 @@ typedef struct Destination {
 MUST_USE Result destination_find(const Config *config, const HttpHead *head, Bytes path,
                                  Arena *arena, Destination *out);
 
+/* A request for which there is nothing. */
+typedef struct MissingRequest {
+    const Config *config;
+    Bytes verb, path; /* without the query */
+    int64_t wall;     /* nanoseconds */
+} MissingRequest;
+
 /* The error of a request whose destination is none of the four: UNKNOWN_METHOD, METHOD_NOT_ALLOWED
-   or UNKNOWN_PATH. */
-MUST_USE Result destination_missing(const Destination *destination, Bytes verb, Bytes path,
+   or UNKNOWN_PATH. Where only the version in the path is unknown, it lists those that there are. */
+MUST_USE Result destination_missing(const Destination *destination, const MissingRequest *request,
                                     Arena *arena);
 
 #endif

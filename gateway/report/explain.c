@@ -61,7 +61,8 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
         found->route = NULL;
     if (failed(r) || found->method || found->route || found->by_gateway)
         return r;
-    return destination_missing(to, request->verb, path, arena);
+    const MissingRequest missing = {config, request->verb, path, clock_wall()};
+    return destination_missing(to, &missing, arena);
 }
 
 /* The same request in the version that was negotiated. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/media_range.h"
+#include "gateway/version/other_version.h"
 #include "gateway/version/retiring.h"
 #include "gateway/version/version_media.h"
 
@@ -80,16 +81,10 @@ static const char *day_text(Arena *arena, int64_t wall)
     return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
 }
 
-/* "v2, v3": the versions that are still supported, without `but` (NULL: none). */
+/* Without `but` (NULL: none). */
 static const char *supported_but(const VersionQuestion *question, Arena *arena, const Version *but)
 {
-    Buffer text = buffer_in(arena);
-    for (uint32_t i = 0; i < question->service->n_versions; i++) {
-        const Version *version = &question->service->versions[i];
-        if (version != but && !version_is_sunset(version, question->wall))
-            buffer_printf(&text, "%s%s", text.size ? ", " : "", version->name);
-    }
-    return arena_text(arena, buffer_bytes(&text));
+    return versions_served(question->service, question->wall, but, arena);
 }
 
 static const char *supported_text(const VersionQuestion *question, Arena *arena)
