@@ -12,7 +12,7 @@ shared = ["google/api/http.proto", "google/api/annotations.proto", "google/api/f
 operations = "google/longrunning/operations.proto"  # which the gateway serves: for clients of jobs
 
 # One set with all versions and everything they import: what the gateway reads.
-subprocess.run(["protoc", f"-I{proto}", "--include_imports", f"--descriptor_set_out={descriptor_set}",
+subprocess.run(["protoc", f"-I{proto}", "--include_imports", "--include_source_info", f"--descriptor_set_out={descriptor_set}",
                 *orders, *panel, *hosting, "google/rpc/status.proto"], check=True)
 
 served = pathlib.Path(proto).parents[2] / "gateway/job_view/proto"

@@ -1,5 +1,7 @@
 #include "gateway/builtin/builtin.h"
 
+#include "gateway/catalog/catalog.h"
+
 #define OPERATIONS "/google.longrunning.Operations/"
 #define REST_OPERATIONS "/v1/operations"
 
@@ -92,10 +94,23 @@ static const Builtin *find_of_all(Bytes verb, Bytes *allowed_out)
     return NULL;
 }
 
+static const Builtin *find_page(const Config *config, Bytes verb, Bytes path, Bytes *allowed_out)
+{
+    static const Builtin page = {"the catalog", BUILTIN_PAGE, true, false, true};
+    CatalogPage found;
+    if (!catalog_find(config, path, &found))
+        return NULL;
+    if (bytes_are(verb, "GET") || bytes_are(verb, "HEAD"))
+        return &page;
+    *allowed_out = bytes_of("GET, HEAD");
+    return NULL;
+}
+
 const Builtin *builtin_find_rest(const Config *config, Bytes verb, Bytes path, Bytes *allowed_out)
 {
-    if (!config->n_jobs || !bytes_start_with(path, REST_OPERATIONS))
-        return NULL;
+    const Builtin *page = config->catalog ? find_page(config, verb, path, allowed_out) : NULL;
+    if (page || !config->n_jobs || !bytes_start_with(path, REST_OPERATIONS))
+        return page;
     Bytes rest = bytes_slice(path, sizeof REST_OPERATIONS - 1, SIZE_MAX);
     if (!rest.size)
         return find_of_all(verb, allowed_out);

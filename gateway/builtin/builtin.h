@@ -17,6 +17,7 @@ typedef enum BuiltinMethod {
     BUILTIN_DELETE_OPERATION,
     BUILTIN_WAIT_OPERATION,
     BUILTIN_FOLLOW_OPERATION, /* passerelle.jobs.v1.Jobs/Follow: a message for each state */
+    BUILTIN_PAGE,             /* of the catalog, by REST only */
 } BuiltinMethod;
 
 typedef struct Builtin {
@@ -44,7 +45,13 @@ static inline bool builtin_is_health(const Builtin *builtin)
 
 static inline bool builtin_is_operation(const Builtin *builtin)
 {
-    return builtin->method >= BUILTIN_GET_OPERATION;
+    return builtin->method >= BUILTIN_GET_OPERATION && builtin->method < BUILTIN_PAGE;
+}
+
+/* Whether it is answered however much there is to do: what others need to know of the gateway. */
+static inline bool builtin_is_vital(const Builtin *builtin)
+{
+    return builtin->method <= BUILTIN_REFLECT;
 }
 
 #endif

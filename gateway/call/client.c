@@ -47,7 +47,7 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     c->reader.limit_name = "limits.message_bytes";
-    bool is_vital = builtin && !builtin_is_operation(builtin);
+    bool is_vital = builtin && builtin_is_vital(builtin);
     if (is_vital)
         exchange_set_firm(x); /* health is told whatever is in use */
     else

@@ -202,6 +202,9 @@ Result client_on_framed_response(Caller *caller, const Framed *framed, const Fie
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
 void client_send_end(Client *c, const ReplyEnd *end);
 
+/* exchange_builtin.c: what responses of the built-in service of the call have, which is there. */
+void exchange_add_page_fields(const Exchange *x, Fields *fields);
+
 /* exchange_builtin.c: built-in services. */
 /* Reads nothing of the request yet. Its path and dialect are known. */
 const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head);

@@ -151,6 +151,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("passerelle-served-version"), served);
     if (x->losses.names.size)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
+    if (x->builtin)
+        exchange_add_page_fields(x, fields);
     if (x->record.degraded)
         add_degraded(x, fields);
     if (x->record.legs.size)

@@ -31,7 +31,7 @@ static void find(const Config *config, const HttpHead *head, Arena *arena, Desti
 /* A preflight is for another call, whose route is not known. */
 static bool is_exempt(const Config *config, const HttpHead *head, const Destination *to)
 {
-    bool is_vital = to->builtin && !builtin_is_operation(to->builtin);
+    bool is_vital = to->builtin && builtin_is_vital(to->builtin);
     return is_vital || (config->cors.n_origins && cors_is_preflight(head));
 }
 

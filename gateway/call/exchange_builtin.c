@@ -2,6 +2,7 @@
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
 #include "gateway/call/client_internal.h"
+#include "gateway/catalog/catalog.h"
 
 typedef struct BuiltinCall BuiltinCall;
 
@@ -138,6 +139,28 @@ static void drop_telling(BuiltinCall *call)
         telling->table->drop(telling);
 }
 
+/* ---- Pages of the catalog -------------------------------------------------------------------- */
+
+static Result answer_page(Exchange *x, Bytes request, Buffer *out)
+{
+    (void)request;
+    CatalogPage page;
+    const CatalogView view = {x->config, x->identity, x->record.began};
+    if (!catalog_find(x->config, x->call.path, &page)) /* which has found it before */
+        return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s", BYTES_ARGS(x->call.path));
+    client_of(x)->content_type = bytes_of(catalog_media(page.kind));
+    return catalog_write(&view, &page, x->call.path, out);
+}
+
+void exchange_add_page_fields(const Exchange *x, Fields *fields)
+{
+    if (x->builtin->builtin->method != BUILTIN_PAGE)
+        return;
+    const char *who = x->config->access.has_rules ? "private, no-cache" : "max-age=60";
+    fields_add(fields, bytes_of("link"), bytes_of(catalog_link(x->config, x->arena)));
+    fields_add(fields, bytes_of("cache-control"), bytes_of(who));
+}
+
 /* ---- What is answered at once ----------------------------------------------------------------
  */
 
@@ -146,6 +169,7 @@ static Result (*const answers[])(Exchange *x, Bytes request, Buffer *out) = {
     [BUILTIN_CHECK] = answer_check,
     [BUILTIN_WATCH] = answer_watch,
     [BUILTIN_REFLECT] = answer_reflection,
+    [BUILTIN_PAGE] = answer_page,
 };
 
 /* ---- The call -------------------------------------------------------------------------------- */

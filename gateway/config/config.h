@@ -18,6 +18,7 @@
 #include "base/problem.h"
 #include "gateway/config/access_config.h"
 #include "gateway/config/baggage_config.h"
+#include "gateway/config/catalog_config.h"
 #include "gateway/config/healing_act.h"
 #include "gateway/config/impact.h"
 #include "gateway/config/job_config.h"
@@ -743,6 +744,7 @@ struct Service {
     uint32_t index;
     Version *versions;  /* oldest first, at most 64 */
     bool counts_fields; /* of requests: UsageFields */
+    bool unlisted;      /* the catalog does not have it */
     uint32_t n_versions;
     Instance *instances; /* those read with the config */
     uint32_t n_instances;
@@ -887,6 +889,7 @@ struct Config {
     const char *node;         /* name of this gateway in request ids and logs */
     const Schema *own_schema; /* of the built-in services */
     bool no_reflection;
+    CatalogConfig *catalog; /* NULL: none */
     Service *services;
     uint32_t n_services;
     Route *routes;

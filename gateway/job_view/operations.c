@@ -290,7 +290,8 @@ static void act(OperationTelling *t, const JobRecord *record)
     case BUILTIN_LIST_OPERATIONS:
     case BUILTIN_CHECK:
     case BUILTIN_WATCH:
-    case BUILTIN_REFLECT: break;
+    case BUILTIN_REFLECT:
+    case BUILTIN_PAGE: break;
     }
     CHECK(!"a method of one operation");
 }

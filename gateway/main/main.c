@@ -9,6 +9,7 @@
 #include "gateway/main/command_manual.h"
 #include "gateway/monitoring/command_monitoring.h"
 #include "gateway/notice/command_notice.h"
+#include "gateway/openapi_file/command_openapi.h"
 #include "gateway/profile_file/command_profile.h"
 
 #include "base/arena.h"
@@ -108,6 +109,16 @@ static const Command commands[] = {
       {"--seed", "N", "the same seed gives the same messages; default 1"}},
      command_prove,
      {"passerelle prove gateway.yaml", "passerelle prove --messages 1000 --seed 7 gateway.yaml"}},
+    {"openapi",
+     "CONFIG",
+     "print how REST clients call a version of a service, as OpenAPI 3.1",
+     COMMAND_PRINTS,
+     {{"--service", "NAME", "the service; needed if the config has several"},
+      {"--version", "NAME", "the version; the newest by default"},
+      {"--url", "URL", "where clients reach the gateway, as https://api.example.com"}},
+     command_openapi,
+     {"passerelle openapi gateway.yaml --service orders --version v3",
+      "passerelle openapi gateway.yaml --service orders --url https://api.example.com > v3.json"}},
     {"monitoring",
      "CONFIG",
      "write alerts and recording rules for Prometheus, dashboards for Grafana, and a list of "

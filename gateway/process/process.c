@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory/budget.h"
 #include "gateway/admin/refusals.h"
+#include "gateway/catalog/catalog.h"
 #include "gateway/certificates/certificate_watch.h"
 #include "gateway/certificates/secret_watch.h"
 #include "gateway/handover/handover.h"
@@ -284,6 +285,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
     memory_set_limit(limits_memory(&p->config->limits));
     instances_adopt(p->config, NULL);
+    catalog_adopt(p->config);
     telemetry_adopt(p->config);
     in_force_use(p->config->generation, clock_wall());
     open_loop(p);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory/budget.h"
 #include "base/text/json_text.h"
+#include "gateway/catalog/catalog.h"
 #include "gateway/certificates/certificate_watch.h"
 #include "gateway/certificates/secret_watch.h"
 #include "gateway/discovery/discovery.h"
@@ -182,6 +183,7 @@ static void use_config(Process *p, Config *config)
         job_postman_use(p->shared.jobs.postman, config);
     }
     process_store_use_rollouts(p);
+    catalog_adopt(config);
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     in_force_use(config->generation, clock_wall());
     healing_use(config);

@@ -113,6 +113,7 @@ static Result read_config(ConfigReader *reader)
     config_read_identity(reader);
     config_read_access(reader);
     config_read_cors(reader);
+    config_read_catalog(reader);
     config_read_listeners(reader);
     config_check_identity(reader);
     config_read_services(reader);

@@ -320,6 +320,7 @@ void config_read_services(ConfigReader *reader)
         config_use_cells(reader, service);
         config_read_affinity(reader, plan->text->affinity, plan->path, &service->affinity);
         service->warm = plan->text->warm;
+        service->unlisted = !plan->text->catalog;
         service_read_baggage(reader, service, plan->text->baggage);
         memcpy(service->objectives, config->objectives, sizeof service->objectives);
         config_read_objectives(reader, plan->text->objectives,

@@ -130,6 +130,9 @@ void config_read_admin(ConfigReader *reader);
 SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
                            const char *path, bool http1_only);
 
+/* config_catalog.c: reads Config.catalog. */
+void config_read_catalog(ConfigReader *reader);
+
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 

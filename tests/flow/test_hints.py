@@ -668,6 +668,8 @@ CONFIG_CASES = JOB_CASES + [
                config(instances='[{address: "127.0.0.1:2", versions: [v2], tls: {spiffe: "spiffe://shop.example/orders"}}]'),
                "no SPIFFE id"),
     ConfigCase(config(rest="user: root\n"), config(rest="user: root\nsandbox: true\n"), "needs sandbox"),
+    ConfigCase(config(rest="catalog: {path: apis}\n"), config(rest="catalog: {path: /apis}\n"), "apis is not a path"),
+    ConfigCase(config(rest="catalog: {url: api.example.com}\n"), config(rest='catalog: {url: "https://api.example.com"}\n'), "not the URL of a gateway"),
     ConfigCase(config(rest="cors: {origins: [panel]}\n"), config(rest='cors: {origins: ["https://panel.example"]}\n'), "not an origin"),
     ConfigCase(config('["unix:"]'), config('["unix:/run/passerelle.sock"]'), "no path after"),
     ConfigCase(config('["8080"]'), config('["0.0.0.0:8080"]'), "is not an address"),

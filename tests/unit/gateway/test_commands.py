@@ -43,6 +43,7 @@ GOOD = {
     "call": ["CALLED", "Cars/Get", "name=x"],
     "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
     "prove": ["garage.yaml", "--messages", "20"],
+    "openapi": ["garage.yaml", "--service", "garage", "--version", "v1"],
     "monitoring": ["garage.yaml"],
     "fleet": [],
     "reload": ["--why", "a test"],

@@ -1,0 +1,221 @@
+#include "gateway/catalog/catalog.h"
+
+#include "base/arena.h"
+#include "base/text/json_text.h"
+#include "gateway/catalog/catalog_internal.h"
+#include "gateway/openapi/openapi.h"
+
+#define WELL_KNOWN "/.well-known/api-catalog"
+#define OPENAPI_MEDIA "application/vnd.oai.openapi+json;version=3.1"
+
+/* ---- Which page ------------------------------------------------------------------------------ */
+
+static const Service *find_service(const Config *config, Bytes name)
+{
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (bytes_are(name, config->services[i].name) && config->services[i].n_versions)
+            return &config->services[i];
+    return NULL;
+}
+
+static const Version *find_version(const Service *service, Bytes name)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (bytes_are(name, service->versions[i].name))
+            return &service->versions[i];
+    return NULL;
+}
+
+/* "orders", "orders/v2", "orders/v2/openapi.json" */
+static bool find_below(const Config *config, Bytes rest, CatalogPage *page_out)
+{
+    Bytes service, version, file;
+    if (!bytes_split(&rest, '/', &service))
+        return false;
+    *page_out = (CatalogPage){CATALOG_SERVICE, find_service(config, service), NULL};
+    if (!page_out->service || page_out->service->unlisted)
+        return false;
+    if (!bytes_split(&rest, '/', &version))
+        return true;
+    page_out->kind = CATALOG_VERSION;
+    page_out->version = find_version(page_out->service, version);
+    if (!page_out->version || !bytes_split(&rest, '/', &file))
+        return page_out->version;
+    page_out->kind = CATALOG_OPENAPI;
+    return config->catalog->openapi && !rest.size && bytes_are(file, "openapi.json");
+}
+
+bool catalog_find(const Config *config, Bytes path, CatalogPage *page_out)
+{
+    if (!config->catalog)
+        return false;
+    if (bytes_are(path, WELL_KNOWN)) {
+        *page_out = (CatalogPage){CATALOG_LINKS, NULL, NULL};
+        return true;
+    }
+    size_t size = strlen(config->catalog->path);
+    return bytes_start_with(path, config->catalog->path) && path.size > size + 1 &&
+           path.data[size] == '/' && !bytes_end_with(path, "/") &&
+           find_below(config, bytes_slice(path, size + 1, path.size), page_out);
+}
+
+const char *catalog_media(CatalogKind kind)
+{
+    switch (kind) {
+    case CATALOG_LINKS:
+        return "application/linkset+json;profile=\"https://www.rfc-editor.org/info/rfc9727\"";
+    case CATALOG_OPENAPI: return OPENAPI_MEDIA;
+    case CATALOG_SERVICE:
+    case CATALOG_VERSION: break;
+    }
+    return "application/json";
+}
+
+const char *catalog_link(const Config *config, Arena *arena)
+{
+    return arena_printf(arena, "<%s%s>; rel=\"api-catalog\"", config->catalog->url, WELL_KNOWN);
+}
+
+/* ---- Links ----------------------------------------------------------------------------------- */
+
+static void add_link(Buffer *out, const char *relation, const char *href, const char *type)
+{
+    json_text_add_key(out, relation);
+    buffer_add_text(out, "[{");
+    json_text_add_member(out, "href", bytes_of(href));
+    if (type)
+        json_text_add_member(out, "type", bytes_of(type));
+    buffer_add_text(out, "}]");
+}
+
+static void add_items(const CatalogView *view, Buffer *out)
+{
+    const Config *config = view->config;
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(
+        out, "anchor",
+        bytes_of(arena_printf(out->arena, "%s%s", config->catalog->url, WELL_KNOWN)));
+    json_text_add_key(out, "item");
+    buffer_add_byte(out, '[');
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        if (!catalog_shows_service(view, service))
+            continue;
+        json_text_add_element(out);
+        buffer_add_byte(out, '{');
+        json_text_add_member(out, "href", bytes_of(catalog_url(config, service, NULL, out->arena)));
+        json_text_add_member(out, "title", bytes_of(service->name));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_text(out, "]}");
+}
+
+static void add_version_links(const CatalogView *view, const Version *version, Buffer *out)
+{
+    const Config *config = view->config;
+    const Service *service = version->service;
+    const char *url = catalog_url(config, service, version, out->arena);
+    const Version *successor = catalog_successor(view, version);
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+    json_text_add_member(out, "anchor", bytes_of(url));
+    add_link(out, "service-meta", catalog_url(config, service, NULL, out->arena),
+             "application/json");
+    if (config->catalog->openapi)
+        add_link(out, "service-desc", arena_printf(out->arena, "%s/openapi.json", url),
+                 OPENAPI_MEDIA);
+    if (successor)
+        add_link(out, "successor-version", catalog_url(config, service, successor, out->arena),
+                 "application/json");
+    buffer_add_byte(out, '}');
+}
+
+static void write_links(const CatalogView *view, Buffer *out)
+{
+    const Config *config = view->config;
+    buffer_add_text(out, "{\"linkset\":[");
+    add_items(view, out);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t k = 0; k < config->services[i].n_versions; k++)
+            if (catalog_shows_version(view, &config->services[i].versions[k]))
+                add_version_links(view, &config->services[i].versions[k], out);
+    buffer_add_text(out, "]}");
+}
+
+/* ---- Documents ------------------------------------------------------------------------------- */
+
+static bool shows(const void *owner, const Method *method)
+{
+    return catalog_shows_method(owner, method);
+}
+
+static Result write_document(const CatalogView *view, const Version *version, Buffer *out)
+{
+    const Config *config = view->config;
+    Bytes *const *documents = config->catalog->documents;
+    Bytes made = documents ? documents[version->service->index][version->index] : BYTES_NONE;
+    if (made.size) {
+        buffer_add_bytes(out, made);
+        return OK;
+    }
+    OpenApiQuestion question = {.config = config,
+                                .version = version,
+                                .url = *config->catalog->url ? config->catalog->url : NULL,
+                                .shows = shows,
+                                .owner = view};
+    return openapi_write(&question, out);
+}
+
+void catalog_adopt(Config *config)
+{
+    CatalogConfig *catalog = config->catalog;
+    if (!catalog || !catalog->openapi || config->access.has_rules)
+        return;
+    catalog->documents = arena_array(config->arena, Bytes *, config->n_services);
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        Bytes *documents = arena_array(config->arena, Bytes, service->n_versions + 1);
+        for (uint32_t k = 0; k < service->n_versions; k++) {
+            OpenApiQuestion question = {.config = config,
+                                        .version = &service->versions[k],
+                                        .url = *catalog->url ? catalog->url : NULL};
+            Buffer out = buffer_in(config->arena);
+            Result r = openapi_write(&question, &out);
+            CHECK(!failed(r)); /* the arena has no limit */
+            documents[k] = buffer_bytes(&out);
+        }
+        catalog->documents[i] = documents;
+    }
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+/* Whether there is something on it that the client may see. */
+static bool is_shown(const CatalogView *view, const CatalogPage *page)
+{
+    switch (page->kind) {
+    case CATALOG_LINKS: return true;
+    case CATALOG_SERVICE: return catalog_shows_service(view, page->service);
+    case CATALOG_VERSION:
+    case CATALOG_OPENAPI: return catalog_shows_version(view, page->version);
+    }
+    return false;
+}
+
+Result catalog_write(const CatalogView *view, const CatalogPage *page, Bytes path, Buffer *out)
+{
+    Result r = OK;
+    if (!is_shown(view, page))
+        return FAIL_TELL(out->arena, FAULT_UNKNOWN_PATH, "GET %.*s",
+                         BYTES_ARGS(bytes_cut_text(path, 200)));
+    switch (page->kind) {
+    case CATALOG_LINKS: write_links(view, out); break;
+    case CATALOG_SERVICE: catalog_write_service(view, page->service, out); break;
+    case CATALOG_VERSION: catalog_write_version(view, page->version, out); break;
+    case CATALOG_OPENAPI: r = write_document(view, page->version, out); break;
+    }
+    if (!failed(r) && out->full)
+        r = FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a page of the catalog");
+    return r;
+}

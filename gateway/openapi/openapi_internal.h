@@ -1,0 +1,116 @@
+/*
+ * The inside of gateway/openapi: one document while it is made.
+ *
+ *      openapi.c       the whole, and which operations there are
+ *      operation.c     one operation: parameters, body, responses
+ *      query.c         which fields of a request are parameters of its query
+ *      schema_json.c   messages, enums and fields as JSON Schema
+ *      security.c      how clients prove who they are
+ */
+#ifndef GATEWAY_OPENAPI_INTERNAL_H
+#define GATEWAY_OPENAPI_INTERNAL_H
+
+#include "gateway/openapi/notes.h"
+#include "gateway/openapi/open_path.h"
+#include "gateway/openapi/openapi.h"
+
+/* Where a message occurs, bits of OpenApi.uses. */
+enum {
+    USED_IN = 1,   /* in a request */
+    USED_OUT = 2,  /* in a response */
+    USED_OPEN = 4, /* in a request whose route takes unknown fields */
+};
+
+typedef enum Side { SIDE_IN, SIDE_OUT } Side;
+
+typedef struct OpenApi {
+    const OpenApiQuestion *question;
+    const Config *config;
+    const Version *version;
+    const Schema *schema;
+    Notes notes;
+    uint8_t *uses;    /* index: of the message */
+    uint8_t *demands; /* likewise; 1: requests need a field of it, or of a message in it */
+    bool *enums;      /* index: of the enum; something written refers to it */
+    Table shared;     /* RestBinding that another version has, too; by its address */
+    bool proto_names; /* of fields, in responses */
+    bool enum_numbers, enum_names;
+    bool is_rest; /* some instance speaks REST, and chooses the status */
+    Arena *arena; /* without a limit */
+    Buffer *out;
+} OpenApi;
+
+/* One operation of the document. */
+typedef struct Operation {
+    const RestBinding *binding;
+    OpenPath path;
+    const OpenPath *names;  /* of the first operation with this path: its parameters have them */
+    const char *verb;       /* "get" */
+    uint32_t nth;           /* among the bindings of its method, from 0 */
+    struct Operation *next; /* with the same path, in the order of the schema; NULL: the last */
+} Operation;
+
+/* ---- schema_json.c ---------------------------------------------------------------------------
+ */
+
+/* Fields of a request message that something else than its body says. */
+typedef struct Covered {
+    const FieldType **fields;
+    uint32_t n;
+} Covered;
+
+/* Remembers that the message, and what is in it, is used. Before anything is written. */
+void schema_use(OpenApi *api, const MessageType *type, uint8_t uses);
+void schema_use_field(OpenApi *api, const FieldType *field, uint8_t uses);
+
+/* The name by which the document calls a message or enum of the schema. */
+const char *schema_name(const OpenApi *api, const MessageType *type, Side side);
+
+/* Each adds members of a schema to the object that was begun at the end of `out`: of a message, of
+   a field, of one value of a field. */
+void schema_add_message(OpenApi *api, const MessageType *type, Side side);
+void schema_add_field(OpenApi *api, const FieldType *field, Side side);
+void schema_add_value(OpenApi *api, const FieldType *field, Side side);
+
+/* The same of a message as it is, without those fields; `open`: others may be there. */
+void schema_add_object(OpenApi *api, const MessageType *type, Side side, const Covered *covered,
+                       bool open);
+
+/* Whether a value of the field can be the text of a parameter (http.proto). */
+bool schema_is_text(const FieldType *field);
+
+/* Adds a member for each message and enum that is used. */
+void schema_add_components(OpenApi *api);
+
+/* `description` and `deprecated` of what the note is of. */
+void schema_add_note(OpenApi *api, const Note *note);
+
+/* ---- operation.c, query.c, security.c --------------------------------------------------------
+ */
+
+void operation_add(OpenApi *api, const Operation *operation);
+
+/* The fields of the path, and of a named body. */
+void operation_cover(const OpenApi *api, const RestBinding *binding, Covered *covered);
+
+/* Adds the parameters of the query to the array that was begun. */
+void query_add(OpenApi *api, const RestBinding *binding);
+
+/* Begins a parameter in the array: an object, which is open. */
+void parameter_begin(OpenApi *api, const char *name, const char *in, bool required);
+
+/* Of the config: what `components.securitySchemes` has. */
+void security_add_schemes(OpenApi *api);
+/* Of an operation: its member `security`; nothing where clients prove nothing. */
+void security_add(OpenApi *api, const Route *route);
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+/* Begins a member that is an object or array; whoever begins it adds the closing bracket. */
+void json_open(OpenApi *api, const char *name, char bracket);
+/* Begins an element of an array. */
+void json_open_element(OpenApi *api);
+void json_close(OpenApi *api, char bracket);
+void json_add(OpenApi *api, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,131 @@
+"""What the gateway tells clients of its services: the catalog (RFC 9727), and pages of versions."""
+import json
+
+import pytest
+from gateway import SHOP_CONFIG, Gateway, instances
+from processes import eventually
+
+DATED = SHOP_CONFIG.replace("package: shop.orders.v1,", "package: shop.orders.v1, deprecated: 2026-03-01, sunset: 2099-03-01, released: 2020-01-02,")
+CATALOG = DATED + "  - {match: /apis/orders/v3, instances: [{address: '127.0.0.1:1', protocol: http}]}\ncatalog: {}\n"
+STAFF_ONLY = DATED.replace("  - {match: orders,", "  - {match: orders.Orders/Get, allow: [{client: [ada]}]}\n"
+                           "  - {match: orders.Orders/List, allow: [{client: [ada, bob], version: [v2]}]}\n"
+                           "  - {match: orders, allow: [{client: [root]}],").replace(
+    "log:", "identity_header: x-client\ntrusted_proxies: [127.0.0.1]\nlog:") + 'catalog: {url: "https://api.example.com/", path: /meta/}\n'
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """No backend is needed to be asked what there is."""
+    with Gateway(tmp_path_factory.mktemp("catalog"), CATALOG, instances=instances(("v3", 7003))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """Some clients may call little."""
+    with Gateway(tmp_path_factory.mktemp("closed"), STAFF_ONLY, instances=instances(("v3", 7003))) as running:
+        yield running
+
+
+def get(gateway, path, client=None):
+    answer = gateway.http("GET", path, headers={"x-client": client} if client else {})
+    return answer.json if answer.status == 200 else answer.status
+
+
+# ---- Pages ---------------------------------------------------------------------------------------------------------
+
+def test_the_catalog_is_a_linkset_that_leads_to_each_page(gateway):
+    answer = gateway.http("GET", "/.well-known/api-catalog", headers={"accept": "application/linkset+json"})
+    assert answer.headers["content-type"] == 'application/linkset+json;profile="https://www.rfc-editor.org/info/rfc9727"'
+    assert answer.headers["link"] == '</.well-known/api-catalog>; rel="api-catalog"'
+    first, *versions = answer.json["linkset"]
+    assert first == {"anchor": "/.well-known/api-catalog", "item": [{"href": "/apis/orders", "title": "orders"}]}
+    assert [one["anchor"] for one in versions] == [f"/apis/orders/{version}" for version in ("v1", "v2", "v3")]
+    assert versions[0]["successor-version"][0]["href"] == "/apis/orders/v2" and "successor-version" not in versions[2]
+    for links in versions:
+        for relation in "service-meta", "service-desc":
+            (link,) = links[relation]
+            found = gateway.http("GET", link["href"])
+            assert (found.status, found.headers["content-type"]) == (200, link["type"])
+
+
+def test_head_has_the_link_and_no_body(gateway):
+    answer = gateway.http("HEAD", "/.well-known/api-catalog")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["link"] == '</.well-known/api-catalog>; rel="api-catalog"'
+
+
+def test_the_page_of_a_service_has_its_versions_with_states_dates_and_methods(gateway):
+    page = get(gateway, "/apis/orders")
+    assert (page["name"], page["url"]) == ("orders", "/apis/orders")
+    v1, v2, v3 = page["versions"]
+    methods = {method["rpc"]: method for method in v1.pop("methods")}
+    assert v1 == {"service": "orders", "name": "v1", "package": "shop.orders.v1", "state": "deprecated", "default": True,
+                  "released": "2020-01-02", "deprecated": "2026-03-01", "sunset": "2099-03-01", "successor": "v2",
+                  "url": "/apis/orders/v1", "openapi": "/apis/orders/v1/openapi.json"}
+    assert methods["/shop.orders.v1.Orders/Get"] == {"rpc": "/shop.orders.v1.Orders/Get", "http": ["GET /v1/orders/{id}"]}
+    assert methods["/shop.orders.v1.Orders/Watch"]["streams"] == "responses" and len(methods) == 7
+    assert (v2["state"], v2["successor"], v3["state"]) == ("current", "v3", "current") and "successor" not in v3
+    assert {"streams": "both", "rpc": "/shop.orders.v3.Orders/Lookup"} in v3["methods"]
+    assert get(gateway, "/apis/orders/v2") == v2
+
+
+def test_the_document_of_a_version_is_served(gateway):
+    document = get(gateway, "/apis/orders/v2/openapi.json")
+    assert (document["openapi"], document["info"]["title"], document["info"]["version"]) == ("3.1.0", "orders", "v2")
+    assert document["paths"]["/v2/orders/{id}"]["get"]["operationId"] == "Orders_Get"
+
+
+@pytest.mark.parametrize("path", ["/apis", "/apis/", "/apis/orders/", "/apis/nothing", "/apis/orders/v9", "/apis/orders/v1/x",
+                                  "/apis/orders/v1/openapi.json/x", "/apis/orders//", "/.well-known/api-catalog/"])
+def test_what_is_no_page_is_not_found(gateway, path):
+    assert get(gateway, path) == 404
+
+
+def test_pages_are_read_only(gateway):
+    answer = gateway.http("POST", "/apis/orders", {})
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_without_a_catalog_there_are_no_pages(tmp_path):
+    with Gateway(tmp_path, instances=instances(("v3", 7003))) as plain:
+        assert get(plain, "/.well-known/api-catalog") == get(plain, "/apis/orders") == 404
+
+
+def test_an_unlisted_service_is_on_no_page_and_a_catalog_may_have_no_documents(tmp_path):
+    config = SHOP_CONFIG.replace("  - name: orders\n", "  - name: orders\n    catalog: false\n") + """\
+catalog: {openapi: false}
+"""
+    with Gateway(tmp_path, config, instances=instances(("v3", 7003))) as plain:
+        assert get(plain, "/.well-known/api-catalog") == {"linkset": [{"anchor": "/.well-known/api-catalog", "item": []}]}
+        assert get(plain, "/apis/orders") == 404
+        plain.write(config.replace("    catalog: false\n", ""))
+        plain.reload()
+        eventually(lambda: get(plain, "/apis/orders") != 404)
+        assert "openapi" not in get(plain, "/apis/orders/v1") and get(plain, "/apis/orders/v1/openapi.json") == 404
+
+
+# ---- Who sees what -------------------------------------------------------------------------------------------------
+
+def test_a_client_sees_the_methods_that_it_may_call_and_versions_and_services_that_have_some(closed):
+    def seen(client):
+        page = get(closed, "/meta/orders", client)
+        return page if page == 404 else {one["name"]: [m["rpc"].rpartition("/")[2] for m in one["methods"]] for one in page["versions"]}
+
+    assert seen("ada") == {"v1": ["Get"], "v2": ["Get", "List"], "v3": ["Get"]}
+    assert seen("bob") == {"v2": ["List"]}
+    assert seen("eve") == 404
+    assert len(seen("root")["v1"]) == 5
+
+
+def test_links_and_documents_have_only_what_the_client_sees(closed):
+    links = get(closed, "/.well-known/api-catalog", "bob")["linkset"]
+    assert [one["anchor"] for one in links] == ["https://api.example.com/.well-known/api-catalog", "https://api.example.com/meta/orders/v2"]
+    assert get(closed, "/.well-known/api-catalog", "eve")["linkset"][0]["item"] == []
+    document = get(closed, "/meta/orders/v2/openapi.json", "bob")
+    assert list(document["paths"]) == ["/v2/orders", "/v2/customers/{customer_id}/orders"]
+    assert list(document["paths"]["/v2/orders"]) == ["get"] and document["servers"] == [{"url": "https://api.example.com"}]
+    assert "Order" in document["components"]["schemas"] and "SetStatusRequest" not in json.dumps(document)
+    assert get(closed, "/meta/orders/v1/openapi.json", "bob") == 404
+    headers = closed.http("GET", "/meta/orders", headers={"x-client": "bob"}).headers
+    assert headers["cache-control"] == "private, no-cache" and "api.example.com/.well-known" in headers["link"]
