@@ -62,6 +62,7 @@ LAYERS = (
         Module("config", "the configuration: one generation, and how mistakes are told", "Config", "config.h"),
         Module("settings", "what of a config belongs to no service, read and checked", "ConfigReader", "settings.h"),
         Module("inventory", "instances, read from the config or from lists", "InstanceList", "instance_list.h"),
+        Module("conventions", "what REST clients of other servers are used to", "conventions_read", "conventions.h"),
         Module("service", "services, compiled: versions, plans, bindings", "ConfigReader", "config_load.h"),
         Module("thread", "threads that are not loops; signals", "Chore", "chore.h"),
         Module("handover", "what a gateway leaves to the one after it", "Notice", "handover.h"),

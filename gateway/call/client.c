@@ -23,6 +23,28 @@ static const Step *answer_preflight(Client *c)
     return &STEP_finish;
 }
 
+/* OPTIONS of a path whose rules have no such method: those that it takes, for whom may know. */
+static bool asks_for_methods(const Client *c, Result found)
+{
+    const Exchange *x = c->x;
+    return failed(found) && found.error->fault == &FAULT_METHOD_NOT_ALLOWED && c->allow.size &&
+           x->call.dialect == DIALECT_REST && bytes_are(x->call.verb, "OPTIONS");
+}
+
+static const Step *answer_options(Client *c)
+{
+    Exchange *x = c->x;
+    HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
+    Bytes allow = bytes_of(arena_printf(x->arena, "%.*s, OPTIONS", BYTES_ARGS(c->allow)));
+    fields_add(&head.fields, bytes_of("allow"), allow);
+    fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
+    cors_add(&x->config->cors, c->origin, &head.fields);
+    own_fields_merge_vary(&head.fields);
+    x->record.http_status = head.status;
+    http_stream_send_head(c->stream, &head, true);
+    return &STEP_finish;
+}
+
 static const Step *resolve(Exchange *x, Attempt *attempt)
 {
     Client *c = client_of(x);
@@ -36,6 +58,10 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         return answer_preflight(c);
     r = client_resolve(c, &builtin);
     r = client_authenticate(c, r, builtin);
+    if (asks_for_methods(c, r)) {
+        error_ignore(r, "it is what was asked for");
+        return answer_options(c);
+    }
     if (!failed(r) && x->route && !x->method && !x->binding)
         r = client_authorize(c, NULL);
     if (!failed(r))

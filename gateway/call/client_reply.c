@@ -3,6 +3,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
+#include "gateway/headers/grpc_metadata.h"
 #include "gateway/headers/own_fields.h"
 #include "gateway/limits/limit_fields.h"
 #include "gateway/version/version_headers.h"
@@ -180,16 +181,39 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("vary"), bytes_of("accept")); /* lines, events, or a 406 */
 }
 
+/* The metadata in which the route lets the service say the status; NULL: none. */
+static const char *status_field(const Exchange *x)
+{
+    const RestStyle *style = x->route ? x->route->rest : NULL;
+    return style && x->call.dialect == DIALECT_REST ? style->status_from : NULL;
+}
+
+static void add_from_service(const Client *c, const Fields *from_service, Fields *fields)
+{
+    const Exchange *x = c->x;
+    const char *status = status_field(x);
+    bool degraded = x->record.degraded;
+    for (uint32_t i = 0; i < from_service->n; i++) {
+        const Field *field = &from_service->items[i];
+        bool left_out =
+            (degraded && is_for_caches(field->name)) || (status && bytes_are(field->name, status));
+        if (!left_out)
+            fields_add(fields, field->name, field->value);
+    }
+    if (x->config->grpc_metadata && x->call.dialect == DIALECT_REST) {
+        Fields named = *fields;
+        grpc_metadata_add(&named, fields->arena, fields);
+    }
+}
+
 /* The fields of the service, without those that only the gateway may set, and the gateway's own. */
 static Fields reply_fields(const Client *c, Arena *arena)
 {
     const Attempt *attempt = exchange_answered(c->x);
     const Fields *from_service = attempt ? &attempt->answer.metadata : NULL;
     Fields fields = fields_in(arena);
-    bool degraded = c->x->record.degraded;
-    for (uint32_t i = 0; from_service && i < from_service->n; i++)
-        if (!degraded || !is_for_caches(from_service->items[i].name))
-            fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
+    if (from_service)
+        add_from_service(c, from_service, &fields);
     add_own_fields(c, &fields);
     client_apply_policy(c, &fields);
     return fields;
@@ -218,6 +242,16 @@ static void leave_stream(Client *c)
     exchange_cancel(x, FAIL(x->arena, FAULT_CANCELLED, "HEAD wants no messages of a stream"));
 }
 
+/* The HTTP status that the service says; 0: it says none that a success can have. */
+static uint16_t said_status(const Exchange *x, const Attempt *attempt)
+{
+    uint64_t status;
+    const char *name = status_field(x);
+    if (!name || !attempt || !bytes_to_u64(fields_get(&attempt->answer.metadata, name), &status))
+        return 0;
+    return status >= 200 && status < 400 && status != 206 ? (uint16_t)status : 0;
+}
+
 /* A REST client gets the 2xx status of a REST instance: 201, 202, 206. */
 static uint16_t success_status(const Exchange *x)
 {
@@ -225,6 +259,9 @@ static uint16_t success_status(const Exchange *x)
     const JobNote *job = x->record.job;
     if (job && job->accepted)
         return x->call.dialect == DIALECT_REST ? 202 : 200;
+    uint16_t said = said_status(x, attempt);
+    if (said)
+        return said;
     bool both = x->call.dialect == DIALECT_REST && attempt &&
                 (attempt->target.dialect == DIALECT_REST || x->keyed);
     return both ? attempt->answer.http_status : 200;
@@ -233,7 +270,7 @@ static uint16_t success_status(const Exchange *x)
 static bool has_no_content(const Exchange *x)
 {
     uint16_t status = success_status(x);
-    return status == 204 || status == 205;
+    return status == 204 || status == 205 || status == 304;
 }
 
 /* Whether the body is the instance's, byte for byte. */
@@ -430,7 +467,9 @@ Result client_on_framed_response(Caller *caller, const Framed *framed, const Fie
         head = framed->compression;
     if (c->framing.raw)
         c->content_type = framed->content_type;
-    Result r = send_head(c, head, whole ? (int64_t)framed->frame.rest.size : -1, trailers);
+    /* A 304 would have the length of the representation, which is not known. */
+    bool is_sized = whole && success_status(c->x) != 304;
+    Result r = send_head(c, head, is_sized ? (int64_t)framed->frame.rest.size : -1, trailers);
     if (!failed(r))
         send_framed(c, &framed->frame);
     return r;

@@ -7,11 +7,25 @@
 #include "gateway/headers/baggage.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
+#include "gateway/headers/grpc_metadata.h"
+#include "gateway/headers/method_override.h"
 #include "gateway/headers/trace_sample.h"
 #include "gateway/identity/known_client.h"
 #include "gateway/match/destination.h"
 #include "gateway/memory/accounts.h"
+#include "gateway/rest/rest_alt.h"
 #include "gateway/telemetry/log_line.h"
+
+/* Whether the path belongs to a rule of REST. What passes unread keeps its fields. */
+static bool is_rest(const Exchange *x, const HttpHead *head)
+{
+    Destination to;
+    Bytes path = bytes_slice(head->path, 0, bytes_find(head->path, '?'));
+    Result r = destination_find(x->config, head, path, x->arena, &to);
+    bool found = !failed(r) && !to.is_rpc && (to.binding || to.match.allowed.size);
+    error_ignore(r, "it is found again, and told then");
+    return found;
+}
 
 /* Removes forwarding fields from the head, and reads them. */
 static Result take_forwarding(Client *c)
@@ -24,8 +38,16 @@ static Result take_forwarding(Client *c)
                     received->fields.n);
     *head = *received;
     c->head = head;
-    return forwarding_read(&c->forwarding, &received->fields, x->config->identity.headers,
-                           &x->config->baggage, x->arena, &head->fields);
+    const Fields *fields = &received->fields;
+    Fields renamed;
+    if (x->config->grpc_metadata && grpc_metadata_is_in(fields) && is_rest(x, received)) {
+        renamed = grpc_metadata_read(fields, x->arena);
+        if (renamed.full)
+            return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", fields->n);
+        fields = &renamed;
+    }
+    return forwarding_read(&c->forwarding, fields, x->config->identity.headers, &x->config->baggage,
+                           x->arena, &head->fields);
 }
 
 /* The trusted proxies of the listener, which exists, since the peer is trusted. */
@@ -325,20 +347,62 @@ static Result check_media(Client *c)
     return x->call.foreign_media && has_body ? client_refuse_media(c) : OK;
 }
 
+/* Whether a response of it can be a message of protobuf: one whole message, with a JSON form. */
+static bool may_be_proto(const Exchange *x)
+{
+    const RestBinding *reply = x->reply_binding;
+    return reply && !reply->raw_answer && !reply->rule->response_body[0] &&
+           !x->method->type->server_streaming;
+}
+
+static Result use_alt(Exchange *x, Bytes text, RestAlt *alt)
+{
+    if (*alt != REST_ALT_NONE)
+        return FAIL_FIELD(x->arena, FAULT_BAD_VALUE, "$alt", "$alt is there more than once");
+    Result r = rest_alt_read(text, x->arena, alt);
+    if (!failed(r) && *alt == REST_ALT_PROTO && !may_be_proto(x))
+        r = FAIL_FIELD(x->arena, FAULT_BAD_VALUE, "$alt", "this response has no form in protobuf");
+    return r;
+}
+
+/* The parameters $alt and alt are no fields of the request, unless it has one of that name. */
+static Result take_alt(Exchange *x, RestAlt *alt_out)
+{
+    uint32_t kept = (uint32_t)x->binding->n_variables;
+    Result r = OK;
+    *alt_out = REST_ALT_NONE;
+    for (uint32_t i = kept; i < x->n_parameters && !failed(r); i++) {
+        Bytes name = x->parameters[i].field_path;
+        bool is_alt = (bytes_are(name, "$alt") || bytes_are(name, "alt")) &&
+                      !message_field(x->method->type->input, name);
+        if (is_alt)
+            r = use_alt(x, x->parameters[i].text, alt_out);
+        else
+            x->parameters[kept++] = x->parameters[i];
+    }
+    if (!failed(r))
+        x->n_parameters = kept;
+    return r;
+}
+
 Result client_take_rest(Client *c)
 {
     Exchange *x = c->x;
     const RestBinding *binding = x->binding;
     const RestBinding *reply = x->reply_binding;
     bool is_stream = x->method->type->server_streaming;
-    if (binding->raw_answer && reply && reply->raw_answer)
+    RestAlt alt = REST_ALT_NONE;
+    Result r = x->route->rest && x->route->rest->alt ? take_alt(x, &alt) : OK;
+    if (failed(r))
+        return r;
+    if ((binding->raw_answer && reply && reply->raw_answer) || alt == REST_ALT_PROTO)
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))
         return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
                          BYTES_ARGS(bytes_cut_text(fields_joined(x->call.head, "accept"), 200)),
                          is_stream ? "application/x-ndjson and text/event-stream"
                                    : "application/json");
-    Result r = check_media(c);
+    r = check_media(c);
     if (failed(r))
         return r;
     /* Another version may have other names for the variables of the same path. */
@@ -467,11 +531,52 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
     return failed(r) ? r : take_parameters(x, &to->match);
 }
 
+/* What a POST stands for, where that is a request of REST; else it is what it says, as where the
+   gateway does not know the field. All that follows sees the method that is meant. */
+static Result take_override(Client *c, Destination *to, bool *taken_out)
+{
+    Exchange *x = c->x;
+    const HttpHead *meant;
+    Destination said;
+    *taken_out = false;
+    Result r = method_override_read(c->head, x->arena, &meant);
+    if (failed(r)) {
+        Result other = destination_find(x->config, c->head, x->call.path, x->arena, &said);
+        bool is_rest = !failed(other) && (said.binding || said.match.allowed.size);
+        error_ignore(other, "it is found again");
+        *taken_out = is_rest;
+        *to = said;
+        if (!is_rest)
+            error_ignore(r, "the field means something to whom the request is for, if to anybody");
+        return is_rest ? r : OK;
+    }
+    if (!meant)
+        return OK;
+    r = destination_find(x->config, meant, x->call.path, x->arena, to);
+    *taken_out = !failed(r) && !to->is_rpc && (to->binding || to->match.allowed.size);
+    if (!*taken_out) {
+        error_ignore(r, "it is found again");
+        return OK;
+    }
+    c->head = meant;
+    x->call.verb = bytes_copy(x->arena, meant->method);
+    return OK;
+}
+
+static Result find_destination(Client *c, Destination *to)
+{
+    Exchange *x = c->x;
+    bool taken = false;
+    Result r = x->config->method_override ? take_override(c, to, &taken) : OK;
+    return taken || failed(r) ? r
+                              : destination_find(x->config, c->head, x->call.path, x->arena, to);
+}
+
 Result client_resolve(Client *c, const Builtin **builtin_out)
 {
     Exchange *x = c->x;
     Destination to;
-    Result found = destination_find(x->config, c->head, x->call.path, x->arena, &to);
+    Result found = find_destination(c, &to);
     x->method = to.method;
     x->binding = to.binding;
     x->route = x->record.route = to.route;

@@ -90,7 +90,8 @@ bool exchange_is_unary(const Exchange *x)
 
 bool exchange_is_raw(const Exchange *x)
 {
-    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO &&
+           x->reply_binding && x->reply_binding->raw_answer;
 }
 
 /* ---- Back-pressure --------------------------------------------------------------------------- */

@@ -2,10 +2,12 @@
    another version or codec; and both messages of a call that has ended, for a copy of it. */
 #include "adapters/details/details.h"
 #include "adapters/schema/message_check.h"
+#include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
+#include "gateway/rest/update_mask.h"
 #include "gateway/usage/usage_fields.h"
 
 enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
@@ -189,6 +191,41 @@ static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion 
                         : r;
 }
 
+static bool says_mask(const Exchange *x)
+{
+    const MessageType *input = x->method->type->input;
+    for (uint32_t i = 0; i < x->n_parameters; i++) {
+        ParameterPath path = parameter_path(input, x->parameters[i].field_path);
+        if (parameter_path_next(&path) == PARAMETER_FIELD && path.field == x->binding->mask)
+            return true;
+    }
+    return false;
+}
+
+/* The mask that a PATCH leaves out is of what is in its body, and one more parameter. */
+static Result add_mask(const Exchange *x, Arena *arena, PlanInput *input)
+{
+    const FieldType *field = message_field(x->method->type->input, input->body_field);
+    PlanParameter mask = {.field_path = bytes_of(x->binding->mask->name)};
+    JsonNode *body;
+    if (says_mask(x))
+        return OK;
+    Result r = json_parse(arena, input->bytes, NULL, &body);
+    if (!failed(r))
+        r = update_mask_write(field->message, body, arena, &mask.text);
+    if (failed(r) || !mask.text.size)
+        return r;
+    PlanParameter *all = arena_array(arena, PlanParameter, x->n_parameters + 1);
+    if (!all)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "deriving an update mask");
+    if (x->n_parameters)
+        memcpy(all, x->parameters, x->n_parameters * sizeof *all);
+    all[x->n_parameters] = mask;
+    input->parameters = all;
+    input->n_parameters = x->n_parameters + 1;
+    return OK;
+}
+
 /* What REST has in path and query, and which part of the message is in the body. */
 static Result add_rest(const Exchange *x, Arena *arena, PlanInput *input)
 {
@@ -205,7 +242,7 @@ static Result add_rest(const Exchange *x, Arena *arena, PlanInput *input)
     input->body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
     input->parameters = x->parameters;
     input->n_parameters = x->n_parameters;
-    return OK;
+    return x->binding->mask && !input->no_body ? add_mask(x, arena, input) : OK;
 }
 
 Result exchange_read_with(const Exchange *x, Message message, const Plan *plan, Conversion *c,

@@ -366,6 +366,14 @@ typedef struct QueryRule {
     size_t n_names;
 } QueryRule;
 
+/* Conventions of other servers for REST clients. */
+typedef struct RestStyle {
+    bool alt;                /* the parameter $alt is read */
+    bool update_masks;       /* they are derived from bodies */
+    const char *status_from; /* metadata with the HTTP status of a success; in lower case; NULL:
+                                none */
+} RestStyle;
+
 struct Route {
     const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
     Impact impact;
@@ -392,6 +400,7 @@ struct Route {
     UnknownFields unknown_answer_fields;  /* of responses */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     RestStream json_stream; /* of messages, for REST clients whose Accept does not decide */
+    const RestStyle *rest;  /* conventions of other servers; NULL: none */
     const QueryRule *query; /* parameters that name no field; NULL: as unknown_fields */
     CompressAnswers compress_answers;
     ErrorStyle errors;
@@ -615,6 +624,7 @@ struct RestBinding {
     const Bytes
         *variables; /* field paths, in order: versions may share a template with other fields */
     size_t n_variables;
+    const FieldType *mask; /* of requests: derived from the body where it is left out; NULL: none */
     /* Plans for responses of one field only (response_body), per served version; NULL entries: the
        method's plan */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
@@ -881,6 +891,8 @@ struct Config {
     SecretFile *secrets;   /* all that it names, in the order in which they were read */
     LogConfig log;
     Cors cors;
+    bool method_override; /* X-HTTP-Method-Override */
+    bool grpc_metadata;   /* Grpc-Metadata-NAME */
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorStyle errors; /* nothing of it is UNSAID */
     const char *error_help; /* URL; "{reason}" in it becomes the fault's name; or NULL */

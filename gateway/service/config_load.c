@@ -76,6 +76,7 @@ static Result compile(ConfigReader *reader)
     r = service_make_rest(reader);
     if (failed(r))
         return r;
+    conventions_choose_masks(reader);
     service_note_demands(reader);
     r = service_make_details(reader);
     if (!failed(r))

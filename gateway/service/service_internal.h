@@ -6,6 +6,7 @@
 #define GATEWAY_SERVICE_INTERNAL_H
 
 #include "adapters/place/placement.h"
+#include "gateway/conventions/conventions.h"
 #include "gateway/inventory/instance_read.h"
 #include "gateway/settings/settings.h"
 
@@ -51,9 +52,6 @@ MUST_USE Result service_make_idempotency(ConfigReader *reader);
 void config_read_log_fields(ConfigReader *reader, const Passerelle__Config__RouteLog *text,
                             const char *path, Route *route);
 MUST_USE Result service_make_log_fields(ConfigReader *reader);
-/* service_rest_rules.c: what the route says of its REST clients. */
-void config_read_rest(ConfigReader *reader, const Passerelle__Config__Route *text, const char *path,
-                      Route *route);
 /* service_rollout.c: Config.rollouts and Service.rollout; after the routes. */
 void config_read_rollouts(ConfigReader *reader);
 /* Then Method.cohort_key, as Method.key. */
@@ -68,9 +66,10 @@ const Version *config_find_version(ConfigReader *reader, const Service *service,
 /* service_retire.c: reads Service.retire; after its versions. */
 void config_read_retiring(ConfigReader *reader, Service *service, const ServicePlan *plan);
 
-/* service_schema.c: reads Version.schema; reports why there is none. */
+/* service_schema.c: reads Version.schema; reports why there is none. `alone`: the version has one
+   of its own, which it may change. */
 void config_read_schema(ConfigReader *reader, Version *version,
-                        const Passerelle__Config__Schema *text, const char *path);
+                        const Passerelle__Config__Schema *text, bool alone, const char *path);
 
 /* service_routes.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);

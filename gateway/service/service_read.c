@@ -82,7 +82,11 @@ static void read_version(ConfigReader *reader, Service *service,
         check_version_name(reader, service, version, path);
     if (!text->schema)
         return;
-    config_read_schema(reader, version, text->schema, config_path(reader, "%s.schema", path));
+    config_read_schema(reader, version, text->schema, text->http_rules != NULL,
+                       config_path(reader, "%s.schema", path));
+    if (version->schema && text->http_rules)
+        conventions_use_http_rules(reader, version, text->http_rules,
+                                   config_path(reader, "%s.http_rules", path));
     if (version->schema && text->package)
         check_package(reader, version, config_path(reader, "%s.package", path));
 }

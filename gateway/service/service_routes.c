@@ -276,7 +276,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     route->access = config_read_rules(reader, text, path);
     config_read_log_fields(reader, text->log, path, route);
     config_read_shown(reader, text, path, route);
-    config_read_rest(reader, text, path, route);
+    conventions_read(reader, text, path, route);
     if (text->hedge)
         read_hedge(reader, text->hedge, path, route);
     tell_duplicate(reader, route, match_path);

@@ -30,14 +30,16 @@ static Result load_set(ConfigReader *reader, const char *file, const Schema **sc
     return schema_load(reader->arena, set, file, schema_out);
 }
 
-/* Each file is read once, and its mistakes are reported once. */
-static const Schema *load_file(ConfigReader *reader, const char *file, const char *path)
+/* Each file is read once, and its mistakes are reported once; `alone`: it is read for one version,
+   which changes it. */
+static const Schema *load_file(ConfigReader *reader, const char *file, bool alone, const char *path)
 {
-    LoadedSchema *loaded = table_get(&reader->schemas, bytes_of(file));
+    LoadedSchema *loaded = alone ? NULL : table_get(&reader->schemas, bytes_of(file));
     if (loaded)
         return loaded->schema;
     loaded = arena_make(reader->arena, LoadedSchema);
-    table_put(&reader->schemas, bytes_of(file), loaded);
+    if (!alone)
+        table_put(&reader->schemas, bytes_of(file), loaded);
     Result r = load_set(reader, file, &loaded->schema);
     if (failed(r)) {
         loaded->schema = NULL;
@@ -118,11 +120,11 @@ static void read_reflection(ConfigReader *reader, Version *version,
 }
 
 void config_read_schema(ConfigReader *reader, Version *version,
-                        const Passerelle__Config__Schema *text, const char *path)
+                        const Passerelle__Config__Schema *text, bool alone, const char *path)
 {
     switch (text->from_case) {
     case PASSERELLE__CONFIG__SCHEMA__FROM_FILE:
-        version->schema = load_file(reader, text->file, path);
+        version->schema = load_file(reader, text->file, alone, path);
         break;
     case PASSERELLE__CONFIG__SCHEMA__FROM_REFLECTION:
         read_reflection(reader, version, text->reflection,

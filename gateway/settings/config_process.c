@@ -134,6 +134,8 @@ void config_read_process(ConfigReader *reader)
     if (text->error_help)
         check_error_help(reader, text->error_help);
     config->no_reflection = !text->reflection;
+    config->method_override = text->rest && text->rest->method_override;
+    config->grpc_metadata = text->rest && text->rest->grpc_metadata;
     config->untyped_json =
         text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     read_sandbox(reader);

@@ -2,7 +2,6 @@
 
 #include "base/text/json_text.h"
 #include "protocols/dialect/code.h"
-#include "protocols/dialect/google_error.h"
 #include "protocols/dialect/media.h"
 #include "protocols/rest/rest.h"
 
@@ -87,6 +86,41 @@ static void add_problem(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
+/* ---- As Google's servers, and grpc-gateway, write them ----------------------------------------
+ */
+
+static void begin_error(unsigned code, const Reply *reply, Buffer *out)
+{
+    buffer_printf(out, "{\"error\":{\"code\":%u", code);
+    json_text_add_member(out, "message", reply->message);
+}
+
+static void end_error(const Reply *reply, Buffer *out)
+{
+    json_text_add_key(out, "details");
+    reply_add_details_json(reply, out);
+    buffer_add_text(out, "}}");
+}
+
+/* AIP-193, "HTTP/1.1+JSON representation". What else a problem says is in its details. */
+static void add_google_error(const Reply *reply, Buffer *out)
+{
+    begin_error(http_status_of(reply->status), reply, out);
+    json_text_add_member(out, "status", bytes_of(code_name(reply->status->code)));
+    end_error(reply, out);
+}
+
+/* A google.rpc.Status, whose code is gRPC's number: the last item of grpc-gateway's streams. */
+static void add_status_error(const Reply *reply, Buffer *out)
+{
+    uint32_t own = reply->status->service_code;
+    begin_error(own ? own : (unsigned)reply->status->code, reply, out);
+    end_error(reply, out);
+}
+
+/* ---- The end ----------------------------------------------------------------------------------
+ */
+
 static void add_wrapped_problem(const Reply *reply, Buffer *out)
 {
     buffer_add_text(out, "{\"error\":");
@@ -105,9 +139,9 @@ static void add_last_error(const Reply *reply, Buffer *out)
     Buffer error = buffer_in(reply->arena);
     RestBody rest_body = *reply->options->rest_body;
     if (rest_body.form == REST_STREAM_RESULTS)
-        google_error_add_of_gateway(reply, &error);
+        add_status_error(reply, &error);
     else if (is_google(reply))
-        google_error_add(reply, http_status_of(reply->status), &error);
+        add_google_error(reply, &error);
     else
         add_wrapped_problem(reply, &error);
     rest_body_fail(&rest_body, buffer_bytes(&error), !status_is_retryable(reply->status), out);
@@ -129,10 +163,9 @@ static void add_good_end(const Reply *reply, Buffer *out)
 
 static void write_error(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
-    uint16_t http_status = http_status_of(reply->status);
-    reply_head_begin(http_status, reply->metadata, reply->arena, &end->head);
+    reply_head_begin(http_status_of(reply->status), reply->metadata, reply->arena, &end->head);
     if (is_google(reply))
-        google_error_add(reply, http_status, body);
+        add_google_error(reply, body);
     else
         add_problem(reply, body);
     fields_add(&end->head.fields, bytes_of("content-type"),

@@ -1,6 +1,6 @@
 /*
  * REST errors: application/problem+json (RFC 9457), or as Google's APIs write them
- * (google_error.h); in a stream that has begun, an object {"error": ...} as the last line or event.
+ * (AIP-193); in a stream that has begun, an object {"error": ...} as the last line or event.
  * For this module only.
  */
 #ifndef PROTOCOLS_PROBLEM_JSON_H

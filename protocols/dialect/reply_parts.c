@@ -44,7 +44,8 @@ void reply_add_content_type(const Call *call, const Fields *metadata, bool is_st
         if (fields_get(metadata, "content-type").data)
             return;
         RestStream form = is_stream ? rest_stream_of(call) : REST_STREAM_ARRAY;
-        type = bytes_of(stream_type(form));
+        if (is_stream)
+            type = bytes_of(stream_type(form));
         if (form == REST_STREAM_EVENTS && !fields_get(metadata, "cache-control").data)
             fields_add(to, bytes_of("cache-control"), bytes_of("no-cache"));
     }

@@ -617,7 +617,7 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], parameters: {s: {required: true}}}")),
                demanded("s: {required: true}"), "is not read"),
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], unknown_query: ignore}")),
-               config(rest=route("{match: s.S/Go, unknown_query: ignore}")), "queries that pass through"),
+               config(rest=route("{match: s.S/Go, unknown_query: ignore}")), "queries and bodies"),
     ConfigCase(webhook(name="a b"), webhook(name="pager"), "1 to 64 letters"),
     ConfigCase(webhook(when="faults: [UPSTREAM_DOWM]"), webhook(when="faults: [UPSTREAM_DOWN]"), "there is no fault"),
     ConfigCase(webhook(when="faults: [FIELD_REQUIRED]"), webhook(when="faults: [UPSTREAM_DOWN]"), "a mistake of clients"),
@@ -962,6 +962,13 @@ ELSEWHERE = {
     "doubt_passing": "a doubt: nothing fails by it (test_job_config.c)",
     "check_list": "a required field, and operations, which need Google's schema (test_response_fields.py)",
     "config_check_shown": "legs and steps, which have more to be right (test_response_fields.py)",
+    "read_custom_pattern": "a service YAML (test_http_rules.py)",
+    "tell_unknown": "a service YAML (test_http_rules.py)",
+    "read_http_rule": "a service YAML (test_http_rules.py)",
+    "read_http_rules": "a service YAML (test_http_rules.py)",
+    "find_ruled_method": "a service YAML (test_http_rules.py)",
+    "use_http_rule": "a service YAML (test_http_rules.py)",
+    "conventions_use_http_rules": "a service YAML (test_http_rules.py)",
     "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
 }
 

@@ -4,12 +4,13 @@ import subprocess
 
 import pytest
 from gateway import Gateway
-from processes import ROOT, free_port
+from processes import ROOT, eventually, free_port
 from talkers import Schema
 from test_rest import Library, World
 
 CONFIG = """
 listen: [{address: "127.0.0.1:$port"}]
+rest: {method_override: true, grpc_metadata: true}
 admin: {address: "127.0.0.1:$admin"}
 log: "-"
 services:
@@ -18,6 +19,11 @@ services:
     instances: ["127.0.0.1:$backend"]
 routes:
   - {match: library, unknown_query: [$$alt, key]}
+  - {match: library.Library/Update, rest: {update_masks: true}}
+  - {match: library.Library/Lend, rest: {status_from: X-HTTP-Code}}
+  - {match: library.Library/Whole, rest: {alt: true}, json: {enums_as_numbers: true}}
+  - {match: library.Library/Deep, rest: {alt: true}}
+  - {match: library.Library/Download, rest: {alt: true}}
   - {match: library.Library/Shelf, json: {stream: $stream}, errors: {shape: $shape}}
   - {match: library.Library/Counting, unknown_query: ignore}
   - {match: library.Library/More, unknown_query: refuse, unknown_fields: count, errors: {shape: google, detail: full}}
@@ -32,9 +38,19 @@ def schema(tmp_path_factory):
     return binary
 
 
+class Backend(Library):
+    """It also says what it was asked to say beside a book, and notes the metadata of each call."""
+
+    def echo(self, message, context):
+        self.metadata = dict(context.invocation_metadata())
+        asked = json.loads(getattr(message, "note", "") or "{}")
+        context.send_initial_metadata([(name, value) for name, value in asked.items()])
+        return super().echo(message, context)
+
+
 @pytest.fixture(scope="module")
 def library(schema):
-    library = Library(Schema(schema))
+    library = Backend(Schema(schema))
     yield library
     library.server.stop(0)
 
@@ -49,7 +65,7 @@ def world(tmp_path_factory, schema, library):
 
 def test_named_parameters_are_ignored_and_others_refused(world):
     assert world.asks("GET", "/v1/one/7?$alt=json&number=3&key=") == {"name": "7", "number": "3"}
-    assert world.asks("PUT", "/v1/whole/7?$alt=json", {"number": 3}) == {"name": "7", "number": "3"}
+    assert world.asks("PUT", "/v1/tags/7?$alt=json", ["a"]) == {"name": "7", "tags": ["a"]}
     told = world.refuses(400, "GET", "/v1/one/7?alt=json")
     assert (told["reason"], "alt names no field" in told["detail"]) == ("UNKNOWN_FIELD", True)
     assert world.refuses(400, "GET", "/v1/one/7?$alt.x=json")["reason"] == "UNKNOWN_FIELD"
@@ -127,3 +143,170 @@ def test_a_whole_gateway_may_have_it_but_for_a_listener(tmp_path, schema, librar
         assert (told["code"], told["status"], told["details"][0]["reason"]) == (404, "UNIMPLEMENTED", "UNKNOWN_PATH")
         assert gateway.http("GET", "/v1/shelf?tags=!").headers["Content-Type"] == "application/problem+json"
         assert gateway.http("PUT", "/v1/one/7").headers["Allow"] == "GET, HEAD"
+
+
+# ---- The status of a success ------------------------------------------------------------------------------------------
+
+def lend(world, **metadata):
+    return world.http("POST", "/v1/one/7:lend", {"note": json.dumps(metadata)})
+
+
+@pytest.mark.parametrize("said,status", [("200", 200), ("201", 201), ("299", 299), ("302", 302), ("399", 399), ("199", 200), ("400", 200),
+                                         ("206", 200), ("204.0", 200), ("", 200), ("-1", 200), ("99999999999999999999", 200)])
+def test_the_service_says_the_status_of_a_success(world, said, status):
+    got = lend(world, **{"x-http-code": said, "location": "/v1/one/8"})
+    assert (got.status, got.headers["Location"], got.headers.get("X-Http-Code")) == (status, "/v1/one/8", None)
+    assert got.json["name"] == "7"
+    assert eventually(lambda: world.gateway.log()[-1]["http_status"] == status)
+
+
+@pytest.mark.parametrize("said", ["204", "205", "304"])
+def test_a_status_without_content_has_none(world, said):
+    got = lend(world, **{"x-http-code": said, "etag": '"5"'})
+    assert (got.status, got.body, got.headers["ETag"]) == (int(said), b"", 'W/"passerelle-5"')
+    assert said == "205" or got.headers.get("Content-Length") is None
+
+
+def test_elsewhere_it_is_metadata_like_any_other(world):
+    got = world.http("POST", "/v1/counting/7", {"note": '{"x-http-code": "201"}'})
+    assert (got.status, got.headers["X-Http-Code"]) == (200, "201")
+
+
+# ---- Entity tags --------------------------------------------------------------------------------------------------------
+
+def test_tags_of_a_service_of_grpc_go_both_ways(world):
+    got = lend(world, etag='"5"')
+    assert got.headers["ETag"] == 'W/"passerelle-5"'
+    world.http("POST", "/v1/one/7:lend", {}, {"If-Match": got.headers["ETag"], "If-None-Match": '"6"'})
+    assert (world.library.metadata["if-match"], world.library.metadata["if-none-match"]) == ('"5"', '"6"')
+
+
+# ---- The form of a response ---------------------------------------------------------------------------------------------
+
+def test_alt_says_the_form_of_a_response(world):
+    book = world.library.Book(name="7", shape=1)
+    got = world.http("PUT", "/v1/whole/7?$alt=proto", {"shape": "ROUND"}, {"Accept": "application/json"})
+    assert (got.headers["Content-Type"], got.body) == ("application/x-protobuf", book.SerializeToString())
+    for name in ("$alt", "alt", "%24alt"):
+        for value in ("json", "json;enum-encoding=int", "json%3Benum-encoding%3Dint"):
+            got = world.http("PUT", f"/v1/whole/7?{name}={value}", {"shape": "ROUND"})
+            assert (got.headers["Content-Type"], got.json) == ("application/json", {"name": "7", "shape": 1})
+
+
+@pytest.mark.parametrize("path", ["/v1/whole/7?$alt=media", "/v1/whole/7?$alt=", "/v1/whole/7?$alt=proto;enum-encoding=int",
+                                  "/v1/whole/7?$alt=json;x", "/v1/whole/7?$alt=json&alt=json"])
+def test_another_form_is_refused(world, path):
+    told = world.refuses(400, "PUT", path, {})
+    assert (told["reason"], "alt" in told["detail"]) == ("BAD_VALUE", True)
+
+
+def test_bytes_have_no_form_in_protobuf(world):
+    assert world.refuses(400, "GET", "/v1/download/7?$alt=proto")["reason"] == "BAD_VALUE"
+    assert world.http("GET", "/v1/download/7?$alt=json").body == b"7"
+
+
+def test_an_error_stays_json_beside_alt(world):
+    assert world.refuses(400, "GET", "/v1/shelves/1/books/2?$alt=proto&number=x")["reason"] == "BAD_VALUE"
+
+
+# ---- Update masks -------------------------------------------------------------------------------------------------------
+
+BOOK = "/v1/books/7"
+
+
+@pytest.mark.parametrize("body,mask", [
+    ({"number": 3}, "number"),
+    ({"number": 3, "tags": [], "inner": {"note": "x", "at": "2026-01-02T03:04:05Z"}}, "number,tags,inner.note,inner.at"),
+    ({"alias": "x", "inner": {}, "free": {"a": 1}, "labels": {"a": "b"}, "note": None}, "otherName,inner,free,labels,note"),
+    ({"list": [{"name": "x"}], "inner": {"inner": {"yes": False}}}, "list,inner.inner.yes"),
+])
+def test_a_patch_without_a_mask_gets_one_of_its_body(world, body, mask):
+    assert world.asks("PATCH", BOOK, body)["updateMask"] == mask
+
+
+def test_a_mask_of_the_client_stays(world):
+    assert world.asks("PATCH", BOOK + "?update_mask=note", {"number": 3})["updateMask"] == "note"
+    assert world.asks("PATCH", BOOK + "?updateMask=note", {"number": 3})["updateMask"] == "note"
+
+
+def test_only_a_patch_of_one_field_that_says_something_gets_one(world):
+    for body in (None, {}):
+        assert "updateMask" not in world.asks("PATCH", BOOK, body)
+    assert "updateMask" not in world.asks("PUT", BOOK, {"number": 3})
+    assert "updateMask" not in world.asks("PATCH", "/v1/whole/books/7", {"book": {"number": 3}})
+    assert world.refuses(400, "PATCH", BOOK, {"what": 3})["reason"] == "UNKNOWN_FIELD"
+    assert world.refuses(400, "PATCH", BOOK, "[", {"Content-Type": "application/json"})["reason"] == "BAD_JSON"
+
+
+# ---- Methods of HTTP ----------------------------------------------------------------------------------------------------
+
+def test_options_tell_which_methods_a_path_takes(world):
+    got = world.http("OPTIONS", "/v1/one/7")
+    assert (got.status, got.headers["Allow"], got.body) == (204, "GET, HEAD, OPTIONS", b"")
+    assert set(world.http("OPTIONS", BOOK).headers["Allow"].split(", ")) == {"PATCH", "PUT", "OPTIONS"}
+    assert world.asks("OPTIONS", "/v1/verbs/7") == {"name": "7"}
+    assert world.refuses(404, "OPTIONS", "/v1/nothing")["reason"] == "UNKNOWN_PATH"
+    assert world.http("OPTIONS", "/library.v1.Library/One").status == 405
+
+
+def test_head_is_get_without_a_body(world):
+    get, head = (world.http(verb, "/v1/one/7?number=3") for verb in ("GET", "HEAD"))
+    assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(get.body)))
+
+
+def override(verb):
+    return {"X-HTTP-Method-Override": verb, "Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("verb,path,asked", [("PATCH", BOOK + "?update_mask=note", {"book": {"name": "books/7"}, "updateMask": "note"}),
+                                             ("PUT", "/v1/whole/7", {"name": "7"}), ("DELETE", "/v1/none/8", {"name": "8"}),
+                                             ("GET", "/v1/one/9", {"name": "9"})])
+def test_a_post_may_stand_for_another_method(world, verb, path, asked):
+    assert world.asks("POST", path, "{}", override(verb)) == asked
+    assert eventually(lambda: world.gateway.log()[-1]["verb"] == verb) and "x-http-method-override" not in world.library.metadata
+
+
+@pytest.mark.parametrize("verb", ["CONNECT", "put", "OPTIONS", "HEAD", "POST", "", "PUT, PUT", "X"])
+def test_it_stands_for_no_method_that_is_none_of_these(world, verb):
+    assert world.refuses(400, "POST", "/v1/whole/7", "{}", override(verb))["reason"] == "BAD_REQUEST"
+
+
+def test_only_a_post_stands_for_another_and_only_where_the_path_has_it(world):
+    assert world.asks("PUT", "/v1/whole/7", "{}", override("DELETE")) == {"name": "7"}
+    assert world.refuses(405, "POST", "/v1/one/7", "{}", override("DELETE"))["headers"]["Allow"] == "GET, HEAD"
+    told = world.http("POST", "/library.v1.Library/One", "{}", override("DELETE"))
+    assert told.status == 200 and world.library.metadata["x-http-method-override"] == "DELETE"
+
+
+# ---- Metadata ------------------------------------------------------------------------------------------------------------
+
+def test_metadata_have_names_of_grpc_gateway(world):
+    got = world.http("POST", "/v1/one/7:lend", {"note": '{"x-shelf": "3"}'}, {"Grpc-Metadata-X-Who": "ada", "Grpc-Metadata-Grpc-Metadata-A": "1"})
+    assert (got.headers["X-Shelf"], got.headers["Grpc-Metadata-X-Shelf"]) == ("3", "3")
+    assert (world.library.metadata["x-who"], world.library.metadata["grpc-metadata-a"]) == ("ada", "1")
+    assert "grpc-metadata-x-who" not in world.library.metadata
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Connection", "Host", "Content-Type", "Grpc-Timeout", "Te", "Origin", "Cookie",
+                                  "Sec-Fetch-Site", "X-HTTP-Method-Override", "X-Forwarded-For", "X-Request-Id", "Passerelle-Hops", "X_Forwarded_For"])
+def test_they_are_no_way_to_say_what_others_say(world, name):
+    got = world.http("POST", "/v1/one/7:lend", {"number": 3}, {f"Grpc-Metadata-{name}": "99999"})
+    assert (got.status, got.json) == (200, {"name": "7", "number": "3"})
+    assert "99999" not in world.library.metadata.values() and "99999" not in got.headers.values()
+
+
+# ---- Without these settings ------------------------------------------------------------------------------------------
+
+def test_nothing_of_it_is_so_by_itself(tmp_path, schema, library):
+    config = CONFIG.replace("rest: {method_override: true, grpc_metadata: true}\n", "")
+    config = config[:config.index("routes:")]
+    with Gateway(tmp_path, config, schema=schema, backend=library.port) as gateway:
+        plain = World(gateway, library)
+        assert plain.http("POST", "/v1/whole/7", "{}", override("PUT")).status == 405
+        assert plain.http("POST", "/v1/one/7:lend", {}, {**override("DELETE"), "Grpc-Metadata-A": "1"}).status == 200
+        assert library.metadata["x-http-method-override"] == "DELETE" and library.metadata["grpc-metadata-a"] == "1"
+        assert "updateMask" not in plain.asks("PATCH", BOOK, {"number": 3})
+        assert plain.refuses(400, "GET", "/v1/one/7?$alt=json")["reason"] == "UNKNOWN_FIELD"
+        got = lend(plain, **{"x-http-code": "201"})
+        assert (got.status, got.headers["X-Http-Code"], got.headers.get("Grpc-Metadata-X-Http-Code")) == (200, "201", None)
+        assert plain.http("GET", SHELF).headers["Content-Type"] == "application/x-ndjson"
