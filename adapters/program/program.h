@@ -42,7 +42,6 @@ enum {
    field with ScanField.pass: both. */
 typedef enum ScanRead {
     READ_OTHER,
-    READ_TAG, /* not of a field: a tag that is not in `by_tag` */
     READ_VARINT_64,
     READ_VARINT_32,
     READ_VARINT_U32,
@@ -60,6 +59,7 @@ typedef enum ScanRead {
     PASS_MESSAGE,
     PASS_ENTRY,
     PASS_FITTING, /* if it is among PlanOp.fits; else its value goes into the slot */
+    READ_TAG,     /* not of a field: a tag that is not in `by_tag` */
 } ScanRead;
 
 /* How one field of the source is read. */

@@ -68,20 +68,6 @@ static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_ou
     return at + size;
 }
 
-const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record,
-                            const uint8_t *at)
-{
-    Value message;
-    const uint8_t *behind = read_delimited(s, at, &message);
-    if (!behind)
-        return NULL;
-    if (s->run)
-        pass_run(s, record);
-    if (!run_count_element(s->runner) || !put_one_message(s->runner, field->pass, false, message))
-        return pass_failed(s, field, record);
-    return behind;
-}
-
 /* Behind a record that keeps its tag and has nothing wrong; NULL: it may be another one. */
 static inline const uint8_t *skip_same(const ScanField *field, const uint8_t *at,
                                        const uint8_t *end)
@@ -123,6 +109,23 @@ bool message_is_same(Runner *runner, const Program *program, Value message)
         return false;
     runner->elements_left -= elements;
     return true;
+}
+
+const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record,
+                            const uint8_t *at)
+{
+    Value message;
+    const uint8_t *behind = read_delimited(s, at, &message);
+    if (!behind)
+        return NULL;
+    if (!run_count_element(s->runner))
+        return pass_failed(s, field, record);
+    if (message_is_same(s->runner, field->pass->program, message))
+        return pass_record(s, field, record, at, behind);
+    if (s->run)
+        pass_run(s, record);
+    return put_converted(s->runner, field->pass, false, message) ? behind
+                                                                 : pass_failed(s, field, record);
 }
 
 static const uint8_t *skip_scalar(uint8_t tag, bool check_utf8, const uint8_t *at,

@@ -85,6 +85,9 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
 /* One message through op->program, with its name. json_source: it is a node. */
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
 
+/* The same of a message that is known not to be the same on both sides. */
+bool put_converted(Runner *runner, const PlanOp *op, bool json_source, Value message);
+
 /* pass_wire.c: whether the program (often_same) makes of the message the same bytes. Counts the
    elements then, and only then. False: run it. */
 bool message_is_same(Runner *runner, const Program *program, Value message);

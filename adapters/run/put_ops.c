@@ -208,14 +208,23 @@ static size_t size_guess(bool json, Value message)
 
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message)
 {
+    if (op->json || !op->put->delimited ||
+        (op->program->style != PROGRAM_COPY && !message_is_same(runner, op->program, message)))
+        return put_converted(runner, op, json_source, message);
+    put_name(runner->out, op->put, 0);
+    put_wire_scalar(runner->out, KIND_MESSAGE, message);
+    if (op->put->suffix.size)
+        buffer_add_bytes(runner->out, op->put->suffix);
+    return true;
+}
+
+bool put_converted(Runner *runner, const PlanOp *op, bool json_source, Value message)
+{
     Buffer *out = runner->out;
     put_name(out, op->put, 0);
     if (op->json || !op->put->delimited) {
         if (!program_run(runner, op->program, message))
             return false;
-    } else if (op->program->style == PROGRAM_COPY ||
-               message_is_same(runner, op->program, message)) {
-        put_wire_scalar(out, KIND_MESSAGE, message);
     } else {
         size_t reserved = length_begin(out, size_guess(json_source, message)), content = out->size;
         if (!program_run(runner, op->program, message))

@@ -300,15 +300,18 @@ static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const u
 static inline const uint8_t *open_message(Scan *s, const ScanField *field, const uint8_t *at)
 {
     uint64_t size;
-    if (!field->inside || s->n_open == MOST_OPEN)
+    if (s->n_open == MOST_OPEN)
         return take_delimited(s, field, at);
     at = wire_varint(at, s->end, &size);
     if (!at || size > (uint64_t)(s->end - at))
         return wire_malformed(s->runner);
-    if (!keep_message(s, field, bytes(at, (size_t)size)) || !go_deeper(s->runner)) {
+    if (!keep_message(s, field, bytes(at, (size_t)size)) ||
+        (field->inside && !go_deeper(s->runner))) {
         run_failed_in(s->runner, field->field->name);
         return NULL;
     }
+    if (!field->inside)
+        return at + size;
     s->open[s->n_open++] = (OpenScan){field, s->table, s->end};
     s->table = field->inside;
     s->end = at + size;
@@ -390,10 +393,8 @@ static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
 {
     const ScanField *field = s->table->fields + s->table->by_tag[*at] - 1;
     ScanRead read = (ScanRead)field->read;
-    if (read == READ_TAG)
-        return take_any(s, at);
     if (read >= PASS_VARINT)
-        return pass_field(s, read, field, at, at + 1);
+        return read == READ_TAG ? take_any(s, at) : pass_field(s, read, field, at, at + 1);
     const uint8_t *behind = take_usual(s, field, at, at + 1);
     return field->pass && behind ? pass_record(s, field, at, at + 1, behind) : behind;
 }

@@ -65,11 +65,14 @@ static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const 
     }
     if (s->run)
         pass_run(s, record);
+    const PlanOp *op = field->pass;
     Buffer *out = s->runner->out;
     size_t size = (size_t)(behind - at);
-    if (put_name(out, field->pass->put, size)) {
-        copy_bytes(out->data + out->size, at, size);
-        out->size += size;
+    if (buffer_reserve(out, sizeof(op->tag) + size)) {
+        uint8_t *to = out->data + out->size;
+        memcpy(to, &op->tag, sizeof(op->tag));
+        copy_bytes(to + op->tag_size, at, size);
+        out->size += op->tag_size + size;
     }
     return behind;
 }
