@@ -137,7 +137,7 @@ static void a_leg_waits_for_the_response_that_it_needs(void **state)
     assert_int_equal(n_instances(scene), 1);
     answer(leg(scene, 0), ITEM);
     assert_int_equal(n_instances(scene), 2);
-    assert_body(leg(scene, 1), framed(scene, BYTES("\n\3bob\x12\1x")));
+    assert_body(leg(scene, 1), framed(scene, BYTES("\x12\1x\n\3bob")));
     answer(leg(scene, 1), BYTES("\n\3Bob"));
     assert_body(client, framed(scene, BYTES("\x12\3Bob" THING_X "\x1a\7\n\1b\x12\2ok"
                                             "\x1a\7\n\1a\x12\2ok")));
