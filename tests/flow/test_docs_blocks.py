@@ -3,7 +3,7 @@
 docs/first-service.md is run from its first block to its last in one shell, in a folder of its own: a `sh` block is run, a
 `text` block behind it is what it prints (how_to.py), and `norun: REASON` behind `sh` says what cannot be.
 Of all pages each `yaml` block is read, as a config or a change list; each command exists, with its options. `sh` blocks of
-docs/how-to are run by test_how_to.py, those of other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
+docs/how-to and docs/commands.md are run by test_how_to.py, those of other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
 """
 import json
 import os
@@ -18,6 +18,7 @@ import yaml
 from gateway import BINARY, ORDERS, SHOP
 from how_to import fits, steps_of
 from processes import ROOT, free_port
+from test_how_to import PAGES as HOW_TO
 
 DOCS = ROOT / "docs"
 WALK = DOCS / "first-service.md"
@@ -92,7 +93,7 @@ NOT_RUN = {
 
 
 def test_shell_blocks_of_other_pages_are_known():
-    assert {block.page for page in DOCS.glob("*.md") if page != WALK for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
+    assert {block.page for page in DOCS.glob("*.md") if page not in (WALK, *HOW_TO) for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
 
 
 # ---- Configs and change lists --------------------------------------------------------------------
@@ -105,7 +106,7 @@ SHOP_CHANGES = {"orders": "orders-v1-v2.yaml, orders-v2-v3.yaml", "hosting": "ho
 # Blocks that are no whole sections of a config: what is around them, by page and first key.
 AROUND = {
     ("access.md", "allow"): "authentication:\n  - {name: people, jwt: {issuer: https://login.example, audience: [shop], keys: kept.json}}\nroutes:\n  - match: orders\n    ",
-    ("discovery.md", "dns"): "services:\n  - name: orders\n    discovery:\n      ",
+    ("discovery.md", "discovery"): "services:\n  - name: orders\n    ",
     ("discovery.md", "instances"): "services:\n  - name: orders\n    ",
     ("overload.md", "concurrency"): "services:\n  - name: orders\n    ",
 }
@@ -223,7 +224,7 @@ def test_every_config_and_every_change_list_of_the_docs_is_read(tmp_path):
     for file in [pathlib.Path(ORDERS), *SHOP.glob("*-v?-v?.yaml")]:
         shutil.copy(file, tmp_path / file.name)
     wrong, n = [], 0
-    for page in [*sorted(DOCS.glob("*.md")), ROOT / "README.md"]:
+    for page in [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]:
         for block in blocks_of(page):
             if block.language != "yaml" or (block.page, block.text.partition(":")[0]) in OTHERS:
                 continue
