@@ -3,7 +3,7 @@
 docs/first-service.md is run from its first block to its last in one shell, in a folder of its own: a `sh` block is run, a
 `text` block behind it is what it prints (how_to.py), and `norun: REASON` behind `sh` says what cannot be.
 Of all pages each `yaml` block is read, as a config or a change list; each command exists, with its options. `sh` blocks of
-docs/how-to and docs/commands.md are run by test_how_to.py, those of other pages are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
+the pages of test_how_to.py are run there, those of others are in NOT_RUN; blocks without a language show what comes out, which other tests are about.
 """
 import json
 import os
@@ -93,7 +93,8 @@ NOT_RUN = {
 
 
 def test_shell_blocks_of_other_pages_are_known():
-    assert {block.page for page in DOCS.glob("*.md") if page not in (WALK, *HOW_TO) for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
+    run = {WALK, *HOW_TO}
+    assert {block.page for page in DOCS.rglob("*.md") if page not in run for block in blocks_of(page) if block.language == "sh"} == set(NOT_RUN)
 
 
 # ---- Configs and change lists --------------------------------------------------------------------
