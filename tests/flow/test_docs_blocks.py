@@ -173,13 +173,14 @@ def completed_service(item):
 
 
 def completed(text):
-    """A config of a part of one: with a listener, and the shop's services where it has none."""
+    """A config of a part of one: with a listener, and those of the shop's services that it names, where it has none."""
     if not re.search(r"^listen:", text, re.MULTILINE):
         text += "listen: ['127.0.0.1:0']\n"
     sections = re.split(r"^(?=[\w]+:)", text, flags=re.MULTILINE)
     at = next((i for i, section in enumerate(sections) if section.startswith("services:")), None)
     if at is None:
-        return text + "services:\n" + "".join(completed_service(f"  - name: {name}\n") for name in SHOP_VERSIONS)
+        named = [name for name in SHOP_VERSIONS if re.search(rf"\b{name}\b", text)]
+        return text + "services:\n" * bool(named) + "".join(completed_service(f"  - name: {name}\n") for name in named)
     head, *items = re.split(r"^(?= *- \{?name: \w+)", sections[at], flags=re.MULTILINE)
     level = min((len(re.match(" *", item)[0]) for item in items), default=0)
     whole = []
