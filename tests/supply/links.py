@@ -1,7 +1,9 @@
 """Each link of the documentation that leads into the tree arrives: at a file or folder, and at a heading of a page. links.py.
 
 So it is in the package, whose documents link to each other as in the tree; SOURCE_ONLY has the exceptions. And each page is listed in
-docs/README.md, which is the navigation of the site, too: what is not listed there is not found."""
+docs/README.md, which is the navigation of the site, too: what is not listed there is not found. Files of the tree that pages name are there
+(a program may be named without its ending), and so are targets of make."""
+import glob
 import pathlib
 import re
 import sys
@@ -15,6 +17,7 @@ from hook import anchor_of, navigation  # noqa: E402
 PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
 # Of use to those who have the source only; the package has its unit and the changes in the places that Debian gives them.
 SOURCE_ONLY = {"CHANGELOG.md", "debian/passerelle.service", "tests/mutants/survivors.md"}
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^()\s<>]+)>?(?:\s+\"[^\"]*\")?\)")
 
 
@@ -58,6 +61,15 @@ def trouble_of(page, link):
     return None
 
 
+def untrue_names(page):
+    """Files and targets that a page names, and which are not there."""
+    text = "\n".join(prose(page))
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "build")))
+    named = re.findall(rf"`((?:{folders})/[\w./*-]+?)/?`", text)
+    yield from (name for name in named if not glob.glob(f"{ROOT}/{name}*"))
+    yield from (f"make {target}" for target in re.findall(r"`make ([a-z-]+)", text) if target not in TARGETS)
+
+
 def lines_of(name):
     return (ROOT / "debian" / name).read_text().splitlines()
 
@@ -81,6 +93,8 @@ targets = {(page.parent / link.partition("#")[0]).resolve() for page, link in li
 missing = {str(target.relative_to(ROOT)) for target in targets if target.is_relative_to(ROOT) and not is_below(target, there)}
 dead += [f"{name}: documents of the package link to it, and it is not in there" for name in sorted(missing - SOURCE_ONLY)]
 dead += [f"{name}: no document of the package links to it: take it out of SOURCE_ONLY" for name in sorted(SOURCE_ONLY - missing)]
+
+dead += [f"{page.relative_to(ROOT)}: `{name}`: there is no such thing" for page in PAGES if page.name != "CHANGELOG.md" for name in untrue_names(page)]
 
 listed = [f"docs/{path}" for _, entries in navigation((ROOT / "docs/README.md").read_text()) for _, path in entries]
 findable = {str(page.relative_to(ROOT)) for page in PAGES if page.is_relative_to(ROOT / "docs") and not re.match(r"\d{4}-", page.name)}
