@@ -1,8 +1,8 @@
 """Runs a page of docs/how-to: its commands against the shop, and compares what they print with what the page says.
 
 Blocks marked `sh` are commands, and run one after another in one shell, in the folder of the shop. A block marked `text` behind them is
-what they print: a line `...` stands for any number of lines, and a line that ends in ` ...` for all that begin so. Times, ids, other
-fractions and widths of columns may differ. Commands without such a block have to succeed. Blocks with another mark are not looked at.
+what they print: a line `...` stands for any number of lines, and a line that ends in ` ...` for all that begin so. Times, ids,
+fractions, what h2load counts and widths of columns may differ. Commands without such a block have to succeed. Blocks with another mark are not looked at.
 
     how_to.py PAGE      prints what the commands of a page print now, to be pasted
 """
@@ -17,7 +17,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 VARYING = [(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"), (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "TIME"), (r"(?<![0-9a-z])(?=[a-z]*\d)[0-9a-f]{8,}(?![0-9a-z])", "ID"),
-           (r"\d+\.\d+(?=s|ms| |$)", "N"), (r"\buid \d+", "uid N"), (r"127\.0\.0\.1:\d{5}\b", "PEER"), (r"\s+", " ")]
+           (r"\d+\.\d+(?=s|ms| |$)", "N"), (r"\buid \d+", "uid N"), (r"\b\d+ (microseconds|[2-5]xx)", r"N \1"), (r"127\.0\.0\.1:\d{5}\b", "PEER"), (r"\s+", " ")]
 
 
 def steps_of(page):
