@@ -26,7 +26,7 @@ def main():
     stage = Stage(folder, any_ports(len(PORTS)) if anywhere else None)
     taken = [str(wish) for wish, port in stage.ports.items() if wish != port]
     if taken and not anywhere:
-        say_why_not(f"Another program listens on port {', '.join(taken)}")
+        say_why_not(f"Other programs listen on {', '.join(taken)}, which the pages of docs/how-to need: stop them first")
     stage.replace('log: "-"', "log: shop.log")
     stage.config += "\nnode: gw1\n"
     (folder / "env").write_text(f"export PATH={shlex.quote(str(pathlib.Path(stage.binary).parent))}:$PATH PASSERELLE_ADMIN=unix:shop.sock\n")
