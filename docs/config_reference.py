@@ -11,7 +11,7 @@ import tempfile
 from google.protobuf import descriptor_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
-OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most', 50105: 'replaced_by'}
+OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most', 50105: 'replaced_by', 50106: 'secret'}
 DURATION, SIZE, DATE, TREE, FILE = range(1, 6)
 KINDS = {
     Field.TYPE_STRING: 'text', Field.TYPE_BOOL: '`true` or `false`', Field.TYPE_UINT32: 'number',
@@ -198,4 +198,5 @@ def main(arguments):
         sys.exit('docs/config.md is not what config.proto says: make it with docs/config_reference.py')
 
 
-main(sys.argv[1:])
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -137,6 +137,7 @@ LAYERS = (
         Module("follow", "the log of a running gateway, followed", "command_tail", "command_tail.h"),
         Module("dial", "one call from the command line, shown on both sides of its conversion", "DialSides", "dial_sides.h"),
         Module("key_file", "API keys in a file, and hashes of passwords: made", "command_key", "command_key.h"),
+        Module("config_view", "each value of a config, and where it is from: printed", "command_config_view", "command_config.h"),
         Module("profile_file", "profiles of a running gateway, in a file", "command_profile", "command_profile.h"),
         Module("openapi_file", "OpenAPI documents, printed", "command_openapi", "command_openapi.h"),
         Module("notice", "what is unusual and what customers say: shown, entered", "command_feedback", "command_notice.h"),

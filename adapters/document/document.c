@@ -83,6 +83,9 @@ static size_t begin_member(Buffer *out, Bytes name)
 static bool read_scalar(Reading *reading, const FieldType *field, const JsonNode *node,
                         const char *path)
 {
+    bool secret = field_rules(reading->rules, field)->secret;
+    if (secret && node->kind == JSON_OBJECT)
+        return false;
     if (!is_scalar(node))
         return tell(reading, node, false, path, NULL, "one value is expected here, not a %s",
                     node->kind == JSON_ARRAY ? "list" : "map");
@@ -406,6 +409,13 @@ const JsonNode *document_node(const YamlDocument *document, const char *path)
     bool whole;
     const JsonNode *node = follow(document, path, &whole);
     return whole ? node : NULL;
+}
+
+const char *document_file(const YamlDocument *document, const char *path)
+{
+    bool whole;
+    const JsonNode *node = follow(document, path, &whole);
+    return node ? yaml_place(document, node)->file : document->file;
 }
 
 void document_tell(const YamlDocument *document, Problems *problems, const char *path,

@@ -26,7 +26,9 @@ MUST_USE Result document_rules_load(Arena *arena, Bytes descriptor_set,
 
 /*
  * Reads `node` (the root, or any node of the document) as a message. `path` is that of the node, ""
- * for the root. `rules` may be NULL. Obsolete keys, which have no effect, are added to `doubts`.
+ * for the root. `rules` may be NULL. Obsolete keys, which have no effect, are added to `doubts`. A
+ * map in place of a secret is left out in silence: it says where the secret is, and who reads it
+ * has told what is wrong with it.
  */
 void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
@@ -34,6 +36,9 @@ void document_read(const DocumentRules *rules, const MessageType *type,
 
 /* The node at a path such as "services[0].name"; NULL if there is none. */
 const JsonNode *document_node(const YamlDocument *document, const char *path);
+
+/* The file that the value at a path is in, or the nearest one above it. */
+const char *document_file(const YamlDocument *document, const char *path);
 
 /* Reports a mistake at a path, or at the nearest existing node above it. */
 void document_tell(const YamlDocument *document, Problems *problems, const char *path,

@@ -13,7 +13,7 @@ typedef struct Listing {
     void *owner;
 } Listing;
 
-static void list_message(const Listing *listing, const MessageType *type, const JsonNode *node,
+static void list_message(const Listing *listing, const MessageType *type, JsonNode *node,
                          const char *path);
 
 static bool is_message(const FieldType *field)
@@ -38,14 +38,16 @@ static Bytes text_of(const Listing *listing, const JsonNode *node)
     return buffer_bytes(&tree);
 }
 
-static void list_scalar(const Listing *listing, const FieldType *field, const JsonNode *node,
+static void list_scalar(const Listing *listing, const FieldType *field, JsonNode *node,
                         const char *path)
 {
     bool secret = field && field_rules(listing->rules, field)->secret;
     DocumentValue value = {.path = path,
                            .text = secret ? BYTES_NONE : text_of(listing, node),
+                           .file = yaml_place(listing->document, node)->file,
                            .line = yaml_place(listing->document, node)->line,
-                           .secret = secret};
+                           .secret = secret,
+                           .node = node};
     listing->on_value(listing->owner, &value);
 }
 
@@ -59,7 +61,7 @@ static const FieldType *bare_field(const Listing *listing, const MessageType *ty
     return NULL;
 }
 
-static void list_value(const Listing *listing, const FieldType *field, const JsonNode *node,
+static void list_value(const Listing *listing, const FieldType *field, JsonNode *node,
                        const char *path)
 {
     bool tree = field_rules(listing->rules, field)->spelled == SPELLED_TREE;
@@ -69,23 +71,23 @@ static void list_value(const Listing *listing, const FieldType *field, const Jso
         list_scalar(listing, field, node, path);
 }
 
-static void list_elements(const Listing *listing, const FieldType *field, const JsonNode *node,
+static void list_elements(const Listing *listing, const FieldType *field, JsonNode *node,
                           const char *path)
 {
     uint32_t i = 0;
-    for (const JsonNode *element = node->first; element; element = element->next, i++)
+    for (JsonNode *element = node->first; element; element = element->next, i++)
         list_value(listing, field, element, arena_printf(listing->arena, "%s[%u]", path, i));
 }
 
-static void list_map(const Listing *listing, const FieldType *field, const JsonNode *node,
+static void list_map(const Listing *listing, const FieldType *field, JsonNode *node,
                      const char *path)
 {
     const FieldType *value = message_field_by_number(field->message, 2);
-    for (const JsonNode *member = node->first; member; member = member->next)
+    for (JsonNode *member = node->first; member; member = member->next)
         list_value(listing, value, member, path_of(listing, path, member->name));
 }
 
-static void list_member(const Listing *listing, const FieldType *field, const JsonNode *member,
+static void list_member(const Listing *listing, const FieldType *field, JsonNode *member,
                         const char *path)
 {
     if (field->map)
@@ -135,11 +137,11 @@ static void list_defaults(const Listing *listing, const MessageType *type, const
 /* ---- Messages ----------------------------------------------------------------------------------
  */
 
-static void list_members(const Listing *listing, const MessageType *type, const JsonNode *node,
+static void list_members(const Listing *listing, const MessageType *type, JsonNode *node,
                          const char *path)
 {
     bool *seen = arena_array(listing->arena, bool, type->n_fields + 1);
-    for (const JsonNode *member = node->first; member; member = member->next) {
+    for (JsonNode *member = node->first; member; member = member->next) {
         const FieldType *field = message_field(type, member->name);
         if (!field || field_rules(listing->rules, field)->replaced_by)
             continue;
@@ -149,7 +151,7 @@ static void list_members(const Listing *listing, const MessageType *type, const 
     list_defaults(listing, type, seen, path);
 }
 
-static void list_message(const Listing *listing, const MessageType *type, const JsonNode *node,
+static void list_message(const Listing *listing, const MessageType *type, JsonNode *node,
                          const char *path)
 {
     if (node->kind == JSON_OBJECT)

@@ -12,16 +12,17 @@
 typedef struct DocumentValue {
     const char *path; /* "services[0].name" */
     Bytes text;       /* as it is written, or would be; of a tree its JSON; empty if it is secret */
-    int line;         /* from 1; 0: it is the default */
+    const char *file; /* that it is written in; NULL: it is the default */
+    int line;         /* there, from 1; 0: it is the default */
     bool secret;
+    JsonNode *node; /* the value itself; NULL: it is the default */
 } DocumentValue;
 
 typedef void DocumentOnValue(void *owner, const DocumentValue *value);
 
 /*
- * Calls `on_value` for each value of a document that document_read accepts as a `type`, in its
- * order. Keys that the type does not have are left out. Of lists of scalars each element is a
- * value.
+ * Calls `on_value` for each value of a document as a `type`, in its order. Keys that the type does
+ * not have are left out, and so are mistakes. Of lists of scalars each element is a value.
  */
 void document_list(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, Arena *arena, DocumentOnValue *on_value,

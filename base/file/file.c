@@ -26,6 +26,11 @@ static bool opened_by_shell(const char *path)
     return strcmp(path, "/dev/stdin") == 0;
 }
 
+bool file_ends(const char *path)
+{
+    return strcmp(path, "-") == 0 || opened_by_shell(path);
+}
+
 void file_note_init(FileNote *note)
 {
     CHECK(pthread_mutex_init(&note->mutex, NULL) == 0);

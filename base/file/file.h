@@ -30,6 +30,9 @@ MUST_USE Result file_replace(Arena *arena, const char *path, Bytes content,
 /* The folder of a path: "." if it names none. */
 const char *file_folder(Arena *arena, const char *path);
 
+/* Whether it can be read once only: "-", the standard input, or what a shell has opened. */
+bool file_ends(const char *path);
+
 /* For a file that a library will read by its name, perhaps more than once: why it is not a regular
    one. NULL: it is, or is not there. */
 const char *file_not_regular(const char *path);

@@ -9,6 +9,7 @@
 #include "gateway/thread/thread.h"
 
 #include "base/arena.h"
+#include "base/file/file.h"
 
 #include <errno.h>
 #include <sys/prctl.h>
@@ -39,6 +40,10 @@ int command_run(const CommandLine *line)
     const char *path = line->arguments[0];
     if (command_flag(line, "--prove"))
         return supervisor_prove();
+    if (command_flag(line, "--supervise") && file_ends(path)) {
+        command_tell(line, "with --supervise the config is a file: each restart reads it again");
+        return EXIT_USAGE;
+    }
     if (command_flag(line, "--supervise"))
         return supervisor_run(program_invocation_name, path);
     take_place();

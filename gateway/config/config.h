@@ -827,6 +827,16 @@ typedef struct ConfigSource {
     struct ConfigSource *next;
 } ConfigSource;
 
+/* A text that the config is written in: its file, and those that are included. */
+typedef struct ConfigText {
+    const char *file;
+    Bytes text;
+    const struct ConfigText *by; /* the text that includes it; NULL: it is the config's file */
+    dev_t device;                /* which file it was; 0: none */
+    ino_t inode;
+    struct ConfigText *next;
+} ConfigText;
+
 /* A file with a key, a token or a password, or with what shows which ones are good. */
 typedef struct SecretFile {
     const char *path, *file; /* "listen[0].tls.key", "server.key" */
@@ -841,7 +851,7 @@ struct Config {
     Arena *lists;    /* change lists for `prove`; NULL: freed */
     Arena *programs; /* of the plans, compiled when they are first needed: see plan_compile.h */
     const char *file;
-    Bytes text;                  /* of the file; empty if it was not read from one */
+    const ConfigText *texts;     /* its file, then those that are included */
     char hash[CONFIG_HASH_SIZE]; /* of the text and of the change lists and schemas that it names:
                                     equal on gateways that do the same */
     Problems doubts;             /* mistakes that `check` refuses and a running gateway only logs */

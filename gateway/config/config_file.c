@@ -3,6 +3,7 @@
 #include "adapters/compile/plan_compile.h"
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
+#include "gateway/config/config_tree.h"
 
 /* protobuf-c's memory is freed with the arena. */
 static void *take(void *arena, size_t size)
@@ -53,6 +54,24 @@ Result config_schema(Arena *arena, const Schema **schema_out, const DocumentRule
     return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading the config's own schema") : OK;
 }
 
+/* The message of a document that was parsed; NULL if it is no map. */
+static Result read_parsed(Arena *arena, const Schema *schema, const DocumentRules *rules,
+                          const ProtobufCMessageDescriptor *descriptor,
+                          const YamlDocument *document, Problems *problems, Problems *doubts,
+                          ProtobufCMessage **message_out)
+{
+    const JsonNode *root = document->root;
+    const MessageType *type = schema_message(schema, bytes_of(descriptor->name));
+    Buffer json = buffer_in(arena);
+    document_read(rules, type, document, root, "", problems, doubts, &json);
+    if (root->kind != JSON_OBJECT)
+        return OK;
+    Result r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
+    return failed(r)
+               ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", document->file)
+               : OK;
+}
+
 Result config_document_read(Arena *arena, Bytes text, const char *path,
                             const ProtobufCMessageDescriptor *descriptor, Problems *problems,
                             Problems *doubts, YamlDocument *document,
@@ -65,25 +84,36 @@ Result config_document_read(Arena *arena, Bytes text, const char *path,
     if (failed(r))
         return r;
     yaml_parse(arena, text, path, NULL, problems, document);
-    const JsonNode *root = document->root;
-    if (!root)
-        return OK;
-    const MessageType *type = schema_message(schema, bytes_of(descriptor->name));
-    Buffer json = buffer_in(arena);
-    document_read(rules, type, document, root, "", problems, doubts, &json);
-    if (root->kind != JSON_OBJECT)
-        return OK;
-    r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
-    return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", path) : OK;
+    return document->root ? read_parsed(arena, schema, rules, descriptor, document, problems,
+                                        doubts, message_out)
+                          : OK;
+}
+
+static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems, Problems *doubts,
+                        ConfigFile *file)
+{
+    const ProtobufCMessageDescriptor *descriptor = &passerelle__config__config__descriptor;
+    const Schema *schema;
+    const DocumentRules *rules;
+    Result r = config_schema(arena, &schema, &rules);
+    if (failed(r) || !tree->document.root)
+        return r;
+    Buffer used = tree->used;
+    file->secrets =
+        config_read_secrets(arena, rules, schema_message(schema, bytes_of(descriptor->name)),
+                            &tree->document, problems, &used);
+    file->used = buffer_bytes(&used);
+    ProtobufCMessage *message = NULL;
+    r = read_parsed(arena, schema, rules, descriptor, &tree->document, problems, doubts, &message);
+    file->content = (const Passerelle__Config__Config *)message;
+    return r;
 }
 
 Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
                         Problems *doubts, ConfigFile *file_out)
 {
-    ProtobufCMessage *message;
-    *file_out = (ConfigFile){.path = path};
-    Result r = config_document_read(arena, text, path, &passerelle__config__config__descriptor,
-                                    problems, doubts, &file_out->document, &message);
-    file_out->content = (const Passerelle__Config__Config *)message;
-    return r;
+    ConfigTree tree;
+    config_tree_read(arena, text, path, problems, &tree);
+    *file_out = (ConfigFile){.path = path, .document = tree.document, .texts = tree.texts};
+    return read_tree(arena, &tree, problems, doubts, file_out);
 }

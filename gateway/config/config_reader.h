@@ -19,6 +19,9 @@ typedef struct ServicePlan ServicePlan;
 extern const Bytes config_set; /* config.proto: the schema of a config */
 extern const Bytes own_set;    /* the built-in services: gRPC's health and reflection */
 
+/* The JSON Schema of a config, for editors: the comments of config.proto are its descriptions. */
+extern const Bytes config_json_schema;
+
 /* config_file.c: the text, read as the messages of config.proto. It is YAML; its schema is built
    into the program, and the same plans as for calls convert it to a message. Mistakes are reported
    and left out, so that later checks can report more. */
@@ -26,10 +29,14 @@ typedef struct ConfigFile {
     const char *path;
     YamlDocument document;                     /* with the place of each value */
     const Passerelle__Config__Config *content; /* NULL if the text is not YAML or not a map */
+    const ConfigText *texts;                   /* this one, and those that it includes */
+    SecretFile *secrets;                       /* files that secrets were read from */
+    Bytes used; /* what came from outside of the texts: secrets, variables */
 } ConfigFile;
 
-/* `path` is for messages; names of files in the text are relative to it. Mistakes go to `problems`,
-   obsolete keys to `doubts`; the Result fails only for faults of the gateway itself. */
+/* `path` is for messages; names of files in the text are relative to it. Files that it includes,
+   and files with secrets, are read. Mistakes go to `problems`, obsolete keys to `doubts`; the
+   Result fails only for faults of the gateway itself. */
 MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
                                  Problems *doubts, ConfigFile *file_out);
 
@@ -38,6 +45,12 @@ MUST_USE Result config_document_read(Arena *arena, Bytes text, const char *path,
                                      const ProtobufCMessageDescriptor *descriptor,
                                      Problems *problems, Problems *doubts, YamlDocument *document,
                                      ProtobufCMessage **message_out);
+
+/* config_secret_text.c: each `{file: NAME}` in place of a secret becomes the content of the file,
+   without the end of its line; what cannot be read is reported and stays. Adds the contents to
+   `used`. Gives the files. */
+SecretFile *config_read_secrets(Arena *arena, const DocumentRules *rules, const MessageType *type,
+                                const YamlDocument *document, Problems *problems, Buffer *used);
 
 /* The same in two steps, for other texts: their schema, ... */
 MUST_USE Result config_schema(Arena *arena, const Schema **schema_out,

@@ -115,7 +115,7 @@ static void read_values(const Config *config)
     state.arena = arena_new(ARENA_UNLIMITED);
     state.shown = config->generation;
     Buffer values = buffer_in(state.arena);
-    state.left_out = config_values_write(config->text, config->file, &values);
+    state.left_out = config_values_write(config->texts, &values);
     state.values = buffer_bytes(&values);
 }
 

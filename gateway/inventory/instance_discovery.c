@@ -71,8 +71,8 @@ static void check_members(ConfigReader *reader, const Service *service, const Di
 {
     Problems problems = problems_in(reader->arena);
     InstanceList list;
-    ListDocument document = {
-        .name = reader->file.path, .base = reader->file.path, .is_entry = true};
+    const char *file = document_file(&reader->file.document, path);
+    ListDocument document = {.name = file, .base = file, .is_entry = true};
     document.text = bytes_of(arena_printf(reader->arena, "{\"address\":\"192.0.2.1:1\"%.*s}",
                                           BYTES_ARGS(name->members)));
     Result r = config_list_read(reader->arena, service, &document, 1, NULL, &problems, &list);
@@ -246,7 +246,7 @@ void config_read_discovery(ConfigReader *reader, Service *service, DiscoveryText
                            const char *path)
 {
     Discovery *discovery = arena_make(reader->arena, Discovery);
-    *discovery = (Discovery){.base = reader->file.path,
+    *discovery = (Discovery){.base = document_file(&reader->file.document, path),
                              .place = "nothing",
                              .every = text->every,
                              .empty_after = text->empty_after,

@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, the lookup in it, and what the program says of itself. */
 #include "gateway/commands/command.h"
 #include "gateway/commands/command_rollout_plan.h"
+#include "gateway/config_view/command_config.h"
 #include "gateway/dial/command_call.h"
 #include "gateway/draft/command_init.h"
 #include "gateway/follow/command_tail.h"
@@ -61,6 +62,14 @@ static const Command commands[] = {
      {{"--strict", NULL, "exit with 1 also for warnings"}},
      command_check,
      {"passerelle check gateway.yaml", "passerelle check --strict --json gateway.yaml"}},
+    {"config",
+     "show|schema [CONFIG]",
+     "show: print each value of a config, and where it is from; schema: the JSON Schema of configs",
+     COMMAND_PRINTS,
+     {{"--written", NULL, "show: leave out the defaults"}},
+     command_config_view,
+     {"passerelle config show gateway.yaml", "passerelle config show --written --json gateway.yaml",
+      "passerelle config schema > passerelle.schema.json"}},
     {"explain",
      "CONFIG [VERB] PATH",
      "print how a request would be handled: version, rule, route, plan, losses",

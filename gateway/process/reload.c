@@ -67,7 +67,11 @@ static void read_config(void *owner)
 {
     Reload *reload = owner;
     file_note_use(&reload->note);
-    reload->result = load(reload);
+    reload->result = strcmp(reload->path, "-") == 0
+                         ? FAIL(reload->arena, FAULT_BAD_CONFIG,
+                                "- can be read once only, and was: a gateway that is to be "
+                                "reloaded needs a file")
+                         : load(reload);
     if (failed(reload->result) || atomic_load(&reload->cancelled))
         return;
     reload->result = bind_listeners(reload->arena, reload->config, reload->running,

@@ -3,9 +3,8 @@
 #include "adapters/compile/plan_compile.h"
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "gateway/config/config_tree.h"
 #include "gateway/service/service_internal.h"
-
-enum { CONFIG_SIZE_MOST = 16 << 20 };
 
 static bool is_usual_verb(Bytes verb)
 {
@@ -138,6 +137,18 @@ static void add_source(void *owner, const char *path)
     config->sources = source;
 }
 
+/* Whatever the config is made of counts in its hash, also what is not in its texts. */
+static void note_texts(ConfigReader *reader)
+{
+    reader->config->texts = reader->file.texts;
+    for (const ConfigText *one = reader->file.texts; one; one = one->next)
+        config_hash_add(reader, one->text, false);
+    if (reader->file.used.size)
+        config_hash_add(reader, reader->file.used, false);
+    for (const SecretFile *one = reader->file.secrets; one; one = one->next)
+        config_secret_file(reader, one->path, one->file);
+}
+
 Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                         Problems *problems, Config **config_out)
 {
@@ -157,11 +168,10 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     reader.programs = plan_cache_new(config->programs, proof);
     config->methods = table_in(arena);
     config_hash_begin(&reader);
-    config_hash_add(&reader, text, false);
-
     add_source(config, config->file);
     file_note_tell(add_source, config);
     Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
+    note_texts(&reader);
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
     file_note_tell(NULL, NULL);
@@ -183,11 +193,9 @@ Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problem
 {
     *config_out = NULL;
     Bytes text = BYTES_NONE;
-    Result r = file_read(arena, path, CONFIG_SIZE_MOST, &text);
+    const char *from = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    Result r = file_read(arena, from, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
-    r = config_load_text(text, path, ask, arena, problems, config_out);
-    if (*config_out)
-        (*config_out)->text = text;
-    return r;
+    return config_load_text(text, path, ask, arena, problems, config_out);
 }

@@ -39,7 +39,7 @@ static const Route *route_of(const JobDraft *draft, const Method *method, const 
     route->stale_for = route->join_for = 0;
     route->impact = draft->method->route->impact;
     route->timeout = timeout;
-    route->file = reader->config->file;
+    route->file = document_file(&reader->file.document, path);
     route->line = node ? yaml_place(&reader->file.document, node)->line : 0;
     return route;
 }

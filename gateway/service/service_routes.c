@@ -263,7 +263,7 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     const JsonNode *node = document_node(&reader->file.document, match_path);
     *route = (Route){
         .match = text->match,
-        .file = reader->config->file,
+        .file = document_file(&reader->file.document, match_path),
         .line = node ? yaml_place(&reader->file.document, node)->line : 0,
     };
     read_policy(text, route);
@@ -396,7 +396,7 @@ Result config_read_leg_policy(ConfigReader *reader, const Passerelle__Config__Le
 {
     const char *name_path = config_path(reader, "%s.name", path);
     const JsonNode *node = document_node(&reader->file.document, name_path);
-    route->file = reader->config->file;
+    route->file = document_file(&reader->file.document, name_path);
     route->line = node ? yaml_place(&reader->file.document, node)->line : 0;
     route->keys = NULL; /* the composed call has one, or none */
     if (text->has_timeout)

@@ -32,7 +32,8 @@ static bool is_wrong_ipv4(const char *host)
 static bool read_unix(ConfigReader *reader, const char *text, const char *path, Address *address)
 {
     struct sockaddr_un socket;
-    address->path = document_path(reader->arena, reader->file.path, text + strlen("unix:"));
+    address->path = document_path(reader->arena, document_file(&reader->file.document, path),
+                                  text + strlen("unix:"));
     if (!*address->path)
         config_tell(reader, path, "for example unix:/run/passerelle.sock",
                     "there is no path after unix:");

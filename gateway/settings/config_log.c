@@ -28,7 +28,7 @@ static bool read_unix(ConfigReader *reader, const char *place, const char *path,
 {
     struct sockaddr_un socket;
     output->transport = LOG_BY_UNIX;
-    output->path = document_path(reader->arena, reader->file.path, place);
+    output->path = document_path(reader->arena, document_file(&reader->file.document, path), place);
     if (*place && strlen(output->path) < sizeof socket.sun_path)
         return true;
     config_tell(reader, path, "for example syslog:unix:/dev/log",

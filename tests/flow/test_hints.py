@@ -655,6 +655,10 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest='reflection: "false"\n'), config(rest="reflection: false\n"), "text is not a truth"),
     ConfigCase(config(rest='limits: {max_hops: "4"}\n'), config(rest="limits: {max_hops: 4}\n"), "text is not a number"),
     ConfigCase(config(name="!!str s"), config(name='"s"'), "tags are not"),
+    ConfigCase(config(rest="node: '${'\n"), config(rest="node: '$${'\n"), "has no end"),
+    ConfigCase(config(rest="node: ${1A}\n"), config(rest="node: $${1A}\n"), "names no variable"),
+    ConfigCase(config(rest="node: '${A:-${B}}'\n"), config(rest="node: ${A:-TEXT}\n"), "has no references"),
+    ConfigCase(config(rest="node: ${NO_SUCH_NODE}\n"), config(rest="node: ${NO_SUCH_NODE:-VALUE}\n"), "has no variable"),
     ConfigCase(config(v1="&one " + V1, v2="{<<: *ome, name: v2, package: t.v2, schema: s2.binpb}"),
                config(v1="&one " + V1, v2="{<<: *one, name: v2, package: t.v2, schema: s2.binpb}"), "no anchor"),
     ConfigCase(config(v1="&one " + V1, v2="&one " + V2), config(v1="&one " + V1, v2="&one_2 " + V2), "here twice"),
@@ -949,6 +953,9 @@ ALL = CASES + CONFIG_CASES
 
 # Hints that no config file of a test can lead to, and where they are tried.
 ELSEWHERE = {
+    "include": "a file beside the config (test_config_files.py)",
+    "tell_twice": "two files of a config (test_config_files.py)",
+    "on_value": "the content of a file (test_config_files.py)",
     "doubt_same_key": "a doubt: nothing fails by it (test_config.c)",
     "check_fallbacks": "a doubt: nothing fails by it (test_config.c)",
     "check_route": "a composed service of two versions beside another service (test_compose_config.c)",
@@ -974,7 +981,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"*ANCHOR of a map", "write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
+PROSE = {"*ANCHOR of a map", "$${ for the characters ${", "${NAME}, ${NAME:-default}, or $${ for the characters ${", "write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
          "its full name, for example shop.orders.v1.OutOfStock", "fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",

@@ -1,4 +1,6 @@
-/* Any bytes as a config: a Config, or problems; never neither. */
+/* Any bytes as a config: a Config, or problems; never neither. Patterns of files are left out:
+   whole disks could be looked through for them. fuzz_config_tree has what becomes of included
+   files. */
 #include "gateway/service/config_load.h"
 
 #include "base/arena.h"
@@ -7,6 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    if (memmem(data, size, "include", 7) && memchr(data, '*', size))
+        return 0;
     Arena *arena = arena_new(ARENA_UNLIMITED), *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena);
     Config *config;

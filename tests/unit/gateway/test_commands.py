@@ -39,6 +39,7 @@ GOOD = {
     "run": None,
     "init": ["garage.binpb", "--out", "DRAFTED"],
     "check": ["garage.yaml"],
+    "config": ["show", "garage.yaml"],
     "explain": ["garage.yaml", "GET", "/cars"],
     "call": ["CALLED", "Cars/Get", "name=x"],
     "diff": ["garage.binpb:garage.v1", "garage.binpb:garage.v1"],
