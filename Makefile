@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs benchmarks format format-check tidy clean
+.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-openapi conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs benchmarks format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -215,6 +215,11 @@ conformance-collector: ## the Collector of OpenTelemetry, built from the Go modu
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-collector --verbose
 
+conformance-openapi: ## documents of the shop's versions under openapi-spec-validator, schemathesis and openapi-python-client, from PyPI; ONLY='orders v3'; half an hour
+	@.ci/deps build demo test
+	@$(MAKE) --no-print-directory build
+	@tests/conformance/openapi.sh $(BUILD)/passerelle build-openapi $(ONLY)
+
 conformance-operations: ## Google's long-running client, from PyPI, against operations of jobs
 	@.ci/deps build
 	@$(MAKE) --no-print-directory build
@@ -239,4 +244,4 @@ docs: ## build-docs/index.html: the documentation as a site that needs no networ
 	@echo build-docs/index.html
 
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-deb build-dist build-docs
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-openapi build-deb build-dist build-docs

@@ -60,6 +60,12 @@ MUST_USE Result rules_check(const FieldRules *rules, bool json_names, Arena *are
 MUST_USE Result rules_check_rest(const FieldRules *rules, bool json_names, Arena *arena,
                                  Result told, Bytes rest);
 
+/* Calls `see` with the path of each field that must be there: "spec.name", by names of the schema.
+   What is within an optional message, or a list, is demanded where there is one. Paths live in
+   `arena`, which has no limit. */
+typedef void RuleSees(void *owner, const char *path);
+void rules_see_required(const FieldRules *rules, Arena *arena, RuleSees *see, void *owner);
+
 /* "page_size: default 50, at most 500", a line for each field, each with `indent` in front. */
 void rules_print(const FieldRules *rules, const char *indent, Buffer *out);
 

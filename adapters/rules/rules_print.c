@@ -1,5 +1,7 @@
 #include "adapters/rules/rules_internal.h"
 
+#include "base/arena.h"
+
 static void add_part(Buffer *out, bool *first, const char *word, const char *text)
 {
     buffer_add_text(out, *first ? ": " : ", ");
@@ -48,4 +50,22 @@ static void print(const FieldRules *rules, const char *indent, Bytes path, Buffe
 void rules_print(const FieldRules *rules, const char *indent, Buffer *out)
 {
     print(rules, indent, BYTES_NONE, out);
+}
+
+static void see_inside(const FieldRules *rules, const char *before, Arena *arena, RuleSees *see,
+                       void *owner)
+{
+    for (uint32_t i = 0; i < rules->n; i++) {
+        const FieldRule *rule = &rules->fields[i];
+        const char *path = arena_printf(arena, "%s%s", before, rule->field->name);
+        if (rule->required)
+            see(owner, path);
+        if (rule->inside)
+            see_inside(rule->inside, arena_printf(arena, "%s.", path), arena, see, owner);
+    }
+}
+
+void rules_see_required(const FieldRules *rules, Arena *arena, RuleSees *see, void *owner)
+{
+    see_inside(rules, "", arena, see, owner);
 }

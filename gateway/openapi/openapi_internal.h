@@ -3,6 +3,7 @@
  *
  *      openapi.c       the whole, and which operations there are
  *      operation.c     one operation: parameters, body, responses
+ *      demand.c        what a method demands of its requests beyond their schema
  *      query.c         which fields of a request are parameters of its query
  *      schema_json.c   messages, enums and fields as JSON Schema
  *      security.c      how clients prove who they are
@@ -76,6 +77,9 @@ void schema_add_value(OpenApi *api, const FieldType *field, Side side);
 void schema_add_object(OpenApi *api, const MessageType *type, Side side, const Covered *covered,
                        bool open);
 
+/* How a field is called in JSON. */
+const char *schema_field_name(const OpenApi *api, const FieldType *field);
+
 /* Whether a value of the field can be the text of a parameter (http.proto). */
 bool schema_is_text(const FieldType *field);
 
@@ -84,6 +88,32 @@ void schema_add_components(OpenApi *api);
 
 /* `description` and `deprecated` of what the note is of. */
 void schema_add_note(OpenApi *api, const Note *note);
+
+/* ---- demand.c --------------------------------------------------------------------------------
+ */
+
+/* A field that requests of one method must have, though its schema does not say so. */
+typedef struct Demand {
+    const char *path; /* "spec.name", by names of the schema */
+    bool whole;       /* the messages that it is in must be there, too */
+} Demand;
+
+typedef struct Demands {
+    Demand *items;
+    uint32_t n;
+} Demands;
+
+/* By the rules of its route, and the key of the resource of a job. */
+Demands demands_of(const OpenApi *api, const Method *method);
+
+/* Whether the parameter for the field at this path must be there. */
+bool demands_have(const Demands *demands, const char *path);
+
+/* Adds to the schema of a body, of this type, what is demanded of it: `allOf`, if there is any.
+   `body`: the field of the request that it is; NULL: it is the request, without the fields that are
+   covered. */
+void demands_add(OpenApi *api, const Demands *demands, const MessageType *input,
+                 const FieldType *body, const Covered *covered);
 
 /* ---- operation.c, query.c, security.c --------------------------------------------------------
  */
@@ -94,7 +124,7 @@ void operation_add(OpenApi *api, const Operation *operation);
 void operation_cover(const OpenApi *api, const RestBinding *binding, Covered *covered);
 
 /* Adds the parameters of the query to the array that was begun. */
-void query_add(OpenApi *api, const RestBinding *binding);
+void query_add(OpenApi *api, const RestBinding *binding, const Demands *demands);
 
 /* Begins a parameter in the array: an object, which is open. */
 void parameter_begin(OpenApi *api, const char *name, const char *in, bool required);

@@ -116,22 +116,24 @@ void operation_cover(const OpenApi *api, const RestBinding *binding, Covered *co
     }
 }
 
-static void add_body_schema(OpenApi *api, const RestBinding *binding)
+static void add_body_schema(OpenApi *api, const RestBinding *binding, const Demands *demands)
 {
     const MessageType *input = binding->method->type->input;
     const char *body = binding->rule->body;
     Covered covered;
     operation_cover(api, binding, &covered);
-    if (strcmp(body, "*") != 0)
-        schema_add_field(api, message_field(input, bytes_of(body)), SIDE_IN);
+    const FieldType *field = strcmp(body, "*") != 0 ? message_field(input, bytes_of(body)) : NULL;
+    if (field)
+        schema_add_field(api, field, SIDE_IN);
     else if (covered.n)
         schema_add_object(api, input, SIDE_IN, &covered,
                           binding->method->route->unknown_fields != UNKNOWN_REFUSE);
     else
         schema_add_message(api, input, SIDE_IN);
+    demands_add(api, demands, input, field, &covered);
 }
 
-static void add_body(OpenApi *api, const RestBinding *binding)
+static void add_body(OpenApi *api, const RestBinding *binding, const Demands *demands)
 {
     if (!binding->rule->body[0])
         return;
@@ -142,7 +144,7 @@ static void add_body(OpenApi *api, const RestBinding *binding)
     json_open(api, binding->raw_request ? "*/*" : "application/json", '{');
     json_open(api, "schema", '{');
     if (!binding->raw_request)
-        add_body_schema(api, binding);
+        add_body_schema(api, binding, demands);
     json_close(api, '}');
     json_close(api, '}');
     json_close(api, '}');
@@ -276,6 +278,7 @@ static void add_description(OpenApi *api, const MethodType *type)
 void operation_add(OpenApi *api, const Operation *operation)
 {
     const RestBinding *binding = operation->binding;
+    Demands demands = demands_of(api, binding->method);
     json_open(api, operation->verb, '{');
     add_names(api, operation);
     add_description(api, binding->method->type);
@@ -283,9 +286,9 @@ void operation_add(OpenApi *api, const Operation *operation)
     add_path_parameters(api, operation);
     add_version_parameter(api, binding);
     add_key_parameter(api, binding->method->keys);
-    query_add(api, binding);
+    query_add(api, binding, &demands);
     json_close(api, ']');
-    add_body(api, binding);
+    add_body(api, binding, &demands);
     add_responses(api, binding);
     security_add(api, binding->method->route);
     json_close(api, '}');

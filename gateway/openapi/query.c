@@ -11,7 +11,8 @@ typedef struct Query {
     OpenApi *api;
     const RestBinding *binding;
     const char *const *said; /* fields of the path, by their names in the schema */
-    const FieldType *body;   /* NULL: no field is the body */
+    const Demands *demands;
+    const FieldType *body; /* NULL: no field is the body */
     const MessageType *within[DEPTH_MOST];
     uint32_t n;
 } Query;
@@ -45,14 +46,14 @@ static bool has_form(const FieldType *field)
     return schema_is_text(field);
 }
 
-static void add_parameter(Query *query, const FieldType *field, const char *name)
+static void add_parameter(Query *query, const FieldType *field, const char *path, const char *name)
 {
     OpenApi *api = query->api;
     if (query->n++ >= PARAMETERS_MOST)
         return;
-    bool required = field->required || field->side_required;
+    bool top = !strchr(path, '.'), demanded = field->required || field->side_required;
     const Note *note = notes_of(&api->notes, field->parent->full_name, field->name, api->arena);
-    parameter_begin(api, name, "query", required && !strchr(name, '.'));
+    parameter_begin(api, name, "query", (top && demanded) || demands_have(query->demands, path));
     if (field->map)
         json_add(api, "style", "deepObject");
     json_open(api, "schema", '{');
@@ -81,14 +82,14 @@ static void add_fields(Query *query, const MessageType *type, const char *path, 
         if (field->extension || is_said(query, its_path) || (!*path && field == query->body))
             continue;
         if (has_form(field))
-            add_parameter(query, field, its_name);
+            add_parameter(query, field, its_path, its_name);
         else if (!field->repeated && depth + 1 < DEPTH_MOST &&
                  field->message->well_known == WELL_KNOWN_NONE)
             add_fields(query, field->message, its_path, its_name, depth + 1);
     }
 }
 
-void query_add(OpenApi *api, const RestBinding *binding)
+void query_add(OpenApi *api, const RestBinding *binding, const Demands *demands)
 {
     const MessageType *input = binding->method->type->input;
     const char *body = binding->rule->body;
@@ -100,6 +101,7 @@ void query_add(OpenApi *api, const RestBinding *binding)
     Query query = {.api = api,
                    .binding = binding,
                    .said = said,
+                   .demands = demands,
                    .body = *body ? message_field(input, bytes_of(body)) : NULL};
     add_fields(&query, input, "", "", 0);
 }

@@ -261,7 +261,7 @@ void schema_add_note(OpenApi *api, const Note *note)
         json_text_add_bool(api->out, "writeOnly", true);
 }
 
-static const char *name_of(const OpenApi *api, const FieldType *field)
+const char *schema_field_name(const OpenApi *api, const FieldType *field)
 {
     return api->proto_names ? field->name : field->json_name;
 }
@@ -303,7 +303,7 @@ static void add_properties(OpenApi *api, const MessageType *type, Side side, con
         const FieldType *field = &type->fields[i];
         if (is_covered(covered, field))
             continue;
-        json_open(api, name_of(api, field), '{');
+        json_open(api, schema_field_name(api, field), '{');
         schema_add_field(api, field, side);
         if (side == SIDE_IN)
             add_least(api, field);
@@ -323,7 +323,7 @@ static void add_required(OpenApi *api, const MessageType *type, const Covered *c
         if (n++ == 0)
             json_open(api, "required", '[');
         json_text_add_element(api->out);
-        json_text_add(api->out, bytes_of(name_of(api, field)));
+        json_text_add(api->out, bytes_of(schema_field_name(api, field)));
     }
     if (n)
         json_close(api, ']');
@@ -339,9 +339,9 @@ static void add_pair(OpenApi *api, const FieldType *a, const FieldType *b, uint3
         buffer_add_text(api->out, ",\"not\":{\"anyOf\":[");
     json_open_element(api);
     json_open(api, "required", '[');
-    json_text_add(api->out, bytes_of(name_of(api, a)));
+    json_text_add(api->out, bytes_of(schema_field_name(api, a)));
     json_text_add_element(api->out);
-    json_text_add(api->out, bytes_of(name_of(api, b)));
+    json_text_add(api->out, bytes_of(schema_field_name(api, b)));
     json_close(api, ']');
     json_close(api, '}');
 }

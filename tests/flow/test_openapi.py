@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from backends import v1, v2, v3
-from gateway import BINARY, SHOP, SHOP_CONFIG, Gateway, instances
+from gateway import BINARY, ORDERS, SHOP, SHOP_CONFIG, Gateway, instances
 from google.protobuf.descriptor import FieldDescriptor as F
 
 PROTO = """\
@@ -300,6 +300,34 @@ def test_routes_say_how_json_is_written_and_what_is_refused(folder):
     assert schemas(told)["Kind"]["enum"] == [0, 1, 2] and schemas(told)["Kind"]["type"] == "integer"
     assert "additionalProperties" not in schemas(told)["Animal.Input"]
     assert "filter.kind" in parameters(told["paths"]["/v1/animals"]["get"], "query")
+
+
+def test_what_a_route_demands_is_required_where_it_is_said(folder):
+    told = zoo_of(folder, """\
+routes:
+  - match: zoo.Zoo/Put
+    parameters: {revision: {required: true}, animal.built.rooms: {required: true}, animal.friends.secret: {required: true}, animal.text: {required: true}}
+  - {match: zoo.Zoo/Move, parameters: {to.rooms: {required: true}, to: {required: true}, id: {required: true}}}
+""")
+    put, move = told["paths"]["/v1/animals/{animal}"]["patch"], told["paths"]["/v1/animals/{id}:move"]["post"]
+    assert {one["name"] for one in put["parameters"] if one.get("required")} == {"animal", "revision"}
+    assert put["requestBody"]["content"]["application/json"]["schema"]["allOf"] == [
+        {"properties": {"built": {"required": ["rooms"], "properties": {"rooms": {}}}}},
+        {"properties": {"friends": {"items": {"required": ["secret"], "properties": {"secret": {"minLength": 1}}}}}},
+        {"required": ["text"], "properties": {"text": {}}}]
+    assert move["requestBody"]["content"]["application/json"]["schema"]["allOf"] == [
+        {"required": ["to"], "properties": {"to": {}}}, {"properties": {"to": {"required": ["rooms"], "properties": {"rooms": {}}}}}]
+
+
+@pytest.mark.parametrize("version, body", [("v1", {"required": ["name"], "properties": {"name": {"minLength": 1}}}),
+                                           ("v2", {"required": ["name"], "properties": {"name": {"minLength": 1}}})])
+def test_the_key_of_a_jobs_resource_is_required_in_each_version(tmp_path, version, body):
+    config = (SHOP / "shop.yaml").read_text().replace("orders.binpb", ORDERS).replace("orders-v", f"{SHOP}/orders-v").replace("hosting-v", f"{SHOP}/hosting-v")
+    (tmp_path / "shop.yaml").write_text(config)
+    told = document(tmp_path / "shop.yaml", "--service", "hosting", "--version", version)
+    create = told["paths"][f"/{version}/sites"]["post"]
+    assert create["requestBody"]["content"]["application/json"]["schema"]["allOf"] == [body]
+    assert create["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/Site")
 
 
 def test_the_url_of_the_gateway_is_the_server(folder):
