@@ -86,6 +86,7 @@ static void add_variable(Splitting *s, Bytes variable)
     Bytes pattern =
         equals < variable.size ? bytes_slice(variable, equals + 1, variable.size) : bytes_of("*");
     bool whole = bytes_find(pattern, '/') == pattern.size, first = true;
+    s->before = BYTES_NONE;
     while (bytes_split(&pattern, '/', &segment)) {
         if (!first)
             add_literal(s, bytes_of("/"));
