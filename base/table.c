@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "base/result.h"
 
+enum { FIRST = 4 /* entries: a config has many tables of a few */ };
+
 static TableEntry *find(const Table *table, Bytes key, uint64_t hash)
 {
     for (size_t i = hash & (table->capacity - 1);; i = (i + 1) & (table->capacity - 1)) {
@@ -19,7 +21,8 @@ void *table_get(const Table *table, Bytes key)
 
 static void grow(Table *table)
 {
-    Table larger = {.capacity = table->capacity ? table->capacity * 2 : 16, .arena = table->arena};
+    Table larger = {.capacity = table->capacity ? table->capacity * 2 : FIRST,
+                    .arena = table->arena};
     larger.entries = arena_array(table->arena, TableEntry, larger.capacity);
     CHECK(larger.entries);
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    NAME_BLOCK = 1 << 16,
+    FIRST_NAMES = 1 << 9, /* bytes of the first block of names; each has twice as many, up to */
+    MOST_NAMES = 1 << 16,
     MAX_FILES = 100000,
 };
 
@@ -18,11 +19,13 @@ extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled into th
 
 static char *name_room(Loader *loader, size_t size)
 {
-    if (size > NAME_BLOCK / 4)
+    if (size > FIRST_NAMES / 4)
         return arena_alloc(loader->arena, size);
     if ((size_t)(loader->names_end - loader->names) < size) {
-        loader->names = arena_alloc(loader->arena, NAME_BLOCK);
-        loader->names_end = loader->names + NAME_BLOCK;
+        size_t block = loader->name_block ? loader->name_block : FIRST_NAMES;
+        loader->names = arena_alloc(loader->arena, block);
+        loader->names_end = loader->names + block;
+        loader->name_block = block < MOST_NAMES ? block * 2 : block;
     }
     char *room = loader->names;
     loader->names += size;

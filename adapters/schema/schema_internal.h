@@ -42,6 +42,7 @@ typedef struct Loader {
     DeclaredExtension *extensions;
     size_t n_extensions, extension_capacity;
     char *names, *names_end; /* the free part of a block of small strings */
+    size_t name_block;       /* bytes of the next one */
     Bytes bad_name;          /* `data` is NULL: all were good */
 } Loader;
 

@@ -35,15 +35,17 @@ static Result to_wire(Arena *arena, const MessageType *type, Bytes json, Buffer 
 Result config_message(Arena *arena, const MessageType *type, Bytes json,
                       const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **message_out)
 {
-    Buffer wire = buffer_in(arena);
-    Result r = to_wire(arena, type, json, &wire);
-    if (failed(r))
-        return r;
+    Arena *working = arena_new(ARENA_UNLIMITED); /* the message borrows nothing from it */
+    Buffer wire = buffer_in(working);
+    Result r = to_wire(working, type, json, &wire);
+    r = failed(r) ? error_copy(arena, r) : OK;
     ProtobufCAllocator allocator = {take, leave, arena};
-    *message_out = protobuf_c_message_unpack(descriptor, &allocator, wire.size, wire.data);
-    if (!*message_out)
+    *message_out =
+        failed(r) ? NULL : protobuf_c_message_unpack(descriptor, &allocator, wire.size, wire.data);
+    arena_free(working);
+    if (!failed(r) && !*message_out)
         return FAIL(arena, FAULT_INTERNAL, "checked JSON cannot be read as a %s", type->full_name);
-    return OK;
+    return r;
 }
 
 Result config_schema(Arena *arena, const Schema **schema_out, const DocumentRules **rules_out)
@@ -62,11 +64,13 @@ static Result read_parsed(Arena *arena, const Schema *schema, const DocumentRule
 {
     const JsonNode *root = document->root;
     const MessageType *type = schema_message(schema, bytes_of(descriptor->name));
-    Buffer json = buffer_in(arena);
+    Arena *working = arena_new(ARENA_UNLIMITED);
+    Buffer json = buffer_in(working);
+    Result r = OK;
     document_read(rules, type, document, root, "", problems, doubts, &json);
-    if (root->kind != JSON_OBJECT)
-        return OK;
-    Result r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
+    if (root->kind == JSON_OBJECT)
+        r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
+    arena_free(working);
     return failed(r)
                ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", document->file)
                : OK;

@@ -217,21 +217,27 @@ static void read_policy_servers(ConfigReader *reader)
                            &access->policy_servers[i]);
 }
 
-const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)
+static void tell_no_service(ConfigReader *reader, const char *name, const char *path)
 {
     const Config *config = reader->config;
-    size_t size = strcspn(match, ".");
     const char **names = arena_array(reader->arena, const char *, config->n_services);
     size_t n = 0;
     for (uint32_t i = 0; i < config->n_services; i++) {
-        if (!reader->services[i].text)
-            continue;
-        names[n] = config->services[i].name;
-        if (bytes_are(bytes(match, size), names[n++]))
+        if (reader->services[i].text)
+            names[n++] = config->services[i].name;
+    }
+    config_tell(reader, path, config_hint(reader, name, names, n), "there is no service %s", name);
+}
+
+const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)
+{
+    const Config *config = reader->config;
+    Bytes name = bytes(match, strcspn(match, "."));
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        if (reader->services[i].text && bytes_are(name, config->services[i].name))
             return &config->services[i];
     }
-    const char *name = arena_text(reader->arena, bytes(match, size));
-    config_tell(reader, path, config_hint(reader, name, names, n), "there is no service %s", name);
+    tell_no_service(reader, arena_text(reader->arena, name), path);
     return NULL;
 }
 
@@ -321,7 +327,10 @@ static int longest_prefix_first(const void *a, const void *b)
 static void sort_opaque(ConfigReader *reader)
 {
     Config *config = reader->config;
-    Route *opaque = arena_array(reader->arena, Route, config->n_routes);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        n += config->routes[i].path_prefix != NULL;
+    Route *opaque = arena_array(reader->arena, Route, n);
     for (uint32_t i = 0; i < config->n_routes; i++)
         if (config->routes[i].path_prefix)
             opaque[config->n_http_routes++] = config->routes[i];
