@@ -1,10 +1,15 @@
 """What idle connections and idle HTTP/2 streams hold of a contender's memory."""
+import pathlib
 import resource
 import socket
+import tempfile
 import time
+
+from google.protobuf import descriptor_pb2
 
 from frames import ACK, END_HEADERS, HEADERS, PING, PREFACE, SETTINGS, frame, grpc_fields
 from lockstep import GrpcClient, receive
+from processes import Watched, free_port
 
 CALLS = 5000  # before memory is looked at: buffers that are the same for all connections, like that of the log, are full
 HTTP1 = b"GET /raw/ HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -109,3 +114,37 @@ def per_idle_stream(contender, port, path, connections, streams):
     for connection in before_first + opened:
         connection.close()
     return (after - before) / (connections * streams)
+
+
+def write_schema(file, package):
+    """A descriptor set with one service: two methods, of one message with two fields."""
+    schema = descriptor_pb2.FileDescriptorSet().file.add(name=f"{package}.proto", package=package, syntax="proto3")
+    message, service = schema.message_type.add(name="Thing"), schema.service.add(name="Things")
+    message.field.add(name="id", number=1, label=1, type=9, json_name="id")
+    message.field.add(name="count", number=2, label=1, type=5, json_name="count")
+    for method in "Get", "Put":
+        service.method.add(name=method, input_type=f".{package}.Thing", output_type=f".{package}.Thing")
+    file.write_bytes(descriptor_pb2.FileDescriptorSet(file=[schema]).SerializeToString())
+
+
+def memory_with_services(build, n):
+    """Of a gateway with n services that nobody calls, each with one version, one instance and one route."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        services, routes = [], []
+        for i in range(n):
+            write_schema(folder / f"{i}.binpb", f"p{i}.v1")
+            services.append(f"  - {{name: s{i}, versions: [{{name: v1, package: p{i}.v1, schema: {folder}/{i}.binpb}}], "
+                            "instances: [{address: 127.0.0.1:9, protocol: grpc, versions: [v1]}]}")
+            routes.append(f"  - {{match: s{i}}}")
+        config = folder / "gateway.yaml"
+        config.write_text("\n".join([f"listen: [{{address: 127.0.0.1:{port}}}]", "loops: 1", "log: /dev/null", "services:", *services,
+                                     "routes:", *routes, ""]))
+        with Watched([build / "passerelle", "run", config], port) as gateway:
+            return settled(gateway)
+
+
+def per_idle_service(build, n):
+    """Bytes for each of n services that nobody calls, beside ten others."""
+    return (memory_with_services(build, 10 + n) - memory_with_services(build, 10)) / n
