@@ -893,6 +893,7 @@ struct Config {
     const char *cell;                  /* of this gateway; NULL: none */
     uint32_t n_loops;                  /* 0: one per core */
     uint32_t n_work_threads;           /* of the work pool; 0: one per core */
+    int64_t watch_every; /* nanoseconds: files of certificates that are renewed by themselves */
     int64_t drain_delay; /* at shutdown: from the first signal on, while it still serves */
     int64_t drain_time;  /* then: for running calls */
     UpgradeConfig upgrade;
@@ -972,6 +973,12 @@ bool config_errors_google(const Config *config, const char *listener, const Rout
 typedef void CertificateSeen(void *owner, const char *where, const char *what, int64_t begin,
                              int64_t end);
 void config_certificates(const Config *config, Arena *arena, CertificateSeen *see, void *owner);
+
+/* Calls `see` for each context whose certificates are renewed by themselves (renewal.h): a
+   listener, the admin, an instance. */
+typedef struct Renewal Renewal;
+typedef void RenewalSeen(void *owner, const char *where, Renewal *renewal);
+void config_renewals(const Config *config, Arena *arena, RenewalSeen *see, void *owner);
 
 /* Calls `see` for each such file that other users may use; `text`: which, how, and what to do. */
 typedef void SecretSeen(void *owner, const char *text);

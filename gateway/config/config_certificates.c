@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "gateway/tls/certificate_time.h"
+#include "gateway/tls/renewal.h"
 #include "gateway/tls/tls_context.h"
 
 typedef struct Seeing {
@@ -47,4 +48,34 @@ void config_certificates(const Config *config, Arena *arena, CertificateSeen *se
     see_all(&seeing, config->admin_tls, "admin");
     for (uint32_t i = 0; i < config->n_services; i++)
         see_service(&seeing, arena, &config->services[i]);
+}
+
+/* ---- Renewed by themselves ------------------------------------------------------------------- */
+
+typedef struct Renewing {
+    RenewalSeen *see;
+    void *owner;
+} Renewing;
+
+static void renew(const Renewing *renewing, SSL_CTX *tls, const char *where)
+{
+    Renewal *renewal = tls ? renewal_of(tls) : NULL;
+    if (renewal)
+        renewing->see(renewing->owner, where, renewal);
+}
+
+void config_renewals(const Config *config, Arena *arena, RenewalSeen *see, void *owner)
+{
+    Renewing renewing = {see, owner};
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        renew(&renewing, config->listeners[i].tls,
+              arena_printf(arena, "listener %s", config->listeners[i].address.text));
+    renew(&renewing, config->admin_tls, "admin");
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        for (uint32_t k = 0; k < service->n_instances; k++)
+            renew(&renewing, service->instances[k].tls,
+                  arena_printf(arena, "%s: instance %s", service->name,
+                               service->instances[k].address.text));
+    }
 }

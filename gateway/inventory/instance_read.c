@@ -94,6 +94,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         .key = text->key,
         .authorities = text->ca,
         .spiffe = text->spiffe,
+        .watched = text->watch && !reader->contexts,
         .http2 = instance->http2,
     };
     config_secret_file(reader, config_path(reader, "%s.key", path), text->key);
@@ -110,6 +111,9 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         config_tell(reader, path, NULL, "the key %s is missing", files.key ? "certificate" : "key");
         return;
     }
+    if (text->watch && !files.certificate)
+        config_tell(reader, config_path(reader, "%s.watch", path), NULL,
+                    "there is no certificate to watch");
     Result r = make_context(reader, &files, &instance->tls);
     if (failed(r))
         config_tell_tls(reader, r, path);

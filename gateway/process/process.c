@@ -6,6 +6,7 @@
 #include "gateway/admin/refusals.h"
 #include "gateway/catalog/catalog.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/renewal_watch.h"
 #include "gateway/certificates/secret_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
@@ -239,6 +240,8 @@ static void open_books(Process *p)
     sandbox_watch_start(&p->loop);
     certificate_watch_start(&p->loop);
     certificate_watch_use(p->config);
+    renewal_watch_start(&p->loop);
+    renewal_watch_use(p->config);
     secret_watch_start(&p->loop);
     secret_watch_use(p->config);
     metrics_add_writer(loop_load_metrics_write, &p->n_workers);

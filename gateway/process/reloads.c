@@ -6,6 +6,7 @@
 #include "base/text/json_text.h"
 #include "gateway/catalog/catalog.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/renewal_watch.h"
 #include "gateway/certificates/secret_watch.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/handover/notify.h"
@@ -197,6 +198,7 @@ static void use_config(Process *p, Config *config)
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     config_warn_doubts(config);
+    renewal_watch_use(config);
     secret_watch_use(config);
     config_unref(old);
 }

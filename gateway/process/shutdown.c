@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/certificates/certificate_watch.h"
+#include "gateway/certificates/renewal_watch.h"
 #include "gateway/certificates/secret_watch.h"
 #include "gateway/handover/handover.h"
 #include "gateway/handover/notify.h"
@@ -117,6 +118,7 @@ static void close_down(Process *p)
     process_store_leave(p);
     healing_stop();
     certificate_watch_stop();
+    renewal_watch_stop();
     secret_watch_stop();
     sandbox_watch_stop();
     manual_stop();

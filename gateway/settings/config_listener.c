@@ -50,6 +50,7 @@ SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__Liste
         .revocations = text->client_crl,
         .session_seconds = session_seconds(reader),
         .certificate_optional = text->client_certificate_optional,
+        .watched = text->watch,
         .http1_only = http1_only,
     };
     config_secret_file(reader, config_path(reader, "%s.key", path), text->key);

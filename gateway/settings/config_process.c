@@ -121,6 +121,7 @@ void config_read_process(ConfigReader *reader)
     Config *config = reader->config;
     config->n_loops = text->loops;
     config->n_work_threads = text->work_threads;
+    config->watch_every = text->watch_every;
     config->drain_delay = drain->delay;
     config->drain_time = drain->time;
     config->upgrade = upgrade_of(text->upgrade ? text->upgrade : &upgrades);

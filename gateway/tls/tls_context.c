@@ -2,9 +2,10 @@
 
 #include "base/arena.h"
 #include "base/file/file.h"
-#include "gateway/tls/certificate_table.h"
+#include "gateway/tls/renewal.h"
 #include "gateway/tls/spiffe.h"
 #include "gateway/tls/tickets.h"
+#include "gateway/tls/tls_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -20,8 +21,7 @@ static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
 static const unsigned char only_http1[] = "\x08http/1.1";
 
-/* Why OpenSSL failed: the system error if that was the first, else OpenSSL's last error. */
-static const char *reason(Arena *arena)
+const char *tls_reason(Arena *arena)
 {
     unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
     if (ERR_SYSTEM_ERROR(first))
@@ -77,7 +77,7 @@ static Result load_pair(Arena *arena, SSL_CTX *context, const TlsPair *pair, con
         return r;
     if (SSL_CTX_use_certificate_chain_file(context, pair->certificate) != 1)
         return FAIL_FIELD(arena, FAULT_TLS, certificate_key, "reading the certificate %s: %s",
-                          pair->certificate, reason(arena));
+                          pair->certificate, tls_reason(arena));
     r = begin_file(arena, key_key, "key", pair->key);
     if (failed(r))
         return r;
@@ -91,7 +91,7 @@ static Result load_pair(Arena *arena, SSL_CTX *context, const TlsPair *pair, con
         return FAIL_FIELD(arena, FAULT_TLS, key_key, "the key %s does not match the certificate %s",
                           pair->key, pair->certificate);
     return FAIL_FIELD(arena, FAULT_TLS, key_key, "reading the key %s: %s", pair->key,
-                      reason(arena));
+                      tls_reason(arena));
 }
 
 static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
@@ -128,7 +128,7 @@ static Result new_context(Arena *arena, const SSL_METHOD *method, SSL_CTX **cont
     SSL_CTX *context = *context_out = SSL_CTX_new(method);
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, ciphers) != 1 || !order_suites(arena, context))
-        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena));
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -176,8 +176,11 @@ static int choose_certificate(SSL *ssl, void *table)
 {
     const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     const ShownCertificate *shown = host ? certificate_table_find(table, bytes_of(host)) : NULL;
-    if (!shown)
-        return 1;
+    return shown ? tls_show(ssl, shown) : 1;
+}
+
+int tls_show(SSL *ssl, const ShownCertificate *shown)
+{
     SSL_certs_clear(ssl);
     for (; shown; shown = shown->next)
         if (SSL_use_cert_and_key(ssl, shown->certificate, shown->key, shown->chain, 1) != 1)
@@ -193,38 +196,63 @@ static size_t add_to_table(CertificateTable *table, SSL_CTX *context)
                                  SSL_CTX_get0_privatekey(context), chain);
 }
 
-/* Each pair is read in a context of its own, which checks it. */
-static Result add_pair(Arena *arena, CertificateTable *table, const TlsPair *pair, size_t at)
+Result tls_add_pair(Arena *arena, CertificateTable *table, const TlsPair *pair, const char *prefix,
+                    size_t *n_names_out)
 {
     SSL_CTX *alone = SSL_CTX_new(TLS_server_method());
+    *n_names_out = 0;
     if (!alone)
-        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena));
     SSL_CTX_set_default_passwd_cb(alone, no_password);
-    const char *prefix = arena_printf(arena, "certificates[%zu].", at);
     Result r = load_pair(arena, alone, pair, prefix);
-    if (!failed(r) && add_to_table(table, alone) == 0)
-        r = FAIL_FIELD(arena, FAULT_TLS, arena_printf(arena, "%scertificate", prefix),
-                       "the certificate %s has no DNS name, by which a client could ask for it",
-                       pair->certificate);
+    if (!failed(r))
+        *n_names_out = add_to_table(table, alone);
     SSL_CTX_free(alone);
+    file_note_reading(NULL);
+    ERR_clear_error();
     return r;
+}
+
+static Result add_pair(Arena *arena, CertificateTable *table, const TlsPair *pair, size_t at)
+{
+    const char *prefix = arena_printf(arena, "certificates[%zu].", at);
+    size_t n_names;
+    Result r = tls_add_pair(arena, table, pair, prefix, &n_names);
+    return failed(r) || n_names
+               ? r
+               : FAIL_FIELD(
+                     arena, FAULT_TLS, arena_printf(arena, "%scertificate", prefix),
+                     "the certificate %s has no DNS name, by which a client could ask for it",
+                     pair->certificate);
+}
+
+/* Of the context, as what it shows. */
+static Result give_table(Arena *arena, SSL_CTX *context, CertificateTable *table)
+{
+    if (index_of_table() < 0 || SSL_CTX_set_ex_data(context, index_of_table(), table) != 1) {
+        certificate_table_free(table);
+        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena));
+    }
+    SSL_CTX_set_cert_cb(context, choose_certificate, table);
+    return OK;
 }
 
 static Result load_more(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 {
-    if (!files->n_more)
+    bool watched = files->watched && files->certificate;
+    if (!files->n_more && !watched)
         return OK;
     CertificateTable *table = certificate_table_new();
-    if (index_of_table() < 0 || SSL_CTX_set_ex_data(context, index_of_table(), table) != 1) {
-        certificate_table_free(table);
-        return FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
-    }
-    add_to_table(table, context);
     Result r = OK;
+    add_to_table(table, context);
     for (size_t i = 0; !failed(r) && i < files->n_more; i++)
         r = add_pair(arena, table, &files->more[i], i);
-    SSL_CTX_set_cert_cb(context, choose_certificate, table);
-    return r;
+    if (failed(r)) {
+        certificate_table_free(table);
+        return r;
+    }
+    return watched ? renewal_begin(arena, context, files, table)
+                   : give_table(arena, context, table);
 }
 
 typedef struct Seeing {
@@ -244,6 +272,11 @@ void tls_context_certificates(SSL_CTX *context,
                               void (*see)(void *owner, X509 *certificate, int place), void *owner)
 {
     Seeing seeing = {see, owner};
+    Renewal *renewal = renewal_of(context);
+    if (renewal) {
+        renewal_each(renewal, see_one, &seeing);
+        return;
+    }
     const CertificateTable *table =
         index_of_table() < 0 ? NULL : SSL_CTX_get_ex_data(context, index_of_table());
     if (table) {
@@ -270,7 +303,7 @@ static Result refuse_revoked(Arena *arena, SSL_CTX *context, const TlsFiles *fil
     if (!lookup || X509_load_crl_file(lookup, files->revocations, X509_FILETYPE_PEM) <= 0 ||
         X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) != 1)
         return FAIL_FIELD(arena, FAULT_TLS, "client_crl", "reading the revocation lists %s: %s",
-                          files->revocations, reason(arena));
+                          files->revocations, tls_reason(arena));
     return OK;
 }
 
@@ -285,7 +318,7 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
     if (!names || SSL_CTX_load_verify_locations(context, files->authorities, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         return FAIL_FIELD(arena, FAULT_TLS, "client_ca", "reading the CA certificates %s: %s",
-                          files->authorities, reason(arena));
+                          files->authorities, tls_reason(arena));
     }
     SSL_CTX_set_client_CA_list(context, names);
     SSL_CTX_set_verify(context,
@@ -332,7 +365,7 @@ static Result allow_sessions(Arena *arena, SSL_CTX *context, const TlsFiles *fil
 {
     return name_sessions(context, files) && tickets_use(context, files->session_seconds)
                ? OK
-               : FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+               : FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena));
 }
 
 Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
@@ -359,7 +392,7 @@ static Result offer_protocol(Arena *arena, SSL_CTX *context, bool http2)
 {
     int refused = http2 ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
                         : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
-    return refused ? FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena)) : OK;
+    return refused ? FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena)) : OK;
 }
 
 static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
@@ -373,7 +406,8 @@ static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
                                   : SSL_CTX_set_default_verify_paths(context);
     if (done != 1)
         return FAIL_FIELD(arena, FAULT_TLS, "ca", "reading the CA certificates %s: %s",
-                          files->authorities ? files->authorities : "of the system", reason(arena));
+                          files->authorities ? files->authorities : "of the system",
+                          tls_reason(arena));
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     return OK;
 }
@@ -388,7 +422,9 @@ Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context
         r = trust(arena, context, files);
     if (!failed(r))
         r = load_certificate(arena, context, files);
+    if (!failed(r))
+        r = load_more(arena, context, files);
     if (!failed(r) && files->spiffe && !spiffe_expect(context, files->spiffe))
-        r = FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", reason(arena));
+        r = FAIL(arena, FAULT_TLS, "preparing OpenSSL: %s", tls_reason(arena));
     return finish(context, r, context_out);
 }

@@ -29,6 +29,7 @@ typedef struct TlsFiles {
     const char *spiffe;        /* client: the id of the peer, in place of a name; or NULL */
     uint32_t session_seconds;  /* server: how long sessions can be resumed; 0: not at all */
     bool certificate_optional; /* server: clients without a certificate are accepted */
+    bool watched;              /* certificates and keys can be renewed: renewal.h */
     bool http1_only;           /* server: ALPN does not offer h2 */
     bool http2;                /* client: offer h2, not http/1.1 */
 } TlsFiles;
