@@ -16,7 +16,7 @@ from hook import anchor_of, navigation  # noqa: E402
 
 PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 # Of use to those who have the source only; the package has its unit and the changes in the places that Debian gives them.
-SOURCE_ONLY = {"CHANGELOG.md", "debian/passerelle.service", "tests/mutants/survivors.md"}
+SOURCE_ONLY = {"CHANGELOG.md", "CONTRIBUTING.md", "debian/passerelle.service", "tests/mutants/survivors.md"}
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^()\s<>]+)>?(?:\s+\"[^\"]*\")?\)")
 
