@@ -64,9 +64,10 @@ void rest_body_add(RestBody *body, Bytes message, Buffer *out)
     body->written++;
 }
 
+/* Nothing follows the bracket: Google's clients take it for another array. */
 static void end_array(const RestBody *body, Buffer *out)
 {
-    buffer_add_text(out, body->written ? "]\n" : "[]\n");
+    buffer_add_text(out, body->written ? "]" : "[]");
 }
 
 void rest_body_end(const RestBody *body, Bytes end, Buffer *out)

@@ -586,7 +586,7 @@ def test_a_stream_is_one_array_for_who_wants_json(world):
 
 
 @pytest.mark.parametrize("accept,kind,body", [
-    (None, "application/x-ndjson", b""), ("application/json", "application/json", b"[]\n"),
+    (None, "application/x-ndjson", b""), ("application/json", "application/json", b"[]"),
     ("text/event-stream", "text/event-stream", b"event: end\nid: end\ndata: {}\n\n")])
 def test_a_stream_without_messages_has_its_type_and_its_end(world, accept, kind, body):
     answer = world.http("GET", "/v1/shelf", headers={"Accept": accept} if accept else {})

@@ -671,7 +671,7 @@ static void an_error_in_a_rest_stream_is_its_last_item(void **state)
     assert_json(end.body);
     end_stream("application/json", said(CODE_DATA_LOSS, "broke off"), true, 1);
     assert_true(bytes_start_with(end.body, ",{\"error\":{"));
-    assert_true(bytes_end_with(end.body, "}}\n]\n"));
+    assert_true(bytes_end_with(end.body, "}}\n]"));
     end_stream("application/json", said(CODE_DATA_LOSS, "broke off"), true, 0);
     assert_true(bytes_start_with(end.body, "[\n{\"error\":{"));
     assert_json(end.body);
@@ -704,7 +704,7 @@ static void an_error_in_a_stream_has_the_shape_that_its_readers_know(void **stat
     options.shape = ERROR_SHAPE_GOOGLE;
     write_end(call, said(CODE_DATA_LOSS, "broke off"), true, &options);
     assert_bytes(end.body, ",{\"error\":{\"code\":500,\"message\":\"broke off\","
-                           "\"status\":\"DATA_LOSS\",\"details\":[]}}\n]\n");
+                           "\"status\":\"DATA_LOSS\",\"details\":[]}}\n]");
     call.usual_stream = REST_STREAM_RESULTS;
     for (int k = 0; k < 2; k++) {
         options = stream_options(&call, 1, &body);
@@ -736,7 +736,7 @@ static void a_good_end_of_a_rest_stream_is_said_where_its_form_can(void **state)
         const char *accept, *type, *empty, *more;
     } rows[] = {
         {"*/*", "application/x-ndjson", "", ""},
-        {"application/json", "application/json", "[]\n", "]\n"},
+        {"application/json", "application/json", "[]", "]"},
         {"text/event-stream", "text/event-stream", "event: end\nid: end\ndata: {}\n\n",
          "event: end\nid: end\ndata: {}\n\n"},
     };
