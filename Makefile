@@ -13,7 +13,7 @@ ASAN = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-openapi conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs benchmarks format format-check tidy clean
+.PHONY: help deps build demo shop test asan tsan clang coverage mutants browser fuzz faults prove crashes jobs-simulation rollouts-simulation signals-simulation jobs-kills rollouts-kills access model conformance-dashboards conformance-openapi conformance-operations conformance-tracing chaos alerts sandbox sbom reproducible tls-scan instructions bench conformance upgrades conformance-collector deb package dist conformance-authz docs benchmarks conformance-google format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -193,7 +193,7 @@ benchmarks: instructions ## that, and every load test; hours
 conformance: ## the standards' own test suites (they want a Go newer than Debian's)
 	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
-	@meson test -C $(BUILD) --suite conformance --suite conformance-dashboards --suite conformance-operations --suite conformance-authz --verbose
+	@meson test -C $(BUILD) --suite conformance --suite conformance-dashboards --suite conformance-operations --suite conformance-google --suite conformance-authz --verbose
 
 conformance-dashboards: ## dashboards of `passerelle monitoring` are read strictly by Grafana's own types, and profiles by Go's pprof
 	@.ci/deps build conformance
@@ -224,6 +224,11 @@ conformance-operations: ## Google's long-running client, from PyPI, against oper
 	@.ci/deps build
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-operations --verbose
+
+conformance-google: ## a REST client that Google's own generator, from PyPI, makes of an API's schema, against the gateway
+	@.ci/deps build
+	@$(MAKE) --no-print-directory build
+	@meson test -C $(BUILD) --suite conformance-google --verbose
 
 format: ## clang-format over our C
 	@.ci/deps format

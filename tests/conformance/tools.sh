@@ -14,6 +14,7 @@ openapi_spec_validator=0.9.0 # PyPI's openapi-spec-validator, schemathesis and o
 schemathesis=4.32.5
 openapi_python_client=0.29.1
 google_api_core=2.44.0     # PyPI's google-api-core
+gapic_generator=1.44.0     # PyPI's gapic-generator
 opentelemetry=1.45.2       # PyPI's opentelemetry-sdk, and the exporter
 opentelemetry_contrib=0.66b2 # PyPI's opentelemetry-instrumentation-grpc
 

@@ -105,8 +105,8 @@ static void values_of_included_files_and_of_variables_say_so(void **state)
                        .next = &deep};
     deep.by = &part;
     main_text.text = bytes_of("include: parts/*.yaml\nx-mine: 1\nroutes: [{match: orders}]\n"
-                         "listen: ['${IN_FORCE_HOST}:${IN_FORCE_PORT:-80}']\n"
-                         "store: {postgresql: {file: secrets/db}}\n");
+                              "listen: ['${IN_FORCE_HOST}:${IN_FORCE_PORT:-80}']\n"
+                              "store: {postgresql: {file: secrets/db}}\n");
     main_text.next = &part;
     const char *shown = page(*state);
     assert_has(shown, "{\"path\":\"include[0]\",\"value\":\"parts/*.yaml\",\"line\":1}");
