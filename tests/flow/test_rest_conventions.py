@@ -278,6 +278,31 @@ def test_only_a_post_stands_for_another_and_only_where_the_path_has_it(world):
     assert told.status == 200 and world.library.metadata["x-http-method-override"] == "DELETE"
 
 
+RULES = """
+identity_header: x-client
+trusted_proxies: [127.0.0.0/8]
+rest: {method_override: true}
+"""
+
+
+def test_who_may_not_use_the_method_that_is_meant_may_not_mean_it(tmp_path, schema, library):
+    config = CONFIG[:CONFIG.index("routes:")].replace("rest: {method_override: true, grpc_metadata: true}\n", RULES.lstrip()) + """
+routes:
+  - {match: library.Library/Remove, allow: [{client: [ada]}]}
+  - {match: library.Library/NoBody, rate_limits: [{per: [client], rate: 1/h}]}
+"""
+    with Gateway(tmp_path, config, schema=schema, backend=library.port) as gateway:
+        def post(who, **more):
+            return gateway.http("POST", "/v1/none/7", "{}", {"X-Client": who, "Content-Type": "application/json", **more}).status
+
+        delete = {"X-HTTP-Method-Override": "DELETE"}
+        assert [post("ada", **delete), post("bob", **delete)] == [200, 403]   # the limit of the POST is none of theirs
+        assert [post("bob"), post("bob"), post("bob", **delete)] == [200, 429, 403]
+        assert gateway.http("DELETE", "/v1/none/7", headers={"X-Client": "bob", "X-HTTP-Method-Override": "POST"}).status == 403
+        for who, statuses in (("ada", [405, 204]), ("bob", [403, 403])):  # OPTIONS tells no more than another method does
+            assert [gateway.http(verb, "/v1/none/7", headers={"X-Client": who}).status for verb in ("PURGE", "OPTIONS")] == statuses
+
+
 # ---- Metadata ------------------------------------------------------------------------------------------------------------
 
 def test_metadata_have_names_of_grpc_gateway(world):
