@@ -135,6 +135,7 @@ static void use(OpenApi *api, const Operations *operations)
             use_request(api, one->binding);
             use_response(api, one->binding);
             api->proto_names |= route->proto_names;
+            api->google_errors |= config_errors_google(api->config, "", route);
             *(route->enums_as_numbers ? &api->enum_numbers : &api->enum_names) = true;
         }
 }
@@ -282,20 +283,39 @@ static const char problem[] =
     "that failed.\",\"required\":[\"error\"],\"properties\":{\"error\":{\"$ref\":\"#/components/"
     "schemas/passerelle.Problem\"}}}";
 
+/* That of Google's servers (AIP-193). */
+static const char google_error[] =
+    ",\"passerelle.GoogleError\":{\"type\":\"object\",\"description\":\"An error (AIP-193).\","
+    "\"required\":[\"error\"],\"properties\":{\"error\":{\"type\":\"object\",\"required\":["
+    "\"code\",\"status\"],\"properties\":{\"code\":{\"type\":\"integer\",\"description\":\"The "
+    "status "
+    "of HTTP.\"},\"message\":{\"type\":\"string\"},\"status\":{\"type\":\"string\",\"description\":"
+    "\"That of gRPC: "
+    "NOT_FOUND.\"},\"details\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}}}";
+
+static const char google_response[] =
+    ",\"passerelle.GoogleError\":{\"description\":\"An error.\",\"content\":{\"application/json\":{"
+    "\"schema\":{\"$ref\":\"#/components/schemas/passerelle.GoogleError\"}}}}";
+
 static const char error_response[] =
     "\"responses\":{\"passerelle.Error\":{\"description\":\"An error.\",\"content\":{"
     "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/"
-    "passerelle.Problem\"}}}}}";
+    "passerelle.Problem\"}}}}";
 
 static void add_components(OpenApi *api)
 {
     json_open(api, "components", '{');
     json_open(api, "schemas", '{');
     buffer_add_text(api->out, problem);
+    if (api->google_errors)
+        buffer_add_text(api->out, google_error);
     schema_add_components(api);
     json_close(api, '}');
     buffer_add_byte(api->out, ',');
     buffer_add_text(api->out, error_response);
+    if (api->google_errors)
+        buffer_add_text(api->out, google_response);
+    json_close(api, '}');
     security_add_schemes(api);
     json_close(api, '}');
 }

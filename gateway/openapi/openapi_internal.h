@@ -36,8 +36,9 @@ typedef struct OpenApi {
     Table shared;     /* RestBinding that another version has, too; by its address */
     bool proto_names; /* of fields, in responses */
     bool enum_numbers, enum_names;
-    bool is_rest; /* some instance speaks REST, and chooses the status */
-    Arena *arena; /* without a limit */
+    bool google_errors; /* some errors have the shape of Google's */
+    bool is_rest;       /* some instance speaks REST, and chooses the status */
+    Arena *arena;       /* without a limit */
     Buffer *out;
 } OpenApi;
 

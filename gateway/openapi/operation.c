@@ -188,15 +188,36 @@ static void add_item(OpenApi *api, const RestBinding *binding)
     json_close(api, ']');
 }
 
-static void add_stream(OpenApi *api, const RestBinding *binding)
+/* As grpc-gateway writes a stream. */
+static void add_results(OpenApi *api, const RestBinding *binding)
 {
-    begin_media(api, "application/json");
+    json_add(api, "type", "object");
+    json_add(api, "description", "This is one line; there is one for each message.");
+    json_open(api, "properties", '{');
+    json_open(api, "result", '{');
+    add_response_schema(api, binding);
+    json_close(api, '}');
+    json_open(api, "error", '{');
+    json_add(api, "type", "object");
+    json_close(api, '}');
+    json_close(api, '}');
+}
+
+static void add_array(OpenApi *api, const RestBinding *binding)
+{
     json_add(api, "type", "array");
     json_add(api, "description",
              "The messages of the stream, each written as soon as it is there.");
     json_open(api, "items", '{');
     add_item(api, binding);
     json_close(api, '}');
+}
+
+static void add_stream(OpenApi *api, const RestBinding *binding)
+{
+    bool results = binding->method->route->json_stream == REST_STREAM_RESULTS;
+    begin_media(api, "application/json");
+    (results ? add_results : add_array)(api, binding);
     end_media(api);
     begin_media(api, "application/x-ndjson");
     json_add(api, "description", "This is one line; there is one for each message.");
@@ -244,10 +265,14 @@ static void add_responses(OpenApi *api, const RestBinding *binding)
         add_response(api, binding, "202",
                      "The work was accepted: the response is its state by now, and `Location` "
                      "where that is told from then on.");
-    if (api->is_rest)
+    const RestStyle *style = binding->method->route->rest;
+    if (api->is_rest || (style && style->status_from))
         add_response(api, binding, "2XX", "The response, with the status of the instance.");
+    bool google = config_errors_google(api->config, "", binding->method->route);
     json_open(api, "default", '{');
-    json_add(api, "$ref", "#/components/responses/passerelle.Error");
+    json_add(api, "$ref",
+             google ? "#/components/responses/passerelle.GoogleError"
+                    : "#/components/responses/passerelle.Error");
     json_close(api, '}');
     json_close(api, '}');
 }

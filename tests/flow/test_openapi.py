@@ -330,6 +330,21 @@ def test_the_key_of_a_jobs_resource_is_required_in_each_version(tmp_path, versio
     assert create["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/Site")
 
 
+def test_conventions_of_other_servers_are_told(folder):
+    told = zoo_of(folder, """\
+errors: {shape: google}
+routes:
+  - {match: zoo.Zoo/Find, json: {stream: result}, rest: {status_from: x-http-code}}
+  - {match: zoo.Zoo/Get, errors: {shape: problem}}
+""")
+    find, get = told["paths"]["/v1/animals"]["get"]["responses"], told["paths"]["/v1/cages/{cage}/animals/{animal}"]["get"]["responses"]
+    line = find["200"]["content"]["application/json"]["schema"]
+    assert line["properties"]["result"] == {"$ref": "#/components/schemas/Animal"} and find["2XX"]["content"] == find["200"]["content"]
+    assert find["default"]["$ref"].endswith("/passerelle.GoogleError") and get["default"]["$ref"].endswith("/passerelle.Error") and "2XX" not in get
+    assert list(told["components"]["responses"]["passerelle.GoogleError"]["content"]) == ["application/json"]
+    assert schemas(told)["passerelle.GoogleError"]["required"] == ["error"]
+
+
 def test_the_url_of_the_gateway_is_the_server(folder):
     (folder / "zoo.yaml").write_text(CONFIG)
     assert document(folder / "zoo.yaml")["servers"] == [{"url": "/"}]
