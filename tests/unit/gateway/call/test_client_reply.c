@@ -114,7 +114,7 @@ static void a_stream_is_one_array_where_the_client_wants_json(void **state)
     assert_body(client, BYTES("[\n" ITEM_JSON "\n"));
     say_frame(instance(scene), ITEM);
     answer_trailers(instance(scene), "grpc-status: 0");
-    assert_body(client, BYTES("[\n" ITEM_JSON "\n," ITEM_JSON "\n]\n"));
+    assert_body(client, BYTES("[\n" ITEM_JSON "\n," ITEM_JSON "\n]"));
     assert_true(client->ended);
 }
 
@@ -139,7 +139,7 @@ static void a_stream_without_messages_has_its_type_and_end(void **state)
         const char *accept, *type, *body;
     } rows[] = {
         {"accept: */*", "application/x-ndjson", ""},
-        {"accept: application/json", "application/json", "[]\n"},
+        {"accept: application/json", "application/json", "[]"},
         {"accept: text/event-stream", "text/event-stream", "event: end\nid: end\ndata: {}\n\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
