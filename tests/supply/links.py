@@ -61,12 +61,18 @@ def trouble_of(page, link):
     return None
 
 
+def is_program(name):
+    """Whether there is a source of this name in a folder beneath: `loadtest/caller` is made of loadtest/beside/caller.c."""
+    folder, _, program = name.partition("/")
+    return any((ROOT / folder).rglob(f"{program}.c"))
+
+
 def untrue_names(page):
     """Files and targets that a page names, and which are not there."""
     text = "\n".join(prose(page))
     folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "build")))
     named = re.findall(rf"`((?:{folders})/[\w./*-]+?)/?`", text)
-    yield from (name for name in named if not glob.glob(f"{ROOT}/{name}*"))
+    yield from (name for name in named if not glob.glob(f"{ROOT}/{name}*") and not is_program(name))
     yield from (f"make {target}" for target in re.findall(r"`make ([a-z-]+)", text) if target not in TARGETS)
 
 
