@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 
-from stage import PORTS, Stage, any_ports, say_why_not
+from stage import PORTS, Stage, any_ports, free, say_why_not
 
 
 def folder_made_anew(path):
@@ -21,12 +21,12 @@ def folder_made_anew(path):
 
 
 def main():
-    folder = folder_made_anew(pathlib.Path(sys.argv[1]).resolve())
     anywhere = "--any-ports" in sys.argv
-    stage = Stage(folder, any_ports(len(PORTS)) if anywhere else None)
-    taken = [str(wish) for wish, port in stage.ports.items() if wish != port]
-    if taken and not anywhere:
+    taken = [str(port) for port in PORTS if not anywhere and not free(port)]
+    if taken:
         say_why_not(f"Other programs listen on {', '.join(taken)}, which the pages of docs/how-to need: stop them first")
+    folder = folder_made_anew(pathlib.Path(sys.argv[1]).resolve())
+    stage = Stage(folder, any_ports(len(PORTS)) if anywhere else PORTS)
     stage.replace('log: "-"', "log: shop.log")
     stage.config += "\nnode: gw1\n"
     (folder / "env").write_text(f"export PATH={shlex.quote(str(pathlib.Path(stage.binary).parent))}:$PATH PASSERELLE_ADMIN=unix:shop.sock\n")
