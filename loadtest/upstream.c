@@ -43,7 +43,9 @@ struct Request {
     Client *client;
     HttpStream *stream;
     const Reply *reply;
-    Bytes left;    /* of a dripping one */
+    Bytes left;     /* of a dripping one */
+    uint8_t *heard; /* what it sent, for an echo; owned */
+    size_t n_heard, room;
     Request *next; /* in the list of those */
     bool grpc;
 };
@@ -56,6 +58,12 @@ static HttpLimits limits;
 static int poll_fd;
 
 /* ---- Answers --------------------------------------------------------------------------------- */
+
+static void request_free(Request *request)
+{
+    free(request->heard);
+    free(request);
+}
 
 static void send_head(const Request *request, int64_t size)
 {
@@ -72,7 +80,14 @@ static void send_end(Request *request)
     http_stream_send_end(request->stream, request->grpc ? &trailers : NULL);
     http_stream_release(request->stream);
     arena_reset(arena);
-    free(request);
+    request_free(request);
+}
+
+static void send_whole(Request *request, Bytes body)
+{
+    send_head(request, request->grpc ? -1 : (int64_t)body.size);
+    http_stream_send_body(request->stream, body);
+    send_end(request);
 }
 
 static void answer(Request *request)
@@ -80,17 +95,14 @@ static void answer(Request *request)
     Bytes body = request->reply->body;
     switch (request->reply->kind) {
     case SILENT: return;
-    case ECHO: send_end(request); return;
+    case ECHO: send_whole(request, bytes(request->heard, request->n_heard)); return;
     case DRIPPING:
         send_head(request, -1);
         request->left = body;
         request->next = request->client->dripping;
         request->client->dripping = request;
         return;
-    case WHOLE:
-        send_head(request, request->grpc ? -1 : (int64_t)body.size);
-        http_stream_send_body(request->stream, body);
-        send_end(request);
+    case WHOLE: send_whole(request, body);
     }
 }
 
@@ -118,17 +130,26 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     Request *request = owner;
     request->grpc = bytes_start_with(fields_get(&head->fields, "content-type"), "application/grpc");
     request->reply = reply_of(head, request->grpc);
-    if (request->reply->kind == ECHO)
-        send_head(request, head->content_length);
-    else if (end)
+    if (end)
         answer(request);
+}
+
+static void hear(Request *request, Bytes piece)
+{
+    if (request->n_heard + piece.size > request->room) {
+        request->room = 2 * (request->n_heard + piece.size);
+        request->heard = realloc(request->heard, request->room);
+        CHECK(request->heard);
+    }
+    memcpy(request->heard + request->n_heard, piece.data, piece.size);
+    request->n_heard += piece.size;
 }
 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
     Request *request = owner;
     if (request->reply->kind == ECHO)
-        http_stream_send_body(stream, piece);
+        hear(request, piece);
     http_stream_consume(stream, piece.size);
 }
 
@@ -155,7 +176,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     Request *request = owner;
     request_unlist(request);
     http_stream_release(stream);
-    free(request);
+    request_free(request);
 }
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
@@ -326,6 +347,7 @@ int main(int argc, char **argv)
     struct epoll_event event = {.events = EPOLLIN};
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     CHECK(poll_fd >= 0 && epoll_ctl(poll_fd, EPOLL_CTL_ADD, listener, &event) == 0);
+    wire_raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
     puts("ready");
     fflush(stdout);

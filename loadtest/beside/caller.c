@@ -31,7 +31,6 @@
 #include <sys/epoll.h>
 #include <sys/param.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { MAX_EVENTS = 512, WAITING = 1 << 20, SAMPLES = 1 << 22, ADDRESSES = 200, TAIL = 160 };
@@ -43,7 +42,7 @@ typedef struct Options {
     uint16_t port;
     bool h1, fresh; /* fresh: a connection of its own for each call */
     bool grpc, web; /* the status is in trailers; those are in the body */
-    uint32_t connections, streams, window;
+    uint32_t connections, streams, window, numbered;
     const char *method, *path, *authority, *ca, *save;
     Fields fields;
     Bytes body;
@@ -276,6 +275,19 @@ static void line_reopen(Line *line)
     line_open(line);
 }
 
+/* Valid until the next one. */
+static Bytes next_path(void)
+{
+    static uint32_t number;
+    static char path[512];
+    const char *at = options.numbered > 1 ? strstr(options.path, "0000") : NULL;
+    if (!at)
+        return bytes_of(options.path);
+    snprintf(path, sizeof path, "%.*s%04u%s", (int)(at - options.path), options.path,
+             number++ % options.numbered, at + 4);
+    return bytes_of(path);
+}
+
 static bool call_begin(Line *line, int64_t due)
 {
     if (line->calls == options.streams || http_connection_capacity(line->wire.http) == 0)
@@ -283,7 +295,7 @@ static bool call_begin(Line *line, int64_t due)
     HttpHead head = {.method = bytes_of(options.method),
                      .scheme = bytes_of(tls ? "https" : "http"),
                      .authority = bytes_of(options.authority),
-                     .path = bytes_of(options.path),
+                     .path = next_path(),
                      .content_length = options.body.data ? (int64_t)options.body.size : -1,
                      .fields = options.fields};
     CallOut *call = calloc(1, sizeof *call);
@@ -481,6 +493,7 @@ static void usage(void)
     fputs("usage: caller PORT h1|h2 OPTIONS\n"
           "  --connections N  --streams N   as many in flight on each\n"
           "  --fresh                        a new connection for each call\n"
+          "  --numbered N                   0000 of the path is 0000, 0001, ... in turn\n"
           "  --method M  --path P  --field 'NAME: VALUE'  --body FILE\n"
           "  --grpc                         trailers must say grpc-status: 0\n"
           "  --web                          the body must say so\n"
@@ -551,6 +564,7 @@ static const struct option long_options[] = {
     {"field", required_argument, NULL, 'f'},
     {"body", required_argument, NULL, 'b'},
     {"grpc", no_argument, NULL, 'g'},
+    {"numbered", required_argument, NULL, 'u'},
     {"web", no_argument, NULL, 'e'},
     {"tls", required_argument, NULL, 't'},
     {"window", required_argument, NULL, 'w'},
@@ -565,6 +579,7 @@ static void read_option(int option)
     case 'c': options.connections = (uint32_t)atoi(optarg); break;
     case 's': options.streams = (uint32_t)atoi(optarg); break;
     case 'n': options.fresh = true; break;
+    case 'u': options.numbered = (uint32_t)atoi(optarg); break;
     case 'm': options.method = optarg; break;
     case 'p': options.path = optarg; break;
     case 'f': add_field(optarg); break;
@@ -592,14 +607,6 @@ static void read_options(int argc, char **argv)
         options.streams = 1;
 }
 
-static void raise_file_limit(void)
-{
-    struct rlimit files;
-    CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
-    files.rlim_cur = files.rlim_max;
-    CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
-}
-
 static void connect_all(void)
 {
     limits = wire_limits();
@@ -621,7 +628,7 @@ int main(int argc, char **argv)
     char command[128];
     arena = arena_new(ARENA_UNLIMITED);
     read_options(argc, argv);
-    raise_file_limit();
+    wire_raise_file_limit();
     prctl(PR_SET_TIMERSLACK, 1);
     signal(SIGPIPE, SIG_IGN);
     figures = calloc(1, sizeof *figures);

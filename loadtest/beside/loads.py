@@ -10,13 +10,16 @@ GRPC = ("content-type: application/grpc", "te: trailers")
 
 
 class Load:
-    """`units`: what is counted of each call, itself or its messages. `is_right(answer)` judges the first response; others must equal it."""
+    """
+    `units`: what is counted of each call, itself or its messages. `numbered`: calls are made in turn of so many paths, in place of 0000.
+    `is_right(answer)` judges the first response; others must equal it.
+    """
 
     def __init__(self, path, is_right, method="GET", fields=(), body=None, h1=True, grpc=False, web=False, connections=64, streams=1, fresh=False, window=None,
-                 tls=False, units=1):
+                 tls=False, units=1, numbered=1):
         self.path, self.is_right, self.method, self.fields, self.body = path, is_right, method, fields, body
         self.h1, self.grpc, self.web, self.connections, self.streams, self.fresh = h1, grpc, web, connections, streams, fresh
-        self.window, self.tls, self.units = window, tls, units
+        self.window, self.tls, self.units, self.numbered = window, tls, units, numbered
 
     def but(self, **other):
         """The same with some things different."""
@@ -29,6 +32,7 @@ class Load:
         for field in self.fields:
             words += ["--field", field]
         words += ["--body", self.body] if self.body else []
+        words += ["--numbered", self.numbered] if self.numbered > 1 else []
         words += ["--window", self.window] if self.window else []
         words += ["--tls", setup.certificate] if self.tls else []
         return words + ["--grpc"] * self.grpc + ["--web"] * self.web + ["--fresh"] * self.fresh

@@ -116,7 +116,7 @@ class Ours(Contender):
 
 class HaProxy(Contender):
     def __init__(self, name="HAProxy", equal=""):
-        super().__init__(name, ("h1", "h2", "mixed", "h1s", "h2s"), "haproxy.cfg", "cfg", equal=equal)
+        super().__init__(name, ("h1", "h2", "mixed", "h1s", "h2s"), "haproxy.cfg", "cfg", equal=equal, by_path="", backends="")
 
     def command(self, setup, file, ports):
         return [install.program("haproxy"), "-db", "-f", file]

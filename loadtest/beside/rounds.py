@@ -23,7 +23,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class WrongAnswer(Exception):
-    """A call was lost, or its response is not the right one."""
+    """A call was lost, or its response is not the right one. `name`: whose."""
+
+    def __init__(self, name, what):
+        super().__init__(f"{name}: {what}")
+        self.name = name
 
 
 def core_ran(core):
@@ -80,10 +84,10 @@ class Caller:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise WrongAnswer(f"{self.name}: the caller ended with {self.process.wait(10)}")
+            raise WrongAnswer(self.name, f"the caller ended with {self.process.wait(10)}")
         told = json.loads(line)
         if told["wrong"] or told["lost"] or not told["good"]:
-            raise WrongAnswer(f"{self.name}: of {told['due']} calls {told['wrong']} were answered wrongly ({told['why']}), "
+            raise WrongAnswer(self.name, f"of {told['due']} calls {told['wrong']} were answered wrongly ({told['why']}), "
                               f"{told['lost']} not at all")
         return told
 
@@ -97,7 +101,7 @@ class Caller:
         self.ask("probe")
         answer = Answer(self.save.read_bytes())
         if answer.status != "200" or not self.judge(answer):
-            raise WrongAnswer(f"{self.name}: {answer.status} {answer.fields} {answer.body[:300]} {answer.trailers}")
+            raise WrongAnswer(self.name, f"{answer.status} {answer.fields} {answer.body[:300]} {answer.trailers}")
         return answer
 
 
@@ -166,11 +170,19 @@ def calm(turns):
     return [turn for turn in turns if not turn.disturbed] or turns
 
 
-def alternate(arms, rounds, seconds):
-    """Every arm has a turn in each round."""
+def alternate(arms, rounds, take_turn, leave_out):
+    """
+    Every arm has a turn in each round. Returns those that had all; the others are told to `leave_out(problem)`, which raises if it is
+    ours.
+    """
     for i in range(rounds):
         for arm in arms[i % len(arms):] + arms[:i % len(arms)]:
-            arm.take_turn(seconds)
+            try:
+                take_turn(arm)
+            except WrongAnswer as problem:
+                leave_out(problem)
+                arms = [other for other in arms if other is not arm]
+    return arms
 
 
 class Comparison:

@@ -4,16 +4,18 @@ import datetime
 import json
 import pathlib
 import platform
+import resource
 import tempfile
 import time
 
 import contenders
-from beside import loads, peers, report, rounds, rows
+from beside import change, idle, latency, loads, peers, reloads, report, rounds, rows, sweeps
 from beside.install import Missing
 from processes import Watched, free_port, pinned
 
 WHOLE_MINUTES = 20  # in which a turn takes TURN seconds
-TURN = 0.4
+TURN = 0.5
+FILES = 200_000
 
 
 class Run:
@@ -46,10 +48,31 @@ class Run:
         minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
         print(f"[{minutes:2}:{seconds:02}] {text}" if text else "", flush=True)
 
+    def wrong(self, text):
+        """A call of ours that was lost or answered wrongly: the run fails."""
+        self.results.setdefault("wrong", []).append(text)
+        self.say(f"WRONG: {text}")
+
+    def leave_out(self, where):
+        """What to do with a WrongAnswer there: if it is ours it is raised, else that peer has no part."""
+        def of(problem):
+            if problem.name == peers.OURS.name:
+                raise problem
+            self.note(f"{where}: {problem}")
+        return of
+
     def note(self, text):
         if text not in self.results["notes"]:
             self.results["notes"].append(text)
             self.say(f"note: {text}")
+
+
+def raise_file_limit():
+    """Many connections of many contenders end at one service."""
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    except (ValueError, OSError):
+        pass  # what there is has to do; what does not fit is noted
 
 
 def machine():
@@ -61,7 +84,7 @@ def machine():
 def start_service(run, shop):
     """Of the run's setup, whose port it has."""
     reply, text = shop.file("reply.binpb", shop.order), shop.file("reply.json", contenders.CERTAIN_JSON)
-    return Watched(pinned(peers.LOAD_CORE, [run.build / "loadtest/upstream", run.setup.upstream, reply, text, *shop.replies()]), run.setup.upstream)
+    return Watched(pinned(peers.LOAD_CORE, [run.build / "loadtest/upstream", run.setup.upstream, reply, text, "everywhere", *shop.replies()]), run.setup.upstream)
 
 
 def start_all(run, running, contenders_wanted):
@@ -81,7 +104,7 @@ def start_all(run, running, contenders_wanted):
 
 def start_arms(run, running, service, started, row):
     """Those of the row whose contender is there, and answers rightly."""
-    arms = []
+    leave_out, arms = run.leave_out(row.whole_name), []
     for contender, name, port, load in row.arms():
         if contender not in started or port not in started[contender].ports:
             continue
@@ -89,20 +112,17 @@ def start_arms(run, running, service, started, row):
         try:
             caller = running.enter_context(rounds.Caller(run.setup, process, process.ports[port], load))
             caller.probe()
-            arm = rounds.Arm(name, process, service, caller)
             caller.ask("run", min(0.2, run.seconds))
-            arms.append(arm)
+            arms.append(rounds.Arm(name, process, service, caller))
         except rounds.WrongAnswer as problem:
-            if contender is peers.OURS:
-                raise
-            run.note(f"{row.group}, {row.name}: {problem}")
+            leave_out(problem)
     return arms
 
 
 def measure_row(run, service, started, row):
     with contextlib.ExitStack() as callers:
         arms = start_arms(run, callers, service, started, row)
-        rounds.alternate(arms, run.rounds, run.seconds)
+        arms = rounds.alternate(arms, run.rounds, lambda arm: arm.take_turn(run.seconds), run.leave_out(row.whole_name))
     ours = [arm for arm in arms if arm.running.name == peers.OURS.name]
     compared = [(mine, other) for mine in ours for other in arms if other is not mine]
     return {"group": row.group, "name": row.name, "unit": row.unit,
@@ -111,30 +131,35 @@ def measure_row(run, service, started, row):
 
 
 def measure_rows(run, shop, service):
-    wanted = [row for row in rows.rows(shop) if run.wants(f"{row.group}: {row.name}") and f"{row.group}: {row.name}" not in run.results["rows"]]
+    done = run.results["rows"]
+    wanted = [row for row in rows.rows(shop) if run.wants(row.whole_name) and row.whole_name not in done]
     if not wanted:
         return
     with contextlib.ExitStack() as running:
         started = start_all(run, running, [peers.OURS, *peers.PEERS])
         for row in wanted:
-            name = f"{row.group}: {row.name}"
             try:
-                run.results["rows"][name] = measure_row(run, service, started, row)
-                run.say(f"{name}: {report.row_text(run.results['rows'][name])}")
+                done[row.whole_name] = measure_row(run, service, started, row)
+                run.say(f"{row.whole_name}: {report.row_text(done[row.whole_name])}")
             except rounds.WrongAnswer as problem:
-                run.results.setdefault("wrong", []).append(f"{name}: {problem}")
-                run.say(f"WRONG: {name}: {problem}")
+                run.wrong(f"{row.whole_name}: {problem}")
             run.save()
 
 
 def run(options):
     """The exit code: 0 when no call was lost or answered wrongly, and all aims that were measured are met."""
+    raise_file_limit()
     with tempfile.TemporaryDirectory() as name:
         this = Run(options, pathlib.Path(name))
         this.setup = peers.Setup(options.build, this.folder, free_port())
         shop = loads.Shop(this.setup)
         with start_service(this, shop) as service:
             measure_rows(this, shop, service)
+            latency.measure_all(this, shop, service, start_all)
+            sweeps.measure_all(this, shop, service)
+            reloads.measure_all(this, shop, service)
+            idle.measure_all(this)
+        change.measure_all(this)
         this.results["aims"] = [aim.judge(this.results) for aim in rows.aims()]
         this.save()
         report.write(this)

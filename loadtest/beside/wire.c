@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,14 @@ HttpLimits wire_limits(void)
     limits.resets_per_second = limits.control_frames = UINT32_MAX;
     limits.queue_high = UINT32_MAX;
     return limits;
+}
+
+void wire_raise_file_limit(void)
+{
+    struct rlimit files;
+    CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    files.rlim_cur = files.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
 }
 
 static void watch(Wire *wire, int operation, uint32_t events)

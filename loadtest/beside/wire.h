@@ -26,6 +26,9 @@ void wire_on_output(void *owner, HttpConnection *connection);
 /* Limits of an engine that lets its peer do everything. */
 HttpLimits wire_limits(void);
 
+/* As many open files as this process may have. */
+void wire_raise_file_limit(void);
+
 /* Takes over `fd`, which does not block from now on, and watches it for input. */
 void wire_init(Wire *wire, int poll_fd, int fd);
 
