@@ -192,7 +192,7 @@ static Http2Stream *find_open(Http2 *http2, uint32_t *code_out)
 /* ---- DATA ------------------------------------------------------------------------------------ */
 
 /* The stream that gets the content of the current DATA frame; NULL: it is discarded. */
-static Http2Stream *receiver(const Http2 *http2)
+static Http2Stream *receiver(Http2 *http2)
 {
     Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
     return stream && !stream->remote_ended ? stream : NULL;

@@ -50,15 +50,19 @@ void stream_table_remove(StreamTable *table, Http2Stream *stream)
         at = &(*at)->next;
     *at = stream->next;
     table->n--;
+    if (table->last == stream)
+        table->last = NULL;
 }
 
-Http2Stream *stream_table_find(const StreamTable *table, uint32_t id)
+Http2Stream *stream_table_look_up(StreamTable *table, uint32_t id)
 {
     if (table->n == 0)
         return NULL;
     Http2Stream *stream = *bucket_of(table, id);
     while (stream && stream->id != id)
         stream = stream->next;
+    table->last = stream;
+    table->last_id = id;
     return stream;
 }
 
