@@ -9,10 +9,8 @@
  * has connections of its own, or with MIXED 1 all impacts are on each. A call that finds no room on
  * its connections waits, and is given up after a second. Latency counts from when a call was due.
  *
- * The machine has other work. The files of /proc say how long the threads of the gateway and of the
- * service behind it were ready to run while their core ran something else; so does one of the
- * load's own. Times in which that was much are disturbed, and with them what is done for 5 ms
- * before and after.
+ * The machine has other work: quiet.h says which times are disturbed by it, from the schedstat
+ * files of both.
  *
  * For each phase and impact one line: phase impact due good refused failed given_up p50 p99 (us),
  * and of the calls in undisturbed times their number and p99. One more tells what the load itself
@@ -23,6 +21,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/random.h"
+#include "loadtest/beside/quiet.h"
 #include "protocols/http/http.h"
 
 #include <arpa/inet.h>
@@ -42,17 +41,11 @@ enum {
     CONNECTIONS = 1024,
     WAITING = 1 << 16,
     READ_SIZE = 1 << 16,
-    WINDOWS = 1 << 14,
     SAMPLES = 1 << 22,
 };
 
 #define PATIENCE SECOND
 #define TICK (MILLISECOND / 4) /* in which calls that are due are sent together */
-#define WINDOW (5 * MILLISECOND)
-/* In a window, at most, so that it is not disturbed. The load and the service share a core, and so
-   wait for each other. */
-#define GATEWAY_WAITS (MILLISECOND / 4)
-#define LOAD_WAITS (3 * MILLISECOND / 2)
 
 static const char *const names[IMPACTS] = {"catastrophic", "high", "low"};
 static const char *const paths[IMPACTS] = {"/shop.orders.v1.Orders/Get",
@@ -116,72 +109,26 @@ static HttpLimits limits;
 
 /* ---- Disturbed times ------------------------------------------------------------------------- */
 
-/* A thread that may have to wait for its core. */
-typedef struct Runner {
-    int fd;
-    int64_t waited; /* so far */
-} Runner;
-
-enum { GATEWAY, SERVICE, LOAD, RUNNERS };
-
 typedef struct Sample {
     Figures *figures;
     int64_t due, took;
 } Sample;
 
-static Runner runners[RUNNERS];
-static struct {
-    int64_t gateway, load; /* nanoseconds for which they waited */
-} windows[WINDOWS];
 static Sample samples[SAMPLES];
 static uint32_t n_samples;
 
-static bool runner_open(Runner *runner, const char *path)
-{
-    runner->fd = open(path, O_RDONLY | O_CLOEXEC);
-    return runner->fd >= 0;
-}
-
-/* For how long it has waited since it was last asked: the second number in its file. */
-static int64_t runner_waited(Runner *runner)
-{
-    char text[128] = "";
-    const char *second;
-    int64_t before = runner->waited;
-    if (pread(runner->fd, text, sizeof text - 1, 0) > 0 && (second = strchr(text, ' ')))
-        runner->waited = atoll(second);
-    return runner->waited - before;
-}
-
-static int64_t window_at(int64_t time)
-{
-    int64_t at = time > started ? (time - started) / WINDOW : 0;
-    return at < WINDOWS ? at : WINDOWS - 1;
-}
-
 static void note_waits(Phase *phase, int64_t now)
 {
-    int64_t at = window_at(now), gateway = runner_waited(&runners[GATEWAY]);
-    windows[at].gateway += gateway;
-    windows[at].load += runner_waited(&runners[SERVICE]) + runner_waited(&runners[LOAD]);
+    int64_t gateway = quiet_note(now);
     if (phase)
         phase->waited += gateway;
-}
-
-/* What is late because of a disturbance may be so for a while; and it is seen when it is over. */
-static bool is_quiet(int64_t from, int64_t until)
-{
-    int64_t at = window_at(from - WINDOW), last = window_at(until + WINDOW);
-    while (at <= last && windows[at].gateway <= GATEWAY_WAITS && windows[at].load <= LOAD_WAITS)
-        at++;
-    return at > last;
 }
 
 static void count_quiet(void)
 {
     for (uint32_t i = 0; i < n_samples; i++) {
         const Sample *sample = &samples[i];
-        if (is_quiet(sample->due, sample->due + sample->took))
+        if (quiet_was(sample->due, sample->due + sample->took))
             histogram_record(&sample->figures->quiet, (uint64_t)sample->took);
     }
 }
@@ -497,9 +444,7 @@ static bool read_arguments(int argc, char **argv, int64_t *end)
     dialect = dialect_named(argv[2]);
     n_lines = atoi(argv[3]);
     mixed = atoi(argv[4]);
-    bool found = runner_open(&runners[GATEWAY], argv[5]) &&
-                 runner_open(&runners[SERVICE], argv[6]) &&
-                 runner_open(&runners[LOAD], "/proc/thread-self/schedstat");
+    bool found = quiet_open(argv[5], argv[6]);
     return found && dialect < DIALECTS && n_lines >= IMPACTS && n_lines <= CONNECTIONS;
 }
 
@@ -522,8 +467,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 50; i++)
         poll_once(10 * MILLISECOND); /* until all have their SETTINGS */
     started = clock_now();
-    note_waits(NULL, started); /* before */
-    memset(windows, 0, sizeof windows);
+    quiet_start(started);
     for (int i = 0; i < IMPACTS; i++)
         next_due[i] = started;
     run(started + end + SECOND); /* what is late has another second */
