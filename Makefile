@@ -151,9 +151,10 @@ deb: ## build-deb/passerelle_*.deb of the commit, in which lintian finds nothing
 	@lintian --fail-on error,warning,info build-deb/*.changes
 	@ls build-deb/*.deb
 
-package: deb ## the package on a minimal Debian of its own: installed, upgraded under load, purged; as root
+package: deb ## the package, then the Containerfile's steps, on minimal Debians in folders: installed, upgraded under load, purged; built, started; as root; PROGRAM=build/passerelle leaves the second build out
 	@.ci/deps package build
 	@/usr/bin/python3 tests/package/run.py build-deb/passerelle_*.deb build-dist/root
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/package/container.py build-dist/container $(PROGRAM)
 
 dist: ## build-dist/passerelle-VERSION.tar.gz of the commit, which builds without git, and its hash, to be signed
 	@mkdir -p build-dist

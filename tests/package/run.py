@@ -139,13 +139,19 @@ def gateways(supervisor):
     return pathlib.Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text().split()
 
 
-def main(package, folder="build-dist/root"):
+def check_with():
+    """A list of what was good, and the function that adds to it."""
     checks = []
 
     def check(what, good, told=""):
         checks.append(good)
         print(f"{'good' if good else 'WRONG'}: {what}{f': {told}' if told else ''}", flush=True)
 
+    return checks, check
+
+
+def main(package, folder="build-dist/root"):
+    checks, check = check_with()
     told = exposure()
     check(f"systemd-analyze says at most {MOST_EXPOSED} of the unit", told <= MOST_EXPOSED, told)
     root = Root(folder)
