@@ -55,6 +55,24 @@ void problems_forget_equal(Problems *problems, size_t first)
     problems->n = n;
 }
 
+static bool same_place(const Problem *a, const Problem *b)
+{
+    return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
+}
+
+void problems_forget_following(Problems *problems, size_t first)
+{
+    size_t n = first;
+    for (size_t i = first; i < problems->n; i++) {
+        size_t known = 0;
+        while (known < first && !same_place(&problems->items[known], &problems->items[i]))
+            known++;
+        if (known == first)
+            problems->items[n++] = problems->items[i];
+    }
+    problems->n = n;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const Problem *p = *(const Problem *const *)a, *q = *(const Problem *const *)b;

@@ -37,6 +37,10 @@ void problem_add(Problems *problems, const char *file, int line, int column, con
    is one mistake. */
 void problems_forget_equal(Problems *problems, size_t first);
 
+/* Of those from `first` on, none remains at a place where another one is before them: it follows
+   from that one. */
+void problems_forget_following(Problems *problems, size_t first);
+
 /* One line each: "file:line:column: path: reason (did you mean ...)". Sorted by file and line. */
 void problems_print(const Problems *problems, Buffer *out);
 

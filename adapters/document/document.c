@@ -87,8 +87,9 @@ static bool read_scalar(Reading *reading, const FieldType *field, const JsonNode
     if (secret && node->kind == JSON_OBJECT)
         return false;
     if (!is_scalar(node))
-        return tell(reading, node, false, path, NULL, "one value is expected here, not a %s",
-                    node->kind == JSON_ARRAY ? "list" : "map");
+        return tell(
+            reading, node, false, path, document_example(field, field_rules(reading->rules, field)),
+            "one value is expected here, not a %s", node->kind == JSON_ARRAY ? "list" : "map");
     ValueMistake mistake;
     if (document_scalar(reading->arena, field, field_rules(reading->rules, field),
                         reading->rules != NULL, reading->document, node, reading->out, &mistake))
@@ -257,6 +258,25 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
         reading->out->size = before;
 }
 
+static const FieldType *bare_field(const Reading *reading, const MessageType *type)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        if (field_rules(reading->rules, &type->fields[i])->bare)
+            return &type->fields[i];
+    return NULL;
+}
+
+/* What is to be written for a key that is missing; NULL: a map or a list, which may be long. */
+static const char *line_of(const Reading *reading, const FieldType *field)
+{
+    bool message = field->kind == KIND_MESSAGE && !field->repeated && !field->map;
+    const FieldType *value = message ? bare_field(reading, field->message) : field;
+    if (!value || value->kind != KIND_STRING || value->repeated || value->map)
+        return NULL;
+    bool file = field_rules(reading->rules, value)->spelled == SPELLED_FILE;
+    return arena_printf(reading->arena, "add %s: %s", field->name, file ? "FILE" : "TEXT");
+}
+
 static void read_members(Reading *reading, const MessageType *type, const JsonNode *node,
                          const char *path)
 {
@@ -269,7 +289,8 @@ static void read_members(Reading *reading, const MessageType *type, const JsonNo
 
     for (uint32_t i = 0; i < type->n_fields; i++)
         if (!seen[i] && field_rules(reading->rules, &type->fields[i])->needed)
-            tell(reading, node, false, path, NULL, "the key %s is missing", type->fields[i].name);
+            tell(reading, node, false, path, line_of(reading, &type->fields[i]),
+                 "the key %s is missing", type->fields[i].name);
 }
 
 /* A scalar in place of a message that is the name of a field: the field is set, and empty. */

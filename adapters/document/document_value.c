@@ -30,6 +30,19 @@ const char *document_choice(Arena *arena, const char *const *words, size_t n)
     return arena_text(arena, buffer_bytes(&out));
 }
 
+const char *document_example(const FieldType *field, const FieldRules *rules)
+{
+    switch (rules->spelled) {
+    case SPELLED_DURATION: return "for example 250ms, 2s or 1h30m";
+    case SPELLED_DATE: return "for example 2026-03-01 or 2026-03-01T12:00:00Z";
+    case SPELLED_SIZE: return "for example 65536, 64KiB or 4MiB";
+    case SPELLED_PLAIN:
+    case SPELLED_TREE:
+    case SPELLED_FILE: break;
+    }
+    return field->kind == KIND_BOOL ? "true or false" : NULL;
+}
+
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
 typedef struct Range {
@@ -130,17 +143,17 @@ static bool add_spelled(Arena *arena, const FieldType *field, const FieldRules *
     switch (rules->spelled) {
     case SPELLED_DURATION:
         if (!spelling_duration(text, &number))
-            return wrong(mistake, "for example 250ms, 2s or 1h30m",
+            return wrong(mistake, document_example(field, rules),
                          arena_printf(arena, "%.*s is not a length of time", BYTES_ARGS(text)));
         break;
     case SPELLED_DATE:
         if (!spelling_date(text, &number))
-            return wrong(mistake, "for example 2026-03-01 or 2026-03-01T12:00:00Z",
+            return wrong(mistake, document_example(field, rules),
                          arena_printf(arena, "%.*s is not a date", BYTES_ARGS(text)));
         break;
     case SPELLED_SIZE:
         if (!spelling_size(text, &size))
-            return wrong(mistake, "for example 65536, 64KiB or 4MiB",
+            return wrong(mistake, document_example(field, rules),
                          arena_printf(arena, "%.*s is not a size", BYTES_ARGS(text)));
         return add_whole(arena, field, rules, (Whole){false, size}, out, mistake);
     case SPELLED_PLAIN:

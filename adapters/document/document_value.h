@@ -18,6 +18,9 @@ bool document_scalar(Arena *arena, const FieldType *field, const FieldRules *rul
                      const YamlDocument *document, const JsonNode *node, Buffer *out,
                      ValueMistake *mistake_out);
 
+/* How a value of this field is written: "for example 2s"; NULL: a text. */
+const char *document_example(const FieldType *field, const FieldRules *rules);
+
 /* A number as a document has it: "1m30s", "64KiB". */
 void document_add_number(Buffer *out, FieldSpelling spelled, int64_t number);
 

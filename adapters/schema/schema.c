@@ -213,8 +213,9 @@ static Result supply_missing(Loader *loader, FileList *list)
             if (!supplied.data)
                 return FAIL(loader->arena, FAULT_BAD_SCHEMA,
                             "%s: %s imports %s, which is not in the "
-                            "set (protoc --include_imports puts it there)",
-                            loader->name, file->name, name);
+                            "set (protoc --include_imports --descriptor_set_out=%s %s puts it "
+                            "there)",
+                            loader->name, file->name, name, loader->name, file->name);
             Result r = add_file(loader, list, supplied);
             if (failed(r))
                 return r;

@@ -268,15 +268,16 @@ static bool on_event(YamlReader *reader, const yaml_event_t *event)
 static void tell_syntax(YamlReader *reader, const yaml_parser_t *parser)
 {
     const char *what = parser->problem ? parser->problem : "this is not YAML";
+    const char *hint = yaml_syntax_hint(reader->arena, reader->text, parser);
+    YamlPlace place = yaml_place_of(reader, &parser->problem_mark);
     if (parser->error == YAML_READER_ERROR)
         yaml_tell(reader, yaml_place_of(reader, &parser->mark), NULL, "%s (byte %zu)", what,
                   parser->problem_offset);
     else if (parser->context)
-        yaml_tell(reader, yaml_place_of(reader, &parser->problem_mark), NULL,
-                  "%s, %s that begins in line %zu", what, parser->context,
+        yaml_tell(reader, place, hint, "%s, %s that begins in line %zu", what, parser->context,
                   parser->context_mark.line + 1);
     else
-        yaml_tell(reader, yaml_place_of(reader, &parser->problem_mark), NULL, "%s", what);
+        yaml_tell(reader, place, hint, "%s", what);
     reader->root = NULL;
 }
 
@@ -306,6 +307,7 @@ JsonNode *yaml_parse_more(Arena *arena, Bytes text, const char *file, const Json
                          .problems = problems,
                          .document = document,
                          .file = file,
+                         .text = text,
                          .anchors = table_in(arena)};
     reader.limits.depth = limits && limits->depth ? limits->depth : DEFAULT_DEPTH;
     reader.limits.elements = limits && limits->elements ? limits->elements : DEFAULT_ELEMENTS;

@@ -25,6 +25,7 @@ typedef struct YamlReader {
     Problems *problems;
     YamlDocument *document;
     const char *file;
+    Bytes text;
     JsonNode *root; /* NULL until it is there, and if reading failed */
     JsonLimits limits;
     YamlLevel *levels; /* limits.depth of them */
@@ -52,6 +53,9 @@ void yaml_note_anchor(YamlReader *reader, const yaml_char_t *anchor, JsonNode *n
 
 /* Adds a copy of the node with this anchor. False: reading cannot continue. */
 bool yaml_add_alias(YamlReader *reader, const yaml_char_t *anchor, YamlPlace place);
+
+/* yaml_syntax.c. The line to write in place of the one where parsing has failed; NULL: unknown. */
+const char *yaml_syntax_hint(Arena *arena, Bytes text, const yaml_parser_t *parser);
 
 /* The innermost mapping is complete: what its key `<<` has becomes part of it. */
 void yaml_merge(YamlReader *reader);

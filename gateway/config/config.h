@@ -79,6 +79,7 @@ typedef struct ListenerConfig {
     TrustedPeers trusted;    /* peers whose forwarding fields are accepted */
     bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
     bool private;            /* a unix socket that only its owner may connect to */
+    const char *place;       /* "gateway.yaml:3:5", where it is written; NULL: nowhere */
     ErrorStyle errors;
     Authenticate authenticate;  /* UNSAID: as Config.access */
     CredentialList credentials; /* NULL: all */

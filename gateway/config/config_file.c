@@ -107,6 +107,7 @@ static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems
         config_read_secrets(arena, rules, schema_message(schema, bytes_of(descriptor->name)),
                             &tree->document, problems, &used);
     file->used = buffer_bytes(&used);
+    file->n_told = problems->n;
     ProtobufCMessage *message = NULL;
     r = read_parsed(arena, schema, rules, descriptor, &tree->document, problems, doubts, &message);
     file->content = (const Passerelle__Config__Config *)message;

@@ -32,6 +32,7 @@ typedef struct ConfigFile {
     const ConfigText *texts;                   /* this one, and those that it includes */
     SecretFile *secrets;                       /* files that secrets were read from */
     Bytes used; /* what came from outside of the texts: secrets, variables */
+    size_t n_told; /* problems of the texts, variables and files themselves: the first ones */
 } ConfigFile;
 
 /* `path` is for messages; names of files in the text are relative to it. Files that it includes,
@@ -106,6 +107,10 @@ const char *config_hint(ConfigReader *reader, const char *word, const char *cons
 
 /* `size` bytes from twice as many hexadecimal digits. False: the text is anything else. */
 bool config_read_hex(Bytes text, uint8_t *out, size_t size);
+
+/* For a file that is not there: the name in the document that was meant, or what names are relative
+   to. In the arena, or constant. */
+const char *config_file_hint(Arena *arena, const char *document, const char *file);
 
 /* One or more letters, digits, or characters of `also`. */
 bool config_is_word(const char *text, const char *also);

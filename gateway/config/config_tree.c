@@ -4,6 +4,7 @@
 #include "adapters/text/variables.h"
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "gateway/config/config_reader.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -222,7 +223,7 @@ static void include_file(TreeReader *reader, const JsonNode *node, const char *f
     ConfigText *text = add_text(reader, file, by);
     Result r = file_read(reader->arena, file, CONFIG_SIZE_MOST - reader->n_bytes, &text->text);
     if (failed(r)) {
-        tell(reader, node, NULL, "%s", r.error->doing);
+        tell(reader, node, config_file_hint(reader->arena, by->file, file), "%s", r.error->doing);
         return;
     }
     read_text(reader, text);

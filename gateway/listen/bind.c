@@ -16,9 +16,24 @@
 
 enum { BACKLOG = 4096, KEEPALIVE_DELAY = 60 /* seconds */ };
 
-static Result system_error(Arena *arena, const char *doing, const Address *address)
+static const char *hint_of(Arena *arena, const Address *address, int error)
 {
-    return FAIL(arena, FAULT_SYSTEM, "%s %s: %s", doing, address->text, strerror(errno));
+    if (error == EADDRINUSE && !address->path)
+        return arena_printf(arena, " (ss -ltnp 'sport = :%u' shows by whom; or another port)",
+                            address->port);
+    return error == EACCES && !address->path
+               ? " (low ports need CAP_NET_BIND_SERVICE: AmbientCapabilities= of systemd, or root "
+                 "with sandbox and user)"
+               : "";
+}
+
+static Result system_error(Arena *arena, const char *doing, const ListenerConfig *listener)
+{
+    int error = errno;
+    const Address *address = &listener->address;
+    return FAIL(arena, FAULT_SYSTEM, "%s%s%s %s: %s%s", listener->place ? listener->place : "",
+                listener->place ? ": " : "", doing, address->text, strerror(error),
+                hint_of(arena, address, error));
 }
 
 static BoundSocket *bound_new(Arena *arena, const ListenerConfig *listener, uint32_t n_loops)
@@ -109,13 +124,13 @@ static bool is_free(const struct addrinfo *info, bool v6_only)
 /* ---- Sockets of the process before (handover.h) ---------------------------------------------- */
 
 /* A descriptor for each loop that has none: others share their socket with it. */
-static Result share(Arena *arena, const Address *address, int *fds, uint32_t n_loops)
+static Result share(Arena *arena, const ListenerConfig *listener, int *fds, uint32_t n_loops)
 {
     for (uint32_t i = 1; i < n_loops; i++) {
         if (fds[i] < 0)
             fds[i] = fcntl(fds[i - 1], F_DUPFD_CLOEXEC, 0);
         if (fds[i] < 0)
-            return system_error(arena, "duplicating the socket of", address);
+            return system_error(arena, "duplicating the socket of", listener);
     }
     return OK;
 }
@@ -140,7 +155,7 @@ static Result take_over(Arena *arena, const ListenerConfig *listener,
         bound->fds[n++ % n_loops] = fd;
         bound->taken = true;
     }
-    return n && n < n_loops ? share(arena, &listener->address, bound->fds, n_loops) : OK;
+    return n && n < n_loops ? share(arena, listener, bound->fds, n_loops) : OK;
 }
 
 /* The supervisor keeps what was bound for the one after this process. */
@@ -167,15 +182,15 @@ static Result open_tcp_address(Arena *arena, const ListenerConfig *listener,
                                BoundSocket *bound)
 {
     if (!is_free(info, v6_only))
-        return system_error(arena, "listening on", &listener->address);
+        return system_error(arena, "listening on", listener);
     for (uint32_t i = 0; i < n_loops; i++) {
         bound->fds[i] = open_tcp(info, v6_only);
         if (bound->fds[i] < 0)
-            return system_error(arena, "listening on", &listener->address);
+            return system_error(arena, "listening on", listener);
         /* Port 0: all sockets get the port that was assigned to the first. */
         socklen_t size = info->ai_addrlen;
         if (getsockname(bound->fds[i], info->ai_addr, &size) != 0)
-            return system_error(arena, "resolving the address of", &listener->address);
+            return system_error(arena, "resolving the address of", listener);
     }
     return OK;
 }
@@ -276,8 +291,8 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
         return r;
     remove_stale(&name);
     bound->fds[0] = open_unix(&name, listener->private);
-    return bound->fds[0] < 0 ? system_error(arena, "listening on", address)
-                             : share(arena, address, bound->fds, n_loops);
+    return bound->fds[0] < 0 ? system_error(arena, "listening on", listener)
+                             : share(arena, listener, bound->fds, n_loops);
 }
 
 /* Closes what was opened, and removes the files of Unix sockets. */

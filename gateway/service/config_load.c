@@ -175,6 +175,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
     file_note_tell(NULL, NULL);
+    problems_forget_following(problems, reader.file.n_told);
     config_hash_end(&reader);
     arena_free(proof);
     if (failed(r) || problems->n) {

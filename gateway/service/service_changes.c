@@ -56,7 +56,10 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
     Bytes text;
     Result r = file_read(reader->arena, file, CHANGES_SIZE_MOST, &text);
     if (failed(r)) {
-        config_tell(reader, path, "file names are relative to this file", "%s", r.error->doing);
+        config_tell(
+            reader, path,
+            config_file_hint(reader->arena, document_file(&reader->file.document, path), file),
+            "%s", r.error->doing);
         return OK;
     }
     config_hash_add(reader, text, true);

@@ -246,8 +246,8 @@ static void tell_duplicate(ConfigReader *reader, const Route *route, const char 
     const Config *config = reader->config;
     for (const Route *other = config->routes; other < route; other++)
         if (strcmp(other->match, route->match) == 0) {
-            config_tell(reader, path, NULL, "%s is already matched in line %d", route->match,
-                        other->line);
+            config_tell(reader, path, "leave out one of them", "%s is already matched in %s:%d",
+                        route->match, other->file, other->line);
             return;
         }
 }

@@ -30,6 +30,28 @@ static Result load_set(ConfigReader *reader, const char *file, const Schema **sc
     return schema_load(reader->arena, set, file, schema_out);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    return bytes_end_with(bytes_of(text), end);
+}
+
+static const char *set_hint(ConfigReader *reader, Result r, const char *file, const char *path)
+{
+    if (error_origin(r)->fault == &FAULT_NO_FILE)
+        return config_file_hint(reader->arena, document_file(&reader->file.document, path), file);
+    if (ends_with(file, ".proto")) {
+        int stem = (int)(strlen(file) - strlen(".proto"));
+        return config_path(reader,
+                           "a source; protoc --include_imports --descriptor_set_out=%.*s.binpb %s "
+                           "makes a descriptor set of it",
+                           stem, file, file);
+    }
+    return strstr(r.error->doing, "not a well-formed") ||
+                   strstr(error_origin(r)->doing, "not a well-formed")
+               ? "FILE, which protoc --include_imports --descriptor_set_out=FILE makes of sources"
+               : NULL;
+}
+
 /* Each file is read once, and its mistakes are reported once; `alone`: it is read for one version,
    which changes it. */
 static const Schema *load_file(ConfigReader *reader, const char *file, bool alone, const char *path)
@@ -43,10 +65,7 @@ static const Schema *load_file(ConfigReader *reader, const char *file, bool alon
     Result r = load_set(reader, file, &loaded->schema);
     if (failed(r)) {
         loaded->schema = NULL;
-        tell_failure(reader, r, path,
-                     error_origin(r)->fault == &FAULT_NO_FILE
-                         ? "file names are relative to this file"
-                         : NULL);
+        tell_failure(reader, r, path, set_hint(reader, r, file, path));
     }
     return loaded->schema;
 }

@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "gateway/tls/certificate_table.h"
+#include "gateway/tls/pair_mistake.h"
 #include "gateway/tls/renewal.h"
 #include "gateway/tls/spiffe.h"
 #include "gateway/tls/tickets.h"
@@ -75,9 +77,14 @@ static Result load_pair(Arena *arena, SSL_CTX *context, const TlsPair *pair, con
     Result r = begin_file(arena, certificate_key, "certificate", pair->certificate);
     if (failed(r))
         return r;
-    if (SSL_CTX_use_certificate_chain_file(context, pair->certificate) != 1)
+    bool of_key;
+    if (SSL_CTX_use_certificate_chain_file(context, pair->certificate) != 1) {
+        const char *mistake = pair_mistake(arena, pair, &of_key);
+        if (mistake && !of_key)
+            return FAIL_FIELD(arena, FAULT_TLS, certificate_key, "%s", mistake);
         return FAIL_FIELD(arena, FAULT_TLS, certificate_key, "reading the certificate %s: %s",
                           pair->certificate, tls_reason(arena));
+    }
     r = begin_file(arena, key_key, "key", pair->key);
     if (failed(r))
         return r;
@@ -88,8 +95,10 @@ static Result load_pair(Arena *arena, SSL_CTX *context, const TlsPair *pair, con
     unsigned long code = ERR_peek_last_error();
     if (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
         ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH)
-        return FAIL_FIELD(arena, FAULT_TLS, key_key, "the key %s does not match the certificate %s",
-                          pair->key, pair->certificate);
+        return FAIL_FIELD(arena, FAULT_TLS, key_key, "%s", pair_mismatch(arena, pair));
+    const char *mistake = pair_mistake(arena, pair, &of_key);
+    if (mistake && of_key)
+        return FAIL_FIELD(arena, FAULT_TLS, key_key, "%s", mistake);
     return FAIL_FIELD(arena, FAULT_TLS, key_key, "reading the key %s: %s", pair->key,
                       tls_reason(arena));
 }

@@ -655,6 +655,9 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(rest='reflection: "false"\n'), config(rest="reflection: false\n"), "text is not a truth"),
     ConfigCase(config(rest='limits: {max_hops: "4"}\n'), config(rest="limits: {max_hops: 4}\n"), "text is not a number"),
     ConfigCase(config(name="!!str s"), config(name='"s"'), "tags are not"),
+    ConfigCase(config(v1="{name: v1, schema: s1.binpb}"), config(), "key package is missing"),
+    ConfigCase(config(rest=route("{match: s, timeout: {seconds: 2}}")), config(rest=route("{match: s, timeout: 250ms}")), "one value is"),
+    ConfigCase(config(rest="routes: [{match: s}, {match: s}]\n"), config(rest="routes: [{match: s}]\n"), "already matched"),
     ConfigCase(config(rest="node: '${'\n"), config(rest="node: '$${'\n"), "has no end"),
     ConfigCase(config(rest="node: ${1A}\n"), config(rest="node: $${1A}\n"), "names no variable"),
     ConfigCase(config(rest="node: '${A:-${B}}'\n"), config(rest="node: ${A:-TEXT}\n"), "has no references"),
@@ -953,6 +956,7 @@ ALL = CASES + CONFIG_CASES
 
 # Hints that no config file of a test can lead to, and where they are tried.
 ELSEWHERE = {
+    "tell_syntax": "a line that is no YAML (test_typical_mistakes.py)",
     "include": "a file beside the config (test_config_files.py)",
     "tell_twice": "two files of a config (test_config_files.py)",
     "on_value": "the content of a file (test_config_files.py)",

@@ -159,8 +159,8 @@ static void every_mistake_is_told_at_its_place(void **state)
     assert_bytes(
         read.told,
         "dir/a.yaml:1:1: nam: there is no such key (did you mean name)\n"
-        "dir/a.yaml:1:1: the key name is missing\n"
-        "dir/a.yaml:3:5: rooms[0]: the key name is missing\n"
+        "dir/a.yaml:1:1: the key name is missing (add name: TEXT)\n"
+        "dir/a.yaml:3:5: rooms[0]: the key name is missing (add name: TEXT)\n"
         "dir/a.yaml:3:14: rooms[0].windows: many is not a whole number\n"
         "dir/a.yaml:4:27: rooms[1].windows: must be at least 0\n"
         "dir/a.yaml:5:5: rooms[2]: a map is expected here, not a list\n"

@@ -1229,7 +1229,8 @@ static void routes_that_match_nothing_or_twice_are_told(void **state)
         "a.yaml:12:13: routes[0].match: garage.Cars/Gat matches no method (did you mean "
         "garage.Cars/Get)\n"
         "a.yaml:13:13: routes[1].match: garage.Car matches no method (did you mean garage.Cars)\n"
-        "a.yaml:15:13: routes[3].match: garage is already matched in line 14\n"
+        "a.yaml:15:13: routes[3].match: garage is already matched in a.yaml:14 (leave out one of "
+        "them)\n"
         "a.yaml:16:37: routes[4].instances: only a route that matches a path has instances; a "
         "service has its own\n");
 }
@@ -1577,11 +1578,11 @@ static void tls_files_that_do_not_fit_are_told(void **state)
         "a.yaml:2:49: listen[0].tls.certificate: reading the certificate none.pem: No such file or "
         "directory\n"
         "a.yaml:3:66: listen[1].tls.key: the key other.key does not match the certificate "
-        "server.pem\n"
+        "server.pem (write key: server.key)\n"
         "a.yaml:4:66: listen[2].tls.key: reading the key a.yaml: No such file or directory\n"
         "a.yaml:5:89: listen[3].tls.client_ca: reading the CA certificates v1-v2.yaml: no start "
         "line\n"
-        "a.yaml:6:35: listen[4].tls: the key key is missing\n"
+        "a.yaml:6:35: listen[4].tls: the key key is missing (add key: FILE)\n"
         "a.yaml:7:60: routes[0].instances[0].tls.name: the key name is missing: a Unix socket has "
         "no host name\n"
         "a.yaml:7:60: routes[0].instances[0].tls: the key key is missing\n");
@@ -1620,7 +1621,7 @@ static void a_second_attempt_that_cannot_be_is_a_mistake(void **state)
              "  - {match: /old/, instances: ['127.0.0.1:80'], hedge: {after: 0ms, percent: 101}}\n",
         "a.yaml:12:51: routes[0].hedge: hedging needs at least 2 attempts (attempts: "
         "2)\n"
-        "a.yaml:13:37: routes[1].hedge: the key after is missing\n"
+        "a.yaml:13:37: routes[1].hedge: the key after is missing (add after: TEXT)\n"
         "a.yaml:13:47: routes[1].hedge.percent: must be at least 1\n"
         "a.yaml:14:56: routes[2].hedge: requests of a path prefix cannot be hedged\n"
         "a.yaml:14:64: routes[2].hedge.after: must be at least 1ms\n"
