@@ -31,7 +31,7 @@ typedef struct ConfigFile {
     const Passerelle__Config__Config *content; /* NULL if the text is not YAML or not a map */
     const ConfigText *texts;                   /* this one, and those that it includes */
     SecretFile *secrets;                       /* files that secrets were read from */
-    Bytes used; /* what came from outside of the texts: secrets, variables */
+    Bytes used;    /* what came from outside of the texts: secrets, variables */
     size_t n_told; /* problems of the texts, variables and files themselves: the first ones */
 } ConfigFile;
 
