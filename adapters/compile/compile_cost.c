@@ -57,8 +57,8 @@ static size_t of_field(const PlanOptions *options, const FieldType *field)
     }
 }
 
-/* A field with its name has two bytes; a message without fields has them too, and if defaults are
-   written, all names. */
+/* A field with its name has two bytes; a message without fields has them too, and if defaults or
+   nulls are written, all names. */
 static size_t of_fields(const PlanOptions *options, const MessageType *type)
 {
     size_t cost = 0, names = 0;
@@ -67,7 +67,7 @@ static size_t of_fields(const PlanOptions *options, const MessageType *type)
         cost = greater(cost, greater(of_field(options, &type->fields[i]), name / 2));
         names += name;
     }
-    return options->emit_defaults ? greater(cost, names / 2) : cost;
+    return options->emit_defaults || options->emit_nulls ? greater(cost, names / 2) : cost;
 }
 
 static size_t of_type(const PlanOptions *options, const MessageType *type)

@@ -56,6 +56,11 @@ static Bytes unset_enum(Draft *d, const EnumType *type)
     return bytes_of(arena_printf(d->arena, "\"%s\"", zero->name));
 }
 
+static bool emits_null(const Draft *d, const FieldType *field)
+{
+    return d->to == CODEC_JSON && d->compiler->set->options.emit_nulls && field_emits_null(field);
+}
+
 static void json_name(Draft *d, PutField *put)
 {
     const FieldType *field = put->field;
@@ -65,8 +70,9 @@ static void json_name(Draft *d, PutField *put)
     json_write_string(name, bytes_of(proto ? field->name : field->json_name));
     buffer_add_byte(name, ':');
     put->name = padded_name(d, name);
-    put->unset = field->kind == KIND_ENUM && !field->repeated ? unset_enum(d, field->enumeration)
-                                                              : unset_text(field);
+    put->unset = emits_null(d, field)                           ? bytes_of("null")
+                 : field->kind == KIND_ENUM && !field->repeated ? unset_enum(d, field->enumeration)
+                                                                : unset_text(field);
 }
 
 /* An item of a message set is a group of the extension's number and its message. */
@@ -117,7 +123,8 @@ static PutAs put_as_wire(FieldKind kind)
 static bool puts_unset(const Draft *d, const FieldType *target)
 {
     return (d->program->only && d->open == 0) ||
-           (d->to == CODEC_JSON && d->compiler->set->options.emit_defaults && !target->presence);
+           (d->to == CODEC_JSON && d->compiler->set->options.emit_defaults && !target->presence) ||
+           emits_null(d, target);
 }
 
 void compile_put_nothing(Draft *d, const FieldType *target)

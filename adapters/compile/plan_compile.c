@@ -35,10 +35,11 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
 {
     bool both_keep = (a->unknown == UNKNOWN_KEEP) == (b->unknown == UNKNOWN_KEEP);
     return both_keep && a->enums_as_numbers == b->enums_as_numbers &&
-           a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
-           a->types == b->types && a->common_types == b->common_types &&
-           a->max_depth == b->max_depth && a->max_elements == b->max_elements &&
-           a->walk_all == b->walk_all && a->canonical == b->canonical;
+           a->emit_defaults == b->emit_defaults && a->emit_nulls == b->emit_nulls &&
+           a->proto_names == b->proto_names && a->types == b->types &&
+           a->common_types == b->common_types && a->max_depth == b->max_depth &&
+           a->max_elements == b->max_elements && a->walk_all == b->walk_all &&
+           a->canonical == b->canonical;
 }
 
 /* Checked again under the lock: another thread may have compiled it. */

@@ -9,7 +9,7 @@ bool plan_is_copy(const Plan *plan)
         return true;
     return plan->from == CODEC_JSON && plan->to == CODEC_JSON && plan->mapping->identity &&
            !plan->program->only && !options->enums_as_numbers && !options->emit_defaults &&
-           !options->walk_all;
+           !options->emit_nulls && !options->walk_all;
 }
 
 uint8_t plan_cost(const Plan *plan)

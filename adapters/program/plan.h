@@ -25,6 +25,7 @@ typedef struct PlanOptions {
     UnknownFields unknown;
     bool enums_as_numbers;  /* JSON out */
     bool emit_defaults;     /* JSON out: fields without presence are written also when zero */
+    bool emit_nulls;        /* JSON out: unset messages are null (field_emits_null) */
     bool proto_names;       /* JSON out: "customer_id" instead of "customerId" */
     const char *only_field; /* JSON out: write just this field's value (response_body); NULL: all */
     const MappingSet *types;        /* for Any: all types that may be inside; may be NULL */

@@ -370,6 +370,12 @@ const MessageType *field_element_message(const FieldType *field)
     return value ? value->message : NULL;
 }
 
+bool field_emits_null(const FieldType *field)
+{
+    return field->message && !field->repeated && !field->oneof && !field->extension &&
+           field->message->well_known != WELL_KNOWN_VALUE;
+}
+
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name)
 {
     const NameIndex *index = &type->by_name;

@@ -202,6 +202,9 @@ const FieldType *message_field_by_number(const MessageType *message, uint32_t nu
 /* The message of a field: of a list that of an element, of a map that of a value. NULL: it is none.
  */
 const MessageType *field_element_message(const FieldType *field);
+/* Whether it is null where unset messages are: a message, but no member of a oneof, no extension,
+   and not one of which null is a value. */
+bool field_emits_null(const FieldType *field);
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
 

@@ -399,7 +399,7 @@ struct Route {
     int64_t initial_backoff, max_backoff; /* nanoseconds: before the first retry, and before any */
     UnknownFields unknown_fields;         /* of requests */
     UnknownFields unknown_answer_fields;  /* of responses */
-    bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
+    bool emit_defaults, emit_nulls, proto_names, enums_as_numbers; /* JSON responses */
     RestStream json_stream; /* of messages, for REST clients whose Accept does not decide */
     const RestStyle *rest;  /* conventions of other servers; NULL: none */
     const QueryRule *query; /* parameters that name no field; NULL: as unknown_fields */

@@ -57,7 +57,8 @@ static uint64_t contract_of(const Config *config, const Method *method)
 {
     const Service *service = method->version->service;
     const Route *route = method->route;
-    const uint8_t style[] = {route->emit_defaults, route->proto_names, route->enums_as_numbers};
+    const uint8_t unset = (uint8_t)(route->emit_defaults | route->emit_nulls << 1);
+    const uint8_t style[] = {unset, route->proto_names, route->enums_as_numbers};
     uint8_t digest[SHA256_SIZE];
     uint64_t contract;
     struct evp_md_ctx_st *hash = hash_new();

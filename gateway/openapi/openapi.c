@@ -135,6 +135,7 @@ static void use(OpenApi *api, const Operations *operations)
             use_request(api, one->binding);
             use_response(api, one->binding);
             api->proto_names |= route->proto_names;
+            api->nulls |= route->emit_nulls;
             api->google_errors |= config_errors_google(api->config, "", route);
             *(route->enums_as_numbers ? &api->enum_numbers : &api->enum_names) = true;
         }

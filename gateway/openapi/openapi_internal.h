@@ -35,6 +35,7 @@ typedef struct OpenApi {
     bool *enums;      /* index: of the enum; something written refers to it */
     Table shared;     /* RestBinding that another version has, too; by its address */
     bool proto_names; /* of fields, in responses */
+    bool nulls;       /* some responses have null for unset messages */
     bool enum_numbers, enum_names;
     bool google_errors; /* some errors have the shape of Google's */
     bool is_rest;       /* some instance speaks REST, and chooses the status */

@@ -214,10 +214,23 @@ static void add_keys(OpenApi *api, const FieldType *key)
     json_close(api, '}');
 }
 
+static void add_value_or_null(OpenApi *api, const FieldType *field, Side side)
+{
+    json_open(api, "anyOf", '[');
+    json_open_element(api);
+    schema_add_value(api, field, side);
+    json_close(api, '}');
+    json_open_element(api);
+    json_add(api, "type", "null");
+    json_close(api, '}');
+    json_close(api, ']');
+}
+
 void schema_add_field(OpenApi *api, const FieldType *field, Side side)
 {
     if (!field->repeated) {
-        schema_add_value(api, field, side);
+        bool or_null = side == SIDE_OUT && api->nulls && field_emits_null(field);
+        (or_null ? add_value_or_null : schema_add_value)(api, field, side);
         return;
     }
     json_add(api, "type", field->map ? "object" : "array");

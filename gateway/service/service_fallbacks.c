@@ -273,6 +273,7 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
         .to = codec,
         .enums_as_numbers = route->enums_as_numbers,
         .emit_defaults = route->emit_defaults,
+        .emit_nulls = route->emit_nulls,
         .proto_names = route->proto_names,
         .only_field = only_field,
         .types = c->written->to[c->method->version->index],

@@ -102,7 +102,7 @@ typedef struct PlanKey {
     const Mapping *mapping;
     const MappingSet *types;
     const char *only_field;
-    uint8_t from, to, unknown, enums_as_numbers, emit_defaults, proto_names, walk_all, unused[1];
+    uint8_t from, to, unknown, enums_as_numbers, emit_defaults, emit_nulls, proto_names, walk_all;
 } PlanKey;
 
 void service_complete_options(ConfigReader *reader, PlanOptions *options)
@@ -125,6 +125,7 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
     key->unknown = (uint8_t)options->unknown;
     key->enums_as_numbers = options->enums_as_numbers;
     key->emit_defaults = options->emit_defaults;
+    key->emit_nulls = options->emit_nulls;
     key->proto_names = options->proto_names;
     key->walk_all = options->walk_all;
     Bytes key_bytes = bytes(key, sizeof *key);
@@ -173,6 +174,7 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
             unknown_in(from, method->version, instance, client, route->unknown_answer_fields),
         .enums_as_numbers = route->enums_as_numbers,
         .emit_defaults = route->emit_defaults,
+        .emit_nulls = route->emit_nulls,
         .proto_names = route->proto_names,
         .types = from->to[method->version->index],
     };

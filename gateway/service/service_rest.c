@@ -138,6 +138,7 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
                 .unknown = route->unknown_answer_fields,
                 .enums_as_numbers = route->enums_as_numbers,
                 .emit_defaults = route->emit_defaults,
+                .emit_nulls = route->emit_nulls,
                 .proto_names = route->proto_names,
                 .only_field = field->name,
                 .types = served->to[method->version->index],

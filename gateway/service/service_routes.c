@@ -72,6 +72,7 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     route->errors = config_errors(text->errors);
     if (text->json) {
         route->emit_defaults = text->json->defaults;
+        route->emit_nulls = text->json->nulls;
         route->proto_names = text->json->proto_names;
         route->enums_as_numbers = text->json->enums_as_numbers;
         route->json_stream = stream_of(text->json->stream);

@@ -302,6 +302,17 @@ def test_routes_say_how_json_is_written_and_what_is_refused(folder):
     assert "filter.kind" in parameters(told["paths"]["/v1/animals"]["get"], "query")
 
 
+def test_null_is_allowed_in_responses_where_a_route_writes_it(folder):
+    null = {"type": "null"}
+    told = zoo_of(folder, "routes: [{match: zoo.Zoo/Get, json: {nulls: true}}]\n")
+    animal, asked = schemas(told)["Animal"]["properties"], schemas(told)["Animal.Input"]["properties"]
+    assert animal["born"] == {"anyOf": [{"type": "string", "format": "date-time"}, null]}
+    assert asked["born"] == {"type": "string", "format": "date-time"}
+    members = {name for name, schema in animal.items() if null in schema.get("anyOf", ())}
+    assert members == {"born", "sleeps", "mask", "notes", "list", "any", "maybe", "text"}
+    assert not any("anyOf" in schema for schema in schemas(zoo_of(folder))["Animal"]["properties"].values())
+
+
 def test_what_a_route_demands_is_required_where_it_is_said(folder):
     told = zoo_of(folder, """\
 routes:

@@ -1,9 +1,11 @@
 """What clients of other servers of google.api.http are used to, where the config asks for it: Google's own, and grpc-gateway's."""
 import json
+import random
 import subprocess
 
 import pytest
 from gateway import Gateway
+from google.protobuf.json_format import MessageToDict
 from processes import ROOT, eventually, free_port
 from talkers import Schema
 from test_rest import Library, World
@@ -26,7 +28,8 @@ routes:
   - {match: library.Library/Download, rest: {alt: true}}
   - {match: library.Library/Shelf, json: {stream: $stream}, errors: {shape: $shape}}
   - {match: library.Library/Counting, unknown_query: ignore}
-  - {match: library.Library/More, unknown_query: refuse, unknown_fields: count, errors: {shape: google, detail: full}}
+  - {match: library.Library/More, unknown_query: refuse, unknown_fields: count, errors: {shape: google, detail: full}, json: {nulls: true}}
+  - {match: library.Library/Tail, json: {nulls: true, defaults: true}}
 """
 
 
@@ -335,3 +338,58 @@ def test_nothing_of_it_is_so_by_itself(tmp_path, schema, library):
         got = lend(plain, **{"x-http-code": "201"})
         assert (got.status, got.headers["X-Http-Code"], got.headers.get("Grpc-Metadata-X-Http-Code")) == (200, "201", None)
         assert plain.http("GET", SHELF).headers["Content-Type"] == "application/x-ndjson"
+
+
+# ---- null for what is unset ----------------------------------------------------------------------------------------
+
+MESSAGES = ("inner", "at", "took", "mask", "most", "free", "file")  # of a book
+
+
+def some_book(library, chance, depth=0):
+    """A book that has this and that; now and then a message that is set and empty."""
+    book = library.Book()
+    for name, value in (("name", "n"), ("number", 7), ("yes", True), ("other_name", "x"), ("maybe", 0), ("raw", b"r")):
+        if chance.random() < 0.4:
+            setattr(book, name, value)
+    book.tags.extend(["t"] * chance.randrange(3))
+    for name in MESSAGES:
+        if name != "inner" and chance.random() < 0.4:
+            getattr(book, name).SetInParent()
+    if depth < 3 and chance.random() < 0.5:
+        book.inner.CopyFrom(some_book(library, chance, depth + 1))
+    for _ in range(chance.randrange(3) if depth < 2 else 0):
+        book.list.append(some_book(library, chance, depth + 1))
+    return book
+
+
+def told_of(book, defaults):
+    """What protobuf's own JSON says of a book, and null wherever a message is missing in it."""
+    told = MessageToDict(book, including_default_value_fields=defaults)
+    told.update({name: None for name in MESSAGES if not book.HasField(name)})
+    if book.HasField("file"):
+        told["file"] = MessageToDict(book.file, including_default_value_fields=defaults)
+    if book.HasField("inner"):
+        told["inner"] = told_of(book.inner, defaults)
+    if book.list:
+        told["list"] = [told_of(one, defaults) for one in book.list]
+    return told
+
+
+@pytest.mark.parametrize("method, defaults", [("More", False), ("Tail", True)])
+def test_null_is_where_a_message_is_unset_and_nowhere_else(world, library, method, defaults):
+    chance = random.Random(7)
+    for _ in range(30):
+        book = some_book(library, chance)
+        sent = world.http("POST", f"/library.v1.Library/{method}", MessageToDict(book))
+        assert sent.json == told_of(book, defaults)
+        again = world.http("POST", f"/library.v1.Library/{method}", sent.json)  # which is the same book
+        assert again.json == sent.json
+
+
+def test_null_is_in_answers_of_rest_where_the_route_asks_for_it(world):
+    unset = dict.fromkeys(MESSAGES)
+    assert world.http("GET", "/v1/more/7").json == {"name": "7", **unset}
+    assert world.http("POST", "/v1/more", {"name": "7"}).json is None  # the field that is the body
+    assert world.http("POST", "/v1/more", {"inner": {"name": "7"}}).json == {"name": "7", **unset}
+    assert world.http("GET", "/v1/files/7:tail").json["inner"] is None
+    assert world.http("GET", "/v1/files/7").json == {"name": "7"}  # another route

@@ -56,6 +56,9 @@ static void defaults_that_are_written_cost_their_names(void **state)
     uint8_t without = cost_of(type, options);
     options.emit_defaults = true;
     assert_true(cost_of(type, options) > without);
+    options.emit_defaults = false;
+    options.emit_nulls = true;
+    assert_true(cost_of(type, options) > without);
 }
 
 static void enums_cost_their_names_or_if_they_are_numbers_little(void **state)

@@ -135,10 +135,52 @@ static void defaults_leave_out_what_has_presence(void **state)
     assert_null(strstr(text, "\"text\""));
 }
 
+/* Of all fields, these; and what is written is read as what it was. */
+static void nulls_are_for_unset_messages(void **state)
+{
+    PlanOptions options = {.emit_nulls = true};
+    assert_bytes(json_there_and_back(KINDS, "{}", options),
+                 "{\"child\":null,\"time\":null,\"duration\":null,\"mask\":null,"
+                 "\"structure\":null,\"list\":null,\"any\":null,\"wrapped\":null,"
+                 "\"wrappedText\":null,\"wrappedBool\":null,\"empty\":null,\"type\":null,"
+                 "\"inner\":null}");
+    assert_bytes(json_there_and_back("test.kinds.Kinds.Inner", "{}", options), "{}");
+    assert_bytes(json_there_and_back(OLD, "{\"id\":\"x\"}", options),
+                 "{\"id\":\"x\",\"data\":null,\"set\":null}");
+    assert_bytes(json_there_and_back(OLD, "{\"id\":\"x\",\"data\":{},\"set\":{}}", options),
+                 "{\"id\":\"x\",\"data\":{},\"set\":{}}");
+    Bytes out = json_there_and_back(KINDS, "{\"children\":[{}],\"byNumber\":{\"1\":{}}}", options);
+    const char *text = arena_text(bench.call, out);
+    assert_non_null(strstr(text, "\"children\":[{\"child\":null"));
+    assert_non_null(strstr(text, "\"byNumber\":{\"1\":{\"child\":null"));
+    assert_bytes(json_there_and_back(KINDS, text, (PlanOptions){0}),
+                 "{\"children\":[{}],\"byNumber\":{\"1\":{}}}");
+}
+
+static Bytes only_of(const char *field, const char *json, bool nulls)
+{
+    PlanOptions options = {
+        .from = CODEC_JSON, .to = CODEC_JSON, .only_field = field, .emit_nulls = nulls};
+    return run_ok(compiled(identity_of(KINDS), options), bytes_of(json));
+}
+
+static void nulls_are_written_from_json_too_and_for_the_only_field(void **state)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .emit_nulls = true};
+    const Plan *plan = compiled(identity_of(KINDS), options);
+    assert_false(plan_is_copy(plan));
+    const char *text = arena_text(bench.call, run_ok(plan, bytes_of("{\"inner\":{}}")));
+    assert_non_null(strstr(text, "{\"child\":null"));
+    assert_non_null(strstr(text, "\"inner\":{}"));
+    assert_bytes(only_of("inner", "{}", true), "null");
+    assert_bytes(only_of("inner", "{\"inner\":{}}", true), "{}");
+    assert_bytes(only_of("nested", "{}", true), "{}");
+    assert_bytes(only_of("children", "{}", true), "[]");
+}
+
 static Bytes only(const char *field, const char *json)
 {
-    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .only_field = field};
-    return run_ok(compiled(identity_of(KINDS), options), bytes_of(json));
+    return only_of(field, json, false);
 }
 
 static void one_field_alone_can_be_the_answer(void **state)
@@ -636,6 +678,8 @@ int main(void)
         cmocka_unit_test(unknown_members_and_enum_names_are_counted_when_told_so),
         cmocka_unit_test(options_change_how_json_is_written),
         cmocka_unit_test(defaults_leave_out_what_has_presence),
+        cmocka_unit_test(nulls_are_for_unset_messages),
+        cmocka_unit_test(nulls_are_written_from_json_too_and_for_the_only_field),
         cmocka_unit_test(one_field_alone_can_be_the_answer),
         cmocka_unit_test(groups_extensions_and_message_sets_come_back),
         cmocka_unit_test(a_required_field_is_missed),
