@@ -294,6 +294,10 @@ static Result admin_new(Arena *arena, const Config *config, const Address *addre
         .path = address->path ? arena_string(admin->arena, address->path) : NULL,
     };
     admin->listener.private = true;
+    if (address == &config->admin_socket && config->admin_socket_rights) {
+        admin->rights = *config->admin_socket_rights;
+        admin->listener.rights = &admin->rights;
+    }
     admin->binding.listeners = &admin->listener;
     admin->binding.n_listeners = 1;
     int error = uv_loop_init(&admin->loop);

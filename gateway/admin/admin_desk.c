@@ -82,12 +82,20 @@ static int unix_fd_of(const Admin *admin, const h2o_req_t *req)
                : -1;
 }
 
+static bool is_admitted(const Asking *asking)
+{
+    const Config *config = asking->config;
+    return config && config->admin_socket_rights &&
+           text_equal(config->admin_socket.text, asking->admin->listener.address.text);
+}
+
 static bool know_operator(Asking *asking)
 {
     h2o_req_t *req = asking->req;
     AdminConnections *connections = &asking->admin->connections;
     OperatorProof proof = {
         .unix_fd = unix_fd_of(asking->admin, req),
+        .admitted = is_admitted(asking),
         .certificate = admin_connections_names(connections, req->conn),
         .authorization = request_field(req, "authorization"),
     };

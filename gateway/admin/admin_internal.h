@@ -19,7 +19,8 @@ struct Admin {
     Arena *arena;
     AdminSees sees;
     ListenerConfig listener;
-    Config binding; /* nothing but the listener, for bind.h */
+    SocketRights rights; /* of the listener, if the config says them */
+    Config binding;      /* nothing but the listener, for bind.h */
     uint16_t port;
 
     pthread_t thread;

@@ -2,7 +2,7 @@
  * Operator: who asks the admin listener, and what that allows.
  *
  *      unix socket    the gateway's own user and root: `operate`; nobody else, whatever the mode of
- *                     the file says (SO_PEERCRED)
+ *                     the file is (SO_PEERCRED), unless the config says who may connect
  *      certificate    a verified one whose name the config lists: the role there
  *      token          Authorization: Bearer; the config lists its SHA-256 and a role
  *      password       Authorization: Basic; the config lists its Argon2id hash (password_desk.h)
@@ -23,7 +23,8 @@ typedef struct Operator {
 
 /* What a request brings. */
 typedef struct OperatorProof {
-    int unix_fd;                         /* of a connection on a unix socket; else -1 */
+    int unix_fd;   /* of a connection on a unix socket; else -1 */
+    bool admitted; /* there: the config says who may connect, and the kernel lets in nobody else */
     const CertificateNames *certificate; /* of the peer, verified; or NULL */
     Bytes authorization;                 /* the request field, or empty */
 } OperatorProof;

@@ -33,6 +33,7 @@
 #include "protocols/rest/rest.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
 
@@ -72,14 +73,22 @@ typedef struct ErrorStyle {
     ErrorsWritten written;
 } ErrorStyle;
 
+/* Of the file of a unix socket. */
+typedef struct SocketRights {
+    mode_t mode;
+    uid_t owner; /* (uid_t)-1: it stays */
+    gid_t group; /* (gid_t)-1: it stays */
+} SocketRights;
+
 typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls; /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
-    bool client_certificate; /* mutual TLS */
-    TrustedPeers trusted;    /* peers whose forwarding fields are accepted */
-    bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
-    bool private;            /* a unix socket that only its owner may connect to */
-    const char *place;       /* "gateway.yaml:3:5", where it is written; NULL: nowhere */
+    bool client_certificate;    /* mutual TLS */
+    TrustedPeers trusted;       /* peers whose forwarding fields are accepted */
+    bool proxy_protocol;        /* connections of trusted peers begin with a PROXY header */
+    bool private;               /* a unix socket that only its owner may connect to */
+    const SocketRights *rights; /* these instead; NULL: not said */
+    const char *place;          /* "gateway.yaml:3:5", where it is written; NULL: nowhere */
     ErrorStyle errors;
     Authenticate authenticate;  /* UNSAID: as Config.access */
     CredentialList credentials; /* NULL: all */
@@ -880,9 +889,10 @@ struct Config {
     Address admin;                  /* host and path NULL: none */
     const char *const *admin_hosts; /* additional host names that it accepts: admin_host.h */
     uint32_t n_admin_hosts;
-    Address admin_socket;   /* another one, a unix socket; path NULL: none */
-    bool admin_socket_said; /* else it is the default, and may be missing */
-    SSL_CTX *admin_tls;     /* NULL: cleartext. Freed with the Config */
+    Address admin_socket;                    /* another one, a unix socket; path NULL: none */
+    bool admin_socket_said;                  /* else it is the default, and may be missing */
+    const SocketRights *admin_socket_rights; /* NULL: it is for the gateway's user alone */
+    SSL_CTX *admin_tls;                      /* NULL: cleartext. Freed with the Config */
     OperatorConfig *operators;
     uint32_t n_operators;
     uint32_t admin_refused_events; /* in a minute */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/handover/handover.h"
+#include "gateway/listen/socket_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -254,20 +255,33 @@ static bool has_file(const struct sockaddr_un *name)
     return lstat(name->sun_path, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
-/* The file that bind creates gets the mode of the socket, so it is private from the beginning. */
-static int open_unix(const struct sockaddr_un *name, bool private)
+/* The file that bind creates gets the mode of the socket, so it is private from the beginning; one
+   whose rights are said is nobody's until it has them. */
+static bool set_mode(int fd, const ListenerConfig *listener)
+{
+    if (listener->rights)
+        return fchmod(fd, 0) == 0;
+    return !listener->private || fchmod(fd, S_IRUSR | S_IWUSR) == 0;
+}
+
+/* It does not listen yet. */
+static int open_unix(const struct sockaddr_un *name, const ListenerConfig *listener)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if ((private && fchmod(fd, S_IRUSR | S_IWUSR) != 0) ||
-        bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 || listen(fd, BACKLOG) != 0) {
+    if (!set_mode(fd, listener) || bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0) {
         int error = errno;
         close(fd);
         errno = error;
         return -1;
     }
     return fd;
+}
+
+static Result give_rights(Arena *arena, const ListenerConfig *listener)
+{
+    return listener->rights ? socket_file_give(arena, &listener->address, listener->rights) : OK;
 }
 
 static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n_loops,
@@ -287,12 +301,20 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
     Result r = has_file(&name) ? take_over(arena, listener, (struct sockaddr *)&name, sizeof name,
                                            n_loops, bound)
                                : OK;
-    if (failed(r) || bound->fds[0] >= 0)
+    if (failed(r))
         return r;
+    if (bound->fds[0] >= 0)
+        return give_rights(arena, listener);
     remove_stale(&name);
-    bound->fds[0] = open_unix(&name, listener->private);
-    return bound->fds[0] < 0 ? system_error(arena, "listening on", listener)
-                             : share(arena, listener, bound->fds, n_loops);
+    bound->fds[0] = open_unix(&name, listener);
+    if (bound->fds[0] < 0)
+        return system_error(arena, "listening on", listener);
+    r = give_rights(arena, listener);
+    if (failed(r))
+        return r;
+    if (listen(bound->fds[0], BACKLOG) != 0)
+        return system_error(arena, "listening on", listener);
+    return share(arena, listener, bound->fds, n_loops);
 }
 
 /* Closes what was opened, and removes the files of Unix sockets. */
@@ -321,6 +343,16 @@ static Result bind_all(Arena *arena, const Config *config, const Config *running
     return r;
 }
 
+/* Of sockets that stay. */
+static Result change_rights(Arena *arena, const Config *config, const Config *running)
+{
+    Result r = OK;
+    for (uint32_t i = 0; i < config->n_listeners && !failed(r); i++)
+        if (config_listener(running, config->listeners[i].address.text))
+            r = give_rights(arena, &config->listeners[i]);
+    return r;
+}
+
 /* Unix sockets are bound last, after all name lookups: a process that is ended during a lookup
    leaves no file. */
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
@@ -331,6 +363,8 @@ Result bind_listeners(Arena *arena, const Config *config, const Config *running,
     Result r = bind_all(arena, config, running, n_loops, false, &list);
     if (!failed(r))
         r = bind_all(arena, config, running, n_loops, true, &list);
+    if (!failed(r))
+        r = change_rights(arena, config, running);
     if (failed(r)) {
         undo(list, n_loops);
         return r;

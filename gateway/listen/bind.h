@@ -21,8 +21,9 @@ typedef struct BoundSocket {
 
 /*
  * Opens the listeners that `config` has and `running` (may be NULL) does not have; compared by the
- * text of their addresses. The list lives in `arena`. If one fails, none stays open. Faults:
- * SYSTEM, BAD_CONFIG (a host name without an address). Any thread; it may wait for DNS.
+ * text of their addresses. Unix sockets that both have get the rights that `config` says. The list
+ * lives in `arena`. If one fails, none stays open. Faults: SYSTEM, BAD_CONFIG (a host name without
+ * an address). Any thread; it may wait for DNS.
  */
 MUST_USE Result bind_listeners(Arena *arena, const Config *config, const Config *running,
                                uint32_t n_loops, BoundSocket **sockets_out);

@@ -1,6 +1,7 @@
 #include "gateway/process/process_internal.h"
 
 #include "base/arena.h"
+#include "gateway/listen/socket_file.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <errno.h>
@@ -58,6 +59,16 @@ Result admin_listeners_start(Process *p, Arena *arena)
                      : OK;
 }
 
+/* Of a socket that stays. */
+static Result change_rights(Process *p, Arena *arena, const Config *config)
+{
+    static const SocketRights alone = {S_IRUSR | S_IWUSR, (uid_t)-1, (gid_t)-1};
+    const SocketRights *rights = config->admin_socket_rights;
+    if (!rights && !p->config->admin_socket_rights)
+        return OK;
+    return socket_file_give(arena, &config->admin_socket, rights ? rights : &alone);
+}
+
 Result admin_change_begin(Process *p, Arena *arena, const Config *config, AdminChange *change_out)
 {
     *change_out = (AdminChange){
@@ -68,8 +79,10 @@ Result admin_change_begin(Process *p, Arena *arena, const Config *config, AdminC
         r = start_at(p, arena, config, &config->admin, &change_out->address);
     if (!failed(r) && change_out->other_socket)
         r = start_socket(p, arena, config, &change_out->socket);
+    if (!failed(r) && !change_out->other_socket)
+        r = change_rights(p, arena, config);
     if (failed(r))
-        admin_stop(change_out->address);
+        admin_change_undo(change_out);
     return r;
 }
 

@@ -31,7 +31,7 @@ static const char *const plain[] = {
     "open openat creat stat fstat lstat newfstatat statx statfs fstatfs access faccessat "
     "faccessat2 readlink readlinkat getdents64 getcwd fsync fdatasync ftruncate "
     "fallocate fadvise64 flock rename renameat renameat2 unlink unlinkat mkdir mkdirat "
-    "rmdir chmod fchmod fchmodat fchown umask utimensat memfd_create inotify_init1 "
+    "rmdir chmod fchmod fchmodat fchown fchownat umask utimensat memfd_create inotify_init1 "
     "inotify_add_watch inotify_rm_watch",
     /* Memory; `mmap` and `mprotect` are below. */
     "munmap mremap madvise msync brk membarrier",

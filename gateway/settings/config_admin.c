@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 enum { PASSWORD_FILE_MOST = 4096 };
 
@@ -22,18 +23,33 @@ static void tell_taken(ConfigReader *reader, const Address *address, const char 
                         address->text);
 }
 
-static void read_socket(ConfigReader *reader, const char *text)
+/* The bits of everybody else. */
+static void check_others(ConfigReader *reader, const SocketRights *rights)
 {
+    if (rights && rights->mode & S_IRWXO)
+        config_tell(reader, "admin.socket.mode", "0660",
+                    "everybody on this machine could operate the gateway");
+}
+
+static void read_socket(ConfigReader *reader, const Passerelle__Config__AdminSocket *said)
+{
+    const char *text = said->address;
     Config *config = reader->config;
+    if (!text)
+        return; /* which was told */
     config->admin_socket_said = true;
     if (!bytes_start_with(bytes_of(text), "unix:")) {
-        config_tell(reader, "admin.socket", "for example unix:" CONFIG_ADMIN_SOCKET,
+        config_tell(reader, "admin.socket.address", "for example unix:" CONFIG_ADMIN_SOCKET,
                     "%s is not a unix socket: that begins with unix:", text);
         return;
     }
-    if (!config_address(reader, text, true, "admin.socket", &config->admin_socket))
+    if (!config_address(reader, text, true, "admin.socket.address", &config->admin_socket))
         return;
-    tell_taken(reader, &config->admin_socket, "admin.socket");
+    config->admin_socket_rights =
+        config_socket_rights(reader, &(RightsText){said->mode, said->owner, said->group},
+                             &config->admin_socket, "admin.socket");
+    check_others(reader, config->admin_socket_rights);
+    tell_taken(reader, &config->admin_socket, "admin.socket.address");
 }
 
 static void read_hosts(ConfigReader *reader, const Passerelle__Config__Admin *text)

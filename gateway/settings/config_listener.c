@@ -159,6 +159,9 @@ void config_read_listeners(ConfigReader *reader)
         if (config_address(reader, text->listen[i]->address, true,
                            config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
+        const Passerelle__Config__Listener *said = text->listen[i];
+        listener->rights = config_socket_rights(
+            reader, &(RightsText){said->mode, said->owner, said->group}, &listener->address, path);
         listener->place = place_of(reader, path);
         listener->errors = config_errors(text->listen[i]->errors);
         listener->authenticate =

@@ -23,6 +23,15 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
    Config.overload; and Config.cors, without the verbs of bindings. */
 void config_read_process(ConfigReader *reader);
 
+/* config_rights.c: who may connect to a unix socket, as the file has it; each may be NULL. */
+typedef struct RightsText {
+    const char *mode, *owner, *group;
+} RightsText;
+
+/* NULL: nothing is said. Mistakes are reported at the keys under `path`. */
+const SocketRights *config_socket_rights(ConfigReader *reader, const RightsText *text,
+                                         const Address *address, const char *path);
+
 /* Reads Config.baggage. */
 void config_read_baggage(ConfigReader *reader);
 void config_read_cache(ConfigReader *reader);

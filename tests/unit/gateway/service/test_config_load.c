@@ -1062,6 +1062,11 @@ static void operators_are_checked(void **state)
         {"socket: adm.sock", "is not a unix socket: that begins with unix:"},
         {"socket: 'unix:/run/x.sock'", "listen[0] already has the address"},
         {"tls: {certificate: /nowhere.pem, key: /nowhere.key}", "admin.tls.certificate"},
+        {"socket: {mode: 0600}", "the key address is missing"},
+        {"socket: {address: 'unix:/run/y.sock', mode: 0661}",
+         "admin.socket.mode: everybody on this machine could operate the gateway"},
+        {"socket: {address: 'unix:/run/y.sock', group: no-such-group}",
+         "admin.socket.group: there is no group no-such-group"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
@@ -1071,6 +1076,59 @@ static void operators_are_checked(void **state)
         assert_null(l.config);
         if (!strstr(l.told, cases[i].told))
             fail_msg("%s told %s", cases[i].admin, l.told);
+        unload(&l);
+    }
+}
+
+static void the_rights_of_unix_sockets_are_read(void **state)
+{
+    Loaded l = load("listen: ['unix:/run/a', {address: 'unix:/run/b', mode: 0666},\n"
+                    "  {address: 'unix:/run/c', mode: '620', owner: root},\n"
+                    "  {address: 'unix:/run/d', group: 4294967294}]\n"
+                    "admin: {socket: {address: 'unix:/run/e', group: root}}\n");
+    assert_non_null(l.config);
+    const ListenerConfig *listeners = l.config->listeners;
+    assert_null(listeners[0].rights);
+    assert_int_equal(listeners[1].rights->mode, 0666);
+    assert_int_equal(listeners[1].rights->owner, (uid_t)-1);
+    assert_int_equal(listeners[2].rights->mode, 0620);
+    assert_int_equal(listeners[2].rights->owner, 0);
+    assert_int_equal(listeners[2].rights->group, (gid_t)-1);
+    assert_int_equal(listeners[3].rights->mode, 0660);
+    assert_int_equal(listeners[3].rights->group, 4294967294);
+    assert_int_equal(l.config->admin_socket_rights->mode, 0660);
+    assert_int_equal(l.config->admin_socket_rights->group, 0);
+    unload(&l);
+    l = load("listen: ['x:1']\nadmin: {socket: 'unix:/run/e'}\n");
+    assert_null(l.config->admin_socket_rights);
+    unload(&l);
+}
+
+static void wrong_rights_of_unix_sockets_are_told(void **state)
+{
+    static const struct {
+        const char *listener, *told;
+    } cases[] = {
+        {"'unix:/x', mode: rw-rw----", "a.yaml:1:37: listen[0].mode: rw-rw---- is not the mode"},
+        {"'unix:/x', mode: 66", "66 is not the mode"},
+        {"'unix:/x', mode: 0680", "0680 is not the mode"},
+        {"'unix:/x', mode: 1777", "1777 is not the mode"},
+        {"'unix:/x', mode: ''", " is not the mode"},
+        {"'unix:/x', mode: 0444", "nobody could connect with the mode 0444"},
+        {"'unix:/x', owner: no-such-user", "listen[0].owner: there is no user no-such-user"},
+        {"'unix:/x', owner: 4294967295", "there is no user 4294967295"},
+        {"'unix:/x', group: ''", "listen[0].group: there is no group "},
+        {"'x:1', mode: 0660", "listen[0].mode: only a unix socket has a file"},
+        {"'x:1', owner: root", "listen[0].owner: only a unix socket has a file"},
+        {"'x:1', group: root", "listen[0].group: only a unix socket has a file"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "listen: [{address: %s}]\n", cases[i].listener);
+        Loaded l = load(text);
+        assert_null(l.config);
+        if (!strstr(l.told, cases[i].told))
+            fail_msg("%s told %s", cases[i].listener, l.told);
         unload(&l);
     }
 }
@@ -1805,6 +1863,8 @@ int main(void)
         cmocka_unit_test(one_key_under_two_ids_is_doubtful),
         cmocka_unit_test(the_ids_of_store_keys_are_words_and_differ),
         cmocka_unit_test(operators_are_checked),
+        cmocka_unit_test(the_rights_of_unix_sockets_are_read),
+        cmocka_unit_test(wrong_rights_of_unix_sockets_are_told),
         cmocka_unit_test(the_admin_has_a_socket_unless_an_address_is_said),
         cmocka_unit_test(the_name_in_a_certificate_and_the_records_can_be_chosen),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
