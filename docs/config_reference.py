@@ -11,7 +11,7 @@ import tempfile
 from google.protobuf import descriptor_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
-OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most', 50105: 'replaced_by', 50106: 'secret'}
+OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most', 50105: 'replaced_by', 50106: 'secret', 50107: 'deprecated_for'}
 DURATION, SIZE, DATE, TREE, FILE = range(1, 6)
 KINDS = {
     Field.TYPE_STRING: 'text', Field.TYPE_BOOL: '`true` or `false`', Field.TYPE_UINT32: 'number',
@@ -169,6 +169,8 @@ class Reference:
             if 'replaced_by' in said:
                 continue
             meaning = self.comments[(4, index, 2, at)].replace('|', '\\|')
+            if 'deprecated_for' in said:
+                meaning = f'**Deprecated:** write `{said["deprecated_for"]}`. {meaning}'
             self.lines.append(f'| `{field.name}` | {self.kind(message, field, said)}{self.bounds(said)} '
                               f'| {self.default(field, said)} | {meaning} |')
         self.lines.append('')

@@ -59,10 +59,11 @@ class ConfigSchema(Reference):
         """What an editor shows."""
         if 'replaced_by' in said:
             return {'deprecated': True, 'description': f'No longer read: write {said["replaced_by"]}.'}
+        old = f'Deprecated: write {said["deprecated_for"]}.' if 'deprecated_for' in said else ''
         default = self.default(field, said).strip('`')
         bounds = self.bounds(said).strip()
-        text = ' '.join(filter(None, [self.comments.get(path, ''), bounds, f'Default: {default}.' if default and default != 'required' else '']))
-        return {'description': text} if text else {}
+        text = ' '.join(filter(None, [old, self.comments.get(path, ''), bounds, f'Default: {default}.' if default and default != 'required' else '']))
+        return {**({'deprecated': True} if old else {}), **({'description': text} if text else {})}
 
     def property(self, path, message, field):
         said = options(field)

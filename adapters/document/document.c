@@ -11,7 +11,7 @@ typedef struct Reading {
     Arena *arena;
     const DocumentRules *rules; /* NULL: not a config but a value of an API */
     const YamlDocument *document;
-    Problems *problems, *doubts;
+    Problems *problems, *doubts, *deprecated;
     Buffer *out;
 } Reading;
 
@@ -41,7 +41,8 @@ static const char **field_names(const Reading *reading, const MessageType *type,
     const char **names = arena_array(reading->arena, const char *, type->n_fields);
     *n_out = 0;
     for (uint32_t i = 0; i < type->n_fields; i++) {
-        if (!field_rules(reading->rules, &type->fields[i])->replaced_by)
+        const FieldRules *rules = field_rules(reading->rules, &type->fields[i]);
+        if (!rules->replaced_by && !rules->deprecated_for)
             names[(*n_out)++] = type->fields[i].name;
     }
     return names;
@@ -218,6 +219,15 @@ static bool is_second(Reading *reading, const FieldType *field, const JsonNode *
                            before->name, field->name);
 }
 
+/* About a key: what is to be written instead. */
+static void advise(Reading *reading, Problems *told, const JsonNode *member, const char *path,
+                   const char *instead, const char *reason)
+{
+    const YamlPlace *place = yaml_place(reading->document, member);
+    problem_add(told, place->file, place->name_line, place->name_column, path,
+                arena_printf(reading->arena, "write %s", instead), "%s", reason);
+}
+
 static void read_member(Reading *reading, const MessageType *type, const JsonNode *member,
                         const FieldType **chosen, bool *seen, const char *path)
 {
@@ -231,12 +241,13 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
         return;
     }
     const char *member_path = path_of_member(reading, path, field->name);
-    const char *replacement = field_rules(reading->rules, field)->replaced_by;
-    if (replacement) {
-        const YamlPlace *place = yaml_place(reading->document, member);
-        problem_add(reading->doubts, place->file, place->name_line, place->name_column, member_path,
-                    arena_printf(reading->arena, "write %s", replacement),
-                    "this key is no longer read");
+    const FieldRules *rules = field_rules(reading->rules, field);
+    if (rules->deprecated_for)
+        advise(reading, reading->deprecated, member, member_path, rules->deprecated_for,
+               "this key is deprecated: a later release does not read it");
+    if (rules->replaced_by) {
+        advise(reading, reading->doubts, member, member_path, rules->replaced_by,
+               "this key is no longer read");
         return;
     }
     if (seen[field->index]) {
@@ -380,9 +391,9 @@ static bool read_message(Reading *reading, const MessageType *type, const JsonNo
 
 void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
-                   Problems *problems, Problems *doubts, Buffer *json_out)
+                   Problems *problems, Problems *doubts, Problems *deprecated, Buffer *json_out)
 {
-    Reading reading = {problems->arena, rules, document, problems, doubts, json_out};
+    Reading reading = {problems->arena, rules, document, problems, doubts, deprecated, json_out};
     size_t before = json_out->size;
     if (!read_well_known(&reading, type, node, path)) {
         json_out->size = before;

@@ -26,13 +26,13 @@ MUST_USE Result document_rules_load(Arena *arena, Bytes descriptor_set,
 
 /*
  * Reads `node` (the root, or any node of the document) as a message. `path` is that of the node, ""
- * for the root. `rules` may be NULL. Obsolete keys, which have no effect, are added to `doubts`. A
- * map in place of a secret is left out in silence: it says where the secret is, and who reads it
- * has told what is wrong with it.
+ * for the root. `rules` may be NULL. Obsolete keys, which have no effect, are added to `doubts`,
+ * and those that will be to `deprecated`. A map in place of a secret is left out in silence: it
+ * says where the secret is, and who reads it has told what is wrong with it.
  */
 void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
-                   Problems *problems, Problems *doubts, Buffer *json_out);
+                   Problems *problems, Problems *doubts, Problems *deprecated, Buffer *json_out);
 
 /* The node at a path such as "services[0].name"; NULL if there is none. */
 const JsonNode *document_node(const YamlDocument *document, const char *path);

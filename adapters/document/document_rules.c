@@ -27,6 +27,7 @@ enum {
     OPTION_MOST,
     OPTION_REPLACED_BY,
     OPTION_SECRET,
+    OPTION_DEPRECATED_FOR,
     OPTION_WORDS = 50100,
 };
 
@@ -65,6 +66,7 @@ static void read_options(Arena *arena, Bytes options, FieldRules *rules)
             rules->most = (int64_t)field.value;
             break;
         case OPTION_REPLACED_BY: rules->replaced_by = arena_text(arena, field.bytes); break;
+        case OPTION_DEPRECATED_FOR: rules->deprecated_for = arena_text(arena, field.bytes); break;
         case OPTION_SECRET: rules->secret = field.value; break;
         default: break; /* options that have no effect on documents */
         }

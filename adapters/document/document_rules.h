@@ -19,7 +19,8 @@ typedef struct FieldRules {
     FieldSpelling spelled;
     bool bare, needed, secret, has_least, has_most;
     int64_t least, most;
-    const char *replaced_by; /* NULL: it is read */
+    const char *replaced_by;    /* NULL: it is read */
+    const char *deprecated_for; /* NULL: it stays */
 } FieldRules;
 
 struct DocumentRules {

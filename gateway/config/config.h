@@ -865,6 +865,7 @@ struct Config {
     char hash[CONFIG_HASH_SIZE]; /* of the text and of the change lists and schemas that it names:
                                     equal on gateways that do the same */
     Problems doubts;             /* mistakes that `check` refuses and a running gateway only logs */
+    Problems deprecated;         /* keys that a later release does not read */
     Limits limits;
     DnsConfig dns;
     StoreConfig store;

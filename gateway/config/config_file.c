@@ -60,14 +60,14 @@ Result config_schema(Arena *arena, const Schema **schema_out, const DocumentRule
 static Result read_parsed(Arena *arena, const Schema *schema, const DocumentRules *rules,
                           const ProtobufCMessageDescriptor *descriptor,
                           const YamlDocument *document, Problems *problems, Problems *doubts,
-                          ProtobufCMessage **message_out)
+                          Problems *deprecated, ProtobufCMessage **message_out)
 {
     const JsonNode *root = document->root;
     const MessageType *type = schema_message(schema, bytes_of(descriptor->name));
     Arena *working = arena_new(ARENA_UNLIMITED);
     Buffer json = buffer_in(working);
     Result r = OK;
-    document_read(rules, type, document, root, "", problems, doubts, &json);
+    document_read(rules, type, document, root, "", problems, doubts, deprecated, &json);
     if (root->kind == JSON_OBJECT)
         r = config_message(arena, type, buffer_bytes(&json), descriptor, message_out);
     arena_free(working);
@@ -89,12 +89,12 @@ Result config_document_read(Arena *arena, Bytes text, const char *path,
         return r;
     yaml_parse(arena, text, path, NULL, problems, document);
     return document->root ? read_parsed(arena, schema, rules, descriptor, document, problems,
-                                        doubts, message_out)
+                                        doubts, doubts, message_out)
                           : OK;
 }
 
 static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems, Problems *doubts,
-                        ConfigFile *file)
+                        Problems *deprecated, ConfigFile *file)
 {
     const ProtobufCMessageDescriptor *descriptor = &passerelle__config__config__descriptor;
     const Schema *schema;
@@ -109,16 +109,17 @@ static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems
     file->used = buffer_bytes(&used);
     file->n_told = problems->n;
     ProtobufCMessage *message = NULL;
-    r = read_parsed(arena, schema, rules, descriptor, &tree->document, problems, doubts, &message);
+    r = read_parsed(arena, schema, rules, descriptor, &tree->document, problems, doubts, deprecated,
+                    &message);
     file->content = (const Passerelle__Config__Config *)message;
     return r;
 }
 
 Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                        Problems *doubts, ConfigFile *file_out)
+                        Problems *doubts, Problems *deprecated, ConfigFile *file_out)
 {
     ConfigTree tree;
     config_tree_read(arena, text, path, problems, &tree);
     *file_out = (ConfigFile){.path = path, .document = tree.document, .texts = tree.texts};
-    return read_tree(arena, &tree, problems, doubts, file_out);
+    return read_tree(arena, &tree, problems, doubts, deprecated, file_out);
 }

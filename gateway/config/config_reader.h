@@ -36,12 +36,13 @@ typedef struct ConfigFile {
 } ConfigFile;
 
 /* `path` is for messages; names of files in the text are relative to it. Files that it includes,
-   and files with secrets, are read. Mistakes go to `problems`, obsolete keys to `doubts`; the
-   Result fails only for faults of the gateway itself. */
+   and files with secrets, are read. Mistakes go to `problems`, obsolete keys to `doubts`, keys that
+   will be to `deprecated`; the Result fails only for faults of the gateway itself. */
 MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                                 Problems *doubts, ConfigFile *file_out);
+                                 Problems *doubts, Problems *deprecated, ConfigFile *file_out);
 
-/* Another document, as a message of config.proto; NULL if it is no YAML, or no map. */
+/* Another document, as a message of config.proto; NULL if it is no YAML, or no map. Deprecated keys
+   are doubts, too. */
 MUST_USE Result config_document_read(Arena *arena, Bytes text, const char *path,
                                      const ProtobufCMessageDescriptor *descriptor,
                                      Problems *problems, Problems *doubts, YamlDocument *document,

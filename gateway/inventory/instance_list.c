@@ -193,7 +193,7 @@ static void read_entry(ListReader *l, const ListDocument *from, const YamlDocume
     size_t n_problems = reader->problems->n;
     Buffer json = buffer_in(reader->arena);
     document_read(l->rules, l->type, document, entry, path, reader->problems, reader->problems,
-                  &json);
+                  reader->problems, &json);
     if (reader->problems->n == n_problems)
         add_entry(l, from, document, path, buffer_bytes(&json));
     else

@@ -41,18 +41,23 @@ void config_warn_restart(const Config *old, const Config *config)
                         config->limits.work_waits);
 }
 
-void config_warn_doubts(const Config *config)
+static void warn_each(const char *event, Problems told)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Problems doubts = config->doubts;
     Buffer text = buffer_in(arena);
-    doubts.arena = arena;
-    problems_print(&doubts, &text);
+    told.arena = arena;
+    problems_print(&told, &text);
     Bytes rest = buffer_bytes(&text), line;
     while (bytes_split(&rest, '\n', &line))
         if (line.size)
-            telemetry_event("warning", "config_doubtful", OK, "%.*s", BYTES_ARGS(line));
+            telemetry_event("warning", event, OK, "%.*s", BYTES_ARGS(line));
     arena_free(arena);
+}
+
+void config_warn_doubts(const Config *config)
+{
+    warn_each("config_doubtful", config->doubts);
+    warn_each("key_deprecated", config->deprecated);
 }
 
 void config_warn_descriptors(const Config *config)

@@ -44,6 +44,14 @@ static const char *day_text(Warnings *w, int64_t wall)
     return arena_text(w->told->arena, bytes(text, sizeof text));
 }
 
+static void warn_of_deprecated(Warnings *w)
+{
+    for (size_t i = 0; i < w->config->deprecated.n; i++) {
+        const Problem *p = &w->config->deprecated.items[i];
+        warn(w, "%s:%d:%d: %s: %s (%s)", p->file, p->line, p->column, p->path, p->reason, p->hint);
+    }
+}
+
 /* ---- Sunsets --------------------------------------------------------------------------------- */
 
 static bool has_rule(const Service *service, VersionRule rule)
@@ -389,6 +397,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
 {
     Warnings w = {.config = config, .here = here, .told = warnings};
     w.certificates = w.names = table_in(warnings->arena);
+    warn_of_deprecated(&w);
     warn_of_limits(&w);
     warn_of_log(&w);
     warn_of_stores(&w);

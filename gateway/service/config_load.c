@@ -159,7 +159,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     config->lists = arena_new(ARENA_UNLIMITED);
     config->programs = arena_new(ARENA_UNLIMITED);
     config->file = arena_string(arena, path);
-    config->doubts = problems_in(arena);
+    config->doubts = config->deprecated = problems_in(arena);
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
@@ -170,7 +170,8 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     config_hash_begin(&reader);
     add_source(config, config->file);
     file_note_tell(add_source, config);
-    Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
+    Result r = config_file_read(arena, text, config->file, problems, &config->doubts,
+                                &config->deprecated, &reader.file);
     note_texts(&reader);
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);

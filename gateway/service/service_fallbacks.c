@@ -205,7 +205,7 @@ static const char *read_json(ConfigReader *reader, const char *path, const Messa
     if (!node)
         return NULL;
     document_read(NULL, type, &reader->file.document, node, path, reader->problems,
-                  reader->problems, &json);
+                  reader->problems, reader->problems, &json);
     return reader->problems->n == before ? arena_text(reader->arena, buffer_bytes(&json)) : NULL;
 }
 

@@ -1,13 +1,21 @@
 """The JSON Schema of the config, as editors use it: it takes every config of the tree, and refuses what `check` refuses."""
 import json
 import re
+import shutil
 import subprocess
+import sys
 
 import jsonschema
 import pytest
 import yaml
 from gateway import BINARY
+from google.protobuf.internal import encoder
 from processes import ROOT
+
+sys.path.insert(0, str(ROOT / "docs"))
+
+from config_reference import Reference, descriptor  # noqa: E402
+from config_schema import ConfigSchema  # noqa: E402
 
 
 class Core(yaml.SafeLoader):
@@ -82,3 +90,15 @@ def test_it_refuses_mistakes_where_they_are(schema, text, where):
 ])
 def test_it_takes_each_spelling(schema, text):
     assert not list(schema.iter_errors(load(text)))
+
+
+def test_a_deprecated_key_is_marked_with_what_replaces_it():
+    """No key is at present: one is made so, with the option `deprecated_for` of document.proto."""
+    described, instead = descriptor(shutil.which("protoc"), str(ROOT), "/usr/include"), b"at: TEXT"
+    listener = next(message for message in described.message_type if message.name == "Listener")
+    old = next(field for field in listener.field if field.name == "mode")
+    old.options.MergeFromString(encoder.TagBytes(50107, 2) + bytes([len(instead)]) + instead)
+    schema = ConfigSchema(described).schema()["$defs"]["Listener"]["anyOf"][0]["properties"]
+    assert schema["mode"]["deprecated"] is True and schema["mode"]["description"].startswith("Deprecated: write at: TEXT. ")
+    assert "deprecated" not in schema["owner"]
+    assert "| `mode` | text |  | **Deprecated:** write `at: TEXT`. Of a unix socket" in Reference(described).text()

@@ -53,7 +53,8 @@ static Read read_as(Fixture *f, const DocumentRules *rules, const MessageType *t
     Buffer json = buffer_in(f->arena), told = buffer_in(f->arena);
     yaml_parse(f->arena, bytes_of(text), "dir/a.yaml", NULL, &problems, &document);
     assert_non_null(document.root);
-    document_read(rules, type, &document, document.root, "", &problems, &problems, &json);
+    document_read(rules, type, &document, document.root, "", &problems, &problems, &problems,
+                  &json);
     problems_print(&problems, &told);
     return (Read){buffer_bytes(&json), buffer_bytes(&told)};
 }
@@ -122,6 +123,16 @@ static void a_key_that_was_replaced_is_refused_with_what_to_write(void **state)
     assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}]}");
     read = read_house(*state, "name: a\nrooms: [b]\nchimny: true\n");
     assert_bytes(read.told, "dir/a.yaml:3:1: chimny: there is no such key\n");
+}
+
+static void a_deprecated_key_is_read_and_what_to_write_is_told(void **state)
+{
+    Read read = read_house(*state, "name: a\nrooms: [b]\nattic: 3\n");
+    assert_bytes(read.told, "dir/a.yaml:3:1: attic: this key is deprecated: a later release does "
+                            "not read it (write floors: 3)\n");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],\"attic\":3}");
+    read = read_house(*state, "name: a\nrooms: [b]\natic: 3\n");
+    assert_bytes(read.told, "dir/a.yaml:3:1: atic: there is no such key\n");
 }
 
 static void an_absolute_file_stays_as_it_is(void **state)
@@ -299,6 +310,7 @@ int main(void)
         SENTENCE(all_spellings_become_plain_values),
         SENTENCE(a_choice_is_a_word_or_a_map),
         SENTENCE(a_key_that_was_replaced_is_refused_with_what_to_write),
+        SENTENCE(a_deprecated_key_is_read_and_what_to_write_is_told),
         SENTENCE(an_absolute_file_stays_as_it_is),
         SENTENCE(a_standard_stream_is_no_file_beside_the_document),
         SENTENCE(every_mistake_is_told_at_its_place),

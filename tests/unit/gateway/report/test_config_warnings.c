@@ -85,6 +85,18 @@ static int64_t day(const char *text)
     return seconds * SECOND;
 }
 
+/* No key is, at present: what reading one tells is in test_document.c. */
+static void of_a_deprecated_key_what_replaces_it(void **state)
+{
+    Look *look = look_at(GOOD);
+    look->config->deprecated = problems_in(look->arena);
+    problem_add(&look->config->deprecated, "a.yaml", 3, 5, "listen[0].old", "write new: TEXT",
+                "this key is deprecated");
+    assert_string_equal(warnings_at(look, day("2026-11-30")),
+                        "a.yaml:3:5: listen[0].old: this key is deprecated (write new: TEXT)\n");
+    forget(look);
+}
+
 static void nothing_is_warned_of_where_all_is_well(void **state)
 {
     Look *look = look_at(GOOD);
@@ -355,6 +367,7 @@ static void what_cannot_be_looked_up_in_time_is_not_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_a_deprecated_key_what_replaces_it),
         cmocka_unit_test(nothing_is_warned_of_where_all_is_well),
         cmocka_unit_test(a_config_that_serves_nothing_is_warned_of),
         cmocka_unit_test(a_cell_without_instances_is_warned_of),
