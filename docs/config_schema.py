@@ -80,8 +80,7 @@ class ConfigSchema(Reference):
         if self.is_words(message):
             whole = {'anyOf': [whole, {'enum': [field.name for field in message.field]}, VARIABLE]}
         elif bare:
-            said = options(bare[0])
-            whole = {'anyOf': [whole, self.value(message, bare[0], said)]}
+            whole = {'anyOf': [whole, *(self.value(message, field, options(field)) for field in bare)]}
         return {'description': self.comments.get((4, index), message.name), **whole}
 
     def choice(self, index, enum):
