@@ -113,11 +113,12 @@ AROUND = {
 }
 
 # What is in these blocks is not read by Passerelle.
-OTHERS = {("monitoring.md", "rule_files"): "the config of Prometheus"}
+OTHERS = {("monitoring.md", "rule_files"): "the config of Prometheus",
+          ("config-files.md", "x-common"): "an anchor, which completed() would cut off from its aliases"}
 
 # What `check` tells of a part of a config, or of a change list, that is no mistake of it: it lacks what the reader has.
 ELSEWHERE = re.compile("|".join((
-    r"No such file or directory", r"the folder /\S+ does not exist",  # files of the reader
+    r"No such file or directory", r"the environment has no variable HOSTNAME", r"the folder /\S+ does not exist",  # files of the reader
     r"^\.\.\. is not an address", r"has 64 hexadecimal digits", r"has the same token", r"behind its beginning is not m=",  # what `...` stands for
     r"the key versions is missing: \w+ has more than one", r"has the build 3", r"no job begins with",  # other sections
     r"nothing tells clients apart", r"nobody counts who uses what",
