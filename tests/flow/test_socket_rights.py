@@ -1,9 +1,12 @@
 """Who may connect to the unix sockets that a gateway makes: mode, owner and group of their files."""
+import contextlib
 import json
 import os
+import pathlib
 import pwd
 import stat
 import subprocess
+import tempfile
 
 import pytest
 from gateway import BINARY
@@ -27,19 +30,19 @@ ROOT = pytest.mark.skipif(not IS_ROOT, reason="only root gives files to others")
 OWNER = f", owner: nobody, group: {NOBODY.pw_gid}" if IS_ROOT else ""
 
 
-def enterable(folder):
-    """pytest's folders are for their owner alone."""
-    for above in (folder, *folder.parents):
-        if not above.stat().st_mode & stat.S_IXOTH:
-            above.chmod(above.stat().st_mode | stat.S_IXOTH)
-    return folder
+@contextlib.contextmanager
+def open_folder(mode):
+    """pytest's own folders can be entered by their owner alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, mode)
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
-    folder = enterable(tmp_path_factory.mktemp("rights"))
-    with Supervised(folder, CONFIG, mode="0660", admin_mode="'0600'", owner=OWNER, backend=free_port()) as running:
-        yield running
+def gateway():
+    with open_folder(0o755) as folder:
+        with Supervised(folder, CONFIG, mode="0660", admin_mode="'0600'", owner=OWNER, backend=free_port()) as running:
+            yield running
 
 
 def rights(gateway, name):
@@ -95,11 +98,11 @@ def test_a_reload_changes_them_and_an_upgrade_keeps_them(gateway):
     assert rights(gateway, "a.sock") == wanted(0o660) and rights(gateway, "admin.sock") == wanted(0o600)
 
 
-def test_who_cannot_give_a_file_is_told_and_leaves_none(tmp_path):
-    enterable(tmp_path).chmod(0o777)
-    gateway = Supervised(tmp_path, CONFIG, mode="0660", admin_mode="0600", owner=", owner: root", backend=free_port())
-    gateway.write()
-    somebody = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []} if IS_ROOT else {}
-    done = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60, **somebody)
-    assert done.returncode == 1 and "root gives a file to anybody" in done.stderr, done.stderr
-    assert not (tmp_path / "a.sock").exists()
+def test_who_cannot_give_a_file_is_told_and_leaves_none():
+    with open_folder(0o777) as folder:
+        gateway = Supervised(folder, CONFIG, mode="0660", admin_mode="0600", owner=", owner: root", backend=free_port())
+        gateway.write()
+        somebody = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []} if IS_ROOT else {}
+        done = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60, **somebody)
+        assert done.returncode == 1 and "root gives a file to anybody" in done.stderr, done.stderr
+        assert not (folder / "a.sock").exists()
