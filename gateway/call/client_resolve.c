@@ -41,7 +41,7 @@ static Result take_forwarding(Client *c)
     const Fields *fields = &received->fields;
     Fields renamed;
     if (x->config->grpc_metadata && grpc_metadata_is_in(fields) && is_rest(x, received)) {
-        renamed = grpc_metadata_read(fields, x->arena);
+        renamed = grpc_metadata_read(fields, x->config->identity.headers, x->arena);
         if (renamed.full)
             return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", fields->n);
         fields = &renamed;

@@ -4,8 +4,17 @@
 
 static const char prefix[] = "grpc-metadata-";
 
+/* What a proxy says of a client. It takes away these names from what clients send, and not the
+   longer ones. */
+static bool is_of_proxies(Bytes name, const char *const *vouched)
+{
+    static const char *const names[] = {"forwarded", "x-real-ip", "x-request-id", NULL};
+    return bytes_are_one_of(name, names) || (vouched && bytes_are_one_of(name, vouched)) ||
+           bytes_start_with(name, "x-forwarded-") || bytes_start_with(name, "passerelle-");
+}
+
 /* What only a browser says of a request. `name` is in lower case. */
-static bool is_forbidden(Bytes name)
+static bool is_of_browsers(Bytes name)
 {
     static const char *const names[] = {"origin",
                                         "referer",
@@ -26,10 +35,10 @@ static bool is_forbidden(Bytes name)
     return bytes_start_with(name, "sec-") || bytes_start_with(name, "proxy-");
 }
 
-static bool is_metadata(Bytes name)
+static bool is_metadata(Bytes name, const char *const *vouched)
 {
     return name.size && name.data[0] != ':' && field_role(name) == FIELD_METADATA &&
-           !is_forbidden(name);
+           !is_of_browsers(name) && !is_of_proxies(name, vouched);
 }
 
 bool grpc_metadata_is_in(const Fields *fields)
@@ -40,7 +49,7 @@ bool grpc_metadata_is_in(const Fields *fields)
     return false;
 }
 
-Fields grpc_metadata_read(const Fields *fields, Arena *arena)
+Fields grpc_metadata_read(const Fields *fields, const char *const *vouched, Arena *arena)
 {
     Fields read = fields_in(arena);
     for (uint32_t i = 0; i < fields->n; i++) {
@@ -48,7 +57,7 @@ Fields grpc_metadata_read(const Fields *fields, Arena *arena)
         bool renamed = bytes_start_with(field.name, prefix);
         if (renamed)
             field.name = bytes_slice(field.name, strlen(prefix), SIZE_MAX);
-        if (!renamed || is_metadata(field.name))
+        if (!renamed || is_metadata(field.name, vouched))
             fields_add(&read, field.name, field.value);
     }
     return read;

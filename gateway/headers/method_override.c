@@ -19,9 +19,10 @@ Result method_override_read(const HttpHead *head, Arena *arena, const HttpHead *
     *meant_out = NULL;
     if (!verb.data || !bytes_are(head->method, "POST"))
         return OK;
-    if (!is_known(fields_joined(&head->fields, name))) /* several are joined, which is none */
+    Bytes said = fields_joined(&head->fields, name); /* several are none */
+    if (!is_known(said))
         return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%s is %.*s, and not GET, PUT, PATCH or DELETE",
-                         name, BYTES_ARGS(bytes_cut_text(verb, 100)));
+                         name, BYTES_ARGS(bytes_cut_text(said, 100)));
     HttpHead *meant = arena_make(arena, HttpHead);
     if (!meant)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading %s", name);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/file/file.h"
 
+#include <libpq-fe.h>
 #include <sys/stat.h>
 
 enum { KEY_FILE_MOST = 4096 };
@@ -96,6 +97,23 @@ static void read_keys(ConfigReader *reader, const Passerelle__Config__Store *tex
 /* ---- The store ------------------------------------------------------------------------------- */
 
 /* Of a gateway without a store; it is used as one. */
+static bool is_port(const char *text)
+{
+    return !text || strspn(text, "0123456789,") == strlen(text);
+}
+
+/* What libpq says of one that it cannot read quotes parts of it, such as passwords: so it is not to
+   be asked when a connection is made. */
+static bool is_connection_string(const char *text)
+{
+    PQconninfoOption *options = PQconninfoParse(text, NULL);
+    bool good = options != NULL;
+    for (PQconninfoOption *option = options; good && option->keyword; option++)
+        good = strcmp(option->keyword, "port") != 0 || is_port(option->val);
+    PQconninfoFree(options);
+    return good;
+}
+
 static void read_rollouts_file(ConfigReader *reader)
 {
     static const Passerelle__Config__Store defaults = PASSERELLE__CONFIG__STORE__INIT;
@@ -148,6 +166,11 @@ void config_read_store(ConfigReader *reader)
                     "the store has both sqlite and postgresql");
     else if (text->postgresql && !*text->postgresql)
         config_tell(reader, "store.postgresql", "for example service=passerelle", "it is empty");
+    else if (text->postgresql && !is_connection_string(text->postgresql))
+        config_tell(reader, "store.postgresql",
+                    "for example host=db user=gw password='with spaces', or "
+                    "postgresql://gw:PERCENT-ENCODED@db/gw",
+                    "it is no connection string of PostgreSQL");
     else if (!text->postgresql) {
         store->sqlite = text->sqlite ? text->sqlite : "/var/lib/passerelle/store.db";
         doubt_folder(reader, "store.sqlite", create_it, store->sqlite);

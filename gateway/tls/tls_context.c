@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* AEAD with forward secrecy only: the ciphers of TLS 1.2 that RFC 9113 appendix A allows. */
 static const char ciphers[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -61,10 +62,16 @@ static int no_password(char *buffer, int size, int writing, void *owner)
 }
 
 /* OpenSSL reads this file next. */
+/* OpenSSL looks for what it wants to the end of a file. */
+enum { FILE_MOST = 16 << 20 };
+
 static Result begin_file(Arena *arena, const char *field, const char *what, const char *path)
 {
+    struct stat found;
     file_note_reading(path);
     const char *wrong = file_not_regular(path);
+    if (!wrong && stat(path, &found) == 0 && found.st_size > FILE_MOST)
+        wrong = arena_printf(arena, "it has more than %d MiB", FILE_MOST >> 20);
     return wrong ? FAIL_FIELD(arena, FAULT_TLS, field, "reading the %s %s: %s", what, path, wrong)
                  : OK;
 }

@@ -4,6 +4,7 @@
 #include "tests/unit/check.h"
 
 static Arena *arena;
+static const char *const vouched[] = {"x-client", "x-tenant", NULL};
 
 static int begin(void **state)
 {
@@ -35,12 +36,27 @@ static void metadata_get_their_names(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Fields fields = one(names[i][0]);
         assert_int_equal(grpc_metadata_is_in(&fields), strcmp(names[i][0], names[i][1]) != 0);
-        Fields read = grpc_metadata_read(&fields, arena);
+        Fields read = grpc_metadata_read(&fields, vouched, arena);
         assert_int_equal(read.n, 2);
         assert_bytes(read.items[0].name, "accept");
         assert_bytes(read.items[1].name, names[i][1]);
         assert_bytes(read.items[1].value, "1");
     }
+}
+
+static void what_proxies_vouch_for_is_left_out(void **state)
+{
+    static const char *const names[] = {
+        "x-client",         "x-tenant",          "forwarded",
+        "x-forwarded-for",  "x-forwarded-proto", "x-real-ip",
+        "x-forwarded-host", "x-request-id",      "x-forwarded-client-cert",
+        "passerelle-hops"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Fields fields = one(arena_printf(arena, "grpc-metadata-%s", names[i]));
+        assert_int_equal(grpc_metadata_read(&fields, vouched, arena).n, 1);
+    }
+    Fields fields = one("grpc-metadata-x-client");
+    assert_int_equal(grpc_metadata_read(&fields, NULL, arena).n, 2);
 }
 
 static void what_frames_a_message_or_what_only_browsers_say_is_left_out(void **state)
@@ -67,7 +83,7 @@ static void what_frames_a_message_or_what_only_browsers_say_is_left_out(void **s
                                         "upgrade"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Fields fields = one(arena_printf(arena, "grpc-metadata-%s", names[i]));
-        Fields read = grpc_metadata_read(&fields, arena);
+        Fields read = grpc_metadata_read(&fields, vouched, arena);
         if (read.n != 1)
             fail_msg("%s", names[i]);
     }
@@ -87,6 +103,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(metadata_get_their_names),
+        TEST(what_proxies_vouch_for_is_left_out),
         TEST(what_frames_a_message_or_what_only_browsers_say_is_left_out),
         TEST(metadata_of_a_response_come_under_both_names),
     };
