@@ -35,8 +35,7 @@ static const Step *answer_options(Client *c)
 {
     Exchange *x = c->x;
     HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
-    Bytes allow = bytes_of(arena_printf(x->arena, "%.*s, OPTIONS", BYTES_ARGS(c->allow)));
-    fields_add(&head.fields, bytes_of("allow"), allow);
+    fields_add(&head.fields, bytes_of("allow"), c->allow);
     fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
     cors_add(&x->config->cors, c->origin, &head.fields);
     own_fields_merge_vary(&head.fields);

@@ -8,7 +8,6 @@
 #include "gateway/headers/cors.h"
 #include "gateway/headers/etags.h"
 #include "gateway/headers/grpc_metadata.h"
-#include "gateway/headers/method_override.h"
 #include "gateway/headers/trace_sample.h"
 #include "gateway/identity/known_client.h"
 #include "gateway/match/destination.h"
@@ -518,7 +517,7 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
     if (failed(found))
         return found;
     if (!x->binding && !x->route && !to->builtin) {
-        c->allow = to->match.allowed;
+        c->allow = destination_allow(to, x->arena);
         return missing_of(x, to);
     }
     if (failed(r))
@@ -531,45 +530,17 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
     return failed(r) ? r : take_parameters(x, &to->match);
 }
 
-/* What a POST stands for, where that is a request of REST; else it is what it says, as where the
-   gateway does not know the field. All that follows sees the method that is meant. */
-static Result take_override(Client *c, Destination *to, bool *taken_out)
-{
-    Exchange *x = c->x;
-    const HttpHead *meant;
-    Destination said;
-    *taken_out = false;
-    Result r = method_override_read(c->head, x->arena, &meant);
-    if (failed(r)) {
-        Result other = destination_find(x->config, c->head, x->call.path, x->arena, &said);
-        bool is_rest = !failed(other) && (said.binding || said.match.allowed.size);
-        error_ignore(other, "it is found again");
-        *taken_out = is_rest;
-        *to = said;
-        if (!is_rest)
-            error_ignore(r, "the field means something to whom the request is for, if to anybody");
-        return is_rest ? r : OK;
-    }
-    if (!meant)
-        return OK;
-    r = destination_find(x->config, meant, x->call.path, x->arena, to);
-    *taken_out = !failed(r) && !to->is_rpc && (to->binding || to->match.allowed.size);
-    if (!*taken_out) {
-        error_ignore(r, "it is found again");
-        return OK;
-    }
-    c->head = meant;
-    x->call.verb = bytes_copy(x->arena, meant->method);
-    return OK;
-}
-
+/* All that follows sees the method that is meant. */
 static Result find_destination(Client *c, Destination *to)
 {
     Exchange *x = c->x;
-    bool taken = false;
-    Result r = x->config->method_override ? take_override(c, to, &taken) : OK;
-    return taken || failed(r) ? r
-                              : destination_find(x->config, c->head, x->call.path, x->arena, to);
+    const HttpHead *meant;
+    Result r = destination_find_meant(x->config, c->head, x->call.path, x->arena, &meant, to);
+    if (meant != c->head) {
+        c->head = meant;
+        x->call.verb = bytes_copy(x->arena, meant->method);
+    }
+    return r;
 }
 
 Result client_resolve(Client *c, const Builtin **builtin_out)

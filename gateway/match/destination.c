@@ -1,6 +1,7 @@
 #include "gateway/match/destination.h"
 
 #include "base/arena.h"
+#include "gateway/headers/method_override.h"
 #include "gateway/version/other_version.h"
 #include "protocols/dialect/dialect.h"
 #include "protocols/http/http_path.h"
@@ -97,6 +98,40 @@ Result destination_find(const Config *config, const HttpHead *head, Bytes path, 
     return r;
 }
 
+/* What the field says is a mistake where the path is one of REST; elsewhere it means something to
+   whom the request is for, if to anybody. */
+static Result take_no_override(Result why, const Destination *said)
+{
+    if (said->binding || said->match.allowed.size)
+        return why;
+    error_ignore(why, "the gateway does not know the field there");
+    return OK;
+}
+
+Result destination_find_meant(const Config *config, const HttpHead *head, Bytes path, Arena *arena,
+                              const HttpHead **meant_out, Destination *out)
+{
+    const HttpHead *meant = NULL;
+    *meant_out = head;
+    Result r = config->method_override ? method_override_read(head, arena, &meant) : OK;
+    if (!failed(r) && meant) {
+        Result other = destination_find(config, meant, path, arena, out);
+        if (!failed(other) && !out->is_rpc && (out->binding || out->match.allowed.size)) {
+            *meant_out = meant;
+            return OK;
+        }
+        error_ignore(other, "it is found again");
+    }
+    Result said = destination_find(config, head, path, arena, out);
+    if (!failed(r))
+        return said;
+    Result override = take_no_override(r, out);
+    if (!failed(override))
+        return said;
+    error_ignore(said, "the field is told");
+    return override;
+}
+
 /* ---- What is not there ----------------------------------------------------------------------- */
 
 /* Whether the version serves the request, once its own name stands in the path. */
@@ -135,6 +170,22 @@ static const char *other_versions(const MissingRequest *request, bool is_rpc, Ar
         }
     }
     return "";
+}
+
+static bool lists(Bytes verbs, const char *verb)
+{
+    for (Bytes one; bytes_split(&verbs, ',', &one);)
+        if (bytes_are(bytes_trim(one), verb))
+            return true;
+    return false;
+}
+
+Bytes destination_allow(const Destination *destination, Arena *arena)
+{
+    Bytes allowed = destination->match.allowed;
+    if (!allowed.size || lists(allowed, "OPTIONS"))
+        return allowed;
+    return bytes_of(arena_printf(arena, "%.*s, OPTIONS", BYTES_ARGS(allowed)));
 }
 
 Result destination_missing(const Destination *destination, const MissingRequest *request,

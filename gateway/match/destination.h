@@ -33,6 +33,19 @@ typedef struct Destination {
 MUST_USE Result destination_find(const Config *config, const HttpHead *head, Bytes path,
                                  Arena *arena, Destination *out);
 
+/*
+ * The same, of what a POST with X-HTTP-Method-Override stands for, where the config has
+ * `rest: {method_override: true}` and that is a request of REST: then *meant_out is the head that
+ * is meant (method_override.h), in the arena; else it is `head`. Faults: also BAD_REQUEST, if the
+ * field says no such method, where the path is one of REST.
+ */
+MUST_USE Result destination_find_meant(const Config *config, const HttpHead *head, Bytes path,
+                                       Arena *arena, const HttpHead **meant_out, Destination *out);
+
+/* What Allow says of a path of REST that takes other verbs: these, and OPTIONS, which the gateway
+   answers with it. In the arena; empty: the path takes none. */
+Bytes destination_allow(const Destination *destination, Arena *arena);
+
 /* A request for which there is nothing. */
 typedef struct MissingRequest {
     const Config *config;

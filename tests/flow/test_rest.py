@@ -177,7 +177,7 @@ def test_a_path_that_only_resembles_one_is_404(world, path):
 def test_the_root_is_a_path(world):
     assert world.asks("GET", "/?number=1") == {"number": "1"}
     assert world.http("GET", "").status == 200
-    assert world.refuses(405, "POST", "/", {})["headers"]["Allow"] == "GET, HEAD"
+    assert world.refuses(405, "POST", "/", {})["headers"]["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/v1/one/%", "/v1/one/%4", "/v1/one/%zz", "/v1/one/%FF", "/v1/files/a%C3"])
@@ -187,10 +187,10 @@ def test_a_bad_escape_is_400(world, path):
 
 def test_a_verb_that_the_path_does_not_take_is_405_with_those_that_it_takes(world):
     told = world.refuses(405, "PUT", "/v1/one/42")
-    assert told["headers"]["Allow"] == "GET, HEAD"
-    assert set(world.refuses(405, "GET", "/v1/none/7")["headers"]["Allow"].split(", ")) == {"POST", "DELETE"}
-    assert world.refuses(405, "GET", "/v1/custom/7")["headers"]["Allow"] == "REPORT"
-    assert world.refuses(405, "POST", "/v1/one/42")["headers"]["Allow"] == "GET, HEAD"
+    assert told["headers"]["Allow"] == "GET, HEAD, OPTIONS"
+    assert set(world.refuses(405, "GET", "/v1/none/7")["headers"]["Allow"].split(", ")) == {"POST", "DELETE", "OPTIONS"}
+    assert world.refuses(405, "GET", "/v1/custom/7")["headers"]["Allow"] == "REPORT, OPTIONS"
+    assert world.refuses(405, "POST", "/v1/one/42")["headers"]["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_verbs_of_ones_own_are_served(world):

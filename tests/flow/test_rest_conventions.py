@@ -145,7 +145,7 @@ def test_a_whole_gateway_may_have_it_but_for_a_listener(tmp_path, schema, librar
         told = gateway.http("GET", "/v1/nothing").json["error"]
         assert (told["code"], told["status"], told["details"][0]["reason"]) == (404, "UNIMPLEMENTED", "UNKNOWN_PATH")
         assert gateway.http("GET", "/v1/shelf?tags=!").headers["Content-Type"] == "application/problem+json"
-        assert gateway.http("PUT", "/v1/one/7").headers["Allow"] == "GET, HEAD"
+        assert gateway.http("PUT", "/v1/one/7").headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 # ---- The status of a success ------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def test_it_stands_for_no_method_that_is_none_of_these(world, verb):
 
 def test_only_a_post_stands_for_another_and_only_where_the_path_has_it(world):
     assert world.asks("PUT", "/v1/whole/7", "{}", override("DELETE")) == {"name": "7"}
-    assert world.refuses(405, "POST", "/v1/one/7", "{}", override("DELETE"))["headers"]["Allow"] == "GET, HEAD"
+    assert world.refuses(405, "POST", "/v1/one/7", "{}", override("DELETE"))["headers"]["Allow"] == "GET, HEAD, OPTIONS"
     told = world.http("POST", "/library.v1.Library/One", "{}", override("DELETE"))
     assert told.status == 200 and world.library.metadata["x-http-method-override"] == "DELETE"
 
