@@ -48,20 +48,26 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
                      .minor = 2,
                      .content_length = -1,
                      .fields = request->fields};
+    const HttpHead *meant;
     Destination *to = &asked->to;
-    Result r = destination_find(config, &head, path, arena, to);
+    Result r = destination_find_meant(config, &head, path, arena, &meant, to);
     if (failed(r))
         return r;
     found->binding = to->binding;
     found->method = to->binding ? to->binding->method : to->method;
     found->route = to->route;
     found->by_gateway = to->builtin;
-    r = read_head(request, &head, found, arena, asked);
+    r = read_head(request, meant, found, arena, asked);
     if (failed(r))
         found->route = NULL;
     if (failed(r) || found->method || found->route || found->by_gateway)
         return r;
-    const MissingRequest missing = {config, request->verb, path, clock_wall()};
+    if (!to->is_rpc && bytes_are(request->verb, "OPTIONS")) {
+        found->allow = destination_allow(to, arena);
+        if (found->allow.size)
+            return OK;
+    }
+    const MissingRequest missing = {config, meant->method, path, clock_wall()};
     return destination_missing(to, &missing, arena);
 }
 
@@ -164,7 +170,7 @@ static Result find_all(const Config *config, const ExplainRequest *request, Aren
 {
     Asked asked = {.call = {.timeout = 0}};
     Result r = find(config, request, arena, &asked, found);
-    if (failed(r) || found->route || found->by_gateway)
+    if (failed(r) || found->route || found->by_gateway || found->allow.size)
         return r;
     r = ask_version(request, arena, found);
     if (failed(r)) {

@@ -47,6 +47,7 @@ typedef struct Explained {
     uint32_t n_served;
     ExplainArm arm;
     bool by_gateway; /* a built-in service answers */
+    Bytes allow;     /* OPTIONS: what the gateway itself answers it with; else empty */
     Result refused;  /* OK: it is not */
 } Explained;
 

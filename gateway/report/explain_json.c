@@ -328,6 +328,8 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         add_refused(found->refused, out);
     if (found->by_gateway)
         json_text_add_bool(out, "by_gateway", true);
+    if (found->allow.size)
+        json_text_add_member(out, "allow", found->allow);
     if (found->negotiation.client)
         add_version(&found->negotiation, out);
     if (found->route) {

@@ -362,6 +362,9 @@ void explain_text(const ExplainRequest *request, const Explained *found, Buffer 
         tell_way(request, found, out);
     if (found->by_gateway)
         buffer_add_text(out, "answered  by the gateway itself\n");
+    if (found->allow.size)
+        buffer_printf(out, "answered  by the gateway itself, 204 with Allow: %.*s\n",
+                      BYTES_ARGS(found->allow));
     if (failed(found->refused))
         buffer_printf(out, "refused   %s\n", error_text(out->arena, found->refused));
 }

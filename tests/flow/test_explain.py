@@ -9,7 +9,8 @@ from http1_backend import Http1Backend
 from http2_client import http2_request
 from processes import eventually
 
-CONFIG = SHOP_CONFIG + "  - {match: /old/, instances: ['127.0.0.1:$old']}\n"
+OVERRIDE = "x-http-method-override"
+CONFIG = "rest: {method_override: true}\n" + SHOP_CONFIG + "  - {match: /old/, instances: ['127.0.0.1:$old']}\n"
 GRPC = {"content-type": "application/grpc", "te": "trailers"}
 JSON = {"content-type": "application/json"}
 CONNECT = {"connect-protocol-version": "1", **JSON}
@@ -50,6 +51,13 @@ def service_answers(fault):
     ("GET", "/v3/orders?", {}),
     ("GET", "/v3/orders/none", {}),
     ("PATCH", "/v1/orders", JSON),
+    ("OPTIONS", "/v1/orders", {}),
+    ("OPTIONS", "/v9/orders", {}),
+    ("POST", "/v3/orders/none", {}),
+    ("POST", "/v3/orders/none", {**JSON, OVERRIDE: "GET"}),
+    ("POST", "/v3/orders/none", {OVERRIDE: "PATCH"}),
+    ("POST", "/v3/orders/none", {OVERRIDE: "HEAD"}),
+    ("POST", "/old/x", {OVERRIDE: "HEAD"}),
     ("GET", "/v9/orders", {}),
     ("GET", "/nothing", {}),
     ("POST", "/nothing", JSON),

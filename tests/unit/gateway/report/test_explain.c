@@ -16,7 +16,8 @@ static const char text[] =
          "    pins: {panel: v2}\n"
          "routes:\n"
          "  - {match: garage.Cars/List, impact: high, timeout: 1500ms, hedge: {after: 50ms}}\n"
-         "  - {match: /old/, instances: ['127.0.0.1:80']}\n";
+         "  - {match: /old/, instances: ['127.0.0.1:80']}\n"
+         "rest: {method_override: true}\n";
 
 typedef struct Fixture {
     Arena *arena;
@@ -158,6 +159,42 @@ static void plans_are_printed_when_asked_for(void **state)
     fields_add_text(&request.fields, "content-type", "application/json; charset=utf-8");
     assert_string_equal(line_of(*state, &request, "plan      request"),
                         "plan      request, json to proto");
+}
+
+static void options_is_answered_with_what_the_path_takes(void **state)
+{
+    Fixture *f = *state;
+    Buffer out = buffer_in(f->arena), json = buffer_in(f->arena);
+    ExplainRequest request = request_of(f, "OPTIONS", "/cars");
+    Explained found;
+    assert_ok(f->arena, told(f, &request, &out));
+    assert_string_equal(arena_text(f->arena, buffer_bytes(&out)),
+                        "answered  by the gateway itself, 204 with Allow: GET, HEAD, OPTIONS\n");
+    explain(f->config, &request, f->arena, &found);
+    explain_json(&request, &found, &json);
+    assert_string_equal(arena_text(f->arena, buffer_bytes(&json)),
+                        "{\"ok\":true,\"allow\":\"GET, HEAD, OPTIONS\"}\n");
+    request = request_of(f, "OPTIONS", "/nothing");
+    assert_fault(told(f, &request, &out), FAULT_UNKNOWN_PATH);
+}
+
+static void a_post_is_explained_as_what_it_stands_for(void **state)
+{
+    Fixture *f = *state;
+    Buffer out = buffer_in(f->arena);
+    ExplainRequest request = request_of(f, "POST", "/cars");
+    assert_fault(told(f, &request, &out), FAULT_METHOD_NOT_ALLOWED);
+    fields_add_text(&request.fields, "x-http-method-override", "GET");
+    assert_ok(f->arena, told(f, &request, &out));
+    request = request_of(f, "POST", "/cars");
+    fields_add_text(&request.fields, "x-http-method-override", "DELETE");
+    assert_fault(told(f, &request, &out), FAULT_METHOD_NOT_ALLOWED);
+    request = request_of(f, "POST", "/cars");
+    fields_add_text(&request.fields, "x-http-method-override", "HEAD");
+    assert_fault(told(f, &request, &out), FAULT_BAD_REQUEST);
+    request = request_of(f, "POST", "/old/page");
+    fields_add_text(&request.fields, "x-http-method-override", "HEAD");
+    assert_ok(f->arena, told(f, &request, &out));
 }
 
 static void what_would_be_refused_is_refused_with_the_reason(void **state)
@@ -398,6 +435,8 @@ int main(void)
         cmocka_unit_test(the_version_with_fewer_losses_is_served_first),
         cmocka_unit_test(a_path_that_is_passed_through_is_said),
         cmocka_unit_test(plans_are_printed_when_asked_for),
+        cmocka_unit_test(options_is_answered_with_what_the_path_takes),
+        cmocka_unit_test(a_post_is_explained_as_what_it_stands_for),
         cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
         cmocka_unit_test(programs_read_the_same_as_json),
         cmocka_unit_test(programs_read_what_is_refused_and_what_is_passed_through),
