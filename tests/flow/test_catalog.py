@@ -84,7 +84,7 @@ def test_what_is_no_page_is_not_found(gateway, path):
 
 def test_pages_are_read_only(gateway):
     answer = gateway.http("POST", "/apis/orders", {})
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_without_a_catalog_there_are_no_pages(tmp_path):
