@@ -234,12 +234,11 @@ static bool is_head_of_stream(const Exchange *x)
     return x->method && x->method->type->server_streaming && bytes_are(x->call.verb, "HEAD");
 }
 
-/* The client has its response, and the call to the service is cancelled. */
+/* The client has its response, whole; only the call to the service is cancelled. */
 static void leave_stream(Client *c)
 {
-    Exchange *x = c->x;
     http_stream_send_end(c->stream, NULL);
-    exchange_cancel(x, FAIL(x->arena, FAULT_CANCELLED, "HEAD wants no messages of a stream"));
+    exchange_cancel(c->x, OK);
 }
 
 /* The HTTP status that the service says; 0: it says none that a success can have. */

@@ -904,12 +904,20 @@ static void give_record(Exchange *x)
     x->caller = NULL;
 }
 
-void exchange_cancel(Exchange *x, Result why)
+static void note_failure(Exchange *x, Result why)
 {
     x->record.why = error_copy(x->arena, why);
     x->record.status = status_of_error(x->arena, x->record.why);
     if (!x->record.http_status) /* nothing of a response was sent */
         x->record.http_status = why.error->fault->http_status;
+}
+
+void exchange_cancel(Exchange *x, Result why)
+{
+    if (failed(why))
+        note_failure(x, why);
+    else
+        x->record.status = (Status){.code = CODE_OK};
     if (x->keyed)
         exchange_leave_key(x);
     give_record(x);

@@ -239,8 +239,8 @@ bool exchange_more(Exchange *x);
 /* The caller accepts more of the response again: see CallerEvents.has_room. */
 bool exchange_room(Exchange *x);
 
-/* Cancels the call. `why` has failed, and is copied. The exchange is freed before the return, or
-   when the callback that is running returns. */
+/* Cancels the call. `why` is copied; OK: the caller has all that it wants, and the call went well.
+   The exchange is freed before the return, or when the callback that is running returns. */
 void exchange_cancel(Exchange *x, Result why);
 
 /* The metadata in the head of the upstream response; empty while there is none. Valid as long as

@@ -329,6 +329,7 @@ static void head_of_a_stream_ends_with_its_head(void **state)
     assert_true(client->ended && !client->reset);
     assert_body(client, BYTES_NONE);
     assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
 /* Its stream is gone with the head, before the message that brought it is looked at. */
@@ -343,6 +344,7 @@ static void head_of_a_stream_over_http1_ends_with_its_head(void **state)
     assert_true(client->ended && !client->reset);
     assert_body(client, BYTES_NONE);
     assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
 static void head_of_an_error_has_no_body_either(void **state)
