@@ -266,9 +266,8 @@ static uint16_t success_status(const Exchange *x)
     return both ? attempt->answer.http_status : 200;
 }
 
-static bool has_no_content(const Exchange *x)
+static bool is_without_content(uint16_t status)
 {
-    uint16_t status = success_status(x);
     return status == 204 || status == 205 || status == 304;
 }
 
@@ -312,6 +311,8 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
         reply_add_trailers(&x->call, trailers, &head);
     complete_fields(c, &head.fields);
     head.status = success_status(x);
+    if (is_without_content(head.status))
+        fields_drop(&head.fields, bytes_of("content-type"));
     if (head.fields.full) {
         compression_stream_free(c->compressor);
         c->compressor = NULL;
@@ -357,7 +358,7 @@ const Framing *client_framing(Caller *caller)
         .compression = exchange_answer_compression(x),
         .least = x->config->limits.compress_least,
         .always = exchange_must_compress(x),
-        .empty = has_no_content(x) && !x->method->type->server_streaming,
+        .empty = is_without_content(success_status(x)) && !x->method->type->server_streaming,
         .bare = c->rest_body != NULL,
     };
     if (exchange_is_raw(x)) {

@@ -168,6 +168,7 @@ def test_a_status_without_content_has_none(world, said):
     got = lend(world, **{"x-http-code": said, "etag": '"5"'})
     assert (got.status, got.body, got.headers["ETag"]) == (int(said), b"", 'W/"passerelle-5"')
     assert said == "205" or got.headers.get("Content-Length") is None
+    assert got.headers.get("Content-Type") is None
 
 
 def test_elsewhere_it_is_metadata_like_any_other(world):
