@@ -134,10 +134,10 @@ static void a_rest_client_is_told_to_come_back(void **state)
 static void other_verbs_are_refused_with_those_that_there_are(void **state)
 {
     static const char *const cases[][3] = {
-        {"PUT", "/v1/operations/x", "GET, HEAD, DELETE"},
-        {"GET", "/v1/operations/x:cancel", "POST"},
-        {"GET", "/v1/operations/x:wait", "POST"},
-        {"POST", "/v1/operations", "GET, HEAD"},
+        {"PUT", "/v1/operations/x", "GET, HEAD, DELETE, OPTIONS"},
+        {"GET", "/v1/operations/x:cancel", "POST, OPTIONS"},
+        {"GET", "/v1/operations/x:wait", "POST, OPTIONS"},
+        {"POST", "/v1/operations", "GET, HEAD, OPTIONS"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Scene *scene = play(state);
