@@ -56,11 +56,20 @@ static const Version *find_version(const CommandLine *line, const Config *config
     return version;
 }
 
+/* NULL: where clients have the document from. */
+static const char *url_of(const CommandLine *line, const Config *config)
+{
+    const char *said = command_option(line, "--url"),
+               *own = config->catalog ? config->catalog->url : "";
+    if (said)
+        return said;
+    return *own ? own : NULL;
+}
+
 static int print(const CommandLine *line, const Config *config, const Version *version,
                  Arena *arena)
 {
-    OpenApiQuestion question = {
-        .config = config, .version = version, .url = command_option(line, "--url")};
+    OpenApiQuestion question = {.config = config, .version = version, .url = url_of(line, config)};
     Buffer json = buffer_in(arena), shown = buffer_in(arena);
     Result r = openapi_write(&question, &json);
     if (failed(r)) {

@@ -360,6 +360,11 @@ def test_the_url_of_the_gateway_is_the_server(folder):
     (folder / "zoo.yaml").write_text(CONFIG)
     assert document(folder / "zoo.yaml")["servers"] == [{"url": "/"}]
     assert document(folder / "zoo.yaml", "--url", "https://api.example.com")["servers"] == [{"url": "https://api.example.com"}]
+    (folder / "zoo.yaml").write_text(CONFIG + 'catalog: {}\n')
+    assert document(folder / "zoo.yaml")["servers"] == [{"url": "/"}]
+    (folder / "zoo.yaml").write_text(CONFIG + 'catalog: {url: "https://zoo.example.com/"}\n')
+    assert document(folder / "zoo.yaml")["servers"] == [{"url": "https://zoo.example.com"}]
+    assert document(folder / "zoo.yaml", "--url", "https://api.example.com")["servers"] == [{"url": "https://api.example.com"}]
 
 
 def test_versions_with_the_same_path_need_the_header(tmp_path):
