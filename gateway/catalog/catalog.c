@@ -26,14 +26,21 @@ static const Version *find_version(const Service *service, Bytes name)
     return NULL;
 }
 
+/* Of the services that have pages. */
+static const Service *find_listed(const Config *config, Bytes name)
+{
+    const Service *service = find_service(config, name);
+    return service && !service->unlisted ? service : NULL;
+}
+
 /* "orders", "orders/v2", "orders/v2/openapi.json" */
 static bool find_below(const Config *config, Bytes rest, CatalogPage *page_out)
 {
     Bytes service, version, file;
     if (!bytes_split(&rest, '/', &service))
         return false;
-    *page_out = (CatalogPage){CATALOG_SERVICE, find_service(config, service), NULL};
-    if (!page_out->service || page_out->service->unlisted)
+    *page_out = (CatalogPage){CATALOG_SERVICE, find_listed(config, service), NULL};
+    if (!page_out->service)
         return false;
     if (!bytes_split(&rest, '/', &version))
         return true;
@@ -45,6 +52,15 @@ static bool find_below(const Config *config, Bytes rest, CatalogPage *page_out)
     return config->catalog->openapi && !rest.size && bytes_are(file, "openapi.json");
 }
 
+/* What follows "/apis/"; empty: the path is not below it. */
+static Bytes below(const Config *config, Bytes path)
+{
+    size_t size = strlen(config->catalog->path);
+    bool is_below = bytes_start_with(path, config->catalog->path) && path.size > size + 1 &&
+                    path.data[size] == '/';
+    return is_below ? bytes_slice(path, size + 1, path.size) : BYTES_NONE;
+}
+
 bool catalog_find(const Config *config, Bytes path, CatalogPage *page_out)
 {
     if (!config->catalog)
@@ -53,10 +69,17 @@ bool catalog_find(const Config *config, Bytes path, CatalogPage *page_out)
         *page_out = (CatalogPage){CATALOG_LINKS, NULL, NULL};
         return true;
     }
-    size_t size = strlen(config->catalog->path);
-    return bytes_start_with(path, config->catalog->path) && path.size > size + 1 &&
-           path.data[size] == '/' && !bytes_end_with(path, "/") &&
-           find_below(config, bytes_slice(path, size + 1, path.size), page_out);
+    Bytes rest = below(config, path);
+    return rest.size && !bytes_end_with(rest, "/") && find_below(config, rest, page_out);
+}
+
+const Service *catalog_lacks_version(const Config *config, Bytes path, Bytes *said_out)
+{
+    Bytes rest = config->catalog ? below(config, path) : BYTES_NONE, name;
+    if (!bytes_split(&rest, '/', &name) || !bytes_split(&rest, '/', said_out) || !said_out->size)
+        return NULL;
+    const Service *service = find_listed(config, name);
+    return service && !find_version(service, *said_out) ? service : NULL;
 }
 
 const char *catalog_media(CatalogKind kind)

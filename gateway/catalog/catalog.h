@@ -39,6 +39,10 @@ typedef struct CatalogView {
 /* Whether there is a page at the path, which has no query. The config may have no catalog. */
 bool catalog_find(const Config *config, Bytes path, CatalogPage *page_out);
 
+/* The service whose page of a version that it has not, or what lies below it, is at the path;
+ *said_out is that version. NULL: it is at no such path. The config may have no catalog. */
+const Service *catalog_lacks_version(const Config *config, Bytes path, Bytes *said_out);
+
 /* The media type of such a page; a literal. */
 const char *catalog_media(CatalogKind kind);
 

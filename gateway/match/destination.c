@@ -1,6 +1,7 @@
 #include "gateway/match/destination.h"
 
 #include "base/arena.h"
+#include "gateway/catalog/catalog.h"
 #include "gateway/headers/method_override.h"
 #include "gateway/version/other_version.h"
 #include "protocols/dialect/dialect.h"
@@ -156,17 +157,26 @@ static bool serves_instead(const MissingRequest *request, bool is_rpc, const Ver
     return binding && binding->method->version->service == version->service;
 }
 
+static const char *versions_of(const Service *service, Bytes said, int64_t wall, Arena *arena)
+{
+    return arena_printf(arena, ": %s has no version %.*s; there are %s", service->name,
+                        BYTES_ARGS(bytes_cut_text(said, 100)),
+                        versions_served(service, wall, NULL, arena));
+}
+
 /* ": orders has no version v9; there are v1, v2, v3", or "". */
 static const char *other_versions(const MissingRequest *request, bool is_rpc, Arena *arena)
 {
+    Bytes lacked;
+    const Service *shown = catalog_lacks_version(request->config, request->path, &lacked);
+    if (shown && !is_rpc)
+        return versions_of(shown, lacked, request->wall, arena);
     for (uint32_t i = 0; i < request->config->n_services; i++) {
         const Service *service = &request->config->services[i];
         for (uint32_t k = service->n_versions; k-- > 0;) {
             Bytes said;
             if (serves_instead(request, is_rpc, &service->versions[k], arena, &said))
-                return arena_printf(arena, ": %s has no version %.*s; there are %s", service->name,
-                                    BYTES_ARGS(bytes_cut_text(said, 100)),
-                                    versions_served(service, request->wall, NULL, arena));
+                return versions_of(service, said, request->wall, arena);
         }
     }
     return "";

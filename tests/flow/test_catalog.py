@@ -82,6 +82,17 @@ def test_what_is_no_page_is_not_found(gateway, path):
     assert get(gateway, path) == 404
 
 
+@pytest.mark.parametrize("path", ["/apis/orders/v9", "/apis/orders/v9/openapi.json"])
+def test_a_page_of_a_version_that_does_not_exist_lists_those_that_there_are(gateway, path):
+    assert gateway.http("GET", path).json["detail"].endswith(f"GET {path}: orders has no version v9; there are v1, v2, v3")
+    assert "no version" not in gateway.http("GET", path.replace("orders", "nothing")).json["detail"]
+
+
+def test_who_may_not_see_a_service_is_told_no_version_of_it(closed):
+    answer = closed.http("GET", "/meta/orders/v9", headers={"x-client": "nobody"})
+    assert answer.status in (403, 404) and "v3" not in answer.body.decode()
+
+
 def test_pages_are_read_only(gateway):
     answer = gateway.http("POST", "/apis/orders", {})
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
