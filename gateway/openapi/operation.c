@@ -231,6 +231,17 @@ static void add_stream(OpenApi *api, const RestBinding *binding)
     end_media(api);
 }
 
+/* For clients that ask for `$alt=proto`. */
+static void add_proto(OpenApi *api, const RestBinding *binding)
+{
+    const RestStyle *style = binding->method->route->rest;
+    if (!style || !style->alt || binding->rule->response_body[0])
+        return;
+    begin_media(api, "application/x-protobuf");
+    json_add(api, "description", "The message as protobuf: with `$alt=proto` in the query.");
+    end_media(api);
+}
+
 static void add_content(OpenApi *api, const RestBinding *binding)
 {
     json_open(api, "content", '{');
@@ -243,6 +254,7 @@ static void add_content(OpenApi *api, const RestBinding *binding)
         begin_media(api, "application/json");
         add_response_schema(api, binding);
         end_media(api);
+        add_proto(api, binding);
     }
     json_close(api, '}');
 }
@@ -266,8 +278,11 @@ static void add_responses(OpenApi *api, const RestBinding *binding)
                      "The work was accepted: the response is its state by now, and `Location` "
                      "where that is told from then on.");
     const RestStyle *style = binding->method->route->rest;
-    if (api->is_rest || (style && style->status_from))
+    bool says_status = style && style->status_from;
+    if (api->is_rest || says_status)
         add_response(api, binding, "2XX", "The response, with the status of the instance.");
+    if (says_status)
+        add_response(api, binding, "3XX", "The response, with the status of the instance.");
     bool google = config_errors_google(api->config, "", binding->method->route);
     json_open(api, "default", '{');
     json_add(api, "$ref",

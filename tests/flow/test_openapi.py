@@ -346,12 +346,17 @@ def test_conventions_of_other_servers_are_told(folder):
 errors: {shape: google}
 routes:
   - {match: zoo.Zoo/Find, json: {stream: result}, rest: {status_from: x-http-code}}
-  - {match: zoo.Zoo/Get, errors: {shape: problem}}
+  - {match: zoo.Zoo/Get, errors: {shape: problem}, rest: {alt: true}}
+  - {match: zoo.Zoo/Put, rest: {alt: true}}
 """)
     find, get = told["paths"]["/v1/animals"]["get"]["responses"], told["paths"]["/v1/cages/{cage}/animals/{animal}"]["get"]["responses"]
     line = find["200"]["content"]["application/json"]["schema"]
-    assert line["properties"]["result"] == {"$ref": "#/components/schemas/Animal"} and find["2XX"]["content"] == find["200"]["content"]
-    assert find["default"]["$ref"].endswith("/passerelle.GoogleError") and get["default"]["$ref"].endswith("/passerelle.Error") and "2XX" not in get
+    assert line["properties"]["result"] == {"$ref": "#/components/schemas/Animal"} and find["3XX"] == find["2XX"]
+    assert find["2XX"]["content"] == find["200"]["content"] and not {"2XX", "3XX"} & {*get}
+    assert list(get["200"]["content"]) == ["application/json", "application/x-protobuf"]
+    put = told["paths"]["/v1/animals/{animal}"]["patch"]["responses"]
+    assert list(put["200"]["content"]) == ["application/json"]  # a part of the message has no form in protobuf
+    assert find["default"]["$ref"].endswith("/passerelle.GoogleError") and get["default"]["$ref"].endswith("/passerelle.Error")
     assert list(told["components"]["responses"]["passerelle.GoogleError"]["content"]) == ["application/json"]
     assert schemas(told)["passerelle.GoogleError"]["required"] == ["error"]
 
