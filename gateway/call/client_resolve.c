@@ -324,9 +324,11 @@ Result client_refuse_media(Client *c)
 {
     Exchange *x = c->x;
     Bytes said = bytes_cut_text(fields_joined(x->call.head, "content-type"), 200);
-    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
+    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s; %s",
                      said.data ? "content-type " : "the request has no content-type",
-                     BYTES_ARGS(said));
+                     BYTES_ARGS(said),
+                     x->binding ? "application/json is accepted"
+                                : "application/proto and application/json are accepted");
 }
 
 /*

@@ -105,11 +105,13 @@ static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
     return OK;
 }
 
-static Result check_media(Bytes content_type, Media media, Arena *arena)
+static Result check_media(Bytes content_type, Media media, Dialect dialect, Arena *arena)
 {
     if (!media.has_codec)
-        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "content-type %.*s",
-                         BYTES_ARGS(content_type));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA,
+                         "content-type %.*s; %.*s and %.*s are accepted", BYTES_ARGS(content_type),
+                         BYTES_ARGS(media_write(dialect, CODEC_PROTO)),
+                         BYTES_ARGS(media_write(dialect, CODEC_JSON)));
     return OK;
 }
 
@@ -161,7 +163,7 @@ static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *a
         return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC needs HTTP/2");
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
-        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
+        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, call->dialect, arena);
     if (!failed(r))
         r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout",
                          call, arena);
@@ -179,7 +181,7 @@ static Result read_connect_stream(const HttpHead *head, const HeadFields *fields
 
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
-        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
+        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, call->dialect, arena);
     if (!failed(r))
         r = check_connect_version(fields->values[FIELD_CONNECT_VERSION], "1", arena);
     if (!failed(r))
@@ -253,7 +255,8 @@ static Result read_get_parameters(const RestParameter *parameters, size_t n, Are
     if (bytes_are(encoding, "json"))
         call->codec = call->reply_codec = CODEC_JSON;
     else if (!bytes_are(encoding, "proto"))
-        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "encoding=%.*s", BYTES_ARGS(encoding));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA,
+                         "encoding=%.*s; proto and json are accepted", BYTES_ARGS(encoding));
     if (!message.data)
         return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is missing");
     if (base64.data && !bytes_are(base64, "1") && !bytes_are(base64, "0"))
@@ -294,7 +297,7 @@ static Result read_connect_post(const HttpHead *head, const HeadFields *fields, 
 
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
-        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
+        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, call->dialect, arena);
     if (!failed(r))
         r = check_connect_version(fields->values[FIELD_CONNECT_VERSION], "1", arena);
     if (!failed(r))

@@ -110,7 +110,10 @@ MISTAKES = [
     ("PUT", "/v1/orders", None, {}, "GET, HEAD"),
     ("GET", "/nowhere", None, {}, "/nowhere"),
     ("POST", "/shop.orders.v1.Orders/Nothing", "{}", {"Content-Type": "application/json"}, "/Nothing"),
-    ("POST", "/shop.orders.v1.Orders/Get", "{}", {"Content-Type": "application/xml"}, ""),
+    ("POST", "/shop.orders.v1.Orders/Get", "{}", {"Content-Type": "application/xml"},
+     "content-type application/xml; application/proto and application/json are accepted"),
+    ("POST", "/v1/orders", "{}", {"Content-Type": "text/plain"}, "content-type text/plain; application/json is accepted"),
+    ("POST", "/v1/orders", "{}", {"Content-Type": ""}, "application/json is accepted"),
     ("POST", "/shop.orders.v1.Orders/Get", "{}", {"Content-Type": "application/json", "Content-Encoding": "lz4"}, "lz4"),
     ("POST", "/shop.orders.v1.Orders/Get", "{}", {"Content-Type": "application/json", "Connect-Timeout-Ms": "x"}, "timeout"),
 ]

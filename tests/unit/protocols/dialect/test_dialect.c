@@ -167,6 +167,22 @@ static void what_a_head_gets_wrong_is_told_by_its_fault(void **state)
                  FAULT_METHOD_NOT_ALLOWED);
 }
 
+static void what_is_accepted_is_told_with_what_is_not(void **state)
+{
+    static const char *const cases[][2] = {
+        {"application/grpc+thrift", "application/grpc and application/grpc+json are accepted"},
+        {"application/grpc-web-text+xml",
+         "application/grpc-web-text+proto and application/grpc-web-text+json are accepted"},
+        {"application/connect+xml",
+         "application/connect+proto and application/connect+json are accepted"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Result r = read_head(HEAD("POST", "/a.B/C", "content-type", cases[i][0]));
+        assert_fault(r, FAULT_UNSUPPORTED_MEDIA);
+        assert_non_null(strstr(error_text(arena, r), cases[i][1]));
+    }
+}
+
 static void grpc_needs_http_2(void **state)
 {
     HttpHead head = HEAD("POST", "/a.B/C", "content-type", "application/grpc");
@@ -419,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_grpc_request_is_read),
         cmocka_unit_test(without_a_timeout_there_is_none),
         cmocka_unit_test(what_a_head_gets_wrong_is_told_by_its_fault),
+        cmocka_unit_test(what_is_accepted_is_told_with_what_is_not),
         cmocka_unit_test(grpc_needs_http_2),
         cmocka_unit_test(a_call_is_filled_in_though_its_head_is_wrong),
         cmocka_unit_test(binary_metadata_goes_on_split_and_unpadded),
