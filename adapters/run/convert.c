@@ -247,6 +247,16 @@ static bool knows_number(const Converter *by, int32_t number)
            enum_value_by_number(by->to.enumeration, number);
 }
 
+/* "STOLEN (4) of State has no counterpart in Status"; false. */
+static bool no_counterpart(Conversion *c, int32_t number)
+{
+    const EnumType *from = c->converter->from.enumeration, *to = c->converter->to.enumeration;
+    const EnumValue *value = from ? enum_value_by_number(from, number) : NULL;
+    return run_fail(c->runner, &FAULT_CANNOT_CONVERT, "%s (%d) of %s has no counterpart%s%s",
+                    value ? value->name : "the value", number, from ? from->full_name : "bool",
+                    to ? " in " : "", to ? to->full_name : "");
+}
+
 /* Also between an enum and bool, whose values are 0 and 1. */
 static bool convert_enum(Conversion *c)
 {
@@ -257,7 +267,7 @@ static bool convert_enum(Conversion *c)
         return true;
     }
     if (!entry && !(entry = fallback(c)))
-        return cannot_convert(c, "the value has no counterpart");
+        return no_counterpart(c, number);
     if (entry->merges)
         count_loss(c);
     c->value = (Value){.i = entry->to};
@@ -266,9 +276,10 @@ static bool convert_enum(Conversion *c)
 
 static bool convert_enum_text(Conversion *c)
 {
-    const EnumEntry *entry = entry_by_number(c->converter, (int32_t)c->args[0].i);
+    int32_t number = (int32_t)c->args[0].i;
+    const EnumEntry *entry = entry_by_number(c->converter, number);
     if (!entry && !(entry = fallback(c)))
-        return cannot_convert(c, "the value has no counterpart");
+        return no_counterpart(c, number);
     c->value = value_of_bytes(entry->text);
     return true;
 }

@@ -465,6 +465,22 @@ static void loses(Way w, const char *from, const char *fields)
     }
 }
 
+static void a_value_of_an_enum_that_has_no_counterpart_is_named(void **state)
+{
+    const char *yaml = "enums: {Status: {PENDING: {to: QUEUED, back: true}, WAITING: QUEUED, LOST: "
+                       "{removed: loud}, HELD: {added: loud}}}";
+    Way up = way(state, "Enums", yaml, true), down = way(state, "Enums", yaml, false);
+    Way texts_up = way(state, "Texts", texts, true);
+    refuses_as(up, "{\"status\":\"LOST\"}",
+               "status: LOST (4) of changes.Enums.Old.Status has no counterpart in "
+               "changes.Enums.New.Status");
+    refuses_as(down, "{\"status\":\"HELD\"}",
+               "status: HELD (7) of changes.Enums.New.Status has no counterpart in "
+               "changes.Enums.Old.Status");
+    refuses_as(texts_up, "{\"e\":99}",
+               "e: the value (99) of changes.Texts.Old.Color has no counterpart");
+}
+
 static void a_value_that_comes_back_as_another_is_counted(void **state)
 {
     const char *yaml = "enums: {Status: {PENDING: {to: QUEUED, back: true}, WAITING: QUEUED, LOST: "
@@ -729,6 +745,7 @@ static void what_is_counted_is_in_the_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_of_an_enum_that_has_no_counterpart_is_named),
         cmocka_unit_test(a_value_that_comes_back_as_another_is_counted),
         cmocka_unit_test(a_text_that_comes_back_as_another_is_counted),
         cmocka_unit_test(another_spelling_of_a_time_is_counted),
