@@ -247,4 +247,8 @@ void exchange_cancel(Exchange *x, Result why);
    the exchange. */
 const Fields *exchange_metadata(const Exchange *x);
 
+/* What it is to the client that the conversion of a response has failed with the fault `why`:
+   mistakes in the service's response are the service's, not the caller's. */
+const Fault *exchange_answer_fault(const Fault *why);
+
 #endif

@@ -125,17 +125,19 @@ static Result request_failed(const Attempt *attempt, Arena *arena, Result r)
                      attempt->pick.served->name);
 }
 
-/* Mistakes in the service's response are the service's fault, not the caller's. */
+const Fault *exchange_answer_fault(const Fault *why)
+{
+    if (why == &FAULT_OUT_OF_MEMORY)
+        return why;
+    bool readable = why == &FAULT_CANNOT_CONVERT || why == &FAULT_FIELD_REQUIRED;
+    return readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
+}
+
 static Result answer_failed(const Attempt *attempt, Arena *arena, Result r)
 {
     if (!failed(r))
         return r;
-    bool readable =
-        r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
-    const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
-    if (r.error->fault == &FAULT_OUT_OF_MEMORY)
-        fault = &FAULT_OUT_OF_MEMORY;
-    return FAIL_OVER(arena, r, *fault, "converting %s of %s to %s",
+    return FAIL_OVER(arena, r, *exchange_answer_fault(r.error->fault), "converting %s of %s to %s",
                      attempt->pick.pair->target->type->output->name, attempt->pick.served->name,
                      attempt->reply_version->name);
 }

@@ -4,6 +4,7 @@
 #include "adapters/details/details.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
+#include "gateway/call/exchange.h"
 
 static Result make_plan(Arena *arena, const Version *version, const Mapping *mapping,
                         PlanOptions options, const Plan **plan_out)
@@ -144,6 +145,15 @@ Result dial_request_convert(const DialPlans *plans, Bytes json, Arena *arena, Di
     return failed(r) ? r : show(plans->show_request, *sent_out, arena, &sides_out->instance);
 }
 
+static Result answer_failed(const DialPlans *plans, Result r, Arena *arena)
+{
+    const MethodType *target = plans->method->pairs[plans->served->index].target->type;
+    if (!failed(r))
+        return r;
+    return FAIL_OVER(arena, r, *exchange_answer_fault(r.error->fault), "converting %s of %s to %s",
+                     target->output->name, plans->served->name, plans->method->version->name);
+}
+
 Result dial_response_convert(const DialPlans *plans, Bytes message, Arena *arena,
                              DialSides *sides_out)
 {
@@ -151,13 +161,15 @@ Result dial_response_convert(const DialPlans *plans, Bytes message, Arena *arena
     const Plan *plan = pair->response[plans->codec][CODEC_JSON];
     *sides_out = (DialSides){.client = BYTES_NONE};
     Result r = show(plans->show_answer, message, arena, &sides_out->instance);
-    if (!failed(r))
-        r = check_plan(plans, plan, arena);
+    if (failed(r))
+        return answer_failed(plans, r, arena);
+    r = check_plan(plans, plan, arena);
+    if (failed(r))
+        return r;
     Bytes json = BYTES_NONE;
-    if (!failed(r))
-        r = run(plan, &(PlanInput){.bytes = message}, arena, sides_out, &json);
+    r = run(plan, &(PlanInput){.bytes = message}, arena, sides_out, &json);
     sides_out->client = failed(r) ? BYTES_NONE : json;
-    return r;
+    return answer_failed(plans, r, arena);
 }
 
 /* ---- Details of errors ----------------------------------------------------------------------- */

@@ -50,7 +50,8 @@ MUST_USE Result dial_request_write(const DialPlans *plans, const PlanInput *inpu
 MUST_USE Result dial_request_convert(const DialPlans *plans, Bytes json, Arena *arena,
                                      DialSides *sides_out, Bytes *sent_out);
 
-/* Likewise from the instance, whose message is in its codec, to the client. */
+/* Likewise from the instance, whose message is in its codec, to the client. Faults: as the gateway
+   tells them to the client, UPSTREAM_CONVERT, UPSTREAM_MESSAGE; UNSUPPORTED. */
 MUST_USE Result dial_response_convert(const DialPlans *plans, Bytes message, Arena *arena,
                                       DialSides *sides_out);
 

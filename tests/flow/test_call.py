@@ -130,6 +130,15 @@ def test_a_value_without_counterpart_ends_the_call_before_it_is_made(world):
     assert code == 1 and told["causes"][0]["fault"] == "CANNOT_CONVERT" and told["requests"][0]["client"]["status"] == "LOST"
 
 
+def test_a_response_that_cannot_be_converted_is_the_services_fault_as_the_gateway_says_it(world):
+    key = world.kept(state=v3.CANCELLED)
+    told, code = world.told("Orders/Get", f"id={key}", "--version", "v1")
+    assert code == 1 and told["code"] == "INTERNAL" and told["reached"]
+    assert [cause["fault"] for cause in told["causes"]][:2] == ["UPSTREAM_CONVERT", "CANNOT_CONVERT"]
+    assert told["causes"][0]["doing"] == "converting Order of v3 to v1"
+    assert told["responses"][0]["instance"]["state"] == "CANCELLED" and "client" not in told["responses"][0]
+
+
 @pytest.mark.parametrize("words, said", [
     (["Orders/Gett"], "did you mean Orders/Get"),
     (["Orders/Get", "idd=7"], 'did you mean "id"?'),

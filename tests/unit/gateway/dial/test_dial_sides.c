@@ -124,7 +124,8 @@ static void a_response_that_is_none_is_told(void **state)
 {
     DialPlans plans = plans_of("v1", "Get", "v2", CODEC_PROTO);
     DialSides sides;
-    assert_true(failed(dial_response_convert(&plans, bytes_of("\x0a\x7f"), fixture.arena, &sides)));
+    assert_fault(dial_response_convert(&plans, bytes_of("\x0a\x7f"), fixture.arena, &sides),
+                 FAULT_UPSTREAM_MESSAGE);
     assert_null(sides.instance.data);
     assert_null(sides.client.data);
 }
