@@ -52,12 +52,17 @@ static Result no_memory(Arena *arena)
     return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
 }
 
+static const char *called(const PlanParameter *parameter)
+{
+    return parameter->called ? parameter->called : "parameter";
+}
+
 static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
                                 const ParameterPath *path)
 {
     const char *nearest = message_nearest_field(path->type, path->name, arena);
     return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
-                      "parameter %.*s: %s has no field \"%.*s\"%s%s%s",
+                      "%s %.*s: %s has no field \"%.*s\"%s%s%s", called(parameter),
                       BYTES_ARGS(parameter->field_path), path->type->full_name,
                       BYTES_ARGS(path->name), nearest ? "; did you mean \"" : "",
                       nearest ? nearest : "", nearest ? "\"?" : "");
@@ -66,7 +71,7 @@ static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
 static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)
 {
     return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, parameter->field_path),
-                      "parameter %.*s: %s", BYTES_ARGS(parameter->field_path), why);
+                      "%s %.*s: %s", called(parameter), BYTES_ARGS(parameter->field_path), why);
 }
 
 /* Descends to a member that must be an object. If `child` is NULL, it is created. */
@@ -205,6 +210,24 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
     return OK;
 }
 
+/* "bike.gears=...": of a message the first field that may be text. */
+static Result no_text(Arena *arena, const PlanParameter *parameter, const FieldType *field)
+{
+    const MessageType *message = field->message;
+    const char *path = arena_text(arena, parameter->field_path), *inner = NULL;
+    const char *why = "its field cannot be given as text: give it as JSON";
+    for (uint32_t i = 0; i < message->n_fields && !inner; i++)
+        if (may_be_text(&message->fields[i]))
+            inner = message->fields[i].name;
+    if (field->map)
+        why = arena_printf(arena, "its field is a map: give its entries, as %s[KEY]=..., or JSON",
+                           path);
+    else if (!field->repeated && !message->well_known && inner)
+        why = arena_printf(arena, "its field is a message: give its fields, as %s.%s=..., or JSON",
+                           path, inner);
+    return misplaced(arena, parameter, why);
+}
+
 /* Sets the field to the text, unless the body has the same value. Two parameters for one single
    field are refused. `child` is the existing member, or NULL. */
 static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *parameter,
@@ -213,7 +236,7 @@ static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *para
     if (utf8_valid_prefix(parameter->text) < parameter->text.size)
         return misplaced(arena, parameter, "its text is not UTF-8");
     if (!may_be_text(field))
-        return misplaced(arena, parameter, "its field cannot be given as text");
+        return no_text(arena, parameter, field);
     if (child && is_ours(child) && !field->repeated)
         return misplaced(arena, parameter, "given twice");
     if (child && !is_ours(child) && !is_unset(child)) {

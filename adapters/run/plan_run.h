@@ -15,6 +15,7 @@ typedef struct PlanParameter {
                          parameter_path.h */
     Bytes text; /* decoded; "true", "42", "QUEUED", base64 ... by the field's type; booleans also
                    as 1, 0, t, f, in any case */
+    const char *called; /* what errors call it, in front of its path; NULL: "parameter" */
 } PlanParameter;
 
 /* One message to convert. Unused members are zero. */

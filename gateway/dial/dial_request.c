@@ -76,8 +76,10 @@ static Result add_field(Reading *reading, const char *argument)
     if (at == 0 || at == text.size)
         return FAIL(reading->arena, FAULT_BAD_VALUE,
                     "%s is neither field=value nor JSON, @FILE or -", argument);
-    reading->fields[reading->n_fields++] = (PlanParameter){
-        .field_path = bytes_slice(text, 0, at), .text = bytes_slice(text, at + 1, text.size)};
+    reading->fields[reading->n_fields++] =
+        (PlanParameter){.field_path = bytes_slice(text, 0, at),
+                        .text = bytes_slice(text, at + 1, text.size),
+                        .called = "argument"};
     return OK;
 }
 

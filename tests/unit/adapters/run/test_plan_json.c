@@ -605,10 +605,34 @@ static void parameters_that_fit_nowhere_are_refused(void **state)
     static const PlanParameter near = PARAMETER("child.aStrin", "1");
     Result r = with_parameters(input, &near, 1, &out);
     assert_non_null(strstr(r.error->doing, "has no field \"aStrin\"; did you mean \"aString\"?"));
+    PlanParameter argument = PARAMETER("child.aStrin", "1");
+    argument.called = "argument";
+    r = with_parameters(input, &argument, 1, &out);
+    assert_non_null(strstr(r.error->doing, "argument child.aStrin: "));
     static const PlanParameter twice[] = {PARAMETER("an_int32", "1"), PARAMETER("anInt32", "2")};
     assert_fault(with_parameters(input, twice, 2, &out), FAULT_BAD_VALUE);
     input = (PlanInput){.bytes = bytes_of("[1]")};
     assert_fault(with_parameters(input, twice, 1, &out), FAULT_BAD_VALUE);
+}
+
+static void how_a_field_that_is_no_text_is_given_is_told(void **state)
+{
+    static const struct {
+        PlanParameter parameter;
+        const char *text;
+    } rows[] = {
+        {PARAMETER("child", "1"), "parameter child: its field is a message: give its fields, as "
+                                  "child.a_double=..., or JSON"},
+        {PARAMETER("labels", "1"), "parameter labels: its field is a map: give its entries, as "
+                                   "labels[KEY]=..., or JSON"},
+        {PARAMETER("children", "1"),
+         "parameter children: its field cannot be given as text: give it as JSON"},
+    };
+    Bytes out;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        Result r = with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &out);
+        assert_string_equal(r.error->doing, rows[i].text);
+    }
 }
 
 static void unknown_parameters_are_counted_where_unknown_fields_are(void **state)
@@ -697,6 +721,7 @@ int main(void)
         cmocka_unit_test(what_the_body_leaves_unset_is_the_parameters),
         cmocka_unit_test(a_parameter_that_contradicts_the_body_is_refused_and_named),
         cmocka_unit_test(parameters_that_fit_nowhere_are_refused),
+        cmocka_unit_test(how_a_field_that_is_no_text_is_given_is_told),
         cmocka_unit_test(unknown_parameters_are_counted_where_unknown_fields_are),
         cmocka_unit_test(depth_and_elements_are_limited),
         cmocka_unit_test(a_small_arena_is_an_error),
