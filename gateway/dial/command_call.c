@@ -57,7 +57,7 @@ static void progress(const Calling *c, const Instance *instance)
 static int refuse(Calling *c, Result r, int code)
 {
     Status status = {.code = (Code)r.error->fault->grpc_status, .error = r.error};
-    c->end = (DialEnd){.status = status};
+    c->end = (DialEnd){.status = status, .unreached = true};
     dial_show_end(&c->show, c->plans.method ? &c->plans : NULL, &c->end);
     if (command_wants_json(c->line))
         command_print_json(c->line, buffer_bytes(&c->out));
@@ -204,31 +204,21 @@ static void keep_wanted(const Calling *c, DialPlaces *places)
     places->n = n;
 }
 
-static const Version *version_named(const Service *service, const char *name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, name) == 0)
-            return &service->versions[i];
-    return NULL;
-}
-
-/* In which a peer is called that the config does not have. */
+/* The version of --as, in which a peer is called that the config does not have; else the best. */
 static Result find_served(const Calling *c, const DialPlaces *places, const Version **served_out)
 {
     const char *as = command_option(c->line, "--as");
-    *served_out = as ? version_named(c->method->version->service, as) : places->best;
-    if (*served_out && c->method->pairs[(*served_out)->index].target)
-        return OK;
+    *served_out = places->best;
+    Result r = as ? dial_version_find(c->method->version->service, as, c->arena, served_out) : OK;
+    if (failed(r) || (*served_out && c->method->pairs[(*served_out)->index].target))
+        return r;
     return FAIL(c->arena, FAULT_UNKNOWN_VERSION, "%s cannot be served as %s", c->method->type->path,
                 as ? as : "any version");
 }
 
-static Result use_peer(Calling *c, const char *address, DialPlaces *places)
+static Result use_peer(Calling *c, const char *address, const Version *served, DialPlaces *places)
 {
-    const Version *served;
-    Result r = find_served(c, places, &served);
-    if (!failed(r))
-        r = read_peer(c, address);
+    Result r = read_peer(c, address);
     if (failed(r))
         return r;
     places->items = arena_make(c->arena, DialPlace);
@@ -241,15 +231,18 @@ static Result find_places(Calling *c, DialPlaces *places)
 {
     const char *to = command_option(c->line, "--to");
     const char *address = command_option(c->line, "--instance");
+    const Version *served;
     Result r = dial_places_find(c->config, c->method, &c->fields, c->arena, places);
+    if (!failed(r))
+        r = find_served(c, places, &served);
     if (failed(r))
         return r;
     c->show.through = to != NULL;
     if (to)
-        return use_peer(c, to, places);
+        return use_peer(c, to, served, places);
     keep_wanted(c, places);
     if (address && !places->n)
-        return use_peer(c, address, places);
+        return use_peer(c, address, served, places);
     return places->n ? OK
                      : FAIL(c->arena, FAULT_NO_INSTANCE,
                             "the config names no instance for it: say one with --instance ADDRESS");

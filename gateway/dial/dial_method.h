@@ -28,6 +28,10 @@ typedef struct DialPlaces {
 MUST_USE Result dial_method_find(const Config *config, const char *name, const char *version,
                                  Arena *arena, const Method **method_out);
 
+/* Fault: UNKNOWN_VERSION, with those that there are; then *version_out stays. */
+MUST_USE Result dial_version_find(const Service *service, const char *name, Arena *arena,
+                                  const Version **version_out);
+
 /*
  * By the same rules as calls: negotiation, end of versions, change lists. `fields`: what else the
  * client sends beside its version. Faults: those of explain; UNSUPPORTED, where the

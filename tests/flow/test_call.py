@@ -147,7 +147,9 @@ def test_a_response_that_cannot_be_converted_is_the_services_fault_as_the_gatewa
     (["Orders/Get", "7"], "7 is neither field=value nor JSON"),
     (["Orders/Get", "{}{}"], "takes one message, and 2 are written"),
     (["Orders/Get", "--version", "v9"], "the versions of orders are v1, v2, v3"),
-    (["Orders/Get", "--as", "v9", "--to", "127.0.0.1:1"], "cannot be served as v9"),
+    (["Orders/Get", "--as", "v9"], "there is no version v9; the versions of orders are v1, v2, v3"),
+    (["Orders/Get", "--as", "v9", "--to", "127.0.0.1:1"], "there is no version v9; the versions of orders are v1, v2, v3"),
+    (["Orders/Import", "--as", "v1"], "/shop.orders.v3.Orders/Import cannot be served as v1"),
     (["Orders/Get", "--as", "v2"], "the config names no instance for it"),
     (["Orders/Get", "--to", "nowhere"], "nowhere is not an address"),
     (["Orders/Purge", "--version", "v1"], "METHOD_REMOVED"),
@@ -156,7 +158,8 @@ def test_what_cannot_be_called_is_told(world, words, said):
     done = world.call(*words)
     assert done.returncode == 1 and done.stdout == "" and said in done.stderr, done
     told, code = world.told(*words)
-    assert code == 1 and said in json.dumps(told["causes"], ensure_ascii=False).replace('\\"', '"')
+    assert code == 1 and told["reached"] is False
+    assert said in json.dumps(told["causes"], ensure_ascii=False).replace('\\"', '"')
 
 
 def test_the_deadline_ends_a_call(world):
