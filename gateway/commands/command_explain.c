@@ -35,6 +35,20 @@ static bool take_client(Arena *arena, const CommandLine *line, ExplainRequest *r
     return !more || request->identity.size;
 }
 
+/* Of a URL its path. False: there is none, which is told. */
+static bool take_path(const CommandLine *line, ExplainRequest *request)
+{
+    const char *path = line->arguments[line->n - 1], *scheme = strstr(path, "://");
+    if (*path != '/' && scheme) {
+        path = strchr(scheme + 3, '/');
+        path = path ? path : "/";
+    }
+    request->path = bytes_of(path);
+    if (*path != '/')
+        command_tell(line, "a path begins with /: write /%s", path);
+    return *path == '/';
+}
+
 static int print(const CommandLine *line, const Config *config, const ExplainRequest *request,
                  Arena *arena)
 {
@@ -70,9 +84,7 @@ int command_explain(const CommandLine *line)
     }
     request.plan = command_flag(line, "--plan");
     request.verb = bytes_of(line->n == 3 ? line->arguments[1] : "POST");
-    request.path = bytes_of(line->arguments[line->n - 1]);
-
-    Config *config = command_config(line, 0);
+    Config *config = take_path(line, &request) ? command_config(line, 0) : NULL;
     if (config) {
         code = print(line, config, &request, arena);
         config_unref(config);

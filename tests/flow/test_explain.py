@@ -118,3 +118,14 @@ def test_what_breaks_off_is_tried_again_as_explained(tmp_path, verb, path, attem
             assert len(one.told) + len(other.told) == asked
             line = re.search("an instance breaks off: (.*)", explained(gateway, verb, path, {}))[1]
             assert line.startswith("retry") == (asked == TWICE), line
+
+
+def test_a_path_may_be_a_url_and_begins_with_a_slash(gateway):
+    def told(path):
+        return subprocess.run([BINARY, "explain", str(gateway.file), "GET", path], capture_output=True, text=True, timeout=30)
+
+    plain = told("/v1/orders/7?x=http://y/z")
+    assert "orders" in plain.stdout and told("https://shop.example:8443/v1/orders/7?x=http://y/z").stdout == plain.stdout
+    assert told("http://shop.example").stdout == told("/").stdout
+    done = told("v1/orders/7")
+    assert done.returncode == 1 and done.stdout == "" and "a path begins with /: write /v1/orders/7" in done.stderr
