@@ -95,6 +95,9 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     add_heading(out, "", "CLIENT");
     for (const JsonNode *row = clients->first; row; row = row->next)
         add_client(out, row);
+    if (json_member(root, "fields_counted") && !is_true(root, "fields_counted"))
+        buffer_add_text(out, "\nfields of requests are not counted: write usage: {fields: true} "
+                             "under the service\n");
     if (retiring->count)
         buffer_add_byte(out, '\n');
     for (const JsonNode *row = retiring->first; row; row = row->next)

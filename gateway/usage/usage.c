@@ -209,14 +209,72 @@ void usage_use(Usage *usage, Config *config)
 
 /* ---- The page -------------------------------------------------------------------------------- */
 
+static const char *service_list(const Config *config, Arena *arena)
+{
+    Buffer list = buffer_in(arena);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        buffer_printf(&list, "%s%s", i ? ", " : "", config->services[i].name);
+    return arena_text(arena, buffer_bytes(&list));
+}
+
+static const char *version_list(const Service *service, Arena *arena)
+{
+    Buffer list = buffer_in(arena);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        buffer_printf(&list, "%s%s", i ? ", " : "", service->versions[i].name);
+    return arena_text(arena, buffer_bytes(&list));
+}
+
+static bool has_version(const Service *service, Bytes name)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (bytes_are(name, service->versions[i].name))
+            return true;
+    return false;
+}
+
+/* What is not in the config any more may have been used; what never was is a mistake. */
+static Result check_names(const UsageAsking *asking)
+{
+    const Config *config = asking->usage->config;
+    const UsageQuestion *question = &asking->question;
+    Arena *arena = asking->arena;
+    if (!question->service.size)
+        return OK;
+    const Service *service = config_service(config, arena_text(arena, question->service));
+    if (!service)
+        return FAIL(arena, FAULT_UNKNOWN_PATH, "there is no service %.*s; there are %s",
+                    BYTES_ARGS(question->service), service_list(config, arena));
+    if (question->version.size && !has_version(service, question->version))
+        return FAIL(arena, FAULT_UNKNOWN_PATH,
+                    "there is no version %.*s; the versions of %s are %s",
+                    BYTES_ARGS(question->version), service->name, version_list(service, arena));
+    return OK;
+}
+
+/* Whether fields of requests are counted of a service that was asked for. */
+static bool counts_fields(const UsageAsking *asking)
+{
+    const Config *config = asking->usage->config;
+    Bytes name = asking->question.service;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (config->services[i].counts_fields &&
+            (!name.size || bytes_are(name, config->services[i].name)))
+            return true;
+    return false;
+}
+
 static void answer(UsageAsking *asking, Result result, const UsageFound *found)
 {
     const Usage *usage = asking->usage;
     Buffer out = buffer_in(asking->arena);
+    if (!failed(result) && !found->n_methods && !found->n_clients)
+        result = check_names(asking);
     UsagePage page = {.question = &asking->question,
                       .found = found,
                       .retirements = usage->retirements,
                       .all_gateways = usage->store.port,
+                      .fields_counted = counts_fields(asking),
                       .wall = clock_wall(),
                       .keep = usage->config->usage.keep};
     if (!failed(result))

@@ -31,7 +31,8 @@ void usage_count(Usage *usage, Loop *loop);
 
 /* The page as JSON: usage_find.h has the query; its client is named as in the config. `on_done` is
    called once, at once or later on this thread. Faults: BAD_VALUE, UNKNOWN_PATH (nothing is
-   counted), those of the store. The JSON lives during the call only. */
+   counted, or there is no such service or version and nothing was counted of one), those of the
+   store. The JSON lives during the call only. */
 void usage_ask(Usage *usage, Bytes query, void (*on_done)(void *owner, Result result, Bytes json),
                void *owner);
 

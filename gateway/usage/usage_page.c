@@ -41,6 +41,8 @@ void usage_page_write(const UsagePage *page, Buffer *out)
     json_text_add_time(out, "as_of", page->wall / SECOND, 0);
     json_text_add_number(out, "kept_s", (uint64_t)(page->keep / SECOND));
     json_text_add_bool(out, "all_gateways", page->all_gateways);
+    if (page->question->fields)
+        json_text_add_bool(out, "fields_counted", page->fields_counted);
     json_text_add_key(out, "methods");
     buffer_add_byte(out, '[');
     for (uint32_t i = 0; i < found->n_methods; i++)

@@ -9,7 +9,8 @@ typedef struct UsagePage {
     const UsageQuestion *question;
     const UsageFound *found;
     const Retirements *retirements;
-    bool all_gateways; /* it is the sum of all that share the store */
+    bool all_gateways;   /* it is the sum of all that share the store */
+    bool fields_counted; /* those of requests, of a service that was asked for */
     int64_t wall;
     int64_t keep; /* nanoseconds */
 } UsagePage;

@@ -96,6 +96,19 @@ def test_without_usage_nothing_is_counted(tmp_path, backends):
         assert gateway.metric("passerelle_usage_rows") == 0
 
 
+def test_what_the_config_does_not_have_is_told(tmp_path, backends):
+    with gateway_of(tmp_path, backends) as gateway:
+        for words, said in (["nope"], "there is no service nope; there are orders"), \
+                (["orders", "v9"], "there is no version v9; the versions of orders are v1, v2, v3"):
+            done = command(gateway, "usage", *words)
+            assert done.returncode == 1 and done.stdout == "" and said in done.stderr
+        assert command(gateway, "usage", "orders", "v2").returncode == 0  # which nobody has used
+        hint = "fields of requests are not counted: write usage: {fields: true} under the service"
+        assert hint in command(gateway, "usage", "orders", "--fields").stdout
+        assert hint not in command(gateway, "usage", "orders").stdout
+        assert usage(gateway, "--fields")["fields_counted"] is False and "fields_counted" not in usage(gateway)
+
+
 def test_clients_are_recorded_as_the_config_says(tmp_path, backends):
     key = tmp_path / "clients.key"
     key.write_text("5a" * 32 + "\n")
@@ -201,4 +214,4 @@ def test_fields_that_requests_set_are_counted_in_each_format(tmp_path, backends)
                           "ListRequest.customer": 2, "ListRequest.limit": 1}
         assert not any("field" in row for row in usage(gateway, "v1")["methods"])
         text = command(gateway, "usage", "orders", "v1", "--fields", "--client", "ada").stdout
-        assert "Item.sku" in text and "ListRequest.limit" not in text
+        assert "Item.sku" in text and "ListRequest.limit" not in text and "not counted" not in text
