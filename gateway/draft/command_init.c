@@ -1,7 +1,8 @@
 /*
  * passerelle init SOURCE...: a first config, change lists and notes, from descriptor sets, folders
  * of .proto files, and instances. A file that is there and differs stays as it is: what would have
- * been written is then beside it, as NAME.new.
+ * been written is then beside it, as NAME.new. A descriptor set that the config has from an earlier
+ * run is replaced: nobody edits one.
  */
 #include "gateway/draft/command_init.h"
 
@@ -22,12 +23,16 @@ enum { SOURCES_MOST = 64, FILE_MOST = 1 << 30 };
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 
 /* What became of a file. */
-typedef enum Fate { FATE_WRITTEN, FATE_UNCHANGED, FATE_BESIDE } Fate;
+typedef enum Fate { FATE_WRITTEN, FATE_UNCHANGED, FATE_REPLACED, FATE_BESIDE } Fate;
 
 typedef struct Written {
     const DraftFile *file;
-    const char *path; /* the file itself */
+    const char *path;   /* the file itself */
+    Bytes before;       /* what it was; empty: it was not there */
+    const char *beside; /* "gateway.yaml.new" */
     Fate fate;
+    bool tidied;  /* what an earlier run put beside it is gone */
+    Bytes change; /* FATE_REPLACED: what is another contract, by lines */
 } Written;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -44,29 +49,58 @@ static const char *path_in(Arena *arena, const char *folder, const char *name)
     return strcmp(folder, ".") == 0 ? name : arena_printf(arena, "%s/%s", folder, name);
 }
 
-static Result write_file(Arena *arena, const char *folder, const DraftFile *file,
+/* Whether an earlier run made it: the config has it as a schema, and it is one. */
+static bool is_own_set(Arena *arena, const DraftFile *file, Bytes config, Bytes before,
+                       Written *written)
+{
+    const Schema *schema;
+    if (!file->source || !draft_config_names(arena, config, file->name))
+        return false;
+    Result r = schema_load(arena, before, file->name, &schema);
+    if (failed(r)) {
+        error_ignore(r, "a person's file, of whatever kind, is kept");
+        return false;
+    }
+    Buffer change = buffer_in(arena);
+    draft_contract(arena, file->source, schema, &change);
+    written->change = buffer_bytes(&change);
+    return true;
+}
+
+/* `config`: the one that is there already, or empty. */
+static Result write_over(Arena *arena, const DraftFile *file, Bytes config, Written *written)
+{
+    Result r = file_read(arena, written->path, FILE_MOST, &written->before);
+    if (failed(r))
+        return r;
+    written->fate = bytes_equal(written->before, file->content)                 ? FATE_UNCHANGED
+                    : is_own_set(arena, file, config, written->before, written) ? FATE_REPLACED
+                                                                                : FATE_BESIDE;
+    if (written->fate == FATE_BESIDE)
+        return file_replace(arena, written->beside, file->content, NULL);
+    written->tidied = unlink(written->beside) == 0;
+    return written->fate == FATE_REPLACED ? file_replace(arena, written->path, file->content, NULL)
+                                          : OK;
+}
+
+static Result write_file(Arena *arena, const char *folder, const DraftFile *file, Bytes config,
                          Written *written_out)
 {
     const char *path = path_in(arena, folder, file->name);
-    *written_out = (Written){file, path, FATE_WRITTEN};
-    if (access(path, F_OK) != 0)
-        return file_replace(arena, path, file->content, NULL);
-    Bytes before;
-    Result r = file_read(arena, path, FILE_MOST, &before);
-    if (failed(r))
-        return r;
-    bool same = bytes_equal(before, file->content);
-    written_out->fate = same ? FATE_UNCHANGED : FATE_BESIDE;
-    return same ? OK
-                : file_replace(arena, arena_printf(arena, "%s.new", path), file->content, NULL);
+    *written_out = (Written){.file = file, .path = path, .fate = FATE_WRITTEN};
+    written_out->beside = arena_printf(arena, "%s.new", path);
+    if (access(path, F_OK) == 0)
+        return write_over(arena, file, config, written_out);
+    return file_replace(arena, path, file->content, NULL);
 }
 
+/* The first one is the config. */
 static Result write_files(Arena *arena, const char *folder, const DraftFile *files, uint32_t n,
                           Written *written)
 {
     Result r = make_folder(arena, folder);
     for (uint32_t i = 0; i < n && !failed(r); i++)
-        r = write_file(arena, folder, &files[i], &written[i]);
+        r = write_file(arena, folder, &files[i], i ? written[0].before : BYTES_NONE, &written[i]);
     return r;
 }
 
@@ -78,6 +112,7 @@ static void add_written(const Written *written, Buffer *out)
     switch (written->fate) {
     case FATE_WRITTEN: buffer_printf(out, "written    %s", written->path); break;
     case FATE_UNCHANGED: buffer_printf(out, "unchanged  %s", written->path); break;
+    case FATE_REPLACED: buffer_printf(out, "replaced   %s", written->path); break;
     case FATE_BESIDE:
         buffer_printf(out, "kept       %s: it differs from what is in %s.new", written->path,
                       written->path);
@@ -85,6 +120,12 @@ static void add_written(const Written *written, Buffer *out)
     if (n && written->fate != FATE_UNCHANGED)
         buffer_printf(out, ", with %u decision%s", n, n == 1 ? "" : "s");
     buffer_add_byte(out, '\n');
+    if (written->tidied)
+        buffer_printf(out, "removed    %s, of an earlier run\n", written->beside);
+    Bytes change = written->change;
+    for (Bytes line; bytes_split(&change, '\n', &line);)
+        if (line.size)
+            buffer_printf(out, "new in it  %.*s\n", BYTES_ARGS(line));
 }
 
 static void add_text(const Draft *draft, const Written *written, uint32_t n, Bytes lacks,
@@ -132,22 +173,26 @@ static void add_service_json(const DraftService *service, Buffer *out)
     buffer_add_text(out, "]}");
 }
 
-static void add_file_json(const Written *written, Buffer *out)
-{
-    static const char *const fates[] = {"written", "unchanged", "beside"};
-    open_item(out);
-    json_text_add_member(out, "name", bytes_of(written->path));
-    json_text_add_member(out, "state", bytes_of(fates[written->fate]));
-    json_text_add_number(out, "decisions", written->file->n_decisions);
-    buffer_add_byte(out, '}');
-}
-
 static void add_line_json(Bytes line, Buffer *out)
 {
     if (!line.size)
         return;
     json_text_add_element(out);
     json_text_add(out, line);
+}
+
+static void add_file_json(const Written *written, Buffer *out)
+{
+    static const char *const fates[] = {"written", "unchanged", "replaced", "beside"};
+    open_item(out);
+    json_text_add_member(out, "name", bytes_of(written->path));
+    json_text_add_member(out, "state", bytes_of(fates[written->fate]));
+    json_text_add_number(out, "decisions", written->file->n_decisions);
+    open_list(out, "changes");
+    Bytes change = written->change;
+    for (Bytes line; bytes_split(&change, '\n', &line);)
+        add_line_json(line, out);
+    buffer_add_text(out, "]}");
 }
 
 static void add_json(const Draft *draft, const Written *written, uint32_t n, Bytes lacks,
@@ -172,24 +217,22 @@ static void add_json(const Draft *draft, const Written *written, uint32_t n, Byt
     buffer_add_text(out, "]}");
 }
 
-/* What the config that was kept has not of the draft. */
-static Bytes lacks_of(const Draft *draft, const Written *config)
+/* What the config and the change lists that were kept have not of the draft. */
+static Bytes lacks_of(const Draft *draft, const Written *written, uint32_t n)
 {
     Buffer lacks = buffer_in(draft->arena);
-    Bytes text;
-    if (config->fate != FATE_BESIDE)
-        return BYTES_NONE;
-    Result r = file_read(draft->arena, config->path, FILE_MOST, &text);
-    if (failed(r))
-        error_ignore(r, "it was read a moment ago, and is only compared");
-    else
-        draft_lacks(draft, text, config->path, &lacks);
+    if (written[0].fate == FATE_BESIDE)
+        draft_lacks(draft, written[0].before, written[0].path, &lacks);
+    for (uint32_t i = 1; i < n; i++)
+        if (written[i].fate == FATE_BESIDE && written[i].file->mark)
+            draft_lacks_lines(draft->arena, written[i].before, written[i].file->content,
+                              written[i].path, &lacks);
     return buffer_bytes(&lacks);
 }
 
 static void print(const CommandLine *line, const Draft *draft, const Written *written, uint32_t n)
 {
-    Bytes lacks = lacks_of(draft, &written[0]);
+    Bytes lacks = lacks_of(draft, written, n);
     Buffer text = buffer_in(draft->arena), json = buffer_in(draft->arena);
     add_text(draft, written, n, lacks, &text);
     command_print(line, &text);

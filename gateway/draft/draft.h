@@ -53,8 +53,9 @@ typedef struct Draft {
 typedef struct DraftFile {
     const char *name; /* in the folder of the config */
     Bytes content;
-    const char *mark;     /* of lines that wait for a decision; NULL: it has none */
-    uint32_t n_decisions; /* such lines */
+    const char *mark;          /* of lines that wait for a decision; NULL: it has none */
+    uint32_t n_decisions;      /* such lines */
+    const DraftSource *source; /* whose descriptor set it is; NULL: it is none */
 } DraftFile;
 
 enum { DRAFT_VERSIONS_MOST = 64 }; /* of one service: as in a config */
@@ -95,5 +96,16 @@ void draft_summary(const Draft *draft, Buffer *out);
 /* What the config `text`, called `name`, has not of it, one line each: "gateway.yaml has no version
    v3 of orders (shop.orders.v3)". Of a text that is no YAML: everything. */
 void draft_lacks(const Draft *draft, Bytes text, const char *name, Buffer *out);
+
+/* What the change list `kept`, called `name`, has not of `made`, one line each: "notes-v1-v2.yaml
+   has no line for Note.size". Of a text that is no YAML: everything. */
+void draft_lacks_lines(Arena *arena, Bytes kept, Bytes made, const char *name, Buffer *out);
+
+/* Whether a version of the config `text` has its schema from this file. */
+bool draft_config_names(Arena *arena, Bytes text, const char *schema);
+
+/* What is another contract in the source's schema than it was `before`, one line each: "notes.v1
+   Note.size: added". */
+void draft_contract(Arena *arena, const DraftSource *source, const Schema *before, Buffer *out);
 
 #endif

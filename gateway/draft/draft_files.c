@@ -10,7 +10,7 @@ typedef struct Files {
     uint32_t n, capacity;
 } Files;
 
-static void add_file(Files *files, const char *name, Bytes content, const char *mark)
+static DraftFile *add_file(Files *files, const char *name, Bytes content, const char *mark)
 {
     if (files->n == files->capacity) {
         uint32_t capacity = files->capacity ? files->capacity * 2 : 8;
@@ -23,6 +23,7 @@ static void add_file(Files *files, const char *name, Bytes content, const char *
     Bytes rest = content, line;
     while (mark && bytes_split(&rest, '\n', &line))
         file->n_decisions += memmem(line.data, line.size, mark, strlen(mark)) != NULL;
+    return file;
 }
 
 const char *draft_changes_name(const Draft *draft, const DraftService *service, uint32_t at)
@@ -60,7 +61,7 @@ void draft_files(const Draft *draft, const DraftTexts *texts, const DraftSource 
     draft_notes(draft, texts, files.items, files.n, &notes);
     for (uint32_t i = 0; i < n; i++)
         if (sources[i].set.data)
-            add_file(&files, sources[i].file, sources[i].set, NULL);
+            add_file(&files, sources[i].file, sources[i].set, NULL)->source = &sources[i];
     add_file(&files, texts->notes, buffer_bytes(&notes), NULL);
     *files_out = files.items;
     *n_out = files.n;

@@ -1,6 +1,7 @@
 """passerelle init: a first config, from what is there."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -80,14 +81,55 @@ def test_what_was_edited_stays_and_what_is_new_is_beside_it(tmp_path):
     assert "gateway.yaml has no instance 127.0.0.1:7002 of notes\n" in told
     assert config.read_text() == edited
     assert files(tmp_path) == {"proto", "gateway.yaml", "gateway.yaml.new", "gateway-notes.md", "gateway-notes.md.new",
-                               "proto.binpb", "proto.binpb.new", "notes-v1-v2.yaml"}
-    for name in "gateway.yaml", "gateway-notes.md", "proto.binpb":
+                               "proto.binpb", "notes-v1-v2.yaml"}
+    for name in "gateway.yaml", "gateway-notes.md":
         os.replace(tmp_path / f"{name}.new", tmp_path / name)
     assert "Note.size: not decided yet" in passerelle(tmp_path, "check", "gateway.yaml", code=1)
     changes = tmp_path / "notes-v1-v2.yaml"
     changes.write_text(re.sub(r" # decide:.*", "", changes.read_text()))
     assert "is good" in passerelle(tmp_path, "check", "gateway.yaml")
     assert "kept       notes-v1-v2.yaml" in init_notes(tmp_path)  # which was decided
+
+
+def test_a_contract_that_was_edited_is_the_one_of_the_config_and_what_is_new_in_it_is_told(tmp_path):
+    write_notes(tmp_path, "v1")
+    write_notes(tmp_path, "v2", "int64 size = 2;")
+    init_notes(tmp_path)
+    changes = tmp_path / "notes-v1-v2.yaml"
+    changes.write_text(re.sub(r" # decide:.*", "", changes.read_text()))
+    before = changes.read_text()
+    write_notes(tmp_path, "v2", "int64 size = 2; string color = 3;")
+    write_notes(tmp_path, "v3", "int64 size = 2; string color = 3;")
+    told = init_notes(tmp_path)
+    assert "replaced   proto.binpb\nnew in it  notes.v2 Note.color: added\nnew in it  notes.v3: added\n" in told
+    assert "notes-v1-v2.yaml has no line for Note.color\n" in told and "Note.size" not in told
+    assert "gateway.yaml has no version v3 of notes" in told
+    assert not (tmp_path / "proto.binpb.new").exists() and changes.read_text() == before
+    assert "Note.color" in passerelle(tmp_path, "check", "gateway.yaml", code=1)
+
+
+def test_a_descriptor_set_that_the_config_does_not_have_is_kept(tmp_path):
+    write_notes(tmp_path, "v1")
+    shutil.copy(ORDERS, tmp_path / "proto.binpb")
+    assert "kept       proto.binpb: it differs from what is in proto.binpb.new\n" in init_notes(tmp_path)
+    assert (tmp_path / "proto.binpb").read_bytes() == pathlib.Path(ORDERS).read_bytes()
+    (tmp_path / "proto.binpb").write_text("no set")
+    assert "kept       proto.binpb" in init_notes(tmp_path)
+    assert (tmp_path / "proto.binpb").read_text() == "no set"
+
+
+def test_what_an_earlier_run_put_beside_a_file_goes_when_nothing_differs_any_more(tmp_path):
+    write_notes(tmp_path, "v1")
+    init_notes(tmp_path)
+    config = tmp_path / "gateway.yaml"
+    made = config.read_text()
+    config.write_text(made + "# mine\n")
+    init_notes(tmp_path)
+    config.write_text(made)
+    told = init_notes(tmp_path)
+    assert "unchanged  gateway.yaml\nremoved    gateway.yaml.new, of an earlier run\n" in told
+    assert files(tmp_path) == {"proto", "gateway.yaml", "gateway-notes.md", "proto.binpb"}
+    assert "removed" not in init_notes(tmp_path)
 
 
 def test_instances_tell_what_they_serve(tmp_path):

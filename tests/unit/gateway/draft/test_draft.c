@@ -296,6 +296,51 @@ static void a_config_that_is_there_is_told_what_it_lacks(void **state)
     }
 }
 
+static void a_change_list_that_is_there_is_told_what_it_has_no_line_for(void **state)
+{
+    Bytes made = bytes_of("from: v1\nto: v2\ntypes:\n  A: B\nmessages:\n  Note:\n"
+                          "    text: words  # decide: a guess\n    size: {added: graceful}\n"
+                          "methods:\n  Notes.Get: {removed: loud}\n");
+    Buffer none = buffer_in(arena), some = buffer_in(arena), all = buffer_in(arena);
+    draft_lacks_lines(arena, made, made, "c", &none);
+    assert_bytes(buffer_bytes(&none), "");
+    draft_lacks_lines(arena, bytes_of("messages: {Note: {text: {removed: loud}}, M: {size: a}}"),
+                      made, "c", &some);
+    assert_bytes(buffer_bytes(&some), "c has no line for A\nc has no line for Note.size\n"
+                                      "c has no line for Notes.Get\n");
+    draft_lacks_lines(arena, bytes_of("messages: 7"), made, "c", &all);
+    assert_bytes(buffer_bytes(&all), "c has no line for A\nc has no line for Note.text\n"
+                                     "c has no line for Note.size\nc has no line for Notes.Get\n");
+}
+
+static void a_config_names_a_descriptor_set_as_the_schema_of_a_version(void **state)
+{
+    Bytes config = bytes_of("log: b.binpb\nservices: [{versions: [{schema: a.binpb}, 7]}]");
+    assert_true(draft_config_names(arena, config, "a.binpb"));
+    assert_false(draft_config_names(arena, config, "b.binpb"));
+    assert_false(draft_config_names(arena, bytes_of("{"), "a.binpb"));
+    assert_false(draft_config_names(arena, BYTES_NONE, "a.binpb"));
+}
+
+static void what_became_of_a_contract_is_told(void **state)
+{
+    Buffer was = buffer_in(arena), is = buffer_in(arena), told = buffer_in(arena);
+    add_file(&was, "shop.notes.v1", "Notes", "text");
+    add_file(&was, "shop.gone.v1", "Gone", "text");
+    add_file(&was, "shop.same.v1", "Same", "text");
+    add_source("was", &was, NULL);
+    add_file(&is, "shop.notes.v1", "Notes", "words");
+    add_file(&is, "shop.same.v1", "Same", "text");
+    add_file(&is, "shop.notes.v2", "Notes", "text");
+    add_source("is", &is, NULL);
+    draft_contract(arena, &sources[1], sources[0].schema, &told);
+    assert_bytes(buffer_bytes(&told), "shop.notes.v1 Note.text: renamed to words\n"
+                                      "shop.notes.v2: added\nshop.gone.v1: removed\n");
+    Buffer same = buffer_in(arena);
+    draft_contract(arena, &sources[1], sources[1].schema, &same);
+    assert_bytes(buffer_bytes(&same), "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -315,6 +360,9 @@ int main(void)
         TEST(among_several_services_an_instance_needs_a_name),
         TEST(the_files_are_config_lists_notes_and_sets_that_are_not_there),
         TEST(a_config_that_is_there_is_told_what_it_lacks),
+        TEST(a_change_list_that_is_there_is_told_what_it_has_no_line_for),
+        TEST(a_config_names_a_descriptor_set_as_the_schema_of_a_version),
+        TEST(what_became_of_a_contract_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
