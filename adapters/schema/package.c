@@ -8,11 +8,29 @@ static bool is_version(const char *name)
     return name[0] == 'v' && isdigit((unsigned char)name[1]);
 }
 
-const char *package_version(const char *package)
+/* "v1", "v1beta2", and not "v8engine": what stands before other parts must be nothing else. */
+static bool is_exactly_version(Bytes name)
 {
-    const char *dot = strrchr(package, '.');
-    const char *last = dot ? dot + 1 : package;
-    return is_version(last) ? last : NULL;
+    size_t at = 1;
+    while (at < name.size && isdigit(name.data[at]))
+        at++;
+    Bytes stage = bytes_slice(name, at, name.size);
+    size_t letters = bytes_start_with(stage, "alpha") ? 5 : bytes_start_with(stage, "beta") ? 4 : 0;
+    for (size_t i = letters; i < stage.size; i++)
+        if (!isdigit(stage.data[i]))
+            return false;
+    return letters || !stage.size;
+}
+
+Bytes package_version(const char *package)
+{
+    Bytes rest = bytes_of(package), part, version = BYTES_NONE;
+    while (bytes_split(&rest, '.', &part)) {
+        bool last = part.data + part.size == (const uint8_t *)package + strlen(package);
+        if (is_version((const char *)part.data) && (last || is_exactly_version(part)))
+            version = part;
+    }
+    return version;
 }
 
 bool package_is_common(Bytes package)

@@ -7,8 +7,9 @@
 
 #include "base/bytes.h"
 
-/* "v2" of "shop.orders.v2": a part of `package`. NULL: its last part is no version. */
-const char *package_version(const char *package);
+/* "v2" of "shop.orders.v2" and of "shop.v2.orders": the last part that is a version, borrowed from
+   `package`. Empty: none is. */
+Bytes package_version(const char *package);
 
 /* Whether its services come with those of others: operations, locations, health, reflection. Also
    for the full name of a service. */

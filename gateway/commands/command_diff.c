@@ -150,8 +150,8 @@ static bool load_side(const CommandLine *line, int at, const char *otherwise, Ar
             command_tell(line, "%s has no messages and no services: is it the right file?", file);
         return false;
     }
-    const char *version = package_version(side_out->package);
-    side_out->version = version ? version : otherwise;
+    Bytes version = package_version(side_out->package);
+    side_out->version = version.size ? arena_text(arena, version) : otherwise;
     return true;
 }
 

@@ -8,14 +8,17 @@
 
 /* ---- Packages -------------------------------------------------------------------------------- */
 
-/* "shop.orders" of "shop.orders.v1", and of itself. */
+/* "shop.orders" of "shop.orders.v1", of "shop.v1.orders", and of itself. */
 static const char *stem_of(Arena *arena, const char *package)
 {
-    const char *version = package_version(package);
-    if (!version)
+    Bytes version = package_version(package);
+    if (!version.size)
         return package;
-    size_t size = (size_t)(version - package);
-    return arena_text(arena, bytes(package, size ? size - 1 : 0));
+    int before = (int)((const char *)version.data - package);
+    const char *after = package + before + version.size;
+    if (*after)
+        return arena_printf(arena, "%.*s%s", before, package, after + 1);
+    return arena_text(arena, bytes(package, before ? (size_t)before - 1 : 0));
 }
 
 static uint32_t add_doubt(Draft *draft, const char *text)
@@ -58,7 +61,7 @@ static bool is_there(Draft *draft, const DraftService *service, const char *pack
         if (strcmp(version->package, package) != 0)
             continue;
         bool other = differ(draft->arena, version, source);
-        if (other && !package_version(package))
+        if (other && !package_version(package).size)
             continue;
         if (other)
             add_doubt(draft, arena_printf(draft->arena,
@@ -79,8 +82,11 @@ static Result add_package(Draft *draft, const char *package, const DraftSource *
     if (service->n_versions == DRAFT_VERSIONS_MOST)
         return FAIL(draft->arena, FAULT_BAD_CONFIG, "%s has more than %d versions", service->stem,
                     DRAFT_VERSIONS_MOST);
+    Bytes version = package_version(package);
     service->versions[service->n_versions++] =
-        (DraftVersion){.name = package_version(package), .package = package, .source = source};
+        (DraftVersion){.name = version.size ? arena_text(draft->arena, version) : NULL,
+                       .package = package,
+                       .source = source};
     return OK;
 }
 
@@ -205,7 +211,7 @@ static uint64_t told_versions(Arena *arena, const DraftService *service, const D
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const DraftVersion *version = &service->versions[i];
         if (has_package(source->schema, version->package) &&
-            (package_version(version->package) || !differ(arena, version, source)))
+            (package_version(version->package).size || !differ(arena, version, source)))
             versions |= UINT64_C(1) << i;
     }
     return versions;

@@ -2,9 +2,10 @@
  * Draft: what can be known of services by their schemas: for a first config.
  *
  * The packages of all sources become services and versions: shop.orders.v1 and shop.orders.v2 are
- * two versions of `orders`. Neighbouring versions get a first change list (schema_diff.h). What
- * schemas do not say is left to a person: the texts mark it "DECIDE". Pure: no files, no network.
- * Lives in its arena, which has no limit; borrows the sources; one thread.
+ * two versions of `orders`, and so are shop.v1.orders and shop.v2.orders. Neighbouring versions get
+ * a first change list (schema_diff.h). What schemas do not say is left to a person: the texts mark
+ * it "DECIDE". Pure: no files, no network. Lives in its arena, which has no limit; borrows the
+ * sources; one thread.
  */
 #ifndef GATEWAY_DRAFT_H
 #define GATEWAY_DRAFT_H

@@ -2,15 +2,23 @@
 
 #include "tests/unit/check.h"
 
-static void the_last_part_is_the_version_if_it_looks_like_one(void **state)
+static void the_last_part_that_looks_like_one_is_the_version(void **state)
 {
-    assert_string_equal(package_version("shop.orders.v2"), "v2");
-    assert_string_equal(package_version("v1"), "v1");
-    assert_string_equal(package_version("shop.v1beta2"), "v1beta2");
-    assert_null(package_version("shop.v1.orders"));
-    assert_null(package_version("shop.vault"));
-    assert_null(package_version("shop.v"));
-    assert_null(package_version(""));
+    assert_bytes(package_version("shop.orders.v2"), "v2");
+    assert_bytes(package_version("v1"), "v1");
+    assert_bytes(package_version("shop.v1beta2"), "v1beta2");
+    assert_bytes(package_version("shop.v1.orders"), "v1");
+    assert_bytes(package_version("shop.v1.orders.v2"), "v2");
+    assert_bytes(package_version("shop.v1alpha.orders.types"), "v1alpha");
+    assert_bytes(package_version("shop.v2p1"), "v2p1");
+    const char *const none[] = {"shop.v2p1.orders",
+                                "shop.v8engine.orders",
+                                "shop.v1beta1x.orders",
+                                "shop.vault",
+                                "shop.v",
+                                ""};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(package_version(none[i]).size, 0);
 }
 
 static void versions_grow_by_number_and_stage(void **state)
@@ -39,7 +47,7 @@ static void services_that_come_with_others_are_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_last_part_is_the_version_if_it_looks_like_one),
+        cmocka_unit_test(the_last_part_that_looks_like_one_is_the_version),
         cmocka_unit_test(versions_grow_by_number_and_stage),
         cmocka_unit_test(services_that_come_with_others_are_known),
     };

@@ -124,6 +124,20 @@ static void packages_are_versions_of_a_service_the_oldest_first(void **state)
     config_has("default_version: v2beta1 ");
 }
 
+static void a_version_may_stand_before_the_name_of_the_service(void **state)
+{
+    source_of("b", "acme.v2.users", "text", NULL);
+    source_of("a", "acme.v1.users", "text", NULL);
+    source_of("c", "acme.v1.teams", "text", NULL);
+    make();
+    assert_string_equal(
+        summary(), "users: v1 (acme.v1.users), v2 (acme.v2.users); 2 methods, 0 of them with REST; "
+                   "0 instances\n"
+                   "teams: v1 (acme.v1.teams); 1 method, 0 of them with REST; 0 instances\n");
+    config_has("changes: [\"users-v1-v2.yaml\"]");
+    config_has("{name: v2, package: acme.v2.users, schema: \"b\"}\n");
+}
+
 static void services_of_one_name_have_their_packages_in_it(void **state)
 {
     source_of("a", "shop.notes.v1", "text", NULL);
@@ -347,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(packages_are_versions_of_a_service_the_oldest_first),
+        TEST(a_version_may_stand_before_the_name_of_the_service),
         TEST(services_of_one_name_have_their_packages_in_it),
         TEST(packages_without_a_version_are_versions_in_the_order_of_the_sources),
         TEST(a_package_without_a_version_beside_others_is_the_oldest),
