@@ -40,7 +40,7 @@ static const char *method_name(const ChangeSide *side, Arena *arena, const Metho
 
 static bool in_package(const ChangeSide *side, const ServiceType *service)
 {
-    return side_name(side, service->full_name) != service->full_name || !side->package[0];
+    return strcmp(service->package, side->package) == 0 || !side->package[0];
 }
 
 static MethodEntry *entry_at(ChangeList *list, int end, const MethodType *method)

@@ -43,6 +43,11 @@ bool diff_in_package(const ChangeSide *side, const char *full_name)
     return side_name(side, full_name) != full_name;
 }
 
+bool diff_serves(const ChangeSide *side, const ServiceType *service)
+{
+    return strcmp(service->package, side->package) == 0;
+}
+
 bool diff_is_own(const Diffing *d, int end, const char *full_name)
 {
     return diff_in_package(&d->sides[end], full_name) ||
@@ -84,8 +89,7 @@ static void add_used(Diffing *d, int end)
             diff_add_with_all(d, &d->used[end], &side->schema->messages[i]);
     for (uint32_t i = 0; i < side->schema->n_services; i++) {
         const ServiceType *service = &side->schema->services[i];
-        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
-             k++) {
+        for (uint32_t k = 0; diff_serves(side, service) && k < service->n_methods; k++) {
             diff_add_with_all(d, &d->used[end], service->methods[k].input);
             diff_add_with_all(d, &d->used[end], service->methods[k].output);
         }

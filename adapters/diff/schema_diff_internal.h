@@ -87,6 +87,9 @@ void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const c
 /* Does this belong to the package of that version? */
 bool diff_in_package(const ChangeSide *side, const char *full_name);
 
+/* Whether its methods are the version's: those of exactly its package, not of one inside it. */
+bool diff_serves(const ChangeSide *side, const ServiceType *service);
+
 /* Is it a type of this version alone: of its package, or of one that only this version uses? A type
    of another package that both versions use is its own counterpart. */
 bool diff_is_own(const Diffing *d, int end, const char *full_name);

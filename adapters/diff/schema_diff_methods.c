@@ -3,11 +3,6 @@
 
 #include <ctype.h>
 
-static bool is_own(const Diffing *d, int end, const ServiceType *service)
-{
-    return diff_in_package(&d->sides[end], service->full_name);
-}
-
 static const MethodType *other_method(const Diffing *d, int end, const MethodType *method)
 {
     return table_get(&d->methods[end], bytes_of(method->path));
@@ -169,7 +164,7 @@ void diff_index_methods(Diffing *d)
         const ChangeSide *side = &d->sides[end];
         for (uint32_t i = 0; i < side->schema->n_services; i++) {
             const ServiceType *service = &side->schema->services[i];
-            if (!is_own(d, end, service))
+            if (!diff_serves(side, service))
                 continue;
             uint32_t *n = arena_make(d->arena, uint32_t);
             *n = service->n_methods;

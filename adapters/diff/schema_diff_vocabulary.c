@@ -97,7 +97,7 @@ static List methods_of(const Diffing *d, int end)
     List list = {0};
     for (uint32_t i = 0; i < side->schema->n_services; i++) {
         const ServiceType *service = &side->schema->services[i];
-        bool own = diff_in_package(side, service->full_name);
+        bool own = diff_serves(side, service);
         for (uint32_t k = 0; own && k < service->n_methods; k++)
             add_named(d->arena, &list, service->methods[k].name, NULL);
     }

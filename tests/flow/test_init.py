@@ -108,6 +108,17 @@ def test_a_contract_that_was_edited_is_the_one_of_the_config_and_what_is_new_in_
     assert "Note.color" in passerelle(tmp_path, "check", "gateway.yaml", code=1)
 
 
+def test_a_package_around_another_has_its_own_methods_only(tmp_path):
+    (tmp_path / "proto").mkdir()
+    for name, more in ("pay", ""), ("pay.v1", "rpc New(Sum) returns (Sum); "):
+        (tmp_path / f"proto/{name}.proto").write_text(
+            f'syntax = "proto3"; package {name}; service Pay {{ rpc Get(Sum) returns (Sum); {more}}} message Sum {{ string text = 1; }}')
+    passerelle(tmp_path, "init", "proto", "--instance", "pay.v1=127.0.0.1:7001")
+    assert "methods" not in (tmp_path / "pay-old-v1.yaml").read_text()
+    told = passerelle(tmp_path, "check", "gateway.yaml")
+    assert "old: 1 method of pay;" in told and "v1: 2 methods of pay.v1;" in told and "is good" in told
+
+
 def test_a_descriptor_set_that_the_config_does_not_have_is_kept(tmp_path):
     write_notes(tmp_path, "v1")
     shutil.copy(ORDERS, tmp_path / "proto.binpb")

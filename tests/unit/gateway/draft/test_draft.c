@@ -287,6 +287,18 @@ static void the_files_are_config_lists_notes_and_sets_that_are_not_there(void **
         assert_non_null(memmem(notes->content.data, notes->content.size, *each, strlen(*each)));
 }
 
+static void methods_are_of_exactly_their_package_and_not_of_the_one_around_it(void **state)
+{
+    Buffer set = buffer_in(arena);
+    add_file(&set, "shop.notes", "Notes", "text");
+    add_file(&set, "shop.notes.v1", "Notes", "text");
+    add_source("a.binpb", &set, NULL);
+    make();
+    const DraftFile *changes = file("notes-old-v1.yaml");
+    assert_int_equal(changes->n_decisions, 0);
+    assert_null(memmem(changes->content.data, changes->content.size, "methods", 7));
+}
+
 static void a_config_that_is_there_is_told_what_it_lacks(void **state)
 {
     source_of("a.binpb", "shop.notes.v1", "text", NULL);
@@ -374,6 +386,7 @@ int main(void)
         TEST(an_instance_is_named_by_package_version_or_service),
         TEST(among_several_services_an_instance_needs_a_name),
         TEST(the_files_are_config_lists_notes_and_sets_that_are_not_there),
+        TEST(methods_are_of_exactly_their_package_and_not_of_the_one_around_it),
         TEST(a_config_that_is_there_is_told_what_it_lacks),
         TEST(a_change_list_that_is_there_is_told_what_it_has_no_line_for),
         TEST(a_config_names_a_descriptor_set_as_the_schema_of_a_version),
