@@ -114,16 +114,33 @@ static void add_decisions(const DraftFile *file, Buffer *out)
             buffer_printf(out, "- `%s:%u` %.*s\n", file->name, n, BYTES_ARGS(bytes_trim(line)));
 }
 
-/* A path that can be asked for as it is, with the variables as they are called. */
+/* A path that the template fits: each of its variables and stars is 1. */
+static void add_path(const char *path, Buffer *out)
+{
+    for (; *path; path++) {
+        if (*path == '{') {
+            path += strcspn(path, "=}");
+            if (*path == '}')
+                buffer_add_byte(out, '1');
+        } else if (*path == '*') {
+            path += path[1] == '*';
+            buffer_add_byte(out, '1');
+        } else if (*path != '}') {
+            buffer_add_byte(out, (uint8_t)*path);
+        }
+    }
+}
+
 static void add_call(const DraftTexts *texts, const MethodType *method, Buffer *out)
 {
     if (method->client_streaming)
         return;
     const char *accept = method->server_streaming ? " -N -H 'Accept: text/event-stream'" : "";
-    if (method->http && strcmp(method->http->verb, "GET") == 0)
-        buffer_printf(out, "    curl -i%s 'http://%s%s'\n", accept, texts->listen,
-                      method->http->path);
-    else if (!method->server_streaming)
+    if (method->http && strcmp(method->http->verb, "GET") == 0) {
+        buffer_printf(out, "    curl -i%s 'http://%s", accept, texts->listen);
+        add_path(method->http->path, out);
+        buffer_add_text(out, "'\n");
+    } else if (!method->server_streaming)
         buffer_printf(out, "    curl -i --json '{}' http://%s%s\n", texts->listen, method->path);
 }
 

@@ -61,9 +61,22 @@ def test_a_draft_of_one_version_is_good_at_once_and_its_notes_say_what_it_serves
     notes = (tmp_path / "gateway-notes.md").read_text()
     assert "| `/notes.v1.Notes/Get` | `GET /v1/notes/{text}` |  |  |" in notes
     assert "| `/notes.v1.Notes/Watch` |  | responses |  |" in notes
-    assert "curl -i 'http://127.0.0.1:8081/v1/notes/{text}'" in notes
+    assert "curl -i 'http://127.0.0.1:8081/v1/notes/1'" in notes
     for line in re.findall(r"`gateway.yaml:(\d+)`", notes):
         assert "# DECIDE: " in (tmp_path / "gateway.yaml").read_text().splitlines()[int(line) - 1]
+
+
+@pytest.mark.parametrize("template, path", [
+    ("/v1/{name=bikes/*}", "/v1/bikes/1"), ("/v1/{name=bikes/*/parts/**}:count", "/v1/bikes/1/parts/1:count"),
+    ("/v1/bikes/{id}/parts/{part.id}", "/v1/bikes/1/parts/1"), ("/v1/*/bikes", "/v1/1/bikes")])
+def test_the_notes_call_a_path_that_the_template_fits(tmp_path, template, path):
+    (tmp_path / "proto").mkdir()
+    (tmp_path / "proto/bikes.proto").write_text(
+        'syntax = "proto3"; package bikes.v1; import "google/api/annotations.proto"; service Bikes { rpc Get(Bike) returns (Bike) '
+        f'{{ option (google.api.http) = {{get: "{template}"}}; }} }} message Part {{ string id = 1; }} '
+        'message Bike { string name = 1; string id = 2; Part part = 3; }')
+    passerelle(tmp_path, "init", "proto", "--include", PROTO)
+    assert f"    curl -i 'http://127.0.0.1:8080{path}'\n" in (tmp_path / "gateway-notes.md").read_text()
 
 
 def test_what_was_edited_stays_and_what_is_new_is_beside_it(tmp_path):
