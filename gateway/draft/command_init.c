@@ -11,6 +11,7 @@
 #include "base/text/json_text.h"
 #include "gateway/draft/draft.h"
 #include "gateway/draft/source_read.h"
+#include "gateway/service/config_load.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -275,15 +276,46 @@ static Result add_instances(const CommandLine *line, const char *folder, Draft *
     return r;
 }
 
+/* As the config that is made will be read. */
+static Result check_listen(Arena *arena, const char *listen)
+{
+    Problems problems = problems_in(arena);
+    Buffer text = buffer_in(arena);
+    buffer_add_text(&text, "listen: [");
+    json_text_add(&text, bytes_of(listen));
+    buffer_add_text(&text, "]\n");
+    Config *config;
+    Arena *config_arena = arena_new(ARENA_UNLIMITED);
+    Result r = config_load_text(buffer_bytes(&text), "./listen.yaml", NULL, config_arena, &problems,
+                                &config);
+    error_ignore(failed(r) ? error_copy(arena, r) : r, "the problems say it");
+    if (config)
+        config_unref(config);
+    else
+        arena_free(config_arena);
+    for (size_t i = 0; i < problems.n; i++) {
+        const Problem *problem = &problems.items[i];
+        if (bytes_start_with(bytes_of(problem->path), "listen"))
+            return FAIL(arena, FAULT_BAD_CONFIG, "--listen: %s%s%s", problem->reason,
+                        problem->hint ? ": " : "", problem->hint ? problem->hint : "");
+    }
+    return OK;
+}
+
 static Result init(Arena *arena, const CommandLine *line)
 {
     const char *out = command_option(line, "--out"), *listen = command_option(line, "--listen");
     const char *folder = out ? out : ".";
-    const DraftTexts texts = {CONFIG_NAME, NOTES_NAME, listen ? listen : LISTEN_DEFAULT,
-                              listen != NULL};
+    const DraftTexts texts = {.config = CONFIG_NAME,
+                              .notes = NOTES_NAME,
+                              .listen = listen ? listen : LISTEN_DEFAULT,
+                              .listen_said = listen != NULL,
+                              .folder = path_in(arena, folder, "")};
     DraftSource sources[SOURCES_MOST];
     Draft draft;
-    Result r = read_sources(arena, line, folder, sources);
+    Result r = listen ? check_listen(arena, listen) : OK;
+    if (!failed(r))
+        r = read_sources(arena, line, folder, sources);
     if (!failed(r))
         r = draft_make(arena, sources, (uint32_t)line->n, &draft);
     if (!failed(r))

@@ -67,6 +67,7 @@ typedef struct DraftTexts {
     const char *notes;  /* of the notes */
     const char *listen; /* "127.0.0.1:8080" */
     bool listen_said;   /* by the person: no decision */
+    const char *folder; /* in front of what is in the folder of the config: "", or "made/" */
 } DraftTexts;
 
 /* Fault: BAD_CONFIG (no service, or more versions than a config may have). */

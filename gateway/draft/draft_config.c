@@ -32,17 +32,20 @@ static void add_head(const DraftTexts *texts, Buffer *out)
     buffer_printf(
         out,
         "# A first config, made by `passerelle init`. What schemas do not say is marked DECIDE:\n"
-        "# look at each, then delete the mark. `passerelle check %s` judges it;\n"
+        "# look at each, then delete the mark. `passerelle check %s%s` judges it;\n"
         "# %s says what was found. All keys: docs/config.md.\n",
-        texts->config, texts->notes);
+        texts->folder, texts->config, texts->notes);
     buffer_add_text(out, "listen: [");
     add_quoted(out, texts->listen);
     buffer_add_byte(out, ']');
     end_line(out, texts->listen_said
                       ? "every protocol on one port"
                       : "DECIDE: clients on this machine only; 0.0.0.0:8080 for all");
-    buffer_add_text(out, "admin: \"unix:admin.sock\"");
-    end_line(out, "for operators: passerelle errors --admin admin.sock; metrics and health");
+    static const char admin[] = "admin: \"unix:admin.sock\"";
+    buffer_add_text(out, admin);
+    buffer_printf(
+        out, "%*s# for operators: passerelle errors --admin %sadmin.sock; metrics and health\n",
+        COMMENT_COLUMN - (int)strlen(admin), "", texts->folder);
     buffer_add_text(out, "log: \"-\"");
     end_line(out, "one line of JSON for each call");
     buffer_add_text(out, "errors: full");

@@ -170,8 +170,8 @@ void draft_notes(const Draft *draft, const DraftTexts *texts, const DraftFile *f
         out,
         "\nA change list is refused until its `decide:` marks are deleted; a DECIDE in the "
         "config is a comment\nfor you, and a service without instances is refused.\n\n"
-        "## Next\n\n    passerelle check %s\n    passerelle run %s\n",
-        texts->config, texts->config);
+        "## Next\n\n    passerelle check %s%s\n    passerelle run %s%s\n",
+        texts->folder, texts->config, texts->folder, texts->config);
     add_calls(draft, texts, out);
     for (uint32_t i = 0; i < draft->n_services; i++)
         add_service(&draft->services[i], out);

@@ -17,13 +17,31 @@
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
+/* "../../" of a folder that is two below this one. NULL: it is not below it, or through a link. */
+static const char *way_up(Arena *arena, const char *here, const char *folder)
+{
+    char real[PATH_MAX];
+    const char *up = "", *down = here;
+    Bytes rest = bytes_of(folder), part;
+    while (bytes_split(&rest, '/', &part)) {
+        if (!part.size || bytes_are(part, "."))
+            continue;
+        up = arena_printf(arena, "%s../", up);
+        down = arena_printf(arena, "%s/%.*s", down, BYTES_ARGS(part));
+        if (bytes_are(part, "..") || (realpath(down, real) && strcmp(real, down) != 0))
+            return NULL;
+    }
+    return *folder == '/' ? NULL : up;
+}
+
 /* How a config in the folder names a file that is named here. */
 static const char *seen_from(Arena *arena, const char *folder, const char *file)
 {
     char here[PATH_MAX];
-    if (strcmp(folder, ".") == 0 || *file == '/' || !getcwd(here, sizeof here))
+    if (*file == '/' || !getcwd(here, sizeof here))
         return file;
-    return arena_printf(arena, "%s/%s", here, file);
+    const char *up = way_up(arena, here, folder);
+    return up ? arena_printf(arena, "%s%s", up, file) : arena_printf(arena, "%s/%s", here, file);
 }
 
 const char *source_instance_seen_from(Arena *arena, const char *folder, const char *text)

@@ -170,9 +170,23 @@ def test_names_are_from_where_the_config_is(tmp_path):
     shutil.copy(ORDERS, tmp_path / "orders.binpb")
     passerelle(tmp_path, "init", "orders.binpb", "--out", "made", "--instance", "stock=unix:stock.sock")
     config = (tmp_path / "made/gateway.yaml").read_text()
-    assert f'schema: "{tmp_path}/orders.binpb"' in config and f'"unix:{tmp_path}/stock.sock"' in config
+    assert 'schema: "../orders.binpb"' in config and '"unix:../stock.sock"' in config
+    assert "--admin made/admin.sock" in config and "passerelle run made/gateway.yaml\n" in (tmp_path / "made/gateway-notes.md").read_text()
     assert files(tmp_path / "made") == {"gateway.yaml", "gateway-notes.md", "hosting-v1-v2.yaml", "orders-v1-v2.yaml",
                                         "orders-v2-v3.yaml"}
+
+
+@pytest.mark.parametrize("out, schema", [
+    ("a/b", "../../orders.binpb"), ("./a//", "../orders.binpb"), (".", "orders.binpb"), ("{here}/a", "{here}/orders.binpb"),
+    ("link/c", "{here}/orders.binpb"), ("a/../a", "{here}/orders.binpb")])
+def test_a_descriptor_set_is_named_from_the_config_if_the_way_is_plain(tmp_path, out, schema):
+    shutil.copy(ORDERS, tmp_path / "orders.binpb")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    out = out.format(here=tmp_path)
+    passerelle(tmp_path, "init", "orders.binpb", "--out", out)
+    assert f'schema: "{schema.format(here=tmp_path)}"' in (tmp_path / out / "gateway.yaml").read_text()
+    assert "orders.binpb: " not in passerelle(tmp_path, "check", f"{out}/gateway.yaml", code=1)
 
 
 @pytest.mark.parametrize("where, include", [("proto/notes", "proto"), ("proto", PROTO)])
@@ -207,6 +221,8 @@ def test_buf_builds_a_folder_with_a_buf_yaml_if_it_is_there(tmp_path):
     (["bad/bad.proto"], "bad/bad.proto is protobuf source: name its folder, from which its imports begin"),
     (["words.txt"], "BAD_SCHEMA"),
     (["localhost:port"], "port is not a port"),
+    ([ORDERS, "--listen", "foo"], "--listen: foo is not an address: a host, a colon and a port: for example 0.0.0.0:8080"),
+    ([ORDERS, "--listen", "127.0.0.1:65536"], "--listen: 65536 is not a port: 0 to 65535"),
     (["127.0.0.1:1"], "connection refused"),
     ([ORDERS, "--instance", "127.0.0.1:7001"], "write PACKAGE=ADDRESS, with one of "),
     ([ORDERS, "--instance", "orders.v9=127.0.0.1:7001"], "which service the instance orders.v9=127.0.0.1:7001 belongs to is not clear"),

@@ -10,7 +10,7 @@ static Arena *arena;
 static DraftSource sources[SOURCES_MOST];
 static uint32_t n_sources;
 static Draft draft;
-static const DraftTexts texts = {"gateway.yaml", "notes.md", "127.0.0.1:8080", false};
+static const DraftTexts texts = {"gateway.yaml", "notes.md", "127.0.0.1:8080", false, "made/"};
 
 static int set_up(void **state)
 {
@@ -277,6 +277,8 @@ static void the_files_are_config_lists_notes_and_sets_that_are_not_there(void **
     make();
     assert_null(file("a.binpb"));
     assert_non_null(file("b.binpb"));
+    config_has("passerelle errors --admin made/admin.sock; metrics");
+    config_has("`passerelle check made/gateway.yaml` judges it");
     const DraftFile *changes = file("notes-v1-v2.yaml"), *notes = file("notes.md");
     assert_true(changes->n_decisions > 0);
     assert_int_equal(file("gateway.yaml")->n_decisions, 5);
