@@ -89,6 +89,14 @@ static void tell_json_name(Fields *f, const FieldType *a, const FieldType *b)
                  a->json_name, b->json_name);
 }
 
+/* Unset and zero are two values of the one, and one value of the other. */
+static void tell_presence(Fields *f, const char *path, const FieldType *a, const FieldType *b)
+{
+    if (a->presence != b->presence && !a->repeated && !b->repeated)
+        diff_add(f->d, BREAKS_SOURCE, false, path_of(f, path), "presence became %s",
+                 b->presence ? "explicit" : "implicit: a zero that is set is as one that is not");
+}
+
 /* Of a field that kept its name and, but for its width, its type. */
 static void tell_layout(Fields *f, const FieldType *a, const FieldType *b)
 {
@@ -102,9 +110,7 @@ static void tell_layout(Fields *f, const FieldType *a, const FieldType *b)
     if (checks_utf8(a) != checks_utf8(b) && was_kind == is_kind)
         diff_add(f->d, BREAKS_WIRE, false, path, "its text %s",
                  checks_utf8(b) ? "must be UTF-8 now" : "need not be UTF-8 any more");
-    if (a->presence != b->presence && !a->repeated)
-        diff_add(f->d, BREAKS_SOURCE, false, path, "presence became %s",
-                 b->presence ? "explicit" : "implicit");
+    tell_presence(f, a->name, a, b);
     const char *was = a->oneof ? a->oneof->name : "", *is = b->oneof ? b->oneof->name : "";
     if (strcmp(was, is) != 0)
         diff_add(f->d, BREAKS_SOURCE, false, path, "oneof %s became %s", was[0] ? was : "(none)",
@@ -129,6 +135,8 @@ static void tell_guess(Fields *f, const Pairing *pairing)
     else
         diff_add(f->d, breaks, true, path_of(f, old->text), moved ? "moved to %s" : "renamed to %s",
                  new_slot->text);
+    if (pairing->fit.kind == FIT_SAME || pairing->fit.kind == FIT_ALIKE)
+        tell_presence(f, old->text, a, b);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */

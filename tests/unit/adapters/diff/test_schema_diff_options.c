@@ -61,7 +61,12 @@ static const struct Row {
     {JSON | SOURCE, "M.seen.v1.note: renamed to seen.v2.note",
      "    seen.v1.note: seen.v2.note  # decide: a guess, by its name\n"},
     {WIRE, "Texts.text: its text must be UTF-8 now", NULL},
-    {SOURCE, "Texts.text: presence became implicit", NULL},
+    {SOURCE, "Texts.text: presence became implicit: a zero that is set is as one that is not",
+     NULL},
+    {SOURCE, "Texts.color: presence became implicit: a zero that is set is as one that is not",
+     NULL},
+    {JSON | SOURCE, "Texts.color: renamed to colour",
+     "    color: colour  # decide: a guess, the same number and type\n"},
     {WIRE, "Texts.texts: its text must be UTF-8 now", NULL},
     {WIRE, "Texts.names: its text must be UTF-8 now", NULL},
     {WIRE, "Texts.kept: its text must be UTF-8 now", NULL},
@@ -139,7 +144,7 @@ static void the_list_has_a_line_for_what_a_person_decides_and_for_nothing_else(v
         if (rows[i].line && !strstr(list, rows[i].line))
             fail_msg("not in the list: %s\n%s", rows[i].line, list);
     }
-    assert_int_equal(lines, expected + 1); /* "  M:" */
+    assert_int_equal(lines, expected + 2); /* "  M:", "  Texts:" */
     check_first_list(loaded->arena, &loaded->from, &loaded->to);
 }
 
