@@ -46,12 +46,30 @@ static bool field_is_taken(const MessagePair *pair, int end, const FieldType *fi
 }
 
 /* The list has an entry for it, which was reported as wrong: one report is enough. */
+/* The field, or a field inside of it. */
+static bool is_about(Bytes said, const char *path)
+{
+    Bytes field = bytes_of(path);
+    return bytes_start_with(said, path) &&
+           (said.size == field.size || said.data[field.size] == '.');
+}
+
+static bool mentions(const JsonNode *node, const char *path)
+{
+    if (is_about(node->text, path))
+        return true;
+    for (const JsonNode *child = node->first; child; child = child->next)
+        if (mentions(child, path))
+            return true;
+    return false;
+}
+
+/* Whether a change that could not be read may be the one of this field. */
 static bool is_tried(const MessagePair *pair, const char *path)
 {
-    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
-        if (bytes_are(node->name, path) || bytes_are(node->text, path))
+    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next)
+        if (is_about(node->name, path) || mentions(node, path))
             return true;
-    }
     return false;
 }
 

@@ -668,6 +668,24 @@ static bool read_of(const Reading *r, const JsonNode *node)
     return false;
 }
 
+/* The converter's name. A map is told apart, for it looks as if it had parameters: {by: {scale:
+   1000}}. */
+static bool read_by(const Reading *r, const JsonNode *node)
+{
+    r->change->by = arena_text(r->list->arena, node->text);
+    if (has_text(node))
+        return true;
+    const JsonNode *first = node->kind == JSON_OBJECT ? node->first : NULL;
+    bool named = first && converter_exists(first->name);
+    bool scale = named && bytes_are(first->name, "scale");
+    change_problem(r->list, place(r, node), r->where,
+                   named ? arena_printf(r->list->arena, "write by: %.*s%s", BYTES_ARGS(first->name),
+                                        scale ? ", times: 1000 or divided_by: 1000" : "")
+                         : "for example by: text",
+                   "expected the name of a converter; its parameters are keys beside by");
+    return false;
+}
+
 /* Reads the keys of a change of a field that both ends have. */
 static bool read_both(const Reading *r)
 {
@@ -700,10 +718,8 @@ static bool read_both(const Reading *r)
         good &= read_of(r, said);
     if ((said = member(r, "wider")))
         good &= read_drop(r, said, &r->change->wider);
-    if ((said = member(r, "by"))) {
-        good &= has_text(said);
-        r->change->by = arena_text(r->list->arena, said->text);
-    }
+    if ((said = member(r, "by")))
+        good &= read_by(r, said);
     return good;
 }
 

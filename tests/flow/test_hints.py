@@ -358,6 +358,8 @@ CASES = [
     Case("message M { }", "message M { }", "from: v1\nto: v9\n"),
     Case("message M { }", "message M { }", "mesages: {}"),
     Case("message M { int32 a = 1; }", "message M { int32 a = 1; }", "messages: {M: {a: {by: scale}}}"),
+    Case("message M { int32 a = 1; }", "message M { int32 b = 1; }", "messages: {M: {a: {to: b, by: {scale: 10}}}}",
+         then="messages: {M: {a: {to: b, by: scale, times: 1000}}}", pick="expected the name of a converter"),
     Case("message M { int64 price = 1; }", "message M { Money price = 1; } " + MONEY,
          "messages: {M: {price: {by: cents_to_money}}}"),
     Case("message M { }", E_FIELD + RED, "messages: {M: {e: {added: REDD}}}"),

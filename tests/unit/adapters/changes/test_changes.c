@@ -694,6 +694,22 @@ static void a_scale_has_one_factor(void **state)
             "1000, or divided_by: 1000)\n");
 }
 
+static void a_converter_with_parameters_of_its_own_is_told_once(void **state)
+{
+    static const char *const hint =
+        "expected the name of a converter; its parameters are keys beside by";
+    Loaded *loaded = *state;
+    refused(state, "Amounts",
+            "messages: {M: {cents: {to: total, by: {cents_to_money: EUR}}, currency: {removed: "
+            "loud}, fee: {by: [x]}, meters: {to: kilometers, by: {scale: 0.01}}}}",
+            arena_printf(loaded->arena,
+                         "list.yaml:3:39: M.cents: %s (write by: cents_to_money)\n"
+                         "list.yaml:3:104: M.fee: %s (for example by: text)\n"
+                         "list.yaml:3:139: M.meters: %s (write by: scale, times: 1000 or "
+                         "divided_by: 1000)\n",
+                         hint, hint, hint));
+}
+
 static void fields_that_join_a_oneof_exclude_each_other(void **state)
 {
     check(state, "Choice", "", ".M",
@@ -1706,6 +1722,7 @@ int main(void)
         cmocka_unit_test(a_currency_is_a_field_or_a_code),
         cmocka_unit_test(the_amounts_of_a_list_have_no_currency),
         cmocka_unit_test(a_scale_has_one_factor),
+        cmocka_unit_test(a_converter_with_parameters_of_its_own_is_told_once),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
         cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),
