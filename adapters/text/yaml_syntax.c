@@ -70,12 +70,48 @@ static const char *quoted_word(Arena *arena, Bytes line)
     return size ? arena_printf(arena, "write \"%.*s\" in quotes", (int)size, rest.data) : NULL;
 }
 
+/* Where a variable begins that is not in quotes; the size of the line: nowhere. */
+static size_t variable_at(Bytes line)
+{
+    char quote = 0;
+    for (size_t i = 0; i < line.size; i++) {
+        char c = (char)line.data[i];
+        if (quote)
+            quote = c == quote ? 0 : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (bytes_start_with(bytes_slice(line, i, line.size), "${"))
+            return i;
+    }
+    return line.size;
+}
+
+/* `[127.0.0.1:${PORT}]`: the bracket of the variable begins a map. */
+static const char *quoted_variable(Arena *arena, Bytes line)
+{
+    size_t at = variable_at(line), end = at;
+    while (at > 0 && at < line.size && !strchr(" ,[{\t", line.data[at - 1]))
+        at--;
+    while (end < line.size && line.data[end] != '}')
+        end++;
+    while (end + 1 < line.size && !strchr(" ,]}\t", line.data[end + 1]))
+        end++;
+    return end < line.size ? arena_printf(arena, "write \"%.*s\" in quotes", (int)(end + 1 - at),
+                                          line.data + at)
+                           : NULL;
+}
+
 const char *yaml_syntax_hint(Arena *arena, Bytes text, const yaml_parser_t *parser)
 {
     size_t number = parser->problem_mark.line;
     Bytes line = line_at(text, number);
     if (parser->context && strstr(parser->context, "alias"))
         return quoted_word(arena, line);
+    const char *variable = parser->context && strstr(parser->context, "parsing a flow")
+                               ? quoted_variable(arena, line)
+                               : NULL;
+    if (variable)
+        return variable;
     size_t spaces = count(line, " "), blanks = count(line, " \t");
     Bytes content = bytes_slice(line, blanks, line.size);
     if (!content.size)

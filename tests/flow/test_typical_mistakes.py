@@ -194,6 +194,8 @@ MISTAKES = [
     ("an encrypted key", ("key: one.key", "key: locked.key"), 6, "is encrypted", write_keys),
     ("a missing variable", ("timeout: 2s", "timeout: ${NO_SUCH_TIMEOUT}"), 24, "the environment has no variable", None),
     ("a bad include", ("parts/routes.yaml", "parts/route.yaml"), 21, "No such file", meant),
+    ("a variable without quotes", ("- address: 127.0.0.1:PORT", "- {address: 127.0.0.1:${NUMBER:-PORT}}"), 2,
+     "while parsing a flow mapping", in_quotes),
     ("a pattern without quotes", ("include: parts/routes.yaml", "include: *.yaml"), 21, "while scanning an alias", in_quotes),
 ]
 IN_LIST = {"an unknown field", "an unknown converter", "changes in conflict"}
