@@ -47,6 +47,15 @@ static const char *mistake_in(Bytes text)
     return NULL;
 }
 
+static void put(JsonNode *node, Bytes text)
+{
+    *node = (JsonNode){.kind = JSON_STRING,
+                       .offset = node->offset,
+                       .name = node->name,
+                       .text = text,
+                       .next = node->next};
+}
+
 static void read_file(SecretReader *reader, const DocumentValue *value, const char *file)
 {
     Bytes text = BYTES_NONE;
@@ -63,12 +72,7 @@ static void read_file(SecretReader *reader, const DocumentValue *value, const ch
         tell(reader, value, NULL, "%s %s", file, mistake);
     if (failed(r) || mistake)
         return;
-    JsonNode *node = value->node;
-    *node = (JsonNode){.kind = JSON_STRING,
-                       .offset = node->offset,
-                       .name = node->name,
-                       .text = text,
-                       .next = node->next};
+    put(value->node, text);
     buffer_add_bytes(reader->used, text);
     buffer_add_byte(reader->used, 0);
 }
@@ -80,7 +84,11 @@ static void on_value(void *owner, const DocumentValue *value)
         return;
     const JsonNode *name = json_member(value->node, "file");
     bool named = name && (name->kind == JSON_STRING || name->kind == JSON_TEXT);
-    if (!named || value->node->count != 1)
+    named = named && value->node->count == 1;
+    /* Until it is read, an empty one is here: what is wrong with that is told at the same place,
+       and left out, as it follows. */
+    put(value->node, bytes("", 0));
+    if (!named)
         tell(reader, value, "{file: /run/secrets/NAME}",
              "a text is expected here, or the file that has it");
     else

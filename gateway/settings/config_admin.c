@@ -77,8 +77,8 @@ static const uint8_t hash_of_nothing[TOKEN_HASH_SIZE] = {
 static void read_token(ConfigReader *reader, const char *text, const char *path,
                        OperatorConfig *one)
 {
-    one->has_token = true;
-    if (!config_read_hex(bytes_of(text), one->token_hash, TOKEN_HASH_SIZE))
+    one->has_token = config_read_hex(bytes_of(text), one->token_hash, TOKEN_HASH_SIZE);
+    if (!one->has_token)
         config_tell(reader, path, NULL, "a SHA-256 has 64 hexadecimal digits");
     else if (memcmp(one->token_hash, hash_of_nothing, TOKEN_HASH_SIZE) == 0)
         config_tell(reader, path, NULL, "this is the SHA-256 of an empty token");

@@ -131,6 +131,16 @@ def test_a_secret_that_cannot_be_read_is_told_once(tmp_path, secret, told):
     assert f"c.yaml:3:15: {told}" in said and said.count("c.yaml:") == 1, said
 
 
+def test_what_follows_from_a_secret_that_cannot_be_read_is_left_out(tmp_path):
+    operators = "".join(f"    - {{name: {name}, token_sha256: {{file: none}}}}\n" for name in "ab")
+    hook = "job_webhooks:\n  - {name: w, url: {fiel: x}}\n"
+    said = check(write(tmp_path, c=f"{LISTEN}admin:\n  address: 127.0.0.1:3\n  operators:\n{operators}{hook}{ROUTE.format('a')}"))
+    places = [line.split(": ")[:2] for line in said.splitlines() if line.startswith("c.yaml:")]
+    assert places == [["c.yaml:5:31", "admin.operators[0].token_sha256"], ["c.yaml:6:31", "admin.operators[1].token_sha256"],
+                      ["c.yaml:8:20", "job_webhooks[0].url"]], said
+
+
+
 # ---- The standard input --------------------------------------------------------------------------------------------
 
 def test_check_reads_the_standard_input(tmp_path):
