@@ -322,8 +322,8 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
     return true;
 }
 
-/* The value of one field, or of a list, in place of the message. */
-static void read_only_member(Reading *reading, const FieldType *field, const JsonNode *node,
+/* The value of one field, or of a list, in place of the message. False: it was told. */
+static bool read_only_member(Reading *reading, const FieldType *field, const JsonNode *node,
                              const char *path)
 {
     buffer_add_byte(reading->out, '{');
@@ -333,20 +333,37 @@ static void read_only_member(Reading *reading, const FieldType *field, const Jso
     if (!good)
         reading->out->size = before;
     buffer_add_byte(reading->out, '}');
+    return good;
+}
+
+/* The field that a list in place of the message is the value of; NULL: none. */
+static const FieldType *bare_list(const Reading *reading, const MessageType *type)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        if (type->fields[i].repeated && field_rules(reading->rules, &type->fields[i])->bare)
+            return &type->fields[i];
+    return NULL;
+}
+
+/* The scalar that was told may be an element of the list that could be here. */
+static void hint_list(Reading *reading, const MessageType *type, const JsonNode *node)
+{
+    if (!bare_list(reading, type))
+        return;
+    Problem *told = &reading->problems->items[reading->problems->n - 1];
+    told->hint =
+        arena_printf(reading->problems->arena, "%s%sa list: [%.*s]", told->hint ? told->hint : "",
+                     told->hint ? ", or " : "", BYTES_ARGS(node->text));
 }
 
 /* The list in place of a message, if it has a list with the `bare` rule. */
 static bool read_bare_list(Reading *reading, const MessageType *type, const JsonNode *node,
                            const char *path)
 {
-    for (uint32_t i = 0; i < type->n_fields; i++) {
-        const FieldType *field = &type->fields[i];
-        if (!field->repeated || !field_rules(reading->rules, field)->bare)
-            continue;
+    const FieldType *field = bare_list(reading, type);
+    if (field)
         read_only_member(reading, field, node, path);
-        return true;
-    }
-    return false;
+    return field != NULL;
 }
 
 /* A scalar in place of a message: the value of the field with the `bare` rule. */
@@ -359,7 +376,8 @@ static bool read_bare(Reading *reading, const MessageType *type, const JsonNode 
         const FieldType *field = &type->fields[i];
         if (field->repeated || !field_rules(reading->rules, field)->bare)
             continue;
-        read_only_member(reading, field, node, path);
+        if (!read_only_member(reading, field, node, path))
+            hint_list(reading, type, node);
         return true;
     }
     size_t n;

@@ -218,16 +218,35 @@ static void read_policy_servers(ConfigReader *reader)
                            &access->policy_servers[i]);
 }
 
-static void tell_no_service(ConfigReader *reader, const char *name, const char *path)
+/* "shop.orders.v1.Orders/Get", as gRPC has it, is orders.Orders/Get here; NULL: it is no such name.
+ */
+static const char *own_name(ConfigReader *reader, const char *match)
+{
+    for (uint32_t i = 0; i < reader->config->n_services; i++) {
+        const Passerelle__Config__Service *text = reader->services[i].text;
+        for (size_t k = 0; text && k < text->n_versions; k++) {
+            const char *package = text->versions[k]->package;
+            size_t size = package ? strlen(package) : 0;
+            if (size && strncmp(match, package, size) == 0 && match[size] == '.')
+                return arena_printf(reader->arena, "write %s%s", text->name, match + size);
+        }
+    }
+    return NULL;
+}
+
+static void tell_no_service(ConfigReader *reader, const char *name, const char *match,
+                            const char *path)
 {
     const Config *config = reader->config;
+    const char *own = own_name(reader, match);
     const char **names = arena_array(reader->arena, const char *, config->n_services);
     size_t n = 0;
     for (uint32_t i = 0; i < config->n_services; i++) {
         if (reader->services[i].text)
             names[n++] = config->services[i].name;
     }
-    config_tell(reader, path, config_hint(reader, name, names, n), "there is no service %s", name);
+    config_tell(reader, path, own ? own : config_hint(reader, name, names, n),
+                "there is no service %s", name);
 }
 
 const Service *config_find_service(ConfigReader *reader, const char *match, const char *path)
@@ -238,7 +257,7 @@ const Service *config_find_service(ConfigReader *reader, const char *match, cons
         if (reader->services[i].text && bytes_are(name, config->services[i].name))
             return &config->services[i];
     }
-    tell_no_service(reader, arena_text(reader->arena, name), path);
+    tell_no_service(reader, arena_text(reader->arena, name), match, path);
     return NULL;
 }
 

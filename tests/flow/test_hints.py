@@ -620,6 +620,8 @@ CONFIG_CASES = JOB_CASES + [
                demanded("s: {required: true}"), "is not read"),
     ConfigCase(config(rest=route("{match: /x/, instances: ['127.0.0.1:3'], unknown_query: ignore}")),
                config(rest=route("{match: s.S/Go, unknown_query: ignore}")), "queries and bodies"),
+    ConfigCase(config(rest=route("{match: s, unknown_query: foo}")), config(rest=route("{match: s, unknown_query: [foo]}")), "not known here"),
+    ConfigCase(config(rest=route("{match: t.v1.S/Go}")), config(rest=route("{match: s.S/Go}")), "no service t"),
     ConfigCase(webhook(name="a b"), webhook(name="pager"), "1 to 64 letters"),
     ConfigCase(webhook(when="faults: [UPSTREAM_DOWM]"), webhook(when="faults: [UPSTREAM_DOWN]"), "there is no fault"),
     ConfigCase(webhook(when="faults: [FIELD_REQUIRED]"), webhook(when="faults: [UPSTREAM_DOWN]"), "a mistake of clients"),
