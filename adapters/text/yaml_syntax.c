@@ -73,11 +73,13 @@ static const char *quoted_word(Arena *arena, Bytes line)
 /* Where a variable begins that is not in quotes; the size of the line: nowhere. */
 static size_t variable_at(Bytes line)
 {
-    char quote = 0;
+    uint8_t quote = 0;
     for (size_t i = 0; i < line.size; i++) {
-        char c = (char)line.data[i];
-        if (quote)
-            quote = c == quote ? 0 : quote;
+        uint8_t c = line.data[i];
+        if (c == quote)
+            quote = 0;
+        else if (quote)
+            continue;
         else if (c == '"' || c == '\'')
             quote = c;
         else if (bytes_start_with(bytes_slice(line, i, line.size), "${"))
