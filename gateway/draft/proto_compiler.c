@@ -2,18 +2,21 @@
 
 #include "base/arena.h"
 #include "base/file/file.h"
+#include "base/file/memory_file.h"
+#include "base/text/printable.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS_MOST = 20000, SET_MOST = 1 << 30 };
+enum { WORDS_MOST = 20000, SET_MOST = 1 << 30, COMPLAINTS_MOST = 1 << 20 };
 
 /* Where packages of Debian have google/api/annotations.proto: golang-github-grpc-ecosystem-
    grpc-gateway-dev, and that of this program (in share/ beside its own folder). */
@@ -119,11 +122,12 @@ static void add_includes(Words *words, const char *folder, const char *const *in
 
 /* ---- The compiler ---------------------------------------------------------------------------- */
 
-static Result start(Arena *arena, const Words *words, int output, pid_t *child_out)
+static Result start(Arena *arena, const Words *words, int output, int complaints, pid_t *child_out)
 {
     posix_spawn_file_actions_t actions;
     CHECK(posix_spawn_file_actions_init(&actions) == 0);
     CHECK(posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) == 0);
+    CHECK(posix_spawn_file_actions_adddup2(&actions, complaints, STDERR_FILENO) == 0);
     int error = posix_spawnp(child_out, words->items[0], &actions, NULL, words->items, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error == ENOENT)
@@ -134,15 +138,21 @@ static Result start(Arena *arena, const Words *words, int output, pid_t *child_o
                  : OK;
 }
 
-/* Runs it, with its output in a file in memory. */
-static Result run(Arena *arena, const Words *words, Bytes *output_out)
+/* Names of files, which it quotes, may have commands for a terminal in them. */
+static void tell_complaints(Arena *arena, int complaints)
 {
-    int output = memfd_create("descriptor_set", MFD_CLOEXEC);
-    if (output < 0)
-        return FAIL(arena, FAULT_SYSTEM, "memfd_create: %s", strerror(errno));
+    Buffer text = buffer_in(arena);
+    printable_add_lines(&text, memory_file_read(arena, complaints, COMPLAINTS_MOST));
+    fwrite(text.data, 1, text.size, stderr);
+}
+
+/* Runs it, with its output in one file in memory, and what it complains of in another one. */
+static Result run_into(Arena *arena, const Words *words, int output, int complaints,
+                       Bytes *output_out)
+{
     pid_t child;
     int status = 0;
-    Result r = start(arena, words, output, &child);
+    Result r = start(arena, words, output, complaints, &child);
     if (!failed(r)) {
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
             ;
@@ -153,8 +163,22 @@ static Result run(Arena *arena, const Words *words, Bytes *output_out)
                        "%s refuses it; imports were looked for in %s: --include FOLDER adds one",
                        words->items[0], words->included)
                 : FAIL(arena, FAULT_BAD_SCHEMA, "%s refuses it", words->items[0]);
+        tell_complaints(arena, complaints);
     }
-    close(output);
+    return r;
+}
+
+static Result run(Arena *arena, const Words *words, Bytes *output_out)
+{
+    int output = memfd_create("descriptor_set", MFD_CLOEXEC);
+    int complaints = memfd_create("complaints", MFD_CLOEXEC);
+    Result r = output < 0 || complaints < 0
+                   ? FAIL(arena, FAULT_SYSTEM, "memfd_create: %s", strerror(errno))
+                   : run_into(arena, words, output, complaints, output_out);
+    if (output >= 0)
+        close(output);
+    if (complaints >= 0)
+        close(complaints);
     return r;
 }
 

@@ -239,6 +239,13 @@ def test_a_source_that_is_none_is_told_and_nothing_is_written(tmp_path, words, t
     assert files(tmp_path) == before
 
 
+def test_names_of_files_do_nothing_to_a_terminal(tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/\x1b[31mx.proto").write_text('syntax = "proto3"; import "nosuch.proto";')
+    done = subprocess.run([BINARY, "init", "bad", "--out", "none"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "nosuch.proto" in done.stderr and "\\x1b[31mx.proto" in done.stderr and "\x1b" not in done.stderr
+
+
 def test_an_instance_without_reflection_is_told_what_to_name_instead(tmp_path):
     with Reflecting({}, apis=()) as backend:
         told = passerelle(tmp_path, "init", backend.address, code=1)
