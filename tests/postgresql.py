@@ -34,7 +34,8 @@ class PostgreSQL:
         self.bin = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
         self.folder.chmod(0o711)  # also for a gateway that has given up the privileges of root
-        self.user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid} if os.geteuid() == 0 else {}
+        # Not by subprocess itself: that forks, which a process with threads of gRPC does not always survive.
+        self.user = ["setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups"] if os.geteuid() == 0 else []
         if self.user:
             os.chown(self.folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
         self.process = None
@@ -55,8 +56,8 @@ class PostgreSQL:
         return f"host={self.folder} user=passerelle dbname=postgres"
 
     def run(self, program, *arguments):
-        done = subprocess.run([str(self.bin / program), *map(str, arguments)], cwd=self.folder, capture_output=True,
-                              text=True, env={**os.environ, "LC_ALL": "C"}, **self.user)
+        done = subprocess.run([*self.user, str(self.bin / program), *map(str, arguments)], cwd=self.folder, capture_output=True,
+                              text=True, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
             raise SystemExit(f"{program} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -69,8 +70,8 @@ class PostgreSQL:
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(
-                [self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses=",
-                 "-c", "max_connections=50"], stdout=log, stderr=log, cwd=self.folder, **self.user)
+                [*self.user, self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses=",
+                 "-c", "max_connections=50"], stdout=log, stderr=log, cwd=self.folder)
         end = time.monotonic() + SECONDS
         while subprocess.run([self.bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
             if self.process.poll() is not None or time.monotonic() > end:
