@@ -38,6 +38,8 @@ class Journal:
     def read(self):
         while True:
             data, control, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+            if not data and not control:
+                return  # it was closed
             for _, kind, passed in control:
                 if kind == socket.SCM_RIGHTS:
                     with os.fdopen(array.array("i", passed[:4])[0], "rb") as file:

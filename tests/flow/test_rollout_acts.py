@@ -11,7 +11,7 @@ import pytest
 from backends import client, v3
 from gateway import BINARY, Gateway
 from operators import command, entries, own_user
-from processes import eventually
+from processes import as_nobody, eventually
 from stores import PostgreSQL, SQLite, server, store  # noqa: F401  (fixtures)
 from test_retries import Shop, well
 
@@ -176,8 +176,7 @@ def test_without_a_store_check_tells_that_rollouts_cannot_be_kept(shops):
     def told(file):
         gateway = gateway_of(folder, shops, file)
         gateway.write()
-        as_user = {"user": 65534} if os.getuid() == 0 else {}  # root may write everywhere
-        done = subprocess.run([BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60, **as_user)
+        done = subprocess.run(as_nobody(BINARY, "check", gateway.file), capture_output=True, text=True, timeout=60)  # root may write everywhere
         return done.returncode, done.stdout
 
     with tempfile.TemporaryDirectory() as name:

@@ -11,7 +11,7 @@ import tempfile
 import pytest
 from gateway import BINARY
 from operators import command
-from processes import eventually, free_port
+from processes import as_nobody, eventually, free_port
 from test_live_upgrade import Supervised
 
 CONFIG = """
@@ -81,8 +81,8 @@ def test_the_kernel_lets_in_whom_they_name_and_nobody_else(gateway):
 
 @ROOT
 def test_who_may_connect_to_the_admin_socket_operates(gateway):
-    done = subprocess.run(["curl", "-s", "--unix-socket", gateway.folder / "admin.sock", "http://gateway/whoami"], capture_output=True,
-                          text=True, timeout=30, user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[])
+    done = subprocess.run(as_nobody("curl", "-s", "--unix-socket", gateway.folder / "admin.sock", "http://gateway/whoami"), capture_output=True,
+                          text=True, timeout=30)
     told = json.loads(done.stdout)
     assert (told["role"], told["name"]) == ("operate", f"uid {NOBODY.pw_uid}")
 
@@ -102,7 +102,6 @@ def test_who_cannot_give_a_file_is_told_and_leaves_none():
     with open_folder(0o777) as folder:
         gateway = Supervised(folder, CONFIG, mode="0660", admin_mode="0600", owner=", owner: root", backend=free_port())
         gateway.write()
-        somebody = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []} if IS_ROOT else {}
-        done = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60, **somebody)
+        done = subprocess.run(as_nobody(BINARY, "run", gateway.file), capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "root gives a file to anybody" in done.stderr, done.stderr
         assert not (folder / "a.sock").exists()

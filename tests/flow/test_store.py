@@ -17,7 +17,7 @@ import pytest
 from backends import Backend
 from clocks import WallClock
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
-from processes import eventually
+from processes import as_nobody, eventually
 from stores import PostgreSQL, fill, postgresql, server, small_disk, store  # noqa: F401  (fixtures)
 
 STORED = "store: $store\nnode: $node\n" + SHOP_CONFIG
@@ -415,8 +415,8 @@ def test_check_warns_of_a_store_that_this_user_cannot_write(tmp_path):
 
         def warnings():
             subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-            told = subprocess.run([folder / "passerelle", "check", gateway.file], capture_output=True, text=True, timeout=60,
-                                  user="nobody", check=False).stdout
+            told = subprocess.run(as_nobody(folder / "passerelle", "check", gateway.file), capture_output=True, text=True, timeout=60,
+                                  check=False).stdout
             return [line for line in told.splitlines() if line.startswith("warning: store")]
 
         assert f"the folder {folder}/data cannot be written: Permission denied" in warnings()[0]
@@ -539,7 +539,7 @@ def test_the_admin_socket_refuses_other_users(tmp_path):
             command = [sys.executable, "-c", "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])",
                        f"{folder}/admin.sock"]
             assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-            other = subprocess.run(command, check=False, capture_output=True, text=True, user="nobody")
+            other = subprocess.run(as_nobody(*command), check=False, capture_output=True, text=True)
             assert other.returncode == 1 and "PermissionError" in other.stderr
     finally:
         shutil.rmtree(folder)
