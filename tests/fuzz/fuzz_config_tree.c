@@ -29,7 +29,8 @@ static uint32_t split(Bytes rest, ConfigText *texts)
     static const char *const names[TEXTS_MOST] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     uint32_t n = 0;
     while (n < TEXTS_MOST) {
-        const uint8_t *end = memmem(rest.data, rest.size, BETWEEN, strlen(BETWEEN));
+        const uint8_t *end =
+            rest.size ? memmem(rest.data, rest.size, BETWEEN, strlen(BETWEEN)) : NULL;
         size_t length = end && n + 1 < TEXTS_MOST ? (size_t)(end - rest.data) : rest.size;
         texts[n] = (ConfigText){.file = names[n], .text = bytes_slice(rest, 0, length)};
         if (n) {
