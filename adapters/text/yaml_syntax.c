@@ -62,8 +62,7 @@ static size_t indentation(Bytes text, size_t number, bool element, size_t wanted
 /* `*.yaml`: for YAML an alias. */
 static const char *quoted_word(Arena *arena, Bytes line)
 {
-    const uint8_t *star = memchr(line.data, '*', line.size);
-    Bytes rest = star ? bytes_slice(line, (size_t)(star - line.data), line.size) : BYTES_NONE;
+    Bytes rest = bytes_slice(line, bytes_find(line, '*'), line.size);
     size_t size = 0;
     while (size < rest.size && !strchr(" ,]}\t", rest.data[size]))
         size++;

@@ -39,7 +39,7 @@ static void add_lacking_instances(const DraftService *service, Bytes text, const
 {
     for (uint32_t i = 0; i < service->n_instances; i++) {
         const char *address = service->instances[i].address;
-        if (!memmem(text.data, text.size, address, strlen(address)))
+        if (!text.size || !memmem(text.data, text.size, address, strlen(address)))
             buffer_printf(out, "%s has no instance %s of %s\n", name, address, service->name);
     }
 }
