@@ -274,23 +274,6 @@ static void accept_all(int listener)
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
-static Bytes read_file(const char *path)
-{
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    fseek(file, 0, SEEK_END);
-    size_t size = (size_t)ftell(file);
-    uint8_t *text = malloc(size + 1);
-    CHECK(text);
-    rewind(file);
-    CHECK(fread(text, 1, size, file) == size);
-    fclose(file);
-    return bytes(text, size);
-}
-
 /* With the five bytes that gRPC has before it. */
 static Bytes frame(Bytes message)
 {
@@ -312,7 +295,7 @@ static void add_reply(char *text)
         return;
     reply->kind = *separator == '=' ? WHOLE : DRIPPING;
     *separator = '\0';
-    reply->body = read_file(separator + 1);
+    reply->body = wire_read_file(separator + 1);
 }
 
 static int listen_on(uint16_t port, in_addr_t address)
@@ -336,8 +319,8 @@ int main(int argc, char **argv)
         return 2;
     }
     bool everywhere = argc > 4 && strcmp(argv[4], "everywhere") == 0;
-    grpc_reply.body = frame(read_file(argv[2]));
-    json_reply.body = read_file(argv[3]);
+    grpc_reply.body = frame(wire_read_file(argv[2]));
+    json_reply.body = wire_read_file(argv[3]);
     for (int i = everywhere ? 5 : 4; i < argc; i++)
         add_reply(argv[i]);
     arena = arena_new(ARENA_UNLIMITED);

@@ -505,23 +505,6 @@ static void usage(void)
     exit(2);
 }
 
-static Bytes read_file(const char *path)
-{
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    fseek(file, 0, SEEK_END);
-    size_t size = (size_t)ftell(file);
-    uint8_t *text = malloc(size + 1);
-    CHECK(text);
-    rewind(file);
-    CHECK(fread(text, 1, size, file) == size);
-    fclose(file);
-    return bytes(text, size);
-}
-
 static void add_field(char *text)
 {
     char *colon = strstr(text, ": ");
@@ -583,7 +566,7 @@ static void read_option(int option)
     case 'm': options.method = optarg; break;
     case 'p': options.path = optarg; break;
     case 'f': add_field(optarg); break;
-    case 'b': options.body = read_file(optarg); break;
+    case 'b': options.body = wire_read_file(optarg); break;
     case 'g': options.grpc = true; break;
     case 'e': options.web = true; break;
     case 't': trust(optarg); break;

@@ -201,3 +201,20 @@ void wire_close(Wire *wire)
     }
     close(wire->fd);
 }
+
+Bytes wire_read_file(const char *path)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    uint8_t *text = malloc(size + 1);
+    CHECK(text);
+    rewind(file);
+    CHECK(fread(text, 1, size, file) == size);
+    fclose(file);
+    return bytes(text, size);
+}

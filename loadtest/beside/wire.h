@@ -26,6 +26,9 @@ void wire_on_output(void *owner, HttpConnection *connection);
 /* Limits of an engine that lets its peer do everything. */
 HttpLimits wire_limits(void);
 
+/* The whole file, which stays. What cannot be read ends the process. */
+Bytes wire_read_file(const char *path);
+
 /* As many open files as this process may have. */
 void wire_raise_file_limit(void);
 
