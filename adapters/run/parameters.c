@@ -105,21 +105,6 @@ static bool may_be_entered(const FieldType *field)
            field->message->well_known == WELL_KNOWN_NONE;
 }
 
-static bool may_be_text(const FieldType *field)
-{
-    if (field->map)
-        return false;
-    if (!kind_is_message(field->kind))
-        return true;
-    switch (field->message->well_known) {
-    case WELL_KNOWN_TIMESTAMP:
-    case WELL_KNOWN_DURATION:
-    case WELL_KNOWN_FIELD_MASK:
-    case WELL_KNOWN_WRAPPER: return true;
-    default: return false;
-    }
-}
-
 /* In URLs, clients write booleans as their languages do: True from Python, 1 from forms. */
 static Bytes bool_text(Bytes said)
 {
@@ -217,7 +202,7 @@ static Result no_text(Arena *arena, const PlanParameter *parameter, const FieldT
     const char *path = arena_text(arena, parameter->field_path), *inner = NULL;
     const char *why = "its field cannot be given as text: give it as JSON";
     for (uint32_t i = 0; i < message->n_fields && !inner; i++)
-        if (may_be_text(&message->fields[i]))
+        if (parameter_may_be_text(&message->fields[i]))
             inner = message->fields[i].name;
     if (field->map)
         why = arena_printf(arena, "its field is a map: give its entries, as %s[KEY]=..., or JSON",
@@ -235,7 +220,7 @@ static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *para
 {
     if (utf8_valid_prefix(parameter->text) < parameter->text.size)
         return misplaced(arena, parameter, "its text is not UTF-8");
-    if (!may_be_text(field))
+    if (!parameter_may_be_text(field))
         return no_text(arena, parameter, field);
     if (child && is_ours(child) && !field->repeated)
         return misplaced(arena, parameter, "given twice");

@@ -1,5 +1,22 @@
 #include "adapters/schema/parameter_path.h"
 
+#include "adapters/schema/kinds.h"
+
+bool parameter_may_be_text(const FieldType *field)
+{
+    if (field->map)
+        return false;
+    if (!kind_is_message(field->kind))
+        return true;
+    switch (field->message->well_known) {
+    case WELL_KNOWN_TIMESTAMP:
+    case WELL_KNOWN_DURATION:
+    case WELL_KNOWN_FIELD_MASK:
+    case WELL_KNOWN_WRAPPER: return true;
+    default: return false;
+    }
+}
+
 ParameterPath parameter_path(const MessageType *type, Bytes text)
 {
     return (ParameterPath){.type = type, .rest = text.data ? text : bytes("", 0)};

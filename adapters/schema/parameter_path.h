@@ -31,6 +31,10 @@ typedef enum ParameterStep {
     PARAMETER_BAD_KEY, /* of a map: it is empty, or its bracket is not closed */
 } ParameterStep;
 
+/* Whether the value of the field, or of an element of it, can be written as one text: what is no
+   message, and the well-known types that JSON writes as texts or scalars. */
+bool parameter_may_be_text(const FieldType *field);
+
 ParameterPath parameter_path(const MessageType *type, Bytes text);
 ParameterStep parameter_path_next(ParameterPath *path);
 

@@ -82,9 +82,6 @@ void schema_add_object(OpenApi *api, const MessageType *type, Side side, const C
 /* How a field is called in JSON. */
 const char *schema_field_name(const OpenApi *api, const FieldType *field);
 
-/* Whether a value of the field can be the text of a parameter (http.proto). */
-bool schema_is_text(const FieldType *field);
-
 /* Adds a member for each message and enum that is used. */
 void schema_add_components(OpenApi *api);
 

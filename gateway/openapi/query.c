@@ -42,8 +42,8 @@ static bool is_said(const Query *query, const char *path)
 static bool has_form(const FieldType *field)
 {
     if (field->map)
-        return schema_is_text(message_field_by_number(field->message, 2));
-    return schema_is_text(field);
+        return parameter_may_be_text(message_field_by_number(field->message, 2));
+    return parameter_may_be_text(field);
 }
 
 static void add_parameter(Query *query, const FieldType *field, const char *path, const char *name)

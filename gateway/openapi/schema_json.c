@@ -241,25 +241,6 @@ void schema_add_field(OpenApi *api, const FieldType *field, Side side)
     json_close(api, '}');
 }
 
-bool schema_is_text(const FieldType *field)
-{
-    if (!field->message)
-        return true;
-    switch (field->message->well_known) {
-    case WELL_KNOWN_TIMESTAMP:
-    case WELL_KNOWN_DURATION:
-    case WELL_KNOWN_FIELD_MASK:
-    case WELL_KNOWN_WRAPPER: return true;
-    case WELL_KNOWN_NONE:
-    case WELL_KNOWN_ANY:
-    case WELL_KNOWN_STRUCT:
-    case WELL_KNOWN_VALUE:
-    case WELL_KNOWN_LIST_VALUE:
-    case WELL_KNOWN_EMPTY: break;
-    }
-    return false;
-}
-
 /* ---- Objects --------------------------------------------------------------------------------- */
 
 void schema_add_note(OpenApi *api, const Note *note)
