@@ -104,6 +104,18 @@ void json_text_add_element(Buffer *out)
     add_comma_unless_after(out, '[');
 }
 
+void json_text_open_list(Buffer *out, const char *name)
+{
+    json_text_add_key(out, name);
+    buffer_add_byte(out, '[');
+}
+
+void json_text_open_item(Buffer *out)
+{
+    json_text_add_element(out);
+    buffer_add_byte(out, '{');
+}
+
 JsonCursor json_cursor(Bytes text, Arena *arena)
 {
     static const uint8_t nothing[1];

@@ -28,6 +28,10 @@ void json_text_add_time(Buffer *out, const char *name, int64_t seconds, int32_t 
 /* Begins an element of the array at the end of `out`: a comma unless it is the first. */
 void json_text_add_element(Buffer *out);
 
+/* A member that is an array, and an element that is an object: their brackets are open. */
+void json_text_open_list(Buffer *out, const char *name);
+void json_text_open_item(Buffer *out);
+
 typedef enum JsonTextKind {
     JSON_KIND_BAD, /* not JSON */
     JSON_KIND_NULL,

@@ -133,13 +133,11 @@ void access_report(const Config *config, Buffer *out)
 
 static void add_door_json(const Door *door, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     if (door->address)
         json_text_add_member(out, "listener", bytes_of(door->address));
     json_text_add_member(out, "authenticate", bytes_of(access_mode_name(door->mode)));
-    json_text_add_key(out, "methods");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "methods");
     for (int i = 0; door->mode != AUTHENTICATE_NONE && door->methods[i]; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(access_method_name(door->methods[i])));
@@ -150,21 +148,17 @@ static void add_door_json(const Door *door, Buffer *out)
 static void add_route_json(const Config *config, const Route *route, Buffer *out)
 {
     const AccessRules *rules = &route->access;
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "match", bytes_of(route->match));
-    json_text_add_key(out, "proof");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "proof");
     for (uint32_t i = 0; i < n_doors(config, route); i++) {
         Door door = door_at(config, route, i);
         add_door_json(&door, out);
     }
     buffer_add_byte(out, ']');
-    json_text_add_key(out, "allow");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "allow");
     for (uint32_t i = 0; i < rules->n_allow; i++) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         access_words_add_rule(&rules->allow[i], out);
         buffer_add_byte(out, '}');
     }
@@ -184,8 +178,7 @@ static void add_hidden_json(const Config *config, const Route *route, Buffer *ou
             if (method->route != route)
                 continue;
             field_list_add_hidden(method->shown, &fields);
-            json_text_add_element(out);
-            buffer_add_byte(out, '{');
+            json_text_open_item(out);
             json_text_add_member(out, "method", bytes_of(method->type->path));
             json_text_add_member(out, "version", bytes_of(method->version->name));
             json_text_add_member(out, "fields", buffer_bytes(&fields));

@@ -22,8 +22,7 @@ static void add_list(Buffer *out, const char *name, const char *const *list)
 {
     if (!list)
         return;
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     for (int i = 0; list[i]; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(list[i]));

@@ -239,15 +239,6 @@ static void add_prints(ClaimRecord *record, const PrintJob *job)
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
-static const Version *version_named(const Exchange *x, Bytes name)
-{
-    const Service *service = x->method->version->service;
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (bytes_are(name, service->versions[i].name))
-            return &service->versions[i];
-    return NULL;
-}
-
 /* The record of the key, while the request is compared with it. */
 typedef struct Judging {
     ClaimRecord record;
@@ -261,7 +252,8 @@ static uint32_t find_common(const Exchange *x, const ClaimRecord *record, const 
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < record->n_prints; i++) {
-        const Version *version = version_named(x, record->prints[i].version);
+        const Version *version =
+            service_version(x->method->version->service, record->prints[i].version);
         if (version && x->method->pairs[version->index].target)
             out[n++] = version;
     }
@@ -319,7 +311,7 @@ static Result gone(const Exchange *x, const char *why)
 static Result prepare_replay(Attempt *attempt, const ClaimResponse *response)
 {
     Exchange *x = attempt->exchange;
-    const Version *served = version_named(x, response->version);
+    const Version *served = service_version(x->method->version->service, response->version);
     if (!served || !x->method->pairs[served->index].target)
         return gone(x, "is in a version that is not served any more");
     attempt->pick.pair = &x->method->pairs[served->index];

@@ -18,14 +18,6 @@ static const Service *find_service(const Config *config, Bytes name)
     return NULL;
 }
 
-static const Version *find_version(const Service *service, Bytes name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (bytes_are(name, service->versions[i].name))
-            return &service->versions[i];
-    return NULL;
-}
-
 /* Of the services that have pages. */
 static const Service *find_listed(const Config *config, Bytes name)
 {
@@ -45,7 +37,7 @@ static bool find_below(const Config *config, Bytes rest, CatalogPage *page_out)
     if (!bytes_split(&rest, '/', &version))
         return true;
     page_out->kind = CATALOG_VERSION;
-    page_out->version = find_version(page_out->service, version);
+    page_out->version = service_version(page_out->service, version);
     if (!page_out->version || !bytes_split(&rest, '/', &file))
         return page_out->version;
     page_out->kind = CATALOG_OPENAPI;
@@ -79,7 +71,7 @@ const Service *catalog_lacks_version(const Config *config, Bytes path, Bytes *sa
     if (!bytes_split(&rest, '/', &name) || !bytes_split(&rest, '/', said_out) || !said_out->size)
         return NULL;
     const Service *service = find_listed(config, name);
-    return service && !find_version(service, *said_out) ? service : NULL;
+    return service && !service_version(service, *said_out) ? service : NULL;
 }
 
 const char *catalog_media(CatalogKind kind)
@@ -114,19 +106,16 @@ static void add_link(Buffer *out, const char *relation, const char *href, const 
 static void add_items(const CatalogView *view, Buffer *out)
 {
     const Config *config = view->config;
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(
         out, "anchor",
         bytes_of(arena_printf(out->arena, "%s%s", config->catalog->url, WELL_KNOWN)));
-    json_text_add_key(out, "item");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "item");
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         if (!catalog_shows_service(view, service))
             continue;
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "href", bytes_of(catalog_url(config, service, NULL, out->arena)));
         json_text_add_member(out, "title", bytes_of(service->name));
         buffer_add_byte(out, '}');
@@ -140,8 +129,7 @@ static void add_version_links(const CatalogView *view, const Version *version, B
     const Service *service = version->service;
     const char *url = catalog_url(config, service, version, out->arena);
     const Version *successor = catalog_successor(view, version);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "anchor", bytes_of(url));
     add_link(out, "service-meta", catalog_url(config, service, NULL, out->arena),
              "application/json");

@@ -83,8 +83,7 @@ static void add_bindings(const Method *method, Buffer *out)
         if (binding->hidden_by)
             continue;
         if (n++ == 0) {
-            json_text_add_key(out, "http");
-            buffer_add_byte(out, '[');
+            json_text_open_list(out, "http");
         }
         json_text_add_element(out);
         json_text_add(out, bytes_of(arena_printf(out->arena, "%s %s", binding->rule->verb,
@@ -104,8 +103,7 @@ static const char *streams_of(const MethodType *type)
 static void add_method(const Method *method, Buffer *out)
 {
     const char *streams = streams_of(method->type);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add_text(out, "rpc", method->type->path);
     add_bindings(method, out);
     if (streams)
@@ -117,8 +115,7 @@ static void add_method(const Method *method, Buffer *out)
 
 static void add_methods(const CatalogView *view, const Version *version, Buffer *out)
 {
-    json_text_add_key(out, "methods");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "methods");
     for (uint32_t i = 0; i < version->n_methods; i++)
         if (catalog_shows_method(view, &version->methods[i]))
             add_method(&version->methods[i], out);
@@ -160,8 +157,7 @@ void catalog_write_service(const CatalogView *view, const Service *service, Buff
     buffer_add_byte(out, '{');
     add_text(out, "name", service->name);
     add_text(out, "url", catalog_url(view->config, service, NULL, out->arena));
-    json_text_add_key(out, "versions");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
         if (!catalog_shows_version(view, &service->versions[i]))
             continue;

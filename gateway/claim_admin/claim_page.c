@@ -67,11 +67,10 @@ static const Method *method_of(const Config *config, const ClaimRecord *record)
 /* The same in the version that served it. */
 static const Method *served_of(const Method *method, Bytes name)
 {
-    const Service *service = method->version->service;
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (bytes_are(name, service->versions[i].name))
-            return &service->versions[i] == method->version ? method : method->pairs[i].target;
-    return NULL;
+    const Version *version = service_version(method->version->service, name);
+    if (!version)
+        return NULL;
+    return version == method->version ? method : method->pairs[version->index].target;
 }
 
 static Result message_as_json(const Method *served, const ClaimResponse *response, Buffer *json)

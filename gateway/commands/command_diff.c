@@ -192,8 +192,7 @@ static Doubts doubts_about(const CommandLine *line, Arena *arena, const ChangeSi
 
 static void add_doubts(Buffer *json, const Doubts *doubts)
 {
-    json_text_add_key(json, "doubts");
-    buffer_add_byte(json, '[');
+    json_text_open_list(json, "doubts");
     for (uint32_t i = 0; i < doubts->n; i++) {
         json_text_add_element(json);
         json_text_add(json, bytes_of(doubts->texts[i]));

@@ -69,8 +69,7 @@ static void add_pair(Proof *proof, const Service *service, uint32_t older, uint3
                      const ProveOutcome *outcome, Arena *arena)
 {
     Buffer *out = &proof->json;
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", bytes_of(service->name));
     json_text_add_member(out, "older", bytes_of(service->versions[older].name));
     json_text_add_member(out, "newer", bytes_of(service->versions[newer].name));

@@ -284,11 +284,9 @@ static void add_json(Buffer *out, const RolloutDefinition *rollout, const Rollou
     add_real(out, "failing", traffic->failing);
     if (counted_for > 0)
         add_real(out, "counted_seconds", counted_for);
-    json_text_add_key(out, "tiers");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "tiers");
     for (uint32_t i = 0; i < rollout->n_tiers; i++) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "tier", bytes_of(rollout->tiers[i].text));
         add_real(out, "clients", plans[i].clients);
         add_real(out, "needs_hits", plans[i].needs_hits);

@@ -92,15 +92,13 @@ static void print_report_json(Arena *arena, const StoreReport *report, Buffer *o
     json_text_add_number(out, "schema", report->schema);
     json_text_add_number(out, "known_schema", store_schema_number());
     json_text_add_number(out, "oldest_reader", report->oldest_reader);
-    json_text_add_key(out, "tables");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "tables");
     for (uint32_t i = 0; i < report->n_tables; i++) {
         buffer_add_text(out, i ? "," : "");
         add_table_json(arena, &report->tables[i], out);
     }
     buffer_add_byte(out, ']');
-    json_text_add_key(out, "damage");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "damage");
     for (uint32_t i = 0; i < report->n_damage; i++) {
         buffer_add_text(out, i ? "," : "");
         json_text_add(out, bytes_of(report->damage[i]));

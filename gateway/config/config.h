@@ -960,6 +960,12 @@ void method_prefer(Arena *arena, Method *method);
 /* The service with this name. NULL: there is none. */
 const Service *config_service(const Config *config, const char *name);
 
+/* The version of exactly this name. NULL: there is none. */
+const Version *service_version(const Service *service, Bytes name);
+
+/* "v1, v2, v3", in the arena. */
+const char *service_version_names(const Service *service, Arena *arena);
+
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
 

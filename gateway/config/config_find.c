@@ -109,6 +109,22 @@ const Service *config_service(const Config *config, const char *name)
     return NULL;
 }
 
+const Version *service_version(const Service *service, Bytes name)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (bytes_are(name, service->versions[i].name))
+            return &service->versions[i];
+    return NULL;
+}
+
+const char *service_version_names(const Service *service, Arena *arena)
+{
+    Buffer names = buffer_in(arena);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        buffer_printf(&names, "%s%s", i ? ", " : "", service->versions[i].name);
+    return arena_text(arena, buffer_bytes(&names));
+}
+
 const char *rollout_metric_name(const RolloutDefinition *rollout, RolloutMetric metric)
 {
     static const char *const names[ROLLOUT_POSTED] = {"failures", "caller_blamed", "latency",

@@ -57,8 +57,7 @@ static int show(const CommandLine *line)
     Showing showing = {line, config->file, buffer_in(arena), buffer_in(arena)};
     buffer_add_byte(&showing.json, '{');
     json_text_add_member(&showing.json, "file", bytes_of(config->file));
-    json_text_add_key(&showing.json, "values");
-    buffer_add_byte(&showing.json, '[');
+    json_text_open_list(&showing.json, "values");
     config_values(config->texts, show_value, &showing);
     buffer_add_text(&showing.json, "]}");
     command_print(line, &showing.text);

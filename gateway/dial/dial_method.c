@@ -139,31 +139,21 @@ static Result unknown_method(const Config *config, Bytes name, Arena *arena)
                 names->n > NAMED_MOST ? ", ..." : "");
 }
 
-static const char *version_list(const Service *service, Arena *arena)
-{
-    Buffer list = buffer_in(arena);
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        buffer_printf(&list, "%s%s", i ? ", " : "", service->versions[i].name);
-    return arena_text(arena, buffer_bytes(&list));
-}
-
 static Result unknown_version(const Search *search, Arena *arena)
 {
     return FAIL(arena, FAULT_UNKNOWN_VERSION, "%.*s is not in %s; the versions of %s are %s",
                 BYTES_ARGS(search->name), search->version, search->in->name,
-                version_list(search->in, arena));
+                service_version_names(search->in, arena));
 }
 
 Result dial_version_find(const Service *service, const char *name, Arena *arena,
                          const Version **version_out)
 {
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, name) == 0) {
-            *version_out = &service->versions[i];
-            return OK;
-        }
+    *version_out = service_version(service, bytes_of(name));
+    if (*version_out)
+        return OK;
     return FAIL(arena, FAULT_UNKNOWN_VERSION, "there is no version %s; the versions of %s are %s",
-                name, service->name, version_list(service, arena));
+                name, service->name, service_version_names(service, arena));
 }
 
 Result dial_method_find(const Config *config, const char *name, const char *version, Arena *arena,

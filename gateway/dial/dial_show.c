@@ -169,12 +169,10 @@ static void add_json(Buffer *out, const char *name, Bytes json)
 
 static void add_losses_json(const DialSides *sides, Buffer *out)
 {
-    json_text_add_key(out, "losses");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "losses");
     for (uint32_t i = 0; i < sides->n_losses; i++) {
         const DialLoss *each = &sides->losses[i];
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "path", bytes_of(each->loss->path));
         json_text_add_member(out, "what", bytes_of(loss_kind_name(each->loss->kind)));
         json_text_add_member(out, "how", bytes_of(each->loss->how));
@@ -186,8 +184,7 @@ static void add_losses_json(const DialSides *sides, Buffer *out)
 
 static void add_message_json(const DialSides *sides, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add_json(out, "client", sides->client);
     add_json(out, "instance", sides->instance);
     add_losses_json(sides, out);
@@ -299,11 +296,9 @@ static void add_end(DialShow *show, const DialEnd *end)
 
 static void add_fields_json(const char *name, const Fields *fields, Buffer *out)
 {
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     for (uint32_t i = 0; i < fields->n; i++) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "name", fields->items[i].name);
         json_text_add_member(out, "value", fields->items[i].value);
         buffer_add_byte(out, '}');
@@ -313,11 +308,9 @@ static void add_fields_json(const char *name, const Fields *fields, Buffer *out)
 
 static void add_chain_json(const Error *error, Buffer *out)
 {
-    json_text_add_key(out, "causes");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "causes");
     for (; error; error = error->cause) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "fault", bytes_of(error->fault->name));
         json_text_add_member(out, "doing", bytes_of(error->doing));
         buffer_add_byte(out, '}');
@@ -327,8 +320,7 @@ static void add_chain_json(const Error *error, Buffer *out)
 
 static void add_list(Buffer *out, const char *name, const Buffer *elements)
 {
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     buffer_add_bytes(out, buffer_bytes(elements));
     buffer_add_byte(out, ']');
 }
@@ -354,8 +346,7 @@ static void write_json(const DialShow *show, const DialPlans *plans, const DialE
     json_text_add_member(out, "code", bytes_of(code_name(status->code)));
     json_text_add_member(out, "message", status->message);
     add_chain_json(status->error, out);
-    json_text_add_key(out, "details");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "details");
     if (details->client.data)
         add_message_json(details, out);
     buffer_add_byte(out, ']');

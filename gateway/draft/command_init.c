@@ -141,32 +141,20 @@ static void add_text(const Draft *draft, const Written *written, uint32_t n, Byt
     buffer_printf(out, "next: passerelle check %s\n", written[0].path);
 }
 
-static void open_list(Buffer *out, const char *name)
-{
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
-}
-
-static void open_item(Buffer *out)
-{
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
-}
-
 static void add_service_json(const DraftService *service, Buffer *out)
 {
-    open_item(out);
+    json_text_open_item(out);
     json_text_add_member(out, "name", bytes_of(service->name));
-    open_list(out, "versions");
+    json_text_open_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
-        open_item(out);
+        json_text_open_item(out);
         json_text_add_member(out, "name", bytes_of(service->versions[i].name));
         json_text_add_member(out, "package", bytes_of(service->versions[i].package));
         json_text_add_member(out, "schema", bytes_of(service->versions[i].source->file));
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
-    open_list(out, "instances");
+    json_text_open_list(out, "instances");
     for (uint32_t i = 0; i < service->n_instances; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(service->instances[i].address));
@@ -185,11 +173,11 @@ static void add_line_json(Bytes line, Buffer *out)
 static void add_file_json(const Written *written, Buffer *out)
 {
     static const char *const fates[] = {"written", "unchanged", "replaced", "beside"};
-    open_item(out);
+    json_text_open_item(out);
     json_text_add_member(out, "name", bytes_of(written->path));
     json_text_add_member(out, "state", bytes_of(fates[written->fate]));
     json_text_add_number(out, "decisions", written->file->n_decisions);
-    open_list(out, "changes");
+    json_text_open_list(out, "changes");
     Bytes change = written->change;
     for (Bytes line; bytes_split(&change, '\n', &line);)
         add_line_json(line, out);
@@ -200,19 +188,19 @@ static void add_json(const Draft *draft, const Written *written, uint32_t n, Byt
                      Buffer *out)
 {
     buffer_add_byte(out, '{');
-    open_list(out, "services");
+    json_text_open_list(out, "services");
     for (uint32_t i = 0; i < draft->n_services; i++)
         add_service_json(&draft->services[i], out);
     buffer_add_byte(out, ']');
-    open_list(out, "files");
+    json_text_open_list(out, "files");
     for (uint32_t i = 0; i < n; i++)
         add_file_json(&written[i], out);
     buffer_add_byte(out, ']');
-    open_list(out, "lacking");
+    json_text_open_list(out, "lacking");
     for (Bytes line; bytes_split(&lacks, '\n', &line);)
         add_line_json(line, out);
     buffer_add_byte(out, ']');
-    open_list(out, "doubts");
+    json_text_open_list(out, "doubts");
     for (uint32_t i = 0; i < draft->n_doubts; i++)
         add_line_json(bytes_of(draft->doubts[i]), out);
     buffer_add_text(out, "]}");

@@ -125,8 +125,7 @@ static void end_post(FeedbackPost *post, Result r)
     json_text_add_member(&out, "action", bytes_of("feedback"));
     json_text_add_number(&out, "added", post->added);
     json_text_add_number(&out, "known", post->known);
-    json_text_add_key(&out, "ids");
-    buffer_add_byte(&out, '[');
+    json_text_open_list(&out, "ids");
     for (uint32_t i = 0; i < post->at; i++) {
         json_text_add_element(&out);
         json_text_add(&out, bytes_of(post->entries[i].id));

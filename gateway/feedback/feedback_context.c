@@ -45,8 +45,7 @@ static Bytes fault_of(const JsonNode *record)
 static void show(const JsonNode *record, Buffer *out)
 {
     Bytes fault = fault_of(record);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     for (int i = 0; texts[i]; i++) {
         Bytes text = json_member_text(record, texts[i]);
         if (text.size)
@@ -103,8 +102,7 @@ static void begin(const JsonNode *newest, Buffer *out)
         json_text_add_member(out, "version", version);
     if (arm.size)
         json_text_add_member(out, "arm", arm);
-    json_text_add_key(out, "bad");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "bad");
 }
 
 Bytes feedback_client_of(Bytes requests, Arena *arena)

@@ -112,8 +112,7 @@ StoreTask *feedback_list_task(const FeedbackQuery *query)
 
 static void add_kinds(Buffer *out, Bytes kinds)
 {
-    json_text_add_key(out, "kinds");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "kinds");
     for (Bytes kind; kinds.size && bytes_split(&kinds, ' ', &kind);) {
         json_text_add_element(out);
         json_text_add(out, kind);
@@ -138,8 +137,7 @@ static void add_content(Buffer *out, const StoreValue *v, const StoreKeys *keys)
 
 static void add_row(Buffer *out, const StoreValue *v, const StoreKeys *keys)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "id", v[0].bytes);
     json_text_add_time(out, "at", v[1].integer / SECOND, 0);
     json_text_add_member(out, "client", v[2].bytes);

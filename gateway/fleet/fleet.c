@@ -357,8 +357,7 @@ static void add_node(Buffer *out, const Snapshot *snapshot, const Node *node, By
     json_text_add_number(out, "generation", (uint64_t)node->generation);
     json_text_add_time(out, "started", node->started / SECOND, 0);
     json_text_add_time(out, "last_seen", node->last_seen / SECOND, 0);
-    json_text_add_key(out, "drift");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "drift");
     if (silent)
         add_drift(out, "silent");
     if (!silent && !bytes_equal(node->hash, usual_hash))

@@ -33,8 +33,7 @@ static void add_seconds(Buffer *out, int64_t time)
 
 static void add_entry(Buffer *out, const HealingEntry *entry, int64_t now)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "act", bytes_of(healing_act_name(entry->act)));
     if (entry->excess)
         json_text_add_bool(out, "excess", true);
@@ -68,8 +67,7 @@ static void add_now(Buffer *out, const HealingBook *book, int64_t now)
     for (at = 0; (*next = healing_book_current(book, &at));)
         next++;
     qsort(all, n, sizeof(HealingEntry *), compare_newest);
-    json_text_add_key(out, "now");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "now");
     for (size_t i = 0; i < n && i < HEALING_SHOWN; i++)
         add_entry(out, all[i], now);
     buffer_add_byte(out, ']');
@@ -81,8 +79,7 @@ static void add_now(Buffer *out, const HealingBook *book, int64_t now)
 static void add_count(Buffer *out, const HealingLimit *limit, const HealingService *service,
                       HealingAct act, const HealingCount *count)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "act", bytes_of(healing_act_name(act)));
     add_text(out, "service", healing_service_name(service));
     json_text_add_number(out, "total", count->total);
@@ -99,8 +96,7 @@ static void add_count(Buffer *out, const HealingLimit *limit, const HealingServi
 
 static void add_acts(Buffer *out, const HealingBook *book, int64_t now)
 {
-    json_text_add_key(out, "acts");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "acts");
     for (const HealingService *s = NULL; (s = healing_book_next(book, s));) {
         for (HealingAct act = 0; act < HEALING_ACTS; act++) {
             HealingCount count = healing_book_count(book, s, act, now);
@@ -113,8 +109,7 @@ static void add_acts(Buffer *out, const HealingBook *book, int64_t now)
 
 static void add_history(Buffer *out, const HealingBook *book, int64_t now)
 {
-    json_text_add_key(out, "history");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "history");
     const HealingEntry *entry;
     for (size_t at = 0; (entry = healing_book_history(book, &at));)
         add_entry(out, entry, now);
@@ -137,8 +132,7 @@ void healing_write(Buffer *out)
 /* Times are those of the monotonic clock, which goes on while the machine runs. */
 static void keep_entry(Buffer *out, const HealingEntry *entry)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "act", bytes_of(healing_act_name(entry->act)));
     add_text(out, "service", entry->service);
     add_text(out, "subject", entry->subject);
@@ -157,8 +151,7 @@ static void keep_entries(Buffer *out, const HealingBook *book)
 {
     const HealingEntry *history[HEALING_HISTORY], *entry;
     size_t n = 0;
-    json_text_add_key(out, "entries");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "entries");
     for (size_t at = 0; (entry = healing_book_current(book, &at));)
         keep_entry(out, entry);
     for (size_t at = 0; (entry = healing_book_history(book, &at));)
@@ -180,8 +173,7 @@ static void keep_window(Buffer *out, const char *name, const Window *window)
 
 static void keep_past(Buffer *out, const char *service, HealingAct act, const HealingPast *past)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "act", bytes_of(healing_act_name(act)));
     add_text(out, "service", service);
     json_text_add_number(out, "total", past->total);
@@ -194,8 +186,7 @@ static void keep_past(Buffer *out, const char *service, HealingAct act, const He
 
 static void keep_counts(Buffer *out, const HealingBook *book)
 {
-    json_text_add_key(out, "counts");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "counts");
     for (const HealingService *s = NULL; (s = healing_book_next(book, s));) {
         for (HealingAct act = 0; act < HEALING_ACTS; act++) {
             HealingPast past;

@@ -95,11 +95,8 @@ static void bar_known(KnownInstance *known)
 
 static bool is_pinned_to(const Instance *instance, const char *to)
 {
-    const Service *service = instance->service;
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, to) == 0)
-            return instance->versions >> i & 1;
-    return strcmp(instance->build, to) == 0;
+    const Version *version = service_version(instance->service, bytes_of(to));
+    return version ? instance->versions >> version->index & 1 : strcmp(instance->build, to) == 0;
 }
 
 uint32_t manual_count_pinned(const InstanceSet *set, const char *to)

@@ -116,8 +116,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 
 static void add_texts(Buffer *out, const ManualAct *act)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add_text(out, "act", names[act->kind]);
     add_text(out, "target", act->target);
     add_text(out, "to", act->to);

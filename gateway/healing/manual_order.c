@@ -119,8 +119,7 @@ static void add_left(Buffer *out, const Service *service)
     uint32_t left = 0;
     for (uint32_t i = 0; i < set->n; i++)
         left += !instance_barred(set->instances[i]) && !instance_loops_down(set->instances[i]);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", bytes_of(service->name));
     json_text_add_number(out, "instances", set->n);
     json_text_add_number(out, "left", left);
@@ -141,8 +140,7 @@ static bool is_about(const Service *service, const char *address, const char *na
 static void add_services(Buffer *out, const char *address, const char *name)
 {
     const Config *config = manual_config();
-    json_text_add_key(out, "services");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "services");
     for (uint32_t i = 0; config && i < config->n_services; i++)
         if (is_about(&config->services[i], address, name))
             add_left(out, &config->services[i]);

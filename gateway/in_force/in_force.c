@@ -46,8 +46,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 static void add_lines(Buffer *out, const char *name, Bytes lines)
 {
     Bytes rest = bytes_cut_text(lines, IN_FORCE_MISTAKES), line;
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     while (bytes_split(&rest, '\n', &line)) {
         if (!line.size)
             continue;
@@ -96,8 +95,7 @@ static bool is_seen(const ConfigSource *first, const ConfigSource *until)
 
 static void add_sources(const Config *config, Buffer *out)
 {
-    json_text_add_key(out, "sources");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "sources");
     for (const ConfigSource *one = config->sources; one; one = one->next) {
         if (is_seen(config->sources, one))
             continue;
@@ -131,8 +129,7 @@ static void add_values(const Config *config, Buffer *out)
 static void add_refusals(Buffer *out)
 {
     uint32_t n = state.n < IN_FORCE_REFUSALS ? state.n : IN_FORCE_REFUSALS;
-    json_text_add_key(out, "refused");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "refused");
     for (uint32_t i = 1; i <= n; i++) {
         json_text_add_element(out);
         buffer_add_bytes(out, state.refusals[(state.n - i) % IN_FORCE_REFUSALS].json);

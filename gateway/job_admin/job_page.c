@@ -98,8 +98,7 @@ void job_page_list(const Config *config, const JobRecord *const *jobs, uint32_t 
     Buffer page = buffer_in(arena);
     buffer_add_text(&page, "{\"jobs\":[");
     for (uint32_t i = 0; i < n; i++) {
-        json_text_add_element(&page);
-        buffer_add_byte(&page, '{');
+        json_text_open_item(&page);
         add_members(config, jobs[i], wall, false, &page);
         buffer_add_byte(&page, '}');
     }
@@ -144,12 +143,10 @@ static const char *state_of_step(const JobRecord *record, uint32_t step)
 
 static void add_steps(const JobDefinition *definition, const JobRecord *record, Buffer *out)
 {
-    json_text_add_key(out, "steps");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "steps");
     for (uint32_t i = 0; i < definition->rules.n_steps; i++) {
         const JobStep *step = &definition->steps[i];
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "name", bytes_of(step->name));
         json_text_add_member(out, "state", bytes_of(state_of_step(record, i)));
         add_text(out, "event", bytes_of(step->event ? step->event : ""));

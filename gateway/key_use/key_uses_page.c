@@ -17,8 +17,7 @@ static void add_use(Buffer *out, int64_t last, uint64_t calls)
 
 static void add_node(Buffer *out, const KeyNode *node)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "node", node->node);
     add_use(out, node->last, node->calls);
     buffer_add_byte(out, '}');
@@ -27,16 +26,14 @@ static void add_node(Buffer *out, const KeyNode *node)
 static void add_row(Buffer *out, const KeyRow *row, const KeyNode *nodes, uint32_t n,
                     bool is_unused)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "key", bytes_of(row->name));
     if (*row->id)
         json_text_add_member(out, "id", bytes_of(row->id));
     json_text_add_time(out, "since", row->since / SECOND, 0);
     add_use(out, row->last, row->calls);
     json_text_add_bool(out, "unused", is_unused);
-    json_text_add_key(out, "gateways");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "gateways");
     for (uint32_t i = 0; i < n; i++)
         if (nodes[i].calls)
             add_node(out, &nodes[i]);
@@ -48,8 +45,7 @@ void key_uses_page_write(const KeyRow *rows, uint32_t n, const KeyNode *nodes, u
 {
     uint32_t first = 0, end;
     buffer_add_byte(out, '{');
-    json_text_add_key(out, "keys");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "keys");
     for (uint32_t i = 0; i < n; i++) {
         Bytes name = bytes_of(rows[i].name);
         while (first < n_nodes && bytes_compare(nodes[first].key, name) < 0)

@@ -62,8 +62,7 @@ static void add_key(Buffer *out, const FailureKey *key)
 
 static void add_instances(Buffer *out, const FailureInstances *instances)
 {
-    json_text_add_key(out, "instances");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "instances");
     for (uint32_t i = 0; i < instances->n; i++) {
         if (i)
             buffer_add_byte(out, ',');
@@ -76,8 +75,7 @@ static void add_instances(Buffer *out, const FailureInstances *instances)
 
 static void add_samples(Buffer *out, const FailureRow *row, const char *const *redact)
 {
-    json_text_add_key(out, "samples");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "samples");
     for (uint32_t i = 0; i < row->n_samples; i++) {
         const FailureSample *sample = &row->samples[i];
         buffer_add_text(out, i ? ",{" : "{");

@@ -152,8 +152,7 @@ static void add_instances(Buffer *out, const FailureInstances *instances)
 /* Newest first. */
 static void add_samples(Buffer *out, const LedgerPage *page, const FailureRow *row)
 {
-    json_text_add_key(out, "samples");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "samples");
     for (uint32_t i = row->n_samples; i > 0; i--) {
         const FailureSample *sample = &row->samples[i - 1];
         if (i < row->n_samples)
@@ -224,8 +223,7 @@ static void add_rows(Buffer *out, const char *name, const LedgerPage *page,
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     const LedgerRank *ranks = ledger_rank(arena, page, table);
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     for (uint32_t i = 0; i < table->n; i++) {
         if (i)
             buffer_add_byte(out, ',');

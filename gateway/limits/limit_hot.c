@@ -190,8 +190,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 
 static void write_row(const LimitHotRow *row, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "limit", bytes_of(row->limit));
     if (row->client.size)
         json_text_add_member(out, "client", row->client);
@@ -212,8 +211,7 @@ void limit_hot_write(LimitHot *hot, int64_t wall, uint32_t most, Buffer *out)
             ranked[n++] = (Ranked){&hot->places[i], heat(&hot->places[i], wall)};
     qsort(ranked, n, sizeof *ranked, hottest_first);
     json_text_add_number(out, "n_limited", n);
-    json_text_add_key(out, "limited");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "limited");
     for (uint32_t i = 0; i < n && i < most; i++) {
         LimitHotRow row = row_of(ranked[i].place);
         write_row(&row, out);

@@ -78,31 +78,19 @@ static void add_text(Buffer *out, const char *name, const char *text)
     json_text_add_member(out, name, bytes_of(text));
 }
 
-static void add_list(Buffer *out, const char *name)
-{
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
-}
-
-static void add_item(Buffer *out)
-{
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
-}
-
 static void add_command_json(const Command *command, Buffer *out)
 {
     const CommandOption *o;
-    add_item(out);
+    json_text_open_item(out);
     add_text(out, "name", command->name);
     add_text(out, "arguments", command->arguments);
     add_text(out, "text", command->text);
     json_text_add_bool(out, "prints", command->kind & COMMAND_PRINTS);
     json_text_add_bool(out, "asks", command->kind & COMMAND_ASKS);
     json_text_add_bool(out, "changes", command->kind & COMMAND_CHANGES);
-    add_list(out, "options");
+    json_text_open_list(out, "options");
     for (int i = 0; (o = command_option_at(command, i)); i++) {
-        add_item(out);
+        json_text_open_item(out);
         add_text(out, "name", o->name);
         if (o->value)
             add_text(out, "value", o->value);
@@ -110,7 +98,7 @@ static void add_command_json(const Command *command, Buffer *out)
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
-    add_list(out, "examples");
+    json_text_open_list(out, "examples");
     for (int i = 0; i < COMMAND_EXAMPLES_MOST && command->examples[i]; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(command->examples[i]));
@@ -121,21 +109,21 @@ static void add_command_json(const Command *command, Buffer *out)
 void command_write_json(const Command *commands, int n, Buffer *out)
 {
     buffer_add_byte(out, '{');
-    add_list(out, "commands");
+    json_text_open_list(out, "commands");
     for (int i = 0; i < n; i++)
         add_command_json(&commands[i], out);
     buffer_add_byte(out, ']');
-    add_list(out, "exit_codes");
+    json_text_open_list(out, "exit_codes");
     for (const CommandExit *e = command_exits; e->text; e++) {
-        add_item(out);
+        json_text_open_item(out);
         json_text_add_number(out, "code", (uint64_t)e->code);
         add_text(out, "text", e->text);
         buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ']');
-    add_list(out, "environment");
+    json_text_open_list(out, "environment");
     for (const CommandVariable *v = command_variables; v->name; v++) {
-        add_item(out);
+        json_text_open_item(out);
         add_text(out, "name", v->name);
         add_text(out, "text", v->text);
         buffer_add_byte(out, '}');

@@ -62,8 +62,7 @@ static void print_json(const CommandLine *line, Arena *arena, const MonitoringFi
     Buffer json = buffer_in(arena);
     buffer_add_text(&json, "{\"files\":[");
     for (uint32_t i = 0; i < n; i++) {
-        json_text_add_element(&json);
-        buffer_add_byte(&json, '{');
+        json_text_open_item(&json);
         json_text_add_member(&json, "name", bytes_of(files[i].name));
         json_text_add_member(&json, "text", files[i].text);
         buffer_add_byte(&json, '}');

@@ -31,8 +31,7 @@ static const char *kind_name(PanelKind kind)
 static void add_query(Buffer *out, const Panel *panel, int at)
 {
     const PanelQuery *query = &panel->queries[at];
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add(out, "refId", (const char *[]){"A", "B", "C"}[at]);
     add_source(out);
     add(out, "expr", query->expression);
@@ -47,8 +46,7 @@ static void add_query(Buffer *out, const Panel *panel, int at)
 /* The `n`th panel that is shown: two in a row. */
 static void add_panel(Buffer *out, const Panel *panel, int n)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_number(out, "id", (uint64_t)n + 1);
     add(out, "type", kind_name(panel->kind));
     add(out, "title", panel->title);
@@ -61,8 +59,7 @@ static void add_panel(Buffer *out, const Panel *panel, int n)
     add(out, "unit", panel->unit);
     json_text_add_number(out, "min", 0);
     buffer_add_text(out, "},\"overrides\":[]}");
-    json_text_add_key(out, "targets");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "targets");
     for (int at = 0; at < PANEL_QUERIES_MOST && panel->queries[at].expression; at++)
         add_query(out, panel, at);
     buffer_add_text(out, "]}");
@@ -102,8 +99,7 @@ static Bytes write_dashboard(const Monitoring *m, const Dashboard *dashboard)
     json_text_add_key(&out, "annotations");
     buffer_add_text(&out, "{\"list\":[]}");
     add_variables(&out, dashboard);
-    json_text_add_key(&out, "panels");
-    buffer_add_byte(&out, '[');
+    json_text_open_list(&out, "panels");
     int n = 0;
     for (const Panel *panel = dashboard->panels; panel->title; panel++)
         if ((m->has & panel->with) == panel->with)

@@ -15,8 +15,7 @@ void json_open(OpenApi *api, const char *name, char bracket)
 
 void json_open_element(OpenApi *api)
 {
-    json_text_add_element(api->out);
-    buffer_add_byte(api->out, '{');
+    json_text_open_item(api->out);
 }
 
 void json_close(OpenApi *api, char bracket)

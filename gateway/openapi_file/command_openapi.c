@@ -14,14 +14,6 @@ static const char *names_of_services(const Config *config, Arena *arena)
     return arena_text(arena, buffer_bytes(&names));
 }
 
-static const char *names_of_versions(const Service *service, Arena *arena)
-{
-    Buffer names = buffer_in(arena);
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        buffer_printf(&names, "%s%s", i ? ", " : "", service->versions[i].name);
-    return arena_text(arena, buffer_bytes(&names));
-}
-
 /* Without a name the only one. */
 static const Service *find_service(const Config *config, const char *name)
 {
@@ -52,7 +44,7 @@ static const Version *find_version(const CommandLine *line, const Config *config
                                           : &service->versions[service->n_versions - 1];
     if (!version)
         command_tell(line, "%s has no version %s: there are %s", service->name, version_name,
-                     names_of_versions(service, arena));
+                     service_version_names(service, arena));
     return version;
 }
 

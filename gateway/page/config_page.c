@@ -7,18 +7,6 @@
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void begin_list(Buffer *out, const char *name)
-{
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
-}
-
-static void begin_item(Buffer *out)
-{
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
-}
-
 /* Left out where there is none. */
 static void add_text(Buffer *out, const char *name, const char *text)
 {
@@ -36,7 +24,7 @@ static void add_date(Buffer *out, const char *name, int64_t wall)
 
 static void add_version(Buffer *out, const Version *version)
 {
-    begin_item(out);
+    json_text_open_item(out);
     add_text(out, "name", version->name);
     add_text(out, "package", version->package);
     json_text_add_number(out, "methods", version->n_methods);
@@ -56,7 +44,7 @@ static void add_instance(Buffer *out, const Instance *instance)
 {
     uint32_t down = instance_loops_down(instance);
     const Service *service = instance->service;
-    begin_item(out);
+    json_text_open_item(out);
     add_text(out, "address", instance->address.text);
     add_text(out, "protocol", protocol_name(instance->protocol));
     add_text(out, "codec", codec_name(instance->codec));
@@ -64,7 +52,7 @@ static void add_instance(Buffer *out, const Instance *instance)
     add_text(out, "build", instance->build);
     add_text(out, "cell", instance->cell);
     json_text_add_number(out, "weight", instance_weight(instance));
-    begin_list(out, "versions");
+    json_text_open_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
         if (instance->versions >> i & 1) {
             json_text_add_element(out);
@@ -77,7 +65,7 @@ static void add_instance(Buffer *out, const Instance *instance)
     json_text_add_number(out, "running",
                          instance->known ? known_instance_running(instance->known) : 0);
     json_text_add_bool(out, "called", instance->known && known_instance_called(instance->known));
-    begin_list(out, "barred");
+    json_text_open_list(out, "barred");
     for (uint32_t bars = instance_barred(instance); bars; bars &= bars - 1) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(bar_name(bars)));
@@ -88,19 +76,19 @@ static void add_instance(Buffer *out, const Instance *instance)
 
 static void add_service(Buffer *out, const Service *service)
 {
-    begin_item(out);
+    json_text_open_item(out);
     add_text(out, "name", service->name);
     add_text(out, "default_version",
              service->default_version ? service->default_version->name : NULL);
     if (service->discovery)
         add_text(out, "listed_in", service->discovery->place);
-    begin_list(out, "versions");
+    json_text_open_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++)
         add_version(out, &service->versions[i]);
     buffer_add_byte(out, ']');
     json_text_add_bool(out, "all_used",
                        atomic_load_explicit(&service->all_used, memory_order_relaxed));
-    begin_list(out, "instances");
+    json_text_open_list(out, "instances");
     InstanceSet *set = instance_set_of(service);
     for (uint32_t i = 0; set && i < set->n; i++)
         add_instance(out, set->instances[i]);
@@ -110,7 +98,7 @@ static void add_service(Buffer *out, const Service *service)
 
 static void add_listener(Buffer *out, const ListenerConfig *listener)
 {
-    begin_item(out);
+    json_text_open_item(out);
     add_text(out, "address", listener->address.text);
     json_text_add_bool(out, "tls", listener->tls != NULL);
     json_text_add_bool(out, "client_certificate", listener->client_certificate);
@@ -119,7 +107,7 @@ static void add_listener(Buffer *out, const ListenerConfig *listener)
 
 static void add_route(Buffer *out, const Route *route)
 {
-    begin_item(out);
+    json_text_open_item(out);
     add_text(out, "match", route->match);
     add_text(out, "impact", impact_name(route->impact));
     add_text(out, "on_failure", route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
@@ -139,15 +127,15 @@ void config_page_write(const Config *config, Buffer *out)
     json_text_add_number(out, "generation", config->generation);
     add_text(out, "file", config->file);
     add_text(out, "node", config->node);
-    begin_list(out, "listeners");
+    json_text_open_list(out, "listeners");
     for (uint32_t i = 0; i < config->n_listeners; i++)
         add_listener(out, &config->listeners[i]);
     buffer_add_byte(out, ']');
-    begin_list(out, "services");
+    json_text_open_list(out, "services");
     for (uint32_t i = 0; i < config->n_services; i++)
         add_service(out, &config->services[i]);
     buffer_add_byte(out, ']');
-    begin_list(out, "routes");
+    json_text_open_list(out, "routes");
     for (uint32_t i = 0; i < config->n_routes; i++)
         add_route(out, &config->routes[i]);
     buffer_add_text(out, "]}");

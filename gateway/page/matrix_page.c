@@ -24,8 +24,7 @@ static bool is_between(const MatrixLoss *loss, const MatrixCell *cell)
 
 static void write_loss(const MatrixLoss *loss, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "field", bytes_of(loss->field));
     json_text_add_member(out, "kind", bytes_of(loss->kind));
     json_text_add_member(out, "from", bytes_of(loss->from));
@@ -37,8 +36,7 @@ static void write_loss(const MatrixLoss *loss, Buffer *out)
 static uint64_t write_lost(const MatrixCell *cell, const MatrixLoss *losses, size_t n, Buffer *out)
 {
     uint64_t sum = 0;
-    json_text_add_key(out, "lost");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "lost");
     for (size_t i = 0; i < n; i++) {
         if (!is_between(&losses[i], cell))
             continue;
@@ -62,14 +60,6 @@ static uint32_t write_set(const MappingSet *set, uint32_t room, Buffer *out)
     return n;
 }
 
-static const Version *version_of(const Service *service, const char *name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, name) == 0)
-            return &service->versions[i];
-    return NULL;
-}
-
 static const MappingSet *set_of(const Version *from, const Version *to)
 {
     return from && to && from->to ? from->to[to->index] : NULL;
@@ -77,10 +67,9 @@ static const MappingSet *set_of(const Version *from, const Version *to)
 
 static void write_loses(const Service *service, const MatrixCell *cell, Buffer *out)
 {
-    const Version *client = version_of(service, cell->client);
-    const Version *served = version_of(service, cell->served);
-    json_text_add_key(out, "loses");
-    buffer_add_byte(out, '[');
+    const Version *client = service_version(service, bytes_of(cell->client));
+    const Version *served = service_version(service, bytes_of(cell->served));
+    json_text_open_list(out, "loses");
     if (client != served) {
         uint32_t n = write_set(set_of(client, served), FIELDS_MOST, out);
         write_set(set_of(served, client), FIELDS_MOST - n, out);
@@ -93,8 +82,7 @@ static void write_loses(const Service *service, const MatrixCell *cell, Buffer *
 static void write_cell(const Service *service, const MatrixCell *cell, const MatrixLoss *losses,
                        size_t n, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "client_version", bytes_of(cell->client));
     json_text_add_member(out, "served_version", bytes_of(cell->served));
     json_text_add_number(out, "calls", cell->calls);
@@ -137,8 +125,7 @@ static Run run_of(const char *service, const void *items, size_t n, size_t size)
 
 static void write_versions(const Service *service, Buffer *out)
 {
-    json_text_add_key(out, "versions");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "versions");
     for (uint32_t i = 0; i < service->n_versions; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(service->versions[i].name));
@@ -150,12 +137,10 @@ static void write_service(const Service *service, const CallMatrix *matrix, Buff
 {
     Run cells = run_of(service->name, matrix->cells, matrix->n_cells, sizeof *matrix->cells);
     Run losses = run_of(service->name, matrix->losses, matrix->n_losses, sizeof *matrix->losses);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", bytes_of(service->name));
     write_versions(service, out);
-    json_text_add_key(out, "cells");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "cells");
     for (size_t i = 0; i < cells.n; i++)
         write_cell(service, &matrix->cells[cells.first + i], matrix->losses + losses.first,
                    losses.n, out);
@@ -169,8 +154,7 @@ void matrix_page_write(const Config *config, Buffer *out)
     call_matrix_read(arena, &matrix);
     buffer_add_byte(out, '{');
     json_text_add_time(out, "since", matrix.since / SECOND, 0);
-    json_text_add_key(out, "services");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "services");
     for (uint32_t i = 0; i < config->n_services; i++)
         write_service(&config->services[i], &matrix, out);
     buffer_add_text(out, "]}");

@@ -139,8 +139,7 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
 static void add_methods(const Explained *found, Buffer *out)
 {
     CredentialList methods = methods_of(found);
-    json_text_add_key(out, "methods");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "methods");
     for (int i = 0; methods[i]; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(access_method_name(methods[i])));
@@ -186,11 +185,9 @@ void explain_access_json(const ExplainRequest *request, const Explained *found, 
     buffer_add_byte(out, '{');
     json_text_add_member(out, "authenticate", bytes_of(mode_of(found)));
     add_methods(found, out);
-    json_text_add_key(out, "allow");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "allow");
     for (uint32_t i = 0; i < rules->n_allow; i++) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         access_words_add_rule(&rules->allow[i], out);
         json_text_add_bool(out, "holds", holds(found, &rules->allow[i]));
         buffer_add_byte(out, '}');

@@ -188,8 +188,7 @@ static void add_wait(const JobDefinition *job, const JobStep *step, Buffer *out)
 
 static void add_step(const JobDefinition *job, const JobStep *step, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add_text(out, "name", step->name);
     add_call("call", step->call, out);
     add_call("undo", step->undo, out);

@@ -14,8 +14,7 @@ static void open(Buffer *out, const char *name, char bracket)
 
 static void open_element(Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
 }
 
 static void add_text(Buffer *out, const char *name, const char *text)

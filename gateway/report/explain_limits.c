@@ -89,8 +89,7 @@ static void add_names(Buffer *out, const char *name, const char *const *names)
 {
     if (!names)
         return;
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     for (; *names; names++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(*names));
@@ -114,8 +113,7 @@ static void add_test(Buffer *out, const char *name, const LimitTest *test)
 
 static void add_per(Buffer *out, const RateLimit *limit)
 {
-    json_text_add_key(out, "per");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "per");
     for (uint32_t i = 0; i < PER_NAMES; i++) {
         if (!(limit->per >> i & 1))
             continue;
@@ -154,8 +152,7 @@ void explain_limits_json(const Explained *found, Buffer *out)
     const MethodLimits *limits = limits_of(found);
     if (!limits)
         return;
-    json_text_add_key(out, "rate_limits");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "rate_limits");
     for (uint32_t i = 0; i < limits->n; i++) {
         json_text_add_element(out);
         limit_words_add_json(limits->items[i].limit, limits->items[i].cost != NULL, out);

@@ -122,8 +122,7 @@ void rollout_report(const RolloutDefinition *rollout, Buffer *out)
 
 static void add_texts(Buffer *out, const char *name, const char *const *texts, uint32_t n)
 {
-    json_text_add_key(out, name);
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, name);
     for (uint32_t i = 0; i < n; i++) {
         json_text_add_element(out);
         json_text_add(out, bytes_of(texts[i]));

@@ -25,8 +25,7 @@ void rollout_memory_add(const RolloutDefinition *definition, const RolloutMemory
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     RolloutRow row = rollout_record_row(definition, &memory->record, arena);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "name", bytes_of(definition->name));
     json_text_add_number(out, "revision", (uint64_t)row.revision);
     json_text_add_number(out, "trial", (uint64_t)row.trial);
@@ -37,8 +36,7 @@ void rollout_memory_add(const RolloutDefinition *definition, const RolloutMemory
     for (size_t i = 0; i < row.content.size; i++)
         buffer_printf(out, "%02x", row.content.data[i]);
     buffer_add_byte(out, '"');
-    json_text_add_key(out, "members");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "members");
     for (uint32_t i = 0; i < roster->n; i++)
         add_member(roster, i, out);
     buffer_add_text(out, "]}");

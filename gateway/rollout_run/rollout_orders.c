@@ -93,8 +93,7 @@ static void show_all(RolloutAsked *asked)
 
 static void add_act(const RolloutAct *act, Buffer *out)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_time(out, "at", act->at / SECOND, (int32_t)(act->at % SECOND));
     json_text_add_number(out, "trial", (uint64_t)act->trial);
     json_text_add_number(out, "revision", (uint64_t)act->revision);
@@ -127,8 +126,7 @@ static void on_history(void *owner, Result result, const RolloutAct *acts, uint3
     rollout_story_members(&telling.held->roster, &out);
     json_text_add_key(&out, "trail");
     rollout_story_trail(telling.held->definition, &telling.held->trail, &out);
-    json_text_add_key(&out, "history");
-    buffer_add_byte(&out, '[');
+    json_text_open_list(&out, "history");
     for (uint32_t i = 0; i < n; i++)
         add_act(&acts[i], &out);
     buffer_add_text(&out, "]}]}\n");

@@ -126,8 +126,7 @@ void rollout_story_judgement(const RolloutStory *story, Buffer *out)
 static void add_point(const RolloutDefinition *definition, const RolloutPoint *point, Buffer *out)
 {
     uint32_t last = definition->n_tiers - 1;
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     add_time(out, "at", point->at);
     json_text_add_member(out, "tier",
                          bytes_of(definition->tiers[point->tier < last ? point->tier : last].text));
@@ -151,8 +150,7 @@ void rollout_story_members(const RolloutRoster *roster, Buffer *out)
     uint32_t least = roster->n > ROLLOUT_NAMED ? roster->n - ROLLOUT_NAMED : 0;
     buffer_add_byte(out, '[');
     for (uint32_t i = roster->n; i > least; i--) {
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "client", roster->clients[i - 1]);
         add_time(out, "at", roster->at[i - 1]);
         json_text_add_bool(out, "has_it", roster->numbers[i - 1] <= roster->settled);
@@ -240,13 +238,11 @@ static void add_tiers(const RolloutStory *story, Buffer *out)
     const RolloutDefinition *definition = story->definition;
     const RolloutState *state = &story->record->state;
     bool complete = state->phase == ROLLOUT_COMPLETE;
-    json_text_add_key(out, "tiers");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "tiers");
     for (uint32_t i = 0; i < definition->n_tiers; i++) {
         bool passed = complete || i < tier_of(story);
         bool now = !complete && i == tier_of(story);
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "tier", bytes_of(definition->tiers[i].text));
         json_text_add_member(out, "state",
                              bytes_of(passed ? left_by(state, i)

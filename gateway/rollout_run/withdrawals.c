@@ -185,8 +185,7 @@ void withdrawals_show(const Withdrawals *withdrawals, const Config *config, Byte
         const Service *service = service_of(one, config, &build);
         if (!service || (name.size && !is_named(one, service, name)))
             continue;
-        json_text_add_element(out);
-        buffer_add_byte(out, '{');
+        json_text_open_item(out);
         json_text_add_member(out, "rollout", bytes_of(one->rollout));
         json_text_add_member(out, "service", bytes_of(service->name));
         json_text_add_member(out, "candidate", bytes_of(one->rollout + strlen(service->name) + 1));

@@ -174,10 +174,7 @@ static const Version *written_version(ConfigReader *reader, const Route *route)
     const Service *service = route->service;
     if (!route->default_version)
         return &service->versions[service->n_versions - 1];
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, route->default_version) == 0)
-            return &service->versions[i];
-    return NULL;
+    return service_version(service, bytes_of(route->default_version));
 }
 
 /* Reported once per route, even if no method uses it. */

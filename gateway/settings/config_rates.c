@@ -235,23 +235,15 @@ static void read_one(ConfigReader *reader, const Passerelle__Config__RateLimit *
 
 /* ---- Reading all ----------------------------------------------------------------------------- */
 
-static bool has_version(const Service *service, const char *name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (strcmp(service->versions[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* One that no call can have is a mistake. */
 static void check_versions(ConfigReader *reader, const LimitTest *test, const char *path,
                            const Service *service)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; test->versions && test->versions[i]; i++) {
-        bool found = service && has_version(service, test->versions[i]);
+        bool found = service && service_version(service, bytes_of(test->versions[i]));
         for (uint32_t k = 0; !service && k < config->n_services; k++)
-            found |= has_version(&config->services[k], test->versions[i]);
+            found |= service_version(&config->services[k], bytes_of(test->versions[i])) != NULL;
         if (!found)
             config_tell(reader, config_path(reader, "%s.version[%u]", path, i), NULL,
                         "%s has no version %s",

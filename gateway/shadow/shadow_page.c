@@ -12,8 +12,7 @@ static void add_time(Buffer *out, const char *name, int64_t wall)
 
 static void write_group(Buffer *out, const ShadowGroup *group)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "path", bytes_of(group->path));
     json_text_add_member(out, "shape", bytes_of(group->shape));
     json_text_add_number(out, "calls", group->calls);
@@ -30,8 +29,7 @@ static void write_group(Buffer *out, const ShadowGroup *group)
 
 static void write_row(Buffer *out, const ShadowRow *row)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", bytes_of(row->service));
     json_text_add_member(out, "method", bytes_of(row->method));
     json_text_add_member(out, "version", bytes_of(row->version));
@@ -43,8 +41,7 @@ static void write_row(Buffer *out, const ShadowRow *row)
         json_text_add_member(out, "reason", bytes_of(row->last_reason));
     add_time(out, "last", row->last);
     json_text_add_number(out, "other_differences", row->others);
-    json_text_add_key(out, "differences");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "differences");
     for (const ShadowGroup *group = row->groups; group; group = group->next)
         write_group(out, group);
     buffer_add_text(out, "]}");
@@ -59,8 +56,7 @@ void shadow_book_write(ShadowBook *book, Bytes service, Buffer *out)
     for (ShadowSkip i = 0; i < SHADOW_SKIPS; i++)
         json_text_add_number(out, shadow_skip_name(i), atomic_load(&book->skipped[i]));
     buffer_add_byte(out, '}');
-    json_text_add_key(out, "shadows");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "shadows");
     pthread_mutex_lock(&book->mutex);
     for (const ShadowRow *row = book->rows; row; row = row->next)
         if (!service.size || bytes_are(service, row->service))

@@ -167,8 +167,7 @@ void signal_page_write(const char *node, const SignalEntry *const *entries, uint
     buffer_add_byte(out, '{');
     json_text_add_member(out, "node", bytes_of(node));
     add_time(out, "as_of", wall);
-    json_text_add_key(out, "signals");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "signals");
     for (uint32_t i = 0; i < n; i++) {
         json_text_add_element(out);
         signal_entry_write(entries[i], out);

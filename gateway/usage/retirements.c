@@ -445,8 +445,7 @@ static void write_one(const Retirement *r, int64_t wall, Buffer *out)
 {
     RetireEvidence evidence = evidence_of(r);
     int64_t next = brownout_next(r->version, wall), retired = atomic_load(&r->state.retired);
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", bytes_of(r->service));
     json_text_add_member(out, "version", bytes_of(r->name));
     json_text_add_member(out, "state", bytes_of(state_of(r, wall)));

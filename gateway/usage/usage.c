@@ -217,22 +217,6 @@ static const char *service_list(const Config *config, Arena *arena)
     return arena_text(arena, buffer_bytes(&list));
 }
 
-static const char *version_list(const Service *service, Arena *arena)
-{
-    Buffer list = buffer_in(arena);
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        buffer_printf(&list, "%s%s", i ? ", " : "", service->versions[i].name);
-    return arena_text(arena, buffer_bytes(&list));
-}
-
-static bool has_version(const Service *service, Bytes name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (bytes_are(name, service->versions[i].name))
-            return true;
-    return false;
-}
-
 /* What is not in the config any more may have been used; what never was is a mistake. */
 static Result check_names(const UsageAsking *asking)
 {
@@ -245,10 +229,10 @@ static Result check_names(const UsageAsking *asking)
     if (!service)
         return FAIL(arena, FAULT_UNKNOWN_PATH, "there is no service %.*s; there are %s",
                     BYTES_ARGS(question->service), service_list(config, arena));
-    if (question->version.size && !has_version(service, question->version))
-        return FAIL(arena, FAULT_UNKNOWN_PATH,
-                    "there is no version %.*s; the versions of %s are %s",
-                    BYTES_ARGS(question->version), service->name, version_list(service, arena));
+    if (question->version.size && !service_version(service, question->version))
+        return FAIL(
+            arena, FAULT_UNKNOWN_PATH, "there is no version %.*s; the versions of %s are %s",
+            BYTES_ARGS(question->version), service->name, service_version_names(service, arena));
     return OK;
 }
 

@@ -10,8 +10,7 @@ static void add_calls(Buffer *out, uint64_t calls, int64_t last)
 
 static void add_method(Buffer *out, const UsageOfMethod *method)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "service", method->name.service);
     json_text_add_member(out, "version", method->name.version);
     json_text_add_member(out, "method", method->name.method);
@@ -25,8 +24,7 @@ static void add_method(Buffer *out, const UsageOfMethod *method)
 
 static void add_client(Buffer *out, const UsageOfClient *client)
 {
-    json_text_add_element(out);
-    buffer_add_byte(out, '{');
+    json_text_open_item(out);
     json_text_add_member(out, "client", client->client);
     json_text_add_member(out, "service", client->service);
     json_text_add_member(out, "version", client->version);
@@ -43,13 +41,11 @@ void usage_page_write(const UsagePage *page, Buffer *out)
     json_text_add_bool(out, "all_gateways", page->all_gateways);
     if (page->question->fields)
         json_text_add_bool(out, "fields_counted", page->fields_counted);
-    json_text_add_key(out, "methods");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "methods");
     for (uint32_t i = 0; i < found->n_methods; i++)
         add_method(out, &found->methods[i]);
     buffer_add_byte(out, ']');
-    json_text_add_key(out, "clients");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "clients");
     for (uint32_t i = 0; i < found->n_clients; i++)
         add_client(out, &found->clients[i]);
     buffer_add_byte(out, ']');

@@ -27,14 +27,6 @@ static size_t place_in_package(const Version *version)
     return SIZE_MAX;
 }
 
-static bool is_known(const Service *service, Bytes name)
-{
-    for (uint32_t i = 0; i < service->n_versions; i++)
-        if (bytes_are(name, service->versions[i].name))
-            return true;
-    return false;
-}
-
 static void replace(Bytes whole, size_t at, Bytes said, const Version *version, Arena *arena,
                     Bytes *same_out)
 {
@@ -53,7 +45,7 @@ bool version_in_name(const Version *version, Bytes name, Arena *arena, Bytes *sa
         return false;
     Bytes rest = bytes_slice(name, at, name.size);
     *said_out = bytes_slice(rest, 0, bytes_find(rest, '.'));
-    if (said_out->size == rest.size || is_known(version->service, *said_out))
+    if (said_out->size == rest.size || service_version(version->service, *said_out))
         return false;
     replace(name, at, *said_out, version, arena, same_out);
     return bytes_start_with(*same_out, version->package);
@@ -71,7 +63,7 @@ bool version_in_path(const Version *version, Bytes path, Arena *arena, Bytes *sa
 {
     Bytes rest = bytes_slice(path, 1, path.size);
     *said_out = bytes_slice(rest, 0, bytes_find(rest, '/'));
-    if (!looks_like_version(*said_out) || is_known(version->service, *said_out))
+    if (!looks_like_version(*said_out) || service_version(version->service, *said_out))
         return false;
     replace(path, 1, *said_out, version, arena, same_out);
     return true;

@@ -59,8 +59,7 @@ static void add_error(const Reply *reply, Buffer *out)
     if (reply->message.size)
         json_text_add_member(out, "message", reply->message);
     if (reply->details.n) {
-        json_text_add_key(out, "details");
-        buffer_add_byte(out, '[');
+        json_text_open_list(out, "details");
         for (size_t i = 0; i < reply->details.n; i++) {
             if (i)
                 buffer_add_byte(out, ',');

@@ -22,8 +22,7 @@ static void add_causes(const Reply *reply, Buffer *out)
     const Error *link = reply->status->error;
     if (!link || !reply->options->full)
         return;
-    json_text_add_key(out, "causes");
-    buffer_add_byte(out, '[');
+    json_text_open_list(out, "causes");
     for (; link; link = link->cause) {
         buffer_add_text(out, link == reply->status->error ? "{" : ",{");
         add_text(out, "reason", bytes_of(link->fault->name));
