@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+from nobody import as_nobody
+
 SECONDS = 30
 
 
@@ -34,9 +36,7 @@ class PostgreSQL:
         self.bin = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
         self.folder.chmod(0o711)  # also for a gateway that has given up the privileges of root
-        # Not by subprocess itself: that forks, which a process with threads of gRPC does not always survive.
-        self.user = ["setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups"] if os.geteuid() == 0 else []
-        if self.user:
+        if os.geteuid() == 0:
             os.chown(self.folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
         self.process = None
         self.run("initdb", "-D", self.folder / "data", "-U", "passerelle", "-A", "trust", "-E", "UTF8",
@@ -56,7 +56,7 @@ class PostgreSQL:
         return f"host={self.folder} user=passerelle dbname=postgres"
 
     def run(self, program, *arguments):
-        done = subprocess.run([*self.user, str(self.bin / program), *map(str, arguments)], cwd=self.folder, capture_output=True,
+        done = subprocess.run(as_nobody(str(self.bin / program), *map(str, arguments)), cwd=self.folder, capture_output=True,
                               text=True, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
             raise SystemExit(f"{program} failed:\n{done.stdout}{done.stderr}")
@@ -70,8 +70,8 @@ class PostgreSQL:
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(
-                [*self.user, self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses=",
-                 "-c", "max_connections=50"], stdout=log, stderr=log, cwd=self.folder)
+                as_nobody(self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses=",
+                          "-c", "max_connections=50"), stdout=log, stderr=log, cwd=self.folder)
         end = time.monotonic() + SECONDS
         while subprocess.run([self.bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
             if self.process.poll() is not None or time.monotonic() > end:

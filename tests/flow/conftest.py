@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path[:0] = map(str, pathlib.Path(__file__).resolve().parents[:2])
 
 import pytest  # noqa: E402
 from backends import Backend, client  # noqa: E402

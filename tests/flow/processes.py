@@ -4,7 +4,6 @@ import fcntl
 import itertools
 import os
 import pathlib
-import pwd
 import socket
 import subprocess
 import tempfile
@@ -44,13 +43,6 @@ def free_port(family=socket.AF_INET, host="127.0.0.1"):
                 return port
             except OSError:
                 continue
-
-
-def as_nobody(*words):
-    """The command line that runs these words as nobody, where we are root. Not by subprocess itself: that forks, which a process with
-    threads of gRPC does not always survive."""
-    nobody = pwd.getpwnam("nobody")
-    return [*(["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"] if os.geteuid() == 0 else []), *words]
 
 
 def eventually(what, timeout=60.0):

@@ -11,7 +11,8 @@ import pytest
 from backends import client, v3
 from gateway import BINARY, Gateway
 from operators import command, entries, own_user
-from processes import as_nobody, eventually
+from nobody import as_nobody
+from processes import eventually
 from stores import PostgreSQL, SQLite, server, store  # noqa: F401  (fixtures)
 from test_retries import Shop, well
 

@@ -11,7 +11,8 @@ import tempfile
 import pytest
 from gateway import BINARY
 from operators import command
-from processes import as_nobody, eventually, free_port
+from nobody import as_nobody
+from processes import eventually, free_port
 from test_live_upgrade import Supervised
 
 CONFIG = """

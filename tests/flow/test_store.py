@@ -17,7 +17,8 @@ import pytest
 from backends import Backend
 from clocks import WallClock
 from gateway import BINARY, SHOP_CONFIG, Gateway, instances
-from processes import as_nobody, eventually
+from nobody import as_nobody
+from processes import eventually
 from stores import PostgreSQL, fill, postgresql, server, small_disk, store  # noqa: F401  (fixtures)
 
 STORED = "store: $store\nnode: $node\n" + SHOP_CONFIG
