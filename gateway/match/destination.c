@@ -135,26 +135,69 @@ Result destination_find_meant(const Config *config, const HttpHead *head, Bytes 
 
 /* ---- What is not there ----------------------------------------------------------------------- */
 
-/* Whether the version serves the request, once its own name stands in the path. */
-static bool serves_instead(const MissingRequest *request, bool is_rpc, const Version *version,
-                           Arena *arena, Bytes *said_out)
+/* The service that has the procedure in one of its versions, by a name with another one in it. */
+static const Service *service_by_name(const MissingRequest *request, Arena *arena, Bytes *said_out)
 {
-    Bytes same;
-    if (is_rpc) {
-        Bytes name = bytes_slice(request->path, 1, request->path.size);
-        if (!version_in_name(version, name, arena, said_out, &same))
-            return false;
-        same = bytes_of(arena_printf(arena, "/%.*s", BYTES_ARGS(same)));
-        return table_get(&request->config->methods, same);
+    Bytes name = bytes_slice(request->path, 1, request->path.size), same;
+    for (uint32_t i = 0; i < request->config->n_services; i++) {
+        const Service *service = &request->config->services[i];
+        for (uint32_t k = service->n_versions; k-- > 0;) {
+            if (!version_in_name(&service->versions[k], name, arena, said_out, &same))
+                continue;
+            same = bytes_of(arena_printf(arena, "/%.*s", BYTES_ARGS(same)));
+            if (table_get(&request->config->methods, same))
+                return service;
+        }
     }
-    if (!version_in_path(version, request->path, arena, said_out, &same))
-        return false;
+    return NULL;
+}
+
+/* Where the path leads with the name of a version in it: looked up once for all services that have
+   such a version. */
+typedef struct Instead {
+    const char *name;
+    const RestBinding *binding; /* NULL: nowhere */
+    struct Instead *next;
+} Instead;
+
+static const RestBinding *binding_instead(const MissingRequest *request, const Version *version,
+                                          Arena *arena, Instead **known)
+{
+    Bytes said, same;
     RestMatch match;
     bool found = false;
-    Result r = rest_table_match(request->config->rest, request->verb, same, arena, &match, &found);
-    error_ignore(r, "what cannot be matched is no path of a binding");
-    const RestBinding *binding = found ? match.value : NULL;
-    return binding && binding->method->version->service == version->service;
+    for (const Instead *one = *known; one; one = one->next)
+        if (strcmp(one->name, version->name) == 0)
+            return one->binding;
+    if (version_in_path(version, request->path, arena, &said, &same)) {
+        Result r =
+            rest_table_match(request->config->rest, request->verb, same, arena, &match, &found);
+        error_ignore(r, "what cannot be matched is no path of a binding");
+    }
+    Instead *one = arena_make(arena, Instead);
+    if (!one)
+        return NULL;
+    *one = (Instead){version->name, found ? match.value : NULL, *known};
+    *known = one;
+    return one->binding;
+}
+
+static const Service *service_by_path(const MissingRequest *request, Arena *arena, Bytes *said_out)
+{
+    Instead *known = NULL;
+    *said_out = version_said_in_path(request->path);
+    for (uint32_t i = 0; said_out->size && i < request->config->n_services; i++) {
+        const Service *service = &request->config->services[i];
+        if (service_version(service, *said_out))
+            continue;
+        for (uint32_t k = service->n_versions; k-- > 0;) {
+            const RestBinding *binding =
+                binding_instead(request, &service->versions[k], arena, &known);
+            if (binding && binding->method->version->service == service)
+                return service;
+        }
+    }
+    return NULL;
 }
 
 static const char *versions_of(const Service *service, Bytes said, int64_t wall, Arena *arena)
@@ -167,19 +210,13 @@ static const char *versions_of(const Service *service, Bytes said, int64_t wall,
 /* ": orders has no version v9; there are v1, v2, v3", or "". */
 static const char *other_versions(const MissingRequest *request, bool is_rpc, Arena *arena)
 {
-    Bytes lacked;
-    const Service *shown = catalog_lacks_version(request->config, request->path, &lacked);
-    if (shown && !is_rpc)
-        return versions_of(shown, lacked, request->wall, arena);
-    for (uint32_t i = 0; i < request->config->n_services; i++) {
-        const Service *service = &request->config->services[i];
-        for (uint32_t k = service->n_versions; k-- > 0;) {
-            Bytes said;
-            if (serves_instead(request, is_rpc, &service->versions[k], arena, &said))
-                return versions_of(service, said, request->wall, arena);
-        }
-    }
-    return "";
+    Bytes said = BYTES_NONE;
+    const Service *service =
+        is_rpc ? NULL : catalog_lacks_version(request->config, request->path, &said);
+    if (!service)
+        service = is_rpc ? service_by_name(request, arena, &said)
+                         : service_by_path(request, arena, &said);
+    return service ? versions_of(service, said, request->wall, arena) : "";
 }
 
 static bool lists(Bytes verbs, const char *verb)

@@ -58,12 +58,18 @@ static bool looks_like_version(Bytes segment)
            segment.data[1] >= '0' && segment.data[1] <= '9';
 }
 
+Bytes version_said_in_path(Bytes path)
+{
+    Bytes rest = bytes_slice(path, 1, path.size);
+    Bytes said = bytes_slice(rest, 0, bytes_find(rest, '/'));
+    return looks_like_version(said) ? said : BYTES_NONE;
+}
+
 bool version_in_path(const Version *version, Bytes path, Arena *arena, Bytes *said_out,
                      Bytes *same_out)
 {
-    Bytes rest = bytes_slice(path, 1, path.size);
-    *said_out = bytes_slice(rest, 0, bytes_find(rest, '/'));
-    if (!looks_like_version(*said_out) || service_version(version->service, *said_out))
+    *said_out = version_said_in_path(path);
+    if (!said_out->size || service_version(version->service, *said_out))
         return false;
     replace(path, 1, *said_out, version, arena, same_out);
     return true;

@@ -20,6 +20,9 @@ const char *versions_served(const Service *service, int64_t wall, const Version 
 bool version_in_name(const Version *version, Bytes name, Arena *arena, Bytes *said_out,
                      Bytes *same_out);
 
+/* The first segment of a path that looks as a version does, "v9"; empty: it does not. */
+Bytes version_said_in_path(Bytes path);
+
 /* Likewise the first segment of a path that looks as a version does: "/v9/orders" -> "/v2/orders".
    Whether there is anything at this path is not looked at. */
 bool version_in_path(const Version *version, Bytes path, Arena *arena, Bytes *said_out,
