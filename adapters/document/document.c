@@ -269,19 +269,11 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
         reading->out->size = before;
 }
 
-static const FieldType *bare_field(const Reading *reading, const MessageType *type)
-{
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        if (field_rules(reading->rules, &type->fields[i])->bare)
-            return &type->fields[i];
-    return NULL;
-}
-
 /* What is to be written for a key that is missing; NULL: a map or a list, which may be long. */
 static const char *line_of(const Reading *reading, const FieldType *field)
 {
     bool message = field->kind == KIND_MESSAGE && !field->repeated && !field->map;
-    const FieldType *value = message ? bare_field(reading, field->message) : field;
+    const FieldType *value = message ? bare_field(reading->rules, field->message, false) : field;
     if (!value || value->kind != KIND_STRING || value->repeated || value->map)
         return NULL;
     bool file = field_rules(reading->rules, value)->spelled == SPELLED_FILE;
@@ -336,19 +328,10 @@ static bool read_only_member(Reading *reading, const FieldType *field, const Jso
     return good;
 }
 
-/* The field that a list in place of the message is the value of; NULL: none. */
-static const FieldType *bare_list(const Reading *reading, const MessageType *type)
-{
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        if (type->fields[i].repeated && field_rules(reading->rules, &type->fields[i])->bare)
-            return &type->fields[i];
-    return NULL;
-}
-
 /* The scalar that was told may be an element of the list that could be here. */
 static void hint_list(Reading *reading, const MessageType *type, const JsonNode *node)
 {
-    if (!bare_list(reading, type))
+    if (!bare_field(reading->rules, type, true))
         return;
     Problem *told = &reading->problems->items[reading->problems->n - 1];
     told->hint =
@@ -360,7 +343,7 @@ static void hint_list(Reading *reading, const MessageType *type, const JsonNode 
 static bool read_bare_list(Reading *reading, const MessageType *type, const JsonNode *node,
                            const char *path)
 {
-    const FieldType *field = bare_list(reading, type);
+    const FieldType *field = bare_field(reading->rules, type, true);
     if (field)
         read_only_member(reading, field, node, path);
     return field != NULL;
@@ -372,10 +355,8 @@ static bool read_bare(Reading *reading, const MessageType *type, const JsonNode 
 {
     if (message_has_words(reading->rules, type))
         return read_word(reading, type, node, path);
-    for (uint32_t i = 0; i < type->n_fields; i++) {
-        const FieldType *field = &type->fields[i];
-        if (field->repeated || !field_rules(reading->rules, field)->bare)
-            continue;
+    const FieldType *field = bare_field(reading->rules, type, false);
+    if (field) {
         if (!read_only_member(reading, field, node, path))
             hint_list(reading, type, node);
         return true;

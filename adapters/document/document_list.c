@@ -51,16 +51,6 @@ static void list_scalar(const Listing *listing, const FieldType *field, JsonNode
     listing->on_value(listing->owner, &value);
 }
 
-/* The field that a scalar, or a list, in place of the message is the value of; NULL: it is the name
-   of one. */
-static const FieldType *bare_field(const Listing *listing, const MessageType *type, bool list)
-{
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        if (field_rules(listing->rules, &type->fields[i])->bare && type->fields[i].repeated == list)
-            return &type->fields[i];
-    return NULL;
-}
-
 static void list_value(const Listing *listing, const FieldType *field, JsonNode *node,
                        const char *path)
 {
@@ -157,9 +147,9 @@ static void list_message(const Listing *listing, const MessageType *type, JsonNo
     if (node->kind == JSON_OBJECT)
         list_members(listing, type, node, path);
     else if (node->kind == JSON_ARRAY)
-        list_elements(listing, bare_field(listing, type, true), node, path);
-    else
-        list_scalar(listing, bare_field(listing, type, false), node, path);
+        list_elements(listing, bare_field(listing->rules, type, true), node, path);
+    else /* without such a field it is the name of one */
+        list_scalar(listing, bare_field(listing->rules, type, false), node, path);
 }
 
 void document_list(const DocumentRules *rules, const MessageType *type,

@@ -44,6 +44,14 @@ const FieldRules *field_rules(const DocumentRules *rules, const FieldType *field
     return found ? found : &plain;
 }
 
+const FieldType *bare_field(const DocumentRules *rules, const MessageType *type, bool list)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        if (type->fields[i].repeated == list && field_rules(rules, &type->fields[i])->bare)
+            return &type->fields[i];
+    return NULL;
+}
+
 bool message_has_words(const DocumentRules *rules, const MessageType *type)
 {
     return rules && table_get(&rules->words, bytes_of(type->full_name));

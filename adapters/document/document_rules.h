@@ -31,6 +31,10 @@ struct DocumentRules {
 /* Never NULL: a field without options has plain ones. `rules` may be NULL. */
 const FieldRules *field_rules(const DocumentRules *rules, const FieldType *field);
 
+/* The field that a scalar, or a list, in place of the message is the value of; NULL: there is none.
+ */
+const FieldType *bare_field(const DocumentRules *rules, const MessageType *type, bool list);
+
 bool message_has_words(const DocumentRules *rules, const MessageType *type);
 
 #endif
