@@ -8,7 +8,7 @@
 #define URGENT_FOR (200 * MILLISECOND)  /* an urgent call makes the loop watch its turns */
 #define CROWDED_FOR (100 * MILLISECOND) /* after the last one that had to wait */
 #define LONG_TURN (2 * MILLISECOND)     /* with it the order begins */
-#define READ_FOR (MILLISECOND / 5)      /* then come the writes */
+#define READ_FOR (MILLISECOND / 4)      /* then come the writes */
 #define PATIENCE (50 * MILLISECOND)     /* who has waited so long is read in any case */
 
 enum { ASKED_FOR_TIME = 8 /* sockets, for each of which the clock is read */ };

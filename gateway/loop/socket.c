@@ -341,7 +341,8 @@ static void read_input(Socket *socket, Bytes input)
         socket->events->on_read(socket, input);
 }
 
-/* It waits for its turn, and has input. Who waits for long is not watched. */
+/* It waits for its turn, and has input. Who waits for long is not watched, until it has no input
+ * when it is its turn. */
 static void told_again(Socket *socket)
 {
     if (socket->n_told < TOLD_OFTEN)
@@ -401,10 +402,10 @@ ReadNow socket_read_now(Socket *socket)
     int error = n < 0 ? uv_translate_sys_error(errno) : 0;
     if (error != UV_EAGAIN && error != UV_EINTR)
         on_input(&socket->uv.stream, n == 0 ? UV_EOF : error ? error : n, &buffer);
-    if (socket->unwatched)
+    if (socket->unwatched && (n <= 0 || !socket->rank))
         watch(socket);
     return (ReadNow){.bytes = n > 0 ? (uint32_t)n : 0,
-                     .more = n == (ssize_t)buffer.len && socket->reading};
+                     .more = socket->reading && (n == (ssize_t)buffer.len || socket->unwatched)};
 }
 
 void socket_resume(Socket *socket)
@@ -551,6 +552,7 @@ void socket_close(Socket *socket)
     if (socket->state == SOCKET_CLOSING)
         return;
     socket->state = SOCKET_CLOSING;
+    socket->reading = socket->unwatched = false;
     if (socket->waits)
         read_order_forget(&socket->loop->order, socket);
     loop_undefer(socket->loop, &socket->later);

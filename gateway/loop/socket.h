@@ -152,7 +152,7 @@ static inline void socket_floods(Socket *socket, bool floods)
 /* For the loop's order: it has input, of which a piece is read. */
 typedef struct ReadNow {
     uint32_t bytes;
-    bool more; /* there may be more, and it is to be read */
+    bool more; /* there may be more, or nobody would tell; and it is to be read */
 } ReadNow;
 ReadNow socket_read_now(Socket *socket);
 

@@ -365,6 +365,27 @@ static void one_that_is_closed_or_paused_is_not_read(void **state)
     assert_string_equal(told, "BE");
 }
 
+static void close_it(Socket *socket, Bytes input)
+{
+    on_read(socket, input);
+    socket_close(socket);
+}
+
+static const SocketEvents closing_events = {on_ready, close_it, on_other,
+                                            on_other, on_lost,  on_closed};
+
+static void one_that_is_closed_by_what_was_read_does_not_wait_for_more(void **state)
+{
+    connect_all(1);
+    ends[0].socket.events = &closing_events;
+    say(0, READ_SOME + 1);
+    int64_t turn = crowd() - SECOND;
+    assert_true(waits(0, READ_INSTANCE, turn));
+    read_order_run(order, turn);
+    assert_string_equal(told, "A");
+    assert_false(read_order_has_left(order));
+}
+
 static void the_last_one_that_leaves_leaves_nobody(void **state)
 {
     connect_all(2);
@@ -417,6 +438,12 @@ static void a_crowded_loop_reads_what_is_urgent_at_once_and_others_after_it(void
     loop_run_until(&loop, all_told); /* also if it is alone */
 }
 
+static ReadWait *first_low(void)
+{
+    const ReadQueue *queue = &order->ranks[READ_LOW];
+    return &queue->items[queue->first & (queue->room - 1)];
+}
+
 /* Each turn of the loop takes so long that only what is urgent is read, as long as `busy`. */
 static bool busy;
 
@@ -426,9 +453,8 @@ static void keep_busy(Socket *socket, Bytes input)
     while (clock_now() < until)
         continue;
     /* Nobody has waited for long, however busy the machine is. */
-    const ReadQueue *queue = &order->ranks[READ_LOW];
-    if (queue->n)
-        queue->items[queue->first & (queue->room - 1)].since = clock_now() + SECOND;
+    if (order->ranks[READ_LOW].n)
+        first_low()->since = clock_now() + SECOND;
     for (int i = 0; busy && i < 2; i++)
         say(i, 1);
 }
@@ -460,20 +486,49 @@ static void let_wait(void)
     n_told = 0;
 }
 
+static bool nobody_waits(void)
+{
+    return !read_order_has_left(order);
+}
+
 static void who_waits_for_long_is_not_watched_and_is_read_all_the_same(void **state)
 {
     connect_all(2);
     for (int round = 0; round < 2; round++) {
         let_wait();
-        loop_run_until(&loop, is_told);
+        loop_run_until(&loop, nobody_waits);
         assert_int_equal(told[0], 'B');
-        assert_false(ends[1].socket.unwatched);
     }
 }
 
-static bool nobody_waits(void)
+static void who_was_not_watched_waits_again_until_it_has_no_input(void **state)
 {
-    return !read_order_has_left(order);
+    connect_all(2);
+    let_wait();
+    for (int turn = 0; turn < 3; turn++) {
+        n_told = 0;
+        first_low()->since = 0;
+        read_order_run(order, an_old_turn()); /* without time for more than this one */
+        assert_string_equal(told, "B");
+        assert_true(ends[1].socket.unwatched);
+        assert_int_equal(order->ranks[READ_LOW].n, 1);
+        say(1, 1);
+    }
+    loop_run_until(&loop, nobody_waits);
+    assert_false(ends[1].socket.unwatched);
+    say(1, 1);
+    n_told = 0;
+    loop_run_until(&loop, is_told); /* the kernel tells it */
+}
+
+static void who_was_not_watched_and_has_become_urgent_is_watched(void **state)
+{
+    connect_all(2);
+    let_wait();
+    socket_rank(&ends[1].socket, READ_URGENT);
+    loop_run_until(&loop, nobody_waits);
+    assert_string_equal(told, "B");
+    assert_false(ends[1].socket.unwatched);
 }
 
 static void who_is_not_watched_may_be_paused(void **state)
@@ -515,10 +570,13 @@ int main(void)
         order_test(what_comes_of_urgent_requests_is_sent_together),
         order_test(an_urgent_response_is_read_in_pieces),
         order_test(one_that_is_closed_or_paused_is_not_read),
+        order_test(one_that_is_closed_by_what_was_read_does_not_wait_for_more),
         order_test(the_last_one_that_leaves_leaves_nobody),
         order_test(many_wait_in_their_order),
         order_test(a_crowded_loop_reads_what_is_urgent_at_once_and_others_after_it),
         order_test(who_waits_for_long_is_not_watched_and_is_read_all_the_same),
+        order_test(who_was_not_watched_waits_again_until_it_has_no_input),
+        order_test(who_was_not_watched_and_has_become_urgent_is_watched),
         order_test(who_is_not_watched_may_be_paused),
         order_test(who_is_not_watched_may_be_closed),
     };
