@@ -105,8 +105,14 @@ def pictures(results):
         series = {one: {int(n): found_at[one] for n, found_at in points.items() if one in found_at} for one in contenders}
         if series:
             found[name] = plots.lines(f"{name}: CPU of each call", SWEEP_AXES.get(name, ""), "us", series)
+    for name, row in results.get("latency", {}).items():
+        share, rate = list(row["rates"].items())[-1]
+        series = {arm: {one_in: figures[quantile] for quantile, one_in in zip(QUANTILES, ONE_IN)} for arm, figures in rate["arms"].items()}
+        found[f"Latency: {name}"] = plots.lines(f"{name}, at {share} %", "one call in so many takes longer", "us", series)
     return found
 
+
+ONE_IN = (2, 100, 1000)  # QUANTILES
 
 # What their numbers are of.
 SWEEP_AXES = {"HTTP/1.1 with many connections": "connections", "gRPC unary with many services": "services", "HTTP/1.1 to many instances": "instances",
@@ -117,7 +123,7 @@ SWEEP_AXES = {"HTTP/1.1 with many connections": "connections", "gRPC unary with 
 
 
 def sections(results):
-    """(title, text) of each that there is something for; its plot is named like it."""
+    """(title, text) of each that there is something for; its plot is named like it, or begins with its title and a colon."""
     if results["rows"]:
         yield "CPU of ours by that of the peer", cost_table(results["rows"])
     if results.get("latency"):
@@ -143,8 +149,8 @@ def head(results):
 def markdown(results, plotted):
     parts = [head(results)]
     for title, words in sections(results):
-        picture = f"\n\n![{title}](performance/{file_name(title)})" if title in plotted else ""
-        parts.append(f"### {title}\n\n{words}{picture}")
+        of_it = [each for each in plotted if each == title or each.startswith(f"{title}: ")]
+        parts.append("\n\n".join([f"### {title}", words, *(f"![{each}](performance/{file_name(each)})" for each in of_it)]))
     return "\n\n".join(parts) + "\n"
 
 
