@@ -86,5 +86,5 @@ def lines(title, x_name, y_name, series):
     for name, points in series.items():
         path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in sorted(points.items()))
         parts.append(f'<polyline fill="none" stroke="{colors[name]}" stroke-width="2" points="{path}"><title>{html.escape(name)}</title></polyline>')
-    parts += [text((WIDTH + 40) / 2, HEIGHT - 8, x_name, "middle"), text(10, TOP - 4, y_name)]
+    parts += [text((WIDTH + 40) / 2, HEIGHT - 8, x_name, "middle"), text(10, TOP - 10, y_name)]
     return svg(HEIGHT, title, parts)
