@@ -104,6 +104,7 @@ typedef struct Limits {
     int64_t head_time;          /* from the first byte of a head to its last */
     int64_t body_time;          /* without progress while a body is incomplete */
     int64_t idle_time;          /* keep-alive */
+    int64_t max_age;            /* of a client's connection; 0: none */
     int64_t send_time;          /* without progress while data waits to be sent */
     int64_t handshake_time;     /* TLS */
     int64_t session_time;       /* how long TLS sessions can be resumed; 0: not at all */

@@ -39,6 +39,7 @@ void config_read_limits(ConfigReader *reader)
         .head_time = text->head_time,
         .body_time = text->body_time,
         .idle_time = text->idle_time,
+        .max_age = text->max_age,
         .send_time = text->send_time,
         .handshake_time = text->handshake_time,
         .session_time = text->session_time,

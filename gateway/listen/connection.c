@@ -29,7 +29,8 @@
 
 enum {
     PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1,
-    FLOOD = 4, /* calls of one read */
+    EARLIER_PART = 5, /* of limits.max_age */
+    FLOOD = 4,        /* calls of one read */
 };
 
 typedef enum ConnectionState {
@@ -58,6 +59,7 @@ struct Connection {
         uint64_t progress;     /* CONNECTION_SERVING: http_connection_progress at the last check */
         int64_t lingers_since; /* CONNECTION_LINGERING */
     };
+    uint32_t old_at;    /* limits.max_age: second of the loop's clock; 0: never */
     uint32_t n_streams; /* accepted so far */
     uint32_t n_streams_seen;
     HttpPhase phase; /* at the last check */
@@ -232,9 +234,22 @@ static int64_t deadline_of(Connection *c)
     return deadline;
 }
 
+/* One that has had no call has its idle_time. */
+static bool will_be_old(const Connection *c)
+{
+    return c->old_at && c->n_streams > 0 && !c->drained && c->state == CONNECTION_SERVING;
+}
+
+static bool is_old(Connection *c)
+{
+    return will_be_old(c) && loop_of(c)->now >= c->old_at * SECOND;
+}
+
 static void set_timer(Connection *c)
 {
     int64_t deadline = deadline_of(c), now = loop_of(c)->now;
+    if (will_be_old(c) && c->old_at * SECOND < deadline)
+        deadline = c->old_at * SECOND;
     if (c->pump.socket.eof && now + LEFT_TIME < deadline)
         deadline = now + LEFT_TIME;
     const ClientRest *rest = c->client.rest;
@@ -326,7 +341,7 @@ static void connection_settle(Connection *c)
 {
     if (c->state != CONNECTION_SERVING)
         return;
-    if (loop_of(c)->draining && c->n_streams > 0 && !c->drained) {
+    if ((loop_of(c)->draining && c->n_streams > 0 && !c->drained) || is_old(c)) {
         c->drained = true;
         c->since = loop_of(c)->now;
         http_connection_drain(c->pump.http);
@@ -750,6 +765,16 @@ static void on_timer(Timer *timer)
 
 /* ---- The set --------------------------------------------------------------------------------- */
 
+/* Some are replaced earlier, so that those that came together do not come together again. */
+static uint32_t second_of_old_age(Loop *loop)
+{
+    int64_t age = loop->config->limits.max_age;
+    if (age == 0)
+        return 0;
+    uint64_t earlier = random_below(&loop->random, (uint64_t)age / EARLIER_PART + 1);
+    return (uint32_t)((loop->now + age - (int64_t)earlier + SECOND - 1) / SECOND);
+}
+
 /* `proxied`: a PROXY header may replace the peer's name by a longer one. */
 static Connection *connection_new(ConnectionSet *set, const struct sockaddr *address,
                                   const char *listener, bool proxied)
@@ -771,6 +796,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *add
                                    .on_unused = on_unused};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
+    c->old_at = second_of_old_age(set->loop);
     c->next = set->first;
     c->at = &set->first;
     if (c->next)

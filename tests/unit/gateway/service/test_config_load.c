@@ -97,6 +97,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(limits->http.requests, http_limits_default.requests);
     assert_int_equal(limits->call_time, 60 * SECOND);
     assert_int_equal(limits->session_time, 7200 * SECOND);
+    assert_int_equal(limits->max_age, 0);
     assert_int_equal(limits->instance_max_age, 600 * SECOND);
     assert_int_equal(limits->message_bytes, 16 << 20);
 
@@ -613,6 +614,7 @@ static void each_limit_is_taken_up_to_its_bounds(void **state)
         {"head_time", LIMIT(head_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"body_time", LIMIT(body_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"idle_time", LIMIT(idle_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"max_age", LIMIT(max_age), "-1s", "0s", 0, NULL, NULL, 0, ""},
         {"send_time", LIMIT(send_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"handshake_time", LIMIT(handshake_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
         {"connect_time", LIMIT(connect_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
