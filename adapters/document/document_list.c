@@ -146,7 +146,7 @@ static void list_message(const Listing *listing, const MessageType *type, JsonNo
 {
     if (node->kind == JSON_OBJECT)
         list_members(listing, type, node, path);
-    else if (node->kind == JSON_ARRAY)
+    else if (node->kind == JSON_ARRAY && bare_field(listing->rules, type, true))
         list_elements(listing, bare_field(listing->rules, type, true), node, path);
     else /* without such a field it is the name of one */
         list_scalar(listing, bare_field(listing->rules, type, false), node, path);

@@ -42,6 +42,19 @@ static void assert_listed(const char *yaml, const char *expected)
     arena_free(arena);
 }
 
+/* Documents with mistakes are listed, too: secrets are looked for in them. */
+static void a_value_of_another_kind_is_listed_as_it_is(void **state)
+{
+    assert_listed("name: [1]\n"
+                  "rooms: {hall: [[x, [y]]]}\n"
+                  "keys: [2]\n"
+                  "owners: {ada: 1}\n",
+                  "1 name = [1]\n"
+                  "2 rooms[0] = [[\"x\",[\"y\"]]]\n"
+                  "3 keys. = 2\n"
+                  "4 owners[0] = 1\n");
+}
+
 static void each_value_has_its_path_and_its_line(void **state)
 {
     assert_listed("name: 3.1.0\n"
@@ -103,6 +116,7 @@ static void what_is_not_read_is_not_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_of_another_kind_is_listed_as_it_is),
         cmocka_unit_test(each_value_has_its_path_and_its_line),
         cmocka_unit_test(what_is_not_said_of_a_message_is_its_default),
         cmocka_unit_test(secrets_are_not_told),
