@@ -113,29 +113,11 @@ static Result read_lists(ConfigReader *reader, const Service *service, ServicePl
 
 /* ---- Composing ------------------------------------------------------------------------------- */
 
-static bool has_rest_rules(const Version *version)
-{
-    for (uint32_t i = 0; i < version->n_methods; i++)
-        if (version->methods[i].type->http)
-            return true;
-    return false;
-}
-
-/* Whether messages of this version may pass unconverted. Not if no instance speaks it, it has no
-   REST bindings, and no job may read its messages; in a large schema this saves a tenth of the
-   memory. */
-static bool wants_identity(const ConfigReader *reader, const Version *version)
-{
-    for (uint32_t i = 0; i < reader->config->n_routes; i++)
-        if (reader->config->routes[i].on_failure == FAILURE_GRACEFUL)
-            return true;
-    return reader->file.content->n_jobs || service_codecs(version) || has_rest_rules(version);
-}
-
-/* Versions that share a schema share its identity. */
+/* Also of a version that no instance speaks: its clients' messages are read before they are
+   converted. Versions that share a schema share its identity. */
 static Result add_identity(ConfigReader *reader, Version *version)
 {
-    if (!version->schema || !wants_identity(reader, version))
+    if (!version->schema)
         return OK;
     Bytes key = bytes(&version->schema, sizeof version->schema);
     const MappingSet *same = table_get(&reader->identities, key);
