@@ -1,5 +1,6 @@
 /* The named converters: which pairs of types each fits, and its parameters. */
 #include "adapters/changes/change_list.h"
+#include "adapters/schema/field_mask.h"
 
 /* The types that one end of a converter may have. */
 typedef enum Shape {
@@ -394,27 +395,11 @@ static void set_enum(ChangeList *list, FieldChange *change, ValueType a, ValueTy
     change->convert[NEW] = pair->convert[NEW];
 }
 
-/* The message that a mask is about, if unambiguous: the only message field beside the mask. */
-static const MessageType *mask_subject(const FieldChange *change)
-{
-    const FieldPath *path = &change->ends[OLD].paths[0];
-    const MessageType *in = path_field(path)->parent;
-    const MessageType *subject = NULL;
-    for (uint32_t i = 0; i < in->n_fields; i++) {
-        const FieldType *field = &in->fields[i];
-        if (!field->message || field->repeated || field->message->well_known != WELL_KNOWN_NONE)
-            continue;
-        if (subject)
-            return NULL;
-        subject = field->message;
-    }
-    return subject;
-}
-
 static void set_mask(ChangeList *list, FieldChange *change, ValueType a, ValueType b,
                      const char *path)
 {
-    const MessageType *subject = change->mask_of ? change->mask_of : mask_subject(change);
+    const FieldType *mask = path_field(&change->ends[OLD].paths[0]);
+    const MessageType *subject = change->mask_of ? change->mask_of : field_mask_subject(mask);
     const MessageType *counterpart = subject ? message_counterpart(list, OLD, subject) : NULL;
     if (!counterpart) {
         change_problem(

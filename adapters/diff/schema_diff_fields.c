@@ -1,5 +1,6 @@
 /* The fields of two messages, written down: what belongs together, and what is lost. */
 #include "adapters/diff/schema_diff_internal.h"
+#include "adapters/schema/field_mask.h"
 
 /* Two messages whose fields are told. */
 typedef struct Fields {
@@ -306,11 +307,6 @@ static bool is_currency(const Fields *f, int end, const Slot *slot)
 
 /* ---- Masks ----------------------------------------------------------------------------------- */
 
-static bool is_mask(const FieldType *field)
-{
-    return field->message && field->message->well_known == WELL_KNOWN_FIELD_MASK;
-}
-
 /* What the message has one list of, and a page of it; NULL otherwise. */
 static const MessageType *listed_in(const MessageType *page)
 {
@@ -347,31 +343,18 @@ static const MessageType *answer_of(const Fields *f)
     return f->match->ends[OLD];
 }
 
-/* The one other message beside it, or NULL where there are none or several. */
-static const MessageType *subject_of_mask(const Fields *f)
-{
-    const MessageType *old = f->match->ends[OLD], *subject = NULL;
-    for (uint32_t i = 0; i < old->n_fields; i++) {
-        const FieldType *field = &old->fields[i];
-        if (!field->message || field->repeated || field->message->well_known != WELL_KNOWN_NONE)
-            continue;
-        if (subject)
-            return NULL;
-        subject = field->message;
-    }
-    return subject;
-}
-
 static bool names_nothing(const Fields *f, const Pairing *pairing)
 {
-    const MessageType *subject = subject_of_mask(f);
-    return is_mask(slot_field(pairing->ends[OLD])) && subject && !diff_partner(f->d, OLD, subject);
+    const FieldType *field = slot_field(pairing->ends[OLD]);
+    const MessageType *subject = field_is_mask(field) ? field_mask_subject(field) : NULL;
+    return subject && !diff_partner(f->d, OLD, subject);
 }
 
 /* Whose fields a mask names, where that is not plain. */
 static bool add_subject(const Fields *f, Line *line, const Pairing *pairing)
 {
-    if (!is_mask(slot_field(pairing->ends[OLD])) || subject_of_mask(f))
+    const FieldType *field = slot_field(pairing->ends[OLD]);
+    if (!field_is_mask(field) || field_mask_subject(field))
         return false;
     add_part(line, "of", side_name(&f->d->sides[OLD], answer_of(f)->full_name));
     return true;

@@ -1,13 +1,13 @@
 #include "gateway/rest/update_mask.h"
 
+#include "adapters/schema/field_mask.h"
 #include "base/arena.h"
 
 const FieldType *update_mask_field(const MessageType *request, const HttpRule *rule)
 {
     const FieldType *mask = message_field(request, bytes_of("update_mask"));
     const FieldType *body = message_field(request, bytes_of(rule->body));
-    bool is_mask = mask && mask->message && mask->message->well_known == WELL_KNOWN_FIELD_MASK &&
-                   !mask->repeated;
+    bool is_mask = mask && field_is_mask(mask) && !mask->repeated;
     bool has_room = body && body != mask && body->message && !body->repeated &&
                     body->message->well_known == WELL_KNOWN_NONE;
     return is_mask && has_room && strcmp(rule->verb, "PATCH") == 0 ? mask : NULL;
