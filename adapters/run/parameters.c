@@ -200,16 +200,15 @@ static Result no_text(Arena *arena, const PlanParameter *parameter, const FieldT
 {
     const MessageType *message = field->message;
     const char *path = arena_text(arena, parameter->field_path), *inner = NULL;
-    const char *why = "its field cannot be given as text: give it as JSON";
+    const char *why = "its field cannot be given as text, only in a body of JSON";
     for (uint32_t i = 0; i < message->n_fields && !inner; i++)
         if (parameter_may_be_text(&message->fields[i]))
             inner = message->fields[i].name;
     if (field->map)
-        why = arena_printf(arena, "its field is a map: give its entries, as %s[KEY]=..., or JSON",
-                           path);
+        why = arena_printf(arena, "its field is a map: give its entries, as %s[KEY]=...", path);
     else if (!field->repeated && !message->well_known && inner)
-        why = arena_printf(arena, "its field is a message: give its fields, as %s.%s=..., or JSON",
-                           path, inner);
+        why = arena_printf(arena, "its field is a message: give its fields, as %s.%s=...", path,
+                           inner);
     return misplaced(arena, parameter, why);
 }
 

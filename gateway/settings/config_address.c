@@ -63,6 +63,20 @@ static bool split(Arena *arena, const char *text, Address *address, Bytes *port_
     return true;
 }
 
+/* "https://orders.internal/v1", as other gateways have it: what would be right. */
+static void tell_scheme(ConfigReader *reader, const char *text, const char *scheme_end,
+                        const char *path)
+{
+    const char *host = scheme_end + strspn(scheme_end, ":/");
+    int size = (int)strcspn(host, "/");
+    bool secure = strncmp(text, "https", 5) == 0 || strncmp(text, "grpcs", 5) == 0;
+    const char *port = memchr(host, ':', (size_t)size) ? "" : secure ? ":443" : ":80";
+    config_tell(reader, path,
+                arena_printf(reader->arena, "%.*s%s%s", size, host, port,
+                             secure ? ", and tls beside it" : ""),
+                "an address has no scheme");
+}
+
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out)
 {
@@ -70,6 +84,11 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
     *address_out = (Address){.text = text};
     if (strncmp(text, "unix:", 5) == 0)
         return read_unix(reader, text, path, address_out);
+    const char *scheme_end = strstr(text, "://");
+    if (scheme_end) {
+        tell_scheme(reader, text, scheme_end, path);
+        return false;
+    }
 
     Bytes port_text;
     bool ipv6;
@@ -85,10 +104,17 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
             "an IPv6 address must be in brackets");
     else if (ipv6 && inet_pton(AF_INET6, address_out->host, &ip) != 1)
         config_tell(reader, path, NULL, "%s is not an IPv6 address", address_out->host);
+    else if (!*address_out->host)
+        config_tell(reader, path,
+                    arena_printf(reader->arena, "%s:%.*s", listening ? "0.0.0.0" : "127.0.0.1",
+                                 BYTES_ARGS(port_text)),
+                    "there is no host before the port");
+    else if (!port_text.size)
+        config_tell(reader, path, example, "there is no port after %s:", address_out->host);
     else if (!ipv6 &&
              (!is_host_name(bytes_of(address_out->host)) || is_wrong_ipv4(address_out->host)))
         config_tell(reader, path, example, "%s is neither an IP address nor a host name",
-                    *address_out->host ? address_out->host : "nothing");
+                    address_out->host);
     else if (!bytes_to_u64(port_text, &port) || port > UINT16_MAX || (port == 0 && !listening))
         config_tell(reader, path, listening ? "0 to 65535" : "1 to 65535", "%.*s is not a port",
                     BYTES_ARGS(port_text));

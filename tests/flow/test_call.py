@@ -143,7 +143,7 @@ def test_a_response_that_cannot_be_converted_is_the_services_fault_as_the_gatewa
     (["Orders/Gett"], "did you mean Orders/Get"),
     (["Orders/Get", "idd=7"], 'did you mean "id"?'),
     (["Orders/Get", "idd=7"], "argument idd: "),
-    (["Orders/Create", "order=x"], "argument order: its field is a message: give its fields, as order.id=..., or JSON"),
+    (["Orders/Create", "order=x"], "argument order: its field is a message: give its fields, as order.id=..."),
     (["Orders/Get", "7"], "7 is neither field=value nor JSON"),
     (["Orders/Get", "{}{}"], "takes one message, and 2 are written"),
     (["Orders/Get", "--version", "v9"], "the versions of orders are v1, v2, v3"),

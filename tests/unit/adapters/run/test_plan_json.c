@@ -622,11 +622,11 @@ static void how_a_field_that_is_no_text_is_given_is_told(void **state)
         const char *text;
     } rows[] = {
         {PARAMETER("child", "1"), "parameter child: its field is a message: give its fields, as "
-                                  "child.a_double=..., or JSON"},
+                                  "child.a_double=..."},
         {PARAMETER("labels", "1"), "parameter labels: its field is a map: give its entries, as "
-                                   "labels[KEY]=..., or JSON"},
+                                   "labels[KEY]=..."},
         {PARAMETER("children", "1"),
-         "parameter children: its field cannot be given as text: give it as JSON"},
+         "parameter children: its field cannot be given as text, only in a body of JSON"},
     };
     Bytes out;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

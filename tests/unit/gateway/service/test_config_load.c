@@ -677,6 +677,21 @@ static void without_a_limit_memory_is_half_of_the_machines(void **state)
     assert_int_equal(limits_memory(&limits), machine_memory("") / 2);
 }
 
+static void an_address_with_a_scheme_is_told_without_it(void **state)
+{
+    expect_told("listen: ['http://0.0.0.0:8080', 'https://shop', 'http://shop/v1', 'dns:///a:1',"
+                " 'tcp://[::1]:80', '://', 'https://']\n",
+                "a.yaml:1:10: listen[0].address: an address has no scheme (0.0.0.0:8080)\n"
+                "a.yaml:1:33: listen[1].address: an address has no scheme (shop:443, and tls "
+                "beside it)\n"
+                "a.yaml:1:49: listen[2].address: an address has no scheme (shop:80)\n"
+                "a.yaml:1:67: listen[3].address: an address has no scheme (a:1)\n"
+                "a.yaml:1:81: listen[4].address: an address has no scheme ([::1]:80)\n"
+                "a.yaml:1:99: listen[5].address: an address has no scheme (:80)\n"
+                "a.yaml:1:106: listen[6].address: an address has no scheme (:443, and tls beside "
+                "it)\n");
+}
+
 static void addresses_are_checked(void **state)
 {
     expect_told(
@@ -685,16 +700,14 @@ static void addresses_are_checked(void **state)
         " 'x:1']\n",
         "a.yaml:1:10: listen[0].address: 8080 is not an address: a host, a colon and a port (for "
         "example 0.0.0.0:8080)\n"
-        "a.yaml:1:18: listen[1].address: nothing is neither an IP address nor a host name (for "
-        "example "
-        "0.0.0.0:8080)\n"
+        "a.yaml:1:18: listen[1].address: there is no host before the port (0.0.0.0:8080)\n"
         "a.yaml:1:27: listen[2].address: an IPv6 address must be in brackets ([::1]:80)\n"
         "a.yaml:1:37: listen[3].address: ::x is not an IPv6 address\n"
         "a.yaml:1:49: listen[4].address: 127.0.0.256 is neither an IP address nor a host name (for "
         "example 0.0.0.0:8080)\n"
         "a.yaml:1:66: listen[5].address: a b is neither an IP address nor a host name (for example "
         "0.0.0.0:8080)\n"
-        "a.yaml:1:75: listen[6].address:  is not a port (0 to 65535)\n"
+        "a.yaml:1:75: listen[6].address: there is no port after x: (for example 0.0.0.0:8080)\n"
         "a.yaml:1:81: listen[7].address: there is no path after unix: (for example "
         "unix:/run/passerelle.sock)\n"
         "a.yaml:1:97: listen[9].address: listen[8] already has the address x:1\n");
@@ -1852,6 +1865,7 @@ int main(void)
         cmocka_unit_test(descriptors_are_reserved_for_all_connections_to_instances),
         cmocka_unit_test(a_warning_says_when_the_limit_of_connections_cannot_be_had),
         cmocka_unit_test(without_a_limit_memory_is_half_of_the_machines),
+        cmocka_unit_test(an_address_with_a_scheme_is_told_without_it),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_log_has_places_and_forms),
         cmocka_unit_test(a_log_without_a_place_is_a_mistake),
