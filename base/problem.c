@@ -131,16 +131,37 @@ static size_t edit_distance(Bytes a, Bytes b, size_t most)
     return row[b.size];
 }
 
+/* "cert" for "certificate"; NULL if there are several, or less than three letters. */
+static const char *abbreviated(Bytes word, const char *const *words, size_t n)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < n && word.size >= 3; i++) {
+        if (strlen(words[i]) < word.size || memcmp(words[i], word.data, word.size) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = words[i];
+    }
+    return found;
+}
+
+/* Who slips twice has the first letter right. */
+static bool may_be_meant(Bytes word, Bytes other, size_t distance)
+{
+    return other.size && (distance <= 1 || (word.size && word.data[0] == other.data[0]));
+}
+
 const char *nearest_word(Bytes word, const char *const *words, size_t n)
 {
     const char *nearest = NULL;
     size_t best = word.size / 3 + 1;
     for (size_t i = 0; i < n; i++) {
         size_t distance = edit_distance(word, bytes_of(words[i]), best);
-        if (distance <= best && (!nearest || distance < best)) {
+        if (distance <= best && (!nearest || distance < best) &&
+            may_be_meant(word, bytes_of(words[i]), distance)) {
             nearest = words[i];
             best = distance;
         }
     }
-    return nearest;
+    return nearest ? nearest : abbreviated(word, words, n);
 }

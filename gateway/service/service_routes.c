@@ -242,7 +242,7 @@ static void tell_no_service(ConfigReader *reader, const char *name, const char *
     const char **names = arena_array(reader->arena, const char *, config->n_services);
     size_t n = 0;
     for (uint32_t i = 0; i < config->n_services; i++) {
-        if (reader->services[i].text)
+        if (reader->services[i].text && *config->services[i].name)
             names[n++] = config->services[i].name;
     }
     config_tell(reader, path, own ? own : config_hint(reader, name, names, n),

@@ -1,6 +1,8 @@
 /* Schemas of versions: from a file, or from an instance by reflection. */
 #include "gateway/service/service_internal.h"
 
+#include <sys/stat.h>
+
 #include "base/arena.h"
 #include "base/file/file.h"
 #include "gateway/config/schema_ask.h"
@@ -35,10 +37,19 @@ static bool ends_with(const char *text, const char *end)
     return bytes_end_with(bytes_of(text), end);
 }
 
+static bool is_folder(const char *file)
+{
+    struct stat found;
+    return stat(file, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
 static const char *set_hint(ConfigReader *reader, Result r, const char *file, const char *path)
 {
     if (error_origin(r)->fault == &FAULT_NO_FILE)
         return config_file_hint(reader->arena, document_file(&reader->file.document, path), file);
+    if (is_folder(file))
+        return config_path(reader, "passerelle init %s writes a first config and a descriptor set",
+                           file);
     if (ends_with(file, ".proto")) {
         int stem = (int)(strlen(file) - strlen(".proto"));
         return config_path(reader,

@@ -118,8 +118,12 @@ static void read_template(ConfigReader *reader, const OutputText *text, const ch
     output->format = format;
     output->lines = LOG_CALLS;
     if (failed(r)) {
-        config_tell(reader, path, "json, combined, readable, or \"%{client} %{code}\"", "%s",
-                    r.error->doing);
+        static const char *const words[] = {"json", "combined", "readable"};
+        const char *near = nearest_word(bytes_of(format), words, 3);
+        config_tell(reader, path,
+                    near ? config_path(reader, "did you mean %s", near)
+                         : "json, combined, readable, or \"%{client} %{code}\"",
+                    "%s", r.error->doing);
         error_ignore(r, "it is told");
         return;
     }

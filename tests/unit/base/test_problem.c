@@ -46,6 +46,16 @@ static void the_nearest_word_is_one_that_can_be_meant(void **state)
     assert_string_equal(nearest_word(bytes_of("ruotes"), words, 4), "routes");
     assert_string_equal(nearest_word(bytes_of("service"), words, 4), "services");
     assert_null(nearest_word(bytes_of("zebra"), words, 4));
+    const char *more[] = {"time", "certificate", "key", "keys", ""};
+    assert_string_equal(nearest_word(bytes_of("tiem"), more, 5), "time");
+    assert_null(nearest_word(bytes_of("file"), more, 5)); /* two slips, one in the first letter */
+    assert_string_equal(nearest_word(bytes_of("lime"), more, 5), "time");
+    assert_string_equal(nearest_word(bytes_of("cert"), more, 5), "certificate");
+    assert_null(nearest_word(bytes_of("ce"), more, 5));
+    assert_string_equal(nearest_word(bytes_of("ke"), more, 5), "key");
+    assert_null(nearest_word(bytes_of("a"), more, 5)); /* an empty word is never meant */
+    const char *two[] = {"identity", "identities_file"};
+    assert_null(nearest_word(bytes_of("ident"), two, 2));
 }
 
 int main(void)
