@@ -689,7 +689,7 @@ CONFIG_CASES = JOB_CASES + [
                config(rest="admin: {socket: {address: 'unix:/y', mode: 0660}}\n"), "everybody on this machine could operate"),
     ConfigCase(config('["8080"]'), config('["0.0.0.0:8080"]'), "is not an address"),
     ConfigCase(config('["::1:80"]'), config('["[::1]:80"]'), "in brackets"),
-    ConfigCase(config('["http://0.0.0.0:8080"]'), config('["0.0.0.0:8080"]'), "no scheme"),
+    ConfigCase(config('["http://0.0.0.0"]'), config('["0.0.0.0:80"]'), "no scheme"),
     ConfigCase(config('[":8080"]'), config('["0.0.0.0:8080"]'), "no host before"),
     ConfigCase(config('["0.0.0.0:"]'), config('["0.0.0.0:8080"]'), "no port after"),
     ConfigCase(config('["127.0.0.256:1"]'), config('["0.0.0.0:8080"]'), "neither an IP"),
