@@ -226,8 +226,8 @@ conformance-operations: ## Google's long-running client, from PyPI, against oper
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-operations --verbose
 
-conformance-google: ## a REST client that Google's own generator, from PyPI, makes of an API's schema, against the gateway
-	@.ci/deps build
+conformance-google: ## a REST client that Google's own generator, from PyPI, makes of an API's schema, and gapic-showcase with its compliance suite, from the Go module proxy
+	@.ci/deps build conformance
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance-google --verbose
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A REST client that Google's own generator makes (PyPI's gapic-generator), before a service of gRPC.   google_rest.sh GATEWAY FOLDER
-# FOLDER keeps the generator. Google's gapic-showcase, with its suite, would be the natural peer; the Go module proxy does not give it out.
+# FOLDER keeps the generator.
 set -euo pipefail
 # shellcheck disable=SC2034
 gateway=$(realpath "$1")
