@@ -21,7 +21,7 @@ protoc -I"$messages" -I/usr/include --include_imports --descriptor_set_out="$too
 runner=$package/_bin/conformance_test_runner
 preload=
 chmod +x "$runner"
-if ! "$runner" --help > /dev/null 2>&1 && ldd "$runner" 2>&1 | grep -q 'version .* not found'; then
+if ! "$runner" --help > /dev/null 2>&1 && ldd "$runner" 2>&1 | grep 'version .* not found' > /dev/null; then # not -q: it would cut ldd off, which fails
     cc -shared -fPIC -o "$tools/libc.so" "$here/protobuf_libc.c"
     /usr/bin/python3 "$here/protobuf_libc.py" "$runner" "$tools/runner"
     chmod +x "$tools/runner"
