@@ -133,7 +133,10 @@ size_t number_write_float(uint8_t *to, float number)
         return written;
     char text[NUMBER_TEXT_MAX];
     int size = 0;
-    for (int digits = FLT_DIG; digits <= FLT_DIG + 3; digits++) {
+    /* The largest number is written with ten digits: rounded to fewer it lies above the range, and
+       who reads it as a double, as Python's protobuf does, finds it too large. */
+    int least = fabsf(number) == FLT_MAX ? FLT_DIG + 4 : FLT_DIG;
+    for (int digits = least; digits <= FLT_DIG + 4; digits++) {
         size = snprintf(text, sizeof(text), "%.*g", digits, (double)number);
         if (strtof(text, NULL) == number)
             break;

@@ -15,7 +15,8 @@ enum { NUMBER_TEXT_MAX = 32 }; /* room for any of the texts written here */
 size_t number_write_u64(uint8_t *to, uint64_t number);
 size_t number_write_i64(uint8_t *to, int64_t number);
 
-/* The shortest of %.15g and %.17g (%.6g ... %.9g) that reads back the same. Finite numbers only. */
+/* The shortest of %.15g and %.17g (%.6g ... %.9g) that reads back the same, and is not above a
+   float's range. Finite numbers only. */
 size_t number_write_double(uint8_t *to, double number);
 size_t number_write_float(uint8_t *to, float number);
 

@@ -110,7 +110,7 @@ static void add_scalar(OpenApi *api, FieldKind kind)
     case KIND_DOUBLE: add_number(api, "double"); return;
     case KIND_FLOAT:
         add_number(api, "float");
-        buffer_add_text(api->out, ",\"minimum\":-3.4028234e38,\"maximum\":3.4028234e38");
+        buffer_add_text(api->out, ",\"minimum\":-3.402823466e38,\"maximum\":3.402823466e38");
         return;
     case KIND_INT32:
     case KIND_SINT32:

@@ -104,9 +104,10 @@ assert [thing.name for thing in client.list_things(request={})] == list(things)
 assert [thing.name for thing in client.list_things(request={"page_size": 100})] == list(things)
 
 # Values of every kind, there and back, in a body and in a query.
+FLOAT_MAX = float.fromhex("0x1.fffffep+127")
 VALUES = [{"f_bool": True, "f_int32": -2**31, "f_uint64": 2**64 - 1, "f_double": math.pi, "f_string": "a b&c=d%2F+ü", "f_material": 2,
            "f_numbers": [1, 0, -1], "p_string": ""}, {"f_double": math.inf}, {"f_double": -math.inf}, {"f_double": -1.0},
-          {"f_double": 5e-324}, {"f_material": 7}, {"f_size": {"width": 1.5, "weight": 2**53 + 1}}, {"f_string": "\u2028\x7f"}]
+          {"f_double": 5e-324}, {"f_material": 7}, {"f_size": {"width": 1.5, "weight": 2**53 + 1}}, {"f_size": {"height": -FLOAT_MAX}}, {"f_string": "\u2028\x7f"}]
 for values in VALUES:
     request = types.RepeatRequest(thing=Thing(name="things/1"), **values)
     assert client.repeat(request=request) == request, values

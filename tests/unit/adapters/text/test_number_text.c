@@ -61,7 +61,9 @@ static void doubles_are_written_as_short_as_they_can_be_read_back(void **state)
     assert_float(1e6f, "1e+06");
     assert_float(999999.0f, "999999");
     assert_float(1.0f / 3, "0.33333334");
-    assert_float(FLT_MAX, "3.4028235e+38");
+    assert_float(FLT_MAX, "3.402823466e+38");
+    assert_float(-FLT_MAX, "-3.402823466e+38");
+    assert_float(nextafterf(FLT_MAX, 0), "3.4028233e+38");
 }
 
 /* The short way beside the C library's long one. */
