@@ -438,7 +438,7 @@ Result client_take_rest_body(Client *c, Message *body)
         return OK;
     bool nothing = says_nothing(c, body);
     *body = (Message){.bytes = bytes("", 0)};
-    return nothing ? OK : refuse_or_count(x, 1, BYTES_NONE, "takes no body");
+    return nothing ? OK : refuse_or_count(x, 1, bytes("", 0), "takes no body");
 }
 
 static Result refuse_verb(Client *c)
