@@ -148,6 +148,9 @@ Bytes config_read_token(ConfigReader *reader, const char *file, const char *path
         good &= text.data[i] > ' ' && text.data[i] < 0x7f;
     if (failed(r))
         config_tell(reader, path, NULL, "%s", r.error->doing);
+    else if (!text.size)
+        config_tell(reader, path, arena_printf(reader->arena, CONFIG_NO_SECRET_HINT, file),
+                    CONFIG_NO_SECRET, file);
     else if (!good)
         config_tell(reader, path, NULL, "%s is not one line of visible characters", file);
     config_hash_add(reader, text, false);

@@ -116,6 +116,10 @@ const char *config_file_hint(Arena *arena, const char *document, const char *fil
 /* One or more letters, digits, or characters of `also`. */
 bool config_is_word(const char *text, const char *also);
 
+/* What is told of a file that should hold a secret and does not, and what is to be written. */
+#define CONFIG_NO_SECRET "%s holds no secret: it is empty, or has blank lines only"
+#define CONFIG_NO_SECRET_HINT "printf '%%s' SECRET > %s"
+
 /* The content of a file with a credential, which counts in the config's hash: one line of visible
    characters, without its end. What is no such line, or cannot be read, is reported. */
 Bytes config_read_token(ConfigReader *reader, const char *file, const char *path);

@@ -37,11 +37,17 @@ static Bytes without_end(Bytes text)
     return text;
 }
 
+static bool is_blank(Bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!strchr(" \t\r\n", text.data[i]))
+            return false;
+    return true;
+}
+
 /* What is wrong with the content; NULL: nothing. Nothing of it is told. */
 static const char *mistake_in(Bytes text)
 {
-    if (!text.size)
-        return "is empty";
     if (memchr(text.data, 0, text.size) || !utf8_valid(text))
         return "is no text in UTF-8";
     return NULL;
@@ -64,13 +70,17 @@ static void read_file(SecretReader *reader, const DocumentValue *value, const ch
     *reader->end = one;
     reader->end = &one->next;
     Result r = file_read(reader->arena, file, SECRET_SIZE_MOST, &text);
+    bool blank = is_blank(text);
     text = without_end(text);
     const char *mistake = failed(r) ? NULL : mistake_in(text);
     if (failed(r))
         tell(reader, value, NULL, "%s", r.error->doing);
+    else if (blank)
+        tell(reader, value, arena_printf(reader->arena, CONFIG_NO_SECRET_HINT, file),
+             CONFIG_NO_SECRET, file);
     else if (mistake)
         tell(reader, value, NULL, "%s %s", file, mistake);
-    if (failed(r) || mistake)
+    if (failed(r) || blank || mistake)
         return;
     put(value->node, text);
     buffer_add_bytes(reader->used, text);

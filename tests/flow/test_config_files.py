@@ -118,14 +118,16 @@ def test_a_secret_is_read_from_its_file_without_the_end_of_the_line(tmp_path):
 
 @pytest.mark.parametrize("secret, told", [
     ("{file: none}", "store.postgresql: open none: No such file"),
-    ("{file: empty}", "store.postgresql: empty is empty"),
+    ("{file: empty}", "store.postgresql: empty holds no secret: it is empty, or has blank lines only (printf '%s' SECRET > empty)"),
+    ("{file: line}", "store.postgresql: line holds no secret"),
+    ("{file: lines}", "store.postgresql: lines holds no secret"),
     ("{file: binary}", "store.postgresql: binary is no text in UTF-8"),
     ("{fiel: db}", "store.postgresql: a text is expected here, or the file that has it ({file: /run/secrets/NAME})"),
     ("{file: db, more: x}", "store.postgresql: a text is expected here"),
     ("{file: [db]}", "store.postgresql: a text is expected here"),
 ])
 def test_a_secret_that_cannot_be_read_is_told_once(tmp_path, secret, told):
-    for name, content in {"db": b"host=/nowhere", "empty": b"\n", "binary": b"\xff\0"}.items():
+    for name, content in {"db": b"host=/nowhere", "empty": b"", "line": b"\r\n", "lines": b" \n\n\t\n", "binary": b"\xff\0"}.items():
         (tmp_path / name).write_bytes(content)
     said = check(write(tmp_path, c=f"{LISTEN}store:\n  postgresql: {secret}\n{ROUTE.format('a')}"))
     assert f"c.yaml:3:15: {told}" in said and said.count("c.yaml:") == 1, said

@@ -346,6 +346,7 @@ def test_a_public_webhook_is_never_sent_inside(tmp_path):
     ({"url": "http://x/", "ca": "gateway.yaml"}, "the URL is not https://"),
     ({"token_file": "nowhere"}, "nowhere"),
     ({"token_file": "gateway.yaml"}, "is not one line of visible characters"),
+    ({"token_file": "lines"}, "holds no secret: it is empty, or has blank lines only"),
     ({"secret_file": "nowhere"}, "nowhere"),
     ({"secret_file": "short"}, "a secret that signs has 16 or more"),
     ({"secret_file": "bad"}, "is not base64 behind whsec_"),
@@ -361,7 +362,7 @@ def test_a_public_webhook_is_never_sent_inside(tmp_path):
     ({"retries": 3}, "retries"),
 ])
 def test_check_refuses_a_webhook_that_cannot_work(tmp_path, bad, told):
-    for name, secret in (("short", "0123456789abcde"), ("bad", "whsec_*"), ("empty", "whsec_")):
+    for name, secret in (("short", "0123456789abcde"), ("bad", "whsec_*"), ("empty", "whsec_"), ("lines", "\n\n")):
         (tmp_path / name).write_text(secret)
     hooks = json.dumps([{"name": "pager", "url": "https://hooks.example/errors", **bad}])
     result = Gateway(tmp_path, CONFIG, instances=instances(("v3", 7003)), hooks=hooks).check()
