@@ -231,7 +231,7 @@ static const Command commands[] = {
      {"passerelle errors", "passerelle errors --watch",
       "passerelle errors annotate 52de81fa7cda618d --owner ada --ticket T-1 --acknowledge"}},
     {"feedback",
-     "[list|show ID|add WORDS|import FILE]",
+     "[list|show ID|add WORDS|import FILE|import -]",
      "print what customers have said and what happened to them then; or enter it",
      COMMAND_PRINTS | COMMAND_ASKS | COMMAND_CHANGES,
      {{"--client", "NAME", "list: only of this client; add, or mails: who said it"},

@@ -173,10 +173,11 @@ static int import_lines(const CommandLine *line, Bytes lines, Arena *arena)
     return code;
 }
 
-/* A mailbox is known by its first line. */
+/* "-" is the standard input. A mailbox is known by its first line. */
 static Result read_lines(const CommandLine *line, const char *file, Arena *arena, Bytes *lines_out)
 {
-    Result r = file_read(arena, file, FILE_MOST, lines_out);
+    const char *from = strcmp(file, "-") == 0 ? "/dev/stdin" : file;
+    Result r = file_read(arena, from, FILE_MOST, lines_out);
     if (!failed(r) && mbox_is_one(*lines_out))
         r = mbox_filter(arena, *lines_out, command_option(line, "--client"),
                         command_option(line, "--source"), lines_out);

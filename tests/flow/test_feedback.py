@@ -130,10 +130,18 @@ def test_mails_are_imported_in_their_characters_and_without_what_they_quote(gate
     assert "It is slow" in bob["words"] and "<" not in bob["words"]
 
 
-def test_a_mailbox_may_come_through_a_pipe(gateway):
-    mail = "From a@b Mon Nov 30 09:00:00 2026\nFrom: pip@list\nMessage-ID: <pip@list>\n\nIt came through a pipe.\n"
-    done = command(gateway, "feedback", "import", "/dev/stdin", stdin=mail)
+@pytest.mark.parametrize("file", ["/dev/stdin", "-"])
+def test_a_mailbox_may_come_through_a_pipe(gateway, file):
+    mail = f"From a@b Mon Nov 30 09:00:00 2026\nFrom: pip@list\nMessage-ID: <pip{file}@list>\n\nIt came through a pipe, as {file}.\n"
+    done = command(gateway, "feedback", "import", file, stdin=mail)
     assert done.returncode == 0 and "1 entered" in done.stdout, done
+
+
+def test_lines_may_come_through_a_pipe(gateway):
+    assert "1 entered" in command(gateway, "feedback", "import", "-", stdin='{"id": "piped", "client": "gil", "words": "piped"}\n').stdout
+    wrong = command(gateway, "feedback", "import", "-", stdin='{"words": 7}\n')
+    assert wrong.returncode == 1 and "line 1" in wrong.stderr
+    assert command(gateway, "feedback", "import", "-", stdin="").returncode == 0
 
 
 def test_a_mail_that_no_parser_should_read_is_left_out(gateway, tmp_path):
