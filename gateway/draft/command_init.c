@@ -241,27 +241,42 @@ static uint32_t values_of(const CommandLine *line, const char *name, const char 
     return n;
 }
 
-static Result read_sources(Arena *arena, const CommandLine *line, const char *folder,
+static Result read_sources(Arena *arena, const CommandLine *line, const SourcePlace *place,
                            DraftSource *sources)
 {
-    const char *includes[COMMAND_GIVEN_MOST];
-    SourcePlace place = {.folder = folder, .includes = includes};
-    place.n_includes = values_of(line, "--include", includes);
     Result r = OK;
     for (int i = 0; i < line->n && !failed(r); i++)
-        r = source_read(arena, line->arguments[i], &place, &sources[i]);
+        r = source_read(arena, line->arguments[i], place, &sources[i]);
     return r;
 }
 
-static Result add_instances(const CommandLine *line, const char *folder, Draft *draft)
+static Result add_instances(const CommandLine *line, const SourcePlace *place, Draft *draft)
 {
     const char *instances[COMMAND_GIVEN_MOST];
     uint32_t n = values_of(line, "--instance", instances);
     Result r = OK;
-    for (uint32_t i = 0; i < n && !failed(r); i++)
-        r = draft_add_instance(draft,
-                               source_instance_seen_from(draft->arena, folder, instances[i]));
+    for (uint32_t i = 0; i < n && !failed(r); i++) {
+        const DraftTls *tls;
+        const char *text = source_instance_seen_from(draft->arena, place, instances[i], &tls);
+        r = draft_add_instance(draft, text, tls);
+    }
     return r;
+}
+
+/* Files that nothing is connected to with would be left out in silence. */
+static Result check_tls(Arena *arena, const CommandLine *line, const DraftTls *tls)
+{
+    const char *instances[COMMAND_GIVEN_MOST];
+    uint32_t n = values_of(line, "--instance", instances), n_tls = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_tls += strstr(instances[i], "https://") != NULL;
+    for (int i = 0; i < line->n; i++)
+        n_tls += strstr(line->arguments[i], "https://") != NULL;
+    return n_tls || !(tls->ca || tls->certificate || tls->key)
+               ? OK
+               : FAIL(arena, FAULT_BAD_CONFIG,
+                      "--ca, --cert and --key are for instances that are named https://HOST:PORT, "
+                      "and there is none");
 }
 
 /* As the config that is made will be read. */
@@ -299,15 +314,23 @@ static Result init(Arena *arena, const CommandLine *line)
                               .listen = listen ? listen : LISTEN_DEFAULT,
                               .listen_said = listen != NULL,
                               .folder = path_in(arena, folder, "")};
+    const char *includes[COMMAND_GIVEN_MOST];
+    const SourcePlace place = {.folder = folder,
+                               .includes = includes,
+                               .n_includes = values_of(line, "--include", includes),
+                               .tls = {command_option(line, "--ca"), command_option(line, "--cert"),
+                                       command_option(line, "--key")}};
     DraftSource sources[SOURCES_MOST];
     Draft draft;
     Result r = listen ? check_listen(arena, listen) : OK;
     if (!failed(r))
-        r = read_sources(arena, line, folder, sources);
+        r = check_tls(arena, line, &place.tls);
+    if (!failed(r))
+        r = read_sources(arena, line, &place, sources);
     if (!failed(r))
         r = draft_make(arena, sources, (uint32_t)line->n, &draft);
     if (!failed(r))
-        r = add_instances(line, folder, &draft);
+        r = add_instances(line, &place, &draft);
     if (failed(r))
         return r;
     const DraftFile *files;

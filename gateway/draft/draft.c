@@ -172,7 +172,7 @@ static const char *name_of(Arena *arena, const Draft *draft, uint32_t at)
 /* ---- Instances ------------------------------------------------------------------------------- */
 
 static void add_instance(Draft *draft, DraftService *service, const char *address,
-                         uint64_t versions)
+                         const DraftTls *tls, uint64_t versions)
 {
     for (uint32_t i = 0; i < service->n_instances; i++)
         if (strcmp(service->instances[i].address, address) == 0) {
@@ -182,7 +182,7 @@ static void add_instance(Draft *draft, DraftService *service, const char *addres
     size_t size = service->n_instances * sizeof *service->instances;
     service->instances =
         arena_grow(draft->arena, service->instances, size, size + sizeof *service->instances);
-    service->instances[service->n_instances++] = (DraftInstance){address, versions};
+    service->instances[service->n_instances++] = (DraftInstance){address, tls, versions};
 }
 
 static void add_mixin(Draft *draft, DraftService *service, const char *name)
@@ -233,7 +233,7 @@ static void add_told_instances(Draft *draft, const DraftSource *source)
         uint64_t versions = told_versions(draft->arena, service, source);
         if (!versions)
             continue;
-        add_instance(draft, service, source->address, versions);
+        add_instance(draft, service, source->address, source->tls, versions);
         if (first)
             add_told_mixins(draft, service, source);
         first = false;
@@ -269,7 +269,7 @@ static const char *names(const Draft *draft)
     return text;
 }
 
-Result draft_add_instance(Draft *draft, const char *text)
+Result draft_add_instance(Draft *draft, const char *text, const DraftTls *tls)
 {
     Bytes whole = bytes_of(text);
     size_t at = bytes_find(whole, '=');
@@ -281,7 +281,7 @@ Result draft_add_instance(Draft *draft, const char *text)
                                                      : NULL;
     if (!strchr(address, ':'))
         return FAIL(draft->arena, FAULT_BAD_CONFIG,
-                    "%s is no address: write 127.0.0.1:7001, orders.internal:7001 or "
+                    "%s is no address: write 127.0.0.1:7001, https://orders.internal or "
                     "unix:orders.sock",
                     address);
     if (!service)
@@ -289,7 +289,7 @@ Result draft_add_instance(Draft *draft, const char *text)
                     "which service the instance %s belongs to is not clear: write PACKAGE=ADDRESS, "
                     "with one of %s",
                     text, names(draft));
-    add_instance(draft, service, address, versions);
+    add_instance(draft, service, address, tls, versions);
     return OK;
 }
 

@@ -12,6 +12,11 @@
 
 #include "adapters/schema/schema.h"
 
+/* How an instance is connected to by TLS: files of PEM, as the config names them; NULL: none. */
+typedef struct DraftTls {
+    const char *ca, *certificate, *key;
+} DraftTls;
+
 /* A descriptor set, and where it is from. */
 typedef struct DraftSource {
     const char *said;     /* as it was given: a file, a folder, an address */
@@ -19,6 +24,7 @@ typedef struct DraftSource {
     const char *file;     /* how the config names the descriptor set */
     Bytes set;            /* what is to be written there; data NULL: it is there already */
     const char *address;  /* of the instance that told it; NULL: none did */
+    const DraftTls *tls;  /* of that instance; NULL: cleartext */
 } DraftSource;
 
 typedef struct DraftVersion {
@@ -30,7 +36,8 @@ typedef struct DraftVersion {
 
 typedef struct DraftInstance {
     const char *address;
-    uint64_t versions; /* which it serves, by index; 0: nobody knows */
+    const DraftTls *tls; /* NULL: cleartext */
+    uint64_t versions;   /* which it serves, by index; 0: nobody knows */
 } DraftInstance;
 
 typedef struct DraftService {
@@ -75,10 +82,10 @@ MUST_USE Result draft_make(Arena *arena, const DraftSource *sources, uint32_t n,
 
 /*
  * An instance that a person named: "ADDRESS", or "NAME=ADDRESS" with the name of a package, of a
- * service, or of a version of the only service. Fault: BAD_CONFIG (which service it belongs to is
- * not clear).
+ * service, or of a version of the only service. `tls` may be NULL: cleartext. Fault: BAD_CONFIG
+ * (which service it belongs to is not clear).
  */
-MUST_USE Result draft_add_instance(Draft *draft, const char *text);
+MUST_USE Result draft_add_instance(Draft *draft, const char *text, const DraftTls *tls);
 
 /* The config, the change lists, the notes, and the descriptor sets that are not there yet. */
 void draft_files(const Draft *draft, const DraftTexts *texts, const DraftSource *sources,
@@ -89,6 +96,8 @@ const char *draft_changes_name(const Draft *draft, const DraftService *service, 
 
 /* Parts of draft_files, each a text. */
 void draft_config(const Draft *draft, const DraftTexts *texts, Buffer *out);
+/* ", tls: {ca: ...}", behind the address of an instance; nothing for NULL. */
+void draft_config_tls(const DraftTls *tls, Buffer *out);
 void draft_notes(const Draft *draft, const DraftTexts *texts, const DraftFile *files, uint32_t n,
                  Buffer *out);
 

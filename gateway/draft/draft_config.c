@@ -88,11 +88,33 @@ static void add_mixins(const DraftService *service, Buffer *out)
     end_line(out, "served by its instances besides");
 }
 
+static void add_file(const char *name, const char *file, const char **separator, Buffer *out)
+{
+    if (!file)
+        return;
+    buffer_printf(out, "%s%s: ", *separator, name);
+    add_quoted(out, file);
+    *separator = ", ";
+}
+
+void draft_config_tls(const DraftTls *tls, Buffer *out)
+{
+    const char *separator = "";
+    if (!tls)
+        return;
+    buffer_add_text(out, ", tls: {");
+    add_file("ca", tls->ca, &separator, out);
+    add_file("certificate", tls->certificate, &separator, out);
+    add_file("key", tls->key, &separator, out);
+    buffer_add_byte(out, '}');
+}
+
 static void add_instance(const DraftService *service, const DraftInstance *instance, Buffer *out)
 {
     const char *separator = ", versions: [";
     buffer_add_text(out, "      - {address: ");
     add_quoted(out, instance->address);
+    draft_config_tls(instance->tls, out);
     for (uint32_t i = 0; service->n_versions > 1 && i < service->n_versions; i++)
         if (instance->versions >> i & 1) {
             buffer_printf(out, "%s%s", separator, service->versions[i].name);

@@ -6,6 +6,7 @@
 #include "gateway/config/schema_ask.h"
 #include "gateway/draft/proto_compiler.h"
 #include "gateway/reflect/reflection_client.h"
+#include "gateway/remote/admin_address.h"
 #include "gateway/service/config_load.h"
 
 #include <ctype.h>
@@ -44,13 +45,46 @@ static const char *seen_from(Arena *arena, const char *folder, const char *file)
     return up ? arena_printf(arena, "%s%s", up, file) : arena_printf(arena, "%s/%s", here, file);
 }
 
-const char *source_instance_seen_from(Arena *arena, const char *folder, const char *text)
+/* "orders:443" of "https://orders". NULL: it has no scheme, or is no address. */
+static const char *address_of_url(Arena *arena, const char *text, bool *tls_out)
 {
+    AdminAddress at;
+    bool is_url =
+        bytes_start_with(bytes_of(text), "https://") || bytes_start_with(bytes_of(text), "http://");
+    if (!is_url || !admin_address_read(arena, text, &at) || !at.host)
+        return NULL;
+    *tls_out = at.tls;
+    return arena_printf(arena, strchr(at.host, ':') ? "[%s]:%s" : "%s:%s", at.host, at.port);
+}
+
+static const DraftTls *tls_seen_from(Arena *arena, const SourcePlace *place)
+{
+    const DraftTls *said = &place->tls;
+    DraftTls *tls = arena_make(arena, DraftTls);
+    *tls = (DraftTls){.ca = said->ca ? seen_from(arena, place->folder, said->ca) : NULL,
+                      .certificate = said->certificate
+                                         ? seen_from(arena, place->folder, said->certificate)
+                                         : NULL,
+                      .key = said->key ? seen_from(arena, place->folder, said->key) : NULL};
+    return tls;
+}
+
+const char *source_instance_seen_from(Arena *arena, const SourcePlace *place, const char *text,
+                                      const DraftTls **tls_out)
+{
+    bool tls = false;
+    size_t at = bytes_find(bytes_of(text), '=');
+    int named = text[at] ? (int)at + 1 : 0;
+    const char *address = address_of_url(arena, text + named, &tls);
     const char *socket = strstr(text, "unix:");
+    *tls_out = tls ? tls_seen_from(arena, place) : NULL;
+    if (address)
+        return arena_printf(arena, "%.*s%s", named, text, address);
     if (!socket)
         return text;
     const char *file = socket + strlen("unix:");
-    return arena_printf(arena, "%.*s%s", (int)(file - text), text, seen_from(arena, folder, file));
+    return arena_printf(arena, "%.*s%s", (int)(file - text), text,
+                        seen_from(arena, place->folder, file));
 }
 
 /* "proto.binpb" of a folder, "127.0.0.1-7001.binpb" of an address. */
@@ -118,15 +152,19 @@ static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *
     return FAIL(arena, FAULT_CANCELLED, "the schema is all that was wanted");
 }
 
-static Result ask_instance(Arena *arena, const char *address, DraftSource *source)
+/* `tls`: files as they are named here; NULL: cleartext. */
+static Result ask_instance(Arena *arena, const char *address, const DraftTls *tls,
+                           DraftSource *source)
 {
     Asking asking = {.arena = arena, .source = source};
     SchemaAsk asks = {ask, &asking};
     Buffer text = buffer_in(arena);
     buffer_add_text(&text, "listen: ['unix:none']\nservices: [{name: asked, instances: ['unix:none'"
-                           "], versions: [{name: v1, package: asked.v1, schema: {reflection: ");
+                           "], versions: [{name: v1, package: asked.v1, schema: {reflection: "
+                           "{address: ");
     json_text_add(&text, bytes_of(address));
-    buffer_add_text(&text, "}}]}]\n");
+    draft_config_tls(tls, &text);
+    buffer_add_text(&text, "}}}]}]\n");
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena);
     Config *config;
@@ -147,9 +185,11 @@ static Result ask_instance(Arena *arena, const char *address, DraftSource *sourc
 static Result read_instance(Arena *arena, const char *said, const SourcePlace *place,
                             DraftSource *source)
 {
+    bool tls = false;
+    const char *address = address_of_url(arena, said, &tls);
     source->file = name_of_set(arena, said);
-    source->address = source_instance_seen_from(arena, place->folder, said);
-    Result r = ask_instance(arena, said, source);
+    source->address = source_instance_seen_from(arena, place, said, &source->tls);
+    Result r = ask_instance(arena, address ? address : said, tls ? &place->tls : NULL, source);
     return failed(r) && r.error->fault == &FAULT_UPSTREAM_STATUS
                ? FAIL_OVER(arena, r, *r.error->fault,
                            "without reflection, name its .proto folder, and --instance %s", said)

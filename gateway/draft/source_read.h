@@ -12,6 +12,7 @@ typedef struct SourcePlace {
     const char *folder;          /* of the config: "." */
     const char *const *includes; /* folders of imports */
     uint32_t n_includes;
+    DraftTls tls; /* of instances that are named https://...; files as they are named here */
 } SourcePlace;
 
 /* Faults: NO_FILE, BAD_SCHEMA, BAD_CONFIG (it is none of these), SYSTEM, and those of
@@ -20,7 +21,9 @@ MUST_USE Result source_read(Arena *arena, const char *said, const SourcePlace *p
                             DraftSource *source_out);
 
 /* How a config in the folder names an instance that is named here: "unix:orders.sock" is another
-   file there. `text` as for draft_add_instance. */
-const char *source_instance_seen_from(Arena *arena, const char *folder, const char *text);
+   file there, and "https://orders" is "orders:443" by TLS. `text` as for draft_add_instance, which
+   takes what this gives. */
+const char *source_instance_seen_from(Arena *arena, const SourcePlace *place, const char *text,
+                                      const DraftTls **tls_out);
 
 #endif

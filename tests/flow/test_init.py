@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 
+import grpc
 import pytest
+from certificates import certificate
 from gateway import BINARY, ORDERS, SHOP
 from reflecting import Reflecting, notes_schema
 
@@ -250,3 +252,43 @@ def test_an_instance_without_reflection_is_told_what_to_name_instead(tmp_path):
     with Reflecting({}, apis=()) as backend:
         told = passerelle(tmp_path, "init", backend.address, code=1)
     assert "it has no server reflection" in told and f"name its .proto folder, and --instance {backend.address}" in told
+
+
+# ---- Instances with TLS --------------------------------------------------------------------------------------------
+
+def secure(folder, mutual=False):
+    """Credentials of an instance; it takes clients of its own certificate only, if `mutual`."""
+    certificate(folder)
+    key, pem = ((folder / f"server.{kind}").read_bytes() for kind in ("key", "pem"))
+    return grpc.ssl_server_credentials([(key, pem)], pem if mutual else None, mutual)
+
+
+def test_an_instance_with_tls_is_asked_and_its_config_says_so(tmp_path):
+    with Reflecting(notes_schema(tmp_path), credentials=secure(tmp_path)) as backend:
+        address = f"localhost:{backend.port}"
+        passerelle(tmp_path, "init", f"https://{address}", "--ca", "server.pem", "--out", "made")
+        assert f'- {{address: "{address}", tls: {{ca: "../server.pem"}}}}' in (tmp_path / "made/gateway.yaml").read_text()
+        assert (tmp_path / f"made/localhost-{backend.port}.binpb").exists()
+        assert "is good" in passerelle(tmp_path, "check", "made/gateway.yaml")
+        told = passerelle(tmp_path, "init", f"https://{address}", "--out", "other", code=1)
+        assert "certificate" in told and not (tmp_path / "other").exists()
+        assert "nosuch.pem" in passerelle(tmp_path, "init", f"https://{address}", "--ca", "nosuch.pem", code=1)
+        passerelle(tmp_path, "init", address, "--out", "other", code=1)
+
+
+def test_an_instance_that_wants_a_certificate_gets_it(tmp_path):
+    with Reflecting(notes_schema(tmp_path), credentials=secure(tmp_path, mutual=True)) as backend:
+        url = f"https://localhost:{backend.port}"
+        passerelle(tmp_path, "init", url, "--ca", "server.pem", code=1)
+        passerelle(tmp_path, "init", url, "--ca", "server.pem", "--cert", "server.pem", "--key", "server.key")
+        assert 'tls: {ca: "server.pem", certificate: "server.pem", key: "server.key"}' in (tmp_path / "gateway.yaml").read_text()
+        assert "is good" in passerelle(tmp_path, "check", "gateway.yaml")
+
+
+def test_an_instance_that_is_named_may_have_tls(tmp_path):
+    write_notes(tmp_path, "v1")
+    passerelle(tmp_path, "init", "proto", "--include", PROTO, "--instance", "notes.v1=https://notes.internal", "--instance", "http://[::1]:7001")
+    config = (tmp_path / "gateway.yaml").read_text()
+    assert '- {address: "notes.internal:443", tls: {}}' in config and '- {address: "[::1]:7001"}' in config
+    told = passerelle(tmp_path, "init", "proto", "--include", PROTO, "--ca", "server.pem", code=1)
+    assert "--ca, --cert and --key are for instances that are named https://HOST:PORT, and there is none" in told

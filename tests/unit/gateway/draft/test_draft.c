@@ -241,17 +241,17 @@ static void an_instance_is_named_by_package_version_or_service(void **state)
     source_of("a", "shop.notes.v1", "text", NULL);
     source_of("b", "shop.notes.v2", "text", NULL);
     make();
-    assert_ok(arena, draft_add_instance(&draft, "shop.notes.v1=127.0.0.1:7001"));
-    assert_ok(arena, draft_add_instance(&draft, "v2=127.0.0.1:7002"));
-    assert_ok(arena, draft_add_instance(&draft, "v1=127.0.0.1:7002"));
-    assert_ok(arena, draft_add_instance(&draft, "notes=127.0.0.1:7003"));
-    assert_ok(arena, draft_add_instance(&draft, "unix:notes.sock"));
+    assert_ok(arena, draft_add_instance(&draft, "shop.notes.v1=127.0.0.1:7001", NULL));
+    assert_ok(arena, draft_add_instance(&draft, "v2=127.0.0.1:7002", NULL));
+    assert_ok(arena, draft_add_instance(&draft, "v1=127.0.0.1:7002", NULL));
+    assert_ok(arena, draft_add_instance(&draft, "notes=127.0.0.1:7003", NULL));
+    assert_ok(arena, draft_add_instance(&draft, "unix:notes.sock", NULL));
     config_has("{address: \"127.0.0.1:7001\", versions: [v1]}\n");
     config_has("{address: \"127.0.0.1:7002\", versions: [v1, v2]}\n");
     config_has("{address: \"127.0.0.1:7003\", versions: [v2]}  # DECIDE: which versions");
     config_has("{address: \"unix:notes.sock\", versions: [v2]}  # DECIDE: which versions");
-    assert_fault(draft_add_instance(&draft, "v3=127.0.0.1:7001"), FAULT_BAD_CONFIG);
-    assert_fault(draft_add_instance(&draft, "localhost"), FAULT_BAD_CONFIG);
+    assert_fault(draft_add_instance(&draft, "v3=127.0.0.1:7001", NULL), FAULT_BAD_CONFIG);
+    assert_fault(draft_add_instance(&draft, "localhost", NULL), FAULT_BAD_CONFIG);
 }
 
 static void among_several_services_an_instance_needs_a_name(void **state)
@@ -259,11 +259,11 @@ static void among_several_services_an_instance_needs_a_name(void **state)
     source_of("a", "shop.notes.v1", "text", NULL);
     source_of("b", "shop.drafts.v1", "text", NULL);
     make();
-    Result r = draft_add_instance(&draft, "127.0.0.1:7001");
+    Result r = draft_add_instance(&draft, "127.0.0.1:7001", NULL);
     assert_fault(r, FAULT_BAD_CONFIG);
     assert_non_null(strstr(r.error->doing, "with one of shop.notes.v1, shop.drafts.v1"));
-    assert_fault(draft_add_instance(&draft, "v1=127.0.0.1:7001"), FAULT_BAD_CONFIG);
-    assert_ok(arena, draft_add_instance(&draft, "drafts=127.0.0.1:7001"));
+    assert_fault(draft_add_instance(&draft, "v1=127.0.0.1:7001", NULL), FAULT_BAD_CONFIG);
+    assert_ok(arena, draft_add_instance(&draft, "drafts=127.0.0.1:7001", NULL));
     config_has("instances: []                               # DECIDE: where it runs: [\"127.0.0.1");
 }
 
