@@ -441,6 +441,44 @@ static bool may_be_absent(const Expr *expr)
     }
 }
 
+/* Whether its zero is that of what it converts. */
+static bool keeps_zero(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_NUMBER:
+    case CONVERT_SCALE:
+    case CONVERT_UNWRAP:
+    case CONVERT_BYTES_TEXT:
+    case CONVERT_TEXT_BYTES: return true;
+    case CONVERT_ENUM:
+    case CONVERT_BOOL_ENUM: {
+        const EnumEntry *zero = entry_of(converter, 0);
+        return zero && zero->to == 0;
+    }
+    default: return false;
+    }
+}
+
+/* Whether zero and unset differ in the source, and no longer in the target. Of a member of a oneof
+   a guard says so. */
+static bool unsets_zero(const FieldType *target, const Expr *value)
+{
+    if (!field_is_implicit(target))
+        return false;
+    while (value->kind == EXPR_CONVERT && keeps_zero(value->converter))
+        value = value->args[0];
+    const FieldType *source = value->kind == EXPR_FIELD ? value->steps[value->n_steps - 1] : NULL;
+    return source && source->presence && !source->required && !source->oneof;
+}
+
+static void see_zero(Sight *sight)
+{
+    if (sight->kind < LOSS_NARROWED)
+        sight->traits |= LOSS_UNSETS_ZERO;
+    see_kind(sight, LOSS_NARROWED);
+    say(sight, "zero becomes unset");
+}
+
 /* Describes a rule; `value` is NULL for a field without a rule. */
 static void see_rule(Sight *sight, const FieldType *target, const Expr *value)
 {
@@ -448,6 +486,8 @@ static void see_rule(Sight *sight, const FieldType *target, const Expr *value)
         see(sight, value);
     else
         sight->kind = LOSS_DEFAULTED;
+    if (value && unsets_zero(target, value))
+        see_zero(sight);
     if (target->required && (!value || may_be_absent(value))) {
         sight->loud = true;
         say(sight, "an error when it is absent");

@@ -212,11 +212,12 @@ typedef enum LossKind {
 
 /* What else a line of the report says, for a program. */
 typedef enum LossTrait {
-    LOSS_UNSETS = 1,    /* DEFAULTED: the target has nothing for it, and stays unset */
-    LOSS_COMPLETES = 2, /* the target may be set although the source is not */
-    LOSS_MERGES = 4,    /* NARROWED: values become the same one */
-    LOSS_REORDERS = 8,  /* NARROWED: a list may come back in another order; of a counted loss: it
-                           does */
+    LOSS_UNSETS = 1,       /* DEFAULTED: the target has nothing for it, and stays unset */
+    LOSS_COMPLETES = 2,    /* the target may be set although the source is not */
+    LOSS_MERGES = 4,       /* NARROWED: values become the same one */
+    LOSS_REORDERS = 8,     /* NARROWED: a list may come back in another order; of a counted loss: it
+                              does */
+    LOSS_UNSETS_ZERO = 16, /* NARROWED: by nothing but that zero becomes unset */
 } LossTrait;
 
 /* One line of the loss report. */

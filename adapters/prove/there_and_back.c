@@ -45,7 +45,8 @@ static void declare_lines(Declared *d, const MappingSet *set)
         if (line->traits & LOSS_COMPLETES)
             note_paths(d->arena, &d->completed, line->into);
         bool given = line->kind == LOSS_DEFAULTED && !(line->traits & LOSS_UNSETS);
-        bool narrowed = line->kind == LOSS_NARROWED && !(line->traits & LOSS_REORDERS);
+        bool narrowed =
+            line->kind == LOSS_NARROWED && !(line->traits & (LOSS_REORDERS | LOSS_UNSETS_ZERO));
         bool merges = line->traits & LOSS_MERGES;
         if (!(given || narrowed) || (line->loud && !merges))
             continue;

@@ -56,6 +56,42 @@ static void what_narrows_says_that_it_is_loud(void **state)
           "  0 kept, 4 converted, 0 respelled, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
 }
 
+/* Not where something else stands for unset or zero, nor of a oneof, which has other lines. */
+static void a_zero_that_becomes_unset_is_told(void **state)
+{
+    static const char yaml[] =
+        "messages: {M: {note: text, size: {by: wrapper}, least: {sentinel: {new: -1}}}}\n"
+        "enums: {Color: {UNKNOWN: {added: RED}}}";
+    check(state, "Present", yaml, true,
+          "  narrowed  Present.Old.M.count -> Present.New.M.count: number, zero becomes unset\n"
+          "  narrowed  Present.Old.M.note -> Present.New.M.text: zero becomes unset\n"
+          "  narrowed  Present.Old.M.size -> Present.New.M.size: wrapper, zero becomes unset\n"
+          "  kept      Present.Old.M.plain -> Present.New.M.plain\n"
+          "  kept      Present.Old.M.least -> Present.New.M.least: -1 when it is absent\n"
+          "  narrowed  Present.Old.M.color -> Present.New.M.color: enum, a number that only the "
+          "other version has a name for is an error (loud)  [list.yaml:3]\n"
+          "  kept      Present.Old.M.a -> Present.New.M.a\n"
+          "  kept      Present.Old.M.b -> Present.New.M.b\n"
+          "  dropped   Present.Old.M.least: the value that means unset there  [list.yaml:3]\n"
+          "  dropped   Present.Old.M.a: zero: which one of the oneof it is  [list.yaml:3]\n"
+          "  dropped   Present.Old.M.b: zero: which one of the oneof it is  [list.yaml:3]\n"
+          "  4 kept, 0 converted, 0 respelled, 0 defaulted, 3 narrowed, 3 dropped, 1 loud\n");
+    check(
+        state, "Present", yaml, false,
+        "  narrowed  Present.New.M.count -> Present.Old.M.count: number, out of range is an error "
+        "(loud)  [list.yaml:3]\n"
+        "  kept      Present.New.M.text -> Present.Old.M.note\n"
+        "  converted Present.New.M.size -> Present.Old.M.size: wrapper\n"
+        "  narrowed  Present.New.M.plain -> Present.Old.M.plain: zero becomes unset\n"
+        "  converted Present.New.M.least -> Present.Old.M.least: sentinel, 0 when it is absent\n"
+        "  narrowed  Present.New.M.color -> Present.Old.M.color: enum, UNKNOWN and RED become "
+        "RED, RED when it is absent  [list.yaml:3]\n"
+        "  kept      Present.New.M.a -> Present.Old.M.a\n"
+        "  kept      Present.New.M.b -> Present.Old.M.b\n"
+        "  dropped   Present.New.M.b: if a is there too (loud)  [list.yaml:3]\n"
+        "  3 kept, 2 converted, 0 respelled, 0 defaulted, 2 narrowed, 0 dropped, 2 loud\n");
+}
+
 static void moves_keep(void **state)
 {
     check(state, "Move",
@@ -294,6 +330,7 @@ int main(void)
         cmocka_unit_test(what_comes_and_goes_is_told),
         cmocka_unit_test(the_way_back_is_told_too),
         cmocka_unit_test(what_narrows_says_that_it_is_loud),
+        cmocka_unit_test(a_zero_that_becomes_unset_is_told),
         cmocka_unit_test(moves_keep),
         cmocka_unit_test(lists_and_kinds_are_told),
         cmocka_unit_test(values_that_share_a_counterpart_or_have_none_are_told),
