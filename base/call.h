@@ -56,8 +56,9 @@ typedef struct Call {
         usual_stream; /* REST: the RestStream for clients whose Accept does not decide; 0: lines */
     bool no_identity; /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
     bool is_get;      /* Connect GET: `get_message` is the whole request */
-    bool foreign_media; /* REST, Connect's POST: the media type of the body is not one of the
-                           dialect, or is missing */
+    bool foreign_media;    /* REST, Connect's POST: the media type of the body is not one of the
+                              dialect, or is missing */
+    bool enums_as_numbers; /* in a response of JSON, whatever its route says */
     Bytes get_message;
     Fields metadata;    /* fields that are sent on: no framing fields, no hop-by-hop ones */
     const Fields *head; /* all fields as received */

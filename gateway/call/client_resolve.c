@@ -396,6 +396,7 @@ Result client_take_rest(Client *c)
     Result r = x->route->rest && x->route->rest->alt ? take_alt(x, &alt) : OK;
     if (failed(r))
         return r;
+    x->call.enums_as_numbers = alt == REST_ALT_JSON_NUMBERS;
     if ((binding->raw_answer && reply && reply->raw_answer) || alt == REST_ALT_PROTO)
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))

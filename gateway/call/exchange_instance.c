@@ -15,6 +15,21 @@ static const Dialect dialect_of[] = {
     [UPSTREAM_HTTP] = DIALECT_HTTP,
 };
 
+static const Plan *response_plan(const Exchange *x, const MethodPair *back, const Version *served,
+                                 Codec codec)
+{
+    const RestBinding *binding = x->call.reply_codec == CODEC_JSON ? x->reply_binding : NULL;
+    const Plan *numbers = NULL;
+    if (binding && binding->response_body[codec]) {
+        if (x->call.enums_as_numbers)
+            numbers = binding->number_body[codec][served->index];
+        return numbers ? numbers : binding->response_body[codec][served->index];
+    }
+    if (back && x->call.enums_as_numbers)
+        numbers = back->numbers[codec];
+    return numbers || !back ? numbers : back->response[codec][x->call.reply_codec];
+}
+
 /* It may be in another version than the request, if the client requested so. */
 Result attempt_choose_response_plan(Attempt *attempt, Codec codec)
 {
@@ -25,10 +40,7 @@ Result attempt_choose_response_plan(Attempt *attempt, Codec codec)
     if (x->version.reply != x->version.client)
         reply_method = x->method->pairs[x->version.reply->index].target;
     const MethodPair *back = reply_method ? &reply_method->pairs[served->index] : NULL;
-    attempt->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
-    if (x->reply_binding && x->call.reply_codec == CODEC_JSON &&
-        x->reply_binding->response_body[codec])
-        attempt->response_plan = x->reply_binding->response_body[codec][served->index];
+    attempt->response_plan = response_plan(x, back, served, codec);
     if (!attempt->response_plan)
         return FAIL(x->arena, FAULT_NO_INSTANCE,
                     "%s of %s: there is no conversion from %s to %s and back to %s",

@@ -433,6 +433,12 @@ struct Route {
     Bytes log_part;  /* telemetry's: its members in a log line */
 };
 
+/* Whether its clients may ask for enums as numbers, and do not have them anyway. */
+static inline bool route_asks_for_numbers(const Route *route)
+{
+    return route->rest && route->rest->alt && !route->enums_as_numbers;
+}
+
 typedef enum UpstreamProtocol {
     UPSTREAM_GRPC,    /* HTTP/2 */
     UPSTREAM_CONNECT, /* HTTP/2 or HTTP/1.1 */
@@ -528,6 +534,9 @@ typedef struct MethodPair {
     /* [client's codec][instance's codec] */
     const Plan *request[CODEC_COUNT][CODEC_COUNT];
     const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
+    /* [instance's codec]: to JSON with enums as numbers, for a route whose clients may ask for it
+       and do not have it anyway; else NULL. */
+    const Plan *numbers[CODEC_COUNT];
     /* [client's codec]: of a method with keys: to protobuf, for fingerprints. NULL: it is that. */
     const Plan *print[CODEC_COUNT];
     uint32_t n_lossy; /* fields that the pair may drop or narrow: fewest is preferred */
@@ -639,6 +648,7 @@ struct RestBinding {
     /* Plans for responses of one field only (response_body), per served version; NULL entries: the
        method's plan */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
+    const Plan **number_body[CODEC_COUNT]; /* likewise, with enums as numbers: MethodPair.numbers */
     Bytes default_body; /* graceful, with response_body: the field's value as JSON; data NULL: the
                            method's default */
     const RestBinding *next;      /* the same requests in another version */

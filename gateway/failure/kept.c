@@ -107,8 +107,8 @@ static inline uint64_t shape_of(const FallbackCall *call)
 {
     return (uint64_t)call->call->codec | (uint64_t)call->call->reply_codec << 2 |
            (uint64_t)call->request.compressed << 7 | (uint64_t)(call->binding != NULL) << 8 |
-           (uint64_t)call->call->compression << 16 | (uint64_t)call->reply->index << 24 |
-           (uint64_t)call->identity->how << 32;
+           (uint64_t)call->call->enums_as_numbers << 9 | (uint64_t)call->call->compression << 16 |
+           (uint64_t)call->reply->index << 24 | (uint64_t)call->identity->how << 32;
 }
 
 bool kept_place(const FallbackCall *call, const KeySeed *seed, KeptPlace *place_out)

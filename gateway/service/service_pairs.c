@@ -167,6 +167,7 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
                                  const Mapping *mapping, Codec client, Codec instance)
 {
     const Route *route = method->route;
+    MethodPair *pair = &method->pairs[from->index];
     PlanOptions options = {
         .from = instance,
         .to = client,
@@ -179,8 +180,11 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
         .types = from->to[method->version->index],
     };
     config_show_options(method, &options);
-    return service_plan(reader, mapping, &options,
-                        &method->pairs[from->index].response[instance][client]);
+    Result r = service_plan(reader, mapping, &options, &pair->response[instance][client]);
+    if (failed(r) || client != CODEC_JSON || !route_asks_for_numbers(route))
+        return r;
+    options.enums_as_numbers = true;
+    return service_plan(reader, mapping, &options, &pair->numbers[instance]);
 }
 
 Result service_make_responses(ConfigReader *reader, const Method *method, const Version *from)

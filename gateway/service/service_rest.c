@@ -126,7 +126,9 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
         message_field(method->type->output, bytes_of(binding->rule->response_body));
     for (Codec codec = 0; field && codec < CODEC_COUNT; codec++) {
         const Plan **plans = arena_array(reader->arena, const Plan *, service->n_versions);
+        const Plan **numbers = arena_array(reader->arena, const Plan *, service->n_versions);
         binding->response_body[codec] = plans;
+        binding->number_body[codec] = numbers;
         for (uint32_t i = 0; i < service->n_versions; i++) {
             const Method *target = method->pairs[i].target;
             const Version *served = &service->versions[i];
@@ -144,8 +146,11 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
                 .types = served->to[method->version->index],
             };
             config_show_options(method, &options);
-            Result r =
-                service_plan(reader, service_answer(reader, method, served), &options, &plans[i]);
+            const Mapping *mapping = service_answer(reader, method, served);
+            Result r = service_plan(reader, mapping, &options, &plans[i]);
+            options.enums_as_numbers = true;
+            if (!failed(r) && route_asks_for_numbers(route))
+                r = service_plan(reader, mapping, &options, &numbers[i]);
             if (failed(r))
                 return r;
         }

@@ -26,7 +26,7 @@ routes:
   - {match: library.Library/Whole, rest: {alt: true}, json: {enums_as_numbers: true}}
   - {match: library.Library/Deep, rest: {alt: true}}
   - {match: library.Library/Download, rest: {alt: true}}
-  - {match: library.Library/Shelf, json: {stream: $stream}, errors: {shape: $shape}}
+  - {match: library.Library/Shelf, rest: {alt: true}, json: {stream: $stream}, errors: {shape: $shape}}
   - {match: library.Library/Counting, unknown_query: ignore}
   - {match: library.Library/More, unknown_query: refuse, unknown_fields: count, errors: {shape: google, detail: full}, json: {nulls: true}}
   - {match: library.Library/Tail, json: {nulls: true, defaults: true}}
@@ -49,6 +49,11 @@ class Backend(Library):
         asked = json.loads(getattr(message, "note", "") or "{}")
         context.send_initial_metadata([(name, value) for name, value in asked.items()])
         return super().echo(message, context)
+
+    def shelf(self, book, context):
+        for one in super().shelf(book, context):
+            one.shape = one.name == "round"
+            yield one
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +200,17 @@ def test_alt_says_the_form_of_a_response(world):
         for value in ("json", "json;enum-encoding=int", "json%3Benum-encoding%3Dint"):
             got = world.http("PUT", f"/v1/whole/7?{name}={value}", {"shape": "ROUND"})
             assert (got.headers["Content-Type"], got.json) == ("application/json", {"name": "7", "shape": 1})
+
+
+@pytest.mark.parametrize("alt,shapes", [("json", ["FLAT", "ROUND"]), ("json;enum-encoding=string", ["FLAT", "ROUND"]), ("json;enum-encoding=int", [0, 1])])
+def test_enums_are_numbers_where_the_client_asks_for_it(world, alt, shapes):
+    flat, round = shapes
+    got = world.http("GET", f"/v1/shelves/1/books/2?$alt={alt}&shape=ROUND&shapes=ROUND&shapes=FLAT&inner.shape=ROUND")
+    assert (got.status, got.json) == (200, {"name": "shelves/1/books/2", "shape": round, "shapes": [round, flat], "inner": {"shape": round}})
+    assert world.http("GET", "/v1/shelves/1/books/2?shape=ROUND").json["shape"] == "ROUND"
+    for accept, read in (("application/json", json.loads), ("application/x-ndjson", lambda body: list(map(json.loads, body.splitlines())))):
+        got = world.http("GET", f"/v1/shelf?tags=round&tags=a&tags=round&$alt={alt}", headers={"Accept": accept})
+        assert [one.get("shape") for one in read(got.body)] == [round, None, round]
 
 
 @pytest.mark.parametrize("path", ["/v1/whole/7?$alt=media", "/v1/whole/7?$alt=", "/v1/whole/7?$alt=proto;enum-encoding=int",

@@ -25,7 +25,8 @@ static void a_form_is_json_or_proto(void **state)
     } rows[] = {
         {"json", REST_ALT_JSON},
         {"proto", REST_ALT_PROTO},
-        {"json;enum-encoding=int", REST_ALT_JSON},
+        {"json;enum-encoding=int", REST_ALT_JSON_NUMBERS},
+        {"json;enum-encoding=int;x", REST_ALT_NONE},
         {"json; enum-encoding=string", REST_ALT_JSON},
         {"json;", REST_ALT_NONE},
         {"JSON", REST_ALT_NONE},
