@@ -72,6 +72,7 @@ struct Client {
 
     /* The response. */
     Bytes allow;                   /* for the Allow field of a 405 */
+    bool allow_of_path;            /* it is that of a path of REST */
     Bytes content_type;            /* of an HttpBody; else empty */
     Framing framing;               /* settled with the head */
     size_t piece_left;             /* of a message that goes out in pieces: not sent yet */

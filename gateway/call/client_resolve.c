@@ -520,7 +520,8 @@ static Result resolve_plain(Client *c, Result found, const Destination *to,
     if (failed(found))
         return found;
     if (!x->binding && !x->route && !to->builtin) {
-        c->allow = destination_allow(to, x->arena);
+        c->allow = to->match.allowed;
+        c->allow_of_path = c->allow.size > 0;
         return missing_of(x, to);
     }
     if (failed(r))
@@ -809,8 +810,31 @@ static bool may_know(const Exchange *x)
     return !x->binding && !access_hides_some(x->config, x->identity);
 }
 
+/* Of a path of REST that takes other verbs. Who asks for them learns those that it may use; who may
+   use none, as little as of a path that is not there. */
+static Result conceal_verbs(Client *c, Result why)
+{
+    const Exchange *x = c->x;
+    Bytes all = c->allow;
+    bool asks = bytes_are(x->call.verb, "OPTIONS");
+    if (x->config->access.has_rules) {
+        Result r =
+            destination_allow_shown(x->config, x->call.path, all, x->identity, x->arena, &c->allow);
+        if (failed(r))
+            return r;
+        if (!c->allow.size || !(asks || may_know(x)))
+            return refuse(c, why);
+        if (c->allow.size < all.size)
+            why = destination_refuse_verb(x->call.path, c->allow, x->call.verb, x->arena);
+    }
+    c->allow = destination_allow(c->allow, x->arena);
+    return why;
+}
+
 Result client_conceal(Client *c, Result why)
 {
     const Exchange *x = c->x;
+    if (c->allow_of_path)
+        return conceal_verbs(c, why);
     return x->config->access.has_rules && !may_know(x) ? refuse(c, why) : why;
 }

@@ -1,6 +1,7 @@
 #include "gateway/match/destination.h"
 
 #include "base/arena.h"
+#include "gateway/access/access.h"
 #include "gateway/catalog/catalog.h"
 #include "gateway/headers/method_override.h"
 #include "gateway/version/other_version.h"
@@ -227,12 +228,44 @@ static bool lists(Bytes verbs, const char *verb)
     return false;
 }
 
-Bytes destination_allow(const Destination *destination, Arena *arena)
+Bytes destination_allow(Bytes allowed, Arena *arena)
 {
-    Bytes allowed = destination->match.allowed;
     if (!allowed.size || lists(allowed, "OPTIONS"))
         return allowed;
     return bytes_of(arena_printf(arena, "%.*s, OPTIONS", BYTES_ARGS(allowed)));
+}
+
+static bool shows_binding(const Config *config, const RestMatch *match, const Identity *identity)
+{
+    for (const RestBinding *one = match->value; one; one = one->next)
+        if (access_allows_method(config, one->method, identity))
+            return true;
+    return false;
+}
+
+Result destination_allow_shown(const Config *config, Bytes path, Bytes allowed,
+                               const Identity *identity, Arena *arena, Bytes *shown_out)
+{
+    Buffer shown = buffer_in(arena);
+    *shown_out = BYTES_NONE;
+    for (Bytes verb; bytes_split(&allowed, ',', &verb);) {
+        RestMatch match;
+        bool found;
+        verb = bytes_trim(verb);
+        Result r = rest_table_match(config->rest, verb, path, arena, &match, &found);
+        if (failed(r))
+            return r;
+        if (!found || shows_binding(config, &match, identity)) /* or it is of the gateway itself */
+            buffer_printf(&shown, "%s%.*s", shown.size ? ", " : "", BYTES_ARGS(verb));
+    }
+    *shown_out = buffer_bytes(&shown);
+    return shown.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "listing the methods of a path") : OK;
+}
+
+Result destination_refuse_verb(Bytes path, Bytes allowed, Bytes verb, Arena *arena)
+{
+    return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
+                     BYTES_ARGS(bytes_cut_text(path, 200)), BYTES_ARGS(allowed), BYTES_ARGS(verb));
 }
 
 Result destination_missing(const Destination *destination, const MissingRequest *request,
@@ -240,8 +273,7 @@ Result destination_missing(const Destination *destination, const MissingRequest 
 {
     Bytes shown = bytes_cut_text(request->path, 200), allowed = destination->match.allowed;
     if (allowed.size)
-        return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
-                         BYTES_ARGS(shown), BYTES_ARGS(allowed), BYTES_ARGS(request->verb));
+        return destination_refuse_verb(request->path, allowed, request->verb, arena);
     const char *versions = other_versions(request, destination->is_rpc, arena);
     if (destination->is_rpc)
         return FAIL_TELL(arena, FAULT_UNKNOWN_METHOD, "%.*s%s", BYTES_ARGS(shown), versions);

@@ -11,6 +11,7 @@
 #define GATEWAY_DESTINATION_H
 
 #include "gateway/builtin/builtin.h"
+#include "gateway/identity/identity.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
 
@@ -42,9 +43,18 @@ MUST_USE Result destination_find(const Config *config, const HttpHead *head, Byt
 MUST_USE Result destination_find_meant(const Config *config, const HttpHead *head, Bytes path,
                                        Arena *arena, const HttpHead **meant_out, Destination *out);
 
-/* What Allow says of a path of REST that takes other verbs: these, and OPTIONS, which the gateway
-   answers with it. In the arena; empty: the path takes none. */
-Bytes destination_allow(const Destination *destination, Arena *arena);
+/* What Allow says of a path of REST that takes other verbs, `match.allowed`: these, and OPTIONS,
+   which the gateway answers with it. In the arena; empty: the path takes none. */
+Bytes destination_allow(Bytes allowed, Arena *arena);
+
+/* Those of the verbs that the client may know of: they lead to a method of some version that it may
+   call, as pages of the catalog show them, or to what the gateway itself serves. In the arena;
+   empty: none. Fault: OUT_OF_MEMORY. */
+MUST_USE Result destination_allow_shown(const Config *config, Bytes path, Bytes allowed,
+                                        const Identity *identity, Arena *arena, Bytes *shown_out);
+
+/* METHOD_NOT_ALLOWED. */
+MUST_USE Result destination_refuse_verb(Bytes path, Bytes allowed, Bytes verb, Arena *arena);
 
 /* A request for which there is nothing. */
 typedef struct MissingRequest {

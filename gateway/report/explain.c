@@ -39,6 +39,18 @@ static Result read_head(const ExplainRequest *request, const HttpHead *head, con
     return typed ? read : OK;
 }
 
+/* Of a client of whom nothing is given, all verbs. */
+static Result find_allow(const ExplainRequest *request, Bytes allowed, Bytes path, Arena *arena,
+                         Explained *found)
+{
+    const Config *config = found->config;
+    Result r = OK;
+    if (config->access.has_rules && request->identity.size)
+        r = destination_allow_shown(config, path, allowed, &found->identity, arena, &allowed);
+    found->allow = failed(r) ? BYTES_NONE : destination_allow(allowed, arena);
+    return r;
+}
+
 static Result find(const Config *config, const ExplainRequest *request, Arena *arena, Asked *asked,
                    Explained *found)
 {
@@ -63,9 +75,9 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
     if (failed(r) || found->method || found->route || found->by_gateway)
         return r;
     if (!to->is_rpc && bytes_are(request->verb, "OPTIONS")) {
-        found->allow = destination_allow(to, arena);
-        if (found->allow.size)
-            return OK;
+        r = find_allow(request, to->match.allowed, path, arena, found);
+        if (failed(r) || found->allow.size)
+            return r;
     }
     const MissingRequest missing = {config, meant->method, path, clock_wall()};
     return destination_missing(to, &missing, arena);
