@@ -27,7 +27,7 @@ typedef enum MemoryKind {
     MEMORY_BUFFERS,     /* bytes that wait to be sent */
     MEMORY_CONNECTIONS, /* connections and their streams */
     MEMORY_TLS,         /* OpenSSL */
-    MEMORY_CACHE,       /* responses that are kept for calls that fail */
+    MEMORY_CACHE,       /* responses that are kept for calls that fail, and documents */
     MEMORY_KINDS,
 } MemoryKind;
 

@@ -206,6 +206,9 @@ void client_send_end(Client *c, const ReplyEnd *end);
 /* exchange_builtin.c: what responses of the built-in service of the call have, which is there. */
 void exchange_add_page_fields(const Exchange *x, Fields *fields);
 
+/* Whether the response is a document that the client has: 304. */
+bool exchange_page_is_known(const Exchange *x);
+
 /* exchange_builtin.c: built-in services. */
 /* Reads nothing of the request yet. Its path and dialect are known. */
 const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head);

@@ -261,6 +261,8 @@ static uint16_t success_status(const Exchange *x)
     uint16_t said = said_status(x, attempt);
     if (said)
         return said;
+    if (exchange_page_is_known(x))
+        return 304;
     bool both = x->call.dialect == DIALECT_REST && attempt &&
                 (attempt->target.dialect == DIALECT_REST || x->keyed);
     return both ? attempt->answer.http_status : 200;
@@ -271,11 +273,13 @@ static bool is_without_content(uint16_t status)
     return status == 204 || status == 205 || status == 304;
 }
 
-/* Whether the body is the instance's, byte for byte. */
+/* Whether the body is the instance's or the gateway's own, byte for byte. */
 static bool is_unchanged(const Client *c, Compression compression)
 {
     const Exchange *x = c->x;
     const Attempt *attempt = exchange_answered(x);
+    if (x->builtin)
+        return compression == COMPRESSION_IDENTITY;
     if (!attempt || attempt->target.dialect != DIALECT_REST || c->rest_body ||
         compression != COMPRESSION_IDENTITY || attempt->answer.compression != COMPRESSION_IDENTITY)
         return false;
@@ -358,7 +362,8 @@ const Framing *client_framing(Caller *caller)
         .compression = exchange_answer_compression(x),
         .least = x->config->limits.compress_least,
         .always = exchange_must_compress(x),
-        .empty = is_without_content(success_status(x)) && !x->method->type->server_streaming,
+        .empty = is_without_content(success_status(x)) &&
+                 !(x->method && x->method->type->server_streaming),
         .bare = c->rest_body != NULL,
     };
     if (exchange_is_raw(x)) {

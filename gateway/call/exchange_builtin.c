@@ -2,7 +2,8 @@
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
 #include "gateway/call/client_internal.h"
-#include "gateway/catalog/catalog.h"
+#include "gateway/catalog/documents.h"
+#include "gateway/headers/etags.h"
 
 typedef struct BuiltinCall BuiltinCall;
 
@@ -12,7 +13,12 @@ struct BuiltinCall {
     ReflectionView reflection;
     HealthWatch watch;
     Telling *telling; /* of an operation; NULL: nothing was begun */
-    Bytes response;   /* where it is no stream, and no operation */
+    Bytes response;   /* where it is no stream, no operation and no document */
+
+    CatalogPage page;   /* of the catalog */
+    Document *document; /* a reference; NULL: there is none (yet) */
+    DocumentWait *wait; /* for it; NULL: it waits for none */
+    bool is_known;      /* the client has the document */
 };
 
 /* ---- Health ---------------------------------------------------------------------------------- */
@@ -141,21 +147,89 @@ static void drop_telling(BuiltinCall *call)
 
 /* ---- Pages of the catalog -------------------------------------------------------------------- */
 
+static CatalogView view_of(const Exchange *x)
+{
+    return (CatalogView){x->config, x->identity, x->record.began};
+}
+
 static Result answer_page(Exchange *x, Bytes request, Buffer *out)
 {
     (void)request;
-    CatalogPage page;
-    const CatalogView view = {x->config, x->identity, x->record.began};
-    if (!catalog_find(x->config, x->call.path, &page)) /* which has found it before */
+    CatalogPage *page = &x->builtin->page;
+    const CatalogView view = view_of(x);
+    if (!catalog_find(x->config, x->call.path, page)) /* which has found it before */
         return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s", BYTES_ARGS(x->call.path));
-    client_of(x)->content_type = bytes_of(catalog_media(page.kind));
-    return catalog_write(&view, &page, x->call.path, out);
+    client_of(x)->content_type = bytes_of(catalog_media(page->kind));
+    Result r = catalog_check(&view, page, x->call.path, x->arena);
+    return failed(r) ? r : catalog_write(&view, page, out);
+}
+
+static Result too_large(const Exchange *x)
+{
+    const Version *version = x->builtin->page.version;
+    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
+                     "the document of %s %s is larger than catalog.document_bytes (%llu); "
+                     "`passerelle openapi` prints it",
+                     version->service->name, version->name,
+                     (unsigned long long)x->config->catalog->document_bytes);
+}
+
+static const Step *give_document(Exchange *x, Document *document)
+{
+    BuiltinCall *call = x->builtin;
+    call->document = document;
+    if (!document->json.size)
+        return exchange_fail(x, too_large(x));
+    Bytes known = etags_restore(fields_joined(x->call.head, "if-none-match"), x->arena);
+    call->is_known = etags_have(known, bytes_of(document->tag));
+    if (!call->is_known && exchange_must_compress(x) &&
+        document->json.size > x->config->limits.work_bytes) /* it would hold the loop */
+        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE,
+                                          "identity is refused, and a document of %zu bytes is not "
+                                          "compressed",
+                                          document->json.size));
+    Bytes sent = call->is_known ? BYTES_NONE : document->json;
+    return exchange_give_response(x, (Message){.bytes = sent}, NULL);
+}
+
+static void on_made(void *owner, Document *document)
+{
+    Exchange *x = owner;
+    x->builtin->wait = NULL;
+    exchange_run(x,
+                 document ? give_document(x, document) : exchange_fail(x, exchange_refuse_work(x)));
+}
+
+static const Step *begin_document(Exchange *x)
+{
+    BuiltinCall *call = x->builtin;
+    const CatalogView view = view_of(x);
+    const DocumentAsk ask = {x->loop, x->config, x->client, x, on_made};
+    Document *document = document_ask(&ask, &view, call->page.version, &call->wait);
+    return document ? give_document(x, document) : STEP_WAIT;
+}
+
+static void drop_document(BuiltinCall *call)
+{
+    if (call->wait)
+        document_leave(call->wait);
+    document_free(call->document);
+    call->wait = NULL;
+    call->document = NULL;
+}
+
+bool exchange_page_is_known(const Exchange *x)
+{
+    return x->builtin && x->builtin->is_known;
 }
 
 void exchange_add_page_fields(const Exchange *x, Fields *fields)
 {
     if (x->builtin->builtin->method != BUILTIN_PAGE)
         return;
+    const Document *document = x->builtin->document;
+    if (document && document->json.size)
+        fields_add(fields, bytes_of("etag"), bytes_of(document->tag));
     const char *who = x->config->access.has_rules ? "private, no-cache" : "max-age=60";
     fields_add(fields, bytes_of("link"), bytes_of(catalog_link(x->config, x->arena)));
     fields_add(fields, bytes_of("cache-control"), bytes_of(who));
@@ -223,6 +297,8 @@ static const Step *end(Exchange *x, const Message *last)
         return wrong_count(x, "none was sent");
     if (builtin_is_operation(call->builtin))
         return begin_operation(x);
+    if (call->page.kind == CATALOG_OPENAPI)
+        return begin_document(x);
     if (!call->builtin->stream)
         return exchange_give_response(x, (Message){.bytes = call->response}, NULL);
     return call->watch.at ? STEP_WAIT : end_well(x);
@@ -232,6 +308,7 @@ static void release(Exchange *x)
 {
     health_watch_stop(&x->builtin->watch);
     drop_telling(x->builtin);
+    drop_document(x->builtin);
 }
 
 const ExchangeKind KIND_BUILTIN = {

@@ -3,7 +3,6 @@
 #include "base/arena.h"
 #include "base/text/json_text.h"
 #include "gateway/catalog/catalog_internal.h"
-#include "gateway/openapi/openapi.h"
 
 #define WELL_KNOWN "/.well-known/api-catalog"
 #define OPENAPI_MEDIA "application/vnd.oai.openapi+json;version=3.1"
@@ -154,52 +153,6 @@ static void write_links(const CatalogView *view, Buffer *out)
     buffer_add_text(out, "]}");
 }
 
-/* ---- Documents ------------------------------------------------------------------------------- */
-
-static bool shows(const void *owner, const Method *method)
-{
-    return catalog_shows_method(owner, method);
-}
-
-static Result write_document(const CatalogView *view, const Version *version, Buffer *out)
-{
-    const Config *config = view->config;
-    Bytes *const *documents = config->catalog->documents;
-    Bytes made = documents ? documents[version->service->index][version->index] : BYTES_NONE;
-    if (made.size) {
-        buffer_add_bytes(out, made);
-        return OK;
-    }
-    OpenApiQuestion question = {.config = config,
-                                .version = version,
-                                .url = *config->catalog->url ? config->catalog->url : NULL,
-                                .shows = shows,
-                                .owner = view};
-    return openapi_write(&question, out);
-}
-
-void catalog_adopt(Config *config)
-{
-    CatalogConfig *catalog = config->catalog;
-    if (!catalog || !catalog->openapi || config->access.has_rules)
-        return;
-    catalog->documents = arena_array(config->arena, Bytes *, config->n_services);
-    for (uint32_t i = 0; i < config->n_services; i++) {
-        const Service *service = &config->services[i];
-        Bytes *documents = arena_array(config->arena, Bytes, service->n_versions + 1);
-        for (uint32_t k = 0; k < service->n_versions; k++) {
-            OpenApiQuestion question = {.config = config,
-                                        .version = &service->versions[k],
-                                        .url = *catalog->url ? catalog->url : NULL};
-            Buffer out = buffer_in(config->arena);
-            Result r = openapi_write(&question, &out);
-            CHECK(!failed(r)); /* the arena has no limit */
-            documents[k] = buffer_bytes(&out);
-        }
-        catalog->documents[i] = documents;
-    }
-}
-
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 /* Whether there is something on it that the client may see. */
@@ -214,19 +167,20 @@ static bool is_shown(const CatalogView *view, const CatalogPage *page)
     return false;
 }
 
-Result catalog_write(const CatalogView *view, const CatalogPage *page, Bytes path, Buffer *out)
+Result catalog_check(const CatalogView *view, const CatalogPage *page, Bytes path, Arena *arena)
 {
-    Result r = OK;
-    if (!is_shown(view, page))
-        return FAIL_TELL(out->arena, FAULT_UNKNOWN_PATH, "GET %.*s",
-                         BYTES_ARGS(bytes_cut_text(path, 200)));
+    return is_shown(view, page) ? OK
+                                : FAIL_TELL(arena, FAULT_UNKNOWN_PATH, "GET %.*s",
+                                            BYTES_ARGS(bytes_cut_text(path, 200)));
+}
+
+Result catalog_write(const CatalogView *view, const CatalogPage *page, Buffer *out)
+{
     switch (page->kind) {
     case CATALOG_LINKS: write_links(view, out); break;
     case CATALOG_SERVICE: catalog_write_service(view, page->service, out); break;
     case CATALOG_VERSION: catalog_write_version(view, page->version, out); break;
-    case CATALOG_OPENAPI: r = write_document(view, page->version, out); break;
+    case CATALOG_OPENAPI: break; /* documents.h */
     }
-    if (!failed(r) && out->full)
-        r = FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a page of the catalog");
-    return r;
+    return out->full ? FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a page of the catalog") : OK;
 }

@@ -49,12 +49,15 @@ const char *catalog_media(CatalogKind kind);
 /* The value of a Link field that leads to the first page (RFC 9727, section 2); in the arena. */
 const char *catalog_link(const Config *config, Arena *arena);
 
-/* Adds the page. Faults: UNKNOWN_PATH: nothing of it may be seen; OUT_OF_MEMORY. */
-MUST_USE Result catalog_write(const CatalogView *view, const CatalogPage *page, Bytes path,
-                              Buffer *out);
+/* Whether something on the page may be seen. Fault: UNKNOWN_PATH. */
+MUST_USE Result catalog_check(const CatalogView *view, const CatalogPage *page, Bytes path,
+                              Arena *arena);
 
-/* Makes the documents that are the same for all clients. On one thread, before any other has the
-   config. */
+/* Adds the page, which may be seen and is no CATALOG_OPENAPI: see documents.h. Fault:
+   OUT_OF_MEMORY. */
+MUST_USE Result catalog_write(const CatalogView *view, const CatalogPage *page, Buffer *out);
+
+/* Makes room for documents. On one thread, before any other has the config. */
 void catalog_adopt(Config *config);
 
 #endif

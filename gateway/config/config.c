@@ -42,6 +42,8 @@ void config_free_parts(Config *config)
     free_contexts(config);
     free_keys(config);
     config_forget_lists(config);
+    if (config->catalog && config->catalog->let_go)
+        config->catalog->let_go(config->catalog->documents);
     arena_free(config->programs);
 }
 

@@ -40,6 +40,18 @@ Bytes etags_restore(Bytes list, Arena *arena)
     return restored.full ? BYTES_NONE : buffer_bytes(&restored);
 }
 
+bool etags_have(Bytes list, Bytes etag)
+{
+    for (Bytes tag; bytes_split(&list, ',', &tag);) {
+        tag = bytes_trim(tag);
+        if (bytes_start_with(tag, WEAK))
+            tag = bytes_slice(tag, strlen(WEAK), SIZE_MAX);
+        if (bytes_equal(tag, etag) || bytes_are(tag, "*"))
+            return true;
+    }
+    return false;
+}
+
 bool etags_have_weakened(Bytes list, Bytes etag)
 {
     take_unmarked(&list);

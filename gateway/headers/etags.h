@@ -24,6 +24,10 @@ void etag_weaken(Fields *fields);
    list itself; data NULL: out of memory. */
 Bytes etags_restore(Bytes list, Arena *arena);
 
+/* Whether the list of If-None-Match has the tag, weak or not, or is "*" (RFC 9110 section 13.1.2).
+   The tag, a strong one, has no comma. */
+bool etags_have(Bytes list, Bytes etag);
+
 /* Whether the list has the weak tag that etag_weaken makes of this strong one. */
 bool etags_have_weakened(Bytes list, Bytes etag);
 

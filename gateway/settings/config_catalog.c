@@ -44,6 +44,8 @@ void config_read_catalog(ConfigReader *reader)
         check_url(reader, text->url);
     *catalog = (CatalogConfig){.path = without_slash(reader, text->path),
                                .url = text->url ? without_slash(reader, text->url) : "",
-                               .openapi = text->openapi};
+                               .openapi = text->openapi,
+                               .document_bytes = text->document_bytes,
+                               .kept_bytes = text->kept_bytes};
     reader->config->catalog = catalog;
 }

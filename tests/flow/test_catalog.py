@@ -1,5 +1,6 @@
 """What the gateway tells clients of its services: the catalog (RFC 9727), and pages of versions."""
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway import SHOP_CONFIG, Gateway, instances
@@ -140,3 +141,84 @@ def test_links_and_documents_have_only_what_the_client_sees(closed):
     assert get(closed, "/meta/orders/v1/openapi.json", "bob") == 404
     headers = closed.http("GET", "/meta/orders", headers={"x-client": "bob"}).headers
     assert headers["cache-control"] == "private, no-cache" and "api.example.com/.well-known" in headers["link"]
+
+
+def test_options_names_the_methods_of_http_that_lead_to_what_pages_show(closed):
+    def allow(client, path, verb="OPTIONS"):
+        answer = closed.http(verb, path, headers={"x-client": client})
+        return set(answer.headers["allow"].split(", ")) if answer.status == 204 else answer.status
+
+    assert allow("bob", "/v2/orders") == allow("ada", "/v2/orders") == {"GET", "HEAD", "OPTIONS"}
+    assert allow("root", "/v2/orders") == {"POST", "OPTIONS"}
+    assert allow("bob", "/v1/orders") == allow("bob", "/v1/nothing") == allow("eve", "/v2/orders") == allow("bob", "/v2/orders", "PURGE") == 403
+
+
+# ---- Documents are made when they are asked for --------------------------------------------------------------------
+
+def made(gateway):
+    """Documents, for no other call of these tests has the work pool do something."""
+    return int(gateway.metric("passerelle_work_jobs_total"))
+
+
+def document(gateway, client=None, version="v2", **headers):
+    if client:
+        headers["x-client"] = client
+    return gateway.http("GET", f"/meta/orders/{version}/openapi.json", headers=headers)
+
+
+def test_a_document_is_made_once_in_the_work_pool_for_all_who_may_call_the_same(tmp_path):
+    with Gateway(tmp_path, STAFF_ONLY, instances=instances(("v3", 7003))) as running:
+        assert made(running) == 0
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda i: document(running, "bob"), range(32)))
+        assert {(one.status, one.body) for one in answers} == {(200, answers[0].body)}
+        assert made(running) == 1
+        root, ada, bob = (document(running, client) for client in ("root", "ada", "bob"))
+        assert len({one.headers["etag"] for one in (root, ada, bob)}) == 3 and made(running) == 3
+        assert document(running, "eve").status == 404 and made(running) == 3
+        running.write(running.config.replace("client: [ada, bob]", "client: [ada, bob, eve]"))
+        running.reload()
+        assert eventually(lambda: document(running, "eve").status == 200)
+        assert document(running, "eve").body == document(running, "bob").body == bob.body and made(running) == 4
+
+
+def test_a_document_has_a_strong_tag_and_is_not_sent_again_to_who_has_it(gateway):
+    first = gateway.http("GET", "/apis/orders/v2/openapi.json")
+    tag = first.headers["etag"]
+    assert tag.startswith('"') and tag.endswith('"') and len(tag) > 16
+    for known in tag, f'W/{tag}', f'"other", {tag}', "*":
+        again = gateway.http("GET", "/apis/orders/v2/openapi.json", headers={"if-none-match": known})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == "max-age=60" and "content-type" not in again.headers
+    for unknown in '"other"', tag.strip('"'):
+        again = gateway.http("GET", "/apis/orders/v2/openapi.json", headers={"if-none-match": unknown})
+        assert (again.status, again.body) == (200, first.body)
+    assert gateway.http("GET", "/apis/orders/v3/openapi.json", headers={"if-none-match": tag}).status == 200
+    head = gateway.http("HEAD", "/apis/orders/v2/openapi.json")
+    assert (head.status, head.headers["etag"], head.headers["content-length"]) == (200, tag, str(len(first.body)))
+
+
+def test_a_document_that_is_too_large_is_refused_and_not_made_again(tmp_path):
+    config = CATALOG.replace("catalog: {}", "catalog: {path: /meta, document_bytes: 4KiB}")
+    with Gateway(tmp_path, config, instances=instances(("v3", 7003))) as running:
+        for _ in range(3):
+            answer = document(running)
+            assert (answer.status, answer.json["reason"]) == (501, "UNSUPPORTED")
+            assert answer.json["detail"].endswith("the document of orders v2 is larger than catalog.document_bytes (4096); "
+                                                  "`passerelle openapi` prints it")
+        assert made(running) == 1
+
+
+def test_of_many_documents_those_asked_for_last_are_kept(tmp_path):
+    config = CATALOG.replace("catalog: {}", "catalog: {path: /meta, kept_bytes: SIZE}")
+    with Gateway(tmp_path, config.replace("SIZE", "1MiB"), instances=instances(("v3", 7003))) as running:
+        sizes = [len(document(running, version=version).body) for version in ("v1", "v2", "v3")]
+        assert made(running) == 3
+        running.write(running.config.replace("1MiB", str(sum(sizes) - 1)))
+        running.reload()
+        eventually(lambda: running.events("config_loaded"))
+        for version in "v1", "v2", "v1", "v3":  # v2 goes
+            assert document(running, version=version).status == 200
+        assert made(running) == 6
+        assert document(running, version="v1").status == 200 and made(running) == 6
+        assert document(running, version="v2").status == 200 and made(running) == 7

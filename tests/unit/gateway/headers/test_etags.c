@@ -76,6 +76,20 @@ static void a_list_is_known_to_have_what_was_made_of_a_tag(void **state)
         assert_int_equal(etags_have_weakened(list, bytes_of(rows[i].etag)), rows[i].has);
 }
 
+static void a_list_has_a_tag_weak_or_not(void **state)
+{
+    static const struct {
+        const char *list;
+        bool has;
+    } rows[] = {{"\"7\"", true},    {"W/\"7\"", true},          {"\"8\",\"7\"", true},
+                {"*", true},        {"\"8\" , W/\"7\" ", true}, {"\"77\"", false},
+                {"7", false},       {"\"8,7\"", false},         {"", false},
+                {"w/\"7\"", false}, {"W/W/\"7\"", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (etags_have(bytes_of(rows[i].list), bytes_of("\"7\"")) != rows[i].has)
+            fail_msg("%s", rows[i].list);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -84,6 +98,7 @@ int main(void)
         TEST(any_other_stays_as_it_is),
         TEST(an_instance_gets_back_what_it_gave),
         TEST(a_list_is_known_to_have_what_was_made_of_a_tag),
+        TEST(a_list_has_a_tag_weak_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
