@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(r.error->fault == &FAULT_BAD_VALUE && strcmp(r.error->field, "$alt") == 0);
         CHECK(!bytes_are(text, "json") && !bytes_are(text, "proto"));
     } else {
-        CHECK(alt == REST_ALT_JSON ? bytes_start_with(text, "json") : bytes_are(text, "proto"));
+        CHECK(alt == REST_ALT_PROTO ? bytes_are(text, "proto") : bytes_start_with(text, "json"));
     }
     arena_free(arena);
     return 0;
