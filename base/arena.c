@@ -25,7 +25,8 @@ enum { RED_ZONE = 0 };
 #endif
 
 enum {
-    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, including the arena itself: enough for an ordinary call */
+    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, including the arena itself. The second one is as large: an
+                           ordinary call has enough with both, and both are cached */
     LARGEST_BLOCK =
         1 << 20, /* block sizes double up to this; a larger allocation gets its own block */
 };
@@ -143,7 +144,7 @@ static bool may_grow(Arena *arena, size_t more)
 static Block *new_block(const Arena *arena, size_t size)
 {
     if (arena->limit != ARENA_UNLIMITED)
-        return block_try(size);
+        return size == FIRST_BLOCK ? block_take_try(BLOCK_MEDIUM) : block_try(size);
     if (!is_mapped(arena, size))
         return malloc(size);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -164,6 +165,8 @@ static void free_blocks(Arena *arena)
         Block *older = block->older;
         if (is_mapped(arena, block->size))
             munmap(block, block->size);
+        else if (block->size == FIRST_BLOCK && arena->limit != ARENA_UNLIMITED)
+            block_give(BLOCK_MEDIUM, block);
         else
             free(block);
         block = older;
@@ -190,8 +193,6 @@ void arena_reset(Arena *arena)
 static bool arena_extend(Arena *arena, size_t size)
 {
     size_t wanted = arena->next_block;
-    if (wanted < LARGEST_BLOCK)
-        wanted *= 2;
     if (wanted < size + aligned(sizeof(Block)))
         wanted = rounded(size + aligned(sizeof(Block)));
     if (wanted > arena->limit - arena->held) {

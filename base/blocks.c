@@ -59,17 +59,30 @@ static void tell_key(void)
     spare.is_known = true;
 }
 
-void *block_take(BlockSize size)
+static void *take_spare(BlockSize size)
 {
     SpareBlock *block = spare.first[size];
     if (block) {
         spare.first[size] = block->next;
         spare.n[size]--;
-        return block;
     }
+    return block;
+}
+
+void *block_take(BlockSize size)
+{
+    void *block = take_spare(size);
+    if (block)
+        return block;
     block = malloc(block_bytes[size]);
     CHECK(block);
     return block;
+}
+
+void *block_take_try(BlockSize size)
+{
+    void *block = take_spare(size);
+    return block ? block : block_try(block_bytes[size]);
 }
 
 void block_give(BlockSize size, void *block)

@@ -23,6 +23,9 @@ extern const size_t block_bytes[BLOCK_SIZES];
 /* Aligned for any type, not cleared. Never NULL: without memory the process ends. */
 void *block_take(BlockSize size);
 
+/* NULL where there is none, as block_try: for who can go on without it. */
+void *block_take_try(BlockSize size);
+
 /* Frees a block; `size` as for block_take. */
 void block_give(BlockSize size, void *block);
 
