@@ -5,6 +5,7 @@
  * compression. Else it is opened, within its limit, and compressed anew for the other side.
  */
 #include "gateway/call/exchange_internal.h"
+#include "protocols/http/compression.h"
 
 /* Dialects that use HTTP's content coding: of the whole body, and negotiated with browsers and
    caches. */
@@ -44,9 +45,8 @@ static bool passes_answer(const Attempt *attempt)
 
 uint32_t attempt_accepts(const Attempt *attempt)
 {
-    uint32_t ours = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
-             common = attempt->exchange->call.accepts & ours;
-    return common && passes_answer(attempt) ? common : ours;
+    uint32_t common = attempt->exchange->call.accepts & COMPRESSION_OF_MESSAGES;
+    return common && passes_answer(attempt) ? common : COMPRESSION_OF_MESSAGES;
 }
 
 /* What may be kept for later is opened: other clients accept other compressions. */

@@ -130,6 +130,8 @@ Bytes compressions_write(uint32_t set, Arena *arena)
 {
     if (set == COMPRESSION_ALL)
         return bytes_of(COMPRESSION_NAMES);
+    if (set == COMPRESSION_OF_MESSAGES)
+        return bytes_of("gzip,br,zstd");
     if (set == COMPRESSION_GZIP)
         return bytes_of("gzip");
     Buffer out = buffer_in(arena);

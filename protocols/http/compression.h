@@ -14,6 +14,9 @@
 #define COMPRESSION_NAMES "gzip,br,zstd,deflate"
 #define COMPRESSION_ALL (COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD | COMPRESSION_DEFLATE)
 
+/* What instances are asked for. */
+#define COMPRESSION_OF_MESSAGES (COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD)
+
 /* "gzip", "identity" ...; a literal. */
 const char *compression_name(Compression compression);
 
