@@ -218,12 +218,34 @@ Result grpc_answer_read(const HeadFields *fields, const RequestTarget *target, A
     return check_answer(fields, target, arena, answer);
 }
 
+/* Whether there is a code and nothing beside it, as most calls end: then nothing has to be kept. */
+static bool is_code_alone(const Fields *from, Bytes *code_out)
+{
+    *code_out = BYTES_NONE;
+    for (uint32_t i = 0; i < from->n; i++) {
+        Field field = from->items[i];
+        bool is_code = bytes_are(field.name, "grpc-status") && !code_out->data;
+        if (!is_code && (field.value.size || !bytes_are(field.name, "grpc-message")))
+            return false;
+        if (is_code)
+            *code_out = field.value;
+    }
+    return code_out->data;
+}
+
 /* Separates the fields of the status from the service's trailers. */
 static Result take_trailers(const Fields *from, Arena *arena, Answer *answer, bool *found_out)
 {
     HeadFields sorted;
-    *found_out = false;
-    if (from->n == 0)
+    Status status = {.code = CODE_OK};
+    Bytes code;
+    *found_out =
+        is_code_alone(from, &code) && code_read_digits(code, &status.code, &status.service_code);
+    if (*found_out) {
+        answer->status = status;
+        answer->trailers = fields_in(arena);
+    }
+    if (*found_out || from->n == 0)
         return OK;
     Result r = head_fields_read(from, HEAD_OF_TRAILERS, arena, &sorted);
     answer->trailers = sorted.metadata;
