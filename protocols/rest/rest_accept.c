@@ -48,9 +48,8 @@ typedef struct Wish {
 
 /* The quality of the most precise range that matches. Without an Accept field everything is
    accepted. */
-static Wish wish_for(const Call *call, Precision precision_of)
+static Wish wish_of(Bytes accept, Precision precision_of)
 {
-    Bytes accept = fields_joined(call->head, "accept");
     Wish best = {0, 0};
     MediaRange range;
     if (bytes_trim(accept).size == 0)
@@ -67,10 +66,13 @@ static Wish wish_for(const Call *call, Precision precision_of)
 
 bool rest_accepts(const Call *call, bool is_stream)
 {
-    if (wish_for(call, names_json).quality > 0)
+    Bytes accept = fields_joined(call->head, "accept");
+    if (bytes_are(accept, "*/*") || bytes_are(accept, "application/json")) /* most say this */
+        return true;
+    if (wish_of(accept, names_json).quality > 0)
         return true;
     return is_stream &&
-           (wish_for(call, names_lines).quality > 0 || wish_for(call, names_events).quality > 0);
+           (wish_of(accept, names_lines).quality > 0 || wish_of(accept, names_events).quality > 0);
 }
 
 static bool is_more(Wish a, Wish b)
@@ -82,8 +84,9 @@ RestStream rest_stream_of(const Call *call)
 {
     RestStream usual = call->usual_stream;
     bool is_lines = usual == REST_STREAM_LINES;
-    Wish lines = wish_for(call, names_lines), events = wish_for(call, names_events),
-         json = wish_for(call, names_json);
+    Bytes accept = fields_joined(call->head, "accept");
+    Wish lines = wish_of(accept, names_lines), events = wish_of(accept, names_events),
+         json = wish_of(accept, names_json);
     Wish first = is_lines ? lines : json, second = is_lines ? json : lines;
     bool is_second = second.precision == 3 && second.quality && is_more(second, first);
     if (events.quality && is_more(events, first) && !(is_second && is_more(second, events)))

@@ -182,9 +182,6 @@ static const Leaf *walk(Search *search, const Node *node, size_t level)
 
 static Result decode(Bytes text, PercentLeave leave, Arena *arena, Bytes *decoded_out)
 {
-    *decoded_out = text.data ? text : bytes("", 0);
-    if (!percent_is_in(text))
-        return OK;
     Buffer decoded = buffer_in(arena);
     if (!percent_decode(&decoded, text, leave))
         return FAIL_TELL(arena, FAULT_BAD_REQUEST, "a percent-escape in the path is malformed");
@@ -194,21 +191,31 @@ static Result decode(Bytes text, PercentLeave leave, Arena *arena, Bytes *decode
     return OK;
 }
 
-/* Splits the path into segments. "/" has none. */
+/* Splits the path into segments. "/" has none. Segments are short: their ends and their escapes are
+   found in one pass. */
 static Result split_path(Bytes path, Arena *arena, Search *search)
 {
-    size_t depth = search->table->depth;
     search->n = 0;
     search->end = path.data + path.size;
-    Bytes rest = path.size > 1 ? bytes(path.data + 1, path.size - 1) : BYTES_NONE, segment;
-    while (bytes_split(&rest, '/', &segment)) {
-        if (search->n < depth) {
-            search->segments[search->n] = segment;
-            Result r = decode(segment, PERCENT_LEAVE_NOTHING, arena, &search->decoded[search->n]);
+    if (path.size <= 1)
+        return OK;
+    bool escaped = false;
+    for (size_t from = 1, at = 1; at <= path.size; at++) {
+        if (at < path.size && path.data[at] != '/') {
+            escaped |= path.data[at] == '%';
+            continue;
+        }
+        size_t i = search->n++;
+        if (i < search->table->depth) {
+            Bytes segment = bytes(path.data + from, at - from);
+            search->segments[i] = search->decoded[i] = segment;
+            Result r =
+                escaped ? decode(segment, PERCENT_LEAVE_NOTHING, arena, &search->decoded[i]) : OK;
             if (failed(r))
                 return r;
         }
-        search->n++;
+        from = at + 1;
+        escaped = false;
     }
     return OK;
 }
@@ -270,9 +277,12 @@ static Result fill_match(const Search *search, const Leaf *leaf, Arena *arena, R
         const RestVariable *variable = &t->variables[i];
         RestParameter *parameter = &match->parameters[match->n_parameters++];
         parameter->field_path = variable->field_path;
-        Result r = decode(part_of(search, t, variable),
-                          variable->is_multi ? search->table->multi_leaves : PERCENT_LEAVE_NOTHING,
-                          arena, &parameter->text);
+        Result r = OK;
+        parameter->text = part_of(search, t, variable);
+        if (percent_is_in(parameter->text))
+            r = decode(parameter->text,
+                       variable->is_multi ? search->table->multi_leaves : PERCENT_LEAVE_NOTHING,
+                       arena, &parameter->text);
         if (failed(r))
             return r;
     }
