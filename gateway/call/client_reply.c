@@ -130,6 +130,18 @@ static const char *challenge(const Client *c)
     return access_challenge(access_credentials(&x->config->access, listener, NULL), bad);
 }
 
+/* In one field, as far as possible: several are merged. */
+static void add_vary(const Exchange *x, Fields *fields)
+{
+    bool encoding = exchange_varies_by_encoding(x);
+    bool accept = x->binding; /* lines, events, or a 406 */
+    if (encoding || accept)
+        fields_add(fields, bytes_of("vary"),
+                   bytes_of(!accept     ? "accept-encoding"
+                            : !encoding ? "accept"
+                                        : "accept-encoding, accept"));
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -175,10 +187,7 @@ static void add_own_fields(const Client *c, Fields *fields)
     else if (is_refused(x))
         fields_add_number(fields, "retry-after", x->retry_after);
     add_retry_after(x, fields);
-    if (exchange_varies_by_encoding(x))
-        fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding"));
-    if (x->binding)
-        fields_add(fields, bytes_of("vary"), bytes_of("accept")); /* lines, events, or a 406 */
+    add_vary(x, fields);
 }
 
 /* The metadata in which the route lets the service say the status; NULL: none. */
@@ -499,8 +508,8 @@ static Result end_compressed(Client *c, ReplyEnd *end)
     return r;
 }
 
-static Result write_end(const Client *c, Arena *arena, const Status *status, const Fields *trailers,
-                        ReplyEnd *end)
+/* What an error says beside its status. */
+static ReplyOptions error_options(const Client *c, DetailJson *detail_json)
 {
     const Exchange *x = c->x;
     bool hides = tells_nothing(x);
@@ -508,10 +517,10 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     const Service *service = method ? method->version->service : NULL;
     const Version *version = hides ? NULL : x->version.reply;
     const Attempt *asked = asked_attempt(x);
-    DetailJson detail_json = exchange_detail_json(x, version);
     const char *listener = c->connection->listener;
     bool google = config_errors_google(x->config, listener, hides ? NULL : x->route);
-    ReplyOptions options = {
+    *detail_json = exchange_detail_json(x, version);
+    return (ReplyOptions){
         .shape = google ? ERROR_SHAPE_GOOGLE : ERROR_SHAPE_PROBLEM,
         .full = !hides && config_errors_full(x->config, listener, x->route),
         .help = x->config->error_help,
@@ -520,9 +529,19 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
         .version = bytes_of(version ? version->name : NULL),
         .leg = bytes_of(x->record.failed_leg),
         .instance = bytes_of(asked ? asked->pick.instance->address.text : NULL),
-        .detail_json = &detail_json,
+        .detail_json = detail_json,
         .rest_body = c->rest_body,
     };
+}
+
+static Result write_end(const Client *c, Arena *arena, const Status *status, const Fields *trailers,
+                        ReplyEnd *end)
+{
+    const Exchange *x = c->x;
+    DetailJson detail_json;
+    ReplyOptions options = {.rest_body = c->rest_body};
+    if (status->code != CODE_OK || !x->responding)
+        options = error_options(c, &detail_json);
     Fields fields = x->responding ? fields_in(arena) : reply_fields(c, arena);
     settle_tag_of_304(c, &fields);
     Result r =

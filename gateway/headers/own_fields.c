@@ -129,12 +129,20 @@ static bool is_listed(Bytes list, Bytes name)
     return false;
 }
 
+static uint32_t count_vary(const Fields *fields)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < fields->n; i++)
+        n += bytes_are(fields->items[i].name, "vary");
+    return n;
+}
+
 void own_fields_merge_vary(Fields *fields)
 {
+    if (count_vary(fields) < 2)
+        return;
     Bytes all = fields_joined(fields, "vary"), name;
     Buffer once = buffer_in(fields->arena);
-    if (!all.data)
-        return;
     while (bytes_split(&all, ',', &name)) {
         name = bytes_trim(name);
         if (!name.size || is_listed(buffer_bytes(&once), name))

@@ -144,6 +144,11 @@ static void an_answer_varies_by_each_name_once(void **state)
         assert_int_equal(fields.n, 2);
         assert_bytes(fields_get(&fields, "vary"), rows[i][2]);
     }
+    Fields one = fields_in(arena);
+    fields_add_text(&one, "vary", "accept,origin");
+    own_fields_merge_vary(&one);
+    assert_int_equal(one.n, 1);
+    assert_bytes(fields_get(&one, "vary"), "accept,origin"); /* as the service says it */
     Fields none = fields_in(arena);
     own_fields_merge_vary(&none);
     assert_int_equal(none.n, 0);
