@@ -358,7 +358,7 @@ static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *ht
         return refuse(why, 414, "the request target is too long (limits.path_bytes)");
     if (bytes_are(http->method, "CONNECT"))
         return refuse(why, 501, "CONNECT is not supported");
-    if (split_absolute(&target, &http->authority)) {
+    if (!bytes_start_with(target, "/") && split_absolute(&target, &http->authority)) {
         if (!http_is_authority(http->authority))
             return refuse(why, 400, "the authority of the request target is malformed");
         if (target.size == 0)
