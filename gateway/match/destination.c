@@ -50,6 +50,14 @@ static Result find_route(const Config *config, Bytes verb, Bytes path, Arena *ar
     *route_out = NULL;
     if (config->n_http_routes == 0)
         return OK;
+    if (http_path_is_plain(path)) { /* there is one reading only */
+        const Route *only = longest_prefix(config, path);
+        *normal_out = path;
+        *route_out = only;
+        if (!only || longest_loose_prefix(config, path) == only)
+            return OK;
+        *route_out = NULL;
+    }
     Result r = http_path_normalize(path, arena, normal_out);
     if (failed(r))
         return r;

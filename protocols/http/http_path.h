@@ -18,6 +18,9 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
+/* Whether neither reading would change the path: true for most. */
+bool http_path_is_plain(Bytes path);
+
 /*
  * The normal form of a path (http_is_path, without its query): escapes of unreserved characters are
  * decoded, other escapes are in upper case (section 6.2.2), dot segments are removed
