@@ -367,7 +367,8 @@ static void connection_flush(Connection *c)
     if (c->state == CONNECTION_SERVING && flow.dry && c->phase >= HTTP_CLOSING &&
         !socket_busy(&c->pump.socket))
         connection_linger(c);
-    set_timer(c);
+    if (c->state != CONNECTION_SERVING)
+        set_timer(c);
 }
 
 static void run_flush(LoopWork *work)
