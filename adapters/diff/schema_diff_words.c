@@ -1,6 +1,8 @@
 /* Names as words: "VmImage" and "vm_images" are vm and image, and "enabled" is what "enable" is. */
 #include "adapters/diff/schema_diff_internal.h"
 
+#include "adapters/text/singular.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -36,19 +38,9 @@ static void cut(char *word, size_t n)
     word[strlen(word) - n] = '\0';
 }
 
-static void to_singular(char *word)
+static void to_singular(Arena *arena, char *word)
 {
-    size_t size = strlen(word);
-    if (size > 4 && ends_with(word, "ies")) {
-        cut(word, 3);
-        strcat(word, "y");
-    } else if (size > 4 && (ends_with(word, "sses") || ends_with(word, "xes") ||
-                            ends_with(word, "ches") || ends_with(word, "shes"))) {
-        cut(word, 2);
-    } else if (size > 3 && ends_with(word, "s") && !ends_with(word, "ss") &&
-               !ends_with(word, "us") && !ends_with(word, "is")) {
-        cut(word, 1);
-    }
+    strcpy(word, arena_text(arena, singular_of(bytes_of(word), arena))); /* which is no longer */
 }
 
 /* What is left of a word in all its forms: "deploy" of "deploying" and of "deployed". */
@@ -96,7 +88,7 @@ static void add_word(Arena *arena, Words *words, char *word)
         add_word(arena, words, rest);
         return;
     }
-    to_singular(word);
+    to_singular(arena, word);
     to_synonym(word);
     to_stem(word);
     words->word[words->n++] = arena_string(arena, word);

@@ -1,5 +1,6 @@
 #include "gateway/openapi/open_path.h"
 
+#include "adapters/text/singular.h"
 #include "base/arena.h"
 
 typedef struct Splitting {
@@ -8,16 +9,6 @@ typedef struct Splitting {
     Bytes before; /* the literal segment before the present one; empty: none */
     Arena *arena;
 } Splitting;
-
-/* "shelves" -> "shelf" is beyond this; "books" -> "book", "policies" -> "policy". */
-static const char *singular(Bytes plural, Arena *arena)
-{
-    if (bytes_end_with(plural, "ies"))
-        return arena_printf(arena, "%.*sy", (int)plural.size - 3, (const char *)plural.data);
-    if (bytes_end_with(plural, "s") && !bytes_end_with(plural, "ss"))
-        plural.size--;
-    return arena_text(arena, plural);
-}
 
 static bool is_name(const char *text)
 {
@@ -43,8 +34,9 @@ static const char *name_of(const Splitting *s, Bytes field_path, bool whole)
     for (char *at = name; *at; at++)
         if (*at == '.')
             *at = '_';
-    if (!whole && s->before.size && is_name(singular(s->before, arena)))
-        name = (char *)(uintptr_t)singular(s->before, arena);
+    const char *one = arena_text(arena, singular_of(s->before, arena));
+    if (!whole && is_name(one))
+        name = (char *)(uintptr_t)one;
     if (!is_name(name))
         name = (char *)(uintptr_t)arena_string(arena, "segment");
     const char *unique = name;
