@@ -47,7 +47,8 @@ static Result make_folder(Arena *arena, const char *path)
 
 static const char *path_in(Arena *arena, const char *folder, const char *name)
 {
-    return strcmp(folder, ".") == 0 ? name : arena_printf(arena, "%s/%s", folder, name);
+    return strcmp(folder, ".") == 0 || name[0] == '/' ? name
+                                                      : arena_printf(arena, "%s/%s", folder, name);
 }
 
 /* Whether an earlier run made it: the config has it as a schema, and it is one. */
@@ -305,6 +306,20 @@ static Result check_listen(Arena *arena, const char *listen)
     return OK;
 }
 
+/* The config of an earlier run says what its change lists are called. */
+static void keep_names(Draft *draft, const char *folder)
+{
+    const char *path = path_in(draft->arena, folder, CONFIG_NAME);
+    Bytes config;
+    if (access(path, F_OK) != 0)
+        return;
+    Result r = file_read(draft->arena, path, FILE_MOST, &config);
+    if (failed(r))
+        error_ignore(r, "it is told when the config is written");
+    else
+        draft_keep_names(draft, config, folder);
+}
+
 static Result init(Arena *arena, const CommandLine *line)
 {
     const char *out = command_option(line, "--out"), *listen = command_option(line, "--listen");
@@ -333,6 +348,7 @@ static Result init(Arena *arena, const CommandLine *line)
         r = add_instances(line, &place, &draft);
     if (failed(r))
         return r;
+    keep_names(&draft, folder);
     const DraftFile *files;
     uint32_t n;
     draft_files(&draft, &texts, sources, (uint32_t)line->n, &files, &n);

@@ -31,7 +31,9 @@ typedef struct DraftVersion {
     const char *name;    /* "v1" */
     const char *package; /* "shop.orders.v1" */
     const DraftSource *source;
-    bool guessed; /* the name: the package does not say it */
+    const char *changes; /* the change list to the next version: the name that a config has for it;
+                            NULL: that of the draft */
+    bool guessed;        /* the name: the package does not say it */
 } DraftVersion;
 
 typedef struct DraftInstance {
@@ -90,6 +92,10 @@ MUST_USE Result draft_add_instance(Draft *draft, const char *text, const DraftTl
 /* The config, the change lists, the notes, and the descriptor sets that are not there yet. */
 void draft_files(const Draft *draft, const DraftTexts *texts, const DraftSource *sources,
                  uint32_t n, const DraftFile **files_out, uint32_t *n_out);
+
+/* Change lists that the config `config`, which is there already in `folder`, has by other names
+   keep them. Before draft_files. */
+void draft_keep_names(Draft *draft, Bytes config, const char *folder);
 
 /* The name of the change list between version `at` and the next one. In the draft's arena. */
 const char *draft_changes_name(const Draft *draft, const DraftService *service, uint32_t at);

@@ -28,6 +28,8 @@ static DraftFile *add_file(Files *files, const char *name, Bytes content, const 
 
 const char *draft_changes_name(const Draft *draft, const DraftService *service, uint32_t at)
 {
+    if (service->versions[at].changes)
+        return service->versions[at].changes;
     return arena_printf(draft->arena, "%s-%s-%s.yaml", service->name, service->versions[at].name,
                         service->versions[at + 1].name);
 }

@@ -106,6 +106,22 @@ def test_what_was_edited_stays_and_what_is_new_is_beside_it(tmp_path):
     assert "kept       notes-v1-v2.yaml" in init_notes(tmp_path)  # which was decided
 
 
+def test_change_lists_keep_the_names_that_the_config_has_for_them(tmp_path):
+    write_notes(tmp_path, "v1", "int64 cents = 2;")
+    write_notes(tmp_path, "v2", "string money = 2;")
+    init_notes(tmp_path)
+    made = tmp_path / "notes-v1-v2.yaml"
+    for name in ("changes.yaml", "lists/a.yaml", str(tmp_path / "elsewhere.yaml")):
+        (tmp_path / "lists").mkdir(exist_ok=True)
+        made = made.rename(tmp_path / name)
+        made.write_text("from: v1\nto: v2\nmessages:\n  Note:\n    cents: {to: money, by: number_text}\n")
+        config = tmp_path / "gateway.yaml"
+        config.write_text(re.sub(r"changes: \[.*\]", f"changes: [{name}]", config.read_text()))
+        told = init_notes(tmp_path)
+        assert f"kept       {name}: it differs from what is in {name}.new" in told and "has no line" not in told, told
+        assert not (tmp_path / "notes-v1-v2.yaml").exists()
+
+
 def test_a_contract_that_was_edited_is_the_one_of_the_config_and_what_is_new_in_it_is_told(tmp_path):
     write_notes(tmp_path, "v1")
     write_notes(tmp_path, "v2", "int64 size = 2;")

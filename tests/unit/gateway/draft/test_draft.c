@@ -341,6 +341,59 @@ static void a_change_list_that_is_there_is_told_what_it_has_no_line_for(void **s
                                      "c has no line for Note.size\nc has no line for Notes.Get\n");
 }
 
+/* Whatever says where a value goes: a path, a list of alternatives, a split, a kind. */
+static void a_target_of_another_line_has_a_line(void **state)
+{
+    static const char *const named[] = {
+        "b: size",
+        "b: size.width",
+        "b: {to: size, by: cents_to_money, currency: EUR}",
+        "b: [{to: size, when: {kind: A}}]",
+        "b: {to: [width, size]}",
+        "b: {from: [size, c]}",
+        "b: [{to: c, when: {size: A}}]",
+        "b: {select: {size: A}}",
+        "b: {currency: size}",
+        "b: {means: {true: {size: -1}}}",
+        "b: {template: \"{x}/{y}\", to: [c, size]}",
+        "size.width: {removed: loud}",
+    };
+    static const char *const unnamed[] = {
+        "b: sizes", "b: {to: sizes}", "b: {added: size}", "b: {by: size}", "b: {values: {a: size}}",
+    };
+    Bytes made = bytes_of("messages: {Note: {size: {added: graceful}}}");
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        Buffer lacks = buffer_in(arena);
+        draft_lacks_lines(arena, bytes_of(arena_printf(arena, "messages: {Note: {%s}}", named[i])),
+                          made, "c", &lacks);
+        assert_bytes(buffer_bytes(&lacks), "");
+    }
+    for (size_t i = 0; i < sizeof unnamed / sizeof *unnamed; i++) {
+        Buffer lacks = buffer_in(arena);
+        draft_lacks_lines(arena,
+                          bytes_of(arena_printf(arena, "messages: {Note: {%s}}", unnamed[i])), made,
+                          "c", &lacks);
+        assert_bytes(buffer_bytes(&lacks), "c has no line for Note.size\n");
+    }
+}
+
+static void types_and_methods_have_their_lines_in_each_spelling(void **state)
+{
+    Bytes made = bytes_of("types: {A: B}\nenums: {E: {X: {removed: loud}, Y: {added: loud}}}\n"
+                          "messages: {M: {a: b}}\nmethods: {S.Get: T.Get}\n");
+    static const char *const kept[] = {
+        "types: {A: C}\nenums: {E: {X: Y}}\nmessages: {M: {a: b}}\nmethods: {S: T}\n",
+        "enums: {A: B, E: {X: {to: Y, back: true}}}\nmessages: {M to N: {a: b}}\n"
+        "methods: {S.Get: {to: T.Fetch}}\n",
+        "types: {A: B}\nenums: {E: {X: Y}}\nmessages: {M: {a: c}}\nmethods: {S.Old: S.Get}\n",
+    };
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        Buffer lacks = buffer_in(arena);
+        draft_lacks_lines(arena, bytes_of(kept[i]), made, "c", &lacks);
+        assert_bytes(buffer_bytes(&lacks), "");
+    }
+}
+
 static void a_config_names_a_descriptor_set_as_the_schema_of_a_version(void **state)
 {
     Bytes config = bytes_of("log: b.binpb\nservices: [{versions: [{schema: a.binpb}, 7]}]");
@@ -390,6 +443,8 @@ int main(void)
         TEST(the_files_are_config_lists_notes_and_sets_that_are_not_there),
         TEST(methods_are_of_exactly_their_package_and_not_of_the_one_around_it),
         TEST(a_config_that_is_there_is_told_what_it_lacks),
+        TEST(a_target_of_another_line_has_a_line),
+        TEST(types_and_methods_have_their_lines_in_each_spelling),
         TEST(a_change_list_that_is_there_is_told_what_it_has_no_line_for),
         TEST(a_config_names_a_descriptor_set_as_the_schema_of_a_version),
         TEST(what_became_of_a_contract_is_told),
