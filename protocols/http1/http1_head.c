@@ -496,6 +496,14 @@ static void frame_response(const Framing *f, bool to_head_request, Http1Head *he
         fields_add(&head->http.fields, bytes_of("upgrade"), f->upgrade);
 }
 
+/* The head of a frame with which HTTP/2 begins, or ends: SETTINGS or GOAWAY, of stream 0. */
+static bool is_http2(Bytes input)
+{
+    static const uint8_t stream[4] = {0};
+    return input.size >= 9 && input.data[0] == 0 && (input.data[3] == 4 || input.data[3] == 7) &&
+           memcmp(input.data + 5, stream, sizeof stream) == 0;
+}
+
 Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
                                 bool to_head_request, Http1Head *head_out, size_t *size_out,
                                 Http1Refusal *why_out)
@@ -512,6 +520,8 @@ Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes in
                                   &reason_size, headers, &n, seen);
     if (size == INCOMPLETE)
         return wait_for_more(limits, input, why_out);
+    if (size == BAD && is_http2(input))
+        return refuse(why_out, 0, "the instance answers in HTTP/2: is its protocol grpc?");
     if (size == BAD)
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))

@@ -623,10 +623,29 @@ static uint32_t read_payload(Http2 *http2, Bytes payload)
     return 0;
 }
 
+/* In place of the first frame's head, that of a response in HTTP/1.1, or a page of one that knows
+   no other than HTTP/0.9. NULL: it is neither. */
+static const char *other_protocol(const Http2 *http2)
+{
+    uint8_t head[FRAME_HEAD];
+    bool text = http2->base.client && !http2->greeted;
+    frame_write(head, http2->frame);
+    for (size_t i = 0; i < FRAME_HEAD && text; i++)
+        text = (head[i] >= ' ' && head[i] < 0x7f) || head[i] == '\r' || head[i] == '\n';
+    if (!text)
+        return NULL;
+    return bytes_start_with(bytes(head, FRAME_HEAD), "HTTP/1.")
+               ? "the instance answers in HTTP/1.1: is its protocol rest, connect or http?"
+               : "the instance answers with a text: is its protocol rest, connect or http?";
+}
+
 /* Checks what depends on the frame header only. */
 static uint32_t check_frame(Http2 *http2)
 {
     const Frame *frame = &http2->frame;
+    const char *other = other_protocol(http2);
+    if (other)
+        return broken_protocol(http2, other);
     if (frame->size > FRAME_PAYLOAD_MOST)
         return wrong_size(http2);
     bool continues = frame->type == FRAME_CONTINUATION;

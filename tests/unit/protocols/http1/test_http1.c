@@ -1327,6 +1327,19 @@ static const Answer answers[] = {
      "answer 200\nreset UPSTREAM_PROTOCOL\n", false},
 };
 
+static void a_service_that_answers_in_http2_is_told_as_that(void **state)
+{
+    static const uint8_t settings[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100};
+    Side client = {.releases = true};
+    side_begin(&client, http1_client_new, NULL);
+    side_open(&client, "GET", "/", "", -1, true);
+    side_take_output(&client);
+    Result r = side_feed(&client, bytes(settings, sizeof settings));
+    assert_true(failed(r));
+    assert_non_null(strstr(error_text(client.arena, r), "the instance answers in HTTP/2"));
+    side_end(&client);
+}
+
 static void answers_are_read_as_the_standard_says_at_every_split(void **state)
 {
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -1653,6 +1666,7 @@ int main(void)
         cmocka_unit_test(a_response_is_owed_until_its_last_byte_is_sent),
         cmocka_unit_test(a_response_that_its_owner_has_not_ended_is_not_owed),
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
+        cmocka_unit_test(a_service_that_answers_in_http2_is_told_as_that),
         cmocka_unit_test(answers_are_read_as_the_standard_says_at_every_split),
         cmocka_unit_test(an_answer_without_length_ends_with_the_connection),
         cmocka_unit_test(an_answer_cut_short_is_a_reset),

@@ -201,6 +201,27 @@ static void the_first_frame_is_settings(void **state)
     }
 }
 
+/* A server of another protocol answers, which is no mistake in a frame. */
+static void what_is_no_http2_at_all_is_told_as_that(void **state)
+{
+    static const char *const greetings[][2] = {
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", "the instance answers in HTTP/1.1"},
+        {"HTTP/1.0 505 No\r\n\r\n", "the instance answers in HTTP/1.1"},
+        {"<!DOCTYPE HTML>\n<html>", "the instance answers with a text"},
+    };
+    for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++)
+        for (size_t at = 0; at < 9; at++) {
+            Side client = {.releases = true};
+            side_begin(&client, http2_client_new, NULL);
+            Bytes all = bytes_of(greetings[i][0]);
+            assert_ok(client.arena, side_feed(&client, bytes_slice(all, 0, at)));
+            Result r = side_feed(&client, bytes_slice(all, at, all.size));
+            assert_true(failed(r));
+            assert_non_null(strstr(error_text(client.arena, r), greetings[i][1]));
+            side_end(&client);
+        }
+}
+
 static void settings_are_acknowledged_once_only(void **state)
 {
     Side server = {0};
@@ -652,6 +673,7 @@ int main(void)
         cmocka_unit_test(the_frames_of_a_head_follow_one_another),
         cmocka_unit_test(frames_of_16384_bytes_are_the_largest),
         cmocka_unit_test(the_first_frame_is_settings),
+        cmocka_unit_test(what_is_no_http2_at_all_is_told_as_that),
         cmocka_unit_test(settings_are_acknowledged_once_only),
         cmocka_unit_test(a_peer_sends_no_more_than_the_windows_admit),
         cmocka_unit_test(our_window_counts_from_its_acknowledgement),
