@@ -83,9 +83,10 @@ int command_explain(const CommandLine *line)
         return code;
     }
     request.plan = command_flag(line, "--plan");
-    request.verb = bytes_of(line->n == 3 ? line->arguments[1] : "POST");
     Config *config = take_path(line, &request) ? command_config(line, 0) : NULL;
     if (config) {
+        request.verb =
+            line->n == 3 ? bytes_of(line->arguments[1]) : explain_verb(config, &request, arena);
         code = print(line, config, &request, arena);
         config_unref(config);
     }

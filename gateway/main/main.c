@@ -75,7 +75,8 @@ static const Command commands[] = {
       "passerelle config schema > passerelle.schema.json"}},
     {"explain",
      "CONFIG [VERB] PATH",
-     "print how a request would be handled: version, rule, route, plan, losses",
+     "print how a request would be handled: version, rule, route, plan, losses; without VERB as "
+     "GET, or as the only verb that REST has for the path, or an RPC as POST",
      COMMAND_PRINTS,
      {{"-H", "'NAME: VALUE'", "a field of the request; may be repeated"},
       {"--client", "NAME", "the identity of the client"},

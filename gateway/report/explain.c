@@ -51,15 +51,43 @@ static Result find_allow(const ExplainRequest *request, Bytes allowed, Bytes pat
     return r;
 }
 
+static HttpHead head_of(const ExplainRequest *request, Bytes verb)
+{
+    return (HttpHead){.method = verb,
+                      .path = request->path,
+                      .minor = 2,
+                      .content_length = -1,
+                      .fields = request->fields};
+}
+
+static Bytes path_of(const ExplainRequest *request)
+{
+    return bytes_slice(request->path, 0, bytes_find(request->path, '?'));
+}
+
+Bytes explain_verb(const Config *config, const ExplainRequest *request, Arena *arena)
+{
+    const Bytes get = bytes_of("GET"), post = bytes_of("POST");
+    HttpHead head = head_of(request, get);
+    Destination to;
+    Result r = destination_find(config, &head, path_of(request), arena, &to);
+    if (failed(r)) {
+        error_ignore(r, "it is told when the request is explained");
+        return post;
+    }
+    if (to.is_rpc || to.method)
+        return post;
+    if (to.binding || to.builtin)
+        return get;
+    Bytes allowed = to.match.allowed, first;
+    return bytes_split(&allowed, ',', &first) && first.size ? first : post;
+}
+
 static Result find(const Config *config, const ExplainRequest *request, Arena *arena, Asked *asked,
                    Explained *found)
 {
-    Bytes path = bytes_slice(request->path, 0, bytes_find(request->path, '?'));
-    HttpHead head = {.method = request->verb,
-                     .path = request->path,
-                     .minor = 2,
-                     .content_length = -1,
-                     .fields = request->fields};
+    Bytes path = path_of(request);
+    HttpHead head = head_of(request, request->verb);
     const HttpHead *meant;
     Destination *to = &asked->to;
     Result r = destination_find_meant(config, &head, path, arena, &meant, to);

@@ -55,6 +55,10 @@ typedef struct Explained {
  */
 bool explain_knows_proof(const Config *config, const char *by);
 
+/* The verb of a request for which none is said, by its path and fields: of a path of REST GET, or
+   the first verb that it takes where it takes no GET; else POST. In the arena. */
+Bytes explain_verb(const Config *config, const ExplainRequest *request, Arena *arena);
+
 void explain(const Config *config, const ExplainRequest *request, Arena *arena,
              Explained *found_out);
 

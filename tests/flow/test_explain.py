@@ -120,6 +120,14 @@ def test_what_breaks_off_is_tried_again_as_explained(tmp_path, verb, path, attem
             assert line.startswith("retry") == (asked == TWICE), line
 
 
+def test_without_a_verb_it_is_get_or_the_only_one_that_the_path_takes(gateway):
+    for path, verb in (("/v1/orders/1", "GET /"), ("/v3/orders", "GET /"), ("/v1/orders/1/status", "POST /"), ("/v3/orders/1/state", "PATCH /")):
+        done = subprocess.run([BINARY, "explain", str(gateway.file), path], capture_output=True, text=True, timeout=30)
+        assert f"({verb}" in done.stdout, (path, done.stdout)
+    done = subprocess.run([BINARY, "help", "explain"], capture_output=True, text=True, timeout=30)
+    assert "without VERB" in done.stdout.replace("\n", " ")
+
+
 def test_a_path_may_be_a_url_and_begins_with_a_slash(gateway):
     def told(path):
         return subprocess.run([BINARY, "explain", str(gateway.file), "GET", path], capture_output=True, text=True, timeout=30)

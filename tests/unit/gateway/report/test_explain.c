@@ -178,6 +178,22 @@ static void options_is_answered_with_what_the_path_takes(void **state)
     assert_fault(told(f, &request, &out), FAULT_UNKNOWN_PATH);
 }
 
+static void without_a_verb_it_is_one_that_the_path_takes(void **state)
+{
+    static const char *const rows[][2] = {
+        {"/cars", "GET"},
+        {"/cars?x=1", "GET"},
+        {"/garage.v1.Cars/List", "POST"},
+        {"/garage.v1.Cars/X", "POST"},
+        {"/old/page", "POST"},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ExplainRequest request = request_of(f, "", rows[i][0]);
+        assert_bytes(explain_verb(f->config, &request, f->arena), rows[i][1]);
+    }
+}
+
 static void a_post_is_explained_as_what_it_stands_for(void **state)
 {
     Fixture *f = *state;
@@ -436,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_path_that_is_passed_through_is_said),
         cmocka_unit_test(plans_are_printed_when_asked_for),
         cmocka_unit_test(options_is_answered_with_what_the_path_takes),
+        cmocka_unit_test(without_a_verb_it_is_one_that_the_path_takes),
         cmocka_unit_test(a_post_is_explained_as_what_it_stands_for),
         cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
         cmocka_unit_test(programs_read_the_same_as_json),
