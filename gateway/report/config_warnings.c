@@ -130,7 +130,7 @@ static void see_certificate(void *owner, X509 *certificate, int at)
 
 static void warn_of_revocations(Warnings *w, SSL_CTX *tls, const char *where)
 {
-    int64_t ends = revocations_end(tls);
+    int64_t ends = revocations_end(tls, INT64_MIN);
     if (ends <= w->here->wall)
         warn(w,
              "%s: a revocation list ended on %s: certificates of its authority are refused until "

@@ -26,7 +26,7 @@ static void see_all(Seeing *seeing, SSL_CTX *tls, const char *where)
     if (!tls)
         return;
     tls_context_certificates(tls, see_one, seeing);
-    int64_t end = revocations_end(tls);
+    int64_t end = revocations_end(tls, INT64_MIN);
     if (end != INT64_MAX)
         seeing->see(seeing->owner, where, "a revocation list", INT64_MIN, end);
 }

@@ -1,6 +1,7 @@
 #include "gateway/tls/tickets.h"
 
 #include "base/clock.h"
+#include "gateway/tls/certificate_time.h"
 #include "gateway/tls/ticket_keys.h"
 
 #include <openssl/core_names.h>
@@ -82,6 +83,54 @@ static int on_ticket(SSL *tls, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return !good ? -1 : renewed ? 2 : 1;
 }
 
+/* Until when what has proved who the client is does so: the first end of a certificate of its chain
+   or of a list of revocations. A list that has ended has proved nothing: another one did. */
+static int64_t proof_ends(SSL *tls)
+{
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(tls);
+    if (!SSL_get0_peer_certificate(tls))
+        return INT64_MAX;
+    if (!chain)
+        return INT64_MIN;
+    int64_t end = revocations_end(SSL_get_SSL_CTX(tls), clock_wall());
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        int64_t one = certificate_ends(sk_X509_value(chain, i));
+        end = one < end ? one : end;
+    }
+    return end;
+}
+
+/* SSL_CTX_set_session_ticket_cb(3): 1: go on. A session that was resumed keeps the end that it had:
+   nothing has been proved anew. */
+static int on_sealing(SSL *tls, void *owner)
+{
+    if (SSL_session_reused(tls))
+        return 1;
+    int64_t end = proof_ends(tls);
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(tls), &end, sizeof end);
+}
+
+/* A session without an end is of a build that knew none. */
+static bool is_proved(SSL_SESSION *session)
+{
+    void *data = NULL;
+    size_t size = 0;
+    int64_t end;
+    if (SSL_SESSION_get0_ticket_appdata(session, &data, &size) != 1 || size != sizeof end)
+        return false;
+    memcpy(&end, data, sizeof end);
+    return clock_wall() < end;
+}
+
+static SSL_TICKET_RETURN on_opened(SSL *tls, SSL_SESSION *session, const unsigned char *name,
+                                   size_t name_size, SSL_TICKET_STATUS status, void *owner)
+{
+    bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+    if (!opened || !is_proved(session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW; /* a full handshake, and a new ticket after it */
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 bool tickets_use(SSL_CTX *context, uint32_t seconds)
 {
     /* Sessions are kept by the clients alone. */
@@ -93,6 +142,7 @@ bool tickets_use(SSL_CTX *context, uint32_t seconds)
     SSL_CTX_set_timeout(context, seconds);
     /* OpenSSL would seal two for each handshake. */
     return SSL_CTX_set_num_tickets(context, 1) == 1 &&
+           SSL_CTX_set_session_ticket_cb(context, on_sealing, on_opened, NULL) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
 }
 

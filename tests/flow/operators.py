@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 
 from gateway import BINARY, Answer, Gateway
 
@@ -59,6 +60,16 @@ class Authority:
                 *(["-addext", f"subjectAltName={names}"] if names else []))
         openssl(self.folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{self.name}.pem", "-CAkey", f"{self.name}.key",
                 "-CAcreateserial", "-copy_extensions", "copy", "-days", days, "-out", f"{name}.pem")
+
+    def sign_until(self, name, subject, end, extensions=""):
+        """The same, until a second of the wall clock."""
+        self.sign(name, subject)
+        (self.folder / "until.txt").write_text("")
+        (self.folder / "until.cnf").write_text(
+            "[ca]\ndefault_ca = us\n[us]\ndatabase = until.txt\nnew_certs_dir = .\ndefault_md = sha256\nrand_serial = yes\npolicy = any\n"
+            f"x509_extensions = more\n[any]\ncommonName = supplied\n[more]\n{extensions}")
+        openssl(self.folder, "ca", "-batch", "-config", "until.cnf", "-in", f"{name}.csr", "-cert", f"{self.name}.pem",
+                "-keyfile", f"{self.name}.key", "-notext", "-enddate", time.strftime("%Y%m%d%H%M%SZ", time.gmtime(end)), "-out", f"{name}.pem")
 
 
 def make_certificates(folder):

@@ -205,6 +205,76 @@ def test_a_revoked_client_is_refused_also_with_a_session_from_before(gateway, ve
     shutil.copy(gateway.folder / "none.txt", gateway.folder / "index.txt")
 
 
+ENDING = """
+listen:
+  - address: 127.0.0.1:$known
+    tls: {certificate: $folder/default.pem, key: $folder/default.key, client_ca: $folder/ca.pem}
+  - address: 127.0.0.1:$listed
+    tls: {certificate: $folder/default.pem, key: $folder/default.key, client_ca: $folder/ca.pem, client_crl: $folder/revoked.pem}
+  - address: 127.0.0.1:$optional
+    tls: {certificate: $folder/default.pem, key: $folder/default.key, client_ca: $folder/ca.pem, client_certificate_optional: true}
+admin: {address: "127.0.0.1:$admin"}
+log: "-"
+limits: {session_time: 1h}
+routes: [{match: /, instances: ['127.0.0.1:$backend']}]
+"""
+
+
+def is_served(gateway, context, **how):
+    try:
+        return Call(gateway, context, **how).resumed or "without resumption"
+    except (ssl.SSLError, OSError, http.client.HTTPException):
+        return False
+
+
+@pytest.mark.parametrize("ending,to", [("certificate", "known"), ("certificate", "optional"), ("authority", "known"), ("list", "listed")])
+def test_a_session_ends_with_what_proved_it(tmp_path, ending, to):
+    """The certificate of the client, an authority of its chain, the list of revocations."""
+    authority = make_certificates(tmp_path)
+    seconds = 14  # for a slow machine to start a gateway and make four calls
+    end = time.time() + seconds
+    if ending == "authority":
+        authority.sign_until("middle", "/CN=middle", end, "basicConstraints = critical, CA:true\n")
+        Authority.sign(Middle(tmp_path), "brief", "/CN=brief")
+        with open(tmp_path / "brief.pem", "a") as chain:
+            chain.write((tmp_path / "middle.pem").read_text())
+    elif ending == "certificate":
+        authority.sign_until("brief", "/CN=brief", end)
+    else:
+        authority.sign("brief", "/CN=brief")
+        openssl(tmp_path, "ca", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.pem", "-gencrl", "-crlsec", seconds, "-out",
+                "revoked.pem")
+    with Http1Backend(answer) as backend:
+        with Gateway(tmp_path, ENDING, backend=backend.port, **{name: free_port() for name in ("known", "listed", "optional")}) as gateway:
+            contexts = [trusting(gateway, "brief", version) for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
+            sessions = [Call(gateway, context, to=to).session for context in contexts]
+            again = [Call(gateway, context, to=to, session=session) for context, session in zip(contexts, sessions)]
+            assert all(call.resumed for call in again)
+            time.sleep(max(0, end + 1.2 - time.time()))
+            for context, session, call in zip(contexts, sessions, again):
+                assert not is_served(gateway, context, to=to)
+                assert not is_served(gateway, context, to=to, session=session)
+                assert not is_served(gateway, context, to=to, session=call.session)  # the end goes on with the session
+
+
+def test_a_session_goes_on_where_another_list_of_the_same_authority_has_ended(tmp_path):
+    make_certificates(tmp_path)
+    good = (tmp_path / "revoked.pem").read_text()
+    openssl(tmp_path, "ca", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.pem", "-gencrl", "-crlsec", 1, "-out", "revoked.pem")
+    with open(tmp_path / "revoked.pem", "a") as both:
+        both.write(good)
+    time.sleep(2)
+    with Http1Backend(answer) as backend:
+        with Gateway(tmp_path, ENDING, backend=backend.port, **{name: free_port() for name in ("known", "listed", "optional")}) as gateway:
+            panel = trusting(gateway, "panel")
+            assert Call(gateway, panel, to="listed", session=Call(gateway, panel, to="listed").session).resumed
+
+
+class Middle(Authority):
+    def __init__(self, folder):
+        self.folder, self.name = folder, "middle"
+
+
 def reload_now(gateway):
     loaded = len(gateway.events("config_loaded"))
     gateway.reload()
