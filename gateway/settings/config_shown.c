@@ -152,26 +152,99 @@ static const char *path_of(ConfigReader *reader, const Method *method, uint32_t 
     return config_path(reader, "%s.response_fields[%u]", method->route->shown->document, at);
 }
 
+/* `place`: NULL: nothing there is meant, because elsewhere it is right. */
 static const char *hint_of(ConfigReader *reader, const FieldListPlace *place)
 {
-    const char *near = message_nearest_field(place->type, place->name, reader->arena);
+    const char *near =
+        place ? message_nearest_field(place->type, place->name, reader->arena) : NULL;
     return near ? config_path(reader, "did you mean %s?", near)
                 : "{path: ..., version: [...]}, if only some versions have it";
 }
 
-/* False: a mistake, which was reported. */
-static bool add_field(ConfigReader *reader, const Method *method, uint32_t at, FieldList *list)
+/* A response that an entry does not fit. */
+typedef struct Misfit {
+    const Method *method;
+    FieldListPlace place;
+    bool near; /* a field there has a similar name */
+} Misfit;
+
+/* An entry, and how it fits the responses that it is for: if not, that is one mistake. */
+typedef struct Fit {
+    const ShownField *field;
+    uint32_t at, n_misfits;
+    bool some; /* it fits some */
+    Misfit first, best;
+    struct Fit *next;
+} Fit;
+
+typedef struct Making {
+    ConfigReader *reader;
+    Fit *fits; /* in the order in which they were found */
+} Making;
+
+static Fit *fit_of(Making *making, const Method *method, uint32_t at)
 {
+    const ShownField *field = &method->route->shown->fields[at];
+    Fit **fit = &making->fits;
+    while (*fit && (*fit)->field != field)
+        fit = &(*fit)->next;
+    if (!*fit) {
+        *fit = arena_make(making->reader->arena, Fit);
+        (*fit)->field = field;
+        (*fit)->at = at;
+    }
+    return *fit;
+}
+
+/* Of more of the path, or as much with a field that may be meant. */
+static bool is_better(const Misfit *a, const Misfit *b)
+{
+    const uint8_t *end = a->place.name.data, *other = b->place.name.data;
+    return end > other || (end == other && a->near && !b->near);
+}
+
+static void miss(Making *making, const Method *method, uint32_t at, const FieldListPlace *place)
+{
+    Fit *fit = fit_of(making, method, at);
+    const char *near = message_nearest_field(place->type, place->name, making->reader->arena);
+    const Misfit misfit = {method, *place, near != NULL};
+    if (!fit->n_misfits)
+        fit->first = misfit;
+    if (!fit->n_misfits || is_better(&misfit, &fit->best))
+        fit->best = misfit;
+    fit->n_misfits++;
+}
+
+/* A word that no response has is told of the one that is nearest. */
+static void tell_misfits(const Making *making)
+{
+    ConfigReader *reader = making->reader;
+    for (const Fit *fit = making->fits; fit; fit = fit->next) {
+        const Misfit *misfit = fit->some ? &fit->first : &fit->best;
+        uint32_t more = fit->n_misfits - 1;
+        if (!fit->n_misfits)
+            continue;
+        config_tell(reader, path_of(reader, misfit->method, fit->at),
+                    hint_of(reader, fit->some ? NULL : &misfit->place),
+                    "%s, of the response of %s in %s, has no field \"%.*s\"%s",
+                    misfit->place.type->full_name, misfit->method->type->path,
+                    misfit->method->version->name, BYTES_ARGS(misfit->place.name),
+                    more ? config_path(reader, "; nor does it fit %u other response%s", more,
+                                       more == 1 ? "" : "s")
+                         : "");
+    }
+}
+
+/* False: a mistake, which was noted. */
+static bool add_field(Making *making, const Method *method, uint32_t at, FieldList *list)
+{
+    ConfigReader *reader = making->reader;
     const char *path = method->route->shown->fields[at].path;
     const MethodType *type = method->type;
     FieldListPlace place;
     switch (field_list_add(reader->arena, list, bytes_of(path), &place)) {
-    case FIELD_LIST_FITS: return true;
-    case FIELD_LIST_NO_FIELD:
-        config_tell(reader, path_of(reader, method, at), hint_of(reader, &place),
-                    "%s, of the response of %s in %s, has no field \"%.*s\"", place.type->full_name,
-                    type->path, method->version->name, BYTES_ARGS(place.name));
-        return false;
+    case FIELD_LIST_FITS: fit_of(making, method, at)->some = true; return true;
+    case FIELD_LIST_NO_FIELD: miss(making, method, at, &place); return false;
     case FIELD_LIST_NO_WAY:
         config_tell(reader, path_of(reader, method, at), "list it as a whole",
                     "%s.%.*s, of the response of %s in %s, has no fields to choose from",
@@ -206,14 +279,15 @@ static void check_list(ConfigReader *reader, const Method *method, const FieldLi
                     method->type->path, type->full_name);
 }
 
-static void make_method(ConfigReader *reader, Method *method)
+static void make_method(Making *making, Method *method)
 {
+    ConfigReader *reader = making->reader;
     const ShownFields *shown = method->route->shown;
     FieldList *list = field_list_new(reader->arena, method->type->output);
     bool good = true, some = false;
     for (uint32_t i = 0; i < shown->n; i++) {
         bool is_here = shown->fields[i].path && applies(&shown->fields[i], method->version);
-        good &= !is_here || add_field(reader, method, i, list);
+        good &= !is_here || add_field(making, method, i, list);
         some |= is_here;
     }
     if (!some)
@@ -223,12 +297,13 @@ static void make_method(ConfigReader *reader, Method *method)
                     method->version->name, method->type->path);
     else if (good)
         check_list(reader, method, list);
-    method->shown = list;
+    method->shown = good && some ? list : NULL; /* of a mistake, others would follow */
 }
 
 void config_make_shown(ConfigReader *reader)
 {
     Config *config = reader->config;
+    Making making = {.reader = reader};
     inherit(config);
     for (uint32_t i = 0; i < config->n_routes; i++)
         if (config->routes[i].shown && reader->route_paths[i] &&
@@ -240,8 +315,9 @@ void config_make_shown(ConfigReader *reader)
             Version *version = &config->services[i].versions[j];
             for (uint32_t k = 0; k < version->n_methods; k++)
                 if (version->methods[k].route && version->methods[k].route->shown)
-                    make_method(reader, &version->methods[k]);
+                    make_method(&making, &version->methods[k]);
         }
+    tell_misfits(&making);
 }
 
 /* ---- Plans ----------------------------------------------------------------------------------- */

@@ -289,6 +289,18 @@ def test_what_is_wrong_is_told(made, route, told):
     assert done.returncode == 1 and told in done.stdout + done.stderr, done.stdout + done.stderr
 
 
+def test_a_word_that_no_response_has_is_one_mistake(made):
+    folder = made / "wrong"
+    folder.mkdir(exist_ok=True)
+    (folder / "key").write_text("00" * 32)
+    for entry, said, hint in (("idd", 'has no field "idd"; nor does it fit ', "did you mean id?"),
+                              ("{path: buyer.idd, version: [v3]}", 'shop.orders.v3.Buyer, of the response of /shop.orders.v3.Orders/', "did you mean id?")):
+        route = "{match: orders, response_fields: [%s]}" % entry
+        done = Gateway(folder, ROUTES.replace("ROUTE", route), instance=1, pages=made / "pages.binpb").check()
+        told = [line for line in (done.stdout + done.stderr).splitlines() if "response_fields[0]" in line]
+        assert done.returncode == 1 and len(told) == 1 and said in told[0] and hint in told[0], told
+
+
 def test_explain_tells_what_is_hidden_of_a_call(gateway):
     def explained(*words):
         return subprocess.run([BINARY, "explain", gateway.file, *words], capture_output=True, text=True, timeout=60).stdout
