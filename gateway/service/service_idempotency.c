@@ -36,9 +36,11 @@ static bool may_have_keys(const Method *method)
     return !method->safe && !method->type->client_streaming && !method->type->server_streaming;
 }
 
+/* Credentials prove who a client is: tokens, API keys, certificates. */
 static bool knows_clients(const Config *config)
 {
-    bool knows = config->identity.header || config->identity.hash_key.size;
+    bool knows =
+        config->identity.header || config->identity.hash_key.size || config->access.n_credentials;
     for (uint32_t i = 0; i < config->n_listeners && !knows; i++)
         knows = config->listeners[i].client_certificate;
     return knows;
@@ -55,7 +57,8 @@ static void check_route(ConfigReader *reader, const Route *route)
     if (!knows_clients(config))
         config_tell(
             reader, path,
-            "identity_header, client certificates, or clients: {recorded: hashed, key: FILE}",
+            "authentication, identity_header, client certificates, or clients: {recorded: hashed, "
+            "key: FILE}",
             "a key belongs to a client, and nothing tells clients apart");
     if (route->keys->keep > config->identity.retention)
         config_tell(reader, config_path(reader, "%s.keep", path), "a longer clients.retention",

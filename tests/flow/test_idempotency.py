@@ -367,6 +367,20 @@ def test_each_client_has_its_own_keys_and_nobody_else_has_any(running):
         assert (told.status, told.reason, told.code) == (http_of(dialect, 401, 401), "IDEMPOTENCY_CLIENT_UNKNOWN", "UNAUTHENTICATED")
 
 
+def test_clients_are_told_apart_by_what_proves_who_they_are(tmp_path):
+    """Without identities in records, header or certificate: API keys do it."""
+    made = {name: subprocess.run([BINARY, "key", "make", str(tmp_path / "keys.yaml"), name], capture_output=True, text=True, check=True).stdout.split()[-1]
+            for name in ("ada", "bob")}
+    config = CONFIG.replace("clients: {recorded: hashed, key: $folder/clients.key}\n",
+                            "authentication: [{name: k, api_keys: $folder/keys.yaml}]\nauthorization: {default: allow}\n")
+    with Instance() as instance, gateway_of(tmp_path, SQLite(tmp_path).setting, instance, config=config) as gateway:
+        told = {(name, n): call(gateway, "mine", client=None, x_api_key=secret) for n in range(2) for name, secret in made.items()}
+        assert {name: one.code for name, one in told.items()} == dict.fromkeys(told), {name: one.order for name, one in told.items()}
+        assert told["ada", 0].id == told["ada", 1].id != told["bob", 0].id == told["bob", 1].id
+        assert [told[name, n].replayed for name in made for n in range(2)] == [False, True] * 2
+        assert instance.made['"mine"'] == 2
+
+
 @pytest.mark.parametrize("does,reason", [("refuse", "UPSTREAM_REFUSED"), ("8", None), ("10", None), ("16", None)])
 def test_what_was_not_executed_is_not_kept(running, does, reason):
     gateway, _ = running
