@@ -12,8 +12,16 @@ typedef struct Parameter {
     const JsonNode *node;
     uint64_t versions; /* that it applies to, a bit for each */
     uint64_t found;    /* that have the field */
+    uint64_t mistaken; /* in which it has a mistake */
     bool all_versions; /* by default */
 } Parameter;
+
+/* What is wrong with a rule, and in which versions. */
+typedef struct Mistake {
+    Problem problem;
+    uint64_t versions;
+    struct Mistake *next;
+} Mistake;
 
 typedef struct Parameters {
     ConfigReader *reader;
@@ -21,6 +29,7 @@ typedef struct Parameters {
     Parameter *items;
     uint32_t n;
     uint64_t versions; /* with a method of the route */
+    Mistake *mistakes; /* in the order in which they were found */
 } Parameters;
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -98,6 +107,41 @@ typedef struct RulesKey {
     uint64_t version; /* index */
 } RulesKey;
 
+static bool is_same(const Problem *a, const Problem *b)
+{
+    return a->line == b->line && a->column == b->column && text_equal(a->file, b->file) &&
+           text_equal(a->path, b->path) && text_equal(a->reason, b->reason);
+}
+
+/* The parameter whose rule, or a key of it, is at the path. */
+static Parameter *parameter_at(const Parameters *p, const char *path)
+{
+    Parameter *found = NULL;
+    for (uint32_t i = 0; i < p->n; i++) {
+        size_t size = strlen(p->items[i].path);
+        bool within = strncmp(path, p->items[i].path, size) == 0 &&
+                      (!path[size] || path[size] == '.' || path[size] == '[');
+        if (within && (!found || size > strlen(found->path)))
+            found = &p->items[i];
+    }
+    return found;
+}
+
+static void note_mistake(Parameters *p, const Problem *problem, uint32_t version)
+{
+    Mistake **at = &p->mistakes;
+    Parameter *parameter = parameter_at(p, problem->path);
+    while (*at && !is_same(&(*at)->problem, problem))
+        at = &(*at)->next;
+    if (!*at) {
+        *at = arena_make(p->reader->arena, Mistake);
+        (*at)->problem = *problem;
+    }
+    (*at)->versions |= UINT64_C(1) << version;
+    if (parameter)
+        parameter->mistaken |= UINT64_C(1) << version;
+}
+
 /* Of a request type of the version: methods may share it. NULL: it has none of the fields. */
 static const FieldRules *rules_of(Parameters *p, Table *known, const Method *method)
 {
@@ -119,7 +163,10 @@ static const FieldRules *rules_of(Parameters *p, Table *known, const Method *met
     }
     if (!n)
         return NULL;
-    rules = rules_read(reader->arena, type, texts, n, &reader->file.document, reader->problems);
+    Problems found = problems_in(reader->arena);
+    rules = rules_read(reader->arena, type, texts, n, &reader->file.document, &found);
+    for (size_t i = 0; i < found.n; i++)
+        note_mistake(p, &found.items[i], version);
     table_put(known, bytes(key, sizeof *key), (void *)(uintptr_t)rules);
     return rules;
 }
@@ -160,37 +207,72 @@ static Result for_each_method(Parameters *p, Table *known, MethodAction *action)
 
 /* ---- Fields that are not there --------------------------------------------------------------- */
 
-static const char *list_versions(const Parameters *p, uint64_t versions)
+/* "v1, v2" */
+static const char *name_versions(const Parameters *p, uint64_t versions)
 {
     Buffer text = buffer_in(p->reader->arena);
-    buffer_add_text(&text, "versions: [");
     for (uint64_t left = versions; left; left &= left - 1)
         buffer_printf(&text, "%s%s", left == versions ? "" : ", ",
                       p->route->service->versions[__builtin_ctzll(left)].name);
-    buffer_add_byte(&text, ']');
     return arena_text(p->reader->arena, buffer_bytes(&text));
 }
 
-/* The method whose request is asked: the first of the route in the version. */
-static const Method *first_method(const Parameters *p, uint32_t version)
+static const char *list_versions(const Parameters *p, uint64_t versions)
+{
+    return arena_printf(p->reader->arena, "versions: [%s]", name_versions(p, versions));
+}
+
+/* One that is in some of the versions only says in which, and what the others are. */
+static void tell_mistakes(const Parameters *p)
+{
+    ConfigReader *reader = p->reader;
+    for (const Mistake *mistake = p->mistakes; mistake; mistake = mistake->next) {
+        const Problem *problem = &mistake->problem;
+        const Parameter *parameter = parameter_at(p, problem->path);
+        uint64_t good = parameter ? parameter->found & ~parameter->mistaken : 0;
+        const char *where =
+            parameter && parameter->found & ~mistake->versions
+                ? arena_printf(reader->arena, " in %s", name_versions(p, mistake->versions))
+                : "";
+        problem_add(reader->problems, problem->file, problem->line, problem->column, problem->path,
+                    good && parameter->all_versions ? list_versions(p, good) : problem->hint,
+                    "%s%s", problem->reason, where);
+    }
+}
+
+/* What may be meant; NULL: nothing is near. */
+static const char *nearest_in(const Parameters *p, const RulePath *end)
+{
+    return end->closed ? NULL : message_nearest_field(end->in, end->name, p->reader->arena);
+}
+
+/* Where the path ends in the request that has most of it: the first such of the version. */
+static RulePath furthest_end(const Parameters *p, uint32_t version, const char *path)
 {
     const Version *of = &p->route->service->versions[version];
-    for (uint32_t i = 0; i < of->n_methods; i++)
-        if (of->methods[i].route == p->route)
-            return &of->methods[i];
-    return NULL;
+    RulePath best = {.field = NULL};
+    for (uint32_t i = 0; i < of->n_methods; i++) {
+        if (of->methods[i].route != p->route)
+            continue;
+        RulePath end = rule_path(of->methods[i].type->input, path);
+        bool as_far = best.in && end.name.data == best.name.data;
+        if (!best.in || end.name.data > best.name.data ||
+            (as_far && !nearest_in(p, &best) && nearest_in(p, &end)))
+            best = end;
+    }
+    return best;
 }
 
 static void tell_missing(const Parameters *p, const Parameter *parameter, uint32_t version)
 {
     Arena *arena = p->reader->arena;
-    RulePath end = rule_path(first_method(p, version)->type->input, parameter->field);
+    RulePath end = furthest_end(p, version, parameter->field);
     const char *hint = NULL, *reason;
     const char *name = p->route->service->versions[version].name;
     if (end.closed) {
         reason = arena_printf(arena, "nothing is within %s: it is no message", end.closed->name);
     } else {
-        const char *near = message_nearest_field(end.in, end.name, arena);
+        const char *near = nearest_in(p, &end);
         const FieldType *field = near ? message_field(end.in, bytes_of(near)) : NULL;
         if (parameter->all_versions && parameter->found)
             hint = list_versions(p, parameter->found);
@@ -220,12 +302,11 @@ static Result read_route(ConfigReader *reader, const Route *route, const char *p
     const JsonNode *node = document_node(&reader->file.document, path);
     if (!node || node->kind != JSON_OBJECT)
         return OK;
-    size_t n_problems = reader->problems->n;
     Result r = for_each_method(&p, &known, note_version);
     read_all(&p, node, path);
     if (!failed(r))
         r = for_each_method(&p, &known, make_method);
-    problems_forget_equal(reader->problems, n_problems); /* of several versions */
+    tell_mistakes(&p);
     check_found(&p);
     return r;
 }

@@ -41,6 +41,42 @@ routes:
 """
 
 
+PROTO = """syntax = "proto3"; package s.%s;
+service S { rpc Get(GetRequest) returns (Item); rpc Create(CreateRequest) returns (Item); }
+message GetRequest { string name = 1; Kind kind = 2; }
+message CreateRequest { Item item = 1; }
+message Item { string %s = 1; }
+enum Kind { KIND_UNSPECIFIED = 0; %s = 1; }
+"""
+TWO = """
+listen: ["127.0.0.1:$port"]
+services:
+  - name: s
+    versions: [{name: v1, package: s.v1, schema: s.binpb}, {name: v2, package: s.v2, schema: s.binpb}]
+    changes: [list.yaml]
+    instances: [{address: "127.0.0.1:1", versions: [v1]}]
+routes: [{match: s, parameters: {PARAMETERS}}]
+"""
+
+
+@pytest.mark.parametrize("parameters,said", [
+    ("item.title: {required: true}", "parameters.item.title: Item of v2 has no field title (versions: [v1])"),
+    ("item.titel: {required: true}", "parameters.item.titel: Item of v1 has no field titel (did you mean title)"),
+    ("kind: {one_of: [BOOK]}", "parameters.kind.one_of: Kind has no value BOOK in v2 (versions: [v1])"),
+    ("kind: {one_of: [BOOKS]}", "parameters.kind.one_of: Kind has no value BOOKS (did you mean BOOK?)"),
+    ("kind: {one_of: [BOOK], versions: [v1]}", None),
+])
+def test_a_mistake_of_some_versions_says_of_which_and_what_the_others_are(tmp_path, parameters, said):
+    for version, title, kind in (("v1", "title", "BOOK"), ("v2", "display_title", "KIND_BOOK")):
+        (tmp_path / f"{version}.proto").write_text(PROTO % (version, title, kind))
+    subprocess.run(["protoc", f"-I{tmp_path}", f"--descriptor_set_out={tmp_path}/s.binpb", "v1.proto", "v2.proto"], check=True, timeout=60)
+    (tmp_path / "list.yaml").write_text("from: v1\nto: v2\nmessages: {Item: {title: display_title}}\nenums: {Kind: {BOOK: KIND_BOOK}}\n")
+    done = Gateway(tmp_path, TWO.replace("PARAMETERS", parameters)).check()
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "parameters" in line]
+    assert [line.partition("routes[0].")[2] for line in told] == ([said] if said else []), done.stdout + done.stderr
+    assert done.returncode == (1 if said else 0)
+
+
 class World:
     def __init__(self, folder, running):
         self.folder, self.running, self.gateways = folder, running, {}
