@@ -293,6 +293,9 @@ static Result admin_new(Arena *arena, const Config *config, const Address *addre
         .port = address->port,
         .path = address->path ? arena_string(admin->arena, address->path) : NULL,
     };
+    const char *place =
+        address == &config->admin ? config->admin_place : config->admin_socket_place;
+    admin->listener.place = place ? arena_string(admin->arena, place) : NULL;
     admin->listener.private = true;
     if (address == &config->admin_socket && config->admin_socket_rights) {
         admin->rights = *config->admin_socket_rights;

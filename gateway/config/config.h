@@ -877,6 +877,7 @@ struct Config {
                                     equal on gateways that do the same */
     Problems doubts;             /* mistakes that `check` refuses and a running gateway only logs */
     Problems deprecated;         /* keys that a later release does not read */
+    Problems hidden;             /* REST rules that another method of the same version has taken */
     Limits limits;
     DnsConfig dns;
     StoreConfig store;
@@ -896,12 +897,15 @@ struct Config {
     LimitRoom limit_room;
     uint64_t contracts;      /* hash of the schemas and change lists: what messages mean */
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
+    bool connections_said;   /* limits.connections is in the config; else it is the default */
     ListenerConfig *listeners;
     uint32_t n_listeners;
     Address admin;                  /* host and path NULL: none */
+    const char *admin_place;        /* "gateway.yaml:4:8", where it is written; NULL: nowhere */
     const char *const *admin_hosts; /* additional host names that it accepts: admin_host.h */
     uint32_t n_admin_hosts;
     Address admin_socket;                    /* another one, a unix socket; path NULL: none */
+    const char *admin_socket_place;          /* likewise */
     bool admin_socket_said;                  /* else it is the default, and may be missing */
     const SocketRights *admin_socket_rights; /* NULL: it is for the gateway's user alone */
     SSL_CTX *admin_tls;                      /* NULL: cleartext. Freed with the Config */

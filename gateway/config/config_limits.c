@@ -68,6 +68,7 @@ void config_read_limits(ConfigReader *reader)
         .series = text->series,
         .max_hops = text->max_hops,
     };
+    reader->config->connections_said = text->has_connections;
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
     check_order(reader, text->stream_window, text->connection_window, "stream_window",
                 "connection_window");
@@ -124,8 +125,9 @@ bool config_few_descriptors(const Config *config, Buffer *out)
         return false;
     buffer_printf(
         out,
-        "limits.connections is %u, but of the %u file descriptors that the process may have "
+        "limits.connections is %u%s, but of the %u file descriptors that the process may have "
         "(ulimit -Hn, LimitNOFILE=) about %u are left for clients: more are refused",
-        config->limits.connections, d->most, d->room);
+        config->limits.connections, config->connections_said ? "" : " by default", d->most,
+        d->room);
     return true;
 }

@@ -43,6 +43,18 @@ void config_doubt(ConfigReader *reader, const char *path, const char *hint, cons
     va_end(args);
 }
 
+const char *config_place_of_address(ConfigReader *reader, const char *path)
+{
+    const YamlDocument *document = &reader->file.document;
+    const JsonNode *entry = document_node(document, path);
+    const JsonNode *address =
+        entry && entry->kind == JSON_OBJECT ? json_member(entry, "address") : NULL;
+    if (!entry)
+        return NULL;
+    const YamlPlace *place = yaml_place(document, address ? address : entry);
+    return config_path(reader, "%s:%d:%d", place->file, place->line, place->column);
+}
+
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)
 {
     return document_hint(reader->arena, bytes_of(word), words, n);

@@ -103,6 +103,10 @@ void config_tell(ConfigReader *reader, const char *path, const char *hint, const
 void config_doubt(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* "gateway.yaml:3:5": of an address, which is the value at the path by itself or its member
+   `address`. NULL: there is no value. */
+const char *config_place_of_address(ConfigReader *reader, const char *path);
+
 /* "did you mean x", or "a, b or c" if they are few; in the arena. May be NULL. */
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n);
 

@@ -17,9 +17,36 @@
 
 enum { BACKLOG = 4096, KEEPALIVE_DELAY = 60 /* seconds */ };
 
+/* The process that listens at the socket; 0: nobody that can be asked. */
+static pid_t listener_of(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof peer;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        peer.pid = 0;
+    if (fd >= 0)
+        close(fd);
+    return peer.pid;
+}
+
+static const char *hint_of_file(Arena *arena, const char *path)
+{
+    pid_t pid = listener_of(path);
+    return pid ? arena_printf(arena,
+                              " (the process %ld listens there; end it, or name another file)",
+                              (long)pid)
+               : " (remove the file, if nobody needs it, or name another one)";
+}
+
 static const char *hint_of(Arena *arena, const Address *address, int error)
 {
-    if (error == EADDRINUSE && !address->path)
+    if (error == EADDRINUSE && address->path)
+        return hint_of_file(arena, address->path);
+    if (error == EADDRINUSE)
         return arena_printf(arena, " (ss -ltnp 'sport = :%u' shows by whom; or another port)",
                             address->port);
     return error == EACCES && !address->path

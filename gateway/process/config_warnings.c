@@ -65,6 +65,7 @@ void config_warn_descriptors(const Config *config)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer text = buffer_in(arena);
     if (config_few_descriptors(config, &text))
-        telemetry_event("warning", "few_descriptors", OK, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
+        telemetry_event(config->connections_said ? "warning" : "info", "few_descriptors", OK,
+                        "%.*s", BYTES_ARGS(buffer_bytes(&text)));
     arena_free(arena);
 }

@@ -313,6 +313,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     start_pool(p);
     if (!failed(r))
         r = start_workers(p, arena, sockets);
+    p->started = !failed(r);
     if (failed(r)) {
         p->going = GOING_NOW;
         process_wake(p);
@@ -389,7 +390,9 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
 static void tell_end(Process *p, Result r)
 {
     unsigned n_cut = atomic_load(&p->shared.n_cut);
-    if (n_cut)
+    if (!p->started)
+        telemetry_event("error", "not_started", r, "the gateway has not started: no call was made");
+    else if (n_cut)
         telemetry_event("warning", "stopped", r, "%u call%s cut off", n_cut,
                         n_cut == 1 ? " was" : "s were");
     else

@@ -93,6 +93,7 @@ typedef struct Process {
     bool given;             /* a successor serves */
     Result unproved;        /* this is one, and does not answer; lives in `arena` */
 
+    bool started; /* its workers serve, or have served */
     Going going;
     bool hurried;     /* after `given`: a signal has shortened the drain */
     uv_timer_t delay; /* of GOING_SOON; then for NOTICE_LEFT; at the end, for `reload` */

@@ -63,19 +63,6 @@ static void add_stale(const Version *version, Buffer *out)
                       error_text(out->arena, reflected->stale));
 }
 
-/* REST requests that match two methods: only one can get them. */
-static void add_hidden(const Version *version, Buffer *out)
-{
-    for (uint32_t i = 0; i < version->n_methods; i++)
-        for (uint32_t j = 0; j < version->methods[i].n_bindings; j++) {
-            const RestBinding *binding = &version->methods[i].bindings[j];
-            if (binding->hidden_by)
-                buffer_printf(out, "    note: %s %s is taken by %s; %s has it by RPC only\n",
-                              binding->rule->verb, binding->rule->path,
-                              binding->hidden_by->method->type->path, binding->method->type->path);
-        }
-}
-
 /* REST instances serve methods with an HTTP rule that are not streams. */
 static void add_out_of_reach(const Version *version, Buffer *out)
 {
@@ -121,7 +108,6 @@ static void add_service(const Service *service, Buffer *out)
         add_day(out, "sunset", version->sunset);
         buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
         add_stale(version, out);
-        add_hidden(version, out);
         add_out_of_reach(version, out);
     }
     for (uint32_t i = 0; i < service->n_versions; i++)

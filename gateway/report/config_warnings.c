@@ -44,10 +44,10 @@ static const char *day_text(Warnings *w, int64_t wall)
     return arena_text(w->told->arena, bytes(text, sizeof text));
 }
 
-static void warn_of_deprecated(Warnings *w)
+static void warn_of_each(Warnings *w, const Problems *found)
 {
-    for (size_t i = 0; i < w->config->deprecated.n; i++) {
-        const Problem *p = &w->config->deprecated.items[i];
+    for (size_t i = 0; i < found->n; i++) {
+        const Problem *p = &found->items[i];
         warn(w, "%s:%d:%d: %s: %s (%s)", p->file, p->line, p->column, p->path, p->reason, p->hint);
     }
 }
@@ -165,7 +165,7 @@ static void warn_of_name(Warnings *w, const Address *address, const char *where)
 static void warn_of_limits(Warnings *w)
 {
     Buffer text = buffer_in(w->told->arena);
-    if (config_few_descriptors(w->config, &text))
+    if (w->config->connections_said && config_few_descriptors(w->config, &text))
         warn(w, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
     const Limits *limits = &w->config->limits;
     uint64_t here = w->here->memory, memory = limits->memory ? limits->memory : here / 2;
@@ -397,7 +397,8 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
 {
     Warnings w = {.config = config, .here = here, .told = warnings};
     w.certificates = w.names = table_in(warnings->arena);
-    warn_of_deprecated(&w);
+    warn_of_each(&w, &config->deprecated);
+    warn_of_each(&w, &config->hidden);
     warn_of_limits(&w);
     warn_of_log(&w);
     warn_of_stores(&w);

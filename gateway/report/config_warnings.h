@@ -27,7 +27,9 @@ typedef struct Patience {
 } Patience;
 Surroundings surroundings_here(Patience *patience);
 
-/* Tells all, as problems without a place:
+/* Tells all, as problems without a place, which may be in the text:
+ *   - a key that a later release does not read;
+ *   - two methods of one version have the same REST requests;
  *   - the default version of a service, or one that a client is pinned to, is past its sunset;
  *   - a certificate that the gateway shows has ended, ends within 30 days, or begins later;
  *   - a host name cannot be resolved;
@@ -41,8 +43,8 @@ Surroundings surroundings_here(Patience *patience);
  *   - root stays root in the sandbox;
  *   - keys of tokens come from a URL, and no file keeps them for the next start, or it cannot be
  *     written;
- *   - limits are beyond the file descriptors or the memory of the process, or one call may need
- * more memory than there is for all. */
+ *   - limits that the config sets are beyond the file descriptors or the memory of the process, or
+ * one call may need more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);
 
 #endif

@@ -159,7 +159,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     config->lists = arena_new(ARENA_UNLIMITED);
     config->programs = arena_new(ARENA_UNLIMITED);
     config->file = arena_string(arena, path);
-    config->doubts = config->deprecated = problems_in(arena);
+    config->doubts = config->deprecated = config->hidden = problems_in(arena);
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =

@@ -7,15 +7,31 @@
 #include "gateway/rest/http_body.h"
 #include "protocols/http/http_rules.h"
 
-/* Mistakes of a rule are reported at its schema's place in the config. */
+/* What is said of a rule is said of its schema in the config. */
+static const char *place_of_rules(ConfigReader *reader, const Method *method)
+{
+    const Version *version = method->version;
+    return config_path(reader, "%s.versions[%u].schema",
+                       reader->services[version->service->index].path, version->index);
+}
+
 static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule,
                  const char *reason)
 {
-    const Version *version = method->version;
-    config_tell(reader,
-                config_path(reader, "%s.versions[%u].schema",
-                            reader->services[version->service->index].path, version->index),
-                NULL, "%s, %s %s: %s", method->type->path, rule->verb, rule->path, reason);
+    config_tell(reader, place_of_rules(reader, method), NULL, "%s, %s %s: %s", method->type->path,
+                rule->verb, rule->path, reason);
+}
+
+/* This occurs in published APIs: the last one is used, and `check` warns. */
+static void hide(ConfigReader *reader, RestBinding *before, const RestBinding *by)
+{
+    const Method *method = before->method;
+    before->hidden_by = by;
+    document_tell(&reader->file.document, &reader->config->hidden, place_of_rules(reader, method),
+                  "other paths or verbs in their google.api.http",
+                  "%s %s is of %s, too, which takes its requests: %s cannot be called by it",
+                  before->rule->verb, before->rule->path, by->method->type->path,
+                  method->type->path);
 }
 
 /* Scalars, and the messages whose JSON is a string (http.proto: a path names "a primitive
@@ -176,8 +192,7 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
              arena_printf(reader->arena, "%s matches the same requests",
                           before->method->type->path));
     } else if (before && before->method->version == binding->method->version) {
-        /* This occurs in published APIs: the last one is used, and `check` warns. */
-        before->hidden_by = binding;
+        hide(reader, before, binding);
         binding->next = before->next;
     }
     return OK;

@@ -38,6 +38,7 @@ static void read_socket(ConfigReader *reader, const Passerelle__Config__AdminSoc
     if (!text)
         return; /* which was told */
     config->admin_socket_said = true;
+    config->admin_socket_place = config_place_of_address(reader, "admin.socket");
     if (!bytes_start_with(bytes_of(text), "unix:")) {
         config_tell(reader, "admin.socket.address", "for example unix:" CONFIG_ADMIN_SOCKET,
                     "%s is not a unix socket: that begins with unix:", text);
@@ -238,6 +239,7 @@ void config_read_admin(ConfigReader *reader)
     if (text->address &&
         config_address(reader, text->address, true, "admin.address", &config->admin))
         tell_taken(reader, &config->admin, "admin.address");
+    config->admin_place = config_place_of_address(reader, "admin");
     if (text->socket)
         read_socket(reader, text->socket);
     if (text->tls)

@@ -131,18 +131,6 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                     "list the senders in trusted_proxies", "there are no trusted proxies here");
 }
 
-/* Of a listener's address, which is an entry by itself or a member of one. */
-static const char *place_of(ConfigReader *reader, const char *path)
-{
-    const YamlDocument *document = &reader->file.document;
-    const JsonNode *entry = document_node(document, path);
-    const JsonNode *address = entry ? json_member(entry, "address") : NULL;
-    if (!entry)
-        return NULL;
-    const YamlPlace *place = yaml_place(document, address ? address : entry);
-    return config_path(reader, "%s:%d:%d", place->file, place->line, place->column);
-}
-
 void config_read_listeners(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -162,7 +150,7 @@ void config_read_listeners(ConfigReader *reader)
         const Passerelle__Config__Listener *said = text->listen[i];
         listener->rights = config_socket_rights(
             reader, &(RightsText){said->mode, said->owner, said->group}, &listener->address, path);
-        listener->place = place_of(reader, path);
+        listener->place = config_place_of_address(reader, path);
         listener->errors = config_errors(text->listen[i]->errors);
         listener->authenticate =
             config_authenticate(text->listen[i]->has_authenticate, text->listen[i]->authenticate);

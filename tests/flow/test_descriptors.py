@@ -140,6 +140,15 @@ def test_a_limit_of_connections_that_cannot_be_had_is_warned_of(tmp_path, connec
         assert len(warnings(json.dumps(told) for told in json.loads(done.stdout)["warnings"])) == warned
 
 
+def test_the_default_limit_of_connections_is_what_can_be_had(tmp_path):
+    """Nobody has asked for more: it is told, and no warning."""
+    with Gateway(tmp_path, CONFIG, under=FEW, backend=9) as gateway:
+        eventually(lambda: gateway.events("few_descriptors"))
+        assert [event["level"] for event in gateway.events("few_descriptors")] == ["info"]
+        done = subprocess.run([*FEW, BINARY, "check", gateway.file], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and warnings(done.stdout.splitlines()) == []
+
+
 def test_the_soft_limit_is_raised_to_the_hard_one(tmp_path):
     with Gateway(tmp_path, CONFIG, under=["prlimit", "--nofile=64:500"], backend=9) as gateway:
         assert gateway.metric("process_max_fds") == 500

@@ -1,8 +1,10 @@
 """http_rules: rules of google.api.http from a service YAML, beside those of the schema."""
+import json
+import re
 import subprocess
 
 import pytest
-from gateway import Gateway
+from gateway import BINARY, Gateway
 from processes import ROOT
 from talkers import Schema
 from test_rest import Library, World
@@ -112,6 +114,20 @@ def test_a_file_that_is_of_no_use_is_told_at_its_key(tmp_path, schema, rules, wh
 
 def test_a_rule_of_the_file_is_checked_as_those_of_schemas_are(tmp_path, schema):
     assert "tags is not a single field" in check(tmp_path, schema, ONE.replace("/v1/x", '"/v1/{tags}"'))
+
+
+def test_two_methods_with_the_same_requests_are_a_warning_with_a_place(tmp_path, schema):
+    (tmp_path / "rules.yaml").write_text(ONE.replace("get: /v1/x", 'get: "/v1/x/{name}"') +
+                                         '  - {selector: library.v1.Library.Whole, get: "/v1/x/{name}"}\n')
+    gateway = Gateway(tmp_path, CONFIG, schema=schema, backend=1)
+    gateway.write()
+
+    def checked(*words):
+        return subprocess.run([BINARY, "check", gateway.file, *words], capture_output=True, text=True, timeout=60)
+    told = [line for line in checked().stdout.splitlines() if "GET /v1/x/{name} is of" in line]
+    assert len(told) == 1 and re.match(r"warning: .*gateway.yaml:\d+:\d+: services\[0\].versions\[0\].schema: ", told[0]), told
+    assert told[0].removeprefix("warning: ") in json.loads(checked("--json").stdout)["warnings"]
+    assert checked().returncode == 0 and checked("--strict").returncode == 1
 
 
 def check(folder, schema, rules):

@@ -1,4 +1,6 @@
 """Twenty typical mistakes: each is told with its place, what and why; and what the message says to write makes the config good."""
+import json
+import os
 import re
 import socket
 import subprocess
@@ -237,3 +239,29 @@ def test_a_port_in_use_is_told_where_it_is_written(files):
     assert "ss -ltnp" in found[0][4] and "another port" in found[0][4]
     write(files, port=free_port())
     assert not told(files)
+
+
+def started_with(files, admin):
+    """What `run` says on its standard error, and the last event in its log."""
+    write(files, port=free_port())
+    config = files / "c.yaml"
+    config.write_text("".join(line for line in config.read_text().splitlines(True) if not line.startswith("admin:")) + f"admin: {admin}\nlog: run.log\n")
+    line = config.read_text().count("\n") - 1
+    done = subprocess.run([BINARY, "run", "c.yaml"], cwd=files, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    return line, done.stderr, json.loads((files / "run.log").read_text().splitlines()[-1])
+
+
+def test_an_admin_address_in_use_is_told_where_it_is_written_with_a_way_to_mend_it(files):
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_UNIX) as living:
+        port = taken.getsockname()[1]
+        living.bind(str(files / "admin.sock"))
+        living.listen()
+        (files / "file.sock").write_text("precious")
+        for admin, column, mend in (
+                (f"127.0.0.1:{port}", 8, "ss -ltnp"), (f"{{address: '127.0.0.1:{port}'}}", 18, "another port"),
+                ("unix:admin.sock", 8, f"the process {os.getpid()} listens there; end it"),
+                ("{socket: {address: 'unix:file.sock'}}", 27, "remove the file, if nobody needs it")):
+            line, said, event = started_with(files, admin)
+            assert re.search(rf"c.yaml:{line}:{column}: listening on .*: Address already in use \(.*{re.escape(mend)}", said), said
+            assert (event["event"], event["level"]) == ("not_started", "error") and mend in json.dumps(event["causes"])

@@ -269,6 +269,8 @@ static void limits_that_the_machine_cannot_hold_are_warned_of(void **state)
     look->here.memory = 0; /* unknown */
     assert_string_equal(warnings_at(look, 1), "");
     look->config->limits.connections++;
+    assert_null(strstr(warnings_at(look, 1), "limits.connections")); /* the default */
+    look->config->connections_said = true;
     assert_non_null(strstr(warnings_at(look, 1), "limits.connections is"));
     forget(look);
 }
