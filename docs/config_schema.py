@@ -31,8 +31,10 @@ class ConfigSchema(Reference):
         spelling = said.get('spelled')
         if spelling == TREE:
             return {}
-        if spelling in (DURATION, SIZE):
-            return {'type': ['string', 'integer'], 'pattern': TIME if spelling == DURATION else BYTES}
+        if spelling == DURATION:  # a number without a unit is none, but for 0
+            return {'anyOf': [{'const': 0}, {'type': 'string', 'pattern': TIME}]}
+        if spelling == SIZE:
+            return {'type': ['string', 'integer'], 'pattern': BYTES}
         if spelling == DATE:
             return {'type': 'string', 'pattern': DAY}
         if field.type == Field.TYPE_MESSAGE:

@@ -73,6 +73,7 @@ def test_it_takes_every_config_of_the_tree(schema):
     ("lissten: []", "$"), ("listen: [{tls: {certificate: a, key: b}}]", "$.listen[0]"), ("listen: x", "$.listen"),
     ("limits: {streams: many}", "$.limits.streams"), ("limits: {streams: 0}", "$.limits.streams"),
     ("routes: [{match: a, timeout: soon}]", "$.routes[0].timeout"), ("routes: [{match: a, impact: hihg}]", "$.routes[0].impact"),
+    ("routes: [{match: a, timeout: 3}]", "$.routes[0].timeout"), ("drain: {time: 10}", "$.drain"),
     ("services: [{name: s, versions: []}]", "$.services[0].versions"), ("reflection: 'yes'", "$.reflection"),
     ("routes: [{match: a, unknown_query: [[key]]}]", "$.routes[0].unknown_query"),
     ("store: {postgresql: {fiel: x}}", "$.store"), ("limits: {memory: 4 parsecs}", "$.limits.memory"),
