@@ -171,6 +171,14 @@ static bool is_ours(const JsonNode *node)
     return node->offset == UINT32_MAX && (node->kind == JSON_ARRAY || node->kind == JSON_TEXT);
 }
 
+/* Of such a node: the parameter is one of the path. A text has no count otherwise. */
+enum { OF_PATH = 1 };
+
+static bool is_of_path(const PlanParameter *parameter)
+{
+    return parameter->called && strcmp(parameter->called, PARAMETER_OF_PATH) == 0;
+}
+
 static bool is_unset(const JsonNode *node)
 {
     return node->kind == JSON_NULL || (node->kind == JSON_ARRAY && !node->first);
@@ -191,6 +199,7 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
     }
     text->kind = JSON_TEXT;
     text->offset = UINT32_MAX;
+    text->count = is_of_path(parameter) ? OF_PATH : 0;
     text->text = text_for(field, parameter->text);
     return OK;
 }
@@ -222,7 +231,10 @@ static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *para
     if (!parameter_may_be_text(field))
         return no_text(arena, parameter, field);
     if (child && is_ours(child) && !field->repeated)
-        return misplaced(arena, parameter, "given twice");
+        return misplaced(arena, parameter,
+                         child->count == OF_PATH && !is_of_path(parameter)
+                             ? "the path has it already: leave it out"
+                             : "given twice");
     if (child && !is_ours(child) && !is_unset(child)) {
         bool unset = false;
         Result r = agree(plan, arena, parameter, field, child, &unset);

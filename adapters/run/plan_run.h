@@ -18,6 +18,9 @@ typedef struct PlanParameter {
     const char *called; /* what errors call it, in front of its path; NULL: "parameter" */
 } PlanParameter;
 
+/* What those of the path of a REST call are called. */
+#define PARAMETER_OF_PATH "path parameter"
+
 /* One message to convert. Unused members are zero. */
 typedef struct PlanInput {
     Bytes bytes;

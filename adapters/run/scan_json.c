@@ -2,6 +2,7 @@
 #include "adapters/run/scan.h"
 
 #include "adapters/text/number_text.h"
+#include "base/problem.h"
 #include "base/text/base64.h"
 
 #include <math.h>
@@ -104,6 +105,18 @@ static bool read_bytes(Runner *runner, const JsonNode *node, Value *value_out)
     return true;
 }
 
+/* Neither the enum nor the name is too large to be compared for each mistake of a client. */
+static const char *nearest_value(Arena *arena, const EnumType *type, Bytes name)
+{
+    enum { VALUES_MOST = 256, NAME_MOST = 64 };
+    if (type->n_values > VALUES_MOST || !name.size || name.size > NAME_MOST)
+        return NULL;
+    const char **names = arena_array(arena, const char *, type->n_values);
+    for (uint32_t i = 0; names && i < type->n_values; i++)
+        names[i] = type->values[i].name;
+    return names ? nearest_word(name, names, type->n_values) : NULL;
+}
+
 static JsonScalar read_enum(Runner *runner, const EnumType *type, const JsonNode *node,
                             Value *value_out)
 {
@@ -125,8 +138,10 @@ static JsonScalar read_enum(Runner *runner, const EnumType *type, const JsonNode
         return bad_scalar(runner, KIND_ENUM, node);
     if (runner->unknown != UNKNOWN_REFUSE)
         return JSON_SCALAR_UNKNOWN_ENUM;
-    run_fail(runner, &FAULT_BAD_VALUE, "%s has no value %.*s", type->full_name,
-             BYTES_ARGS(bytes_cut_text(node->text, 80)));
+    const char *near = nearest_value(runner->arena, type, node->text);
+    run_fail(runner, &FAULT_BAD_VALUE, "%s has no value %.*s%s%s%s", type->full_name,
+             BYTES_ARGS(bytes_cut_text(node->text, 80)), near ? "; did you mean " : "",
+             near ? near : "", near ? "?" : "");
     return JSON_SCALAR_BAD;
 }
 

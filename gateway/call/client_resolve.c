@@ -233,8 +233,8 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping %zu parameters",
                     match->n_parameters + n_query);
     for (size_t i = 0; i < match->n_parameters; i++)
-        x->parameters[x->n_parameters++] =
-            (PlanParameter){match->parameters[i].field_path, match->parameters[i].text};
+        x->parameters[x->n_parameters++] = (PlanParameter){
+            match->parameters[i].field_path, match->parameters[i].text, PARAMETER_OF_PATH};
     for (size_t i = 0; i < n_query; i++)
         x->parameters[x->n_parameters++] = (PlanParameter){query[i].field_path, query[i].text};
     return OK;

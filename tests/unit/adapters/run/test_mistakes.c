@@ -138,6 +138,36 @@ static void those_of_parameters_come_before_those_of_the_body(void **state)
                         "nothing child aBool anInt32 ");
 }
 
+static void a_mistake_says_what_is_meant(void **state)
+{
+    static const struct {
+        const char *json, *path, *text, *told;
+    } rows[] = {
+        {"{\"aColor\":\"GREN\"}", NULL, NULL, "Color has no value GREN; did you mean GREEN?"},
+        {"{\"aColor\":\"ELSEWHERE\"}", NULL, NULL, "Color has no value ELSEWHERE"},
+        {"{}", "a_color", "RDE", "Color has no value RDE; did you mean RED?"},
+        {"{}", "a_string", "y", "parameter a_string: the path has it already: leave it out"},
+        {"{}", "an_int32", "8", "parameter an_int32: given twice"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const PlanParameter parameters[] = {
+            {bytes_of("aString"), bytes_of("x"), PARAMETER_OF_PATH},
+            {bytes_of("an_int32"), bytes_of("7"), NULL},
+            {bytes_of(rows[i].path ? rows[i].path : "a_bool"),
+             bytes_of(rows[i].text ? rows[i].text : "true"), NULL},
+        };
+        PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .types = bench.kinds_set};
+        PlanInput input = {.bytes = bytes_of(rows[i].json), .parameters = parameters};
+        input.n_parameters = sizeof parameters / sizeof *parameters;
+        Result r = run_all_mistakes(options, input);
+        assert_true(failed(r));
+        const char *told = error_text(bench.call, r);
+        size_t size = strlen(told), end = strlen(rows[i].told);
+        if (size < end || strcmp(told + size - end, rows[i].told) != 0)
+            fail_msg("row %zu: %s", i, told);
+    }
+}
+
 /* Of a message in protobuf, texts may be invalid; its records are left one by one. */
 static void texts_of_protobuf_are_all_checked(void **state)
 {
@@ -226,6 +256,7 @@ int main(void)
         cmocka_unit_test(without_being_asked_the_first_one_is_enough),
         cmocka_unit_test(where_nothing_can_go_on_the_first_one_is_all),
         cmocka_unit_test(sixteen_are_enough),
+        cmocka_unit_test(a_mistake_says_what_is_meant),
         cmocka_unit_test(those_of_parameters_come_before_those_of_the_body),
         cmocka_unit_test(texts_of_protobuf_are_all_checked),
         cmocka_unit_test(they_are_those_that_are_found_one_after_the_other),
