@@ -180,8 +180,33 @@ static void warn_of_limits(Warnings *w)
              (unsigned long long)limits->call_memory, (unsigned long long)memory);
 }
 
+/* The name of a file in the folder of the config, and other paths as they are. */
+static const char *beside_config(const Warnings *w, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *folder = strrchr(w->config->file, '/');
+    size_t size = folder ? (size_t)(folder - w->config->file) : 0;
+    bool beside = slash && (folder ? (size_t)(slash - path) == size &&
+                                         strncmp(path, w->config->file, size) == 0
+                                   : slash == path + 1 && *path == '.');
+    return beside ? slash + 1 : path;
+}
+
+/* Of outputs, which are named so elsewhere. */
+static void warn_of_log_names(Warnings *w)
+{
+    static const char *const names[] = {"stdout", "stderr", NULL};
+    const LogConfig *log = &w->config->log;
+    for (uint32_t i = 0; i < log->n_outputs; i++) {
+        const LogOutputConfig *output = &log->outputs[i];
+        const char *name = output->to == LOG_TO_FILE ? beside_config(w, output->path) : "";
+        if (bytes_are_one_of(bytes_of(name), names))
+            warn(w, "log: %s is a file of that name; the standard output is \"-\"", name);
+    }
+}
+
 static void warn_of_log(Warnings *w)
 {
+    warn_of_log_names(w);
     Result r = log_outputs_check(w->told->arena, &w->config->log);
     if (failed(r))
         warn(w, "%s", r.error->doing);

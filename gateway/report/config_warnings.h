@@ -34,7 +34,7 @@ Surroundings surroundings_here(Patience *patience);
  *   - a certificate that the gateway shows has ended, ends within 30 days, or begins later;
  *   - a host name cannot be resolved;
  *   - nothing is served: there are no services and no routes;
- *   - the log's file cannot be opened;
+ *   - the log's file cannot be opened, or has the name of an output of the process;
  *   - the file of the store, or its folder, cannot be written, or it is damaged;
  *   - clients must prove who they are, and no rule says what each of them may call;
  *   - a rule about who may call does not do what one expects of it (access_warnings.h);

@@ -299,6 +299,17 @@ static void a_store_that_cannot_be_used_is_warned_of(void **state)
     forget(look);
 }
 
+static void a_log_that_is_called_like_an_output_is_warned_of(void **state)
+{
+    Look *look = look_at(GOOD "log: {file: '-', also: [{file: stdout}]}\n");
+    assert_non_null(strstr(warnings_at(look, 1), "log: stdout is a file of that name; the standard "
+                                                 "output is \"-\"\n"));
+    forget(look);
+    look = look_at(GOOD "log: calls.log\n");
+    assert_null(strstr(warnings_at(look, 1), "of that name"));
+    forget(look);
+}
+
 static void a_key_that_others_may_use_is_warned_of(void **state)
 {
     Look *look = look_at(GOOD);
@@ -382,6 +393,7 @@ int main(void)
         cmocka_unit_test(limits_that_the_machine_cannot_hold_are_warned_of),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_warned_of),
         cmocka_unit_test(a_store_that_cannot_be_used_is_warned_of),
+        cmocka_unit_test(a_log_that_is_called_like_an_output_is_warned_of),
         cmocka_unit_test(a_key_that_others_may_use_is_warned_of),
         cmocka_unit_test(root_that_stays_root_in_the_sandbox_is_warned_of),
         cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
