@@ -115,7 +115,7 @@ static void add_value(Buffer *out, const JsonNode *value)
     buffer_add_byte(out, '\n');
 }
 
-/* "  reserve    begun", and beneath what it has responded. */
+/* "  reserve: done", and beneath what it has responded. */
 static void add_step(Buffer *out, const JsonNode *step)
 {
     Bytes name = json_member_text(step, "name"), event = json_member_text(step, "event");

@@ -124,6 +124,13 @@ static void add_message(Buffer *out, const char *name, const Plan *plan, Bytes m
         buffer_add_bytes(out, buffer_bytes(&json));
 }
 
+/* Those after it were begun, or it has responded. Of a step that was broken off nobody knows. */
+static bool has_ended(const JobRecord *record, uint32_t step)
+{
+    const JobPosition *p = &record->position;
+    return p->state == JOB_DONE || p->step > step || record->responses[step].data;
+}
+
 static const char *state_of_step(const JobRecord *record, uint32_t step)
 {
     const JobPosition *p = &record->position;
@@ -138,7 +145,7 @@ static const char *state_of_step(const JobRecord *record, uint32_t step)
         return p->step > step || p->state == JOB_DONE ? "passed_over" : "not_begun";
     if (p->step == step && p->state != JOB_DONE)
         return "current";
-    return "begun";
+    return has_ended(record, step) ? "done" : "begun";
 }
 
 static void add_steps(const JobDefinition *definition, const JobRecord *record, Buffer *out)

@@ -157,6 +157,7 @@ def test_messages_are_shown_without_what_is_redacted(gateway):
     steps = {step["name"]: step for step in told["steps"]}
     assert steps["reserve"]["response"]["address"] == "192.0.2.7"
     assert (steps["approval"]["event"], steps["publish"]["state"]) == ("approved", "current")
+    assert {name: step["state"] for name, step in steps.items() if name != "publish"} == dict.fromkeys(set(steps) - {"publish"}, "done")
     assert (told["stuck"], told["failure"]["step"], told["failure"]["fault"]) == (True, "publish", "UPSTREAM_STATUS")
     text = command(gateway, "jobs", "show", job).stdout
     assert "site/shown" in text and '"plan":"redacted"' in text and '"refused"' not in text

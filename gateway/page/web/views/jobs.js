@@ -56,8 +56,8 @@ function deeds(job) {
 
 // ---- one job ---------------------------------------------------------------------------------------
 
-const STEP_TONES = { begun: "good", current: "info", undone: "muted", undo_failed: "bad", passed_over: "muted", not_begun: "muted" };
-const STEP_WORDS = { begun: "done", current: "here", undo_failed: "its undo has failed", passed_over: "passed over", not_begun: "to come" };
+const STEP_TONES = { done: "good", begun: "warn", current: "info", undone: "muted", undo_failed: "bad", passed_over: "muted", not_begun: "muted" };
+const STEP_WORDS = { begun: "broken off", current: "here", undo_failed: "its undo has failed", passed_over: "passed over", not_begun: "to come" };
 
 function wordOf(job, { state }) {
   return state === "current" && job.state === "failed" ? "failed" : STEP_WORDS[state] ?? state;
