@@ -20,13 +20,36 @@ static void add_quoted(const char *text, const char *special, FILE *out)
     }
 }
 
+/* The words in what a command takes: of "show|schema [CONFIG]" show and schema, each with a space
+   before it but for the first. What is in capitals is a name of something. */
+static bool write_actions(const Command *command, FILE *out)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz-";
+    bool some = false;
+    for (const char *at = command->arguments; *at;) {
+        size_t size = strcspn(at, "|[] ");
+        if (size && strspn(at, letters) == size && *at != '-') {
+            fprintf(out, "%s%.*s", some ? " " : "", (int)size, at);
+            some = true;
+        }
+        at += size;
+        at += strspn(at, "|[] ");
+    }
+    return some;
+}
+
+static bool has_actions(const Command *command)
+{
+    return strcspn(command->arguments, "abcdefghijklmnopqrstuvwxyz") < strlen(command->arguments);
+}
+
 /* ---- bash ------------------------------------------------------------------------------------ */
 
 /* Without words of its own, bash completes file names: -o default. */
 void command_write_bash(const Command *commands, int n, FILE *out)
 {
     fprintf(out, "_passerelle() {\n"
-                 "    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} words= actions=\n"
                  "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
                  "        words='");
     for (int i = 0; i < n; i++)
@@ -37,10 +60,13 @@ void command_write_bash(const Command *commands, int n, FILE *out)
         fprintf(out, "        %s) words='", commands[i].name);
         for (int k = 0; (o = command_option_at(&commands[i], k)); k++)
             fprintf(out, "%s%s", k ? " " : "", o->name);
+        fprintf(out, "' actions='");
+        write_actions(&commands[i], out);
         fprintf(out, "' ;;\n");
     }
     fprintf(out, "        esac\n"
-                 "        case $word in -*) ;; *) words= ;; esac\n"
+                 "        [ \"$COMP_CWORD\" -eq 2 ] || actions=\n"
+                 "        case $word in -*) ;; *) words=$actions ;; esac\n"
                  "    fi\n"
                  "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
                  "}\n"
@@ -87,6 +113,11 @@ void command_write_zsh(const Command *commands, int n, FILE *out)
         fprintf(out, "    %s) _arguments", commands[i].name);
         for (int k = 0; (o = command_option_at(&commands[i], k)); k++)
             add_zsh_option(o, out);
+        if (has_actions(&commands[i])) {
+            fprintf(out, " '1:action:(");
+            write_actions(&commands[i], out);
+            fprintf(out, ")'");
+        }
         fprintf(out, " '*:file:_files' ;;\n");
     }
     /* As a file of $fpath it is called; sourced, it registers itself. */
@@ -114,6 +145,20 @@ static void add_fish_option(const Command *command, const CommandOption *option,
     fprintf(out, "'\n");
 }
 
+static void add_fish_actions(const Command *command, FILE *out)
+{
+    if (!has_actions(command))
+        return;
+    fprintf(out,
+            "complete -c passerelle -n '__fish_seen_subcommand_from %s; and not "
+            "__fish_seen_subcommand_from ",
+            command->name);
+    write_actions(command, out);
+    fprintf(out, "' -a '");
+    write_actions(command, out);
+    fprintf(out, "'\n");
+}
+
 void command_write_fish(const Command *commands, int n, FILE *out)
 {
     for (int i = 0; i < n; i++) {
@@ -125,5 +170,6 @@ void command_write_fish(const Command *commands, int n, FILE *out)
         fprintf(out, "'\n");
         for (int k = 0; (o = command_option_at(&commands[i], k)); k++)
             add_fish_option(&commands[i], o, out);
+        add_fish_actions(&commands[i], out);
     }
 }

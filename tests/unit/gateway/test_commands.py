@@ -33,6 +33,11 @@ def run(*arguments, **environment):
 TABLE = {command["name"]: command for command in json.loads(run("help", "--json").stdout)["commands"]}
 WORDS = list(TABLE)
 OPTIONS = {word: [option["name"] for option in TABLE[word]["options"]] for word in WORDS}
+# What is said first behind a command.
+ACTIONS = {"config": ["show", "schema"], "store": ["check", "backup"], "client": ["forget"], "key": ["make", "list", "revoke"], "errors": ["annotate"],
+           "feedback": ["list", "show", "add", "import"], "signals": ["acknowledge"], "instance": ["eject", "drain", "return"],
+           "jobs": "list show retry skip-step cancel undo event migrate replay unpark".split(),
+           "rollout": "status plan start advance pause resume rollback".split()}
 
 # Each command with arguments for which its answer is good. `run` prints nothing but its log, and has no end.
 GOOD = {
@@ -281,16 +286,23 @@ class Completion(unittest.TestCase):
             self.assertIn(word, completed(word[:2]))
             self.assertEqual(set(completed(word, "-")), set(OPTIONS[word]))
         self.assertEqual(completed("check", "gar"), [])
+        for word, actions in ACTIONS.items():
+            self.assertEqual(completed(word, "''"), actions)
+            self.assertEqual(completed(word, actions[0], "''"), [])
+            self.assertEqual(completed(word, actions[-1][:3]), [action for action in actions if action.startswith(actions[-1][:3])])
 
     @unittest.skipUnless(shutil.which("fish"), "there is no fish")
     def test_fish_completes_commands_and_options(self):
-        lines = [f"passerelle {word[:2]}" for word in WORDS] + [f"passerelle {word} -" for word in WORDS]
+        lines = [f"passerelle {word[:2]}" for word in WORDS] + [f"passerelle {word} -" for word in WORDS] + \
+            [f"passerelle {word} " for word in ACTIONS]
         script = f"{BINARY} help --fish | source\n" + "".join(f"complete -C '{line}'; echo ---\n" for line in lines)
         with tempfile.TemporaryDirectory() as home:
             done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True,
                                   env={**ENVIRONMENT, "HOME": home})
         self.assertEqual(done.stderr, "")
         told = [[entry.split("\t") for entry in part.splitlines()] for part in done.stdout.split("---\n")]
+        for (word, actions), part in zip(ACTIONS.items(), told[2 * len(WORDS):]):
+            self.assertEqual({entry[0] for entry in part if entry[0] in actions}, set(actions), word)
         for at, word in enumerate(WORDS):
             self.assertIn([word, TABLE[word]["text"]], told[at])
             self.assertEqual({entry[0] for entry in told[len(WORDS) + at]}, set(OPTIONS[word]))
@@ -301,6 +313,9 @@ class Completion(unittest.TestCase):
             for word in WORDS:
                 unique = next(word[:n] for n in range(1, len(word) + 1) if sum(w.startswith(word[:n]) for w in WORDS) == 1)
                 self.assertEqual(zsh.completed(f"passerelle {unique}"), f"passerelle {word}")
+                for action in ACTIONS.get(word, ())[:1]:
+                    start = next(action[:n] for n in range(1, len(action)) if sum(a.startswith(action[:n]) for a in ACTIONS[word]) == 1)
+                    self.assertEqual(zsh.completed(f"passerelle {word} {start}"), f"passerelle {word} {action}")
                 for option in OPTIONS[word]:
                     start = option[:-1]
                     if len(option) > 3 and sum(o.startswith(start) for o in OPTIONS[word]) == 1:
