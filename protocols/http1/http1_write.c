@@ -18,25 +18,17 @@ static inline __attribute__((always_inline)) void put_text(Http1 *http1, const c
     put(http1, bytes_of(text));
 }
 
-enum { FIELD_MARKS = 4 /* ": " and CR LF */ };
-
-static inline uint8_t *write_field(uint8_t *at, Bytes name, Bytes value)
-{
-    at = bytes_put(at, name);
-    *at++ = ':';
-    *at++ = ' ';
-    at = bytes_put(at, value);
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
-}
-
 static void put_field(Http1 *http1, Bytes name, Bytes value)
 {
-    size_t size = name.size + value.size + FIELD_MARKS;
+    size_t size = name.size + strlen(": ") + value.size + strlen("\r\n");
     uint8_t *at = http_queue_room(&http1->out, size);
     if (at) {
-        write_field(at, name, value);
+        at = bytes_put(at, name);
+        *at++ = ':';
+        *at++ = ' ';
+        at = bytes_put(at, value);
+        *at++ = '\r';
+        *at++ = '\n';
         http_queue_added(&http1->out, size);
         http1->put_in += size;
     } else { /* larger than a chunk */
@@ -47,39 +39,16 @@ static void put_field(Http1 *http1, Bytes name, Bytes value)
     }
 }
 
-static bool is_put(const Field *field, bool client)
-{
-    return http_may_go_out(field) &&
-           !(client && (bytes_are(field->name, "te") || bytes_are(field->name, "host")));
-}
-
-static void put_one_by_one(Http1 *http1, const Fields *fields, bool client)
-{
-    for (uint32_t i = 0; i < fields->n; i++) {
-        const Field *field = &fields->items[i];
-        if (is_put(field, client))
-            put_field(http1, field->name, field->value);
-    }
-}
-
-/* Room is asked for once, for all of them. */
 static void put_fields(Http1 *http1, const Fields *fields, bool client)
 {
-    size_t most = 0;
-    for (uint32_t i = 0; i < fields->n; i++)
-        most += fields->items[i].name.size + fields->items[i].value.size + FIELD_MARKS;
-    uint8_t *from = http_queue_room(&http1->out, most), *at = from;
-    if (!from) {
-        put_one_by_one(http1, fields, client);
-        return;
-    }
     for (uint32_t i = 0; i < fields->n; i++) {
         const Field *field = &fields->items[i];
-        if (is_put(field, client))
-            at = write_field(at, field->name, field->value);
+        if (!http_may_go_out(field))
+            continue;
+        if (client && (bytes_are(field->name, "te") || bytes_are(field->name, "host")))
+            continue;
+        put_field(http1, field->name, field->value);
     }
-    http_queue_added(&http1->out, (size_t)(at - from));
-    http1->put_in += (size_t)(at - from);
 }
 
 static void put_length(Http1 *http1, uint64_t length)
