@@ -184,6 +184,8 @@ void arena_free(Arena *arena)
 
 void arena_reset(Arena *arena)
 {
+    if (!arena->latest)
+        return; /* nothing was taken of it */
     if (arena->newest)
         free_blocks(arena);
     arena_rewind(arena);

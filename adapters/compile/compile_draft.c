@@ -108,6 +108,8 @@ static ScanRead choose_read(const ScanField *scan)
         return READ_MESSAGE;
     if (scan->slot == NO_SLOT || scan->oneof)
         return READ_OTHER;
+    if (scan->ignored)
+        return READ_UNLESS;
     if (field->packed)
         return READ_PACKED;
     if (field->repeated)
@@ -128,9 +130,53 @@ static ScanRead choose_read(const ScanField *scan)
     }
 }
 
+static bool reads(const PlanOp *op, uint16_t slot)
+{
+    for (uint32_t i = 0; op->code == PLAN_CONVERT && i < op->n_args; i++) {
+        if (op->args[i] == slot)
+            return true;
+    }
+    return op->a == slot || op->b == slot;
+}
+
+static bool alone_reads(const Draft *d, const PlanOp *guard)
+{
+    for (const PlanOp *op = d->ops; op->code != PLAN_END; op++) {
+        if (op != guard && reads(op, guard->a))
+            return false;
+    }
+    return true;
+}
+
+static ScanField *field_of_slot(Draft *d, uint16_t slot)
+{
+    for (uint32_t t = 0; t < d->n_tables; t++) {
+        ScanTable *table = d->tables[t];
+        for (uint32_t i = 0; i < table->type->n_fields; i++) {
+            if (table->fields[i].slot == slot)
+                return &table->fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* A text that a guard lets pass needs no slot, if nothing else reads it. */
+static void find_ignored(Draft *d)
+{
+    for (const PlanOp *op = d->ops; op->code != PLAN_END; op++) {
+        if (op->code != PLAN_GUARD || !kind_is_bytes((FieldKind)op->constant_kind) ||
+            !alone_reads(d, op))
+            continue;
+        ScanField *field = field_of_slot(d, op->a);
+        if (field && !field->field->repeated && kind_is_bytes(field->field->kind))
+            field->ignored = &op->constant;
+    }
+}
+
 /* Members of a oneof unset each other: if an expression reads one, all of them get slots. */
 void draft_finish_tables(Draft *d)
 {
+    find_ignored(d);
     for (uint32_t t = 0; t < d->n_tables; t++) {
         ScanTable *table = d->tables[t];
         for (uint32_t i = 0; i < table->type->n_fields; i++) {
@@ -145,9 +191,10 @@ void draft_finish_tables(Draft *d)
     Program *p = d->program;
     if (p->n_oneofs > UINT16_MAX - 1)
         draft_refuse(d, "too many oneofs for one program");
-    p->frame_clear =
-        (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 + (p->n_oneofs + 3) / 4 * 8;
-    p->frame_size = (uint32_t)(p->n_slots * sizeof(Value)) + p->frame_clear;
+    p->frame_seen = p->n_slots / 64 * 8 + 8; /* 64 bits at least, for woken() */
+    p->frame_oneofs = p->frame_seen + (p->n_seen + 63) / 64 * 8;
+    p->frame_clear = p->frame_oneofs + (p->n_oneofs + 3) / 4 * 8;
+    p->frame_size = p->frame_clear + (uint32_t)(p->n_slots * sizeof(Value));
     if (p->frame_size > MOST_FRAME)
         draft_refuse(d, "too many fields for one program");
     p->scan = d->root;
@@ -222,26 +269,60 @@ void draft_finish_ops(Draft *d)
     }
 }
 
+/* The bits of the operations over which a jump leads. */
+static uint64_t skipped_by(const PlanOp *ops, uint32_t jump)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = jump + 1; i <= jump + ops[jump].skip; i++)
+        bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+static bool is_set_by_operation(const PlanOp *ops, uint16_t slot)
+{
+    for (; ops->code != PLAN_END; ops++) {
+        if (ops->code <= PLAN_WHEN && ops->code != PLAN_BUILD && ops->into == slot)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a SKIP_IF may be taken before any operation is run: what it reads does not change, and
+   each jump over it leads over all that it leads over. */
+static bool is_known_early(const PlanOp *ops, uint32_t jump)
+{
+    if (is_set_by_operation(ops, ops[jump].a))
+        return false;
+    for (uint32_t i = 0; i < jump; i++) {
+        uint64_t beyond = skipped_by(ops, jump) & ~skipped_by(ops, i);
+        if (ops[i].skip && i + ops[i].skip >= jump && beyond)
+            return false;
+    }
+    return true;
+}
+
 /* An operation need not run only to clear its slot, because no earlier operation sets that slot. */
 void draft_finish_wakes(Draft *d)
 {
     Program *p = d->program;
     if (p->n_slots > MOST_WOKEN || d->n_ops > MOST_WOKEN + 1) /* without PLAN_END */
         return;
-    uint64_t *wakes = arena_array(d->arena, uint64_t, p->n_slots);
+    SlotOps *slots = arena_array(d->arena, SlotOps, p->n_slots);
     for (uint32_t i = 0; d->ops[i].code != PLAN_END; i++) {
         const PlanOp *op = &d->ops[i];
         uint64_t bit = UINT64_C(1) << i;
         if (op->code == PLAN_CONVERT) {
             for (uint32_t k = 0; k < op->n_args; k++)
-                wakes[op->args[k]] |= bit;
+                slots[op->args[k]].wakes |= bit;
+        } else if (op->code == PLAN_SKIP_IF && is_known_early(d->ops, i)) {
+            slots[op->a].silences |= skipped_by(d->ops, i);
         } else if (op->when_unset) {
-            wakes[op->a] |= bit;
+            slots[op->a].wakes |= bit;
         } else {
             p->always |= bit;
         }
     }
-    p->wakes = wakes;
+    p->wakes = slots;
 }
 
 /* Most fields keep their records, and where no slot is set, no operation does anything. */

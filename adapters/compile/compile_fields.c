@@ -117,8 +117,10 @@ Result compile_fields(Compiler *compiler, Program *program)
                .program = program,
                .ops = compiler->ops,
                .to = program->to_codec};
-    program->keep_unknown = compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity &&
-                            program->from_codec == CODEC_PROTO && program->to_codec == CODEC_PROTO;
+    bool wire = program->from_codec == CODEC_PROTO && program->to_codec == CODEC_PROTO;
+    program->keep_unknown =
+        compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity && wire;
+    program->wire = wire && !program->keep_unknown;
     d.root = draft_table(&d, mapping->from);
     for (uint32_t i = 0; i < mapping->n_guards; i++)
         compile_guard(&d, &mapping->guards[i]);

@@ -234,6 +234,7 @@ void put_straight(Draft *d, ScanField *field, const FieldType *target, const Str
         op->fits = straight->fits;
     field->pass = op;
     field->keeps_tag = source->number == target->number && !straight->path;
+    field->counts = source->repeated;
 }
 
 static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr)

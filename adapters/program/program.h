@@ -48,6 +48,7 @@ typedef enum ScanRead {
     READ_BOOL,
     READ_FIXED_64,
     READ_BYTES,
+    READ_UNLESS, /* bytes, unless they are ScanField.ignored */
     READ_MESSAGE,
     READ_RECORDS,
     READ_PACKED,
@@ -67,13 +68,16 @@ typedef struct ScanField {
     const FieldType *field;
     const struct ScanTable *inside; /* a sub-message with slots in this frame; or NULL */
     const struct PlanOp *pass;      /* protobuf to protobuf: writes it during the scan; or NULL */
-    uint32_t tag;                   /* protobuf: the expected tag of its records */
-    uint16_t slot;                  /* or NO_SLOT: no expression reads it */
-    uint16_t oneof;                 /* index in the frame + 1; 0: not in a oneof */
-    uint16_t json_size;             /* of field->json_name */
-    uint8_t read;                   /* ScanRead, for records with `tag` */
+    const Value *ignored; /* protobuf: what means as much as no value: to a guard, the only
+                             operation that reads the slot; or NULL */
+    uint32_t tag;         /* protobuf: the expected tag of its records */
+    uint16_t slot;        /* or NO_SLOT: no expression reads it */
+    uint16_t oneof;       /* index in the frame + 1; 0: not in a oneof */
+    uint16_t json_size;   /* of field->json_name */
+    uint8_t read;         /* ScanRead, for records with `tag` */
     bool check_utf8, presence;
     bool keeps_tag; /* PASS: including its tag */
+    bool counts;    /* PASS: a record is an element */
 } ScanField;
 
 /* How one message type of the source is read into a frame. */
@@ -178,6 +182,12 @@ static inline bool op_fits(const PlanOp *op, uint64_t raw)
     return raw <= op->fits;
 }
 
+/* What it means for the operations of a program, by their bits, that a slot is set. */
+typedef struct SlotOps {
+    uint64_t wakes;    /* they are run */
+    uint64_t silences; /* they are not: for slots that the scan sets, in place of SKIP_IF */
+} SlotOps;
+
 typedef enum ProgramStyle {
     PROGRAM_COPY,   /* protobuf to protobuf, nothing changes: the bytes */
     PROGRAM_FIELDS, /* scan, then operations */
@@ -198,13 +208,15 @@ struct Program {
     atomic_bool compiled;
     const ScanTable *scan;
     uint32_t n_slots, n_oneofs, n_seen;
-    uint32_t frame_size, frame_clear; /* size of a frame in bytes, a multiple of 8; the part that is
-                                         zeroed at the start */
-    const PlanOp *ops;                /* ended by PLAN_END */
-    /* For each slot, a bit mask of the operations to run if the slot is set. NULL: the program has
-       more than MOST_WOKEN; all operations are run, and each checks its slots. */
-    const uint64_t *wakes;
-    uint64_t always; /* with `wakes`: the operations that are always run */
+    /* Bytes of a frame, multiples of 8: the part that is zeroed at the start, which has the bits of
+       the slots, then those of fields seen, then the oneofs; and with the values, behind that. */
+    uint32_t frame_seen, frame_oneofs, frame_clear, frame_size;
+    const PlanOp *ops; /* ended by PLAN_END */
+    /* For each slot. NULL: the program has more than MOST_WOKEN; all operations are run, and each
+       checks its slots. */
+    const SlotOps *wakes;
+    uint64_t always; /* with `wakes`: the operations that are always run, unless silenced */
+    bool wire;       /* FIELDS, protobuf to protobuf, and unknown fields are not kept */
     bool keep_unknown;
     bool often_same; /* protobuf to protobuf: most messages only have fields that keep their
                         records, and then come out as they are: message_is_same (run/) */

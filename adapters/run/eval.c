@@ -222,12 +222,13 @@ static void either(Eval *e, const PlanOp *op)
         give(e, op, e->frame->values[first ? op->a : op->b]);
 }
 
-static bool equals_constant(const PlanOp *op, Value value)
+static inline bool equals_constant(const PlanOp *op, Value value)
 {
     if (!op->constant_kind)
         return true;
     if (kind_is_bytes(op->constant_kind))
-        return bytes_equal(value_bytes(value), value_bytes(op->constant));
+        return value.size == op->constant.size &&
+               bytes_are_at(value.data, value_bytes(op->constant));
     return value.u == op->constant.u;
 }
 
@@ -242,24 +243,28 @@ static void when(Eval *e, const PlanOp *op)
 }
 
 /* "value has no place in the version it is converted to (no alternative takes it)" */
-static bool refuse(Eval *e, const PlanOp *op)
+static bool refuse(Runner *runner, const PlanOp *op)
 {
     const char *how = op->loss ? op->loss->how : "it has no counterpart";
-    return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
+    return run_fail(runner, &FAULT_CANNOT_CONVERT,
                     "%s has no place in the version it is converted to (%s)", op->where, how);
 }
 
-static bool guard(Eval *e, const PlanOp *op)
+/* What has no counterpart is there. */
+static bool guard_meets(Runner *runner, const PlanOp *op)
 {
-    if (!has(e, op->a))
-        return true;
-    if (op->constant_kind && equals_constant(op, e->frame->values[op->a]))
-        return true;
     if (op->loud)
-        return refuse(e, op);
+        return refuse(runner, op);
     if (op->loss)
-        run_loss(e->runner, op->loss);
+        run_loss(runner, op->loss);
     return true;
+}
+
+static inline bool guard(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    bool meets = frame_has(frame, op->a) &&
+                 !(op->constant_kind && equals_constant(op, frame->values[op->a]));
+    return !meets || guard_meets(runner, op);
 }
 
 /* ---- New messages ---------------------------------------------------------------------------- */
@@ -370,7 +375,7 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_REQUIRE:
         return has(e, op->a) ||
                run_fail(runner, &FAULT_FIELD_REQUIRED, "%s is required", op->where);
-    case PLAN_GUARD: return guard(e, op);
+    case PLAN_GUARD: return guard(runner, op, e->frame);
     case PLAN_LOSS: run_loss(runner, op->loss); return true;
     case PLAN_CLEAR: frame_clear(e->frame, op->into); return true;
     case PLAN_PUT_VALUE:
@@ -384,10 +389,10 @@ static bool run_op(Eval *e, const PlanOp *op)
 
 /* Operations that write have added their field to the path of the fault; for the others it is done
    here. */
-static bool fail_at(const Eval *e, const PlanOp *op)
+static bool fail_at(Runner *runner, const PlanOp *op)
 {
     bool named = op->code >= PLAN_PUT_VALUE || !op->where;
-    return named ? false : run_failed_in(e->runner, op->where);
+    return named ? false : run_failed_in(runner, op->where);
 }
 
 static inline bool is_jump(const PlanOp *op)
@@ -412,15 +417,26 @@ static inline uint32_t lowest(uint64_t bits)
     return (uint32_t)__builtin_ctzll(bits);
 }
 
-/* Runs only the operations that have something to do, because most fields of most messages are not
-   set. If an operation sets its slot, the later operations that depend on it are added. */
-static bool run_woken(Eval *e)
+/* The operations that have something to do when these slots are set, of a program with `wakes`. */
+static SlotOps woken(const Program *program, uint64_t set)
+{
+    SlotOps ops = {program->always, 0};
+    for (; set; set &= set - 1) {
+        const SlotOps *slot = &program->wakes[lowest(set)];
+        ops.wakes |= slot->wakes;
+        ops.silences |= slot->silences;
+    }
+    ops.wakes &= ~ops.silences;
+    return ops;
+}
+
+/* Runs only these operations, because most fields of most messages are not set. If an operation
+   sets its slot, the later operations that depend on it are added. */
+static bool run_woken(Eval *e, SlotOps ops)
 {
     const Program *program = e->program;
     Frame *frame = e->frame;
-    uint64_t waiting = program->always;
-    for (uint64_t set = program->n_slots ? frame->set[0] : 0; set; set &= set - 1)
-        waiting |= program->wakes[lowest(set)];
+    uint64_t waiting = ops.wakes;
     while (waiting) {
         uint32_t index = lowest(waiting);
         const PlanOp *op = &program->ops[index];
@@ -432,12 +448,12 @@ static bool run_woken(Eval *e)
             if (jumps(op, frame))
                 waiting &= behind(index + op->skip);
         } else if (op->code == PLAN_GUARD) {
-            if (!guard(e, op))
-                return fail_at(e, op);
+            if (!guard(e->runner, op, frame))
+                return fail_at(e->runner, op);
         } else if (!run_op(e, op)) {
-            return fail_at(e, op);
+            return fail_at(e->runner, op);
         } else if (op->code <= PLAN_WHEN && frame_has(frame, op->into)) {
-            waiting |= program->wakes[op->into] & behind(index);
+            waiting |= program->wakes[op->into].wakes & behind(index) & ~ops.silences;
         }
     }
     return true;
@@ -456,7 +472,7 @@ static inline const PlanOp *run_next(Eval *e, const PlanOp *op)
         return put_value(e->runner, op, frame) ? op + 1 : NULL;
     if (is_jump(op))
         return op + 1 + (jumps(op, frame) ? op->skip : 0);
-    return run_op(e, op) || fail_at(e, op) ? op + 1 : NULL;
+    return run_op(e, op) || fail_at(e->runner, op) ? op + 1 : NULL;
 }
 
 /* Runs all operations in order. */
@@ -476,14 +492,28 @@ static void begin(Eval *e, Runner *runner, const Program *program, Frame *frame)
     e->n_open = 0;
 }
 
-bool run_ops(Runner *runner, const Program *program, Frame *frame)
+static __attribute__((noinline)) bool run(Runner *runner, const Program *program, Frame *frame,
+                                          SlotOps ops)
 {
     Eval e;
     begin(&e, runner, program, frame);
     Buffer *out = runner->out;
-    bool ok = program->wakes ? run_woken(&e) : run_all(&e);
+    bool ok = program->wakes ? run_woken(&e, ops) : run_all(&e);
     runner->out = out; /* a BUILD that failed may have left its own buffer there */
     return ok;
+}
+
+bool run_ops(Runner *runner, const Program *program, Frame *frame)
+{
+    if (!program->wakes)
+        return run(runner, program, frame, (SlotOps){0, 0});
+    uint64_t set = frame->set[0];
+    if (runner->asked != program || runner->asked_set != set) {
+        runner->asked = program;
+        runner->asked_set = set;
+        runner->asked_ops = woken(program, set);
+    }
+    return !runner->asked_ops.wakes || run(runner, program, frame, runner->asked_ops);
 }
 
 bool run_ops_through(Runner *runner, const Program *program, Frame *frame)

@@ -43,8 +43,7 @@ const uint8_t *pass_unfitting(Scan *s, const ScanField *field, const uint8_t *re
                               const uint8_t *at)
 {
     Value value;
-    if (s->run)
-        pass_run(s, record);
+    end_run(s, record);
     at = wire_scalar(s->runner, field->field->kind, field->check_utf8, at, s->end, &value);
     if (!at)
         return NULL;
@@ -56,7 +55,8 @@ const uint8_t *pass_unfitting(Scan *s, const ScanField *field, const uint8_t *re
 /* ---- Messages and maps ----------------------------------------------------------------------- */
 
 /* Reads a length and the bytes after it. NULL: truncated. */
-static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_out)
+static inline __attribute__((always_inline)) const uint8_t *
+read_delimited(Scan *s, const uint8_t *at, Value *value_out)
 {
     uint64_t size;
     at = wire_varint(at, s->end, &size);
@@ -90,7 +90,8 @@ static inline const uint8_t *skip_same(const ScanField *field, const uint8_t *at
     }
 }
 
-bool message_is_same(Runner *runner, const Program *program, Value message)
+static inline __attribute__((always_inline)) bool is_same(Runner *runner, const Program *program,
+                                                          Value message)
 {
     program_need(runner->set, program);
     if (!program->often_same || runner->depth == runner->max_depth)
@@ -103,12 +104,17 @@ bool message_is_same(Runner *runner, const Program *program, Value message)
         at = field->keeps_tag ? skip_same(field, at + 1, end) : NULL;
         if (!at)
             return false;
-        elements += field->field->repeated;
+        elements += field->counts;
     }
     if (elements > runner->elements_left)
         return false;
     runner->elements_left -= elements;
     return true;
+}
+
+bool message_is_same(Runner *runner, const Program *program, Value message)
+{
+    return is_same(runner, program, message);
 }
 
 const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record,
@@ -120,10 +126,9 @@ const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *reco
         return NULL;
     if (!run_count_element(s->runner))
         return pass_failed(s, field, record);
-    if (message_is_same(s->runner, field->pass->program, message))
+    if (is_same(s->runner, field->pass->program, message))
         return pass_record(s, field, record, at, behind);
-    if (s->run)
-        pass_run(s, record);
+    end_run(s, record);
     return put_converted(s->runner, field->pass, false, message) ? behind
                                                                  : pass_failed(s, field, record);
 }
@@ -168,8 +173,7 @@ const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record
         return pass_failed(s, field, record);
     if (is_plain_entry(op, entry))
         return pass_record(s, field, record, at, behind);
-    if (s->run)
-        pass_run(s, record);
+    end_run(s, record);
     if (!map_read_entry(s->runner, op->shape, value_bytes(entry), &key, &value))
         return pass_failed(s, field, record);
     if (put_map_entry(s->runner, op, key, value)) /* a fault names the key */
@@ -220,8 +224,7 @@ const uint8_t *pass_other_form(Scan *s, const ScanField *field, uint32_t tag, co
     }
     if (!behind)
         return NULL;
-    if (s->run)
-        pass_run(s, record);
+    end_run(s, record);
     wire_add_tag(s->runner->out, field->pass->put->field->number, type);
     buffer_add(s->runner->out, at, (size_t)(behind - at));
     return behind;

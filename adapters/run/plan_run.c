@@ -2,6 +2,7 @@
 
 #include "adapters/run/runner.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -46,8 +47,6 @@ static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
     bool small = input_size < LARGE_INPUT; /* large buffers grow in place */
     size_t guess = (grows && small ? input_size * 5 / 2 : input_size) + OUTPUT_SPARE;
-    if (out->capacity)
-        return;
     out->data = arena_alloc(out->arena, guess);
     out->capacity = out->data ? guess : 0;
 }
@@ -65,6 +64,7 @@ static void begin(Runner *runner, const Plan *plan, Arena *arena, Buffer *out, P
     uint8_t *frames = (uint8_t *)runner->first_frames;
     runner->free = (FrameRoom){frames, frames + FIRST_FRAMES};
     runner->spare = (FrameRoom){NULL, NULL};
+    runner->asked = NULL;
     runner->fault = NULL;
     runner->n_mistakes = 0;
     runner->open = 0;
@@ -180,38 +180,97 @@ static Result with_all_mistakes(PlanRun *asked, const Plan *plan, Value source, 
     return error_with_others(arena, all, n < MOST_MISTAKES ? n : MOST_MISTAKES);
 }
 
-static inline __attribute__((always_inline)) Result
-run_on(const Plan *plan, Value source, size_t size, Arena *arena, Buffer *out, PlanRun *report)
-{
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+typedef struct Series {
+    const Plan *plan;
     Runner runner;
     Mistake mistake;
-    begin(&runner, plan, arena, out, report);
-    runner.mistakes = &mistake;
-    runner.most_mistakes = 1;
-    reserve_output(plan, size, out);
-    size_t start = out->size;
-    if (__builtin_expect(program_run(&runner, plan->program, source), 1) &&
-        (!out->full || run_out_of_memory(&runner)))
-        return OK;
-    out->size = out->size < start ? out->size : start;
-    return with_all_mistakes(report, plan, source, arena, false, mistake_result(&mistake, arena));
+} Series;
+
+static inline void begin_series(Series *s, const Plan *plan, Arena *arena, Buffer *out,
+                                PlanRun *report)
+{
+    s->plan = plan;
+    begin(&s->runner, plan, arena, out, report);
+    s->runner.mistakes = &s->mistake;
+    s->runner.most_mistakes = 1;
+    program_need(plan->set, plan->program);
 }
 
-static Result run_on_json(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out,
-                          PlanRun *report)
+/* Most plans are run without another look at what they are. */
+static inline bool run_program(Series *s, Value source)
 {
+    const Program *program = s->plan->program;
+    if (!program->wire)
+        return program_run(&s->runner, program, source);
+    s->runner.depth = 1;
+    return run_wire(&s->runner, program, value_bytes(source));
+}
+
+/* After a run that has failed. `start`: the size of the output before it. */
+static __attribute__((cold, noinline)) Result run_failed(Series *s, Value source, size_t start)
+{
+    Runner *runner = &s->runner;
+    Buffer *out = runner->out;
+    out->size = out->size < start ? out->size : start;
+    return with_all_mistakes(runner->report, s->plan, source, runner->arena, false,
+                             mistake_result(&s->mistake, runner->arena));
+}
+
+static inline __attribute__((always_inline)) Result run_on(Series *s, Value source, size_t size)
+{
+    Runner *runner = &s->runner;
+    Buffer *out = runner->out;
+    if (!out->capacity)
+        reserve_output(s->plan, size, out);
+    size_t start = out->size;
+    if (__builtin_expect(run_program(s, source), 1) && (!out->full || run_out_of_memory(runner)))
+        return OK;
+    return run_failed(s, source, start);
+}
+
+static __attribute__((noinline)) Result run_on_json(Series *s, const PlanInput *input)
+{
+    Runner *runner = &s->runner;
     JsonNode *root = NULL;
-    Result r = input_tree(plan, input, arena, report, &root);
+    Result r = input_tree(s->plan, input, runner->arena, runner->report, &root);
     Value source = {.node = root};
-    return failed(r) ? with_all_mistakes(report, plan, source, arena, true, r)
-                     : run_on(plan, source, input->bytes.size, arena, out, report);
+    return failed(r) ? with_all_mistakes(runner->report, s->plan, source, runner->arena, true, r)
+                     : run_on(s, source, input->bytes.size);
 }
 
 Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
 {
-    PlanRun unreported = {0};
-    PlanRun *report = run ? run : &unreported;
+    Series s;
+    PlanRun unreported;
+    if (!run)
+        unreported = (PlanRun){0};
+    begin_series(&s, plan, arena, out, run ? run : &unreported);
     if (plan->from == CODEC_JSON)
-        return run_on_json(plan, input, arena, out, report);
-    return run_on(plan, value_of_bytes(input->bytes), input->bytes.size, arena, out, report);
+        return run_on_json(&s, input);
+    return run_on(&s, value_of_bytes(input->bytes), input->bytes.size);
+}
+
+static_assert(sizeof(Series) <= sizeof(PlanSeries), "a series has room for what it is");
+
+void plan_series_begin(PlanSeries *series, const Plan *plan, Arena *arena, Buffer *out,
+                       PlanRun *run)
+{
+    begin_series((Series *)(void *)series, plan, arena, out, run);
+}
+
+static __attribute__((noinline)) Result next_json(Series *s, Bytes message)
+{
+    PlanInput input = {.bytes = message};
+    return run_on_json(s, &input);
+}
+
+Result plan_series_next(PlanSeries *series, Bytes message)
+{
+    Series *s = (Series *)(void *)series;
+    s->runner.elements_left = s->plan->max_elements;
+    s->runner.spare = (FrameRoom){NULL, NULL}; /* it was in the arena */
+    return s->plan->from == CODEC_JSON ? next_json(s, message)
+                                       : run_on(s, value_of_bytes(message), message.size);
 }

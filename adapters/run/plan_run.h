@@ -55,4 +55,17 @@ typedef struct PlanRun {
 MUST_USE Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out,
                          PlanRun *run);
 
+/* Messages of one plan, one after the other, for which all that can be is prepared once. It lives
+   on the caller's stack; what is in it is plan_run.c's. */
+typedef struct PlanSeries {
+    uint64_t room[384];
+} PlanSeries;
+
+/* All are borrowed for the series; `run` is not NULL. */
+void plan_series_begin(PlanSeries *series, const Plan *plan, Arena *arena, Buffer *out,
+                       PlanRun *run);
+
+/* As plan_run. The arena may be reset before each message. A failure ends the series. */
+MUST_USE Result plan_series_next(PlanSeries *series, Bytes message);
+
 #endif

@@ -9,35 +9,38 @@
 
 #include "adapters/run/list.h"
 
-/* Copies a few bytes without a call; more with one. */
-static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t size)
+/* Copies up to 64 bytes without a call of memcpy; the fewest most quickly. */
+static inline __attribute__((always_inline)) void copy_bytes(uint8_t *to, const uint8_t *from,
+                                                             size_t size)
 {
     uint64_t first, last;
     uint32_t first_half, last_half;
-    if (size > 64) {
-        memcpy(to, from, size);
-    } else if (size > 16) {
+    if (size < 4) {
+        if (!size)
+            return;
+        uint8_t middle = from[size / 2], end = from[size - 1];
+        to[0] = from[0];
+        to[size / 2] = middle;
+        to[size - 1] = end;
+    } else if (size <= 8) {
+        memcpy(&first_half, from, 4);
+        memcpy(&last_half, from + size - 4, 4);
+        memcpy(to, &first_half, 4);
+        memcpy(to + size - 4, &last_half, 4);
+    } else if (size <= 16) {
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+    } else if (size <= 64) {
         memcpy(to, from, 16);
         if (size > 32) {
             memcpy(to + 16, from + 16, 16);
             memcpy(to + size - 32, from + size - 32, 16);
         }
         memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(&first, from, 8);
-        memcpy(&last, from + size - 8, 8);
-        memcpy(to, &first, 8);
-        memcpy(to + size - 8, &last, 8);
-    } else if (size >= 4) {
-        memcpy(&first_half, from, 4);
-        memcpy(&last_half, from + size - 4, 4);
-        memcpy(to, &first_half, 4);
-        memcpy(to + size - 4, &last_half, 4);
-    } else if (size) {
-        uint8_t middle = from[size / 2], end = from[size - 1];
-        to[0] = from[0];
-        to[size / 2] = middle;
-        to[size - 1] = end;
+    } else {
+        memcpy(to, from, size);
     }
 }
 

@@ -115,30 +115,17 @@ static bool take_room(Runner *runner, size_t size)
     return true;
 }
 
-static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
+bool frame_move(Runner *runner, size_t size, Frame *frame)
 {
     frame->before = runner->free;
-    if ((size_t)(runner->free.end - runner->free.at) < program->frame_size &&
-        !take_room(runner, program->frame_size))
-        return false;
-    frame->values = (Value *)(void *)runner->free.at;
-    runner->free.at += program->frame_size;
-    frame->set = (uint64_t *)(void *)(frame->values + program->n_slots);
-    frame->seen = frame->set + (program->n_slots + 63u) / 64;
-    frame->oneof_chosen = (uint16_t *)(void *)(frame->seen + (program->n_seen + 63u) / 64);
-    frame->unknown = NULL;
-    for (uint32_t i = 0; i < program->frame_clear / 8; i++)
-        frame->set[i] = 0;
-    return true;
+    frame->moved = true;
+    return take_room(runner, size);
 }
 
-/* Releases the memory of the frame. A block that was taken for it becomes the spare one, if larger
-   than that. */
-static inline void frame_close(Runner *runner, const Frame *frame)
+void frame_move_back(Runner *runner, const Frame *frame)
 {
-    FrameRoom room = {(uint8_t *)frame->values, runner->free.end};
-    if (room.end != frame->before.end && room.end - room.at > runner->spare.end - runner->spare.at)
-        runner->spare = room;
+    if (runner->free.end - runner->free.at > runner->spare.end - runner->spare.at)
+        runner->spare = runner->free;
     runner->free = frame->before;
 }
 
@@ -146,9 +133,9 @@ static inline void frame_close(Runner *runner, const Frame *frame)
 
 static bool scan(Runner *runner, const Program *program, Frame *frame, Value source)
 {
-    if (program->from_codec == CODEC_JSON)
-        return scan_json(runner, program->scan, frame, source.node);
-    return scan_wire(runner, program->scan, frame, value_bytes(source));
+    return program->from_codec == CODEC_JSON
+               ? scan_json(runner, program->scan, frame, source.node)
+               : scan_wire(runner, program->scan, frame, value_bytes(source));
 }
 
 /* As below, with what can still be read and written after a part has failed. */
@@ -163,8 +150,7 @@ static __attribute__((cold, noinline)) bool gather_mistakes(Runner *runner, cons
     return ok;
 }
 
-static inline __attribute__((always_inline)) bool run_fields(Runner *runner, const Program *program,
-                                                             Value source)
+static bool run_fields(Runner *runner, const Program *program, Value source)
 {
     Frame frame;
     Buffer unknown;
@@ -226,8 +212,9 @@ bool program_run(Runner *runner, const Program *program, Value source)
         return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed (limits.depth)");
     runner->depth++;
     program_need(runner->set, program);
-    bool fields = program->style == PROGRAM_FIELDS && program->to_codec == CODEC_PROTO;
-    bool ok = fields ? run_fields(runner, program, source) : run_style(runner, program, source);
+    bool ok = program->wire && runner->most_mistakes == 1
+                  ? run_wire(runner, program, value_bytes(source))
+                  : run_style(runner, program, source);
     runner->depth--;
     return ok;
 }

@@ -27,22 +27,38 @@ typedef struct Frame {
     uint64_t *seen;         /* a bit per field: duplicates in JSON */
     uint16_t *oneof_chosen; /* per oneof: index + 1 of the member that was set last */
     Buffer *unknown;        /* kept unknown fields */
-    FrameRoom before;       /* what was free when it was opened */
+    FrameRoom before;       /* what was free when it was opened, if that was too small */
+    bool moved;             /* then */
 } Frame;
+
+static inline bool slot_is_set(const uint64_t *set, uint32_t slot)
+{
+    return set[slot >> 6] >> (slot & 63) & 1;
+}
+
+static inline void slot_set(uint64_t *set, uint32_t slot)
+{
+    set[slot >> 6] |= UINT64_C(1) << (slot & 63);
+}
+
+static inline void slot_clear(uint64_t *set, uint32_t slot)
+{
+    set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
+}
 
 static inline bool frame_has(const Frame *frame, uint16_t slot)
 {
-    return frame->set[slot >> 6] >> (slot & 63) & 1;
+    return slot_is_set(frame->set, slot);
 }
 
 static inline void frame_set(Frame *frame, uint16_t slot)
 {
-    frame->set[slot >> 6] |= UINT64_C(1) << (slot & 63);
+    slot_set(frame->set, slot);
 }
 
 static inline void frame_clear(Frame *frame, uint16_t slot)
 {
-    frame->set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
+    slot_clear(frame->set, slot);
 }
 
 /* ---- Faults ---------------------------------------------------------------------------------- */
@@ -84,7 +100,10 @@ typedef struct Runner {
     uint32_t elements_left;    /* remaining limit for lists, maps and JSON */
     FrameRoom free;            /* for the next frame: they come and go like a stack */
     FrameRoom spare;           /* for when that is too small; or nothing */
-    const Fault *fault;        /* that the run is failing with, or NULL */
+    const Program *asked; /* what its operations are to do with these slots set (eval.c), for */
+    uint64_t asked_set;   /* messages that have the same fields as the one before */
+    SlotOps asked_ops;
+    const Fault *fault; /* that the run is failing with, or NULL */
     Mistake *mistakes;
     uint32_t n_mistakes, most_mistakes, open;
     uint64_t first_frames[FIRST_FRAMES / sizeof(uint64_t)]; /* not cleared, for speed */
@@ -135,11 +154,48 @@ static inline bool run_count_element(Runner *runner)
     return run_count_elements(runner, 1);
 }
 
+/* ---- Frames come and go ---------------------------------------------------------------------- */
+
+/* In runner.c: where there is no room for a frame. */
+bool frame_move(Runner *runner, size_t size, Frame *frame);
+void frame_move_back(Runner *runner, const Frame *frame);
+
+static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
+{
+    frame->moved = false;
+    if ((size_t)(runner->free.end - runner->free.at) < program->frame_size &&
+        !frame_move(runner, program->frame_size, frame))
+        return false;
+    uint8_t *at = runner->free.at;
+    runner->free.at += program->frame_size;
+    frame->set = (uint64_t *)(void *)at;
+    frame->seen = (uint64_t *)(void *)(at + program->frame_seen);
+    frame->oneof_chosen = (uint16_t *)(void *)(at + program->frame_oneofs);
+    frame->values = (Value *)(void *)(at + program->frame_clear);
+    frame->unknown = NULL;
+    for (uint32_t i = 0; i < program->frame_clear / 8; i++)
+        frame->set[i] = 0;
+    return true;
+}
+
+/* Releases the memory of the frame. A block that was taken for it becomes the spare one, if larger
+   than that. */
+static inline void frame_close(Runner *runner, const Frame *frame)
+{
+    runner->free.at = (uint8_t *)frame->set;
+    if (frame->moved)
+        frame_move_back(runner, frame);
+}
+
 /* ---- Programs -------------------------------------------------------------------------------- */
 
 /* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON
    the whole value. Counts as one level of nesting. */
 bool program_run(Runner *runner, const Program *program, Value source);
+
+/* scan_wire.c: the same, of a program with `wire` that is compiled, at the level of nesting that
+   the runner is at, and up to the first fault. */
+bool run_wire(Runner *runner, const Program *program, Bytes message);
 
 /* JSON without the braces, each member with its comma in front: for an Any, after "@type". */
 bool program_run_members(Runner *runner, const Program *program, Value source);

@@ -50,22 +50,18 @@ static void choose(Scan *s, const ScanField *field)
     *chosen = index;
 }
 
-static bool append_message(Scan *s, const ScanField *field, Bytes more)
-{
-    Value *value = &s->frame->values[field->slot];
-    if (!frame_has(s->frame, field->slot)) {
-        *value = value_of_bytes(more);
-        frame_set(s->frame, field->slot);
-        return true;
-    }
-    return wire_join(s->runner, value, more);
-}
-
 static inline bool keep_message(Scan *s, const ScanField *field, Bytes message)
 {
     if (field->oneof)
         choose(s, field);
-    return field->slot == NO_SLOT || append_message(s, field, message);
+    if (field->slot == NO_SLOT)
+        return true;
+    Value *value = &s->values[field->slot];
+    if (slot_is_set(s->set, field->slot))
+        return wire_join(s->runner, value, message);
+    *value = value_of_bytes(message);
+    slot_set(s->set, field->slot);
+    return true;
 }
 
 static inline bool go_deeper(Runner *runner)
@@ -270,39 +266,37 @@ static const uint8_t *take_unusual(Scan *s, const ScanField *field, uint32_t tag
 
 static inline void keep_number(Scan *s, const ScanField *field, Value value)
 {
-    s->frame->values[field->slot] = value;
+    s->values[field->slot] = value;
     if (value.u || field->presence)
-        frame_set(s->frame, field->slot);
+        slot_set(s->set, field->slot);
     else
-        frame_clear(s->frame, field->slot);
+        slot_clear(s->set, field->slot);
 }
 
-static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const uint8_t *at)
+static inline __attribute__((always_inline)) bool
+is_ignored(const ScanField *field, const uint8_t *text, const uint8_t *behind)
 {
-    uint64_t size;
-    at = wire_varint(at, s->end, &size);
-    if (!at || size > (uint64_t)(s->end - at))
-        return wire_malformed(s->runner);
-    if (field->check_utf8 && !text_is_valid(at, (size_t)size)) {
-        wire_bad_text(s->runner);
-        run_failed_in(s->runner, field->field->name);
-        return NULL;
-    }
-    s->frame->values[field->slot] = (Value){.data = at, .size = (size_t)size};
-    if (size || field->presence)
-        frame_set(s->frame, field->slot);
+    return (size_t)(behind - text) == field->ignored->size &&
+           bytes_are_at(text, value_bytes(*field->ignored));
+}
+
+static inline void keep_bytes(Scan *s, const ScanField *field, Bytes text, bool ignored)
+{
+    s->values[field->slot] = value_of_bytes(text);
+    if ((text.size || field->presence) && !ignored)
+        slot_set(s->set, field->slot);
     else
-        frame_clear(s->frame, field->slot);
-    return at + size;
+        slot_clear(s->set, field->slot);
 }
 
 /* A message whose fields have slots in this frame: the scan continues inside it. NULL: a fault. */
-static inline const uint8_t *open_message(Scan *s, const ScanField *field, const uint8_t *at)
+static inline __attribute__((always_inline)) const uint8_t *
+open_message(Scan *s, const ScanField *field, const uint8_t *at)
 {
     uint64_t size;
     if (s->n_open == MOST_OPEN)
         return take_delimited(s, field, at);
-    at = wire_varint(at, s->end, &size);
+    at = wire_varint_here(at, s->end, &size);
     if (!at || size > (uint64_t)(s->end - at))
         return wire_malformed(s->runner);
     if (!keep_message(s, field, bytes(at, (size_t)size)) ||
@@ -326,45 +320,100 @@ static inline void close_message(Scan *s)
     s->runner->depth--;
 }
 
-/* Reads one field, after its tag. */
+/* The end of a text or bytes behind a tag. NULL: malformed; with a fault in the runner: not UTF-8.
+ */
 static inline __attribute__((always_inline)) const uint8_t *
-take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+behind_text(Scan *s, const ScanField *field, const uint8_t *at, const uint8_t **text_out)
 {
+    uint64_t size;
+    const uint8_t *text = wire_varint_here(at, s->end, &size);
+    if (!text || size > (uint64_t)(s->end - text))
+        return NULL;
+    *text_out = text;
+    bool good = s->ascii || !field->check_utf8 || text_is_valid(text, (size_t)size);
+    return good ? text + size : wire_bad_text(s->runner);
+}
+
+/* A text that is not UTF-8 is a fault of its field, another malformed record one of the message. */
+static const uint8_t *take_failed(Scan *s, const ScanField *field, const uint8_t *record)
+{
+    return s->runner->fault ? pass_failed(s, field, record) : wire_malformed(s->runner);
+}
+
+static const uint8_t *take_any(Scan *s, const uint8_t *record);
+
+/* Takes a record, of which `at` is behind the tag, and in front of another byte: into the slot of
+   the field, to the output, or both. Returns the position after it, or inside it if it is a message
+   that was opened. */
+static inline __attribute__((always_inline)) const uint8_t *
+take(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+{
+    const uint8_t *behind = NULL, *text;
     uint64_t raw;
-    if (s->run)
-        pass_run(s, record);
     switch ((ScanRead)field->read) {
     case READ_VARINT_64:
-        if (!(at = wire_varint(at, s->end, &raw)))
-            return wire_malformed(s->runner);
-        keep_number(s, field, (Value){.u = raw});
-        return at;
+        if ((behind = wire_varint_here(at, s->end, &raw)))
+            keep_number(s, field, (Value){.u = raw});
+        break;
     case READ_VARINT_32:
-        if (!(at = wire_varint(at, s->end, &raw)))
-            return wire_malformed(s->runner);
-        keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
-        return at;
+        if ((behind = wire_varint_here(at, s->end, &raw)))
+            keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
+        break;
     case READ_VARINT_U32:
-        if (!(at = wire_varint(at, s->end, &raw)))
-            return wire_malformed(s->runner);
-        keep_number(s, field, (Value){.u = (uint32_t)raw});
-        return at;
+        if ((behind = wire_varint_here(at, s->end, &raw)))
+            keep_number(s, field, (Value){.u = (uint32_t)raw});
+        break;
     case READ_BOOL:
-        if (!(at = wire_varint(at, s->end, &raw)))
-            return wire_malformed(s->runner);
-        keep_number(s, field, (Value){.u = raw != 0});
-        return at;
+        if ((behind = wire_varint_here(at, s->end, &raw)))
+            keep_number(s, field, (Value){.u = raw != 0});
+        break;
     case READ_FIXED_64:
-        if (s->end - at < 8)
-            return wire_malformed(s->runner);
-        keep_number(s, field, (Value){.u = wire_fixed64(at)});
-        return at + 8;
-    case READ_BYTES: return take_bytes(s, field, at);
-    case READ_MESSAGE: return open_message(s, field, at);
-    case READ_RECORDS: return take_records(s, field, field->tag, record, at);
-    case READ_PACKED: return take_packed(s, field, at);
-    default: return take_unusual(s, field, field->tag, record, at);
+        if (s->end - at >= 8) {
+            keep_number(s, field, (Value){.u = wire_fixed64(at)});
+            behind = at + 8;
+        }
+        break;
+    case READ_BYTES:
+        if ((behind = behind_text(s, field, at, &text)))
+            keep_bytes(s, field, bytes(text, (size_t)(behind - text)), false);
+        break;
+    case READ_UNLESS:
+        if ((behind = behind_text(s, field, at, &text)))
+            keep_bytes(s, field, bytes(text, (size_t)(behind - text)),
+                       is_ignored(field, text, behind));
+        break;
+    case PASS_BYTES: behind = behind_text(s, field, at, &text); break;
+    case PASS_VARINT: behind = wire_skip_varint(at, s->end); break;
+    case PASS_FIXED_64: behind = s->end - at >= 8 ? at + 8 : NULL; break;
+    case PASS_FIXED_32: behind = s->end - at >= 4 ? at + 4 : NULL; break;
+    case PASS_FITTING:
+        behind = wire_varint_here(at, s->end, &raw);
+        if (!behind || !op_fits(field->pass, raw))
+            return pass_unfitting(s, field, record, at);
+        slot_clear(s->set, field->slot);
+        break;
+    case PASS_PACKED: return pass_packed(s, field, record, at);
+    case PASS_MESSAGE: return pass_message(s, field, record, at);
+    case PASS_ENTRY: return pass_entry(s, field, record, at);
+    case READ_MESSAGE: end_run(s, record); return open_message(s, field, at);
+    case READ_RECORDS: end_run(s, record); return take_records(s, field, field->tag, record, at);
+    case READ_PACKED: end_run(s, record); return take_packed(s, field, at);
+    case READ_OTHER:
+        end_run(s, record);
+        behind = take_unusual(s, field, field->tag, record, at);
+        return field->pass && behind ? pass_record(s, field, record, at, behind) : behind;
+    case READ_TAG: return take_any(s, record);
+    default: __builtin_unreachable();
     }
+    if (!behind)
+        return take_failed(s, field, record);
+    if (!field->pass) {
+        end_run(s, record);
+        return behind;
+    }
+    if (field->counts && !run_count_element(s->runner))
+        return pass_failed(s, field, record);
+    return pass_record(s, field, record, at, behind);
 }
 
 /* A record whose tag has several bytes, or is not the expected one of its field. */
@@ -376,27 +425,12 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
         return wire_malformed(s->runner);
     const ScanField *field = find_field(s->table, (uint32_t)(tag >> 3));
     bool usual = field && field->tag == tag;
-    if (usual && field->read >= PASS_VARINT)
-        return pass_field(s, (ScanRead)field->read, field, record, at);
-    if (usual) {
-        const uint8_t *behind = take_usual(s, field, record, at);
-        return field->pass && behind ? pass_record(s, field, record, at, behind) : behind;
-    }
-    if (s->run)
-        pass_run(s, record);
+    if (usual && at < s->end)
+        return take(s, field, record, at);
+    if (usual && field->read != READ_OTHER)
+        return wire_malformed(s->runner);
+    end_run(s, record);
     return take_unusual(s, field, (uint32_t)tag, record, at);
-}
-
-/* Takes the record at `at`. Returns the position after it, or inside it if it is a message that was
-   opened. */
-static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
-{
-    const ScanField *field = s->table->fields + s->table->by_tag[*at] - 1;
-    ScanRead read = (ScanRead)field->read;
-    if (read >= PASS_VARINT)
-        return read == READ_TAG ? take_any(s, at) : pass_field(s, read, field, at, at + 1);
-    const uint8_t *behind = take_usual(s, field, at, at + 1);
-    return field->pass && behind ? pass_record(s, field, at, at + 1, behind) : behind;
 }
 
 /* Adds the open messages to the path of the fault. Returns the end of the record, if the run goes
@@ -422,30 +456,66 @@ static bool fail_inside(Scan *s)
     return false;
 }
 
-bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
+/* A message of a few bytes that are all ASCII, so that its texts need not be looked at. */
+static inline bool is_short_ascii(Bytes message)
 {
     const uint8_t *at = message.data;
+    size_t size = message.size;
+    if (size < 8 || size > 32)
+        return false;
+    uint64_t bits = bytes_word(at) | bytes_word(at + size - 8);
+    if (size > 16)
+        bits |= bytes_word(at + 8) | bytes_word(at + size - 16);
+    return !(bits & UINT64_C(0x8080808080808080));
+}
+
+static inline __attribute__((always_inline)) bool scan(Runner *runner, const ScanTable *table,
+                                                       Frame *frame, Bytes message)
+{
+    static const uint8_t nothing[1];
+    const uint8_t *at = message.data ? message.data : nothing;
     uint32_t before = runner->n_mistakes;
     Scan s;
     s.runner = runner;
     s.table = table;
     s.frame = frame;
+    s.values = frame->values;
+    s.set = frame->set;
+    s.ascii = is_short_ascii(message);
     s.start = at;
-    s.end = at ? at + message.size : NULL;
+    s.end = at + message.size;
     s.run = NULL;
     s.n_open = 0;
     for (;;) {
-        if (at < s.end) {
-            const uint8_t *record = at;
-            if (!(at = take_record(&s, record)) && !(at = leave_record(&s, before, record)))
-                return fail_inside(&s);
+        const uint8_t *record = at;
+        if (__builtin_expect(at + 1 < s.end, 1)) {
+            const ScanField *field = s.table->fields + s.table->by_tag[*at] - 1;
+            at = take(&s, field, record, at + 1);
+        } else if (at < s.end) {
+            at = take_any(&s, at);
         } else if (s.n_open) {
             close_message(&s);
         } else {
             break;
         }
+        if (!at && !(at = leave_record(&s, before, record)))
+            return fail_inside(&s);
     }
-    if (s.run)
-        pass_run(&s, at);
+    end_run(&s, at);
     return run_ends_well(runner, before);
+}
+
+bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
+{
+    return scan(runner, table, frame, message);
+}
+
+bool run_wire(Runner *runner, const Program *program, Bytes message)
+{
+    Frame frame;
+    if (!frame_open(runner, program, &frame))
+        return false;
+    bool ok = scan(runner, program->scan, &frame, message) && run_ops(runner, program, &frame);
+    frame_close(runner, &frame);
+    return ok;
 }

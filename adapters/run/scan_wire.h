@@ -23,6 +23,9 @@ typedef struct Scan {
     Runner *runner;
     const ScanTable *table;
     Frame *frame;
+    Value *values;        /* frame's */
+    uint64_t *set;        /* frame's */
+    bool ascii;           /* the outermost message has no other bytes */
     const uint8_t *start; /* of the outermost message */
     const uint8_t *end;   /* of the innermost one */
     const uint8_t *run;   /* from here on records are still to be written as they are, or NULL:
@@ -55,16 +58,22 @@ const uint8_t *pass_unfitting(Scan *s, const ScanField *field, const uint8_t *re
 const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record,
                            const uint8_t *at);
 
+static inline void end_run(Scan *s, const uint8_t *record)
+{
+    if (s->run)
+        pass_run(s, record);
+}
+
 /* A whole record, which was found good, to the output. */
-static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const uint8_t *record,
-                                         const uint8_t *at, const uint8_t *behind)
+static inline __attribute__((always_inline)) const uint8_t *
+pass_record(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at,
+            const uint8_t *behind)
 {
     if (field->keeps_tag) {
         s->run = s->run ? s->run : record;
         return behind;
     }
-    if (s->run)
-        pass_run(s, record);
+    end_run(s, record);
     const PlanOp *op = field->pass;
     Buffer *out = s->runner->out;
     size_t size = (size_t)(behind - at);
@@ -75,53 +84,6 @@ static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const 
         out->size += op->tag_size + size;
     }
     return behind;
-}
-
-/* A number that goes straight if it is the same in the target. One that is not waits in its slot,
-   unless the field comes again. */
-static inline const uint8_t *pass_fitting(Scan *s, const ScanField *field, const uint8_t *record,
-                                          const uint8_t *at)
-{
-    uint64_t raw;
-    const uint8_t *behind = wire_varint(at, s->end, &raw);
-    if (!behind || !op_fits(field->pass, raw))
-        return pass_unfitting(s, field, record, at);
-    frame_clear(s->frame, field->slot);
-    return pass_record(s, field, record, at, behind);
-}
-
-/* One field behind its tag; `read` is its own. */
-static inline __attribute__((always_inline)) const uint8_t *
-pass_field(Scan *s, ScanRead read, const ScanField *field, const uint8_t *record, const uint8_t *at)
-{
-    const uint8_t *behind = NULL;
-    uint64_t size;
-    switch (read) {
-    case PASS_VARINT: behind = wire_skip_varint(at, s->end); break;
-    case PASS_FIXED_64: behind = s->end - at >= 8 ? at + 8 : NULL; break;
-    case PASS_FIXED_32: behind = s->end - at >= 4 ? at + 4 : NULL; break;
-    case PASS_BYTES: {
-        const uint8_t *text = wire_varint(at, s->end, &size);
-        if (!text || size > (uint64_t)(s->end - text))
-            break;
-        behind = text + size;
-        if (field->check_utf8 && !text_is_valid(text, (size_t)size)) {
-            wire_bad_text(s->runner);
-            return pass_failed(s, field, record);
-        }
-        break;
-    }
-    case PASS_PACKED: return pass_packed(s, field, record, at);
-    case PASS_MESSAGE: return pass_message(s, field, record, at);
-    case PASS_ENTRY: return pass_entry(s, field, record, at);
-    case PASS_FITTING: return pass_fitting(s, field, record, at);
-    default: break;
-    }
-    if (!behind)
-        return wire_malformed(s->runner);
-    if (field->field->repeated && !run_count_element(s->runner))
-        return pass_failed(s, field, record);
-    return pass_record(s, field, record, at, behind);
 }
 
 #endif

@@ -17,10 +17,10 @@ const uint8_t *wire_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t 
         *value_out = join_sevens(eight & (ends ^ (ends - 1)));
         return at + (__builtin_ctzll(ends) >> 3) + 1;
     }
-    for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
+    const uint8_t *last = end - at < WIRE_VARINT_MAX ? end : at + WIRE_VARINT_MAX;
+    for (unsigned shift = 0; at < last; shift += 7) {
         uint8_t byte = *at++;
-        if (shift < 64)
-            value |= (uint64_t)(byte & 0x7f) << shift;
+        value |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
         if (byte < 0x80) {
             *value_out = value;
             return at;

@@ -56,9 +56,11 @@ static inline uint64_t wire_fixed64(const uint8_t *at)
     return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(raw) : raw;
 }
 
-static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end, uint64_t *value_out)
+/* The same where at least one byte is there. */
+static inline const uint8_t *wire_varint_here(const uint8_t *at, const uint8_t *end,
+                                              uint64_t *value_out)
 {
-    if (__builtin_expect(at < end && *at < 0x80, 1)) {
+    if (__builtin_expect(*at < 0x80, 1)) {
         *value_out = *at;
         return at + 1;
     }
@@ -67,6 +69,11 @@ static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end, 
         return at + 2;
     }
     return wire_varint_slow(at, end, value_out);
+}
+
+static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end, uint64_t *value_out)
+{
+    return at < end ? wire_varint_here(at, end, value_out) : NULL;
 }
 
 /* The last bytes of varints among eight bytes: their high bits. */

@@ -85,17 +85,19 @@ static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run, bo
                               MessageRun *converted_out)
 {
     PlanRun report = {.on_loss = losses_on_loss, .owner = &x->losses, .all_mistakes = of_client};
-    PlanInput input = {.body_field = BYTES_NONE};
     Buffer out = buffer_in(exchange_scratch(x));
     Arena *each = run->n > 1 ? exchange_arena_new(x) : NULL;
+    PlanSeries series;
+    Bytes message;
     Result r = OK;
     uint32_t n = 0;
+    plan_series_begin(&series, plan, each ? each : out.arena, &out, &report);
     buffer_reserve(&out, run->frames.size < BATCH ? run->frames.size * 5 / 4 + SPARE : BATCH);
-    for (; out.size < BATCH && message_run_next(run, &input.bytes); n++) {
+    for (; out.size < BATCH && message_run_next(run, &message); n++) {
         size_t at = message_frame_begin(&out);
         if (each)
             arena_reset(each);
-        r = plan_run(plan, &input, each ? each : out.arena, &out, &report);
+        r = plan_series_next(&series, message);
         if (!failed(r))
             r = message_frame_end(&out, at);
         if (failed(r)) {

@@ -173,6 +173,39 @@ static void what_comes_out_as_it_is_counts_against_the_limits(void **state)
     assert_ptr_equal(fault_with(state, (PlanOptions){.max_depth = 1}, row), &FAULT_TOO_DEEP);
 }
 
+static void a_series_does_with_each_message_what_a_run_of_its_own_does(void **state)
+{
+    static const Bytes messages[] = {
+        WIRE("\x1a\x03\x0a\x01x"), /* a buyer with an id, without one, and again with one */
+        WIRE("\x1a\x00"),
+        WIRE("\x1a\x03\x0a\x01x"),
+        WIRE("\x22\x06\x1a\x01x\x1a\x01y"), /* as many elements as may be in one message */
+        WIRE("\x22\x06\x1a\x01x\x1a\x01y"),
+        WIRE("\x08\x03"),
+        WIRE("\x10\x80"), /* malformed */
+    };
+    Loaded *loaded = *state;
+    const Plan *plan = plan_with(state, (PlanOptions){.max_elements = 3});
+    Arena *arena = arena_new(1 << 20);
+    Buffer out = buffer_in(loaded->arena);
+    PlanRun all = {0}, one = {0};
+    PlanSeries series;
+    plan_series_begin(&series, plan, arena, &out, &all);
+    for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+        Buffer alone = buffer_in(loaded->arena);
+        size_t before = out.size;
+        arena_reset(arena);
+        Result r = plan_series_next(&series, messages[i]);
+        PlanInput input = {.bytes = messages[i]};
+        Result right = plan_run(plan, &input, loaded->arena, &alone, &one);
+        assert_int_equal(failed(r), failed(right));
+        assert_true(bytes_equal(bytes(out.data + before, out.size - before), buffer_bytes(&alone)));
+        assert_int_equal(all.n_losses, one.n_losses);
+    }
+    assert_int_equal(one.n_losses, 2);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_field_of_a_message_inside_goes_straight_and_is_seen_by_guards),
         cmocka_unit_test(a_message_of_a_list_comes_out_as_it_is_or_is_converted),
         cmocka_unit_test(what_comes_out_as_it_is_counts_against_the_limits),
+        cmocka_unit_test(a_series_does_with_each_message_what_a_run_of_its_own_does),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
