@@ -30,11 +30,11 @@ struct ClientConnection {
     const char *listener; /* the address of the listener */
     const CertificateNames *certificate; /* of the peer, verified; or NULL */
     Account *account;                    /* of its client; NULL: nobody's */
-    Account *proved;   /* of the first client that has proved its name in a call, which has what the
-                          connection holds from then on, and what calls hold as they begin. Counted;
-                          NULL: none yet, or it is a trusted proxy, whose calls are of many */
-    IpAddress address; /* the peer's */
+    Account *proved; /* of the first client that has proved its name in a call, which has what the
+                        connection holds from then on, and what calls hold as they begin. Counted;
+                        NULL: none yet, or it is a trusted proxy, whose calls are of many */
     const struct Proof *last_proof; /* Asked.last */
+    IpAddress address;              /* the peer's */
     bool unnamed;                   /* the PROXY header gives no client address */
     bool secure;
     bool trusted;         /* it is a trusted proxy, by the config of `generation` */

@@ -47,6 +47,13 @@ typedef struct HeadWait {
     Connection *connection;
 } HeadWait;
 
+/* The address of a listener, which connections outlive: one for all of them. */
+struct ListenerName {
+    ListenerName *next;
+    uint32_t n; /* connections */
+    char text[];
+};
+
 struct Connection {
     Pump pump; /* `http` is NULL until CONNECTION_SERVING */
     ClientConnection client;
@@ -62,14 +69,13 @@ struct Connection {
     uint32_t old_at;    /* limits.max_age: second of the loop's clock; 0: never */
     uint32_t n_streams; /* accepted so far */
     uint32_t n_streams_seen;
-    HttpPhase phase; /* at the last check */
-    ConnectionState state;
+    HttpPhase phase : 8; /* at the last check */
+    ConnectionState state : 8;
     bool closed;     /* the socket is closed */
     bool drained;    /* http_connection_drain was called */
     bool broken;     /* feeding the engine failed: only its output is still sent */
     uint8_t n_early; /* cleartext: received bytes, which are a prefix of HTTP2_PREFACE */
-    char *peer;      /* in `names`, after the listener */
-    char names[];
+    char peer[];     /* ClientConnection.peer */
 };
 
 static Connection *connection_of(Socket *socket)
@@ -121,6 +127,35 @@ static const Limits *limits_of(Connection *c)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
+static const char *listener_name_hold(ConnectionSet *set, const char *text)
+{
+    ListenerName *name = set->names;
+    while (name && strcmp(name->text, text) != 0)
+        name = name->next;
+    if (!name) {
+        size_t size = strlen(text) + 1;
+        name = calloc(1, sizeof *name + size);
+        CHECK(name);
+        memcpy(name->text, text, size);
+        name->next = set->names;
+        set->names = name;
+    }
+    name->n++;
+    return name->text;
+}
+
+static void listener_name_release(ConnectionSet *set, const char *text)
+{
+    ListenerName **at = &set->names;
+    while ((*at)->text != text)
+        at = &(*at)->next;
+    ListenerName *name = *at;
+    if (--name->n == 0) {
+        *at = name->next;
+        free(name);
+    }
+}
+
 static void connection_free(Connection *c)
 {
     ConnectionSet *set = c->set;
@@ -128,6 +163,7 @@ static void connection_free(Connection *c)
     if (c->next)
         c->next->at = c->at;
     close_account(c);
+    listener_name_release(set, c->client.listener);
     free((void *)c->client.certificate);
     free(c->proxy);
     free(c->head);
@@ -782,18 +818,15 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *add
 {
     char peer[SOCKET_NAME_SIZE];
     socket_address_name(address, peer);
-    size_t listener_size = strlen(listener) + 1;
-    size_t peer_size = proxied ? sizeof peer : strlen(peer) + 1;
-    Connection *c = calloc(1, sizeof(*c) + listener_size + peer_size);
+    size_t size = strlen(peer) + 1;
+    Connection *c = calloc(1, sizeof *c + (proxied ? sizeof peer : size));
     CHECK(c);
-    c->peer = c->names + listener_size;
-    memcpy(c->names, listener, listener_size);
-    memcpy(c->peer, peer, strlen(peer) + 1);
+    memcpy(c->peer, peer, size);
     c->set = set;
     c->client = (ClientConnection){.loop = set->loop,
                                    .peer = c->peer,
                                    .address = ip_of(address),
-                                   .listener = c->names,
+                                   .listener = listener_name_hold(set, listener),
                                    .on_unused = on_unused};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;

@@ -21,10 +21,12 @@
 
 typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
 typedef struct Connection Connection;
+typedef struct ListenerName ListenerName;
 
 typedef struct ConnectionSet {
     Loop *loop;
     Connection *first;
+    ListenerName *names;                         /* of the listeners of these connections */
     uint32_t n;                                  /* connections that are not freed yet */
     atomic_uint *n_in_process;                   /* open in all loops */
     void (*on_empty)(struct ConnectionSet *set); /* the last one was freed; may be NULL */
