@@ -392,7 +392,7 @@ void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
                    Problems *problems, Problems *doubts, Problems *deprecated, Buffer *json_out)
 {
-    Reading reading = {problems->arena, rules, document, problems, doubts, deprecated, json_out};
+    Reading reading = {json_out->arena, rules, document, problems, doubts, deprecated, json_out};
     size_t before = json_out->size;
     if (!read_well_known(&reading, type, node, path)) {
         json_out->size = before;

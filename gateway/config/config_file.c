@@ -93,13 +93,13 @@ Result config_document_read(Arena *arena, Bytes text, const char *path,
                           : OK;
 }
 
-static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems, Problems *doubts,
-                        Problems *deprecated, ConfigFile *file)
+static Result read_tree(Arena *arena, Arena *working, const ConfigTree *tree, Problems *problems,
+                        Problems *doubts, Problems *deprecated, ConfigFile *file)
 {
     const ProtobufCMessageDescriptor *descriptor = &passerelle__config__config__descriptor;
     const Schema *schema;
     const DocumentRules *rules;
-    Result r = config_schema(arena, &schema, &rules);
+    Result r = config_schema(working, &schema, &rules);
     if (failed(r) || !tree->document.root)
         return r;
     Buffer used = tree->used;
@@ -115,11 +115,12 @@ static Result read_tree(Arena *arena, const ConfigTree *tree, Problems *problems
     return r;
 }
 
-Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                        Problems *doubts, Problems *deprecated, ConfigFile *file_out)
+Result config_file_read(Arena *arena, Arena *working, Bytes text, const char *path,
+                        Problems *problems, Problems *doubts, Problems *deprecated,
+                        ConfigFile *file_out)
 {
     ConfigTree tree;
-    config_tree_read(arena, text, path, problems, &tree);
+    config_tree_read(arena, working, text, path, problems, &tree);
     *file_out = (ConfigFile){.path = path, .document = tree.document, .texts = tree.texts};
-    return read_tree(arena, &tree, problems, doubts, deprecated, file_out);
+    return read_tree(arena, working, &tree, problems, doubts, deprecated, file_out);
 }

@@ -27,7 +27,7 @@ extern const Bytes config_json_schema;
    and left out, so that later checks can report more. */
 typedef struct ConfigFile {
     const char *path;
-    YamlDocument document;                     /* with the place of each value */
+    YamlDocument document;                     /* with the place of each value; in `working` */
     const Passerelle__Config__Config *content; /* NULL if the text is not YAML or not a map */
     const ConfigText *texts;                   /* this one, and those that it includes */
     SecretFile *secrets;                       /* files that secrets were read from */
@@ -36,10 +36,12 @@ typedef struct ConfigFile {
 } ConfigFile;
 
 /* `path` is for messages; names of files in the text are relative to it. Files that it includes,
-   and files with secrets, are read. Mistakes go to `problems`, obsolete keys to `doubts`, keys that
-   will be to `deprecated`; the Result fails only for faults of the gateway itself. */
-MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                                 Problems *doubts, Problems *deprecated, ConfigFile *file_out);
+   and files with secrets, are read. What only loading needs is in `working`. Mistakes go to
+   `problems`, obsolete keys to `doubts`, keys that will be to `deprecated`; the Result fails only
+   for faults of the gateway itself. */
+MUST_USE Result config_file_read(Arena *arena, Arena *working, Bytes text, const char *path,
+                                 Problems *problems, Problems *doubts, Problems *deprecated,
+                                 ConfigFile *file_out);
 
 /* Another document, as a message of config.proto; NULL if it is no YAML, or no map. Deprecated keys
    are doubts, too. */
@@ -64,7 +66,8 @@ MUST_USE Result config_message(Arena *arena, const MessageType *type, Bytes json
                                ProtobufCMessage **message_out);
 
 typedef struct ConfigReader {
-    Arena *arena;
+    Arena *arena;   /* of the config */
+    Arena *working; /* as long as this reader; NULL: of lists of instances */
     Problems *problems;
     ConfigFile file;
     Config *config;

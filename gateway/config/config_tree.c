@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 
 typedef struct TreeReader {
-    Arena *arena;
+    Arena *arena;   /* of the texts */
+    Arena *working; /* of the tree */
     Problems *problems;
     ConfigTree *tree;
     const ConfigText *kept; /* read these; NULL: read files */
@@ -56,9 +57,10 @@ const char *config_tree_variables(const ConfigTree *tree, const JsonNode *node)
 
 static void expand(TreeReader *reader, JsonNode *node)
 {
-    Buffer out = buffer_in(reader->arena), names = buffer_in(reader->arena);
+    Buffer out = buffer_in(reader->working), names = buffer_in(reader->working);
     VariableMistake mistake;
-    if (!variables_expand(reader->arena, node->text, find_variable, NULL, &out, &names, &mistake)) {
+    if (!variables_expand(reader->working, node->text, find_variable, NULL, &out, &names,
+                          &mistake)) {
         tell(reader, node, mistake.hint, "%s", mistake.reason);
         return;
     }
@@ -68,7 +70,7 @@ static void expand(TreeReader *reader, JsonNode *node)
     buffer_add_bytes(&reader->tree->used, node->text);
     buffer_add_byte(&reader->tree->used, 0);
     table_put(&reader->tree->variables, variable_key(node),
-              (void *)(uintptr_t)arena_text(reader->arena, buffer_bytes(&names)));
+              (void *)(uintptr_t)arena_text(reader->working, buffer_bytes(&names)));
 }
 
 /* In the tree, not in the text: whatever a variable has stays one value. */
@@ -200,15 +202,15 @@ static const char *no_room(const TreeReader *reader, const char *file, const Con
     struct stat found;
     const ConfigText *same = stat(file, &found) == 0 ? same_file(reader, &found) : NULL;
     if (same && is_above(by, same))
-        return arena_printf(reader->arena, "%s would include itself", same->file);
+        return arena_printf(reader->working, "%s would include itself", same->file);
     if (same)
-        return arena_printf(reader->arena, "%s is included already, by %s", file,
+        return arena_printf(reader->working, "%s is included already, by %s", file,
                             same->by ? same->by->file : "nobody");
     if (depth_of(by) + 1 > CONFIG_INCLUDES_DEEP)
-        return arena_printf(reader->arena, "files include one another more than %d deep",
+        return arena_printf(reader->working, "files include one another more than %d deep",
                             CONFIG_INCLUDES_DEEP);
     return reader->n_texts >= CONFIG_FILES_MOST
-               ? arena_printf(reader->arena, "a config has more than %d files", CONFIG_FILES_MOST)
+               ? arena_printf(reader->working, "a config has more than %d files", CONFIG_FILES_MOST)
                : NULL;
 }
 
@@ -223,7 +225,7 @@ static void include_file(TreeReader *reader, const JsonNode *node, const char *f
     ConfigText *text = add_text(reader, file, by);
     Result r = file_read(reader->arena, file, CONFIG_SIZE_MOST - reader->n_bytes, &text->text);
     if (failed(r)) {
-        tell(reader, node, config_file_hint(reader->arena, by->file, file), "%s", r.error->doing);
+        tell(reader, node, config_file_hint(reader->working, by->file, file), "%s", r.error->doing);
         return;
     }
     read_text(reader, text);
@@ -247,9 +249,10 @@ static void include_matches(TreeReader *reader, const JsonNode *node, const char
                             const ConfigText *by)
 {
     glob_t found = {0};
-    const char *whole = pattern_of(reader->arena, by->file, pattern);
+    const char *whole = pattern_of(reader->working, by->file, pattern);
     size_t plain = strcspn(whole, "*?[\\");
-    file_note_reading(file_folder(reader->arena, arena_text(reader->arena, bytes(whole, plain))));
+    file_note_reading(
+        file_folder(reader->working, arena_text(reader->working, bytes(whole, plain))));
     int outcome = glob(whole, GLOB_ERR, NULL, &found);
     int error = errno;
     file_note_reading(NULL);
@@ -264,7 +267,7 @@ static void include_matches(TreeReader *reader, const JsonNode *node, const char
 
 static void include(TreeReader *reader, const JsonNode *node, const ConfigText *by)
 {
-    const char *pattern = arena_text(reader->arena, node->text);
+    const char *pattern = arena_text(reader->working, node->text);
     if (node->kind != JSON_STRING && node->kind != JSON_TEXT)
         tell(reader, node, "services/*.yaml", "the name of a file, or a pattern, is expected here");
     else if (strpbrk(pattern, "*?["))
@@ -295,7 +298,7 @@ static void make_list(TreeReader *reader, JsonNode *node)
 {
     if (node->kind != JSON_STRING && node->kind != JSON_TEXT)
         return;
-    JsonNode *only = arena_make(reader->arena, JsonNode);
+    JsonNode *only = arena_make(reader->working, JsonNode);
     *only = (JsonNode){.kind = node->kind, .offset = node->offset, .text = node->text};
     *node = (JsonNode){.kind = JSON_ARRAY,
                        .offset = node->offset,
@@ -310,7 +313,7 @@ static void read_text(TreeReader *reader, ConfigText *text)
     YamlDocument *document = &reader->tree->document;
     reader->n_bytes += text->text.size;
     JsonNode *root =
-        yaml_parse_more(reader->arena, text->text, text->file, NULL, reader->problems, document);
+        yaml_parse_more(reader->working, text->text, text->file, NULL, reader->problems, document);
     if (!text->by)
         document->root = root;
     if (!root || root->kind == JSON_NULL)
@@ -340,22 +343,23 @@ static void read_text(TreeReader *reader, ConfigText *text)
         include(reader, one, text);
 }
 
-static TreeReader reader_of(Arena *arena, Problems *problems, const char *file,
+static TreeReader reader_of(Arena *arena, Arena *working, Problems *problems, const char *file,
                             ConfigTree *tree_out)
 {
     *tree_out = (ConfigTree){
-        .document = {.file = file}, .variables = table_in(arena), .used = buffer_in(arena)};
+        .document = {.file = file}, .variables = table_in(working), .used = buffer_in(working)};
     return (TreeReader){.arena = arena,
+                        .working = working,
                         .problems = problems,
                         .tree = tree_out,
                         .end = &tree_out->texts,
-                        .lists = table_in(arena)};
+                        .lists = table_in(working)};
 }
 
-void config_tree_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                      ConfigTree *tree_out)
+void config_tree_read(Arena *arena, Arena *working, Bytes text, const char *path,
+                      Problems *problems, ConfigTree *tree_out)
 {
-    TreeReader reader = reader_of(arena, problems, path, tree_out);
+    TreeReader reader = reader_of(arena, working, problems, path, tree_out);
     size_t n_before = problems->n;
     ConfigText *first = add_text(&reader, path, NULL);
     first->text = text;
@@ -366,7 +370,7 @@ void config_tree_read(Arena *arena, Bytes text, const char *path, Problems *prob
 void config_tree_again(Arena *arena, const ConfigText *texts, Problems *problems,
                        ConfigTree *tree_out)
 {
-    TreeReader reader = reader_of(arena, problems, texts->file, tree_out);
+    TreeReader reader = reader_of(arena, arena, problems, texts->file, tree_out);
     reader.kept = texts;
     ConfigText *first = add_text(&reader, texts->file, NULL);
     first->text = texts->text;

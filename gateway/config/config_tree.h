@@ -7,7 +7,7 @@
  *     x-...                         of a file: for anchors, not read
  *     ${NAME}, ${NAME:-default}     in values: see variables.h
  *
- * Lives in an arena without limit; used at load time; one thread.
+ * Lives in arenas without limit; used at load time; one thread.
  */
 #ifndef GATEWAY_CONFIG_TREE_H
 #define GATEWAY_CONFIG_TREE_H
@@ -29,9 +29,10 @@ typedef struct ConfigTree {
     Buffer used;       /* what came out of variables */
 } ConfigTree;
 
-/* Reads the text of `path`, and the files that it includes. Mistakes go to `problems`. */
-void config_tree_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                      ConfigTree *tree_out);
+/* Reads the text of `path`, and the files that it includes. Mistakes go to `problems`. Texts are in
+   `arena`, everything else in `working`. */
+void config_tree_read(Arena *arena, Arena *working, Bytes text, const char *path,
+                      Problems *problems, ConfigTree *tree_out);
 
 /* The same tree again, from the texts as they were: no file is read. */
 void config_tree_again(Arena *arena, const ConfigText *texts, Problems *problems,

@@ -161,16 +161,17 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     config->file = arena_string(arena, path);
     config->doubts = config->deprecated = config->hidden = problems_in(arena);
     atomic_init(&config->references, 1);
-    ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
+    Arena *working = arena_new(ARENA_UNLIMITED);
+    ConfigReader reader = {
+        .arena = arena, .working = working, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
-        reader.shown = table_in(arena);
-    Arena *proof = arena_new(ARENA_UNLIMITED);
-    reader.programs = plan_cache_new(config->programs, proof);
+        reader.shown = table_in(working);
+    reader.programs = plan_cache_new(config->programs, working);
     config->methods = table_in(arena);
     config_hash_begin(&reader);
     add_source(config, config->file);
     file_note_tell(add_source, config);
-    Result r = config_file_read(arena, text, config->file, problems, &config->doubts,
+    Result r = config_file_read(arena, working, text, config->file, problems, &config->doubts,
                                 &config->deprecated, &reader.file);
     note_texts(&reader);
     if (!failed(r) && reader.file.content)
@@ -178,7 +179,8 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     file_note_tell(NULL, NULL);
     problems_forget_following(problems, reader.file.n_told);
     config_hash_end(&reader);
-    arena_free(proof);
+    r = failed(r) ? error_copy(arena, r) : OK;
+    arena_free(working);
     if (failed(r) || problems->n) {
         config_free_parts(config);
         return r;

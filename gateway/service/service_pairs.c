@@ -116,7 +116,7 @@ void service_complete_options(ConfigReader *reader, PlanOptions *options)
 Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOptions *options,
                     const Plan **plan_out)
 {
-    PlanKey *key = arena_make(reader->arena, PlanKey);
+    PlanKey *key = arena_make(reader->working, PlanKey);
     key->mapping = mapping;
     key->types = options->types;
     key->only_field = options->only_field;
