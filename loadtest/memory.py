@@ -32,12 +32,13 @@ def read_answer(connection):
 
 
 def settled(contender):
-    """Memory once it has stopped growing."""
-    last = -1
-    while (now := contender.memory()) != last:
-        last = now
-        time.sleep(0.5)
-    return now
+    """Memory once it has not changed for longer than allocators keep what was freed: of ours that is a second."""
+    last, since = -1, time.monotonic()
+    while time.monotonic() - since < 2:
+        if (now := contender.memory()) != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.1)
+    return last
 
 
 def per_idle_connection(contender, port, n):
