@@ -26,8 +26,10 @@
 /* Where a supervisor that replaces itself leaves what it has: the number of a memory file. */
 #define STATE_VARIABLE "PASSERELLE_SUPERVISOR"
 
-#define WRITE_TIME (5 * SECOND) /* for the gateway to write what its successor needs */
-#define ABORT_TIME (5 * SECOND) /* from SIGABRT to SIGKILL */
+#define WRITE_TIME (5 * SECOND)       /* for the gateway to write what its successor needs */
+#define ABORT_TIME (5 * SECOND)       /* from SIGABRT to SIGKILL */
+#define TURN_TIME (1 * SECOND)        /* at most, until it looks at the clock again */
+#define TURN_LATE (500 * MILLISECOND) /* after that it was not only slow */
 
 enum {
     EXIT_NOT_EXECUTED = 127, /* as a shell has it */
@@ -692,6 +694,20 @@ static void end_late(Supervisor *s, int64_t now)
         end_hung(current, now);
 }
 
+/* Nothing ran for a while: this process was stopped or frozen, and its gateways with it, or the
+   machine was. Whatever waits gets its time anew. */
+static void begin_anew(Supervisor *s, int64_t now)
+{
+    for (int i = 0; i < CHILDREN; i++) {
+        Supervised *child = &s->children[i];
+        child->began = child->began ? now : 0;
+        child->alive = child->alive ? now : 0;
+        child->killed = child->killed ? now : 0;
+    }
+    s->proving = s->proving ? now : 0;
+    s->asked = s->asked ? now : 0;
+}
+
 static void sooner(int64_t *wait, int64_t since, int64_t time, int64_t now)
 {
     int64_t left = since + time - now;
@@ -702,7 +718,7 @@ static void sooner(int64_t *wait, int64_t since, int64_t time, int64_t now)
 /* Until something is due, in milliseconds. */
 static int time_left(const Supervisor *s)
 {
-    int64_t now = clock_now(), wait = 3600 * SECOND;
+    int64_t now = clock_now(), wait = TURN_TIME;
     const Supervised *current = s->current, *successor = s->successor;
     sooner(&wait, s->restart_at, 0, now);
     sooner(&wait, s->asked, WRITE_TIME, now);
@@ -863,8 +879,11 @@ int supervisor_run(const char *program, const char *config)
         return EXIT_FAILURE;
     reap(s); /* those that ended while it replaced itself */
     while (has_children(s) || !s->stopping) {
+        int64_t now, until = clock_now() + TURN_TIME;
         wait_for_something(s);
-        int64_t now = clock_now();
+        now = clock_now();
+        if (now - until >= TURN_LATE)
+            begin_anew(s, now);
         end_late(s, now);
         if (!s->stopping)
             restart_if_due(s, now);

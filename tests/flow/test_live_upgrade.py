@@ -622,3 +622,25 @@ def test_a_gateway_that_hangs_is_ended_and_started_again(plain):
         os.kill(gateway.newest(), signal.SIGSTOP)
         eventually(lambda: "a thread of the gateway hangs" in "\n".join(gateway.process.errors))
         eventually(lambda: gateway.http("GET", "/").body == b"ok")
+
+
+@pytest.mark.parametrize("supervisor_first", [True, False])
+def test_a_gateway_that_was_frozen_with_its_supervisor_does_not_hang(plain, supervisor_first):
+    """As by docker pause, systemctl freeze or a paused virtual machine."""
+    plain.words["upgrade"] = "hung: 3s, steady: 0s"
+    with plain as gateway:
+        serving = gateway.newest()
+        both = [gateway.process.child.pid, serving]
+        time.sleep(1.2)  # a sign of life came
+        for process in both:
+            os.kill(process, signal.SIGSTOP)
+        time.sleep(5)
+        for process in both if supervisor_first else reversed(both):
+            os.kill(process, signal.SIGCONT)
+            time.sleep(0.1)
+        time.sleep(1.5)
+        assert gateway.newest() == serving and gateway.http("GET", "/").body == b"ok"
+        assert "hangs" not in "\n".join(gateway.process.errors)
+        os.kill(serving, signal.SIGSTOP)  # one that does is still seen
+        eventually(lambda: "a thread of the gateway hangs" in "\n".join(gateway.process.errors))
+        eventually(lambda: gateway.http("GET", "/").body == b"ok")
