@@ -2,22 +2,34 @@
 
 #include "base/text/utf8.h"
 
-/* U+0080 to U+009F; U+2028 and U+2029 end lines; U+061C, U+200E, U+200F, U+202A to U+202E and
-   U+2066 to U+2069 change the direction of text. `at` begins a valid character. 0: it is none of
-   these. */
-static uint32_t hidden_control(const uint8_t *at)
+/* What is not seen or turns text around, in order: controls; General_Category Cf, Zl and Zp;
+   Default_Ignorable_Code_Point; and the pattern of Braille without dots. Of Unicode 15. */
+static const struct {
+    uint32_t first, last;
+} unseen[] = {{0x0080, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x0600, 0x0605},
+              {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},
+              {0x08e2, 0x08e2},   {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},
+              {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},   {0x2800, 0x2800},
+              {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+              {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
+              {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+static bool is_unseen(uint32_t c)
 {
-    if (at[0] == 0xc2 && at[1] < 0xa0)
-        return at[1];
-    if (at[0] == 0xd8 && at[1] == 0x9c)
-        return 0x061c;
-    if (at[0] != 0xe2 || (at[1] != 0x80 && at[1] != 0x81))
-        return 0;
-    uint32_t c = 0x2000 | (at[1] & 1u) << 6 | (at[2] & 63u);
-    return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
-                   (c >= 0x2066 && c <= 0x2069)
-               ? c
-               : 0;
+    for (size_t i = 0; i < sizeof unseen / sizeof *unseen && c >= unseen[i].first; i++)
+        if (c <= unseen[i].last)
+            return true;
+    return false;
+}
+
+/* `at` begins a valid character that is not ASCII. */
+static uint32_t read_character(const uint8_t *at, size_t *size_out)
+{
+    *size_out = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    uint32_t c = at[0] & (0x7fu >> *size_out);
+    for (size_t i = 1; i < *size_out; i++)
+        c = c << 6 | (at[i] & 63u);
+    return c;
 }
 
 static void add_control(Buffer *out, uint8_t c)
@@ -30,21 +42,31 @@ static void add_control(Buffer *out, uint8_t c)
     buffer_printf(out, "\\x%02x", c);
 }
 
+/* How many bytes it has taken. */
+static size_t add_character(Buffer *out, const uint8_t *at)
+{
+    size_t size;
+    uint32_t c = read_character(at, &size);
+    if (is_unseen(c))
+        buffer_printf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
+    else
+        buffer_add(out, at, size);
+    return size;
+}
+
 static void add_valid(Buffer *out, Bytes text, bool lines)
 {
-    for (size_t i = 0; i < text.size; i++) {
+    for (size_t i = 0; i < text.size;) {
         uint8_t c = text.data[i];
-        if ((c < ' ' || c == 0x7f) && !(lines && (c == '\n' || c == '\t'))) {
-            add_control(out, c);
+        if (c >= 0x80) {
+            i += add_character(out, text.data + i);
             continue;
         }
-        uint32_t hidden = c >= 0xc2 ? hidden_control(text.data + i) : 0;
-        if (hidden) {
-            buffer_printf(out, "\\u%04x", hidden);
-            i += hidden < 0x800 ? 1 : 2; /* of two or three bytes */
-        } else {
+        if ((c < ' ' || c == 0x7f) && !(lines && (c == '\n' || c == '\t')))
+            add_control(out, c);
+        else
             buffer_add_byte(out, c);
-        }
+        i++;
     }
 }
 

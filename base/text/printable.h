@@ -1,9 +1,9 @@
 /*
  * Printable text: what others wrote, for a terminal or one line of a list.
  *
- * Control characters are written as escapes (\x1b, \u009b), also those that change the direction of
- * text; what is not UTF-8 becomes U+FFFD. So a name cannot move the cursor, hide a line or pass for
- * another line. Any thread.
+ * Control characters are written as escapes (\x1b, \u009b, \U000e0041), also those that change the
+ * direction of text, and what is not seen, such as spaces without width; what is not UTF-8 becomes
+ * U+FFFD. So a name cannot move the cursor, hide a line or pass for another one. Any thread.
  */
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H

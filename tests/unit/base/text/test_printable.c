@@ -31,7 +31,17 @@ static void what_turns_text_around_is_escaped(void **state)
     assert_bytes(printed("\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf"),
                  "\\u2029\\u202a\\u202e\xe2\x80\xaf");
     assert_bytes(printed("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"),
-                 "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa");
+                 "\\u2065\\u2066\\u2069\\u206a");
+}
+
+static void what_nobody_sees_is_escaped(void **state)
+{
+    assert_bytes(printed("\xe2\x80\x8b\xef\xbb\xbf"
+                         "admin\xc2\xad"),
+                 "\\u200b\\ufeffadmin\\u00ad");
+    assert_bytes(printed("\xe2\x80\x8d\xe1\x85\x9f\xe2\xa0\x80\xef\xb8\x8f"),
+                 "\\u200d\\u115f\\u2800\\ufe0f");
+    assert_bytes(printed("\xf3\xa0\x81\x81\xf0\x9f\x98\x80"), "\\U000e0041\xf0\x9f\x98\x80");
 }
 
 static void what_is_no_text_is_replaced(void **state)
@@ -64,6 +74,7 @@ int main(void)
         cmocka_unit_test(text_stays_as_it_is),
         cmocka_unit_test(what_a_terminal_obeys_is_escaped),
         cmocka_unit_test(what_turns_text_around_is_escaped),
+        cmocka_unit_test(what_nobody_sees_is_escaped),
         cmocka_unit_test(what_is_no_text_is_replaced),
         cmocka_unit_test(lines_stay_lines),
     };
