@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 
 enum {
-    BASE = 20,              /* always open: standard streams, the log, the main loop, admin */
+    /* Always open: standard streams, the log, the main loop, admin, what a supervisor has given;
+       and what is open for a moment. */
+    BASE = 27,
     BASE_PER_LOOP = 6,      /* epoll, wake-up, signals, the spare one of the listeners */
     ADMIN_CONNECTIONS = 96, /* at most half of the reserve */
     OWN = 2 * ADMIN_CONNECTIONS,
@@ -33,7 +35,8 @@ uint32_t descriptors_most(void)
 
 Descriptors descriptors_share(uint32_t most, const DescriptorNeeds *needs)
 {
-    uint32_t base = least(BASE + (uint64_t)needs->loops * (BASE_PER_LOOP + needs->listeners), most);
+    uint32_t base = least(
+        BASE + (uint64_t)needs->loops * (BASE_PER_LOOP + needs->listeners) + needs->store, most);
     uint32_t part = (most - base) / SHARE;
     uint32_t own = least(OWN + (uint64_t)needs->loops * OWN_PER_LOOP, part);
     uint32_t instances = least(needs->instances, part);

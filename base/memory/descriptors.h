@@ -29,6 +29,7 @@ typedef struct Descriptors {
 /* What there is to divide them for. */
 typedef struct DescriptorNeeds {
     uint32_t loops, listeners;
+    uint32_t store;     /* what the store has open, at most; 0: there is none */
     uint64_t instances; /* connections to instances, at most; UINT64_MAX: unknown */
 } DescriptorNeeds;
 

@@ -109,12 +109,22 @@ uint32_t config_n_loops(const Config *config)
     return config->n_loops ? config->n_loops : uv_available_parallelism();
 }
 
+/* A file, its log and index, its journal and folder; or connections, and for each loop and the main
+   thread a connection that hears, and what wakes it. */
+static uint32_t store_descriptors(const StoreConfig *store, uint32_t n_loops)
+{
+    if (store->postgresql)
+        return store->connections + 2 * (n_loops + 1);
+    return store->sqlite ? 8 : 0;
+}
+
 void config_share_descriptors(Config *config)
 {
     uint32_t n_loops = config_n_loops(config);
     config->descriptors = descriptors_share(
         descriptors_most(), &(DescriptorNeeds){.loops = n_loops,
                                                .listeners = config->n_listeners,
+                                               .store = store_descriptors(&config->store, n_loops),
                                                .instances = instance_connections(config, n_loops)});
 }
 

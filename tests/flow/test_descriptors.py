@@ -160,3 +160,27 @@ def test_a_gateway_that_could_take_no_client_does_not_start(tmp_path):
     done = subprocess.run(["prlimit", "--nofile=30", BINARY, "run", gateway.file], capture_output=True, text=True,
                           timeout=60)
     assert done.returncode == 1 and "file descriptors" in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--supervise"]])
+@pytest.mark.parametrize("more", ["", "store: store.db\n"])
+@pytest.mark.parametrize("sandbox", ["", "sandbox: true\n"])
+def test_with_too_few_a_gateway_says_so_or_serves(tmp_path, options, more, sandbox):
+    config = CONFIG.replace("loops: 2", "loops: 1").replace("admin: {", "admin: {socket: 'unix:$folder/admin.sock', ") + more + sandbox
+    served = []
+    for n in range(20, 61 if more else 51, 1):
+        gateway = Gateway(tmp_path, config, backend=9)
+        gateway.write()
+        with subprocess.Popen(["prlimit", f"--nofile={n}", BINARY, "run", *options, gateway.file], cwd=tmp_path, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as running:
+            eventually(lambda: running.poll() is not None or gateway.ready())
+            if running.poll() is None:
+                served.append(n)
+                running.terminate()
+            errors = running.communicate(timeout=60)[1]
+        assert "bug:" not in errors and "does not hold" not in errors, (n, errors)
+        if n not in served:
+            assert running.returncode == 1 and ("file descriptors" in errors or "Too many open files" in errors), (n, errors)
+        elif len(served) > 3:
+            break
+    assert len(served) > 3 and served[0] > 30
