@@ -6,6 +6,7 @@
 #include "gateway/admin/response.h"
 #include "gateway/page/same_origin.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/thread.h"
 #include "protocols/http1/http1_head.h"
 
 #include <sys/socket.h>
@@ -455,6 +456,11 @@ static void refuse_unchecked(Asking *asking, Login *login)
     admin_desk_refuse_busy(asking, "there is no memory for checking a password");
 }
 
+static void refuse_without_thread(Asking *asking, Login *login)
+{
+    admin_desk_refuse_busy(asking, THREAD_NONE);
+}
+
 static void on_login_turn(PasswordAsker *asker)
 {
     resume((Login *)asker, log_in_again);
@@ -468,6 +474,7 @@ static void on_login_verdict(PasswordAsker *asker, PasswordVerdict verdict)
     case PASSWORD_RIGHT: resume(login, log_in_again); break;
     case PASSWORD_WRONG: resume(login, refuse_wrong); break;
     case PASSWORD_NO_MEMORY: resume(login, refuse_unchecked); break;
+    case PASSWORD_NO_THREAD: resume(login, refuse_without_thread); break;
     }
 }
 

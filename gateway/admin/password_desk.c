@@ -114,6 +114,13 @@ static void on_checked(void *owner)
     serve(desk);
 }
 
+static void on_refused(void *owner)
+{
+    Check *check = owner;
+    check->verdict = PASSWORD_NO_THREAD;
+    on_checked(check);
+}
+
 void password_desk_check(PasswordDesk *desk, const PasswordHash *hash, Bytes password, bool known,
                          const PasswordMark *mark, PasswordAsker *asker)
 {
@@ -128,8 +135,10 @@ void password_desk_check(PasswordDesk *desk, const PasswordHash *hash, Bytes pas
     check->mark = *mark;
     asker->desk = desk;
     desk->asker = asker;
-    desk->chore = chore_start(
-        desk->loop, &(ChoreWork){.run = run_check, .on_done = on_checked, .owner = check});
+    desk->chore = chore_start(desk->loop, &(ChoreWork){.run = run_check,
+                                                       .on_done = on_checked,
+                                                       .on_refused = on_refused,
+                                                       .owner = check});
 }
 
 /* ---- The row --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "gateway/profile/profiling.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/chore.h"
+#include "gateway/thread/thread.h"
 #include "protocols/http/http.h"
 
 #include <fcntl.h>
@@ -84,6 +85,17 @@ static void on_done(void *owner)
     end_task(task);
 }
 
+static void on_refused(void *owner)
+{
+    ProfileTask *task = owner;
+    running = NULL;
+    if (task->req) {
+        response_field(task->req, "retry-after", "1");
+        response_send_problem(task->req, 503, "Service Unavailable", THREAD_NONE);
+    }
+    end_task(task);
+}
+
 /* ---- The request ----------------------------------------------------------------------------- */
 
 /* In the pool of the request: it goes with its connection, and with its response. */
@@ -109,9 +121,11 @@ static void start_task(h2o_req_t *req, const Config *config, const ProfileTurn *
     task->socket =
         fcntl(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), F_DUPFD_CLOEXEC, 0);
     running = task;
-    task->chore = chore_start(
-        req->conn->ctx->loop,
-        &(ChoreWork){.run = run_task, .on_done = on_done, .on_left = end_task, .owner = task});
+    task->chore = chore_start(req->conn->ctx->loop, &(ChoreWork){.run = run_task,
+                                                                 .on_done = on_done,
+                                                                 .on_refused = on_refused,
+                                                                 .on_left = end_task,
+                                                                 .owner = task});
 }
 
 static void refuse_second(h2o_req_t *req, Arena *arena, const ProfileTurn *other)

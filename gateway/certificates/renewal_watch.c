@@ -6,6 +6,7 @@
 #include "gateway/certificates/renewal_decision.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/thread/chore.h"
+#include "gateway/thread/thread.h"
 #include "gateway/tls/renewal.h"
 
 /* One context, and what a look has found. */
@@ -32,6 +33,7 @@ static struct {
     WatchList *list; /* of the running config; NULL: it has none */
     Chore *chore;    /* NULL: nobody looks */
     WatchList *seen; /* by the chore: maybe that of an earlier config */
+    bool told;       /* that there is no thread for it */
 } watch;
 
 static void free_list(void *owner)
@@ -92,6 +94,7 @@ static void on_looked(void *owner)
     WatchList *list = owner;
     watch.chore = NULL;
     watch.seen = NULL;
+    watch.told = false;
     if (list != watch.list) {
         free_list(list);
         return;
@@ -103,14 +106,30 @@ static void on_looked(void *owner)
         certificate_watch_use(list->config);
 }
 
+/* The next time may be better. */
+static void on_refused(void *owner)
+{
+    WatchList *list = owner;
+    watch.chore = NULL;
+    watch.seen = NULL;
+    if (!watch.told)
+        telemetry_event("error", "no_thread", OK,
+                        "the files of certificates are not looked at: " THREAD_NONE);
+    watch.told = true;
+    if (list != watch.list)
+        free_list(list);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     if (watch.chore || !watch.list)
         return;
     watch.seen = watch.list;
-    watch.chore = chore_start(
-        watch.loop,
-        &(ChoreWork){.run = look, .on_done = on_looked, .on_left = free_list, .owner = watch.list});
+    watch.chore = chore_start(watch.loop, &(ChoreWork){.run = look,
+                                                       .on_done = on_looked,
+                                                       .on_refused = on_refused,
+                                                       .on_left = free_list,
+                                                       .owner = watch.list});
 }
 
 /* The first look reads the files: they may be newer than those that the config was made with. */

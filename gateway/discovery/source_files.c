@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/thread/chore.h"
+#include "gateway/thread/thread.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -285,6 +286,18 @@ static void on_looked(void *owner)
         look_at(source);
 }
 
+/* It is told, and looked for anew at the next time. */
+static void on_refused(void *owner)
+{
+    Look *look = owner;
+    FilesSource *source = look->source;
+    look->settled = true;
+    reading_fail(look->reading, FAIL(look->reading->arena, FAULT_SYSTEM, "reading %s: " THREAD_NONE,
+                                     look->reading->service->discovery->path));
+    on_looked(look);
+    source->anew = true;
+}
+
 static void begin_look(FilesSource *source)
 {
     Look *look = calloc(1, sizeof *look);
@@ -296,9 +309,11 @@ static void begin_look(FilesSource *source)
     look->anew = source->anew;
     look->reading = reading_new(source->number, source->config, source->service);
     source->look = look;
-    look->chore = chore_start(
-        source->owner->loop,
-        &(ChoreWork){.run = run_look, .on_done = on_looked, .on_left = free_look, .owner = look});
+    look->chore = chore_start(source->owner->loop, &(ChoreWork){.run = run_look,
+                                                                .on_done = on_looked,
+                                                                .on_refused = on_refused,
+                                                                .on_left = free_look,
+                                                                .owner = look});
 }
 
 static void tell_slow(FilesSource *source)

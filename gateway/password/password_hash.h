@@ -44,6 +44,7 @@ typedef enum PasswordVerdict {
     PASSWORD_WRONG,
     PASSWORD_RIGHT,
     PASSWORD_NO_MEMORY, /* it could not be found out */
+    PASSWORD_NO_THREAD, /* likewise, not by password_hash_check */
 } PasswordVerdict;
 
 /* Reads the text. Fault: BAD_VALUE, which says what is wrong, without any of salt and hash. */

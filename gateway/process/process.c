@@ -25,6 +25,7 @@
 #include "gateway/sandbox/sandbox_watch.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/thread/thread.h"
 #include "gateway/tls/tickets.h"
 #include "gateway/upstream/warm.h"
 
@@ -145,12 +146,14 @@ static uint32_t count_workers(const Config *config)
     return n < MAX_WORKERS ? n : MAX_WORKERS;
 }
 
+static uint32_t n_pool_threads(const Config *config)
+{
+    return config->n_work_threads ? config->n_work_threads : (uint32_t)uv_available_parallelism();
+}
+
 static void start_pool(Process *p)
 {
-    uint32_t n = p->config->n_work_threads;
-    if (n == 0)
-        n = (uint32_t)uv_available_parallelism();
-    p->shared.pool = work_pool_new(n, p->config->limits.work_waits);
+    p->shared.pool = work_pool_new(n_pool_threads(p->config), p->config->limits.work_waits);
     telemetry_show_pool(p->shared.pool);
 }
 
@@ -338,6 +341,20 @@ static Result check_descriptors(Arena *arena, const Config *config)
                       "the hard limit of file descriptors, %u, leaves none for clients", d->most);
 }
 
+/* The loops, the pool, and what else has a thread from the start, or as soon as it is asked for. */
+static Result check_threads(const Process *p, Arena *arena)
+{
+    enum { OTHERS = 16 };
+    const StoreConfig *store = &p->config->store;
+    uint32_t wanted = p->n_workers + n_pool_threads(p->config) + OTHERS;
+    if (store->postgresql)
+        wanted += store->connections + p->n_workers + 1; /* and those that hear */
+    uint32_t made = threads_try(wanted);
+    return made == wanted
+               ? OK
+               : FAIL(arena, FAULT_SYSTEM, "after %u of %u threads, " THREAD_NONE, made, wanted);
+}
+
 /* Who takes the place of a gateway has to serve, also without a log. At a first start somebody is
    there to mend it. */
 static Result open_log(Process *p, Arena *arena)
@@ -376,6 +393,8 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
     r = sandbox_enter(arena, &p->config->sandbox);
     if (!failed(r))
         r = check_sources(arena, p->config);
+    if (!failed(r))
+        r = check_threads(p, arena); /* the limit of a user counts for the one of the sandbox */
     if (!failed(r))
         r = open_log(p, arena);
     if (failed(r)) {

@@ -7,10 +7,14 @@
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/service/config_load.h"
 #include "gateway/thread/chore.h"
+#include "gateway/thread/thread.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* That a config may need for the first time: webhooks of jobs, discovery, a collector's signals. */
+enum { THREADS_OF_RELOAD = 6 };
 
 struct Reload {
     const char *path;
@@ -76,6 +80,8 @@ static void read_config(void *owner)
         return;
     reload->result = bind_listeners(reload->arena, reload->config, reload->running,
                                     reload->n_workers, &reload->sockets);
+    if (!failed(reload->result) && threads_try(THREADS_OF_RELOAD) < THREADS_OF_RELOAD)
+        reload->result = FAIL(reload->arena, FAULT_SYSTEM, "using the config: " THREAD_NONE);
     if (!failed(reload->result))
         schema_caches_keep(reload->config);
 }
@@ -85,6 +91,13 @@ static void on_chore_done(void *owner)
     Reload *reload = owner;
     reload->chore = NULL;
     reload->on_read(reload->owner);
+}
+
+static void on_refused(void *owner)
+{
+    Reload *reload = owner;
+    reload->result = FAIL(reload->arena, FAULT_SYSTEM, "reading the config: " THREAD_NONE);
+    on_chore_done(reload);
 }
 
 Reload *reload_start(const char *path, Config *running, uint32_t n_workers, uv_loop_t *loop,
@@ -101,8 +114,10 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers, uv_l
     reload->arena = arena_new(ARENA_UNLIMITED);
     atomic_init(&reload->n_left, n_workers);
     file_note_init(&reload->note);
-    reload->chore = chore_start(
-        loop, &(ChoreWork){.run = read_config, .on_done = on_chore_done, .owner = reload});
+    reload->chore = chore_start(loop, &(ChoreWork){.run = read_config,
+                                                   .on_done = on_chore_done,
+                                                   .on_refused = on_refused,
+                                                   .owner = reload});
     return reload;
 }
 

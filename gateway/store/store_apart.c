@@ -9,6 +9,8 @@
 
 enum { ONE_IN = 1000 }; /* of the time */
 
+#define AGAIN (10 * SECOND) /* after there was no thread */
+
 Result store_run_apart(const StoreSettings *settings, Arena *arena, StoreTask *task)
 {
     const StoreBackend *backend = settings->postgresql ? &store_postgresql : &store_sqlite;
@@ -62,6 +64,9 @@ void store_survey_begin(StoreSurvey *survey)
         return;
     store_survey_wait(survey);
     atomic_store(&survey->running, true);
-    CHECK(thread_make(&survey->thread, run, survey) == 0);
-    survey->has_thread = true;
+    survey->has_thread = thread_make(&survey->thread, run, survey) == 0;
+    if (!survey->has_thread) { /* what was counted last stays */
+        atomic_store(&survey->next, clock_now() + AGAIN);
+        atomic_store(&survey->running, false);
+    }
 }

@@ -12,6 +12,7 @@ struct Chore {
     pthread_t thread;
     pthread_mutex_t mutex; /* of the next two */
     bool has_run, left;
+    bool unmade;         /* there is no thread; of the loop */
     atomic_uint n_users; /* the thread and the loop */
 };
 
@@ -61,9 +62,14 @@ static void on_done(uv_async_t *done)
 {
     Chore *chore = done->data;
     ChoreWork work = chore->work;
-    CHECK(pthread_join(chore->thread, NULL) == 0);
+    bool unmade = chore->unmade;
+    if (!unmade)
+        CHECK(pthread_join(chore->thread, NULL) == 0);
     uv_close((uv_handle_t *)done, on_closed);
-    work.on_done(work.owner);
+    if (unmade)
+        work.on_refused(work.owner);
+    else
+        work.on_done(work.owner);
 }
 
 Chore *chore_start(uv_loop_t *loop, const ChoreWork *work)
@@ -75,7 +81,11 @@ Chore *chore_start(uv_loop_t *loop, const ChoreWork *work)
     CHECK(pthread_mutex_init(&chore->mutex, NULL) == 0);
     CHECK(uv_async_init(loop, &chore->done, on_done) == 0);
     chore->done.data = chore;
-    CHECK(thread_make(&chore->thread, run_thread, chore) == 0);
+    if (thread_make(&chore->thread, run_thread, chore) != 0) {
+        chore->has_run = chore->unmade = true;
+        release(chore); /* in place of the thread */
+        uv_async_send(&chore->done);
+    }
     return chore;
 }
 
@@ -88,7 +98,8 @@ void chore_leave(Chore *chore)
         thread_leave(chore->thread); /* before the thread can say that it has ended */
     pthread_mutex_unlock(&chore->mutex);
     if (has_run) {
-        CHECK(pthread_join(chore->thread, NULL) == 0);
+        if (!chore->unmade)
+            CHECK(pthread_join(chore->thread, NULL) == 0);
         end_left(chore);
     }
     uv_close((uv_handle_t *)&chore->done, on_closed);

@@ -60,7 +60,7 @@ Result early_stop_begin(EarlyStop *stop, Arena *arena)
 {
     int error = thread_make(&stop->thread, wait_for_stop, NULL);
     stop->waiting = error == 0;
-    return error ? FAIL(arena, FAULT_SYSTEM, "starting a thread: %s", strerror(error)) : OK;
+    return error ? FAIL(arena, FAULT_SYSTEM, "%s: " THREAD_NONE, strerror(error)) : OK;
 }
 
 void early_stop_end(EarlyStop *stop)

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 
 static atomic_uint n_left;
@@ -18,6 +19,32 @@ int thread_make(pthread_t *thread, void *(*run)(void *argument), void *argument)
     int error = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
+}
+
+/* They all wait for the mutex until the last one was made. */
+static void *try_one(void *argument)
+{
+    pthread_mutex_t *held = argument;
+    pthread_mutex_lock(held);
+    pthread_mutex_unlock(held);
+    return NULL;
+}
+
+uint32_t threads_try(uint32_t n)
+{
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *threads = calloc(n, sizeof *threads);
+    CHECK(threads);
+    uint32_t made = 0;
+    pthread_mutex_lock(&held);
+    while (made < n && thread_make(&threads[made], try_one, &held) == 0)
+        made++;
+    pthread_mutex_unlock(&held);
+    for (uint32_t i = 0; i < made; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    pthread_mutex_destroy(&held);
+    free(threads);
+    return made;
 }
 
 /* By the wall clock, since ThreadSanitizer does not know pthread_clockjoin_np. If that clock is set

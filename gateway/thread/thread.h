@@ -13,6 +13,14 @@
    the calling one blocks. Returns its error number. */
 int thread_make(pthread_t *thread, void *(*run)(void *argument), void *argument);
 
+/* How many of so many threads can run at once besides those that run. */
+uint32_t threads_try(uint32_t n);
+
+/* What is told of it. */
+#define THREAD_NONE                                                                                \
+    "no further thread can be started (pids.max of the container, TasksMax=, ulimit -u, ulimit "   \
+    "-v)"
+
 /* Waits until the thread has ended, at most until then (clock_now). False: it is left behind, and
    what it uses has to stay until the process ends. */
 bool thread_join_by(pthread_t thread, int64_t deadline);
