@@ -16,6 +16,7 @@ typedef struct Watched {
     Renewal *renewal;
     RenewalState state;
     RenewalDecision decision;
+    bool told;               /* that the files do not fit, and they still do not */
     CertificateTable *table; /* to be taken; or NULL */
     Result why;              /* to be told */
 } Watched;
@@ -57,6 +58,8 @@ static void look_at(WatchList *list, Watched *one)
     if (!renewal_is_due(&one->state, before))
         return;
     one->why = renewal_read(one->renewal, list->look_arena, &one->table);
+    if (!failed(one->why))
+        one->why = renewal_check(one->renewal, list->look_arena, one->table, clock_wall());
     one->decision =
         renewal_decide(&one->state, before, renewal_stamp(one->renewal), !failed(one->why));
 }
@@ -74,6 +77,8 @@ static void look(void *owner)
 /* True: it was taken. */
 static bool settle(Watched *one)
 {
+    bool fit =
+        one->decision == RENEWAL_TAKE || (one->decision == RENEWAL_NOTHING && !one->state.told);
     bool taken = one->decision == RENEWAL_TAKE && !renewal_shows(one->renewal, one->table);
     if (taken) {
         renewal_use(one->renewal, one->table);
@@ -85,6 +90,10 @@ static bool settle(Watched *one)
     if (one->decision == RENEWAL_TELL)
         telemetry_event("error", "certificate_not_taken", one->why,
                         "%s: the new files are not used, but those from before", one->where);
+    if (one->told && fit && !taken)
+        telemetry_event("info", "certificate_fits", OK, "%s: the files are again what is shown",
+                        one->where);
+    one->told = one->decision == RENEWAL_TELL || (one->told && !fit);
     one->table = NULL;
     return taken;
 }

@@ -3,7 +3,8 @@
  * There is one in the process. The main thread only; files are read on a thread of a Chore, so that
  * a mount that hangs holds nothing up.
  *
- * Events: `certificate_renewed`; `certificate_not_taken`, where files do not fit by two looks.
+ * Events: `certificate_renewed`; `certificate_not_taken`, where files do not fit by two looks;
+ * `certificate_fits`, where those from before are back.
  */
 #ifndef GATEWAY_RENEWAL_WATCH_H
 #define GATEWAY_RENEWAL_WATCH_H

@@ -1,6 +1,7 @@
 #include "gateway/tls/renewal.h"
 
 #include "base/arena.h"
+#include "gateway/tls/certificate_time.h"
 #include "gateway/tls/tls_internal.h"
 
 #include <errno.h>
@@ -187,6 +188,31 @@ bool renewal_shows(Renewal *renewal, const CertificateTable *table)
     pthread_mutex_unlock(&renewal->mutex);
     arena_free(arena);
     return same;
+}
+
+/* Of what is shown, or what is to be: when it ends, by the pair. */
+static int64_t *ends_of(Arena *arena, const Listing *listing)
+{
+    int64_t *ends = arena_array(arena, int64_t, listing->n);
+    for (size_t i = 0; i < listing->n; i++)
+        ends[i] = certificate_ends(listing->items[i]->certificate);
+    return ends;
+}
+
+Result renewal_check(Renewal *renewal, Arena *arena, const CertificateTable *table, int64_t now)
+{
+    Listing there = list_all(arena, renewal, table);
+    const int64_t *new_ends = ends_of(arena, &there);
+    pthread_mutex_lock(&renewal->mutex);
+    Listing here = list_all(arena, renewal, renewal->table);
+    const int64_t *ends = ends_of(arena, &here);
+    pthread_mutex_unlock(&renewal->mutex);
+    for (size_t i = 0; i < here.n; i++)
+        if (new_ends[i] <= now && ends[i] > now)
+            return FAIL(arena, FAULT_TLS,
+                        "the certificate %s has ended; the one that is shown has not",
+                        renewal->pairs[i].certificate);
+    return OK;
 }
 
 void renewal_use(Renewal *renewal, CertificateTable *table)

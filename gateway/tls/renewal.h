@@ -32,6 +32,11 @@ uint64_t renewal_stamp(const Renewal *renewal);
    of tls_server_context. */
 MUST_USE Result renewal_read(const Renewal *renewal, Arena *arena, CertificateTable **table_out);
 
+/* Whether the table may take the place of what is shown: no certificate of it has ended in place of
+   one that has not. Fault: TLS. */
+MUST_USE Result renewal_check(Renewal *renewal, Arena *arena, const CertificateTable *table,
+                              int64_t now);
+
 /* Whether the table has the certificates that are shown now. */
 bool renewal_shows(Renewal *renewal, const CertificateTable *table);
 

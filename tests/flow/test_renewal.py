@@ -105,6 +105,30 @@ def test_a_key_of_another_pair_is_told(world):
     eventually(lambda: world.subject() == "fourth")
 
 
+def test_a_certificate_that_has_ended_does_not_take_the_place_of_a_good_one(world):
+    before, told = world.subject(), world.told("certificate_not_taken")
+    world.authority.sign("new-default", "/CN=ended", "DNS:localhost", days=-1)
+    world.put("default")
+    eventually(lambda: world.told("certificate_not_taken") == told + 1)
+    assert "default.pem has ended" in world.gateway.events("certificate_not_taken")[-1]["causes"][0]["doing"]
+    assert world.subject() == before
+    world.sign("default", "fifth", "localhost")
+    world.put("default")
+    eventually(lambda: world.subject() == "fifth")
+    assert world.told("certificate_fits") == 0
+
+
+def test_the_same_files_put_back_end_what_was_told(world):
+    good = {end: (world.folder / f"default.{end}").read_bytes() for end in ("pem", "key")}
+    told, renewed = world.told("certificate_not_taken"), world.told("certificate_renewed")
+    (world.folder / "default.key").write_text("nothing")
+    eventually(lambda: world.told("certificate_not_taken") == told + 1)
+    for end, text in good.items():
+        (world.folder / f"default.{end}").write_bytes(text)
+    eventually(lambda: world.told("certificate_fits") == 1)
+    assert world.told("certificate_not_taken") == told + 1 and world.told("certificate_renewed") == renewed
+
+
 def test_nothing_to_watch_is_a_mistake(world):
     config = world.folder / "wrong.yaml"
     config.write_text("listen: ['127.0.0.1:0']\nroutes: [{match: /, instances: [{address: 'gw:1', tls: {watch: true}}]}]\n")

@@ -1,5 +1,6 @@
 #include "gateway/tls/renewal.h"
 
+#include "base/clock.h"
 #include "tests/unit/check.h"
 
 #include <fcntl.h>
@@ -22,13 +23,16 @@ static const char *path_of(const char *name)
     return arena_printf(fixture.arena, "%s/%s", fixture.folder, name);
 }
 
+/* Of the next pair, in seconds from now. */
+static long ends = 3600;
+
 static void write_pair(const char *name, long serial, const char *host)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
     X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), ends);
     X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
                                (const unsigned char *)host, -1, -1, 0);
     X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
@@ -244,6 +248,32 @@ static void each_change_of_a_file_changes_the_stamp(void **state)
     SSL_CTX_free(server);
 }
 
+/* Whether the files may take the place of what is shown, `later` seconds from now. */
+static bool may_take(Renewal *renewal, int64_t later)
+{
+    CertificateTable *table;
+    assert_ok(fixture.arena, renewal_read(renewal, fixture.arena, &table));
+    Result r = renewal_check(renewal, fixture.arena, table, clock_wall() + later * SECOND);
+    certificate_table_free(table);
+    return !failed(r);
+}
+
+static void a_certificate_that_has_ended_may_not_replace_one_that_has_not(void **state)
+{
+    TlsFiles files = files_of(true);
+    SSL_CTX *context = server_of(&files);
+    Renewal *renewal = renewal_of(context);
+    assert_true(may_take(renewal, 0));
+    ends = -10;
+    write_pair("a", 7, "localhost");
+    ends = 3600;
+    assert_false(may_take(renewal, 0));
+    assert_true(may_take(renewal, 2 * 3600)); /* neither is good then */
+    write_pair("a", 8, "localhost");
+    assert_true(may_take(renewal, 0));
+    SSL_CTX_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +283,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_client_shows_the_new_certificate_to_the_next_instance,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_certificate_that_has_ended_may_not_replace_one_that_has_not, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_watched_has_no_renewal, setup, teardown),
         cmocka_unit_test_setup_teardown(files_that_do_not_fit_are_told_and_not_shown, setup,
                                         teardown),
