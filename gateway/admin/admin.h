@@ -58,6 +58,7 @@
 #include "gateway/fleet/fleet.h"
 #include "gateway/limits/rate_limits.h"
 #include "gateway/shadow/shadow_book.h"
+#include "gateway/store/store.h"
 #include "gateway/telemetry/exposition.h"
 
 #include <stdatomic.h>
@@ -66,6 +67,7 @@
 typedef struct AdminSees {
     const atomic_bool *ready; /* whether calls are accepted; may change at any time */
     Fleet *fleet;             /* NULL: there is no store */
+    Store *store;             /* likewise */
     ShadowBook *shadows;
     RateLimits *limits;
     /* Takes the action, and answers it later by admin_action_done. Called on the admin's thread.

@@ -112,6 +112,9 @@ static void write_healing(const AdminSees *sees, const Config *config, Bytes que
     json_text_add_key(out, "manual");
     manual_write(out);
     healing_write(out);
+    StoreStats store = sees->store ? store_stats(sees->store) : (StoreStats){.up = true};
+    if (!store.up)
+        json_text_add_member(out, "store_down", bytes_of(store.kind));
     buffer_add_byte(out, '}');
 }
 

@@ -103,6 +103,12 @@ static bool add_page(Buffer *out, Bytes page, uint64_t limit)
     const JsonNode *manual = json_member(root, "manual");
     if (!now || !acts || !history || !manual)
         return false;
+    Bytes store = json_member_text(root, "store_down");
+    if (store.size)
+        buffer_printf(out,
+                      "the store (%.*s) cannot be used, or has no room: nothing is kept; the event "
+                      "store_down says why\n\n",
+                      BYTES_ARGS(store));
     if (manual->count)
         add_rows(out, "by hand", manual_columns, manual, UINT64_MAX);
     if (manual->count)

@@ -13,6 +13,7 @@ static Result start_at(Process *p, Arena *arena, const Config *config, const Add
 {
     AdminSees sees = {.ready = &p->ready,
                       .fleet = p->fleet,
+                      .store = p->store,
                       .shadows = p->shared.shadows,
                       .limits = p->shared.limits,
                       .act = actions_ask,

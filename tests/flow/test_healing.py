@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from backends import Backend
 from gateway import BINARY, Gateway
-from operators import command, plain
+from operators import command, on_socket, plain
 from processes import eventually, free_port
 from test_retries import Shop, listed, unavailable, well
 
@@ -190,3 +190,17 @@ def test_checks_of_an_instance_that_is_down_are_no_retries(tmp_path):
         assert "retry" not in [row["act"] for row in page(gateway)["acts"]]
         assert get(gateway).status == 503
         assert [row["service"] for row in page(gateway)["acts"] if row["act"] == "retry"] in ([], ["orders"])
+
+
+def test_a_store_that_cannot_be_used_is_shown_until_it_can(tmp_path):
+    (tmp_path / "store.db").mkdir()
+    config = "listen: ['127.0.0.1:$port']\nadmin: {address: '127.0.0.1:$admin', socket: 'unix:$folder/admin.sock'}\n" \
+             "log: '-'\nstore: store.db\nservices: []\n"
+    with Gateway(tmp_path, config) as gateway:
+        eventually(lambda: gateway.events("store_down"))
+        assert on_socket(tmp_path / "admin.sock", "GET", "/healing").json["store_down"] == "sqlite"
+        assert "the store (sqlite) cannot be used" in command(gateway, "healing").stdout
+        (tmp_path / "store.db").rmdir()
+        eventually(lambda: gateway.events("store_up"))
+        assert "store_down" not in on_socket(tmp_path / "admin.sock", "GET", "/healing").json
+        assert "the store" not in command(gateway, "healing").stdout
