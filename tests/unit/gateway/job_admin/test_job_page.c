@@ -86,7 +86,7 @@ static void a_job_is_shown_with_its_messages_and_steps(void **state)
     HAS(page, "\"seconds\":5,");
     HAS(page, "\"stuck\":false");
     HAS(page, "\"request\":{");
-    HAS(page, "{\"name\":\"take\",\"state\":\"begun\",\"response\":{\"place\":\"here\"");
+    HAS(page, "{\"name\":\"take\",\"state\":\"done\",\"response\":{\"place\":\"here\"");
     HAS(page, "{\"name\":\"rest\",\"state\":\"passed_over\"}");
     HAS(page, "{\"name\":\"approval\",\"state\":\"current\",\"event\":\"approved\"}");
     HAS_NOT(page, "failure");
@@ -103,8 +103,9 @@ static void each_step_has_its_state(void **state)
     } rows[] = {
         {{JOB_QUEUED}, {"not_begun", "not_begun", "not_begun"}},
         {{JOB_RUNNING, .begun = 1}, {"current", "not_begun", "not_begun"}},
-        {{JOB_DONE, .step = 2, .begun = 3}, {"begun", "begun", "passed_over"}},
-        {{JOB_FAILED, .step = 1, .begun = 3}, {"begun", "current", "not_begun"}},
+        {{JOB_DONE, .step = 2, .begun = 3}, {"done", "done", "passed_over"}},
+        {{JOB_FAILED, .step = 1, .begun = 3}, {"done", "current", "not_begun"}},
+        {{JOB_UNDOING, .step = 0, .begun = 3}, {"current", "begun", "not_begun"}},
         {{JOB_UNDONE, .begun = 1, .undone = 1}, {"undone", "not_begun", "not_begun"}},
         {{JOB_FAILED, .step = 0, .begun = 3, .undone = 2, .undo_failed = 1},
          {"undo_failed", "undone", "not_begun"}},
