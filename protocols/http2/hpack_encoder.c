@@ -133,22 +133,6 @@ static inline bool is_of(const HpackTable *table, const HpackEntry *entry, Bytes
     return bytes_are_at(text, name) && bytes_are_at(text + name.size, value);
 }
 
-/* The index of the field that is expected here, if it is this one; else 0. */
-static inline uint32_t find_expected(HpackEncoder *encoder, Bytes name, Bytes value,
-                                     uint8_t *flaws_out)
-{
-    const HpackTable *table = &encoder->table;
-    uint32_t number;
-    if (!is_alive(table, encoder->expected[encoder->n_found % HPACK_EXPECTED], &number))
-        return 0;
-    const HpackEntry *entry = hpack_table_entry(table, number);
-    if (!is_of(table, entry, name, value))
-        return 0;
-    encoder->n_found++;
-    *flaws_out = entry->flaws;
-    return index_of(table, number);
-}
-
 /* The index of this field in the dynamic table, or 0; and its flaws there. */
 static inline uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes name, Bytes value,
                                   uint8_t *flaws_out)
@@ -160,7 +144,6 @@ static inline uint32_t find_field(HpackEncoder *encoder, uint32_t hash, Bytes na
     for (uint16_t at = *bucket_of(encoder, hash); is_alive(table, at, &number);) {
         const HpackEntry *entry = hpack_table_entry(table, number);
         if (entry->hash == hash && is_of(table, entry, name, value)) {
-            encoder->expected[encoder->n_found++ % HPACK_EXPECTED] = at;
             *flaws_out = entry->flaws;
             return index_of(table, number);
         }
@@ -281,12 +264,9 @@ static uint8_t *put_literal(HpackEncoder *encoder, uint8_t *at, uint32_t known, 
 uint8_t *hpack_encode_known(HpackEncoder *encoder, uint8_t *at, uint32_t known, Bytes value)
 {
     Bytes name = bytes(hpack_static[known].name, hpack_static[known].name_size);
-    uint8_t flaws;
-    uint32_t index = find_expected(encoder, name, value, &flaws);
-    if (index)
-        return put_number(at, 0x80, 7, index);
     uint32_t hash = hash_of(ends_of(name), ends_of(value));
-    index = find_field(encoder, hash, name, value, &flaws);
+    uint8_t flaws;
+    uint32_t index = find_field(encoder, hash, name, value, &flaws);
     return index ? put_number(at, 0x80, 7, index)
                  : put_literal(encoder, at, known, hash, name, value, NOT_ASKED);
 }
@@ -294,12 +274,9 @@ uint8_t *hpack_encode_known(HpackEncoder *encoder, uint8_t *at, uint32_t known, 
 uint8_t *hpack_encode(HpackEncoder *encoder, uint8_t *at, const Field *field, HpackMay *may)
 {
     Bytes name = field->name, value = field->value;
+    uint32_t hash = hash_of(ends_of(name), ends_of(value));
     uint8_t flaws = NOT_ASKED;
-    uint32_t index = find_expected(encoder, name, value, &flaws), hash = 0;
-    if (!index) {
-        hash = hash_of(ends_of(name), ends_of(value));
-        index = find_field(encoder, hash, name, value, &flaws);
-    }
+    uint32_t index = find_field(encoder, hash, name, value, &flaws);
     if (flaws && may && !may(field))
         return at;
     return index ? put_number(at, 0x80, 7, index)
@@ -317,7 +294,6 @@ uint8_t *hpack_encode_alone(uint8_t *at, Bytes name, Bytes value)
 
 uint8_t *hpack_encode_begin(HpackEncoder *encoder, uint8_t *at)
 {
-    encoder->n_found = 0;
     if (!encoder->resized)
         return at;
     if (encoder->lowest < encoder->table.limit)

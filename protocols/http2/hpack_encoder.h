@@ -20,19 +20,14 @@ enum {
     HPACK_BEGIN_MOST = 12, /* bytes that hpack_encode_begin writes at most */
     HPACK_BUCKETS = 64,
     HPACK_SEEN = 16,
-    HPACK_EXPECTED = 16, /* a power of two */
 };
 
 typedef struct HpackEncoder {
     HpackTable table;
     uint16_t *buckets;         /* the number of the latest entry, by hash; NULL: no entry yet */
     uint32_t seen[HPACK_SEEN]; /* hashes of fields that were not put into the table */
-    /* The numbers of the entries that were the fields of the latest head, in its order: those of
-       the next head are mostly the same. */
-    uint16_t expected[HPACK_EXPECTED];
-    uint32_t n_found; /* fields of this head that were in the table */
-    uint32_t lowest;  /* the lowest limit of the table since the latest head */
-    bool resized;     /* the next block begins with a table size update */
+    uint32_t lowest;           /* the lowest limit of the table since the latest head */
+    bool resized;              /* the next block begins with a table size update */
 } HpackEncoder;
 
 void hpack_encoder_init(HpackEncoder *encoder);
