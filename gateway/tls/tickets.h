@@ -1,8 +1,8 @@
 /*
  * Tickets: with which keys this process seals TLS sessions (ticket_keys.h). All listeners and loops
  * share them, each config after a reload, too, and the process that takes over gets them: so a
- * client resumes its session anywhere. A session ends, whatever its time, with the first of what has
- * proved who the client is: a certificate of its chain, or a list of revocations. Any thread.
+ * client resumes its session anywhere. A session ends, whatever its time, with the first of what
+ * has proved who the client is: a certificate of its chain, or a list of revocations. Any thread.
  */
 #ifndef GATEWAY_TICKETS_H
 #define GATEWAY_TICKETS_H
