@@ -11,12 +11,19 @@ import contenders
 import lockstep
 
 
+ACCEPTED = 0.02  # of the work, at most, to accept a connection
+
+
+class Interrupted(Exception):
+    """A count that says nothing."""
+
+
 class Counted:
     """Use it in a `with` block, and `counted()` after the block."""
 
     def __init__(self, build, folder, upstream, config="", route="", services="", instances=""):
         self.out = folder / "callgrind.out"
-        self.marks, self.first = [], None
+        self.marks, self.first, self.last = [], None, None
         config += "overload: {shed: false, delay: 10s, interval: 10s}\n"  # it is so slow that it may well be overloaded
         self.gateway = contenders.start_gateway(build, folder, upstream, under=[
             "valgrind", "--tool=callgrind", "--dump-before=accept4", "--dump-line=no",
@@ -50,11 +57,17 @@ class Counted:
     def count(self, work):
         self.first = self.mark()
         work()
-        self.mark()
+        self.last = self.mark()
 
     def counted(self):
-        """The dump of the work: the largest after the first mark. The others only contain the accepting of marks."""
-        return max((self.path(dump) for dump in self.dumps() if dump > self.first), key=total)
+        """
+        The dump of the work: the largest between the marks. The others only contain the accepting of marks, unless somebody
+        else has connected meanwhile: then the work is in several dumps, and counts for nothing.
+        """
+        *others, largest = sorted((self.path(dump) for dump in self.dumps() if self.first < dump <= self.last), key=total)
+        if sum(map(total, others)) > ACCEPTED * total(largest):
+            raise Interrupted("another process has connected to the gateway while its instructions were counted")
+        return largest
 
     def path(self, dump):
         return self.out.parent / f"{self.out.name}.{dump}"

@@ -275,8 +275,7 @@ static void finish(uint32_t which, int64_t now)
     free_calls[n_free++] = which;
 }
 
-/* ---- The gate of a service --------------------------------------------------------------------
- */
+/* ---- The gate of a service ------------------------------------------------------------------- */
 
 static Gate *gate_of(const Request *call)
 {
@@ -383,8 +382,7 @@ static void ask(uint32_t which, int64_t now)
     event_push(serve(call, now), ENDED, which);
 }
 
-/* ---- The loop of a gateway ---------------------------------------------------------------------
- */
+/* ---- The loop of a gateway ------------------------------------------------------------------- */
 
 /* Of an attempt, with its response. A naive gateway has all the processors that its retries need.
  */
@@ -459,8 +457,7 @@ static void come(uint32_t which, int64_t now)
         begin_turn(gateway, now);
 }
 
-/* ---- What comes of an attempt ------------------------------------------------------------------
- */
+/* ---- What comes of an attempt ---------------------------------------------------------------- */
 
 static void learn(const Request *call, int64_t now)
 {
