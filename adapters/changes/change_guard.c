@@ -577,8 +577,7 @@ static void guard_choice(Making *m, const FieldChange *change)
         guard_value(m, change, given, (Literal){0}, "zero: which one of the oneof it is");
 }
 
-/* ---- Zeros that come back as unset ------------------------------------------------------------
- */
+/* ---- Zeros that come back as unset ----------------------------------------------------------- */
 
 /* One value becomes one other, and nothing else decides about either. */
 static bool is_single(const Making *m, const FieldChange *change)

@@ -192,8 +192,7 @@ void change_check_kinds(ChangeList *list, const MessagePair *pair)
     }
 }
 
-/* ---- Values that mean something ---------------------------------------------------------------
- */
+/* ---- Values that mean something -------------------------------------------------------------- */
 
 /* Two meanings that are the same value of one field. That of a message is said twice, which is
    refused anyway. */

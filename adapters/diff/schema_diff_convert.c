@@ -130,8 +130,7 @@ static const char *currency_of(ValueType money)
     return NULL;
 }
 
-/* ---- One converter each: the first value that fits, seen from either side ----------------------
- */
+/* ---- One converter each: the first value that fits, seen from either side -------------------- */
 
 /* What is converted: from x, at the end x_end, to y. */
 typedef struct Ends {

@@ -373,8 +373,7 @@ static void tell_with_namesake(Fields *f, const Pairing *pairing, const Line *li
                                          pairing->why, namesake->text, f->d->sides[NEW].version)));
 }
 
-/* ---- Fields that belong together --------------------------------------------------------------
- */
+/* ---- Fields that belong together ------------------------------------------------------------- */
 
 static const char *comment_of(const Fields *f, const Pairing *pairing, bool subject)
 {

@@ -890,8 +890,7 @@ static bool is_claimed(Matching *m, int end, const Slot *slot)
     return slot->n_steps == 1 && table_get(&m->d->claimed[end], claim_of(m, slot_field(slot)));
 }
 
-/* ---- Whole messages and their parts ------------------------------------------------------------
- */
+/* ---- Whole messages and their parts ---------------------------------------------------------- */
 
 /* A message goes as a whole, if it can, before its parts are looked at; the outermost first. */
 static bool is_whole(const Candidate *c)

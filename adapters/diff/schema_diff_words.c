@@ -204,8 +204,7 @@ Words words_of_type(Arena *arena, const char *name)
     return words.n ? words : all;
 }
 
-/* ---- Words of the one version for those of the other ------------------------------------------
- */
+/* ---- Words of the one version for those of the other ----------------------------------------- */
 
 typedef struct Phrase {
     Words words;

@@ -26,8 +26,7 @@ static const char *path_of(const Listing *listing, const char *path, Bytes name)
     return arena_printf(listing->arena, "%s%s%.*s", path, *path ? "." : "", BYTES_ARGS(name));
 }
 
-/* ---- What is there -----------------------------------------------------------------------------
- */
+/* ---- What is there --------------------------------------------------------------------------- */
 
 static Bytes text_of(const Listing *listing, const JsonNode *node)
 {
@@ -88,8 +87,7 @@ static void list_member(const Listing *listing, const FieldType *field, JsonNode
         list_value(listing, field, member, path);
 }
 
-/* ---- What is not -------------------------------------------------------------------------------
- */
+/* ---- What is not ----------------------------------------------------------------------------- */
 
 /* "DURATION" of an enum is "duration" in a document; numbers are in their spelling. */
 static Bytes default_text(const Listing *listing, const FieldType *field)
@@ -124,8 +122,7 @@ static void list_defaults(const Listing *listing, const MessageType *type, const
     }
 }
 
-/* ---- Messages ----------------------------------------------------------------------------------
- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static void list_members(const Listing *listing, const MessageType *type, JsonNode *node,
                          const char *path)

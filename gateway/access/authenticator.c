@@ -22,8 +22,7 @@ typedef struct Asking {
     uint32_t *retry_after; /* Authenticated.retry_after */
 } Asking;
 
-/* ---- Tokens -----------------------------------------------------------------------------------
- */
+/* ---- Tokens ---------------------------------------------------------------------------------- */
 
 /* A list of texts becomes words; one with a space in it cannot be a word, and is left out. */
 static Bytes words_of(const JsonNode *list, Arena *arena)
@@ -87,8 +86,7 @@ static Result by_token(Asking *asking, Identity *found, int64_t *expires)
                                    "the token names no client: it has no %s", credential->client);
 }
 
-/* ---- API keys ---------------------------------------------------------------------------------
- */
+/* ---- API keys -------------------------------------------------------------------------------- */
 
 static Result by_api_key(Asking *asking, Identity *found, int64_t *expires)
 {
@@ -114,8 +112,7 @@ static Result by_api_key(Asking *asking, Identity *found, int64_t *expires)
     return OK;
 }
 
-/* ---- Certificates -----------------------------------------------------------------------------
- */
+/* ---- Certificates ---------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *const *patterns, Bytes name)
 {
@@ -143,8 +140,7 @@ static Result by_certificate(const Asked *asked, const CredentialConfig *method,
     return OK;
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------
- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 /* Whether a field has a credential of this kind; it is without "Bearer ". Of tokens it may be
    empty: what names the scheme is meant as one. */

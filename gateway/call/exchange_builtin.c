@@ -88,8 +88,7 @@ static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
     return reflection_answer(&x->builtin->reflection, request, exchange_scratch(x), out);
 }
 
-/* ---- Operations ------------------------------------------------------------------------------
- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 /* The request is complete. */
 static const Step *begin_operation(Exchange *x)
@@ -235,8 +234,7 @@ void exchange_add_page_fields(const Exchange *x, Fields *fields)
     fields_add(fields, bytes_of("cache-control"), bytes_of(who));
 }
 
-/* ---- What is answered at once ----------------------------------------------------------------
- */
+/* ---- What is answered at once ---------------------------------------------------------------- */
 
 /* Answers one request with one message, into `out`. */
 static Result (*const answers[])(Exchange *x, Bytes request, Buffer *out) = {

@@ -443,8 +443,7 @@ Result attempt_convert_answer(Attempt *attempt, Message message, Message *conver
     return r;
 }
 
-/* ---- Whose mistake it was ---------------------------------------------------------------------
- */
+/* ---- Whose mistake it was -------------------------------------------------------------------- */
 
 /* The request passed unread, and is still held. */
 static bool is_held_unread(const Attempt *attempt)

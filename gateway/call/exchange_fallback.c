@@ -225,8 +225,7 @@ const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why)
     return fallback == FALLBACK_OLDER ? ask_older(x) : give_from_table(x, fallback);
 }
 
-/* ---- Responses that are made ------------------------------------------------------------------
- */
+/* ---- Responses that are made ----------------------------------------------------------------- */
 
 /* Of methods whose responses the gateway makes itself: the request is converted to the version that
    is made, and the response is converted back, as if an instance had sent it. */

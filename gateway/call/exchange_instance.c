@@ -205,8 +205,7 @@ Result attempt_pick(Attempt *attempt)
     return OK;
 }
 
-/* ---- The gate of the service ------------------------------------------------------------------
- */
+/* ---- The gate of the service ----------------------------------------------------------------- */
 
 /* The service whose gate the attempt has not passed yet; NULL: none. */
 static const Service *guarded_service(const Attempt *attempt)

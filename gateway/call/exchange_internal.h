@@ -222,8 +222,7 @@ const Step *attempt_failed_by_service(Attempt *attempt);    /* the service retur
    attempt before; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
 
-/* ---- exchange_place.c: where a call belongs ---------------------------------------------------
- */
+/* ---- exchange_place.c: where a call belongs -------------------------------------------------- */
 
 /* In a rollout of its service. */
 typedef struct CohortCall {
@@ -288,8 +287,7 @@ MUST_USE Result attempt_read_answer(Attempt *attempt, Message *message, Arena *a
 /* exchange_convert.c: the call has ended, and Method.shadow is not NULL: it may be copied. */
 void exchange_offer_copy(Exchange *x);
 
-/* ---- exchange_retry.c: another attempt ---------------------------------------------------------
- */
+/* ---- exchange_retry.c: another attempt ------------------------------------------------------- */
 
 /* The attempt that policy has decided on, after its wait. `before`: the one that has failed. */
 const Step *exchange_retry(Attempt *before, const PolicyVerdict *verdict);
@@ -337,8 +335,7 @@ bool exchange_has_other(const Attempt *attempt);
 /* What policy is asked about the attempt, but for what has happened. */
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt);
 
-/* ---- exchange_idempotency.c: calls with a key ---------------------------------------------------
- */
+/* ---- exchange_idempotency.c: calls with a key ------------------------------------------------ */
 
 typedef struct KeyedCall KeyedCall;
 
@@ -378,8 +375,7 @@ bool exchange_may_have_effect(const Exchange *x);
 /* exchange.c: the service's own error goes to the client. */
 const Step *exchange_respond(Attempt *attempt, Result why);
 
-/* ---- exchange_fallback.c: what stands in for the response of a failed call ----------------------
- */
+/* ---- exchange_fallback.c: what stands in for the response of a failed call ------------------- */
 
 /* Gives the fallback's response in place of the error. NULL: it has none. */
 const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why);
@@ -465,8 +461,7 @@ static inline bool exchange_is_bare(const Exchange *x)
     return x->method && !x->method->version;
 }
 
-/* ---- attempt.c: what is learned from attempts, for later ones ----------------------------------
- */
+/* ---- attempt.c: what is learned from attempts, for later ones -------------------------------- */
 
 /* What fails matters to the budget, and to what is measured. */
 void exchange_learn_failure(Attempt *attempt, const Fault *fault);
@@ -579,8 +574,7 @@ void exchange_forget_messages(Exchange *x);
    by data that the call already holds. */
 Arena *exchange_last_arena(Exchange *x);
 
-/* ---- exchange_instance.c: the instance's side -------------------------------------------------
- */
+/* ---- exchange_instance.c: the instance's side ------------------------------------------------ */
 
 /* The attempt's request is about to go out with these fields: of a call that is recorded, they name
    a span of the attempt's own. */

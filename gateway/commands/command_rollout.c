@@ -5,8 +5,7 @@
 #include "adapters/text/json.h"
 #include "base/arena.h"
 
-/* ---- Parts of the page --------------------------------------------------------------------------
- */
+/* ---- Parts of the page ----------------------------------------------------------------------- */
 
 static Bytes text_of(const JsonNode *node, const char *name)
 {
@@ -119,8 +118,7 @@ static void add_history(Buffer *out, const JsonNode *history)
         add_act(out, act);
 }
 
-/* ---- One rollout --------------------------------------------------------------------------------
- */
+/* ---- One rollout ----------------------------------------------------------------------------- */
 
 static bool is_complete_by_hand(const JsonNode *rollout)
 {
@@ -187,8 +185,7 @@ static bool add_done(Buffer *out, Bytes answer)
     return true;
 }
 
-/* ---- The command line ---------------------------------------------------------------------------
- */
+/* ---- The command line ------------------------------------------------------------------------ */
 
 static int ask_for(const CommandLine *line, const char *word, const char *name)
 {

@@ -15,8 +15,7 @@
 /* Of a tier that has been counted for less nothing can be told. */
 #define COUNTED_LEAST 1.0 /* seconds */
 
-/* ---- Traffic ----------------------------------------------------------------------------------
- */
+/* ---- Traffic --------------------------------------------------------------------------------- */
 
 /* The value of an option, times `unit`, above or at `least`; NAN: it was not given. False: it is no
    such number, which is told. */
@@ -115,8 +114,7 @@ static int ask_traffic(const CommandLine *line, const RolloutDefinition *rollout
     return EXIT_WELL;
 }
 
-/* ---- Words ------------------------------------------------------------------------------------
- */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 static const double faults[] = {0.01, 0.001, 0.00001};
 
@@ -262,8 +260,7 @@ static void add_plan(Buffer *out, const RolloutDefinition *rollout, const Rollou
         add_words(out, &rollout->tiers[i], &plans[i]);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void add_real(Buffer *out, const char *name, double value)
 {
@@ -301,8 +298,7 @@ static void add_json(Buffer *out, const RolloutDefinition *rollout, const Rollou
     buffer_add_text(out, "]}");
 }
 
-/* ---- The command ------------------------------------------------------------------------------
- */
+/* ---- The command ----------------------------------------------------------------------------- */
 
 /* The one of the service, or the only one. NULL: there is none, which is told. */
 static const RolloutDefinition *find_definition(const CommandLine *line, const Config *config,

@@ -29,8 +29,7 @@ static int tell_failure(const CommandLine *line, Arena *arena, Result r)
     return origin == &FAULT_STORE_DOWN ? EXIT_UNREACHED : EXIT_NO;
 }
 
-/* ---- check ------------------------------------------------------------------------------------
- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 static const char *time_text(Arena *arena, int64_t wall)
 {
@@ -121,8 +120,7 @@ static int check(const CommandLine *line, const Config *config, Arena *arena)
     return store_report_is_usable(&report) ? EXIT_WELL : EXIT_NO;
 }
 
-/* ---- backup -----------------------------------------------------------------------------------
- */
+/* ---- backup ---------------------------------------------------------------------------------- */
 
 /* As one word of a shell. */
 static void add_quoted(Buffer *out, const char *word)

@@ -112,8 +112,7 @@ static void read_http_rules(const RuleReading *reading, const JsonNode *list, Ht
         rule->n_additional += read_http_rule(reading, node, &rule->additional[rule->n_additional]);
 }
 
-/* ---- The method that a rule is for --------------------------------------------------------------
- */
+/* ---- The method that a rule is for ----------------------------------------------------------- */
 
 static const char *nearest_method(const RuleReading *reading, const ServiceType *service,
                                   const char *selector)

@@ -62,8 +62,7 @@ static const char read_all[] =
     " rival FROM gateways"
     " ORDER BY node LIMIT $1";
 
-/* ---- What was read ------------------------------------------------------------------------------
- */
+/* ---- What was read --------------------------------------------------------------------------- */
 
 static void snapshot_free(Snapshot *snapshot)
 {
@@ -106,8 +105,7 @@ static void show(Fleet *fleet, Snapshot *snapshot)
     snapshot_free(old);
 }
 
-/* ---- Beats --------------------------------------------------------------------------------------
- */
+/* ---- Beats ----------------------------------------------------------------------------------- */
 
 static StoreStatement *add_row(StoreTask *task, const Fleet *fleet, const char *sql, Bytes process)
 {
@@ -277,8 +275,7 @@ void fleet_free(Fleet *fleet)
     free(fleet);
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------
- */
+/* ---- Showing --------------------------------------------------------------------------------- */
 
 static bool is_silent(const Snapshot *snapshot, const Node *node)
 {

@@ -55,8 +55,7 @@ Bytes baggage_without(Bytes list, const char *name, Arena *arena)
     return kept.size ? buffer_bytes(&kept) : bytes("", 0);
 }
 
-/* ---- Room --------------------------------------------------------------------------------------
- */
+/* ---- Room ------------------------------------------------------------------------------------ */
 
 Bytes baggage_within(Bytes list, BaggageRoom *room)
 {
@@ -75,8 +74,7 @@ Bytes baggage_within(Bytes list, BaggageRoom *room)
     return bytes_slice(list, 0, kept);
 }
 
-/* ---- Recording ---------------------------------------------------------------------------------
- */
+/* ---- Recording ------------------------------------------------------------------------------- */
 
 /* Empty: the arena is full, too. */
 static Bytes decode(Bytes value, Arena *arena)

@@ -13,8 +13,7 @@
 
 enum { WHY_MOST = 300 }; /* bytes of a reason; the audit has more of it */
 
-/* ---- The query ---------------------------------------------------------------------------------
- */
+/* ---- The query ------------------------------------------------------------------------------- */
 
 /* What the query says; "" and TIME_DEFAULT where it does not. */
 typedef struct Query {
@@ -71,8 +70,7 @@ static Result check_query(Arena *arena, const Query *query, const char *word, bo
     return OK;
 }
 
-/* ---- What it is about ---------------------------------------------------------------------------
- */
+/* ---- What it is about ------------------------------------------------------------------------ */
 
 static Result find_address(Arena *arena, const char *address)
 {
@@ -109,8 +107,7 @@ static Result find_target(Arena *arena, const Service *service, const char *to)
                     service->name, to);
 }
 
-/* ---- The answer ---------------------------------------------------------------------------------
- */
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 /* How many instances a service has, and how many of them get calls. */
 static void add_left(Buffer *out, const Service *service)
@@ -154,8 +151,7 @@ static void begin_answer(Buffer *out, const char *action, const char *target)
     json_text_add_member(out, "target", bytes_of(target));
 }
 
-/* ---- Orders ------------------------------------------------------------------------------------
- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 static Result act_until(const ManualOrder *order, const Query *query, ManualKind kind,
                         const char *target, Arena *arena, Buffer *answer)

@@ -26,8 +26,7 @@ enum {
     RESPONSE_RETRY_AFTER = 16,
 };
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void write_fields(const Fields *fields, uint32_t number, Buffer *out)
 {
@@ -88,8 +87,7 @@ void claim_record_write(const ClaimRecord *record, Buffer *out)
     wire_add_bytes(out, RECORD_RESPONSE, buffer_bytes(&text));
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Fields of the two types that are written; any other type is another field. */
 static Bytes text_of(const WireField *field)
@@ -178,8 +176,7 @@ Result claim_record_read(Bytes text, Arena *arena, ClaimRecord *record_out)
                : OK;
 }
 
-/* ---- Comparing --------------------------------------------------------------------------------
- */
+/* ---- Comparing ------------------------------------------------------------------------------- */
 
 static const Fingerprint *print_in(const ClaimRecord *record, Bytes version)
 {

@@ -27,8 +27,7 @@ struct ClaimTask {
     void *owner; /* NULL: abandoned, or nobody */
 };
 
-/* ---- Statements --------------------------------------------------------------------------------
- */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 static const char insert_row[] =
     "INSERT INTO idempotency (id, token, client, node, state, at, until, expires, content, key,"
@@ -62,8 +61,7 @@ static StoreStatement *add_statement(StoreTask *task, const char *sql, Bytes id,
     return s;
 }
 
-/* ---- Tasks ------------------------------------------------------------------------------------
- */
+/* ---- Tasks ----------------------------------------------------------------------------------- */
 
 static void unlink_task(ClaimTask *task)
 {
@@ -109,8 +107,7 @@ static void release(ClaimPort *port, const StoreTask *done)
     store_submit(port->port, work, NULL, NULL);
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------
- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 static ClaimFound found_in(const StoreTask *done)
 {
@@ -160,8 +157,7 @@ ClaimTask *claim_ask(ClaimPort *port, const ClaimRow *row, Bytes content,
     return task;
 }
 
-/* ---- Changing ----------------------------------------------------------------------------------
- */
+/* ---- Changing -------------------------------------------------------------------------------- */
 
 static void end_taking(ClaimTask *task, Result why, const StoreTask *done)
 {
@@ -226,8 +222,7 @@ void claims_mourn(StorePort *port, Bytes process)
     store_submit(port, work, NULL, NULL);
 }
 
-/* ---- The key of a record ------------------------------------------------------------------------
- */
+/* ---- The key of a record --------------------------------------------------------------------- */
 
 static void add_part(EVP_MD_CTX *hash, Bytes part)
 {
@@ -265,8 +260,7 @@ Bytes claim_key_hash(Bytes key, Arena *arena)
     return hash_parts(&key, 1, 16, arena);
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------
- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 Claims *claims_new(Store *store, Bytes process)
 {

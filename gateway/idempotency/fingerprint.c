@@ -25,8 +25,7 @@ typedef struct Speller {
 
 static void spell(Speller *s, const MessageType *type, Bytes message, Buffer *out);
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -109,8 +108,7 @@ static void drop_losers(Speller *s, const MessageType *type, Records *all)
     all->n = n;
 }
 
-/* ---- Numbers -----------------------------------------------------------------------------------
- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 /* As protobuf cuts a varint that is too long for its kind. */
 static uint64_t cut(FieldKind kind, uint64_t value)
@@ -156,8 +154,7 @@ static void add_packed(Speller *s, FieldKind kind, Bytes packed, Buffer *out)
     s->bad |= !at && packed.size;
 }
 
-/* ---- One field --------------------------------------------------------------------------------
- */
+/* ---- One field ------------------------------------------------------------------------------- */
 
 /* A value with its length before it, so that no two sequences have the same bytes. */
 static void add_value(Buffer *out, uint32_t number, Bytes value)
@@ -232,8 +229,7 @@ static void add_scalar(const FieldType *field, const WireField *last, Buffer *ou
     }
 }
 
-/* ---- Maps --------------------------------------------------------------------------------------
- */
+/* ---- Maps ------------------------------------------------------------------------------------ */
 
 typedef struct Entry {
     Bytes key, whole; /* spelled */
@@ -285,8 +281,7 @@ static void add_map(Speller *s, const FieldType *field, const Records *of, Buffe
             add_value(out, field->number, entries[i].whole);
 }
 
-/* ---- Messages ---------------------------------------------------------------------------------
- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 /* Whether the schema can read it so; else it is as good as unknown. */
 static bool fits(const FieldType *field, WireType type)

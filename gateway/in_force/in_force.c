@@ -26,8 +26,7 @@ static struct {
 } state;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* ---- What is told -----------------------------------------------------------------------------
- */
+/* ---- What is told ---------------------------------------------------------------------------- */
 
 void in_force_use(uint64_t generation, int64_t wall)
 {
@@ -82,8 +81,7 @@ void in_force_refuse(const RefusedConfig *refused)
     arena_free(oldest);
 }
 
-/* ---- The page ---------------------------------------------------------------------------------
- */
+/* ---- The page -------------------------------------------------------------------------------- */
 
 static bool is_seen(const ConfigSource *first, const ConfigSource *until)
 {

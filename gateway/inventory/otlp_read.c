@@ -4,8 +4,7 @@
 
 #define WHOLE 4294967296.0 /* of TracingConfig.share */
 
-/* ---- Where it is ------------------------------------------------------------------------------
- */
+/* ---- Where it is ----------------------------------------------------------------------------- */
 
 typedef struct PlaceText {
     const Passerelle__Config__Collector *collector;
@@ -53,8 +52,7 @@ static void check_batch(ConfigReader *reader, const char *path, const OtlpTarget
                     target->queue);
 }
 
-/* ---- Config.otlp -------------------------------------------------------------------------------
- */
+/* ---- Config.otlp ----------------------------------------------------------------------------- */
 
 /* Of one signal: at `suffix` of the URL, which has no slash at its end. */
 static OtlpTarget target_at(ConfigReader *reader, const OtlpTarget *place, const char *suffix)
@@ -124,8 +122,7 @@ static OtlpTarget read_otlp(ConfigReader *reader)
     return target_at(reader, &place, "/v1/traces");
 }
 
-/* ---- Config.tracing ----------------------------------------------------------------------------
- */
+/* ---- Config.tracing -------------------------------------------------------------------------- */
 
 static uint64_t read_share(ConfigReader *reader, const char *text)
 {

@@ -59,8 +59,7 @@
     "SELECT 1 FROM job_queues WHERE definition = $1 AND revision = $2 AND structure = $3"          \
     " AND client = $4 AND "
 
-/* ---- Owners ----------------------------------------------------------------------------------
- */
+/* ---- Owners ---------------------------------------------------------------------------------- */
 
 /* $1 owner, $2 beat, $3 lease, $4 wall. */
 #define RENEW "UPDATE job_owners SET beat = $2, lease = $3, seen = $4 WHERE owner = $1"
@@ -156,8 +155,7 @@
     " FROM jobs j WHERE j.stage = 0 AND j.behind = 0 AND (j.definition, j.revision, j.structure,"  \
     " j.client) = " OF_TURN " ORDER BY j.id LIMIT 1" for_update ")" RETURNING
 
-/* ---- Writing ---------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Another order came since the job was read. */
 #define PENDING "(ordered <> '' AND ordered <> $19)"
@@ -209,8 +207,7 @@
     ", n.client FROM jobs n WHERE n.id = " NEXT " AND n.stage = 0)"
 #define PROMOTE_JOB "UPDATE jobs SET behind = 0 WHERE id = " NEXT
 
-/* ---- Orders ----------------------------------------------------------------------------------
- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 /* Out of the queue, to be cancelled. $1 id, $2 the order. */
 #define ORDER_QUEUE                                                                                \
@@ -257,8 +254,7 @@
     "UPDATE jobs AS j SET revision = $5, structure = $6,"                                          \
     " wake = CASE WHEN j.stage = 1 THEN 0 ELSE j.wake END WHERE " STILL
 
-/* ---- Reading ---------------------------------------------------------------------------------
- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 #define SELECT_JOB "SELECT" JOB_COLUMNS "content FROM jobs WHERE "
 #define FIND_OPEN                                                                                  \
@@ -286,8 +282,7 @@
     LIST_COLUMNS "client = $1 AND " FILTERS " AND ($11 = '' OR state = $11)"                       \
                  " ORDER BY id DESC LIMIT $3"
 
-/* ---- Both databases --------------------------------------------------------------------------
- */
+/* ---- Both databases -------------------------------------------------------------------------- */
 
 #define KNOWN_SQLITE                                                                               \
     "(SELECT value->>'definition' AS definition, value->>'revision' AS revision,"                  \

@@ -37,8 +37,7 @@ static void tell(KeyKeeper *keeper, const KeySource *source, Result r, Arena *ar
                         key_place_name(arena, key_source_place(source)));
 }
 
-/* ---- Files ------------------------------------------------------------------------------------
- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* A file that is gone differs from the one that was there, once: who deletes one of keys may
    believe that they are refused from then on. */
@@ -77,8 +76,7 @@ static void look_at_file(KeyKeeper *keeper, KeySource *source, KeyWatch *watch, 
     tell(keeper, source, r, arena);
 }
 
-/* ---- URLs -------------------------------------------------------------------------------------
- */
+/* ---- URLs ------------------------------------------------------------------------------------ */
 
 /* The keys count nevertheless: only a process that begins later has the older ones, or none. */
 static void keep_for_starts(const KeyPlace *place, Bytes text, Arena *arena)
@@ -109,8 +107,7 @@ static void fetch(KeyKeeper *keeper, KeySource *source, KeySchedule *schedule, A
                       random_next(&keeper->random));
 }
 
-/* ---- The thread -------------------------------------------------------------------------------
- */
+/* ---- The thread ------------------------------------------------------------------------------ */
 
 static void look(KeyKeeper *keeper, KeySource *source)
 {

@@ -20,8 +20,7 @@ enum {
 
 typedef struct TailReader TailReader;
 
-/* ---- The writer's thread ----------------------------------------------------------------------
- */
+/* ---- The writer's thread --------------------------------------------------------------------- */
 
 /* Whether there is a reader. */
 bool tail_is_read(void);
@@ -31,8 +30,7 @@ void tail_tell(const LogView *view);
 /* Wakes the readers that have got something since the last time. */
 void tail_wake(void);
 
-/* ---- Readers ----------------------------------------------------------------------------------
- */
+/* ---- Readers --------------------------------------------------------------------------------- */
 
 /* A reader; the filter's texts are copied. `wake` is called on the writer's thread, must be quick,
    and must use nothing of this header. NULL: there are TAIL_READERS already. Any thread. */

@@ -53,8 +53,7 @@ typedef struct Operation {
     struct Operation *next; /* with the same path, in the order of the schema; NULL: the last */
 } Operation;
 
-/* ---- schema_json.c ---------------------------------------------------------------------------
- */
+/* ---- schema_json.c --------------------------------------------------------------------------- */
 
 /* Fields of a request message that something else than its body says. */
 typedef struct Covered {
@@ -88,8 +87,7 @@ void schema_add_components(OpenApi *api);
 /* `description` and `deprecated` of what the note is of. */
 void schema_add_note(OpenApi *api, const Note *note);
 
-/* ---- demand.c --------------------------------------------------------------------------------
- */
+/* ---- demand.c -------------------------------------------------------------------------------- */
 
 /* A field that requests of one method must have, though its schema does not say so. */
 typedef struct Demand {
@@ -114,8 +112,7 @@ bool demands_have(const Demands *demands, const char *path);
 void demands_add(OpenApi *api, const Demands *demands, const MessageType *input,
                  const FieldType *body, const Covered *covered);
 
-/* ---- operation.c, query.c, security.c --------------------------------------------------------
- */
+/* ---- operation.c, query.c, security.c -------------------------------------------------------- */
 
 void operation_add(OpenApi *api, const Operation *operation);
 

@@ -43,8 +43,7 @@ static int level_of(const JsonNode *line)
     return level;
 }
 
-/* ---- Attributes -------------------------------------------------------------------------------
- */
+/* ---- Attributes ------------------------------------------------------------------------------ */
 
 /* What is not said as an attribute: it has a field of its own, or is of the resource. */
 static const char *const fields[] = {"time",     "log",  "level",   "event", "message",
@@ -143,8 +142,7 @@ static void add_attributes(Buffer *out, const JsonNode *line)
             add_pair(out, RECORD_ATTRIBUTES, name_of(member->name, name), member);
 }
 
-/* ---- The record -------------------------------------------------------------------------------
- */
+/* ---- The record ------------------------------------------------------------------------------ */
 
 static void add_time(Buffer *out, Bytes text)
 {

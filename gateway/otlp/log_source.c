@@ -17,8 +17,7 @@ struct LogSource {
     size_t enough;         /* bytes that are not waited with */
 };
 
-/* ---- On the writer's thread -------------------------------------------------------------------
- */
+/* ---- On the writer's thread ------------------------------------------------------------------ */
 
 static uint32_t count_lines(Bytes lines)
 {
@@ -67,8 +66,7 @@ static void take_lines(void *owner, const struct iovec parts[2])
         otlp_exporter_gather_now(source->exporter);
 }
 
-/* ---- On the exporter's thread -----------------------------------------------------------------
- */
+/* ---- On the exporter's thread ---------------------------------------------------------------- */
 
 typedef struct Collection {
     OtlpExporter *exporter;
@@ -115,8 +113,7 @@ void log_source_gather(void *owner, OtlpExporter *exporter, const Config *config
     arena_free(arena);
 }
 
-/* ---- On the main thread -----------------------------------------------------------------------
- */
+/* ---- On the main thread ---------------------------------------------------------------------- */
 
 LogSource *log_source_new(OtlpExporter *exporter)
 {

@@ -53,8 +53,7 @@ enum { CUMULATIVE = 2 };
 typedef Io__Prometheus__Client__Metric Sample;
 typedef Io__Prometheus__Client__Histogram Buckets;
 
-/* ---- What all points have ---------------------------------------------------------------------
- */
+/* ---- What all points have -------------------------------------------------------------------- */
 
 static void add_labels(Buffer *out, uint32_t number, const Sample *sample)
 {
@@ -70,8 +69,7 @@ static void add_times(Buffer *out, const PointForm *form, bool since_start)
     otlp_add_fixed64(out, POINT_TIME, (uint64_t)form->now);
 }
 
-/* ---- Counters and gauges ----------------------------------------------------------------------
- */
+/* ---- Counters and gauges --------------------------------------------------------------------- */
 
 static void add_number(Buffer *out, const Sample *sample, const PointForm *form)
 {
@@ -83,8 +81,7 @@ static void add_number(Buffer *out, const Sample *sample, const PointForm *form)
     otlp_end(out, point);
 }
 
-/* ---- Histograms -------------------------------------------------------------------------------
- */
+/* ---- Histograms ------------------------------------------------------------------------------ */
 
 /* Its labels are the ids of a trace and of a span, in this order. */
 static void add_exemplars(Buffer *out, uint32_t number, const Buckets *buckets)
@@ -175,8 +172,7 @@ static void add_exponential(Buffer *out, const Sample *sample, const PointForm *
     otlp_end(out, point);
 }
 
-/* ---- Summaries --------------------------------------------------------------------------------
- */
+/* ---- Summaries ------------------------------------------------------------------------------- */
 
 static void add_summary(Buffer *out, const Sample *sample, const PointForm *form)
 {
@@ -195,8 +191,7 @@ static void add_summary(Buffer *out, const Sample *sample, const PointForm *form
     otlp_end(out, point);
 }
 
-/* ---- A metric ---------------------------------------------------------------------------------
- */
+/* ---- A metric -------------------------------------------------------------------------------- */
 
 typedef void PointWriter(Buffer *out, const Sample *sample, const PointForm *form);
 

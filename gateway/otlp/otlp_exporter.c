@@ -19,8 +19,7 @@
 
 enum { RESPONSE_MOST = 64 * 1024, SHOWN_MOST = 300, LOOK_MILLIS = 50 };
 
-/* ---- Signals ----------------------------------------------------------------------------------
- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static const OtlpTarget *target_of_traces(const Config *config)
 {
@@ -111,8 +110,7 @@ static OtlpExporter *exporter_of(Loop *loop)
 
 static void begin_next(OtlpExporter *e);
 
-/* ---- The queue: on the exporter's loop --------------------------------------------------------
- */
+/* ---- The queue: on the exporter's loop ------------------------------------------------------- */
 
 static void free_batch(OtlpExporter *e, Batch *batch)
 {
@@ -189,8 +187,7 @@ size_t otlp_exporter_most(const OtlpExporter *e)
     return atomic_load(&e->most);
 }
 
-/* ---- How a request has ended ------------------------------------------------------------------
- */
+/* ---- How a request has ended ----------------------------------------------------------------- */
 
 static const OtlpTarget *target_of(const OtlpExporter *e)
 {
@@ -267,8 +264,7 @@ static Result take_response(OtlpExporter *e, Bytes response)
     return OK;
 }
 
-/* ---- By gRPC ----------------------------------------------------------------------------------
- */
+/* ---- By gRPC --------------------------------------------------------------------------------- */
 
 /* OTLP/gRPC response: which codes a client should try again. */
 static bool may_pass(Code code)
@@ -345,8 +341,7 @@ static void call(OtlpExporter *e, Bytes body)
         exchange_end(e->x, &request);
 }
 
-/* ---- By HTTP ----------------------------------------------------------------------------------
- */
+/* ---- By HTTP --------------------------------------------------------------------------------- */
 
 static bool is_late(const OtlpExporter *e)
 {
@@ -394,8 +389,7 @@ static void post(OtlpExporter *e, Bytes body)
     loop_post(&e->loop, run_next, NULL);
 }
 
-/* ---- One after the other ----------------------------------------------------------------------
- */
+/* ---- One after the other --------------------------------------------------------------------- */
 
 static void begin_next(OtlpExporter *e)
 {
@@ -430,8 +424,7 @@ static void on_timer(Timer *timer)
         begin_next(e);
 }
 
-/* ---- What is gathered -------------------------------------------------------------------------
- */
+/* ---- What is gathered ------------------------------------------------------------------------ */
 
 static void gather(OtlpExporter *e)
 {
@@ -471,8 +464,7 @@ void otlp_exporter_gathers(OtlpExporter *e, OtlpGather *source, void *owner)
     e->owner = owner;
 }
 
-/* ---- Configs ----------------------------------------------------------------------------------
- */
+/* ---- Configs --------------------------------------------------------------------------------- */
 
 static void forget_instance(OtlpExporter *e)
 {
@@ -555,8 +547,7 @@ void otlp_exporter_use(OtlpExporter *e, Config *config)
         start(e, config);
 }
 
-/* ---- The end ----------------------------------------------------------------------------------
- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 /* After what run_end has gathered. */
 static void run_last(Loop *loop, void *argument)
@@ -609,8 +600,7 @@ void otlp_exporter_end(OtlpExporter *e)
     free(e);
 }
 
-/* ---- Metrics ----------------------------------------------------------------------------------
- */
+/* ---- Metrics --------------------------------------------------------------------------------- */
 
 static void write_items(Exposition *e, OtlpExporter *exporter)
 {

@@ -65,8 +65,7 @@ bool otlp_response_read(Bytes response, uint64_t *rejected_out, Bytes *why_out)
     return !reader.bad;
 }
 
-/* ---- Waiting -----------------------------------------------------------------------------------
- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 enum { STATUS_DETAILS = 3, ANY_TYPE = 1, ANY_VALUE = 2, RETRY_DELAY = 1, DURATION_SECONDS = 1 };
 #define DELAY_MOST 3600

@@ -36,8 +36,7 @@ OTLP_INLINED uint8_t otlp_tag(uint32_t number, WireType type)
     return (uint8_t)(number << 3 | type);
 }
 
-/* ---- Into room that was reserved ---------------------------------------------------------------
- */
+/* ---- Into room that was reserved ------------------------------------------------------------- */
 
 /* The size of a field with so many bytes. */
 OTLP_INLINED size_t otlp_size(size_t payload)
@@ -58,8 +57,7 @@ OTLP_INLINED uint8_t *otlp_put_field(uint8_t *at, uint32_t number, Bytes payload
     return at + payload.size;
 }
 
-/* ---- Fields -----------------------------------------------------------------------------------
- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 /* Nothing if it is empty, as everywhere in proto3. */
 static inline void otlp_add_field(Buffer *out, uint32_t number, Bytes payload)
@@ -132,8 +130,7 @@ OTLP_INLINED void otlp_add_id(Buffer *out, uint32_t number, const char *hex, siz
     otlp_add_field(out, number, bytes(id, digits / 2));
 }
 
-/* ---- Attributes: in the field `number`, where they have a value -------------------------------
- */
+/* ---- Attributes: in the field `number`, where they have a value ------------------------------ */
 
 OTLP_INLINED size_t otlp_attribute_size(Bytes key, size_t value)
 {

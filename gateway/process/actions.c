@@ -53,8 +53,7 @@ static void drain(Process *p, AdminAction *action)
         shutdown_begin(p, SIGTERM);
 }
 
-/* ---- The ledger --------------------------------------------------------------------------------
- */
+/* ---- The ledger ------------------------------------------------------------------------------ */
 
 /* An action on its way to the store. */
 typedef struct Storing {
@@ -123,8 +122,7 @@ static void annotate(Process *p, AdminAction *action)
                     on_annotated, storing_of(p, action));
 }
 
-/* ---- By hand -----------------------------------------------------------------------------------
- */
+/* ---- By hand --------------------------------------------------------------------------------- */
 
 /* "10.0.0.7:7001 for 10m: broken disk" */
 static Bytes why_of(const AdminAction *action, const char *subject)
@@ -152,8 +150,7 @@ static void do_by_hand(Process *p, AdminAction *action, const char *of)
     admin_action_done(action);
 }
 
-/* ---- Usage -------------------------------------------------------------------------------------
- */
+/* ---- Usage ----------------------------------------------------------------------------------- */
 
 static void on_usage_read(void *owner, Result result, Bytes json)
 {
@@ -203,8 +200,7 @@ static void retire(Process *p, AdminAction *action)
         usage_retire(p->shared.usage, &ordered->order, on_ordered, ordered);
 }
 
-/* ---- Signals -----------------------------------------------------------------------------------
- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static void on_acknowledged(void *owner, Result result)
 {
@@ -218,8 +214,7 @@ static void acknowledge(Process *p, AdminAction *action)
                         on_acknowledged, storing_of(p, action));
 }
 
-/* ---- Feedback ----------------------------------------------------------------------------------
- */
+/* ---- Feedback -------------------------------------------------------------------------------- */
 
 static void on_feedback(void *owner, Result result, Bytes json)
 {
@@ -231,8 +226,7 @@ static void on_feedback(void *owner, Result result, Bytes json)
     admin_action_done(action);
 }
 
-/* ---- Forgetting a client -----------------------------------------------------------------------
- */
+/* ---- Forgetting a client --------------------------------------------------------------------- */
 
 static void on_forgotten(void *owner, Result result, StoreTask *task)
 {
@@ -297,8 +291,7 @@ static void forget_client(Process *p, AdminAction *action)
     admin_action_done(action);
 }
 
-/* ---- The queue ---------------------------------------------------------------------------------
- */
+/* ---- The queue ------------------------------------------------------------------------------- */
 
 static void refuse_action(AdminAction *action)
 {

@@ -183,8 +183,7 @@ void actions_audit_change(Process *p, const AdminAction *action, const char *don
 /* The same; the config after it is the one that the process has. */
 void actions_audit(Process *p, const AdminAction *action, const char *done, AuditState before);
 
-/* ---- store_actions.c: what they see of jobs, and do with them -----------------------------------
- */
+/* ---- store_actions.c: what they see of jobs, and do with them -------------------------------- */
 
 void job_actions_do(Process *p, AdminAction *action);
 
@@ -197,8 +196,7 @@ void claim_actions_do(Process *p, AdminAction *action);
 /* The same of rollouts. */
 void rollout_actions_do(Process *p, AdminAction *action);
 
-/* ---- reloads.c: when the config is read again, and how it comes into use ----------------------
- */
+/* ---- reloads.c: when the config is read again, and how it comes into use --------------------- */
 
 /* Log rotation must work even if the config on disk is invalid; else lines would still go to the
    renamed file. */
@@ -232,8 +230,7 @@ void instance_news_stop(Process *p);
 void process_keep_keys(Process *p);
 void process_leave_keys(Process *p);
 
-/* ---- upgrade.c: a successor takes the place of this process, or this is one -------------------
- */
+/* ---- upgrade.c: a successor takes the place of this process, or this is one ------------------ */
 
 /* Serves; a successor does so when it has proved that it can, and the supervisor says so. */
 void upgrade_start(Process *p);

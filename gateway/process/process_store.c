@@ -10,8 +10,7 @@
 
 #define STORE_PATIENCE (2 * SECOND) /* when the gateway starts */
 
-/* ---- Rollouts ----------------------------------------------------------------------------------
- */
+/* ---- Rollouts -------------------------------------------------------------------------------- */
 
 static void on_bad_rollout(void *owner, Result why)
 {
@@ -116,8 +115,7 @@ static void close_rollouts(Process *p)
     store_close(p->rollout_store);
 }
 
-/* ---- Limits ----------------------------------------------------------------------------------
- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static bool limits_are_ready(const Process *p)
 {
@@ -136,8 +134,7 @@ void process_store_use_limits(Process *p)
     rate_limits_hand_on(p->shared.limits);
 }
 
-/* ---- The store ---------------------------------------------------------------------------------
- */
+/* ---- The store ------------------------------------------------------------------------------- */
 
 static bool has_name(const Process *p)
 {

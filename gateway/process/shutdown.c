@@ -89,8 +89,7 @@ void shutdown_begin(Process *p, int number)
         shutdown_now(p);
 }
 
-/* ---- The end -----------------------------------------------------------------------------------
- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 /* The threads are joined before the handle by which they wake us is closed. Signals are blocked
    again, so that a second SIGTERM does not kill the process while it ends. */

@@ -54,8 +54,7 @@ static const PolicyServer *policy_of(const Explained *found)
     return access_policy_server(&config->access, listener_of(config), &found->route->access);
 }
 
-/* ---- Text -------------------------------------------------------------------------------------
- */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 static void tell_methods(const Explained *found, Buffer *out)
 {
@@ -133,8 +132,7 @@ void explain_access_text(const ExplainRequest *request, const Explained *found, 
         tell_policy(found, out);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void add_methods(const Explained *found, Buffer *out)
 {

@@ -63,8 +63,7 @@ ExplainArm explain_arm(const ExplainRequest *request, const Explained *found, Ar
                  "share of the tier; else the baseline");
 }
 
-/* ---- Both forms -------------------------------------------------------------------------------
- */
+/* ---- Both forms ------------------------------------------------------------------------------ */
 
 void explain_arm_text(const Explained *found, Buffer *out)
 {

@@ -8,8 +8,7 @@
 
 #include <math.h>
 
-/* ---- What is known of it ----------------------------------------------------------------------
- */
+/* ---- What is known of it --------------------------------------------------------------------- */
 
 /* Listed instances, by their weights. */
 typedef struct Listed {
@@ -57,8 +56,7 @@ static bool is_before_all(const RolloutDefinition *rollout, uint32_t tier)
     return tier + 2 == rollout->n_tiers;
 }
 
-/* ---- For people -------------------------------------------------------------------------------
- */
+/* ---- For people ------------------------------------------------------------------------------ */
 
 static void add_whom(const RolloutDefinition *rollout, Buffer *out)
 {
@@ -117,8 +115,7 @@ void rollout_report(const RolloutDefinition *rollout, Buffer *out)
     add_bounds(rollout, out);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void add_texts(Buffer *out, const char *name, const char *const *texts, uint32_t n)
 {
@@ -175,8 +172,7 @@ void rollout_report_json(const RolloutDefinition *rollout, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-/* ---- Warnings ---------------------------------------------------------------------------------
- */
+/* ---- Warnings -------------------------------------------------------------------------------- */
 
 #define ALPHA_LARGE 0.1   /* more than one good build in ten is rolled back */
 #define ALPHA_SMALL 0.001 /* more clients are broken until it is certain */

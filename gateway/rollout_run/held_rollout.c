@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-/* ---- What it is now -----------------------------------------------------------------------------
- */
+/* ---- What it is now -------------------------------------------------------------------------- */
 
 void held_adopt(HeldRollout *held, const RolloutRecord *record)
 {
@@ -31,8 +30,7 @@ void held_adopt(HeldRollout *held, const RolloutRecord *record)
     }
 }
 
-/* ---- Putting ------------------------------------------------------------------------------------
- */
+/* ---- Putting --------------------------------------------------------------------------------- */
 
 static void on_put(void *owner, Result result, bool written)
 {
@@ -79,8 +77,7 @@ static void put_back(HeldRollout *held)
     put(held, &held->record);
 }
 
-/* ---- Looks --------------------------------------------------------------------------------------
- */
+/* ---- Looks ----------------------------------------------------------------------------------- */
 
 static void tell_unreadable(HeldRollout *held)
 {

@@ -17,8 +17,7 @@ typedef struct Acting {
     RolloutAsked *asked; /* NULL: nobody waits for it */
 } Acting;
 
-/* ---- Telling ------------------------------------------------------------------------------------
- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 static const char *level_of(const Acting *acting)
 {
@@ -46,8 +45,7 @@ static void tell(const Acting *acting)
                                      held->name, BYTES_ARGS(acting->why)));
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void on_written(void *owner, Result result, bool written)
 {

@@ -5,8 +5,7 @@
 
 #define UNSERVED_PAUSE (60 * SECOND) /* between two events while it goes on */
 
-/* ---- The baseline's side of a tier that is full -------------------------------------------------
- */
+/* ---- The baseline's side of a tier that is full ---------------------------------------------- */
 
 /* The judge has seen that the tier is full, and from then on takes no more clients in. Whoever is
    in a sample that was read later was counted, or fails in the baseline's disfavour. */
@@ -34,8 +33,7 @@ void held_forget_known(HeldRollout *held)
     held->runner->changed = true;
 }
 
-/* ---- Calls that the candidate could not serve ---------------------------------------------------
- */
+/* ---- Calls that the candidate could not serve ------------------------------------------------ */
 
 void held_tell_unserved(HeldRollout *held, uint64_t n)
 {

@@ -57,8 +57,7 @@ void held_see_findings(HeldRollout *held, Bytes evidence)
     take_findings(held, &findings);
 }
 
-/* ---- What follows -------------------------------------------------------------------------------
- */
+/* ---- What follows ---------------------------------------------------------------------------- */
 
 static bool is_gone_for_long(HeldRollout *held)
 {
@@ -123,8 +122,7 @@ static void decide(HeldRollout *held)
         held_act(held, &step, event, &as_judge);
 }
 
-/* ---- Judging ------------------------------------------------------------------------------------
- */
+/* ---- Judging --------------------------------------------------------------------------------- */
 
 /* What is not written yet counts for nothing. */
 typedef struct Renewal {
@@ -201,8 +199,7 @@ static void judge_sum(HeldRollout *held, const CohortSample *sum)
                         on_renewed, renewal);
 }
 
-/* ---- Samples ------------------------------------------------------------------------------------
- */
+/* ---- Samples --------------------------------------------------------------------------------- */
 
 typedef struct Writing {
     RolloutPending pending;
@@ -315,8 +312,7 @@ static void read_samples(HeldRollout *held)
                           on_samples, held);
 }
 
-/* ---- The place of the judge ---------------------------------------------------------------------
- */
+/* ---- The place of the judge ------------------------------------------------------------------ */
 
 typedef struct Taking {
     RolloutPending pending;

@@ -4,8 +4,7 @@
 #include "base/arena.h"
 #include "base/text/json_text.h"
 
-/* ---- Writing ------------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void add_member(const RolloutRoster *roster, uint32_t i, Buffer *out)
 {
@@ -48,8 +47,7 @@ void rollout_memory_end(Buffer *out)
     buffer_add_text(out, "]}");
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------
- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static bool read_number(const JsonNode *value, int64_t *number_out)
 {

@@ -14,8 +14,7 @@ typedef struct RolloutShown {
     const char *metrics[ROLLOUT_METRICS]; /* NULL: it is not judged by it */
 } RolloutShown;
 
-/* ---- On the runner's thread ---------------------------------------------------------------------
- */
+/* ---- On the runner's thread ------------------------------------------------------------------ */
 
 static RolloutShown shown_of(const HeldRollout *held, Arena *arena)
 {
@@ -63,8 +62,7 @@ void rollout_metrics_show(RolloutRunner *runner)
     arena_free(old);
 }
 
-/* ---- On any thread ------------------------------------------------------------------------------
- */
+/* ---- On any thread --------------------------------------------------------------------------- */
 
 static void write_states(Exposition *e, const RolloutRunner *runner)
 {

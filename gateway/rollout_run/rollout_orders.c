@@ -30,8 +30,7 @@ static const struct {
 
 enum { N_ORDERS = sizeof orders / sizeof *orders };
 
-/* ---- Answers ------------------------------------------------------------------------------------
- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void answer(RolloutAsked *asked, Result result, Bytes json)
 {
@@ -65,8 +64,7 @@ void rollout_asked_refuse_all(RolloutRunner *runner)
                FAIL(runner->asked->question.arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------
- */
+/* ---- Showing --------------------------------------------------------------------------------- */
 
 static void add_rollout(const HeldRollout *held, Buffer *out)
 {
@@ -142,8 +140,7 @@ static void show_one(RolloutAsked *asked, HeldRollout *held)
     rollout_table_history(asked->runner->table, bytes_of(held->name), on_history, telling);
 }
 
-/* ---- Orders -------------------------------------------------------------------------------------
- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 static void give_order(RolloutAsked *asked, HeldRollout *held)
 {
@@ -215,8 +212,7 @@ void rollout_asked_written(RolloutAsked *asked, HeldRollout *held, Result result
     }
 }
 
-/* ---- What is told of clients --------------------------------------------------------------------
- */
+/* ---- What is told of clients ----------------------------------------------------------------- */
 
 static RolloutMetric posted_of(const RolloutDefinition *definition, Bytes name)
 {
@@ -248,8 +244,7 @@ static void take_telling(RolloutAsked *asked, const HeldRollout *held)
     answer(asked, OK, buffer_bytes(&out));
 }
 
-/* ---- Questions ----------------------------------------------------------------------------------
- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 static HeldRollout *find(const RolloutRunner *runner, Bytes name)
 {

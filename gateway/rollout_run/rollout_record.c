@@ -74,8 +74,7 @@ RolloutRecord rollout_record_after(const RolloutDefinition *definition, const Ro
     return next;
 }
 
-/* ---- Bytes: numbers of 64 bits, little-endian, then rollout_bytes.h ----------------------------
- */
+/* ---- Bytes: numbers of 64 bits, little-endian, then rollout_bytes.h -------------------------- */
 
 static void put(uint8_t *out, const uint64_t numbers[NUMBERS])
 {
@@ -214,8 +213,7 @@ RolloutFindings rollout_findings_in(const RolloutRecord *record, const RolloutFi
     return in;
 }
 
-/* ---- For calls --------------------------------------------------------------------------------
- */
+/* ---- For calls ------------------------------------------------------------------------------- */
 
 bool rollout_record_grows(const RolloutDefinition *definition, const RolloutRecord *record)
 {
@@ -262,8 +260,7 @@ CohortPlan rollout_record_plan(const RolloutDefinition *definition, const Rollou
     return plan;
 }
 
-/* ---- For the judge ----------------------------------------------------------------------------
- */
+/* ---- For the judge --------------------------------------------------------------------------- */
 
 static RolloutSide side_of(const CohortCount *count)
 {

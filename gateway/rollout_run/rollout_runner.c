@@ -20,8 +20,7 @@ static uint64_t milliseconds(int64_t time)
     return (uint64_t)(time / MILLISECOND);
 }
 
-/* ---- What waits for the store ------------------------------------------------------------------
- */
+/* ---- What waits for the store ---------------------------------------------------------------- */
 
 void *rollout_pending_new(RolloutRunner *runner, size_t size)
 {
@@ -42,8 +41,7 @@ void rollout_pending_end(RolloutPending *pending)
     arena_free(pending->arena);
 }
 
-/* ---- One rollout -------------------------------------------------------------------------------
- */
+/* ---- One rollout ----------------------------------------------------------------------------- */
 
 static void held_free(HeldRollout *held)
 {
@@ -117,8 +115,7 @@ RolloutStory held_story(const HeldRollout *held)
     };
 }
 
-/* ---- Publishing --------------------------------------------------------------------------------
- */
+/* ---- Publishing ------------------------------------------------------------------------------ */
 
 /* The same on all gateways, and for the whole tier, until that is full. */
 static double door_of(const HeldRollout *held)
@@ -224,8 +221,7 @@ void rollout_runner_publish(RolloutRunner *runner)
     handover_changed(ROLLOUT_BLOB);
 }
 
-/* ---- Looking -----------------------------------------------------------------------------------
- */
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 /* What a look asks for. */
 typedef struct Look {
@@ -347,8 +343,7 @@ static void on_notice(void *owner, Bytes text)
     rollout_runner_look_soon(owner);
 }
 
-/* ---- Knocks ------------------------------------------------------------------------------------
- */
+/* ---- Knocks ---------------------------------------------------------------------------------- */
 
 static HeldRollout *find_by_id(const RolloutRunner *runner, uint64_t id)
 {
@@ -384,8 +379,7 @@ static void on_knock(void *owner)
     uv_async_send(&runner->knocked);
 }
 
-/* ---- The config --------------------------------------------------------------------------------
- */
+/* ---- The config ------------------------------------------------------------------------------ */
 
 static HeldRollout *hold(RolloutRunner *runner, const RolloutDefinition *definition)
 {
@@ -461,8 +455,7 @@ void rollout_runner_use_instances(RolloutRunner *runner)
     withdrawals_apply(&runner->withdrawals, runner->settings.config);
 }
 
-/* ---- Beginning and end -------------------------------------------------------------------------
- */
+/* ---- Beginning and end ----------------------------------------------------------------------- */
 
 static void take_handed_over(RolloutRunner *runner)
 {

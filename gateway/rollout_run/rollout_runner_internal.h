@@ -95,8 +95,7 @@ struct RolloutRunner {
     _Atomic uint64_t n_acts, n_told;
 };
 
-/* ---- rollout_runner.c --------------------------------------------------------------------------
- */
+/* ---- rollout_runner.c ------------------------------------------------------------------------ */
 
 /* At the next turn of the loop, or a little later. */
 void rollout_runner_look_soon(RolloutRunner *runner);
@@ -125,8 +124,7 @@ int64_t held_lease(const HeldRollout *held);
 /* What is known of it; borrows from it. */
 RolloutStory held_story(const HeldRollout *held);
 
-/* ---- held_rollout.c: what the store says of it -------------------------------------------------
- */
+/* ---- held_rollout.c: what the store says of it ----------------------------------------------- */
 
 /* The row of the store is this one; NULL: there is none. */
 void held_see_row(HeldRollout *held, const RolloutRow *row);
@@ -142,8 +140,7 @@ void held_knock(HeldRollout *held, Bytes client);
 void held_claim(HeldRollout *held);
 void held_drop_knocks(HeldRollout *held);
 
-/* ---- rollout_judging.c -------------------------------------------------------------------------
- */
+/* ---- rollout_judging.c ----------------------------------------------------------------------- */
 
 /* Writes what was counted, and judges if it is its turn. */
 void held_judge(HeldRollout *held);
@@ -151,8 +148,7 @@ void held_judge(HeldRollout *held);
 /* The judgement by its findings. */
 void held_see_findings(HeldRollout *held, Bytes evidence);
 
-/* ---- rollout_counts.c --------------------------------------------------------------------------
- */
+/* ---- rollout_counts.c ------------------------------------------------------------------------ */
 
 /* Whether it has to know of the baseline's clients on all gateways: its tier is full, and it does
    not know them yet. */
@@ -166,8 +162,7 @@ void held_forget_known(HeldRollout *held);
    is told when there are more of them, once a minute at most. */
 void held_tell_unserved(HeldRollout *held, uint64_t n);
 
-/* ---- rollout_acts.c ----------------------------------------------------------------------------
- */
+/* ---- rollout_acts.c -------------------------------------------------------------------------- */
 
 /* By whom; of the judge all NULL, empty. */
 typedef struct RolloutActor {
@@ -180,8 +175,7 @@ typedef struct RolloutActor {
 void held_act(HeldRollout *held, const RolloutStep *step, RolloutEvent event,
               const RolloutActor *actor);
 
-/* ---- rollout_orders.c --------------------------------------------------------------------------
- */
+/* ---- rollout_orders.c ------------------------------------------------------------------------ */
 
 /* An order was written, or not (somebody else has acted at the same time), or the store failed. */
 void rollout_asked_written(RolloutAsked *asked, HeldRollout *held, Result result, bool written);
@@ -189,15 +183,13 @@ void rollout_asked_written(RolloutAsked *asked, HeldRollout *held, Result result
 /* The gateway stops. */
 void rollout_asked_refuse_all(RolloutRunner *runner);
 
-/* ---- rollout_handover.c -------------------------------------------------------------------------
- */
+/* ---- rollout_handover.c ---------------------------------------------------------------------- */
 
 void rollout_handover_write(void *runner, Buffer *out);
 /* What the process before has left of this rollout. */
 void rollout_handover_read(Bytes blob, HeldRollout *held);
 
-/* ---- rollout_metrics.c --------------------------------------------------------------------------
- */
+/* ---- rollout_metrics.c ----------------------------------------------------------------------- */
 
 void rollout_metrics_show(RolloutRunner *runner);
 

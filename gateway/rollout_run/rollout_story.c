@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* ---- Numbers ----------------------------------------------------------------------------------
- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 /* What is no number is left out. */
 static void add_real(Buffer *out, const char *name, double value)
@@ -44,8 +43,7 @@ static uint32_t tier_of(const RolloutStory *story)
     return tier < n ? tier : n - 1;
 }
 
-/* ---- What was judged ----------------------------------------------------------------------------
- */
+/* ---- What was judged ------------------------------------------------------------------------- */
 
 static const char *const verdicts[] = {
     [ROLLOUT_UNDECIDED] = "undecided", [ROLLOUT_GOOD] = "good", [ROLLOUT_BAD] = "bad"};
@@ -179,8 +177,7 @@ Bytes rollout_story_why(const RolloutStory *story, Arena *arena)
     return buffer_bytes(&why);
 }
 
-/* ---- Acts ---------------------------------------------------------------------------------------
- */
+/* ---- Acts ------------------------------------------------------------------------------------ */
 
 const char *rollout_act_name(RolloutEvent event, const RolloutState *after)
 {
@@ -224,8 +221,7 @@ void rollout_story_deed(const RolloutStory *story, const RolloutDeed *deed, Buff
     buffer_add_byte(out, '}');
 }
 
-/* ---- The whole ----------------------------------------------------------------------------------
- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 /* Of a tier that it has left. */
 static const char *left_by(const RolloutState *state, uint32_t tier)

@@ -6,8 +6,7 @@
 #include "gateway/rollout_run/rollout_record.h"
 #include "gateway/telemetry/telemetry.h"
 
-/* ---- Which there are ---------------------------------------------------------------------------
- */
+/* ---- Which there are ------------------------------------------------------------------------- */
 
 /* Rows stay in their order, so that it is nearly always the one in the same place. */
 static const Withdrawal *find_before(const Withdrawals *before, uint32_t at, const char *rollout)
@@ -55,8 +54,7 @@ void withdrawals_deinit(Withdrawals *withdrawals)
     *withdrawals = (Withdrawals){NULL};
 }
 
-/* ---- What they withdraw ------------------------------------------------------------------------
- */
+/* ---- What they withdraw ---------------------------------------------------------------------- */
 
 /* The build of the service that is not to serve; NULL: this one withdraws none of it. */
 static const char *build_of(const Withdrawal *withdrawal, const Service *service)
@@ -140,8 +138,7 @@ void withdrawals_apply(Withdrawals *withdrawals, const Config *config)
         apply_to(withdrawals, &config->services[i]);
 }
 
-/* ---- For operators -----------------------------------------------------------------------------
- */
+/* ---- For operators --------------------------------------------------------------------------- */
 
 /* Whose build it withdraws, and which; NULL: the config has nothing of it. */
 static const Service *service_of(const Withdrawal *withdrawal, const Config *config,

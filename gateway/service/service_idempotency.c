@@ -28,8 +28,7 @@ void config_read_keys(ConfigReader *reader, const Passerelle__Config__Idempotenc
     route->keys = keys;
 }
 
-/* ---- Checking ----------------------------------------------------------------------------------
- */
+/* ---- Checking -------------------------------------------------------------------------------- */
 
 static bool may_have_keys(const Method *method)
 {
@@ -75,8 +74,7 @@ static void check_route(ConfigReader *reader, const Route *route)
                     route->match);
 }
 
-/* ---- Fingerprints ------------------------------------------------------------------------------
- */
+/* ---- Fingerprints ---------------------------------------------------------------------------- */
 
 static Result make_print(ConfigReader *reader, const Method *method, const Version *version)
 {

@@ -162,8 +162,7 @@ void service_complete_options(ConfigReader *reader, PlanOptions *options);
 MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,
                              const PlanOptions *options, const Plan **plan_out);
 
-/* ---- service_place.c: fields that get their values by paths -------------------------------------
- */
+/* ---- service_place.c: fields that get their values by paths ---------------------------------- */
 
 /* The messages that a path may begin with, beside the request, which is source 0. */
 typedef struct PlaceNames {

@@ -269,8 +269,7 @@ Result service_make_pairs(ConfigReader *reader)
     return r;
 }
 
-/* ---- Demands ---------------------------------------------------------------------------------
- */
+/* ---- Demands --------------------------------------------------------------------------------- */
 
 static bool same_list(CredentialList one, CredentialList other)
 {

@@ -161,8 +161,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     config_read_health(reader, service, NULL, path);
 }
 
-/* ---- Policy servers ---------------------------------------------------------------------------
- */
+/* ---- Policy servers -------------------------------------------------------------------------- */
 
 static void check_policy_instances(ConfigReader *reader, const Service *service, const char *path)
 {

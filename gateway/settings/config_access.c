@@ -18,8 +18,7 @@ static void refuse_empty(ConfigReader *reader, const char *path, const char *nam
                     "an empty list is as if it were not there: it closes nothing");
 }
 
-/* ---- Tokens -----------------------------------------------------------------------------------
- */
+/* ---- Tokens ---------------------------------------------------------------------------------- */
 
 static const char *names_of_algorithms(ConfigReader *reader)
 {
@@ -188,8 +187,7 @@ static void read_jwt(ConfigReader *reader, const Passerelle__Config__Jwt *text, 
     read_source(reader, text, path, credential);
 }
 
-/* ---- API keys ---------------------------------------------------------------------------------
- */
+/* ---- API keys -------------------------------------------------------------------------------- */
 
 static const ApiKeyClaim *read_key_claims(Arena *arena, const Passerelle__Config__ApiKey *text)
 {
@@ -315,8 +313,7 @@ static void read_api_keys(ConfigReader *reader, const Passerelle__Config__ApiKey
         credential->source = open_source(reader, &place, file_path, &set);
 }
 
-/* ---- Certificates -----------------------------------------------------------------------------
- */
+/* ---- Certificates ---------------------------------------------------------------------------- */
 
 static void read_certificate(ConfigReader *reader,
                              const Passerelle__Config__ClientCertificate *text, const char *path,
@@ -333,8 +330,7 @@ static void read_certificate(ConfigReader *reader,
     reader->config->access.by_certificate = true;
 }
 
-/* ---- All of it --------------------------------------------------------------------------------
- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 Authenticate config_authenticate(bool said, Passerelle__Config__Authenticate text)
 {
@@ -422,8 +418,7 @@ static void number_fields(CredentialConfig *credentials, size_t n)
     }
 }
 
-/* ---- Policy servers ---------------------------------------------------------------------------
- */
+/* ---- Policy servers -------------------------------------------------------------------------- */
 
 static const PolicyServer *find_policy_server(const AccessConfig *access, const char *name)
 {
@@ -678,8 +673,7 @@ AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Ro
     };
 }
 
-/* ---- The routes, together ---------------------------------------------------------------------
- */
+/* ---- The routes, together -------------------------------------------------------------------- */
 
 bool route_is_within(const Route *route, const Route *other)
 {

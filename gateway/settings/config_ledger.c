@@ -102,8 +102,7 @@ static void read_webhooks(ConfigReader *reader, const Passerelle__Config__Ledger
     }
 }
 
-/* ---- What `when` names ------------------------------------------------------------------------
- */
+/* ---- What `when` names ----------------------------------------------------------------------- */
 
 typedef struct Names {
     const char **all;

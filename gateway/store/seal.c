@@ -8,8 +8,7 @@
 enum { PLAIN, SEALED };
 enum { NONCE_SIZE = 12, TAG_SIZE = 16, PIECE_MOST = 1 << 30 /* OpenSSL counts in int */ };
 
-/* ---- The cipher -------------------------------------------------------------------------------
- */
+/* ---- The cipher ------------------------------------------------------------------------------ */
 
 typedef struct Cipher {
     EVP_CIPHER_CTX *context;
@@ -67,8 +66,7 @@ static bool cipher_end(Cipher *cipher, uint8_t tag[TAG_SIZE])
     return good;
 }
 
-/* ---- Sealing ----------------------------------------------------------------------------------
- */
+/* ---- Sealing --------------------------------------------------------------------------------- */
 
 void seal(const StoreKeys *keys, const SealPlace *place, Bytes payload, Buffer *out)
 {
@@ -97,8 +95,7 @@ void seal(const StoreKeys *keys, const SealPlace *place, Bytes payload, Buffer *
     out->size += TAG_SIZE;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------
- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 typedef struct SealParts {
     Bytes head, id, nonce, ciphertext, tag;

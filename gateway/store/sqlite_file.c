@@ -18,8 +18,7 @@ enum { BUSY_MILLIS = 10000, LOOK_EVERY = 10000 /* instructions of SQLite */ };
 
 #define LOOK_TIME SECOND
 
-/* ---- SQLite -----------------------------------------------------------------------------------
- */
+/* ---- SQLite ---------------------------------------------------------------------------------- */
 
 static Result fail(Arena *arena, sqlite3 *db, int code, const char *file)
 {
@@ -83,8 +82,7 @@ static Result check(Arena *arena, sqlite3 *db, const char *file)
     return r;
 }
 
-/* ---- Looking ----------------------------------------------------------------------------------
- */
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 static Result check_access(Arena *arena, const char *file, bool *is_there)
 {
@@ -123,8 +121,7 @@ Result sqlite_file_look(Arena *arena, const char *file)
     return r;
 }
 
-/* ---- Copying ----------------------------------------------------------------------------------
- */
+/* ---- Copying --------------------------------------------------------------------------------- */
 
 /* All pages in one step: a step that comes after a write of another process begins anew. */
 static Result copy_pages(Arena *arena, sqlite3 *from, const char *file, sqlite3 *to,

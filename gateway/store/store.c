@@ -56,8 +56,7 @@ struct Store {
     _Atomic int64_t busy;
 };
 
-/* ---- The store's threads -----------------------------------------------------------------------
- */
+/* ---- The store's threads --------------------------------------------------------------------- */
 
 /* To be called with the mutex held. Waits for a task, for the end, or for the next attempt. */
 static void wait_for_work(StoreThread *t)
@@ -329,8 +328,7 @@ static bool enqueue(StoreThread *t, StoreTask *task)
     return room;
 }
 
-/* ---- Opening and closing -----------------------------------------------------------------------
- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 static void start_thread(Store *store, StoreThread *t)
 {

@@ -33,8 +33,7 @@ struct StoreKeeper {
     atomic_bool measured;
 };
 
-/* ---- Measuring --------------------------------------------------------------------------------
- */
+/* ---- Measuring ------------------------------------------------------------------------------- */
 
 static void show(StoreKeeper *keeper, const StoreReport *report)
 {
@@ -66,8 +65,7 @@ void store_keeper_wait(StoreKeeper *keeper)
     store_survey_wait(&keeper->measuring);
 }
 
-/* ---- Deleting ---------------------------------------------------------------------------------
- */
+/* ---- Deleting -------------------------------------------------------------------------------- */
 
 static void delete_old(Kept *kept);
 
@@ -100,8 +98,7 @@ static void delete_old(Kept *kept)
     store_submit(kept->keeper->port, task, on_deleted, kept);
 }
 
-/* ---- Beats ------------------------------------------------------------------------------------
- */
+/* ---- Beats ----------------------------------------------------------------------------------- */
 
 static bool is_steady(StoreKeeper *keeper)
 {
@@ -175,8 +172,7 @@ void store_keeper_free(StoreKeeper *keeper)
     free(keeper);
 }
 
-/* ---- Metrics ----------------------------------------------------------------------------------
- */
+/* ---- Metrics --------------------------------------------------------------------------------- */
 
 static void add_kinds(Exposition *e, StoreKeeper *keeper)
 {

@@ -324,8 +324,7 @@ int64_t store_kind_keep(const StoreKind *kind, const Config *config)
     return kind->forget_client && retention < keep ? retention : keep;
 }
 
-/* ---- Forgetting a client ----------------------------------------------------------------------
- */
+/* ---- Forgetting a client --------------------------------------------------------------------- */
 
 /* Changes no row, or is a conflict. */
 static const char schema_is_known[] = "UPDATE store_schema SET number = number WHERE number > $1";

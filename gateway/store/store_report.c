@@ -13,8 +13,7 @@ typedef struct Reading {
     StoreReport *report;
 } Reading;
 
-/* ---- Statements -------------------------------------------------------------------------------
- */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 /* `table` NULL: the statement has no parameter. The rows live as long as the task. */
 static Result ask(const Reading *reading, const char *sql, const char *table, StoreTask **task_out)
@@ -40,8 +39,7 @@ static Result ask_numbers(const Reading *reading, const char *sql, const char *t
     return r;
 }
 
-/* ---- The parts --------------------------------------------------------------------------------
- */
+/* ---- The parts ------------------------------------------------------------------------------- */
 
 static Result read_schema(const Reading *reading)
 {

@@ -189,8 +189,7 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 void telemetry_event_members(const char *level, const char *event, Result why, Bytes members,
                              const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* ---- For the process ----------------------------------------------------------------------------
- */
+/* ---- For the process ------------------------------------------------------------------------- */
 
 /* Opens the log and starts counting. Before any loop; from the main thread. `log` and `node` are
    copied. Earlier events go to stderr. Faults: those of log_outputs_open; SYSTEM. */

@@ -27,8 +27,7 @@ static KeySource *sources;
 static atomic_ullong changes;
 static atomic_llong awaited_until;
 
-/* ---- Sets, under the mutex --------------------------------------------------------------------
- */
+/* ---- Sets, under the mutex ------------------------------------------------------------------- */
 
 /* NULL: others hold it. Else it is to be freed, without the mutex. */
 static KeyHold *uncount(KeyHold *hold)
@@ -46,8 +45,7 @@ static void free_hold(KeyHold *hold)
     free(hold);
 }
 
-/* ---- Sources ----------------------------------------------------------------------------------
- */
+/* ---- Sources --------------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -150,8 +148,7 @@ KeySource *key_sources_next(KeySource *before)
     return next;
 }
 
-/* ---- What they have ---------------------------------------------------------------------------
- */
+/* ---- What they have -------------------------------------------------------------------------- */
 
 void key_source_offer(KeySource *source, const SourceKeys *set)
 {

@@ -32,8 +32,7 @@ static Result refused(const Check *check, const char *why)
     return FAIL(check->arena, FAULT_CREDENTIALS_REFUSED, "the token %s", why);
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------
- */
+/* ---- Parts ----------------------------------------------------------------------------------- */
 
 /* Base64url without padding, and no other spelling of the same bytes (RFC 7515, section 2). */
 static bool is_base64url(Bytes text)
@@ -70,8 +69,7 @@ static Result split(Check *check, Bytes text)
     return failed(r) ? r : decode(check, signature, &check->parts.signature);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* The same member twice could be read differently by who signed it, and by whom it is meant for. */
 static bool has_twins(const JsonNode *node)
@@ -101,8 +99,7 @@ static Result parse(Check *check, Bytes text, const char *what, JsonNode **out)
     return has_twins(*out) ? refused(check, "has a member twice") : OK;
 }
 
-/* ---- Signature --------------------------------------------------------------------------------
- */
+/* ---- Signature ------------------------------------------------------------------------------- */
 
 /* JOSE writes r and s in full length, OpenSSL reads DER (RFC 7518, section 3.4). */
 static Bytes der_of(const TokenAlgorithm *algorithm, Bytes raw, Arena *arena)
@@ -192,8 +189,7 @@ static Result check_header(Check *check)
     return check_signature(check, algorithm, kid ? kid->text : BYTES_NONE);
 }
 
-/* ---- Claims -----------------------------------------------------------------------------------
- */
+/* ---- Claims ---------------------------------------------------------------------------------- */
 
 /* Of a time in seconds, whole or not (RFC 7519, section 2), in nanoseconds. False: it is no time.
  */

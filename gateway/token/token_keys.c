@@ -14,8 +14,7 @@ struct TokenKeys {
     uint32_t n, left_out;
 };
 
-/* ---- One key ----------------------------------------------------------------------------------
- */
+/* ---- One key --------------------------------------------------------------------------------- */
 
 static Bytes text_of(const json_t *jwk, const char *name)
 {
@@ -116,8 +115,7 @@ static bool read_key(const json_t *jwk, bool secrets, Arena *arena, SigningKey *
     return false;
 }
 
-/* ---- A set ------------------------------------------------------------------------------------
- */
+/* ---- A set ----------------------------------------------------------------------------------- */
 
 static bool is_taken(const TokenKeys *set, const SigningKey *key)
 {

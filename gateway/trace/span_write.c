@@ -53,8 +53,7 @@ OTLP_INLINED void add_counted(Buffer *out, Bytes key, uint64_t n)
         add_number(out, key, n);
 }
 
-/* ---- What all spans have ----------------------------------------------------------------------
- */
+/* ---- What all spans have --------------------------------------------------------------------- */
 
 static void add_span_number(Buffer *out, uint64_t span)
 {
@@ -146,8 +145,7 @@ static void add_event(Buffer *out, int64_t at, const char *name)
     otlp_end(out, event);
 }
 
-/* ---- The call ---------------------------------------------------------------------------------
- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static bool is_grpc(Dialect dialect)
 {
@@ -254,8 +252,7 @@ static void add_call(Buffer *out, const CallRecord *record, const TraceContext *
     otlp_end(out, span);
 }
 
-/* ---- Its attempts -----------------------------------------------------------------------------
- */
+/* ---- Its attempts ---------------------------------------------------------------------------- */
 
 static void add_instance(Buffer *out, const Instance *instance, const char *const *redact)
 {

@@ -85,8 +85,7 @@ static void add_problem(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-/* ---- As Google's servers, and grpc-gateway, write them ----------------------------------------
- */
+/* ---- As Google's servers, and grpc-gateway, write them --------------------------------------- */
 
 static void begin_error(unsigned code, const Reply *reply, Buffer *out)
 {
@@ -117,8 +116,7 @@ static void add_status_error(const Reply *reply, Buffer *out)
     end_error(reply, out);
 }
 
-/* ---- The end ----------------------------------------------------------------------------------
- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void add_wrapped_problem(const Reply *reply, Buffer *out)
 {

@@ -346,8 +346,7 @@ static void without_a_file_lines_are_counted_until_there_is_one(void **state)
     assert_true(failed >= 2);
 }
 
-/* ---- Who else gets the lines -------------------------------------------------------------------
- */
+/* ---- Who else gets the lines ----------------------------------------------------------------- */
 
 typedef struct Tapped {
     Arena *arena;

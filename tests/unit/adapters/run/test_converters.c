@@ -443,8 +443,7 @@ static void texts_become_others_by_a_table(void **state)
     gives(down, "{\"size\":\"xl\"}", "{\"size\":\"Large\"}");
 }
 
-/* ---- What is lost without an error -------------------------------------------------------------
- */
+/* ---- What is lost without an error ----------------------------------------------------------- */
 
 static void on_loss(void *owner, const Loss *loss)
 {

@@ -148,8 +148,7 @@ static void the_newest_comes_first_and_failures_have_their_name(void **state)
     assert_non_null(strstr(second, "\"result\":\"BAD_CONFIG\""));
 }
 
-/* ---- Reasons that are sealed ------------------------------------------------------------------
- */
+/* ---- Reasons that are sealed ----------------------------------------------------------------- */
 
 static StoreKey keys[] = {{"new", {1}}, {"old", {2}}};
 
@@ -223,8 +222,7 @@ static void a_reason_that_was_moved_to_another_entry_is_not_read(void **state)
     assert_true(failure && !strstr(failure + 1, "belongs to another row"));
 }
 
-/* ---- A store that is away ---------------------------------------------------------------------
- */
+/* ---- A store that is away -------------------------------------------------------------------- */
 
 static void what_a_store_that_is_away_did_not_take_is_counted(void **state)
 {

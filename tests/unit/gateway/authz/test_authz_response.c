@@ -6,8 +6,7 @@
 
 static const PolicyServer server = {.name = "opa", .message_bytes = 8, .fields = 3};
 
-/* ---- Writing what a server says ----------------------------------------------------------------
- */
+/* ---- Writing what a server says -------------------------------------------------------------- */
 
 static Bytes message_of(Arena *arena, uint32_t number, Bytes content)
 {
@@ -69,8 +68,7 @@ static Result read_response(Arena *arena, Bytes message, AuthzResponse *out)
     return authz_response_read(&server, message, arena, out);
 }
 
-/* ---- Deciding ----------------------------------------------------------------------------------
- */
+/* ---- Deciding -------------------------------------------------------------------------------- */
 
 static void only_a_clear_yes_allows_a_call(void **state)
 {
@@ -167,8 +165,7 @@ static void a_refusal_has_a_status_and_a_short_text(void **state)
     arena_free(arena);
 }
 
-/* ---- Fields ------------------------------------------------------------------------------------
- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 static Fields client_fields(Arena *arena)
 {

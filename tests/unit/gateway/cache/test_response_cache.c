@@ -167,8 +167,7 @@ static void while_memory_is_short_kept_responses_give_way(void **state)
     arena_free(arena);
 }
 
-/* ---- Against a slow, obvious model ------------------------------------------------------------
- */
+/* ---- Against a slow, obvious model ----------------------------------------------------------- */
 
 enum { MODEL_KEYS = 24, MODEL_CLIENTS = 4, MODEL_TEXT = 300 };
 

@@ -3,8 +3,7 @@
 
 #include "gateway/healing/healing.h"
 
-/* ---- The double of upstream.h -----------------------------------------------------------------
- */
+/* ---- The double of upstream.h ---------------------------------------------------------------- */
 
 static Scene *scene_of(Loop *loop)
 {
@@ -165,8 +164,7 @@ void upstreams_free(UpstreamTable *table)
 {
 }
 
-/* ---- The double of work_pool.h ---------------------------------------------------------------
- */
+/* ---- The double of work_pool.h --------------------------------------------------------------- */
 
 void scene_use_pool(Scene *scene, size_t size)
 {

@@ -2,8 +2,7 @@
 #include "base/text/date.h"
 #include "tests/unit/gateway/call/scene.h"
 
-/* ---- Failing and trying again ------------------------------------------------------------------
- */
+/* ---- Failing and trying again ---------------------------------------------------------------- */
 
 static void an_instance_that_cannot_be_reached_is_passed_over_and_recorded(void **state)
 {
@@ -295,8 +294,7 @@ static void an_error_of_the_service_is_passed_on(void **state)
     assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
 }
 
-/* ---- What is known of instances ----------------------------------------------------------------
- */
+/* ---- What is known of instances -------------------------------------------------------------- */
 
 static void assert_counts(Scene *scene, int port, unsigned calls, unsigned failures, unsigned timed)
 {
@@ -442,8 +440,7 @@ static void a_stream_counts_without_its_time(void **state)
     assert_counts(scene, 7101, 1, 0, 0);
 }
 
-/* ---- When --------------------------------------------------------------------------------------
- */
+/* ---- When ------------------------------------------------------------------------------------ */
 
 #define WITH(route) SCENE_INSTANCES_TEXT "routes:\n  - {match: yard, " route "}\n"
 #define TWO_AND(settings)                                                                          \
@@ -679,8 +676,7 @@ static void what_could_not_end_before_the_deadline_is_not_begun(void **state)
     assert_int_equal(scene->records[0].retry_refused, RETRY_REFUSED_DEADLINE);
 }
 
-/* ---- How often ---------------------------------------------------------------------------------
- */
+/* ---- How often ------------------------------------------------------------------------------- */
 
 /* Calls that the service answers. */
 static void go_well(Scene *scene, int n)
@@ -817,8 +813,7 @@ static void a_second_refusal_has_cost_a_retry(void **state)
     assert_string_equal(field_of(client, "passerelle-not-retried"), "budget");
 }
 
-/* ---- Attempts of other gateways ----------------------------------------------------------------
- */
+/* ---- Attempts of other gateways -------------------------------------------------------------- */
 
 static void an_instance_hears_how_many_attempts_there_were(void **state)
 {
@@ -915,8 +910,7 @@ static void attempts_of_a_gateway_behind_count(void **state)
     }
 }
 
-/* ---- What clients with policies of their own hear ----------------------------------------------
- */
+/* ---- What clients with policies of their own hear -------------------------------------------- */
 
 static void an_error_after_a_possible_effect_forbids_a_retry_to_grpc_clients(void **state)
 {

@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- The scripted caller ----------------------------------------------------------------------
- */
+/* ---- The scripted caller --------------------------------------------------------------------- */
 
 /* On the heap, and freed as soon as it may be: what touches it afterwards is found by ASan. */
 typedef struct Script {
@@ -103,8 +102,7 @@ static const CallerEvents events = {
     .has_room = has_room,
 };
 
-/* ---- The play ---------------------------------------------------------------------------------
- */
+/* ---- The play -------------------------------------------------------------------------------- */
 
 enum { PORT = 7101, TIMEOUT = 1000 /* milliseconds */ };
 
@@ -256,8 +254,7 @@ static Scene *yard(void **state)
     return scene_again(state, YARD_OF("versions: [v1]"));
 }
 
-/* ---- Tests ------------------------------------------------------------------------------------
- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void a_caller_hears_the_response_in_its_order(void **state)
 {

@@ -10,8 +10,7 @@ static Peer *head(Scene *scene, const char *path, const char *fields, int64_t le
     return client;
 }
 
-/* ---- Negotiating ------------------------------------------------------------------------------
- */
+/* ---- Negotiating ----------------------------------------------------------------------------- */
 
 static void a_version_that_is_not_there_is_refused(void **state)
 {
@@ -95,8 +94,7 @@ static void who_takes_only_what_is_not_given_hears_so(void **state)
     assert_int_equal(client->head.status, 406);
 }
 
-/* ---- Receiving ----------------------------------------------------------------------------------
- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 static void one_message_is_taken_and_no_more(void **state)
 {
@@ -245,8 +243,7 @@ static void a_stream_that_is_malformed_ends(void **state)
     assert_string_not_equal(said(client, "grpc-status"), "0");
 }
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* In JSON it is six times as large. */
 static void a_request_that_is_larger_than_the_memory_of_a_call_ends(void **state)
@@ -332,8 +329,7 @@ static void an_empty_body_says_nothing(void **state)
     assert_body(client, BYTES(ITEM_JSON));
 }
 
-/* ---- Refused by HTTP --------------------------------------------------------------------------
- */
+/* ---- Refused by HTTP ------------------------------------------------------------------------- */
 
 /* A call over HTTP/1.1 whose body has begun. */
 static Peer *begin_body(Scene *scene, const char *path, const char *fields)

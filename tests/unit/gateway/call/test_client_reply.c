@@ -245,8 +245,7 @@ static void a_default_is_compressed_as_any_answer(void **state)
     assert_bytes(buffer_bytes(&plain), "{\"name\":\"none\"}\n");
 }
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void an_error_is_told_even_where_the_memory_of_the_call_is_used_up(void **state)
 {
@@ -385,8 +384,7 @@ static void all_that_a_response_depends_on_is_in_vary_without_being_asked(void *
     assert_true(varies_by(client, "origin"));
 }
 
-/* ---- May it be sent again? ---------------------------------------------------------------------
- */
+/* ---- May it be sent again? ------------------------------------------------------------------- */
 
 static void assert_retryable(const Peer *client, bool expected)
 {

@@ -20,8 +20,7 @@ static Peer *post(Scene *scene, const char *path, const char *type, const char *
                type[0] ? arena_printf(scene->arena, "content-type: %s", type) : "", bytes_of(body));
 }
 
-/* ---- What is asked for -------------------------------------------------------------------------
- */
+/* ---- What is asked for ----------------------------------------------------------------------- */
 
 static void a_path_that_nobody_serves_is_not_found(void **state)
 {
@@ -209,8 +208,7 @@ static void a_client_that_takes_no_json_gets_none(void **state)
     assert_record(scene, "INVALID_ARGUMENT NOT_ACCEPTABLE, 0 sent");
 }
 
-/* ---- Who asks ----------------------------------------------------------------------------------
- */
+/* ---- Who asks -------------------------------------------------------------------------------- */
 
 #define TRUSTING                                                                                   \
     "identity_header: x-client\n"                                                                  \
@@ -333,8 +331,7 @@ static void a_preflight_is_answered_without_a_service(void **state)
     assert_string_equal(field_of(client, "access-control-allow-origin"), "https://panel.example");
 }
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void a_head_that_is_larger_than_the_memory_of_a_call_ends_it(void **state)
 {

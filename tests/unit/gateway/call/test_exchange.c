@@ -114,8 +114,7 @@ static void a_connection_hears_when_its_last_exchange_has_ended(void **state)
     assert_int_equal(scene->n_unused, 1);
 }
 
-/* ---- Cancelled by the client --------------------------------------------------------------------
- */
+/* ---- Cancelled by the client ----------------------------------------------------------------- */
 
 static void a_client_that_leaves_while_its_message_is_received_costs_no_instance(void **state)
 {
@@ -233,8 +232,7 @@ static void a_client_that_leaves_before_the_next_attempt_prevents_it(void **stat
     assert_int_equal(n_instances(scene), 1);
 }
 
-/* ---- Deadlines ----------------------------------------------------------------------------------
- */
+/* ---- Deadlines ------------------------------------------------------------------------------- */
 
 static void the_deadline_ends_a_request_that_does_not_come(void **state)
 {
@@ -355,8 +353,7 @@ static void the_deadline_covers_all_attempts(void **state)
     assert_true(client->ended);
 }
 
-/* ---- Falling back -------------------------------------------------------------------------------
- */
+/* ---- Falling back ---------------------------------------------------------------------------- */
 
 #define DEFAULT_OF(match)                                                                          \
     "  - {match: " match ", on_failure: {graceful: {default: {name: none}, writes: true}}}\n"

@@ -153,8 +153,7 @@ static void a_watch_ends_at_its_deadline(void **state)
     assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
 }
 
-/* ---- Reflection -------------------------------------------------------------------------------
- */
+/* ---- Reflection ------------------------------------------------------------------------------ */
 
 static void all_services_are_listed(void **state)
 {

@@ -226,8 +226,7 @@ static void what_is_larger_converted_than_the_memory_of_a_call_ends_it(void **st
     assert_int_equal(scene->loop.n_calls, 0);
 }
 
-/* ---- Size -------------------------------------------------------------------------------------
- */
+/* ---- Size ------------------------------------------------------------------------------------ */
 
 /* Letters that compress well, but are no bomb. */
 static void fill(uint8_t *text, size_t size)

@@ -6,8 +6,7 @@
 #include "base/text/base64.h"
 #include "tests/unit/gateway/call/scene.h"
 
-/* ---- Dialects ----------------------------------------------------------------------------------
- */
+/* ---- Dialects -------------------------------------------------------------------------------- */
 
 #define MADE_JSON "{\"name\":\"x\",\"owner\":\"bob\"}"
 
@@ -84,8 +83,7 @@ static const Talk opaque = {
     .opaque = true,
 };
 
-/* ---- Playing -----------------------------------------------------------------------------------
- */
+/* ---- Playing --------------------------------------------------------------------------------- */
 
 typedef struct Play {
     Scene *scene;
@@ -160,8 +158,7 @@ static Play play_cut(Scene *scene, const Talk *client, const Talk *instance_talk
     return play;
 }
 
-/* ---- What must be true -------------------------------------------------------------------------
- */
+/* ---- What must be true ----------------------------------------------------------------------- */
 
 static bool says(const Peer *client, const char *text)
 {
@@ -267,8 +264,7 @@ static void cut_all(void **state, const Talk *client, const Talk *instance_talk,
     }
 }
 
-/* ---- Tests -------------------------------------------------------------------------------------
- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void a_payment_is_made_once_wherever_an_instance_is_cut_off(void **state)
 {

@@ -161,8 +161,7 @@ static void garbage_has_one_name_in_the_response_and_the_record(void **state)
     }
 }
 
-/* ---- Retries stay with their version -----------------------------------------------------------
- */
+/* ---- Retries stay with their version --------------------------------------------------------- */
 
 #define THREE_INSTANCES                                                                            \
     LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', versions: [v1]}\n"              \

@@ -15,8 +15,7 @@
 #define KEY "authorization: Bearer ada\nidempotency-key: \"k\"\n"
 enum { LIGHT = 480, MOST = LIGHT / EXCHANGE_PRINTING };
 
-/* ---- The double of claims.h -------------------------------------------------------------------
- */
+/* ---- The double of claims.h ------------------------------------------------------------------ */
 
 struct ClaimTask {
     void (*on_found)(void *owner, const ClaimFound *found);
@@ -102,8 +101,7 @@ Bytes claim_key_hash(Bytes key, Arena *arena)
     return bytes_of("hash");
 }
 
-/* ---- Scenes -----------------------------------------------------------------------------------
- */
+/* ---- Scenes ---------------------------------------------------------------------------------- */
 
 static Scene *keyed(void **state, const char *config)
 {
@@ -184,8 +182,7 @@ static void found_done(Scene *scene, ClaimRecord record)
                         .content = buffer_bytes(&content)});
 }
 
-/* ---- Which requests ---------------------------------------------------------------------------
- */
+/* ---- Which requests -------------------------------------------------------------------------- */
 
 static void the_print_of_a_request_of_the_limit_is_made_on_the_loop(void **state)
 {
@@ -259,8 +256,7 @@ static void what_is_no_message_is_found_on_the_pool(void **state)
     assert_int_equal(claims.n_asked, 0);
 }
 
-/* ---- What becomes of the call meanwhile -------------------------------------------------------
- */
+/* ---- What becomes of the call meanwhile ------------------------------------------------------ */
 
 static void leave(Scene *scene, Peer *client)
 {
@@ -340,8 +336,7 @@ static void a_deadline_that_passes_behind_the_pool_is_the_stores(void **state)
     assert_record(scene, "UNAVAILABLE IDEMPOTENCY_STORE_DOWN, 0 sent");
 }
 
-/* ---- Comparing --------------------------------------------------------------------------------
- */
+/* ---- Comparing ------------------------------------------------------------------------------- */
 
 static void what_was_read_already_is_compared_without_the_pool(void **state)
 {

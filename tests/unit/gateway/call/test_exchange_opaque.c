@@ -453,8 +453,7 @@ static void who_leaves_before_its_body_came_has_asked_nobody(void **state)
     assert_record(scene, "INTERNAL SYSTEM, 0 sent");
 }
 
-/* ---- Failing ------------------------------------------------------------------------------------
- */
+/* ---- Failing --------------------------------------------------------------------------------- */
 
 static void a_get_is_asked_again_where_the_instance_breaks_off(void **state)
 {
@@ -552,8 +551,7 @@ static void heads_that_are_larger_than_the_memory_of_a_call_end(void **state)
     assert_int_equal(n_instances(scene), 0);
 }
 
-/* ---- Leaving ------------------------------------------------------------------------------------
- */
+/* ---- Leaving --------------------------------------------------------------------------------- */
 
 static void a_client_that_leaves_while_connecting_takes_its_wait_along(void **state)
 {

@@ -568,8 +568,7 @@ static void who_found_no_room_tries_again(void **state)
     answer(instance(scene), ITEM);
 }
 
-/* ---- Beside retries ----------------------------------------------------------------------------
- */
+/* ---- Beside retries -------------------------------------------------------------------------- */
 
 #define THREE_HEDGED                                                                               \
     SCENE_INSTANCES_TEXT "      - {address: '127.0.0.1:7103', versions: [v1]}\n"                   \
@@ -709,8 +708,7 @@ static void an_instance_that_does_not_respond_is_doubted_also_if_no_other_one_is
     answer_trailers(instance(scene), "grpc-status: 0");
 }
 
-/* ---- After what is measured --------------------------------------------------------------------
- */
+/* ---- After what is measured ------------------------------------------------------------------ */
 
 #define AFTER_P95                                                                                  \
     SCENE_INSTANCES_TEXT "routes:\n  - {match: yard, hedge: {after: p95, percent: 100}}\n"

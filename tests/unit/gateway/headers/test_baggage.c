@@ -64,8 +64,7 @@ static void without_memory_nothing_is_passed_on(void **state)
     arena_free(full);
 }
 
-/* ---- Room --------------------------------------------------------------------------------------
- */
+/* ---- Room ------------------------------------------------------------------------------------ */
 
 static BaggageRoom room;
 
@@ -115,8 +114,7 @@ static void what_the_standard_wants_passed_on_has_room(void **state)
     assert_int_equal(within(64, size - 1, list).size, size - 128);
 }
 
-/* ---- Recording ---------------------------------------------------------------------------------
- */
+/* ---- Recording ------------------------------------------------------------------------------- */
 
 static const char *const names[] = {"tenant", "plan"};
 static const BaggageConfig config = {.record = names, .n_record = 2};

@@ -227,8 +227,7 @@ static void a_damaged_row_is_set_aside_and_the_others_are_read(void **state)
     assert_int_equal(count_rows(b, "SELECT count(*) FROM failures"), 3);
 }
 
-/* ---- More kinds than there is room for ---------------------------------------------------------
- */
+/* ---- More kinds than there is room for ------------------------------------------------------- */
 
 static FailureRow *failures_of_route(FailureTable *table, FaultSide side, int route, int n)
 {

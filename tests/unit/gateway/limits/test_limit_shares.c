@@ -77,8 +77,7 @@ static void all_shares_together_are_the_whole(void **state)
     }
 }
 
-/* ---- The map ------------------------------------------------------------------------------------
- */
+/* ---- The map --------------------------------------------------------------------------------- */
 
 static void a_map_has_the_shares_that_it_was_given_last(void **state)
 {

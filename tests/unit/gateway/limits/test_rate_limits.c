@@ -447,8 +447,7 @@ static void a_gateway_with_a_share_gives_that_part(void **state)
     drop(w);
 }
 
-/* ---- Fields, pages ------------------------------------------------------------------------------
- */
+/* ---- Fields, pages --------------------------------------------------------------------------- */
 
 static void responses_say_where_the_client_stands(void **state)
 {
@@ -525,8 +524,7 @@ static void few_refusals_of_a_limit_are_recorded(void **state)
     drop(w);
 }
 
-/* ---- Handing on ---------------------------------------------------------------------------------
- */
+/* ---- Handing on ------------------------------------------------------------------------------ */
 
 static bool take_all(void *how, uint64_t word, uint64_t *word_out)
 {

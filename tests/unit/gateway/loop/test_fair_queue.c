@@ -169,8 +169,7 @@ static void a_client_is_an_ipv4_address_or_the_network_of_an_ipv6_one(void **sta
     assert_memory_equal(none.bytes, zero.bytes, 16);
 }
 
-/* ---- Against a slow twin: a list of all, and whose turn came when ------------------------------
- */
+/* ---- Against a slow twin: a list of all, and whose turn came when ---------------------------- */
 
 enum { NAMES = 6 };
 

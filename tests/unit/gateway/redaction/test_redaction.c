@@ -164,8 +164,7 @@ static void fields_of_requests_are_taken_out_by_their_paths(void **state)
     check(line, NAMES("fields"), "{\"fields\":\"redacted\",\"causes\":[{\"doing\":\"redacted\"}]}");
 }
 
-/* ---- Against a slow, obvious one --------------------------------------------------------------
- */
+/* ---- Against a slow, obvious one ------------------------------------------------------------- */
 
 enum { CAUSES = 3, TEXT_WORDS = 3 };
 

@@ -79,8 +79,7 @@ static void a_step_has_three_looks_and_a_second(void **state)
     assert_true(beginning_look(FROM, STEP) > FROM - STEP / 2);
 }
 
-/* ---- Gateways that share a store that comes and goes ------------------------------------------
- */
+/* ---- Gateways that share a store that comes and goes ----------------------------------------- */
 
 #define EVERY (STEP / 10)
 #define TICK (STEP / 1000)

@@ -12,8 +12,7 @@
 
 enum { MOST = 2000 };
 
-/* ---- The bench: two gateways on one store -----------------------------------------------------
- */
+/* ---- The bench: two gateways on one store ---------------------------------------------------- */
 
 typedef struct Gateway {
     Arena *arena;
@@ -117,8 +116,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- Operations, and waiting for them ---------------------------------------------------------
- */
+/* ---- Operations, and waiting for them -------------------------------------------------------- */
 
 static void take(Gateway *g, Result result)
 {
@@ -286,8 +284,7 @@ static uint32_t read_samples(Gateway *g, int64_t trial, const char *node)
     return g->n_samples;
 }
 
-/* ---- Rows -------------------------------------------------------------------------------------
- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void a_rollout_is_read_as_it_was_put(void **state)
 {
@@ -317,8 +314,7 @@ static void a_row_never_goes_back(void **state)
     assert_true(look(&b->a, 0).room == 20);
 }
 
-/* ---- Members ----------------------------------------------------------------------------------
- */
+/* ---- Members --------------------------------------------------------------------------------- */
 
 static void clients_become_members_as_far_as_there_is_room(void **state)
 {
@@ -424,8 +420,7 @@ static void what_a_store_has_forgotten_is_put_back(void **state)
     assert_true(read_number(&b->a, "SELECT count(*) FROM rollout_members") == 3);
 }
 
-/* ---- Acts -------------------------------------------------------------------------------------
- */
+/* ---- Acts ------------------------------------------------------------------------------------ */
 
 static void of_two_acts_at_the_same_time_one_takes_effect(void **state)
 {
@@ -506,8 +501,7 @@ static void members_and_samples_go_with_their_trial(void **state)
     assert_true(read_number(&b->a, "SELECT count(*) FROM rollout_members") == 0);
 }
 
-/* ---- Judges -----------------------------------------------------------------------------------
- */
+/* ---- Judges ---------------------------------------------------------------------------------- */
 
 static void of_two_that_want_to_judge_one_does(void **state)
 {
@@ -558,8 +552,7 @@ static void who_leaves_judges_no_more_and_what_it_still_writes_changes_nothing(v
     assert_false(act(&b->a, row, true, "too late"));
 }
 
-/* ---- Samples ----------------------------------------------------------------------------------
- */
+/* ---- Samples --------------------------------------------------------------------------------- */
 
 static void a_gateway_has_one_sample_of_the_latest_trial(void **state)
 {
@@ -643,8 +636,7 @@ static void what_all_gateways_knew_in_the_cell_before_is_seen(void **state)
     assert_true(b->a.heard.begun == 9 && b->a.heard.settled == 10);
 }
 
-/* ---- Others -----------------------------------------------------------------------------------
- */
+/* ---- Others ---------------------------------------------------------------------------------- */
 
 static void on_notice(void *owner, Bytes text)
 {

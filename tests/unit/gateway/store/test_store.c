@@ -622,8 +622,7 @@ static void several_gateways_may_make_the_file_at_once(void **state)
     }
 }
 
-/* ---- Migrations beside older gateways ---------------------------------------------------------
- */
+/* ---- Migrations beside older gateways -------------------------------------------------------- */
 
 /* A gateway of schema 2, with its own statements. */
 typedef struct OldGateway {
@@ -769,8 +768,7 @@ static void a_migration_that_waits_for_a_backup_lets_older_gateways_go_on(void *
         fail_msg("a task took %lld ms", (long long)(old.longest / MILLISECOND));
 }
 
-/* ---- A file that cannot grow ------------------------------------------------------------------
- */
+/* ---- A file that cannot grow ----------------------------------------------------------------- */
 
 static Result insert_page(Bench *b, int64_t id)
 {

@@ -11,8 +11,7 @@
 
 #define HOUR (3600 * SECOND)
 
-/* ---- The bench --------------------------------------------------------------------------------
- */
+/* ---- The bench ------------------------------------------------------------------------------- */
 
 static int64_t keep_visits(const Config *config)
 {
@@ -179,8 +178,7 @@ static int64_t sample(Bench *b, const char *name)
     return atoll(at + 1 + strlen(name));
 }
 
-/* ---- Tests ------------------------------------------------------------------------------------
- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void what_is_older_than_its_time_is_deleted_and_nothing_else(void **state)
 {
@@ -339,8 +337,7 @@ static void rows_and_the_oldest_are_shown_for_each_kind_and_the_size_of_all(void
     assert_true(visits_only > 0 && visits_only < all);
 }
 
-/* ---- Clients that are forgotten ---------------------------------------------------------------
- */
+/* ---- Clients that are forgotten -------------------------------------------------------------- */
 
 static Result forget(Bench *b, const char *name, const char *hash, int64_t *n_out)
 {

@@ -94,8 +94,7 @@ static void assert_whole(Bench *b, const StoreReport *report)
         assert_true(report->tables[i].bytes > 0 && report->tables[i].bytes < report->bytes);
 }
 
-/* ---- Reports ----------------------------------------------------------------------------------
- */
+/* ---- Reports --------------------------------------------------------------------------------- */
 
 static void
 a_store_in_use_is_reported_with_its_schema_and_the_rows_and_bytes_of_each_table(void **state)
@@ -176,8 +175,7 @@ static void what_cannot_be_reached_is_no_report(void **state)
         assert_int_not_equal(access(away.sqlite, F_OK), 0);
 }
 
-/* ---- Damage -----------------------------------------------------------------------------------
- */
+/* ---- Damage ---------------------------------------------------------------------------------- */
 
 static void fill(Bench *b)
 {
@@ -264,8 +262,7 @@ static void a_file_that_does_not_exist_yet_is_good_where_it_can_be_made(void **s
     assert_non_null(strstr(error_text(b->arena, r), "the folder /nowhere cannot be written"));
 }
 
-/* ---- Copies -----------------------------------------------------------------------------------
- */
+/* ---- Copies ---------------------------------------------------------------------------------- */
 
 static void *write_pairs(void *argument)
 {

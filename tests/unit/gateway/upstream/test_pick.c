@@ -670,8 +670,7 @@ static void picks_are_those_of_a_slow_obvious_search(void **state)
     }
 }
 
-/* ---- What retries are based on ------------------------------------------------------------------
- */
+/* ---- What retries are based on --------------------------------------------------------------- */
 
 static const RetryAllowance half = {.percent = 50, .at_least = 0, .n_loops = 1};
 

@@ -637,8 +637,7 @@ static void our_frames_are_never_larger_than_everybody_takes(void **state)
     side_end(&server);
 }
 
-/* ---- Acknowledgements that nobody takes --------------------------------------------------------
- */
+/* ---- Acknowledgements that nobody takes ------------------------------------------------------ */
 
 static void an_instance_that_only_pings_and_reads_nothing_is_cut_off(void **state)
 {
