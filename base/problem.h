@@ -44,8 +44,8 @@ void problems_forget_following(Problems *problems, size_t first);
 /* One line each: "file:line:column: path: reason (did you mean ...)". Sorted by file and line. */
 void problems_print(const Problems *problems, Buffer *out);
 
-/* The word most similar to `word` among n; else the one that it is the beginning of, if there is one
-   only. NULL if none is similar enough. */
+/* The word most similar to `word` among n; else the one that it is the beginning of, if there is
+   one only. NULL if none is similar enough. */
 const char *nearest_word(Bytes word, const char *const *words, size_t n);
 
 #endif
