@@ -31,6 +31,7 @@ class Root:
         self.folder = pathlib.Path(folder)
         if not (self.folder / "bin/sh").exists():
             print(f"debootstrap {folder}", flush=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True,
                            stdout=subprocess.DEVNULL)
         shutil.copy("/etc/resolv.conf", self.folder / "etc/resolv.conf")
