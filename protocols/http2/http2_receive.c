@@ -628,7 +628,7 @@ static uint32_t read_payload(Http2 *http2, Bytes payload)
 static const char *other_protocol(const Http2 *http2)
 {
     uint8_t head[FRAME_HEAD];
-    bool text = http2->base.client && !http2->greeted;
+    bool text = http2->base.client;
     frame_write(head, http2->frame);
     for (size_t i = 0; i < FRAME_HEAD && text; i++)
         text = (head[i] >= ' ' && head[i] < 0x7f) || head[i] == '\r' || head[i] == '\n';
@@ -643,7 +643,7 @@ static const char *other_protocol(const Http2 *http2)
 static uint32_t check_frame(Http2 *http2)
 {
     const Frame *frame = &http2->frame;
-    const char *other = other_protocol(http2);
+    const char *other = http2->greeted ? NULL : other_protocol(http2);
     if (other)
         return broken_protocol(http2, other);
     if (frame->size > FRAME_PAYLOAD_MOST)

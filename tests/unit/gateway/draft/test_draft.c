@@ -383,8 +383,8 @@ static void types_and_methods_have_their_lines_in_each_spelling(void **state)
                           "messages: {M: {a: b}}\nmethods: {S.Get: T.Get}\n");
     static const char *const kept[] = {
         "types: {A: C}\nenums: {E: {X: Y}}\nmessages: {M: {a: b}}\nmethods: {S: T}\n",
-        "enums: {A: B, E: {X: {to: Y, back: true}}}\nmessages: {M to N: {a: b}}\n"
-        "methods: {S.Get: {to: T.Fetch}}\n",
+        ("enums: {A: B, E: {X: {to: Y, back: true}}}\nmessages: {M to N: {a: b}}\n"
+         "methods: {S.Get: {to: T.Fetch}}\n"),
         "types: {A: B}\nenums: {E: {X: Y}}\nmessages: {M: {a: c}}\nmethods: {S.Old: S.Get}\n",
     };
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
