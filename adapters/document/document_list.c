@@ -141,10 +141,12 @@ static void list_members(const Listing *listing, const MessageType *type, JsonNo
 static void list_message(const Listing *listing, const MessageType *type, JsonNode *node,
                          const char *path)
 {
+    const FieldType *elements =
+        node->kind == JSON_ARRAY ? bare_field(listing->rules, type, true) : NULL;
     if (node->kind == JSON_OBJECT)
         list_members(listing, type, node, path);
-    else if (node->kind == JSON_ARRAY && bare_field(listing->rules, type, true))
-        list_elements(listing, bare_field(listing->rules, type, true), node, path);
+    else if (elements)
+        list_elements(listing, elements, node, path);
     else /* without such a field it is the name of one */
         list_scalar(listing, bare_field(listing->rules, type, false), node, path);
 }

@@ -377,7 +377,8 @@ static void connection_settle(Connection *c)
 {
     if (c->state != CONNECTION_SERVING)
         return;
-    if ((loop_of(c)->draining && c->n_streams > 0 && !c->drained) || is_old(c)) {
+    bool undrained = c->n_streams > 0 && !c->drained;
+    if (undrained && (loop_of(c)->draining || is_old(c))) {
         c->drained = true;
         c->since = loop_of(c)->now;
         http_connection_drain(c->pump.http);
