@@ -97,7 +97,7 @@ static void put_any_type(Compiler *c, Table *table, const MessageType *type, Any
 static bool is_common(Compiler *c, const MessageType *type)
 {
     const MappingSet *common = c->set->options.common_types;
-    return common && table_get(&common->by_type, bytes_of(type->full_name));
+    return common && mapping_set_named(common, bytes_of(type->full_name));
 }
 
 /* Whether the target version has the type, so that it can be written as JSON. */
@@ -200,10 +200,12 @@ static void put_common(Compiler *c, Table *table, const MappingSet *common, Code
 static void compile_any_types(Compiler *c, Codec from, Codec to)
 {
     const MappingSet *types = c->set->options.types, *common = c->set->options.common_types;
-    Table *table = &c->set->any[from][to];
-    if (table->arena)
+    if (c->set->any[from][to])
         return;
+    Table *table = arena_make(c->arena, Table);
+    CHECK(table); /* a config generation's arena has no limit */
     *table = table_in(c->arena);
+    c->set->any[from][to] = table;
     if (types) {
         put_stranded(c, table, types, from, to);
         put_known_here(c, table, types, from, to);

@@ -111,7 +111,8 @@ static void compile_only(Draft *d, const Mapping *mapping, const FieldType *only
 
 Result compile_fields(Compiler *compiler, Program *program)
 {
-    const Mapping *mapping = program->mapping;
+    const Mapping *mapping = mapping_with_rules(compiler->room, program->mapping);
+    CHECK(mapping); /* a config generation's arena has no limit */
     Draft d = {.compiler = compiler,
                .arena = compiler->room,
                .program = program,

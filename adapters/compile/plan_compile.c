@@ -8,18 +8,18 @@ enum { DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
 
 /* The programs with the same options, apart from the codecs. */
 typedef struct CacheEntry {
-    ProgramSet set; /* first member: a pointer to it is cast to CacheEntry */
-    Compiler compiler;
-    Compiler proof; /* compiles every program once as a check; the result is discarded */
-    ProgramSet proof_set;
-    PlanCache *cache; /* or NULL: no lazy compilation, so no check is needed */
+    ProgramSet set;     /* first member: a pointer to it is cast to CacheEntry */
+    Compiler *compiler; /* NULL: nobody needed a program yet */
+    Compiler *proof;  /* compiles every program once as a check; the result is discarded. NULL: they
+                         are all compiled at once, so no check is needed */
+    PlanCache *cache; /* or NULL, likewise */
     struct CacheEntry *next;
 } CacheEntry;
 
 struct PlanCache {
     Arena *programs, *proof;
     CacheEntry *entries;
-    pthread_mutex_t lock; /* for compile_needed */
+    pthread_mutex_t lock; /* for make_needed and compile_needed */
 };
 
 PlanCache *plan_cache_new(Arena *programs, Arena *proof)
@@ -42,35 +42,76 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
            a->canonical == b->canonical;
 }
 
-/* Checked again under the lock: another thread may have compiled it. */
-static void compile_needed(const ProgramSet *set, const Program *needed)
+static Compiler *new_compiler(Arena *arena, ProgramSet *set)
 {
-    CacheEntry *entry = (CacheEntry *)(uintptr_t)set;
-    Program *program = (Program *)(uintptr_t)needed;
-    CHECK(pthread_mutex_lock(&entry->cache->lock) == 0);
-    if (!atomic_load_explicit(&program->compiled, memory_order_relaxed)) {
-        Result r = compiler_compile(&entry->compiler, program);
-        CHECK(!failed(r)); /* prove() has compiled the same program */
-    }
-    CHECK(pthread_mutex_unlock(&entry->cache->lock) == 0);
-}
-
-static void begin_compiler(Compiler *compiler, Arena *arena, ProgramSet *set,
-                           const PlanOptions *options)
-{
-    set->options = *options;
+    Compiler *compiler = arena_make(arena, Compiler);
+    CHECK(compiler); /* a config generation's arena has no limit */
     *compiler = (Compiler){.arena = arena, .room = arena, .set = set};
     compiler->programs = compiler->identities = compiler->any_reaches = compiler->costs =
         compiler->names = table_in(arena);
     compiler->text = buffer_in(arena);
+    return compiler;
+}
+
+static const Program *program_of(Compiler *compiler, const Plan *plan)
+{
+    return plan->only ? compiler_only(compiler, plan->mapping, plan->from, plan->only)
+                      : compiler_program(compiler, plan->mapping, plan->from, plan->to);
+}
+
+static CacheEntry *lock_entry(const ProgramSet *set)
+{
+    CacheEntry *entry = (CacheEntry *)(uintptr_t)set;
+    CHECK(pthread_mutex_lock(&entry->cache->lock) == 0);
+    if (!entry->compiler)
+        entry->compiler = new_compiler(entry->cache->programs, &entry->set);
+    return entry;
+}
+
+/* Under the lock: another thread may have compiled it. */
+static void compile_once(CacheEntry *entry, Program *program)
+{
+    if (atomic_load_explicit(&program->compiled, memory_order_relaxed))
+        return;
+    Result r = compiler_compile(entry->compiler, program);
+    CHECK(!failed(r)); /* prove() has compiled the same program */
+}
+
+static void compile_needed(const ProgramSet *set, const Program *needed)
+{
+    CacheEntry *entry = lock_entry(set);
+    compile_once(entry, (Program *)(uintptr_t)needed);
+    CHECK(pthread_mutex_unlock(&entry->cache->lock) == 0);
+}
+
+static const Program *make_needed(const ProgramSet *set, const Plan *needed)
+{
+    CacheEntry *entry = lock_entry(set);
+    Plan *plan = (Plan *)(uintptr_t)needed;
+    const Program *program = atomic_load_explicit(&plan->program, memory_order_relaxed);
+    if (!program) {
+        program = program_of(entry->compiler, plan);
+        compile_once(entry, (Program *)(uintptr_t)program);
+        atomic_store_explicit(&plan->program, program, memory_order_release);
+    }
+    CHECK(pthread_mutex_unlock(&entry->cache->lock) == 0);
+    return program;
 }
 
 static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
 {
     CacheEntry *entry = arena_make(arena, CacheEntry);
-    if (entry)
-        begin_compiler(&entry->compiler, arena, &entry->set, options);
+    CHECK(entry); /* a config generation's arena has no limit */
+    entry->set.options = *options;
     return entry;
+}
+
+static Compiler *new_proof(Arena *arena, const PlanOptions *options)
+{
+    ProgramSet *set = arena_make(arena, ProgramSet);
+    CHECK(set); /* as above */
+    set->options = *options;
+    return new_compiler(arena, set);
 }
 
 static CacheEntry *cached_entry(PlanCache *cache, const PlanOptions *options)
@@ -80,11 +121,19 @@ static CacheEntry *cached_entry(PlanCache *cache, const PlanOptions *options)
             return entry;
     }
     CacheEntry *entry = new_entry(cache->programs, options);
-    begin_compiler(&entry->proof, cache->proof, &entry->proof_set, options);
+    entry->set.make = make_needed;
     entry->set.compile = compile_needed;
+    entry->proof = new_proof(cache->proof, options);
     entry->cache = cache;
     entry->next = cache->entries;
     cache->entries = entry;
+    return entry;
+}
+
+static CacheEntry *entry_alone(Arena *arena, const PlanOptions *options)
+{
+    CacheEntry *entry = new_entry(arena, options);
+    entry->compiler = new_compiler(arena, &entry->set);
     return entry;
 }
 
@@ -96,34 +145,25 @@ static uint8_t cost_of(Compiler *compiler, const Mapping *mapping)
     return from > to ? from : to;
 }
 
-static const Program *program_of(Compiler *compiler, const Mapping *mapping,
-                                 const PlanOptions *options, const FieldType *only)
-{
-    return only ? compiler_only(compiler, mapping, options->from, only)
-                : compiler_program(compiler, mapping, options->from, options->to);
-}
-
 /* Checks that all programs of a plan can be compiled. */
-static Result prove(CacheEntry *entry, const Mapping *mapping, const PlanOptions *options,
-                    const FieldType *only)
+static Result prove(CacheEntry *entry, Plan *plan)
 {
-    uint32_t first = entry->proof_set.n;
-    entry->proof.room = arena_new(ARENA_UNLIMITED);
-    program_of(&entry->proof, mapping, options, only);
-    Result r = compiler_finish(&entry->proof, first);
-    arena_free(entry->proof.room);
+    Compiler *proof = entry->proof;
+    uint32_t first = proof->set->n;
+    proof->room = arena_new(ARENA_UNLIMITED);
+    plan->copies = program_of(proof, plan)->style == PROGRAM_COPY;
+    Result r = compiler_finish(proof, first);
+    arena_free(proof->room);
     return r;
 }
 
-static Result make_program(CacheEntry *entry, const Mapping *mapping, const PlanOptions *options,
-                           const FieldType *only, const Program **program_out)
+static Result compile_all(CacheEntry *entry, Plan *plan)
 {
     uint32_t first = entry->set.n;
-    Result r = entry->cache ? prove(entry, mapping, options, only) : OK;
-    if (failed(r))
-        return r;
-    *program_out = program_of(&entry->compiler, mapping, options, only);
-    return entry->cache ? OK : compiler_finish(&entry->compiler, first);
+    const Program *program = program_of(entry->compiler, plan);
+    plan->copies = program->style == PROGRAM_COPY;
+    atomic_init(&plan->program, program);
+    return compiler_finish(entry->compiler, first);
 }
 
 /* Finds the field `only_field`. *only_out is NULL for all fields. */
@@ -152,9 +192,8 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
     *plan_out = NULL;
     Plan *plan = arena_make(arena, Plan);
     CacheEntry *entry =
-        options->cache ? cached_entry(options->cache, options) : new_entry(arena, options);
-    if (!plan || !entry)
-        return FAIL(arena, FAULT_OUT_OF_MEMORY, "compiling a plan");
+        options->cache ? cached_entry(options->cache, options) : entry_alone(arena, options);
+    CHECK(plan); /* a config generation's arena has no limit */
     *plan =
         (Plan){.set = &entry->set,
                .mapping = mapping,
@@ -163,15 +202,15 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
                .unknown = options->unknown,
                .max_depth = depth_of(options),
                .max_elements = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS};
-    const FieldType *only;
-    Result r = find_only(arena, mapping, options, &only);
+    Result r = find_only(arena, mapping, options, &plan->only);
     if (!failed(r))
-        r = make_program(entry, mapping, options, only, &plan->program);
+        r = entry->proof ? prove(entry, plan) : compile_all(entry, plan);
     if (failed(r))
         return FAIL_OVER(arena, error_copy(arena, r), FAULT_BAD_SCHEMA,
                          "compiling the plan %s -> %s", mapping->from->full_name,
                          mapping->to->full_name);
-    plan->cost = plan_is_copy(plan) ? 0 : cost_of(&entry->compiler, mapping);
+    plan->cost =
+        plan_is_copy(plan) ? 0 : cost_of(entry->proof ? entry->proof : entry->compiler, mapping);
     *plan_out = plan;
     return OK;
 }
@@ -181,7 +220,7 @@ Result plan_compile_any(Arena *arena, const PlanOptions *options, const Plan **p
     const MappingSet *sets[] = {options->types, options->common_types};
     const Mapping *any = NULL;
     for (size_t i = 0; i < 2 && !any; i++)
-        any = sets[i] ? table_get(&sets[i]->by_type, bytes_of("google.protobuf.Any")) : NULL;
+        any = sets[i] ? mapping_set_named(sets[i], bytes_of("google.protobuf.Any")) : NULL;
     CHECK(any);
     return plan_compile(arena, any, options, plan_out);
 }

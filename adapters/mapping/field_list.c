@@ -187,6 +187,7 @@ static const Mapping *restrict_mapping(const Restricting *r, const FieldList *li
     if (list->whole)
         return mapping;
     Mapping *made = arena_make(r->arena, Mapping);
+    mapping = mapping_with_rules(r->arena, mapping);
     *made = *mapping;
     made->rules = restrict_rules(r, list, mapping->rules, mapping->n_rules, &made->n_rules);
     made->guards = loud_guards(r, mapping, &made->n_guards);

@@ -723,7 +723,7 @@ static void visit_rules(Visited *visited, const Mapping *mapping)
 static void report_visited(LossReport *report, const MappingSet *set, Visited *visited)
 {
     for (uint32_t i = 0; i < visited->n; i++) {
-        const Mapping *mapping = visited->mappings[i];
+        const Mapping *mapping = mapping_with_rules(report->arena, visited->mappings[i]);
         visit_rules(visited, mapping);
         report_rules(report, mapping, mapping->to, mapping->rules, mapping->n_rules,
                      mapping->to->name);
@@ -865,17 +865,17 @@ static LossNode *find_node(LossCounter *counter, const Mapping *mapping)
 /* Determines the node's own losses, and the mappings that it leads to. */
 static void look_at(LossCounter *counter, LossNode *node)
 {
-    const Mapping *mapping = node->mapping;
     Arena *scratch = arena_new(ARENA_UNLIMITED);
+    const Mapping *mapping = mapping_with_rules(scratch, node->mapping);
     Visited visited = {.arena = scratch, .seen = table_in(scratch)};
     visit_rules(&visited, mapping);
     node->inner = arena_array(counter->arena, LossNode *, visited.n + 1);
     for (uint32_t i = 0; i < visited.n; i++)
         node->inner[node->n_inner++] = find_node(counter, visited.mappings[i]);
-    arena_free(scratch);
     count_rules(mapping, mapping->to, mapping->rules, mapping->n_rules, &node->own);
     for (uint32_t i = 0; i < mapping->n_guards; i++)
         count_guard(mapping, &mapping->guards[i], &node->own);
+    arena_free(scratch);
 }
 
 static void enter(LossCounter *counter, LossNode *node)

@@ -2,9 +2,17 @@
 
 #include "base/arena.h"
 
+const Mapping *mapping_set_named(const MappingSet *set, Bytes full_name)
+{
+    if (!set->identity)
+        return table_get(&set->by_type, full_name);
+    const MessageType *type = schema_message(set->from, full_name);
+    return type ? set->mappings[type->index] : NULL;
+}
+
 const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from)
 {
-    const Mapping *found = table_get(&set->by_type, bytes_of(from->full_name));
+    const Mapping *found = mapping_set_named(set, bytes_of(from->full_name));
     return found && found->from == from ? found : NULL;
 }
 
@@ -39,7 +47,7 @@ const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss)
     return loss;
 }
 
-/* Memory for the rules of the identities, allocated in few blocks. */
+/* Memory for the rules of an identity, allocated in few blocks. */
 typedef struct IdentityRoom {
     Expr *fields;            /* one for each field */
     const FieldType **steps; /* likewise */
@@ -79,30 +87,30 @@ static const Expr *identity_of(const FieldType *field, const Mapping *mappings, 
     return room->messages++;
 }
 
-static bool make_identity(Arena *arena, const MessageType *type, Mapping *mappings)
+const Mapping *mapping_with_rules(Arena *arena, const Mapping *mapping)
 {
+    if (!mapping->unwritten)
+        return mapping;
+    const MessageType *type = mapping->to;
+    const Mapping *all = mapping - mapping->index;
     uint32_t n = type->n_fields, n_messages = 0;
     for (uint32_t i = 0; i < n; i++)
         n_messages += message_in(&type->fields[i]) != NULL;
+    Mapping *made = arena_make(arena, Mapping);
     Rule *rules = arena_array(arena, Rule, n);
     IdentityRoom room = {.fields = arena_array(arena, Expr, n),
                          .steps = arena_array(arena, const FieldType *, n),
                          .messages = arena_array(arena, Expr, n_messages),
                          .args = arena_array(arena, const Expr *, n_messages)};
-    if (!rules || !room.fields || !room.steps || !room.messages || !room.args)
-        return false;
+    if (!made || !rules || !room.fields || !room.steps || !room.messages || !room.args)
+        return NULL;
     for (uint32_t i = 0; i < n; i++)
-        rules[i] = (Rule){&type->fields[i], identity_of(&type->fields[i], mappings, &room)};
-    mappings[type->index] = (Mapping){
-        .from = type,
-        .to = type,
-        .rules = rules,
-        .n_rules = n,
-        .identity = true,
-        .same_wire = true,
-        .index = type->index,
-    };
-    return true;
+        rules[i] = (Rule){&type->fields[i], identity_of(&type->fields[i], all, &room)};
+    *made = *mapping;
+    made->rules = rules;
+    made->n_rules = n;
+    made->unwritten = false;
+    return made;
 }
 
 Result mapping_set_identity(Arena *arena, const Schema *schema, const MappingSet **set_out)
@@ -114,18 +122,22 @@ Result mapping_set_identity(Arena *arena, const Schema *schema, const MappingSet
     if (!set || !mappings || !list)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "mapping %s to itself", schema->name);
 
-    *set = (MappingSet){.from = schema,
+    *set = (MappingSet){.identity = true,
+                        .from = schema,
                         .to = schema,
                         .from_version = "",
                         .to_version = "",
                         .mappings = list,
-                        .n_mappings = schema->n_messages,
-                        .by_type = table_in(arena)};
+                        .n_mappings = schema->n_messages};
     for (uint32_t i = 0; i < schema->n_messages; i++) {
-        if (!make_identity(arena, &schema->messages[i], mappings))
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "mapping %s to itself", schema->name);
+        const MessageType *type = &schema->messages[i];
+        mappings[i] = (Mapping){.from = type,
+                                .to = type,
+                                .identity = true,
+                                .same_wire = true,
+                                .unwritten = true,
+                                .index = i};
         list[i] = &mappings[i];
-        table_put(&set->by_type, bytes_of(schema->messages[i].full_name), &mappings[i]);
     }
     *set_out = set;
     return OK;

@@ -115,6 +115,8 @@ struct Mapping {
     uint32_t n_guards;
     bool identity;  /* nothing changes by name and meaning, including sub-messages */
     bool same_wire; /* and the wire bytes may be copied */
+    bool unwritten; /* of mapping_set_identity: each field is itself, and there are no rules yet
+                       (mapping_with_rules) */
     uint32_t index; /* in its MappingSet */
     /* By FieldType.index of the target: never written, not even as a default. NULL: none is. See
        field_list.h. */
@@ -257,6 +259,7 @@ typedef struct MethodMapping {
 
 /* All mappings between two versions in one direction, and what they lose. */
 typedef struct MappingSet {
+    bool identity; /* of a schema with itself: the tables are empty */
     const Schema *from, *to;
     const char *from_version, *to_version;
     const char *file;         /* its change list; NULL: none, or several */
@@ -266,7 +269,7 @@ typedef struct MappingSet {
     uint32_t n_losses;
     Table by_type;   /* source full name -> Mapping; the type map for Any, details, operations. Of a
                         chain: also the type names of the versions between */
-    Table by_method; /* source MethodType's path -> MethodMapping; of an identity: empty */
+    Table by_method; /* source MethodType's path -> MethodMapping */
     const Stranded
         *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
@@ -274,6 +277,10 @@ typedef struct MappingSet {
                                           that may contain an Any */
     uint32_t n_between;
 } MappingSet;
+
+/* The mapping of the source message type with this full name, or NULL. Of a chain: also with the
+   name that a version between has. */
+const Mapping *mapping_set_named(const MappingSet *set, Bytes full_name);
 
 /* The mapping of a source message type, or NULL: it has no counterpart. */
 const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from);
@@ -286,8 +293,15 @@ const Mapping *mapping_set_output(const MappingSet *set, const MethodType *metho
 /* Gives the loss its index in the set. */
 const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
 
-/* The identity set of a schema. */
+/*
+ * The identity set of a schema. Most of its mappings are never read, since the bytes are passed on,
+ * so that their rules are made where they are: they would be half of the memory of a schema.
+ */
 MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,
                                      const MappingSet **set_out);
+
+/* The mapping, with its rules: an `unwritten` one is copied into the arena, and gets them there.
+   NULL: the arena is full. */
+const Mapping *mapping_with_rules(Arena *arena, const Mapping *mapping);
 
 #endif

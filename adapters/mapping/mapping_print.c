@@ -249,6 +249,8 @@ void mapping_print(const Mapping *mapping, Buffer *out)
                   mapping->same_wire  ? " (same bytes)"
                   : mapping->identity ? " (same)"
                                       : "");
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    mapping = mapping_with_rules(scratch, mapping);
     for (uint32_t i = 0; i < mapping->n_rules; i++) {
         buffer_printf(out, "  %s = ", mapping->rules[i].target->name);
         expr_print(mapping->rules[i].value, out);
@@ -264,4 +266,5 @@ void mapping_print(const Mapping *mapping, Buffer *out)
         }
         buffer_add_byte(out, '\n');
     }
+    arena_free(scratch);
 }

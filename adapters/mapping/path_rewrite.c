@@ -81,6 +81,9 @@ static Match match_steps(const Expr *field, Bytes path, Bytes *element_out, Byte
 
 /* ---- Through the mapping --------------------------------------------------------------------- */
 
+static void rewrite_mapping(PathRewrite *r, const Mapping *mapping, const TargetPath *outer,
+                            Bytes path);
+
 static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
                           const TargetPath *outer, Bytes path);
 
@@ -133,7 +136,7 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
     /* A path leads into a list or a map only to one of its elements. */
     bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || named);
     if (leads_on && how.inner)
-        rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
+        rewrite_mapping(r, how.inner, &at, rest);
     else
         add_path(r, &at, leads_on && field->type.message ? rest : BYTES_NONE);
 }
@@ -182,9 +185,19 @@ static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
     }
 }
 
+static void rewrite_mapping(PathRewrite *r, const Mapping *mapping, const TargetPath *outer,
+                            Bytes path)
+{
+    const Mapping *whole = mapping_with_rules(r->paths.arena, mapping);
+    if (whole)
+        rewrite_rules(r, whole->rules, whole->n_rules, outer, path);
+    else
+        r->paths.full = true;
+}
+
 bool path_rewrite(PathRewrite *rewrite, const Mapping *mapping, Bytes path)
 {
     rewrite->found = false;
-    rewrite_rules(rewrite, mapping->rules, mapping->n_rules, NULL, path);
+    rewrite_mapping(rewrite, mapping, NULL, path);
     return rewrite->found;
 }

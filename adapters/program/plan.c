@@ -5,10 +5,10 @@
 bool plan_is_copy(const Plan *plan)
 {
     const PlanOptions *options = &plan->set->options;
-    if (plan->program->style == PROGRAM_COPY)
+    if (plan->copies)
         return true;
     return plan->from == CODEC_JSON && plan->to == CODEC_JSON && plan->mapping->identity &&
-           !plan->program->only && !options->enums_as_numbers && !options->emit_defaults &&
+           !plan->only && !options->enums_as_numbers && !options->emit_defaults &&
            !options->emit_nulls && !options->walk_all;
 }
 

@@ -168,7 +168,7 @@ void plan_print(const Plan *plan, Buffer *out)
 {
     Listing list = {.out = out, .set = plan->set, .arena = arena_new(ARENA_UNLIMITED)};
     list.indexes = table_in(list.arena);
-    list_program(&list, plan->program);
+    list_program(&list, plan_program(plan));
     for (uint32_t i = 0; i < list.n; i++)
         print_program(&list, i);
     arena_free(list.arena);

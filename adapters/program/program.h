@@ -237,14 +237,15 @@ typedef struct ProgramSet {
     PlanOptions options;
     Program **programs; /* all of them */
     uint32_t n, capacity;
-    Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> AnyType */
-    /* Compiles a program at its first use; thread-safe. It cannot fail: plan_compile has checked
-       that all programs can be compiled. NULL: all are compiled. */
+    Table *any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> AnyType */
+    /* Make the program of a plan, and compile one, at their first use; thread-safe. They cannot
+       fail: plan_compile has checked that all programs can be compiled. NULL: all are there. */
+    const Program *(*make)(const struct ProgramSet *set, const Plan *plan);
     void (*compile)(const struct ProgramSet *set, const Program *program);
 } ProgramSet;
 
 /* Call it before reading members after Program.compiled, or ProgramSet.any for the codecs of the
-   program. Any thread. */
+   program; not for what plan_program gives, which is compiled. Any thread. */
 static inline void program_need(const ProgramSet *set, const Program *program)
 {
     if (__builtin_expect(!atomic_load_explicit(&program->compiled, memory_order_acquire), 0))
@@ -252,7 +253,9 @@ static inline void program_need(const ProgramSet *set, const Program *program)
 }
 
 struct Plan {
-    const Program *program;
+    _Atomic(const Program *) program; /* NULL: nobody needed it yet. See plan_program */
+    const FieldType *only;            /* as Program.only */
+    bool copies;                      /* its program is a PROGRAM_COPY */
     Codec from, to;
     uint8_t cost;                     /* plan_cost */
     UnknownFields unknown;            /* a shared program only knows whether it is UNKNOWN_KEEP */
@@ -260,6 +263,13 @@ struct Plan {
     const Mapping *mapping;
     const ProgramSet *set;
 };
+
+/* What is run, compiled. Any thread. */
+static inline const Program *plan_program(const Plan *plan)
+{
+    const Program *program = atomic_load_explicit(&plan->program, memory_order_acquire);
+    return __builtin_expect(program != NULL, 1) ? program : plan->set->make(plan->set, plan);
+}
 
 /* The full name of the type in an Any, the key of ProgramSet.any: the part of the URL after the
    last slash. Borrowed from `url`. */

@@ -494,7 +494,10 @@ static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint
 /* A type with a mapping; also one of a version between, which the first does not have. */
 static const MessageType *type_with_counterpart(Maker *m)
 {
-    const Table *by_type = &m->hints->set->by_type;
+    const MappingSet *set = m->hints->set;
+    const Table *by_type = &set->by_type;
+    if (!by_type->n)
+        return set->mappings[below(m, set->n_mappings)]->from;
     size_t at = 0;
     const TableEntry *entry = table_next(by_type, &at);
     for (uint64_t n = below(m, by_type->n); n; n--)
@@ -518,7 +521,7 @@ static const MessageType *any_type(Maker *m)
         return any_of(m, set->from);
     if (chance(m, 20) && m->hints->known.n)
         return any_of(m, m->hints->known.schemas[below(m, m->hints->known.n)]);
-    return set->by_type.n ? type_with_counterpart(m) : NULL;
+    return set->n_mappings ? type_with_counterpart(m) : NULL;
 }
 
 static const MessageType *type_in_any(Maker *m)

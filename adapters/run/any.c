@@ -22,7 +22,7 @@ static AnyType find_any_type(Runner *runner, const Program *any, Bytes url)
     Bytes name = any_type_name(url);
     const AnyType *found = any->held ? table_get(any->held, name) : NULL;
     if (!found)
-        found = table_get(&runner->set->any[any->from_codec][any->to_codec], name);
+        found = table_get(runner->set->any[any->from_codec][any->to_codec], name);
     return found ? *found : (AnyType){.bytes_in = true, .bytes_out = true};
 }
 

@@ -133,7 +133,7 @@ static void write_rest(PlanRun *asked, const Plan *plan, const Runner *found, Js
     runner->mistakes = &mistake;
     runner->most_mistakes = 1;
     asked->has_rest =
-        program_run(runner, plan->program, (Value){.node = root}) && !asked->rest->full;
+        program_run(runner, plan_program(plan), (Value){.node = root}) && !asked->rest->full;
 }
 
 static bool is_told(const Result *told, size_t n, Result r)
@@ -167,7 +167,7 @@ static Result with_all_mistakes(PlanRun *asked, const Plan *plan, Value source, 
     runner->most_mistakes = MOST_MISTAKES;
     for (const Error *told = first.error; told && n < MOST_MISTAKES; told = told->also)
         all[n++] = (Result){told};
-    program_run(runner, plan->program, source); /* what it returns, the mistakes say */
+    program_run(runner, plan_program(plan), source); /* what it returns, the mistakes say */
     for (uint32_t i = 0; i < runner->n_mistakes; i++) {
         Result r = mistake_result(&mistakes[i], arena);
         bool is_left_out = of_parameters && r.error->fault == &FAULT_FIELD_REQUIRED;
@@ -184,6 +184,7 @@ static Result with_all_mistakes(PlanRun *asked, const Plan *plan, Value source, 
 
 typedef struct Series {
     const Plan *plan;
+    const Program *program;
     Runner runner;
     Mistake mistake;
 } Series;
@@ -195,13 +196,13 @@ static inline void begin_series(Series *s, const Plan *plan, Arena *arena, Buffe
     begin(&s->runner, plan, arena, out, report);
     s->runner.mistakes = &s->mistake;
     s->runner.most_mistakes = 1;
-    program_need(plan->set, plan->program);
+    s->program = plan_program(plan);
 }
 
 /* Most plans are run without another look at what they are. */
 static inline bool run_program(Series *s, Value source)
 {
-    const Program *program = s->plan->program;
+    const Program *program = s->program;
     if (!program->wire)
         return program_run(&s->runner, program, source);
     s->runner.depth = 1;
