@@ -180,28 +180,29 @@ static Result find_only(Arena *arena, const Mapping *mapping, const PlanOptions 
                             mapping->to->full_name, options->only_field);
 }
 
-static uint32_t depth_of(const PlanOptions *options)
+static PlanOptions completed(const PlanOptions *options)
 {
+    PlanOptions whole = *options;
     uint32_t depth = options->max_depth ? options->max_depth : DEFAULT_DEPTH;
-    return depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    whole.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    whole.max_elements = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
+    return whole;
 }
 
 Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                     const Plan **plan_out)
 {
     *plan_out = NULL;
+    PlanOptions whole = completed(options);
     Plan *plan = arena_make(arena, Plan);
     CacheEntry *entry =
-        options->cache ? cached_entry(options->cache, options) : entry_alone(arena, options);
+        options->cache ? cached_entry(options->cache, &whole) : entry_alone(arena, &whole);
     CHECK(plan); /* a config generation's arena has no limit */
-    *plan =
-        (Plan){.set = &entry->set,
-               .mapping = mapping,
-               .from = options->from,
-               .to = options->to,
-               .unknown = options->unknown,
-               .max_depth = depth_of(options),
-               .max_elements = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS};
+    *plan = (Plan){.set = &entry->set,
+                   .mapping = mapping,
+                   .from = options->from,
+                   .to = options->to,
+                   .unknown = options->unknown};
     Result r = find_only(arena, mapping, options, &plan->only);
     if (!failed(r))
         r = entry->proof ? prove(entry, plan) : compile_all(entry, plan);

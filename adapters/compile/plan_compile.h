@@ -25,7 +25,7 @@ PlanCache *plan_cache_new(Arena *programs, Arena *proof);
 
 /*
  * Compiles a plan. On failure *plan_out is NULL. Faults: BAD_SCHEMA when the mapping cannot be a
- * plan (too many fields, too deep, no such only_field), OUT_OF_MEMORY.
+ * plan (too many fields, too deep, no such only_field).
  */
 MUST_USE Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                              const Plan **plan_out);

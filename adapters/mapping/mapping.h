@@ -110,17 +110,16 @@ struct Mapping {
     const MessageType *from, *to;
     const Rule
         *rules; /* in the order of the target's field numbers; without fields that have no value */
-    uint32_t n_rules;
     const Guard *guards;
-    uint32_t n_guards;
+    /* By FieldType.index of the target: never written, not even as a default. NULL: none is. See
+       field_list.h. */
+    const bool *hidden;
+    uint32_t n_rules, n_guards;
+    uint32_t index; /* in its MappingSet */
     bool identity;  /* nothing changes by name and meaning, including sub-messages */
     bool same_wire; /* and the wire bytes may be copied */
     bool unwritten; /* of mapping_set_identity: each field is itself, and there are no rules yet
                        (mapping_with_rules) */
-    uint32_t index; /* in its MappingSet */
-    /* By FieldType.index of the target: never written, not even as a default. NULL: none is. See
-       field_list.h. */
-    const bool *hidden;
 };
 
 /* ---- Converters ------------------------------------------------------------------------------ */

@@ -254,14 +254,13 @@ static inline void program_need(const ProgramSet *set, const Program *program)
 
 struct Plan {
     _Atomic(const Program *) program; /* NULL: nobody needed it yet. See plan_program */
-    const FieldType *only;            /* as Program.only */
-    bool copies;                      /* its program is a PROGRAM_COPY */
-    Codec from, to;
-    uint8_t cost;                     /* plan_cost */
-    UnknownFields unknown;            /* a shared program only knows whether it is UNKNOWN_KEEP */
-    uint32_t max_depth, max_elements; /* of one message */
+    const ProgramSet *set;            /* with the other options */
     const Mapping *mapping;
-    const ProgramSet *set;
+    const FieldType *only;     /* as Program.only */
+    Codec from : 8, to : 8;    /* small, because a config has many plans */
+    UnknownFields unknown : 8; /* a shared program only knows whether it is UNKNOWN_KEEP */
+    uint8_t cost;              /* plan_cost */
+    bool copies;               /* its program is a PROGRAM_COPY */
 };
 
 /* What is run, compiled. Any thread. */

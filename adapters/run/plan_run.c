@@ -59,8 +59,8 @@ static void begin(Runner *runner, const Plan *plan, Arena *arena, Buffer *out, P
     runner->set = plan->set;
     runner->unknown = plan->unknown;
     runner->depth = 0;
-    runner->max_depth = plan->max_depth;
-    runner->elements_left = plan->max_elements;
+    runner->max_depth = plan->set->options.max_depth;
+    runner->elements_left = plan->set->options.max_elements;
     uint8_t *frames = (uint8_t *)runner->first_frames;
     runner->free = (FrameRoom){frames, frames + FIRST_FRAMES};
     runner->spare = (FrameRoom){NULL, NULL};
@@ -270,7 +270,7 @@ static __attribute__((noinline)) Result next_json(Series *s, Bytes message)
 Result plan_series_next(PlanSeries *series, Bytes message)
 {
     Series *s = (Series *)(void *)series;
-    s->runner.elements_left = s->plan->max_elements;
+    s->runner.elements_left = s->plan->set->options.max_elements;
     s->runner.spare = (FrameRoom){NULL, NULL}; /* it was in the arena */
     return s->plan->from == CODEC_JSON ? next_json(s, message)
                                        : run_on(s, value_of_bytes(message), message.size);
