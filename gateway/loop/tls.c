@@ -13,6 +13,14 @@
 /* Bytes of a record; with room for its header and tag. */
 enum { RECORD_SIZE = LOOP_RECORD_SIZE, RECORD_ROOM = RECORD_SIZE + 512 };
 
+/* In place of ERR_clear_error, which clears sixteen places with or without errors in them: it would
+   be a tenth of what a small record costs. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
+}
+
 static int bio_read(BIO *bio, char *out, int size)
 {
     Socket *socket = BIO_get_data(bio);
@@ -156,7 +164,7 @@ static Result tls_error(Socket *socket, const char *doing)
 
 Result tls_handshake(Socket *socket, bool *done_out)
 {
-    ERR_clear_error();
+    forget_errors();
     int r = SSL_do_handshake(socket->tls);
     *done_out = r == 1;
     if (r == 1)
@@ -171,7 +179,7 @@ TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_
                        Result *why_out)
 {
     *size_out = 0;
-    ERR_clear_error();
+    forget_errors();
     while (*size_out < size) {
         size_t n;
         int r = SSL_read_ex(socket->tls, room + *size_out, size - *size_out, &n);
@@ -205,7 +213,7 @@ int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *take
     LoopPrivate *p = socket->loop->private;
     size_t gathered = 0;
     *taken_out = 0;
-    ERR_clear_error();
+    forget_errors();
     for (int i = 0; i < n; i++) {
         const uint8_t *at = vectors[i].iov_base;
         size_t left = vectors[i].iov_len;
@@ -239,9 +247,9 @@ int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *take
 
 void tls_close(Socket *socket)
 {
-    ERR_clear_error();
+    forget_errors();
     SSL_shutdown(socket->tls); /* the result does not matter: the connection ends */
-    ERR_clear_error();
+    forget_errors();
 }
 
 Bytes socket_alpn(const Socket *socket)
