@@ -21,9 +21,21 @@ static void forget_errors(void)
         ERR_clear_error();
 }
 
+/* What OpenSSL reads from and writes to; of one connection. */
+typedef struct Pipe {
+    Socket *socket;
+    uint8_t *held; /* goes out before what is written next; or NULL */
+    size_t held_size;
+} Pipe;
+
+static Pipe *pipe_of(const Socket *socket)
+{
+    return BIO_get_data(SSL_get_rbio(socket->tls));
+}
+
 static int bio_read(BIO *bio, char *out, int size)
 {
-    Socket *socket = BIO_get_data(bio);
+    Socket *socket = ((Pipe *)BIO_get_data(bio))->socket;
     LoopPrivate *p = socket->loop->private;
     BIO_clear_retry_flags(bio);
     if (p->cipher_of != socket || p->cipher_in.size == 0) {
@@ -36,17 +48,33 @@ static int bio_read(BIO *bio, char *out, int size)
     return (int)n;
 }
 
+static void add_cipher(LoopPrivate *p, const void *data, size_t size)
+{
+    memcpy(p->cipher_buffer + p->cipher_size, data, size);
+    p->cipher_size += size;
+}
+
+static void drop_held(Pipe *pipe)
+{
+    OPENSSL_free(pipe->held);
+    pipe->held = NULL;
+    pipe->held_size = 0;
+}
+
 static int bio_write(BIO *bio, const char *data, int size)
 {
-    Socket *socket = BIO_get_data(bio);
-    LoopPrivate *p = socket->loop->private;
+    Pipe *pipe = BIO_get_data(bio);
+    LoopPrivate *p = pipe->socket->loop->private;
     BIO_clear_retry_flags(bio);
-    if ((size_t)size > LOOP_CIPHER_SIZE - p->cipher_size) {
+    if (pipe->held_size + (size_t)size > LOOP_CIPHER_SIZE - p->cipher_size) {
         BIO_set_retry_write(bio);
         return -1;
     }
-    memcpy(p->cipher_buffer + p->cipher_size, data, (size_t)size);
-    p->cipher_size += (size_t)size;
+    if (pipe->held) {
+        add_cipher(p, pipe->held, pipe->held_size);
+        drop_held(pipe);
+    }
+    add_cipher(p, data, (size_t)size);
     return size;
 }
 
@@ -60,7 +88,18 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
 
 static int bio_create(BIO *bio)
 {
+    Pipe *pipe = OPENSSL_zalloc(sizeof *pipe);
+    BIO_set_data(bio, pipe);
     BIO_set_init(bio, 1);
+    return pipe != NULL;
+}
+
+static int bio_destroy(BIO *bio)
+{
+    Pipe *pipe = BIO_get_data(bio);
+    if (pipe)
+        drop_held(pipe);
+    OPENSSL_free(pipe);
     return 1;
 }
 
@@ -74,6 +113,7 @@ static void make_bio_method(void)
     BIO_meth_set_write(bio_method, bio_write);
     BIO_meth_set_ctrl(bio_method, bio_control);
     BIO_meth_set_create(bio_method, bio_create);
+    BIO_meth_set_destroy(bio_method, bio_destroy);
 }
 
 __attribute__((destructor)) static void free_bio_method(void)
@@ -93,7 +133,7 @@ static int tls_new(Socket *socket, SSL_CTX *context)
         BIO_free(bio);
         return UV_ENOMEM;
     }
-    BIO_set_data(bio, socket);
+    ((Pipe *)BIO_get_data(bio))->socket = socket;
     SSL_set_bio(tls, bio, bio);
     SSL_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                           SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -162,13 +202,30 @@ static Result tls_error(Socket *socket, const char *doing)
                 reason ? reason : "the peer aborted the handshake or the connection");
 }
 
+/* A server of TLS 1.3 ends the handshake with a ticket, which nobody waits for: it goes out in one
+   packet with what is written next, mostly the response. */
+static void hold_ticket(Socket *socket)
+{
+    LoopPrivate *p = socket->loop->private;
+    Pipe *pipe = pipe_of(socket);
+    if (socket->dialed || p->cipher_size == 0 || SSL_version(socket->tls) != TLS1_3_VERSION)
+        return;
+    pipe->held = OPENSSL_memdup(p->cipher_buffer, p->cipher_size);
+    if (!pipe->held)
+        return; /* it goes out now */
+    pipe->held_size = p->cipher_size;
+    p->cipher_size = 0;
+}
+
 Result tls_handshake(Socket *socket, bool *done_out)
 {
     forget_errors();
     int r = SSL_do_handshake(socket->tls);
     *done_out = r == 1;
-    if (r == 1)
+    if (r == 1) {
+        hold_ticket(socket);
         return OK;
+    }
     int error = SSL_get_error(socket->tls, r);
     if (error == SSL_ERROR_WANT_READ)
         return OK;

@@ -6,10 +6,12 @@
 #include "tests/unit/gateway/doubles.h"
 
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -410,6 +412,64 @@ static void what_is_encrypted_and_cannot_be_sent_was_not_accepted(void **state)
     assert_ptr_equal(here.lost, &FAULT_SYSTEM);
 }
 
+static bool has_ticket(void)
+{
+    return SSL_SESSION_has_ticket(SSL_get_session(here.socket.tls));
+}
+
+static int unread_by_here(void)
+{
+    int fd, n = -1;
+    assert_int_equal(uv_fileno(&here.socket.uv.handle, &fd), 0);
+    assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+    return n;
+}
+
+static bool here_has_received_something(void)
+{
+    return here.received_size > 0;
+}
+
+static void the_ticket_of_tls_1_3_comes_with_what_is_sent_first(void **state)
+{
+    connect_pair(server, &(SocketPeer){client, "shop.example", "h2"});
+    loop_run_until(&loop, both_ready);
+    assert_int_equal(unread_by_here(), 0);
+    assert_false(has_ticket());
+    send_text(&there, "pong");
+    pump(&there);
+    loop_run_until(&loop, here_has_received_something);
+    assert_bytes(bytes(here.received, here.received_size), "pong");
+    assert_true(has_ticket());
+}
+
+/* In TLS 1.2 it is within the handshake, which the client waits for. */
+static void the_ticket_of_tls_1_2_comes_at_once(void **state)
+{
+    SSL_CTX *older = client_context(&authority, NULL, NULL);
+    assert_int_equal(SSL_CTX_set_max_proto_version(older, TLS1_2_VERSION), 1);
+    connect_pair(server, &(SocketPeer){older, "shop.example", "h2"});
+    loop_run_until(&loop, both_ready);
+    assert_true(has_ticket());
+    SSL_CTX_free(older);
+}
+
+static bool both_are_at_their_ends(void)
+{
+    return here.eof && there.eof;
+}
+
+/* Its sequence number is before that of close_notify. */
+static void a_connection_ends_well_though_its_ticket_was_never_sent(void **state)
+{
+    connect_pair(server, &(SocketPeer){client, "shop.example", "h2"});
+    loop_run_until(&loop, both_ready);
+    socket_shutdown(&there.socket);
+    socket_shutdown(&here.socket);
+    loop_run_until(&loop, both_are_at_their_ends);
+    assert_true(!here.lost && !there.lost);
+}
+
 static void much_arrives_whole_under_tls(void **state)
 {
     connect_pair(server, &(SocketPeer){client, "shop.example", NULL});
@@ -511,6 +571,9 @@ int main(void)
         socket_test(what_a_server_has_said_before_it_reset_the_connection_is_read),
         socket_test(what_a_lost_socket_has_not_sent_is_known),
         socket_test(tls_agrees_on_a_protocol_and_carries_bytes),
+        socket_test(the_ticket_of_tls_1_3_comes_with_what_is_sent_first),
+        socket_test(the_ticket_of_tls_1_2_comes_at_once),
+        socket_test(a_connection_ends_well_though_its_ticket_was_never_sent),
         socket_test(much_arrives_whole_under_tls),
         socket_test(what_is_encrypted_and_cannot_be_sent_was_not_accepted),
         socket_test(the_server_learns_who_the_client_is),
