@@ -21,14 +21,15 @@ class Interrupted(Exception):
 class Counted:
     """Use it in a `with` block, and `counted()` after the block."""
 
-    def __init__(self, build, folder, upstream, config="", route="", services="", instances=""):
-        self.out = folder / "callgrind.out"
+    def __init__(self, build, folder, upstream, config="", route="", services="", instances="", listen="", connects=False):
+        """`connects`: the work opens connections, each of which ends a dump."""
+        self.out, self.connects = folder / "callgrind.out", connects
         self.marks, self.first, self.last = [], None, None
         config += "overload: {shed: false, delay: 10s, interval: 10s}\n"  # it is so slow that it may well be overloaded
         self.gateway = contenders.start_gateway(build, folder, upstream, under=[
             "valgrind", "--tool=callgrind", "--dump-before=accept4", "--dump-line=no",
             f"--callgrind-out-file={self.out}", f"--log-file={folder / 'valgrind.log'}"], config=config, route=route,
-            services=services, instances=instances)
+            services=services, instances=instances, listen=listen)
         self.port = self.gateway.port
 
     def __enter__(self):
@@ -62,12 +63,21 @@ class Counted:
     def counted(self):
         """
         The dump of the work: the largest between the marks. The others only contain the accepting of marks, unless somebody
-        else has connected meanwhile: then the work is in several dumps, and counts for nothing.
+        else has connected meanwhile: then the work is in several dumps, and counts for nothing. That is so, too, where the work connects,
+        but then all of them are of it: see instructions().
         """
-        *others, largest = sorted((self.path(dump) for dump in self.dumps() if self.first < dump <= self.last), key=total)
-        if sum(map(total, others)) > ACCEPTED * total(largest):
+        *others, largest = self.between()
+        if not self.connects and sum(map(total, others)) > ACCEPTED * total(largest):
             raise Interrupted("another process has connected to the gateway while its instructions were counted")
         return largest
+
+    def between(self):
+        """The dumps between the marks, the largest last."""
+        return sorted((self.path(dump) for dump in self.dumps() if self.first < dump <= self.last), key=total)
+
+    def instructions(self):
+        """Of the work."""
+        return sum(map(total, self.between())) if self.connects else total(self.counted())
 
     def path(self, dump):
         return self.out.parent / f"{self.out.name}.{dump}"

@@ -8,7 +8,7 @@ from processes import ROOT, Watched, free_port
 CERTAIN_JSON = b'{"id":"42","customer":"ann","status":"PAID","total":"12"}'  # 57 bytes
 
 GATEWAY_CONFIG = """\
-listen: [{{address: 127.0.0.1:{port}}}]
+listen: [{{address: 127.0.0.1:{port}}}{listen}]
 loops: 1
 log: {log}
 services:
@@ -47,12 +47,12 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream, under=(), config="", route="", services="", log="/dev/null", routes="", instances=""):
+def start_gateway(build, folder, upstream, under=(), config="", route="", services="", log="/dev/null", routes="", instances="", listen=""):
     """`under`: a command that runs it, with its options. `config`: more lines of it, in which FOLDER is the folder. `route`: more of the orders' route.
-    `services`, `routes`: more of them, each on a new line. `instances`: more of the first one, and others."""
+    `services`, `routes`: more of them, each on a new line. `instances`: more of the first one, and others. `listen`: more listeners, after a comma."""
     port = free_port()
     file = pathlib.Path(folder) / "gateway.yaml"
     file.write_text(GATEWAY_CONFIG.format(
-        port=port, upstream=upstream, route=route, services=services, log=log, routes=routes, instances=instances, shop=ROOT / "examples/shop",
+        port=port, listen=listen, upstream=upstream, route=route, services=services, log=log, routes=routes, instances=instances, shop=ROOT / "examples/shop",
         orders=build / "examples/shop/orders.binpb") + config.replace("FOLDER", str(folder)))
     return Watched([*under, build / "passerelle", "run", file], port)

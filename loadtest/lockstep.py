@@ -88,6 +88,28 @@ class Http1Client:
         return [Answer(dict(fields, **{":status": first.split()[1]}), body, {})]
 
 
+class FreshTlsClient(Http1Client):
+    """One request on each connection, which is opened and closed for it. `context`: of the client, for localhost."""
+
+    def __init__(self, port, context, path):
+        self.port, self.context, self.http = port, context, None
+        self.request = f"GET {path} HTTP/1.1\r\nhost: x\r\naccept: */*\r\n\r\n".encode()
+
+    def close(self):
+        if self.http:
+            self.http.connection.close()
+
+    def ask(self, n):
+        self.http = Http1(self.context.wrap_socket(connect(self.port), server_hostname="localhost"))
+        super().ask(n)
+
+    def hear(self, n):
+        answers = super().hear(n)
+        self.http.connection.unwrap().close()  # both have said that they end
+        self.http = None
+        return answers
+
+
 # ---- HTTP/2 ----------------------------------------------------------------------------------------
 
 

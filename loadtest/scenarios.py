@@ -7,11 +7,14 @@ import json
 import os
 import pathlib
 import shutil
+import ssl
 import tempfile
 import time
 
 import contenders
-from lockstep import GrpcClient, GrpcService, Http1Client, Http1Service
+from beside.peers import make_certificate
+from lockstep import FreshTlsClient, GrpcClient, GrpcService, Http1Client, Http1Service
+from processes import free_port
 
 TOGETHER = 16       # gRPC calls in flight at once
 IN_ONE_WRITE = 100  # messages of a stream
@@ -84,6 +87,18 @@ CLIENTS = "identity_header: x-client\ntrusted_proxies: [127.0.0.1]\n"
 LEDGER = "ledger: {webhooks: [{name: pager, url: 'http://127.0.0.1:1/', every: 1m}]}\n"
 
 
+class Secure:
+    """A listener for localhost in TLS: its certificate, as long as the process; what a config says of it; and the context of a client."""
+
+    def __init__(self):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder)
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
+        make_certificate(certificate, key)
+        self.port, self.context = free_port(), ssl.create_default_context(cafile=certificate)
+        self.listen = f", {{address: 127.0.0.1:{self.port}, tls: {{certificate: {certificate}, key: {key}}}}}"
+
+
 class Credentials:
     """Files of an API key and of a token's key, as long as the process; what a config says of them; and what a client sends."""
 
@@ -118,9 +133,10 @@ class Scenario:
     """
 
     def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1, route="", config="",
-                 services="", instances="", settles=0, beside=None, most=6):
+                 services="", instances="", listen="", port=None, settles=0, beside=None, most=6):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
         self.kind, self.n, self.warm, self.at_once, self.route, self.config = kind, n, warm, at_once, route, config
+        self.listen, self.port = listen, port
         self.services, self.instances, self.settles, self.beside, self.most = services, instances, settles, beside, most
 
     def start(self, port, service):
@@ -173,6 +189,12 @@ def scenarios(stubs):
         body = contenders.CERTAIN_JSON
         return Scenario("HTTP/1.1 passed through", lambda: Http1Service(body),
                         lambda port: Http1Client(port, "GET", "/raw/orders/42"), lambda answer: answer == body)
+
+    def opaque_secure():
+        body, secure = contenders.CERTAIN_JSON, Secure()
+        return Scenario("HTTP/1.1 passed through, over a new TLS connection", lambda: Http1Service(body),
+                        lambda port: FreshTlsClient(port, secure.context, "/raw/orders/42"), lambda answer: answer == body,
+                        n=80, warm=16, listen=secure.listen, port=secure.port)
 
     def unary(name, version, is_right, route="", request=get, **more):
         return Scenario(name, lambda: GrpcService(order),
@@ -227,6 +249,7 @@ def scenarios(stubs):
     few = {"n": 8, "warm": 2}
     return [
         opaque(),
+        opaque_secure(),
         unary("gRPC unary, v3 to v3", "v3", is_v3),
         unary("gRPC unary, v3 to v3, with retries and hedges", "v3", is_v3, RETRIES),
         unary("gRPC unary, v3 to v3, with parameters", "v3", is_v3,
