@@ -232,6 +232,12 @@ Result tls_handshake(Socket *socket, bool *done_out)
     return tls_error(socket, "TLS handshake");
 }
 
+/* To try once more would only tell the same, for a twentieth of what a small call costs. */
+static bool is_all_read(const Socket *socket)
+{
+    return socket->loop->private->cipher_in.size == 0 && !SSL_has_pending(socket->tls);
+}
+
 TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_out,
                        Result *why_out)
 {
@@ -242,6 +248,8 @@ TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_
         int r = SSL_read_ex(socket->tls, room + *size_out, size - *size_out, &n);
         if (r == 1) {
             *size_out += n;
+            if (is_all_read(socket))
+                return TLS_WAIT;
             continue;
         }
         int error = SSL_get_error(socket->tls, r);
