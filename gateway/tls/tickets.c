@@ -131,6 +131,17 @@ static SSL_TICKET_RETURN on_opened(SSL *tls, SSL_SESSION *session, const unsigne
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
+/* SSL_CTX_set_client_hello_cb(3). RFC 8446 section 4.2.9: who does not say how it would resume, as
+   clients in Go without a cache of sessions, cannot use a ticket. */
+static int on_hello(SSL *tls, int *alert, void *owner)
+{
+    const unsigned char *modes;
+    size_t size;
+    if (SSL_client_hello_get0_ext(tls, TLSEXT_TYPE_psk_kex_modes, &modes, &size) != 1)
+        SSL_set_num_tickets(tls, 0); /* of TLS 1.3; in 1.2 the client asks for it */
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 bool tickets_use(SSL_CTX *context, uint32_t seconds)
 {
     /* Sessions are kept by the clients alone. */
@@ -140,6 +151,7 @@ bool tickets_use(SSL_CTX *context, uint32_t seconds)
         return SSL_CTX_set_num_tickets(context, 0) == 1;
     }
     SSL_CTX_set_timeout(context, seconds);
+    SSL_CTX_set_client_hello_cb(context, on_hello, NULL);
     /* OpenSSL would seal two for each handshake. */
     return SSL_CTX_set_num_tickets(context, 1) == 1 &&
            SSL_CTX_set_session_ticket_cb(context, on_sealing, on_opened, NULL) == 1 &&

@@ -12,8 +12,8 @@
 typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
 
 /* Sessions of the context can be resumed for so many seconds, by tickets; a key makes tickets for
-   half of that. 0: no session can be resumed. Before connections are made of the context. False:
-   there is no memory. */
+   half of that. 0: no session can be resumed. Who cannot resume gets no ticket. Before
+   connections are made of the context. False: there is no memory. */
 bool tickets_use(SSL_CTX *context, uint32_t seconds);
 
 /* For the process that takes over, and what the one before has left; other bytes are ignored. */

@@ -76,9 +76,51 @@ static void the_cheapest_suites_come_first_and_a_handshake_seals_one_ticket(void
     arena_free(arena);
 }
 
+/* What a server decides on when this client has greeted it, which says `how` it would resume. */
+static size_t tickets_for(SSL_CTX *context, SSL_CTX *client_context, bool how)
+{
+    static const uint8_t modes[] = {0x00, 0x2d, 0x00, 0x02, 0x01, 0x01};
+    SSL *client = SSL_new(client_context), *server = SSL_new(context);
+    BIO *up = BIO_new(BIO_s_mem()), *down = BIO_new(BIO_s_mem());
+    SSL_set_bio(client, BIO_new(BIO_s_null()), up);
+    SSL_set_connect_state(client);
+    SSL_do_handshake(client);
+    char *hello;
+    size_t size = (size_t)BIO_get_mem_data(up, &hello);
+    char *found = memmem(hello, size, modes, sizeof modes);
+    assert_non_null(found);
+    if (!how)
+        found[0] = 0x5a; /* an extension that nobody knows */
+    BIO *hello_in = BIO_new_mem_buf(hello, (int)size);
+    SSL_set_bio(server, hello_in, down);
+    SSL_set_accept_state(server);
+    assert_int_equal(SSL_do_handshake(server), -1);
+    assert_true(BIO_get_mem_data(down, &hello) > 0); /* its flight */
+    size_t n = SSL_get_num_tickets(server);
+    SSL_free(server);
+    SSL_free(client);
+    return n;
+}
+
+static void a_client_that_cannot_resume_gets_no_ticket(void **state)
+{
+    TlsFiles with_sessions = {
+        .certificate = files.certificate, .key = files.key, .session_seconds = 60};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    SSL_CTX *server, *client;
+    assert_ok(arena, tls_server_context(arena, &with_sessions, &server));
+    assert_ok(arena, tls_client_context(arena, &files, &client));
+    assert_int_equal(tickets_for(server, client, true), 1);
+    assert_int_equal(tickets_for(server, client, false), 0);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_that_cannot_resume_gets_no_ticket),
         cmocka_unit_test(the_cheapest_suites_come_first_and_a_handshake_seals_one_ticket),
         cmocka_unit_test(without_memory_there_is_an_error_in_place_of_a_context),
     };
