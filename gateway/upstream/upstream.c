@@ -535,16 +535,17 @@ static HttpConnection *take_room(Upstream *u, const UpstreamWait *wait)
     Endpoint *endpoint;
     while ((endpoint = choose_endpoint(u))) {
         Link *link = choose_link(u, endpoint, wait->urgent);
-        link_settle(link);
-        if (link->state != LINK_READY)
+        if (http_connection_capacity(link->pump.http) == 0) { /* used in this turn */
+            link_settle(link);
             continue;
+        }
         if (!u->http2) {
             link_move(link, LINK_FULL);
             link->partial = wait->partial;
             u->n_partial += wait->partial;
         }
         set_rank(u, link, wait->urgent);
-        /* link_settle runs again when the caller has opened its stream, or has not. */
+        /* link_settle runs when the caller has opened its stream, or has not. */
         pump_flush_later(&link->pump);
         return link->pump.http;
     }

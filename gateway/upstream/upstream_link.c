@@ -382,8 +382,9 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&link->pump);
 }
 
-/* The state is not changed within the engine; link_settle does so in the flush that follows. */
-static const HttpConnectionEvents http_events = {.on_output = on_output, .on_capacity = on_output};
+/* The state is not changed within the engine: link_settle does so after what was read, and in a
+   flush. */
+static const HttpConnectionEvents http_events = {.on_output = on_output};
 
 enum { AGE_JITTER_PERCENT = 20 /* so that connections made together do not end together */ };
 

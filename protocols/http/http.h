@@ -105,13 +105,11 @@ typedef struct HttpConnectionEvents {
        no events. */
     void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream,
                       const HttpHead *head);
-    /* There is output, or the connection is to be closed; called at most once until
-       http_connection_output. Must not call back into the connection: it puts the connection on the
-       flush list of the loop. NULL: ignored. */
+    /* There is output, or the connection is to be closed, or, on the client side, its capacity has
+       changed other than by http_connection_feed and http_connection_output; called at most once
+       until http_connection_output. Must not call back into the connection: it puts the connection
+       on the flush list of the loop. NULL: ignored. */
     void (*on_output)(void *owner, HttpConnection *connection);
-    /* Client side: http_connection_capacity may have changed (SETTINGS, stream ended, GOAWAY).
-       NULL: ignored. */
-    void (*on_capacity)(void *owner, HttpConnection *connection);
     /* Server side: the connection refuses a request that gets no owner. It is about to respond with
        this status by itself; 0: it resets the request's stream, without a response. `head` is what
        could be read of it: its members may be empty. `why` is a phrase, valid during the event.

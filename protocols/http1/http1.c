@@ -51,22 +51,11 @@ static void stream_put_away(Http1 *http1, Http1Stream *stream)
     free(stream);
 }
 
-/* The capacity may change within http_stream_ functions, where no event may be sent; the next
-   http1_feed or http1_output calls on_capacity. */
+/* The owner looks at the capacity after it has fed the connection; else it is told. */
 static void note_capacity(Http1 *http1)
 {
-    http1->capacity_due = http1->base.client;
-    if (http1->capacity_due)
+    if (http1->base.client && !http1->feeding)
         http_connection_wake(&http1->base);
-}
-
-static void tell_capacity(Http1 *http1)
-{
-    if (!http1->capacity_due)
-        return;
-    http1->capacity_due = false;
-    if (http1->base.events->on_capacity)
-        http1->base.events->on_capacity(http1->base.owner, &http1->base);
 }
 
 void http1_close_after_output(Http1 *http1)
@@ -154,8 +143,9 @@ static Result http1_feed(HttpConnection *base, Bytes input, int64_t now)
     (void)now;
     if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
         return OK;
+    http1->feeding = true;
     Result r = http1_read(http1, input);
-    tell_capacity(http1);
+    http1->feeding = false;
     return r;
 }
 
@@ -267,7 +257,6 @@ static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
         error_ignore(http1_read_held(http1), "the response has it, and the owner sees the phase");
     if (http1->ended && (http1->reading == HTTP1_READ_HEAD || http1->reading == HTTP1_READ_BODY))
         end_unfinished(http1);
-    tell_capacity(http1);
     return http_queue_vectors(&http1->out, vectors, n, 256 * 1024);
 }
 

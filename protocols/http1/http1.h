@@ -68,7 +68,7 @@ struct Http1 {
     Http1Reading reading;
     bool keep_alive;   /* the connection can be reused after this exchange */
     bool continue_due; /* 100 Continue is still to be sent */
-    bool capacity_due; /* on_capacity is still to be called */
+    bool feeding;      /* within http1_feed */
     bool draining;
     uint32_t owed; /* unread bytes of pipelined requests that had arrived when the drain began, or
                       the input ended; these requests still get responses */

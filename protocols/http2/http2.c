@@ -141,7 +141,6 @@ void http2_stream_close(Http2 *http2, Http2Stream *stream)
     stream->closed = true;
     http2->open--;
     http2->lingering -= stream->lingers;
-    http2->capacity_due = http2->base.client;
     http2_turns_remove(stream);
     stream_table_remove(&http2->table, stream);
     list_remove(&http2->live, stream);
@@ -301,15 +300,6 @@ static void tell_drains(Http2 *http2)
     }
 }
 
-static void tell_capacity(Http2 *http2)
-{
-    if (!http2->capacity_due)
-        return;
-    http2->capacity_due = false;
-    if (http2->base.events->on_capacity)
-        http2->base.events->on_capacity(http2->base.owner, &http2->base);
-}
-
 /* Frees the memory of a head, whether or not it is complete. */
 static void drop_head(Http2 *http2)
 {
@@ -367,7 +357,6 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
         r = break_off(http2, code);
     http2_gather(http2);
     tell_drains(http2);
-    tell_capacity(http2);
     http2->busy = false;
     if (http2->out.size || http2->ready.first || is_finished(http2))
         http_connection_wake(base);
@@ -433,7 +422,6 @@ static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
         tell_drains(http2);
         http2_gather(http2);
     }
-    tell_capacity(http2);
     http2->busy = false;
     http2->latest.stream = NULL; /* it can no longer be taken back */
     return http_queue_vectors(&http2->out, vectors, n, HTTP2_OUT_MOST);
@@ -447,9 +435,8 @@ static void http2_sent(HttpConnection *base, size_t size)
     if (http2->out.size < HTTP2_OUT_MOST)
         http2->waiting = 0;
     if (http2->out.size == 0) {
-        http2->capacity_due |= base->client && http2->resetting >= RESETTING_MOST;
         http2->resetting = 0;
-        if (http2->due || http2->ready.first || http2->capacity_due)
+        if (http2->due || http2->ready.first)
             http_connection_wake(base);
     }
     rest(http2);
@@ -463,7 +450,6 @@ static void http2_drain(HttpConnection *base)
     http2->draining = true;
     if (base->client) {
         http2->going = true;
-        http2->capacity_due = true;
         if (http2->open == 0)
             frame_put_goaway(&http2->out, 0, HTTP2_ERROR_NONE, (Bytes){0});
     } else {

@@ -152,10 +152,9 @@ struct Http2 {
     uint32_t open;       /* streams in `live` */
     uint32_t lingering;  /* those of them that only wait for the end of the request */
     int64_t now;
-    char *farewell;     /* the error in a service's GOAWAY, with its debug data; or NULL */
-    const char *reason; /* of the connection error; a literal */
-    bool linger_ping;   /* a PING for lingering streams is not yet acknowledged */
-    bool capacity_due;
+    char *farewell;           /* the error in a service's GOAWAY, with its debug data; or NULL */
+    const char *reason;       /* of the connection error; a literal */
+    bool linger_ping;         /* a PING for lingering streams is not yet acknowledged */
     bool busy;                /* within http2_feed or http2_output */
     bool some_input, greeted; /* received: any byte; the peer's first SETTINGS */
     bool acknowledged;        /* the peer has acknowledged our SETTINGS */

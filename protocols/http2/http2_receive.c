@@ -500,7 +500,6 @@ static uint32_t read_settings(Http2 *http2, Bytes payload)
         if (code)
             return code;
     }
-    http2->capacity_due = http2->base.client;
     http2_before_frame(http2);
     frame_put_settings_ack(&http2->out);
     return http2_is_swamped(http2) ? flooded(http2) : 0;
@@ -544,7 +543,6 @@ static uint32_t read_goaway(Http2 *http2, Bytes payload)
     if (payload.size < 8)
         return wrong_size(http2);
     http2->going = true;
-    http2->capacity_due = http2->base.client;
     uint32_t last = number_of(payload.data, 4) & STREAM_MOST;
     uint32_t code = number_of(payload.data + 4, 4);
     if (http2->base.client && code != HTTP2_ERROR_NONE)

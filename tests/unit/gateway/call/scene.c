@@ -90,8 +90,8 @@ static void on_nothing(void *owner, HttpConnection *connection)
 {
 }
 
-static const HttpConnectionEvents peer_events = {peer_on_stream, on_nothing, on_nothing};
-static const HttpConnectionEvents gateway_events = {gateway_on_stream, on_nothing, on_nothing};
+static const HttpConnectionEvents peer_events = {peer_on_stream, on_nothing};
+static const HttpConnectionEvents gateway_events = {gateway_on_stream, on_nothing};
 
 /* A connection that has said its last: its socket is closed, or half of it. */
 static bool has_ended(const HttpConnection *connection)

@@ -101,9 +101,6 @@ static void on_stream(void *owner, HttpConnection *connection, HttpStream *strea
 static void on_output(void *owner, HttpConnection *connection)
 {
 }
-static void on_capacity(void *owner, HttpConnection *connection)
-{
-}
 
 static void drop_output(HttpConnection *connection)
 {
@@ -118,7 +115,7 @@ static void drop_output(HttpConnection *connection)
    size. */
 static void listen_to(Listener *listener, Bytes recording, size_t cut, size_t step)
 {
-    static const HttpConnectionEvents events = {on_stream, on_output, on_capacity};
+    static const HttpConnectionEvents events = {on_stream, on_output};
     bool is_http2 = bytes_start_with(recording, HTTP2_PREFACE);
     *listener = (Listener){.arena = arena_new(ARENA_UNLIMITED)};
     listener->story = buffer_in(listener->arena);

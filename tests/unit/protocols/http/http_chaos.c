@@ -188,7 +188,7 @@ static void ignore(void *owner, HttpConnection *connection)
 {
 }
 
-static const HttpConnectionEvents connection_events = {on_stream, ignore, ignore};
+static const HttpConnectionEvents connection_events = {on_stream, ignore};
 
 void http_chaos_begin(HttpChaos *chaos, HttpMaker *maker, bool client, const HttpLimits *limits,
                       uint32_t seed)

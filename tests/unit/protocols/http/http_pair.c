@@ -122,12 +122,6 @@ static void on_output(void *owner, HttpConnection *connection)
     side->outputs++;
 }
 
-static void on_capacity(void *owner, HttpConnection *connection)
-{
-    Side *side = owner;
-    side->capacities++;
-}
-
 static Fields on_refusal(void *owner, HttpConnection *connection, unsigned status,
                          const HttpHead *head, const char *why)
 {
@@ -137,7 +131,7 @@ static Fields on_refusal(void *owner, HttpConnection *connection, unsigned statu
     return (Fields){0};
 }
 
-static const HttpConnectionEvents side_events = {on_stream, on_output, on_capacity, on_refusal};
+static const HttpConnectionEvents side_events = {on_stream, on_output, on_refusal};
 
 void side_begin(Side *side, HttpMaker *maker, const HttpLimits *limits)
 {

@@ -17,9 +17,9 @@ struct Side {
     Arena *arena; /* of the log and what it was sent */
     Buffer log;   /* one line per event; pieces of a body that follow one another are one line */
     Buffer wire;  /* what came out, when fed by hand */
-    HttpStream *stream;      /* the latest one; NULL after release */
-    HttpStream *former[8];   /* server: those before, when they are still held */
-    int outputs, capacities; /* how often on_output and on_capacity were called */
+    HttpStream *stream;    /* the latest one; NULL after release */
+    HttpStream *former[8]; /* server: those before, when they are still held */
+    int outputs;           /* how often on_output was called */
     char refusal[128]; /* the last request that the connection itself refused: status and reason */
     int refusals;
     bool in_body;

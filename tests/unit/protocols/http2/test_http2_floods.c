@@ -566,10 +566,8 @@ static void an_instance_that_reads_nothing_gets_no_new_streams_for_those_that_en
     }
     assert_null(side_open(&peer.side, "POST", "/", "", -1, false));
     assert_int_equal(http_connection_capacity(peer.side.connection), 0);
-    int capacities = peer.side.capacities;
     side_take_output(&peer.side);
     assert_true(http_connection_capacity(peer.side.connection) > 0);
-    assert_true(peer.side.capacities > capacities);
     assert_int_equal(http_connection_streams(peer.side.connection), 1);
     peer_end(&peer);
 }
