@@ -291,13 +291,13 @@ static Result put_step(const Plan *plan, Arena *arena, const PlanParameter *para
                : misplaced(arena, parameter, "a part of its path is no single message");
 }
 
-/* Whether each part of its path is a field of the message before it, before anything is made for
-   it. */
-static Result check_path(Arena *arena, const MessageType *type, const PlanParameter *parameter)
+/* Whether each part of its path, from this step on, is a field of the message before it, before
+   anything is made for it. */
+static Result check_path(Arena *arena, ParameterPath path, ParameterStep step,
+                         const PlanParameter *parameter)
 {
-    ParameterPath path = parameter_path(type, parameter->field_path);
-    for (;;) {
-        switch (parameter_path_next(&path)) {
+    for (;; step = parameter_path_next(&path)) {
+        switch (step) {
         case PARAMETER_FIELD: break;
         case PARAMETER_END: return OK;
         case PARAMETER_UNKNOWN: return unknown_parameter(arena, parameter, &path);
@@ -311,10 +311,10 @@ static Result check_path(Arena *arena, const MessageType *type, const PlanParame
 static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                             JsonNode *object)
 {
-    const MessageType *type = plan->mapping->from;
-    Result r = check_path(arena, type, parameter);
-    ParameterPath path = parameter_path(type, parameter->field_path);
-    while (!failed(r) && parameter_path_next(&path) == PARAMETER_FIELD)
+    ParameterPath path = parameter_path(plan->mapping->from, parameter->field_path);
+    ParameterStep step = parameter_path_next(&path);
+    Result r = check_path(arena, path, step, parameter);
+    for (; !failed(r) && step == PARAMETER_FIELD; step = parameter_path_next(&path))
         r = put_step(plan, arena, parameter, &path, &object);
     return r;
 }

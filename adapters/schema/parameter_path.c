@@ -58,11 +58,13 @@ static ParameterStep take_key(ParameterPath *path, Bytes text)
 /* The field at the start of `text`; a name before a bracket must be a map's. */
 static const FieldType *find_field(ParameterPath *path, Bytes text)
 {
-    size_t dot = bytes_find(text, '.'), bracket = bytes_find(text, '[');
-    path->name = bytes_slice(text, 0, bracket < dot ? bracket : dot);
+    size_t end = 0;
+    while (end < text.size && text.data[end] != '.' && text.data[end] != '[')
+        end++;
+    path->name = bytes_slice(text, 0, end);
     const FieldType *field = message_field(path->type, path->name);
-    if (bracket < dot && !(field && field->map)) {
-        path->name = bytes_slice(text, 0, dot);
+    if (end < text.size && text.data[end] == '[' && !(field && field->map)) {
+        path->name = bytes_slice(text, 0, bytes_find(text, '.'));
         field = message_field(path->type, path->name);
     }
     return field;
