@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,22 @@ static uint64_t mix(uint64_t hash, uint64_t eight)
     return hash ^ hash >> 32;
 }
 
+/* Up to seven bytes, the first in the lowest. They are read from both ends and in the middle: a
+   byte that is read twice goes where it is. */
+static uint64_t few_bytes(Bytes b)
+{
+    if (b.size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, b.data, 4);
+        memcpy(&last, b.data + b.size - 4, 4);
+        return le32toh(first) | (uint64_t)le32toh(last) << 8 * (b.size - 4);
+    }
+    if (!b.size)
+        return 0;
+    return b.data[0] | (uint64_t)b.data[b.size / 2] << 8 * (b.size / 2) |
+           (uint64_t)b.data[b.size - 1] << 8 * (b.size - 1);
+}
+
 /* Eight bytes at a time, the last ones padded with zeros. The size is part of the hash, so texts
    that differ in trailing zeros differ. */
 uint64_t bytes_hash(Bytes b)
@@ -139,10 +156,7 @@ uint64_t bytes_hash(Bytes b)
         memcpy(&eight, b.data, sizeof eight);
         hash = mix(hash, eight);
     }
-    eight = 0;
-    for (size_t i = 0; i < b.size; i++)
-        eight |= (uint64_t)b.data[i] << 8 * i;
-    return mix(mix(hash, eight), 0);
+    return mix(mix(hash, few_bytes(b)), 0);
 }
 
 bool buffer_extend(Buffer *buffer, size_t more)

@@ -62,7 +62,7 @@ void fields_drop(Fields *fields, Bytes name)
 Bytes fields_find(const Fields *fields, Bytes name)
 {
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (bytes_equal(fields->items[i].name, name))
+        if (has_name(&fields->items[i], name))
             return fields->items[i].value;
     }
     return BYTES_NONE;
@@ -72,9 +72,8 @@ Bytes fields_join(const Fields *fields, Bytes name)
 {
     Bytes first = BYTES_NONE;
     Buffer all = buffer_in(fields->arena);
-    const char *between = bytes_are(name, "cookie") ? "; " : ", ";
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (!bytes_equal(fields->items[i].name, name))
+        if (!has_name(&fields->items[i], name))
             continue;
         Bytes value = fields->items[i].value;
         if (!first.data) {
@@ -83,7 +82,7 @@ Bytes fields_join(const Fields *fields, Bytes name)
         }
         if (all.size == 0)
             buffer_add_bytes(&all, first);
-        buffer_add_text(&all, between);
+        buffer_add_text(&all, bytes_are(name, "cookie") ? "; " : ", ");
         buffer_add_bytes(&all, value);
     }
     return all.size ? buffer_bytes(&all) : first;
