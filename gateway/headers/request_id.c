@@ -5,25 +5,20 @@
 #include <endian.h>
 #include <string.h>
 
-/* Writes all eight digits at once: spreads them to one byte each, the highest digit in the lowest
-   byte (the first in little-endian memory), adds '0' to each, and to digits above 9 the distance to
-   'a'. */
-static void write_hex_half(uint32_t number, char out[8])
-{
-    uint64_t x = __builtin_bswap32(number);
-    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
-    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x >> 4 | x << 8) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-    x += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
-    x = htole64(x);
-    memcpy(out, &x, sizeof x);
-}
+typedef uint8_t Sixteen __attribute__((vector_size(16)));
+typedef uint64_t Halves __attribute__((vector_size(16)));
 
+/* Writes all digits at once: the upper digit of each byte goes before the lower one, '0' is added
+   to each, and to digits above 9 the distance to 'a'. */
 static void write_hex(uint64_t number, char out[16])
 {
-    write_hex_half((uint32_t)(number >> 32), out);
-    write_hex_half((uint32_t)number, out + 8);
+    const uint64_t low = UINT64_C(0x0f0f0f0f0f0f0f0f);
+    number = htobe64(number);
+    Sixteen digits = (Sixteen)(Halves){number >> 4 & low, number & low};
+    digits = __builtin_shufflevector(digits, digits, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14,
+                                     7, 15);
+    digits += '0' + ((Sixteen)(digits > 9) & ('a' - '0' - 10));
+    memcpy(out, &digits, sizeof digits);
 }
 
 void random_hex(Random *random, char *out, size_t digits)
