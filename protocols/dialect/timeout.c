@@ -2,8 +2,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/text/decimal.h"
 
-enum { GRPC_DIGITS = 8, CONNECT_DIGITS = 10, MOST_TEXT = 24 };
+enum { GRPC_DIGITS = 8, CONNECT_DIGITS = 10 };
+
+#define GRPC_MOST INT64_C(99999999)
+#define CONNECT_MOST INT64_C(9999999999)
 
 static const struct {
     char letter;
@@ -50,33 +54,29 @@ bool timeout_read_connect(Bytes text, int64_t *timeout_out)
 /* Decimal digits; `letter` 0: no unit. */
 static Bytes write_number(int64_t number, char letter, Arena *arena)
 {
-    char text[MOST_TEXT];
-    size_t at = sizeof text;
+    char *text = arena_alloc(arena, DECIMAL_SIZE + 1);
+    if (!text)
+        return BYTES_NONE;
+    size_t size = decimal_write((uint64_t)number, text);
     if (letter)
-        text[--at] = letter;
-    do {
-        text[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    return bytes_copy(arena, bytes(text + at, sizeof text - at));
+        text[size++] = letter;
+    return bytes(text, size);
 }
 
 Bytes timeout_write_grpc(int64_t timeout, Arena *arena)
 {
-    const int64_t most = 99999999;
     if (timeout < 1)
         timeout = 1;
     size_t unit = 0;
-    while (unit < N_UNITS - 1 && timeout / units[unit].nanoseconds > most)
+    while (unit < N_UNITS - 1 && timeout >= (GRPC_MOST + 1) * units[unit].nanoseconds)
         unit++;
     return write_number(timeout / units[unit].nanoseconds, units[unit].letter, arena);
 }
 
 Bytes timeout_write_connect(int64_t timeout, Arena *arena)
 {
-    const int64_t most = INT64_C(9999999999);
     int64_t milliseconds = timeout / MILLISECOND;
     if (milliseconds < 1)
         milliseconds = 1;
-    return write_number(milliseconds < most ? milliseconds : most, '\0', arena);
+    return write_number(milliseconds < CONNECT_MOST ? milliseconds : CONNECT_MOST, '\0', arena);
 }
