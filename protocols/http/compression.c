@@ -104,6 +104,8 @@ static void read_weights(Bytes list, int weights[N_NAMES], int *any)
 Acceptance compressions_read(Bytes list)
 {
     Acceptance acceptance = {.set = 0};
+    if (!list.size)
+        return acceptance;
     int any = NOT_GIVEN, weights[N_NAMES], best = 0;
     for (size_t i = 0; i < N_NAMES; i++)
         weights[i] = NOT_GIVEN;

@@ -3,7 +3,11 @@
 #include "base/arena.h"
 #include "base/text/base64.h"
 
-enum { MOST_NAMES = 4, LONGEST_NAME = 24 };
+enum {
+    MOST_NAMES = 4,
+    LONGEST_NAME = 24,
+    ADDED = 8, /* fields that the gateway adds to those of a request: room for them at once */
+};
 
 /* By length, so that most names are compared with no more than one or two of these. */
 static const struct {
@@ -72,19 +76,21 @@ static FieldRole role_of_trailer(Bytes name)
     return role_on(HEAD_OF_TRAILERS, name) == FIELD_METADATA ? FIELD_METADATA : FIELD_DROPPED;
 }
 
-/* Copies all texts into one block, and makes both lists. False: out of memory. */
-static bool copy_all(const Fields *fields, Arena *arena, HeadFields *head)
+/* Copies all texts into one block, and makes both lists, with room for `more` metadata. False: out
+   of memory. */
+static bool copy_all(const Fields *fields, uint32_t more, Arena *arena, HeadFields *head)
 {
     size_t size = 0;
     for (uint32_t i = 0; i < fields->n; i++)
         size += fields->items[i].name.size + fields->items[i].value.size;
-    Field *items = arena_alloc(arena, 2 * fields->n * sizeof(Field));
+    Field *items = arena_alloc(arena, (2 * fields->n + more) * sizeof(Field));
     uint8_t *text = arena_alloc(arena, size);
     if (!items || !text)
         return false;
 
     head->all = (Fields){.items = items, .n = fields->n, .capacity = fields->n, .arena = arena};
-    head->metadata = (Fields){.items = items + fields->n, .capacity = fields->n, .arena = arena};
+    head->metadata =
+        (Fields){.items = items + fields->n, .capacity = fields->n + more, .arena = arena};
     for (uint32_t i = 0; i < fields->n; i++) {
         Field from = fields->items[i];
         items[i].name = bytes(text, from.name.size);
@@ -158,7 +164,7 @@ Result head_fields_read(const Fields *fields, HeadSide side, Arena *arena, HeadF
 {
     *head_out = (HeadFields){
         .all = fields_in(arena), .metadata = fields_in(arena), .trailers = fields_in(arena)};
-    if (!copy_all(fields, arena, head_out))
+    if (!copy_all(fields, side == HEAD_OF_REQUEST ? ADDED : 0, arena, head_out))
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "copying %u fields of a head", fields->n);
 
     Result first = OK;

@@ -93,21 +93,28 @@ static inline Sixteen load(const uint8_t *at)
     return x;
 }
 
-/* Whether there are bytes, and all are usual. The last sixteen may overlap those before. */
-static inline bool all_usual(Bytes text, Sixteen (*unusual)(Sixteen))
+/* The unusual bytes of a text that is not empty. The last sixteen may overlap those before. */
+static inline Sixteen unusual_of(Bytes text, Sixteen (*unusual)(Sixteen))
 {
     Sixteen found;
-    if (!text.size)
-        return false;
-    if (text.size < sizeof found) {
-        found = unusual(load_few(text));
-    } else {
-        found = unusual(load(text.data + text.size - sizeof found));
-        for (size_t i = 0; i + sizeof found < text.size; i += sizeof found)
-            found |= unusual(load(text.data + i));
-    }
+    if (text.size < sizeof found)
+        return unusual(load_few(text));
+    found = unusual(load(text.data + text.size - sizeof found));
+    for (size_t i = 0; i + sizeof found < text.size; i += sizeof found)
+        found |= unusual(load(text.data + i));
+    return found;
+}
+
+static inline bool are_none(Sixteen found)
+{
     Halves halves = (Halves)found;
     return (halves[0] | halves[1]) == 0;
+}
+
+/* Whether there are bytes, and all are usual. */
+static inline bool all_usual(Bytes text, Sixteen (*unusual)(Sixteen))
+{
+    return text.size && are_none(unusual_of(text, unusual));
 }
 
 /* ---- Names and values ------------------------------------------------------------------------ */
@@ -210,9 +217,18 @@ bool http_is_dropped_from_trailers(Bytes name)
            !(name.size == 13 && bytes_are(name, "cache-control"));
 }
 
+/* Of name and value at once: nearly all fields are so. */
+static bool is_usual(const Field *field)
+{
+    Bytes name = field->name, value = field->value;
+    return name.size && value.size && value.data[0] > ' ' && value.data[value.size - 1] > ' ' &&
+           are_none(unusual_of(name, unusual_in_name) | unusual_of(value, unusual_in_value));
+}
+
 bool http_may_go_out(const Field *field)
 {
-    return http_is_field_name(field->name) && http_is_field_value(field->value) &&
+    return (is_usual(field) ||
+            (http_is_field_name(field->name) && http_is_field_value(field->value))) &&
            !http_is_connection_field(field->name) &&
            !(field->name.size == 14 && bytes_are(field->name, "content-length"));
 }
