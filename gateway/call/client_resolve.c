@@ -31,7 +31,7 @@ static Result take_forwarding(Client *c)
 {
     Exchange *x = c->x;
     const HttpHead *received = c->head;
-    HttpHead *head = arena_make(x->arena, HttpHead);
+    HttpHead *head = arena_alloc(x->arena, sizeof *head);
     if (!head)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields",
                     received->fields.n);

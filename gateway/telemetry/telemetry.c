@@ -146,7 +146,7 @@ static void add_client(Buffer *line, const CallRecord *r)
 }
 
 /* Versions have names in which nothing needs an escape: see config.proto. */
-static void add_version(Buffer *line, Bytes key, const Version *version)
+LOG_LINE_INLINED void add_version(Buffer *line, Bytes key, const Version *version)
 {
     if (version)
         log_line_word(line, key, version->name);

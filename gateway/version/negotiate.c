@@ -51,7 +51,7 @@ static Words read_words(const VersionQuestion *question)
     }
     if (has_header)
         words.header = fields_joined(question->head, header);
-    if (!says_something(words.header))
+    if (has_header && !says_something(words.header))
         words.header = BYTES_NONE;
     words.media = version_media(content_type,
                                 has_accept ? fields_joined(question->head, "accept") : BYTES_NONE);

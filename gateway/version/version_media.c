@@ -51,8 +51,8 @@ static Bytes version_in(const MediaRange *range)
 /* A quick check first, since each call has a Content-Type. */
 static bool may_say_version(Bytes field)
 {
-    return bytes_find(field, ';') < field.size ||
-           (field.size && memmem(field.data, field.size, "/vnd.", 5));
+    return field.size > strlen("/vnd.") &&
+           (bytes_find(field, ';') < field.size || memmem(field.data, field.size, "/vnd.", 5));
 }
 
 VersionMedia version_media(Bytes content_type, Bytes accept)

@@ -29,12 +29,12 @@ static Result parse_parameter(Bytes text, Arena *arena, RestParameter *parameter
 
 Result rest_query_parse(Bytes query, Arena *arena, RestParameter **parameters_out, size_t *n_out)
 {
-    size_t most = 1;
+    size_t most = query.size > 0;
     for (size_t i = 0; i < query.size; i++)
         most += query.data[i] == '&';
     *n_out = 0;
-    *parameters_out = arena_array(arena, RestParameter, most);
-    if (!*parameters_out)
+    *parameters_out = most ? arena_array(arena, RestParameter, most) : NULL;
+    if (most && !*parameters_out)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "parsing a query of %zu parameters", most);
 
     Bytes part;
