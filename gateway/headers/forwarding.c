@@ -269,8 +269,10 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
         forwarding->request_id = BYTES_NONE;
     if (has_open_quote(forwarding->forwarded))
         forwarding->forwarded = BYTES_NONE;
-    count_hops(forwarding, forwarding->via, true);
-    count_hops(forwarding, forwarding->passed, false);
+    if (forwarding->via.size)
+        count_hops(forwarding, forwarding->via, true);
+    if (forwarding->passed.size)
+        count_hops(forwarding, forwarding->passed, false);
     return full || rest_out->full
                ? FAIL(arena, FAULT_OUT_OF_MEMORY,
                       "reading the forwarding fields of a head of %u fields", fields->n)

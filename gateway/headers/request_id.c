@@ -14,9 +14,9 @@ static void write_hex(uint64_t number, char out[16])
 {
     const uint64_t low = UINT64_C(0x0f0f0f0f0f0f0f0f);
     number = htobe64(number);
-    Sixteen digits = (Sixteen)(Halves){number >> 4 & low, number & low};
-    digits = __builtin_shufflevector(digits, digits, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14,
-                                     7, 15);
+    Sixteen upper = (Sixteen)(Halves){number >> 4 & low}, lower = (Sixteen)(Halves){number & low};
+    Sixteen digits = __builtin_shufflevector(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
+                                             6, 22, 7, 23);
     digits += '0' + ((Sixteen)(digits > 9) & ('a' - '0' - 10));
     memcpy(out, &digits, sizeof digits);
 }

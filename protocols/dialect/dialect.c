@@ -374,7 +374,7 @@ Result call_read(const HttpHead *head, Dialect dialect, Arena *arena, Call *call
                    .timeout = NO_TIMEOUT,
                    .metadata = fields_in(arena),
                    .head = &no_fields};
-    Fields *all = arena_make(arena, Fields);
+    Fields *all = arena_alloc(arena, sizeof *all);
     if (!all)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", head->fields.n);
 
