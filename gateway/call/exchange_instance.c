@@ -569,7 +569,6 @@ const Step *attempt_send_head(Attempt *attempt)
     const Step *step = attempt_open_stream(attempt, &head, !has_body, &instance_events);
     if (step != STEP_WAIT)
         return step;
-    attempt_charge_request(attempt, SIZE_MAX);
     return exchange_ask_for_more(attempt->exchange);
 }
 
@@ -580,6 +579,13 @@ static const Step *exchange_send_step(Exchange *x, Attempt *attempt)
 
 const Step STEP_send = {"send", exchange_send_step};
 
+/* Many messages may wait; until the first one comes, the stream holds as little as it can. */
+static void charge_first(Attempt *attempt)
+{
+    if (!attempt->sent)
+        attempt_charge_request(attempt, SIZE_MAX);
+}
+
 /* A request of many messages is not kept, so that the latest attempt is the only live one. A
    message has left the caller, also if it does not reach the instance. */
 const Step *exchange_forward_request(Exchange *x, Message message, bool last)
@@ -587,6 +593,7 @@ const Step *exchange_forward_request(Exchange *x, Message message, bool last)
     Attempt *attempt = x->latest;
     Arena *scratch = exchange_scratch(x);
     Message unclosed;
+    charge_first(attempt);
     if (!attempt_is_light_request(attempt, &message, scratch)) {
         attempt->sent = true;
         return attempt_work_on_request(attempt, message, last);
@@ -615,6 +622,7 @@ Result exchange_forward_run(Exchange *x, MessageRun run)
         r = attempt_convert_requests(x->latest, &run, &converted);
         if (!converted.n)
             break;
+        charge_first(x->latest);
         exchange_sent(x->latest);
         x->record.messages_in += converted.n;
         http_stream_send_body(x->latest->side.stream, converted.frames);

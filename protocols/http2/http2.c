@@ -40,17 +40,26 @@ static void list_remove(Http2List *list, Http2Stream *stream)
         stream->older->newer = stream->newer;
 }
 
-Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
+/* One of the spare ones, with its tally, or a new one. */
+static Http2Stream *take_stream(Http2 *http2)
 {
     Http2Stream *stream = http2->spare;
     if (stream) {
         http2->spare = stream->older;
         http2->n_spare--;
-    } else {
-        stream = malloc(sizeof *stream);
-        CHECK(stream);
-        http_connection_hold(&http2->base, STREAM_MEMORY);
+        return stream;
     }
+    stream = malloc(sizeof *stream);
+    CHECK(stream);
+    stream->tally = NULL;
+    http_connection_hold(&http2->base, STREAM_MEMORY);
+    return stream;
+}
+
+Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
+{
+    Http2Stream *stream = take_stream(http2);
+    MemoryTally *tally = stream->tally;
     *stream = (Http2Stream){
         .base = {.connection = &http2->base},
         .id = id,
@@ -61,6 +70,7 @@ Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
         .window = (uint32_t)http2->in_initial,
         .out = http2->out_initial,
         .queue = {.tally = &http2->base.tally},
+        .tally = tally,
     };
     list_add(&http2->live, stream);
     stream_table_add(&http2->table, stream);
@@ -77,14 +87,20 @@ static void forget_due(Http2 *http2, Http2Stream *stream)
     stream->due = false;
 }
 
+static void free_stream(Http2 *http2, Http2Stream *stream)
+{
+    http_connection_hold(&http2->base, -STREAM_MEMORY);
+    free(stream->tally);
+    free(stream);
+}
+
 static void free_spare(Http2 *http2, uint32_t most)
 {
     while (http2->n_spare > most) {
         Http2Stream *stream = http2->spare;
         http2->spare = stream->older;
         http2->n_spare--;
-        http_connection_hold(&http2->base, -STREAM_MEMORY);
-        free(stream);
+        free_stream(http2, stream);
     }
 }
 
@@ -97,8 +113,7 @@ static void put_away(Http2 *http2, Http2Stream *stream)
     if (stream->due)
         forget_due(http2, stream);
     if (http2->n_spare == SPARE_STREAMS) {
-        http_connection_hold(&http2->base, -STREAM_MEMORY);
-        free(stream);
+        free_stream(http2, stream);
         return;
     }
     stream->older = http2->spare;
@@ -146,7 +161,10 @@ void http2_stream_close(Http2 *http2, Http2Stream *stream)
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
     http2_drop_unsent(stream);
-    tally_charge(&stream->tally, NULL);
+    if (stream->tally) {
+        tally_charge(stream->tally, NULL);
+        *stream->tally = (MemoryTally){0};
+    }
     put_away(http2, stream);
 }
 
@@ -636,9 +654,13 @@ static void http2_charge(HttpStream *base, Account *account)
     Http2Stream *stream = (Http2Stream *)base;
     if (stream->closed)
         return;
-    stream->tally.to_instance = base->connection->client;
-    tally_charge(&stream->tally, account);
-    http_queue_count(&stream->queue, &stream->tally);
+    if (!stream->tally) {
+        stream->tally = calloc(1, sizeof *stream->tally);
+        CHECK(stream->tally);
+    }
+    stream->tally->to_instance = base->connection->client;
+    tally_charge(stream->tally, account);
+    http_queue_count(&stream->queue, stream->tally);
 }
 
 static void http2_release(HttpStream *base)
@@ -664,8 +686,10 @@ static void http2_destroy(HttpConnection *base)
     http2->over = true;
     while (http2->live.newest)
         http2_stream_close(http2, http2->live.newest);
-    for (Http2Stream *stream = http2->ended.newest; stream; stream = stream->older)
+    for (Http2Stream *stream = http2->ended.newest; stream; stream = stream->older) {
+        free(stream->tally);
         stream->base.connection = NULL; /* its owner frees it by releasing it */
+    }
     free_spare(http2, 0);
     stream_table_deinit(&http2->table);
     hpack_decoder_deinit(&http2->decoder);

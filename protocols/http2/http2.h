@@ -38,7 +38,8 @@ struct Http2Stream {
     Http2Turns *turns;            /* the list in which it waits to send; or NULL */
     Http2Stream *next_due;        /* in the list of streams with a due on_drain */
     HttpQueue queue;              /* body not yet framed */
-    MemoryTally tally;            /* of the queue, if it is charged apart from the connection */
+    MemoryTally *tally;           /* of the queue, if it is charged apart from the connection; NULL:
+                                     it never was */
     HttpChunk *trailers;          /* sent after the queue; NULL: none; see Http2Trailers */
     uint64_t mark;  /* bytes of the connection: client side, before the request; server side, up to
                        the end of the response's head; UINT64_MAX: not written yet */
