@@ -94,13 +94,13 @@ typedef struct Status {
                               the table of the dialect */
     bool of_rest; /* http_status comes from a REST instance: clients that get `code` instead find it
                      in the details */
-    Bytes message; /* UTF-8, not escaped */
-    Bytes details; /* a serialized google.rpc.Status with the details in it, or empty; passed on
-                      unchanged, so that details of unknown types are kept */
     bool may_have_effect; /* the service may have executed the call, and must not do so twice: no
                              retry */
     bool said;            /* `error` is the gateway's, but `message` is another's, for the client */
     bool told_off;        /* the service asked for no other attempt: no retry */
+    Bytes message;        /* UTF-8, not escaped */
+    Bytes details; /* a serialized google.rpc.Status with the details in it, or empty; passed on
+                      unchanged, so that details of unknown types are kept */
     const Error *error; /* the gateway's chain of causes; NULL: the service returned this status */
 } Status;
 

@@ -50,7 +50,7 @@ struct Client {
     HttpStream *stream; /* NULL: released */
 
     /* The request. */
-    const HttpHead *head; /* during its event only */
+    const HttpHead *head; /* in the memory of the turn: during its event only */
     Forwarding forwarding;
     TraceContext trace;
     char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is accepted:
@@ -68,11 +68,12 @@ struct Client {
     bool told;          /* and the exchange was notified */
     bool shed;          /* it is to be refused, with a record: client_refuse */
     bool tunnel;        /* opaque HTTP: upgraded; both sides end by themselves */
+    bool has_token;     /* the request brings a bearer token, where clients prove their names */
+    bool allow_of_path; /* `allow` is that of a path of REST */
     uint32_t n_interim; /* opaque HTTP: interim responses so far */
 
     /* The response. */
     Bytes allow;                   /* for the Allow field of a 405 */
-    bool allow_of_path;            /* it is that of a path of REST */
     Bytes content_type;            /* of an HttpBody; else empty */
     Framing framing;               /* settled with the head */
     size_t piece_left;             /* of a message that goes out in pieces: not sent yet */

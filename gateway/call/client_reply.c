@@ -123,9 +123,7 @@ static const char *challenge(const Client *c)
 {
     const Exchange *x = c->x;
     const Error *why = x->record.why.error;
-    Bytes sent = c->head ? fields_get(&c->head->fields, "authorization") : BYTES_NONE;
-    bool bad = why && why->fault != &FAULT_CREDENTIALS_MISSING &&
-               bytes_are_nocase(bytes_slice(sent, 0, strlen("bearer ")), "bearer ");
+    bool bad = c->has_token && why && why->fault != &FAULT_CREDENTIALS_MISSING;
     const ListenerConfig *listener = client_listener(c);
     return access_challenge(access_credentials(&x->config->access, listener, NULL), bad);
 }

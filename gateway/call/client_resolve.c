@@ -26,15 +26,14 @@ static bool is_rest(const Exchange *x, const HttpHead *head)
     return found;
 }
 
-/* Removes forwarding fields from the head, and reads them. */
+/* Removes forwarding fields from the head, and reads them. The head without them is in the memory
+   of the turn. */
 static Result take_forwarding(Client *c)
 {
     Exchange *x = c->x;
     const HttpHead *received = c->head;
-    HttpHead *head = arena_alloc(x->arena, sizeof *head);
-    if (!head)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields",
-                    received->fields.n);
+    HttpHead *head = arena_alloc(loop_scratch(x->loop), sizeof *head);
+    CHECK(head); /* that memory has no limit */
     *head = *received;
     c->head = head;
     const Fields *fields = &received->fields;
@@ -46,7 +45,7 @@ static Result take_forwarding(Client *c)
         fields = &renamed;
     }
     return forwarding_read(&c->forwarding, fields, x->config->identity.headers, &x->config->baggage,
-                           x->arena, &head->fields);
+                           x->arena, loop_scratch(x->loop), &head->fields);
 }
 
 /* The trusted proxies of the listener, which exists, since the peer is trusted. */
@@ -703,12 +702,20 @@ static const AccessRules *demands(const Client *c)
     return method ? &method->route->access : client_rules(x);
 }
 
+static bool has_token(const Fields *fields)
+{
+    Bytes scheme = bytes_of("bearer ");
+    return bytes_are_nocase(bytes_slice(fields_get(fields, "authorization"), 0, scheme.size),
+                            "bearer ");
+}
+
 Result client_authenticate(Client *c, Result found, const Builtin *builtin)
 {
     Exchange *x = c->x;
     const AccessConfig *access = &x->config->access;
     const ListenerConfig *listener = client_listener(c);
     const AccessRules *rules = demands(c);
+    c->has_token = access->n_credentials && has_token(&c->head->fields);
     Authenticate mode = access_authenticate(access, listener, rules);
     if (builtin && builtin_is_health(builtin))
         return found;

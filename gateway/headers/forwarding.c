@@ -244,12 +244,12 @@ static bool has_open_quote(Bytes value)
 }
 
 Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *const *identity,
-                       const BaggageConfig *baggage, Arena *arena, Fields *rest_out)
+                       const BaggageConfig *baggage, Arena *arena, Arena *of_rest, Fields *rest_out)
 {
     BaggageRoom room = {baggage->members, baggage->bytes};
-    *rest_out = (Fields){.items = arena_alloc(arena, fields->n * sizeof(Field)),
+    *rest_out = (Fields){.items = arena_alloc(of_rest, fields->n * sizeof(Field)),
                          .capacity = fields->n,
-                         .arena = arena};
+                         .arena = of_rest};
     bool full = !rest_out->items && fields->n;
     for (uint32_t i = 0; i < fields->n && !full; i++) {
         const Field *field = &fields->items[i];

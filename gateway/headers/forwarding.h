@@ -57,14 +57,14 @@ typedef enum ForwardingKind {
 } ForwardingKind;
 
 /*
- * Reads the forwarding fields; all others go to `rest_out` (borrowed, in their order). The caller
- * has set self, peer, secure and trusted. `identity` (ends with NULL; may be NULL) names the
- * fields about the client's identity: they are dropped, too, unless the peer is trusted. `baggage`
- * says how much of it there may be. Fault: OUT_OF_MEMORY.
+ * Reads the forwarding fields into `arena`; all others go to `rest_out` (borrowed, in their order),
+ * a list in `of_rest`. The caller has set self, peer, secure and trusted. `identity` (ends with
+ * NULL; may be NULL) names the fields about the client's identity: they are dropped, too, unless
+ * the peer is trusted. `baggage` says how much of it there may be. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result forwarding_read(Forwarding *forwarding, const Fields *fields,
                                 const char *const *identity, const BaggageConfig *baggage,
-                                Arena *arena, Fields *rest_out);
+                                Arena *arena, Arena *of_rest, Fields *rest_out);
 
 /* Fault: LOOP_DETECTED, if the request has passed this gateway before, or `most` gateways. */
 MUST_USE Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena);

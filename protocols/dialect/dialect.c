@@ -353,15 +353,15 @@ static Result read_in_dialect(const HttpHead *head, const HeadFields *fields, Ar
 static Result read_line(const HttpHead *head, Arena *arena, Call *call)
 {
     size_t size = head->method.size + head->authority.size + head->path.size;
-    Buffer text = buffer_in(arena);
-    if (!buffer_reserve(&text, size))
+    uint8_t *text = arena_alloc(arena, size);
+    if (!text)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "copying a request line of %zu bytes", size);
-    buffer_add_bytes(&text, head->method);
-    buffer_add_bytes(&text, head->authority);
-    buffer_add_bytes(&text, head->path);
-    call->verb = bytes(text.data, head->method.size);
-    call->authority = bytes(text.data + head->method.size, head->authority.size);
-    Bytes path = bytes(text.data + head->method.size + head->authority.size, head->path.size);
+    call->verb = bytes(text, head->method.size);
+    text = bytes_put(text, head->method);
+    call->authority = bytes(text, head->authority.size);
+    text = bytes_put(text, head->authority);
+    Bytes path = bytes(text, head->path.size);
+    bytes_put(text, head->path);
     call->path = bytes(path.data, bytes_find(path, '?'));
     call->query = query_of(path);
     return OK;

@@ -80,21 +80,21 @@ typedef struct MessageReader {
     Dialect dialect;
     UnframedBody unframed;   /* the caller sets it after init; default: UNFRAMED_WHOLE */
     Compression compression; /* named in the head */
-    bool client;             /* reads responses: expects end frames */
-    bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
+    uint32_t most_growth;    /* highest ratio of decompressed to compressed size, for outputs above
+                                1 MiB; 0: no limit. The caller sets it after init */
     size_t limit;            /* bytes of one message, before and after decompression */
     const char *limit_name;  /* the setting that it comes from; NULL: none. The caller sets it */
     size_t pieces_above;     /* bytes; larger messages are returned in pieces, unless they are
                                 decompressed; framed dialects only. The caller sets it after init;
                                 default: never */
-    uint32_t most_growth; /* highest ratio of decompressed to compressed size, for outputs above 1
-                             MiB; 0: no limit. The caller sets it after init */
-    Buffer partial;       /* received part of the next message */
+    Buffer partial;          /* received part of the next message */
     Arena *arena;
+    bool client : 1;          /* reads responses: expects end frames */
+    bool keep_compressed : 1; /* do not decompress (pass-through); the caller sets it after init */
     /* the rest is private to message_reader.c */
-    size_t left;                /* bytes left of the message that is returned in pieces */
+    bool ended : 1;             /* the end frame was read */
     uint8_t head[5], head_size; /* received part of the next frame head */
-    bool ended;                 /* the end frame was read */
+    size_t left;                /* bytes left of the message that is returned in pieces */
     Buffer plain;               /* the latest message, decompressed */
     struct WebText *text;       /* gRPC-Web-text; NULL: there was none yet */
 } MessageReader;
@@ -303,12 +303,12 @@ typedef struct Answer {
     Codec codec;
     Compression compression;
     uint16_t http_status;
-    Bytes content_type; /* REST: as received */
-    bool is_error;   /* CONNECT unary, REST: the body has the error, for answer_end. Dialects with
-                        frames: `status` is complete; ignore the body */
-    bool has_status; /* the head had grpc-status: Trailers-Only, if it also ends the response */
-    bool had_body;   /* set by the caller if there was any body; then a grpc-status in the head does
-                        not count */
+    bool is_error : 1; /* CONNECT unary, REST: the body has the error, for answer_end. Dialects with
+                          frames: `status` is complete; ignore the body */
+    bool has_status : 1; /* the head had grpc-status: Trailers-Only, if it also ends the response */
+    bool had_body : 1;   /* set by the caller if there was any body; then a grpc-status in the head
+                            does not count */
+    Bytes content_type;  /* REST: as received */
     Status status;
     Fields metadata; /* leading fields, without framing ones */
     Fields trailers; /* of the head (Trailers-Only, "trailer-" fields), then those of answer_end */

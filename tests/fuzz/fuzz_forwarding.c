@@ -25,7 +25,7 @@ static void check(const Fields *fields, bool trusted, ForwardingKind kind, Arena
     Fields rest, out = fields_in(arena), left;
     const BaggageConfig baggage = {.members = 2, .bytes = 16, .strangers = true};
     CHECK(!failed(forwarding_read(&forwarding, fields, (const char *const[]){"x-client", NULL},
-                                  &baggage, arena, &rest)));
+                                  &baggage, arena, arena, &rest)));
     CHECK(rest.n <= fields->n && (trusted || !fields_get(&rest, "x-client").data));
     forwarding_write(&forwarding, kind, bytes_of("shop.example"), 2, bytes_of("id"), &out);
     CHECK(count(&rest, "x-forwarded-for") == 0 && count(&rest, "x-request-id") == 0 &&
@@ -35,7 +35,7 @@ static void check(const Fields *fields, bool trusted, ForwardingKind kind, Arena
     CHECK(trusted ? bytes_end_with(chain, "192.0.2.1") : bytes_are(chain, "192.0.2.1"));
 
     /* The next gateway reads one hop more. */
-    CHECK(!failed(forwarding_read(&again, &out, NULL, &baggage, arena, &left)));
+    CHECK(!failed(forwarding_read(&again, &out, NULL, &baggage, arena, arena, &left)));
     CHECK(again.hops == forwarding.hops + 1 && again.passed_us);
 
     IpRange range;

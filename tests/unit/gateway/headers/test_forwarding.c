@@ -64,7 +64,7 @@ static const char *const identity[] = {"x-client", "x-tenant", NULL};
 static const char *left_of(Forwarding *forwarding, const char *text)
 {
     Fields fields = fields_of(text), rest;
-    assert_ok(arena, forwarding_read(forwarding, &fields, identity, &baggage, arena, &rest));
+    assert_ok(arena, forwarding_read(forwarding, &fields, identity, &baggage, arena, arena, &rest));
     return text_of(&rest);
 }
 
@@ -329,7 +329,7 @@ static void a_head_that_does_not_fit_is_an_error(void **state)
     for (int i = 0; i < 4; i++)
         fields_add(&fields, bytes_of("x-forwarded-for"), bytes(value, sizeof value));
     Forwarding proxy = from("10.0.0.7:1", true);
-    assert_fault(forwarding_read(&proxy, &fields, NULL, &baggage, small, &rest),
+    assert_fault(forwarding_read(&proxy, &fields, NULL, &baggage, small, small, &rest),
                  FAULT_OUT_OF_MEMORY);
     arena_free(small);
 }
