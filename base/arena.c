@@ -25,7 +25,7 @@ enum { RED_ZONE = 0 };
 #endif
 
 enum {
-    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, including the arena itself. The second one is as large: an
+    FIRST_BLOCK = 3584, /* BLOCK_MEDIUM, including the arena itself. The second one is as large: an
                            ordinary call has enough with both, and both are cached */
     LARGEST_BLOCK =
         1 << 20, /* block sizes double up to this; a larger allocation gets its own block */

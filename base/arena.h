@@ -20,7 +20,7 @@
 
 /* Bytes that fit into an arena's first block, with which it begins; and the multiple to which each
    allocation is rounded up. */
-enum { ARENA_FIRST_ROOM = 4096 - 144, ARENA_ALIGNMENT = 16 };
+enum { ARENA_FIRST_ROOM = 3584 - 144, ARENA_ALIGNMENT = 16 };
 
 /* `limit` in bytes, counted over all allocations and the blocks that contain them. */
 Arena *arena_new(size_t limit);

@@ -15,7 +15,7 @@ enum { KEEPS_NOTHING = 1 };
 enum { KEEPS_NOTHING = 0 };
 #endif
 
-const size_t block_bytes[BLOCK_SIZES] = {1024, 4096, 20480};
+const size_t block_bytes[BLOCK_SIZES] = {1024, 3584, 20480};
 
 /* Free blocks kept per thread: about 256 KiB of each size. */
 static const unsigned most[BLOCK_SIZES] = {256, 64, 16};

@@ -13,7 +13,8 @@
 
 typedef enum BlockSize {
     BLOCK_SMALL,  /* 1 KiB */
-    BLOCK_MEDIUM, /* 4 KiB */
+    BLOCK_MEDIUM, /* 3.5 KiB: the allocator puts eight side by side, and 4 KiB apart, each with more
+                     than 100 bytes of its own */
     BLOCK_LARGE,  /* 20 KiB: 16 KiB with a head before them, as the allocator rounds that up */
     BLOCK_SIZES,
 } BlockSize;
