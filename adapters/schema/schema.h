@@ -165,7 +165,7 @@ struct Schema {
     Table declared; /* private: full name of a top-level declaration -> SchemaFile */
 };
 
-/* One unchanged FileDescriptorProto, for reflection. */
+/* One FileDescriptorProto, for reflection. */
 typedef struct SchemaFile {
     const char *name, *package;
     Bytes descriptor;
@@ -188,6 +188,13 @@ MUST_USE Result schema_load_file(Arena *arena, const char *path, const Schema **
 const MessageType *schema_message(const Schema *schema, Bytes full_name);
 const EnumType *schema_enum(const Schema *schema, Bytes full_name);
 const ServiceType *schema_service(const Schema *schema, Bytes full_name);
+
+/*
+ * A copy of a descriptor set without the places in its sources (SourceCodeInfo) that have no
+ * comment: they are most of a set that is made with --include_source_info, and only compilers need
+ * them. Malformed bytes are copied as they are. The arena has no limit.
+ */
+Bytes schema_set_copy(Arena *arena, Bytes descriptor_set);
 
 /* The file that declares this full name, without a leading dot: a message, enum, enum value (beside
    its enum, as in protobuf, or within it), field, oneof, extension, service or method. NULL if

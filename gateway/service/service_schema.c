@@ -25,11 +25,16 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
 static Result load_set(ConfigReader *reader, const char *file, const Schema **schema_out)
 {
     Bytes set = BYTES_NONE;
-    Result r = file_read(reader->arena, file, SIZE_MAX, &set);
-    if (failed(r))
-        return r;
-    config_hash_add(reader, set, true);
-    return schema_load(reader->arena, set, file, schema_out);
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    Result r = file_read(scratch, file, SIZE_MAX, &set);
+    if (failed(r)) {
+        r = error_copy(reader->arena, r);
+    } else {
+        config_hash_add(reader, set, true);
+        set = schema_set_copy(reader->arena, set);
+    }
+    arena_free(scratch);
+    return failed(r) ? r : schema_load(reader->arena, set, file, schema_out);
 }
 
 static bool ends_with(const char *text, const char *end)

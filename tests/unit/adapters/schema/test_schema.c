@@ -470,6 +470,62 @@ static void a_well_known_type_has_its_fields_and_no_others(void **state)
     }
 }
 
+/* ---- Copies of sets -------------------------------------------------------------------------- */
+
+static void add_location(Buffer *sources, Arena *arena, uint32_t comment)
+{
+    Buffer location = buffer_in(arena);
+    wire_add_bytes(&location, 1, bytes("\x04\x00", 2));
+    wire_add_bytes(&location, 2, bytes("\x01\x02\x03", 3));
+    if (comment)
+        wire_add_bytes(&location, comment, bytes_of(" why\n"));
+    wire_add_bytes(sources, 1, buffer_bytes(&location));
+}
+
+/* A set of one file, with these comments at its places. */
+static Bytes commented_set(Arena *arena, const uint32_t *comments, size_t n)
+{
+    Buffer file = buffer_in(arena), set = buffer_in(arena), sources = buffer_in(arena);
+    for (size_t i = 0; i < n; i++)
+        add_location(&sources, arena, comments[i]);
+    wire_add_bytes(&file, 1, bytes_of("small.proto"));
+    wire_add_bytes(&file, 9, buffer_bytes(&sources));
+    wire_add_bytes(&file, 12, bytes_of("proto3"));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    return buffer_bytes(&set);
+}
+
+static void a_copy_has_only_those_places_of_sources_that_have_comments(void **state)
+{
+    const Loaded *l = *state;
+    static const uint32_t all[] = {0, 3, 0, 4, 6, 0, 0}, kept[] = {3, 4, 6};
+    Bytes copy = schema_set_copy(l->arena, commented_set(l->arena, all, 7));
+    assert_true(bytes_equal(copy, commented_set(l->arena, kept, 3)));
+    copy = schema_set_copy(l->arena, commented_set(l->arena, all, 1));
+    assert_true(bytes_equal(copy, commented_set(l->arena, NULL, 0)));
+    Bytes set = file_bytes(l->arena, SCHEMAS "kinds.binpb");
+    assert_true(bytes_equal(schema_set_copy(l->arena, set), set));
+}
+
+static void what_is_malformed_is_copied_as_it_is(void **state)
+{
+    const Loaded *l = *state;
+    Bytes none = schema_set_copy(l->arena, BYTES_NONE);
+    assert_int_equal(none.size, 0);
+    static const uint32_t comments[] = {0, 3, 0};
+    Bytes set = commented_set(l->arena, comments, 3);
+    for (size_t size = 1; size < set.size; size++) {
+        Bytes cut = bytes_copy(l->arena, bytes(set.data, size));
+        assert_true(bytes_equal(schema_set_copy(l->arena, cut), cut));
+    }
+    uint8_t *changed = (uint8_t *)(uintptr_t)bytes_copy(l->arena, set).data;
+    for (size_t i = 0; i < set.size * 8; i++) {
+        changed[i / 8] ^= (uint8_t)(1 << i % 8);
+        assert_true(schema_set_copy(l->arena, bytes(changed, set.size)).size <= set.size);
+        changed[i / 8] ^= (uint8_t)(1 << i % 8);
+    }
+}
+
 static void a_set_cut_off_anywhere_is_refused(void **state)
 {
     const Loaded *l = *state;
@@ -527,6 +583,8 @@ int main(void)
         cmocka_unit_test(two_declarations_of_one_name_are_refused_whatever_they_are),
         cmocka_unit_test(what_is_optional_is_in_no_oneof_with_others),
         cmocka_unit_test(a_well_known_type_has_its_fields_and_no_others),
+        cmocka_unit_test(a_copy_has_only_those_places_of_sources_that_have_comments),
+        cmocka_unit_test(what_is_malformed_is_copied_as_it_is),
         cmocka_unit_test(a_set_cut_off_anywhere_is_refused),
         cmocka_unit_test(the_same_set_has_the_same_wire_and_another_has_not),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
