@@ -4,7 +4,7 @@
 
 static bool has_default(const FieldType *field)
 {
-    return field->default_value.data != NULL;
+    return field_default(field).data != NULL;
 }
 
 static double as_double(const Literal *value, FieldKind kind)

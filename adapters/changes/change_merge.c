@@ -71,10 +71,10 @@ bool change_check_merge(ChangeList *list, FieldChange *change, const char *path)
         change_problem(list, change->place, path, NULL,
                        "%s and the elements of %s are not of the same type", single->text,
                        others->text);
-    else if (field->default_value.data)
+    else if (field_default(field).data)
         change_problem(list, change->place, path, NULL,
                        "unset, %s is %.*s, which an empty list does not say", single->text,
-                       BYTES_ARGS(field->default_value));
+                       BYTES_ARGS(field_default(field)));
     else if (!change->first)
         change_problem(list, change->place, path,
                        "add first: loud, or graceful to let the next one be the first",

@@ -126,7 +126,7 @@ bool change_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
 
 bool literal_of_default(const FieldType *field, Literal *literal_out)
 {
-    Bytes text = field->default_value;
+    Bytes text = field_default(field);
     const EnumType *type = field->enumeration;
     *literal_out = (Literal){0};
     if (type) {

@@ -430,7 +430,7 @@ static const FieldType *key_in(const MessageType *message, const FieldType *key)
 /* Is it unset when it is zero, and may it be? A map's entry says nothing else of its value. */
 static bool has_plain_default(const FieldType *field)
 {
-    return !field->default_value.data && !field->required &&
+    return !field_default(field).data && !field->required &&
            (!field->enumeration || field->enumeration->values[0].number == 0);
 }
 

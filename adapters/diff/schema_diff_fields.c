@@ -171,7 +171,7 @@ static const char *default_text(const Fields *f, const FieldType *field)
     Literal value;
     Buffer text = buffer_in(f->d->arena);
     if (field->message || field->repeated || field->kind == KIND_BYTES ||
-        !is_plain(field->default_value) || !literal_of_default(field, &value))
+        !is_plain(field_default(field)) || !literal_of_default(field, &value))
         return NULL;
     literal_print(&text, &value, value_type_of(field));
     buffer_add_byte(&text, 0);
@@ -200,11 +200,11 @@ static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldT
 {
     const char *was = default_text(f, a), *is = default_text(f, b);
     bool one = !a->message && !b->message && !a->repeated && !b->repeated;
-    if (!one || (!a->default_value.data && !b->default_value.data && !first_value_moved(a, b)) ||
+    if (!one || (!field_default(a).data && !field_default(b).data && !first_value_moved(a, b)) ||
         (was && is && strcmp(was, is) == 0 && is_value_of(a, was) && is_value_of(b, is) &&
          kind_is_float(a->kind) == kind_is_float(b->kind)) ||
-        (a->kind != KIND_ENUM && a->kind == b->kind && a->default_value.data &&
-         b->default_value.data && bytes_equal(a->default_value, b->default_value)))
+        (a->kind != KIND_ENUM && a->kind == b->kind && field_default(a).data &&
+         field_default(b).data && bytes_equal(field_default(a), field_default(b))))
         return false;
     diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a->name),
              "its default %s became %s", was ? was : "(unknown)", is ? is : "(unknown)");

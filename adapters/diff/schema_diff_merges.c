@@ -18,7 +18,7 @@ static bool is_lost(const Match *match, int end, const Slot *slot)
     const FieldType *field = slot_field(slot);
     return slot->n_steps == 1 && !slot->pairing && !slot->opened && !slot->shared &&
            !slot->merged && !field->map && !field->oneof && !field->required &&
-           !field->side_required && !field->default_value.data &&
+           !field->side_required && !field_default(field).data &&
            !message_field(match->ends[!end], bytes_of(field->name));
 }
 

@@ -92,7 +92,7 @@ static void list_member(const Listing *listing, const FieldType *field, JsonNode
 /* "DURATION" of an enum is "duration" in a document; numbers are in their spelling. */
 static Bytes default_text(const Listing *listing, const FieldType *field)
 {
-    Bytes text = field->default_value;
+    Bytes text = field_default(field);
     FieldSpelling spelled = field_rules(listing->rules, field)->spelled;
     if (field->enumeration) {
         for (uint32_t i = 0; i < field->enumeration->n_values; i++) {
@@ -113,7 +113,7 @@ static void list_defaults(const Listing *listing, const MessageType *type, const
 {
     for (uint32_t i = 0; i < type->n_fields; i++) {
         const FieldType *field = &type->fields[i];
-        if (seen[i] || !field->default_value.data ||
+        if (seen[i] || !field_default(field).data ||
             field_rules(listing->rules, field)->replaced_by)
             continue;
         DocumentValue value = {.path = path_of(listing, path, bytes_of(field->name)),

@@ -28,7 +28,7 @@ static bool same_meaning(const FieldType *a, const FieldType *b)
            a->presence == b->presence && a->required == b->required &&
            a->check_utf8 == b->check_utf8 && same_oneof(a, b) &&
            same_enum(a->enumeration, b->enumeration) &&
-           bytes_equal(a->default_value, b->default_value);
+           bytes_equal(field_default(a), field_default(b));
 }
 
 /* The expression that reads the field if its value is not changed, apart from a mapping of its

@@ -1,71 +1,17 @@
-/* First pass over the wire bytes of descriptor.proto: declares all types. The bytes are read
+/* Second pass over the wire bytes of descriptor.proto: declares all types. The bytes are read
    directly into the Schema, because a generic tree of a descriptor set of 20 MB would be larger
    than the Schema itself. */
 #include "adapters/schema/schema_internal.h"
 
 #include <stdlib.h>
 
-enum {
-    MAX_NESTING = 64, /* nesting of message declarations */
-    MAX_ENUM_VALUES = 60000,
-};
+enum { MAX_ENUM_VALUES = 60000 };
 
 Result descriptor_end(Loader *loader, const WireReader *reader, const char *what)
 {
     return reader->bad
                ? BAD_SCHEMA(loader, "%s: %s is not a well-formed message", loader->name, what)
                : OK;
-}
-
-/* ---- First pass: declarations ---------------------------------------------------------------- */
-
-static Result count_message(Loader *loader, Bytes message, unsigned depth)
-{
-    Result r = OK;
-    if (depth > MAX_NESTING)
-        return BAD_SCHEMA(loader, "%s: messages are declared more than %d deep", loader->name,
-                          MAX_NESTING);
-
-    loader->schema->n_messages++;
-    WireReader reader = wire_reader(message);
-    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
-        if (f.number == 3)
-            r = count_message(loader, f.bytes, depth + 1);
-        else if (f.number == 4)
-            loader->schema->n_enums++;
-    }
-    return failed(r) ? r : descriptor_end(loader, &reader, "DescriptorProto");
-}
-
-Result descriptor_count(Loader *loader, const FileScope *file)
-{
-    Result r = OK;
-    WireReader reader = wire_reader(file->descriptor);
-    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
-        switch (f.number) {
-        case 4: r = count_message(loader, f.bytes, 1); break;
-        case 5: loader->schema->n_enums++; break;
-        case 6: loader->schema->n_services++; break;
-        default: break;
-        }
-    }
-    return failed(r) ? r : descriptor_end(loader, &reader, "FileDescriptorProto");
-}
-
-static bool is_declared(const Schema *schema, Bytes full_name)
-{
-    return table_get(&schema->messages_by_name, full_name) ||
-           table_get(&schema->enums_by_name, full_name) ||
-           table_get(&schema->services_by_name, full_name);
-}
-
-Result loader_declare(Loader *loader, Table *table, const char *full_name, void *what)
-{
-    bool twice = is_declared(loader->schema, bytes_of(full_name));
-    table_put(table, bytes_of(full_name), what);
-    if (twice)
-        return BAD_SCHEMA(loader, "%s: %s is declared twice", loader->name, full_name);
-    return OK;
 }
 
 static Result declare_extension(Loader *loader, const FileScope *file, Bytes field,
@@ -91,38 +37,57 @@ static int by_number(const void *a, const void *b, void *owner)
     return order ? (order > 0) - (order < 0) : (i > j) - (i < j);
 }
 
-uint16_t *loader_name_slots(Loader *loader, NameIndex *index, uint32_t n)
+uint16_t *loader_name_slots(Loader *loader, uint32_t n, uint16_t *mask_out)
 {
     uint32_t size = 4;
-    while (size < n * 2)
+    while (size / 4 * 3 < n)
         size *= 2;
-    uint16_t *slots = arena_array(loader->arena, uint16_t, size);
-    index->slots = slots;
-    index->mask = size - 1;
-    return slots;
+    *mask_out = (uint16_t)(size - 1);
+    return arena_array(loader->arena, uint16_t, size);
 }
 
-uint16_t *loader_free_slot(const NameIndex *index, uint16_t *slots, const char *name)
+uint16_t *loader_free_slot(uint16_t *slots, uint16_t mask, const char *name)
 {
-    uint32_t at = (uint32_t)bytes_hash(bytes_of(name)) & index->mask;
+    uint32_t at = bytes_hash(bytes_of(name)) & mask;
     while (slots[at])
-        at = (at + 1) & index->mask;
+        at = (at + 1) & mask;
     return &slots[at];
 }
 
-static Result index_enum(Loader *loader, EnumType *type)
+static bool is_in_order(const EnumType *type)
 {
-    uint16_t *order = arena_array(loader->arena, uint16_t, type->n_values);
-    uint16_t *slots = loader_name_slots(loader, &type->by_name, type->n_values);
-    for (uint32_t i = 0; i < type->n_values; i++) {
-        order[i] = (uint16_t)i;
-        if (enum_value_by_name(type, bytes_of(type->values[i].name)))
-            return BAD_SCHEMA(loader, "%s: %s has two values %s", loader->name, type->full_name,
-                              type->values[i].name);
-        *loader_free_slot(&type->by_name, slots, type->values[i].name) = (uint16_t)(i + 1);
+    for (uint32_t i = 1; i < type->n_values; i++) {
+        if (type->values[i - 1].number > type->values[i].number)
+            return false;
     }
+    return true;
+}
+
+static void index_enum_numbers(Loader *loader, EnumType *type)
+{
+    if (is_in_order(type))
+        return;
+    uint16_t *order = arena_array(loader->arena, uint16_t, type->n_values);
+    for (uint32_t i = 0; i < type->n_values; i++)
+        order[i] = (uint16_t)i;
     qsort_r(order, type->n_values, sizeof(*order), by_number, type);
     type->by_number = order;
+}
+
+/* Values are added one by one, so that each is looked for among those before it. */
+static Result index_enum_names(Loader *loader, EnumType *type, uint32_t n)
+{
+    uint16_t *slots = n > FEW_NAMES ? loader_name_slots(loader, n, &type->by_name_mask) : NULL;
+    type->by_name = slots;
+    while (type->n_values < n) {
+        const char *name = type->values[type->n_values].name;
+        if (enum_value_by_name(type, bytes_of(name)))
+            return BAD_SCHEMA(loader, "%s: %s has two values %s", loader->name, type->full_name,
+                              name);
+        type->n_values++;
+        if (slots)
+            *loader_free_slot(slots, type->by_name_mask, name) = (uint16_t)type->n_values;
+    }
     return OK;
 }
 
@@ -155,7 +120,7 @@ const char *loader_without_package(const char *full_name, const char *package)
 
 static Result declare_enum(Loader *loader, const FileScope *file, Bytes from, const char *scope)
 {
-    uint32_t n, index = loader->schema->n_enums++;
+    uint32_t n, index = loader->n_enums++;
     EnumType *type = &loader->schema->enums[index];
     type->full_name = loader_join(loader, scope, wire_find_bytes(from, 1));
     type->package = file->package;
@@ -167,17 +132,18 @@ static Result declare_enum(Loader *loader, const FileScope *file, Bytes from, co
     Result r = count_enum_values(loader, from, &n);
     if (failed(r))
         return r;
-    type->values = arena_array(loader->arena, EnumValue, n);
+    type->values = loader->values;
     WireReader reader = wire_reader(from);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         if (f.number == 2)
-            r = read_enum_value(loader, f.bytes, &type->values[type->n_values++]);
+            r = read_enum_value(loader, f.bytes, loader->values++);
     }
     if (!failed(r))
-        r = index_enum(loader, type);
-    if (!failed(r))
-        r = loader_declare(loader, &loader->schema->enums_by_name, type->full_name, type);
-    return r;
+        r = index_enum_names(loader, type, n);
+    if (failed(r))
+        return r;
+    index_enum_numbers(loader, type);
+    return loader_declare(loader, loader->schema->n_messages + index, type->full_name);
 }
 
 static WellKnown well_known_of(const char *full_name)
@@ -216,7 +182,7 @@ static WellKnown well_known_of(const char *full_name)
 
 static Result declare_message(Loader *loader, const FileScope *file, Bytes from, const char *scope)
 {
-    uint32_t index = loader->schema->n_messages++;
+    uint32_t index = loader->n_messages++;
     MessageType *type = &loader->schema->messages[index];
     loader->messages[index] = (DeclaredMessage){.descriptor = from, .file = file};
     type->full_name = loader_join(loader, scope, wire_find_bytes(from, 1));
@@ -227,7 +193,7 @@ static Result declare_message(Loader *loader, const FileScope *file, Bytes from,
     type->schema = loader->schema;
     type->well_known = well_known_of(type->full_name);
 
-    Result r = loader_declare(loader, &loader->schema->messages_by_name, type->full_name, type);
+    Result r = loader_declare(loader, index, type->full_name);
     WireReader reader = wire_reader(from);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         switch (f.number) {

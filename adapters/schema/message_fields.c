@@ -1,4 +1,4 @@
-/* Second pass over the wire bytes of descriptor.proto: reads the fields of all messages and links
+/* Third pass over the wire bytes of descriptor.proto: reads the fields of all messages and links
    their types. */
 #include "adapters/schema/schema_internal.h"
 
@@ -122,8 +122,17 @@ static void name_field(Loader *loader, const FieldText *text, FieldType *field)
         field->json_name = field->name;
     else if (text->has_json_name)
         field->json_name = loader_json_name(loader, text->json_name);
+    else if (!strchr(field->name, '_'))
+        field->json_name = field->name;
     else
         field->json_name = camel_case(loader, field->name);
+}
+
+static const Bytes *keep_default(Loader *loader, Bytes text)
+{
+    Bytes *kept = arena_make(loader->arena, Bytes);
+    *kept = bytes_of(loader_text(loader, text));
+    return kept;
 }
 
 static Result define_field(Loader *loader, const FileScope *file, const FieldText *text,
@@ -151,7 +160,7 @@ static Result define_field(Loader *loader, const FileScope *file, const FieldTex
     field->check_utf8 = file->proto3 && field->kind == KIND_STRING;
     field->side_required = text->behaves_required;
     if (text->has_default)
-        field->default_value = bytes_of(loader_text(loader, text->default_value));
+        field->default_value = keep_default(loader, text->default_value);
     return OK;
 }
 
@@ -161,41 +170,77 @@ static int by_field_number(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
+/* by_number of every message whose fields have the numbers 1, 2, 3, ... */
+#define TEN(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9
+static const uint16_t numbered[] = {TEN(0), TEN(10), TEN(20), TEN(30), TEN(40), TEN(50)};
+#undef TEN
+
 static Result index_numbers(Loader *loader, MessageType *type)
 {
     qsort(type->fields, type->n_fields, sizeof(FieldType), by_field_number);
     uint32_t largest = 0, limit = type->n_fields * 8 + 64;
     for (uint32_t i = 0; i < type->n_fields; i++) {
-        type->fields[i].index = i;
+        type->fields[i].index = (uint16_t)i;
         if (i && type->fields[i].number == type->fields[i - 1].number)
             return BAD_SCHEMA(loader, "%s: %s has two fields with the number %u", loader->name,
                               type->full_name, type->fields[i].number);
         if (type->fields[i].number < limit && type->fields[i].number < DENSE_NUMBERS)
             largest = type->fields[i].number;
     }
+    type->by_number_n = (uint16_t)(largest + 1);
+    if (largest == type->n_fields && largest < sizeof numbered / sizeof *numbered) {
+        type->by_number = numbered;
+        return OK;
+    }
     uint16_t *dense = arena_array(loader->arena, uint16_t, largest + 1);
     for (uint32_t i = 0; i < type->n_fields && type->fields[i].number <= largest; i++)
         dense[type->fields[i].number] = (uint16_t)(i + 1);
     type->by_number = dense;
-    type->by_number_n = largest + 1;
+    return OK;
+}
+
+/* An extension's name in its message is its JSON name. */
+static const char *field_key(const FieldType *field)
+{
+    return field->extension ? field->json_name : field->name;
+}
+
+static Result two_fields(Loader *loader, const MessageType *type, const char *name)
+{
+    return BAD_SCHEMA(loader, "%s: %s has two fields %s", loader->name, type->full_name, name);
+}
+
+static Result check_few_names(Loader *loader, const MessageType *type)
+{
+    for (uint32_t i = 1; i < type->n_fields; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(field_key(&type->fields[i]), field_key(&type->fields[k])) == 0)
+                return two_fields(loader, type, field_key(&type->fields[i]));
+        }
+    }
     return OK;
 }
 
 /* Names first, so that a JSON name never hides another field's name. */
 static Result index_names(Loader *loader, MessageType *type)
 {
-    uint16_t *slots = loader_name_slots(loader, &type->by_name, type->n_fields * 2);
+    if (type->n_fields <= FEW_NAMES)
+        return check_few_names(loader, type);
+    uint32_t n = type->n_fields;
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        n += field_key(&type->fields[i]) != type->fields[i].json_name;
+    uint16_t *slots = loader_name_slots(loader, n, &type->by_name_mask);
+    type->by_name = slots;
     for (uint32_t i = 0; i < type->n_fields; i++) {
-        const char *name =
-            type->fields[i].extension ? type->fields[i].json_name : type->fields[i].name;
+        const char *name = field_key(&type->fields[i]);
         if (message_field(type, bytes_of(name)))
-            return BAD_SCHEMA(loader, "%s: %s has two fields %s", loader->name, type->full_name,
-                              name);
-        *loader_free_slot(&type->by_name, slots, name) = (uint16_t)(i + 1);
+            return two_fields(loader, type, name);
+        *loader_free_slot(slots, type->by_name_mask, name) = (uint16_t)(2 * i + 1);
     }
     for (uint32_t i = 0; i < type->n_fields; i++) {
-        if (!message_field(type, bytes_of(type->fields[i].json_name)))
-            *loader_free_slot(&type->by_name, slots, type->fields[i].json_name) = (uint16_t)(i + 1);
+        const char *name = type->fields[i].json_name;
+        if (!message_field(type, bytes_of(name)))
+            *loader_free_slot(slots, type->by_name_mask, name) = (uint16_t)(2 * i + 2);
     }
     return OK;
 }
@@ -208,7 +253,7 @@ static bool is_in_real_oneof(const FieldText *text)
 
 /* The oneofs of one message while it is read; synthetic ones are left out. */
 typedef struct OneofDraft {
-    const char *name;
+    Bytes name;
     uint32_t n_fields;
     OneofType *oneof;
 } OneofDraft;
@@ -223,7 +268,7 @@ static void keep_real_oneofs(Loader *loader, MessageType *type, OneofDraft *draf
         if (drafts[i].n_fields == 0)
             continue;
         OneofType *oneof = &type->oneofs[index];
-        *oneof = (OneofType){.name = drafts[i].name, .index = index};
+        *oneof = (OneofType){.name = loader_name(loader, drafts[i].name), .index = index};
         oneof->fields = arena_array(loader->arena, const FieldType *, drafts[i].n_fields);
         drafts[i].oneof = oneof;
         index++;
@@ -279,7 +324,7 @@ static Result read_fields(Loader *loader, const DeclaredMessage *declared, Messa
         if (f.number == 2)
             r = read_field(loader, f.bytes, &texts[n++]);
         else if (f.number == 8)
-            drafts[oneof++].name = loader_name(loader, wire_find_bytes(f.bytes, 1));
+            drafts[oneof++].name = wire_find_bytes(f.bytes, 1);
     }
     for (uint32_t i = 0; !failed(r) && i < n; i++) {
         if (texts[i].oneof_index >= (int64_t)n_oneofs || texts[i].oneof_index < -1)
@@ -304,7 +349,9 @@ static Result define_message(Loader *loader, uint32_t index, Arena *scratch)
     OneofDraft *drafts = arena_array(scratch, OneofDraft, n_oneofs);
     r = read_fields(loader, declared, type, texts, drafts, n_oneofs);
     keep_real_oneofs(loader, type, drafts, n_oneofs);
-    type->fields = arena_array(loader->arena, FieldType, n_fields + declared->n_extensions);
+    type->fields = loader->fields;
+    loader->fields += n_fields + declared->n_extensions;
+    CHECK(loader->fields <= loader->fields_end);
     for (uint32_t i = 0; !failed(r) && i < n_fields; i++) {
         FieldType *field = &type->fields[type->n_fields++];
         field->parent = type;

@@ -40,7 +40,7 @@ static bool same_field(Pairs *pairs, const FieldType *a, const FieldType *b)
     if (a->number != b->number || a->kind != b->kind || a->repeated != b->repeated ||
         a->required != b->required || a->presence != b->presence || a->packed != b->packed ||
         a->check_utf8 != b->check_utf8 || strcmp(a->name, b->name) != 0 ||
-        !bytes_equal(a->default_value, b->default_value) || !a->oneof != !b->oneof)
+        !bytes_equal(field_default(a), field_default(b)) || !a->oneof != !b->oneof)
         return false;
     if (a->oneof && strcmp(a->oneof->name, b->oneof->name) != 0)
         return false;

@@ -7,26 +7,13 @@
 
 #include <stdlib.h>
 
-enum {
-    FIRST_NAMES = 1 << 9, /* bytes of the first block of names; each has twice as many, up to */
-    MOST_NAMES = 1 << 16,
-    MAX_FILES = 100000,
-};
-
-extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled into the program */
-
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-static char *name_room(Loader *loader, size_t size)
+/* Names were counted, but for a few unusual ones. */
+char *loader_text_room(Loader *loader, size_t size)
 {
-    if (size > FIRST_NAMES / 4)
+    if ((size_t)(loader->names_end - loader->names) < size)
         return arena_alloc(loader->arena, size);
-    if ((size_t)(loader->names_end - loader->names) < size) {
-        size_t block = loader->name_block ? loader->name_block : FIRST_NAMES;
-        loader->names = arena_alloc(loader->arena, block);
-        loader->names_end = loader->names + block;
-        loader->name_block = block < MOST_NAMES ? block * 2 : block;
-    }
     char *room = loader->names;
     loader->names += size;
     return room;
@@ -34,7 +21,7 @@ static char *name_room(Loader *loader, size_t size)
 
 const char *loader_text(Loader *loader, Bytes text)
 {
-    char *copy = name_room(loader, text.size + 1);
+    char *copy = loader_text_room(loader, text.size + 1);
     if (text.size)
         memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
@@ -58,10 +45,15 @@ static bool is_word(Bytes name)
     return name.size > 0;
 }
 
-const char *loader_name(Loader *loader, Bytes name)
+void loader_check_name(Loader *loader, Bytes name)
 {
     if (!is_word(name))
         note_bad(loader, name);
+}
+
+const char *loader_name(Loader *loader, Bytes name)
+{
+    loader_check_name(loader, name);
     return loader_text(loader, name);
 }
 
@@ -87,11 +79,10 @@ const char *loader_json_name(Loader *loader, Bytes name)
 const char *loader_join(Loader *loader, const char *scope, Bytes name)
 {
     size_t size = strlen(scope);
-    if (!is_word(name))
-        note_bad(loader, name);
+    loader_check_name(loader, name);
     if (size == 0)
         return loader_text(loader, name);
-    char *joined = name_room(loader, size + 1 + name.size + 1);
+    char *joined = loader_text_room(loader, size + 1 + name.size + 1);
     memcpy(joined, scope, size);
     joined[size] = '.';
     if (name.size)
@@ -100,172 +91,51 @@ const char *loader_join(Loader *loader, const char *scope, Bytes name)
     return joined;
 }
 
-/* ---- Files ----------------------------------------------------------------------------------- */
-
-/* The files of a descriptor set in its order, and the well-known files that it lacks. */
-typedef struct FileList {
-    FileScope *items;
-    size_t n, capacity;
-} FileList;
-
-static Result file_list_add(Loader *loader, FileList *list, FileScope scope)
-{
-    if (list->n == MAX_FILES)
-        return FAIL(loader->arena, FAULT_BAD_SCHEMA, "%s: more than %d files", loader->name,
-                    MAX_FILES);
-    if (list->n == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        list->items = arena_grow(loader->scratch, list->items, list->n * sizeof(FileScope),
-                                 capacity * sizeof(FileScope));
-        list->capacity = capacity;
-    }
-    list->items[list->n++] = scope;
-    return OK;
-}
-
-static Result read_syntax(Loader *loader, FileScope *scope, Bytes syntax)
-{
-    scope->proto3 = bytes_are(syntax, "proto3");
-    if (scope->proto3 || syntax.size == 0 || bytes_are(syntax, "proto2"))
-        return OK;
-    return FAIL(loader->arena, FAULT_BAD_SCHEMA,
-                "%s: %s has the syntax \"%.*s\": only proto2 and "
-                "proto3 are read",
-                loader->name, scope->name, BYTES_ARGS(syntax));
-}
-
-/* Adds one FileDescriptorProto. A duplicate is ignored; a different file with the same name is an
-   error. */
-static Result add_file(Loader *loader, FileList *list, Bytes descriptor)
-{
-    FileScope scope = {.name = "", .package = "", .descriptor = descriptor};
-    Bytes syntax = BYTES_NONE;
-    uint32_t n_dependencies = 0;
-    WireReader reader = wire_reader(descriptor), again = reader;
-    for (WireField f; wire_next(&reader, &f);) {
-        switch (f.number) {
-        case 1: scope.name = loader_text(loader, f.bytes); break;
-        case 2: scope.package = loader_package(loader, f.bytes); break;
-        case 3: n_dependencies++; break;
-        case 12: syntax = f.bytes; break;
-        default: break;
-        }
-    }
-    Result r = descriptor_end(loader, &reader, "FileDescriptorProto");
-    if (!failed(r))
-        r = read_syntax(loader, &scope, syntax);
-    if (failed(r))
-        return r;
-
-    const SchemaFile *before = table_get(&loader->schema->files, bytes_of(scope.name));
-    if (before && bytes_equal(before->descriptor, descriptor))
-        return OK;
-    if (before || !*scope.name)
-        return FAIL(loader->arena, FAULT_BAD_SCHEMA, "%s: the set has two files named \"%s\"",
-                    loader->name, scope.name);
-
-    const char **dependencies = arena_array(loader->arena, const char *, n_dependencies);
-    SchemaFile *file = arena_make(loader->arena, SchemaFile);
-    *file = (SchemaFile){scope.name, scope.package, descriptor, dependencies, n_dependencies};
-    for (WireField f; wire_next(&again, &f);) {
-        if (f.number == 3)
-            *dependencies++ = loader_text(loader, f.bytes);
-    }
-    table_put(&loader->schema->files, bytes_of(scope.name), file);
-    return file_list_add(loader, list, scope);
-}
-
-static Result add_files(Loader *loader, FileList *list, Bytes set)
-{
-    Result r = OK;
-    WireReader reader = wire_reader(set);
-    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
-        if (f.number == 1 && f.type == WIRE_LENGTH)
-            r = add_file(loader, list, f.bytes);
-    }
-    return failed(r) ? r : descriptor_end(loader, &reader, "FileDescriptorSet");
-}
-
-/* The well-known file with this name, or nothing. */
-static Bytes well_known_file(const char *name)
-{
-    WireReader reader = wire_reader(well_known_set);
-    for (WireField f; wire_next(&reader, &f);) {
-        WireReader file = wire_reader(f.bytes);
-        for (WireField g; wire_next(&file, &g);) {
-            if (g.number == 1 && bytes_are(g.bytes, name))
-                return f.bytes;
-        }
-    }
-    return BYTES_NONE;
-}
-
-/* The list grows during the loop: added files may import others in turn. */
-static Result supply_missing(Loader *loader, FileList *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        const SchemaFile *file = table_get(&loader->schema->files, bytes_of(list->items[i].name));
-        for (uint32_t d = 0; d < file->n_dependencies; d++) {
-            const char *name = file->dependencies[d];
-            if (table_get(&loader->schema->files, bytes_of(name)))
-                continue;
-            Bytes supplied = well_known_file(name);
-            if (!supplied.data)
-                return FAIL(loader->arena, FAULT_BAD_SCHEMA,
-                            "%s: %s imports %s, which is not in the "
-                            "set (protoc --include_imports --descriptor_set_out=%s %s puts it "
-                            "there)",
-                            loader->name, file->name, name, loader->name, file->name);
-            Result r = add_file(loader, list, supplied);
-            if (failed(r))
-                return r;
-        }
-    }
-    return OK;
-}
-
 /* ---- Loading --------------------------------------------------------------------------------- */
 
 typedef Result (*FilePass)(Loader *loader, const FileScope *file);
 
-static Result each_file(Loader *loader, const FileList *list, FilePass pass)
+static Result each_file(Loader *loader, FilePass pass)
 {
     Result r = OK;
-    for (size_t i = 0; !failed(r) && i < list->n; i++)
-        r = pass(loader, &list->items[i]);
+    for (const FileScope *file = loader->files; !failed(r) && file; file = file->next)
+        r = pass(loader, file);
     return r;
 }
 
-/* Types were counted first, so that each kind is one array that never moves. */
+/* All was counted, so that each kind is one array that never moves. */
 static void make_room(Loader *loader)
 {
     Schema *schema = loader->schema;
+    const LoaderCounts *counts = &loader->counts;
     schema->messages = arena_array(loader->arena, MessageType, schema->n_messages);
     schema->enums = arena_array(loader->arena, EnumType, schema->n_enums);
     schema->services = arena_array(loader->arena, ServiceType, schema->n_services);
+    loader->fields = arena_array(loader->arena, FieldType, counts->fields);
+    loader->fields_end = loader->fields + counts->fields;
+    loader->values = arena_array(loader->arena, EnumValue, counts->values);
+    loader->methods = arena_array(loader->arena, MethodType, counts->methods);
+    loader->names = arena_alloc(loader->arena, counts->names);
+    loader->names_end = loader->names + counts->names;
     loader->messages = arena_array(loader->scratch, DeclaredMessage, schema->n_messages);
-    schema->n_messages = schema->n_enums = schema->n_services = 0;
+    loader_make_index(loader);
+    loader_make_files(loader);
 }
 
 static Result load(Loader *loader, Bytes set)
 {
-    FileList list = {0};
-    Result r = add_files(loader, &list, set);
+    Result r = loader_find_files(loader, set);
     if (!failed(r))
-        r = supply_missing(loader, &list);
-    if (!failed(r))
-        r = each_file(loader, &list, descriptor_count);
+        r = each_file(loader, descriptor_count);
     if (failed(r))
         return r;
 
     make_room(loader);
-    r = each_file(loader, &list, descriptor_declare);
+    r = each_file(loader, descriptor_declare);
     if (!failed(r))
         r = descriptor_define(loader);
     if (!failed(r))
-        r = each_file(loader, &list, descriptor_define_services);
-    if (!failed(r))
-        r = each_file(loader, &list, schema_note_names);
+        r = each_file(loader, descriptor_define_services);
     return r;
 }
 
@@ -274,8 +144,6 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     Schema *schema = arena_make(arena, Schema);
     CHECK(schema);
     *schema = (Schema){.name = arena_string(arena, name)};
-    schema->messages_by_name = schema->enums_by_name = schema->services_by_name = schema->files =
-        schema->declared = table_in(arena);
 
     Loader loader = {.arena = arena, .schema = schema, .name = schema->name};
     loader.scratch = arena_new(ARENA_UNLIMITED);
@@ -298,42 +166,40 @@ Result schema_load_file(Arena *arena, const char *path, const Schema **schema_ou
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-static void *find_by_name(const Table *table, Bytes name)
-{
-    if (name.size && name.data[0] == '.')
-        name = bytes(name.data + 1, name.size - 1);
-    return table_get(table, name);
-}
-
-const MessageType *schema_message(const Schema *schema, Bytes full_name)
-{
-    return find_by_name(&schema->messages_by_name, full_name);
-}
-
-const EnumType *schema_enum(const Schema *schema, Bytes full_name)
-{
-    return find_by_name(&schema->enums_by_name, full_name);
-}
-
-const ServiceType *schema_service(const Schema *schema, Bytes full_name)
-{
-    return find_by_name(&schema->services_by_name, full_name);
-}
-
 static bool is_name(const char *name, Bytes wanted)
 {
     return strlen(name) == wanted.size && memcmp(name, wanted.data, wanted.size) == 0;
 }
 
+/* A slot of by_name is twice the index of a field, with 1 for its JSON name, + 1. */
+static const char *spelling(const FieldType *field, bool json)
+{
+    return json || field->extension ? field->json_name : field->name;
+}
+
+/* Names first, so that a JSON name never hides another field's name. */
+static const FieldType *find_among_few(const MessageType *message, Bytes name)
+{
+    for (uint32_t json = 0; json <= 1; json++) {
+        for (uint32_t i = 0; i < message->n_fields; i++) {
+            if (is_name(spelling(&message->fields[i], json), name))
+                return &message->fields[i];
+        }
+    }
+    return NULL;
+}
+
 const FieldType *message_field(const MessageType *message, Bytes name)
 {
-    const NameIndex *index = &message->by_name;
+    const uint16_t *slots = message->by_name;
+    uint16_t mask = message->by_name_mask;
     if (name.size == 0)
         return NULL;
-    for (uint32_t at = (uint32_t)bytes_hash(name) & index->mask; index->slots[at];
-         at = (at + 1) & index->mask) {
-        const FieldType *field = &message->fields[index->slots[at] - 1];
-        if (is_name(field->json_name, name) || (!field->extension && is_name(field->name, name)))
+    if (!slots)
+        return find_among_few(message, name);
+    for (uint32_t at = bytes_hash(name) & mask; slots[at]; at = (at + 1) & mask) {
+        const FieldType *field = &message->fields[(slots[at] - 1) / 2];
+        if (is_name(spelling(field, (slots[at] - 1) & 1), name))
             return field;
     }
     return NULL;
@@ -378,16 +244,25 @@ bool field_emits_null(const FieldType *field)
 
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name)
 {
-    const NameIndex *index = &type->by_name;
+    const uint16_t *slots = type->by_name;
+    uint16_t mask = type->by_name_mask;
     if (name.size == 0)
         return NULL;
-    for (uint32_t at = (uint32_t)bytes_hash(name) & index->mask; index->slots[at];
-         at = (at + 1) & index->mask) {
-        const EnumValue *value = &type->values[index->slots[at] - 1];
+    for (uint32_t i = 0; !slots && i < type->n_values; i++) {
+        if (is_name(type->values[i].name, name))
+            return &type->values[i];
+    }
+    for (uint32_t at = bytes_hash(name) & mask; slots && slots[at]; at = (at + 1) & mask) {
+        const EnumValue *value = &type->values[slots[at] - 1];
         if (is_name(value->name, name))
             return value;
     }
     return NULL;
+}
+
+static const EnumValue *value_in_order(const EnumType *type, uint32_t i)
+{
+    return &type->values[type->by_number ? type->by_number[i] : i];
 }
 
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number)
@@ -395,14 +270,13 @@ const EnumValue *enum_value_by_number(const EnumType *type, int32_t number)
     uint32_t low = 0, high = type->n_values;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (type->values[type->by_number[middle]].number < number)
+        if (value_in_order(type, middle)->number < number)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == type->n_values || type->values[type->by_number[low]].number != number)
-        return NULL;
-    return &type->values[type->by_number[low]];
+    const EnumValue *found = low < type->n_values ? value_in_order(type, low) : NULL;
+    return found && found->number == number ? found : NULL;
 }
 
 const char *field_kind_name(FieldKind kind)

@@ -58,52 +58,44 @@ typedef enum WellKnown {
     WELL_KNOWN_WRAPPER, /* google.protobuf.*Value with one field "value" */
 } WellKnown;
 
-/* Private: a hash table of indexes + 1. Small, because a large schema has a hundred thousand of
-   them. */
-typedef struct NameIndex {
-    const uint16_t *slots;
-    uint32_t mask;
-} NameIndex;
-
 struct FieldType {
-    const char *name;      /* "customer_id"; an extension's is its full name */
-    const char *json_name; /* "customerId"; an extension's is "[full.name]" */
-    uint32_t number;
-    uint32_t index; /* in message->fields (sorted by number) */
-    FieldKind kind;
-    bool repeated, map, packed, required, extension;
-    bool presence;      /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
-    bool check_utf8;    /* proto3 string */
-    bool side_required; /* google.api.field_behavior has REQUIRED */
+    const char *name;           /* "customer_id"; an extension's is its full name */
+    const char *json_name;      /* "customerId"; an extension's is "[full.name]" */
     const MessageType *message; /* of MESSAGE, GROUP and map entries; else NULL */
     const EnumType *enumeration;
-    const OneofType *oneof;    /* a real one (not proto3 optional's), or NULL */
-    const MessageType *parent; /* the message that it is in (for extensions: the extended one) */
-    Bytes default_value;       /* proto2's, as text of descriptor.proto; data NULL when none */
+    const OneofType *oneof;     /* a real one (not proto3 optional's), or NULL */
+    const MessageType *parent;  /* the message that it is in (for extensions: the extended one) */
+    const Bytes *default_value; /* private: field_default */
+    uint32_t number;
+    uint16_t index; /* in message->fields (sorted by number) */
+    FieldKind kind : 8;
+    bool repeated : 1, map : 1, packed : 1, required : 1, extension : 1;
+    bool presence : 1;   /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
+    bool check_utf8 : 1; /* proto3 string */
+    bool side_required : 1; /* google.api.field_behavior has REQUIRED */
 };
 
 struct OneofType {
     const char *name;
-    uint32_t index; /* in message->oneofs */
     const FieldType **fields;
     uint32_t n_fields;
+    uint32_t index; /* in message->oneofs */
 };
 
 struct MessageType {
     const char *name;      /* "Order", or "Order.Item" for a nested one: without the package */
     const char *full_name; /* "shop.orders.v1.Order.Item" */
     const char *package;
-    uint32_t index;    /* in schema->messages */
     FieldType *fields; /* sorted by number, extensions known in this schema included */
-    uint32_t n_fields;
     OneofType *oneofs;
-    uint32_t n_oneofs;
-    WellKnown well_known;
-    bool map_entry, proto3, message_set;
     const Schema *schema;
     const uint16_t *by_number; /* private: number -> index + 1 for small numbers */
-    uint32_t by_number_n;
-    NameIndex by_name; /* private: both spellings */
+    const uint16_t *by_name;   /* private: both spellings; NULL: it has a few fields */
+    uint32_t index;            /* in schema->messages */
+    uint16_t n_fields, n_oneofs;
+    uint16_t by_number_n, by_name_mask; /* private */
+    WellKnown well_known : 8;
+    bool map_entry, proto3, message_set;
 };
 
 typedef struct EnumValue {
@@ -113,14 +105,15 @@ typedef struct EnumValue {
 
 struct EnumType {
     const char *name, *full_name, *package;
+    EnumValue *values;       /* in the order of declaration */
+    const uint16_t *by_name; /* private; NULL: it has a few values */
+    /* Private: indexes sorted by number, the first declared of equals first. NULL: as declared. */
+    const uint16_t *by_number;
     uint32_t index;
-    EnumValue *values; /* in the order of declaration */
     uint32_t n_values;
-    bool closed;       /* proto2 */
-    NameIndex by_name; /* private */
-    const uint16_t
-        *by_number;     /* private: indexes sorted by number, the first declared of equals first */
-    bool is_null_value; /* google.protobuf.NullValue */
+    uint16_t by_name_mask; /* private */
+    bool closed;           /* proto2 */
+    bool is_null_value;    /* google.protobuf.NullValue */
 };
 
 struct HttpRule {
@@ -136,14 +129,14 @@ struct MethodType {
     const char *name; /* "Get" */
     const char *path; /* "/shop.orders.v1.Orders/Get" */
     const MessageType *input, *output;
-    bool client_streaming, server_streaming;
-    bool no_side_effects, idempotent; /* option idempotency_level */
-    bool deprecated;
     const HttpRule *http; /* google.api.http, or NULL */
     /* google.longrunning.operation_info: what is in the operation that it begins. NULL: nothing is
        said, or no such message is in the schema. */
     const MessageType *operation_response, *operation_metadata;
     const ServiceType *service;
+    bool client_streaming, server_streaming;
+    bool no_side_effects, idempotent; /* option idempotency_level */
+    bool deprecated;
 };
 
 struct ServiceType {
@@ -152,26 +145,25 @@ struct ServiceType {
     uint32_t n_methods;
 };
 
+/* One FileDescriptorProto, for reflection. */
+typedef struct SchemaFile {
+    const char *name;
+    const char *package; /* what is declared in it has this very pointer */
+    Bytes descriptor;
+    const struct SchemaFile *const *dependencies;
+    uint32_t n_dependencies;
+} SchemaFile;
+
 struct Schema {
     const char *name; /* for messages: the name of its file */
     MessageType *messages;
-    uint32_t n_messages;
     EnumType *enums;
-    uint32_t n_enums;
     ServiceType *services;
-    uint32_t n_services;
-    Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
-    Table files;    /* file name -> SchemaFile: what reflection serves */
-    Table declared; /* private: full name of a top-level declaration -> SchemaFile */
+    SchemaFile *files; /* sorted by name */
+    uint32_t n_messages, n_enums, n_services, n_files;
+    uint32_t by_name_mask;   /* private */
+    const uint32_t *by_name; /* private: messages, enums and services by full name */
 };
-
-/* One FileDescriptorProto, for reflection. */
-typedef struct SchemaFile {
-    const char *name, *package;
-    Bytes descriptor;
-    const char *const *dependencies;
-    uint32_t n_dependencies;
-} SchemaFile;
 
 /*
  * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as
@@ -196,10 +188,19 @@ const ServiceType *schema_service(const Schema *schema, Bytes full_name);
  */
 Bytes schema_set_copy(Arena *arena, Bytes descriptor_set);
 
+const SchemaFile *schema_file(const Schema *schema, Bytes name); /* NULL if there is none */
+
 /* The file that declares this full name, without a leading dot: a message, enum, enum value (beside
    its enum, as in protobuf, or within it), field, oneof, extension, service or method. NULL if
-   there is none. */
+   there is none. For what is no message, enum or service, or in one, the files of its package are
+   searched. */
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
+
+/* proto2's default, as text of descriptor.proto, which ends with NUL; data NULL when none. */
+static inline Bytes field_default(const FieldType *field)
+{
+    return field->default_value ? *field->default_value : BYTES_NONE;
+}
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
 /* The field's JSON name that a misspelled name is nearest to; NULL: none is near, or the arena is

@@ -1,5 +1,5 @@
-/* Which file of a schema declares a name, for reflection. Top-level declarations are in a table;
-   nested ones are searched in the descriptor's wire bytes, because such requests are rare and the
+/* Which file of a schema declares a name, for reflection. The index has types; what is in them, and
+   other names, are searched in the descriptors' wire bytes, because such requests are rare and the
    linked types do not have all of the names. */
 #include "adapters/schema/schema_internal.h"
 
@@ -88,42 +88,40 @@ static bool file_declares(const SchemaFile *file, Bytes name)
     return false;
 }
 
-/* ---- Top-level names ------------------------------------------------------------------------- */
+/* ---- Finding the file ------------------------------------------------------------------------ */
 
-static void note(Loader *loader, const FileScope *scope, Bytes name)
+static const SchemaFile *file_at(const Schema *schema, uint32_t place)
 {
-    void *file = table_get(&loader->schema->files, bytes_of(scope->name));
-    if (name.size)
-        table_put(&loader->schema->declared, bytes_of(loader_join(loader, scope->package, name)),
-                  file);
-}
-
-Result schema_note_names(Loader *loader, const FileScope *file)
-{
-    WireReader reader = wire_reader(file->descriptor);
-    for (WireField f; wire_next(&reader, &f);) {
-        Declared declared;
-        if (f.type != WIRE_LENGTH || !declared_in_file(f.number, &declared))
-            continue;
-        note(loader, file, wire_find_bytes(f.bytes, 1));
-        WireReader values = wire_reader(declared == DECLARED_ENUM ? f.bytes : BYTES_NONE);
-        for (WireField value; wire_next(&values, &value);) {
-            if (value.number == 2 && value.type == WIRE_LENGTH)
-                note(loader, file, wire_find_bytes(value.bytes, 1));
-        }
+    const char *package = schema_package_at(schema, place);
+    for (uint32_t i = 0; i < schema->n_files; i++) {
+        if (schema->files[i].package == package)
+            return &schema->files[i];
     }
-    return OK;
+    return NULL;
 }
 
-/* The name, or the declaration that contains it, is at the top level of one file only. */
-const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name)
+/* Of the longest part of the name that is a type's. */
+static const SchemaFile *file_of_type(const Schema *schema, Bytes full_name)
 {
     for (size_t size = full_name.size; size > 0; size--) {
         if (size < full_name.size && full_name.data[size] != '.')
             continue;
-        const SchemaFile *file = table_get(&schema->declared, bytes_slice(full_name, 0, size));
-        if (file)
-            return file_declares(file, full_name) ? file : NULL;
+        uint32_t place = schema_place(schema, bytes_slice(full_name, 0, size));
+        if (place == NO_PLACE)
+            continue;
+        const SchemaFile *file = file_at(schema, place);
+        bool whole = size == full_name.size;
+        return file && (whole || file_declares(file, full_name)) ? file : NULL;
     }
     return NULL;
+}
+
+const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name)
+{
+    const SchemaFile *file = file_of_type(schema, full_name);
+    for (uint32_t i = 0; !file && i < schema->n_files; i++) {
+        if (file_declares(&schema->files[i], full_name))
+            file = &schema->files[i];
+    }
+    return file;
 }

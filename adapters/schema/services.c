@@ -1,10 +1,7 @@
 /* Reads services and their methods, after all messages. */
 #include "adapters/schema/schema_internal.h"
 
-enum {
-    HTTP_OPTION = 72295728, /* google/api/annotations.proto */
-    OPERATION_OPTION = 1049 /* google/longrunning/operations.proto */
-};
+enum { OPERATION_OPTION = 1049 /* google/longrunning/operations.proto */ };
 
 /* Resolves a name in the scopes of a package, innermost first: "Order", "v1.Order", or a full
    name. */
@@ -48,7 +45,7 @@ static Result read_method_options(Loader *loader, Bytes from, MethodType *method
             method->no_side_effects = f.value == 1;
             method->idempotent = f.value == 1 || f.value == 2;
             break;
-        case HTTP_OPTION: {
+        case METHOD_HTTP: {
             HttpRule *rule = arena_make(loader->arena, HttpRule);
             method->http = rule;
             r = http_rule_read(loader, f.bytes, false, rule);
@@ -61,13 +58,30 @@ static Result read_method_options(Loader *loader, Bytes from, MethodType *method
     return failed(r) ? r : descriptor_end(loader, &reader, "MethodOptions");
 }
 
+/* The name is the last part of the path. */
+static void name_method(Loader *loader, Bytes name, MethodType *method)
+{
+    const char *service = method->service->full_name;
+    size_t size = strlen(service);
+    char *path = loader_text_room(loader, 1 + size + 1 + name.size + 1);
+    loader_check_name(loader, name);
+    *path = '/';
+    memcpy(path + 1, service, size);
+    path[1 + size] = '/';
+    if (name.size)
+        memcpy(path + 1 + size + 1, name.data, name.size);
+    path[1 + size + 1 + name.size] = '\0';
+    method->path = path;
+    method->name = path + 1 + size + 1;
+}
+
 static Result read_method(Loader *loader, Bytes from, const ServiceType *service,
                           MethodType *method)
 {
     Result r = OK;
     Bytes input = BYTES_NONE, output = BYTES_NONE;
     method->service = service;
-    method->name = loader_name(loader, wire_find_bytes(from, 1));
+    name_method(loader, wire_find_bytes(from, 1), method);
     WireReader reader = wire_reader(from);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         switch (f.number) {
@@ -81,7 +95,6 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
     }
     if (failed(r) || failed(r = descriptor_end(loader, &reader, "MethodDescriptorProto")))
         return r;
-    method->path = arena_printf(loader->arena, "/%s/%s", service->full_name, method->name);
     method->input = schema_message(loader->schema, input);
     method->output = schema_message(loader->schema, output);
     if (!method->input || !method->output)
@@ -92,22 +105,22 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
 
 static Result define_service(Loader *loader, const FileScope *file, Bytes from)
 {
-    ServiceType *service = &loader->schema->services[loader->schema->n_services++];
+    const Schema *schema = loader->schema;
+    uint32_t index = loader->n_services++;
+    ServiceType *service = &schema->services[index];
     service->full_name = loader_join(loader, file->package, wire_find_bytes(from, 1));
     service->package = file->package;
     service->name = loader_without_package(service->full_name, file->package);
     Result r =
-        loader_declare(loader, &loader->schema->services_by_name, service->full_name, service);
+        loader_declare(loader, schema->n_messages + schema->n_enums + index, service->full_name);
 
-    uint32_t n = 0;
-    WireReader counter = wire_reader(from), reader = wire_reader(from);
-    for (WireField f; wire_next(&counter, &f);)
-        n += f.number == 2;
-    service->methods = arena_array(loader->arena, MethodType, n);
+    WireReader reader = wire_reader(from);
+    service->methods = loader->methods;
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         if (f.number == 2)
             r = read_method(loader, f.bytes, service, &service->methods[service->n_methods++]);
     }
+    loader->methods += service->n_methods;
     return failed(r) ? r : descriptor_end(loader, &reader, "ServiceDescriptorProto");
 }
 

@@ -113,7 +113,7 @@ static const SchemaFile *find_file(const ReflectionView *view, FindFile *find, c
 
 static const SchemaFile *by_name(const Schema *schema, const void *name)
 {
-    return table_get(&schema->files, *(const Bytes *)name);
+    return schema_file(schema, *(const Bytes *)name);
 }
 
 static const SchemaFile *by_symbol(const Schema *schema, const void *symbol)
@@ -123,8 +123,7 @@ static const SchemaFile *by_symbol(const Schema *schema, const void *symbol)
 
 static const SchemaFile *by_message(const Schema *schema, const void *name)
 {
-    bool is_message = table_get(&schema->messages_by_name, *(const Bytes *)name);
-    return is_message ? by_symbol(schema, name) : NULL;
+    return schema_message(schema, *(const Bytes *)name) ? by_symbol(schema, name) : NULL;
 }
 
 typedef struct ExtensionQuestion {
@@ -135,7 +134,7 @@ typedef struct ExtensionQuestion {
 static const SchemaFile *by_extension(const Schema *schema, const void *argument)
 {
     const ExtensionQuestion *question = argument;
-    const MessageType *type = table_get(&schema->messages_by_name, question->type);
+    const MessageType *type = schema_message(schema, question->type);
     if (!type || question->number > WIRE_MAX_NUMBER)
         return NULL;
     const FieldType *field = message_field_by_number(type, (uint32_t)question->number);
@@ -160,16 +159,15 @@ static void say_files(Buffer *out, Arena *arena, const ReflectionView *view, con
 {
     Buffer files = buffer_in(arena);
     Table said = table_in(arena);
-    const SchemaFile **queue = arena_array(arena, const SchemaFile *, schema->files.n + 1);
+    const SchemaFile **queue = arena_array(arena, const SchemaFile *, schema->n_files + 1);
     size_t n = 0;
     queue[n++] = file;
     table_put(&said, bytes_of(file->name), (void *)(uintptr_t)file);
     for (size_t i = 0; i < n; i++) {
         wire_add_bytes(&files, 1, reflection_descriptor(&view->onlooker, queue[i], arena));
         for (uint32_t d = 0; d < queue[i]->n_dependencies; d++) {
-            Bytes name = bytes_of(queue[i]->dependencies[d]);
-            const SchemaFile *needed = table_get(&schema->files, name);
-            if (needed && !table_put(&said, name, (void *)(uintptr_t)needed))
+            const SchemaFile *needed = queue[i]->dependencies[d];
+            if (!table_put(&said, bytes_of(needed->name), (void *)(uintptr_t)needed))
                 queue[n++] = needed;
         }
     }
@@ -217,7 +215,7 @@ static void say_extension_numbers(Buffer *out, Arena *arena, const ReflectionVie
         say_error(out, arena, CODE_NOT_FOUND, "no such message", name);
         return;
     }
-    const MessageType *type = table_get(&schema->messages_by_name, name);
+    const MessageType *type = schema_message(schema, name);
     Buffer numbers = buffer_in(arena);
     wire_add_bytes(&numbers, 1, name);
     for (uint32_t i = 0; i < type->n_fields; i++) {

@@ -164,9 +164,8 @@ Notes notes_read(const Schema *schema, Arena *arena)
 {
     Notes notes = {.by_name = table_in(arena)};
     Reading reading = {.notes = &notes, .arena = arena};
-    size_t at = 0;
-    for (const TableEntry *one; (one = table_next(&schema->files, &at));) {
-        const SchemaFile *file = one->value;
+    for (uint32_t i = 0; i < schema->n_files; i++) {
+        const SchemaFile *file = &schema->files[i];
         Buffer path = buffer_in(arena);
         read_comments(&reading, file->descriptor);
         read_inner(&reading, &of_file, file->descriptor, file->package, &path);

@@ -115,9 +115,9 @@ static void maps_groups_and_defaults_are_known(void **state)
     assert_true(labels->message->map_entry);
     const MessageType *old = message(l->old, "test.old.Old");
     assert_int_equal(field(old, "data")->kind, KIND_GROUP);
-    assert_bytes(field(old, "count")->default_value, "7");
-    assert_bytes(field(old, "closed")->default_value, "TWO");
-    assert_null(field(old, "id")->default_value.data);
+    assert_bytes(field_default(field(old, "count")), "7");
+    assert_bytes(field_default(field(old, "closed")), "TWO");
+    assert_null(field_default(field(old, "id")).data);
     assert_true(field(old, "id")->required);
     assert_false(field(old, "note")->check_utf8);
     assert_true(field(message(l->kinds, "test.kinds.Kinds"), "a_string")->check_utf8);
@@ -180,10 +180,10 @@ static void field_behavior_required_is_seen(void **state)
 static void files_are_kept_for_reflection(void **state)
 {
     const Loaded *l = *state;
-    const SchemaFile *file = table_get(&l->kinds->files, bytes_of("kinds.proto"));
+    const SchemaFile *file = schema_file(l->kinds, bytes_of("kinds.proto"));
     assert_non_null(file);
     assert_int_equal(file->n_dependencies, 9);
-    assert_string_equal(file->dependencies[8], "options.proto");
+    assert_string_equal(file->dependencies[8]->name, "options.proto");
     assert_string_equal(file->package, "test.kinds");
 }
 
@@ -207,6 +207,8 @@ static void every_kind_of_name_leads_to_its_file(void **state)
         "test.kinds.Kinds.Inner.LARGE",
         "test.kinds.Kinds.Inner.Size.LARGE",
         "test.kinds.Color",
+        "test.kinds.RED",
+        "test.kinds.Color.RED",
         "test.kinds.KindsService",
         "test.kinds.KindsService.Get",
     };
@@ -214,6 +216,7 @@ static void every_kind_of_name_leads_to_its_file(void **state)
         assert_declared_in(l->kinds, in_kinds[i], "kinds.proto");
     assert_declared_in(l->kinds, "google.protobuf.Timestamp", "google/protobuf/timestamp.proto");
     assert_declared_in(l->old, "test.old.Old.Scope.scoped", "old.proto");
+    assert_declared_in(l->old, "test.old.extras", "old.proto");
     assert_declared_in(l->old, "test.old.SetItem.item", "old.proto");
 }
 
@@ -470,6 +473,101 @@ static void a_well_known_type_has_its_fields_and_no_others(void **state)
     }
 }
 
+/* One message whose fields have names and JSON names of one letter each. */
+static Result load_names(Arena *arena, const char *names, const char *json, const Schema **schema)
+{
+    Buffer type = buffer_in(arena), file = buffer_in(arena), set = buffer_in(arena);
+    wire_add_bytes(&type, 1, bytes_of("T"));
+    for (uint32_t i = 0; names[i]; i++) {
+        Buffer field = buffer_in(arena);
+        wire_add_bytes(&field, 1, bytes(names + i, 1));
+        wire_add_number(&field, 3, i + 1);
+        wire_add_number(&field, 5, KIND_STRING);
+        wire_add_bytes(&field, 10, bytes(json + i, 1));
+        wire_add_bytes(&type, 2, buffer_bytes(&field));
+    }
+    wire_add_bytes(&file, 1, bytes_of("names.proto"));
+    wire_add_bytes(&file, 4, buffer_bytes(&type));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    return schema_load(arena, buffer_bytes(&set), "names", schema);
+}
+
+static void a_json_name_never_hides_a_name(void **state)
+{
+    const Loaded *l = *state;
+    static const char *const rows[][2] = {{"abc", "bzb"}, {"abcdefghijklm", "bzbddddhijkkm"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Schema *schema;
+        assert_ok(l->arena, load_names(l->arena, rows[i][0], rows[i][1], &schema));
+        const MessageType *type = message(schema, "T");
+        assert_int_equal(type->n_fields, strlen(rows[i][0]));
+        for (uint32_t k = 0; k < type->n_fields; k++)
+            assert_ptr_equal(message_field(type, bytes(rows[i][0] + k, 1)), &type->fields[k]);
+        assert_string_equal(field(type, "z")->name, "b");
+        assert_null(message_field(type, bytes_of("y")));
+        assert_null(message_field(type, bytes_of("ab")));
+        assert_null(message_field(type, BYTES_NONE));
+    }
+}
+
+static void two_fields_of_one_name_are_refused_among_few_and_many(void **state)
+{
+    const Loaded *l = *state;
+    static const char *const rows[] = {"aa", "abcdea", "abcdefghijklmnopa"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Schema *schema;
+        Result r = load_names(l->arena, rows[i], rows[i], &schema);
+        assert_fault(r, FAULT_BAD_SCHEMA);
+        assert_non_null(strstr(r.error->doing, "two fields a"));
+    }
+}
+
+/* An enum in proto2, with a value for each number, which may be there twice. */
+static Result load_values(Arena *arena, const int32_t *numbers, uint32_t n, const char *last,
+                          const Schema **schema)
+{
+    Buffer type = buffer_in(arena), file = buffer_in(arena), set = buffer_in(arena);
+    wire_add_bytes(&type, 1, bytes_of("E"));
+    for (uint32_t i = 0; i < n; i++) {
+        Buffer value = buffer_in(arena);
+        const char *name = i + 1 == n ? last : arena_printf(arena, "V%u", i);
+        wire_add_bytes(&value, 1, bytes_of(name));
+        wire_add_number(&value, 2, (uint64_t)(int64_t)numbers[i]);
+        wire_add_bytes(&type, 2, buffer_bytes(&value));
+    }
+    wire_add_bytes(&file, 1, bytes_of("values.proto"));
+    wire_add_bytes(&file, 5, buffer_bytes(&type));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    return schema_load(arena, buffer_bytes(&set), "values", schema);
+}
+
+static void of_values_with_one_number_the_first_is_found_in_any_order(void **state)
+{
+    const Loaded *l = *state;
+    static const int32_t rows[][12] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+                                       {-3, -3, -1, 0, 0, 0, 7, 7, 8, 9, 9, 9},
+                                       {5, 4, -1, 4, 5, 0, 0, 3, -2147483647, 3, 2147483647, 5}};
+    for (uint32_t i = 0; i < 3; i++)
+        for (uint32_t n = 1; n <= 12; n++) {
+            const Schema *schema;
+            assert_ok(l->arena, load_values(l->arena, rows[i], n, "LAST", &schema));
+            const EnumType *type = schema_enum(schema, bytes_of("E"));
+            assert_non_null(type);
+            for (uint32_t k = 0; k < n; k++) {
+                uint32_t first = 0;
+                while (rows[i][first] != rows[i][k])
+                    first++;
+                assert_ptr_equal(enum_value_by_number(type, rows[i][k]), &type->values[first]);
+                assert_ptr_equal(enum_value_by_name(type, bytes_of(type->values[k].name)),
+                                 &type->values[k]);
+            }
+            assert_null(enum_value_by_number(type, 100));
+            assert_null(enum_value_by_name(type, bytes_of("V99")));
+            if (n > 1)
+                assert_fault(load_values(l->arena, rows[i], n, "V0", &schema), FAULT_BAD_SCHEMA);
+        }
+}
+
 /* ---- Copies of sets -------------------------------------------------------------------------- */
 
 static void add_location(Buffer *sources, Arena *arena, uint32_t comment)
@@ -583,6 +681,9 @@ int main(void)
         cmocka_unit_test(two_declarations_of_one_name_are_refused_whatever_they_are),
         cmocka_unit_test(what_is_optional_is_in_no_oneof_with_others),
         cmocka_unit_test(a_well_known_type_has_its_fields_and_no_others),
+        cmocka_unit_test(a_json_name_never_hides_a_name),
+        cmocka_unit_test(two_fields_of_one_name_are_refused_among_few_and_many),
+        cmocka_unit_test(of_values_with_one_number_the_first_is_found_in_any_order),
         cmocka_unit_test(a_copy_has_only_those_places_of_sources_that_have_comments),
         cmocka_unit_test(what_is_malformed_is_copied_as_it_is),
         cmocka_unit_test(a_set_cut_off_anywhere_is_refused),
