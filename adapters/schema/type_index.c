@@ -50,6 +50,8 @@ static uint32_t find_slot(const Schema *schema, Bytes name, uint64_t hash)
 
 uint32_t schema_place(const Schema *schema, Bytes full_name)
 {
+    if (!schema->by_name) /* placement.h: it was not loaded */
+        return NO_PLACE;
     uint32_t slot = schema->by_name[find_slot(schema, full_name, bytes_hash(full_name))];
     return slot ? (slot & schema->by_name_mask) - 1 : NO_PLACE;
 }
