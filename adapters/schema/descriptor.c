@@ -37,13 +37,12 @@ static int by_number(const void *a, const void *b, void *owner)
     return order ? (order > 0) - (order < 0) : (i > j) - (i < j);
 }
 
-uint16_t *loader_name_slots(Loader *loader, uint32_t n, uint16_t *mask_out)
+uint16_t loader_name_mask(uint32_t n)
 {
     uint32_t size = 4;
     while (size / 4 * 3 < n)
         size *= 2;
-    *mask_out = (uint16_t)(size - 1);
-    return arena_array(loader->arena, uint16_t, size);
+    return (uint16_t)(size - 1);
 }
 
 uint16_t *loader_free_slot(uint16_t *slots, uint16_t mask, const char *name)
@@ -77,7 +76,11 @@ static void index_enum_numbers(Loader *loader, EnumType *type)
 /* Values are added one by one, so that each is looked for among those before it. */
 static Result index_enum_names(Loader *loader, EnumType *type, uint32_t n)
 {
-    uint16_t *slots = n > FEW_NAMES ? loader_name_slots(loader, n, &type->by_name_mask) : NULL;
+    uint16_t *slots = NULL;
+    if (n > FEW_NAMES) {
+        type->by_name_mask = loader_name_mask(n);
+        slots = arena_array(loader->arena, uint16_t, type->by_name_mask + 1u);
+    }
     type->by_name = slots;
     while (type->n_values < n) {
         const char *name = type->values[type->n_values].name;

@@ -24,7 +24,10 @@ static void count_field(LoaderCounts *counts, Bytes field)
     for (WireField f; wire_next(&reader, &f);) {
         switch (f.number) {
         case 1: name = f.bytes; break;
-        case 7: counts->names += f.bytes.size + 1; break;
+        case 7:
+            counts->defaults++;
+            counts->names += f.bytes.size + 1;
+            break;
         case 10:
             json = f.bytes;
             has_json = true;
@@ -43,6 +46,7 @@ static void count_extension(LoaderCounts *counts, Bytes field, size_t scope)
 {
     size_t full_name = joined(scope, name_in(field));
     counts->fields++;
+    counts->defaults++;
     counts->names += full_name + 1 + full_name + 3 + wire_find_bytes(field, 7).size + 1;
 }
 

@@ -128,11 +128,10 @@ static void name_field(Loader *loader, const FieldText *text, FieldType *field)
         field->json_name = camel_case(loader, field->name);
 }
 
-static const Bytes *keep_default(Loader *loader, Bytes text)
+static void keep_default(Loader *loader, const FieldType *field, Bytes text)
 {
-    Bytes *kept = arena_make(loader->arena, Bytes);
-    *kept = bytes_of(loader_text(loader, text));
-    return kept;
+    loader->defaults[loader->schema->n_defaults++] =
+        (FieldDefault){field->parent->index, field->number, bytes_of(loader_text(loader, text))};
 }
 
 static Result define_field(Loader *loader, const FileScope *file, const FieldText *text,
@@ -160,7 +159,7 @@ static Result define_field(Loader *loader, const FileScope *file, const FieldTex
     field->check_utf8 = file->proto3 && field->kind == KIND_STRING;
     field->side_required = text->behaves_required;
     if (text->has_default)
-        field->default_value = keep_default(loader, text->default_value);
+        keep_default(loader, field, text->default_value);
     return OK;
 }
 
@@ -170,39 +169,66 @@ static int by_field_number(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-/* by_number of every message whose fields have the numbers 1, 2, 3, ... */
-#define TEN(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9
-static const uint16_t numbered[] = {TEN(0), TEN(10), TEN(20), TEN(30), TEN(40), TEN(50)};
-#undef TEN
+/* An extension's name in its message is its JSON name. */
+static const char *field_key(const FieldType *field)
+{
+    return field->extension ? field->json_name : field->name;
+}
 
-static Result index_numbers(Loader *loader, MessageType *type)
+/* by_number of every message whose few fields have the numbers 1, 2, 3, ... */
+static const uint16_t numbered[FEW_NAMES + 1] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+
+static Result sort_fields(Loader *loader, MessageType *type)
 {
     qsort(type->fields, type->n_fields, sizeof(FieldType), by_field_number);
-    uint32_t largest = 0, limit = type->n_fields * 8 + 64;
     for (uint32_t i = 0; i < type->n_fields; i++) {
         type->fields[i].index = (uint16_t)i;
         if (i && type->fields[i].number == type->fields[i - 1].number)
             return BAD_SCHEMA(loader, "%s: %s has two fields with the number %u", loader->name,
                               type->full_name, type->fields[i].number);
-        if (type->fields[i].number < limit && type->fields[i].number < DENSE_NUMBERS)
-            largest = type->fields[i].number;
     }
-    type->by_number_n = (uint16_t)(largest + 1);
-    if (largest == type->n_fields && largest < sizeof numbered / sizeof *numbered) {
-        type->by_number = numbered;
-        return OK;
-    }
-    uint16_t *dense = arena_array(loader->arena, uint16_t, largest + 1);
-    for (uint32_t i = 0; i < type->n_fields && type->fields[i].number <= largest; i++)
-        dense[type->fields[i].number] = (uint16_t)(i + 1);
-    type->by_number = dense;
     return OK;
 }
 
-/* An extension's name in its message is its JSON name. */
-static const char *field_key(const FieldType *field)
+static uint32_t largest_dense(const MessageType *type)
 {
-    return field->extension ? field->json_name : field->name;
+    uint32_t largest = 0, limit = type->n_fields * 8 + 64;
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        if (type->fields[i].number < limit && type->fields[i].number < DENSE_NUMBERS)
+            largest = type->fields[i].number;
+    }
+    return largest;
+}
+
+static bool is_numbered(const MessageType *type)
+{
+    return !type->n_fields || type->fields[type->n_fields - 1].number == type->n_fields;
+}
+
+/* Names that have slots. */
+static uint32_t count_names(const MessageType *type)
+{
+    uint32_t n = type->n_fields;
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        n += field_key(&type->fields[i]) != type->fields[i].json_name;
+    return n;
+}
+
+/* Numbers, and room for the names behind them. NULL: there are few names. */
+static uint16_t *index_numbers(Loader *loader, MessageType *type)
+{
+    uint32_t n = largest_dense(type) + 1;
+    bool few = type->n_fields <= FEW_NAMES;
+    type->by_number_n = (uint16_t)n;
+    type->by_number = numbered;
+    if (few && is_numbered(type))
+        return NULL;
+    type->by_name_mask = few ? 0 : loader_name_mask(count_names(type));
+    uint16_t *dense = arena_array(loader->arena, uint16_t, n + type->by_name_mask + !few);
+    for (uint32_t i = 0; i < type->n_fields && type->fields[i].number < n; i++)
+        dense[type->fields[i].number] = (uint16_t)(i + 1);
+    type->by_number = dense;
+    return few ? NULL : dense + n;
 }
 
 static Result two_fields(Loader *loader, const MessageType *type, const char *name)
@@ -224,13 +250,9 @@ static Result check_few_names(Loader *loader, const MessageType *type)
 /* Names first, so that a JSON name never hides another field's name. */
 static Result index_names(Loader *loader, MessageType *type)
 {
-    if (type->n_fields <= FEW_NAMES)
+    uint16_t *slots = index_numbers(loader, type);
+    if (!slots)
         return check_few_names(loader, type);
-    uint32_t n = type->n_fields;
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        n += field_key(&type->fields[i]) != type->fields[i].json_name;
-    uint16_t *slots = loader_name_slots(loader, n, &type->by_name_mask);
-    type->by_name = slots;
     for (uint32_t i = 0; i < type->n_fields; i++) {
         const char *name = field_key(&type->fields[i]);
         if (message_field(type, bytes_of(name)))
@@ -395,6 +417,24 @@ static Result define_extension(Loader *loader, const DeclaredExtension *extensio
     return define_field(loader, extension->file, &text, field);
 }
 
+static int by_message(const void *a, const void *b)
+{
+    const FieldDefault *i = a, *j = b;
+    return i->message != j->message ? (i->message > j->message) - (i->message < j->message)
+                                    : (i->number > j->number) - (i->number < j->number);
+}
+
+Bytes field_default(const FieldType *field)
+{
+    const MessageType *type = field->parent;
+    if (!type || !type->schema->n_defaults)
+        return BYTES_NONE;
+    const FieldDefault *found =
+        bsearch(&(FieldDefault){.message = type->index, .number = field->number},
+                type->schema->defaults, type->schema->n_defaults, sizeof *found, by_message);
+    return found ? found->text : BYTES_NONE;
+}
+
 /* Plans rely on a map entry having exactly a key and a value. */
 static Result check_map_entry(Loader *loader, const MessageType *type)
 {
@@ -423,8 +463,10 @@ Result descriptor_define(Loader *loader)
     arena_free(scratch);
     for (size_t i = 0; !failed(r) && i < loader->n_extensions; i++)
         r = define_extension(loader, &loader->extensions[i]);
+    if (schema->n_defaults)
+        qsort(loader->defaults, schema->n_defaults, sizeof(FieldDefault), by_message);
     for (uint32_t i = 0; !failed(r) && i < schema->n_messages; i++) {
-        r = index_numbers(loader, &schema->messages[i]);
+        r = sort_fields(loader, &schema->messages[i]);
         if (!failed(r))
             r = index_names(loader, &schema->messages[i]);
         if (!failed(r) && schema->messages[i].map_entry)

@@ -115,6 +115,9 @@ static void make_room(Loader *loader)
     loader->fields_end = loader->fields + counts->fields;
     loader->values = arena_array(loader->arena, EnumValue, counts->values);
     loader->methods = arena_array(loader->arena, MethodType, counts->methods);
+    if (counts->defaults)
+        loader->defaults = arena_array(loader->arena, FieldDefault, counts->defaults);
+    schema->defaults = loader->defaults;
     loader->names = arena_alloc(loader->arena, counts->names);
     loader->names_end = loader->names + counts->names;
     loader->messages = arena_array(loader->scratch, DeclaredMessage, schema->n_messages);
@@ -171,7 +174,7 @@ static bool is_name(const char *name, Bytes wanted)
     return strlen(name) == wanted.size && memcmp(name, wanted.data, wanted.size) == 0;
 }
 
-/* A slot of by_name is twice the index of a field, with 1 for its JSON name, + 1. */
+/* A slot of a name is twice the index of a field, with 1 for its JSON name, + 1. */
 static const char *spelling(const FieldType *field, bool json)
 {
     return json || field->extension ? field->json_name : field->name;
@@ -191,12 +194,12 @@ static const FieldType *find_among_few(const MessageType *message, Bytes name)
 
 const FieldType *message_field(const MessageType *message, Bytes name)
 {
-    const uint16_t *slots = message->by_name;
     uint16_t mask = message->by_name_mask;
     if (name.size == 0)
         return NULL;
-    if (!slots)
+    if (!mask)
         return find_among_few(message, name);
+    const uint16_t *slots = message->by_number + message->by_number_n;
     for (uint32_t at = bytes_hash(name) & mask; slots[at]; at = (at + 1) & mask) {
         const FieldType *field = &message->fields[(slots[at] - 1) / 2];
         if (is_name(spelling(field, (slots[at] - 1) & 1), name))

@@ -63,9 +63,8 @@ struct FieldType {
     const char *json_name;      /* "customerId"; an extension's is "[full.name]" */
     const MessageType *message; /* of MESSAGE, GROUP and map entries; else NULL */
     const EnumType *enumeration;
-    const OneofType *oneof;     /* a real one (not proto3 optional's), or NULL */
-    const MessageType *parent;  /* the message that it is in (for extensions: the extended one) */
-    const Bytes *default_value; /* private: field_default */
+    const OneofType *oneof;    /* a real one (not proto3 optional's), or NULL */
+    const MessageType *parent; /* the message that it is in (for extensions: the extended one) */
     uint32_t number;
     uint16_t index; /* in message->fields (sorted by number) */
     FieldKind kind : 8;
@@ -89,9 +88,10 @@ struct MessageType {
     FieldType *fields; /* sorted by number, extensions known in this schema included */
     OneofType *oneofs;
     const Schema *schema;
-    const uint16_t *by_number; /* private: number -> index + 1 for small numbers */
-    const uint16_t *by_name;   /* private: both spellings; NULL: it has a few fields */
-    uint32_t index;            /* in schema->messages */
+    /* Private: number -> index + 1 for small numbers; behind them, where it has more than a few
+       fields, both spellings. */
+    const uint16_t *by_number;
+    uint32_t index; /* in schema->messages */
     uint16_t n_fields, n_oneofs;
     uint16_t by_number_n, by_name_mask; /* private */
     WellKnown well_known : 8;
@@ -161,8 +161,10 @@ struct Schema {
     ServiceType *services;
     SchemaFile *files; /* sorted by name */
     uint32_t n_messages, n_enums, n_services, n_files;
-    uint32_t by_name_mask;   /* private */
-    const uint32_t *by_name; /* private: messages, enums and services by full name */
+    uint32_t by_name_mask;               /* private */
+    const uint32_t *by_name;             /* private: messages, enums and services by full name */
+    const struct FieldDefault *defaults; /* private: sorted by message and number */
+    uint32_t n_defaults;
 };
 
 /*
@@ -197,10 +199,7 @@ const SchemaFile *schema_file(const Schema *schema, Bytes name); /* NULL if ther
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
 
 /* proto2's default, as text of descriptor.proto, which ends with NUL; data NULL when none. */
-static inline Bytes field_default(const FieldType *field)
-{
-    return field->default_value ? *field->default_value : BYTES_NONE;
-}
+Bytes field_default(const FieldType *field);
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
 /* The field's JSON name that a misspelled name is nearest to; NULL: none is near, or the arena is

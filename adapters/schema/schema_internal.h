@@ -29,7 +29,7 @@ enum { METHOD_HTTP = 72295728 }; /* an option: google/api/annotations.proto */
 typedef struct LoaderCounts {
     uint32_t fields; /* extensions included */
     uint32_t values; /* of enums */
-    uint32_t methods, dependencies;
+    uint32_t methods, dependencies, defaults;
     size_t names; /* bytes of all names, each with a NUL; about */
 } LoaderCounts;
 
@@ -48,6 +48,11 @@ typedef struct DeclaredExtension {
 
 #define BAD_SCHEMA(loader, ...) FAIL((loader)->arena, FAULT_BAD_SCHEMA, __VA_ARGS__)
 
+typedef struct FieldDefault {
+    uint32_t message, number; /* the message's index */
+    Bytes text;
+} FieldDefault;
+
 typedef struct Loader {
     Arena *arena, *scratch;
     Schema *schema;
@@ -60,6 +65,7 @@ typedef struct Loader {
     FieldType *fields, *fields_end;
     EnumValue *values;
     MethodType *methods;
+    FieldDefault *defaults; /* the schema's; n_defaults of them are read */
     char *names, *names_end;
     uint32_t *by_name;         /* the schema's */
     DeclaredMessage *messages; /* beside schema->messages */
@@ -109,8 +115,9 @@ const char *loader_without_package(const char *full_name, const char *package);
 /* Messages and enums of up to so many fields and values are searched one by one. */
 enum { FEW_NAMES = 8 };
 
-/* Room for n names in an index of 16 bits; and where the next one with this name goes. */
-uint16_t *loader_name_slots(Loader *loader, uint32_t n, uint16_t *mask_out);
+/* The slots - 1 that an index of n names in 16 bits has; and where the next one with this name
+   goes. */
+uint16_t loader_name_mask(uint32_t n);
 uint16_t *loader_free_slot(uint16_t *slots, uint16_t mask, const char *name);
 
 /* Finds the files of a set, and the well-known ones that they import and the set lacks. */

@@ -510,6 +510,57 @@ static void a_json_name_never_hides_a_name(void **state)
     }
 }
 
+/* One message of fields with these numbers, up to 0. */
+static const MessageType *load_numbers(Arena *arena, const uint32_t *numbers)
+{
+    Buffer type = buffer_in(arena), file = buffer_in(arena), set = buffer_in(arena);
+    const Schema *schema;
+    wire_add_bytes(&type, 1, bytes_of("T"));
+    for (uint32_t i = 0; numbers[i]; i++) {
+        Buffer field = buffer_in(arena);
+        wire_add_bytes(&field, 1, bytes_of(arena_printf(arena, "f%u", numbers[i])));
+        wire_add_number(&field, 3, numbers[i]);
+        wire_add_number(&field, 5, KIND_STRING);
+        wire_add_bytes(&field, 7, bytes_of(arena_printf(arena, "%u", numbers[i])));
+        wire_add_bytes(&type, 2, buffer_bytes(&field));
+    }
+    wire_add_bytes(&file, 1, bytes_of("numbers.proto"));
+    wire_add_bytes(&file, 4, buffer_bytes(&type));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    assert_ok(arena, schema_load(arena, buffer_bytes(&set), "numbers", &schema));
+    return message(schema, "T");
+}
+
+static void fields_of_any_numbers_are_found_with_their_defaults(void **state)
+{
+    const Loaded *l = *state;
+    static const uint32_t rows[][14] = {{0},
+                                        {1},
+                                        {2},
+                                        {1, 2, 3},
+                                        {1, 3, 5000000},
+                                        {3, 2, 1},
+                                        {8, 7, 6, 5, 4, 3, 2, 1},
+                                        {9, 8, 7, 6, 5, 4, 3, 2, 1},
+                                        {1, 2, 3, 4, 5, 6, 7, 9, 600, 5000, 536870911},
+                                        {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 99999}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const MessageType *type = load_numbers(l->arena, rows[i]);
+        uint32_t n = 0;
+        for (; rows[i][n]; n++) {
+            const FieldType *field = message_field_by_number(type, rows[i][n]);
+            assert_non_null(field);
+            assert_int_equal(field->number, rows[i][n]);
+            assert_ptr_equal(message_field(type, bytes_of(field->name)), field);
+            assert_bytes(field_default(field), field->name + 1);
+        }
+        assert_int_equal(type->n_fields, n);
+        assert_null(message_field_by_number(type, 0));
+        assert_null(message_field_by_number(type, 12));
+        assert_null(message_field_by_number(type, 100));
+    }
+}
+
 static void two_fields_of_one_name_are_refused_among_few_and_many(void **state)
 {
     const Loaded *l = *state;
@@ -682,6 +733,7 @@ int main(void)
         cmocka_unit_test(what_is_optional_is_in_no_oneof_with_others),
         cmocka_unit_test(a_well_known_type_has_its_fields_and_no_others),
         cmocka_unit_test(a_json_name_never_hides_a_name),
+        cmocka_unit_test(fields_of_any_numbers_are_found_with_their_defaults),
         cmocka_unit_test(two_fields_of_one_name_are_refused_among_few_and_many),
         cmocka_unit_test(of_values_with_one_number_the_first_is_found_in_any_order),
         cmocka_unit_test(a_copy_has_only_those_places_of_sources_that_have_comments),
