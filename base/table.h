@@ -11,14 +11,22 @@
 #include "base/bytes.h"
 
 typedef struct TableEntry {
-    Bytes key; /* borrowed */
-    uint64_t hash;
-    void *value; /* NULL: the entry is free */
+    Bytes key;   /* borrowed */
+    void *value; /* never NULL */
 } TableEntry;
 
+/*
+ * The entries are dense, in the order in which they were added; behind them are the slots, which
+ * say where each is:
+ *
+ *     entries  a  b  c  (room)  slots  0  c  0  a  0  0  b  0
+ *
+ * The slots are a power of two, of which a fourth or more is free.
+ */
 typedef struct Table {
     TableEntry *entries;
-    size_t capacity, n;
+    uint32_t n, room; /* of the entries */
+    uint32_t n_slots;
     Arena *arena;
 } Table;
 
@@ -27,13 +35,18 @@ static inline Table table_in(Arena *arena)
     return (Table){.arena = arena};
 }
 
+/* Makes room for `n` entries in all, so that nothing is left behind in the arena as the table
+   grows. */
+void table_reserve(Table *table, size_t n);
+
 /* The value, or NULL. */
 void *table_get(const Table *table, Bytes key);
 
 /* Adds or replaces; returns the previous value, or NULL. The arena must have no limit. */
 void *table_put(Table *table, Bytes key, void *value);
 
-/* Iterates over all entries in no order: start with *at = 0; NULL at the end. */
+/* Iterates over all entries in the order in which their keys were added: start with *at = 0; NULL
+   at the end. */
 const TableEntry *table_next(const Table *table, size_t *at);
 
 #endif
