@@ -157,9 +157,9 @@ bool access_allows_request(const Config *config, const Method *method, const Ide
                            Bytes request)
 {
     const AccessRules *rules = &method->route->access;
-    if (!method->allow_paths)
+    if (!method->extras->allow_paths)
         return access_allows(&config->access, rules, identity, method->version->name);
-    const FieldType *const *const *paths = method->allow_paths->paths;
+    const FieldType *const *const *paths = method->extras->allow_paths->paths;
     for (uint32_t i = 0; i < rules->n_allow; paths += rules->allow[i++].n_fields)
         if (one_matches(rules->allow[i].versions, bytes_of(method->version->name)) &&
             holds(&rules->allow[i], identity) &&

@@ -117,7 +117,7 @@ static void add_hidden(const Config *config, const Route *route, Buffer *out)
                 continue;
             buffer_printf(out, "%s of %s hides ", method->type->path, method->version->name);
             size_t before = out->size;
-            field_list_add_hidden(method->shown, out);
+            field_list_add_hidden(method->extras->shown, out);
             buffer_add_text(out, out->size == before ? "what the schema does not have\n" : "\n");
         }
 }
@@ -177,7 +177,7 @@ static void add_hidden_json(const Config *config, const Route *route, Buffer *ou
             Buffer fields = buffer_in(out->arena);
             if (method->route != route)
                 continue;
-            field_list_add_hidden(method->shown, &fields);
+            field_list_add_hidden(method->extras->shown, &fields);
             json_text_open_item(out);
             json_text_add_member(out, "method", bytes_of(method->type->path));
             json_text_add_member(out, "version", bytes_of(method->version->name));

@@ -749,7 +749,7 @@ static Result refuse(Client *c, Result why)
 /* Rules of the request's fields are asked when it is there; of a stream none holds. */
 static bool may_call(const Exchange *x, const Version *version)
 {
-    if (x->method && x->method->allow_paths && x->method->type->client_streaming)
+    if (x->method && x->method->extras->allow_paths && x->method->type->client_streaming)
         return access_allows_request(x->config, x->method, x->identity, BYTES_NONE);
     return access_allows_call(&x->config->access, &x->route->access, x->identity,
                               version ? version->name : NULL);
@@ -770,7 +770,8 @@ static Result read_fields(Exchange *x, Arena *arena, Bytes *request_out)
     size_t most = x->config->limits.work_bytes;
     Message message = x->message;
     Conversion c = {.arena = arena, .reader = exchange_reader(x)};
-    const Plan *plan = x->call.codec == CODEC_JSON ? x->method->allow_paths->to_proto : NULL;
+    const Plan *plan =
+        x->call.codec == CODEC_JSON ? x->method->extras->allow_paths->to_proto : NULL;
     *request_out = BYTES_NONE;
     if (message.compressed) {
         Bytes plain;

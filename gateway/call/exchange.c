@@ -51,7 +51,8 @@ static bool next_is_seen(const Exchange *x)
 {
     const Method *method = x->method; /* there is none of built-in services */
     const CallNotes *notes = x->record.notes;
-    return method && (method->fields || (method->log_fields && !(notes && notes->has_fields)));
+    return method &&
+           (method->fields || (method->extras->log_fields && !(notes && notes->has_fields)));
 }
 
 size_t exchange_run_size(const Exchange *x)
@@ -428,6 +429,7 @@ static const Method *bare_method(Arena *arena, const MethodType *type)
     CHECK(method); /* the arena is new */
     method->type = type;
     method->route = &no_route;
+    method->extras = &method_no_extras;
     method->safe = method->safe_to_repeat = type->no_side_effects;
     return method;
 }
@@ -951,7 +953,7 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     if (x->joining)
         join_leave(x->joining);
     exchange_learn_end(x);
-    if (x->method && x->method->shadow)
+    if (x->method && x->method->extras->shadow)
         exchange_offer_copy(x);
     if (x->keyed)
         exchange_leave_key(x);

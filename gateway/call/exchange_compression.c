@@ -99,7 +99,7 @@ bool attempt_passes_request_runs(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
     const RequestTarget *target = &attempt->target;
-    return x->method->type->client_streaming && !x->binding && !x->method->rules &&
+    return x->method->type->client_streaming && !x->binding && !x->method->extras->rules &&
            are_plain(x->call.dialect, x->call.compression, target->dialect, target->compression);
 }
 

@@ -188,11 +188,12 @@ static Result apply_rules(const Exchange *x, const PlanInput *input, Conversion 
     Buffer rest = buffer_in(c->arena);
     PlanRun run = {.all_mistakes = true, .rest = &rest};
     *checked_out = input->bytes;
-    Result r = json ? run_plan(method->to_rules, input, &run, c, checked_out) : OK;
+    Result r = json ? run_plan(method->extras->to_rules, input, &run, c, checked_out) : OK;
     if (!failed(r))
-        return rules_check(method->rules, json, c->arena, checked_out);
-    return run.has_rest ? rules_check_rest(method->rules, json, c->arena, r, buffer_bytes(&rest))
-                        : r;
+        return rules_check(method->extras->rules, json, c->arena, checked_out);
+    return run.has_rest
+               ? rules_check_rest(method->extras->rules, json, c->arena, r, buffer_bytes(&rest))
+               : r;
 }
 
 static bool says_mask(const Exchange *x)
@@ -276,8 +277,8 @@ Result exchange_read_by(Exchange *x, const Plan *plan, Arena *arena, Bytes *mess
 
 Result exchange_read_request(Exchange *x, Arena *arena, Bytes *message_out)
 {
-    return exchange_read_by(x, x->call.codec == CODEC_JSON ? x->method->to_key : NULL, arena,
-                            message_out);
+    return exchange_read_by(x, x->call.codec == CODEC_JSON ? x->method->extras->to_key : NULL,
+                            arena, message_out);
 }
 
 void exchange_see_fields(Exchange *x, Message message)
@@ -313,7 +314,7 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
     Result r = x->binding ? add_rest(x, c->arena, &input) : OK;
     if (failed(r))
         return r;
-    if (x->method->rules) {
+    if (x->method->extras->rules) {
         r = apply_rules(x, &input, c, converted_out);
         if (failed(r) || exchange_copies(attempt->request_plan))
             return r;
@@ -608,9 +609,10 @@ static Result read_both(Exchange *x, Attempt *attempt, Arena *arena, EndedCall *
     const Method *method = x->method;
     bool json = x->call.codec == CODEC_JSON;
     Message answer = attempt->answer_message;
-    Result r = exchange_read_by(x, json ? method->shadow->to_proto : NULL, arena, &call->request);
-    if (!failed(r) && method->rules)
-        r = rules_check(method->rules, json, arena, &call->request);
+    Result r =
+        exchange_read_by(x, json ? method->extras->shadow->to_proto : NULL, arena, &call->request);
+    if (!failed(r) && method->extras->rules)
+        r = rules_check(method->extras->rules, json, arena, &call->request);
     if (!failed(r) && call->code == CODE_OK)
         r = attempt_read_answer(attempt, &answer, arena, &call->response);
     return r;
@@ -619,7 +621,7 @@ static Result read_both(Exchange *x, Attempt *attempt, Arena *arena, EndedCall *
 void exchange_offer_copy(Exchange *x)
 {
     ShadowPort *port = x->loop->shadows;
-    if (!port || random_next(&x->loop->random) >> 32 >= x->method->shadow->rules->share)
+    if (!port || random_next(&x->loop->random) >> 32 >= x->method->extras->shadow->rules->share)
         return;
     Attempt *attempt = copied_attempt(x);
     if (!attempt)

@@ -234,7 +234,7 @@ const Step *exchange_fall_back(Exchange *x, Fallback fallback, Result why)
 static Result prepare(Attempt *attempt, const MakerTable *maker, Bytes *request_out)
 {
     Exchange *x = attempt->exchange;
-    const Method *target = x->method->made_as;
+    const Method *target = x->method->extras->made_as;
     attempt->pick.pair = &x->method->pairs[target->version->index];
     attempt->pick.served = target->version;
     attempt->pick.why = maker->why;
@@ -242,18 +242,18 @@ static Result prepare(Attempt *attempt, const MakerTable *maker, Bytes *request_
     Result r = attempt_choose_plans(attempt, CODEC_PROTO);
     if (!failed(r))
         r = attempt_convert_request(attempt, request_out);
-    if (!failed(r) && request_out->size > target->made_bytes)
+    if (!failed(r) && request_out->size > target->extras->made_bytes)
         r = FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE,
                       "a request of %zu bytes, where the gateway itself takes %zu for %s",
-                      request_out->size, target->made_bytes, target->type->path);
+                      request_out->size, target->extras->made_bytes, target->type->path);
     return r;
 }
 
 static const Step *make(Exchange *x, Attempt *attempt)
 {
-    const Method *target = x->method->made_as;
+    const Method *target = x->method->extras->made_as;
     CHECK(x->loop->makers); /* of each loop that has clients */
-    const MakerTable *maker = x->loop->makers[target->maker];
+    const MakerTable *maker = x->loop->makers[target->extras->maker];
     Bytes request;
     Result r = prepare(attempt, maker, &request);
     if (failed(r))
@@ -280,8 +280,8 @@ const Step STEP_make = {"make", make};
  */
 const Step *exchange_serve(const Exchange *x)
 {
-    const Method *made = x->method->made_as;
-    bool asks = !made || (x->record.step_of && made->maker == MAKER_JOB);
+    const Method *made = x->method->extras->made_as;
+    bool asks = !made || (x->record.step_of && made->extras->maker == MAKER_JOB);
     return asks ? &STEP_pick : &STEP_make;
 }
 

@@ -47,7 +47,7 @@ struct KeyedCall {
 
 static const KeyPolicy *policy_of(const Exchange *x)
 {
-    return x->method->keys;
+    return x->method->extras->keys;
 }
 
 static const Step *refuse(Exchange *x, KeyedOutcome outcome, Result why)
@@ -113,7 +113,7 @@ struct PrintJob {
 
 static const Plan *plan_to(const Exchange *x, const Version *version)
 {
-    return x->method->pairs[version->index].print[x->call.codec];
+    return x->method->pairs[version->index].extras->print[x->call.codec];
 }
 
 static Result print_in(PrintJob *job, const Version *version, Fingerprint *out)
@@ -529,7 +529,7 @@ static const Step *ask_with(KeyedCall *k, const PrintJob *job)
    no counterpart there is compared in the client's alone. */
 static const Step *ask(KeyedCall *k)
 {
-    const Version *own = k->x->method->version, *newest = k->x->method->print_in;
+    const Version *own = k->x->method->version, *newest = k->x->method->extras->print_in;
     const Version *versions[] = {own, newest};
     return print(k, versions, newest == own ? 1 : 2, ask_with);
 }

@@ -26,7 +26,7 @@ static const Plan *response_plan(const Exchange *x, const MethodPair *back, cons
         return numbers ? numbers : binding->response_body[codec][served->index];
     }
     if (back && x->call.enums_as_numbers)
-        numbers = back->numbers[codec];
+        numbers = back->extras->numbers[codec];
     return numbers || !back ? numbers : back->response[codec][x->call.reply_codec];
 }
 
@@ -55,7 +55,8 @@ Result attempt_choose_plans(Attempt *attempt, Codec codec)
     const Exchange *x = attempt->exchange;
     const MethodPair *pair = attempt->pick.pair;
     /* What is checked by rules is protobuf by then. */
-    attempt->request_plan = pair->request[x->method->rules ? CODEC_PROTO : x->call.codec][codec];
+    attempt->request_plan =
+        pair->request[x->method->extras->rules ? CODEC_PROTO : x->call.codec][codec];
     CHECK(attempt->request_plan); /* or this version is not picked */
     return attempt_choose_response_plan(attempt, codec);
 }

@@ -628,7 +628,7 @@ bool exchange_copies(
    rules of the route. */
 static inline bool attempt_copies_request(const Attempt *attempt)
 {
-    return !attempt->exchange->method->rules && exchange_copies(attempt->request_plan);
+    return !attempt->exchange->method->extras->rules && exchange_copies(attempt->request_plan);
 }
 
 /* Where a conversion writes. */

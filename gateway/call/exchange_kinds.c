@@ -6,7 +6,7 @@ static void see_request(Exchange *x, Message message)
 {
     if (x->method->fields)
         exchange_see_fields(x, message);
-    if (x->method->log_fields)
+    if (x->method->extras->log_fields)
         exchange_note_fields(x, message);
 }
 
@@ -52,12 +52,12 @@ static const Step *end_one(Exchange *x, const Message *last)
     x->has_message = true;
     x->record.messages_in = 1;
     see_request(x, x->message);
-    Result r = x->method->allow_paths ? exchange_allow(x) : OK;
+    Result r = x->method->extras->allow_paths ? exchange_allow(x) : OK;
     if (!failed(r) && x->method->limits && x->method->limits->costs)
         r = exchange_pay(x);
     if (failed(r))
         return exchange_fail(x, r);
-    if (x->method->keys)
+    if (x->method->extras->keys)
         return exchange_claim(x);
     return x->keeps && x->route->join_for ? exchange_join(x) : exchange_serve(x);
 }

@@ -57,8 +57,8 @@ void exchange_note_fields(Exchange *x, Message message)
     record->notes->has_fields = true;
     Arena *arena = exchange_arena_new(x);
     Buffer fields = buffer_in(x->arena);
-    if (read_message(x, message, x->method->log_fields->to_proto, arena, &read))
-        log_fields_write(x->method->log_fields, read, &fields);
+    if (read_message(x, message, x->method->extras->log_fields->to_proto, arena, &read))
+        log_fields_write(x->method->extras->log_fields, read, &fields);
     if (!fields.full)
         record->notes->fields = buffer_bytes(&fields);
     arena_free(arena);
@@ -68,8 +68,8 @@ static bool key_of_field(Exchange *x, uint32_t *hash_out)
 {
     WireField field;
     Arena *arena = exchange_arena_new(x);
-    bool found =
-        x->method && exchange_read_field(x, x->method->key, x->method->to_key, arena, &field);
+    bool found = x->method && exchange_read_field(x, x->method->extras->key,
+                                                  x->method->extras->to_key, arena, &field);
     if (found)
         *hash_out = ring_key(field.type == WIRE_LENGTH ? field.bytes
                                                        : bytes(&field.value, sizeof field.value));
@@ -123,8 +123,8 @@ static Bytes text_of_field(Exchange *x)
 {
     WireField field;
     const Method *method = x->method;
-    if (!method ||
-        !exchange_read_field(x, method->cohort_key, method->to_cohort_key, x->arena, &field))
+    if (!method || !exchange_read_field(x, method->extras->cohort_key,
+                                        method->extras->to_cohort_key, x->arena, &field))
         return BYTES_NONE;
     if (field.type == WIRE_LENGTH)
         return field.bytes;

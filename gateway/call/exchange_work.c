@@ -86,8 +86,8 @@ bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *aren
         attempt_copies_request(attempt))
         return true; /* nobody reads it */
     size_t most = light_size(x, attempt->request_plan);
-    if (x->method->rules && light_size(x, x->method->to_rules) < most)
-        most = light_size(x, x->method->to_rules);
+    if (x->method->extras->rules && light_size(x, x->method->extras->to_rules) < most)
+        most = light_size(x, x->method->extras->to_rules);
     return is_light(message, most, exchange_reader(x), arena);
 }
 

@@ -356,7 +356,7 @@ static void on_look(Timer *timer)
 
 static Making *begin(const MakeCall *call)
 {
-    const Composed *composed = call->method->composed;
+    const Composed *composed = call->method->extras->composed;
     uint32_t n = composed->n_legs;
     Composition *c = arena_alloc(call->arena, sizeof *c + n * sizeof c->legs[0]);
     if (!c)

@@ -527,34 +527,30 @@ struct Version {
     uint32_t series; /* telemetry's */
 };
 
-/* The counterpart of a method in another version. */
-typedef struct MethodPair {
-    const Method *target; /* NULL: no counterpart, or no change lists between */
-    const char *reason;   /* then: why, for the client */
-    /* [client's codec][instance's codec] */
-    const Plan *request[CODEC_COUNT][CODEC_COUNT];
-    const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
+/* What few pairs have. The others share pair_no_extras. */
+typedef struct PairExtras {
+    const char *reason; /* of a pair without a target: why, for the client */
+    uint32_t n_lossy;   /* fields that the pair may drop or narrow: fewest is preferred */
     /* [instance's codec]: to JSON with enums as numbers, for a route whose clients may ask for it
        and do not have it anyway; else NULL. */
     const Plan *numbers[CODEC_COUNT];
     /* [client's codec]: of a method with keys: to protobuf, for fingerprints. NULL: it is that. */
     const Plan *print[CODEC_COUNT];
-    uint32_t n_lossy; /* fields that the pair may drop or narrow: fewest is preferred */
+} PairExtras;
+
+extern const PairExtras pair_no_extras;
+
+/* The counterpart of a method in another version. */
+typedef struct MethodPair {
+    const Method *target; /* NULL: no counterpart, or no change lists between */
+    /* [client's codec][instance's codec] */
+    const Plan *request[CODEC_COUNT][CODEC_COUNT];
+    const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
+    const PairExtras *extras;                       /* never NULL */
 } MethodPair;
 
-struct Method {
-    const Version *version;
-    const MethodType *type;
-    const Route *route;
-    Method
-        *next_same_path; /* the same RPC path in another version of the service (shared package) */
-    MethodPair *pairs;   /* [version index]; the own version's is the identity */
-    /* The versions in which it may be served, best first: its own, then those with the fewest lossy
-       fields, newer ones first. */
-    const Version **preferred;
-    uint32_t n_preferred;
-    RestBinding *bindings;
-    uint32_t n_bindings;
+/* What few methods have. The others share method_no_extras: a gateway has thousands. */
+typedef struct MethodExtras {
     const FieldRules *rules;     /* what the route demands of requests; NULL: nothing */
     const Plan *to_rules;        /* then: from JSON to the protobuf that is checked */
     const FieldType *const *key; /* of a route with affinity by a field: its path, ending with NULL;
@@ -566,39 +562,56 @@ struct Method {
     const struct LogFields *log_fields; /* of requests, in the log; NULL: none */
     const AllowPaths *allow_paths;      /* NULL: no rule of its route is of fields */
     const struct FieldList *shown;      /* of its responses; NULL: all. Its plans heed it */
-    MethodLimits *limits;               /* that calls in this version meet; NULL: none */
     const KeyPolicy *keys;   /* its route's, if its calls may have idempotency keys; else NULL */
     const Version *print_in; /* then: the newest version that has a counterpart */
+    bool has_default;        /* graceful: the default response in this version, or the empty one */
+    Maker maker;             /* of made_as */
+    Bytes default_reply[CODEC_COUNT];
+    /* The gateway makes the response itself, in that method's version: */
+    const Method *made_as;      /* the same method in it, maybe this one; NULL: instances do */
+    size_t made_bytes;          /* of that one: of a request, at most */
+    const Composed *composed;   /* likewise: MAKER_COMPOSE */
+    const JobMethod *job;       /* likewise: MAKER_JOB */
+    const ShadowMethod *shadow; /* NULL: its calls are not copied */
+    uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
+                          Config.contracts, and its names */
+    uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
+} MethodExtras;
+
+extern const MethodExtras method_no_extras;
+
+struct Method {
+    const Version *version;
+    const MethodType *type;
+    const Route *route;
+    Method
+        *next_same_path; /* the same RPC path in another version of the service (shared package) */
+    MethodPair *pairs;   /* [version index]; the own version's is the identity */
+    /* The versions in which it may be served, best first: its own, then those with the fewest lossy
+       fields, newer ones first. */
+    const Version *const *preferred;
+    RestBinding *bindings;
+    uint32_t n_preferred, n_bindings;
+    const MethodExtras *extras;       /* never NULL */
+    MethodLimits *limits;             /* that calls in this version meet; NULL: none */
+    const struct UsageFields *fields; /* gateway/usage's; NULL: those of requests are not counted */
+    uint32_t id;                      /* in the Config, for counters */
+    uint32_t series;                  /* telemetry's */
+    uint32_t use;                     /* gateway/usage's; 0: it is not counted */
     /* In all versions that may serve it: */
     bool takes_get;      /* NO_SIDE_EFFECTS: Connect's GET */
     bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
     bool safe_to_repeat; /* that, or IDEMPOTENT */
     bool demands_differ; /* a request with its path may be for another method in the end, by its
                             version, whose route demands other credentials */
-    bool has_default;    /* graceful: the default response in this version, or the empty one */
-    Bytes default_reply[CODEC_COUNT];
-    /* The gateway makes the response itself, in that method's version: */
-    const Method *made_as;      /* the same method in it, maybe this one; NULL: instances do */
-    Maker maker;                /* of that one */
-    size_t made_bytes;          /* likewise: of a request, at most */
-    const Composed *composed;   /* likewise: MAKER_COMPOSE */
-    const JobMethod *job;       /* likewise: MAKER_JOB */
-    const ShadowMethod *shadow; /* NULL: its calls are not copied */
-    uint64_t contract; /* of a route with `stale`: hash of what its messages mean and look like:
-                          Config.contracts, and its names */
-    uint32_t id;       /* in the Config, for counters */
-    uint32_t delays;   /* its place among those of the service with Route.hedge_p95 */
-    uint32_t series;   /* telemetry's */
-    uint32_t use;      /* gateway/usage's; 0: it is not counted */
-    const struct UsageFields *fields; /* gateway/usage's; NULL: those of requests are not counted */
-    Bytes log_part;                   /* telemetry's: its members in a log line */
+    Bytes log_part;      /* telemetry's: its members in a log line */
 };
 
 /* Whether the gateway makes all of its responses itself, and never asks an instance. */
 static inline bool method_is_made(const Method *method)
 {
-    const Method *made = method->made_as;
-    return made && (!made->job || made->job->use == JOB_BEGINS);
+    const Method *made = method->extras->made_as;
+    return made && (!made->extras->job || made->extras->job->use == JOB_BEGINS);
 }
 
 enum { LEGS_MOST = 64 /* bits of Leg.needs */ };
@@ -770,15 +783,17 @@ typedef struct ConcurrencyConfig {
     uint32_t client_percent; /* of the limit, for one client while there are several; 100: all */
 } ConcurrencyConfig;
 
+enum { SERVICE_VERSIONS_MOST = 64 /* bits of Instance.versions */ };
+
 struct Service {
     const char *name;
+    Version *versions; /* oldest first, at most SERVICE_VERSIONS_MOST */
     uint32_t index;
-    Version *versions;  /* oldest first, at most 64 */
-    bool counts_fields; /* of requests: UsageFields */
-    bool unlisted;      /* the catalog does not have it */
     uint32_t n_versions;
-    Instance *instances; /* those read with the config */
     uint32_t n_instances;
+    bool counts_fields;         /* of requests: UsageFields */
+    bool unlisted;              /* the catalog does not have it */
+    Instance *instances;        /* those read with the config */
     const Discovery *discovery; /* NULL: they are in the config */
     InstanceSet *set;           /* the current ones: instance_set_of. NULL until instances_adopt */
     VersionRule rules[RULE_COUNT];
@@ -968,6 +983,10 @@ struct Config {
 
 /* "older", "stale", "default", "skip". */
 const char *fallback_name(Fallback fallback);
+
+/* Its own extras, to be filled in while the config is made. */
+MethodExtras *method_extras(Arena *arena, Method *method);
+PairExtras *pair_extras(Arena *arena, MethodPair *pair);
 
 /* Fills in `preferred` from the method's pairs. */
 void method_prefer(Arena *arena, Method *method);

@@ -62,24 +62,49 @@ static bool is_better(const Method *method, const Version *a, const Version *b)
 {
     if (a == method->version || b == method->version)
         return a == method->version;
-    uint32_t lost = method->pairs[a->index].n_lossy, other = method->pairs[b->index].n_lossy;
+    uint32_t lost = method->pairs[a->index].extras->n_lossy,
+             other = method->pairs[b->index].extras->n_lossy;
     return lost < other || (lost == other && a->index > b->index);
 }
 
 void method_prefer(Arena *arena, Method *method)
 {
     const Service *service = method->version->service;
-    method->preferred = arena_array(arena, const Version *, service->n_versions);
-    method->n_preferred = 0;
+    const Version *list[SERVICE_VERSIONS_MOST];
+    uint32_t n = 0;
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];
         if (!method->pairs[i].target)
             continue;
-        uint32_t at = method->n_preferred++;
-        for (; at && is_better(method, version, method->preferred[at - 1]); at--)
-            method->preferred[at] = method->preferred[at - 1];
-        method->preferred[at] = version;
+        uint32_t at = n++;
+        for (; at && is_better(method, version, list[at - 1]); at--)
+            list[at] = list[at - 1];
+        list[at] = version;
     }
+    method->n_preferred = n;
+    method->preferred = &method->version;
+    if (n == 1 && list[0] == method->version)
+        return; /* as most are */
+    const Version **preferred = arena_array(arena, const Version *, n);
+    memcpy(preferred, list, n * sizeof *list);
+    method->preferred = preferred;
+}
+
+const MethodExtras method_no_extras;
+const PairExtras pair_no_extras;
+
+MethodExtras *method_extras(Arena *arena, Method *method)
+{
+    if (method->extras == &method_no_extras)
+        method->extras = arena_make(arena, MethodExtras);
+    return (MethodExtras *)(uintptr_t)method->extras;
+}
+
+PairExtras *pair_extras(Arena *arena, MethodPair *pair)
+{
+    if (pair->extras == &pair_no_extras)
+        pair->extras = arena_make(arena, PairExtras);
+    return (PairExtras *)(uintptr_t)pair->extras;
 }
 
 const JobDefinition *config_find_job(const Config *config, Bytes name, uint32_t revision)

@@ -71,7 +71,7 @@ static uint64_t contract_of(const Config *config, const Method *method)
     hash_add(hash, bytes(style, sizeof style));
     hash_add(hash, method->route->parameters);
     hash_add(hash, method->route->shown ? method->route->shown->text : BYTES_NONE);
-    if (method->made_as) /* it means what its legs do */
+    if (method->extras->made_as) /* it means what its legs do */
         hash_add(hash, bytes_of(config->hash));
     hash_end(hash, digest);
     memcpy(&contract, digest, sizeof contract);
@@ -82,7 +82,8 @@ static uint64_t contract_of(const Config *config, const Method *method)
 static void hash_contract(const Config *config, const Method *method, const Route *route)
 {
     if (route->stale_for)
-        ((Method *)(uintptr_t)method)->contract = contract_of(config, method);
+        method_extras(config->arena, (Method *)(uintptr_t)method)->contract =
+            contract_of(config, method);
 }
 
 static void hash_leg_contracts(const Config *config, const Composed *composed)
@@ -98,7 +99,7 @@ void config_hash_contracts(const Config *config)
             Version *version = &config->services[i].versions[k];
             for (uint32_t m = 0; m < version->n_methods; m++) {
                 hash_contract(config, &version->methods[m], version->methods[m].route);
-                hash_leg_contracts(config, version->methods[m].composed);
+                hash_leg_contracts(config, version->methods[m].extras->composed);
             }
         }
 }

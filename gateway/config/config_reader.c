@@ -16,7 +16,7 @@ const char *config_path(ConfigReader *reader, const char *format, ...)
     va_start(args, format);
     text_format(path, sizeof path, format, args);
     va_end(args);
-    return arena_string(reader->arena, path);
+    return arena_string(reader->working, path);
 }
 
 static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path,
@@ -52,7 +52,7 @@ const char *config_place_of_address(ConfigReader *reader, const char *path)
     if (!entry)
         return NULL;
     const YamlPlace *place = yaml_place(document, address ? address : entry);
-    return config_path(reader, "%s:%d:%d", place->file, place->line, place->column);
+    return arena_printf(reader->arena, "%s:%d:%d", place->file, place->line, place->column);
 }
 
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)

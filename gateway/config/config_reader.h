@@ -67,7 +67,7 @@ MUST_USE Result config_message(Arena *arena, const MessageType *type, Bytes json
 
 typedef struct ConfigReader {
     Arena *arena;   /* of the config */
-    Arena *working; /* as long as this reader; NULL: of lists of instances */
+    Arena *working; /* as long as this reader; may be the same */
     Problems *problems;
     ConfigFile file;
     Config *config;
@@ -97,7 +97,8 @@ struct ServicePlan {
     const ChangeList **lists; /* [i]: between versions i and i + 1; NULL: no conversion */
 };
 
-/* config_path formats a path; config_tell reports a mistake at a path, with a formatted reason. */
+/* config_path formats a path, which is there as long as the reader; config_tell reports a mistake
+ * at a path, with a formatted reason. */
 const char *config_path(ConfigReader *reader, const char *format, ...) PRINTF_LIKE(2, 3);
 void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -70,7 +70,7 @@ static void tell_useless_masks(ConfigReader *reader, const bool *useful)
 void conventions_choose_masks(ConfigReader *reader)
 {
     const Config *config = reader->config;
-    bool *useful = arena_array(reader->arena, bool, config->n_routes + 1);
+    bool *useful = arena_array(reader->working, bool, config->n_routes + 1);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
             const Version *version = &config->services[i].versions[j];

@@ -121,8 +121,9 @@ static Result check_plan(const DialPlans *plans, const Plan *plan, Arena *arena)
 /* As the gateway does it: what the route demands is checked in protobuf, which then goes on. */
 static Result apply_rules(const DialPlans *plans, Bytes json, Arena *arena, Bytes *message_out)
 {
-    Result r = run(plans->method->to_rules, &(PlanInput){.bytes = json}, arena, NULL, message_out);
-    return failed(r) ? r : rules_check(plans->method->rules, true, arena, message_out);
+    Result r =
+        run(plans->method->extras->to_rules, &(PlanInput){.bytes = json}, arena, NULL, message_out);
+    return failed(r) ? r : rules_check(plans->method->extras->rules, true, arena, message_out);
 }
 
 Result dial_request_convert(const DialPlans *plans, Bytes json, Arena *arena, DialSides *sides_out,
@@ -133,7 +134,7 @@ Result dial_request_convert(const DialPlans *plans, Bytes json, Arena *arena, Di
     Bytes message = json;
     Result r = OK;
     *sides_out = (DialSides){.client = json};
-    if (plans->method->rules) {
+    if (plans->method->extras->rules) {
         r = apply_rules(plans, json, arena, &message);
         from = CODEC_PROTO;
     }

@@ -25,7 +25,7 @@ static bool give_default(const FallbackCall *call, FallbackReply *reply_out)
     const RestBinding *binding = call->binding;
     Bytes of_leg = call->route->leg_default;
     Bytes of_binding = binding ? binding->default_body : BYTES_NONE;
-    Bytes of_method = call->method->default_reply[call->call->reply_codec];
+    Bytes of_method = call->method->extras->default_reply[call->call->reply_codec];
     *reply_out = (FallbackReply){.message = of_leg.data       ? of_leg
                                             : of_binding.data ? of_binding
                                                               : of_method};

@@ -117,7 +117,7 @@ bool kept_place(const FallbackCall *call, const KeySeed *seed, KeptPlace *place_
     *place_out = (KeptPlace){.no_store = false};
     key_begin(&hash, seed);
     /* Two contracts that differ by the bits of a shape are as unlikely as two that are equal. */
-    key_add_number(&hash, call->method->contract ^ shape_of(call));
+    key_add_number(&hash, call->method->extras->contract ^ shape_of(call));
     if (call->candidate)
         key_add(&hash, PART_CANDIDATE, BYTES_NONE);
     add_client(&hash, call, place_out);

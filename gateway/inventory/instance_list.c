@@ -97,7 +97,7 @@ static Result begin(ListReader *l, Arena *arena, const Service *service, const T
                     Problems *problems, InstanceList *list)
 {
     *l = (ListReader){.service = service, .had = had, .list = list};
-    l->reader = (ConfigReader){.arena = arena, .problems = problems};
+    l->reader = (ConfigReader){.arena = arena, .working = arena, .problems = problems};
     l->fresh_json = buffer_in(arena);
     l->contexts = table_in(arena);
     l->reader.contexts = &l->contexts;

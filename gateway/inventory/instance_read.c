@@ -147,7 +147,7 @@ static void read_versions(ConfigReader *reader, const Service *service,
                           const Passerelle__Config__Instance *text, const char *path,
                           Instance *instance)
 {
-    const char **names = arena_array(reader->arena, const char *, service->n_versions);
+    const char **names = arena_array(reader->working, const char *, service->n_versions);
     for (uint32_t i = 0; i < service->n_versions; i++)
         names[i] = service->versions[i].name;
     for (size_t i = 0; i < text->n_versions; i++) {
@@ -211,7 +211,7 @@ void config_read_instances(ConfigReader *reader, Service *service,
 {
     const ServicePlan *plan = &reader->services[service->index];
     bool opaque = !plan->text && !plan->is_policy_server;
-    Table seen = table_in(reader->arena);
+    Table seen = table_in(reader->working);
     service->instances = arena_array(reader->arena, Instance, n);
     for (uint32_t i = 0; i < n; i++) {
         Instance *instance = &service->instances[i];

@@ -243,7 +243,7 @@ static Result make_replay(const JobAsked *asked, const JobRecord *record,
     new_out->request = copy->request;
     new_out->forwarded = copy->forwarded;
     new_out->identity = copy->identity;
-    return job_resource(definition->method->job, new_out->request, new_out->id, arena,
+    return job_resource(definition->method->extras->job, new_out->request, new_out->id, arena,
                         &new_out->resource);
 }
 

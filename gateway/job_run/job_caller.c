@@ -87,7 +87,8 @@ static void fail(StepCall *call, Result why)
    that something was done. */
 static bool has_no_effect(const StepCall *call, const CallRecord *record)
 {
-    if (record->legs.size || record->joined.size || (record->method && record->method->made_as))
+    if (record->legs.size || record->joined.size ||
+        (record->method && record->method->extras->made_as))
         return false;
     if (call->said)
         return record->n_attempts == 1 && call->end.failure.code != CODE_DATA_LOSS;

@@ -80,7 +80,7 @@ static void accept_job(JobScheduler *scheduler, const JobDefinition *definition,
     record.request_id = record.id;
     record.request = definition->schedule->request;
     JobAdmission admission = job_admission_of(&record, definition);
-    const JobMethod *method = definition->method->job;
+    const JobMethod *method = definition->method->extras->job;
     Result r = OK;
     if (method)
         r = job_resource(method, record.request, record.id, arena, &record.resource);

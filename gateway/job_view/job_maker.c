@@ -288,7 +288,7 @@ static Making *begin(const MakeCall *call)
     JobMaking *m = job_ask_new(call->loop->jobs, sizeof *m);
     m->making.maker = &job_maker;
     m->call = *call;
-    m->job = call->method->job;
+    m->job = call->method->extras->job;
     if (!m->ask.desk) {
         do_without_store(m);
         return &m->making;

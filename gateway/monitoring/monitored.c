@@ -42,7 +42,7 @@ static uint32_t of_version(const Version *version)
     uint32_t found =
         (version->reflected ? WITH_REFLECTION : 0) | (version->retiring ? WITH_RETIRING : 0);
     for (uint32_t m = 0; m < version->n_methods; m++)
-        if (version->methods[m].keys)
+        if (version->methods[m].extras->keys)
             found |= WITH_IDEMPOTENCY;
     return found;
 }

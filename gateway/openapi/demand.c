@@ -33,8 +33,8 @@ static Bytes key_path(const JobMethod *job, Arena *arena)
 /* A client of another version has other names for it, or several fields of which it is made. */
 static void add_key(const OpenApi *api, const Method *method, Finding *finding)
 {
-    const Method *made = method->made_as;
-    Bytes path = key_path(made->job, api->arena), found;
+    const Method *made = method->extras->made_as;
+    Bytes path = key_path(made->extras->job, api->arena), found;
     finding->whole = true;
     if (made == method) {
         add(finding, arena_text(api->arena, path));
@@ -55,9 +55,10 @@ static void add_key(const OpenApi *api, const Method *method, Finding *finding)
 Demands demands_of(const OpenApi *api, const Method *method)
 {
     Finding finding = {.demands.items = arena_array(api->arena, Demand, DEMANDS_MOST)};
-    if (method->rules)
-        rules_see_required(method->rules, api->arena, add, &finding);
-    if (method->made_as && method->made_as->job && method->made_as->job->key)
+    if (method->extras->rules)
+        rules_see_required(method->extras->rules, api->arena, add, &finding);
+    if (method->extras->made_as && method->extras->made_as->extras->job &&
+        method->extras->made_as->extras->job->key)
         add_key(api, method, &finding);
     return finding.demands;
 }

@@ -270,7 +270,8 @@ static void add_response(OpenApi *api, const RestBinding *binding, const char *s
 
 static void add_responses(OpenApi *api, const RestBinding *binding)
 {
-    const JobMethod *job = binding->method->made_as ? binding->method->made_as->job : NULL;
+    const JobMethod *job =
+        binding->method->extras->made_as ? binding->method->extras->made_as->extras->job : NULL;
     json_open(api, "responses", '{');
     add_response(api, binding, "200", "The response.");
     if (job && job->use == JOB_BEGINS)
@@ -325,7 +326,7 @@ void operation_add(OpenApi *api, const Operation *operation)
     json_open(api, "parameters", '[');
     add_path_parameters(api, operation);
     add_version_parameter(api, binding);
-    add_key_parameter(api, binding->method->keys);
+    add_key_parameter(api, binding->method->extras->keys);
     query_add(api, binding, &demands);
     json_close(api, ']');
     add_body(api, binding, &demands);

@@ -28,7 +28,8 @@ static bool fits(Fallback fallback, const Route *route, const Method *method)
                !type->server_streaming;
     case FALLBACK_DEFAULT:
     case FALLBACK_SKIP:
-        return (method->has_default || route->leg_default.data) && (method->safe || route->writes);
+        return (method->extras->has_default || route->leg_default.data) &&
+               (method->safe || route->writes);
     case FALLBACKS: break;
     }
     return false;

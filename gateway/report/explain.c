@@ -177,7 +177,7 @@ static uint32_t candidates(const Method *method, const Version **list)
     uint64_t spoken = service_is_listed_afar(service) ? UINT64_MAX : 0;
     uint32_t n = 0;
     if (method_is_made(method)) {
-        list[0] = method->made_as->version;
+        list[0] = method->extras->made_as->version;
         return 1;
     }
     for (uint32_t i = 0; i < service->n_instances; i++)
@@ -201,7 +201,7 @@ static Result find_served(Arena *arena, Explained *found)
     for (uint32_t i = 0; i < method->version->service->n_versions; i++)
         if (!method->pairs[i].target)
             return FAIL(arena, FAULT_METHOD_REMOVED, "%s: %s", method->type->path,
-                        method->pairs[i].reason);
+                        method->pairs[i].extras->reason);
     return FAIL(arena, FAULT_NO_INSTANCE, "no instance serves %s", method->version->name);
 }
 
@@ -250,7 +250,7 @@ bool explain_hedges(const Explained *found)
 /* The request has a key, by which its instances know it again. */
 static bool explain_key_is_honoured(const ExplainRequest *request, const Explained *found)
 {
-    return found->method && found->method->keys && found->method->keys->honoured &&
+    return found->method && found->method->extras->keys && found->method->extras->keys->honoured &&
            fields_get(&request->fields, "idempotency-key").data;
 }
 

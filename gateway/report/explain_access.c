@@ -77,7 +77,7 @@ static void tell_rule(const Explained *found, const AllowRule *rule, Buffer *out
 
 static const FieldList *shown_of(const Explained *found)
 {
-    return found->method ? found->method->shown : NULL;
+    return found->method ? found->method->extras->shown : NULL;
 }
 
 static void tell_hidden(const FieldList *shown, Buffer *out)

@@ -93,9 +93,9 @@ static void add_route(const Explained *found, Buffer *out)
 static void add_rules(const Explained *found, Buffer *out)
 {
     Buffer lines = buffer_in(out->arena);
-    if (!found->method || !found->method->rules)
+    if (!found->method || !found->method->extras->rules)
         return;
-    rules_print(found->method->rules, "", &lines);
+    rules_print(found->method->extras->rules, "", &lines);
     Bytes rest = buffer_bytes(&lines), line;
     open(out, "demands", '[');
     while (bytes_split(&rest, '\n', &line) && line.size) {
@@ -289,8 +289,8 @@ static void add_served(const ExplainRequest *request, const Explained *found, co
     add_text(out, "version", served->name);
     json_text_add_bool(out, "native", served == method->version);
     add_text(out, "method", pair->target->type->path);
-    if (pair->target->composed)
-        add_legs(pair->target->composed, out);
+    if (pair->target->extras->composed)
+        add_legs(pair->target->extras->composed, out);
     else if (!method_is_made(pair->target))
         add_instances(served->service, UINT64_C(1) << served->index, out);
     add_losses(method->version, served, method->type, false, out);
@@ -307,12 +307,12 @@ static void add_method(const ExplainRequest *request, const Explained *found, Bu
         add_text(out, "rest",
                  arena_printf(out->arena, "%s %s", found->binding->rule->verb,
                               found->binding->rule->path));
-    if (found->method->made_as && found->method->made_as->job)
-        explain_job_json(found->method->made_as->job, out);
-    if (found->method->keys)
-        add_keys(found->method->keys, out);
-    if (found->method->shadow)
-        add_shadow(found->method->shadow->rules, out);
+    if (found->method->extras->made_as && found->method->extras->made_as->extras->job)
+        explain_job_json(found->method->extras->made_as->extras->job, out);
+    if (found->method->extras->keys)
+        add_keys(found->method->extras->keys, out);
+    if (found->method->extras->shadow)
+        add_shadow(found->method->extras->shadow->rules, out);
     open(out, "served", '[');
     for (uint32_t i = 0; i < found->n_served; i++)
         add_served(request, found, found->served[i], out);
@@ -336,7 +336,7 @@ void explain_json(const ExplainRequest *request, const Explained *found, Buffer 
         explain_arm_json(found, out);
         explain_access_json(request, found, out);
         add_balance(request, found, out);
-        if (!found->method || !found->method->made_as)
+        if (!found->method || !found->method->extras->made_as)
             add_guards(explain_service(found), out);
         explain_limits_json(found, out);
         add_rules(found, out);

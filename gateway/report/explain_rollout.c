@@ -48,7 +48,7 @@ ExplainArm explain_arm(const ExplainRequest *request, const Explained *found, Ar
     const char *no_part = no_part_of(rollout, found);
     if (no_part)
         return known(&arm, NULL, no_part);
-    bool has_field = found->method && found->method->cohort_key;
+    bool has_field = found->method && found->method->extras->cohort_key;
     if (rollout->cohort.field && has_field)
         return known(&arm, NULL,
                      "who the client is stands in the message; it has the candidate if it is a "

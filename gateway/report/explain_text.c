@@ -71,9 +71,9 @@ static void tell_hedge(const Explained *found, Buffer *out)
 static void tell_rules(const Explained *found, Buffer *out)
 {
     Buffer rules = buffer_in(out->arena);
-    if (!found->method || !found->method->rules)
+    if (!found->method || !found->method->extras->rules)
         return;
-    rules_print(found->method->rules, "          ", &rules);
+    rules_print(found->method->extras->rules, "          ", &rules);
     buffer_add_text(out, "demands ");
     buffer_add_bytes(out, bytes_slice(buffer_bytes(&rules), strlen("demands "), SIZE_MAX));
 }
@@ -183,7 +183,7 @@ static void tell_balance(const ExplainRequest *request, const Explained *found, 
 
 static void tell_keys(const Explained *found, Buffer *out)
 {
-    const KeyPolicy *keys = found->method ? found->method->keys : NULL;
+    const KeyPolicy *keys = found->method ? found->method->extras->keys : NULL;
     if (!keys)
         return;
     buffer_printf(out, "key       %s; the response is kept for ",
@@ -197,8 +197,9 @@ static void tell_keys(const Explained *found, Buffer *out)
 
 static void tell_shadow(const Explained *found, Buffer *out)
 {
-    const ShadowRules *rules =
-        found->method && found->method->shadow ? found->method->shadow->rules : NULL;
+    const ShadowRules *rules = found->method && found->method->extras->shadow
+                                   ? found->method->extras->shadow->rules
+                                   : NULL;
     if (!rules)
         return;
     buffer_printf(out, "copied    %s to %s, at most %u a second", rules->share_text, rules->target,
@@ -294,10 +295,10 @@ static void tell_served(const Explained *found, const Version *served, Buffer *o
     const MethodType *target = served_as->type;
     buffer_printf(out, "served    %s, %s: %s by ", served->name,
                   served == method->version ? "natively" : "converted", target->path);
-    if (served_as->composed)
-        tell_legs(served_as->composed, out);
-    else if (served_as->job && served_as->job->use == JOB_BEGINS)
-        explain_job_text(served_as->job->definition, out);
+    if (served_as->extras->composed)
+        tell_legs(served_as->extras->composed, out);
+    else if (served_as->extras->job && served_as->extras->job->use == JOB_BEGINS)
+        explain_job_text(served_as->extras->job->definition, out);
     else
         tell_instances(served->service, UINT64_C(1) << served->index, out);
     tell_losses(method->version, served, method->type, false, out);
@@ -333,7 +334,7 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
     explain_arm_text(found, out);
     explain_access_text(request, found, out);
     tell_balance(request, found, out);
-    if (!found->method || !found->method->made_as)
+    if (!found->method || !found->method->extras->made_as)
         tell_guards(explain_service(found), out);
     explain_limits_text(found, out);
     tell_keys(found, out);
@@ -344,8 +345,9 @@ static void tell_way(const ExplainRequest *request, const Explained *found, Buff
         tell_failures(request, found, out);
     }
     tell_rules(found, out);
-    if (found->method && found->method->made_as && found->method->made_as->job)
-        explain_job_use_text(found->method->made_as->job, out);
+    if (found->method && found->method->extras->made_as &&
+        found->method->extras->made_as->extras->job)
+        explain_job_use_text(found->method->extras->made_as->extras->job, out);
     for (uint32_t i = 0; i < found->n_served; i++) {
         tell_served(found, found->served[i], out);
         if (request->plan)

@@ -119,12 +119,13 @@ static Result make_keys(ConfigReader *reader, const Route *route, Keys *keys)
             Method *method = &service->versions[i].methods[k];
             if (method->route != route)
                 continue;
-            Result r = service_make_key(reader, method, route->affinity.name, &method->key,
-                                        &method->to_key);
+            MethodExtras *extras = method_extras(reader->arena, method);
+            Result r = service_make_key(reader, method, route->affinity.name, &extras->key,
+                                        &extras->to_key);
             if (failed(r))
                 return r;
             keys->first = keys->first ? keys->first : method;
-            keys->n += method->key != NULL;
+            keys->n += method->extras->key != NULL;
         }
     }
     return OK;
@@ -251,7 +252,7 @@ static Result make_paths(ConfigReader *reader, Method *method, uint32_t n_fields
         for (uint32_t k = 0; k < rules->allow[i].n_fields; k++)
             list[n++] = find_path(reader, method, rules->allow[i].fields[k].path);
     paths->paths = list;
-    method->allow_paths = paths;
+    method_extras(reader->arena, method)->allow_paths = paths;
     return mapping ? service_plan(reader, mapping, &options, &paths->to_proto) : OK;
 }
 
@@ -290,13 +291,13 @@ typedef struct Search {
 static Result search_method(ConfigReader *reader, Method *method, void *owner)
 {
     Search *search = owner;
-    if (!method->allow_paths || method->route->access.allow != search->rules)
+    if (!method->extras->allow_paths || method->route->access.allow != search->rules)
         return OK;
     if (method->type->client_streaming)
         search->streams = true;
     else if (!search->first)
         search->first = method;
-    search->found |= method->allow_paths->paths[search->at] != NULL;
+    search->found |= method->extras->allow_paths->paths[search->at] != NULL;
     return OK;
 }
 

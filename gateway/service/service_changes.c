@@ -181,7 +181,7 @@ static void follow_to(ConfigReader *reader, const ServicePlan *plan, Method *met
         return;
     }
     if (!from->to[to->index] || !to->to[from->index]) {
-        pair->reason =
+        pair_extras(reader->arena, pair)->reason =
             arena_printf(reader->arena, "there is no change list all the way from %s to %s",
                          from->name, to->name);
         return;
@@ -190,9 +190,9 @@ static void follow_to(ConfigReader *reader, const ServicePlan *plan, Method *met
         changes_method(plan->lists + older, newer - older, upwards, method->type, reader->arena);
     pair->target = change.target ? method_of(to, change.target) : NULL;
     if (!pair->target)
-        pair->reason = change.reason
-                           ? change.reason
-                           : arena_printf(reader->arena, "it is not served in %s", to->name);
+        pair_extras(reader->arena, pair)->reason =
+            change.reason ? change.reason
+                          : arena_printf(reader->arena, "it is not served in %s", to->name);
 }
 
 static void follow_methods(ConfigReader *reader, const Service *service, const ServicePlan *plan)

@@ -63,8 +63,8 @@ static Result read_leg(Composing *c, uint32_t i, bool *good)
         return OK;
     Route *route = arena_make(reader->arena, Route);
     *route = *leg->method->route;
-    route->match = config_path(reader, "%s.%s legs.%s", c->method->version->service->name,
-                               service_method_text(reader, c->method), leg->name);
+    route->match = arena_printf(reader->arena, "%s.%s legs.%s", c->method->version->service->name,
+                                service_method_text(reader, c->method), leg->name);
     leg->route = route;
     leg->required = text->required;
     service_check_policy(reader, config_path(reader, "%s.method", path), c->method, leg->method);
@@ -293,10 +293,11 @@ static Result compose_method(ConfigReader *reader, const Passerelle__Config__Com
                            .n_legs = (uint32_t)text->n_legs,
                            .fan_out = text->fan_out,
                            .bytes = text->bytes};
-    method->composed = composed;
-    method->made_as = method;
-    method->maker = MAKER_COMPOSE;
-    method->made_bytes = composed->bytes;
+    MethodExtras *extras = method_extras(reader->arena, method);
+    extras->composed = composed;
+    extras->made_as = method;
+    extras->maker = MAKER_COMPOSE;
+    extras->made_bytes = composed->bytes;
     read_report(&c);
     check_route(&c);
     bool good = true;
@@ -310,7 +311,7 @@ static void check_all_composed(ConfigReader *reader, const Version *version, con
 {
     for (uint32_t i = 0; i < version->n_methods; i++) {
         const Method *method = &version->methods[i];
-        if (!method->composed)
+        if (!method->extras->composed)
             config_tell(reader, path,
                         config_path(reader, "{method: %s, legs: [...]}",
                                     service_method_text(reader, method)),
@@ -332,7 +333,7 @@ static Result compose_version(ConfigReader *reader, const Version *version,
                              : NULL;
         if (!method || !service_check_unary(reader, method, method_path))
             continue;
-        if (method->composed) {
+        if (method->extras->composed) {
             config_tell(reader, method_path, NULL, "%s is composed already", compose->method);
             continue;
         }

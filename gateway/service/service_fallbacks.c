@@ -286,9 +286,10 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
 static Result convert_all(ConfigReader *reader, Conversion *c)
 {
     Method *method = c->method;
+    MethodExtras *extras = method_extras(reader->arena, method);
     Result r = OK;
     for (Codec codec = 0; codec < CODEC_COUNT && !failed(r) && !c->bad; codec++)
-        r = convert(reader, c, codec, NULL, &method->default_reply[codec]);
+        r = convert(reader, c, codec, NULL, &extras->default_reply[codec]);
     for (uint32_t i = 0; i < method->n_bindings && !failed(r) && !c->bad; i++) {
         RestBinding *binding = &method->bindings[i];
         const FieldType *field =
@@ -296,7 +297,7 @@ static Result convert_all(ConfigReader *reader, Conversion *c)
         if (field && !binding->raw_answer)
             r = convert(reader, c, CODEC_JSON, field->name, &binding->default_body);
     }
-    method->has_default = !failed(r) && !c->bad;
+    extras->has_default = !failed(r) && !c->bad;
     return r;
 }
 
@@ -320,7 +321,7 @@ static Result make_default(ConfigReader *reader, Method *method)
             config_path(reader, "%s.on_failure.graceful", route_path(reader, method->route)),
             config_path(reader, "version: %s", method->version->name),
             "the response of %s cannot be written in %s: %s", method->type->path, written->name,
-            method->pairs[written->index].reason);
+            method->pairs[written->index].extras->reason);
         return OK;
     }
     Conversion c = {.method = method, .written = written};

@@ -88,7 +88,8 @@ static Result make_print(ConfigReader *reader, const Method *method, const Versi
                                .unknown = UNKNOWN_COUNT,
                                .types = method->version->to[version->index]};
         if (!own || codec != CODEC_PROTO)
-            r = service_plan(reader, mapping, &options, &pair->print[codec]);
+            r = service_plan(reader, mapping, &options,
+                             &pair_extras(reader->arena, pair)->print[codec]);
     }
     return r;
 }
@@ -96,15 +97,16 @@ static Result make_print(ConfigReader *reader, const Method *method, const Versi
 static Result make_method(ConfigReader *reader, Method *method)
 {
     const Service *service = method->version->service;
+    MethodExtras *extras = method_extras(reader->arena, method);
     Result r = OK;
-    method->keys = method->route->keys;
-    method->print_in = method->version;
+    extras->keys = method->route->keys;
+    extras->print_in = method->version;
     for (uint32_t i = 0; i < service->n_versions && !failed(r); i++) {
         const Version *version = &service->versions[i];
         if (version != method->version && !method->pairs[i].target)
             continue;
-        if (version->index > method->print_in->index)
-            method->print_in = version;
+        if (version->index > extras->print_in->index)
+            extras->print_in = version;
         r = make_print(reader, method, version);
         if (!failed(r))
             r = service_make_responses(reader, method, version);

@@ -47,10 +47,10 @@ static const char *use_shown(ConfigReader *reader, const JobMethod *job)
 void job_claim_method(JobDraft *draft, Method *method, const char *path, const JobMethod *said)
 {
     ConfigReader *reader = draft->reader;
-    const JobMethod *before = method->job;
+    const JobMethod *before = method->extras->job;
     if (!draft->definition->accepts)
         return;
-    if (method->composed) {
+    if (method->extras->composed) {
         config_tell(reader, path, NULL, "%s is composed", method->type->path);
         return;
     }
@@ -64,10 +64,11 @@ void job_claim_method(JobDraft *draft, Method *method, const char *path, const J
         return;
     JobMethod *job = arena_make(reader->arena, JobMethod);
     *job = *said;
-    method->job = job;
-    method->made_as = method;
-    method->maker = MAKER_JOB;
-    method->made_bytes =
+    MethodExtras *extras = method_extras(reader->arena, method);
+    extras->job = job;
+    extras->made_as = method;
+    extras->maker = MAKER_JOB;
+    extras->made_bytes =
         said->use == JOB_BEGINS ? said->definition->bytes : reader->config->limits.message_bytes;
 }
 

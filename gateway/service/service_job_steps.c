@@ -32,7 +32,7 @@ static const Route *route_of(const JobDraft *draft, const Method *method, const 
     Route *route = arena_make(reader->arena, Route);
     const JsonNode *node = document_node(&reader->file.document, path);
     *route = *method->route;
-    route->match = config_path(reader, "%s steps.%s", draft->text->method, name);
+    route->match = arena_printf(reader->arena, "%s steps.%s", draft->text->method, name);
     route->on_failure = FAILURE_LOUD;
     route->n_fallbacks = 0;
     route->has_older = false;

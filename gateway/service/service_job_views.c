@@ -208,7 +208,8 @@ static const Method *hiding_method(const JobView *view, const Version *to)
     const Method *method = view->method;
     if (to != method->version)
         method = method->pairs[to->index].target;
-    return method && method->shown && view->type == view->method->type->output ? method : NULL;
+    return method && method->extras->shown && view->type == view->method->type->output ? method
+                                                                                       : NULL;
 }
 
 static Result make_conversion(const JobDraft *draft, const JobView *view, const Version *to,

@@ -6,15 +6,15 @@
 
 /* The version that the response of another one's method is made in: as an instance would be picked.
  */
-static void choose_made(const Service *service)
+static void choose_made(Arena *arena, const Service *service)
 {
     for (uint32_t i = 0; i < service->n_versions; i++)
         for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
             Method *method = &service->versions[i].methods[k];
             for (uint32_t n = method->n_preferred; n-- > 0;) {
                 const Method *target = method->pairs[method->preferred[n]->index].target;
-                if (target && target->made_as == target)
-                    method->made_as = target;
+                if (target && target->extras->made_as == target)
+                    method_extras(arena, method)->made_as = target;
             }
         }
 }
@@ -32,8 +32,8 @@ static bool leads_to(const Method *called, const Method *method, bool *seen)
 /* The calls of a job go to instances, also of methods that have to do with jobs. */
 static bool step_leads_to(const JobCall *call, const Method *method, bool *seen)
 {
-    const Method *called = call ? call->method->made_as : NULL;
-    return called && called->composed && needs(called, method, seen);
+    const Method *called = call ? call->method->extras->made_as : NULL;
+    return called && called->extras->composed && needs(called, method, seen);
 }
 
 /* Whether the method is called by one of the legs or steps of `by`, or by theirs. `seen` by method
@@ -43,10 +43,11 @@ static bool needs(const Method *by, const Method *method, bool *seen)
     if (seen[by->id])
         return false;
     seen[by->id] = true;
-    const Composed *composed = by->composed;
-    const JobDefinition *job = by->job ? by->job->definition : NULL;
+    const Composed *composed = by->extras->composed;
+    const JobDefinition *job = by->extras->job ? by->extras->job->definition : NULL;
     for (uint32_t i = 0; composed && i < composed->n_legs; i++)
-        if (composed->legs[i].method && leads_to(composed->legs[i].method->made_as, method, seen))
+        if (composed->legs[i].method &&
+            leads_to(composed->legs[i].method->extras->made_as, method, seen))
             return true;
     for (uint32_t i = 0; job && i < job->rules.n_steps; i++)
         if (step_leads_to(job->steps[i].call, method, seen) ||
@@ -64,7 +65,7 @@ static void check_compositions(ConfigReader *reader, const Version *version, con
 {
     for (uint32_t i = 0; i < version->n_methods; i++) {
         const Method *method = &version->methods[i];
-        if (method->composed && needs_itself(reader, method))
+        if (method->extras->composed && needs_itself(reader, method))
             config_tell(reader, path, "call another method in one of the legs",
                         "%s is composed of itself, through its legs", method->type->path);
     }
@@ -88,7 +89,7 @@ static const Method *find_passing(const Version *version, const Method *job)
 {
     for (uint32_t i = 0; i < version->n_methods; i++) {
         const Method *method = &version->methods[i];
-        if (!method->made_as && strcmp(method->type->name, job->type->name) == 0 &&
+        if (!method->extras->made_as && strcmp(method->type->name, job->type->name) == 0 &&
             strcmp(method->type->service->name, job->type->service->name) == 0)
             return method;
     }
@@ -115,7 +116,7 @@ static void doubt_methods_past_jobs(ConfigReader *reader)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++) {
             const Version *version = &config->services[i].versions[k];
             for (uint32_t m = 0; m < version->n_methods; m++)
-                if (version->methods[m].job)
+                if (version->methods[m].extras->job)
                     doubt_passing(reader, &version->methods[m]);
         }
 }
@@ -126,7 +127,7 @@ void service_choose_made(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_services; i++)
-        choose_made(&config->services[i]);
+        choose_made(reader->arena, &config->services[i]);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_versions; k++)
             check_compositions(

@@ -52,7 +52,10 @@ static void read_methods(ConfigReader *reader, Version *version)
             method->version = version;
             method->type = &type->methods[j];
             method->id = reader->config->n_methods++;
+            method->extras = &method_no_extras;
             method->pairs = arena_array(reader->arena, MethodPair, version->service->n_versions);
+            for (uint32_t k = 0; k < version->service->n_versions; k++)
+                method->pairs[k].extras = &pair_no_extras;
             add_path(reader, method);
         }
     }
@@ -60,7 +63,12 @@ static void read_methods(ConfigReader *reader, Version *version)
 
 void service_read_methods(ConfigReader *reader)
 {
-    const Config *config = reader->config;
+    Config *config = reader->config;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t j = 0; j < config->services[i].n_versions; j++)
+            n += count_methods(&config->services[i].versions[j]);
+    table_reserve(&config->methods, n);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++)
             read_methods(reader, &config->services[i].versions[j]);
@@ -184,7 +192,8 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
     if (failed(r) || client != CODEC_JSON || !route_asks_for_numbers(route))
         return r;
     options.enums_as_numbers = true;
-    return service_plan(reader, mapping, &options, &pair->numbers[instance]);
+    return service_plan(reader, mapping, &options,
+                        &pair_extras(reader->arena, pair)->numbers[instance]);
 }
 
 Result service_make_responses(ConfigReader *reader, const Method *method, const Version *from)
@@ -214,11 +223,13 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     const Mapping *response = service_answer(reader, method, served);
     if (!request || !response) {
         pair->target = NULL;
-        pair->reason =
+        pair_extras(reader->arena, pair)->reason =
             arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
         return OK;
     }
-    pair->n_lossy = count_lossy(reader, request) + count_lossy(reader, response);
+    uint32_t n_lossy = count_lossy(reader, request) + count_lossy(reader, response);
+    if (n_lossy)
+        pair_extras(reader->arena, pair)->n_lossy = n_lossy;
     for (Codec instance = 0; instance < CODEC_COUNT; instance++)
         for (Codec client = 0; codecs >> instance & 1 && client < CODEC_COUNT; client++) {
             Result r = make_request_plan(reader, method, served, request, client, instance);

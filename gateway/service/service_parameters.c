@@ -178,10 +178,13 @@ static Result make_method(Parameters *p, Table *known, Method *method)
                            .to = CODEC_PROTO,
                            .unknown = p->route->unknown_fields,
                            .types = method->version->to[method->version->index]};
-    method->rules = rules_of(p, known, method);
+    const FieldRules *rules = rules_of(p, known, method);
     const Mapping *mapping = service_request(method, method->version);
-    return method->rules && mapping ? service_plan(p->reader, mapping, &options, &method->to_rules)
-                                    : OK;
+    if (!rules)
+        return OK;
+    MethodExtras *extras = method_extras(p->reader->arena, method);
+    extras->rules = rules;
+    return mapping ? service_plan(p->reader, mapping, &options, &extras->to_rules) : OK;
 }
 
 typedef Result MethodAction(Parameters *p, Table *known, Method *method);
@@ -409,7 +412,7 @@ static Result make_log_fields(ConfigReader *reader, Method *method, LogSearch *s
     fields->items = items;
     if (!fields->n || !mapping)
         return OK;
-    method->log_fields = fields;
+    method_extras(reader->arena, method)->log_fields = fields;
     return service_plan(reader, mapping, &options, &fields->to_proto);
 }
 

@@ -3,8 +3,6 @@
 
 #include "base/arena.h"
 
-enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
-
 /* ---- Versions -------------------------------------------------------------------------------- */
 
 /* The package must have an RPC service in the schema. Without one the schema counts as absent, so
@@ -12,7 +10,7 @@ enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
 static void check_package(ConfigReader *reader, Version *version, const char *path)
 {
     const Schema *schema = version->schema;
-    const char **packages = arena_array(reader->arena, const char *, schema->n_services);
+    const char **packages = arena_array(reader->working, const char *, schema->n_services);
     for (uint32_t i = 0; i < schema->n_services; i++) {
         packages[i] = schema->services[i].package;
         if (strcmp(packages[i], version->package) == 0)
@@ -95,10 +93,10 @@ static void read_versions(ConfigReader *reader, Service *service, const ServiceP
 {
     const Passerelle__Config__Service *text = plan->text;
     size_t n = text->n_versions;
-    if (n > VERSIONS_MOST) {
+    if (n > SERVICE_VERSIONS_MOST) {
         config_tell(reader, config_path(reader, "%s.versions", plan->path), NULL,
-                    "a service has at most %d versions", VERSIONS_MOST);
-        n = VERSIONS_MOST;
+                    "a service has at most %d versions", SERVICE_VERSIONS_MOST);
+        n = SERVICE_VERSIONS_MOST;
     }
     service->versions = arena_array(reader->arena, Version, n);
     for (size_t i = 0; i < n; i++)
@@ -109,7 +107,7 @@ static void read_versions(ConfigReader *reader, Service *service, const ServiceP
 const Version *config_find_version(ConfigReader *reader, const Service *service, const char *name,
                                    const char *path)
 {
-    const char **names = arena_array(reader->arena, const char *, service->n_versions);
+    const char **names = arena_array(reader->working, const char *, service->n_versions);
     for (uint32_t i = 0; i < service->n_versions; i++) {
         names[i] = service->versions[i].name;
         if (strcmp(names[i], name) == 0)
@@ -155,8 +153,13 @@ static void read_rules(ConfigReader *reader, Service *service, const ServicePlan
 
 static void read_pins(ConfigReader *reader, Service *service, const ServicePlan *plan)
 {
+    static const Table none;
+    service->pins = &none;
+    if (!plan->text->n_pins)
+        return;
     Table *pins = arena_make(reader->arena, Table);
     *pins = table_in(reader->arena);
+    table_reserve(pins, plan->text->n_pins);
     for (size_t i = 0; i < plan->text->n_pins; i++) {
         const Passerelle__Config__Service__PinsEntry *pin = plan->text->pins[i];
         const Version *version = config_find_version(
@@ -225,7 +228,7 @@ static void check_mixin(ConfigReader *reader, const Service *service, const char
         const Schema *schema = service->versions[i].schema;
         if (!schema || schema_service(schema, bytes_of(mixin)))
             continue;
-        const char **names = arena_array(reader->arena, const char *, schema->n_services);
+        const char **names = arena_array(reader->working, const char *, schema->n_services);
         for (uint32_t k = 0; k < schema->n_services; k++)
             names[k] = schema->services[k].full_name;
         config_tell(reader, path, config_hint(reader, mixin, names, schema->n_services),
@@ -300,9 +303,11 @@ void config_read_services(ConfigReader *reader)
     Config *config = reader->config;
     config_read_cells(reader);
     /* With room for opaque routes and policy servers, each of which becomes a service. */
-    size_t most = text->n_services + text->n_routes + text->n_policy_servers;
+    size_t most = text->n_services + text->n_policy_servers;
+    for (size_t i = 0; i < text->n_routes; i++)
+        most += text->routes[i]->match && text->routes[i]->match[0] == '/';
     config->services = arena_array(reader->arena, Service, most);
-    reader->services = arena_array(reader->arena, ServicePlan, most);
+    reader->services = arena_array(reader->working, ServicePlan, most);
     for (size_t i = 0; i < text->n_services; i++) {
         Service *service = &config->services[i];
         ServicePlan *plan = &reader->services[i];

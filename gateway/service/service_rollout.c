@@ -78,12 +78,13 @@ static void read_candidate(ConfigReader *reader, const Passerelle__Config__Candi
         read_build(reader, text->build, path, rollout);
     else
         read_version(reader, text->version, path, rollout);
-    rollout->candidate = config_path(reader, "%s %s", text->build ? "build" : "version",
-                                     text->build ? text->build : text->version);
-    rollout->name = config_path(reader, "%s %s", rollout->service->name, rollout->candidate);
+    rollout->candidate = arena_printf(reader->arena, "%s %s", text->build ? "build" : "version",
+                                      text->build ? text->build : text->version);
+    rollout->name =
+        arena_printf(reader->arena, "%s %s", rollout->service->name, rollout->candidate);
     rollout->id = bytes_hash(bytes_of(rollout->name)) | 1;
-    rollout->told =
-        bytes_of(config_path(reader, ROLLOUT_MEMBER "=%016llx", (unsigned long long)rollout->id));
+    rollout->told = bytes_of(
+        arena_printf(reader->arena, ROLLOUT_MEMBER "=%016llx", (unsigned long long)rollout->id));
 }
 
 /* ---- Whom it reaches ------------------------------------------------------------------------- */
@@ -323,12 +324,13 @@ static Result make_cohort_keys(ConfigReader *reader, const RolloutDefinition *ro
     for (uint32_t i = 0; i < service->n_versions; i++) {
         for (uint32_t k = 0; k < service->versions[i].n_methods; k++) {
             Method *method = &service->versions[i].methods[k];
-            Result r = service_make_key(reader, method, rollout->cohort.field, &method->cohort_key,
-                                        &method->to_cohort_key);
+            MethodExtras *extras = method_extras(reader->arena, method);
+            Result r = service_make_key(reader, method, rollout->cohort.field, &extras->cohort_key,
+                                        &extras->to_cohort_key);
             if (failed(r))
                 return r;
             first = first ? first : method;
-            any |= method->cohort_key != NULL;
+            any |= extras->cohort_key != NULL;
         }
     }
     if (first && !any)

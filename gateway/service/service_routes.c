@@ -238,7 +238,7 @@ static void tell_no_service(ConfigReader *reader, const char *name, const char *
 {
     const Config *config = reader->config;
     const char *own = own_name(reader, match);
-    const char **names = arena_array(reader->arena, const char *, config->n_services);
+    const char **names = arena_array(reader->working, const char *, config->n_services);
     size_t n = 0;
     for (uint32_t i = 0; i < config->n_services; i++) {
         if (reader->services[i].text && *config->services[i].name)
@@ -357,6 +357,15 @@ static void sort_opaque(ConfigReader *reader)
     config->http_routes = opaque;
 }
 
+/* Whether a route of the config matches all of its methods that no other one does. */
+static bool has_route(const Passerelle__Config__Config *text, const char *service)
+{
+    bool has = false;
+    for (size_t i = 0; i < text->n_routes; i++)
+        has |= text->routes[i]->match && strcmp(text->routes[i]->match, service) == 0;
+    return has;
+}
+
 /* The route of methods that no route in the config matches. */
 static void add_implicit(ConfigReader *reader, const Service *service)
 {
@@ -388,11 +397,13 @@ void config_read_routes(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
-    bool *has_impact = arena_array(reader->arena, bool, text->n_routes + text->n_services);
+    size_t most = text->n_routes;
+    for (size_t i = 0; i < text->n_services; i++)
+        most += !has_route(text, config->services[i].name);
+    bool *has_impact = arena_array(reader->working, bool, most);
     read_policy_servers(reader);
-    config->routes = arena_array(reader->arena, Route, text->n_routes + text->n_services);
-    reader->route_paths =
-        arena_array(reader->arena, const char *, text->n_routes + text->n_services);
+    config->routes = arena_array(reader->arena, Route, most);
+    reader->route_paths = arena_array(reader->working, const char *, most);
     for (size_t i = 0; i < text->n_routes; i++) {
         if (!text->routes[i]->match)
             continue;
@@ -402,7 +413,7 @@ void config_read_routes(ConfigReader *reader)
         read_route(reader, text->routes[i], path, &config->routes[config->n_routes++]);
     }
     for (uint32_t i = 0; i < config->n_services; i++)
-        if (reader->services[i].text)
+        if (reader->services[i].text && !has_route(text, config->services[i].name))
             add_implicit(reader, &config->services[i]);
     config_inherit_affinity(config);
     inherit_impacts(config, has_impact);
@@ -538,7 +549,7 @@ static const char *hint_of(ConfigReader *reader, const Route *route)
     size_t n = 0, most = 1;
     for (uint32_t i = 0; i < service->n_versions; i++)
         most += service->versions[i].n_methods * 2;
-    const char **words = arena_array(reader->arena, const char *, most);
+    const char **words = arena_array(reader->working, const char *, most);
     for (uint32_t i = 0; i < service->n_versions; i++)
         for (uint32_t j = 0; j < service->versions[i].n_methods; j++) {
             const MethodType *type = service->versions[i].methods[j].type;
@@ -616,7 +627,7 @@ void config_assign_routes(ConfigReader *reader)
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_routes; i++)
         inherit_timeout(config, &config->routes[i]);
-    bool *used = arena_array(reader->arena, bool, config->n_routes);
+    bool *used = arena_array(reader->working, bool, config->n_routes);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
             Version *version = &config->services[i].versions[j];
@@ -624,7 +635,7 @@ void config_assign_routes(ConfigReader *reader)
                 Method *method = &version->methods[k];
                 assign(reader, method, used);
                 if (method->route && method->route->hedge_p95)
-                    method->delays = config->services[i].n_delays++;
+                    method_extras(reader->arena, method)->delays = config->services[i].n_delays++;
             }
         }
     tell_unused(reader, used);

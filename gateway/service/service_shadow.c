@@ -166,7 +166,7 @@ static const char *obstacle(const ShadowRules *rules, const Method *method)
         target = method;
     if (method->type->client_streaming || method->type->server_streaming)
         return "is a stream, and streams are not copied";
-    if (method->made_as)
+    if (method->extras->made_as)
         return "is answered by the gateway itself, and not by an instance";
     if (!target)
         return "has no counterpart in that version";
@@ -203,7 +203,8 @@ static Result make_method(ConfigReader *reader, ShadowRules *rules, Method *meth
         r = service_make_responses(reader, method, method->version);
     for (uint32_t i = 0; i < service->n_versions && !failed(r); i++)
         r = make_there_and_back(reader, method, &service->versions[i]);
-    method->shadow = mapping ? shadow : NULL;
+    if (mapping)
+        method_extras(reader->arena, method)->shadow = shadow;
     rules->n_methods += mapping != NULL;
     return r;
 }
@@ -247,7 +248,7 @@ static void check_named(ConfigReader *reader, const ShadowText *shadow, size_t a
             const Method *method = &service->versions[i].methods[k];
             if (!is_named(reader, method, name))
                 continue;
-            if (method->shadow)
+            if (method->extras->shadow)
                 return;
             why = method->route == shadow->route ? obstacle(shadow->rules, method)
                                                  : "belongs to another route";

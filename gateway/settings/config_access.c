@@ -373,9 +373,11 @@ CredentialList config_credentials(ConfigReader *reader, char *const *names, size
                                   const char *path)
 {
     const AccessConfig *access = &reader->config->access;
+    refuse_empty(reader, path, "authentication", "authenticate: none, or leave it out");
+    if (!n)
+        return NULL;
     const CredentialConfig **list = arena_array(reader->arena, const CredentialConfig *, n + 1);
     size_t n_found = 0;
-    refuse_empty(reader, path, "authentication", "authenticate: none, or leave it out");
     for (size_t i = 0; i < n; i++) {
         const CredentialConfig *method = find_method(access, names[i]);
         if (method)
@@ -384,7 +386,7 @@ CredentialList config_credentials(ConfigReader *reader, char *const *names, size
             config_tell(reader, config_path(reader, "%s.authentication[%zu]", path, i), NULL,
                         "no method of `authentication` has the name %s", names[i]);
     }
-    return n ? list : NULL;
+    return list;
 }
 
 static CredentialList all_of(ConfigReader *reader, const AccessConfig *access)
@@ -626,7 +628,9 @@ static void check_allow(ConfigReader *reader, const Passerelle__Config__Allow *t
 static const PolicyContext *read_context(ConfigReader *reader,
                                          const Passerelle__Config__Route *text)
 {
-    PolicyContext *context = arena_array(reader->arena, PolicyContext, text->n_policy_context + 1);
+    if (!text->n_policy_context)
+        return NULL;
+    PolicyContext *context = arena_array(reader->arena, PolicyContext, text->n_policy_context);
     for (size_t i = 0; i < text->n_policy_context; i++)
         context[i] = (PolicyContext){text->policy_context[i]->key, text->policy_context[i]->value};
     return context;
@@ -652,8 +656,8 @@ static void check_by(ConfigReader *reader, const char *name, const char *path)
 AccessRules config_read_rules(ConfigReader *reader, const Passerelle__Config__Route *text,
                               const char *path)
 {
-    AllowRule *allow = arena_array(reader->arena, AllowRule, text->n_allow + 1);
     refuse_empty(reader, path, "allow", "write a rule, or leave it out");
+    AllowRule *allow = text->n_allow ? arena_array(reader->arena, AllowRule, text->n_allow) : NULL;
     for (size_t i = 0; i < text->n_allow; i++) {
         const char *rule = config_path(reader, "%s.allow[%zu]", path, i);
         allow[i] = read_allow(reader, text->allow[i], rule);

@@ -122,7 +122,7 @@ static void check_named(ConfigReader *reader, const char *name, const char *what
 static void add_legs(Buffer *out, const Version *version)
 {
     for (uint32_t i = 0; i < version->n_methods; i++) {
-        const Composed *composed = version->methods[i].composed;
+        const Composed *composed = version->methods[i].extras->composed;
         for (uint32_t k = 0; composed && k < composed->n_legs; k++)
             if (composed->legs[k].route)
                 buffer_add(out, &composed->legs[k].route->match, sizeof(const char *));

@@ -212,7 +212,7 @@ static void read_one(ConfigReader *reader, const Passerelle__Config__RateLimit *
     Config *config = reader->config;
     RateLimit limit = {.scope = scope->name,
                        .of_service = scope->of_service,
-                       .path = path,
+                       .path = arena_string(reader->arena, path),
                        .per = read_per(reader, text, path),
                        .count = (LimitCount)text->count,
                        .told = text->tell};

@@ -96,7 +96,7 @@ static void check_versions(ConfigReader *reader, const Route *route, uint32_t at
 {
     const Service *service = route->service;
     const char *const *name = route->shown->fields[at].versions;
-    const char **names = arena_array(reader->arena, const char *, service->n_versions + 1);
+    const char **names = arena_array(reader->working, const char *, service->n_versions + 1);
     for (uint32_t i = 0; i < service->n_versions; i++)
         names[i] = service->versions[i].name;
     for (; name && *name; name++) {
@@ -297,7 +297,8 @@ static void make_method(Making *making, Method *method)
                     method->version->name, method->type->path);
     else if (good)
         check_list(reader, method, list);
-    method->shown = good && some ? list : NULL; /* of a mistake, others would follow */
+    if (good && some) /* of a mistake, others would follow */
+        method_extras(reader->arena, method)->shown = list;
 }
 
 void config_make_shown(ConfigReader *reader)
@@ -330,21 +331,22 @@ typedef struct RestrictKey {
 const Mapping *config_restrict(ConfigReader *reader, const Method *method, const Mapping *mapping)
 {
     const Version *version = method->version;
-    if (!mapping || !method->shown || reader->problems->n)
+    if (!mapping || !method->extras->shown || reader->problems->n)
         return mapping;
-    RestrictKey *key = arena_make(reader->arena, RestrictKey);
-    *key = (RestrictKey){mapping, method->shown};
+    RestrictKey *key = arena_make(reader->working, RestrictKey);
+    *key = (RestrictKey){mapping, method->extras->shown};
     const Mapping *part = table_get(&reader->shown, bytes(key, sizeof *key));
     if (part)
         return part;
-    part = field_list_restrict(reader->arena, method->shown, mapping, version->to[version->index]);
+    part = field_list_restrict(reader->arena, method->extras->shown, mapping,
+                               version->to[version->index]);
     table_put(&reader->shown, bytes(key, sizeof *key), (void *)(uintptr_t)part);
     return part;
 }
 
 void config_show_options(const Method *method, PlanOptions *options)
 {
-    if (!method->shown)
+    if (!method->extras->shown)
         return;
     options->walk_all = true;
     if (options->unknown == UNKNOWN_KEEP)
@@ -353,7 +355,8 @@ void config_show_options(const Method *method, PlanOptions *options)
 
 void config_check_shown(ConfigReader *reader, const Method *method, Bytes field, const char *path)
 {
-    if (!method->shown || bytes_are(field, ".") || !field_list_hides(method->shown, field))
+    if (!method->extras->shown || bytes_are(field, ".") ||
+        !field_list_hides(method->extras->shown, field))
         return;
     const char *list = config_path(reader, "%s.response_fields", method->route->shown->document);
     config_tell(reader, path ? path : list,

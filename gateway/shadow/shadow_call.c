@@ -31,13 +31,13 @@ static ShadowSubject subject_of(ShadowCall *call)
                            .method = arena_printf(call->arena, "%s/%s", method->type->service->name,
                                                   method->type->name),
                            .version = method->version->name,
-                           .target = method->shadow->rules->target};
+                           .target = method->extras->shadow->rules->target};
 }
 
 /* Of the kind that the ledger groups by, and of this one. */
 static Result why_of(ShadowCall *call, const ShadowDifference *difference)
 {
-    const char *target = call->real.method->shadow->rules->target;
+    const char *target = call->real.method->extras->shadow->rules->target;
     const char *path = difference->path[0] ? difference->path : "the status";
     Result kind = FAIL(call->arena, FAULT_SHADOW_DIFFERS, "a copy to %s: %s of %s", target,
                        difference->shape, path);
@@ -225,7 +225,7 @@ static const MethodType *type_for(const ShadowCall *call)
 
 static void send_request(ShadowCall *call, Bytes request)
 {
-    const ShadowRules *rules = call->real.method->shadow->rules;
+    const ShadowRules *rules = call->real.method->extras->shadow->rules;
     CallOrder order = {.instance = call->target.instance,
                        .type = type_for(call),
                        .request_id = call->real.request_id,

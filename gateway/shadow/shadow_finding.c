@@ -71,7 +71,7 @@ static void take_differences(const Comparison *comparison, Arena *arena, ShadowF
 
 static Result compare_responses(const ShadowQuestion *q, Arena *arena, ShadowFinding *finding)
 {
-    CompareRules rules = {.ignored = q->method->shadow->rules->ignored,
+    CompareRules rules = {.ignored = q->method->extras->shadow->rules->ignored,
                           .show = {.most = SHOWN, .hides = hides, .owner = q->redact}};
     Bytes real, shadow;
     Comparison comparison = {.n = 0};

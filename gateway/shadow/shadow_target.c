@@ -8,14 +8,14 @@ enum { HTTP2_SHARE = 50 };
 
 bool shadow_target_is(const Method *method, const Version *served, const Instance *instance)
 {
-    const ShadowRules *rules = method->shadow->rules;
+    const ShadowRules *rules = method->extras->shadow->rules;
     return rules->version ? rules->version == served : text_equal(rules->build, instance->build);
 }
 
 /* In which the instance is asked; NULL: it is none that gets copies. */
 static const Version *version_for(const Method *method, const Instance *instance)
 {
-    const ShadowRules *rules = method->shadow->rules;
+    const ShadowRules *rules = method->extras->shadow->rules;
     if (rules->version)
         return instance->versions >> rules->version->index & 1 ? rules->version : NULL;
     if (!text_equal(rules->build, instance->build))

@@ -95,7 +95,7 @@ static size_t memory_of(const ShadowRules *rules)
 static bool may_call(const EndedCall *call)
 {
     const Method *method = call->method, *target = NULL;
-    const ShadowRules *rules = method->shadow->rules;
+    const ShadowRules *rules = method->extras->shadow->rules;
     if (rules->version)
         target = method->pairs[rules->version->index].target;
     if (!target || target == method)
@@ -106,7 +106,7 @@ static bool may_call(const EndedCall *call)
 /* SHADOW_SKIPS: nothing is against a copy, and it has its token. */
 static ShadowSkip obstacle(Shadows *shadows, const EndedCall *call, size_t bytes)
 {
-    const ShadowRules *rules = call->method->shadow->rules;
+    const ShadowRules *rules = call->method->extras->shadow->rules;
     if (shadow_target_is(call->method, call->served, call->instance))
         return SHADOW_SKIP_SAME;
     if (!may_call(call))
@@ -129,7 +129,7 @@ static Arena *admit(ShadowPort *port, const EndedCall *call, size_t bytes)
         shadow_book_skip(shadows->owner.book, why);
         return NULL;
     }
-    Arena *arena = arena_new(memory_of(call->method->shadow->rules));
+    Arena *arena = arena_new(memory_of(call->method->extras->shadow->rules));
     arena_charge(arena, NULL, false);
     return arena;
 }
@@ -147,7 +147,8 @@ static void take(ShadowPort *port, Arena *arena, const EndedCall *ended)
         shadow_book_skip(owner->book, SHADOW_SKIP_MESSAGE);
         return;
     }
-    Allowance *allowance = allowance_of(shadows, ended->config, ended->method->shadow->rules);
+    Allowance *allowance =
+        allowance_of(shadows, ended->config, ended->method->extras->shadow->rules);
     allowance->running++;
     call->allowance = allowance;
     call->next = shadows->calls;

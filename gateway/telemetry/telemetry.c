@@ -494,7 +494,7 @@ static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
                           (const char *[]){service, method->type->path + 1, version->name});
         method->log_part = method_part(method, arena);
         note_impact(p, version->service, method->route);
-        describe_legs(method->composed, arena);
+        describe_legs(method->extras->composed, arena);
     }
 }
 

@@ -126,7 +126,7 @@ static const char *why_of(const Pick *pick, const Method *method)
 {
     if (pick->served == method->version)
         return "native";
-    return pick->pair->n_lossy ? "fewest losses" : "without loss";
+    return pick->pair->extras->n_lossy ? "fewest losses" : "without loss";
 }
 
 static uint32_t count(const PickTried *tried)
@@ -223,8 +223,8 @@ static Result nobody(const Candidates *from, const Method *method, const PickWis
     /* Without instances no version is served, so METHOD_REMOVED would be wrong. */
     for (uint32_t i = 0; i < service->n_versions && from->set->n; i++) {
         const MethodPair *pair = &method->pairs[i];
-        if (!pair->target && pair->reason)
-            return FAIL_TELL(arena, FAULT_METHOD_REMOVED, "%s: %s", path, pair->reason);
+        if (!pair->target && pair->extras->reason)
+            return FAIL_TELL(arena, FAULT_METHOD_REMOVED, "%s: %s", path, pair->extras->reason);
     }
     return FAIL(arena, FAULT_NO_INSTANCE, "no instance of %s serves %s or a version it converts to",
                 service->name, method->version->name);
@@ -370,7 +370,7 @@ void pick_earn(Loop *loop, const Pick *pick)
 DelaySketch *pick_delays(const Pick *pick, const Method *method)
 {
     bool measured = pick->from && pick->from->delays && method && method->route->hedge_p95;
-    return measured ? &pick->from->delays[method->delays] : NULL;
+    return measured ? &pick->from->delays[method->extras->delays] : NULL;
 }
 
 int64_t *pick_usual(const Pick *pick, const Method *method)

@@ -77,11 +77,14 @@ static Loop loop;
 
 static void make_methods(Arena *arena)
 {
+    static const PairExtras lossy = {.n_lossy = 1};
     for (uint32_t i = 0; i < VERSIONS; i++) {
         versions[i] = (Version){.name = "v", .index = i, .service = &service};
-        methods[i] = (Method){.version = &versions[i], .type = &type, .pairs = pairs[i]};
+        methods[i] = (Method){
+            .version = &versions[i], .type = &type, .extras = &method_no_extras, .pairs = pairs[i]};
         for (uint32_t j = 0; j < VERSIONS; j++)
-            pairs[i][j] = (MethodPair){.target = &methods[j], .n_lossy = i != j};
+            pairs[i][j] =
+                (MethodPair){.target = &methods[j], .extras = i == j ? &pair_no_extras : &lossy};
         method_prefer(arena, &methods[i]);
     }
 }

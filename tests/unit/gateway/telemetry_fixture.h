@@ -78,7 +78,10 @@ static inline Config *fixture_config(uint64_t generation)
         Method *method = arena_make(arena, Method);
         const char *name = v ? "v2" : "v1";
         types[v] = (MethodType){.path = arena_printf(arena, "/shop.orders.%s.Orders/Get", name)};
-        *method = (Method){.version = &versions[v], .type = &types[v], .route = &routes[0]};
+        *method = (Method){.version = &versions[v],
+                           .type = &types[v],
+                           .extras = &method_no_extras,
+                           .route = &routes[0]};
         versions[v] = (Version){
             .name = name, .index = v, .service = service, .methods = method, .n_methods = 1};
         instances[v] = (Instance){.address = {.text = v ? "127.0.0.1:7002" : "127.0.0.1:7001",

@@ -205,7 +205,7 @@ static void what_the_gateway_calls_for_a_client_needs_its_right(void **state)
     Route route = {.match = "orders", .access = {.allow = &rule, .n_allow = 1}};
     Version v1 = {.name = "v1"}, v3 = {.name = "v3"};
     MethodType type = {.path = "/shop.orders.v3.Orders/Get"};
-    Method method = {.type = &type, .version = &v3, .route = &route};
+    Method method = {.type = &type, .version = &v3, .route = &route, .extras = &method_no_extras};
     Config config = {.access.has_rules = true};
     assert_ok(arena, access_check(&config, &method, &ada, BYTES_NONE, arena));
     assert_fault(access_check(&config, &method, &identity_anonymous, BYTES_NONE, arena),
@@ -231,7 +231,8 @@ static void a_rule_of_fields_holds_for_requests_that_have_them(void **state)
     Route route = {.match = "orders", .access = {.allow = rules, .n_allow = 1}};
     Version v1 = {.name = "v1"};
     const AllowPaths found = {.paths = paths};
-    Method method = {.version = &v1, .route = &route, .allow_paths = &found};
+    const MethodExtras extras = {.allow_paths = &found};
+    Method method = {.version = &v1, .route = &route, .extras = &extras};
     Config config = {.access.has_rules = true};
     Bytes of_ada = bytes("\x0a\x03"
                          "ada",

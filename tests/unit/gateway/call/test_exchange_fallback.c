@@ -823,7 +823,7 @@ static void change_contracts(Scene *scene, int more)
 {
     const Method *get = table_get(&scene->config->methods, bytes_of(GET_ITEM));
     scene->config->contracts += (uint64_t)more;
-    ((Method *)(uintptr_t)get)->contract += (uint64_t)more;
+    method_extras(scene->config->arena, (Method *)(uintptr_t)get)->contract += (uint64_t)more;
 }
 
 static void nothing_outlives_a_change_of_schemas(void **state)

@@ -373,7 +373,7 @@ static Peer *ask_where_v2_was_compared(void **state, size_t size, ClaimRecord *r
     record_out->prints[0] = record_out->prints[--record_out->n_prints];
     record_out->prints[0].version = bytes_of("v2");
     found(&(ClaimFound){.why = OK});
-    make_item(scene)->print_in = make_item(scene)->version;
+    method_extras(scene->config->arena, make_item(scene))->print_in = make_item(scene)->version;
     Peer *client = ask_for(scene, item_of(scene, size));
     if (scene->pool.n)
         scene_do_job(scene);

@@ -179,7 +179,7 @@ static void what_is_told_from_outside_counts(void **state)
 
 static void slow_is_what_few_calls_of_the_baseline_are(void **state)
 {
-    static const Method method = {.id = 1};
+    static const Method method = {.id = 1, .extras = &method_no_extras};
     static Config config = {.generation = 1, .n_methods = 2};
     const int64_t fast = 10 * MILLISECOND, slow = 50 * MILLISECOND;
     for (int i = 0; i < 1000; i++)

@@ -242,7 +242,7 @@ static void the_largest_revision_accepts_and_all_are_found(void **state)
     assert_null(config_find_job(config, bytes_of("works.Works/Get"), 1));
     assert_false(config->jobs[0].accepts);
     assert_true(config->jobs[1].accepts);
-    assert_ptr_equal(method_named(&l, 1, "Make")->job->definition, &config->jobs[1]);
+    assert_ptr_equal(method_named(&l, 1, "Make")->extras->job->definition, &config->jobs[1]);
     unload(&l);
 }
 
@@ -256,9 +256,9 @@ static void revisions_may_be_written_in_other_versions(void **state)
         "request.title, read: [{method: works.Works/Get, key: title}]}, steps: [" SEE "]}\n");
     const JobDefinition *old = &l.config->jobs[0], *new = &l.config->jobs[1];
     const Method *make = method_named(&l, 1, "Make"), *get = method_named(&l, 1, "Get");
-    assert_ptr_equal(make->job->definition, new);
-    assert_ptr_equal(method_named(&l, 0, "Make")->made_as, make);
-    assert_null(method_named(&l, 0, "Make")->job);
+    assert_ptr_equal(make->extras->job->definition, new);
+    assert_ptr_equal(method_named(&l, 0, "Make")->extras->made_as, make);
+    assert_null(method_named(&l, 0, "Make")->extras->job);
     assert_ptr_equal(job_view_for(old, get), old->resource.reads[0]);
     assert_string_equal(job_view_for(old, get)->to[1].type->full_name, "works.v2.Work");
     unload(&l);
@@ -321,19 +321,19 @@ static void methods_of_all_versions_are_made_in_that_of_the_job(void **state)
                              "works.Works/Change, key: spec.number}]}"));
     const Method *make = method_named(&l, 1, "Make"), *get = method_named(&l, 1, "Get");
     const Method *change = method_named(&l, 1, "Change");
-    assert_int_equal(make->maker, MAKER_JOB);
-    assert_int_equal(make->job->use, JOB_BEGINS);
-    assert_int_equal(make->made_bytes, 256 << 10);
-    assert_string_equal(make->job->kind, "work");
+    assert_int_equal(make->extras->maker, MAKER_JOB);
+    assert_int_equal(make->extras->job->use, JOB_BEGINS);
+    assert_int_equal(make->extras->made_bytes, 256 << 10);
+    assert_string_equal(make->extras->job->kind, "work");
     assert_int_equal(l.config->jobs->resource.busy, JOB_BUSY_QUEUE);
-    assert_int_equal(get->job->use, JOB_READS);
-    assert_null(get->job->definition);
-    assert_int_equal(change->job->use, JOB_BLOCKED);
-    assert_string_equal(change->job->key[1]->name, "number");
-    assert_null(change->job->key[2]);
-    assert_ptr_equal(method_named(&l, 0, "Make")->made_as, make);
-    assert_ptr_equal(method_named(&l, 0, "Get")->made_as, get);
-    assert_null(method_named(&l, 0, "Build")->made_as);
+    assert_int_equal(get->extras->job->use, JOB_READS);
+    assert_null(get->extras->job->definition);
+    assert_int_equal(change->extras->job->use, JOB_BLOCKED);
+    assert_string_equal(change->extras->job->key[1]->name, "number");
+    assert_null(change->extras->job->key[2]);
+    assert_ptr_equal(method_named(&l, 0, "Make")->extras->made_as, make);
+    assert_ptr_equal(method_named(&l, 0, "Get")->extras->made_as, get);
+    assert_null(method_named(&l, 0, "Build")->extras->made_as);
     assert_non_null(make->pairs[1].request[CODEC_JSON][CODEC_PROTO]);
     unload(&l);
 }
@@ -347,7 +347,7 @@ static void jobs_and_steps_may_be_of_a_version_without_instances(void **state)
                "{label: roof}}",
                "{name: a, method: works.Works/Get, version: v1, request: {label: request.label}}"));
     const Method *make = method_named(&l, 0, "Make");
-    assert_ptr_equal(make->made_as, make);
+    assert_ptr_equal(make->extras->made_as, make);
     assert_non_null(make->pairs[0].request[CODEC_JSON][CODEC_PROTO]);
     assert_non_null(l.config->jobs->steps[0].call->check);
     assert_bytes(l.config->jobs->schedule->request, "\x0a\x04roof");

@@ -314,7 +314,7 @@ static void a_message_in_pieces_is_read_as_one(void **state)
                      request_of(&j, j.definition->method, "{\"spec\": {\"title\": \"b\"}}"));
     buffer_add_bytes(&pieces,
                      request_of(&j, j.definition->method, "{\"spec\": {\"number\": \"1\"}}"));
-    assert_ok(j.l.arena, job_resource(j.definition->method->job, buffer_bytes(&pieces),
+    assert_ok(j.l.arena, job_resource(j.definition->method->extras->job, buffer_bytes(&pieces),
                                       bytes_of("01J"), j.l.arena, &resource));
     assert_bytes(resource, "work/b");
     unload(&j.l);
@@ -362,8 +362,8 @@ static void a_key_is_what_the_whole_message_says(void **state)
             add_piece(&pieces, random >> 32);
         }
         Bytes request = buffer_message(&pieces);
-        assert_ok(j.l.arena, job_resource(j.definition->method->job, request, bytes_of("01J"),
-                                          j.l.arena, &resource));
+        assert_ok(j.l.arena, job_resource(j.definition->method->extras->job, request,
+                                          bytes_of("01J"), j.l.arena, &resource));
         assert_bytes(resource, title_by_json(&j, request));
     }
     unload(&j.l);
@@ -529,7 +529,7 @@ static const char *resource_of(Job *j, const char *method, const char *request)
 {
     Bytes resource;
     const Method *of = method_named(j, 1, method);
-    assert_ok(j->l.arena, job_resource(of->job, request_of(j, of, request), bytes_of("01J"),
+    assert_ok(j->l.arena, job_resource(of->extras->job, request_of(j, of, request), bytes_of("01J"),
                                        j->l.arena, &resource));
     return arena_text(j->l.arena, resource);
 }

@@ -307,7 +307,7 @@ static void a_method_without_counterpart_says_why(void **state)
     Loaded l = load_good(GOOD);
     const Method *scrap = method(&l, "/garage.v1.Cars/Scrap");
     assert_null(scrap->pairs[2].target);
-    assert_string_equal(scrap->pairs[2].reason, "Cars.Scrap is only in v1");
+    assert_string_equal(scrap->pairs[2].extras->reason, "Cars.Scrap is only in v1");
     unload(&l);
 }
 
@@ -371,15 +371,15 @@ static void a_default_answer_is_given_in_every_version_and_codec(void **state)
                               "    on_failure: {graceful: {default: {cars: [{name: spare, "
                               "owner_id: 7}]}, writes: true}}\n");
     const Method *list = method(&l, "/garage.v1.Cars/List");
-    assert_true(list->has_default);
-    assert_bytes(list->default_reply[CODEC_JSON],
+    assert_true(list->extras->has_default);
+    assert_bytes(list->extras->default_reply[CODEC_JSON],
                  "{\"cars\":[{\"name\":\"spare\",\"owner\":\"7\"}]}");
-    assert_bytes(list->default_reply[CODEC_PROTO], "\x0a\x0a\x0a\x05spare\x12\x01"
-                                                   "7");
+    assert_bytes(list->extras->default_reply[CODEC_PROTO], "\x0a\x0a\x0a\x05spare\x12\x01"
+                                                           "7");
     list = method(&l, "/garage.v3.Cars/List");
-    assert_bytes(list->default_reply[CODEC_JSON],
+    assert_bytes(list->extras->default_reply[CODEC_JSON],
                  "{\"cars\":[{\"name\":\"spare\",\"ownerId\":\"7\"}]}");
-    assert_false(method(&l, "/garage.v1.Cars/Get")->has_default);
+    assert_false(method(&l, "/garage.v1.Cars/Get")->extras->has_default);
     /* GET /cars answers only the list; in its other binding it answers all. */
     list = method(&l, "/garage.v1.Cars/List");
     assert_bytes(list->bindings[0].default_body, "[{\"name\":\"spare\",\"owner\":\"7\"}]");
@@ -394,9 +394,9 @@ static void a_default_answer_may_be_in_an_older_version_and_empty(void **state)
                        "  - match: garage.Cars/Scrap\n"
                        "    on_failure: {graceful: {version: v1, default: {}, writes: true}}\n");
     const Method *scrap = method(&l, "/garage.v1.Cars/Scrap");
-    assert_true(scrap->has_default);
-    assert_bytes(scrap->default_reply[CODEC_JSON], "{}");
-    assert_int_equal(scrap->default_reply[CODEC_PROTO].size, 0);
+    assert_true(scrap->extras->has_default);
+    assert_bytes(scrap->extras->default_reply[CODEC_JSON], "{}");
+    assert_int_equal(scrap->extras->default_reply[CODEC_PROTO].size, 0);
     unload(&l);
 }
 
@@ -1355,13 +1355,13 @@ static void fallbacks_are_in_the_order_of_their_keys(void **state)
     assert_int_equal(route->fallbacks[2], FALLBACK_SKIP);
     assert_int_equal(route->stale_for, 600 * SECOND);
     assert_false(route->stale_public);
-    assert_bytes(list->default_reply[CODEC_JSON], "{}");
-    assert_int_equal(list->default_reply[CODEC_PROTO].size, 0);
+    assert_bytes(list->extras->default_reply[CODEC_JSON], "{}");
+    assert_int_equal(list->extras->default_reply[CODEC_PROTO].size, 0);
     assert_int_equal(get->route->n_fallbacks, 2);
     assert_int_equal(get->route->fallbacks[0], FALLBACK_OLDER);
     assert_true(get->route->stale_public);
     assert_int_equal(get->route->stale_for, SECOND);
-    assert_false(get->has_default);
+    assert_false(get->extras->has_default);
     assert_int_equal(l.config->cache.memory, 64 << 20);
     assert_int_equal(l.config->cache.client_percent, 25);
     unload(&l);
@@ -1713,8 +1713,8 @@ static void a_hedge_after_what_is_measured_gives_its_methods_a_place(void **stat
     const Method *list = method(&l, "/garage.v1.Cars/List"),
                  *get = method(&l, "/garage.v1.Cars/Get");
     assert_true(list->route->hedge_p95 && list->route->hedge_after == 0);
-    assert_int_not_equal(list->delays, get->delays);
-    assert_true(list->delays < l.config->services[0].n_delays);
+    assert_int_not_equal(list->extras->delays, get->extras->delays);
+    assert_true(list->extras->delays < l.config->services[0].n_delays);
     assert_int_equal(l.config->services[0].n_delays, 6); /* in each of three versions */
     unload(&l);
 }

@@ -96,11 +96,11 @@ static void a_field_is_looked_up_in_each_version(void **state)
 {
     Loaded l = load("", "    affinity: {field: owner}\n", "");
     const Method *list = method(&l, "/garage.v1.Cars/List");
-    assert_string_equal(list->key[0]->name, "owner");
-    assert_null(list->key[1]);
-    assert_non_null(list->to_key);
-    assert_null(method(&l, "/garage.v3.Cars/List")->key);
-    assert_null(method(&l, "/garage.v1.Cars/Get")->key);
+    assert_string_equal(list->extras->key[0]->name, "owner");
+    assert_null(list->extras->key[1]);
+    assert_non_null(list->extras->to_key);
+    assert_null(method(&l, "/garage.v3.Cars/List")->extras->key);
+    assert_null(method(&l, "/garage.v1.Cars/Get")->extras->key);
     unload(&l);
 }
 

@@ -20,7 +20,7 @@ static const LogFields *fields_of(const Loaded *l, const char *path)
     assert_string_equal(l->told, "");
     const Method *found = table_get(&l->config->methods, bytes_of(path));
     assert_non_null(found);
-    return found->log_fields;
+    return found->extras->log_fields;
 }
 
 static void each_version_has_those_that_its_requests_have(void **state)

@@ -16,9 +16,9 @@ static const char *rules_at(const Loaded *l, const char *path)
     const Method *method = table_get(&l->config->methods, bytes_of(path));
     Buffer out = buffer_in(l->arena);
     assert_non_null(method);
-    assert_true(!method->rules == !method->to_rules);
-    if (method->rules)
-        rules_print(method->rules, "", &out);
+    assert_true(!method->extras->rules == !method->extras->to_rules);
+    if (method->extras->rules)
+        rules_print(method->extras->rules, "", &out);
     return arena_text(l->arena, buffer_bytes(&out));
 }
 
@@ -129,8 +129,8 @@ static void other_parameters_are_another_contract(void **state)
     const Method *a = table_get(&without.config->methods, path);
     const Method *b = table_get(&with.config->methods, path);
     const Method *c = table_get(&same.config->methods, path);
-    assert_true(a->contract != b->contract);
-    assert_true(b->contract == c->contract);
+    assert_true(a->extras->contract != b->extras->contract);
+    assert_true(b->extras->contract == c->extras->contract);
     unload(&with);
     unload(&same);
     unload(&without);

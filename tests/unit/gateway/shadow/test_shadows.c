@@ -11,9 +11,11 @@ static Instance stable = {.build = "3.0.0"}, candidate = {.build = "3.1.0"};
 static ShadowRules rules;
 static ShadowMethod shadow = {.rules = &rules};
 static Route route;
-static Method newer = {.version = &v3, .route = &route};
-static MethodPair pairs[] = {{0}, {.target = &newer}};
-static Method method = {.version = &v1, .route = &route, .shadow = &shadow, .pairs = pairs};
+static Method newer = {.version = &v3, .route = &route, .extras = &method_no_extras};
+static MethodPair pairs[] = {{.extras = &pair_no_extras},
+                             {.target = &newer, .extras = &pair_no_extras}};
+static MethodExtras extras = {.shadow = &shadow};
+static Method method = {.version = &v1, .route = &route, .extras = &extras, .pairs = pairs};
 static Loop loop;
 static ShadowBook *book;
 static Shadows *shadows;

@@ -19,7 +19,7 @@ static int load(void **state)
         if (strcmp(library->methods[i].name, "FindBooks") == 0)
             find = &library->methods[i];
     assert_non_null(find);
-    method = (Method){.type = find};
+    method = (Method){.type = find, .extras = &method_no_extras};
     record = (CallRecord){.method = &method};
     return 0;
 }
@@ -109,8 +109,8 @@ static void a_response_is_looked_up_too(void **state)
 static void the_served_version_may_have_other_fields(void **state)
 {
     const ServiceType *library = find->service;
-    Method older = {.type = &library->methods[0]};
-    MethodPair pair = {.target = &older};
+    Method older = {.type = &library->methods[0], .extras = &method_no_extras};
+    MethodPair pair = {.target = &older, .extras = &pair_no_extras};
     method.pairs = &pair;
     check(SIDE_UPSTREAM, FAIL_OVER(arena, wrong("isbn"), FAULT_UPSTREAM_MESSAGE, "converting"),
           "a value does not fit its field: isbn");

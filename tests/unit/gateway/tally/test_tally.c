@@ -35,8 +35,10 @@ static int setup(void **state)
     b->second = (Instance){.address = {.text = "127.0.0.1:7002"}};
     for (int i = 0; i < KINDS; i++) {
         b->types[i].path = arena_printf(b->arena, "/shop.orders.v1.Orders/Get%d", i);
-        b->methods[i] =
-            (Method){.type = &b->types[i], .version = &b->v1, .series = (uint32_t)i + 1};
+        b->methods[i] = (Method){.type = &b->types[i],
+                                 .version = &b->v1,
+                                 .extras = &method_no_extras,
+                                 .series = (uint32_t)i + 1};
     }
     b->record = (CallRecord){
         .request_id = bytes_of("0123456789abcdef0123456789abcdef"),

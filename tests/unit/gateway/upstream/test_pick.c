@@ -11,10 +11,13 @@ static MethodType type = {.path = "/shop.Orders/Get"};
 static Version versions[VERSIONS];
 static Method methods[VERSIONS];
 static MethodPair pairs[VERSIONS][VERSIONS];
+static PairExtras extras[VERSIONS][VERSIONS];
 static Service service;
 static Config config;
 static Loop loop;
 static Arena *arena;
+
+static const PairExtras purged = {.reason = "Purge went away in v2"};
 
 /* As reading a config does it. */
 static void prefer(void)
@@ -43,9 +46,12 @@ static int set_up(void **state)
     config = (Config){.services = &service, .n_services = 1};
     for (uint32_t i = 0; i < VERSIONS; i++) {
         versions[i] = (Version){.name = names[i], .index = i, .service = &service};
-        methods[i] = (Method){.version = &versions[i], .type = &type, .pairs = pairs[i]};
-        for (uint32_t j = 0; j < VERSIONS; j++)
-            pairs[i][j] = (MethodPair){.target = &methods[j], .n_lossy = j > i ? j - i : 0};
+        methods[i] = (Method){
+            .version = &versions[i], .type = &type, .extras = &method_no_extras, .pairs = pairs[i]};
+        for (uint32_t j = 0; j < VERSIONS; j++) {
+            extras[i][j] = (PairExtras){.n_lossy = j > i ? j - i : 0};
+            pairs[i][j] = (MethodPair){.target = &methods[j], .extras = &extras[i][j]};
+        }
     }
     for (uint32_t i = 0; i < MOST; i++) {
         snprintf(addresses[i], sizeof addresses[i], "i:%u", i + 1);
@@ -128,7 +134,7 @@ static void else_the_version_with_the_fewest_losses_is_taken(void **state)
 {
     upstreams[0].state = UPSTREAM_DOWN;
     assert_picked(&methods[0], 0, 1, "fewest losses");
-    pairs[0][2].n_lossy = 0;
+    extras[0][2].n_lossy = 0;
     prefer();
     upstreams[2].load = 1;
     assert_picked(&methods[0], 0, 3, "without loss");
@@ -137,7 +143,7 @@ static void else_the_version_with_the_fewest_losses_is_taken(void **state)
 static void among_equal_losses_the_newer_version_is_taken(void **state)
 {
     upstreams[0].state = UPSTREAM_DOWN;
-    pairs[0][1].n_lossy = pairs[0][2].n_lossy = 0;
+    extras[0][1].n_lossy = extras[0][2].n_lossy = 0;
     prefer();
     assert_true(picked(&methods[0], 0) >= 2);
 }
@@ -267,14 +273,14 @@ static void a_method_without_counterpart_says_why(void **state)
     instances[0].versions = 2; /* nobody speaks v1 */
     use_instances(4);
     for (int j = 1; j < 3; j++)
-        pairs[0][j] = (MethodPair){.reason = "Purge went away in v2"};
+        pairs[0][j] = (MethodPair){.extras = &purged};
     prefer();
     Result r = why_nobody(&methods[0], NULL);
     assert_fault(r, FAULT_METHOD_REMOVED);
     assert_non_null(strstr(r.error->doing, "Purge went away in v2"));
 
     use_instances(0);
-    pairs[0][1].reason = pairs[0][2].reason = NULL;
+    pairs[0][1].extras = pairs[0][2].extras = &pair_no_extras;
     assert_fault(why_nobody(&methods[0], NULL), FAULT_NO_INSTANCE);
 }
 
@@ -282,7 +288,7 @@ static void without_instances_no_method_is_removed(void **state)
 {
     use_instances(0);
     for (int j = 1; j < 3; j++)
-        pairs[0][j] = (MethodPair){.reason = "Purge went away in v2"};
+        pairs[0][j] = (MethodPair){.extras = &purged};
     prefer();
     assert_fault(why_nobody(&methods[0], NULL), FAULT_NO_INSTANCE);
 }
@@ -545,7 +551,7 @@ static uint64_t cost_of(const Method *method, const Instance *instance)
         const MethodPair *pair = &method->pairs[i];
         if (!(instance->versions >> i & 1) || !pair->target)
             continue;
-        uint64_t cost = (uint64_t)(pair->n_lossy + 1) << 8 | (63 - i);
+        uint64_t cost = (uint64_t)(pair->extras->n_lossy + 1) << 8 | (63 - i);
         if (i == method->version->index)
             cost = 0;
         least = cost < least ? cost : least;
@@ -630,9 +636,11 @@ static void a_random_service(Random *random, uint32_t n)
 {
     service.n_versions = 1 + below(random, VERSIONS);
     for (uint32_t i = 0; i < VERSIONS; i++) {
-        for (uint32_t j = 0; j < VERSIONS; j++)
-            pairs[i][j] = (MethodPair){.target = i == j || below(random, 5) ? &methods[j] : NULL,
-                                       .n_lossy = i == j ? 0 : below(random, 3)};
+        for (uint32_t j = 0; j < VERSIONS; j++) {
+            pairs[i][j].target = i == j || below(random, 5) ? &methods[j] : NULL;
+            pairs[i][j].extras = &extras[i][j];
+            extras[i][j] = (PairExtras){.n_lossy = i == j ? 0 : below(random, 3)};
+        }
     }
     for (uint32_t i = 0; i < n; i++) {
         instances[i].versions = 1 + below(random, (1u << service.n_versions) - 1);

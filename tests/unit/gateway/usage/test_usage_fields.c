@@ -19,7 +19,8 @@ static int set_up(void **state)
     arena = arena_new(ARENA_UNLIMITED);
     assert_ok(arena, schema_load_file(arena, SCHEMAS "usage.binpb", &version.schema));
     const ServiceType *orders = schema_service(version.schema, bytes_of("test.usage.Orders"));
-    method = (Method){.version = &version, .type = &orders->methods[0]};
+    method =
+        (Method){.version = &version, .type = &orders->methods[0], .extras = &method_no_extras};
     table = usage_table_new(1 << 20);
     names = usage_names_new();
     fields = usage_fields_new(&method, names, table, arena);
