@@ -604,7 +604,6 @@ struct Method {
     bool safe_to_repeat; /* that, or IDEMPOTENT */
     bool demands_differ; /* a request with its path may be for another method in the end, by its
                             version, whose route demands other credentials */
-    Bytes log_part;      /* telemetry's: its members in a log line */
 };
 
 /* Whether the gateway makes all of its responses itself, and never asks an instance. */

@@ -143,7 +143,9 @@ static void make_losses(TelemetryProcess *p, Arena *arena, CallMatrix *matrix)
         telemetry_add_losses(p, g->config, sums);
     matrix->losses = arena_array(arena, MatrixLoss, p->series[SERIES_LOSS].n);
     for (uint32_t i = 0; i < p->series[SERIES_LOSS].n; i++) {
-        const char *const *labels = p->series[SERIES_LOSS].items[i].labels;
+        const char *labels[SERIES_LABELS];
+        for (uint32_t k = 0; k < SERIES_LABELS; k++)
+            labels[k] = series_label(p, SERIES_LOSS, i, k);
         if (sums[i])
             matrix->losses[matrix->n_losses++] =
                 (MatrixLoss){labels[0], labels[1], labels[2], labels[3], labels[4], sums[i]};

@@ -135,6 +135,7 @@ struct Telemetry {
     uint32_t n_cells;
     Count cells_beyond; /* how often there was no room */
     Count events[COUNTER_COUNT];
+    const Bytes *method_parts[SERIES_LIMIT]; /* members of log lines; NULL: not made yet */
     MethodCounters *_Atomic methods[SERIES_LIMIT];
     ServiceCounters *_Atomic services[SERIES_LIMIT];
     InstanceCounters *_Atomic instances[INSTANCES_COUNTED];

@@ -329,8 +329,8 @@ static void write_log(Exposition *e, TelemetryProcess *p)
                       "Log events by level and name (calls are not events).");
     telemetry_lock_events();
     for (uint32_t number = 1; number < p->series[SERIES_EVENT].n; number++) {
-        const Series *series = &p->series[SERIES_EVENT].items[number];
-        Label labels[] = {{"level", series->labels[0]}, {"event", series->labels[1]}};
+        Label labels[] = {{"level", series_label(p, SERIES_EVENT, number, 0)},
+                          {"event", series_label(p, SERIES_EVENT, number, 1)}};
         if (p->events[number])
             exposition_number(e, "", labels, 2, p->events[number]);
     }

@@ -369,7 +369,7 @@ static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
     for (uint32_t number = 0; number < p->series[SERIES_LOSS].n; number++) {
         static const char *const names[SERIES_LABELS] = {"service", "from", "to", "field", "kind"};
         Label labels[SERIES_LABELS];
-        for (int i = 0; i < SERIES_LABELS; i++)
+        for (uint32_t i = 0; i < SERIES_LABELS; i++)
             labels[i] = (Label){names[i], series_label(p, SERIES_LOSS, number, i)};
         if (sums[number])
             exposition_number(e, "", labels, SERIES_LABELS, sums[number]);
@@ -443,8 +443,9 @@ void method_totals_read(void (*read)(void *owner, const MethodTotals *totals), v
         return;
     const SeriesSet *methods = &p->series[SERIES_METHOD];
     for (uint32_t number = 0; number < methods->n; number++) {
-        const char *const *labels = methods->items[number].labels;
-        MethodTotals totals = {.service = labels[0], .method = labels[1], .version = labels[2]};
+        MethodTotals totals = {.service = series_text(methods, number, 0),
+                               .method = series_text(methods, number, 1),
+                               .version = series_text(methods, number, 2)};
         for (const Telemetry *loop = p->loops; loop; loop = loop->next)
             add_loop(&totals, loop, number);
         if (totals.calls)

@@ -13,15 +13,10 @@
 
 enum { SERIES_LIMIT = 1 << 14, SERIES_LABELS = 5, SERIES_OTHER = 1 };
 
-typedef struct Series {
-    const char *labels[SERIES_LABELS]; /* never NULL up to the set's n_labels */
-} Series;
-
 typedef struct SeriesSet {
-    Arena *arena;  /* without a limit */
-    Table numbers; /* labels, each ended by NUL -> the number plus one */
-    Series *items;
-    uint32_t n, capacity, n_labels;
+    Table numbers; /* labels, each ended by NUL -> the number plus one. In an arena without a limit;
+                      entry i is of number i */
+    uint32_t n, n_labels;
     uint32_t limit;  /* SERIES_LIMIT at most; may be changed at any time */
     uint64_t beyond; /* how often there was no room */
 } SeriesSet;
@@ -29,7 +24,13 @@ typedef struct SeriesSet {
 /* An empty set, with number 0 and SERIES_OTHER. */
 SeriesSet series_set_in(Arena *arena, uint32_t n_labels);
 
+/* Makes room for `n` more, if these are the first: nothing is left behind in the arena then. */
+void series_expect(SeriesSet *set, size_t n);
+
 /* The number of these labels, existing or new. They are copied. NULL is an empty label. */
 uint32_t series_number(SeriesSet *set, const char *const labels[]);
+
+/* One of the labels of a number. */
+const char *series_text(const SeriesSet *set, uint32_t number, uint32_t label);
 
 #endif

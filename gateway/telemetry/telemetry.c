@@ -157,10 +157,36 @@ static const char *const arm_names[] = {[ARM_NONE] = NULL,
                                         [ARM_CANDIDATE] = "candidate",
                                         [ARM_INSTEAD] = "instead"};
 
-static void add_decisions(Buffer *line, const CallRecord *r)
+static void write_method(Buffer *line, const Method *method)
 {
+    log_line_text(line, LOG_KEY("service"), bytes_of(method->version->service->name));
+    log_line_text(line, LOG_KEY("method"), bytes_of(method->type->path + 1));
+}
+
+/* They are the same in the line of every call, and made when there is the first one: most methods
+   of a gateway are rarely called. Methods beyond the limit share a number. */
+static void add_method(Telemetry *telemetry, const Method *method)
+{
+    Buffer *line = &telemetry->line;
+    const Bytes *part = telemetry->method_parts[method->series];
+    if (part) {
+        log_line_part(line, *part);
+        return;
+    }
+    size_t before = line->size;
+    write_method(line, method);
+    if (method->series <= SERIES_OTHER)
+        return;
+    Bytes *kept = arena_make(telemetry->arena, Bytes);
+    *kept = bytes_copy(telemetry->arena, bytes_slice(buffer_bytes(line), before, line->size));
+    telemetry->method_parts[method->series] = kept;
+}
+
+static void add_decisions(Telemetry *telemetry, const CallRecord *r)
+{
+    Buffer *line = &telemetry->line;
     if (r->method)
-        log_line_part(line, r->method->log_part);
+        add_method(telemetry, r->method);
     log_line_word(line, LOG_KEY("leg"), r->leg);
     log_line_word(line, LOG_KEY("job"), r->step_of);
     add_version(line, LOG_KEY("client_version"), r->client_version);
@@ -243,7 +269,7 @@ static void make_line(Telemetry *telemetry, const CallRecord *record)
     log_line_begin(line, record->began, "call", level_of(record));
     log_line_part(line, process->node_part);
     add_client(line, record);
-    add_decisions(line, record);
+    add_decisions(telemetry, record);
     add_outcome(line, record);
     log_line_end(line);
 }
@@ -410,31 +436,30 @@ void telemetry_event_members(const char *level, const char *event, Result why, B
 
 /* ---- Configs --------------------------------------------------------------------------------- */
 
-/* The members that are the same in the log line of every call of a method. */
-static Bytes method_part(const Method *method, Arena *arena)
+/* A copy of a text in an arena that is freed. */
+static Bytes keep_part(Arena *arena, Buffer *part)
 {
-    Buffer part = buffer_in(arena);
-    log_line_text(&part, LOG_KEY("service"), bytes_of(method->version->service->name));
-    log_line_text(&part, LOG_KEY("method"), bytes_of(method->type->path + 1));
-    return buffer_bytes(&part);
+    Bytes kept = bytes_copy(arena, buffer_bytes(part));
+    arena_free(part->arena);
+    return kept;
 }
 
 static Bytes instance_part(const Instance *instance, Arena *arena)
 {
-    Buffer part = buffer_in(arena);
+    Buffer part = buffer_in(arena_new(ARENA_UNLIMITED));
     log_line_text(&part, LOG_KEY("instance"), bytes_of(instance->address.text));
     log_line_text(&part, LOG_KEY("build"), bytes_of(instance->build));
-    return buffer_bytes(&part);
+    return keep_part(arena, &part);
 }
 
 static Bytes route_part(const Route *route, Arena *arena)
 {
-    Buffer part = buffer_in(arena);
+    Buffer part = buffer_in(arena_new(ARENA_UNLIMITED));
     log_line_text(&part, LOG_KEY("route"), bytes_of(route->match));
     log_line_word(&part, LOG_KEY("failure_mode"),
                   route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
     log_line_word(&part, LOG_KEY("impact"), impact_name(route->impact));
-    return buffer_bytes(&part);
+    return keep_part(arena, &part);
 }
 
 /* Routes of legs and steps are not among those of the config. */
@@ -492,7 +517,6 @@ static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
         method->series =
             series_number(&p->series[SERIES_METHOD],
                           (const char *[]){service, method->type->path + 1, version->name});
-        method->log_part = method_part(method, arena);
         note_impact(p, version->service, method->route);
         describe_legs(method->extras->composed, arena);
     }
@@ -522,6 +546,8 @@ static void number_route(TelemetryProcess *p, Route *route)
 /* Gives everything in a config its number and its part of the log. */
 static void number_config(TelemetryProcess *p, Config *config)
 {
+    series_expect(&p->series[SERIES_SERVICE], config->n_services);
+    series_expect(&p->series[SERIES_METHOD], config->n_methods + config->n_http_routes);
     for (uint32_t i = 0; i < config->n_services; i++)
         number_service(p, &config->services[i], config->arena);
     describe_jobs(config);
@@ -693,7 +719,7 @@ void telemetry_read_healing(void (*read)(void *owner, const char *service,
     for (uint32_t series = 0; series < services->n; series++) {
         for (const Telemetry *loop = p->loops; loop; loop = loop->next)
             add_figures(loop, series, &figures[series]);
-        read(owner, services->items[series].labels[0], &figures[series]);
+        read(owner, series_text(services, series, 0), &figures[series]);
     }
     free(figures);
     telemetry_unlock();

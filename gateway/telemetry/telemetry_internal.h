@@ -45,9 +45,9 @@ typedef struct TelemetryProcess {
 } TelemetryProcess;
 
 static inline const char *series_label(const TelemetryProcess *p, SeriesKind kind, uint32_t number,
-                                       int label)
+                                       uint32_t label)
 {
-    return p->series[kind].items[number].labels[label];
+    return series_text(&p->series[kind], number, label);
 }
 
 /* What a loop counts of a method; NULL: nothing yet. Blocks are allocated by the loops' threads:
