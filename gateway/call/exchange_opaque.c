@@ -103,10 +103,11 @@ const ExchangeKind KIND_OPAQUE = {
 /* ---- The response ---------------------------------------------------------------------------- */
 
 /* The fields that the service sent, without those that only the gateway may set. Borrows names and
-   values. */
+   values. They are sent on in the same turn, in whose memory they are. */
 static Fields fields_of_service(const Attempt *attempt, const Fields *sent)
 {
-    Fields fields = fields_copy(attempt->exchange->arena, sent, 2); /* a request id, and one more */
+    Arena *scratch = loop_scratch(attempt->exchange->loop);
+    Fields fields = fields_copy(scratch, sent, 2); /* a request id, and one more */
     attempt_remove_own(attempt, &fields);
     return fields;
 }
