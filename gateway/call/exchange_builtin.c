@@ -160,6 +160,8 @@ static Result answer_page(Exchange *x, Bytes request, Buffer *out)
         return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s", BYTES_ARGS(x->call.path));
     client_of(x)->content_type = bytes_of(catalog_media(page->kind));
     Result r = catalog_check(&view, page, x->call.path, x->arena);
+    if (!failed(r))
+        r = exchange_check_acceptable(x);
     return failed(r) ? r : catalog_write(&view, page, out);
 }
 
@@ -230,6 +232,7 @@ void exchange_add_page_fields(const Exchange *x, Fields *fields)
     if (document && document->json.size)
         fields_add(fields, bytes_of("etag"), bytes_of(document->tag));
     const char *who = x->config->access.has_rules ? "private, no-cache" : "max-age=60";
+    fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding")); /* for want of identity */
     fields_add(fields, bytes_of("link"), bytes_of(catalog_link(x->config, x->arena)));
     fields_add(fields, bytes_of("cache-control"), bytes_of(who));
 }

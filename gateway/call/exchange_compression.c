@@ -137,7 +137,7 @@ bool exchange_varies_by_encoding(const Exchange *x)
 Result exchange_check_acceptable(const Exchange *x)
 {
     if (!exchange_must_compress(x) ||
-        (x->call.accepts && x->route->compress_answers != COMPRESS_NEVER))
+        (x->call.accepts && (!x->route || x->route->compress_answers != COMPRESS_NEVER)))
         return OK;
     return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE,
                      "identity is refused, and no accepted compression is available");

@@ -29,9 +29,10 @@ struct DocumentWait {
     Document *document; /* what it is told */
 };
 
-/* It ends with its job, whether anybody waits for it then or not. */
+/* It ends with its job; or before that begins, when the last one who waits leaves. */
 struct Making {
     WorkJob work;   /* first */
+    bool dropped;   /* by the end of the pool, before the document was complete */
     Config *config; /* a reference */
     Making *next;
     Kept *kept;
@@ -156,7 +157,13 @@ void catalog_adopt(Config *config)
 
 static bool shows(const void *owner, const Method *method)
 {
-    return is_visible(owner, method);
+    return is_visible(((const Making *)owner)->kept, method);
+}
+
+static bool is_dropped(const void *owner)
+{
+    const WorkPool *pool = ((const Making *)owner)->work.loop->pool;
+    return pool && work_pool_is_ending(pool);
 }
 
 static void write_tag(Document *document)
@@ -182,29 +189,30 @@ static void take(Kept *kept, Bytes json)
 
 /* A buffer that grows leaves its smaller ones in the arena: all together are at most four times
    what it holds. */
-static void make(const Config *config, Kept *kept)
+static void make(Making *making)
 {
-    const CatalogConfig *catalog = config->catalog;
+    const CatalogConfig *catalog = making->config->catalog;
     Arena *arena = arena_new(ARENA_FIRST_ROOM + 4 * catalog->document_bytes);
     Buffer out = buffer_in(arena);
-    OpenApiQuestion question = {.config = config,
-                                .version = kept->version,
+    OpenApiQuestion question = {.config = making->config,
+                                .version = making->kept->version,
                                 .url = *catalog->url ? catalog->url : NULL,
                                 .shows = shows,
-                                .owner = kept};
+                                .dropped = is_dropped,
+                                .owner = making};
     Result r = openapi_write(&question, &out);
     Bytes json = buffer_bytes(&out);
+    making->dropped = failed(r) && r.error->fault == &FAULT_CANCELLED;
     if (failed(r))
         error_ignore(r, "a document that is too large is told by its absence");
     else if (json.size <= catalog->document_bytes)
-        take(kept, json);
+        take(making->kept, json);
     arena_free(arena);
 }
 
 static void run(WorkJob *work)
 {
-    Making *making = (Making *)work;
-    make(making->config, making->kept);
+    make((Making *)work);
     memory_settle(); /* this thread may have nothing to do for long */
 }
 
@@ -240,20 +248,26 @@ static void unlink_making(DocumentTable *table, const Making *making)
     *at = making->next;
 }
 
+static void making_free(Making *making)
+{
+    document_free(&making->kept->document);
+    config_unref(making->config);
+    free(making);
+}
+
 static void on_done(WorkJob *work, bool has_run)
 {
     Making *making = (Making *)work;
     const CatalogConfig *catalog = making->config->catalog;
     DocumentTable *table = catalog->documents;
+    bool made = has_run && !making->dropped;
     uv_mutex_lock(&table->lock);
     unlink_making(table, making);
-    if (has_run)
+    if (made)
         keep(table, making->kept, catalog->kept_bytes);
-    tell_all(making, has_run);
+    tell_all(making, made);
     uv_mutex_unlock(&table->lock);
-    document_free(&making->kept->document);
-    config_unref(making->config);
-    free(making);
+    making_free(making);
 }
 
 /* The table is locked. NULL: it is not being made. */
@@ -329,18 +343,36 @@ Document *document_ask(const DocumentAsk *ask, const CatalogView *view, const Ve
     return document;
 }
 
+static void unlink_wait(DocumentWait *wait)
+{
+    DocumentWait **at = &wait->making->waits;
+    while (*at != wait)
+        at = &(*at)->next;
+    *at = wait->next;
+}
+
+/* The table is locked, so that the job is not done meanwhile, though its loop may be another one.
+   It was added: who began it has left, or would still wait. */
+static bool drop_unbegun(DocumentTable *table, Making *making)
+{
+    WorkPool *pool = making->work.loop->pool;
+    if (making->waits || !pool || !work_pool_cancel(pool, &making->work))
+        return false;
+    unlink_making(table, making);
+    return true;
+}
+
 void document_leave(DocumentWait *wait)
 {
     DocumentTable *table = wait->ask.config->catalog->documents;
     uv_mutex_lock(&table->lock);
     Making *making = wait->making;
-    if (making) {
-        DocumentWait **at = &making->waits;
-        while (*at != wait)
-            at = &(*at)->next;
-        *at = wait->next;
-    }
+    if (making)
+        unlink_wait(wait);
+    bool dropped = making && drop_unbegun(table, making);
     uv_mutex_unlock(&table->lock);
+    if (dropped)
+        making_free(making); /* the config stays: the one who leaves has it, too */
     if (making)
         free(wait);
     else

@@ -5,6 +5,9 @@
  *                     is it being made? -> wait ............................. on_made
  *                     else make it:     \ openapi_write, on the work pool /
  *
+ * One that nobody waits for any more is not begun. One that was begun is made to its end, so that
+ * who asks again finds it; only the end of the process breaks that off.
+ *
  * A document is of one version, and of those of its methods that its readers may call: clients with
  * the same rights share it. The documents that were asked for last are kept, up to a number of
  * bytes. One table for each config in force and all loops; it is freed with the config. A reader's
@@ -34,7 +37,7 @@ typedef struct DocumentAsk {
     IpAddress client;
     void *owner;
     /* On the thread of the loop, never within document_ask. The reference is the owner's. NULL: the
-       work pool has too much to do. */
+       work pool has too much to do, or ends. */
     void (*on_made)(void *owner, Document *document);
 } DocumentAsk;
 

@@ -1,6 +1,9 @@
 #include "gateway/loop/work_pool.h"
 
+#include "gateway/thread/thread.h"
+
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct WorkPool {
@@ -9,7 +12,9 @@ struct WorkPool {
     uv_cond_t left;   /* a loop has no more jobs */
     FairQueue queue;
     uint32_t most_waiting;
-    bool ending;
+    atomic_bool ending; /* set under the lock */
+    bool ended;         /* of the main thread: work_pool_end has returned */
+    uint32_t n_left;    /* likewise: threads that run after it */
     WorkPoolFigures figures;
     uv_thread_t threads[];
 };
@@ -26,13 +31,18 @@ static void on_back(Loop *loop, void *argument)
     job->on_done(job, job->has_run);
 }
 
+static void uncount(WorkPool *pool, Loop *loop)
+{
+    if (--loop->n_jobs == 0)
+        uv_cond_broadcast(&pool->left);
+}
+
 /* Under the lock, so that the job is posted before work_pool_leave returns. */
 static void give_back(WorkPool *pool, WorkJob *job)
 {
     Loop *loop = job->loop;
     loop_post(loop, on_back, job);
-    if (--loop->n_jobs == 0)
-        uv_cond_broadcast(&pool->left);
+    uncount(pool, loop);
 }
 
 /* ---- The threads ----------------------------------------------------------------------------- */
@@ -81,17 +91,47 @@ WorkPool *work_pool_new(uint32_t n_threads, uint32_t most_waiting)
     return pool;
 }
 
-void work_pool_free(WorkPool *pool)
+static void give_all_back(WorkPool *pool)
 {
-    if (!pool)
-        return;
+    for (FairWait *place; (place = fair_queue_take(&pool->queue));) {
+        pool->figures.n_refused++;
+        give_back(pool, job_of(place));
+    }
+}
+
+static void begin_end(WorkPool *pool)
+{
     uv_mutex_lock(&pool->lock);
-    CHECK(pool->queue.n == 0);
-    pool->ending = true;
+    atomic_store(&pool->ending, true);
+    give_all_back(pool);
     uv_cond_broadcast(&pool->wanted);
     uv_mutex_unlock(&pool->lock);
+}
+
+bool work_pool_end(WorkPool *pool, int64_t deadline)
+{
+    begin_end(pool);
     for (uint32_t i = 0; i < pool->figures.n_threads; i++)
-        uv_thread_join(&pool->threads[i]);
+        pool->n_left += !thread_join_by(pool->threads[i], deadline);
+    pool->ended = true;
+    return pool->n_left == 0;
+}
+
+bool work_pool_is_ending(const WorkPool *pool)
+{
+    return atomic_load_explicit(&pool->ending, memory_order_relaxed);
+}
+
+void work_pool_free(WorkPool *pool)
+{
+    if (!pool || pool->n_left)
+        return;
+    if (!pool->ended) {
+        CHECK(pool->queue.n == 0);
+        begin_end(pool);
+        for (uint32_t i = 0; i < pool->figures.n_threads; i++)
+            uv_thread_join(&pool->threads[i]);
+    }
     uv_cond_destroy(&pool->left);
     uv_cond_destroy(&pool->wanted);
     uv_mutex_destroy(&pool->lock);
@@ -116,7 +156,9 @@ void work_pool_add(WorkPool *pool, WorkJob *job)
     uv_mutex_lock(&pool->lock);
     fair_queue_add(&pool->queue, &job->place, &client, job->since);
     job->loop->n_jobs++;
-    if (pool->queue.n > pool->most_waiting)
+    if (pool->ending)
+        give_all_back(pool);
+    else if (pool->queue.n > pool->most_waiting)
         refuse_one(pool);
     uv_cond_signal(&pool->wanted);
     uv_mutex_unlock(&pool->lock);
@@ -128,18 +170,20 @@ bool work_pool_cancel(WorkPool *pool, WorkJob *job)
     bool waits = fair_waits(&job->place);
     if (waits) {
         fair_queue_remove(&pool->queue, &job->place);
-        job->loop->n_jobs--; /* called on its loop's thread, so that is not in work_pool_leave */
+        uncount(pool, job->loop);
     }
     uv_mutex_unlock(&pool->lock);
     return waits;
 }
 
-void work_pool_leave(WorkPool *pool, Loop *loop)
+bool work_pool_leave(WorkPool *pool, Loop *loop)
 {
     uv_mutex_lock(&pool->lock);
-    while (loop->n_jobs)
+    while (loop->n_jobs && !pool->ended)
         uv_cond_wait(&pool->left, &pool->lock);
+    bool left = loop->n_jobs == 0;
     uv_mutex_unlock(&pool->lock);
+    return left;
 }
 
 WorkPoolFigures work_pool_figures(WorkPool *pool)

@@ -243,7 +243,7 @@ static void add_tags(OpenApi *api)
 static void add_paths(OpenApi *api, const Operations *operations)
 {
     json_open(api, "paths", '{');
-    for (uint32_t i = 0; i < operations->n; i++) {
+    for (uint32_t i = 0; i < operations->n && !openapi_is_dropped(api); i++) {
         json_open(api, operations->first[i]->path.text, '{');
         for (const Operation *one = operations->first[i]; one; one = one->next)
             operation_add(api, one);
@@ -348,10 +348,15 @@ Result openapi_write(const OpenApiQuestion *question, Buffer *out)
                    .is_rest = speaks_rest(question->version->service),
                    .arena = arena,
                    .out = out};
-    find_demands(&api);
-    find_shared(&api);
-    write_document(&api);
+    if (!openapi_is_dropped(&api)) {
+        find_demands(&api);
+        find_shared(&api);
+        write_document(&api);
+    }
+    bool dropped = openapi_is_dropped(&api);
     arena_free(arena);
+    if (dropped)
+        return FAIL(out->arena, FAULT_CANCELLED, "writing an OpenAPI document");
     return out->full ? FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing an OpenAPI document") : OK;
 }
 

@@ -14,17 +14,21 @@
 /* Whether the document has this method. `owner` is the question's. */
 typedef bool OpenApiShows(const void *owner, const Method *method);
 
+/* Whether nobody wants the document any more. It is asked often. */
+typedef bool OpenApiDropped(const void *owner);
+
 typedef struct OpenApiQuestion {
     const Config *config;
     const Version *version;
     const char *url;     /* where clients reach the gateway, "https://api.example.com"; NULL: where
                             they have the document from */
     OpenApiShows *shows; /* NULL: all methods */
+    OpenApiDropped *dropped; /* NULL: somebody waits for it to the end */
     const void *owner;
 } OpenApiQuestion;
 
-/* Adds the document to `out`, on one line, without a newline. Fault: OUT_OF_MEMORY, at the limit of
-   the arena of `out`. */
+/* Adds the document to `out`, on one line, without a newline. Faults: OUT_OF_MEMORY, at the limit
+   of the arena of `out`; CANCELLED, it was dropped. */
 MUST_USE Result openapi_write(const OpenApiQuestion *question, Buffer *out);
 
 /* Adds the same JSON with a line for each member and element, indented by two blanks. `json` is

@@ -43,6 +43,13 @@ typedef struct OpenApi {
     Buffer *out;
 } OpenApi;
 
+/* What is written from then on is for nobody. Looked at between operations, and between messages.
+ */
+static inline bool openapi_is_dropped(const OpenApi *api)
+{
+    return api->question->dropped && api->question->dropped(api->question->owner);
+}
+
 /* One operation of the document. */
 typedef struct Operation {
     const RestBinding *binding;

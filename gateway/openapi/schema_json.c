@@ -444,7 +444,7 @@ static Note note_of_enum(OpenApi *api, const EnumType *type)
 
 void schema_add_components(OpenApi *api)
 {
-    for (uint32_t i = 0; i < api->schema->n_messages; i++) {
+    for (uint32_t i = 0; i < api->schema->n_messages && !openapi_is_dropped(api); i++) {
         const MessageType *type = &api->schema->messages[i];
         if (!api->uses[i] || !is_plain(type) || type->map_entry)
             continue;

@@ -13,6 +13,7 @@
 
 #define LEFT_TIME (2 * SECOND)   /* for the supervisor to close its sockets */
 #define RELOAD_LEFT (1 * SECOND) /* after all calls have ended */
+#define WORK_LEFT (500 * MILLISECOND)
 
 void shutdown_drain_workers(Process *p)
 {
@@ -91,10 +92,19 @@ void shutdown_begin(Process *p, int number)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
+/* All calls have ended: what the work pool still does is for nobody. */
+static void end_work(Process *p)
+{
+    if (!work_pool_end(p->shared.pool, clock_now() + WORK_LEFT))
+        telemetry_event("warning", "work_left", OK,
+                        "the work pool does not come to its end; the process does");
+}
+
 /* The threads are joined before the handle by which they wake us is closed. Signals are blocked
    again, so that a second SIGTERM does not kill the process while it ends. */
 static void close_down(Process *p)
 {
+    end_work(p);
     for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
         worker_join(p->workers[i]);
     signals_hold();

@@ -291,8 +291,8 @@ void worker_use_instances(Worker *worker, Config *config)
 }
 
 /* On the main thread, which frees the loop only now: until then others may post to it, even after
-   its thread has ended. */
-static void worker_close(Worker *worker)
+   its thread has ended. False: it has to stay, for work that was left behind. */
+static bool worker_close(Worker *worker)
 {
     Loop *loop = &worker->loop;
     loop->draining = true;
@@ -304,12 +304,14 @@ static void worker_close(Worker *worker)
     checks_free(worker->checks);
     shadows_stop(worker->shadows);
     upstreams_close(loop->upstreams, why);
-    work_pool_leave(loop->pool, loop);
+    bool left = work_pool_leave(loop->pool, loop);
     claim_port_close(loop->claims);
     ledger_close_book(worker->book);
     trace_book_close(worker->traces);
     worker_jobs_leave(&worker->jobs);
     cohort_end(loop);
+    if (!left)
+        return false;
     loop_deinit(loop);
     trace_book_free(worker->traces);
     worker_jobs_close(&worker->jobs, loop);
@@ -323,6 +325,7 @@ static void worker_close(Worker *worker)
     memory_waits_free(loop);
     config_uses_trim(loop);
     config_unref(loop->config);
+    return true;
 }
 
 static void worker_run(void *argument)
@@ -390,6 +393,6 @@ void worker_join(Worker *worker)
 {
     if (worker->started)
         uv_thread_join(&worker->thread);
-    worker_close(worker);
-    free(worker);
+    if (worker_close(worker))
+        free(worker);
 }

@@ -85,7 +85,8 @@ void worker_hurry(Worker *worker);
 /* Ends now: running calls are cut off, with an error to their clients. */
 void worker_abort(Worker *worker);
 
-/* After on_ended, or if it was not started. Frees it. */
+/* After on_ended, or if it was not started. Frees it; but if the work pool has ended and left work
+   of its calls behind, what they use stays. */
 void worker_join(Worker *worker);
 
 #endif

@@ -33,6 +33,14 @@ static void check_url(ConfigReader *reader, const char *url)
                     "%s is not the URL of a gateway", url);
 }
 
+static void doubt_sizes(ConfigReader *reader, const CatalogConfig *catalog)
+{
+    if (catalog->openapi && catalog->kept_bytes && catalog->kept_bytes < catalog->document_bytes)
+        config_doubt(reader, "catalog.kept_bytes", NULL,
+                     "less than document_bytes: a document between the two is made anew each "
+                     "time that it is asked for");
+}
+
 void config_read_catalog(ConfigReader *reader)
 {
     const Passerelle__Config__Catalog *text = reader->file.content->catalog;
@@ -47,5 +55,6 @@ void config_read_catalog(ConfigReader *reader)
                                .openapi = text->openapi,
                                .document_bytes = text->document_bytes,
                                .kept_bytes = text->kept_bytes};
+    doubt_sizes(reader, catalog);
     reader->config->catalog = catalog;
 }

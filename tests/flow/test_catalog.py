@@ -1,10 +1,14 @@
 """What the gateway tells clients of its services: the catalog (RFC 9727), and pages of versions."""
+import gzip
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway import SHOP_CONFIG, Gateway, instances
+from google.protobuf import descriptor_pb2
 from processes import eventually
+from raw import Raw
 
 DATED = SHOP_CONFIG.replace("package: shop.orders.v1,", "package: shop.orders.v1, deprecated: 2026-03-01, sunset: 2099-03-01, released: 2020-01-02,")
 CATALOG = DATED + "  - {match: /apis/orders/v3, instances: [{address: '127.0.0.1:1', protocol: http}]}\ncatalog: {}\n"
@@ -198,6 +202,26 @@ def test_a_document_has_a_strong_tag_and_is_not_sent_again_to_who_has_it(gateway
     assert (head.status, head.headers["etag"], head.headers["content-length"]) == (200, tag, str(len(first.body)))
 
 
+@pytest.mark.parametrize("path", ["/apis/orders/v2", "/apis/orders/v2/openapi.json"])
+def test_who_refuses_identity_gets_a_coding_that_it_takes(gateway, path):
+    plain = gateway.http("GET", path)
+    packed = gateway.http("GET", path, headers={"accept-encoding": "gzip, identity;q=0"})
+    assert (packed.status, packed.headers["content-encoding"], gzip.decompress(packed.body)) == (200, "gzip", plain.body)
+    assert "accept-encoding" in packed.headers["vary"] and "accept-encoding" in plain.headers["vary"]
+    assert packed.headers.get("etag", "W/").startswith("W/")  # a strong tag is of other bytes
+    for none in "identity;q=0", "*;q=0", "unheard-of, identity;q=0":
+        answer = gateway.http("GET", path, headers={"accept-encoding": none})
+        assert (answer.status, answer.json["reason"]) == (406, "NOT_ACCEPTABLE"), none
+
+
+def test_what_is_kept_should_have_room_for_one(tmp_path):
+    config = CATALOG.replace("catalog: {}", "catalog: {document_bytes: 2MiB, kept_bytes: SIZE}")
+    for size, doubts in ("1MiB", True), ("2MiB", False), ("0", False):
+        gateway = Gateway(tmp_path, config.replace("SIZE", size), instances=instances(("v3", 7003)))
+        gateway.write()
+        assert ("catalog.kept_bytes: less than document_bytes" in gateway.check().stdout) == doubts, size
+
+
 def test_a_document_that_is_too_large_is_refused_and_not_made_again(tmp_path):
     config = CATALOG.replace("catalog: {}", "catalog: {path: /meta, document_bytes: 4KiB}")
     with Gateway(tmp_path, config, instances=instances(("v3", 7003))) as running:
@@ -222,3 +246,71 @@ def test_of_many_documents_those_asked_for_last_are_kept(tmp_path):
         assert made(running) == 6
         assert document(running, version="v1").status == 200 and made(running) == 6
         assert document(running, version="v2").status == 200 and made(running) == 7
+
+
+# ---- Nobody waits any more -----------------------------------------------------------------------------------------
+
+MANY = 150
+
+
+def write_many(folder):
+    """Services of one descriptor set, which is so large that each document is the work of a good while; the config."""
+    files = descriptor_pb2.FileDescriptorSet()
+    large = files.file.add(name="large.proto", package="large", syntax="proto3")
+    for i in range(10000):
+        message = large.message_type.add(name=f"Message{i}")
+        for k in range(1, 9):
+            message.field.add(name=f"field_{k}", number=k, type=9, label=1)
+        large.source_code_info.location.add(path=[4, i], span=[i, 0, 1], leading_comments=f" What message {i} is for.\n")
+    for i in range(MANY):
+        file = files.file.add(name=f"s{i}.proto", package=f"s{i}", syntax="proto3", dependency=["large.proto"])
+        file.service.add(name="S").method.add(name="Do", input_type=".large.Message1", output_type=".large.Message2")
+    (folder / "many.binpb").write_bytes(files.SerializeToString())
+    return """
+listen: [127.0.0.1:$port]
+admin: 127.0.0.1:$admin
+log: "-"
+loops: 2
+work_threads: 1
+drain: 200ms
+catalog: {}
+services:
+""" + "".join(f"  - {{name: s{i}, versions: [{{name: v1, package: s{i}, schema: {folder}/many.binpb}}], instances: ['127.0.0.1:1']}}\n" for i in range(MANY))
+
+
+@pytest.fixture
+def many(tmp_path):
+    gateway = Gateway(tmp_path, write_many(tmp_path)).start()
+    yield gateway
+    if gateway.process.running():
+        gateway.stop()
+
+
+def ask_all(gateway):
+    """Clients that wait for a document each."""
+    clients = [Raw(gateway.port) for _ in range(MANY)]
+    for i, client in enumerate(clients):
+        client.send(f"GET /apis/s{i}/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+    eventually(lambda: gateway.metric("passerelle_work_waiting") > MANY / 2)
+    return clients
+
+
+def test_documents_whose_clients_have_left_are_not_made(many):
+    for client in ask_all(many):
+        client.socket.close()
+    eventually(lambda: many.metric("passerelle_work_waiting") == 0)
+    eventually(lambda: many.metric("passerelle_work_running") == 0)
+    assert made(many) < MANY / 2
+    assert many.http("GET", f"/apis/s{MANY - 1}/v1/openapi.json").status == 200
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_the_end_of_the_process_waits_for_no_document(many, signals):
+    clients = ask_all(many)
+    for _ in range(signals):
+        many.process.child.terminate()
+        time.sleep(0.1)
+    assert many.process.wait() == 0
+    assert "cut off" in many.events("stopped")[-1]["message"] and not many.events("work_left")
+    for client in clients:
+        client.socket.close()

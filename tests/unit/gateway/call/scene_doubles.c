@@ -202,6 +202,11 @@ bool work_pool_cancel(WorkPool *pool, WorkJob *job)
     return false;
 }
 
+bool work_pool_is_ending(const WorkPool *pool)
+{
+    return false;
+}
+
 static WorkJob *begin_job(WorkPool *pool)
 {
     uint32_t at = 0;

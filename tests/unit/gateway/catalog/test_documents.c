@@ -5,6 +5,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/service/loaded.h"
 
+#include <sched.h>
+
 typedef struct Reader {
     Loop *loop;
     DocumentWait *wait;
@@ -55,7 +57,7 @@ static int tear_down(void **state)
 {
     unload(&loaded);
     for (uint32_t i = 0; i < 2; i++) {
-        work_pool_leave(pool, &loops[i]);
+        assert_true(work_pool_leave(pool, &loops[i]));
         loop_deinit(&loops[i]);
     }
     work_pool_free(pool);
@@ -126,17 +128,62 @@ static void who_has_left_is_not_told(void **state)
     document_free(second.document);
 }
 
-static void one_that_nobody_waits_for_any_more_is_kept(void **state)
+static void one_that_nobody_waits_for_any_more_is_not_begun(void **state)
 {
     Reader first, second;
     ask(&first, &loops[0], 0);
     document_leave(first.wait);
+    assert_int_equal(work_pool_figures(pool).n_waiting, 0);
+    ask(&second, &loops[0], 0); /* nothing of that is kept */
     uv_sem_post(&gate);
-    ask(&second, &loops[0], 0);
     run_until_told(&second);
+    assert_int_equal(work_pool_figures(pool).n_run, 2);
     document_free(second.document);
+}
+
+static void the_last_one_who_leaves_may_be_on_another_loop(void **state)
+{
+    Reader first, far;
+    ask(&first, &loops[0], 0);
+    ask(&far, &loops[1], 0);
+    document_leave(first.wait);
+    assert_int_equal(work_pool_figures(pool).n_waiting, 1);
+    document_leave(far.wait);
+    assert_int_equal(work_pool_figures(pool).n_waiting, 0);
+    uv_sem_post(&gate);
+}
+
+static void stop(Loop *loop, void *argument)
+{
+    loop_stop(loop);
+}
+
+static void one_that_was_begun_is_kept_for_who_asks_next(void **state)
+{
+    Reader first, second;
+    ask(&first, &loops[0], 0);
+    uv_sem_post(&gate);
+    while (work_pool_figures(pool).n_waiting)
+        sched_yield();
+    document_leave(first.wait);
+    assert_true(work_pool_leave(pool, &loops[0]));
+    loop_post(&loops[0], stop, NULL);
+    loop_run(&loops[0]);
     assert_non_null(ask(&second, &loops[0], 0).document);
     document_free(second.document);
+}
+
+static void at_the_end_of_the_pool_none_is_made(void **state)
+{
+    Reader reader;
+    ask(&reader, &loops[0], 0);
+    uv_sem_post(&gate);
+    assert_true(work_pool_end(pool, clock_now() + 60 * SECOND));
+    run_until_told(&reader);
+    document_free(reader.document); /* it may have been begun */
+    assert_null(ask(&reader, &loops[0], 1).document);
+    run_until_told(&reader);
+    assert_null(reader.document);
 }
 
 static void there_may_be_too_much_to_do(void **state)
@@ -147,7 +194,7 @@ static void there_may_be_too_much_to_do(void **state)
     run_until_told(&reader);
     assert_null(reader.document);
     uv_sem_post(&gate);
-    work_pool_leave(pool, &loops[0]);
+    assert_true(work_pool_leave(pool, &loops[0]));
     ask(&again, &loops[0], 0); /* nothing of that is kept */
     run_until_told(&again);
     assert_non_null(again.document);
@@ -158,17 +205,24 @@ static void what_is_being_made_at_the_end_keeps_its_config(void **state)
 {
     Reader reader;
     ask(&reader, &loops[0], 0);
-    document_leave(reader.wait);
     uv_sem_post(&gate);
+    while (work_pool_figures(pool).n_waiting)
+        sched_yield();
+    document_leave(reader.wait);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(all_who_ask_while_it_is_made_get_the_same),      TEST(who_has_left_is_not_told),
-        TEST(one_that_nobody_waits_for_any_more_is_kept),     TEST(there_may_be_too_much_to_do),
+        TEST(all_who_ask_while_it_is_made_get_the_same),
+        TEST(who_has_left_is_not_told),
+        TEST(one_that_nobody_waits_for_any_more_is_not_begun),
+        TEST(the_last_one_who_leaves_may_be_on_another_loop),
+        TEST(one_that_was_begun_is_kept_for_who_asks_next),
+        TEST(there_may_be_too_much_to_do),
         TEST(what_is_being_made_at_the_end_keeps_its_config),
+        TEST(at_the_end_of_the_pool_none_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

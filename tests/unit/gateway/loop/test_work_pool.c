@@ -2,7 +2,9 @@
 #include "tests/unit/check.h"
 
 #include "gateway/loop/work_pool.h"
+#include "gateway/thread/thread.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +112,7 @@ static int set_up_many(void **state)
 
 static int tear_down(void **state)
 {
-    work_pool_leave(pool, &loop);
+    assert_true(work_pool_leave(pool, &loop));
     loop_deinit(&loop);
     work_pool_free(pool);
     uv_sem_destroy(&gate);
@@ -232,7 +234,7 @@ static void a_job_that_is_cancelled_while_it_runs_is_done_all_the_same(void **st
 static void so_is_one_that_is_cancelled_after_it_ran(void **state)
 {
     Task *task = add('A');
-    work_pool_leave(pool, &loop);
+    assert_true(work_pool_leave(pool, &loop));
     assert_false(work_pool_cancel(pool, &task->job));
     run_until(1);
     assert_string_equal(done, "A");
@@ -251,7 +253,7 @@ static void a_loop_leaves_when_its_last_job_is_back(void **state)
     add_busy('A');
     add('B');
     assert_int_equal(uv_thread_create(&opener, open_gate, NULL), 0);
-    work_pool_leave(pool, &loop);
+    assert_true(work_pool_leave(pool, &loop));
     uv_thread_join(&opener);
     assert_string_equal(ran, "AB");
     assert_int_equal(n_done, 0);
@@ -265,11 +267,74 @@ static void a_loop_without_jobs_leaves_at_once(void **state)
     Task *task = add_busy('A');
     Loop other;
     loop_init(&other, 1);
-    work_pool_leave(pool, &other);
+    assert_true(work_pool_leave(pool, &other));
     loop_deinit(&other);
     assert_false(work_pool_cancel(pool, &task->job));
     uv_sem_post(&gate);
     run_until(1);
+}
+
+/* ---- The end of the process ------------------------------------------------------------------ */
+
+static void at_the_end_what_waits_is_given_back_without_having_run(void **state)
+{
+    uv_thread_t opener;
+    add_busy('A');
+    add('B');
+    add('C');
+    assert_int_equal(uv_thread_create(&opener, open_gate, NULL), 0);
+    assert_true(work_pool_end(pool, clock_now() + 60 * SECOND));
+    uv_thread_join(&opener);
+    assert_true(work_pool_leave(pool, &loop));
+    run_until(3);
+    assert_string_equal(ran, "A");
+    assert_int_equal(strcspn(done, "A") + strcspn(done, "b") + strcspn(done, "c"), 3);
+}
+
+static void run_until_the_end(WorkJob *job)
+{
+    note(job);
+    uv_sem_post(&begun);
+    while (!work_pool_is_ending(pool))
+        sched_yield();
+}
+
+static void a_job_may_look_whether_the_end_has_come(void **state)
+{
+    add_of(0, 'A', run_until_the_end);
+    uv_sem_wait(&begun);
+    assert_false(work_pool_is_ending(pool));
+    assert_true(work_pool_end(pool, clock_now() + 60 * SECOND));
+    run_until(1);
+    assert_string_equal(done, "A");
+}
+
+static void after_the_end_nothing_runs(void **state)
+{
+    assert_true(work_pool_end(pool, clock_now() + 60 * SECOND));
+    add('A');
+    assert_int_equal(n_done, 0);
+    run_until(1);
+    assert_string_equal(done, "a");
+    assert_string_equal(ran, "");
+}
+
+/* Its loop and the pool stay: it may still use them. */
+static void a_job_that_does_not_end_is_left_behind(void **state)
+{
+    set_up_threads(2);
+    add_busy('A');
+    Loop other;
+    loop_init(&other, 1);
+    assert_false(work_pool_end(pool, clock_now() + 10 * MILLISECOND));
+    assert_true(work_pool_leave(pool, &other));
+    loop_deinit(&other);
+    assert_false(work_pool_leave(pool, &loop));
+    work_pool_free(pool);
+    assert_int_equal(threads_left(), 1);
+    uv_sem_post(&gate);
+    run_until(1);
+    assert_string_equal(done, "A");
 }
 
 static void many_jobs_of_many_clients_are_each_done_once(void **state)
@@ -306,7 +371,11 @@ int main(void)
         TEST(so_is_one_that_is_cancelled_after_it_ran),
         TEST(a_loop_leaves_when_its_last_job_is_back),
         TEST(a_loop_without_jobs_leaves_at_once),
+        TEST(at_the_end_what_waits_is_given_back_without_having_run),
+        TEST(a_job_may_look_whether_the_end_has_come),
+        TEST(after_the_end_nothing_runs),
         TEST_OF_MANY(many_jobs_of_many_clients_are_each_done_once),
+        cmocka_unit_test(a_job_that_does_not_end_is_left_behind), /* last: its thread is there */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
