@@ -183,7 +183,7 @@ static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes 
     Buffer decoded = buffer_in(runner->arena);
     if (rest->count > 0 && (rest->count > 1 || !value || value->kind != JSON_STRING ||
                             !base64_decode(&decoded, value->text)))
-        return run_fail(runner, &FAULT_BAD_VALUE, "the type %.*s is not known here",
+        return run_fail(runner, &FAULT_BAD_VALUE, "the type \"%.*s\" is not known here",
                         BYTES_ARGS(bytes_cut_text(url, 80)));
     *value_out = buffer_bytes(&decoded);
     return !decoded.full || run_out_of_memory(runner);

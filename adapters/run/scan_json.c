@@ -139,7 +139,7 @@ static JsonScalar read_enum(Runner *runner, const EnumType *type, const JsonNode
     if (runner->unknown != UNKNOWN_REFUSE)
         return JSON_SCALAR_UNKNOWN_ENUM;
     const char *near = nearest_value(runner->arena, type, node->text);
-    run_fail(runner, &FAULT_BAD_VALUE, "%s has no value %.*s%s%s%s", type->full_name,
+    run_fail(runner, &FAULT_BAD_VALUE, "%s has no value \"%.*s\"%s%s%s", type->full_name,
              BYTES_ARGS(bytes_cut_text(node->text, 80)), near ? "; did you mean " : "",
              near ? near : "", near ? "?" : "");
     return JSON_SCALAR_BAD;

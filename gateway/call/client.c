@@ -31,17 +31,31 @@ static bool asks_for_methods(const Client *c, Result found)
            x->call.dialect == DIALECT_REST && bytes_are(x->call.verb, "OPTIONS");
 }
 
-static const Step *answer_options(Client *c)
+/* `allow` is of the path, or of the server. */
+static const Step *answer_options(Client *c, Bytes allow)
 {
     Exchange *x = c->x;
     HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
-    fields_add(&head.fields, bytes_of("allow"), c->allow);
+    fields_add(&head.fields, bytes_of("allow"), allow);
     fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
     cors_add(&x->config->cors, c->origin, &head.fields);
     own_fields_merge_vary(&head.fields);
     x->record.http_status = head.status;
     http_stream_send_head(c->stream, &head, true);
     return &STEP_finish;
+}
+
+/* OPTIONS of "*" is of the server, not of what is behind it: a ping (RFC 9110, section 9.3.7). The
+   engines let no other method have this path. */
+static bool asks_server(const Client *c)
+{
+    return bytes_are(c->x->call.path, "*");
+}
+
+static const Step *answer_server(Client *c)
+{
+    c->x->call.dialect = DIALECT_HTTP;
+    return answer_options(c, bytes_of("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 }
 
 static const Step *resolve(Exchange *x, Attempt *attempt)
@@ -55,11 +69,13 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
     }
     if (x->config->cors.n_origins && cors_is_preflight(c->head))
         return answer_preflight(c);
+    if (asks_server(c))
+        return answer_server(c);
     r = client_resolve(c, &builtin);
     r = client_authenticate(c, r, builtin);
     if (asks_for_methods(c, r)) {
         error_ignore(r, "it is what was asked for");
-        return answer_options(c);
+        return answer_options(c, c->allow);
     }
     if (!failed(r) && x->route && !x->method && !x->binding)
         r = client_authorize(c, NULL);

@@ -10,15 +10,25 @@ static bool take_option(Bytes text, RestAlt *alt)
     return is_int || bytes_are(text, "enum-encoding=string");
 }
 
+static Result refuse(Arena *arena, Bytes part, const char *why)
+{
+    return FAIL_FIELD(arena, FAULT_BAD_VALUE, "$alt", "\"%.*s\" in $alt: %s",
+                      BYTES_ARGS(bytes_cut_text(part, 100)), why);
+}
+
 Result rest_alt_read(Bytes text, Arena *arena, RestAlt *alt_out)
 {
     Bytes rest = text, name = BYTES_NONE, option;
-    bool good = bytes_split(&rest, ';', &name);
-    *alt_out = bytes_are(name, "proto") ? REST_ALT_PROTO : REST_ALT_JSON;
-    good = good && (*alt_out == REST_ALT_PROTO || bytes_are(name, "json"));
-    while (good && bytes_split(&rest, ';', &option))
-        good = *alt_out != REST_ALT_PROTO && take_option(bytes_trim(option), alt_out);
-    return good ? OK
-                : FAIL_FIELD(arena, FAULT_BAD_VALUE, "$alt", "$alt=%.*s; there is json and proto",
-                             BYTES_ARGS(bytes_cut_text(text, 100)));
+    bytes_split(&rest, ';', &name);
+    bool is_proto = bytes_are(name, "proto");
+    *alt_out = is_proto ? REST_ALT_PROTO : REST_ALT_JSON;
+    if (!is_proto && !bytes_are(name, "json"))
+        return refuse(arena, name, "there is json and proto");
+    while (bytes_split(&rest, ';', &option)) {
+        if (is_proto)
+            return refuse(arena, option, "proto stands alone, since it has enums as numbers");
+        if (!take_option(bytes_trim(option), alt_out))
+            return refuse(arena, option, "behind json there is enum-encoding=int and =string");
+    }
+    return OK;
 }

@@ -6,7 +6,9 @@ import subprocess
 import pytest
 from gateway import Gateway
 from google.protobuf.json_format import MessageToDict
+from http2_client import http2_request
 from processes import ROOT, eventually, free_port
+from raw import Raw
 from talkers import Schema
 from test_rest import Library, World
 
@@ -214,10 +216,19 @@ def test_enums_are_numbers_where_the_client_asks_for_it(world, alt, shapes):
 
 
 @pytest.mark.parametrize("path", ["/v1/whole/7?$alt=media", "/v1/whole/7?$alt=", "/v1/whole/7?$alt=proto;enum-encoding=int",
-                                  "/v1/whole/7?$alt=json;x", "/v1/whole/7?$alt=json&alt=json"])
+                                  "/v1/whole/7?$alt=json;enum-encoding=int;x=y", "/v1/whole/7?$alt=json;x", "/v1/whole/7?$alt=json&alt=json"])
 def test_another_form_is_refused(world, path):
     told = world.refuses(400, "PUT", path, {})
     assert (told["reason"], "alt" in told["detail"]) == ("BAD_VALUE", True)
+
+
+@pytest.mark.parametrize("alt, part", [("proto;enum-encoding=int", "enum-encoding=int"), ("json;enum-encoding=int;x=y", "x=y"), ("", "")])
+def test_a_form_that_is_refused_is_told_with_the_part_that_is_wrong(world, alt, part):
+    assert f'"{part}" in $alt' in world.refuses(400, "PUT", f"/v1/whole/7?$alt={alt}", {})["detail"]
+
+
+def test_an_empty_value_of_an_enum_is_told_in_quotes(world):
+    assert world.refuses(400, "GET", "/v1/shelves/1/books/2?shape=")["detail"].endswith('has no value ""')
 
 
 def test_bytes_have_no_form_in_protobuf(world):
@@ -267,6 +278,30 @@ def test_options_tell_which_methods_a_path_takes(world):
     assert world.asks("OPTIONS", "/v1/verbs/7") == {"name": "7"}
     assert world.refuses(404, "OPTIONS", "/v1/nothing")["reason"] == "UNKNOWN_PATH"
     assert world.http("OPTIONS", "/library.v1.Library/One").status == 405
+
+
+SERVER_ALLOWS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+def test_options_of_the_server_asks_no_route(tmp_path):
+    """Not even one that takes every path, nor one that demands credentials."""
+    config = """
+listen: ["127.0.0.1:$port"]
+admin: "127.0.0.1:$admin"
+log: "-"
+routes:
+  - {match: /, instances: ["127.0.0.1:1"]}
+"""
+    with Gateway(tmp_path, config) as gateway:
+        for line in "OPTIONS * HTTP/1.1", "OPTIONS http://x HTTP/1.1":
+            with Raw(gateway.port) as client:
+                told = client.send(f"{line}\r\nHost: x\r\nConnection: close\r\n\r\n").read_all().decode()
+            assert told.startswith("HTTP/1.1 204 ") and f"\r\nallow: {SERVER_ALLOWS}\r\n" in told.replace("Allow:", "allow:"), line
+        status, fields, body, _ = http2_request(gateway.port, "OPTIONS", "*")
+        assert (int(status), fields["allow"], body) == (204, [SERVER_ALLOWS], b"")
+        assert gateway.http("OPTIONS", "/x").status == 503  # of a path, it is the route's
+        with Raw(gateway.port) as client:
+            assert client.send("GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").read_all().startswith(b"HTTP/1.1 400 ")
 
 
 def test_head_is_get_without_a_body(world):

@@ -143,9 +143,10 @@ static void a_mistake_says_what_is_meant(void **state)
     static const struct {
         const char *json, *path, *text, *told;
     } rows[] = {
-        {"{\"aColor\":\"GREN\"}", NULL, NULL, "Color has no value GREN; did you mean GREEN?"},
-        {"{\"aColor\":\"ELSEWHERE\"}", NULL, NULL, "Color has no value ELSEWHERE"},
-        {"{}", "a_color", "RDE", "Color has no value RDE; did you mean RED?"},
+        {"{\"aColor\":\"GREN\"}", NULL, NULL, "Color has no value \"GREN\"; did you mean GREEN?"},
+        {"{\"aColor\":\"ELSEWHERE\"}", NULL, NULL, "Color has no value \"ELSEWHERE\""},
+        {"{}", "a_color", "RDE", "Color has no value \"RDE\"; did you mean RED?"},
+        {"{}", "a_color", "", "Color has no value \"\""},
         {"{}", "a_string", "y", "parameter a_string: the path has it already: leave it out"},
         {"{}", "an_int32", "8", "parameter an_int32: given twice"},
     };

@@ -316,6 +316,17 @@ static void a_trace_is_continued(void **state)
         strstr(field_of(instance(scene), "traceparent"), "00-0af7651916cd43dd8448eb211c80319c-"));
 }
 
+/* ---- The server itself ----------------------------------------------------------------------- */
+
+static void options_of_the_server_asks_no_route(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "OPTIONS", "*", "", BYTES_NONE);
+    assert_int_equal(client->head.status, 204);
+    assert_string_equal(field_of(client, "allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    assert_record(scene, "OK, 0 sent");
+}
+
 /* ---- Pages of other origins ------------------------------------------------------------------ */
 
 static void a_preflight_is_answered_without_a_service(void **state)
@@ -381,6 +392,7 @@ int main(void)
         TEST(a_listener_that_the_config_has_no_more_trusts_nobody),
         TEST(a_call_that_comes_back_is_a_loop),
         TEST(a_trace_is_continued),
+        TEST(options_of_the_server_asks_no_route),
         TEST(a_preflight_is_answered_without_a_service),
         TEST(a_head_that_is_larger_than_the_memory_of_a_call_ends_it),
         TEST(a_query_of_too_many_parameters_ends_it),

@@ -46,11 +46,31 @@ static void a_form_is_json_or_proto(void **state)
     }
 }
 
+static void a_refusal_names_the_part_that_is_wrong(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "\"\" in $alt: there is json and proto"},
+        {"media;x=y", "\"media\" in $alt: there is json and proto"},
+        {"proto;enum-encoding=int",
+         "\"enum-encoding=int\" in $alt: proto stands alone, since it has enums as numbers"},
+        {"json;enum-encoding=int;x=y",
+         "\"x=y\" in $alt: behind json there is enum-encoding=int and =string"},
+        {"json;", "\"\" in $alt: behind json there is enum-encoding=int and =string"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        RestAlt alt;
+        Result r = rest_alt_read(bytes_of(rows[i][0]), arena, &alt);
+        assert_true(failed(r));
+        assert_string_equal(r.error->doing, rows[i][1]);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_form_is_json_or_proto),
+        TEST(a_refusal_names_the_part_that_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
