@@ -235,6 +235,12 @@ void http_connection_drain(HttpConnection *connection)
     connection->engine->drain(connection);
 }
 
+void http_connection_drain_now(HttpConnection *connection)
+{
+    const HttpEngine *engine = connection->engine;
+    (engine->drain_now ? engine->drain_now : engine->drain)(connection);
+}
+
 bool http_connection_timeout(HttpConnection *connection)
 {
     if (!connection->engine->timeout)

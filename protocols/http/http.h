@@ -171,6 +171,11 @@ void http_connection_sent(HttpConnection *connection, size_t bytes);
    How long to wait for it is decided by the owner (RFC 9112 section 9.6). */
 void http_connection_drain(HttpConnection *connection);
 
+/* The same, without a wait for requests that are on their way, whether or not a drain has begun: a
+   server of HTTP/2 sends its final GOAWAY, and does not wait for the peer to acknowledge the first
+   one. What arrives for later streams is ignored; the client may send them again elsewhere. */
+void http_connection_drain_now(HttpConnection *connection);
+
 /* Server side, in HTTP_HEAD or HTTP_BODY: the timeout expired. HTTP/1.1 responds 408 unless a
    response has begun, the stream gets on_reset with REQUEST_TIMEOUT, and only output is left.
    False: there is no such response (HTTP/2); the owner closes the connection. */

@@ -24,7 +24,8 @@ typedef struct HttpEngine {
     int (*output)(HttpConnection *connection, struct iovec *vectors, int n);
     void (*sent)(HttpConnection *connection, size_t size);
     void (*drain)(HttpConnection *connection);
-    void (*timeout)(HttpConnection *connection); /* NULL: no response possible */
+    void (*drain_now)(HttpConnection *connection); /* NULL: as `drain` */
+    void (*timeout)(HttpConnection *connection);   /* NULL: no response possible */
     bool (*holds_head)(const HttpConnection *connection);
     Result (*shed_head)(HttpConnection *connection);
     HttpPhase (*phase)(const HttpConnection *connection);

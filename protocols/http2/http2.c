@@ -477,6 +477,18 @@ static void http2_drain(HttpConnection *base)
     http2_wake(http2);
 }
 
+static void http2_drain_now(HttpConnection *base)
+{
+    Http2 *http2 = http2_of(base);
+    if (base->client)
+        http2_drain(base);
+    if (base->client || http2->last_told || http2->over)
+        return;
+    http2->draining = true;
+    tell_last(http2);
+    http2_wake(http2);
+}
+
 static Result http2_shed_head(HttpConnection *base)
 {
     Http2 *http2 = http2_of(base);
@@ -709,6 +721,7 @@ static const HttpEngine http2_engine = {
     .output = http2_output,
     .sent = http2_sent,
     .drain = http2_drain,
+    .drain_now = http2_drain_now,
     .holds_head = http2_holds_head,
     .shed_head = http2_shed_head,
     .phase = http2_phase,

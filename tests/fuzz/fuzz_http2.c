@@ -61,6 +61,8 @@ static void wire_together(uint8_t seed, Bytes input)
         http_chaos_move(&server, &client);
         if (input.data[i] == 0xff)
             http_connection_drain(input.size & 1 ? client.connection : server.connection);
+        if (input.data[i] == 0xfe)
+            http_connection_drain_now(input.size & 1 ? client.connection : server.connection);
     }
     http_chaos_end(&client);
     http_chaos_end(&server);

@@ -768,6 +768,65 @@ static void the_ping_that_measures_a_drain_goes_behind_its_notice(void **state)
     pair_end(&pair);
 }
 
+/* Takes what the server has to say: the last id of its only GOAWAY; -1: it says none. */
+static int64_t take_goaway(Side *server)
+{
+    side_take_output(server);
+    Bytes wire = buffer_bytes(&server->wire);
+    const uint8_t *goaway = find_frame(wire, GOAWAY, 0);
+    int64_t last = goaway ? (int64_t)number_at(goaway + 9) : -1;
+    if (goaway) {
+        Bytes after = bytes_slice(wire, (size_t)(goaway - wire.data) + 17, wire.size);
+        assert_null(find_frame(after, GOAWAY, 0));
+    }
+    server->wire.size = 0;
+    return last;
+}
+
+static void a_drain_does_not_wait_longer_for_a_peer_that_does_not_acknowledge(void **state)
+{
+    Pair pair = {.client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    side_open(&pair.client, "GET", "/1", "", -1, true);
+    pair_pump(&pair);
+    http_connection_drain(pair.server.connection);
+    assert_int_equal(take_goaway(&pair.server), INT32_MAX); /* and a PING, both lost here */
+    side_open(&pair.client, "GET", "/2", "", -1, true);
+    pair_pump(&pair);
+    HttpStream *second = pair.server.stream;
+    http_connection_drain_now(pair.server.connection);
+    assert_int_equal(take_goaway(&pair.server), 3);
+    http_connection_drain_now(pair.server.connection);
+    http_connection_drain(pair.server.connection);
+    assert_int_equal(take_goaway(&pair.server), -1);
+
+    assert_true(http_connection_going(pair.server.connection));
+    side_open(&pair.client, "GET", "/3", "", -1, true);
+    pair_pump(&pair);
+    assert_ptr_equal(pair.server.stream, second); /* the third is ignored */
+    assert_int_equal(http_connection_streams(pair.server.connection), 2);
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_ACTIVE);
+    pair_end(&pair);
+}
+
+static void a_drain_that_does_not_wait_has_one_notice(void **state)
+{
+    Pair pair = {.client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    side_open(&pair.client, "GET", "/", "", -1, true);
+    pair_pump(&pair);
+    http_connection_drain_now(pair.server.connection);
+    assert_int_equal(take_goaway(&pair.server), 1);
+    side_answer_ok(&pair.server, pair.server.stream);
+    pair_pump(&pair);
+    assert_non_null(strstr(side_log(&pair.client), "body ok\nend\n"));
+    assert_int_equal(http_connection_phase(pair.server.connection), HTTP_CLOSED);
+    http_connection_drain_now(pair.client.connection); /* of a client there is only one kind */
+    pair_pump(&pair);
+    assert_int_equal(http_connection_phase(pair.client.connection), HTTP_CLOSED);
+    pair_end(&pair);
+}
+
 static void a_lost_connection_tells_which_calls_may_be_sent_again(void **state)
 {
     Pair pair = {.client = {.releases = true}};
@@ -1782,6 +1841,8 @@ int main(void)
         cmocka_unit_test(a_response_is_owed_until_its_last_byte_is_sent),
         cmocka_unit_test(a_response_that_waits_for_the_window_is_owed_once_it_has_ended),
         cmocka_unit_test(the_ping_that_measures_a_drain_goes_behind_its_notice),
+        cmocka_unit_test(a_drain_does_not_wait_longer_for_a_peer_that_does_not_acknowledge),
+        cmocka_unit_test(a_drain_that_does_not_wait_has_one_notice),
         cmocka_unit_test(a_lost_connection_tells_which_calls_may_be_sent_again),
         cmocka_unit_test(a_stream_may_outlive_its_connection),
         cmocka_unit_test(the_client_opens_no_more_than_the_server_allows),
