@@ -2,6 +2,7 @@
 #include "gateway/config/config_reader.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/memory/machine.h"
 
 #include <uv.h>
@@ -69,6 +70,8 @@ void config_read_limits(ConfigReader *reader)
         .max_hops = text->max_hops,
     };
     reader->config->connections_said = text->has_connections;
+    if (text->max_age && text->max_age < SECOND)
+        config_tell(reader, "limits.max_age", "0: none", "must be at least 1s");
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
     check_order(reader, text->stream_window, text->connection_window, "stream_window",
                 "connection_window");

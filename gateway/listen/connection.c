@@ -21,16 +21,18 @@
 
 /* Without input from the peer: then it has surely read our last output. */
 #define LINGER_TIME (2 * SECOND)
-/* During shutdown: wait for a request that may be in flight, because the client does not know of
-   the shutdown (the first request, or the next one of HTTP/1.1), and for the PING ACK of HTTP/2. */
+/* During shutdown, and from limits.max_age on: wait for a request that may be in flight, because
+   the client does not know of it (the first request, or the next one of HTTP/1.1), and for the PING
+   ACK of HTTP/2. */
 #define FRESH_TIME (1 * SECOND)
 /* A client that has closed its side: how often it is looked whether it has left altogether. */
 #define LEFT_TIME (100 * MILLISECOND)
 
 enum {
     PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1,
-    EARLIER_PART = 5, /* of limits.max_age */
-    FLOOD = 4,        /* calls of one read */
+    EARLIEST_PERCENT = 80, /* of limits.max_age */
+    LATEST_PERCENT = 99,   /* so that a timer that is late is not later than the whole */
+    FLOOD = 4,             /* calls of one read */
 };
 
 typedef enum ConnectionState {
@@ -66,13 +68,15 @@ struct Connection {
         uint64_t progress;     /* CONNECTION_SERVING: http_connection_progress at the last check */
         int64_t lingers_since; /* CONNECTION_LINGERING */
     };
-    uint32_t old_at;    /* limits.max_age: second of the loop's clock; 0: never */
+    /* When the client is told to leave (limits.max_age); once it was told, and may not acknowledge
+       that: when it is told for the last time. NO_TIMEOUT: not */
+    int64_t notice_at;
     uint32_t n_streams; /* accepted so far */
     uint32_t n_streams_seen;
     HttpPhase phase : 8; /* at the last check */
     ConnectionState state : 8;
     bool closed;     /* the socket is closed */
-    bool drained;    /* http_connection_drain was called */
+    bool drained;    /* the client was told to leave, or will be with the next response */
     bool broken;     /* feeding the engine failed: only its output is still sent */
     uint8_t n_early; /* cleartext: received bytes, which are a prefix of HTTP2_PREFACE */
     char peer[];     /* ClientConnection.peer */
@@ -249,6 +253,21 @@ static int64_t linger_time(const Connection *c, const Limits *limits)
     return left < LINGER_TIME ? left : LINGER_TIME;
 }
 
+static bool is_idle(const Connection *c)
+{
+    return c->state == CONNECTION_CHOICE ? c->n_early == 0 : c->phase == HTTP_IDLE;
+}
+
+/* There is no call, and the connection is to end: only a request that may be in flight is waited
+   for. */
+static bool is_on_leave(Connection *c)
+{
+    bool leaves = c->drained && is_idle(c);
+    if (loop_of(c)->draining)
+        return c->n_streams == 0 || leaves;
+    return leaves && (c->state == CONNECTION_CHOICE || c->state == CONNECTION_SERVING);
+}
+
 /* When the connection times out if there is no progress. */
 static int64_t deadline_of(Connection *c)
 {
@@ -261,8 +280,7 @@ static int64_t deadline_of(Connection *c)
     case CONNECTION_LINGERING: time = linger_time(c, limits); break;
     case CONNECTION_GONE: break;
     }
-    bool quiet = c->n_streams == 0 || (c->drained && c->phase == HTTP_IDLE);
-    if (loop_of(c)->draining && quiet && time > FRESH_TIME)
+    if (time > FRESH_TIME && is_on_leave(c))
         time = FRESH_TIME;
     int64_t deadline = time == NO_TIMEOUT ? NO_TIMEOUT : c->since + time;
     if (c->pump.blocked_since && c->pump.blocked_since + limits->send_time < deadline)
@@ -270,22 +288,17 @@ static int64_t deadline_of(Connection *c)
     return deadline;
 }
 
-/* One that has had no call has its idle_time. */
-static bool will_be_old(const Connection *c)
+static bool notice_is_due(Connection *c)
 {
-    return c->old_at && c->n_streams > 0 && !c->drained && c->state == CONNECTION_SERVING;
-}
-
-static bool is_old(Connection *c)
-{
-    return will_be_old(c) && loop_of(c)->now >= c->old_at * SECOND;
+    return loop_of(c)->now >= c->notice_at;
 }
 
 static void set_timer(Connection *c)
 {
     int64_t deadline = deadline_of(c), now = loop_of(c)->now;
-    if (will_be_old(c) && c->old_at * SECOND < deadline)
-        deadline = c->old_at * SECOND;
+    bool open = c->state == CONNECTION_CHOICE || c->state == CONNECTION_SERVING;
+    if (open && !notice_is_due(c) && c->notice_at < deadline)
+        deadline = c->notice_at;
     if (c->pump.socket.eof && now + LEFT_TIME < deadline)
         deadline = now + LEFT_TIME;
     const ClientRest *rest = c->client.rest;
@@ -372,17 +385,44 @@ static void set_reading(Connection *c)
         socket_pause(&c->pump.socket);
 }
 
+/* ---- Notices --------------------------------------------------------------------------------- */
+
+static void drain_begin(Connection *c)
+{
+    int64_t now = loop_of(c)->now;
+    c->drained = true;
+    c->notice_at = now + FRESH_TIME;
+    if (is_idle(c))
+        c->since = now;
+    if (c->pump.http)
+        http_connection_drain(c->pump.http);
+}
+
+/* A client of HTTP/2 that does not acknowledge would else keep its connection, and open streams on
+   it, as long as it likes. */
+static void drain_end(Connection *c)
+{
+    c->drained = true;
+    c->notice_at = NO_TIMEOUT;
+    http_connection_drain_now(c->pump.http);
+}
+
+static void note_notice(Connection *c)
+{
+    bool serves = c->state == CONNECTION_SERVING;
+    if (!c->drained && (notice_is_due(c) || (serves && loop_of(c)->draining)))
+        drain_begin(c);
+    else if (notice_is_due(c) && serves)
+        drain_end(c);
+}
+
 /* To be called after each call into the engine. */
 static void connection_settle(Connection *c)
 {
+    if (c->state == CONNECTION_CHOICE || c->state == CONNECTION_SERVING)
+        note_notice(c);
     if (c->state != CONNECTION_SERVING)
         return;
-    bool undrained = c->n_streams > 0 && !c->drained;
-    if (undrained && (loop_of(c)->draining || is_old(c))) {
-        c->drained = true;
-        c->since = loop_of(c)->now;
-        http_connection_drain(c->pump.http);
-    }
     note_phase(c);
     if (c->phase == HTTP_HEAD || (c->head && c->head->wait.at))
         note_head(c);
@@ -522,6 +562,8 @@ static void connection_serve(Connection *c, bool http2)
     open_account(c);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->pump.http);
+    if (c->drained || loop_of(c)->draining)
+        drain_begin(c);
     pump_flush_later(&c->pump); /* HTTP/2 begins with SETTINGS */
 }
 
@@ -733,13 +775,12 @@ static Result late(const Connection *c)
 /* Closes an idle connection gracefully. */
 static void close_idle(Connection *c)
 {
-    http_connection_drain(c->pump.http);
+    drain_end(c);
     connection_flush(c);
-    if (c->state != CONNECTION_SERVING || c->phase >= HTTP_CLOSING)
-        return;
-    if (loop_of(c)->draining)
+    bool sends = c->state == CONNECTION_SERVING && c->phase >= HTTP_CLOSING;
+    if (loop_of(c)->draining && !sends)
         connection_end(c, OK); /* FRESH_TIME has passed */
-    else
+    else if (c->state == CONNECTION_SERVING && !sends)
         connection_linger(c);
 }
 
@@ -803,14 +844,14 @@ static void on_timer(Timer *timer)
 
 /* ---- The set --------------------------------------------------------------------------------- */
 
-/* Some are replaced earlier, so that those that came together do not come together again. */
-static uint32_t second_of_old_age(Loop *loop)
+/* Each has a moment of its own, so that those that came together do not come together again. */
+static int64_t time_of_notice(Loop *loop)
 {
     int64_t age = loop->config->limits.max_age;
     if (age == 0)
-        return 0;
-    uint64_t earlier = random_below(&loop->random, (uint64_t)age / EARLIER_PART + 1);
-    return (uint32_t)((loop->now + age - (int64_t)earlier + SECOND - 1) / SECOND);
+        return NO_TIMEOUT;
+    int64_t least = age / 100 * EARLIEST_PERCENT, most = age / 100 * LATEST_PERCENT;
+    return loop->now + least + (int64_t)random_below(&loop->random, (uint64_t)(most - least) + 1);
 }
 
 /* `proxied`: a PROXY header may replace the peer's name by a longer one. */
@@ -831,7 +872,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *add
                                    .on_unused = on_unused};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
-    c->old_at = second_of_old_age(set->loop);
+    c->notice_at = time_of_notice(set->loop);
     c->next = set->first;
     c->at = &set->first;
     if (c->next)
@@ -899,6 +940,8 @@ uint32_t connections_cut(ConnectionSet *set, Result why)
     for (Connection *c = set->first, *next; c; c = next) {
         next = c->next;
         bool gone = c->state == CONNECTION_GONE; /* it has calls that go on without their client */
+        if (c->state == CONNECTION_SERVING)
+            drain_end(c);
         uint32_t n_here = client_end_all(&c->client, why);
         n += n_here;
         if (gone)

@@ -913,6 +913,282 @@ static void half_a_head_is_not_called_late_when_draining(void **state)
     assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 0);
 }
 
+/* ---- Notices: of the end, and of limits.max_age ---------------------------------------------- */
+
+static const int64_t AGE = 400 * MILLISECOND;
+
+static uint32_t number_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Counts GOAWAY, and gives the last id of the newest. */
+static int goaways_in(const uint8_t *data, size_t size, uint32_t *last_out)
+{
+    int n = 0;
+    for (size_t at = 0; at + 9 <= size; at += 9 + (number_at(data + at) >> 8)) {
+        if (data[at + 3] != 7)
+            continue;
+        n++;
+        *last_out = number_at(data + at + 9);
+    }
+    return n;
+}
+
+static uint32_t last_call; /* of the newest GOAWAY */
+
+static int n_goaways(void)
+{
+    return goaways_in((const uint8_t *)received, n_received, &last_call);
+}
+
+static bool has_goaway(void)
+{
+    return n_goaways() >= 1;
+}
+
+static bool has_two_goaways(void)
+{
+    return n_goaways() >= 2;
+}
+
+static void connect_to_be_old(void)
+{
+    config.limits.idle_time = 20 * SECOND;
+    config.limits.max_age = AGE;
+    connect_clear();
+}
+
+static void begin_http2_call(void)
+{
+    hold_back = true;
+    request_size = http2_request(request);
+    say(request, request_size);
+    loop_run_until(&loop, is_held);
+}
+
+static void answer_held(void)
+{
+    answer(held);
+    held = NULL;
+}
+
+static const uint8_t SECOND_CALL[] = {0, 0, 6, 1, 5, 0, 0, 0, 3, 0x82, 0x86, 0x84, 0x01, 0x01, 'x'};
+
+static void expect_last_notice(int64_t least, int64_t most)
+{
+    loop_run_until(&loop, has_goaway);
+    int64_t began = loop.now;
+    assert_int_equal(last_call, INT32_MAX);
+    loop_run_until(&loop, has_two_goaways);
+    assert_in_range(loop.now - began, least, most);
+    assert_int_equal(last_call, 1);
+    say(SECOND_CALL, sizeof SECOND_CALL);
+    loop_run_until(&loop, has_turned);
+    assert_int_equal(n_calls, 1);
+    assert_false(has_ended());
+    answer_held();
+    loop_run_until(&loop, has_ended);
+    assert_true(has_http2_answer());
+    assert_int_equal(n_goaways(), 2);
+    assert_false(client_lost);
+}
+
+static void who_does_not_acknowledge_is_told_after_a_second_that_no_call_is_taken(void **state)
+{
+    connect_to_be_old();
+    begin_http2_call();
+    expect_last_notice(900 * MILLISECOND, 5 * SECOND);
+}
+
+static void the_same_holds_when_draining(void **state)
+{
+    config.limits.idle_time = 20 * SECOND;
+    connect_clear();
+    begin_http2_call();
+    loop.draining = true;
+    connections_drain(&set);
+    expect_last_notice(900 * MILLISECOND, 5 * SECOND);
+}
+
+static void until_the_second_notice_calls_are_taken(void **state)
+{
+    connect_to_be_old();
+    begin_http2_call();
+    Answerer *first = held;
+    held = NULL;
+    loop_run_until(&loop, has_goaway);
+    say(SECOND_CALL, sizeof SECOND_CALL);
+    loop_run_until(&loop, is_held);
+    answer(first);
+    answer_held();
+    loop_run_until(&loop, has_two_goaways);
+    assert_int_equal(last_call, 3);
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(n_calls, 2);
+}
+
+static void who_acknowledges_is_told_at_once(void **state)
+{
+    static const uint8_t ack[] = {0, 0, 8, 6, 1, 0, 0, 0, 0, 'd', 'r', 'a', 'i', 'n', 0, 0, 0};
+    connect_to_be_old();
+    begin_http2_call();
+    loop_run_until(&loop, has_goaway);
+    say(ack, sizeof ack);
+    expect_last_notice(0, 800 * MILLISECOND);
+}
+
+static void a_connection_of_http2_without_calls_is_told_of_its_age(void **state)
+{
+    connect_to_be_old();
+    int64_t began = loop.now;
+    request_size = http2_request(request);
+    say(request, 24 + 9);
+    loop_run_until(&loop, has_goaway);
+    assert_in_range(loop.now - began, AGE * 3 / 4, AGE + SECOND / 2);
+    assert_int_equal(last_call, INT32_MAX);
+    began = loop.now;
+    loop_run_until(&loop, has_ended);
+    assert_in_range(loop.now - began, 900 * MILLISECOND, 5 * SECOND);
+    assert_int_equal(n_goaways(), 2);
+    assert_int_equal(last_call, 0);
+    assert_false(client_lost);
+}
+
+static void an_idle_connection_of_http2_is_told_which_call_was_its_last(void **state)
+{
+    connect_clear();
+    begin_http2_call();
+    answer_held();
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(n_goaways(), 1);
+    assert_int_equal(last_call, 1);
+}
+
+static void expect_end_of_old(int64_t began)
+{
+    loop_run_until(&loop, has_ended);
+    assert_in_range(loop.now - began, AGE * 3 / 4 + SECOND, AGE + 5 * SECOND);
+    assert_null(strstr(received, "onnection: close"));
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 0);
+}
+
+static void a_connection_that_says_nothing_is_closed_after_its_age(void **state)
+{
+    connect_to_be_old();
+    expect_end_of_old(loop.now);
+    assert_string_equal(received, "");
+}
+
+static void an_idle_connection_of_http1_is_closed_after_its_age(void **state)
+{
+    connect_to_be_old();
+    int64_t began = loop.now;
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    expect_end_of_old(began);
+}
+
+static bool is_past_its_age(void)
+{
+    return clock_now() > paused_until;
+}
+
+static void a_request_within_a_second_of_the_age_is_answered_with_close(void **state)
+{
+    for (int n_before = 0; n_before < 2; n_before++) {
+        if (n_before) {
+            client_closed = false;
+            socket_close(&client);
+            loop_run_until(&loop, is_closed);
+            used(NULL);
+            fresh(NULL);
+        }
+        connect_to_be_old();
+        paused_until = clock_now() + AGE + SECOND / 4;
+        if (n_before) {
+            say_text(GET);
+            loop_run_until(&loop, has_body);
+            assert_null(strstr(received, "onnection: close"));
+        }
+        loop_run_until(&loop, is_past_its_age);
+        assert_false(has_ended());
+        say_text(GET);
+        loop_run_until(&loop, has_ended);
+        assert_true(n_before ? has_two_bodies() : has_body());
+        assert_non_null(strstr(received, "onnection: close"));
+        assert_false(client_lost);
+    }
+}
+
+static void half_a_head_has_its_time_whatever_the_age(void **state)
+{
+    config.limits.head_time = 2 * SECOND;
+    connect_to_be_old();
+    int64_t began = loop.now;
+    say_text("GET / HT");
+    loop_run_until(&loop, has_ended);
+    assert_in_range(loop.now - began, 2 * SECOND, 10 * SECOND);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
+enum { CROWD = 100 };
+
+typedef struct Member {
+    int fd;
+    int64_t told_at;
+} Member;
+
+static Member crowd[CROWD];
+
+static bool all_are_told(void)
+{
+    bool all = true;
+    for (int i = 0; i < CROWD; i++) {
+        uint8_t data[256];
+        uint32_t last;
+        ssize_t n = crowd[i].told_at ? 0 : read(crowd[i].fd, data, sizeof data);
+        if (n > 0 && goaways_in(data, (size_t)n, &last))
+            crowd[i].told_at = clock_now();
+        all = all && crowd[i].told_at;
+    }
+    return all;
+}
+
+static int by_time(const void *one, const void *other)
+{
+    const Member *a = one, *b = other;
+    return (a->told_at > b->told_at) - (a->told_at < b->told_at);
+}
+
+static void connections_that_came_together_are_told_one_by_one(void **state)
+{
+    config.limits.connections = CROWD + 1;
+    connect_to_be_old();
+    int64_t began = clock_now();
+    config.limits.max_age = SECOND;
+    request_size = http2_request(request);
+    for (int i = 0; i < CROWD; i++) {
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                         0);
+        connection_accept(&set, fds[0], &(struct sockaddr){.sa_family = AF_UNIX}, "unix:/test",
+                          NULL);
+        crowd[i] = (Member){.fd = fds[1]};
+        assert_int_equal(write(crowd[i].fd, request, 24 + 9), 24 + 9);
+    }
+    loop_run_until(&loop, all_are_told);
+    qsort(crowd, CROWD, sizeof *crowd, by_time);
+    assert_true(crowd[0].told_at - began >= SECOND * 8 / 10);
+    assert_true(crowd[0].told_at - began < SECOND * 9 / 10);
+    assert_true(crowd[CROWD - 1].told_at - began > SECOND * 9 / 10);
+    assert_true(crowd[CROWD - 1].told_at - began < SECOND * 13 / 10); /* if the machine is slow */
+    for (int i = CROWD / 3; i < CROWD; i++)
+        assert_true(crowd[i].told_at - crowd[i - CROWD / 3].told_at > 20 * MILLISECOND);
+    for (int i = 0; i < CROWD; i++)
+        close(crowd[i].fd);
+}
+
 static Result the_end(void)
 {
     return FAIL(loop_scratch(&loop), FAULT_SHUTTING_DOWN, "the gateway stops");
@@ -1045,6 +1321,17 @@ int main(void)
         connection_test(a_reused_connection_is_given_its_next_request_when_draining),
         connection_test(half_a_head_is_not_called_late_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
+        connection_test(who_does_not_acknowledge_is_told_after_a_second_that_no_call_is_taken),
+        connection_test(the_same_holds_when_draining),
+        connection_test(until_the_second_notice_calls_are_taken),
+        connection_test(who_acknowledges_is_told_at_once),
+        connection_test(a_connection_of_http2_without_calls_is_told_of_its_age),
+        connection_test(an_idle_connection_of_http2_is_told_which_call_was_its_last),
+        connection_test(a_connection_that_says_nothing_is_closed_after_its_age),
+        connection_test(an_idle_connection_of_http1_is_closed_after_its_age),
+        connection_test(a_request_within_a_second_of_the_age_is_answered_with_close),
+        connection_test(half_a_head_has_its_time_whatever_the_age),
+        connection_test(connections_that_came_together_are_told_one_by_one),
         connection_test(a_call_that_is_cut_off_is_told_before_its_connection_ends),
         connection_test(a_call_that_outlives_its_client_is_waited_for_and_cut_off_in_the_end),
         connection_test(a_call_that_outlives_its_client_ends_with_the_loop),
