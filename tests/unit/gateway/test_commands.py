@@ -1,4 +1,4 @@
-"""The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER."""
+"""The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER [TEST]..."""
 import contextlib
 import http.server
 import json
@@ -178,25 +178,8 @@ def planned(settings):
         yield config
 
 
-class Conventions(unittest.TestCase):
-    """What holds for every command of the table."""
-
-    def test_each_command_has_a_row_here(self):
-        self.assertEqual(set(GOOD), set(WORDS))
-        self.assertEqual([word for word in WORDS if not TABLE[word]["prints"]], ["run"])
-
-    def test_each_command_has_a_section_of_the_reference_in_the_order_of_the_table(self):
-        self.assertEqual(re.findall(r"(?m)^## passerelle (\w+)", REFERENCE), WORDS)
-
-    def test_each_option_is_in_the_section_of_its_command_or_among_those_of_all(self):
-        of_all = set(re.findall(r"--\w[\w-]*", "".join(re.findall(r"(?m)^\| (`--[^|]*) \|", REFERENCE.split("\n## ")[0]))))
-        for word in WORDS:
-            told = set(re.findall(r"--?\w[\w-]*", section_of(word))) | of_all
-            self.assertEqual(set(OPTIONS[word]) - told, set(), word)
-
-    def test_the_reference_names_once_all_that_ask_a_gateway(self):
-        [row] = re.findall(r"(?m)^\| `--admin ADDRESS` \| ([^|]*) \|", REFERENCE)
-        self.assertEqual(re.findall(r"`(\w+)", row), [word for word in WORDS if TABLE[word]["asks"]])
+class Answers(unittest.TestCase):
+    """What is said when all is well; behind a command that asks there is a gateway, with its threads."""
 
     def test_json_is_one_document_with_documented_members(self):
         for word in WORDS:
@@ -216,6 +199,27 @@ class Conventions(unittest.TestCase):
                 if word not in UNANSWERED:
                     done = run_good(word, *more)
                     self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""), word)
+
+
+class Conventions(unittest.TestCase):
+    """What holds for every command of the table."""
+
+    def test_each_command_has_a_row_here(self):
+        self.assertEqual(set(GOOD), set(WORDS))
+        self.assertEqual([word for word in WORDS if not TABLE[word]["prints"]], ["run"])
+
+    def test_each_command_has_a_section_of_the_reference_in_the_order_of_the_table(self):
+        self.assertEqual(re.findall(r"(?m)^## passerelle (\w+)", REFERENCE), WORDS)
+
+    def test_each_option_is_in_the_section_of_its_command_or_among_those_of_all(self):
+        of_all = set(re.findall(r"--\w[\w-]*", "".join(re.findall(r"(?m)^\| (`--[^|]*) \|", REFERENCE.split("\n## ")[0]))))
+        for word in WORDS:
+            told = set(re.findall(r"--?\w[\w-]*", section_of(word))) | of_all
+            self.assertEqual(set(OPTIONS[word]) - told, set(), word)
+
+    def test_the_reference_names_once_all_that_ask_a_gateway(self):
+        [row] = re.findall(r"(?m)^\| `--admin ADDRESS` \| ([^|]*) \|", REFERENCE)
+        self.assertEqual(re.findall(r"`(\w+)", row), [word for word in WORDS if TABLE[word]["asks"]])
 
     def test_an_unknown_option_is_2(self):
         for word in WORDS:
@@ -604,4 +608,4 @@ class Commands(unittest.TestCase):
         self.assertEqual(run("prove", "--seed", 7, "--messages", 500, "garage.yaml").stdout, done.stdout)
 
 
-unittest.main(argv=sys.argv[:1])
+unittest.main(argv=sys.argv[:1] + sys.argv[3:])
