@@ -38,6 +38,7 @@ LAYERS = (
     Layer("adapters", ("base",), (
         Module("text", "JSON, YAML, numbers, times", "JsonNode", "json.h"),
         Module("schema", "descriptor sets, linked; wire format", "Schema", "schema.h"),
+        Module("paths", "fields by their paths: parameters, masks, values", "ParameterPath", "parameter_path.h"),
         Module("document", "our own messages, read from YAML", "DocumentRules", "document.h"),
         Module("mapping", "how each field gets its value", "Mapping", "mapping.h"),
         Module("place", "a message of fields of other messages", "Placement", "placement.h"),

@@ -1,6 +1,6 @@
 /* The named converters: which pairs of types each fits, and its parameters. */
 #include "adapters/changes/change_list.h"
-#include "adapters/schema/field_mask.h"
+#include "adapters/paths/field_mask.h"
 
 /* The types that one end of a converter may have. */
 typedef enum Shape {

@@ -1,6 +1,6 @@
 /* The fields of two messages, written down: what belongs together, and what is lost. */
 #include "adapters/diff/schema_diff_internal.h"
-#include "adapters/schema/field_mask.h"
+#include "adapters/paths/field_mask.h"
 
 /* Two messages whose fields are told. */
 typedef struct Fields {

@@ -1,7 +1,7 @@
 /* Merges the body and the parameters of a request into one tree, which a plan reads as one
    message. */
+#include "adapters/paths/parameter_path.h"
 #include "adapters/run/put.h"
-#include "adapters/schema/parameter_path.h"
 
 #include "base/text/utf8.h"
 

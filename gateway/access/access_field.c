@@ -1,7 +1,7 @@
 /* Rules of a request's fields. */
 #include "gateway/access/access.h"
 
-#include "adapters/schema/field_value.h"
+#include "adapters/paths/field_value.h"
 
 /* ---- The value that the field must have ------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* Finds the target of a request: an RPC by its path, a REST binding, or an opaque route. */
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/access/access.h"
 #include "gateway/access/authenticator.h"

@@ -1,8 +1,8 @@
 /* One message of an exchange through a plan; the details of a service's error, for a client of
    another version or codec; and both messages of a call that has ended, for a copy of it. */
 #include "adapters/details/details.h"
+#include "adapters/paths/parameter_path.h"
 #include "adapters/schema/message_check.h"
-#include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/rest/http_body.h"

@@ -2,7 +2,7 @@
    client. */
 #include "gateway/call/client_internal.h"
 
-#include "adapters/schema/field_value.h"
+#include "adapters/paths/field_value.h"
 #include "gateway/headers/baggage.h"
 #include "gateway/log_output/log_fields.h"
 

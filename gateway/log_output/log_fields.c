@@ -1,6 +1,6 @@
 #include "gateway/log_output/log_fields.h"
 
-#include "adapters/schema/field_value.h"
+#include "adapters/paths/field_value.h"
 #include "base/text/json_text.h"
 
 /* As many bytes as have a text of base64 that is as long as another one may be. */

@@ -1,7 +1,7 @@
 /* One operation: its parameters, body and responses. */
 #include "gateway/openapi/openapi_internal.h"
 
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
 

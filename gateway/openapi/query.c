@@ -1,7 +1,7 @@
 /* Which fields of a request are parameters of its query: those that neither path nor body has. */
 #include "gateway/openapi/openapi_internal.h"
 
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
 

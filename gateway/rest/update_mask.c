@@ -1,6 +1,6 @@
 #include "gateway/rest/update_mask.h"
 
-#include "adapters/schema/field_mask.h"
+#include "adapters/paths/field_mask.h"
 #include "base/arena.h"
 
 const FieldType *update_mask_field(const MessageType *request, const HttpRule *rule)

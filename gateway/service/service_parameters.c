@@ -2,7 +2,7 @@
    own version. */
 #include "gateway/service/service_internal.h"
 
-#include "adapters/schema/field_value.h"
+#include "adapters/paths/field_value.h"
 #include "base/arena.h"
 #include "gateway/log_output/log_fields.h"
 

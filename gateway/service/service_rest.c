@@ -2,7 +2,7 @@
    same requests are a list. */
 #include "gateway/service/service_internal.h"
 
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 #include "base/arena.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/http_rules.h"

@@ -1,6 +1,6 @@
 #include "gateway/usage/usage_fields.h"
 
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"

@@ -1,4 +1,4 @@
-#include "adapters/schema/field_mask.h"
+#include "adapters/paths/field_mask.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "adapters/schema/field_value.h"
+#include "adapters/paths/field_value.h"
 
 #include "tests/unit/check.h"
 

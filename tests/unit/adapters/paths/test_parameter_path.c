@@ -1,4 +1,4 @@
-#include "adapters/schema/parameter_path.h"
+#include "adapters/paths/parameter_path.h"
 
 #include "tests/unit/check.h"
 
