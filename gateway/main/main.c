@@ -512,11 +512,20 @@ static int close_output(const CommandLine *line, int code)
     return EXIT_NO;
 }
 
+/* Libraries that use OpenSSL allocate in their constructors, before main: after that it no longer
+   takes other functions. Should it fail, OpenSSL is missing in the budget: no reason to stop. */
+static void count_tls_memory(void)
+{
+    tls_memory_count();
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_constructors)(void) = count_tls_memory;
+
 int main(int n, char **arguments)
 {
     if (n > 1 && strcmp(arguments[1], "run") == 0)
         signals_hold(); /* first: a signal from now on has the effect that is documented */
-    tls_memory_count(); /* should it fail, OpenSSL is missing in the budget: no reason to stop */
     if (n < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* To be called before OpenSSL allocates anything: at the start of the process, with one thread.
-   False: it has allocated already, and nothing is counted. */
+/* To be called before OpenSSL allocates anything: before the constructors of libraries, with one
+   thread. False: it has allocated already, and nothing is counted. */
 bool tls_memory_count(void);
 
 #endif

@@ -322,6 +322,21 @@ def test_when_certificates_end_is_a_metric_and_a_warning(gateway):
     assert any(where in line["message"] and line["level"] == "warning" for line in gateway.events("certificate_ends"))
 
 
+def test_what_openssl_holds_is_counted_until_its_connections_end(gateway):
+    def held():
+        return gateway.metric("passerelle_memory_bytes", kind="tls")
+
+    before, opened = held(), []
+    assert before > 0
+    for _ in range(100):
+        plain = socket.create_connection(("127.0.0.1", gateway.words["secure"]), timeout=20)
+        opened.append(trusting(gateway).wrap_socket(plain, server_hostname="localhost"))
+    eventually(lambda: held() > before + 100 * 4096)
+    for secure in opened:
+        secure.close()
+    eventually(lambda: held() < before + 100 * 1024)
+
+
 # ---- Instances -----------------------------------------------------------------------------------------------------
 
 INSTANCE = """
