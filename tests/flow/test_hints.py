@@ -657,6 +657,7 @@ CONFIG_CASES = JOB_CASES + [
     ConfigCase(config(instances='[{address: "127.0.0.1:2", protocol: grcp, versions: [v2]}]'), None, "not known here"),
     ConfigCase(default("{e: REDD}"), None, "not a value of"),
     ConfigCase(config(rest='reflection: "false"\n'), config(rest="reflection: false\n"), "text is not a truth"),
+    ConfigCase(config(rest="limits: {max_age: 10ms}\n"), config(rest="limits: {max_age: 0}\n"), "must be at least 1s"),
     ConfigCase(config(rest='limits: {max_hops: "4"}\n'), config(rest="limits: {max_hops: 4}\n"), "text is not a number"),
     ConfigCase(config(name="!!str s"), config(name='"s"'), "tags are not"),
     ConfigCase(config(v1="{name: v1, schema: s1.binpb}"), config(), "key package is missing"),
@@ -999,7 +1000,7 @@ ELSEWHERE = {
 
 
 # Hints that name nothing to write; what the cases write was read from them.
-PROSE = {"*ANCHOR of a map", "$${ for the characters ${", "${NAME}, ${NAME:-default}, or $${ for the characters ${", "write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
+PROSE = {"*ANCHOR of a map", "0: none", "$${ for the characters ${", "${NAME}, ${NAME:-default}, or $${ for the characters ${", "write a field, or leave it out", "list it as a whole", "list it, too", "an entry for it, or one without `version`",
          "its full name, for example shop.orders.v1.OutOfStock", "fewer limits", "take the whole field", "call another method in one of the steps", "s.RpcService/Method", "less than wait.for", "take it from the request, or from an earlier step", "another revision",
          "the same kind and key everywhere", "response: {a field of the response: its path}", "an enum that is placed as another one has the same names and numbers",
          "both need the same type, or integers the wider one", "place its fields, each by its path", "service.RpcService/Method",
