@@ -2,41 +2,61 @@
 
 #include "base/memory/budget.h"
 
-#include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-/* By the allocator, because OpenSSL frees without a size. */
-static int64_t size_of(void *memory)
+/* OpenSSL frees without a size. To ask the allocator for it, twice for each of the thousand
+   allocations of a handshake, would be a thirtieth of that. */
+typedef struct Counted {
+    alignas(max_align_t) size_t size; /* with this */
+} Counted;
+
+static Counted *counted_of(void *memory)
 {
-    return memory ? (int64_t)malloc_usable_size(memory) : 0;
+    return memory ? (Counted *)memory - 1 : NULL;
 }
+
+/* Counts what is at `counted` now, in place of `before` bytes. NULL stays so. */
+static void *count(Counted *counted, size_t size, size_t before)
+{
+    if (!counted)
+        return NULL;
+    counted->size = size;
+    memory_add(MEMORY_TLS, (int64_t)size - (int64_t)before);
+    return counted + 1;
+}
+
+static void *resize(void *memory, size_t size, const char *file, int line);
 
 static void *take(size_t size, const char *file, int line)
 {
-    void *memory = size ? malloc(size) : NULL;
-    memory_add(MEMORY_TLS, size_of(memory));
-    return memory;
+    return size ? resize(NULL, size, file, line) : NULL;
 }
 
 static void give(void *memory, const char *file, int line)
 {
-    memory_add(MEMORY_TLS, -size_of(memory));
-    free(memory);
+    Counted *counted = counted_of(memory);
+    if (counted)
+        memory_add(MEMORY_TLS, -(int64_t)counted->size);
+    free(counted);
 }
 
 /* Like CRYPTO_realloc: NULL allocates, size 0 frees. */
 static void *resize(void *memory, size_t size, const char *file, int line)
 {
+    Counted *counted = counted_of(memory);
+    size_t before = counted ? counted->size : 0;
     if (!size) {
         give(memory, file, line);
         return NULL;
     }
-    int64_t before = size_of(memory);
-    void *resized = realloc(memory, size);
-    if (resized)
-        memory_add(MEMORY_TLS, size_of(resized) - before);
-    return resized;
+    if (size > PTRDIFF_MAX - sizeof *counted)
+        return NULL;
+    size += sizeof *counted;
+    return count(realloc(counted, size), size, before);
 }
 
 bool tls_memory_count(void)
