@@ -293,8 +293,8 @@ const Mapping *mapping_set_output(const MappingSet *set, const MethodType *metho
 const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
 
 /*
- * The identity set of a schema. Most of its mappings are never read, since the bytes are passed on,
- * so that their rules are made where they are: they would be half of the memory of a schema.
+ * The identity set of a schema. Most of its mappings are never read, since the bytes are passed on.
+ * So their rules are made where they are read: all of them would be half of the memory of a schema.
  */
 MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,
                                      const MappingSet **set_out);

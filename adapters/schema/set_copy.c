@@ -4,10 +4,10 @@
 
 #include "base/arena.h"
 
-/* FileDescriptorSet, FileDescriptorProto, SourceCodeInfo and its Location. */
-typedef enum Level { LEVEL_SET, LEVEL_FILE, LEVEL_SOURCES, LEVEL_LOCATION } Level;
+/* FileDescriptorSet, FileDescriptorProto and SourceCodeInfo. */
+typedef enum Level { LEVEL_SET, LEVEL_FILE, LEVEL_SOURCES } Level;
 
-/* The field in which the next level is. */
+/* The field in which the next level is: of the last one, a Location. */
 static const uint32_t inner[] = {[LEVEL_SET] = 1, [LEVEL_FILE] = 9, [LEVEL_SOURCES] = 1};
 
 enum { LEADING = 3, TRAILING = 4, DETACHED = 6 }; /* the comments of a location */

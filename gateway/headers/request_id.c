@@ -1,12 +1,10 @@
 #include "gateway/headers/request_id.h"
 
 #include "base/result.h"
+#include "base/sixteen.h"
 
 #include <endian.h>
 #include <string.h>
-
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
-typedef uint64_t Halves __attribute__((vector_size(16)));
 
 /* Writes all digits at once: the upper digit of each byte goes before the lower one, '0' is added
    to each, and to digits above 9 the distance to 'a'. */

@@ -49,10 +49,10 @@ static Words read_words(const VersionQuestion *question)
         if (!content_type.data && bytes_are(field->name, "content-type"))
             content_type = field->value;
     }
-    if (has_header)
-        words.header = fields_joined(question->head, header);
-    if (has_header && !says_something(words.header))
-        words.header = BYTES_NONE;
+    if (has_header) {
+        Bytes said = fields_joined(question->head, header);
+        words.header = says_something(said) ? said : BYTES_NONE;
+    }
     words.media = version_media(content_type,
                                 has_accept ? fields_joined(question->head, "accept") : BYTES_NONE);
     return words;

@@ -1,20 +1,16 @@
 #include "protocols/http/http_path.h"
 
 #include "base/arena.h"
+#include "base/sixteen.h"
 #include "base/text/percent.h"
 
-/* Sixteen bytes at once, as in http_rules.c. Marks what a reading would change: escapes,
+/* Marks what a reading would change: escapes,
    parameters, backslashes, and after a slash another one or a dot. */
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
-typedef uint64_t Halves __attribute__((vector_size(16)));
-
-static inline Halves changed(const uint8_t *at, const uint8_t *one_before)
+static inline Sixteen changed(const uint8_t *at, const uint8_t *one_before)
 {
-    Sixteen x, before;
-    memcpy(&x, at, sizeof x);
-    memcpy(&before, one_before, sizeof before);
-    return (Halves)((x == '%') | (x == ';') | (x == '\\') |
-                    ((before == '/') & ((x == '/') | (x == '.'))));
+    Sixteen x = sixteen_load(at), before = sixteen_load(one_before);
+    return (Sixteen)((x == '%') | (x == ';') | (x == '\\') |
+                     ((before == '/') & ((x == '/') | (x == '.'))));
 }
 
 bool http_path_is_plain(Bytes path)
@@ -22,12 +18,12 @@ bool http_path_is_plain(Bytes path)
     enum { AT_ONCE = sizeof(Sixteen) };
     uint8_t few[1 + AT_ONCE] = {0}; /* the first ones, with nothing before them */
     bytes_put(few + 1, bytes_slice(path, 0, AT_ONCE));
-    Halves found = changed(few + 1, few);
+    Sixteen found = changed(few + 1, few);
     for (size_t i = AT_ONCE; i < path.size; i += AT_ONCE) {
         size_t from = i + AT_ONCE < path.size ? i : path.size - AT_ONCE;
         found |= changed(path.data + from, path.data + from - 1);
     }
-    return (found[0] | found[1]) == 0;
+    return !sixteen_any(found);
 }
 
 static Result out_of_memory(Arena *arena, Bytes path)

@@ -1,6 +1,7 @@
 #include "protocols/http1/http1_head.h"
 
 #include "base/arena.h"
+#include "base/sixteen.h"
 #include "protocols/http/http_rules.h"
 #include "protocols/http/picohttpparser.h"
 
@@ -18,20 +19,10 @@ static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
     return HTTP1_BAD;
 }
 
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
-typedef uint64_t Halves __attribute__((vector_size(16)));
-
-static Sixteen load_sixteen(const uint8_t *at)
-{
-    Sixteen x;
-    memcpy(&x, at, sizeof x);
-    return x;
-}
-
 /* Marks each LF of these sixteen bytes that no CR is before. */
 static Sixteen bare_lf(const uint8_t *at)
 {
-    return (Sixteen)((load_sixteen(at) == '\n') & (load_sixteen(at - 1) != '\r'));
+    return (Sixteen)((sixteen_load(at) == '\n') & (sixteen_load(at - 1) != '\r'));
 }
 
 /* The parser accepts LF alone as the end of a line. (It refuses CR alone.) Sixteen bytes at once;
@@ -46,8 +37,7 @@ static bool has_bare_lf(Bytes head)
         for (; i + sizeof found < head.size; i += sizeof found)
             found |= bare_lf(head.data + i);
         found |= bare_lf(head.data + head.size - sizeof found);
-        Halves halves = (Halves)found;
-        return halves[0] | halves[1];
+        return sixteen_any(found);
     }
     while (i < head.size && !(head.data[i] == '\n' && head.data[i - 1] != '\r'))
         i++;
